@@ -1,0 +1,1 @@
+"""One folder per process. A service imports `shared` and no other service."""

@@ -1,0 +1,55 @@
+"""The base of all wire messages: frozen, strict, versioned."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.messages.streams import Stream
+
+# The largest integers msgpack carries are 64 bit; times in ns fit until the year 2262.
+Nanoseconds = Annotated[int, Field(ge=0, lt=2**63)]
+Counter = Annotated[int, Field(ge=1, lt=2**63)]
+Symbol = Annotated[str, Field(min_length=1, max_length=64)]
+BY_VALUE = Field(strict=False)  # an enum's member is written as its value and read back from it
+Trace = Annotated[str, Field(min_length=1, max_length=160)]
+
+
+class Wire(BaseModel):
+    """Frozen and strict: a change is a new object, and nothing is converted in silence."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class Message(Wire):
+    """One entry of a stream.
+
+    n: its number, counted from 1 per stream and symbol by the producer.
+    ts_event: ns since 1970 UTC at which the datum was known (a bar: its end).
+    tr: trace id of the tick this goes back to (venue, symbol, ts_event, n of the tick).
+    """
+
+    VERSION: ClassVar[int] = 1
+    STREAM: ClassVar[Stream]
+
+    n: Counter
+    sym: Symbol
+    ts_event: Nanoseconds
+    tr: Trace
+
+    @property
+    def to(self) -> Stream:
+        """The stream this message belongs to."""
+        return self.STREAM
+
+    def human(self) -> str:
+        """One short line for a person who reads the stream."""
+        raise NotImplementedError
+
+    @classmethod
+    def tag(cls) -> str:
+        """Type and version as they stand on the wire, e.g. `MarketTick/1`."""
+        return f"{cls.__name__}/{cls.VERSION}"
+
+    def content(self) -> dict[str, Any]:
+        """The fields by name, without a copy; not to be changed."""
+        return self.__dict__

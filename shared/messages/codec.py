@@ -1,0 +1,91 @@
+"""Messages to msgpack and back. Any bytes at all give a message or a DecodeError, never a crash.
+
+A message is a msgpack map of its fields. Beyond msgpack's own types: extension 1 is a Decimal (its digits as ASCII),
+so that money is exact. The type and version stand beside the bytes, in the entry's field `t`.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import msgpack
+from pydantic import ValidationError
+
+from shared.messages.base import Message, Wire
+from shared.messages.market import Gap, MarketTick
+from shared.messages.orders import Decision, ExecutionReport, OrderIntent
+from shared.messages.signals import Features, Prediction
+from shared.tick import State
+
+DECIMAL_EXT = 1
+MAX_DECIMAL_BYTES = 80
+MAX_MESSAGE_BYTES = 1_000_000
+
+TYPES: dict[str, type[Message]] = {
+    kind.tag(): kind for kind in (MarketTick, Gap, Features, Prediction, Decision, OrderIntent, ExecutionReport)
+}
+_BY_BYTES = {tag.encode(): kind for tag, kind in TYPES.items()}
+
+
+class DecodeError(ValueError):
+    """These bytes are no message; the text says why in one line."""
+
+
+def _pack_other(value: object) -> msgpack.ExtType | dict[str, Any]:
+    if isinstance(value, Decimal):
+        return msgpack.ExtType(DECIMAL_EXT, str(value).encode())
+    if isinstance(value, Wire):
+        return value.__dict__
+    raise TypeError(f"{type(value).__name__} has no wire form")
+
+
+def _unpack_ext(code: int, data: bytes) -> Decimal:
+    if code != DECIMAL_EXT or len(data) > MAX_DECIMAL_BYTES:
+        raise DecodeError(f"extension {code} of {len(data)} bytes is unknown")
+    return Decimal(data.decode("ascii"))
+
+
+def pack(value: State | dict[str, Any]) -> bytes:
+    """Any state or field map as msgpack."""
+    packed: bytes = msgpack.packb(value, default=_pack_other)
+    return packed
+
+
+def unpack(data: bytes) -> Any:
+    """What `pack` gave; raises DecodeError for any other bytes."""
+    try:
+        return msgpack.unpackb(data, ext_hook=_unpack_ext)
+    except DecodeError:
+        raise
+    except (ValueError, TypeError, ArithmeticError, RecursionError, msgpack.UnpackException) as error:
+        raise DecodeError(f"not msgpack: {type(error).__name__} {error}".rstrip()) from error
+
+
+def encode(message: Message) -> bytes:
+    """The message's fields as msgpack bytes.
+
+    >>> tick = MarketTick(n=1, sym="BTCUSDT", ts_event=1, tr="t", venue="replay", price=Decimal("71440.10"))
+    >>> decode("MarketTick/1", encode(tick)) == tick
+    True
+    """
+    return pack(message.content())
+
+
+def decode(tag: str | bytes, data: bytes) -> Message:
+    """The message of type `tag` in `data`; raises DecodeError."""
+    kind = _BY_BYTES.get(tag) if isinstance(tag, bytes) else TYPES.get(tag)
+    if kind is None:
+        shown = tag.decode(errors="replace") if isinstance(tag, bytes) else tag
+        raise DecodeError(f"message type {shown[:60]!r} is unknown here: written by a newer version, or by something else")
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise DecodeError(f"{len(data)} bytes are more than the {MAX_MESSAGE_BYTES} a message may have")
+    fields = unpack(data)
+    if not isinstance(fields, dict):
+        raise DecodeError(f"a {kind.__name__} is a map, not {type(fields).__name__}")
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "message"
+        raise DecodeError(f"{kind.__name__}.{where}: {first['msg']}") from error
+    except RecursionError as error:
+        raise DecodeError(f"{kind.__name__}: nested too deep") from error

@@ -1,0 +1,83 @@
+"""From a decision to what became of its orders. Money and quantities are Decimals in base units."""
+
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from shared.messages.base import BY_VALUE, Message, Nanoseconds
+from shared.messages.market import Price
+from shared.messages.reasons import Leg, OrderStatus, Reason
+from shared.messages.streams import Stream
+
+ClientOrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{8,36}$")]
+
+
+class Decision(Message):
+    """What the strategy made of one prediction: its orders, or the reason why there are none.
+
+    booked_n: n of the last execution report that was booked before this decision (0: none yet).
+    balance, signed_qty: the book as the decision found it.
+    """
+
+    STREAM: ClassVar[Stream] = Stream.DECISIONS
+
+    tick_n: int
+    prediction_n: int
+    booked_n: int
+    y_hat: float | None
+    balance: Decimal
+    signed_qty: Decimal
+    orders: Annotated[tuple[ClientOrderId, ...], Field(strict=False)]
+    reason: Annotated[Reason | None, BY_VALUE]
+
+    def human(self) -> str:
+        """E.g. `BTCUSDT 2 orders` or `BTCUSDT no order: NO_CHANGE`."""
+        return f"{self.sym} {len(self.orders)} orders" if self.orders else f"{self.sym} no order: {self.reason}"
+
+
+class OrderIntent(Message):
+    """An order that the strategy wants: `signed_qty` > 0 buys, < 0 sells, in base units.
+
+    price: the decision price. valid_until: ns after which it must not be sent; 0 means no limit.
+    """
+
+    STREAM: ClassVar[Stream] = Stream.ORDERS
+
+    tick_n: int
+    client_order_id: ClientOrderId
+    leg: Annotated[Leg, BY_VALUE]
+    signed_qty: Decimal
+    reduce_only: bool
+    price: Price
+    valid_until: Nanoseconds
+
+    def human(self) -> str:
+        """E.g. `BUY 0.00139977 BTCUSDT (open) at 71440.1`."""
+        side = "BUY" if self.signed_qty > 0 else "SELL"
+        return f"{side} {abs(self.signed_qty):.8g} {self.sym} ({self.leg}) at {self.price}"
+
+
+class ExecutionReport(Message):
+    """The one terminal report of an order.
+
+    last_qty is signed as the order is; commission is in quote units, positive when paid.
+    """
+
+    STREAM: ClassVar[Stream] = Stream.EXECUTIONS
+
+    tick_n: int
+    order_n: int
+    client_order_id: ClientOrderId
+    leg: Annotated[Leg, BY_VALUE]
+    status: Annotated[OrderStatus, BY_VALUE]
+    last_qty: Decimal
+    last_px: Price | None
+    commission: Decimal
+    reason: Annotated[Reason | None, BY_VALUE]
+
+    def human(self) -> str:
+        """E.g. `BTCUSDT FILLED 0.00139977 at 71440.1 fee 0.03`."""
+        if self.last_px is None:
+            return f"{self.sym} {self.status} {self.reason or ''}".rstrip()
+        return f"{self.sym} {self.status} {self.last_qty:+.8g} at {self.last_px} fee {self.commission:.4g}"

@@ -1,0 +1,43 @@
+"""Every named reason and state, in one place. Values are what a person reads on the stream."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a prediction has no order, or an order no fill."""
+
+    ZERO_PREDICTION = "ZERO_PREDICTION"
+    NAN_PREDICTION = "NAN_PREDICTION"
+    BELOW_THRESHOLD = "BELOW_THRESHOLD"
+    NO_CHANGE = "NO_CHANGE"
+    NO_EQUITY = "NO_EQUITY"
+    SUPERSEDED = "SUPERSEDED"
+    STALE = "STALE"
+    END_OF_DATA = "END_OF_DATA"
+    UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
+
+
+class GapCause(StrEnum):
+    """Why something is missing at this place of a stream."""
+
+    MISSED = "MISSED"  # n jumped: entries were lost before they were read
+    UNREADABLE = "UNREADABLE"  # an entry could not be decoded; it lies in dead:
+    FAILED = "FAILED"  # on_tick raised on an entry; it lies in dead:
+    SOURCE = "SOURCE"  # the source itself reported missing data
+
+
+class OrderStatus(StrEnum):
+    """The terminal states of an order (FIX OrdStatus words)."""
+
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+
+class Leg(StrEnum):
+    """An order's part in its decision."""
+
+    CLOSE = "close"
+    OPEN = "open"
+    NET = "net"

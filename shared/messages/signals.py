@@ -1,0 +1,84 @@
+"""What the signal service says of a tick: the features it computed and what the model made of them."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ConfigDict, Field, model_validator
+
+from shared.messages.base import Message, Wire
+from shared.messages.market import Price
+from shared.messages.streams import Stream
+
+_NUMPY_DTYPE = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
+
+
+class Tensor(Wire):
+    """A tensor as it goes over the wire: dtype, shape and the bytes, little-endian and row by row.
+
+    >>> t = Tensor.of(np.array([0.5, -1.0], dtype=np.float32))
+    >>> t.shape, t.numpy().tolist()
+    ((2,), [0.5, -1.0])
+    """
+
+    dtype: Literal["float32", "float64"]
+    shape: Annotated[tuple[int, ...], Field(max_length=8, strict=False)]
+    data: bytes
+
+    @model_validator(mode="after")
+    def _bytes_match_shape(self) -> "Tensor":
+        size = 1
+        for length in self.shape:
+            if length < 0:
+                raise ValueError(f"shape {self.shape} has a negative length")
+            size *= length
+        if size * _NUMPY_DTYPE[self.dtype].itemsize != len(self.data):
+            raise ValueError(f"{len(self.data)} bytes do not make a {self.dtype} of shape {self.shape}")
+        return self
+
+    @classmethod
+    def of(cls, array: npt.NDArray[Any]) -> "Tensor":
+        """The wire form of a numpy array (float32 or float64)."""
+        dtype = str(array.dtype)
+        if dtype not in _NUMPY_DTYPE:
+            raise ValueError(f"a Tensor is float32 or float64, not {dtype}")
+        data = array.astype(_NUMPY_DTYPE[dtype], order="C", copy=False).tobytes()
+        return cls(dtype=dtype, shape=array.shape, data=data)  # type: ignore[arg-type]
+
+    def numpy(self) -> npt.NDArray[Any]:
+        """A read-only numpy array over the same bytes."""
+        return np.frombuffer(self.data, dtype=_NUMPY_DTYPE[self.dtype]).reshape(self.shape)
+
+
+class Features(Message):
+    """What the model saw."""
+
+    STREAM: ClassVar[Stream] = Stream.FEATURES
+
+    spec: str
+    values: Tensor
+
+    def human(self) -> str:
+        """E.g. `BTCUSDT log_return_lags(3) [0.1542 -0.2007 0.0953]`."""
+        shown = " ".join(f"{v:.4g}" for v in self.values.numpy().ravel()[:8])
+        return f"{self.sym} {self.spec} [{shown}]"
+
+
+class Prediction(Message):
+    """What the model said, at which price, and which model it was.
+
+    y_hat: predicted log return until the next tick; NaN stays NaN and trades nothing.
+    model: the first 16 hex digits of the weights' sha256.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=True)
+    STREAM: ClassVar[Stream] = Stream.PREDICTIONS
+
+    tick_n: int
+    price: Price
+    y_hat: float
+    model: str
+
+    def human(self) -> str:
+        """E.g. `BTCUSDT y_hat=+0.000813 at 71440.1`."""
+        return f"{self.sym} y_hat={self.y_hat:+.6f} at {self.price}"

@@ -1,0 +1,1 @@
+"""What turns a Stage into a process: reading, committing, owning partitions."""

@@ -1,0 +1,48 @@
+"""A Stage: one symbol's work in one service, messages in and messages out."""
+
+from shared.messages import Message, Stream
+from shared.tick import State, Tick
+
+
+class Stage(Tick[Message, list[Message]]):
+    """The Tick stage that a service wraps; one object per symbol.
+
+    A backtest, a replay and the live line feed the same object. `on_tick` gives the messages to write, in order; an
+    empty list says "taken, nothing to write", None "need more data": the runner treats both alike.
+    """
+
+    def ready(self, val: Message) -> bool:
+        """Whether `val` may be taken now. A held message is offered again, before any later one of its stream."""
+        return True
+
+
+class Numbers:
+    """The counters `n` of the streams that a stage writes: from 1, without a hole.
+
+    >>> numbers = Numbers()
+    >>> numbers.next(Stream.TICKS), numbers.next(Stream.TICKS), numbers.next(Stream.ORDERS)
+    (1, 2, 1)
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+
+    def next(self, stream: Stream) -> int:
+        """The number of the next message of `stream`."""
+        n = self._last.get(stream, 0) + 1
+        self._last[stream] = n
+        return n
+
+    def last(self, stream: Stream) -> int:
+        """The number last given, 0 before the first."""
+        return self._last.get(stream, 0)
+
+    def state(self) -> State:
+        """Last number by stream."""
+        return {str(stream): n for stream, n in self._last.items()}
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        if not isinstance(state, dict):
+            raise ValueError(f"numbers are a map, not {state!r:.80}")
+        self._last = {Stream(stream): n for stream, n in state.items() if isinstance(n, int)}

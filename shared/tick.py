@@ -1,0 +1,79 @@
+"""The fundamental building block: one value in, a result or None out.
+
+Rules that every Tick keeps:
+
+1. `on_tick` is synchronous and pure: no I/O, no clock, no log, no random. Time comes with the value.
+2. None means "need more data" and nothing else. An error is an exception.
+3. What a Tick remembers it gives as `state()` and takes back with `restore()`. A Tick that was restored goes on
+   exactly as one that was never stopped.
+"""
+
+from abc import ABC, abstractmethod
+from decimal import Decimal
+from typing import Generic, TypeAlias, TypeVar, Union
+
+T = TypeVar("T")
+R = TypeVar("R")
+M = TypeVar("M")
+
+# What a state may hold: whatever the codec carries exactly.
+State: TypeAlias = Union[None, bool, int, float, str, bytes, Decimal, list["State"], dict[str, "State"]]
+
+
+class Tick(ABC, Generic[T, R]):
+    """One stage of computation over a stream of values.
+
+    >>> class Double(Tick[int, int]):
+    ...     def on_tick(self, val: int) -> int | None:
+    ...         return 2 * val
+    >>> Double().on_tick(21)
+    42
+    """
+
+    @abstractmethod
+    def on_tick(self, val: T) -> R | None:
+        """Take one value; return the result, or None when more data is needed."""
+
+    def state(self) -> State:
+        """What this Tick remembers. A Tick without memory keeps this default."""
+        return None
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave; raises ValueError when it does not fit."""
+        if state is not None:
+            raise ValueError(f"{type(self).__name__} has no memory to restore, but a state was given")
+
+
+class Pipe(Tick[T, R], Generic[T, M, R]):
+    """Two Ticks in a row; stops at the first None.
+
+    >>> class Half(Tick[int, int]):
+    ...     def on_tick(self, val: int) -> int | None:
+    ...         return val // 2 if val % 2 == 0 else None
+    >>> quarter = Pipe(Half(), Half())
+    >>> quarter.on_tick(8), quarter.on_tick(6), quarter.on_tick(3)
+    (2, None, None)
+    """
+
+    def __init__(self, first: Tick[T, M], second: Tick[M, R]) -> None:
+        self.first = first
+        self.second = second
+
+    def on_tick(self, val: T) -> R | None:
+        """Feed the first Tick, and the second with its result."""
+        middle = self.first.on_tick(val)
+        return None if middle is None else self.second.on_tick(middle)
+
+    def state(self) -> State:
+        """The states of both, in order."""
+        return [self.first.state(), self.second.state()]
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        if not isinstance(state, list) or len(state) != 2:
+            raise ValueError(f"a Pipe's state is a list of two, not {state!r:.80}")
+        self.first.restore(state[0])
+        self.second.restore(state[1])
+
+    def __repr__(self) -> str:
+        return f"Pipe({self.first!r}, {self.second!r})"
