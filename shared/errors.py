@@ -1,0 +1,42 @@
+"""The errors that end a command: each has one line for the person and one stable exit code."""
+
+from typing import ClassVar
+
+
+class TicklineError(Exception):
+    """What went wrong, where, and what to do, in one line.
+
+    >>> str(DataError("ticks.csv: row 3: price 'abc' is not a number: correct the row"))
+    "ticks.csv: row 3: price 'abc' is not a number: correct the row"
+    >>> DataError("first line\\nsecond line").args
+    ('first line second line',)
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))
+
+
+class ConfigError(TicklineError):
+    """Bad usage or a bad configuration."""
+
+    exit_code = 2
+
+
+class DataError(TicklineError):
+    """Input data that cannot be used."""
+
+    exit_code = 3
+
+
+class BusUnreachable(TicklineError):
+    """No answer from the bus at start."""
+
+    exit_code = 4
+
+
+class SafetyRefusal(TicklineError):
+    """Possible, but not safe: refused."""
+
+    exit_code = 5
