@@ -1,0 +1,7 @@
+"""Features: what a model sees of the prices. Those of tensors come from `make_feature`; importing this needs no torch."""
+
+from shared.features.feature import Feature
+from shared.features.log_return import LogReturn
+from shared.features.registry import make_feature
+
+__all__ = ["Feature", "LogReturn", "make_feature"]

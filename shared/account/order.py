@@ -1,0 +1,32 @@
+"""What is to be bought or sold."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from shared.messages.reasons import Leg
+
+
+@dataclass(frozen=True)
+class Order:
+    """A wish to trade: `signed_qty` > 0 buys, < 0 sells, in base units (never 0, always finite, else ValueError).
+
+    leg: the order's part in its decision. It says nothing about what is traded, so it is in neither repr nor equality.
+
+    >>> order = Order("BTCUSDT", Decimal(100))
+    >>> order
+    Order(sym='BTCUSDT', signed_qty=Decimal('100'))
+    >>> print(order)
+    Order(BUY 100 BTCUSDT)
+    """
+
+    sym: str
+    signed_qty: Decimal
+    leg: Leg = field(default=Leg.OPEN, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.signed_qty.is_finite() or not self.signed_qty:
+            raise ValueError(f"an order's signed_qty must be finite and not 0, not {self.signed_qty}")
+
+    def __str__(self) -> str:
+        side = "BUY" if self.signed_qty > 0 else "SELL"
+        return f"Order({side} {self.signed_qty.copy_abs()} {self.sym})"

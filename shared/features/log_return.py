@@ -1,0 +1,64 @@
+"""The log return from one price to the next."""
+
+import math
+
+import numpy as np
+
+from shared.features.feature import Feature
+from shared.tick import State
+from shared.windows.numpy_window import NumpyWindow
+
+_EXACT_RATIO = 1e300  # beyond it, and below its inverse, a ratio of doubles overflows or loses digits
+
+
+class LogReturn(Feature[float]):
+    """ln(p_t / p_{t-1}), the natural log return; None for the first price.
+
+    Input: a price in any unit, finite and positive, else ValueError and the price is not taken. Output: a pure number,
+    always finite. Formula: Campbell, Lo, MacKinlay, The Econometrics of Financial Markets (1997), 1.4.1.
+
+    >>> f = LogReturn()
+    >>> f.on_tick(90.0), f.on_tick(100.0)
+    (None, np.float64(0.10536051565782635))
+    >>> f
+    LogReturn(window=NumpyWindow(capacity=2, size=2, values=[90.0, 100.0]))
+    """
+
+    def __init__(self) -> None:
+        self._window = NumpyWindow(2)
+
+    @property
+    def spec(self) -> str:
+        """`log_return`."""
+        return "log_return"
+
+    def on_tick(self, val: float) -> float | None:
+        """Take a price; return the log return since the one before."""
+        price = float(val)
+        if not 0.0 < price < math.inf:
+            raise ValueError(f"a price must be finite and positive, not {val!r}")
+        self._window.on_tick(price)
+        if not self._window.is_full():
+            return None
+        before = float(self._window[0])
+        ratio = price / before
+        if 1 / _EXACT_RATIO < ratio < _EXACT_RATIO:
+            result: float = np.log(ratio)
+        else:
+            result = np.log(price) - np.log(before)
+        return result
+
+    def reset(self) -> None:
+        """Forget the price before."""
+        self._window = NumpyWindow(2)
+
+    def state(self) -> State:
+        """The last one or two prices."""
+        return self._window.state()
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        self._window.restore(state)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(window={self._window})"

@@ -1,0 +1,59 @@
+"""The last log returns as a model's input."""
+
+import torch
+
+from shared.features.feature import Feature
+from shared.features.log_return import LogReturn
+from shared.tick import State
+from shared.windows.numpy_window import NumpyWindow
+
+
+class LogReturnLags(Feature[torch.Tensor]):
+    """The last `no_lags` log returns, newest first; None until there are that many (no_lags + 1 prices).
+
+    Input: a price, finite and positive, else ValueError. Output: float32 tensor of shape (no_lags,), pure numbers, in
+    memory of its own. The returns are computed in float64 and rounded once. ValueError if no_lags is not positive.
+
+    >>> lags = LogReturnLags(3)
+    >>> [lags.on_tick(p) for p in (90, 100, 150)]
+    [None, None, None]
+    >>> lags.on_tick(110)
+    tensor([-0.3102,  0.4055,  0.1054])
+    """
+
+    def __init__(self, no_lags: int) -> None:
+        self._lags = NumpyWindow(no_lags)
+        self._log_return = LogReturn()
+        self.width = no_lags
+
+    @property
+    def spec(self) -> str:
+        """E.g. `log_return_lags(3)`."""
+        return f"log_return_lags({self.width})"
+
+    def on_tick(self, val: float) -> torch.Tensor | None:
+        """Take a price; return the lags once there are enough."""
+        log_return = self._log_return.on_tick(val)
+        if log_return is None:
+            return None
+        self._lags.append_left(log_return)
+        return torch.from_numpy(self._lags.astype("float32")) if self._lags.is_full() else None
+
+    def reset(self) -> None:
+        """Forget all prices."""
+        self._lags = NumpyWindow(self.width)
+        self._log_return.reset()
+
+    def state(self) -> State:
+        """The lags and the last prices."""
+        return [self._lags.state(), self._log_return.state()]
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        if not isinstance(state, list) or len(state) != 2:
+            raise ValueError(f"the state of LogReturnLags is a list of two, not {state!r:.80}")
+        self._lags.restore(state[0])
+        self._log_return.restore(state[1])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(lags={self._lags}, log_return={self._log_return})"

@@ -1,0 +1,39 @@
+"""The features that a model can be trained on, by name. A new one: its file, and its line here."""
+
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    import torch
+
+    from shared.features.feature import Feature
+
+# name -> module:class; imported when asked for, since a feature may need torch
+FEATURES = {
+    "log_return_lags": "shared.features.log_return_lags:LogReturnLags",
+}
+
+MAX_ARGUMENT = 10_000
+_SPEC = re.compile(r"([a-z][a-z0-9_]*)\(([0-9]+(?:, ?[0-9]+)*)?\)")
+
+
+def make_feature(spec: str) -> "Feature[torch.Tensor]":
+    """A new feature from its spec; ValueError if there is none of that name, or its arguments do not fit.
+
+    >>> make_feature("log_return_lags(3)").spec
+    'log_return_lags(3)'
+    """
+    match = _SPEC.fullmatch(spec)
+    if match is None:
+        raise ValueError(f"feature {spec!r:.80} is not written as name(numbers), e.g. log_return_lags(3)")
+    name, arguments = match[1], [int(word) for word in (match[2] or "").split(",") if word]
+    if name not in FEATURES:
+        raise ValueError(f"feature {name!r:.60} is unknown; there are: {', '.join(FEATURES)}")
+    if any(argument > MAX_ARGUMENT for argument in arguments):
+        raise ValueError(f"feature {spec!r:.80} asks for more than {MAX_ARGUMENT}")
+    module, _, kind = FEATURES[name].partition(":")
+    try:
+        return cast("Feature[torch.Tensor]", getattr(import_module(module), kind)(*arguments))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"feature {spec!r:.80} cannot be built: {error}") from error

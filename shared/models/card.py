@@ -1,0 +1,48 @@
+"""A model's card: the JSON file beside its weights that says what they are."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from shared.messages.base import Symbol
+
+ANY_SYMBOL = "*"
+
+
+class ModelRefused(ValueError):
+    """These weights are not used; the text says what, where and what to do, in one line."""
+
+
+class Card(BaseModel):
+    """What a weights file is and what it may be used for. Frozen and strict; unknown fields are refused.
+
+    name: the stem of both files. model: a name in `shared.models.registry`, with its constructor's further arguments in
+    `params`. features: a feature spec. symbols: those it was made for, ["*"] for any. interval: time from tick to tick.
+    sha256: of the weights file. origin: where the weights are from, for a person. training: statistics of its training.
+
+    >>> Card(name="a", model="LinearModel", features="log_return_lags(3)", no_features=3, symbols=("BTCUSDT",),
+    ...      interval="12h", sha256="0" * 64, origin="an example").covers("ETHUSDT")
+    False
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    model: Annotated[str, Field(min_length=1, max_length=100)]
+    params: dict[str, Annotated[int, Field(ge=1, le=100_000)]] = {}
+    features: Annotated[str, Field(min_length=1, max_length=200)]
+    no_features: Annotated[int, Field(ge=1, le=100_000)]
+    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, strict=False)]
+    interval: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(ms|s|m|h|d|w)$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    origin: Annotated[str, Field(min_length=1)]
+    training: dict[str, JsonValue] | None = None
+
+    def covers(self, sym: str) -> bool:
+        """Whether the model was made for `sym`."""
+        return sym in self.symbols or ANY_SYMBOL in self.symbols
+
+    @property
+    def short_hash(self) -> str:
+        """The first 16 hex digits of sha256: the model's name in every Prediction."""
+        return self.sha256[:16]

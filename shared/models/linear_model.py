@@ -1,0 +1,23 @@
+"""One weight per feature, and a bias."""
+
+import torch
+from torch import nn
+
+
+class LinearModel(nn.Module):
+    """y = w · x + b. Input: float32 of shape (no_features,) or (batch, no_features); output (1,) or (batch, 1).
+
+    >>> LinearModel(3)
+    LinearModel(
+      (linear): Linear(in_features=3, out_features=1, bias=True)
+    )
+    """
+
+    def __init__(self, no_features: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(no_features, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The prediction for x."""
+        y: torch.Tensor = self.linear(x)
+        return y

@@ -1,0 +1,29 @@
+"""One hidden layer."""
+
+import torch
+from torch import nn
+
+
+class NonLinearModel(nn.Module):
+    """y = W2 · relu(W1 · x + b1) + b2, `hidden` units between.
+
+    Input: float32 of shape (no_features,) or (batch, no_features); output (1,) or (batch, 1).
+
+    >>> NonLinearModel(3)
+    NonLinearModel(
+      (hidden): Linear(in_features=3, out_features=64, bias=True)
+      (relu): ReLU()
+      (output): Linear(in_features=64, out_features=1, bias=True)
+    )
+    """
+
+    def __init__(self, no_features: int, hidden: int = 64) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(no_features, hidden)
+        self.relu = nn.ReLU()
+        self.output = nn.Linear(hidden, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The prediction for x."""
+        y: torch.Tensor = self.output(self.relu(self.hidden(x)))
+        return y

@@ -1,0 +1,14 @@
+"""The models by the name that a card gives. A new one: its file, and its line here."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from shared.models.linear_model import LinearModel
+from shared.models.non_linear_model import NonLinearModel
+
+# name -> what makes one from no_features and the card's params
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "LinearModel": LinearModel,
+    "NonLinearModel": NonLinearModel,
+}

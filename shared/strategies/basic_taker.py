@@ -1,0 +1,81 @@
+"""The notebook's strategy: always in the market, in the direction of the prediction."""
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from shared.account import Account, Order
+from shared.messages.reasons import Leg, Reason
+from shared.strategies.decider import Decider, Signal
+from shared.strategies.strategy import Strategy
+
+if TYPE_CHECKING:
+    import torch
+
+    from shared.features.feature import Feature
+
+_ZERO = Decimal(0)
+
+
+class BasicTaker(Decider):
+    """Goes with all equity × leverage in the direction of y_hat, anew at every prediction.
+
+    Target in base units: sign(y_hat) × (balance + unrealised profit at the decision price) × leverage / price.
+    Legs [close, open], no close leg when flat; with `netting` one order for target − held. Without equity only the
+    close leg is left. Source: the notebook's BasicTakerStrat, its size divided by the price.
+
+    >>> from shared.strategies.decider import Forecast
+    >>> orders = BasicTaker().decide(Forecast("BTCUSDT", -0.01, Decimal(50)), Account(Decimal(100)))
+    >>> [str(order) for order in orders]
+    ['Order(SELL 2 BTCUSDT)']
+    """
+
+    leverage: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+    netting: bool = False
+
+    def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
+        """The orders that lead to the target position."""
+        if not math.isfinite(prediction.y_hat):
+            return Reason.NAN_PREDICTION
+        if prediction.y_hat == 0:
+            return Reason.ZERO_PREDICTION
+        sym, price = prediction.sym, prediction.price
+        close = account.close_position(sym)
+        size = account.equity(sym, price) * self.leverage / price
+        if size <= 0:
+            return [close] if close else Reason.NO_EQUITY
+        target = size if prediction.y_hat > 0 else size.copy_negate()
+        if self.netting:
+            position = account.position(sym)
+            change = target - (position.signed_qty if position else _ZERO)
+            return [Order(sym, change, Leg.NET)] if change else Reason.NO_CHANGE
+        opening = Order(sym, target, Leg.OPEN)
+        return [close, opening] if close else [opening]
+
+
+class BasicTakerStrat(Strategy):
+    """BasicTaker behind a model and its features: prices in, orders out.
+
+    Its orders are wishes; whoever fills them books the fills into `account`.
+
+    >>> from shared.features.log_return_lags import LogReturnLags
+    >>> from shared.models.load_model import load_model
+    >>> model = load_model("weights/btcusdt_12h_linear.json").module
+    >>> strat = BasicTakerStrat("BTCUSDT", model, LogReturnLags(3), Account(Decimal(105)))
+    >>> [strat.on_tick(price) for price in (100.0, 110.0, 90.0, 105.0)]
+    [None, None, None, [Order(sym='BTCUSDT', signed_qty=Decimal('1'))]]
+    """
+
+    def __init__(
+        self,
+        sym: str,
+        model: "torch.nn.Module",
+        log_return_lags: "Feature[torch.Tensor]",
+        account: Account,
+        *,
+        leverage: Decimal = Decimal(1),
+        netting: bool = False,
+    ) -> None:
+        super().__init__(sym, model, log_return_lags, account, BasicTaker(leverage=leverage, netting=netting))

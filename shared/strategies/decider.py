@@ -1,0 +1,52 @@
+"""What a strategy author writes: parameters, and `decide`."""
+
+from abc import abstractmethod
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.account import Account, Order
+from shared.messages.reasons import Reason
+
+
+class Signal(Protocol):
+    """What a decision is made of; the wire's Prediction is one."""
+
+    @property
+    def sym(self) -> str:
+        """The symbol."""
+
+    @property
+    def y_hat(self) -> float:
+        """Predicted log return until the next tick; may be NaN."""
+
+    @property
+    def price(self) -> Decimal:
+        """The price at which is decided; finite and positive."""
+
+
+class Forecast(NamedTuple):
+    """A Signal without the wire around it.
+
+    >>> Forecast("BTCUSDT", 0.0008, Decimal(105)).price
+    Decimal('105')
+    """
+
+    sym: str
+    y_hat: float
+    price: Decimal
+
+
+class Decider(BaseModel):
+    """A strategy's parameters, its fields, and its decision.
+
+    `decide` is a pure function of its two arguments and the parameters: it changes neither the account nor itself.
+    It needs no model and no torch. Parameters are checked when it is made; unknown ones are refused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @abstractmethod
+    def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
+        """The orders for this prediction, in the order to be sent; or the reason why there are none."""

@@ -1,0 +1,32 @@
+"""The strategies by name. A new one: its file, and its line here."""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from shared.strategies.basic_taker import BasicTaker
+from shared.strategies.decider import Decider
+from shared.strategies.threshold import Threshold
+
+STRATEGIES: dict[str, type[Decider]] = {
+    "basic_taker": BasicTaker,
+    "threshold": Threshold,
+}
+
+
+def make_decider(name: str, params: Mapping[str, object]) -> Decider:
+    """A strategy's decision with its parameters; ValueError, in one line, if there is none or they do not fit.
+
+    >>> make_decider("basic_taker", {"netting": True})
+    BasicTaker(leverage=Decimal('1'), netting=True)
+    """
+    kind = STRATEGIES.get(name)
+    if kind is None:
+        raise ValueError(f"strategy {name!r:.60} is unknown; there are: {', '.join(STRATEGIES)}")
+    try:
+        return kind.model_validate(dict(params))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(kind.model_fields)
+        raise ValueError(f"strategy {name}, parameter {where!r:.60}: {first['msg']} (it has: {known})") from error

@@ -1,0 +1,29 @@
+"""Trades on strong predictions only."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.account import Account, Order
+from shared.messages.reasons import Reason
+from shared.strategies.basic_taker import BasicTaker
+from shared.strategies.decider import Signal
+
+
+class Threshold(BasicTaker):
+    """BasicTaker where |y_hat| exceeds `threshold` (a log return); below or at it the position stays as it is.
+
+    >>> from decimal import Decimal
+    >>> from shared.strategies.decider import Forecast
+    >>> strategy = Threshold(threshold=0.001)
+    >>> print(strategy.decide(Forecast("BTCUSDT", 0.0008, Decimal(50)), Account(Decimal(100))))
+    BELOW_THRESHOLD
+    """
+
+    threshold: Annotated[float, Field(ge=0)]
+
+    def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
+        """As BasicTaker does, or BELOW_THRESHOLD."""
+        if 0 < abs(prediction.y_hat) <= self.threshold:
+            return Reason.BELOW_THRESHOLD
+        return super().decide(prediction, account)

@@ -1,0 +1,62 @@
+"""A window over values of any one type."""
+
+from collections import deque
+from typing import Generic, TypeVar, cast
+
+from shared.tick import State, Tick
+
+T = TypeVar("T")
+
+
+class DequeWindow(Tick[T, T], Generic[T]):
+    """The last n values, oldest first; O(1) per tick.
+
+    `on_tick` returns the value that fell out, None while the window fills. To be saved, the values must be what a
+    State may hold. ValueError if n is not positive.
+
+    >>> w = DequeWindow[int](3)
+    >>> [w.on_tick(v) for v in (1, 2, 3, 4)]
+    [None, None, None, 1]
+    >>> w
+    DequeWindow(capacity=3, values=[2, 3, 4])
+    """
+
+    def __init__(self, n: int) -> None:
+        if n <= 0:
+            raise ValueError(f"a DequeWindow's capacity must be positive, not {n}")
+        self._capacity = n
+        self._data: deque[T] = deque(maxlen=n)
+
+    def on_tick(self, val: T) -> T | None:
+        """Append a value; return the oldest one if it had to go."""
+        dropped = self._data[0] if self.is_full() else None
+        self._data.append(val)
+        return dropped
+
+    def values(self) -> list[T]:
+        """A copy of the values, oldest first."""
+        return list(self._data)
+
+    def capacity(self) -> int:
+        """How many values fit."""
+        return self._capacity
+
+    def is_full(self) -> bool:
+        """Whether the next value pushes one out."""
+        return len(self._data) == self._capacity
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def state(self) -> State:
+        """The values, oldest first."""
+        return cast(list[State], list(self._data))
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        if not isinstance(state, list) or len(state) > self._capacity:
+            raise ValueError(f"a window of {self._capacity} restores a list of up to that many, not {state!r:.80}")
+        self._data = deque(cast(list[T], state), maxlen=self._capacity)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(capacity={self._capacity}, values={list(self._data)})"

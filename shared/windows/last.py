@@ -1,0 +1,41 @@
+"""The last value of a stream."""
+
+from typing import Generic, TypeVar, cast
+
+from shared.tick import State, Tick
+
+T = TypeVar("T")
+
+
+class Last(Tick[T, T], Generic[T]):
+    """Remembers the last value, and returns each value as it came.
+
+    >>> last = Last[int]()
+    >>> last
+    Last(value=None)
+    >>> last.on_tick(1), last.on_tick(3), last
+    (1, 3, Last(value=3))
+    """
+
+    def __init__(self) -> None:
+        self._value: T | None = None
+
+    def on_tick(self, val: T) -> T | None:
+        """Remember `val` and return it."""
+        self._value = val
+        return val
+
+    def value(self) -> T | None:
+        """The last value, None before the first."""
+        return self._value
+
+    def state(self) -> State:
+        """The last value."""
+        return cast(State, self._value)
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        self._value = cast(T | None, state)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(value={self._value})"

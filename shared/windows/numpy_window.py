@@ -1,0 +1,102 @@
+"""A window over scalars in numpy memory."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.tick import State, Tick
+from shared.windows.numbers import numbers_of
+
+
+class NumpyWindow(Tick[float, float]):
+    """The last n scalars, index 0 first; O(1) per `on_tick` and per `append_left`, in any mixture.
+
+    The buffer has 2n places and every value stands at two of them, n apart. So the window's values always lie side by
+    side somewhere, and nothing is ever shifted: a tick costs two writes. `on_tick` appends at the end and returns what
+    fell out at the front; `append_left` appends at the front and returns what fell out at the end.
+    ValueError if n is not positive, IndexError outside 0 <= idx < len.
+
+    >>> w = NumpyWindow(3)
+    >>> [w.on_tick(v) for v in (1, 2, 3, 4)]
+    [None, None, None, np.float64(1.0)]
+    >>> w.append_left(9), w
+    (np.float64(4.0), NumpyWindow(capacity=3, size=3, values=[9.0, 2.0, 3.0]))
+    """
+
+    def __init__(self, n: int, dtype: npt.DTypeLike = np.float64) -> None:
+        if n <= 0:
+            raise ValueError(f"a NumpyWindow's capacity must be positive, not {n}")
+        self._capacity = n
+        self._data: npt.NDArray[Any] = np.zeros(2 * n, dtype=dtype)
+        self._start = 0  # where index 0 is; always below n
+        self._size = 0
+
+    def on_tick(self, val: float) -> float | None:
+        """Append at the end; return the value at the front if it had to go."""
+        n, start = self._capacity, self._start
+        dropped: float | None = None
+        if self._size < n:
+            place = start + self._size
+            if place >= n:
+                place -= n
+            self._size += 1
+        else:
+            dropped = self._data[start]
+            place = start
+            self._start = start + 1 if start + 1 < n else 0
+        self._data[place] = self._data[place + n] = float(val)
+        return dropped
+
+    def append_left(self, val: float) -> float | None:
+        """Append at the front; return the value at the end if it had to go."""
+        n = self._capacity
+        place = self._start - 1 if self._start else n - 1
+        dropped: float | None = None
+        if self._size < n:
+            self._size += 1
+        else:
+            dropped = self._data[place]
+        self._data[place] = self._data[place + n] = float(val)
+        self._start = place
+        return dropped
+
+    def values(self) -> npt.NDArray[Any]:
+        """A copy of the values, index 0 first, shape (len,)."""
+        return self._data[self._start : self._start + self._size].copy()
+
+    def astype(self, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """As `values()`, in another dtype, with one copy instead of two."""
+        return self._data[self._start : self._start + self._size].astype(dtype)
+
+    def capacity(self) -> int:
+        """How many values fit."""
+        return self._capacity
+
+    def is_full(self) -> bool:
+        """Whether the next value pushes one out."""
+        return self._size == self._capacity
+
+    def __getitem__(self, idx: int) -> float:
+        if not 0 <= idx < self._size:
+            raise IndexError(f"index {idx} is outside a window of {self._size} values")
+        value: float = self._data[self._start + idx]
+        return value
+
+    def __len__(self) -> int:
+        return self._size
+
+    def state(self) -> State:
+        """The values, index 0 first."""
+        values: list[State] = self._data[self._start : self._start + self._size].tolist()
+        return values
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        values = numbers_of(state, self._capacity)
+        self._start, self._size = 0, 0
+        for value in values:
+            self.on_tick(value)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(capacity={self._capacity}, size={self._size}, values={self.values().tolist()})"
