@@ -69,15 +69,21 @@ chaos-short: $(READY)  ## the same with few kills (minutes)
 compose-test: $(READY)  ## docker compose up from a clean clone, down, up again (needs a Docker engine)
 	$(BIN)/python -m pytest tests/compose $(ARGS)
 
-.PHONY: lock
-lock:  ## remake requirements.lock from pyproject.toml
-	@rm -rf build/lock && "$(PYTHON)" -m venv build/lock
-	@build/lock/bin/python $(PIP) install --upgrade pip
-	@build/lock/bin/python $(PIP) install --editable '.[$(EXTRAS)]'
-	@{ echo "# Every package that .[$(EXTRAS)] installs. Remade by \`make lock\`; not edited by hand."; \
-	   build/lock/bin/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' | grep -vE '^(nvidia-|cuda-|triton)'; } >requirements.lock.new
-	@mv requirements.lock.new requirements.lock && rm -rf build/lock && echo "requirements.lock: $$(grep -c == requirements.lock) packages"
+# torch's local version (+cpu) and what only its CUDA build needs stay out: the lock holds for either build.
+define LOCK
+import json, sys
+print("# Every package that .[$(EXTRAS)] installs. Remade by \`make lock\`; not edited by hand.")
+found = {p["metadata"]["name"]: p["metadata"]["version"].split("+")[0] for p in json.load(sys.stdin)["install"]}
+cuda = ("tickline", "nvidia-", "cuda-", "triton")
+print(*(f"{n}=={v}" for n, v in sorted(found.items(), key=lambda p: p[0].lower()) if not n.startswith(cuda)), sep="\n")
+endef
+export LOCK
 
+.PHONY: lock
+lock: $(READY)  ## remake requirements.lock from pyproject.toml
+	@mkdir -p build && $(BIN)/python $(PIP) install --dry-run --ignore-installed --report build/lock.json --editable '.[$(EXTRAS)]'
+	@$(BIN)/python -c "$$LOCK" <build/lock.json >requirements.lock.new
+	@mv requirements.lock.new requirements.lock && echo "requirements.lock: $$(grep -c == requirements.lock) packages"
 .PHONY: clean
 clean:  ## remove the environment, caches and build results (not data, not the bus folder)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,46 @@
+# One file, two images: `line` for ingestor, strategy and gateway (no torch), `signal` with it.
+# Dependencies are installed before the sources are copied: a change of code rebuilds nothing but two small layers.
+# Where an index with a CPU build of torch is at hand: docker compose build --build-arg PIP_EXTRA_INDEX_URL=...
+
+FROM python:3.11-slim-bookworm AS base
+
+
+FROM base AS dependencies
+ARG PIP_EXTRA_INDEX_URL
+WORKDIR /app
+RUN python -m venv --without-pip /opt/venv
+COPY pyproject.toml requirements.lock LICENSE ./
+# Editable, so that only dependencies and a pointer to /app are installed; the packages themselves come last.
+RUN --mount=type=cache,target=/root/.cache/pip mkdir shared services \
+    && pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable .
+
+
+FROM dependencies AS dependencies-torch
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[torch]'
+
+
+FROM base AS runtime
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tickline
+ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+WORKDIR /app
+
+
+FROM runtime AS line
+COPY --from=dependencies /opt/venv /opt/venv
+COPY weights ./weights
+COPY shared ./shared
+COPY services ./services
+RUN python -m compileall -q shared services
+USER tickline
+CMD ["tickline", "--help"]
+
+
+FROM runtime AS signal
+COPY --from=dependencies-torch /opt/venv /opt/venv
+COPY weights ./weights
+COPY shared ./shared
+COPY services ./services
+RUN python -m compileall -q shared services
+USER tickline
+CMD ["python", "-m", "services.signal"]
