@@ -91,7 +91,7 @@ def main(folder: Path) -> None:
         symbols=("*",),
         interval="1s",
         origin=(
-            f"services/research/shipped_weights.py: ordinary least squares of r_t on its {NO_LAGS} lags and a constant, "
+            f"services/research/shipped_weights.py: ordinary least squares of r_t on {NO_LAGS} lags and a constant, "
             f"over {NO_RETURNS} simulated log returns r_t = {PHI} r_(t-1) + eps, eps normal with standard deviation "
             f"{SIGMA}, numpy default_rng({SEED}); weights rounded to 4 digits, bias to 6: the same on every machine"
         ),

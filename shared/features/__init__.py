@@ -1,4 +1,4 @@
-"""Features: what a model sees of the prices. Those of tensors come from `make_feature`; importing this needs no torch."""
+"""Features: what a model sees of the prices. Tensors come from `make_feature`; this needs no torch."""
 
 from shared.features.feature import Feature
 from shared.features.log_return import LogReturn

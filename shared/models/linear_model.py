@@ -2,9 +2,12 @@
 
 import torch
 from torch import nn
+from torch.nn.functional import linear
+
+from shared.models.model import Model, TensorFunction
 
 
-class LinearModel(nn.Module):
+class LinearModel(Model):
     """y = w · x + b. Input: float32 of shape (no_features,) or (batch, no_features); output (1,) or (batch, 1).
 
     >>> LinearModel(3)
@@ -21,3 +24,8 @@ class LinearModel(nn.Module):
         """The prediction for x."""
         y: torch.Tensor = self.linear(x)
         return y
+
+    def plain(self) -> TensorFunction:
+        """One call of the same kernel."""
+        weight, bias = self.linear.weight, self.linear.bias
+        return lambda x: linear(x, weight, bias)

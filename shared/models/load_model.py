@@ -44,7 +44,8 @@ def load_model(path: str | Path, *, symbols: str | Iterable[str] = (), interval:
             made_for = ", ".join(card.symbols)
             raise ModelRefused(f"model {card.name} is for {made_for}, not for {sym} (card {card_path}): use another")
     if interval is not None and interval != card.interval:
-        raise ModelRefused(f"model {card.name} is for {card.interval}, not for {interval} (card {card_path}): use another")
+        made_for = card.interval
+        raise ModelRefused(f"model {card.name} is for {made_for}, not for {interval} (card {card_path}): use another")
     module = _empty_model(card, card_path)
     weights = _read(weights_path, MAX_WEIGHTS_BYTES)
     found = hashlib.sha256(weights).hexdigest()

@@ -2,9 +2,12 @@
 
 import torch
 from torch import nn
+from torch.nn.functional import linear
+
+from shared.models.model import Model, TensorFunction
 
 
-class NonLinearModel(nn.Module):
+class NonLinearModel(Model):
     """y = W2 · relu(W1 · x + b1) + b2, `hidden` units between.
 
     Input: float32 of shape (no_features,) or (batch, no_features); output (1,) or (batch, 1).
@@ -27,3 +30,9 @@ class NonLinearModel(nn.Module):
         """The prediction for x."""
         y: torch.Tensor = self.output(self.relu(self.hidden(x)))
         return y
+
+    def plain(self) -> TensorFunction:
+        """The same three kernels."""
+        relu, inner, outer = torch.relu, self.hidden, self.output
+        w1, b1, w2, b2 = inner.weight, inner.bias, outer.weight, outer.bias
+        return lambda x: linear(relu(linear(x, w1, b1)), w2, b2)

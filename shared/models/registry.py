@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-from torch import nn
-
 from shared.models.linear_model import LinearModel
+from shared.models.model import Model
 from shared.models.non_linear_model import NonLinearModel
 
 # name -> what makes one from no_features and the card's params
-MODELS: dict[str, Callable[..., nn.Module]] = {
+MODELS: dict[str, Callable[..., Model]] = {
     "LinearModel": LinearModel,
     "NonLinearModel": NonLinearModel,
 }
