@@ -5,6 +5,7 @@ import re
 NS_PER_S = 1_000_000_000
 _NS = {"s": NS_PER_S, "m": 60 * NS_PER_S, "h": 3_600 * NS_PER_S, "d": 86_400 * NS_PER_S}
 _MAX_NS = 366 * _NS["d"]
+_HOW = "write a number and s, m, h or d, e.g. 1s, 5m, 1h, 12h, 1d"
 _PATTERN = re.compile(r"([1-9][0-9]{0,8})([smhd])", re.ASCII)
 
 
@@ -19,7 +20,7 @@ def interval_ns(text: str) -> int:
     """
     match = _PATTERN.fullmatch(text)
     if match is None:
-        raise ValueError(f"interval {text[:40]!r} is unknown: write a number and s, m, h or d, e.g. 1s, 5m, 1h, 12h, 1d")
+        raise ValueError(f"interval {text[:40]!r} is unknown: {_HOW}")
     ns = int(match[1]) * _NS[match[2]]
     if ns > _MAX_NS:
         raise ValueError(f"interval {text!r} is longer than a year")

@@ -1,0 +1,70 @@
+"""The simulated market: log returns that revert, with random access to any place of the series.
+
+For one symbol, ticks n = 1, 2, … in blocks of B = 16384:
+
+    z_n         standard normals; those of block b from Philox, key (seed, crc32(sym)), counter (0, 0, 0, b)
+    e_n         = z_n − mean of z over n's block                     (so the innovations of a block add up to zero)
+    r_n         = phi · r_{n−1} + sigma · e_n,  r_0 = 0              (log return)
+    log P_n     = log(start_price) + r_1 + … + r_n
+    price       = P_n rounded half-even to 0.01, never below 0.01
+
+Summing r_n over whole blocks, where the e add up to zero, gives log P_n − log(start_price) = −phi / (1 − phi) · r_n. So
+at the end of each block the price is back at start_price but for the last return, and the price level cannot wander:
+within a block its logarithm is a bridge with standard deviation up to sigma / (1 − phi) · √B / 2 (4.3 % for the
+defaults). What a block needs of its past is the one return before it; as that forgets like phi^k, it is computed from
+the last K innovations of the block before, with |phi|^K < 1e-18. That makes each block a pure function of its number:
+the place where a series was opened does not change it.
+
+For phi < 0 the returns revert. The best forecast of r_{n+1} is phi · r_n (weights phi, 0, 0 on three lags, bias 0), and
+corr(phi · r_n, r_{n+1}) = |phi|, less what rounding to 0.01 takes.
+"""
+
+import math
+from zlib import crc32
+
+import numpy as np
+
+BLOCK = 16_384
+CENT = 100
+_FORGOTTEN = math.log(1e-18)
+
+
+class ReturnProcess:
+    """The prices of one symbol, block by block.
+
+    >>> process = ReturnProcess(seed=1, sym="SIM-A", phi=-0.5, sigma=0.001, start_price=100.0)
+    >>> cents = process.block_cents(610)  # the block of tick 10 million
+    >>> len(cents), 8_000 < min(cents) < max(cents) < 12_500
+    (16384, True)
+    """
+
+    def __init__(self, seed: int, sym: str, phi: float, sigma: float, start_price: float) -> None:
+        self._key = (seed, crc32(sym.encode()))
+        self._phi = phi
+        self._sigma = sigma
+        self._start = math.log(start_price)
+        self._memory = min(BLOCK, math.ceil(_FORGOTTEN / math.log(abs(phi)))) if phi else 1
+
+    def block_cents(self, block: int) -> list[int]:
+        """The prices of ticks block · B + 1 … block · B + B, in hundredths."""
+        r = self._return_before(block)
+        level = self._start - self._phi / (1 - self._phi) * r
+        cents: list[int] = []
+        for shock in self._shocks(block):
+            r = self._phi * r + shock
+            level += r
+            cents.append(max(1, round(math.exp(level) * CENT)))
+        return cents
+
+    def _return_before(self, block: int) -> float:
+        r = 0.0
+        if block:
+            for shock in self._shocks(block - 1)[-self._memory :]:
+                r = self._phi * r + shock
+        return r
+
+    def _shocks(self, block: int) -> list[float]:
+        """sigma · e over one block."""
+        z = np.random.Generator(np.random.Philox(key=self._key, counter=(0, 0, 0, block))).standard_normal(BLOCK)
+        shocks: list[float] = ((z - math.fsum(z) / BLOCK) * self._sigma).tolist()
+        return shocks

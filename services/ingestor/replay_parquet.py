@@ -1,0 +1,71 @@
+"""Rows of a Parquet file, a batch at a time: memory does not grow with the file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from services.ingestor.replay_arrow import Column, V, price_column, time_column
+from services.ingestor.replay_csv import TIME, Row, price_columns
+from shared.errors import ConfigError, DataError
+
+FIRST_ROW = 2  # as in the same table written as CSV, where the header is row 1
+BATCH_ROWS = 8_192
+READ_BYTES = 1 << 20
+
+
+def parquet_rows(path: Path, skip: int) -> Iterator[Row]:
+    """The rows after the first `skip` ones. pyarrow is imported when the first such file is opened."""
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ConfigError(f"{path}: Parquet needs pyarrow: pip install 'tickline[parquet]', or pass a CSV") from error
+    try:
+        with path.open("rb") as raw, parquet.ParquetFile(raw, buffer_size=READ_BYTES, pre_buffer=False) as file:
+            yield from _rows(path, file, skip)
+    except pa.ArrowException as error:
+        raise DataError(f"{path}: not a whole Parquet file ({str(error)[:160]}): write it again") from error
+    except OSError as error:  # pyarrow raises plain ones too, on damaged pages
+        raise DataError(f"{path}: cannot be read ({str(error)[:160]}): check the file and its rights") from error
+
+
+def _rows(path: Path, file: Any, skip: int) -> Iterator[Row]:
+    schema, total = file.schema_arrow, file.metadata.num_rows
+    columns = price_columns(str(path), schema.names)
+    if skip > total:
+        raise DataError(f"{path}: has {total} rows, but {skip} were taken before: it is another file now")
+    try:
+        times = time_column(TIME, schema.field(TIME).type)
+        prices = [price_column(column, schema.field(column).type) for column in columns]
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+    for first, batch in _batches(file, [TIME, *columns], skip):
+        starts = times.cells(batch.column(TIME))
+        rows = zip(*(price.cells(batch.column(price.name)) for price in prices), strict=True)
+        for number, (start, cells) in enumerate(zip(starts, rows, strict=True), first):
+            try:
+                values = [_value(price, cell) for price, cell in zip(prices, cells, strict=True)]
+                row = Row(number, _value(times, start), values[-1])
+            except ValueError as error:
+                raise DataError(f"{path}: row {number}: {error}") from error
+            yield row
+
+
+def _value(column: Column[V], cell: Any) -> V:
+    if cell is None:
+        raise ValueError(f"{column.name} is missing: fill it in or remove the row")
+    return column.value(cell)
+
+
+def _batches(file: Any, columns: list[str], skip: int) -> Iterator[tuple[int, Any]]:
+    """Batches behind the first `skip` rows, each with the number of its first row. Whole row groups are not read."""
+    sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+    before, group = 0, 0
+    while group < len(sizes) and before + sizes[group] <= skip:
+        before += sizes[group]
+        group += 1
+    groups = list(range(group, len(sizes)))
+    for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False):
+        cut = min(max(skip - before, 0), batch.num_rows)
+        yield FIRST_ROW + before + cut, batch.slice(cut)
+        before += batch.num_rows

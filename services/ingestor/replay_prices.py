@@ -1,0 +1,38 @@
+"""Prices as files hold them, to Decimal. A ValueError says what is wrong and what to do; not in which row."""
+
+from decimal import Decimal, InvalidOperation
+
+LOWEST = Decimal("1e-18")
+HIGHEST = Decimal("1e18")
+MAX_CHARS = 40
+
+
+def text_price(column: str, text: str) -> Decimal:
+    """A price exactly as written; it must be positive and finite.
+
+    >>> text_price("close", "71440.10")
+    Decimal('71440.10')
+    >>> text_price("close", "-3")
+    Traceback (most recent call last):
+    ValueError: close '-3' is not above zero: correct or remove the row
+    """
+    try:
+        price = Decimal(text)
+        if LOWEST <= price <= HIGHEST and len(text) <= MAX_CHARS and text.isascii() and "_" not in text:
+            return price
+    except InvalidOperation:  # no number, or NaN, which cannot be compared
+        price = None
+    raise ValueError(f"{_fault(column, text, price)}: correct or remove the row")
+
+
+def _fault(column: str, text: str, price: Decimal | None) -> str:
+    shown = repr(text.strip()[:MAX_CHARS])
+    if not text.strip():
+        return f"{column} is missing"
+    if text.strip().lstrip("+-").lower() in ("nan", "snan", "inf", "infinity"):
+        return f"{column} {shown} is not finite"
+    if price is None or "_" in text or not text.isascii():
+        return f"{column} {shown} is not a number"
+    if price <= 0:
+        return f"{column} {shown} is not above zero"
+    return f"{column} {shown} is no usable price (from {LOWEST} to {HIGHEST}, at most {MAX_CHARS} characters)"

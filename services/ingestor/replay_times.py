@@ -1,0 +1,122 @@
+"""Times as files hold them, to ns since 1970 UTC. A ValueError says what is wrong and what to do; not in which row."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
+from typing import NamedTuple
+
+from shared.intervals import NS_PER_S
+
+ISO_8601 = "ISO 8601"
+TIMESTAMP = "timestamp"
+MAX_NS = 2**63 - 1
+
+# 10 digits are seconds from 2001 to 2286, 13 are milliseconds of the same years, and so on: nothing fits two of them.
+# Other lengths (20241029, 20241029120000) may be something else entirely, so they are refused.
+_EPOCH = {
+    10: (NS_PER_S, "epoch seconds"),
+    13: (1_000_000, "epoch milliseconds"),
+    16: (1_000, "epoch microseconds"),
+    19: (1, "epoch nanoseconds"),
+}
+_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?)?(?: ?(Z|[+-]\d\d(?::?\d\d)?))?", re.ASCII
+)
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+_HOW = "write e.g. 2024-10-29T12:00:00Z, or epoch s, ms, us or ns as an integer"
+
+
+class Instant(NamedTuple):
+    """A time, and the form in which it was written; one file has one form."""
+
+    ns: int
+    form: str
+
+
+def text_time(text: str) -> Instant:
+    """A time out of a text: ISO 8601 (without an offset it is UTC) or an integer epoch.
+
+    >>> text_time("2024-10-29T12:00:00.000000001+02:00")
+    Instant(ns=1730196000000000001, form='ISO 8601')
+    >>> text_time("1730196000000")
+    Instant(ns=1730196000000000000, form='epoch milliseconds')
+    >>> text_time("29/10/2024")
+    Traceback (most recent call last):
+    ValueError: time '29/10/2024' is unreadable: write e.g. 2024-10-29T12:00:00Z, or epoch s, ms, us or ns as an integer
+    """
+    text = text.strip()
+    match = _ISO.fullmatch(text)
+    if match is not None:
+        date, clock, fraction, offset = match.groups()
+        try:
+            seconds = _seconds(date, clock or "00:00", offset or "Z")
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"time {text!r} is unreadable ({error}): correct it") from error
+        return _in_range(seconds * NS_PER_S + int((fraction or "0").ljust(9, "0")), ISO_8601, text)
+    if text.isascii() and text.isdigit():
+        return epoch_time(int(text[:40]))
+    if not text:
+        raise ValueError("time is missing: fill it in or remove the row")
+    raise ValueError(f"time {text[:40]!r} is unreadable: {_HOW}")
+
+
+def epoch_time(count: int) -> Instant:
+    """A time out of a count since 1970; its unit is told by the number of digits.
+
+    >>> epoch_time(1730196000)
+    Instant(ns=1730196000000000000, form='epoch seconds')
+    >>> epoch_time(20241029)
+    Traceback (most recent call last):
+    ValueError: time 20241029 is of no certain unit (10 digits: s, 13: ms, 16: us, 19: ns): write e.g. ...
+    """
+    unit = _EPOCH.get(len(str(count))) if count > 0 else None
+    if unit is None:
+        raise ValueError(f"time {count} is of no certain unit (10 digits: s, 13: ms, 16: us, 19: ns): {_HOW}")
+    return _in_range(count * unit[0], unit[1], count)
+
+
+def timestamp_time(count: int, unit_ns: int) -> Instant:
+    """A typed timestamp: a count of `unit_ns` since 1970.
+
+    >>> timestamp_time(1730196000, NS_PER_S)
+    Instant(ns=1730196000000000000, form='timestamp')
+    """
+    return _in_range(count * unit_ns, TIMESTAMP, count)
+
+
+def time_text(ns: int) -> str:
+    """A time as a person reads it.
+
+    >>> time_text(1_730_196_000_000_000_001), time_text(1_730_196_000_000_000_000)
+    ('2024-10-29T10:00:00.000000001Z', '2024-10-29T10:00:00Z')
+    """
+    seconds, rest = divmod(ns, NS_PER_S)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{_1970 + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def _in_range(ns: int, form: str, shown: object) -> Instant:
+    if not 0 <= ns <= MAX_NS:
+        raise ValueError(f"time {str(shown)[:40]} is not between 1970 and 2262: correct it")
+    return Instant(ns, form)
+
+
+def _seconds(date: str, clock: str, offset: str) -> int:
+    hours, minutes, *seconds = (int(part) for part in clock.split(":"))
+    if hours > 23 or minutes > 59 or any(second > 59 for second in seconds):
+        raise ValueError(f"there is no {clock} o'clock")
+    return _midnight(date, offset) + 3_600 * hours + 60 * minutes + sum(seconds)
+
+
+@lru_cache(maxsize=64)
+def _midnight(date: str, offset: str) -> int:
+    """Seconds since 1970 of midnight; rows of one day come together, so most are remembered."""
+    if offset == "Z":
+        zone = UTC
+    else:
+        digits = offset[1:].replace(":", "").ljust(4, "0")
+        if digits[2:] > "59":
+            raise ValueError(f"there is no offset {offset}")
+        zone = timezone((1 if offset[0] == "+" else -1) * timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))
+    return (datetime.fromisoformat(date).replace(tzinfo=zone) - _1970) // _SECOND

@@ -1,0 +1,151 @@
+"""The simulated venue: a seeded market of several symbols, always the same for the same seed."""
+
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from services.ingestor.market import BLOCK, ReturnProcess
+from services.ingestor.source import Feed, Quote
+from shared.errors import ConfigError
+from shared.intervals import NS_PER_S, interval_ns
+
+EPOCH_NS = 1_735_689_600 * NS_PER_S  # 2025-01-01T00:00:00Z
+SYMBOLS = ("SIM-A", "SIM-B", "SIM-C", "SIM-D", "SIM-E", "SIM-F", "SIM-G", "SIM-H")
+PHI = -0.5
+SIGMA = 0.001
+START_PRICE = Decimal("100.00")
+_ROUNDING_S = 1e-9
+
+
+class SimulatedSource:
+    """Prices of the process stated in services/ingestor/market.py; tick n is at 2025-01-01T00:00:00Z + n · interval.
+
+    seed, sym and n fix the price (with phi, sigma and start_price), wherever the series was opened.
+    ticks_per_s: pace of each symbol from the moment it is opened, the first tick then; 0 is as fast as taken.
+    limit: the number of ticks of each symbol in all; None goes on for ever.
+    clock: seconds that never go back. Raises ConfigError for parameters out of range, ValueError for the interval.
+
+    >>> source = SimulatedSource(seed=7, interval="1s", ticks_per_s=0, limit=10_000_001)
+    >>> source.open("SIM-A", 0).take(2)
+    [Quote(sym='SIM-A', ts_event=1735689601000000000, price=Decimal('99.97')), Quote(...)]
+    >>> source.open("SIM-A", 10_000_000).take(5)
+    [Quote(sym='SIM-A', ts_event=1745689601000000000, price=Decimal('...'))]
+    """
+
+    def __init__(
+        self,
+        symbols: Sequence[str] = SYMBOLS,
+        seed: int = 1,
+        interval: str = "1s",
+        ticks_per_s: float = 1.0,
+        limit: int | None = None,
+        phi: float = PHI,
+        sigma: float = SIGMA,
+        start_price: Decimal = START_PRICE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._symbols = tuple(sorted(set(symbols)))
+        _require(bool(self._symbols) and all(self._symbols), "symbols: name at least one")
+        _require(0 <= seed < 2**64, f"seed {seed}: use 0 to 2^64 - 1")
+        _require(0 <= ticks_per_s < float("inf"), f"ticks_per_s {ticks_per_s}: use 0 (as fast as possible) or more")
+        _require(limit is None or limit >= 0, f"limit {limit}: use 0 or more, or none")
+        _require(-1 < phi < 1, f"phi {phi}: use a number between -1 and 1; below 0 the returns revert")
+        _require(0 < sigma <= 0.1, f"sigma {sigma}: use a number above 0, at most 0.1")
+        _require(1 <= start_price <= 1_000_000, f"start_price {start_price}: use 1 to 1000000")
+        self._seed, self._interval_ns, self._clock = seed, interval_ns(interval), clock
+        self._ticks_per_s, self._limit = ticks_per_s, limit
+        self._phi, self._sigma, self._start_price = phi, sigma, float(start_price)
+
+    @property
+    def venue(self) -> str:
+        """The name in trace ids."""
+        return "simulated"
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """All symbols, sorted."""
+        return self._symbols
+
+    def open(self, sym: str, position: int) -> Feed:
+        """The ticks from n = position + 1 on; takes as long for ten million as for none."""
+        if sym not in self._symbols:
+            raise ConfigError(f"the simulated market has no {sym}: it has {', '.join(self._symbols)}")
+        if position < 0:
+            raise ValueError(f"position {position} is negative")
+        process = ReturnProcess(self._seed, sym, self._phi, self._sigma, self._start_price)
+        pace = Pace(self._ticks_per_s, self._clock)
+        return SimulatedFeed(sym, process, position, self._interval_ns, self._limit, pace)
+
+
+class Pace:
+    """When the ticks since now are due: the first at once, the others at a fixed rate (0: all of them at once).
+
+    >>> now = 5.0
+    >>> pace = Pace(10.0, lambda: now)
+    >>> pace.due(taken=0, limit=100), pace.due(taken=1, limit=100), pace.due_in_s(taken=1)
+    (1, 0, 0.1)
+    """
+
+    def __init__(self, ticks_per_s: float, clock: Callable[[], float]) -> None:
+        self._ticks_per_s = ticks_per_s
+        self._clock = clock
+        self._opened_s = clock()
+
+    def due(self, taken: int, limit: int) -> int:
+        """How many more are due now, after `taken` ones, at most `limit`."""
+        if not self._ticks_per_s:
+            return limit
+        elapsed_s = self._clock() - self._opened_s + _ROUNDING_S
+        return max(0, min(limit, int(elapsed_s * self._ticks_per_s) + 1 - taken))
+
+    def due_in_s(self, taken: int) -> float:
+        """Seconds until the next is due."""
+        if self.due(taken, 1):
+            return 0.0
+        return max(_ROUNDING_S, taken / self._ticks_per_s - (self._clock() - self._opened_s))
+
+
+class SimulatedFeed:
+    """One symbol's ticks from a position on."""
+
+    def __init__(
+        self, sym: str, process: ReturnProcess, position: int, interval_ns: int, limit: int | None, pace: Pace
+    ) -> None:
+        self._sym, self._process, self._interval_ns, self._pace = sym, process, interval_ns, pace
+        self._opened_at = self._position = position
+        self._left = max(0, limit - position) if limit is not None else None
+        self._block, self._cents = -1, list[int]()
+
+    def take(self, limit: int) -> list[Quote]:
+        """The next ticks that are due, at most `limit`."""
+        if self._left is not None:
+            limit = min(limit, self._left)
+        count = self._pace.due(self._position - self._opened_at, limit)
+        taken: list[Quote] = []
+        while len(taken) < count:
+            taken += self._from_block(count - len(taken))
+        if self._left is not None:
+            self._left -= len(taken)
+        return taken
+
+    def due_in_s(self) -> float | None:
+        """Seconds until the next tick; None after the last."""
+        return None if self._left == 0 else self._pace.due_in_s(self._position - self._opened_at)
+
+    def _from_block(self, count: int) -> list[Quote]:
+        block, offset = divmod(self._position, BLOCK)
+        if block != self._block:
+            self._block, self._cents = block, self._process.block_cents(block)
+        sym, interval_ns, first_ns = self._sym, self._interval_ns, EPOCH_NS + (self._position + 1) * self._interval_ns
+        cents = self._cents[offset : offset + count]
+        self._position += len(cents)
+        return [Quote(sym, first_ns + i * interval_ns, _price(price)) for i, price in enumerate(cents)]
+
+
+def _price(cents: int) -> Decimal:
+    return Decimal(cents).scaleb(-2)
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ConfigError(f"simulated market: {otherwise}")

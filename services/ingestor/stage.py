@@ -1,0 +1,78 @@
+"""The ingestor's Tick stage: a source's quotes become numbered market ticks."""
+
+from services.ingestor.source import Quote
+from shared.messages import MarketTick, Message, Stream
+from shared.messages.market import trace_id
+from shared.runner.stage import Numbers
+from shared.tick import State, Tick
+
+
+class IngestStage(Tick[Quote, list[Message]]):
+    """One symbol's quotes in, its ticks out, numbered from 1 without a hole.
+
+    A quote that is not newer than the last one is no tick: it gives an empty list and is counted in `stale`.
+    `position` counts all quotes taken, so a Source opened there goes on with the next one.
+
+    >>> from decimal import Decimal
+    >>> stage = IngestStage("replay", "BTCUSDT")
+    >>> [tick.human() for tick in stage.on_tick(Quote("BTCUSDT", 10, Decimal("71440.1")))]
+    ['BTCUSDT 71440.1']
+    >>> stage.on_tick(Quote("BTCUSDT", 10, Decimal("71440.2"))), stage.position, stage.stale
+    ([], 2, 1)
+    """
+
+    def __init__(self, venue: str, sym: str) -> None:
+        self._venue = venue
+        self._sym = sym
+        self._numbers = Numbers()
+        self._position = 0
+        self._last_ts_event = -1
+        self._stale = 0
+
+    @property
+    def position(self) -> int:
+        """How many quotes were taken."""
+        return self._position
+
+    @property
+    def stale(self) -> int:
+        """How many of them were not newer than the one before."""
+        return self._stale
+
+    def on_tick(self, val: Quote) -> list[Message]:
+        """The tick of this quote; raises ValueError for another symbol's quote or an impossible price."""
+        if val.sym != self._sym:
+            raise ValueError(f"a quote of {val.sym} was given to {self._sym}")
+        ticks: list[Message] = []
+        if val.ts_event > self._last_ts_event:
+            ticks.append(self._tick(val))
+            self._numbers.next(Stream.TICKS)
+            self._last_ts_event = val.ts_event
+        else:
+            self._stale += 1
+        self._position += 1
+        return ticks
+
+    def state(self) -> State:
+        """Position, last time, number of stale quotes, stream numbers."""
+        return {
+            "position": self._position,
+            "last_ts_event": self._last_ts_event,
+            "stale": self._stale,
+            "numbers": self._numbers.state(),
+        }
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        if not isinstance(state, dict) or state.keys() != {"position", "last_ts_event", "stale", "numbers"}:
+            raise ValueError(f"an ingest stage's state is not {state!r:.80}")
+        position, last_ts_event, stale = state["position"], state["last_ts_event"], state["stale"]
+        if not isinstance(position, int) or not isinstance(last_ts_event, int) or not isinstance(stale, int):
+            raise ValueError(f"an ingest stage's counters are integers, not {state!r:.120}")
+        self._numbers.restore(state["numbers"])
+        self._position, self._last_ts_event, self._stale = position, last_ts_event, stale
+
+    def _tick(self, val: Quote) -> MarketTick:
+        n = self._numbers.last(Stream.TICKS) + 1
+        trace = trace_id(self._venue, self._sym, val.ts_event, n)
+        return MarketTick(n=n, sym=self._sym, ts_event=val.ts_event, tr=trace, venue=self._venue, price=val.price)
