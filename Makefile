@@ -14,7 +14,7 @@ PIP    := -m pip --disable-pip-version-check -qq
 ARGS   ?=
 
 # The Python that makes the environment: the first that runs here and is new enough. Ours: make setup PYTHON=/path/to/python
-PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 /usr/bin/python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
 .PHONY: help
@@ -57,6 +57,10 @@ format: $(READY)  ## rewrite the code as ruff wants it
 bench: $(READY)  ## messages per second and latency beside bare redis-py and FastStream (build/bench.json)
 	$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-short
+bench-short: $(READY)  ## the same with few messages: does it still run?
+	$(BIN)/python -m tests.bench --short $(ARGS)
+
 .PHONY: chaos
 chaos: $(READY)  ## kill -9 every process and the bus at random moments; nothing may be lost (long)
 	$(BIN)/python -m pytest tests/chaos $(ARGS)
@@ -72,7 +76,7 @@ compose-test: $(READY)  ## docker compose up from a clean clone, down, up again 
 # torch's local version (+cpu) and what only its CUDA build needs stay out: the lock holds for either build.
 define LOCK
 import json, sys
-print("# Every package that .[$(EXTRAS)] installs. Remade by \`make lock\`; not edited by hand.")
+print("# Every package that .[$(EXTRAS)] installs. Remade by make lock; not edited by hand.")
 found = {p["metadata"]["name"]: p["metadata"]["version"].split("+")[0] for p in json.load(sys.stdin)["install"]}
 cuda = ("tickline", "nvidia-", "cuda-", "triton")
 print(*(f"{n}=={v}" for n, v in sorted(found.items(), key=lambda p: p[0].lower()) if not n.startswith(cuda)), sep="\n")
@@ -84,6 +88,7 @@ lock: $(READY)  ## remake requirements.lock from pyproject.toml
 	@mkdir -p build && $(BIN)/python $(PIP) install --dry-run --ignore-installed --report build/lock.json --editable '.[$(EXTRAS)]'
 	@$(BIN)/python -c "$$LOCK" <build/lock.json >requirements.lock.new
 	@mv requirements.lock.new requirements.lock && echo "requirements.lock: $$(grep -c == requirements.lock) packages"
+
 .PHONY: clean
 clean:  ## remove the environment, caches and build results (not data, not the bus folder)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
