@@ -29,6 +29,7 @@ from tests.bench.common import (
     SYMBOLS,
     Pace,
     Run,
+    partition,
     stage_arguments,
     symbols_in_turn,
 )
@@ -37,9 +38,14 @@ Entry = dict[bytes, bytes]
 LAGS = struct.pack("<3f", 0.001, -0.002, 0.003)
 
 
+def streams_by_symbol(run: Run, kind: str) -> dict[bytes, bytes]:
+    """The stream of `kind` for each symbol, all as bytes, which spares redis-py the encoding."""
+    return {sym.encode(): run.key(kind, partition(sym)).encode() for sym in SYMBOLS}
+
+
 async def ingest(client: Any, run: Run) -> None:
     """Write ticks at the run's rate, never more than AHEAD_TICKS ahead of the strategy."""
-    streams = run.by_symbol("ticks")
+    streams = streams_by_symbol(run, "ticks")
     rng = random.Random(SEED)
     prices = dict.fromkeys(SYMBOLS, 100.0)
     ticks = symbols_in_turn()
@@ -51,17 +57,18 @@ async def ingest(client: Any, run: Run) -> None:
         now_ns = time.time_ns()
         for _ in range(due):
             n, sym = next(ticks)
+            raw = sym.encode()
             price = prices[sym] = prices[sym] * (1.0 + 0.0001 * (rng.random() - 0.5))
             fields = {
-                "n": n,
-                "sym": sym,
-                "ts_event": now_ns,
-                "tr": f"sim:{sym}:{now_ns}:{n}",
-                "w": time.time_ns(),
-                "venue": "sim",
-                "price": f"{price:.4f}",
+                b"n": n,
+                b"sym": raw,
+                b"ts_event": now_ns,
+                b"tr": f"sim:{sym}:{now_ns}:{n}",
+                b"w": time.time_ns(),
+                b"venue": b"sim",
+                b"price": f"{price:.4f}",
             }
-            pipe.xadd(streams[sym], fields, maxlen=MAXLEN)
+            pipe.xadd(streams[raw], fields, maxlen=MAXLEN)
         pace.sent += due
         pipe.get(run.progress_key)
         decided = int((await pipe.execute())[-1] or 0)
@@ -87,17 +94,17 @@ class Signal:
     inputs: tuple[str, ...] = ("ticks",)
 
     def __init__(self, run: Run) -> None:
-        self._features = run.by_symbol("features")
-        self._predictions = run.by_symbol("predictions")
+        self._features = streams_by_symbol(run, "features")
+        self._predictions = streams_by_symbol(run, "predictions")
 
     def take(self, pipe: Any, first: bool, entry: Entry) -> None:
         """One tick."""
-        sym, n = entry[b"sym"].decode(), entry[b"n"]
-        head = {"n": n, "sym": sym, "ts_event": entry[b"ts_event"], "tr": entry[b"tr"]}
-        features = head | {"spec": "log_return_lags(3)", "dtype": "float32", "shape": "3", "values": LAGS}
+        sym, n = entry[b"sym"], entry[b"n"]
+        head = {b"n": n, b"sym": sym, b"ts_event": entry[b"ts_event"], b"tr": entry[b"tr"]}
+        features = head | {b"spec": b"log_return_lags(3)", b"dtype": b"float32", b"shape": b"3", b"values": LAGS}
         pipe.xadd(self._features[sym], features, maxlen=MAXLEN)
-        y_hat = 0.001 if int(n) & 1 else -0.001
-        prediction = head | {"tick_n": n, "price": entry[b"price"], "y_hat": y_hat, "model": "0123456789abcdef"}
+        y_hat = b"0.001" if int(n) & 1 else b"-0.001"
+        prediction = head | {b"tick_n": n, b"price": entry[b"price"], b"y_hat": y_hat, b"model": b"0123456789abcdef"}
         pipe.xadd(self._predictions[sym], prediction, maxlen=MAXLEN)
 
     def finish(self, pipe: Any) -> None:
@@ -110,19 +117,20 @@ class Strategy:
     inputs: tuple[str, ...] = ("predictions", "executions")
 
     def __init__(self, run: Run) -> None:
-        self._decisions = run.by_symbol("decisions")
-        self._orders = run.by_symbol("orders")
+        self._decisions = streams_by_symbol(run, "decisions")
+        self._orders = streams_by_symbol(run, "orders")
         self._progress_key = run.progress_key
-        self._waiting: dict[str, deque[Entry]] = {sym: deque() for sym in SYMBOLS}
-        self._in_flight: set[str] = set()
-        self._qty = dict.fromkeys(SYMBOLS, 0.0)
-        self._balance = dict.fromkeys(SYMBOLS, BALANCE)
-        self._booked_n: dict[str, bytes] = dict.fromkeys(SYMBOLS, b"0")
+        symbols = [sym.encode() for sym in SYMBOLS]
+        self._waiting: dict[bytes, deque[Entry]] = {sym: deque() for sym in symbols}
+        self._in_flight: set[bytes] = set()
+        self._qty = dict.fromkeys(symbols, 0.0)
+        self._balance = dict.fromkeys(symbols, BALANCE)
+        self._booked_n: dict[bytes, bytes] = dict.fromkeys(symbols, b"0")
         self._decided = 0
 
     def take(self, pipe: Any, first: bool, entry: Entry) -> None:
         """One prediction (`first`) or one execution."""
-        sym = entry[b"sym"].decode()
+        sym = entry[b"sym"]
         if first:
             if sym in self._in_flight:
                 self._waiting[sym].append(entry)
@@ -136,30 +144,30 @@ class Strategy:
         if self._waiting[sym]:
             self._decide(pipe, sym, self._waiting[sym].popleft())
 
-    def _decide(self, pipe: Any, sym: str, prediction: Entry) -> None:
+    def _decide(self, pipe: Any, sym: bytes, prediction: Entry) -> None:
         price, y_hat, n = float(prediction[b"price"]), float(prediction[b"y_hat"]), prediction[b"n"]
         wanted = (1.0 if y_hat > 0 else -1.0) * self._balance[sym] * LEVERAGE / price
-        order_id = f"{sym}x{n.decode()}"
-        head = {"n": n, "sym": sym, "ts_event": prediction[b"ts_event"], "tr": prediction[b"tr"]}
+        order_id = sym + b"x" + n
+        head = {b"n": n, b"sym": sym, b"ts_event": prediction[b"ts_event"], b"tr": prediction[b"tr"]}
         decision = head | {
-            "tick_n": prediction[b"tick_n"],
-            "prediction_n": n,
-            "booked_n": self._booked_n[sym],
-            "y_hat": prediction[b"y_hat"],
-            "balance": self._balance[sym],
-            "signed_qty": self._qty[sym],
-            "orders": order_id,
-            "reason": "",
+            b"tick_n": prediction[b"tick_n"],
+            b"prediction_n": n,
+            b"booked_n": self._booked_n[sym],
+            b"y_hat": prediction[b"y_hat"],
+            b"balance": self._balance[sym],
+            b"signed_qty": self._qty[sym],
+            b"orders": order_id,
+            b"reason": b"",
         }
         pipe.xadd(self._decisions[sym], decision, maxlen=MAXLEN)
         order = head | {
-            "tick_n": prediction[b"tick_n"],
-            "client_order_id": order_id,
-            "leg": "net",
-            "signed_qty": wanted - self._qty[sym],
-            "reduce_only": "0",
-            "price": prediction[b"price"],
-            "valid_until": "0",
+            b"tick_n": prediction[b"tick_n"],
+            b"client_order_id": order_id,
+            b"leg": b"net",
+            b"signed_qty": wanted - self._qty[sym],
+            b"reduce_only": b"0",
+            b"price": prediction[b"price"],
+            b"valid_until": b"0",
         }
         pipe.xadd(self._orders[sym], order, maxlen=MAXLEN)
         self._in_flight.add(sym)
@@ -178,25 +186,25 @@ class Gateway:
     inputs: tuple[str, ...] = ("orders",)
 
     def __init__(self, run: Run) -> None:
-        self._executions = run.by_symbol("executions")
+        self._executions = streams_by_symbol(run, "executions")
 
     def take(self, pipe: Any, first: bool, entry: Entry) -> None:
         """One order."""
-        sym = entry[b"sym"].decode()
+        sym = entry[b"sym"]
         execution = {
-            "n": entry[b"n"],
-            "sym": sym,
-            "ts_event": entry[b"ts_event"],
-            "tr": entry[b"tr"],
-            "tick_n": entry[b"tick_n"],
-            "order_n": entry[b"n"],
-            "client_order_id": entry[b"client_order_id"],
-            "leg": entry[b"leg"],
-            "status": "FILLED",
-            "last_qty": entry[b"signed_qty"],
-            "last_px": entry[b"price"],
-            "commission": abs(float(entry[b"signed_qty"])) * float(entry[b"price"]) * FEE,
-            "reason": "",
+            b"n": entry[b"n"],
+            b"sym": sym,
+            b"ts_event": entry[b"ts_event"],
+            b"tr": entry[b"tr"],
+            b"tick_n": entry[b"tick_n"],
+            b"order_n": entry[b"n"],
+            b"client_order_id": entry[b"client_order_id"],
+            b"leg": entry[b"leg"],
+            b"status": b"FILLED",
+            b"last_qty": entry[b"signed_qty"],
+            b"last_px": entry[b"price"],
+            b"commission": abs(float(entry[b"signed_qty"])) * float(entry[b"price"]) * FEE,
+            b"reason": b"",
         }
         pipe.xadd(self._executions[sym], execution, maxlen=MAXLEN)
 

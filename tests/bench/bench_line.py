@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.bench.contestants import ALL, by_name
 from tests.bench.measure import FixedRate, Saturation, run_fixed_rate, run_saturation
-from tests.bench.processes import ROOT, others_busy
+from tests.bench.processes import NOT_OURS, ROOT, others_busy
 from tests.bench.report import about, show
 from tests.bench.server import Server, server
 
@@ -130,7 +130,7 @@ def summary(bench: Bench, name: str) -> dict[str, Any]:
 
 
 def _own_cores(cpu: dict[str, float]) -> float:
-    return sum(share for name, share in cpu.items() if name != "others")
+    return sum(share for name, share in cpu.items() if name not in NOT_OURS)
 
 
 def main() -> None:

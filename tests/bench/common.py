@@ -36,7 +36,7 @@ WRITERS = {
     "orders": "strategy",
     "executions": "gateway",
 }
-STAGES = ("ingestor", "signal", "strategy", "gateway")
+STAGES = ("gateway", "strategy", "signal", "ingestor")  # in the order in which they are started
 
 
 def partition(sym: str) -> int:
@@ -59,10 +59,6 @@ class Run:
     def keys(self, kind: str) -> list[str]:
         """All streams of `kind`."""
         return [self.key(kind, p) for p in range(PARTITIONS)]
-
-    def by_symbol(self, kind: str) -> dict[str, str]:
-        """The stream of `kind` for each symbol."""
-        return {sym: self.key(kind, partition(sym)) for sym in SYMBOLS}
 
     @property
     def progress_key(self) -> str:

@@ -21,6 +21,8 @@ from tests.bench.server import Server
 START_S = 30.0  # a contestant must have executed its first orders by then
 FIRST_EXECUTIONS = 64
 POLL_S = 0.1
+BACKLOG_S = 20.0  # what piled up while the processes started must be gone by then
+BACKLOG_TICKS = 32
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def run_fixed_rate(
     with tempfile.TemporaryDirectory() as folder, running(contestant.commands(run), Path(folder)) as started:
         pids = {name: process.pid for name, process in started.items()} | {"server": server.pid}
         _wait_until_it_flows(client, contestant, run, started, Path(folder))
+        _wait_for_the_backlog(client, contestant, run)
         time.sleep(warmup_s)
         arguments = [sys.executable, "-m", "tests.bench.probe", contestant.name, *run.arguments()]
         cpu, before, t0 = cpu_times(pids), _written(client, contestant, run), time.monotonic()
@@ -128,4 +131,14 @@ def _wait_until_it_flows(
             written = _written(client, contestant, run)
             logs = "\n".join(f"{p.name}: {p.read_text(errors='replace')[-500:]}" for p in folder.iterdir())
             raise TimeoutError(f"{contestant.name}: no executions within {START_S} s, written: {written}\n{logs}")
+        time.sleep(POLL_S)
+
+
+def _wait_for_the_backlog(client: Any, contestant: Contestant, run: Run) -> None:
+    """Return when nearly every tick has its execution, or after BACKLOG_S: the result then shows the delay."""
+    until = time.monotonic() + BACKLOG_S
+    while time.monotonic() < until:
+        written = _written(client, contestant, run)
+        if written["ticks"] - written["executions"] <= BACKLOG_TICKS:
+            return
         time.sleep(POLL_S)

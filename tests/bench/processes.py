@@ -13,6 +13,7 @@ from tests.bench.contestant import Command
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_S = 5.0
+NOT_OURS = ("others", "interrupts", "stolen")
 
 
 class Died(RuntimeError):
@@ -53,11 +54,13 @@ def check_alive(started: Mapping[str, subprocess.Popen[bytes]], log_folder: Path
 
 @dataclass(frozen=True)
 class CpuTimes:
-    """CPU seconds at one moment: of each process, and of the whole machine beyond idle."""
+    """CPU seconds at one moment: of each process, of all programs together, and what the kernel's interrupts used."""
 
     at_s: float
     own: dict[str, float]
-    machine: float
+    programs: float
+    interrupts: float
+    stolen: float
 
 
 def cpu_times(pids: Mapping[str, int]) -> CpuTimes:
@@ -68,14 +71,17 @@ def cpu_times(pids: Mapping[str, int]) -> CpuTimes:
         family = [process, *process.children(recursive=True)]
         own[name] = sum(sum(p.cpu_times()[:2]) for p in family)
     whole = psutil.cpu_times()
-    return CpuTimes(time.monotonic(), own, sum(whole) - whole.idle - getattr(whole, "iowait", 0.0))
+    programs = whole.user + whole.system + whole.nice
+    return CpuTimes(time.monotonic(), own, programs, whole.irq + whole.softirq, whole.steal)
 
 
 def cpu_shares(before: CpuTimes, after: CpuTimes) -> dict[str, float]:
-    """Cores used between two moments, by process; `others` is the rest of the machine."""
+    """Cores used between two moments: by each process; `others` are all other programs, `stolen` the host's."""
     seconds = after.at_s - before.at_s
     shares = {name: (after.own[name] - before.own[name]) / seconds for name in after.own}
-    shares["others"] = max(0.0, (after.machine - before.machine) / seconds - sum(shares.values()))
+    shares["others"] = max(0.0, (after.programs - before.programs) / seconds - sum(shares.values()))
+    shares["interrupts"] = (after.interrupts - before.interrupts) / seconds
+    shares["stolen"] = (after.stolen - before.stolen) / seconds
     return {name: round(share, 3) for name, share in shares.items()}
 
 
