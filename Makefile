@@ -9,8 +9,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 EXTRAS := torch,parquet,dev
+# What an older Python needs besides (redis, before 3.11.3): the lock holds for it too.
+OLDER  := async-timeout
 PIP    := -m pip --disable-pip-version-check -qq
-# Test, chaos and bench runs take further pytest options, e.g. make test ARGS="-k codec -x"
+# What run, test, chaos and bench take besides, e.g. make test ARGS="-k codec -x"
 ARGS   ?=
 
 # The Python that makes the environment: the first that runs here and is new enough. Ours: make setup PYTHON=/path/to/python
@@ -85,7 +87,7 @@ export LOCK
 
 .PHONY: lock
 lock: $(READY)  ## remake requirements.lock from pyproject.toml
-	@mkdir -p build && $(BIN)/python $(PIP) install --dry-run --ignore-installed --report build/lock.json --editable '.[$(EXTRAS)]'
+	@mkdir -p build && $(BIN)/python $(PIP) install --dry-run --ignore-installed --report build/lock.json --editable '.[$(EXTRAS)]' $(OLDER)
 	@$(BIN)/python -c "$$LOCK" <build/lock.json >requirements.lock.new
 	@mv requirements.lock.new requirements.lock && echo "requirements.lock: $$(grep -c == requirements.lock) packages"
 
