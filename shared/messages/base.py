@@ -30,6 +30,12 @@ class Message(Wire):
 
     VERSION: ClassVar[int] = 1
     STREAM: ClassVar[Stream]
+    TAG: ClassVar[str]  # type and version as they stand on the wire, e.g. `MarketTick/1`
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Name the type on the wire."""
+        cls.TAG = f"{cls.__name__}/{cls.VERSION}"
 
     n: Counter
     sym: Symbol
@@ -44,11 +50,6 @@ class Message(Wire):
     def human(self) -> str:
         """One short line for a person who reads the stream."""
         raise NotImplementedError
-
-    @classmethod
-    def tag(cls) -> str:
-        """Type and version as they stand on the wire, e.g. `MarketTick/1`."""
-        return f"{cls.__name__}/{cls.VERSION}"
 
     def content(self) -> dict[str, Any]:
         """The fields by name, without a copy; not to be changed."""

@@ -21,7 +21,7 @@ MAX_DECIMAL_BYTES = 80
 MAX_MESSAGE_BYTES = 1_000_000
 
 TYPES: dict[str, type[Message]] = {
-    kind.tag(): kind for kind in (MarketTick, Gap, Features, Prediction, Decision, OrderIntent, ExecutionReport)
+    kind.TAG: kind for kind in (MarketTick, Gap, Features, Prediction, Decision, OrderIntent, ExecutionReport)
 }
 _BY_BYTES = {tag.encode(): kind for tag, kind in TYPES.items()}
 

@@ -1,0 +1,5 @@
+"""`python -m services.ingestor`."""
+
+from services.ingestor.main import main
+
+main()

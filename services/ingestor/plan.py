@@ -1,0 +1,28 @@
+"""The ingestor service: a market data source in, ticks out."""
+
+from services.ingestor.replay import ReplaySource
+from services.ingestor.simulated import SimulatedSource
+from services.ingestor.source import Source
+from services.ingestor.stage import IngestStage
+from shared.config import Settings
+from shared.messages import Stream
+from shared.runner.plan import Output, Plan
+
+
+def make_source(settings: Settings) -> Source:
+    """The source that the config names."""
+    own = settings.ingestor
+    if own.source == "replay":
+        return ReplaySource(own.files, settings.interval)
+    return SimulatedSource(
+        settings.symbols, seed=own.seed, interval=settings.interval, ticks_per_s=own.ticks_per_s, limit=own.limit
+    )
+
+
+def plan(settings: Settings, venue: str) -> Plan:
+    """Ticks of `venue`, never more than a bound ahead of who reads them."""
+    return Plan(
+        instance=settings.ingestor.instance,
+        make_stage=lambda sym: IngestStage(venue, sym),
+        outputs=(Output(Stream.TICKS, (settings.signal.instance,), settings.bus.bound),),
+    )

@@ -1,0 +1,5 @@
+"""`python -m services.signal`."""
+
+from services.signal.main import main
+
+main()

@@ -1,0 +1,32 @@
+"""The signal service: ticks in, features and predictions out."""
+
+from services.signal.stage import SignalStage
+from shared.config import Settings
+from shared.errors import ConfigError
+from shared.features import make_feature
+from shared.messages import Stream
+from shared.models.card import ModelRefused
+from shared.models.choose import choose_model
+from shared.models.load_model import load_model
+from shared.models.predict import Predict
+from shared.runner.plan import Input, Output, Plan
+
+
+def plan(settings: Settings) -> Plan:
+    """Load the model, once for all symbols; a ConfigError when it may not be used."""
+    own = settings.signal
+    try:
+        path = choose_model(own.model, own.weights, settings.symbols, settings.interval)
+        module, card = load_model(path, symbols=settings.symbols, interval=settings.interval)
+    except ModelRefused as refused:
+        raise ConfigError(str(refused)) from refused
+    predict = Predict(module)
+    return Plan(
+        instance=own.instance,
+        make_stage=lambda sym: SignalStage(make_feature(card.features), predict, card.short_hash),
+        inputs=(Input(Stream.TICKS, settings.ingestor.instance),),
+        outputs=(
+            Output(Stream.FEATURES),
+            Output(Stream.PREDICTIONS, (settings.strategy.instance,), settings.bus.bound),
+        ),
+    )

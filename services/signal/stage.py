@@ -1,0 +1,60 @@
+"""The signal service's Tick stage: featurise, then predict."""
+
+from typing import cast
+
+import torch
+
+from shared.features import Feature
+from shared.messages import Features, Gap, MarketTick, Message, Prediction, Stream, Tensor
+from shared.models.predict import Predict
+from shared.runner.stage import Numbers, Stage
+from shared.tick import State
+
+
+class SignalStage(Stage):
+    """One symbol's ticks in; its features and predictions out, once the window is full.
+
+    A Gap empties the window and is passed on to both streams.
+    """
+
+    def __init__(self, feature: Feature[torch.Tensor], predict: Predict, model: str) -> None:
+        self._feature = feature
+        self._predict = predict
+        self._model = model
+        self._spec = feature.spec
+        self._numbers = Numbers()
+
+    def on_tick(self, val: Message) -> list[Message] | None:
+        """Take a MarketTick or a Gap."""
+        if isinstance(val, Gap):
+            self._feature.reset()
+            return [self._gap(val, Stream.FEATURES), self._gap(val, Stream.PREDICTIONS)]
+        tick = cast(MarketTick, val)
+        x = self._feature.on_tick(float(tick.price))
+        if x is None:
+            return None
+        y_hat = self._predict.on_tick(x)
+        assert y_hat is not None  # a model has no warm-up of its own
+        features = Features(
+            n=self._numbers.next(Stream.FEATURES), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
+            spec=self._spec, values=Tensor.of(x.numpy()),
+        )  # fmt: skip
+        prediction = Prediction(
+            n=self._numbers.next(Stream.PREDICTIONS), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
+            tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model,
+        )  # fmt: skip
+        return [features, prediction]
+
+    def _gap(self, gap: Gap, stream: Stream) -> Gap:
+        return gap.model_copy(update={"n": self._numbers.next(stream), "stream": stream})
+
+    def state(self) -> State:
+        """The window and the stream numbers."""
+        return [self._feature.state(), self._numbers.state()]
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        if not isinstance(state, list) or len(state) != 2:
+            raise ValueError(f"a signal stage's state is a list of two, not {state!r:.80}")
+        self._feature.restore(state[0])
+        self._numbers.restore(state[1])

@@ -1,0 +1,5 @@
+"""`python -m services.strategy`."""
+
+from services.strategy.main import main
+
+main()

@@ -1,0 +1,31 @@
+"""The strategy service: predictions and executions in, decisions and orders out."""
+
+from services.strategy.stage import StrategyStage
+from shared.config import Settings
+from shared.errors import ConfigError
+from shared.messages import Stream
+from shared.runner.plan import Input, Output, Plan
+from shared.strategies import make_decider
+
+
+def plan(settings: Settings) -> Plan:
+    """One book per symbol; a ConfigError when the strategy or a parameter is unknown."""
+    own, gateway = settings.strategy, settings.gateway
+    try:
+        decider = make_decider(own.name, own.params)
+    except ValueError as error:
+        raise ConfigError(f"config: {error}") from error
+    run = settings.run_id if settings.ingestor.source == "replay" else ""
+    book = f"{settings.ingestor.source}|{gateway.venue}|{gateway.account}|{own.name}|{run}"
+    return Plan(
+        instance=own.instance,
+        make_stage=lambda sym: StrategyStage(sym, decider, own.balance, book),
+        inputs=(
+            Input(Stream.EXECUTIONS, gateway.instance, strict=True),
+            Input(Stream.PREDICTIONS, settings.signal.instance),
+        ),
+        outputs=(
+            Output(Stream.DECISIONS),
+            Output(Stream.ORDERS, (gateway.instance,), settings.bus.bound, trim=True),
+        ),
+    )

@@ -1,0 +1,108 @@
+"""What a bus does. `RedisBus` is the real one, `MemoryBus` the fast double; one contract suite runs over both.
+
+A Session is a set of connections to one server process. When any of them breaks, the session is over for good: what
+was read in it can no longer be committed. A new session tells the server's run id, so that the reader sees whether it
+still talks to the server that it had read from.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from shared.bus.entry import Entry, Outgoing
+from shared.bus.names import Place
+
+
+class BusLost(Exception):
+    """The session is over: connection lost, time-out, or the server refused. Reconnect and reload."""
+
+
+class Outcome(StrEnum):
+    """What became of a commit."""
+
+    OK = "OK"
+    FENCED = "FENCED"  # not the owner any more, or the lease ran out: nothing was written
+    CONFLICT = "CONFLICT"  # another commit number stands there: nothing was written
+
+
+class Lease(NamedTuple):
+    """The right to write one partition: `epoch` grows with every acquisition."""
+
+    place: Place
+    owner: str
+    epoch: int
+
+
+class Stored(NamedTuple):
+    """What a partition's state hash holds: the commit number, and the snapshot's fields."""
+
+    seq: int
+    fields: dict[str, bytes]
+
+
+@dataclass(slots=True)
+class Commit:
+    """One atomic write: snapshot fields, entries, and trims of the partition's own streams.
+
+    seq: the commit number that must stand there. trims: stream -> entry id below which entries may go.
+    """
+
+    lease: Lease
+    seq: int
+    fields: dict[str, bytes | str]
+    entries: list[Outgoing]
+    trims: dict[str, str] = field(default_factory=dict)
+
+
+class Session(Protocol):
+    """Connections to one server process."""
+
+    @property
+    def run_id(self) -> str:
+        """Names the server process; another one after a restart."""
+
+    async def acquire(self, place: Place, owner: str) -> Lease | None:
+        """Own the partition, unless somebody else's lease is still good."""
+
+    async def renew(self, leases: Sequence[Lease]) -> list[bool]:
+        """Lengthen the leases; False where it is ours no more."""
+
+    async def release(self, leases: Sequence[Lease]) -> None:
+        """Give the partitions up at once."""
+
+    async def load(self, places: Sequence[Place]) -> list[Stored]:
+        """Read the partitions' states."""
+
+    async def fields(self, wanted: Sequence[tuple[Place, str]]) -> list[bytes | None]:
+        """Single fields of partitions' states, ours or not."""
+
+    async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
+        """Write each commit atomically; they are independent of one another."""
+
+    async def read(
+        self, cursors: Mapping[tuple[str, Place], bytes], count: int, block_ms: int
+    ) -> list[tuple[tuple[str, Place], list[Entry]]]:
+        """Entries behind the cursors, at most `count` a stream; waits up to `block_ms` for the first (0: not)."""
+
+    def wake(self) -> None:
+        """Make a waiting `read` return soon."""
+
+    async def join(self, instance: str, owner: str) -> list[str]:
+        """Register or renew a replica; returns all living ones in the order in which they came."""
+
+    async def leave(self, instance: str, owner: str) -> None:
+        """Strike a replica off the register."""
+
+    async def meta(self, defaults: Mapping[str, str]) -> dict[str, str]:
+        """What holds for the whole namespace; a default is stored where nothing stands yet."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
+class Bus(Protocol):
+    """A place to connect to."""
+
+    async def connect(self) -> Session:
+        """A new session; raises BusLost when the server cannot be reached."""

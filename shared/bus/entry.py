@@ -1,0 +1,54 @@
+"""One entry of a stream: fields that a person reads in redis-cli beside the msgpack.
+
+    t  type and version      k  symbol           n  number per stream and symbol
+    h  one human line        tr trace id         d  the msgpack        w  wall clock of writing, ns
+
+Content is k, n and d.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shared.messages import Message, encode
+
+START = b"0-0"
+
+
+class Outgoing(NamedTuple):
+    """An entry that a commit will write. Field order is the order on the wire."""
+
+    stream: str
+    t: str
+    k: str
+    n: int
+    h: str
+    tr: str
+    d: bytes
+
+    @classmethod
+    def of(cls, message: Message) -> "Outgoing":
+        """The entry of a message."""
+        return cls(message.to, message.TAG, message.sym, message.n, message.human(), message.tr, encode(message))
+
+
+class Entry:
+    """An entry that was read. `settled` is the reader's mark that it needs it no more."""
+
+    __slots__ = ("d", "h", "id", "k", "message", "n", "settled", "t", "tr", "w")
+
+    def __init__(self, entry_id: bytes, fields: Sequence[bytes]) -> None:
+        values = dict(zip(fields[::2], fields[1::2], strict=False))
+        self.id = entry_id
+        self.t = values.get(b"t", b"")
+        self.k = values.get(b"k", b"").decode(errors="replace")
+        self.h = values.get(b"h", b"")
+        self.tr = values.get(b"tr", b"").decode(errors="replace")
+        self.d = values.get(b"d", b"")
+        n, w = values.get(b"n", b""), values.get(b"w", b"")
+        self.n = int(n) if n.isdigit() and len(n) < 20 else 0
+        self.w = int(w) if w.isdigit() and len(w) < 20 else 0
+        self.message: Message | None = None
+        self.settled = False
+
+    def __repr__(self) -> str:
+        return f"Entry({self.id.decode()} {self.t.decode(errors='replace')} {self.k} n={self.n})"

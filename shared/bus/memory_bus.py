@@ -1,0 +1,226 @@
+"""The bus in memory: the fast double of RedisBus for tests and for a line within one process."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from shared.bus.api import BusLost, Commit, Lease, Outcome, Stored
+from shared.bus.entry import Entry
+from shared.bus.names import Place
+
+
+@dataclass
+class _Partition:
+    owner: str = ""
+    epoch: int = 0
+    until: float = 0.0
+    seq: int = 0
+    fields: dict[str, bytes] = field(default_factory=dict)
+
+
+class MemoryBus:
+    """Everything that a server would hold. `restart()` ends all sessions, as a server's restart does."""
+
+    def __init__(
+        self, *, lease_s: float, maxlens: Mapping[str, int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.lease_s = lease_s
+        self.maxlens = dict(maxlens)
+        self.clock = clock
+        self.run_id = uuid4().hex
+        self.partitions: dict[Place, _Partition] = {}
+        self.streams: dict[tuple[str, Place], list[Entry]] = {}
+        self.meta: dict[str, str] = {}
+        self.members: dict[str, dict[str, tuple[int, float]]] = {}
+        self.changed = asyncio.Condition()
+        self._last_id = 0
+
+    async def connect(self) -> "MemorySession":
+        """A new session."""
+        return MemorySession(self)
+
+    def restart(self) -> None:
+        """As a clean restart of the server: nothing is lost, every session is over."""
+        self.run_id = uuid4().hex
+
+    def partition(self, place: Place) -> _Partition:
+        """The partition's state, made when it is new."""
+        return self.partitions.setdefault(place, _Partition())
+
+    def next_id(self) -> bytes:
+        """A stream position that only grows."""
+        self._last_id += 1
+        return b"%d-0" % self._last_id
+
+
+class MemorySession:
+    """A session of a MemoryBus."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+        self._run_id = bus.run_id
+        self._closed = False
+        self._woken = False
+
+    @property
+    def run_id(self) -> str:
+        """The run id at connect."""
+        return self._run_id
+
+    def _check(self) -> None:
+        if self._closed or self._run_id != self._bus.run_id:
+            raise BusLost("bus in memory: the session is over")
+
+    async def acquire(self, place: Place, owner: str) -> Lease | None:
+        """Own the partition, unless somebody else's lease is still good."""
+        self._check()
+        held, now = self._bus.partition(place), self._bus.clock()
+        if held.owner not in ("", owner) and held.until >= now:
+            return None
+        held.owner, held.epoch, held.until = owner, held.epoch + 1, now + self._bus.lease_s
+        return Lease(place, owner, held.epoch)
+
+    def _held(self, lease: Lease) -> _Partition | None:
+        held = self._bus.partition(lease.place)
+        return held if (held.owner, held.epoch) == (lease.owner, lease.epoch) else None
+
+    async def renew(self, leases: Sequence[Lease]) -> list[bool]:
+        """Lengthen the leases; False where it is ours no more."""
+        self._check()
+        now, kept = self._bus.clock(), []
+        for lease in leases:
+            held = self._held(lease)
+            if held is not None and held.until >= now:
+                held.until = now + self._bus.lease_s
+                kept.append(True)
+            else:
+                kept.append(False)
+        return kept
+
+    async def release(self, leases: Sequence[Lease]) -> None:
+        """Give the partitions up at once."""
+        self._check()
+        for lease in leases:
+            held = self._held(lease)
+            if held is not None:
+                held.owner, held.until = "", 0.0
+
+    async def load(self, places: Sequence[Place]) -> list[Stored]:
+        """Read the partitions' states."""
+        self._check()
+        held = [self._bus.partition(place) for place in places]
+        return [Stored(state.seq, dict(state.fields)) for state in held]
+
+    async def fields(self, wanted: Sequence[tuple[Place, str]]) -> list[bytes | None]:
+        """Single fields of partitions' states."""
+        self._check()
+        return [self._bus.partition(place).fields.get(name) for place, name in wanted]
+
+    async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
+        """Write each commit atomically."""
+        self._check()
+        outcomes = [self._write(commit) for commit in commits]
+        async with self._bus.changed:
+            self._bus.changed.notify_all()
+        return outcomes
+
+    def _write(self, commit: Commit) -> Outcome:
+        held, now = self._held(commit.lease), self._bus.clock()
+        if held is None or held.until < now:
+            return Outcome.FENCED
+        if held.seq != commit.seq:
+            return Outcome.CONFLICT
+        for name, value in commit.fields.items():
+            held.fields[name] = value.encode() if isinstance(value, str) else value
+        wall = str(time.time_ns())
+        for out in commit.entries:
+            written = self._bus.streams.setdefault((out.stream, commit.lease.place), [])
+            parts = zip(("t", "k", "n", "h", "tr", "d", "w"), (*out[1:], wall), strict=True)
+            flat = [part if isinstance(part, bytes) else str(part).encode() for pair in parts for part in pair]
+            written.append(Entry(self._bus.next_id(), flat))
+            longest = self._bus.maxlens.get(out.stream, 0)
+            if longest and len(written) > longest:
+                del written[: len(written) - longest]
+        for stream, lowest in commit.trims.items():
+            kept = self._bus.streams.get((stream, commit.lease.place), [])
+            kept[:] = [entry for entry in kept if _order(entry.id) >= _order(lowest.encode())]
+        held.seq += 1
+        held.until = now + self._bus.lease_s
+        return Outcome.OK
+
+    async def read(
+        self, cursors: Mapping[tuple[str, Place], bytes], count: int, block_ms: int
+    ) -> list[tuple[tuple[str, Place], list[Entry]]]:
+        """Entries behind the cursors; waits up to `block_ms` for the first."""
+        self._check()
+        found = self._behind(cursors, count)
+        if found or not block_ms:
+            return found
+        try:
+            async with asyncio.timeout(block_ms / 1000), self._bus.changed:
+                while not found and not self._woken:
+                    await self._bus.changed.wait()
+                    self._check()
+                    found = self._behind(cursors, count)
+        except TimeoutError:
+            return []
+        self._woken = False
+        return found
+
+    def _behind(
+        self, cursors: Mapping[tuple[str, Place], bytes], count: int
+    ) -> list[tuple[tuple[str, Place], list[Entry]]]:
+        found = []
+        for source, cursor in cursors.items():
+            later = [e for e in self._bus.streams.get(source, []) if _order(e.id) > _order(cursor)][:count]
+            if later:
+                found.append((source, [_copy(entry) for entry in later]))
+        return found
+
+    def wake(self) -> None:
+        """Make a waiting read return soon."""
+        self._woken = True
+        self._waking = asyncio.ensure_future(self._notify())
+
+    async def _notify(self) -> None:
+        async with self._bus.changed:
+            self._bus.changed.notify_all()
+
+    async def join(self, instance: str, owner: str) -> list[str]:
+        """Register or renew a replica; returns all living ones in the order in which they came."""
+        self._check()
+        register, now = self._bus.members.setdefault(instance, {}), self._bus.clock()
+        for name, (_, until) in list(register.items()):
+            if until < now and name != owner:
+                del register[name]
+        order = register[owner][0] if owner in register else max((o for o, _ in register.values()), default=0) + 1
+        register[owner] = (order, now + self._bus.lease_s)
+        return sorted(register, key=lambda name: register[name][0])
+
+    async def leave(self, instance: str, owner: str) -> None:
+        """Strike a replica off the register."""
+        self._check()
+        self._bus.members.get(instance, {}).pop(owner, None)
+
+    async def meta(self, defaults: Mapping[str, str]) -> dict[str, str]:
+        """What holds for the whole namespace; a default is stored where nothing stands yet."""
+        self._check()
+        for name, value in defaults.items():
+            self._bus.meta.setdefault(name, value)
+        return dict(self._bus.meta)
+
+    async def close(self) -> None:
+        """End this session."""
+        self._closed = True
+
+
+def _order(entry_id: bytes) -> tuple[int, int]:
+    ms, _, number = entry_id.partition(b"-")
+    return int(ms), int(number or b"0")
+
+
+def _copy(entry: Entry) -> Entry:
+    fields = (b"t", entry.t, b"k", entry.k.encode(), b"n", b"%d" % entry.n, b"h", entry.h)
+    return Entry(entry.id, (*fields, b"tr", entry.tr.encode(), b"d", entry.d, b"w", b"%d" % entry.w))

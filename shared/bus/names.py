@@ -1,0 +1,69 @@
+"""The names of everything on the bus, and which partition a symbol lives in.
+
+    tickline:ticks:{ingestor.3}      a stream, written by instance `ingestor`, partition 3
+    tickline:state:{ingestor.3}      that partition's owner, epoch, commit number and snapshot
+    tickline:members:{ingestor}      the instance's replicas
+    tickline:meta                    partition count and bus id
+
+The braces are Cluster hash tags: all that one commit writes has the same tag.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+from zlib import crc32
+
+_NAMESPACE = re.compile(r"[A-Za-z0-9._:-]{1,80}")
+_INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,60}")
+
+
+def partition_of(sym: str, partitions: int) -> int:
+    """The partition of a symbol, the same in every process and for ever.
+
+    >>> partition_of("BTCUSDT", 8)
+    3
+    """
+    return crc32(sym.encode()) % partitions
+
+
+class Place(NamedTuple):
+    """One partition of one instance."""
+
+    instance: str
+    p: int
+
+    def __str__(self) -> str:
+        return f"{self.instance}.{self.p}"
+
+
+@dataclass(frozen=True)
+class Names:
+    """Key names under one namespace.
+
+    >>> Names("tickline").stream("ticks", Place("ingestor", 3))
+    'tickline:ticks:{ingestor.3}'
+    """
+
+    namespace: str
+
+    def __post_init__(self) -> None:
+        if not _NAMESPACE.fullmatch(self.namespace):
+            raise ValueError(f"namespace {self.namespace!r}: use letters, digits and . _ : - only")
+
+    def stream(self, stream: str, place: Place) -> str:
+        """A stream's key."""
+        return f"{self.namespace}:{stream}:{{{place}}}"
+
+    def state(self, place: Place) -> str:
+        """The key of a partition's state hash."""
+        return f"{self.namespace}:state:{{{place}}}"
+
+    def members(self, instance: str) -> str:
+        """The key of an instance's replica register."""
+        if not _INSTANCE.fullmatch(instance):
+            raise ValueError(f"instance {instance!r}: use letters, digits, _ and - only")
+        return f"{self.namespace}:members:{{{instance}}}"
+
+    def meta(self) -> str:
+        """The key of what holds for the whole namespace."""
+        return f"{self.namespace}:meta"

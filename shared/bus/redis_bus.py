@@ -1,0 +1,194 @@
+"""The bus on a Redis or Valkey server."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.bus.api import BusLost, Commit, Lease, Outcome, Stored
+from shared.bus.connection import Arg, Command, Link
+from shared.bus.entry import Entry
+from shared.bus.names import Names, Place
+from shared.bus.scripts import ACQUIRE, COMMIT, JOIN, RENEW
+
+OWN_FIELDS = {"owner", "epoch", "until", "seq"}  # of the state hash; all others are snapshot
+
+
+class RedisBus:
+    """Where to connect, and how long a lease lasts.
+
+    maxlens: stream name -> about how many entries to keep; a stream that is not named is never cut by length.
+    """
+
+    def __init__(self, url: str, names: Names, *, lease_s: float, timeout_s: float, maxlens: Mapping[str, int]) -> None:
+        self.url = url
+        self.names = names
+        self.lease_ms = round(lease_s * 1000)
+        self.timeout_s = timeout_s
+        self.maxlens = dict(maxlens)
+
+    async def connect(self) -> "RedisSession":
+        """A new session; raises BusLost."""
+        commands, reads = Link(self.url, self.timeout_s), Link(self.url, self.timeout_s)
+        try:
+            await commands.open()
+            await reads.open()
+            run_id = _info(await commands.call("INFO", "server"), "run_id")
+            if _info(await reads.call("INFO", "server"), "run_id") != run_id:
+                raise BusLost("the server was restarted while connecting")
+            reader_id = int(await reads.call("CLIENT", "ID"))
+        except BaseException:
+            await commands.close()
+            await reads.close()
+            raise
+        return RedisSession(self, commands, reads, run_id, reader_id)
+
+
+class RedisSession:
+    """A connection for commands and one for waiting reads, to one server process."""
+
+    def __init__(self, bus: RedisBus, commands: Link, reads: Link, run_id: str, reader_id: int) -> None:
+        self._bus = bus
+        self._names = bus.names
+        self._commands = commands
+        self._reads = reads
+        self._run_id = run_id
+        self._reader_id = reader_id
+        self._waiting = False
+        self._waking: asyncio.Task[Any] | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The server's run id."""
+        return self._run_id
+
+    async def acquire(self, place: Place, owner: str) -> Lease | None:
+        """Own the partition, unless somebody else's lease is still good."""
+        keys = [self._names.state(place)]
+        (epoch,) = await self._commands.scripts(ACQUIRE, [(keys, (owner, self._bus.lease_ms))])
+        return Lease(place, owner, epoch) if epoch else None
+
+    async def renew(self, leases: Sequence[Lease]) -> list[bool]:
+        """Lengthen the leases; False where it is ours no more."""
+        return await self._lengthen(leases, self._bus.lease_ms)
+
+    async def release(self, leases: Sequence[Lease]) -> None:
+        """Give the partitions up at once."""
+        await self._lengthen(leases, 0)
+
+    async def _lengthen(self, leases: Sequence[Lease], lease_ms: int) -> list[bool]:
+        if not leases:
+            return []
+        calls = [([self._names.state(x.place)], (x.owner, x.epoch, lease_ms)) for x in leases]
+        return [reply == 1 for reply in await self._commands.scripts(RENEW, calls)]
+
+    async def load(self, places: Sequence[Place]) -> list[Stored]:
+        """Read the partitions' states."""
+        states = []
+        for flat in await self._replies([("HGETALL", self._names.state(place)) for place in places]):
+            fields = {key.decode(): value for key, value in zip(flat[::2], flat[1::2], strict=True)}
+            seq = int(fields.get("seq", b"0"))
+            states.append(Stored(seq, {k: v for k, v in fields.items() if k not in OWN_FIELDS}))
+        return states
+
+    async def fields(self, wanted: Sequence[tuple[Place, str]]) -> list[bytes | None]:
+        """Single fields of partitions' states."""
+        return await self._replies([("HGET", self._names.state(place), name) for place, name in wanted])
+
+    async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
+        """Write each commit atomically, all in one round trip."""
+        calls = [self._commit_call(commit) for commit in commits]
+        return [Outcome(reply.decode()) for reply in await self._commands.scripts(COMMIT, calls)]
+
+    def _commit_call(self, commit: Commit) -> tuple[list[str], list[Arg]]:
+        lease, names = commit.lease, self._names
+        keys = [names.state(lease.place)]
+        index: dict[str, int] = {}
+        args: list[Arg] = [lease.owner, lease.epoch, commit.seq, self._bus.lease_ms, time.time_ns()]
+        args += (len(commit.fields), len(commit.entries), len(commit.trims))
+        for item in commit.fields.items():
+            args += item
+        for stream, *written in commit.entries:
+            if stream not in index:
+                keys.append(names.stream(stream, lease.place))
+                index[stream] = len(keys)
+            args += (index[stream], self._bus.maxlens.get(stream, 0))
+            args += written
+        for stream, lowest in commit.trims.items():
+            if stream not in index:
+                keys.append(names.stream(stream, lease.place))
+                index[stream] = len(keys)
+            args += (index[stream], lowest)
+        return keys, args
+
+    async def read(
+        self, cursors: Mapping[tuple[str, Place], bytes], count: int, block_ms: int
+    ) -> list[tuple[tuple[str, Place], list[Entry]]]:
+        """Entries behind the cursors; waits up to `block_ms` for the first."""
+        sources = {self._names.stream(*source).encode(): source for source in cursors}
+        command: list[Arg] = ["XREAD", "COUNT", count]
+        if block_ms:
+            command += ("BLOCK", block_ms)
+        command += ("STREAMS", *sources, *cursors.values())
+        self._waiting = True
+        try:
+            reply = await self._reads.call(*command, patience_s=block_ms / 1000)
+        finally:
+            self._waiting = False
+        if reply is None:
+            return []
+        return [(sources[key], [Entry(entry_id, fields or ()) for entry_id, fields in rows]) for key, rows in reply]
+
+    def wake(self) -> None:
+        """Make a waiting read return soon."""
+        if self._waiting and (self._waking is None or self._waking.done()):
+            self._waking = asyncio.ensure_future(self._unblock())
+
+    async def _unblock(self) -> None:
+        try:
+            await self._commands.call("CLIENT", "UNBLOCK", self._reader_id)
+        except BusLost:
+            return  # the waiting read finds the loss by itself
+
+    async def join(self, instance: str, owner: str) -> list[str]:
+        """Register or renew a replica; returns all living ones in the order in which they came."""
+        return await self._register(instance, owner, self._bus.lease_ms)
+
+    async def leave(self, instance: str, owner: str) -> None:
+        """Strike a replica off the register."""
+        await self._register(instance, owner, 0)
+
+    async def _register(self, instance: str, owner: str, ttl_ms: int) -> list[str]:
+        (flat,) = await self._commands.scripts(JOIN, [([self._names.members(instance)], (owner, ttl_ms))])
+        arrived = sorted(zip(flat[1::2], flat[::2], strict=True))
+        return [name.decode() for _, name in arrived]
+
+    async def meta(self, defaults: Mapping[str, str]) -> dict[str, str]:
+        """What holds for the whole namespace; a default is stored where nothing stands yet."""
+        key = self._names.meta()
+        *_, flat = await self._replies([*(("HSETNX", key, *item) for item in defaults.items()), ("HGETALL", key)])
+        return {k.decode(): v.decode() for k, v in zip(flat[::2], flat[1::2], strict=True)}
+
+    async def call(self, *command: Arg) -> Any:
+        """Any other command, for the console's own work; raises BusLost on an error reply."""
+        return await self._commands.call(*command)
+
+    async def _replies(self, commands: Sequence[Command]) -> list[Any]:
+        replies = await self._commands.pipeline(commands) if commands else []
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise BusLost(str(reply)) from reply
+        return replies
+
+    async def close(self) -> None:
+        """Close both connections."""
+        await self._commands.close()
+        await self._reads.close()
+
+
+def _info(text: bytes, name: str) -> str:
+    for line in text.decode().splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return value.strip()
+    raise BusLost(f"the server's INFO has no {name}")

@@ -1,0 +1,172 @@
+"""All settings, from `tickline.toml` (or the file that TICKLINE_CONFIG names) and `TICKLINE_…` variables.
+
+A variable wins over the file: TICKLINE_BUS__URL is `url` in `[bus]`. Unknown keys are refused.
+"""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from shared.errors import ConfigError
+from shared.intervals import interval_ns
+
+PREFIX = "TICKLINE_"
+CONFIG_VARIABLE = "TICKLINE_CONFIG"
+DEFAULT_FILE = "tickline.toml"
+SIMULATED_SYMBOLS = tuple(f"SIM-{letter}" for letter in "ABCDEFGH")
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Instance = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+
+
+class Section(BaseModel):
+    """A part of the config; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BusSettings(Section):
+    """The bus. url: empty means an embedded server (only `tickline run` can start one)."""
+
+    url: str = ""
+    folder: Path = Path(".tickline/bus")
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = "tickline"
+    partitions: Annotated[int, Field(ge=1, le=1024)] = 8
+    lease_s: Positive = 3.0
+    timeout_s: Positive = 2.0
+    start_timeout_s: Positive = 10.0
+    market_maxlen: Count = 100_000
+    dead_maxlen: Count = 10_000
+    bound: Count = 2_000
+    read_count: Count = 256
+    commit_entries: Count = 512
+    keep_runs: Count = 10
+
+
+class IngestorSettings(Section):
+    """Where ticks come from. files: symbol -> CSV or Parquet file, for `replay`; seed ... for `simulated`.
+
+    ticks_per_s: per symbol, 0 means as fast as the line takes them. limit: ticks per symbol, none means endless.
+    """
+
+    instance: Instance = "ingestor"
+    source: Literal["simulated", "replay"] = "simulated"
+    files: dict[str, Path] = {}
+    seed: int = 1
+    ticks_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
+    limit: Count | None = None
+
+
+class SignalSettings(Section):
+    """Features and model. model: a name in weights/, or `auto`: the one card that fits symbols and interval."""
+
+    instance: Instance = "signal"
+    model: str = "auto"
+    weights: Path = Path(__file__).parents[2] / "weights"
+
+
+class StrategySettings(Section):
+    """The decision. params: the strategy's own (leverage, netting, threshold ...). balance: of each symbol's book."""
+
+    instance: Instance = "strategy"
+    name: str = "basic_taker"
+    params: dict[str, JsonValue] = {}
+    balance: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] = Decimal(100)
+
+
+class GatewaySettings(Section):
+    """Execution. fee: rate of each leg's notional, out of the balance. slippage_bps: against the order."""
+
+    instance: Instance = "gateway"
+    venue: Literal["paper"] = "paper"
+    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "paper"
+    fee: Annotated[Decimal, Field(ge=0, lt=1, allow_inf_nan=False)] = Decimal("0.0003")
+    slippage_bps: Annotated[Decimal, Field(ge=0, lt=5_000, allow_inf_nan=False)] = Decimal(0)
+
+
+class Settings(BaseSettings):
+    """The whole config. run_id names a replay; its streams have a namespace of their own."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    interval: str = "1s"
+    symbols: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=64)], ...], Field(min_length=1)] = (
+        SIMULATED_SYMBOLS
+    )
+    run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,40}$")] = ""
+    state_dir: Path = Path(".tickline")
+    bus: BusSettings = BusSettings()
+    ingestor: IngestorSettings = IngestorSettings()
+    signal: SignalSettings = SignalSettings()
+    strategy: StrategySettings = StrategySettings()
+    gateway: GatewaySettings = GatewaySettings()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Settings":
+        interval_ns(self.interval)
+        if self.ingestor.source == "replay":
+            if not self.run_id:
+                raise ValueError("a replay needs a run_id: `tickline run` makes one")
+            if set(self.ingestor.files) != set(self.symbols):
+                raise ValueError("ingestor.files must name one file for each of symbols, and no other")
+        return self
+
+    @property
+    def namespace(self) -> str:
+        """The key prefix on the bus: the config's, or a replay's own."""
+        base = self.bus.namespace
+        return f"{base}.replay.{self.run_id}" if self.ingestor.source == "replay" else base
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in code first, then variables, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file())
+
+
+def load_settings(**given: object) -> Settings:
+    """The settings, or a ConfigError that names the key."""
+    _refuse_unknown_variables()
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise ConfigError(f"config: {where}: {first['msg']}") from error
+    except (SettingsError, ValueError, OSError) as error:
+        raise ConfigError(f"config: {error}") from error
+
+
+def _config_file() -> Path | None:
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        if not Path(named).is_file():
+            raise ConfigError(f"config: {CONFIG_VARIABLE} names {named}, which is no file")
+        return Path(named)
+    return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
+
+
+def _refuse_unknown_variables() -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    for name in os.environ:
+        if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_") and name.split("__")[0] not in known:
+            raise ConfigError(f"config: the variable {name} is unknown; nested keys are written {PREFIX}BUS__URL")

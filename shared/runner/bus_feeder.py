@@ -1,0 +1,41 @@
+"""Input from the bus: plain XREAD behind the cursors of all owned partitions."""
+
+import asyncio
+from collections.abc import Sequence
+
+from shared.bus.api import Session
+from shared.bus.names import Place
+from shared.runner.flow import Flow
+from shared.runner.partition import Partition
+from shared.runner.plan import Limits
+
+
+class BusFeeder:
+    """Reads every input stream of every partition that has room to write what comes of it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    async def gather(self, session: Session, parts: Sequence[Partition], flow: Flow, wait_s: float) -> None:
+        """One read over all streams; returns as soon as anything came."""
+        cursors, owners, stalled = {}, {}, False
+        for part in parts:
+            if flow.room(part) <= 0:
+                stalled = True
+                continue
+            for stream, inbox in part.inboxes.items():
+                if part.wants(stream):
+                    source = (stream, Place(inbox.source.instance, part.lease.place.p))
+                    cursors[source] = inbox.read_to
+                    owners[source] = part
+        if stalled:
+            wait_s = min(wait_s, self._limits.stall_s)
+        if not cursors:
+            await asyncio.sleep(wait_s)  # nothing of ours to read; the next round or the consumers' progress is due
+            return
+        block_ms = max(1, int(wait_s * 1000))
+        for source, entries in await session.read(cursors, self._limits.read_count, block_ms):
+            owners[source].offer(source[0], entries)
+
+    def forget(self, p: int) -> None:
+        """Nothing is kept here."""

@@ -1,0 +1,61 @@
+"""How far a producer is ahead of its consumers, and what its streams may lose."""
+
+import time
+from collections.abc import Sequence
+
+from shared.bus.api import Session
+from shared.bus.names import Place
+from shared.runner.inbox import cursor_in, position_in
+from shared.runner.partition import Partition
+from shared.runner.plan import Limits, Output, Plan
+
+
+class Flow:
+    """Keeps every producer a bounded distance ahead of its consumers' commits."""
+
+    def __init__(self, plan: Plan, limits: Limits) -> None:
+        self._bounded = [output for output in plan.outputs if output.consumers]
+        self._limits = limits
+        self._seen: dict[tuple[int, str], int] = {}  # (partition, stream) -> lowest consumer position
+
+    def room(self, part: Partition) -> int:
+        """How many more entries each of this partition's streams may take."""
+        rooms = [output.bound - self._ahead(part, output) for output in self._bounded]
+        return min(rooms, default=self._limits.commit_entries)
+
+    def _ahead(self, part: Partition, output: Output) -> int:
+        return part.written[output.stream] - self._seen.get((part.lease.place.p, output.stream), 0)
+
+    async def refresh(self, session: Session, parts: Sequence[Partition]) -> None:
+        """Ask the bus how far the consumers are, for partitions that are short of room."""
+        short = [part for part in parts if self.room(part) < self._limits.commit_entries]
+        if not short or not self._bounded:
+            return
+        for part, output, stored in await self._ask(session, short, self._bounded):
+            self._seen[part.lease.place.p, output.stream] = min(position_in(field) for field in stored)
+
+    async def trim(self, session: Session, parts: Sequence[Partition]) -> None:
+        """Let the next commits cut off what all consumers have committed and what is old enough."""
+        cut = [output for output in self._bounded if output.trim]
+        if not cut or not parts:
+            return
+        oldest = int((time.time() - self._limits.trim_age_s) * 1000)
+        for part, output, stored in await self._ask(session, parts, cut):
+            lowest = min((cursor_in(field) for field in stored), key=_ms)
+            part.trims[output.stream] = lowest.decode() if _ms(lowest) < oldest else str(oldest)
+
+    async def _ask(
+        self, session: Session, parts: Sequence[Partition], outputs: Sequence[Output]
+    ) -> list[tuple[Partition, Output, list[bytes | None]]]:
+        asked = [(part, output) for part in parts for output in outputs]
+        wanted = [
+            (Place(consumer, part.lease.place.p), f"in:{output.stream}")
+            for part, output in asked
+            for consumer in output.consumers
+        ]
+        answers = iter(await session.fields(wanted))
+        return [(part, output, [next(answers) for _ in output.consumers]) for part, output in asked]
+
+
+def _ms(entry_id: bytes) -> int:
+    return int(entry_id.partition(b"-")[0])

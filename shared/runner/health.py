@@ -1,0 +1,36 @@
+"""Health: a service touches a file after every round with the bus; a fresh file is a healthy service.
+
+`python -m shared.runner.health signal` exits 0 when it is fresh, 1 when not. It imports nothing heavy.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+MAX_AGE_S = 10.0
+
+
+def alive_file(folder: Path, service: str) -> Path:
+    """The file that `service` touches."""
+    return folder / f"{service}.alive"
+
+
+def fresh(path: Path, now_s: float) -> bool:
+    """Whether the file was touched within the last MAX_AGE_S seconds."""
+    try:
+        return now_s - path.stat().st_mtime < MAX_AGE_S
+    except FileNotFoundError:
+        return False
+
+
+def main() -> None:
+    """Exit 0 when the service named by the argument is healthy."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m shared.runner.health SERVICE")
+    folder = Path(os.environ.get("TICKLINE_STATE_DIR", ".tickline"))
+    sys.exit(0 if fresh(alive_file(folder, sys.argv[1]), time.time()) else 1)
+
+
+if __name__ == "__main__":
+    main()

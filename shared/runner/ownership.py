@@ -1,0 +1,63 @@
+"""Which partitions are ours: replicas register, share evenly, and hold what they own by lease."""
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from shared.bus.api import Lease, Session
+from shared.bus.names import Place
+
+
+def share(members: Sequence[str], owner: str, partitions: int, exclusive: bool) -> set[int]:
+    """The partitions that fall to `owner`; `members` in the order in which they came.
+
+    >>> share(["a", "b"], "b", 5, exclusive=False), share(["a", "b"], "b", 5, exclusive=True)
+    ({1, 3}, set())
+    """
+    if owner not in members:
+        return set()
+    if exclusive:
+        return set(range(partitions)) if members[0] == owner else set()
+    return set(range(members.index(owner), partitions, len(members)))
+
+
+class Ownership:
+    """The leases of one process; `owner` is random for each process start."""
+
+    def __init__(self, instance: str, partitions: int, exclusive: bool) -> None:
+        self.owner = uuid4().hex
+        self.leases: dict[int, Lease] = {}
+        self._instance = instance
+        self._partitions = partitions
+        self._exclusive = exclusive
+
+    async def round(self, session: Session) -> list[Lease]:
+        """Renew, give up excess, take what is ours and free; returns the newly taken leases.
+
+        A partition whose lease is gone is no longer in `leases` afterwards.
+        """
+        members = await session.join(self._instance, self.owner)
+        mine = share(members, self.owner, self._partitions, self._exclusive)
+        await self._give_up([lease for p, lease in self.leases.items() if p not in mine], session)
+        held = list(self.leases.values())
+        for lease, kept in zip(held, await session.renew(held), strict=True):
+            if not kept:
+                del self.leases[lease.place.p]
+        taken = []
+        for p in sorted(mine - self.leases.keys()):
+            lease = await session.acquire(Place(self._instance, p), self.owner)
+            if lease is not None:
+                self.leases[p] = lease
+                taken.append(lease)
+        return taken
+
+    async def leave(self, session: Session) -> None:
+        """Give everything up at once, so that another replica need not wait."""
+        await session.leave(self._instance, self.owner)
+        await self._give_up(list(self.leases.values()), session)
+
+    async def _give_up(self, leases: Sequence[Lease], session: Session) -> None:
+        if not leases:
+            return
+        await session.release(leases)
+        for lease in leases:
+            del self.leases[lease.place.p]

@@ -1,0 +1,250 @@
+"""One partition's work, without I/O: entries in, the next commit out.
+
+The rules, for each symbol and input stream:
+- n as expected: the stage takes the message, when it is ready for it.
+- n smaller or equal: seen already, skipped. The same n with another trace id is a divergence: the symbol stops.
+- n jumps: entries are missing. The stage gets a Gap first; on a strict stream the symbol stops.
+- an entry that cannot be read, or at which the stage failed twice: to the dead letters, then as if it were missing.
+"""
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from shared.bus.api import Commit, Lease, Stored
+from shared.bus.entry import Entry, Outgoing
+from shared.messages import DecodeError, Gap, GapCause, Message, Stream, decode
+from shared.runner.inbox import Inbox
+from shared.runner.plan import Limits, Plan
+from shared.runner.stage import Stage
+from shared.runner.symbol import FIELD, Symbol
+
+Suspect = tuple[str, bytes]  # input stream, entry id
+
+
+class StageFailed(Exception):
+    """`on_tick` raised: the partition's memory is spoilt and must be reloaded."""
+
+    def __init__(self, sym: str, suspect: Suspect, cause: BaseException) -> None:
+        super().__init__(f"{sym}: {suspect[0]} {suspect[1].decode()}: {type(cause).__name__}: {cause}")
+        self.suspect = suspect
+
+
+class Partition:
+    """The memory of one partition between two commits."""
+
+    def __init__(
+        self, plan: Plan, limits: Limits, lease: Lease, stored: Stored, run_id: str, poison: Mapping[Suspect, str]
+    ) -> None:
+        self.plan = plan
+        self.limits = limits
+        self.lease = lease
+        self.seq = stored.seq
+        self.counts: Counter[str] = Counter()
+        self.alarms: list[str] = []
+        same_server = stored.fields.get("run") == run_id.encode()
+        self.inboxes = {x.stream: Inbox(x, stored.fields.get(f"in:{x.stream}"), same_server) for x in plan.inputs}
+        streams = [output.stream for output in plan.outputs]
+        self.written = {s: int(stored.fields.get(f"out:{s}", b"0")) for s in (*streams, Stream.DEAD)}
+        self.trims: dict[str, str] = {}
+        self._run_id = run_id
+        self._poison = poison
+        self._symbols: dict[str, Symbol] = {}
+        self._active: dict[str, Symbol] = {}
+        self._touched: dict[str, Symbol] = {}
+        self._entries: list[Outgoing] = []
+        self._fields: dict[str, bytes | str] = {} if same_server else {"run": run_id}
+        self._moved: set[Stream] = set()
+        self._snapshots = {k.removeprefix(FIELD): v for k, v in stored.fields.items() if k.startswith(FIELD)}
+
+    def symbol(self, name: str) -> Symbol:
+        """A symbol's memory, restored from the snapshot when it is first asked for."""
+        known = self._symbols.get(name)
+        if known is None:
+            known = Symbol(name, self.plan.make_stage(name))
+            snapshot = self._snapshots.pop(name, None)
+            if snapshot is not None:
+                known.restore(snapshot)
+            known.queues = {stream: deque() for stream in self.inboxes}
+            self._symbols[name] = known
+        return known
+
+    def wants(self, stream: Stream) -> bool:
+        """Whether more of this stream may be read now."""
+        return len(self.inboxes[stream].unsettled) < self.limits.pending
+
+    def offer(self, stream: Stream, entries: Sequence[Entry]) -> None:
+        """Take what was read."""
+        self.inboxes[stream].offer(entries)
+        self._moved.add(stream)
+        for entry in entries:
+            if not entry.k or not entry.n:
+                self._bury(entry, stream, "no symbol or no number")
+                entry.settled = True
+                continue
+            symbol = self.symbol(entry.k)
+            symbol.queues[stream].append(entry)
+            self._active[entry.k] = symbol
+
+    def feed(self, name: str, value: object) -> None:
+        """Give a symbol's stage a value that did not come over the bus."""
+        symbol = self.symbol(name)
+        self._touched[name] = symbol
+        self._send(symbol, symbol.stage.on_tick(value) or [])
+
+    def work(self, limit: int) -> None:
+        """Run the stages until nothing more is ready, or `limit` entries wait to be written."""
+        while self._active and len(self._entries) < limit:
+            name, symbol = next(iter(self._active.items()))
+            if not self._step(symbol):
+                del self._active[name]
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is work that was cut off by the limit."""
+        return bool(self._active)
+
+    def commit(self) -> Commit | None:
+        """What is to be written now, if anything."""
+        for stream in self._moved:
+            stored = self.inboxes[stream].advance()
+            if stored is not None:
+                self._fields[f"in:{stream}"] = stored
+        self._moved.clear()
+        if not self._touched and not self._entries and self._fields.keys() <= {"run"}:
+            return None
+        for name, symbol in self._touched.items():
+            self._fields[FIELD + name] = symbol.dump()
+        for entry_stream in {entry.stream for entry in self._entries}:
+            self._fields[f"out:{entry_stream}"] = str(self.written[Stream(entry_stream)])
+        commit = Commit(self.lease, self.seq, self._fields, self._entries, self.trims)
+        self._fields, self._entries, self._touched, self.trims = {}, [], {}, {}
+        self.seq += 1
+        return commit
+
+    def _step(self, symbol: Symbol) -> bool:
+        """Take one entry of this symbol; False when none is ready."""
+        for stream, inbox in self.inboxes.items():
+            queue = symbol.queues[stream]
+            if queue and self._take(symbol, inbox, queue[0]):
+                if queue[0].settled:
+                    queue.popleft()
+                return True
+        return False
+
+    def _take(self, symbol: Symbol, inbox: Inbox, entry: Entry) -> bool:
+        stream = inbox.source.stream
+        last_n, last_tr = symbol.last.get(stream, (0, ""))
+        if symbol.stopped:
+            return self._park(symbol, inbox, entry)
+        if entry.n <= last_n:
+            if entry.n == last_n and last_tr and entry.tr != last_tr:
+                self._stop(symbol, f"divergence: {stream} n={entry.n} was {last_tr}, is {entry.tr}")
+                return True
+            self.counts["skipped"] += 1
+            entry.settled = True
+            return True
+        poison = self._poison.get((stream, entry.id))
+        message = None if poison else self._decoded(entry)
+        if message is None:
+            cause = poison or entry.h.decode(errors="replace")
+            return self._bad(symbol, inbox, entry, cause, GapCause.FAILED if poison else GapCause.UNREADABLE)
+        if entry.n > last_n + 1:
+            return self._missing(symbol, inbox, message, GapCause.MISSED, upto=entry.n - 1)
+        if not self._give(symbol, inbox, entry, message):
+            return False
+        self._taken(symbol, inbox, entry.n, entry.tr)
+        entry.settled = True
+        return True
+
+    def _decoded(self, entry: Entry) -> Message | None:
+        """The entry's message; None, with the cause in `h`, when it cannot be read."""
+        if entry.message is None:
+            try:
+                message = decode(entry.t, entry.d)
+                if message.sym != entry.k or message.n != entry.n:
+                    raise DecodeError(f"k={entry.k} n={entry.n} do not match {message.sym} n={message.n} inside")
+            except DecodeError as error:
+                entry.h = str(error).encode()
+                return None
+            entry.message = message
+        return entry.message
+
+    def _give(self, symbol: Symbol, inbox: Inbox, entry: Entry, message: Message) -> bool:
+        stage = cast(Stage, symbol.stage)
+        try:
+            if not stage.ready(message):
+                return False
+            outputs = stage.on_tick(message)
+        except Exception as error:
+            raise StageFailed(symbol.name, (inbox.source.stream, entry.id), error) from error
+        self._touched[symbol.name] = symbol
+        if outputs:
+            self._send(symbol, outputs)
+        return True
+
+    def _send(self, symbol: Symbol, outputs: list[Message]) -> None:
+        for message in outputs:
+            stream = message.to
+            if message.n != symbol.sent.get(stream, 0) + 1:
+                raise ValueError(f"{symbol.name}: the stage gave {stream} n={message.n} after {symbol.sent.get(stream)}")
+            symbol.sent[stream] = message.n
+            self.written[stream] += 1
+            self._entries.append(Outgoing.of(message))
+
+    def _taken(self, symbol: Symbol, inbox: Inbox, n: int, tr: str) -> None:
+        stream = inbox.source.stream
+        inbox.position += n - symbol.last.get(stream, (0, ""))[0]
+        symbol.last[stream] = (n, tr)
+        self._moved.add(stream)
+        self._touched[symbol.name] = symbol
+
+    def _bad(self, symbol: Symbol, inbox: Inbox, entry: Entry, cause: str, gap: GapCause) -> bool:
+        self._bury(entry, inbox.source.stream, cause)
+        if inbox.source.strict:
+            self._stop(symbol, f"{inbox.source.stream} n={entry.n}: {cause}")
+            return True
+        stand_in = Gap(
+            n=entry.n, sym=symbol.name, ts_event=0, tr=entry.tr or "?", stream=inbox.source.stream, cause=gap
+        )
+        entry.settled = True
+        return self._missing(symbol, inbox, stand_in, gap, upto=entry.n)
+
+    def _missing(self, symbol: Symbol, inbox: Inbox, before: Message, cause: GapCause, upto: int) -> bool:
+        """Tell the stage that everything up to n = `upto` is missing."""
+        stream = inbox.source.stream
+        if inbox.source.strict:
+            self._stop(symbol, f"{stream} n={upto} is missing")
+            return True
+        self.counts["gaps"] += 1
+        gap = Gap(n=upto, sym=symbol.name, ts_event=before.ts_event, tr=before.tr, stream=stream, cause=cause)
+        try:
+            self._send(symbol, symbol.stage.on_tick(gap) or [])
+        except Exception as error:
+            self._stop(symbol, f"the stage failed at a gap: {type(error).__name__}: {error}")
+            return True
+        self._taken(symbol, inbox, upto, "")
+        return True
+
+    def _bury(self, entry: Entry, stream: Stream, cause: str) -> None:
+        self.counts["dead"] += 1
+        self.written[Stream.DEAD] += 1
+        why = f"{stream} {entry.id.decode()} {cause}"[:400]
+        dead = self.written[Stream.DEAD]
+        self._entries.append(Outgoing(Stream.DEAD, "Dead/1", entry.k, dead, why, entry.tr, entry.d))
+        self.alarms.append(f"dead letter: {entry.k or 'no symbol'}: {why}")
+
+    def _stop(self, symbol: Symbol, why: str) -> None:
+        symbol.stopped = why[:400]
+        self._touched[symbol.name] = symbol
+        self.alarms.append(f"symbol stopped: {symbol.name}: {symbol.stopped}")
+
+    def _park(self, symbol: Symbol, inbox: Inbox, entry: Entry) -> bool:
+        """A stopped symbol's entries wait in its snapshot, up to a bound; beyond it the stream itself waits."""
+        if len(symbol.parked) >= self.limits.parked:
+            return False
+        symbol.parked.append([str(inbox.source.stream), entry.t, entry.n, entry.tr, entry.d])
+        self._touched[symbol.name] = symbol
+        self.counts["parked"] += 1
+        entry.settled = True
+        return True

@@ -1,0 +1,66 @@
+"""A service on one page: what it reads, what it writes, and the stage between."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from shared.messages import Message, Stream
+from shared.tick import Tick
+
+StageFactory = Callable[[str], Tick[Any, list[Message]]]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A stream that is read, and the instance that writes it.
+
+    strict: the stream is about money. A bad or missing entry stops the symbol instead of leaving a Gap.
+    """
+
+    stream: Stream
+    instance: str
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Output:
+    """A stream that is written.
+
+    consumers: instances that must keep up; the producer stays at most `bound` entries ahead of their commits.
+    Without consumers the stream is only cut by length. trim: cut it below its consumers' commits, by age.
+    """
+
+    stream: Stream
+    consumers: tuple[str, ...] = ()
+    bound: int = 2_000
+    trim: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One service. `make_stage` gives a fresh stage for a symbol.
+
+    exclusive: one replica owns all partitions together, the others stand by.
+    """
+
+    instance: str
+    make_stage: StageFactory
+    inputs: tuple[Input, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    exclusive: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The bounds of a worker; each has its name in the config."""
+
+    read_count: int = 256
+    commit_entries: int = 512
+    pending: int = 1_024
+    parked: int = 1_000
+    round_s: float = 0.4
+    stall_s: float = 0.003
+    backoff_s: float = 0.05
+    backoff_max_s: float = 2.0
+    trim_every_s: float = 10.0
+    trim_age_s: float = 60.0

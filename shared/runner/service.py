@@ -1,0 +1,113 @@
+"""One process of the line: settings, logs, signals, exit codes. Every service's main.py hands its parts to `serve`."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from uuid import uuid4
+
+import structlog
+import uvloop
+
+from shared.bus.api import Bus, BusLost
+from shared.bus.names import Names
+from shared.bus.redis_bus import RedisBus
+from shared.config import Settings, load_settings
+from shared.errors import BusUnreachable, ConfigError, TicklineError
+from shared.messages import Stream
+from shared.runner.health import alive_file
+from shared.runner.logs import configure_logs
+from shared.runner.plan import Limits, Plan
+from shared.runner.worker import Feeder, Worker
+
+WITH_PARENT = "TICKLINE_TEST_WITH_PARENT"
+
+log = structlog.get_logger()
+
+Build = Callable[[Settings, Limits], tuple[Plan, Feeder]]
+
+
+def serve(name: str, build: Build) -> None:
+    """Run one service until SIGTERM or SIGINT; exits with the code of what ended it."""
+    configure_logs(name)
+    try:
+        settings = load_settings()
+        limits = limits_of(settings)
+        plan, feeder = build(settings, limits)
+        if not settings.bus.url:
+            raise ConfigError("config: bus.url is empty: set TICKLINE_BUS__URL, or use `tickline run`")
+        bus = make_bus(settings)
+        worker = Worker(plan, bus, feeder, partitions=settings.bus.partitions, limits=limits)
+        worker.alive_file = alive_file(settings.state_dir, name)
+        uvloop.run(_run(worker, bus, settings))
+    except TicklineError as error:
+        log.error("cannot go on", why=str(error), exit_code=error.exit_code)
+        sys.exit(error.exit_code)
+    log.info("stopped", counts=dict(worker.counts))
+
+
+def make_bus(settings: Settings) -> RedisBus:
+    """The bus that the config names."""
+    own = settings.bus
+    market = (Stream.TICKS, Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS)
+    maxlens = {**dict.fromkeys(market, own.market_maxlen), Stream.DEAD: own.dead_maxlen}
+    names = Names(settings.namespace)
+    return RedisBus(own.url, names, lease_s=own.lease_s, timeout_s=own.timeout_s, maxlens=maxlens)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The worker's bounds, as far as the config names them."""
+    return Limits(read_count=settings.bus.read_count, commit_entries=settings.bus.commit_entries)
+
+
+async def check_bus(bus: Bus, settings: Settings) -> None:
+    """Wait for the bus, for a bounded time, and make sure that it was laid out for this config."""
+    own = settings.bus
+    try:
+        async with asyncio.timeout(own.start_timeout_s):
+            stored = await _meta(bus, own.partitions)
+    except TimeoutError as error:
+        raise BusUnreachable(
+            f"bus {own.url.rpartition('@')[2]}: no answer for {own.start_timeout_s:g} s: is it running?"
+        ) from error
+    if stored["partitions"] != str(own.partitions):
+        raise ConfigError(
+            f"config: bus.partitions is {own.partitions}, but {settings.namespace} on this bus was laid out "
+            f"with {stored['partitions']}: set it back, or use another namespace"
+        )
+
+
+async def _meta(bus: Bus, partitions: int) -> dict[str, str]:
+    while True:
+        try:
+            session = await bus.connect()
+        except BusLost as lost:
+            log.warning("waiting for the bus", why=str(lost))
+            await asyncio.sleep(0.2)  # a server that is not there gives nothing to wait on
+            continue
+        try:
+            return await session.meta({"partitions": str(partitions), "bus_id": uuid4().hex})
+        except BusLost as lost:
+            log.warning("waiting for the bus", why=str(lost))
+        finally:
+            await session.close()
+
+
+async def _run(worker: Worker, bus: Bus, settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+    if os.environ.get(WITH_PARENT):
+        loop.add_reader(sys.stdin.fileno(), _parent_left, worker)
+    await check_bus(bus, settings)
+    await worker.run()
+
+
+def _parent_left(worker: Worker) -> None:
+    """Standard input is a pipe from the parent: its end means that the parent is gone."""
+    if not sys.stdin.buffer.raw.read(1):  # type: ignore[attr-defined]
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        worker.stop()
+
+

@@ -1,0 +1,39 @@
+"""One symbol's memory in one service: its stage, the last number of every stream, and what still waits."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.bus.entry import Entry
+from shared.messages import Message
+from shared.messages.codec import pack, unpack
+from shared.tick import State, Tick
+
+FIELD = "s:"
+
+
+@dataclass(slots=True)
+class Symbol:
+    """What the snapshot keeps of a symbol, in one field, and its queues, which it does not keep.
+
+    last: input stream -> (n, trace id) taken last. sent: output stream -> n written last.
+    stopped: why this symbol takes nothing any more. parked: what arrived since then.
+    """
+
+    name: str
+    stage: Tick[Any, list[Message]]
+    last: dict[str, tuple[int, str]] = field(default_factory=dict)
+    sent: dict[str, int] = field(default_factory=dict)
+    stopped: str = ""
+    parked: list[State] = field(default_factory=list)
+    queues: dict[str, deque[Entry]] = field(default_factory=dict)
+
+    def dump(self) -> bytes:
+        """The snapshot."""
+        return pack([self.last, self.sent, self.stage.state(), self.stopped, self.parked])
+
+    def restore(self, data: bytes) -> None:
+        """Take back what `dump` gave."""
+        last, self.sent, state, self.stopped, self.parked = unpack(data)
+        self.last = {stream: (n, tr) for stream, (n, tr) in last.items()}
+        self.stage.restore(state)

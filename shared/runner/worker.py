@@ -1,0 +1,179 @@
+"""The loop of every service: gather input, run the stages, commit; and reload whenever something was lost."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from shared.bus.api import Bus, BusLost, Commit, Outcome, Session
+from shared.runner.flow import Flow
+from shared.runner.ownership import Ownership
+from shared.runner.partition import Partition, StageFailed, Suspect
+from shared.runner.plan import Limits, Plan
+
+log = structlog.get_logger()
+
+
+class Feeder(Protocol):
+    """Where the partitions' input comes from: the bus, or a market data source."""
+
+    async def gather(self, session: Session, parts: Sequence[Partition], flow: Flow, wait_s: float) -> None:
+        """Give the partitions input, waiting up to `wait_s` when there is none."""
+
+    def forget(self, p: int) -> None:
+        """Partition `p` was reloaded or given up."""
+
+
+class Worker:
+    """One process's part of a service. `run` returns after `stop`."""
+
+    def __init__(self, plan: Plan, bus: Bus, feeder: Feeder, *, partitions: int, limits: Limits) -> None:
+        self.plan = plan
+        self.counts: Counter[str] = Counter()
+        self.alive_file: Path | None = None
+        self._bus = bus
+        self._feeder = feeder
+        self._limits = limits
+        self._partitions = partitions
+        self._stopping = False
+        self._session: Session | None = None
+        self._parts: dict[int, Partition] = {}
+        self._poison: dict[Suspect, str] = {}
+        self._suspects: dict[int, Suspect] = {}
+        self._ownership = Ownership(plan.instance, partitions, plan.exclusive)
+        self._flow = Flow(plan, limits)
+
+    def stop(self) -> None:
+        """Finish the batch, commit, release, return."""
+        self._stopping = True
+        if self._session is not None:
+            self._session.wake()
+
+    async def run(self) -> None:
+        """Work until stopped. A lost bus is waited for; nothing uncommitted survives it."""
+        backoff_s = self._limits.backoff_s
+        while not self._stopping:
+            try:
+                session = await self._bus.connect()
+                log.info("attached", instance=self.plan.instance, run_id=session.run_id)
+            except BusLost as lost:
+                log.warning("waiting for the bus", why=str(lost), again_in_s=round(backoff_s, 2))
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(2 * backoff_s, self._limits.backoff_max_s)
+                continue
+            self._session = session
+            try:
+                await self._serve(session)
+                await self._ownership.leave(session)
+                backoff_s = self._limits.backoff_s
+            except BusLost as lost:
+                log.warning("bus lost", why=str(lost))
+                await asyncio.sleep(self._limits.backoff_s)
+            finally:
+                self._session = None
+                self._drop_all()
+                await session.close()
+
+    async def _serve(self, session: Session) -> None:
+        next_round = next_trim = 0.0
+        while not self._stopping:
+            now = time.monotonic()
+            if now >= next_round:
+                await self._round(session)
+                next_round = now + self._limits.round_s
+                if self.alive_file is not None:
+                    self.alive_file.parent.mkdir(parents=True, exist_ok=True)
+                    self.alive_file.touch()
+            if now >= next_trim:
+                await self._flow.trim(session, list(self._parts.values()))
+                next_trim = now + self._limits.trim_every_s
+            await self._cycle(session, max(0.0, next_round - time.monotonic()))
+
+    async def _round(self, session: Session) -> None:
+        taken = await self._ownership.round(session)
+        for p in self._parts.keys() - self._ownership.leases.keys():
+            log.info("partition given up", instance=self.plan.instance, p=p)
+            self._drop(p)
+        if not taken:
+            return
+        for lease, stored in zip(taken, await session.load([x.place for x in taken]), strict=True):
+            p = lease.place.p
+            self._drop(p)
+            self._parts[p] = Partition(self.plan, self._limits, lease, stored, session.run_id, self._poison)
+        log.info("partitions taken", instance=self.plan.instance, p=[x.place.p for x in taken])
+
+    async def _cycle(self, session: Session, wait_s: float) -> None:
+        parts = list(self._parts.values())
+        await self._flow.refresh(session, parts)
+        if not any(part.busy and self._flow.room(part) > 0 for part in parts):
+            await self._feeder.gather(session, parts, self._flow, wait_s)
+        working, commits, failed = [], [], []
+        for part in parts:
+            try:
+                part.work(self._limit(part))
+            except StageFailed as failure:
+                failed.append((part, failure))
+                continue
+            commit = part.commit()
+            if commit is not None:
+                working.append(part)
+                commits.append(commit)
+        await self._commit(session, working, commits)
+        for part, failure in failed:
+            self._suspect(part, failure)
+            await self._reload(session, part)
+
+    def _limit(self, part: Partition) -> int:
+        if part.lease.place.p in self._suspects:
+            return min(1, self._flow.room(part))  # one entry a commit, until the one that failed is behind us
+        return min(self._limits.commit_entries, self._flow.room(part))
+
+    async def _commit(self, session: Session, parts: Sequence[Partition], commits: Sequence[Commit]) -> None:
+        if not commits:
+            return
+        for part, outcome in zip(parts, await session.commit(commits), strict=True):
+            p = part.lease.place.p
+            for alarm in part.alarms:
+                log.error("alarm", instance=self.plan.instance, p=p, what=alarm)
+            part.alarms.clear()
+            if outcome is Outcome.OK:
+                self.counts.update(part.counts)
+                part.counts.clear()
+                continue
+            log.warning("commit refused", instance=self.plan.instance, p=p, outcome=outcome)
+            if outcome is Outcome.FENCED:
+                self._ownership.leases.pop(p, None)
+                self._drop(p)
+            else:
+                await self._reload(session, part)
+
+    async def _reload(self, session: Session, part: Partition) -> None:
+        (stored,) = await session.load([part.lease.place])
+        self._feeder.forget(part.lease.place.p)
+        fresh = Partition(self.plan, self._limits, part.lease, stored, session.run_id, self._poison)
+        self._parts[part.lease.place.p] = fresh
+
+    def _suspect(self, part: Partition, failure: StageFailed) -> None:
+        """First failure: reload and go on one entry at a time. The same entry again, alone: it is poison."""
+        p = part.lease.place.p
+        if self._suspects.get(p) == failure.suspect:
+            self._poison[failure.suspect] = str(failure)
+            del self._suspects[p]
+            log.error("entry set aside", instance=self.plan.instance, p=p, why=str(failure))
+        else:
+            self._suspects[p] = failure.suspect
+            log.warning("stage failed, retrying alone", instance=self.plan.instance, p=p, why=str(failure))
+
+    def _drop(self, p: int) -> None:
+        self._parts.pop(p, None)
+        self._suspects.pop(p, None)
+        self._feeder.forget(p)
+
+    def _drop_all(self) -> None:
+        for p in list(self._parts):
+            self._drop(p)
+        self._ownership.leases.clear()
