@@ -2,15 +2,22 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from shared.errors import SafetyRefusal
+from shared.intervals import interval_ns
 from shared.messages.base import Symbol
 
 ANY_SYMBOL = "*"
 
 
-class ModelRefused(ValueError):
+class ModelRefused(SafetyRefusal, ValueError):
     """These weights are not used; the text says what, where and what to do, in one line."""
+
+
+def _known_interval(text: str) -> str:
+    interval_ns(text)
+    return text
 
 
 class Card(BaseModel):
@@ -33,7 +40,7 @@ class Card(BaseModel):
     features: Annotated[str, Field(min_length=1, max_length=200)]
     no_features: Annotated[int, Field(ge=1, le=100_000)]
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, strict=False)]
-    interval: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(ms|s|m|h|d|w)$")]
+    interval: Annotated[str, AfterValidator(_known_interval)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     origin: Annotated[str, Field(min_length=1)]
     training: dict[str, JsonValue] | None = None
@@ -41,6 +48,10 @@ class Card(BaseModel):
     def covers(self, sym: str) -> bool:
         """Whether the model was made for `sym`."""
         return sym in self.symbols or ANY_SYMBOL in self.symbols
+
+    def ticks_every(self, interval: str) -> bool:
+        """Whether the model was made for ticks at `interval`, however that is written: 60s is 1m."""
+        return interval == self.interval or interval_ns(interval) == interval_ns(self.interval)
 
     @property
     def short_hash(self) -> str:

@@ -43,7 +43,7 @@ def load_model(path: str | Path, *, symbols: str | Iterable[str] = (), interval:
         if not card.covers(sym):
             made_for = ", ".join(card.symbols)
             raise ModelRefused(f"model {card.name} is for {made_for}, not for {sym} (card {card_path}): use another")
-    if interval is not None and interval != card.interval:
+    if interval is not None and not _fits(card, interval):
         made_for = card.interval
         raise ModelRefused(f"model {card.name} is for {made_for}, not for {interval} (card {card_path}): use another")
     module = _empty_model(card, card_path)
@@ -56,6 +56,13 @@ def load_model(path: str | Path, *, symbols: str | Iterable[str] = (), interval:
         )
     _fill(module, weights, weights_path, card)
     return LoadedModel(module.eval().requires_grad_(False), card)
+
+
+def _fits(card: Card, interval: str) -> bool:
+    try:
+        return card.ticks_every(interval)
+    except ValueError as error:
+        raise ModelRefused(f"model {card.name} is for {card.interval}: {error}") from error
 
 
 def _read(path: Path, limit: int) -> bytes:
