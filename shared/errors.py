@@ -10,12 +10,15 @@ class TicklineError(Exception):
     "ticks.csv: row 3: price 'abc' is not a number: correct the row"
     >>> DataError("first line\\nsecond line").args
     ('first line second line',)
+
+    What a terminal would act on, e.g. an escape sequence out of a file, is shown as `?`.
     """
 
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.splitlines()))
+        line = " ".join(message.splitlines())
+        super().__init__("".join(char if char.isprintable() else "?" for char in line))
 
 
 class ConfigError(TicklineError):

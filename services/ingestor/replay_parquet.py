@@ -23,10 +23,11 @@ def parquet_rows(path: Path, skip: int) -> Iterator[Row]:
     try:
         with path.open("rb") as raw, parquet.ParquetFile(raw, buffer_size=READ_BYTES, pre_buffer=False) as file:
             yield from _rows(path, file, skip)
-    except pa.ArrowException as error:
-        raise DataError(f"{path}: not a whole Parquet file ({str(error)[:160]}): write it again") from error
-    except OSError as error:  # pyarrow raises plain ones too, on damaged pages
-        raise DataError(f"{path}: cannot be read ({str(error)[:160]}): check the file and its rights") from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        # pyarrow raises plain OSErrors on damaged pages, and ValueErrors on names that are not UTF-8.
+        if isinstance(error, OSError) and error.errno:
+            raise DataError(f"{path}: cannot be read ({error.strerror}): check the path and its rights") from error
+        raise DataError(f"{path}: not a whole Parquet file ({str(error).strip()[:160]}): write it again") from error
 
 
 def _rows(path: Path, file: Any, skip: int) -> Iterator[Row]:

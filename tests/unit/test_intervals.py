@@ -45,5 +45,5 @@ def test_the_text_of_any_span_keeps_every_nanosecond(ns: int) -> None:
 
 @pytest.mark.parametrize(("kind", "code"), [(ConfigError, 2), (DataError, 3), (BusUnreachable, 4), (SafetyRefusal, 5)])
 def test_each_error_has_its_exit_code_and_one_line(kind: type[TicklineError], code: int) -> None:
-    error = kind("what\nwhere\r\nwhat to do")
-    assert (error.exit_code, str(error)) == (code, "what where what to do")
+    error = kind("what\nwhere\r\nwhat \x1bto do")
+    assert (error.exit_code, str(error)) == (code, "what where what ?to do")
