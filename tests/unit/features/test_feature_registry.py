@@ -60,7 +60,7 @@ def test_any_text_gives_a_feature_or_a_value_error(spec: str) -> None:
 
 def test_the_library_beside_models_needs_no_torch() -> None:
     code = (
-        "import sys, shared.windows, shared.features, shared.account, shared.strategies, shared.models, shared.messages;"
+        "import sys, shared.windows, shared.features, shared.account, shared.strategies, shared.models;"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

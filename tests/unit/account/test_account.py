@@ -1,0 +1,164 @@
+"""Account: whatever is filled, its money equals the plain cash flows."""
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.account import Account, Order, Position
+from shared.messages import Leg
+
+
+class Fill(NamedTuple):
+    sym: str
+    qty: Decimal
+    price: Decimal
+    commission: Decimal
+
+
+PRICE = st.decimals("0.01", 100_000, places=2)
+FILLS = st.lists(
+    st.builds(
+        Fill,
+        st.sampled_from(["A", "B"]),
+        st.decimals(-1000, 1000, places=8).filter(bool),
+        PRICE,
+        st.decimals("-0.01", 5, places=8),
+    ),
+    max_size=30,
+)
+START = Decimal(100)
+
+
+def booked(fills: list[Fill]) -> Account:
+    account = Account(START)
+    for fill in fills:
+        account.book(fill.sym, fill.qty, fill.price, fill.commission)
+    return account
+
+
+@given(FILLS, PRICE, PRICE)
+def test_equity_equals_cash_flow_accounting(fills: list[Fill], price_a: Decimal, price_b: Decimal) -> None:
+    account = booked(fills)
+    prices = {"A": price_a, "B": price_b}
+    equity = account.balance() + sum((account.unrealised(sym, price) for sym, price in prices.items()), Decimal(0))
+    # In exact fractions: what was paid and received, and what the holdings are worth.
+    cash = Fraction(START) - sum(Fraction(f.qty) * Fraction(f.price) + Fraction(f.commission) for f in fills)
+    worth = sum(Fraction(f.qty) * Fraction(prices[f.sym]) for f in fills)
+    moved = 1 + sum(abs(Fraction(f.qty)) * 100_000 for f in fills)
+    assert abs(Fraction(equity) - (cash + worth)) <= moved * Fraction(1, 10**24)
+
+
+@given(FILLS)
+def test_the_quantity_held_is_the_sum_of_the_fills(fills: list[Fill]) -> None:
+    account = booked(fills)
+    for sym in ("A", "B"):
+        total = sum((fill.qty for fill in fills if fill.sym == sym), Decimal(0))
+        position = account.position(sym)
+        assert (position.signed_qty if position else 0) == total
+        assert (position is None) == (total == 0)
+
+
+@given(FILLS, PRICE)
+def test_filling_the_closing_order_leaves_no_position_and_no_unrealised(fills: list[Fill], price: Decimal) -> None:
+    account = booked(fills)
+    close = account.close_position("A")
+    if close is None:
+        assert account.position("A") is None
+        return
+    equity = account.equity("A", price)
+    account.book(close.sym, close.signed_qty, price)
+    assert account.position("A") is None
+    assert account.unrealised("A", price) == 0
+    assert account.balance() == equity
+
+
+@given(st.lists(st.tuples(st.decimals(-1000, 1000, places=8).filter(bool), PRICE, PRICE), max_size=20))
+def test_opened_and_closed_in_one_piece_it_is_exact(trades: list[tuple[Decimal, Decimal, Decimal]]) -> None:
+    account = Account(START)
+    for qty, entry, leave in trades:
+        account.book("A", qty, entry)
+        account.book("A", -qty, leave)
+    exact = Fraction(START) + sum(Fraction(qty) * (Fraction(leave) - Fraction(entry)) for qty, entry, leave in trades)
+    assert Fraction(account.balance()) == exact
+
+
+def test_adding_averages_reducing_realises_beyond_flips() -> None:
+    account = Account(Decimal(1000))
+    assert account.book("A", Decimal(1), Decimal(100)) == 0
+    assert account.book("A", Decimal(3), Decimal(120)) == 0
+    assert account.position("A") == Position("A", Decimal(4), Decimal(115))
+    assert account.book("A", Decimal(-1), Decimal(125)) == 10
+    assert account.position("A") == Position("A", Decimal(3), Decimal(115))
+    assert account.book("A", Decimal(-5), Decimal(105), Decimal(2)) == -30
+    assert account.position("A") == Position("A", Decimal(-2), Decimal(105))
+    assert account.balance() == 978
+    assert account.unrealised("A", Decimal(100)) == 10
+    assert account.equity("A", Decimal(100)) == 988
+
+
+def test_closing_gives_the_order_and_keeps_the_position_until_its_fill_is_booked() -> None:
+    account = Account(Decimal(100))
+    account.open_position("A", Decimal(2), Decimal(10))
+    close = account.close_position("A")
+    assert close == Order("A", Decimal(-2))
+    assert close is not None
+    assert close.leg is Leg.CLOSE
+    assert account.position("A") is not None
+    assert account.close_position("B") is None
+
+
+def test_update_changes_the_balance_only() -> None:
+    account = Account(Decimal(100))
+    account.open_position("A", Decimal(2), Decimal(10))
+    account.update(Decimal("-0.5"))
+    assert account.balance() == Decimal("99.5")
+    assert account.position("A") == Position("A", Decimal(2), Decimal(10))
+
+
+@pytest.mark.parametrize(
+    ("qty", "price", "commission"),
+    [("0", "1", "0"), ("NaN", "1", "0"), ("1", "0", "0"), ("1", "NaN", "0"), ("1", "-1", "0"), ("1", "1", "Infinity")],
+)
+def test_a_fill_that_is_none_is_refused_and_changes_nothing(qty: str, price: str, commission: str) -> None:
+    account = booked([Fill("A", Decimal(1), Decimal(10), Decimal(0))])
+    before = repr(account)
+    with pytest.raises(ValueError, match="finite"):
+        account.book("A", Decimal(qty), Decimal(price), Decimal(commission))
+    assert repr(account) == before
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity"])
+def test_money_that_is_not_finite_is_refused(number: str) -> None:
+    with pytest.raises(ValueError, match="must be finite"):
+        Account(Decimal(number))
+    with pytest.raises(ValueError, match="must be finite"):
+        Account(Decimal(1)).update(Decimal(number))
+
+
+@given(FILLS)
+def test_state_is_everything(fills: list[Fill]) -> None:
+    account, other = booked(fills), Account(Decimal(0))
+    other.restore(account.state())
+    assert repr(other) == repr(account)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        None,
+        [],
+        {"balance": 1.0, "positions": {}},
+        {"balance": Decimal("NaN"), "positions": {}},
+        {"balance": Decimal(1), "positions": {"A": [Decimal(1)]}},
+        {"balance": Decimal(1), "positions": {"A": [Decimal(1), Decimal(0)]}},
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(state: object) -> None:
+    account = Account(Decimal(5))
+    with pytest.raises(ValueError, match=r"state|saved|must be"):
+        account.restore(state)  # type: ignore[arg-type]
+    assert repr(account) == repr(Account(Decimal(5)))

@@ -1,0 +1,59 @@
+"""Strategy: the same objects in a row give what they give one by one."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.account import Account, Order
+from shared.features.log_return_lags import LogReturnLags
+from shared.messages import Reason
+from shared.models.load_model import load_model
+from shared.models.predict import Predict
+from shared.strategies import BasicTaker, BasicTakerStrat, Decider, Forecast, Strategy, Threshold
+
+SYM = "BTCUSDT"
+MODEL = load_model("weights/btcusdt_12h_linear.json").module
+PRICES = st.lists(st.decimals("0.01", 100_000, places=2), max_size=12)
+DECIDERS = st.sampled_from([BasicTaker(), BasicTaker(netting=True), Threshold(threshold=0.001)])
+
+
+def fill(account: Account, orders: list[Order], price: Decimal) -> None:
+    for order in orders:
+        account.book(order.sym, order.signed_qty, price, Decimal("0.0003") * abs(order.signed_qty) * price)
+
+
+@given(PRICES, DECIDERS)
+def test_it_equals_features_predict_and_decide(prices: list[Decimal], decider: Decider) -> None:
+    strategy = Strategy(SYM, MODEL, LogReturnLags(3), Account(Decimal(100)), decider)
+    features, predict, account = LogReturnLags(3), Predict(MODEL), Account(Decimal(100))
+    for price in prices:
+        got = strategy.on_tick(float(price))
+        x = features.on_tick(float(price))
+        y_hat = None if x is None else predict.on_tick(x)
+        if y_hat is None:
+            assert got is None
+            continue
+        decision = decider.decide(Forecast(SYM, y_hat, price), account)
+        expected = [] if isinstance(decision, Reason) else decision
+        assert got == expected
+        assert [order.leg for order in got or []] == [order.leg for order in expected]
+        fill(strategy.account, got or [], price)
+        fill(account, expected, price)
+    assert repr(strategy.account) == repr(account)
+
+
+def test_basic_taker_strat_takes_leverage_and_netting() -> None:
+    strat = BasicTakerStrat(SYM, MODEL, LogReturnLags(3), Account(Decimal(105)), leverage=Decimal(2), netting=True)
+    assert strat.decider == BasicTaker(leverage=Decimal(2), netting=True)
+    results = [strat.on_tick(price) for price in (100.0, 110.0, 90.0, 105.0)]
+    assert results == [None, None, None, [Order(SYM, Decimal(2))]]
+    assert strat.decide(Forecast(SYM, -1.0, Decimal(105)), Account(Decimal(105))) == [Order(SYM, Decimal(-2))]
+
+
+@pytest.mark.parametrize("state", [None, [], [1, 2]])
+def test_a_state_that_does_not_fit_is_refused(state: object) -> None:
+    strat = BasicTakerStrat(SYM, MODEL, LogReturnLags(3), Account(Decimal(105)))
+    with pytest.raises(ValueError, match="state"):
+        strat.restore(state)  # type: ignore[arg-type]
