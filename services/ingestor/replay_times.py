@@ -103,10 +103,10 @@ def _in_range(ns: int, form: str, shown: object) -> Instant:
 
 
 def _seconds(date: str, clock: str, offset: str) -> int:
-    hours, minutes, *seconds = (int(part) for part in clock.split(":"))
-    if hours > 23 or minutes > 59 or any(second > 59 for second in seconds):
+    hours, minutes, seconds = int(clock[:2]), int(clock[3:5]), int(clock[6:] or 0)
+    if hours > 23 or minutes > 59 or seconds > 59:
         raise ValueError(f"there is no {clock} o'clock")
-    return _midnight(date, offset) + 3_600 * hours + 60 * minutes + sum(seconds)
+    return _midnight(date, offset) + 3_600 * hours + 60 * minutes + seconds
 
 
 @lru_cache(maxsize=64)
