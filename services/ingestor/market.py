@@ -20,6 +20,7 @@ corr(phi · r_n, r_{n+1}) = |phi|, less what rounding to 0.01 takes.
 """
 
 import math
+from collections.abc import Iterator
 from zlib import crc32
 
 import numpy as np
@@ -30,12 +31,13 @@ _FORGOTTEN = math.log(1e-18)
 
 
 class ReturnProcess:
-    """The prices of one symbol, block by block.
+    """The prices of one symbol, from any place of the series on.
 
     >>> process = ReturnProcess(seed=1, sym="SIM-A", phi=-0.5, sigma=0.001, start_price=100.0)
-    >>> cents = process.block_cents(610)  # the block of tick 10 million
-    >>> len(cents), 8_000 < min(cents) < max(cents) < 12_500
-    (16384, True)
+    >>> from itertools import islice
+    >>> near, far = process.cents(9_999_999), process.cents(10_000_000)
+    >>> list(islice(near, 1, 6)) == list(islice(far, 5))
+    True
     """
 
     def __init__(self, seed: int, sym: str, phi: float, sigma: float, start_price: float) -> None:
@@ -45,16 +47,20 @@ class ReturnProcess:
         self._start = math.log(start_price)
         self._memory = min(BLOCK, math.ceil(_FORGOTTEN / math.log(abs(phi)))) if phi else 1
 
-    def block_cents(self, block: int) -> list[int]:
-        """The prices of ticks block · B + 1 … block · B + B, in hundredths."""
-        r = self._return_before(block)
-        level = self._start - self._phi / (1 - self._phi) * r
-        cents: list[int] = []
-        for shock in self._shocks(block):
-            r = self._phi * r + shock
-            level += r
-            cents.append(max(1, round(math.exp(level) * CENT)))
-        return cents
+    def cents(self, position: int) -> Iterator[int]:
+        """The prices of ticks position + 1, position + 2, … in hundredths, without an end."""
+        block, skip = divmod(position, BLOCK)
+        while True:
+            r = self._return_before(block)
+            level = self._start - self._phi / (1 - self._phi) * r
+            for shock in self._shocks(block):
+                r = self._phi * r + shock
+                level += r
+                if skip:
+                    skip -= 1
+                else:
+                    yield max(1, round(math.exp(level) * CENT))
+            block += 1
 
     def _return_before(self, block: int) -> float:
         r = 0.0
@@ -66,5 +72,5 @@ class ReturnProcess:
     def _shocks(self, block: int) -> list[float]:
         """sigma · e over one block."""
         z = np.random.Generator(np.random.Philox(key=self._key, counter=(0, 0, 0, block))).standard_normal(BLOCK)
-        shocks: list[float] = ((z - math.fsum(z) / BLOCK) * self._sigma).tolist()
+        shocks: list[float] = ((z - math.fsum(z.tolist()) / BLOCK) * self._sigma).tolist()
         return shocks

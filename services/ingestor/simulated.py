@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from itertools import islice
 
-from services.ingestor.market import BLOCK, ReturnProcess
+from services.ingestor.market import ReturnProcess
 from services.ingestor.source import Feed, Quote
 from shared.errors import ConfigError
 from shared.intervals import NS_PER_S, interval_ns
@@ -111,19 +112,21 @@ class SimulatedFeed:
     def __init__(
         self, sym: str, process: ReturnProcess, position: int, interval_ns: int, limit: int | None, pace: Pace
     ) -> None:
-        self._sym, self._process, self._interval_ns, self._pace = sym, process, interval_ns, pace
+        self._sym, self._cents, self._interval_ns, self._pace = sym, process.cents(position), interval_ns, pace
         self._opened_at = self._position = position
         self._left = max(0, limit - position) if limit is not None else None
-        self._block, self._cents = -1, list[int]()
 
     def take(self, limit: int) -> list[Quote]:
         """The next ticks that are due, at most `limit`."""
         if self._left is not None:
             limit = min(limit, self._left)
         count = self._pace.due(self._position - self._opened_at, limit)
-        taken: list[Quote] = []
-        while len(taken) < count:
-            taken += self._from_block(count - len(taken))
+        sym, interval_ns, first_ns = self._sym, self._interval_ns, EPOCH_NS + (self._position + 1) * self._interval_ns
+        taken = [
+            Quote(sym, first_ns + i * interval_ns, Decimal(cents).scaleb(-2))
+            for i, cents in enumerate(islice(self._cents, count))
+        ]
+        self._position += len(taken)
         if self._left is not None:
             self._left -= len(taken)
         return taken
@@ -131,19 +134,6 @@ class SimulatedFeed:
     def due_in_s(self) -> float | None:
         """Seconds until the next tick; None after the last."""
         return None if self._left == 0 else self._pace.due_in_s(self._position - self._opened_at)
-
-    def _from_block(self, count: int) -> list[Quote]:
-        block, offset = divmod(self._position, BLOCK)
-        if block != self._block:
-            self._block, self._cents = block, self._process.block_cents(block)
-        sym, interval_ns, first_ns = self._sym, self._interval_ns, EPOCH_NS + (self._position + 1) * self._interval_ns
-        cents = self._cents[offset : offset + count]
-        self._position += len(cents)
-        return [Quote(sym, first_ns + i * interval_ns, _price(price)) for i, price in enumerate(cents)]
-
-
-def _price(cents: int) -> Decimal:
-    return Decimal(cents).scaleb(-2)
 
 
 def _require(holds: bool, otherwise: str) -> None:

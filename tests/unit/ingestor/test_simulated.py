@@ -1,6 +1,7 @@
 """The simulated market: the same prices from anywhere, the stated process, an edge for its model, and its pace."""
 
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 from zlib import crc32
 
@@ -77,7 +78,7 @@ def test_ten_million_ticks_in_it_opens_at_once_and_goes_on_alike() -> None:
 def test_the_returns_are_the_stated_process_across_block_edges(phi: float) -> None:
     # At a price of a million the cents hide nothing: r_n - phi r_(n-1) must be sigma e_n to the rounding.
     process = ReturnProcess(5, "SIM-A", phi, 0.001, 1_000_000.0)
-    prices = np.array([1e8, *process.block_cents(0), *process.block_cents(1)])
+    prices = np.array([1e8, *islice(process.cents(0), 2 * BLOCK)])
     returns = np.concatenate([[0.0], np.diff(np.log(prices))])
     drawn = [
         np.random.Generator(np.random.Philox(key=(5, crc32(b"SIM-A")), counter=(0, 0, 0, block))).standard_normal(BLOCK)
