@@ -1,0 +1,219 @@
+"""load_model: a good model loads; each bad one is refused with one clear line."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.errors import SafetyRefusal
+from shared.models import ModelRefused
+from shared.models.linear_model import LinearModel
+from shared.models.load_model import load_model
+from shared.models.non_linear_model import NonLinearModel
+
+SHIPPED = Path("weights/btcusdt_12h_linear.json")
+
+
+def write(folder: Path, weights: object, **changes: object) -> Path:
+    """A model's two files in `folder`, the card made to match unless `changes` say otherwise."""
+    if isinstance(weights, bytes):
+        data = weights
+    else:
+        buffer = io.BytesIO()
+        torch.save(weights, buffer)
+        data = buffer.getvalue()
+    (folder / "m.pth").write_bytes(data)
+    card = json.loads(SHIPPED.read_text()) | {"name": "m", "sha256": hashlib.sha256(data).hexdigest()} | changes
+    (folder / "m.json").write_text(json.dumps(card))
+    return folder / "m.json"
+
+
+def linear() -> dict[str, Any]:
+    return LinearModel(3).state_dict()
+
+
+def refused(path: Path, **wanted: Any) -> str:
+    """The line with which `path` is refused."""
+    with pytest.raises(ModelRefused) as caught:
+        load_model(path, **wanted)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert 20 < len(line) < 400
+    assert isinstance(caught.value, SafetyRefusal)
+    return line
+
+
+@pytest.mark.parametrize("path", ["weights/btcusdt_12h_linear.json", "weights/btcusdt_12h_linear.pth"])
+def test_the_shipped_model_loads_by_card_or_weights(path: str) -> None:
+    module, card = load_model(path, symbols=["BTCUSDT"], interval="12h")
+    assert card.symbols == ("BTCUSDT",)
+    assert card.sha256.startswith(card.short_hash)
+    assert not module.training
+    assert not any(parameter.requires_grad for parameter in module.parameters())
+    state = module.state_dict()
+    assert state["linear.weight"].equal(torch.tensor([[-0.10395038, -0.06726477, 0.02827305]]))
+    assert state["linear.bias"].equal(torch.tensor([0.00067121]))
+
+
+def test_the_simulated_model_is_for_any_symbol() -> None:
+    module, card = load_model(Path("weights/simulated_linear.json"), symbols=["SIM-A", "SIM-H"], interval="1s")
+    assert card.covers("whatever")
+    assert module.state_dict()["linear.weight"][0, 0].item() == pytest.approx(-0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("params", [{}, {"hidden": 5}])
+def test_a_non_linear_model_loads(tmp_path: Path, params: dict[str, int]) -> None:
+    model = NonLinearModel(3, **params)
+    loaded = load_model(write(tmp_path, model.state_dict(), model="NonLinearModel", params=params))
+    x = torch.tensor([0.1, -0.2, 0.3])
+    assert loaded.module(x).equal(model(x))
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    line = refused(tmp_path / "none.json")
+    assert "none.json" in line
+    assert "No such file" in line
+    path = write(tmp_path, linear())
+    (tmp_path / "m.pth").unlink()
+    assert "m.pth cannot be read" in refused(path)
+    (tmp_path / "m.pth").mkdir()
+    assert "m.pth cannot be read" in refused(path)
+
+
+def test_altered_weights(tmp_path: Path) -> None:
+    path = write(tmp_path, linear())
+    data = bytearray((tmp_path / "m.pth").read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "m.pth").write_bytes(data)
+    line = refused(path)
+    assert "sha256" in line
+    assert "m.pth" in line
+
+
+def test_weights_of_another_shape(tmp_path: Path) -> None:
+    path = write(tmp_path, LinearModel(4).state_dict())
+    assert "linear.weight is torch.float32 (1, 4), the card's model needs torch.float32 (1, 3)" in refused(path)
+
+
+def test_weights_of_another_class(tmp_path: Path) -> None:
+    path = write(tmp_path, NonLinearModel(3).state_dict())
+    assert "a LinearModel has [linear.weight, linear.bias]" in refused(path)
+
+
+def test_weights_of_another_dtype(tmp_path: Path) -> None:
+    assert "torch.float64" in refused(write(tmp_path, LinearModel(3).double().state_dict()))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite(tmp_path: Path, number: float) -> None:
+    weights = linear()
+    weights["linear.bias"].fill_(number)
+    assert "not finite" in refused(write(tmp_path, weights))
+
+
+class Evil:
+    """What a pickle may do when it is loaded without weights_only."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, ("evil-was-here",)
+
+
+def test_a_file_that_would_run_code_is_refused_and_runs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, {"linear.weight": Evil()}).resolve()
+    monkeypatch.chdir(tmp_path)
+    assert "cannot be loaded as plain tensors" in refused(path)
+    assert not (tmp_path / "evil-was-here").exists()
+
+
+def script_like_archive() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("m/constants.pkl", b"")
+        archive.writestr("m/data.pkl", b"")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"no weights", b"PK\x03\x04", b"\x80\x04N.", b"\x80\x02}q\x00.", script_like_archive()]
+)
+def test_files_that_are_no_weights(tmp_path: Path, data: bytes) -> None:
+    refused(write(tmp_path, data))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused_in_one_line(tmp_path: Path, data: bytes) -> None:
+    refused(write(tmp_path, data))
+
+
+@pytest.mark.parametrize("content", [[torch.zeros(3)], torch.zeros(3), "text", 3])
+def test_a_whole_something_instead_of_a_state_dict(tmp_path: Path, content: object) -> None:
+    assert "not a state_dict" in refused(write(tmp_path, content))
+
+
+def test_a_state_dict_of_something_else_than_tensors(tmp_path: Path) -> None:
+    assert "linear.bias is a float, not a tensor" in refused(write(tmp_path, linear() | {"linear.bias": 0.5}))
+
+
+def test_another_symbol() -> None:
+    line = refused(SHIPPED, symbols=["BTCUSDT", "ETHUSDT"])
+    assert "is for BTCUSDT, not for ETHUSDT" in line
+    assert str(SHIPPED) in line
+    assert "not for ETHUSDT" in refused(SHIPPED, symbols="ETHUSDT")
+
+
+def test_another_interval(tmp_path: Path) -> None:
+    assert "is for 12h, not for 1h" in refused(SHIPPED, interval="1h")
+    assert "'sometimes' is unknown" in refused(SHIPPED, interval="sometimes")
+    assert load_model(write(tmp_path, linear(), interval="1m"), interval="60s").card.interval == "1m"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"surprise": 1}, "surprise: Extra inputs"),
+        ({"sha256": "short"}, "sha256"),
+        ({"symbols": []}, "symbols"),
+        ({"symbols": "BTCUSDT"}, "symbols"),
+        ({"interval": "soon"}, "interval 'soon' is unknown"),
+        ({"no_features": "3"}, "no_features"),
+        ({"no_features": 4}, "log_return_lags(3) gives 3 features, no_features says 4"),
+        ({"features": "rsi(14)"}, "feature 'rsi' is unknown"),
+        ({"model": "Oracle"}, "model 'Oracle' is unknown; there are: LinearModel, NonLinearModel"),
+        ({"params": {"depth": 3}}, "depth"),
+        ({"origin": ""}, "origin"),
+    ],
+)
+def test_a_card_that_is_wrong(tmp_path: Path, changes: dict[str, object], words: str) -> None:
+    line = refused(write(tmp_path, linear(), **changes))
+    assert words in line
+    assert "m.json" in line
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00", '{"name": "m"}'])
+def test_a_card_that_is_none(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, linear())
+    path.write_text(text)
+    assert "m.json" in refused(path)
+
+
+def test_a_card_keeps_the_statistics_of_its_training(tmp_path: Path) -> None:
+    training = {"r2": 0.01, "feature_mean": [0.0, 0.1], "rows": 700}
+    assert load_model(write(tmp_path, linear(), training=training)).card.training == training
+
+
+def test_a_copied_model_is_the_same_model(tmp_path: Path) -> None:
+    for suffix in (".json", ".pth"):
+        shutil.copy(SHIPPED.with_suffix(suffix), tmp_path / f"other{suffix}")
+    assert load_model(tmp_path / "other.pth").card == load_model(SHIPPED).card
