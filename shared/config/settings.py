@@ -51,6 +51,7 @@ class BusSettings(Section):
     bound: Count = 2_000
     read_count: Count = 256
     commit_entries: Count = 512
+    trim_age_s: Positive = 60.0
     keep_runs: Count = 10
 
 
@@ -166,7 +167,7 @@ def _config_file() -> Path | None:
 
 
 def _refuse_unknown_variables() -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {CONFIG_VARIABLE, "TICKLINE_WITH_PARENT"}
     for name in os.environ:
         if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_") and name.split("__")[0] not in known:
             raise ConfigError(f"config: the variable {name} is unknown; nested keys are written {PREFIX}BUS__URL")

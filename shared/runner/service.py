@@ -21,7 +21,7 @@ from shared.runner.logs import configure_logs
 from shared.runner.plan import Limits, Plan
 from shared.runner.worker import Feeder, Worker
 
-WITH_PARENT = "TICKLINE_TEST_WITH_PARENT"
+WITH_PARENT = "TICKLINE_WITH_PARENT"
 
 log = structlog.get_logger()
 
@@ -58,7 +58,8 @@ def make_bus(settings: Settings) -> RedisBus:
 
 def limits_of(settings: Settings) -> Limits:
     """The worker's bounds, as far as the config names them."""
-    return Limits(read_count=settings.bus.read_count, commit_entries=settings.bus.commit_entries)
+    own = settings.bus
+    return Limits(read_count=own.read_count, commit_entries=own.commit_entries, trim_age_s=own.trim_age_s)
 
 
 async def check_bus(bus: Bus, settings: Settings) -> None:
