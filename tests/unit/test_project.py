@@ -1,0 +1,42 @@
+"""What the project's own files promise."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from shared.config import Settings, load_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_example_of_settings_is_true(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every variable of .env.example is known, and where the file says default, it is one."""
+    monkeypatch.chdir(tmp_path)
+    defaults: Settings = load_settings()
+    shown = dict(re.findall(r"^# (TICKLINE_\w+)=(.*)$", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
+    assert shown.pop("TICKLINE_CONFIG") == "tickline.toml"
+    assert shown.pop("TICKLINE_BUS__URL")
+    assert shown.pop("TICKLINE_STRATEGY__PARAMS")
+    for name, value in shown.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings() == defaults
+
+
+def test_the_lock_holds_every_pinned_package() -> None:
+    locked = set((ROOT / "requirements.lock").read_text().lower().split())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + [pin for extra in project["optional-dependencies"].values() for pin in extra]
+    for pin in wanted:
+        assert re.sub(r"\[.*\]", "", pin) in locked, f"{pin}: run `make lock`"
+
+
+@pytest.mark.parametrize("service", ["ingestor", "strategy", "gateway"])
+def test_these_services_load_neither_torch_nor_a_venue_client(service: str) -> None:
+    """As processes they do without; the import linter cannot see what is imported by name at run time."""
+    code = f"import sys, services.{service}.main; print(*({{'torch', 'ccxt', 'pyarrow'}} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
