@@ -24,7 +24,6 @@ from tests.bench.common import (
     FEE,
     LEVERAGE,
     MAXLEN,
-    PAUSE_S,
     SEED,
     SYMBOLS,
     Pace,
@@ -49,10 +48,13 @@ async def ingest(client: Any, run: Run) -> None:
     rng = random.Random(SEED)
     prices = dict.fromkeys(SYMBOLS, 100.0)
     ticks = symbols_in_turn()
-    pace = Pace(run.ticks_per_s, time.monotonic())
-    decided = 0
+    pace = Pace(run.ticks_per_s)
     while True:
-        due = pace.due(time.monotonic(), decided)
+        due = pace.due()
+        if not due:
+            await asyncio.sleep(pace.pause_s())
+            if not pace.must_ask():
+                continue
         pipe = client.pipeline(transaction=False)
         now_ns = time.time_ns()
         for _ in range(due):
@@ -71,9 +73,7 @@ async def ingest(client: Any, run: Run) -> None:
             pipe.xadd(streams[raw], fields, maxlen=MAXLEN)
         pace.sent += due
         pipe.get(run.progress_key)
-        decided = int((await pipe.execute())[-1] or 0)
-        if not due:
-            await asyncio.sleep(PAUSE_S)
+        pace.decided = int((await pipe.execute())[-1] or 0)
 
 
 class Stage(Protocol):

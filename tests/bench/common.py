@@ -6,6 +6,7 @@ writes its execution; the strategy reads that. A symbol's next prediction waits 
 """
 
 import argparse
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,17 +85,31 @@ def stage_arguments() -> tuple[str, Run]:
 class Pace:
     """When the next tick is due: tick i at start + i / rate. Rate 0 means always."""
 
-    def __init__(self, ticks_per_s: float, started_s: float) -> None:
+    def __init__(self, ticks_per_s: float) -> None:
         self._rate = ticks_per_s
-        self._started_s = started_s
+        self._started_s = time.monotonic()
         self.sent = 0
+        self.decided = 0
 
-    def due(self, now_s: float, decided: int) -> int:
+    def due(self) -> int:
         """How many ticks may be written now, at most COUNT."""
-        room = decided + AHEAD_TICKS - self.sent
+        room = self._room()
         if self._rate:
-            room = min(room, int((now_s - self._started_s) * self._rate) - self.sent)
+            room = min(room, int((time.monotonic() - self._started_s) * self._rate) - self.sent)
         return max(0, min(COUNT, room))
+
+    def pause_s(self) -> float:
+        """How long to sleep when none is due."""
+        if not self._rate or not self._room():
+            return PAUSE_S
+        return max(0.0, self._started_s + (self.sent + 1) / self._rate - time.monotonic())
+
+    def must_ask(self) -> bool:
+        """Whether the strategy is so far behind that only its progress can let us go on."""
+        return not self._room()
+
+    def _room(self) -> int:
+        return max(0, self.decided + AHEAD_TICKS - self.sent)
 
 
 def symbols_in_turn() -> Iterator[tuple[int, str]]:

@@ -18,7 +18,6 @@ from tests.bench.common import (
     COUNT,
     MAXLEN,
     PARTITIONS,
-    PAUSE_S,
     Pace,
     Run,
     partition,
@@ -94,10 +93,14 @@ def gateway(broker: RedisBroker, run: Run, p: int) -> None:
 async def ingest(broker: RedisBroker, run: Run) -> None:
     """Write ticks at the run's rate, never too far ahead of the strategy."""
     client = await broker.connect()
-    market, ticks, pace, decided = Market(), symbols_in_turn(), Pace(run.ticks_per_s, time.monotonic()), 0
+    market, ticks, pace = Market(), symbols_in_turn(), Pace(run.ticks_per_s)
     keys = run.keys("ticks")
     while True:
-        due = pace.due(time.monotonic(), decided)
+        due = pace.due()
+        if not due:
+            await asyncio.sleep(pace.pause_s())
+            if not pace.must_ask():
+                continue
         pipe = client.pipeline(transaction=False)
         for _ in range(due):
             n, sym = next(ticks)
@@ -105,9 +108,7 @@ async def ingest(broker: RedisBroker, run: Run) -> None:
             await broker.publish(tick, stream=keys[partition(sym)], maxlen=MAXLEN, pipeline=pipe)
         pace.sent += due
         pipe.get(run.progress_key)
-        decided = int((await pipe.execute())[-1] or 0)
-        if not due:
-            await asyncio.sleep(PAUSE_S)
+        pace.decided = int((await pipe.execute())[-1] or 0)
 
 
 STAGES: dict[str, Callable[[RedisBroker, Run, int], None]] = {

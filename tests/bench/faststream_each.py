@@ -16,7 +16,6 @@ from tests.bench.common import (
     COUNT,
     MAXLEN,
     PARTITIONS,
-    PAUSE_S,
     Pace,
     Run,
     partition,
@@ -99,17 +98,19 @@ def gateway(broker: RedisBroker, run: Run, p: int) -> None:
 async def ingest(broker: RedisBroker, run: Run) -> None:
     """Write ticks at the run's rate, never too far ahead of the strategy."""
     client = await broker.connect()
-    market, ticks, pace, decided = Market(), symbols_in_turn(), Pace(run.ticks_per_s, time.monotonic()), 0
+    market, ticks, pace = Market(), symbols_in_turn(), Pace(run.ticks_per_s)
     keys = run.keys("ticks")
     while True:
-        due = pace.due(time.monotonic(), decided)
+        due = pace.due()
+        if not due:
+            await asyncio.sleep(pace.pause_s())
+            if not pace.must_ask():
+                continue
         for _ in range(due):
             n, sym = next(ticks)
             await broker.publish(market.tick(n, sym, time.time_ns()), stream=keys[partition(sym)], maxlen=MAXLEN)
         pace.sent += due
-        decided = int(await client.get(run.progress_key) or 0)
-        if not due:
-            await asyncio.sleep(PAUSE_S)
+        pace.decided = int(await client.get(run.progress_key) or 0)
 
 
 STAGES: dict[str, Callable[[RedisBroker, Run, int], None]] = {
