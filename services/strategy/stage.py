@@ -19,11 +19,13 @@ class StrategyStage(Stage):
     """One symbol's predictions and executions in; decisions and orders out.
 
     book: what names this book in order ids (mode, account, strategy, run). balance: its capital, in quote units.
+    last_price, last_tick_n: of the last prediction that was decided on.
     """
 
     def __init__(self, sym: str, decider: Decider, balance: Decimal, book: str) -> None:
         self.account = Account(balance)
         self.last_price: Decimal | None = None
+        self.last_tick_n = 0
         self._sym = sym
         self._decider = decider
         self._book = book
@@ -57,7 +59,7 @@ class StrategyStage(Stage):
         return self._on_prediction(cast(Prediction, val))
 
     def _on_prediction(self, prediction: Prediction) -> list[Message]:
-        self.last_price = prediction.price
+        self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
         before = self.account.position(self._sym)
         balance, signed_qty = self.account.balance(), before.signed_qty if before else Decimal(0)
         made = self._decider.decide(prediction, self.account)
@@ -93,17 +95,20 @@ class StrategyStage(Stage):
     def state(self) -> State:
         """The book, the orders in flight and the stream numbers."""
         return [
-            self.account.state(), list(self._in_flight), self._booked_n, self.last_price, self._fees,
-            self._numbers.state(),
+            self.account.state(), list(self._in_flight), self._booked_n, self.last_price, self.last_tick_n,
+            self._fees, self._numbers.state(),
         ]  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
         match state:
-            case [account, list() as in_flight, int() as booked_n, (Decimal() | None) as price, Decimal() as fees, numbers]:
+            case [
+                account, list() as in_flight, int() as booked_n, (Decimal() | None) as price, int() as tick_n,
+                Decimal() as fees, numbers,
+            ]:  # fmt: skip
                 self.account.restore(account)
                 self._in_flight = [str(order) for order in in_flight]
-                self._booked_n, self.last_price, self._fees = booked_n, price, fees
+                self._booked_n, self.last_price, self.last_tick_n, self._fees = booked_n, price, tick_n, fees
                 self._numbers.restore(numbers)
             case _:
                 raise ValueError(f"a strategy stage's state is not {state!r:.80}")

@@ -21,6 +21,7 @@ from shared.errors import BusUnreachable
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
+NOTE = "bus.json"  # in the data folder while a server is up: where it listens
 
 
 class EmbeddedBus:
@@ -85,7 +86,7 @@ class EmbeddedBus:
 
     @property
     def _note(self) -> Path:
-        return self.folder / "bus.json"
+        return self.folder / NOTE
 
     def _await_ready(self, log: Path) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -127,6 +128,15 @@ class EmbeddedBus:
                     orphan.shutdown()
         except (OSError, ValueError, KeyError, RedisError):
             return  # no server of this folder is left
+
+
+def running_url(folder: Path) -> str | None:
+    """Where the server of this data folder listens, if one was started there."""
+    try:
+        url = json.loads((folder / NOTE).read_text())["url"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(url)
 
 
 def _free_port() -> int:

@@ -1,0 +1,59 @@
+"""The progress of a run: a live table on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from services.console.watch import View
+from shared.messages import Stream
+
+LINE_EVERY_S = 5.0
+
+
+class Display:
+    """Shows what `report` is given; a context manager, since a live table needs an end."""
+
+    def __init__(self) -> None:
+        self._console = Console(file=sys.stderr)
+        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+        self._began = self._said = time.monotonic()
+        self._last: tuple[float, int] = (self._began, 0)
+        self._rate = 0.0
+
+    def __enter__(self) -> "Display":
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def report(self, view: View, restarts: int) -> None:
+        """Show a view of the line."""
+        now, ticks = time.monotonic(), view.progress.written[Stream.TICKS]
+        since, before = self._last
+        self._rate = (ticks - before) / max(now - since, 1e-9)
+        self._last = (now, ticks)
+        if self._console.is_terminal:
+            self._live.update(self._table(view, restarts))
+        elif now - self._said >= LINE_EVERY_S:
+            self._said = now
+            counts = ", ".join(f"{view.progress.written[s]} {s}" for s in (Stream.TICKS, Stream.ORDERS, Stream.EXECUTIONS))
+            self._console.print(f"{counts}; equity {view.equity:.4f}; {self._rate:.0f} ticks/s", highlight=False)
+
+    def _table(self, view: View, restarts: int) -> Table:
+        table = Table(title="tickline", title_justify="left")
+        for name in ("stream", "entries", "behind"):
+            table.add_column(name, justify="left" if name == "stream" else "right")
+        for stream, count in view.progress.written.items():
+            table.add_row(str(stream), f"{count:,}", str(view.progress.lag.get(stream, "")))
+        table.caption = (
+            f"equity {view.equity:.4f}   fees {view.fees:.4f}   {self._rate:.0f} ticks/s   "
+            f"restarts {restarts}   Ctrl-C ends"
+        )
+        return table

@@ -1,0 +1,81 @@
+"""The options of `tickline run`, laid over the config."""
+
+import json
+import secrets
+import time
+from typing import NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.config import Settings, load_settings
+from shared.errors import ConfigError
+
+
+class RunOptions(NamedTuple):
+    """As given; None where the option was not."""
+
+    data: Sequence[Path] | None = None
+    sym: Sequence[str] | None = None
+    interval: str | None = None
+    model: str | None = None
+    strategy: str | None = None
+    param: Sequence[str] | None = None
+    balance: str | None = None
+    fee: str | None = None
+    limit: int | None = None
+    rate: float | None = None
+    run_id: str | None = None
+
+
+def settings_for(options: RunOptions) -> Settings:
+    """The settings of the run; raises ConfigError."""
+    sections: dict[str, dict[str, object]] = {
+        "ingestor": _present(limit=options.limit, ticks_per_s=options.rate),
+        "signal": _present(model=options.model),
+        "strategy": _present(name=options.strategy, balance=options.balance),
+        "gateway": _present(fee=options.fee),
+    }
+    if options.param:
+        sections["strategy"]["params"] = dict(_param(text) for text in options.param)
+    given = _present(interval=options.interval, run_id=options.run_id)
+    if options.data:
+        files = _files(options.data, options.sym or ())
+        sections["ingestor"] |= {"source": "replay", "files": files}
+        given["symbols"] = tuple(files)
+        given.setdefault("run_id", new_run_id())
+    elif options.sym:
+        given["symbols"] = tuple(options.sym)
+    given |= {name: section for name, section in sections.items() if section}
+    return load_settings(**given)
+
+
+def new_run_id() -> str:
+    """A name for a replay: the time, and something random."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+def _present(**options: object) -> dict[str, object]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _files(data: Sequence[Path], syms: Sequence[str]) -> dict[str, Path]:
+    if len(data) != len(syms):
+        raise ConfigError(f"--data was given {len(data)} times and --sym {len(syms)} times: give one symbol for each file")
+    if len(set(syms)) != len(syms):
+        raise ConfigError("--sym names a symbol twice: give each symbol one file")
+    return dict(zip(syms, data, strict=True))
+
+
+def _param(text: str) -> tuple[str, object]:
+    """`netting=true` → ("netting", True); what is not JSON is a text.
+
+    >>> _param("netting=true"), _param("mode=fast")
+    (('netting', True), ('mode', 'fast'))
+    """
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise ConfigError(f"--param {text!r}: write name=value")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

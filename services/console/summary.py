@@ -1,0 +1,63 @@
+"""What a run says at its end, to a person and as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services.research.parity import Parity
+from shared.messages import Stream
+
+SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts per stream, money in quote units, waits in µs. parity: None where it was not compared."""
+
+    counts: Mapping[Stream, int]
+    final_equity: Decimal
+    fees: Decimal
+    latency_us: Mapping[str, float | None]
+    parity: Parity | None
+    restarts: int
+    finished: bool
+
+    def as_json(self) -> dict[str, object]:
+        """The documented form."""
+        parity = {"compared": self.parity.compared, "identical": self.parity.identical} if self.parity else None
+        return {
+            **{str(stream): self.counts[stream] for stream in SHOWN},
+            "final_equity": str(self.final_equity),
+            "fees": str(self.fees),
+            "parity": parity,
+            "latency_us": dict(self.latency_us),
+            "restarts": self.restarts,
+            "finished": self.finished,
+        }
+
+    def lines(self) -> list[str]:
+        """The same for a person."""
+        counts = ", ".join(f"{self.counts[stream]} {stream}" for stream in SHOWN)
+        waits = ", ".join(
+            f"{name.replace('999', '99.9')} {_ms(us)}" for name, us in self.latency_us.items() if us is not None
+        )
+        shown = [
+            f"{'done' if self.finished else 'stopped'}: {counts}",
+            f"final equity: {self.final_equity}  (fees paid {self.fees.normalize():f})",
+            f"tick to execution: {waits or 'no executions'}",
+        ]
+        if self.restarts:
+            shown.append(f"restarted processes: {self.restarts}")
+        if self.parity is not None:
+            shown.append(f"parity: {self.parity.identical} of {self.parity.compared} orders identical to the backtest")
+            if self.parity.final_equity != self.final_equity:
+                shown.append(f"parity: the backtest's final equity is {self.parity.final_equity}")
+            if self.parity.first_difference:
+                shown.append(f"parity: first difference: {self.parity.first_difference}")
+        else:
+            shown.append("parity: not compared (nothing was ordered in this run)")
+        return shown
+
+
+def _ms(us: float) -> str:
+    return f"{us / 1000:.1f} ms"

@@ -1,0 +1,93 @@
+"""Keeps the services of one run alive: each its own process, restarted when it dies, a bounded number of times."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from shared.errors import TicklineError
+
+STOP_TIMEOUT_S = 10.0
+NO_RESTART = (2, 3, 5)  # bad config, bad data, refused for safety: the same again would end the same
+
+
+class ServiceFailed(TicklineError):
+    """A service cannot be kept alive."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]
+
+
+class Supervisor:
+    """Starts `python -m services.NAME` for each name; their logs go to files in `logs`."""
+
+    def __init__(
+        self, names: Sequence[str], env: Mapping[str, str], logs: Path, *, restarts: int = 5, within_s: float = 60.0
+    ) -> None:
+        self.restarted = 0
+        self._names = tuple(names)
+        self._env = {**os.environ, **env, "TICKLINE_WITH_PARENT": "1"}
+        self._logs = logs
+        self._restarts = restarts
+        self._within_s = within_s
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+
+    async def run(self) -> None:
+        """Start all and keep them alive until cancelled; raises ServiceFailed."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name in self._names:
+                    group.create_task(self._keep(name))
+        except* ServiceFailed as failed:
+            first = failed.exceptions[0]
+        else:
+            return
+        raise first
+
+    async def stop(self) -> None:
+        """SIGTERM to all, and SIGKILL to what has not ended in time."""
+        living = [process for process in self._processes.values() if process.returncode is None]
+        for process in living:
+            process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await asyncio.gather(*(process.wait() for process in living))
+        except TimeoutError:
+            for process in living:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+    async def _keep(self, name: str) -> None:
+        loop = asyncio.get_running_loop()
+        died_at: deque[float] = deque()
+        while True:
+            with (self._logs / f"{name}.log").open("ab") as log:
+                process = await self._start(name, log)
+            code = await process.wait()
+            now = loop.time()
+            died_at.append(now)
+            while died_at and now - died_at[0] > self._within_s:
+                died_at.popleft()
+            if code in NO_RESTART or len(died_at) > self._restarts:
+                raise ServiceFailed(f"{name} ended with code {code}: {self._last_word(name)}", code if code > 0 else 1)
+            self.restarted += 1
+
+    async def _start(self, name: str, log: IO[bytes]) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", f"services.{name}",
+            stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, env=self._env, start_new_session=True,
+        )  # fmt: skip
+        self._processes[name] = process
+        return process
+
+    def _last_word(self, name: str) -> str:
+        path = self._logs / f"{name}.log"
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        return f"{lines[-1][:300] if lines else 'it said nothing'} (log: {path})"

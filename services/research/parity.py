@@ -1,0 +1,70 @@
+"""Whether the line's orders are the backtest's, one for one."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from services.research.line import InProcessLine
+from services.research.plans import line_plans
+from shared.config import Settings
+from shared.messages import OrderIntent, Stream
+
+BLOCK = 1024
+
+
+class OrderKey(NamedTuple):
+    """What must be the same of an order."""
+
+    tick_n: int
+    leg: str
+    sym: str
+    signed_qty: Decimal
+    price: Decimal
+
+    @classmethod
+    def of(cls, order: OrderIntent) -> "OrderKey":
+        """The comparable part of an order."""
+        return cls(order.tick_n, order.leg.value, order.sym, order.signed_qty, order.price)
+
+
+class Parity(NamedTuple):
+    """compared: orders that the line or the backtest has; identical: those that both have, equal to the last digit."""
+
+    compared: int
+    identical: int
+    final_equity: Decimal
+    first_difference: str | None
+
+
+def compare(settings: Settings, ticks: Mapping[str, int], orders: Mapping[str, Mapping[int, OrderKey]]) -> Parity:
+    """Backtest each symbol's first `ticks` ticks and compare its orders, by n, with those that the line wrote.
+
+    `orders`: symbol -> n -> order. When the first of them are not known (a run that went on from an earlier one), the
+    comparison starts at the first known one.
+    """
+    plans = line_plans(settings)
+    compared = identical = 0
+    equity = Decimal(0)
+    first: str | None = None
+    for sym in settings.symbols:
+        line, known = InProcessLine(plans, sym), orders.get(sym, {})
+        start = min(known, default=1)
+        feed, left, seen = plans.source.open(sym, 0), ticks.get(sym, 0), 0
+        while left > 0 and (quotes := feed.take(min(BLOCK, left))):
+            left -= len(quotes)
+            for quote in quotes:
+                for message in line.on_tick(quote):
+                    if message.to is not Stream.ORDERS or message.n < start:
+                        continue
+                    expected, found = OrderKey.of(message), known.get(message.n)  # type: ignore[arg-type]
+                    seen += found is not None
+                    compared += 1
+                    identical += expected == found
+                    if expected != found and first is None:
+                        first = f"{sym} order n={message.n}: backtest {expected}, line {found}"
+        extra = len(known) - seen
+        if extra and first is None:
+            first = f"{sym}: the line wrote {extra} orders that the backtest does not have"
+        compared += extra
+        equity += line.strategy.equity()
+    return Parity(compared, identical, equity, first)

@@ -1,0 +1,49 @@
+"""The plans of all services of the line, for those who run its stages without its processes."""
+
+from typing import NamedTuple
+
+from services.gateway.plan import plan as gateway_plan
+from services.ingestor.plan import make_source
+from services.ingestor.plan import plan as ingestor_plan
+from services.ingestor.replay import ReplaySource
+from services.ingestor.source import Source
+from services.signal.plan import plan as signal_plan
+from services.strategy.plan import plan as strategy_plan
+from services.strategy.stage import StrategyStage
+from shared.config import Settings
+from shared.runner.plan import Plan
+from shared.runner.symbol import Symbol
+
+
+class LinePlans(NamedTuple):
+    """The source, and what each service does, from the config."""
+
+    source: Source
+    ingestor: Plan
+    signal: Plan
+    strategy: Plan
+    gateway: Plan
+
+
+def line_plans(settings: Settings) -> LinePlans:
+    """All plans; loads the model. Raises ConfigError or DataError as the services would."""
+    source = make_source(settings)
+    ingestor = ingestor_plan(settings, source.venue)
+    return LinePlans(source, ingestor, signal_plan(settings), strategy_plan(settings), gateway_plan(settings))
+
+
+def check_files(settings: Settings) -> int | None:
+    """Read the whole input once, so that a bad row stops the run before it starts; how many ticks there will be."""
+    source = make_source(settings)
+    if isinstance(source, ReplaySource):
+        return sum(checked.rows for checked in source.check().values())
+    limit = settings.ingestor.limit
+    return None if limit is None else limit * len(settings.symbols)
+
+
+def book_from(settings: Settings, sym: str, snapshot: bytes) -> StrategyStage:
+    """A symbol's book as the strategy service committed it."""
+    stage = strategy_plan(settings).make_stage(sym)
+    Symbol(sym, stage).restore(snapshot)
+    assert isinstance(stage, StrategyStage)
+    return stage

@@ -1,0 +1,76 @@
+"""What the bus tells of a running line: how much was written, how far behind each consumer is, what the books hold."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from shared.bus.api import Session
+from shared.bus.names import Place
+from shared.config import Settings
+from shared.messages import Stream
+from shared.runner.inbox import position_in
+from shared.runner.symbol import FIELD
+
+
+class Progress(NamedTuple):
+    """Entries written per stream, and entries written but not yet committed by their consumer."""
+
+    written: Mapping[Stream, int]
+    lag: Mapping[Stream, int]
+
+    @property
+    def drained(self) -> bool:
+        """Whether every consumer has taken everything."""
+        return not any(self.lag.values())
+
+
+def producers(settings: Settings) -> dict[Stream, str]:
+    """Stream -> the instance that writes it."""
+    return {
+        Stream.TICKS: settings.ingestor.instance,
+        Stream.FEATURES: settings.signal.instance,
+        Stream.PREDICTIONS: settings.signal.instance,
+        Stream.DECISIONS: settings.strategy.instance,
+        Stream.ORDERS: settings.strategy.instance,
+        Stream.EXECUTIONS: settings.gateway.instance,
+    }
+
+
+def consumers(settings: Settings) -> dict[Stream, str]:
+    """Stream -> the instance of the line that must take all of it."""
+    return {
+        Stream.TICKS: settings.signal.instance,
+        Stream.PREDICTIONS: settings.strategy.instance,
+        Stream.ORDERS: settings.gateway.instance,
+        Stream.EXECUTIONS: settings.strategy.instance,
+    }
+
+
+async def read_progress(session: Session, settings: Settings) -> Progress:
+    """Ask the bus. Producers are asked after their consumers, so a lag is never understated."""
+    partitions = range(settings.bus.partitions)
+    taken = await _sums(session, {s: (i, f"in:{s}") for s, i in consumers(settings).items()}, partitions)
+    written = await _sums(session, {s: (i, f"out:{s}") for s, i in producers(settings).items()}, partitions)
+    return Progress(written, {stream: written[stream] - taken[stream] for stream in taken})
+
+
+async def _sums(session: Session, asked: Mapping[Stream, tuple[str, str]], partitions: range) -> dict[Stream, int]:
+    wanted = [(Place(instance, p), field) for instance, field in asked.values() for p in partitions]
+    answers = iter(await session.fields(wanted))
+    return {
+        stream: sum(_number(field, next(answers)) for _ in partitions) for stream, (_, field) in asked.items()
+    }
+
+
+def _number(field: str, stored: bytes | None) -> int:
+    return position_in(stored) if field.startswith("in:") else int(stored or b"0")
+
+
+async def read_snapshots(session: Session, instance: str, partitions: int) -> dict[str, bytes]:
+    """Symbol -> snapshot, over all partitions of an instance."""
+    stored = await session.load([Place(instance, p) for p in range(partitions)])
+    return {
+        name.removeprefix(FIELD): value
+        for state in stored
+        for name, value in state.fields.items()
+        if name.startswith(FIELD)
+    }
