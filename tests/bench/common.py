@@ -20,7 +20,7 @@ AHEAD_TICKS = 2_000  # the ingestor is at most so many ticks ahead of what the s
 PAUSE_S = 0.001  # the ingestor's pause when it is that far ahead, or when no tick is due
 LEVERAGE = 1.0
 BALANCE = 10_000.0
-FEE = 0.0003
+FEE = 0.00005  # low, so that no book runs out of money and every tick decides
 SEED = 7
 
 # Counted as messages: each is one entry, written by one stage and read by the next.

@@ -23,6 +23,8 @@ FIRST_EXECUTIONS = 64
 POLL_S = 0.1
 BACKLOG_S = 20.0  # what piled up while the processes started must be gone by then
 BACKLOG_TICKS = 32
+STEADY_S = 20.0  # the ingestor has run its bounded distance ahead by then
+STEADY_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def run_saturation(server: Server, contestant: Contestant, seconds: float, warmu
     with tempfile.TemporaryDirectory() as folder, running(contestant.commands(run), Path(folder)) as started:
         pids = {name: process.pid for name, process in started.items()} | {"server": server.pid}
         _wait_until_it_flows(client, contestant, run, started, Path(folder))
+        _wait_until_steady(client, contestant, run)
         time.sleep(warmup_s)
         cpu, before, t0 = cpu_times(pids), _written(client, contestant, run), time.monotonic()
         time.sleep(seconds)
@@ -64,7 +67,8 @@ def run_saturation(server: Server, contestant: Contestant, seconds: float, warmu
         check_alive(started, Path(folder))
     client.flushall()
     per_s = {kind: (after[kind] - before[kind]) / (t1 - t0) for kind in COUNTED}
-    return Saturation(sum(per_s.values()), per_s["executions"], per_s, t1 - t0, shares)
+    through = per_s["executions"]  # what went all the way; a queue that still fills up does not count
+    return Saturation(len(COUNTED) * through, through, per_s, t1 - t0, shares)
 
 
 def run_fixed_rate(
@@ -142,3 +146,16 @@ def _wait_for_the_backlog(client: Any, contestant: Contestant, run: Run) -> None
         if written["ticks"] - written["executions"] <= BACKLOG_TICKS:
             return
         time.sleep(POLL_S)
+
+
+def _wait_until_steady(client: Any, contestant: Contestant, run: Run) -> None:
+    """Return when the queues in the line grow no more: as many executions as ticks in a second, or after STEADY_S."""
+    until = time.monotonic() + STEADY_S
+    before = _written(client, contestant, run)
+    while time.monotonic() < until:
+        time.sleep(1.0)
+        after = _written(client, contestant, run)
+        ticks, executions = (after[kind] - before[kind] for kind in ("ticks", "executions"))
+        if executions and abs(ticks - executions) <= STEADY_SHARE * executions:
+            return
+        before = after

@@ -1,23 +1,52 @@
-"""The contestant `line`: Tickline's own four services."""
+"""The contestant `line`: Tickline's own four services as they are, on the simulated market."""
 
+import json
+import sys
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
-from tests.bench.common import Run
+from tests.bench.common import AHEAD_TICKS, BALANCE, COUNT, FEE, MAXLEN, PARTITIONS, SEED, STAGES, SYMBOLS, Run
 from tests.bench.contestant import Command
 
 
 class TicklineLine:
-    """Not wired yet: the services do not exist."""
+    """`python -m services.<stage>`, configured by the environment only."""
 
     name = "line"
     groups = False
 
+    def __init__(self) -> None:
+        self._state = Path(tempfile.gettempdir()) / "tickline-bench-state"
+
     def commands(self, run: Run) -> dict[str, Command]:
-        """The processes by stage."""
-        raise NotImplementedError("the services are not in the tree yet; use --only redis_py,faststream")
+        """The four services."""
+        environment = self._environment(run)
+        return {stage: Command([sys.executable, "-m", f"services.{stage}"], environment) for stage in STAGES}
+
+    def _environment(self, run: Run) -> dict[str, str]:
+        bus = {
+            "url": run.url,
+            "namespace": run.namespace,
+            "partitions": PARTITIONS,
+            "read_count": COUNT,
+            "market_maxlen": MAXLEN,
+            "bound": AHEAD_TICKS // PARTITIONS,
+        }
+        ingestor = {"source": "simulated", "seed": SEED, "ticks_per_s": run.ticks_per_s / len(SYMBOLS)}
+        strategy = {"name": "basic_taker", "params": {"netting": True}, "balance": str(BALANCE)}
+        return {
+            "TICKLINE_SYMBOLS": json.dumps(SYMBOLS),
+            "TICKLINE_INTERVAL": "1s",
+            "TICKLINE_STATE_DIR": str(self._state),
+            "TICKLINE_BUS": json.dumps(bus),
+            "TICKLINE_INGESTOR": json.dumps(ingestor),
+            "TICKLINE_STRATEGY": json.dumps(strategy),
+            "TICKLINE_GATEWAY": json.dumps({"venue": "paper", "fee": str(FEE)}),
+        }
 
     def keys(self, run: Run, kind: str) -> list[str]:
-        """The P streams of `kind`."""
+        """The P streams of `kind`; the bench's own names are those of Tickline's bus."""
         return run.keys(kind)
 
     def trace(self, entry: Mapping[bytes, bytes]) -> bytes:
