@@ -11,7 +11,7 @@ WORKDIR /app
 RUN python -m venv --without-pip /opt/venv
 COPY pyproject.toml requirements.lock LICENSE ./
 # Editable, so that only dependencies and a pointer to /app are installed; the packages themselves come last.
-RUN --mount=type=cache,target=/root/.cache/pip mkdir shared services \
+RUN --mount=type=cache,target=/root/.cache/pip mkdir shared services && touch shared/__init__.py services/__init__.py \
     && pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable .
 
 
