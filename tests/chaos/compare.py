@@ -1,0 +1,62 @@
+"""The content of all streams, and what two runs have different."""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from redis import Redis
+
+from shared.bus.names import Names, Place
+from shared.messages import Stream
+from shared.messages.codec import unpack
+from shared.runner.symbol import FIELD
+from tests.chaos.watch import PARTITIONS, PLACES, WRITERS
+
+Key = tuple[Stream, str]
+Rows = list[tuple[int, bytes]]
+
+
+class Content(NamedTuple):
+    """rows: (stream, symbol) -> its entries' (n, d) in order. dead: dead letters. stopped: symbols and why."""
+
+    rows: dict[Key, Rows]
+    dead: list[str]
+    stopped: list[str]
+
+    def count(self, stream: Stream) -> int:
+        """Entries of one stream."""
+        return sum(len(rows) for (s, _), rows in self.rows.items() if s is stream)
+
+
+def content(client: "Redis", namespace: str) -> Content:
+    """Read everything."""
+    names = Names(namespace)
+    rows: dict[Key, Rows] = defaultdict(list)
+    dead, stopped = [], []
+    for stream, instance in WRITERS.items():
+        for p in range(PARTITIONS):
+            for _, fields in client.xrange(names.stream(stream, Place(instance, p))):
+                rows[stream, fields[b"k"].decode()].append((int(fields[b"n"]), fields[b"d"]))
+    for place in PLACES:
+        dead += [str(fields) for _, fields in client.xrange(names.stream(Stream.DEAD, place))]
+        for name, value in client.hgetall(names.state(place)).items():
+            if name.startswith(FIELD.encode()):
+                why = unpack(value)[3]
+                if why:
+                    stopped.append(f"{place} {name.decode()}: {why}")
+    return Content(dict(rows), dead, stopped)
+
+
+def differences(expected: Content, found: Content) -> list[str]:
+    """One line for each stream and symbol that is not the same; and dead letters, and stopped symbols."""
+    lines = [f"dead letter: {entry}" for entry in found.dead] + [f"stopped: {why}" for why in found.stopped]
+    for key in sorted(expected.rows.keys() | found.rows.keys()):
+        want, have = expected.rows.get(key, []), found.rows.get(key, [])
+        if want != have:
+            lines.append(f"{key[0]} of {key[1]}: {_difference(want, have)}")
+    return lines
+
+
+def _difference(want: Rows, have: Rows) -> str:
+    at = next((i for i, (a, b) in enumerate(zip(want, have, strict=False)) if a != b), min(len(want), len(have)))
+    around = [[n for n, _ in rows[max(0, at - 2) : at + 3]] for rows in (want, have)]
+    return f"{len(want)} entries expected, {len(have)} found; first difference at place {at}: n {around[0]} and {around[1]}"

@@ -1,0 +1,69 @@
+"""What all chaos tests share: the seed, the market data, and what an undisturbed run makes of it."""
+
+import os
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.replay import Replay, undisturbed
+
+SHORT = bool(os.environ.get("CHAOS_SHORT"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here is chaos."""
+    for item in items:
+        item.add_marker(pytest.mark.chaos)
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Iterator[object]:
+    """Print a figure, past pytest's capture."""
+
+    def speak(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n    {text}", end="", flush=True)
+
+    yield speak
+    speak("")
+
+
+@pytest.fixture(scope="session")
+def short() -> bool:
+    """Whether few kills will do (CHAOS_SHORT=1)."""
+    return SHORT
+
+
+@pytest.fixture
+def rng(say: object, request: pytest.FixtureRequest) -> random.Random:
+    """The test's random numbers; CHAOS_SEED replays them."""
+    seed = int(os.environ.get("CHAOS_SEED") or time.time_ns() % 1_000_000)
+    say(f"{request.node.name}: CHAOS_SEED={seed}")  # type: ignore[operator]
+    return random.Random(seed)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short name (unix sockets need that); kept when CHAOS_KEEP is set."""
+    path = Path(tempfile.mkdtemp(prefix="tlc-"))
+    yield path
+    if not os.environ.get("CHAOS_KEEP"):
+        _remove(path)
+
+
+@pytest.fixture(scope="session")
+def replay() -> Iterator[Replay]:
+    """Ten symbols' files, and the content that an undisturbed run writes."""
+    path = Path(tempfile.mkdtemp(prefix="tlc-"))
+    yield undisturbed(path, symbols=10, rows=500 if SHORT else 2_500)
+    _remove(path)
+
+
+def _remove(path: Path) -> None:
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)

