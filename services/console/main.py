@@ -1,6 +1,7 @@
 """The `tickline` command: `run`, `tail`. Every error is one line and a stable exit code."""
 
 import asyncio
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from services.console.display import Display
 from services.console.options import RunOptions, settings_for
 from services.console.run import run_line
 from shared.bus.api import BusLost
-from shared.bus.embedded import running_url
+from shared.bus.embedded import running_url, stored_bus
 from shared.config import Settings, load_settings
 from shared.errors import BusUnreachable, ConfigError, TicklineError
 from shared.messages import Stream
@@ -64,36 +65,27 @@ def tail(
     limit: Annotated[int, typer.Option(min=0, help="How many of the last entries.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
-    run_id: Annotated[str | None, typer.Option(help="A replay's run id; else the config's namespace.")] = None,
+    run_id: Annotated[str | None, typer.Option(help="A replay's run id, or `last`; else the config's namespace.")] = None,
 ) -> None:
     """Show a stream's last entries, decoded, over all partitions."""
-    settings = _tail_settings(run_id)
-    if not settings.bus.url:
-        raise BusUnreachable(f"no bus runs in {settings.bus.folder}: start `tickline run`, or set TICKLINE_BUS__URL")
-    asyncio.run(_tail(settings, stream, sym, limit, as_json, follow))
+    settings = load_settings()
+    with contextlib.ExitStack() as stack:
+        if not settings.bus.url:
+            url = running_url(settings.bus.folder) or stack.enter_context(stored_bus(settings.bus.folder)).url
+            settings = settings.model_copy(update={"bus": settings.bus.model_copy(update={"url": url})})
+        asyncio.run(_tail(settings, run_id, stream, sym, limit, as_json, follow))
 
 
 async def _tail(
-    settings: Settings, stream: Stream, sym: str | None, limit: int, as_json: bool, keep_on: bool
+    settings: Settings, run_id: str | None, stream: Stream, sym: str | None, limit: int, as_json: bool, keep_on: bool
 ) -> None:
     form = tailing.as_json if as_json else tailing.as_line
     try:
+        settings = await tailing.of_run(settings, run_id)
         async for entry in tailing.entries(make_bus(settings), settings, stream, sym, limit, keep_on):
             typer.echo(form(entry))
     except BusLost as lost:
         raise BusUnreachable(str(lost)) from lost
-
-
-def _tail_settings(run_id: str | None) -> Settings:
-    """The config's settings; without a URL the bus that `tickline run` has started in the config's folder."""
-    settings = load_settings()
-    if run_id is not None:
-        base = f"{settings.bus.namespace}.replay.{run_id}"
-        settings = settings.model_copy(update={"bus": settings.bus.model_copy(update={"namespace": base})})
-    if not settings.bus.url:
-        url = running_url(settings.bus.folder) or ""
-        settings = settings.model_copy(update={"bus": settings.bus.model_copy(update={"url": url})})
-    return settings
 
 
 def main() -> None:

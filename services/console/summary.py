@@ -55,7 +55,7 @@ class Summary:
             if self.parity.first_difference:
                 shown.append(f"parity: first difference: {self.parity.first_difference}")
         else:
-            shown.append("parity: not compared (nothing was ordered in this run)")
+            shown.append("parity: not compared")
         return shown
 
 

@@ -12,9 +12,14 @@ from services.console.follow import follow
 from shared.bus.api import Bus
 from shared.bus.entry import Entry
 from shared.bus.names import Place
+from shared.bus.runs import known_runs
 from shared.config import Settings
+from shared.errors import ConfigError
 from shared.messages import DecodeError, Stream, Tensor, decode
 from shared.runner.progress import producers
+from shared.runner.service import make_bus
+
+LAST = "last"
 
 
 def sources(settings: Settings, stream: Stream) -> list[tuple[str, Place]]:
@@ -22,6 +27,23 @@ def sources(settings: Settings, stream: Stream) -> list[tuple[str, Place]]:
     made_by = producers(settings)
     instances = sorted(set(made_by.values())) if stream is Stream.DEAD else [made_by[stream]]
     return [(stream, Place(instance, p)) for instance in instances for p in range(settings.bus.partitions)]
+
+
+async def of_run(settings: Settings, run_id: str | None) -> Settings:
+    """The settings under which a replay's streams are found; `last` is the replay that began last."""
+    if run_id is None:
+        return settings
+    base = settings.bus.namespace
+    session = await make_bus(settings).connect()
+    try:
+        known = await known_runs(session, base)
+    finally:
+        await session.close()
+    chosen = known[-1] if run_id == LAST and known else run_id
+    if chosen not in known:
+        kept = ", ".join(known) or "none"
+        raise ConfigError(f"--run-id {run_id}: this bus holds no such replay; it holds: {kept}")
+    return settings.model_copy(update={"bus": settings.bus.model_copy(update={"namespace": f"{base}.replay.{chosen}"})})
 
 
 async def entries(

@@ -139,6 +139,13 @@ def running_url(folder: Path) -> str | None:
     return str(url)
 
 
+def stored_bus(folder: Path) -> EmbeddedBus:
+    """A server for the data that an earlier run left in the folder; raises BusUnreachable where there is none."""
+    if not (folder / "appendonlydir").is_dir():
+        raise BusUnreachable(f"no bus runs in {folder}, and none ever did: start `tickline run`, or set TICKLINE_BUS__URL")
+    return EmbeddedBus(folder)
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -18,6 +18,11 @@ async def register_run(session: RedisSession, namespace: str, run_id: str, keep:
     return old
 
 
+async def known_runs(session: RedisSession, namespace: str) -> list[str]:
+    """The replay runs that are kept, the oldest first."""
+    return [name.decode() for name in await session.call("ZRANGE", f"{namespace}:runs", 0, -1)]
+
+
 async def _delete(session: RedisSession, pattern: str) -> None:
     cursor = b"0"
     while True:

@@ -80,19 +80,19 @@ async def check_bus(bus: Bus, settings: Settings) -> None:
 
 
 async def _meta(bus: Bus, partitions: int) -> dict[str, str]:
+    said = False
     while True:
         try:
             session = await bus.connect()
+            try:
+                return await session.meta({"partitions": str(partitions), "bus_id": uuid4().hex})
+            finally:
+                await session.close()
         except BusLost as lost:
-            log.warning("waiting for the bus", why=str(lost))
+            if not said:
+                log.warning("waiting for the bus", why=str(lost))
+            said = True
             await asyncio.sleep(0.2)  # a server that is not there gives nothing to wait on
-            continue
-        try:
-            return await session.meta({"partitions": str(partitions), "bus_id": uuid4().hex})
-        except BusLost as lost:
-            log.warning("waiting for the bus", why=str(lost))
-        finally:
-            await session.close()
 
 
 async def _run(worker: Worker, bus: Bus, settings: Settings) -> None:

@@ -29,11 +29,14 @@ class NumpyWindow(Tick[float, float]):
             raise ValueError(f"a NumpyWindow's capacity must be positive, not {n}")
         self._capacity = n
         self._data: npt.NDArray[Any] = np.zeros(2 * n, dtype=dtype)
+        # A value is converted before anything changes: what numpy refuses leaves the window as it was.
+        self._scalar = float if self._data.dtype == np.float64 else self._data.dtype.type
         self._start = 0  # where index 0 is; always below n
         self._size = 0
 
     def on_tick(self, val: float) -> float | None:
         """Append at the end; return the value at the front if it had to go."""
+        value = self._scalar(val)
         n, start = self._capacity, self._start
         dropped: float | None = None
         if self._size < n:
@@ -45,11 +48,12 @@ class NumpyWindow(Tick[float, float]):
             dropped = self._data[start]
             place = start
             self._start = start + 1 if start + 1 < n else 0
-        self._data[place] = self._data[place + n] = float(val)
+        self._data[place] = self._data[place + n] = value
         return dropped
 
     def append_left(self, val: float) -> float | None:
         """Append at the front; return the value at the end if it had to go."""
+        value = self._scalar(val)
         n = self._capacity
         place = self._start - 1 if self._start else n - 1
         dropped: float | None = None
@@ -57,7 +61,7 @@ class NumpyWindow(Tick[float, float]):
             self._size += 1
         else:
             dropped = self._data[place]
-        self._data[place] = self._data[place + n] = float(val)
+        self._data[place] = self._data[place + n] = value
         self._start = place
         return dropped
 

@@ -10,7 +10,7 @@ class TensorWindow(Tick[float, float]):
     """The last n scalars as a tensor, oldest first; a circular buffer, O(1) per tick.
 
     dtype and device are the buffer's and those of `values()`. `on_tick` returns the value that fell out, None while
-    the window fills. ValueError if n is not positive, IndexError outside 0 <= idx < len.
+    the window fills. ValueError if n is not positive or a value is beyond the dtype, IndexError outside 0 <= idx < len.
 
     >>> w = TensorWindow(3)
     >>> [w.on_tick(v) for v in (1, 2, 3, 4)]
@@ -29,15 +29,16 @@ class TensorWindow(Tick[float, float]):
 
     def on_tick(self, val: float) -> float | None:
         """Append a value; return the oldest one if it had to go."""
-        dropped: float | None = None
+        place = (self._start + self._size) % self._capacity
+        dropped: float | None = self._data[place].item() if self.is_full() else None
+        try:
+            self._data[place] = float(val)
+        except RuntimeError as error:
+            raise ValueError(f"{val!r} does not fit into {self._data.dtype}") from error
         if self._size < self._capacity:
-            place = (self._start + self._size) % self._capacity
             self._size += 1
         else:
-            place = self._start
-            dropped = self._data[place].item()
             self._start = (place + 1) % self._capacity
-        self._data[place] = float(val)
         return dropped
 
     def values(self) -> torch.Tensor:
