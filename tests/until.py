@@ -1,0 +1,16 @@
+"""Wait for a condition instead of sleeping for a while."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+
+async def until(holds: Callable[[], Awaitable[bool] | bool], *, within_s: float = 10.0, every_s: float = 0.005) -> None:
+    """Return as soon as `holds()`; fail when it does not within `within_s`."""
+    end = time.monotonic() + within_s
+    while True:
+        held = holds()
+        if held if isinstance(held, bool) else await held:
+            return
+        assert time.monotonic() < end, f"did not come true within {within_s} s"
+        await asyncio.sleep(every_s)
