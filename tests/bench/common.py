@@ -16,7 +16,8 @@ SYMBOLS = tuple(f"SYM{i:02d}USDT" for i in range(64))
 COUNT = 256  # entries that one read may bring per stream; also the ingestor's batch at saturation
 BLOCK_MS = 1000
 MAXLEN = 10_000  # per stream, approximate
-AHEAD_TICKS = 2_000  # the ingestor is at most so many ticks ahead of what the strategy has decided
+AHEAD_TICKS = 8_000  # the ingestor is at most so many ticks ahead of what the strategy has decided
+TOGETHER = len(SYMBOLS)  # at a fixed rate all symbols tick at the same moment, as bars and the simulated market do
 PAUSE_S = 0.001  # the ingestor's pause when it is that far ahead, or when no tick is due
 LEVERAGE = 1.0
 BALANCE = 10_000.0
@@ -83,10 +84,10 @@ def stage_arguments() -> tuple[str, Run]:
 
 
 class Pace:
-    """When the next tick is due: tick i at start + i / rate. Rate 0 means always."""
+    """When ticks are due: at a rate, TOGETHER at a time, the first at once. Rate 0 means always."""
 
     def __init__(self, ticks_per_s: float) -> None:
-        self._rate = ticks_per_s
+        self._bursts_per_s = ticks_per_s / TOGETHER
         self._started_s = time.monotonic()
         self.sent = 0
         self.decided = 0
@@ -94,15 +95,16 @@ class Pace:
     def due(self) -> int:
         """How many ticks may be written now, at most COUNT."""
         room = self._room()
-        if self._rate:
-            room = min(room, int((time.monotonic() - self._started_s) * self._rate) - self.sent)
+        if self._bursts_per_s:
+            bursts = 1 + int((time.monotonic() - self._started_s) * self._bursts_per_s)
+            room = min(room, bursts * TOGETHER - self.sent)
         return max(0, min(COUNT, room))
 
     def pause_s(self) -> float:
         """How long to sleep when none is due."""
-        if not self._rate or not self._room():
+        if not self._bursts_per_s or not self._room():
             return PAUSE_S
-        return max(0.0, self._started_s + (self.sent + 1) / self._rate - time.monotonic())
+        return max(0.0, self._started_s + self.sent / TOGETHER / self._bursts_per_s - time.monotonic())
 
     def must_ask(self) -> bool:
         """Whether the strategy is so far behind that only its progress can let us go on."""

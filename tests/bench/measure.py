@@ -23,7 +23,7 @@ FIRST_EXECUTIONS = 64
 POLL_S = 0.1
 BACKLOG_S = 20.0  # what piled up while the processes started must be gone by then
 BACKLOG_TICKS = 32
-STEADY_S = 20.0  # the ingestor has run its bounded distance ahead by then
+STEADY_S = 30.0  # the ingestor has run its bounded distance ahead by then
 STEADY_SHARE = 0.05
 
 
