@@ -17,7 +17,9 @@ R = TypeVar("R")
 M = TypeVar("M")
 
 # What a state may hold: whatever the codec carries exactly.
-State: TypeAlias = Union[None, bool, int, float, str, bytes, Decimal, list["State"], dict[str, "State"]]
+State: TypeAlias = Union[  # noqa: UP007  (`|` cannot hold the forward references)
+    None, bool, int, float, str, bytes, Decimal, list["State"], dict[str, "State"]
+]
 
 
 class Tick(ABC, Generic[T, R]):

@@ -43,7 +43,9 @@ class Display:
             self._live.update(self._table(view, restarts))
         elif now - self._said >= LINE_EVERY_S:
             self._said = now
-            counts = ", ".join(f"{view.progress.written[s]} {s}" for s in (Stream.TICKS, Stream.ORDERS, Stream.EXECUTIONS))
+            counts = ", ".join(
+                f"{view.progress.written[s]} {s}" for s in (Stream.TICKS, Stream.ORDERS, Stream.EXECUTIONS)
+            )
             self._console.print(f"{counts}; equity {view.equity:.4f}; {self._rate:.0f} ticks/s", highlight=False)
 
     def _table(self, view: View, restarts: int) -> Table:

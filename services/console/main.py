@@ -65,7 +65,9 @@ def tail(
     limit: Annotated[int, typer.Option(min=0, help="How many of the last entries.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
-    run_id: Annotated[str | None, typer.Option(help="A replay's run id, or `last`; else the config's namespace.")] = None,
+    run_id: Annotated[
+        str | None, typer.Option(help="A replay's run id, or `last`; else the config's namespace.")
+    ] = None,
 ) -> None:
     """Show a stream's last entries, decoded, over all partitions."""
     settings = load_settings()
@@ -99,5 +101,5 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(0)
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # the reader has left; nothing can be flushed to it
+        sys.stdout = None  # the reader has left; nothing can be flushed to it
         sys.exit(0)

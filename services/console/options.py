@@ -3,9 +3,9 @@
 import json
 import secrets
 import time
-from typing import NamedTuple
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
@@ -60,7 +60,9 @@ def _present(**options: object) -> dict[str, object]:
 
 def _files(data: Sequence[Path], syms: Sequence[str]) -> dict[str, Path]:
     if len(data) != len(syms):
-        raise ConfigError(f"--data was given {len(data)} times and --sym {len(syms)} times: give one symbol for each file")
+        raise ConfigError(
+            f"--data was given {len(data)} times and --sym {len(syms)} times: give one symbol for each file"
+        )
     if len(set(syms)) != len(syms):
         raise ConfigError("--sym names a symbol twice: give each symbol one file")
     return dict(zip(syms, data, strict=True))

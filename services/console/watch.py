@@ -3,8 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.research.plans import book_from
-from services.strategy.stage import StrategyStage
+from services.research.plans import Book, book_from
 from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
 from shared.runner.progress import Progress, read_progress, read_snapshots
@@ -14,7 +13,7 @@ class View(NamedTuple):
     """What was seen at one moment. books: by symbol, as the strategy service committed them."""
 
     progress: Progress
-    books: dict[str, StrategyStage]
+    books: dict[str, Book]
     idle_balance: Decimal
 
     @property

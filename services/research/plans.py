@@ -14,6 +14,8 @@ from shared.config import Settings
 from shared.runner.plan import Plan
 from shared.runner.symbol import Symbol
 
+Book = StrategyStage  # by the name that says what a reader of snapshots wants of it
+
 
 class LinePlans(NamedTuple):
     """The source, and what each service does, from the config."""

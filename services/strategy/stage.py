@@ -52,7 +52,8 @@ class StrategyStage(Stage):
     def on_tick(self, val: Message) -> list[Message] | None:
         """Take a Prediction, an ExecutionReport or a Gap."""
         if isinstance(val, ExecutionReport):
-            return self._on_execution(val)
+            self._on_execution(val)
+            return []
         if isinstance(val, Gap):
             n = self._numbers.next(Stream.DECISIONS)
             return [val.model_copy(update={"n": n, "stream": Stream.DECISIONS})]

@@ -32,9 +32,7 @@ class Link:
         kind: type[AbstractConnection] = options.pop("connection_class", Connection)
         if kind is Connection:
             options["socket_keepalive"] = True
-        options.update(
-            protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=None, socket_connect_timeout=timeout_s
-        )
+        options.update(protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=None, socket_connect_timeout=timeout_s)
         self._connection = kind(**options)
         self._timeout_s = timeout_s
         self._lock = asyncio.Lock()
@@ -45,7 +43,7 @@ class Link:
         """Connect; raises BusLost."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._connection.connect()
+                await self._connection.connect()  # type: ignore[no-untyped-call]
         except (RedisError, OSError, TimeoutError) as error:
             raise await self._ended("cannot connect", error) from error
 
@@ -61,7 +59,7 @@ class Link:
         async with self._lock:
             if self._over is not None:
                 raise BusLost(self._over)
-            packed = [hiredis.pack_command(tuple(command)) for command in commands]
+            packed = [hiredis.pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]
             replies: list[Any] = []
             try:
                 async with asyncio.timeout(self._timeout_s + patience_s):
@@ -79,7 +77,7 @@ class Link:
             return replies
 
     async def scripts(self, script: Script, calls: Sequence[tuple[Sequence[str], Command]]) -> list[Any]:
-        """The same script with several (keys, arguments); by its SHA1, and by its text where the server knows it not."""
+        """The same script with several (keys, arguments); by its SHA1, else by its text."""
         replies = await self.pipeline([("EVALSHA", script.sha, len(keys), *keys, *args) for keys, args in calls])
         unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if unknown:

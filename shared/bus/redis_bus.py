@@ -108,12 +108,12 @@ class RedisSession:
         args += (len(commit.fields), len(commit.entries), len(commit.trims))
         for item in commit.fields.items():
             args += item
-        for stream, *written in commit.entries:
+        for out in commit.entries:
+            stream = out.stream
             if stream not in index:
                 keys.append(names.stream(stream, lease.place))
                 index[stream] = len(keys)
-            args += (index[stream], self._bus.maxlens.get(stream, 0))
-            args += written
+            args += (index[stream], self._bus.maxlens.get(stream, 0), out.t, out.k, out.n, out.h, out.tr, out.d)
         for stream, lowest in commit.trims.items():
             if stream not in index:
                 keys.append(names.stream(stream, lease.place))

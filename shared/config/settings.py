@@ -100,7 +100,11 @@ class Settings(BaseSettings):
     """The whole config. run_id names a replay; its streams have a namespace of their own."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     interval: str = "1s"

@@ -10,7 +10,10 @@ from shared.messages.base import Message, Wire
 from shared.messages.market import Price
 from shared.messages.streams import Stream
 
-_NUMPY_DTYPE = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
+_NUMPY_DTYPE: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
+_WIRE_DTYPE = {np.dtype(name): (name, dtype) for name, dtype in _NUMPY_DTYPE.items()}
+_FIELDS = {"dtype", "shape", "data"}
+_SHOWN = 8
 
 
 class Tensor(Wire):
@@ -39,15 +42,17 @@ class Tensor(Wire):
     @classmethod
     def of(cls, array: npt.NDArray[Any]) -> "Tensor":
         """The wire form of a numpy array (float32 or float64)."""
-        dtype = str(array.dtype)
-        if dtype not in _NUMPY_DTYPE:
-            raise ValueError(f"a Tensor is float32 or float64, not {dtype}")
-        data = array.astype(_NUMPY_DTYPE[dtype], order="C", copy=False).tobytes()
-        return cls(dtype=dtype, shape=array.shape, data=data)  # type: ignore[arg-type]
+        wire = _WIRE_DTYPE.get(array.dtype)
+        if wire is None:
+            raise ValueError(f"a Tensor is float32 or float64, not {array.dtype}")
+        name, dtype = wire
+        data = array.astype(dtype, order="C", copy=False).tobytes()
+        return cls.model_construct(_FIELDS, dtype=name, shape=array.shape, data=data)  # type: ignore[arg-type]
 
     def numpy(self) -> npt.NDArray[Any]:
         """A read-only numpy array over the same bytes."""
-        return np.frombuffer(self.data, dtype=_NUMPY_DTYPE[self.dtype]).reshape(self.shape)
+        array: npt.NDArray[Any] = np.frombuffer(self.data, dtype=_NUMPY_DTYPE[self.dtype])
+        return array.reshape(self.shape)
 
 
 class Features(Message):
@@ -60,7 +65,7 @@ class Features(Message):
 
     def human(self) -> str:
         """E.g. `BTCUSDT log_return_lags(3) [0.1542 -0.2007 0.0953]`."""
-        shown = " ".join(f"{v:.4g}" for v in self.values.numpy().ravel()[:8])
+        shown = " ".join(f"{v:.4g}" for v in self.values.numpy().ravel()[:_SHOWN].tolist())
         return f"{self.sym} {self.spec} [{shown}]"
 
 

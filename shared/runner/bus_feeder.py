@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from shared.bus.api import Session
 from shared.bus.names import Place
+from shared.messages import Stream
 from shared.runner.flow import Flow
 from shared.runner.partition import Partition
 from shared.runner.plan import Limits
@@ -18,16 +19,18 @@ class BusFeeder:
 
     async def gather(self, session: Session, parts: Sequence[Partition], flow: Flow, wait_s: float) -> None:
         """One read over all streams; returns as soon as anything came."""
-        cursors, owners, stalled = {}, {}, False
+        cursors: dict[tuple[str, Place], bytes] = {}
+        owners: dict[tuple[str, Place], tuple[Partition, Stream]] = {}
+        stalled = False
         for part in parts:
             if flow.room(part) <= 0:
                 stalled = True
                 continue
             for stream, inbox in part.inboxes.items():
                 if part.wants(stream):
-                    source = (stream, Place(inbox.source.instance, part.lease.place.p))
+                    source = (str(stream), Place(inbox.source.instance, part.lease.place.p))
                     cursors[source] = inbox.read_to
-                    owners[source] = part
+                    owners[source] = (part, stream)
         if stalled:
             wait_s = min(wait_s, self._limits.stall_s)
         if not cursors:
@@ -35,7 +38,8 @@ class BusFeeder:
             return
         block_ms = max(1, int(wait_s * 1000))
         for source, entries in await session.read(cursors, self._limits.read_count, block_ms):
-            owners[source].offer(source[0], entries)
+            part, stream = owners[source]
+            part.offer(stream, entries)
 
     def forget(self, p: int) -> None:
         """Nothing is kept here."""

@@ -44,10 +44,10 @@ class Ownership:
                 del self.leases[lease.place.p]
         taken = []
         for p in sorted(mine - self.leases.keys()):
-            lease = await session.acquire(Place(self._instance, p), self.owner)
-            if lease is not None:
-                self.leases[p] = lease
-                taken.append(lease)
+            got = await session.acquire(Place(self._instance, p), self.owner)
+            if got is not None:
+                self.leases[p] = got
+                taken.append(got)
         return taken
 
     async def leave(self, session: Session) -> None:

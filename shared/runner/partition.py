@@ -99,6 +99,12 @@ class Partition:
             if not self._step(symbol):
                 del self._active[name]
 
+    def behind(self, suspect: Suspect) -> bool:
+        """Whether this entry was taken."""
+        stream, entry_id = suspect
+        inbox = self.inboxes[Stream(stream)]
+        return all(entry.id != entry_id for entry in inbox.unsettled) and _later(inbox.read_to, entry_id)
+
     @property
     def busy(self) -> bool:
         """Whether there is work that was cut off by the limit."""
@@ -187,7 +193,9 @@ class Partition:
         for message in outputs:
             stream = message.to
             if message.n != symbol.sent.get(stream, 0) + 1:
-                raise ValueError(f"{symbol.name}: the stage gave {stream} n={message.n} after {symbol.sent.get(stream)}")
+                raise ValueError(
+                    f"{symbol.name}: the stage gave {stream} n={message.n} after {symbol.sent.get(stream)}"
+                )
             symbol.sent[stream] = message.n
             self.written[stream] += 1
             self._entries.append(Outgoing.of(message))
@@ -248,3 +256,8 @@ class Partition:
         self.counts["parked"] += 1
         entry.settled = True
         return True
+
+
+def _later(entry_id: bytes, other: bytes) -> bool:
+    """Whether the first id is the second, or comes after it."""
+    return tuple(map(int, entry_id.split(b"-"))) >= tuple(map(int, other.split(b"-")))

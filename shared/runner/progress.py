@@ -56,9 +56,7 @@ async def read_progress(session: Session, settings: Settings) -> Progress:
 async def _sums(session: Session, asked: Mapping[Stream, tuple[str, str]], partitions: range) -> dict[Stream, int]:
     wanted = [(Place(instance, p), field) for instance, field in asked.values() for p in partitions]
     answers = iter(await session.fields(wanted))
-    return {
-        stream: sum(_number(field, next(answers)) for _ in partitions) for stream, (_, field) in asked.items()
-    }
+    return {stream: sum(_number(field, next(answers)) for _ in partitions) for stream, (_, field) in asked.items()}
 
 
 def _number(field: str, stored: bytes | None) -> int:

@@ -51,7 +51,7 @@ def make_bus(settings: Settings) -> RedisBus:
     """The bus that the config names."""
     own = settings.bus
     market = (Stream.TICKS, Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS)
-    maxlens = {**dict.fromkeys(market, own.market_maxlen), Stream.DEAD: own.dead_maxlen}
+    maxlens: dict[str, int] = {**dict.fromkeys(market, own.market_maxlen), Stream.DEAD: own.dead_maxlen}
     names = Names(settings.namespace)
     return RedisBus(own.url, names, lease_s=own.lease_s, timeout_s=own.timeout_s, maxlens=maxlens)
 
@@ -107,8 +107,6 @@ async def _run(worker: Worker, bus: Bus, settings: Settings) -> None:
 
 def _parent_left(worker: Worker) -> None:
     """Standard input is a pipe from the parent: its end means that the parent is gone."""
-    if not sys.stdin.buffer.raw.read(1):  # type: ignore[attr-defined]
+    if not os.read(sys.stdin.fileno(), 1):
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         worker.stop()
-
-

@@ -30,7 +30,7 @@ class Symbol:
 
     def dump(self) -> bytes:
         """The snapshot."""
-        return pack([self.last, self.sent, self.stage.state(), self.stopped, self.parked])
+        return pack((self.last, self.sent, self.stage.state(), self.stopped, self.parked))
 
     def restore(self, data: bytes) -> None:
         """Take back what `dump` gave."""

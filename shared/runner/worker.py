@@ -111,12 +111,13 @@ class Worker:
         await self._flow.refresh(session, parts)
         if not any(part.busy and self._flow.room(part) > 0 for part in parts):
             await self._feeder.gather(session, parts, self._flow, wait_s)
-        working, commits, failed = [], [], []
+        working, commits = [], []
+        failed: list[tuple[Partition, StageFailed]] = []
         for part in parts:
             try:
                 part.work(self._limit(part))
-            except StageFailed as failure:
-                failed.append((part, failure))
+            except StageFailed as error:
+                failed.append((part, error))
                 continue
             commit = part.commit()
             if commit is not None:
@@ -143,6 +144,8 @@ class Worker:
             if outcome is Outcome.OK:
                 self.counts.update(part.counts)
                 part.counts.clear()
+                if p in self._suspects and part.behind(self._suspects[p]):
+                    del self._suspects[p]
                 continue
             log.warning("commit refused", instance=self.plan.instance, p=p, outcome=outcome)
             if outcome is Outcome.FENCED:

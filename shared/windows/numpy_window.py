@@ -15,7 +15,7 @@ class NumpyWindow(Tick[float, float]):
     The buffer has 2n places and every value stands at two of them, n apart. So the window's values always lie side by
     side somewhere, and nothing is ever shifted: a tick costs two writes. `on_tick` appends at the end and returns what
     fell out at the front; `append_left` appends at the front and returns what fell out at the end.
-    ValueError if n is not positive, IndexError outside 0 <= idx < len.
+    ValueError if n is not positive or a value is beyond the dtype, IndexError outside 0 <= idx < len.
 
     >>> w = NumpyWindow(3)
     >>> [w.on_tick(v) for v in (1, 2, 3, 4)]
@@ -29,14 +29,13 @@ class NumpyWindow(Tick[float, float]):
             raise ValueError(f"a NumpyWindow's capacity must be positive, not {n}")
         self._capacity = n
         self._data: npt.NDArray[Any] = np.zeros(2 * n, dtype=dtype)
-        # A value is converted before anything changes: what numpy refuses leaves the window as it was.
-        self._scalar = float if self._data.dtype == np.float64 else self._data.dtype.type
+        self._float64 = self._data.dtype == np.float64
         self._start = 0  # where index 0 is; always below n
         self._size = 0
 
     def on_tick(self, val: float) -> float | None:
         """Append at the end; return the value at the front if it had to go."""
-        value = self._scalar(val)
+        value = float(val) if self._float64 else self._converted(val)
         n, start = self._capacity, self._start
         dropped: float | None = None
         if self._size < n:
@@ -53,7 +52,7 @@ class NumpyWindow(Tick[float, float]):
 
     def append_left(self, val: float) -> float | None:
         """Append at the front; return the value at the end if it had to go."""
-        value = self._scalar(val)
+        value = float(val) if self._float64 else self._converted(val)
         n = self._capacity
         place = self._start - 1 if self._start else n - 1
         dropped: float | None = None
@@ -64,6 +63,15 @@ class NumpyWindow(Tick[float, float]):
         self._data[place] = self._data[place + n] = value
         self._start = place
         return dropped
+
+    def _converted(self, val: float) -> float:
+        """`val` in the buffer's dtype, before anything changes: what is refused leaves the window as it was."""
+        try:
+            with np.errstate(over="raise"):
+                value: float = self._data.dtype.type(val)
+        except (ArithmeticError, ValueError) as error:
+            raise ValueError(f"{val!r} does not fit into {self._data.dtype}") from error
+        return value
 
     def values(self) -> npt.NDArray[Any]:
         """A copy of the values, index 0 first, shape (len,)."""
