@@ -75,9 +75,7 @@ def decode(tag: str | bytes, data: bytes) -> Message:
     kind = _BY_BYTES.get(tag) if isinstance(tag, bytes) else TYPES.get(tag)
     if kind is None:
         shown = tag.decode(errors="replace") if isinstance(tag, bytes) else tag
-        raise DecodeError(
-            f"message type {shown[:60]!r} is unknown here: written by a newer version, or by something else"
-        )
+        raise DecodeError(f"message type {shown[:60]!r} is unknown here: another version wrote it")
     if len(data) > MAX_MESSAGE_BYTES:
         raise DecodeError(f"{len(data)} bytes are more than the {MAX_MESSAGE_BYTES} a message may have")
     fields = unpack(data)

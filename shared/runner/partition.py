@@ -228,7 +228,7 @@ class Partition:
         gap = Gap(n=upto, sym=symbol.name, ts_event=before.ts_event, tr=before.tr, stream=stream, cause=cause)
         try:
             self._send(symbol, symbol.stage.on_tick(gap) or [])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (a stage may raise anything; its symbol stops, with an alarm)
             self._stop(symbol, f"the stage failed at a gap: {type(error).__name__}: {error}")
             return True
         self._taken(symbol, inbox, upto, "")
