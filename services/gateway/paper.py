@@ -13,7 +13,7 @@ _BPS = Decimal(10_000)
 class PaperStage(Stage):
     """One symbol's orders in, one FILLED report for each out.
 
-    Price: decision price × (1 ± slippage_bps / 10⁴), against the order. Commission, in quote units: fee × |qty| × price.
+    Price: decision price × (1 ± slippage_bps / 10⁴), against the order. Commission: fee × |qty| × price, quote units.
     Nothing is rounded.
     """
 

@@ -1,0 +1,57 @@
+"""Every command in README.md is run: those of `tickline` here, the make targets by CI, Docker's by the compose test."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = [
+    line.strip()
+    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+]
+TICKLINE = [command for command in COMMANDS if command.startswith(".venv/bin/tickline ")]
+
+
+def test_every_command_is_of_a_kind_that_is_run() -> None:
+    ci = (ROOT / ".ci/run").read_text()
+    compose = (ROOT / "tests/compose/test_compose.py").read_text()
+    for command in COMMANDS:
+        words = shlex.split(command)
+        if words[0] == "make":
+            assert command in ci or words[1] == "run", f"CI does not call `{command}`"
+        elif words[:2] == ["docker", "compose"]:
+            verb = next(word for word in words[2:] if not word.startswith("-"))
+            assert f'"{verb}"' in compose, f"the compose test does not call `docker compose {verb}`"
+        else:
+            assert command in TICKLINE, f"nothing runs `{command}`"
+
+
+@pytest.mark.timeout(180)
+def test_the_tickline_commands_in_their_order(tmp_path: Path) -> None:
+    rows = [f"2025-01-{day:02d}T{hour:02d}:00,{100 + (day * 7 + hour) % 5}" for day in range(1, 11) for hour in (0, 12)]
+    (tmp_path / "bars.csv").write_text("\n".join(["datetime,price", *rows]) + "\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
+
+    def tickline(*words: str) -> str:
+        command = [str(Path(sys.executable).with_name("tickline")), *words]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{shlex.join(words)}: {done.stderr}"
+        return done.stdout
+
+    # what `make run` does, but with an end
+    assert "parity: " in tickline("run", "--limit", "20", "--rate", "0")
+    for command in TICKLINE:
+        said = tickline(*shlex.split(command)[1:])
+        assert said.strip(), f"`{command}` says nothing"
+        if " run " in command:
+            compared = re.search(r"parity: (\d+) of (\d+) orders", said)
+            assert compared, said
+            assert compared[1] == compared[2]
+    assert (tmp_path / "summary.json").exists()
