@@ -18,6 +18,7 @@ from shared.tick import State
 
 DECIMAL_EXT = 1
 MAX_DECIMAL_BYTES = 80
+MAX_DECIMAL_EXPONENT = 1000  # beyond it no price or quantity lies, and further out Decimal's own arithmetic overflows
 MAX_MESSAGE_BYTES = 1_000_000
 
 TYPES: dict[str, type[Message]] = {
@@ -41,7 +42,10 @@ def _pack_other(value: object) -> msgpack.ExtType | dict[str, Any]:
 def _unpack_ext(code: int, data: bytes) -> Decimal:
     if code != DECIMAL_EXT or len(data) > MAX_DECIMAL_BYTES:
         raise DecodeError(f"extension {code} of {len(data)} bytes is unknown")
-    return Decimal(data.decode("ascii"))
+    number = Decimal(data.decode("ascii"))
+    if not -MAX_DECIMAL_EXPONENT < number.adjusted() < MAX_DECIMAL_EXPONENT:
+        raise DecodeError(f"number {number:.3e} is out of range")
+    return number
 
 
 def pack(value: State | dict[str, Any] | tuple[object, ...]) -> bytes:
@@ -85,7 +89,8 @@ def decode(tag: str | bytes, data: bytes) -> Message:
         return kind.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "message"
-        raise DecodeError(f"{kind.__name__}.{where}: {first['msg']}") from error
+        where = ".".join(str(part) for part in first["loc"])[:60] or "message"
+        shown = where if where.isprintable() else ascii(where)  # an unknown field's name is as foreign as its value
+        raise DecodeError(f"{kind.__name__}.{shown}: {first['msg']}") from error
     except RecursionError as error:
         raise DecodeError(f"{kind.__name__}: nested too deep") from error

@@ -32,8 +32,8 @@ class Tensor(Wire):
     def _bytes_match_shape(self) -> "Tensor":
         size = 1
         for length in self.shape:
-            if length < 0:
-                raise ValueError(f"shape {self.shape} has a negative length")
+            if length < 1:
+                raise ValueError(f"shape {self.shape} has a length below 1")
             size *= length
         if size * _NUMPY_DTYPE[self.dtype].itemsize != len(self.data):
             raise ValueError(f"{len(self.data)} bytes do not make a {self.dtype} of shape {self.shape}")

@@ -1,5 +1,6 @@
 """NumpyWindow against numpy over the whole series, and against a list under any mixture of both ends."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -131,3 +132,14 @@ def test_a_state_that_does_not_fit_is_refused(state: object) -> None:
     with pytest.raises(ValueError, match="window"):
         window.restore(state)  # type: ignore[arg-type]
     assert window.values().tolist() == [7.0]
+
+
+@pytest.mark.parametrize("at_left", [False, True])
+@pytest.mark.parametrize(("dtype", "value"), [(np.int32, math.nan), (np.int32, 2**40), (np.float32, 1e300)])
+def test_a_value_beyond_the_dtype_is_refused_and_not_taken(at_left: bool, dtype: npt.DTypeLike, value: float) -> None:
+    window = NumpyWindow(2, dtype=dtype)
+    for taken in (1, 2, 3):
+        window.on_tick(taken)
+    with pytest.raises(ValueError, match="does not fit into"):
+        _ = window.append_left(value) if at_left else window.on_tick(value)
+    assert window.values().tolist() == [2, 3]

@@ -63,3 +63,14 @@ def test_capacity_must_be_positive(n: int) -> None:
 def test_a_state_that_does_not_fit_is_refused(state: object) -> None:
     with pytest.raises(ValueError, match="window"):
         TensorWindow(2).restore(state)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ticks", [1, 3])
+def test_a_value_beyond_the_dtype_is_refused_and_not_taken(ticks: int) -> None:
+    window = TensorWindow(2)
+    for value in range(ticks):
+        window.on_tick(value)
+    before = repr(window)
+    with pytest.raises(ValueError, match=r"1e\+300 does not fit into torch.float32"):
+        window.on_tick(1e300)
+    assert repr(window) == before

@@ -1,0 +1,215 @@
+"""What every Tick keeps: restored = replayed = never stopped. A Tick of the library that has no line in CASES fails."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import shared
+from shared.account import Account
+from shared.features import LogReturn
+from shared.features.log_return_lags import LogReturnLags
+from shared.messages.codec import pack, unpack
+from shared.models.load_model import load_model
+from shared.models.predict import Predict
+from shared.strategies import BasicTakerStrat, Strategy, Threshold
+from shared.tick import Pipe, Tick
+from shared.windows import DequeWindow, Last, NumpyWindow
+from shared.windows.tensor_window import TensorWindow
+
+AnyTick = Tick[Any, Any]
+SYM = "BTCUSDT"
+MODEL = load_model("weights/btcusdt_12h_linear.json").module
+FLOATS = st.floats()
+PRICES = st.floats(0.01, 1e6)
+STATES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.decimals(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def do_nothing(tick: AnyTick, val: Any, result: Any) -> None:
+    """Most Ticks change by `on_tick` only."""
+
+
+def fill(tick: AnyTick, val: Any, result: Any) -> None:
+    """A strategy's account changes by the fills of its orders."""
+    assert isinstance(tick, Strategy)
+    for order in result or []:
+        price = Decimal(str(val))
+        tick.account.book(order.sym, order.signed_qty, price, Decimal("0.0003") * abs(order.signed_qty) * price)
+
+
+@dataclass(frozen=True)
+class Case:
+    make: Callable[[], AnyTick]
+    values: st.SearchStrategy[Any]
+    after: Callable[[AnyTick, Any, Any], None] = do_nothing
+
+
+def vectors(width: int) -> st.SearchStrategy[torch.Tensor]:
+    return st.lists(st.floats(width=32), min_size=width, max_size=width).map(torch.tensor)
+
+
+CASES: dict[type[AnyTick], list[Case]] = {
+    DequeWindow: [Case(lambda: DequeWindow[Any](3), STATES)],
+    Last: [Case(lambda: Last[Any](), STATES)],
+    LogReturn: [Case(LogReturn, PRICES)],
+    LogReturnLags: [Case(lambda: LogReturnLags(1), PRICES), Case(lambda: LogReturnLags(3), PRICES)],
+    NumpyWindow: [
+        Case(lambda: NumpyWindow(3), FLOATS),
+        Case(lambda: NumpyWindow(1), FLOATS),
+        Case(lambda: NumpyWindow(4, dtype="float32"), st.floats(width=32)),
+    ],
+    Pipe: [
+        Case(lambda: Pipe(LogReturn(), NumpyWindow(2)), PRICES),
+        Case(lambda: Pipe(LogReturnLags(3), Predict(MODEL)), PRICES),
+    ],
+    Predict: [Case(lambda: Predict(MODEL), vectors(3))],
+    Strategy: [
+        Case(
+            lambda: Strategy(SYM, MODEL, LogReturnLags(3), Account(Decimal(100)), Threshold(threshold=0.001)),
+            PRICES,
+            fill,
+        )
+    ],
+    BasicTakerStrat: [
+        Case(lambda: BasicTakerStrat(SYM, MODEL, LogReturnLags(3), Account(Decimal(100))), PRICES, fill),
+        Case(lambda: BasicTakerStrat(SYM, MODEL, LogReturnLags(3), Account(Decimal(100)), netting=True), PRICES, fill),
+    ],
+    TensorWindow: [
+        Case(lambda: TensorWindow(3), st.floats(width=32)),
+        Case(lambda: TensorWindow(2, dtype=torch.float64), FLOATS),
+    ],
+}
+ALL = [
+    pytest.param(case, id=f"{kind.__name__}-{number}")
+    for kind, cases in CASES.items()
+    for number, case in enumerate(cases)
+]
+
+
+def subclasses(kind: type[AnyTick]) -> Iterator[type[AnyTick]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from subclasses(child)
+
+
+def concrete_ticks() -> set[type[AnyTick]]:
+    """Every Tick class of the library that can be made; classes inside doctests and functions are not its."""
+    for module in pkgutil.walk_packages(shared.__path__, "shared."):
+        importlib.import_module(module.name)
+    return {
+        kind
+        for kind in subclasses(Tick)
+        if kind.__module__.startswith("shared.")
+        and not inspect.isabstract(kind)
+        and getattr(importlib.import_module(kind.__module__), kind.__qualname__, None) is kind
+    }
+
+
+def test_every_tick_of_the_library_is_held_to_the_contract() -> None:
+    missing = {f"{kind.__module__}.{kind.__name__}" for kind in concrete_ticks() - CASES.keys()}
+    assert not missing, f"add a line to CASES in {__file__} for: {', '.join(sorted(missing))}"
+
+
+def shown(result: Any) -> str:
+    """A result so that equal text means equal bits; NaN equals NaN."""
+    if isinstance(result, torch.Tensor):
+        return f"{result.dtype} {tuple(result.shape)} {result.tolist()}"
+    if isinstance(result, list):
+        return str([(str(order), getattr(order, "leg", None)) for order in result])
+    return repr(result)
+
+
+def run(case: Case, tick: AnyTick, values: list[Any]) -> list[str]:
+    results = []
+    for val in values:
+        result = tick.on_tick(val)
+        case.after(tick, val, result)
+        results.append(shown(result))
+    return results
+
+
+def saved(tick: AnyTick) -> bytes:
+    """The state as it lies in a snapshot."""
+    return pack(tick.state())
+
+
+def restored(case: Case, snapshot: bytes) -> AnyTick:
+    tick = case.make()
+    tick.restore(unpack(snapshot))
+    return tick
+
+
+@pytest.mark.parametrize("case", ALL)
+@given(st.data())
+def test_restored_is_replayed_is_never_stopped(case: Case, data: st.DataObject) -> None:
+    values = data.draw(st.lists(case.values, max_size=14))
+    cut = data.draw(st.integers(0, len(values)))
+    never_stopped = case.make()
+    before = run(case, never_stopped, values[:cut])
+    snapshot = saved(never_stopped)
+    after = run(case, never_stopped, values[cut:])
+
+    replayed = case.make()
+    assert run(case, replayed, values) == before + after
+    assert saved(replayed) == saved(never_stopped)
+
+    continued = restored(case, snapshot)
+    assert saved(continued) == snapshot
+    assert run(case, continued, values[cut:]) == after
+    assert saved(continued) == saved(never_stopped)
+    assert repr(continued.state()) == repr(never_stopped.state())
+
+
+@pytest.mark.parametrize("case", ALL)
+@given(st.data())
+def test_stopped_after_every_value(case: Case, data: st.DataObject) -> None:
+    values = data.draw(st.lists(case.values, max_size=8))
+    never_stopped = case.make()
+    snapshot = saved(case.make())
+    for val in values:
+        tick = restored(case, snapshot)
+        assert run(case, tick, [val]) == run(case, never_stopped, [val])
+        snapshot = saved(tick)
+    assert snapshot == saved(never_stopped)
+
+
+@pytest.mark.parametrize("case", ALL)
+@given(st.data())
+def test_a_taken_state_is_of_its_moment_and_restores_over_anything(case: Case, data: st.DataObject) -> None:
+    values = data.draw(st.lists(case.values, max_size=8))
+    cut = data.draw(st.integers(0, len(values)))
+    tick = case.make()
+    run(case, tick, values[:cut])
+    state, snapshot = tick.state(), saved(tick)
+    first = run(case, tick, values[cut:])
+    assert pack(state) == snapshot
+    tick.restore(unpack(snapshot))
+    assert run(case, tick, values[cut:]) == first
+
+
+@pytest.mark.parametrize("case", ALL)
+@given(STATES)
+def test_any_other_state_is_taken_or_refused_with_a_value_error(case: Case, state: Any) -> None:
+    tick = case.make()
+    try:
+        tick.restore(state)
+    except ValueError:
+        return
+    saved(tick)

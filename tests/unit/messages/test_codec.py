@@ -1,0 +1,299 @@
+"""The codec: every message comes back as it was, and any other bytes give a DecodeError."""
+
+import math
+import random
+from decimal import Decimal
+from typing import Any, get_args
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shared.messages import (
+    Decision,
+    DecodeError,
+    ExecutionReport,
+    Features,
+    Gap,
+    GapCause,
+    Leg,
+    MarketTick,
+    Message,
+    OrderIntent,
+    OrderStatus,
+    Prediction,
+    Reason,
+    Stream,
+    Tensor,
+    decode,
+    encode,
+)
+from shared.messages.codec import DECIMAL_EXT, TYPES, pack, unpack
+
+INT64 = st.integers(0, 2**63 - 1)
+COUNT = st.integers(1, 2**63 - 1)
+DECIMAL = st.decimals(allow_nan=False, allow_infinity=False).filter(
+    lambda d: abs(d.adjusted()) < 1000 and len(str(d)) <= 80
+)
+PRICE = DECIMAL.map(Decimal.copy_abs).filter(bool)
+TEXT = st.text(max_size=20)
+ORDER_ID = st.from_regex(r"[A-Za-z0-9]{8,36}", fullmatch=True)
+BASE = {"n": COUNT, "sym": st.text(min_size=1, max_size=64), "ts_event": INT64, "tr": st.text(min_size=1, max_size=160)}
+REASON = st.none() | st.sampled_from(Reason)
+
+
+@st.composite
+def tensors(draw: st.DrawFn) -> Tensor:
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    shape = tuple(draw(st.lists(st.integers(1, 4), max_size=3)))
+    data = draw(st.binary(min_size=math.prod(shape) * dtype().itemsize, max_size=math.prod(shape) * dtype().itemsize))
+    return Tensor.of(np.frombuffer(data, dtype=dtype).reshape(shape))
+
+
+def build(kind: type[Message], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Message]:
+    return st.builds(kind, **(BASE | fields))
+
+
+MESSAGES: dict[type[Message], st.SearchStrategy[Message]] = {
+    MarketTick: build(MarketTick, venue=TEXT, price=PRICE),
+    Gap: build(Gap, stream=st.sampled_from(Stream), cause=st.sampled_from(GapCause)),
+    Features: build(Features, spec=TEXT, values=tensors()),
+    Prediction: build(Prediction, tick_n=INT64, price=PRICE, y_hat=st.floats(), model=TEXT),
+    Decision: build(
+        Decision,
+        tick_n=INT64,
+        prediction_n=INT64,
+        booked_n=INT64,
+        y_hat=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        balance=DECIMAL,
+        signed_qty=DECIMAL,
+        orders=st.lists(ORDER_ID, max_size=3).map(tuple),
+        reason=REASON,
+    ),
+    OrderIntent: build(
+        OrderIntent,
+        tick_n=INT64,
+        client_order_id=ORDER_ID,
+        leg=st.sampled_from(Leg),
+        signed_qty=DECIMAL,
+        reduce_only=st.booleans(),
+        price=PRICE,
+        valid_until=INT64,
+    ),
+    ExecutionReport: build(
+        ExecutionReport,
+        tick_n=INT64,
+        order_n=INT64,
+        client_order_id=ORDER_ID,
+        leg=st.sampled_from(Leg),
+        status=st.sampled_from(OrderStatus),
+        last_qty=DECIMAL,
+        last_px=st.none() | PRICE,
+        commission=DECIMAL,
+        reason=REASON,
+    ),
+}
+ANY_MESSAGE = st.one_of(*MESSAGES.values())
+ANY_VALUE = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=30)
+    | st.binary(max_size=30)
+    | st.decimals()
+    | st.sampled_from([Decimal("1E+9999999"), Decimal("-1E-9999999"), Decimal("sNaN"), Decimal("-Infinity")]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def bits(message: Message) -> bytes:
+    """Equal bytes mean equal content: NaN, -0.0 and a Decimal's trailing zeros included."""
+    return encode(message)
+
+
+def taken_or_refused(tag: str | bytes, data: bytes) -> Message | None:
+    """What `decode` makes of it: a whole message of that type, or one line."""
+    line = ""
+    try:
+        message = decode(tag, data)
+    except DecodeError as error:
+        line = str(error)
+    if line:
+        assert "\n" not in line
+        assert len(line) < 1000
+        return None
+    assert isinstance(message, TYPES[tag.decode() if isinstance(tag, bytes) else tag])
+    assert bits(decode(tag, bits(message))) == bits(message)
+    assert isinstance(message.human(), str)
+    return message
+
+
+def test_every_message_is_tried_here() -> None:
+    assert set(MESSAGES) == set(TYPES.values())
+
+
+@pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)
+@given(st.data())
+def test_round_trip(kind: type[Message], data: st.DataObject) -> None:
+    message = data.draw(MESSAGES[kind])
+    wire = encode(message)
+    for tag in (kind.TAG, kind.TAG.encode()):
+        back = decode(tag, wire)
+        assert type(back) is kind
+        assert bits(back) == wire
+        assert [type(value) for value in back.content().values()] == [
+            type(value) for value in message.content().values()
+        ]
+        if not any(isinstance(value, float) and math.isnan(value) for value in message.content().values()):
+            assert back == message
+    human = message.human()
+    assert human
+    assert message.to in Stream
+
+
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False).filter(lambda d: len(str(d)) <= 80 and abs(d.adjusted()) < 1000)
+)
+def test_decimals_keep_every_digit(number: Decimal) -> None:
+    back = unpack(pack(number))
+    assert str(back) == str(number)
+    assert back.as_tuple() == number.as_tuple()
+
+
+@given(st.lists(st.floats(width=32), min_size=1, max_size=8))
+def test_float32_tensors_keep_every_bit(values: list[float]) -> None:
+    array = np.array(values, dtype=np.float32)
+    message = Features(n=1, sym="A", ts_event=1, tr="t", spec="s", values=Tensor.of(array))
+    back = decode(Features.TAG, encode(message))
+    assert isinstance(back, Features)
+    assert back.values.numpy().dtype == np.float32
+    assert back.values.numpy().tobytes() == array.tobytes()
+
+
+@given(st.floats())
+def test_a_prediction_keeps_every_bit_of_y_hat(y_hat: float) -> None:
+    message = Prediction(n=1, sym="A", ts_event=1, tr="t", tick_n=1, price=Decimal(1), y_hat=y_hat, model="m")
+    back = decode(Prediction.TAG, encode(message))
+    assert isinstance(back, Prediction)
+    assert np.float64(back.y_hat).tobytes() == np.float64(y_hat).tobytes()
+
+
+TAGS = st.sampled_from([*TYPES, *(tag.encode() for tag in TYPES)])
+
+
+@given(TAGS, st.binary(max_size=300))
+@example("MarketTick/1", b"")
+@example("MarketTick/1", b"\xc1")
+@example("MarketTick/1", b"\x91" * 100_000)
+@example("MarketTick/1", b"\x81\xa1n" * 100_000)
+@example("MarketTick/1", b"\xdd\xff\xff\xff\xff")
+@example("MarketTick/1", b"\xd7\xff" + b"\xff" * 8)
+@example("MarketTick/1", b"\x81\xc4\x01n\x01")
+@example("MarketTick/1", b"\x81\xa2\xff\xfe\x01")
+@example("MarketTick/1", b"\x00" * 1_000_001)
+def test_any_bytes_are_a_message_or_a_decode_error(tag: str | bytes, data: bytes) -> None:
+    taken_or_refused(tag, data)
+
+
+@given(st.text(max_size=100) | st.binary(max_size=100), st.binary(max_size=50))
+@example("MarketTick/2", b"\x80")
+@example(b"\xff\n", b"\x80")
+def test_an_unknown_type_is_a_decode_error(tag: str | bytes, data: bytes) -> None:
+    assert taken_or_refused(tag, data) is None
+
+
+@given(ANY_MESSAGE, st.randoms(use_true_random=False))
+def test_damaged_messages_are_a_message_or_a_decode_error(message: Message, chance: random.Random) -> None:
+    data = bytearray(encode(message))
+    for _ in range(chance.randint(1, 4)):
+        place = chance.randrange(len(data))
+        match chance.randrange(3):
+            case 0:
+                data[place] = chance.randrange(256)
+            case 1:
+                data[place:place] = chance.randbytes(chance.randint(1, 5))
+            case _:
+                del data[place : place + chance.randint(1, 9)]
+        if not data:
+            break
+    taken_or_refused(chance.choice(list(TYPES)), bytes(data))
+
+
+@given(ANY_MESSAGE, st.data())
+def test_a_field_of_any_other_value_is_a_message_or_a_decode_error(message: Message, data: st.DataObject) -> None:
+    fields: dict[str, Any] = dict(message.content())
+    name = data.draw(st.sampled_from(sorted(fields)) | TEXT)
+    fields[name] = data.draw(ANY_VALUE)
+    taken_or_refused(type(message).TAG, pack(fields))
+
+
+@given(
+    st.sampled_from(["float32", "float64", "int8"]),
+    st.lists(st.integers(-3, 2**63 - 1), max_size=9),
+    st.binary(max_size=64),
+)
+@example("float32", [0, 2**63 - 1], b"")
+@example("float32", [0, 2**62, 2**62], b"")
+@example("float32", [0, -1], b"")
+def test_a_tensor_that_does_not_fit_is_refused(dtype: str, shape: list[int], data: bytes) -> None:
+    values = {"dtype": dtype, "shape": shape, "data": data}
+    fields = {"n": 1, "sym": "A", "ts_event": 1, "tr": "t", "spec": "s", "values": values}
+    message = taken_or_refused(Features.TAG, pack(fields))
+    if isinstance(message, Features):
+        assert message.values.numpy().shape == tuple(shape)
+
+
+@pytest.mark.parametrize("digits", [b"1E+9999999", b"-1E-9999999", b"1E+1000", b"0E-1000"])
+def test_a_number_with_which_nobody_can_calculate_is_refused(digits: bytes) -> None:
+    with pytest.raises(DecodeError, match="out of range"):
+        unpack(msgpack.packb(msgpack.ExtType(DECIMAL_EXT, digits)))
+
+
+def test_an_unknown_field_is_named_in_one_line() -> None:
+    with pytest.raises(DecodeError, match=r"MarketTick\.'x\\ny': Extra inputs"):
+        decode(
+            MarketTick.TAG,
+            pack({"n": 1, "sym": "A", "ts_event": 1, "tr": "t", "venue": "v", "price": Decimal(1), "x\ny": 1}),
+        )
+
+
+@pytest.mark.parametrize("digits", [b"", b"x", b"NaN", b"sNaN", b"Infinity", b"0", b"-1", b"\xff", b"1" * 81])
+def test_a_price_is_a_finite_positive_decimal(digits: bytes) -> None:
+    fields = {"n": 1, "sym": "A", "ts_event": 1, "tr": "t", "venue": "v", "price": msgpack.ExtType(DECIMAL_EXT, digits)}
+    data: bytes = msgpack.packb(fields)
+    assert taken_or_refused(MarketTick.TAG, data) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("n", 0),
+        ("n", 2**63),
+        ("n", 1.0),
+        ("n", True),
+        ("n", "1"),
+        ("sym", ""),
+        ("sym", b"A"),
+        ("price", 1.5),
+        ("price", "1.5"),
+        ("extra", 1),
+    ],
+)
+def test_nothing_is_converted_or_ignored_in_silence(field: str, value: object) -> None:
+    fields: dict[str, Any] = {"n": 1, "sym": "A", "ts_event": 1, "tr": "t", "venue": "v", "price": Decimal(1)}
+    with pytest.raises(DecodeError, match=field):
+        decode(MarketTick.TAG, pack(fields | {field: value}))
+
+
+def test_a_missing_field_is_named() -> None:
+    with pytest.raises(DecodeError, match=r"MarketTick\.sym"):
+        decode(MarketTick.TAG, pack({"n": 1}))
+
+
+def test_every_field_of_tensor_dtype_is_one_that_numpy_reads() -> None:
+    for dtype in get_args(Tensor.model_fields["dtype"].annotation):
+        assert Tensor(dtype=dtype, shape=(1,), data=bytes(np.dtype(dtype).itemsize)).numpy().dtype == np.dtype(dtype)
