@@ -18,7 +18,8 @@ class Strategy(Tick[float, list[Order]]):
     """Prices of one symbol in, orders out, made of the very objects that the services wrap.
 
     `on_tick` gives None while the features warm up, and an empty list where the decision is a reason not to trade.
-    It changes nothing in the account: whoever fills the orders books the fills there. The model is put into eval mode.
+    It changes nothing in the account: whoever fills the orders books the fills there. The model is put into eval mode
+    and its parameters are frozen, as Predict does.
     """
 
     def __init__(
@@ -30,7 +31,7 @@ class Strategy(Tick[float, list[Order]]):
         decider: Decider,
     ) -> None:
         self.sym = sym
-        self.model = model.eval()
+        self.model = model.eval().requires_grad_(False)
         self.features = features
         self.account = account
         self.decider = decider
