@@ -59,4 +59,5 @@ def differences(expected: Content, found: Content) -> list[str]:
 def _difference(want: Rows, have: Rows) -> str:
     at = next((i for i, (a, b) in enumerate(zip(want, have, strict=False)) if a != b), min(len(want), len(have)))
     around = [[n for n, _ in rows[max(0, at - 2) : at + 3]] for rows in (want, have)]
-    return f"{len(want)} entries expected, {len(have)} found; first difference at place {at}: n {around[0]} and {around[1]}"
+    counts = f"{len(want)} entries expected, {len(have)} found"
+    return f"{counts}; first difference at place {at}: n {around[0]} and {around[1]}"

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def folder() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="tlc-"))
     yield path
     if not os.environ.get("CHAOS_KEEP"):
-        _remove(path)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -60,10 +61,4 @@ def replay() -> Iterator[Replay]:
     """Ten symbols' files, and the content that an undisturbed run writes."""
     path = Path(tempfile.mkdtemp(prefix="tlc-"))
     yield undisturbed(path, symbols=10, rows=500 if SHORT else 2_500)
-    _remove(path)
-
-
-def _remove(path: Path) -> None:
-    import shutil
-
     shutil.rmtree(path, ignore_errors=True)

@@ -24,7 +24,7 @@ class Line:
     def __init__(self, folder: Path, urls: str | Mapping[str, str], environment: Mapping[str, str]) -> None:
         self.folder = folder
         self.unexpected: list[str] = []
-        self._urls = {name: urls for name in SERVICES} if isinstance(urls, str) else dict(urls)
+        self._urls = dict.fromkeys(SERVICES, urls) if isinstance(urls, str) else dict(urls)
         self._environment = dict(environment)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._killed: set[int] = set()
@@ -42,7 +42,8 @@ class Line:
             service = name.partition("-")[0]
             environment = {
                 **{k: v for k, v in os.environ.items() if not k.startswith("TICKLINE_")}, **self._environment,
-                "TICKLINE_BUS__URL": self._urls[service], "TICKLINE_STATE_DIR": str(self.folder / name), WITH_PARENT: "1",
+                "TICKLINE_BUS__URL": self._urls[service], "TICKLINE_STATE_DIR": str(self.folder / name),
+                WITH_PARENT: "1",
             }  # fmt: skip
             log = self._logs.enter_context(self.log_path(name).open("ab"))
             self._processes[name] = subprocess.Popen(
