@@ -16,6 +16,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from shared.bus.api import BusLost
 from shared.bus.scripts import Script
+from shared.errors import ConfigError
 
 Arg: TypeAlias = str | bytes | int
 Command: TypeAlias = Sequence[Arg]
@@ -28,12 +29,19 @@ class Link:
     """
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        options: dict[str, Any] = dict(parse_url(url))
-        kind: type[AbstractConnection] = options.pop("connection_class", Connection)
-        if kind is Connection:
-            options["socket_keepalive"] = True
-        options.update(protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=None, socket_connect_timeout=timeout_s)
-        self._connection = kind(**options)
+        fixed = {
+            "protocol": 2, "retry": Retry(NoBackoff(), 0), "socket_timeout": None, "socket_connect_timeout": timeout_s,
+        }  # fmt: skip
+        try:
+            options: dict[str, Any] = {**parse_url(url), **fixed}
+            kind: type[AbstractConnection] = options.pop("connection_class", Connection)
+            if kind is Connection:
+                options["socket_keepalive"] = True
+            self._connection = kind(**options)
+        except (ValueError, TypeError):
+            raise ConfigError(
+                f"config: bus.url {without_password(url)!r} is no address of a bus: write redis://HOST:PORT/0"
+            ) from None  # the cause may show a part of the password
         self._timeout_s = timeout_s
         self._lock = asyncio.Lock()
         self._over: str | None = None
@@ -49,10 +57,15 @@ class Link:
 
     async def call(self, *command: Arg, patience_s: float = 0.0) -> Any:
         """One command, one reply; an error reply raises BusLost."""
-        reply = (await self.pipeline([command], patience_s=patience_s))[0]
-        if isinstance(reply, ResponseError):
-            raise await self._ended(str(command[0]), reply) from reply
-        return reply
+        return (await self.calls([command], patience_s=patience_s))[0]
+
+    async def calls(self, commands: Sequence[Command], patience_s: float = 0.0) -> list[Any]:
+        """Several commands in one write, their replies in order; an error reply to any of them raises BusLost."""
+        replies = await self.pipeline(commands, patience_s=patience_s)
+        for command, reply in zip(commands, replies, strict=True):
+            if isinstance(reply, ResponseError):
+                raise await self._ended(str(command[0]), reply) from reply
+        return replies
 
     async def pipeline(self, commands: Sequence[Command], patience_s: float = 0.0) -> list[Any]:
         """Several commands in one write; their replies in order, an error reply as the exception object."""
@@ -96,11 +109,19 @@ class Link:
     async def _ended(self, what: str, error: BaseException | None) -> BusLost:
         if self._over is None:
             reason = f": {type(error).__name__} {error}".rstrip() if error is not None else ""
-            self._over = f"bus {_without_password(self.url)}: {what}{reason}"
+            self._over = f"bus {without_password(self.url)}: {what}{reason}"
         await self._connection.disconnect(nowait=True)
         return BusLost(self._over)
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """The address as it may be shown.
+
+    >>> without_password("redis://user:word@bus:6379/0?password=word")
+    'redis://bus:6379/0'
+    """
     scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    place, _, query = rest.partition("?")
+    if "@" in query:  # whose is it? a password may hold a `?`, and an option an `@`
+        return f"{scheme}://..."
+    return f"{scheme}://{place.rpartition('@')[2]}"

@@ -21,6 +21,7 @@ class RedisBus:
     """
 
     def __init__(self, url: str, names: Names, *, lease_s: float, timeout_s: float, maxlens: Mapping[str, int]) -> None:
+        Link(url, timeout_s)  # what is no address is refused now, not at the first connect
         self.url = url
         self.names = names
         self.lease_ms = round(lease_s * 1000)
@@ -174,11 +175,7 @@ class RedisSession:
         return await self._commands.call(*command)
 
     async def _replies(self, commands: Sequence[Command]) -> list[Any]:
-        replies = await self._commands.pipeline(commands) if commands else []
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise BusLost(str(reply)) from reply
-        return replies
+        return await self._commands.calls(commands) if commands else []
 
     async def close(self) -> None:
         """Close both connections."""

@@ -11,6 +11,7 @@ import structlog
 import uvloop
 
 from shared.bus.api import Bus, BusLost
+from shared.bus.connection import without_password
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
@@ -70,7 +71,7 @@ async def check_bus(bus: Bus, settings: Settings) -> None:
             stored = await _meta(bus, own.partitions)
     except TimeoutError as error:
         raise BusUnreachable(
-            f"bus {own.url.rpartition('@')[2]}: no answer for {own.start_timeout_s:g} s: is it running?"
+            f"bus {without_password(own.url)}: no answer for {own.start_timeout_s:g} s: is it running?"
         ) from error
     if stored["partitions"] != str(own.partitions):
         raise ConfigError(
