@@ -11,25 +11,39 @@ from shared.runner.plan import Limits, Output, Plan
 
 
 class Flow:
-    """Keeps every producer a bounded distance ahead of its consumers' commits."""
+    """Keeps every producer a bounded distance ahead of its consumers' commits.
+
+    A producer that reached its bound goes on when half of it is free again: many small batches would cost more than few
+    large ones, and its consumers have enough to do meanwhile.
+    """
 
     def __init__(self, plan: Plan, limits: Limits) -> None:
         self._bounded = [output for output in plan.outputs if output.consumers]
         self._limits = limits
         self._seen: dict[tuple[int, str], int] = {}  # (partition, stream) -> lowest consumer position
+        self._full: set[int] = set()  # partitions that reached their bound
+        self._half = min((output.bound for output in self._bounded), default=0) // 2
 
     def room(self, part: Partition) -> int:
         """How many more entries each of this partition's streams may take."""
-        rooms = [output.bound - self._ahead(part, output) for output in self._bounded]
-        return min(rooms, default=self._limits.commit_entries)
+        if not self._bounded:
+            return self._limits.commit_entries
+        room, p = min(output.bound - self._ahead(part, output) for output in self._bounded), part.lease.place.p
+        if room <= 0:
+            self._full.add(p)
+        elif p in self._full:
+            if room < self._half:
+                return 0
+            self._full.remove(p)
+        return room
 
     def _ahead(self, part: Partition, output: Output) -> int:
         return part.written[output.stream] - self._seen.get((part.lease.place.p, output.stream), 0)
 
     async def refresh(self, session: Session, parts: Sequence[Partition]) -> None:
         """Ask the bus how far the consumers are, for partitions that are short of room."""
-        short = [part for part in parts if self.room(part) < self._limits.commit_entries]
-        if not short or not self._bounded:
+        short = [part for part in parts if self.room(part) < self._half]
+        if not short:
             return
         for part, output, stored in await self._ask(session, short, self._bounded):
             self._seen[part.lease.place.p, output.stream] = min(position_in(field) for field in stored)

@@ -59,7 +59,7 @@ class Limits:
     pending: int = 1_024
     parked: int = 1_000
     round_s: float = 0.4
-    stall_s: float = 0.003
+    stall_s: float = 0.01
     backoff_s: float = 0.05
     backoff_max_s: float = 2.0
     trim_every_s: float = 10.0
