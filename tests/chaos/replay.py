@@ -17,6 +17,12 @@ from tests.chaos.watch import Watch
 RUN_ID = "chaos"
 NAMESPACE = f"tickline.replay.{RUN_ID}"
 DATA_SEED = 20240601
+LINE_SLOWED = {
+    # Small steps: the work lasts over all kills, and a dead process soon stops all others.
+    "TICKLINE_BUS__BOUND": "64",
+    "TICKLINE_BUS__READ_COUNT": "16",
+    "TICKLINE_BUS__COMMIT_ENTRIES": "32",
+}
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ class Server:
         options = {
             "port": "0", "unixsocket": str(self._socket), "bind": "127.0.0.1", "dir": str(self.folder), "save": "",
             "appendonly": "yes", "appendfsync": "everysec", "logfile": str(self.folder / "server.log"),
+            "auto-aof-rewrite-min-size": "4mb",  # so that kills meet rewrites of the log too
         }  # fmt: skip
         arguments = [item for name, value in options.items() for item in (f"--{name}", value)]
         self._process = subprocess.Popen(
@@ -72,6 +73,11 @@ class Server:
                 time.sleep(0.01)
             else:
                 return
+
+    def send(self, number: int) -> None:
+        """Send a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """kill -9."""

@@ -13,17 +13,11 @@ from redis import Redis
 from shared.messages import Stream
 from tests.chaos.compare import content, differences
 from tests.chaos.line import Line
-from tests.chaos.replay import NAMESPACE, Replay
+from tests.chaos.replay import LINE_SLOWED, NAMESPACE, Replay
 from tests.chaos.server import Server, build_held_fsync, debian_redis, kill_and_restart
 from tests.chaos.watch import SERVICES, Status, Watch
 
 BUS = "bus"
-LINE_SLOWED = {
-    # Small steps: the work lasts over all kills, and a dead process soon stops all others.
-    "TICKLINE_BUS__BOUND": "64",
-    "TICKLINE_BUS__READ_COUNT": "16",
-    "TICKLINE_BUS__COMMIT_ENTRIES": "32",
-}
 Say = Callable[[str], None]
 
 
@@ -113,13 +107,13 @@ def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kill
     return chaos
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_kills_lose_and_double_nothing(folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say) -> None:
     server = Server(folder)
     crash(server, folder, replay, rng, 10 if short else 55, lambda watch: kill_and_restart(server, watch), say)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_acknowledged_writes_lost_behind_a_held_fsync(
     folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say
 ) -> None:
@@ -134,7 +128,7 @@ def test_acknowledged_writes_lost_behind_a_held_fsync(
     assert sum(chaos.lost) > 0, "no acknowledged write was lost: the test shows nothing"
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_acknowledged_writes_cut_off_the_log(
     folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say
 ) -> None:

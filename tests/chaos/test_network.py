@@ -14,11 +14,10 @@ from shared.runner.plan import Limits
 from tests.chaos.compare import content, differences
 from tests.chaos.line import Line
 from tests.chaos.proxy import LATE_S, Fate, Proxy
-from tests.chaos.replay import NAMESPACE, Replay
+from tests.chaos.replay import LINE_SLOWED, NAMESPACE, Replay
 from tests.chaos.server import Server
 from tests.chaos.simulated import ENVIRONMENT, server_in
 from tests.chaos.simulated import NAMESPACE as SIMULATED
-from tests.chaos.test_crash import LINE_SLOWED
 from tests.chaos.watch import SERVICES, Watch
 
 TIMEOUT_S = LATE_S / 2  # so that a late request comes after its sender has given up and started anew
