@@ -3,13 +3,16 @@
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from services.console.watch import View
 from shared.messages import Stream
+
+if TYPE_CHECKING:
+    from services.console.watch import View
 
 LINE_EVERY_S = 5.0
 
@@ -33,7 +36,7 @@ class Display:
         if self._console.is_terminal:
             self._live.stop()
 
-    def report(self, view: View, restarts: int) -> None:
+    def report(self, view: "View", restarts: int) -> None:
         """Show a view of the line."""
         now, ticks = time.monotonic(), view.progress.written[Stream.TICKS]
         since, before = self._last
@@ -48,7 +51,7 @@ class Display:
             )
             self._console.print(f"{counts}; equity {view.equity:.4f}; {self._rate:.0f} ticks/s", highlight=False)
 
-    def _table(self, view: View, restarts: int) -> Table:
+    def _table(self, view: "View", restarts: int) -> Table:
         table = Table(title="tickline", title_justify="left")
         for name in ("stream", "entries", "behind"):
             table.add_column(name, justify="left" if name == "stream" else "right")

@@ -12,11 +12,15 @@ from shared.messages import Stream
 from shared.runner.progress import producers
 
 
-async def latencies_us(bus: Bus, settings: Settings) -> Mapping[str, float | None]:
-    """p50, p99 and p99.9 in µs, by the wall clocks in the entries; None without executions."""
+async def latencies_us(bus: Bus, settings: Settings, since_ns: int) -> Mapping[str, float | None]:
+    """p50, p99 and p99.9 in µs, by the wall clocks in the entries; None without executions.
+
+    Of ticks that were written at `since_ns` or later: what an earlier run left is not this run's.
+    """
     written = {}
     async for entry in follow(bus, _sources(settings, Stream.TICKS), forever=False):
-        written[entry.tr] = entry.w
+        if entry.w >= since_ns:
+            written[entry.tr] = entry.w
     waits = []
     async for entry in follow(bus, _sources(settings, Stream.EXECUTIONS), forever=False):
         if entry.tr in written:

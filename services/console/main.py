@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from services.console import tail as tailing
 from services.console.display import Display
 from services.console.options import RunOptions, settings_for
-from services.console.run import run_line
 from shared.bus.api import BusLost
 from shared.bus.embedded import running_url, stored_bus
 from shared.config import Settings, load_settings
@@ -47,15 +47,24 @@ def run(
     """Run the whole line: on the simulated market, or replaying files with --data."""
     options = RunOptions(data, sym, interval, model, strategy, param, balance, fee, limit, rate, run_id)
     settings = settings_for(options)
+    if json_file is not None:
+        _write(json_file, "", "a")  # found out now, not after hours
+    from services.console.run import run_line  # the model's runtime takes seconds to load; `tail` does without
+
     with Display() as display:
         summary = asyncio.run(run_line(settings, display.report))
+    if json_file is not None:
+        _write(json_file, json.dumps(summary.as_json(), indent=2) + "\n", "w")
     for line in summary.lines():
         typer.echo(line)
-    if json_file is not None:
-        try:
-            json_file.write_text(json.dumps(summary.as_json(), indent=2) + "\n")
-        except OSError as error:
-            raise ConfigError(f"--json {json_file}: cannot be written: {error.strerror}") from error
+
+
+def _write(json_file: Path, text: str, mode: Literal["a", "w"]) -> None:
+    try:
+        with json_file.open(mode) as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"--json {json_file}: cannot be written: {error.strerror}") from error
 
 
 @app.command()
@@ -75,7 +84,13 @@ def tail(
         if not settings.bus.url:
             url = running_url(settings.bus.folder) or stack.enter_context(stored_bus(settings.bus.folder)).url
             settings = settings.model_copy(update={"bus": settings.bus.model_copy(update={"url": url})})
-        asyncio.run(_tail(settings, run_id, stream, sym, limit, as_json, follow))
+        try:
+            asyncio.run(_tail(settings, run_id, stream, sym, limit, as_json, follow))
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            pass  # Ctrl-C is how --follow ends
+        except BrokenPipeError:  # the reader has left, e.g. `| head`; at exit Python would flush to it once more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _tail(
@@ -98,8 +113,3 @@ def main() -> None:
     except TicklineError as error:
         typer.echo(f"tickline: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(0)
-    except BrokenPipeError:
-        sys.stdout = None  # the reader has left; nothing can be flushed to it
-        sys.exit(0)

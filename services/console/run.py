@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 
 from services.console.collector import OrderCollector
 from services.console.latency import latencies_us
@@ -11,13 +12,12 @@ from services.console.summary import Summary
 from services.console.supervisor import Supervisor
 from services.console.watch import View, Watcher
 from services.research.parity import compare
-from services.research.plans import check_files
+from services.research.plans import check_input
 from shared.bus.api import BusLost
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.redis_bus import RedisBus
 from shared.bus.runs import register_run
 from shared.config import Settings
-from shared.messages import Stream
 from shared.runner.service import check_bus, make_bus
 
 SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before writers, so that nothing piles up
@@ -27,8 +27,8 @@ Report = Callable[[View, int], None]  # the view, and how many processes were re
 
 
 async def run_line(settings: Settings, report: Report) -> Summary:
-    """Run until the source is drained, or until SIGINT or SIGTERM; returns what came of it."""
-    expected = check_files(settings)
+    """Run until the source is drained, or until SIGINT, SIGTERM or SIGHUP; returns what came of it."""
+    expected = check_input(settings)
     if settings.bus.url:
         return await _Run(settings, None, expected, report).run()
     with EmbeddedBus(settings.bus.folder) as embedded:
@@ -39,7 +39,13 @@ async def run_line(settings: Settings, report: Report) -> Summary:
 class _Run:
     """One run, from a bus that is up to the summary."""
 
-    def __init__(self, settings: Settings, embedded: EmbeddedBus | None, expected: int | None, report: Report) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        embedded: EmbeddedBus | None,
+        expected: Mapping[str, int] | None,
+        report: Report,
+    ) -> None:
         self._settings = settings
         self._embedded = embedded
         self._expected = expected
@@ -49,6 +55,7 @@ class _Run:
         self._supervisor = Supervisor(SERVICES, as_environment(settings), settings.state_dir / "logs")
         self._stop = asyncio.Event()
         self._bus_restarts = 0
+        self._began_ns = time.time_ns()
 
     async def run(self) -> Summary:
         """Start the services, watch them, stop them, sum up."""
@@ -56,7 +63,7 @@ class _Run:
         if self._settings.ingestor.source == "replay":
             await self._register()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop.set)
         collector = OrderCollector(self._bus, self._settings)
         collecting = asyncio.create_task(collector.run())
@@ -68,6 +75,7 @@ class _Run:
             await asyncio.gather(keeping, return_exceptions=True)
             await self._supervisor.stop()
         await collector.finish(collecting)
+        loop.remove_signal_handler(signal.SIGINT)  # from here on a second Ctrl-C ends a long comparison
         return await self._summary(collector, finished)
 
     async def _register(self) -> None:
@@ -94,7 +102,7 @@ class _Run:
                 except BusLost:
                     continue  # the services wait for it too
                 self._report(view, self._restarts)
-                if view.progress.written[Stream.TICKS] == self._expected and view.progress.drained:
+                if self._expected is not None and view.complete(self._expected):
                     return True
             return False
         finally:
@@ -107,7 +115,7 @@ class _Run:
             counts=view.progress.written,
             final_equity=view.equity,
             fees=view.fees,
-            latency_us=await latencies_us(self._bus, self._settings),
+            latency_us=await latencies_us(self._bus, self._settings, self._began_ns),
             parity=compare(self._settings, view.decided, collector.orders),
             restarts=self._restarts,
             finished=finished,

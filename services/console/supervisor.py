@@ -1,6 +1,8 @@
 """Keeps the services of one run alive: each its own process, restarted when it dies, a bounded number of times."""
 
 import asyncio
+import contextlib
+import json
 import os
 import signal
 import sys
@@ -39,7 +41,10 @@ class Supervisor:
 
     async def run(self) -> None:
         """Start all and keep them alive until cancelled; raises ServiceFailed."""
-        self._logs.mkdir(parents=True, exist_ok=True)
+        try:
+            self._logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ServiceFailed(f"{self._logs}: the services' logs cannot be written: {error.strerror}", 2) from error
         try:
             async with asyncio.TaskGroup() as group:
                 for name in self._names:
@@ -90,4 +95,7 @@ class Supervisor:
     def _last_word(self, name: str) -> str:
         path = self._logs / f"{name}.log"
         lines = path.read_text(errors="replace").splitlines() if path.exists() else []
-        return f"{lines[-1][:300] if lines else 'it said nothing'} (log: {path})"
+        last = lines[-1] if lines else "it said nothing"
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            last = json.loads(last)["why"]  # the service told why it ended
+        return f"{last[:300]} (log: {path})"

@@ -1,17 +1,22 @@
 """Looking at a running line from outside."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.research.plans import Book, book_from
+from services.research.plans import Book, book_from, position_from
 from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
 from shared.runner.progress import Progress, read_progress, read_snapshots
 
 
 class View(NamedTuple):
-    """What was seen at one moment. books: by symbol, as the strategy service committed them."""
+    """What was seen at one moment. books: of the run's symbols, as the strategy service committed them.
 
+    taken: symbol -> quotes that the ingestor has committed, seen before the progress was.
+    """
+
+    taken: dict[str, int]
     progress: Progress
     books: dict[str, Book]
     idle_balance: Decimal
@@ -31,6 +36,10 @@ class View(NamedTuple):
         """Symbol -> number of the last tick that was decided on."""
         return {sym: book.last_tick_n for sym, book in self.books.items()}
 
+    def complete(self, expected: Mapping[str, int]) -> bool:
+        """Whether so many quotes of each symbol went all the way through the line."""
+        return self.progress.drained and all(self.taken.get(sym, 0) >= count for sym, count in expected.items())
+
 
 class Watcher:
     """Keeps one session to the bus for looking."""
@@ -45,14 +54,17 @@ class Watcher:
         try:
             if self._session is None:
                 self._session = await self._bus.connect()
-            progress = await read_progress(self._session, self._settings)
             own = self._settings
+            ingested = await read_snapshots(self._session, own.ingestor.instance, own.bus.partitions)
+            progress = await read_progress(self._session, own)
             snapshots = await read_snapshots(self._session, own.strategy.instance, own.bus.partitions)
         except BusLost:
             await self.close()
             raise
-        books = {sym: book_from(own, sym, data) for sym, data in snapshots.items()}
-        return View(progress, books, len(set(own.symbols) - books.keys()) * own.strategy.balance)
+        mine = set(own.symbols)  # an earlier run may have left others
+        taken = {sym: position_from(sym, data) for sym, data in ingested.items() if sym in mine}
+        books = {sym: book_from(own, sym, data) for sym, data in snapshots.items() if sym in mine}
+        return View(taken, progress, books, len(mine - books.keys()) * own.strategy.balance)
 
     async def close(self) -> None:
         """End the session."""

@@ -42,7 +42,7 @@ def compare(settings: Settings, ticks: Mapping[str, int], orders: Mapping[str, M
     `orders`: symbol -> n -> order. When the first of them are not known (a run that went on from an earlier one), the
     comparison starts at the first known one.
     """
-    at_once = settings.ingestor.model_copy(update={"ticks_per_s": 0.0})
+    at_once = settings.ingestor.model_copy(update={"ticks_per_s": 0.0, "limit": None})
     plans = line_plans(settings.model_copy(update={"ingestor": at_once}))
     compared = identical = 0
     equity = Decimal(0)

@@ -1,5 +1,6 @@
 """The plans of all services of the line, for those who run its stages without its processes."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from services.gateway.plan import plan as gateway_plan
@@ -7,6 +8,7 @@ from services.ingestor.plan import make_source
 from services.ingestor.plan import plan as ingestor_plan
 from services.ingestor.replay import ReplaySource
 from services.ingestor.source import Source
+from services.ingestor.stage import IngestStage
 from services.signal.plan import plan as signal_plan
 from services.strategy.plan import plan as strategy_plan
 from services.strategy.stage import StrategyStage
@@ -34,13 +36,16 @@ def line_plans(settings: Settings) -> LinePlans:
     return LinePlans(source, ingestor, signal_plan(settings), strategy_plan(settings), gateway_plan(settings))
 
 
-def check_files(settings: Settings) -> int | None:
-    """Read the whole input once, so that a bad row stops the run before it starts; how many ticks there will be."""
-    source = make_source(settings)
+def check_input(settings: Settings) -> Mapping[str, int] | None:
+    """Load the model and read the whole input once, so that what is bad stops the run before it starts.
+
+    Returns symbol -> how many quotes there will be, None for an endless source.
+    """
+    source = line_plans(settings).source
     if isinstance(source, ReplaySource):
-        return sum(checked.rows for checked in source.check().values())
+        return {sym: checked.rows for sym, checked in source.check().items()}
     limit = settings.ingestor.limit
-    return None if limit is None else limit * len(settings.symbols)
+    return None if limit is None else dict.fromkeys(settings.symbols, limit)
 
 
 def book_from(settings: Settings, sym: str, snapshot: bytes) -> StrategyStage:
@@ -49,3 +54,10 @@ def book_from(settings: Settings, sym: str, snapshot: bytes) -> StrategyStage:
     Symbol(sym, stage).restore(snapshot)
     assert isinstance(stage, StrategyStage)
     return stage
+
+
+def position_from(sym: str, snapshot: bytes) -> int:
+    """How many quotes of a symbol the ingestor service has taken and committed."""
+    stage = IngestStage("", sym)
+    Symbol(sym, stage).restore(snapshot)
+    return stage.position
