@@ -12,6 +12,7 @@ from typing import NamedTuple
 from shared.messages import Message, encode
 
 START = b"0-0"
+NAMES = [b"t", b"k", b"n", b"h", b"tr", b"d", b"w"]  # the fields, in the order in which they are written
 
 
 class Outgoing(NamedTuple):
@@ -37,14 +38,14 @@ class Entry:
     __slots__ = ("d", "h", "id", "k", "message", "n", "settled", "t", "tr", "w")
 
     def __init__(self, entry_id: bytes, fields: Sequence[bytes]) -> None:
-        values = dict(zip(fields[::2], fields[1::2], strict=False))
-        self.id = entry_id
-        self.t = values.get(b"t", b"")
-        self.k = values.get(b"k", b"").decode(errors="replace")
-        self.h = values.get(b"h", b"")
-        self.tr = values.get(b"tr", b"").decode(errors="replace")
-        self.d = values.get(b"d", b"")
-        n, w = values.get(b"n", b""), values.get(b"w", b"")
+        if fields[::2] == NAMES:
+            _, t, _, k, _, n, _, h, _, tr, _, d, _, w = fields
+        else:
+            values = dict(zip(fields[::2], fields[1::2], strict=False))
+            t, k, n, h, tr, d, w = (values.get(name, b"") for name in NAMES)
+        self.id, self.t, self.h, self.d = entry_id, t, h, d
+        self.k = k.decode(errors="replace")
+        self.tr = tr.decode(errors="replace")
         self.n = int(n) if n.isdigit() and len(n) < 20 else 0
         self.w = int(w) if w.isdigit() and len(w) < 20 else 0
         self.message: Message | None = None

@@ -49,11 +49,11 @@ for _ = 1, entries do
   end
   at = at + 8
 end
-for first = 9, 8 + 2 * fields, 1000 do
+for first = 1009, 8 + 2 * fields, 1000 do
   redis.call('HSET', KEYS[1], unpack(ARGV, first, math.min(first + 999, 8 + 2 * fields)))
 end
 redis.call('HSET', KEYS[1], 'seq', string.format('%.0f', tonumber(ARGV[3]) + 1),
-  'until', string.format('%.0f', now + tonumber(ARGV[4])))
+  'until', string.format('%.0f', now + tonumber(ARGV[4])), unpack(ARGV, 9, math.min(1008, 8 + 2 * fields)))
 for _ = 1, trims do
   redis.call('XTRIM', KEYS[tonumber(ARGV[at])], 'MINID', '~', ARGV[at + 1])
   at = at + 2

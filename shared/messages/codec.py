@@ -33,10 +33,14 @@ class DecodeError(ValueError):
 
 def _pack_other(value: object) -> msgpack.ExtType | dict[str, Any]:
     if isinstance(value, Decimal):
-        return msgpack.ExtType(DECIMAL_EXT, str(value).encode())
+        return _new(msgpack.ExtType, (DECIMAL_EXT, str(value).encode()))
     if isinstance(value, Wire):
         return value.__dict__
     raise TypeError(f"{type(value).__name__} has no wire form")
+
+
+_new = tuple.__new__  # an ExtType is a named tuple; its constructor only checks what is right here
+_packer = msgpack.Packer(default=_pack_other)  # kept, since making one costs as much as packing; one thread packs
 
 
 def _unpack_ext(code: int, data: bytes) -> Decimal:
@@ -50,7 +54,7 @@ def _unpack_ext(code: int, data: bytes) -> Decimal:
 
 def pack(value: State | dict[str, Any] | tuple[object, ...]) -> bytes:
     """Any state or field map as msgpack."""
-    packed: bytes = msgpack.packb(value, default=_pack_other)
+    packed: bytes = _packer.pack(value)
     return packed
 
 

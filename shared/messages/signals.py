@@ -65,8 +65,9 @@ class Features(Message):
 
     def human(self) -> str:
         """E.g. `BTCUSDT log_return_lags(3) [0.1542 -0.2007 0.0953]`."""
-        shown = " ".join(f"{v:.4g}" for v in self.values.numpy().ravel()[:_SHOWN].tolist())
-        return f"{self.sym} {self.spec} [{shown}]"
+        values = self.values
+        first = np.frombuffer(values.data, _NUMPY_DTYPE[values.dtype])[:_SHOWN].tolist()
+        return f"{self.sym} {self.spec} [{' '.join([f'{value:.4g}' for value in first])}]"
 
 
 class Prediction(Message):

@@ -5,6 +5,7 @@ The rules, for each symbol and input stream:
 - n smaller or equal: seen already, skipped. The same n with another trace id is a divergence: the symbol stops.
 - n jumps: entries are missing. The stage gets a Gap first; on a strict stream the symbol stops.
 - an entry that cannot be read, or at which the stage failed twice: to the dead letters, then as if it were missing.
+- a stopped symbol: what comes on a strict stream is put aside in its snapshot, market data are dropped.
 """
 
 from collections import Counter, deque
@@ -20,6 +21,7 @@ from shared.runner.stage import Stage
 from shared.runner.symbol import FIELD, Symbol
 
 Suspect = tuple[str, bytes]  # input stream, entry id
+MAX_SYMBOL, MAX_TRACE, MAX_N = 64, 160, 2**63 - 1  # what a message can hold
 
 
 class StageFailed(Exception):
@@ -53,7 +55,10 @@ class Partition:
         self._active: dict[str, Symbol] = {}
         self._touched: dict[str, Symbol] = {}
         self._entries: list[Outgoing] = []
-        self._fields: dict[str, bytes | str] = {} if same_server else {"run": run_id}
+        self._fields: dict[str, bytes | str] = {}
+        # With a new server's run id the cursors are renewed in all streams, also where nothing came yet.
+        renewed = {f"in:{stream}": f"{x.cursor.decode()} {x.position}" for stream, x in self.inboxes.items()}
+        self._on_attach: dict[str, bytes | str] = {} if same_server else {"run": run_id, **renewed}
         self._moved: set[Stream] = set()
         self._snapshots = {k.removeprefix(FIELD): v for k, v in stored.fields.items() if k.startswith(FIELD)}
 
@@ -78,7 +83,7 @@ class Partition:
         self.inboxes[stream].offer(entries)
         self._moved.add(stream)
         for entry in entries:
-            if not entry.k or not entry.n:
+            if not 0 < len(entry.k) <= MAX_SYMBOL or not 0 < entry.n <= MAX_N:
                 self._bury(entry, stream, "no symbol or no number")
                 entry.settled = True
                 continue
@@ -117,8 +122,11 @@ class Partition:
             if stored is not None:
                 self._fields[f"in:{stream}"] = stored
         self._moved.clear()
-        if not self._touched and not self._entries and self._fields.keys() <= {"run"}:
+        if not self._touched and not self._entries and not self._fields:
             return None
+        if self._on_attach:
+            self._fields = {**self._on_attach, **self._fields}
+            self._on_attach = {}
         for name, symbol in self._touched.items():
             self._fields[FIELD + name] = symbol.dump()
         for entry_stream in {entry.stream for entry in self._entries}:
@@ -142,7 +150,7 @@ class Partition:
         stream = inbox.source.stream
         last_n, last_tr = symbol.last.get(stream, (0, ""))
         if symbol.stopped:
-            return self._park(symbol, inbox, entry)
+            return self._put_aside(symbol, inbox, entry)
         if entry.n <= last_n:
             if entry.n == last_n and last_tr and entry.tr != last_tr:
                 self._stop(symbol, f"divergence: {stream} n={entry.n} was {last_tr}, is {entry.tr}")
@@ -182,11 +190,11 @@ class Partition:
             if not stage.ready(message):
                 return False
             outputs = stage.on_tick(message)
+            self._touched[symbol.name] = symbol
+            if outputs:
+                self._send(symbol, outputs)
         except Exception as error:
             raise StageFailed(symbol.name, (inbox.source.stream, entry.id), error) from error
-        self._touched[symbol.name] = symbol
-        if outputs:
-            self._send(symbol, outputs)
         return True
 
     def _send(self, symbol: Symbol, outputs: list[Message]) -> None:
@@ -208,29 +216,37 @@ class Partition:
         self._touched[symbol.name] = symbol
 
     def _bad(self, symbol: Symbol, inbox: Inbox, entry: Entry, cause: str, gap: GapCause) -> bool:
-        self._bury(entry, inbox.source.stream, cause)
+        stream = inbox.source.stream
         if inbox.source.strict:
-            self._stop(symbol, f"{inbox.source.stream} n={entry.n}: {cause}")
+            self._bury(entry, stream, cause)
+            self._stop(symbol, f"{stream} n={entry.n}: {cause}")
             return True
-        stand_in = Gap(
-            n=entry.n, sym=symbol.name, ts_event=0, tr=entry.tr or "?", stream=inbox.source.stream, cause=gap
-        )
+        last_n = symbol.last.get(stream, (0, ""))[0]
+        if gap is GapCause.FAILED or entry.n == last_n + 1:
+            tr = entry.tr[:MAX_TRACE] or "?"
+            stand_in = Gap(n=entry.n, sym=symbol.name, ts_event=0, tr=tr, stream=stream, cause=gap)
+            if not self._missing(symbol, inbox, stand_in, gap, upto=entry.n):
+                return False
+        # else its number is not believed: the next entry that can be read shows what is missing
+        self._bury(entry, stream, cause)
         entry.settled = True
-        return self._missing(symbol, inbox, stand_in, gap, upto=entry.n)
+        return True
 
     def _missing(self, symbol: Symbol, inbox: Inbox, before: Message, cause: GapCause, upto: int) -> bool:
-        """Tell the stage that everything up to n = `upto` is missing."""
+        """Tell the stage, when it is ready for it, that everything up to n = `upto` is missing."""
         stream = inbox.source.stream
         if inbox.source.strict:
             self._stop(symbol, f"{stream} n={upto} is missing")
             return True
-        self.counts["gaps"] += 1
         gap = Gap(n=upto, sym=symbol.name, ts_event=before.ts_event, tr=before.tr, stream=stream, cause=cause)
         try:
+            if not cast(Stage, symbol.stage).ready(gap):
+                return False
             self._send(symbol, symbol.stage.on_tick(gap) or [])
         except Exception as error:  # noqa: BLE001  (a stage may raise anything; its symbol stops, with an alarm)
             self._stop(symbol, f"the stage failed at a gap: {type(error).__name__}: {error}")
             return True
+        self.counts["gaps"] += 1
         self._taken(symbol, inbox, upto, "")
         return True
 
@@ -247,13 +263,26 @@ class Partition:
         self._touched[symbol.name] = symbol
         self.alarms.append(f"symbol stopped: {symbol.name}: {symbol.stopped}")
 
-    def _park(self, symbol: Symbol, inbox: Inbox, entry: Entry) -> bool:
-        """A stopped symbol's entries wait in its snapshot, up to a bound; beyond it the stream itself waits."""
-        if len(symbol.parked) >= self.limits.parked:
+    def _put_aside(self, symbol: Symbol, inbox: Inbox, entry: Entry) -> bool:
+        """A stopped symbol's entries about money wait in its snapshot, up to a bound; beyond it the stream itself waits.
+
+        Market data are dropped: by the time that a person lets the symbol go on they are old, and their jump is a Gap.
+        """
+        stream = inbox.source.stream
+        upto = max(symbol.aside.get(stream, 0), symbol.last.get(stream, (0, ""))[0])
+        if entry.n <= upto:
+            self.counts["skipped"] += 1
+        elif not inbox.source.strict:
+            self.counts["dropped"] += 1
+        elif len(symbol.parked) < self.limits.parked:
+            symbol.parked.append([str(stream), entry.t, entry.n, entry.tr, entry.d])
+            self.counts["parked"] += 1
+        else:
             return False
-        symbol.parked.append([str(inbox.source.stream), entry.t, entry.n, entry.tr, entry.d])
-        self._touched[symbol.name] = symbol
-        self.counts["parked"] += 1
+        if entry.n > upto:
+            symbol.aside[stream] = entry.n
+            inbox.position += entry.n - upto  # it counts as consumed, or the producer would stop for all symbols
+            self._touched[symbol.name] = symbol
         entry.settled = True
         return True
 

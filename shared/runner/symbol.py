@@ -17,7 +17,8 @@ class Symbol:
     """What the snapshot keeps of a symbol, in one field, and its queues, which it does not keep.
 
     last: input stream -> (n, trace id) taken last. sent: output stream -> n written last.
-    stopped: why this symbol takes nothing any more. parked: what arrived since then.
+    stopped: why this symbol takes nothing any more. parked: what arrived since then about money.
+    aside: input stream -> n that arrived last since then.
     """
 
     name: str
@@ -26,14 +27,15 @@ class Symbol:
     sent: dict[str, int] = field(default_factory=dict)
     stopped: str = ""
     parked: list[State] = field(default_factory=list)
+    aside: dict[str, int] = field(default_factory=dict)
     queues: dict[str, deque[Entry]] = field(default_factory=dict)
 
     def dump(self) -> bytes:
         """The snapshot."""
-        return pack((self.last, self.sent, self.stage.state(), self.stopped, self.parked))
+        return pack((self.last, self.sent, self.stage.state(), self.stopped, self.parked, self.aside))
 
     def restore(self, data: bytes) -> None:
         """Take back what `dump` gave."""
-        last, self.sent, state, self.stopped, self.parked = unpack(data)
+        last, self.sent, state, self.stopped, self.parked, self.aside = unpack(data)
         self.last = {stream: (n, tr) for stream, (n, tr) in last.items()}
         self.stage.restore(state)
