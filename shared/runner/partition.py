@@ -264,7 +264,7 @@ class Partition:
         self.alarms.append(f"symbol stopped: {symbol.name}: {symbol.stopped}")
 
     def _put_aside(self, symbol: Symbol, inbox: Inbox, entry: Entry) -> bool:
-        """A stopped symbol's entries about money wait in its snapshot, up to a bound; beyond it the stream itself waits.
+        """A stopped symbol's entries about money wait in its snapshot, up to a bound; beyond that the stream waits.
 
         Market data are dropped: by the time that a person lets the symbol go on they are old, and their jump is a Gap.
         """
