@@ -4,10 +4,12 @@ from decimal import Decimal
 from typing import cast
 
 from shared.messages import ExecutionReport, Message, OrderIntent, OrderStatus, Stream
+from shared.messages.base import trusted
 from shared.runner.stage import Numbers, Stage
 from shared.tick import State
 
 _BPS = Decimal(10_000)
+_report = trusted(ExecutionReport)
 
 
 class PaperStage(Stage):
@@ -31,7 +33,7 @@ class PaperStage(Stage):
         if self._slips:
             price = price * (self._buy if order.signed_qty > 0 else self._sell)
         return [
-            ExecutionReport(
+            _report(
                 n=self._numbers.next(Stream.EXECUTIONS), sym=order.sym, ts_event=order.ts_event, tr=order.tr,
                 tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,
                 status=OrderStatus.FILLED, last_qty=order.signed_qty, last_px=price,

@@ -6,9 +6,12 @@ import torch
 
 from shared.features import Feature
 from shared.messages import Features, Gap, MarketTick, Message, Prediction, Stream, Tensor
+from shared.messages.base import trusted
 from shared.models.predict import Predict
 from shared.runner.stage import Numbers, Stage
 from shared.tick import State
+
+_features, _prediction = trusted(Features), trusted(Prediction)
 
 
 class SignalStage(Stage):
@@ -35,11 +38,11 @@ class SignalStage(Stage):
             return None
         y_hat = self._predict.on_tick(x)
         assert y_hat is not None  # a model has no warm-up of its own
-        features = Features(
+        features = _features(
             n=self._numbers.next(Stream.FEATURES), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
             spec=self._spec, values=Tensor.of(x.numpy()),
         )  # fmt: skip
-        prediction = Prediction(
+        prediction = _prediction(
             n=self._numbers.next(Stream.PREDICTIONS), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
             tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model,
         )  # fmt: skip

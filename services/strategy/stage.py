@@ -10,9 +10,12 @@ from typing import cast
 from services.strategy.order_id import client_order_id
 from shared.account import Account, Order
 from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderIntent, Prediction, Reason, Stream
+from shared.messages.base import trusted
 from shared.runner.stage import Numbers, Stage
 from shared.strategies import Decider
 from shared.tick import State
+
+_decision, _intent = trusted(Decision), trusted(OrderIntent)
 
 
 class StrategyStage(Stage):
@@ -67,7 +70,7 @@ class StrategyStage(Stage):
         orders: list[Order] = [] if isinstance(made, Reason) else made
         intents = [self._intent(order, prediction) for order in orders]
         self._in_flight = [intent.client_order_id for intent in intents]
-        decision = Decision(
+        decision = _decision(
             n=self._numbers.next(Stream.DECISIONS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
             y_hat=prediction.y_hat if prediction.y_hat == prediction.y_hat else None,
@@ -77,7 +80,7 @@ class StrategyStage(Stage):
         return [decision, *intents]
 
     def _intent(self, order: Order, prediction: Prediction) -> OrderIntent:
-        return OrderIntent(
+        return _intent(
             n=self._numbers.next(Stream.ORDERS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, client_order_id=client_order_id(self._book, prediction.tr, order.leg),
             leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is Leg.CLOSE,

@@ -1,6 +1,7 @@
 """The base of all wire messages: frozen, strict, versioned."""
 
-from typing import Annotated, Any, ClassVar
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, ParamSpec, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -54,3 +55,30 @@ class Message(Wire):
     def content(self) -> dict[str, Any]:
         """The fields by name, without a copy; not to be changed."""
         return self.__dict__
+
+
+P = ParamSpec("P")
+W = TypeVar("W")
+
+
+def trusted(kind: Callable[P, W]) -> Callable[P, W]:
+    """The constructor of a message class without validation, for a stage whose values are right by construction.
+
+    It costs a third of the validating one, and the type checker sees the same parameters. All fields must be given.
+    What comes from outside (wire, config, venue) is always validated.
+    """
+    cls = cast(Any, kind)
+    names, count = set(cls.model_fields), len(cls.model_fields)
+    new, put = cls.__new__, object.__setattr__
+
+    def make(*_: P.args, **fields: P.kwargs) -> W:
+        if len(fields) != count:
+            raise TypeError(f"{cls.__name__} needs all of {', '.join(sorted(names))}")
+        message = new(cls)
+        put(message, "__dict__", fields)
+        put(message, "__pydantic_fields_set__", names)
+        put(message, "__pydantic_extra__", None)
+        put(message, "__pydantic_private__", None)
+        return cast(W, message)
+
+    return make

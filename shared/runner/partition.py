@@ -101,7 +101,7 @@ class Partition:
         """Run the stages until nothing more is ready, or `limit` entries wait to be written."""
         while self._active and len(self._entries) < limit:
             name, symbol = next(iter(self._active.items()))
-            if not self._step(symbol):
+            if self._drain(symbol, limit):
                 del self._active[name]
 
     def behind(self, suspect: Suspect) -> bool:
@@ -136,15 +136,23 @@ class Partition:
         self.seq += 1
         return commit
 
-    def _step(self, symbol: Symbol) -> bool:
-        """Take one entry of this symbol; False when none is ready."""
-        for stream, inbox in self.inboxes.items():
-            queue = symbol.queues[stream]
-            if queue and self._take(symbol, inbox, queue[0]):
-                if queue[0].settled:
-                    queue.popleft()
-                return True
-        return False
+    def _drain(self, symbol: Symbol, limit: int) -> bool:
+        """Take this symbol's entries until none is ready; False when the limit came first."""
+        took = True
+        while took:
+            took = False
+            for stream, inbox in self.inboxes.items():
+                queue = symbol.queues[stream]
+                while queue:
+                    if len(self._entries) >= limit:
+                        return False
+                    entry = queue[0]
+                    if not self._take(symbol, inbox, entry):
+                        break
+                    took = True
+                    if entry.settled:
+                        queue.popleft()
+        return True
 
     def _take(self, symbol: Symbol, inbox: Inbox, entry: Entry) -> bool:
         stream = inbox.source.stream
@@ -158,7 +166,7 @@ class Partition:
             self.counts["skipped"] += 1
             entry.settled = True
             return True
-        poison = self._poison.get((stream, entry.id))
+        poison = self._poison.get((stream, entry.id)) if self._poison else None
         message = None if poison else self._decoded(entry)
         if message is None:
             cause = poison or entry.h.decode(errors="replace")
@@ -167,7 +175,9 @@ class Partition:
             return self._missing(symbol, inbox, message, GapCause.MISSED, upto=entry.n - 1)
         if not self._give(symbol, inbox, entry, message):
             return False
-        self._taken(symbol, inbox, entry.n, entry.tr)
+        inbox.position += 1
+        symbol.last[stream] = (entry.n, entry.tr)
+        self._moved.add(stream)
         entry.settled = True
         return True
 
@@ -200,10 +210,9 @@ class Partition:
     def _send(self, symbol: Symbol, outputs: list[Message]) -> None:
         for message in outputs:
             stream = message.to
-            if message.n != symbol.sent.get(stream, 0) + 1:
-                raise ValueError(
-                    f"{symbol.name}: the stage gave {stream} n={message.n} after {symbol.sent.get(stream)}"
-                )
+            last = symbol.sent.get(stream, 0)
+            if message.n != last + 1:
+                raise ValueError(f"{symbol.name}: the stage gave {stream} n={message.n} after {last}")
             symbol.sent[stream] = message.n
             self.written[stream] += 1
             self._entries.append(Outgoing.of(message))
