@@ -52,19 +52,25 @@ def show(result: dict[str, Any]) -> None:
     print(", ".join(f"{name} {number}" for name, number in notes["versions"].items()))
     print(", ".join(f"{name} {value}" for name, value in notes["settings"].items()))
     print(f"A message is {notes['message']}.\n")
-    head = ("messages/s", "ticks/s", "median m/s", "m/core s", "at ticks/s", "p50 µs", "p99 µs")
+    head = ("messages/s", "ticks/s", "median m/s", "m/core s", "at ticks/s", "p50 µs", "p99 µs", "others")
     print(f"{'':18}" + "".join(f"{title:>12}" for title in head))
     for name, row in result.items():
         if name != "about":
             keys = ("messages_per_s", "ticks_per_s", "messages_per_s_median", "messages_per_core_second")
             cells = [row[key] for key in (*keys, "offered_ticks_per_s", "p50_us", "p99_us")]
             late = "" if row["sustained"] else "  (not sustained)"
-            print(f"{name:18}" + "".join(f"{cell:12,.0f}" for cell in cells) + late)
+            print(f"{name:18}" + "".join(f"{cell:12,.0f}" for cell in cells) + f"{row['others_cores']:12.2f}" + late)
             if "higher_rate" in row:
                 more = row["higher_rate"]
                 late = "" if more["sustained"] else "  (not sustained)"
                 cells = [more[key] for key in ("offered_ticks_per_s", "p50_us", "p99_us")]
                 print(f"{'':66}" + "".join(f"{cell:12,.0f}" for cell in cells) + late)
+    print(
+        "m/core s: messages per second and core that the processes and the bus used; others: cores that other programs"
+    )
+    print(
+        "used meanwhile, which is not the contestant's doing: with more than a quarter, run again on a quiet machine."
+    )
     print("\nNot measured: " + "; ".join(notes["not_measured"]) + ".")
     _targets(result)
 
