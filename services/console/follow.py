@@ -1,7 +1,7 @@
 """Following streams from outside the line, over restarts of the bus."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from shared.bus.api import Bus, BusLost
 from shared.bus.entry import START, Entry
@@ -11,12 +11,18 @@ COUNT = 500
 BLOCK_MS = 300
 
 
-async def follow(bus: Bus, sources: Sequence[tuple[str, Place]], *, forever: bool = True) -> AsyncIterator[Entry]:
+Source = tuple[str, Place]
+
+
+async def follow(
+    bus: Bus, sources: Sequence[Source], *, forever: bool = True, behind: Mapping[Source, bytes] | None = None
+) -> AsyncIterator[Entry]:
     """Every entry of the streams from their starts; without `forever` until nothing more is there.
 
-    After a restart of the bus it starts anew: the same entry may come twice, told apart by symbol and n.
+    After a restart of the bus it starts anew: the same entry may come twice, told apart by symbol and n. With `behind`
+    it starts there instead, and goes on where it was after a restart.
     """
-    run_id, cursors = "", dict.fromkeys(sources, START)
+    run_id, cursors = "", dict(behind or {})
     while True:
         try:
             session = await bus.connect()
@@ -26,7 +32,7 @@ async def follow(bus: Bus, sources: Sequence[tuple[str, Place]], *, forever: boo
             await asyncio.sleep(BLOCK_MS / 1000)  # a server that is away gives nothing to wait on
             continue
         try:
-            if session.run_id != run_id:
+            if behind is None and session.run_id != run_id:
                 run_id, cursors = session.run_id, dict.fromkeys(sources, START)
             while True:
                 batches = await session.read(cursors, COUNT, BLOCK_MS if forever else 0)

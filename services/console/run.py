@@ -18,10 +18,13 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.redis_bus import RedisBus
 from shared.bus.runs import register_run
 from shared.config import Settings
+from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
 
 SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before writers, so that nothing piles up
 POLL_S = 0.25
+READY_S = 30.0
+READY_POLL_S = 0.05
 
 Report = Callable[[View, int], None]  # the view, and how many processes were restarted
 
@@ -52,7 +55,8 @@ class _Run:
         self._report = report
         self._bus: RedisBus = make_bus(settings)
         self._watcher = Watcher(self._bus, settings)
-        self._supervisor = Supervisor(SERVICES, as_environment(settings), settings.state_dir / "logs")
+        logs = settings.state_dir / "logs"
+        self._supervisor = Supervisor(SERVICES, as_environment(settings), logs, ready=self._readers_ready)
         self._stop = asyncio.Event()
         self._bus_restarts = 0
         self._began_ns = time.time_ns()
@@ -77,6 +81,15 @@ class _Run:
         await collector.finish(collecting)
         loop.remove_signal_handler(signal.SIGINT)  # from here on a second Ctrl-C ends a long comparison
         return await self._summary(collector, finished)
+
+    async def _readers_ready(self, name: str) -> None:
+        """The source starts when its readers are at work, within a bound: until then its ticks would only grow old."""
+        if name != SERVICES[-1]:
+            return
+        files = [alive_file(self._settings.state_dir, reader) for reader in SERVICES[:-1]]
+        until = time.monotonic() + READY_S
+        while time.monotonic() < until and not all(touched_after(file, self._began_ns) for file in files):
+            await asyncio.sleep(READY_POLL_S)  # a file's time is nothing to wait on
 
     async def _register(self) -> None:
         session = await self._bus.connect()

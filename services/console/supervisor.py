@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -26,15 +26,23 @@ class ServiceFailed(TicklineError):
 
 
 class Supervisor:
-    """Starts `python -m services.NAME` for each name; their logs go to files in `logs`."""
+    """Starts `python -m services.NAME` for each name, when `ready(name)` returns; their logs go to files in `logs`."""
 
     def __init__(
-        self, names: Sequence[str], env: Mapping[str, str], logs: Path, *, restarts: int = 5, within_s: float = 60.0
+        self,
+        names: Sequence[str],
+        env: Mapping[str, str],
+        logs: Path,
+        *,
+        ready: Callable[[str], Awaitable[None]] | None = None,
+        restarts: int = 5,
+        within_s: float = 60.0,
     ) -> None:
         self.restarted = 0
         self._names = tuple(names)
         self._env = {**os.environ, **env, "TICKLINE_WITH_PARENT": "1"}
         self._logs = logs
+        self._ready = ready
         self._restarts = restarts
         self._within_s = within_s
         self._processes: dict[str, asyncio.subprocess.Process] = {}
@@ -72,6 +80,8 @@ class Supervisor:
     async def _keep(self, name: str) -> None:
         loop = asyncio.get_running_loop()
         died_at: deque[float] = deque()
+        if self._ready is not None:
+            await self._ready(name)
         while True:
             with (self._logs / f"{name}.log").open("ab") as log:
                 process = await self._start(name, log)

@@ -1,17 +1,15 @@
 """`tickline tail`: any stream, decoded, over all partitions."""
 
 import base64
-import heapq
 import json
-from collections import deque
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
-from services.console.follow import follow
-from shared.bus.api import Bus
-from shared.bus.entry import Entry
+from services.console.follow import Source, follow
+from shared.bus.entry import START, Entry
 from shared.bus.names import Place
+from shared.bus.redis_bus import RedisBus, RedisSession
 from shared.bus.runs import known_runs
 from shared.config import Settings
 from shared.errors import ConfigError
@@ -20,6 +18,7 @@ from shared.runner.progress import producers
 from shared.runner.service import make_bus
 
 LAST = "last"
+CHUNK = 500  # entries read backwards at a time
 
 
 def sources(settings: Settings, stream: Stream) -> list[tuple[str, Place]]:
@@ -47,22 +46,37 @@ async def of_run(settings: Settings, run_id: str | None) -> Settings:
 
 
 async def entries(
-    bus: Bus, settings: Settings, stream: Stream, sym: str | None, limit: int | None, keep_on: bool
+    bus: RedisBus, settings: Settings, stream: Stream, sym: str | None, limit: int, keep_on: bool
 ) -> AsyncIterator[Entry]:
     """The last `limit` entries in the order of writing, then, with `keep_on`, what comes."""
-    seen: dict[tuple[str, bytes], None] = {}
-    last: deque[Entry] | list[Entry] = deque(maxlen=limit) if limit is not None else []
-    found = [e async for e in follow(bus, sources(settings, stream), forever=False) if sym in (None, e.k)]
-    last.extend(heapq.nsmallest(len(found), found, key=_written))
-    for entry in last:
+    ends: dict[Source, bytes] = {}
+    found: list[Entry] = []
+    session = await bus.connect()
+    try:
+        for source in sources(settings, stream):
+            ends[source] = (await session.newest(source, b"+", 1) or [Entry(START, ())])[0].id
+            found += await _newest(session, source, ends[source], sym, limit)
+    finally:
+        await session.close()
+    for entry in sorted(found, key=_written)[max(0, len(found) - limit) :]:
         yield entry
-    if not keep_on:
-        return
-    for entry in found:
-        seen[entry.k, entry.id] = None
-    async for entry in follow(bus, sources(settings, stream)):
-        if sym in (None, entry.k) and (entry.k, entry.id) not in seen:
-            yield entry
+    if keep_on:
+        async for entry in follow(bus, list(ends), behind=ends):
+            if sym in (None, entry.k):
+                yield entry
+
+
+async def _newest(session: RedisSession, source: Source, end: bytes, sym: str | None, limit: int) -> list[Entry]:
+    """The last `limit` entries up to `end`, of one symbol if it is named; read backwards, no further than needed."""
+    found: list[Entry] = []
+    before = end
+    while len(found) < limit:
+        chunk = await session.newest(source, before, CHUNK)
+        found += [entry for entry in chunk if sym in (None, entry.k)]
+        if len(chunk) < CHUNK:
+            break
+        before = b"(" + chunk[-1].id
+    return found[:limit]
 
 
 def as_json(entry: Entry) -> str:

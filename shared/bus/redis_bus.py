@@ -170,6 +170,11 @@ class RedisSession:
         *_, flat = await self._replies([*(("HSETNX", key, *item) for item in defaults.items()), ("HGETALL", key)])
         return {k.decode(): v.decode() for k, v in zip(flat[::2], flat[1::2], strict=True)}
 
+    async def newest(self, source: tuple[str, Place], before: bytes, count: int) -> list[Entry]:
+        """The last entries of a stream up to `before` (`+`: its end; `(id`: without that one), the newest first."""
+        rows = await self._commands.call("XREVRANGE", self._names.stream(*source), before, "-", "COUNT", count)
+        return [Entry(entry_id, fields) for entry_id, fields in rows]
+
     async def call(self, *command: Arg) -> Any:
         """Any other command, for the console's own work; raises BusLost on an error reply."""
         return await self._commands.call(*command)

@@ -24,6 +24,11 @@ def fresh(path: Path, now_s: float) -> bool:
         return False
 
 
+def touched_after(path: Path, ns: int) -> bool:
+    """Whether the file was touched after this moment (ns since 1970)."""
+    return path.exists() and path.stat().st_mtime_ns > ns
+
+
 def main() -> None:
     """Exit 0 when the service named by the argument is healthy."""
     if len(sys.argv) != 2:

@@ -180,3 +180,4 @@ class Worker:
         for p in list(self._parts):
             self._drop(p)
         self._ownership.leases.clear()
+        self._flow = Flow(self.plan, self._limits)
