@@ -89,7 +89,7 @@ class _Run:
         files = [alive_file(self._settings.state_dir, reader) for reader in SERVICES[:-1]]
         until = time.monotonic() + READY_S
         while time.monotonic() < until and not all(touched_after(file, self._began_ns) for file in files):
-            await asyncio.sleep(READY_POLL_S)  # a file's time is nothing to wait on
+            await asyncio.sleep(READY_POLL_S)  # noqa: ASYNC110  (the time of a file is nothing to wait on)
 
     async def _register(self) -> None:
         session = await self._bus.connect()
