@@ -1,0 +1,121 @@
+"""The `tickline` command as a person runs it: a process of its own, a bus and a state folder of its own."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import psutil
+
+COMMAND = Path(sys.executable).with_name("tickline")
+T = TypeVar("T")
+FOLDER = "TICKLINE_STATE_DIR"  # every process of a run inherits it, so it tells whose process one is
+RUN_S = 50.0  # two loaded cores take ten times as long as two free ones
+
+
+class Done(NamedTuple):
+    """What a command left behind; summary: its --json, where it wrote one."""
+
+    code: int
+    out: str
+    err: str
+    summary: dict[str, Any]
+
+
+class Running:
+    """A command that was started; a leader of its own process group, as under a terminal."""
+
+    def __init__(self, process: subprocess.Popen[str], summary: Path) -> None:
+        self.process = process
+        self._summary = summary
+
+    def interrupt(self, whole_group: bool = False) -> None:
+        """Ctrl-C; a terminal sends it to the whole foreground process group."""
+        if whole_group:
+            os.killpg(self.process.pid, signal.SIGINT)
+        else:
+            self.process.send_signal(signal.SIGINT)
+
+    def done(self, within_s: float = RUN_S) -> Done:
+        """Wait for its end."""
+        try:
+            out, err = self.process.communicate(timeout=within_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        summary = json.loads(self._summary.read_text() or "{}") if self._summary.exists() else {}
+        return Done(self.process.returncode, out, err, summary)
+
+
+class Tickline:
+    """Runs `tickline` in one folder; `left()` are the processes that are still there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.bus_folder = folder / "bus"
+        self._started: list[Running] = []
+
+    def environment(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
+        return {**clean, FOLDER: str(self.folder), "TICKLINE_BUS__FOLDER": str(self.bus_folder), "COLUMNS": "200"}
+
+    def start(self, *arguments: object) -> Running:
+        summary = self.folder / f"summary-{len(self._started)}.json"
+        command = [str(COMMAND), *map(str, arguments)]
+        if arguments[0] == "run":
+            command += ["--json", str(summary)]
+        process = subprocess.Popen(
+            command, cwd=self.folder, env=self.environment(), text=True, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self._started.append(Running(process, summary))
+        return self._started[-1]
+
+    def __call__(self, *arguments: object) -> Done:
+        return self.start(*arguments).done()
+
+    def left(self) -> dict[str, psutil.Process]:
+        """What still runs for this folder, by a short name: gateway, strategy, signal, ingestor, console, bus."""
+        found = {}
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                if process.cwd() == str(self.bus_folder):  # a server writes its title over its environment
+                    found["bus"] = process
+                elif process.environ().get(FOLDER) == str(self.folder):
+                    found[_name(process.cmdline())] = process
+        return found
+
+    def service(self, name: str) -> psutil.Process:
+        """A running service's process, waited for."""
+        return wait_for(lambda: self.left().get(name), f"{name} runs")
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        for process in self.left().values():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        for running in self._started:
+            running.process.communicate()
+
+
+def wait_for(holds: Callable[[], T | None], what: str, within_s: float = RUN_S) -> T:
+    """The first true answer of `holds`."""
+    end = time.monotonic() + within_s
+    while not (held := holds()):
+        assert time.monotonic() < end, f"not within {within_s} s: {what}"
+        time.sleep(0.05)
+    return held
+
+
+def _name(command: list[str]) -> str:
+    if "-m" in command:
+        return command[command.index("-m") + 1].removeprefix("services.")
+    return "console" if any(Path(part).name == "tickline" for part in command) else " ".join(command)

@@ -1,0 +1,38 @@
+"""A folder to run in, and a file to replay."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import Tickline
+
+BARS = 150
+
+
+@pytest.fixture
+def tickline(tmp_path: Path) -> Iterator[Tickline]:
+    """The command in a folder of its own; whatever it leaves running is ended."""
+    command = Tickline(tmp_path)
+    yield command
+    command.end()
+
+
+@pytest.fixture(scope="session")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of 12 h bars that the shipped BTCUSDT model fits."""
+    return write_bars(tmp_path_factory.mktemp("data") / "bars.csv", BARS)
+
+
+def write_bars(path: Path, count: int) -> Path:
+    """Seeded prices, one every 12 h."""
+    dice, at, price = random.Random(7), datetime(1990, 1, 1, tzinfo=UTC), 70_000.0
+    rows = ["datetime,price"]
+    for _ in range(count):
+        price *= 1 + dice.gauss(0, 0.01) * (1 if price < 100_000 else 0.5) - (price - 70_000) / 7e6
+        rows.append(f"{at:%Y-%m-%dT%H:%M:%S},{price:.1f}")
+        at += timedelta(hours=12)
+    path.write_text("\n".join(rows) + "\n")
+    return path

@@ -1,0 +1,86 @@
+"""Starting, stopping, killing: nothing is left behind, and the next run goes on."""
+
+import json
+
+import pytest
+import redis
+
+from shared.bus.embedded import running_url
+from tests.e2e.command import Done, Running, Tickline, wait_for
+
+SERVICES = {"gateway", "strategy", "signal", "ingestor"}
+
+pytestmark = pytest.mark.timeout(150)
+
+
+def executions(tickline: Tickline) -> int:
+    """How many are on the bus of the running line."""
+    url = running_url(tickline.bus_folder)
+    if url is None:
+        return 0
+    try:
+        with redis.Redis.from_url(url, socket_timeout=5) as client:
+            return sum(client.xlen(key) for key in client.scan_iter("tickline:executions:*"))
+    except redis.RedisError:
+        return 0
+
+
+def started(tickline: Tickline, *options: object, beyond: int = 0) -> Running:
+    """A run whose executions flow: more than `beyond` are on the bus."""
+    running = tickline.start("run", *options)
+    wait_for(lambda: executions(tickline) > beyond or running.process.poll() is not None, "executions flow")
+    assert running.process.poll() is None, running.done()
+    return running
+
+
+def is_whole(done: Done) -> None:
+    """A clean end: every order known to the backtest."""
+    assert done.code == 0, done.err
+    assert "Traceback" not in done.err
+    assert done.summary["parity"]["compared"] == done.summary["parity"]["identical"] > 0, done.out
+
+
+def test_ctrl_c_and_on_again(tickline: Tickline) -> None:
+    running = started(tickline, "--rate", "20")
+    running.interrupt(whole_group=True)  # as a terminal does it
+    first = running.done()
+    is_whole(first)
+    assert first.out.startswith("stopped: ")
+    assert first.summary["finished"] is False
+    assert tickline.left() == {}
+
+    running = started(tickline, "--rate", "20", beyond=first.summary["executions"])
+    refused = tickline("run")
+    assert refused.code == 4
+    (line,) = refused.err.splitlines()
+    assert "in use by another run" in line
+    running.interrupt()
+    second = running.done()
+    is_whole(second)
+    assert second.summary["ticks"] > first.summary["ticks"]
+    assert tickline.left() == {}
+
+    shown = tickline("tail", "ticks", "--sym", "SIM-A", "--json", "--limit", "100000").out.splitlines()
+    numbers = [json.loads(line)["n"] for line in shown]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert 8 * len(numbers) >= second.summary["ticks"] - 8
+
+
+def test_kill_9_of_the_console_then_of_a_service(tickline: Tickline) -> None:
+    running = started(tickline, "--rate", "20")
+    assert tickline.left().keys() == SERVICES | {"console", "bus"}
+    running.process.kill()
+    running.process.communicate()
+    wait_for(lambda: not SERVICES & tickline.left().keys(), "the services end with their console", within_s=20)
+    orphan = tickline.left()["bus"]
+
+    running = started(tickline, "--rate", "60", "--limit", "300", beyond=executions(tickline))
+    assert not orphan.is_running(), "two servers would share one folder"
+    tickline.service("signal").kill()
+    done = running.done()
+    is_whole(done)
+    assert done.summary["finished"] is True
+    assert done.summary["ticks"] == 8 * 300
+    assert done.summary["restarts"] == 1
+    assert "restarted processes: 1" in done.out.splitlines()
+    assert tickline.left() == {}

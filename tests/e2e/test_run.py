@@ -1,0 +1,118 @@
+"""`tickline run` on files and to its end: the counts, the money, the parity."""
+
+import json
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.ingestor.source import Quote
+from services.research.line import InProcessLine
+from services.research.plans import line_plans
+from shared.config import Settings, load_settings
+from tests.e2e.command import Done, Tickline
+from tests.e2e.recomputed import prices_of, recomputed
+
+DATA_DIR = Path(os.environ.get("TICKLINE_DATA_DIR") or Path(__file__).parents[3] / "shared" / "data")
+REAL = DATA_DIR / "BTCUSDT_12h_ohlc.csv"
+KEYS = {"ticks", "predictions", "decisions", "orders", "executions", "final_equity", "parity", "latency_us"}
+BESIDE = {"fees", "restarts", "finished"}  # more than was asked for
+
+pytestmark = pytest.mark.timeout(150)
+
+
+def replay(tickline: Tickline, file: Path, *options: str) -> Done:
+    where = ("--data", file, "--sym", "BTCUSDT", "--interval", "12h", "--balance", "100", "--fee", "0.0003")
+    done = tickline("run", *where, *options)
+    assert done.code == 0, done.err
+    assert tickline.left() == {}
+    return done
+
+
+def order_ids(tickline: Tickline, run_id: str) -> list[str]:
+    shown = tickline("tail", "orders", "--run-id", run_id, "--json", "--limit", "100000")
+    assert shown.code == 0, shown.err
+    return [json.loads(line)["client_order_id"] for line in shown.out.splitlines()]
+
+
+def backtest(file: Path) -> tuple[Decimal, Decimal]:
+    """Final equity and fees of the stages without processes."""
+    settings: Settings = load_settings(
+        interval="12h", symbols=("BTCUSDT",), run_id="backtest",
+        ingestor={"source": "replay", "files": {"BTCUSDT": file}},
+        strategy={"balance": "100"}, gateway={"fee": "0.0003"},
+    )  # fmt: skip
+    plans = line_plans(settings)
+    line, feed = InProcessLine(plans, "BTCUSDT"), plans.source.open("BTCUSDT", 0)
+    quotes: list[Quote] = list(feed.take(100_000))
+    for quote in quotes:
+        line.on_tick(quote)
+    return line.strategy.equity(), line.strategy.fees
+
+
+@pytest.mark.skipif(not REAL.exists(), reason=f"{REAL} is not here")
+def test_the_headline_twice_on_one_bus(tickline: Tickline) -> None:
+    """692 ticks, 1377 orders, and the second run's orders are its own."""
+    runs = [replay(tickline, REAL, "--run-id", run_id) for run_id in ("first", "second")]
+    for done in runs:
+        summary = dict(done.summary)
+        waits = summary.pop("latency_us")
+        equity, fees = Decimal(summary.pop("final_equity")), Decimal(summary.pop("fees"))
+        assert (equity, fees) == backtest(REAL)
+        again = recomputed(prices_of(REAL), balance="100", fee="0.0003")
+        assert abs(equity / again.equity - 1) < Decimal("1e-20")
+        assert abs(fees / again.fees - 1) < Decimal("1e-20")
+        assert 0 < waits["p50"] <= waits["p99"] <= waits["p999"]
+        assert summary == {
+            "ticks": 692, "predictions": 689, "decisions": 689, "orders": 1377, "executions": 1377,
+            "parity": {"compared": 1377, "identical": 1377}, "restarts": 0, "finished": True,
+        }  # fmt: skip
+        assert done.summary.keys() == KEYS | BESIDE
+        assert "parity: 1377 of 1377 orders identical to the backtest" in done.out.splitlines()
+        assert "done: 692 ticks, 689 predictions, 689 decisions, 1377 orders, 1377 executions" in done.out.splitlines()
+    first, second = order_ids(tickline, "first"), order_ids(tickline, "second")
+    assert len(first) == len(second) == 1377
+    assert len({*first, *second}) == 2 * 1377
+
+
+@pytest.mark.parametrize(
+    ("options", "other"),
+    [
+        pytest.param(("--param", "netting=true"), {"netting": True}, id="netting"),
+        pytest.param(("--strategy", "threshold", "--param", "threshold=0.001"), {"threshold": 0.001}, id="threshold"),
+    ],
+)
+def test_another_strategy_by_one_option(
+    tickline: Tickline, bars: Path, options: tuple[str, ...], other: dict[str, Any]
+) -> None:
+    done = replay(tickline, bars, *options)
+    prices = prices_of(bars)
+    plain, wanted = (recomputed(prices, balance="100", fee="0.0003", **more) for more in ({}, other))
+    orders = done.summary["orders"]
+    assert done.summary["executions"] == orders < plain.orders
+    assert abs(orders - wanted.orders) <= 5  # with netting, fees shrink to a last digit: there the two may differ
+    assert done.summary["decisions"] == done.summary["predictions"] == wanted.predictions
+    assert done.summary["parity"] == {"compared": orders, "identical": orders}
+    assert abs(Decimal(done.summary["final_equity"]) / wanted.equity - 1) < Decimal("1e-20")
+
+
+def test_the_simulated_market_ends_at_its_limit(tickline: Tickline) -> None:
+    """Then fewer, and other symbols, on the same bus: what the first run left there is not the second's."""
+    done = tickline("run", "--limit", "40", "--rate", "0")
+    assert done.code == 0, done.err
+    assert done.summary["ticks"] == 8 * 40
+    orders = done.summary["orders"]
+    assert done.summary["executions"] == orders > 8 * 30
+    assert done.summary["parity"] == {"compared": orders, "identical": orders}
+    assert done.summary["finished"] is True
+
+    other = tickline("run", "--sym", "OTHER", "--limit", "30", "--rate", "0", "--balance", "1000")
+    assert other.code == 0, other.err
+    more = other.summary["orders"] - orders
+    assert other.summary["ticks"] == 8 * 40 + 30
+    assert other.summary["parity"] == {"compared": more, "identical": more}
+    assert 900 < Decimal(other.summary["final_equity"]) < 1100
+    assert "backtest's final equity" not in other.out
+    assert tickline.left() == {}

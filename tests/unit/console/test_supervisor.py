@@ -1,0 +1,151 @@
+"""Services kept alive, a bounded number of times; stopped for certain. The services here are small scripts."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from services.console import supervisor as module
+from services.console.supervisor import ServiceFailed, Supervisor
+from tests.until import until
+
+Make = Callable[..., Supervisor]
+
+STARTED = "import os, pathlib, signal, sys, time; open('started-' + __name__, 'a').write('x')\n"
+SLEEP = STARTED + "print('sleeping', flush=True)\ntime.sleep(60)\n"
+
+
+@pytest.fixture
+async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Make]:
+    """A supervisor of scripts by name; `python -m services.NAME` finds them in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services" / "__init__.py").write_text("")
+    made = []
+
+    def supervisor(scripts: Mapping[str, str], *, restarts: int = 5, within_s: float = 60.0) -> Supervisor:
+        for name, text in scripts.items():
+            (tmp_path / "services" / f"{name}.py").write_text(text.replace("__name__", repr(name)))
+        env = {"PYTHONPATH": str(tmp_path)}
+        made.append(Supervisor(tuple(scripts), env, tmp_path / "logs", restarts=restarts, within_s=within_s))
+        return made[-1]
+
+    yield supervisor
+    for one in made:
+        await one.stop()
+
+
+@contextlib.asynccontextmanager
+async def kept(supervisor: Supervisor) -> AsyncIterator[None]:
+    keeping = asyncio.create_task(supervisor.run())
+    yield
+    keeping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await keeping
+
+
+def starts(name: str) -> int:
+    path = Path(f"started-{name}")
+    return len(path.read_text()) if path.exists() else 0
+
+
+def pids(supervisor: Supervisor) -> dict[str, int]:
+    return {name: process.pid for name, process in supervisor._processes.items()}
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+async def test_a_killed_service_is_started_again_and_the_others_are_left_alone(make: Make) -> None:
+    supervisor = make({"one": SLEEP, "two": SLEEP})
+    async with kept(supervisor):
+        await until(lambda: starts("one") == starts("two") == 1)
+        before = pids(supervisor)
+        os.kill(before["one"], signal.SIGKILL)
+        await until(lambda: starts("one") == 2)
+        assert supervisor.restarted == 1
+        assert pids(supervisor)["two"] == before["two"]
+        assert pids(supervisor)["one"] != before["one"]
+
+
+async def test_what_dies_again_and_again_is_given_up(make: Make) -> None:
+    supervisor = make({"one": STARTED + "sys.exit('boom')", "two": SLEEP}, restarts=2)
+    with pytest.raises(ServiceFailed, match="one ended with code 1: boom") as failed:
+        await supervisor.run()
+    assert starts("one") == 3
+    assert failed.value.exit_code == 1
+    assert str(Path("logs/one.log")) in str(failed.value)
+
+
+async def test_deaths_long_ago_do_not_count(make: Make) -> None:
+    supervisor = make({"one": STARTED + "time.sleep(0.1)"}, restarts=1, within_s=0.05)
+    async with kept(supervisor):
+        await until(lambda: starts("one") >= 4)
+
+
+@pytest.mark.parametrize("code", [2, 3, 5])
+async def test_what_would_end_the_same_again_is_not_started_again(make: Make, code: int) -> None:
+    said = '{"why": "the model is not there", "event": "cannot go on"}'
+    supervisor = make({"one": STARTED + f"print({said!r}); sys.exit({code})"})
+    with pytest.raises(ServiceFailed, match=f"one ended with code {code}: the model is not there") as failed:
+        await supervisor.run()
+    assert failed.value.exit_code == code
+    assert starts("one") == 1
+
+
+async def test_one_given_up_leaves_no_other_behind_once_stopped(make: Make) -> None:
+    supervisor = make({"one": "import sys, time; time.sleep(0.5); sys.exit(2)", "two": SLEEP})
+    with pytest.raises(ServiceFailed, match="it said nothing"):
+        await supervisor.run()
+    await supervisor.stop()
+    assert all(gone(pid) for pid in pids(supervisor).values())
+
+
+async def test_stop_asks_and_then_kills(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STOP_TIMEOUT_S", 0.5)
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SLEEP
+    polite = STARTED + (
+        "def bye(*_):\n    pathlib.Path('bye').touch()\n    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, bye)\nprint('ready', flush=True)\ntime.sleep(60)\n"
+    )
+    supervisor = make({"deaf": deaf, "polite": polite})
+    async with kept(supervisor):
+        await until(lambda: "sleeping" in said("deaf") and "ready" in said("polite"))
+    began = time.monotonic()
+    await supervisor.stop()
+    assert 0.5 <= time.monotonic() - began < 5
+    assert Path("bye").exists()
+    assert all(gone(pid) for pid in pids(supervisor).values())
+
+
+async def test_a_service_sees_the_end_of_its_parent(make: Make) -> None:
+    """Standard input is a pipe that nobody writes to."""
+    supervisor = make({"one": STARTED + "print(os.environ['TICKLINE_WITH_PARENT'], sys.stdin.read(), 'over')"})
+    async with kept(supervisor):
+        await until(lambda: starts("one") == 1)
+        process = supervisor._processes["one"]
+        assert process.stdin is not None
+        process.stdin.close()
+        await until(lambda: "1  over" in said("one"))
+
+
+async def test_logs_that_cannot_be_written_are_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ServiceFailed, match="cannot be written: Not a directory") as failed:
+        await Supervisor(("one",), {}, tmp_path / "file" / "logs").run()
+    assert failed.value.exit_code == 2
+
+
+def said(name: str) -> str:
+    path = Path(f"logs/{name}.log")
+    return path.read_text() if path.exists() else ""
