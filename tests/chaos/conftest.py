@@ -5,13 +5,14 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.replay import Replay, undisturbed
 
+FAILED = pytest.StashKey[bool]()
 SHORT = bool(os.environ.get("CHAOS_SHORT"))
 
 
@@ -22,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Iterator[object]:
+def say(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[str], None]]:
     """Print a figure, past pytest's capture."""
 
     def speak(text: str) -> None:
@@ -40,19 +41,31 @@ def short() -> bool:
 
 
 @pytest.fixture
-def rng(say: object, request: pytest.FixtureRequest) -> random.Random:
+def rng(say: Callable[[str], None], request: pytest.FixtureRequest) -> random.Random:
     """The test's random numbers; CHAOS_SEED replays them."""
     seed = int(os.environ.get("CHAOS_SEED") or time.time_ns() % 1_000_000)
-    say(f"{request.node.name}: CHAOS_SEED={seed}")  # type: ignore[operator]
+    say(f"{request.node.name}: CHAOS_SEED={seed}")
     return random.Random(seed)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let fixtures know how the test ended."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a short name (unix sockets need that); kept when CHAOS_KEEP is set."""
+def folder(request: pytest.FixtureRequest, say: Callable[[str], None]) -> Iterator[Path]:
+    """A folder with a short name (unix sockets need that); kept, with all logs and data, when the test fails."""
     path = Path(tempfile.mkdtemp(prefix="tlc-"))
     yield path
-    if not os.environ.get("CHAOS_KEEP"):
+    if request.node.stash.get(FAILED, False):
+        say(f"logs and data are in {path}")
+    else:
         shutil.rmtree(path, ignore_errors=True)
 
 

@@ -52,13 +52,12 @@ class Line:
             )  # fmt: skip
 
     def tend(self) -> None:
-        """Start again what was killed; note what ended in any other way."""
+        """Start again what was killed; nothing may end in any other way."""
         for name, process in list(self._processes.items()):
             code = process.poll()
             if code is None:
                 continue
-            if process.pid not in self._killed:
-                self.unexpected.append(f"{name} ended with {code}: {self.log(name)[-800:]}")
+            assert process.pid in self._killed, f"{name} ended with {code}: {self.log(name)[-2000:]}"
             self._gone(name)
             self.start(name)
 

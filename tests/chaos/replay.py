@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,8 +31,8 @@ class Replay:
 
     environment: dict[str, str]
     ticks: int
-    expected: Content
     undisturbed_s: float
+    expected: Content = field(repr=False)
 
 
 def undisturbed(folder: Path, symbols: int, rows: int) -> Replay:
@@ -61,7 +61,7 @@ def undisturbed(folder: Path, symbols: int, rows: int) -> Replay:
     finally:
         server.stop()
     assert not expected.dead and not expected.stopped, (expected.dead[:3], expected.stopped[:3])
-    return Replay(environment, symbols * rows, expected, seconds)
+    return Replay(environment, symbols * rows, seconds, expected)
 
 
 def _write_bars(path: Path, seed: int, rows: int) -> Path:
