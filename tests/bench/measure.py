@@ -49,6 +49,7 @@ class FixedRate:
     unmatched: int
     offered_ticks_per_s: float
     ticks_per_s: float
+    seconds: float
     cpu: dict[str, float]
 
 
@@ -93,7 +94,7 @@ def run_fixed_rate(
     latencies = np.array(seen["latency_us"])
     p50, p99, p999 = np.percentile(latencies, [50, 99, 99.9]).tolist() if latencies.size else (0.0, 0.0, 0.0)
     through = (after["executions"] - before["executions"]) / (t1 - t0)
-    return FixedRate(p50, p99, p999, int(latencies.size), int(seen["unmatched"]), ticks_per_s, through, shares)
+    return FixedRate(p50, p99, p999, int(latencies.size), int(seen["unmatched"]), ticks_per_s, through, t1 - t0, shares)
 
 
 def _prepare(server: Server, contestant: Contestant, ticks_per_s: float) -> tuple[Run, Any]:
