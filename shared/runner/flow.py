@@ -22,7 +22,7 @@ class Flow:
         self._limits = limits
         self._seen: dict[tuple[int, str], int] = {}  # (partition, stream) -> lowest consumer position
         self._full: set[int] = set()  # partitions that reached their bound
-        self._half = min((output.bound for output in self._bounded), default=0) // 2
+        self._half = max(1, min((output.bound for output in self._bounded), default=0) // 2)
 
     def room(self, part: Partition) -> int:
         """How many more entries each of this partition's streams may take."""
