@@ -8,7 +8,7 @@ from services.research.parity import OrderKey
 from shared.bus.api import Bus, BusLost
 from shared.bus.names import Place
 from shared.config import Settings
-from shared.messages import OrderIntent, Stream, decode
+from shared.messages import DecodeError, OrderIntent, Stream, decode
 
 MAX_PER_SYMBOL = 500_000
 
@@ -37,7 +37,10 @@ class OrderCollector:
 
     async def _collect(self, forever: bool) -> None:
         async for entry in follow(self._bus, self._sources, forever=forever):
-            message = decode(entry.t, entry.d)
+            try:
+                message = decode(entry.t, entry.d)
+            except DecodeError:
+                continue  # to the comparison it is an order that is missing
             if isinstance(message, OrderIntent):
                 known = self.orders.setdefault(message.sym, {})
                 known[message.n] = OrderKey.of(message)

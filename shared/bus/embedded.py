@@ -131,12 +131,14 @@ class EmbeddedBus:
 
 
 def running_url(folder: Path) -> str | None:
-    """Where the server of this data folder listens, if one was started there."""
+    """Where the server of this data folder listens, if one answers there: a crash leaves the note behind."""
     try:
-        url = json.loads((folder / NOTE).read_text())["url"]
-    except (OSError, ValueError, KeyError):
+        url = str(json.loads((folder / NOTE).read_text())["url"])
+        with Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2) as client:
+            client.ping()
+    except (OSError, ValueError, KeyError, RedisError):
         return None
-    return str(url)
+    return url
 
 
 def stored_bus(folder: Path) -> EmbeddedBus:

@@ -115,7 +115,7 @@ async def test_stop_asks_and_then_kills(make: Make, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "STOP_TIMEOUT_S", 0.5)
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SLEEP
     polite = STARTED + (
-        "def bye(*_):\n    pathlib.Path('bye').touch()\n    sys.exit(0)\n"
+        "def bye(*_):\n    print('bye', flush=True)\n    sys.exit(0)\n"
         "signal.signal(signal.SIGTERM, bye)\nprint('ready', flush=True)\ntime.sleep(60)\n"
     )
     supervisor = make({"deaf": deaf, "polite": polite})
@@ -124,7 +124,7 @@ async def test_stop_asks_and_then_kills(make: Make, monkeypatch: pytest.MonkeyPa
     began = time.monotonic()
     await supervisor.stop()
     assert 0.5 <= time.monotonic() - began < 5
-    assert Path("bye").exists()
+    assert "bye" in said("polite")
     assert all(gone(pid) for pid in pids(supervisor).values())
 
 
