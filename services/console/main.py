@@ -109,7 +109,7 @@ def main() -> None:
     """The entry point."""
     configure_logs("console")
     try:
-        app()
+        app(prog_name="tickline")
     except TicklineError as error:
         typer.echo(f"tickline: {error}", err=True)
         sys.exit(error.exit_code)

@@ -37,14 +37,15 @@ def line_plans(settings: Settings) -> LinePlans:
 
 
 def check_input(settings: Settings) -> Mapping[str, int] | None:
-    """Load the model and read the whole input once, so that what is bad stops the run before it starts.
+    """Read the whole input once and load the model, so that what is bad stops the run before it starts.
 
     Returns symbol -> how many quotes there will be, None for an endless source.
     """
-    source = line_plans(settings).source
-    if isinstance(source, ReplaySource):
-        return {sym: checked.rows for sym, checked in source.check().items()}
-    limit = settings.ingestor.limit
+    source, limit = make_source(settings), settings.ingestor.limit
+    rows = source.check() if isinstance(source, ReplaySource) else None  # first: it knows the interval to name
+    line_plans(settings)
+    if rows is not None:
+        return {sym: checked.rows for sym, checked in rows.items()}
     return None if limit is None else dict.fromkeys(settings.symbols, limit)
 
 
