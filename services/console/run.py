@@ -88,8 +88,9 @@ class _Run:
             return
         files = [alive_file(self._settings.state_dir, reader) for reader in SERVICES[:-1]]
         until = time.monotonic() + READY_S
-        while time.monotonic() < until and not all(touched_after(file, self._began_ns) for file in files):
-            await asyncio.sleep(READY_POLL_S)  # noqa: ASYNC110  (the time of a file is nothing to wait on)
+        # The time of a file gives nothing to wait on.
+        while time.monotonic() < until and not all(touched_after(f, self._began_ns) for f in files):  # noqa: ASYNC110
+            await asyncio.sleep(READY_POLL_S)
 
     async def _register(self) -> None:
         session = await self._bus.connect()
