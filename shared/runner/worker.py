@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from shared.bus.api import Bus, BusLost, Commit, Outcome, Session
+from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
 from shared.runner.flow import Flow
 from shared.runner.ownership import Ownership
 from shared.runner.partition import Partition, StageFailed, Suspect
@@ -42,7 +42,7 @@ class Worker:
         self._stopping = False
         self._session: Session | None = None
         self._parts: dict[int, Partition] = {}
-        self._poison: dict[Suspect, str] = {}
+        self._poison: dict[int, dict[Suspect, str]] = {}  # by partition: entry ids are times, and not unlike elsewhere
         self._suspects: dict[int, Suspect] = {}
         self._ownership = Ownership(plan.instance, partitions, plan.exclusive)
         self._flow = Flow(plan, limits)
@@ -65,14 +65,16 @@ class Worker:
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, self._limits.backoff_max_s)
                 continue
-            self._session = session
+            self._session, began = session, time.monotonic()
             try:
                 await self._serve(session)
                 await self._ownership.leave(session)
-                backoff_s = self._limits.backoff_s
             except BusLost as lost:
-                log.warning("bus lost", why=str(lost))
-                await asyncio.sleep(self._limits.backoff_s)
+                if time.monotonic() - began > self._limits.backoff_max_s:
+                    backoff_s = self._limits.backoff_s  # it worked for a while, so this is a new trouble
+                log.warning("bus lost", why=str(lost), again_in_s=round(backoff_s, 2))
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(2 * backoff_s, self._limits.backoff_max_s)
             finally:
                 self._session = None
                 self._drop_all()
@@ -103,7 +105,7 @@ class Worker:
         for lease, stored in zip(taken, await session.load([x.place for x in taken]), strict=True):
             p = lease.place.p
             self._drop(p)
-            self._parts[p] = Partition(self.plan, self._limits, lease, stored, session.run_id, self._poison)
+            self._parts[p] = self._partition(lease, stored, session)
         log.info("partitions taken", instance=self.plan.instance, p=[x.place.p for x in taken])
 
     async def _cycle(self, session: Session, wait_s: float) -> None:
@@ -157,14 +159,17 @@ class Worker:
     async def _reload(self, session: Session, part: Partition) -> None:
         (stored,) = await session.load([part.lease.place])
         self._feeder.forget(part.lease.place.p)
-        fresh = Partition(self.plan, self._limits, part.lease, stored, session.run_id, self._poison)
-        self._parts[part.lease.place.p] = fresh
+        self._parts[part.lease.place.p] = self._partition(part.lease, stored, session)
+
+    def _partition(self, lease: Lease, stored: Stored, session: Session) -> Partition:
+        poison = self._poison.setdefault(lease.place.p, {})
+        return Partition(self.plan, self._limits, lease, stored, session.run_id, poison)
 
     def _suspect(self, part: Partition, failure: StageFailed) -> None:
         """First failure: reload and go on one entry at a time. The same entry again, alone: it is poison."""
         p = part.lease.place.p
         if self._suspects.get(p) == failure.suspect:
-            self._poison[failure.suspect] = str(failure)
+            self._poison[p][failure.suspect] = str(failure)
             del self._suspects[p]
             log.error("entry set aside", instance=self.plan.instance, p=p, why=str(failure))
         else:
@@ -174,6 +179,7 @@ class Worker:
     def _drop(self, p: int) -> None:
         self._parts.pop(p, None)
         self._suspects.pop(p, None)
+        self._poison.pop(p, None)
         self._feeder.forget(p)
 
     def _drop_all(self) -> None:

@@ -157,10 +157,12 @@ def _entry(position: int, message: Message, broken: bool) -> Entry:
 
 
 SOURCES = st.lists(
-    st.builds(Source, st.sampled_from("ABC"), st.integers(0, 5).map(lambda x: x == 5), st.integers(0, 7).map(lambda x: x == 7)),
+    st.builds(
+        Source, st.sampled_from("ABC"), st.sampled_from([False] * 5 + [True]), st.sampled_from([False] * 7 + [True])
+    ),
     min_size=8,
     max_size=25,
-)  # fmt: skip
+)
 SMALL = st.integers(1, 6)
 ACTIONS = st.lists(
     st.one_of(

@@ -1,0 +1,419 @@
+"""The worker on a bus in memory: sharing, taking over, poison, lost bus, refused commits, flow."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import pytest
+
+from shared.bus.api import BusLost, Commit, Lease, Outcome, Session
+from shared.bus.entry import Outgoing
+from shared.bus.memory_bus import MemoryBus, MemorySession
+from shared.bus.names import Place, partition_of
+from shared.messages import Gap, Message, Stream, decode
+from shared.runner.bus_feeder import BusFeeder
+from shared.runner.plan import Input, Limits, Output, Plan
+from shared.runner.worker import Worker
+from tests.unit.runner.fakes import Echo, tick
+from tests.until import until
+
+P = 4
+LIMITS = Limits(round_s=0.02, stall_s=0.002, backoff_s=0.005, backoff_max_s=0.02, commit_entries=16, read_count=16)
+SYMBOLS = [f"S{i}" for i in range(10)]
+
+
+def echo_plan(
+    make: Callable[[str], Echo] = lambda sym: Echo(), consumers: tuple[str, ...] = (), bound: int = 100
+) -> Plan:
+    return Plan("signal", make, (Input(Stream.TICKS, "source"),), (Output(Stream.FEATURES, consumers, bound),))
+
+
+class Writer:
+    """Writes ticks to all partitions, as an ingestor would."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._leases: dict[int, Lease] = {}
+        self._seqs = dict.fromkeys(range(P), 0)
+        self._last: dict[str, int] = {}
+
+    @classmethod
+    async def on(cls, bus: MemoryBus) -> "Writer":
+        writer = cls(await bus.connect())
+        await writer.reconnect(bus)
+        return writer
+
+    async def reconnect(self, bus: MemoryBus) -> None:
+        self._session = await bus.connect()
+        for p in range(P):
+            lease = await self._session.acquire(Place("source", p), "writer")
+            assert lease is not None
+            self._leases[p] = lease
+
+    async def write(self, *symbols: str, count: int = 1, changed: Callable[[Outgoing], Outgoing] = lambda x: x) -> None:
+        for sym in symbols:
+            p = partition_of(sym, P)
+            entries = []
+            for _ in range(count):
+                self._last[sym] = self._last.get(sym, 0) + 1
+                entries.append(changed(Outgoing.of(tick(self._last[sym], sym))))
+            done = await self._session.commit([Commit(self._leases[p], self._seqs[p], {}, entries)])
+            assert done == [Outcome.OK]
+            self._seqs[p] += 1
+
+
+def features(bus: MemoryBus) -> dict[str, list[tuple[int, str]]]:
+    """What was written for each symbol: n and trace id, or a gap's cause."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for p in range(P):
+        for entry in bus.streams.get((Stream.FEATURES, Place("signal", p)), []):
+            message = decode(entry.t, entry.d)
+            found.setdefault(entry.k, []).append((entry.n, message.cause if isinstance(message, Gap) else entry.tr))
+    return found
+
+
+def expected(counts: dict[str, int]) -> dict[str, list[tuple[int, str]]]:
+    return {sym: [(n, f"t:{sym}:{n}") for n in range(1, count + 1)] for sym, count in counts.items()}
+
+
+async def written(bus: MemoryBus, count: int) -> None:
+    """Wait until exactly this was written: one message for each of the first `count` ticks of each symbol."""
+    await until(lambda: features(bus) == expected(dict.fromkeys(SYMBOLS, count)))
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    return MemoryBus(lease_s=0.5, maxlens={})
+
+
+class Running:
+    """A worker at work."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.task = asyncio.create_task(worker.run())
+
+    async def stop(self) -> None:
+        self.worker.stop()
+        async with asyncio.timeout(5):
+            await self.task
+
+    async def kill(self) -> None:
+        """As by kill -9: nothing more is committed, nothing released."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+async def start(bus: MemoryBus) -> AsyncIterator[Start]:
+    """Starts workers; all are stopped at the end, and none may have died of itself."""
+    started: list[Running] = []
+
+    def begin(plan: Plan | None = None, limits: Limits = LIMITS, on: MemoryBus | None = None) -> Running:
+        worker = Worker(plan or echo_plan(), on or bus, BusFeeder(limits), partitions=P, limits=limits)
+        started.append(Running(worker))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        if not running.task.cancelled():
+            await running.stop()
+
+
+def owners(bus: MemoryBus) -> list[str]:
+    return [bus.partition(Place("signal", p)).owner for p in range(P)]
+
+
+# Work
+
+
+async def test_every_tick_is_worked_once(bus: MemoryBus, start: Start) -> None:
+    writer, running = await Writer.on(bus), start()
+    for _ in range(5):
+        await writer.write(*SYMBOLS, count=7)
+    await written(bus, 35)
+    await running.stop()
+    assert owners(bus) == [""] * P
+    assert bus.members["signal"] == {}
+
+
+async def test_stop_ends_a_waiting_worker_soon(bus: MemoryBus, start: Start) -> None:
+    running = start(limits=Limits(round_s=10))
+    await until(lambda: all(owners(bus)))
+    await running.stop()
+
+
+async def test_a_clean_stop_and_start_goes_on(bus: MemoryBus, start: Start) -> None:
+    writer, running = await Writer.on(bus), start()
+    await writer.write(*SYMBOLS, count=3)
+    await until(lambda: len(features(bus)) == len(SYMBOLS))
+    await running.stop()
+    await writer.write(*SYMBOLS, count=3)
+    start()
+    await written(bus, 6)
+
+
+# Replicas
+
+
+async def test_two_workers_share_and_one_takes_over_when_the_other_leaves(bus: MemoryBus, start: Start) -> None:
+    writer, one, two = await Writer.on(bus), start(), start()
+    await until(lambda: sorted(owners(bus).count(owner) for owner in set(owners(bus))) == [P // 2, P // 2])
+    await writer.write(*SYMBOLS, count=20)
+    await written(bus, 20)
+    await one.stop()
+    await writer.write(*SYMBOLS, count=20)
+    await written(bus, 40)
+    assert len(set(owners(bus))) == 1
+    assert two.worker.counts["gaps"] == 0
+
+
+async def test_one_takes_over_when_the_other_is_killed(bus: MemoryBus, start: Start) -> None:
+    writer, one = await Writer.on(bus), start()
+    await until(lambda: all(owners(bus)))
+    start()
+    await writer.write(*SYMBOLS, count=20)
+    await one.kill()
+    await writer.write(*SYMBOLS, count=20)
+    await written(bus, 40)
+
+
+async def test_an_exclusive_instance_works_in_one_place(bus: MemoryBus, start: Start) -> None:
+    plan = Plan(
+        "signal", lambda sym: Echo(), (Input(Stream.TICKS, "source"),), (Output(Stream.FEATURES),), exclusive=True
+    )
+    writer, one = await Writer.on(bus), start(plan)
+    await until(lambda: all(owners(bus)))
+    first = set(owners(bus))
+    start(plan)
+    await writer.write(*SYMBOLS, count=5)
+    await written(bus, 5)
+    assert set(owners(bus)) == first
+    await one.stop()
+    await writer.write(*SYMBOLS, count=5)
+    await written(bus, 10)
+    assert len(set(owners(bus))) == 1
+    assert set(owners(bus)) != first
+
+
+# What goes wrong
+
+
+async def test_the_bus_is_restarted(bus: MemoryBus, start: Start) -> None:
+    start()
+    writer = await Writer.on(bus)
+    for count in range(10, 50, 10):
+        await writer.write(*SYMBOLS, count=10)
+        bus.restart()
+        await writer.reconnect(bus)
+        await written(bus, count)
+
+
+class FlakyBus(MemoryBus):
+    """Breaks or refuses chosen calls: `trouble` holds what happens at the next commits."""
+
+    def __init__(self, lease_s: float) -> None:
+        super().__init__(lease_s=lease_s, maxlens={})
+        self.trouble: list[str] = []
+        self.connects = 0
+        self.down = False
+
+    async def connect(self) -> MemorySession:
+        self.connects += 1
+        if self.down:
+            raise BusLost("down")
+        return FlakySession(self)
+
+
+class FlakySession(MemorySession):
+    def __init__(self, bus: FlakyBus) -> None:
+        super().__init__(bus)
+        self._flaky = bus
+
+    async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
+        if not self._flaky.trouble or commits[0].lease.place.instance != "signal":
+            return await super().commit(commits)
+        match self._flaky.trouble.pop(0):
+            case "lost before":
+                self._closed = True
+                raise BusLost("lost before the commit")
+            case "lost after":
+                await super().commit(commits)
+                self._closed = True
+                raise BusLost("lost after the commit")
+            case "done already":
+                await super().commit(commits)
+                return await super().commit(commits)
+            case trouble:
+                return [Outcome(trouble)] * len(commits)
+
+
+@pytest.mark.parametrize("trouble", ["lost before", "lost after", "done already", "FENCED", "CONFLICT"])
+async def test_no_trouble_with_commits_doubles_or_loses(start: Start, trouble: str) -> None:
+    bus = FlakyBus(lease_s=0.1)
+    writer = await Writer.on(bus)
+    start(on=bus)
+    for count in range(5, 20, 5):
+        bus.trouble = [trouble]
+        await writer.reconnect(bus)  # its leases are short here
+        await writer.write(*SYMBOLS, count=5)
+        await written(bus, count)
+        assert not bus.trouble
+
+
+async def test_a_bus_that_refuses_is_not_hammered(start: Start) -> None:
+    """A server that lets connect but refuses the work (full, read-only) is asked ever less often."""
+
+    class Refusing(FlakyBus):
+        async def connect(self) -> MemorySession:
+            session = await super().connect()
+            session._closed = True
+            return session
+
+    bus = Refusing(lease_s=1)
+    start(on=bus, limits=Limits(backoff_s=0.01, backoff_max_s=10))
+    await until(lambda: bus.connects >= 3)
+    before = bus.connects
+    await asyncio.sleep(0.2)  # without growing pauses there would be some 20 more
+    assert bus.connects - before <= 5
+
+
+async def test_a_bus_that_is_down_is_waited_for(start: Start) -> None:
+    bus = FlakyBus(lease_s=0.5)
+    writer = await Writer.on(bus)
+    await writer.write(*SYMBOLS, count=2)
+    bus.down = True
+    start(on=bus)
+    await until(lambda: bus.connects >= 4)
+    bus.down = False
+    await written(bus, 2)
+
+
+# Poison
+
+
+class Fails(Echo):
+    """Fails at tick 3 of S1, as often as `times` says; all stages of a worker share the list."""
+
+    def __init__(self, sym: str, times: list[int]) -> None:
+        super().__init__()
+        self._sym = sym
+        self._times = times
+
+    def on_tick(self, val: Message) -> list[Message] | None:
+        if self._sym == "S1" and val.n == 3 and self._times[0] and not isinstance(val, Gap):
+            self._times[0] -= 1
+            raise RuntimeError("cannot take 3")
+        return super().on_tick(val)
+
+
+async def test_a_stage_that_failed_once_is_given_the_entry_again(bus: MemoryBus, start: Start) -> None:
+    times = [1]
+    writer, running = await Writer.on(bus), start(echo_plan(lambda sym: Fails(sym, times)))
+    await writer.write(*SYMBOLS, count=6)
+    await written(bus, 6)
+    assert running.worker.counts["dead"] == 0
+    assert not running.worker._suspects
+
+
+async def test_an_entry_at_which_the_stage_always_fails_is_set_aside(bus: MemoryBus, start: Start) -> None:
+    times = [1_000]
+    writer, running = await Writer.on(bus), start(echo_plan(lambda sym: Fails(sym, times)))
+    await writer.write(*SYMBOLS, count=6)
+    whole = expected(dict.fromkeys(SYMBOLS, 6))
+    whole["S1"][2] = (3, "FAILED")
+    await until(lambda: features(bus) == whole)
+    assert times == [998]
+    assert running.worker.counts["dead"] == 1
+    (dead,) = bus.streams["dead", Place("signal", partition_of("S1", P))]
+    assert b"RuntimeError: cannot take 3" in dead.h
+    assert not running.worker._suspects
+
+
+async def test_poison_in_one_partition_is_not_looked_for_in_another(start: Start) -> None:
+    """Entry ids are times: two partitions of a stream have the same ones."""
+
+    class SameIds(MemoryBus):
+        def next_id(self) -> bytes:
+            return b"7-0"
+
+    bus = SameIds(lease_s=1, maxlens={})
+    bad, good = "S1", next(s for s in SYMBOLS if partition_of(s, P) != partition_of("S1", P))
+
+    class Always(Echo):
+        def on_tick(self, val: Message) -> list[Message] | None:
+            if val.sym == bad and not isinstance(val, Gap):
+                raise RuntimeError("no")
+            return super().on_tick(val)
+
+    writer = await Writer.on(bus)
+    running = start(echo_plan(lambda sym: Always()), on=bus)
+    await writer.write(bad)
+    await until(lambda: running.worker.counts["dead"] == 1)
+    await writer.write(good)
+    await until(lambda: features(bus) == {bad: [(1, "FAILED")], good: [(1, f"t:{good}:1")]})
+
+
+async def test_an_unreadable_entry_does_not_stop_the_worker(bus: MemoryBus, start: Start) -> None:
+    writer, running = await Writer.on(bus), start()
+    await writer.write("S1", changed=lambda out: out._replace(d=b"\xc1"))
+    await writer.write(*SYMBOLS)
+    await until(lambda: len(features(bus)) == len(SYMBOLS))
+    assert features(bus)["S1"] == [(1, "UNREADABLE"), (2, "t:S1:2")]
+    assert running.worker.counts["dead"] == 1
+
+
+# Flow
+
+
+def position(bus: MemoryBus, p: int) -> int:
+    return int(bus.partition(Place("sink", p)).fields.get("in:features", b"0-0 0").split()[1])
+
+
+async def test_a_producer_stays_within_its_bound(bus: MemoryBus, start: Start) -> None:
+    """It stops when its consumer does not go on, and goes on when that does."""
+    bound, sink = 40, Plan("sink", lambda sym: Sink(), (Input(Stream.FEATURES, "signal"),), ())
+    writer, _ = await Writer.on(bus), start(echo_plan(consumers=("sink",), bound=bound))
+    await writer.write(*SYMBOLS, count=60)
+    busiest = max(range(P), key=lambda p: sum(partition_of(s, P) == p for s in SYMBOLS))
+    await until(lambda: len(bus.streams.get((Stream.FEATURES, Place("signal", busiest)), [])) >= bound)
+    worst = 0
+    consumer = start(sink)
+
+    def watch() -> bool:
+        nonlocal worst
+        for p in range(P):
+            written = len(bus.streams.get((Stream.FEATURES, Place("signal", p)), []))
+            worst = max(worst, written - position(bus, p))
+        return features(bus) == expected(dict.fromkeys(SYMBOLS, 60))
+
+    await until(watch, every_s=0)
+    assert worst <= bound + LIMITS.commit_entries
+    assert consumer.worker.counts["gaps"] == 0
+
+
+class Sink(Echo):
+    def on_tick(self, val: Message) -> list[Message] | None:
+        return None
+
+
+async def test_the_bound_holds_after_the_bus_lost_everything(start: Start) -> None:
+    """What a consumer had taken before a rollback says nothing about what it has taken now."""
+    bus = MemoryBus(lease_s=1, maxlens={})
+    writer = await Writer.on(bus)
+    sink = start(Plan("sink", lambda sym: Sink(), (Input(Stream.FEATURES, "signal"),), ()), on=bus)
+    start(echo_plan(consumers=("sink",), bound=40), on=bus)
+    await writer.write("S1", count=200)
+    p = partition_of("S1", P)
+    await until(lambda: position(bus, p) == 200)
+    await sink.stop()
+    bus.partitions.clear()
+    bus.streams.clear()
+    bus.restart()
+    writer = await Writer.on(bus)
+    await writer.write("S1", count=200)
+    await until(lambda: len(features(bus).get("S1", [])) >= 40)
+    await asyncio.sleep(0.1)  # nothing may come, for which there is no condition to wait for
+    assert len(features(bus)["S1"]) <= 40 + LIMITS.commit_entries
