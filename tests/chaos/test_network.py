@@ -77,12 +77,12 @@ def test_half_open_sockets(folder: Path, short: bool, say: Say) -> None:
         for _ in range(1 if short else 5):
             for service in SERVICES:
                 start = watch.status()
-                watch.wait("all work", lambda s, at=start: all(s.commits(x) > at.commits(x) + 5 for x in SERVICES))  # type: ignore[misc]
+                watch.wait("all work", lambda s, at=start: all(s.commits(x) > at.commits(x) + 5 for x in SERVICES))
                 assert proxies[service].freeze() >= 2
                 began = time.monotonic()
                 time.sleep(0.05)  # what was on its way has arrived
                 frozen = watch.status().commits(service)
-                back = watch.wait(f"{service} recovers", lambda s, n=frozen, x=service: s.commits(x) > n, every_s=0.003)  # type: ignore[misc]
+                back = watch.wait(f"{service} recovers", lambda s, n=frozen, x=service: s.commits(x) > n, every_s=0.003)
                 figures[service].append(back.at_s - began)
         line.stop()
     for service, times in figures.items():

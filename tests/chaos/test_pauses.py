@@ -32,7 +32,7 @@ def test_pauses(folder: Path, replay: Replay, rng: random.Random, short: bool, s
             watch = Watch(client, NAMESPACE, line.tend)
             for turn in range(8 if short else 40):
                 at = watch.status()
-                watch.wait("all work", lambda s, at=at: all(s.commits(x) > at.commits(x) + 2 for x in SERVICES))  # type: ignore[misc]
+                watch.wait("all work", lambda s, at=at: all(s.commits(x) > at.commits(x) + 2 for x in SERVICES))
                 time.sleep(rng.uniform(0, 0.05))
                 victim = (*SERVICES, BUS, BUS)[turn % 6]
                 send = server.send if victim == BUS else lambda number, name=victim: line.send(name, number)
