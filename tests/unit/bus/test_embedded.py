@@ -1,0 +1,205 @@
+"""The embedded server: its folder, its data, and what stands in its way, in one line each."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from shared.bus.embedded import EmbeddedBus
+from shared.errors import BusUnreachable
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from shared.bus.embedded import EmbeddedBus
+bus = EmbeddedBus(Path(sys.argv[1]))
+bus.start()
+print(bus.url, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "bus"
+
+
+def client(bus: EmbeddedBus) -> redis.Redis:
+    return redis.Redis.from_url(bus.url, decode_responses=True)
+
+
+def refused(bus: EmbeddedBus) -> str:
+    """Why it does not start."""
+    with pytest.raises(BusUnreachable) as error:
+        bus.start()
+    assert not bus.alive()
+    text = str(error.value)
+    assert "\n" not in text
+    assert str(bus.folder) in text
+    return text
+
+
+def wait_until(holds: Callable[[], bool], within_s: float = 10) -> None:
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_it_starts_and_stops(folder: Path) -> None:
+    bus = EmbeddedBus(folder)
+    assert not bus.alive()
+    bus.start()
+    assert bus.alive()
+    with client(bus) as asked:
+        assert asked.ping()
+        info = asked.info("server")
+        process = psutil.Process(info["process_id"])
+        assert asked.config_get("bind")["bind"] == "127.0.0.1"
+    assert os.getpgid(process.pid) != os.getpgid(0)  # a Ctrl-C in the terminal does not reach it
+    bus.stop()
+    assert not bus.alive()
+    assert not process.is_running()
+    bus.stop()
+    assert sorted(path.name for path in folder.iterdir()) == ["appendonlydir", "lock", "valkey.log"]
+
+
+def test_its_data_outlive_it_and_its_address_is_kept(folder: Path) -> None:
+    bus = EmbeddedBus(folder)
+    with bus, client(bus) as asked:
+        asked.set("kept", "1")
+        url = bus.url
+    with bus, client(bus) as asked:
+        assert (asked.get("kept"), bus.url) == ("1", url)
+    with EmbeddedBus(folder) as other, client(other) as asked:
+        assert asked.get("kept") == "1"
+
+
+def test_a_server_that_died_is_started_again_by_its_owner(folder: Path) -> None:
+    with EmbeddedBus(folder) as bus:
+        with client(bus) as asked:
+            asked.set("kept", "1")
+            wait_until(lambda: asked.info("persistence")["aof_pending_bio_fsync"] == 0)
+            psutil.Process(asked.info("server")["process_id"]).kill()
+        wait_until(lambda: not bus.alive())
+        bus.start()
+        with client(bus) as asked:
+            assert asked.get("kept") == "1"
+
+
+def test_a_folder_has_one_user_at_a_time(folder: Path) -> None:
+    with EmbeddedBus(folder) as bus:
+        assert "in use by another run" in refused(EmbeddedBus(folder))
+        assert bus.alive()
+        with client(bus) as asked:
+            assert asked.ping()
+    with EmbeddedBus(folder):
+        pass
+
+
+@pytest.fixture
+def killed_holder(folder: Path) -> Iterator[psutil.Process]:
+    """A run that was killed, and left its server behind; gives that server."""
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    url = holder.stdout.readline().strip()
+    holder.kill()
+    holder.communicate()
+    with redis.Redis.from_url(url) as asked:
+        asked.set("kept", "1")
+        orphan = psutil.Process(asked.info("server")["process_id"])
+    assert orphan.is_running()
+    yield orphan
+    if orphan.is_running():
+        orphan.kill()
+
+
+def test_the_orphan_of_a_killed_run_is_stopped(folder: Path, killed_holder: psutil.Process) -> None:
+    with EmbeddedBus(folder) as bus, client(bus) as asked:
+        wait_until(lambda: not killed_holder.is_running() or killed_holder.status() == psutil.STATUS_ZOMBIE)
+        assert asked.get("kept") == "1"
+        assert asked.info("server")["process_id"] != killed_holder.pid
+
+
+def test_an_orphan_that_does_not_answer_keeps_the_folder(folder: Path, killed_holder: psutil.Process) -> None:
+    """Two servers on one folder would destroy its data."""
+    killed_holder.send_signal(signal.SIGSTOP)
+    try:
+        assert str(killed_holder.pid) in refused(EmbeddedBus(folder))
+    finally:
+        killed_holder.send_signal(signal.SIGCONT)
+    with EmbeddedBus(folder) as bus, client(bus) as asked:
+        assert asked.get("kept") == "1"
+
+
+@pytest.mark.parametrize(
+    "note", ["", "{", "[]", '{"url": 5}', '{"url": "http://x"}', '{"url": "redis://127.0.0.1:1/0"}']
+)
+def test_a_note_that_says_nothing_is_passed_over(folder: Path, note: str) -> None:
+    folder.mkdir(parents=True)
+    (folder / "bus.json").write_text(note)
+    with EmbeddedBus(folder) as bus:
+        assert bus.alive()
+
+
+def test_the_server_of_another_folder_is_left_alone(folder: Path, tmp_path: Path) -> None:
+    with EmbeddedBus(tmp_path / "other") as other:
+        folder.mkdir(parents=True)
+        (folder / "bus.json").write_text(json.dumps({"url": other.url}))
+        with EmbeddedBus(folder):
+            assert other.alive()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot be used" in refused(EmbeddedBus(tmp_path / "file" / "bus"))
+    assert "cannot be used" in refused(EmbeddedBus(tmp_path / "file"))
+
+
+def test_a_folder_that_cannot_be_written(folder: Path) -> None:
+    (folder / "lock").mkdir(parents=True)
+    assert "cannot be used" in refused(EmbeddedBus(folder))
+    (folder / "lock").rmdir()
+    (folder / "valkey.log").mkdir()
+    assert "cannot be used" in refused(EmbeddedBus(folder))
+
+
+def test_data_that_are_damaged(folder: Path) -> None:
+    with EmbeddedBus(folder) as bus, client(bus) as asked:
+        asked.set("kept", "1")
+    (aof,) = (folder / "appendonlydir").glob("*.incr.aof")
+    aof.write_bytes(b"*3\r\n$3\r\nSET\r\nnonsense" + aof.read_bytes())
+    start = time.monotonic()
+    why = refused(EmbeddedBus(folder))
+    assert time.monotonic() - start < 5
+    assert "Bad file format" in why
+    assert str(folder / "valkey.log") in why
+    assert "in use" not in refused(EmbeddedBus(folder))  # the folder was given back
+
+
+def test_data_cut_off_in_the_middle_are_good_up_to_there(folder: Path) -> None:
+    """As after a power cut."""
+    with EmbeddedBus(folder) as bus, client(bus) as asked:
+        for i in range(10):
+            asked.set(f"key{i}", "1")
+    (aof,) = (folder / "appendonlydir").glob("*.incr.aof")
+    aof.write_bytes(aof.read_bytes()[:-5])
+    with EmbeddedBus(folder) as bus, client(bus) as asked:
+        assert asked.dbsize() == 9
+
+
+def test_its_port_was_taken_meanwhile(folder: Path, tmp_path: Path) -> None:
+    with EmbeddedBus(tmp_path / "other") as other:
+        bus = EmbeddedBus(folder)
+        bus.port = other.port
+        why = refused(bus)
+        assert "Address already in use" in why or "does not start" in why
+        assert other.alive()
