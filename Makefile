@@ -63,6 +63,10 @@ bench: $(READY)  ## messages per second and latency beside bare redis-py and Fas
 bench-short: $(READY)  ## the same with few messages: does it still run?
 	$(BIN)/python -m tests.bench --short $(ARGS)
 
+.PHONY: bench-idle
+bench-idle: $(READY)  ## CPU and memory of every service while no tick comes (build/idle.json)
+	$(BIN)/python -m tests.bench.idle $(ARGS)
+
 .PHONY: chaos
 chaos: $(READY)  ## kill -9 every process and the bus at random moments; nothing may be lost (long)
 	$(BIN)/python -m pytest tests/chaos $(ARGS)

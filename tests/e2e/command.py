@@ -97,6 +97,10 @@ class Tickline:
         """A running service's process, waited for."""
         return wait_for(lambda: self.left().get(name), f"{name} runs")
 
+    def memory_mb(self) -> dict[str, float]:
+        """Resident memory of what runs."""
+        return {name: process.memory_info().rss / 2**20 for name, process in self.left().items()}
+
     def end(self) -> None:
         """Leave nothing behind."""
         for process in self.left().values():

@@ -7,20 +7,21 @@ import redis
 
 from shared.bus.embedded import running_url
 from tests.e2e.command import Done, Running, Tickline, wait_for
+from tests.e2e.conftest import write_bars
 
 SERVICES = {"gateway", "strategy", "signal", "ingestor"}
 
 pytestmark = pytest.mark.timeout(150)
 
 
-def executions(tickline: Tickline) -> int:
+def executions(tickline: Tickline, namespace: str = "tickline") -> int:
     """How many are on the bus of the running line."""
     url = running_url(tickline.bus_folder)
     if url is None:
         return 0
     try:
         with redis.Redis.from_url(url, socket_timeout=5) as client:
-            return sum(client.xlen(key) for key in client.scan_iter("tickline:executions:*"))
+            return sum(client.xlen(key) for key in client.scan_iter(f"{namespace}:executions:*"))
     except redis.RedisError:
         return 0
 
@@ -40,8 +41,14 @@ def is_whole(done: Done) -> None:
     assert done.summary["parity"]["compared"] == done.summary["parity"]["identical"] > 0, done.out
 
 
+def is_small(memory_mb: dict[str, float]) -> None:
+    """What needs neither torch nor ccxt holds below 80 MB."""
+    assert all(memory_mb[name] < 80 for name in SERVICES - {"signal"}), memory_mb
+
+
 def test_ctrl_c_and_on_again(tickline: Tickline) -> None:
     running = started(tickline, "--rate", "20")
+    is_small(tickline.memory_mb())
     running.interrupt(whole_group=True)  # as a terminal does it
     first = running.done()
     is_whole(first)
@@ -83,4 +90,16 @@ def test_kill_9_of_the_console_then_of_a_service(tickline: Tickline) -> None:
     assert done.summary["ticks"] == 8 * 300
     assert done.summary["restarts"] == 1
     assert "restarted processes: 1" in done.out.splitlines()
+    assert tickline.left() == {}
+
+
+def test_memory_while_a_large_file_is_replayed(tickline: Tickline) -> None:
+    file = write_bars(tickline.folder / "bars.csv", 30_000)
+    running = tickline.start("run", "--data", file, "--sym", "BTCUSDT", "--interval", "12h", "--run-id", "large")
+    wait_for(lambda: executions(tickline, "tickline.replay.large") > 5_000, "executions flow")
+    is_small(tickline.memory_mb())
+    running.interrupt()
+    done = running.done()
+    is_whole(done)
+    assert done.summary["finished"] is False
     assert tickline.left() == {}
