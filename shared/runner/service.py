@@ -98,16 +98,24 @@ async def _meta(bus: Bus, partitions: int) -> dict[str, str]:
 
 async def _run(worker: Worker, bus: Bus, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
+    checking = asyncio.ensure_future(check_bus(bus, settings))
+
+    def stop() -> None:
+        checking.cancel()
+        worker.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, worker.stop)
+        loop.add_signal_handler(number, stop)
     if os.environ.get(WITH_PARENT):
-        loop.add_reader(sys.stdin.fileno(), _parent_left, worker)
-    await check_bus(bus, settings)
-    await worker.run()
+        loop.add_reader(sys.stdin.fileno(), _parent_left, stop)
+    await asyncio.wait([checking])
+    if not checking.cancelled():
+        checking.result()
+        await worker.run()
 
 
-def _parent_left(worker: Worker) -> None:
+def _parent_left(stop: Callable[[], None]) -> None:
     """Standard input is a pipe from the parent: its end means that the parent is gone."""
     if not os.read(sys.stdin.fileno(), 1):
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        worker.stop()
+        stop()
