@@ -1,0 +1,60 @@
+"""What a run says at its end."""
+
+import json
+from decimal import Decimal
+
+from services.console.latency import percentiles
+from services.console.summary import Summary
+from services.research.parity import Parity
+from shared.messages import Stream
+
+COUNTS = {
+    Stream.TICKS: 692, Stream.FEATURES: 689, Stream.PREDICTIONS: 689, Stream.DECISIONS: 689,
+    Stream.ORDERS: 1377, Stream.EXECUTIONS: 1377,
+}  # fmt: skip
+EQUITY = Decimal("74.96356913824383872516905796")
+WAITS = {"p50": 1234.0, "p99": 56_789.0, "p999": 1_000_000.0}
+SAME = Parity(1377, 1377, EQUITY, None)
+WELL = Summary(COUNTS, EQUITY, Decimal("31.850"), WAITS, SAME, restarts=0, finished=True)
+
+
+def test_the_documented_json() -> None:
+    told = json.loads(json.dumps(WELL.as_json()))
+    assert told == {
+        "ticks": 692, "predictions": 689, "decisions": 689, "orders": 1377, "executions": 1377,
+        "final_equity": "74.96356913824383872516905796", "fees": "31.850",
+        "parity": {"compared": 1377, "identical": 1377}, "latency_us": WAITS, "restarts": 0, "finished": True,
+    }  # fmt: skip
+
+
+def test_the_lines_for_a_person() -> None:
+    assert WELL.lines() == [
+        "done: 692 ticks, 689 predictions, 689 decisions, 1377 orders, 1377 executions",
+        "final equity: 74.96356913824383872516905796  (fees paid 31.85)",
+        "tick to execution: p50 1.2 ms, p99 56.8 ms, p99.9 1000.0 ms",
+        "parity: 1377 of 1377 orders identical to the backtest",
+    ]
+
+
+def test_what_went_wrong_is_said() -> None:
+    parity = Parity(1377, 1376, Decimal(75), "BTCUSDT order n=3: backtest x, line y")
+    lines = Summary(COUNTS, EQUITY, Decimal(0), WAITS, parity, restarts=2, finished=False).lines()
+    assert lines[0].startswith("stopped: ")
+    assert lines[3:] == [
+        "restarted processes: 2",
+        "parity: 1376 of 1377 orders identical to the backtest",
+        "parity: the backtest's final equity is 75",
+        "parity: first difference: BTCUSDT order n=3: backtest x, line y",
+    ]
+
+
+def test_a_run_without_executions() -> None:
+    summary = Summary(dict.fromkeys(Stream, 0), Decimal(100), Decimal(0), percentiles([]), None, 0, finished=False)
+    assert summary.lines()[2:] == ["tick to execution: no executions", "parity: not compared"]
+    assert summary.as_json()["latency_us"] == {"p50": None, "p99": None, "p999": None}
+    assert summary.as_json()["parity"] is None
+
+
+def test_percentiles_are_of_the_waits() -> None:
+    assert percentiles([float(i) for i in range(1, 1001)]) == {"p50": 500.0, "p99": 990.0, "p999": 999.0}
+    assert percentiles([7.4]) == {"p50": 7.0, "p99": 7.0, "p999": 7.0}
