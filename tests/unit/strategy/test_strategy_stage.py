@@ -1,0 +1,234 @@
+"""StrategyStage: decisions, orders in flight, booking, gaps, stable ids, and a state that goes on where it stopped."""
+
+import math
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.paper import PaperStage
+from services.strategy.order_id import client_order_id
+from services.strategy.stage import StrategyStage
+from shared.messages import (
+    Decision,
+    ExecutionReport,
+    Gap,
+    GapCause,
+    Leg,
+    Message,
+    OrderIntent,
+    OrderStatus,
+    Prediction,
+    Reason,
+    Stream,
+    decode,
+    encode,
+)
+from shared.messages.codec import pack, unpack
+from shared.strategies import BasicTaker
+from shared.tick import State
+
+SYM, BOOK = "BTCUSDT", "replay|paper|paper|basic_taker|run1"
+Y_HAT = st.one_of(st.floats(-0.1, 0.1), st.sampled_from([0.0, math.nan]))
+PREDICTIONS = st.lists(st.tuples(Y_HAT, st.decimals("10", 1_000, places=2)), max_size=12)
+
+
+def strategy(netting: bool = False, book: str = BOOK) -> StrategyStage:
+    return StrategyStage(SYM, BasicTaker(netting=netting), Decimal(100), book)
+
+
+def paper() -> PaperStage:
+    return PaperStage(Decimal("0.0003"), Decimal(0))
+
+
+def prediction(n: int, y_hat: float = 0.01, price: Decimal | int = 50) -> Prediction:
+    return Prediction(
+        n=n, sym=SYM, ts_event=10 * n, tr=f"v:{SYM}:{10 * n}:{n + 3}", tick_n=n + 3, price=Decimal(price), y_hat=y_hat,
+        model="m",
+    )  # fmt: skip
+
+
+def decided(stage: StrategyStage, val: Prediction) -> tuple[Decision, list[OrderIntent]]:
+    made = stage.on_tick(val)
+    assert made is not None
+    decision, *orders = made
+    assert isinstance(decision, Decision)
+    return decision, [order for order in orders if isinstance(order, OrderIntent)]
+
+
+def fills(orders: list[OrderIntent], gateway: PaperStage) -> list[ExecutionReport]:
+    return [r for order in orders for r in gateway.on_tick(order) or [] if isinstance(r, ExecutionReport)]
+
+
+def run(stage: StrategyStage, gateway: PaperStage, predictions: list[Prediction]) -> list[Message]:
+    """Everything both of them say, each prediction answered before the next."""
+    said: list[Message] = []
+    for val in predictions:
+        assert stage.ready(val)
+        decision, orders = decided(stage, val)
+        reports = fills(orders, gateway)
+        for report in reports:
+            stage.on_tick(report)
+        said += [decision, *orders, *reports]
+    return said
+
+
+def test_a_decision_says_what_it_saw_and_what_it_ordered() -> None:
+    stage = strategy()
+    decision, (order,) = decided(stage, prediction(1))
+    assert (decision.n, decision.tick_n, decision.prediction_n, decision.booked_n) == (1, 4, 1, 0)
+    assert (decision.y_hat, decision.balance, decision.signed_qty, decision.reason) == (0.01, Decimal(100), 0, None)
+    assert decision.orders == (order.client_order_id,)
+    assert (order.n, order.leg, order.signed_qty, order.reduce_only) == (1, Leg.OPEN, Decimal(2), False)
+    assert (order.price, order.tick_n, order.tr, order.ts_event) == (Decimal(50), 4, f"v:{SYM}:10:4", 10)
+
+
+def test_predictions_wait_while_orders_are_in_flight_and_reports_never_do() -> None:
+    stage, gateway = strategy(), paper()
+    run(stage, gateway, [prediction(1)])
+    _, orders = decided(stage, prediction(2, y_hat=-0.01))
+    close, open_ = fills(orders, gateway)
+    assert [order.leg for order in orders] == [Leg.CLOSE, Leg.OPEN]
+    assert [order.reduce_only for order in orders] == [True, False]
+    gap = Gap(n=3, sym=SYM, ts_event=0, tr="t", stream=Stream.PREDICTIONS, cause=GapCause.MISSED)
+    for report in (close, open_):
+        assert not stage.ready(prediction(3))
+        assert not stage.ready(gap)
+        assert stage.ready(report)
+        stage.on_tick(report)
+    assert stage.ready(prediction(3))
+
+
+def test_the_next_decision_names_the_last_execution_it_knew() -> None:
+    stage, gateway = strategy(), paper()
+    run(stage, gateway, [prediction(1), prediction(2, y_hat=-0.01)])
+    decision, _ = decided(stage, prediction(3))
+    assert decision.booked_n == 3
+    assert decision.signed_qty < 0
+    assert decision.balance < 100  # fees
+
+
+@pytest.mark.parametrize(
+    ("y_hat", "reason", "shown"),
+    [(math.nan, Reason.NAN_PREDICTION, None), (0.0, Reason.ZERO_PREDICTION, 0.0)],
+)
+def test_a_prediction_that_trades_nothing_has_its_reason(y_hat: float, reason: Reason, shown: float | None) -> None:
+    stage = strategy()
+    decision, orders = decided(stage, prediction(1, y_hat=y_hat))
+    assert (decision.reason, decision.orders, decision.y_hat, orders) == (reason, (), shown, [])
+    assert stage.ready(prediction(2))
+    assert decode(decision.TAG, encode(decision)) == decision
+
+
+@pytest.mark.xfail(reason="StrategyStage: y_hat goes unvalidated into a Decision, which a reader refuses", strict=True)
+@pytest.mark.parametrize("y_hat", [math.inf, -math.inf])
+def test_a_decision_on_an_infinite_prediction_can_be_read(y_hat: float) -> None:
+    decision, _ = decided(strategy(), prediction(1, y_hat=y_hat))
+    assert decode(decision.TAG, encode(decision)) == decision
+
+
+def test_a_gap_goes_on_to_the_decisions() -> None:
+    stage = strategy()
+    run(stage, paper(), [prediction(1)])
+    gap = Gap(n=9, sym=SYM, ts_event=90, tr="t", stream=Stream.PREDICTIONS, cause=GapCause.FAILED)
+    assert stage.on_tick(gap) == [
+        Gap(n=2, sym=SYM, ts_event=90, tr="t", stream=Stream.DECISIONS, cause=GapCause.FAILED)
+    ]
+    decision, _ = decided(stage, prediction(10))
+    assert decision.n == 3
+
+
+def test_an_order_that_was_not_filled_frees_the_symbol_and_books_nothing() -> None:
+    stage = strategy()
+    _, (order,) = decided(stage, prediction(1))
+    report = ExecutionReport(
+        n=1, sym=SYM, ts_event=10, tr=order.tr, tick_n=4, order_n=1, client_order_id=order.client_order_id,
+        leg=Leg.OPEN, status=OrderStatus.EXPIRED, last_qty=Decimal(0), last_px=None, commission=Decimal(0),
+        reason=Reason.END_OF_DATA,
+    )  # fmt: skip
+    assert stage.on_tick(report) == []
+    assert stage.ready(prediction(2))
+    assert stage.account.position(SYM) is None
+    assert decided(stage, prediction(2))[0].booked_n == 1
+
+
+def test_an_execution_of_an_order_that_is_not_in_flight_is_refused() -> None:
+    stage, gateway = strategy(), paper()
+    _, orders = decided(stage, prediction(1))
+    (report,) = fills(orders, gateway)
+    stage.on_tick(report)
+    with pytest.raises(ValueError, match="not in flight"):
+        stage.on_tick(report)
+
+
+def test_order_ids_are_the_same_whenever_the_same_decision_is_made_again() -> None:
+    first, again = (run(strategy(), paper(), [prediction(1), prediction(2)]) for _ in range(2))
+    assert first == again
+    ids = [m.client_order_id for m in first if isinstance(m, OrderIntent)]
+    assert len(set(ids)) == len(ids) == 3
+
+
+def test_order_ids_differ_by_book_tick_and_leg() -> None:
+    ids = {client_order_id(book, tr, leg) for book in ("run1", "run2") for tr in ("t:A:1:1", "t:A:1:2") for leg in Leg}
+    assert len(ids) == 2 * 2 * len(Leg)
+    assert all(len(i) == 32 for i in ids)
+
+
+@given(PREDICTIONS, st.booleans())
+def test_the_books_add_up(made: list[tuple[float, Decimal]], netting: bool) -> None:
+    """Equity is the capital, plus each position's move from price to price, less the fees."""
+    stage, gateway = strategy(netting), paper()
+    predictions = [prediction(n, *values) for n, values in enumerate(made, 1)]
+    equity, held, last, fees = Decimal(100), Decimal(0), Decimal(0), Decimal(0)
+    for val in predictions:
+        equity += held * (val.price - last)
+        reports = [m for m in run(stage, gateway, [val]) if isinstance(m, ExecutionReport)]
+        for report in reports:
+            fees += report.commission
+            held += report.last_qty
+        last = val.price
+        assert stage.equity() == pytest.approx(equity - fees, abs=Decimal("1e-18"))
+        assert stage.fees == fees
+    position = stage.account.position(SYM)
+    assert (position.signed_qty if position else 0) == pytest.approx(held, abs=Decimal("1e-20"))
+
+
+@given(PREDICTIONS, st.integers(0, 12), st.booleans(), st.integers(0, 2))
+def test_restored_is_never_stopped(made: list[tuple[float, Decimal]], cut: int, netting: bool, answered: int) -> None:
+    """Also when it is stopped with orders in flight."""
+    predictions = [prediction(n, *values) for n, values in enumerate(made, 1)]
+    whole, stage, gateway = strategy(netting), strategy(netting), paper()
+    expected = run(whole, paper(), predictions)
+    said = run(stage, gateway, predictions[:cut])
+    if cut < len(predictions):
+        decision, orders = decided(stage, predictions[cut])
+        reports = fills(orders, gateway)
+        for report in reports[:answered]:
+            stage.on_tick(report)
+        stage = restored(stage, netting)
+        for report in reports[answered:]:
+            stage.on_tick(report)
+        said += [decision, *orders, *reports]
+    stage = restored(stage, netting)
+    assert said + run(stage, gateway, predictions[cut + 1 :]) == expected
+    assert pack(stage.state()) == pack(whole.state())
+
+
+def restored(stage: StrategyStage, netting: bool) -> StrategyStage:
+    other = strategy(netting)
+    other.restore(unpack(pack(stage.state())))
+    return other
+
+
+@given(PREDICTIONS, st.booleans())
+def test_every_message_goes_over_the_wire(made: list[tuple[float, Decimal]], netting: bool) -> None:
+    predictions = [prediction(n, *values) for n, values in enumerate(made, 1)]
+    for message in run(strategy(netting), paper(), predictions):
+        assert decode(message.TAG, encode(message)) == message
+
+
+@pytest.mark.parametrize("state", [None, [], {"a": 1}, [1, 2, 3], ["x"] * 7])
+def test_a_state_that_does_not_fit_is_refused(state: State) -> None:
+    with pytest.raises(ValueError, match="state"):
+        strategy().restore(state)
