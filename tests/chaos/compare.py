@@ -1,6 +1,7 @@
 """The content of all streams, and what two runs have different."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from redis import Redis
@@ -27,23 +28,27 @@ class Content(NamedTuple):
         return sum(len(rows) for (s, _), rows in self.rows.items() if s is stream)
 
 
-def content(client: "Redis", namespace: str) -> Content:
+def content(url: str, namespace: str) -> Content:
     """Read everything."""
     names = Names(namespace)
     rows: dict[Key, Rows] = defaultdict(list)
     dead, stopped = [], []
-    for stream, instance in WRITERS.items():
-        for p in range(PARTITIONS):
-            for _, fields in client.xrange(names.stream(stream, Place(instance, p))):
-                rows[stream, fields[b"k"].decode()].append((int(fields[b"n"]), fields[b"d"]))
-    for place in PLACES:
-        dead += [str(fields) for _, fields in client.xrange(names.stream(Stream.DEAD, place))]
-        for name, value in client.hgetall(names.state(place)).items():
-            if name.startswith(FIELD.encode()):
-                why = unpack(value)[3]
-                if why:
-                    stopped.append(f"{place} {name.decode()}: {why}")
+    with Redis.from_url(url, socket_timeout=60) as client:
+        for stream, instance in WRITERS.items():
+            for p in range(PARTITIONS):
+                for _, fields in client.xrange(names.stream(stream, Place(instance, p))):
+                    rows[stream, fields[b"k"].decode()].append((int(fields[b"n"]), fields[b"d"]))
+        for place in PLACES:
+            dead += [str(fields) for _, fields in client.xrange(names.stream(Stream.DEAD, place))]
+            snapshot = client.hgetall(names.state(place)).items()
+            stopped += [f"{place} {name.decode()}: {why}" for name, why in _stopped(snapshot)]
     return Content(dict(rows), dead, stopped)
+
+
+def _stopped(fields: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, str]]:
+    for name, value in fields:
+        if name.startswith(FIELD.encode()) and (why := unpack(value)[3]):
+            yield name, why
 
 
 def differences(expected: Content, found: Content) -> list[str]:

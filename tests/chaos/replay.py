@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from redis import Redis
-
 from tests.chaos.compare import Content, content
 from tests.chaos.line import Line
 from tests.chaos.server import Server
@@ -49,13 +47,13 @@ def undisturbed(folder: Path, symbols: int, rows: int) -> Replay:
     server = Server(folder)
     server.start()
     try:
-        with Redis(port=server.port) as client, Line(folder, server.url, environment) as line:
+        with server.client() as client, Line(folder, server.url, environment) as line:
             began = time.monotonic()
             line.start()
             watch = Watch(client, NAMESPACE, line.tend)
             watch.wait("the undisturbed run ends", lambda s: s.finished(symbols * rows), within_s=300)
             seconds = time.monotonic() - began
-            expected = content(client, NAMESPACE)
+            expected = content(server.url, NAMESPACE)
             line.stop()
             assert not line.unexpected, line.unexpected
     finally:

@@ -23,7 +23,7 @@ def server_in(folder: Path) -> Iterator[tuple[Server, Redis]]:
     server = Server(folder)
     server.start()
     try:
-        with Redis(port=server.port) as client:
+        with server.client() as client:
             yield server, client
     finally:
         server.stop()

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from shared.messages import Stream
 from tests.chaos.compare import content, differences
@@ -87,12 +86,12 @@ def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kill
     began = time.monotonic()
     server.start()
     try:
-        with Redis(port=server.port) as client, Line(folder, server.url, replay.environment | LINE_SLOWED) as line:
+        with server.client() as client, Line(folder, server.url, replay.environment | LINE_SLOWED) as line:
             line.start()
             watch = Watch(client, NAMESPACE, line.tend)
             chaos = Chaos(line, watch, replay, rng, lambda: kill_bus(watch))
             chaos.run(kills)
-            found = content(client, NAMESPACE)
+            found = content(server.url, NAMESPACE)
             line.stop()
     finally:
         server.stop()

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from tests.chaos.compare import content, differences
 from tests.chaos.line import Line
@@ -72,7 +71,7 @@ def test_stopped_beyond_its_lease(folder: Path, replay: Replay, rng: random.Rand
     server.start()
     seen: Counter[str] = Counter()
     try:
-        with Redis(port=server.port) as client, Line(folder, server.url, replay.environment | SLOW) as line:
+        with server.client() as client, Line(folder, server.url, replay.environment | SLOW) as line:
             watch = Watch(client, NAMESPACE, line.tend)
             replicas = {service: Replicas(service, line, watch) for service in SERVICES}
             for service in reversed(SERVICES):  # the ingestor last: the work begins when all are there
@@ -85,7 +84,7 @@ def test_stopped_beyond_its_lease(folder: Path, replay: Replay, rng: random.Rand
                     seen += traces
             watch.wait("the run ends", lambda s: s.finished(replay.ticks), within_s=240)
             line.stop()
-            found = content(client, NAMESPACE)
+            found = content(server.url, NAMESPACE)
     finally:
         server.stop()
     assert not line.unexpected, line.unexpected

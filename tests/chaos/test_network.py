@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from shared.config.settings import BusSettings
 from shared.runner.plan import Limits
@@ -40,14 +39,14 @@ def test_swallowed_replies_and_late_requests_double_nothing(
     server = Server(folder)
     server.start()
     try:
-        with Redis(port=server.port) as client, Proxy(server.port, fate) as proxy:
+        with server.client() as client, Proxy(server.port, fate) as proxy:
             with Line(folder, proxy.url, environment) as line:
                 line.start()
                 watch = Watch(client, NAMESPACE, line.tend)
                 watch.wait("the run ends", lambda s: s.finished(replay.ticks), within_s=500)
                 seconds = time.monotonic() - began
                 line.stop()
-            found = content(client, NAMESPACE)
+            found = content(server.url, NAMESPACE)
     finally:
         server.stop()
     for met, times in proxy.met.items():

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from tests.chaos.compare import content, differences
 from tests.chaos.line import Line
@@ -27,7 +26,7 @@ def test_pauses(folder: Path, replay: Replay, rng: random.Random, short: bool, s
     server.start()
     paused: Counter[str] = Counter()
     try:
-        with Redis(port=server.port) as client, Line(folder, server.url, replay.environment | LINE_SLOWED) as line:
+        with server.client() as client, Line(folder, server.url, replay.environment | LINE_SLOWED) as line:
             line.start()
             watch = Watch(client, NAMESPACE, line.tend)
             for turn in range(8 if short else 40):
@@ -42,7 +41,7 @@ def test_pauses(folder: Path, replay: Replay, rng: random.Random, short: bool, s
                 paused[victim] += 1
             watch.wait("the run ends", lambda s: s.finished(replay.ticks), within_s=240)
             line.stop()
-            found = content(client, NAMESPACE)
+            found = content(server.url, NAMESPACE)
     finally:
         server.stop()
     logs = "".join(line.log(name) for name in SERVICES)

@@ -76,11 +76,12 @@ class Status:
 
 
 class Watch:
-    """Looks at the bus. `between` is called while it waits, to keep the line alive."""
+    """Looks at the bus; `between` is called while it waits, to keep the line alive. last: commit numbers last seen."""
 
     def __init__(self, client: Redis, namespace: str, between: Callable[[], None] = lambda: None) -> None:
         self.client: Any = client
         self.names = Names(namespace)
+        self.last: Seqs = dict.fromkeys(PLACES, 0)
         self._between = between
 
     def status(self) -> Status:
@@ -90,12 +91,14 @@ class Watch:
             pipe.hmget(self.names.state(place), FIELDS)
         rows = pipe.execute()
         states = {place: dict(zip(FIELDS, row, strict=True)) for place, row in zip(PLACES, rows, strict=True)}
-        return Status(time.monotonic(), states)
+        status = Status(time.monotonic(), states)
+        self.last = {place: status.seq(place) for place in PLACES}
+        return status
 
     def seqs(self) -> Seqs:
         """Each partition's commit number."""
-        status = self.status()
-        return {place: status.seq(place) for place in PLACES}
+        self.status()
+        return self.last
 
     def wait(
         self, what: str, reached: Callable[[Status], bool], within_s: float = 60.0, every_s: float = 0.01
