@@ -78,7 +78,12 @@ def test_a_decision_says_what_it_saw_and_what_it_ordered() -> None:
     stage = strategy()
     decision, (order,) = decided(stage, prediction(1))
     assert (decision.n, decision.tick_n, decision.prediction_n, decision.booked_n) == (1, 4, 1, 0)
-    assert (decision.y_hat, decision.balance, decision.signed_qty, decision.reason) == (0.01, Decimal(100), Decimal(0), None)
+    assert (decision.y_hat, decision.balance, decision.signed_qty, decision.reason) == (
+        0.01,
+        Decimal(100),
+        Decimal(0),
+        None,
+    )
     assert decision.orders == (order.client_order_id,)
     assert (order.n, order.leg, order.signed_qty, order.reduce_only) == (1, Leg.OPEN, Decimal(2), False)
     assert (order.price, order.tick_n, order.tr, order.ts_event) == (Decimal(50), 4, f"v:{SYM}:10:4", 10)
