@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from shared.bus.api import BusLost, Commit, Lease, Outcome, Stored
 from shared.bus.connection import Arg, Command, Link
-from shared.bus.entry import Entry
+from shared.bus.entry import NAMES, Entry
 from shared.bus.names import Names, Place
 from shared.bus.scripts import ACQUIRE, COMMIT, JOIN, RENEW
 
@@ -102,24 +103,23 @@ class RedisSession:
         return [Outcome(reply.decode()) for reply in await self._commands.scripts(COMMIT, calls)]
 
     def _commit_call(self, commit: Commit) -> tuple[list[str], list[Arg]]:
-        lease, names = commit.lease, self._names
-        keys = [names.state(lease.place)]
-        index: dict[str, int] = {}
+        lease = commit.lease
+        streams: dict[str, list[Arg]] = {}
+        for out in commit.entries:
+            written = streams.get(out.stream)
+            if written is None:
+                written = streams[out.stream] = []
+            written += out[1:]
+        stream_key = partial(self._names.stream, place=lease.place)
+        keys = [self._names.state(lease.place), *map(stream_key, streams), *map(stream_key, commit.trims)]
         args: list[Arg] = [lease.owner, lease.epoch, commit.seq, self._bus.lease_ms, time.time_ns()]
-        args += (len(commit.fields), len(commit.entries), len(commit.trims))
+        args += (len(commit.fields), len(streams))
         for item in commit.fields.items():
             args += item
-        for out in commit.entries:
-            stream = out.stream
-            if stream not in index:
-                keys.append(names.stream(stream, lease.place))
-                index[stream] = len(keys)
-            args += (index[stream], self._bus.maxlens.get(stream, 0), out.t, out.k, out.n, out.h, out.tr, out.d)
-        for stream, lowest in commit.trims.items():
-            if stream not in index:
-                keys.append(names.stream(stream, lease.place))
-                index[stream] = len(keys)
-            args += (index[stream], lowest)
+        for stream, written in streams.items():
+            args += (self._bus.maxlens.get(stream, 0), len(written) // len(NAMES[:-1]))
+            args += written
+        args += commit.trims.values()
         return keys, args
 
     async def read(

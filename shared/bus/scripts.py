@@ -21,9 +21,9 @@ class Script:
 
 _NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)"
 
-# KEYS: state, then the streams that are written. ARGV: owner, epoch, expected commit number, lease in ms, wall clock,
-# number of fields, of entries, of trims; field, value ...; stream index, maxlen (0: none), t, k, n, h, tr, d ...;
-# stream index, lowest id to keep ...
+# KEYS: state, then the streams that get entries, then those that are trimmed. ARGV: owner, epoch, expected commit
+# number, lease in ms, wall clock, number of fields, of streams that get entries; field, value ...; for each stream:
+# maxlen (0: none), number of entries, each entry's t, k, n, h, tr, d; for each stream to trim: the lowest id to keep.
 COMMIT = Script(f"""
 {_NOW}
 local held = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'until', 'seq')
@@ -35,28 +35,31 @@ for i = 2, #KEYS do
     return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. kind .. ', not a stream')
   end
 end
-local fields, entries, trims = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local w = ARGV[5]
-local at = 9 + 2 * fields
-for _ = 1, entries do
-  local key = KEYS[tonumber(ARGV[at])]
-  if ARGV[at + 1] == '0' then
-    redis.call('XADD', key, '*', 't', ARGV[at + 2], 'k', ARGV[at + 3], 'n', ARGV[at + 4],
-      'h', ARGV[at + 5], 'tr', ARGV[at + 6], 'd', ARGV[at + 7], 'w', w)
-  else
-    redis.call('XADD', key, 'MAXLEN', '~', ARGV[at + 1], '*', 't', ARGV[at + 2], 'k', ARGV[at + 3], 'n', ARGV[at + 4],
-      'h', ARGV[at + 5], 'tr', ARGV[at + 6], 'd', ARGV[at + 7], 'w', w)
-  end
-  at = at + 8
-end
-for first = 1009, 8 + 2 * fields, 1000 do
-  redis.call('HSET', KEYS[1], unpack(ARGV, first, math.min(first + 999, 8 + 2 * fields)))
-end
-redis.call('HSET', KEYS[1], 'seq', string.format('%.0f', tonumber(ARGV[3]) + 1),
-  'until', string.format('%.0f', now + tonumber(ARGV[4])), unpack(ARGV, 9, math.min(1008, 8 + 2 * fields)))
-for _ = 1, trims do
-  redis.call('XTRIM', KEYS[tonumber(ARGV[at])], 'MINID', '~', ARGV[at + 1])
+local call, argv, w = redis.call, ARGV, ARGV[5]
+local last_field, written = 7 + 2 * tonumber(argv[6]), 1 + tonumber(argv[7])
+local at = last_field + 1
+for i = 2, written do
+  local key, maxlen, upto = KEYS[i], argv[at], at + 1 + 6 * tonumber(argv[at + 1])
   at = at + 2
+  while at <= upto do
+    if maxlen == '0' then
+      call('XADD', key, '*', 't', argv[at], 'k', argv[at + 1], 'n', argv[at + 2], 'h', argv[at + 3],
+        'tr', argv[at + 4], 'd', argv[at + 5], 'w', w)
+    else
+      call('XADD', key, 'MAXLEN', '~', maxlen, '*', 't', argv[at], 'k', argv[at + 1], 'n', argv[at + 2],
+        'h', argv[at + 3], 'tr', argv[at + 4], 'd', argv[at + 5], 'w', w)
+    end
+    at = at + 6
+  end
+end
+for first = 1008, last_field, 1000 do
+  call('HSET', KEYS[1], unpack(argv, first, math.min(first + 999, last_field)))
+end
+call('HSET', KEYS[1], 'seq', string.format('%.0f', tonumber(argv[3]) + 1),
+  'until', string.format('%.0f', now + tonumber(argv[4])), unpack(argv, 8, math.min(1007, last_field)))
+for i = written + 1, #KEYS do
+  call('XTRIM', KEYS[i], 'MINID', '~', argv[at])
+  at = at + 1
 end
 return 'OK'
 """)
