@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
@@ -51,14 +51,14 @@ class Display:
             )
             self._console.print(f"{counts}; equity {view.equity:.4f}; {self._rate:.0f} ticks/s", highlight=False)
 
-    def _table(self, view: "View", restarts: int) -> Table:
+    def _table(self, view: "View", restarts: int) -> Group:
         table = Table(title="tickline", title_justify="left")
         for name in ("stream", "entries", "behind"):
             table.add_column(name, justify="left" if name == "stream" else "right")
         for stream, count in view.progress.written.items():
             table.add_row(str(stream), f"{count:,}", str(view.progress.lag.get(stream, "")))
-        table.caption = (
+        below = (
             f"equity {view.equity:.4f}   fees {view.fees:.4f}   {self._rate:.0f} ticks/s   "
             f"restarts {restarts}   Ctrl-C ends"
         )
-        return table
+        return Group(table, below)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from services.console.collector import OrderCollector
+from services.console.history import one_history
 from services.console.latency import latencies_us
 from services.console.settings_env import as_environment
 from services.console.summary import Summary
@@ -60,10 +61,12 @@ class _Run:
         self._stop = asyncio.Event()
         self._bus_restarts = 0
         self._began_ns = time.time_ns()
+        self._comparable = True
 
     async def run(self) -> Summary:
         """Start the services, watch them, stop them, sum up."""
         await check_bus(self._bus, self._settings)
+        self._comparable = await one_history(self._bus, self._settings)
         if self._settings.ingestor.source == "replay":
             await self._register()
         loop = asyncio.get_running_loop()
@@ -130,7 +133,7 @@ class _Run:
             final_equity=view.equity,
             fees=view.fees,
             latency_us=await latencies_us(self._bus, self._settings, self._began_ns),
-            parity=compare(self._settings, view.decided, collector.orders),
+            parity=compare(self._settings, view.decided, collector.orders) if self._comparable else None,
             restarts=self._restarts,
             finished=finished,
         )

@@ -50,12 +50,14 @@ class Summary:
             shown.append(f"restarted processes: {self.restarts}")
         if self.parity is not None:
             shown.append(f"parity: {self.parity.identical} of {self.parity.compared} orders identical to the backtest")
-            if self.parity.final_equity != self.final_equity:
+            if self.finished and self.parity.final_equity != self.final_equity:  # stopped: orders may be in flight
                 shown.append(f"parity: the backtest's final equity is {self.parity.final_equity}")
             if self.parity.first_difference:
                 shown.append(f"parity: first difference: {self.parity.first_difference}")
         else:
-            shown.append("parity: not compared")
+            shown.append(
+                "parity: not compared: this bus also holds a run with other settings (clean: another bus.folder)"
+            )
         return shown
 
 

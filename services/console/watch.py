@@ -11,30 +11,32 @@ from shared.runner.progress import Progress, read_progress, read_snapshots
 
 
 class View(NamedTuple):
-    """What was seen at one moment. books: of the run's symbols, as the strategy service committed them.
+    """What was seen at one moment. books: of the run's symbols, in their order, as the strategy service committed them.
 
+    Sums go in that order, as the backtest's do: in another one their last digit could differ.
+    balance: of a book that has not decided yet (None).
     taken: symbol -> quotes that the ingestor has committed, seen before the progress was.
     """
 
     taken: dict[str, int]
     progress: Progress
-    books: dict[str, Book]
-    idle_balance: Decimal
+    books: dict[str, Book | None]
+    balance: Decimal
 
     @property
     def equity(self) -> Decimal:
-        """Sum over all books, in quote units; those that have not decided yet hold their balance."""
-        return sum((book.equity() for book in self.books.values()), self.idle_balance)
+        """Sum over all books, in quote units."""
+        return sum((book.equity() if book else self.balance for book in self.books.values()), Decimal(0))
 
     @property
     def fees(self) -> Decimal:
         """Sum over all books, in quote units."""
-        return sum((book.fees for book in self.books.values()), Decimal(0))
+        return sum((book.fees for book in self.books.values() if book), Decimal(0))
 
     @property
     def decided(self) -> dict[str, int]:
         """Symbol -> number of the last tick that was decided on."""
-        return {sym: book.last_tick_n for sym, book in self.books.items()}
+        return {sym: book.last_tick_n for sym, book in self.books.items() if book}
 
     def complete(self, expected: Mapping[str, int]) -> bool:
         """Whether so many quotes of each symbol went all the way through the line."""
@@ -63,8 +65,8 @@ class Watcher:
             raise
         mine = set(own.symbols)  # an earlier run may have left others
         taken = {sym: position_from(sym, data) for sym, data in ingested.items() if sym in mine}
-        books = {sym: book_from(own, sym, data) for sym, data in snapshots.items() if sym in mine}
-        return View(taken, progress, books, len(mine - books.keys()) * own.strategy.balance)
+        books = {sym: book_from(own, sym, snapshots[sym]) if sym in snapshots else None for sym in own.symbols}
+        return View(taken, progress, books, own.strategy.balance)
 
     async def close(self) -> None:
         """End the session."""

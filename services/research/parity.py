@@ -21,6 +21,9 @@ class OrderKey(NamedTuple):
     signed_qty: Decimal
     price: Decimal
 
+    def __str__(self) -> str:
+        return f"{self.leg} {self.signed_qty} at {self.price} (tick {self.tick_n})"
+
     @classmethod
     def of(cls, order: OrderIntent) -> "OrderKey":
         """The comparable part of an order."""
@@ -62,7 +65,7 @@ def compare(settings: Settings, ticks: Mapping[str, int], orders: Mapping[str, M
                     compared += 1
                     identical += expected == found
                     if expected != found and first is None:
-                        first = f"{sym} order n={message.n}: backtest {expected}, line {found}"
+                        first = f"{sym} order n={message.n}: backtest {expected}, line {found or 'none'}"
         extra = len(known) - seen
         if extra and first is None:
             first = f"{sym}: the line wrote {extra} orders that the backtest does not have"

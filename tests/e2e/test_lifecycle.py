@@ -38,6 +38,7 @@ def is_whole(done: Done) -> None:
     """A clean end: every order known to the backtest."""
     assert done.code == 0, done.err
     assert "Traceback" not in done.err
+    assert "parity: the backtest's" not in done.out
     assert done.summary["parity"]["compared"] == done.summary["parity"]["identical"] > 0, done.out
 
 

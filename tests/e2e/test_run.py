@@ -99,7 +99,6 @@ def test_another_strategy_by_one_option(
 
 
 def test_the_simulated_market_ends_at_its_limit(tickline: Tickline) -> None:
-    """Then fewer, and other symbols, on the same bus: what the first run left there is not the second's."""
     done = tickline("run", "--limit", "40", "--rate", "0")
     assert done.code == 0, done.err
     assert done.summary["ticks"] == 8 * 40
@@ -107,12 +106,4 @@ def test_the_simulated_market_ends_at_its_limit(tickline: Tickline) -> None:
     assert done.summary["executions"] == orders > 8 * 30
     assert done.summary["parity"] == {"compared": orders, "identical": orders}
     assert done.summary["finished"] is True
-
-    other = tickline("run", "--sym", "OTHER", "--limit", "30", "--rate", "0", "--balance", "1000")
-    assert other.code == 0, other.err
-    more = other.summary["orders"] - orders
-    assert other.summary["ticks"] == 8 * 40 + 30
-    assert other.summary["parity"] == {"compared": more, "identical": more}
-    assert 900 < Decimal(other.summary["final_equity"]) < 1100
-    assert "backtest's final equity" not in other.out
     assert tickline.left() == {}

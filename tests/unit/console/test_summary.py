@@ -38,8 +38,7 @@ def test_the_lines_for_a_person() -> None:
 
 def test_what_went_wrong_is_said() -> None:
     parity = Parity(1377, 1376, Decimal(75), "BTCUSDT order n=3: backtest x, line y")
-    lines = Summary(COUNTS, EQUITY, Decimal(0), WAITS, parity, restarts=2, finished=False).lines()
-    assert lines[0].startswith("stopped: ")
+    lines = Summary(COUNTS, EQUITY, Decimal(0), WAITS, parity, restarts=2, finished=True).lines()
     assert lines[3:] == [
         "restarted processes: 2",
         "parity: 1376 of 1377 orders identical to the backtest",
@@ -48,9 +47,17 @@ def test_what_went_wrong_is_said() -> None:
     ]
 
 
+def test_a_stopped_run_may_have_orders_in_flight() -> None:
+    parity = Parity(1377, 1377, Decimal(75), None)
+    lines = Summary(COUNTS, EQUITY, Decimal(0), WAITS, parity, restarts=0, finished=False).lines()
+    assert lines[0].startswith("stopped: ")
+    assert lines[-1] == "parity: 1377 of 1377 orders identical to the backtest"
+
+
 def test_a_run_without_executions() -> None:
     summary = Summary(dict.fromkeys(Stream, 0), Decimal(100), Decimal(0), percentiles([]), None, 0, finished=False)
-    assert summary.lines()[2:] == ["tick to execution: no executions", "parity: not compared"]
+    assert summary.lines()[2] == "tick to execution: no executions"
+    assert summary.lines()[3].startswith("parity: not compared: this bus also holds a run with other settings")
     assert summary.as_json()["latency_us"] == {"p50": None, "p99": None, "p999": None}
     assert summary.as_json()["parity"] is None
 

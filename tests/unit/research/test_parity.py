@@ -85,7 +85,7 @@ def test_a_missing_order(orders: Orders) -> None:
     assert parity[:2] == (before, before - 1)
     assert parity.first_difference is not None
     assert "SIM-A order n=7" in parity.first_difference
-    assert "line None" in parity.first_difference
+    assert "line none" in parity.first_difference
 
 
 def test_the_last_orders_missing(orders: Orders) -> None:
