@@ -21,7 +21,7 @@ def plan(settings: Settings) -> Plan:
         instance=own.instance,
         make_stage=lambda sym: StrategyStage(sym, decider, own.balance, book),
         inputs=(
-            Input(Stream.EXECUTIONS, gateway.instance, strict=True),
+            Input(Stream.EXECUTIONS, gateway.instance, strict=True, always=True),
             Input(Stream.PREDICTIONS, settings.signal.instance),
         ),
         outputs=(

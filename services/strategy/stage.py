@@ -4,6 +4,7 @@ While orders are in flight the next prediction waits. So the decision sees the b
 and is the same however fast the executions come back.
 """
 
+import math
 from decimal import Decimal
 from typing import cast
 
@@ -73,7 +74,7 @@ class StrategyStage(Stage):
         decision = _decision(
             n=self._numbers.next(Stream.DECISIONS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
-            y_hat=prediction.y_hat if prediction.y_hat == prediction.y_hat else None,
+            y_hat=prediction.y_hat if math.isfinite(prediction.y_hat) else None,
             balance=balance, signed_qty=signed_qty, orders=tuple(self._in_flight),
             reason=made if isinstance(made, Reason) else None,
         )  # fmt: skip

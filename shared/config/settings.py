@@ -145,7 +145,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given in code first, then variables, then the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file())
+        return init_settings, env_settings, _file_source(settings_cls)
 
 
 def load_settings(**given: object) -> Settings:
@@ -161,6 +161,14 @@ def load_settings(**given: object) -> Settings:
         raise ConfigError(f"config: {error}") from error
 
 
+def _file_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+    path = _config_file()
+    try:
+        return TomlConfigSettingsSource(settings_cls, path)
+    except (ValueError, OSError) as error:  # not TOML, not UTF-8, not readable
+        raise ConfigError(f"config: {path}: {error}") from error
+
+
 def _config_file() -> Path | None:
     named = os.environ.get(CONFIG_VARIABLE)
     if named:
@@ -171,7 +179,12 @@ def _config_file() -> Path | None:
 
 
 def _refuse_unknown_variables() -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {CONFIG_VARIABLE, "TICKLINE_WITH_PARENT"}
+    fields = {f"{PREFIX}{name.upper()}": field.annotation for name, field in Settings.model_fields.items()}
+    known = fields.keys() | {CONFIG_VARIABLE, "TICKLINE_WITH_PARENT"}
+    sections = {name for name, kind in fields.items() if isinstance(kind, type) and issubclass(kind, Section)}
     for name in os.environ:
-        if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_") and name.split("__")[0] not in known:
+        head, nested, _ = name.partition("__")
+        if not name.startswith(PREFIX) or name.startswith(f"{PREFIX}TEST_"):
+            continue
+        if head not in (sections if nested else known):
             raise ConfigError(f"config: the variable {name} is unknown; nested keys are written {PREFIX}BUS__URL")

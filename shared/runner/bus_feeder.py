@@ -12,7 +12,7 @@ from shared.runner.plan import Limits
 
 
 class BusFeeder:
-    """Reads every input stream of every partition that has room to write what comes of it."""
+    """Reads the input streams of all partitions; without room to write, only those that are always taken."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -23,11 +23,10 @@ class BusFeeder:
         owners: dict[tuple[str, Place], tuple[Partition, Stream]] = {}
         stalled = False
         for part in parts:
-            if flow.room(part) <= 0:
-                stalled = True
-                continue
+            full = flow.room(part) <= 0
+            stalled = stalled or full
             for stream, inbox in part.inboxes.items():
-                if part.wants(stream):
+                if part.wants(stream) and (inbox.source.always or not full):
                     source = (str(stream), Place(inbox.source.instance, part.lease.place.p))
                     cursors[source] = inbox.read_to
                     owners[source] = (part, stream)

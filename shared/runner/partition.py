@@ -98,11 +98,24 @@ class Partition:
         self._send(symbol, symbol.stage.on_tick(value) or [])
 
     def work(self, limit: int) -> None:
-        """Run the stages until nothing more is ready, or `limit` entries wait to be written."""
-        while self._active and len(self._entries) < limit:
-            name, symbol = next(iter(self._active.items()))
+        """Run the stages until nothing more is ready, or `limit` entries wait to be written.
+
+        Inputs that are always taken do not mind the limit.
+        """
+        for name, symbol in list(self._active.items()):
             if self._drain(symbol, limit):
                 del self._active[name]
+
+    def work_alone(self) -> None:
+        """Take a single entry, so that a commit holds nothing else."""
+        for name, symbol in list(self._active.items()):
+            for stream, inbox in self.inboxes.items():
+                queue = symbol.queues[stream]
+                if queue and self._take(symbol, inbox, queue[0]):
+                    if queue[0].settled:
+                        queue.popleft()
+                    return
+            del self._active[name]
 
     def behind(self, suspect: Suspect) -> bool:
         """Whether this entry was taken."""
@@ -144,7 +157,7 @@ class Partition:
             for stream, inbox in self.inboxes.items():
                 queue = symbol.queues[stream]
                 while queue:
-                    if len(self._entries) >= limit:
+                    if len(self._entries) >= limit and not inbox.source.always:
                         return False
                     entry = queue[0]
                     if not self._take(symbol, inbox, entry):

@@ -15,11 +15,14 @@ class Input:
     """A stream that is read, and the instance that writes it.
 
     strict: the stream is about money. A bad or missing entry stops the symbol instead of leaving a Gap.
+    always: what is taken from it writes nothing to a bounded stream, so it is taken also when there is no room. Two
+    services that feed each other would wait for each other for ever without one such input.
     """
 
     stream: Stream
     instance: str
     strict: bool = False
+    always: bool = False
 
 
 @dataclass(frozen=True)

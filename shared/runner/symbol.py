@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.bus.entry import Entry
+from shared.errors import SafetyRefusal
 from shared.messages import Message
 from shared.messages.codec import pack, unpack
 from shared.tick import State, Tick
@@ -35,7 +36,13 @@ class Symbol:
         return pack((self.last, self.sent, self.stage.state(), self.stopped, self.parked, self.aside))
 
     def restore(self, data: bytes) -> None:
-        """Take back what `dump` gave."""
-        last, self.sent, state, self.stopped, self.parked, self.aside = unpack(data)
-        self.last = {stream: (n, tr) for stream, (n, tr) in last.items()}
-        self.stage.restore(state)
+        """Take back what `dump` gave; a SafetyRefusal when this version of the stage cannot have written it."""
+        try:
+            last, self.sent, state, self.stopped, self.parked, self.aside = unpack(data)
+            self.last = {stream: (n, tr) for stream, (n, tr) in last.items()}
+            self.stage.restore(state)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise SafetyRefusal(
+                f"the snapshot of {self.name} on the bus was written by another version or config: {error}: "
+                "go back to that one, or use another bus.namespace"
+            ) from error

@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
+from shared.errors import TicklineError
 from shared.runner.flow import Flow
 from shared.runner.ownership import Ownership
 from shared.runner.partition import Partition, StageFailed, Suspect
@@ -75,6 +76,9 @@ class Worker:
                 log.warning("bus lost", why=str(lost), again_in_s=round(backoff_s, 2))
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, self._limits.backoff_max_s)
+            except TicklineError:
+                await self._ownership.leave(session)  # this process cannot go on, but another one may
+                raise
             finally:
                 self._session = None
                 self._drop_all()
@@ -117,7 +121,7 @@ class Worker:
         failed: list[tuple[Partition, StageFailed]] = []
         for part in parts:
             try:
-                part.work(self._limit(part))
+                self._work(part)
             except StageFailed as error:
                 failed.append((part, error))
                 continue
@@ -130,10 +134,11 @@ class Worker:
             self._suspect(part, failure)
             await self._reload(session, part)
 
-    def _limit(self, part: Partition) -> int:
+    def _work(self, part: Partition) -> None:
         if part.lease.place.p in self._suspects:
-            return min(1, self._flow.room(part))  # one entry a commit, until the one that failed is behind us
-        return min(self._limits.commit_entries, self._flow.room(part))
+            part.work_alone()  # one entry a commit, until the one that failed is behind us
+        else:
+            part.work(min(self._limits.commit_entries, self._flow.room(part)))
 
     async def _commit(self, session: Session, parts: Sequence[Partition], commits: Sequence[Commit]) -> None:
         if not commits:

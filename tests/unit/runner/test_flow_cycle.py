@@ -26,7 +26,7 @@ def strategy(bound: int) -> Plan:
     return Plan(
         "strategy",
         lambda sym: StrategyStage(sym, BasicTaker(), Decimal(100), "book"),
-        (Input(Stream.EXECUTIONS, "gateway", strict=True), Input(Stream.PREDICTIONS, "signal")),
+        (Input(Stream.EXECUTIONS, "gateway", strict=True, always=True), Input(Stream.PREDICTIONS, "signal")),
         (Output(Stream.DECISIONS), Output(Stream.ORDERS, ("gateway",), bound)),
     )
 
@@ -60,11 +60,8 @@ async def predict(bus: MemoryBus, symbols: int) -> None:
 
 @pytest.mark.parametrize(
     ("bound", "symbols"),
-    [
-        (100, 8),
-        pytest.param(8, 8, marks=pytest.mark.xfail(reason="both full: no room, no executions taken")),
-    ],
-)  # fmt: skip
+    [(100, 8), (8, 8), (1, 8)],
+)
 async def test_they_never_wait_for_each_other_for_ever(bound: int, symbols: int) -> None:
     bus = MemoryBus(lease_s=30, maxlens={})
     await predict(bus, symbols)
