@@ -32,14 +32,16 @@ def free_port() -> int:
 class Server:
     """AOF with fsync every second, as the embedded bus and compose have it.
 
+    rewrite_at: the size at which the log is rewritten; small, so that kills meet rewrites.
     It starts behind a unix socket and opens its port only when the test has looked at what survived.
     """
 
-    def __init__(self, folder: Path, command: str = "", preload: Path | None = None) -> None:
+    def __init__(self, folder: Path, command: str = "", preload: Path | None = None, rewrite_at: str = "64mb") -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._command = command or str(get_binary_path())
+        self._rewrite_at = rewrite_at
         self._socket = folder / "sock"
         self._hold = folder / "hold"
         self._environment = dict(os.environ)
@@ -52,7 +54,7 @@ class Server:
         options = {
             "port": "0", "unixsocket": str(self._socket), "bind": "127.0.0.1", "dir": str(self.folder), "save": "",
             "appendonly": "yes", "appendfsync": "everysec", "logfile": str(self.folder / "server.log"),
-            "auto-aof-rewrite-min-size": "4mb",  # so that kills meet rewrites of the log too
+            "auto-aof-rewrite-min-size": self._rewrite_at,
         }  # fmt: skip
         arguments = [item for name, value in options.items() for item in (f"--{name}", value)]
         self._process = subprocess.Popen(
@@ -116,7 +118,7 @@ class Server:
         """Cut up to `most_bytes` off the end of a dead server's log, at any byte; returns how many."""
         last = max(self.folder.glob("appendonlydir/*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]))
         size = last.stat().st_size
-        cut = rng.randint(1, min(most_bytes, max(1, size // 2)))
+        cut = min(rng.randint(4_096, most_bytes), size // 2)
         os.truncate(last, size - cut)
         return cut
 

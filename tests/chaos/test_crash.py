@@ -108,7 +108,7 @@ def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kill
 
 @pytest.mark.timeout(1800)
 def test_kills_lose_and_double_nothing(folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say) -> None:
-    server = Server(folder)
+    server = Server(folder, rewrite_at="4mb")
     crash(server, folder, replay, rng, 10 if short else 65, lambda watch: kill_and_restart(server, watch), say)
 
 
@@ -123,7 +123,7 @@ def test_acknowledged_writes_lost_behind_a_held_fsync(
         time.sleep(rng.uniform(0.2, 1.7))  # beyond 2 s the server writes all the same
         return kill_and_restart(server, watch, server.let_go)
 
-    chaos = crash(server, folder, replay, rng, 10 if short else 65, kill_bus, say)
+    chaos = crash(server, folder, replay, rng, 5 if short else 65, kill_bus, say)
     assert sum(chaos.lost) > 0, "no acknowledged write was lost: the test shows nothing"
 
 
@@ -136,5 +136,5 @@ def test_acknowledged_writes_cut_off_the_log(
     def kill_bus(watch: Watch) -> int:
         return kill_and_restart(server, watch, lambda: server.cut_log(rng, 1_000_000))
 
-    chaos = crash(server, folder, replay, rng, 10 if short else 65, kill_bus, say)
+    chaos = crash(server, folder, replay, rng, 5 if short else 65, kill_bus, say)
     assert sum(chaos.lost) > 0, "no acknowledged write was lost: the test shows nothing"
