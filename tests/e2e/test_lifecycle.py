@@ -2,6 +2,7 @@
 
 import json
 
+import psutil
 import pytest
 import redis
 
@@ -83,7 +84,8 @@ def test_kill_9_of_the_console_then_of_a_service(tickline: Tickline) -> None:
     orphan = tickline.left()["bus"]
 
     running = started(tickline, "--rate", "60", "--limit", "300", beyond=executions(tickline))
-    assert not orphan.is_running(), "two servers would share one folder"
+    ended = not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE  # nobody may be there to reap it
+    assert ended, "two servers would share one folder"
     tickline.service("signal").kill()
     done = running.done()
     is_whole(done)
