@@ -11,10 +11,7 @@ class Reason(StrEnum):
     BELOW_THRESHOLD = "BELOW_THRESHOLD"
     NO_CHANGE = "NO_CHANGE"
     NO_EQUITY = "NO_EQUITY"
-    SUPERSEDED = "SUPERSEDED"
-    STALE = "STALE"
     END_OF_DATA = "END_OF_DATA"
-    UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
 
 
 class GapCause(StrEnum):
@@ -23,7 +20,6 @@ class GapCause(StrEnum):
     MISSED = "MISSED"  # n jumped: entries were lost before they were read
     UNREADABLE = "UNREADABLE"  # an entry could not be decoded; it lies in dead:
     FAILED = "FAILED"  # on_tick raised on an entry; it lies in dead:
-    SOURCE = "SOURCE"  # the source itself reported missing data
 
 
 class OrderStatus(StrEnum):
