@@ -17,7 +17,6 @@ COUNT = 256  # entries that one read may bring per stream; also the ingestor's b
 BLOCK_MS = 1000
 MAXLEN = 10_000  # per stream, approximate
 AHEAD_TICKS = 8_000  # the ingestor is at most so many ticks ahead of what the strategy has decided
-TOGETHER = len(SYMBOLS)  # at a fixed rate all symbols tick at the same moment, as bars and the simulated market do
 PAUSE_S = 0.001  # the ingestor's pause when it is that far ahead, or when no tick is due
 LEVERAGE = 1.0
 BALANCE = 10_000.0
@@ -44,6 +43,10 @@ STAGES = ("gateway", "strategy", "signal", "ingestor")  # in the order in which 
 def partition(sym: str) -> int:
     """The partition of a symbol, the same as on Tickline's bus."""
     return zlib.crc32(sym.encode()) % PARTITIONS
+
+
+BY_PARTITION = sorted(SYMBOLS, key=partition)
+UP_TO = [sum(partition(sym) < p for sym in SYMBOLS) for p in range(PARTITIONS)]  # symbols in the partitions below p
 
 
 @dataclass(frozen=True)
@@ -84,27 +87,32 @@ def stage_arguments() -> tuple[str, Run]:
 
 
 class Pace:
-    """When ticks are due: at a rate, TOGETHER at a time, the first at once. Rate 0 means always."""
+    """When ticks are due: at a rate, the symbols of one partition at the same moment, the partitions in turn.
+
+    So it is with the line's simulated market, whose feeds are opened partition by partition. Rate 0 means always.
+    """
 
     def __init__(self, ticks_per_s: float) -> None:
-        self._bursts_per_s = ticks_per_s / TOGETHER
+        self._groups_per_s = ticks_per_s * PARTITIONS / len(SYMBOLS)
         self._started_s = time.monotonic()
+        self._groups = 0
         self.sent = 0
         self.decided = 0
 
     def due(self) -> int:
         """How many ticks may be written now, at most COUNT."""
         room = self._room()
-        if self._bursts_per_s:
-            bursts = 1 + int((time.monotonic() - self._started_s) * self._bursts_per_s)
-            room = min(room, bursts * TOGETHER - self.sent)
+        if self._groups_per_s:
+            self._groups = 1 + int((time.monotonic() - self._started_s) * self._groups_per_s)
+            rounds, rest = divmod(self._groups, PARTITIONS)
+            room = min(room, rounds * len(SYMBOLS) + UP_TO[rest] - self.sent)
         return max(0, min(COUNT, room))
 
     def pause_s(self) -> float:
         """How long to sleep when none is due."""
-        if not self._bursts_per_s or not self._room():
+        if not self._groups_per_s or not self._room():
             return PAUSE_S
-        return max(0.0, self._started_s + self.sent / TOGETHER / self._bursts_per_s - time.monotonic())
+        return max(0.0, self._started_s + self._groups / self._groups_per_s - time.monotonic())
 
     def must_ask(self) -> bool:
         """Whether the strategy is so far behind that only its progress can let us go on."""
@@ -115,9 +123,9 @@ class Pace:
 
 
 def symbols_in_turn() -> Iterator[tuple[int, str]]:
-    """(n, symbol) of every tick: all symbols in turn, n counts per symbol from 1."""
+    """(n, symbol) of every tick: all symbols in turn, partition by partition; n counts per symbol from 1."""
     n = 0
     while True:
         n += 1
-        for sym in SYMBOLS:
+        for sym in BY_PARTITION:
             yield n, sym

@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
-from tests.bench.common import AHEAD_TICKS, BLOCK_MS, COUNT, COUNTED, MAXLEN, PARTITIONS, SYMBOLS, TOGETHER, UNCOUNTED
+from tests.bench.common import AHEAD_TICKS, BLOCK_MS, COUNT, COUNTED, MAXLEN, PARTITIONS, SYMBOLS, UNCOUNTED
 from tests.bench.server import Server
 
 NOT_MEASURED = (
@@ -32,7 +32,7 @@ def about(bus: Server, seconds: float, repeat: int) -> dict[str, Any]:
             "block_ms": BLOCK_MS,
             "maxlen": MAXLEN,
             "ahead_ticks": AHEAD_TICKS,
-            "ticks_at_once": TOGETHER,
+            "at_a_fixed_rate": "all symbols of a partition tick together, partitions in turn",
             "seconds": seconds,
             "repeat": repeat,
             "chosen": "best of the rounds (median beside it), contestants in turn",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from tests.bench.common import TOGETHER
+from tests.bench.common import SYMBOLS
 from tests.bench.contestants import by_name
 from tests.bench.measure import FixedRate, Saturation, run_fixed_rate, run_saturation
 from tests.bench.processes import NOT_OURS, others_busy
@@ -69,7 +69,7 @@ class Rounds:
 
     def _rate_for(self, names: Sequence[str]) -> float:
         slowest = min(self.best(name).ticks_per_s for name in names)
-        return max(float(TOGETHER), RATE_SHARE * slowest // 50 * 50)
+        return max(float(len(SYMBOLS)), RATE_SHARE * slowest // 50 * 50)
 
     def _saturate(self, name: str) -> Saturation:
         got = self._undisturbed(lambda: run_saturation(self._bus, by_name(name), self._seconds, WARMUP_S))
@@ -114,7 +114,7 @@ def _quickest(measured: Sequence[FixedRate]) -> FixedRate:
 
 def _sustained(measured: FixedRate) -> bool:
     short = (SUSTAINED * measured.offered_ticks_per_s - measured.ticks_per_s) * measured.seconds
-    return short <= TOGETHER  # one burst more or less fell into the measured time
+    return short <= len(SYMBOLS)  # one round of ticks more or less fell into the measured time
 
 
 def _short(measured: FixedRate) -> dict[str, Any]:
