@@ -8,6 +8,8 @@ make bench ARGS="--only redis_py,faststream"
 import argparse
 import json
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure, print the table, write the file."""
     given = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no process of ours is left behind
     with server(given.aof) as bus:
         print(f"{bus.version}, load {os.getloadavg()[0]:.2f}, {given.repeat} × {given.seconds:.0f} s", flush=True)
         rounds = Rounds(bus, given.names, given.seconds, given.repeat, given.quiet_wait)
