@@ -22,6 +22,9 @@ Arg: TypeAlias = str | bytes | int
 Command: TypeAlias = Sequence[Arg]
 
 
+READ_SIZE = 1 << 18  # bytes taken from the socket at a time; a batch is larger than redis-py's 32 KiB
+
+
 class Link:
     """A connection to the bus. Replies come raw, as RESP2 gives them.
 
@@ -31,6 +34,7 @@ class Link:
     def __init__(self, url: str, timeout_s: float) -> None:
         fixed = {
             "protocol": 2, "retry": Retry(NoBackoff(), 0), "socket_timeout": None, "socket_connect_timeout": timeout_s,
+            "socket_read_size": READ_SIZE,
         }  # fmt: skip
         try:
             options: dict[str, Any] = {**parse_url(url), **fixed}

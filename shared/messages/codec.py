@@ -5,7 +5,7 @@ so that money is exact. The type and version stand beside the bytes, in the entr
 """
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import msgpack
 from pydantic import ValidationError
@@ -47,7 +47,7 @@ def _unpack_ext(code: int, data: bytes) -> Decimal:
     if code != DECIMAL_EXT or len(data) > MAX_DECIMAL_BYTES:
         raise DecodeError(f"extension {code} of {len(data)} bytes is unknown")
     number = Decimal(data.decode("ascii"))
-    if not -MAX_DECIMAL_EXPONENT < number.adjusted() < MAX_DECIMAL_EXPONENT:
+    if b"E" in data.upper() and not -MAX_DECIMAL_EXPONENT < number.adjusted() < MAX_DECIMAL_EXPONENT:
         raise DecodeError(f"number {number:.3e} is out of range")
     return number
 
@@ -90,7 +90,7 @@ def decode(tag: str | bytes, data: bytes) -> Message:
     if not isinstance(fields, dict):
         raise DecodeError(f"a {kind.__name__} is a map, not {type(fields).__name__}")
     try:
-        return kind.model_validate(fields)
+        return cast(Message, kind.__pydantic_validator__.validate_python(fields))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:60] or "message"

@@ -118,6 +118,7 @@ class _Connection:
         self._client_in, self._client_out = client_in, client_out
         self._server_in, self._server_out = server_in, server_out
         self._fate = Fate.PASS
+        self._decided = False  # for the request under way, which may come in several chunks
 
     def abort(self) -> None:
         self._client_out.close()
@@ -139,7 +140,8 @@ class _Connection:
         while chunk := await _read(self._client_in):
             if self.silent:
                 continue
-            if COMMIT.sha.encode() in chunk and self._fate is Fate.PASS:
+            if COMMIT.sha.encode() in chunk and not self._decided:
+                self._decided = True
                 self._fate = self._proxy.decide()
                 if self._fate is Fate.LATE:
                     await self._late(chunk)
@@ -166,6 +168,7 @@ class _Connection:
                     return
                 self.silent = True
                 continue
+            self._decided = False
             self._client_out.write(chunk)
             await self._client_out.drain()
 
