@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.bus.scripts import COMMIT
 
-LATE_S = 2.0
+LATE_S = 4.0
 
 
 class Fate(Enum):

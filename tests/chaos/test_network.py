@@ -19,7 +19,7 @@ from tests.chaos.simulated import ENVIRONMENT, server_in
 from tests.chaos.simulated import NAMESPACE as SIMULATED
 from tests.chaos.watch import SERVICES, Watch
 
-TIMEOUT_S = LATE_S / 2  # so that a late request comes after its sender has given up and started anew
+TIMEOUT_S = LATE_S / 4  # so that a late request comes after its sender has given up, backed off and started anew
 LOAD_S = 0.75  # what a busy machine may add
 Say = Callable[[str], None]
 
@@ -30,9 +30,9 @@ def test_swallowed_replies_and_late_requests_double_nothing(
 ) -> None:
     def fate() -> Fate:
         drawn = rng.random()
-        if drawn < 0.02:
+        if drawn < 0.01:
             return Fate.CLOSE
-        return Fate.SILENCE if drawn < 0.024 else Fate.LATE if drawn < 0.028 else Fate.PASS
+        return Fate.SILENCE if drawn < 0.013 else Fate.LATE if drawn < 0.016 else Fate.PASS
 
     environment = replay.environment | LINE_SLOWED | {"TICKLINE_BUS__TIMEOUT_S": str(TIMEOUT_S)}
     began = time.monotonic()
