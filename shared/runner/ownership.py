@@ -1,6 +1,6 @@
 """Which partitions are ours: replicas register, share evenly, and hold what they own by lease."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from uuid import uuid4
 
 from shared.bus.api import Lease, Session
@@ -30,15 +30,16 @@ class Ownership:
         self._partitions = partitions
         self._exclusive = exclusive
 
-    async def round(self, session: Session) -> list[Lease]:
+    async def round(self, session: Session, renewed: Container[int] = ()) -> list[Lease]:
         """Renew, give up excess, take what is ours and free; returns the newly taken leases.
 
-        A partition whose lease is gone is no longer in `leases` afterwards.
+        renewed: partitions whose lease a commit has lengthened just now. A partition whose lease is gone is no longer
+        in `leases` afterwards.
         """
         members = await session.join(self._instance, self.owner)
         mine = share(members, self.owner, self._partitions, self._exclusive)
         await self._give_up([lease for p, lease in self.leases.items() if p not in mine], session)
-        held = list(self.leases.values())
+        held = [lease for p, lease in self.leases.items() if p not in renewed]
         for lease, kept in zip(held, await session.renew(held), strict=True):
             if not kept:
                 del self.leases[lease.place.p]

@@ -45,6 +45,7 @@ class Worker:
         self._parts: dict[int, Partition] = {}
         self._poison: dict[int, dict[Suspect, str]] = {}  # by partition: entry ids are times, and not unlike elsewhere
         self._suspects: dict[int, Suspect] = {}
+        self._committed: set[int] = set()  # partitions with a commit, which renews their lease, since the last round
         self._ownership = Ownership(plan.instance, partitions, plan.exclusive)
         self._flow = Flow(plan, limits)
 
@@ -100,7 +101,8 @@ class Worker:
             await self._cycle(session, max(0.0, next_round - time.monotonic()))
 
     async def _round(self, session: Session) -> None:
-        taken = await self._ownership.round(session)
+        taken = await self._ownership.round(session, self._committed)
+        self._committed.clear()
         for p in self._parts.keys() - self._ownership.leases.keys():
             log.info("partition given up", instance=self.plan.instance, p=p)
             self._drop(p)
@@ -149,6 +151,7 @@ class Worker:
                 log.error("alarm", instance=self.plan.instance, p=p, what=alarm)
             part.alarms.clear()
             if outcome is Outcome.OK:
+                self._committed.add(p)
                 self.counts.update(part.counts)
                 part.counts.clear()
                 if p in self._suspects and part.behind(self._suspects[p]):
@@ -191,4 +194,5 @@ class Worker:
         for p in list(self._parts):
             self._drop(p)
         self._ownership.leases.clear()
+        self._committed.clear()
         self._flow = Flow(self.plan, self._limits)
