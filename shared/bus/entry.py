@@ -33,9 +33,9 @@ class Outgoing(NamedTuple):
 
 
 class Entry:
-    """An entry that was read. `settled` is the reader's mark that it needs it no more."""
+    """An entry that was read. The reader keeps its marks here: the message, or why there is none; and `settled`."""
 
-    __slots__ = ("d", "h", "id", "k", "message", "n", "settled", "t", "tr", "w")
+    __slots__ = ("cause", "d", "h", "id", "k", "message", "n", "settled", "t", "tr", "w")
 
     def __init__(self, entry_id: bytes, fields: Sequence[bytes]) -> None:
         if fields[::2] == NAMES:
@@ -49,6 +49,7 @@ class Entry:
         self.n = int(n) if n.isdigit() and len(n) < 20 else 0
         self.w = int(w) if w.isdigit() and len(w) < 20 else 0
         self.message: Message | None = None
+        self.cause = ""
         self.settled = False
 
     def __repr__(self) -> str:

@@ -126,8 +126,15 @@ class Worker:
                 self._work(part)
             except StageFailed as error:
                 failed.append((part, error))
+        spoilt = [part for part, _ in failed]
+        for part in parts:
+            if part in spoilt:
                 continue
-            commit = part.commit()
+            try:
+                commit = part.commit()
+            except StageFailed as error:
+                failed.append((part, error))
+                continue
             if commit is not None:
                 working.append(part)
                 commits.append(commit)
