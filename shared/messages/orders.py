@@ -55,7 +55,7 @@ class OrderIntent(Message):
     def human(self) -> str:
         """E.g. `BUY 0.00139977 BTCUSDT (open) at 71440.1`."""
         side = "BUY" if self.signed_qty > 0 else "SELL"
-        return f"{side} {abs(self.signed_qty):.8g} {self.sym} ({self.leg}) at {self.price}"
+        return f"{side} {abs(float(self.signed_qty)):.8g} {self.sym} ({self.leg}) at {self.price}"
 
 
 class ExecutionReport(Message):
@@ -80,4 +80,5 @@ class ExecutionReport(Message):
         """E.g. `BTCUSDT FILLED 0.00139977 at 71440.1 fee 0.03`."""
         if self.last_px is None:
             return f"{self.sym} {self.status} {self.reason or ''}".rstrip()
-        return f"{self.sym} {self.status} {self.last_qty:+.8g} at {self.last_px} fee {self.commission:.4g}"
+        qty, fee = float(self.last_qty), float(self.commission)
+        return f"{self.sym} {self.status} {qty:+.8g} at {self.last_px} fee {fee:.4g}"

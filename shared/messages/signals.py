@@ -12,6 +12,10 @@ from shared.messages.streams import Stream
 
 _NUMPY_DTYPE: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
 _WIRE_DTYPE = {np.dtype(name): (name, dtype) for name, dtype in _NUMPY_DTYPE.items()}
+_FORMAT: dict[str, Literal["f", "d"]] = {
+    "float32": "f",
+    "float64": "d",
+}  # as memoryview names them; for people only, in the machine's byte order
 _FIELDS = {"dtype", "shape", "data"}
 _SHOWN = 8
 
@@ -65,8 +69,7 @@ class Features(Message):
 
     def human(self) -> str:
         """E.g. `BTCUSDT log_return_lags(3) [0.1542 -0.2007 0.0953]`."""
-        values = self.values
-        first = np.frombuffer(values.data, _NUMPY_DTYPE[values.dtype])[:_SHOWN].tolist()
+        first = memoryview(self.values.data).cast(_FORMAT[self.values.dtype])[:_SHOWN]
         return f"{self.sym} {self.spec} [{' '.join([f'{value:.4g}' for value in first])}]"
 
 
