@@ -1,5 +1,6 @@
 """The base of all wire messages: frozen, strict, versioned."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, ParamSpec, TypeVar, cast
 
@@ -48,9 +49,9 @@ class Message(Wire):
         """The stream this message belongs to."""
         return self.STREAM
 
+    @abstractmethod
     def human(self) -> str:
         """One short line for a person who reads the stream."""
-        raise NotImplementedError
 
     def content(self) -> dict[str, Any]:
         """The fields by name, without a copy; not to be changed."""

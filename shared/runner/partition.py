@@ -49,7 +49,6 @@ class Partition:
         streams = [output.stream for output in plan.outputs]
         self.written = {s: int(stored.fields.get(f"out:{s}", b"0")) for s in (*streams, Stream.DEAD)}
         self.trims: dict[str, str] = {}
-        self._run_id = run_id
         self._poison = poison
         self._symbols: dict[str, Symbol] = {}
         self._active: dict[str, Symbol] = {}
