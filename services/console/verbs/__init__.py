@@ -1,0 +1,1 @@
+"""The verbs of the `tickline` command: a file each. What is heavy is imported when a verb runs."""

@@ -1,0 +1,49 @@
+"""`tickline run`."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from services.console.display import Display
+from services.console.options import RunOptions, settings_for
+from shared.errors import ConfigError
+
+
+def run(
+    data: Annotated[list[Path] | None, typer.Option(help="CSV or Parquet file to replay; one for each --sym.")] = None,
+    sym: Annotated[list[str] | None, typer.Option(help="The symbol of the file, e.g. BTCUSDT.")] = None,
+    interval: Annotated[str | None, typer.Option(help="Time between two bars, e.g. 12h.")] = None,
+    model: Annotated[str | None, typer.Option(help="A model in weights/; the one that fits by default.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="The strategy's name, e.g. basic_taker.")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="A strategy's parameter, e.g. netting=true.")] = None,
+    balance: Annotated[str | None, typer.Option(help="Capital of each symbol's book, in quote units.")] = None,
+    fee: Annotated[str | None, typer.Option(help="Fee rate of each leg, e.g. 0.0003.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Simulated market: ticks per symbol, then stop.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Simulated market: ticks per second and symbol, 0: all.")] = None,
+    run_id: Annotated[str | None, typer.Option(help="Name of a replay; a new one by default.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.")] = None,
+) -> None:
+    """Run the whole line: on the simulated market, or replaying files with --data."""
+    options = RunOptions(data, sym, interval, model, strategy, param, balance, fee, limit, rate, run_id)
+    settings = settings_for(options)
+    if json_file is not None:
+        _write(json_file, "", "a")  # found out now, not after hours
+    from services.console.run import run_line  # the model's runtime takes seconds to load; `tail` does without
+
+    with Display() as display:
+        summary = asyncio.run(run_line(settings, display.report))
+    if json_file is not None:
+        _write(json_file, json.dumps(summary.as_json(), indent=2) + "\n", "w")
+    for line in summary.lines():
+        typer.echo(line)
+
+
+def _write(json_file: Path, text: str, mode: Literal["a", "w"]) -> None:
+    try:
+        with json_file.open(mode) as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"--json {json_file}: cannot be written: {error.strerror}") from error
