@@ -3,5 +3,6 @@
 from shared.account.account import Account
 from shared.account.order import Order
 from shared.account.position import Position
+from shared.account.round_trips import Fill, RoundTrip, RoundTrips
 
-__all__ = ["Account", "Order", "Position"]
+__all__ = ["Account", "Fill", "Order", "Position", "RoundTrip", "RoundTrips"]
