@@ -16,6 +16,8 @@ from shared.runner.stage import Numbers, Stage
 from shared.strategies import Decider
 from shared.tick import State
 
+_UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING})  # what a venue does by itself
+
 _decision, _intent = trusted(Decision), trusted(OrderIntent)
 
 
@@ -40,7 +42,7 @@ class StrategyStage(Stage):
 
     @property
     def fees(self) -> Decimal:
-        """All commissions paid so far, in quote units."""
+        """All commissions and funding paid so far, in quote units."""
         return self._fees
 
     def equity(self) -> Decimal:
@@ -89,10 +91,15 @@ class StrategyStage(Stage):
         )  # fmt: skip
 
     def _on_execution(self, report: ExecutionReport) -> None:
-        if report.client_order_id not in self._in_flight:
+        if report.client_order_id in self._in_flight:
+            self._in_flight.remove(report.client_order_id)
+        elif report.leg not in _UNASKED:
             raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
-        self._in_flight.remove(report.client_order_id)
         self._booked_n = report.n
+        if report.leg is Leg.FUNDING:
+            self.account.update(-report.commission)
+            self._fees += report.commission
+            return
         if report.last_px is not None and report.last_qty:
             self.account.book(self._sym, report.last_qty, report.last_px, report.commission)
             self._fees += report.commission

@@ -29,8 +29,13 @@ class Account:
     def __init__(self, balance: Decimal) -> None:
         if not balance.is_finite():
             raise ValueError(f"a balance must be finite, not {balance}")
-        self._balance = balance
+        self._capital = self._balance = balance
         self._positions: dict[str, Position] = {}
+
+    @property
+    def capital(self) -> Decimal:
+        """The balance it was made with, in quote units; no fill and no restored state changes it."""
+        return self._capital
 
     def balance(self) -> Decimal:
         """Money without the profit of open positions, in quote units."""

@@ -28,9 +28,10 @@ class RoundTrip(NamedTuple):
 
     datetime, exit_datetime: ns since 1970 UTC of the first and the last fill. y_hat: of the first fill.
     dir_signal: 1 long, -1 short. signed_qty: all that was entered, base units; entry_price and exit_price are averages
-    over the fills. gross_pnl = signed_qty × (exit_price − entry_price); fee: commissions and funding paid, its share of
-    a fill that also turned the position; net_pnl = gross_pnl − fee. trade_log_return = dir_signal × ln(exit / entry).
-    equity: the account's balance when it was closed. Money in quote units.
+    over the fills, and exactly the fill's price where there was one. gross_pnl = signed_qty × (exit_price −
+    entry_price); fee: commissions and funding paid, its share of a fill that also turned the position; net_pnl =
+    gross_pnl − fee. trade_log_return = dir_signal × ln(exit_price / entry_price). equity: the account's balance when it
+    was closed. Money in quote units.
     """
 
     datetime: int
@@ -51,6 +52,9 @@ class RoundTrip(NamedTuple):
 class RoundTrips:
     """Fills of one symbol in, closed round trips out. Keeps only the open one.
 
+    The sum of net_pnl is what the fills and costs of the closed trips did to the balance; where one of them has several
+    entries or exits, but for the last digits of Decimal's 28.
+
     >>> trips = RoundTrips()
     >>> trips.on_fill(Fill(1, "BTCUSDT", 0.01, Decimal(2), Decimal(50), Decimal(1), Decimal(99)))
     >>> trip = trips.on_fill(Fill(2, "BTCUSDT", -0.01, Decimal(-2), Decimal(60), Decimal(1), Decimal(118)))
@@ -60,13 +64,16 @@ class RoundTrips:
 
     def __init__(self) -> None:
         self._first: Fill | None = None
-        self._held = _ZERO  # signed, base units
-        self._entered = self._paid = self._left = self._got = self._fee = _ZERO
+        self._held = self._entered = self._left = _ZERO  # signed, base units; left: negative when long
+        self._entry = self._exit = _ZERO  # average prices, exact while there is one fill
+        self._fee = _ZERO
 
-    @property
-    def first(self) -> Fill | None:
-        """The fill that opened the trip that is still open; None when flat."""
-        return self._first
+    def open(self) -> Fill | None:
+        """What is still open, as one fill: the first one, with the quantity held now, the average entry price and the
+        commissions and funding so far; None when flat.
+        """
+        first = self._first
+        return first and first._replace(signed_qty=self._held, price=self._entry, commission=self._fee)
 
     def on_fill(self, fill: Fill) -> RoundTrip | None:
         """Take a fill; the round trip that it closed, if any."""
@@ -74,42 +81,48 @@ class RoundTrips:
             self._open(fill, fill.signed_qty, fill.commission)
             return None
         qty, held = fill.signed_qty, self._held
-        if (qty > 0) == (held > 0):
+        if qty.is_signed() == held.is_signed():
+            self._entry = _average(self._entered, self._entry, qty, fill.price)
             self._entered += qty
-            self._paid += qty * fill.price
             self._held += qty
             self._fee += fill.commission
             return None
         total = held + qty
-        over = total if total and (total > 0) == (qty > 0) else _ZERO  # what goes beyond the position
-        fee = fill.commission if not over else fill.commission * (held / qty).copy_abs()
-        self._left -= qty - over
-        self._got -= (qty - over) * fill.price
-        self._fee += fee
-        self._held = total
-        if total and not over:
+        if total and total.is_signed() == held.is_signed():
+            self._exit = _average(self._left, self._exit, qty, fill.price)
+            self._left += qty
+            self._held = total
+            self._fee += fill.commission
             return None
-        trip = self._closed(fill, fill.balance + (fill.commission - fee))
-        self._first = None
-        if over:
-            self._open(fill, over, fill.commission - fee)
+        self._exit = _average(self._left, self._exit, held.copy_negate(), fill.price)
+        if not total:
+            return self._closed(fill, fill.commission, fill.balance)
+        fee = fill.commission * (held / qty).copy_abs()  # the closing part's; the rest opens the other side
+        rest = fill.commission - fee
+        trip = self._closed(fill, fee, fill.balance + rest)
+        self._open(fill, total, rest)
         return trip
 
     def on_cost(self, amount: Decimal) -> None:
-        """Take a cost of holding, e.g. funding: quote units, positive when paid."""
+        """Take a cost of holding, e.g. funding: quote units, positive when paid. Without a position it is dropped."""
         self._fee += amount
 
     def _open(self, fill: Fill, qty: Decimal, commission: Decimal) -> None:
-        self._first, self._held, self._entered, self._paid = fill, qty, qty, qty * fill.price
-        self._left, self._got, self._fee = _ZERO, _ZERO, commission
+        self._first, self._entry, self._fee = fill, fill.price, commission
+        self._held = self._entered = qty
+        self._left = _ZERO
 
-    def _closed(self, fill: Fill, equity: Decimal) -> RoundTrip:
-        first, entered = self._first, self._entered
+    def _closed(self, fill: Fill, fee: Decimal, equity: Decimal) -> RoundTrip:
+        first, entered, entry, leaving = self._first, self._entered, self._entry, self._exit
         assert first is not None
-        entry, leaving = self._paid / entered, self._got / self._left
-        gross = self._got - self._paid
-        sign = 1 if entered > 0 else -1
+        self._first = None
+        gross, fees = entered * (leaving - entry), self._fee + fee
+        sign = -1 if entered.is_signed() else 1
         return RoundTrip(
             first.ts_event, fill.ts_event, first.sym, first.y_hat, sign, entered, entry, leaving,
-            sign * math.log(leaving / entry), gross, self._fee, gross - self._fee, equity,
+            sign * math.log(leaving / entry), gross, fees, gross - fees, equity,
         )  # fmt: skip
+
+
+def _average(qty: Decimal, price: Decimal, more_qty: Decimal, more_price: Decimal) -> Decimal:
+    return (qty * price + more_qty * more_price) / (qty + more_qty) if qty else more_price

@@ -37,3 +37,6 @@ class Leg(StrEnum):
     CLOSE = "close"
     OPEN = "open"
     NET = "net"
+    # What no decision asked for; only a backtest's venue reports them.
+    LIQUIDATION = "liquidation"
+    FUNDING = "funding"

@@ -2,9 +2,9 @@
 
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.account import Account, Order
 from shared.messages.reasons import Leg, Reason
@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from shared.features.feature import Feature
 
 _ZERO = Decimal(0)
+Sizing = Literal["compounding", "constant", "fraction"]
 
 
 class BasicTaker(Decider):
-    """Goes with all equity × leverage in the direction of y_hat, anew at every prediction.
+    """Goes with its money × leverage in the direction of y_hat, anew at every prediction.
 
-    Target in base units: sign(y_hat) × (balance + unrealised profit at the decision price) × leverage / price.
-    Legs [close, open], no close leg when flat; with `netting` one order for target − held. Without equity only the
-    close leg is left. Source: the notebook's BasicTakerStrat, its size divided by the price.
+    Target in base units: sign(y_hat) × money × leverage / price. The money is by `sizing`: `compounding` the equity
+    (balance + unrealised profit at the decision price), `constant` the capital that the account was made with,
+    `fraction` the part `fraction` of the equity. Legs [close, open], no close leg when flat; with `netting` one order
+    for target − held. Without equity only the close leg is left. Source: the notebook's BasicTakerStrat, its size
+    divided by the price.
 
     >>> from shared.strategies.decider import Forecast
     >>> orders = BasicTaker().decide(Forecast("BTCUSDT", -0.01, Decimal(50)), Account(Decimal(100)))
@@ -34,6 +37,14 @@ class BasicTaker(Decider):
 
     leverage: Annotated[Decimal, Field(gt=0)] = Decimal(1)
     netting: bool = False
+    sizing: Sizing = "compounding"
+    fraction: Annotated[Decimal, Field(gt=0, le=1)] = Decimal(1)
+
+    @model_validator(mode="after")
+    def _fraction_is_used(self) -> "BasicTaker":
+        if self.fraction != 1 and self.sizing != "fraction":
+            raise ValueError(f"fraction {self.fraction} has no effect with sizing {self.sizing}: set sizing=fraction")
+        return self
 
     def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
         """The orders that lead to the target position."""
@@ -43,9 +54,10 @@ class BasicTaker(Decider):
             return Reason.ZERO_PREDICTION
         sym, price = prediction.sym, prediction.price
         close = account.close_position(sym)
-        size = account.equity(sym, price) * self.leverage / price
-        if size <= 0:
+        equity = account.equity(sym, price)
+        if equity <= 0:
             return [close] if close else Reason.NO_EQUITY
+        size = self._money(equity, account) * self.leverage / price
         target = size if prediction.y_hat > 0 else size.copy_negate()
         if self.netting:
             position = account.position(sym)
@@ -53,6 +65,11 @@ class BasicTaker(Decider):
             return [Order(sym, change, Leg.NET)] if change else Reason.NO_CHANGE
         opening = Order(sym, target, Leg.OPEN)
         return [close, opening] if close else [opening]
+
+    def _money(self, equity: Decimal, account: Account) -> Decimal:
+        if self.sizing == "compounding":
+            return equity
+        return account.capital if self.sizing == "constant" else equity * self.fraction
 
 
 class BasicTakerStrat(Strategy):
@@ -77,5 +94,8 @@ class BasicTakerStrat(Strategy):
         *,
         leverage: Decimal = Decimal(1),
         netting: bool = False,
+        sizing: Sizing = "compounding",
+        fraction: Decimal = Decimal(1),
     ) -> None:
-        super().__init__(sym, model, log_return_lags, account, BasicTaker(leverage=leverage, netting=netting))
+        decider = BasicTaker(leverage=leverage, netting=netting, sizing=sizing, fraction=fraction)
+        super().__init__(sym, model, log_return_lags, account, decider)

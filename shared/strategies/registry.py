@@ -18,7 +18,7 @@ def make_decider(name: str, params: Mapping[str, object]) -> Decider:
     """A strategy's decision with its parameters; ValueError, in one line, if there is none or they do not fit.
 
     >>> make_decider("basic_taker", {"netting": True})
-    BasicTaker(leverage=Decimal('1'), netting=True)
+    BasicTaker(leverage=Decimal('1'), netting=True, sizing='compounding', fraction=Decimal('1'))
     """
     kind = STRATEGIES.get(name)
     if kind is None:
@@ -29,4 +29,5 @@ def make_decider(name: str, params: Mapping[str, object]) -> Decider:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         known = ", ".join(kind.model_fields)
-        raise ValueError(f"strategy {name}, parameter {where!r:.60}: {first['msg']} (it has: {known})") from error
+        which = f", parameter {where!r:.60}" if where else ""
+        raise ValueError(f"strategy {name}{which}: {first['msg']} (it has: {known})") from error

@@ -162,3 +162,12 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(state: object)
     with pytest.raises(ValueError, match=r"state|saved|must be"):
         account.restore(state)  # type: ignore[arg-type]
     assert repr(account) == repr(Account(Decimal(5)))
+
+
+def test_the_capital_stays_what_it_was_made_with() -> None:
+    account = Account(Decimal(100))
+    account.update(Decimal(5))
+    assert (account.capital, account.balance()) == (Decimal(100), Decimal(105))
+    other = Account(Decimal(7))
+    other.restore(account.state())
+    assert (other.capital, other.balance()) == (Decimal(7), Decimal(105))

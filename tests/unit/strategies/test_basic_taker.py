@@ -44,6 +44,21 @@ def test_the_size_is_equity_times_leverage_over_price(
         assert decision[0].signed_qty == -held.signed_qty
 
 
+@given(accounts(), Y_HAT, PRICE, st.decimals("0.1", 5, places=1), st.decimals("0.01", 1, places=2))
+def test_the_money_is_the_capital_or_a_part_of_the_equity(
+    account: Account, y_hat: float, price: Decimal, leverage: Decimal, fraction: Decimal
+) -> None:
+    equity = account.equity(SYM, price)
+    assume(equity > 0 and account.capital > 0)
+    for money, decider in (
+        (account.capital, BasicTaker(leverage=leverage, sizing="constant")),
+        (equity * fraction, BasicTaker(leverage=leverage, sizing="fraction", fraction=fraction)),
+    ):
+        decision = decider.decide(Forecast(SYM, y_hat, price), account)
+        assert not isinstance(decision, Reason)
+        assert decision[-1].signed_qty == (1 if y_hat > 0 else -1) * (money * leverage / price)
+
+
 @given(accounts(), Y_HAT, PRICE)
 def test_netting_is_the_sum_of_the_legs(account: Account, y_hat: float, price: Decimal) -> None:
     assume(account.equity(SYM, price) > 0)
@@ -82,9 +97,11 @@ def test_departure_a_prediction_of_zero_or_nan_trades_nothing(netting: bool, y_h
     assert BasicTaker(netting=netting).decide(Forecast(SYM, y_hat, Decimal(50)), account) is reason
 
 
-@pytest.mark.parametrize("netting", [False, True])
-def test_without_equity_only_the_way_out_is_left(netting: bool) -> None:
-    decider, account = BasicTaker(netting=netting), Account(Decimal(100))
+@pytest.mark.parametrize(
+    "decider", [BasicTaker(), BasicTaker(netting=True), BasicTaker(sizing="constant")], ids=["legs", "net", "constant"]
+)
+def test_without_equity_only_the_way_out_is_left(decider: BasicTaker) -> None:
+    account = Account(Decimal(100))
     account.book(SYM, Decimal(1), Decimal(200))
     broke = Forecast(SYM, 0.1, Decimal(100))
     decision = decider.decide(broke, account)

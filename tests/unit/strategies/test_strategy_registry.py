@@ -9,9 +9,12 @@ from shared.strategies import BasicTaker, Threshold, make_decider
 
 def test_by_name_with_parameters() -> None:
     assert make_decider("basic_taker", {}) == BasicTaker(leverage=Decimal(1), netting=False)
-    assert make_decider("basic_taker", {"leverage": "0.5", "netting": True}).model_dump() == {
+    given = {"leverage": "0.5", "netting": True, "sizing": "fraction", "fraction": 0.25}
+    assert make_decider("basic_taker", given).model_dump() == {
         "leverage": Decimal("0.5"),
         "netting": True,
+        "sizing": "fraction",
+        "fraction": Decimal("0.25"),
     }
     assert make_decider("threshold", {"threshold": 0.001, "leverage": 2}) == Threshold(
         threshold=0.001, leverage=Decimal(2)
@@ -30,6 +33,9 @@ def test_a_float_becomes_the_decimal_that_a_person_reads() -> None:
         ("basic_taker", {"leverage": 0}, r"'leverage'.*greater than 0"),
         ("basic_taker", {"leverage": "NaN"}, r"'leverage'.*finite"),
         ("basic_taker", {"netting": "perhaps"}, r"'netting'"),
+        ("basic_taker", {"sizing": "half"}, r"'sizing'.*constant"),
+        ("basic_taker", {"sizing": "fraction", "fraction": 1.5}, r"'fraction'.*less than or equal to 1"),
+        ("basic_taker", {"sizing": "constant", "fraction": 0.5}, r"basic_taker: .*fraction 0.5 has no effect"),
         ("threshold", {}, r"'threshold'.*required"),
         ("threshold", {"threshold": -1}, r"'threshold'.*greater than or equal to 0"),
         ("threshold", {"threshold": float("nan")}, r"'threshold'"),

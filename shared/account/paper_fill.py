@@ -1,0 +1,30 @@
+"""What an order costs that is filled at a known price."""
+
+from decimal import Decimal
+
+_BPS = Decimal(10_000)
+
+
+class PaperFill:
+    """Price and commission of a paper fill.
+
+    Price: the reference price × (1 ± slippage_bps / 10⁴), against the order. Commission: fee × |qty| × that price, in
+    quote units. Nothing is rounded.
+
+    >>> PaperFill(Decimal("0.001"), Decimal(10)).of(Decimal(2), Decimal(50))
+    (Decimal('50.050'), Decimal('0.100100'))
+    """
+
+    __slots__ = ("_buy", "_fee", "_sell", "_slips")
+
+    def __init__(self, fee: Decimal, slippage_bps: Decimal) -> None:
+        self._fee = fee
+        self._buy = 1 + slippage_bps / _BPS
+        self._sell = 1 - slippage_bps / _BPS
+        self._slips = slippage_bps != 0
+
+    def of(self, signed_qty: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
+        """The price that an order of `signed_qty` gets where the market is at `price`, and its commission."""
+        if self._slips:
+            price = price * (self._sell if signed_qty.is_signed() else self._buy)
+        return price, self._fee * signed_qty.copy_abs() * price
