@@ -4,14 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from services.ingestor.replay_csv import Row, csv_rows
-from services.ingestor.replay_order import RowOrder
-from services.ingestor.replay_parquet import parquet_rows
 from services.ingestor.source import Feed, Quote
 from shared.errors import ConfigError, DataError
+from shared.history import bars
 from shared.intervals import interval_ns
-
-PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 
 
 class Checked(NamedTuple):
@@ -23,18 +19,16 @@ class Checked(NamedTuple):
 
 
 class ReplaySource:
-    """Bars or prices out of one CSV or Parquet file per symbol (`.parquet`, `.pq`; anything else is CSV).
+    """The bars of one file per symbol, as `shared.history.bars` reads them: each gives its close, at its end.
 
-    Columns: `datetime, open, high, low, close` (the price is the close) or `datetime, price`; others are ignored.
-    `datetime` is the bar's start, so `ts_event` is `datetime` + interval. A hole in the times is let through.
     Any defect is a DataError of one line with file and row, raised by `check()` for the whole file and by a Feed
     when it gets there. Raises ConfigError without files, ValueError for an unknown interval.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
-    >>> bars = Path(folder.name) / "bars.csv"
-    >>> _ = bars.write_text("datetime,price\\n2024-10-29,71440.10\\n2024-10-29T12:00,72739.5\\n")
-    >>> source = ReplaySource({"BTCUSDT": bars}, "12h")
+    >>> path = Path(folder.name) / "bars.csv"
+    >>> _ = path.write_text("datetime,price\\n2024-10-29,71440.10\\n2024-10-29T12:00,72739.5\\n")
+    >>> source = ReplaySource({"BTCUSDT": path}, "12h")
     >>> source.check()["BTCUSDT"].rows
     2
     >>> source.open("BTCUSDT", 0).take(1)
@@ -46,7 +40,8 @@ class ReplaySource:
         if not files:
             raise ConfigError("replay has no file: pass --data FILE --sym SYMBOL")
         self._files = {sym: Path(files[sym]) for sym in sorted(files)}
-        self._interval_ns = interval_ns(interval)
+        interval_ns(interval)
+        self._interval = interval
 
     @property
     def venue(self) -> str:
@@ -62,36 +57,26 @@ class ReplaySource:
         """The quotes behind the first `position` rows."""
         if position < 0:
             raise ValueError(f"position {position} is negative")
-        path = self._file(sym)
-        return ReplayFeed(_quotes(sym, path, position, RowOrder(str(path), self._interval_ns)))
+        return ReplayFeed(self._quotes(sym, position))
 
     def check(self) -> dict[str, Checked]:
-        """Read every file from its first row to its last, so that a bad row is found before anything runs.
-
-        Refuses too what only the whole file shows: bars that are all longer than the interval.
-        """
+        """Read every file from its first row to its last, so that a bad row is found before anything runs."""
         return {sym: self._check(sym) for sym in self._files}
 
     def _check(self, sym: str) -> Checked:
-        path = self._file(sym)
-        order = RowOrder(str(path), self._interval_ns)
         rows, first, last = 0, 0, 0
-        for quote in _quotes(sym, path, 0, order):
-            rows, first, last = rows + 1, first or quote.ts_event, quote.ts_event
-        order.whole_file()
+        for bar in bars(self._file(sym), self._interval):
+            rows, first, last = rows + 1, first or bar.ts_event, bar.ts_event
         return Checked(rows, first, last)
+
+    def _quotes(self, sym: str, position: int) -> Iterator[Quote]:
+        found = bars(self._file(sym), self._interval, skip=position)
+        return (Quote(sym, bar.ts_event, bar.close) for bar in found)
 
     def _file(self, sym: str) -> Path:
         if sym not in self._files:
             raise ConfigError(f"replay has no file for {sym}: it has {', '.join(self._files)}")
-        path = self._files[sym]
-        if path.is_dir():
-            raise DataError(f"{path}: is a directory: pass one CSV or Parquet file")
-        if not path.exists():
-            raise DataError(f"{path}: there is no such file: check the path")
-        if not path.is_file():
-            raise DataError(f"{path}: is no regular file, and it is read more than once: copy it into one")
-        return path
+        return self._files[sym]
 
 
 class ReplayFeed:
@@ -122,25 +107,3 @@ class ReplayFeed:
             self._next = next(self._quotes, None)
         except DataError as error:
             self._next, self._error = None, error
-
-
-def _quotes(sym: str, path: Path, position: int, order: RowOrder) -> Iterator[Quote]:
-    # The row before is read again, so that the first new one is held against it.
-    rows = _rows(path, max(position - 1, 0))
-    if position:
-        before = next(rows, None)
-        if before is None:
-            raise DataError(
-                f"{path}: has {position - 1} rows, but {position} were taken before: it is another file now"
-            )
-        order.end(before.number, before.start)
-    empty = not position
-    for row in rows:
-        empty = False
-        yield Quote(sym, order.end(row.number, row.start), row.price)
-    if empty:
-        raise DataError(f"{path}: no rows: there is nothing to replay")
-
-
-def _rows(path: Path, skip: int) -> Iterator[Row]:
-    return (parquet_rows if path.suffix.lower() in PARQUET_SUFFIXES else csv_rows)(path, skip)

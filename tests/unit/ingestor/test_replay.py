@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from services.ingestor.replay import Checked, ReplaySource
-from services.ingestor.replay_times import text_time, time_text
 from services.ingestor.source import Quote
 from shared.errors import ConfigError, DataError
+from shared.history.times import text_time, time_text
 from shared.intervals import NS_PER_S
 
 DATA_DIR = Path(os.environ.get("TICKLINE_DATA_DIR") or Path(__file__).parents[4] / "shared" / "data")

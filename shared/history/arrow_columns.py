@@ -9,8 +9,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from services.ingestor.replay_prices import text_price
-from services.ingestor.replay_times import Instant, epoch_time, text_time, timestamp_time
+from shared.history.prices import text_price
+from shared.history.times import Instant, epoch_time, text_time, timestamp_time
 from shared.intervals import NS_PER_S
 
 V = TypeVar("V")

@@ -1,7 +1,7 @@
 """What must hold between the rows of one file: one form of time, strictly ascending, at least an interval apart."""
 
-from services.ingestor.replay_times import MAX_NS, Instant, time_text
 from shared.errors import DataError
+from shared.history.times import MAX_NS, Instant, time_text
 from shared.intervals import interval_text
 
 

@@ -1,20 +1,22 @@
-"""Rows of a Parquet file, a batch at a time: memory does not grow with the file."""
+"""Bars out of a Parquet file, a batch at a time: memory does not grow with the file."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from services.ingestor.replay_arrow import Column, V, price_column, time_column
-from services.ingestor.replay_csv import TIME, Row, price_columns
 from shared.errors import ConfigError, DataError
+from shared.history.arrow_columns import Column, V, price_column, time_column
+from shared.history.bar import Bar, bar_of
+from shared.history.columns import TIME, price_columns
+from shared.history.row_order import RowOrder
 
 FIRST_ROW = 2  # as in the same table written as CSV, where the header is row 1
 BATCH_ROWS = 8_192
 READ_BYTES = 1 << 20
 
 
-def parquet_rows(path: Path, skip: int) -> Iterator[Row]:
-    """The rows after the first `skip` ones. pyarrow is imported when the first such file is opened."""
+def parquet_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
+    """The bars after the first `skip` rows. pyarrow is imported when the first such file is opened."""
     try:
         import pyarrow as pa
         from pyarrow import parquet
@@ -22,7 +24,7 @@ def parquet_rows(path: Path, skip: int) -> Iterator[Row]:
         raise ConfigError(f"{path}: Parquet needs pyarrow: pip install 'tickline[parquet]', or pass a CSV") from error
     try:
         with path.open("rb") as raw, parquet.ParquetFile(raw, buffer_size=READ_BYTES, pre_buffer=False) as file:
-            yield from _rows(path, file, skip)
+            yield from _bars(path, file, order, skip)
     except (pa.ArrowException, OSError, ValueError) as error:
         # pyarrow raises plain OSErrors on damaged pages, and ValueErrors on names that are not UTF-8.
         if isinstance(error, OSError) and error.errno:
@@ -30,7 +32,7 @@ def parquet_rows(path: Path, skip: int) -> Iterator[Row]:
         raise DataError(f"{path}: not a whole Parquet file ({str(error).strip()[:160]}): write it again") from error
 
 
-def _rows(path: Path, file: Any, skip: int) -> Iterator[Row]:
+def _bars(path: Path, file: Any, order: RowOrder, skip: int) -> Iterator[Bar]:
     schema, total = file.schema_arrow, file.metadata.num_rows
     columns = price_columns(str(path), schema.names)
     if skip > total:
@@ -46,10 +48,10 @@ def _rows(path: Path, file: Any, skip: int) -> Iterator[Row]:
         for number, (start, cells) in enumerate(zip(starts, rows, strict=True), first):
             try:
                 values = [_value(price, cell) for price, cell in zip(prices, cells, strict=True)]
-                row = Row(number, _value(times, start), values[-1])
+                bar = bar_of(order.end(number, _value(times, start)), values, number)
             except ValueError as error:
                 raise DataError(f"{path}: row {number}: {error}") from error
-            yield row
+            yield bar
 
 
 def _value(column: Column[V], cell: Any) -> V:
