@@ -1,0 +1,243 @@
+"""A backtest: a file through the very stages that the services run."""
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from decimal import Decimal
+from typing import cast
+
+from services.ingestor.source import Quote
+from services.research.backtest.observer import Observer
+from services.research.backtest.rules import Rules
+from services.research.backtest.totals import Totals
+from services.research.backtest.venue import BacktestVenue
+from services.research.line import InProcessLine
+from services.research.plans import LinePlans, line_plans
+from shared.account import Fill, RoundTrips
+from shared.config import Settings
+from shared.errors import ConfigError, DataError
+from shared.history import Bar, bars
+from shared.history.times import MAX_NS, time_text
+from shared.intervals import interval_ns
+from shared.messages import ExecutionReport, Leg, Message, Prediction, Stream
+from shared.models.card import ModelRefused
+from shared.strategies import make_decider
+
+_ZERO = Decimal(0)
+PROGRESS_EVERY = 1024
+
+Progress = Callable[[int], None]
+
+
+class Backtest:
+    """One symbol, the first of the settings, out of its file; with the default rules, what the paper line would do.
+
+    start_ns, end_ns: only bars whose end is in [start_ns, end_ns) are traded on. Those before warm the features, then
+    trading starts flat. Rows are streamed: memory does not grow with the file, but for what observers keep.
+
+    Raises ConfigError for settings that make no backtest, DataError for a file, or a model, that does not fit them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        rules: Rules = Rules(),  # noqa: B008  (frozen)
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+    ) -> None:
+        self._sym = settings.symbols[0]
+        path = settings.ingestor.files.get(self._sym) if settings.ingestor.source == "replay" else None
+        if path is None:
+            raise ConfigError(
+                f"a backtest of {self._sym} needs a file of its prices: pass --data FILE --sym {self._sym}"
+            )
+        self._settings = settings
+        self._rules = rules
+        self._path = path
+        self._start_ns = 0 if start_ns is None else start_ns
+        self._end_ns = MAX_NS + 1 if end_ns is None else end_ns
+        if self._start_ns >= self._end_ns:
+            raise ConfigError(f"a backtest from {time_text(self._start_ns)} to {time_text(self._end_ns)} is empty")
+
+    def run(self, observers: Sequence[Observer] = (), progress: Progress | None = None) -> Totals:
+        """The whole backtest, from the file's first row. progress: called now and then with the rows read so far."""
+        plans, venue = self._plans(), None
+        if not self._rules.as_paper:
+            venue = self._venue()
+            plans = plans._replace(gateway=replace(plans.gateway, make_stage=lambda _: venue))
+        run = _Run(self._settings, self._rules, plans, venue, observers)
+        rows = 0
+        with closing(self._bars()) as found:
+            for bar in found:
+                if bar.ts_event >= self._end_ns:
+                    break
+                if bar.ts_event >= self._start_ns:
+                    run.on_bar(bar)
+                else:
+                    run.warm(bar)
+                rows += 1
+                if progress is not None and not rows % PROGRESS_EVERY:
+                    progress(rows)
+        if progress is not None:
+            progress(rows)
+        self._require_sense(run, rows)
+        return run.totals()
+
+    def _bars(self) -> Generator[Bar, None, None]:
+        yield from bars(self._path, self._settings.interval)
+
+    def _plans(self) -> LinePlans:
+        try:
+            return line_plans(self._settings)
+        except ConfigError as error:
+            if not isinstance(error.__cause__, ModelRefused):
+                raise
+            for _ in self._bars():  # a defect of the file, e.g. another interval, is the better reason
+                pass
+            raise DataError(str(error)) from error
+
+    def _venue(self) -> BacktestVenue:
+        own, strategy = self._settings.gateway, self._settings.strategy
+        leverage = getattr(make_decider(strategy.name, strategy.params), "leverage", None)
+        margin = self._rules.maintenance_margin
+        if margin is not None:
+            if not isinstance(leverage, Decimal):
+                raise ConfigError(f"strategy {strategy.name} has no parameter leverage, and liquidation needs it")
+            if margin * leverage >= 1:
+                raise ConfigError(
+                    f"maintenance margin {margin}: with leverage {leverage} it must be below 1/{leverage}"
+                )
+        return BacktestVenue(
+            self._sym,
+            self._rules,
+            own.fee,
+            own.slippage_bps,
+            leverage or Decimal(1),
+            interval_ns(self._settings.interval),
+        )
+
+    def _require_sense(self, run: "_Run", rows: int) -> None:
+        if not run.bars:
+            raise DataError(
+                f"{self._path}: none of its {rows} rows is in the time to be traded: give another --from or --to"
+            )
+        if not run.predictions:
+            raise DataError(
+                f"{self._path}: {rows} rows are too few for the model's features, nothing was predicted: pass more"
+            )
+        if not run.moved:
+            raise DataError(
+                f"{self._path}: all {run.bars} prices are the same: there is nothing to trade: pass other data"
+            )
+
+
+class _Run:
+    """The state of one run: the line, and the sums."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rules: Rules,
+        plans: LinePlans,
+        venue: BacktestVenue | None,
+        observers: Sequence[Observer],
+    ) -> None:
+        self.bars = self.predictions = 0
+        self.moved = False
+        self._sym = settings.symbols[0]
+        taps = {Stream.PREDICTIONS: self._on_prediction, Stream.EXECUTIONS: self._on_execution}
+        self._line = InProcessLine(plans, self._sym, taps)
+        self._account = self._line.strategy.account
+        self._venue = venue
+        self._on_mark = [observer.on_mark for observer in observers]
+        self._on_trip = [observer.on_trip for observer in observers]
+        self._slips = settings.gateway.slippage_bps != 0
+        self._at_open = rules.fill == "next_open"
+        self._trips = RoundTrips()
+        self._y_hat = math.nan
+        self._bar: Bar | None = None
+        self._first_ts = 0
+        self._fees = self._funding = self._slippage = self._turnover = _ZERO
+        self._fills = self._expired = self._liquidations = 0
+
+    def warm(self, bar: Bar) -> None:
+        """A bar before the first one that is traded on."""
+        self._line.warm(Quote(self._sym, bar.ts_event, bar.close))
+
+    def on_bar(self, bar: Bar) -> None:
+        """A bar to trade on."""
+        before, self._bar = self._bar, bar
+        if before is None:
+            self._first_ts = bar.ts_event
+        elif not self.moved:
+            self.moved = bar.close != before.close
+        self.bars += 1
+        line = self._line
+        if self._venue is not None:
+            for report in self._venue.on_bar(bar, self._account):
+                line.deliver([report])
+        self._y_hat = math.nan
+        line.on_tick(Quote(self._sym, bar.ts_event, bar.close))
+        if self._on_mark:
+            self._mark(bar)
+
+    def totals(self) -> Totals:
+        """The sums; orders that still wait expire."""
+        bar, account = self._bar, self._account
+        assert bar is not None
+        if self._venue is not None:
+            self._line.deliver(list(self._venue.at_end()))
+        unrealised = account.unrealised(self._sym, bar.close)
+        return Totals(
+            start_equity=account.capital, end_equity=account.balance() + unrealised, fees=self._fees,
+            funding=self._funding, slippage=self._slippage, turnover=self._turnover, bars=self.bars, fills=self._fills,
+            expired=self._expired, liquidations=self._liquidations, first_ts=self._first_ts, last_ts=bar.ts_event,
+            open_trip=self._trips.open(), unrealised=unrealised,
+        )  # fmt: skip
+
+    def _mark(self, bar: Bar) -> None:
+        account, price = self._account, float(bar.close)
+        position = account.position(self._sym)
+        if position is None:
+            equity, exposure = float(account.balance()), 0.0
+        else:
+            equity = float(account.balance() + position.unrealised(bar.close))
+            value = float(position.signed_qty) * price
+            exposure = value / equity if equity else math.copysign(math.inf, value)
+        for on_mark in self._on_mark:
+            on_mark(bar.ts_event, price, equity, exposure, self._y_hat)
+
+    def _on_prediction(self, message: Message) -> None:
+        self._y_hat = cast(Prediction, message).y_hat
+        self.predictions += 1
+
+    def _on_execution(self, message: Message) -> None:
+        """A report that the strategy has booked."""
+        report = cast(ExecutionReport, message)
+        qty, price, commission = report.last_qty, report.last_px, report.commission
+        if report.leg is Leg.FUNDING:
+            self._funding += commission
+            self._trips.on_cost(commission)
+            return
+        if price is None:
+            self._expired += 1
+            return
+        if report.leg is Leg.LIQUIDATION:
+            self._liquidations += 1
+        elif self._slips:
+            self._slippage += qty.copy_abs() * (price - self._reference()).copy_abs()
+        self._fills += 1
+        self._fees += commission
+        self._turnover += qty.copy_abs() * price
+        trip = self._trips.on_fill(
+            Fill(report.ts_event, self._sym, self._y_hat, qty, price, commission, self._account.balance())
+        )
+        if trip is not None:
+            for on_trip in self._on_trip:
+                on_trip(trip)
+
+    def _reference(self) -> Decimal:
+        """The price of a fill before slippage."""
+        assert self._bar is not None
+        return self._bar.open if self._at_open else self._bar.close

@@ -1,0 +1,120 @@
+"""Funding rates out of a file."""
+
+import csv
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import NamedTuple
+
+from shared.errors import ConfigError, DataError
+from shared.history.arrow_columns import time_column
+from shared.history.files import PARQUET_SUFFIXES
+from shared.history.times import text_time, time_text
+
+TIME, RATE = "datetime", "rate"
+FIRST_ROW = 2  # as an editor shows it, the header being row 1
+
+_Cells = Iterator[tuple[int, int, str]]  # row, time in ns, rate as text
+
+
+class Rate(NamedTuple):
+    """At `ts_event` (ns since 1970 UTC) a long pays `rate` × the value of its position, and a short receives it."""
+
+    ts_event: int
+    rate: Decimal
+
+
+class FundingRates:
+    """The rates of a CSV or Parquet file with columns `datetime` and `rate`, in order, read as they fall due.
+
+    A defect is a DataError with file and row: a column that is missing, a time or rate that is none, a rate of 100 % or
+    more, times that do not ascend.
+
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "funding.csv"
+    >>> _ = path.write_text("datetime,rate\\n1970-01-01T00:00:01,0.0001\\n1970-01-01T00:00:09,-0.0002\\n")
+    >>> rates = FundingRates(path)
+    >>> list(rates.until(5_000_000_000)), list(rates.until(8_000_000_000))
+    ([Rate(ts_event=1000000000, rate=Decimal('0.0001'))], [])
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._rates = _rates(path)
+        self._next = next(self._rates, None)
+
+    def until(self, ts_event: int) -> Iterator[Rate]:
+        """The rates up to and with `ts_event` that were not given yet."""
+        while self._next is not None and self._next.ts_event <= ts_event:
+            yield self._next
+            self._next = next(self._rates, None)
+
+
+def _rates(path: Path) -> Iterator[Rate]:
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file: check the path of the funding rates")
+    last: int | None = None
+    for row, ts_event, text in (_parquet if path.suffix.lower() in PARQUET_SUFFIXES else _csv)(path):
+        if last is not None and ts_event <= last:
+            raise DataError(f"{path}: row {row}: {time_text(ts_event)} is not after {time_text(last)}: sort the file")
+        last = ts_event
+        try:
+            yield Rate(ts_event, _rate(text))
+        except ValueError as error:
+            raise DataError(f"{path}: row {row}: {error}") from error
+
+
+def _rate(text: str) -> Decimal:
+    try:
+        rate = Decimal(text)
+        if abs(rate) < 1:  # a NaN cannot be compared
+            return rate
+    except InvalidOperation:
+        pass
+    raise ValueError(f"rate {text[:40]!r} is no share of the position's value: correct or remove the row")
+
+
+def _csv(path: Path) -> _Cells:
+    row = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True, restval="")
+            _require_columns(path, list(reader.fieldnames or ()))
+            for fields in reader:
+                row = reader.line_num
+                yield row, text_time(fields[TIME]).ns, fields[RATE]
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}): check its rights") from error
+    except (csv.Error, ValueError) as error:  # among the latter: not UTF-8
+        raise DataError(f"{path}: row {row}: {error}") from error
+
+
+def _parquet(path: Path) -> _Cells:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ConfigError(f"{path}: Parquet needs pyarrow: pip install 'tickline[parquet]', or pass a CSV") from error
+    row = FIRST_ROW
+    try:
+        with parquet.ParquetFile(path) as file:
+            _require_columns(path, file.schema_arrow.names)
+            times = time_column(TIME, file.schema_arrow.field(TIME).type)
+            for batch in file.iter_batches(columns=[TIME, RATE]):
+                rates = batch.column(RATE).to_pylist()
+                for time, rate in zip(times.cells(batch.column(TIME)), rates, strict=True):
+                    if time is None or rate is None:
+                        raise ValueError(f"{TIME if time is None else RATE} is missing: fill it in or remove the row")
+                    yield row, times.value(time).ns, str(rate)
+                    row += 1
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{path}: row {row}: {' '.join(str(error).split())[:160]}") from error
+
+
+def _require_columns(path: Path, names: list[str]) -> None:
+    missing = [name for name in (TIME, RATE) if name not in names]
+    if missing:
+        raise DataError(
+            f"{path}: no column {', '.join(missing)} (there are: {', '.join(names)[:200]!r}): name them {TIME},{RATE}"
+        )

@@ -1,0 +1,113 @@
+"""The venue of a backtest whose rules are more than the paper venue's."""
+
+from collections import deque
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import cast
+
+from services.research.backtest.funding import FundingRates
+from services.research.backtest.liquidation import liquidated_at, liquidation_price
+from services.research.backtest.rules import Rules
+from services.strategy.order_id import client_order_id
+from shared.account import Account
+from shared.account.paper_fill import PaperFill
+from shared.history import Bar
+from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Reason, Stream
+from shared.messages.base import trusted
+from shared.messages.market import trace_id
+from shared.runner.stage import Numbers, Stage
+
+_ZERO = Decimal(0)
+_report = trusted(ExecutionReport)
+
+
+class BacktestVenue(Stage):
+    """One symbol's orders in, one terminal report for each out: at once, or with the next bar.
+
+    Prices and commissions are PaperFill's, as the paper venue's are. `on_bar` is called before the bar's tick: the
+    orders that wait fill at its open; then the funding that fell due since the bar before is paid; then the position is
+    liquidated if the bar's low or high reaches its liquidation price, with the taker's fee and without slippage.
+    leverage: of the isolated margin.
+    """
+
+    def __init__(
+        self, sym: str, rules: Rules, fee: Decimal, slippage_bps: Decimal, leverage: Decimal, interval_ns: int
+    ) -> None:
+        self._sym = sym
+        self._order = PaperFill(fee, slippage_bps)
+        self._forced = PaperFill(fee, _ZERO)
+        self._waits = rules.fill == "next_open"
+        self._margin = rules.maintenance_margin
+        self._leverage = leverage
+        self._funding = FundingRates(rules.funding) if rules.funding is not None else None
+        self._interval_ns = interval_ns
+        self._numbers = Numbers()
+        self._waiting: deque[OrderIntent] = deque()
+        self._tick_n = 0
+
+    def on_tick(self, val: Message) -> list[Message] | None:
+        """Take an OrderIntent."""
+        order = cast(OrderIntent, val)
+        self._tick_n = order.tick_n
+        if self._waits:
+            self._waiting.append(order)
+            return []
+        return [self._filled(order, order.price, order.ts_event)]
+
+    def on_bar(self, bar: Bar, account: Account) -> Iterator[ExecutionReport]:
+        """What happens in a bar before its close. Each report is to be booked in `account` before the next is asked
+        for: funding and liquidation look at the position as the fills left it.
+        """
+        opened = bar.ts_event if bar.open is bar.close else bar.ts_event - self._interval_ns  # a price has no open
+        while self._waiting:
+            yield self._filled(self._waiting.popleft(), bar.open, opened)
+        if self._funding is not None:
+            yield from self._funded(self._funding, bar, account)
+        position = account.position(self._sym)
+        if self._margin is None or position is None:
+            return
+        limit = liquidation_price(position, self._leverage, self._margin)
+        price = liquidated_at(position, limit, bar.open, bar.high, bar.low)
+        if price is not None:
+            qty = position.signed_qty.copy_negate()
+            _, commission = self._forced.of(qty, price)
+            yield self._unasked(Leg.LIQUIDATION, bar.ts_event, qty, price, commission)
+
+    def at_end(self) -> Iterator[ExecutionReport]:
+        """The reports of the orders that no bar came for."""
+        while self._waiting:
+            order = self._waiting.popleft()
+            yield _report(
+                n=self._numbers.next(Stream.EXECUTIONS), sym=order.sym, ts_event=order.ts_event, tr=order.tr,
+                tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,
+                status=OrderStatus.EXPIRED, last_qty=_ZERO, last_px=None, commission=_ZERO,
+                reason=Reason.END_OF_DATA,
+            )  # fmt: skip
+
+    def _funded(self, funding: FundingRates, bar: Bar, account: Account) -> Iterator[ExecutionReport]:
+        """At the price nearest in time that the bar knows: its open in its first half, its close in the second."""
+        for ts_event, rate in funding.until(bar.ts_event):
+            position = account.position(self._sym)
+            if position is not None:
+                late = 2 * (bar.ts_event - ts_event) < self._interval_ns
+                paid = position.signed_qty * (bar.close if late else bar.open) * rate
+                yield self._unasked(Leg.FUNDING, ts_event, _ZERO, None, paid)
+
+    def _filled(self, order: OrderIntent, price: Decimal, ts_event: int) -> ExecutionReport:
+        price, commission = self._order.of(order.signed_qty, price)
+        return _report(
+            n=self._numbers.next(Stream.EXECUTIONS), sym=order.sym, ts_event=ts_event, tr=order.tr,
+            tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,
+            status=OrderStatus.FILLED, last_qty=order.signed_qty, last_px=price, commission=commission, reason=None,
+        )  # fmt: skip
+
+    def _unasked(
+        self, leg: Leg, ts_event: int, qty: Decimal, price: Decimal | None, commission: Decimal
+    ) -> ExecutionReport:
+        n = self._numbers.next(Stream.EXECUTIONS)
+        trace = trace_id("backtest", self._sym, ts_event, n)
+        return _report(
+            n=n, sym=self._sym, ts_event=ts_event, tr=trace, tick_n=self._tick_n, order_n=0,
+            client_order_id=client_order_id("venue", trace, leg), leg=leg, status=OrderStatus.FILLED, last_qty=qty,
+            last_px=price, commission=commission, reason=None,
+        )  # fmt: skip
