@@ -1,0 +1,7 @@
+"""What a backtest was worth: its metrics, and how sure they are."""
+
+from services.research.metrics.metrics import Metrics
+from services.research.metrics.results import Results
+from services.research.metrics.rows import table
+
+__all__ = ["Metrics", "Results", "table"]

@@ -1,0 +1,166 @@
+"""What a Sharpe ratio is worth, and how sure a number is. Pure functions.
+
+Sharpe ratios here are those of one period (mean / standard deviation of the period returns), never annualised ones.
+Sources: Bailey and López de Prado, "The Sharpe Ratio Efficient Frontier" (2012) and "The Deflated Sharpe Ratio:
+Correcting for Selection Bias, Backtest Overfitting and Non-Normality" (2014).
+"""
+
+import math
+from collections.abc import Iterator
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+RESAMPLES = 1_000
+LEVEL = 0.95
+MIN_BLOCKS = 10  # with fewer, resampling says nothing
+_EULER = 0.5772156649015329
+_NORMAL = NormalDist()
+
+
+class Interval(NamedTuple):
+    """Lower and upper bound."""
+
+    low: float
+    high: float
+
+
+def probabilistic_sharpe(
+    sharpe: float, n: int, skewness: float = 0.0, kurtosis: float = 3.0, benchmark: float = 0.0
+) -> float | None:
+    """Probability that the true Sharpe ratio is above `benchmark`, after `n` period returns gave `sharpe`.
+
+    skewness, kurtosis: of the period returns, 0 and 3 for normal ones. None with fewer than two returns, or where
+    these moments leave the estimate no variance.
+
+    >>> round(probabilistic_sharpe(0.458, 24), 3), round(probabilistic_sharpe(0.458, 24, -2.448, 10.164), 3)
+    (0.982, 0.913)
+    """
+    variance = 1 - skewness * sharpe + (kurtosis - 1) / 4 * sharpe * sharpe
+    if n < 2 or not variance > 0:
+        return None
+    return _NORMAL.cdf((sharpe - benchmark) * math.sqrt((n - 1) / variance))
+
+
+def expected_max_sharpe(trials: int, variance: float) -> float:
+    """The highest Sharpe ratio to expect of `trials` independent strategies that all have none.
+
+    variance: of the trials' Sharpe ratios, per period and not below 0. One trial: 0.
+
+    >>> round(expected_max_sharpe(100, 1 / 500), 4), expected_max_sharpe(1, 1 / 500)
+    (0.1132, 0.0)
+    """
+    if trials < 1 or not variance >= 0:
+        raise ValueError(f"needs at least 1 trial and a variance of 0 or more, not {trials} and {variance}")
+    if trials == 1:
+        return 0.0
+    # The upper quantile is minus the lower one, which keeps its digits for any number of trials.
+    highest = -_NORMAL.inv_cdf(1 / trials)
+    beyond = -_NORMAL.inv_cdf(1 / (trials * math.e))
+    return math.sqrt(variance) * ((1 - _EULER) * highest + _EULER * beyond)
+
+
+def deflated_sharpe(
+    sharpe: float, n: int, skewness: float, kurtosis: float, trials: int, variance: float
+) -> float | None:
+    """Probability that the true Sharpe ratio of the best of `trials` is above 0: its probabilistic Sharpe ratio
+    against the highest that luck alone would have given.
+
+    trials: all that were looked at, those that were thrown away too. variance: of their Sharpe ratios, per period.
+    None as in `probabilistic_sharpe`.
+
+    >>> year = 250
+    >>> round(deflated_sharpe(2.5 / year**0.5, 5 * year, -3, 10, trials=100, variance=0.5 / year), 4)
+    0.9004
+    """
+    return probabilistic_sharpe(sharpe, n, skewness, kurtosis, expected_max_sharpe(trials, variance))
+
+
+def block_length(n: int) -> int:
+    """How many neighbours of `n` values stay together in a bootstrap: the power of two nearest to n^(1/3).
+
+    >>> [block_length(n) for n in (1, 20, 688, 10_000_000)]
+    [1, 2, 8, 256]
+    """
+    return 1 << round(math.log2(n) / 3) if n > 1 else 1
+
+
+def resampled(blocks: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.intp]]:
+    """For each resample how often each block was drawn: `blocks` draws with replacement."""
+    rng = np.random.default_rng(seed)
+    for _ in range(resamples):
+        yield np.bincount(rng.integers(0, blocks, blocks), minlength=blocks)
+
+
+def pearson(sums: Floats) -> Floats:
+    """Correlations out of sums of pairs, shape (..., 6): n, Σx, Σy, Σx², Σy², Σxy. NaN where one does not vary."""
+    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    of_x, of_y, both = n * xx - x * x, n * yy - y * y, n * xy - x * y
+    varies = (of_x > 1e-12 * n * xx) & (of_y > 1e-12 * n * yy)
+    scale = np.sqrt(np.where(varies, of_x, 1.0)) * np.sqrt(np.where(varies, of_y, 1.0))
+    return np.where(varies, np.clip(both / scale, -1.0, 1.0), np.nan)
+
+
+def pearson_interval(sums: Floats, resamples: int = RESAMPLES, seed: int = 0) -> Interval | None:
+    """95 % block bootstrap interval of a correlation. sums: as in `pearson`, a row for each block of neighbours."""
+    blocks = len(sums)
+    if blocks < MIN_BLOCKS:
+        return None
+    drawn = np.array([counts @ sums for counts in resampled(blocks, resamples, seed)]).reshape(-1, 6)
+    return _percentiles(pearson(drawn))
+
+
+def spearman(x: Floats, y: Floats) -> float | None:
+    """Rank correlation; equal values share their mean rank. None for fewer than two pairs or where one does not vary.
+
+    >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 100.0, 1000.0]))
+    1.0
+    """
+    return _some(_rank_correlation(_groups(x), _groups(y), np.ones(len(x)))) if len(x) > 1 else None
+
+
+def spearman_interval(x: Floats, y: Floats, block: int, resamples: int = RESAMPLES, seed: int = 0) -> Interval | None:
+    """95 % interval of a rank correlation by bootstrap of blocks of `block` pairs; each resample is ranked anew."""
+    blocks = -(-len(x) // block)
+    if blocks < MIN_BLOCKS:
+        return None
+    of_x, of_y = _groups(x), _groups(y)
+    drawn = (np.repeat(counts, block)[: len(x)] for counts in resampled(blocks, resamples, seed))
+    return _percentiles(np.array([_rank_correlation(of_x, of_y, weights.astype(np.float64)) for weights in drawn]))
+
+
+def _groups(values: Floats) -> NDArray[np.intp]:
+    """For each value how many smaller ones there are, equal ones counted once."""
+    return np.unique(values, return_inverse=True)[1]
+
+
+def _rank_correlation(x: NDArray[np.intp], y: NDArray[np.intp], weights: Floats) -> float:
+    """Spearman's correlation where pair i is there weights[i] times; NaN where one does not vary."""
+    of_x, of_y = _centred_ranks(x, weights), _centred_ranks(y, weights)
+    heavy = of_x * weights
+    across = (of_y * of_y) @ weights
+    scale = math.sqrt((heavy @ of_x) * across)
+    return float(heavy @ of_y) / scale if scale > 0 else math.nan
+
+
+def _centred_ranks(groups: NDArray[np.intp], weights: Floats) -> Floats:
+    """Mean ranks less their mean, which is half of all weights, ties or not."""
+    sizes = np.bincount(groups, weights=weights)
+    ranks: Floats = np.cumsum(sizes) - (sizes + weights.sum()) / 2
+    return ranks[groups]
+
+
+def _percentiles(values: Floats) -> Interval | None:
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return None
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(low), float(high))
+
+
+def _some(value: float) -> float | None:
+    return None if math.isnan(value) else value
