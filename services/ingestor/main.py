@@ -16,4 +16,4 @@ def build(settings: Settings, limits: Limits) -> tuple[Plan, Feeder]:
 
 def main() -> None:
     """Run the service."""
-    serve("ingestor", build)
+    serve("ingestor", build, ahead=True)

@@ -15,4 +15,4 @@ def build(settings: Settings, limits: Limits) -> tuple[Plan, Feeder]:
 
 def main() -> None:
     """Run the service."""
-    serve("signal", build)
+    serve("signal", build, ahead=True)

@@ -59,6 +59,8 @@ class IngestorSettings(Section):
     """Where ticks come from. files: symbol -> CSV or Parquet file, for `replay`; seed ... for `simulated`.
 
     ticks_per_s: per symbol, 0 means as fast as the line takes them. limit: ticks per symbol, none means endless.
+    ahead_nice: how much of their priority ingestor and signal give up (nice, 0 to 19) while ticks come as fast as the
+    line takes them: what works ahead must not keep the processor from orders in flight.
     """
 
     instance: Instance = "ingestor"
@@ -67,6 +69,12 @@ class IngestorSettings(Section):
     seed: int = 1
     ticks_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
     limit: Count | None = None
+    ahead_nice: Annotated[int, Field(ge=0, le=19)] = 10
+
+    @property
+    def works_ahead(self) -> bool:
+        """Whether ticks come as fast as the line takes them."""
+        return self.source == "replay" or self.ticks_per_s == 0
 
 
 class SignalSettings(Section):

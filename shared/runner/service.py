@@ -32,8 +32,11 @@ log = structlog.get_logger()
 Build = Callable[[Settings, Limits], tuple[Plan, Feeder]]
 
 
-def serve(name: str, build: Build) -> None:
-    """Run one service until SIGTERM or SIGINT; exits with the code of what ended it."""
+def serve(name: str, build: Build, *, ahead: bool = False) -> None:
+    """Run one service until SIGTERM or SIGINT; exits with the code of what ended it.
+
+    ahead: it stands before the decision, so in a replay it works ahead of it, at a lower priority.
+    """
     configure_logs(name)
     try:
         settings = load_settings()
@@ -44,6 +47,8 @@ def serve(name: str, build: Build) -> None:
         bus = make_bus(settings)
         worker = Worker(plan, bus, feeder, partitions=settings.bus.partitions, limits=limits)
         worker.alive_file = alive_file(settings.state_dir, name)
+        if ahead and settings.ingestor.works_ahead:
+            os.nice(settings.ingestor.ahead_nice)
         _calm_garbage_collector()
         uvloop.run(_run(worker, bus, settings))
     except TicklineError as error:

@@ -19,6 +19,9 @@ from shared.runner.plan import Limits, Plan
 log = structlog.get_logger()
 
 
+Refused = tuple[Partition, Outcome]
+
+
 class Feeder(Protocol):
     """Where the partitions' input comes from: the bus, or a market data source."""
 
@@ -48,6 +51,8 @@ class Worker:
         self._committed: set[int] = set()  # partitions with a commit, which renews their lease, since the last round
         self._ownership = Ownership(plan.instance, partitions, plan.exclusive)
         self._flow = Flow(plan, limits)
+        self._backoff_s = limits.backoff_s
+        self._sent: asyncio.Task[list[Refused]] | None = None  # the commit that was not answered yet
 
     def stop(self) -> None:
         """Finish the batch, commit, release, return."""
@@ -57,39 +62,40 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped. A lost bus is waited for; nothing uncommitted survives it."""
-        backoff_s = self._limits.backoff_s
         while not self._stopping:
             try:
                 session = await self._bus.connect()
                 log.info("attached", instance=self.plan.instance, run_id=session.run_id)
             except BusLost as lost:
-                log.warning("waiting for the bus", why=str(lost), again_in_s=round(backoff_s, 2))
-                await asyncio.sleep(backoff_s)
-                backoff_s = min(2 * backoff_s, self._limits.backoff_max_s)
+                await self._pause("waiting for the bus", lost)
                 continue
-            self._session, began = session, time.monotonic()
+            self._session = session
             try:
                 await self._serve(session)
                 await self._ownership.leave(session)
             except BusLost as lost:
-                if time.monotonic() - began > self._limits.backoff_max_s:
-                    backoff_s = self._limits.backoff_s  # it worked for a while, so this is a new trouble
-                log.warning("bus lost", why=str(lost), again_in_s=round(backoff_s, 2))
-                await asyncio.sleep(backoff_s)
-                backoff_s = min(2 * backoff_s, self._limits.backoff_max_s)
+                await self._pause("bus lost", lost)
             except TicklineError:
                 await self._ownership.leave(session)  # this process cannot go on, but another one may
                 raise
             finally:
                 self._session = None
+                await self._abandon()
                 self._drop_all()
                 await session.close()
+
+    async def _pause(self, what: str, lost: BusLost) -> None:
+        """Wait before the next try, twice as long each time until a commit succeeds."""
+        log.warning(what, why=str(lost), again_in_s=round(self._backoff_s, 2))
+        await asyncio.sleep(self._backoff_s)
+        self._backoff_s = min(2 * self._backoff_s, self._limits.backoff_max_s)
 
     async def _serve(self, session: Session) -> None:
         next_round = next_trim = 0.0
         while not self._stopping:
             now = time.monotonic()
             if now >= next_round:
+                await self._settle(session)
                 await self._round(session)
                 next_round = now + self._limits.round_s
                 if self.alive_file is not None:
@@ -99,6 +105,7 @@ class Worker:
                 await self._flow.trim(session, list(self._parts.values()))
                 next_trim = now + self._limits.trim_every_s
             await self._cycle(session, max(0.0, next_round - time.monotonic()))
+        await self._settle(session)
 
     async def _round(self, session: Session) -> None:
         taken = await self._ownership.round(session, self._committed)
@@ -138,10 +145,13 @@ class Worker:
             if commit is not None:
                 working.append(part)
                 commits.append(commit)
-        await self._commit(session, working, commits)
+        await self._send(session, working, commits)
+        if failed:
+            await self._settle(session)
         for part, failure in failed:
-            self._suspect(part, failure)
-            await self._reload(session, part)
+            if self._holds(part):  # else it was dropped or reloaded just now
+                self._suspect(part, failure)
+                await self._reload(session, part)
 
     def _work(self, part: Partition) -> None:
         if part.lease.place.p in self._suspects:
@@ -149,27 +159,62 @@ class Worker:
         else:
             part.work(min(self._limits.commit_entries, self._flow.room(part)))
 
-    async def _commit(self, session: Session, parts: Sequence[Partition], commits: Sequence[Commit]) -> None:
+    async def _send(self, session: Session, parts: Sequence[Partition], commits: Sequence[Commit]) -> None:
+        """Send the commits, when those before them have been answered, and go on: the answer is asked for by `_settle`.
+
+        Reading and the stages go on meanwhile. A commit that was refused lets the partition's next one be refused too,
+        by its number.
+        """
         if not commits:
             return
-        for part, outcome in zip(parts, await session.commit(commits), strict=True):
+        await self._settle(session)
+        good = [(part, commit) for part, commit in zip(parts, commits, strict=True) if self._holds(part)]
+        if good:
+            self._sent = asyncio.create_task(self._commit(session, good))
+
+    async def _commit(self, session: Session, sent: Sequence[tuple[Partition, Commit]]) -> list[Refused]:
+        """Have the commits written; returns those that were not."""
+        refused: list[Refused] = []
+        outcomes = await session.commit([commit for _, commit in sent])
+        for (part, _), outcome in zip(sent, outcomes, strict=True):
             p = part.lease.place.p
             for alarm in part.alarms:
                 log.error("alarm", instance=self.plan.instance, p=p, what=alarm)
             part.alarms.clear()
-            if outcome is Outcome.OK:
-                self._committed.add(p)
-                self.counts.update(part.counts)
-                part.counts.clear()
-                if p in self._suspects and part.behind(self._suspects[p]):
-                    del self._suspects[p]
+            if outcome is not Outcome.OK:
+                refused.append((part, outcome))
                 continue
+            self._backoff_s = self._limits.backoff_s
+            self._committed.add(p)
+            self.counts.update(part.counts)
+            part.counts.clear()
+            if p in self._suspects and part.behind(self._suspects[p]):
+                del self._suspects[p]
+        return refused
+
+    async def _settle(self, session: Session) -> None:
+        """Wait for the answer to what was sent; what was refused is dropped or reloaded."""
+        if self._sent is None:
+            return
+        sent, self._sent = self._sent, None
+        for part, outcome in await sent:
+            p = part.lease.place.p
             log.warning("commit refused", instance=self.plan.instance, p=p, outcome=outcome)
             if outcome is Outcome.FENCED:
                 self._ownership.leases.pop(p, None)
                 self._drop(p)
             else:
                 await self._reload(session, part)
+
+    async def _abandon(self) -> None:
+        """Nobody waits for the answer any more."""
+        if self._sent is not None:
+            sent, self._sent = self._sent, None
+            sent.cancel()
+            await asyncio.gather(sent, return_exceptions=True)
+
+    def _holds(self, part: Partition) -> bool:
+        return self._parts.get(part.lease.place.p) is part
 
     async def _reload(self, session: Session, part: Partition) -> None:
         (stored,) = await session.load([part.lease.place])

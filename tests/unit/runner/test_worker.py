@@ -1,12 +1,12 @@
 """The worker on a bus in memory: sharing, taking over, poison, lost bus, refused commits, flow."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import pytest
 
 from shared.bus.api import BusLost, Commit, Lease, Outcome, Session
-from shared.bus.entry import Outgoing
+from shared.bus.entry import Entry, Outgoing
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import Place, partition_of
 from shared.messages import Gap, Message, Stream, decode
@@ -219,6 +219,10 @@ class FlakyBus(MemoryBus):
         self.trouble: list[str] = []
         self.connects = 0
         self.down = False
+        self.answers = asyncio.Event()  # not set: the troubled commits are held back
+        self.answers.set()
+        self.held = 0
+        self.entries_read = 0
 
     async def connect(self) -> MemorySession:
         self.connects += 1
@@ -235,7 +239,10 @@ class FlakySession(MemorySession):
     async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
         if not self._flaky.trouble or commits[0].lease.place.instance != "signal":
             return await super().commit(commits)
-        match self._flaky.trouble.pop(0):
+        trouble = self._flaky.trouble.pop(0)
+        self._flaky.held += 1
+        await self._flaky.answers.wait()
+        match trouble:
             case "lost before":
                 self._closed = True
                 raise BusLost("lost before the commit")
@@ -246,8 +253,17 @@ class FlakySession(MemorySession):
             case "done already":
                 await super().commit(commits)
                 return await super().commit(commits)
+            case "none":
+                return await super().commit(commits)
             case trouble:
                 return [Outcome(trouble)] * len(commits)
+
+    async def read(
+        self, cursors: Mapping[tuple[str, Place], bytes], count: int, block_ms: int
+    ) -> list[tuple[tuple[str, Place], list[Entry]]]:
+        found = await super().read(cursors, count, block_ms)
+        self._flaky.entries_read += sum(len(entries) for _, entries in found)
+        return found
 
 
 @pytest.mark.parametrize("trouble", ["lost before", "lost after", "done already", "FENCED", "CONFLICT"])
@@ -261,6 +277,23 @@ async def test_no_trouble_with_commits_doubles_or_loses(start: Start, trouble: s
         await writer.write(*SYMBOLS, count=5)
         await written(bus, count)
         assert not bus.trouble
+
+
+@pytest.mark.parametrize("trouble", ["none", "lost before", "lost after", "done already", "FENCED", "CONFLICT"])
+async def test_reading_goes_on_before_the_answer_to_a_commit(start: Start, trouble: str) -> None:
+    """What was read and worked meanwhile is written once, whatever the answer is in the end."""
+    bus = FlakyBus(lease_s=5)
+    writer = await Writer.on(bus)
+    bus.answers.clear()
+    bus.trouble = [trouble]
+    start(on=bus)
+    await writer.write(*SYMBOLS)
+    await until(lambda: bus.held == 1)
+    read = bus.entries_read
+    await writer.write(*SYMBOLS, count=3)
+    await until(lambda: bus.entries_read > read)
+    bus.answers.set()
+    await written(bus, 4)
 
 
 async def test_a_bus_that_refuses_is_not_hammered(start: Start) -> None:
