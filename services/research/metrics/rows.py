@@ -172,13 +172,20 @@ _TABLE: tuple[tuple[str, list[tuple[str, Cell]]], ...] = (
 )  # fmt: skip
 
 
+def sections(results: Mapping[str, "Results"]) -> list[tuple[str, list[tuple[str, list[str]]]]]:
+    """Titles with their rows: a label, and a cell for each of `results`. A section without a value is left out."""
+    made = [
+        (title, [(label, [cell(result) for result in results.values()]) for label, cell in section])
+        for title, section in _TABLE
+    ]
+    return [(title, lines) for title, lines in made if any(cell != _NONE for _, cells in lines for cell in cells)]
+
+
 def rows(results: Mapping[str, "Results"]) -> list[str]:
-    """The metrics in rows, a column for each of `results` under its name; a section without a value is left out."""
+    """The metrics in rows, a column for each of `results` under its name."""
     body: list[tuple[str, list[str] | None]] = []
-    for title, section in _TABLE:
-        lines = [(f"  {label}", [cell(result) for result in results.values()]) for label, cell in section]
-        if any(cell != _NONE for _, cells in lines for cell in cells):
-            body += [(title, None), *lines]
+    for title, lines in sections(results):
+        body += [(title, None), *((f"  {label}", cells) for label, cells in lines)]
     widths = [max(len(name), *(len(cells[i]) for _, cells in body if cells)) for i, name in enumerate(results)]
     heads = [_line("", results, widths)] if any(results) else []
     return heads + [label if cells is None else _line(label, cells, widths) for label, cells in body]
