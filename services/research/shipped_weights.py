@@ -1,20 +1,30 @@
-"""Makes the files in weights/: `python -m services.research.shipped_weights [FOLDER]`. The same bytes every time.
+"""Makes the files in weights/: `python -m services.research.shipped_weights --data FILE`. The same bytes every time.
 
-The file is written through a buffer, so that torch does not write the file's name into it.
+FILE: the 12 h bars of BTCUSDT, on whose first three quarters the notebook's weights are described. It is not in this
+repository; without it only the simulated market's model is made.
 """
 
-import hashlib
-import io
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from services.research.train.baselines import least_squares
+from services.research.train.dataset import Dataset, dataset
+from services.research.train.evaluation import evaluate, evaluate_on_file
+from services.research.train.files import sha256_of, weights_bytes, write_model
+from services.research.train.splits import holdout
+from shared.history import bars
 from shared.models.card import Card
+from shared.models.linear_model import LinearModel
 
 NO_LAGS = 3
+FEATURES = f"log_return_lags({NO_LAGS})"
+FEE = 0.0003
+TEST_SHARE = 0.25
+
 PHI = -0.5
 SIGMA = 0.001
 SEED = 20240601
@@ -33,70 +43,78 @@ def simulated_returns() -> npt.NDArray[np.float64]:
     return np.array(returns[1:])
 
 
-def least_squares(returns: npt.NDArray[np.float64]) -> tuple[list[float], float]:
-    """Weights, newest lag first, and bias of the next return on the last NO_LAGS, by ordinary least squares."""
-    lags = np.lib.stride_tricks.sliding_window_view(returns, NO_LAGS)[:-1, ::-1]
-    x = np.column_stack([lags, np.ones(len(lags))])
-    solution = np.linalg.lstsq(x, returns[NO_LAGS:], rcond=None)[0].tolist()
-    return solution[:-1], solution[-1]
+def lagged(returns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """For each return that has so many before it, the NO_LAGS before it, newest first."""
+    return np.lib.stride_tricks.sliding_window_view(returns, NO_LAGS)[:-1, ::-1]
 
 
-def save(
-    folder: Path,
-    weights: list[float],
-    bias: float,
-    *,
-    name: str,
-    symbols: tuple[str, ...],
-    interval: str,
-    origin: str,
-) -> None:
-    """Write a LinearModel's weights and their card."""
-    buffer = io.BytesIO()
-    torch.save({"linear.weight": torch.tensor([weights]), "linear.bias": torch.tensor([bias])}, buffer)
-    data = buffer.getvalue()
+def linear_model(weights: list[float], bias: float) -> LinearModel:
+    """A LinearModel of these."""
+    model = LinearModel(len(weights))
+    model.load_state_dict({"linear.weight": torch.tensor([weights]), "linear.bias": torch.tensor([bias])})
+    return model
+
+
+def write_notebook_model(folder: Path, data: Path) -> None:
+    """The notebook's weights, described on the first three quarters of `data`."""
+    model = linear_model(list(NOTEBOOK_WEIGHTS), NOTEBOOK_BIAS)
+    samples = dataset(bars(data, "12h"), FEATURES)
+    train, test = (samples.part(span) for span in holdout(len(samples), TEST_SHARE))
+    weights = weights_bytes(model.state_dict())
     card = Card(
-        name=name,
-        model="LinearModel",
-        features=f"log_return_lags({NO_LAGS})",
-        no_features=NO_LAGS,
-        symbols=symbols,
-        interval=interval,
-        sha256=hashlib.sha256(data).hexdigest(),
-        origin=origin,
-    )
-    (folder / f"{name}.pth").write_bytes(data)
-    (folder / f"{name}.json").write_text(card.model_dump_json(indent=2, exclude_none=True) + "\n")
-
-
-def main(folder: Path) -> None:
-    """Write both models."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save(
-        folder,
-        list(NOTEBOOK_WEIGHTS),
-        NOTEBOOK_BIAS,
         name="btcusdt_12h_linear",
+        model="LinearModel",
+        features=FEATURES,
+        no_features=NO_LAGS,
         symbols=("BTCUSDT",),
         interval="12h",
+        sha256=sha256_of(weights),
         origin="the notebook 'Let's Build a Quant Trading Strategy - Part 3': weights and bias as printed in cell 261",
+        training=evaluate_on_file(model, data, train, test, fee=FEE),
     )
-    weights, bias = least_squares(simulated_returns())
-    weights, bias = [round(weight, 4) + 0.0 for weight in weights], round(bias, 6) + 0.0
-    save(
-        folder,
-        weights,
-        bias,
+    write_model(folder, card, weights, force=True)
+
+
+def write_simulated_model(folder: Path) -> None:
+    """Least squares on simulated returns, and described on them."""
+    returns = simulated_returns()
+    x, y = lagged(returns), returns[NO_LAGS:]
+    found, constant = least_squares(x, y)
+    rounded = [round(weight, 4) + 0.0 for weight in found]
+    model = linear_model(rounded, round(constant, 6) + 0.0)
+    order = np.arange(len(y))
+    samples = Dataset(x.astype(np.float32), y, order, order + 1, np.ones(len(y)), x[:, 0])
+    weights = weights_bytes(model.state_dict())
+    card = Card(
         name="simulated_linear",
+        model="LinearModel",
+        features=FEATURES,
+        no_features=NO_LAGS,
         symbols=("*",),
         interval="1s",
+        sha256=sha256_of(weights),
         origin=(
             f"services/research/shipped_weights.py: ordinary least squares of r_t on {NO_LAGS} lags and a constant, "
             f"over {NO_RETURNS} simulated log returns r_t = {PHI} r_(t-1) + eps, eps normal with standard deviation "
             f"{SIGMA}, numpy default_rng({SEED}); weights rounded to 4 digits, bias to 6: the same on every machine"
         ),
+        training=evaluate(model, samples, None, fee=FEE),
     )
+    write_model(folder, card, weights, force=True)
+
+
+def main() -> None:
+    """Write both models, or the one that needs no file."""
+    parser = argparse.ArgumentParser(prog="python -m services.research.shipped_weights")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("weights"))
+    parser.add_argument("--data", type=Path, help="BTCUSDT_12h_ohlc.csv")
+    given = parser.parse_args()
+    write_simulated_model(given.folder)
+    if given.data is None:
+        print("btcusdt_12h_linear was not made: its card needs the 12 h bars, pass --data FILE")
+    else:
+        write_notebook_model(given.folder, given.data)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("weights"))
+    main()

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shared.errors import SafetyRefusal
 from shared.intervals import interval_ns
 from shared.messages.base import Symbol
+from shared.models.training import Training
 
 ANY_SYMBOL = "*"
 
@@ -25,7 +26,8 @@ class Card(BaseModel):
 
     name: the stem of both files. model: a name in `shared.models.registry`, with its constructor's further arguments in
     `params`. features: a feature spec. symbols: those it was made for, ["*"] for any. interval: time from tick to tick.
-    sha256: of the weights file. origin: where the weights are from, for a person. training: statistics of its training.
+    sha256: of the weights file. origin: where the weights are from, for a person. training: how it
+    was fitted, how good it was, and the distributions of its features and predictions; None where that is not known.
 
     >>> Card(name="a", model="LinearModel", features="log_return_lags(3)", no_features=3, symbols=("BTCUSDT",),
     ...      interval="12h", sha256="0" * 64, origin="an example").covers("ETHUSDT")
@@ -43,7 +45,7 @@ class Card(BaseModel):
     interval: Annotated[str, AfterValidator(_known_interval)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     origin: Annotated[str, Field(min_length=1)]
-    training: dict[str, JsonValue] | None = None
+    training: Training | None = None
 
     def covers(self, sym: str) -> bool:
         """Whether the model was made for `sym`."""

@@ -29,3 +29,12 @@ class LinearModel(Model):
         """One call of the same kernel."""
         weight, bias = self.linear.weight, self.linear.bias
         return lambda x: linear(x, weight, bias)
+
+    @torch.no_grad()
+    def rescale(self, shift: torch.Tensor, scale: torch.Tensor, y_scale: float) -> None:
+        """Both are in the one layer."""
+        weight, bias = self.linear.weight, self.linear.bias
+        weight.div_(scale)
+        bias.sub_(weight @ shift)
+        weight.mul_(y_scale)
+        bias.mul_(y_scale)

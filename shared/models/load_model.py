@@ -96,6 +96,9 @@ def _empty_model(card: Card, path: Path) -> nn.Module:
         raise ModelRefused(f"card {path}: {error}") from error
     if width != card.no_features:
         raise ModelRefused(f"card {path}: {card.features} gives {width} features, no_features says {card.no_features}")
+    if card.training is not None and len(card.training.features) != width:
+        described = len(card.training.features)
+        raise ModelRefused(f"card {path}: {card.features} gives {width} features, training describes {described}")
     return module
 
 

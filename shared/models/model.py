@@ -24,3 +24,10 @@ class Model(nn.Module):
     def plain(self) -> TensorFunction:
         """What `forward` computes, bit for bit, with the parameters bound as they are now."""
         return self.__call__
+
+    def rescale(self, shift: torch.Tensor, scale: torch.Tensor, y_scale: float) -> None:
+        """Become `y_scale · f((x - shift) / scale)`, f being this model as it was; shift and scale: (no_features,).
+
+        Training needs it: it fits standardised features and targets, and the weights are for those as they are.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no `rescale`")

@@ -36,3 +36,11 @@ class NonLinearModel(Model):
         relu, inner, outer = torch.relu, self.hidden, self.output
         w1, b1, w2, b2 = inner.weight, inner.bias, outer.weight, outer.bias
         return lambda x: linear(relu(linear(x, w1, b1)), w2, b2)
+
+    @torch.no_grad()
+    def rescale(self, shift: torch.Tensor, scale: torch.Tensor, y_scale: float) -> None:
+        """The input's scale goes into the first layer, the output's into the second."""
+        self.hidden.weight.div_(scale)
+        self.hidden.bias.sub_(self.hidden.weight @ shift)
+        self.output.weight.mul_(y_scale)
+        self.output.bias.mul_(y_scale)

@@ -208,9 +208,14 @@ def test_a_card_that_is_none(tmp_path: Path, text: str) -> None:
     assert "m.json" in refused(path)
 
 
-def test_a_card_keeps_the_statistics_of_its_training(tmp_path: Path) -> None:
-    training = {"r2": 0.01, "feature_mean": [0.0, 0.1], "rows": 700}
-    assert load_model(write(tmp_path, linear(), training=training)).card.training == training
+def test_a_card_may_say_nothing_of_its_training(tmp_path: Path) -> None:
+    assert load_model(write(tmp_path, linear(), training=None)).card.training is None
+
+
+def test_a_card_that_describes_other_features(tmp_path: Path) -> None:
+    training = json.loads(SHIPPED.read_text())["training"]
+    training["features"].pop()
+    assert "gives 3 features, training describes 2" in refused(write(tmp_path, linear(), training=training))
 
 
 def test_a_copied_model_is_the_same_model(tmp_path: Path) -> None:

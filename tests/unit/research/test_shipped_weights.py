@@ -1,32 +1,59 @@
 """The shipped model files are what their script makes."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from services.research.shipped_weights import NO_LAGS, least_squares, main, simulated_returns
+from services.research.shipped_weights import (
+    NO_LAGS,
+    lagged,
+    simulated_returns,
+    write_notebook_model,
+    write_simulated_model,
+)
+from services.research.train.baselines import least_squares
 from shared.models.load_model import load_model
 
-NAMES = ["btcusdt_12h_linear", "simulated_linear"]
+DATA_DIR = Path(os.environ.get("TICKLINE_DATA_DIR") or Path(__file__).parents[4] / "shared" / "data")
+REAL = DATA_DIR / "BTCUSDT_12h_ohlc.csv"
 
 
-def test_the_script_makes_the_shipped_files_again(tmp_path: Path) -> None:
-    main(tmp_path)
-    for name in NAMES:
-        made, shipped = load_model(tmp_path / f"{name}.json"), load_model(f"weights/{name}.json")
-        for key, tensor in shipped.module.state_dict().items():
-            assert made.module.state_dict()[key].equal(tensor)
-        assert made.card.model_copy(update={"sha256": shipped.card.sha256}) == shipped.card
+def same_bytes(made: Path, name: str) -> None:
+    for suffix in (".pth", ".json"):
+        assert (made / name).with_suffix(suffix).read_bytes() == Path("weights", name + suffix).read_bytes()
+    assert load_model(made / f"{name}.json").card.training is not None
 
 
-def test_least_squares_finds_the_weights_newest_first() -> None:
+def test_the_script_makes_the_simulated_model_again(tmp_path: Path) -> None:
+    write_simulated_model(tmp_path)
+    same_bytes(tmp_path, "simulated_linear")
+
+
+@pytest.mark.skipif(not REAL.exists(), reason=f"{REAL} is not here")
+def test_the_script_makes_the_notebooks_model_again(tmp_path: Path) -> None:
+    write_notebook_model(tmp_path, REAL)
+    same_bytes(tmp_path, "btcusdt_12h_linear")
+
+
+def test_the_notebooks_card_is_of_the_first_three_quarters() -> None:
+    training = load_model("weights/btcusdt_12h_linear.json").card.training
+    assert training is not None
+    assert training.train is not None
+    assert training.test is not None
+    assert (training.train.samples, training.test.samples) == (516, 172)
+    assert training.scores.in_sample.l1 == pytest.approx(0.01259, abs=5e-6)
+    assert [feature.n for feature in training.features] == [516, 516, 516]
+
+
+def test_the_lags_are_newest_first() -> None:
     weights, bias = [0.3, -0.2, 0.1], 0.01
     returns = np.random.default_rng(1).normal(0, 0.01, NO_LAGS).tolist()
     for _ in range(50):
         newest = returns[: -NO_LAGS - 1 : -1]
         returns.append(float(np.dot(weights, newest)) + bias)
-    found, constant = least_squares(np.array(returns))
+    found, constant = least_squares(lagged(np.array(returns)), np.array(returns[NO_LAGS:]))
     assert found == pytest.approx(weights, abs=1e-6)
     assert constant == pytest.approx(bias, abs=1e-6)
 

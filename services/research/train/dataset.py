@@ -1,0 +1,98 @@
+"""From bars to samples: what a model is shown, and what it should have said."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.features.log_return import LogReturn
+from shared.features.registry import make_feature
+from shared.history.bar import Bar
+from shared.history.times import time_text
+from shared.models.training import Window
+
+Floats = npt.NDArray[np.float64]
+_FIRST_ROOM = 1024
+
+
+class Close(NamedTuple):
+    """A price and when it was known, ns since 1970 UTC."""
+
+    ts_event: int
+    price: float
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """n samples in the order of time, one for each price at which the feature was ready and that another followed.
+
+    x: float32 (n, width), the feature as the line computes it, to the bit. y: float64 (n,), the log return to the next
+    price. ts, ts_next: int64 (n,), when x and y were known, ns. price: float64 (n,), at ts. last: float64 (n,), the log
+    return that led to it, 0.0 for a first price.
+    """
+
+    x: npt.NDArray[np.float32]
+    y: Floats
+    ts: npt.NDArray[np.int64]
+    ts_next: npt.NDArray[np.int64]
+    price: Floats
+    last: Floats
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def part(self, span: slice) -> "Dataset":
+        """The samples in `span`; views, no copies."""
+        return Dataset(*(getattr(self, field.name)[span] for field in fields(self)))
+
+    def window(self) -> Window:
+        """From the first sample's time to the last outcome's."""
+        return Window(start=time_text(int(self.ts[0])), end=time_text(int(self.ts_next[-1])), samples=len(self))
+
+    def holes(self, interval_ns: int) -> int:
+        """How many outcomes came later than an interval after their sample."""
+        return int(np.count_nonzero(self.ts_next - self.ts > interval_ns))
+
+
+def dataset(bars: Iterable[Bar], feature_spec: str) -> Dataset:
+    """The samples of `bars`, by their closes. ValueError for an unknown feature, or one that is not finite somewhere.
+
+    >>> from decimal import Decimal
+    >>> prices = [Decimal(p) for p in (100, 110, 121, 100)]
+    >>> data = dataset([Bar(i, p, p, p, p, i + 2) for i, p in enumerate(prices)], "log_return_lags(1)")
+    >>> data.x.tolist(), data.y.round(4).tolist(), data.ts.tolist()
+    ([[0.09531018137931824], [0.09531018137931824]], [0.0953, -0.1906], [1, 2])
+    """
+    return samples((Close(bar.ts_event, float(bar.close)) for bar in bars), feature_spec)
+
+
+def samples(closes: Iterable[Close], feature_spec: str) -> Dataset:
+    """As `dataset`, from closes."""
+    feature, log_return = make_feature(feature_spec), LogReturn()
+    x = np.empty((_FIRST_ROOM, feature.width), np.float32)
+    numbers: list[tuple[float, float, float]] = []  # y, price, last
+    times: list[tuple[int, int]] = []
+    ready, last, before = False, 0.0, Close(0, 0.0)
+    for close in closes:
+        moved = log_return.on_tick(close.price)
+        y = 0.0 if moved is None else float(moved)
+        if ready:
+            numbers.append((y, before.price, last))
+            times.append((before.ts_event, close.ts_event))
+        value = feature.on_tick(close.price)
+        ready, last, before = value is not None, y, close
+        if value is not None:
+            row = len(numbers)
+            if row == len(x):
+                x = np.concatenate([x, np.empty_like(x)])
+            x[row] = value.numpy()
+    count = len(numbers)
+    x = x[:count].copy()
+    if not np.isfinite(x).all():
+        at = time_text(times[int(np.argmin(np.isfinite(x).all(axis=1)))][0])
+        raise ValueError(f"{feature_spec} is not finite at {at}: correct the feature, or the prices before")
+    columns = np.array(numbers, np.float64).reshape(count, 3).T.copy()
+    stamps = np.array(times, np.int64).reshape(count, 2).T.copy()
+    return Dataset(x, columns[0], stamps[0], stamps[1], columns[1], columns[2])

@@ -1,0 +1,75 @@
+"""A model's two files, written whole or not at all."""
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from shared.errors import ConfigError
+from shared.models.card import Card
+from shared.models.load_model import MAX_CARD_BYTES
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+
+
+def check_name(folder: Path, name: str, *, force: bool) -> None:
+    """ConfigError for a name that is none, or is taken and not to be replaced."""
+    if _NAME.fullmatch(name) is None:
+        raise ConfigError(f"name {name!r:.120}: use letters, digits, _ and -, at most 100")
+    taken = [path for path in _paths(folder, name) if path.exists()]
+    if taken and not force:
+        raise ConfigError(f"{taken[0]} exists: pass --force to replace that model, or another --name")
+
+
+def weights_bytes(state: Mapping[str, torch.Tensor]) -> bytes:
+    """Tensors as the content of a weights file; the same bytes for the same tensors.
+
+    They go through a buffer, so that torch does not write the file's name into it.
+    """
+    buffer = io.BytesIO()
+    torch.save({name: tensor.detach().clone() for name, tensor in state.items()}, buffer)
+    return buffer.getvalue()
+
+
+def sha256_of(weights: bytes) -> str:
+    """The hash by which a card knows its weights."""
+    return hashlib.sha256(weights).hexdigest()
+
+
+def write_model(folder: Path, card: Card, weights: bytes, *, force: bool = False) -> tuple[Path, Path]:
+    """Write NAME.pth and NAME.json, each by a rename; returns their paths. Raises ConfigError.
+
+    The card comes last: a crash between the two leaves a card that the loader refuses, or none.
+    """
+    check_name(folder, card.name, force=force)
+    text = (card.model_dump_json(indent=2, exclude_none=True) + "\n").encode()
+    if len(text) > MAX_CARD_BYTES:
+        raise ConfigError(f"card {card.name} has {len(text)} bytes, {MAX_CARD_BYTES} are allowed: use fewer lags")
+    pth, json = _paths(folder, card.name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(pth, weights)
+        _replace(json, text)
+    except OSError as error:
+        raise ConfigError(f"model {folder / card.name} cannot be written: {error.strerror}") from error
+    return pth, json
+
+
+def _paths(folder: Path, name: str) -> tuple[Path, Path]:
+    return folder / f"{name}.pth", folder / f"{name}.json"
+
+
+def _replace(path: Path, data: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

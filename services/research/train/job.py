@@ -1,0 +1,165 @@
+"""One training, from a price file to a carded model."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from services.research.train.dataset import Dataset, dataset
+from services.research.train.evaluation import evaluate_on_file
+from services.research.train.files import sha256_of, weights_bytes, write_model
+from services.research.train.fit import EpochDone, FitSpec, fit
+from services.research.train.predictions import predictions
+from services.research.train.provenance import git_revision, library_versions
+from services.research.train.scores import mean_scores, score
+from services.research.train.splits import holdout, walk_forward_splits
+from shared.errors import DataError
+from shared.features.registry import make_feature
+from shared.history import Bar, bars
+from shared.intervals import interval_ns
+from shared.messages.base import Symbol
+from shared.models.card import Card
+from shared.models.model import Model
+from shared.models.training import Fit, Fold, WalkForward
+
+Progress = Callable[[str, int, int], None]  # what is being done, how far, of how much (0: not known)
+
+MAX_WIDTH = 1_000  # each feature's distribution stands in the card
+ROWS_SAID_EVERY = 10_000
+
+
+def _known_interval(text: str) -> str:
+    interval_ns(text)
+    return text
+
+
+def _narrow_feature(spec: str) -> str:
+    width = make_feature(spec).width
+    if width > MAX_WIDTH:
+        raise ValueError(f"{spec} has {width} features, a card holds {MAX_WIDTH} at most")
+    return spec
+
+
+class TrainSpec(BaseModel):
+    """One training. features: a spec of `shared.features.registry`. test_share: the file's last samples, held out.
+
+    walk_forward: folds within the training window, 0 for none. fee: rate of each leg in the scores.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    data: Path
+    sym: Symbol
+    interval: Annotated[str, AfterValidator(_known_interval)]
+    name: str = ""
+    features: Annotated[str, AfterValidator(_narrow_feature)] = "log_return_lags(3)"
+    fit: FitSpec = FitSpec()
+    test_share: Annotated[float, Field(ge=0, le=0.9)] = 0.25
+    walk_forward: Annotated[int, Field(ge=0, le=1_000)] = 0
+    fee: Annotated[float, Field(ge=0, lt=1)] = 0.0003
+
+    @property
+    def model_name(self) -> str:
+        """`name`, or one from symbol, interval, model and loss, e.g. btcusdt_12h_linear_l1."""
+        if self.name:
+            return self.name
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", self.fit.model.removesuffix("Model"))
+        return re.sub(r"[^a-z0-9]+", "_", f"{self.sym}_{self.interval}_{kind}_{self.fit.recipe.loss}".lower())
+
+
+class Trained(NamedTuple):
+    """A model, its card, and the content of its weights file. holes: outcomes that came late, as the file has holes."""
+
+    module: Model
+    card: Card
+    weights: bytes
+    holes: int
+
+    def save(self, folder: Path, *, force: bool = False) -> tuple[Path, Path]:
+        """Write both files; ConfigError where the name is taken and `force` is not given."""
+        return write_model(folder, self.card, self.weights, force=force)
+
+
+def train(spec: TrainSpec, progress: Progress | None = None) -> Trained:
+    """Read the file, fit the model on the training window, score it there and on what was held out.
+
+    Raises DataError for a file that cannot be used or has too few rows, ConfigError and Diverged as `fit` does.
+    """
+    say = progress or _silent
+    data = _read(spec, say)
+    try:
+        inside, outside = (data.part(span) for span in holdout(len(data), spec.test_share))
+        folds = _walk_forward(inside, spec, say)
+        fitted = fit(inside, spec.fit, _named(say, "fit"))
+    except DataError as error:
+        raise DataError(f"{spec.data}: {error}") from error
+    say("scores", 0, 0)
+    training = evaluate_on_file(fitted.module, spec.data, inside, outside if len(outside) else None, fee=spec.fee)
+    training = training.model_copy(
+        update={
+            "fit": Fit(recipe=spec.fit.recipe, epochs=fitted.epochs),
+            "walk_forward": folds,
+            "git": git_revision(),
+            "libraries": library_versions(),
+        }
+    )
+    weights = weights_bytes(fitted.module.state_dict())
+    recipe = spec.fit.recipe
+    card = Card(
+        name=spec.model_name,
+        model=spec.fit.model,
+        params=spec.fit.params,
+        features=spec.features,
+        no_features=inside.x.shape[1],
+        symbols=(spec.sym,),
+        interval=spec.interval,
+        sha256=sha256_of(weights),
+        origin=f"tickline train on {spec.data.name}: {recipe.loss} loss, {recipe.optimiser}, seed {recipe.seed}",
+        training=training,
+    )
+    return Trained(fitted.module, card, weights, data.holes(interval_ns(spec.interval)))
+
+
+def _read(spec: TrainSpec, say: Progress) -> Dataset:
+    rows = 0
+
+    def counted() -> Iterator[Bar]:
+        nonlocal rows
+        for rows, bar in enumerate(bars(spec.data, spec.interval), 1):
+            if rows % ROWS_SAID_EVERY == 0:
+                say("rows read", rows, 0)
+            yield bar
+
+    try:
+        data = dataset(counted(), spec.features)
+    except ValueError as error:
+        raise DataError(f"{spec.data}: {error}") from error
+    if not len(data):
+        raise DataError(f"{spec.data}: {rows} rows give no sample of {spec.features} and what came next: use more rows")
+    return data
+
+
+def _walk_forward(data: Dataset, spec: TrainSpec, say: Progress) -> WalkForward | None:
+    if not spec.walk_forward:
+        return None
+    folds = []
+    spans = walk_forward_splits(len(data), spec.walk_forward)
+    for number, (before, after) in enumerate(spans, 1):
+        earlier, later = data.part(before), data.part(after)
+        try:
+            module = fit(earlier, spec.fit, _named(say, f"fold {number} of {len(spans)}")).module
+        except DataError as error:
+            raise DataError(f"fold {number} of {len(spans)}: {error}") from error
+        scores = score(predictions(module, later), later.y, fee=spec.fee, delta=float(earlier.y.std()))
+        folds.append(Fold(train=earlier.window(), test=later.window(), scores=scores))
+    return WalkForward(folds=tuple(folds), mean=mean_scores([fold.scores for fold in folds]))
+
+
+def _named(say: Progress, what: str) -> EpochDone:
+    return lambda done, total: say(what, done, total)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    return None

@@ -1,0 +1,136 @@
+"""What a model's card says of its training: how it was made, from what, and how good it was."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.models.distribution import Distribution
+
+Loss = Literal["l1", "huber", "mse"]
+Optimiser = Literal["lbfgs", "adam"]
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$")]
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+RATES: dict[Any, float] = {"lbfgs": 1.0, "adam": 0.01}
+
+
+def _rate(given: dict[str, Any]) -> float:
+    return RATES[given["optimiser"]]
+
+
+class Record(BaseModel):
+    """A part of a card: frozen, strict, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class Recipe(Record):
+    """How weights are fitted to data.
+
+    loss: l1, mse, or huber, whose delta is one standard deviation of the training targets. optimiser: lbfgs (strong
+    Wolfe line search) or adam, both on the full batch. lr: of the optimiser, its own default if not given (features
+    and targets are standardised, so it has no unit). epochs: at most; one is 10 iterations of lbfgs, or one step of
+    adam. validation_share: the last part of the training window, on which early stop finds the number of epochs, then
+    used to fit anew on the whole window; 0: no early stop. patience: epochs without a lower validation loss until it
+    stops.
+
+    >>> Recipe(optimiser="adam").lr
+    0.01
+    """
+
+    loss: Loss = "l1"
+    optimiser: Optimiser = "lbfgs"
+    lr: Annotated[float, Field(gt=0)] = Field(default_factory=_rate)
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    patience: Annotated[int, Field(ge=1)] = 20
+    validation_share: Annotated[float, Field(ge=0, le=0.9)] = 0.2
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+
+class Fit(Record):
+    """How these weights were fitted: the recipe, and how many epochs they have seen."""
+
+    recipe: Recipe
+    epochs: Count
+
+
+class Window(Record):
+    """A span of samples. start: when its first prediction could be made; end: when its last outcome was known."""
+
+    start: Time
+    end: Time
+    samples: Count
+
+
+class Scores(Record):
+    """How good predictions are; log returns of one interval throughout. None where undefined.
+
+    l1, huber, mse: mean losses. hit_rate: share of outcomes, zeros apart, whose sign is the prediction's. ic: Pearson
+    correlation of prediction and outcome. r2_zero: 1 - sum (y - y_hat)² / sum y², so 0 is as good as predicting 0.
+    gross: sum of sign(y_hat) · y. net_legs: less the fee of both legs at each prediction, as a strategy pays that
+    closes and opens at every tick; net_netted: less the fee of what changes only.
+    """
+
+    samples: Count
+    l1: float | None = None
+    huber: float | None = None
+    mse: float | None = None
+    hit_rate: Share | None = None
+    ic: Annotated[float, Field(ge=-1, le=1)] | None = None
+    r2_zero: float | None = None
+    gross: float | None = None
+    net_legs: float | None = None
+    net_netted: float | None = None
+
+
+class Compared(Record):
+    """Scores in the training window and, if anything was held out, after it."""
+
+    in_sample: Scores
+    out_of_sample: Scores | None = None
+
+
+class Fold(Record):
+    """One fold of a walk-forward: fitted on `train`, scored on `test`, which follows it."""
+
+    train: Window
+    test: Window
+    scores: Scores
+
+
+class WalkForward(Record):
+    """Folds by time within the training window, and the mean of each of their scores (samples: their sum)."""
+
+    folds: Annotated[tuple[Fold, ...], Field(min_length=1, strict=False)]
+    mean: Scores
+
+
+class Revision(Record):
+    """The git commit of the code. dirty: tracked files differed from it."""
+
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")]
+    dirty: bool
+
+
+class Training(Record):
+    """A model's training. What does not apply is None: weights from elsewhere have no fit, simulated data no window.
+
+    data_sha256: of the price file. fee: rate per leg in `scores` and `baselines`. features: a distribution for each,
+    in order; y_hat: of the predictions; both over the training window. libraries: name -> version.
+    """
+
+    data_sha256: Sha256 | None = None
+    train: Window | None = None
+    test: Window | None = None
+    fit: Fit | None = None
+    fee: Share
+    scores: Compared
+    baselines: dict[str, Compared] = {}
+    walk_forward: WalkForward | None = None
+    features: Annotated[tuple[Distribution, ...], Field(min_length=1, strict=False)]
+    y_hat: Distribution
+    git: Revision | None = None
+    libraries: dict[str, str] = {}
