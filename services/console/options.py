@@ -1,4 +1,4 @@
-"""The options of `tickline run`, laid over the config."""
+"""The options of `tickline run` and `tickline backtest`, laid over the config."""
 
 import json
 import secrets
@@ -25,6 +25,7 @@ class RunOptions(NamedTuple):
     limit: int | None = None
     rate: float | None = None
     run_id: str | None = None
+    slippage_bps: str | None = None
 
 
 def settings_for(options: RunOptions) -> Settings:
@@ -33,7 +34,7 @@ def settings_for(options: RunOptions) -> Settings:
         "ingestor": _present(limit=options.limit, ticks_per_s=options.rate),
         "signal": _present(model=options.model),
         "strategy": _present(name=options.strategy, balance=options.balance),
-        "gateway": _present(fee=options.fee),
+        "gateway": _present(fee=options.fee, slippage_bps=options.slippage_bps),
     }
     if options.param:
         sections["strategy"]["params"] = dict(_param(text) for text in options.param)

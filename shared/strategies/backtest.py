@@ -1,7 +1,6 @@
 """A Strategy over a price file, as the paper venue would fill it."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
