@@ -2,9 +2,12 @@
 
 from services.ingestor.source import Quote
 from shared.messages import MarketTick, Message, Stream
+from shared.messages.base import trusted
 from shared.messages.market import trace_id
 from shared.runner.stage import Numbers
 from shared.tick import State, Tick
+
+_market_tick = trusted(MarketTick)
 
 
 class IngestStage(Tick[Quote, list[Message]]):
@@ -73,6 +76,8 @@ class IngestStage(Tick[Quote, list[Message]]):
         self._position, self._last_ts_event, self._stale = position, last_ts_event, stale
 
     def _tick(self, val: Quote) -> MarketTick:
+        if not (val.price.is_finite() and val.price > 0):
+            raise ValueError(f"a price of {self._sym} must be finite and positive, not {val.price}")
         n = self._numbers.last(Stream.TICKS) + 1
         trace = trace_id(self._venue, self._sym, val.ts_event, n)
-        return MarketTick(n=n, sym=self._sym, ts_event=val.ts_event, tr=trace, venue=self._venue, price=val.price)
+        return _market_tick(n=n, sym=self._sym, ts_event=val.ts_event, tr=trace, venue=self._venue, price=val.price)

@@ -6,17 +6,18 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, Field, model_validator
 
-from shared.messages.base import Message, Wire
+from shared.messages.base import Message, Wire, trusted
 from shared.messages.market import Price
 from shared.messages.streams import Stream
 
-_NUMPY_DTYPE: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
+Dtype = Literal["float32", "float64"]
+
+_NUMPY_DTYPE: dict[Dtype, np.dtype[Any]] = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
 _WIRE_DTYPE = {np.dtype(name): (name, dtype) for name, dtype in _NUMPY_DTYPE.items()}
 _FORMAT: dict[str, Literal["f", "d"]] = {
     "float32": "f",
     "float64": "d",
 }  # as memoryview names them; for people only, in the machine's byte order
-_FIELDS = {"dtype", "shape", "data"}
 _SHOWN = 8
 
 
@@ -28,7 +29,7 @@ class Tensor(Wire):
     ((2,), [0.5, -1.0])
     """
 
-    dtype: Literal["float32", "float64"]
+    dtype: Dtype
     shape: Annotated[tuple[int, ...], Field(max_length=8, strict=False)]
     data: bytes
 
@@ -50,13 +51,16 @@ class Tensor(Wire):
         if wire is None:
             raise ValueError(f"a Tensor is float32 or float64, not {array.dtype}")
         name, dtype = wire
-        data = array.astype(dtype, order="C", copy=False).tobytes()
-        return cls.model_construct(_FIELDS, dtype=name, shape=array.shape, data=data)  # type: ignore[arg-type]
+        data = array.astype(dtype, copy=False).tobytes()
+        return _tensor(dtype=name, shape=array.shape, data=data)
 
     def numpy(self) -> npt.NDArray[Any]:
         """A read-only numpy array over the same bytes."""
         array: npt.NDArray[Any] = np.frombuffer(self.data, dtype=_NUMPY_DTYPE[self.dtype])
         return array.reshape(self.shape)
+
+
+_tensor = trusted(Tensor)
 
 
 class Features(Message):
