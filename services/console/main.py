@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from services.console.verbs.backtest import backtest
 from services.console.verbs.run import run
 from services.console.verbs.tail import tail
 from shared.errors import TicklineError
@@ -17,7 +18,7 @@ def tickline() -> None:
     """A line of small processes from a market tick to an executed order."""
 
 
-for verb in (run, tail):
+for verb in (run, backtest, tail):
     app.command()(verb)
 
 

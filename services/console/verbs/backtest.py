@@ -1,0 +1,68 @@
+"""`tickline backtest`."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from services.console.options import RunOptions, settings_for
+from services.console.output_file import OutputFile
+from services.console.row_progress import RowProgress
+from shared.history import infer_interval
+
+
+def backtest(
+    data: Annotated[Path, typer.Option(help="CSV or Parquet file: datetime,open,high,low,close or datetime,price.")],
+    sym: Annotated[str, typer.Option(help="The symbol of the file, e.g. BTCUSDT.")],
+    interval: Annotated[
+        str | None, typer.Option(help="Time between two bars, e.g. 12h; the file's by default.")
+    ] = None,
+    balance: Annotated[str | None, typer.Option(help="Capital, in quote units.")] = None,
+    fee: Annotated[str | None, typer.Option(help="Fee rate of each fill's value, e.g. 0.0003.")] = None,
+    slippage_bps: Annotated[
+        str | None, typer.Option(help="Basis points that each fill is worse than its price.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Trade bars that end at or after this time (UTC).")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Trade bars that end before this time (UTC).")] = None,
+    weights: Annotated[str | None, typer.Option(help="A model in weights/; the one that fits by default.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="The strategy's name, e.g. basic_taker.")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="A strategy's parameter, e.g. sizing=constant.")] = None,
+    leverage: Annotated[str | None, typer.Option(help="The strategy's parameter leverage.")] = None,
+    fill: Annotated[Literal["decision", "next_open"], typer.Option(help="Where orders fill.")] = "decision",
+    maintenance_margin: Annotated[str | None, typer.Option(help="Liquidate isolated positions at this rate.")] = None,
+    funding: Annotated[Path | None, typer.Option(help="CSV or Parquet file of funding rates: datetime,rate.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write settings, totals and metrics here.")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the closed round trips here.")] = None,
+) -> None:
+    """Trade a file of prices with the line's own stages, and measure what came of it."""
+    param = [*(param or ()), *([f"leverage={leverage}"] if leverage is not None else ())]
+    options = RunOptions(
+        data=[data], sym=[sym], interval=interval or infer_interval(data), model=weights, strategy=strategy,
+        param=param, balance=balance, fee=fee, slippage_bps=slippage_bps, run_id="backtest",
+    )  # fmt: skip
+    settings = settings_for(options)
+    # The model's runtime takes seconds to load.
+    from services.console.backtest import Window, as_json, described, outcomes, rules_of, time_of
+    from services.research.backtest.rows import CsvRows
+    from services.research.metrics import table
+
+    rules = rules_of(fill=fill, maintenance_margin=maintenance_margin, funding=funding)
+    window = Window(time_of("--from", start), time_of("--to", end))
+    with contextlib.ExitStack() as stack:
+        files = {
+            option: stack.enter_context(OutputFile(option, path))
+            for option, path in (("--json", json_file), ("--csv", csv_file))
+            if path is not None
+        }
+        rows = [CsvRows(files["--csv"])] if "--csv" in files else []
+        with RowProgress(data) as progress:
+            done = outcomes(settings, rules, window, rows, False, progress.report)
+        said = described(settings, rules, window)
+        if "--json" in files:
+            files["--json"].write(json.dumps(as_json(said, done), indent=2) + "\n")
+    for line in table({name: outcome.results for name, outcome in done.items()}):
+        typer.echo(line)
