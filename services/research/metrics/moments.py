@@ -33,11 +33,13 @@ class Moments:
         self.lowest = low if self.lowest is None else min(self.lowest, low)
         self.highest = high if self.highest is None else max(self.highest, high)
         below = np.minimum(values, 0.0)
-        self._down += float(below @ below)
+        self._down += float((below * below).sum())
         mean = float(values.mean())
         apart = values - mean
         squares = apart * apart
-        self._merge(len(values), mean, float(squares.sum()), float(squares @ apart), float(squares @ squares))
+        # Sums, not dot products: BLAS would wake its threads for these.
+        m3, m4 = float((squares * apart).sum()), float((squares * squares).sum())
+        self._merge(len(values), mean, float(squares.sum()), m3, m4)
 
     def _merge(self, n: int, mean: float, m2: float, m3: float, m4: float) -> None:
         before, total = self.n, self.n + n

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from services.research.metrics.rows import month_rows, rows
+from services.research.metrics.rows import table
 
 
 class _Section(BaseModel):
@@ -210,4 +210,4 @@ class Results(_Section):
 
     def lines(self) -> list[str]:
         """The table that a person reads: all metrics, the months, the notes."""
-        return [*rows({"": self}), "", *month_rows(self.monthly), "", *self.notes]
+        return table({"": self})

@@ -1,5 +1,6 @@
 """Results as lines of text, one or several side by side."""
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
 
 _NONE = "-"
 _LABEL = 26
+_HUGE = 1e6  # more than that is written as 1.23e+06: a growth that a few bars made of a year
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 Cell = Callable[["Results"], str]
@@ -20,7 +22,9 @@ def percent(value: float | None) -> str:
     >>> percent(0.12345), percent(None)
     ('12.35 %', '-')
     """
-    return _NONE if value is None else f"{100 * value:,.2f} %"
+    if value is None:
+        return _NONE
+    return f"{100 * value:,.2f} %" if abs(value) < _HUGE else f"{100 * value:.3g} %"
 
 
 def money(value: float | None) -> str:
@@ -36,7 +40,9 @@ def money(value: float | None) -> str:
 
 def number(value: float | None) -> str:
     """A ratio."""
-    return _NONE if value is None else f"{value:,.3f}"
+    if value is None:
+        return _NONE
+    return f"{value:,.3f}" if abs(value) < _HUGE else f"{value:.3g}"
 
 
 def moment(value: datetime | None) -> str:
@@ -192,21 +198,25 @@ def rows(results: Mapping[str, "Results"]) -> list[str]:
 
 
 def table(results: Mapping[str, "Results"]) -> list[str]:
-    """Several results side by side in columns, e.g. legs and netted, with the notes below."""
-    notes: dict[str, list[str]] = {}
+    """Several results side by side in columns, e.g. legs and netted; below them the months of each, and the notes."""
+    months = [["", *month_rows(name, result.monthly)] for name, result in results.items() if result.monthly]
+    return [*rows(results), *itertools.chain(*months), "", *notes(results)]
+
+
+def notes(results: Mapping[str, "Results"]) -> list[str]:
+    """The notes of all, each once, with the names of those that it is of where it is not of all."""
+    found: dict[str, list[str]] = {}
     for name, result in results.items():
         for note in result.notes:
-            notes.setdefault(note, []).append(name)
-    shown = [note if len(of) == len(results) else f"{', '.join(of)}: {note}" for note, of in notes.items()]
-    return [*rows(results), "", *shown]
+            found.setdefault(note, []).append(name)
+    return [note if len(of) == len(results) else f"{', '.join(of)}: {note}" for note, of in found.items()]
 
 
-def month_rows(months: Sequence["Month"]) -> list[str]:
-    """Returns in percent: a line a year, a column a month, and the whole year."""
-    if not months:
-        return []
+def month_rows(name: str, months: Sequence["Month"]) -> list[str]:
+    """Returns in percent: a line a year, a column a month, and the whole year. name: of the result, "" for none."""
     years = sorted({month.year for month in months})
-    return [_month_line("Return by month, %", [*_MONTHS, "year"]), *(_year(months, year) for year in years)]
+    title = f"Return by month, %: {name}" if name else "Return by month, %"
+    return [title, _month_line("", [*_MONTHS, "year"]), *(_year(months, year) for year in years)]
 
 
 def _year(months: Sequence["Month"], year: int) -> str:
@@ -229,7 +239,7 @@ def _short(value: float | None) -> str:
 
 
 def _month_line(label: str, cells: Sequence[str]) -> str:
-    return f"{label:<20}" + "".join(f"{cell:>7}" for cell in cells)
+    return f"{label:<8}" + "".join(f"{cell:>7}" for cell in cells)
 
 
 def _line(label: str, cells: Iterable[str], widths: Sequence[int]) -> str:

@@ -110,8 +110,9 @@ def pearson_interval(sums: Floats, resamples: int = RESAMPLES, seed: int = 0) ->
     blocks = len(sums)
     if blocks < MIN_BLOCKS:
         return None
-    drawn = np.array([counts @ sums for counts in resampled(blocks, resamples, seed)]).reshape(-1, 6)
-    return _percentiles(pearson(drawn))
+    # einsum, as BLAS would wake its threads for so little.
+    drawn = [np.einsum("b,bs->s", counts, sums) for counts in resampled(blocks, resamples, seed)]
+    return _percentiles(pearson(np.array(drawn).reshape(-1, 6)))
 
 
 def spearman(x: Floats, y: Floats) -> float | None:
@@ -142,9 +143,8 @@ def _rank_correlation(x: NDArray[np.intp], y: NDArray[np.intp], weights: Floats)
     """Spearman's correlation where pair i is there weights[i] times; NaN where one does not vary."""
     of_x, of_y = _centred_ranks(x, weights), _centred_ranks(y, weights)
     heavy = of_x * weights
-    across = (of_y * of_y) @ weights
-    scale = math.sqrt((heavy @ of_x) * across)
-    return float(heavy @ of_y) / scale if scale > 0 else math.nan
+    scale = math.sqrt((heavy * of_x).sum() * (of_y * of_y * weights).sum())
+    return float((heavy * of_y).sum()) / scale if scale > 0 else math.nan
 
 
 def _centred_ranks(groups: NDArray[np.intp], weights: Floats) -> Floats:
