@@ -83,8 +83,7 @@ def time_of(option: str, text: str | None) -> int | None:
 def described(settings: Settings, rules: Rules, window: Window) -> dict[str, str]:
     """How a backtest was run, for its JSON file and its report."""
     own, sym = settings.strategy, settings.symbols[0]
-    card = choose_model(settings.signal.model, settings.signal.weights, settings.symbols, settings.interval)
-    weights = Card.model_validate_json(card.with_suffix(".json").read_bytes())
+    weights = _card(settings)
     params = ", ".join(f"{name}={value}" for name, value in own.params.items())
     return {
         "data": str(settings.ingestor.files[sym]),
@@ -130,7 +129,29 @@ def _totals(totals: Totals) -> dict[str, object]:
     return {**fields, **times, "open_trip": open_trip}
 
 
-def _curve(start_equity: float) -> "Curve":
-    from services.research.report.curve import Curve
+def as_html(settings: Mapping[str, str], done: Mapping[str, Outcome]) -> str:
+    """The report of outcomes that have their curves."""
+    from services.research.report import html_report
 
+    training = _card(next(iter(done.values())).settings).training
+    fitted = training and training.train
+    return html_report(
+        title=f"Backtest of {settings['strategy']} on {settings['sym']}",
+        results={name: one.results for name, one in done.items()},
+        curves={name: one.curve for name, one in done.items() if one.curve is not None},
+        settings=settings,
+        learned_ns=(text_time(fitted.start).ns, text_time(fitted.end).ns) if fitted else None,
+    )
+
+
+def _curve(start_equity: float) -> "Curve":
+    try:
+        from services.research.report import Curve
+    except ImportError as error:
+        raise ConfigError(f"--report: {error}: pip install 'tickline[research]'") from error
     return Curve(start_equity)
+
+
+def _card(settings: Settings) -> Card:
+    weights = choose_model(settings.signal.model, settings.signal.weights, settings.symbols, settings.interval)
+    return Card.model_validate_json(weights.with_suffix(".json").read_bytes())

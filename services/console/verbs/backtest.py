@@ -37,6 +37,7 @@ def backtest(
     funding: Annotated[Path | None, typer.Option(help="CSV or Parquet file of funding rates: datetime,rate.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write settings, totals and metrics here.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the closed round trips here.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
 ) -> None:
     """Trade a file of prices with the line's own stages, and measure what came of it."""
     param = [*(param or ()), *([f"leverage={leverage}"] if leverage is not None else ())]
@@ -46,7 +47,7 @@ def backtest(
     )  # fmt: skip
     settings = settings_for(options)
     # The model's runtime takes seconds to load.
-    from services.console.backtest import Window, as_json, described, outcomes, rules_of, time_of
+    from services.console.backtest import Window, as_html, as_json, described, outcomes, rules_of, time_of
     from services.research.backtest.rows import CsvRows
     from services.research.metrics import table
 
@@ -55,14 +56,16 @@ def backtest(
     with contextlib.ExitStack() as stack:
         files = {
             option: stack.enter_context(OutputFile(option, path))
-            for option, path in (("--json", json_file), ("--csv", csv_file))
+            for option, path in (("--json", json_file), ("--csv", csv_file), ("--report", report))
             if path is not None
         }
         rows = [CsvRows(files["--csv"])] if "--csv" in files else []
         with RowProgress(data) as progress:
-            done = outcomes(settings, rules, window, rows, False, progress.report)
+            done = outcomes(settings, rules, window, rows, report is not None, progress.report)
         said = described(settings, rules, window)
         if "--json" in files:
             files["--json"].write(json.dumps(as_json(said, done), indent=2) + "\n")
+        if "--report" in files:
+            files["--report"].write(as_html(said, done))
     for line in table({name: outcome.results for name, outcome in done.items()}):
         typer.echo(line)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _NONE = "-"
 _LABEL = 26
 _HUGE = 1e6  # more than that is written as 1.23e+06: a growth that a few bars made of a year
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 Cell = Callable[["Results"], str]
 
@@ -216,16 +216,17 @@ def month_rows(name: str, months: Sequence["Month"]) -> list[str]:
     """Returns in percent: a line a year, a column a month, and the whole year. name: of the result, "" for none."""
     years = sorted({month.year for month in months})
     title = f"Return by month, %: {name}" if name else "Return by month, %"
-    return [title, _month_line("", [*_MONTHS, "year"]), *(_year(months, year) for year in years)]
+    return [title, _month_line("", [*MONTHS, "year"]), *(_year(months, year) for year in years)]
 
 
 def _year(months: Sequence["Month"], year: int) -> str:
     totals = {month.month: month.total for month in months if month.year == year}
     cells = [_short(totals.get(number)) for number in range(1, 13)]
-    return _month_line(f"  {year}", [*cells, _short(_compound(totals.values()))])
+    return _month_line(f"  {year}", [*cells, _short(compound(totals.values()))])
 
 
-def _compound(totals: Iterable[float | None]) -> float | None:
+def compound(totals: Iterable[float | None]) -> float | None:
+    """The return over all of them; None where one is not defined."""
     product = 1.0
     for total in totals:
         if total is None:

@@ -1,6 +1,6 @@
 """A backtest as one HTML file that opens without network."""
 
 from services.research.report.curve import Curve
-from services.research.report.page import write_report
+from services.research.report.page import html_report
 
-__all__ = ["Curve", "write_report"]
+__all__ = ["Curve", "html_report"]

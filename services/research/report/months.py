@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 import altair as alt
 
 from services.research.metrics.results import Month
+from services.research.metrics.rows import MONTHS, compound
 from services.research.report import style
 from services.research.report.panel import Panel, rows
 
-NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 YEAR = "Year"
 ROW = 34  # pixels
 
@@ -30,12 +30,12 @@ def months(name: str, monthly: Sequence[Month], place: str, full: float) -> Pane
     years = sorted({month.year for month, _ in known})
     table = rows({
         "year": [str(month.year) for month, _ in known],
-        "month": [NAMES[month.month - 1] for month, _ in known],
+        "month": [MONTHS[month.month - 1] for month, _ in known],
         "value": [total for _, total in known],
         "text": [_text(total) for _, total in known],
         "hold": [month.buy_and_hold for month, _ in known],
     })  # fmt: skip
-    whole = [_compound([total for month, total in known if month.year == year]) for year in years]
+    whole = [compound(month.total for month in monthly if month.year == year) for year in years]
     table += rows(
         {"year": [str(year) for year in years], "month": [YEAR] * len(years), "text": list(map(_text, whole))}
     )
@@ -45,7 +45,7 @@ def months(name: str, monthly: Sequence[Month], place: str, full: float) -> Pane
 def _chart(full: float) -> alt.LayerChart:
     base = alt.Chart(alt.NamedData(name="rows")).encode(
         x=alt.X(
-            "month:O", title=None, sort=[*NAMES, YEAR], scale=alt.Scale(domain=[*NAMES, YEAR], paddingInner=0.06),
+            "month:O", title=None, sort=[*MONTHS, YEAR], scale=alt.Scale(domain=[*MONTHS, YEAR], paddingInner=0.06),
             axis=alt.Axis(
                 orient="top", labelAngle=0, domain=False, ticks=False, labelFontSize=_size(12, 9), labelOverlap=False
             ),
@@ -75,15 +75,10 @@ def _size(wide: int, narrow: int) -> alt.ExprRef:
     return alt.ExprRef(f"width < 420 ? {narrow} : {wide}")
 
 
-def _text(total: float) -> str:
+def _text(total: float | None) -> str:
     """Few enough letters for a narrow cell: 0.5, −3.2, 12."""
+    if total is None:
+        return "–"
     percent = round(100 * total, 1) + 0.0  # no -0.0
     shown = f"{percent:.1f}" if abs(percent) < 9.95 else f"{percent:,.0f}"
     return shown.replace("-", "−")
-
-
-def _compound(totals: Sequence[float]) -> float:
-    product = 1.0
-    for total in totals:
-        product *= 1 + total
-    return product - 1

@@ -1,7 +1,6 @@
 """The report: one HTML file that opens without network."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,37 +17,24 @@ from services.research.report.months import months, strongest
 from services.research.report.panel import Panel
 from services.research.report.rolling import rolling_ic
 from services.research.report.scatter import scatter
-from shared.errors import ConfigError
 
 _NOTHING = "No prediction has an outcome: the model never was warm, or the next bar never came."
 
 
-def write_report(
-    path: Path, *, title: str, results: Mapping[str, Results], curves: Mapping[str, Curve],
-    settings: Sequence[tuple[str, str]] = (), learned_ns: tuple[int, int] | None = None,
-) -> None:  # fmt: skip
-    """Write the report of a backtest, or of up to four variants of it over the same bars, side by side.
+def html_report(
+    *, title: str, results: Mapping[str, Results], curves: Mapping[str, Curve],
+    settings: Mapping[str, str], learned_ns: tuple[int, int] | None = None,
+) -> str:  # fmt: skip
+    """The report of a backtest, or of up to four variants of it over the same bars, side by side.
 
     results, curves: by the variant's name, the same names in the same order, else ValueError; the first is the one
     that the sentences and the model's charts speak of. settings: how it was run, label and text. learned_ns: from
-    when to when the model was fitted, where that is known. All text is escaped. ConfigError where the file cannot be
-    written.
+    when to when the model was fitted, ns since 1970 UTC, where that is known. All text is escaped.
     """
     if [*results] != [*curves] or not 1 <= len(results) <= len(style.SERIES):
         raise ValueError(f"needs 1 to {len(style.SERIES)} results, each with its curve, not {[*results]}, {[*curves]}")
     if len({(curve.bars, curve.first) for curve in curves.values()}) != 1:
         raise ValueError("the variants of a report must be of the same bars")
-    html = _html(title, results, curves, settings, learned_ns)
-    try:
-        path.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: the report cannot be written: {error.strerror}") from error
-
-
-def _html(
-    title: str, results: Mapping[str, Results], curves: Mapping[str, Curve], settings: Sequence[tuple[str, str]],
-    learned_ns: tuple[int, int] | None,
-) -> str:  # fmt: skip
     (name, result), curve = next(iter(results.items())), next(iter(curves.values()))
     times = [int(ts) // MS for ts in (curve.first.ts_event, *curve.points().ts_event[-1:])]
     learned = Learned(learned_ns[0] // MS, learned_ns[1] // MS).within(times) if learned_ns else None
