@@ -39,6 +39,12 @@ class BusUnreachable(TicklineError):
     exit_code = 4
 
 
+class VenueError(TicklineError):
+    """An exchange that cannot be reached, or does not give what it should."""
+
+    exit_code = 4
+
+
 class SafetyRefusal(TicklineError):
     """Possible, but not safe: refused."""
 

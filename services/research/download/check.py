@@ -1,0 +1,160 @@
+"""What the rows of a download are: how many, from when to when, and what is missing between them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from services.research.download.kinds import KindName
+from services.research.download.month_file import ID, TIME
+from shared.errors import DataError
+from shared.history.times import time_text
+from shared.intervals import interval_text
+
+GAPS_SHOWN = 20
+COUNTING = 0.9  # ids count up one by one where this share of the steps does
+_Numbers = npt.NDArray[np.int64]
+_NONE: _Numbers = np.empty(0, np.int64)
+
+
+class Gap(NamedTuple):
+    """Nothing between these times. missing: how many rows, by interval, by the times around it, or by id."""
+
+    after_ms: int
+    before_ms: int
+    missing: int
+
+
+class Check:
+    """Takes the rows of one job's files in order, table by table; `lines` is what a person reads.
+
+    Bars are missing where two are more than an interval apart; funding, where a distance is more than 1.5 times each of
+    the two beside it; trades, where their ids are numbers that count up one by one and some are skipped.
+    Memory does not grow with trades or bars, only with gaps. Raises DataError where rows are out of order or double.
+    """
+
+    def __init__(self, kind: KindName, interval_ms: int, start_ms: int, end_ms: int) -> None:
+        self._kind, self._interval_ms = kind, interval_ms
+        self._start_ms, self._end_ms = start_ms, end_ms
+        self.rows = 0
+        self._first_ms = 0
+        self._last: _Numbers = _NONE  # the last time
+        self._last_id: _Numbers = _NONE
+        self._gaps: list[Gap] = []
+        self._steps: dict[bool, int] = {True: 0, False: 0}  # of ids: by one, by more
+        self._ids_are_numbers = kind is KindName.TRADES
+        self._silence = Gap(start_ms, start_ms, 0)
+        self._due: list[_Numbers] = []
+
+    def add(self, name: str, table: Any) -> None:
+        """The next rows; `name` is their file."""
+        if not table.num_rows:
+            return
+        times = np.concatenate([self._last, table[TIME].cast(pa.int64()).to_numpy()])
+        apart = np.diff(times)
+        if apart.size and apart.min() < (0 if self._kind is KindName.TRADES else 1):
+            at = int(times[int(np.argmin(apart)) + 1])
+            raise DataError(
+                f"{name}: {_text(at)} is not in order: the file was changed: move it away and fetch it again"
+            )
+        if not self.rows:
+            self._first_ms = int(times[0])
+        self.rows += table.num_rows
+        self._last = times[-1:]
+        if self._kind is KindName.OHLCV:
+            self._gaps += [self._bars(times, at) for at in np.flatnonzero(apart > self._interval_ms)]
+        elif self._kind is KindName.FUNDING:
+            self._due.append(times[1:] if self._due else times)
+        else:
+            self._trades(times, apart, table)
+
+    def gaps(self) -> list[Gap]:
+        """What is missing, in order of time."""
+        if self._kind is KindName.FUNDING:
+            return _funding_gaps(np.concatenate(self._due) if self._due else _NONE)
+        if self._kind is KindName.TRADES:
+            return self._gaps if self.ids_count else []
+        return [*self._head(), *self._gaps, *self._tail()]
+
+    @property
+    def ids_count(self) -> bool:
+        """Whether the trades' ids count up one by one, so that a missing trade shows."""
+        by_one, by_more = self._steps[True], self._steps[False]
+        return self._ids_are_numbers and by_one >= COUNTING * (by_one + by_more)
+
+    def lines(self, repeats: int) -> list[str]:
+        """What a person reads. repeats: duplicates that were removed."""
+        if not self.rows:
+            return [f"0 rows from {_text(self._start_ms)} to {_text(self._end_ms)}: the exchange has none"]
+        gaps = self.gaps()
+        shown = [f"gap: {_text(a)} to {_text(b)}: {missing:,} missing" for a, b, missing in gaps[:GAPS_SHOWN]]
+        if len(gaps) > GAPS_SHOWN:
+            shown.append(f"... and {len(gaps) - GAPS_SHOWN:,} more gaps")
+        total = f"gaps: {len(gaps):,}, missing: {sum(gap.missing for gap in gaps):,}" if gaps else "gaps: none"
+        return [
+            f"rows: {self.rows:,}, first {_text(self._first_ms)}, last {_text(int(self._last[0]))}",
+            *shown,
+            *([total] if self._kind is not KindName.TRADES else self._trade_lines(total)),
+            f"duplicates removed: {repeats:,}",
+        ]
+
+    def _trade_lines(self, total: str) -> list[str]:
+        after, before, _ = self._silence
+        return [
+            f"{total} (by id)" if self.ids_count else "gaps: cannot be told: the ids of these trades do not count up",
+            f"longest silence: {interval_text((before - after) * 1_000_000)}, from {_text(after)}",
+        ]
+
+    def _bars(self, times: _Numbers, at: Any) -> Gap:
+        after, before = int(times[at]), int(times[at + 1])
+        return Gap(after, before, -(-(before - after) // self._interval_ms) - 1)
+
+    def _head(self) -> list[Gap]:
+        missing = (self._first_ms - self._start_ms) // self._interval_ms if self.rows else 0
+        return [Gap(self._start_ms, self._first_ms, missing)] if missing else []
+
+    def _tail(self) -> list[Gap]:
+        last_ms = int(self._last[0])
+        missing = -(-(self._end_ms - last_ms) // self._interval_ms) - 1
+        return [Gap(last_ms, self._end_ms, missing)] if missing > 0 else []
+
+    def _trades(self, times: _Numbers, apart: _Numbers, table: Any) -> None:
+        if apart.size and apart.max() > self._silence.before_ms - self._silence.after_ms:
+            at = int(np.argmax(apart))
+            self._silence = Gap(int(times[at]), int(times[at + 1]), 0)
+        if not self._ids_are_numbers:
+            return
+        try:
+            ids = np.concatenate([self._last_id, table[ID].cast(pa.int64()).to_numpy()])
+        except pa.ArrowInvalid:
+            self._ids_are_numbers = False
+            return
+        steps = np.diff(ids)
+        if steps.size and steps.min() < 1:
+            self._ids_are_numbers = False
+            return
+        skips = np.flatnonzero(steps > 1)
+        self._steps[True] += steps.size - skips.size
+        self._steps[False] += skips.size
+        if self.ids_count:
+            offset = times.size - ids.size
+            self._gaps += [
+                Gap(int(times[at + offset]), int(times[at + offset + 1]), int(steps[at]) - 1) for at in skips
+            ]
+        self._last_id = ids[-1:]
+
+
+def _funding_gaps(times: _Numbers) -> list[Gap]:
+    apart = np.diff(times)
+    if apart.size < 2:
+        return []
+    around = np.maximum(np.append(apart[1:], apart[-2]), np.insert(apart[:-1], 0, apart[1]))
+    return [
+        Gap(int(times[at]), int(times[at + 1]), round(int(apart[at]) / int(around[at])) - 1)
+        for at in np.flatnonzero(apart > 1.5 * around)
+    ]
+
+
+def _text(at_ms: int) -> str:
+    return time_text(at_ms * 1_000_000)

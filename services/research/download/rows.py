@@ -1,0 +1,42 @@
+"""What a venue tells, whatever its kind: a time, an id where there is one, and values as text."""
+
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One bar (`at_ms`: its start), trade or funding rate. id: empty where the time alone tells it from the others.
+
+    values: of the kind's columns, the venue's own digits; None where the venue says nothing.
+    """
+
+    at_ms: int
+    id: str
+    values: tuple[str | None, ...]
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What two rows do not share."""
+        return self.at_ms, self.id
+
+
+def in_order(row: Row) -> tuple[int, int, str]:
+    """A sort key: by time, then by id, where 999 is before 1000.
+
+    >>> sorted([Row(5, "1000", ()), Row(5, "999", ()), Row(4, "2000", ())], key=in_order)[1]
+    Row(at_ms=5, id='999', values=())
+    """
+    return row.at_ms, len(row.id), row.id
+
+
+def digits(value: object) -> str | None:
+    """A number as plain digits, none lost and none added; None for what is no finite number.
+
+    >>> digits(Decimal("71440.10")), digits(1e-7), digits("NaN"), digits(None)
+    ('71440.10', '0.0000001', None, None)
+    """
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return format(number, "f") if number.is_finite() else None
