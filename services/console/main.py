@@ -5,8 +5,10 @@ import sys
 import typer
 
 from services.console.verbs.backtest import backtest
+from services.console.verbs.download import download
 from services.console.verbs.run import run
 from services.console.verbs.tail import tail
+from services.console.verbs.train import train
 from shared.errors import TicklineError
 from shared.runner.logs import configure_logs
 
@@ -18,7 +20,7 @@ def tickline() -> None:
     """A line of small processes from a market tick to an executed order."""
 
 
-for verb in (run, backtest, tail):
+for verb in (run, download, train, backtest, tail):
     app.command()(verb)
 
 

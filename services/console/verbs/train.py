@@ -1,0 +1,121 @@
+"""`tickline train`."""
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from services.console.output_file import OutputFile
+from shared.config import load_settings
+from shared.errors import ConfigError
+
+if TYPE_CHECKING:
+    from services.research.train import TrainSpec
+
+
+def train(
+    data: Annotated[Path, typer.Option(help="CSV or Parquet file of bars or prices.")],
+    sym: Annotated[str, typer.Option(help="The symbol of the file, e.g. BTCUSDT.")],
+    interval: Annotated[str, typer.Option(help="Time between two bars, e.g. 12h.")],
+    name: Annotated[str, typer.Option(help="The new model's name; made of the options by default.")] = "",
+    weights: Annotated[Path | None, typer.Option(help="Folder for its files; the one the line reads.")] = None,
+    model: Annotated[str, typer.Option(help="The model's class: LinearModel or NonLinearModel.")] = "LinearModel",
+    param: Annotated[list[str] | None, typer.Option(help="A parameter of that class, e.g. hidden=32.")] = None,
+    lags: Annotated[int | None, typer.Option(min=1, help="How many log returns it sees; 3 by default.")] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Another feature instead of lags, e.g. your_feature(20).")
+    ] = None,
+    loss: Annotated[Literal["l1", "huber", "mse"], typer.Option(help="What is minimised.")] = "l1",
+    optimiser: Annotated[Literal["lbfgs", "adam"], typer.Option(help="How; both on the full batch.")] = "lbfgs",
+    epochs: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate: 1 for lbfgs, 0.01 for adam by default.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Epochs without a better validation loss.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the first weights.")] = 0,
+    test_share: Annotated[float, typer.Option(help="The file's last samples, held out.")] = 0.25,
+    validation_share: Annotated[
+        float | None, typer.Option(help="The training window's last samples, for early stop; 0: none.")
+    ] = None,
+    walk_forward: Annotated[int, typer.Option(help="Folds by time within the training window.")] = 0,
+    fee: Annotated[float, typer.Option(help="Fee rate of each leg in the scores.")] = 0.0003,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model of that name.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the card to this file too.")] = None,
+) -> None:
+    """Train a model on a price file, by time: its weights and its card, with scores beside the baselines."""
+    folder = weights or load_settings().signal.weights
+    if lags is not None and features is not None:
+        raise ConfigError("--lags and --features were both given: use one")
+    options = {"epochs": epochs, "lr": lr, "patience": patience, "validation_share": validation_share}
+    recipe = {name: value for name, value in options.items() if value is not None}
+    given = {
+        "data": data, "sym": sym, "interval": interval, "name": name,
+        "features": features or f"log_return_lags({3 if lags is None else lags})",
+        "fit": {
+            "model": model, "params": dict(_param(text) for text in param or ()),
+            "recipe": {"loss": loss, "optimiser": optimiser, "seed": seed, **recipe},
+        },
+        "test_share": test_share, "walk_forward": walk_forward, "fee": fee,
+    }  # fmt: skip
+    with ExitStack() as stack:
+        output = None if json_file is None else stack.enter_context(OutputFile("--json", json_file))
+        from services.research.train import train as run  # the models' runtime takes seconds to load
+        from services.research.train.files import check_name
+        from services.research.train.summary import lines
+
+        spec = _spec(given)
+        check_name(folder, spec.model_name, force=force)  # found out now, not afterwards
+        with _Shown() as shown:
+            trained = run(spec, shown.report)
+        _, card = trained.save(folder, force=force)
+        if output is not None:
+            output.write(json.dumps({"card": trained.card.model_dump(mode="json", exclude_none=True)}, indent=2) + "\n")
+    for line in lines(trained.card, trained.holes):
+        typer.echo(line)
+    typer.echo(f"written: {card.with_suffix('.pth')} and {card.name}")
+
+
+def _spec(given: dict[str, object]) -> "TrainSpec":
+    from services.research.train import TrainSpec
+
+    try:
+        return TrainSpec.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = [str(part) for part in first["loc"] if part not in ("fit", "recipe", "params")]
+        option, why = ".".join(where).replace("_", "-"), first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"--{option}: {why}") from error
+
+
+def _param(text: str) -> tuple[str, int]:
+    """`hidden=32` → ("hidden", 32)."""
+    name, _, value = text.partition("=")
+    if not name or not value.isdecimal():
+        raise ConfigError(f"--param {text!r}: write name=number, e.g. hidden=32")
+    return name, int(value)
+
+
+class _Shown:
+    """A progress bar, on a terminal only."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task("train", total=None)
+
+    def __enter__(self) -> "_Shown":
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def report(self, what: str, done: int, total: int) -> None:
+        """Show how far it is."""
+        self._bar.update(self._task, description=what, completed=done, total=total or None)
