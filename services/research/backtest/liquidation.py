@@ -13,8 +13,8 @@ def liquidation_price(position: Position, leverage: Decimal, maintenance_margin:
     never liquidated: 0 or below.
 
     >>> long, short = (Position("BTCUSDT", Decimal(qty), Decimal(100)) for qty in (1, -1))
-    >>> liquidation_price(long, Decimal(10), Decimal(0)), liquidation_price(short, Decimal(10), Decimal("0.1"))
-    (Decimal('90'), Decimal('100'))
+    >>> liquidation_price(long, Decimal(10), Decimal(0)), liquidation_price(short, Decimal(10), Decimal(0))
+    (Decimal('90'), Decimal('110'))
     """
     entry, one = position.price, Decimal(1)
     if position.signed_qty.is_signed():

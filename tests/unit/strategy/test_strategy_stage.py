@@ -236,3 +236,24 @@ def test_every_message_goes_over_the_wire(made: list[tuple[float, Decimal]], net
 def test_a_state_that_does_not_fit_is_refused(state: State) -> None:
     with pytest.raises(ValueError, match="state"):
         strategy().restore(state)
+
+
+@pytest.mark.parametrize("leg", [Leg.LIQUIDATION, Leg.FUNDING])
+def test_what_a_venue_does_by_itself_is_booked_though_nothing_is_in_flight(leg: Leg) -> None:
+    stage, gateway = strategy(), paper()
+    run(stage, gateway, [prediction(1)])
+    held, balance = stage.account.position(SYM), stage.account.balance()
+    assert held is not None
+    liquidated = leg is Leg.LIQUIDATION
+    report = ExecutionReport(
+        n=2, sym=SYM, ts_event=10, tr="venue", tick_n=4, order_n=0, client_order_id="0" * 32, leg=leg,
+        status=OrderStatus.FILLED, last_qty=-held.signed_qty if liquidated else Decimal(0),
+        last_px=held.price - 1 if liquidated else None, commission=Decimal("0.25"), reason=None,
+    )  # fmt: skip
+    fees = stage.fees
+    assert decode(report.TAG, encode(report)) == report
+    assert stage.on_tick(report) == []
+    assert stage.fees - fees == Decimal("0.25")
+    assert stage.account.position(SYM) == (None if liquidated else held)
+    assert stage.account.balance() == balance - (held.signed_qty if liquidated else 0) - Decimal("0.25")
+    assert decided(stage, prediction(2))[0].booked_n == 2
