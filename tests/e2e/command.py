@@ -28,6 +28,9 @@ class Done(NamedTuple):
     summary: dict[str, Any]
 
 
+Command = Callable[..., Done]
+
+
 class Running:
     """A command that was started; a leader of its own process group, as under a terminal."""
 

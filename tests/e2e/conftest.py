@@ -1,13 +1,16 @@
 """A folder to run in, and a file to replay."""
 
 import random
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
-from tests.e2e.command import Tickline
+from services.console.main import main
+from tests.e2e.command import Command, Done, Tickline
 
 BARS = 150
 
@@ -18,6 +21,25 @@ def tickline(tmp_path: Path) -> Iterator[Tickline]:
     command = Tickline(tmp_path)
     yield command
     command.end()
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """`tickline` in this process, with the folders in tmp_path; nothing may be started there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TICKLINE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("TICKLINE_BUS__FOLDER", str(tmp_path / "state" / "bus"))
+
+    def call(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["tickline", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return Done(int(ended.value.code or 0), out, err, {})
+
+    yield call
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")

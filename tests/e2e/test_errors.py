@@ -4,39 +4,14 @@ The command's own `main` is called here, since a process for each case would tak
 test_run.py and test_lifecycle.py.
 """
 
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
-from services.console.main import main
-from tests.e2e.command import Done
+from tests.e2e.command import Command, Done
 
 HEAD = "datetime,open,high,low,close\n"
-GOOD = "2024-10-29T00:00,1,1,1,1\n2024-10-29T12:00,1,1,1,2\n2024-10-30T00:00,1,1,1,3\n2024-10-30T12:00,1,1,1,4\n"
-
-Command = Callable[..., Done]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
-    """`tickline` in this process, with the folders in tmp_path; nothing may be started there."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TICKLINE_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("TICKLINE_BUS__FOLDER", str(tmp_path / "state" / "bus"))
-
-    def call(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["tickline", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return Done(int(ended.value.code or 0), out, err, {})
-
-    yield call
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+GOOD = "2024-10-29T00:00,1,9,1,1\n2024-10-29T12:00,1,9,1,2\n2024-10-30T00:00,1,9,1,3\n2024-10-30T12:00,1,9,1,4\n"
 
 
 def refused(done: Done, code: int, said: str) -> None:
