@@ -12,7 +12,7 @@ from services.research.backtest.observer import Observer
 from services.research.backtest.rules import Rules
 from services.research.backtest.totals import Totals
 from services.research.backtest.venue import BacktestVenue
-from services.research.line import InProcessLine
+from services.research.line import InProcessLine, Tap
 from services.research.plans import LinePlans, line_plans
 from shared.account import Fill, RoundTrips
 from shared.config import Settings
@@ -60,13 +60,17 @@ class Backtest:
         if self._start_ns >= self._end_ns:
             raise ConfigError(f"a backtest from {time_text(self._start_ns)} to {time_text(self._end_ns)} is empty")
 
-    def run(self, observers: Sequence[Observer] = (), progress: Progress | None = None) -> Totals:
-        """The whole backtest, from the file's first row. progress: called now and then with the rows read so far."""
+    def run(
+        self, observers: Sequence[Observer] = (), progress: Progress | None = None, tap: Tap | None = None
+    ) -> Totals:
+        """The whole backtest, from the file's first row. progress: called now and then with the rows read so far.
+        tap: called with every message of the bars that are traded on, before their mark.
+        """
         plans, venue = self._plans(), None
         if not self._rules.as_paper:
             venue = self._venue()
             plans = plans._replace(gateway=replace(plans.gateway, make_stage=lambda _: venue))
-        run = _Run(self._settings, self._rules, plans, venue, observers)
+        run = _Run(self._settings, self._rules, plans, venue, observers, tap)
         rows = 0
         with closing(self._bars()) as found:
             for bar in found:
@@ -142,11 +146,17 @@ class _Run:
         plans: LinePlans,
         venue: BacktestVenue | None,
         observers: Sequence[Observer],
+        tap: Tap | None,
     ) -> None:
         self.bars = self.predictions = 0
         self.moved = False
         self._sym = settings.symbols[0]
-        taps = {Stream.PREDICTIONS: self._on_prediction, Stream.EXECUTIONS: self._on_execution}
+        taps: dict[Stream, Tap] = {
+            Stream.PREDICTIONS: self._on_prediction,
+            Stream.EXECUTIONS: self._on_execution,
+        }
+        if tap is not None:
+            taps = {stream: _both(taps.get(stream), tap) for stream in Stream}
         self._line = InProcessLine(plans, self._sym, taps)
         self._account = self._line.strategy.account
         self._venue = venue
@@ -241,3 +251,14 @@ class _Run:
         """The price of a fill before slippage."""
         assert self._bar is not None
         return self._bar.open if self._at_open else self._bar.close
+
+
+def _both(first: Tap | None, second: Tap) -> Tap:
+    if first is None:
+        return second
+
+    def both(message: Message) -> None:
+        first(message)
+        second(message)
+
+    return both
