@@ -49,3 +49,9 @@ class SafetyRefusal(TicklineError):
     """Possible, but not safe: refused."""
 
     exit_code = 5
+
+
+class LookaheadFound(TicklineError):
+    """A decision depended on what came after it, or it could not be shown that it did not."""
+
+    exit_code = 6
