@@ -50,10 +50,12 @@ def text_time(text: str) -> Instant:
     if match is not None:
         date, clock, fraction, offset = match.groups()
         try:
-            seconds = _seconds(date, clock or "00:00", offset or "Z")
+            ns = _seconds(date, clock or "00:00", offset or "Z") * NS_PER_S
         except (ValueError, OverflowError) as error:
             raise ValueError(f"time {text!r} is unreadable ({error}): correct it") from error
-        return _in_range(seconds * NS_PER_S + int((fraction or "0").ljust(9, "0")), ISO_8601, text)
+        if fraction:
+            ns += int(fraction.ljust(9, "0"))
+        return _in_range(ns, ISO_8601, text)
     if text.isascii() and text.isdigit():
         return epoch_time(int(text[:40]))
     if not text:
@@ -103,10 +105,19 @@ def _in_range(ns: int, form: str, shown: object) -> Instant:
 
 
 def _seconds(date: str, clock: str, offset: str) -> int:
-    hours, minutes, seconds = int(clock[:2]), int(clock[3:5]), int(clock[6:] or 0)
-    if hours > 23 or minutes > 59 or seconds > 59:
+    minutes, seconds = _minutes(clock[:5]), int(clock[6:] or 0)
+    if seconds > 59:
         raise ValueError(f"there is no {clock} o'clock")
-    return _midnight(date, offset) + 3_600 * hours + 60 * minutes + seconds
+    return _midnight(date, offset) + 60 * minutes + seconds
+
+
+@lru_cache(maxsize=1_440)
+def _minutes(clock: str) -> int:
+    """Minutes since midnight."""
+    hours, minutes = int(clock[:2]), int(clock[3:])
+    if hours > 23 or minutes > 59:
+        raise ValueError(f"there is no {clock} o'clock")
+    return 60 * hours + minutes
 
 
 @lru_cache(maxsize=64)
