@@ -1,18 +1,17 @@
 """The backtest against backtesting.py, an engine that we did not write, on the market data that it ships.
 
 Both make the same decisions, each on its own: there y_hat comes from numpy over the whole column, the size from that
-engine's own equity. It trades whole units only, so the unit there is 10⁻⁸ (its FractionalBacktest): sizes differ by up
-to half of that, which is far below what is compared. Its margin is wide, so that it refuses no order.
+engine's own equity. It trades whole units only, so the unit there is 10⁻¹⁰ (its FractionalBacktest): sizes differ by
+up to half of that, which is far below what is compared. Its margin is wide, so that it refuses no order.
 """
 
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import backtesting
 import backtesting.lib
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 import torch
@@ -25,10 +24,11 @@ from shared.config import Settings, load_settings
 from shared.intervals import interval_ns
 from shared.models.card import Card
 
-UNIT = 1e-8
+UNIT = 1e-10
 CASH = 10_000
-FEE = 0.0002
+FEE = 0.00005
 WEIGHTS, BIAS = (-0.25, 0.5, 0.125), 2.0**-14  # exact in float32
+SAME_MONEY = 1e-6
 
 Fill = Literal["decision", "next_open"]
 
@@ -47,28 +47,39 @@ class Market(NamedTuple):
     threshold: float
 
     @property
-    def step(self) -> pd.Timedelta:
-        return pd.Timedelta(interval_ns(self.interval))
+    def starts(self) -> npt.NDArray[np.int64]:
+        """Of the bars, ns since 1970."""
+        return self.prices.index.to_numpy("datetime64[ns]").astype("i8")
+
+    @property
+    def step_ns(self) -> int:
+        return interval_ns(self.interval)
 
 
-MARKETS = (Market("EURUSD", EURUSD, "1h", 0.0003), Market("GOOG", GOOG, "1d", 0.01))
+EURO, GOOGLE = Market("EURUSD", EURUSD, "1h", 0.0003), Market("GOOG", GOOG, "1d", 0.01)
 
 
 class Ours(NamedTuple):
-    """What our engine did. equity: at each bar's close, after the orders that filled there."""
+    """What our engine did. marks: (bar's end, equity after the orders that filled in the bar)."""
 
     trips: list[RoundTrip]
-    equity: dict[pd.Timestamp, float]
+    marks: list[tuple[int, float]]
     totals: Totals
+
+    def column(self, name: str) -> npt.NDArray[np.float64]:
+        return np.array([float(getattr(trip, name)) for trip in self.trips])
+
+    def times(self, name: str) -> npt.NDArray[np.int64]:
+        return np.array([getattr(trip, name) for trip in self.trips])
 
 
 class Watch:
     def __init__(self) -> None:
         self.trips: list[RoundTrip] = []
-        self.equity: dict[pd.Timestamp, float] = {}
+        self.marks: list[tuple[int, float]] = []
 
     def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
-        self.equity[pd.Timestamp(ts_event)] = equity
+        self.marks.append((ts_event, equity))
 
     def on_trip(self, trip: RoundTrip) -> None:
         self.trips.append(trip)
@@ -84,6 +95,7 @@ class Theirs(backtesting.Strategy):  # type: ignore[misc]  # it ships no types
     threshold = 0.0
 
     def init(self) -> None:
+        assert self.market is not None
         log_return = np.diff(np.log(self.market.prices.Close.to_numpy()), prepend=np.nan)
         lagged = [np.concatenate([np.full(lag, np.nan), log_return[: len(log_return) - lag]]) for lag in range(3)]
         self.y_hat = BIAS + sum(weight * lag for weight, lag in zip(WEIGHTS, lagged, strict=True))
@@ -122,12 +134,11 @@ def settings(folder: Path, market: Market, strategy: dict[str, Any]) -> Settings
 
 
 def ours(folder: Path, market: Market, fill: Fill, strategy: dict[str, Any]) -> Ours:
-    """Up to the last bar but one where orders fill at their decision: the other engine never fills those of the last."""
-    end = market.prices.index[-1] + market.step if fill == "decision" else None
-    backtest = Backtest(settings(folder, market, strategy), Rules(fill=fill), end_ns=end and end.value)
+    """Without the last bar where orders fill at their decision: the other engine never fills those of its last bar."""
+    end_ns = int(market.starts[-1]) + market.step_ns if fill == "decision" else None
     watch = Watch()
-    totals = backtest.run([watch])
-    return Ours(watch.trips, watch.equity, totals)
+    totals = Backtest(settings(folder, market, strategy), Rules(fill=fill), end_ns=end_ns).run([watch])
+    return Ours(watch.trips, watch.marks, totals)
 
 
 def theirs(market: Market, fill: Fill, **parameters: object) -> pd.Series:
@@ -138,23 +149,7 @@ def theirs(market: Market, fill: Fill, **parameters: object) -> pd.Series:
     return backtest.run(market=market, **parameters)
 
 
-def before_orders(market: Market, fill: Fill, ours: Ours) -> Iterator[tuple[pd.Timestamp, float]]:
-    """Our equity as that engine logs it, by the bar's start: before the orders of this bar are filled."""
-    paid: dict[pd.Timestamp, float] = {}
-    if fill == "decision":
-        open_trip = ours.totals.open_trip
-        assert open_trip is not None
-        fills = [(trip.datetime, trip.signed_qty, trip.entry_price) for trip in ours.trips]
-        fills += [(trip.exit_datetime, trip.signed_qty, trip.exit_price) for trip in ours.trips]
-        fills += [(open_trip.ts_event, open_trip.signed_qty, open_trip.price)]
-        for ts_event, qty, price in fills:
-            at = pd.Timestamp(ts_event)
-            paid[at] = paid.get(at, 0.0) + FEE * float(abs(qty) * price)
-    for at, equity in ours.equity.items():
-        yield at - market.step, equity + paid.get(at, 0.0)
-
-
-@pytest.mark.parametrize("market", MARKETS, ids=lambda market: market.sym)
+@pytest.mark.parametrize("market", [EURO, GOOGLE], ids=lambda market: market.sym)
 @pytest.mark.parametrize("fill", ["decision", "next_open"])
 @pytest.mark.parametrize("name", ["basic_taker", "threshold"])
 def test_the_same_trades_and_the_same_equity(tmp_path: Path, market: Market, fill: Fill, name: str) -> None:
@@ -164,44 +159,51 @@ def test_the_same_trades_and_the_same_equity(tmp_path: Path, market: Market, fil
     our = ours(tmp_path, market, fill, {"name": name, "params": params})
     their = theirs(market, fill, **params)
 
-    # Here a bar is known at its end. An order that fills at its decision fills then, in that engine at the bar's start.
-    shift = market.step if fill == "decision" else timedelta(0)
     trades = their._trades.sort_values("EntryTime")
     assert len(our.trips) == len(trades) > 200
     held = trades.ExitBar - trades.EntryBar
     assert (held == 1).all() if name == "basic_taker" else held.max() > 5
-    for trip, trade in zip(our.trips, trades.itertuples(), strict=True):
-        assert pd.Timestamp(trip.datetime) == trade.EntryTime + shift
-        assert pd.Timestamp(trip.exit_datetime) == trade.ExitTime + shift
-        assert float(trip.signed_qty) == pytest.approx(trade.Size, abs=UNIT, rel=0)
-        assert float(trip.entry_price) == pytest.approx(trade.EntryPrice, rel=1e-12)
-        assert float(trip.exit_price) == pytest.approx(trade.ExitPrice, rel=1e-12)
-        assert float(trip.net_pnl) == pytest.approx(trade.PnL, abs=1e-6, rel=0)
-        assert float(trip.fee) == pytest.approx(trade.Commission, abs=1e-6, rel=0)
+    # Here a bar is known at its end. An order that fills at its decision fills then; there at the bar's start.
+    starts = market.starts + (market.step_ns if fill == "decision" else 0)
+    np.testing.assert_array_equal(our.times("datetime"), starts[trades.EntryBar])
+    np.testing.assert_array_equal(our.times("exit_datetime"), starts[trades.ExitBar])
+    np.testing.assert_array_equal(our.column("dir_signal"), np.sign(trades.Size))
+    np.testing.assert_allclose(our.column("signed_qty"), trades.Size, rtol=0, atol=10 * UNIT)
+    np.testing.assert_allclose(our.column("entry_price"), trades.EntryPrice, rtol=1e-12)
+    np.testing.assert_allclose(our.column("exit_price"), trades.ExitPrice, rtol=1e-12)
+    np.testing.assert_allclose(our.column("net_pnl"), trades.PnL, rtol=0, atol=SAME_MONEY)
+    np.testing.assert_allclose(our.column("fee"), trades.Commission, rtol=0, atol=SAME_MONEY)
 
     (still_open,) = their._strategy.trades
     found = our.totals.open_trip
     assert found is not None
-    assert pd.Timestamp(found.ts_event) == still_open.entry_time + shift
-    assert float(found.signed_qty) == pytest.approx(still_open.size * UNIT, abs=UNIT, rel=0)
+    assert found.ts_event == starts[still_open.entry_bar]
+    assert float(found.signed_qty) == pytest.approx(still_open.size * UNIT, abs=10 * UNIT, rel=0)
     require_same_equity(market, fill, our, their)
 
 
-@pytest.mark.parametrize("market", MARKETS, ids=lambda market: market.sym)
 @pytest.mark.parametrize("sizing", ["compounding", "constant"])
-def test_netted_orders_have_the_same_equity(tmp_path: Path, market: Market, sizing: str) -> None:
+def test_netted_orders_have_the_same_equity(tmp_path: Path, sizing: str) -> None:
     """Its trades are cut differently, first in first out instead of at the average price."""
-    params = {"netting": True, "sizing": sizing}
-    our = ours(tmp_path, market, "next_open", {"params": params})
+    market = GOOGLE
+    our = ours(tmp_path, market, "next_open", {"params": {"netting": True, "sizing": sizing}})
     their = theirs(market, "next_open", netting=True, compounding=sizing == "compounding")
-    assert len(our.trips) > 500
+    assert our.totals.fills > 2_000
     require_same_equity(market, "next_open", our, their)
 
 
 def require_same_equity(market: Market, fill: Fill, our: Ours, their: pd.Series) -> None:
-    equity = their._equity_curve.Equity
-    compared = 0
-    for at, mine in before_orders(market, fill, our):
-        assert mine == pytest.approx(equity[at], abs=1e-6, rel=0), at
-        compared += 1
-    assert compared == len(equity) - (fill == "decision")
+    """At every bar; there before the orders that fill at this bar's close, so their commissions are added here."""
+    ends, equity = map(np.array, zip(*our.marks, strict=True))
+    np.testing.assert_array_equal(ends, (market.starts + market.step_ns)[: len(ends)])
+    if fill == "decision":
+        open_trip = our.totals.open_trip
+        assert open_trip is not None
+        qty = np.abs(our.column("signed_qty"))
+        paid = FEE * np.concatenate([qty * our.column("entry_price"), qty * our.column("exit_price")])
+        paid = np.append(paid, FEE * abs(float(open_trip.signed_qty * open_trip.price)))
+        at = np.concatenate([our.times("datetime"), our.times("exit_datetime"), [open_trip.ts_event]])
+        np.add.at(equity, np.searchsorted(ends, at), paid)
+    curve = their._equity_curve.Equity
+    assert len(equity) == len(curve) - (fill == "decision")
+    np.testing.assert_allclose(equity, curve[: len(equity)], rtol=0, atol=SAME_MONEY)
