@@ -1,20 +1,17 @@
 """`tickline train`."""
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 
+from services.console.job_progress import JobProgress
 from services.console.output_file import OutputFile
 from shared.config import load_settings
 from shared.errors import ConfigError
+from shared.history import infer_interval
 
 if TYPE_CHECKING:
     from services.research.train import TrainSpec
@@ -23,7 +20,9 @@ if TYPE_CHECKING:
 def train(
     data: Annotated[Path, typer.Option(help="CSV or Parquet file of bars or prices.")],
     sym: Annotated[str, typer.Option(help="The symbol of the file, e.g. BTCUSDT.")],
-    interval: Annotated[str, typer.Option(help="Time between two bars, e.g. 12h.")],
+    interval: Annotated[
+        str | None, typer.Option(help="Time between two bars, e.g. 12h; the file's by default.")
+    ] = None,
     name: Annotated[str, typer.Option(help="The new model's name; made of the options by default.")] = "",
     weights: Annotated[Path | None, typer.Option(help="Folder for its files; the one the line reads.")] = None,
     model: Annotated[str, typer.Option(help="The model's class: LinearModel or NonLinearModel.")] = "LinearModel",
@@ -54,7 +53,7 @@ def train(
     options = {"epochs": epochs, "lr": lr, "patience": patience, "validation_share": validation_share}
     recipe = {name: value for name, value in options.items() if value is not None}
     given = {
-        "data": data, "sym": sym, "interval": interval, "name": name,
+        "data": data, "sym": sym, "interval": interval or infer_interval(data), "name": name,
         "features": features or f"log_return_lags({3 if lags is None else lags})",
         "fit": {
             "model": model, "params": dict(_param(text) for text in param or ()),
@@ -70,11 +69,11 @@ def train(
 
         spec = _spec(given)
         check_name(folder, spec.model_name, force=force)  # found out now, not afterwards
-        with _Shown() as shown:
-            trained = run(spec, shown.report)
+        with JobProgress() as progress:
+            trained = run(spec, progress.report)
         _, card = trained.save(folder, force=force)
         if output is not None:
-            output.write(json.dumps({"card": trained.card.model_dump(mode="json", exclude_none=True)}, indent=2) + "\n")
+            output.write(trained.card.model_dump_json(indent=2, exclude_none=True) + "\n")
     for line in lines(trained.card, trained.holes):
         typer.echo(line)
     typer.echo(f"written: {card.with_suffix('.pth')} and {card.name}")
@@ -98,24 +97,3 @@ def _param(text: str) -> tuple[str, int]:
     if not name or not value.isdecimal():
         raise ConfigError(f"--param {text!r}: write name=number, e.g. hidden=32")
     return name, int(value)
-
-
-class _Shown:
-    """A progress bar, on a terminal only."""
-
-    def __init__(self) -> None:
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task("train", total=None)
-
-    def __enter__(self) -> "_Shown":
-        self._bar.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._bar.stop()
-
-    def report(self, what: str, done: int, total: int) -> None:
-        """Show how far it is."""
-        self._bar.update(self._task, description=what, completed=done, total=total or None)

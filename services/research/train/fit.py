@@ -77,7 +77,7 @@ def fit(data: Dataset, spec: FitSpec, done: EpochDone | None = None) -> Fitted:
     if first < data.x.shape[1] + 2:
         needed = data.x.shape[1] + 2
         raise DataError(f"{first} samples to fit {data.x.shape[1]} features: {needed} are the least: use more rows")
-    with _reproducible(recipe.seed):
+    with _reproducible():
         epochs = recipe.epochs
         if first < len(data):
             epochs = _best_epoch(data.part(slice(0, first)), data.part(slice(first, None)), spec, done)
@@ -108,11 +108,10 @@ def _best_epoch(earlier: Dataset, later: Dataset, spec: FitSpec, done: EpochDone
 
 
 @contextmanager
-def _reproducible(seed: int) -> Iterator[None]:
-    """One thread, deterministic kernels, the random numbers of `seed`; all as before afterwards."""
+def _reproducible() -> Iterator[None]:
+    """One thread, deterministic kernels, random numbers of its own; all as before afterwards."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
         try:
@@ -131,7 +130,8 @@ class _Run:
         self._scale[self._scale <= 1e-12 * np.abs(x).max(axis=0)] = 1.0  # a feature that never differs
         self._y_scale = float(data.y.std())
         if np.ptp(data.y) <= 1e-12 * np.abs(data.y).max():
-            raise DataError(f"all {len(data)} returns are the same, so there is nothing to learn: use other prices")
+            raise DataError(f"the {len(data)} returns to learn from are all the same: use prices that move")
+        torch.manual_seed(spec.recipe.seed)
         try:
             self._module = MODELS[spec.model](x.shape[1], **spec.params).double()
         except TypeError as error:

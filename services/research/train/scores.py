@@ -65,4 +65,7 @@ def _sided(side: Floats, y_hat: Floats, y: Floats, fee: float) -> Scores:
 def _correlation(a: Floats, b: Floats) -> float | None:
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
-    return rounded(float(np.clip(np.corrcoef(a, b)[0, 1], -1, 1)))
+    a, b = (each / np.abs(each).max() for each in (a, b))  # squares of small numbers would vanish
+    a, b = a - a.mean(), b - b.mean()
+    spread = float(np.sqrt(np.sum(a**2) * np.sum(b**2)))
+    return rounded(float(np.clip(np.sum(a * b) / spread, -1, 1))) if spread else None

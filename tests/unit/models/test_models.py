@@ -38,3 +38,16 @@ def test_shapes(batch: tuple[int, ...]) -> None:
     assert NonLinearModel(3)(x).shape == (*batch, 1)
     assert NonLinearModel(3).hidden.out_features == 64
     assert NonLinearModel(3, hidden=7).hidden.out_features == 7
+
+
+@given(VECTORS, st.floats(0.01, 100), st.floats(-10, 10), st.floats(0.001, 10))
+def test_rescaled_models_take_data_as_they_are(
+    series: list[list[float]], scale: float, shift: float, y_scale: float
+) -> None:
+    x = torch.tensor(series, dtype=torch.float64)
+    for model in (LinearModel(3).double(), NonLinearModel(3).double()):
+        wanted = y_scale * model(x)
+        model.rescale(
+            torch.full((3,), shift, dtype=torch.float64), torch.full((3,), scale, dtype=torch.float64), y_scale
+        )
+        torch.testing.assert_close(model(x * scale + shift), wanted)

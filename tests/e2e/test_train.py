@@ -1,0 +1,112 @@
+"""`tickline train`: its model runs, its card is told, and what cannot be trained is one line."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.console.main import main
+from tests.e2e.command import Done, Tickline
+
+pytestmark = pytest.mark.timeout(150)
+
+Command = Callable[..., Done]
+
+
+def test_a_trained_model_trades(tickline: Tickline, bars: Path) -> None:
+    (tickline.folder / "tickline.toml").write_text('[signal]\nweights = "models"\n')
+    where = ("--data", bars, "--sym", "BTCUSDT", "--interval", "12h")
+    done = tickline("train", *where, "--walk-forward", "2", "--json", "card.json")
+    assert (done.code, done.err) == (0, "")
+    card = json.loads((tickline.folder / "card.json").read_text())
+    assert json.loads((tickline.folder / "models/btcusdt_12h_linear_l1.json").read_text()) == card
+    assert card["training"]["walk_forward"]["mean"]["samples"] == sum(
+        fold["test"]["samples"] for fold in card["training"]["walk_forward"]["folds"]
+    )
+    for said in ("training window: 110 samples", "held out: 36 samples", "walk-forward", "least squares", "written: "):
+        assert said in done.out
+
+    ran = tickline("run", *where, "--run-id", "one")
+    assert ran.code == 0, ran.err
+    orders = ran.summary["orders"]
+    assert ran.summary["parity"] == {"compared": orders, "identical": orders}
+    shown = tickline("tail", "predictions", "--run-id", "one", "--json", "--limit", "1")
+    assert json.loads(shown.out)["model"] == card["sha256"][:16]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], bars: Path) -> Command:
+    """`tickline train` in this process, on the good file unless the options name another."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*options: object) -> Done:
+        given = {"--data": bars, "--sym": "BTCUSDT", "--weights": tmp_path / "models"}
+        defaults = [part for option, value in given.items() if option not in options for part in (option, str(value))]
+        monkeypatch.setattr(sys, "argv", ["tickline", "train", *defaults, *map(str, options)])
+        try:
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Done(code, *capsys.readouterr(), {})
+
+    return call
+
+
+def refused(done: Done, code: int, said: str) -> None:
+    assert (done.code, done.out) == (code, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("tickline: ")
+    assert said in line
+    assert not Path("models").exists()
+
+
+@pytest.mark.parametrize(
+    ("closes", "options", "said"),
+    [
+        ([100] * 60, (), "bad.csv: the 34 returns to learn from are all the same"),
+        ([100, 101, 102], (), "bad.csv: 3 rows give no sample of log_return_lags(3)"),
+        ([100, 101, 102, "nan", 103, 104], (), "bad.csv: row 5: "),
+        ([*range(100, 160)], ("--interval", "6h"), "pass --interval 12h"),
+        ([*range(100, 160)], ("--interval", "1d"), "pass --interval 12h"),
+    ],
+)
+def test_bad_data_is_exit_code_3(command: Command, closes: list[object], options: tuple[str, ...], said: str) -> None:
+    rows = [f"2024-01-{1 + i // 2:02}T{12 * (i % 2):02}:00:00,{close}" for i, close in enumerate(closes)]
+    Path("bad.csv").write_text("\n".join(["datetime,price", *rows]) + "\n")
+    refused(command("--data", "bad.csv", *options), 3, said)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--interval", "3q"), "--interval: interval '3q' is unknown"),
+        (("--model", "Oracle"), "--model: model 'Oracle' is unknown; there are: LinearModel, NonLinearModel"),
+        (("--param", "hidden"), "--param 'hidden': write name=number"),
+        (("--param", "depth=3"), "model LinearModel takes no_features, not depth"),
+        (("--features", "rsi(14)"), "--features: feature 'rsi' is unknown"),
+        (("--features", "log_return_lags(3)", "--lags", "3"), "use one"),
+        (("--test-share", "1"), "--test-share: "),
+        (("--epochs", "0"), "--epochs: "),
+        (("--name", "a/b"), "use letters, digits, _ and -"),
+        (("--walk-forward", "500"), "walk-forward of 500 folds over 110 samples"),
+        (("--optimiser", "adam", "--loss", "mse", "--lr", "1e9", "--epochs", "3"), "the fit diverged"),
+        (("--json", "no/card.json"), "--json no/card.json: cannot be written"),
+    ],
+)
+def test_bad_options_are_exit_code_2(command: Command, options: tuple[str, ...], said: str) -> None:
+    refused(command(*options), 2, said)
+
+
+def test_a_name_that_is_taken_is_found_before_the_training(command: Command) -> None:
+    options = ("--name", "mine", "--json", "card.json")
+    assert command(*options).code == 0
+    before = Path("models/mine.json").read_bytes()
+    again = command(*options, "--seed", "1")
+    assert again.code == 2
+    assert "mine.pth exists: pass --force to replace that model, or another --name" in again.err
+    assert Path("models/mine.json").read_bytes() == before
+    assert command(*options, "--seed", "1", "--force").code == 0
+    assert json.loads(Path("card.json").read_text())["training"]["fit"]["recipe"]["seed"] == 1

@@ -1,0 +1,90 @@
+"""Samples against numpy over the whole series, and against the line itself."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.research.line import InProcessLine
+from services.research.plans import line_plans
+from services.research.train import dataset, predictions
+from services.research.train.dataset import Close, samples
+from shared.config import load_settings
+from shared.features import registry
+from shared.features.feature import Feature
+from shared.messages import Features, Prediction
+from shared.models.load_model import load_model
+from tests.unit.research.train.market import HOUR_NS, hourly, prices_of, reverting_returns, write_prices
+
+PRICES = st.lists(st.decimals("0.01", "1000000", places=2), max_size=30)
+
+
+@given(PRICES, st.integers(1, 5))
+def test_samples_are_lags_and_what_came_next(prices: list[Decimal], lags: int) -> None:
+    data = dataset(hourly(prices), f"log_return_lags({lags})")
+    returns = np.diff(np.log(np.array(prices, np.float64)))
+    count = max(len(prices) - lags - 1, 0)
+    assert data.x.dtype == np.float32
+    assert data.x.shape == (count, lags) == (len(data), lags)
+    for i in range(count):
+        np.testing.assert_allclose(data.x[i], returns[i : i + lags][::-1], rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose([data.y[i], data.last[i]], [returns[i + lags], returns[i + lags - 1]], atol=1e-12)
+        assert data.price[i] == float(prices[i + lags])
+        assert (data.ts[i], data.ts_next[i]) == ((i + lags + 1) * HOUR_NS, (i + lags + 2) * HOUR_NS)
+
+
+def test_more_samples_than_there_was_room_for() -> None:
+    returns = reverting_returns(5_000)
+    data = dataset(hourly(prices_of(returns)), "log_return_lags(1)")
+    assert len(data) == 4_999
+    np.testing.assert_allclose(data.x[:, 0], returns[:-1], atol=1e-6)
+
+
+def test_features_and_predictions_are_the_lines_own_to_the_bit(tmp_path: Path) -> None:
+    prices = prices_of(reverting_returns(200))
+    file = write_prices(tmp_path / "bars.csv", prices, hours=12)
+    settings = load_settings(
+        interval="12h", symbols=("BTCUSDT",), run_id="r",
+        ingestor={"source": "replay", "files": {"BTCUSDT": file}},
+        signal={"model": "btcusdt_12h_linear"},
+    )  # fmt: skip
+    plans = line_plans(settings)
+    line = InProcessLine(plans, "BTCUSDT")
+    written = [message for quote in plans.source.open("BTCUSDT", 0).take(1_000) for message in line.on_tick(quote)]
+    features = [message.values.numpy() for message in written if isinstance(message, Features)]
+    y_hat = [message.y_hat for message in written if isinstance(message, Prediction)]
+    data = dataset(hourly(prices), "log_return_lags(3)")
+    assert len(data) == len(features) - 1 == 197  # nothing follows the last
+    assert data.x.tobytes() == np.array(features[:-1], np.float32).tobytes()
+    assert predictions(load_model("weights/btcusdt_12h_linear.json").module, data).tolist() == y_hat[:-1]
+
+
+def test_parts_windows_and_holes() -> None:
+    closes = [Close(hour * HOUR_NS, price) for hour, price in ((1, 1.0), (2, 2.0), (3, 3.0), (5, 4.0), (6, 5.0))]
+    data = samples(closes, "log_return_lags(1)")
+    assert data.holes(HOUR_NS) == 1
+    window = data.part(slice(1, None)).window()
+    assert (window.start, window.end, window.samples) == ("1970-01-01T03:00:00Z", "1970-01-01T06:00:00Z", 2)
+
+
+class Broken(Feature[torch.Tensor]):
+    """Not finite at a price of 3."""
+
+    spec = "broken()"  # type: ignore[assignment]
+
+    def on_tick(self, val: float) -> torch.Tensor | None:
+        return torch.tensor([1.0 if val != 3.0 else float("nan")])
+
+    def reset(self) -> None:
+        pass
+
+
+def test_a_feature_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.FEATURES, "broken", f"{__name__}:Broken")
+    closes = [Close(hour * HOUR_NS, float(hour)) for hour in range(1, 6)]
+    with pytest.raises(ValueError, match=r"broken\(\) is not finite at 1970-01-01T03:00:00Z"):
+        samples(closes, "broken()")
