@@ -73,7 +73,7 @@ class BinanceUsdm:
                 raise Refused(400, {"code": -1128, "msg": "Combination of optional parameters invalid."})
             first_id = 0 if self.switches.stuck else int(query["fromId"])
             found = [trade for trade in self._past(held) if trade.id >= first_id]
-            return [_agg_trade(trade) for trade in self._repeated(found[: self._limit("aggTrades", query)])]
+            return [_agg_trade(trade) for trade in self._cut(found, self._limit("aggTrades", query))]
         if "startTime" in query and "endTime" in query:
             if int(query["endTime"]) - int(query["startTime"]) > HOUR_MS:
                 raise Refused(400, {"code": -4179, "msg": "Time between startTime and endTime must be within 1 hour."})
@@ -96,10 +96,10 @@ class BinanceUsdm:
             return past[-limit:]
         first = next((at for at, row in enumerate(past) if row.at_ms >= int(query["startTime"])), len(past))
         first = max(first - self.switches.overlap, 0)
-        return self._repeated([row for row in islice(past, first, None) if _inside(row, query, begins=False)][:limit])
+        return self._cut([row for row in islice(past, first, None) if _inside(row, query, begins=False)], limit)
 
-    def _repeated(self, rows: list[T]) -> list[T]:
-        return [*rows[:1], *rows[:-1]] if self.switches.repeat and len(rows) > 2 else rows
+    def _cut(self, rows: list[T], limit: int) -> list[T]:
+        return ([*rows[:1], *rows] if self.switches.repeat else rows)[:limit]
 
     def _past(self, held: Sequence[T]) -> list[T]:
         return [row for row in held if row.at_ms <= self.now_ms]

@@ -65,7 +65,7 @@ class Download:
 
     async def _complete_before(self, history: History) -> int:
         """Rows before this time are complete, by the exchange's clock: bars have ended, trades have settled."""
-        complete_ms = await self._venue.now_ms() - self._kind.late_ms - (history.apart_ms - 1)
+        complete_ms = await self._venue.now_ms() - self._kind.late_ms - max(history.apart_ms - 1, 0)
         return complete_ms if self._job.end_ms is None else min(self._job.end_ms, complete_ms)
 
     async def _month(self, history: History, month: Month, path: Path) -> bool:

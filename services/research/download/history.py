@@ -31,7 +31,7 @@ class History:
         if kind.name is KindName.FUNDING and not found["swap"]:
             raise ConfigError(f"--market {market} is a {found['type']} market, and only perpetual swaps have funding")
         self._timeframe = _timeframe(venue, interval) if kind.name is KindName.OHLCV else ""
-        self.apart_ms = interval_ns(interval) // 1_000_000 if self._timeframe else 1
+        self.apart_ms = interval_ns(interval) // 1_000_000 if self._timeframe else int(not kind.has_id)
         self._from_id = FROM_ID.get(venue.name) if kind.name is KindName.TRADES else None
         cap = venue.ccxt.feature_value(market, kind.has, "limit")
         self._cap = min(int(cap), 1000) if cap else kind.limit

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from services.research.download.rows import Row, digits
+from shared.errors import VenueError
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -43,7 +44,7 @@ def _bar(answer: Sequence[Any]) -> Row | None:
 
 def _trade(answer: Mapping[str, Any]) -> Row | None:
     if answer["id"] is None:
-        raise ValueError("a trade has no id, so a repeated one cannot be told from another")
+        raise VenueError("the exchange gives its trades no id, so repeated ones could not be told: take another exchange")
     values = digits(answer["price"]), digits(answer["amount"]), answer["side"]
     return Row(int(answer["timestamp"]), str(answer["id"]), values)
 

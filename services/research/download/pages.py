@@ -29,7 +29,7 @@ class Source(Protocol):
 
     @property
     def apart_ms(self) -> int:
-        """What two rows are apart at least; 1 where that is not known."""
+        """What two rows are apart at least; 0 where they may share a time."""
 
     def limit(self, at_ms: int, end_ms: int) -> int:
         """How many rows to ask for at once, at least 2."""
@@ -71,7 +71,8 @@ async def pages(source: Source, start_ms: int, end_ms: int, tail: Sequence[Row] 
 
 
 async def _by_time(source: Source, start_ms: int, end_ms: int, tail: Sequence[Row]) -> AsyncIterator[Page]:
-    at_ms, known = start_ms, frozenset[tuple[int, str]]()
+    # A ms earlier where nothing is known: some venues give what is after the time that is asked for, not from it on.
+    at_ms, known = start_ms - 1, frozenset[tuple[int, str]]()
     if tail and tail[-1].at_ms >= start_ms:
         at_ms, known = tail[-1].at_ms, _keys_at(tail[-1].at_ms, tail)
     looks_back = False
@@ -82,7 +83,7 @@ async def _by_time(source: Source, start_ms: int, end_ms: int, tail: Sequence[Ro
         new = _unknown(rows, at_ms, known)
         page = Page(new, len(rows) - len(new) - len(keys & known), at_ms)
         if new:
-            if new[0].at_ms > at_ms and not keys & known and len(keys) >= source.cut_from(limit):
+            if new[0].at_ms > at_ms + max(source.apart_ms, 1) and not keys & known and len(keys) >= source.cut_from(limit):
                 await _refuse_only_latest(source, new[0], at_ms, limit)
             last_ms = new[-1].at_ms
             known = _keys_at(last_ms, new) | (known if last_ms == at_ms else frozenset())
@@ -93,12 +94,12 @@ async def _by_time(source: Source, start_ms: int, end_ms: int, tail: Sequence[Ro
                 f"way past it: report it to the exchange, or pass a --from behind it"
             )
         elif rows:
-            at_ms, known = at_ms + source.apart_ms, frozenset()
+            at_ms, known = at_ms + max(source.apart_ms, 1), frozenset()
         else:
             if not looks_back:
                 await _refuse_blind(source, at_ms)
                 looks_back = True
-            at_ms += source.step_ms(limit)
+            at_ms += max(source.step_ms(limit) - 1, 1)
         yield page._replace(at_ms=at_ms)
 
 
@@ -162,12 +163,12 @@ async def _refuse_only_latest(source: Source, first: Row, asked_ms: int, limit: 
 
 
 async def _refuse_blind(source: Source, nothing_since_ms: int) -> None:
-    """Where a page is empty, the venue must at least give its latest row when it is asked for that row's time."""
+    """Where a page is empty, the venue must at least give something when it is asked for its latest row's time."""
     latest = await source.latest(2)
     if not latest or latest[-1].at_ms < nothing_since_ms:
         return
     wanted = latest[-1].at_ms
-    if wanted not in {row.at_ms for row in await source.since(wanted, 2)}:
+    if not await source.since(wanted - 1, 2):
         raise VenueError(
             f"{source.name}: gives nothing from {_text(nothing_since_ms)} on, nor its latest row of {_text(wanted)} "
             f"when asked for it: its pages do not advance: try again later, or take another exchange"

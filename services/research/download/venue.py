@@ -12,7 +12,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any
 
-from services.research.download.retry import retry_after_s, wait_s
+from services.research.download.retry import ATTEMPTS, FIRST_ATTEMPTS, retry_after_s, wait_s
 from shared.errors import ConfigError, VenueError
 
 # A broken answer makes ccxt's parsers raise any of these.
@@ -52,7 +52,7 @@ class Venue:
 
     async def __aenter__(self) -> "Venue":
         try:
-            await self.ask(self.ccxt.load_markets)
+            await self.ask(self.ccxt.load_markets, FIRST_ATTEMPTS)
             if not self.ccxt.symbols:
                 raise VenueError(f"{self.name}: names no markets: try again later")
         except BaseException:
@@ -87,7 +87,7 @@ class Venue:
         same = [market["symbol"] for market in self.ccxt.markets_by_id.get(symbol.upper(), [])]
         return same or difflib.get_close_matches(symbol.upper(), self.ccxt.symbols, SHOWN, 0.7)
 
-    async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
+    async def ask(self, call: Callable[[], Awaitable[Any]], attempts: int = ATTEMPTS) -> Any:
         """The answer to a request, asked again while there is hope."""
         ccxt, attempt = _ccxt(), 0
         while True:
@@ -105,7 +105,7 @@ class Venue:
             except _UNREADABLE as error:
                 trouble = f"ccxt cannot read the answer ({type(error).__name__}: {_shown(error)})"
             asked_s = retry_after_s(self.ccxt.last_response_headers)
-            pause_s = wait_s(attempt, asked_s)
+            pause_s = wait_s(attempt, attempts, asked_s)
             if pause_s is None:
                 wants = f" and wants {asked_s:.0f} s of silence" if asked_s else ""
                 raise VenueError(
@@ -137,7 +137,8 @@ def _passing(ccxt: Any, error: Exception) -> bool:
 
 
 def _shown(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    cause = f" ({error.__cause__})" if error.__cause__ is not None and str(error.__cause__) else ""
+    return " ".join(f"{error}{cause}".split())[:240]
 
 
 def _ccxt() -> Any:
