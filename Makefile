@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-EXTRAS := torch,parquet,research,ccxt,dev
+EXTRAS := torch,parquet,research,ccxt,journal,dev
 # What an older Python needs besides (redis, before 3.11.3): the lock holds for it too.
 OLDER  := async-timeout
 PIP    := -m pip --disable-pip-version-check -qq
