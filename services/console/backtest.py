@@ -133,10 +133,11 @@ def as_html(settings: Mapping[str, str], done: Mapping[str, Outcome]) -> str:
     """The report of outcomes that have their curves."""
     from services.research.report import html_report
 
-    training = _card(next(iter(done.values())).settings).training
+    own = next(iter(done.values())).settings
+    training = _card(own).training
     fitted = training and training.train
     return html_report(
-        title=f"Backtest of {settings['strategy']} on {settings['sym']}",
+        title=f"Backtest of {own.strategy.name} on {own.symbols[0]}",
         results={name: one.results for name, one in done.items()},
         curves={name: one.curve for name, one in done.items() if one.curve is not None},
         settings=settings,

@@ -2,12 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import NamedTuple, cast
 
 from services.ingestor.source import Quote
 from services.research.plans import LinePlans
 from services.strategy.stage import StrategyStage
 from shared.messages import Message, Stream
+from shared.messages.codec import TYPES
 from shared.runner.stage import Stage
 from shared.tick import Tick
 
@@ -31,7 +32,9 @@ class InProcessLine(Tick[Quote, list[Message]]):
             place = _Place(stage)
             for source in plan.inputs:
                 readers[source.stream].append(place)
-        self._routes = {stream: (tuple(places), (taps or {}).get(stream)) for stream, places in readers.items()}
+        self._routes = {stream: _Route(tuple(places), (taps or {}).get(stream)) for stream, places in readers.items()}
+        # The class of most messages tells their stream, and is at hand at less cost.
+        self._by_kind = {kind: self._routes[kind.STREAM] for kind in TYPES.values() if hasattr(kind, "STREAM")}
 
     def on_tick(self, val: Quote) -> list[Message]:
         """Take a quote."""
@@ -45,11 +48,12 @@ class InProcessLine(Tick[Quote, list[Message]]):
     def deliver(self, messages: list[Message]) -> list[Message]:
         """Bring messages to those who read them, and what these write to its readers; all of it, in order."""
         written = list(messages)
-        routes = self._routes
+        by_kind = self._by_kind
         for message in written:  # it grows while it is walked: it is the queue and the record
-            places, tap = routes[message.to]
+            places, tap = by_kind.get(message.__class__) or self._routes[message.to]
             for place in places:
-                outputs = place.take(message)
+                held = place.waiting or (place.ready is not None and not place.ready(message))
+                outputs = place.offer(message) if held else place.on_tick(message)
                 if outputs:
                     written += outputs
             if tap is not None:
@@ -58,23 +62,32 @@ class InProcessLine(Tick[Quote, list[Message]]):
 
 
 class _Place:
-    """A stage, and what waits for it."""
+    """A stage, and what waits for it. ready: None for a stage that always is."""
 
-    __slots__ = ("_stage", "_waiting")
+    __slots__ = ("on_tick", "ready", "waiting")
 
     def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._waiting: deque[Message] = deque()
+        self.on_tick = stage.on_tick
+        self.ready = None if type(stage).ready is Stage.ready else stage.ready
+        self.waiting: deque[Message] = deque()
 
-    def take(self, message: Message) -> list[Message] | None:
-        stage, waiting = self._stage, self._waiting
-        if not stage.ready(message) or (waiting and any(held.to == message.to for held in waiting)):
+    def offer(self, message: Message) -> list[Message]:
+        """Take a message, or let it wait; then all that waited and may be taken now."""
+        waiting, outputs = self.waiting, list[Message]()
+        if not self._is_ready(message) or any(held.to == message.to for held in waiting):
             waiting.append(message)
-            return None
-        outputs = stage.on_tick(message)
-        if not waiting:
-            return outputs
-        outputs = list(outputs or ())
-        while waiting and stage.ready(waiting[0]):
-            outputs += stage.on_tick(waiting.popleft()) or ()
+        else:
+            outputs += self.on_tick(message) or ()
+            while waiting and self._is_ready(waiting[0]):
+                outputs += self.on_tick(waiting.popleft()) or ()
         return outputs
+
+    def _is_ready(self, message: Message) -> bool:
+        return self.ready is None or self.ready(message)
+
+
+class _Route(NamedTuple):
+    """Who reads a stream."""
+
+    places: tuple[_Place, ...]
+    tap: Tap | None

@@ -120,7 +120,7 @@ class RoundTrips:
         sign = -1 if entered.is_signed() else 1
         return RoundTrip(
             first.ts_event, fill.ts_event, first.sym, first.y_hat, sign, entered, entry, leaving,
-            sign * math.log(leaving / entry), gross, fees, gross - fees, equity,
+            sign * math.log(float(leaving) / float(entry)), gross, fees, gross - fees, equity,
         )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def _bar(answer: Sequence[Any]) -> Row | None:
 
 def _trade(answer: Mapping[str, Any]) -> Row | None:
     if answer["id"] is None:
-        raise VenueError("the exchange gives its trades no id, so repeated ones could not be told: take another exchange")
+        raise VenueError("the exchange gives its trades no id, so repeated ones cannot be told: take another exchange")
     values = digits(answer["price"]), digits(answer["amount"]), answer["side"]
     return Row(int(answer["timestamp"]), str(answer["id"]), values)
 

@@ -83,7 +83,8 @@ async def _by_time(source: Source, start_ms: int, end_ms: int, tail: Sequence[Ro
         new = _unknown(rows, at_ms, known)
         page = Page(new, len(rows) - len(new) - len(keys & known), at_ms)
         if new:
-            if new[0].at_ms > at_ms + max(source.apart_ms, 1) and not keys & known and len(keys) >= source.cut_from(limit):
+            later = new[0].at_ms > at_ms + max(source.apart_ms, 1)
+            if later and not keys & known and len(keys) >= source.cut_from(limit):
                 await _refuse_only_latest(source, new[0], at_ms, limit)
             last_ms = new[-1].at_ms
             known = _keys_at(last_ms, new) | (known if last_ms == at_ms else frozenset())

@@ -1,5 +1,6 @@
 """The report: one HTML file that opens without network."""
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import vl_convert
@@ -57,8 +58,14 @@ def html_report(
         colours=style.SERIES,
         font=style.FONT,
         data={"config": style.CONFIG, "panels": drawn},
-        bundle=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"),
+        bundle=_library(),
     )
+
+
+@functools.cache
+def _library() -> str:
+    """Vega, Vega-Lite and vega-embed in one script."""
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
 def _panels(results: Mapping[str, Results], curves: Mapping[str, Curve], learned: Learned | None) -> list[Panel]:

@@ -52,7 +52,7 @@ def rolling_ic(curve: Curve, nothing: str, learned: Learned | None) -> Panel:
     chart = _chart()
     if learned is not None and (part := learned.within(moving["t"])) is not None:
         chart, drawn = style.layered(band("bottom"), chart), drawn | {TABLE: part.rows()}
-    title = f"{TITLE} over {window:,} predictions"
+    title = f"{TITLE} over {max(moving['n']):,} predictions"
     return Panel("rolling-ic", title, CAPTION, style.spec(chart, 360), drawn, half=True)
 
 

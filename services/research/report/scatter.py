@@ -34,7 +34,7 @@ def scatter(curve: Curve, nothing: str) -> Panel:
         "t": [dot.ts_event // MS for dot in dots],
         "name": [_kind(dot) for dot in dots],
     })  # fmt: skip
-    tables = {"rows": drawn, "corners": _corners(curve, widest, highest), "fit": _fit(curve, widest, highest)}
+    tables = {"rows": drawn, "corners": _corners(curve, widest, highest), "fit": _fit(curve, widest)}
     kinds = {kind: colour for kind, colour in _COLOURS.items() if kind in {_kind(dot) for dot in dots}}
     return Panel("scatter", TITLE, CAPTION, style.spec(_chart(widest, highest, kinds), 360), tables, half=True)
 
@@ -60,15 +60,13 @@ def _corners(curve: Curve, widest: float, highest: float) -> Rows:
     })  # fmt: skip
 
 
-def _fit(curve: Curve, widest: float, highest: float) -> Rows:
-    """The ends of the least-squares line inside the chart; empty where all predictions are the same."""
+def _fit(curve: Curve, widest: float) -> Rows:
+    """The least-squares line from side to side; empty where all predictions are the same."""
     found = line(curve.points().pairs.sum(axis=0))
     if found is None:
         return rows({"x": [], "y": []})
     slope, intercept = found
     ends = [-widest, widest]
-    if abs(slope) * widest > highest:  # it leaves through the top and the bottom
-        ends = sorted((side * highest - intercept) / slope for side in (-1, 1))
     return rows({"x": ends, "y": [slope * x + intercept for x in ends]})
 
 
@@ -96,7 +94,7 @@ def _chart(widest: float, highest: float, kinds: dict[str, str]) -> alt.LayerCha
             ],
         )
     )
-    fit = alt.Chart(alt.NamedData(name="fit")).mark_line(color=style.INK, strokeWidth=2).encode(x=x, y=y)
+    fit = alt.Chart(alt.NamedData(name="fit")).mark_line(color=style.INK, strokeWidth=2, clip=True).encode(x=x, y=y)
     return style.layered(shade, dots, fit, _counts(corners, right=True), _counts(corners, right=False))
 
 
