@@ -76,7 +76,9 @@ def make_bus(settings: Settings) -> RedisBus:
 def limits_of(settings: Settings) -> Limits:
     """The worker's bounds, as far as the config names them."""
     own = settings.bus
-    return Limits(read_count=own.read_count, commit_entries=own.commit_entries, trim_age_s=own.trim_age_s)
+    return Limits(
+        read_count=own.read_count, commit_entries=own.commit_entries, trim_age_s=own.trim_age_s, lease_s=own.lease_s
+    )
 
 
 async def check_bus(bus: Bus, settings: Settings) -> None:
