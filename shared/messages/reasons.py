@@ -12,6 +12,8 @@ class Reason(StrEnum):
     NO_CHANGE = "NO_CHANGE"
     NO_EQUITY = "NO_EQUITY"
     END_OF_DATA = "END_OF_DATA"
+    SUPERSEDED = "SUPERSEDED"  # a newer prediction came while orders were in flight
+    STALE_PREDICTION = "STALE_PREDICTION"
 
 
 class GapCause(StrEnum):
