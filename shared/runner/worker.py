@@ -132,7 +132,8 @@ class Worker:
             await self._keeper.attach(session, list(self._parts.values()))
 
     async def _drop_lost(self) -> None:
-        lost = self._parts.keys() - self._ownership.leases.keys()
+        leases = self._ownership.leases
+        lost = [p for p, part in self._parts.items() if leases.get(p) != part.lease]
         if lost and self._keeper is not None:
             await self._keeper.detach()
         for p in lost:
