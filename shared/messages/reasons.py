@@ -14,6 +14,10 @@ class Reason(StrEnum):
     END_OF_DATA = "END_OF_DATA"
     SUPERSEDED = "SUPERSEDED"  # a newer prediction came while orders were in flight
     STALE_PREDICTION = "STALE_PREDICTION"
+    # How an order ended that was not filled in full.
+    ENDED_BY_VENUE = "ENDED_BY_VENUE"  # canceled, expired or rejected there; the status says which
+    NOT_ON_VENUE = "NOT_ON_VENUE"  # the venue did not know it when it could no longer arrive
+    RESOLVED = "RESOLVED"  # a person decided
 
 
 class GapCause(StrEnum):
@@ -27,6 +31,20 @@ class GapCause(StrEnum):
 class OrderStatus(StrEnum):
     """The terminal states of an order (FIX OrdStatus words)."""
 
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+
+class OrderState(StrEnum):
+    """Where an order is in its life; `shared/orders/life.py` has the rules."""
+
+    INTENT = "INTENT"  # journaled, not sent
+    SENT = "SENT"  # on its way; the answer to the send is still to come
+    UNKNOWN = "UNKNOWN"  # nobody knows, so nothing is assumed
+    NEW = "NEW"  # open on the venue
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
     REJECTED = "REJECTED"
