@@ -24,7 +24,7 @@ class InFlight(NamedTuple):
 class Context(NamedTuple):
     """All that is known when an order is asked for; the caller reads it from journal, books, venue and clock.
 
-    now_ns: the clock, in paper and replay the event's time. predicted_ns: when the order was written, 0 if nobody knows.
+    now_ns: the clock, in paper and replay the event's time. predicted_ns: when the order was written, 0 if unknown.
     position: our own in the order's symbol, signed base units. in_flight: the symbol's unsettled orders, this one not
     among them. other_notional: all other symbols' positions with their orders in flight filled, quote units.
     equity: the account's, in paper the book's; None if it is not known or too old. books_balance: of all books.

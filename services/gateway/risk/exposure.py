@@ -1,8 +1,8 @@
 """What an order does to a position, whatever becomes of the orders in flight beside it.
 
-An order reduces as far as it cannot carry the position through zero even if every other order in its direction is filled
-and none against it. All beyond adds exposure. So two closes of one position are one close and one addition,
-and a flip is its closing part and an addition of the rest. The order's own word, reduce_only, counts for nothing here.
+An order reduces as far as it cannot carry the position through zero even if every other order in its direction is
+filled and none against it. All beyond adds exposure. So two closes of one position are one close and one addition, and a
+flip is its closing part and an addition of the rest. The order's own word, reduce_only, counts for nothing here.
 """
 
 from collections.abc import Iterable
@@ -13,8 +13,9 @@ _ZERO = Decimal(0)
 
 
 class Exposure(NamedTuple):
-    """reduces, adds: parts of the order, both with its sign; their sum is the order. worst: the position, signed, if all
-    in flight in the order's direction and the order are filled.
+    """reduces, adds: parts of the order, both with its sign; their sum is the order.
+
+    worst: the position, signed, if the order and all in flight in its direction are filled.
 
     >>> exposure(Decimal(-5), Decimal(3), [])
     Exposure(reduces=Decimal('-3'), adds=Decimal('-2'), worst=Decimal('-2'))
