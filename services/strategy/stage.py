@@ -78,7 +78,9 @@ class StrategyStage(Stage):
         before = self.account.position(self._sym)
         balance, signed_qty = self.account.balance(), before.signed_qty if before else Decimal(0)
         orders: list[Order] = [] if isinstance(made, Reason) else made
-        intents = [self._intent(order, prediction) for order in orders]
+        intents: list[OrderIntent] = []
+        for order in orders:
+            intents.append(self._intent(order, prediction, intents))
         self._in_flight += [intent.client_order_id for intent in intents]
         decision = _decision(
             n=self._numbers.next(Stream.DECISIONS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
@@ -89,13 +91,15 @@ class StrategyStage(Stage):
         )  # fmt: skip
         return [decision, *intents]
 
-    def _intent(self, order: Order, prediction: Prediction) -> OrderIntent:
+    def _intent(self, order: Order, prediction: Prediction, before: list[OrderIntent]) -> OrderIntent:
+        closing = before[-1].client_order_id if before and before[-1].leg is Leg.CLOSE else None
         return _intent(
             n=self._numbers.next(Stream.ORDERS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, client_order_id=client_order_id(self._book, prediction.tr, order.leg),
             leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is Leg.CLOSE,
             price=prediction.price,
             valid_until=prediction.ts_event + self._valid_ns if self._valid_ns else 0,
+            after=closing if order.leg is Leg.OPEN else None,
         )  # fmt: skip
 
     def _on_execution(self, report: ExecutionReport) -> None:
