@@ -31,6 +31,20 @@ class OrderStatus(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+class OrderState(StrEnum):
+    """Where an order is in its life: on its way, unknown, at the venue, or in one of OrderStatus' terminal states."""
+
+    INTENT = "INTENT"
+    SENT = "SENT"
+    UNKNOWN = "UNKNOWN"
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+
 class Leg(StrEnum):
     """An order's part in its decision."""
 
