@@ -12,6 +12,10 @@ class Reason(StrEnum):
     NO_CHANGE = "NO_CHANGE"
     NO_EQUITY = "NO_EQUITY"
     END_OF_DATA = "END_OF_DATA"
+    # How an order ended that was not filled in full.
+    ENDED_BY_VENUE = "ENDED_BY_VENUE"  # canceled, expired or rejected there; the status says which
+    NOT_ON_VENUE = "NOT_ON_VENUE"  # the venue did not know it when it could no longer arrive
+    RESOLVED = "RESOLVED"  # a person decided
 
 
 class GapCause(StrEnum):
@@ -25,6 +29,20 @@ class GapCause(StrEnum):
 class OrderStatus(StrEnum):
     """The terminal states of an order (FIX OrdStatus words)."""
 
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+
+class OrderState(StrEnum):
+    """Where an order is in its life; `shared/orders/life.py` has the rules."""
+
+    INTENT = "INTENT"  # journaled, not sent
+    SENT = "SENT"  # on its way; the answer to the send is still to come
+    UNKNOWN = "UNKNOWN"  # nobody knows, so nothing is assumed
+    NEW = "NEW"  # open on the venue
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
     REJECTED = "REJECTED"
