@@ -70,7 +70,9 @@ class BinanceAccount:
         """POST positionSide/dual."""
         if self._floor.book.settings.get("dual", "false") == asked.form["dualSidePosition"]:
             raise refused(-4059, "No need to change position side.")
-        self._set("dual", asked.form["dualSidePosition"], -4068, "Position side cannot be changed if there exists position.")
+        self._set(
+            "dual", asked.form["dualSidePosition"], -4068, "Position side cannot be changed if there exists position."
+        )
         return {"code": 200, "msg": "success"}
 
     def set_margin(self, asked: Asked) -> object:

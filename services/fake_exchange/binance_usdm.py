@@ -9,9 +9,9 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
+from services.fake_exchange.asked import Asked
 from services.fake_exchange.listing import Listing, btcusdt
 from services.fake_exchange.market import FakeBar, FakeMarket, FakeRate, FakeTrade
-from services.fake_exchange.asked import Asked
 from services.fake_exchange.server import Answer, Query, Refused
 
 FAPI = "GET fapi.binance.com/fapi/v1"

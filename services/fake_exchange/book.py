@@ -40,7 +40,12 @@ class Book:
     """
 
     def __init__(
-        self, listings: Iterable[Listing], prices: Prices, cash: dict[str, Decimal], fee: Decimal, path: Path | None = None
+        self,
+        listings: Iterable[Listing],
+        prices: Prices,
+        cash: dict[str, Decimal],
+        fee: Decimal,
+        path: Path | None = None,
     ) -> None:
         self.listings = {listing.id: listing for listing in listings}
         self.prices, self.fee = prices, fee

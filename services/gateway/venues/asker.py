@@ -30,7 +30,9 @@ class Asker:
     silent_until_s: monotonic; the venue asked for silence until then (429, 418).
     """
 
-    def __init__(self, ccxt: Any, client: Any, credentials: Credentials, unknown: frozenset[str], attempts: int) -> None:
+    def __init__(
+        self, ccxt: Any, client: Any, credentials: Credentials, unknown: frozenset[str], attempts: int
+    ) -> None:
         self.client = client
         self._ccxt, self._credentials, self._unknown, self._attempts = ccxt, credentials, unknown, attempts
         self._silent_until_s = 0.0

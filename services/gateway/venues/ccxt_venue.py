@@ -55,7 +55,9 @@ class CcxtVenue:
                 f"[gateway] exchange {name}: not one of {', '.join(FACTS)}: {NOT_PROTECTED}; allow_unlisted = true goes on"
             )
         if not options.markets:
-            raise ConfigError('[gateway] markets is empty: name the market of each symbol, e.g. BTCUSDT = "BTC/USDT:USDT"')
+            raise ConfigError(
+                '[gateway] markets is empty: name the market of each symbol, e.g. BTCUSDT = "BTC/USDT:USDT"'
+            )
         self._options, self._facts = options, FACTS.get(name, UNLISTED)
         self._client = make_client(ccxt, options, credentials)
         self._asker = Asker(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
@@ -176,7 +178,9 @@ class CcxtVenue:
         found: list[FundingPayment] = []
         for sym, rules in self._rules.items():
             if rules.kind == "swap":
-                rows = await self._asker.ask(lambda rules=rules: self._client.fetch_funding_history(rules.market, since_ms))
+                rows = await self._asker.ask(
+                    lambda rules=rules: self._client.fetch_funding_history(rules.market, since_ms)
+                )
                 found += [parse.funding(sym, row) for row in rows]
         return sorted(found, key=lambda payment: payment.at_ms)
 
@@ -231,4 +235,6 @@ class CcxtVenue:
     def _check_quotes(self) -> None:
         quotes = {rules.quote for rules in self._rules.values()}
         if len(quotes) > 1:
-            raise ConfigError(f"[gateway] markets: one account, one quote currency; these have {', '.join(sorted(quotes))}")
+            raise ConfigError(
+                f"[gateway] markets: one account, one quote currency; these have {', '.join(sorted(quotes))}"
+            )

@@ -90,7 +90,9 @@ def _class(parent: Any, expiry: str) -> Any:
                 request["headers"]["expTime"] = str(stamp.until_ms)
             return request
 
-        def on_rest_response(self, code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, *rest: Any) -> Any:
+        def on_rest_response(
+            self, code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, *rest: Any
+        ) -> Any:
             reply = current()
             if reply is not None:
                 reply.status, reply.headers, reply.body = code, headers, str(body)

@@ -24,7 +24,9 @@ def rules_of(exchange: str, sym: str, name: str, markets: Mapping[str, Mapping[s
     if market.get("type") not in ("swap", "spot"):
         raise ConfigError(f"{where}: a {market.get('type')} market: only swap and spot are traded")
     if market["type"] == "swap" and market.get("linear") is not True:
-        raise ConfigError(f"{where}: an inverse contract, settled in {market.get('settle')}: only linear ones are traded")
+        raise ConfigError(
+            f"{where}: an inverse contract, settled in {market.get('settle')}: only linear ones are traded"
+        )
     size = _number(market, "contractSize") if market["type"] == "swap" else Decimal(1)
     step = _number(market, "precision", "amount")
     if size is None or step is None:

@@ -19,12 +19,13 @@ async def trades(asker: Asker, facts: Facts, market: str, since_ms: int, now_ms:
     for start_ms in range(since_ms, now_ms + 1, WINDOW_MS):
         end_ms = min(start_ms + WINDOW_MS - 1, now_ms)
         await _window(asker, facts, market, start_ms, end_ms, found)
-    return sorted(found.values(), key=lambda trade: (int(trade["timestamp"]), int(trade["id"]) if str(trade["id"]).isdigit() else 0))
+    return sorted(
+        found.values(),
+        key=lambda trade: (int(trade["timestamp"]), int(trade["id"]) if str(trade["id"]).isdigit() else 0),
+    )
 
 
-async def _window(
-    asker: Asker, facts: Facts, market: str, start_ms: int, end_ms: int, found: dict[str, Trade]
-) -> None:
+async def _window(asker: Asker, facts: Facts, market: str, start_ms: int, end_ms: int, found: dict[str, Trade]) -> None:
     for _ in range(MOST_PAGES):
         params = {"until": end_ms}
         rows = await asker.ask(

@@ -72,7 +72,9 @@ def funding(sym: str, row: Mapping[str, Any]) -> FundingPayment:
 
 def quote(sym: str, ticker: Mapping[str, Any], asked_ms: int) -> VenueQuote:
     """Bid and ask; at the time of asking where the venue gives none."""
-    return VenueQuote(sym, number(ticker.get("bid")), number(ticker.get("ask")), int(ticker.get("timestamp") or asked_ms))
+    return VenueQuote(
+        sym, number(ticker.get("bid")), number(ticker.get("ask")), int(ticker.get("timestamp") or asked_ms)
+    )
 
 
 def number(value: object, default: str | None = None) -> Decimal:

@@ -77,7 +77,9 @@ async def _margin_and_leverage(asker: Asker, market: str, options: VenueOptions)
         answer = await asker.ask(lambda: client.fetch_leverage(market, {"mgnMode": ISOLATED}))
         return answer.get("marginMode"), answer.get("longLeverage")
     if not client.has["fetchLeverage"] or not client.has["fetchMarginMode"]:
-        raise VenueError(f"{options.exchange}: ccxt cannot read margin mode and leverage back: swaps are not traded there")
+        raise VenueError(
+            f"{options.exchange}: ccxt cannot read margin mode and leverage back: swaps are not traded there"
+        )
     margin = await asker.ask(lambda: client.fetch_margin_mode(market))
     leverage = await asker.ask(lambda: client.fetch_leverage(market))
     return margin.get("marginMode"), leverage.get("longLeverage")
