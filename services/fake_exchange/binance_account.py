@@ -27,7 +27,7 @@ class BinanceAccount:
         wallet, free = self._floor.book.wallet.cash[CURRENCY], self._floor.book.free(CURRENCY, now_ms)
         asset = {
             "asset": CURRENCY, "walletBalance": wallet, "unrealizedProfit": profit, "marginBalance": wallet + profit,
-            "maintMargin": "0", "initialMargin": wallet + profit - free, "positionInitialMargin": wallet + profit - free,
+            "maintMargin": "0", "initialMargin": wallet + profit - free, "positionInitialMargin": "0",
             "openOrderInitialMargin": "0", "crossWalletBalance": wallet, "crossUnPnl": "0", "availableBalance": free,
             "maxWithdrawAmount": free, "updateTime": now_ms,
         }  # fmt: skip
@@ -55,8 +55,8 @@ class BinanceAccount:
         since_ms, kind = int(asked.form.get("startTime", 0)), asked.form.get("incomeType")
         return [
             {
-                "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency, "info": pay.kind,
-                "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
+                "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
+                "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
             }
             for pay in self._floor.book.payments
             if pay.at_ms >= since_ms and kind in (None, pay.kind) and asked.form.get("symbol", pay.sym) == pay.sym

@@ -103,7 +103,8 @@ class BinanceUsdm:
         return self._cut([row for row in islice(past, first, None) if _inside(row, query, begins=False)], limit)
 
     def _cut(self, rows: list[T], limit: int) -> list[T]:
-        return ([*rows[:1], *rows] if self.switches.repeat else rows)[:limit]
+        twice = rows[:1] + rows if self.switches.repeat else rows
+        return twice[:limit]
 
     def _past(self, held: Sequence[T]) -> list[T]:
         return [row for row in held if row.at_ms <= self.now_ms]

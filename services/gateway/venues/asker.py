@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from decimal import localcontext
 from typing import Any
 
@@ -51,7 +51,7 @@ class Asker:
         if reply.status in LIMITS:
             self._silent_until_s = time.monotonic() + (retry_after_s(reply.headers) or 0.0)
 
-    async def ask(self, call: Callable[[], Awaitable[Any]], tolerated: frozenset[str] = frozenset()) -> Any:
+    async def ask(self, call: Callable[..., Awaitable[Any]], *given: Any, tolerated: Set[str] = frozenset()) -> Any:
         """The answer; None for an error that is `tolerated`. NotThere: the venue does not know it. Else VenueError."""
         attempt = 0
         while True:
@@ -62,7 +62,7 @@ class Asker:
             reply = Reply()
             try:
                 with listening(reply), localcontext():  # ccxt writes to the Decimal context that it finds
-                    return await call()
+                    return await call(*given)
             except self._ccxt.BaseError as error:
                 codes = {code for code, _ in codes_in(reply.body)}
                 if codes & tolerated:

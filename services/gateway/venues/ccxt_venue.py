@@ -52,7 +52,8 @@ class CcxtVenue:
             )
         if name not in FACTS and not options.allow_unlisted:
             raise SafetyRefusal(
-                f"[gateway] exchange {name}: not one of {', '.join(FACTS)}: {NOT_PROTECTED}; allow_unlisted = true goes on"
+                f"[gateway] exchange {name} is not one of {', '.join(FACTS)}: {NOT_PROTECTED}; "
+                "allow_unlisted = true goes on all the same"
             )
         if not options.markets:
             raise ConfigError(
@@ -141,7 +142,7 @@ class CcxtVenue:
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """Anybody's."""
         rules = self._rules[sym]
-        rows = await self._asker.ask(lambda: self._client.fetch_open_orders(rules.market))
+        rows = await self._asker.ask(self._client.fetch_open_orders, rules.market)
         return [VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(rules, row)) for row in rows]
 
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
@@ -155,7 +156,7 @@ class CcxtVenue:
         found: list[VenuePosition] = []
         swaps = {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
         if swaps:
-            rows = await self._asker.ask(lambda: self._client.fetch_positions(list(swaps)))
+            rows = await self._asker.ask(self._client.fetch_positions, list(swaps))
             held = {row["symbol"]: row for row in rows}
             found += [parse.position(self._rules[sym], sym, held.get(market, {})) for market, sym in swaps.items()]
         if len(swaps) < len(self._rules):
@@ -178,9 +179,7 @@ class CcxtVenue:
         found: list[FundingPayment] = []
         for sym, rules in self._rules.items():
             if rules.kind == "swap":
-                rows = await self._asker.ask(
-                    lambda rules=rules: self._client.fetch_funding_history(rules.market, since_ms)
-                )
+                rows = await self._asker.ask(self._client.fetch_funding_history, rules.market, since_ms)
                 found += [parse.funding(sym, row) for row in rows]
         return sorted(found, key=lambda payment: payment.at_ms)
 
@@ -188,20 +187,20 @@ class CcxtVenue:
         """Now."""
         market, asked_ms = self._rules[sym].market, self.now_ms()
         if self._client.has["fetchBidsAsks"] is True:
-            ticker = (await self._asker.ask(lambda: self._client.fetch_bids_asks([market])))[market]
+            ticker = (await self._asker.ask(self._client.fetch_bids_asks, [market]))[market]
         else:
-            ticker = await self._asker.ask(lambda: self._client.fetch_ticker(market))
+            ticker = await self._asker.ask(self._client.fetch_ticker, market)
         return parse.quote(sym, ticker, asked_ms)
 
     async def cancel_all(self, sym: str) -> None:
         """At once where the venue can, else one by one."""
         market = self._rules[sym].market
         if self._client.has["cancelAllOrders"] is True:
-            await self._asker.ask(lambda: self._client.cancel_all_orders(market), self._facts.unknown)
+            await self._asker.ask(self._client.cancel_all_orders, market, tolerated=self._facts.unknown)
             return
         for order in await self.open_orders(sym):
             id_ = order.snapshot.venue_order_id
-            await self._asker.ask(lambda id_=id_: self._client.cancel_order(id_, market), self._facts.unknown)
+            await self._asker.ask(self._client.cancel_order, id_, market, tolerated=self._facts.unknown)
 
     def _unfit(self, rules: MarketRules, request: OrderRequest) -> Refused | None:
         facts, wanted = self._facts, request.signed_qty
@@ -230,7 +229,7 @@ class CcxtVenue:
 
     async def _balances(self, kind: str) -> Any:
         params = {"type": kind} if self._options.exchange != "okx" else {}
-        return await self._asker.ask(lambda: self._client.fetch_balance(params))
+        return await self._asker.ask(self._client.fetch_balance, params)
 
     def _check_quotes(self) -> None:
         quotes = {rules.quote for rules in self._rules.values()}

@@ -31,7 +31,7 @@ def failed(facts: Facts, stamp: Stamp, error: BaseException) -> Refused | Ambigu
     for code, text in codes:
         if code in facts.refusals:
             return Refused(facts.refusals[code], f"{code} {text}")
-    if stamp.status in facts.refusal_statuses:
+    if stamp.status is not None and stamp.status in facts.refusal_statuses:
         return Refused(facts.refusal_statuses[stamp.status], f"HTTP {stamp.status}")
     status = "no answer" if stamp.status is None else f"HTTP {stamp.status}"
     return Ambiguous(f"{status}: {' '.join(f'{code} {text}' for code, text in codes) or _named(error)}")

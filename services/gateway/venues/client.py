@@ -63,9 +63,11 @@ def make_client(ccxt: Any, options: VenueOptions, credentials: Credentials) -> A
 
 
 def _class(parent: Any, expiry: str) -> Any:
-    """`parent` with the seams; the stamp of the sending task decides, so other requests on the way see nothing of it."""
+    """`parent` with the seams. The stamp of the sending task decides: other requests on their way see nothing of it."""
 
     class Client(parent):  # type: ignore[misc]
+        options: Any
+
         def nonce(self) -> Any:
             stamp = current_stamp()
             return super().nonce() if stamp is None else stamp.at_ms
@@ -80,7 +82,7 @@ def _class(parent: Any, expiry: str) -> Any:
             if stamp is None or method != "POST":
                 return super().sign(path, api, method, *rest, **named)
             stamp.sign()
-            before = self.options
+            before: Any = self.options
             self.options = {**before, "recvWindow": stamp.validity_ms}
             try:
                 request = super().sign(path, api, method, *rest, **named)

@@ -48,7 +48,7 @@ def _all(reason: Reason, codes: str) -> dict[str, Reason]:
 
 
 BINANCE = Facts(
-    client_id="newClientOrderId",  # BINANCE_DOCS/trade/rest-api/New-Order: ^[\.A-Z\:/a-z0-9_-]{1,36}$, among open orders
+    client_id="newClientOrderId",  # BINANCE_DOCS/trade/rest-api/New-Order; unique among open orders only
     client_id_form=re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$"),
     expiry="window",  # BINANCE_DOCS/general-info#timing-security
     most_validity_ms=60_000,
@@ -62,8 +62,8 @@ BINANCE = Facts(
         **_all(Reason.KEY_REFUSED, "-1002 -1022 -2014 -2015 -4087 -4088"),
         **_all(
             Reason.VENUE_REFUSED,
-            "-1013 -1100 -1101 -1102 -1103 -1104 -1105 -1106 -1111 -1115 -1116 -1117 -1118 -1119 -1121 -1125 -1130 -2010"
-            " -2020 -2023 -2024 -2025 -4005 -4015 -4023 -4061 -4131 -4140 -4192 -4400 -4401 -4402",
+            "-1013 -1100 -1101 -1102 -1103 -1104 -1105 -1106 -1111 -1115 -1116 -1117 -1118 -1119 -1121 -1125 -1130"
+            " -2010 -2020 -2023 -2024 -2025 -4005 -4015 -4023 -4061 -4131 -4140 -4192 -4400 -4401 -4402",
         ),
     },
     # BINANCE_DOCS/general-info#http-return-codes: 403 is the firewall, 429 and 418 are limits; none reaches the engine.
@@ -119,8 +119,8 @@ OKX = Facts(
         ),
         **_all(
             Reason.VENUE_REFUSED,
-            "50000 50002 50006 50014 50015 50016 50024 50027 50028 50029 50032 50033 51000 51001 51003 51004 51005 51006"
-            " 51010 51121",
+            "50000 50002 50006 50014 50015 50016 50024 50027 50028 50029 50032 50033 51000 51001 51003 51004 51005"
+            " 51006 51010 51121",
         ),
     },
     refusal_statuses={429: Reason.RATE_LIMITED},
@@ -136,6 +136,6 @@ OKX = Facts(
 FACTS: Mapping[str, Facts] = {"binance": BINANCE, "bybit": BYBIT, "okx": OKX}
 UNLISTED = Facts()
 NOT_PROTECTED = (
-    "nothing here knows how it looks orders up by client id, which errors mean that it has not taken an order, and whether "
-    "a request can expire: every failure is UNKNOWN until it is found, and an order may arrive after it was given up"
+    "nothing here knows how it looks orders up by client id, which errors mean that it has not taken an order, and "
+    "whether a request can expire: every failure is UNKNOWN until it is found, and an order may arrive after it was given up"
 )

@@ -24,7 +24,7 @@ class Lookup:
         """None: neither the look-up nor the open orders know it."""
         order = await self._by_client_id(rules.market, client_id)
         if order is None:
-            opened = await self._asker.ask(lambda: self._asker.client.fetch_open_orders(rules.market))
+            opened = await self._asker.ask(self._asker.client.fetch_open_orders, rules.market)
             order = next((row for row in opened if row.get("clientOrderId") == client_id), None)
         if order is None:
             return None
@@ -35,12 +35,12 @@ class Lookup:
         client, params = self._asker.client, {self._lookup_name: client_id}
         try:
             if self._exchange == "bybit":  # no single look-up there; the open list keeps the last 500 that have ended
-                rows = await self._asker.ask(lambda: client.fetch_open_orders(market, None, None, params))
+                rows = await self._asker.ask(client.fetch_open_orders, market, None, None, params)
                 rows = rows or await self._asker.ask(
-                    lambda: client.fetch_canceled_and_closed_orders(market, None, None, params)
+                    client.fetch_canceled_and_closed_orders, market, None, None, params
                 )
                 return rows[0] if rows else None
-            found: Mapping[str, Any] = await self._asker.ask(lambda: client.fetch_order("", market, params))
+            found: Mapping[str, Any] = await self._asker.ask(client.fetch_order, "", market, params)
         except NotThere:
             return None
         return found if found.get("clientOrderId") in (client_id, None) else None

@@ -12,7 +12,7 @@ SHOWN = 5
 
 
 def rules_of(exchange: str, sym: str, name: str, markets: Mapping[str, Mapping[str, Any]]) -> MarketRules:
-    """The rules of `sym`, which the config maps to ccxt's market `name`; ConfigError where that cannot be traded here."""
+    """The rules of `sym`, which the config maps to ccxt's market `name`; ConfigError where it cannot be traded here."""
     where = f"[gateway] markets: {sym} = {name!r}"
     market = markets.get(name)
     if market is None:

@@ -19,18 +19,12 @@ async def trades(asker: Asker, facts: Facts, market: str, since_ms: int, now_ms:
     for start_ms in range(since_ms, now_ms + 1, WINDOW_MS):
         end_ms = min(start_ms + WINDOW_MS - 1, now_ms)
         await _window(asker, facts, market, start_ms, end_ms, found)
-    return sorted(
-        found.values(),
-        key=lambda trade: (int(trade["timestamp"]), int(trade["id"]) if str(trade["id"]).isdigit() else 0),
-    )
+    return sorted(found.values(), key=_order)
 
 
 async def _window(asker: Asker, facts: Facts, market: str, start_ms: int, end_ms: int, found: dict[str, Trade]) -> None:
     for _ in range(MOST_PAGES):
-        params = {"until": end_ms}
-        rows = await asker.ask(
-            lambda start_ms=start_ms, params=params: asker.client.fetch_my_trades(market, start_ms, facts.page, params)
-        )
+        rows = await asker.ask(asker.client.fetch_my_trades, market, start_ms, facts.page, {"until": end_ms})
         new = [row for row in rows if str(row["id"]) not in found]
         found.update((str(row["id"]), row) for row in new)
         if len(rows) < facts.page or not new:
@@ -41,3 +35,8 @@ async def _window(asker: Asker, facts: Facts, market: str, start_ms: int, end_ms
         else:
             start_ms = max(times)
     raise VenueError(f"{asker.client.id}: more than {MOST_PAGES} pages of trades in a week of {market}")
+
+
+def _order(trade: Trade) -> tuple[int, int, str]:
+    id_ = str(trade["id"])
+    return int(trade["timestamp"]), len(id_), id_

@@ -49,8 +49,8 @@ def fill(rules: MarketRules, sym: str, trade: Mapping[str, Any]) -> VenueFill:
     info = trade.get("info") or {}
     client_id = next((info[name] for name in ("clOrdId", "orderLinkId", "clientOrderId") if info.get(name)), "")
     return VenueFill(
-        trade_id=str(trade["id"]), venue_order_id=str(trade.get("order") or ""), client_order_id=str(client_id), sym=sym,
-        signed_qty=qty if trade["side"] == "buy" else -qty, price=number(trade.get("price")),
+        trade_id=str(trade["id"]), venue_order_id=str(trade.get("order") or ""), client_order_id=str(client_id),
+        sym=sym, signed_qty=qty if trade["side"] == "buy" else -qty, price=number(trade.get("price")),
         fee=number(fee.get("cost"), "0"), fee_currency=str(fee.get("currency") or rules.quote),
         at_ms=int(trade["timestamp"]),
     )  # fmt: skip

@@ -38,13 +38,13 @@ async def check_key(asker: Asker, options: VenueOptions) -> None:
 
 
 async def set_modes(asker: Asker, facts: Facts, options: VenueOptions, rules: Mapping[str, MarketRules]) -> None:
-    """One-way, isolated margin and leverage, for every swap; SafetyRefusal where the venue says otherwise afterwards."""
+    """One-way, isolated margin and leverage, for every swap; SafetyRefusal where the venue then says otherwise."""
     swaps = [rule.market for rule in rules.values() if rule.kind == "swap"]
     client, same = asker.client, facts.unchanged
     for market in swaps:
         # Set only what is not so: some venues refuse a change while a position is open, even to what it is.
         if client.has["fetchPositionMode"] and (await _hedged(asker, market)) is not False:
-            await asker.ask(lambda market=market: client.set_position_mode(False, market), same)
+            await asker.ask(client.set_position_mode, False, market, tolerated=same)
         if await _margin_and_leverage(asker, market, options) != (ISOLATED, options.leverage):
             await _set_margin_and_leverage(asker, market, options, same)
     for market in swaps:
@@ -53,33 +53,33 @@ async def set_modes(asker: Asker, facts: Facts, options: VenueOptions, rules: Ma
         margin, leverage = await _margin_and_leverage(asker, market, options)
         if (margin, leverage) != (ISOLATED, options.leverage):
             raise SafetyRefusal(
-                f"{options.exchange}: {market}: {margin} margin, leverage {leverage}; wanted isolated, {options.leverage}: "
-                f"close what is open there, or set it by hand"
+                f"{options.exchange}: {market}: {margin} margin, leverage {leverage}; wanted isolated, "
+                f"{options.leverage}: close what is open there, or set it by hand"
             )
 
 
 async def _hedged(asker: Asker, market: str) -> bool | None:
-    answer = await asker.ask(lambda: asker.client.fetch_position_mode(market))
+    answer = await asker.ask(asker.client.fetch_position_mode, market)
     return answer.get("hedged") if answer else None
 
 
 async def _set_margin_and_leverage(asker: Asker, market: str, options: VenueOptions, same: frozenset[str]) -> None:
     client, leverage = asker.client, options.leverage
     if options.exchange != "okx":  # there the mode goes with each order, and the leverage with the mode
-        await asker.ask(lambda: client.set_margin_mode(ISOLATED, market), same)
+        await asker.ask(client.set_margin_mode, ISOLATED, market, tolerated=same)
     params = {"mgnMode": ISOLATED} if options.exchange == "okx" else {}
-    await asker.ask(lambda: client.set_leverage(leverage, market, params), same)
+    await asker.ask(client.set_leverage, leverage, market, params, tolerated=same)
 
 
 async def _margin_and_leverage(asker: Asker, market: str, options: VenueOptions) -> tuple[str | None, int | None]:
     client = asker.client
     if options.exchange == "okx":
-        answer = await asker.ask(lambda: client.fetch_leverage(market, {"mgnMode": ISOLATED}))
+        answer = await asker.ask(client.fetch_leverage, market, {"mgnMode": ISOLATED})
         return answer.get("marginMode"), answer.get("longLeverage")
     if not client.has["fetchLeverage"] or not client.has["fetchMarginMode"]:
         raise VenueError(
             f"{options.exchange}: ccxt cannot read margin mode and leverage back: swaps are not traded there"
         )
-    margin = await asker.ask(lambda: client.fetch_margin_mode(market))
-    leverage = await asker.ask(lambda: client.fetch_leverage(market))
+    margin = await asker.ask(client.fetch_margin_mode, market)
+    leverage = await asker.ask(client.fetch_leverage, market)
     return margin.get("marginMode"), leverage.get("longLeverage")
