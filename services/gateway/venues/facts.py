@@ -137,5 +137,6 @@ FACTS: Mapping[str, Facts] = {"binance": BINANCE, "bybit": BYBIT, "okx": OKX}
 UNLISTED = Facts()
 NOT_PROTECTED = (
     "nothing here knows how it looks orders up by client id, which errors mean that it has not taken an order, and "
-    "whether a request can expire: every failure is UNKNOWN until it is found, and an order may arrive after it was given up"
+    "whether a request can expire: every failure is UNKNOWN until it is found, and an order may arrive after it was "
+    "given up"
 )
