@@ -19,8 +19,9 @@ class Admin:
     def answers(self) -> dict[str, Answer]:
         """By name."""
         return {
-            "weather": self.weather, "fault": self.fault, "price": self.price, "skew": self.skew, "funding": self.funding,
-            "order": self.order, "withdraws": self.withdraws, "book": self.book, "asked": self.asked,
+            "weather": self.weather, "fault": self.fault, "price": self.price, "skew": self.skew,
+            "funding": self.funding, "order": self.order, "withdraws": self.withdraws, "book": self.book,
+            "asked": self.asked,
         }  # fmt: skip
 
     def weather(self, asked: Asked) -> object:

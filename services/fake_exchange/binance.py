@@ -77,7 +77,11 @@ class Binance:
 
     def _exchange_info(self, asked: Asked) -> object:
         listed = [listing for listing in self.floor.book.listings.values() if listing.kind == "swap"]
-        return {"timezone": "UTC", "serverTime": self.floor.now_ms(), "symbols": [symbol(listing) for listing in listed]}
+        return {
+            "timezone": "UTC",
+            "serverTime": self.floor.now_ms(),
+            "symbols": [symbol(listing) for listing in listed],
+        }
 
     def _book_ticker(self, asked: Asked) -> object:
         now_ms = self.floor.now_ms()

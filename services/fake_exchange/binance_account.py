@@ -27,7 +27,7 @@ class BinanceAccount:
         wallet, free = self._floor.book.wallet.cash[CURRENCY], self._floor.book.free(CURRENCY, now_ms)
         asset = {
             "asset": CURRENCY, "walletBalance": wallet, "unrealizedProfit": profit, "marginBalance": wallet + profit,
-            "maintMargin": "0", "initialMargin": wallet + profit - free, "positionInitialMargin": wallet + profit - free,
+            "maintMargin": "0", "initialMargin": wallet + profit - free, "positionInitialMargin": "0",
             "openOrderInitialMargin": "0", "crossWalletBalance": wallet, "crossUnPnl": "0", "availableBalance": free,
             "maxWithdrawAmount": free, "updateTime": now_ms,
         }  # fmt: skip
@@ -55,8 +55,8 @@ class BinanceAccount:
         since_ms, kind = int(asked.form.get("startTime", 0)), asked.form.get("incomeType")
         return [
             {
-                "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency, "info": pay.kind,
-                "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
+                "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
+                "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
             }
             for pay in self._floor.book.payments
             if pay.at_ms >= since_ms and kind in (None, pay.kind) and asked.form.get("symbol", pay.sym) == pay.sym
@@ -70,7 +70,9 @@ class BinanceAccount:
         """POST positionSide/dual."""
         if self._floor.book.settings.get("dual", "false") == asked.form["dualSidePosition"]:
             raise refused(-4059, "No need to change position side.")
-        self._set("dual", asked.form["dualSidePosition"], -4068, "Position side cannot be changed if there exists position.")
+        self._set(
+            "dual", asked.form["dualSidePosition"], -4068, "Position side cannot be changed if there exists position."
+        )
         return {"code": 200, "msg": "success"}
 
     def set_margin(self, asked: Asked) -> object:

@@ -134,7 +134,7 @@ class BinanceOrders:
     def _trade(self, fill: Fill) -> dict[str, object]:
         return {
             "symbol": fill.sym, "id": fill.id, "orderId": fill.order_id, "side": "BUY" if fill.qty > 0 else "SELL",
-            "price": fill.price, "qty": abs(fill.qty), "realizedPnl": fill.profit, "quoteQty": abs(fill.qty) * fill.price,
-            "commission": fill.fee, "commissionAsset": fill.fee_currency, "time": fill.at_ms, "positionSide": "BOTH",
-            "maker": False, "buyer": fill.qty > 0,
+            "price": fill.price, "qty": abs(fill.qty), "realizedPnl": fill.profit,
+            "quoteQty": abs(fill.qty) * fill.price, "commission": fill.fee, "commissionAsset": fill.fee_currency,
+            "time": fill.at_ms, "positionSide": "BOTH", "maker": False, "buyer": fill.qty > 0,
         }  # fmt: skip

@@ -9,9 +9,9 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
+from services.fake_exchange.asked import Asked
 from services.fake_exchange.listing import Listing, btcusdt
 from services.fake_exchange.market import FakeBar, FakeMarket, FakeRate, FakeTrade
-from services.fake_exchange.asked import Asked
 from services.fake_exchange.server import Answer, Query, Refused
 
 FAPI = "GET fapi.binance.com/fapi/v1"
@@ -103,7 +103,8 @@ class BinanceUsdm:
         return self._cut([row for row in islice(past, first, None) if _inside(row, query, begins=False)], limit)
 
     def _cut(self, rows: list[T], limit: int) -> list[T]:
-        return ([*rows[:1], *rows] if self.switches.repeat else rows)[:limit]
+        twice = rows[:1] + rows if self.switches.repeat else rows
+        return twice[:limit]
 
     def _past(self, held: Sequence[T]) -> list[T]:
         return [row for row in held if row.at_ms <= self.now_ms]

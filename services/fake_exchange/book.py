@@ -1,7 +1,7 @@
 """The matching engine: orders in, fills out, and a book of its own that only grows.
 
-Market orders fill at the fake's own quote, a tick worse with each further part; an order with a price rests. A client id
-is refused only while another order of that id is open, as on Binance: a finished one's is taken again.
+Market orders fill at the fake's own quote, a tick worse with each further part; an order with a price rests. A client
+id is refused only while another order of that id is open, as on Binance: a finished one's is taken again.
 """
 
 import itertools
@@ -34,13 +34,18 @@ class Ask(NamedTuple):
 
 
 class Book:
-    """One account. fee: taker's, a share. `accepted`, `fills`, `payments`: the venue's own book, in order; never changed.
+    """One account. fee: taker's, a share. `accepted`, `fills`, `payments`: the venue's own book, which only grows.
 
     path: where it is kept over a restart.
     """
 
     def __init__(
-        self, listings: Iterable[Listing], prices: Prices, cash: dict[str, Decimal], fee: Decimal, path: Path | None = None
+        self,
+        listings: Iterable[Listing],
+        prices: Prices,
+        cash: dict[str, Decimal],
+        fee: Decimal,
+        path: Path | None = None,
     ) -> None:
         self.listings = {listing.id: listing for listing in listings}
         self.prices, self.fee = prices, fee

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from services.fake_exchange.order import Fill, Order, Part, Payment, State
 
@@ -18,21 +18,24 @@ class Setting(NamedTuple):
     value: str
 
 
+KINDS: dict[str, Any] = {"Order": Order, "Fill": Fill, "Payment": Payment, "Setting": Setting}
+
+
 def _line(event: NamedTuple) -> list[object]:
     return [type(event).__name__, *event]
 
 
 def _event(row: list[object]) -> NamedTuple:
     name, *rest = row
-    kind = {"Order": Order, "Fill": Fill, "Payment": Payment, "Setting": Setting}[str(name)]
-    fields = dict(zip(kind._fields, rest, strict=True))
+    kind = KINDS[str(name)]
+    fields: dict[str, Any] = dict(zip(kind._fields, rest, strict=True))
     for key, value in fields.items():
         if "Decimal" in str(kind.__annotations__[key]) and value is not None:
             fields[key] = Decimal(str(value))
     if kind is Order:
-        fields["parts"] = tuple(Part(at_ms, Decimal(qty)) for at_ms, qty in fields["parts"])  # type: ignore[attr-defined]
+        fields["parts"] = tuple(Part(at_ms, Decimal(qty)) for at_ms, qty in fields["parts"])
         fields["state"] = State(str(fields["state"]))
-    made: NamedTuple = kind(**fields)  # type: ignore[arg-type]
+    made: NamedTuple = kind(**fields)
     return made
 
 

@@ -51,9 +51,7 @@ class Floor:
 
     def fills(self, sym: str | None, since_ms: int, seen_ms: int) -> list[Fill]:
         """Those of one market, between two times."""
-        return [
-            fill for fill in self.book.fills if sym in (None, fill.sym) and since_ms <= fill.at_ms <= seen_ms
-        ]
+        return [fill for fill in self.book.fills if sym in (None, fill.sym) and since_ms <= fill.at_ms <= seen_ms]
 
     def holdings(self, asked: Asked) -> list[tuple[str, Holding]]:
         """All swaps with their position, flat ones too, as this read sees it."""

@@ -26,3 +26,18 @@ def btcusdt(id_: str = "BTCUSDT", price: Decimal = Decimal("42000.00")) -> Listi
         id_, "swap", id_.removesuffix("USDT"), "USDT", price, Decimal("0.10"), Decimal("0.001"), Decimal("0.001"),
         Decimal(100),
     )  # fmt: skip
+
+
+def okx_swap(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
+    """A contract of 0.01 of the coin, traded in hundredths of a contract."""
+    return Listing(
+        f"{base}-USDT-SWAP", "swap", base, "USDT", price, Decimal("0.1"), Decimal("0.0001"), Decimal("0.0001"),
+        contract_size=Decimal("0.01"),
+    )  # fmt: skip
+
+
+def okx_spot(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
+    """The pair with USDT."""
+    return Listing(
+        f"{base}-USDT", "spot", base, "USDT", price, Decimal("0.1"), Decimal("0.00000001"), Decimal("0.00001")
+    )

@@ -32,7 +32,12 @@ async def _run(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with serving(
-        options.venue, port=options.port, state=options.state, seed=options.seed, walk_ms=options.walk_ms, cash=options.cash
+        options.venue,
+        port=options.port,
+        state=options.state,
+        seed=options.seed,
+        walk_ms=options.walk_ms,
+        cash=options.cash,
     ) as fake:
         print(f"fake {options.venue} at {fake.url}", flush=True)  # noqa: T201
         await stopped.wait()

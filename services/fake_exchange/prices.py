@@ -1,4 +1,4 @@
-"""The fake's own market: a price that stands until it is set, or walks by a seed; buyers pay the ask, sellers get the bid."""
+"""The fake's own market: a price that stands until it is set, or walks by a seed. Buyers pay the ask."""
 
 import random
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ class Quote(NamedTuple):
 
 
 class Prices:
-    """The quotes of all listings. every_ms: the walk's step; 0: no walk. spread: in ticks, each side one tick at least."""
+    """The quotes of all listings. every_ms: the walk's step; 0: no walk. spread: in ticks, on each side."""
 
     def __init__(self, listings: Iterable[Listing], seed: int = 1, every_ms: int = 0, spread: int = 1) -> None:
         self._every_ms, self._spread = every_ms, spread

@@ -1,6 +1,6 @@
 """A fake venue, put together and served: for tests in their own process, and for the process of its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,11 +11,17 @@ from services.fake_exchange.binance import Binance
 from services.fake_exchange.book import Book
 from services.fake_exchange.faults import Fault
 from services.fake_exchange.floor import Floor
-from services.fake_exchange.listing import Listing, btcusdt
+from services.fake_exchange.listing import Listing, btcusdt, okx_spot, okx_swap
+from services.fake_exchange.okx import Okx
 from services.fake_exchange.prices import Prices
-from services.fake_exchange.server import FakeExchange
+from services.fake_exchange.server import FakeExchange, FakeVenue
 
 FEE = Decimal("0.0005")
+VENUES: dict[str, Callable[[Floor], FakeVenue]] = {"binance": Binance, "okx": Okx}
+LISTINGS = {
+    "binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00"))),
+    "okx": (okx_swap(), okx_swap("ETH", Decimal("2300.0")), okx_spot()),
+}
 
 
 @dataclass
@@ -49,7 +55,3 @@ async def serving(
     async with FakeExchange(VENUES[venue](floor), *faults, port=port, weather=floor.weather) as server:
         server.admin.update(Admin(server, floor).answers())
         yield Fake(server, floor)
-
-
-VENUES = {"binance": Binance}
-LISTINGS = {"binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00")))}

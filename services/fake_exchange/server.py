@@ -130,7 +130,9 @@ class FakeExchange:
             body = route(asked)
         except Refused as refused:
             status, body = refused.status, refused.body
-        return web.Response(status=status, body=json.dumps(body, default=_plain).encode(), content_type="application/json")
+        return web.Response(
+            status=status, body=json.dumps(body, default=_plain).encode(), content_type="application/json"
+        )
 
 
 def _plain(value: object) -> str:

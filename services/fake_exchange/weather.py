@@ -1,4 +1,4 @@
-"""What goes wrong at random: each request's lot is drawn by the seed, what it asks for, and how often that was asked."""
+"""What goes wrong at random: a request's lot is drawn by the seed, what it asks for, and how often that was asked."""
 
 import random
 from collections import Counter
