@@ -12,7 +12,7 @@ from shared.orders.answers import (
     VenuePosition,
     VenueQuote,
 )
-from shared.orders.difference import Difference, Kind, persistent
+from shared.orders.difference import Difference, DifferenceKind, persistent
 from shared.orders.events import Event, Expire, Resolve, Send
 from shared.orders.fees import Fees, distinct, fees_of, third_currencies
 from shared.orders.life import Life, Note, NoteKind, Step, on_event
@@ -25,11 +25,11 @@ __all__ = [
     "Ambiguous",
     "Answer",
     "Difference",
+    "DifferenceKind",
     "Event",
     "Expire",
     "Fees",
     "FundingPayment",
-    "Kind",
     "Known",
     "Life",
     "Note",

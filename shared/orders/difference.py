@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     """The name of a difference."""
 
     BALANCE = "BALANCE"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 class Difference(NamedTuple):
     """One difference. key: what it is about (an id of order, trade or payment, or the symbol); text: for a person."""
 
-    kind: Kind
+    kind: DifferenceKind
     key: str
     sym: str
     text: str
@@ -36,7 +36,7 @@ def persistent(before: Iterable[Difference], now: Iterable[Difference]) -> list[
 
     A venue's reads are not made at one instant: a fill between two of them looks like a difference once, not twice.
 
-    >>> gone, new = (Difference(Kind.POSITION, sym, sym, "", "0", "1") for sym in ("ADAUSDT", "BTCUSDT"))
+    >>> gone, new = (Difference(DifferenceKind.POSITION, sym, sym, "", "0", "1") for sym in ("ADAUSDT", "BTCUSDT"))
     >>> [difference.sym for difference in persistent([gone, new], [new])]
     ['BTCUSDT']
     """

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from shared.messages.reasons import OrderState
 from shared.orders.answers import FundingPayment, VenueFill, VenueOrder, VenuePosition
-from shared.orders.difference import Difference, Kind
+from shared.orders.difference import Difference, DifferenceKind
 from shared.orders.state import OPEN, Life
 
 _ZERO = Decimal(0)
-_AMOUNTS = frozenset({Kind.BALANCE, Kind.POSITION})  # adopted by changing what is expected
+_AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION})  # adopted by changing what is expected
 
 
 class Shown(NamedTuple):
@@ -53,7 +53,7 @@ class Known(NamedTuple):
     fills: Collection[VenueFill] = ()
     funding: Mapping[str, FundingPayment] = {}
     balance: Decimal | None = None
-    adopted: Set[tuple[Kind, str]] = frozenset()
+    adopted: Set[tuple[DifferenceKind, str]] = frozenset()
 
 
 class Reconciliation(NamedTuple):
@@ -90,19 +90,21 @@ def _orders(shown: Shown, known: Known) -> Iterator[Difference]:
         own, key = known.orders.get(ours), ours or venue_id
         what = f"{sym}: the venue has order {key} open, {order.snapshot.filled_qty} filled"
         if own is None or own.life.state is OrderState.INTENT:
-            yield Difference(Kind.EXTERNAL_ORDER, key, sym, f"{what}; it was not sent here", "no order", "open")
+            yield Difference(
+                DifferenceKind.EXTERNAL_ORDER, key, sym, f"{what}; it was not sent here", "no order", "open"
+            )
         elif own.life.venue_order_id not in ("", venue_id):
             text = f"{what}, as {venue_id}; ours of that id is {own.life.venue_order_id}"
-            yield Difference(Kind.EXTERNAL_ORDER, venue_id, sym, text, own.life.venue_order_id, venue_id)
+            yield Difference(DifferenceKind.EXTERNAL_ORDER, venue_id, sym, text, own.life.venue_order_id, venue_id)
         elif own.life.ended:
             text = f"{what}; here it ended as {own.life.state}"
-            yield Difference(Kind.ORDER_STILL_OPEN, key, sym, text, own.life.state, "open")
+            yield Difference(DifferenceKind.ORDER_STILL_OPEN, key, sym, text, own.life.state, "open")
         else:
             open_ids.add(ours)
     for key, own in known.orders.items():
         if own.life.state in OPEN and key not in open_ids:
             text = f"{own.sym}: order {key} is {own.life.state} here, and not among the venue's open orders"
-            yield Difference(Kind.ORDER_NOT_OPEN, key, own.sym, text, own.life.state, "not open")
+            yield Difference(DifferenceKind.ORDER_NOT_OPEN, key, own.sym, text, own.life.state, "not open")
 
 
 def _fills(shown: Shown, known: Known, settle_ms: int) -> Iterator[Difference]:
@@ -120,15 +122,15 @@ def _fills(shown: Shown, known: Known, settle_ms: int) -> Iterator[Difference]:
             continue  # the venue does not tell whose it is: it may be that order's
         if own is None:
             text = f"{_text(fill)} is of order {ours or fill.venue_order_id}, which was not sent here"
-            yield Difference(Kind.EXTERNAL_FILL, key, sym, text, "no trade", f"{fill.signed_qty}")
+            yield Difference(DifferenceKind.EXTERNAL_FILL, key, sym, text, "no trade", f"{fill.signed_qty}")
         elif not own.life.in_flight:
             text = f"{_text(fill)} is not in the journal, where its order is {own.life.state} of {own.life.filled_qty}"
-            yield Difference(Kind.MISSING_FILL, key, sym, text, "no trade", f"{fill.signed_qty}")
+            yield Difference(DifferenceKind.MISSING_FILL, key, sym, text, "no trade", f"{fill.signed_qty}")
     for place, fill in journaled.items():
         if place not in on_venue and _visible(fill.at_ms, shown, settle_ms):
             text = f"{_text(fill)} is in the journal, and the venue does not show it"
             key = f"{fill.sym}:{fill.trade_id}"
-            yield Difference(Kind.FILL_NOT_SHOWN, key, fill.sym, text, f"{fill.signed_qty}", "no trade")
+            yield Difference(DifferenceKind.FILL_NOT_SHOWN, key, fill.sym, text, f"{fill.signed_qty}", "no trade")
 
 
 def _ids(known: Known) -> dict[tuple[str, str], str]:
@@ -146,7 +148,7 @@ def _positions(shown: Shown, known: Known) -> Iterator[Difference]:
         if not low <= found <= high:
             expected = f"{booked}" if low == high else f"{low} to {high}"
             text = f"{sym}: the venue holds {found}, the books {expected}"
-            yield Difference(Kind.POSITION, sym, sym, text, expected, f"{found}")
+            yield Difference(DifferenceKind.POSITION, sym, sym, text, expected, f"{found}")
 
 
 def _in_flight(orders: Iterable[OwnOrder], sym: str) -> Iterator[Decimal]:
@@ -168,15 +170,17 @@ def _funding(shown: Shown, known: Known, settle_ms: int) -> Iterator[Difference]
     for key, payment in on_venue.items():
         if payment.sym not in known.positions and key not in known.funding:
             text = f"{payment.sym}: funding payment {key} of {payment.amount}, and no book trades this symbol"
-            yield Difference(Kind.EXTERNAL_FUNDING, key, payment.sym, text, "no payment", f"{payment.amount}")
+            yield Difference(DifferenceKind.EXTERNAL_FUNDING, key, payment.sym, text, "no payment", f"{payment.amount}")
     for key, payment in known.funding.items():
         found = on_venue.get(key)
         if found is None and _visible(payment.at_ms, shown, settle_ms):
             text = f"{payment.sym}: funding payment {key} of {payment.amount} is booked, and the venue does not show it"
-            yield Difference(Kind.FUNDING_MISSING, key, payment.sym, text, f"{payment.amount}", "no payment")
+            yield Difference(DifferenceKind.FUNDING_MISSING, key, payment.sym, text, f"{payment.amount}", "no payment")
         elif found is not None and found.amount != payment.amount:
             text = f"{payment.sym}: funding payment {key} is booked as {payment.amount}, the venue shows {found.amount}"
-            yield Difference(Kind.FUNDING_MISSING, key, payment.sym, text, f"{payment.amount}", f"{found.amount}")
+            yield Difference(
+                DifferenceKind.FUNDING_MISSING, key, payment.sym, text, f"{payment.amount}", f"{found.amount}"
+            )
 
 
 def _balance(shown: Shown, known: Known, to_book: Decimal, tolerance: Decimal) -> Iterator[Difference]:
@@ -185,7 +189,7 @@ def _balance(shown: Shown, known: Known, to_book: Decimal, tolerance: Decimal) -
     expected = known.balance + to_book
     if abs(shown.balance - expected) > tolerance:
         text = f"the venue's balance is {shown.balance}, the books and their capital make {expected}"
-        yield Difference(Kind.BALANCE, "balance", "", text, f"{expected}", f"{shown.balance}")
+        yield Difference(DifferenceKind.BALANCE, "balance", "", text, f"{expected}", f"{shown.balance}")
 
 
 def _visible(at_ms: int, shown: Shown, settle_ms: int) -> bool:
