@@ -68,7 +68,7 @@ class GatewaySettings(Section):
         if self.account == PAPER_ACCOUNT:
             raise ValueError("name the account, another than paper: `tickline arm` asks for this name")
         if self.venue == "ccxt" and not self.exchange:
-            raise ValueError("venue ccxt needs an exchange, by ccxt's id, e.g. binanceusdm")
+            raise ValueError("venue ccxt needs an exchange, by ccxt's id, e.g. binance")
         if len(set(self.markets.values())) != len(self.markets):
             raise ValueError("markets names one market for two symbols: each book needs a market of its own")
         return self
