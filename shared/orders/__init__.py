@@ -12,18 +12,29 @@ from shared.orders.answers import (
     VenuePosition,
     VenueQuote,
 )
+from shared.orders.events import Event, Expire, Resolve, Send
+from shared.orders.life import Life, Note, NoteKind, Step, on_event
 from shared.orders.request import OrderRequest
 
 __all__ = [
     "Absent",
     "Ambiguous",
     "Answer",
+    "Event",
+    "Expire",
     "FundingPayment",
+    "Life",
+    "Note",
+    "NoteKind",
     "OrderRequest",
     "Refused",
+    "Resolve",
+    "Send",
     "Snapshot",
+    "Step",
     "VenueFill",
     "VenueOrder",
     "VenuePosition",
     "VenueQuote",
+    "on_event",
 ]
