@@ -16,6 +16,15 @@ class Reason(StrEnum):
     ENDED_BY_VENUE = "ENDED_BY_VENUE"  # canceled, expired or rejected there; the status says which
     NOT_ON_VENUE = "NOT_ON_VENUE"  # the venue did not know it when it could no longer arrive
     RESOLVED = "RESOLVED"  # a person decided
+    # What a venue has definitely not taken.
+    BELOW_MINIMUM = "BELOW_MINIMUM"  # less than the venue's least quantity or value, after rounding
+    KEY_REFUSED = "KEY_REFUSED"  # the key, its rights, its address or its signature
+    NO_MARGIN = "NO_MARGIN"
+    NOTHING_TO_REDUCE = "NOTHING_TO_REDUCE"
+    NOT_SENT = "NOT_SENT"  # it never left this machine
+    RATE_LIMITED = "RATE_LIMITED"
+    REQUEST_EXPIRED = "REQUEST_EXPIRED"  # its validity was over before the venue had it
+    VENUE_REFUSED = "VENUE_REFUSED"  # any other definite error; the text says which
 
     # The gateway's risk check, in the order of its table.
     HALTED = "HALTED"

@@ -5,11 +5,14 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/market-dat
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from tests.fake_exchange.market import FakeBar, FakeMarket, FakeRate, FakeTrade
-from tests.fake_exchange.server import Query, Refused
+from services.fake_exchange.asked import Asked
+from services.fake_exchange.listing import Listing, btcusdt
+from services.fake_exchange.market import FakeBar, FakeMarket, FakeRate, FakeTrade
+from services.fake_exchange.server import Answer, Query, Refused
 
 FAPI = "GET fapi.binance.com/fapi/v1"
 HOUR_MS = 3_600_000
@@ -39,9 +42,9 @@ class BinanceUsdm:
     switches: Switches = field(default_factory=Switches)
 
     @property
-    def routes(self) -> Mapping[str, Callable[[Query], object]]:
+    def routes(self) -> Mapping[str, Answer]:
         """What the server serves."""
-        return {
+        table: dict[str, Callable[[Query], object]] = {
             "GET api.binance.com/api/v3/time": self._time,
             f"{FAPI}/time": self._time,
             "GET api.binance.com/api/v3/exchangeInfo": lambda query: {"symbols": []},
@@ -51,12 +54,13 @@ class BinanceUsdm:
             f"{FAPI}/aggTrades": self._agg_trades,
             f"{FAPI}/fundingRate": self._funding_rate,
         }
+        return {route: partial(_by_query, answer) for route, answer in table.items()}
 
     def _time(self, query: Query) -> object:
         return {"serverTime": self.now_ms}
 
     def _exchange_info(self, query: Query) -> object:
-        return {"serverTime": self.now_ms, "symbols": [_symbol(name) for name in self.markets]}
+        return {"serverTime": self.now_ms, "symbols": [symbol(btcusdt(name)) for name in self.markets]}
 
     def _klines(self, query: Query) -> object:
         interval = query["interval"]
@@ -99,7 +103,8 @@ class BinanceUsdm:
         return self._cut([row for row in islice(past, first, None) if _inside(row, query, begins=False)], limit)
 
     def _cut(self, rows: list[T], limit: int) -> list[T]:
-        return ([*rows[:1], *rows] if self.switches.repeat else rows)[:limit]
+        twice = rows[:1] + rows if self.switches.repeat else rows
+        return twice[:limit]
 
     def _past(self, held: Sequence[T]) -> list[T]:
         return [row for row in held if row.at_ms <= self.now_ms]
@@ -115,6 +120,10 @@ class BinanceUsdm:
             return self.markets[query["symbol"]]
         except KeyError:
             raise Refused(400, {"code": -1121, "msg": "Invalid symbol."}) from None
+
+
+def _by_query(answer: Callable[[Query], object], asked: Asked) -> object:
+    return answer(asked.query)
 
 
 def _inside(row: FakeBar | FakeTrade | FakeRate, query: Query, begins: bool = True) -> bool:
@@ -134,18 +143,19 @@ def _agg_trade(trade: FakeTrade) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _symbol(name: str) -> dict[str, object]:
-    base = name.removesuffix("USDT")
+def symbol(listing: Listing) -> dict[str, object]:
+    """A row of exchangeInfo."""
+    step, least = str(listing.step), str(listing.min_qty)
     return {
-        "symbol": name, "pair": name, "contractType": "PERPETUAL", "deliveryDate": 4133404800000,
-        "onboardDate": 1569398400000, "status": "TRADING", "baseAsset": base, "quoteAsset": "USDT",
-        "marginAsset": "USDT", "pricePrecision": 2, "quantityPrecision": 3, "baseAssetPrecision": 8,
+        "symbol": listing.id, "pair": listing.id, "contractType": "PERPETUAL", "deliveryDate": 4133404800000,
+        "onboardDate": 1569398400000, "status": "TRADING", "baseAsset": listing.base, "quoteAsset": listing.quote,
+        "marginAsset": listing.quote, "pricePrecision": 2, "quantityPrecision": 3, "baseAssetPrecision": 8,
         "quotePrecision": 8, "underlyingType": "COIN", "orderTypes": ["LIMIT", "MARKET"],
         "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
         "filters": [
-            {"filterType": "PRICE_FILTER", "minPrice": "556.80", "maxPrice": "4529764", "tickSize": "0.10"},
-            {"filterType": "LOT_SIZE", "minQty": "0.001", "maxQty": "1000", "stepSize": "0.001"},
-            {"filterType": "MARKET_LOT_SIZE", "minQty": "0.001", "maxQty": "120", "stepSize": "0.001"},
-            {"filterType": "MIN_NOTIONAL", "notional": "100"},
+            {"filterType": "PRICE_FILTER", "minPrice": "0.10", "maxPrice": "4529764", "tickSize": str(listing.tick)},
+            {"filterType": "LOT_SIZE", "minQty": least, "maxQty": "1000", "stepSize": step},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": least, "maxQty": "120", "stepSize": step},
+            {"filterType": "MIN_NOTIONAL", "notional": str(listing.min_notional)},
         ],
     }  # fmt: skip

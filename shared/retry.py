@@ -11,14 +11,16 @@ MOST_S = 30.0
 LONGEST_S = 300.0  # a venue that wants longer has banned us: say so instead of waiting
 
 
-def wait_s(attempt: int, attempts: int, retry_after_s: float | None) -> float | None:
+def wait_s(
+    attempt: int, attempts: int, retry_after_s: float | None, first_s: float = FIRST_S, longest_s: float = LONGEST_S
+) -> float | None:
     """Seconds before the next attempt, after `attempt` (from 1) of `attempts` has failed; None: give up.
 
     >>> wait_s(1, 7, None), wait_s(3, 7, None), wait_s(3, 7, 20.0), wait_s(7, 7, None), wait_s(1, 7, 86_400.0)
     (0.5, 2.0, 20.0, None, None)
     """
-    longer = max(min(FIRST_S * 2 ** (attempt - 1), MOST_S), retry_after_s or 0.0)
-    return None if attempt >= attempts or longer > LONGEST_S else longer
+    longer = max(min(first_s * 2 ** (attempt - 1), MOST_S), retry_after_s or 0.0)
+    return None if attempt >= attempts or longer > longest_s else longer
 
 
 def retry_after_s(headers: Mapping[str, str] | None) -> float | None:

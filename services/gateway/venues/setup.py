@@ -1,0 +1,85 @@
+"""What must be true of an account before it trades: the key cannot withdraw; one-way, isolated, the leverage wanted.
+
+Each is set and read back; what cannot be read back as wanted is refused.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.gateway.venues.asker import Asker
+from services.gateway.venues.facts import Facts
+from services.gateway.venues.options import VenueOptions
+from services.gateway.venues.venue import MarketRules
+from shared.errors import SafetyRefusal, VenueError
+
+ISOLATED = "isolated"
+
+
+async def check_key(asker: Asker, options: VenueOptions) -> None:
+    """SafetyRefusal for a key that may withdraw, where the venue tells; a test account has nothing to withdraw."""
+    if options.mode != "live":
+        return
+    client = asker.client
+    if options.exchange == "binance":
+        rights: Any = await asker.ask(client.sapi_get_account_apirestrictions)
+        may = rights["enableWithdrawals"] is not False
+    elif options.exchange == "bybit":
+        answer = await asker.ask(client.private_get_v5_user_query_api)
+        may = "Withdraw" in ((answer["result"].get("permissions") or {}).get("Wallet") or [])
+    elif options.exchange == "okx":
+        answer = await asker.ask(client.private_get_account_config)
+        may = "withdraw" in answer["data"][0]["perm"]
+    else:
+        return
+    if may:
+        raise SafetyRefusal(
+            f"this key of {options.exchange} may withdraw: make one that can only read and trade, and put that one in"
+        )
+
+
+async def set_modes(asker: Asker, facts: Facts, options: VenueOptions, rules: Mapping[str, MarketRules]) -> None:
+    """One-way, isolated margin and leverage, for every swap; SafetyRefusal where the venue then says otherwise."""
+    swaps = [rule.market for rule in rules.values() if rule.kind == "swap"]
+    client, same = asker.client, facts.unchanged
+    for market in swaps:
+        # Set only what is not so: some venues refuse a change while a position is open, even to what it is.
+        if client.has["fetchPositionMode"] and (await _hedged(asker, market)) is not False:
+            await asker.ask(client.set_position_mode, False, market, tolerated=same)
+        if await _margin_and_leverage(asker, market, options) != (ISOLATED, options.leverage):
+            await _set_margin_and_leverage(asker, market, options, same)
+    for market in swaps:
+        if client.has["fetchPositionMode"] and (hedged := await _hedged(asker, market)) is not False:
+            raise SafetyRefusal(f"{options.exchange}: {market}: hedged is {hedged}, wanted one-way: close what is open")
+        margin, leverage = await _margin_and_leverage(asker, market, options)
+        if (margin, leverage) != (ISOLATED, options.leverage):
+            raise SafetyRefusal(
+                f"{options.exchange}: {market}: {margin} margin, leverage {leverage}; wanted isolated, "
+                f"{options.leverage}: close what is open there, or set it by hand"
+            )
+
+
+async def _hedged(asker: Asker, market: str) -> bool | None:
+    answer = await asker.ask(asker.client.fetch_position_mode, market)
+    return answer.get("hedged") if answer else None
+
+
+async def _set_margin_and_leverage(asker: Asker, market: str, options: VenueOptions, same: frozenset[str]) -> None:
+    client, leverage = asker.client, options.leverage
+    if options.exchange != "okx":  # there the mode goes with each order, and the leverage with the mode
+        await asker.ask(client.set_margin_mode, ISOLATED, market, tolerated=same)
+    params = {"mgnMode": ISOLATED} if options.exchange == "okx" else {}
+    await asker.ask(client.set_leverage, leverage, market, params, tolerated=same)
+
+
+async def _margin_and_leverage(asker: Asker, market: str, options: VenueOptions) -> tuple[str | None, int | None]:
+    client = asker.client
+    if options.exchange == "okx":
+        answer = await asker.ask(client.fetch_leverage, market, {"mgnMode": ISOLATED})
+        return answer.get("marginMode"), answer.get("longLeverage")
+    if not client.has["fetchLeverage"] or not client.has["fetchMarginMode"]:
+        raise VenueError(
+            f"{options.exchange}: ccxt cannot read margin mode and leverage back: swaps are not traded there"
+        )
+    margin = await asker.ask(client.fetch_margin_mode, market)
+    leverage = await asker.ask(client.fetch_leverage, market)
+    return margin.get("marginMode"), leverage.get("longLeverage")
