@@ -46,6 +46,7 @@ orders = Table(
     _must("reduce_only", Boolean),
     _must("price", Exact),
     _must("valid_until_ns", Whole),
+    _must("after"),
     _must("content"),
     _must("order_n", Whole),
     _must("state", Member(OrderState)),

@@ -12,7 +12,10 @@ class Reason(StrEnum):
     NO_CHANGE = "NO_CHANGE"
     NO_EQUITY = "NO_EQUITY"
     END_OF_DATA = "END_OF_DATA"
+    SUPERSEDED = "SUPERSEDED"  # a newer prediction came while orders were in flight
     # How an order ended that was not filled in full.
+    PAST_VALID_UNTIL = "PAST_VALID_UNTIL"  # it waited longer than it was meant for
+    CLOSE_NOT_FILLED = "CLOSE_NOT_FILLED"  # the order that had to be filled before it was not
     ENDED_BY_VENUE = "ENDED_BY_VENUE"  # canceled, expired or rejected there; the status says which
     NOT_ON_VENUE = "NOT_ON_VENUE"  # the venue did not know it when it could no longer arrive
     RESOLVED = "RESOLVED"  # a person decided

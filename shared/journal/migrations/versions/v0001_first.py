@@ -26,7 +26,7 @@ def upgrade() -> None:
         "orders",
         *_must(text, "account", "client_order_id", "book", "sym"), *_must(whole, "tick_n"), *_must(text, "tr"),
         *_must(whole, "ts_event"), *_must(text, "leg", "intended_qty"), *_must(sa.Boolean(), "reduce_only"),
-        *_must(text, "price"), *_must(whole, "valid_until_ns"), *_must(text, "content"), *_must(whole, "order_n"),
+        *_must(text, "price"), *_must(whole, "valid_until_ns"), *_must(text, "after", "content"), *_must(whole, "order_n"),
         *_must(text, "state", "signed_qty"), *_must(whole, "at_ms", "valid_until_ms"),
         *_must(text, "venue_order_id", "filled_qty", "paid", "commission"), sa.Column("reason", text),
         *_must(whole, "epoch", "updated_ms"),
