@@ -9,7 +9,7 @@ from shared.config.gateway import SECRETS
 from shared.config.settings import Settings
 
 # Of the gateway all counts but these, so that a new setting counts by itself.
-NOT_ARMED = {*SECRETS, "keys_dir", "journal", "timeout_s", "reconcile_s"}
+NOT_ARMED = {*SECRETS, "keys_dir", "journal", "fake_url", "timeout_s", "reconcile_s"}
 
 
 def config_hash(settings: Settings, model_sha256: str) -> str:

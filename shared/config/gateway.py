@@ -28,8 +28,8 @@ class GatewaySettings(Section):
     """Execution. fee: rate of each leg's notional, out of the balance. slippage_bps: against the order.
 
     mode: paper fills by itself; testnet and live send orders, and what adds exposure needs `tickline arm`.
-    venue: ccxt sends to `exchange` (ccxt's id), fake to the exchange that comes with Tickline. unlisted_exchange: take
-    one of which the facts that ccxt does not tell are not known here. markets: symbol -> ccxt market, e.g.
+    venue: ccxt sends to `exchange` (ccxt's id), fake to the exchange that comes with Tickline, at fake_url.
+    allow_unlisted: take an exchange of which we do not know what ccxt does not tell. markets: symbol -> ccxt market, e.g.
     BTCUSDT = "BTC/USDT:USDT". margin and leverage are set at the venue and read back.
     Keys: TICKLINE_GATEWAY__API_KEY, __API_SECRET and __API_PASSWORD, or files of these names in keys_dir.
     journal: a URL; empty means SQLite in state_dir, and with paper none.
@@ -44,7 +44,8 @@ class GatewaySettings(Section):
     fee: Annotated[Decimal, Field(ge=0, lt=1, allow_inf_nan=False)] = Decimal("0.0003")
     slippage_bps: Annotated[Decimal, Field(ge=0, lt=5_000, allow_inf_nan=False)] = Decimal(0)
     exchange: Annotated[str, Field(pattern=r"^[a-z0-9_]{0,40}$")] = ""
-    unlisted_exchange: bool = False
+    fake_url: str = "http://127.0.0.1:8900"
+    allow_unlisted: bool = False
     markets: dict[str, Market] = Field(default_factory=dict)
     margin: Literal["isolated"] = "isolated"
     leverage: Annotated[int, Field(ge=1, le=125)] = 1
@@ -68,7 +69,7 @@ class GatewaySettings(Section):
         if self.account == PAPER_ACCOUNT:
             raise ValueError("name the account, another than paper: `tickline arm` asks for this name")
         if self.venue == "ccxt" and not self.exchange:
-            raise ValueError("venue ccxt needs an exchange, by ccxt's id, e.g. binanceusdm")
+            raise ValueError("venue ccxt needs an exchange, by ccxt's id, e.g. binance")
         if len(set(self.markets.values())) != len(self.markets):
             raise ValueError("markets names one market for two symbols: each book needs a market of its own")
         return self

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -153,7 +154,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given in code first, then variables, then the file."""
-        return init_settings, env_settings, _file_source(settings_cls)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, file_values())
 
 
 def load_settings(**given: object) -> Settings:
@@ -169,20 +170,21 @@ def load_settings(**given: object) -> Settings:
         raise ConfigError(f"config: {error}") from error
 
 
-def _file_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+def file_values() -> dict[str, object]:
+    """What the config file says, before it is checked; nothing where there is none. Raises ConfigError."""
     path = _config_file()
     try:
-        source = TomlConfigSettingsSource(settings_cls, path)
+        written = TomlConfigSettingsSource(Settings, path).toml_data
     except (ValueError, OSError) as error:  # not TOML, not UTF-8, not readable
         raise ConfigError(f"config: {path}: {error}") from error
-    written = source.toml_data.get("gateway")
+    gateway = written.get("gateway")
     for name in SECRETS:
-        if isinstance(written, dict) and name in written:
+        if isinstance(gateway, dict) and name in gateway:
             raise ConfigError(
                 f"config: {path}: gateway.{name} does not belong in a config file: put it into a file {name} in the "
                 f"folder gateway.keys_dir, or into {PREFIX}GATEWAY__{name.upper()}"
             )
-    return source
+    return written
 
 
 def _config_file() -> Path | None:

@@ -98,6 +98,7 @@ class Journal:
 
     async def raise_epoch(self, owner: str, changes: Sequence[PersonChange] = ()) -> int:
         """A new epoch, and these changes with it; every older one is fenced when this returns."""
+        _check_commands(changes)
 
         def work(connection: Connection) -> int:
             epoch = self._store.raise_epoch(connection, owner)
@@ -117,6 +118,7 @@ class Journal:
 
     async def write_by_person(self, changes: Sequence[PersonChange]) -> None:
         """A person's word, whoever holds the epoch; never an order, a fill, an execution or a limit."""
+        _check_commands(changes)
         await self._writer.do(lambda connection: self._store.put(connection, changes))
 
     async def epoch(self) -> EpochRow:
@@ -184,6 +186,12 @@ class Journal:
                 return work(connection)
         except DATABASE_ERRORS as error:
             raise unwritable(self._database.shown, error) from error
+
+
+def _check_commands(changes: Sequence[Change]) -> None:
+    for change in changes:
+        if not isinstance(change, PersonChange):
+            raise TypeError(f"{type(change).__name__} is no person's command")
 
 
 def _database(url: str, busy_s: float) -> Database:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.dialects.postgresql import Insert
+from sqlalchemy.pool import NullPool, Pool, QueuePool
 
 from shared.errors import ConfigError, SafetyRefusal
 
@@ -30,6 +31,7 @@ class PostgresDatabase:
     def writer(self, durable: bool) -> Engine:
         """A process that is stopped in the middle of a transaction loses its locks after busy_s."""
         return self._engine(
+            NullPool,
             synchronous_commit="on" if durable else "off",
             lock_timeout=str(self._busy_ms),
             statement_timeout=str(2 * self._busy_ms),
@@ -39,6 +41,7 @@ class PostgresDatabase:
     def reader(self) -> Engine:
         """Sees what was committed when its transaction began."""
         return self._engine(
+            QueuePool,
             default_transaction_read_only="on",
             default_transaction_isolation="repeatable\\ read",
             statement_timeout=str(2 * self._busy_ms),
@@ -56,12 +59,11 @@ class PostgresDatabase:
     def housekeep(self, connection: Connection) -> None:
         """The server does it by itself."""
 
-    def _engine(self, **settings: str) -> Engine:
+    def _engine(self, pool: type[Pool], **settings: str) -> Engine:
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         return create_engine(
             self._url,
             hide_parameters=True,
-            pool_size=1,
-            max_overflow=0,
+            poolclass=pool,
             connect_args={"connect_timeout": CONNECT_S, "options": options, **KEEPALIVE},
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool, QueuePool
 
 from shared.errors import ConfigError, JournalUnwritable
 
@@ -47,11 +47,11 @@ class SqliteDatabase:
         """A transaction begins as IMMEDIATE: what it reads first is still true when it writes."""
         synchronous = "FULL" if durable else "NORMAL"
         pragmas = (f"PRAGMA synchronous = {synchronous}", f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-        return self._engine("BEGIN IMMEDIATE", *pragmas)
+        return self._engine(NullPool, "BEGIN IMMEDIATE", *pragmas)
 
     def reader(self) -> Engine:
         """Sees what was committed when its transaction began."""
-        return self._engine("BEGIN", "PRAGMA query_only = ON")
+        return self._engine(QueuePool, "BEGIN", "PRAGMA query_only = ON")
 
     def lock_upgrade(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE has done it."""
@@ -65,10 +65,8 @@ class SqliteDatabase:
         assert isinstance(driver, sqlite3.Connection)
         driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
-    def _engine(self, begin: str, *pragmas: str) -> Engine:
-        engine = create_engine(
-            self._url, hide_parameters=True, pool_size=1, max_overflow=0, connect_args={"timeout": self._busy_s}
-        )
+    def _engine(self, pool: type[Pool], begin: str, *pragmas: str) -> Engine:
+        engine = create_engine(self._url, poolclass=pool, hide_parameters=True, connect_args={"timeout": self._busy_s})
 
         @event.listens_for(engine, "connect")
         def connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

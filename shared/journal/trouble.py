@@ -32,6 +32,7 @@ CAUSES = {
 DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error)
 LOST = "the connection is lost or was never made ({said}): see that the server runs and can be reached"
 OTHER = "the database refuses ({said})"
+OURS = "a fault of Tickline's own ({said}): please report it"
 
 
 def unwritable(shown: str, error: BaseException) -> JournalUnwritable:
@@ -40,7 +41,9 @@ def unwritable(shown: str, error: BaseException) -> JournalUnwritable:
     lines = str(cause).strip().splitlines()
     said = (lines[-1] if lines else type(cause).__name__).strip()
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
-    if code is None:
+    if not isinstance(error, DATABASE_ERRORS):
+        what = OURS
+    elif code is None:
         what = LOST if isinstance(error, DBAPIError) and not isinstance(cause, sqlite3.Error) else OTHER
     else:
         known = [start for start in CAUSES if code.startswith(start)]

@@ -1,8 +1,8 @@
 """What an order does to a position, whatever becomes of the orders in flight beside it.
 
 An order reduces as far as it cannot carry the position through zero even if every other order in its direction is
-filled and none against it. All beyond adds exposure. So two closes of one position are one close and one addition, and a
-flip is its closing part and an addition of the rest. The order's own word, reduce_only, counts for nothing here.
+filled and none against it. All beyond adds exposure. So two closes of one position are one close and one addition, and
+a flip is its closing part and an addition of the rest. The order's own word, reduce_only, counts for nothing here.
 """
 
 from collections.abc import Iterable

@@ -29,7 +29,7 @@ def made(**gateway: Any) -> Settings:
         {"exchange": "bybit"},
         {"markets": {"B": "B/U"}},
         {"leverage": 2},
-        {"unlisted_exchange": True},
+        {"allow_unlisted": True},
         {"request_validity_ms": 6_000},
         {"risk": {"max_order_notional": 101}},
         {"risk": {"symbols": ["B"]}},

@@ -15,7 +15,7 @@ symbols = ["BTCUSDT"]
 mode = "live"
 venue = "ccxt"
 account = "main"
-exchange = "binanceusdm"
+exchange = "binance"
 markets = {BTCUSDT = "BTC/USDT:USDT"}
 """
 
@@ -50,8 +50,8 @@ def test_a_journal_of_ones_own() -> None:
         (('"live"', '"paper"'), "does not go with venue ccxt"),
         (('"ccxt"', '"paper"'), "mode live does not go with venue paper"),
         (('"main"', '"paper"'), "name the account"),
-        (('"binanceusdm"', '""'), "needs an exchange"),
-        (('exchange = "binanceusdm"', ""), "needs an exchange"),
+        (('"binance"', '""'), "needs an exchange"),
+        (('exchange = "binance"', ""), "needs an exchange"),
         (('{BTCUSDT = "BTC/USDT:USDT"}', "{}"), "one market for each of symbols"),
         (('"BTC/USDT:USDT"', '"BTCUSDT"'), "markets"),
         (('symbols = ["BTCUSDT"]', 'symbols = ["BTCUSDT", "ETHUSDT"]'), "one market for each of symbols"),
