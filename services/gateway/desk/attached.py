@@ -103,10 +103,8 @@ class Attached:
 
     async def fill_outbox(self, part: Partition) -> None:
         """Put into the outbox what the partition's stream of executions lacks."""
-        p = part.lease.place.p
-        self._outbox.clear(p)
         for sym in self._rules.symbols:
-            if partition_of(sym, self._rules.partitions) != p:
+            if partition_of(sym, self._rules.partitions) != part.lease.place.p:
                 continue
             published = part.symbol(sym).sent.get(Stream.EXECUTIONS, 0)
             async for report in self._reports(self._rules.book(sym), published):

@@ -9,9 +9,9 @@ from services.gateway.desk.lane import Lane
 from services.gateway.desk.rows import ticket_of
 from services.gateway.desk.tools import Tools, now_ms
 from shared.errors import VenueError
-from shared.journal.rows import EventRow, ExternalRow
+from shared.journal.rows import EventRow, ExternalRow, FillRow
 from shared.orders import FundingPayment, VenueFill
-from shared.orders.difference import Difference, Kind, persistent
+from shared.orders.difference import Difference, DifferenceKind, persistent
 from shared.orders.reconcile import Known, OwnOrder, Shown, reconcile
 
 log = structlog.get_logger()
@@ -28,7 +28,7 @@ class Comparing:
         self._tools = tools
         self._since_ms = since_ms
         self._before: list[Difference] | None = None
-        self._alarmed: set[tuple[Kind, str]] = set()
+        self._alarmed: set[tuple[DifferenceKind, str]] = set()
 
     async def run(self, every_s: float) -> None:
         """Compare for ever; twice in a row where something is found, before it counts."""
@@ -77,11 +77,11 @@ class Comparing:
         orders = {row.client_order_id: OwnOrder(row.sym, ticket_of(row).life) for row in rows}
         for lane in self._lanes.values():
             orders |= {name: OwnOrder(lane.sym, ticket.life) for name, ticket in lane.tickets.items()}
-        adopted = frozenset((Kind(row.kind), row.key) for row in await journal.externals(adopted=True))
+        adopted = frozenset((DifferenceKind(row.kind), row.key) for row in await journal.externals(adopted=True))
         return Known(
             orders=orders,
             positions=self._tools.books.positions(),
-            fills=[VenueFill(*_fill(row)) for row in await journal.fills(since_ms=since_ms)],
+            fills=[_fill(row) for row in await journal.fills(since_ms=since_ms)],
             funding={
                 row.payment_id: FundingPayment(row.payment_id, row.sym, row.amount, row.at_ms)
                 for row in await journal.funding(since_ms=since_ms)
@@ -102,5 +102,8 @@ class Comparing:
             await self._tools.pen.write(changes)
 
 
-def _fill(row: object) -> tuple[object, ...]:
-    return tuple(getattr(row, name) for name in VenueFill._fields)
+def _fill(row: FillRow) -> VenueFill:
+    return VenueFill(
+        row.trade_id, row.venue_order_id, row.client_order_id, row.sym, row.signed_qty, row.price, row.fee,
+        row.fee_currency, row.at_ms,
+    )  # fmt: skip

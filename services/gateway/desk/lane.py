@@ -23,6 +23,7 @@ from shared.journal.rows import Change, EventRow, FillRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
 from shared.messages.reasons import OrderState, Reason
 from shared.orders import (
+    Absent,
     Ambiguous,
     Answer,
     Event,
@@ -137,14 +138,11 @@ class Lane:
         tools.clearance.remember(verdict.changes)
         if isinstance(verdict, Hold):
             return False
-        qty: Decimal | Reason
         if isinstance(verdict, Refusal):
-            qty = verdict.reason
-        else:
-            qty = sized(tools.venue.rules(self.sym), verdict.signed_qty, row.price, verdict.reduce_only)
-        if isinstance(qty, Reason) or isinstance(verdict, Refusal):
-            self._end(ticket, on_event(ticket.life, Refused(qty, ""), 0).life, [], changes, effects)
-            return True
+            return self._refuse(ticket, verdict.reason, changes, effects)
+        qty = sized(tools.venue.rules(self.sym), verdict.signed_qty, row.price, verdict.reduce_only)
+        if isinstance(qty, Reason):
+            return self._refuse(ticket, qty, changes, effects)
         if verdict.cut_by is not None:
             text = f"only {qty} of {row.intended_qty} is sent: {verdict.cut_by}"
             changes.append(self._event("CUT", row.client_order_id, text))
@@ -156,6 +154,10 @@ class Lane:
         effects.append(lambda: tools.spawn(self._send(ticket, request)))
         return False
 
+    def _refuse(self, ticket: Ticket, reason: Reason, changes: list[Change], effects: Effects) -> bool:
+        """It is never sent; the next one may be looked at."""
+        return self._end(ticket, on_event(ticket.life, Refused(reason, ""), 0).life, [], changes, effects)
+
     async def _send(self, ticket: Ticket, request: OrderRequest) -> None:
         """The only place from which an order goes out. It is in the journal as SENT."""
         tools = self._tools
@@ -163,7 +165,7 @@ class Lane:
             answer = await tools.venue.place(request)
         else:  # it is in the journal as SENT, so the venue is asked, as if it had been
             answer = Ambiguous("not sent: the lease or the request's validity was over")
-        await self._answered(ticket, Answer(request.at_ms, answer) if isinstance(answer, Snapshot) else answer)
+        await self._answered(ticket, self._event_of(answer, request.at_ms))
         await self._follow(ticket)
 
     async def _follow(self, ticket: Ticket) -> None:
@@ -174,7 +176,12 @@ class Lane:
             wait_s = min(2 * wait_s, tools.pace.poll_max_s)
             asked_ms = tools.venue.now_ms()
             found = await tools.venue.find(self.sym, ticket.row.client_order_id)
-            await self._answered(ticket, Answer(asked_ms, found) if isinstance(found, Snapshot) else found)
+            await self._answered(ticket, self._event_of(found, asked_ms))
+
+    def _event_of(self, said: Snapshot | Refused | Ambiguous | Absent, asked_ms: int) -> Event:
+        if isinstance(said, Snapshot):
+            return Answer(asked_ms, said, self._tools.venue.now_ms())
+        return said
 
     async def _answered(self, ticket: Ticket, event: Event) -> None:
         """What the venue said: written, then believed. An order ends when the trades of all its quantity are known."""
