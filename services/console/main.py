@@ -5,6 +5,7 @@ import sys
 import typer
 
 from services.console.verbs.backtest import backtest
+from services.console.verbs.data import data
 from services.console.verbs.download import download
 from services.console.verbs.run import run
 from services.console.verbs.tail import tail
@@ -22,6 +23,7 @@ def tickline() -> None:
 
 for verb in (run, download, train, backtest, tail):
     app.command()(verb)
+app.add_typer(data, name="data")
 
 
 def main() -> None:
