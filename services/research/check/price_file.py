@@ -121,12 +121,12 @@ def check_file(path: Path, interval: str | None, progress: Progress) -> Checked:
 
 
 def _read(path: Path, order: Steps | Findings, progress: Callable[[int], None]) -> tuple[int, Decimal | None]:
-    """How many rows can be used, and their price where all have the same."""
+    """How many rows can be used, and their close where all have the same."""
     rows, low, high = 0, None, None
     try:
         for bar in read(path, order):
             rows += 1
-            low, high = min(low or bar.low, bar.low), max(high or bar.high, bar.high)
+            low, high = min(low or bar.close, bar.close), max(high or bar.close, bar.close)
             if rows % EVERY == 0:
                 progress(rows)
     except DataError as error:  # behind it nothing can be read
