@@ -78,6 +78,7 @@ def test_all_that_is_wrong_is_told(command: Command) -> None:
         (GOOD, ("--interval", "1d"), "interval 1d, but rows 2 and 3 are 12h apart: pass --interval 12h"),
         ([row[:-1] + "7" for row in GOOD], (), "all 5 prices are the same (7): there is nothing to trade"),
         ([], (), "bars.csv: no rows"),
+        (GOOD[:1], (), "bars.csv: one row is too few"),
         (["x,1"], (), "bars.csv: row 2: time 'x' is unreadable"),
         ([*GOOD, '"2024-11-01T12:00,4'], (), "not CSV"),
     ],

@@ -145,7 +145,9 @@ def _whole(findings: Findings, rows: int, same: Decimal | None) -> None:
         findings.whole_file()
     except DataError as error:
         findings.fault(str(error))
-    if rows > 1 and same is not None:
+    if rows < 2:
+        findings.fault(f"{findings.name}: one row is too few for a bar's length to be told: pass more")
+    elif same is not None:
         findings.fault(f"{findings.name}: all {rows:,} prices are the same ({same}): there is nothing to trade")
 
 
