@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from services.console.job_progress import JobProgress
-from services.console.number_lists import decimals, floats, integers, words
+from services.console.lists import decimals, floats, integers, words
 from services.console.options import RunOptions, named_values, settings_for
 from services.console.output_file import OutputFile
 from shared.errors import ConfigError
@@ -52,7 +52,8 @@ def sweep(
 ) -> None:
     """Try many strategies on a file's past, on all cores; rank them, and score the best one on the rest."""
     given = {
-        "lags": integers("--lags", lags), "intervals": words(interval or ""), "sizings": words(sizing),
+        "lags": integers("--lags", lags), "sizings": words("--sizing", sizing, "compounding,constant"),
+        "intervals": () if interval is None else words("--interval", interval, "12h,1d"),
         "leverages": decimals("--leverage", leverage), "thresholds": floats("--threshold", threshold),
         "netting": netting, "folds": folds, "holdout": holdout, "earlier_trials": earlier_trials,
         "fit": {"model": model, "recipe": {"loss": loss, "seed": seed}},

@@ -21,7 +21,7 @@ from shared.models.model import Model
 
 
 class Task(NamedTuple):
-    """All that a worker needs; it can be pickled, and no file is read. prices: those up to the span's end.
+    """All that a worker needs; it can be pickled, and no file is read. prices: with or without those after the span.
 
     name: what it is, in errors. The model depends on prices, lags and fit alone, so it is made once for all tradings.
     """

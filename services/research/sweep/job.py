@@ -81,12 +81,13 @@ def _require_bars(prices: Mapping[str, Prices], cuts: Periods, path: Path) -> No
 def _scores(
     settings: Settings, spec: SweepSpec, pool: Pool, prices: Mapping[str, Prices], cuts: Periods, say: Progress
 ) -> dict[Trial, Score]:
-    ways = tuple(tradings(spec))
+    ways, path = tuple(tradings(spec)), settings.ingestor.files[settings.symbols[0]]
     models = list(product(spec.intervals, spec.lags))
+    known = {interval: found.until(cuts.holdout.start_ns) for interval, found in prices.items()}
     tasks = [
         Task(
-            f"{interval}, {lags} lags, fold {number} of {spec.folds}", _settings(settings, interval),
-            prices[interval].until(span.end_ns), lags, span, spec.fit, ways,
+            f"{path}: {interval}, {lags} lags, fold {number} of {spec.folds}", _settings(settings, interval),
+            known[interval], lags, span, spec.fit, ways,
         )
         for interval, lags in models
         for number, span in enumerate(cuts.folds, 1)

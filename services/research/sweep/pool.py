@@ -9,7 +9,10 @@ from shared.errors import ConfigError
 T = TypeVar("T")
 R = TypeVar("R")
 
-INSTALLED_BY = {"dask": "distributed", "ray": "ray"}  # backend -> what pip calls it
+REMEDIES = {
+    "dask": "pip install distributed, and name the cluster: --backend-option scheduler_host=HOST:PORT",
+    "ray": "pip install ray; RAY_ADDRESS names the cluster",
+}
 
 
 class Pool(NamedTuple):
@@ -23,7 +26,8 @@ class Pool(NamedTuple):
     options: Mapping[str, object] = {}
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[tuple[int, R]]:
-        """The results as they come, each with its task's place. Function and tasks must be picklable.
+        """The results as they come (Ray: when all are there), each with its task's place, in any order.
+        Function and tasks must be picklable.
 
         Raises ConfigError for a backend that cannot be had; what the function raises goes through.
         """
@@ -31,17 +35,17 @@ class Pool(NamedTuple):
         try:
             if self.backend == "ray":
                 import_module("ray.util.joblib").register_ray()
-            settled = joblib.parallel_config(self.backend, n_jobs=self.jobs, **self.options)
+            config = joblib.parallel_config(self.backend, n_jobs=self.jobs, **self.options)
         except (ImportError, ValueError, TypeError, OSError) as error:
             raise ConfigError(self._refusal(error)) from error
-        with settled:
-            parallel = joblib.Parallel(return_as="generator_unordered")
+        with config:
+            early = joblib.parallel.get_active_backend()[0].supports_return_generator
+            parallel = joblib.Parallel(return_as="generator_unordered" if early else "list")
             yield from parallel(joblib.delayed(_numbered)(function, at, task) for at, task in enumerate(tasks))
 
     def _refusal(self, error: Exception) -> str:
-        package = INSTALLED_BY.get(self.backend)
-        remedy = f"pip install {package}, and see --backend-option" if package else "use loky or threading"
-        return f"--backend {self.backend}: {' '.join(str(error).split())}: {remedy}"
+        remedy = REMEDIES.get(self.backend, "use loky, or another one that joblib knows")
+        return f"--backend {self.backend}: {' '.join(str(error).split()).rstrip('.')}: {remedy}"
 
 
 def _numbered(function: Callable[[T], R], at: int, task: T) -> tuple[int, R]:

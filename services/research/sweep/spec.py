@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.research.train import FitSpec
-from shared.intervals import interval_ns
+from shared.intervals import interval_ns, interval_text
 
 T = TypeVar("T", bound=Hashable)
 
@@ -20,7 +20,7 @@ def _once(values: tuple[T, ...]) -> tuple[T, ...]:
 
 
 def _intervals(values: tuple[str, ...]) -> tuple[str, ...]:
-    _once(tuple(interval_ns(value) for value in values))
+    _once(tuple(interval_text(interval_ns(value)) for value in values))
     return values
 
 
