@@ -15,7 +15,7 @@ from services.research.sweep.spec import SweepSpec
 from services.research.sweep.trials import Trading, Trial, tradings, trials
 from shared.config import Settings
 from shared.errors import DataError
-from shared.history import Bar, bars, infer_interval
+from shared.history import Bar, bars
 from shared.history.resample import resample
 from shared.history.times import time_text
 from shared.intervals import interval_ns
@@ -28,14 +28,15 @@ def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progres
     once, on the hold-out.
 
     A model is made once for each interval, lags and fold, on that fold's past, and traded in all ways: that is a task
-    of the pool. Results do not depend on the pool. Of the settings it takes file, balance, fee and slippage.
+    of the pool. Results do not depend on the pool. Of the settings it takes the file and its
+    interval, balance, fee and slippage.
 
     Raises DataError for a file that cannot be used, ConfigError for what cannot be done with it or for the pool.
     """
     say = progress or _silent
     path = settings.ingestor.files[settings.symbols[0]]
     say("reading", 0, 0)
-    own = infer_interval(path)
+    own = settings.interval
     spec = spec if spec.intervals else spec.model_copy(update={"intervals": (own,)})
     base = list(bars(path, own))
     prices = {interval: Prices.of(interval, _resampled(base, own, interval, path)) for interval in spec.intervals}

@@ -1,5 +1,7 @@
 """Where work is done does not matter; what cannot be had is one line."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from services.research.sweep import Pool
@@ -30,6 +32,11 @@ def test_an_error_comes_through(pool: Pool) -> None:
     [
         ("nosuch", "--backend nosuch: Invalid backend: nosuch, expected one of .*: use loky"),
         ("dask", "--backend dask: .*: pip install distributed, and name the cluster"),  # missing, or no cluster named
+        pytest.param(
+            "ray",
+            "--backend ray: No module named 'ray': pip install ray",
+            marks=pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is here"),
+        ),
     ],
 )
 def test_a_backend_that_cannot_be_had_is_one_line(backend: str, said: str) -> None:
