@@ -23,7 +23,7 @@ REAL = DATA_DIR / "BTCUSDT_12h_ohlc.csv"
 
 
 def same(made: Path, name: str) -> None:
-    """The weights to the bit; the card's sums to what another processor's order of adding leaves."""
+    """The weights to the bit; the card's six digits to what another processor's order of adding leaves."""
     assert (made / f"{name}.pth").read_bytes() == Path("weights", f"{name}.pth").read_bytes()
     own, shipped = (leaves(json.loads((folder / f"{name}.json").read_text())) for folder in (made, Path("weights")))
     assert {at: value for at, value in own.items() if not isinstance(value, float)} == {
@@ -31,7 +31,7 @@ def same(made: Path, name: str) -> None:
     }
     for at, value in shipped.items():
         if isinstance(value, float):
-            assert own[at] == pytest.approx(value, rel=1e-12, abs=1e-15), at
+            assert own[at] == pytest.approx(value, rel=1e-5), at
     assert load_model(made / f"{name}.json").card.training is not None
 
 
