@@ -46,8 +46,8 @@ class LookaheadCheck:
 
     A cut is behind a tick with a decision: the first, the last, the quarters, and others drawn with a seed. Up to it
     features, predictions, decisions and orders must be the same to the last byte, else LookaheadFound says where they
-    are not. So it does if anything opened the file itself since `guard` began: only copies are read. A strategy's
-    parameter that names the file is given the copy.
+    are not. So it does if anything opened the file itself between the beginning of `guard` and the end of the first run,
+    which reads the copy. A strategy's parameter that names the file is given the copy.
 
     The user's file is only read. Memory: 8 bytes a tick; disk, for the time of the check: two copies of the file.
     """
@@ -76,6 +76,7 @@ class LookaheadCheck:
             self._guard.opened()  # it was this
             record = Record()
             self._run(true, record.on_tick)
+            self._require_unopened()  # what was decided without the file is compared with what follows
             possible = [n for n in record.decided_at if seen.moved_at <= n < rows]
             if not possible:
                 raise LookaheadFound(
@@ -90,7 +91,6 @@ class LookaheadCheck:
                 write_bars(other, changed(bars(true, self._settings.interval), cut, change), self._interval_ns)
                 self._compare(record, true, other, cut, change)
                 other.unlink()
-        self._require_unopened()
         return Checked(bisect_right(record.decided_at, chosen[-1]), len(chosen))
 
     def _compare(self, record: Record, true: Path, other: Path, cut: int, change: Change) -> None:
@@ -145,7 +145,7 @@ class LookaheadCheck:
         if self._guard.opened():
             raise LookaheadFound(
                 f"{self._path}: opened while only copies of it are to be read: a feature, model or strategy reads it "
-                f"by itself; if another program did, check a copy of the file"
+                f"by itself; if another program did, check again without it"
             )
 
 

@@ -104,6 +104,18 @@ def test_what_was_opened_before_the_check_counts(settings_of: MakeSettings) -> N
             LookaheadCheck(settings, Rules(), None, None, guard).run(1)
 
 
+def test_another_program_may_open_it_after_the_first_run(settings_of: MakeSettings) -> None:
+    settings = settings_of(ROWS)
+    path = settings.ingestor.files[SYM]
+    with Guard(path) as guard:
+        check = LookaheadCheck(settings, Rules(), None, None, guard)
+        assert check.run(1, lambda *_: assert_read(path)).cuts == 1
+
+
+def assert_read(path: Path) -> None:
+    assert path.read_text()
+
+
 def test_a_strategy_that_is_not_the_same_twice(settings_of: MakeSettings) -> None:
     with pytest.raises(LookaheadFound, match=r"is not the same twice, first at tick 2 .*: nothing can be shown"):
         check(with_strategy(settings_of(ROWS), "moody"))
