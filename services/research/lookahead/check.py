@@ -1,8 +1,7 @@
 """A backtest with other futures: no decision before them may move."""
 
-import random
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -10,12 +9,13 @@ from typing import NamedTuple
 from services.research.backtest import Backtest, Rules
 from services.research.lookahead.changes import Change, changed
 from services.research.lookahead.copies import write_bars
+from services.research.lookahead.cuts import Moves, choose_cuts
 from services.research.lookahead.difference import in_words
 from services.research.lookahead.guard import Guard
 from services.research.lookahead.record import OnTick, PerTick, Record
 from shared.config import Settings
 from shared.errors import LookaheadFound
-from shared.history import Bar, bars
+from shared.history import bars
 from shared.history.times import time_text
 from shared.intervals import interval_ns
 from shared.messages import Message
@@ -46,8 +46,8 @@ class LookaheadCheck:
 
     A cut is behind a tick with a decision: the first, the last, the quarters, and others drawn with a seed. Up to it
     features, predictions, decisions and orders must be the same to the last byte, else LookaheadFound says where they
-    are not. So it does if anything opened the file itself between the beginning of `guard` and the end of the first run,
-    which reads the copy. A strategy's parameter that names the file is given the copy.
+    are not. So it does if anything opened the file itself between the making of `guard` and the end of the first run.
+    A strategy's parameter that names the file is given the copy.
 
     The user's file is only read. Memory: 8 bytes a tick; disk, for the time of the check: two copies of the file.
     """
@@ -71,13 +71,13 @@ class LookaheadCheck:
         with TemporaryDirectory(prefix="tickline-lookahead-") as name:
             folder = Path(name)
             true = folder / "true.csv"
-            seen = _Seen(self._start_ns)
-            rows = write_bars(true, seen.all(bars(self._path, self._settings.interval)), self._interval_ns)
+            moves = Moves(self._start_ns)
+            rows = write_bars(true, moves.watch(bars(self._path, self._settings.interval)), self._interval_ns)
             self._guard.opened()  # it was this
             record = Record()
             self._run(true, record.on_tick)
             self._require_unopened()  # what was decided without the file is compared with what follows
-            possible = [n for n in record.decided_at if seen.moved_at <= n < rows]
+            possible = [n for n in record.decided_at if moves.first <= n < rows]
             if not possible:
                 raise LookaheadFound(
                     f"{self._path}: no row comes after a decision, so nothing is shown: pass more rows"
@@ -160,41 +160,6 @@ def reading(settings: Settings, path: Path) -> Settings:
     ingestor = settings.ingestor.model_copy(update={"files": {**settings.ingestor.files, sym: path}})
     strategy = settings.strategy.model_copy(update={"params": params})
     return settings.model_copy(update={"ingestor": ingestor, "strategy": strategy})
-
-
-def choose_cuts(possible: Sequence[int], count: int) -> list[int]:
-    """`count` of the ticks, ascending: the first, the last, the quarters, others by a seeded draw; or all there are.
-
-    >>> choose_cuts(range(10, 110), 5), choose_cuts([3, 4], 5)
-    ([10, 35, 60, 85, 109], [3, 4])
-    """
-    size = len(possible)
-    if size <= count:
-        return list(possible)
-    chosen = list(dict.fromkeys((0, size - 1, size // 2, size // 4, 3 * size // 4)))[:count]
-    left = [at for at in range(size) if at not in chosen]
-    chosen += random.Random(size).sample(left, count - len(chosen))  # noqa: S311  (no secret)
-    return [possible[at] for at in sorted(chosen)]
-
-
-class _Seen:
-    """moved_at: the first row, from 1, at which a price that is traded on differs from the one before; before it a
-    backtest that ends there is refused.
-    """
-
-    def __init__(self, start_ns: int) -> None:
-        self._start_ns = start_ns
-        self.moved_at = 0
-
-    def all(self, found: Iterable[Bar]) -> Iterator[Bar]:
-        """The bars, looked at."""
-        before: Bar | None = None
-        for n, bar in enumerate(found, 1):
-            if bar.ts_event >= self._start_ns:
-                if before is not None and not self.moved_at and bar.close != before.close:
-                    self.moved_at = n
-                before = bar
-            yield bar
 
 
 class _Enough(Exception):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.research.backtest import Rules
-from services.research.lookahead.check import Checked, LookaheadCheck, choose_cuts, reading
+from services.research.lookahead.check import Checked, LookaheadCheck, reading
 from services.research.lookahead.guard import Guard
 from shared.config import Settings
 from shared.errors import LookaheadFound
@@ -153,10 +153,3 @@ def test_a_parameter_that_names_the_file_names_the_copy(
     found = reading(settings.model_copy(update={"strategy": own}), Path("copy.csv"))
     assert found.strategy.params == {"prices": "copy.csv", "again": "copy.csv", "other": "other.csv", "leverage": 2}
     assert found.ingestor.files == {SYM: Path("copy.csv")}
-
-
-def test_cuts_are_drawn_without_repetition_and_the_same_each_time() -> None:
-    found = choose_cuts(range(1000), 50)
-    assert len(set(found)) == 50
-    assert found == sorted(found) == choose_cuts(range(1000), 50)
-    assert {0, 250, 500, 750, 999} < set(found)
