@@ -1,6 +1,6 @@
 """A backtest with other futures: no decision before them may move."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from services.research.backtest import Backtest, Rules
 from services.research.lookahead.changes import Change, changed
 from services.research.lookahead.copies import write_bars
-from services.research.lookahead.cuts import Moves, choose_cuts
+from services.research.lookahead.cuts import Shortest, choose_cuts
 from services.research.lookahead.difference import in_words
 from services.research.lookahead.guard import Guard
 from services.research.lookahead.record import OnTick, PerTick, Record
@@ -49,7 +49,7 @@ class LookaheadCheck:
     are not. So it does if anything opened the file itself between the making of `guard` and the end of the first run.
     A strategy's parameter that names the file is given the copy.
 
-    The user's file is only read. Memory: 8 bytes a tick; disk, for the time of the check: two copies of the file.
+    The user's file is only read. Memory: 24 bytes a tick; disk, for the time of the check: two copies of the file.
     """
 
     def __init__(
@@ -71,13 +71,14 @@ class LookaheadCheck:
         with TemporaryDirectory(prefix="tickline-lookahead-") as name:
             folder = Path(name)
             true = folder / "true.csv"
-            moves = Moves(self._start_ns)
-            rows = write_bars(true, moves.watch(bars(self._path, self._settings.interval)), self._interval_ns)
+            shortest = Shortest(self._start_ns, self._interval_ns)
+            rows = write_bars(true, shortest.watch(bars(self._path, self._settings.interval)), self._interval_ns)
             self._guard.opened()  # it was this
             record = Record()
             self._run(true, record.on_tick)
             self._require_unopened()  # what was decided without the file is compared with what follows
-            possible = [n for n in record.decided_at if moves.first <= n < rows]
+            decided_at = record.decided_at
+            possible = decided_at[bisect_left(decided_at, shortest.rows) : bisect_left(decided_at, rows)]
             if not possible:
                 raise LookaheadFound(
                     f"{self._path}: no row comes after a decision, so nothing is shown: pass more rows"
@@ -91,7 +92,7 @@ class LookaheadCheck:
                 write_bars(other, changed(bars(true, self._settings.interval), cut, change), self._interval_ns)
                 self._compare(record, true, other, cut, change)
                 other.unlink()
-        return Checked(bisect_right(record.decided_at, chosen[-1]), len(chosen))
+        return Checked(bisect_right(decided_at, chosen[-1]), len(chosen))
 
     def _compare(self, record: Record, true: Path, other: Path, cut: int, change: Change) -> None:
         def on_tick(n: int, digest: int, decided: list[Message]) -> None:

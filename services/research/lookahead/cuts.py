@@ -1,6 +1,7 @@
 """Behind which ticks the future is changed."""
 
 import random
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from shared.history import Bar
@@ -15,27 +16,31 @@ def choose_cuts(possible: Sequence[int], count: int) -> list[int]:
     size = len(possible)
     if size <= count:
         return list(possible)
-    chosen = list(dict.fromkeys((0, size - 1, size // 2, size // 4, 3 * size // 4)))[:count]
-    left = [at for at in range(size) if at not in chosen]
-    chosen += random.Random(size).sample(left, count - len(chosen))  # noqa: S311  (no secret)
+    drawn = random.Random(size).sample(range(size), count)  # noqa: S311  (no secret)
+    chosen = list(dict.fromkeys((0, size - 1, size // 2, size // 4, 3 * size // 4, *drawn)))[:count]
     return [possible[at] for at in sorted(chosen)]
 
 
-class Moves:
-    """first: the first row, from 1, at which a price that is traded on differs from the one before; before it a
-    backtest that ends there is refused.
+class Shortest:
+    """rows: how many of a file's first rows make a backtest by themselves, as the file as a whole does.
+
+    There a price that is traded on has moved, and two rows are an interval apart. Beyond any file until then.
     """
 
-    def __init__(self, start_ns: int) -> None:
+    def __init__(self, start_ns: int, interval_ns: int) -> None:
         self._start_ns = start_ns
-        self.first = 0
+        self._interval_ns = interval_ns
+        self.rows = sys.maxsize
 
     def watch(self, found: Iterable[Bar]) -> Iterator[Bar]:
         """The bars, as they are."""
         before: Bar | None = None
+        moved = close = False
         for n, bar in enumerate(found, 1):
-            if bar.ts_event >= self._start_ns:
-                if before is not None and not self.first and bar.close != before.close:
-                    self.first = n
-                before = bar
+            if before is not None and not (moved and close):
+                moved = moved or (before.ts_event >= self._start_ns and bar.close != before.close)
+                close = close or bar.ts_event - before.ts_event == self._interval_ns
+                if moved and close:
+                    self.rows = n
+            before = bar
             yield bar

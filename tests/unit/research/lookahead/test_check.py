@@ -86,6 +86,15 @@ def test_a_cut_before_any_price_moved_is_not_made(settings_of: MakeSettings) -> 
     assert check(settings_of([["5"]] * 10 + [["6"], ["7"], ["8"]]), cuts=100) == Checked(11, 2)
 
 
+def test_a_cut_is_made_where_the_rows_before_it_are_a_file_by_themselves(settings_of: MakeSettings) -> None:
+    """A file of holes alone would be refused for its interval."""
+    settings = settings_of(ROWS)
+    days = [0, 2, 4, 6, 8, 9, 11, 12]
+    lines = [f"{time_text(START_NS + day * DAY_NS)},{100 + day}" for day in days]
+    settings.ingestor.files[SYM].write_text("\n".join(["datetime,price", *lines]) + "\n")
+    assert check(settings, cuts=100) == Checked(6, 2)
+
+
 def test_a_feature_that_read_the_whole_file(settings_of: MakeSettings, tmp_path: Path) -> None:
     settings = settings_of(ROWS)
     path = settings.ingestor.files[SYM]
