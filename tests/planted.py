@@ -51,6 +51,14 @@ class PeeksFar(Reads):
         return self.trades(prediction, account, max(prices[at:]))
 
 
+class AwaitsMoves(Reads):
+    """Knows how far the next price is away, not where."""
+
+    def knowing(self, prediction: Signal, account: Account, prices: list[float], at: int) -> list[Order] | Reason:
+        move = math.log(prices[min(at + 1, len(prices) - 1)] / prices[at])
+        return BasicTaker.decide(self, prediction, account) if abs(move) > 0.25 else Reason.NO_CHANGE
+
+
 class KnowsTheEnd(Reads):
     """Trades nothing where no price follows."""
 
@@ -73,7 +81,7 @@ class Moody(BasicTaker):
 
 
 STRATEGIES: dict[str, type[Decider]] = {
-    "peeks": Peeks, "peeks_far": PeeksFar, "knows_the_end": KnowsTheEnd, "recalls": Recalls, "moody": Moody,
+    "peeks": Peeks, "peeks_far": PeeksFar, "awaits_moves": AwaitsMoves, "knows_the_end": KnowsTheEnd, "recalls": Recalls, "moody": Moody,
 }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def check(settings: Settings, rules: Rules | None = None, cuts: int = 6, **windo
         return LookaheadCheck(settings, rules or Rules(), start, end, guard).run(cuts)
 
 
-@pytest.mark.parametrize("name", ["peeks", "peeks_far", "knows_the_end"])
+@pytest.mark.parametrize("name", ["peeks", "peeks_far", "awaits_moves", "knows_the_end"])
 @pytest.mark.parametrize("fill", ["decision", "next_open"])
 def test_a_strategy_that_knows_the_future(settings_of: MakeSettings, name: str, fill: str) -> None:
     settings = settings_of(ROWS)
