@@ -81,8 +81,13 @@ class Moody(BasicTaker):
 
 
 STRATEGIES: dict[str, type[Decider]] = {
-    "peeks": Peeks, "peeks_far": PeeksFar, "awaits_moves": AwaitsMoves, "knows_the_end": KnowsTheEnd, "recalls": Recalls, "moody": Moody,
-}  # fmt: skip
+    "peeks": Peeks,
+    "peeks_far": PeeksFar,
+    "awaits_moves": AwaitsMoves,
+    "knows_the_end": KnowsTheEnd,
+    "recalls": Recalls,
+    "moody": Moody,
+}
 
 
 class Normalised(Feature[torch.Tensor]):
