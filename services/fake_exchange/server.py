@@ -73,6 +73,11 @@ class FakeExchange:
         await asyncio.gather(*self._late, return_exceptions=True)
         await self._runner.cleanup()
 
+    @property
+    def late(self) -> int:
+        """How many requests are still on their way to the venue."""
+        return len(self._late)
+
     def count(self, path: str, method: str = "") -> int:
         """How many requests had this in their path."""
         return sum(path in asked.path and method in ("", asked.method) for asked in self.asked)
