@@ -47,7 +47,9 @@ def test_what_is_not_traded_is_refused(changes: dict[str, Any], text: str) -> No
 
 
 def test_an_unknown_market_names_those_near_to_it() -> None:
-    with pytest.raises(ConfigError, match=r"\[gateway\] markets: B = 'BTC/USDT': okx has no such market.*BTC/USDT:USDT"):
+    with pytest.raises(
+        ConfigError, match=r"\[gateway\] markets: B = 'BTC/USDT': okx has no such market.*BTC/USDT:USDT"
+    ):
         rules_of("okx", "B", "BTC/USDT", {"BTC/USDT:USDT": LINEAR})
 
 
