@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from services.console.verbs.account import add_account_verbs
 from services.console.verbs.backtest import backtest
 from services.console.verbs.config import config
 from services.console.verbs.download import download
@@ -24,6 +25,7 @@ def tickline() -> None:
 for verb in (run, download, train, backtest, tail):
     app.command()(verb)
 app.add_typer(config, name="config")
+add_account_verbs(app)
 
 
 def main() -> None:
