@@ -55,8 +55,8 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
     yield f"strategy {settings.strategy.name} {settings.strategy.params or ''}".rstrip()
     for market in seen.markets:
         yield (
-            f"{market.sym} = {market.rules.market}: position {plain(market.position)}, {market.open_orders} open orders; "
-            f"first order {_first(settings, rules, arming, seen, market)}"
+            f"{market.sym} = {market.rules.market}: position {plain(market.position)}, "
+            f"{market.open_orders} open orders; first order {_first(settings, rules, arming, seen, market)}"
         )
     for latch in seen.latches:
         yield f"latched: {latch.name} since {utc(latch.at_ms)}: {latch.reason}"
