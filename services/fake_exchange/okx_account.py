@@ -94,7 +94,7 @@ class OkxAccount:
         return {
             "instType": "SWAP", "instId": sym, "mgnMode": "isolated", "posId": "1", "posSide": "net",
             "pos": held.qty / listing.contract_size, "avgPx": held.entry, "markPx": mark, "uplRatio": "0",
-            "upl": self._profit(sym, held), "lever": str(lever), "liqPx": "", "margin": margin, "imr": "", "mmr": margin / 10,
-            "mgnRatio": "", "notionalUsd": abs(held.qty) * mark, "ccy": listing.quote, "posCcy": "",
-            "cTime": str(held.at_ms), "uTime": str(held.at_ms), "realizedPnl": "0",
+            "upl": self._profit(sym, held), "lever": str(lever), "liqPx": "", "margin": margin, "imr": "",
+            "mmr": margin / 10, "mgnRatio": "", "notionalUsd": abs(held.qty) * mark, "ccy": listing.quote,
+            "posCcy": "", "cTime": str(held.at_ms), "uTime": str(held.at_ms), "realizedPnl": "0",
         }  # fmt: skip

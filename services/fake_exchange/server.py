@@ -55,9 +55,9 @@ class FakeExchange:
     async def __aenter__(self) -> "FakeExchange":
         app = web.Application()
         app.router.add_route("*", "/{rest:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, shutdown_timeout=0.1, reuse_address=True)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
         await site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         return self
@@ -72,6 +72,11 @@ class FakeExchange:
             task.cancel()
         await asyncio.gather(*self._late, return_exceptions=True)
         await self._runner.cleanup()
+
+    @property
+    def late(self) -> int:
+        """How many requests are still on their way to the venue."""
+        return len(self._late)
 
     def count(self, path: str, method: str = "") -> int:
         """How many requests had this in their path."""

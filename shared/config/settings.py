@@ -79,9 +79,17 @@ class SignalSettings(Section):
 
 
 class StrategySettings(Section):
-    """The decision. params: the strategy's own (leverage, netting, threshold ...). balance: of each symbol's book."""
+    """The decision. params: the strategy's own (leverage, netting, threshold ...). balance: of each symbol's book.
+
+    Where orders take time (gateway.mode testnet or live): order_valid_s: how long after its tick an order may be sent.
+    prediction_stale_s: how old a prediction that waited for orders in flight may be. on_missing: what a missing
+    prediction leads to.
+    """
 
     instance: Instance = "strategy"
+    order_valid_s: Positive = 30.0
+    prediction_stale_s: Positive = 30.0
+    on_missing: Literal["flat", "hold"] = "flat"
     name: str = "basic_taker"
     params: dict[str, JsonValue] = Field(default_factory=dict)
     balance: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] = Decimal(100)

@@ -1,7 +1,8 @@
 """Cancel and flatten through the venue itself, each order in the journal before it is sent, until the venue is flat.
 
 What the fenced gateway had sent may arrive until its validity is over: until then, and once more after it, is looked
-again. A flatten's own orders stay SENT in the journal; the gateway settles them, like any other, when it is back.
+again. What closes our own position is an order of its book: it stays SENT in the journal, and the gateway settles it,
+like any other, when it is back. What closes the rest is noted, and stays a difference that a person may adopt.
 """
 
 import asyncio
@@ -129,7 +130,7 @@ class Flatten:
         name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{at_ms}|{number}"
         order_id = blake2b(name.encode(), digest_size=16).hexdigest()
         request = OrderRequest(sym, order_id, part.signed_qty, True, at_ms, own.request_validity_ms)
-        await self._write([self._row(request, part, price)])
+        await self._write([self._row(request, price) if part.own else _note(request)])
         side = "BUY" if part.signed_qty > 0 else "SELL"
         self._say(f"{side} {abs(part.signed_qty)} {sym} ({'ours' if part.own else 'not ours'}), order {order_id}")
         answer = await self._venue.place(request)
@@ -140,15 +141,15 @@ class Flatten:
         else:
             self._on_its_way.setdefault(sym, []).append((request, part))
 
-    def _row(self, request: OrderRequest, part: Part, price: Decimal) -> OrderRow:
+    def _row(self, request: OrderRequest, price: Decimal) -> OrderRow:
         zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS
-        book = book_of(self._settings, request.sym) if part.own else f"external:{request.sym}"
+        book = book_of(self._settings, request.sym)
         return OrderRow(
             client_order_id=request.client_order_id, book=book, sym=request.sym, tick_n=0,
             tr=f"halt:{request.sym}:{request.at_ms}"[:160], ts_event=now_ms * NS_PER_MS, leg=Leg.CLOSE,
-            intended_qty=part.signed_qty, reduce_only=True, price=price,
+            intended_qty=request.signed_qty, reduce_only=True, price=price,
             valid_until_ns=request.valid_until_ms * NS_PER_MS, after="", content=request.client_order_id, order_n=0,
-            state=OrderState.SENT, signed_qty=part.signed_qty, at_ms=request.at_ms,
+            state=OrderState.SENT, signed_qty=request.signed_qty, at_ms=request.at_ms,
             valid_until_ms=request.valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero,
             reason=None, epoch=self._epoch, updated_ms=now_ms,
         )  # fmt: skip
@@ -163,3 +164,8 @@ class Flatten:
                 note = EventRow("HALT", "", "", f"took the epoch back, by {self._by}", time.time_ns() // NS_PER_MS)
                 self._epoch = await self._journal.raise_epoch(f"halt by {self._by}", [note])
         raise VenueError("another process keeps taking the journal's epoch: stop the gateway, and run this again")
+
+
+def _note(request: OrderRequest) -> EventRow:
+    text = f"closes {-request.signed_qty} that is not ours"
+    return EventRow("FLATTEN", request.sym, request.client_order_id, text, request.at_ms)

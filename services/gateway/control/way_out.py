@@ -34,7 +34,7 @@ def own_part(held: Held) -> Decimal:
 
 
 class Part(NamedTuple):
-    """An order of a flatten. own: booked in the symbol's book; else in the one of what is not ours."""
+    """An order of a flatten. own: of the symbol's book; else of what is not ours."""
 
     signed_qty: Decimal
     own: bool

@@ -1,37 +1,42 @@
-"""Terminal reports that are in the journal and not on the bus yet, by symbol, in the sequence of their book."""
+"""Terminal reports that are in the journal and not on the bus yet, by symbol and number."""
 
-from collections import deque
+from collections import defaultdict
 from collections.abc import Callable
 
+from shared.bus.names import partition_of
 from shared.messages import ExecutionReport
 
 
 class Outbox:
-    """Reports wait here until the partition of their symbol takes them. `wake`: called when one came."""
+    """Reports wait here until their partition takes them. wake: called when one came.
 
-    def __init__(self) -> None:
+    One that is added twice, or before an earlier one, does no harm: they are taken by their numbers.
+    """
+
+    def __init__(self, partitions: int) -> None:
         self.wake: Callable[[], None] = lambda: None
-        self._waiting: dict[str, deque[ExecutionReport]] = {}
+        self._partitions = partitions
+        self._waiting: dict[int, dict[str, dict[int, ExecutionReport]]] = defaultdict(dict)
 
     def add(self, report: ExecutionReport) -> None:
-        """The next report of its book; it is in the journal."""
-        self._waiting.setdefault(report.sym, deque()).append(report)
+        """A report of its book; it is in the journal."""
+        waiting = self._waiting[partition_of(report.sym, self._partitions)]
+        waiting.setdefault(report.sym, {})[report.n] = report
         self.wake()
 
-    def take(self, sym: str, most: int) -> list[ExecutionReport]:
-        """The next reports of a symbol, at most so many."""
-        waiting = self._waiting.get(sym)
-        if not waiting:
-            return []
-        return [waiting.popleft() for _ in range(min(most, len(waiting)))]
-
-    def symbols(self) -> list[str]:
-        """Those for which something waits."""
-        return [sym for sym, waiting in self._waiting.items() if waiting]
-
-    def drop(self, sym: str) -> None:
-        """Forget what waits for a symbol: it is loaded again."""
-        self._waiting.pop(sym, None)
+    def take(self, p: int, written: Callable[[str], int], most: int) -> list[ExecutionReport]:
+        """What comes next on a partition's stream, at most so many. written: the number that a symbol's last one has."""
+        taken: list[ExecutionReport] = []
+        for sym, waiting in list(self._waiting[p].items()):
+            n = written(sym) + 1
+            while n in waiting and len(taken) < most:
+                taken.append(waiting[n])
+                n += 1
+            for old in [number for number in waiting if number < n]:
+                del waiting[old]
+            if not waiting:
+                del self._waiting[p][sym]
+        return taken
 
     def clear(self) -> None:
         """Forget all."""

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from shared.errors import JournalUnwritable
-from shared.journal import Change, Fenced, Journal
+from shared.journal.errors import Fenced, WriteRefused
+from shared.journal.journal import Journal
+from shared.journal.rows import Change
 from shared.runner.keeper import KeeperLost
 
 
@@ -16,11 +18,11 @@ class Pen:
         self._journal = journal
 
     async def write(self, changes: Sequence[Change]) -> None:
-        """All or nothing; when this returns it is on the disk. Raises KeeperLost, and then writes no more."""
+        """All or nothing; when this returns it is on the disk. Raises KeeperLost, and from then on always."""
         if self.broken:
             raise KeeperLost(self.broken)
         try:
             await self._journal.write(changes, self.epoch)
-        except (Fenced, JournalUnwritable) as error:
+        except (Fenced, WriteRefused, JournalUnwritable) as error:
             self.broken = str(error)
             raise KeeperLost(self.broken) from error

@@ -1,24 +1,38 @@
 """The one terminal report of an order, as the bus and the journal keep it. Pure."""
 
-from shared.journal import ExecutionRow, OrderRow
-from shared.messages import ExecutionReport, OrderStatus, Reason
+from decimal import Decimal
+from hashlib import sha256
+
+from shared.journal.rows import ExecutionRow, OrderRow
+from shared.messages import ExecutionReport, Leg, OrderStatus
 from shared.messages.base import trusted
 from shared.messages.codec import encode
-from shared.orders import Terminal
+from shared.orders import FundingPayment
+from shared.orders.outcome import Outcome
 
-_report = trusted(ExecutionReport)
 NS_PER_MS = 1_000_000
+_report = trusted(ExecutionReport)
 
 
-def report_of(row: OrderRow, seq: int, terminal: Terminal, now_ms: int) -> ExecutionReport:
-    """The report with sequence number `seq` in its book. ts_event: when it was known."""
+def report_of(row: OrderRow, seq: int, booked: Outcome, now_ms: int) -> ExecutionReport:
+    """The report with number `seq` in its book. ts_event: when it was known."""
     return _report(
         n=seq, sym=row.sym, ts_event=now_ms * NS_PER_MS, tr=row.tr, tick_n=row.tick_n, order_n=row.order_n,
-        client_order_id=row.client_order_id, leg=row.leg, status=OrderStatus(terminal.status),
-        last_qty=terminal.last_qty, last_px=terminal.last_px, commission=terminal.commission, reason=terminal.reason,
+        client_order_id=row.client_order_id, leg=row.leg, status=booked.status, last_qty=booked.last_qty,
+        last_px=booked.last_px, commission=booked.commission, reason=booked.reason,
+    )  # fmt: skip
+
+
+def funding_report(payment: FundingPayment, seq: int) -> ExecutionReport:
+    """A funding payment as its book sees it: a cost, negative when money was received."""
+    name = sha256(f"funding {payment.sym} {payment.payment_id}".encode()).hexdigest()[:32]
+    return _report(
+        n=seq, sym=payment.sym, ts_event=payment.at_ms * NS_PER_MS, tr=f"funding:{payment.sym}:{payment.payment_id}"[:160],
+        tick_n=0, order_n=0, client_order_id=name, leg=Leg.FUNDING, status=OrderStatus.FILLED, last_qty=Decimal(0),
+        last_px=None, commission=-payment.amount, reason=None,
     )  # fmt: skip
 
 
 def execution_row(book: str, report: ExecutionReport, now_ms: int) -> ExecutionRow:
-    """Its row in the journal."""
+    """A report's row in the journal."""
     return ExecutionRow(book, report.n, report.client_order_id, encode(report), now_ms)

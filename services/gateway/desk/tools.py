@@ -4,23 +4,24 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
+from services.gateway.desk.books import Books
 from services.gateway.desk.clearance import Clearance
 from services.gateway.desk.outbox import Outbox
 from services.gateway.desk.pen import Pen
 from services.gateway.venues.venue import Venue
-from shared.journal import Journal
+from shared.journal.journal import Journal
 
 NS_PER_MS = 1_000_000
 
 
 class Pace(NamedTuple):
-    """validity_ms: of a request. grace_ms: after it, before "not known" is believed. poll_s ... poll_max_s: between two
-    looks at an order, longer each time."""
+    """validity_ms: of a request. grace_ms: after it, before what is not told twice is believed. poll_s ... poll_max_s:
+    between two looks at an order, longer each time."""
 
     validity_ms: int
     grace_ms: int
     poll_s: float = 0.1
-    poll_max_s: float = 5.0
+    poll_max_s: float = 2.0
 
 
 class Tools(NamedTuple):
@@ -30,11 +31,13 @@ class Tools(NamedTuple):
     pen: Pen
     venue: Venue
     clearance: Clearance
+    books: Books
     outbox: Outbox
     pace: Pace
     spawn: Callable[[Coroutine[Any, Any, None]], None]
     leased: Callable[[], bool]
 
-    def now_ms(self) -> int:
-        """The wall clock."""
-        return time.time_ns() // NS_PER_MS
+
+def now_ms() -> int:
+    """The wall clock."""
+    return time.time_ns() // NS_PER_MS

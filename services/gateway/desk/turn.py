@@ -1,17 +1,15 @@
 """Whose turn it is: pure, over the open orders of one symbol.
 
-One order at a time in a symbol: the next waits until the one on the way is settled, so also behind an UNKNOWN one. The
-open leg of a decision waits until its close leg is FILLED. What has waited past its time expires.
+One order at a time in a symbol: the next waits until the one before is settled, so also behind an UNKNOWN one. An order
+that comes `after` another waits until that one is FILLED. What has waited past its time expires.
 """
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from services.gateway.desk.rows import Ticket
-from shared.messages import Leg, Reason
+from shared.messages import Reason
 from shared.messages.reasons import OrderState
-
-Decision = tuple[str, int, int]
 
 
 class Turn(StrEnum):
@@ -21,15 +19,14 @@ class Turn(StrEnum):
     WAIT = "WAIT"
 
 
-def turn_of(ticket: Ticket, lane: Iterable[Ticket], closed: Mapping[Decision, OrderState], now_ns: int) -> Turn | Reason:
+def turn_of(ticket: Ticket, lane: Iterable[Ticket], ended: Mapping[str, OrderState], now_ns: int) -> Turn | Reason:
     """GO, WAIT, or the reason why it expires.
 
-    lane: the symbol's open orders, in the order in which they came. closed: how close legs ended that are settled.
+    lane: the symbol's open orders, in the order in which they came. ended: how the orders ended that others come after.
     """
-    until = ticket.row.valid_until_ns
-    if until and now_ns > until:
+    row = ticket.row
+    if row.valid_until_ns and now_ns > row.valid_until_ns:
         return Reason.PAST_VALID_UNTIL
-    if ticket.row.leg is Leg.OPEN and closed.get(ticket.decision, OrderState.FILLED) is not OrderState.FILLED:
+    if row.after and ended.get(row.after, OrderState.FILLED) is not OrderState.FILLED:
         return Reason.CLOSE_NOT_FILLED
-    first = next(iter(lane), ticket)
-    return Turn.GO if first is ticket else Turn.WAIT
+    return Turn.GO if next(iter(lane), ticket) is ticket else Turn.WAIT

@@ -183,7 +183,7 @@ class CcxtVenue:
             if rules.kind == "swap":
                 rows = await self._asker.ask(self._client.fetch_funding_history, rules.market, since_ms)
                 found += [parse.funding(sym, row) for row in rows]
-        return sorted(found, key=lambda payment: payment.at_ms)
+        return sorted(found, key=lambda payment: (payment.at_ms, len(payment.payment_id), payment.payment_id))
 
     async def quote(self, sym: str) -> VenueQuote:
         """Now."""
