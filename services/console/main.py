@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from services.console.verbs.account import add_account_verbs
 from services.console.verbs.backtest import backtest
 from services.console.verbs.config import config
 from services.console.verbs.data import data
@@ -27,6 +28,7 @@ for verb in (run, download, train, sweep, backtest, tail):
     app.command()(verb)
 app.add_typer(config, name="config")
 app.add_typer(data, name="data")
+add_account_verbs(app)
 
 
 def main() -> None:

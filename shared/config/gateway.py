@@ -29,8 +29,8 @@ class GatewaySettings(Section):
 
     mode: paper fills by itself; testnet and live send orders, and what adds exposure needs `tickline arm`.
     venue: ccxt sends to `exchange` (ccxt's id), fake to the exchange that comes with Tickline, at fake_url.
-    allow_unlisted: take an exchange of which we do not know what ccxt does not tell. markets: symbol -> ccxt market, e.g.
-    BTCUSDT = "BTC/USDT:USDT". margin and leverage are set at the venue and read back.
+    allow_unlisted: take an exchange of which we do not know what ccxt does not tell. markets: symbol -> ccxt market,
+    e.g. BTCUSDT = "BTC/USDT:USDT". margin and leverage are set at the venue and read back.
     Keys: TICKLINE_GATEWAY__API_KEY, __API_SECRET and __API_PASSWORD, or files of these names in keys_dir.
     journal: a URL; empty means SQLite in state_dir, and with paper none.
     request_validity_ms: how long the venue may take an order after it was signed. grace_ms: how long after that what it
