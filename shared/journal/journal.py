@@ -84,6 +84,8 @@ class Journal:
 
     async def close(self) -> None:
         """Finish the writes that were asked for, and let go."""
+        if self._writer.closed:
+            return
         await self._writer.close()
         await asyncio.get_running_loop().run_in_executor(self._threads, self._reader.dispose)
         self._threads.shutdown(wait=False)
@@ -178,6 +180,7 @@ class Journal:
         return await self._read(lambda here: reads.bus_id(here, self._account))
 
     async def _read(self, work: Callable[[Connection], R]) -> R:
+        self._writer.check_open()
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_now, work)
 
     def _read_now(self, work: Callable[[Connection], R]) -> R:
