@@ -59,6 +59,16 @@ async def test_somebody_elses_tables_are_not_touched(journal_url: str) -> None:
         await Journal.open(journal_url, "main", durable=True)
 
 
+async def test_a_command_makes_no_journal(journal_url: str) -> None:
+    """A person who names the wrong place must not halt nothing."""
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"journal .*: there is none: correct the journal's URL") as refused:
+            await Journal.open(journal_url, "main", durable=True, create=False)
+        assert PASSWORD not in str(refused.value)
+    await (await Journal.open(journal_url, "main", durable=True)).close()
+    await (await Journal.open(journal_url, "main", durable=True, create=False)).close()
+
+
 async def test_a_value_of_a_newer_tickline_is_not_guessed(journal_url: str) -> None:
     async with await Journal.open(journal_url, "main", durable=True) as journal:
         run(
@@ -266,6 +276,7 @@ async def test_a_server_that_answers_before_it_has_written(tmp_path: Path, postg
     """Its fsync is off. Good enough for paper, not for money."""
     postgres.execute("ALTER SYSTEM SET fsync = off")
     postgres.execute("SELECT pg_reload_conf()")
+    await until(lambda: postgres.execute("SHOW fsync") == [("off",)])
     try:
         url = postgres.new_database()
         with pytest.raises(SafetyRefusal, match="the server runs with fsync = off: set it to on"):
@@ -274,3 +285,4 @@ async def test_a_server_that_answers_before_it_has_written(tmp_path: Path, postg
     finally:
         postgres.execute("ALTER SYSTEM RESET fsync")
         postgres.execute("SELECT pg_reload_conf()")
+        await until(lambda: postgres.execute("SHOW fsync") == [("on",)])
