@@ -16,7 +16,7 @@ KEEPALIVE = {
 
 
 class PostgresDatabase:
-    """A database, or one of its schemas. busy_s: how long another process's transaction is waited for."""
+    """A database. busy_s: how long another process's transaction is waited for."""
 
     insert = Insert
 

@@ -272,17 +272,13 @@ async def test_a_wrong_password_and_a_wrong_database(postgres: Postgres) -> None
     assert 'database "nowhere" does not exist' in await opened_error(postgres.url("nowhere"))
 
 
-async def test_a_server_that_answers_before_it_has_written(tmp_path: Path, postgres: Postgres) -> None:
+async def test_a_server_that_answers_before_it_has_written(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Its fsync is off. Good enough for paper, not for money."""
-    postgres.execute("ALTER SYSTEM SET fsync = off")
-    postgres.execute("SELECT pg_reload_conf()")
-    await until(lambda: postgres.execute("SHOW fsync") == [("off",)])
+    server = Postgres(tmp_path_factory.mktemp("postgres"), fsync="off").start()
     try:
-        url = postgres.new_database()
+        url = server.new_database()
         with pytest.raises(SafetyRefusal, match="the server runs with fsync = off: set it to on"):
             await Journal.open(url, "main", durable=True)
         await (await Journal.open(url, "main", durable=False)).close()
     finally:
-        postgres.execute("ALTER SYSTEM RESET fsync")
-        postgres.execute("SELECT pg_reload_conf()")
-        await until(lambda: postgres.execute("SHOW fsync") == [("on",)])
+        server.stop()
