@@ -66,7 +66,7 @@ class CcxtVenue:
         self._rules: dict[str, MarketRules] = {}
         self._ahead_ms = 0
 
-    async def open(self) -> None:
+    async def open(self, *, only_out: bool = False) -> None:
         """Markets, clock, key and modes. ConfigError, SafetyRefusal or VenueError, with the connections given back."""
         try:
             await self._asker.ask(self._client.load_markets)
@@ -75,10 +75,12 @@ class CcxtVenue:
                 self._rules[sym] = rules_of(self._options.exchange, sym, name, markets)
             self._check_quotes()
             await self.server_time_ms()
-            await check_key(self._asker, self._options)
+            if not only_out:
+                await check_key(self._asker, self._options)
             if self._options.exchange == "bybit":  # else ccxt would ask in the middle of the first order
                 await self._asker.ask(self._client.is_unified_enabled)
-            await set_modes(self._asker, self._facts, self._options, self._rules)
+            if not only_out:
+                await set_modes(self._asker, self._facts, self._options, self._rules)
         except BaseException:
             await self.close()
             raise

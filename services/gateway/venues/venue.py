@@ -42,8 +42,11 @@ class Venue(Protocol):
     harm: asked again within bounds, then VenueError in one line.
     """
 
-    async def open(self) -> None:
-        """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured."""
+    async def open(self, *, only_out: bool = False) -> None:
+        """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured.
+
+        only_out: key and modes stay as they are, since what follows is a way out of positions.
+        """
 
     async def close(self) -> None:
         """Give the connections back."""
