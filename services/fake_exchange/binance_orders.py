@@ -62,7 +62,7 @@ class BinanceOrders:
     def open_orders(self, asked: Asked) -> object:
         """GET openOrders."""
         seen_ms, sym = self._floor.seen_ms(asked), self._sym(asked.form) if "symbol" in asked.form else None
-        return [self._shown(order) for order in self._floor.book.orders(sym, seen_ms) if order.state in OPEN]
+        return [self._shown(order) for order in self._floor.book.open_orders(sym, seen_ms)]
 
     def cancel_all(self, asked: Asked) -> object:
         """DELETE allOpenOrders."""

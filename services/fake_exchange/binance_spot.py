@@ -13,7 +13,7 @@ from services.fake_exchange.binance_orders import BinanceOrders
 from services.fake_exchange.binance_signed import refused, signed
 from services.fake_exchange.floor import Floor
 from services.fake_exchange.listing import Listing
-from services.fake_exchange.order import OPEN, Fill, Order
+from services.fake_exchange.order import Fill, Order
 from services.fake_exchange.refusal import Why
 from services.fake_exchange.server import Answer
 
@@ -35,14 +35,14 @@ class SpotOrders(BinanceOrders):
 
     def cancel_all(self, asked: Asked) -> object:
         """DELETE openOrders: an error where there is none."""
-        gone = [order for order in self._floor.book.open_orders(self._sym(asked.form)) if order.state in OPEN]
+        gone = self._floor.book.open_orders(self._sym(asked.form))
         if not gone:
             raise refused(-2011, "Unknown order sent.")
         return [self._shown(self._floor.book.cancel(order, self._floor.now_ms())) for order in gone]
 
     def _shown(self, order: Order) -> dict[str, object]:
         kind = "MARKET" if order.limit is None else "LIMIT"
-        fills = [self._trade(fill) for fill in self._floor.book.fills if fill.order_id == order.id and order.filled]
+        fills = [self._trade(fill) for fill in self._floor.book.fills_of(order)]
         return {
             "symbol": order.sym, "orderId": order.id, "orderListId": -1, "clientOrderId": order.client_id,
             "transactTime": order.updated_ms, "price": order.limit or Decimal(0), "origQty": abs(order.signed_qty),

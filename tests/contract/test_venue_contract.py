@@ -366,6 +366,22 @@ async def test_one_way_isolated_and_the_leverage_are_set(swap: Pair) -> None:
         assert swap.fake.server.asked[-1].content["tdMode"] == "isolated"
 
 
+async def test_what_is_as_wanted_is_not_set_again(swap: Pair) -> None:
+    again = CcxtVenue(options(swap.place, swap.fake.url), KEYS)
+    await again.open()
+    await again.close()
+    assert {asked.method for asked in swap.fake.server.asked} == {"GET"}
+
+
+async def test_the_way_out_asks_neither_for_rights_nor_for_modes(swap: Pair) -> None:
+    swap.fake.floor.keys.withdraws = True
+    out = CcxtVenue(options(swap.place, swap.fake.url, leverage=5), KEYS)
+    await out.open(only_out=True)
+    await out.cancel_all(SYM)
+    await out.close()
+    assert swap.fake.book.leverage(swap.place.id) == 3
+
+
 async def test_one_way_is_set_where_it_is_not() -> None:
     for place, key, hedged, one_way in (
         (BINANCE, "dual", "true", "false"),

@@ -25,11 +25,11 @@ LONGEST_MS = 7 * 24 * 3_600_000
 
 async def arm(account: str, max_notional: Decimal, length: str) -> Iterator[str]:
     """Show what would be armed, let the person type the account's name, and write the arming."""
-    need_terminal("arm")
     settings = settings_of_account()
     if account != settings.gateway.account:
         raise ConfigError(f"--account {account}: the config's account is {settings.gateway.account}")
     length_ms = _length_ms(length)
+    need_terminal("arm")
     rules = Rules.of(settings, model_sha256(settings))
     async with journal_of(settings) as journal:
         seen = await _seen(settings, journal)
