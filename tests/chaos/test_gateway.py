@@ -81,7 +81,13 @@ async def disturb(line: Line, rng: random.Random, asker: Asker, kills: int) -> C
     done: Counter[str] = Counter()
     while sum(done.values()) < kills and not asker.done:
         answered = asker.answered
-        await until(lambda before=answered: asker.done or asker.answered > before + rng.randint(0, 40), within_s=90)
+        more = rng.randint(1, 40)
+
+        def moved(aim: int = answered + more) -> bool:
+            line.tend()
+            return asker.done or asker.answered >= aim
+
+        await until(moved, within_s=90)
         await asyncio.sleep(rng.uniform(0, 0.05))
         name = rng.choice(("gateway-a", "gateway-b"))
         if rng.random() < 0.7:

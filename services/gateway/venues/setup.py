@@ -3,7 +3,7 @@
 Each is set and read back; what cannot be read back as wanted is refused.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from services.gateway.venues.asker import Asker
