@@ -23,9 +23,7 @@ from shared.runner.service import Wiring
 def live(settings: Settings, limits: Limits) -> Wiring:
     """Orders to the desk, reports from the journal."""
     desk = make_desk(settings)
-    return Wiring(
-        plan_with(settings, lambda sym: LiveStage(desk.taken)), LiveFeeder(BusFeeder(limits), desk), desk
-    )
+    return Wiring(plan_with(settings, lambda sym: LiveStage(desk.taken)), LiveFeeder(BusFeeder(limits), desk), desk)
 
 
 def make_desk(settings: Settings) -> Desk:
