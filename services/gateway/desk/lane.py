@@ -183,8 +183,15 @@ class Lane:
         return said
 
     async def _answered(self, ticket: Ticket, event: Event) -> None:
-        """What the venue said: written, then believed. An order ends when the trades of all its quantity are known."""
+        """What the venue said: written, then believed. An order ends when the trades of all its quantity are known.
+
+        They are asked for before the step begins: a step never waits for the venue.
+        """
+        heard = on_event(ticket.life, event, self._tools.pace.grace_ms).life
+        fills = await self._fills(heard) if heard.ended and not ticket.life.ended else []
         async with self._step:
+            if ticket.life.ended:
+                return
             changes: list[Change] = []
             step = on_event(ticket.life, event, self._tools.pace.grace_ms)
             for note in step.notes:
@@ -196,7 +203,6 @@ class Lane:
                 ticket.life = step.life
                 await self._write(changes, [])
                 return
-            fills = await self._fills(step.life)
             effects: Effects = []
             if self._end(ticket, step.life, fills, changes, effects):
                 await self._advance(changes, effects)
