@@ -20,8 +20,8 @@ LIMITS = frozenset({418, 429})
 UNREADABLE = (Unreadable, ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
-class NotThere(Exception):
-    """The venue said that it does not know what was asked for."""
+class NotThere(VenueError):
+    """The venue said that it does not know the order that was asked for."""
 
 
 class Asker:
@@ -68,7 +68,7 @@ class Asker:
                 if codes & tolerated:
                     return None
                 if codes & self._unknown or isinstance(error, self._ccxt.OrderNotFound):
-                    raise NotThere from None
+                    raise NotThere(f"{self.client.id} does not know it: {self._shown(error)}") from None
                 trouble, passing = self._shown(error), self._passing(error)
             except UNREADABLE as error:
                 trouble, passing = f"ccxt cannot read the answer ({type(error).__name__}: {self._shown(error)})", True

@@ -3,11 +3,13 @@
 import asyncio
 import difflib
 import time
+from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal, localcontext
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from services.gateway.venues import amounts, parse
-from services.gateway.venues.asker import Asker
+from services.gateway.venues.asker import UNREADABLE, Asker
 from services.gateway.venues.classify import failed
 from services.gateway.venues.client import load_ccxt, make_client
 from services.gateway.venues.credentials import Credentials
@@ -36,6 +38,23 @@ from shared.orders.request import OrderRequest
 
 NS = 1_000_000
 SHOWN = 5
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def _read(
+    question: Callable[Concatenate["CcxtVenue", P], Awaitable[T]],
+) -> Callable[Concatenate["CcxtVenue", P], Coroutine[Any, Any, T]]:
+    """A read whose answer is no answer to it is a VenueError like any other."""
+
+    @wraps(question)
+    async def asked(self: "CcxtVenue", *args: P.args, **named: P.kwargs) -> T:
+        try:
+            return await question(self, *args, **named)
+        except UNREADABLE as error:
+            raise self.unreadable(question.__name__, error) from None
+
+    return asked  # type: ignore[return-value]
 
 
 class CcxtVenue:
@@ -66,6 +85,7 @@ class CcxtVenue:
         self._rules: dict[str, MarketRules] = {}
         self._ahead_ms = 0
 
+    @_read
     async def open(self, *, only_out: bool = False) -> None:
         """Markets, clock, key and modes. ConfigError, SafetyRefusal or VenueError, with the connections given back."""
         try:
@@ -97,6 +117,7 @@ class CcxtVenue:
         """Ours and what the two were apart when last asked."""
         return time.time_ns() // NS + self._ahead_ms
 
+    @_read
     async def server_time_ms(self) -> int:
         """Asked now; half the way is taken off."""
         if self._client.has["fetchTime"] is not True:
@@ -137,22 +158,25 @@ class CcxtVenue:
         at_ms = self.now_ms()
         try:
             found = await self._lookup.find(self._rules[sym], client_order_id)
-        except (VenueError, parse.Unreadable) as error:
-            return Ambiguous(self._asker.redact(str(error)))
+        except (VenueError, *UNREADABLE) as error:
+            return Ambiguous(self._asker.redact(f"{type(error).__name__}: {error}"))
         return Absent(at_ms) if found is None else found
 
+    @_read
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """Anybody's."""
         rules = self._rules[sym]
         rows = await self._asker.ask(self._client.fetch_open_orders, rules.market)
         return [VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(rules, row)) for row in rows]
 
+    @_read
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """Oldest first."""
         rules = self._rules[sym]
         rows = await trades(self._asker, self._facts, rules.market, since_ms, self.now_ms())
         return [parse.fill(rules, sym, row) for row in rows]
 
+    @_read
     async def positions(self) -> list[VenuePosition]:
         """Of every configured symbol."""
         found: list[VenuePosition] = []
@@ -170,21 +194,26 @@ class CcxtVenue:
             ]
         return found
 
+    @_read
     async def balance(self) -> Decimal:
         """In the one quote currency."""
         rules = next(iter(self._rules.values()))
         total = (await self._balances(rules.kind))["total"]
         return parse.number(total.get(rules.quote), "0")
 
+    @_read
     async def funding(self, since_ms: int) -> list[FundingPayment]:
         """Of all swaps."""
         found: list[FundingPayment] = []
         for sym, rules in self._rules.items():
             if rules.kind == "swap":
-                rows = await self._asker.ask(self._client.fetch_funding_history, rules.market, since_ms)
+                rows = await self._asker.ask(
+                    self._client.fetch_funding_history, rules.market, since_ms, self._facts.page
+                )
                 found += [parse.funding(sym, row) for row in rows]
         return sorted(found, key=lambda payment: (payment.at_ms, len(payment.payment_id), payment.payment_id))
 
+    @_read
     async def quote(self, sym: str) -> VenueQuote:
         """Now."""
         market, asked_ms = self._rules[sym].market, self.now_ms()
@@ -203,6 +232,11 @@ class CcxtVenue:
         for order in await self.open_orders(sym):
             id_ = order.snapshot.venue_order_id
             await self._asker.ask(self._client.cancel_order, id_, market, tolerated=self._facts.unknown)
+
+    def unreadable(self, what: str, error: Exception) -> VenueError:
+        """The line for an answer that lacks what it must have."""
+        shown = self._asker.redact(f"{type(error).__name__}: {error}")
+        return VenueError(f"{self._options.exchange}: its answer about {what} cannot be read: {shown}")
 
     def _unfit(self, rules: MarketRules, request: OrderRequest) -> Refused | None:
         facts, wanted = self._facts, request.signed_qty
