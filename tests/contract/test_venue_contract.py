@@ -1,6 +1,7 @@
 """What every venue keeps, shown over the fakes through unmodified ccxt: an order is sent once, and known always."""
 
 import asyncio
+import json
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -296,6 +297,20 @@ async def test_a_stale_read_is_absent_and_then_there(swap: Pair) -> None:
     assert [held.signed_qty for held in await swap.venue.positions()] == [0]
     swap.fake.floor.weather.chances = {}
     assert isinstance(await found(swap), Snapshot)
+
+
+async def test_an_answer_about_another_order_is_none() -> None:
+    async with trading(BINANCE) as pair:
+        other = {
+            "orderId": 7,
+            "symbol": "BTCUSDT",
+            "status": "FILLED",
+            "clientOrderId": f"{7:032x}",
+            "executedQty": "1",
+        }
+        fault = Fault(Mode.STATUS, "/order", status=200, text=json.dumps(other), method="POST")
+        pair.fake.server.faults.append(fault)
+        assert isinstance(await pair.venue.place(pair.request("0.010")), Ambiguous)
 
 
 async def test_an_order_of_another_id_is_absent(pair: Pair) -> None:

@@ -144,6 +144,8 @@ class CcxtVenue:
                         rules.market, "market", "buy" if request.signed_qty > 0 else "sell", amount, None,
                         self._params(rules, request),
                     )  # fmt: skip
+            if order.get("clientOrderId") not in (None, request.client_order_id):
+                raise parse.Unreadable("the answer is about another order")
             return parse.snapshot(rules, order, request.signed_qty)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
