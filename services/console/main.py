@@ -4,9 +4,13 @@ import sys
 
 import typer
 
+from services.console.verbs.account import add_account_verbs
 from services.console.verbs.backtest import backtest
+from services.console.verbs.config import config
+from services.console.verbs.data import data
 from services.console.verbs.download import download
 from services.console.verbs.run import run
+from services.console.verbs.sweep import sweep
 from services.console.verbs.tail import tail
 from services.console.verbs.train import train
 from shared.errors import TicklineError
@@ -20,8 +24,11 @@ def tickline() -> None:
     """A line of small processes from a market tick to an executed order."""
 
 
-for verb in (run, download, train, backtest, tail):
+for verb in (run, download, train, sweep, backtest, tail):
     app.command()(verb)
+app.add_typer(config, name="config")
+app.add_typer(data, name="data")
+add_account_verbs(app)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +37,7 @@ def settings_for(options: RunOptions) -> Settings:
         "gateway": _present(fee=options.fee, slippage_bps=options.slippage_bps),
     }
     if options.param:
-        sections["strategy"]["params"] = dict(_param(text) for text in options.param)
+        sections["strategy"]["params"] = named_values("--param", options.param)
     given = _present(interval=options.interval, run_id=options.run_id)
     if options.data:
         files = _files(options.data, options.sym or ())
@@ -69,15 +69,19 @@ def _files(data: Sequence[Path], syms: Sequence[str]) -> dict[str, Path]:
     return dict(zip(syms, data, strict=True))
 
 
-def _param(text: str) -> tuple[str, object]:
-    """`netting=true` → ("netting", True); what is not JSON is a text.
+def named_values(option: str, texts: Iterable[str]) -> dict[str, object]:
+    """`netting=true` → {"netting": True}; what is not JSON is a text. Raises ConfigError, which names the option.
 
-    >>> _param("netting=true"), _param("mode=fast")
-    (('netting', True), ('mode', 'fast'))
+    >>> named_values("--param", ["netting=true", "mode=fast"])
+    {'netting': True, 'mode': 'fast'}
     """
+    return dict(_named_value(option, text) for text in texts)
+
+
+def _named_value(option: str, text: str) -> tuple[str, object]:
     name, sign, value = text.partition("=")
     if not sign or not name:
-        raise ConfigError(f"--param {text!r}: write name=value")
+        raise ConfigError(f"{option} {text!r}: write name=value")
     try:
         return name, json.loads(value)
     except ValueError:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from torch import nn
+
 from services.gateway.plan import plan as gateway_plan
 from services.ingestor.plan import make_source
 from services.ingestor.plan import plan as ingestor_plan
@@ -10,6 +12,7 @@ from services.ingestor.replay import ReplaySource
 from services.ingestor.source import Source
 from services.ingestor.stage import IngestStage
 from services.signal.plan import plan as signal_plan
+from services.signal.plan import plan_with as signal_plan_with
 from services.strategy.plan import plan as strategy_plan
 from services.strategy.stage import StrategyStage
 from shared.config import Settings
@@ -31,9 +34,18 @@ class LinePlans(NamedTuple):
 
 def line_plans(settings: Settings) -> LinePlans:
     """All plans; loads the model. Raises ConfigError or DataError as the services would."""
+    return _line_plans(settings, signal_plan(settings))
+
+
+def line_plans_with(settings: Settings, module: nn.Module, features: str, model: str) -> LinePlans:
+    """As `line_plans`, with a model at hand instead of the config's. features: its spec. model: its name."""
+    return _line_plans(settings, signal_plan_with(settings, module, features, model))
+
+
+def _line_plans(settings: Settings, signal: Plan) -> LinePlans:
     source = make_source(settings)
     ingestor = ingestor_plan(settings, source.venue)
-    return LinePlans(source, ingestor, signal_plan(settings), strategy_plan(settings), gateway_plan(settings))
+    return LinePlans(source, ingestor, signal, strategy_plan(settings), gateway_plan(settings))
 
 
 def check_input(settings: Settings) -> Mapping[str, int] | None:

@@ -1,5 +1,7 @@
 """The signal service: ticks in, features and predictions out."""
 
+from torch import nn
+
 from services.signal.stage import SignalStage
 from shared.config import Settings
 from shared.errors import ConfigError
@@ -20,10 +22,15 @@ def plan(settings: Settings) -> Plan:
         module, card = load_model(path, symbols=settings.symbols, interval=settings.interval)
     except ModelRefused as refused:
         raise ConfigError(str(refused)) from refused
+    return plan_with(settings, module, card.features, card.short_hash)
+
+
+def plan_with(settings: Settings, module: nn.Module, features: str, model: str) -> Plan:
+    """As `plan`, with a model at hand. features: its spec. model: its name in every Prediction."""
     predict = Predict(module)
     return Plan(
-        instance=own.instance,
-        make_stage=lambda sym: SignalStage(make_feature(card.features), predict, card.short_hash),
+        instance=settings.signal.instance,
+        make_stage=lambda sym: SignalStage(make_feature(features), predict, model),
         inputs=(Input(Stream.TICKS, settings.ingestor.instance),),
         outputs=(
             Output(Stream.FEATURES),

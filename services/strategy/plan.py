@@ -1,7 +1,8 @@
 """The strategy service: predictions and executions in, decisions and orders out."""
 
+from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from services.strategy.stage import StrategyStage
-from shared.config import Settings
+from shared.config import Mode, Settings
 from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.runner.plan import Input, Output, Plan
@@ -16,10 +17,16 @@ def plan(settings: Settings) -> Plan:
     except ValueError as error:
         raise ConfigError(f"config: {error}") from error
     run = settings.run_id if settings.ingestor.source == "replay" else ""
+    live = gateway.mode is not Mode.PAPER
+    rules = LiveRules(_ns(own.order_valid_s), _ns(own.prediction_stale_s), own.on_missing)
     book = f"{settings.ingestor.source}|{gateway.venue}|{gateway.account}|{own.name}|{run}"
     return Plan(
         instance=own.instance,
-        make_stage=lambda sym: StrategyStage(sym, decider, own.balance, book),
+        make_stage=lambda sym: (
+            LiveStrategyStage(sym, decider, own.balance, book, rules)
+            if live
+            else StrategyStage(sym, decider, own.balance, book)
+        ),
         inputs=(
             Input(Stream.EXECUTIONS, gateway.instance, strict=True, always=True),
             Input(Stream.PREDICTIONS, settings.signal.instance),
@@ -29,3 +36,7 @@ def plan(settings: Settings) -> Plan:
             Output(Stream.ORDERS, (gateway.instance,), settings.bus.bound, trim=True),
         ),
     )
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1e9)

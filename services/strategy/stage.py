@@ -25,16 +25,18 @@ class StrategyStage(Stage):
     """One symbol's predictions and executions in; decisions and orders out.
 
     book: what names this book in order ids (mode, account, strategy, run). balance: its capital, in quote units.
-    last_price, last_tick_n: of the last prediction that was decided on.
+    last_price, last_tick_n: of the last prediction that was decided on. valid_ns: an order must not be sent later than
+    this after its tick; 0 for no limit.
     """
 
-    def __init__(self, sym: str, decider: Decider, balance: Decimal, book: str) -> None:
+    def __init__(self, sym: str, decider: Decider, balance: Decimal, book: str, valid_ns: int = 0) -> None:
         self.account = Account(balance)
         self.last_price: Decimal | None = None
         self.last_tick_n = 0
         self._sym = sym
         self._decider = decider
         self._book = book
+        self._valid_ns = valid_ns
         self._numbers = Numbers()
         self._in_flight: list[str] = []
         self._booked_n = 0
@@ -61,40 +63,50 @@ class StrategyStage(Stage):
             self._on_execution(val)
             return []
         if isinstance(val, Gap):
-            n = self._numbers.next(Stream.DECISIONS)
-            return [val.model_copy(update={"n": n, "stream": Stream.DECISIONS})]
+            return [self._gap(val)]
         return self._on_prediction(cast(Prediction, val))
+
+    def _gap(self, gap: Gap) -> Gap:
+        return gap.model_copy(update={"n": self._numbers.next(Stream.DECISIONS), "stream": Stream.DECISIONS})
 
     def _on_prediction(self, prediction: Prediction) -> list[Message]:
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
+        return self._decided(prediction, self._decider.decide(prediction, self.account))
+
+    def _decided(self, prediction: Prediction, made: list[Order] | Reason) -> list[Message]:
+        """The decision and its orders, from now on in flight."""
         before = self.account.position(self._sym)
         balance, signed_qty = self.account.balance(), before.signed_qty if before else Decimal(0)
-        made = self._decider.decide(prediction, self.account)
         orders: list[Order] = [] if isinstance(made, Reason) else made
-        intents = [self._intent(order, prediction) for order in orders]
-        self._in_flight = [intent.client_order_id for intent in intents]
+        intents: list[OrderIntent] = []
+        for order in orders:
+            intents.append(self._intent(order, prediction, intents))
+        self._in_flight += [intent.client_order_id for intent in intents]
         decision = _decision(
             n=self._numbers.next(Stream.DECISIONS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
             y_hat=prediction.y_hat if math.isfinite(prediction.y_hat) else None,
-            balance=balance, signed_qty=signed_qty, orders=tuple(self._in_flight),
+            balance=balance, signed_qty=signed_qty, orders=tuple(intent.client_order_id for intent in intents),
             reason=made if isinstance(made, Reason) else None,
         )  # fmt: skip
         return [decision, *intents]
 
-    def _intent(self, order: Order, prediction: Prediction) -> OrderIntent:
+    def _intent(self, order: Order, prediction: Prediction, before: list[OrderIntent]) -> OrderIntent:
+        closing = before[-1].client_order_id if before and before[-1].leg is Leg.CLOSE else None
         return _intent(
             n=self._numbers.next(Stream.ORDERS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, client_order_id=client_order_id(self._book, prediction.tr, order.leg),
             leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is Leg.CLOSE,
-            price=prediction.price, valid_until=0,
+            price=prediction.price,
+            valid_until=prediction.ts_event + self._valid_ns if self._valid_ns else 0,
+            after=closing if order.leg is Leg.OPEN else None,
         )  # fmt: skip
 
     def _on_execution(self, report: ExecutionReport) -> None:
         if report.client_order_id in self._in_flight:
             self._in_flight.remove(report.client_order_id)
         elif report.leg not in _UNASKED:
-            raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
+            self._on_unknown(report)
         self._booked_n = report.n
         if report.leg is Leg.FUNDING:
             self.account.update(-report.commission)
@@ -103,6 +115,10 @@ class StrategyStage(Stage):
         if report.last_px is not None and report.last_qty:
             self.account.book(self._sym, report.last_qty, report.last_px, report.commission)
             self._fees += report.commission
+
+    def _on_unknown(self, report: ExecutionReport) -> None:
+        """A report of an order that this book does not remember."""
+        raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
 
     def state(self) -> State:
         """The book, the orders in flight and the stream numbers."""

@@ -48,17 +48,18 @@ def _bars(path: Path, reader: "Reader", order: RowOrder, skip: int) -> Iterator[
         number = reader.line_num + 1
         for fields in reader:
             if fields:  # an empty line is no row
-                if len(fields) != len(header):
-                    raise ValueError(f"{len(fields)} fields, but the header has {len(header)}: correct the row")
-                prices = [text_price(column, fields[at]) for column, at in cells]
-                yield bar_of(order.end(number, text_time(fields[time_at])), prices, number)
+                try:
+                    if len(fields) != len(header):
+                        raise ValueError(f"{len(fields)} fields, but the header has {len(header)}: correct the row")
+                    prices = [text_price(column, fields[at]) for column, at in cells]
+                    bar = bar_of(order.end(number, text_time(fields[time_at])), prices, number)
+                except (ValueError, DataError) as error:
+                    order.refuse(number, error)
+                else:
+                    yield bar
             number = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{path}: row {number}: not CSV ({error}): correct the row") from error
-    except UnicodeDecodeError:
-        raise
-    except ValueError as error:
-        raise DataError(f"{path}: row {number}: {error}") from error
 
 
 def _undecodable_row(path: Path) -> int:

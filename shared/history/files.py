@@ -51,9 +51,8 @@ def infer_interval(path: Path) -> str:
     '1d'
     >>> folder.cleanup()
     """
-    _require_file(path)
     order = RowOrder(str(path), 1)  # the shortest there is, so that any ascending times are in order
-    for _ in _read(path, order, 0):
+    for _ in read(path, order):
         pass
     closest = order.closest_ns
     if closest is None:
@@ -65,6 +64,12 @@ def infer_interval(path: Path) -> str:
         rows = "{} and {}".format(*order.closest_rows)
         raise DataError(f"{path}: rows {rows} are {shown} apart, which is no interval: correct the times") from error
     return shown
+
+
+def read(path: Path, order: RowOrder) -> Iterator[Bar]:
+    """The bars of a file, held against an order of one's own; what a whole file shows is not looked at."""
+    _require_file(path)
+    return _read(path, order, 0)
 
 
 def _require_file(path: Path) -> None:

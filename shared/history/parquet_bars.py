@@ -49,9 +49,10 @@ def _bars(path: Path, file: Any, order: RowOrder, skip: int) -> Iterator[Bar]:
             try:
                 values = [_value(price, cell) for price, cell in zip(prices, cells, strict=True)]
                 bar = bar_of(order.end(number, _value(times, start)), values, number)
-            except ValueError as error:
-                raise DataError(f"{path}: row {number}: {error}") from error
-            yield bar
+            except (ValueError, DataError) as error:
+                order.refuse(number, error)
+            else:
+                yield bar
 
 
 def _value(column: Column[V], cell: Any) -> V:

@@ -19,52 +19,58 @@ class RowOrder:
     """
 
     def __init__(self, name: str, interval_ns: int) -> None:
-        self._name = name
-        self._interval_ns = interval_ns
-        self._row = 0
-        self._last: Instant | None = None
+        self.name = name
+        self.interval_ns = interval_ns
+        self.row = 0
+        self.last: Instant | None = None
         self.closest_ns: int | None = None
         self.closest_rows = (0, 0)
         self.differences = 0
 
     def end(self, row: int, start: Instant) -> int:
         """When the bar of this row is known."""
-        last = self._last
+        last = self.last
         if last is not None:
             apart = start.ns - last.ns
-            if apart < self._interval_ns or start.form != last.form:
-                raise DataError(f"{self._name}: {self._fault(row, start, last)}")
+            if apart < self.interval_ns or start.form != last.form:
+                raise DataError(f"{self.name}: {self._fault(row, start, last)}")
             self.differences += 1
             if self.closest_ns is None or apart < self.closest_ns:
-                self.closest_ns, self.closest_rows = apart, (self._row, row)
-        end = start.ns + self._interval_ns
+                self.closest_ns, self.closest_rows = apart, (self.row, row)
+        end = start.ns + self.interval_ns
         if end > MAX_NS:
-            raise DataError(f"{self._name}: row {row}: the bar from {time_text(start.ns)} ends after 2262: correct it")
-        self._row, self._last = row, start
+            raise DataError(f"{self.name}: row {row}: the bar from {time_text(start.ns)} ends after 2262: correct it")
+        self.row, self.last = row, start
         return end
+
+    def refuse(self, row: int, error: ValueError | DataError) -> None:
+        """A row that cannot be used ends the reading with a DataError; where this returns, the row is skipped."""
+        if isinstance(error, DataError):
+            raise error
+        raise DataError(f"{self.name}: row {row}: {error}") from error
 
     def whole_file(self) -> None:
         """Refuse a whole file whose bars are all longer than the interval: their closes would be used too early."""
-        if self.differences > 1 and self.closest_ns is not None and self.closest_ns > self._interval_ns:
+        if self.differences > 1 and self.closest_ns is not None and self.closest_ns > self.interval_ns:
             rows = "{} and {}".format(*self.closest_rows)
             raise DataError(
-                f"{self._name}: interval {interval_text(self._interval_ns)}, but no two rows are less than "
+                f"{self.name}: interval {interval_text(self.interval_ns)}, but no two rows are less than "
                 f"{interval_text(self.closest_ns)} apart (rows {rows}): {self._remedy(self.closest_ns)}"
             )
 
     def _fault(self, row: int, start: Instant, last: Instant) -> str:
         if start.form != last.form:
-            return f"row {row}: time is {start.form}, but row {self._row} has {last.form}: use one form in a file"
+            return f"row {row}: time is {start.form}, but row {self.row} has {last.form}: use one form in a file"
         if start.ns == last.ns:
-            return f"row {row}: time {time_text(start.ns)} stands in row {self._row} too: remove one of them"
+            return f"row {row}: time {time_text(start.ns)} stands in row {self.row} too: remove one of them"
         if start.ns < last.ns:
             return (
-                f"row {row}: time {time_text(start.ns)} is before {time_text(last.ns)} of row {self._row}: "
+                f"row {row}: time {time_text(start.ns)} is before {time_text(last.ns)} of row {self.row}: "
                 f"sort the file by datetime"
             )
         apart = start.ns - last.ns
         return (
-            f"interval {interval_text(self._interval_ns)}, but rows {self._row} and {row} are "
+            f"interval {interval_text(self.interval_ns)}, but rows {self.row} and {row} are "
             f"{interval_text(apart)} apart: {self._remedy(apart)}"
         )
 

@@ -23,10 +23,11 @@ class Snapshot(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A snapshot, and when it was asked for (the answer to the send itself: the request's own timestamp)."""
+    """A snapshot, when it was asked for (the answer to the send: the request's own timestamp) and when it came."""
 
     at_ms: int
     what: Snapshot
+    heard_ms: int
 
 
 class Refused(NamedTuple):

@@ -11,10 +11,10 @@ order than they were asked for, out of a replica that lags, or not at all. The r
 3. **FILLED in full is believed at once**, by whatever way it comes: nothing can be added to it.
 4. **Everything else is believed when it is said twice**: two answers in a row that say just what is known, the second
    asked later than the first (a doubled answer is one answer), both asked more than `grace_ms` after the request's
-   validity was over and after the last answer that taught anything. This holds for an order that is not there (it is
-   EXPIRED; before that time the request may still be on its way, and be executed), for an end short of the quantity
-   asked (its last fills may not be visible yet; until then the order is UNKNOWN) and for an UNKNOWN order that is
-   found open. `grace_ms` must exceed what the venue's reads lag behind, and the error of our idea of its clock.
+   validity was over, and after the last answer that taught anything had come. This holds for an order that is not
+   there (it is EXPIRED; before that time the request may still be on its way, and be executed), for an end short of
+   the quantity asked (its last fills may not be visible yet; until then the order is UNKNOWN) and for an UNKNOWN order
+   that is found open. `grace_ms` must exceed what the venue's reads lag behind plus the error of our idea of its clock.
 5. **A refusal of the very request that we sent counts at once**, also when it comes late: that request was the only
    one. A lookup cannot refuse; and an order that was shown cannot have been refused: that is a contradiction.
 6. **An end is final.** What contradicts it later (more fills, another end, an order that should not exist) is returned

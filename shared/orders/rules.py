@@ -66,7 +66,7 @@ def missed(life: Life, event: Absent, grace_ms: int) -> Step:
 
 def learn(life: Life, event: Answer, grace_ms: int) -> Step:
     """Keep the larger part of what was known and what is told; see whether that settles it."""
-    at_ms, told = event
+    told = event.what
     if impossible := _impossible(life, told):
         return _contradiction(life, impossible)
     joined = _joined(life, event)
@@ -75,8 +75,8 @@ def learn(life: Life, event: Answer, grace_ms: int) -> Step:
     if joined is not life:
         return Step(joined, _other_quantity(joined))
     if (told.filled_qty, told.paid) != (life.filled_qty, life.paid) or _rank(told.state) < _rank(life.told):
-        return _stale(life, at_ms, f"{_text(told)} is less than was known")
-    life = _agree(life, at_ms, grace_ms)
+        return _stale(life, event.at_ms, f"{_text(told)} is less than was known")
+    life = _agree(life, event.at_ms, grace_ms)
     if life.agreeing < _AGREED:
         return Step(life)
     if told.state in ENDED:
@@ -120,7 +120,7 @@ def resolve(life: Life, event: Resolve, grace_ms: int) -> Step:
         raise ValueError(impossible)
     if abs(said.filled_qty) < abs(life.filled_qty) or said.paid < life.paid:
         raise ValueError(f"{life.filled_qty} was filled for {life.paid} already, not {said.filled_qty} for {said.paid}")
-    joined = _joined(life, Answer(event.at_ms, said))
+    joined = _joined(life, Answer(event.at_ms, said, event.at_ms))
     return Step(replace(joined, state=said.state, reason=Reason.RESOLVED), _other_quantity(joined))
 
 
@@ -135,7 +135,7 @@ def _impossible(life: Life, told: Snapshot) -> str:
 
 def _joined(life: Life, answer: Answer) -> Life:
     """The larger part of what was known and what is told; `life` itself where that is nothing new."""
-    at_ms, told = answer
+    told = answer.what
     state = told.state if _rank(told.state) > _rank(life.told) or _other_end(life, told) else life.told
     filled = max(life.filled_qty, told.filled_qty, key=abs)
     paid = max(life.paid, told.paid)
@@ -146,7 +146,7 @@ def _joined(life: Life, answer: Answer) -> Life:
     where = OrderState.UNKNOWN if doubtful else _open_state(filled)
     return replace(
         life, state=where, told=state, filled_qty=filled, paid=paid, venue_order_id=venue_order_id,
-        news_ms=max(life.news_ms, at_ms), agreeing=0,
+        news_ms=max(life.news_ms, answer.heard_ms), agreeing=0,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ class Life:
     reason: why it ended short.
 
     The rest is the agreement's memory; an order loaded from the journal starts without it. told: the furthest state
-    that the venue has told. news_ms: asking time of the last answer that taught something. agreeing: how many answers
+    that the venue has told. news_ms: when the last answer came that taught something. agreeing: how many answers
     in a row have said just what is known, each asked later than `asked_ms`, the one before.
 
     >>> life = Life(Decimal("0.5"))

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import NamedTuple
 from uuid import uuid4
 
 import structlog
@@ -19,6 +20,7 @@ from shared.config import Settings, load_settings
 from shared.errors import BusUnreachable, ConfigError, TicklineError
 from shared.messages import Stream
 from shared.runner.health import alive_file
+from shared.runner.keeper import Keeper
 from shared.runner.logs import configure_logs
 from shared.runner.plan import Limits, Plan
 from shared.runner.worker import Feeder, Worker
@@ -29,7 +31,16 @@ GC_ALLOCATIONS = 50_000  # container objects more than were freed, before a youn
 
 log = structlog.get_logger()
 
-Build = Callable[[Settings, Limits], tuple[Plan, Feeder]]
+
+class Wiring(NamedTuple):
+    """What a process does, where its input comes from, and what it keeps beside the bus."""
+
+    plan: Plan
+    feeder: Feeder
+    keeper: Keeper | None = None
+
+
+Build = Callable[[Settings, Limits], Wiring]
 
 
 def serve(name: str, build: Build, *, ahead: bool = False) -> None:
@@ -41,11 +52,11 @@ def serve(name: str, build: Build, *, ahead: bool = False) -> None:
     try:
         settings = load_settings()
         limits = limits_of(settings)
-        plan, feeder = build(settings, limits)
+        plan, feeder, keeper = build(settings, limits)
         if not settings.bus.url:
             raise ConfigError("config: bus.url is empty: set TICKLINE_BUS__URL, or use `tickline run`")
         bus = make_bus(settings)
-        worker = Worker(plan, bus, feeder, partitions=settings.bus.partitions, limits=limits)
+        worker = Worker(plan, bus, feeder, partitions=settings.bus.partitions, limits=limits, keeper=keeper)
         worker.alive_file = alive_file(settings.state_dir, name)
         if ahead and settings.ingestor.works_ahead:
             os.nice(settings.ingestor.ahead_nice)
@@ -76,7 +87,9 @@ def make_bus(settings: Settings) -> RedisBus:
 def limits_of(settings: Settings) -> Limits:
     """The worker's bounds, as far as the config names them."""
     own = settings.bus
-    return Limits(read_count=own.read_count, commit_entries=own.commit_entries, trim_age_s=own.trim_age_s)
+    return Limits(
+        read_count=own.read_count, commit_entries=own.commit_entries, trim_age_s=own.trim_age_s, lease_s=own.lease_s
+    )
 
 
 async def check_bus(bus: Bus, settings: Settings) -> None:

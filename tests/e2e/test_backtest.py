@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.features.registry import FEATURES
+from shared.strategies.registry import STRATEGIES
+from tests import planted
 from tests.e2e.command import Command, Done, Tickline
 from tests.e2e.recomputed import prices_of, recomputed
 
@@ -87,6 +90,45 @@ def test_the_interval_is_the_files_own_where_none_is_given(command: Command, bar
     assert "150 of 12h" in done.out
 
 
+@pytest.fixture
+def too_clever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What knows too much, registered as a line in the registries would."""
+    monkeypatch.setitem(FEATURES, "normalised", "tests.planted:Normalised")
+    for name, kind in planted.STRATEGIES.items():
+        monkeypatch.setitem(STRATEGIES, name, kind)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "no lookahead: 146 decisions identical, with the prices behind 8 cuts mirrored, scaled and removed"),
+        (("--fill", "next_open", "--cuts", "3", "--from", "1990-01-20", "--to", "1990-03-01"),
+         "no lookahead: 80 decisions identical, with the prices behind 3 cuts mirrored, scaled and removed"),
+    ],
+)  # fmt: skip
+def test_no_lookahead(command: Command, bars: Path, options: tuple[str, ...], said: str) -> None:
+    plain = command("backtest", "--data", bars, *WHERE, *options)
+    done = command("backtest", "--data", bars, *WHERE, "--check-lookahead", *options)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{plain.out}{said}\n"
+
+
+@pytest.mark.usefixtures("too_clever")
+def test_a_lookahead_is_found(command: Command, bars: Path) -> None:
+    card = planted.normalised_card(Path(), bars, "12h")
+    for options, said in (
+        (
+            ("--strategy", "peeks", "--param", f"prices={bars}"),
+            "lookahead at tick 4 (1990-01-03T00:00:00Z) of BTCUSDT: ",
+        ),
+        (("--weights", card.resolve()), "opened while only copies of it are to be read"),
+    ):
+        arguments = ("backtest", "--data", bars, *WHERE, *options, "--csv", "rows.csv")
+        refused(command(*arguments, "--check-lookahead"), 6, said)
+        assert command(*arguments).code == 0, "without the check it is a backtest like any other"
+        Path("rows.csv").unlink()
+
+
 def refused(done: Done, code: int, said: str) -> None:
     assert (done.code, done.out) == (code, "")
     (line,) = done.err.splitlines()
@@ -118,6 +160,8 @@ RISING = [str(price) for price in range(10, 20)]
         (RISING, ("--weights", "altered.json"), "one of the two was altered"),
         (RISING, ("--from", "2025-01-01"), "none of its 10 rows is in the time to be traded"),
         (RISING, ("--funding", "none.csv"), "none.csv: there is no such file"),
+        (RISING, ("--check-lookahead", "--data", "none.csv"), "none.csv: there is no such file"),
+        ([*RISING, "NaN", "21"], ("--check-lookahead",), "bars.csv: row 12: open 'NaN' is not finite"),
     ],
 )  # fmt: skip
 def test_data_that_cannot_be_used(command: Command, prices: list[str], options: tuple[str, ...], said: str) -> None:

@@ -1,5 +1,6 @@
 """Every command in README.md is run: those of `tickline` here, the make targets by CI, Docker's by the compose test."""
 
+import asyncio
 import os
 import re
 import shlex
@@ -9,6 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from services.console.verbs.download import BASE_URL
+from services.fake_exchange.binance_usdm import BinanceUsdm
+from services.fake_exchange.market import FakeMarket, bars
+from services.fake_exchange.server import FakeExchange
+
+JANUARY_MS, HALF_DAY_MS = 1_704_067_200_000, 43_200_000
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
     line.strip()
@@ -34,14 +41,23 @@ def test_every_command_is_of_a_kind_that_is_run() -> None:
 
 
 @pytest.mark.timeout(180)
-def test_the_tickline_commands_in_their_order(tmp_path: Path) -> None:
+async def test_the_tickline_commands_in_their_order(tmp_path: Path) -> None:
     rows = [f"2025-01-{day:02d}T{hour:02d}:00,{100 + (day * 7 + hour) % 5}" for day in range(1, 11) for hour in (0, 12)]
     (tmp_path / "bars.csv").write_text("\n".join(["datetime,price", *rows]) + "\n")
+    held = FakeMarket({"12h": bars(JANUARY_MS, HALF_DAY_MS, 200)})
+    async with FakeExchange(BinanceUsdm({"BTCUSDT": held}, JANUARY_MS + 200 * HALF_DAY_MS)) as exchange:
+        await asyncio.to_thread(run_all, tmp_path, exchange.url)
+    for written in ("summary.json", "btc.parquet", "models/mine.json", "trades.csv", "report.html"):
+        assert (tmp_path / written).exists()
+
+
+def run_all(folder: Path, exchange: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
+    environment[BASE_URL] = exchange
 
     def tickline(*words: str) -> str:
         command = [str(Path(sys.executable).with_name("tickline")), *words]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{shlex.join(words)}: {done.stderr}"
         return done.stdout
 
@@ -54,4 +70,3 @@ def test_the_tickline_commands_in_their_order(tmp_path: Path) -> None:
             compared = re.search(r"parity: (\d+) of (\d+) orders", said)
             assert compared, said
             assert compared[1] == compared[2]
-    assert (tmp_path / "summary.json").exists()

@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from services.console.job_progress import JobProgress
 from services.console.options import RunOptions, settings_for
 from services.console.output_file import OutputFile
 from services.console.row_progress import RowProgress
+from services.research.lookahead.guard import Guard
 from shared.history import infer_interval
 
 
@@ -38,6 +40,10 @@ def backtest(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write settings, totals and metrics here.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the closed round trips here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    check_lookahead: Annotated[
+        bool, typer.Option("--check-lookahead", help="First change the future: no earlier decision may move.")
+    ] = False,
+    cuts: Annotated[int, typer.Option(min=1, help="From how many ticks on --check-lookahead changes it.")] = 8,
 ) -> None:
     """Trade a file of prices with the line's own stages, and measure what came of it."""
     param = [*(param or ()), *([f"leverage={leverage}"] if leverage is not None else ())]
@@ -46,19 +52,26 @@ def backtest(
         param=param, balance=balance, fee=fee, slippage_bps=slippage_bps, run_id="backtest",
     )  # fmt: skip
     settings = settings_for(options)
-    # The model's runtime takes seconds to load.
-    from services.console.backtest import Window, as_html, as_json, described, outcomes, rules_of, time_of
-    from services.research.backtest.rows import CsvRows
-    from services.research.metrics import table
-
-    rules = rules_of(fill=fill, maintenance_margin=maintenance_margin, funding=funding)
-    window = Window(time_of("--from", start), time_of("--to", end))
     with contextlib.ExitStack() as stack:
+        guard = stack.enter_context(Guard(data)) if check_lookahead else None  # before the strategies are imported
+        # The model's runtime takes seconds to load.
+        from services.console.backtest import Window, as_html, as_json, described, outcomes, rules_of, time_of
+        from services.research.backtest.rows import CsvRows
+        from services.research.metrics import table
+
+        rules = rules_of(fill=fill, maintenance_margin=maintenance_margin, funding=funding)
+        window = Window(time_of("--from", start), time_of("--to", end))
         files = {
             option: stack.enter_context(OutputFile(option, path))
             for option, path in (("--json", json_file), ("--csv", csv_file), ("--report", report))
             if path is not None
         }
+        checked = None
+        if guard is not None:
+            from services.research.lookahead.check import LookaheadCheck
+
+            with JobProgress() as job:
+                checked = LookaheadCheck(settings, rules, *window, guard).run(cuts, job.report)
         rows = [CsvRows(files["--csv"])] if "--csv" in files else []
         with RowProgress(data) as progress:
             done = outcomes(settings, rules, window, rows, report is not None, progress.report)
@@ -69,3 +82,5 @@ def backtest(
             files["--report"].write(as_html(said, done))
     for line in table({name: outcome.results for name, outcome in done.items()}):
         typer.echo(line)
+    if checked is not None:
+        typer.echo(checked)

@@ -3,10 +3,10 @@
 import asyncio
 import difflib
 import time
-from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal, localcontext
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from functools import partial
+from operator import itemgetter
+from typing import Any
 
 from services.gateway.venues import amounts, parse
 from services.gateway.venues.asker import UNREADABLE, Asker
@@ -38,23 +38,6 @@ from shared.orders.request import OrderRequest
 
 NS = 1_000_000
 SHOWN = 5
-T = TypeVar("T")
-P = ParamSpec("P")
-
-
-def _read(
-    question: Callable[Concatenate["CcxtVenue", P], Awaitable[T]],
-) -> Callable[Concatenate["CcxtVenue", P], Coroutine[Any, Any, T]]:
-    """A read whose answer is no answer to it is a VenueError like any other."""
-
-    @wraps(question)
-    async def asked(self: "CcxtVenue", *args: P.args, **named: P.kwargs) -> T:
-        try:
-            return await question(self, *args, **named)
-        except UNREADABLE as error:
-            raise self.unreadable(question.__name__, error) from None
-
-    return asked  # type: ignore[return-value]
 
 
 class CcxtVenue:
@@ -85,7 +68,6 @@ class CcxtVenue:
         self._rules: dict[str, MarketRules] = {}
         self._ahead_ms = 0
 
-    @_read
     async def open(self, *, only_out: bool = False) -> None:
         """Markets, clock, key and modes. ConfigError, SafetyRefusal or VenueError, with the connections given back."""
         try:
@@ -101,6 +83,10 @@ class CcxtVenue:
                 await self._asker.ask(self._client.is_unified_enabled)
             if not only_out:
                 await set_modes(self._asker, self._facts, self._options, self._rules)
+        except UNREADABLE as error:
+            await self.close()
+            shown = self._asker.redact(f"{type(error).__name__}: {error}")
+            raise VenueError(f"{self._options.exchange}: an answer cannot be read: {shown}") from None
         except BaseException:
             await self.close()
             raise
@@ -117,13 +103,12 @@ class CcxtVenue:
         """Ours and what the two were apart when last asked."""
         return time.time_ns() // NS + self._ahead_ms
 
-    @_read
     async def server_time_ms(self) -> int:
         """Asked now; half the way is taken off."""
         if self._client.has["fetchTime"] is not True:
             return self.now_ms()
         before = time.time_ns() // NS
-        told = int(await self._asker.ask(self._client.fetch_time))
+        told = await self._asker.ask(self._client.fetch_time, read=int)
         after = time.time_ns() // NS
         self._ahead_ms = told - (before + after) // 2
         self._client.options["timeDifference"] = -self._ahead_ms
@@ -164,31 +149,35 @@ class CcxtVenue:
             return Ambiguous(self._asker.redact(f"{type(error).__name__}: {error}"))
         return Absent(at_ms) if found is None else found
 
-    @_read
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """Anybody's."""
         rules = self._rules[sym]
-        rows = await self._asker.ask(self._client.fetch_open_orders, rules.market)
-        return [VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(rules, row)) for row in rows]
 
-    @_read
+        def read(rows: Any) -> list[VenueOrder]:
+            return [VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(rules, row)) for row in rows]
+
+        found: list[VenueOrder] = await self._asker.ask(self._client.fetch_open_orders, rules.market, read=read)
+        return found
+
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """Oldest first."""
         rules = self._rules[sym]
         rows = await trades(self._asker, self._facts, rules.market, since_ms, self.now_ms())
         return [parse.fill(rules, sym, row) for row in rows]
 
-    @_read
     async def positions(self) -> list[VenuePosition]:
         """Of every configured symbol."""
         found: list[VenuePosition] = []
         swaps = {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
         if swaps:
-            rows = await self._asker.ask(self._client.fetch_positions, list(swaps))
-            held = {row["symbol"]: row for row in rows}
-            found += [parse.position(self._rules[sym], sym, held.get(market, {})) for market, sym in swaps.items()]
+
+            def read(rows: Any) -> list[VenuePosition]:
+                held = {row["symbol"]: row for row in rows}
+                return [parse.position(self._rules[sym], sym, held.get(market, {})) for market, sym in swaps.items()]
+
+            found += await self._asker.ask(self._client.fetch_positions, list(swaps), read=read)
         if len(swaps) < len(self._rules):
-            total = (await self._balances("spot"))["total"]
+            total = await self._totals("spot")
             found += [
                 VenuePosition(sym, parse.number(total.get(rules.base), "0"), None)
                 for sym, rules in self._rules.items()
@@ -196,34 +185,36 @@ class CcxtVenue:
             ]
         return found
 
-    @_read
     async def balance(self) -> Decimal:
         """In the one quote currency."""
         rules = next(iter(self._rules.values()))
-        total = (await self._balances(rules.kind))["total"]
+        total = await self._totals(rules.kind)
         return parse.number(total.get(rules.quote), "0")
 
-    @_read
     async def funding(self, since_ms: int) -> list[FundingPayment]:
         """Of all swaps."""
         found: list[FundingPayment] = []
         for sym, rules in self._rules.items():
             if rules.kind == "swap":
-                rows = await self._asker.ask(
-                    self._client.fetch_funding_history, rules.market, since_ms, self._facts.page
+                read = partial(_fundings, sym)
+                found += await self._asker.ask(
+                    self._client.fetch_funding_history, rules.market, since_ms, self._facts.page, read=read
                 )
-                found += [parse.funding(sym, row) for row in rows]
         return sorted(found, key=lambda payment: (payment.at_ms, len(payment.payment_id), payment.payment_id))
 
-    @_read
     async def quote(self, sym: str) -> VenueQuote:
         """Now."""
         market, asked_ms = self._rules[sym].market, self.now_ms()
-        if self._client.has["fetchBidsAsks"] is True:
-            ticker = (await self._asker.ask(self._client.fetch_bids_asks, [market]))[market]
+        several = self._client.has["fetchBidsAsks"] is True
+
+        def read(answer: Any) -> VenueQuote:
+            return parse.quote(sym, answer[market] if several else answer, asked_ms)
+
+        if several:
+            found: VenueQuote = await self._asker.ask(self._client.fetch_bids_asks, [market], read=read)
         else:
-            ticker = await self._asker.ask(self._client.fetch_ticker, market)
-        return parse.quote(sym, ticker, asked_ms)
+            found = await self._asker.ask(self._client.fetch_ticker, market, read=read)
+        return found
 
     async def cancel_all(self, sym: str) -> None:
         """At once where the venue can, else one by one."""
@@ -234,11 +225,6 @@ class CcxtVenue:
         for order in await self.open_orders(sym):
             id_ = order.snapshot.venue_order_id
             await self._asker.ask(self._client.cancel_order, id_, market, tolerated=self._facts.unknown)
-
-    def unreadable(self, what: str, error: Exception) -> VenueError:
-        """The line for an answer that lacks what it must have."""
-        shown = self._asker.redact(f"{type(error).__name__}: {error}")
-        return VenueError(f"{self._options.exchange}: its answer about {what} cannot be read: {shown}")
 
     def _unfit(self, rules: MarketRules, request: OrderRequest) -> Refused | None:
         facts, wanted = self._facts, request.signed_qty
@@ -265,9 +251,9 @@ class CcxtVenue:
             return Refused(fate.reason, self._asker.redact(fate.text))
         return Ambiguous(self._asker.redact(fate.cause))
 
-    async def _balances(self, kind: str) -> Any:
+    async def _totals(self, kind: str) -> Any:
         params = {"type": kind} if self._options.exchange != "okx" else {}
-        return await self._asker.ask(self._client.fetch_balance, params)
+        return await self._asker.ask(self._client.fetch_balance, params, read=itemgetter("total"))
 
     def _check_quotes(self) -> None:
         quotes = {rules.quote for rules in self._rules.values()}
@@ -275,3 +261,7 @@ class CcxtVenue:
             raise ConfigError(
                 f"[gateway] markets: one account, one quote currency; these have {', '.join(sorted(quotes))}"
             )
+
+
+def _fundings(sym: str, rows: Any) -> list[FundingPayment]:
+    return [parse.funding(sym, row) for row in rows]

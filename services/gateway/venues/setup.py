@@ -3,12 +3,13 @@
 Each is set and read back; what cannot be read back as wanted is refused.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from services.gateway.venues.asker import Asker
 from services.gateway.venues.facts import Facts
 from services.gateway.venues.options import VenueOptions
+from services.gateway.venues.parse import Unreadable
 from services.gateway.venues.venue import MarketRules
 from shared.errors import SafetyRefusal, VenueError
 
@@ -77,9 +78,20 @@ async def _set_one_way(asker: Asker, facts: Facts, options: VenueOptions, swaps:
         )
 
 
-async def _hedged(asker: Asker, market: str) -> bool | None:
-    answer = await asker.ask(asker.client.fetch_position_mode, market)
-    return answer.get("hedged") if answer else None
+async def _told(asker: Asker, name: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
+    """One field of an answer. An answer without it is none: it is asked for again, and in the end a VenueError."""
+
+    async def once() -> Any:
+        answer = await call(*given)
+        if not isinstance(answer, Mapping) or answer.get(name) is None:
+            raise Unreadable(f"it does not tell {name}")
+        return answer[name]
+
+    return await asker.ask(once)
+
+
+async def _hedged(asker: Asker, market: str) -> bool:
+    return bool(await _told(asker, "hedged", asker.client.fetch_position_mode, market))
 
 
 async def _set_margin_and_leverage(asker: Asker, market: str, options: VenueOptions, same: frozenset[str]) -> None:
@@ -93,12 +105,11 @@ async def _set_margin_and_leverage(asker: Asker, market: str, options: VenueOpti
 async def _margin_and_leverage(asker: Asker, market: str, options: VenueOptions) -> tuple[str | None, int | None]:
     client = asker.client
     if options.exchange == "okx":
-        answer = await asker.ask(client.fetch_leverage, market, {"mgnMode": ISOLATED})
-        return answer.get("marginMode"), answer.get("longLeverage")
+        given = client.fetch_leverage, market, {"mgnMode": ISOLATED}
+        return await _told(asker, "marginMode", *given), await _told(asker, "longLeverage", *given)
     if not client.has["fetchLeverage"] or not client.has["fetchMarginMode"]:
         raise VenueError(
             f"{options.exchange}: ccxt cannot read margin mode and leverage back: swaps are not traded there"
         )
-    margin = await asker.ask(client.fetch_margin_mode, market)
-    leverage = await asker.ask(client.fetch_leverage, market)
-    return margin.get("marginMode"), leverage.get("longLeverage")
+    margin = await _told(asker, "marginMode", client.fetch_margin_mode, market)
+    return margin, await _told(asker, "longLeverage", client.fetch_leverage, market)

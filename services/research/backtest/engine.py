@@ -1,11 +1,11 @@
 """A backtest: a file through the very stages that the services run."""
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
-from typing import cast
+from typing import NamedTuple, cast
 
 from services.ingestor.source import Quote
 from services.research.backtest.observer import Observer
@@ -30,11 +30,19 @@ PROGRESS_EVERY = 1024
 Progress = Callable[[int], None]
 
 
+class Given(NamedTuple):
+    """Bars in memory and a model at hand, instead of the file and the weights that the settings name."""
+
+    bars: Iterable[Bar]
+    plans: LinePlans
+
+
 class Backtest:
     """One symbol, the first of the settings, out of its file; with the default rules, what the paper line would do.
 
     start_ns, end_ns: only bars whose end is in [start_ns, end_ns) are traded on. Those before warm the features, then
     trading starts flat. Rows are streamed: memory does not grow with the file, but for what observers keep.
+    given: what is traded instead of the file and the model, which are then not read.
 
     Raises ConfigError for settings that make no backtest, DataError for a file, or a model, that does not fit them.
     """
@@ -45,6 +53,7 @@ class Backtest:
         rules: Rules = Rules(),  # noqa: B008  (frozen)
         start_ns: int | None = None,
         end_ns: int | None = None,
+        given: Given | None = None,
     ) -> None:
         self._sym = settings.symbols[0]
         path = settings.ingestor.files.get(self._sym) if settings.ingestor.source == "replay" else None
@@ -55,6 +64,7 @@ class Backtest:
         self._settings = settings
         self._rules = rules
         self._path = path
+        self._given = given
         self._start_ns = 0 if start_ns is None else start_ns
         self._end_ns = MAX_NS + 1 if end_ns is None else end_ns
         if self._start_ns >= self._end_ns:
@@ -89,9 +99,11 @@ class Backtest:
         return run.totals()
 
     def _bars(self) -> Generator[Bar, None, None]:
-        yield from bars(self._path, self._settings.interval)
+        yield from self._given.bars if self._given else bars(self._path, self._settings.interval)
 
     def _plans(self) -> LinePlans:
+        if self._given is not None:
+            return self._given.plans
         try:
             return line_plans(self._settings)
         except ConfigError as error:

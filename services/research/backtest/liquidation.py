@@ -10,7 +10,7 @@ def liquidation_price(position: Position, leverage: Decimal, maintenance_margin:
 
     With entry price p, leverage l and maintenance margin rate m: long p (l − 1) / (l (1 − m)), short
     p (l + 1) / (l (1 + m)). There p / l + (price − p) = m × price, for one unit held long. A long without leverage is
-    never liquidated: 0 or below.
+    never liquidated: 0 or below. The author's part two has an inverse contract's formula: docs/research/backtest.md.
 
     >>> long, short = (Position("BTCUSDT", Decimal(qty), Decimal(100)) for qty in (1, -1))
     >>> liquidation_price(long, Decimal(10), Decimal(0)), liquidation_price(short, Decimal(10), Decimal(0))

@@ -1,10 +1,11 @@
 """What a download has brought, and one file out of its months."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.research.download.check import Check
 from services.research.download.download import Result
-from services.research.download.job import Job
+from services.research.download.job import Job, Origin
 from services.research.download.kinds import KINDS
 from services.research.download.month_file import About, about, tables, write
 from shared.errors import ConfigError, DataError
@@ -14,12 +15,17 @@ from shared.intervals import interval_ns
 
 def check_lines(job: Job, result: Result) -> list[str]:
     """Read the files once more from end to end, and say what they hold and lack; raises DataError."""
-    interval_ms = interval_ns(job.origin.interval) // 1_000_000 if job.origin.interval else 0
-    check, repeats = Check(job.origin.kind, interval_ms, job.start_ms, result.end_ms), 0
-    for path in result.files:
+    return checked(job.origin, result.files, job.start_ms, result.end_ms)
+
+
+def checked(origin: Origin, files: Sequence[Path], start_ms: int, end_ms: int) -> list[str]:
+    """The same of files in order of time, which should hold all there is from `start_ms` until before `end_ms`."""
+    interval_ms = interval_ns(origin.interval) // 1_000_000 if origin.interval else 0
+    check, repeats = Check(origin.kind, interval_ms, start_ms, end_ms), 0
+    for path in files:
         said = about(path)
         repeats += said.repeats if said is not None else 0
-        for part in tables(path, job.start_ms, result.end_ms):
+        for part in tables(path, start_ms, end_ms):
             check.add(str(path), part)
     return check.lines(repeats)
 

@@ -61,6 +61,6 @@ def lines(
     drawn = base.mark_line(strokeWidth=1.8, interpolate=how, strokeJoin="round").encode(
         strokeDash=alt.StrokeDash("name:N", scale=alt.Scale(domain=names, range=[one.dash for one in series.values()]))
     )
-    rule = follow([alt.Tooltip(f"v{i}:Q", title=name, format=number) for i, name in enumerate(names)])
+    rule = follow([alt.Tooltip(f"v{i}:Q", title=style.told(name), format=number) for i, name in enumerate(names)])
     areas = [base.mark_area(opacity=fill, interpolate=how)] if fill else []
     return style.layered(*areas, drawn, rule)

@@ -1,5 +1,6 @@
 """How all charts look. The colours are those of Okabe and Ito, which colour-blind people can tell apart."""
 
+import json
 from typing import Any
 
 import altair as alt
@@ -48,6 +49,15 @@ def time_axis() -> alt.X:
 def time_tooltip() -> alt.Tooltip:
     """Field t, to the minute."""
     return alt.Tooltip("utcyearmonthdatehoursminutes(t):T", title="UTC", format="%Y-%m-%d %H:%M")
+
+
+def told(name: str) -> str:
+    """A name as the title in a tooltip. Vega-Lite makes it a text of an expression and escapes the quotes only.
+
+    >>> print(told('a "b" \\\\ c'))
+    a "b" \\\\ c
+    """
+    return json.dumps(name)[1:-1].replace('\\"', '"')
 
 
 def colours(names: list[str], values: list[str], symbol: Any = "stroke") -> alt.Color:

@@ -1,6 +1,7 @@
 """Weights fitted to samples; the same bits for the same samples and recipe on one machine."""
 
 import inspect
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, NamedTuple, cast
@@ -25,6 +26,7 @@ GRADIENT_TOLERANCE = 1e-10
 CHANGE_TOLERANCE = 1e-14
 
 _LOSSES: dict[str, type[nn.Module]] = {"l1": nn.L1Loss, "huber": nn.HuberLoss, "mse": nn.MSELoss}
+_ONE_AT_A_TIME = threading.Lock()  # seed, threads and kernels of torch are the whole process's
 
 
 class Diverged(ConfigError):
@@ -109,9 +111,9 @@ def _best_epoch(earlier: Dataset, later: Dataset, spec: FitSpec, done: EpochDone
 
 @contextmanager
 def _reproducible() -> Iterator[None]:
-    """One thread, deterministic kernels, random numbers of its own; all as before afterwards."""
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[]):
+    """One thread, deterministic kernels, random numbers of its own; all as before afterwards. Other threads wait."""
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
+        threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
         try:

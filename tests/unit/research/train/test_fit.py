@@ -1,6 +1,8 @@
 """What `fit` finds, that it finds the same again, and what it refuses."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import pytest
@@ -149,3 +151,11 @@ def test_models_that_cannot_be_trained(monkeypatch: pytest.MonkeyPatch) -> None:
         FitSpec(model="Oracle")
     with pytest.raises(ConfigError, match="model NonLinearModel takes no_features, hidden, not depth"):
         fit(DATA, spec("NonLinearModel", {"depth": 3}))
+
+
+def test_threads_beside_each_other_make_the_same_bits() -> None:
+    """Torch's seed and settings are the whole process's."""
+    ways = [spec(model, seed=seed, epochs=20) for seed in range(4) for model in ("LinearModel", "NonLinearModel")]
+    alone = [digest(DATA, how) for how in ways]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(partial(digest, DATA), ways)) == alone

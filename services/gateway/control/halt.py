@@ -1,0 +1,37 @@
+"""`tickline halt`."""
+
+import typer
+
+from services.gateway.control.clock import now_ms
+from services.gateway.control.flatten import Flatten
+from services.gateway.control.opened import journal_of, settings_of_account
+from services.gateway.control.terminal import person
+from services.gateway.risk.latches import HALT
+from shared.journal.rows import EventRow, LatchRow
+
+
+async def halt(*, cancel: bool, flatten: bool, within_s: float) -> None:
+    """Stop everything; then, if asked for, cancel and close through the venue itself.
+
+    When the journal has the latch and a newer epoch, a gateway can send no more: its next write is Fenced, and what it
+    reads then is the latch.
+    """
+    settings = settings_of_account()
+    by, account = person(), settings.gateway.account
+    async with journal_of(settings) as journal:
+        latch = LatchRow(HALT, "a person's word", by, now_ms())
+        epoch = await journal.raise_epoch(f"halt by {by}", [latch, EventRow("HALT", "", "", f"by {by}", now_ms())])
+        typer.echo(f"{account} is halted: nothing is sent until `tickline resume`")
+        if not (cancel or flatten):
+            return
+        from services.gateway.venues.make import make_venue  # ccxt takes a while to load, and the halt does not wait
+
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        try:
+            way_out = Flatten(settings, journal, venue, epoch, by, typer.echo)
+            await way_out.cancel()
+            if flatten:
+                await way_out.flatten(within_s)
+        finally:
+            await venue.close()

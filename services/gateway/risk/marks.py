@@ -1,0 +1,84 @@
+"""How far the equity has fallen since midnight and from its highest: what daily loss and drawdown are measured against.
+
+A limit that is reached sets its latch. Marks remember which latches they have set: one that is gone was dropped by a
+person (`tickline resume`), and that limit counts anew from the present equity. Money paid in counts as profit, money
+taken out as loss.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from services.gateway.risk import latches as names
+from services.gateway.risk.verdict import Changes
+from shared.config.risk import RiskSettings
+from shared.journal.rows import LatchRow, LimitRow
+from shared.messages.codec import pack, unpack
+
+LIMIT = "equity_marks"
+DAY_NS = 86_400 * 10**9
+BY = "gateway"
+
+
+class Marks(NamedTuple):
+    """day: since 1970, UTC. day_equity: when it began. peak: the highest. last: the newest. latched: latches set."""
+
+    day: int
+    day_equity: Decimal
+    peak: Decimal
+    last: Decimal
+    latched: tuple[str, ...] = ()
+
+    def row(self) -> LimitRow:
+        """As it stands in the journal."""
+        return LimitRow(LIMIT, pack([self.day, self.day_equity, self.peak, self.last, list(self.latched)]))
+
+
+def marks_in(limits: Mapping[str, bytes]) -> Marks | None:
+    """The marks that stand in the journal; None before the first. Raises ValueError when they are no marks."""
+    if LIMIT not in limits:
+        return None
+    match unpack(limits[LIMIT]):
+        case [int() as day, Decimal() as day_equity, Decimal() as peak, Decimal() as last, list() as latched]:
+            return Marks(day, day_equity, peak, last, tuple(str(name) for name in latched))
+        case other:
+            raise ValueError(f"the limit {LIMIT} is no state of marks: {other!r:.80}")
+
+
+def watch(
+    rules: RiskSettings, now_ns: int, equity: Decimal, limits: Mapping[str, bytes], latches: Mapping[str, LatchRow]
+) -> Changes:
+    """What to write when the equity is seen: the marks, if they moved, and a latch for each limit that is reached."""
+    old = marks_in(limits)
+    new = _moved(old, now_ns // DAY_NS, equity, latches)
+    reached = [name for name, is_reached in _reached(rules, new) if is_reached and name not in latches]
+    new = new._replace(latched=tuple(sorted({*new.latched, *reached})))
+    rows: list[LimitRow | LatchRow] = [] if new == old else [new.row()]
+    return (*rows, *(LatchRow(name, _said(rules, name, new), BY, now_ns // 1_000_000) for name in reached))
+
+
+def _moved(old: Marks | None, day: int, equity: Decimal, latches: Mapping[str, LatchRow]) -> Marks:
+    if old is None:
+        return Marks(day, equity, equity, equity)
+    begun = old.last if day > old.day else old.day_equity
+    resumed = set(old.latched) - set(latches)
+    return Marks(
+        day=max(day, old.day),
+        day_equity=equity if names.DAILY_LOSS in resumed else begun,
+        peak=equity if names.DRAWDOWN in resumed else max(old.peak, equity),
+        last=equity,
+        latched=tuple(name for name in old.latched if name not in resumed),
+    )
+
+
+def _reached(rules: RiskSettings, marks: Marks) -> list[tuple[str, bool]]:
+    return [
+        (names.DAILY_LOSS, marks.day_equity - marks.last >= rules.daily_loss),
+        (names.DRAWDOWN, marks.peak - marks.last >= rules.max_drawdown * marks.peak and marks.peak > 0),
+    ]
+
+
+def _said(rules: RiskSettings, name: str, marks: Marks) -> str:
+    if name == names.DAILY_LOSS:
+        return f"equity {marks.last}, {marks.day_equity} when the day began: the limit is {rules.daily_loss}"
+    return f"equity {marks.last}, {marks.peak} at its highest: the limit is {rules.max_drawdown:%}"

@@ -1,0 +1,1 @@
+"""Whether a decision depended on what came after it. Nothing is imported here: a guard starts before what it guards."""

@@ -1,0 +1,69 @@
+"""What was decided at each tick, small enough for all of them."""
+
+from array import array
+from collections.abc import Callable
+from hashlib import blake2b
+
+from shared.messages import Message, Stream
+from shared.messages.codec import encode
+
+DECIDED = frozenset({Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS})
+_DIGEST = 8  # bytes: one item of array("Q")
+
+OnTick = Callable[[int, int, list[Message]], None]  # the tick's n, its digest, what was decided at it
+
+
+class PerTick:
+    """A tap: gathers what is decided between a tick and the next, and hands it on with a digest of its content.
+
+    Executions are not among it: with `--fill next_open` they rightly depend on the bar after the decision.
+    """
+
+    def __init__(self, on_tick: OnTick) -> None:
+        self._on_tick = on_tick
+        self._n = 0
+        self._decided: list[Message] = []
+
+    def __call__(self, message: Message) -> None:
+        """Take the next message of the line."""
+        if message.to is Stream.TICKS:
+            self.end()
+            self._n = message.n
+        elif message.to in DECIDED:
+            self._decided.append(message)
+
+    def end(self) -> None:
+        """The tick at hand was the last so far."""
+        if self._n:
+            n, decided = self._n, self._decided
+            self._n, self._decided = 0, []
+            self._on_tick(n, _digest(decided), decided)
+
+
+class Record:
+    """The digests of a whole run: 8 bytes a tick. decided_at: n of each tick with a decision, ascending."""
+
+    def __init__(self) -> None:
+        self._first_n = 0
+        self.decided_at = array("Q")
+        self._digests = array("Q")
+
+    def on_tick(self, n: int, digest: int, decided: list[Message]) -> None:
+        """Keep it."""
+        self._first_n = self._first_n or n
+        self._digests.append(digest)
+        if any(message.to is Stream.DECISIONS for message in decided):
+            self.decided_at.append(n)
+
+    def digest(self, n: int) -> int:
+        """Of tick n."""
+        return self._digests[n - self._first_n]
+
+
+def _digest(decided: list[Message]) -> int:
+    found = blake2b(digest_size=_DIGEST)
+    for message in decided:
+        content = encode(message)
+        found.update(f"{message.to} {len(content)} ".encode())
+        found.update(content)
+    return int.from_bytes(found.digest(), "big")

@@ -1,0 +1,9 @@
+"""Sweeps: many strategies tried on the past of a file, the best one scored once on the rest."""
+
+from services.research.sweep.job import sweep
+from services.research.sweep.pool import Pool
+from services.research.sweep.results import Holdout, Row, Swept
+from services.research.sweep.spec import SweepSpec
+from services.research.sweep.trials import Trading, Trial, trials
+
+__all__ = ["Holdout", "Pool", "Row", "SweepSpec", "Swept", "Trading", "Trial", "sweep", "trials"]

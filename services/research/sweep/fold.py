@@ -1,0 +1,98 @@
+"""One model on one stretch of time: made from all before it, traded in every way that is asked for."""
+
+from array import array
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from services.research.backtest import Backtest, Given, Observer, Totals
+from services.research.plans import line_plans_with
+from services.research.sweep.periods import Span
+from services.research.sweep.prices import Prices
+from services.research.sweep.trials import Trading
+from services.research.train import fit
+from services.research.train.dataset import Floats, samples
+from services.research.train.fit import FitSpec
+from shared.account import RoundTrip
+from shared.config import Settings
+from shared.errors import ConfigError, DataError
+from shared.models.model import Model
+
+
+class Task(NamedTuple):
+    """All that a worker needs; it can be pickled, and no file is read. prices: with or without those after the span.
+
+    name: what it is, in errors. The model depends on prices, lags and fit alone, so it is made once for all tradings.
+    """
+
+    name: str
+    settings: Settings
+    prices: Prices
+    lags: int
+    span: Span
+    fit: FitSpec
+    tradings: tuple[Trading, ...]
+
+
+class Traded(NamedTuple):
+    """returns: one for each bar of the span, the first from the start equity; none after ruin."""
+
+    returns: Floats
+    fills: int
+    ruined: bool
+
+
+def trade(task: Task) -> list[Traded]:
+    """What each trading came to, in their order. Raises DataError or ConfigError, which say whose."""
+    try:
+        model = learn(task)
+        return [_traded(task, model, trading) for trading in task.tradings]
+    except (DataError, ConfigError) as error:
+        raise type(error)(f"{task.name}: {error}") from error
+
+
+def learn(task: Task) -> Model:
+    """The model of all prices before the span; not even the span's first price is seen."""
+    torch.set_num_threads(1)
+    return fit(samples(task.prices.until(task.span.start_ns).closes(), features(task)), task.fit).module
+
+
+def backtest(task: Task, model: Model, trading: Trading, observers: list[Observer]) -> Totals:
+    """The span through the line's own stages, flat at its start; prices before it only warm the features."""
+    settings = trading.settings(task.settings)
+    warm = max(task.prices.count_until(task.span.start_ns) - task.lags, 0)
+    given = Given(task.prices.bars(warm), line_plans_with(settings, model, features(task), "sweep"))
+    return Backtest(settings, start_ns=task.span.start_ns, end_ns=task.span.end_ns, given=given).run(observers)
+
+
+def features(task: Task) -> str:
+    """The spec of what the model sees."""
+    return f"log_return_lags({task.lags})"
+
+
+def _traded(task: Task, model: Model, trading: Trading) -> Traded:
+    equity = _Equity(float(task.settings.strategy.balance))
+    totals = backtest(task, model, trading, [equity])
+    returns, ruined = equity.returns()
+    return Traded(returns, totals.fills, ruined)
+
+
+class _Equity:
+    """Watches a backtest (an Observer) and keeps the equity at each bar."""
+
+    def __init__(self, start: float) -> None:
+        self._values = array("d", [start])
+
+    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
+        self._values.append(equity)
+
+    def on_trip(self, trip: RoundTrip) -> None:
+        """Not needed."""
+
+    def returns(self) -> tuple[Floats, bool]:
+        """Period returns up to ruin, and whether there was one."""
+        values = np.frombuffer(self._values)
+        ruin = np.flatnonzero(values <= 0)
+        known = values[: ruin[0] + 1] if len(ruin) else values
+        return known[1:] / known[:-1] - 1, bool(len(ruin))

@@ -1,0 +1,178 @@
+"""`tickline download`: a process of its own, against the fake exchange through ccxt's own class."""
+
+import asyncio
+import os
+import re
+import time
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+import pytest
+
+from services.console.verbs.download import BASE_URL
+from services.fake_exchange.binance_usdm import BinanceUsdm, Switches
+from services.fake_exchange.faults import Fault, Mode
+from services.fake_exchange.market import FakeBar, FakeMarket, bars, rates, trades
+from services.fake_exchange.server import FakeExchange
+from services.research.download.venue import Venue
+from shared.history import bars as read_bars
+from tests.e2e.command import COMMAND, Done
+
+pytestmark = pytest.mark.timeout(180)
+
+JANUARY_MS = 1_704_067_200_000  # 2024-01-01
+MINUTE_MS = 60_000
+QUARTER_MS, HALF_DAY_MS = 15 * MINUTE_MS, 720 * MINUTE_MS
+NOW_MS = JANUARY_MS + 60 * 2 * HALF_DAY_MS
+BARS = bars(JANUARY_MS, HALF_DAY_MS, 120)
+QUARTERS = bars(JANUARY_MS, QUARTER_MS, 3_900)
+MARKET = ("--exchange", "binanceusdm", "--market", "BTC/USDT:USDT", "--sym", "BTCUSDT")
+SINCE = ("--from", "2024-01-01")
+
+
+def venue(switches: Switches | None = None, missing: range = range(0)) -> BinanceUsdm:
+    held = [bar for at, bar in enumerate(BARS) if at not in missing]
+    apart = [0, 1, 250] * 400
+    market = FakeMarket(
+        {"12h": held, "15m": QUARTERS}, trades(JANUARY_MS, apart), rates(JANUARY_MS, 8 * 60 * MINUTE_MS, 90)
+    )
+    return BinanceUsdm({"BTCUSDT": market}, NOW_MS, switches or Switches())
+
+
+async def start(exchange: FakeExchange, folder: Path, *arguments: object) -> Process:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
+    return await asyncio.create_subprocess_exec(
+        COMMAND, *map(str, arguments), cwd=folder, env={**clean, BASE_URL: exchange.url}, stdout=PIPE, stderr=PIPE
+    )
+
+
+async def tickline(exchange: FakeExchange, folder: Path, *arguments: object) -> Done:
+    process = await start(exchange, folder, *arguments)
+    out, err = await process.communicate()
+    progress = re.compile(r"2024-0[12]: [\d,]+ rows so far\n")
+    return Done(process.returncode or 0, out.decode(), progress.sub("", err.decode()), {})
+
+
+def closes(path: Path, interval: str) -> list[str]:
+    return [str(bar.close) for bar in read_bars(path, interval)]
+
+
+def found(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.parquet"))
+
+
+def texts(held: list[FakeBar]) -> list[str]:
+    return [str(bar.close) for bar in held]
+
+
+async def test_bars_with_a_gap_and_rows_that_come_twice(tmp_path: Path) -> None:
+    async with FakeExchange(venue(Switches(repeat=True, overlap=2), missing=range(70, 73))) as exchange:
+        job = ("download", *MARKET, *SINCE, "--interval", "12h", "--merge", "all.parquet")
+        done = await tickline(exchange, tmp_path, *job)
+        assert (done.code, done.err) == (0, "")
+        first, rows, gap, total, repeats, merged = done.out.splitlines()
+        assert first == "binanceusdm BTC/USDT:USDT ohlcv 12h in data/BTCUSDT/ohlcv-12h: 2 months, 117 rows fetched now"
+        assert rows == "rows: 117, first 2024-01-01T00:00:00Z, last 2024-02-29T12:00:00Z"
+        assert gap == "gap: 2024-02-04T12:00:00Z to 2024-02-06T12:00:00Z: 3 missing"
+        assert total == "gaps: 1, missing: 3"
+        assert repeats.startswith("duplicates removed: ")
+        assert not repeats.endswith(" 0")
+        assert merged == "all.parquet: 117 rows"
+        assert closes(tmp_path / "all.parquet", "12h") == texts(BARS[:70] + BARS[73:]), "with the venue's own digits"
+
+        asked = exchange.count("klines")
+        again = await tickline(exchange, tmp_path, *job)
+        assert "0 rows fetched now" in again.out
+        assert again.out.splitlines()[1:] == done.out.splitlines()[1:]
+        assert exchange.count("klines") == asked, "of complete months nothing is asked again"
+
+        checked = await tickline(exchange, tmp_path, "data", "check", "data/BTCUSDT/ohlcv-12h")
+        assert checked.out.splitlines()[1:] == [rows, gap, total, repeats]
+        checked = await tickline(exchange, tmp_path, "data", "check", "all.parquet")
+        assert checked.out.splitlines()[:3] == [rows, "interval: 12h, between 99.14 % of the rows", gap]
+
+
+async def test_trades_and_funding_rates(tmp_path: Path) -> None:
+    async with FakeExchange(venue()) as exchange:
+        done = await tickline(exchange, tmp_path, "download", *MARKET, *SINCE, "--kind", "trades", "--to", "2024-01-02")
+        assert (done.code, done.err) == (0, "")
+        assert "rows: 1,201, first 2024-01-01T00:00:00Z" in done.out
+        assert "gaps: none (by id)" in done.out
+        done = await tickline(exchange, tmp_path, "download", *MARKET, *SINCE, "--kind", "funding")
+        assert (done.code, done.err) == (0, "")
+        assert "rows: 90, first 2024-01-01T00:00:00Z, last 2024-01-30T16:00:00Z" in done.out
+    assert found(tmp_path) == ["data/BTCUSDT/funding/2024-01.parquet", "data/BTCUSDT/trades/2024-01.parquet"]
+
+
+async def test_a_killed_download_goes_on_where_it_was(tmp_path: Path) -> None:
+    held = Fault(Mode.HOLD, "klines", skip=2)
+    async with FakeExchange(venue(), held) as exchange:
+        job = ("download", *MARKET, *SINCE, "--to", "2024-02-10", "--interval", "15m", "--merge", "all.parquet")
+        killed = await start(exchange, tmp_path, *job)
+        await exchange.wait_for("klines", 3)
+        killed.kill()
+        await killed.communicate()
+        asked = [int(one.query["startTime"]) for one in exchange.asked if "klines" in one.path]
+        held.release.set()
+        done = await tickline(exchange, tmp_path, *job)
+        assert (done.code, done.err) == (0, "")
+        later = [int(one.query["startTime"]) for one in exchange.asked if "klines" in one.path][len(asked) :]
+        assert min(later) >= asked[2] > asked[1] > asked[0]
+    assert "gaps: none" in done.out
+    expected = QUARTERS[: 40 * 96]
+    assert closes(tmp_path / "all.parquet", "15m") == texts(expected)
+    assert f"{len(expected):,} rows fetched now" not in done.out
+
+
+async def test_what_fails_is_asked_again(tmp_path: Path) -> None:
+    january = (Fault(Mode.STATUS, "klines"), Fault(Mode.CUT, "klines"))
+    february = (Fault(Mode.DROP, "klines", skip=1), Fault(Mode.HTML, "klines", skip=1))
+    async with FakeExchange(venue(), *january, *february) as exchange:
+        done = await tickline(exchange, tmp_path, "download", *MARKET, *SINCE, "--interval", "12h")
+    assert [fault.struck for fault in (*january, *february)] == [1] * 4
+    assert done.code == 0
+    assert "rows: 120" in done.out
+    assert "gaps: none" in done.out
+    told = [line.rsplit(": ", 1)[1] for line in done.err.splitlines()]
+    assert told[:3] == ["attempt 2 in 0.5 s", "attempt 3 in 1 s", "attempt 2 in 0.5 s"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("--exchange", "binanze"), 2, "--exchange 'binanze' is unknown to ccxt"),
+        (("--market", "BTC/USD:USDT"), 2, "--market 'BTC/USD:USDT' is unknown to binanceusdm: did you mean BTC/USDT"),
+        (("--interval", "7m"), 2, "binanceusdm has no 7m bars: take one of 1s, 1m, "),
+        (("--to", "2023-12-31"), 2, "--to 2023-12-31 is not after --from 2024-01-01"),
+        (("--kind", "funding"), 2, "--interval 12h is for --kind ohlcv"),
+        (("--merge", "all.csv"), 2, "name it .parquet"),
+    ],
+)
+async def test_what_cannot_be_fetched_is_one_line(
+    tmp_path: Path, options: tuple[str, ...], code: int, said: str
+) -> None:
+    async with FakeExchange(venue()) as exchange:
+        done = await tickline(exchange, tmp_path, "download", *MARKET, *SINCE, "--interval", "12h", *options)
+    assert (done.code, done.out) == (code, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("tickline: ")
+    assert said in line
+
+
+async def test_a_venue_that_does_not_answer_is_exit_code_4(tmp_path: Path) -> None:
+    async with FakeExchange(venue(), Fault(Mode.STATUS, times=99)) as exchange:
+        done = await tickline(exchange, tmp_path, "download", *MARKET, *SINCE, "--interval", "12h")
+    assert done.code == 4
+    assert "binanceusdm does not answer" in done.err.splitlines()[-1]
+    assert "what was fetched is kept" in done.err.splitlines()[-1]
+
+
+async def test_requests_are_spaced_as_the_exchange_wants_it() -> None:
+    requests = 20
+    async with FakeExchange(venue()) as exchange, Venue("binanceusdm", base_url=exchange.url) as one:
+        begun = time.monotonic()
+        for _ in range(requests):
+            await one.now_ms()
+        took_ms = 1_000 * (time.monotonic() - begun)
+        assert one.ccxt.rateLimit >= 20
+        assert took_ms >= (requests - 2) * one.ccxt.rateLimit

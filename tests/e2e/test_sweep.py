@@ -1,0 +1,63 @@
+"""`tickline sweep`: its table and files, and what is refused in one line."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import Command, Tickline
+from tests.e2e.conftest import write_bars
+
+pytestmark = pytest.mark.timeout(150)
+WHERE = ("--sym", "BTCUSDT", "--balance", "100", "--fee", "0.0003")
+
+
+def test_a_sweep_on_two_processes(tickline: Tickline) -> None:
+    data = write_bars(tickline.folder / "bars.csv", 400)
+    grid = ("--interval", "12h,1d", "--lags", "1,2", "--sizing", "compounding,constant", "--leverage", "1,2")
+    options = (*grid, "--threshold", "0,0.001", "--folds", "3", "--holdout", "0.25", "--jobs", "2", "--top", "4")
+    done = tickline("sweep", "--data", data, *WHERE, *options, "--json", "out.json", "--csv", "rows.csv")
+    assert (done.code, done.err) == (0, "")
+    out = json.loads((tickline.folder / "out.json").read_text())
+    assert (out["trials"], len(out["rows"]), len(out["folds"])) == (32, 32, 3)
+    assert out["settings"]["thresholds"] == [0.0, 0.001]
+    sharpes = [row["sharpe"] for row in out["rows"]]
+    assert sharpes == sorted(sharpes, reverse=True)
+    assert 0 <= out["rows"][0]["deflated_sharpe"] <= 1
+    assert out["holdout"]["results"]["period"]["interval"] == out["rows"][0]["interval"]
+    with (tickline.folder / "rows.csv").open(newline="") as file:
+        assert [float(row["sharpe"]) for row in csv.DictReader(file)] == sharpes
+    shown = done.out.splitlines()
+    assert [line.split()[0] for line in shown[2:7]] == ["rank", "1", "2", "3", "4"]
+    assert shown[7] == "... and 28 more"
+    assert shown[-1].startswith("hold-out, once, trained until ")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("--lags", "1,x"), 2, "--lags '1,x': write whole numbers with commas between them"),
+        (("--lags", "3,3"), 2, "--lags: 3 stands twice"),
+        (("--leverage", "0"), 2, "--leverage: "),
+        (("--sizing", "half"), 2, "--sizing: "),
+        (("--holdout", "1"), 2, "--holdout: "),
+        (("--earlier-trials", "-1"), 2, "--earlier-trials: "),
+        (("--model", "Oracle"), 2, "--model: model 'Oracle' is unknown"),
+        (("--fee", "1"), 2, "gateway.fee"),
+        (("--folds", "99"), 2, "use fewer folds"),
+        (("--backend", "nosuch"), 2, "--backend nosuch: Invalid backend"),
+        (("--backend-option", "address"), 2, "--backend-option 'address': write name=value"),
+        (("--json", "no/out.json"), 2, "--json no/out.json: cannot be written"),
+        (("--interval", "18h"), 3, "bars.csv: its bars are 12h long"),
+        (("--lags", "100"), 3, "fold 1 of 4: 0 samples"),
+    ],
+)
+def test_what_is_refused_is_one_line(
+    command: Command, bars: Path, options: tuple[str, ...], code: int, said: str
+) -> None:
+    done = command("sweep", "--data", bars, "--sym", "BTCUSDT", "--jobs", "1", *options)
+    assert (done.code, done.out) == (code, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("tickline: ")
+    assert said in line

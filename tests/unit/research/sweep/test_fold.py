@@ -1,0 +1,82 @@
+"""A fold: what its model knows, and that it is traded as `tickline backtest` would."""
+
+import pickle
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.research.backtest import Backtest
+from services.research.sweep import Trading
+from services.research.sweep.fold import learn, trade
+from services.research.train import TrainSpec, dataset, fit, train
+from services.research.train.files import weights_bytes
+from shared.errors import DataError
+from shared.history import bars
+from tests.unit.research.backtest.helpers import Seen
+from tests.unit.research.sweep.made import PRICES, SYM, WAYS, task_of, written
+
+
+def test_a_model_is_made_of_the_bars_before_its_fold(tmp_path: Path) -> None:
+    task = task_of(written(tmp_path))
+    known = list(bars(task.settings.ingestor.files[SYM], "1h"))[:200]
+    expected = fit(dataset(known, "log_return_lags(2)"), task.fit).module
+    assert weights_bytes(learn(task).state_dict()) == weights_bytes(expected.state_dict())
+
+
+def test_nothing_after_the_fold_matters(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = written(tmp_path / "other", PRICES[:250] + [price * 2 for price in PRICES[250:]])
+    for here, there in zip(trade(task_of(written(tmp_path))), trade(task_of(other)), strict=True):
+        assert here.returns.tolist() == there.returns.tolist()
+
+
+def test_a_fold_is_a_backtest_of_that_time_with_that_model(tmp_path: Path) -> None:
+    """The same model out of its files, the same prices out of theirs, and the engine as the command calls it."""
+    path = written(tmp_path)
+    task = task_of(path)
+    (tmp_path / "past").mkdir()
+    spec = TrainSpec(
+        data=written(tmp_path / "past", PRICES[:200]), sym=SYM, interval="1h", features="log_return_lags(2)",
+        test_share=0.0,
+    )  # fmt: skip
+    _, card = train(spec).save(tmp_path / "models")
+    for way, traded in zip(WAYS, trade(task), strict=True):
+        settings = way.settings(task.settings)
+        settings = settings.model_copy(update={"signal": settings.signal.model_copy(update={"model": str(card)})})
+        seen = Seen()
+        totals = Backtest(settings, start_ns=task.span.start_ns, end_ns=task.span.end_ns).run([seen])
+        equity = np.array([100.0, *(mark[2] for mark in seen.marks)])
+        assert traded.returns.tolist() == (equity[1:] / equity[:-1] - 1).tolist()
+        assert len(traded.returns) == 50
+        assert (traded.fills, traded.ruined) == (totals.fills, False)
+
+
+def test_tradings_do_not_touch_each_other_and_a_task_travels(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    task = task_of(path)
+    path.unlink()  # a worker of a cluster has no such file
+    both = trade(pickle.loads(pickle.dumps(task)))
+    for way, traded in zip(WAYS, both, strict=True):
+        (alone,) = trade(task._replace(tradings=(way,)))
+        assert alone.returns.tolist() == traded.returns.tolist()
+
+
+def test_ruin_ends_the_returns(tmp_path: Path) -> None:
+    ruin = PRICES[:220] + [PRICES[219] * Decimal(3)] * 40
+    (tmp_path / "up").mkdir()
+    down = PRICES[:220] + [PRICES[219] / Decimal(3)] * 40
+    ways = (Trading("constant", Decimal(9), 0.0, False),)
+    found = [trade(task_of(path, ways=ways))[0] for path in (written(tmp_path / "up", ruin), written(tmp_path, down))]
+    assert [each.ruined for each in found].count(True) == 1, "up or down, but not both"
+    (lost,) = [each for each in found if each.ruined]
+    assert len(lost.returns) == 21
+    assert lost.returns[-1] <= -1
+
+
+def test_an_error_says_where(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^one: 0 samples to fit 2 features"):
+        trade(task_of(written(tmp_path), first=2))
+    with pytest.raises(DataError, match=r"^one: .*bars\.csv: all 30 prices are the same"):
+        trade(task_of(written(tmp_path, PRICES[:200] + [PRICES[200]] * 50), last=230))

@@ -1,0 +1,73 @@
+"""A whole sweep."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.research.sweep import Pool, SweepSpec, sweep
+from shared.errors import ConfigError, DataError
+from tests.unit.research.sweep.made import PRICES, settings_of, written
+
+SPEC = SweepSpec(
+    lags=(1, 3), intervals=("1h", "2h"), leverages=(Decimal(1), Decimal(2)), thresholds=(0.0, 0.002), folds=2,
+    netting=True,
+)  # fmt: skip
+
+
+def test_the_same_for_any_number_of_jobs(tmp_path: Path) -> None:
+    settings = settings_of(written(tmp_path))
+    said: list[tuple[str, int, int]] = []
+    one = sweep(settings, SPEC, Pool(jobs=1), lambda *told: said.append(told))
+    assert one == sweep(settings, SPEC, Pool(jobs=2)) == sweep(settings, SPEC, Pool("threading", 2))
+    assert one.trials == len(one.rows) == 16
+    assert [row.rank for row in one.rows] == [*range(1, 17)]
+    assert {row.periods for row in one.rows if row.interval == "1h"} == {161}
+    assert {row.periods for row in one.rows if row.interval == "2h"} == {80}
+    assert [told for told in said if told[0] == "walk-forward"] == [("walk-forward", done, 8) for done in range(9)]
+    assert said[-1][0] == "hold-out"
+
+
+def test_what_can_be_learned_is_found(tmp_path: Path) -> None:
+    """The market reverts: without costs even the expected best of luck is surpassed, and so it is later."""
+    swept = sweep(settings_of(written(tmp_path), fee="0"), SPEC, Pool(jobs=1))
+    assert swept.rows[0].interval == "1h"
+    assert swept.expected_max_sharpe is not None
+    assert (swept.rows[0].sharpe or 0) > swept.expected_max_sharpe > 0
+    assert (swept.holdout.results.risk.sharpe or 0) > 0
+
+
+def test_the_holdout_has_no_part_in_the_ranking(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    cut = len(PRICES) - round(0.2 * len(PRICES))
+    other = written(tmp_path / "other", PRICES[:cut] + PRICES[cut:][::-1])
+    here, there = (sweep(settings_of(path), SPEC, Pool(jobs=1)) for path in (written(tmp_path), other))
+    assert (here.rows, here.expected_max_sharpe) == (there.rows, there.expected_max_sharpe)
+    assert here.holdout.trained_until == there.holdout.trained_until
+    assert here.holdout.results.returns.total != there.holdout.results.returns.total
+
+
+def test_the_holdout_is_the_last_share_and_the_model_learned_from_all_before(tmp_path: Path) -> None:
+    swept = sweep(settings_of(written(tmp_path)), SweepSpec(lags=(2,), folds=2, earlier_trials=4), Pool(jobs=1))
+    period = swept.holdout.results.period
+    assert (swept.trials, len(swept.rows), period.bars) == (5, 1, 60)
+    assert f"{period.end:%Y-%m-%dT%H:%M:%SZ}" == "2024-01-13T13:00:00Z"  # the end of the last of 301 bars
+    assert f"{period.start:%Y-%m-%dT%H:%M:%SZ}" == swept.holdout.trained_until == "2024-01-11T01:00:00Z"
+    assert swept.folds[-1][1] == "2024-01-11T02:00:00Z"  # the end of the hold-out's first bar
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "said"),
+    [
+        (SweepSpec(intervals=("90m",)), DataError, r"its bars are 1h long, which make no 90m: pass --interval 1h or"),
+        (SweepSpec(intervals=("30m",)), DataError, r"its bars are 1h long, which make no 30m: pass --interval 1h or"),
+        (SweepSpec(intervals=("2d",)), DataError, r"[012] bars of 2d from 2024-.* on, 3 are the least"),
+        (SweepSpec(folds=99), ConfigError, r"a hold-out of 0\.2 and 99 folds in 301 bars"),
+        (SweepSpec(lags=(70,)), DataError, r"1h, 70 lags, fold 1 of 4: 0 samples to fit 70 features"),
+        (SweepSpec(thresholds=(9.0,)), DataError, r"none of the 1 trials has a Sharpe ratio"),
+    ],
+)
+def test_what_cannot_be_is_one_line(tmp_path: Path, spec: SweepSpec, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said) as refused:
+        sweep(settings_of(written(tmp_path)), spec, Pool(jobs=1))
+    assert error is ConfigError or str(refused.value).startswith(str(tmp_path / "bars.csv"))

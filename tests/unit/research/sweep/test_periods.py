@@ -1,0 +1,35 @@
+"""The cuts of a file."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.research.sweep.periods import MIN_BARS, periods
+from shared.errors import ConfigError
+
+
+@given(st.integers(2, 400), st.integers(1, 20), st.floats(0.01, 0.9))
+def test_folds_and_holdout_follow_each_other_to_the_last_bar(n: int, folds: int, share: float) -> None:
+    ts = np.arange(n) * 7 + 1000
+    held = round(n * share)
+    if held < MIN_BARS or n - held < MIN_BARS * (folds + 1):
+        with pytest.raises(ConfigError, match="each part needs 3 bars"):
+            periods(ts, folds, share)
+        return
+    found = periods(ts, folds, share)
+    spans = [*found.folds, found.holdout]
+    assert len(spans) == folds + 1
+    assert all(before.end_ns == after.start_ns for before, after in pairwise(spans))
+    assert spans[0].start_ns >= ts[MIN_BARS]
+    assert spans[-1].end_ns == ts[-1] + 1
+    sizes = [np.count_nonzero((ts >= span.start_ns) & (ts < span.end_ns)) for span in spans]
+    assert sizes[-1] == held
+    assert min(sizes) >= MIN_BARS
+
+
+def test_too_little_is_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"a hold-out of 0\.2 and 9 folds in 30 bars: each part needs 3 bars"):
+        periods(np.arange(30), 9, 0.2)
