@@ -41,6 +41,7 @@ from shared.orders.outcome import outcome
 
 log = structlog.get_logger()
 
+CLOCK_ERROR_MS = 60_000  # our idea of the venue's clock is not exact: its trade may seem older than our request
 Effects = list[Callable[[], None]]
 
 
@@ -212,7 +213,7 @@ class Lane:
         if not life.filled_qty:
             return []
         try:
-            fills = await self._tools.venue.fills(self.sym, life.at_ms)
+            fills = await self._tools.venue.fills(self.sym, life.at_ms - CLOCK_ERROR_MS)
         except VenueError as error:
             log.warning("trades cannot be read", sym=self.sym, why=str(error))
             return []
