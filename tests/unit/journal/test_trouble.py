@@ -24,7 +24,7 @@ def wrapped(error: Exception) -> OperationalError:
         (errors.LockNotAvailable(), "another process holds it locked: pg_stat_activity shows which"),
         (errors.InvalidPassword(), "the server does not let this user in: correct user and password"),
         (errors.UndefinedTable("no such table"), "the database refuses (no such table)"),
-        (errors.OperationalError("first line\nlast line\n"), "the connection is lost or was never made (last line)"),
+        (errors.OperationalError("first line\nlast line\n"), "the connection is lost or was never made (first line)"),
         (errors.OperationalError(), "the connection is lost or was never made (OperationalError)"),
     ],
 )
