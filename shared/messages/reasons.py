@@ -32,12 +32,12 @@ class OrderStatus(StrEnum):
 
 
 class OrderState(StrEnum):
-    """Where an order is in its life: on its way, unknown, at the venue, or in one of OrderStatus' terminal states."""
+    """Where an order is in its life; `shared/orders/life.py` has the rules."""
 
-    INTENT = "INTENT"
-    SENT = "SENT"
-    UNKNOWN = "UNKNOWN"
-    NEW = "NEW"
+    INTENT = "INTENT"  # journaled, not sent
+    SENT = "SENT"  # on its way; the answer to the send is still to come
+    UNKNOWN = "UNKNOWN"  # nobody knows, so nothing is assumed
+    NEW = "NEW"  # open on the venue
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
