@@ -54,9 +54,11 @@ PLANS = st.builds(
     copies=st.sampled_from([0, 0, 1, 2]),
 )
 LAGS = st.sampled_from([LAG_MS, 0])
-TRANSITS = st.sampled_from([0, 2 * GRACE_MS])
-LAGGING = st.lists(st.tuples(LAGS, LAGS), min_size=1, max_size=3)
+SLOW_MS = 2 * GRACE_MS
+TRANSITS = st.sampled_from([0, SLOW_MS])
+TIMES = st.integers(1, 3)
 WAITS = st.sampled_from([1, SKEW_MS, LAG_MS, VALIDITY_MS, VALIDITY_MS + 2 * GRACE_MS])
+EDGES = st.sampled_from([1, 0, GRACE_MS, GRACE_MS + 1])
 EVER_MS = 10**9
 PICK = st.integers(0, 3)
 QTYS = st.integers(-3, 3).filter(bool)
@@ -100,11 +102,16 @@ class OneLife(RuleBasedStateMachine):
     def ask(self, pick: int, transit: int, state_lag: int, fill_lag: int, copies: int) -> None:
         self.venue.ask(self._pick(pick)[0], transit, state_lag, fill_lag, copies)
 
-    @rule(pick=PICK, lags=LAGGING)
-    def poll(self, pick: int, lags: list[tuple[int, int]]) -> None:
-        """Questions that are answered at once, one after the other."""
-        key, _ = self._pick(pick)
-        for state_lag, fill_lag in lags:
+    @rule(pick=PICK, state_lag=LAGS, fill_lag=LAGS, times=TIMES, edge=st.none() | EDGES)
+    def poll(self, pick: int, state_lag: int, fill_lag: int, times: int, edge: int | None) -> None:
+        """Questions that are answered at once, one after the other, maybe from the instant on from which answers may
+        count, or would without the grace.
+        """
+        key, order = self._pick(pick)
+        if edge is not None:
+            start_ms = max(order.life.valid_until_ms, order.life.news_ms) + edge
+            self.venue.advance(max(0, start_ms - self.venue.our_ms))
+        for _ in range(times):
             self.venue.ask(key, 0, state_lag, fill_lag, 1)
             self._deliver(-1)
             self.venue.advance(1)
@@ -138,26 +145,25 @@ class OneLife(RuleBasedStateMachine):
     def wait(self, ms: int) -> None:
         self.venue.advance(ms)
 
-    @rule(pick=PICK, grace_ms=st.sampled_from([GRACE_MS, 0]), past_ms=st.integers(-1, 1))
-    def wait_for_the_edge(self, pick: int, grace_ms: int, past_ms: int) -> None:
-        """Until just about the instant from which answers may count, or would without the grace."""
-        life = self._pick(pick)[1].life
-        edge_ms = max(life.valid_until_ms, life.news_ms) + grace_ms + past_ms
-        self.venue.advance(max(0, edge_ms - self.venue.our_ms))
-
     @precondition(lambda self: self.venue.book)
     @rule(pick=PICK, steps=st.integers(1, 3))
     def fill(self, pick: int, steps: int) -> None:
         self.venue.fill(self._pick_on_venue(pick), steps)
 
     @precondition(lambda self: self.venue.book)
-    @rule(pick=PICK, part=st.integers(0, 2), state=ENDS, lags=LAGGING)
-    def end(self, pick: int, part: int, state: OrderState, lags: list[tuple[int, int]]) -> None:
-        """It ends, and is asked for at once."""
+    @rule(pick=PICK, part=st.integers(0, 2), state=ENDS, asked_before=st.booleans(), fill_lag=LAGS, times=TIMES)
+    def end(self, pick: int, part: int, state: OrderState, asked_before: bool, fill_lag: int, times: int) -> None:
+        """It ends, maybe while a question is on its way, and is asked for at once."""
         key = self._pick_on_venue(pick)
+        if asked_before:
+            self.venue.ask(key, SLOW_MS, 0, fill_lag, 1)
+            self.venue.advance(SLOW_MS - 1)
         self.venue.fill(key, part)
         self.venue.end(key, state)
-        self.poll(list(self.orders).index(key), lags)
+        self.venue.advance(asked_before)
+        if asked_before:
+            self._deliver(-1)
+        self.poll(list(self.orders).index(key), 0, fill_lag, times, None)
 
     # What must hold.
 
@@ -248,6 +254,7 @@ class OneLife(RuleBasedStateMachine):
         before = order.life
         order.life, notes = on_event(before, event, GRACE_MS)
         assert abs(order.life.filled_qty) >= abs(before.filled_qty)
+        assert order.life.paid >= before.paid
         assert not before.ended or order.life == before
         for note in notes:
             assert note.kind is not NoteKind.CONTRADICTION, note.text
