@@ -54,7 +54,7 @@ PLANS = st.builds(
     copies=st.sampled_from([0, 0, 1, 2]),
 )
 LAGS = st.sampled_from([LAG_MS, 0])
-SLOW_MS = 2 * GRACE_MS
+SLOW_MS = 2 * VALIDITY_MS
 TRANSITS = st.sampled_from([0, SLOW_MS])
 TIMES = st.integers(1, 3)
 WAITS = st.sampled_from([1, SKEW_MS, LAG_MS, VALIDITY_MS, VALIDITY_MS + 2 * GRACE_MS])
@@ -107,10 +107,9 @@ class OneLife(RuleBasedStateMachine):
         """Questions that are answered at once, one after the other, maybe from the instant on from which answers may
         count, or would without the grace.
         """
-        key, order = self._pick(pick)
+        key, _ = self._pick(pick)
         if edge is not None:
-            start_ms = max(order.life.valid_until_ms, order.life.news_ms) + edge
-            self.venue.advance(max(0, start_ms - self.venue.our_ms))
+            self._wait_for(key, edge)
         for _ in range(times):
             self.venue.ask(key, 0, state_lag, fill_lag, 1)
             self._deliver(-1)
@@ -122,6 +121,7 @@ class OneLife(RuleBasedStateMachine):
         key, order = self._pick(pick)
         if not order.glitched:
             order.glitched = True
+            self._wait_for(key, GRACE_MS + 1)
             self.venue.ask(key, 0, EVER_MS if both else 0, EVER_MS, copies)
             for _ in range(copies):
                 self._deliver(-1)
@@ -239,6 +239,10 @@ class OneLife(RuleBasedStateMachine):
         life = Life(Decimal(qty))
         self.orders[f"o{len(self.orders)}"] = Desk(sym, life, life)
 
+    def _wait_for(self, key: str, edge_ms: int) -> None:
+        life = self.orders[key].life
+        self.venue.advance(max(0, max(life.valid_until_ms, life.news_ms) + edge_ms - self.venue.our_ms))
+
     def _pick(self, pick: int) -> tuple[str, Desk]:
         return list(self.orders.items())[pick % len(self.orders)]
 
@@ -349,6 +353,6 @@ class LivesAndBooks(OneLife):
 
 
 TestOneLife = OneLife.TestCase
-TestOneLife.settings = settings(max_examples=500, stateful_step_count=20, deadline=None)
+TestOneLife.settings = settings(max_examples=400, stateful_step_count=15, deadline=None)
 TestLivesAndBooks = LivesAndBooks.TestCase
-TestLivesAndBooks.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestLivesAndBooks.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
