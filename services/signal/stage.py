@@ -29,7 +29,7 @@ class SignalStage(Stage):
 
     def on_tick(self, val: Message) -> list[Message] | None:
         """Take a MarketTick or a Gap."""
-        if isinstance(val, Gap):
+        if type(val) is Gap:
             self._feature.reset()
             return [self._gap(val, Stream.FEATURES), self._gap(val, Stream.PREDICTIONS)]
         tick = cast(MarketTick, val)
@@ -38,14 +38,14 @@ class SignalStage(Stage):
             return None
         y_hat = self._predict.on_tick(x)
         assert y_hat is not None  # a model has no warm-up of its own
-        features = _features(
-            n=self._numbers.next(Stream.FEATURES), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
-            spec=self._spec, values=Tensor.of(x.numpy()),
-        )  # fmt: skip
+        n, sym, ts_event, tr = self._numbers.next(Stream.FEATURES), tick.sym, tick.ts_event, tick.tr
         prediction = _prediction(
-            n=self._numbers.next(Stream.PREDICTIONS), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
+            n=self._numbers.next(Stream.PREDICTIONS), sym=sym, ts_event=ts_event, tr=tr,
             tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model,
         )  # fmt: skip
+        if Stream.FEATURES in self.unread:
+            return [prediction]
+        features = _features(n=n, sym=sym, ts_event=ts_event, tr=tr, spec=self._spec, values=Tensor.of(x.numpy()))
         return [features, prediction]
 
     def _gap(self, gap: Gap, stream: Stream) -> Gap:

@@ -111,10 +111,10 @@ def _merge(held: Position | None, fill: Position) -> tuple[Position | None, Deci
     if held is None:
         return fill, _ZERO
     total = held.signed_qty + fill.signed_qty
-    if (held.signed_qty > 0) == (fill.signed_qty > 0):
+    if held.signed_qty.is_signed() == fill.signed_qty.is_signed():
         price = (held.signed_qty * held.price + fill.signed_qty * fill.price) / total
         return Position(fill.sym, total, price), _ZERO
-    if fill.signed_qty.copy_abs() >= held.signed_qty.copy_abs():
+    if not total or total.is_signed() == fill.signed_qty.is_signed():
         return (Position(fill.sym, total, fill.price) if total else None), held.unrealised(fill.price)
     closed = fill.signed_qty.copy_negate()
     return Position(fill.sym, total, held.price), closed * (fill.price - held.price)

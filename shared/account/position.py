@@ -23,7 +23,7 @@ class Position:
     def __init__(self, sym: str, qty: Decimal, price: Decimal) -> None:
         if not qty.is_finite() or not qty:
             raise ValueError(f"a position's quantity must be finite and not 0, not {qty}")
-        if not price.is_finite() or price <= 0:
+        if not price.is_finite() or not price or price.is_signed():
             raise ValueError(f"a position's price must be finite and positive, not {price}")
         self.sym = sym
         self.signed_qty = qty

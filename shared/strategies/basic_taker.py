@@ -48,17 +48,17 @@ class BasicTaker(Decider):
 
     def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
         """The orders that lead to the target position."""
-        if not math.isfinite(prediction.y_hat):
+        y_hat, sym, price = prediction.y_hat, prediction.sym, prediction.price
+        if not math.isfinite(y_hat):
             return Reason.NAN_PREDICTION
-        if prediction.y_hat == 0:
+        if y_hat == 0:
             return Reason.ZERO_PREDICTION
-        sym, price = prediction.sym, prediction.price
         close = account.close_position(sym)
         equity = account.equity(sym, price)
         if equity <= 0:
             return [close] if close else Reason.NO_EQUITY
         size = self._money(equity, account) * self.leverage / price
-        target = size if prediction.y_hat > 0 else size.copy_negate()
+        target = size if y_hat > 0 else size.copy_negate()
         if self.netting:
             position = account.position(sym)
             change = target - (position.signed_qty if position else _ZERO)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
+from itertools import islice, takewhile
 from typing import cast
 
 from services.ingestor.source import Quote
@@ -25,7 +26,9 @@ from shared.models.card import ModelRefused
 from shared.strategies import make_decider
 
 _ZERO = Decimal(0)
-PROGRESS_EVERY = 1024
+UNREAD = (Stream.FEATURES, Stream.DECISIONS)  # by no stage, and by none of the sums here
+BATCH = 64  # bars that are read and predicted on before the first of them is traded: so each part has the caches
+PROGRESS_EVERY = 16 * BATCH
 
 Progress = Callable[[int], None]
 
@@ -73,14 +76,10 @@ class Backtest:
         run = _Run(self._settings, self._rules, plans, venue, observers, tap)
         rows = 0
         with closing(self._bars()) as found:
-            for bar in found:
-                if bar.ts_event >= self._end_ns:
-                    break
-                if bar.ts_event >= self._start_ns:
-                    run.on_bar(bar)
-                else:
-                    run.warm(bar)
-                rows += 1
+            wanted = takewhile(lambda bar: bar.ts_event < self._end_ns, found)
+            while batch := list(islice(wanted, BATCH)):
+                run.on_bars(batch, self._start_ns)
+                rows += len(batch)
                 if progress is not None and not rows % PROGRESS_EVERY:
                     progress(rows)
         if progress is not None:
@@ -157,7 +156,7 @@ class _Run:
         }
         if tap is not None:
             taps = {stream: _both(taps.get(stream), tap) for stream in Stream}
-        self._line = InProcessLine(plans, self._sym, taps)
+        self._line = InProcessLine(plans, self._sym, taps, UNREAD if tap is None else ())
         self._account = self._line.strategy.account
         self._venue = venue
         self._on_mark = [observer.on_mark for observer in observers]
@@ -171,12 +170,15 @@ class _Run:
         self._fees = self._funding = self._slippage = self._turnover = _ZERO
         self._fills = self._expired = self._liquidations = 0
 
-    def warm(self, bar: Bar) -> None:
-        """A bar before the first one that is traded on."""
-        self._line.warm(Quote(self._sym, bar.ts_event, bar.close))
+    def on_bars(self, bars: list[Bar], start_ns: int) -> None:
+        """The next bars; those that end before `start_ns` are not traded on."""
+        ahead, sym = self._line.ahead, self._sym
+        written = [ahead(Quote(sym, bar.ts_event, bar.close)) for bar in bars]
+        for bar, messages in zip(bars, written, strict=True):
+            if bar.ts_event >= start_ns:
+                self._on_bar(bar, messages)
 
-    def on_bar(self, bar: Bar) -> None:
-        """A bar to trade on."""
+    def _on_bar(self, bar: Bar, messages: list[Message]) -> None:
         before, self._bar = self._bar, bar
         if before is None:
             self._first_ts = bar.ts_event
@@ -188,7 +190,7 @@ class _Run:
             for report in self._venue.on_bar(bar, self._account):
                 line.deliver([report])
         self._y_hat = math.nan
-        line.on_tick(Quote(self._sym, bar.ts_event, bar.close))
+        line.deliver(messages)
         if self._on_mark:
             self._mark(bar)
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.ingestor.source import Quote
+from services.research.backtest.engine import UNREAD
 from services.research.line import InProcessLine
 from services.research.plans import line_plans
 from shared.account import Account
@@ -15,6 +16,7 @@ from shared.history import bars
 from shared.messages import ExecutionReport, MarketTick, OrderIntent, Prediction
 from shared.models.load_model import load_model
 from shared.models.predict import Predict
+from shared.runner.stage import Stage
 from tests.bench.backtest import ours
 from tests.bench.backtest.market import CASH, INTERVAL, MODEL, SYM, Market
 from tests.bench.backtest.speed import best_us
@@ -27,7 +29,7 @@ class Stages:
         self._market, self._netting, self._repeat = market, netting, repeat
         self._plans = line_plans(market.settings(netting))
         self._quotes = [Quote(SYM, bar.ts_event, bar.close) for bar in bars(market.file, INTERVAL)]
-        line = InProcessLine(self._plans, SYM)
+        line = self._new_line()
         self._written = [message for quote in self._quotes for message in line.on_tick(quote)]
 
     def costs(self) -> dict[str, float]:
@@ -65,7 +67,10 @@ class Stages:
 
     def _stage(self, make: Callable[[str], Any], values: Iterable[object]) -> float:
         def job() -> None:
-            on_tick = make(SYM).on_tick
+            stage = make(SYM)
+            if isinstance(stage, Stage):
+                stage.leave_out(UNREAD)
+            on_tick = stage.on_tick
             for value in values:
                 on_tick(value)
 
@@ -77,9 +82,12 @@ class Stages:
             account.book(report.sym, report.last_qty, report.last_px, report.commission)
 
     def _line(self) -> None:
-        line = InProcessLine(self._plans, SYM)
+        line = self._new_line()
         for quote in self._quotes:
             line.on_tick(quote)
+
+    def _new_line(self) -> InProcessLine:
+        return InProcessLine(self._plans, SYM, unread=UNREAD)
 
     def _of(self, *kinds: type) -> list[Any]:
         return [message for message in self._written if isinstance(message, kinds)]
