@@ -53,8 +53,9 @@ class InProcessLine(Tick[Quote, list[Message]]):
         """Take a quote for ingestor and signal alone: what they write, for `deliver`. As in the line, these two may be
         far ahead of the strategy; and if nothing is delivered, windows fill and nothing is decided.
         """
-        written = self._ingest.on_tick(val) or []
-        for tick in written.copy():
+        ticks = self._ingest.on_tick(val) or []
+        written = ticks.copy()
+        for tick in ticks:
             written += self._signal.on_tick(tick) or ()
         return written
 
@@ -65,10 +66,11 @@ class InProcessLine(Tick[Quote, list[Message]]):
         for message in written:  # it grows while it is walked: it is the queue and the record
             places, tap = by_kind.get(message.__class__) or self._routes[message.to]
             for place in places:
-                held = place.waiting or (place.ready is not None and not place.ready(message))
-                outputs = place.offer(message) if held else place.on_tick(message)
-                if outputs:
-                    written += outputs
+                ready = place.ready
+                if place.waiting or (ready is not None and not ready(message)):
+                    written += place.offer(message)
+                else:
+                    written += place.on_tick(message) or ()
             if tap is not None:
                 tap(message)
         return written

@@ -12,6 +12,7 @@ from shared.runner.stage import Numbers, Stage
 from shared.tick import State
 
 _features, _prediction = trusted(Features), trusted(Prediction)
+_FEATURES, _PREDICTIONS = Stream.FEATURES, Stream.PREDICTIONS
 
 
 class SignalStage(Stage):
@@ -31,19 +32,19 @@ class SignalStage(Stage):
         """Take a MarketTick or a Gap."""
         if type(val) is Gap:
             self._feature.reset()
-            return [self._gap(val, Stream.FEATURES), self._gap(val, Stream.PREDICTIONS)]
+            return [self._gap(val, _FEATURES), self._gap(val, _PREDICTIONS)]
         tick = cast(MarketTick, val)
         x = self._feature.on_tick(float(tick.price))
         if x is None:
             return None
         y_hat = self._predict.on_tick(x)
         assert y_hat is not None  # a model has no warm-up of its own
-        n, sym, ts_event, tr = self._numbers.next(Stream.FEATURES), tick.sym, tick.ts_event, tick.tr
+        n, sym, ts_event, tr = self._numbers.next(_FEATURES), tick.sym, tick.ts_event, tick.tr
         prediction = _prediction(
-            n=self._numbers.next(Stream.PREDICTIONS), sym=sym, ts_event=ts_event, tr=tr,
+            n=self._numbers.next(_PREDICTIONS), sym=sym, ts_event=ts_event, tr=tr,
             tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model,
         )  # fmt: skip
-        if Stream.FEATURES in self.unread:
+        if _FEATURES in self.unread:
             return [prediction]
         features = _features(n=n, sym=sym, ts_event=ts_event, tr=tr, spec=self._spec, values=Tensor.of(x.numpy()))
         return [features, prediction]

@@ -20,6 +20,7 @@ _ZERO = Decimal(0)
 _UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING})  # what a venue does by itself
 
 _decision, _intent = trusted(Decision), trusted(OrderIntent)
+_DECISIONS, _ORDERS, _CLOSE, _FUNDING = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE, Leg.FUNDING
 
 
 class StrategyStage(Stage):
@@ -62,25 +63,25 @@ class StrategyStage(Stage):
             self._on_execution(val)
             return []
         if type(val) is Gap:
-            n = self._numbers.next(Stream.DECISIONS)
-            return [val.model_copy(update={"n": n, "stream": Stream.DECISIONS})]
+            n = self._numbers.next(_DECISIONS)
+            return [val.model_copy(update={"n": n, "stream": _DECISIONS})]
         return self._on_prediction(cast(Prediction, val))
 
     def _on_prediction(self, prediction: Prediction) -> list[Message]:
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
-        account = self.account
-        balance, before = account.balance(), account.position(self._sym)
-        made = self._decider.decide(prediction, account)
+        made = self._decider.decide(prediction, self.account)
         orders: list[Order] = [] if isinstance(made, Reason) else made
         intents: list[Message] = self._intents(orders, prediction)
-        n = self._numbers.next(Stream.DECISIONS)
-        if Stream.DECISIONS in self.unread:
+        n = self._numbers.next(_DECISIONS)
+        if _DECISIONS in self.unread:
             return intents
+        held = self.account.position(self._sym)
         decision = _decision(
             n=n, sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
             y_hat=prediction.y_hat if math.isfinite(prediction.y_hat) else None,
-            balance=balance, signed_qty=before.signed_qty if before else _ZERO, orders=tuple(self._in_flight),
+            balance=self.account.balance(), signed_qty=held.signed_qty if held else _ZERO, 
+            orders=tuple(self._in_flight),
             reason=made if isinstance(made, Reason) else None,
         )  # fmt: skip
         return [decision, *intents]
@@ -92,8 +93,8 @@ class StrategyStage(Stage):
         self._in_flight = [client_order_id(book, tr, order.leg) for order in orders]
         return [
             _intent(
-                n=next_n(Stream.ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
-                leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is Leg.CLOSE, price=price,
+                n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
+                leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is _CLOSE, price=price,
                 valid_until=0,
             )
             for order, order_id in zip(orders, self._in_flight, strict=True)
@@ -105,7 +106,7 @@ class StrategyStage(Stage):
         elif report.leg not in _UNASKED:
             raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
         self._booked_n = report.n
-        if report.leg is Leg.FUNDING:
+        if report.leg is _FUNDING:
             self.account.update(-report.commission)
             self._fees += report.commission
             return

@@ -67,7 +67,8 @@ class Account:
 
     def equity(self, sym: str, price: Decimal) -> Decimal:
         """Balance and the unrealised profit of `sym` at `price`."""
-        return self._balance + self.unrealised(sym, price)
+        position = self._positions.get(sym)
+        return self._balance + position.unrealised(price) if position else self._balance
 
     def book(self, sym: str, signed_qty: Decimal, price: Decimal, commission: Decimal = _ZERO) -> Decimal:
         """Book a fill and return the profit it realised, before commission.

@@ -5,6 +5,8 @@ from decimal import Decimal
 from shared.account.order import Order
 from shared.messages.reasons import Leg
 
+_CLOSE = Leg.CLOSE
+
 
 class Position:
     """A quantity held and its average entry price; never changed, only replaced.
@@ -31,7 +33,7 @@ class Position:
 
     def close(self) -> Order:
         """The order that ends this position."""
-        return Order(self.sym, self.signed_qty.copy_negate(), Leg.CLOSE)
+        return Order(self.sym, self.signed_qty.copy_negate(), _CLOSE)
 
     def unrealised(self, price: Decimal) -> Decimal:
         """Profit if all were closed at `price`, in quote units: qty × (price − entry)."""

@@ -39,8 +39,8 @@ class Numbers:
 
     def next(self, stream: Stream) -> int:
         """The number of the next message of `stream`."""
-        n = self._last.get(stream, 0) + 1
-        self._last[stream] = n
+        last = self._last
+        n = last[stream] = last.get(stream, 0) + 1
         return n
 
     def last(self, stream: Stream) -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.features.feature import Feature
 
 _ZERO = Decimal(0)
+_OPEN, _NET = Leg.OPEN, Leg.NET
 Sizing = Literal["compounding", "constant", "fraction"]
 
 
@@ -57,18 +58,17 @@ class BasicTaker(Decider):
         equity = account.equity(sym, price)
         if equity <= 0:
             return [close] if close else Reason.NO_EQUITY
-        size = self._money(equity, account) * self.leverage / price
+        money = equity if self.sizing == "compounding" else self._money(equity, account)
+        size = money * self.leverage / price
         target = size if y_hat > 0 else size.copy_negate()
         if self.netting:
             position = account.position(sym)
             change = target - (position.signed_qty if position else _ZERO)
-            return [Order(sym, change, Leg.NET)] if change else Reason.NO_CHANGE
-        opening = Order(sym, target, Leg.OPEN)
+            return [Order(sym, change, _NET)] if change else Reason.NO_CHANGE
+        opening = Order(sym, target, _OPEN)
         return [close, opening] if close else [opening]
 
     def _money(self, equity: Decimal, account: Account) -> Decimal:
-        if self.sizing == "compounding":
-            return equity
         return account.capital if self.sizing == "constant" else equity * self.fraction
 
 
