@@ -39,14 +39,17 @@ class SignalStage(Stage):
             return None
         y_hat = self._predict.on_tick(x)
         assert y_hat is not None  # a model has no warm-up of its own
-        n, sym, ts_event, tr = self._numbers.next(_FEATURES), tick.sym, tick.ts_event, tick.tr
+        sym, ts_event, tr = tick.sym, tick.ts_event, tick.tr
         prediction = _prediction(
             n=self._numbers.next(_PREDICTIONS), sym=sym, ts_event=ts_event, tr=tr,
             tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model,
         )  # fmt: skip
         if _FEATURES in self.unread:
             return [prediction]
-        features = _features(n=n, sym=sym, ts_event=ts_event, tr=tr, spec=self._spec, values=Tensor.of(x.numpy()))
+        features = _features(
+            n=self._numbers.next(_FEATURES), sym=sym, ts_event=ts_event, tr=tr,
+            spec=self._spec, values=Tensor.of(x.numpy()),
+        )  # fmt: skip
         return [features, prediction]
 
     def _gap(self, gap: Gap, stream: Stream) -> Gap:

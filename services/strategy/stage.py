@@ -72,15 +72,14 @@ class StrategyStage(Stage):
         made = self._decider.decide(prediction, self.account)
         orders: list[Order] = [] if isinstance(made, Reason) else made
         intents: list[Message] = self._intents(orders, prediction)
-        n = self._numbers.next(_DECISIONS)
         if _DECISIONS in self.unread:
             return intents
         held = self.account.position(self._sym)
         decision = _decision(
-            n=n, sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
+            n=self._numbers.next(_DECISIONS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
             y_hat=prediction.y_hat if math.isfinite(prediction.y_hat) else None,
-            balance=self.account.balance(), signed_qty=held.signed_qty if held else _ZERO, 
+            balance=self.account.balance(), signed_qty=held.signed_qty if held else _ZERO,
             orders=tuple(self._in_flight),
             reason=made if isinstance(made, Reason) else None,
         )  # fmt: skip

@@ -104,7 +104,7 @@ def time_text(ns: int) -> str:
     """
     seconds, rest = divmod(ns, NS_PER_S)
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
-    return f"{_1970 + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    return f"{(_1970_UTC + timedelta(seconds=seconds)).isoformat()}{fraction}Z"
 
 
 def _in_range(ns: int, form: str, shown: object) -> Instant:

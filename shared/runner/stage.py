@@ -16,9 +16,7 @@ class Stage(Tick[Message, list[Message]]):
     unread: frozenset[Stream] = frozenset()
 
     def leave_out(self, streams: Iterable[Stream]) -> None:
-        """Nobody reads these: from now on their messages may be left out of what `on_tick` gives. They keep their
-        numbers, so that all others are the same.
-        """
+        """Nobody reads these: from now on `on_tick` may give no messages of theirs. All others stay the same."""
         self.unread = frozenset(streams)
 
     def ready(self, val: Message) -> bool:
