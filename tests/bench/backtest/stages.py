@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.ingestor.source import Quote
-from services.research.backtest.engine import UNREAD
+from services.research.backtest.engine import BATCH, UNREAD
 from services.research.line import InProcessLine
 from services.research.plans import line_plans
 from shared.account import Account
@@ -83,8 +83,9 @@ class Stages:
 
     def _line(self) -> None:
         line = self._new_line()
-        for quote in self._quotes:
-            line.on_tick(quote)
+        for first in range(0, len(self._quotes), BATCH):  # as the backtest does it
+            for messages in [line.ahead(quote) for quote in self._quotes[first : first + BATCH]]:
+                line.deliver(messages)
 
     def _new_line(self) -> InProcessLine:
         return InProcessLine(self._plans, SYM, unread=UNREAD)
