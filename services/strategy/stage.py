@@ -16,9 +16,11 @@ from shared.runner.stage import Numbers, Stage
 from shared.strategies import Decider
 from shared.tick import State
 
+_ZERO = Decimal(0)
 _UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING})  # what a venue does by itself
 
 _decision, _intent = trusted(Decision), trusted(OrderIntent)
+_DECISIONS, _ORDERS, _CLOSE, _FUNDING = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE, Leg.FUNDING
 
 
 class StrategyStage(Stage):
@@ -53,42 +55,49 @@ class StrategyStage(Stage):
 
     def ready(self, val: Message) -> bool:
         """Executions always; predictions when no order is in flight."""
-        return not self._in_flight or isinstance(val, ExecutionReport)
+        return not self._in_flight or type(val) is ExecutionReport
 
     def on_tick(self, val: Message) -> list[Message] | None:
         """Take a Prediction, an ExecutionReport or a Gap."""
-        if isinstance(val, ExecutionReport):
+        if type(val) is ExecutionReport:
             self._on_execution(val)
             return []
-        if isinstance(val, Gap):
-            n = self._numbers.next(Stream.DECISIONS)
-            return [val.model_copy(update={"n": n, "stream": Stream.DECISIONS})]
+        if type(val) is Gap:
+            n = self._numbers.next(_DECISIONS)
+            return [val.model_copy(update={"n": n, "stream": _DECISIONS})]
         return self._on_prediction(cast(Prediction, val))
 
     def _on_prediction(self, prediction: Prediction) -> list[Message]:
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
-        before = self.account.position(self._sym)
-        balance, signed_qty = self.account.balance(), before.signed_qty if before else Decimal(0)
         made = self._decider.decide(prediction, self.account)
         orders: list[Order] = [] if isinstance(made, Reason) else made
-        intents = [self._intent(order, prediction) for order in orders]
-        self._in_flight = [intent.client_order_id for intent in intents]
+        intents: list[Message] = self._intents(orders, prediction)
+        if _DECISIONS in self.unread:
+            return intents
+        held = self.account.position(self._sym)
         decision = _decision(
-            n=self._numbers.next(Stream.DECISIONS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
+            n=self._numbers.next(_DECISIONS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
             y_hat=prediction.y_hat if math.isfinite(prediction.y_hat) else None,
-            balance=balance, signed_qty=signed_qty, orders=tuple(self._in_flight),
+            balance=self.account.balance(), signed_qty=held.signed_qty if held else _ZERO,
+            orders=tuple(self._in_flight),
             reason=made if isinstance(made, Reason) else None,
         )  # fmt: skip
         return [decision, *intents]
 
-    def _intent(self, order: Order, prediction: Prediction) -> OrderIntent:
-        return _intent(
-            n=self._numbers.next(Stream.ORDERS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
-            tick_n=prediction.tick_n, client_order_id=client_order_id(self._book, prediction.tr, order.leg),
-            leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is Leg.CLOSE,
-            price=prediction.price, valid_until=0,
-        )  # fmt: skip
+    def _intents(self, orders: list[Order], prediction: Prediction) -> list[Message]:
+        """The orders' messages; they are in flight from now on."""
+        ts_event, tr, tick_n, price = prediction.ts_event, prediction.tr, prediction.tick_n, prediction.price
+        next_n, book, sym = self._numbers.next, self._book, self._sym
+        self._in_flight = [client_order_id(book, tr, order.leg) for order in orders]
+        return [
+            _intent(
+                n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
+                leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is _CLOSE, price=price,
+                valid_until=0,
+            )
+            for order, order_id in zip(orders, self._in_flight, strict=True)
+        ]  # fmt: skip
 
     def _on_execution(self, report: ExecutionReport) -> None:
         if report.client_order_id in self._in_flight:
@@ -96,13 +105,14 @@ class StrategyStage(Stage):
         elif report.leg not in _UNASKED:
             raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
         self._booked_n = report.n
-        if report.leg is Leg.FUNDING:
+        if report.leg is _FUNDING:
             self.account.update(-report.commission)
             self._fees += report.commission
             return
         if report.last_px is not None and report.last_qty:
-            self.account.book(self._sym, report.last_qty, report.last_px, report.commission)
-            self._fees += report.commission
+            commission = report.commission
+            self.account.book(self._sym, report.last_qty, report.last_px, commission)
+            self._fees += commission
 
     def state(self) -> State:
         """The book, the orders in flight and the stream numbers."""
