@@ -52,7 +52,8 @@ def given(folder: Path, url: str) -> dict[str, object]:
             "request_validity_ms": 1_500, "grace_ms": 500, "reconcile_s": 5.0, "timeout_s": 2.0,
             "risk": {
                 "max_order_notional": "1e9", "max_position_notional": "1e9", "max_leverage": "1e9",
-                "daily_loss": "1e12", "max_drawdown": "1", "orders_per_minute": 10**9, "max_tick_age_s": 1e9, "max_prediction_age_s": 1e9,
+                "daily_loss": "1e12",
+                "max_drawdown": "1", "orders_per_minute": 10**9, "max_tick_age_s": 1e9, "max_prediction_age_s": 1e9,
                 "quote_max_age_s": 1e9, "collar_bps": "9999",
             },
         },
