@@ -353,6 +353,6 @@ class LivesAndBooks(OneLife):
 
 
 TestOneLife = OneLife.TestCase
-TestOneLife.settings = settings(max_examples=800, stateful_step_count=15, deadline=None)
+TestOneLife.settings = settings(max_examples=400, stateful_step_count=15, deadline=None)
 TestLivesAndBooks = LivesAndBooks.TestCase
 TestLivesAndBooks.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
