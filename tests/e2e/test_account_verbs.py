@@ -14,7 +14,7 @@ from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
 from shared.messages.codec import decode, encode
 from shared.messages.reasons import OrderState
 from tests.e2e.account import Account, fake_exchange, now_ms
-from tests.e2e.command import wait_for
+from tests.e2e.command import Done, wait_for
 
 ARM = ("arm", "--account", "main", "--max-notional", "500", "--for", "12h")
 BOOK = "strategy:BTCUSDT"
@@ -133,7 +133,7 @@ def test_halt_and_resume(account: Account) -> None:
 
 def test_halt_with_cancel_and_flatten(account: Account) -> None:
     account.ask("order", sym="BTCUSDT", qty="0.030")
-    account.ask("order", sym="BTCUSDT", qty="0.002", limit="40000", client_id="resting")
+    account.ask("order", sym="BTCUSDT", qty="0.003", limit="40000", client_id="resting")
     write(account, booked(1, "0.020"))
     began = time.monotonic()
     done = account.run("halt", "--flatten")
@@ -150,10 +150,11 @@ def test_halt_with_cancel_and_flatten(account: Account) -> None:
 
 def test_what_was_on_its_way_is_closed_when_it_arrives(account: Account) -> None:
     write(account, sent("e" * 32, "0.010", now_ms() + 6_000))
-    done = []
+    done: list[Done] = []
+    before = account.ask("asked", path="allOpenOrders")["count"]
     halting = threading.Thread(target=lambda: done.append(account.run("halt", "--flatten")))
     halting.start()
-    wait_for(lambda: account.ask("asked", path="openOrders")["count"] or None, "the halt cancels")
+    wait_for(lambda: account.ask("asked", path="allOpenOrders")["count"] > before, "the halt cancels")
     account.ask("order", sym="BTCUSDT", qty="0.010", client_id="e" * 32)
     halting.join()
     assert done[0].code == 0

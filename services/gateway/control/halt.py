@@ -3,7 +3,6 @@
 import typer
 
 from services.gateway.control.clock import now_ms
-from services.gateway.control.flatten import Flatten
 from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.terminal import person
 from services.gateway.risk.latches import HALT
@@ -24,7 +23,8 @@ async def halt(*, cancel: bool, flatten: bool, within_s: float) -> None:
         typer.echo(f"{account} is halted: nothing is sent until `tickline resume`")
         if not (cancel or flatten):
             return
-        from services.gateway.venues.make import make_venue  # ccxt takes a while to load, and the halt does not wait
+        from services.gateway.control.flatten import Flatten  # takes a while to load, and the halt does not wait
+        from services.gateway.venues.make import make_venue
 
         venue = make_venue(settings)
         await venue.open(only_out=True)

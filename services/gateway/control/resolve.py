@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from enum import StrEnum
 
 import typer
 
 from services.gateway.control.clock import now_ms, utc
+from services.gateway.control.ending import Ending
 from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.resolution import Said, resolution
 from services.gateway.control.terminal import confirm, need_terminal, person
@@ -14,16 +14,6 @@ from shared.errors import ConfigError
 from shared.journal.journal import Journal
 from shared.journal.rows import EventRow, ExternalRow, OrderRow
 from shared.messages.reasons import OrderState
-
-
-class Ending(StrEnum):
-    """How it ended, or that it is not ours."""
-
-    FILLED = "filled"
-    CANCELED = "canceled"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    EXTERNAL = "external"
 
 
 async def listed() -> Iterator[str]:
