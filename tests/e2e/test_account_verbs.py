@@ -196,6 +196,23 @@ def test_an_order_that_may_still_arrive_is_not_resolved(account: Account) -> Non
     assert "may still reach the venue" in made.shown
 
 
+def test_adopting_a_difference(account: Account) -> None:
+    write(account, booked(1, "0.010"))
+    write(account, ExternalRow("POSITION", "BTCUSDT", "BTCUSDT", "the venue holds 0, the books 0.010", 1, ""))
+    assert "difference POSITION/BTCUSDT/BTCUSDT since" in account.run("resolve").out
+    said = ("resolve", "POSITION/BTCUSDT/BTCUSDT", "--as", "external")
+    refused = account.at_terminal(*said, typed="main")
+    assert refused.code == 2
+    assert "say what the venue holds more (+) or less (-)" in refused.shown
+    made = account.at_terminal(*said, "--qty", "-0.010", "--price", "42000", typed="main")
+    assert made.code == 0
+    assert account.run("resolve").out == "nothing of main waits for a person\n"
+    _, execution = account.journal(lambda journal: journal.executions(BOOK))
+    report = decode(ExecutionReport.TAG, execution.report)
+    assert isinstance(report, ExecutionReport)
+    assert (report.leg, report.last_qty, report.last_px) == (Leg.LIQUIDATION, Decimal("-0.010"), Decimal(42_000))
+
+
 def test_help_is_the_gateways(account: Account) -> None:
     done = account.run("halt", "--help")
     assert done.code == 0

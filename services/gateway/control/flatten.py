@@ -48,14 +48,21 @@ class Flatten:
         self._booked: dict[str, Decimal] = {}
         self._told: set[str] = set()
 
-    async def cancel(self) -> None:
-        """Every open order of our symbols."""
-        await asyncio.gather(*(self._venue.cancel_all(sym) for sym in self._syms))
-        self._say(f"cancelled what was open in {', '.join(self._syms)}")
+    async def cancel(self, until: float) -> None:
+        """Every open order of our symbols; asked until `until` (monotonic), then VenueError."""
+        while True:
+            try:
+                await asyncio.gather(*(self._venue.cancel_all(sym) for sym in self._syms))
+            except VenueError:
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(POLL_S)
+                continue
+            self._say(f"cancelled what was open in {', '.join(self._syms)}")
+            return
 
-    async def flatten(self, within_s: float) -> None:
-        """Until the venue shows no position and nothing can arrive any more; VenueError when the time is over."""
-        until = time.monotonic() + within_s
+    async def flatten(self, until: float) -> None:
+        """Until the venue shows no position and nothing can arrive any more; VenueError after `until` (monotonic)."""
         quiet_ms = await self._load()
         was_flat = False
         while True:
@@ -71,7 +78,7 @@ class Flatten:
             if was_flat and not late:
                 return
             if time.monotonic() > until:
-                raise VenueError(f"not flat within {within_s:g} s ({why or 'orders can still arrive'}): run it again")
+                raise VenueError(f"not flat in time ({why or 'orders can still arrive'}): run it again")
             await asyncio.sleep(POLL_S)  # a venue tells only when it is asked
 
     async def _load(self) -> int:
