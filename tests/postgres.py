@@ -43,6 +43,8 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             shutil.chown(folder, "nobody")
+            for above in (folder.parent, folder.parent.parent):  # pytest's, which only its own user may enter
+                above.chmod(above.stat().st_mode | 0o011)
 
     def start(self) -> "Postgres":
         """Make the cluster at the first time, start it, and wait until it answers."""

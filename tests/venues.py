@@ -21,14 +21,16 @@ SYM = "BTCUSDT"
 
 @dataclass(frozen=True)
 class Place:
-    """A venue and one of its markets. id: the venue's own name for it."""
+    """A venue and one of its markets. id: the venue's own name for it. fake: the fake's, if not the exchange's."""
 
     exchange: str
     market: str
     id: str
+    fake: str = ""
 
 
 BINANCE = Place("binance", "BTC/USDT:USDT", "BTCUSDT")
+BINANCE_SPOT = Place("binance", "BTC/USDT", "BTCUSDT", "binance-spot")
 OKX = Place("okx", "BTC/USDT:USDT", "BTC-USDT-SWAP")
 OKX_SPOT = Place("okx", "BTC/USDT", "BTC-USDT")
 
@@ -63,7 +65,7 @@ def options(place: Place, url: str, **changes: Any) -> VenueOptions:
 @asynccontextmanager
 async def trading(place: Place, **changes: Any) -> AsyncIterator[Pair]:
     """Opened; nothing is counted yet."""
-    async with serving(place.exchange) as fake:
+    async with serving(place.fake or place.exchange) as fake:
         venue = CcxtVenue(options(place, fake.url, **changes), KEYS)
         await venue.open()
         fake.server.asked.clear()

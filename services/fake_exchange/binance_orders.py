@@ -4,7 +4,9 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest
 """
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from typing import ClassVar
 
 from services.fake_exchange.asked import Asked
 from services.fake_exchange.binance_signed import refused
@@ -16,18 +18,19 @@ from services.fake_exchange.refusal import Declined, Why
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
 WEEK_MS = 7 * 86_400_000
 MOST_TRADES = 1000
-CODES = {
-    Why.MARGIN: (-2019, "Margin is insufficient."),
-    Why.REDUCE_ONLY: (-2022, "ReduceOnly Order is rejected."),
-    Why.DUPLICATE: (-4116, "ClientOrderId is duplicated."),
-    Why.STEP: (-1111, "Precision is over the maximum defined for this asset."),
-    Why.MIN_QTY: (-4003, "Quantity less than or equal to zero."),
-    Why.MIN_NOTIONAL: (-4164, "Order's notional must be no smaller than 100 (unless you choose reduce only)."),
-}
 
 
 class BinanceOrders:
     """Answers about orders, in Binance's words."""
+
+    CODES: ClassVar[Mapping[Why, tuple[int, str]]] = {
+        Why.MARGIN: (-2019, "Margin is insufficient."),
+        Why.REDUCE_ONLY: (-2022, "ReduceOnly Order is rejected."),
+        Why.DUPLICATE: (-4116, "ClientOrderId is duplicated."),
+        Why.STEP: (-1111, "Precision is over the maximum defined for this asset."),
+        Why.MIN_QTY: (-4003, "Quantity less than or equal to zero."),
+        Why.MIN_NOTIONAL: (-4164, "Order's notional must be no smaller than 100 (unless you choose reduce only)."),
+    }
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
@@ -38,7 +41,7 @@ class BinanceOrders:
         try:
             order = self._floor.place(self._ask(form))
         except Declined as declined:
-            raise refused(*CODES[declined.why]) from declined
+            raise refused(*self.CODES[declined.why]) from declined
         return self._shown(order)
 
     def find(self, asked: Asked) -> object:
@@ -59,7 +62,7 @@ class BinanceOrders:
     def open_orders(self, asked: Asked) -> object:
         """GET openOrders."""
         seen_ms, sym = self._floor.seen_ms(asked), self._sym(asked.form) if "symbol" in asked.form else None
-        return [self._shown(order) for order in self._floor.book.orders(sym, seen_ms) if order.state in OPEN]
+        return [self._shown(order) for order in self._floor.book.open_orders(sym, seen_ms)]
 
     def cancel_all(self, asked: Asked) -> object:
         """DELETE allOpenOrders."""

@@ -5,6 +5,7 @@ id is refused only while another order of that id is open, as on Binance: a fini
 """
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from services.fake_exchange.refusal import Declined, Why
 from services.fake_exchange.wallet import Wallet
 
 FIRST_ID = 1_000_001
+RECENT = 1_000
 
 
 class Ask(NamedTuple):
@@ -57,6 +59,8 @@ class Book:
         self._versions: dict[int, list[Order]] = {}
         self._by_client: dict[str, list[int]] = {}
         self._open: dict[int, None] = {}
+        self._ended: list[int] = []
+        self._fills_of: defaultdict[int, list[Fill]] = defaultdict(list)
         self._file = File(path)
         for event in itertools.chain.from_iterable(self._file.events()):
             self._take(event)
@@ -95,9 +99,17 @@ class Book:
         seen = (self._as_of(order.id, at_ms) for order in self.accepted if sym in (None, order.sym))
         return [order for order in seen if order is not None]
 
-    def open_orders(self, sym: str | None = None) -> list[Order]:
-        """NEW and PARTIALLY_FILLED."""
-        return [order for order in map(self._newest, self._open) if sym in (None, order.sym)]
+    def open_orders(self, sym: str | None = None, at_ms: int | None = None) -> list[Order]:
+        """NEW and PARTIALLY_FILLED, now or at a time not long ago."""
+        ids = list(self._open)
+        if at_ms is not None:
+            ids += [id_ for id_ in self._ended[-RECENT:] if self._newest(id_).updated_ms > at_ms]
+        seen = (self._as_of(id_, at_ms) for id_ in sorted(ids))
+        return [order for order in seen if order and order.state in OPEN and sym in (None, order.sym)]
+
+    def fills_of(self, order: Order) -> list[Fill]:
+        """Of this order, as this version of it knows them."""
+        return self._fills_of[order.id][: order.done]
 
     def by_client(self, client_id: str, at_ms: int | None = None) -> Order | None:
         """The newest order of this client id."""
@@ -205,6 +217,7 @@ class Book:
     def _take(self, event: NamedTuple) -> None:
         if isinstance(event, Fill):
             self.fills.append(event)
+            self._fills_of[event.order_id].append(event)
             self.wallet.book(self.listings[event.sym], event)
         elif isinstance(event, Payment):
             self.payments.append(event)
@@ -220,3 +233,4 @@ class Book:
                 self._open[event.id] = None
             else:
                 self._open.pop(event.id, None)
+                self._ended.append(event.id)

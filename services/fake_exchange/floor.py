@@ -12,6 +12,7 @@ from services.fake_exchange.wallet import Holding
 from services.fake_exchange.weather import Weather
 
 NS = 1_000_000
+SLACK_MS = 60_000
 
 
 @dataclass
@@ -50,8 +51,14 @@ class Floor:
         return now_ms - self.weather.stale(asked)
 
     def fills(self, sym: str | None, since_ms: int, seen_ms: int) -> list[Fill]:
-        """Those of one market, between two times."""
-        return [fill for fill in self.book.fills if sym in (None, fill.sym) and since_ms <= fill.at_ms <= seen_ms]
+        """Those of one market, between two times, oldest first."""
+        found: list[Fill] = []
+        for fill in reversed(self.book.fills):
+            if fill.at_ms < since_ms - SLACK_MS:  # they come nearly in order of time
+                break
+            if sym in (None, fill.sym) and since_ms <= fill.at_ms <= seen_ms:
+                found.append(fill)
+        return found[::-1]
 
     def holdings(self, asked: Asked) -> list[tuple[str, Holding]]:
         """All swaps with their position, flat ones too, as this read sees it."""

@@ -41,3 +41,10 @@ def okx_spot(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
     return Listing(
         f"{base}-USDT", "spot", base, "USDT", price, Decimal("0.1"), Decimal("0.00000001"), Decimal("0.00001")
     )
+
+
+def binance_spot(base: str = "BTC", price: Decimal = Decimal("42000.00")) -> Listing:
+    """The pair with USDT."""
+    return Listing(
+        f"{base}USDT", "spot", base, "USDT", price, Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5)
+    )

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from services.fake_exchange.serve import serving
+from services.fake_exchange.serve import VENUES, serving
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m services.fake_exchange", description=__doc__)
-    parser.add_argument("--venue", choices=("binance", "okx"), default="binance", help="whose API it speaks")
+    parser.add_argument("--venue", choices=sorted(VENUES), default="binance", help="whose API it speaks")
     parser.add_argument("--port", type=int, default=8900, help="0: a free one; the URL is printed")
     parser.add_argument("--state", type=Path, help="a file that keeps its book over a restart")
     parser.add_argument("--seed", type=int, default=1, help="of the price's walk and of what goes wrong")

@@ -68,8 +68,7 @@ class OkxOrders:
     def open_orders(self, asked: Asked) -> object:
         """GET trade/orders-pending."""
         seen_ms = self._floor.seen_ms(asked)
-        orders = self._floor.book.orders(asked.query.get("instId"), seen_ms)
-        return [self._shown(order) for order in orders if order.state in OPEN]
+        return [self._shown(order) for order in self._floor.book.open_orders(asked.query.get("instId"), seen_ms)]
 
     def fills(self, asked: Asked) -> object:
         """GET trade/fills and trade/fills-history: newest first."""
@@ -112,7 +111,7 @@ class OkxOrders:
 
     def _shown(self, order: Order) -> dict[str, object]:
         listing = self._floor.book.listings[order.sym]
-        fills = [fill for fill in self._floor.book.fills if fill.order_id == order.id and order.filled]
+        fills = self._floor.book.fills_of(order)
         average = (order.paid / abs(order.filled)).quantize(AVERAGE) if order.filled else ""
         return {
             "accFillSz": abs(order.filled) / listing.contract_size, "avgPx": average, "cTime": str(order.created_ms),

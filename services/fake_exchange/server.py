@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import TracebackType
@@ -15,6 +16,7 @@ from services.fake_exchange.weather import Weather
 
 MS = 1000
 ADMIN = "_fake/"
+KEPT = 100_000
 Query = Mapping[str, str]
 Answer = Callable[[Asked], object]
 
@@ -43,7 +45,7 @@ class FakeExchange:
     def __init__(self, venue: FakeVenue, *faults: Fault, port: int = 0, weather: Weather | None = None) -> None:
         self.faults = list(faults)
         self.weather = weather or Weather()
-        self.asked: list[Asked] = []
+        self.asked: deque[Asked] = deque(maxlen=KEPT)
         self.admin: dict[str, Answer] = {}
         self.url = ""
         self._port = port

@@ -66,6 +66,6 @@ def make_venue(settings: Settings) -> Venue:
     options = VenueOptions(
         exchange=own.exchange, markets=own.markets, mode="live" if own.mode == "live" else "testnet",
         leverage=own.leverage, allow_unlisted=own.allow_unlisted, base_url=own.fake_url if own.venue == "fake" else "",
-        timeout_s=own.timeout_s,
+        timeout_s=own.timeout_s, throttled=own.venue != "fake",
     )  # fmt: skip
     return CcxtVenue(options, Credentials(keys.api_key, keys.api_secret, keys.api_password or None))

@@ -23,7 +23,7 @@ class Database(Protocol):
     def insert(self) -> Insert:
         """The dialect's INSERT, which knows ON CONFLICT."""
 
-    def prepare(self) -> None:
+    def prepare(self, create: bool) -> None:
         """Make what must be there before the first connection, e.g. the folder."""
 
     def writer(self, durable: bool) -> Engine:
@@ -40,6 +40,11 @@ class Database(Protocol):
 
     def housekeep(self, connection: Connection) -> None:
         """What is better done while nobody waits; between transactions."""
+
+
+def no_journal(shown: str) -> ConfigError:
+    """What to tell where a journal should be and is not."""
+    return ConfigError(f"journal {shown}: there is none: correct the journal's URL, or start the gateway once")
 
 
 def parse_url(url: str) -> URL:

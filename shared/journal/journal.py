@@ -66,17 +66,19 @@ class Journal:
         self._threads = threads
 
     @classmethod
-    async def open(cls, url: str, account: str, *, durable: bool, busy_s: float = BUSY_S) -> Self:
+    async def open(cls, url: str, account: str, *, durable: bool, create: bool = True, busy_s: float = BUSY_S) -> Self:
         """The account's journal at `url`: sqlite:///PATH or postgresql://…; made or upgraded where needed.
 
         durable: a write that was answered survives a power cut (else: the end of the process, however it comes).
-        busy_s: how long another process's transaction is waited for.
+        create: whether one may be made. busy_s: how long another process's transaction is waited for.
         Raises ConfigError, SafetyRefusal (a newer schema) or JournalUnwritable.
         """
         database = _database(url, busy_s)
         threads = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
         try:
-            connection, reader = await asyncio.get_running_loop().run_in_executor(threads, _connect, database, durable)
+            connection, reader = await asyncio.get_running_loop().run_in_executor(
+                threads, _connect, database, durable, create
+            )
         except BaseException:
             threads.shutdown(wait=False)
             raise
@@ -84,6 +86,8 @@ class Journal:
 
     async def close(self) -> None:
         """Finish the writes that were asked for, and let go."""
+        if self._writer.closed:
+            return
         await self._writer.close()
         await asyncio.get_running_loop().run_in_executor(self._threads, self._reader.dispose)
         self._threads.shutdown(wait=False)
@@ -178,6 +182,7 @@ class Journal:
         return await self._read(lambda here: reads.bus_id(here, self._account))
 
     async def _read(self, work: Callable[[Connection], R]) -> R:
+        self._writer.check_open()
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_now, work)
 
     def _read_now(self, work: Callable[[Connection], R]) -> R:
@@ -201,13 +206,13 @@ def _database(url: str, busy_s: float) -> Database:
     return PostgresDatabase(parsed, busy_s)
 
 
-def _connect(database: Database, durable: bool) -> tuple[Connection, Engine]:
+def _connect(database: Database, durable: bool, create: bool) -> tuple[Connection, Engine]:
     """The writing connection, on tables that are up to date, and the readers' engine."""
-    database.prepare()
+    database.prepare(create)
     try:
         connection = database.writer(durable).connect()
         try:
-            bring_up_to_date(connection, database)
+            bring_up_to_date(connection, database, create)
             if durable:
                 with connection.begin():
                     database.check_durable(connection)

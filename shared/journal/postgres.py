@@ -10,11 +10,13 @@ DRIVER = "postgresql+psycopg"
 UPGRADE_LOCK = 0x7469636B6C696E65  # `tickline`
 CONNECT_S = 5
 # A server that is gone without a word is noticed in this time, and so is a client by the server.
-KEEPALIVE = {"keepalives": 1, "keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3}
+KEEPALIVE = {
+    "keepalives": 1, "keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 6000,
+}  # fmt: skip
 
 
 class PostgresDatabase:
-    """A database, or one of its schemas. busy_s: how long another process's transaction is waited for."""
+    """A database. busy_s: how long another process's transaction is waited for."""
 
     insert = Insert
 
@@ -25,7 +27,7 @@ class PostgresDatabase:
         self.shown = self._url.set(query={}).render_as_string(hide_password=True)
         self._busy_ms = max(1, round(busy_s * 1000))
 
-    def prepare(self) -> None:
+    def prepare(self, create: bool) -> None:
         """The database must be there."""
 
     def writer(self, durable: bool) -> Engine:

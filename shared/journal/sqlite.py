@@ -14,6 +14,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool, QueuePool
 
 from shared.errors import ConfigError, JournalUnwritable
+from shared.journal.database import no_journal
 
 WAL_PAGES = 4000  # of 4 KiB: at this length the log is carried over inside a commit after all
 RETRY_S = 0.01
@@ -34,8 +35,10 @@ class SqliteDatabase:
         self._url = url
         self._busy_s = busy_s
 
-    def prepare(self) -> None:
+    def prepare(self, create: bool) -> None:
         """Make the file's folder."""
+        if not create and not self.path.exists():
+            raise no_journal(self.shown)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -48,4 +48,4 @@ def unwritable(shown: str, error: BaseException) -> JournalUnwritable:
     else:
         known = [start for start in CAUSES if code.startswith(start)]
         what = CAUSES[max(known, key=len)] if known else OTHER
-    return JournalUnwritable(f"journal {shown}: {what.format(said=said)}; what was being written may be lost")
+    return JournalUnwritable(f"journal {shown}: {what.format(said=said)}")

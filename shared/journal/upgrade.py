@@ -5,18 +5,21 @@ from pathlib import Path
 from sqlalchemy import Connection, Text, column, inspect, select, table
 
 from shared.errors import SafetyRefusal
-from shared.journal.database import Database
+from shared.journal.database import Database, no_journal
 from shared.journal.schema import METADATA, VERSION_TABLE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0001"  # the newest revision in migrations/versions; a test holds the two together
 
 
-def bring_up_to_date(connection: Connection, database: Database) -> None:
-    """Make the tables, or upgrade them, in one transaction; raises SafetyRefusal."""
+def bring_up_to_date(connection: Connection, database: Database, create: bool) -> None:
+    """Make (where `create`) or upgrade the tables in one transaction; raises SafetyRefusal or ConfigError."""
     with connection.begin():
-        if _version(connection, database) == HEAD:
-            return
+        version = _version(connection, database)
+    if version == HEAD:
+        return
+    if version is None and not create:
+        raise no_journal(database.shown)
     with connection.begin():
         database.lock_upgrade(connection)
         if _version(connection, database) != HEAD:  # nobody else was faster

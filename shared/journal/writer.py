@@ -44,7 +44,7 @@ class Writer:
         self._database = database
         self._loop = asyncio.get_running_loop()
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()  # None: no more come
-        self._over = ""  # why nothing is taken any more
+        self.closed = False
         self._broken = ""  # why nothing is written any more
         self._untidy = 0  # commits since the last time
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -55,8 +55,9 @@ class Writer:
 
         When this is cancelled, the work may be done or not.
         """
-        if self._over or self._broken:
-            raise JournalUnwritable(self._broken or self._over)
+        self.check_open()
+        if self._broken:
+            raise JournalUnwritable(self._broken)
         if self._calls.qsize() >= WAITING:
             raise JournalUnwritable(
                 f"journal {self._database.shown}: {WAITING} writes wait: it is too slow for this load"
@@ -65,11 +66,15 @@ class Writer:
         self._calls.put(_Call(work, future))
         return await future
 
+    def check_open(self) -> None:
+        """Raise JournalUnwritable after `close`."""
+        if self.closed:
+            raise JournalUnwritable(f"journal {self._database.shown}: it is closed: open it again")
+
     async def close(self) -> None:
-        """End after the calls that were made before; the connection is closed."""
-        if not self._over:
-            self._over = f"journal {self._database.shown}: it is closed: open it again"
-            self._calls.put(None)
+        """Once: end after the calls that were made before; the connection is closed."""
+        self.closed = True
+        self._calls.put(None)
         await asyncio.shield(self._ended)
 
     def _run(self) -> None:
@@ -138,7 +143,7 @@ class Writer:
             self._break(error)
 
     def _break(self, error: Exception) -> None:
-        self._broken = str(unwritable(self._database.shown, error))
+        self._broken = f"{unwritable(self._database.shown, error)}; what was being written may be there or not"
 
     def _tell(self, what: Callable[..., None], *given: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits

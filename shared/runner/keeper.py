@@ -17,6 +17,9 @@ class Keeper(Protocol):
     A crash between `keep` and the commit is seen as inputs that are taken again: a keeper knows them and does nothing.
     """
 
+    async def prepare(self) -> None:
+        """Get ready to work, before anything is owned: what takes long belongs here. Raises KeeperLost."""
+
     async def attach(self, session: Session, parts: Sequence[Partition]) -> None:
         """All partitions of the instance are ours and loaded; raises KeeperLost."""
 
@@ -28,3 +31,6 @@ class Keeper(Protocol):
 
     async def detach(self) -> None:
         """A partition is ours no more: start nothing new. Comes also without an `attach` before it."""
+
+    async def close(self) -> None:
+        """The process ends: give back what was opened."""

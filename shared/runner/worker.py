@@ -66,12 +66,24 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped. A lost bus is waited for; nothing uncommitted survives it."""
+        try:
+            await self._run()
+        finally:
+            if self._keeper is not None:
+                await self._keeper.close()
+
+    async def _run(self) -> None:
         while not self._stopping:
             try:
+                if self._keeper is not None:
+                    await self._keeper.prepare()
                 session = await self._bus.connect()
                 log.info("attached", instance=self.plan.instance, run_id=session.run_id)
             except BusLost as lost:
                 await self._pause("waiting for the bus", lost)
+                continue
+            except KeeperLost as lost:
+                await self._pause("cannot get ready", lost)
                 continue
             self._session = session
             try:

@@ -54,10 +54,7 @@ def make_bus(request: pytest.FixtureRequest) -> MakeBus:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A PostgreSQL server."""
-    folder = tmp_path_factory.mktemp("postgres")
-    for above in (folder, folder.parent, folder.parent.parent):
-        above.chmod(above.stat().st_mode | 0o011)  # the server's user must reach it
-    server = Postgres(folder).start()
+    server = Postgres(tmp_path_factory.mktemp("postgres")).start()
     yield server
     server.stop()
 

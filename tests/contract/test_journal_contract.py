@@ -131,7 +131,7 @@ async def test_an_order_changes_until_it_is_terminal(journal: Journal, epoch: in
         await journal.write([row], epoch)
         assert await journal.order(row.client_order_id) == row
     for late in (unknown, filled, order(state=OrderState.CANCELED)):
-        with pytest.raises(WriteRefused, match="OrderRow order000001 .* it is FILLED, which is final"):
+        with pytest.raises(WriteRefused, match="it is FILLED, which is final"):
             await journal.write([late], epoch)
     assert await journal.order("order000001") == filled
 

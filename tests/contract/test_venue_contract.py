@@ -21,7 +21,7 @@ from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.messages.reasons import OrderState, Reason
 from shared.orders.answers import Absent, Ambiguous, Refused, Snapshot
 from tests.until import until
-from tests.venues import BINANCE, KEYS, OKX, OKX_SPOT, SYM, Pair, Place, options, trading
+from tests.venues import BINANCE, BINANCE_SPOT, KEYS, OKX, OKX_SPOT, SYM, Pair, Place, options, trading
 
 QTY = Decimal("0.010")
 connected: list[str] = []
@@ -38,7 +38,7 @@ def _only_this_machine() -> Iterator[None]:
     assert set(connected) == {"127.0.0.1"}
 
 
-@pytest.fixture(params=[BINANCE, OKX, OKX_SPOT], ids=["binance", "okx", "okx-spot"])
+@pytest.fixture(params=[BINANCE, BINANCE_SPOT, OKX, OKX_SPOT], ids=["binance", "binance-spot", "okx", "okx-spot"])
 async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
     async with trading(request.param) as made:
         yield made
@@ -73,7 +73,7 @@ async def test_positions_and_balance_are_the_venues(pair: Pair) -> None:
     await pair.venue.place(pair.request("-0.004", 2))
     (held,) = await pair.venue.positions()
     cash = pair.fake.book.wallet.cash
-    if pair.place is OKX_SPOT:
+    if pair.place in (OKX_SPOT, BINANCE_SPOT):
         assert (held.signed_qty, held.entry_price) == (cash["BTC"], None)  # what was bought, less the fee in coins
         assert cash["BTC"] == Decimal("0.006") - Decimal("0.010") * pair.fake.book.fee
         assert await pair.venue.balance() == cash["USDT"]
@@ -202,6 +202,28 @@ async def test_a_definite_refusal_has_a_name(swap: Pair, qty: str, reduce_only: 
     answer = await swap.venue.place(swap.request(qty, reduce_only=reduce_only))
     assert isinstance(answer, Refused) and answer.reason is reason
     assert (swap.sent, swap.accepted) == (1, [])
+
+
+async def test_on_spot_the_words_tell_what_the_code_does_not() -> None:
+    async with trading(BINANCE_SPOT) as pair:
+        poor = await pair.venue.place(pair.request("1"))
+        assert isinstance(poor, Refused) and poor.reason is Reason.NO_MARGIN
+        small = await pair.venue.place(pair.request("0.0001"))
+        assert isinstance(small, Refused) and small.reason is Reason.BELOW_MINIMUM
+        pair.fake.book.place(Ask("BTCUSDT", QTY, f"{1:032x}", limit=Decimal(40000)), pair.fake.floor.now_ms())
+        assert isinstance(await pair.venue.place(pair.request("0.010")), Ambiguous)
+        assert len(pair.accepted) == 1
+
+
+async def test_a_redirect_is_not_followed_for_that_would_be_a_second_send(swap: Pair) -> None:
+    assert isinstance(await swap.venue.place(swap.request("0.010", 7)), Snapshot)
+    path = swap.fake.server.asked[-1].path
+    elsewhere = {"Location": f"{swap.fake.url}/{path}"}
+    swap.fake.server.faults.append(
+        Fault(Mode.STATUS, "/order", status=307, headers=elsewhere, after=True, method="POST")
+    )
+    assert isinstance(await swap.venue.place(swap.request("0.010")), Ambiguous)
+    assert (swap.sent, len(swap.accepted)) == (2, 2)
 
 
 async def test_the_venues_least_value_is_a_refusal_with_a_name() -> None:
@@ -344,6 +366,22 @@ async def test_one_way_isolated_and_the_leverage_are_set(swap: Pair) -> None:
         assert swap.fake.server.asked[-1].content["tdMode"] == "isolated"
 
 
+async def test_what_is_as_wanted_is_not_set_again(swap: Pair) -> None:
+    again = CcxtVenue(options(swap.place, swap.fake.url), KEYS)
+    await again.open()
+    await again.close()
+    assert {asked.method for asked in swap.fake.server.asked} == {"GET"}
+
+
+async def test_the_way_out_asks_neither_for_rights_nor_for_modes(swap: Pair) -> None:
+    swap.fake.floor.keys.withdraws = True
+    out = CcxtVenue(options(swap.place, swap.fake.url, leverage=5), KEYS)
+    await out.open(only_out=True)
+    await out.cancel_all(SYM)
+    await out.close()
+    assert swap.fake.book.leverage(swap.place.id) == 3
+
+
 async def test_one_way_is_set_where_it_is_not() -> None:
     for place, key, hedged, one_way in (
         (BINANCE, "dual", "true", "false"),
@@ -402,8 +440,9 @@ async def test_all_fills_are_found_page_by_page(swap: Pair) -> None:
 
 async def test_the_quote_is_bid_and_ask(pair: Pair) -> None:
     pair.fake.book.prices.set(pair.place.id, Decimal("43000.0"))
+    tick = pair.venue.rules(SYM).price_tick
     quote = await pair.venue.quote(SYM)
-    assert (quote.bid, quote.ask) == (Decimal("42999.9"), Decimal("43000.1"))
+    assert (quote.bid, quote.ask) == (43000 - tick, 43000 + tick)
     assert abs(quote.at_ms - pair.venue.now_ms()) < 5000
 
 

@@ -81,10 +81,8 @@ class Attached:
         rows = await self._journal.orders()
         for sym, lane in self._lanes.items():
             await lane.resume([row for row in rows if row.sym == sym])
-        self._spawn(Comparing(self._lanes, self.tools, 0).run(self._rules.reconcile_s))
+        self._spawn(self._look_around())
         self._spawn(self._watch_controls())
-        for sym in self._rules.symbols:
-            self._spawn(self._watch_quote(sym))
 
     def check(self) -> None:
         """Raise KeeperLost when a task has failed."""
@@ -132,12 +130,25 @@ class Attached:
         lane = self._lanes.get(sym)
         return () if lane is None else lane.tickets.values()
 
+    async def _look_around(self) -> None:
+        """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
+        comparing = Comparing(self._lanes, self.tools, 0)
+        await asyncio.gather(comparing.once(), *(self._look_at_quote(sym) for sym in self._rules.symbols))
+        self.tools.clearance.ready = True
+        await self._go_on()
+        self._spawn(comparing.run(self._rules.reconcile_s))
+        for sym in self._rules.symbols:
+            self._spawn(self._watch_quote(sym))
+
+    async def _go_on(self) -> None:
+        await asyncio.gather(*(lane.go_on() for lane in self._lanes.values()))
+
     async def _watch_controls(self) -> None:
         """See what a person has changed, and let time pass for orders that wait."""
         while True:
             await asyncio.sleep(self._rules.watch_s)
             await self._look_at_controls()
-            await asyncio.gather(*(lane.go_on() for lane in self._lanes.values()))
+            await self._go_on()
 
     async def _look_at_controls(self) -> None:
         clearance = self.tools.clearance
@@ -146,13 +157,16 @@ class Attached:
         clearance.arming = await self._journal.arming()
 
     async def _watch_quote(self, sym: str) -> None:
-        """A quote that is older than the risk check allows stands for none, so a failed look needs no more than a log."""
         while True:
-            try:
-                self.tools.clearance.quotes[sym] = await self.tools.venue.quote(sym)
-            except VenueError as error:
-                log.warning("no quote", sym=sym, why=str(error))
             await asyncio.sleep(self._rules.quote_s)
+            await self._look_at_quote(sym)
+
+    async def _look_at_quote(self, sym: str) -> None:
+        """A quote that is older than the risk check allows stands for none, so a failed look needs no more than a log."""
+        try:
+            self.tools.clearance.quotes[sym] = await self.tools.venue.quote(sym)
+        except VenueError as error:
+            log.warning("no quote", sym=sym, why=str(error))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

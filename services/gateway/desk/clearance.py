@@ -8,7 +8,7 @@ from services.gateway.desk.books import Books
 from services.gateway.desk.rows import Ticket
 from services.gateway.risk.asked import Asked, Context, InFlight
 from services.gateway.risk.risk import Risk
-from services.gateway.risk.verdict import Changes, Verdict
+from services.gateway.risk.verdict import Changes, Hold, Refusal, Verdict
 from shared.journal.rows import ArmingRow, LatchRow, LimitRow, OrderRow
 from shared.messages.reasons import OrderState
 from shared.orders import VenueQuote
@@ -20,7 +20,8 @@ NS_PER_S = 1_000_000_000
 class Clearance:
     """Judges orders. The desk keeps what stands here up to date; equity is forgotten when it is too old.
 
-    open_orders: those of a symbol, as the desk has them.
+    open_orders: those of a symbol, as the desk has them. ready: whether venue and clock have been looked at since the
+    attach; before that nothing is refused for want of knowledge, it waits.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Clearance:
         self.arming: ArmingRow | None = None
         self.quotes: dict[str, VenueQuote] = {}
         self.reconciled = False
+        self.ready = False
         self._risk = risk
         self._books = books
         self._open_orders = open_orders
@@ -43,9 +45,12 @@ class Clearance:
 
     def judge(self, row: OrderRow) -> Verdict:
         """May this order go now? All other open orders count."""
-        return self._risk.on_tick(
+        verdict = self._risk.on_tick(
             Asked(row.sym, row.intended_qty, row.price, row.reduce_only, row.ts_event, self._context(row))
         )
+        if isinstance(verdict, Refusal) and not self.ready:
+            return Hold(verdict.reason, verdict.changes)
+        return verdict
 
     def remember(self, changes: Changes) -> None:
         """What a verdict changes; it goes into the journal in the same step."""

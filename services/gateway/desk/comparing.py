@@ -32,9 +32,10 @@ class Comparing:
 
     async def run(self, every_s: float) -> None:
         """Compare for ever; twice in a row where something is found, before it counts."""
+        agreed = not self._before
         while True:
-            agreed = await self.once()
             await asyncio.sleep(every_s if agreed else min(every_s, LAG_MS / 1000))
+            agreed = await self.once()
 
     async def once(self) -> bool:
         """Whether all agreed."""

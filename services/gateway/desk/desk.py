@@ -41,17 +41,29 @@ class Desk:
         self._journal: Journal | None = None
         self._venue: Venue | None = None
 
+    async def prepare(self) -> None:
+        """Open journal and venue, and leave them open: a stand-by is ready to take over at once."""
+        try:
+            if self._journal is None:
+                self._journal = await self._open_journal()
+            if self._venue is None:
+                venue = self._make_venue()
+                await venue.open()
+                self._venue = venue
+        except (JournalUnwritable, VenueError) as error:
+            raise KeeperLost(str(error)) from error
+
     async def attach(self, session: Session, parts: Sequence[Partition]) -> None:
         """Take the account over: the epoch first, then what the journal says is open."""
+        assert self._journal is not None
+        assert self._venue is not None
         self.outbox.wake = session.wake
         try:
-            self._journal = await self._open_journal()
-            self._venue = self._make_venue()
-            await self._venue.open()
             self._attached = await Attached.begin(
                 self._rules, self._risk, self._journal, self._venue, self.outbox, self._owner, self._leased, parts
             )
         except (JournalUnwritable, VenueError) as error:
+            await self._close_journal()
             raise KeeperLost(str(error)) from error
 
     def renewed(self, until_s: float) -> None:
@@ -80,10 +92,18 @@ class Desk:
         attached, self._attached = self._attached, None
         if attached is not None:
             await attached.end()
+            if attached.tools.pen.broken:
+                await self._close_journal()  # what became of the last write is known when it is opened again
         self.outbox.clear()
+
+    async def close(self) -> None:
+        """Give back what was opened."""
         venue, self._venue = self._venue, None
         if venue is not None:
             await venue.close()
+        await self._close_journal()
+
+    async def _close_journal(self) -> None:
         journal, self._journal = self._journal, None
         if journal is not None:
             await journal.close()

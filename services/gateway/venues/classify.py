@@ -30,7 +30,8 @@ def failed(facts: Facts, stamp: Stamp, error: BaseException) -> Refused | Ambigu
             return Ambiguous(f"the venue knows this id already: {code} {text}")
     for code, text in codes:
         if code in facts.refusals:
-            return Refused(facts.refusals[code], f"{code} {text}")
+            reason = next((reason for words, reason in facts.meant.items() if words in text), facts.refusals[code])
+            return Refused(reason, f"{code} {text}")
     if stamp.status is not None and stamp.status in facts.refusal_statuses:
         return Refused(facts.refusal_statuses[stamp.status], f"HTTP {stamp.status}")
     status = "no answer" if stamp.status is None else f"HTTP {stamp.status}"

@@ -1,4 +1,4 @@
-"""ccxt's own exchange class, with three seams: whose time a request carries, no queue for orders, and the raw answer.
+"""ccxt's own exchange class with four seams: whose time a request carries, no queue, the raw answer, no redirects.
 
 Nothing of ccxt is changed: a subclass is made at run time, and without a stamp it behaves as its parent does.
 """
@@ -70,6 +70,12 @@ def _class(parent: Any, expiry: str) -> Any:
     class Client(parent):  # type: ignore[misc]
         options: Any
 
+        def open(self, lazy: Any = False) -> None:
+            fresh = self.session is None
+            super().open(lazy)
+            if fresh and self.session is not None:
+                self.session.trace_configs.append(_no_redirects())
+
         def nonce(self) -> Any:
             stamp = current_stamp()
             return super().nonce() if stamp is None else stamp.at_ms
@@ -104,3 +110,16 @@ def _class(parent: Any, expiry: str) -> Any:
 
     Client.__name__ = Client.__qualname__ = parent.__name__
     return Client
+
+
+def _no_redirects() -> Any:
+    """A 307 makes aiohttp send a POST again, to wherever it points."""
+    import aiohttp
+
+    async def refuse(session: Any, context: Any, details: Any) -> None:
+        raise aiohttp.ClientError(f"redirected with status {details.response.status}: not followed")
+
+    config = aiohttp.TraceConfig()
+    config.on_request_redirect.append(refuse)
+    config.freeze()
+    return config

@@ -18,7 +18,8 @@ class Facts(NamedTuple):
     """client_id: the order's parameter for our id, and what it may look like. most_validity_ms: of a request.
 
     expiry: how a request says until when it is good: `window` (timestamp and recvWindow), `header` (expTime), or
-    nothing. test: `sandbox` or `demo`. refusals: definite errors, by code. duplicate: this client id is known already.
+    nothing. test: `sandbox` or `demo`. refusals: definite errors, by code; meant: the words that tell more than a code.
+    duplicate: this client id is known already.
     unknown: no such order. unchanged: a setting was as wanted already. market_types: what ccxt loads for our kinds.
     exact_cost: whether an order tells exactly what its fills have cost, or its fills must be asked.
     protected: what is not, in words, for the person who opts in.
@@ -31,6 +32,7 @@ class Facts(NamedTuple):
     test: str = "sandbox"
     refusals: Mapping[str, Reason] = {}
     refusal_statuses: Mapping[int, Reason] = {}
+    meant: Mapping[str, Reason] = {}
     duplicate: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
     unchanged: frozenset[str] = frozenset()
@@ -68,6 +70,8 @@ BINANCE = Facts(
     },
     # BINANCE_DOCS/general-info#http-return-codes: 403 is the firewall, 429 and 418 are limits; none reaches the engine.
     refusal_statuses={403: Reason.RATE_LIMITED, 418: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED},
+    # https://developers.binance.com/docs/binance-spot-api-docs/errors: -2010 and -1013 have one code for many reasons.
+    meant={"insufficient balance": Reason.NO_MARGIN, "NOTIONAL": Reason.BELOW_MINIMUM},
     duplicate=frozenset({"-4116"}),
     unknown=frozenset({"-2013", "-2011"}),
     unchanged=frozenset({"-4046", "-4059"}),

@@ -3,12 +3,13 @@
 Each is set and read back; what cannot be read back as wanted is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from services.gateway.venues.asker import Asker
 from services.gateway.venues.facts import Facts
 from services.gateway.venues.options import VenueOptions
+from services.gateway.venues.parse import Unreadable
 from services.gateway.venues.venue import MarketRules
 from shared.errors import SafetyRefusal, VenueError
 
@@ -38,29 +39,59 @@ async def check_key(asker: Asker, options: VenueOptions) -> None:
 
 
 async def set_modes(asker: Asker, facts: Facts, options: VenueOptions, rules: Mapping[str, MarketRules]) -> None:
-    """One-way, isolated margin and leverage, for every swap; SafetyRefusal where the venue then says otherwise."""
+    """One-way, isolated margin and leverage, for every swap; SafetyRefusal where the venue then says otherwise.
+
+    Set is only what is not so: some venues refuse a change while a position is open, even to what it is.
+    """
     swaps = [rule.market for rule in rules.values() if rule.kind == "swap"]
-    client, same = asker.client, facts.unchanged
+    if not swaps:
+        return
+    await _set_one_way(asker, facts, options, swaps)
     for market in swaps:
-        # Set only what is not so: some venues refuse a change while a position is open, even to what it is.
-        if client.has["fetchPositionMode"] and (await _hedged(asker, market)) is not False:
-            await asker.ask(client.set_position_mode, False, market, tolerated=same)
-        if await _margin_and_leverage(asker, market, options) != (ISOLATED, options.leverage):
-            await _set_margin_and_leverage(asker, market, options, same)
-    for market in swaps:
-        if client.has["fetchPositionMode"] and (hedged := await _hedged(asker, market)) is not False:
-            raise SafetyRefusal(f"{options.exchange}: {market}: hedged is {hedged}, wanted one-way: close what is open")
+        wanted = (ISOLATED, options.leverage)
+        if await _margin_and_leverage(asker, market, options) == wanted:
+            continue
+        await _set_margin_and_leverage(asker, market, options, facts.unchanged)
         margin, leverage = await _margin_and_leverage(asker, market, options)
-        if (margin, leverage) != (ISOLATED, options.leverage):
+        if (margin, leverage) != wanted:
             raise SafetyRefusal(
                 f"{options.exchange}: {market}: {margin} margin, leverage {leverage}; wanted isolated, "
                 f"{options.leverage}: close what is open there, or set it by hand"
             )
 
 
-async def _hedged(asker: Asker, market: str) -> bool | None:
-    answer = await asker.ask(asker.client.fetch_position_mode, market)
-    return answer.get("hedged") if answer else None
+async def _set_one_way(asker: Asker, facts: Facts, options: VenueOptions, swaps: Sequence[str]) -> None:
+    client = asker.client
+    if options.exchange == "bybit":
+        # By symbol, and not told; but asking for what is so has an answer of its own, and each order says positionIdx.
+        for market in swaps:
+            await asker.ask(client.set_position_mode, False, market, tolerated=facts.unchanged)
+        return
+    if not client.has["fetchPositionMode"]:
+        raise VenueError(f"{options.exchange}: ccxt cannot read the position mode back: swaps are not traded there")
+    if await _hedged(asker, swaps[0]) is False:  # of the whole account
+        return
+    await asker.ask(client.set_position_mode, False, swaps[0], tolerated=facts.unchanged)
+    if (hedged := await _hedged(asker, swaps[0])) is not False:
+        raise SafetyRefusal(
+            f"{options.exchange}: hedged is {hedged}, wanted one-way: close what is open, set it by hand"
+        )
+
+
+async def _told(asker: Asker, name: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
+    """One field of an answer. An answer without it is none: it is asked for again, and in the end a VenueError."""
+
+    async def once() -> Any:
+        answer = await call(*given)
+        if not isinstance(answer, Mapping) or answer.get(name) is None:
+            raise Unreadable(f"it does not tell {name}")
+        return answer[name]
+
+    return await asker.ask(once)
+
+
+async def _hedged(asker: Asker, market: str) -> bool:
+    return bool(await _told(asker, "hedged", asker.client.fetch_position_mode, market))
 
 
 async def _set_margin_and_leverage(asker: Asker, market: str, options: VenueOptions, same: frozenset[str]) -> None:
@@ -74,12 +105,11 @@ async def _set_margin_and_leverage(asker: Asker, market: str, options: VenueOpti
 async def _margin_and_leverage(asker: Asker, market: str, options: VenueOptions) -> tuple[str | None, int | None]:
     client = asker.client
     if options.exchange == "okx":
-        answer = await asker.ask(client.fetch_leverage, market, {"mgnMode": ISOLATED})
-        return answer.get("marginMode"), answer.get("longLeverage")
+        given = client.fetch_leverage, market, {"mgnMode": ISOLATED}
+        return await _told(asker, "marginMode", *given), await _told(asker, "longLeverage", *given)
     if not client.has["fetchLeverage"] or not client.has["fetchMarginMode"]:
         raise VenueError(
             f"{options.exchange}: ccxt cannot read margin mode and leverage back: swaps are not traded there"
         )
-    margin = await asker.ask(client.fetch_margin_mode, market)
-    leverage = await asker.ask(client.fetch_leverage, market)
-    return margin.get("marginMode"), leverage.get("longLeverage")
+    margin = await _told(asker, "marginMode", client.fetch_margin_mode, market)
+    return margin, await _told(asker, "longLeverage", client.fetch_leverage, market)

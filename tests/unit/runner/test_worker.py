@@ -476,6 +476,9 @@ class Kept:
             exclusive=True,
         )  # fmt: skip
 
+    async def prepare(self) -> None:
+        self.history.append("prepare")
+
     async def attach(self, session: Session, parts: Sequence[Partition]) -> None:
         self.history.append(f"attach {len(parts)}")
 
@@ -494,6 +497,9 @@ class Kept:
     async def detach(self) -> None:
         self.history.append("detach")
         self.taken.clear()
+
+    async def close(self) -> None:
+        self.history.append("close")
 
 
 class Noting(Echo):
@@ -517,7 +523,7 @@ async def test_what_is_committed_was_kept_before(bus: MemoryBus, start: Start) -
     assert sorted(kept.kept) == sorted(f"t:{sym}:{n}" for sym in SYMBOLS for n in range(1, 36))
     assert kept.unkept == []
     await running.stop()
-    assert kept.history == [f"attach {P}", "detach"]
+    assert kept.history == ["prepare", f"attach {P}", "detach", "close"]
 
 
 async def test_what_cannot_be_kept_is_not_committed_and_taken_again_later(bus: MemoryBus, start: Start) -> None:
@@ -537,7 +543,7 @@ async def test_what_cannot_be_kept_is_not_committed_and_taken_again_later(bus: M
 async def test_the_keeper_is_detached_when_the_leases_are_lost(bus: MemoryBus, start: Start) -> None:
     kept = Kept(bus)
     start(kept.plan(), keeper=kept)
-    await until(lambda: kept.history == [f"attach {P}"])
+    await until(lambda: kept.history == ["prepare", f"attach {P}"])
     bus.partition(Place("signal", 2)).epoch += 1
-    await until(lambda: len(kept.history) >= 3)
-    assert kept.history[:3] == [f"attach {P}", "detach", f"attach {P}"]
+    await until(lambda: len(kept.history) >= 4)
+    assert kept.history[:4] == ["prepare", f"attach {P}", "detach", f"attach {P}"]
