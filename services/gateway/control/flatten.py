@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from hashlib import blake2b
 
-from services.gateway.control.books import book_of, booked_qty
+from services.gateway.control.books import booked_qty
 from services.gateway.control.way_out import Held, Part, last_valid_ms, parts
+from services.gateway.desk.rules import book_of
 from services.gateway.venues.venue import Venue
 from shared.config import Settings
 from shared.errors import VenueError

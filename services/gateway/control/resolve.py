@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import typer
 
-from services.gateway.control.books import book_of
 from services.gateway.control.clock import now_ms, utc
 from services.gateway.control.ending import Ending
 from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.resolution import Said, adoption, resolution
 from services.gateway.control.terminal import confirm, need_terminal, person
+from services.gateway.desk.rules import book_of
 from shared.config import Settings
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.journal import Journal
