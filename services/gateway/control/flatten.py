@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from hashlib import blake2b
 
+from services.gateway.control.at_work import AT_WORK
 from services.gateway.control.books import booked_qty
 from services.gateway.control.way_out import Held, Part, last_valid_ms, parts
 from services.gateway.desk.rules import book_of
@@ -170,7 +171,7 @@ class Flatten:
                 return
             except Fenced:
                 note = EventRow("HALT", "", "", f"took the epoch back, by {self._by}", time.time_ns() // NS_PER_MS)
-                self._epoch = await self._journal.raise_epoch(f"halt by {self._by}", [note])
+                self._epoch = await self._journal.raise_epoch(f"{AT_WORK} by {self._by}", [note])
         raise VenueError("another process keeps taking the journal's epoch: stop the gateway, and run this again")
 
 
