@@ -167,7 +167,7 @@ class Attached:
             await self._look_at_quote(sym)
 
     async def _look_at_quote(self, sym: str) -> None:
-        """A quote that is older than the risk check allows stands for none, so a failed look needs no more than a log."""
+        """A quote that is too old stands for none in the risk check, so a failed look needs no more than a log."""
         try:
             self.tools.clearance.quotes[sym] = await self.tools.venue.quote(sym)
         except VenueError as error:

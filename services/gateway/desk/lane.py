@@ -8,7 +8,6 @@ all of its memory, so what was changed here before a failed write is never acted
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from decimal import Decimal
 
 import structlog
 
@@ -237,11 +236,9 @@ class Lane:
             fill.fee, fill.fee_currency, fill.at_ms,
         ) for fill in fills), execution_row(self.book, report, now))  # fmt: skip
         del self.tickets[ticket.row.client_order_id]
-        self._ended = {
-            other.row.after: state
-            for other in self.tickets.values()
-            if (state := life.state if other.row.after == ticket.row.client_order_id else self._ended.get(other.row.after))
-        }
+        self._ended[ticket.row.client_order_id] = life.state
+        wanted = {other.row.after for other in self.tickets.values()}
+        self._ended = {name: state for name, state in self._ended.items() if name in wanted}
         self._book(report, effects)
         return True
 

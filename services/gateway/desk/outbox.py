@@ -25,7 +25,7 @@ class Outbox:
         self.wake()
 
     def take(self, p: int, written: Callable[[str], int], most: int) -> list[ExecutionReport]:
-        """What comes next on a partition's stream, at most so many. written: the number that a symbol's last one has."""
+        """What comes next on a partition's stream, at most so many. written: the number of a symbol's last one."""
         taken: list[ExecutionReport] = []
         for sym, waiting in list(self._waiting[p].items()):
             n = written(sym) + 1

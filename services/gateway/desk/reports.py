@@ -25,9 +25,10 @@ def report_of(row: OrderRow, seq: int, booked: Outcome, now_ms: int) -> Executio
 
 def funding_report(payment: FundingPayment, seq: int) -> ExecutionReport:
     """A funding payment as its book sees it: a cost, negative when money was received."""
+    trace = f"funding:{payment.sym}:{payment.payment_id}"[:160]
     name = sha256(f"funding {payment.sym} {payment.payment_id}".encode()).hexdigest()[:32]
     return _report(
-        n=seq, sym=payment.sym, ts_event=payment.at_ms * NS_PER_MS, tr=f"funding:{payment.sym}:{payment.payment_id}"[:160],
+        n=seq, sym=payment.sym, ts_event=payment.at_ms * NS_PER_MS, tr=trace,
         tick_n=0, order_n=0, client_order_id=name, leg=Leg.FUNDING, status=OrderStatus.FILLED, last_qty=Decimal(0),
         last_px=None, commission=-payment.amount, reason=None,
     )  # fmt: skip

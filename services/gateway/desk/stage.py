@@ -8,7 +8,7 @@ from shared.tick import State
 
 
 class LiveStage(Stage):
-    """Orders in, nothing out: the desk journals them before the cursor moves. Reports of the journal in, on their way out.
+    """Orders in, nothing out: the desk journals them before the cursor moves. Reports of the journal in, to be written.
 
     A report's n is its sequence in its book, so what is on the stream already is known by it.
     """

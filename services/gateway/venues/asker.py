@@ -51,8 +51,17 @@ class Asker:
         if reply.status in LIMITS:
             self._silent_until_s = time.monotonic() + (retry_after_s(reply.headers) or 0.0)
 
-    async def ask(self, call: Callable[..., Awaitable[Any]], *given: Any, tolerated: Set[str] = frozenset()) -> Any:
-        """The answer; None for an error that is `tolerated`. NotThere: the venue does not know it. Else VenueError."""
+    async def ask(
+        self,
+        call: Callable[..., Awaitable[Any]],
+        *given: Any,
+        tolerated: Set[str] = frozenset(),
+        read: Callable[[Any], Any] = lambda answer: answer,
+    ) -> Any:
+        """What `read` makes of the answer; None for an error that is `tolerated`. What cannot be read is asked again.
+
+        NotThere: the venue does not know it. Else VenueError.
+        """
         attempt = 0
         while True:
             attempt += 1
@@ -62,7 +71,9 @@ class Asker:
             reply = Reply()
             try:
                 with listening(reply), localcontext():  # ccxt writes to the Decimal context that it finds
-                    return await call(*given)
+                    answer = await call(*given)
+                _require_json(reply.body)
+                return read(answer)
             except self._ccxt.BaseError as error:
                 codes = {code for code, _ in codes_in(reply.body)}
                 if codes & tolerated:
@@ -89,3 +100,9 @@ class Asker:
     def _shown(self, error: Exception) -> str:
         cause = f" ({error.__cause__})" if error.__cause__ is not None and str(error.__cause__) else ""
         return self.redact(f"{error}{cause}")
+
+
+def _require_json(body: str) -> None:
+    """A proxy's page with status 200 is no answer; of some, ccxt makes an empty list."""
+    if body and not body.lstrip().startswith(("{", "[")):
+        raise Unreadable("it is no JSON")

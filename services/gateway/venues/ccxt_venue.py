@@ -4,6 +4,8 @@ import asyncio
 import difflib
 import time
 from decimal import Decimal, localcontext
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from services.gateway.venues import amounts, parse
@@ -102,7 +104,7 @@ class CcxtVenue:
         if self._client.has["fetchTime"] is not True:
             return self.now_ms()
         before = time.time_ns() // NS
-        told = int(await self._asker.ask(self._client.fetch_time))
+        told = await self._asker.ask(self._client.fetch_time, read=int)
         after = time.time_ns() // NS
         self._ahead_ms = told - (before + after) // 2
         self._client.options["timeDifference"] = -self._ahead_ms
@@ -144,8 +146,12 @@ class CcxtVenue:
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """Anybody's."""
         rules = self._rules[sym]
-        rows = await self._asker.ask(self._client.fetch_open_orders, rules.market)
-        return [VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(rules, row)) for row in rows]
+
+        def read(rows: Any) -> list[VenueOrder]:
+            return [VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(rules, row)) for row in rows]
+
+        found: list[VenueOrder] = await self._asker.ask(self._client.fetch_open_orders, rules.market, read=read)
+        return found
 
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """Oldest first."""
@@ -158,11 +164,14 @@ class CcxtVenue:
         found: list[VenuePosition] = []
         swaps = {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
         if swaps:
-            rows = await self._asker.ask(self._client.fetch_positions, list(swaps))
-            held = {row["symbol"]: row for row in rows}
-            found += [parse.position(self._rules[sym], sym, held.get(market, {})) for market, sym in swaps.items()]
+
+            def read(rows: Any) -> list[VenuePosition]:
+                held = {row["symbol"]: row for row in rows}
+                return [parse.position(self._rules[sym], sym, held.get(market, {})) for market, sym in swaps.items()]
+
+            found += await self._asker.ask(self._client.fetch_positions, list(swaps), read=read)
         if len(swaps) < len(self._rules):
-            total = (await self._balances("spot"))["total"]
+            total = await self._totals("spot")
             found += [
                 VenuePosition(sym, parse.number(total.get(rules.base), "0"), None)
                 for sym, rules in self._rules.items()
@@ -173,7 +182,7 @@ class CcxtVenue:
     async def balance(self) -> Decimal:
         """In the one quote currency."""
         rules = next(iter(self._rules.values()))
-        total = (await self._balances(rules.kind))["total"]
+        total = await self._totals(rules.kind)
         return parse.number(total.get(rules.quote), "0")
 
     async def funding(self, since_ms: int) -> list[FundingPayment]:
@@ -181,18 +190,23 @@ class CcxtVenue:
         found: list[FundingPayment] = []
         for sym, rules in self._rules.items():
             if rules.kind == "swap":
-                rows = await self._asker.ask(self._client.fetch_funding_history, rules.market, since_ms)
-                found += [parse.funding(sym, row) for row in rows]
+                read = partial(_fundings, sym)
+                found += await self._asker.ask(self._client.fetch_funding_history, rules.market, since_ms, read=read)
         return sorted(found, key=lambda payment: (payment.at_ms, len(payment.payment_id), payment.payment_id))
 
     async def quote(self, sym: str) -> VenueQuote:
         """Now."""
         market, asked_ms = self._rules[sym].market, self.now_ms()
-        if self._client.has["fetchBidsAsks"] is True:
-            ticker = (await self._asker.ask(self._client.fetch_bids_asks, [market]))[market]
+        several = self._client.has["fetchBidsAsks"] is True
+
+        def read(answer: Any) -> VenueQuote:
+            return parse.quote(sym, answer[market] if several else answer, asked_ms)
+
+        if several:
+            found: VenueQuote = await self._asker.ask(self._client.fetch_bids_asks, [market], read=read)
         else:
-            ticker = await self._asker.ask(self._client.fetch_ticker, market)
-        return parse.quote(sym, ticker, asked_ms)
+            found = await self._asker.ask(self._client.fetch_ticker, market, read=read)
+        return found
 
     async def cancel_all(self, sym: str) -> None:
         """At once where the venue can, else one by one."""
@@ -229,9 +243,9 @@ class CcxtVenue:
             return Refused(fate.reason, self._asker.redact(fate.text))
         return Ambiguous(self._asker.redact(fate.cause))
 
-    async def _balances(self, kind: str) -> Any:
+    async def _totals(self, kind: str) -> Any:
         params = {"type": kind} if self._options.exchange != "okx" else {}
-        return await self._asker.ask(self._client.fetch_balance, params)
+        return await self._asker.ask(self._client.fetch_balance, params, read=itemgetter("total"))
 
     def _check_quotes(self) -> None:
         quotes = {rules.quote for rules in self._rules.values()}
@@ -239,3 +253,7 @@ class CcxtVenue:
             raise ConfigError(
                 f"[gateway] markets: one account, one quote currency; these have {', '.join(sorted(quotes))}"
             )
+
+
+def _fundings(sym: str, rows: Any) -> list[FundingPayment]:
+    return [parse.funding(sym, row) for row in rows]

@@ -51,10 +51,17 @@ class Lookup:
 
     async def _exact(self, rules: MarketRules, order: Mapping[str, Any], found: Snapshot) -> Snapshot | Ambiguous:
         """With what its fills have cost: an average price is rounded."""
-        since_ms = int(order.get("timestamp") or 0) - EARLIER_MS
-        rows = await trades(self._asker, self._facts, rules.market, since_ms, self._asker.client.milliseconds())
-        fills = [parse.fill(rules, "", row) for row in rows if str(row.get("order")) == found.venue_order_id]
+        fills = [parse.fill(rules, "", row) for row in await self._trades_of(rules.market, order, found.venue_order_id)]
         filled = sum((fill.signed_qty for fill in fills), Decimal(0))
         if filled != found.filled_qty:
             return Ambiguous(f"the order says {found.filled_qty} filled, its fills {filled}: not all are there yet")
         return found._replace(paid=sum((abs(fill.signed_qty) * fill.price for fill in fills), Decimal(0)))
+
+    async def _trades_of(self, market: str, order: Mapping[str, Any], id_: str) -> list[Mapping[str, Any]]:
+        client = self._asker.client
+        if client.has["fetchOrderTrades"]:
+            found: list[Mapping[str, Any]] = await self._asker.ask(client.fetch_order_trades, id_, market)
+            return found
+        since_ms = int(order.get("timestamp") or 0) - EARLIER_MS
+        rows = await trades(self._asker, self._facts, market, since_ms, client.milliseconds())
+        return [row for row in rows if str(row.get("order")) == id_]

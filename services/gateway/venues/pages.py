@@ -9,6 +9,7 @@ from shared.errors import VenueError
 
 WINDOW_MS = 7 * 86_400_000  # Binance gives a week at a time, and OKX and Bybit no more
 MOST_PAGES = 1000
+LEEWAY_MS = 60_000  # our idea of the venue's clock is not exact, and its last trade must not be missed for that
 
 Trade = Mapping[str, Any]
 
@@ -16,8 +17,9 @@ Trade = Mapping[str, Any]
 async def trades(asker: Asker, facts: Facts, market: str, since_ms: int, now_ms: int) -> list[Trade]:
     """Each once, oldest first. Venues give a page's first or its last rows of a window; both are paged."""
     found: dict[str, Trade] = {}
-    for start_ms in range(since_ms, now_ms + 1, WINDOW_MS):
-        end_ms = min(start_ms + WINDOW_MS - 1, now_ms)
+    last_ms = now_ms + LEEWAY_MS
+    for start_ms in range(since_ms, last_ms + 1, WINDOW_MS):
+        end_ms = min(start_ms + WINDOW_MS - 1, last_ms)
         await _window(asker, facts, market, start_ms, end_ms, found)
     return sorted(found.values(), key=_order)
 
