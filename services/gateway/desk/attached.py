@@ -71,6 +71,7 @@ class Attached:
         return self
 
     async def _start(self, parts: Sequence[Partition]) -> None:
+        self.tools.clearance.limits = await self._journal.limits()  # from here on nobody but us writes them
         await self._look_at_controls()
         seqs = await self._journal.last_seqs()
         for sym in self._rules.symbols:
@@ -157,7 +158,6 @@ class Attached:
         if holder.epoch != self.tools.pen.epoch:
             raise KeeperLost(f"the journal's epoch was taken by {holder.owner}")
         clearance = self.tools.clearance
-        clearance.limits = await self._journal.limits()
         clearance.latches = await self._journal.latches()
         clearance.arming = await self._journal.arming()
 

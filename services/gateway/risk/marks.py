@@ -1,8 +1,9 @@
 """How far the equity has fallen since midnight and from its highest: what daily loss and drawdown are measured against.
 
-A limit that is reached sets its latch. Marks remember which latches they have set: one that is gone was dropped by a
-person (`tickline resume`), and that limit counts anew from the present equity. Money paid in counts as profit, money
-taken out as loss.
+A limit that is reached sets its latch, and stands until a person drops it. Marks remember which latches they have set,
+and which of these were seen to stand: one that was seen and is gone was dropped by a person (`tickline resume`), and that
+limit counts anew from the present equity. One that was never seen is on its way into the journal, and stands too. Money
+paid in counts as profit, money taken out as loss.
 """
 
 from collections.abc import Mapping
@@ -18,20 +19,34 @@ from shared.messages.codec import pack, unpack
 LIMIT = "equity_marks"
 DAY_NS = 86_400 * 10**9
 BY = "gateway"
+WATCHED = (names.DAILY_LOSS, names.DRAWDOWN)
 
 
 class Marks(NamedTuple):
-    """day: since 1970, UTC. day_equity: when it began. peak: the highest. last: the newest. latched: latches set."""
+    """day: since 1970, UTC. day_equity: when it began. peak: the highest. last: the newest.
+
+    latched: limits that stand. seen: those of them whose latch was found in the journal.
+    """
 
     day: int
     day_equity: Decimal
     peak: Decimal
     last: Decimal
     latched: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
 
     def row(self) -> LimitRow:
         """As it stands in the journal."""
-        return LimitRow(LIMIT, pack([self.day, self.day_equity, self.peak, self.last, list(self.latched)]))
+        fields = [self.day, self.day_equity, self.peak, self.last, list(self.latched), list(self.seen)]
+        return LimitRow(LIMIT, pack(fields))
+
+
+class Watched(NamedTuple):
+    """changes: to be written: the marks, if they moved, and a latch for each limit that is reached. standing: limits
+    that let nothing more through."""
+
+    changes: Changes
+    standing: tuple[str, ...]
 
 
 def marks_in(limits: Mapping[str, bytes]) -> Marks | None:
@@ -39,35 +54,45 @@ def marks_in(limits: Mapping[str, bytes]) -> Marks | None:
     if LIMIT not in limits:
         return None
     match unpack(limits[LIMIT]):
-        case [int() as day, Decimal() as day_equity, Decimal() as peak, Decimal() as last, list() as latched]:
-            return Marks(day, day_equity, peak, last, tuple(str(name) for name in latched))
+        case [
+            int() as day,
+            Decimal() as began,
+            Decimal() as peak,
+            Decimal() as last,
+            list() as latched,
+            list() as seen,
+        ]:
+            return Marks(day, began, peak, last, tuple(map(str, latched)), tuple(map(str, seen)))
         case other:
             raise ValueError(f"the limit {LIMIT} is no state of marks: {other!r:.80}")
 
 
 def watch(
     rules: RiskSettings, now_ns: int, equity: Decimal, limits: Mapping[str, bytes], latches: Mapping[str, LatchRow]
-) -> Changes:
-    """What to write when the equity is seen: the marks, if they moved, and a latch for each limit that is reached."""
+) -> Watched:
+    """What follows from seeing the account's equity. limits, latches: as they stand."""
     old = marks_in(limits)
     new = _moved(old, now_ns // DAY_NS, equity, latches)
-    reached = [name for name, is_reached in _reached(rules, new) if is_reached and name not in latches]
+    reached = [name for name, is_reached in _reached(rules, new) if is_reached and name not in new.latched]
     new = new._replace(latched=tuple(sorted({*new.latched, *reached})))
     rows: list[LimitRow | LatchRow] = [] if new == old else [new.row()]
-    return (*rows, *(LatchRow(name, _said(rules, name, new), BY, now_ns // 1_000_000) for name in reached))
+    set_now = [LatchRow(name, _said(rules, name, new), BY, now_ns // 1_000_000) for name in reached]
+    return Watched((*rows, *set_now), new.latched)
 
 
 def _moved(old: Marks | None, day: int, equity: Decimal, latches: Mapping[str, LatchRow]) -> Marks:
+    seen = tuple(name for name in WATCHED if name in latches)
     if old is None:
-        return Marks(day, equity, equity, equity)
+        return Marks(day, equity, equity, equity, seen, seen)
     begun = old.last if day > old.day else old.day_equity
-    resumed = set(old.latched) - set(latches)
+    resumed = set(old.seen) - set(seen)
     return Marks(
         day=max(day, old.day),
         day_equity=equity if names.DAILY_LOSS in resumed else begun,
         peak=equity if names.DRAWDOWN in resumed else max(old.peak, equity),
         last=equity,
-        latched=tuple(name for name in old.latched if name not in resumed),
+        latched=tuple(sorted({*old.latched, *seen} - resumed)),
+        seen=seen,
     )
 
 
