@@ -12,7 +12,7 @@ from shared.messages import Reason
 
 
 class Subject(NamedTuple):
-    """What a check looks at. standing: limits of the equity that are reached, their latches in the journal or not yet."""
+    """What a check looks at. standing: limits of the equity that are reached, latched in the journal or not yet."""
 
     asked: Asked
     rules: Rules

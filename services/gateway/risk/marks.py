@@ -1,12 +1,12 @@
 """How far the equity has fallen since midnight and from its highest: what daily loss and drawdown are measured against.
 
 A limit that is reached sets its latch, and stands until a person drops it. Marks remember which latches they have set,
-and which of these were seen to stand: one that was seen and is gone was dropped by a person (`tickline resume`), and that
-limit counts anew from the present equity. One that was never seen is on its way into the journal, and stands too. Money
-paid in counts as profit, money taken out as loss.
+and which of these were seen to stand: one that was seen and is gone was dropped by a person (`tickline resume`), and
+that limit counts anew from the present equity. One that was not seen yet stands too, and is set again until it is seen.
+Money paid in counts as profit, money taken out as loss.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from services.gateway.risk.verdict import Changes
 from shared.config.risk import RiskSettings
 from shared.journal.rows import LatchRow, LimitRow
 from shared.messages.codec import pack, unpack
+from shared.tick import State
 
 LIMIT = "equity_marks"
 DAY_NS = 86_400 * 10**9
@@ -37,7 +38,7 @@ class Marks(NamedTuple):
 
     def row(self) -> LimitRow:
         """As it stands in the journal."""
-        fields = [self.day, self.day_equity, self.peak, self.last, list(self.latched), list(self.seen)]
+        fields: list[State] = [self.day, self.day_equity, self.peak, self.last, list(self.latched), list(self.seen)]
         return LimitRow(LIMIT, pack(fields))
 
 
@@ -54,15 +55,8 @@ def marks_in(limits: Mapping[str, bytes]) -> Marks | None:
     if LIMIT not in limits:
         return None
     match unpack(limits[LIMIT]):
-        case [
-            int() as day,
-            Decimal() as began,
-            Decimal() as peak,
-            Decimal() as last,
-            list() as latched,
-            list() as seen,
-        ]:
-            return Marks(day, began, peak, last, tuple(map(str, latched)), tuple(map(str, seen)))
+        case [int() as day, Decimal() as began, Decimal() as peak, Decimal() as last, list() as stand, list() as seen]:
+            return Marks(day, began, peak, last, tuple(map(str, stand)), tuple(map(str, seen)))
         case other:
             raise ValueError(f"the limit {LIMIT} is no state of marks: {other!r:.80}")
 
@@ -73,10 +67,10 @@ def watch(
     """What follows from seeing the account's equity. limits, latches: as they stand."""
     old = marks_in(limits)
     new = _moved(old, now_ns // DAY_NS, equity, latches)
-    reached = [name for name, is_reached in _reached(rules, new) if is_reached and name not in new.latched]
-    new = new._replace(latched=tuple(sorted({*new.latched, *reached})))
+    new = new._replace(latched=tuple(sorted({*new.latched, *_reached(rules, new)})))
     rows: list[LimitRow | LatchRow] = [] if new == old else [new.row()]
-    set_now = [LatchRow(name, _said(rules, name, new), BY, now_ns // 1_000_000) for name in reached]
+    unseen = [name for name in new.latched if name not in latches]
+    set_now = [LatchRow(name, _said(rules, name, new), BY, now_ns // 1_000_000) for name in unseen]
     return Watched((*rows, *set_now), new.latched)
 
 
@@ -96,11 +90,11 @@ def _moved(old: Marks | None, day: int, equity: Decimal, latches: Mapping[str, L
     )
 
 
-def _reached(rules: RiskSettings, marks: Marks) -> list[tuple[str, bool]]:
-    return [
-        (names.DAILY_LOSS, marks.day_equity - marks.last >= rules.daily_loss),
-        (names.DRAWDOWN, marks.peak - marks.last >= rules.max_drawdown * marks.peak and marks.peak > 0),
-    ]
+def _reached(rules: RiskSettings, marks: Marks) -> Iterator[str]:
+    if marks.day_equity - marks.last >= rules.daily_loss:
+        yield names.DAILY_LOSS
+    if marks.peak - marks.last >= rules.max_drawdown * marks.peak and marks.peak > 0:
+        yield names.DRAWDOWN
 
 
 def _said(rules: RiskSettings, name: str, marks: Marks) -> str:

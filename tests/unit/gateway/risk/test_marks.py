@@ -116,3 +116,12 @@ def test_a_latch_without_marks_stands_and_can_be_resumed() -> None:
     account.latches.clear()
     assert account.sees(950) == set()
     assert account.sees(850) == {DAILY_LOSS}
+
+
+def test_a_latch_that_nobody_saw_in_the_journal_is_set_again() -> None:
+    first = watch(RULES, DAY * DAY_NS, Decimal(1_000), {}, {})
+    limits = {row.name: row.value for row in first.changes if isinstance(row, LimitRow)}
+    for _ in range(2):
+        seen = watch(RULES, DAY * DAY_NS, Decimal(900), limits, {})
+        limits |= {row.name: row.value for row in seen.changes if isinstance(row, LimitRow)}
+        assert [row.name for row in seen.changes if isinstance(row, LatchRow)] == [DAILY_LOSS]
