@@ -27,6 +27,7 @@ from shared.orders import Absent, OrderRequest, Refused, Snapshot
 from shared.orders.state import ENDED
 
 POLL_S = 0.2
+SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
 MARGIN_MS = 500  # past the last validity, before the last look
 FENCED_TIMES = 20
 NS_PER_MS = 1_000_000
@@ -66,7 +67,7 @@ class Flatten:
     async def flatten(self, until: float) -> None:
         """Until the venue shows no position and nothing can arrive any more; VenueError after `until` (monotonic)."""
         quiet_ms = await self._load()
-        was_flat = False
+        flat_since: float | None = None
         while True:
             try:
                 open_syms = await self._round()
@@ -74,10 +75,12 @@ class Flatten:
                 why = ", ".join(sorted(open_syms))
             except VenueError as error:
                 open_syms, late, why = set(self._syms), True, str(error)
-            if not open_syms and not was_flat:
+            if open_syms:
+                flat_since = None
+            elif flat_since is None:
+                flat_since = time.monotonic()
                 self._say("flat" + (": what was on its way can still arrive, looking again" if late else ""))
-            was_flat = not open_syms
-            if was_flat and not late:
+            elif not late and time.monotonic() - flat_since > SURE_S:
                 return
             if time.monotonic() > until:
                 raise VenueError(f"not flat in time ({why or 'orders can still arrive'}): run it again")
