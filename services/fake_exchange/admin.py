@@ -7,6 +7,7 @@ from services.fake_exchange.asked import Asked
 from services.fake_exchange.book import Ask
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.floor import Floor
+from services.fake_exchange.refusal import Declined
 from services.fake_exchange.server import Answer, FakeExchange, Refused
 
 
@@ -18,11 +19,12 @@ class Admin:
 
     def answers(self) -> dict[str, Answer]:
         """By name."""
-        return {
+        table: dict[str, Answer] = {
             "weather": self.weather, "fault": self.fault, "price": self.price, "skew": self.skew,
             "funding": self.funding, "order": self.order, "withdraws": self.withdraws, "book": self.book,
             "asked": self.asked,
         }  # fmt: skip
+        return {name: _checked(answer) for name, answer in table.items()}
 
     def weather(self, asked: Asked) -> object:
         """Fields of Weather, e.g. {"seed": 7, "chances": {"drop_after": 0.05}}; the rest stays. {} shows it."""
@@ -33,9 +35,9 @@ class Admin:
             setattr(now, key, value)
         try:
             now.__post_init__()
-        except ValueError as error:
+        except ValueError:
             now.chances = {}
-            raise Refused(400, {"error": str(error)}) from error
+            raise
         return {"seed": now.seed, "chances": now.chances, "stale_ms": now.stale_ms, "late_ms": now.late_ms}
 
     def fault(self, asked: Asked) -> object:
@@ -94,3 +96,13 @@ class Admin:
         """{"path": "/order", "method": "POST"}: how often that was asked."""
         content = asked.content or {}
         return {"count": self._server.count(content.get("path", ""), content.get("method", ""))}
+
+
+def _checked(answer: Answer) -> Answer:
+    def checked(asked: Asked) -> object:
+        try:
+            return answer(asked)
+        except (ArithmeticError, KeyError, TypeError, ValueError, Declined) as error:
+            raise Refused(400, {"error": f"{type(error).__name__}: {error}"}) from error
+
+    return checked

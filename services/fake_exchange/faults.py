@@ -8,6 +8,7 @@ from enum import StrEnum
 from aiohttp import web
 
 HALF = 2
+LIMITED = '{"code":-1003,"msg":"Too many requests."}'
 
 
 class Mode(StrEnum):
@@ -29,7 +30,8 @@ class Mode(StrEnum):
 class Fault:
     """Strikes requests whose path contains `path`: lets `skip` of them pass, then strikes `times`.
 
-    after: the venue has taken the request before it strikes. method: only requests of that one.
+    after: the venue has taken the request before it strikes. method: only requests of that one. text: the body that
+    comes with the status, e.g. an error of the venue's.
     """
 
     mode: Mode
@@ -41,6 +43,7 @@ class Fault:
     after: bool = False
     method: str = ""
     delay_ms: int = 0
+    text: str = ""
     struck: int = 0
     release: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -57,8 +60,8 @@ class Fault:
     async def answer(self, request: web.Request, good: web.Response | None) -> web.StreamResponse:
         """What the client gets instead of the good answer. good: None where the venue has not seen the request."""
         if self.mode is Mode.STATUS:
-            text = '{"code":-1003,"msg":"Too many requests."}' if self.status in (418, 429) else "down for maintenance"
-            return web.Response(status=self.status, text=text, headers=self.headers)
+            text = LIMITED if self.status in (418, 429) else "down for maintenance"
+            return web.Response(status=self.status, text=self.text or text, headers=self.headers)
         if self.mode is Mode.HTML:
             return web.Response(text="<html><body>Please log in</body></html>", content_type="text/html")
         if self.mode is Mode.HOLD and good is not None:

@@ -216,6 +216,7 @@ def _connect(database: Database, durable: bool, create: bool) -> tuple[Connectio
             if durable:
                 with connection.begin():
                     database.check_durable(connection)
+            database.check_place()
         except BaseException:
             connection.close()
             raise

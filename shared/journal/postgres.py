@@ -31,13 +31,13 @@ class PostgresDatabase:
         """The database must be there."""
 
     def writer(self, durable: bool) -> Engine:
-        """A process that is stopped in the middle of a transaction loses its locks after busy_s."""
+        """A process that is stopped in the middle of a transaction loses its locks before others give up."""
         return self._engine(
             NullPool,
             synchronous_commit="on" if durable else "off",
             lock_timeout=str(self._busy_ms),
             statement_timeout=str(2 * self._busy_ms),
-            idle_in_transaction_session_timeout=str(self._busy_ms),
+            idle_in_transaction_session_timeout=str(max(1, self._busy_ms // 2)),
         )
 
     def reader(self) -> Engine:
@@ -57,6 +57,9 @@ class PostgresDatabase:
         """A server with fsync off answers before anything is on disk."""
         if connection.exec_driver_sql("SHOW fsync").scalar_one() != "on":
             raise SafetyRefusal(f"journal {self.shown}: the server runs with fsync = off: set it to on")
+
+    def check_place(self) -> None:
+        """A connection stays with its database."""
 
     def housekeep(self, connection: Connection) -> None:
         """The server does it by itself."""

@@ -49,7 +49,8 @@ class OrderRow(NamedTuple):
 class FillRow(NamedTuple):
     """One trade at the venue. Key: sym, trade_id and venue_order_id; written twice it must be the same.
 
-    client_order_id is empty where the venue does not tell. fee is in fee_currency, positive when paid.
+    client_order_id is empty where the venue does not tell; it may be told later. fee is in fee_currency, positive when
+    paid.
     """
 
     sym: str

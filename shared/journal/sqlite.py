@@ -30,10 +30,11 @@ class SqliteDatabase:
             raise ConfigError(
                 "config: the journal's URL names no file: write sqlite:///PATH (four / before a full path)"
             )
-        self.path = Path(url.database)
-        self.shown = str(self.path)
+        self.path = Path(url.database).absolute()
+        self.shown = url.database
         self._url = url
         self._busy_s = busy_s
+        self._file = 0  # its inode, once it is there
 
     def prepare(self, create: bool) -> None:
         """Make the file's folder."""
@@ -61,6 +62,19 @@ class SqliteDatabase:
 
     def check_durable(self, connection: Connection) -> None:
         """Its writer sets what it takes."""
+
+    def check_place(self) -> None:
+        """A file that was deleted or replaced takes writes all the same, and nobody would ever read them."""
+        try:
+            found = self.path.stat().st_ino
+        except OSError:
+            found = 0
+        self._file = self._file or found
+        if found != self._file:
+            raise JournalUnwritable(
+                f"journal {self.shown}: the file was moved, deleted or replaced while it was in use: put the right one "
+                "there, then start again"
+            )
 
     def housekeep(self, connection: Connection) -> None:
         """Carry the log over into the file, as far as no reader needs it."""

@@ -7,7 +7,7 @@ from sqlalchemy import Delete, Executable, Select, Table, bindparam, delete, fun
 
 from shared.journal.database import AnyInsert, Insert
 from shared.journal.rows import OrderRow
-from shared.journal.schema import TERMINAL, accounts, executions, orders
+from shared.journal.schema import TERMINAL, accounts, executions, fills, orders
 
 INTENT = OrderRow._fields[: OrderRow._fields.index("order_n")]  # what an order's row keeps for ever
 
@@ -23,6 +23,17 @@ def put(insert: Insert, table: Table, only: Collection[str] = ()) -> AnyInsert:
 def put_once(insert: Insert, table: Table) -> AnyInsert:
     """Insert, or change nothing where the key stands."""
     return insert(table).on_conflict_do_nothing(index_elements=table.primary_key.columns.keys())
+
+
+def put_fill(insert: Insert) -> AnyInsert:
+    """Insert; where it stands, only an order's id that was not known then is added."""
+    new = insert(fills)
+    named = new.excluded.client_order_id
+    return new.on_conflict_do_update(
+        index_elements=fills.primary_key.columns.keys(),
+        set_={"client_order_id": named},
+        where=(fills.c.client_order_id == "") & (named != ""),
+    )
 
 
 def put_order(insert: Insert) -> AnyInsert:

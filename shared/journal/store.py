@@ -36,7 +36,17 @@ from shared.journal.schema import (
     limits,
     orders,
 )
-from shared.journal.statements import drop, last_seq, newest_epoch, put, put_once, put_order, raise_epoch, stored
+from shared.journal.statements import (
+    drop,
+    last_seq,
+    newest_epoch,
+    put,
+    put_fill,
+    put_once,
+    put_order,
+    raise_epoch,
+    stored,
+)
 
 COUNTED = {"preserve_rowcount": True}  # else SQLAlchemy forgets how many rows an INSERT has written
 
@@ -51,7 +61,7 @@ class Store:
         self._newest_epoch, self._raise, self._last_seq = newest_epoch(), raise_epoch(insert), last_seq()
         self._statements: Mapping[type[Change], Executable] = {
             OrderRow: put_order(insert),
-            FillRow: put_once(insert, fills),
+            FillRow: put_fill(insert),
             FundingRow: put_once(insert, funding),
             ExecutionRow: insert(executions),
             LimitRow: put(insert, limits),
@@ -101,12 +111,16 @@ class Store:
             if change.seq != last + 1:
                 raise self._refused(change, f"the book's last execution is {last}, so the next is {last + 1}")
         done = connection.execute(self._statements[type(change)], given, execution_options=COUNTED)
-        if type(change) in self._stored and done.rowcount != 1:
-            before = connection.execute(self._stored[type(change)], given).one()
-            if isinstance(change, OrderRow):
-                raise self._refused(change, _why_not(OrderRow(*before), change))
-            if tuple(before) != tuple(change):
-                raise self._refused(change, f"stands there with other content: {tuple(before)}")
+        if isinstance(change, OrderRow):
+            if done.rowcount != 1:
+                before = OrderRow(*connection.execute(self._stored[OrderRow], given).one())
+                raise self._refused(change, _why_not(before, change))
+        elif isinstance(change, FillRow | FundingRow):
+            now = connection.execute(self._stored[type(change)], given).one()
+            if isinstance(change, FillRow) and not change.client_order_id:
+                change = change._replace(client_order_id=now.client_order_id)
+            if tuple(now) != tuple(change):
+                raise self._refused(change, f"stands there with other content: {tuple(now)}")
 
     def _given(self, **values: Any) -> dict[str, Any]:
         return {"account": self._account, **values}

@@ -39,7 +39,7 @@ def unwritable(shown: str, error: BaseException) -> JournalUnwritable:
     """What to tell of this error of the journal at `shown`."""
     cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
     lines = str(cause).strip().splitlines()
-    said = (lines[-1] if lines else type(cause).__name__).strip()
+    said = (lines[0] if lines else type(cause).__name__).strip()
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
     if not isinstance(error, DATABASE_ERRORS):
         what = OURS

@@ -111,6 +111,7 @@ class Writer:
         """One answer for each call: what its work gave, or an exception."""
         if not self._broken:
             try:
+                self._database.check_place()
                 return self._together(group)
             except Exception as error:  # noqa: BLE001  (whatever it is, the callers must hear of it)
                 self._break(error)
@@ -143,7 +144,8 @@ class Writer:
             self._break(error)
 
     def _break(self, error: Exception) -> None:
-        self._broken = f"{unwritable(self._database.shown, error)}; what was being written may be there or not"
+        said = error if isinstance(error, JournalUnwritable) else unwritable(self._database.shown, error)
+        self._broken = f"{said}; what was being written may be there or not"
 
     def _tell(self, what: Callable[..., None], *given: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits

@@ -203,6 +203,20 @@ async def test_the_same_trade_or_payment_counts_once(journal: Journal, epoch: in
             await journal.write([other], epoch)
 
 
+async def test_whose_a_trade_was_may_be_told_later(journal: Journal, epoch: int) -> None:
+    unnamed, named = fill(client_order_id=""), fill()
+    for written, kept in ((unnamed, unnamed), (named, named), (unnamed, named)):
+        await journal.write([written], epoch)
+        assert await journal.fills() == [kept]
+    for other in (fill(client_order_id="order000002"), fill(client_order_id="", price=Decimal(1))):
+        with pytest.raises(WriteRefused, match="stands there with other content"):
+            await journal.write([other], epoch)
+    await journal.write([fill("8", client_order_id="")], epoch)
+    with pytest.raises(WriteRefused, match="stands there with other content"):
+        await journal.write([fill("8", price=Decimal(1))], epoch)
+    assert await journal.fills() == [named, fill("8", client_order_id="")]
+
+
 async def test_both_sides_of_a_trade_with_oneself_count(journal: Journal, epoch: int) -> None:
     sides = [fill(), fill(venue_order_id="98", client_order_id="", signed_qty=Decimal("-0.001"))]
     await journal.write(sides, epoch)

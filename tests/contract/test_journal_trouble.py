@@ -155,6 +155,19 @@ async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("then", ["deleted", "replaced"])
+async def test_a_file_that_is_taken_away(tmp_path: Path, then: str) -> None:
+    """SQLite itself would go on writing into the deleted one."""
+    file, url = tmp_path / "journal.db", f"sqlite:///{tmp_path}/journal.db"
+    async with await Journal.open(url, "main", durable=True) as journal:
+        epoch = await journal.raise_epoch("me")
+        file.rename(tmp_path / "old.db")
+        if then == "replaced":
+            await (await Journal.open(url, "main", durable=True)).close()
+        with pytest.raises(JournalUnwritable, match="was moved, deleted or replaced while it was in use"):
+            await journal.write([note()], epoch)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MB."""

@@ -1,9 +1,10 @@
 """What every venue keeps, shown over the fakes through unmodified ccxt: an order is sent once, and known always."""
 
 import asyncio
+import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from decimal import ROUND_HALF_EVEN, Decimal, getcontext
 from typing import Any
 
@@ -298,9 +299,50 @@ async def test_a_stale_read_is_absent_and_then_there(swap: Pair) -> None:
     assert isinstance(await found(swap), Snapshot)
 
 
+async def test_an_answer_about_another_order_is_none() -> None:
+    async with trading(BINANCE) as pair:
+        other = {
+            "orderId": 7,
+            "symbol": "BTCUSDT",
+            "status": "FILLED",
+            "clientOrderId": f"{7:032x}",
+            "executedQty": "1",
+        }
+        fault = Fault(Mode.STATUS, "/order", status=200, text=json.dumps(other), method="POST")
+        pair.fake.server.faults.append(fault)
+        assert isinstance(await pair.venue.place(pair.request("0.010")), Ambiguous)
+
+
 async def test_an_order_of_another_id_is_absent(pair: Pair) -> None:
     await pair.venue.place(pair.request("0.010"))
     assert isinstance(await found(pair, 2), Absent)
+
+
+async def test_an_open_order_that_the_look_up_misses_is_found_among_the_open_ones() -> None:
+    async with trading(BINANCE) as pair:
+        ask = Ask("BTCUSDT", QTY, f"{1:032x}", limit=Decimal(40000))
+        order = pair.fake.book.place(ask, pair.fake.floor.now_ms())
+        missed = Fault(Mode.STATUS, "/order", status=400, text='{"code":-2013,"msg":"Order does not exist."}')
+        pair.fake.server.faults.append(missed)
+        assert await found(pair) == Snapshot(OrderState.NEW, Decimal(0), Decimal(0), str(order.id))
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>log in</html>", "", "null", '{"positions": 7', "{}", '[{"symbol": "BTCUSDT"}]']
+)
+async def test_an_answer_that_is_none_is_an_error_and_never_an_empty_one(body: str) -> None:
+    async with trading(BINANCE, attempts=1) as pair:
+        venue = pair.venue
+        pair.fake.server.faults.append(Fault(Mode.STATUS, status=200, text=body or " ", times=100))
+        assert isinstance(await venue.place(pair.request("0.010")), Ambiguous)
+        assert isinstance(await found(pair), Ambiguous)
+        reads: list[Awaitable[Any]] = [venue.quote(SYM), venue.server_time_ms()]
+        if body not in ("{}", '[{"symbol": "BTCUSDT"}]'):  # these are JSON, and to ccxt no rows
+            reads += [venue.positions(), venue.balance(), venue.open_orders(SYM), venue.funding(0)]
+            reads += [venue.fills(SYM, venue.now_ms() - 1000)]
+        for read in reads:
+            with pytest.raises(VenueError):
+                await read
 
 
 async def test_a_read_is_asked_again_within_bounds(swap: Pair) -> None:

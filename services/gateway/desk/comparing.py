@@ -59,7 +59,7 @@ class Comparing:
 
     async def _compared(self) -> list[Difference]:
         tools, since_ms = self._tools, max(self._since_ms, now_ms() - WINDOW_MS)
-        at_ms = tools.venue.now_ms()
+        at_ms = await tools.venue.server_time_ms()  # which also sets our idea of its clock
         shown = Shown(
             at_ms, since_ms,
             orders=[order for sym in self._lanes for order in await tools.venue.open_orders(sym)],

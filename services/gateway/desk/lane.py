@@ -41,6 +41,7 @@ from shared.orders.outcome import outcome
 
 log = structlog.get_logger()
 
+CLOCK_ERROR_MS = 60_000  # our idea of the venue's clock is not exact: its trade may seem older than our request
 Effects = list[Callable[[], None]]
 
 
@@ -183,8 +184,15 @@ class Lane:
         return said
 
     async def _answered(self, ticket: Ticket, event: Event) -> None:
-        """What the venue said: written, then believed. An order ends when the trades of all its quantity are known."""
+        """What the venue said: written, then believed. An order ends when the trades of all its quantity are known.
+
+        They are asked for before the step begins: a step never waits for the venue.
+        """
+        heard = on_event(ticket.life, event, self._tools.pace.grace_ms).life
+        fills = await self._fills(heard) if heard.ended and not ticket.life.ended else []
         async with self._step:
+            if ticket.life.ended:
+                return
             changes: list[Change] = []
             step = on_event(ticket.life, event, self._tools.pace.grace_ms)
             for note in step.notes:
@@ -196,7 +204,6 @@ class Lane:
                 ticket.life = step.life
                 await self._write(changes, [])
                 return
-            fills = await self._fills(step.life)
             effects: Effects = []
             if self._end(ticket, step.life, fills, changes, effects):
                 await self._advance(changes, effects)
@@ -206,7 +213,7 @@ class Lane:
         if not life.filled_qty:
             return []
         try:
-            fills = await self._tools.venue.fills(self.sym, life.at_ms)
+            fills = await self._tools.venue.fills(self.sym, life.at_ms - CLOCK_ERROR_MS)
         except VenueError as error:
             log.warning("trades cannot be read", sym=self.sym, why=str(error))
             return []

@@ -20,8 +20,8 @@ LIMITS = frozenset({418, 429})
 UNREADABLE = (Unreadable, ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
-class NotThere(Exception):
-    """The venue said that it does not know what was asked for."""
+class NotThere(VenueError):
+    """The venue said that it does not know the order that was asked for."""
 
 
 class Asker:
@@ -72,14 +72,13 @@ class Asker:
             try:
                 with listening(reply), localcontext():  # ccxt writes to the Decimal context that it finds
                     answer = await call(*given)
-                _require_json(reply.body)
                 return read(answer)
             except self._ccxt.BaseError as error:
                 codes = {code for code, _ in codes_in(reply.body)}
                 if codes & tolerated:
                     return None
                 if codes & self._unknown or isinstance(error, self._ccxt.OrderNotFound):
-                    raise NotThere from None
+                    raise NotThere(f"{self.client.id} does not know it: {self._shown(error)}") from None
                 trouble, passing = self._shown(error), self._passing(error)
             except UNREADABLE as error:
                 trouble, passing = f"ccxt cannot read the answer ({type(error).__name__}: {self._shown(error)})", True
@@ -100,9 +99,3 @@ class Asker:
     def _shown(self, error: Exception) -> str:
         cause = f" ({error.__cause__})" if error.__cause__ is not None and str(error.__cause__) else ""
         return self.redact(f"{error}{cause}")
-
-
-def _require_json(body: str) -> None:
-    """A proxy's page with status 200 is no answer; of some, ccxt makes an empty list."""
-    if body and not body.lstrip().startswith(("{", "[")):
-        raise Unreadable("it is no JSON")

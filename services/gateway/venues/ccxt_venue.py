@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from services.gateway.venues import amounts, parse
-from services.gateway.venues.asker import Asker
+from services.gateway.venues.asker import UNREADABLE, Asker
 from services.gateway.venues.classify import failed
 from services.gateway.venues.client import load_ccxt, make_client
 from services.gateway.venues.credentials import Credentials
@@ -83,6 +83,10 @@ class CcxtVenue:
                 await self._asker.ask(self._client.is_unified_enabled)
             if not only_out:
                 await set_modes(self._asker, self._facts, self._options, self._rules)
+        except UNREADABLE as error:
+            await self.close()
+            shown = self._asker.redact(f"{type(error).__name__}: {error}")
+            raise VenueError(f"{self._options.exchange}: an answer cannot be read: {shown}") from None
         except BaseException:
             await self.close()
             raise
@@ -125,6 +129,8 @@ class CcxtVenue:
                         rules.market, "market", "buy" if request.signed_qty > 0 else "sell", amount, None,
                         self._params(rules, request),
                     )  # fmt: skip
+            if order.get("clientOrderId") not in (None, request.client_order_id):
+                raise parse.Unreadable("the answer is about another order")
             return parse.snapshot(rules, order, request.signed_qty)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
@@ -139,8 +145,8 @@ class CcxtVenue:
         at_ms = self.now_ms()
         try:
             found = await self._lookup.find(self._rules[sym], client_order_id)
-        except (VenueError, parse.Unreadable) as error:
-            return Ambiguous(self._asker.redact(str(error)))
+        except (VenueError, *UNREADABLE) as error:
+            return Ambiguous(self._asker.redact(f"{type(error).__name__}: {error}"))
         return Absent(at_ms) if found is None else found
 
     async def open_orders(self, sym: str) -> list[VenueOrder]:
@@ -191,7 +197,9 @@ class CcxtVenue:
         for sym, rules in self._rules.items():
             if rules.kind == "swap":
                 read = partial(_fundings, sym)
-                found += await self._asker.ask(self._client.fetch_funding_history, rules.market, since_ms, read=read)
+                found += await self._asker.ask(
+                    self._client.fetch_funding_history, rules.market, since_ms, self._facts.page, read=read
+                )
         return sorted(found, key=lambda payment: (payment.at_ms, len(payment.payment_id), payment.payment_id))
 
     async def quote(self, sym: str) -> VenueQuote:

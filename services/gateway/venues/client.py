@@ -15,6 +15,7 @@ from shared.errors import ConfigError
 from shared.redirected import redirected
 
 MS = 1000
+FIRST_ERROR = 400
 
 
 def load_ccxt() -> Any:
@@ -67,6 +68,8 @@ def make_client(ccxt: Any, options: VenueOptions, credentials: Credentials) -> A
 def _class(parent: Any, expiry: str) -> Any:
     """`parent` with the seams. The stamp of the sending task decides: other requests on their way see nothing of it."""
 
+    bad = load_ccxt().BadResponse
+
     class Client(parent):  # type: ignore[misc]
         options: Any
 
@@ -106,10 +109,17 @@ def _class(parent: Any, expiry: str) -> Any:
             reply = current()
             if reply is not None:
                 reply.status, reply.headers, reply.body = code, headers, str(body)
+                if code < FIRST_ERROR and not _is_json(reply.body):
+                    raise bad("the answer is no JSON")  # ccxt takes it for an empty one: no order, no position
             return super().on_rest_response(code, reason, url, method, headers, body, *rest)
 
     Client.__name__ = Client.__qualname__ = parent.__name__
     return Client
+
+
+def _is_json(body: str) -> bool:
+    text = body.strip()
+    return text[:1] + text[-1:] in ("{}", "[]")
 
 
 def _no_redirects() -> Any:

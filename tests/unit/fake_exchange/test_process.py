@@ -62,8 +62,12 @@ def test_the_switches(start: Start) -> None:
     url = start("--port", "0", "--seed", "9")
     assert asked(url, "weather")["seed"] == 9
     assert asked(url, "weather", chances={"drop_after": 0.25})["chances"] == {"drop_after": 0.25}
-    with pytest.raises(urllib.error.HTTPError, match="400"):
-        asked(url, "weather", chances={"hail": 1.0})
+    for name, content in (
+        ("weather", {"chances": {"hail": 1.0}}), ("fault", {"mode": "ROBBERY"}), ("price", {"sym": "BTCUSDT"}),
+        ("order", {"sym": "BTCUSDT", "qty": "1000"}), ("skew", {"ms": "soon"}),
+    ):  # fmt: skip
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            asked(url, name, **content)
     asked(url, "weather", chances={})
     asked(url, "price", sym="BTCUSDT", price="50000.00")
     asked(url, "fault", mode="STATUS", path="/ping", status=418, headers={"Retry-After": "9"})
