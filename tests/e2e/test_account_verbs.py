@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.bus.embedded import EmbeddedBus
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, ExecutionRow, ExternalRow, LatchRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
@@ -210,6 +211,19 @@ def test_adopting_a_difference(account: Account) -> None:
     report = decode(ExecutionReport.TAG, execution.report)
     assert isinstance(report, ExecutionReport)
     assert (report.leg, report.last_qty, report.last_px) == (Leg.LIQUIDATION, Decimal("-0.010"), Decimal(42_000))
+
+
+def test_adopting_a_bus(account: Account) -> None:
+    write(account, LatchRow("OTHER_BUS", "another bus", "gateway", 1), LatchRow("DAILY_LOSS", "much", "gateway", 1))
+    with EmbeddedBus(account.folder / ".tickline" / "bus"):
+        pass  # one that has run
+    made = account.at_terminal("adopt", typed="main")
+    assert made.code == 0
+    assert "the journal of main belongs to bus none; here is bus " in made.shown
+    bus_id = account.journal(lambda journal: journal.bus_id())
+    assert bus_id is not None
+    assert made.shown.splitlines()[-1] == f"main's journal belongs to bus {bus_id[:12]} now"
+    assert set(account.journal(lambda journal: journal.latches())) == {"DAILY_LOSS"}
 
 
 def test_help_is_the_gateways(account: Account) -> None:
