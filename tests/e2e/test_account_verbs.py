@@ -1,7 +1,6 @@
 """The verbs on an account through the real command, against the fake exchange, with neither bus nor gateway."""
 
 import threading
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -135,10 +134,13 @@ def test_halt_with_cancel_and_flatten(account: Account) -> None:
     account.ask("order", sym="BTCUSDT", qty="0.030")
     account.ask("order", sym="BTCUSDT", qty="0.003", limit="40000", client_id="resting")
     write(account, booked(1, "0.020"))
-    began = time.monotonic()
+    began_ms = now_ms()
     done = account.run("halt", "--flatten")
-    print(f"halted and flat after {time.monotonic() - began:.2f} s, the command's start included")
     assert done.code == 0
+    halted_ms = account.journal(lambda journal: journal.latches())["HALT"].at_ms
+    flat_ms = account.ask("book")["fills"][-1]["at_ms"]
+    print(f"halted {halted_ms - began_ms} ms after the command's start, flat {flat_ms - halted_ms} ms later")
+    assert flat_ms - halted_ms < 2_000
     assert account.position() == "0.000"
     orders = {order["client_id"]: order for order in account.ask("book")["orders"]}
     assert orders["resting"]["state"] == "CANCELED"
