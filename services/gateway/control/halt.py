@@ -51,9 +51,7 @@ async def _way_out(settings: Settings, journal: Journal, epoch: int, by: str, un
     venue = await _opened(settings, until)
     try:
         way_out = Flatten(settings, journal, venue, epoch, by, typer.echo)
-        await way_out.cancel(until)
-        if flatten:
-            await way_out.flatten(until)
+        await (way_out.flatten(until) if flatten else way_out.cancel(until))
     finally:
         await venue.close()
 

@@ -55,7 +55,6 @@ async def test_flat_in_any_weather(tmp_path: Path, seed: int, start: str) -> Non
             try:
                 until = time.monotonic() + 40
                 flatten = Flatten(settings, journal, venue, epoch, "test", said.append)
-                await flatten.cancel(until)
                 await flatten.flatten(until)
             finally:
                 await venue.close()
