@@ -21,7 +21,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 /usr/bin/pyt
 
 .PHONY: help
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: $(READY)  ## virtual environment in .venv with the `tickline` command and the locked dependencies
@@ -62,6 +62,14 @@ bench: $(READY)  ## messages per second and latency beside bare redis-py and Fas
 .PHONY: bench-short
 bench-short: $(READY)  ## the same with few messages: does it still run?
 	$(BIN)/python -m tests.bench --short $(ARGS)
+
+.PHONY: bench-backtest
+bench-backtest: $(READY)  ## ticks per second of a backtest beside backtesting.py, and its memory (build/bench-backtest.json)
+	$(BIN)/python -m tests.bench.backtest $(ARGS)
+
+.PHONY: bench-backtest-short
+bench-backtest-short: $(READY)  ## the same with few bars: does it still run, and do both still agree?
+	$(BIN)/python -m tests.bench.backtest --short $(ARGS)
 
 .PHONY: bench-idle
 bench-idle: $(READY)  ## CPU and memory of every service while no tick comes (build/idle.json)

@@ -23,7 +23,7 @@ def order(number: int = 1, **changed: Any) -> OrderRow:
         reduce_only=False,
         price=Decimal("71440.10"),
         valid_until_ns=0,
-        content="c" * 64,
+        after="", content="c" * 64,
         order_n=number,
         state=OrderState.SENT,
         signed_qty=Decimal("0.001"),

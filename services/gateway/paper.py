@@ -10,6 +10,7 @@ from shared.runner.stage import Numbers, Stage
 from shared.tick import State
 
 _report = trusted(ExecutionReport)
+_EXECUTIONS, _FILLED = Stream.EXECUTIONS, OrderStatus.FILLED
 
 
 class PaperStage(Stage):
@@ -25,12 +26,13 @@ class PaperStage(Stage):
     def on_tick(self, val: Message) -> list[Message] | None:
         """Take an OrderIntent."""
         order = cast(OrderIntent, val)
-        price, commission = self._fill.of(order.signed_qty, order.price)
+        qty = order.signed_qty
+        price, commission = self._fill.of(qty, order.price)
         return [
             _report(
-                n=self._numbers.next(Stream.EXECUTIONS), sym=order.sym, ts_event=order.ts_event, tr=order.tr,
+                n=self._numbers.next(_EXECUTIONS), sym=order.sym, ts_event=order.ts_event, tr=order.tr,
                 tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,
-                status=OrderStatus.FILLED, last_qty=order.signed_qty, last_px=price,
+                status=_FILLED, last_qty=qty, last_px=price,
                 commission=commission, reason=None,
             )
         ]  # fmt: skip

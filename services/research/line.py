@@ -1,7 +1,7 @@
 """The line without its bus: the very stages that the services wrap, one calling the next."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, cast
 
 from services.ingestor.source import Quote
@@ -19,16 +19,25 @@ class InProcessLine(Tick[Quote, list[Message]]):
     """One symbol's line: a quote in; every message that the services would write for it out, in order.
 
     A message that its stage is not ready for waits, as it does in the service, and is offered again when that stage
-    has taken something else. taps: called with each message of a stream, after all stages that read it.
+    has taken something else. taps: called with each message of a stream, after all stages that read it. unread:
+    streams whose messages nobody asks for; they are left out.
     """
 
-    def __init__(self, plans: LinePlans, sym: str, taps: Mapping[Stream, Tap] | None = None) -> None:
+    def __init__(
+        self,
+        plans: LinePlans,
+        sym: str,
+        taps: Mapping[Stream, Tap] | None = None,
+        unread: Collection[Stream] = (),
+    ) -> None:
         self.strategy = cast(StrategyStage, plans.strategy.make_stage(sym))
         self._ingest = plans.ingestor.make_stage(sym)
         self._signal = cast(Stage, plans.signal.make_stage(sym))
+        self._signal.leave_out(unread)
         gateway = cast(Stage, plans.gateway.make_stage(sym))
         readers: dict[Stream, list[_Place]] = {stream: [] for stream in Stream}
-        for plan, stage in ((plans.signal, self._signal), (plans.strategy, self.strategy), (plans.gateway, gateway)):
+        for plan, stage in ((plans.strategy, self.strategy), (plans.gateway, gateway)):
+            stage.leave_out(unread)
             place = _Place(stage)
             for source in plan.inputs:
                 readers[source.stream].append(place)
@@ -38,24 +47,30 @@ class InProcessLine(Tick[Quote, list[Message]]):
 
     def on_tick(self, val: Quote) -> list[Message]:
         """Take a quote."""
-        return self.deliver(self._ingest.on_tick(val) or [])
+        return self.deliver(self.ahead(val))
 
-    def warm(self, val: Quote) -> None:
-        """Take a quote for ingestor and signal alone: windows fill, and nothing is decided."""
-        for tick in self._ingest.on_tick(val) or ():
-            self._signal.on_tick(tick)
+    def ahead(self, val: Quote) -> list[Message]:
+        """Take a quote for ingestor and signal alone: what they write, for `deliver`. As in the line, these two may be
+        far ahead of the strategy; and if nothing is delivered, windows fill and nothing is decided.
+        """
+        ticks = self._ingest.on_tick(val) or []
+        written = ticks.copy()
+        for tick in ticks:
+            written += self._signal.on_tick(tick) or ()
+        return written
 
     def deliver(self, messages: list[Message]) -> list[Message]:
-        """Bring messages to those who read them, and what these write to its readers; all of it, in order."""
+        """Bring messages to strategy and gateway, and what these write to its readers; all of it, in order."""
         written = list(messages)
         by_kind = self._by_kind
         for message in written:  # it grows while it is walked: it is the queue and the record
             places, tap = by_kind.get(message.__class__) or self._routes[message.to]
             for place in places:
-                held = place.waiting or (place.ready is not None and not place.ready(message))
-                outputs = place.offer(message) if held else place.on_tick(message)
-                if outputs:
-                    written += outputs
+                ready = place.ready
+                if place.waiting or (ready is not None and not ready(message)):
+                    written += place.offer(message)
+                else:
+                    written += place.on_tick(message) or ()
             if tap is not None:
                 tap(message)
         return written

@@ -12,6 +12,7 @@ from shared.runner.stage import Numbers, Stage
 from shared.tick import State
 
 _features, _prediction = trusted(Features), trusted(Prediction)
+_FEATURES, _PREDICTIONS = Stream.FEATURES, Stream.PREDICTIONS
 
 
 class SignalStage(Stage):
@@ -29,22 +30,25 @@ class SignalStage(Stage):
 
     def on_tick(self, val: Message) -> list[Message] | None:
         """Take a MarketTick or a Gap."""
-        if isinstance(val, Gap):
+        if type(val) is Gap:
             self._feature.reset()
-            return [self._gap(val, Stream.FEATURES), self._gap(val, Stream.PREDICTIONS)]
+            return [self._gap(val, _FEATURES), self._gap(val, _PREDICTIONS)]
         tick = cast(MarketTick, val)
         x = self._feature.on_tick(float(tick.price))
         if x is None:
             return None
         y_hat = self._predict.on_tick(x)
         assert y_hat is not None  # a model has no warm-up of its own
-        features = _features(
-            n=self._numbers.next(Stream.FEATURES), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
-            spec=self._spec, values=Tensor.of(x.numpy()),
-        )  # fmt: skip
+        sym, ts_event, tr = tick.sym, tick.ts_event, tick.tr
         prediction = _prediction(
-            n=self._numbers.next(Stream.PREDICTIONS), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
+            n=self._numbers.next(_PREDICTIONS), sym=sym, ts_event=ts_event, tr=tr,
             tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model,
+        )  # fmt: skip
+        if _FEATURES in self.unread:
+            return [prediction]
+        features = _features(
+            n=self._numbers.next(_FEATURES), sym=sym, ts_event=ts_event, tr=tr,
+            spec=self._spec, values=Tensor.of(x.numpy()),
         )  # fmt: skip
         return [features, prediction]
 

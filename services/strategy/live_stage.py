@@ -2,7 +2,7 @@
 
 What differs from a replay, where every prediction is decided on in turn:
 - While orders are in flight only the newest prediction waits; an older one is answered with SUPERSEDED.
-- A prediction that waited too long is answered with STALE_PREDICTION. The time is that of the report that ended the wait.
+- A prediction that waited too long is answered with STALE_PREDICTION; the time is that of the report it waited for.
 - An order carries the time after which it must not be sent any more.
 - A missing prediction leads out of the market, or leaves the position as it is (`on_missing`).
 - A report of an order that this book does not remember is booked all the same: the journal is the truth about money.

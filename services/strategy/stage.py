@@ -16,9 +16,11 @@ from shared.runner.stage import Numbers, Stage
 from shared.strategies import Decider
 from shared.tick import State
 
+_ZERO = Decimal(0)
 _UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING})  # what a venue does by itself
 
 _decision, _intent = trusted(Decision), trusted(OrderIntent)
+_DECISIONS, _ORDERS, _CLOSE, _FUNDING = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE, Leg.FUNDING
 
 
 class StrategyStage(Stage):
@@ -55,19 +57,19 @@ class StrategyStage(Stage):
 
     def ready(self, val: Message) -> bool:
         """Executions always; predictions when no order is in flight."""
-        return not self._in_flight or isinstance(val, ExecutionReport)
+        return not self._in_flight or type(val) is ExecutionReport
 
     def on_tick(self, val: Message) -> list[Message] | None:
         """Take a Prediction, an ExecutionReport or a Gap."""
-        if isinstance(val, ExecutionReport):
+        if type(val) is ExecutionReport:
             self._on_execution(val)
             return []
-        if isinstance(val, Gap):
+        if type(val) is Gap:
             return [self._gap(val)]
         return self._on_prediction(cast(Prediction, val))
 
     def _gap(self, gap: Gap) -> Gap:
-        return gap.model_copy(update={"n": self._numbers.next(Stream.DECISIONS), "stream": Stream.DECISIONS})
+        return gap.model_copy(update={"n": self._numbers.next(_DECISIONS), "stream": _DECISIONS})
 
     def _on_prediction(self, prediction: Prediction) -> list[Message]:
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
@@ -75,32 +77,35 @@ class StrategyStage(Stage):
 
     def _decided(self, prediction: Prediction, made: list[Order] | Reason) -> list[Message]:
         """The decision and its orders, from now on in flight."""
-        before = self.account.position(self._sym)
-        balance, signed_qty = self.account.balance(), before.signed_qty if before else Decimal(0)
-        orders: list[Order] = [] if isinstance(made, Reason) else made
-        intents: list[OrderIntent] = []
-        for order in orders:
-            intents.append(self._intent(order, prediction, intents))
-        self._in_flight += [intent.client_order_id for intent in intents]
+        intents: list[Message] = [] if isinstance(made, Reason) else self._intents(made, prediction)
+        if _DECISIONS in self.unread:
+            return intents
+        held = self.account.position(self._sym)
         decision = _decision(
-            n=self._numbers.next(Stream.DECISIONS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
+            n=self._numbers.next(_DECISIONS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
             y_hat=prediction.y_hat if math.isfinite(prediction.y_hat) else None,
-            balance=balance, signed_qty=signed_qty, orders=tuple(intent.client_order_id for intent in intents),
+            balance=self.account.balance(), signed_qty=held.signed_qty if held else _ZERO,
+            orders=tuple(self._in_flight) if intents else (),
             reason=made if isinstance(made, Reason) else None,
         )  # fmt: skip
         return [decision, *intents]
 
-    def _intent(self, order: Order, prediction: Prediction, before: list[OrderIntent]) -> OrderIntent:
-        closing = before[-1].client_order_id if before and before[-1].leg is Leg.CLOSE else None
-        return _intent(
-            n=self._numbers.next(Stream.ORDERS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
-            tick_n=prediction.tick_n, client_order_id=client_order_id(self._book, prediction.tr, order.leg),
-            leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is Leg.CLOSE,
-            price=prediction.price,
-            valid_until=prediction.ts_event + self._valid_ns if self._valid_ns else 0,
-            after=closing if order.leg is Leg.OPEN else None,
-        )  # fmt: skip
+    def _intents(self, orders: list[Order], prediction: Prediction) -> list[Message]:
+        """The orders' messages; they are in flight from now on. An open leg goes after its close leg."""
+        ts_event, tr, tick_n, price = prediction.ts_event, prediction.tr, prediction.tick_n, prediction.price
+        next_n, book, sym = self._numbers.next, self._book, self._sym
+        valid_until = ts_event + self._valid_ns if self._valid_ns else 0
+        self._in_flight = ids = [client_order_id(book, tr, order.leg) for order in orders]
+        closing = ids[0] if len(orders) > 1 and orders[0].leg is _CLOSE else None
+        return [
+            _intent(
+                n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
+                leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is _CLOSE, price=price,
+                valid_until=valid_until, after=None if order_id == closing else closing,
+            )
+            for order, order_id in zip(orders, ids, strict=True)
+        ]  # fmt: skip
 
     def _on_execution(self, report: ExecutionReport) -> None:
         if report.client_order_id in self._in_flight:
@@ -108,13 +113,14 @@ class StrategyStage(Stage):
         elif report.leg not in _UNASKED:
             self._on_unknown(report)
         self._booked_n = report.n
-        if report.leg is Leg.FUNDING:
+        if report.leg is _FUNDING:
             self.account.update(-report.commission)
             self._fees += report.commission
             return
         if report.last_px is not None and report.last_qty:
-            self.account.book(self._sym, report.last_qty, report.last_px, report.commission)
-            self._fees += report.commission
+            commission = report.commission
+            self.account.book(self._sym, report.last_qty, report.last_px, commission)
+            self._fees += commission
 
     def _on_unknown(self, report: ExecutionReport) -> None:
         """A report of an order that this book does not remember."""

@@ -67,7 +67,8 @@ class Account:
 
     def equity(self, sym: str, price: Decimal) -> Decimal:
         """Balance and the unrealised profit of `sym` at `price`."""
-        return self._balance + self.unrealised(sym, price)
+        position = self._positions.get(sym)
+        return self._balance + position.unrealised(price) if position else self._balance
 
     def book(self, sym: str, signed_qty: Decimal, price: Decimal, commission: Decimal = _ZERO) -> Decimal:
         """Book a fill and return the profit it realised, before commission.
@@ -111,10 +112,10 @@ def _merge(held: Position | None, fill: Position) -> tuple[Position | None, Deci
     if held is None:
         return fill, _ZERO
     total = held.signed_qty + fill.signed_qty
-    if (held.signed_qty > 0) == (fill.signed_qty > 0):
+    if held.signed_qty.is_signed() == fill.signed_qty.is_signed():
         price = (held.signed_qty * held.price + fill.signed_qty * fill.price) / total
         return Position(fill.sym, total, price), _ZERO
-    if fill.signed_qty.copy_abs() >= held.signed_qty.copy_abs():
+    if not total or total.is_signed() == fill.signed_qty.is_signed():
         return (Position(fill.sym, total, fill.price) if total else None), held.unrealised(fill.price)
     closed = fill.signed_qty.copy_negate()
     return Position(fill.sym, total, held.price), closed * (fill.price - held.price)

@@ -5,6 +5,8 @@ from decimal import Decimal
 from shared.account.order import Order
 from shared.messages.reasons import Leg
 
+_CLOSE = Leg.CLOSE
+
 
 class Position:
     """A quantity held and its average entry price; never changed, only replaced.
@@ -23,7 +25,7 @@ class Position:
     def __init__(self, sym: str, qty: Decimal, price: Decimal) -> None:
         if not qty.is_finite() or not qty:
             raise ValueError(f"a position's quantity must be finite and not 0, not {qty}")
-        if not price.is_finite() or price <= 0:
+        if not price.is_finite() or not price or price.is_signed():
             raise ValueError(f"a position's price must be finite and positive, not {price}")
         self.sym = sym
         self.signed_qty = qty
@@ -31,7 +33,7 @@ class Position:
 
     def close(self) -> Order:
         """The order that ends this position."""
-        return Order(self.sym, self.signed_qty.copy_negate(), Leg.CLOSE)
+        return Order(self.sym, self.signed_qty.copy_negate(), _CLOSE)
 
     def unrealised(self, price: Decimal) -> Decimal:
         """Profit if all were closed at `price`, in quote units: qty × (price − entry)."""

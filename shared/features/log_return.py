@@ -37,10 +37,10 @@ class LogReturn(Feature[float]):
         price = float(val)
         if not 0.0 < price < math.inf:
             raise ValueError(f"a price must be finite and positive, not {val!r}")
-        self._window.on_tick(price)
-        if not self._window.is_full():
+        window = self._window
+        if window.on_tick(price) is None and not window.is_full():
             return None
-        before = float(self._window[0])
+        before = float(window[0])
         ratio = price / before
         if 1 / _EXACT_RATIO < ratio < _EXACT_RATIO:
             result: float = np.log(ratio)

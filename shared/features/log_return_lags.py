@@ -1,11 +1,14 @@
 """The last log returns as a model's input."""
 
+import numpy as np
 import torch
 
 from shared.features.feature import Feature
 from shared.features.log_return import LogReturn
 from shared.tick import State
 from shared.windows.numpy_window import NumpyWindow
+
+_FLOAT32 = np.dtype(np.float32)
 
 
 class LogReturnLags(Feature[torch.Tensor]):
@@ -36,8 +39,10 @@ class LogReturnLags(Feature[torch.Tensor]):
         log_return = self._log_return.on_tick(val)
         if log_return is None:
             return None
-        self._lags.append_left(log_return)
-        return torch.from_numpy(self._lags.astype("float32")) if self._lags.is_full() else None
+        lags = self._lags
+        if lags.append_left(log_return) is None and not lags.is_full():
+            return None
+        return torch.from_numpy(lags.astype(_FLOAT32))
 
     def reset(self) -> None:
         """Forget all prices."""

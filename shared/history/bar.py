@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+_new = tuple.__new__  # of a named tuple, at half the cost of its constructor
+
 
 class Bar(NamedTuple):
     """One bar, known at `ts_event`, its end, in ns since 1970 UTC.
@@ -31,10 +33,10 @@ def bar_of(ts_event: int, prices: Sequence[Decimal], row: int) -> Bar:
     """
     if len(prices) == 1:
         price = prices[0]
-        return Bar(ts_event, price, price, price, price, row)
+        return _new(Bar, (ts_event, price, price, price, price, row))
     first, high, low, last = prices
     if low <= first <= high and low <= last <= high:
-        return Bar(ts_event, first, high, low, last, row)
+        return _new(Bar, (ts_event, first, high, low, last, row))
     raise ValueError(f"{_fault(first, high, low, last)}: correct or remove the row")
 
 

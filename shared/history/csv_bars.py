@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from shared.errors import DataError
 from shared.history.bar import Bar, bar_of
 from shared.history.columns import TIME, price_columns
-from shared.history.prices import text_price
+from shared.history.prices import text_prices
 from shared.history.row_order import RowOrder
 from shared.history.times import text_time
 
@@ -40,7 +40,7 @@ def _bars(path: Path, reader: "Reader", order: RowOrder, skip: int) -> Iterator[
         if not header:
             raise DataError(f"{path}: row 1: no header: the file needs one and rows, e.g. datetime,price")
         columns = price_columns(str(path), header)
-        time_at, cells = header.index(TIME), [(column, header.index(column)) for column in columns]
+        time_at, places = header.index(TIME), [header.index(column) for column in columns]
         number = reader.line_num + 1
         skipped = sum(1 for _ in islice(filter(None, reader), skip))
         if skipped < skip:
@@ -51,7 +51,7 @@ def _bars(path: Path, reader: "Reader", order: RowOrder, skip: int) -> Iterator[
                 try:
                     if len(fields) != len(header):
                         raise ValueError(f"{len(fields)} fields, but the header has {len(header)}: correct the row")
-                    prices = [text_price(column, fields[at]) for column, at in cells]
+                    prices = text_prices(columns, [fields[at] for at in places])
                     bar = bar_of(order.end(number, text_time(fields[time_at])), prices, number)
                 except (ValueError, DataError) as error:
                     order.refuse(number, error)

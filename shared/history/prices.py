@@ -1,5 +1,6 @@
 """Prices as files hold them, to Decimal. A ValueError says what is wrong and what to do; not in which row."""
 
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 LOWEST = Decimal("1e-18")
@@ -23,6 +24,26 @@ def text_price(column: str, text: str) -> Decimal:
     except InvalidOperation:  # no number, or NaN, which cannot be compared
         price = None
     raise ValueError(f"{_fault(column, text, price)}: correct or remove the row")
+
+
+def text_prices(columns: Sequence[str], texts: Sequence[str]) -> list[Decimal]:
+    """A row's prices, as `text_price` reads each, at half the cost.
+
+    >>> text_prices(["open", "close"], ["71440.10", "7"])
+    [Decimal('71440.10'), Decimal('7')]
+    """
+    row = "".join(texts)
+    if len(row) <= MAX_CHARS and row.isascii() and "_" not in row:
+        try:
+            prices = list(map(Decimal, texts))
+            for price in prices:
+                if not LOWEST <= price <= HIGHEST:
+                    break
+            else:
+                return prices
+        except InvalidOperation:
+            pass  # below it is said what is wrong, and where
+    return [text_price(column, text) for column, text in zip(columns, texts, strict=True)]
 
 
 def _fault(column: str, text: str, price: Decimal | None) -> str:

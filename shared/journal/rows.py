@@ -14,9 +14,9 @@ class OrderRow(NamedTuple):
     """An order's whole life: the intent as it was read, the request as it was sent, and what became of it.
 
     Key: client_order_id. The intent (book to content) is written once and for all; the rest changes until `state` is
-    terminal, and then nothing does. content: sha256 (hex) of the intent's msgpack without n. after: the order that must be FILLED
-    before this one is sent, empty for none. at_ms, valid_until_ms: the request's timestamp and end of validity, 0 before
-    it is sent. paid: Σ |qty| · price in quote units.
+    terminal, and then nothing does. content: sha256 (hex) of the intent's msgpack without n. after: the order that must
+    be FILLED before this one is sent, empty for none. at_ms, valid_until_ms: the request's timestamp and end of
+    validity, 0 before it is sent. paid: Σ |qty| · price in quote units.
     """
 
     client_order_id: str

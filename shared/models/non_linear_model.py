@@ -34,7 +34,8 @@ class NonLinearModel(Model):
     def plain(self) -> TensorFunction:
         """The same three kernels."""
         relu, inner, outer = torch.relu, self.hidden, self.output
-        w1, b1, w2, b2 = inner.weight, inner.bias, outer.weight, outer.bias
+        with torch.inference_mode():  # tensors that torch never looks for a graph behind
+            w1, b1, w2, b2 = (part.clone() for part in (inner.weight, inner.bias, outer.weight, outer.bias))
         return lambda x: linear(relu(linear(x, w1, b1)), w2, b2)
 
     @torch.no_grad()

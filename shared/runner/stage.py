@@ -1,5 +1,7 @@
 """A Stage: one symbol's work in one service, messages in and messages out."""
 
+from collections.abc import Iterable
+
 from shared.messages import Message, Stream
 from shared.tick import State, Tick
 
@@ -10,6 +12,12 @@ class Stage(Tick[Message, list[Message]]):
     A backtest, a replay and the live line feed the same object. `on_tick` gives the messages to write, in order; an
     empty list says "taken, nothing to write", None "need more data": the runner treats both alike.
     """
+
+    unread: frozenset[Stream] = frozenset()
+
+    def leave_out(self, streams: Iterable[Stream]) -> None:
+        """Nobody reads these: from now on `on_tick` may give no messages of theirs. All others stay the same."""
+        self.unread = frozenset(streams)
 
     def ready(self, val: Message) -> bool:
         """Whether `val` may be taken now. A held message is offered again, before any later one of its stream."""
@@ -29,8 +37,8 @@ class Numbers:
 
     def next(self, stream: Stream) -> int:
         """The number of the next message of `stream`."""
-        n = self._last.get(stream, 0) + 1
-        self._last[stream] = n
+        last = self._last
+        n = last[stream] = last.get(stream, 0) + 1
         return n
 
     def last(self, stream: Stream) -> int:

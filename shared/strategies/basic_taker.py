@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.features.feature import Feature
 
 _ZERO = Decimal(0)
+_OPEN, _NET = Leg.OPEN, Leg.NET
 Sizing = Literal["compounding", "constant", "fraction"]
 
 
@@ -48,27 +49,26 @@ class BasicTaker(Decider):
 
     def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
         """The orders that lead to the target position."""
-        if not math.isfinite(prediction.y_hat):
+        y_hat, sym, price = prediction.y_hat, prediction.sym, prediction.price
+        if not math.isfinite(y_hat):
             return Reason.NAN_PREDICTION
-        if prediction.y_hat == 0:
+        if y_hat == 0:
             return Reason.ZERO_PREDICTION
-        sym, price = prediction.sym, prediction.price
         close = account.close_position(sym)
         equity = account.equity(sym, price)
         if equity <= 0:
             return [close] if close else Reason.NO_EQUITY
-        size = self._money(equity, account) * self.leverage / price
-        target = size if prediction.y_hat > 0 else size.copy_negate()
+        money = equity if self.sizing == "compounding" else self._money(equity, account)
+        size = money * self.leverage / price
+        target = size if y_hat > 0 else size.copy_negate()
         if self.netting:
             position = account.position(sym)
             change = target - (position.signed_qty if position else _ZERO)
-            return [Order(sym, change, Leg.NET)] if change else Reason.NO_CHANGE
-        opening = Order(sym, target, Leg.OPEN)
+            return [Order(sym, change, _NET)] if change else Reason.NO_CHANGE
+        opening = Order(sym, target, _OPEN)
         return [close, opening] if close else [opening]
 
     def _money(self, equity: Decimal, account: Account) -> Decimal:
-        if self.sizing == "compounding":
-            return equity
         return account.capital if self.sizing == "constant" else equity * self.fraction
 
 

@@ -18,11 +18,18 @@ TARGETS = (("redis_py", "messages_per_s", 1.0), ("faststream", "messages_per_s",
 P50_TARGET = 1.1
 
 
-def about(bus: Server, seconds: float, repeat: int) -> dict[str, Any]:
-    """Machine, versions and settings."""
+def machine() -> dict[str, Any]:
+    """Processor, system and Python."""
     return {
         "machine": f"{_cpu_model()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "python": platform.python_version(),
+    }
+
+
+def about(bus: Server, seconds: float, repeat: int) -> dict[str, Any]:
+    """Machine, versions and settings."""
+    return {
+        **machine(),
         "versions": {name: version(name) for name in ("redis", "hiredis", "uvloop", "faststream", "pydantic")},
         "server": f"{bus.version}, TCP loopback, {'AOF everysec' if bus.aof else 'no AOF'}",
         "settings": {

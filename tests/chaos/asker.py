@@ -119,7 +119,8 @@ class Asker:
         n, now = len(book.asked) + 1 + (after is not None), time.time_ns()
         tr = f"chaos:{book.sym}:{now}:{n}"
         return OrderIntent(
-            n=n, sym=book.sym, ts_event=now, tr=tr, tick_n=n, client_order_id=client_order_id("chaos", tr, leg), leg=leg,
+            n=n, sym=book.sym, ts_event=now, tr=tr, tick_n=n,
+            client_order_id=client_order_id("chaos", tr, leg), leg=leg,
             signed_qty=qty, reduce_only=leg is Leg.CLOSE, price=PRICE, valid_until=0,
             after=after.client_order_id if after else None,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Real gateway processes killed and stopped while they send orders through unmodified ccxt, every fault on at random."""
+"""Real gateway processes, killed and stopped while they send orders through unmodified ccxt, every fault on."""
 
 import asyncio
 import json
@@ -21,8 +21,8 @@ from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow
-from shared.messages import ExecutionReport, Stream
-from shared.messages.codec import decode, encode
+from shared.messages import ExecutionReport
+from shared.messages.codec import decode
 from shared.messages.reasons import OrderState, Reason
 from tests.chaos.asker import Asker
 from tests.chaos.line import Line
@@ -51,7 +51,8 @@ def given(folder: Path, url: str) -> dict[str, object]:
             "journal": f"sqlite:///{folder / 'journal.db'}",
             "request_validity_ms": 1_500, "grace_ms": 500, "reconcile_s": 5.0, "timeout_s": 2.0,
             "risk": {
-                "max_order_notional": "1e9", "max_position_notional": "1e9", "max_leverage": "1e9", "daily_loss": "1e12",
+                "max_order_notional": "1e9", "max_position_notional": "1e9", "max_leverage": "1e9",
+                "daily_loss": "1e12",
                 "max_drawdown": "1", "orders_per_minute": 10**9, "max_tick_age_s": 1e9, "max_prediction_age_s": 1e9,
                 "quote_max_age_s": 1e9, "collar_bps": "9999",
             },

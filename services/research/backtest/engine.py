@@ -5,7 +5,10 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
+from itertools import islice, takewhile
 from typing import NamedTuple, cast
+
+import torch
 
 from services.ingestor.source import Quote
 from services.research.backtest.observer import Observer
@@ -25,7 +28,11 @@ from shared.models.card import ModelRefused
 from shared.strategies import make_decider
 
 _ZERO = Decimal(0)
-PROGRESS_EVERY = 1024
+_FUNDING, _LIQUIDATION = Leg.FUNDING, Leg.LIQUIDATION
+_new = tuple.__new__  # of a named tuple, at half the cost of its constructor
+UNREAD = (Stream.FEATURES, Stream.DECISIONS)  # by no stage, and by none of the sums here
+BATCH = 64  # bars that are read and predicted on before the first of them is traded: so each part has the caches
+PROGRESS_EVERY = 16 * BATCH
 
 Progress = Callable[[int], None]
 
@@ -82,15 +89,12 @@ class Backtest:
             plans = plans._replace(gateway=replace(plans.gateway, make_stage=lambda _: venue))
         run = _Run(self._settings, self._rules, plans, venue, observers, tap)
         rows = 0
-        with closing(self._bars()) as found:
-            for bar in found:
-                if bar.ts_event >= self._end_ns:
-                    break
-                if bar.ts_event >= self._start_ns:
-                    run.on_bar(bar)
-                else:
-                    run.warm(bar)
-                rows += 1
+        with closing(self._bars()) as found, torch.inference_mode():
+            ends = self._end_ns <= MAX_NS
+            wanted = takewhile(lambda bar: bar.ts_event < self._end_ns, found) if ends else found
+            while batch := list(islice(wanted, BATCH)):
+                run.on_bars(batch, self._start_ns)
+                rows += len(batch)
                 if progress is not None and not rows % PROGRESS_EVERY:
                     progress(rows)
         if progress is not None:
@@ -164,12 +168,12 @@ class _Run:
         self.moved = False
         self._sym = settings.symbols[0]
         taps: dict[Stream, Tap] = {
-            Stream.PREDICTIONS: self._on_prediction,
-            Stream.EXECUTIONS: self._on_execution,
+            Stream.PREDICTIONS: cast(Tap, self._on_prediction),
+            Stream.EXECUTIONS: cast(Tap, self._on_execution),
         }
         if tap is not None:
             taps = {stream: _both(taps.get(stream), tap) for stream in Stream}
-        self._line = InProcessLine(plans, self._sym, taps)
+        self._line = InProcessLine(plans, self._sym, taps, UNREAD if tap is None else ())
         self._account = self._line.strategy.account
         self._venue = venue
         self._on_mark = [observer.on_mark for observer in observers]
@@ -183,12 +187,15 @@ class _Run:
         self._fees = self._funding = self._slippage = self._turnover = _ZERO
         self._fills = self._expired = self._liquidations = 0
 
-    def warm(self, bar: Bar) -> None:
-        """A bar before the first one that is traded on."""
-        self._line.warm(Quote(self._sym, bar.ts_event, bar.close))
+    def on_bars(self, bars: list[Bar], start_ns: int) -> None:
+        """The next bars; those that end before `start_ns` are not traded on."""
+        ahead, sym = self._line.ahead, self._sym
+        written = [ahead(_new(Quote, (sym, bar.ts_event, bar.close))) for bar in bars]
+        for bar, messages in zip(bars, written, strict=True):
+            if bar.ts_event >= start_ns:
+                self._on_bar(bar, messages)
 
-    def on_bar(self, bar: Bar) -> None:
-        """A bar to trade on."""
+    def _on_bar(self, bar: Bar, messages: list[Message]) -> None:
         before, self._bar = self._bar, bar
         if before is None:
             self._first_ts = bar.ts_event
@@ -200,7 +207,7 @@ class _Run:
             for report in self._venue.on_bar(bar, self._account):
                 line.deliver([report])
         self._y_hat = math.nan
-        line.on_tick(Quote(self._sym, bar.ts_event, bar.close))
+        line.deliver(messages)
         if self._on_mark:
             self._mark(bar)
 
@@ -230,22 +237,21 @@ class _Run:
         for on_mark in self._on_mark:
             on_mark(bar.ts_event, price, equity, exposure, self._y_hat)
 
-    def _on_prediction(self, message: Message) -> None:
-        self._y_hat = cast(Prediction, message).y_hat
+    def _on_prediction(self, prediction: Prediction) -> None:
+        self._y_hat = prediction.y_hat
         self.predictions += 1
 
-    def _on_execution(self, message: Message) -> None:
+    def _on_execution(self, report: ExecutionReport) -> None:
         """A report that the strategy has booked."""
-        report = cast(ExecutionReport, message)
-        qty, price, commission = report.last_qty, report.last_px, report.commission
-        if report.leg is Leg.FUNDING:
+        qty, price, commission, leg = report.last_qty, report.last_px, report.commission, report.leg
+        if leg is _FUNDING:
             self._funding += commission
             self._trips.on_cost(commission)
             return
         if price is None:
             self._expired += 1
             return
-        if report.leg is Leg.LIQUIDATION:
+        if leg is _LIQUIDATION:
             self._liquidations += 1
         elif self._slips:
             self._slippage += qty.copy_abs() * (price - self._reference()).copy_abs()
@@ -253,7 +259,7 @@ class _Run:
         self._fees += commission
         self._turnover += qty.copy_abs() * price
         trip = self._trips.on_fill(
-            Fill(report.ts_event, self._sym, self._y_hat, qty, price, commission, self._account.balance())
+            _new(Fill, (report.ts_event, self._sym, self._y_hat, qty, price, commission, self._account.balance()))
         )
         if trip is not None:
             for on_trip in self._on_trip:

@@ -35,3 +35,8 @@ def test_a_currency_without_a_price_is_refused() -> None:
 
 def test_no_fee_needs_no_price() -> None:
     assert fees_of([fill(1, "0", "")], "USDT") == (0, 0)
+
+
+def test_a_fee_without_a_currency_is_not_taken_for_base() -> None:
+    with pytest.raises(ValueError, match="needs a price"):
+        fees_of([fill(1, "0.01", "")], "USDT")

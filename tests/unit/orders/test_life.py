@@ -105,6 +105,16 @@ def test_absent_ends_an_unknown_order_only_if_it_is_told_twice_when_nothing_can_
     assert (life.reason is Reason.NOT_ON_VENUE) is (state == "EXPIRED")
 
 
+def test_while_the_send_is_to_be_answered_absent_says_nothing_however_often() -> None:
+    assert after(SENT, Absent(9_000), Absent(9_001)) == SENT
+
+
+def test_news_starts_the_count_anew() -> None:
+    life = after(UNKNOWN, Absent(2_401), told("NEW", at_ms=2_402, heard_ms=2_402), told("NEW", at_ms=2_803))
+    assert life.state is OrderState.UNKNOWN
+    assert after(life, told("NEW", at_ms=2_804)).state is OrderState.NEW
+
+
 def test_an_end_short_of_the_quantity_is_believed_when_its_last_fills_had_time_to_show() -> None:
     life = after(UNKNOWN, told("CANCELED", 1, 5_000, heard_ms=5_100))
     early = after(life, told("CANCELED", 1, 5_400), told("CANCELED", 1, 5_500))

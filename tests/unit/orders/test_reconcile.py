@@ -156,7 +156,9 @@ def test_a_funding_payment_is_booked_once_oldest_first() -> None:
 
 
 def test_funding_that_no_book_can_take_and_funding_with_another_amount() -> None:
-    assert found(shown(funding=[payment(sym="XRPUSDT")]), Known({}, FLAT)) == [("EXTERNAL_FUNDING", "p")]
+    account = shown(funding=[payment(sym="XRPUSDT")])
+    assert found(account, Known({}, FLAT)) == [("EXTERNAL_FUNDING", "p")]
+    assert not reconcile(account, Known({}, FLAT), SETTLE_MS).bookings
     known = Known({}, FLAT, funding={"p": payment("-0.4")})
     assert found(shown(funding=[payment()]), known) == [("FUNDING_MISSING", "p")]
 

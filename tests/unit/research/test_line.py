@@ -81,6 +81,21 @@ def test_orders_fills_and_money_by_hand(plans: LinePlans) -> None:
     assert line.strategy.account.balance() == cash
 
 
+def test_ingestor_and_signal_may_be_far_ahead(plans: LinePlans) -> None:
+    line, quotes = InProcessLine(plans, "BTCUSDT"), plans.source.open("BTCUSDT", 0).take(100)
+    ahead = [line.ahead(quote) for quote in quotes]
+    assert [line.deliver(messages) for messages in ahead] == through(plans)[1]
+
+
+def test_what_nobody_reads_is_left_out_and_the_rest_is_the_same(plans: LinePlans) -> None:
+    unread = {Stream.FEATURES, Stream.DECISIONS}
+    line = InProcessLine(plans, "BTCUSDT", unread=unread)
+    written = [line.on_tick(quote) for quote in plans.source.open("BTCUSDT", 0).take(100)]
+    whole = [[message for message in messages if message.to not in unread] for messages in through(plans)[1]]
+    assert written == whole
+    assert line.strategy.account.balance() == through(plans)[0].strategy.account.balance()
+
+
 def test_every_stream_counts_from_one_without_a_hole(plans: LinePlans) -> None:
     _, written = through(plans)
     numbers: dict[Stream, list[int]] = {}

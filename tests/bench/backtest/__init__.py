@@ -1,0 +1,1 @@
+"""The backtest beside backtesting.py: `make bench-backtest`."""

@@ -1,0 +1,6 @@
+"""`python -m tests.bench.backtest`, which is what `make bench-backtest` runs."""
+
+from tests.bench.backtest.bench_backtest import main
+
+if __name__ == "__main__":
+    main()
