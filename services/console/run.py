@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from services.console.collector import OrderCollector
 from services.console.history import one_history
 from services.console.latency import latencies_us
-from services.console.settings_env import as_environment
+from services.console.settings_env import as_environment, keys_environment
 from services.console.summary import Summary
 from services.console.supervisor import Supervisor
 from services.console.watch import View, Watcher
@@ -57,7 +57,10 @@ class _Run:
         self._bus: RedisBus = make_bus(settings)
         self._watcher = Watcher(self._bus, settings)
         logs = settings.state_dir / "logs"
-        self._supervisor = Supervisor(SERVICES, as_environment(settings), logs, ready=self._readers_ready)
+        self._supervisor = Supervisor(
+            SERVICES, as_environment(settings), logs,
+            own_env={"gateway": keys_environment(settings)}, ready=self._readers_ready,
+        )  # fmt: skip
         self._stop = asyncio.Event()
         self._bus_restarts = 0
         self._began_ns = time.time_ns()

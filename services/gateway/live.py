@@ -4,17 +4,16 @@ from functools import partial
 
 from services.gateway.desk.desk import Desk
 from services.gateway.desk.feeder import LiveFeeder
-from services.gateway.desk.rules import DeskRules
+from services.gateway.desk.rules import DeskRules, book_of
 from services.gateway.desk.stage import LiveStage
 from services.gateway.desk.tools import Pace
 from services.gateway.plan import plan_with
+from services.gateway.risk.model import model_sha256
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.rules import Rules
-from services.gateway.venues.venue import Venue
+from services.gateway.venues.make import make_venue
 from shared.config import Settings
-from shared.config.keys import read_keys
 from shared.journal.journal import Journal
-from shared.models.choose import card_at, choose_model
 from shared.runner.bus_feeder import BusFeeder
 from shared.runner.plan import Limits
 from shared.runner.service import Wiring
@@ -40,30 +39,3 @@ def make_desk(settings: Settings) -> Desk:
     risk = Risk(Rules.of(settings, model_sha256(settings)))
     journal = partial(Journal.open, settings.journal_url, own.account, durable=True)
     return Desk(rules, risk, journal, partial(make_venue, settings))
-
-
-def book_of(settings: Settings, sym: str) -> str:
-    """What the journal calls the book of a symbol."""
-    return f"{settings.strategy.instance}:{sym}"
-
-
-def model_sha256(settings: Settings) -> str:
-    """Of the weights that the config names, as their card has it."""
-    own = settings.signal
-    return card_at(choose_model(own.model, own.weights, settings.symbols, settings.interval)).sha256
-
-
-def make_venue(settings: Settings) -> Venue:
-    """The venue that the config names; ccxt is imported here, and only now."""
-    from services.gateway.venues.ccxt_venue import CcxtVenue
-    from services.gateway.venues.credentials import Credentials
-    from services.gateway.venues.options import VenueOptions
-
-    own = settings.gateway
-    keys = read_keys(own)
-    options = VenueOptions(
-        exchange=own.exchange, markets=own.markets, mode="live" if own.mode == "live" else "testnet",
-        leverage=own.leverage, allow_unlisted=own.allow_unlisted, base_url=own.fake_url if own.venue == "fake" else "",
-        timeout_s=own.timeout_s, throttled=own.venue != "fake",
-    )  # fmt: skip
-    return CcxtVenue(options, Credentials(keys.api_key, keys.api_secret, keys.api_password or None))

@@ -18,7 +18,8 @@ class RiskSettings(Section):
     daily_loss: fall of the equity since the last UTC midnight. max_drawdown: share of the highest equity seen. Both
     latch: they hold until `tickline resume`.
     collar_bps: how far the venue's quote may be from the decision price. quote_max_age_s: how old that quote may be.
-    max_tick_age_s: now against the tick's ts_event. max_prediction_age_s: now against when the order was written.
+    max_tick_age_s: now against the tick's ts_event. max_prediction_age_s: now against when the order was written, where
+    that is known, else against the tick too.
     max_capital_share: the balances of all books over the account's equity.
     symbols: that may be traded; none given means all that are configured. reduce_only: nothing is added any more.
     """

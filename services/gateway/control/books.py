@@ -2,17 +2,11 @@
 
 from decimal import Decimal
 
-from shared.config import Settings
 from shared.journal.journal import Journal
 from shared.messages import ExecutionReport
 from shared.messages.codec import decode
 
 PAGE = 1_000
-
-
-def book_of(settings: Settings, sym: str) -> str:
-    """The name of a symbol's book in the journal."""
-    return f"{settings.strategy.instance}:{sym}"
 
 
 async def booked_qty(journal: Journal, book: str) -> Decimal:

@@ -7,12 +7,14 @@ like any other, when it is back. What closes the rest is noted, and stays a diff
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from hashlib import blake2b
 
-from services.gateway.control.books import book_of, booked_qty
+from services.gateway.control.at_work import AT_WORK
+from services.gateway.control.books import booked_qty
 from services.gateway.control.way_out import Held, Part, last_valid_ms, parts
+from services.gateway.desk.rules import book_of
 from services.gateway.venues.venue import Venue
 from shared.config import Settings
 from shared.errors import VenueError
@@ -25,6 +27,7 @@ from shared.orders import Absent, OrderRequest, Refused, Snapshot
 from shared.orders.state import ENDED
 
 POLL_S = 0.2
+SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
 MARGIN_MS = 500  # past the last validity, before the last look
 FENCED_TIMES = 20
 NS_PER_MS = 1_000_000
@@ -47,32 +50,54 @@ class Flatten:
         self._unsettled: dict[str, tuple[Decimal, ...]] = {}
         self._booked: dict[str, Decimal] = {}
         self._told: set[str] = set()
+        self._cancelled: set[str] = set()
 
-    async def cancel(self) -> None:
-        """Every open order of our symbols."""
-        await asyncio.gather(*(self._venue.cancel_all(sym) for sym in self._syms))
-        self._say(f"cancelled what was open in {', '.join(self._syms)}")
+    async def cancel(self, until: float) -> None:
+        """Every open order of our symbols; asked until `until` (monotonic), then VenueError."""
+        while left := await self._each(self._cancel):
+            await self._pause(until, f"not all is cancelled ({left})")
 
-    async def flatten(self, within_s: float) -> None:
-        """Until the venue shows no position and nothing can arrive any more; VenueError when the time is over."""
-        until = time.monotonic() + within_s
+    async def flatten(self, until: float) -> None:
+        """Cancel, and close until the venue shows no position and nothing can arrive any more.
+
+        VenueError after `until` (monotonic). A symbol that cannot be asked holds up no other.
+        """
         quiet_ms = await self._load()
-        was_flat = False
+        flat_since: float | None = None
         while True:
-            try:
-                open_syms = await self._round()
-                late = self._venue.now_ms() <= quiet_ms
-                why = ", ".join(sorted(open_syms))
-            except VenueError as error:
-                open_syms, late, why = set(self._syms), True, str(error)
-            if not open_syms and not was_flat:
+            left = await self._each(self._cancel) + await self._look()
+            late = self._venue.now_ms() <= quiet_ms
+            if left:
+                flat_since = None
+            elif flat_since is None:
+                flat_since = time.monotonic()
                 self._say("flat" + (": what was on its way can still arrive, looking again" if late else ""))
-            was_flat = not open_syms
-            if was_flat and not late:
+            elif not late and time.monotonic() - flat_since > SURE_S:
                 return
-            if time.monotonic() > until:
-                raise VenueError(f"not flat within {within_s:g} s ({why or 'orders can still arrive'}): run it again")
-            await asyncio.sleep(POLL_S)  # a venue tells only when it is asked
+            await self._pause(until, f"not flat in time ({left or 'orders can still arrive'})")
+
+    async def _pause(self, until: float, what: str) -> None:
+        if time.monotonic() > until:
+            raise VenueError(f"{what}: run it again")
+        await asyncio.sleep(POLL_S)  # a venue tells only when it is asked
+
+    async def _each(self, step: Callable[[str], Awaitable[bool]]) -> str:
+        """Do this for all symbols side by side; returns those that are not done, and what the venue said."""
+
+        async def tried(sym: str) -> str:
+            try:
+                return "" if await step(sym) else sym
+            except VenueError as error:
+                return str(error)
+
+        return ", ".join(filter(None, await asyncio.gather(*map(tried, self._syms))))
+
+    async def _cancel(self, sym: str) -> bool:
+        if sym not in self._cancelled:
+            await self._venue.cancel_all(sym)
+            self._cancelled.add(sym)
+            self._say(f"{sym}: cancelled what was open")
+        return True
 
     async def _load(self) -> int:
         """Books and unsettled orders out of the journal; returns when the last of these cannot arrive any more."""
@@ -83,17 +108,20 @@ class Flatten:
         quiet_ms = last_valid_ms(row.valid_until_ms for row in rows)
         return quiet_ms + MARGIN_MS if quiet_ms else 0
 
-    async def _round(self) -> set[str]:
-        """Look, and send what is needed; returns the symbols that are not flat yet, or of which an order is open."""
-        await asyncio.gather(*(self._settle(sym) for sym in self._syms))
-        positions = {position.sym: position.signed_qty for position in await self._venue.positions()}
-        left = {sym for sym in self._syms if self._on_its_way.get(sym)}
-        for sym in self._syms:
-            if sym in left or not positions.get(sym):
-                continue
-            if await self._close(sym, positions[sym]):
-                left.add(sym)
-        return left
+    async def _look(self) -> str:
+        """Look at the positions, and send what is needed; returns what is not flat yet."""
+        try:
+            positions = {position.sym: position.signed_qty for position in await self._venue.positions()}
+        except VenueError as error:
+            return str(error)
+
+        async def is_flat(sym: str) -> bool:
+            if self._on_its_way.get(sym):
+                await self._settle(sym)
+                return False  # the position that was read may be older than the order's end
+            return not (positions.get(sym) and await self._close(sym, positions[sym]))
+
+        return await self._each(is_flat)
 
     async def _settle(self, sym: str) -> None:
         """Strike off what has ended; what the venue does not know counts as on its way until its validity is over."""
@@ -162,7 +190,7 @@ class Flatten:
                 return
             except Fenced:
                 note = EventRow("HALT", "", "", f"took the epoch back, by {self._by}", time.time_ns() // NS_PER_MS)
-                self._epoch = await self._journal.raise_epoch(f"halt by {self._by}", [note])
+                self._epoch = await self._journal.raise_epoch(f"{AT_WORK} by {self._by}", [note])
         raise VenueError("another process keeps taking the journal's epoch: stop the gateway, and run this again")
 
 

@@ -1,4 +1,7 @@
-"""The verbs on an account. Every error is one line and a stable exit code, as with `tickline` itself."""
+"""The verbs on an account. Every error is one line and a stable exit code, as with `tickline` itself.
+
+What a verb needs is imported when it runs: a halt waits for nothing that it can do without.
+"""
 
 import asyncio
 import sys
@@ -8,12 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.gateway.control.adopt import adopt
-from services.gateway.control.arm import arm
-from services.gateway.control.disarm import disarm
-from services.gateway.control.halt import halt
-from services.gateway.control.resolve import Ending, listed, resolve
-from services.gateway.control.resume import resume
+from services.gateway.control.ending import Ending
 from shared.errors import ConfigError, TicklineError
 from shared.runner.logs import configure_logs
 
@@ -32,6 +30,8 @@ def arm_verb(
     length: Annotated[str, typer.Option("--for", help="How long, e.g. 30m or 12h; 7d at most.")],
 ) -> None:
     """Allow orders that add exposure, for a limited time. Shows the account first; needs a terminal."""
+    from services.gateway.control.arm import arm
+
     notional = _amount("--max-notional", max_notional)
     if notional is None or notional <= 0:
         raise ConfigError(f"--max-notional {max_notional}: it must be above 0")
@@ -41,6 +41,8 @@ def arm_verb(
 @app.command("disarm")
 def disarm_verb() -> None:
     """End the arming. Positions stay, and may be reduced."""
+    from services.gateway.control.disarm import disarm
+
     _show(disarm())
 
 
@@ -51,12 +53,16 @@ def halt_verb(
     within_s: Annotated[float, typer.Option("--within", min=1, help="Seconds to try.")] = 60.0,
 ) -> None:
     """Stop sending at once, with or without bus and gateway. Needs no confirmation."""
+    from services.gateway.control.halt import halt
+
     asyncio.run(halt(cancel=cancel, flatten=flatten, within_s=within_s))
 
 
 @app.command("resume")
 def resume_verb() -> None:
     """End a halt and drop all other latches; shows them first, needs a terminal."""
+    from services.gateway.control.resume import resume
+
     _show(resume())
 
 
@@ -68,6 +74,8 @@ def resolve_verb(
     price: Annotated[str | None, typer.Option(help="Its average price.")] = None,
 ) -> None:
     """Decide what cannot be asked: an order that the venue does not tell, a difference; needs a terminal."""
+    from services.gateway.control.resolve import listed, resolve
+
     if what is None:
         _show(listed())
         return
@@ -79,6 +87,8 @@ def resolve_verb(
 @app.command("adopt")
 def adopt_verb() -> None:
     """Say that the present bus is the right one, after one was lost; needs a terminal."""
+    from services.gateway.control.adopt import adopt
+
     _show(adopt())
 
 

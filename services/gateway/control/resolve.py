@@ -2,28 +2,21 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from enum import StrEnum
 
 import typer
 
 from services.gateway.control.clock import now_ms, utc
+from services.gateway.control.ending import Ending
 from services.gateway.control.opened import journal_of, settings_of_account
-from services.gateway.control.resolution import Said, resolution
+from services.gateway.control.resolution import Said, adoption, resolution
 from services.gateway.control.terminal import confirm, need_terminal, person
-from shared.errors import ConfigError
+from services.gateway.desk.rules import book_of
+from shared.config import Settings
+from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import EventRow, ExternalRow, OrderRow
 from shared.messages.reasons import OrderState
-
-
-class Ending(StrEnum):
-    """How it ended, or that it is not ours."""
-
-    FILLED = "filled"
-    CANCELED = "canceled"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    EXTERNAL = "external"
+from shared.orders.difference import DifferenceKind
 
 
 async def listed() -> Iterator[str]:
@@ -42,36 +35,50 @@ async def resolve(what: str, ending: Ending, qty: Decimal | None, price: Decimal
     settings = settings_of_account()
     async with journal_of(settings) as journal:
         if ending is Ending.EXTERNAL:
-            if qty is not None or price is not None:
-                raise ConfigError("--as external: a difference is adopted as it is, without --qty and --price")
-            return await _adopt(journal, settings.gateway.account, what)
+            await _adopt(settings, journal, what, qty, price)
+            return iter([f"{what} is adopted"])
         row = await journal.order(what)
         if row is None:
             raise ConfigError(f"order {what[:40]!r} is unknown; `tickline resolve` lists what waits")
-        seq = await journal.last_seq(row.book) + 1
         fills = await journal.fills(client_order_id=what)
-        by, now = person(), now_ms()
-        said = Said(OrderState(ending.upper()), qty, price, by, now)
-        changes = resolution(row, fills, said, seq, settings.gateway)
+        by = person()
+        said = Said(OrderState(ending.upper()), qty, price, by, now_ms())
         typer.echo(_order_line(row))
-        typer.echo(changes.shown)
+        typer.echo(resolution(row, fills, said, 1, settings.gateway).shown)
         confirm(settings.gateway.account, "resolve")
-        epoch = await journal.raise_epoch(f"resolve by {by}")  # the gateway reads anew what it had open
-        event = EventRow("RESOLVED", row.sym, what, f"{changes.shown} by {by}", now)
+        epoch = await journal.raise_epoch(f"resolve by {by}")  # from here on nobody else writes
+        if await journal.order(what) != row:
+            raise SafetyRefusal(f"order {what} has changed meanwhile: look at it again")
+        changes = resolution(row, fills, said, await journal.last_seq(row.book) + 1, settings.gateway)
+        event = EventRow("RESOLVED", row.sym, what, f"{changes.shown} by {by}", said.at_ms)
         await journal.write([changes.row._replace(epoch=epoch), changes.execution, event], epoch)
     return iter([f"{what} is {ending}"])
 
 
-async def _adopt(journal: Journal, account: str, what: str) -> Iterator[str]:
-    found = [row for row in await journal.externals(adopted=False) if _name(row) == what]
-    if not found:
+async def _adopt(settings: Settings, journal: Journal, what: str, qty: Decimal | None, price: Decimal | None) -> None:
+    """Take note of a difference; one of the position is booked, so that book and venue agree again."""
+    found = next((row for row in await journal.externals(adopted=False) if _name(row) == what), None)
+    if found is None:
         raise ConfigError(f"difference {what[:80]!r} is unknown or adopted; `tickline resolve` lists what waits")
-    typer.echo(_difference_line(found[0]))
-    confirm(account, "adopt it")
-    by = person()
-    event = EventRow("ADOPTED", found[0].sym, "", f"{what} by {by}: {found[0].text}", now_ms())
-    await journal.write_by_person([found[0]._replace(adopted_by=by), event])
-    return iter([f"{what} is adopted"])
+    books = found.kind == DifferenceKind.POSITION
+    if books and (not qty or price is None or price <= 0):
+        raise ConfigError("--qty and --price: say what the venue holds more (+) or less (-) than the book, at a price")
+    if not books and (qty, price) != (None, None):
+        raise ConfigError(f"--qty and --price: a difference of kind {found.kind} is taken note of, not booked")
+    typer.echo(_difference_line(found))
+    if books:
+        typer.echo(f"will be booked: {qty} {found.sym} at {price}, without an order of ours")
+    confirm(settings.gateway.account, "adopt it")
+    by, now = person(), now_ms()
+    row = found._replace(adopted_by=by)
+    event = EventRow("ADOPTED", found.sym, "", f"{what} by {by}, booked {qty or 0}: {found.text}", now)
+    if qty is None or price is None:
+        await journal.write_by_person([row, event])
+        return
+    epoch = await journal.raise_epoch(f"adopt by {by}")  # the gateway loads its books anew
+    book = book_of(settings, found.sym)
+    seq = await journal.last_seq(book) + 1
+    await journal.write([adoption(found, qty, price, book, seq, (by, now)), row, event], epoch)
 
 
 def _order_line(row: OrderRow) -> str:

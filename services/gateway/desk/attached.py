@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from services.gateway.control.at_work import AT_WORK
 from services.gateway.desk.books import Books
 from services.gateway.desk.clearance import Clearance
 from services.gateway.desk.comparing import Comparing
@@ -58,7 +59,7 @@ class Attached:
     ) -> "Attached":  # fmt: skip
         """Raise the epoch, load what is open, and start. Raises KeeperLost, JournalUnwritable or VenueError."""
         holder = await journal.epoch()
-        if holder.owner.startswith("halt") and now_ms() - holder.raised_ms < HALT_WORKS_MS:
+        if holder.owner.startswith(AT_WORK) and now_ms() - holder.raised_ms < HALT_WORKS_MS:
             raise KeeperLost("a halt is at work on this account")
         self = cls(rules, risk, journal, venue, outbox, await journal.raise_epoch(owner), leased)
         log.info("account taken over", epoch=self.tools.pen.epoch)
@@ -70,6 +71,7 @@ class Attached:
         return self
 
     async def _start(self, parts: Sequence[Partition]) -> None:
+        self.tools.clearance.limits = await self._journal.limits()  # from here on nobody but us writes them
         await self._look_at_controls()
         seqs = await self._journal.last_seqs()
         for sym in self._rules.symbols:
@@ -151,8 +153,11 @@ class Attached:
             await self._go_on()
 
     async def _look_at_controls(self) -> None:
+        """Also whether the account is still ours: a person may have acted while there was nothing to write."""
+        holder = await self._journal.epoch()
+        if holder.epoch != self.tools.pen.epoch:
+            raise KeeperLost(f"the journal's epoch was taken by {holder.owner}")
         clearance = self.tools.clearance
-        clearance.limits = await self._journal.limits()
         clearance.latches = await self._journal.latches()
         clearance.arming = await self._journal.arming()
 

@@ -39,9 +39,12 @@ class Clearance:
         self._equity: tuple[Decimal, float] | None = None
         self._equity_max_age_s = equity_max_age_s
 
-    def see_equity(self, equity: Decimal) -> None:
-        """The account's equity, as the venue told it just now."""
+    def see_equity(self, equity: Decimal) -> Changes:
+        """The account's equity, as the venue told it just now; returns what is to be written for it."""
         self._equity = equity, time.monotonic()
+        changes = self._risk.watch(time.time_ns(), equity, self.limits, self.latches).changes
+        self.remember(changes)
+        return changes
 
     def judge(self, row: OrderRow) -> Verdict:
         """May this order go now? All other open orders count."""
@@ -53,12 +56,12 @@ class Clearance:
         return verdict
 
     def remember(self, changes: Changes) -> None:
-        """What a verdict changes; it goes into the journal in the same step."""
-        for change in changes:
-            if isinstance(change, LimitRow):
-                self.limits[change.name] = change.value
-            else:
-                self.latches[change.name] = change
+        """The limits that a verdict changes; they go into the journal in the same step.
+
+        A latch counts as set by the limit that set it, until it is read from the journal: only then can its being gone
+        mean that a person has dropped it.
+        """
+        self.limits |= {change.name: change.value for change in changes if isinstance(change, LimitRow)}
 
     def _context(self, row: OrderRow) -> Context:
         own = self._open_orders(row.sym)

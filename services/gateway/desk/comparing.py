@@ -66,7 +66,8 @@ class Comparing:
             fills=[fill for sym in self._lanes for fill in await tools.venue.fills(sym, since_ms)],
             positions=await tools.venue.positions(), funding=await tools.venue.funding(since_ms),
         )  # fmt: skip
-        tools.clearance.see_equity(await tools.venue.balance())
+        if changes := tools.clearance.see_equity(await tools.venue.balance()):
+            await tools.pen.write(changes)
         made = reconcile(shown, await self._known(since_ms), LAG_MS)
         for payment in made.bookings:
             await self._lanes[payment.sym].fund(payment)

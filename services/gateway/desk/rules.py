@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.gateway.desk.tools import Pace
+from shared.config import Settings
 
 
 class DeskRules(NamedTuple):
@@ -20,3 +21,8 @@ class DeskRules(NamedTuple):
     quote_s: float = 1.0
     watch_s: float = 0.5
     equity_max_age_s: float = 90.0
+
+
+def book_of(settings: Settings, sym: str) -> str:
+    """What the journal calls the book of a symbol."""
+    return f"{settings.strategy.instance}:{sym}"

@@ -12,12 +12,12 @@ from shared.messages import Reason
 
 
 class Subject(NamedTuple):
-    """What a check looks at. reached: names of the latches that this very look at the equity sets."""
+    """What a check looks at. standing: limits of the equity that are reached, latched in the journal or not yet."""
 
     asked: Asked
     rules: Rules
     exposure: Exposure
-    reached: tuple[str, ...]
+    standing: tuple[str, ...]
 
     @property
     def context(self) -> Context:

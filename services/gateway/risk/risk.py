@@ -1,9 +1,12 @@
 """The risk check as a Tick. Its memory lies in the journal: limits and latches come with what is asked."""
 
+from collections.abc import Mapping
+from decimal import Decimal
+
 from services.gateway.risk.asked import Asked
 from services.gateway.risk.check import Subject
 from services.gateway.risk.exposure import exposure
-from services.gateway.risk.marks import watch
+from services.gateway.risk.marks import Watched, watch
 from services.gateway.risk.order_rate import one_more
 from services.gateway.risk.rules import Rules
 from services.gateway.risk.table import CHECKS
@@ -32,11 +35,16 @@ class Risk(Tick[Asked, Verdict]):
             raise ValueError(f"an order's quantity must be finite and not 0, not {val.signed_qty}")
         context = val.context
         made = exposure(val.signed_qty, context.position, (order.signed_qty for order in context.in_flight))
-        seen: Changes = ()
+        seen = Watched((), ())
         if context.equity is not None:
-            seen = watch(self._rules.limits, context.now_ns, context.equity, context.limits, context.latches)
-        reached = tuple(change.name for change in seen if isinstance(change, LatchRow))
-        return self._asked_all(Subject(val, self._rules, made, reached), seen)
+            seen = self.watch(context.now_ns, context.equity, context.limits, context.latches)
+        return self._asked_all(Subject(val, self._rules, made, seen.standing), seen.changes)
+
+    def watch(
+        self, now_ns: int, equity: Decimal, limits: Mapping[str, bytes], latches: Mapping[str, LatchRow]
+    ) -> Watched:
+        """What follows from seeing the account's equity, whether or not an order is asked for."""
+        return watch(self._rules.limits, now_ns, equity, limits, latches)
 
     def _asked_all(self, subject: Subject, seen: Changes) -> Verdict:
         reduces, adds = subject.exposure.reduces, subject.exposure.adds

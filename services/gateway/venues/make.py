@@ -31,10 +31,14 @@ def make_venue(settings: Settings) -> Venue:
         allow_unlisted=own.allow_unlisted,
         base_url=own.fake_url if fake else "",
         timeout_s=own.timeout_s,
+        throttled=not fake,
     )
-    return CcxtVenue(options, FAKE_KEYS if fake else _credentials(settings))
+    return CcxtVenue(options, _credentials(settings))
 
 
 def _credentials(settings: Settings) -> Credentials:
-    keys = read_keys(settings.gateway)
+    own = settings.gateway
+    if own.venue == "fake" and own.keys_dir is None and not own.api_key:
+        return FAKE_KEYS
+    keys = read_keys(own)
     return Credentials(keys.api_key, keys.api_secret, keys.api_password if keys.api_password else None)

@@ -6,10 +6,10 @@ from shared.messages import Reason
 
 
 def daily_loss(subject: Subject) -> Reason | None:
-    """Closed when the equity has fallen by the limit since midnight."""
-    return Reason.DAILY_LOSS if latches.DAILY_LOSS in subject.reached else None
+    """Closed when the equity has fallen by the limit since midnight, until a person resumes."""
+    return Reason.DAILY_LOSS if latches.DAILY_LOSS in subject.standing else None
 
 
 def drawdown(subject: Subject) -> Reason | None:
-    """Closed when the equity has fallen by the limit's share from its highest."""
-    return Reason.DRAWDOWN if latches.DRAWDOWN in subject.reached else None
+    """Closed when the equity has fallen by the limit's share from its highest, until a person resumes."""
+    return Reason.DRAWDOWN if latches.DRAWDOWN in subject.standing else None

@@ -20,7 +20,7 @@ class Account:
 
     def sees(self, equity: int, day: float = DAY) -> set[str]:
         """The latches that stand after the account's equity was seen."""
-        for row in watch(RULES, int(day * DAY_NS), Decimal(equity), self.limits, self.latches):
+        for row in watch(RULES, int(day * DAY_NS), Decimal(equity), self.limits, self.latches).changes:
             if isinstance(row, LimitRow):
                 self.limits[row.name] = row.value
             else:
@@ -82,10 +82,12 @@ def test_after_resume_it_counts_anew() -> None:
     account = Account()
     account.sees(1_000)
     assert account.sees(800) == {DAILY_LOSS, DRAWDOWN}
+    account.sees(800)  # with the latches in the journal
     account.latches.clear()  # what `tickline resume` does
     assert account.sees(790) == set()
     assert account.sees(691) == set()
     assert account.sees(690) == {DAILY_LOSS}
+    account.sees(690)
     account.latches.clear()
     assert account.sees(640) == set()
     assert account.sees(632, DAY + 1) == {DRAWDOWN}
@@ -94,4 +96,32 @@ def test_after_resume_it_counts_anew() -> None:
 def test_nothing_is_written_when_nothing_moved() -> None:
     account = Account()
     account.sees(1_000)
-    assert watch(RULES, DAY * DAY_NS, Decimal(1_000), account.limits, {}) == ()
+    assert watch(RULES, DAY * DAY_NS, Decimal(1_000), account.limits, {}) == ((), ())
+
+
+def test_a_latch_that_is_not_in_the_journal_yet_stands() -> None:
+    limits: dict[str, bytes] = {}
+    standing = []
+    for equity in (1_000, 900, 1_000, 1_000):
+        seen = watch(RULES, DAY * DAY_NS, Decimal(equity), limits, {})
+        limits |= {row.name: row.value for row in seen.changes if isinstance(row, LimitRow)}
+        standing.append(seen.standing)
+    assert standing == [(), (DAILY_LOSS,), (DAILY_LOSS,), (DAILY_LOSS,)]
+
+
+def test_a_latch_without_marks_stands_and_can_be_resumed() -> None:
+    account = Account()
+    account.latches[DAILY_LOSS] = LatchRow(DAILY_LOSS, "before", "gateway", 0)
+    account.sees(1_000)
+    account.latches.clear()
+    assert account.sees(950) == set()
+    assert account.sees(850) == {DAILY_LOSS}
+
+
+def test_a_latch_that_nobody_saw_in_the_journal_is_set_again() -> None:
+    first = watch(RULES, DAY * DAY_NS, Decimal(1_000), {}, {})
+    limits = {row.name: row.value for row in first.changes if isinstance(row, LimitRow)}
+    for _ in range(2):
+        seen = watch(RULES, DAY * DAY_NS, Decimal(900), limits, {})
+        limits |= {row.name: row.value for row in seen.changes if isinstance(row, LimitRow)}
+        assert [row.name for row in seen.changes if isinstance(row, LatchRow)] == [DAILY_LOSS]
