@@ -17,6 +17,7 @@ from services.gateway.desk.pen import Pen
 from services.gateway.desk.rows import Ticket
 from services.gateway.desk.rules import DeskRules
 from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.risk.bus_id import bus_changes
 from services.gateway.risk.risk import Risk
 from services.gateway.venues.venue import Venue
 from shared.bus.names import partition_of
@@ -55,15 +56,21 @@ class Attached:
     @classmethod
     async def begin(
         cls, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, owner: str,
-        leased: Callable[[], bool], parts: Sequence[Partition],
+        leased: Callable[[], bool], parts: Sequence[Partition], bus_id: str,
     ) -> "Attached":  # fmt: skip
-        """Raise the epoch, load what is open, and start. Raises KeeperLost, JournalUnwritable or VenueError."""
+        """Raise the epoch, load what is open, and start. Raises KeeperLost, JournalUnwritable or VenueError.
+
+        bus_id: of the bus that the parts are on. Another one than the journal's latches until a person adopts it.
+        """
         holder = await journal.epoch()
         if holder.owner.startswith(AT_WORK) and now_ms() - holder.raised_ms < HALT_WORKS_MS:
             raise KeeperLost("a halt is at work on this account")
         self = cls(rules, risk, journal, venue, outbox, await journal.raise_epoch(owner), leased)
         log.info("account taken over", epoch=self.tools.pen.epoch)
         try:
+            changes = bus_changes(await journal.bus_id(), bus_id, now_ms())
+            if changes:
+                await self.tools.pen.write(changes)
             await self._start(parts)
         except BaseException:
             await self.end()

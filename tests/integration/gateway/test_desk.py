@@ -123,3 +123,23 @@ async def test_what_somebody_else_traded_is_shown_and_stops_what_adds(trading: G
     await trading.write(trading.intent("-0.010", Leg.CLOSE))
     *_, closed = await trading.reported(3)
     assert closed.status is OrderStatus.FILLED
+
+
+async def test_on_another_bus_nothing_is_added_until_a_person_adopts_it(trading: Gateway) -> None:
+    for qty in ("0.010", "0.011"):
+        await trading.write(trading.intent(qty))
+    before = await trading.reported(2)
+    await trading.stop()
+    trading.new_bus()
+    trading.start()
+    assert await trading.reported(2) == before  # the books come out of the journal
+    await trading.write(trading.intent("0.010"))
+    *_, refused = await trading.reported(3)
+    assert (refused.status, refused.reason) == (OrderStatus.REJECTED, Reason.OTHER_BUS)
+    await trading.write(trading.intent("-0.005", Leg.CLOSE))
+    *_, closed = await trading.reported(4)
+    assert closed.status is OrderStatus.FILLED
+    await trading.adopt()
+    await trading.write(trading.intent("0.010"))
+    *_, filled = await trading.reported(5)
+    assert filled.status is OrderStatus.FILLED
