@@ -23,14 +23,16 @@ from services.gateway.venues.venue import Venue
 from shared.bus.names import partition_of
 from shared.errors import VenueError
 from shared.journal.journal import Journal
+from shared.journal.rows import LimitRow
 from shared.messages import ExecutionReport, OrderIntent, Stream
-from shared.messages.codec import decode
+from shared.messages.codec import decode, pack, unpack
 from shared.runner.keeper import KeeperLost
 from shared.runner.partition import Partition
 
 log = structlog.get_logger()
 
 PAGE = 1_000
+BEGAN = "began_ms"
 HALT_WORKS_MS = 30_000  # how long a halt's own cancel and flatten may hold the account
 
 
@@ -141,13 +143,22 @@ class Attached:
 
     async def _look_around(self) -> None:
         """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
-        comparing = Comparing(self._lanes, self.tools, 0)
+        comparing = Comparing(self._lanes, self.tools, await self._began_ms())
         await asyncio.gather(comparing.once(), *(self._look_at_quote(sym) for sym in self._rules.symbols))
         self.tools.clearance.ready = True
         await self._go_on()
         self._spawn(comparing.run(self._rules.reconcile_s))
         for sym in self._rules.symbols:
             self._spawn(self._watch_quote(sym))
+
+    async def _began_ms(self) -> int:
+        """When this account was first taken over: what it did before is not compared."""
+        limits = self.tools.clearance.limits
+        if BEGAN not in limits:
+            limits[BEGAN] = pack([now_ms()])
+            await self.tools.pen.write([LimitRow(BEGAN, limits[BEGAN])])
+        (began_ms,) = unpack(limits[BEGAN])
+        return int(began_ms)
 
     async def _go_on(self) -> None:
         await asyncio.gather(*(lane.go_on() for lane in self._lanes.values()))

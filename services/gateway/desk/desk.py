@@ -55,6 +55,7 @@ class Desk:
 
     async def attach(self, session: Session, parts: Sequence[Partition]) -> None:
         """Take the account over: the epoch first, then what the journal says is open."""
+        await self.prepare()  # a journal that failed is opened anew
         assert self._journal is not None
         assert self._venue is not None
         self.outbox.wake = session.wake
