@@ -23,6 +23,7 @@ class Reason(StrEnum):
     BELOW_MINIMUM = "BELOW_MINIMUM"  # less than the venue's least quantity or value, after rounding
     KEY_REFUSED = "KEY_REFUSED"  # the key, its rights, its address or its signature
     NO_MARGIN = "NO_MARGIN"
+    NO_SHORT_ON_SPOT = "NO_SHORT_ON_SPOT"  # a short means flat there, and the book is flat
     NOTHING_TO_REDUCE = "NOTHING_TO_REDUCE"
     NOT_SENT = "NOT_SENT"  # it never left this machine
     RATE_LIMITED = "RATE_LIMITED"
