@@ -80,4 +80,6 @@ class IngestStage(Tick[Quote, list[Message]]):
             raise ValueError(f"a price of {self._sym} must be finite and positive, not {val.price}")
         n = self._numbers.last(Stream.TICKS) + 1
         trace = trace_id(self._venue, self._sym, val.ts_event, n)
-        return _market_tick(n=n, sym=self._sym, ts_event=val.ts_event, tr=trace, venue=self._venue, price=val.price)
+        return _market_tick(
+            n=n, sym=self._sym, ts_event=val.ts_event, tr=trace, venue=self._venue, price=val.price, history=False
+        )

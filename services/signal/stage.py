@@ -44,7 +44,7 @@ class SignalStage(Stage):
         )  # fmt: skip
         prediction = _prediction(
             n=self._numbers.next(Stream.PREDICTIONS), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
-            tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model,
+            tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model, history=tick.history,
         )  # fmt: skip
         return [features, prediction]
 

@@ -69,7 +69,7 @@ class StrategyStage(Stage):
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
         before = self.account.position(self._sym)
         balance, signed_qty = self.account.balance(), before.signed_qty if before else Decimal(0)
-        made = self._decider.decide(prediction, self.account)
+        made = Reason.HISTORY if prediction.history else self._decider.decide(prediction, self.account)
         orders: list[Order] = [] if isinstance(made, Reason) else made
         intents = [self._intent(order, prediction) for order in orders]
         self._in_flight = [intent.client_order_id for intent in intents]

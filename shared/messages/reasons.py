@@ -12,6 +12,7 @@ class Reason(StrEnum):
     NO_CHANGE = "NO_CHANGE"
     NO_EQUITY = "NO_EQUITY"
     END_OF_DATA = "END_OF_DATA"
+    HISTORY = "HISTORY"  # its tick was past the age limit, or of doubtful age
 
 
 class GapCause(StrEnum):
@@ -20,6 +21,8 @@ class GapCause(StrEnum):
     MISSED = "MISSED"  # n jumped: entries were lost before they were read
     UNREADABLE = "UNREADABLE"  # an entry could not be decoded; it lies in dead:
     FAILED = "FAILED"  # on_tick raised on an entry; it lies in dead:
+    UNFILLED = "UNFILLED"  # the venue's data are missing here and could not be fetched afterwards
+    LATE = "LATE"  # what came after a tick was committed would have changed it
 
 
 class OrderStatus(StrEnum):
