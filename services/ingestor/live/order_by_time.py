@@ -1,0 +1,103 @@
+"""Trades whose ids only tell them apart: time says what comes next, and nothing says what is missing."""
+
+from heapq import heappop, heappush
+
+from services.ingestor.live.events import Hole, Missing, Trade
+from services.ingestor.live.saved import saved_trade, trade_in
+from shared.tick import State
+
+_Place = tuple[int, int | str, Trade]
+
+
+class OrderByTime:
+    """Puts trades in the order of (ts_event, id). Each waits until one that is `order_ns` younger came, or the time
+    has, or until `order_count` wait.
+
+    What is older than the last one given is not looked at: it is either a repetition or too late for its place. So the
+    ids to be remembered are those of one moment and of what waits. old: how many of these came.
+
+    >>> from decimal import Decimal
+    >>> order = OrderByTime(order_ns=10, order_count=100)
+    >>> arrived = [Trade(name, ts, Decimal(1), Decimal(1)) for name, ts in (("b", 5), ("a", 3), ("b", 5), ("c", 15))]
+    >>> [[t.id for t in order.put(trade)] for trade in arrived], [t.id for t in order.release(25)], order.old
+    ([[], [], [], ['a', 'b']], ['c'], 1)
+    """
+
+    certain = False
+    next_id = None
+
+    def __init__(self, order_ns: int, order_count: int) -> None:
+        self.old = 0
+        self.last_ns = 0
+        self._order_ns, self._order_count = order_ns, order_count
+        self._waiting: list[_Place] = []
+        self._ids: set[int | str] = set()  # of what waits, and of what was given at last_ns
+
+    @property
+    def waiting(self) -> int:
+        """How many trades wait."""
+        return len(self._waiting)
+
+    def put(self, trade: Trade, hold: bool = False) -> list[Trade]:
+        """The trades that may go out now; none with `hold`."""
+        ts_event, name = trade.ts_event, trade.id
+        if ts_event < self.last_ns or name in self._ids:
+            self.old += 1
+            return []
+        self._ids.add(name)
+        heappush(self._waiting, (ts_event, name, trade))
+        return [] if hold else self.release(ts_event)
+
+    def release(self, now: int) -> list[Trade]:
+        """What is at least `order_ns` old, and what is too much."""
+        return self._give(now - self._order_ns, self._order_count)
+
+    def upto(self, now: int) -> int:
+        """Until when everything was given, if all was heard until now."""
+        return min(now, self._waiting[0][0] - 1) if self._waiting else now
+
+    def hole(self) -> Trade | None:
+        """The oldest trade that waits."""
+        return self._waiting[0][2] if self._waiting else None
+
+    def settle(self, question: Missing, complete: bool, doubtful_ns: int) -> list[Trade | Hole]:
+        """Give what was asked for; or else, where something stands behind it, what there is and a Hole.
+
+        doubtful_ns: when the first trade happened of which it is not known what was before it; 0 for none.
+        """
+        if complete:
+            return [*self._give(question.to_ns)]
+        return [*self._give(doubtful_ns - 1), Hole(doubtful_ns)] if doubtful_ns else []
+
+    def _give(self, upto_ns: int, keep: int | None = None) -> list[Trade]:
+        found: list[Trade] = []
+        waiting = self._waiting
+        while waiting and (waiting[0][0] <= upto_ns or (keep is not None and len(waiting) > keep)):
+            found.append(heappop(waiting)[2])
+        if found:
+            last_ns = found[-1].ts_event
+            if last_ns > self.last_ns:
+                self._ids = {name for _, name, _ in waiting}
+            self.last_ns = last_ns
+            self._ids.update(trade.id for trade in found if trade.ts_event == last_ns)
+        return found
+
+    def state(self) -> State:
+        """The last time and its ids, what waits, the count."""
+        places = sorted(self._waiting)
+        ids: list[State] = [*sorted(self._ids - {place[1] for place in places}, key=repr)]
+        waiting: list[State] = [saved_trade(place[2]) for place in places]
+        return [self.last_ns, ids, waiting, self.old]
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        match state:
+            case [int() as last_ns, list() as ids, list() as waiting, int() as old]:
+                trades = [trade_in(trade) for trade in waiting]
+                names = {name for name in ids if isinstance(name, int | str)} | {trade.id for trade in trades}
+                if len({type(name) for name in names}) > 1:
+                    raise ValueError("an order's state has ids of two kinds")
+                self.last_ns, self.old, self._ids = last_ns, old, names
+                self._waiting = sorted((trade.ts_event, trade.id, trade) for trade in trades)
+            case _:
+                raise ValueError(f"an order's state is not {state!r:.80}")
