@@ -13,8 +13,8 @@ class OrderByTime:
     """Puts trades in the order of (ts_event, id). Each waits until one that is `order_ns` younger came, or the time
     has, or until `order_count` wait.
 
-    What is older than the last one given is not looked at: it is either a repetition or too late for its place. So the
-    ids to be remembered are those of one moment and of what waits. old: how many of these came.
+    What is before the last one given, in this order, is not looked at: it is either a repetition or too late for its
+    place. So the ids to be remembered are those of what waits. old: how many of these came.
 
     >>> from decimal import Decimal
     >>> order = OrderByTime(order_ns=10, order_count=100)
@@ -31,7 +31,8 @@ class OrderByTime:
         self.last_ns = 0
         self._order_ns, self._order_count = order_ns, order_count
         self._waiting: list[_Place] = []
-        self._ids: set[int | str] = set()  # of what waits, and of what was given at last_ns
+        self._ids: set[int | str] = set()  # of what waits
+        self._last_id: int | str | None = None
 
     @property
     def waiting(self) -> int:
@@ -41,7 +42,7 @@ class OrderByTime:
     def put(self, trade: Trade, hold: bool = False) -> list[Trade]:
         """The trades that may go out now; none with `hold`."""
         ts_event, name = trade.ts_event, trade.id
-        if ts_event < self.last_ns or name in self._ids:
+        if ts_event <= self.last_ns and self._passed(ts_event, name) or name in self._ids:
             self.old += 1
             return []
         self._ids.add(name)
@@ -73,31 +74,28 @@ class OrderByTime:
         found: list[Trade] = []
         waiting = self._waiting
         while waiting and (waiting[0][0] <= upto_ns or (keep is not None and len(waiting) > keep)):
-            found.append(heappop(waiting)[2])
-        if found:
-            last_ns = found[-1].ts_event
-            if last_ns > self.last_ns:
-                self._ids = {name for _, name, _ in waiting}
-            self.last_ns = last_ns
-            self._ids.update(trade.id for trade in found if trade.ts_event == last_ns)
+            self.last_ns, self._last_id, trade = heappop(waiting)
+            self._ids.discard(trade.id)
+            found.append(trade)
         return found
 
+    def _passed(self, ts_event: int, name: int | str) -> bool:
+        return ts_event < self.last_ns or (self._last_id is not None and name <= self._last_id)  # type: ignore[operator]
+
     def state(self) -> State:
-        """The last time and its ids, what waits, the count."""
-        places = sorted(self._waiting)
-        ids: list[State] = [*sorted(self._ids - {place[1] for place in places}, key=repr)]
-        waiting: list[State] = [saved_trade(place[2]) for place in places]
-        return [self.last_ns, ids, waiting, self.old]
+        """The place of the last one given, what waits, the count."""
+        waiting: list[State] = [saved_trade(place[2]) for place in sorted(self._waiting)]
+        return [self.last_ns, self._last_id, waiting, self.old]
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
         match state:
-            case [int() as last_ns, list() as ids, list() as waiting, int() as old]:
+            case [int() as last_ns, (int() | str() | None) as last_id, list() as waiting, int() as old]:
                 trades = [trade_in(trade) for trade in waiting]
-                names = {name for name in ids if isinstance(name, int | str)} | {trade.id for trade in trades}
-                if len({type(name) for name in names}) > 1:
+                names = {trade.id for trade in trades}
+                if len({type(name) for name in (names if last_id is None else {*names, last_id})}) > 1:
                     raise ValueError("an order's state has ids of two kinds")
-                self.last_ns, self.old, self._ids = last_ns, old, names
+                self.last_ns, self._last_id, self.old, self._ids = last_ns, last_id, old, names
                 self._waiting = sorted((trade.ts_event, trade.id, trade) for trade in trades)
             case _:
                 raise ValueError(f"an order's state is not {state!r:.80}")

@@ -21,7 +21,8 @@ class Mids(Tick[Event, list[Quoted]]):
     """The best bids and asks in; their mids out, in order, with Hole and Upto as Continuity gives them.
 
     A quote that is older than the last one is superseded and counted in `old`, one that is more than `ahead_ns` ahead
-    of the clock in `ahead`. After a lost connection, or a silence of more than `silence_ns`, when the feed counts as deaf, the next quote comes with a Hole before it.
+    of the clock in `ahead`. After a lost connection, or a silence of more than `silence_ns`, when the feed counts as
+    deaf, the next quote comes with a Hole before it.
 
     >>> mids = Mids(silence_ns=100, ahead_ns=10)
     >>> _ = [mids.on_tick(val) for val in (Clock(10), Connected())]
