@@ -83,5 +83,3 @@ def test_restored_is_never_stopped(consecutive: bool, data: st.DataObject) -> No
             assert pack(again.state()) == snapshot
     assert said == expected
     assert pack(again.state()) == pack(run.stage.state())
-
-

@@ -1,6 +1,6 @@
 """A venue and the wire to it, in simulated time: trades that happen, faults on their way, and answers to questions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -99,8 +99,21 @@ class Run:
         self._count = self._deaf = self._answers = 0
         self._asked: set[tuple[str, int]] = set()
         self._remade = 0
-        self._cut = {i for cut in world.cuts for i in range(cut.first, cut.first + cut.count)}
-        self._silent = {i for cut in world.cuts if not cut.noticed for i in range(cut.first, cut.first + cut.count)}
+        numbers = range(len(world.trades))
+        self._down = _merged(
+            (
+                world.trades[cut.first].ts_event - 1,
+                world.trades[numbers[cut.first : cut.first + cut.count][-1]].ts_event,
+            )
+            for cut in world.cuts
+            if cut.noticed and cut.first in numbers
+        )
+        self._silent_since = {
+            i: world.trades[cut.first].ts_event
+            for cut in world.cuts
+            if not cut.noticed
+            for i in numbers[cut.first : cut.first + cut.count]
+        }
         self._prepare()
 
     def _put(self, at: int, event: Event | Missing) -> None:
@@ -115,11 +128,9 @@ class Run:
         for trade, delays in zip(world.trades, world.delays, strict=True):
             for delay in delays:
                 self._put(trade.ts_event + delay, trade)
-        for cut in world.cuts:
-            if cut.noticed and cut.first < len(world.trades):
-                last = min(cut.first + cut.count, len(world.trades)) - 1
-                self._put(world.trades[cut.first].ts_event - 1, Disconnected())
-                self._put(world.trades[last].ts_event + ORDER, Connected())
+        for since, until in self._down:
+            self._put(since, Disconnected())
+            self._put(until, Connected())
 
     def go(self) -> list[Message]:
         """All messages."""
@@ -130,10 +141,11 @@ class Run:
         return self.said
 
     def _heard(self, event: Event, now: int) -> Iterator[Event]:
+        if isinstance(event, Connected):
+            self._remade = now
         if isinstance(event, Trade):
-            number = self.world.trades.index(event)
-            heard_again = number in self._silent and 0 < self._remade <= event.ts_event
-            if number in self._cut and not heard_again:
+            since = self._silent_since.get(self.world.trades.index(event))
+            if any(first <= now <= last for first, last in self._down) or (since is not None and self._remade <= since):
                 return
         yield event
 
@@ -146,7 +158,6 @@ class Run:
                 self._put(now + REST_TAKES, question)
         if self.stage.deaf > self._deaf:
             self._deaf = self.stage.deaf
-            self._remade = now + 1
             self._put(now, Disconnected())
             self._put(now + 1, Connected())
 
@@ -175,6 +186,17 @@ def _asked_for(question: Missing, trade: Trade) -> bool:
     if question.from_id is not None and isinstance(trade.id, int):
         return question.from_id <= trade.id <= (question.to_id if question.to_id is not None else trade.id)
     return question.from_ns <= trade.ts_event <= question.to_ns
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans in order, those that touch as one, each at least as long as an ORDER."""
+    merged: list[tuple[int, int]] = []
+    for since, until in sorted((since, max(until, since) + ORDER) for since, until in spans):
+        if merged and since <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], until))
+        else:
+            merged.append((since, until))
+    return merged
 
 
 def ticks(said: list[Message]) -> list[MarketTick]:
