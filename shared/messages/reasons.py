@@ -22,7 +22,7 @@ class GapCause(StrEnum):
     UNREADABLE = "UNREADABLE"  # an entry could not be decoded; it lies in dead:
     FAILED = "FAILED"  # on_tick raised on an entry; it lies in dead:
     UNFILLED = "UNFILLED"  # the venue's data are missing here and could not be fetched afterwards
-    LATE = "LATE"  # what came after a tick was committed would have changed it
+    LATE = "LATE"  # what came, or is missing, would or may have changed a tick that was committed
 
 
 class OrderStatus(StrEnum):

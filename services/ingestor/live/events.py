@@ -116,7 +116,7 @@ class Lost(NamedTuple):
 
 
 class Late(NamedTuple):
-    """A trade came that would have changed the bar that ended at `ts_event`, and it is committed."""
+    """The bar that ended at `ts_event` is committed, and a trade that came or is missing would or may have changed it."""
 
     ts_event: int
 

@@ -42,7 +42,7 @@ class OrderByTime:
     def put(self, trade: Trade, hold: bool = False) -> list[Trade]:
         """The trades that may go out now; none with `hold`."""
         ts_event, name = trade.ts_event, trade.id
-        if ts_event <= self.last_ns and self._passed(ts_event, name) or name in self._ids:
+        if (ts_event <= self.last_ns and self._passed(ts_event, name)) or name in self._ids:
             self.old += 1
             return []
         self._ids.add(name)

@@ -33,7 +33,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
     closed when a price or an Upto reaches end + `grace_ns`. A bar in which nothing traded has the price before it, or
     None if there was none. The bar in which this begins is Lost, as are bars that a Hole may reach into and that have
     no price behind it. late: prices for bars that were closed before; such a bar is never changed, and Late says that
-    it would have been.
+    it would have been, or may have been if a Hole reaches into it.
 
     >>> from services.ingestor.live.events import Trade
     >>> sampler = Sampler(interval_ns=10, grace_ns=2)
@@ -123,12 +123,23 @@ class Sampler(Tick[Sampling, list[Sampled]]):
 
     def _doubt(self, ts_event: int) -> list[Sampled] | None:
         """Whatever was missed may lie in any bar from now until that of `ts_event`."""
+        doubted = self._committed_in_doubt()
         if self._end:
             newest = max(ts_event, self._end - 1, *(end - 1 for end in self._ahead))
             self._pass()
             self._ahead.clear()
             self._unsure_end = newest - newest % self._interval_ns + self._interval_ns
-        return None
+        return [Late(doubted)] if doubted else None
+
+    def _committed_in_doubt(self) -> int:
+        """The end of the last bar that was given since the last price, though it was not known that some are missing."""
+        if self._price is not None or self._ahead:
+            return 0
+        since = [end for end, price in self._closed.items() if end >= self._before_end and price is not None]
+        for end in since:
+            self._closed[end] = None
+        forgotten = self._first <= self._before_end < self._remembered
+        return max(since) if since else self._end - self._interval_ns if forgotten else 0
 
     def _pass(self) -> None:
         if self._price is not None:

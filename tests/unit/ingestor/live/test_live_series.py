@@ -14,7 +14,19 @@ from services.ingestor.live.stage import LiveStage
 from shared.messages import GapCause, MarketTick, Message, decode, encode
 from shared.messages.codec import pack, unpack
 from tests.unit.ingestor.live.world import (
-    GRACE, INTERVAL, ORDER, QUIET_END, SILENCE, START, Run, World, bar_end, gaps, perfect, ticks, worlds,
+    GRACE,
+    INTERVAL,
+    ORDER,
+    QUIET_END,
+    SILENCE,
+    START,
+    Run,
+    World,
+    bar_end,
+    gaps,
+    perfect,
+    ticks,
+    worlds,
 )  # fmt: skip
 
 BY = pytest.mark.parametrize("consecutive", [True, False], ids=["by id", "by time"])

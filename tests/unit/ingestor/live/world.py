@@ -8,7 +8,16 @@ from heapq import heappop, heappush
 from hypothesis import strategies as st
 
 from services.ingestor.live.events import (
-    Answered, Bar, Bars, Clock, Connected, Disconnected, Event, Missing, Page, Trade,
+    Answered,
+    Bar,
+    Bars,
+    Clock,
+    Connected,
+    Disconnected,
+    Event,
+    Missing,
+    Page,
+    Trade,
 )  # fmt: skip
 from services.ingestor.live.stage import LiveStage
 from shared.messages import Gap, MarketTick, Message
@@ -32,7 +41,10 @@ class Cut:
 
 @dataclass(frozen=True)
 class World:
-    """trades: all that happen. delays: how late each comes, and how often again. refused: answers that fail, in turn."""
+    """trades: all that happen. delays: how late each comes, and again. refused: which answers fail, in turn.
+
+    keeps_bars: whether bars can be fetched. consecutive: whether the ids say what is missing.
+    """
 
     trades: list[Trade]
     delays: list[list[int]]
