@@ -1,13 +1,16 @@
 """The whole way from trades to ticks, against a plain computation over the whole series."""
 
+from dataclasses import replace
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingestor.live.bar_join import BarJoin
 from services.ingestor.live.continuity import Continuity, ContinuityRules
+from services.ingestor.live.each_trade import EachTrade
 from services.ingestor.live.route import Route
 from services.ingestor.live.sampler import Sampler
 from services.ingestor.live.stage import LiveStage
@@ -24,6 +27,7 @@ from tests.unit.ingestor.live.world import (
     World,
     bar_end,
     gaps,
+    long_world,
     perfect,
     ticks,
     worlds,
@@ -32,10 +36,11 @@ from tests.unit.ingestor.live.world import (
 BY = pytest.mark.parametrize("consecutive", [True, False], ids=["by id", "by time"])
 
 
+RULES = ContinuityRules(order_ns=ORDER, silence_ns=SILENCE, ask_ns=40, fill_ns=5_000, ahead_ns=1_000)
+
+
 def stage(consecutive: bool = True) -> LiveStage:
-    rules = ContinuityRules(
-        consecutive=consecutive, order_ns=ORDER, silence_ns=SILENCE, ask_ns=40, fill_ns=5_000, ahead_ns=1_000
-    )
+    rules = replace(RULES, consecutive=consecutive)
     join = BarJoin(INTERVAL, warm=0, fill_ns=5_000)
     return LiveStage("v", "A", Route(Continuity(rules), Sampler(INTERVAL, GRACE), join), age_ns=10**6)
 
@@ -76,6 +81,39 @@ def test_noticed_faults_that_can_be_filled_leave_no_trace(consecutive: bool, dat
 def test_any_faults_give_what_a_perfect_feed_gives_or_a_gap(consecutive: bool, data: st.DataObject) -> None:
     world = data.draw(worlds(noticed=False, fails=True, consecutive=consecutive))
     check(world, Run(world, stage(consecutive)).go())
+
+
+@BY
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32))
+def test_many_faults_at_once(consecutive: bool, seed: int) -> None:
+    world = long_world(seed, consecutive)
+    check(world, Run(world, stage(consecutive)).go())
+
+
+@given(data=st.data())
+def test_killed_at_any_event_it_goes_on_where_its_last_commit_stood(data: st.DataObject) -> None:
+    """What was heard after the last commit is gone; the new process connects anew and asks for it."""
+    world = data.draw(worlds(noticed=True, fails=False, consecutive=True))
+    kills = data.draw(st.lists(st.integers(1, 400), max_size=4))
+    run = Run(world, stage(), kills=kills)
+    said = run.go()
+    check(world, said)
+    assert gaps(said) == []
+
+
+@given(seed=st.integers(0, 2**32))
+def test_each_trade_once_and_in_order_or_a_gap(seed: int) -> None:
+    world = long_world(seed, consecutive=True)
+    world = replace(world, trades=[trade._replace(price=Decimal(trade.id)) for trade in world.trades])
+    said = Run(world, LiveStage("v", "A", Route(Continuity(RULES), EachTrade(), None), age_ns=10**6)).go()
+    ids = [int(tick.price) for tick in ticks(said)]
+    assert ids == sorted(set(ids))
+    for before, after in pairwise(said):
+        assert after.ts_event >= before.ts_event
+        if isinstance(before, MarketTick) and isinstance(after, MarketTick):
+            assert after.price == before.price + 1
+    assert len(ids) == len(world.trades) or gaps(said) or ids[0] > 1
 
 
 @BY

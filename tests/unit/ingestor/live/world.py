@@ -1,9 +1,10 @@
 """A venue and the wire to it, in simulated time: trades that happen, faults on their way, and answers to questions."""
 
-from collections.abc import Iterable, Iterator
+import random
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from hypothesis import strategies as st
 
@@ -21,10 +22,11 @@ from services.ingestor.live.events import (
 )  # fmt: skip
 from services.ingestor.live.stage import LiveStage
 from shared.messages import Gap, MarketTick, Message
+from shared.messages.codec import pack, unpack
 
 START = 10_000_000
 INTERVAL, GRACE, ORDER, SILENCE = 1_000, 150, 100, 700
-CLOCK_EVERY, REST_TAKES, QUIET_END = 50, 30, 6_000
+CLOCK_EVERY, REST_TAKES, QUIET_END, COMMIT_EVERY = 50, 30, 6_000, 7
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,25 @@ def worlds(draw: st.DrawFn, noticed: bool, fails: bool, consecutive: bool) -> Wo
     return World(trades, delays, cuts, refused, draw(st.booleans()) if fails else True, consecutive)
 
 
+def long_world(seed: int, consecutive: bool) -> World:
+    """Some hundred trades, many faults, and answers of which half fail."""
+    chance = random.Random(seed)
+    ts, trades = START + 1, []
+    for number in range(chance.randint(50, 200)):
+        ts += chance.choice([0, 1, 7, 60, 200, 200, 900, 2_500])
+        price = Decimal(chance.randint(1, 30))
+        trades.append(Trade(number + 1, max(START + 1, ts - chance.choice([0, 0, 20])), price, Decimal(1)))
+    late = [[chance.randint(0, ORDER // 2)] for _ in trades]
+    delays = [[*first, *([chance.randint(0, 5 * INTERVAL)] if chance.random() < 0.2 else [])] for first in late]
+    cuts = []
+    for _ in range(chance.randint(0, 8)):
+        noticed = chance.random() < 0.5
+        count = chance.randint(1, 12) if noticed or consecutive else len(trades)
+        cuts.append(Cut(chance.randrange(len(trades)), count, noticed))
+    refused = [chance.random() < 0.5 for _ in range(300)]
+    return World(trades, delays, cuts, refused, chance.random() < 0.5, consecutive)
+
+
 def perfect(world: World) -> dict[int, Decimal]:
     """What a perfect feed gives: by bar end the last price in the order of ids or of times, or the one before."""
     ordered = sorted(world.trades, key=lambda trade: trade.id if world.consecutive else (trade.ts_event, trade.id))
@@ -103,8 +124,9 @@ def bar_end(ts: int) -> int:
 class Run:
     """Feeds a stage what a world makes of its trades, answers its questions and remakes a deaf connection."""
 
-    def __init__(self, world: World, stage: LiveStage) -> None:
+    def __init__(self, world: World, stage: LiveStage, kills: Sequence[int] = ()) -> None:
         self.world, self.stage = world, stage
+        self._kills, self._committed = set(kills), (stage.state(), 0)
         self.said: list[Message] = []
         self.events: list[Event] = []
         self._queue: list[tuple[int, int, Event | Missing]] = []
@@ -156,13 +178,17 @@ class Run:
         if isinstance(event, Connected):
             self._remade = now
         if isinstance(event, Trade):
-            since = self._silent_since.get(self.world.trades.index(event))
-            if any(first <= now <= last for first, last in self._down) or (since is not None and self._remade <= since):
+            since = self._silent_since.get(int(event.id) - 1)
+            if self._is_down(now) or (since is not None and self._remade <= since):
                 return
         yield event
 
     def _feed(self, event: Event, now: int) -> None:
         self.events.append(event)
+        if len(self.events) in self._kills:
+            self._kill(now)
+        elif len(self.events) % COMMIT_EVERY == 0:
+            self._committed = (self.stage.state(), len(self.said))
         self.said += self.stage.on_tick(event) or []
         for question in self.stage.questions:
             if (question.what, question.no) not in self._asked:
@@ -172,6 +198,20 @@ class Run:
             self._deaf = self.stage.deaf
             self._put(now, Disconnected())
             self._put(now + 1, Connected())
+
+    def _is_down(self, now: int) -> bool:
+        return any(first <= now < last for first, last in self._down)
+
+    def _kill(self, now: int) -> None:
+        state, said = self._committed
+        self.stage.restore(unpack(pack(state)))
+        del self.said[said:]
+        self._deaf = self.stage.deaf
+        self._asked = set()
+        self._queue = [place for place in self._queue if not isinstance(place[2], Missing)]
+        heapify(self._queue)
+        for event in (Disconnected(), Clock(now), *(() if self._is_down(now) else (Connected(),))):
+            self.said += self.stage.on_tick(event) or []
 
     def _answer(self, question: Missing, now: int) -> Iterator[Event]:
         self._answers += 1
