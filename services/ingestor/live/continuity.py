@@ -199,7 +199,7 @@ class Continuity(Tick[Event, list[Ordered]]):
     def _settle(self, question: Missing, complete: bool) -> list[Ordered]:
         """The question is through: what may go out now, and the next question where there is one."""
         self._question, self._hole_now, self._ask_after = None, 0, self._now + self._rules.ask_ns
-        given: list[Ordered] = [*self._order.settle(question, complete, self._doubtful_ns)]
+        given: list[Ordered] = [*self._order.settle(question, complete, self._doubtful_ns, self._heard_ns)]
         holes = sum(isinstance(val, Hole) for val in given)
         self.holes += holes
         if question.to_id is None and complete:

@@ -104,9 +104,13 @@ class Upto(NamedTuple):
 
 
 class Hole(NamedTuple):
-    """Trades are missing before the next one and will not come; `ts_event` is when that one happened."""
+    """Trades are missing before the next one and will not come; `ts_event` is when that one happened.
+
+    since: until then everything was known.
+    """
 
     ts_event: int
+    since: int
 
 
 class Lost(NamedTuple):
@@ -116,7 +120,7 @@ class Lost(NamedTuple):
 
 
 class Late(NamedTuple):
-    """The bar that ended at `ts_event` is committed, and a trade that came or is missing would or may have changed it."""
+    """The bar that ended at `ts_event` was given, and what came later, or is missing, would or may have changed it."""
 
     ts_event: int
 

@@ -66,7 +66,7 @@ class OrderById:
         """The trade behind the first hole; None when there is no hole."""
         return self._waiting[min(self._waiting)] if self._waiting else None
 
-    def settle(self, question: Missing, complete: bool, doubtful_ns: int) -> list[Trade | Hole]:
+    def settle(self, question: Missing, complete: bool, doubtful_ns: int, since: int) -> list[Trade | Hole]:
         """Give up what was asked for and did not come."""
         given: list[Trade | Hole] = []
         if question.to_id is None:
@@ -76,7 +76,7 @@ class OrderById:
                 break
             if (first := self._waiting.get(number)) is not None:
                 self._next = number
-                given += [Hole(first.ts_event), *self._follow()]
+                given += [Hole(first.ts_event, since), *self._follow()]
         return given
 
     def _follow(self) -> list[Trade]:

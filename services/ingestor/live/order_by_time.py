@@ -61,14 +61,15 @@ class OrderByTime:
         """The oldest trade that waits."""
         return self._waiting[0][2] if self._waiting else None
 
-    def settle(self, question: Missing, complete: bool, doubtful_ns: int) -> list[Trade | Hole]:
+    def settle(self, question: Missing, complete: bool, doubtful_ns: int, since: int) -> list[Trade | Hole]:
         """Give what was asked for; or else, where something stands behind it, what there is and a Hole.
 
         doubtful_ns: when the first trade happened of which it is not known what was before it; 0 for none.
+        since: until when all is known.
         """
         if complete:
             return [*self._give(question.to_ns)]
-        return [*self._give(doubtful_ns - 1), Hole(doubtful_ns)] if doubtful_ns else []
+        return [*self._give(doubtful_ns - 1), Hole(doubtful_ns, since)] if doubtful_ns else []
 
     def _give(self, upto_ns: int, keep: int | None = None) -> list[Trade]:
         found: list[Trade] = []

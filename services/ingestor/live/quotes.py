@@ -61,9 +61,9 @@ class Mids(Tick[Event, list[Quoted]]):
             self.ahead += 1
             return None
         mid, broken = Mid(quote.ts_event, (quote.bid + quote.ask) / 2), self._broken
-        self._last_ns, self._heard_ns = quote.ts_event, self._now
+        since, self._last_ns, self._heard_ns = self._last_ns, quote.ts_event, self._now
         self._begun, self._broken, self._told = True, False, False
-        return [Hole(quote.ts_event), mid] if broken else [mid]
+        return [Hole(quote.ts_event, since), mid] if broken else [mid]
 
     def _clock(self, now: int) -> list[Quoted] | None:
         self._now = now = max(self._now, now)

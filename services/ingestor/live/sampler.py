@@ -62,7 +62,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         """Take one value; None when nothing follows from it."""
         ts_event, end = val.ts_event, self._end
         if isinstance(val, Upto | Hole):
-            return self._reach(ts_event) if isinstance(val, Upto) else self._doubt(ts_event)
+            return self._reach(ts_event) if isinstance(val, Upto) else self._doubt(ts_event, val.since)
         if ts_event < end:
             if ts_event >= end - self._interval_ns:
                 self._price = val.price
@@ -121,9 +121,9 @@ class Sampler(Tick[Sampling, list[Sampled]]):
                 self._before, self._before_end = self._ahead.pop(end), end
         self._price = self._ahead.pop(self._end, None)
 
-    def _doubt(self, ts_event: int) -> list[Sampled] | None:
+    def _doubt(self, ts_event: int, since: int) -> list[Sampled] | None:
         """Whatever was missed may lie in any bar from now until that of `ts_event`."""
-        doubted = self._committed_in_doubt()
+        doubted = self._committed_in_doubt(since)
         if self._end:
             newest = max(ts_event, self._end - 1, *(end - 1 for end in self._ahead))
             self._pass()
@@ -131,15 +131,17 @@ class Sampler(Tick[Sampling, list[Sampled]]):
             self._unsure_end = newest - newest % self._interval_ns + self._interval_ns
         return [Late(doubted)] if doubted else None
 
-    def _committed_in_doubt(self) -> int:
-        """The end of the last bar that was given since the last price, though it was not known that some are missing."""
+    def _committed_in_doubt(self, since: int) -> int:
+        """The end of the last bar that was given though prices may be missing behind its last one; 0 for none."""
         if self._price is not None or self._ahead:
             return 0
-        since = [end for end, price in self._closed.items() if end >= self._before_end and price is not None]
-        for end in since:
+        first = max(since + 1, self._before_end)
+        doubted = [end for end, price in self._closed.items() if end >= first and price is not None]
+        for end in doubted:
             self._closed[end] = None
-        forgotten = self._first <= self._before_end < self._remembered
-        return max(since) if since else self._end - self._interval_ns if forgotten else 0
+        if self._first <= first < self._remembered:
+            return self._end - self._interval_ns
+        return max(doubted, default=0)
 
     def _pass(self) -> None:
         if self._price is not None:
