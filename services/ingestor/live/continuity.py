@@ -7,7 +7,7 @@ The rules:
 - What comes behind a hole waits. If the hole does not close by itself within the bounds of order, it is asked for
   (`Missing`), and nothing goes out before the answer. What then is still missing gives a `Hole`.
 - That nothing traded is believed for `silence_ns` after the last word, and while the connection stands. After that it
-  is asked for. If the answer holds trades that should have been heard, the feed is deaf.
+  is asked for. If the answer holds trades that should have been heard, or there is no answer, the feed is deaf.
 - While nothing is in doubt, each Clock gives `Upto`: until then everything was given.
 """
 
@@ -206,16 +206,23 @@ class Continuity(Tick[Event, list[Ordered]]):
             self._heard_ns = max(self._heard_ns, question.to_ns)
             if self._connected and question.to_ns > self._connected_ns:
                 if self._unheard and not self._doubt:
-                    self.deaf += 1
                     given.append(Deaf())
                 self._doubt, self._doubtful_ns = False, 0
+        elif question.to_id is None and self._silent():
+            given.append(Deaf())
         elif holes and not self._certain:
             self._doubt, self._doubtful_ns = False, 0
+        self.deaf += sum(isinstance(val, Deaf) for val in given)
         if self._certain and self._order.waiting:
             given.append(self._ask_for_hole())
         elif not self._doubt:
             given += self._order.release(self._now)
         return given
+
+    def _silent(self) -> bool:
+        """Whether nothing at all came for too long over a connection that stands."""
+        since = max(self._connected_ns, self._heard_ns)
+        return self._connected and not self._order.waiting and self._now - since > self._rules.silence_ns
 
     def _overflow(self) -> list[Ordered]:
         """More waits than may: what is asked for is given up."""
@@ -249,7 +256,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         if not self._begun:
             self._begun, self._heard_ns = True, self._now
         else:
-            self._doubt = True
+            self._doubt, self._doubtful_ns = True, 0
 
     def _disconnect(self) -> None:
         self._connected, self._doubt, self._asked_now, self._doubtful_ns = False, self._begun, 0, 0

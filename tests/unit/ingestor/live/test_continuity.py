@@ -145,11 +145,17 @@ def test_a_feed_is_deaf_when_the_answer_has_what_should_have_been_heard(ts: int,
     assert (out.count(Deaf()), feed.deaf) == (deaf, deaf)
 
 
-def test_a_silence_of_which_nobody_can_tell_anything_is_asked_for_again() -> None:
-    feed = begun()
-    given(feed, trade(1, 0), Clock(T + 101))
-    assert given(feed, Answered(1, "trades", False), Clock(T + 120)) == []
-    assert given(feed, Clock(T + 121)) == [Missing(2, "trades", 2, None, T, T + 121)]
+@pytest.mark.parametrize("rules", [RULES, BY_TIME])
+def test_a_silence_of_which_nobody_can_tell_anything_counts_as_deaf_and_is_asked_for_again(
+    rules: ContinuityRules,
+) -> None:
+    feed = begun(rules)
+    given(feed, trade(1, 0), Clock(T + 10), Clock(T + 101))
+    assert given(feed, Answered(1, "trades", False), Clock(T + 120)) == [Deaf()]
+    (question,) = given(feed, Clock(T + 121))
+    assert (question.no, question.to_ns) == (2, T + 121) if isinstance(question, Missing) else False
+    assert given(feed, Disconnected(), Connected(), Answered(2, "trades", False)) == []
+    assert feed.deaf == 1
 
 
 @pytest.mark.parametrize("rules", [RULES, BY_TIME])
