@@ -122,10 +122,10 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         self._price = self._ahead.pop(self._end, None)
 
     def _doubt(self, ts_event: int, since: int) -> list[Sampled] | None:
-        """Whatever was missed may lie in any bar from now until that of `ts_event`."""
+        """What was missed may lie in any bar from now until that of `ts_event`, or in the next within the grace."""
         doubted = self._committed_in_doubt(since)
         if self._end:
-            newest = max(ts_event, self._end - 1, *(end - 1 for end in self._ahead))
+            newest = max(ts_event + self._grace_ns, self._end - 1, *(end - 1 for end in self._ahead))
             self._pass()
             self._ahead.clear()
             self._unsure_end = newest - newest % self._interval_ns + self._interval_ns

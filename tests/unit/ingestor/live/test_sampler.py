@@ -87,6 +87,12 @@ def test_bars_that_a_hole_may_reach_into_are_lost_but_for_the_last() -> None:
     assert run(sampler, *values) == [Lost(110), Lost(120), bar(130, 7), bar(140, 7)]
 
 
+def test_what_is_missing_may_be_younger_than_the_trade_behind_it_by_the_grace() -> None:
+    values: list[Sampling] = [Upto(100), trade(103, 3), Hole(119, 103), trade(119, 7), Upto(132)]
+    assert run(Sampler(10, 0), *values) == [Lost(110), bar(120, 7), bar(130, 7)]
+    assert run(Sampler(10, 2), *values) == [Lost(110), bar(120, 7), Lost(130)]
+
+
 def test_a_hole_that_reaches_into_committed_bars_is_said_once() -> None:
     sampler = Sampler(10, 0)
     assert run(sampler, Upto(100), trade(103, 3), Upto(125)) == [bar(110, 3), bar(120, 3)]
