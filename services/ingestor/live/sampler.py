@@ -31,9 +31,9 @@ class Sampler(Tick[Sampling, list[Sampled]]):
 
     A bar ends at a multiple of `interval_ns`; its price is the last one before its end, in the order of arrival. It is
     closed when a price or an Upto reaches end + `grace_ns`. A bar in which nothing traded has the price before it, or
-    None if there was none. The bar in which this begins is Lost, as are bars that a Hole may reach into and that have
-    no price behind it. late: prices for bars that were closed before; such a bar is never changed, and Late says that
-    it would have been, or may have been if a Hole reaches into it.
+    None if that is not known. The bar in which this begins is Lost, as are bars that a Hole may reach into and that
+    have no price behind it. late: prices for bars that were closed before; such a bar is never changed, and Late says
+    that it would have been, or may have been if a Hole reaches into it.
 
     >>> from services.ingestor.live.events import Trade
     >>> sampler = Sampler(interval_ns=10, grace_ns=2)
@@ -55,8 +55,8 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         self._before: Decimal | None = None  # last one before that bar
         self._before_end = 0  # of the bar that it was in
         self._unsure_end = 0  # bars until here without a price are not known
-        self._closed: dict[int, Decimal | None] = {}  # the last bars that were closed; None: Lost, or Late already
-        self._remembered = 0  # end of the first of them
+        self._closed: dict[int, Decimal | None] = {}  # the last bars that were given, and are not Late yet
+        self._remembered = 0  # of a bar that ended before it nobody knows
 
     def on_tick(self, val: Sampling) -> list[Sampled] | None:
         """Take one value; None when nothing follows from it."""
@@ -99,17 +99,19 @@ class Sampler(Tick[Sampling, list[Sampled]]):
 
     def _close(self) -> Sampled:
         end = self._end
-        known = end >= self._first and (self._price is not None or end > self._unsure_end)
-        if self._price is not None:
+        unsure = self._price is None and end <= self._unsure_end
+        if self._price is not None or unsure:
             self._before, self._before_end = self._price, end
-        price = self._before
-        self._closed[end] = price if known else None
-        if len(self._closed) > REMEMBERED:
-            del self._closed[next(iter(self._closed))]
-            self._remembered = max(self._remembered, next(iter(self._closed)))
         self._end = end + self._interval_ns
         self._price = self._ahead.pop(self._end, None)
-        return Bar(end, price) if known else Lost(end)
+        if unsure or end < self._first:
+            return Lost(end)
+        self._closed[end] = self._before
+        if len(self._closed) > REMEMBERED:
+            forgotten = next(iter(self._closed))
+            del self._closed[forgotten]
+            self._remembered = forgotten + 1
+        return Bar(end, self._before)
 
     def _jump(self, ts_event: int) -> None:
         """Time went on by too many bars: begin anew at the last of them."""
@@ -136,9 +138,9 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         if self._price is not None or self._ahead:
             return 0
         first = max(since + 1, self._before_end)
-        doubted = [end for end, price in self._closed.items() if end >= first and price is not None]
+        doubted = [end for end in self._closed if end >= first]
         for end in doubted:
-            self._closed[end] = None
+            del self._closed[end]
         if self._first <= first < self._remembered:
             return self._end - self._interval_ns
         return max(doubted, default=0)
@@ -156,10 +158,9 @@ class Sampler(Tick[Sampling, list[Sampled]]):
             return None
         if end < self._remembered:
             return [Late(end)]  # nobody remembers what that bar was
-        committed = self._closed.get(end)
-        if committed is None or committed == price:
+        if end not in self._closed or self._closed[end] == price:
             return None
-        self._closed[end] = None
+        del self._closed[end]
         return [Late(end)]
 
     def state(self) -> State:
