@@ -208,6 +208,8 @@ class Continuity(Tick[Event, list[Ordered]]):
                 if self._unheard and not self._doubt:
                     given.append(Deaf())
                 self._doubt, self._doubtful_ns = False, 0
+        elif not complete and not holes and not self._certain and self._order.waiting:
+            self._doubt = True  # what was fetched may stand behind what was not
         elif question.to_id is None and self._silent():
             given.append(Deaf())
         elif holes and not self._certain:

@@ -189,6 +189,15 @@ def test_by_time_a_hole_is_where_the_first_trade_in_doubt_was() -> None:
     assert out[:3] == [trade("b", 18), Hole(T + 20, T), trade("c", 20)]
 
 
+def test_by_time_a_part_of_an_answer_is_not_believed_to_be_all_that_was_before_it() -> None:
+    feed = begun(BY_TIME)
+    given(feed, trade(1, 0), Clock(T + 10), Clock(T + 111), Page((trade(3, 50),)))
+    assert given(feed, Answered(1, "trades", False), Clock(T + 120)) == []
+    (question,) = given(feed, Clock(T + 131))
+    out = given(feed, Page((trade(3, 50), trade(2, 40))), Answered(2, "trades", True))
+    assert (question, ids(out)) == (Missing(2, "trades", None, None, T, T + 131), [2, 3])
+
+
 @pytest.mark.parametrize("name", ["order_ns", "waiting", "silence_ns"])
 def test_a_negative_bound_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} -1 is negative"):
