@@ -10,7 +10,7 @@ from decimal import Decimal
 from time import process_time
 from typing import Any
 
-from services.ingestor.live.continuity import ContinuityRules
+from services.ingestor.live.continuity_rules import ContinuityRules
 from services.ingestor.live.events import Clock, Connected, Event, Trade
 from services.ingestor.live.route import trade_route
 from services.ingestor.live.stage import LiveStage

@@ -8,12 +8,13 @@ The rules:
   (`Missing`), and nothing goes out before the answer. What then is still missing gives a `Hole`.
 - That nothing traded is believed for `silence_ns` after the last word, and while the connection stands. After that it
   is asked for. If the answer holds trades that should have been heard, or there is no answer, the feed is deaf.
+- An id that is behind, at a time that is far ahead: the venue counts anew, and so does this, with a Hole.
 - While nothing is in doubt, each Clock gives `Upto`: until then everything was given.
 """
 
-from dataclasses import dataclass
 from typing import cast
 
+from services.ingestor.live.continuity_rules import ContinuityRules
 from services.ingestor.live.events import (
     Answered,
     Clock,
@@ -31,35 +32,9 @@ from services.ingestor.live.events import (
 from services.ingestor.live.order_by_id import OrderById
 from services.ingestor.live.order_by_time import OrderByTime
 from services.ingestor.live.saved import question_in, saved_question
-from shared.intervals import NS_PER_S
 from shared.tick import State, Tick
 
 _NEVER = 2**63 - 1
-
-
-@dataclass(frozen=True)
-class ContinuityRules:
-    """The bounds. consecutive: the venue numbers a symbol's trades 1, 2, 3 …, over websocket and REST alike.
-
-    order_ns, order_count: how long, and behind how many others, a trade may come out of order without being asked for.
-    waiting: how many may wait behind a hole. silence_ns: how long silence is believed to mean that nothing traded.
-    ask_ns: between two questions about a silence. fill_ns: after which a question counts as not answered.
-    ahead_ns: a trade that is further ahead of the clock is not believed.
-    """
-
-    consecutive: bool = True
-    order_ns: int = NS_PER_S // 2
-    order_count: int = 1_000
-    waiting: int = 20_000
-    silence_ns: int = 10 * NS_PER_S
-    ask_ns: int = NS_PER_S
-    fill_ns: int = 30 * NS_PER_S
-    ahead_ns: int = 5 * NS_PER_S
-
-    def __post_init__(self) -> None:
-        for name in ("order_ns", "order_count", "waiting", "silence_ns", "ask_ns", "fill_ns", "ahead_ns"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"continuity: {name} {getattr(self, name)} is negative")
 
 
 class Continuity(Tick[Event, list[Ordered]]):
@@ -68,6 +43,7 @@ class Continuity(Tick[Event, list[Ordered]]):
     ahead: how many trades were not believed. holes, deaf: how often.
 
     >>> from decimal import Decimal
+    >>> from shared.intervals import NS_PER_S
     >>> feed = Continuity(ContinuityRules())
     >>> _ = [feed.on_tick(val) for val in (Clock(10**18), Connected())]
     >>> two, three, five = (Trade(i, 10**18 + i, Decimal(1), Decimal(1)) for i in (2, 3, 5))
@@ -145,12 +121,26 @@ class Continuity(Tick[Event, list[Ordered]]):
                 self._heard_ns = ts_event
             return cast(list[Ordered], given)
         waiting = self._order.waiting
+        if self._renumbered(trade, ts_event):
+            return self._begin_anew(trade)
         if not waiting or self._question is not None:
             return self._overflow() if waiting > self._rules.waiting else None
         if not self._hole_now:
             self._hole_now, self._hole_ns = self._now, ts_event
         out_of_order = waiting <= self._rules.order_count and ts_event - self._hole_ns <= self._rules.order_ns
         return None if out_of_order and not self._doubt else [self._ask_for_hole()]
+
+    def _renumbered(self, trade: Trade, ts_event: int) -> bool:
+        """Whether this id was given long before anything that happened at this time: the venue began to count anew."""
+        expected, rules = self._order.next_id, self._rules
+        behind = expected is not None and isinstance(trade.id, int) and trade.id < expected
+        return behind and ts_event - self._order.last_ns > rules.silence_ns + rules.ahead_ns
+
+    def _begin_anew(self, trade: Trade) -> list[Ordered]:
+        since = self._order.last_ns  # that nothing traded after it was an answer about the old numbers
+        self._order, self._question, self._hole_now = OrderById(self._order.old), None, 0
+        self.holes += 1
+        return [Hole(trade.ts_event, since), *(self._by_id(trade, trade.ts_event) or ())]
 
     def _by_time(self, trade: Trade, ts_event: int) -> list[Ordered] | None:
         if self._begun and ts_event - self._heard_ns > self._rules.silence_ns:
@@ -199,7 +189,8 @@ class Continuity(Tick[Event, list[Ordered]]):
     def _settle(self, question: Missing, complete: bool) -> list[Ordered]:
         """The question is through: what may go out now, and the next question where there is one."""
         self._question, self._hole_now, self._ask_after = None, 0, self._now + self._rules.ask_ns
-        given: list[Ordered] = [*self._order.settle(question, complete, self._doubtful_ns, self._heard_ns)]
+        doubtful_ns = self._doubtful_ns and max(self._doubtful_ns, self._connected_ns)
+        given: list[Ordered] = [*self._order.settle(question, complete, doubtful_ns, self._heard_ns)]
         holes = sum(isinstance(val, Hole) for val in given)
         self.holes += holes
         if question.to_id is None and complete:

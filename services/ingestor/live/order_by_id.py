@@ -21,8 +21,8 @@ class OrderById:
 
     certain = True  # a trade that follows the last one proves that nothing is missing between
 
-    def __init__(self) -> None:
-        self.old = 0
+    def __init__(self, old: int = 0) -> None:
+        self.old = old
         self.last_ns = 0
         self._next: int | None = None
         self._waiting: dict[int, Trade] = {}

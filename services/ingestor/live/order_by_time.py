@@ -64,7 +64,7 @@ class OrderByTime:
     def settle(self, question: Missing, complete: bool, doubtful_ns: int, since: int) -> list[Trade | Hole]:
         """Give what was asked for; or else, where something stands behind it, what there is and a Hole.
 
-        doubtful_ns: when the first trade happened of which it is not known what was before it; 0 for none.
+        doubtful_ns: until when something may be missing, and the first trade behind happened; 0 for none such.
         since: until when all is known.
         """
         if complete:

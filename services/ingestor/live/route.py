@@ -5,7 +5,8 @@ from typing import Any, Literal, TypeAlias
 
 from services.ingestor.live.bar_join import BarJoin, Close, Cut
 from services.ingestor.live.candles import Candles
-from services.ingestor.live.continuity import Continuity, ContinuityRules
+from services.ingestor.live.continuity import Continuity
+from services.ingestor.live.continuity_rules import ContinuityRules
 from services.ingestor.live.each_trade import EachTrade
 from services.ingestor.live.events import Deaf, Event, Missing, Trade
 from services.ingestor.live.quotes import Mids

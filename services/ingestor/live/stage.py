@@ -20,7 +20,7 @@ class LiveStage(Tick[Event, list[Message]]):
     `deaf`: what it is asked to fetch, and how often it was told to remake the connection.
 
     >>> from decimal import Decimal
-    >>> from services.ingestor.live.continuity import ContinuityRules
+    >>> from services.ingestor.live.continuity_rules import ContinuityRules
     >>> from services.ingestor.live.events import Connected, Trade
     >>> from services.ingestor.live.route import trade_route
     >>> stage = LiveStage("binance", "BTCUSDT", trade_route("1s", "last", ContinuityRules(), 0, 0), age_ns=10**10)

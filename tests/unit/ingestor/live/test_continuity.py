@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from services.ingestor.live.continuity import Continuity, ContinuityRules
+from services.ingestor.live.continuity import Continuity
+from services.ingestor.live.continuity_rules import ContinuityRules
 from services.ingestor.live.events import (
     Answered,
     Clock,
@@ -196,6 +197,14 @@ def test_by_time_a_part_of_an_answer_is_not_believed_to_be_all_that_was_before_i
     (question,) = given(feed, Clock(T + 131))
     out = given(feed, Page((trade(3, 50), trade(2, 40))), Answered(2, "trades", True))
     assert (question, ids(out)) == (Missing(2, "trades", None, None, T, T + 131), [2, 3])
+
+
+def test_a_venue_that_counts_anew_is_followed_behind_a_hole() -> None:
+    feed = begun()
+    given(feed, trade(7, 0), Clock(T + 140))
+    assert given(feed, trade(1, 150)) == []
+    assert given(feed, trade(2, 151), trade(3, 152)) == [Hole(T + 151, T), trade(2, 151), trade(3, 152)]
+    assert (feed.question, feed.holes) == (None, 1)
 
 
 @pytest.mark.parametrize("name", ["order_ns", "waiting", "silence_ns"])

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingestor.live.bar_join import BarJoin
-from services.ingestor.live.continuity import Continuity, ContinuityRules
+from services.ingestor.live.continuity import Continuity
+from services.ingestor.live.continuity_rules import ContinuityRules
 from services.ingestor.live.each_trade import EachTrade
 from services.ingestor.live.route import Route
 from services.ingestor.live.sampler import Sampler

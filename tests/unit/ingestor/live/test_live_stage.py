@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from services.ingestor.live.continuity import ContinuityRules
+from services.ingestor.live.continuity_rules import ContinuityRules
 from services.ingestor.live.events import (
     Answered,
     Bar,

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import services.ingestor.live as live
 from services.ingestor.live.bar_join import BarJoin
 from services.ingestor.live.candles import Candles
-from services.ingestor.live.continuity import Continuity, ContinuityRules
+from services.ingestor.live.continuity import Continuity
+from services.ingestor.live.continuity_rules import ContinuityRules
 from services.ingestor.live.each_trade import EachTrade
 from services.ingestor.live.events import (
     Answered,

@@ -63,9 +63,13 @@ class World:
 
 @st.composite
 def worlds(draw: st.DrawFn, noticed: bool, fails: bool, consecutive: bool) -> World:
-    """Trades some time apart, each late by less than the bounds, with repetitions and cuts."""
+    """Trades some time apart, each late by less than the bounds, with repetitions and cuts.
+
+    With consecutive ids their times may go back by less than the grace; else time is the only order there is.
+    """
     steps = draw(st.lists(st.sampled_from([0, 1, 7, 60, 200, 900, 2_500]), min_size=1, max_size=40))
-    back = draw(st.lists(st.integers(0, GRACE // 4), min_size=len(steps), max_size=len(steps)))
+    most_back = GRACE // 4 if consecutive else 0
+    back = draw(st.lists(st.integers(0, most_back), min_size=len(steps), max_size=len(steps)))
     price = draw(st.lists(st.integers(1, 6), min_size=len(steps), max_size=len(steps)))
     ts, trades = START + 1, []
     for number, step in enumerate(steps):
@@ -92,7 +96,8 @@ def long_world(seed: int, consecutive: bool) -> World:
     for number in range(chance.randint(50, 200)):
         ts += chance.choice([0, 1, 7, 60, 200, 200, 900, 2_500])
         price = Decimal(chance.randint(1, 30))
-        trades.append(Trade(number + 1, max(START + 1, ts - chance.choice([0, 0, 20])), price, Decimal(1)))
+        back = chance.choice([0, 0, 20]) if consecutive else 0
+        trades.append(Trade(number + 1, max(START + 1, ts - back), price, Decimal(1)))
     late = [[chance.randint(0, ORDER // 2)] for _ in trades]
     delays = [[*first, *([chance.randint(0, 5 * INTERVAL)] if chance.random() < 0.2 else [])] for first in late]
     cuts = []
@@ -164,6 +169,7 @@ class Run:
                 self._put(trade.ts_event + delay, trade)
         for since, until in self._down:
             self._put(since, Disconnected())
+            self._put(until, Clock(until))
             self._put(until, Connected())
 
     def go(self) -> list[Message]:
@@ -197,6 +203,7 @@ class Run:
         if self.stage.deaf > self._deaf:
             self._deaf = self.stage.deaf
             self._put(now, Disconnected())
+            self._put(now + 1, Clock(now + 1))
             self._put(now + 1, Connected())
 
     def _is_down(self, now: int) -> bool:
