@@ -16,9 +16,9 @@ Row = tuple[int, int, Decimal, Decimal]
 
 
 @asynccontextmanager
-async def client(fake: Fake, **options: Any) -> AsyncIterator[Any]:
+async def client(fake: Fake, kind: str = "linear", **options: Any) -> AsyncIterator[Any]:
     """With its markets loaded. newUpdates as ccxt has it: what is new comes, once."""
-    made = ccxtpro.binance({"options": {"fetchMarkets": {"types": ["linear"]}, **options}})
+    made = ccxtpro.binance({"options": {"fetchMarkets": {"types": [kind]}, **options}})
     made.urls["api"] = redirected(made.urls["api"], fake.url)
     made.number = str
     try:

@@ -28,8 +28,9 @@ class Feed:
     `subscribed`: how often each stream was. `open`: the connections.
     """
 
-    def __init__(self, floor: Floor, streams: BinanceStreams) -> None:
+    def __init__(self, floor: Floor, streams: BinanceStreams, waits_for: int = 1) -> None:
         self.floor, self.streams = floor, streams
+        self._waits_for = waits_for
         self.weather = FeedWeather()
         self.subscribed: Counter[str] = Counter()
         self.open: set[Connection] = set()
@@ -47,6 +48,10 @@ class Feed:
             return await connection.serve([name for name in named if "@" in name])
         finally:
             self.open.discard(connection)
+
+    def pass_on(self) -> bool:
+        """Nothing is left to tell a client: whether time goes on by that."""
+        return self.subscribed.total() >= self._waits_for and self.floor.clock.pass_on()
 
     def abort(self) -> None:
         """Tear all connections."""
@@ -128,7 +133,7 @@ class Connection:
                     if not await self._survives(strike):
                         return
             await self._request.writer.drain()
-            if not sent and not (self._streams and floor.clock.pass_on()):
+            if not sent and not (self._streams and self._feed.pass_on()):
                 await asyncio.sleep(REST_MS / MS)
             else:
                 await asyncio.sleep(0)

@@ -114,9 +114,7 @@ def broken(frame: bytes, dice: random.Random) -> bytes:
     inner = message.get("data", message)
     inner = inner.get("k", inner)
     name = dice.choice([name for name in inner if name != "e"])
-    value = inner[name]
-    other = float(value) if _is_number(value) and isinstance(value, str) else str(value)
-    inner[name] = dice.choice((None, {}, [], "x", other))
+    inner[name] = dice.choice([None, {}, [], *_other(inner[name])])
     return framed(json.dumps(message, separators=(",", ":")).encode())
 
 
@@ -126,9 +124,10 @@ def padded(frame: bytes, size: int) -> bytes:
     return framed(text[:-1] + b',"pad":"' + b"x" * size + b'"}')
 
 
-def _is_number(value: object) -> bool:
+def _other(value: object) -> list[object]:
+    if not isinstance(value, str):
+        return ["x", str(value)]
     try:
-        float(str(value))
+        return [float(value)]
     except ValueError:
-        return False
-    return True
+        return [[value]]

@@ -13,7 +13,8 @@ class FeedPlan:
     """rate: trades per second in each market, `count` of them (None: without end), from `start_ms` on (None: now).
 
     past_ms: so much was traded before, `past_rate` per second, for warm-up. flood: the venue's clock runs as fast as
-    clients take what happens, from `start_ms`. kept: blocks of 512 messages kept per stream.
+    clients take what happens, from `start_ms`, once `waits_for` streams were subscribed to. kept: blocks of 512
+    messages kept per stream.
     """
 
     rate: float = 20.0
@@ -22,6 +23,7 @@ class FeedPlan:
     past_ms: int = 0
     past_rate: float = 1.0
     flood: bool = False
+    waits_for: int = 1
     kept: int = 64
 
     def begin(self, listings: Iterable[Listing], seed: int) -> tuple[Clock, dict[str, Tape]]:
@@ -37,5 +39,5 @@ class FeedPlan:
         }  # fmt: skip
         if self.flood:
             last_ms = None if self.count is None else max(tape.last_ms for tape in tapes.values())
-            clock = FloodClock(start_ms, until_ms=last_ms)
+            clock = FloodClock(start_ms - 1, until_ms=last_ms)
         return clock, tapes

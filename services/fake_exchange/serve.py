@@ -17,7 +17,6 @@ from services.fake_exchange.feed import Feed
 from services.fake_exchange.feed_admin import FeedAdmin
 from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.floor import Floor
-from services.fake_exchange.frame_blocks import KEPT
 from services.fake_exchange.listing import Listing, binance_spot, btcusdt, okx_spot, okx_swap
 from services.fake_exchange.okx import Okx
 from services.fake_exchange.prices import Prices, TapePrices
@@ -68,7 +67,8 @@ async def serving(
     prices = TapePrices(tapes) if tapes else Prices(traded, seed, walk_ms)
     floor = Floor(Book(traded, prices, {"USDT": cash}, FEE, state), clock=clock, tapes=tapes)
     floor.weather.seed = seed
-    feed = Feed(floor, BinanceStreams(tapes, KEPT if plan is None else plan.kept))
+    told = plan or FeedPlan()
+    feed = Feed(floor, BinanceStreams(tapes, told.kept), told.waits_for)
     feed.weather.seed = seed
     async with FakeExchange(VENUES[venue](floor), *faults, port=port, weather=floor.weather) as server:
         server.admin.update(Admin(server, floor).answers() | FeedAdmin(feed).answers())

@@ -115,7 +115,8 @@ class Tape:
             return FakeBar(at_ms, still, still, still, still, 0 * self.listing.step), first, last
         ticks, tick = self._ticks[first:last], self.listing.tick
         begin, high, low, end = (int(value) * tick for value in (ticks[0], ticks.max(), ticks.min(), ticks[-1]))
-        return FakeBar(at_ms, begin, high, low, end, int(self._steps[first:last].sum()) * self.listing.step), first, last
+        volume = int(self._steps[first:last].sum()) * self.listing.step
+        return FakeBar(at_ms, begin, high, low, end, volume), first, last
 
     def bars(self, interval_ms: int, from_ms: int, until_ms: int, now_ms: int) -> list[FakeBar]:
         """Bars that begin within [from_ms, until_ms) and have begun by now; the last of them may be unfinished.
