@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from services.fake_exchange.feed_plan import FeedPlan
+from services.fake_exchange.listing import swaps
 from services.fake_exchange.serve import VENUES, serving
+
+MS = 1000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,6 +24,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the price's walk and of what goes wrong")
     parser.add_argument("--walk-ms", type=int, default=1000, help="the price's step; 0: it stands")
     parser.add_argument("--cash", type=Decimal, default=Decimal(10_000), help="USDT at the start")
+    parser.add_argument("--markets", type=int, help="of binance: so many, up to 20")
+    parser.add_argument("--trades-per-s", type=float, help="in each market of Binance's, with websockets")
+    parser.add_argument("--trades", type=int, help="in each market, then none; without end if not given")
+    parser.add_argument("--past-s", type=int, default=0, help="it was traded before the start, once a second")
+    parser.add_argument("--start-ms", type=int, help="of its trades; now if not given")
+    parser.add_argument("--flood", action="store_true", help="trades as fast as clients take them")
     options = parser.parse_args(argv)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(options))
@@ -31,6 +41,11 @@ async def _run(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    plan = None
+    if options.trades_per_s:
+        plan = FeedPlan(
+            options.trades_per_s, options.trades, options.start_ms, options.past_s * MS, flood=options.flood
+        )
     async with serving(
         options.venue,
         port=options.port,
@@ -38,6 +53,8 @@ async def _run(options: argparse.Namespace) -> None:
         seed=options.seed,
         walk_ms=options.walk_ms,
         cash=options.cash,
+        listings=swaps(options.markets) if options.markets else None,
+        plan=plan,
     ) as fake:
         print(f"fake {options.venue} at {fake.url}", flush=True)  # noqa: T201
         await stopped.wait()
