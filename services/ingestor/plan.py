@@ -5,13 +5,16 @@ from services.ingestor.simulated import SimulatedSource
 from services.ingestor.source import Source
 from services.ingestor.stage import IngestStage
 from shared.config import Settings
+from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.runner.plan import Output, Plan
 
 
 def make_source(settings: Settings) -> Source:
-    """The source that the config names."""
+    """The source of data without a venue that the config names; ConfigError for `ccxt`."""
     own = settings.ingestor
+    if own.source == "ccxt":
+        raise ConfigError("ingestor.source ccxt gives live data only: pass --data FILE for what has been")
     if own.source == "replay":
         return ReplaySource(own.files, settings.interval)
     return SimulatedSource(

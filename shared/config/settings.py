@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from shared.config.gateway import SECRETS, GatewaySettings, Mode
+from shared.config.ingestor import TRADE, IngestorSettings
 from shared.config.section import Count, Instance, Positive, Section
 from shared.errors import ConfigError
 from shared.intervals import interval_ns
@@ -46,28 +47,6 @@ class BusSettings(Section):
     commit_entries: Count = 512
     trim_age_s: Positive = 60.0
     keep_runs: Count = 10
-
-
-class IngestorSettings(Section):
-    """Where ticks come from. files: symbol -> CSV or Parquet file, for `replay`; seed ... for `simulated`.
-
-    ticks_per_s: per symbol, 0 means as fast as the line takes them. limit: ticks per symbol, none means endless.
-    ahead_nice: how much of their priority ingestor and signal give up (nice, 0 to 19) while ticks come as fast as the
-    line takes them: what works ahead must not keep the processor from orders in flight.
-    """
-
-    instance: Instance = "ingestor"
-    source: Literal["simulated", "replay"] = "simulated"
-    files: dict[str, Path] = Field(default_factory=dict)
-    seed: int = 1
-    ticks_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
-    limit: Count | None = None
-    ahead_nice: Annotated[int, Field(ge=0, le=19)] = 10
-
-    @property
-    def works_ahead(self) -> bool:
-        """Whether ticks come as fast as the line takes them."""
-        return self.source == "replay" or self.ticks_per_s == 0
 
 
 class SignalSettings(Section):
@@ -120,7 +99,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
-        interval_ns(self.interval)
+        if not (self.interval == TRADE and self.ingestor.source == "ccxt"):
+            interval_ns(self.interval)
+        self._ingestor_fits()
         if self.ingestor.source == "replay":
             if not self.run_id:
                 raise ValueError("a replay needs a run_id: `tickline run` makes one")
@@ -130,6 +111,13 @@ class Settings(BaseSettings):
                 raise ValueError("gateway.mode is live, but ingestor.source is replay: the past is not traded")
         self._gateway_fits()
         return self
+
+    def _ingestor_fits(self) -> None:
+        own = self.ingestor
+        if own.source == "ccxt" and set(own.markets) != set(self.symbols):
+            raise ValueError("ingestor.markets must name one market for each of symbols, and no other")
+        if own.source == "ccxt" and own.stream == "candles" and self.interval == TRADE:
+            raise ValueError("interval trade needs ingestor.stream = trades")
 
     def _gateway_fits(self) -> None:
         own = self.gateway

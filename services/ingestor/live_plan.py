@@ -1,0 +1,40 @@
+"""The ingestor service on live data: what a venue sends in, ticks out."""
+
+from services.ingestor.live.route import candle_route, trade_route
+from services.ingestor.live.stage import LiveStage
+from services.ingestor.venue.facts import FACTS, UNLISTED
+from services.ingestor.venue.options import LiveOptions
+from shared.config import Settings
+from shared.intervals import NS_PER_S
+from shared.messages import Stream
+from shared.runner.plan import Output, Plan
+
+
+def live_options(settings: Settings) -> LiveOptions:
+    """What the config says of the venue."""
+    own = settings.ingestor
+    return LiveOptions(
+        exchange=own.exchange, markets=own.markets, interval=settings.interval, price=own.price, stream=own.stream,
+        websocket=own.websocket, grace_ns=_ns(own.grace_s), age_ns=_ns(own.age_limit_s), silence_ns=_ns(own.silence_s),
+        skew_ns=_ns(own.max_skew_s), warm_bars=own.warm_bars, poll_s=own.poll_s, timeout_s=own.timeout_s,
+        attempts=own.attempts, base_url=own.base_url,
+    )  # fmt: skip
+
+
+def live_stage(options: LiveOptions, sym: str) -> LiveStage:
+    """A fresh stage for one symbol."""
+    rules = options.rules(FACTS.get(options.exchange, UNLISTED).consecutive)
+    if options.stream == "candles":
+        route = candle_route(options.interval, options.grace_ns, options.warm_bars, rules.fill_ns)
+    else:
+        route = trade_route(options.interval, options.price, rules, options.grace_ns, options.warm_bars)
+    return LiveStage(options.exchange, sym, route, options.age_ns)
+
+
+def live_plan(options: LiveOptions, instance: str) -> Plan:
+    """Ticks as they come; who is too slow for them sees a gap."""
+    return Plan(instance, lambda sym: live_stage(options, sym), outputs=(Output(Stream.TICKS),))
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)

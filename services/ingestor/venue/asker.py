@@ -1,0 +1,67 @@
+"""Questions to a venue over REST: asked again within bounds; what fails in the end is one line."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import localcontext
+from typing import Any
+
+from services.ingestor.venue.client import UNREADABLE, Limit
+from services.ingestor.venue.complaints import Complaints
+from shared.errors import VenueError
+from shared.retry import wait_s
+
+LONGEST_S = 30.0
+SILENCE = "silence"
+
+
+class Asker:
+    """client: the exchange instance. attempts: of one question."""
+
+    def __init__(self, ccxt: Any, client: Any, limit: Limit, complaints: Complaints, attempts: int) -> None:
+        self.client = client
+        self._ccxt, self._limit, self._complaints, self._attempts = ccxt, limit, complaints, attempts
+
+    async def ask(
+        self, call: Callable[..., Awaitable[Any]], *given: Any, attempts: int = 0, patient: bool = True
+    ) -> Any:
+        """The answer. VenueError when the venue refuses, or does not answer so often.
+
+        patient: a long silence that the venue asks for is kept; without it, that is a VenueError too.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            await self._keep_silence(patient)
+            try:
+                with localcontext():  # ccxt writes to the Decimal context that it finds
+                    return await call(*given)
+            except self._ccxt.BaseError as error:
+                trouble, passing = shown(error), isinstance(error, self._ccxt.OperationFailed)
+            except UNREADABLE as error:
+                trouble, passing = f"ccxt cannot read the answer ({type(error).__name__}: {error})", True
+            if not passing and not self._limit.silence_s:
+                raise VenueError(f"{self.client.id} refuses: {trouble}")
+            pause_s = wait_s(attempt, attempts or self._attempts, None)
+            if pause_s is None:
+                raise VenueError(f"{self.client.id} does not answer, {attempt} times asked: {trouble}")
+            await asyncio.sleep(pause_s)
+
+    async def _keep_silence(self, patient: bool) -> None:
+        asked = False
+        while (silence_s := self._limit.silence_s) > 0:
+            asked = True
+            line = f"{self.client.id} answered {self._limit.status}: it is asked nothing for as long as it wants"
+            if silence_s > LONGEST_S and not patient:
+                raise VenueError(
+                    f"{self.client.id} answered {self._limit.status} and wants {silence_s:.0f} s of silence"
+                )
+            self._complaints.say(SILENCE, line)
+            await asyncio.sleep(silence_s)
+        if asked:
+            self._complaints.over(SILENCE)
+
+
+def shown(error: BaseException) -> str:
+    """In one line, with the cause that ccxt keeps for itself."""
+    cause = f" ({error.__cause__})" if error.__cause__ is not None and str(error.__cause__) else ""
+    return " ".join(f"{type(error).__name__} {error}{cause}".split())[:300]

@@ -1,0 +1,125 @@
+"""ccxt's own exchange class with three seams: what acknowledges, what cannot be read, and what asks for silence.
+
+Nothing of ccxt is changed: a subclass is made at run time.
+"""
+
+import difflib
+import importlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from services.ingestor.venue.facts import FACTS, UNLISTED
+from services.ingestor.venue.options import LiveOptions
+from shared.errors import ConfigError
+from shared.redirected import redirected
+from shared.retry import retry_after_s
+
+MS = 1000
+SHOWN = 5
+LIMITS = frozenset({418, 429})
+LEAST_SILENCE_S = 1.0
+TRADES_KEPT = 10_000  # between two looks at them
+# A message with a field of another type makes ccxt's parsers raise any of these.
+UNREADABLE = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
+def load_ccxt() -> Any:
+    """It takes seconds to load, so it is loaded when a venue is configured that needs it."""
+    try:
+        importlib.import_module("ccxt.pro")
+        return importlib.import_module("ccxt")
+    except ImportError as error:
+        raise ConfigError("ingestor.source ccxt needs ccxt: pip install 'tickline[ccxt]'") from error
+
+
+def check_exchange(ccxt: Any, name: str) -> None:
+    """ConfigError for an exchange that ccxt does not have."""
+    known = ccxt.async_support.exchanges
+    if name not in known:
+        near = difflib.get_close_matches(name.lower(), known, SHOWN, 0.6)
+        raise ConfigError(
+            f"[ingestor] exchange {name[:40]!r} is unknown to ccxt {ccxt.__version__}: "
+            + (f"did you mean {', '.join(near)}?" if near else "use ccxt's name, e.g. binance, bybit, okx")
+        )
+
+
+class Limit:
+    """For how long the venue wants to hear nothing (418, 429), of all instances in this process."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self._until_s = 0.0
+
+    @property
+    def silence_s(self) -> float:
+        """How much longer."""
+        return max(self._until_s - time.monotonic(), 0.0)
+
+    def asked(self, status: int, wanted_s: float | None) -> None:
+        """The venue has asked for it."""
+        self.status = status
+        self._until_s = max(self._until_s, time.monotonic() + max(wanted_s or 0.0, LEAST_SILENCE_S))
+
+
+class Ears:
+    """What an instance's owner wants to know at once: that it was acknowledged, and that something was not readable."""
+
+    def __init__(self, acknowledged: Callable[[], None], unreadable: Callable[[], None]) -> None:
+        self.acknowledged, self.unreadable = acknowledged, unreadable
+
+
+def make_client(ccxt: Any, options: LiveOptions, limit: Limit, ears: Ears | None = None) -> Any:
+    """One instance, without keys. Numbers are the venue's own digits, as strings. ears: of its websocket."""
+    name = options.exchange
+    facts = FACTS.get(name, UNLISTED)
+    kinds = {"spot" if ":" not in market else "swap" for market in options.markets.values()}
+    types = [facts.market_types[kind] for kind in sorted(kinds) if kind in facts.market_types]
+    home = ccxt.pro if name in ccxt.pro.exchanges else ccxt.async_support
+    made: Any = _class(getattr(home, name), limit, ears, facts.acknowledged)(
+        {
+            "timeout": round(options.timeout_s * MS),
+            "enableRateLimit": True,
+            "options": {
+                "fetchMargins": False,
+                "maxRetriesOnFailure": 0,
+                "tradesLimit": TRADES_KEPT,
+                **({"fetchMarkets": {"types": types}} if types else {}),
+            },
+        }
+    )
+    made.number = str
+    made.newUpdates = True
+    made.has["fetchCurrencies"] = False
+    made.logger = logging.getLogger("ccxt.silent")
+    made.logger.disabled = True
+    if options.base_url:
+        made.urls["api"] = redirected(made.urls["api"], options.base_url)
+        if options.base_url.startswith("http://"):
+            made.timeout_on_exit = 0  # ccxt waits for TLS to end; there is none
+    return made
+
+
+def _class(parent: Any, limit: Limit, ears: Ears | None, acknowledged: Callable[[Any], bool] | None) -> Any:
+    class Client(parent):  # type: ignore[misc]
+        def handle_message(self, client: Any, message: Any) -> Any:
+            if ears is None:
+                return super().handle_message(client, message)
+            if acknowledged is not None and acknowledged(message):
+                ears.acknowledged()
+            try:
+                return super().handle_message(client, message)
+            except UNREADABLE:  # else ccxt would never read from this connection again
+                ears.unreadable()
+                return None
+
+        def on_rest_response(
+            self, code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, *rest: Any
+        ) -> Any:
+            if code in LIMITS:
+                limit.asked(code, retry_after_s(headers))
+            return super().on_rest_response(code, reason, url, method, headers, body, *rest)
+
+    Client.__name__ = Client.__qualname__ = parent.__name__
+    return Client

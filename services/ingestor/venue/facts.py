@@ -1,0 +1,45 @@
+"""What ccxt does not tell of a venue's market data. An exchange that is not here is believed less, and asked more."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
+
+
+class Facts(NamedTuple):
+    """watch: parameters of watch_trades. consecutive: trades are numbered 1, 2, 3 …, by websocket and REST alike.
+
+    from_id: the parameter that asks for trades from an id on. page: how many rows of a page at most. forward: a page
+    holds the first rows since the time asked for, not the last ones there are. market_types: what ccxt loads for our
+    kinds. acknowledged: whether a message says that the subscription stands; None: the first datum says it.
+    """
+
+    watch: Mapping[str, Any] = {}
+    consecutive: bool = False
+    from_id: str = ""
+    page: int = 500
+    forward: bool = False
+    market_types: Mapping[str, str] = {}
+    acknowledged: Callable[[Any], bool] | None = None
+
+
+def _binance_acknowledged(message: Any) -> bool:
+    """As in BINANCE_DOCS/websocket-market-streams/Live-Subscribing-Unsubscribing-to-streams.
+
+    >>> _binance_acknowledged({"result": None, "id": 1}), _binance_acknowledged({"e": "aggTrade", "a": 1})
+    (True, False)
+    """
+    return isinstance(message, dict) and "id" in message and message.get("result", 0) is None
+
+
+BINANCE = Facts(
+    watch={"name": "aggTrade"},  # REST gives aggregate trades, and these have ids of their own
+    consecutive=True,
+    from_id="fromId",
+    page=1000,
+    forward=True,
+    market_types={"swap": "linear", "spot": "spot"},
+    acknowledged=_binance_acknowledged,
+)
+FACTS = {"binance": BINANCE, "binanceusdm": BINANCE}
+UNLISTED = Facts()

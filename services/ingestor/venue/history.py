@@ -1,0 +1,98 @@
+"""What was missed, fetched over REST: trades by id or by time, and finished bars."""
+
+from collections.abc import Callable
+from typing import Any
+
+from services.ingestor.live.events import Bar, Bars, Missing, Page
+from services.ingestor.venue import parse
+from services.ingestor.venue.asker import Asker
+from services.ingestor.venue.facts import Facts
+from shared.intervals import interval_ns
+
+MOST_PAGES = 20
+HOUR_MS = 3_600_000
+BARS_PAGE = 500
+Give = Callable[[Page | Bars], None]
+
+
+async def trades(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give) -> bool:
+    """Give what was asked for, page by page; whether that is all there is. Raises VenueError."""
+    if asked.from_id is not None and facts.from_id:
+        return await _by_id(asker, facts, market, asked, give)
+    return await _by_time(asker, facts, market, asked, give)
+
+
+async def _by_id(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give) -> bool:
+    number = asked.from_id or 0
+    for _ in range(MOST_PAGES):
+        size = facts.page if asked.to_id is None else min(facts.page, asked.to_id - number + 1)
+        rows = await asker.ask(asker.client.fetch_trades, market, None, size, {facts.from_id: number})
+        page = _page(rows, facts)
+        give(page)
+        if len(page.trades) < len(rows):
+            return False
+        if len(rows) < size:
+            return True
+        number = max(int(trade.id) for trade in page.trades) + 1
+        if asked.to_id is not None and number > asked.to_id:
+            return True
+    return False
+
+
+async def _by_time(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give) -> bool:
+    """Hour by hour where a page is known to hold the first rows; else on from the newest until none is newer."""
+    since_ms, last_ms = asked.from_ns // parse.NS_PER_MS, -(-asked.to_ns // parse.NS_PER_MS)
+    complete = facts.forward
+    for number in range(MOST_PAGES):
+        until_ms = min(last_ms, since_ms + HOUR_MS)
+        params = {"until": until_ms} if facts.forward else {}
+        rows = await asker.ask(asker.client.fetch_trades, market, since_ms, facts.page, params)
+        page = _page(rows, facts)
+        give(page)
+        if len(page.trades) < len(rows):
+            return False
+        times = [trade.ts_event // parse.NS_PER_MS for trade in page.trades]
+        complete = complete or (not number and min(times, default=since_ms) <= since_ms)
+        newest_ms = max(times, default=since_ms)
+        if facts.forward and len(rows) < facts.page:
+            newest_ms = until_ms
+        if newest_ms >= last_ms:
+            return complete
+        if newest_ms <= since_ms:
+            return complete and not facts.forward  # where pages are full: more in one millisecond than a page holds
+        since_ms = newest_ms
+    return False
+
+
+def _page(rows: Any, facts: Facts) -> Page:
+    found = (parse.trade(row, facts.consecutive) for row in rows)
+    return Page(tuple(trade for trade in found if trade is not None))
+
+
+async def bars(asker: Asker, facts: Facts, market: str, interval: str, asked: Missing, give: Give) -> bool:
+    """Give the finished bars that were asked for; when all of them have ended, by the venue's time. Raises VenueError.
+
+    The row of an unfinished bar ends later than what is asked for, so it is left out.
+    """
+    length_ns = interval_ns(interval)
+    length_ms = length_ns // parse.NS_PER_MS
+    since_ms, last_ms = asked.from_ns // parse.NS_PER_MS - length_ms, asked.to_ns // parse.NS_PER_MS - length_ms
+    complete = facts.forward
+    for number in range(MOST_PAGES):
+        size = min(BARS_PAGE, (last_ms - since_ms) // length_ms + 2)
+        rows = await asker.ask(asker.client.fetch_ohlcv, market, interval, since_ms, size)
+        read = [parse.candle(row) for row in rows]
+        candles = [candle for candle in read if candle is not None and candle.start % length_ns == 0]
+        ends = [Bar(candle.start + length_ns, candle.close) for candle in candles]
+        give(Bars(tuple(bar for bar in ends if asked.from_ns <= bar.ts_event <= asked.to_ns)))
+        if len(candles) < len(rows):
+            return False
+        starts = [candle.start // parse.NS_PER_MS for candle in candles]
+        complete = complete or (not number and min(starts, default=since_ms) <= since_ms)
+        newest_ms = max(starts, default=last_ms)
+        if newest_ms >= last_ms:
+            return complete
+        if newest_ms < since_ms:
+            return False
+        since_ms = newest_ms + length_ms
+    return False

@@ -1,0 +1,142 @@
+"""What all symbols of one venue share: the markets, the REST connection, the time, the silence that it asks for."""
+
+import asyncio
+import difflib
+from typing import Any
+
+import structlog
+
+from services.ingestor.live.events import Clock
+from services.ingestor.venue.asker import Asker
+from services.ingestor.venue.client import Ears, Limit, check_exchange, load_ccxt, make_client
+from services.ingestor.venue.clock import VenueClock
+from services.ingestor.venue.complaints import Complaints
+from services.ingestor.venue.facts import FACTS, UNLISTED
+from services.ingestor.venue.options import LiveOptions
+from shared.errors import ConfigError, VenueError
+from shared.retry import FIRST_ATTEMPTS, FIRST_S, MOST_S
+
+TIME_EVERY_S = 10.0
+TIME_FIRST_S = 0.2  # until there are some to choose from
+TIME_FIRST = 4
+SHOWN = 3
+TIME = "time"
+log = structlog.get_logger()
+
+
+class LiveVenue:
+    """Raises ConfigError for an exchange that ccxt does not have, or that cannot give what is wanted.
+
+    `run` works until cancelled; it ends with ConfigError or VenueError when the venue cannot be used at all. A market
+    that it does not have is one line, and its symbol stays silent.
+    """
+
+    def __init__(self, options: LiveOptions, clock: VenueClock | None = None) -> None:
+        self.options = options
+        self.ccxt = load_ccxt()
+        check_exchange(self.ccxt, options.exchange)
+        self.facts = FACTS.get(options.exchange, UNLISTED)
+        self.complaints = Complaints(options.exchange)
+        self.limit = Limit()
+        self.client = make_client(self.ccxt, options, self.limit)
+        self.asker = Asker(self.ccxt, self.client, self.limit, self.complaints, options.attempts)
+        self.clock = clock or VenueClock(options.skew_ns)
+        self.markets: dict[str, str] = {}
+        self.listens = options.websocket and self._has(self._watch)
+        self._check()
+
+    @property
+    def _watch(self) -> str:
+        if self.options.price == "mid":
+            return "watchBidsAsks"
+        return "watchOHLCV" if self.options.stream == "candles" else "watchTrades"
+
+    def _has(self, what: str) -> bool:
+        return bool(self.client.has.get(what))
+
+    def _check(self) -> None:
+        own, name = self.options, self.options.exchange
+        if (own.price == "mid" or own.stream == "candles") and not self.listens:
+            what = "price = mid" if own.price == "mid" else "stream = candles"
+            raise ConfigError(f"[ingestor] {what} needs a websocket, and ccxt has no {self._watch} for {name}")
+        if not self.listens and not self._has("fetchTrades"):
+            raise ConfigError(f"[ingestor] ccxt has neither {self._watch} nor fetchTrades for {name}")
+        if own.stream == "candles" and own.interval not in (self.client.timeframes or {}):
+            known = ", ".join(self.client.timeframes or {})
+            raise ConfigError(f"[ingestor] {name} has no candles of {own.interval}: it has {known}")
+
+    @property
+    def ready(self) -> bool:
+        """Whether symbols can be opened: the markets are known, and the time."""
+        return bool(self.markets) and self.clock.known
+
+    def now(self) -> Clock:
+        """The venue's time."""
+        return self.clock.read()
+
+    async def run(self) -> None:
+        """Load the markets, then keep the time."""
+        try:
+            try:
+                await self.asker.ask(self.client.load_markets, attempts=FIRST_ATTEMPTS, patient=False)
+            except VenueError as error:
+                raise VenueError(f"no market data: {error}") from None
+            self._choose()
+            await self._keep_time()
+        finally:
+            await self.client.close()
+
+    def listener(self, ears: Ears) -> Any:
+        """A new instance for a websocket, with the markets of the one that loaded them."""
+        made = make_client(self.ccxt, self.options, self.limit, ears)
+        made.set_markets_from_exchange(self.client)
+        return made
+
+    def _choose(self) -> None:
+        known = self.client.markets
+        for sym, market in self.options.markets.items():
+            if market in known:
+                self.markets[sym] = market
+                continue
+            near = difflib.get_close_matches(market, known, SHOWN, 0.6)
+            hint = f": did you mean {', '.join(near)}?" if near else ""
+            self.complaints.say(sym, f"{self.options.exchange} has no market {market}{hint}; {sym} stays without data")
+        if not self.markets:
+            raise ConfigError(f"[ingestor] {self.options.exchange} has none of the markets: {self.complaints.said[-1]}")
+
+    async def _keep_time(self) -> None:
+        asked, pause_s = 0, FIRST_S
+        if self.client.has.get("fetchTime") is not True:
+            log.warning("market data", venue=self.options.exchange, why="it does not tell its time: ours is taken")
+            self.clock.unasked()
+            await asyncio.Event().wait()
+        while True:
+            sent = self.clock.ask()
+            try:
+                venue_ms = int(await self.asker.ask(self.client.fetch_time, attempts=1))
+            except (VenueError, TypeError, ValueError) as error:
+                self.complaints.say(TIME, f"its time is not known: {error}")
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, MOST_S)
+                continue
+            self.complaints.over(TIME)
+            asked, pause_s = asked + 1, FIRST_S
+            self.clock.heard(sent, venue_ms * 1_000_000)
+            self._show_skew()
+            soon = asked < TIME_FIRST or self.clock.doubted
+            await asyncio.sleep(TIME_FIRST_S if soon else TIME_EVERY_S)
+
+    def _show_skew(self) -> None:
+        skew = self.clock.skew
+        if skew is None or self.clock.read().sure:
+            self.complaints.over("clock")
+            return
+        apart_ms, error_ms = skew.offset_ns // 1_000_000, skew.error_ns // 1_000_000
+        limit_ms = self.options.skew_ns // 1_000_000
+        if not skew.within(self.options.skew_ns):
+            self.complaints.say(
+                "clock",
+                f"the venue's clock is far from ours, more than {limit_ms} ms (max_skew_s): ticks are history until it "
+                "is not; set this machine's clock",
+            )
+            log.info("clock skew", venue=self.options.exchange, offset_ms=apart_ms, error_ms=error_ms)

@@ -1,0 +1,92 @@
+"""An ingestor on live data of a fake venue, on a bus in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from services.fake_exchange.serve import Fake
+from services.fake_exchange.tape import Tape
+from services.ingestor.live_feeder import LiveFeeder
+from services.ingestor.live_plan import live_plan
+from services.ingestor.venue.options import LiveOptions
+from services.ingestor.venue.venue import LiveVenue
+from shared.bus.memory_bus import MemoryBus
+from shared.bus.names import Place, partition_of
+from shared.messages import Gap, MarketTick, Message, Stream, decode
+from shared.runner.plan import Limits
+from shared.runner.worker import Worker
+from tests.until import until
+
+P = 4
+BTC, ETH = "BTCUSDT", "ETHUSDT"
+MARKETS = {BTC: "BTC/USDT:USDT", ETH: "ETH/USDT:USDT"}
+S_NS = 1_000_000_000
+LIMITS = Limits(round_s=0.05, stall_s=0.002, backoff_s=0.005, backoff_max_s=0.02)
+OPTIONS = LiveOptions(
+    exchange="binance", markets={BTC: MARKETS[BTC]}, interval="1s", grace_ns=300_000_000, silence_ns=S_NS,
+    timeout_s=2.0, attempts=3,
+)  # fmt: skip
+
+
+def new_bus() -> MemoryBus:
+    """Its leases outlast a ccxt that loads."""
+    return MemoryBus(lease_s=5.0, maxlens={Stream.TICKS: 100_000, Stream.DEAD: 100})
+
+
+class Ingestor:
+    """A running one. task: the worker, done when it could not go on."""
+
+    def __init__(self, feeder: LiveFeeder, venue: LiveVenue, task: "asyncio.Task[None]") -> None:
+        self.feeder, self.venue, self.task = feeder, venue, task
+
+
+@asynccontextmanager
+async def ingesting(bus: MemoryBus, base_url: str, **changed: Any) -> AsyncIterator[Ingestor]:
+    """Until the context ends: then it is killed, whatever it is at."""
+    options = replace(OPTIONS, base_url=base_url, **changed)
+    venue = LiveVenue(options)
+    feeder = LiveFeeder(venue, P)
+    worker = Worker(live_plan(options, "ingestor"), bus, feeder, partitions=P, limits=LIMITS)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield Ingestor(feeder, venue, task)
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        await feeder.close()
+
+
+def told(bus: MemoryBus, sym: str = BTC) -> list[Message]:
+    """What was written of a symbol."""
+    entries = bus.streams.get((Stream.TICKS, Place("ingestor", partition_of(sym, P))), [])
+    return [decode(entry.t, entry.d) for entry in entries if entry.k == sym]
+
+
+def ticks(bus: MemoryBus, sym: str = BTC) -> list[MarketTick]:
+    """The ticks of a symbol."""
+    return [message for message in told(bus, sym) if isinstance(message, MarketTick)]
+
+
+async def until_ticks(bus: MemoryBus, count: int, sym: str = BTC, within_s: float = 15.0) -> list[MarketTick]:
+    """Wait for so many."""
+    await until(lambda: len(ticks(bus, sym)) >= count, within_s=within_s)
+    return ticks(bus, sym)
+
+
+def check(bus: MemoryBus, fake: Fake, sym: str = BTC, interval_s: int = 1) -> None:
+    """Each tick is the tape's bar, none is missing or twice, and there is no Gap."""
+    found = ticks(bus, sym)
+    assert [message for message in told(bus, sym) if isinstance(message, Gap)] == []
+    ends = [tick.ts_event for tick in found]
+    assert ends == list(range(ends[0], ends[0] + len(ends) * interval_s * S_NS, interval_s * S_NS))
+    assert [message.n for message in told(bus, sym)] == list(range(1, len(found) + 1))
+    assert [tick.price for tick in found] == [perfect(fake.tapes[sym], end, interval_s, fake) for end in ends]
+
+
+def perfect(tape: Tape, end_ns: int, interval_s: int, fake: Fake) -> Any:
+    """The close of the tape's bar that ends there."""
+    length_ms = interval_s * 1000
+    bar, *_ = tape.bar(end_ns // 1_000_000 - length_ms, length_ms, fake.floor.now_ms())
+    return bar.close
