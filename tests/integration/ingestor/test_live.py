@@ -20,3 +20,106 @@ async def test_ticks_are_the_bars_of_the_tape() -> None:
         check(bus, fake, BTC)
         check(bus, fake, ETH)
         assert not any(tick.history for tick in ticks(bus))
+
+
+async def test_history_comes_first_and_joins_live_without_a_seam() -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, warm_bars=20, age_ns=5 * S_NS):
+        found = await until_ticks(bus, 24)
+        check(bus, fake)
+        assert found[0].history
+        assert not found[-1].history
+
+
+@pytest.mark.parametrize("torn", [False, True])
+async def test_a_lost_connection_loses_no_bar(torn: bool) -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
+        await until_ticks(bus, 1)
+        fake.feed.weather.faults.append(FeedFault(Trouble.DISCONNECT, torn=torn))
+        await until(lambda: fake.feed.subscribed["btcusdt@aggTrade"] == 2)
+        await until_ticks(bus, len(ticks(bus)) + 3)
+        check(bus, fake)
+        assert ingestor.feeder.feeds()[BTC].remade == 1
+        assert len(ingestor.venue.complaints.said) == 1
+        assert "BTCUSDT connection: NetworkError" in ingestor.venue.complaints.said[0]
+
+
+async def test_a_silent_connection_is_found_and_made_anew() -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url):
+        await until_ticks(bus, 1)
+        fake.feed.weather.silence_ms = 0
+        fake.feed.weather.faults.append(FeedFault(Trouble.SILENCE))
+        await until(lambda: fake.feed.subscribed["btcusdt@aggTrade"] == 2)
+        await until_ticks(bus, len(ticks(bus)) + 3)
+        check(bus, fake)
+
+
+async def test_a_restart_across_the_end_of_a_bar_misses_none_and_gives_none_twice() -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake:
+        for count in (1, 4, 6):
+            async with ingesting(bus, fake.url):
+                before = await until_ticks(bus, count)
+            ended_ns = before[-1].ts_event + 2 * S_NS
+            await until(lambda ended_ns=ended_ns: fake.floor.now_ms() * 1_000_000 > ended_ns)  # type: ignore[misc]
+        async with ingesting(bus, fake.url):
+            await until_ticks(bus, 10)
+        check(bus, fake)
+
+
+async def test_what_no_one_traded_is_known_without_a_word() -> None:
+    bus = new_bus()
+    plan = FeedPlan(rate=0.3, past_ms=60_000, past_rate=3)
+    async with serving("binance", plan=plan) as fake, ingesting(bus, fake.url, warm_bars=3):
+        await until_ticks(bus, 9, within_s=20.0)
+        check(bus, fake)
+
+
+async def test_troubles_of_all_kinds_leave_the_bars_as_they_were() -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
+        await until_ticks(bus, 1)
+        chances = dict.fromkeys(("gap", "duplicate", "reorder", "wrong_type"), 0.02)
+        fake.feed.weather.change(chances=chances)
+        await until_ticks(bus, 5)
+        check(bus, fake)
+        assert set(fake.feed.weather.struck) == set(chances)
+        assert ingestor.feeder.feeds()[BTC].remade == 0
+
+
+async def test_without_a_websocket_the_trades_are_asked_for() -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, websocket=False, poll_s=0.3):
+        await until_ticks(bus, 4)
+        check(bus, fake)
+        assert not fake.feed.subscribed
+
+
+async def test_candles_of_the_venue_are_bars() -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, stream="candles", warm_bars=5):
+        await until_ticks(bus, 9)
+        check(bus, fake)
+        assert set(fake.feed.subscribed) == {"btcusdt@kline_1s"}
+
+
+async def test_mid_prices_of_the_book() -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, price="mid"):
+        await until_ticks(bus, 3)
+        check(bus, fake)  # the fake's best prices stand one tick around the last trade
+        assert set(fake.feed.subscribed) == {"btcusdt@bookTicker"}
+
+
+async def test_each_trade_is_a_tick() -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, interval="trade"):
+        found = await until_ticks(bus, 100)
+        tape = fake.tapes[BTC]
+        first = tape.before(found[0].ts_event // 1_000_000, fake.floor.now_ms())
+        prices = [trade.price for trade in tape.trades(first, first + len(found) + 10)]
+        shift = next(at for at in range(10) if prices[at : at + len(found)] == [tick.price for tick in found])
+        assert shift < 10
+        assert not [message for message in told(bus) if isinstance(message, Gap)]
