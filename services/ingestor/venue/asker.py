@@ -44,18 +44,18 @@ class Asker:
             pause_s = wait_s(attempt, attempts or self._attempts, None)
             if pause_s is None:
                 raise VenueError(f"{self.client.id} does not answer, {attempt} times asked: {trouble}")
-            await asyncio.sleep(pause_s)
+            if not self._limit.silence_s:
+                await asyncio.sleep(pause_s)
 
     async def _keep_silence(self, patient: bool) -> None:
         asked = False
         while (silence_s := self._limit.silence_s) > 0:
-            asked = True
-            line = f"{self.client.id} answered {self._limit.status}: it is asked nothing for as long as it wants"
+            line = f"{self.client.id} answered {self._limit.status} and wants {self._limit.wanted_s:.0f} s of silence"
             if silence_s > LONGEST_S and not patient:
-                raise VenueError(
-                    f"{self.client.id} answered {self._limit.status} and wants {silence_s:.0f} s of silence"
-                )
-            self._complaints.say(SILENCE, line)
+                raise VenueError(f"{line}: wait, and ask less often")
+            if not asked:
+                self._complaints.say(SILENCE, f"{line}: it is asked nothing until then")
+            asked = True
             await asyncio.sleep(silence_s)
         if asked:
             self._complaints.over(SILENCE)

@@ -46,10 +46,14 @@ def check_exchange(ccxt: Any, name: str) -> None:
 
 
 class Limit:
-    """For how long the venue wants to hear nothing (418, 429), of all instances in this process."""
+    """For how long the venue wants to hear nothing (418, 429), from all instances in this process.
+
+    status, wanted_s: of the last such answer.
+    """
 
     def __init__(self) -> None:
         self.status = 0
+        self.wanted_s = 0.0
         self._until_s = 0.0
 
     @property
@@ -59,8 +63,8 @@ class Limit:
 
     def asked(self, status: int, wanted_s: float | None) -> None:
         """The venue has asked for it."""
-        self.status = status
-        self._until_s = max(self._until_s, time.monotonic() + max(wanted_s or 0.0, LEAST_SILENCE_S))
+        self.status, self.wanted_s = status, max(wanted_s or 0.0, LEAST_SILENCE_S)
+        self._until_s = max(self._until_s, time.monotonic() + self.wanted_s)
 
 
 class Ears:
@@ -113,6 +117,12 @@ def _class(parent: Any, limit: Limit, ears: Ears | None, acknowledged: Callable[
             except UNREADABLE:  # else ccxt would never read from this connection again
                 ears.unreadable()
                 return None
+
+        def on_error(self, client: Any, error: Any) -> Any:
+            refused = error.args[0] if error.args else None  # aiohttp's, of a handshake
+            if getattr(refused, "status", None) in LIMITS:
+                limit.asked(refused.status, retry_after_s(refused.headers))
+            return super().on_error(client, error)
 
         def on_rest_response(
             self, code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, *rest: Any

@@ -151,14 +151,7 @@ class LiveFeed:
                 events.extend(heard)
                 self._came.set()
         finally:
-            self._keep_limit(client)
             await self._closed(client)
-
-    def _keep_limit(self, client: Any) -> None:
-        """A handshake that was refused may have asked for silence."""
-        wanted = [getattr(wire, "last_retry_after", None) for wire in client.clients.values()]
-        if longest_s := max((wanted_s for wanted_s in wanted if wanted_s), default=0.0):
-            self._venue.limit.asked(429, longest_s)
 
     async def _closed(self, client: Any) -> None:
         with contextlib.suppress(self._venue.ccxt.BaseError, OSError):

@@ -1,0 +1,139 @@
+"""What a venue, or the config, does wrong: one clear line each, within bounds, and the other symbols go on."""
+
+import asyncio
+import time
+
+import pytest
+
+from services.fake_exchange.faults import Fault, Mode
+from services.fake_exchange.feed_plan import FeedPlan
+from services.fake_exchange.feed_weather import FeedFault, Trouble
+from services.fake_exchange.serve import serving
+from shared.errors import ConfigError, TicklineError, VenueError
+from shared.messages import Gap, GapCause
+from tests.integration.ingestor.line import BTC, ETH, MARKETS, check, ingesting, new_bus, ticks, told, until_ticks
+from tests.servers import free_port
+from tests.until import until
+
+PLAN = FeedPlan(rate=60, past_ms=60_000, past_rate=3)
+AGG = "btcusdt@aggTrade"
+
+
+async def ended(base_url: str, **changed: object) -> TicklineError:
+    """What an ingestor ends with."""
+    async with ingesting(new_bus(), base_url, **changed) as ingestor:
+        await asyncio.wait({ingestor.task}, timeout=20)
+        error = ingestor.task.exception()
+        assert isinstance(error, TicklineError)
+        return error
+
+
+async def test_an_unknown_exchange_is_refused_with_what_was_meant() -> None:
+    with pytest.raises(ConfigError, match=r"exchange 'binanse' is unknown to ccxt .*: did you mean binance"):
+        async with ingesting(new_bus(), "http://127.0.0.1:1", exchange="binanse"):
+            pass
+
+
+async def test_an_unknown_market_is_one_line_and_the_others_go_on() -> None:
+    bus = new_bus()
+    markets = {BTC: MARKETS[BTC], ETH: "ETHH/USDT:USDT"}
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=markets) as ingestor:
+        await until_ticks(bus, 3)
+        check(bus, fake)
+        assert ingestor.venue.complaints.said == [
+            "ETHUSDT: binance has no market ETHH/USDT:USDT: did you mean ETH/USDT:USDT, BTC/USDT:USDT?; "
+            "ETHUSDT stays without data"
+        ]
+
+
+async def test_only_unknown_markets_end_it() -> None:
+    async with serving("binance", plan=PLAN) as fake:
+        error = await ended(fake.url, markets={ETH: "ETHH/USDT:USDT"})
+        assert isinstance(error, ConfigError)
+        assert "binance has none of the markets: ETHUSDT: binance has no market ETHH/USDT:USDT" in str(error)
+
+
+async def test_without_a_network_it_ends_after_some_attempts() -> None:
+    error = await ended(f"http://127.0.0.1:{free_port()}")
+    assert isinstance(error, VenueError)
+    assert str(error).startswith("no market data: binance does not answer, 4 times asked: ExchangeNotAvailable")
+
+
+async def test_a_long_ban_at_the_start_ends_it_at_once() -> None:
+    ban = Fault(Mode.STATUS, "exchangeInfo", status=418, headers={"Retry-After": "3600"}, times=100)
+    async with serving("binance", ban, plan=PLAN) as fake:
+        error = await ended(fake.url)
+        assert str(error) == (
+            "no market data: binance answered 418 and wants 3600 s of silence: wait, and ask less often"
+        )
+        assert fake.server.count("exchangeInfo") == 1
+
+
+@pytest.mark.parametrize("status", [418, 429])
+async def test_the_silence_that_a_venue_asks_for_is_kept_while_its_websockets_go_on(status: int) -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=MARKETS) as ingestor:
+        await until_ticks(bus, 1)
+        ban = Fault(Mode.STATUS, "aggTrades", status=status, headers={"Retry-After": "3"})
+        fake.server.faults.append(ban)
+        fake.feed.weather.faults.append(FeedFault(Trouble.GAP, AGG, size=5))
+        await until(lambda: ban.struck == 1)
+        began_s, asked = time.monotonic(), len(fake.server.asked)
+        before = len(ticks(bus, ETH))
+        await until_ticks(bus, before + 2, ETH)
+        assert len(fake.server.asked) == asked
+        await until(lambda: len(fake.server.asked) > asked)
+        assert time.monotonic() - began_s >= 2.9
+        await until_ticks(bus, 6)
+        check(bus, fake, BTC)
+        check(bus, fake, ETH)
+        assert ingestor.venue.complaints.said == [
+            f"silence: binance answered {status} and wants 3 s of silence: it is asked nothing until then"
+        ]
+
+
+async def test_a_refused_handshake_is_tried_again_when_its_silence_is_over() -> None:
+    bus = new_bus()
+    limit = Fault(Mode.STATUS, "/ws/", status=429, headers={"Retry-After": "2"})
+    async with serving("binance", limit, plan=PLAN) as fake, ingesting(bus, fake.url):
+        await until(lambda: limit.struck == 1)
+        began_s = time.monotonic()
+        await until(lambda: fake.feed.subscribed[AGG] == 1)
+        assert time.monotonic() - began_s >= 1.9
+        await until_ticks(bus, 3)
+        check(bus, fake)
+
+
+async def test_what_cannot_be_filled_is_a_gap_and_the_other_symbol_has_none() -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=MARKETS, attempts=1):
+        await until_ticks(bus, 2)
+        for path in ("aggTrades", "klines"):
+            fake.server.faults.append(Fault(Mode.STATUS, path, status=503, times=1000))
+        fake.feed.weather.faults.append(FeedFault(Trouble.GAP, AGG, size=90))  # more than a bar of trades
+        await until(lambda: any(isinstance(message, Gap) for message in told(bus)))
+        gap = next(message for message in told(bus) if isinstance(message, Gap))
+        assert gap.cause is GapCause.UNFILLED
+        await until_ticks(bus, len(ticks(bus)) + 2)
+        await until_ticks(bus, 4, ETH)
+        check(bus, fake, ETH)
+
+
+async def test_while_the_clocks_are_far_apart_ticks_are_history() -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, age_ns=10**18) as ingestor:
+        fake.floor.skew_ms = 5_000
+        found = await until_ticks(bus, 3)
+        check(bus, fake)
+        assert all(tick.history for tick in found)
+        assert len(ingestor.venue.complaints.said) == 1
+        assert "the venue's clock is far from ours, more than 1000 ms" in ingestor.venue.complaints.said[0]
+
+
+async def test_a_connection_that_is_never_acknowledged_is_made_anew() -> None:
+    bus = new_bus()
+    hold = Fault(Mode.SLOW, "/ws/", delay_ms=5_000)
+    async with serving("binance", hold, plan=PLAN) as fake, ingesting(bus, fake.url, timeout_s=0.5) as ingestor:
+        await until_ticks(bus, 2)
+        check(bus, fake)
+        assert ingestor.feeder.feeds()[BTC].remade >= 1
