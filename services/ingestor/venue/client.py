@@ -119,7 +119,7 @@ def _class(parent: Any, limit: Limit, ears: Ears | None, acknowledged: Callable[
                 return None
 
         def on_error(self, client: Any, error: Any) -> Any:
-            refused = error.args[0] if error.args else None  # aiohttp's, of a handshake
+            refused: Any = error.args[0] if error.args else None  # aiohttp's, of a handshake
             if getattr(refused, "status", None) in LIMITS:
                 limit.asked(refused.status, retry_after_s(refused.headers))
             return super().on_error(client, error)
