@@ -3,6 +3,7 @@
 import re
 
 NS_PER_S = 1_000_000_000
+TRADE = "trade"  # no length: each trade is a tick
 _NS = {"s": NS_PER_S, "m": 60 * NS_PER_S, "h": 3_600 * NS_PER_S, "d": 86_400 * NS_PER_S}
 _MAX_NS = 366 * _NS["d"]
 _HOW = "write a number and s, m, h or d, e.g. 1s, 5m, 1h, 12h, 1d"

@@ -8,8 +8,6 @@ from pydantic import Field, model_validator
 from shared.config.gateway import Market
 from shared.config.section import Count, Instance, Positive, Section
 
-TRADE = "trade"  # the interval in which each trade is a tick
-
 
 class IngestorSettings(Section):
     """Where ticks come from. files: symbol -> CSV or Parquet file, for `replay`; seed ... for `simulated`.

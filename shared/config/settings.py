@@ -19,10 +19,10 @@ from pydantic_settings import (
 )
 
 from shared.config.gateway import SECRETS, GatewaySettings, Mode
-from shared.config.ingestor import TRADE, IngestorSettings
+from shared.config.ingestor import IngestorSettings
 from shared.config.section import Count, Instance, Positive, Section
 from shared.errors import ConfigError
-from shared.intervals import interval_ns
+from shared.intervals import TRADE, interval_ns
 
 PREFIX = "TICKLINE_"
 CONFIG_VARIABLE = "TICKLINE_CONFIG"

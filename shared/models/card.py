@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shared.errors import SafetyRefusal
-from shared.intervals import interval_ns
+from shared.intervals import TRADE, interval_ns
 from shared.messages.base import Symbol
 from shared.models.training import Training
 
@@ -17,7 +17,8 @@ class ModelRefused(SafetyRefusal, ValueError):
 
 
 def _known_interval(text: str) -> str:
-    interval_ns(text)
+    if text != TRADE:
+        interval_ns(text)
     return text
 
 
@@ -53,6 +54,8 @@ class Card(BaseModel):
 
     def ticks_every(self, interval: str) -> bool:
         """Whether the model was made for ticks at `interval`, however that is written: 60s is 1m."""
+        if TRADE in (interval, self.interval):
+            return interval == self.interval
         return interval == self.interval or interval_ns(interval) == interval_ns(self.interval)
 
     @property

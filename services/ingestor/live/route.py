@@ -11,10 +11,9 @@ from services.ingestor.live.each_trade import EachTrade
 from services.ingestor.live.events import Deaf, Event, Missing, Trade
 from services.ingestor.live.quotes import Mids
 from services.ingestor.live.sampler import Sampler
-from shared.intervals import interval_ns
+from shared.intervals import TRADE, interval_ns
 from shared.tick import State, Tick
 
-TRADE = "trade"
 Routed: TypeAlias = Close | Cut | Missing | Deaf
 _Take: TypeAlias = Callable[[Any], Iterable[Any] | None]
 
