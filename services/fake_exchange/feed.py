@@ -119,24 +119,27 @@ class Connection:
             self._streams[name] = stream, Passage(name, feed.weather, feed.subscribed[name])
 
     async def _pump(self) -> None:
-        floor = self._feed.floor
-        while not self._socket.closed:
-            sent = False
-            for name, (stream, passage) in list(self._streams.items()):
-                now_ms = floor.now_ms()
-                frames = () if stream is None else stream.take(now_ms, MOST)
-                sent = sent or bool(frames)
-                out, strikes = passage.through(frames, now_ms)
-                if out and not self._silent:
-                    self._write([self._wrapped(name, frame) for frame in out] if self._combined else out)
-                for strike in strikes:
-                    if not await self._survives(strike):
-                        return
+        while True:
+            taken, out, strikes = self._turn(self._feed.floor.now_ms())
+            if not self._silent:
+                self._write(out)
+            for strike in strikes:
+                if not await self._survives(strike):
+                    return
             await self._request.writer.drain()
-            if not sent and not (self._streams and self._feed.pass_on()):
-                await asyncio.sleep(REST_MS / MS)
-            else:
-                await asyncio.sleep(0)
+            moved = taken or (self._streams and self._feed.pass_on())
+            await asyncio.sleep(0 if moved else REST_MS / MS)
+
+    def _turn(self, now_ms: int) -> tuple[bool, list[bytes], list[Strike]]:
+        """Whether something happened, what is told of it, and what befalls the connection."""
+        taken, out, strikes = False, list[bytes](), list[Strike]()
+        for name, (stream, passage) in self._streams.items():
+            frames = () if stream is None else stream.take(now_ms, MOST)
+            taken = taken or bool(frames)
+            told, struck = passage.through(frames, now_ms)
+            out += (self._wrapped(name, frame) for frame in told) if self._combined else told
+            strikes += struck
+        return taken, out, strikes
 
     @property
     def _silent(self) -> bool:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from services.fake_exchange.feed_plan import FeedPlan
+from services.fake_exchange.frame_blocks import BLOCK
 from services.fake_exchange.listing import swaps
 from services.fake_exchange.serve import VENUES, serving
 
@@ -29,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--trades", type=int, help="in each market, then none; without end if not given")
     parser.add_argument("--past-s", type=int, default=0, help="it was traded before the start, once a second")
     parser.add_argument("--start-ms", type=int, help="of its trades; now if not given")
+    parser.add_argument("--waits-for", type=int, default=1, help="of --flood: until so many streams are subscribed to")
+    parser.add_argument("--prepared", action="store_true", help="make the messages of all --trades before the start")
     parser.add_argument("--flood", action="store_true", help="trades as fast as clients take them")
     options = parser.parse_args(argv)
     with contextlib.suppress(KeyboardInterrupt):
@@ -43,9 +46,11 @@ async def _run(options: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stopped.set)
     plan = None
     if options.trades_per_s:
+        kept = FeedPlan.kept if not options.prepared else options.trades // BLOCK + options.past_s // BLOCK + 2
         plan = FeedPlan(
-            options.trades_per_s, options.trades, options.start_ms, options.past_s * MS, flood=options.flood
-        )
+            options.trades_per_s, options.trades, options.start_ms, options.past_s * MS, flood=options.flood,
+            waits_for=options.waits_for, kept=kept,
+        )  # fmt: skip
     async with serving(
         options.venue,
         port=options.port,
@@ -56,5 +61,7 @@ async def _run(options: argparse.Namespace) -> None:
         listings=swaps(options.markets) if options.markets else None,
         plan=plan,
     ) as fake:
+        if options.prepared:
+            fake.feed.streams.prepare("trade", options.trades)
         print(f"fake {options.venue} at {fake.url}", flush=True)  # noqa: T201
         await stopped.wait()
