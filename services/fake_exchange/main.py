@@ -11,7 +11,7 @@ from pathlib import Path
 from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.frame_blocks import BLOCK
 from services.fake_exchange.listing import swaps
-from services.fake_exchange.serve import VENUES, serving
+from services.fake_exchange.serve import TOLD, VENUES, serving
 
 MS = 1000
 
@@ -34,6 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--prepared", action="store_true", help="make the messages of all --trades before the start")
     parser.add_argument("--flood", action="store_true", help="trades as fast as clients take them")
     options = parser.parse_args(argv)
+    if options.markets and options.venue != "binance":
+        parser.error("--markets is for --venue binance only")
+    if options.trades_per_s and options.venue not in TOLD:
+        parser.error(f"--trades-per-s is for --venue {' and '.join(TOLD)} only")
+    if options.prepared and not (options.trades_per_s and options.trades):
+        parser.error("--prepared needs --trades-per-s and --trades")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(options))
     return 0

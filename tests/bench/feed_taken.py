@@ -47,9 +47,11 @@ def names(markets: int) -> list[str]:
 
 async def wire(url: str, markets: int, trades: int) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
-    query = "/".join(names(markets))
-    head = f"GET /{HOST}/stream?streams={query} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    writer.write(f"{head}Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+    head = (
+        f"GET /{HOST}/stream?streams={'/'.join(names(markets))} HTTP/1.1", "Host: 127.0.0.1", "Upgrade: websocket",
+        "Connection: Upgrade", "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==", "Sec-WebSocket-Version: 13", "", "",
+    )  # fmt: skip
+    writer.write("\r\n".join(head).encode())
     await reader.readuntil(b"\r\n\r\n")
     count, rest = 0, b""
     while count < markets * trades:
