@@ -17,7 +17,7 @@ from services.fake_exchange.frames import framed, unframed
 
 MS = 1000
 MOST = 512
-REST_MS = 2
+LEAST_REST_MS, MOST_REST_MS = 2, 20
 PING_S = 180.0
 ENDPOINTS = ("ws", "stream")
 
@@ -128,7 +128,14 @@ class Connection:
                     return
             await self._request.writer.drain()
             moved = taken or (self._streams and self._feed.pass_on())
-            await asyncio.sleep(0 if moved else REST_MS / MS)
+            await asyncio.sleep(0 if moved else self._rest_ms() / MS)
+
+    def _rest_ms(self) -> int:
+        """Until something is due; not long, as something may be subscribed to, or the clock jump."""
+        parts = [part for pair in self._streams.values() for part in pair if part is not None]
+        due_ms = [at_ms for part in parts if (at_ms := part.due_ms()) is not None]
+        now_ms = self._feed.floor.now_ms()
+        return min(max(min(due_ms, default=now_ms + MOST_REST_MS) - now_ms, LEAST_REST_MS), MOST_REST_MS)
 
     def _turn(self, now_ms: int) -> tuple[bool, list[bytes], list[Strike]]:
         """Whether something happened, what is told of it, and what befalls the connection."""

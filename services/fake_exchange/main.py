@@ -28,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--markets", type=int, help="of binance: so many, up to 20")
     parser.add_argument("--trades-per-s", type=float, help="in each market of Binance's, with websockets")
     parser.add_argument("--trades", type=int, help="in each market, then none; without end if not given")
-    parser.add_argument("--past-s", type=int, default=0, help="it was traded before the start, once a second")
+    parser.add_argument("--past-s", type=int, default=0, help="it was traded before the start")
+    parser.add_argument("--past-rate", type=float, default=1.0, help="of that, trades per second")
     parser.add_argument("--start-ms", type=int, help="of its trades; now if not given")
     parser.add_argument("--waits-for", type=int, default=1, help="of --flood: until so many streams are subscribed to")
     parser.add_argument("--prepared", action="store_true", help="make the messages of all --trades before the start")
@@ -52,10 +53,10 @@ async def _run(options: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stopped.set)
     plan = None
     if options.trades_per_s:
-        kept = FeedPlan.kept if not options.prepared else options.trades // BLOCK + options.past_s // BLOCK + 2
+        kept = FeedPlan.kept if not options.prepared else options.trades // BLOCK + 2
         plan = FeedPlan(
-            options.trades_per_s, options.trades, options.start_ms, options.past_s * MS, flood=options.flood,
-            waits_for=options.waits_for, kept=kept,
+            options.trades_per_s, options.trades, options.start_ms, options.past_s * MS, options.past_rate,
+            options.flood, waits_for=options.waits_for, kept=kept,
         )  # fmt: skip
     async with serving(
         options.venue,

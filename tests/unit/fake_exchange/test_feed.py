@@ -17,7 +17,7 @@ from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.feed_weather import FeedFault, Trouble
 from services.fake_exchange.listing import swaps
 from services.fake_exchange.serve import Fake, serving
-from services.fake_exchange.tape import BEHIND
+from services.fake_exchange.tape import BEHIND, FIRST_ID
 from tests.feeds import BTC, Row, client, heard, perfect, row
 from tests.until import until
 
@@ -248,6 +248,25 @@ async def test_a_flood_gives_all_of_many_markets_in_order_of_time() -> None:
         assert all(later["T"] >= trade["T"] - 10 for trade, later in pairwise(told))
         for sym, tape in fake.tapes.items():
             assert [t["t"] for t in told if t["s"] == sym] == [trade.id for trade in tape.trades(0, 300)]
+
+
+async def test_a_flood_waits_until_all_have_subscribed() -> None:
+    plan = FeedPlan(rate=100, count=50, flood=True, waits_for=2)
+    async with serving("binance", plan=plan) as fake, socket(fake, f"ws/{TRADES}") as first:
+        await until(lambda: fake.feed.subscribed.total() == 1)
+        assert fake.tapes[SYM].upto(fake.floor.now_ms()) == 0
+        async with socket(fake, "ws/ethusdt@trade") as second:
+            for wire in (first, second):
+                assert [(await wire.receive_json())["t"] - FIRST_ID for _ in range(50)] == list(range(50))
+
+
+async def test_what_is_not_watched_any_more_can_be_watched_again() -> None:
+    async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
+        await heard(ccxt, 10)
+        await ccxt.un_watch_trades(BTC)
+        again = await heard(ccxt, 10)
+        assert again == perfect(fake.tapes[SYM], again[0][0], len(again))
+        assert fake.feed.subscribed[TRADES] == 2
 
 
 async def test_the_same_seed_gives_the_same_troubles() -> None:
