@@ -24,6 +24,9 @@ class Stream(Protocol):
     def take(self, now_ms: int, most: int) -> Sequence[bytes]:
         """The next frames, at most so many of those due by now."""
 
+    def due_ms(self) -> int | None:
+        """When there is something to take, at the earliest; None: never."""
+
 
 class TradeStream:
     """One message for every trade after `now_ms`."""
@@ -40,6 +43,10 @@ class TradeStream:
         self._next = last
         return self._blocks.between(first, last)
 
+    def due_ms(self) -> int | None:
+        """When the next trade is."""
+        return self._tape.due_ms(self._next)
+
 
 class KlineStream:
     """The bar as it stands, four times a second while it changes, and once more when it is finished: `x` is true."""
@@ -55,10 +62,16 @@ class KlineStream:
         while now_ms >= self._bar_ms + self._length_ms and len(out) < most:
             out.append(self._message(self._bar_ms + self._length_ms, finished=True))
             self._bar_ms += self._length_ms
-        if not out and now_ms >= self._told_ms + KLINE_MS and (count := self._tape.upto(now_ms)) > self._told:
-            self._told, self._told_ms = count, now_ms
-            out.append(self._message(now_ms, finished=False))
+        if not out and now_ms >= self._told_ms + KLINE_MS:
+            self._told_ms = now_ms
+            if (count := self._tape.upto(now_ms)) > self._told:
+                self._told = count
+                out.append(self._message(now_ms, finished=False))
         return out
+
+    def due_ms(self) -> int | None:
+        """When it may tell of the bar again, or must."""
+        return min(self._bar_ms + self._length_ms, self._told_ms + KLINE_MS)
 
     def _message(self, now_ms: int, finished: bool) -> bytes:
         bar, first, last = self._tape.bar(self._bar_ms, self._length_ms, now_ms)

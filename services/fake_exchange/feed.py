@@ -17,7 +17,7 @@ from services.fake_exchange.frames import framed, unframed
 
 MS = 1000
 MOST = 512
-REST_MS = 2
+LEAST_REST_MS, MOST_REST_MS = 2, 20
 PING_S = 180.0
 ENDPOINTS = ("ws", "stream")
 
@@ -119,24 +119,34 @@ class Connection:
             self._streams[name] = stream, Passage(name, feed.weather, feed.subscribed[name])
 
     async def _pump(self) -> None:
-        floor = self._feed.floor
-        while not self._socket.closed:
-            sent = False
-            for name, (stream, passage) in list(self._streams.items()):
-                now_ms = floor.now_ms()
-                frames = () if stream is None else stream.take(now_ms, MOST)
-                sent = sent or bool(frames)
-                out, strikes = passage.through(frames, now_ms)
-                if out and not self._silent:
-                    self._write([self._wrapped(name, frame) for frame in out] if self._combined else out)
-                for strike in strikes:
-                    if not await self._survives(strike):
-                        return
+        while True:
+            taken, out, strikes = self._turn(self._feed.floor.now_ms())
+            if not self._silent:
+                self._write(out)
+            for strike in strikes:
+                if not await self._survives(strike):
+                    return
             await self._request.writer.drain()
-            if not sent and not (self._streams and self._feed.pass_on()):
-                await asyncio.sleep(REST_MS / MS)
-            else:
-                await asyncio.sleep(0)
+            moved = taken or (self._streams and self._feed.pass_on())
+            await asyncio.sleep(0 if moved else self._rest_ms() / MS)
+
+    def _rest_ms(self) -> int:
+        """Until something is due; not long, as something may be subscribed to, or the clock jump."""
+        parts = [part for pair in self._streams.values() for part in pair if part is not None]
+        due_ms = [at_ms for part in parts if (at_ms := part.due_ms()) is not None]
+        now_ms = self._feed.floor.now_ms()
+        return min(max(min(due_ms, default=now_ms + MOST_REST_MS) - now_ms, LEAST_REST_MS), MOST_REST_MS)
+
+    def _turn(self, now_ms: int) -> tuple[bool, list[bytes], list[Strike]]:
+        """Whether something happened, what is told of it, and what befalls the connection."""
+        taken, out, strikes = False, list[bytes](), list[Strike]()
+        for name, (stream, passage) in self._streams.items():
+            frames = () if stream is None else stream.take(now_ms, MOST)
+            taken = taken or bool(frames)
+            told, struck = passage.through(frames, now_ms)
+            out += (self._wrapped(name, frame) for frame in told) if self._combined else told
+            strikes += struck
+        return taken, out, strikes
 
     @property
     def _silent(self) -> bool:

@@ -59,6 +59,10 @@ class Passage:
                 self._befall(strike, frame, out, now_ms)
         return out, strikes
 
+    def due_ms(self) -> int | None:
+        """When the first message that is held goes out, unless others let it pass before."""
+        return min((held.at_ms for held in self._held), default=None)
+
     def _befall(self, strike: Strike, frame: bytes, out: list[bytes], now_ms: int) -> None:
         match strike.trouble:
             case Trouble.GAP:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.fake_exchange.clock import Clock, FloodClock
+from services.fake_exchange.frame_blocks import KEPT
 from services.fake_exchange.listing import Listing
 from services.fake_exchange.tape import Tape
 
@@ -24,7 +25,7 @@ class FeedPlan:
     past_rate: float = 1.0
     flood: bool = False
     waits_for: int = 1
-    kept: int = 64
+    kept: int = KEPT
 
     def begin(self, listings: Iterable[Listing], seed: int) -> tuple[Clock, dict[str, Tape]]:
         """The venue's clock, and the tapes by the venue's id of the market."""

@@ -9,7 +9,7 @@ from services.fake_exchange.frames import framed
 from services.fake_exchange.tape import Tape
 
 BLOCK = 512
-KEPT = 64
+KEPT = 16
 Make: TypeAlias = Callable[[int, int, int, int, bool], str]
 
 

@@ -25,6 +25,7 @@ from services.fake_exchange.tape import Tape
 
 FEE = Decimal("0.0005")
 VENUES: dict[str, Callable[[Floor], FakeVenue]] = {"binance": Binance, "binance-spot": BinanceSpot, "okx": Okx}
+TOLD = ("binance", "binance-spot")
 LISTINGS = {
     "binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00"))),
     "binance-spot": (binance_spot(), binance_spot("ETH", Decimal("2300.00"))),
@@ -61,7 +62,8 @@ async def serving(
     venue: str, *faults: Fault, port: int = 0, state: Path | None = None, seed: int = 1, walk_ms: int = 0,
     cash: Decimal = Decimal(10_000), listings: tuple[Listing, ...] | None = None, plan: FeedPlan | None = None,
 ) -> AsyncIterator[Fake]:  # fmt: skip
-    """venue: one of VENUES. The price stands unless `walk_ms`. plan: it is traded, and websockets tell (Binance)."""
+    """venue: one of VENUES. The price stands unless `walk_ms`. plan: it is traded, and websockets tell of it (TOLD)."""
+    assert plan is None or venue in TOLD
     traded = listings or LISTINGS[venue]
     clock, tapes = (Clock(), dict[str, Tape]()) if plan is None else plan.begin(traded, seed)
     prices = TapePrices(tapes) if tapes else Prices(traded, seed, walk_ms)

@@ -1,8 +1,9 @@
 """Websockets and history of the fake, through unmodified ccxt.pro."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -16,7 +17,8 @@ from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.feed_weather import FeedFault, Trouble
 from services.fake_exchange.listing import swaps
 from services.fake_exchange.serve import Fake, serving
-from tests.feeds import BTC, Row, client, heard, perfect
+from services.fake_exchange.tape import BEHIND, FIRST_ID
+from tests.feeds import BTC, Row, client, heard, perfect, row
 from tests.until import until
 
 SYM = "BTCUSDT"
@@ -24,10 +26,11 @@ TRADES = "btcusdt@trade"
 FAST = FeedPlan(rate=400)
 S_MS = 1000
 SPOT = "BTC/USDT"
+AGGREGATE = {"name": "aggTrade"}
 
 
 def ids(rows: list[Row]) -> list[int]:
-    return [row[0] for row in rows]
+    return [id_ for id_, *_ in rows]
 
 
 @asynccontextmanager
@@ -37,6 +40,11 @@ async def socket(fake: Fake, path: str = "ws", **options: Any) -> AsyncIterator[
         session.ws_connect(f"{fake.url}/fstream.binance.com/{path}", **options) as connected,
     ):
         yield connected
+
+
+def number(trade: dict[str, Any]) -> int:
+    """-1 where it came as something else."""
+    return int(trade["id"]) if str(trade["id"]).isdigit() else -1
 
 
 async def struck(plan: FeedPlan, fault: FeedFault, count: int = 100) -> tuple[list[Row], Fake]:
@@ -203,9 +211,10 @@ async def test_a_silent_connection_stands_and_goes_on_later() -> None:
 
 
 async def test_a_field_of_another_type_never_reads_as_another_trade() -> None:
-    async with serving("binance", plan=FAST) as fake, socket(fake, f"ws/{TRADES}") as wire:
+    async with serving("binance", plan=FAST) as fake:
         fake.feed.weather.faults.append(FeedFault(Trouble.WRONG_TYPE, times=60))
-        told = [await wire.receive_json() for _ in range(60)]
+        async with socket(fake, f"ws/{TRADES}") as wire:
+            told = [await wire.receive_json() for _ in range(60)]
         first = next(message["t"] for message in told if isinstance(message["t"], int))
         types: dict[str, type] = {"E": int, "T": int, "s": str, "t": int, "p": str, "q": str, "m": bool, "X": str}
         for message in told:
@@ -241,6 +250,25 @@ async def test_a_flood_gives_all_of_many_markets_in_order_of_time() -> None:
             assert [t["t"] for t in told if t["s"] == sym] == [trade.id for trade in tape.trades(0, 300)]
 
 
+async def test_a_flood_waits_until_all_have_subscribed() -> None:
+    plan = FeedPlan(rate=100, count=50, flood=True, waits_for=2)
+    async with serving("binance", plan=plan) as fake, socket(fake, f"ws/{TRADES}") as first:
+        await until(lambda: fake.feed.subscribed.total() == 1)
+        assert fake.tapes[SYM].upto(fake.floor.now_ms()) == 0
+        async with socket(fake, "ws/ethusdt@trade") as second:
+            for wire in (first, second):
+                assert [(await wire.receive_json())["t"] - FIRST_ID for _ in range(50)] == list(range(50))
+
+
+async def test_what_is_not_watched_any_more_can_be_watched_again() -> None:
+    async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
+        await heard(ccxt, 10)
+        await ccxt.un_watch_trades(BTC)
+        again = await heard(ccxt, 10)
+        assert again == perfect(fake.tapes[SYM], again[0][0], len(again))
+        assert fake.feed.subscribed[TRADES] == 2
+
+
 async def test_the_same_seed_gives_the_same_troubles() -> None:
     chances = dict.fromkeys(("gap", "duplicate", "reorder", "wrong_type", "late"), 0.01)
 
@@ -271,3 +299,27 @@ async def test_a_client_that_went_is_forgotten() -> None:
             await heard(ccxt, 10)
             assert len(fake.feed.open) == 1
         await until(lambda: not fake.feed.open)
+
+
+async def test_under_all_troubles_socket_and_rest_together_give_the_tape() -> None:
+    plan = FeedPlan(rate=2000)
+    async with serving("binance", plan=plan) as fake:
+        quick = {"late_ms": 50, "silence_ms": 20, "jump_ms": 50, "jump_for_ms": 20, "huge_bytes": 100_000}
+        fake.feed.weather.change(chances=dict.fromkeys(Trouble, 0.002), **quick)
+        told: dict[int, Row] = {}
+        while set(fake.feed.weather.struck) != set(Trouble) or len(told) < 1000:
+            async with client(fake) as ccxt:
+                with suppress(TimeoutError, ccxt_errors.NetworkError):
+                    while True:  # until it is cut off, or ccxt has died of a wrong type
+                        for trade in await asyncio.wait_for(ccxt.watch_trades(BTC, params=AGGREGATE), 0.5):
+                            if None not in (trade["price"], trade["amount"], trade["timestamp"]):
+                                told[number(trade)] = row({**trade, "id": number(trade)})
+        told.pop(-1, None)
+        first, last = min(told), max(told)
+        expected = [(id_ - BEHIND, *rest) for id_, *rest in perfect(fake.tapes[SYM], first + BEHIND, last - first + 1)]
+        async with client(fake) as ccxt:
+            for missing in (id_ for id_ in range(first, last + 1) if id_ not in told):
+                if missing not in told:
+                    page = await ccxt.fetch_trades(BTC, limit=1000, params={"fromId": missing})
+                    told |= {number(trade): row(trade) for trade in page if number(trade) not in told}
+        assert [told[id_] for id_ in range(first, last + 1)] == expected
