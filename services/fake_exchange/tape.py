@@ -61,7 +61,8 @@ class Tape:
 
     def before(self, at_ms: int, now_ms: int) -> int:
         """How many of those that have been by now were before this time."""
-        return int(np.searchsorted(self._at[: self.upto(now_ms)], at_ms, "left"))
+        count = self.upto(now_ms)  # first: it may put the columns elsewhere
+        return int(np.searchsorted(self._at[:count], at_ms, "left"))
 
     def due_ms(self, index: int) -> int | None:
         """When this trade is; None where there is none."""

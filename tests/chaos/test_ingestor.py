@@ -1,4 +1,4 @@
-"""kill -9 of the live ingestor at random moments, on a venue where everything goes wrong: no bar is wrong without a word."""
+"""kill -9 of the live ingestor at random moments, on a venue where all goes wrong: no bar is wrong without a word."""
 
 import json
 import random
