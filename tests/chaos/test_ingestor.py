@@ -27,9 +27,10 @@ S_MS, S_NS, MS_NS = 1_000, 1_000_000_000, 1_000_000
 RATE = 125.0
 PAST_S = 60
 CHANCES = {
-    "duplicate": 0.001, "reorder": 0.001, "gap": 0.001, "late": 0.0005, "wrong_type": 0.0005, "disconnect": 0.0002,
-    "silence": 0.0001,
+    "duplicate": 0.005, "reorder": 0.005, "gap": 0.005, "late": 0.003, "wrong_type": 0.003, "disconnect": 0.0005,
+    "silence": 0.0003, "huge": 0.00005, "clock_jump": 0.00005,
 }  # fmt: skip
+WEATHER = {"chances": CHANCES, "late_ms": 1_500, "jump_for_ms": 500, "huge_bytes": 1_000_000}
 
 
 @contextmanager
@@ -128,7 +129,7 @@ def test_bars_are_those_of_a_perfect_feed_or_marked(
         with Line(folder, server.url, environment(url, listings)) as line:
             line.start("ingestor")
             watch.wait("the first bars", lambda now: now.out(Stream.TICKS) >= 6 * markets, within_s=60)
-            post(f"{url}/_fake/feed", {"seed": rng.randrange(1_000_000), "chances": CHANCES})
+            post(f"{url}/_fake/feed", {**WEATHER, "seed": rng.randrange(1_000_000)})
             for _ in range(kills):
                 before = watch.status().out(Stream.TICKS)
                 watch.wait("bars", lambda now, before=before: now.out(Stream.TICKS) > before + markets, within_s=60)  # type: ignore[misc]

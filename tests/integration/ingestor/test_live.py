@@ -123,3 +123,19 @@ async def test_each_trade_is_a_tick() -> None:
         shift = next(at for at in range(10) if prices[at : at + len(found)] == [tick.price for tick in found])
         assert shift < 10
         assert not [message for message in told(bus) if isinstance(message, Gap)]
+
+
+async def test_replicas_share_the_symbols_and_take_over_from_each_other() -> None:
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=MARKETS) as first:
+        await until_ticks(bus, 1, ETH)
+        async with ingesting(bus, fake.url, markets=MARKETS) as second:
+            await until(lambda: bool(second.feeder.feeds()))
+            assert sorted([*first.feeder.feeds(), *second.feeder.feeds()]) == [BTC, ETH]
+            await until_ticks(bus, len(ticks(bus)) + 2)
+            await until_ticks(bus, len(ticks(bus, ETH)) + 2, ETH)
+        await until(lambda: sorted(first.feeder.feeds()) == [BTC, ETH])
+        await until_ticks(bus, len(ticks(bus)) + 2)
+        await until_ticks(bus, len(ticks(bus, ETH)) + 2, ETH)
+        check(bus, fake, BTC)
+        check(bus, fake, ETH)
