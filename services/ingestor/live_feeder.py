@@ -16,6 +16,7 @@ from shared.runner.partition import Partition
 
 CLOCK_S = 0.1
 BATCH_S = 0.02  # what comes meanwhile is one commit
+CLOSE_S = 2.0
 BATCH = 4_096  # events of one symbol
 
 
@@ -32,6 +33,7 @@ class LiveFeeder:
             self._symbols[partition_of(sym, partitions)].append(sym)
         self._feeds: dict[int, dict[str, LiveFeed]] = {}
         self._came = asyncio.Event()
+        self._closing: set[asyncio.Task[None]] = set()
         self._running: asyncio.Task[None] | None = None
         self._clock_s = 0.0
 
@@ -88,12 +90,17 @@ class LiveFeeder:
     def forget(self, p: int) -> None:
         """The partition was reloaded or given up: what was heard and not committed is asked for again."""
         for feed in self._feeds.pop(p, {}).values():
-            feed.close()
+            for task in feed.close():
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """Give all connections back."""
         for p in list(self._feeds):
             self.forget(p)
+        tasks = set(self._closing)
         if self._running is not None:
             self._running.cancel()
-            await asyncio.wait({self._running})
+            tasks.add(self._running)
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_S)

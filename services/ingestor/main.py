@@ -15,7 +15,7 @@ def build(settings: Settings, limits: Limits) -> Wiring:
     if settings.ingestor.source == "ccxt":
         options = live_options(settings)
         live = LiveFeeder(LiveVenue(options), settings.bus.partitions)
-        return Wiring(live_plan(options, settings.ingestor.instance), live)
+        return Wiring(live_plan(options, settings.ingestor.instance), live, close=live.close)
     source = make_source(settings)
     return Wiring(plan(settings, source.venue), SourceFeeder(source, settings.bus.partitions, limits))
 

@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -32,12 +32,17 @@ GC_ALLOCATIONS = 50_000  # container objects more than were freed, before a youn
 log = structlog.get_logger()
 
 
+async def _nothing() -> None:
+    """To close."""
+
+
 class Wiring(NamedTuple):
-    """What a process does, where its input comes from, and what it keeps beside the bus."""
+    """What a process does, where its input comes from, and what it keeps beside the bus; close: at the end."""
 
     plan: Plan
     feeder: Feeder
     keeper: Keeper | None = None
+    close: Callable[[], Awaitable[None]] = _nothing
 
 
 Build = Callable[[Settings, Limits], Wiring]
@@ -52,7 +57,7 @@ def serve(name: str, build: Build, *, ahead: bool = False) -> None:
     try:
         settings = load_settings()
         limits = limits_of(settings)
-        plan, feeder, keeper = build(settings, limits)
+        plan, feeder, keeper, close = build(settings, limits)
         if not settings.bus.url:
             raise ConfigError("config: bus.url is empty: set TICKLINE_BUS__URL, or use `tickline run`")
         bus = make_bus(settings)
@@ -61,7 +66,7 @@ def serve(name: str, build: Build, *, ahead: bool = False) -> None:
         if ahead and settings.ingestor.works_ahead:
             os.nice(settings.ingestor.ahead_nice)
         _calm_garbage_collector()
-        uvloop.run(_run(worker, bus, settings))
+        uvloop.run(_run(worker, bus, settings, close))
     except TicklineError as error:
         log.error("cannot go on", why=str(error), exit_code=error.exit_code)
         sys.exit(error.exit_code)
@@ -125,7 +130,7 @@ async def _meta(bus: Bus, partitions: int) -> dict[str, str]:
             await asyncio.sleep(0.2)  # a server that is not there gives nothing to wait on
 
 
-async def _run(worker: Worker, bus: Bus, settings: Settings) -> None:
+async def _run(worker: Worker, bus: Bus, settings: Settings, close: Callable[[], Awaitable[None]]) -> None:
     loop = asyncio.get_running_loop()
     checking = asyncio.ensure_future(check_bus(bus, settings))
 
@@ -140,7 +145,10 @@ async def _run(worker: Worker, bus: Bus, settings: Settings) -> None:
     await asyncio.wait([checking])
     if not checking.cancelled():
         checking.result()
-        await worker.run()
+        try:
+            await worker.run()
+        finally:
+            await close()
 
 
 def _parent_left(stop: Callable[[], None]) -> None:

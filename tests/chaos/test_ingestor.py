@@ -156,6 +156,7 @@ def test_bars_are_those_of_a_perfect_feed_or_marked(
         assert not faults, faults[:10]
         assert counts["right"] >= 0.9 * (counts["right"] + counts["marked"] + counts["missing"])
         assert not line.unexpected
+        assert "Unclosed" not in line.log("ingestor")
 
 
 def until_told(server: Server, symbols: list[str], end_ns: int, within_s: float = 60.0) -> None:

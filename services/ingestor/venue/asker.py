@@ -31,7 +31,7 @@ class Asker:
         attempt = 0
         while True:
             attempt += 1
-            await self._keep_silence(patient)
+            await self.keep_silence(patient)
             try:
                 with localcontext():  # ccxt writes to the Decimal context that it finds
                     return await call(*given)
@@ -47,7 +47,8 @@ class Asker:
             if not self._limit.silence_s:
                 await asyncio.sleep(pause_s)
 
-    async def _keep_silence(self, patient: bool) -> None:
+    async def keep_silence(self, patient: bool = True) -> None:
+        """Wait for as long as the venue wants to hear nothing."""
         asked = False
         while (silence_s := self._limit.silence_s) > 0:
             line = f"{self.client.id} answered {self._limit.status} and wants {self._limit.wanted_s:.0f} s of silence"

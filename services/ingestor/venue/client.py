@@ -90,6 +90,7 @@ def make_client(ccxt: Any, options: LiveOptions, limit: Limit, ears: Ears | None
                 "maxRetriesOnFailure": 0,
                 "tradesLimit": TRADES_KEPT,
                 **({"fetchMarkets": {"types": types}} if types else {}),
+                **({"defaultType": "swap"} if kinds == {"swap"} else {}),
             },
         }
     )

@@ -71,12 +71,13 @@ class LiveFeed:
             self._hearing.cancel("deaf")
         self._deaf = stage.deaf
 
-    def close(self) -> None:
-        """Nothing is heard or asked any more; connections are given back in the background."""
-        for task in (self._life, *self._asked.values()):
-            if task is not None:
-                task.cancel()
+    def close(self) -> set["asyncio.Task[None]"]:
+        """Nothing is heard or asked any more; what is still giving back its connection."""
+        tasks = {task for task in (self._life, *self._asked.values()) if task is not None}
+        for task in tasks:
+            task.cancel()
         self._asked.clear()
+        return tasks
 
     def _put(self, *events: Event) -> None:
         self._events.extend(events)
@@ -116,7 +117,7 @@ class LiveFeed:
                 why = await self._end_of(self._hearing)
             finally:
                 self._hearing.cancel()
-            await asyncio.wait({self._hearing})
+                await asyncio.wait({self._hearing})
             self._put(Disconnected())
             self.remade += 1
             if self._connected_s and loop.time() - self._connected_s > STOOD_S:

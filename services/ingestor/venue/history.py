@@ -23,15 +23,15 @@ async def trades(asker: Asker, facts: Facts, market: str, asked: Missing, give: 
 
 
 async def _by_id(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give) -> bool:
+    """Whole pages: they cost the venue's patience no more than parts, and may fill the next hole too."""
     number = asked.from_id or 0
     for _ in range(MOST_PAGES):
-        size = facts.page if asked.to_id is None else min(facts.page, asked.to_id - number + 1)
-        rows = await asker.ask(asker.client.fetch_trades, market, None, size, {facts.from_id: number})
+        rows = await asker.ask(asker.client.fetch_trades, market, None, facts.page, {facts.from_id: number})
         page = _page(rows, facts)
         give(page)
         if len(page.trades) < len(rows):
             return False
-        if len(rows) < size:
+        if len(rows) < facts.page:
             return True
         number = max(int(trade.id) for trade in page.trades) + 1
         if asked.to_id is not None and number > asked.to_id:

@@ -40,6 +40,8 @@ class LiveVenue:
         self.limit = Limit()
         self.client = make_client(self.ccxt, options, self.limit)
         self.asker = Asker(self.ccxt, self.client, self.limit, self.complaints, options.attempts)
+        self._timer = make_client(self.ccxt, options, self.limit)
+        self._timer.enableRateLimit = False  # in a queue behind other questions the way would be long
         self.clock = clock or VenueClock(options.skew_ns)
         self.markets: dict[str, str] = {}
         self.listens = options.websocket and self._has(self._watch)
@@ -84,6 +86,7 @@ class LiveVenue:
             self._choose()
             await self._keep_time()
         finally:
+            await self._timer.close()
             await self.client.close()
 
     def listener(self, ears: Ears) -> Any:
@@ -110,10 +113,12 @@ class LiveVenue:
             log.warning("market data", venue=self.options.exchange, why="it does not tell its time: ours is taken")
             self.clock.unasked()
             await asyncio.Event().wait()
+        asker = Asker(self.ccxt, self._timer, self.limit, self.complaints, attempts=1)
         while True:
+            await asker.keep_silence()
             sent = self.clock.ask()
             try:
-                venue_ms = int(await self.asker.ask(self.client.fetch_time, attempts=1))
+                venue_ms = int(await asker.ask(self._timer.fetch_time))
             except (VenueError, TypeError, ValueError) as error:
                 self.complaints.say(TIME, f"its time is not known: {error}")
                 await asyncio.sleep(pause_s)

@@ -60,9 +60,9 @@ def by_time(from_ms: int, to_ms: int) -> Missing:
     return Missing(1, "trades", None, None, from_ms * MS, to_ms * MS)
 
 
-async def test_by_id_just_what_is_missing() -> None:
+async def test_by_id_what_is_missing_and_what_stands_behind_it_in_its_page() -> None:
     venue = Venue(list(range(5000)), 1000)
-    assert await trades(venue, BINANCE, by_id(1000, 3200)) == (list(range(1000, 3201)), True)
+    assert await trades(venue, BINANCE, by_id(1000, 3200)) == (list(range(1000, 4000)), True)
     assert venue.asked == 3
 
 
