@@ -9,7 +9,7 @@ The rules:
 - That nothing traded is believed for `silence_ns` after the last word, and while the connection stands. After that it
   is asked for. If the answer holds trades that should have been heard, or there is no answer, the feed is deaf.
 - An id that is behind, at a time that is far ahead: the venue counts anew, and so does this, with a Hole.
-- While nothing is in doubt, each Clock gives `Upto`: until then everything was given.
+- While nothing is in doubt, each Clock gives `Upto`: until then everything was given. So does a complete answer.
 """
 
 from typing import cast
@@ -210,6 +210,8 @@ class Continuity(Tick[Event, list[Ordered]]):
             given.append(self._ask_for_hole())
         elif not self._doubt:
             given += self._order.release(self._now)
+        if question.to_id is None and complete and not self._order.waiting:
+            given.append(Upto(self._order.upto(question.to_ns)))
         return given
 
     def _silent(self) -> bool:

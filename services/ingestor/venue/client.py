@@ -85,6 +85,7 @@ def make_client(ccxt: Any, options: LiveOptions, limit: Limit, ears: Ears | None
         {
             "timeout": round(options.timeout_s * MS),
             "enableRateLimit": True,
+            "rateLimiterAlgorithm": facts.spacing,
             "options": {
                 "fetchMargins": False,
                 "maxRetriesOnFailure": 0,

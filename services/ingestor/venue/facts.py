@@ -12,6 +12,7 @@ class Facts(NamedTuple):
     from_id: the parameter that asks for trades from an id on. page: how many rows of a page at most. forward: a page
     holds the first rows since the time asked for, not the last ones there are. market_types: what ccxt loads for our
     kinds. acknowledged: whether a message says that the subscription stands; None: the first datum says it.
+    spacing: how ccxt keeps to the venue's limits. Its bucket does not fill while nothing is asked: each question waits.
     """
 
     watch: Mapping[str, Any] = {}
@@ -21,6 +22,7 @@ class Facts(NamedTuple):
     forward: bool = False
     market_types: Mapping[str, str] = {}
     acknowledged: Callable[[Any], bool] | None = None
+    spacing: str = "leakyBucket"
 
 
 def _binance_acknowledged(message: Any) -> bool:
@@ -40,6 +42,7 @@ BINANCE = Facts(
     forward=True,
     market_types={"swap": "linear", "spot": "spot"},
     acknowledged=_binance_acknowledged,
+    spacing="rollingWindow",  # its limits are by the minute: BINANCE_DOCS/general-info
 )
 FACTS = {"binance": BINANCE, "binanceusdm": BINANCE}
 UNLISTED = Facts()

@@ -46,8 +46,9 @@ async def test_a_lost_connection_loses_no_bar(torn: bool) -> None:
 
 
 async def test_a_silent_connection_is_found_and_made_anew() -> None:
+    """Silence is believed for less than the grace, so it never makes a bar."""
     bus = new_bus()
-    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url):
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, silence_ns=S_NS // 5):
         await until_ticks(bus, 1)
         fake.feed.weather.silence_ms = 0
         fake.feed.weather.faults.append(FeedFault(Trouble.SILENCE))
@@ -89,12 +90,18 @@ async def test_troubles_of_all_kinds_leave_the_bars_as_they_were() -> None:
         assert ingestor.feeder.feeds()[BTC].remade == 0
 
 
-async def test_without_a_websocket_the_trades_are_asked_for() -> None:
+@pytest.mark.parametrize("rate", [60.0, 0.3])
+async def test_without_a_websocket_the_trades_are_asked_for(rate: float) -> None:
     bus = new_bus()
-    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, websocket=False, poll_s=0.3):
-        await until_ticks(bus, 4)
+    plan = FeedPlan(rate=rate, past_ms=60_000, past_rate=3)
+    async with (
+        serving("binance", plan=plan) as fake,
+        ingesting(bus, fake.url, websocket=False, poll_s=0.3, warm_bars=2) as ingestor,
+    ):
+        await until_ticks(bus, 7)
         check(bus, fake)
         assert not fake.feed.subscribed
+        assert ingestor.venue.complaints.said == []
 
 
 async def test_candles_of_the_venue_are_bars() -> None:

@@ -114,9 +114,10 @@ def test_a_lost_connection_is_in_doubt_until_all_since_then_was_asked_for() -> N
     assert given(feed, Disconnected(), Clock(T + 6)) == [Missing(1, "trades", 2, None, T, T + 6)]
     # The answer is older than the connection: it says nothing about what lies between.
     out = given(feed, Clock(T + 30), Connected(), Answered(1, "trades", True), Clock(T + 31), Clock(T + 51))
-    assert out == [Missing(2, "trades", 2, None, T, T + 51)]
+    assert out == [Upto(T + 6), Missing(2, "trades", 2, None, T, T + 51)]
     assert given(feed, Page((trade(2, 20),)), Answered(2, "trades", True), Clock(T + 60)) == [
         trade(2, 20),
+        Upto(T + 51),
         Upto(T + 60),
     ]
     assert feed.deaf == 0
@@ -132,7 +133,7 @@ def test_silence_is_believed_for_a_while_and_then_asked_for() -> None:
     feed = begun()
     assert given(feed, trade(1, 0), Clock(T + 100))[1:] == [Upto(T + 100)]
     assert given(feed, Clock(T + 101)) == [Missing(1, "trades", 2, None, T, T + 101)]
-    assert given(feed, Answered(1, "trades", True), Clock(T + 201)) == [Upto(T + 201)]
+    assert given(feed, Answered(1, "trades", True), Clock(T + 201)) == [Upto(T + 101), Upto(T + 201)]
     assert given(feed, Clock(T + 202)) == [Missing(2, "trades", 2, None, T, T + 202)]
     assert feed.deaf == 0
 
