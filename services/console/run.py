@@ -69,7 +69,8 @@ class _Run:
     async def run(self) -> Summary:
         """Start the services, watch them, stop them, sum up."""
         await check_bus(self._bus, self._settings)
-        self._comparable = await one_history(self._bus, self._settings)
+        one = await one_history(self._bus, self._settings)
+        self._comparable = one and self._settings.ingestor.source != "ccxt"  # that cannot be had once more
         if self._settings.ingestor.source == "replay":
             await self._register()
         loop = asyncio.get_running_loop()
@@ -139,6 +140,7 @@ class _Run:
             parity=compare(self._settings, view.decided, collector.orders) if self._comparable else None,
             restarts=self._restarts,
             finished=finished,
+            live=self._settings.ingestor.source == "ccxt",
         )
 
     @property

@@ -21,6 +21,7 @@ class Summary:
     parity: Parity | None
     restarts: int
     finished: bool
+    live: bool = False
 
     def as_json(self) -> dict[str, object]:
         """The documented form."""
@@ -54,6 +55,8 @@ class Summary:
                 shown.append(f"parity: the backtest's final equity is {self.parity.final_equity}")
             if self.parity.first_difference:
                 shown.append(f"parity: first difference: {self.parity.first_difference}")
+        elif self.live:
+            shown.append("parity: not compared: live data cannot be had once more")
         else:
             shown.append(
                 "parity: not compared: this bus also holds a run with other settings (clean: another bus.folder)"

@@ -64,7 +64,8 @@ class Watcher:
             await self.close()
             raise
         mine = set(own.symbols)  # an earlier run may have left others
-        taken = {sym: position_from(sym, data) for sym, data in ingested.items() if sym in mine}
+        counted = own.ingestor.source != "ccxt"  # there are no quotes to count
+        taken = {sym: position_from(sym, data) for sym, data in ingested.items() if counted and sym in mine}
         books = {sym: book_from(own, sym, snapshots[sym]) if sym in snapshots else None for sym in own.symbols}
         return View(taken, progress, books, own.strategy.balance)
 

@@ -53,6 +53,9 @@ def check_input(settings: Settings) -> Mapping[str, int] | None:
 
     Returns symbol -> how many quotes there will be, None for an endless source.
     """
+    if settings.ingestor.source == "ccxt":
+        signal_plan(settings)
+        return None
     source, limit = make_source(settings), settings.ingestor.limit
     rows = source.check() if isinstance(source, ReplaySource) else None  # first: it knows the interval to name
     line_plans(settings)

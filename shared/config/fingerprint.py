@@ -10,6 +10,7 @@ from shared.config.settings import Settings
 
 # Of the gateway all counts but these, so that a new setting counts by itself.
 NOT_ARMED = {*SECRETS, "keys_dir", "journal", "fake_url", "timeout_s", "reconcile_s"}
+LIVE_DATA = {"exchange", "markets", "price", "stream"}
 
 
 def config_hash(settings: Settings, model_sha256: str) -> str:
@@ -28,6 +29,8 @@ def config_hash(settings: Settings, model_sha256: str) -> str:
         "strategy": settings.strategy.model_dump(),
         "gateway": settings.gateway.model_dump(exclude=NOT_ARMED),
     }
+    if settings.ingestor.source == "ccxt":
+        armed["data"] = settings.ingestor.model_dump(include=LIVE_DATA)
     return hashlib.sha256(json.dumps(armed, sort_keys=True, default=_plain).encode()).hexdigest()
 
 

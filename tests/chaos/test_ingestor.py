@@ -13,6 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from services.fake_exchange.listing import Listing, swaps
 from services.fake_exchange.tape import Tape
 from shared.bus.names import Names, Place, partition_of
@@ -116,6 +118,7 @@ class Verdict:
         self.faults += [f"{sym}: the bar {end_ns} has another close, and no Gap follows" for end_ns in wrong]
 
 
+@pytest.mark.timeout(1800)
 def test_bars_are_those_of_a_perfect_feed_or_marked(
     folder: Path, short: bool, rng: random.Random, say: Callable[[str], None]
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shared.config import load_settings
+from shared.config.fingerprint import config_hash
 from shared.errors import ConfigError
 
 MARKETS = {"BTCUSDT": "BTC/USDT:USDT"}
@@ -38,3 +39,10 @@ def test_a_live_source() -> None:
 def test_what_does_not_fit_together(changed: dict[str, Any], why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         loaded(**changed)
+
+
+def test_an_arming_is_for_the_data_of_one_venue_and_price() -> None:
+    armed = config_hash(loaded(), "")
+    assert armed == config_hash(loaded(grace_s=2.0, base_url="http://127.0.0.1:1"), "")
+    assert armed != config_hash(loaded(price="mid"), "")
+    assert armed != config_hash(loaded(exchange="bybit"), "")

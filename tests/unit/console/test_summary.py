@@ -65,3 +65,8 @@ def test_a_run_without_executions() -> None:
 def test_percentiles_are_of_the_waits() -> None:
     assert percentiles([float(i) for i in range(1, 1001)]) == {"p50": 500.0, "p99": 990.0, "p999": 999.0}
     assert percentiles([7.4]) == {"p50": 7.0, "p99": 7.0, "p999": 7.0}
+
+
+def test_a_run_on_live_data_is_not_compared() -> None:
+    summary = Summary(COUNTS, EQUITY, Decimal(0), WAITS, None, restarts=0, finished=False, live=True)
+    assert summary.lines()[3] == "parity: not compared: live data cannot be had once more"
