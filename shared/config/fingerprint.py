@@ -10,7 +10,7 @@ from shared.config.settings import Settings
 
 # Of the gateway all counts but these, so that a new setting counts by itself.
 NOT_ARMED = {*SECRETS, "keys_dir", "journal", "fake_url", "timeout_s", "reconcile_s"}
-LIVE_DATA = {"exchange", "markets", "price", "stream"}
+LIVE_DATA = {"exchange", "markets", "price", "stream", "base_url"}
 
 
 def config_hash(settings: Settings, model_sha256: str) -> str:

@@ -43,6 +43,7 @@ def test_what_does_not_fit_together(changed: dict[str, Any], why: str) -> None:
 
 def test_an_arming_is_for_the_data_of_one_venue_and_price() -> None:
     armed = config_hash(loaded(), "")
-    assert armed == config_hash(loaded(grace_s=2.0, base_url="http://127.0.0.1:1"), "")
+    assert armed == config_hash(loaded(grace_s=2.0), "")
     assert armed != config_hash(loaded(price="mid"), "")
     assert armed != config_hash(loaded(exchange="bybit"), "")
+    assert armed != config_hash(loaded(base_url="http://127.0.0.1:1"), "")
