@@ -26,6 +26,7 @@ class RunOptions(NamedTuple):
     rate: float | None = None
     run_id: str | None = None
     slippage_bps: str | None = None
+    record: Path | None = None
 
 
 def settings_for(options: RunOptions) -> Settings:
@@ -35,6 +36,7 @@ def settings_for(options: RunOptions) -> Settings:
         "signal": _present(model=options.model),
         "strategy": _present(name=options.strategy, balance=options.balance),
         "gateway": _present(fee=options.fee, slippage_bps=options.slippage_bps),
+        "recorder": _present(folder=options.record and options.record.absolute()),
     }
     if options.param:
         sections["strategy"]["params"] = named_values("--param", options.param)

@@ -22,6 +22,7 @@ from shared.config import Settings
 from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
 
+RECORDER = "recorder"
 SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before writers, so that nothing piles up
 POLL_S = 0.25
 READY_S = 30.0
@@ -57,7 +58,10 @@ class _Run:
         self._bus: RedisBus = make_bus(settings)
         self._watcher = Watcher(self._bus, settings)
         logs = settings.state_dir / "logs"
-        self._supervisor = Supervisor(SERVICES, as_environment(settings), logs, ready=self._readers_ready)
+        beside = () if settings.recorder.folder is None else (RECORDER,)
+        self._readers = (*beside, *SERVICES[:-1])
+        names, environment = (*beside, *SERVICES), as_environment(settings)
+        self._supervisor = Supervisor(names, environment, logs, ready=self._readers_ready, last=beside)
         self._stop = asyncio.Event()
         self._bus_restarts = 0
         self._began_ns = time.time_ns()
@@ -89,7 +93,7 @@ class _Run:
         """The source starts when its readers are at work, within a bound: until then its ticks would only grow old."""
         if name != SERVICES[-1]:
             return
-        files = [alive_file(self._settings.state_dir, reader) for reader in SERVICES[:-1]]
+        files = [alive_file(self._settings.state_dir, reader) for reader in self._readers]
         until = time.monotonic() + READY_S
         # The time of a file gives nothing to wait on.
         while time.monotonic() < until and not all(touched_after(f, self._began_ns) for f in files):  # noqa: ASYNC110

@@ -26,7 +26,10 @@ class ServiceFailed(TicklineError):
 
 
 class Supervisor:
-    """Starts `python -m services.NAME` for each name, when `ready(name)` returns; their logs go to files in `logs`."""
+    """Starts `python -m services.NAME` for each name, when `ready(name)` returns; their logs go to files in `logs`.
+
+    last: those of them that are stopped when the others have ended.
+    """
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class Supervisor:
         logs: Path,
         *,
         ready: Callable[[str], Awaitable[None]] | None = None,
+        last: Sequence[str] = (),
         restarts: int = 5,
         within_s: float = 60.0,
     ) -> None:
@@ -43,6 +47,7 @@ class Supervisor:
         self._env = {**os.environ, **env, "TICKLINE_WITH_PARENT": "1"}
         self._logs = logs
         self._ready = ready
+        self._last = tuple(last)
         self._restarts = restarts
         self._within_s = within_s
         self._processes: dict[str, asyncio.subprocess.Process] = {}
@@ -64,8 +69,17 @@ class Supervisor:
         raise first
 
     async def stop(self) -> None:
-        """SIGTERM to all, and SIGKILL to what has not ended in time."""
-        living = [process for process in self._processes.values() if process.returncode is None]
+        """SIGTERM to all, and SIGKILL to what has not ended in time; ServiceFailed where one of `last` failed then."""
+        await self._stop([name for name in self._names if name not in self._last])
+        await self._stop(self._last)
+        for name in self._last:
+            code = self._processes[name].returncode if name in self._processes else 0
+            if code:
+                raise ServiceFailed(f"{name} ended with code {code}: {self._last_word(name)}", code if code > 0 else 1)
+
+    async def _stop(self, names: Sequence[str]) -> None:
+        known = (self._processes.get(name) for name in names)
+        living = [process for process in known if process is not None and process.returncode is None]
         for process in living:
             process.send_signal(signal.SIGTERM)
         try:

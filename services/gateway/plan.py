@@ -13,6 +13,15 @@ def plan(settings: Settings) -> Plan:
         instance=own.instance,
         make_stage=lambda sym: PaperStage(own.fee, own.slippage_bps),
         inputs=(Input(Stream.ORDERS, settings.strategy.instance, strict=True),),
-        outputs=(Output(Stream.EXECUTIONS, (settings.strategy.instance,), settings.bus.bound, trim=True),),
+        outputs=(
+            Output(
+                Stream.EXECUTIONS,
+                (settings.strategy.instance,),
+                settings.bus.bound,
+                trim=True,
+                recorders=settings.recorder.of(Stream.EXECUTIONS),
+                hold_s=settings.recorder.hold_s,
+            ),
+        ),
         exclusive=True,
     )

@@ -5,7 +5,10 @@ import gc
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 import structlog
@@ -32,29 +35,51 @@ log = structlog.get_logger()
 Build = Callable[[Settings, Limits], tuple[Plan, Feeder]]
 
 
+class Work(Protocol):
+    """What a process does: a Worker, or a loop of its own."""
+
+    counts: Counter[str]
+    alive_file: Path | None
+
+    async def run(self) -> None:
+        """Work until stopped."""
+
+    def stop(self) -> None:
+        """Let `run` return soon."""
+
+
 def serve(name: str, build: Build, *, ahead: bool = False) -> None:
     """Run one service until SIGTERM or SIGINT; exits with the code of what ended it.
 
     ahead: it stands before the decision, so in a replay it works ahead of it, at a lower priority.
     """
+
+    def worker(settings: Settings, bus: RedisBus) -> Worker:
+        limits = limits_of(settings)
+        plan, feeder = build(settings, limits)
+        return Worker(plan, bus, feeder, partitions=settings.bus.partitions, limits=limits)
+
+    serve_work(name, worker, ahead=ahead)
+
+
+def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead: bool = False) -> None:
+    """As `serve`, for what is no line of stages."""
     configure_logs(name)
     try:
         settings = load_settings()
-        limits = limits_of(settings)
-        plan, feeder = build(settings, limits)
         if not settings.bus.url:
             raise ConfigError("config: bus.url is empty: set TICKLINE_BUS__URL, or use `tickline run`")
         bus = make_bus(settings)
-        worker = Worker(plan, bus, feeder, partitions=settings.bus.partitions, limits=limits)
-        worker.alive_file = alive_file(settings.state_dir, name)
+        work = build(settings, bus)
+        work.alive_file = alive_file(settings.state_dir, name)
         if ahead and settings.ingestor.works_ahead:
             os.nice(settings.ingestor.ahead_nice)
         _calm_garbage_collector()
-        uvloop.run(_run(worker, bus, settings))
+        uvloop.run(_run(work, bus, settings))
     except TicklineError as error:
         log.error("cannot go on", why=str(error), exit_code=error.exit_code)
         sys.exit(error.exit_code)
-    log.info("stopped", counts=dict(worker.counts))
+    log.info("stopped", counts=dict(work.counts))
 
 
 def _calm_garbage_collector() -> None:
@@ -112,13 +137,13 @@ async def _meta(bus: Bus, partitions: int) -> dict[str, str]:
             await asyncio.sleep(0.2)  # a server that is not there gives nothing to wait on
 
 
-async def _run(worker: Worker, bus: Bus, settings: Settings) -> None:
+async def _run(work: Work, bus: Bus, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     checking = asyncio.ensure_future(check_bus(bus, settings))
 
     def stop() -> None:
         checking.cancel()
-        worker.stop()
+        work.stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -127,7 +152,7 @@ async def _run(worker: Worker, bus: Bus, settings: Settings) -> None:
     await asyncio.wait([checking])
     if not checking.cancelled():
         checking.result()
-        await worker.run()
+        await work.run()
 
 
 def _parent_left(stop: Callable[[], None]) -> None:

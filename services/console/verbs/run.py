@@ -24,10 +24,11 @@ def run(
     limit: Annotated[int | None, typer.Option(help="Simulated market: ticks per symbol, then stop.")] = None,
     rate: Annotated[float | None, typer.Option(help="Simulated market: ticks per second and symbol, 0: all.")] = None,
     run_id: Annotated[str | None, typer.Option(help="Name of a replay; a new one by default.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Record all streams into this folder, as Parquet.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.")] = None,
 ) -> None:
     """Run the whole line: on the simulated market, or replaying files with --data."""
-    options = RunOptions(data, sym, interval, model, strategy, param, balance, fee, limit, rate, run_id)
+    options = RunOptions(data, sym, interval, model, strategy, param, balance, fee, limit, rate, run_id, record=record)
     settings = settings_for(options)
     if json_file is not None:
         _write(json_file, "", "a")  # found out now, not after hours
