@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
+from shared.recording.checkpoint import last_settings
+from shared.recording.layout import is_recording
+from shared.recording.part import recorded_symbols
 
 
 class RunOptions(NamedTuple):
@@ -43,6 +46,8 @@ def settings_for(options: RunOptions) -> Settings:
     given = _present(interval=options.interval, run_id=options.run_id)
     if options.data:
         files = _files(options.data, options.sym or ())
+        if (recording := next(filter(is_recording, options.data), None)) is not None:
+            given.setdefault("interval", last_settings(recording)["interval"])
         sections["ingestor"] |= {"source": "replay", "files": files}
         given["symbols"] = tuple(files)
         given.setdefault("run_id", new_run_id())
@@ -62,6 +67,8 @@ def _present(**options: object) -> dict[str, object]:
 
 
 def _files(data: Sequence[Path], syms: Sequence[str]) -> dict[str, Path]:
+    if len(data) == 1 and is_recording(data[0]):
+        return dict.fromkeys(syms or recorded_symbols(data[0]), data[0].absolute())
     if len(data) != len(syms):
         raise ConfigError(
             f"--data was given {len(data)} times and --sym {len(syms)} times: give one symbol for each file"

@@ -54,6 +54,20 @@ def read_checkpoints(folder: Path) -> list[Checkpoint]:
     return [_read(path) for path in checkpoint_paths(folder)]
 
 
+def last_settings(folder: Path) -> dict[str, Any]:
+    """The settings of the last checkpoint; raises DataError."""
+    paths = checkpoint_paths(folder)
+    if not paths:
+        raise DataError(f"{folder}: is a recording without a checkpoint: nothing was recorded")
+    return _read(paths[-1]).settings
+
+
+def ingestor_of(folder: Path) -> str:
+    """The instance whose ticks were recorded."""
+    name: str = last_settings(folder)["ingestor"]["instance"]
+    return name
+
+
 def _read(path: Path) -> Checkpoint:
     try:
         return Checkpoint(*unpack(path.read_bytes()))

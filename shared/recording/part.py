@@ -62,6 +62,16 @@ def _place(name: str) -> Place:
     return Place(instance, int(p))
 
 
+def recorded_symbols(folder: Path) -> list[str]:
+    """The symbols of which there are ticks, sorted; raises DataError."""
+    newest = parts(folder, Stream.TICKS)[-1:]
+    positions = read_positions(newest[0].path) if newest else {}
+    found = sorted({sym for position in positions.values() for sym in position.last})
+    if not found:
+        raise DataError(f"{folder}: has no ticks: there is nothing to replay")
+    return found
+
+
 def read_rows(folder: Path, stream: Stream, instance: str, symbols: Sequence[str] = ()) -> Iterator[Row]:
     """The rows that an instance wrote to a stream, in the recorded order; of these symbols, or of all. DataError."""
     for part in parts(folder, stream):

@@ -13,7 +13,9 @@ from shared.errors import ConfigError
 
 
 def run(
-    data: Annotated[list[Path] | None, typer.Option(help="CSV or Parquet file to replay; one for each --sym.")] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="CSV or Parquet file to replay, one for each --sym; or a recording.")
+    ] = None,
     sym: Annotated[list[str] | None, typer.Option(help="The symbol of the file, e.g. BTCUSDT.")] = None,
     interval: Annotated[str | None, typer.Option(help="Time between two bars, e.g. 12h.")] = None,
     model: Annotated[str | None, typer.Option(help="A model in weights/; the one that fits by default.")] = None,
