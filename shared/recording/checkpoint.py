@@ -7,21 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import SecretStr, ValidationError
+
 from shared.config import Settings
+from shared.config.settings import GatewaySettings, IngestorSettings, Section, SignalSettings, StrategySettings
 from shared.errors import DataError
 from shared.messages import DecodeError
 from shared.messages.codec import pack, unpack
 from shared.recording.durable import write_durably
 from shared.recording.layout import CHECKPOINT, CHECKPOINTS, checkpoint_paths
 
-# What decides which predictions and orders are made, and nothing that is a secret.
-KEPT: Mapping[str, Any] = {
-    "interval": True, "symbols": True, "run_id": True,
-    "ingestor": {"instance", "source"},
-    "signal": {"instance", "model", "weights"},
-    "strategy": True,
-    "gateway": {"instance", "mode", "venue", "account", "fee", "slippage_bps", "request_validity_ms"},
+# What decides which predictions and orders are made: these sections.
+SECTIONS: Mapping[str, type[Section]] = {
+    "ingestor": IngestorSettings, "signal": SignalSettings, "strategy": StrategySettings, "gateway": GatewaySettings,
 }  # fmt: skip
+PRIVATE = {"journal", "keys_dir"}  # an address may have a password; what is a SecretStr is left out by its type
 
 
 class Checkpoint(NamedTuple):
@@ -33,12 +33,27 @@ class Checkpoint(NamedTuple):
 
 
 def kept_settings(settings: Settings) -> dict[str, Any]:
-    """The part of the settings that a checkpoint keeps."""
-    known = {
-        name: wanted if wanted is True else wanted & type(getattr(settings, name)).model_fields.keys()
-        for name, wanted in KEPT.items()
-    }
-    return settings.model_dump(mode="json", include=known)
+    """The part of the settings that a checkpoint keeps: no secret, no address of a bus.
+
+    >>> sorted(kept_settings(Settings()))
+    ['gateway', 'ingestor', 'interval', 'run_id', 'signal', 'strategy', 'symbols']
+    """
+    kept: dict[str, Any] = settings.model_dump(mode="json", include={"interval", "symbols", "run_id"})
+    for name, kind in SECTIONS.items():
+        hidden = PRIVATE | {field for field, known in kind.model_fields.items() if known.annotation is SecretStr}
+        kept[name] = getattr(settings, name).model_dump(mode="json", exclude=hidden)
+    return kept
+
+
+def settings_of(kept: Mapping[str, Any]) -> Settings:
+    """The settings of a checkpoint; no file and no variable is asked. Raises DataError for another version's."""
+    try:
+        values: dict[str, Any] = {name: kind.model_validate(kept[name]) for name, kind in SECTIONS.items()}
+        values |= {"interval": kept["interval"], "symbols": tuple(kept["symbols"]), "run_id": kept["run_id"]}
+        return Settings.model_construct(None, **values)
+    except (ValidationError, KeyError, TypeError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise DataError(f"the recording's settings are another version's: {why}") from error
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
