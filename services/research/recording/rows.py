@@ -33,10 +33,14 @@ class Rows:
         """Take it."""
         row = self._next
         assert row is not None
-        if row.n != self.last_n + 1:
-            raise Hole(self.stream, self.last_n + 1, row.n - 1)
+        self.require(row.n - 1)
         self.last_n, self._next = row.n, next(self._rows, None)
         return row
+
+    def require(self, n: int) -> None:
+        """Everything up to n must have been taken by now; raises Hole where it was not."""
+        if self.last_n < n:
+            raise Hole(self.stream, self.last_n + 1, n if self._next is None else min(n, self._next.n - 1))
 
     def left(self) -> int:
         """How many rows are left; takes them all."""

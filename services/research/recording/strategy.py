@@ -34,6 +34,7 @@ class StrategyReplay:
         """Compare until the decisions end, or up to n = `upto`. Raises Hole where rows are missing."""
         while (row := self._decisions.peek()) is not None and (upto is None or self._decisions.last_n < upto):
             said = message_of(row)
+            self._decisions.require(row.n - 1)
             try:
                 if isinstance(said, Decision):
                     self._lead_to(said)
@@ -44,7 +45,7 @@ class StrategyReplay:
             except Stuck as stuck:
                 ts_event = said.ts_event if said else 0
                 self._tally.differs(ts_event, f"{self._sym} decisions n={row.n}: {stuck}")
-                self._tally.unshown.append(f"{self._sym}: {self._decisions.left()} decisions behind that")
+                self._tally.unshown.append(f"{self._sym}: {self._decisions.left()} decisions from there on")
                 return
         self._tally.ahead[Stream.PREDICTIONS] += self._predictions.left() if upto is None else 0
 
@@ -59,8 +60,11 @@ class StrategyReplay:
             if booked and not waits:
                 self._give(self._executions)
             elif due:
+                self._executions.require(said.booked_n - waits)
                 self._give(self._predictions)
             else:
+                self._executions.require(said.booked_n)
+                self._predictions.require(last)
                 raise Stuck(f"recorded {said.human()}, computed nothing of prediction n={said.prediction_n}")
 
     def _gap(self, said: Gap) -> None:
