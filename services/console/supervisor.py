@@ -74,7 +74,7 @@ class Supervisor:
         await self._stop(self._last)
         for name in self._last:
             code = self._processes[name].returncode if name in self._processes else 0
-            if code:
+            if code not in (0, -signal.SIGTERM, None):
                 raise ServiceFailed(f"{name} ended with code {code}: {self._last_word(name)}", code if code > 0 else 1)
 
     async def _stop(self, names: Sequence[str]) -> None:

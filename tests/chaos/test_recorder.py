@@ -11,7 +11,7 @@ import pytest
 from services.research.recording import parity
 from shared.messages import Stream
 from shared.recording.layout import UNFINISHED, parts
-from shared.recording.part import read_rows
+from shared.recording.part import read_positions, read_rows
 from tests.chaos.compare import Content, Key, Rows, content, differences
 from tests.chaos.line import Line
 from tests.chaos.replay import LINE_SLOWED, NAMESPACE, Replay
@@ -49,7 +49,7 @@ def record(server: Server, folder: Path, replay: Replay, rng: random.Random, vic
             watch = Watch(client, NAMESPACE, line.tend)
             for victim in victims:
                 _await_files(recording, line)
-                _pause(line, rng.uniform(0, 0.1))
+                _pause(line, rng.uniform(0, 0.1) if rng.random() < 0.7 else rng.uniform(0, 2))
                 killed[victim] += 1
                 if victim == "bus":
                     lost.append(kill_bus(watch))
@@ -57,7 +57,7 @@ def record(server: Server, folder: Path, replay: Replay, rng: random.Random, vic
                     line.kill(victim)
                     line.tend()
             watch.wait("the run ends", lambda s: s.finished(replay.ticks), within_s=180)
-            _await_recorded(watch, recording, replay)
+            _await_recorded(recording, line, replay)
             found = content(server.url, NAMESPACE)
             line.stop()
     finally:
@@ -96,14 +96,20 @@ def _pause(line: Line, seconds: float) -> None:
         time.sleep(0.002)
 
 
-def _await_recorded(watch: Watch, recording: Path, replay: Replay) -> None:
-    wanted = sum(map(len, replay.expected.rows.values()))
-    until = time.monotonic() + 60
-    while sum(map(len, recorded(recording)[0].rows.values())) < wanted:
-        watch.wait("the bus answers", lambda s: True)
+def _await_recorded(recording: Path, line: Line, replay: Replay) -> None:
+    """Until the newest parts say that everything is there."""
+    until = time.monotonic() + 300
+    while any(_last(recording, stream) < replay.expected.count(stream) for stream in WRITERS):
+        line.tend()
         if time.monotonic() > until:
-            raise Timeout("not everything was recorded")
-        time.sleep(0.2)
+            raise Timeout(f"not everything was recorded: {line.log(RECORDER)[-1500:]}")
+        time.sleep(0.1)
+
+
+def _last(recording: Path, stream: Stream) -> int:
+    newest = parts(recording, stream)[-1:]
+    positions = read_positions(newest[0].path).values() if newest else ()
+    return sum(n for position in positions for n, _ in position.last.values())
 
 
 @pytest.mark.timeout(1800)
