@@ -79,7 +79,7 @@ class Recorder:
                     raise
                 finally:
                     session, self._session = self._session, None
-                    self._ownership.lose_all()
+                    self._ownership.leases.clear()
                     await session.close()
 
     async def _pause(self, what: str, lost: Exception) -> None:
@@ -88,7 +88,7 @@ class Recorder:
         self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
 
     async def _serve(self, session: Session) -> None:
-        while not await self._ownership.round(session):
+        while not await self._owns_all(session):
             if self._stopping:
                 return
             self._touch()
@@ -114,6 +114,10 @@ class Recorder:
             await self._write(session, folder, buffers, progress, everything=False)
         await self._write(session, folder, buffers, progress, everything=True)
 
+    async def _owns_all(self, session: Session) -> bool:
+        await self._ownership.round(session)
+        return len(self._ownership.leases) == self._settings.bus.partitions
+
     async def _claim(self, session: Session) -> None:
         partitions = self._settings.bus.partitions
         bus_id = (await session.meta({"partitions": str(partitions)}))["bus_id"]
@@ -124,8 +128,7 @@ class Recorder:
             raise DiskLost(str(error)) from error
 
     async def _round(self, session: Session) -> None:
-        await self._ownership.round(session)
-        if not self._ownership.leases:
+        if not await self._owns_all(session):
             raise BusLost("the recorder's lease was taken: another one records")
         self._touch()
 
