@@ -5,12 +5,11 @@ A snapshot names the last n of each input that its stage had taken, so it need n
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from shared.config import Settings
-from shared.config.settings import GatewaySettings, IngestorSettings, Section, SignalSettings, StrategySettings
 from shared.errors import DataError
 from shared.messages import DecodeError
 from shared.messages.codec import pack, unpack
@@ -18,9 +17,10 @@ from shared.recording.durable import write_durably
 from shared.recording.layout import CHECKPOINT, CHECKPOINTS, checkpoint_paths
 
 # What decides which predictions and orders are made: these sections.
-SECTIONS: Mapping[str, type[Section]] = {
-    "ingestor": IngestorSettings, "signal": SignalSettings, "strategy": StrategySettings, "gateway": GatewaySettings,
-}  # fmt: skip
+SECTIONS: Mapping[str, type[BaseModel]] = {
+    name: cast(type[BaseModel], Settings.model_fields[name].annotation)
+    for name in ("ingestor", "signal", "strategy", "gateway")
+}
 PRIVATE = {"journal", "keys_dir"}  # an address may have a password; what is a SecretStr is left out by its type
 
 
