@@ -24,18 +24,27 @@ class Rows:
         self.last_n = after
         self._rows = _behind(read_rows(folder, stream, instance, [sym]), after)
         self._next = next(self._rows, None)
+        self._second = next(self._rows, None)
 
     def peek(self) -> Row | None:
         """The next row; None at the end."""
         return self._next
+
+    def second(self) -> Row | None:
+        """The one after it."""
+        return self._second
 
     def next(self) -> Row:
         """Take it."""
         row = self._next
         assert row is not None
         self.require(row.n - 1)
-        self.last_n, self._next = row.n, next(self._rows, None)
+        self._advance()
+        self.last_n = row.n
         return row
+
+    def _advance(self) -> None:
+        self._next, self._second = self._second, next(self._rows, None)
 
     def require(self, n: int) -> None:
         """Everything up to n must have been taken by now; raises Hole where it was not."""
@@ -46,7 +55,8 @@ class Rows:
         """How many rows are left; takes them all."""
         count = 0
         while self._next is not None:
-            count, self._next = count + 1, next(self._rows, None)
+            count += 1
+            self._advance()
         return count
 
 

@@ -19,6 +19,7 @@ class StrategyReplay:
     - Executions up to that one come first, then predictions up to its own.
     - A SUPERSEDED prediction was answered when the next one came, so that one is taken too.
     - A STALE_PREDICTION waited for the last of those executions, so it comes before that one.
+    - A Gap says neither. Where a decision comes with it, of a prediction that was answered before, that one does.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class StrategyReplay:
         self._recorded = recorded
         self._decisions = recorded[Stream.DECISIONS]
         self._made = self._decisions.last_n  # n of the last computed decision
+        self._answered = 0  # prediction_n of the last one
 
     def run(self, upto: int | None = None) -> None:
         """Compare until the decisions end, or up to n = `upto`. Raises Hole where rows are missing."""
@@ -71,9 +73,18 @@ class StrategyReplay:
         gap = gap_before(said, self._predictions)
         if gap is None:
             raise Stuck(f"recorded {said.human()}, no prediction has its trace")
-        while not self._stage.ready(gap) and self._executions.peek() is not None:
+        booked_n = self._booked_with_it()
+        while (row := self._executions.peek()) is not None and (row.n <= booked_n or not self._stage.ready(gap)):
             self._give(self._executions)
         self._take(gap)
+
+    def _booked_with_it(self) -> int:
+        """Up to which execution was booked before a Gap; 0: that makes no difference."""
+        row = self._decisions.second()
+        decision = None if row is None else message_of(row)
+        if not isinstance(decision, Decision) or decision.prediction_n > self._answered:
+            return 0
+        return decision.booked_n
 
     def _give(self, rows: Rows) -> None:
         row = rows.next()
@@ -91,4 +102,6 @@ class StrategyReplay:
             raise Stuck(str(error)) from error
         for output in computed:
             self._made += output.to is Stream.DECISIONS
+            if isinstance(output, Decision):
+                self._answered = max(self._answered, output.prediction_n)
             self._tally.compare(output, self._recorded[output.to])

@@ -9,7 +9,7 @@ from services.research.recording.rows import Hole, Rows
 from services.research.recording.strategy import StrategyReplay
 from services.research.recording.tally import Tally
 from services.strategy.stage import StrategyStage
-from shared.messages import Decision, ExecutionReport, Gap, GapCause, Message, Prediction, Reason, Stream
+from shared.messages import Gap, GapCause, Stream
 from shared.runner.stage import Stage
 from tests.unit.research.recording.session import SYM, Session, prediction, strategy
 
@@ -131,83 +131,3 @@ def test_rows_that_are_missing_end_it(tmp_path: Path, stream: Stream) -> None:
         session.report()
     with pytest.raises(Hole, match=f"{stream} n=3 not recorded"):
         replayed(session.record(tmp_path, without=[(stream, 3)]))
-
-
-class Live(StrategyStage):
-    """The waiting of a live strategy: the newest prediction waits, and not for long.
-
-    NO_CHANGE stands for "superseded", NO_EQUITY for "stale".
-    """
-
-    def __init__(self) -> None:
-        super().__init__(SYM, strategy()._decider, Decimal(100), "book")
-        self._waiting: Prediction | None = None
-
-    def ready(self, val: Message) -> bool:
-        return True
-
-    def on_tick(self, val: Message) -> list[Message] | None:
-        if isinstance(val, ExecutionReport):
-            super().on_tick(val)
-            waiting = self._waiting
-            if waiting is None or self._in_flight:
-                return []
-            self._waiting = None
-            stale = val.ts_event - waiting.ts_event > 50
-            return self._answer(waiting, Reason.NO_EQUITY) if stale else super().on_tick(waiting)
-        if isinstance(val, Prediction) and self._in_flight:
-            older, self._waiting = self._waiting, val
-            return [] if older is None else self._answer(older, Reason.NO_CHANGE)
-        return super().on_tick(val)
-
-    def _answer(self, prediction: Prediction, why: Reason) -> list[Message]:
-        n, fields = self._numbers.next(Stream.DECISIONS), prediction.content()
-        beside = {name: fields[name] for name in ("sym", "ts_event", "tr", "tick_n", "y_hat")}
-        return [
-            Decision.model_construct(
-                None, n=n, prediction_n=prediction.n, booked_n=self._booked_n, balance=self.account.balance(),
-                signed_qty=Decimal(0), orders=(), reason=why, **beside,
-            )
-        ]  # fmt: skip
-
-
-@pytest.fixture
-def reasons(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A live strategy's reasons, on this stage's decisions only."""
-    from services.research.recording import strategy as module
-
-    monkeypatch.setattr(module, "SUPERSEDED", Reason.NO_CHANGE)
-    monkeypatch.setattr(module, "STALE", Reason.NO_EQUITY)
-
-
-@pytest.mark.usefixtures("reasons")
-def test_only_the_newest_prediction_waits(tmp_path: Path) -> None:
-    session = Session(Live())
-    session.predict(prediction(1))
-    for n in (2, 3, 4):
-        session.predict(prediction(n))  # two of them are superseded
-    session.report()
-    assert len(session.due) == 2
-    session.report(1)
-    session.predict(prediction(5))  # waits for the other report
-    session.report()
-    session.predict(prediction(6), seen=False)
-    session.report()
-    session.take(prediction(6))
-    session.report()
-    assert whole(replayed(session.record(tmp_path), Live()), 6)
-
-
-@pytest.mark.usefixtures("reasons")
-def test_what_waited_too_long_is_stale_again(tmp_path: Path) -> None:
-    session = Session(Live())
-    session.predict(prediction(1))
-    session.predict(prediction(2))
-    session.due = [report.model_copy(update={"ts_event": 90}) for report in session.due]
-    session.report()
-    session.predict(prediction(3))
-    session.report()
-    stale = session.written[Stream.DECISIONS][1]
-    assert isinstance(stale, Decision)
-    assert stale.reason is Reason.NO_EQUITY
-    assert whole(replayed(session.record(tmp_path), Live()), 3)
