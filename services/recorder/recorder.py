@@ -8,6 +8,7 @@ dropped, so that what a server forgot is taken again as it then was.
 import asyncio
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
@@ -23,13 +24,15 @@ from shared.messages import Stream
 from shared.recording.about import About, claim
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.columns import Taken
-from shared.recording.folder import RecordingFolder, locked
+from shared.recording.folder import FolderInUse, RecordingFolder, locked
 from shared.recording.layout import day_of
 from shared.recording.position import Position
 from shared.runner.ownership import Ownership
 from shared.runner.progress import read_snapshots
 
 ROUND_S = 0.4
+LOCK_WAIT_S = 8.0
+TIDY_EVERY_S = 60.0
 LAST_READS_S = 5.0  # after `stop`, for what is there by then
 BACKOFF_S, BACKOFF_MAX_S = 0.05, 2.0
 
@@ -53,6 +56,7 @@ class Recorder:
         self._backoff_s = BACKOFF_S
         self._hole = False
         self._checked_day = ""
+        self._tidied_s = float("-inf")
 
     def stop(self) -> None:
         """Write what was read, tell the bus, return."""
@@ -62,7 +66,8 @@ class Recorder:
 
     async def run(self) -> None:
         """Record until stopped. A lost bus and a full disk are waited for."""
-        with locked(self._plan.folder):
+        with ExitStack() as stack:
+            await self._lock(stack)
             while not self._stopping:
                 try:
                     self._session = await self._bus.connect()
@@ -81,6 +86,19 @@ class Recorder:
                     session, self._session = self._session, None
                     self._ownership.leases.clear()
                     await session.close()
+
+    async def _lock(self, stack: ExitStack) -> None:
+        """The folder is ours, perhaps after another process's last file."""
+        until = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                stack.enter_context(locked(self._plan.folder))
+            except FolderInUse:
+                if self._stopping or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(ROUND_S)
+            else:
+                return
 
     async def _pause(self, what: str, lost: Exception) -> None:
         log.warning(what, why=str(lost), again_in_s=round(self._backoff_s, 2))
@@ -200,8 +218,12 @@ class Recorder:
         if self._checked_day and self._checked_day != today:
             await self._checkpoint(session)
         self._checked_day = today
-        removed = await asyncio.to_thread(folder.remove_old, self._plan.age) if any(self._plan.age) else []
-        self.counts["removed"] += len(removed)
+        if any(self._plan.age) and time.monotonic() - self._tidied_s >= TIDY_EVERY_S:
+            self._tidied_s = time.monotonic()
+            try:
+                self.counts["removed"] += len(await asyncio.to_thread(folder.remove_old, self._plan.age))
+            except OSError as error:
+                self._alarm(f"{self._plan.folder}: old files cannot be removed: {error.strerror or error}")
 
     async def _checkpoint(self, session: Session) -> None:
         """Keep the stages' states as they are now."""

@@ -31,10 +31,14 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise ConfigError(f"recorder.folder {folder}: another recorder writes it: name another folder") from error
+            raise FolderInUse(f"recorder.folder {folder}: another recorder writes it: name another folder") from error
         for left in folder.rglob(f"*{UNFINISHED}"):
             left.unlink()
         yield
+
+
+class FolderInUse(ConfigError):
+    """Another recorder writes this folder."""
 
 
 class Age(NamedTuple):

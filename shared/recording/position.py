@@ -36,7 +36,7 @@ class Position:
         """
         name, missing = ALL if stream is Stream.DEAD else entry.k, 0
         last_n = self.last.get(name, (0, ""))[0]
-        if entry.k and 0 < entry.n <= last_n:
+        if (entry.k or stream is Stream.DEAD) and 0 < entry.n <= last_n:
             return None
         if _numbered(stream, entry, last_n):
             missing = entry.n - last_n - 1
@@ -68,7 +68,7 @@ class Position:
 
 def _numbered(stream: Stream, entry: Entry, last_n: int) -> bool:
     """Whether n counts. A jump is believed only where the message says the same."""
-    if not entry.k or not 0 < entry.n <= MAX_N:
+    if not 0 < entry.n <= MAX_N or not (entry.k or stream is Stream.DEAD):
         return False
     if entry.n == last_n + 1 or stream is Stream.DEAD:
         return True

@@ -18,6 +18,9 @@ def parity(
     found = compute(recording, weights)
     for stream, compared in found.compared.items():
         typer.echo(f"parity: {found.identical[stream]} of {compared} {stream} identical")
+    for stream, count in found.ahead.items():
+        if count:
+            typer.echo(f"parity: {count} {stream} at the end were not answered yet")
     for line in found.unshown:
         typer.echo(f"parity: not compared: {line}")
     if found.first_difference is not None:

@@ -20,7 +20,7 @@ from shared.runner.plan import Plan
 from shared.runner.stage import Stage
 from shared.runner.symbol import Symbol
 
-NEEDED = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
+NEEDED = (Stream.TICKS, Stream.PREDICTIONS)
 
 Report = Callable[[str], None]  # the symbol that is at work
 
@@ -28,13 +28,14 @@ Report = Callable[[str], None]  # the symbol that is at work
 class Parity(NamedTuple):
     """compared, identical: messages by stream. first_difference: recorded against computed.
 
-    unshown: what could not be compared, and why.
+    unshown: what could not be compared, and why. ahead: inputs at the end that the line had not answered.
     """
 
     compared: Mapping[Stream, int]
     identical: Mapping[Stream, int]
     first_difference: str | None
     unshown: list[str]
+    ahead: Mapping[Stream, int]
 
     @property
     def proved(self) -> bool:
@@ -47,7 +48,7 @@ def parity(folder: Path, weights: Path | None = None, report: Report = lambda sy
     if not is_recording(folder):
         raise DataError(f"{folder}: is no recording: pass the folder that the recorder wrote")
     streams = {part.stream for part in parts(folder)}
-    if lacking := [str(stream) for stream in NEEDED[:2] if stream not in streams]:
+    if lacking := [str(stream) for stream in NEEDED if stream not in streams]:
         raise DataError(f"{folder}: has no {' and no '.join(lacking)}: there is nothing to compare")
     spans = _spans(folder, weights)
     tally = Tally()
@@ -55,7 +56,7 @@ def parity(folder: Path, weights: Path | None = None, report: Report = lambda sy
         report(sym)
         _Symbol(folder, sym, spans, streams, tally).run()
     first = tally.first.text if tally.first else None
-    return Parity(tally.compared, tally.identical, first, tally.unshown)
+    return Parity(tally.compared, tally.identical, first, tally.unshown, tally.ahead)
 
 
 class _Span(NamedTuple):
@@ -102,7 +103,7 @@ class _Symbol:
     def run(self) -> None:
         """Signal, then strategy."""
         self._over_spans(Stream.PREDICTIONS, lambda span: span.signal, self._signal)
-        if set(NEEDED) <= self._streams:
+        if Stream.DECISIONS in self._streams:
             self._over_spans(Stream.DECISIONS, lambda span: span.strategy, self._strategy)
 
     def _over_spans(

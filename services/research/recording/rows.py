@@ -49,7 +49,8 @@ class Rows:
     def require(self, n: int) -> None:
         """Everything up to n must have been taken by now; raises Hole where it was not."""
         if self.last_n < n:
-            raise Hole(self.stream, self.last_n + 1, n if self._next is None else min(n, self._next.n - 1))
+            first = self.last_n + 1
+            raise Hole(self.stream, first, n if self._next is None else max(first, self._next.n - 1))
 
     def left(self) -> int:
         """How many rows are left; takes them all."""

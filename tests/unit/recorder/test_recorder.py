@@ -20,6 +20,7 @@ from shared.config.settings import BusSettings, RecorderSettings
 from shared.errors import ConfigError
 from shared.messages import Message, Stream
 from shared.recording.checkpoint import read_checkpoints
+from shared.recording.folder import locked
 from shared.recording.layout import parts
 from shared.recording.part import Row, read_rows
 from tests.unit.runner.fakes import report, tick
@@ -216,6 +217,30 @@ async def test_another_buss_recording_is_refused(tmp_path: Path) -> None:
     made = settings(tmp_path)
     with pytest.raises(ConfigError, match="name another folder"):
         await Recorder(plan(made), line.bus, made).run()
+
+
+async def test_another_process_may_finish_its_last_file(tmp_path: Path) -> None:
+    line = Line()
+    await line.write("ingestor", tick(1))
+    with locked(tmp_path):
+        recorder = Recorder(plan(settings(tmp_path)), line.bus, settings(tmp_path))
+        running = asyncio.create_task(recorder.run())
+        await asyncio.sleep(0)
+    await recorded(tmp_path, 1)
+    recorder.stop()
+    await running
+
+
+async def test_only_so_much_is_kept(tmp_path: Path) -> None:
+    line = Line()
+    async with recording(line, settings(tmp_path)):
+        for n in (1, 2, 3):
+            await line.write("ingestor", tick(n))
+            await recorded(tmp_path, n)
+    await line.write("ingestor", tick(4))
+    async with recording(line, settings(tmp_path, keep_bytes=1)) as recorder:
+        await until(lambda: numbers(tmp_path) == [4])
+    assert recorder.counts["removed"] == 3
 
 
 def test_without_a_folder_there_is_nothing_to_do() -> None:

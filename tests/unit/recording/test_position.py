@@ -28,7 +28,7 @@ def test_a_jump_counts_as_a_hole_only_where_the_message_says_the_same() -> None:
 def test_symbols_are_counted_apart_and_dead_letters_together() -> None:
     ticks, dead = Position(), Position()
     assert [ticks.take(Stream.TICKS, entry(tick(1, sym), i + 1), "a") for i, sym in enumerate("ABA")] == [0, 0, None]
-    letters = [raw(i + 1, sym, b"%d" % n) for i, (sym, n) in enumerate(((b"A", 1), (b"B", 2), (b"A", 2), (b"A", 4)))]
+    letters = [raw(i + 1, sym, b"%d" % n) for i, (sym, n) in enumerate(((b"A", 1), (b"", 2), (b"A", 2), (b"A", 4)))]
     assert [dead.take(Stream.DEAD, letter, "a") for letter in letters] == [0, 0, None, 1]
 
 
