@@ -39,6 +39,12 @@ class BusUnreachable(TicklineError):
     exit_code = 4
 
 
+class JournalUnwritable(TicklineError):
+    """The journal cannot be used. What was being written may be there or not: open it again and read."""
+
+    exit_code = 4
+
+
 class VenueError(TicklineError):
     """An exchange that cannot be reached, or does not give what it should."""
 

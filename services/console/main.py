@@ -4,7 +4,9 @@ import sys
 
 import typer
 
+from services.console.verbs.account import add_account_verbs
 from services.console.verbs.backtest import backtest
+from services.console.verbs.config import config
 from services.console.verbs.data import data
 from services.console.verbs.download import download
 from services.console.verbs.parity import parity
@@ -25,7 +27,9 @@ def tickline() -> None:
 
 for verb in (run, download, train, sweep, backtest, parity, tail):
     app.command()(verb)
+app.add_typer(config, name="config")
 app.add_typer(data, name="data")
+add_account_verbs(app)
 
 
 def main() -> None:

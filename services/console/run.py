@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from services.console.collector import OrderCollector
 from services.console.history import one_history
 from services.console.latency import latencies_us
-from services.console.settings_env import as_environment
+from services.console.settings_env import as_environment, keys_environment
 from services.console.summary import Summary
 from services.console.supervisor import Supervisor
 from services.console.watch import View, Watcher
@@ -60,8 +60,10 @@ class _Run:
         logs = settings.state_dir / "logs"
         beside = () if settings.recorder.folder is None else (RECORDER,)
         self._readers = (*beside, *SERVICES[:-1])
-        names, environment = (*beside, *SERVICES), as_environment(settings)
-        self._supervisor = Supervisor(names, environment, logs, ready=self._readers_ready, last=beside)
+        self._supervisor = Supervisor(
+            (*beside, *SERVICES), as_environment(settings), logs,
+            own_env={"gateway": keys_environment(settings)}, ready=self._readers_ready, last=beside,
+        )  # fmt: skip
         self._stop = asyncio.Event()
         self._bus_restarts = 0
         self._began_ns = time.time_ns()

@@ -29,6 +29,7 @@ class Supervisor:
     """Starts `python -m services.NAME` for each name, when `ready(name)` returns; their logs go to files in `logs`.
 
     last: those of them that are stopped when the others have ended.
+    own_env: variables of one service; no other is given them, not even from our own environment.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Supervisor:
         env: Mapping[str, str],
         logs: Path,
         *,
+        own_env: Mapping[str, Mapping[str, str]] | None = None,
         ready: Callable[[str], Awaitable[None]] | None = None,
         last: Sequence[str] = (),
         restarts: int = 5,
@@ -44,7 +46,10 @@ class Supervisor:
     ) -> None:
         self.restarted = 0
         self._names = tuple(names)
-        self._env = {**os.environ, **env, "TICKLINE_WITH_PARENT": "1"}
+        self._own_env = own_env or {}
+        hidden = {variable for own in self._own_env.values() for variable in own}
+        inherited = {variable: value for variable, value in os.environ.items() if variable not in hidden}
+        self._env = {**inherited, **env, "TICKLINE_WITH_PARENT": "1"}
         self._logs = logs
         self._ready = ready
         self._last = tuple(last)
@@ -111,7 +116,8 @@ class Supervisor:
     async def _start(self, name: str, log: IO[bytes]) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", f"services.{name}",
-            stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, env=self._env, start_new_session=True,
+            stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, env={**self._env, **self._own_env.get(name, {})},
+            start_new_session=True,
         )  # fmt: skip
         self._processes[name] = process
         return process

@@ -1,16 +1,19 @@
 """The gateway service: bus → stage → bus."""
 
 from services.gateway.plan import plan
-from shared.config import Settings
+from shared.config import Mode, Settings
 from shared.runner.bus_feeder import BusFeeder
-from shared.runner.plan import Limits, Plan
-from shared.runner.service import serve
-from shared.runner.worker import Feeder
+from shared.runner.plan import Limits
+from shared.runner.service import Wiring, serve
 
 
-def build(settings: Settings, limits: Limits) -> tuple[Plan, Feeder]:
+def build(settings: Settings, limits: Limits) -> Wiring:
     """What this process does, and where its input comes from."""
-    return plan(settings), BusFeeder(limits)
+    if settings.gateway.mode is Mode.PAPER:
+        return Wiring(plan(settings), BusFeeder(limits))
+    from services.gateway.live import live  # what a real venue needs is not there for paper
+
+    return live(settings, limits)
 
 
 def main() -> None:

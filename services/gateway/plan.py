@@ -3,15 +3,20 @@
 from services.gateway.paper import PaperStage
 from shared.config import Settings
 from shared.messages import Stream
-from shared.runner.plan import Input, Output, Plan
+from shared.runner.plan import Input, Output, Plan, StageFactory
 
 
 def plan(settings: Settings) -> Plan:
-    """One instance per account."""
+    """Orders filled on paper."""
     own = settings.gateway
+    return plan_with(settings, lambda sym: PaperStage(own.fee, own.slippage_bps))
+
+
+def plan_with(settings: Settings, make_stage: StageFactory) -> Plan:
+    """One instance per account, whatever becomes of its orders."""
     return Plan(
-        instance=own.instance,
-        make_stage=lambda sym: PaperStage(own.fee, own.slippage_bps),
+        instance=settings.gateway.instance,
+        make_stage=make_stage,
         inputs=(Input(Stream.ORDERS, settings.strategy.instance, strict=True),),
         outputs=(
             Output(

@@ -3,14 +3,13 @@
 from services.strategy.plan import plan
 from shared.config import Settings
 from shared.runner.bus_feeder import BusFeeder
-from shared.runner.plan import Limits, Plan
-from shared.runner.service import serve
-from shared.runner.worker import Feeder
+from shared.runner.plan import Limits
+from shared.runner.service import Wiring, serve
 
 
-def build(settings: Settings, limits: Limits) -> tuple[Plan, Feeder]:
+def build(settings: Settings, limits: Limits) -> Wiring:
     """What this process does, and where its input comes from."""
-    return plan(settings), BusFeeder(limits)
+    return Wiring(plan(settings), BusFeeder(limits))
 
 
 def main() -> None:

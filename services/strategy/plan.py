@@ -1,11 +1,13 @@
 """The strategy service: predictions and executions in, decisions and orders out."""
 
+from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from services.strategy.stage import StrategyStage
-from shared.config import Settings
+from shared.config import Mode, Settings
 from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.runner.plan import Input, Output, Plan
 from shared.strategies import make_decider
+from shared.strategies.reserve import with_reserve
 
 
 def plan(settings: Settings) -> Plan:
@@ -16,10 +18,18 @@ def plan(settings: Settings) -> Plan:
     except ValueError as error:
         raise ConfigError(f"config: {error}") from error
     run = settings.run_id if settings.ingestor.source == "replay" else ""
+    live = gateway.mode is not Mode.PAPER
+    if live:
+        decider = with_reserve(decider, gateway.fee, gateway.slippage_bps)
+    rules = LiveRules(_ns(own.order_valid_s), _ns(own.prediction_stale_s), own.on_missing)
     book = f"{settings.ingestor.source}|{gateway.venue}|{gateway.account}|{own.name}|{run}"
     return Plan(
         instance=own.instance,
-        make_stage=lambda sym: StrategyStage(sym, decider, own.balance, book),
+        make_stage=lambda sym: (
+            LiveStrategyStage(sym, decider, own.balance, book, rules)
+            if live
+            else StrategyStage(sym, decider, own.balance, book)
+        ),
         inputs=(
             Input(Stream.EXECUTIONS, gateway.instance, strict=True, always=True),
             Input(Stream.PREDICTIONS, settings.signal.instance),
@@ -36,3 +46,7 @@ def plan(settings: Settings) -> Plan:
             ),
         ),
     )
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1e9)

@@ -27,16 +27,18 @@ class StrategyStage(Stage):
     """One symbol's predictions and executions in; decisions and orders out.
 
     book: what names this book in order ids (mode, account, strategy, run). balance: its capital, in quote units.
-    last_price, last_tick_n: of the last prediction that was decided on.
+    last_price, last_tick_n: of the last prediction that was decided on. valid_ns: an order must not be sent later than
+    this after its tick; 0 for no limit.
     """
 
-    def __init__(self, sym: str, decider: Decider, balance: Decimal, book: str) -> None:
+    def __init__(self, sym: str, decider: Decider, balance: Decimal, book: str, valid_ns: int = 0) -> None:
         self.account = Account(balance)
         self.last_price: Decimal | None = None
         self.last_tick_n = 0
         self._sym = sym
         self._decider = decider
         self._book = book
+        self._valid_ns = valid_ns
         self._numbers = Numbers()
         self._in_flight: list[str] = []
         self._booked_n = 0
@@ -63,15 +65,19 @@ class StrategyStage(Stage):
             self._on_execution(val)
             return []
         if type(val) is Gap:
-            n = self._numbers.next(_DECISIONS)
-            return [val.model_copy(update={"n": n, "stream": _DECISIONS})]
+            return [self._gap(val)]
         return self._on_prediction(cast(Prediction, val))
+
+    def _gap(self, gap: Gap) -> Gap:
+        return gap.model_copy(update={"n": self._numbers.next(_DECISIONS), "stream": _DECISIONS})
 
     def _on_prediction(self, prediction: Prediction) -> list[Message]:
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
-        made = self._decider.decide(prediction, self.account)
-        orders: list[Order] = [] if isinstance(made, Reason) else made
-        intents: list[Message] = self._intents(orders, prediction)
+        return self._decided(prediction, self._decider.decide(prediction, self.account))
+
+    def _decided(self, prediction: Prediction, made: list[Order] | Reason) -> list[Message]:
+        """The decision and its orders, from now on in flight."""
+        intents: list[Message] = [] if isinstance(made, Reason) else self._intents(made, prediction)
         if _DECISIONS in self.unread:
             return intents
         held = self.account.position(self._sym)
@@ -80,30 +86,32 @@ class StrategyStage(Stage):
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
             y_hat=prediction.y_hat if math.isfinite(prediction.y_hat) else None,
             balance=self.account.balance(), signed_qty=held.signed_qty if held else _ZERO,
-            orders=tuple(self._in_flight),
+            orders=tuple(self._in_flight) if intents else (),
             reason=made if isinstance(made, Reason) else None,
         )  # fmt: skip
         return [decision, *intents]
 
     def _intents(self, orders: list[Order], prediction: Prediction) -> list[Message]:
-        """The orders' messages; they are in flight from now on."""
+        """The orders' messages; they are in flight from now on. An open leg goes after its close leg."""
         ts_event, tr, tick_n, price = prediction.ts_event, prediction.tr, prediction.tick_n, prediction.price
         next_n, book, sym = self._numbers.next, self._book, self._sym
-        self._in_flight = [client_order_id(book, tr, order.leg) for order in orders]
+        valid_until = ts_event + self._valid_ns if self._valid_ns else 0
+        self._in_flight = ids = [client_order_id(book, tr, order.leg) for order in orders]
+        closing = ids[0] if len(orders) > 1 and orders[0].leg is _CLOSE else None
         return [
             _intent(
                 n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
                 leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is _CLOSE, price=price,
-                valid_until=0,
+                valid_until=valid_until, after=None if order_id == closing else closing,
             )
-            for order, order_id in zip(orders, self._in_flight, strict=True)
+            for order, order_id in zip(orders, ids, strict=True)
         ]  # fmt: skip
 
     def _on_execution(self, report: ExecutionReport) -> None:
         if report.client_order_id in self._in_flight:
             self._in_flight.remove(report.client_order_id)
         elif report.leg not in _UNASKED:
-            raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
+            self._on_unknown(report)
         self._booked_n = report.n
         if report.leg is _FUNDING:
             self.account.update(-report.commission)
@@ -113,6 +121,10 @@ class StrategyStage(Stage):
             commission = report.commission
             self.account.book(self._sym, report.last_qty, report.last_px, commission)
             self._fees += commission
+
+    def _on_unknown(self, report: ExecutionReport) -> None:
+        """A report of an order that this book does not remember."""
+        raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
 
     def state(self) -> State:
         """The book, the orders in flight and the stream numbers."""

@@ -1,5 +1,6 @@
 """The settings of all services."""
 
+from shared.config.gateway import Mode
 from shared.config.settings import Settings, load_settings
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Mode", "Settings", "load_settings"]

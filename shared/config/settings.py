@@ -8,15 +8,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
     TomlConfigSettingsSource,
 )
 
+from shared.config.gateway import SECRETS, GatewaySettings, Mode
+from shared.config.section import Count, Instance, Positive, Section
 from shared.errors import ConfigError
 from shared.intervals import interval_ns
 from shared.messages.streams import Stream
@@ -25,16 +28,6 @@ PREFIX = "TICKLINE_"
 CONFIG_VARIABLE = "TICKLINE_CONFIG"
 DEFAULT_FILE = "tickline.toml"
 SIMULATED_SYMBOLS = tuple(f"SIM-{letter}" for letter in "ABCDEFGH")
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Instance = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
-
-
-class Section(BaseModel):
-    """A part of the config; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class BusSettings(Section):
@@ -66,7 +59,7 @@ class IngestorSettings(Section):
 
     instance: Instance = "ingestor"
     source: Literal["simulated", "replay"] = "simulated"
-    files: dict[str, Path] = {}
+    files: dict[str, Path] = Field(default_factory=dict)
     seed: int = 1
     ticks_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
     limit: Count | None = None
@@ -87,22 +80,20 @@ class SignalSettings(Section):
 
 
 class StrategySettings(Section):
-    """The decision. params: the strategy's own (leverage, netting, threshold ...). balance: of each symbol's book."""
+    """The decision. params: the strategy's own (leverage, netting, threshold ...). balance: of each symbol's book.
+
+    Where orders take time (gateway.mode testnet or live): order_valid_s: how long after its tick an order may be sent.
+    prediction_stale_s: how old a prediction that waited for orders in flight may be. on_missing: what a missing
+    prediction leads to.
+    """
 
     instance: Instance = "strategy"
+    order_valid_s: Positive = 30.0
+    prediction_stale_s: Positive = 30.0
+    on_missing: Literal["flat", "hold"] = "flat"
     name: str = "basic_taker"
-    params: dict[str, JsonValue] = {}
+    params: dict[str, JsonValue] = Field(default_factory=dict)
     balance: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] = Decimal(100)
-
-
-class GatewaySettings(Section):
-    """Execution. fee: rate of each leg's notional, out of the balance. slippage_bps: against the order."""
-
-    instance: Instance = "gateway"
-    venue: Literal["paper"] = "paper"
-    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "paper"
-    fee: Annotated[Decimal, Field(ge=0, lt=1, allow_inf_nan=False)] = Decimal("0.0003")
-    slippage_bps: Annotated[Decimal, Field(ge=0, lt=5_000, allow_inf_nan=False)] = Decimal(0)
 
 
 class RecorderSettings(Section):
@@ -162,13 +153,31 @@ class Settings(BaseSettings):
                 raise ValueError("a replay needs a run_id: `tickline run` makes one")
             if set(self.ingestor.files) != set(self.symbols):
                 raise ValueError("ingestor.files must name one file for each of symbols, and no other")
+            if self.gateway.mode is Mode.LIVE:
+                raise ValueError("gateway.mode is live, but ingestor.source is replay: the past is not traded")
+        self._gateway_fits()
         return self
+
+    def _gateway_fits(self) -> None:
+        own = self.gateway
+        if (own.venue == "ccxt" or own.markets) and set(own.markets) != set(self.symbols):
+            raise ValueError("gateway.markets must name one market for each of symbols, and no other")
+        if unknown := set(own.risk.symbols) - set(self.symbols):
+            raise ValueError(f"gateway.risk.symbols names {', '.join(sorted(unknown))}, which symbols does not")
 
     @property
     def namespace(self) -> str:
         """The key prefix on the bus: the config's, or a replay's own."""
         base = self.bus.namespace
         return f"{base}.replay.{self.run_id}" if self.ingestor.source == "replay" else base
+
+    @property
+    def journal_url(self) -> str:
+        """Where the journal is; empty for paper, which needs none."""
+        own = self.gateway
+        if own.mode is Mode.PAPER or own.journal:
+            return own.journal
+        return f"sqlite:///{self.state_dir.absolute() / f'journal-{own.account}.db'}"
 
     @classmethod
     def settings_customise_sources(
@@ -180,7 +189,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given in code first, then variables, then the file."""
-        return init_settings, env_settings, _file_source(settings_cls)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, file_values())
 
 
 def load_settings(**given: object) -> Settings:
@@ -196,12 +205,21 @@ def load_settings(**given: object) -> Settings:
         raise ConfigError(f"config: {error}") from error
 
 
-def _file_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+def file_values() -> dict[str, object]:
+    """What the config file says, before it is checked; nothing where there is none. Raises ConfigError."""
     path = _config_file()
     try:
-        return TomlConfigSettingsSource(settings_cls, path)
+        written = TomlConfigSettingsSource(Settings, path).toml_data
     except (ValueError, OSError) as error:  # not TOML, not UTF-8, not readable
         raise ConfigError(f"config: {path}: {error}") from error
+    gateway = written.get("gateway")
+    for name in SECRETS:
+        if isinstance(gateway, dict) and name in gateway:
+            raise ConfigError(
+                f"config: {path}: gateway.{name} does not belong in a config file: put it into a file {name} in the "
+                f"folder gateway.keys_dir, or into {PREFIX}GATEWAY__{name.upper()}"
+            )
+    return written
 
 
 def _config_file() -> Path | None:

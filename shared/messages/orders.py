@@ -40,9 +40,11 @@ class OrderIntent(Message):
     """An order that the strategy wants: `signed_qty` > 0 buys, < 0 sells, in base units.
 
     price: the decision price. valid_until: ns after which it must not be sent; 0 means no limit.
+    after: the order that must be FILLED before this one is sent, as an open leg's close leg.
     """
 
     STREAM: ClassVar[Stream] = Stream.ORDERS
+    VERSION: ClassVar[int] = 2
 
     tick_n: int
     client_order_id: ClientOrderId
@@ -51,6 +53,7 @@ class OrderIntent(Message):
     reduce_only: bool
     price: Price
     valid_until: Nanoseconds
+    after: ClientOrderId | None
 
     def human(self) -> str:
         """E.g. `BUY 0.00139977 BTCUSDT (open) at 71440.1`."""

@@ -12,6 +12,49 @@ class Reason(StrEnum):
     NO_CHANGE = "NO_CHANGE"
     NO_EQUITY = "NO_EQUITY"
     END_OF_DATA = "END_OF_DATA"
+    SUPERSEDED = "SUPERSEDED"  # a newer prediction came while orders were in flight
+    # How an order ended that was not filled in full.
+    PAST_VALID_UNTIL = "PAST_VALID_UNTIL"  # it waited longer than it was meant for
+    CLOSE_NOT_FILLED = "CLOSE_NOT_FILLED"  # the order that had to be filled before it was not
+    ENDED_BY_VENUE = "ENDED_BY_VENUE"  # canceled, expired or rejected there; the status says which
+    NOT_ON_VENUE = "NOT_ON_VENUE"  # the venue did not know it when it could no longer arrive
+    RESOLVED = "RESOLVED"  # a person decided
+    # What a venue has definitely not taken.
+    BELOW_MINIMUM = "BELOW_MINIMUM"  # less than the venue's least quantity or value, after rounding
+    KEY_REFUSED = "KEY_REFUSED"  # the key, its rights, its address or its signature
+    NO_MARGIN = "NO_MARGIN"
+    NOTHING_TO_REDUCE = "NOTHING_TO_REDUCE"
+    NOT_SENT = "NOT_SENT"  # it never left this machine
+    RATE_LIMITED = "RATE_LIMITED"
+    REQUEST_EXPIRED = "REQUEST_EXPIRED"  # its validity was over before the venue had it
+    VENUE_REFUSED = "VENUE_REFUSED"  # any other definite error; the text says which
+
+    # The gateway's risk check, in the order of its table.
+    HALTED = "HALTED"
+    UNKNOWN_ORDER = "UNKNOWN_ORDER"  # an order of this symbol of which nobody knows what became
+    SYMBOL_NOT_ALLOWED = "SYMBOL_NOT_ALLOWED"
+    REDUCE_ONLY = "REDUCE_ONLY"
+    NOT_REDUCING = "NOT_REDUCING"  # meant to reduce, but it would add
+    OTHER_BUS = "OTHER_BUS"
+    SYMBOL_STOPPED = "SYMBOL_STOPPED"
+    LATCHED = "LATCHED"
+    DAILY_LOSS = "DAILY_LOSS"
+    DRAWDOWN = "DRAWDOWN"
+    NOT_ARMED = "NOT_ARMED"
+    ARMING_EXPIRED = "ARMING_EXPIRED"
+    ARMED_FOR_OTHER_CONFIG = "ARMED_FOR_OTHER_CONFIG"
+    STALE_TICK = "STALE_TICK"
+    STALE_PREDICTION = "STALE_PREDICTION"
+    NO_FRESH_QUOTE = "NO_FRESH_QUOTE"
+    PRICE_COLLAR = "PRICE_COLLAR"
+    ORDER_NOTIONAL = "ORDER_NOTIONAL"
+    POSITION_NOTIONAL = "POSITION_NOTIONAL"
+    ARMED_NOTIONAL = "ARMED_NOTIONAL"
+    EQUITY_UNKNOWN = "EQUITY_UNKNOWN"
+    LEVERAGE = "LEVERAGE"
+    CAPITAL_ABOVE_EQUITY = "CAPITAL_ABOVE_EQUITY"
+    ORDERS_PER_MINUTE = "ORDERS_PER_MINUTE"
+    NOT_RECONCILED = "NOT_RECONCILED"
 
 
 class GapCause(StrEnum):
@@ -25,6 +68,20 @@ class GapCause(StrEnum):
 class OrderStatus(StrEnum):
     """The terminal states of an order (FIX OrdStatus words)."""
 
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+
+class OrderState(StrEnum):
+    """Where an order is in its life; `shared/orders/life.py` has the rules."""
+
+    INTENT = "INTENT"  # journaled, not sent
+    SENT = "SENT"  # on its way; the answer to the send is still to come
+    UNKNOWN = "UNKNOWN"  # nobody knows, so nothing is assumed
+    NEW = "NEW"  # open on the venue
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
     REJECTED = "REJECTED"

@@ -24,7 +24,7 @@ def choose_model(model: str, weights: Path, symbols: Sequence[str], interval: st
     fitting = [
         (path, card)
         for path in sorted(weights.glob("*.json"))
-        if (card := _card(path)).interval == interval and all(card.covers(sym) for sym in symbols)
+        if (card := card_at(path)).interval == interval and all(card.covers(sym) for sym in symbols)
     ]
     named = [(path, card) for path, card in fitting if set(symbols) <= set(card.symbols)]
     found = [path for path, _ in named or fitting]
@@ -37,7 +37,8 @@ def choose_model(model: str, weights: Path, symbols: Sequence[str], interval: st
     raise ModelRefused(f"several models in {weights} are for {wanted}: name one in signal.model ({names})")
 
 
-def _card(path: Path) -> Card:
+def card_at(path: Path) -> Card:
+    """The card in a file; raises ModelRefused."""
     try:
         return Card.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:

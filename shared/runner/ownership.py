@@ -1,6 +1,6 @@
 """Which partitions are ours: replicas register, share evenly, and hold what they own by lease."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from uuid import uuid4
 
 from shared.bus.api import Lease, Session
@@ -21,7 +21,11 @@ def share(members: Sequence[str], owner: str, partitions: int, exclusive: bool) 
 
 
 class Ownership:
-    """The leases of one process; `owner` is random for each process start."""
+    """The leases of one process; `owner` is random for each process start.
+
+    An exclusive instance works on all partitions or on none: its leases are handed out when the last one came, and
+    with any of them all are lost. So whoever takes over has raised every epoch before it reads anything.
+    """
 
     def __init__(self, instance: str, partitions: int, exclusive: bool) -> None:
         self.owner = uuid4().hex
@@ -29,6 +33,7 @@ class Ownership:
         self._instance = instance
         self._partitions = partitions
         self._exclusive = exclusive
+        self._together = False
 
     async def round(self, session: Session, renewed: Container[int] = ()) -> list[Lease]:
         """Renew, give up excess, take what is ours and free; returns the newly taken leases.
@@ -42,9 +47,27 @@ class Ownership:
         held = [lease for p, lease in self.leases.items() if p not in renewed]
         for lease, kept in zip(held, await session.renew(held), strict=True):
             if not kept:
-                del self.leases[lease.place.p]
+                self.lose(lease.place.p)
+        taken = await self._take(session, mine)
+        if not self._exclusive:
+            return taken
+        first, self._together = not self._together, len(self.leases) == self._partitions
+        return list(self.leases.values()) if first and self._together else []
+
+    def lose(self, p: int) -> None:
+        """The lease of `p` is gone; of an exclusive instance, all are."""
+        if self._exclusive:
+            self.lose_all()
+        self.leases.pop(p, None)
+
+    def lose_all(self) -> None:
+        """All leases are gone, or nobody knows."""
+        self.leases.clear()
+        self._together = False
+
+    async def _take(self, session: Session, mine: Iterable[int]) -> list[Lease]:
         taken = []
-        for p in sorted(mine - self.leases.keys()):
+        for p in sorted(p for p in mine if p not in self.leases):
             got = await session.acquire(Place(self._instance, p), self.owner)
             if got is not None:
                 self.leases[p] = got
@@ -61,4 +84,5 @@ class Ownership:
             return
         await session.release(leases)
         for lease in leases:
-            del self.leases[lease.place.p]
+            self.leases.pop(lease.place.p, None)
+        self._together = False

@@ -70,3 +70,4 @@ class Limits:
     backoff_max_s: float = 2.0
     trim_every_s: float = 10.0
     trim_age_s: float = 60.0
+    lease_s: float = 3.0

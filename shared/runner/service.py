@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import uuid4
 
 import structlog
@@ -22,6 +22,7 @@ from shared.config import Settings, load_settings
 from shared.errors import BusUnreachable, ConfigError, TicklineError
 from shared.messages import Stream
 from shared.runner.health import alive_file
+from shared.runner.keeper import Keeper
 from shared.runner.logs import configure_logs
 from shared.runner.plan import Limits, Plan
 from shared.runner.worker import Feeder, Worker
@@ -32,7 +33,16 @@ GC_ALLOCATIONS = 50_000  # container objects more than were freed, before a youn
 
 log = structlog.get_logger()
 
-Build = Callable[[Settings, Limits], tuple[Plan, Feeder]]
+
+class Wiring(NamedTuple):
+    """What a process does, where its input comes from, and what it keeps beside the bus."""
+
+    plan: Plan
+    feeder: Feeder
+    keeper: Keeper | None = None
+
+
+Build = Callable[[Settings, Limits], Wiring]
 
 
 class Work(Protocol):
@@ -56,8 +66,8 @@ def serve(name: str, build: Build, *, ahead: bool = False) -> None:
 
     def worker(settings: Settings, bus: RedisBus) -> Worker:
         limits = limits_of(settings)
-        plan, feeder = build(settings, limits)
-        return Worker(plan, bus, feeder, partitions=settings.bus.partitions, limits=limits)
+        plan, feeder, keeper = build(settings, limits)
+        return Worker(plan, bus, feeder, partitions=settings.bus.partitions, limits=limits, keeper=keeper)
 
     serve_work(name, worker, ahead=ahead)
 
@@ -101,7 +111,9 @@ def make_bus(settings: Settings) -> RedisBus:
 def limits_of(settings: Settings) -> Limits:
     """The worker's bounds, as far as the config names them."""
     own = settings.bus
-    return Limits(read_count=own.read_count, commit_entries=own.commit_entries, trim_age_s=own.trim_age_s)
+    return Limits(
+        read_count=own.read_count, commit_entries=own.commit_entries, trim_age_s=own.trim_age_s, lease_s=own.lease_s
+    )
 
 
 async def check_bus(bus: Bus, settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """The loop of every service: gather input, run the stages, commit; and reload whenever something was lost."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import structlog
 from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
 from shared.errors import TicklineError
 from shared.runner.flow import Flow
+from shared.runner.keeper import Keeper, KeeperLost
 from shared.runner.ownership import Ownership
 from shared.runner.partition import Partition, StageFailed, Suspect
 from shared.runner.plan import Limits, Plan
@@ -35,12 +37,15 @@ class Feeder(Protocol):
 class Worker:
     """One process's part of a service. `run` returns after `stop`."""
 
-    def __init__(self, plan: Plan, bus: Bus, feeder: Feeder, *, partitions: int, limits: Limits) -> None:
+    def __init__(
+        self, plan: Plan, bus: Bus, feeder: Feeder, *, partitions: int, limits: Limits, keeper: Keeper | None = None
+    ) -> None:
         self.plan = plan
         self.counts: Counter[str] = Counter()
         self.alive_file: Path | None = None
         self._bus = bus
         self._feeder = feeder
+        self._keeper = keeper
         self._limits = limits
         self._partitions = partitions
         self._stopping = False
@@ -62,29 +67,51 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped. A lost bus is waited for; nothing uncommitted survives it."""
+        try:
+            await self._run()
+        finally:
+            if self._keeper is not None:
+                await self._keeper.close()
+
+    async def _run(self) -> None:
         while not self._stopping:
             try:
+                if self._keeper is not None:
+                    await self._keeper.prepare()
                 session = await self._bus.connect()
                 log.info("attached", instance=self.plan.instance, run_id=session.run_id)
             except BusLost as lost:
                 await self._pause("waiting for the bus", lost)
                 continue
+            except KeeperLost as lost:
+                await self._pause("cannot get ready", lost)
+                continue
             self._session = session
             try:
                 await self._serve(session)
-                await self._ownership.leave(session)
+                await self._let_go(session)
             except BusLost as lost:
                 await self._pause("bus lost", lost)
+            except KeeperLost as lost:
+                await self._let_go(session)  # another replica's journal may be in order
+                await self._pause("cannot keep orders", lost)
             except TicklineError:
-                await self._ownership.leave(session)  # this process cannot go on, but another one may
+                await self._let_go(session)  # this process cannot go on, but another one may
                 raise
             finally:
                 self._session = None
                 await self._abandon()
-                self._drop_all()
+                await self._drop_all()
                 await session.close()
 
-    async def _pause(self, what: str, lost: BusLost) -> None:
+    async def _let_go(self, session: Session) -> None:
+        """Give everything up, in the order in which it was taken on: nothing is done any more for what is another's."""
+        if self._keeper is not None:
+            await self._keeper.detach()
+        with contextlib.suppress(BusLost):  # then the leases run out by themselves
+            await self._ownership.leave(session)
+
+    async def _pause(self, what: str, lost: Exception) -> None:
         """Wait before the next try, twice as long each time until a commit succeeds."""
         log.warning(what, why=str(lost), again_in_s=round(self._backoff_s, 2))
         await asyncio.sleep(self._backoff_s)
@@ -108,11 +135,13 @@ class Worker:
         await self._settle(session)
 
     async def _round(self, session: Session) -> None:
-        taken = await self._ownership.round(session, self._committed)
+        began = time.monotonic()
+        # An exclusive instance renews all its leases at once, so that one time holds for all of them.
+        taken = await self._ownership.round(session, () if self.plan.exclusive else self._committed)
         self._committed.clear()
-        for p in self._parts.keys() - self._ownership.leases.keys():
-            log.info("partition given up", instance=self.plan.instance, p=p)
-            self._drop(p)
+        if self._keeper is not None:
+            self._keeper.renewed(began + self._limits.lease_s)
+        await self._drop_lost()
         if not taken:
             return
         for lease, stored in zip(taken, await session.load([x.place for x in taken]), strict=True):
@@ -120,6 +149,17 @@ class Worker:
             self._drop(p)
             self._parts[p] = self._partition(lease, stored, session)
         log.info("partitions taken", instance=self.plan.instance, p=[x.place.p for x in taken])
+        if self._keeper is not None:
+            await self._keeper.attach(session, list(self._parts.values()))
+
+    async def _drop_lost(self) -> None:
+        leases = self._ownership.leases
+        lost = [p for p, part in self._parts.items() if leases.get(p) != part.lease]
+        if lost and self._keeper is not None:
+            await self._keeper.detach()
+        for p in lost:
+            log.info("partition given up", instance=self.plan.instance, p=p)
+            self._drop(p)
 
     async def _cycle(self, session: Session, wait_s: float) -> None:
         parts = list(self._parts.values())
@@ -133,6 +173,8 @@ class Worker:
                 self._work(part)
             except StageFailed as error:
                 failed.append((part, error))
+        if self._keeper is not None:
+            await self._keeper.keep()
         spoilt = [part for part, _ in failed]
         for part in parts:
             if part in spoilt:
@@ -201,9 +243,9 @@ class Worker:
             p = part.lease.place.p
             log.warning("commit refused", instance=self.plan.instance, p=p, outcome=outcome)
             if outcome is Outcome.FENCED:
-                self._ownership.leases.pop(p, None)
-                self._drop(p)
-            else:
+                self._ownership.lose(p)
+                await self._drop_lost()
+            elif self._holds(part):
                 await self._reload(session, part)
 
     async def _abandon(self) -> None:
@@ -242,9 +284,8 @@ class Worker:
         self._poison.pop(p, None)
         self._feeder.forget(p)
 
-    def _drop_all(self) -> None:
-        for p in list(self._parts):
-            self._drop(p)
-        self._ownership.leases.clear()
+    async def _drop_all(self) -> None:
+        self._ownership.lose_all()
+        await self._drop_lost()
         self._committed.clear()
         self._flow = Flow(self.plan, self._limits)

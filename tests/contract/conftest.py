@@ -1,6 +1,7 @@
-"""The buses that must keep the contract: in memory, on Valkey, on Debian's Redis 7.0."""
+"""The buses that must keep the contract (in memory, on Valkey, on Debian's Redis 7.0), and the journal's databases."""
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
+from tests.postgres import Postgres
 from tests.servers import REDIS, Server
 
 NO_REDIS = "redis-server is not installed: apt-get install redis-server"
@@ -47,3 +49,20 @@ def make_bus(request: pytest.FixtureRequest) -> MakeBus:
         return RedisBus(url, names, lease_s=lease_s, timeout_s=TIMEOUT_S, maxlens=maxlens or {})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL server."""
+    server = Postgres(tmp_path_factory.mktemp("postgres")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def journal_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a journal may be made: a file, or an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/journal.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()

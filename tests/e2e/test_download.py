@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from services.console.verbs.download import BASE_URL
+from services.fake_exchange.binance_usdm import BinanceUsdm, Switches
+from services.fake_exchange.faults import Fault, Mode
+from services.fake_exchange.market import FakeBar, FakeMarket, bars, rates, trades
+from services.fake_exchange.server import FakeExchange
 from services.research.download.venue import Venue
 from shared.history import bars as read_bars
 from tests.e2e.command import COMMAND, Done
-from tests.fake_exchange.binance_usdm import BinanceUsdm, Switches
-from tests.fake_exchange.faults import Fault, Mode
-from tests.fake_exchange.market import FakeBar, FakeMarket, bars, rates, trades
-from tests.fake_exchange.server import FakeExchange
 
 pytestmark = pytest.mark.timeout(180)
 

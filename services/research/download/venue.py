@@ -12,8 +12,9 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any
 
-from services.research.download.retry import ATTEMPTS, FIRST_ATTEMPTS, retry_after_s, wait_s
 from shared.errors import ConfigError, VenueError
+from shared.redirected import redirected
+from shared.retry import ATTEMPTS, FIRST_ATTEMPTS, retry_after_s, wait_s
 
 # A broken answer makes ccxt's parsers raise any of these.
 _UNREADABLE = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
@@ -114,19 +115,6 @@ class Venue:
                 )
             self._say(f"{self.name}: {trouble}: attempt {attempt + 1} in {pause_s:g} s")
             await self._pause(pause_s)
-
-
-def redirected(urls: Any, base_url: str) -> Any:
-    """ccxt's table of URLs with `base_url` in front of each host, so that one server can stand for all of them.
-
-    >>> redirected({"public": "https://api.binance.com/api/v3", "ws": {"spot": "wss://{hostname}/ws"}}, "http://[::1]:80")
-    {'public': 'http://[::1]:80/api.binance.com/api/v3', 'ws': {'spot': 'ws://[::1]:80/{hostname}/ws'}}
-    """
-    if isinstance(urls, Mapping):
-        return {name: redirected(url, base_url) for name, url in urls.items()}
-    scheme, _, rest = urls.partition("://")
-    base = base_url.rstrip("/")
-    return f"{base.replace('http', 'ws', 1) if scheme.startswith('ws') else base}/{rest}"
 
 
 def _passing(ccxt: Any, error: Exception) -> bool:

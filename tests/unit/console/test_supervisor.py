@@ -29,13 +29,14 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     made = []
 
     def supervisor(
-        scripts: Mapping[str, str], *, restarts: int = 5, within_s: float = 60.0, last: Sequence[str] = ()
-    ) -> Supervisor:
+        scripts: Mapping[str, str], *, restarts: int = 5, within_s: float = 60.0, last: Sequence[str] = (),
+        own_env: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> Supervisor:  # fmt: skip
         for name, text in scripts.items():
             (tmp_path / "services" / f"{name}.py").write_text(text.replace("__name__", repr(name)))
-        env = {"PYTHONPATH": str(tmp_path)}
-        logs = tmp_path / "logs"
-        made.append(Supervisor(tuple(scripts), env, logs, restarts=restarts, within_s=within_s, last=last))
+        env, logs = {"PYTHONPATH": str(tmp_path)}, tmp_path / "logs"
+        options = {"restarts": restarts, "within_s": within_s, "own_env": own_env, "last": last}
+        made.append(Supervisor(tuple(scripts), env, logs, **options))
         return made[-1]
 
     yield supervisor
@@ -170,3 +171,12 @@ async def test_logs_that_cannot_be_written_are_said_in_one_line(tmp_path: Path) 
 def said(name: str) -> str:
     path = Path(f"logs/{name}.log")
     return path.read_text() if path.exists() else ""
+
+
+async def test_what_is_for_one_service_is_given_to_no_other(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "inherited")
+    script = STARTED + "pathlib.Path('secret-' + __name__).write_text(str(os.environ.get('SECRET')))\ntime.sleep(60)\n"
+    async with kept(make({"one": script, "two": script}, own_env={"one": {"SECRET": "own"}})):
+        files = [Path("secret-one"), Path("secret-two")]
+        await until(lambda: all(file.exists() and bool(file.read_text()) for file in files))
+    assert [file.read_text() for file in files] == ["own", "None"]

@@ -18,7 +18,7 @@ PRICE = st.decimals("0.01", 100_000, places=2)
 def order(n: int = 1, qty: str | Decimal = "2", price: str | Decimal = "50", leg: Leg = Leg.OPEN) -> OrderIntent:
     return OrderIntent(
         n=n, sym="BTCUSDT", ts_event=7, tr="v:BTCUSDT:7:4", tick_n=4, client_order_id=f"{n:032x}", leg=leg,
-        signed_qty=Decimal(qty), reduce_only=leg is Leg.CLOSE, price=Decimal(price), valid_until=0,
+        signed_qty=Decimal(qty), reduce_only=leg is Leg.CLOSE, price=Decimal(price), valid_until=0, after=None,
     )  # fmt: skip
 
 

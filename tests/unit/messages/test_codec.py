@@ -81,6 +81,7 @@ MESSAGES: dict[type[Message], st.SearchStrategy[Message]] = {
         reduce_only=st.booleans(),
         price=PRICE,
         valid_until=INT64,
+        after=st.none() | ORDER_ID,
     ),
     ExecutionReport: build(
         ExecutionReport,

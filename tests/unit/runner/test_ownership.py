@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.bus.api import Lease
 from shared.bus.memory_bus import MemoryBus, MemorySession
+from shared.bus.names import Place
 from shared.runner.ownership import Ownership, share
 
 MEMBERS = st.lists(st.text("abcdef", min_size=1, max_size=4), min_size=1, max_size=12, unique=True)
@@ -86,3 +88,24 @@ async def test_a_stand_by_takes_over_all_or_nothing(session: MemorySession) -> N
     assert await stand_by.round(session) == []
     await active.leave(session)
     assert len(await stand_by.round(session)) == 3
+
+
+async def test_a_stand_by_gets_nothing_while_one_partition_is_held(session: MemorySession) -> None:
+    held = await session.acquire(Place("gateway", 1), "other")
+    assert held is not None
+    waiting = Ownership("gateway", 3, exclusive=True)
+    assert await waiting.round(session) == []
+    await session.release([held])
+    taken = await waiting.round(session)
+    assert [(x.place.p, x.epoch) for x in taken] == [(0, 1), (2, 1), (1, 2)]
+    assert await waiting.round(session) == []
+
+
+async def test_with_one_lease_an_exclusive_instance_loses_all(session: MemorySession) -> None:
+    mine = Ownership("gateway", 3, exclusive=True)
+    first = await mine.round(session)
+    await session.release(first[:1])
+    assert await session.acquire(Place("gateway", 0), "other") is not None
+    assert await mine.round(session) == []
+    await session.release([Lease(Place("gateway", 0), "other", 2)])
+    assert [x.epoch for x in await mine.round(session)] == [2, 2, 3]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from itertools import groupby
 
 import pytest
 
@@ -11,6 +12,8 @@ from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import Place, partition_of
 from shared.messages import Gap, Message, Stream, decode
 from shared.runner.bus_feeder import BusFeeder
+from shared.runner.keeper import Keeper, KeeperLost
+from shared.runner.partition import Partition
 from shared.runner.plan import Input, Limits, Output, Plan
 from shared.runner.worker import Worker
 from tests.unit.runner.fakes import Echo, tick
@@ -111,8 +114,10 @@ async def start(bus: MemoryBus) -> AsyncIterator[Start]:
     """Starts workers; all are stopped at the end, and none may have died of itself."""
     started: list[Running] = []
 
-    def begin(plan: Plan | None = None, limits: Limits = LIMITS, on: MemoryBus | None = None) -> Running:
-        worker = Worker(plan or echo_plan(), on or bus, BusFeeder(limits), partitions=P, limits=limits)
+    def begin(
+        plan: Plan | None = None, limits: Limits = LIMITS, on: MemoryBus | None = None, keeper: Keeper | None = None
+    ) -> Running:
+        worker = Worker(plan or echo_plan(), on or bus, BusFeeder(limits), partitions=P, limits=limits, keeper=keeper)
         started.append(Running(worker))
         return started[-1]
 
@@ -450,3 +455,96 @@ async def test_the_bound_holds_after_the_bus_lost_everything(start: Start) -> No
     await until(lambda: len(features(bus).get("S1", [])) >= 40)
     await asyncio.sleep(0.1)  # nothing may come, for which there is no condition to wait for
     assert len(features(bus)["S1"]) <= 40 + LIMITS.commit_entries
+
+
+# A keeper beside the bus
+
+
+class Kept:
+    """Keeps all ticks that the stages of its plan took; what it is called for is its history."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self.taken: list[str] = []
+        self.kept: list[str] = []
+        self.history: list[str] = []
+        self.unkept: list[str] = []  # what was committed before it was kept
+        self.broken = False
+        self._bus = bus
+
+    def plan(self) -> Plan:
+        return Plan(
+            "signal", lambda sym: Noting(self.taken), (Input(Stream.TICKS, "source"),), (Output(Stream.FEATURES),),
+            exclusive=True,
+        )  # fmt: skip
+
+    async def prepare(self) -> None:
+        self.history.append("prepare")
+
+    async def attach(self, session: Session, parts: Sequence[Partition]) -> None:
+        self.history.append(f"attach {len(parts)}")
+
+    def renewed(self, until_s: float) -> None:
+        pass
+
+    async def keep(self) -> None:
+        await asyncio.sleep(0)  # as a disk would let others run
+        if self.broken:
+            raise KeeperLost("disk full")
+        self.kept += self.taken
+        self.taken.clear()
+        committed = {tr for entries in features(self._bus).values() for _, tr in entries}
+        self.unkept += committed - set(self.kept)
+
+    async def detach(self) -> None:
+        self.history.append("detach")
+        self.taken.clear()
+
+    async def close(self) -> None:
+        self.history.append("close")
+
+
+class Noting(Echo):
+    """Echo that puts each trace id where the keeper finds it."""
+
+    def __init__(self, taken: list[str]) -> None:
+        super().__init__()
+        self._taken = taken
+
+    def on_tick(self, val: Message) -> list[Message] | None:
+        self._taken.append(val.tr)
+        return super().on_tick(val)
+
+
+async def test_what_is_committed_was_kept_before(bus: MemoryBus, start: Start) -> None:
+    writer, kept = await Writer.on(bus), Kept(bus)
+    running = start(kept.plan(), keeper=kept)
+    for _ in range(5):
+        await writer.write(*SYMBOLS, count=7)
+    await written(bus, 35)
+    assert sorted(kept.kept) == sorted(f"t:{sym}:{n}" for sym in SYMBOLS for n in range(1, 36))
+    assert kept.unkept == []
+    await running.stop()
+    assert [word for word, _ in groupby(kept.history)] == ["prepare", f"attach {P}", "detach", "close"]
+
+
+async def test_what_cannot_be_kept_is_not_committed_and_taken_again_later(bus: MemoryBus, start: Start) -> None:
+    writer, kept = await Writer.on(bus), Kept(bus)
+    start(kept.plan(), keeper=kept)
+    await writer.write(*SYMBOLS)
+    await written(bus, 1)
+    kept.broken = True
+    await writer.write(*SYMBOLS)
+    await until(lambda: kept.history.count("detach") > 2)
+    assert features(bus) == expected(dict.fromkeys(SYMBOLS, 1))
+    kept.broken = False
+    await written(bus, 2)
+    assert kept.history[-1] == f"attach {P}"
+
+
+async def test_the_keeper_is_detached_when_the_leases_are_lost(bus: MemoryBus, start: Start) -> None:
+    kept = Kept(bus)
+    start(kept.plan(), keeper=kept)
+    await until(lambda: kept.history == ["prepare", f"attach {P}"])
+    bus.partition(Place("signal", 2)).epoch += 1
+    await until(lambda: len(kept.history) >= 4)
+    assert kept.history[:4] == ["prepare", f"attach {P}", "detach", f"attach {P}"]

@@ -13,7 +13,7 @@ def predicted(y_hat: float) -> Prediction:
 def ordered(qty: str) -> OrderIntent:
     return OrderIntent(
         n=1, sym="BTCUSDT", ts_event=1, tr="t", tick_n=1, client_order_id="a" * 8, leg=Leg.OPEN,
-        signed_qty=Decimal(qty), reduce_only=False, price=Decimal(50), valid_until=0,
+        signed_qty=Decimal(qty), reduce_only=False, price=Decimal(50), valid_until=0, after=None,
     )  # fmt: skip
 
 

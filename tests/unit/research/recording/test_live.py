@@ -5,20 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.messages import Decision, GapCause, Stream
 from shared.strategies import BasicTaker
 from tests.unit.research.recording.session import SYM, Session, prediction
 from tests.unit.research.recording.test_strategy import gap, replayed, whole
 
-live_stage = pytest.importorskip("services.strategy.live_stage", reason="comes with the live strategy")
-
 
 @pytest.mark.parametrize("on_missing", ["flat", "hold"])
 def test_what_waited_and_what_was_missing(tmp_path: Path, on_missing: str) -> None:
-    rules = live_stage.LiveRules(valid_ns=10, stale_ns=50, on_missing=on_missing)
+    rules = LiveRules(valid_ns=10, stale_ns=50, on_missing=on_missing)
 
-    def live() -> object:
-        return live_stage.LiveStrategyStage(SYM, BasicTaker(), Decimal(100), "book", rules)
+    def live() -> LiveStrategyStage:
+        return LiveStrategyStage(SYM, BasicTaker(), Decimal(100), "book", rules)
 
     session = Session(live())
     session.predict(prediction(1))

@@ -1,0 +1,64 @@
+"""All settings as a person reads them: the value, and where it comes from. No secret is shown."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel, SecretStr
+
+from shared.bus.connection import without_password
+from shared.config import Settings
+from shared.config.settings import PREFIX, file_values
+
+HIDDEN = "********"
+DEFAULT, VARIABLE, FILE = "default", "variable", "file"
+
+
+def config_lines(settings: Settings) -> Iterator[str]:
+    """One line a setting, e.g. `gateway.fee = 0.0003  (default)`."""
+    written = file_values()
+    for path, value in _leaves(settings, ()):
+        yield f"{'.'.join(path)} = {_shown(value)}  ({_origin(path, written)})"
+
+
+def _leaves(model: BaseModel, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def _shown(value: object) -> str:
+    """As JSON, addresses without the user and password in them.
+
+    >>> _shown(SecretStr("hush")), _shown("redis://me:hush@bus/0"), _shown(("A", "B"))
+    ('********', '"redis://bus/0"', '["A", "B"]')
+    """
+    if isinstance(value, SecretStr):
+        return HIDDEN if value.get_secret_value() else '""'
+    if value is None or isinstance(value, bool | int | float):
+        return json.dumps(value)
+    if isinstance(value, str) and "://" in value:
+        value = without_password(value)
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _origin(path: tuple[str, ...], written: Mapping[str, object]) -> str:
+    name = PREFIX + "__".join(path).upper()
+    if any(known == name or known.startswith(f"{name}__") for known in os.environ):
+        return VARIABLE
+    for depth in range(1, len(path)):
+        section = os.environ.get(PREFIX + "__".join(path[:depth]).upper())
+        if section is not None and _holds(json.loads(section), path[depth:]):
+            return VARIABLE
+    return FILE if _holds(written, path) else DEFAULT
+
+
+def _holds(values: object, path: tuple[str, ...]) -> bool:
+    for name in path:
+        if not isinstance(values, Mapping) or name not in values:
+            return False
+        values = values[name]
+    return True

@@ -1,0 +1,108 @@
+"""What a tester switches and reads over HTTP: `POST http://127.0.0.1:PORT/_fake/NAME`, JSON in, JSON out."""
+
+from decimal import Decimal
+from typing import Any
+
+from services.fake_exchange.asked import Asked
+from services.fake_exchange.book import Ask
+from services.fake_exchange.faults import Fault, Mode
+from services.fake_exchange.floor import Floor
+from services.fake_exchange.refusal import Declined
+from services.fake_exchange.server import Answer, FakeExchange, Refused
+
+
+class Admin:
+    """The switches of one server."""
+
+    def __init__(self, server: FakeExchange, floor: Floor) -> None:
+        self._server, self._floor = server, floor
+
+    def answers(self) -> dict[str, Answer]:
+        """By name."""
+        table: dict[str, Answer] = {
+            "weather": self.weather, "fault": self.fault, "price": self.price, "skew": self.skew,
+            "funding": self.funding, "order": self.order, "withdraws": self.withdraws, "book": self.book,
+            "asked": self.asked,
+        }  # fmt: skip
+        return {name: _checked(answer) for name, answer in table.items()}
+
+    def weather(self, asked: Asked) -> object:
+        """Fields of Weather, e.g. {"seed": 7, "chances": {"drop_after": 0.05}}; the rest stays. {} shows it."""
+        now = self._floor.weather
+        for key, value in (asked.content or {}).items():
+            if key not in ("seed", "chances", "late_ms", "slow_ms", "apart_ms", "stale_ms"):
+                raise Refused(400, {"error": f"the weather has no {key}"})
+            setattr(now, key, value)
+        try:
+            now.__post_init__()
+        except ValueError:
+            now.chances = {}
+            raise
+        return {"seed": now.seed, "chances": now.chances, "stale_ms": now.stale_ms, "late_ms": now.late_ms}
+
+    def fault(self, asked: Asked) -> object:
+        """Fields of Fault, e.g. {"mode": "DROP", "path": "/order", "method": "POST", "after": true}. {}: clears all."""
+        fields: dict[str, Any] = asked.content or {}
+        if not fields:
+            for fault in self._server.faults:
+                fault.release.set()
+            self._server.faults.clear()
+            return {}
+        self._server.faults.append(Fault(**{**fields, "mode": Mode(fields["mode"])}))
+        return {"faults": len(self._server.faults)}
+
+    def price(self, asked: Asked) -> object:
+        """{"sym": ..., "price": "43000.00"}: from now on."""
+        self._floor.book.prices.set(asked.content["sym"], Decimal(asked.content["price"]))
+        return {}
+
+    def skew(self, asked: Asked) -> object:
+        """{"ms": 5000}: the venue's clock is ahead."""
+        self._floor.skew_ms = int(asked.content["ms"])
+        return {}
+
+    def funding(self, asked: Asked) -> object:
+        """{"sym": ..., "rate": "0.0001"}: paid now."""
+        self._floor.fund(asked.content["sym"], Decimal(asked.content["rate"]))
+        return {}
+
+    def order(self, asked: Asked) -> object:
+        """{"sym": ..., "qty": "-0.5", "client_id": "", "limit": null}: as somebody else with the same account."""
+        content = asked.content
+        limit = None if content.get("limit") is None else Decimal(content["limit"])
+        ask = Ask(content["sym"], Decimal(content["qty"]), content.get("client_id", ""), limit=limit)
+        return self._floor.book.place(ask, self._floor.now_ms())._asdict()
+
+    def withdraws(self, asked: Asked) -> object:
+        """{"allowed": true}: the key may."""
+        self._floor.keys.withdraws = bool(asked.content["allowed"])
+        return {}
+
+    def book(self, asked: Asked) -> object:
+        """The venue's own book."""
+        book = self._floor.book
+        book.advance(self._floor.now_ms())
+        swaps = [sym for sym, listing in book.listings.items() if listing.kind == "swap"]
+        return {
+            "orders": [order._asdict() for order in book.orders()],
+            "fills": [fill._asdict() for fill in book.fills],
+            "payments": [payment._asdict() for payment in book.payments],
+            "positions": {sym: book.wallet.holding(sym)._asdict() for sym in swaps},
+            "cash": dict(book.wallet.cash),
+            "settings": book.settings,
+        }
+
+    def asked(self, asked: Asked) -> object:
+        """{"path": "/order", "method": "POST"}: how often that was asked."""
+        content = asked.content or {}
+        return {"count": self._server.count(content.get("path", ""), content.get("method", ""))}
+
+
+def _checked(answer: Answer) -> Answer:
+    def checked(asked: Asked) -> object:
+        try:
+            return answer(asked)
+        except (ArithmeticError, KeyError, TypeError, ValueError, Declined) as error:
+            raise Refused(400, {"error": f"{type(error).__name__}: {error}"}) from error
+
+    return checked

@@ -1,0 +1,143 @@
+"""Account, positions and settings of Binance's USD-M futures.
+
+https://developers.binance.com/docs/derivatives/usds-margined-futures/account/rest-api
+"""
+
+from decimal import Decimal
+
+from services.fake_exchange.asked import Asked
+from services.fake_exchange.binance_signed import refused
+from services.fake_exchange.floor import Floor
+from services.fake_exchange.wallet import Holding
+
+ZERO = Decimal(0)
+CURRENCY = "USDT"
+
+
+class BinanceAccount:
+    """Answers about the account, in Binance's words."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+
+    def account(self, asked: Asked) -> object:
+        """GET account, v2 and v3."""
+        now_ms = self._floor.now_ms()
+        profit = sum((self._profit(sym, held) for sym, held in self._floor.holdings(asked)), ZERO)
+        wallet, free = self._floor.book.wallet.cash[CURRENCY], self._floor.book.free(CURRENCY, now_ms)
+        asset = {
+            "asset": CURRENCY, "walletBalance": wallet, "unrealizedProfit": profit, "marginBalance": wallet + profit,
+            "maintMargin": "0", "initialMargin": wallet + profit - free, "positionInitialMargin": "0",
+            "openOrderInitialMargin": "0", "crossWalletBalance": wallet, "crossUnPnl": "0", "availableBalance": free,
+            "maxWithdrawAmount": free, "updateTime": now_ms,
+        }  # fmt: skip
+        return {
+            "totalWalletBalance": wallet, "totalUnrealizedProfit": profit, "totalMarginBalance": wallet + profit,
+            "availableBalance": free, "canTrade": True, "assets": [asset], "positions": [],
+        }  # fmt: skip
+
+    def balance(self, asked: Asked) -> object:
+        """GET balance, v2 and v3."""
+        wallet = self._floor.book.wallet.cash[CURRENCY]
+        free = self._floor.book.free(CURRENCY, self._floor.now_ms())
+        return [{"accountAlias": "fake", "asset": CURRENCY, "balance": wallet, "availableBalance": free}]
+
+    def positions(self, asked: Asked) -> object:
+        """GET positionRisk, v2 and v3 (v3 leaves the flat ones out)."""
+        return [
+            self._position(sym, held)
+            for sym, held in self._floor.holdings(asked)
+            if asked.form.get("symbol", sym) == sym and (held.qty or "/v2/" in asked.path)
+        ]
+
+    def income(self, asked: Asked) -> object:
+        """GET income: payments only."""
+        since_ms, kind = int(asked.form.get("startTime", 0)), asked.form.get("incomeType")
+        return [
+            {
+                "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
+                "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
+            }
+            for pay in self._floor.book.payments
+            if pay.at_ms >= since_ms and kind in (None, pay.kind) and asked.form.get("symbol", pay.sym) == pay.sym
+        ]  # fmt: skip
+
+    def position_mode(self, asked: Asked) -> object:
+        """GET positionSide/dual."""
+        return {"dualSidePosition": self._floor.book.settings.get("dual", "false") == "true"}
+
+    def set_position_mode(self, asked: Asked) -> object:
+        """POST positionSide/dual."""
+        if self._floor.book.settings.get("dual", "false") == asked.form["dualSidePosition"]:
+            raise refused(-4059, "No need to change position side.")
+        self._set(
+            "dual", asked.form["dualSidePosition"], -4068, "Position side cannot be changed if there exists position."
+        )
+        return {"code": 200, "msg": "success"}
+
+    def set_margin(self, asked: Asked) -> object:
+        """POST marginType."""
+        key, wanted = f"margin:{asked.form['symbol']}", asked.form["marginType"]
+        if self._floor.book.settings.get(key, "CROSSED") == wanted:
+            raise refused(-4046, "No need to change margin type.")
+        self._set(key, wanted, -4048, "Margin type cannot be changed if there exists position.")
+        return {"code": 200, "msg": "success"}
+
+    def set_leverage(self, asked: Asked) -> object:
+        """POST leverage."""
+        sym, wanted = asked.form["symbol"], int(asked.form["leverage"])
+        if not 1 <= wanted <= self._floor.book.listings[sym].most_leverage:
+            raise refused(-4028, f"Leverage {wanted} is not valid")
+        self._floor.book.set(f"leverage:{sym}", str(wanted))
+        return {"symbol": sym, "leverage": wanted, "maxNotionalValue": "1000000"}
+
+    def symbol_config(self, asked: Asked) -> object:
+        """GET symbolConfig."""
+        book = self._floor.book
+        return [
+            {
+                "symbol": sym, "marginType": book.settings.get(f"margin:{sym}", "CROSSED"), "isAutoAddMargin": False,
+                "leverage": book.leverage(sym), "maxNotionalValue": "1000000",
+            }
+            for sym in book.listings
+            if asked.form.get("symbol", sym) == sym
+        ]  # fmt: skip
+
+    def brackets(self, asked: Asked) -> object:
+        """GET leverageBracket."""
+        bracket = {
+            "bracket": 1, "initialLeverage": 100, "notionalCap": 10**9, "notionalFloor": 0, "maintMarginRatio": 0.004,
+            "cum": 0.0,
+        }  # fmt: skip
+        return [{"symbol": sym, "brackets": [bracket]} for sym in self._floor.book.listings]
+
+    def key_rights(self, asked: Asked) -> object:
+        """GET sapi account/apiRestrictions."""
+        return {
+            "ipRestrict": True, "enableReading": True, "enableFutures": True, "enableSpotAndMarginTrading": True,
+            "enableWithdrawals": self._floor.keys.withdraws, "enableInternalTransfer": False,
+            "permitsUniversalTransfer": False, "createTime": 1_600_000_000_000,
+        }  # fmt: skip
+
+    def _set(self, key: str, value: str, code: int, text: str) -> None:
+        if any(self._floor.book.wallet.holding(sym).qty for sym in self._floor.book.listings):
+            raise refused(code, text)
+        self._floor.book.set(key, value)
+
+    def _profit(self, sym: str, held: Holding) -> Decimal:
+        return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
+
+    def _position(self, sym: str, held: Holding) -> dict[str, object]:
+        book = self._floor.book
+        mark, profit = book.prices.quote(sym, self._floor.now_ms()).mid, self._profit(sym, held)
+        margin = abs(held.qty) * held.entry / book.leverage(sym)
+        isolated = book.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
+        return {
+            "symbol": sym, "positionSide": "BOTH", "positionAmt": held.qty, "entryPrice": held.entry,
+            "breakEvenPrice": held.entry, "markPrice": mark, "unRealizedProfit": profit, "liquidationPrice": "0",
+            "isolatedMargin": margin if isolated else "0", "notional": held.qty * mark, "marginAsset": CURRENCY,
+            "isolatedWallet": margin if isolated else "0", "initialMargin": margin, "maintMargin": "0",
+            "positionInitialMargin": margin, "openOrderInitialMargin": "0", "adl": 1, "bidNotional": "0",
+            "askNotional": "0", "updateTime": held.at_ms, "leverage": str(book.leverage(sym)),
+            "marginType": "isolated" if isolated else "cross",
+        }  # fmt: skip

@@ -1,0 +1,143 @@
+"""Orders and trades of Binance's USD-M futures.
+
+https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import ClassVar
+
+from services.fake_exchange.asked import Asked
+from services.fake_exchange.binance_signed import refused
+from services.fake_exchange.book import Ask
+from services.fake_exchange.floor import Floor
+from services.fake_exchange.order import OPEN, Fill, Order
+from services.fake_exchange.refusal import Declined, Why
+
+CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
+WEEK_MS = 7 * 86_400_000
+MOST_TRADES = 1000
+
+
+class BinanceOrders:
+    """Answers about orders, in Binance's words."""
+
+    CODES: ClassVar[Mapping[Why, tuple[int, str]]] = {
+        Why.MARGIN: (-2019, "Margin is insufficient."),
+        Why.REDUCE_ONLY: (-2022, "ReduceOnly Order is rejected."),
+        Why.DUPLICATE: (-4116, "ClientOrderId is duplicated."),
+        Why.STEP: (-1111, "Precision is over the maximum defined for this asset."),
+        Why.MIN_QTY: (-4003, "Quantity less than or equal to zero."),
+        Why.MIN_NOTIONAL: (-4164, "Order's notional must be no smaller than 100 (unless you choose reduce only)."),
+    }
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+
+    def place(self, asked: Asked) -> object:
+        """POST order."""
+        form = asked.form
+        try:
+            order = self._floor.place(self._ask(form))
+        except Declined as declined:
+            raise refused(*self.CODES[declined.why]) from declined
+        return self._shown(order)
+
+    def find(self, asked: Asked) -> object:
+        """GET order."""
+        seen_ms = self._floor.seen_ms(asked)
+        order = self._found(asked, seen_ms)
+        if order is None:
+            raise refused(-2013, "Order does not exist.")
+        return self._shown(order)
+
+    def cancel(self, asked: Asked) -> object:
+        """DELETE order."""
+        order = self._found(asked, self._floor.now_ms())
+        if order is None or order.state not in OPEN:
+            raise refused(-2011, "Unknown order sent.")
+        return self._shown(self._floor.book.cancel(order, self._floor.now_ms()))
+
+    def open_orders(self, asked: Asked) -> object:
+        """GET openOrders."""
+        seen_ms, sym = self._floor.seen_ms(asked), self._sym(asked.form) if "symbol" in asked.form else None
+        return [self._shown(order) for order in self._floor.book.open_orders(sym, seen_ms)]
+
+    def cancel_all(self, asked: Asked) -> object:
+        """DELETE allOpenOrders."""
+        for order in self._floor.book.open_orders(self._sym(asked.form)):
+            self._floor.book.cancel(order, self._floor.now_ms())
+        return {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+    def all_orders(self, asked: Asked) -> object:
+        """GET allOrders."""
+        return [self._shown(o) for o in self._floor.book.orders(self._sym(asked.form), self._floor.seen_ms(asked))]
+
+    def trades(self, asked: Asked) -> object:
+        """GET userTrades: seven days, oldest first."""
+        form, seen_ms = asked.form, self._floor.seen_ms(asked)
+        start_ms = int(form.get("startTime", seen_ms - WEEK_MS))
+        end_ms = min(int(form.get("endTime", start_ms + WEEK_MS)), seen_ms)
+        if end_ms - start_ms > WEEK_MS:
+            raise refused(-4165, "Maximum time interval is 7 days")
+        limit = int(form.get("limit", 500))
+        if "orderId" in form:
+            fills = [fill for fill in self._floor.book.fills if fill.order_id == int(form["orderId"])]
+        elif "fromId" in form:
+            fills = [fill for fill in self._floor.fills(self._sym(form), 0, seen_ms) if fill.id >= int(form["fromId"])]
+        else:
+            fills = self._floor.fills(self._sym(form), start_ms, end_ms)
+            fills = fills if "startTime" in form else fills[-limit:]
+        return [self._trade(fill) for fill in fills[: min(limit, MOST_TRADES)]]
+
+    def _ask(self, form: dict[str, str]) -> Ask:
+        client_id, kind = form.get("newClientOrderId", ""), form.get("type", "")
+        if not CLIENT_ID.match(client_id):
+            raise refused(-4015, "Client order id is not valid.")
+        if kind not in ("MARKET", "LIMIT") or form.get("side") not in ("BUY", "SELL"):
+            raise refused(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
+        if form.get("positionSide", "BOTH") != "BOTH" or self._floor.book.settings.get("dual") == "true":
+            raise refused(-4061, "Order's position side does not match user's setting.")
+        try:
+            qty = Decimal(form["quantity"])
+        except (KeyError, InvalidOperation):
+            raise refused(-1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.") from None
+        return Ask(
+            self._sym(form), qty if form["side"] == "BUY" else -qty, client_id, form.get("reduceOnly") == "true",
+            Decimal(form["price"]) if kind == "LIMIT" else None, int(form["timestamp"]), int(form.get("recvWindow", 0)),
+        )  # fmt: skip
+
+    def _sym(self, form: dict[str, str]) -> str:
+        if form.get("symbol") not in self._floor.book.listings:
+            raise refused(-1121, "Invalid symbol.")
+        return form["symbol"]
+
+    def _found(self, asked: Asked, seen_ms: int) -> Order | None:
+        form, book = asked.form, self._floor.book
+        self._sym(form)
+        if "origClientOrderId" in form:
+            return book.by_client(form["origClientOrderId"], seen_ms)
+        return book.by_id(int(form.get("orderId", 0)), seen_ms)
+
+    def _shown(self, order: Order) -> dict[str, object]:
+        kind = "MARKET" if order.limit is None else "LIMIT"
+        average = order.paid / abs(order.filled) if order.filled else Decimal(0)
+        return {
+            "orderId": order.id, "symbol": order.sym, "status": order.state, "clientOrderId": order.client_id,
+            "price": order.limit or Decimal(0), "avgPrice": average.quantize(Decimal("0.00001")),
+            "origQty": abs(order.signed_qty), "executedQty": abs(order.filled), "cumQty": abs(order.filled),
+            "cumQuote": order.paid, "timeInForce": "GTC", "type": kind, "origType": kind,
+            "reduceOnly": order.reduce_only, "closePosition": False, "side": "BUY" if order.side > 0 else "SELL",
+            "positionSide": "BOTH", "stopPrice": "0", "workingType": "CONTRACT_PRICE", "priceProtect": False,
+            "priceMatch": "NONE", "selfTradePreventionMode": "NONE", "goodTillDate": 0, "time": order.created_ms,
+            "updateTime": order.updated_ms,
+        }  # fmt: skip
+
+    def _trade(self, fill: Fill) -> dict[str, object]:
+        return {
+            "symbol": fill.sym, "id": fill.id, "orderId": fill.order_id, "side": "BUY" if fill.qty > 0 else "SELL",
+            "price": fill.price, "qty": abs(fill.qty), "realizedPnl": fill.profit,
+            "quoteQty": abs(fill.qty) * fill.price, "commission": fill.fee, "commissionAsset": fill.fee_currency,
+            "time": fill.at_ms, "positionSide": "BOTH", "maker": False, "buyer": fill.qty > 0,
+        }  # fmt: skip

@@ -1,0 +1,127 @@
+"""Binance's spot market over the fake's book: the futures' answers, in the words of another API.
+
+https://developers.binance.com/docs/binance-spot-api-docs/rest-api
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import ClassVar
+
+from services.fake_exchange.asked import Asked
+from services.fake_exchange.binance_orders import BinanceOrders
+from services.fake_exchange.binance_signed import refused, signed
+from services.fake_exchange.floor import Floor
+from services.fake_exchange.listing import Listing
+from services.fake_exchange.order import Fill, Order
+from services.fake_exchange.refusal import Why
+from services.fake_exchange.server import Answer
+
+HOSTS = ("api.binance.com/api/v3", "demo-api.binance.com/api/v3")
+RIGHTS = "GET api.binance.com/sapi/v1/account/apiRestrictions"
+
+
+class SpotOrders(BinanceOrders):
+    """Answers about orders."""
+
+    CODES: ClassVar[Mapping[Why, tuple[int, str]]] = {
+        Why.MARGIN: (-2010, "Account has insufficient balance for requested action."),
+        Why.REDUCE_ONLY: (-1104, "Not all sent parameters were read."),
+        Why.DUPLICATE: (-2010, "Duplicate order sent."),
+        Why.STEP: (-1013, "Filter failure: LOT_SIZE"),
+        Why.MIN_QTY: (-1013, "Filter failure: LOT_SIZE"),
+        Why.MIN_NOTIONAL: (-1013, "Filter failure: NOTIONAL"),
+    }
+
+    def cancel_all(self, asked: Asked) -> object:
+        """DELETE openOrders: an error where there is none."""
+        gone = self._floor.book.open_orders(self._sym(asked.form))
+        if not gone:
+            raise refused(-2011, "Unknown order sent.")
+        return [self._shown(self._floor.book.cancel(order, self._floor.now_ms())) for order in gone]
+
+    def _shown(self, order: Order) -> dict[str, object]:
+        kind = "MARKET" if order.limit is None else "LIMIT"
+        fills = [self._trade(fill) for fill in self._floor.book.fills_of(order)]
+        return {
+            "symbol": order.sym, "orderId": order.id, "orderListId": -1, "clientOrderId": order.client_id,
+            "transactTime": order.updated_ms, "price": order.limit or Decimal(0), "origQty": abs(order.signed_qty),
+            "executedQty": abs(order.filled), "cummulativeQuoteQty": order.paid, "status": order.state,
+            "timeInForce": "GTC", "type": kind, "side": "BUY" if order.side > 0 else "SELL", "fills": fills,
+            "time": order.created_ms, "updateTime": order.updated_ms, "workingTime": order.created_ms,
+            "isWorking": True, "selfTradePreventionMode": "EXPIRE_MAKER",
+        }  # fmt: skip
+
+    def _trade(self, fill: Fill) -> dict[str, object]:
+        return {
+            "symbol": fill.sym, "id": fill.id, "tradeId": fill.id, "orderId": fill.order_id, "price": fill.price,
+            "qty": abs(fill.qty), "quoteQty": abs(fill.qty) * fill.price, "commission": fill.fee,
+            "commissionAsset": fill.fee_currency, "time": fill.at_ms, "isBuyer": fill.qty > 0, "isMaker": False,
+            "isBestMatch": True,
+        }  # fmt: skip
+
+
+class BinanceSpot:
+    """A FakeVenue that trades."""
+
+    def __init__(self, floor: Floor) -> None:
+        self.floor = floor
+
+    @property
+    def routes(self) -> Mapping[str, Answer]:
+        """What the server serves."""
+        orders = SpotOrders(self.floor)
+        private: dict[str, Answer] = {
+            "POST {}/order": orders.place,
+            "GET {}/order": orders.find,
+            "DELETE {}/order": orders.cancel,
+            "GET {}/openOrders": orders.open_orders,
+            "DELETE {}/openOrders": orders.cancel_all,
+            "GET {}/allOrders": orders.all_orders,
+            "GET {}/myTrades": orders.trades,
+            "GET {}/account": self._account,
+        }
+        table: dict[str, Answer] = {
+            "GET {}/time": lambda asked: {"serverTime": self.floor.now_ms()},
+            "GET {}/exchangeInfo": self._exchange_info,
+            "GET {}/ticker/bookTicker": self._book_ticker,
+        }
+        table |= {route: signed(self.floor, answer) for route, answer in private.items()}
+        served = {route.format(host): answer for route, answer in table.items() for host in HOSTS}
+        return {**served, RIGHTS: signed(self.floor, self._rights)}
+
+    def _exchange_info(self, asked: Asked) -> object:
+        return {"timezone": "UTC", "symbols": [_symbol(listing) for listing in self.floor.book.listings.values()]}
+
+    def _book_ticker(self, asked: Asked) -> object:
+        wanted = json.loads(asked.query["symbols"]) if "symbols" in asked.query else list(self.floor.book.listings)
+        quotes = {sym: self.floor.book.prices.quote(sym, self.floor.now_ms()) for sym in wanted}
+        return [
+            {"symbol": sym, "bidPrice": quote.bid, "bidQty": "9", "askPrice": quote.ask, "askQty": "9"}
+            for sym, quote in quotes.items()
+        ]
+
+    def _account(self, asked: Asked) -> object:
+        self.floor.seen_ms(asked)
+        rows = [
+            {"asset": asset, "free": amount, "locked": "0.00000000"}
+            for asset, amount in self.floor.book.wallet.cash.items()
+        ]
+        return {"canTrade": True, "accountType": "SPOT", "updateTime": self.floor.now_ms(), "balances": rows}
+
+    def _rights(self, asked: Asked) -> object:
+        return {"enableReading": True, "enableWithdrawals": self.floor.keys.withdraws}
+
+
+def _symbol(listing: Listing) -> dict[str, object]:
+    least = {"minQty": str(listing.min_qty), "maxQty": "9000", "stepSize": format(listing.step, "f")}
+    return {
+        "symbol": listing.id, "status": "TRADING", "baseAsset": listing.base, "quoteAsset": listing.quote,
+        "baseAssetPrecision": 8, "quotePrecision": 8, "orderTypes": ["LIMIT", "MARKET"], "permissions": ["SPOT"],
+        "isSpotTradingAllowed": True, "isMarginTradingAllowed": False, "quoteOrderQtyMarketAllowed": True,
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000", "tickSize": str(listing.tick)},
+            {"filterType": "LOT_SIZE", **least},
+            {"filterType": "NOTIONAL", "minNotional": str(listing.min_notional), "applyMinToMarket": True},
+        ],
+    }  # fmt: skip

@@ -1,0 +1,236 @@
+"""The matching engine: orders in, fills out, and a book of its own that only grows.
+
+Market orders fill at the fake's own quote, a tick worse with each further part; an order with a price rests. A client
+id is refused only while another order of that id is open, as on Binance: a finished one's is taken again.
+"""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from services.fake_exchange.file import File, Setting
+from services.fake_exchange.listing import Listing
+from services.fake_exchange.order import OPEN, Fill, Order, Payment, State
+from services.fake_exchange.plan import Plan
+from services.fake_exchange.prices import Prices
+from services.fake_exchange.refusal import Declined, Why
+from services.fake_exchange.wallet import Wallet
+
+FIRST_ID = 1_000_001
+RECENT = 1_000
+
+
+class Ask(NamedTuple):
+    """What a request asks for, in base units. limit: a price to rest at. stamp_ms, validity_ms: as signed."""
+
+    sym: str
+    signed_qty: Decimal
+    client_id: str = ""
+    reduce_only: bool = False
+    limit: Decimal | None = None
+    stamp_ms: int = 0
+    validity_ms: int = 0
+
+
+class Book:
+    """One account. fee: taker's, a share. `accepted`, `fills`, `payments`: the venue's own book, which only grows.
+
+    path: where it is kept over a restart.
+    """
+
+    def __init__(
+        self,
+        listings: Iterable[Listing],
+        prices: Prices,
+        cash: dict[str, Decimal],
+        fee: Decimal,
+        path: Path | None = None,
+    ) -> None:
+        self.listings = {listing.id: listing for listing in listings}
+        self.prices, self.fee = prices, fee
+        self.wallet = Wallet(cash)
+        self.accepted: list[Order] = []
+        self.fills: list[Fill] = []
+        self.payments: list[Payment] = []
+        self.settings: dict[str, str] = {}
+        self._versions: dict[int, list[Order]] = {}
+        self._by_client: dict[str, list[int]] = {}
+        self._open: dict[int, None] = {}
+        self._ended: list[int] = []
+        self._fills_of: defaultdict[int, list[Fill]] = defaultdict(list)
+        self._file = File(path)
+        for event in itertools.chain.from_iterable(self._file.events()):
+            self._take(event)
+        newest = [self.accepted[-1].id if self.accepted else 0, *(fill.id for fill in self.fills[-1:])]
+        self._ids = itertools.count(max(FIRST_ID, *(id_ + 1 for id_ in newest), *(pay.id + 1 for pay in self.payments)))
+
+    def place(self, ask: Ask, now_ms: int, plan: Plan = Plan()) -> Order:  # noqa: B008
+        """Take an order, or raise Declined; what fills at once is filled."""
+        self.advance(now_ms)
+        listing = self.listings[ask.sym]
+        if ask.client_id and any(self._newest(id_).state in OPEN for id_ in self._by_client.get(ask.client_id, ())):
+            raise Declined(Why.DUPLICATE)
+        qty = self._admitted(listing, ask, now_ms)
+        parts = () if ask.limit is not None else plan.of(qty, listing.step, now_ms)
+        order = Order(
+            next(self._ids), ask.client_id, ask.sym, ask.signed_qty, ask.reduce_only, ask.limit, ask.stamp_ms,
+            ask.validity_ms, now_ms, now_ms, parts,
+        )  # fmt: skip
+        self._keep([order])
+        self._work(order, now_ms)
+        return self._newest(order.id)
+
+    def advance(self, now_ms: int) -> None:
+        """Fill what is due."""
+        for id_ in list(self._open):
+            self._work(self._newest(id_), now_ms)
+
+    def cancel(self, order: Order, now_ms: int) -> Order:
+        """Of an open one."""
+        gone = order._replace(state=State.CANCELED, updated_ms=now_ms)
+        self._keep([gone])
+        return gone
+
+    def orders(self, sym: str | None = None, at_ms: int | None = None) -> list[Order]:
+        """All there are, newest version, or as they were at a time."""
+        seen = (self._as_of(order.id, at_ms) for order in self.accepted if sym in (None, order.sym))
+        return [order for order in seen if order is not None]
+
+    def open_orders(self, sym: str | None = None, at_ms: int | None = None) -> list[Order]:
+        """NEW and PARTIALLY_FILLED, now or at a time not long ago."""
+        ids = list(self._open)
+        if at_ms is not None:
+            ids += [id_ for id_ in self._ended[-RECENT:] if self._newest(id_).updated_ms > at_ms]
+        seen = (self._as_of(id_, at_ms) for id_ in sorted(ids))
+        return [order for order in seen if order and order.state in OPEN and sym in (None, order.sym)]
+
+    def fills_of(self, order: Order) -> list[Fill]:
+        """Of this order, as this version of it knows them."""
+        return self._fills_of[order.id][: order.done]
+
+    def by_client(self, client_id: str, at_ms: int | None = None) -> Order | None:
+        """The newest order of this client id."""
+        ids = self._by_client.get(client_id, [])
+        return next(filter(None, (self._as_of(id_, at_ms) for id_ in reversed(ids))), None)
+
+    def by_id(self, id_: int, at_ms: int | None = None) -> Order | None:
+        """The order."""
+        return self._as_of(id_, at_ms) if id_ in self._versions else None
+
+    def pay(self, kind: str, sym: str, currency: str, amount: Decimal, now_ms: int) -> Payment:
+        """Funding, or a transfer."""
+        payment = Payment(next(self._ids), kind, sym, currency, amount, now_ms)
+        self._keep([payment])
+        return payment
+
+    def set(self, key: str, value: str) -> None:
+        """Leverage and the like."""
+        self._keep([Setting(key, value)])
+
+    def leverage(self, sym: str) -> int:
+        """Of a swap; 20 until it is set."""
+        return int(self.settings.get(f"leverage:{sym}", "20"))
+
+    def free(self, currency: str, now_ms: int) -> Decimal:
+        """What is not held as margin, unrealised profit included."""
+        free = self.wallet.cash[currency]
+        for listing in self.listings.values():
+            held = self.wallet.holding(listing.id)
+            if held.qty and listing.quote == currency:
+                mid = self.prices.quote(listing.id, now_ms).mid
+                free += held.qty * (mid - held.entry) - abs(held.qty) * held.entry / self.leverage(listing.id)
+        return free
+
+    def _admitted(self, listing: Listing, ask: Ask, now_ms: int) -> Decimal:
+        qty, price = ask.signed_qty, self._price(listing, ask.signed_qty, 0, now_ms)
+        if qty % listing.step:
+            raise Declined(Why.STEP)
+        if abs(qty) < listing.min_qty:
+            raise Declined(Why.MIN_QTY)
+        if listing.kind == "spot":
+            spent = qty * price if qty > 0 else -qty
+            if spent > self.wallet.cash[listing.quote if qty > 0 else listing.base]:
+                raise Declined(Why.MARGIN)
+        held = self.wallet.holding(listing.id).qty
+        if ask.reduce_only:
+            if held * qty >= 0:
+                raise Declined(Why.REDUCE_ONLY)
+            return max(qty, -held) if qty < 0 else min(qty, -held)
+        if abs(qty) * price < listing.min_notional:
+            raise Declined(Why.MIN_NOTIONAL)
+        added = max(abs(held + qty) - abs(held), Decimal(0))
+        margin = added * price / self.leverage(listing.id) + abs(qty) * price * self.fee
+        if listing.kind == "swap" and added and margin > self.free(listing.quote, now_ms):
+            raise Declined(Why.MARGIN)
+        return qty
+
+    def _work(self, order: Order, now_ms: int) -> None:
+        while order.state in OPEN and order.limit is None:
+            if order.done == len(order.parts):
+                ended = State.FILLED if order.filled == order.signed_qty else State.EXPIRED
+                order = order._replace(state=ended)
+                self._keep([order])
+                return
+            if order.parts[order.done].at_ms > now_ms:
+                return
+            order = self._fill(order, now_ms)
+
+    def _fill(self, order: Order, now_ms: int) -> Order:
+        listing, part = self.listings[order.sym], order.parts[order.done]
+        price = self._price(listing, part.qty, order.done, now_ms)
+        notional = abs(part.qty) * price
+        in_base = listing.kind == "spot" and part.qty > 0
+        fill = Fill(
+            next(self._ids), order.id, order.client_id, order.sym, part.qty, price,
+            self.fee * (part.qty if in_base else notional), listing.base if in_base else listing.quote,
+            self.wallet.profit(order.sym, part.qty, price), part.at_ms,
+        )  # fmt: skip
+        filled = order.filled + part.qty
+        last = order.done + 1 == len(order.parts)
+        ended = State.FILLED if filled == order.signed_qty else State.EXPIRED
+        order = order._replace(
+            done=order.done + 1, filled=filled, paid=order.paid + notional, updated_ms=part.at_ms,
+            state=ended if last else State.PARTIALLY_FILLED,
+        )  # fmt: skip
+        self._keep([fill, order])
+        return order
+
+    def _price(self, listing: Listing, qty: Decimal, part: int, now_ms: int) -> Decimal:
+        bid, ask = self.prices.quote(listing.id, now_ms)
+        return ask + listing.tick * part if qty > 0 else max(bid - listing.tick * part, listing.tick)
+
+    def _newest(self, id_: int) -> Order:
+        return self._versions[id_][-1]
+
+    def _as_of(self, id_: int, at_ms: int | None) -> Order | None:
+        seen = (order for order in reversed(self._versions[id_]) if at_ms is None or order.updated_ms <= at_ms)
+        return next(seen, None)
+
+    def _keep(self, events: Sequence[NamedTuple]) -> None:
+        self._file.write(events)
+        for event in events:
+            self._take(event)
+
+    def _take(self, event: NamedTuple) -> None:
+        if isinstance(event, Fill):
+            self.fills.append(event)
+            self._fills_of[event.order_id].append(event)
+            self.wallet.book(self.listings[event.sym], event)
+        elif isinstance(event, Payment):
+            self.payments.append(event)
+            self.wallet.pay(event)
+        elif isinstance(event, Setting):
+            self.settings[event.key] = event.value
+        elif isinstance(event, Order):
+            if event.id not in self._versions:
+                self.accepted.append(event)
+                self._by_client.setdefault(event.client_id, []).append(event.id)
+            self._versions.setdefault(event.id, []).append(event)
+            if event.state in OPEN:
+                self._open[event.id] = None
+            else:
+                self._open.pop(event.id, None)
+                self._ended.append(event.id)

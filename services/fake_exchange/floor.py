@@ -1,0 +1,74 @@
+"""What all dialects of the fake share: the book, the weather, the clock, the one account's keys."""
+
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from services.fake_exchange.asked import Asked
+from services.fake_exchange.book import Ask, Book
+from services.fake_exchange.order import Fill, Order
+from services.fake_exchange.refusal import Declined, Why
+from services.fake_exchange.wallet import Holding
+from services.fake_exchange.weather import Weather
+
+NS = 1_000_000
+SLACK_MS = 60_000
+
+
+@dataclass
+class Keys:
+    """What a client signs with. withdraws: whether the key may."""
+
+    key: str = "fake-key"
+    secret: str = "fake-secret"
+    password: str = "fake-password"
+    withdraws: bool = False
+
+
+@dataclass
+class Floor:
+    """skew_ms: how far the venue's clock is ahead of ours."""
+
+    book: Book
+    weather: Weather = field(default_factory=Weather)
+    keys: Keys = field(default_factory=Keys)
+    skew_ms: int = 0
+
+    def now_ms(self) -> int:
+        """The venue's clock."""
+        return time.time_ns() // NS + self.skew_ms
+
+    def place(self, ask: Ask) -> Order:
+        """Through the weather, into the book."""
+        if self.weather.rejects(ask.client_id):
+            raise Declined(Why.MARGIN)
+        return self.book.place(ask, self.now_ms(), self.weather.plan(ask.client_id))
+
+    def seen_ms(self, asked: Asked) -> int:
+        """The time as of which a read is answered; what is due by now is filled before."""
+        now_ms = self.now_ms()
+        self.book.advance(now_ms)
+        return now_ms - self.weather.stale(asked)
+
+    def fills(self, sym: str | None, since_ms: int, seen_ms: int) -> list[Fill]:
+        """Those of one market, between two times, oldest first."""
+        found: list[Fill] = []
+        for fill in reversed(self.book.fills):
+            if fill.at_ms < since_ms - SLACK_MS:  # they come nearly in order of time
+                break
+            if sym in (None, fill.sym) and since_ms <= fill.at_ms <= seen_ms:
+                found.append(fill)
+        return found[::-1]
+
+    def holdings(self, asked: Asked) -> list[tuple[str, Holding]]:
+        """All swaps with their position, flat ones too, as this read sees it."""
+        seen_ms = self.seen_ms(asked)
+        swaps = [listing.id for listing in self.book.listings.values() if listing.kind == "swap"]
+        return [(sym, self.book.wallet.holding(sym, seen_ms)) for sym in swaps]
+
+    def fund(self, sym: str, rate: Decimal) -> None:
+        """Long pays short at a positive rate."""
+        now_ms, listing = self.now_ms(), self.book.listings[sym]
+        held = self.book.wallet.holding(sym)
+        amount = -held.qty * self.book.prices.quote(sym, now_ms).mid * rate
+        self.book.pay("FUNDING_FEE", sym, listing.quote, amount.quantize(Decimal("0.00000001")), now_ms)

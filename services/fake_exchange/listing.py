@@ -1,0 +1,50 @@
+"""What a fake venue trades. All quantities are base units; a dialect turns them into its own contracts."""
+
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+
+class Listing(NamedTuple):
+    """One market. id: the venue's own. price: the first mid price. step, min_qty: base units. min_notional: quote."""
+
+    id: str
+    kind: Literal["swap", "spot"]
+    base: str
+    quote: str
+    price: Decimal
+    tick: Decimal
+    step: Decimal
+    min_qty: Decimal
+    min_notional: Decimal = Decimal(0)
+    contract_size: Decimal = Decimal(1)
+    most_leverage: int = 100
+
+
+def btcusdt(id_: str = "BTCUSDT", price: Decimal = Decimal("42000.00")) -> Listing:
+    """As the venue lists it; other coins by their id, with the same steps."""
+    return Listing(
+        id_, "swap", id_.removesuffix("USDT"), "USDT", price, Decimal("0.10"), Decimal("0.001"), Decimal("0.001"),
+        Decimal(100),
+    )  # fmt: skip
+
+
+def okx_swap(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
+    """A contract of 0.01 of the coin, traded in hundredths of a contract."""
+    return Listing(
+        f"{base}-USDT-SWAP", "swap", base, "USDT", price, Decimal("0.1"), Decimal("0.0001"), Decimal("0.0001"),
+        contract_size=Decimal("0.01"),
+    )  # fmt: skip
+
+
+def okx_spot(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
+    """The pair with USDT."""
+    return Listing(
+        f"{base}-USDT", "spot", base, "USDT", price, Decimal("0.1"), Decimal("0.00000001"), Decimal("0.00001")
+    )
+
+
+def binance_spot(base: str = "BTC", price: Decimal = Decimal("42000.00")) -> Listing:
+    """The pair with USDT."""
+    return Listing(
+        f"{base}USDT", "spot", base, "USDT", price, Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5)
+    )

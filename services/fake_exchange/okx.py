@@ -1,0 +1,88 @@
+"""OKX: linear swaps and spot over the fake's book."""
+
+from collections.abc import Mapping
+
+from services.fake_exchange.asked import Asked
+from services.fake_exchange.floor import Floor
+from services.fake_exchange.listing import Listing
+from services.fake_exchange.okx_account import OkxAccount
+from services.fake_exchange.okx_orders import OkxOrders
+from services.fake_exchange.okx_signed import refused, signed
+from services.fake_exchange.server import Answer
+
+HOST = "www.okx.com/api/v5"
+
+
+class Okx:
+    """A FakeVenue that trades. Its demo trading has the same host."""
+
+    def __init__(self, floor: Floor) -> None:
+        self.floor = floor
+        self._orders, self._account = OkxOrders(floor), OkxAccount(floor)
+
+    @property
+    def routes(self) -> Mapping[str, Answer]:
+        """What the server serves."""
+        orders, account = self._orders, self._account
+        private: dict[str, Answer] = {
+            "POST trade/order": orders.place,
+            "POST trade/batch-orders": orders.place,
+            "GET trade/order": orders.find,
+            "POST trade/cancel-order": orders.cancel,
+            "GET trade/orders-pending": orders.open_orders,
+            "GET trade/fills": orders.fills,
+            "GET trade/fills-history": orders.fills,
+            "GET account/config": account.config,
+            "GET account/balance": account.balance,
+            "GET account/positions": account.positions,
+            "GET account/leverage-info": account.leverage,
+            "GET account/bills-archive": account.bills,
+            "POST account/set-leverage": account.set_leverage,
+            "POST account/set-position-mode": account.set_position_mode,
+            "GET asset/currencies": lambda asked: [],
+        }
+        public: dict[str, Answer] = {
+            "GET public/time": lambda asked: [{"ts": str(self.floor.now_ms())}],
+            "GET public/instruments": self._instruments,
+            "GET market/ticker": self._ticker,
+        }
+        table = {route: signed(self.floor, answer) for route, answer in private.items()}
+        table |= {route: _wrapped(answer) for route, answer in public.items()}
+        return {route.replace(" ", f" {HOST}/", 1): answer for route, answer in table.items()}
+
+    def _instruments(self, asked: Asked) -> object:
+        kind = asked.query.get("instType", "").lower()
+        return [_row(listing) for listing in self.floor.book.listings.values() if listing.kind == kind]
+
+    def _ticker(self, asked: Asked) -> object:
+        id_, now_ms = asked.query.get("instId", ""), self.floor.now_ms()
+        if id_ not in self.floor.book.listings:
+            raise refused("51001", "Instrument ID doesn't exist.")
+        quote = self.floor.book.prices.quote(id_, now_ms)
+        kind = self.floor.book.listings[id_].kind.upper()
+        return [
+            {
+                "instType": kind, "instId": id_, "last": quote.mid, "lastSz": "1", "askPx": quote.ask, "askSz": "9",
+                "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid, "high24h": quote.mid, "low24h": quote.mid,
+                "volCcy24h": "1", "vol24h": "1", "ts": str(now_ms), "sodUtc0": quote.mid, "sodUtc8": quote.mid,
+            }
+        ]  # fmt: skip
+
+
+def _wrapped(answer: Answer) -> Answer:
+    return lambda asked: {"code": "0", "msg": "", "data": answer(asked)}
+
+
+def _row(listing: Listing) -> dict[str, object]:
+    swap, pair = listing.kind == "swap", f"{listing.base}-{listing.quote}"
+    return {
+        "instType": listing.kind.upper(), "instId": listing.id, "uly": pair if swap else "",
+        "instFamily": pair if swap else "",
+        "settleCcy": listing.quote if swap else "", "ctVal": listing.contract_size if swap else "",
+        "ctMult": "1" if swap else "", "ctValCcy": listing.base if swap else "", "ctType": "linear" if swap else "",
+        "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": "live",
+        "lotSz": listing.step / listing.contract_size, "minSz": listing.min_qty / listing.contract_size,
+        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "", "maxLmtSz": "1000000",
+        "maxMktSz": "12000", "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
+        "optType": "",
+    }  # fmt: skip

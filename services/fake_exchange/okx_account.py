@@ -1,0 +1,100 @@
+"""Account, positions and settings of OKX.
+
+https://www.okx.com/docs-v5/en/#trading-account-rest-api
+"""
+
+from decimal import Decimal
+
+from services.fake_exchange.asked import Asked
+from services.fake_exchange.floor import Floor
+from services.fake_exchange.okx_signed import refused
+from services.fake_exchange.wallet import Holding
+
+ZERO = Decimal(0)
+
+
+class OkxAccount:
+    """Answers about the account, in OKX's words."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+
+    def config(self, asked: Asked) -> object:
+        """GET account/config."""
+        rights = "read_only,trade,withdraw" if self._floor.keys.withdraws else "read_only,trade"
+        mode = self._floor.book.settings.get("mode", "net_mode")
+        return [{"uid": "1", "mainUid": "1", "acctLv": "2", "posMode": mode, "perm": rights, "autoLoan": False}]
+
+    def set_position_mode(self, asked: Asked) -> object:
+        """POST account/set-position-mode."""
+        book, wanted = self._floor.book, asked.content["posMode"]
+        if any(book.wallet.holding(sym).qty for sym in book.listings) and wanted != book.settings.get(
+            "mode", "net_mode"
+        ):
+            raise refused("59000", "Settings failed. Close any open positions or orders.")
+        book.set("mode", wanted)
+        return [{"posMode": wanted}]
+
+    def leverage(self, asked: Asked) -> object:
+        """GET account/leverage-info."""
+        sym = asked.query["instId"]
+        lever = str(self._floor.book.leverage(sym))
+        return [{"instId": sym, "mgnMode": asked.query["mgnMode"], "posSide": "net", "lever": lever, "ccy": ""}]
+
+    def set_leverage(self, asked: Asked) -> object:
+        """POST account/set-leverage."""
+        content = asked.content
+        if not 1 <= int(content["lever"]) <= self._floor.book.listings[content["instId"]].most_leverage:
+            raise refused("59102", "Leverage exceeds the maximum limit.")
+        self._floor.book.set(f"leverage:{content['instId']}", str(content["lever"]))
+        return [{**content, "lever": str(content["lever"])}]
+
+    def balance(self, asked: Asked) -> object:
+        """GET account/balance: equity is cash and unrealised profit."""
+        now_ms, cash = self._floor.now_ms(), self._floor.book.wallet.cash
+        profit = sum((self._profit(sym, held) for sym, held in self._floor.holdings(asked)), ZERO)
+        details = [
+            {
+                "ccy": currency, "cashBal": amount, "eq": amount + (profit if currency == "USDT" else 0),
+                "availBal": amount, "availEq": self._floor.book.free(currency, now_ms), "frozenBal": "0",
+                "ordFrozen": "0", "upl": profit if currency == "USDT" else "0", "uTime": str(now_ms),
+            }
+            for currency, amount in cash.items()
+        ]  # fmt: skip
+        return [{"uTime": str(now_ms), "totalEq": cash["USDT"] + profit, "details": details}]
+
+    def positions(self, asked: Asked) -> object:
+        """GET account/positions: open ones."""
+        wanted = asked.query.get("instId")
+        return [
+            self._position(sym, held)
+            for sym, held in self._floor.holdings(asked)
+            if held.qty and (wanted is None or sym in wanted.split(","))
+        ]
+
+    def bills(self, asked: Asked) -> object:
+        """GET account/bills-archive: funding, newest first."""
+        return [
+            {
+                "billId": str(pay.id), "instId": pay.sym, "ccy": pay.currency, "balChg": pay.amount, "posBalChg": "0",
+                "type": "8", "subType": "173" if pay.amount < 0 else "174", "ts": str(pay.at_ms), "instType": "SWAP",
+                "mgnMode": "isolated", "pnl": pay.amount, "sz": "0", "fee": "0", "ordId": "",
+            }
+            for pay in reversed(self._floor.book.payments)
+            if pay.kind == "FUNDING_FEE" and asked.query.get("type", "8") == "8"
+        ]  # fmt: skip
+
+    def _profit(self, sym: str, held: Holding) -> Decimal:
+        return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
+
+    def _position(self, sym: str, held: Holding) -> dict[str, object]:
+        book, listing = self._floor.book, self._floor.book.listings[sym]
+        mark, lever = book.prices.quote(sym, self._floor.now_ms()).mid, book.leverage(sym)
+        margin = abs(held.qty) * held.entry / lever
+        return {
+            "instType": "SWAP", "instId": sym, "mgnMode": "isolated", "posId": "1", "posSide": "net",
+            "pos": held.qty / listing.contract_size, "avgPx": held.entry, "markPx": mark, "uplRatio": "0",
+            "upl": self._profit(sym, held), "lever": str(lever), "liqPx": "", "margin": margin, "imr": "",
+            "mmr": margin / 10, "mgnRatio": "", "notionalUsd": abs(held.qty) * mark, "ccy": listing.quote,
+            "posCcy": "", "cTime": str(held.at_ms), "uTime": str(held.at_ms), "realizedPnl": "0",
+        }  # fmt: skip

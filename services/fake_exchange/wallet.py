@@ -1,0 +1,62 @@
+"""Money and positions of the fake's one account, from its fills and payments. Pure."""
+
+from collections import defaultdict
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import NamedTuple
+
+from services.fake_exchange.listing import Listing
+from services.fake_exchange.order import Fill, Payment
+
+ZERO = Decimal(0)
+CENT = Decimal("0.00000001")
+
+
+class Holding(NamedTuple):
+    """A position as it was from this time on: signed quantity in base units, and its average entry price."""
+
+    at_ms: int
+    qty: Decimal
+    entry: Decimal
+
+
+class Wallet:
+    """cash by currency; a swap's position beside it. Spot: the base currency is the position."""
+
+    def __init__(self, cash: dict[str, Decimal]) -> None:
+        self.cash: defaultdict[str, Decimal] = defaultdict(Decimal, cash)
+        self._holdings: dict[str, list[Holding]] = {}
+
+    def holding(self, sym: str, at_ms: int | None = None) -> Holding:
+        """The position of a swap, now or as it was."""
+        for held in reversed(self._holdings.get(sym, [])):
+            if at_ms is None or held.at_ms <= at_ms:
+                return held
+        return Holding(0, ZERO, ZERO)
+
+    def profit(self, sym: str, qty: Decimal, price: Decimal) -> Decimal:
+        """What this trade of a swap would realise."""
+        held = self.holding(sym)
+        if held.qty * qty >= 0:
+            return ZERO
+        closed = min(abs(qty), abs(held.qty)) * (1 if held.qty > 0 else -1)
+        return (closed * (price - held.entry)).quantize(CENT, ROUND_HALF_EVEN)
+
+    def book(self, listing: Listing, fill: Fill) -> None:
+        """Take a fill in."""
+        self.cash[fill.fee_currency] -= fill.fee
+        if listing.kind == "spot":
+            self.cash[listing.base] += fill.qty
+            self.cash[listing.quote] -= fill.qty * fill.price
+            return
+        self.cash[listing.quote] += fill.profit
+        held = self.holding(listing.id)
+        qty = held.qty + fill.qty
+        if held.qty * fill.qty >= 0:
+            entry = (held.qty * held.entry + fill.qty * fill.price) / qty
+        else:
+            entry = held.entry if qty * held.qty > 0 else (fill.price if qty else ZERO)
+        self._holdings.setdefault(listing.id, []).append(Holding(fill.at_ms, qty, entry))
+
+    def pay(self, payment: Payment) -> None:
+        """Take a payment in."""
+        self.cash[payment.currency] += payment.amount

@@ -1,0 +1,5 @@
+"""`python -m services.gateway.control`."""
+
+from services.gateway.control.main import main
+
+main()

@@ -1,0 +1,51 @@
+"""`tickline adopt`: a person says that the bus there is now is the right one."""
+
+import contextlib
+from collections.abc import Iterator
+
+import typer
+
+from services.gateway.control.clock import now_ms
+from services.gateway.control.opened import journal_of, settings_of_account
+from services.gateway.control.terminal import confirm, need_terminal, person
+from services.gateway.risk.latches import OTHER_BUS
+from shared.bus.embedded import running_url, stored_bus
+from shared.config import Settings
+from shared.journal.rows import DropLatch, EventRow, SetBusId
+from shared.runner.service import check_bus, make_bus
+
+
+async def adopt() -> Iterator[str]:
+    """Write the present bus's id into the journal. The gateway then gives it all executions it lacks."""
+    need_terminal("adopt")
+    settings = settings_of_account()
+    account = settings.gateway.account
+    present = await _present_bus(settings)
+    async with journal_of(settings) as journal:
+        known = await journal.bus_id()
+        latched = OTHER_BUS in await journal.latches()
+        if known == present and not latched:
+            return iter([f"bus {present[:12]} is the one that {account}'s journal belongs to: nothing to adopt"])
+        typer.echo(f"the journal of {account} belongs to bus {(known or 'none')[:12]}; here is bus {present[:12]}")
+        typer.echo("what this bus knows of orders and books is replaced by what the journal says")
+        confirm(account, "adopt")
+        by = person()
+        text = f"{present} instead of {known or 'none'}, by {by}"
+        await journal.write_by_person(
+            [SetBusId(present), DropLatch(OTHER_BUS), EventRow("ADOPTED_BUS", "", "", text, now_ms())]
+        )
+    return iter([f"{account}'s journal belongs to bus {present[:12]} now"])
+
+
+async def _present_bus(settings: Settings) -> str:
+    with contextlib.ExitStack() as stack:
+        if not settings.bus.url:
+            url = running_url(settings.bus.folder) or stack.enter_context(stored_bus(settings.bus.folder)).url
+            settings = settings.model_copy(update={"bus": settings.bus.model_copy(update={"url": url})})
+        bus = make_bus(settings)
+        await check_bus(bus, settings)
+        session = await bus.connect()
+        try:
+            return (await session.meta({}))["bus_id"]
+        finally:
+            await session.close()

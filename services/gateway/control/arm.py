@@ -1,0 +1,82 @@
+"""`tickline arm`."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import typer
+
+from services.gateway.control.clock import now_ms, utc
+from services.gateway.control.opened import journal_of, settings_of_account
+from services.gateway.control.screen import MarketSeen, Seen, arm_screen
+from services.gateway.control.terminal import confirm, need_terminal, person
+from services.gateway.risk import Rules
+from services.gateway.risk.latches import HALT
+from services.gateway.risk.model import model_sha256
+from services.gateway.venues.venue import Venue
+from shared.config import Settings
+from shared.errors import ConfigError, SafetyRefusal
+from shared.intervals import interval_ns
+from shared.journal.journal import Journal
+from shared.journal.rows import ArmingRow, EventRow
+from shared.messages.reasons import OrderState
+
+LONGEST_MS = 7 * 24 * 3_600_000
+
+
+async def arm(account: str, max_notional: Decimal, length: str) -> Iterator[str]:
+    """Show what would be armed, let the person type the account's name, and write the arming."""
+    settings = settings_of_account()
+    if account != settings.gateway.account:
+        raise ConfigError(f"--account {account}: the config's account is {settings.gateway.account}")
+    length_ms = _length_ms(length)
+    need_terminal("arm")
+    rules = Rules.of(settings, model_sha256(settings))
+    async with journal_of(settings) as journal:
+        seen = await _seen(settings, journal)
+        arming = _arming(rules, max_notional, length_ms)
+        for line in arm_screen(settings, rules, arming, seen):
+            typer.echo(line)
+        if any(latch.name == HALT for latch in seen.latches):
+            raise SafetyRefusal(f"{account} is halted: `tickline resume` comes first")
+        confirm(account, "arm")
+        arming = _arming(rules, max_notional, length_ms)  # the time begins now, not when the screen was made
+        text = f"by {arming.by} for {length}, at most {max_notional}, config {arming.config_hash}"
+        await journal.write_by_person([arming, EventRow("ARMED", "", "", text, arming.armed_at_ms)])
+    return iter([f"{account} is armed until {utc(arming.expires_at_ms)}; `tickline disarm` ends it"])
+
+
+def _length_ms(text: str) -> int:
+    try:
+        length_ms = interval_ns(text) // 1_000_000
+    except ValueError as error:
+        raise ConfigError(f"--for: {error}") from error
+    if length_ms > LONGEST_MS:
+        raise ConfigError(f"--for {text}: an arming lasts 7 days at most")
+    return length_ms
+
+
+def _arming(rules: Rules, max_notional: Decimal, length_ms: int) -> ArmingRow:
+    now = now_ms()
+    return ArmingRow(max_notional, now, now + length_ms, rules.config_hash, person())
+
+
+async def _seen(settings: Settings, journal: Journal) -> Seen:
+    from services.gateway.venues.make import make_venue  # ccxt takes a while to load, and is asked last
+
+    venue = make_venue(settings)
+    await venue.open()
+    try:
+        held = {position.sym: position.signed_qty for position in await venue.positions()}
+        markets = [await _market(venue, sym, held.get(sym, Decimal(0))) for sym in sorted(settings.gateway.markets)]
+        equity = await venue.balance()
+    finally:
+        await venue.close()
+    orders = [row for row in await journal.orders() if row.state is not OrderState.INTENT]
+    return Seen(
+        now_ms=now_ms(), equity=equity, markets=markets, latches=list((await journal.latches()).values()),
+        unsettled=len(orders), differences=len(await journal.externals(adopted=False)),
+    )  # fmt: skip
+
+
+async def _market(venue: Venue, sym: str, position: Decimal) -> MarketSeen:
+    return MarketSeen(sym, venue.rules(sym), position, len(await venue.open_orders(sym)), await venue.quote(sym))

@@ -1,0 +1,199 @@
+"""Cancel and flatten through the venue itself, each order in the journal before it is sent, until the venue is flat.
+
+What the fenced gateway had sent may arrive until its validity is over: until then, and once more after it, is looked
+again. What closes our own position is an order of its book: it stays SENT in the journal, and the gateway settles it,
+like any other, when it is back. What closes the rest is noted, and stays a difference that a person may adopt.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from hashlib import blake2b
+
+from services.gateway.control.at_work import AT_WORK
+from services.gateway.control.books import booked_qty
+from services.gateway.control.way_out import Held, Part, last_valid_ms, parts
+from services.gateway.desk.rules import book_of
+from services.gateway.venues.venue import Venue
+from shared.config import Settings
+from shared.errors import VenueError
+from shared.journal.errors import Fenced
+from shared.journal.journal import Journal
+from shared.journal.rows import Change, EventRow, OrderRow
+from shared.messages import Leg
+from shared.messages.reasons import OrderState
+from shared.orders import Absent, OrderRequest, Refused, Snapshot
+from shared.orders.state import ENDED
+
+POLL_S = 0.2
+SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
+MARGIN_MS = 500  # past the last validity, before the last look
+FENCED_TIMES = 20
+NS_PER_MS = 1_000_000
+
+Say = Callable[[str], None]
+
+
+class Flatten:
+    """One way out. epoch: the journal's, raised by the halt; it is raised again where a gateway took it meanwhile."""
+
+    def __init__(self, settings: Settings, journal: Journal, venue: Venue, epoch: int, by: str, say: Say) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._venue = venue
+        self._epoch = epoch
+        self._by = by
+        self._say = say
+        self._syms = tuple(settings.gateway.markets)
+        self._on_its_way: dict[str, list[tuple[OrderRequest, Part]]] = {}
+        self._unsettled: dict[str, tuple[Decimal, ...]] = {}
+        self._booked: dict[str, Decimal] = {}
+        self._told: set[str] = set()
+        self._cancelled: set[str] = set()
+
+    async def cancel(self, until: float) -> None:
+        """Every open order of our symbols; asked until `until` (monotonic), then VenueError."""
+        while left := await self._each(self._cancel):
+            await self._pause(until, f"not all is cancelled ({left})")
+
+    async def flatten(self, until: float) -> None:
+        """Cancel, and close until the venue shows no position and nothing can arrive any more.
+
+        VenueError after `until` (monotonic). A symbol that cannot be asked holds up no other.
+        """
+        quiet_ms = await self._load()
+        flat_since: float | None = None
+        while True:
+            left = await self._each(self._cancel) + await self._look()
+            late = self._venue.now_ms() <= quiet_ms
+            if left:
+                flat_since = None
+            elif flat_since is None:
+                flat_since = time.monotonic()
+                self._say("flat" + (": what was on its way can still arrive, looking again" if late else ""))
+            elif not late and time.monotonic() - flat_since > SURE_S:
+                return
+            await self._pause(until, f"not flat in time ({left or 'orders can still arrive'})")
+
+    async def _pause(self, until: float, what: str) -> None:
+        if time.monotonic() > until:
+            raise VenueError(f"{what}: run it again")
+        await asyncio.sleep(POLL_S)  # a venue tells only when it is asked
+
+    async def _each(self, step: Callable[[str], Awaitable[bool]]) -> str:
+        """Do this for all symbols side by side; returns those that are not done, and what the venue said."""
+
+        async def tried(sym: str) -> str:
+            try:
+                return "" if await step(sym) else sym
+            except VenueError as error:
+                return str(error)
+
+        return ", ".join(filter(None, await asyncio.gather(*map(tried, self._syms))))
+
+    async def _cancel(self, sym: str) -> bool:
+        if sym not in self._cancelled:
+            await self._venue.cancel_all(sym)
+            self._cancelled.add(sym)
+            self._say(f"{sym}: cancelled what was open")
+        return True
+
+    async def _load(self) -> int:
+        """Books and unsettled orders out of the journal; returns when the last of these cannot arrive any more."""
+        rows = [row for row in await self._journal.orders() if row.state is not OrderState.INTENT]
+        for sym in self._syms:
+            self._booked[sym] = await booked_qty(self._journal, book_of(self._settings, sym))
+            self._unsettled[sym] = tuple(row.signed_qty for row in rows if row.sym == sym)
+        quiet_ms = last_valid_ms(row.valid_until_ms for row in rows)
+        return quiet_ms + MARGIN_MS if quiet_ms else 0
+
+    async def _look(self) -> str:
+        """Look at the positions, and send what is needed; returns what is not flat yet."""
+        try:
+            positions = {position.sym: position.signed_qty for position in await self._venue.positions()}
+        except VenueError as error:
+            return str(error)
+
+        async def is_flat(sym: str) -> bool:
+            if self._on_its_way.get(sym):
+                await self._settle(sym)
+                return False  # the position that was read may be older than the order's end
+            return not (positions.get(sym) and await self._close(sym, positions[sym]))
+
+        return await self._each(is_flat)
+
+    async def _settle(self, sym: str) -> None:
+        """Strike off what has ended; what the venue does not know counts as on its way until its validity is over."""
+        still = []
+        for request, part in self._on_its_way.get(sym, []):
+            asked_ms = self._venue.now_ms()
+            found = await self._venue.find(sym, request.client_order_id)
+            if isinstance(found, Snapshot) and found.state in ENDED:
+                self._ended(sym, part, found)
+            elif not isinstance(found, Absent) or asked_ms <= request.valid_until_ms + self._settings.gateway.grace_ms:
+                still.append((request, part))
+        self._on_its_way[sym] = still
+
+    def _ended(self, sym: str, part: Part, snapshot: Snapshot) -> None:
+        if part.own:
+            self._booked[sym] += snapshot.filled_qty
+
+    async def _close(self, sym: str, position: Decimal) -> bool:
+        """Send what closes a position; False when what is left of it cannot be traded."""
+        quote = await self._venue.quote(sym)
+        price = quote.bid if position > 0 else quote.ask
+        held = Held(position, self._booked[sym], self._unsettled[sym])
+        wanted = parts(held, self._venue.rules(sym), price)
+        if not wanted and sym not in self._told:
+            self._told.add(sym)
+            self._say(f"{sym}: {position} stays: below the venue's minimum, or not ours")
+        for number, part in enumerate(wanted):
+            await self._send(sym, part, number, price)
+        return bool(wanted)
+
+    async def _send(self, sym: str, part: Part, number: int, price: Decimal) -> None:
+        own = self._settings.gateway
+        at_ms = self._venue.now_ms()
+        name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{at_ms}|{number}"
+        order_id = blake2b(name.encode(), digest_size=16).hexdigest()
+        request = OrderRequest(sym, order_id, part.signed_qty, True, at_ms, own.request_validity_ms)
+        await self._write([self._row(request, price) if part.own else _note(request)])
+        side = "BUY" if part.signed_qty > 0 else "SELL"
+        self._say(f"{side} {abs(part.signed_qty)} {sym} ({'ours' if part.own else 'not ours'}), order {order_id}")
+        answer = await self._venue.place(request)
+        if isinstance(answer, Refused):
+            self._say(f"{sym}: refused: {answer.reason} {answer.text}")
+        elif isinstance(answer, Snapshot) and answer.state in ENDED:
+            self._ended(sym, part, answer)
+        else:
+            self._on_its_way.setdefault(sym, []).append((request, part))
+
+    def _row(self, request: OrderRequest, price: Decimal) -> OrderRow:
+        zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS
+        book = book_of(self._settings, request.sym)
+        return OrderRow(
+            client_order_id=request.client_order_id, book=book, sym=request.sym, tick_n=0,
+            tr=f"halt:{request.sym}:{request.at_ms}"[:160], ts_event=now_ms * NS_PER_MS, leg=Leg.CLOSE,
+            intended_qty=request.signed_qty, reduce_only=True, price=price,
+            valid_until_ns=request.valid_until_ms * NS_PER_MS, after="", content=request.client_order_id, order_n=0,
+            state=OrderState.SENT, signed_qty=request.signed_qty, at_ms=request.at_ms,
+            valid_until_ms=request.valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero,
+            reason=None, epoch=self._epoch, updated_ms=now_ms,
+        )  # fmt: skip
+
+    async def _write(self, changes: Sequence[Change]) -> None:
+        """Under the newest epoch: the latch stops a gateway from sending, whatever epoch it takes meanwhile."""
+        for _ in range(FENCED_TIMES):
+            try:
+                await self._journal.write(changes, self._epoch)
+                return
+            except Fenced:
+                note = EventRow("HALT", "", "", f"took the epoch back, by {self._by}", time.time_ns() // NS_PER_MS)
+                self._epoch = await self._journal.raise_epoch(f"{AT_WORK} by {self._by}", [note])
+        raise VenueError("another process keeps taking the journal's epoch: stop the gateway, and run this again")
+
+
+def _note(request: OrderRequest) -> EventRow:
+    text = f"closes {-request.signed_qty} that is not ours"
+    return EventRow("FLATTEN", request.sym, request.client_order_id, text, request.at_ms)

@@ -1,0 +1,73 @@
+"""`tickline halt`."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import typer
+
+from services.gateway.control.at_work import AT_WORK
+from services.gateway.control.clock import now_ms
+from services.gateway.control.opened import journal_of, settings_of_account
+from services.gateway.control.terminal import person
+from services.gateway.risk.latches import HALT
+from shared.config import Settings
+from shared.errors import VenueError
+from shared.journal.journal import Journal
+from shared.journal.rows import EventRow, LatchRow
+
+if TYPE_CHECKING:
+    from services.gateway.venues.venue import Venue
+
+RETRY_S = 0.5
+
+
+async def halt(*, cancel: bool, flatten: bool, within_s: float) -> None:
+    """Stop everything; then, if asked for, cancel and close through the venue itself.
+
+    When the journal has the latch and a newer epoch, a gateway can send no more: its next write is Fenced, and what it
+    reads then is the latch. While a halt is at work the gateway leaves the account to it; then it comes back, settles
+    what the halt has sent, and refuses everything else.
+    """
+    settings = settings_of_account()
+    by, account = person(), settings.gateway.account
+    async with journal_of(settings) as journal:
+        latch = LatchRow(HALT, "a person's word", by, now_ms())
+        works = cancel or flatten
+        owner = f"{AT_WORK} by {by}" if works else f"a person, {by}"
+        epoch = await journal.raise_epoch(owner, [latch, EventRow("HALT", "", "", f"by {by}", now_ms())])
+        typer.echo(f"{account} is halted: nothing is sent until `tickline resume`")
+        if not works:
+            return
+        try:
+            await _way_out(settings, journal, epoch, by, time.monotonic() + within_s, flatten=flatten)
+        finally:
+            await journal.raise_epoch(f"a person, {by}, after a halt")
+
+
+async def _way_out(settings: Settings, journal: Journal, epoch: int, by: str, until: float, *, flatten: bool) -> None:
+    from services.gateway.control.flatten import Flatten  # takes a while to load, and the halt does not wait
+
+    venue = await _opened(settings, until)
+    try:
+        way_out = Flatten(settings, journal, venue, epoch, by, typer.echo)
+        await (way_out.flatten(until) if flatten else way_out.cancel(until))
+    finally:
+        await venue.close()
+
+
+async def _opened(settings: Settings, until: float) -> "Venue":
+    """The venue, tried again until `until` (monotonic); then VenueError."""
+    from services.gateway.venues.make import make_venue
+
+    while True:
+        venue = make_venue(settings)
+        try:
+            await venue.open(only_out=True)
+        except VenueError as error:
+            if time.monotonic() > until:
+                raise
+            typer.echo(f"{error}: trying again")
+            await asyncio.sleep(RETRY_S)
+        else:
+            return venue

@@ -1,0 +1,120 @@
+"""The verbs on an account. Every error is one line and a stable exit code, as with `tickline` itself.
+
+What a verb needs is imported when it runs: a halt waits for nothing that it can do without.
+"""
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+import typer
+
+from services.gateway.control.ending import Ending
+from shared.errors import ConfigError, TicklineError
+from shared.runner.logs import configure_logs
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def control() -> None:
+    """A person's word on an account."""
+
+
+@app.command("arm")
+def arm_verb(
+    account: Annotated[str, typer.Option(help="The config's account: you will type its name.")],
+    max_notional: Annotated[str, typer.Option(help="All positions together at most, in quote units.")],
+    length: Annotated[str, typer.Option("--for", help="How long, e.g. 30m or 12h; 7d at most.")],
+) -> None:
+    """Allow orders that add exposure, for a limited time. Shows the account first; needs a terminal."""
+    from services.gateway.control.arm import arm
+
+    notional = _amount("--max-notional", max_notional)
+    if notional is None or notional <= 0:
+        raise ConfigError(f"--max-notional {max_notional}: it must be above 0")
+    _show(arm(account, notional, length))
+
+
+@app.command("disarm")
+def disarm_verb() -> None:
+    """End the arming. Positions stay, and may be reduced."""
+    from services.gateway.control.disarm import disarm
+
+    _show(disarm())
+
+
+@app.command("halt")
+def halt_verb(
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel what is open at the venue.")] = False,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Cancel, and close all positions.")] = False,
+    within_s: Annotated[float, typer.Option("--within", min=1, help="Seconds to try.")] = 60.0,
+) -> None:
+    """Stop sending at once, with or without bus and gateway. Needs no confirmation."""
+    from services.gateway.control.halt import halt
+
+    asyncio.run(halt(cancel=cancel, flatten=flatten, within_s=within_s))
+
+
+@app.command("resume")
+def resume_verb() -> None:
+    """End a halt and drop all other latches; shows them first, needs a terminal."""
+    from services.gateway.control.resume import resume
+
+    _show(resume())
+
+
+@app.command("resolve")
+def resolve_verb(
+    what: Annotated[str | None, typer.Argument(help="An order's id or a difference; none: list all.")] = None,
+    ending: Annotated[Ending | None, typer.Option("--as", help="How the order ended; external: not ours.")] = None,
+    qty: Annotated[str | None, typer.Option(help="What was filled, in base units.")] = None,
+    price: Annotated[str | None, typer.Option(help="Its average price.")] = None,
+) -> None:
+    """Decide what cannot be asked: an order that the venue does not tell, a difference; needs a terminal."""
+    from services.gateway.control.resolve import listed, resolve
+
+    if what is None:
+        _show(listed())
+        return
+    if ending is None:
+        raise ConfigError("resolve: say how it ended: --as filled, canceled, rejected, expired or external")
+    _show(resolve(what, ending, _amount("--qty", qty), _amount("--price", price)))
+
+
+@app.command("adopt")
+def adopt_verb() -> None:
+    """Say that the present bus is the right one, after one was lost; needs a terminal."""
+    from services.gateway.control.adopt import adopt
+
+    _show(adopt())
+
+
+def _show(lines: Coroutine[Any, Any, Iterator[str]]) -> None:
+    for line in asyncio.run(lines):
+        typer.echo(line)
+
+
+def _amount(option: str, text: str | None) -> Decimal | None:
+    try:
+        amount = None if text is None else Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if amount is not None and not amount.is_finite():
+        raise ConfigError(f"{option} {text}: it must be a number")
+    return amount
+
+
+def main() -> None:
+    """The entry point."""
+    configure_logs("control")
+    try:
+        app(prog_name="tickline")
+    except TicklineError as error:
+        typer.echo(f"tickline: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(130)

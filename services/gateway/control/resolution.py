@@ -1,0 +1,93 @@
+"""What a person's word becomes: an order's end and its one terminal report, or a booking of a difference. Pure."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from hashlib import blake2b
+from typing import NamedTuple
+
+from services.gateway.desk.reports import NS_PER_MS, execution_row, report_of
+from services.gateway.desk.rows import following, ticket_of
+from shared.config.gateway import GatewaySettings
+from shared.errors import ConfigError, SafetyRefusal
+from shared.journal.rows import ExecutionRow, ExternalRow, FillRow, OrderRow
+from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
+from shared.messages.reasons import OrderState
+from shared.orders import Snapshot, VenueFill
+from shared.orders.events import Resolve
+from shared.orders.life import on_event
+from shared.orders.outcome import outcome
+
+
+class Said(NamedTuple):
+    """A person's word. qty, price: of what was filled; None: the order's quantity if FILLED, else what is known."""
+
+    state: OrderState
+    qty: Decimal | None
+    price: Decimal | None
+    by: str
+    at_ms: int
+
+
+class Resolution(NamedTuple):
+    """What is written, and one line of what it means."""
+
+    row: OrderRow
+    execution: ExecutionRow
+    shown: str
+
+
+def resolution(row: OrderRow, fills: Sequence[FillRow], said: Said, seq: int, gateway: GatewaySettings) -> Resolution:
+    """The order as said. seq: of its report in the book. Raises ConfigError or SafetyRefusal where it cannot be so."""
+    life = ticket_of(row).life
+    snapshot = Snapshot(said.state, *_filled(row, said), row.venue_order_id)
+    if life.ended or row.state is OrderState.INTENT:
+        raise ConfigError(f"order {row.client_order_id} is {row.state}: there is nothing to resolve")
+    try:
+        life = on_event(life, Resolve(said.at_ms, snapshot, said.by), gateway.grace_ms).life
+    except ValueError as error:
+        raise SafetyRefusal(f"order {row.client_order_id}: {error}") from error
+    market = gateway.markets.get(row.sym, "")
+    base, _, rest = market.partition("/")
+    quote, _, settled = rest.partition(":")
+    booked = outcome(life, [VenueFill(
+        fill.trade_id, fill.venue_order_id, fill.client_order_id, fill.sym, fill.signed_qty, fill.price, fill.fee,
+        fill.fee_currency, fill.at_ms,
+    ) for fill in fills], quote, "" if settled else base)  # fmt: skip
+    assert booked is not None, "an order that a person ended is booked as said"
+    ended = following(row, life, row.epoch, said.at_ms, booked.commission)
+    report = report_of(ended, seq, booked, said.at_ms)
+    price = f" at {booked.last_px}" if booked.last_px is not None else ""
+    shown = f"will be {said.state}: {booked.last_qty} of {row.signed_qty} {row.sym}{price}, fees {booked.commission}"
+    return Resolution(ended, execution_row(row.book, report, said.at_ms), shown)
+
+
+def adoption(
+    difference: ExternalRow, qty: Decimal, price: Decimal, book: str, seq: int, said: tuple[str, int]
+) -> ExecutionRow:
+    """A report that books what the venue holds more (+) or less (-) than the book, as something nobody here ordered.
+
+    said: by whom, and when in ms.
+    """
+    by, at_ms = said
+    name = f"adopted|{difference.kind}|{difference.sym}|{difference.key}|{by}|{at_ms}"
+    report = ExecutionReport(
+        n=seq, sym=difference.sym, ts_event=at_ms * NS_PER_MS, tr=f"adopted:{difference.sym}:{at_ms}", tick_n=0,
+        order_n=0, client_order_id=blake2b(name.encode(), digest_size=16).hexdigest(), leg=Leg.LIQUIDATION,
+        status=OrderStatus.FILLED, last_qty=qty, last_px=price, commission=Decimal(0), reason=Reason.RESOLVED,
+    )  # fmt: skip
+    return execution_row(book, report, at_ms)
+
+
+def _filled(row: OrderRow, said: Said) -> tuple[Decimal, Decimal]:
+    """Signed quantity and what was paid for it."""
+    qty = said.qty if said.qty is not None else (row.signed_qty if said.state is OrderState.FILLED else row.filled_qty)
+    if qty == row.filled_qty and said.price is None:
+        return qty, row.paid
+    if not qty:
+        return qty, Decimal(0)
+    if said.price is None or said.price <= 0:
+        raise ConfigError(f"--price: say at which average price {qty} {row.sym} was filled")
+    qty = qty.copy_abs().copy_sign(row.signed_qty)
+    if abs(qty) > abs(row.signed_qty):
+        raise ConfigError(f"--qty {qty}: the order was for {row.signed_qty}")
+    return qty, abs(qty) * said.price

@@ -1,0 +1,101 @@
+"""What a person sees before arming. Pure."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from services.gateway.control.clock import utc
+from services.gateway.risk import Asked, Context, Hold, Pass, Risk, Rules
+from services.gateway.venues.amounts import plain, sized
+from services.gateway.venues.venue import MarketRules
+from shared.account import Account
+from shared.config import Settings
+from shared.journal.rows import ArmingRow, LatchRow
+from shared.messages import Reason
+from shared.orders import VenueQuote
+from shared.strategies import make_decider
+from shared.strategies.decider import Forecast
+from shared.strategies.reserve import with_reserve
+
+UP = 1.0  # a forecast that every strategy would buy on
+
+
+class MarketSeen(NamedTuple):
+    """One symbol at the venue, now."""
+
+    sym: str
+    rules: MarketRules
+    position: Decimal
+    open_orders: int
+    quote: VenueQuote
+
+
+class Seen(NamedTuple):
+    """What was found: at the venue, and in the journal. unsettled: orders without an end. differences: not adopted."""
+
+    now_ms: int
+    equity: Decimal
+    markets: Sequence[MarketSeen]
+    latches: Sequence[LatchRow]
+    unsettled: int
+    differences: int
+
+
+def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) -> Iterator[str]:
+    """Venue, account, equity, limits, positions, each symbol's first order after rounding, and what would be armed."""
+    own, limits = settings.gateway, settings.gateway.risk
+    at = own.exchange if own.venue == "ccxt" else f"the fake exchange, {own.fake_url}"
+    yield f"account {own.account}: {own.mode.upper()} at {at}, {own.margin} margin, leverage {own.leverage}"
+    yield f"equity {plain(seen.equity)}; {len(settings.symbols)} books of {plain(settings.strategy.balance)} each"
+    yield (
+        f"limits: order {plain(limits.max_order_notional)}, position {plain(limits.max_position_notional)}, "
+        f"leverage {plain(limits.max_leverage)}, {limits.orders_per_minute} orders a minute, "
+        f"day's loss {plain(limits.daily_loss)}, drawdown {limits.max_drawdown:.2%}, "
+        f"collar {plain(limits.collar_bps)} bps" + (", REDUCE ONLY" if limits.reduce_only else "")
+    )
+    yield f"strategy {settings.strategy.name} {settings.strategy.params or ''}".rstrip()
+    for market in seen.markets:
+        yield (
+            f"{market.sym} = {market.rules.market}: position {plain(market.position)}, "
+            f"{market.open_orders} open orders; first order {_first(settings, rules, arming, seen, market)}"
+        )
+    for latch in seen.latches:
+        yield f"latched: {latch.name} since {utc(latch.at_ms)}: {latch.reason}"
+    if seen.unsettled or seen.differences:
+        yield (
+            f"{seen.unsettled} orders are not settled, {seen.differences} differences are not adopted: "
+            "`tickline resolve` lists them"
+        )
+    yield (
+        f"arms until {utc(arming.expires_at_ms)}, for positions of at most {plain(arming.max_notional)} together; "
+        f"config {arming.config_hash[:16]}"
+    )
+
+
+def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, market: MarketSeen) -> str:
+    """What the strategy's first order from a flat book would become, and which gate it would meet."""
+    price, own = market.quote.ask, settings.strategy
+    costs = settings.gateway
+    decider = with_reserve(make_decider(own.name, own.params), costs.fee, costs.slippage_bps)
+    decided = decider.decide(Forecast(market.sym, UP, price), Account(own.balance))
+    if isinstance(decided, Reason) or not decided:
+        return f"none: {decided or 'the strategy wants none'}"
+    wanted = decided[0].signed_qty
+    qty = sized(market.rules, wanted, price)
+    if isinstance(qty, Reason):
+        return f"none: {wanted:.8f} would be refused, {qty} (step {plain(market.rules.step)})"
+    context = Context(
+        now_ns=seen.now_ms * 1_000_000, equity=seen.equity, books_balance=own.balance * len(settings.symbols),
+        arming=arming, quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
+        latches={latch.name: latch for latch in seen.latches}, position=market.position,
+        other_notional=sum((_notional(other) for other in seen.markets if other.sym != market.sym), Decimal(0)),
+    )  # fmt: skip
+    verdict = Risk(rules).on_tick(Asked(market.sym, qty, price, False, context.now_ns, context))
+    shown = f"BUY {plain(qty)} at about {plain(price)} = {plain(qty * price)} {market.rules.quote}"
+    if isinstance(verdict, Pass):
+        return shown if verdict.cut_by is None else f"{shown}, cut by {verdict.cut_by}"
+    return f"{shown}, would {'wait' if isinstance(verdict, Hold) else 'be refused'}: {verdict.reason}"
+
+
+def _notional(market: MarketSeen) -> Decimal:
+    return market.position.copy_abs() * market.quote.ask

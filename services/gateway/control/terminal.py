@@ -1,0 +1,35 @@
+"""A person's word. It is typed at a terminal: neither a variable nor a file nor a pipe can give it."""
+
+import getpass
+import socket
+import sys
+import termios
+
+import typer
+
+from shared.errors import SafetyRefusal
+
+
+def person() -> str:
+    """Who is at work, for the journal, e.g. `ada@desk-1`."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # a container's user need not have a name
+        name = "somebody"
+    return f"{name}@{socket.gethostname()}"
+
+
+def need_terminal(verb: str) -> None:
+    """SafetyRefusal where nobody sits."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise SafetyRefusal(f"{verb} needs a person at a terminal: here is none, and nothing was changed")
+
+
+def confirm(account: str, verb: str) -> None:
+    """Let the person type the account's name; SafetyRefusal if it is another text. What was typed before is dropped."""
+    need_terminal(verb)
+    termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    typer.echo(f"type the account's name to {verb}: ", nl=False)
+    typed = sys.stdin.readline().strip()
+    if typed != account:
+        raise SafetyRefusal(f"{typed[:40]!r} was typed, not the account's name: nothing was changed")

@@ -1,0 +1,207 @@
+"""One attach of the desk: from the moment the account is ours until it is not."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from typing import Any
+
+import structlog
+
+from services.gateway.control.at_work import AT_WORK
+from services.gateway.desk.books import Books
+from services.gateway.desk.clearance import Clearance
+from services.gateway.desk.comparing import Comparing
+from services.gateway.desk.lane import Lane
+from services.gateway.desk.outbox import Outbox
+from services.gateway.desk.pen import Pen
+from services.gateway.desk.rows import Ticket
+from services.gateway.desk.rules import DeskRules
+from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.risk.bus_id import bus_changes
+from services.gateway.risk.risk import Risk
+from services.gateway.venues.venue import Venue
+from shared.bus.names import partition_of
+from shared.errors import VenueError
+from shared.journal.journal import Journal
+from shared.journal.rows import LimitRow
+from shared.messages import ExecutionReport, OrderIntent, Stream
+from shared.messages.codec import decode, pack, unpack
+from shared.runner.keeper import KeeperLost
+from shared.runner.partition import Partition
+
+log = structlog.get_logger()
+
+PAGE = 1_000
+BEGAN = "began_ms"
+HALT_WORKS_MS = 30_000  # how long a halt's own cancel and flatten may hold the account
+
+
+class Attached:
+    """Made by `begin`. The first task that fails ends it: `check` raises what was wrong."""
+
+    def __init__(
+        self, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, epoch: int,
+        leased: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        self._rules = rules
+        self._journal = journal
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lost = ""
+        self._outbox = outbox
+        self._lanes: dict[str, Lane] = {}
+        books = Books(rules.symbols, rules.capital)
+        clearance = Clearance(risk, books, self._open_orders, rules.equity_max_age_s)
+        self.tools = Tools(
+            journal, Pen(journal, epoch), venue, clearance, books, outbox, rules.pace, self._spawn, leased
+        )
+
+    @classmethod
+    async def begin(
+        cls, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, owner: str,
+        leased: Callable[[], bool], parts: Sequence[Partition], bus_id: str,
+    ) -> "Attached":  # fmt: skip
+        """Raise the epoch, load what is open, and start. Raises KeeperLost, JournalUnwritable or VenueError.
+
+        bus_id: of the bus that the parts are on. Another one than the journal's latches until a person adopts it.
+        """
+        holder = await journal.epoch()
+        if holder.owner.startswith(AT_WORK) and now_ms() - holder.raised_ms < HALT_WORKS_MS:
+            raise KeeperLost("a halt is at work on this account")
+        self = cls(rules, risk, journal, venue, outbox, await journal.raise_epoch(owner), leased)
+        log.info("account taken over", epoch=self.tools.pen.epoch)
+        try:
+            changes = bus_changes(await journal.bus_id(), bus_id, now_ms())
+            if changes:
+                await self.tools.pen.write(changes)
+            await self._start(parts)
+        except BaseException:
+            await self.end()
+            raise
+        return self
+
+    async def _start(self, parts: Sequence[Partition]) -> None:
+        self.tools.clearance.limits = await self._journal.limits()  # from here on nobody but us writes them
+        await self._look_at_controls()
+        seqs = await self._journal.last_seqs()
+        for sym in self._rules.symbols:
+            book = self._rules.book(sym)
+            self._lanes[sym] = Lane(sym, book, seqs.get(book, 0), self.tools)
+            await self._load_book(book)
+        for part in parts:
+            await self.fill_outbox(part)
+        rows = await self._journal.orders()
+        for sym, lane in self._lanes.items():
+            await lane.resume([row for row in rows if row.sym == sym])
+        self._spawn(self._look_around())
+        self._spawn(self._watch_controls())
+
+    def check(self) -> None:
+        """Raise KeeperLost when a task has failed."""
+        if self._lost:
+            raise KeeperLost(self._lost)
+
+    async def take(self, intents: Sequence[OrderIntent]) -> None:
+        """Journal these orders; those whose turn it is go out. Lanes share one commit of the journal."""
+        by_symbol: dict[str, list[OrderIntent]] = defaultdict(list)
+        for intent in intents:
+            by_symbol[intent.sym].append(intent)
+        unknown = by_symbol.keys() - self._lanes.keys()
+        if unknown:
+            raise KeeperLost(f"orders for {', '.join(sorted(unknown))}, which the config does not name: add to symbols")
+        await asyncio.gather(*(self._lanes[sym].take(own) for sym, own in by_symbol.items()))
+
+    async def fill_outbox(self, part: Partition) -> None:
+        """Put into the outbox what the partition's stream of executions lacks."""
+        for sym in self._rules.symbols:
+            if partition_of(sym, self._rules.partitions) != part.lease.place.p:
+                continue
+            published = part.symbol(sym).sent.get(Stream.EXECUTIONS, 0)
+            async for report in self._reports(self._rules.book(sym), published):
+                self._outbox.add(report)
+
+    async def end(self) -> None:
+        """Stop everything; what was sent and not answered is found in the journal."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _load_book(self, book: str) -> None:
+        async for report in self._reports(book, 0):
+            self.tools.books.book(report)
+
+    async def _reports(self, book: str, after: int) -> AsyncIterator[ExecutionReport]:
+        while rows := await self._journal.executions(book, after, PAGE):
+            for row in rows:
+                report = decode(ExecutionReport.TAG, row.report)
+                assert isinstance(report, ExecutionReport)
+                yield report
+            after = rows[-1].seq
+
+    def _open_orders(self, sym: str) -> Iterable[Ticket]:
+        lane = self._lanes.get(sym)
+        return () if lane is None else lane.tickets.values()
+
+    async def _look_around(self) -> None:
+        """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
+        comparing = Comparing(self._lanes, self.tools, await self._began_ms())
+        await asyncio.gather(comparing.once(), *(self._look_at_quote(sym) for sym in self._rules.symbols))
+        self.tools.clearance.ready = True
+        await self._go_on()
+        self._spawn(comparing.run(self._rules.reconcile_s))
+        for sym in self._rules.symbols:
+            self._spawn(self._watch_quote(sym))
+
+    async def _began_ms(self) -> int:
+        """When this account was first taken over: what it did before is not compared."""
+        limits = self.tools.clearance.limits
+        if BEGAN not in limits:
+            limits[BEGAN] = pack([now_ms()])
+            await self.tools.pen.write([LimitRow(BEGAN, limits[BEGAN])])
+        (began_ms,) = unpack(limits[BEGAN])
+        return int(began_ms)
+
+    async def _go_on(self) -> None:
+        await asyncio.gather(*(lane.go_on() for lane in self._lanes.values()))
+
+    async def _watch_controls(self) -> None:
+        """See what a person has changed, and let time pass for orders that wait."""
+        while True:
+            await asyncio.sleep(self._rules.watch_s)
+            await self._look_at_controls()
+            await self._go_on()
+
+    async def _look_at_controls(self) -> None:
+        """Also whether the account is still ours: a person may have acted while there was nothing to write."""
+        holder = await self._journal.epoch()
+        if holder.epoch != self.tools.pen.epoch:
+            raise KeeperLost(f"the journal's epoch was taken by {holder.owner}")
+        clearance = self.tools.clearance
+        clearance.latches = await self._journal.latches()
+        clearance.arming = await self._journal.arming()
+
+    async def _watch_quote(self, sym: str) -> None:
+        while True:
+            await asyncio.sleep(self._rules.quote_s)
+            await self._look_at_quote(sym)
+
+    async def _look_at_quote(self, sym: str) -> None:
+        """A quote that is too old stands for none in the risk check, so a failed look needs no more than a log."""
+        try:
+            self.tools.clearance.quotes[sym] = await self.tools.venue.quote(sym)
+        except VenueError as error:
+            log.warning("no quote", sym=sym, why=str(error))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not self._lost:
+            self._lost = f"{type(error).__name__}: {error}"
+            log.error("the desk stops", why=self._lost)
+            self._outbox.wake()

@@ -1,0 +1,111 @@
+"""Journal and books against the venue, now and then: differences are shown and alarmed, never traded away."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from services.gateway.desk.lane import Lane
+from services.gateway.desk.rows import ticket_of
+from services.gateway.desk.tools import Tools, now_ms
+from shared.errors import VenueError
+from shared.journal.rows import EventRow, ExternalRow, FillRow
+from shared.orders import FundingPayment, VenueFill
+from shared.orders.difference import Difference, DifferenceKind, persistent
+from shared.orders.reconcile import Known, OwnOrder, Shown, reconcile
+
+log = structlog.get_logger()
+
+WINDOW_MS = 24 * 3_600_000  # how far back trades and funding payments are compared
+LAG_MS = 3_000  # how long the venue's lists may take to show what is settled
+
+
+class Comparing:
+    """Sets `clearance.reconciled`. `since_ms`: nothing before it is compared, e.g. what the account did before us."""
+
+    def __init__(self, lanes: Mapping[str, Lane], tools: Tools, since_ms: int) -> None:
+        self._lanes = lanes
+        self._tools = tools
+        self._since_ms = since_ms
+        self._before: list[Difference] | None = None
+        self._alarmed: set[tuple[DifferenceKind, str]] = set()
+
+    async def run(self, every_s: float) -> None:
+        """Compare for ever; twice in a row where something is found, before it counts."""
+        agreed = not self._before
+        while True:
+            await asyncio.sleep(every_s if agreed else min(every_s, LAG_MS / 1000))
+            agreed = await self.once()
+
+    async def once(self) -> bool:
+        """Whether all agreed."""
+        tools = self._tools
+        try:
+            found = await self._compared()
+        except VenueError as error:
+            log.warning("cannot compare with the venue", why=str(error))
+            tools.clearance.reconciled = False
+            return False
+        certain = persistent(self._before, found) if self._before is not None else []
+        self._before = found
+        await self._show(certain)
+        if not found:
+            if not tools.clearance.reconciled:
+                log.info("journal and venue agree")
+            tools.clearance.reconciled = True
+        elif certain:
+            tools.clearance.reconciled = False
+        return not found
+
+    async def _compared(self) -> list[Difference]:
+        tools, since_ms = self._tools, max(self._since_ms, now_ms() - WINDOW_MS)
+        at_ms = await tools.venue.server_time_ms()  # which also sets our idea of its clock
+        shown = Shown(
+            at_ms, since_ms,
+            orders=[order for sym in self._lanes for order in await tools.venue.open_orders(sym)],
+            fills=[fill for sym in self._lanes for fill in await tools.venue.fills(sym, since_ms)],
+            positions=await tools.venue.positions(), funding=await tools.venue.funding(since_ms),
+        )  # fmt: skip
+        if changes := tools.clearance.see_equity(await tools.venue.balance()):
+            await tools.pen.write(changes)
+        made = reconcile(shown, await self._known(since_ms), LAG_MS)
+        for payment in made.bookings:
+            await self._lanes[payment.sym].fund(payment)
+        return made.differences
+
+    async def _known(self, since_ms: int) -> Known:
+        journal = self._tools.journal
+        rows = [*await journal.orders(), *await journal.orders(open_only=False, since_ms=since_ms - WINDOW_MS)]
+        orders = {row.client_order_id: OwnOrder(row.sym, ticket_of(row).life) for row in rows}
+        for lane in self._lanes.values():
+            orders |= {name: OwnOrder(lane.sym, ticket.life) for name, ticket in lane.tickets.items()}
+        adopted = frozenset((DifferenceKind(row.kind), row.key) for row in await journal.externals(adopted=True))
+        return Known(
+            orders=orders,
+            positions=self._tools.books.positions(),
+            fills=[_fill(row) for row in await journal.fills(since_ms=since_ms)],
+            funding={
+                row.payment_id: FundingPayment(row.payment_id, row.sym, row.amount, row.at_ms)
+                for row in await journal.funding(since_ms=since_ms)
+            },
+            adopted=adopted,
+        )
+
+    async def _show(self, certain: Sequence[Difference]) -> None:
+        """Once each: alarmed, and tagged EXTERNAL in the journal until a person adopts it."""
+        new = [one for one in certain if (one.kind, one.key) not in self._alarmed]
+        self._alarmed = {(one.kind, one.key) for one in certain}
+        changes: list[ExternalRow | EventRow] = []
+        for one in new:
+            log.error("alarm", what=one.text, kind=one.kind, sym=one.sym)
+            changes.append(ExternalRow(one.kind, one.sym, one.key, one.text, now_ms(), ""))
+            changes.append(EventRow("EXTERNAL", one.sym, "", one.text, now_ms()))
+        if changes:
+            await self._tools.pen.write(changes)
+
+
+def _fill(row: FillRow) -> VenueFill:
+    return VenueFill(
+        row.trade_id, row.venue_order_id, row.client_order_id, row.sym, row.signed_qty, row.price, row.fee,
+        row.fee_currency, row.at_ms,
+    )  # fmt: skip

@@ -1,0 +1,268 @@
+"""One symbol's orders on the desk: one at a time, each sent once and followed until the venue has settled it.
+
+Everything is written to the journal before it is done or told. Steps of one lane come one after the other; lanes run
+side by side, and what they write at the same time shares one commit of the journal. When a write fails the desk drops
+all of its memory, so what was changed here before a failed write is never acted upon.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from services.gateway.desk.reports import NS_PER_MS, execution_row, funding_report, report_of
+from services.gateway.desk.rows import Ticket, content_of, following, row_of, ticket_of
+from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.desk.turn import Turn, turn_of
+from services.gateway.risk.verdict import Hold, Refusal
+from services.gateway.venues.amounts import sized
+from shared.errors import VenueError
+from shared.journal.rows import Change, EventRow, FillRow, FundingRow, OrderRow
+from shared.messages import ExecutionReport, OrderIntent
+from shared.messages.reasons import OrderState, Reason
+from shared.orders import (
+    Absent,
+    Ambiguous,
+    Answer,
+    Event,
+    Expire,
+    FundingPayment,
+    Life,
+    NoteKind,
+    OrderRequest,
+    Refused,
+    Send,
+    Snapshot,
+    VenueFill,
+    on_event,
+)
+from shared.orders.outcome import outcome
+
+log = structlog.get_logger()
+
+CLOCK_ERROR_MS = 60_000  # our idea of the venue's clock is not exact: its trade may seem older than our request
+Effects = list[Callable[[], None]]
+
+
+class Lane:
+    """tickets: open orders, in the order in which they came. seq: the number of the book's last report."""
+
+    def __init__(self, sym: str, book: str, seq: int, tools: Tools) -> None:
+        self.sym = sym
+        self.book = book
+        self.tickets: dict[str, Ticket] = {}
+        self._seq = seq
+        self._ended: dict[str, OrderState] = {}  # of the orders that open ones come after
+        self._tools = tools
+        self._step = asyncio.Lock()
+
+    async def resume(self, rows: Sequence[OrderRow]) -> None:
+        """Open orders of an earlier attach. What was SENT is UNKNOWN now, and what was not is judged anew."""
+        changes: list[Change] = []
+        for row in rows:
+            ticket = self.tickets[row.client_order_id] = ticket_of(row)
+            if row.state is OrderState.SENT:
+                self._live(ticket, Ambiguous("the gateway was stopped before the answer"), changes)
+        for ticket in self.tickets.values():
+            await self._recall(ticket.row)
+            if ticket.life.in_flight:
+                self._tools.spawn(self._follow(ticket))
+        if changes:
+            await self._tools.pen.write(changes)
+
+    async def take(self, intents: Sequence[OrderIntent]) -> None:
+        """New orders, in their order; what the journal knows already is nothing new."""
+        async with self._step:
+            changes: list[Change] = []
+            for intent in intents:
+                known = self.tickets.get(intent.client_order_id)
+                row = known.row if known is not None else await self._tools.journal.order(intent.client_order_id)
+                if row is None:
+                    row = row_of(intent, self.book, self._tools.pen.epoch, now_ms())
+                    self.tickets[row.client_order_id] = ticket_of(row)
+                    await self._recall(row)
+                    changes.append(row)
+                elif row.content != content_of(intent):
+                    self._alarm(row.client_order_id, "its id is known with other content: not sent", changes)
+            await self._advance(changes)
+
+    async def go_on(self) -> None:
+        """Look again whether something may go: time has passed, or something else has changed."""
+        if self.tickets:
+            async with self._step:
+                await self._advance([])
+
+    async def fund(self, payment: FundingPayment) -> None:
+        """Book a funding payment."""
+        async with self._step:
+            self._seq += 1
+            report = funding_report(payment, self._seq)
+            row = FundingRow(payment.sym, payment.payment_id, payment.amount, payment.at_ms)
+            effects: Effects = []
+            self._book(report, effects)
+            await self._write([row, execution_row(self.book, report, now_ms())], effects)
+
+    async def _recall(self, row: OrderRow) -> None:
+        """How the order ended that this one comes after, if it is not open here."""
+        if row.after and row.after not in self.tickets:
+            before = await self._tools.journal.order(row.after)
+            self._ended[row.after] = OrderState.EXPIRED if before is None else before.state
+
+    async def _advance(self, changes: list[Change], effects: Effects | None = None) -> None:
+        """Let the head of the lane go, or end, until one waits or is on its way; then write, then do."""
+        effects = [] if effects is None else effects
+        while self._head(changes, effects):
+            pass
+        await self._write(changes, effects)
+
+    def _head(self, changes: list[Change], effects: Effects) -> bool:
+        """Whether there is more to do."""
+        now_ns = now_ms() * NS_PER_MS
+        for ticket in self.tickets.values():
+            if ticket.life.in_flight:
+                continue
+            turn = turn_of(ticket, self.tickets.values(), self._ended, now_ns)
+            if isinstance(turn, Reason):
+                self._end(ticket, on_event(ticket.life, Expire(turn), 0).life, [], changes, effects)
+                return True
+            if turn is Turn.GO:
+                return self._judge(ticket, changes, effects)
+        return False
+
+    def _judge(self, ticket: Ticket, changes: list[Change], effects: Effects) -> bool:
+        """Send the ticket, refuse it, or leave it waiting; whether the next one may be looked at."""
+        row, tools = ticket.row, self._tools
+        verdict = tools.clearance.judge(row)
+        changes += verdict.changes
+        tools.clearance.remember(verdict.changes)
+        if isinstance(verdict, Hold):
+            return False
+        if isinstance(verdict, Refusal):
+            return self._refuse(ticket, verdict.reason, changes, effects)
+        qty = sized(tools.venue.rules(self.sym), verdict.signed_qty, row.price, verdict.reduce_only)
+        if isinstance(qty, Reason):
+            return self._refuse(ticket, qty, changes, effects)
+        if verdict.cut_by is not None:
+            text = f"only {qty} of {row.intended_qty} is sent: {verdict.cut_by}"
+            changes.append(self._event("CUT", row.client_order_id, text))
+        request = OrderRequest(
+            self.sym, row.client_order_id, qty, verdict.reduce_only, tools.venue.now_ms(), tools.pace.validity_ms
+        )
+        ticket.life = replace(ticket.life, asked_qty=qty)
+        self._live(ticket, Send(request.at_ms, request.validity_ms), changes)
+        effects.append(lambda: tools.spawn(self._send(ticket, request)))
+        return False
+
+    def _refuse(self, ticket: Ticket, reason: Reason, changes: list[Change], effects: Effects) -> bool:
+        """It is never sent; the next one may be looked at."""
+        return self._end(ticket, on_event(ticket.life, Refused(reason, ""), 0).life, [], changes, effects)
+
+    async def _send(self, ticket: Ticket, request: OrderRequest) -> None:
+        """The only place from which an order goes out. It is in the journal as SENT."""
+        tools = self._tools
+        if tools.leased() and not tools.pen.broken and tools.venue.now_ms() < request.valid_until_ms:
+            answer = await tools.venue.place(request)
+        else:  # it is in the journal as SENT, so the venue is asked, as if it had been
+            answer = Ambiguous("not sent: the lease or the request's validity was over")
+        await self._answered(ticket, self._event_of(answer, request.at_ms))
+        await self._follow(ticket)
+
+    async def _follow(self, ticket: Ticket) -> None:
+        """Ask the venue until the order is settled."""
+        tools, wait_s = self._tools, self._tools.pace.poll_s
+        while ticket.life.in_flight:
+            await asyncio.sleep(wait_s)  # a venue tells only when it is asked
+            wait_s = min(2 * wait_s, tools.pace.poll_max_s)
+            asked_ms = tools.venue.now_ms()
+            found = await tools.venue.find(self.sym, ticket.row.client_order_id)
+            await self._answered(ticket, self._event_of(found, asked_ms))
+
+    def _event_of(self, said: Snapshot | Refused | Ambiguous | Absent, asked_ms: int) -> Event:
+        if isinstance(said, Snapshot):
+            return Answer(asked_ms, said, self._tools.venue.now_ms())
+        return said
+
+    async def _answered(self, ticket: Ticket, event: Event) -> None:
+        """What the venue said: written, then believed. An order ends when the trades of all its quantity are known.
+
+        They are asked for before the step begins: a step never waits for the venue.
+        """
+        heard = on_event(ticket.life, event, self._tools.pace.grace_ms).life
+        fills = await self._fills(heard) if heard.ended and not ticket.life.ended else []
+        async with self._step:
+            if ticket.life.ended:
+                return
+            changes: list[Change] = []
+            step = on_event(ticket.life, event, self._tools.pace.grace_ms)
+            for note in step.notes:
+                if note.kind is not NoteKind.STALE:
+                    self._alarm(ticket.row.client_order_id, note.text, changes)
+            if not step.life.ended:
+                if step.life.state is not ticket.life.state or step.life.filled_qty != ticket.life.filled_qty:
+                    self._live(ticket, event, changes)
+                ticket.life = step.life
+                await self._write(changes, [])
+                return
+            effects: Effects = []
+            if self._end(ticket, step.life, fills, changes, effects):
+                await self._advance(changes, effects)
+
+    async def _fills(self, life: Life) -> list[VenueFill]:
+        """The order's trades, as far as the venue tells them now."""
+        if not life.filled_qty:
+            return []
+        try:
+            fills = await self._tools.venue.fills(self.sym, life.at_ms - CLOCK_ERROR_MS)
+        except VenueError as error:
+            log.warning("trades cannot be read", sym=self.sym, why=str(error))
+            return []
+        return [fill for fill in fills if fill.venue_order_id == life.venue_order_id]
+
+    def _live(self, ticket: Ticket, event: Event, changes: list[Change]) -> None:
+        """A step that leaves the order open."""
+        ticket.life = on_event(ticket.life, event, self._tools.pace.grace_ms).life
+        ticket.row = following(ticket.row, ticket.life, self._tools.pen.epoch, now_ms())
+        changes.append(ticket.row)
+
+    def _end(
+        self, ticket: Ticket, life: Life, fills: Sequence[VenueFill], changes: list[Change], effects: Effects
+    ) -> bool:
+        """The order's one terminal report; False, and nothing done, while trades of it are missing."""
+        rules = self._tools.venue.rules(self.sym)
+        booked = outcome(life, fills, rules.quote, rules.base if rules.kind == "spot" else "", None)
+        if booked is None:
+            return False
+        now = now_ms()
+        self._seq += 1
+        ticket.life = life
+        ticket.row = following(ticket.row, life, self._tools.pen.epoch, now, booked.commission)
+        report = report_of(ticket.row, self._seq, booked, now)
+        changes += (ticket.row, *(FillRow(
+            fill.sym, fill.trade_id, fill.venue_order_id, ticket.row.client_order_id, fill.signed_qty, fill.price,
+            fill.fee, fill.fee_currency, fill.at_ms,
+        ) for fill in fills), execution_row(self.book, report, now))  # fmt: skip
+        del self.tickets[ticket.row.client_order_id]
+        self._ended[ticket.row.client_order_id] = life.state
+        wanted = {other.row.after for other in self.tickets.values()}
+        self._ended = {name: state for name, state in self._ended.items() if name in wanted}
+        self._book(report, effects)
+        return True
+
+    def _book(self, report: ExecutionReport, effects: Effects) -> None:
+        """The next order sees it at once; the bus gets it when it is in the journal."""
+        self._tools.books.book(report)
+        effects.append(lambda: self._tools.outbox.add(report))
+
+    async def _write(self, changes: Sequence[Change], effects: Effects) -> None:
+        if changes:
+            await self._tools.pen.write(changes)
+        for effect in effects:
+            effect()
+
+    def _alarm(self, client_order_id: str, text: str, changes: list[Change]) -> None:
+        log.error("alarm", sym=self.sym, order=client_order_id, what=text)
+        changes.append(self._event("ALARM", client_order_id, text))
+
+    def _event(self, kind: str, client_order_id: str, text: str) -> EventRow:
+        return EventRow(kind, self.sym, client_order_id, text, now_ms())

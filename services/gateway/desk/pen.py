@@ -1,0 +1,28 @@
+"""Writes to the journal under the epoch of this attach. What cannot be written ends the attach."""
+
+from collections.abc import Sequence
+
+from shared.errors import JournalUnwritable
+from shared.journal.errors import Fenced, WriteRefused
+from shared.journal.journal import Journal
+from shared.journal.rows import Change
+from shared.runner.keeper import KeeperLost
+
+
+class Pen:
+    """`broken`: why nothing can be written any more; empty while it can."""
+
+    def __init__(self, journal: Journal, epoch: int) -> None:
+        self.epoch = epoch
+        self.broken = ""
+        self._journal = journal
+
+    async def write(self, changes: Sequence[Change]) -> None:
+        """All or nothing; when this returns it is on the disk. Raises KeeperLost, and from then on always."""
+        if self.broken:
+            raise KeeperLost(self.broken)
+        try:
+            await self._journal.write(changes, self.epoch)
+        except (Fenced, WriteRefused, JournalUnwritable) as error:
+            self.broken = str(error)
+            raise KeeperLost(self.broken) from error

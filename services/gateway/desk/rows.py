@@ -1,0 +1,56 @@
+"""From an intent to its row in the journal, and how the row follows the order's life. Pure."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import sha256
+
+from shared.journal.rows import OrderRow
+from shared.messages import OrderIntent
+from shared.messages.codec import pack
+from shared.messages.reasons import OrderState
+from shared.orders import Life
+
+_ZERO = Decimal(0)
+
+
+@dataclass(slots=True)
+class Ticket:
+    """An order that has no terminal report yet: its row as the journal has it, and its life."""
+
+    row: OrderRow
+    life: Life
+
+
+def row_of(intent: OrderIntent, book: str, epoch: int, now_ms: int) -> OrderRow:
+    """The row of an order that was read just now."""
+    return OrderRow(
+        client_order_id=intent.client_order_id, book=book, sym=intent.sym, tick_n=intent.tick_n, tr=intent.tr,
+        ts_event=intent.ts_event, leg=intent.leg, intended_qty=intent.signed_qty, reduce_only=intent.reduce_only,
+        price=intent.price, valid_until_ns=intent.valid_until, after=intent.after or "", content=content_of(intent),
+        order_n=intent.n, state=OrderState.INTENT, signed_qty=_ZERO, at_ms=0, valid_until_ms=0, venue_order_id="",
+        filled_qty=_ZERO, paid=_ZERO, commission=_ZERO, reason=None, epoch=epoch, updated_ms=now_ms,
+    )  # fmt: skip
+
+
+def content_of(intent: OrderIntent) -> str:
+    """What makes two orders of one id the same order; the stream's n is not part of it."""
+    return sha256(pack({name: value for name, value in intent.content().items() if name != "n"})).hexdigest()
+
+
+def ticket_of(row: OrderRow) -> Ticket:
+    """What a row says of its order."""
+    life = Life(
+        asked_qty=row.signed_qty if row.at_ms else row.intended_qty, state=row.state, filled_qty=row.filled_qty,
+        paid=row.paid, at_ms=row.at_ms, valid_until_ms=row.valid_until_ms, venue_order_id=row.venue_order_id,
+        reason=row.reason,
+    )  # fmt: skip
+    return Ticket(row, life)
+
+
+def following(row: OrderRow, life: Life, epoch: int, now_ms: int, commission: Decimal = _ZERO) -> OrderRow:
+    """The row after a step of the order's life."""
+    return row._replace(
+        state=life.state, signed_qty=life.asked_qty if life.at_ms else _ZERO, filled_qty=life.filled_qty,
+        paid=life.paid, at_ms=life.at_ms, valid_until_ms=life.valid_until_ms, venue_order_id=life.venue_order_id,
+        reason=life.reason, commission=commission, epoch=epoch, updated_ms=now_ms,
+    )  # fmt: skip

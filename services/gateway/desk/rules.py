@@ -1,0 +1,28 @@
+"""What a desk is told by the config."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import NamedTuple
+
+from services.gateway.desk.tools import Pace
+from shared.config import Settings
+
+
+class DeskRules(NamedTuple):
+    """symbols: that have a lane. book: what a symbol's book is called in the journal. capital: of each book, quote
+    units. quote_s: between two looks at a symbol's quote. equity_max_age_s: beyond it the equity is not known."""
+
+    symbols: tuple[str, ...]
+    book: Callable[[str], str]
+    capital: Decimal
+    partitions: int
+    pace: Pace
+    reconcile_s: float
+    quote_s: float = 1.0
+    watch_s: float = 0.5
+    equity_max_age_s: float = 90.0
+
+
+def book_of(settings: Settings, sym: str) -> str:
+    """What the journal calls the book of a symbol."""
+    return f"{settings.strategy.instance}:{sym}"

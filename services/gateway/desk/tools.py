@@ -1,0 +1,43 @@
+"""What the lanes of a desk share."""
+
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
+
+from services.gateway.desk.books import Books
+from services.gateway.desk.clearance import Clearance
+from services.gateway.desk.outbox import Outbox
+from services.gateway.desk.pen import Pen
+from services.gateway.venues.venue import Venue
+from shared.journal.journal import Journal
+
+NS_PER_MS = 1_000_000
+
+
+class Pace(NamedTuple):
+    """validity_ms: of a request. grace_ms: after it, before what is not told twice is believed. poll_s ... poll_max_s:
+    between two looks at an order, longer each time."""
+
+    validity_ms: int
+    grace_ms: int
+    poll_s: float = 0.1
+    poll_max_s: float = 2.0
+
+
+class Tools(NamedTuple):
+    """spawn: runs something beside the lanes, as long as the desk is attached. leased: whether our leases are good."""
+
+    journal: Journal
+    pen: Pen
+    venue: Venue
+    clearance: Clearance
+    books: Books
+    outbox: Outbox
+    pace: Pace
+    spawn: Callable[[Coroutine[Any, Any, None]], None]
+    leased: Callable[[], bool]
+
+
+def now_ms() -> int:
+    """The wall clock."""
+    return time.time_ns() // NS_PER_MS

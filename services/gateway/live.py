@@ -1,0 +1,41 @@
+"""The gateway where orders really go: the desk with its journal, its venue and its rules, out of the config."""
+
+from functools import partial
+
+from services.gateway.desk.desk import Desk
+from services.gateway.desk.feeder import LiveFeeder
+from services.gateway.desk.rules import DeskRules, book_of
+from services.gateway.desk.stage import LiveStage
+from services.gateway.desk.tools import Pace
+from services.gateway.plan import plan_with
+from services.gateway.risk.model import model_sha256
+from services.gateway.risk.risk import Risk
+from services.gateway.risk.rules import Rules
+from services.gateway.venues.make import make_venue
+from shared.config import Settings
+from shared.journal.journal import Journal
+from shared.runner.bus_feeder import BusFeeder
+from shared.runner.plan import Limits
+from shared.runner.service import Wiring
+
+
+def live(settings: Settings, limits: Limits) -> Wiring:
+    """Orders to the desk, reports from the journal."""
+    desk = make_desk(settings)
+    return Wiring(plan_with(settings, lambda sym: LiveStage(desk.taken)), LiveFeeder(BusFeeder(limits), desk), desk)
+
+
+def make_desk(settings: Settings) -> Desk:
+    """The desk of the account that the config names."""
+    own = settings.gateway
+    rules = DeskRules(
+        symbols=settings.symbols,
+        book=partial(book_of, settings),
+        capital=settings.strategy.balance,
+        partitions=settings.bus.partitions,
+        pace=Pace(own.request_validity_ms, own.grace_ms),
+        reconcile_s=own.reconcile_s,
+    )
+    risk = Risk(Rules.of(settings, model_sha256(settings)))
+    journal = partial(Journal.open, settings.journal_url, own.account, durable=True)
+    return Desk(rules, risk, journal, partial(make_venue, settings))

@@ -1,0 +1,15 @@
+"""Daily loss and drawdown at this very moment, before their latch is in the journal."""
+
+from services.gateway.risk import latches
+from services.gateway.risk.check import Subject
+from shared.messages import Reason
+
+
+def daily_loss(subject: Subject) -> Reason | None:
+    """Closed when the equity has fallen by the limit since midnight, until a person resumes."""
+    return Reason.DAILY_LOSS if latches.DAILY_LOSS in subject.standing else None
+
+
+def drawdown(subject: Subject) -> Reason | None:
+    """Closed when the equity has fallen by the limit's share from its highest, until a person resumes."""
+    return Reason.DRAWDOWN if latches.DRAWDOWN in subject.standing else None

@@ -1,0 +1,68 @@
+"""The risk check as a Tick. Its memory lies in the journal: limits and latches come with what is asked."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from services.gateway.risk.asked import Asked
+from services.gateway.risk.check import Subject
+from services.gateway.risk.exposure import exposure
+from services.gateway.risk.marks import Watched, watch
+from services.gateway.risk.order_rate import one_more
+from services.gateway.risk.rules import Rules
+from services.gateway.risk.table import CHECKS
+from services.gateway.risk.verdict import Changes, Hold, Pass, Refusal, Verdict
+from shared.config import Mode
+from shared.journal.rows import LatchRow
+from shared.tick import Tick
+
+
+class Risk(Tick[Asked, Verdict]):
+    """May this order go out?
+
+    What only reduces our own position passes every gate but the halt and an unknown order in its symbol. What adds must
+    pass all. An order that does both (a flip) passes whole or, where a gate refuses its addition, is cut to the part
+    that reduces; where a gate only lets it wait, all of it waits. A quantity that is 0 or not finite is a ValueError.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        book_only = rules.mode is Mode.PAPER
+        self._checks = tuple(check for check in CHECKS if check.of_book or not book_only)
+
+    def on_tick(self, val: Asked) -> Verdict:
+        """Take an order and its context."""
+        if not val.signed_qty.is_finite() or not val.signed_qty:
+            raise ValueError(f"an order's quantity must be finite and not 0, not {val.signed_qty}")
+        context = val.context
+        made = exposure(val.signed_qty, context.position, (order.signed_qty for order in context.in_flight))
+        seen = Watched((), ())
+        if context.equity is not None:
+            seen = self.watch(context.now_ns, context.equity, context.limits, context.latches)
+        return self._asked_all(Subject(val, self._rules, made, seen.standing), seen.changes)
+
+    def watch(
+        self, now_ns: int, equity: Decimal, limits: Mapping[str, bytes], latches: Mapping[str, LatchRow]
+    ) -> Watched:
+        """What follows from seeing the account's equity, whether or not an order is asked for."""
+        return watch(self._rules.limits, now_ns, equity, limits, latches)
+
+    def _asked_all(self, subject: Subject, seen: Changes) -> Verdict:
+        reduces, adds = subject.exposure.reduces, subject.exposure.adds
+        for check in self._checks:
+            if not adds and not check.binds_reducing:
+                continue
+            reason = check.closed(subject)
+            if reason is None:
+                continue
+            if check.holds:
+                return Hold(reason, seen)
+            if check.binds_reducing or not reduces:
+                return Refusal(reason, seen)
+            return Pass(reduces, True, reason, self._sent(subject, seen))
+        return Pass(subject.asked.signed_qty, not adds, None, self._sent(subject, seen))
+
+    def _sent(self, subject: Subject, seen: Changes) -> Changes:
+        """What is remembered when the order goes out: it counts against the rate, whatever it does."""
+        if self._rules.mode is Mode.PAPER:
+            return seen
+        return (*seen, one_more(subject.context.limits, subject.context.now_ms))

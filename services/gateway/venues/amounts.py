@@ -1,0 +1,51 @@
+"""Quantities as a venue takes them: whole steps, truncated toward zero, exact in Decimal."""
+
+from decimal import ROUND_DOWN, Context, Decimal
+
+from services.gateway.venues.venue import MarketRules
+from shared.messages.reasons import Reason
+
+# Wide enough for any quotient here; the ambient context is not ours alone (ccxt writes to it).
+_WIDE = Context(prec=60, rounding=ROUND_DOWN)
+
+
+def truncated(qty: Decimal, step: Decimal) -> Decimal:
+    """The largest multiple of step that is not farther from zero.
+
+    >>> truncated(Decimal("-0.0129"), Decimal("0.001")), truncated(Decimal("0.0009"), Decimal("0.001"))
+    (Decimal('-0.012'), Decimal('0'))
+    """
+    whole = _WIDE.multiply(_WIDE.divide_int(qty, step), step)
+    return whole if whole else Decimal(0)
+
+
+def sized(rules: MarketRules, qty: Decimal, price: Decimal, reduce_only: bool = False) -> Decimal | Reason:
+    """The quantity that can be sent, truncated, or why none can; at about this price.
+
+    A venue asks no least value of what only reduces.
+    """
+    fit = truncated(qty, rules.step)
+    if rules.most_qty is not None and abs(fit) > rules.most_qty:
+        return Reason.VENUE_REFUSED
+    too_small = not reduce_only and _WIDE.multiply(abs(fit), price) < rules.min_notional
+    return Reason.BELOW_MINIMUM if not fit or abs(fit) < rules.min_qty or too_small else fit
+
+
+def contracts(rules: MarketRules, qty: Decimal) -> str:
+    """|qty| base units in the venue's own contracts, as it is written in the request; ValueError for a part of a step.
+
+    No exponent and no digit lost: the venue gets the very number.
+    """
+    if truncated(qty, rules.step) != qty or not qty:
+        raise ValueError(f"{qty} is no multiple of {rules.step}")
+    return plain(_WIDE.divide(abs(qty), rules.contract_size))
+
+
+def plain(number: Decimal) -> str:
+    """Without exponent and trailing zeros.
+
+    >>> plain(Decimal("1E+3")), plain(Decimal("0.0100")), plain(Decimal("0E-8"))
+    ('1000', '0.01', '0')
+    """
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

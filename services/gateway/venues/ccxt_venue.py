@@ -1,0 +1,267 @@
+"""A venue through ccxt: market orders on linear swaps and on spot, each sent once."""
+
+import asyncio
+import difflib
+import time
+from decimal import Decimal, localcontext
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+from services.gateway.venues import amounts, parse
+from services.gateway.venues.asker import UNREADABLE, Asker
+from services.gateway.venues.classify import failed
+from services.gateway.venues.client import load_ccxt, make_client
+from services.gateway.venues.credentials import Credentials
+from services.gateway.venues.facts import FACTS, NOT_PROTECTED, UNLISTED
+from services.gateway.venues.lookup import Lookup
+from services.gateway.venues.markets import rules_of
+from services.gateway.venues.options import VenueOptions
+from services.gateway.venues.pages import trades
+from services.gateway.venues.reply import Stamp, listening
+from services.gateway.venues.setup import check_key, set_modes
+from services.gateway.venues.venue import MarketRules
+from shared.errors import ConfigError, SafetyRefusal, VenueError
+from shared.messages.reasons import Reason
+from shared.orders.answers import (
+    Absent,
+    Ambiguous,
+    FundingPayment,
+    Refused,
+    Snapshot,
+    VenueFill,
+    VenueOrder,
+    VenuePosition,
+    VenueQuote,
+)
+from shared.orders.request import OrderRequest
+
+NS = 1_000_000
+SHOWN = 5
+
+
+class CcxtVenue:
+    """A Venue. One instance is one account; its connections are made in open() and given back in close()."""
+
+    def __init__(self, options: VenueOptions, credentials: Credentials) -> None:
+        ccxt = load_ccxt()
+        name = options.exchange
+        if name not in ccxt.exchanges:
+            near = difflib.get_close_matches(name.lower(), ccxt.exchanges, SHOWN, 0.6)
+            raise ConfigError(
+                f"[gateway] exchange {name[:40]!r} is unknown to ccxt {ccxt.__version__}: "
+                + (f"did you mean {', '.join(near)}?" if near else "use ccxt's name, e.g. binance, bybit, okx")
+            )
+        if name not in FACTS and not options.allow_unlisted:
+            raise SafetyRefusal(
+                f"[gateway] exchange {name} is not one of {', '.join(FACTS)}: {NOT_PROTECTED}; "
+                "allow_unlisted = true goes on all the same"
+            )
+        if not options.markets:
+            raise ConfigError(
+                '[gateway] markets is empty: name the market of each symbol, e.g. BTCUSDT = "BTC/USDT:USDT"'
+            )
+        self._options, self._facts = options, FACTS.get(name, UNLISTED)
+        self._client = make_client(ccxt, options, credentials)
+        self._asker = Asker(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
+        self._lookup = Lookup(self._asker, self._facts, name)
+        self._rules: dict[str, MarketRules] = {}
+        self._ahead_ms = 0
+
+    async def open(self, *, only_out: bool = False) -> None:
+        """Markets, clock, key and modes. ConfigError, SafetyRefusal or VenueError, with the connections given back."""
+        try:
+            await self._asker.ask(self._client.load_markets)
+            markets = self._client.markets
+            for sym, name in self._options.markets.items():
+                self._rules[sym] = rules_of(self._options.exchange, sym, name, markets)
+            self._check_quotes()
+            await self.server_time_ms()
+            if not only_out:
+                await check_key(self._asker, self._options)
+            if self._options.exchange == "bybit":  # else ccxt would ask in the middle of the first order
+                await self._asker.ask(self._client.is_unified_enabled)
+            if not only_out:
+                await set_modes(self._asker, self._facts, self._options, self._rules)
+        except UNREADABLE as error:
+            await self.close()
+            shown = self._asker.redact(f"{type(error).__name__}: {error}")
+            raise VenueError(f"{self._options.exchange}: an answer cannot be read: {shown}") from None
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Also when it was never opened."""
+        await self._client.close()
+
+    def rules(self, sym: str) -> MarketRules:
+        """Of a configured symbol."""
+        return self._rules[sym]
+
+    def now_ms(self) -> int:
+        """Ours and what the two were apart when last asked."""
+        return time.time_ns() // NS + self._ahead_ms
+
+    async def server_time_ms(self) -> int:
+        """Asked now; half the way is taken off."""
+        if self._client.has["fetchTime"] is not True:
+            return self.now_ms()
+        before = time.time_ns() // NS
+        told = await self._asker.ask(self._client.fetch_time, read=int)
+        after = time.time_ns() // NS
+        self._ahead_ms = told - (before + after) // 2
+        self._client.options["timeDifference"] = -self._ahead_ms
+        return self.now_ms()
+
+    async def place(self, request: OrderRequest) -> Snapshot | Refused | Ambiguous:
+        """Exactly one request, or none; never raises for what the venue does."""
+        rules = self._rules[request.sym]
+        refused = self._unfit(rules, request)
+        if refused is not None:
+            return refused
+        amount = amounts.contracts(rules, request.signed_qty)
+        stamp = Stamp(at_ms=request.at_ms, validity_ms=request.validity_ms, now_ms=self.now_ms)
+        try:
+            with listening(stamp), localcontext():
+                async with asyncio.timeout(self._options.timeout_s):
+                    order = await self._client.create_order(
+                        rules.market, "market", "buy" if request.signed_qty > 0 else "sell", amount, None,
+                        self._params(rules, request),
+                    )  # fmt: skip
+            if order.get("clientOrderId") not in (None, request.client_order_id):
+                raise parse.Unreadable("the answer is about another order")
+            return parse.snapshot(rules, order, request.signed_qty)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return self._failed(stamp, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the order may be there
+            return self._failed(stamp, error)
+
+    async def find(self, sym: str, client_order_id: str) -> Snapshot | Absent | Ambiguous:
+        """By client id, then among the open orders; Absent carries the time before it was asked."""
+        at_ms = self.now_ms()
+        try:
+            found = await self._lookup.find(self._rules[sym], client_order_id)
+        except (VenueError, *UNREADABLE) as error:
+            return Ambiguous(self._asker.redact(f"{type(error).__name__}: {error}"))
+        return Absent(at_ms) if found is None else found
+
+    async def open_orders(self, sym: str) -> list[VenueOrder]:
+        """Anybody's."""
+        rules = self._rules[sym]
+
+        def read(rows: Any) -> list[VenueOrder]:
+            return [VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(rules, row)) for row in rows]
+
+        found: list[VenueOrder] = await self._asker.ask(self._client.fetch_open_orders, rules.market, read=read)
+        return found
+
+    async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
+        """Oldest first."""
+        rules = self._rules[sym]
+        rows = await trades(self._asker, self._facts, rules.market, since_ms, self.now_ms())
+        return [parse.fill(rules, sym, row) for row in rows]
+
+    async def positions(self) -> list[VenuePosition]:
+        """Of every configured symbol."""
+        found: list[VenuePosition] = []
+        swaps = {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
+        if swaps:
+
+            def read(rows: Any) -> list[VenuePosition]:
+                held = {row["symbol"]: row for row in rows}
+                return [parse.position(self._rules[sym], sym, held.get(market, {})) for market, sym in swaps.items()]
+
+            found += await self._asker.ask(self._client.fetch_positions, list(swaps), read=read)
+        if len(swaps) < len(self._rules):
+            total = await self._totals("spot")
+            found += [
+                VenuePosition(sym, parse.number(total.get(rules.base), "0"), None)
+                for sym, rules in self._rules.items()
+                if rules.kind == "spot"
+            ]
+        return found
+
+    async def balance(self) -> Decimal:
+        """In the one quote currency."""
+        rules = next(iter(self._rules.values()))
+        total = await self._totals(rules.kind)
+        return parse.number(total.get(rules.quote), "0")
+
+    async def funding(self, since_ms: int) -> list[FundingPayment]:
+        """Of all swaps."""
+        found: list[FundingPayment] = []
+        for sym, rules in self._rules.items():
+            if rules.kind == "swap":
+                read = partial(_fundings, sym)
+                found += await self._asker.ask(
+                    self._client.fetch_funding_history, rules.market, since_ms, self._facts.page, read=read
+                )
+        return sorted(found, key=lambda payment: (payment.at_ms, len(payment.payment_id), payment.payment_id))
+
+    async def quote(self, sym: str) -> VenueQuote:
+        """Now."""
+        market, asked_ms = self._rules[sym].market, self.now_ms()
+        several = self._client.has["fetchBidsAsks"] is True
+
+        def read(answer: Any) -> VenueQuote:
+            return parse.quote(sym, answer[market] if several else answer, asked_ms)
+
+        if several:
+            found: VenueQuote = await self._asker.ask(self._client.fetch_bids_asks, [market], read=read)
+        else:
+            found = await self._asker.ask(self._client.fetch_ticker, market, read=read)
+        return found
+
+    async def cancel_all(self, sym: str) -> None:
+        """At once where the venue can, else one by one."""
+        market = self._rules[sym].market
+        if self._client.has["cancelAllOrders"] is True:
+            await self._asker.ask(self._client.cancel_all_orders, market, tolerated=self._facts.unknown)
+            return
+        for order in await self.open_orders(sym):
+            id_ = order.snapshot.venue_order_id
+            await self._asker.ask(self._client.cancel_order, id_, market, tolerated=self._facts.unknown)
+
+    def _unfit(self, rules: MarketRules, request: OrderRequest) -> Refused | None:
+        facts, wanted = self._facts, request.signed_qty
+        if amounts.truncated(wanted, rules.step) != wanted or abs(wanted) < max(rules.min_qty, rules.step):
+            return Refused(Reason.BELOW_MINIMUM, f"{wanted}: at least {rules.min_qty} in steps of {rules.step}")
+        if not facts.client_id_form.match(request.client_order_id):
+            return Refused(Reason.NOT_SENT, f"client id {request.client_order_id!r} is not as the venue wants it")
+        if facts.expiry and request.validity_ms > facts.most_validity_ms:
+            return Refused(Reason.NOT_SENT, f"validity {request.validity_ms} ms: at most {facts.most_validity_ms} ms")
+        if self._asker.silence_s:
+            return Refused(Reason.RATE_LIMITED, f"the venue wants {self._asker.silence_s:.0f} s of silence: not sent")
+        return None
+
+    def _params(self, rules: MarketRules, request: OrderRequest) -> dict[str, Any]:
+        params: dict[str, Any] = {self._facts.client_id: request.client_order_id}
+        if rules.kind == "spot":
+            return {**params, **self._facts.spot_params}
+        return {**params, **self._facts.swap_params, **({"reduceOnly": True} if request.reduce_only else {})}
+
+    def _failed(self, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
+        self._asker.heard(stamp)
+        fate = failed(self._facts, stamp, error)
+        if isinstance(fate, Refused):
+            return Refused(fate.reason, self._asker.redact(fate.text))
+        return Ambiguous(self._asker.redact(fate.cause))
+
+    async def _totals(self, kind: str) -> Any:
+        params = {"type": kind} if self._options.exchange != "okx" else {}
+        return await self._asker.ask(self._client.fetch_balance, params, read=itemgetter("total"))
+
+    def _check_quotes(self) -> None:
+        quotes = {rules.quote for rules in self._rules.values()}
+        if len(quotes) > 1:
+            raise ConfigError(
+                f"[gateway] markets: one account, one quote currency; these have {', '.join(sorted(quotes))}"
+            )
+
+
+def _fundings(sym: str, rows: Any) -> list[FundingPayment]:
+    return [parse.funding(sym, row) for row in rows]

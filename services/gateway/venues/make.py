@@ -1,0 +1,44 @@
+"""The venue that a config means."""
+
+from typing import Literal
+
+from pydantic import SecretStr
+
+from services.gateway.venues.ccxt_venue import CcxtVenue
+from services.gateway.venues.credentials import Credentials
+from services.gateway.venues.options import VenueOptions
+from services.gateway.venues.venue import Venue
+from shared.config import Mode, Settings
+from shared.config.keys import read_keys
+from shared.errors import ConfigError
+
+FAKE_KEYS = Credentials(SecretStr("fake-key"), SecretStr("fake-secret"), SecretStr("fake-password"))
+FAKE_EXCHANGE = "binance"
+
+
+def make_venue(settings: Settings) -> Venue:
+    """Not opened yet; nothing is asked here. Raises ConfigError or SafetyRefusal."""
+    own = settings.gateway
+    if own.mode is Mode.PAPER:
+        raise ConfigError("config: gateway.mode is paper: there is no venue to speak to")
+    fake = own.venue == "fake"
+    mode: Literal["testnet", "live"] = "live" if own.mode is Mode.LIVE else "testnet"
+    options = VenueOptions(
+        exchange=own.exchange or (FAKE_EXCHANGE if fake else ""),
+        markets=own.markets,
+        mode=mode,
+        leverage=own.leverage,
+        allow_unlisted=own.allow_unlisted,
+        base_url=own.fake_url if fake else "",
+        timeout_s=own.timeout_s,
+        throttled=not fake,
+    )
+    return CcxtVenue(options, _credentials(settings))
+
+
+def _credentials(settings: Settings) -> Credentials:
+    own = settings.gateway
+    if own.venue == "fake" and own.keys_dir is None and not own.api_key:
+        return FAKE_KEYS
+    keys = read_keys(own)
+    return Credentials(keys.api_key, keys.api_secret, keys.api_password if keys.api_password else None)

@@ -1,0 +1,72 @@
+"""What came back for the request that this task makes, and whose time it carries if it is an order's."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+
+class Overdue(Exception):
+    """Its validity was over before it was written."""
+
+
+class AlreadySigned(Exception):
+    """An order's request was to be signed a second time."""
+
+
+@dataclass
+class Reply:
+    """The raw answer; status None: none came."""
+
+    status: int | None = None
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Stamp(Reply):
+    """Of an order's request. signed: it has been made; only then can it have gone out."""
+
+    at_ms: int = 0
+    validity_ms: int = 0
+    now_ms: Callable[[], int] = int
+    signed: bool = False
+
+    @property
+    def until_ms(self) -> int:
+        """When the request's validity is over."""
+        return self.at_ms + self.validity_ms
+
+    def sign(self) -> None:
+        """Once, and in time; right before the request is written."""
+        if self.signed:
+            raise AlreadySigned("an order is sent once")
+        if self.now_ms() >= self.until_ms:
+            raise Overdue(f"valid until {self.until_ms}")
+        self.signed = True
+
+
+R = TypeVar("R", bound=Reply)
+_REPLY: ContextVar[Reply | None] = ContextVar("reply", default=None)
+
+
+def current() -> Reply | None:
+    """Where this task's answer goes."""
+    return _REPLY.get()
+
+
+def current_stamp() -> Stamp | None:
+    """The stamp of the order that this task is sending."""
+    reply = _REPLY.get()
+    return reply if isinstance(reply, Stamp) else None
+
+
+@contextmanager
+def listening(reply: R) -> Iterator[R]:
+    """What is asked inside is answered into `reply`."""
+    token = _REPLY.set(reply)
+    try:
+        yield reply
+    finally:
+        _REPLY.reset(token)

@@ -1,0 +1,88 @@
+"""What a venue is to the gateway: it takes an order once, and answers questions about it for as long as it takes."""
+
+from decimal import Decimal
+from typing import Literal, NamedTuple, Protocol
+
+from shared.orders.answers import (
+    Absent,
+    Ambiguous,
+    FundingPayment,
+    Refused,
+    Snapshot,
+    VenueFill,
+    VenueOrder,
+    VenuePosition,
+    VenueQuote,
+)
+from shared.orders.request import OrderRequest
+
+
+class MarketRules(NamedTuple):
+    """How one market is traded. market: ccxt's symbol. step, min_qty: base units. min_notional: quote; 0: none known.
+
+    contract_size: base units in one of the venue's contracts; 1 on spot.
+    """
+
+    kind: Literal["swap", "spot"]
+    market: str
+    base: str
+    quote: str
+    step: Decimal
+    min_qty: Decimal
+    most_qty: Decimal | None
+    min_notional: Decimal
+    price_tick: Decimal
+    contract_size: Decimal
+
+
+class Venue(Protocol):
+    """One account at one venue.
+
+    place never asks twice and never raises for what the venue does. All else are reads, or can be repeated without
+    harm: asked again within bounds, then VenueError in one line.
+    """
+
+    async def open(self, *, only_out: bool = False) -> None:
+        """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured.
+
+        only_out: key and modes stay as they are, since what follows is a way out of positions.
+        """
+
+    async def close(self) -> None:
+        """Give the connections back."""
+
+    def rules(self, sym: str) -> MarketRules:
+        """Of a configured symbol; after open()."""
+
+    def now_ms(self) -> int:
+        """The venue's clock, as far as it is known here: ours and what it was apart when last asked."""
+
+    async def place(self, request: OrderRequest) -> Snapshot | Refused | Ambiguous:
+        """Send a market order, once. Refused: the venue has not taken it. Ambiguous: nobody knows."""
+
+    async def find(self, sym: str, client_order_id: str) -> Snapshot | Absent | Ambiguous:
+        """What became of an order, by its client id."""
+
+    async def open_orders(self, sym: str) -> list[VenueOrder]:
+        """All that rest or are being filled, anybody's."""
+
+    async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
+        """The account's trades from a time on, oldest first, each once."""
+
+    async def positions(self) -> list[VenuePosition]:
+        """Of every configured symbol, flat ones too. Spot: what is held of the base currency."""
+
+    async def balance(self) -> Decimal:
+        """Equity in quote units, unrealised profit included; on spot the quote currency held."""
+
+    async def funding(self, since_ms: int) -> list[FundingPayment]:
+        """Funding payments from a time on, oldest first."""
+
+    async def quote(self, sym: str) -> VenueQuote:
+        """What can be had now."""
+
+    async def cancel_all(self, sym: str) -> None:
+        """Every open order of this symbol, anybody's."""
+
+    async def server_time_ms(self) -> int:
+        """The venue's clock, asked now."""

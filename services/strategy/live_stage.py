@@ -1,0 +1,96 @@
+"""The strategy's stage where time passes while orders are under way.
+
+What differs from a replay, where every prediction is decided on in turn:
+- While orders are in flight only the newest prediction waits; an older one is answered with SUPERSEDED.
+- A prediction that waited too long is answered with STALE_PREDICTION; the time is that of the report it waited for.
+- An order carries the time after which it must not be sent any more.
+- A missing prediction leads out of the market, or leaves the position as it is (`on_missing`).
+- A report of an order that this book does not remember is booked all the same: the journal is the truth about money.
+"""
+
+from decimal import Decimal
+from typing import Literal, NamedTuple, cast
+
+from services.strategy.stage import StrategyStage
+from shared.messages import ExecutionReport, Gap, Message, Prediction, Reason, decode, encode
+from shared.strategies import Decider
+from shared.tick import State
+
+
+class LiveRules(NamedTuple):
+    """valid_ns: how long after its tick an order may be sent. stale_ns: how old a prediction that waited may become."""
+
+    valid_ns: int
+    stale_ns: int
+    on_missing: Literal["flat", "hold"]
+
+
+class LiveStrategyStage(StrategyStage):
+    """StrategyStage with the rules above."""
+
+    def __init__(self, sym: str, decider: Decider, balance: Decimal, book: str, rules: LiveRules) -> None:
+        super().__init__(sym, decider, balance, book, rules.valid_ns)
+        self._rules = rules
+        self._waiting: Prediction | None = None
+        self._last: Prediction | None = None  # the last one that was decided on: what a closing order is priced by
+
+    def ready(self, val: Message) -> bool:
+        """Always: what must wait does so here, where the newest can take its place."""
+        return True
+
+    def on_tick(self, val: Message) -> list[Message] | None:
+        """Take a Prediction, an ExecutionReport or a Gap."""
+        if isinstance(val, ExecutionReport):
+            self._on_execution(val)
+            return self._after_wait(val.ts_event)
+        if isinstance(val, Gap):
+            return [self._gap(val), *self._on_missing(val)]
+        prediction = cast(Prediction, val)
+        if not self._in_flight:
+            return self._on_prediction(prediction)
+        older, self._waiting = self._waiting, prediction
+        return [] if older is None else self._decided(older, Reason.SUPERSEDED)
+
+    def _on_prediction(self, prediction: Prediction) -> list[Message]:
+        self._last = prediction
+        return super()._on_prediction(prediction)
+
+    def _after_wait(self, now_ns: int) -> list[Message]:
+        waiting = self._waiting
+        if waiting is None or self._in_flight:
+            return []
+        self._waiting = None
+        if now_ns - waiting.ts_event > self._rules.stale_ns:
+            return self._decided(waiting, Reason.STALE_PREDICTION)
+        return self._on_prediction(waiting)
+
+    def _on_missing(self, gap: Gap) -> list[Message]:
+        """What a missing prediction leads to: nothing, or the order that closes the position, at any later time."""
+        close, last = self.account.close_position(self._sym), self._last
+        if self._rules.on_missing == "hold" or close is None or self._in_flight or last is None:
+            return []
+        # The order's id comes from the trace: neither that of the last decision nor of the prediction behind the gap.
+        missing = {"tr": f"{last.tr}:missing:{gap.n}", "ts_event": max(gap.ts_event, last.ts_event)}
+        decision, *orders = self._decided(last.model_copy(update=missing), [close])
+        return [decision, *(order.model_copy(update={"valid_until": 0}) for order in orders)]
+
+    def _on_unknown(self, report: ExecutionReport) -> None:
+        """It is booked."""
+
+    def state(self) -> State:
+        """The book's, and the predictions that it keeps."""
+        kept: list[State] = [None if one is None else encode(one) for one in (self._waiting, self._last)]
+        return [super().state(), *kept]
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        match state:
+            case [book, (bytes() | None) as waiting, (bytes() | None) as last]:
+                super().restore(book)
+                self._waiting, self._last = _prediction(waiting), _prediction(last)
+            case _:
+                raise ValueError(f"a live strategy stage's state is not {state!r:.80}")
+
+
+def _prediction(data: bytes | None) -> Prediction | None:
+    return None if data is None else cast(Prediction, decode(Prediction.TAG, data))

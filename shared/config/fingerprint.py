@@ -1,0 +1,39 @@
+"""One short text for all that an arming was given for: another config is not armed."""
+
+import hashlib
+import json
+from decimal import Decimal
+from pathlib import Path
+
+from shared.config.gateway import SECRETS
+from shared.config.settings import Settings
+
+# Of the gateway all counts but these, so that a new setting counts by itself.
+NOT_ARMED = {*SECRETS, "keys_dir", "journal", "fake_url", "timeout_s", "reconcile_s"}
+
+
+def config_hash(settings: Settings, model_sha256: str) -> str:
+    """sha256, in hex, of what decides which orders are sent where: no secret and no folder is in it.
+
+    >>> a, b = Settings(), Settings(interval="5m")
+    >>> config_hash(a, "") == config_hash(a, "") != config_hash(b, "")
+    True
+    """
+    armed = {
+        "version": 1,
+        "interval": settings.interval,
+        "symbols": sorted(settings.symbols),
+        "source": settings.ingestor.source,
+        "model": model_sha256,
+        "strategy": settings.strategy.model_dump(),
+        "gateway": settings.gateway.model_dump(exclude=NOT_ARMED),
+    }
+    return hashlib.sha256(json.dumps(armed, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no plain form: exclude it, or say here how it is written")

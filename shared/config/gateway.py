@@ -1,0 +1,75 @@
+"""The settings of the gateway: where orders go, and as whom."""
+
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, model_validator
+
+from shared.config.risk import RiskSettings
+from shared.config.section import Count, Instance, Positive, Section
+
+SECRETS = ("api_key", "api_secret", "api_password")  # from variables or files, never from the config file
+PAPER_ACCOUNT = "paper"
+
+Market = Annotated[str, Field(pattern=r"^[A-Z0-9._-]{1,40}/[A-Z0-9._-]{1,40}(:[A-Z0-9._-]{1,40})?$")]
+
+
+class Mode(StrEnum):
+    """How real an order is."""
+
+    PAPER = "paper"
+    TESTNET = "testnet"
+    LIVE = "live"
+
+
+class GatewaySettings(Section):
+    """Execution. fee: rate of each leg's notional, out of the balance. slippage_bps: against the order.
+
+    mode: paper fills by itself; testnet and live send orders, and what adds exposure needs `tickline arm`.
+    venue: ccxt sends to `exchange` (ccxt's id), fake to the exchange that comes with Tickline, at fake_url.
+    allow_unlisted: take an exchange of which we do not know what ccxt does not tell. markets: symbol -> ccxt market,
+    e.g. BTCUSDT = "BTC/USDT:USDT". margin and leverage are set at the venue and read back.
+    Keys: TICKLINE_GATEWAY__API_KEY, __API_SECRET and __API_PASSWORD, or files of these names in keys_dir.
+    journal: a URL; empty means SQLite in state_dir, and with paper none.
+    request_validity_ms: how long the venue may take an order after it was signed. grace_ms: how long after that what it
+    says of an unknown order is not yet final. reconcile_s: between two comparisons of journal and venue.
+    """
+
+    instance: Instance = "gateway"
+    mode: Mode = Mode.PAPER
+    venue: Literal["paper", "ccxt", "fake"] = "paper"
+    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = PAPER_ACCOUNT
+    fee: Annotated[Decimal, Field(ge=0, lt=1, allow_inf_nan=False)] = Decimal("0.0003")
+    slippage_bps: Annotated[Decimal, Field(ge=0, lt=5_000, allow_inf_nan=False)] = Decimal(0)
+    exchange: Annotated[str, Field(pattern=r"^[a-z0-9_]{0,40}$")] = ""
+    fake_url: str = "http://127.0.0.1:8900"
+    allow_unlisted: bool = False
+    markets: dict[str, Market] = Field(default_factory=dict)
+    margin: Literal["isolated"] = "isolated"
+    leverage: Annotated[int, Field(ge=1, le=125)] = 1
+    api_key: SecretStr = SecretStr("")
+    api_secret: SecretStr = SecretStr("")
+    api_password: SecretStr = SecretStr("")
+    keys_dir: Path | None = None
+    journal: str = ""
+    timeout_s: Positive = 10.0
+    request_validity_ms: Count = 5_000
+    grace_ms: Count = 5_000
+    reconcile_s: Positive = 30.0
+    risk: RiskSettings = RiskSettings()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "GatewaySettings":
+        if (self.mode is Mode.PAPER) != (self.venue == "paper"):
+            raise ValueError(f"mode {self.mode} does not go with venue {self.venue}: ccxt and fake are testnet or live")
+        if self.mode is Mode.PAPER:
+            return self
+        if self.account == PAPER_ACCOUNT:
+            raise ValueError("name the account, another than paper: `tickline arm` asks for this name")
+        if self.venue == "ccxt" and not self.exchange:
+            raise ValueError("venue ccxt needs an exchange, by ccxt's id, e.g. binance")
+        if len(set(self.markets.values())) != len(self.markets):
+            raise ValueError("markets names one market for two symbols: each book needs a market of its own")
+        return self

@@ -1,0 +1,18 @@
+"""What may become of a write besides being done. `JournalUnwritable` stands in shared/errors.py."""
+
+from shared.errors import TicklineError
+
+
+class Fenced(TicklineError):
+    """Somebody has raised the epoch since: nothing was written, and nothing may be. Drop the memory and reload."""
+
+    exit_code = 5
+
+
+class WriteRefused(TicklineError):
+    """This call alone contradicts what stands in the journal: nothing of it was written, other calls go on.
+
+    A state that leaves its terminal one, a known id with other content, a hole or a double in a book's sequence.
+    """
+
+    exit_code = 5

@@ -1,0 +1,162 @@
+"""What the journal holds, row by row. A row that is written replaces the one with the same key, where it may.
+
+Money and quantities are exact Decimals in base or quote units, quantities signed (+ buys). `_ms` is the venue's or the
+wall clock, `_ns` a `ts_event`. An account's rows never meet another account's.
+"""
+
+from decimal import Decimal
+from typing import NamedTuple, TypeAlias
+
+from shared.messages.reasons import Leg, OrderState, Reason
+
+
+class OrderRow(NamedTuple):
+    """An order's whole life: the intent as it was read, the request as it was sent, and what became of it.
+
+    Key: client_order_id. The intent (book to content) is written once and for all; the rest changes until `state` is
+    terminal, and then nothing does. content: sha256 (hex) of the intent's msgpack without n. after: the order that must
+    be FILLED before this one is sent, empty for none. at_ms, valid_until_ms: the request's timestamp and end of
+    validity, 0 before it is sent. paid: Σ |qty| · price in quote units.
+    """
+
+    client_order_id: str
+    book: str
+    sym: str
+    tick_n: int
+    tr: str
+    ts_event: int
+    leg: Leg
+    intended_qty: Decimal
+    reduce_only: bool
+    price: Decimal
+    valid_until_ns: int
+    after: str
+    content: str
+    order_n: int
+    state: OrderState
+    signed_qty: Decimal
+    at_ms: int
+    valid_until_ms: int
+    venue_order_id: str
+    filled_qty: Decimal
+    paid: Decimal
+    commission: Decimal
+    reason: Reason | None
+    epoch: int
+    updated_ms: int
+
+
+class FillRow(NamedTuple):
+    """One trade at the venue. Key: sym, trade_id and venue_order_id; written twice it must be the same.
+
+    client_order_id is empty where the venue does not tell; it may be told later. fee is in fee_currency, positive when
+    paid.
+    """
+
+    sym: str
+    trade_id: str
+    venue_order_id: str
+    client_order_id: str
+    signed_qty: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_currency: str
+    at_ms: int
+
+
+class ExecutionRow(NamedTuple):
+    """An order's one terminal report. Key: book and seq, which counts from 1 without a hole; one per client_order_id.
+
+    report: the ExecutionReport's msgpack; its n is seq.
+    """
+
+    book: str
+    seq: int
+    client_order_id: str
+    report: bytes
+    at_ms: int
+
+
+class LimitRow(NamedTuple):
+    """What a risk limit remembers, e.g. the day's loss. value: its state as msgpack. Key: name."""
+
+    name: str
+    value: bytes
+
+
+class LatchRow(NamedTuple):
+    """A stop that stays until a person drops it: the halt, the day's loss limit ... Key: name."""
+
+    name: str
+    reason: str
+    by: str
+    at_ms: int
+
+
+class ArmingRow(NamedTuple):
+    """A person's word that this account may trade, until when and how much. One per account."""
+
+    max_notional: Decimal
+    armed_at_ms: int
+    expires_at_ms: int
+    config_hash: str
+    by: str
+
+
+class EventRow(NamedTuple):
+    """Something a person may ask about later: who did what, what was seen. Only added, never changed."""
+
+    kind: str
+    sym: str
+    client_order_id: str
+    text: str
+    at_ms: int
+
+
+class ExternalRow(NamedTuple):
+    """A difference between venue and journal that is not ours. Key: kind, sym, key. adopted_by: empty until adopted."""
+
+    kind: str
+    sym: str
+    key: str
+    text: str
+    at_ms: int
+    adopted_by: str
+
+
+class FundingRow(NamedTuple):
+    """A funding payment in quote units, positive when received. Key: sym and payment_id; as a fill."""
+
+    sym: str
+    payment_id: str
+    amount: Decimal
+    at_ms: int
+
+
+class DropLatch(NamedTuple):
+    """Take a latch away; no error where there is none."""
+
+    name: str
+
+
+class DropArming(NamedTuple):
+    """End the arming; no error where there is none."""
+
+
+class SetBusId(NamedTuple):
+    """The random id of the bus that this journal belongs to."""
+
+    bus_id: str
+
+
+class EpochRow(NamedTuple):
+    """Who may write: the holder of the newest epoch. 0 and nobody before the first."""
+
+    epoch: int
+    owner: str
+    raised_ms: int
+
+
+# What a person may change from another process, without being the gateway: no order, fill, execution or limit.
+PersonChange: TypeAlias = LatchRow | DropLatch | ArmingRow | DropArming | EventRow | ExternalRow | SetBusId
+Change: TypeAlias = OrderRow | FillRow | ExecutionRow | LimitRow | FundingRow | PersonChange

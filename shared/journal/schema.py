@@ -1,0 +1,146 @@
+"""The tables as they are now. How they came to be stands in migrations/; a test holds the two together."""
+
+from typing import Any
+
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, LargeBinary, MetaData, Table, Text, UniqueConstraint
+
+from shared.journal.columns import Counted, Exact, Member, Whole
+from shared.messages.reasons import Leg, OrderState, OrderStatus, Reason
+
+VERSION_TABLE = "tickline_schema"
+TERMINAL = tuple(status.value for status in OrderStatus)
+
+METADATA = MetaData()
+
+
+def _key(name: str, kind: Any = Text) -> "Column[Any]":
+    return Column(name, kind, primary_key=True)
+
+
+def _must(name: str, kind: Any = Text, default: Any = None) -> "Column[Any]":
+    return Column(name, kind, nullable=False, default=default)
+
+
+accounts = Table(
+    "accounts",
+    METADATA,
+    _key("account"),
+    _must("epoch", Whole, 0),
+    _must("owner", Text, ""),
+    _must("raised_ms", Whole, 0),
+    _must("bus_id", Text, ""),
+)
+
+orders = Table(
+    "orders",
+    METADATA,
+    _key("account"),
+    _key("client_order_id"),
+    _must("book"),
+    _must("sym"),
+    _must("tick_n", Whole),
+    _must("tr"),
+    _must("ts_event", Whole),
+    _must("leg", Member(Leg)),
+    _must("intended_qty", Exact),
+    _must("reduce_only", Boolean),
+    _must("price", Exact),
+    _must("valid_until_ns", Whole),
+    _must("after"),
+    _must("content"),
+    _must("order_n", Whole),
+    _must("state", Member(OrderState)),
+    _must("signed_qty", Exact),
+    _must("at_ms", Whole),
+    _must("valid_until_ms", Whole),
+    _must("venue_order_id"),
+    _must("filled_qty", Exact),
+    _must("paid", Exact),
+    _must("commission", Exact),
+    Column("reason", Member(Reason)),
+    _must("epoch", Whole),
+    _must("updated_ms", Whole),
+    Index("orders_by_state", "account", "state"),
+    Index("orders_by_time", "account", "updated_ms"),
+)
+
+fills = Table(
+    "fills",
+    METADATA,
+    _key("account"),
+    _key("sym"),
+    _key("trade_id"),
+    _key("venue_order_id"),
+    _must("client_order_id"),
+    _must("signed_qty", Exact),
+    _must("price", Exact),
+    _must("fee", Exact),
+    _must("fee_currency"),
+    _must("at_ms", Whole),
+    Index("fills_by_order", "account", "client_order_id"),
+    Index("fills_by_time", "account", "at_ms"),
+)
+
+executions = Table(
+    "executions",
+    METADATA,
+    _key("account"),
+    _key("book"),
+    Column("seq", Whole, primary_key=True, autoincrement=False),
+    _must("client_order_id"),
+    _must("report", LargeBinary),
+    _must("at_ms", Whole),
+    UniqueConstraint("account", "client_order_id", name="executions_one_per_order"),
+    CheckConstraint("seq >= 1", name="executions_count_from_1"),
+)
+
+limits = Table("limits", METADATA, _key("account"), _key("name"), _must("value", LargeBinary))
+
+latches = Table("latches", METADATA, _key("account"), _key("name"), _must("reason"), _must("by"), _must("at_ms", Whole))
+
+armings = Table(
+    "armings",
+    METADATA,
+    _key("account"),
+    _must("max_notional", Exact),
+    _must("armed_at_ms", Whole),
+    _must("expires_at_ms", Whole),
+    _must("config_hash"),
+    _must("by"),
+)
+
+events = Table(
+    "events",
+    METADATA,
+    _key("id", Counted),
+    _must("account"),
+    _must("kind"),
+    _must("sym"),
+    _must("client_order_id"),
+    _must("text"),
+    _must("at_ms", Whole),
+    Index("events_by_account", "account", "id"),
+)
+
+externals = Table(
+    "externals",
+    METADATA,
+    _key("account"),
+    _key("kind"),
+    _key("sym"),
+    _key("key"),
+    _must("text"),
+    _must("at_ms", Whole),
+    _must("adopted_by"),
+)
+
+funding = Table(
+    "funding",
+    METADATA,
+    _key("account"),
+    _key("sym"),
+    _key("payment_id"),
+    _must("amount", Exact),
+    _must("at_ms", Whole),
+    Index("funding_by_time", "account", "at_ms"),
+)

@@ -1,0 +1,58 @@
+"""An order's life and the account's reconciliation, as pure functions: no I/O, no clock."""
+
+from shared.orders.answers import (
+    Absent,
+    Ambiguous,
+    Answer,
+    FundingPayment,
+    Refused,
+    Snapshot,
+    VenueFill,
+    VenueOrder,
+    VenuePosition,
+    VenueQuote,
+)
+from shared.orders.difference import Difference, DifferenceKind, persistent
+from shared.orders.events import Event, Expire, Resolve, Send
+from shared.orders.fees import Fees, distinct, fees_of, third_currencies
+from shared.orders.life import Life, Note, NoteKind, Step, on_event
+from shared.orders.outcome import Outcome, outcome
+from shared.orders.reconcile import Known, OwnOrder, Reconciliation, Shown, reconcile
+from shared.orders.request import OrderRequest
+
+__all__ = [
+    "Absent",
+    "Ambiguous",
+    "Answer",
+    "Difference",
+    "DifferenceKind",
+    "Event",
+    "Expire",
+    "Fees",
+    "FundingPayment",
+    "Known",
+    "Life",
+    "Note",
+    "NoteKind",
+    "OrderRequest",
+    "Outcome",
+    "OwnOrder",
+    "Reconciliation",
+    "Refused",
+    "Resolve",
+    "Send",
+    "Shown",
+    "Snapshot",
+    "Step",
+    "VenueFill",
+    "VenueOrder",
+    "VenuePosition",
+    "VenueQuote",
+    "distinct",
+    "fees_of",
+    "on_event",
+    "outcome",
+    "persistent",
+    "reconcile",
+    "third_currencies",
+]

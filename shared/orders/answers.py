@@ -1,0 +1,100 @@
+"""What a venue says: of an order, and of the account. Times in ms on the venue's clock, money and quantities Decimal.
+
+Quantities are in base units and signed (> 0 bought or long); money is in quote units.
+"""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from shared.messages.reasons import OrderState, Reason
+
+
+class Snapshot(NamedTuple):
+    """An order as the venue shows it.
+
+    state: NEW, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED or EXPIRED. filled_qty: all that was filled so far, signed.
+    paid: Σ |qty| × price of those fills, exact.
+    """
+
+    state: OrderState
+    filled_qty: Decimal
+    paid: Decimal
+    venue_order_id: str
+
+
+class Answer(NamedTuple):
+    """A snapshot, when it was asked for (the answer to the send: the request's own timestamp) and when it came."""
+
+    at_ms: int
+    what: Snapshot
+    heard_ms: int
+
+
+class Refused(NamedTuple):
+    """The very request that was sent is refused: it is not on the venue and never will be.
+
+    "This id is taken" is none: an order of that id is there, so the answer is Ambiguous.
+    """
+
+    reason: Reason
+    text: str
+
+
+class Ambiguous(NamedTuple):
+    """Time-out, 5xx, lost connection, an error without a name: nobody knows."""
+
+    cause: str
+
+
+class Absent(NamedTuple):
+    """Asked at `at_ms`, the venue did not know the id."""
+
+    at_ms: int
+
+
+class VenueFill(NamedTuple):
+    """One trade of an order. client_order_id: empty where the venue does not tell. fee: positive when paid."""
+
+    trade_id: str
+    venue_order_id: str
+    client_order_id: str
+    sym: str
+    signed_qty: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_currency: str
+    at_ms: int
+
+
+class VenuePosition(NamedTuple):
+    """What the venue holds for us of a symbol; on spot, the base currency's whole amount."""
+
+    sym: str
+    signed_qty: Decimal
+    entry_price: Decimal | None
+
+
+class VenueOrder(NamedTuple):
+    """An open order. client_order_id: empty where whoever sent it gave none."""
+
+    sym: str
+    client_order_id: str
+    snapshot: Snapshot
+
+
+class FundingPayment(NamedTuple):
+    """A payment for holding a perpetual swap. amount: positive when received."""
+
+    payment_id: str
+    sym: str
+    amount: Decimal
+    at_ms: int
+
+
+class VenueQuote(NamedTuple):
+    """Best bid and ask."""
+
+    sym: str
+    bid: Decimal
+    ask: Decimal
+    at_ms: int

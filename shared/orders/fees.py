@@ -1,0 +1,54 @@
+"""What was paid in fees, in whatever currency the venue took them."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from shared.orders.answers import VenueFill
+
+_ZERO = Decimal(0)
+
+
+class Fees(NamedTuple):
+    """in_base: base units, taken out of what was bought. in_quote: quote units, all other fees. Positive when paid."""
+
+    in_base: Decimal
+    in_quote: Decimal
+
+
+def distinct(fills: Iterable[VenueFill]) -> list[VenueFill]:
+    """Each trade once, however often the venue has told it."""
+    return list({(fill.sym, fill.trade_id): fill for fill in fills}.values())
+
+
+def third_currencies(fills: Iterable[VenueFill], quote: str, base: str = "") -> frozenset[str]:
+    """The fee currencies that need a price: neither quote nor base, and something was paid."""
+    return frozenset({fill.fee_currency for fill in fills if fill.fee} - {quote, base})
+
+
+def fees_of(
+    fills: Iterable[VenueFill], quote: str, base: str = "", prices: Mapping[str, Decimal] | None = None
+) -> Fees:
+    """The fees of one order.
+
+    base: the currency in which a spot position is held; empty on a swap, whose position no fee makes smaller. prices:
+    quote units per unit of a third currency (e.g. BNB); one that is missing is a ValueError.
+
+    >>> fill = VenueFill("1", "v", "c", "BTCUSDT", Decimal(1), Decimal(50), Decimal("0.001"), "BTC", 0)
+    >>> fees_of([fill, fill._replace(trade_id="2", fee=Decimal("0.01"), fee_currency="BNB")], "USDT", "BTC",
+    ...         {"BNB": Decimal(600)})
+    Fees(in_base=Decimal('0.001'), in_quote=Decimal('6.00'))
+    """
+    in_base = in_quote = _ZERO
+    for fill in distinct(fills):
+        if not fill.fee:
+            continue
+        if base and fill.fee_currency == base:
+            in_base += fill.fee
+        elif fill.fee_currency == quote:
+            in_quote += fill.fee
+        elif prices and fill.fee_currency in prices:
+            in_quote += fill.fee * prices[fill.fee_currency]
+        else:
+            raise ValueError(f"trade {fill.trade_id} has a fee in {fill.fee_currency}, which needs a price in {quote}")
+    return Fees(in_base, in_quote)

@@ -1,0 +1,65 @@
+"""What is booked of an order that is over: the variable part of its one terminal report."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from shared.messages.reasons import OrderStatus, Reason
+from shared.orders.answers import VenueFill
+from shared.orders.fees import distinct, fees_of
+from shared.orders.state import Life
+
+_ZERO = Decimal(0)
+
+
+class Outcome(NamedTuple):
+    """The fields of an ExecutionReport that the venue decides. Quantities in base units, money in quote units."""
+
+    status: OrderStatus
+    last_qty: Decimal
+    last_px: Decimal | None
+    commission: Decimal
+    reason: Reason | None
+
+
+def outcome(
+    life: Life,
+    fills: Iterable[VenueFill],
+    quote: str,
+    base: str = "",
+    prices: Mapping[str, Decimal] | None = None,
+) -> Outcome | None:
+    """What to book; None while the order is not over, or the trades of all its quantity are not there yet.
+
+    last_px is Σ |qty| × price of the trades over their quantity: an average, in Decimal's default context, and the only
+    division. A fee in quote, or in a third currency at the price given, is commission. A fee in base (spot; see
+    `fees_of`) leaves less than was bought, so the position gets less: last_qty = filled − fee, and its worth fee ×
+    last_px is commission. Position and cash then move by what the wallet moves by:
+
+        −last_qty × last_px − commission = −filled × last_px − other fees
+
+    What a later close cannot sell, because it is below the venue's step, is dust: it stays in the book as it stays in
+    the wallet, and the two agree. An order that a person resolved is booked as said, with the fees that are known.
+
+    >>> from shared.messages.reasons import OrderState
+    >>> fill = VenueFill("1", "v", "c", "BTCUSDT", Decimal(2), Decimal(50), Decimal("0.002"), "BTC", 0)
+    >>> life = Life(Decimal(2), OrderState.FILLED, filled_qty=Decimal(2), paid=Decimal(100))
+    >>> outcome(life, [fill], "USDT", "BTC")[1:4]
+    (Decimal('1.998'), Decimal('50'), Decimal('0.100'))
+    >>> outcome(life, [], "USDT", "BTC") is None
+    True
+    """
+    if not life.ended:
+        return None
+    trades = distinct(fills)
+    filled, paid = life.filled_qty, life.paid
+    if sum((fill.signed_qty for fill in trades), _ZERO) == filled:
+        paid = sum((abs(fill.signed_qty) * fill.price for fill in trades), _ZERO)
+    elif life.reason is not Reason.RESOLVED:
+        return None
+    status = OrderStatus(life.state)
+    if not filled:
+        return Outcome(status, _ZERO, None, _ZERO, life.reason)
+    price = paid / abs(filled)
+    fees = fees_of(trades, quote, base, prices)
+    return Outcome(status, filled - fees.in_base, price, fees.in_quote + fees.in_base * price, life.reason)

@@ -1,0 +1,201 @@
+"""What the venue shows against what journal and books say. Differences are shown, never repaired by trading.
+
+Orders in flight are tolerated: one that was sent and is not over may or may not have been filled, so a position may lie
+anywhere between none and all of its quantity, its trades need not be in the journal, and the balance is not compared
+until it is over. What is younger than `settle_ms` may not be visible on the venue yet. Funding payments are the one
+thing that is taken over: they come unasked, the venue's list is the only source, and the payment's id keeps each from
+being booked twice.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from decimal import Decimal
+from typing import NamedTuple
+
+from shared.messages.reasons import OrderState
+from shared.orders.answers import FundingPayment, VenueFill, VenueOrder, VenuePosition
+from shared.orders.difference import Difference, DifferenceKind
+from shared.orders.state import OPEN, Life
+
+_ZERO = Decimal(0)
+_AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION})  # adopted by changing what is expected
+
+
+class Shown(NamedTuple):
+    """The venue's account. at_ms: when the first of the reads was asked. fills, funding: all since `since_ms`."""
+
+    at_ms: int
+    since_ms: int
+    orders: Sequence[VenueOrder] = ()
+    fills: Sequence[VenueFill] = ()
+    positions: Sequence[VenuePosition] = ()
+    funding: Sequence[FundingPayment] = ()
+    balance: Decimal | None = None
+
+
+class OwnOrder(NamedTuple):
+    """An order of the journal."""
+
+    sym: str
+    life: Life
+
+
+class Known(NamedTuple):
+    """Journal and books.
+
+    orders: by client_order_id, all that are not over and those that could have traded since `since_ms`. positions: what
+    the books hold of each symbol that one of them trades (0 when flat), and what a person adopted. balance: what the
+    venue should show; None: not compared. funding: the booked payments by id. adopted: kind and key of the differences
+    that a person has taken note of; those of position and balance are adopted by changing what is expected.
+    """
+
+    orders: Mapping[str, OwnOrder]
+    positions: Mapping[str, Decimal]
+    fills: Collection[VenueFill] = ()
+    funding: Mapping[str, FundingPayment] = {}
+    balance: Decimal | None = None
+    adopted: Set[tuple[DifferenceKind, str]] = frozenset()
+
+
+class Reconciliation(NamedTuple):
+    """differences: to be shown. bookings: funding payments to be booked on their symbol's book, oldest first."""
+
+    differences: list[Difference]
+    bookings: list[FundingPayment]
+
+
+def reconcile(shown: Shown, known: Known, settle_ms: int, tolerance: Decimal = _ZERO) -> Reconciliation:
+    """Compare. tolerance: quote units by which the balance may differ.
+
+    >>> shown = Shown(at_ms=9_000, since_ms=0, positions=[VenuePosition("BTCUSDT", Decimal(1), None)])
+    >>> reconcile(shown, Known({}, {"BTCUSDT": Decimal(0)}), settle_ms=1_000).differences[0].text
+    'BTCUSDT: the venue holds 1, the books 0'
+    """
+    bookings = _bookings(shown, known)
+    found = [
+        *_orders(shown, known),
+        *_fills(shown, known, settle_ms),
+        *_positions(shown, known),
+        *_funding(shown, known, settle_ms),
+        *_balance(shown, known, sum((payment.amount for payment in bookings), _ZERO), tolerance),
+    ]
+    adopted = known.adopted
+    return Reconciliation([d for d in found if d.kind in _AMOUNTS or (d.kind, d.key) not in adopted], bookings)
+
+
+def _orders(shown: Shown, known: Known) -> Iterator[Difference]:
+    open_ids, ids = set(), _ids(known)
+    for order in shown.orders:
+        sym, venue_id = order.sym, order.snapshot.venue_order_id
+        ours = order.client_order_id or ids.get((sym, venue_id), "")
+        own, key = known.orders.get(ours), ours or venue_id
+        what = f"{sym}: the venue has order {key} open, {order.snapshot.filled_qty} filled"
+        if own is None or own.life.state is OrderState.INTENT:
+            yield Difference(
+                DifferenceKind.EXTERNAL_ORDER, key, sym, f"{what}; it was not sent here", "no order", "open"
+            )
+        elif own.life.venue_order_id not in ("", venue_id):
+            text = f"{what}, as {venue_id}; ours of that id is {own.life.venue_order_id}"
+            yield Difference(DifferenceKind.EXTERNAL_ORDER, venue_id, sym, text, own.life.venue_order_id, venue_id)
+        elif own.life.ended:
+            text = f"{what}; here it ended as {own.life.state}"
+            yield Difference(DifferenceKind.ORDER_STILL_OPEN, key, sym, text, own.life.state, "open")
+        else:
+            open_ids.add(ours)
+    for key, own in known.orders.items():
+        if own.life.state in OPEN and key not in open_ids:
+            text = f"{own.sym}: order {key} is {own.life.state} here, and not among the venue's open orders"
+            yield Difference(DifferenceKind.ORDER_NOT_OPEN, key, own.sym, text, own.life.state, "not open")
+
+
+def _fills(shown: Shown, known: Known, settle_ms: int) -> Iterator[Difference]:
+    journaled = {(fill.sym, fill.trade_id): fill for fill in known.fills}
+    on_venue = {(fill.sym, fill.trade_id): fill for fill in shown.fills}
+    ids = _ids(known)
+    unseen = {own.sym for own in known.orders.values() if own.life.in_flight and not own.life.venue_order_id}
+    for place, fill in on_venue.items():
+        if place in journaled:
+            continue
+        sym, key = fill.sym, f"{fill.sym}:{fill.trade_id}"
+        ours = fill.client_order_id or ids.get((sym, fill.venue_order_id), "")
+        own = known.orders.get(ours)
+        if own is None and not ours and sym in unseen:
+            continue  # the venue does not tell whose it is: it may be that order's
+        if own is None:
+            text = f"{_text(fill)} is of order {ours or fill.venue_order_id}, which was not sent here"
+            yield Difference(DifferenceKind.EXTERNAL_FILL, key, sym, text, "no trade", f"{fill.signed_qty}")
+        elif not own.life.in_flight:
+            text = f"{_text(fill)} is not in the journal, where its order is {own.life.state} of {own.life.filled_qty}"
+            yield Difference(DifferenceKind.MISSING_FILL, key, sym, text, "no trade", f"{fill.signed_qty}")
+    for place, fill in journaled.items():
+        if place not in on_venue and _visible(fill.at_ms, shown, settle_ms):
+            text = f"{_text(fill)} is in the journal, and the venue does not show it"
+            key = f"{fill.sym}:{fill.trade_id}"
+            yield Difference(DifferenceKind.FILL_NOT_SHOWN, key, fill.sym, text, f"{fill.signed_qty}", "no trade")
+
+
+def _ids(known: Known) -> dict[tuple[str, str], str]:
+    """Symbol and venue_order_id → client_order_id, for venues that do not tell the latter everywhere."""
+    return {(own.sym, own.life.venue_order_id): key for key, own in known.orders.items() if own.life.venue_order_id}
+
+
+def _positions(shown: Shown, known: Known) -> Iterator[Difference]:
+    held = {position.sym: position.signed_qty for position in shown.positions}
+    for sym in sorted(known.positions.keys() | held.keys()):
+        booked, found = known.positions.get(sym, _ZERO), held.get(sym, _ZERO)
+        low = high = booked
+        for qty in _in_flight(known.orders.values(), sym):
+            low, high = low + min(qty, _ZERO), high + max(qty, _ZERO)
+        if not low <= found <= high:
+            expected = f"{booked}" if low == high else f"{low} to {high}"
+            text = f"{sym}: the venue holds {found}, the books {expected}"
+            yield Difference(DifferenceKind.POSITION, sym, sym, text, expected, f"{found}")
+
+
+def _in_flight(orders: Iterable[OwnOrder], sym: str) -> Iterator[Decimal]:
+    """What each order in flight of a symbol may add to its position, at most."""
+    for own in orders:
+        if own.sym == sym and own.life.in_flight:
+            yield max(own.life.asked_qty, own.life.filled_qty, key=abs)
+
+
+def _bookings(shown: Shown, known: Known) -> list[FundingPayment]:
+    """Payments that are shown and not booked, of symbols that a book trades."""
+    new = {payment.payment_id: payment for payment in shown.funding if payment.payment_id not in known.funding}
+    ours = [payment for payment in new.values() if payment.sym in known.positions]
+    return sorted(ours, key=lambda payment: (payment.at_ms, payment.payment_id))
+
+
+def _funding(shown: Shown, known: Known, settle_ms: int) -> Iterator[Difference]:
+    on_venue = {payment.payment_id: payment for payment in shown.funding}
+    for key, payment in on_venue.items():
+        if payment.sym not in known.positions and key not in known.funding:
+            text = f"{payment.sym}: funding payment {key} of {payment.amount}, and no book trades this symbol"
+            yield Difference(DifferenceKind.EXTERNAL_FUNDING, key, payment.sym, text, "no payment", f"{payment.amount}")
+    for key, payment in known.funding.items():
+        found = on_venue.get(key)
+        if found is None and _visible(payment.at_ms, shown, settle_ms):
+            text = f"{payment.sym}: funding payment {key} of {payment.amount} is booked, and the venue does not show it"
+            yield Difference(DifferenceKind.FUNDING_MISSING, key, payment.sym, text, f"{payment.amount}", "no payment")
+        elif found is not None and found.amount != payment.amount:
+            text = f"{payment.sym}: funding payment {key} is booked as {payment.amount}, the venue shows {found.amount}"
+            yield Difference(
+                DifferenceKind.FUNDING_MISSING, key, payment.sym, text, f"{payment.amount}", f"{found.amount}"
+            )
+
+
+def _balance(shown: Shown, known: Known, to_book: Decimal, tolerance: Decimal) -> Iterator[Difference]:
+    if shown.balance is None or known.balance is None or any(own.life.in_flight for own in known.orders.values()):
+        return
+    expected = known.balance + to_book
+    if abs(shown.balance - expected) > tolerance:
+        text = f"the venue's balance is {shown.balance}, the books and their capital make {expected}"
+        yield Difference(DifferenceKind.BALANCE, "balance", "", text, f"{expected}", f"{shown.balance}")
+
+
+def _visible(at_ms: int, shown: Shown, settle_ms: int) -> bool:
+    """Whether what happened then must be in the venue's answer."""
+    return shown.since_ms <= at_ms < shown.at_ms - settle_ms
+
+
+def _text(fill: VenueFill) -> str:
+    return f"{fill.sym}: trade {fill.trade_id} of {fill.signed_qty} at {fill.price}"

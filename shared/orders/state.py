@@ -1,0 +1,80 @@
+"""What is known of one order, and what a step of its life gives."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from shared.messages.reasons import OrderState, Reason
+
+OPEN = frozenset({OrderState.NEW, OrderState.PARTIALLY_FILLED})
+ENDED = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.EXPIRED})
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """An order as far as it is known. Quantities signed, in base units; times ms on the venue's clock.
+
+    asked_qty: as sent. filled_qty, paid (Σ |qty| × price): the most that the venue has told. at_ms, valid_until_ms: the
+    request's timestamp and end of validity, 0 until it is sent. venue_order_id: empty until the venue has shown it.
+    reason: why it ended short.
+
+    The rest is the agreement's memory; an order loaded from the journal starts without it. told: the furthest state
+    that the venue has told. news_ms: when the last answer came that taught something. agreeing: how many answers
+    in a row have said just what is known, each asked later than `asked_ms`, the one before.
+
+    >>> life = Life(Decimal("0.5"))
+    >>> life.state.name, life.ended, life.seen
+    ('INTENT', False, False)
+    """
+
+    asked_qty: Decimal
+    state: OrderState = OrderState.INTENT
+    filled_qty: Decimal = _ZERO
+    paid: Decimal = _ZERO
+    at_ms: int = 0
+    valid_until_ms: int = 0
+    venue_order_id: str = ""
+    reason: Reason | None = None
+    agreeing: int = 0
+    told: OrderState | None = None
+    news_ms: int = 0
+    asked_ms: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over, for good."""
+        return self.state in ENDED
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether it was sent and is not over: it may yet be filled, or may have been without our knowing."""
+        return not self.ended and self.state is not OrderState.INTENT
+
+    @property
+    def seen(self) -> bool:
+        """Whether the venue has ever shown it."""
+        return bool(self.venue_order_id or self.filled_qty or self.told or self.state in OPEN)
+
+
+class NoteKind(StrEnum):
+    """What an answer had of its own, beside what it says of the order."""
+
+    CONTRADICTION = "CONTRADICTION"  # it cannot be true together with what is known; not applied
+    OTHER_QUANTITY = "OTHER_QUANTITY"  # FILLED, but not with the quantity asked
+    STALE = "STALE"  # it says less than is known; not applied
+
+
+class Note(NamedTuple):
+    """Something for the alarm or the counters; `text` is for a person."""
+
+    kind: NoteKind
+    text: str
+
+
+class Step(NamedTuple):
+    """The order after an event, and what is to be told about the event."""
+
+    life: Life
+    notes: tuple[Note, ...] = ()

@@ -1,0 +1,146 @@
+"""Stands for the strategy: asks for orders, one after the other in each symbol, and knows what it asked for.
+
+What the bus has lost of it is written again, the same entries with the same numbers, as a strategy does from its state.
+"""
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from services.strategy.order_id import client_order_id
+from shared.bus.api import BusLost, Commit, Lease, Session
+from shared.bus.entry import Outgoing
+from shared.bus.names import Place, partition_of
+from shared.bus.redis_bus import RedisBus
+from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode
+
+STEP = Decimal("0.001")
+PRICE = Decimal("42000.00")
+ROUND_S = 0.02
+BLOCK_MS = 20
+
+
+@dataclass
+class Book:
+    """One symbol: what was asked, and what was answered, by number."""
+
+    sym: str
+    left: int
+    asked: list[OrderIntent] = field(default_factory=list)
+    answered: dict[int, ExecutionReport] = field(default_factory=dict)
+    written: int = 0  # how many of `asked` the bus has, as far as we know
+
+    @property
+    def waits(self) -> bool:
+        return len(self.answered) < len(self.asked)
+
+
+class Asker:
+    """Asks for `each` orders of every symbol; contradictions: an execution that came again with other content."""
+
+    def __init__(self, bus: RedisBus, symbols: list[str], each: int, partitions: int, rng: random.Random) -> None:
+        self.books = {sym: Book(sym, each) for sym in symbols}
+        self.contradictions: list[str] = []
+        self._bus = bus
+        self._partitions = partitions
+        self._rng = rng
+
+    @property
+    def answered(self) -> int:
+        return sum(len(book.answered) for book in self.books.values())
+
+    @property
+    def done(self) -> bool:
+        return all(not book.left and not book.waits for book in self.books.values())
+
+    async def run(self) -> None:
+        """Until all is answered, over every loss of the bus."""
+        while not self.done:
+            try:
+                session = await self._bus.connect()
+                try:
+                    await self._serve(session)
+                finally:
+                    await session.close()
+            except BusLost:
+                await asyncio.sleep(0.1)  # a server that is not there gives nothing to wait on
+
+    async def _serve(self, session: Session) -> None:
+        places = [Place("strategy", p) for p in range(self._partitions)]
+        leases: dict[int, Lease] = {}
+        for place in places:
+            lease = await session.acquire(place, "asker")
+            assert lease is not None
+            leases[place.p] = lease
+        seqs = {place.p: stored.seq for place, stored in zip(places, await session.load(places), strict=True)}
+        await self._find_written(session)
+        cursors = {(str(Stream.EXECUTIONS), Place("gateway", p)): b"0-0" for p in range(self._partitions)}
+        renewed = time.monotonic()
+        while not self.done:
+            self._ask()
+            await self._write(session, leases, seqs)
+            if time.monotonic() - renewed > 0.3:
+                assert all(await session.renew(list(leases.values())))
+                renewed = time.monotonic()
+            for source, entries in await session.read(cursors, 1_000, BLOCK_MS):
+                cursors[source] = entries[-1].id
+                for entry in entries:
+                    self._take(decode(entry.t, entry.d))
+
+    async def _find_written(self, session: Session) -> None:
+        cursors = {(str(Stream.ORDERS), Place("strategy", p)): b"0-0" for p in range(self._partitions)}
+        last = dict.fromkeys(self.books, 0)
+        while found := await session.read(cursors, 10_000, 0):
+            for source, entries in found:
+                cursors[source] = entries[-1].id
+                for entry in entries:
+                    last[entry.k] = max(last[entry.k], entry.n)
+        for sym, book in self.books.items():
+            book.written = last[sym]
+
+    def _ask(self) -> None:
+        for book in self.books.values():
+            if book.left and not book.waits:
+                legs = self._rng.choice((1, 1, 2))
+                self._add(book, min(legs, book.left))
+
+    def _add(self, book: Book, legs: int) -> None:
+        held = sum((report.last_qty for report in book.answered.values()), Decimal(0))
+        qty = STEP * self._rng.randint(3, 30) * self._rng.choice((1, -1))
+        close = self._intent(book, -held, Leg.CLOSE, None) if legs == 2 and held else None
+        opening = self._intent(book, qty, Leg.OPEN, close) if close else self._intent(book, qty, Leg.NET, None)
+        for intent in filter(None, (close, opening)):
+            book.asked.append(intent)
+            book.left -= 1
+
+    def _intent(self, book: Book, qty: Decimal, leg: Leg, after: OrderIntent | None) -> OrderIntent:
+        n, now = len(book.asked) + 1 + (after is not None), time.time_ns()
+        tr = f"chaos:{book.sym}:{now}:{n}"
+        return OrderIntent(
+            n=n, sym=book.sym, ts_event=now, tr=tr, tick_n=n,
+            client_order_id=client_order_id("chaos", tr, leg), leg=leg,
+            signed_qty=qty, reduce_only=leg is Leg.CLOSE, price=PRICE, valid_until=0,
+            after=after.client_order_id if after else None,
+        )  # fmt: skip
+
+    async def _write(self, session: Session, leases: dict[int, Lease], seqs: dict[int, int]) -> None:
+        entries: dict[int, list[Outgoing]] = {}
+        for book in self.books.values():
+            for intent in book.asked[book.written :]:
+                entries.setdefault(partition_of(book.sym, self._partitions), []).append(Outgoing.of(intent))
+        if not entries:
+            return
+        commits = [Commit(leases[p], seqs[p], {}, own) for p, own in entries.items()]
+        for commit, outcome in zip(commits, await session.commit(commits), strict=True):
+            assert outcome == "OK", outcome
+            seqs[commit.lease.place.p] += 1
+        for book in self.books.values():
+            book.written = len(book.asked)
+
+    def _take(self, report: object) -> None:
+        assert isinstance(report, ExecutionReport)
+        known = self.books[report.sym].answered.setdefault(report.n, report)
+        if known != report:
+            self.contradictions.append(f"{report.sym} n={report.n}: {known} and then {report}")

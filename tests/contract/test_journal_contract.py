@@ -1,0 +1,359 @@
+"""What a journal keeps, on SQLite and on PostgreSQL. Files and servers that fail stand in test_journal_trouble.py."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine, event, make_url
+
+from shared.journal.errors import Fenced, WriteRefused
+from shared.journal.journal import Journal
+from shared.journal.rows import (
+    ArmingRow,
+    Change,
+    DropArming,
+    DropLatch,
+    EpochRow,
+    EventRow,
+    ExternalRow,
+    LatchRow,
+    LimitRow,
+    SetBusId,
+)
+from shared.messages import Leg, OrderState, Reason
+from tests.journal_locks import locked
+from tests.journal_rows import BOOK, SYM, execution, fill, funding, order
+
+HALT = LatchRow("halt", "a person said so", "ann", 7)
+ARMING = ArmingRow(Decimal("2500.50"), 1, 2, "f" * 64, "ann")
+
+
+@pytest.fixture
+async def journal(journal_url: str) -> AsyncIterator[Journal]:
+    async with await Journal.open(journal_url, "main", durable=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def epoch(journal: Journal) -> int:
+    return await journal.raise_epoch("me")
+
+
+def note(text: str) -> EventRow:
+    return EventRow("note", "", "", text, 1)
+
+
+async def notes(journal: Journal) -> list[str]:
+    return [row.text for row in await journal.events(1000)]
+
+
+@contextmanager
+def counted_commits() -> Iterator[Callable[[], int]]:
+    """How many transactions this process has committed since."""
+    count = 0
+
+    def add(_: object) -> None:
+        nonlocal count
+        count += 1
+
+    event.listen(Engine, "commit", add)
+    yield lambda: count
+    event.remove(Engine, "commit", add)
+
+
+# Epochs
+
+
+async def test_an_epoch_is_raised_by_one_and_names_its_owner(journal: Journal) -> None:
+    assert await journal.epoch() == EpochRow(0, "", 0)
+    assert [await journal.raise_epoch("me"), await journal.raise_epoch("other")] == [1, 2]
+    newest = await journal.epoch()
+    assert (newest.epoch, newest.owner) == (2, "other")
+    assert newest.raised_ms > 1_700_000_000_000
+
+
+async def test_only_the_newest_epoch_may_write(journal: Journal) -> None:
+    with pytest.raises(Fenced, match="epoch 0 may not write: nobody holds one yet"):
+        await journal.write([note("early")], 0)
+    mine = await journal.raise_epoch("me")
+    await journal.write([note("mine")], mine)
+    newer = await journal.raise_epoch("other")
+    for wrong in (mine, 0, newer + 1):
+        with pytest.raises(Fenced, match=f"account main: epoch {wrong} may not write: other holds 2"):
+            await journal.write([note("fenced")], wrong)
+    await journal.write([note("newer")], newer)
+    assert await notes(journal) == ["mine", "newer"]
+
+
+async def test_a_second_opening_fences_the_first(journal: Journal, journal_url: str) -> None:
+    mine = await journal.raise_epoch("me")
+    async with await Journal.open(journal_url, "main", durable=True) as other:
+        await other.raise_epoch("other", [HALT])
+    with pytest.raises(Fenced):
+        await journal.write([order()], mine)
+    assert await journal.order("order000001") is None
+    assert await journal.latches() == {"halt": HALT}
+
+
+async def test_the_changes_of_a_raised_epoch_are_all_or_nothing(journal: Journal) -> None:
+    nonsense = ARMING._replace(max_notional=Decimal("NaN"))
+    with pytest.raises(WriteRefused, match="is no amount"):
+        await journal.raise_epoch("ann", [HALT, nonsense])
+    assert await journal.epoch() == EpochRow(0, "", 0)
+    assert await journal.latches() == {}
+
+
+async def test_accounts_do_not_meet(journal: Journal, journal_url: str, epoch: int) -> None:
+    await journal.write([order(), execution(), fill(), HALT, ARMING], epoch)
+    async with await Journal.open(journal_url, "second", durable=True) as second:
+        assert await second.epoch() == EpochRow(0, "", 0)
+        assert (await second.orders(), await second.last_seqs(), await second.latches()) == ([], {}, {})
+        assert await second.arming() is None
+        own = await second.raise_epoch("me")
+        await second.write([order(), execution(), fill(), DropLatch("halt"), DropArming()], own)
+    await journal.write([HALT], epoch)
+    assert await journal.arming() == ARMING
+
+
+# Orders
+
+
+async def test_an_order_changes_until_it_is_terminal(journal: Journal, epoch: int) -> None:
+    sent, unknown = order(), order(state=OrderState.UNKNOWN)
+    filled = order(
+        state=OrderState.FILLED, filled_qty=Decimal("0.0010"), paid=Decimal("71.44010"), venue_order_id="9", order_n=4,
+        reason=Reason.NO_EQUITY, epoch=2, updated_ms=9, commission=Decimal("-0.1"), signed_qty=Decimal("1E-3"),
+        at_ms=8, valid_until_ms=9,
+    )  # fmt: skip
+    for row in (sent, unknown, filled):
+        await journal.write([row], epoch)
+        assert await journal.order(row.client_order_id) == row
+    for late in (unknown, filled, order(state=OrderState.CANCELED)):
+        with pytest.raises(WriteRefused, match="it is FILLED, which is final"):
+            await journal.write([late], epoch)
+    assert await journal.order("order000001") == filled
+
+
+async def test_a_known_id_with_other_content_is_refused(journal: Journal, epoch: int) -> None:
+    await journal.write([order()], epoch)
+    for other in (order(content="d" * 64), order(book="other:BTCUSDT")):
+        with pytest.raises(WriteRefused, match="this id is known with other content"):
+            await journal.write([other], epoch)
+    assert await journal.order("order000001") == order()
+
+
+async def test_orders_come_in_the_order_of_their_decisions(journal: Journal, epoch: int) -> None:
+    close, opening = order(3, leg=Leg.CLOSE, ts_event=5, order_n=1), order(2, ts_event=5, order_n=2)
+    done = order(4, ts_event=4, state=OrderState.EXPIRED, updated_ms=100)
+    await journal.write([opening, done, close, order(9, state=OrderState.INTENT)], epoch)
+    assert [row.client_order_id[-1] for row in await journal.orders()] == ["3", "2", "9"]
+    assert [row.client_order_id[-1] for row in await journal.orders(open_only=False)] == ["4", "3", "2", "9"]
+    assert [row.client_order_id[-1] for row in await journal.orders(open_only=False, since_ms=101)] == ["3", "2", "9"]
+    assert await journal.order("unknown1") is None
+
+
+@pytest.mark.parametrize("state", OrderState)
+async def test_an_order_is_open_until_it_is_terminal(journal: Journal, epoch: int, state: OrderState) -> None:
+    await journal.write([order(state=state)], epoch)
+    terminal = state in ("FILLED", "CANCELED", "REJECTED", "EXPIRED")
+    assert [row.state for row in await journal.orders()] == ([] if terminal else [state])
+
+
+# Executions
+
+
+async def test_a_book_counts_its_executions_without_a_hole(journal: Journal, epoch: int) -> None:
+    assert (await journal.last_seq(BOOK), await journal.last_seqs()) == (0, {})
+    for wrong in (0, 2):
+        with pytest.raises(WriteRefused, match="the book's last execution is 0, so the next is 1"):
+            await journal.write([execution(wrong)], epoch)
+    await journal.write([execution(1), execution(2), execution(1, 9, "other:X")], epoch)
+    for wrong in (1, 2, 4):
+        with pytest.raises(WriteRefused, match="the book's last execution is 2, so the next is 3"):
+            await journal.write([execution(wrong, 4)], epoch)
+    await journal.write([execution(3)], epoch)
+    assert await journal.executions(BOOK) == [execution(1), execution(2), execution(3)]
+    assert await journal.executions(BOOK, after_seq=1, limit=1) == [execution(2)]
+    assert await journal.last_seqs() == {BOOK: 3, "other:X": 1}
+    assert await journal.last_seq(BOOK) == 3
+
+
+async def test_an_order_has_one_report(journal: Journal, epoch: int) -> None:
+    await journal.write([execution(1)], epoch)
+    for second in (execution(2, 1), execution(1, 1, "other:X")):
+        with pytest.raises(WriteRefused, match="client_order_id"):
+            await journal.write([second], epoch)
+    assert await journal.last_seqs() == {BOOK: 1}
+
+
+# Trades and payments
+
+
+async def test_the_same_trade_or_payment_counts_once(journal: Journal, epoch: int) -> None:
+    await journal.write([fill(), funding()], epoch)
+    await journal.write([fill(), funding(), fill("8", at_ms=4, client_order_id=""), funding("4", at_ms=9)], epoch)
+    assert await journal.fills() == [fill("8", at_ms=4, client_order_id=""), fill()]
+    assert await journal.fills(since_ms=5) == await journal.fills(client_order_id="order000001") == [fill()]
+    assert await journal.funding() == [funding(), funding("4", at_ms=9)]
+    assert await journal.funding(since_ms=6) == [funding("4", at_ms=9)]
+    for other in (fill(fee=Decimal("1")), funding(amount=Decimal("1"))):
+        with pytest.raises(WriteRefused, match="stands there with other content"):
+            await journal.write([other], epoch)
+
+
+async def test_whose_a_trade_was_may_be_told_later(journal: Journal, epoch: int) -> None:
+    unnamed, named = fill(client_order_id=""), fill()
+    for written, kept in ((unnamed, unnamed), (named, named), (unnamed, named)):
+        await journal.write([written], epoch)
+        assert await journal.fills() == [kept]
+    for other in (fill(client_order_id="order000002"), fill(client_order_id="", price=Decimal(1))):
+        with pytest.raises(WriteRefused, match="stands there with other content"):
+            await journal.write([other], epoch)
+    await journal.write([fill("8", client_order_id="")], epoch)
+    with pytest.raises(WriteRefused, match="stands there with other content"):
+        await journal.write([fill("8", price=Decimal(1))], epoch)
+    assert await journal.fills() == [named, fill("8", client_order_id="")]
+
+
+async def test_both_sides_of_a_trade_with_oneself_count(journal: Journal, epoch: int) -> None:
+    sides = [fill(), fill(venue_order_id="98", client_order_id="", signed_qty=Decimal("-0.001"))]
+    await journal.write(sides, epoch)
+    assert {row.signed_qty for row in await journal.fills()} == {Decimal("0.001"), Decimal("-0.001")}
+
+
+# Limits, latches, arming ...
+
+
+async def test_limits_are_replaced(journal: Journal, epoch: int) -> None:
+    await journal.write([LimitRow("day", b"\x00\xff"), LimitRow("rate", b"")], epoch)
+    await journal.write([LimitRow("day", b"2")], epoch)
+    assert await journal.limits() == {"day": b"2", "rate": b""}
+
+
+async def test_a_person_needs_no_epoch(journal: Journal, epoch: int) -> None:
+    away = ExternalRow("position", SYM, "", "0.5 more than booked", 3, "")
+    await journal.write([HALT, away], epoch)
+    await journal.write_by_person([DropLatch("halt"), ARMING, away._replace(adopted_by="ann"), SetBusId("b2")])
+    assert (await journal.latches(), await journal.arming(), await journal.bus_id()) == ({}, ARMING, "b2")
+    assert await journal.externals() == [away._replace(adopted_by="ann")]
+    await journal.write([note("still mine")], epoch)
+    await journal.write_by_person([DropArming(), DropArming(), DropLatch("none")])
+    assert await journal.arming() is None
+
+
+async def test_a_person_may_not_touch_what_is_the_gateways(journal: Journal) -> None:
+    for change in (order(), execution(), fill(), LimitRow("day", b"")):
+        with pytest.raises(TypeError, match="is no person's command"):
+            await journal.write_by_person([change])  # type: ignore[list-item]
+        with pytest.raises(TypeError, match="is no person's command"):
+            await journal.raise_epoch("ann", [change])  # type: ignore[list-item]
+
+
+async def test_the_bus_id_is_there_before_the_first_epoch(journal: Journal) -> None:
+    assert await journal.bus_id() is None
+    await journal.write_by_person([SetBusId("b1")])
+    assert (await journal.bus_id(), await journal.epoch()) == ("b1", EpochRow(0, "", 0))
+    await journal.raise_epoch("me")
+    assert await journal.bus_id() == "b1"
+
+
+async def test_externals_by_whether_they_are_adopted(journal: Journal, epoch: int) -> None:
+    rows = [ExternalRow("trade", SYM, str(n), "", n, "ann" if n == 2 else "") for n in (1, 2)]
+    await journal.write(rows, epoch)
+    assert await journal.externals(adopted=False) == rows[:1]
+    assert await journal.externals(adopted=True) == rows[1:]
+
+
+async def test_the_newest_events_are_given(journal: Journal, epoch: int) -> None:
+    await journal.write([note(str(n)) for n in range(5)], epoch)
+    assert [row.text for row in await journal.events(2)] == ["3", "4"]
+
+
+# Transactions
+
+
+async def test_a_write_is_all_or_nothing(journal: Journal, epoch: int) -> None:
+    with pytest.raises(WriteRefused):
+        await journal.write([order(), fill(), HALT, note("no"), execution(2)], epoch)
+    assert (await journal.orders(), await journal.fills(), await journal.latches()) == ([], [], {})
+    assert await notes(journal) == []
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        order(price=Decimal("NaN")),
+        order(paid=Decimal("-Infinity")),
+        order(at_ms=2**63),
+        order(state="ODD"),
+        order(sym=None),
+        order(tr="\ud800"),
+    ],
+)
+async def test_what_cannot_be_kept_is_refused_and_the_rest_goes_on(
+    journal: Journal, epoch: int, nonsense: Change
+) -> None:
+    with pytest.raises(WriteRefused):
+        await journal.write([nonsense], epoch)
+    await journal.write([order()], epoch)
+    assert await journal.orders() == [order()]
+
+
+async def test_writes_that_come_together_share_a_commit(journal: Journal, epoch: int, journal_url: str) -> None:
+    with counted_commits() as commits:
+        with locked(journal_url, "main"):
+            writes = [asyncio.ensure_future(journal.write([note(str(n))], epoch)) for n in range(100)]
+            await asyncio.sleep(0)
+        await asyncio.gather(*writes)
+        assert commits() <= 2
+    assert await notes(journal) == [str(n) for n in range(100)]
+
+
+async def test_a_bad_call_fails_alone(journal: Journal, epoch: int, journal_url: str) -> None:
+    calls: list[tuple[list[Change], int]] = [
+        ([note("0")], epoch),
+        ([note("1"), execution(7)], epoch),
+        ([note("2")], epoch - 1),
+        ([note("3"), execution(1)], epoch),
+        ([order(state="ODD")], epoch),
+        ([note("5"), execution(1)], epoch),
+    ]
+    with locked(journal_url, "main"):
+        first = asyncio.ensure_future(journal.write([note("first")], epoch))
+        writes = [asyncio.ensure_future(journal.write(*call)) for call in calls]
+        await asyncio.sleep(0)
+    await first
+    answers = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [
+        type(None), WriteRefused, Fenced, type(None), WriteRefused, WriteRefused,
+    ]  # fmt: skip
+    assert await notes(journal) == ["first", "0", "3"]
+
+
+async def test_calls_that_were_made_before_closing_are_done(journal_url: str) -> None:
+    journal = await Journal.open(journal_url, "main", durable=True)
+    epoch = await journal.raise_epoch("me")
+    writes = [asyncio.ensure_future(journal.write([note(str(n))], epoch)) for n in range(5)]
+    await asyncio.sleep(0)
+    await journal.close()
+    await asyncio.gather(*writes)
+    async with await Journal.open(journal_url, "main", durable=True) as again:
+        assert await notes(again) == ["0", "1", "2", "3", "4"]
+
+
+async def test_what_stands_there_is_there_when_opened_again(journal_url: str) -> None:
+    async with await Journal.open(journal_url, "main", durable=True) as journal:
+        epoch = await journal.raise_epoch("me")
+        await journal.write([order(), execution(), HALT, ARMING, SetBusId("b1")], epoch)
+    async with await Journal.open(journal_url, "main", durable=False) as again:
+        assert (await again.orders(), await again.executions(BOOK)) == ([order()], [execution()])
+        assert (await again.latches(), await again.arming(), await again.bus_id()) == ({"halt": HALT}, ARMING, "b1")
+        await again.write([note("the epoch still holds")], epoch)
+
+
+async def test_a_full_name_of_the_driver_is_not_asked_for(journal_url: str) -> None:
+    short = make_url(journal_url).set(drivername=make_url(journal_url).get_backend_name())
+    async with await Journal.open(short.render_as_string(hide_password=False), "main", durable=True) as journal:
+        assert await journal.raise_epoch("me") == 1

@@ -1,0 +1,557 @@
+"""What every venue keeps, shown over the fakes through unmodified ccxt: an order is sent once, and known always."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from decimal import ROUND_HALF_EVEN, Decimal, getcontext
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from services.fake_exchange.book import Ask
+from services.fake_exchange.faults import Fault, Mode
+from services.fake_exchange.order import State
+from services.fake_exchange.plan import Plan
+from services.fake_exchange.serve import serving
+from services.gateway.venues.ccxt_venue import CcxtVenue
+from services.gateway.venues.credentials import Credentials
+from shared.errors import ConfigError, SafetyRefusal, VenueError
+from shared.messages.reasons import OrderState, Reason
+from shared.orders.answers import Absent, Ambiguous, Refused, Snapshot
+from tests.until import until
+from tests.venues import BINANCE, BINANCE_SPOT, KEYS, OKX, OKX_SPOT, SYM, Pair, Place, options, trading
+
+QTY = Decimal("0.010")
+connected: list[str] = []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _only_this_machine() -> Iterator[None]:
+    def seen(event: str, details: tuple[Any, ...]) -> None:
+        if event == "socket.connect" and isinstance(details[1], tuple):
+            connected.append(details[1][0])
+
+    sys.addaudithook(seen)
+    yield
+    assert set(connected) == {"127.0.0.1"}
+
+
+@pytest.fixture(params=[BINANCE, BINANCE_SPOT, OKX, OKX_SPOT], ids=["binance", "binance-spot", "okx", "okx-spot"])
+async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
+    async with trading(request.param) as made:
+        yield made
+
+
+@pytest.fixture(params=[BINANCE, OKX], ids=["binance", "okx"])
+async def swap(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
+    async with trading(request.param) as made:
+        yield made
+
+
+async def found(pair: Pair, number: int = 1) -> Snapshot | Absent | Ambiguous:
+    return await pair.venue.find(SYM, f"{number:032x}")
+
+
+async def test_an_order_is_on_the_venues_own_book_once_and_known_to_the_last_digit(pair: Pair) -> None:
+    answer = await pair.venue.place(pair.request(str(QTY)))
+    assert isinstance(answer, Snapshot)
+    (order,) = pair.accepted
+    assert (order.client_id, order.signed_qty, order.sym, pair.sent) == (f"{1:032x}", QTY, pair.place.id, 1)
+    known = Snapshot(OrderState.FILLED, QTY, pair.fake.book.fills[0].price * QTY, str(order.id))
+    assert await found(pair) == known
+    (fill,) = await pair.venue.fills(SYM, pair.venue.now_ms() - 60_000)
+    theirs = pair.fake.book.fills[0]
+    assert (fill.trade_id, fill.venue_order_id, fill.signed_qty, fill.price, fill.fee, fill.fee_currency) == (
+        str(theirs.id), str(order.id), theirs.qty, theirs.price, theirs.fee, theirs.fee_currency,
+    )  # fmt: skip
+
+
+async def test_positions_and_balance_are_the_venues(pair: Pair) -> None:
+    await pair.venue.place(pair.request("0.010"))
+    await pair.venue.place(pair.request("-0.004", 2))
+    (held,) = await pair.venue.positions()
+    cash = pair.fake.book.wallet.cash
+    if pair.place in (OKX_SPOT, BINANCE_SPOT):
+        assert (held.signed_qty, held.entry_price) == (cash["BTC"], None)  # what was bought, less the fee in coins
+        assert cash["BTC"] == Decimal("0.006") - Decimal("0.010") * pair.fake.book.fee
+        assert await pair.venue.balance() == cash["USDT"]
+    else:
+        mark = pair.fake.book.prices.quote(pair.place.id, 0).mid
+        holding = pair.fake.book.wallet.holding(pair.place.id)
+        assert (held.signed_qty, held.entry_price) == (Decimal("0.006"), holding.entry)
+        assert await pair.venue.balance() == cash["USDT"] + holding.qty * (mark - holding.entry)
+
+
+async def test_a_short_position_is_negative_and_a_flat_one_is_told_too(swap: Pair) -> None:
+    assert [(held.sym, held.signed_qty) for held in await swap.venue.positions()] == [(SYM, 0)]
+    await swap.venue.place(swap.request("-0.010"))
+    assert [held.signed_qty for held in await swap.venue.positions()] == [Decimal("-0.010")]
+
+
+async def test_the_request_carries_our_own_time_and_validity(swap: Pair) -> None:
+    request = swap.request("0.010", validity_ms=4321)._replace(at_ms=swap.venue.now_ms() - 777)
+    await swap.venue.place(request)
+    (order,) = swap.accepted
+    assert (order.stamp_ms, order.validity_ms) == (request.at_ms, 4321)
+
+
+async def test_a_read_beside_an_order_carries_its_own_time() -> None:
+    async with trading(BINANCE) as pair:
+        pair.fake.server.faults.append(Fault(Mode.HOLD, "/order", method="POST"))
+        request = pair.request("0.010")._replace(at_ms=pair.venue.now_ms() - 2000)
+        placing = asyncio.create_task(pair.venue.place(request))
+        await pair.fake.server.wait_for("/order", 1)
+        await pair.venue.open_orders(SYM)
+        pair.fake.server.faults[0].release.set()
+        assert isinstance(await placing, Snapshot)
+        order, read = pair.fake.server.asked
+        assert order.form["timestamp"] == str(request.at_ms)
+        assert int(read.form["timestamp"]) > request.at_ms + 1000
+        assert read.form["recvWindow"] != order.form["recvWindow"]
+
+
+async def test_what_the_venue_gets_too_late_is_refused_by_it(swap: Pair) -> None:
+    swap.fake.floor.skew_ms = 40_000  # its clock has moved on since we asked
+    answer = await swap.venue.place(swap.request("0.010"))
+    assert isinstance(answer, Refused) and answer.reason is Reason.REQUEST_EXPIRED
+    assert (swap.sent, swap.accepted) == (1, [])
+
+
+async def test_what_is_too_late_here_is_not_sent(pair: Pair) -> None:
+    answer = await pair.venue.place(pair.request("0.010")._replace(at_ms=pair.venue.now_ms() - 5001))
+    assert isinstance(answer, Refused) and answer.reason is Reason.REQUEST_EXPIRED
+    assert (pair.sent, pair.accepted) == (0, [])
+
+
+async def test_a_clock_that_is_apart_is_measured(swap: Pair) -> None:
+    swap.fake.floor.skew_ms = -50_000
+    await swap.venue.server_time_ms()
+    assert abs(swap.venue.now_ms() - swap.fake.floor.now_ms()) < 1000
+    assert isinstance(await swap.venue.place(swap.request("0.010")), Snapshot)
+    await swap.venue.balance()
+
+
+UNSEEN = [Fault(Mode.STATUS), Fault(Mode.STATUS, status=500), Fault(Mode.DROP)]
+TAKEN = [
+    Fault(Mode.STATUS, after=True), Fault(Mode.STATUS, status=504, after=True), Fault(Mode.DROP, after=True),
+    Fault(Mode.HTML, after=True), Fault(Mode.CUT), Fault(Mode.HOLD),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(UNSEEN) + len(TAKEN)))
+@pytest.mark.parametrize("place", [BINANCE, OKX], ids=["binance", "okx"])
+async def test_nobody_knows_so_it_is_asked_for_and_never_sent_again(place: Place, number: int) -> None:
+    fault = (UNSEEN + TAKEN)[number]
+    taken = number >= len(UNSEEN)
+    async with trading(place, timeout_s=0.5) as pair:
+        struck = Fault(fault.mode, "/order", status=fault.status, after=fault.after, method="POST")
+        pair.fake.server.faults.append(struck)
+        answer = await pair.venue.place(pair.request("0.010"))
+        assert isinstance(answer, Ambiguous), answer
+        assert pair.sent == 1
+        known = await found(pair)
+        assert isinstance(known, Snapshot if taken else Absent)
+        assert (pair.sent, len(pair.accepted)) == (1, int(taken))
+
+
+async def test_a_request_may_arrive_after_it_was_given_up(swap: Pair) -> None:
+    swap.fake.server.faults.append(Fault(Mode.LATE, "/order", method="POST", delay_ms=300))
+    assert isinstance(await swap.venue.place(swap.request("0.010")), Ambiguous)
+    assert isinstance(await found(swap), Absent)
+    await until(lambda: len(swap.accepted) == 1)
+    assert isinstance(await found(swap), Snapshot)
+
+
+async def test_a_request_that_arrives_after_its_validity_is_not_taken(swap: Pair) -> None:
+    swap.fake.server.faults.append(Fault(Mode.LATE, "/order", method="POST", delay_ms=300))
+    assert isinstance(await swap.venue.place(swap.request("0.010", validity_ms=200)), Ambiguous)
+    await until(lambda: swap.fake.server.late == 0)
+    assert swap.accepted == []
+
+
+async def test_no_connection_means_not_sent() -> None:
+    async with trading(BINANCE) as pair:
+        await pair.venue._client.session.close()  # the pooled connection
+        pair.venue._client.session = None
+        await pair.fake.server.__aexit__(None, None, None)
+        answer = await pair.venue.place(pair.request("0.010"))
+        assert isinstance(answer, Refused) and answer.reason is Reason.NOT_SENT
+        await pair.fake.server.__aenter__()
+
+
+async def test_a_limit_is_a_refusal_and_silence_is_kept(pair: Pair) -> None:
+    limit = Fault(Mode.STATUS, "/order", status=429, headers={"Retry-After": "600"}, method="POST")
+    pair.fake.server.faults.append(limit)
+    answer = await pair.venue.place(pair.request("0.010"))
+    assert isinstance(answer, Refused) and answer.reason is Reason.RATE_LIMITED
+    again = await pair.venue.place(pair.request("0.010", 2))
+    assert isinstance(again, Refused) and again.reason is Reason.RATE_LIMITED
+    assert (pair.sent, pair.accepted) == (1, [])
+    with pytest.raises(VenueError, match=r"wants \d+ s of silence"):
+        await pair.venue.balance()
+
+
+@pytest.mark.parametrize(
+    ("qty", "reduce_only", "reason"),
+    [("5", False, Reason.NO_MARGIN), ("-0.010", True, Reason.NOTHING_TO_REDUCE)],
+    ids=["margin", "reduce-only"],
+)
+async def test_a_definite_refusal_has_a_name(swap: Pair, qty: str, reduce_only: bool, reason: Reason) -> None:
+    answer = await swap.venue.place(swap.request(qty, reduce_only=reduce_only))
+    assert isinstance(answer, Refused) and answer.reason is reason
+    assert (swap.sent, swap.accepted) == (1, [])
+
+
+async def test_on_spot_the_words_tell_what_the_code_does_not() -> None:
+    async with trading(BINANCE_SPOT) as pair:
+        poor = await pair.venue.place(pair.request("1"))
+        assert isinstance(poor, Refused) and poor.reason is Reason.NO_MARGIN
+        small = await pair.venue.place(pair.request("0.0001"))
+        assert isinstance(small, Refused) and small.reason is Reason.BELOW_MINIMUM
+        pair.fake.book.place(Ask("BTCUSDT", QTY, f"{1:032x}", limit=Decimal(40000)), pair.fake.floor.now_ms())
+        assert isinstance(await pair.venue.place(pair.request("0.010")), Ambiguous)
+        assert len(pair.accepted) == 1
+
+
+async def test_a_redirect_is_not_followed_for_that_would_be_a_second_send(swap: Pair) -> None:
+    assert isinstance(await swap.venue.place(swap.request("0.010", 7)), Snapshot)
+    path = swap.fake.server.asked[-1].path
+    elsewhere = {"Location": f"{swap.fake.url}/{path}"}
+    swap.fake.server.faults.append(
+        Fault(Mode.STATUS, "/order", status=307, headers=elsewhere, after=True, method="POST")
+    )
+    assert isinstance(await swap.venue.place(swap.request("0.010")), Ambiguous)
+    assert (swap.sent, len(swap.accepted)) == (2, 2)
+
+
+async def test_the_venues_least_value_is_a_refusal_with_a_name() -> None:
+    async with trading(BINANCE) as pair:
+        answer = await pair.venue.place(pair.request("0.001"))
+        assert isinstance(answer, Refused) and answer.reason is Reason.BELOW_MINIMUM
+
+
+@pytest.mark.parametrize("qty", ["0.00000001", "0", "0.010000001"])
+async def test_what_is_below_the_minimum_or_no_step_is_not_sent(swap: Pair, qty: str) -> None:
+    answer = await swap.venue.place(swap.request(qty))
+    assert isinstance(answer, Refused) and answer.reason is Reason.BELOW_MINIMUM
+    assert swap.sent == 0
+
+
+async def test_an_id_that_the_venue_would_not_take_is_not_sent(pair: Pair) -> None:
+    answer = await pair.venue.place(pair.request("0.010")._replace(client_order_id="a b"))
+    assert isinstance(answer, Refused) and answer.reason is Reason.NOT_SENT
+    too_long = pair.request("0.010")._replace(validity_ms=60_001)
+    assert isinstance(await pair.venue.place(too_long), Refused)
+    assert pair.sent == 0
+
+
+async def test_an_id_that_is_open_already_is_no_refusal(swap: Pair) -> None:
+    ask = Ask(swap.place.id, Decimal("0.010"), f"{1:032x}", limit=Decimal(40000))
+    swap.fake.book.place(ask, swap.fake.floor.now_ms())
+    assert isinstance(await swap.venue.place(swap.request("0.010")), Ambiguous)
+
+
+async def test_a_finished_orders_id_is_accepted_again_which_is_why_nothing_is_sent_twice(swap: Pair) -> None:
+    await swap.venue.place(swap.request("0.010"))
+    await swap.venue.place(swap.request("0.010"))
+    assert [order.client_id for order in swap.accepted] == [f"{1:032x}"] * 2
+
+
+async def test_parts_over_time_cost_what_each_has_cost(swap: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swap.fake.floor.weather, "plan", lambda client_id: Plan(3, 60))
+    answer = await swap.venue.place(swap.request("-0.010"))
+    assert isinstance(answer, Snapshot) and answer.state is not OrderState.FILLED
+
+    async def filled() -> bool:
+        known = await found(swap)
+        return isinstance(known, Snapshot) and known.state is OrderState.FILLED
+
+    await until(filled)
+    fills = swap.fake.book.fills
+    known = await found(swap)
+    assert isinstance(known, Snapshot)
+    assert len({fill.price for fill in fills}) == 3
+    assert known.paid == sum(abs(fill.qty) * fill.price for fill in fills)
+    assert known.filled_qty == Decimal("-0.010")
+
+
+async def test_an_order_that_ends_in_part_says_so(swap: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swap.fake.floor.weather, "plan", lambda client_id: Plan(2, 0, Decimal("0.5")))
+    await swap.venue.place(swap.request("0.010"))
+    known = await found(swap)
+    assert isinstance(known, Snapshot)
+    assert known.state in (OrderState.EXPIRED, OrderState.CANCELED)
+    assert known.filled_qty == Decimal("0.005")
+
+
+async def test_a_stale_read_is_absent_and_then_there(swap: Pair) -> None:
+    await swap.venue.place(swap.request("0.010"))
+    swap.fake.floor.weather.chances = {"stale": 1.0}
+    swap.fake.floor.weather.stale_ms = 60_000
+    before_ms = swap.venue.now_ms()
+    known = await found(swap)
+    assert isinstance(known, Absent) and before_ms <= known.at_ms <= swap.venue.now_ms()
+    assert [held.signed_qty for held in await swap.venue.positions()] == [0]
+    swap.fake.floor.weather.chances = {}
+    assert isinstance(await found(swap), Snapshot)
+
+
+async def test_an_answer_about_another_order_is_none() -> None:
+    async with trading(BINANCE) as pair:
+        other = {
+            "orderId": 7,
+            "symbol": "BTCUSDT",
+            "status": "FILLED",
+            "clientOrderId": f"{7:032x}",
+            "executedQty": "1",
+        }
+        fault = Fault(Mode.STATUS, "/order", status=200, text=json.dumps(other), method="POST")
+        pair.fake.server.faults.append(fault)
+        assert isinstance(await pair.venue.place(pair.request("0.010")), Ambiguous)
+
+
+async def test_an_order_of_another_id_is_absent(pair: Pair) -> None:
+    await pair.venue.place(pair.request("0.010"))
+    assert isinstance(await found(pair, 2), Absent)
+
+
+async def test_an_open_order_that_the_look_up_misses_is_found_among_the_open_ones() -> None:
+    async with trading(BINANCE) as pair:
+        ask = Ask("BTCUSDT", QTY, f"{1:032x}", limit=Decimal(40000))
+        order = pair.fake.book.place(ask, pair.fake.floor.now_ms())
+        missed = Fault(Mode.STATUS, "/order", status=400, text='{"code":-2013,"msg":"Order does not exist."}')
+        pair.fake.server.faults.append(missed)
+        assert await found(pair) == Snapshot(OrderState.NEW, Decimal(0), Decimal(0), str(order.id))
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>log in</html>", "", "null", '{"positions": 7', "{}", '[{"symbol": "BTCUSDT"}]']
+)
+async def test_an_answer_that_is_none_is_an_error_and_never_an_empty_one(body: str) -> None:
+    async with trading(BINANCE, attempts=1) as pair:
+        venue = pair.venue
+        pair.fake.server.faults.append(Fault(Mode.STATUS, status=200, text=body or " ", times=100))
+        assert isinstance(await venue.place(pair.request("0.010")), Ambiguous)
+        assert isinstance(await found(pair), Ambiguous)
+        reads: list[Awaitable[Any]] = [venue.quote(SYM), venue.server_time_ms()]
+        if body not in ("{}", '[{"symbol": "BTCUSDT"}]'):  # these are JSON, and to ccxt no rows
+            reads += [venue.positions(), venue.balance(), venue.open_orders(SYM), venue.funding(0)]
+            reads += [venue.fills(SYM, venue.now_ms() - 1000)]
+        for read in reads:
+            with pytest.raises(VenueError):
+                await read
+
+
+async def test_a_read_is_asked_again_within_bounds(swap: Pair) -> None:
+    swap.fake.server.faults.append(Fault(Mode.STATUS, "/order", times=2))
+    assert isinstance(await found(swap), Absent)
+    swap.fake.server.faults.append(Fault(Mode.DROP, times=100))
+    with pytest.raises(VenueError, match=r"does not answer, 3 times asked") as caught:
+        await swap.venue.balance()
+    assert "\n" not in str(caught.value)
+    assert isinstance(await found(swap), Ambiguous)
+
+
+async def test_no_key_and_no_signature_is_ever_shown(swap: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    swap.fake.server.faults.append(Fault(Mode.DROP, times=100))
+    answer = await swap.venue.place(swap.request("0.010"))
+    told = f"{answer} {await found(swap)} {swap.venue!r} {KEYS!r} {caplog.text}"
+    with pytest.raises(VenueError) as caught:
+        await swap.venue.positions()
+    told += repr(caught.value)
+    for secret in ("fake-key", "fake-secret", "fake-password"):
+        assert secret not in told
+    signatures = [asked.query["signature"] for asked in swap.fake.server.asked if "signature" in asked.query]
+    assert not any(signature in told for signature in signatures)
+    assert swap.place is OKX or signatures
+
+
+async def test_wrong_keys_are_told_without_showing_them(swap: Pair) -> None:
+    wrong = Credentials(SecretStr("fake-key"), SecretStr("wrong-secret"), SecretStr("fake-password"))
+    venue = CcxtVenue(options(swap.place, swap.fake.url), wrong)
+    with pytest.raises(VenueError, match="refuses") as caught:
+        await venue.open()
+    assert "wrong-secret" not in str(caught.value)
+    assert "fake-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", [BINANCE, OKX], ids=["binance", "okx"])
+async def test_a_key_that_may_withdraw_is_refused(place: Place) -> None:
+    async with serving(place.exchange) as fake:
+        fake.floor.keys.withdraws = True
+        with pytest.raises(SafetyRefusal, match="may withdraw"):
+            await CcxtVenue(options(place, fake.url), KEYS).open()
+        testnet = CcxtVenue(options(place, fake.url, mode="testnet"), KEYS)
+        await testnet.open()
+        await testnet.close()
+
+
+async def test_testnet_speaks_to_the_venues_test_system() -> None:
+    async with trading(BINANCE, mode="testnet") as binance, trading(OKX, mode="testnet") as okx:
+        await binance.venue.place(binance.request("0.010"))
+        await okx.venue.place(okx.request("0.010"))
+        assert all(asked.path.startswith("demo-fapi.binance.com/") for asked in binance.fake.server.asked)
+        assert all(asked.headers["x-simulated-trading"] == "1" for asked in okx.fake.server.asked)
+
+
+async def test_one_way_isolated_and_the_leverage_are_set(swap: Pair) -> None:
+    settings = swap.fake.book.settings
+    assert settings[f"leverage:{swap.place.id}"] == "3"
+    if swap.place is BINANCE:
+        assert settings[f"margin:{swap.place.id}"] == "ISOLATED"
+    else:
+        await swap.venue.place(swap.request("0.010"))
+        assert swap.fake.server.asked[-1].content["tdMode"] == "isolated"
+
+
+async def test_what_is_as_wanted_is_not_set_again(swap: Pair) -> None:
+    again = CcxtVenue(options(swap.place, swap.fake.url), KEYS)
+    await again.open()
+    await again.close()
+    assert {asked.method for asked in swap.fake.server.asked} == {"GET"}
+
+
+async def test_the_way_out_asks_neither_for_rights_nor_for_modes(swap: Pair) -> None:
+    swap.fake.floor.keys.withdraws = True
+    out = CcxtVenue(options(swap.place, swap.fake.url, leverage=5), KEYS)
+    await out.open(only_out=True)
+    await out.cancel_all(SYM)
+    await out.close()
+    assert swap.fake.book.leverage(swap.place.id) == 3
+
+
+async def test_one_way_is_set_where_it_is_not() -> None:
+    for place, key, hedged, one_way in (
+        (BINANCE, "dual", "true", "false"),
+        (OKX, "mode", "long_short_mode", "net_mode"),
+    ):
+        async with serving(place.exchange) as fake:
+            fake.book.set(key, hedged)
+            venue = CcxtVenue(options(place, fake.url), KEYS)
+            await venue.open()
+            await venue.close()
+            assert fake.book.settings[key] == one_way
+
+
+async def test_what_cannot_be_set_is_refused() -> None:
+    async with serving("binance") as fake:
+        fake.book.place(Ask("BTCUSDT", Decimal("0.010")), fake.floor.now_ms())  # a position at cross margin
+        with pytest.raises(VenueError, match="-4048"):
+            await CcxtVenue(options(BINANCE, fake.url), KEYS).open()
+        assert fake.server.count("/order", "POST") == 0
+
+
+async def test_every_open_order_is_shown_and_can_be_cancelled(pair: Pair) -> None:
+    now_ms = pair.fake.floor.now_ms()
+    for number in range(2):
+        pair.fake.book.place(Ask(pair.place.id, QTY, f"{number:032x}", limit=Decimal(40000)), now_ms)
+    rows = await pair.venue.open_orders(SYM)
+    assert [(row.client_order_id, row.snapshot.state) for row in rows] == [
+        (f"{number:032x}", OrderState.NEW) for number in range(2)
+    ]
+    await pair.venue.cancel_all(SYM)
+    assert {order.state for order in pair.fake.book.orders()} == {State.CANCELED}
+    await pair.venue.cancel_all(SYM)
+    assert await pair.venue.open_orders(SYM) == []
+
+
+async def test_funding_is_told_with_its_sign(swap: Pair) -> None:
+    await swap.venue.place(swap.request("0.010"))
+    for rate in ("0.0001", "-0.0003"):
+        swap.fake.floor.fund(swap.place.id, Decimal(rate))
+    paid = await swap.venue.funding(swap.venue.now_ms() - 60_000)
+    assert [(row.payment_id, row.sym, row.amount) for row in paid] == [
+        (str(row.id), SYM, row.amount) for row in swap.fake.book.payments
+    ]
+    assert [row.amount < 0 for row in paid] == [True, False]
+
+
+async def test_all_fills_are_found_page_by_page(swap: Pair) -> None:
+    now_ms = swap.fake.floor.now_ms()
+    swap.fake.book.wallet.cash["USDT"] = Decimal(10**9)
+    for number in range(2105):
+        ask = Ask(swap.place.id, QTY if number % 2 == 0 else -QTY, f"{number:032x}")
+        swap.fake.book.place(ask, now_ms - 8 * 86_400_000 + number * 300_000)
+    fills = await swap.venue.fills(SYM, now_ms - 9 * 86_400_000)
+    assert [fill.trade_id for fill in fills] == [str(fill.id) for fill in swap.fake.book.fills]
+
+
+async def test_the_quote_is_bid_and_ask(pair: Pair) -> None:
+    pair.fake.book.prices.set(pair.place.id, Decimal("43000.0"))
+    tick = pair.venue.rules(SYM).price_tick
+    quote = await pair.venue.quote(SYM)
+    assert (quote.bid, quote.ask) == (43000 - tick, 43000 + tick)
+    assert abs(quote.at_ms - pair.venue.now_ms()) < 5000
+
+
+async def test_a_cancelled_task_stays_cancelled_and_sends_no_more(swap: Pair) -> None:
+    swap.fake.server.faults.append(Fault(Mode.HOLD, "/order", method="POST"))
+    placing = asyncio.create_task(swap.venue.place(swap.request("0.010")))
+    await swap.fake.server.wait_for("/order", 1)
+    placing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await placing
+    assert swap.sent == 1
+    assert isinstance(await found(swap), Snapshot)
+
+
+async def test_our_decimal_context_stays_ours(pair: Pair) -> None:
+    await pair.venue.place(pair.request("0.010"))
+    await pair.venue.fills(SYM, pair.venue.now_ms() - 1000)
+    assert getcontext().rounding == ROUND_HALF_EVEN
+
+
+async def test_an_unknown_market_is_told_with_its_neighbours() -> None:
+    async with serving("binance") as fake:
+        venue = CcxtVenue(options(Place("binance", "BTC/USDT:USD", ""), fake.url), KEYS)
+        with pytest.raises(
+            ConfigError, match=r"BTCUSDT = 'BTC/USDT:USD': binance has no such market: did you mean BTC/USDT:USDT"
+        ):
+            await venue.open()
+
+
+@pytest.mark.parametrize(
+    ("exchange", "error", "text"),
+    [
+        ("binanec", ConfigError, "did you mean binance"),
+        ("kraken", SafetyRefusal, "not one of binance, bybit, okx.*allow_unlisted = true"),
+    ],
+)
+def test_an_exchange_that_is_not_listed_is_refused(exchange: str, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        CcxtVenue(options(Place(exchange, "BTC/USDT", ""), ""), KEYS)
+
+
+async def test_at_random_every_order_is_known_in_the_end(swap: Pair) -> None:
+    chances = (
+        "limit",
+        "status_before",
+        "status_after",
+        "drop_before",
+        "drop_after",
+        "html",
+        "partial",
+        "expire",
+        "reject",
+    )
+    swap.fake.floor.weather.chances = dict.fromkeys(chances, 0.08)
+    refused = set()
+    for number in range(60):
+        side = "" if number % 2 == 0 else "-"
+        answer = await swap.venue.place(swap.request(f"{side}0.010", number))
+        if isinstance(answer, Refused):
+            refused.add(f"{number:032x}")
+    swap.fake.floor.weather.chances = {}
+    assert swap.sent <= 60
+    on_book = [order.client_id for order in swap.accepted]
+    assert len(set(on_book)) == len(on_book)
+    assert not refused & set(on_book)
+    for number in range(60):
+        known = await found(swap, number)
+        assert isinstance(known, Snapshot if f"{number:032x}" in on_book else Absent)
+    assert 0 < len(refused) < 30
+    assert len(on_book) > 20

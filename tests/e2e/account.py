@@ -1,0 +1,129 @@
+"""An account at the fake exchange, and the verbs on it: as processes, with and without a terminal."""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from shared.journal.journal import Journal
+from tests.e2e.command import COMMAND, RUN_S, Done
+
+T = TypeVar("T")
+ACCOUNT = "main"
+CONFIG = """
+symbols = ["BTCUSDT"]
+interval = "12h"
+[strategy]
+balance = 1000
+[gateway]
+mode = "testnet"
+venue = "fake"
+account = "main"
+markets = {BTCUSDT = "BTC/USDT:USDT"}
+[gateway.risk]
+max_order_notional = 2000
+max_position_notional = 2000
+"""
+
+
+class Typed(NamedTuple):
+    """What a command at a terminal showed, and how it ended."""
+
+    code: int
+    shown: str
+
+
+class Account:
+    """A folder with a config, a journal, and the exchange that it names."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url
+        (folder / "tickline.toml").write_text(CONFIG)
+
+    def environment(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
+        own = {"TICKLINE_STATE_DIR": str(self.folder / "state"), "TICKLINE_GATEWAY__FAKE_URL": self.url}
+        return {**clean, **own, "COLUMNS": "200"}
+
+    def run(self, *arguments: object, given: str = "", **variables: str) -> Done:
+        """Without a terminal; `given` comes through a pipe."""
+        done = subprocess.run(
+            [str(COMMAND), *map(str, arguments)], cwd=self.folder, env=self.environment() | variables, input=given,
+            capture_output=True, text=True, timeout=RUN_S,
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr, {})
+
+    def at_terminal(self, *arguments: object, typed: str) -> Typed:
+        """At a terminal of its own: `typed` is typed when the command asks for it."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [str(COMMAND), *map(str, arguments)], cwd=self.folder, env=self.environment(), stdin=theirs, stdout=theirs,
+            stderr=theirs, start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        shown, asked = b"", False
+        while chunk := _read(ours):
+            shown += chunk
+            if not asked and b"type the account's name" in shown and shown.endswith(b": "):
+                os.write(ours, typed.encode() + b"\n")
+                asked = True
+        os.close(ours)
+        return Typed(process.wait(RUN_S), shown.decode().replace("\r\n", "\n"))
+
+    def journal(self, work: Callable[[Journal], Awaitable[T]]) -> T:
+        """Something done with the account's journal."""
+
+        async def do() -> T:
+            url = f"sqlite:///{self.folder / 'state' / 'journal-main.db'}"
+            async with await Journal.open(url, ACCOUNT, durable=False) as journal:
+                return await work(journal)
+
+        return asyncio.run(do())
+
+    def ask(self, name: str, **content: object) -> Any:
+        """A switch of the fake exchange, or its own book."""
+        request = urllib.request.Request(
+            f"{self.url}/_fake/{name}", json.dumps(content).encode(), {"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def position(self) -> str:
+        """On the venue's own book."""
+        return str(self.ask("book")["positions"]["BTCUSDT"]["qty"])
+
+
+@contextmanager
+def fake_exchange() -> Iterator[str]:
+    """The fake exchange as a process; its URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.fake_exchange", "--port", "0", "--walk-ms", "0"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().split()[-1]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=RUN_S)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4_096)
+    except OSError:  # nobody has its other end any more
+        return b""

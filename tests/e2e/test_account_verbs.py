@@ -1,0 +1,234 @@
+"""The verbs on an account through the real command, against the fake exchange, with neither bus nor gateway."""
+
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from shared.bus.embedded import EmbeddedBus
+from shared.journal.journal import Journal
+from shared.journal.rows import ArmingRow, ExecutionRow, ExternalRow, LatchRow, OrderRow
+from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
+from shared.messages.codec import decode, encode
+from shared.messages.reasons import OrderState
+from tests.e2e.account import Account, fake_exchange, now_ms
+from tests.e2e.command import Done, wait_for
+
+ARM = ("arm", "--account", "main", "--max-notional", "500", "--for", "12h")
+BOOK = "strategy:BTCUSDT"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with fake_exchange() as at:
+        yield at
+
+
+@pytest.fixture
+def account(tmp_path: Path, url: str) -> Account:
+    made = Account(tmp_path, url)
+    held = Decimal(made.position())
+    if held:
+        made.ask("order", sym="BTCUSDT", qty=str(-held))
+    return made
+
+
+def arming_of(account: Account) -> ArmingRow | None:
+    return account.journal(lambda journal: journal.arming())
+
+
+def sent(order_id: str, qty: str, valid_until_ms: int) -> OrderRow:
+    """An order of a gateway that was stopped before the answer."""
+    zero = Decimal(0)
+    return OrderRow(
+        client_order_id=order_id, book=BOOK, sym="BTCUSDT", tick_n=1, tr="t", ts_event=1, leg=Leg.OPEN,
+        intended_qty=Decimal(qty), reduce_only=False, price=Decimal(42_000), valid_until_ns=0, after="", content="c",
+        order_n=1, state=OrderState.SENT, signed_qty=Decimal(qty), at_ms=valid_until_ms - 5_000,
+        valid_until_ms=valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero, reason=None,
+        epoch=1, updated_ms=valid_until_ms - 5_000,
+    )  # fmt: skip
+
+
+def write(account: Account, *rows: OrderRow | ExecutionRow | ExternalRow | LatchRow) -> int:
+    """As a gateway would; its epoch."""
+
+    async def work(journal: Journal) -> int:
+        epoch = await journal.raise_epoch("gateway")
+        await journal.write(rows, epoch)
+        return epoch
+
+    return account.journal(work)
+
+
+def booked(seq: int, qty: str) -> ExecutionRow:
+    report = ExecutionReport(
+        n=seq, sym="BTCUSDT", ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id=f"booked{seq:08}", leg=Leg.OPEN,
+        status=OrderStatus.FILLED, last_qty=Decimal(qty), last_px=Decimal(42_000), commission=Decimal(0), reason=None,
+    )  # fmt: skip
+    return ExecutionRow(BOOK, seq, report.client_order_id, encode(report), 1)
+
+
+@pytest.mark.parametrize("verb", [ARM, ("resume",), ("resolve", "a" * 32, "--as", "expired"), ("adopt",)])
+def test_a_person_is_needed(account: Account, verb: tuple[str, ...]) -> None:
+    done = account.run(*verb, given="main\nmain\n", TICKLINE_GATEWAY__MODE="testnet")
+    assert done.code == 5
+    assert done.err.splitlines() == [
+        f"tickline: {verb[0]} needs a person at a terminal: here is none, and nothing was changed"
+    ]
+    assert not (account.folder / "state").exists()
+
+
+def test_arming(account: Account) -> None:
+    before_ms = now_ms()
+    made = account.at_terminal(*ARM, typed="main")
+    assert made.code == 0
+    for line in (
+        f"account main: TESTNET at the fake exchange, {account.url}, isolated margin, leverage 1",
+        "equity 10000; 1 books of 1000 each",
+        "limits: order 2000, position 2000, leverage 1, 10 orders a minute, day's loss 10, drawdown 10.00%, "
+        "collar 50 bps",
+        "BTCUSDT = BTC/USDT:USDT: position 0, 0 open orders; first order BUY 0.023 at about 42000.1 = 966.0023 USDT, "
+        "would be refused: ARMED_NOTIONAL",
+    ):
+        assert line in made.shown.splitlines()
+    arming = arming_of(account)
+    assert arming is not None
+    assert arming.max_notional == 500
+    assert before_ms + 12 * 3_600_000 <= arming.expires_at_ms <= now_ms() + 12 * 3_600_000
+    assert arming.config_hash[:16] in made.shown
+
+
+def test_another_word_than_the_accounts_name_arms_nothing(account: Account) -> None:
+    made = account.at_terminal(*ARM, typed="yes")
+    assert made.code == 5
+    assert made.shown.splitlines()[-1] == "tickline: 'yes' was typed, not the account's name: nothing was changed"
+    assert arming_of(account) is None
+
+
+def test_disarming_fences_a_gateway_that_is_about_to_send(account: Account) -> None:
+    account.at_terminal(*ARM, typed="main")
+    epoch = write(account)
+    done = account.run("disarm")
+    assert (done.code, done.out) == (0, "main is disarmed\n")
+    assert arming_of(account) is None
+    assert account.journal(lambda journal: journal.epoch()).epoch == epoch + 1
+
+
+def test_halt_and_resume(account: Account) -> None:
+    epoch = write(account, LatchRow("DAILY_LOSS", "much", "gateway", 1))
+    assert account.run("halt").out == "main is halted: nothing is sent until `tickline resume`\n"
+    assert account.journal(lambda journal: journal.epoch()).epoch == epoch + 1
+    refused = account.at_terminal(*ARM, typed="main")
+    assert refused.code == 5
+    assert "main is halted: `tickline resume` comes first" in refused.shown
+    assert set(account.journal(lambda journal: journal.latches())) == {"DAILY_LOSS", "HALT"}
+    made = account.at_terminal("resume", typed="main")
+    assert made.code == 0
+    assert "latched: HALT since" in made.shown
+    assert account.journal(lambda journal: journal.latches()) == {}
+
+
+def test_halt_with_cancel_and_flatten(account: Account) -> None:
+    account.ask("order", sym="BTCUSDT", qty="0.030")
+    account.ask("order", sym="BTCUSDT", qty="0.003", limit="40000", client_id="resting")
+    write(account, booked(1, "0.020"))
+    began_ms = now_ms()
+    done = account.run("halt", "--flatten")
+    assert done.code == 0
+    halted_ms = account.journal(lambda journal: journal.latches())["HALT"].at_ms
+    flat_ms = account.ask("book")["fills"][-1]["at_ms"]
+    print(f"halted {halted_ms - began_ms} ms after the command's start, flat {flat_ms - halted_ms} ms later")
+    assert flat_ms - halted_ms < 2_000
+    assert account.position() == "0.000"
+    orders = {order["client_id"]: order for order in account.ask("book")["orders"]}
+    assert orders["resting"]["state"] == "CANCELED"
+    (row,) = account.journal(lambda journal: journal.orders())
+    assert (row.book, row.state, row.signed_qty) == (BOOK, OrderState.SENT, Decimal("-0.020")), "ours, by the journal"
+    events = account.journal(lambda journal: journal.events(10))
+    assert [event.text for event in events if event.kind == "FLATTEN"] == ["closes 0.010 that is not ours"]
+
+
+def test_what_was_on_its_way_is_closed_when_it_arrives(account: Account) -> None:
+    write(account, sent("e" * 32, "0.010", now_ms() + 6_000))
+    done: list[Done] = []
+    before = account.ask("asked", path="allOpenOrders")["count"]
+    halting = threading.Thread(target=lambda: done.append(account.run("halt", "--flatten")))
+    halting.start()
+    wait_for(lambda: account.ask("asked", path="allOpenOrders")["count"] > before, "the halt cancels")
+    account.ask("order", sym="BTCUSDT", qty="0.010", client_id="e" * 32)
+    halting.join()
+    assert done[0].code == 0
+    assert account.position() == "0.000"
+    rows = account.journal(lambda journal: journal.orders())
+    assert [row.signed_qty for row in rows] == [Decimal("0.010"), Decimal("-0.010")]
+
+
+def test_a_venue_that_does_not_answer_is_halted_all_the_same(account: Account) -> None:
+    dead = Account(account.folder, "http://127.0.0.1:1")
+    done = dead.run("halt", "--flatten", "--within", "1")
+    assert done.code == 4
+    assert done.out.startswith("main is halted")
+    assert "HALT" in account.journal(lambda journal: journal.latches())
+
+
+def test_resolving_an_order(account: Account) -> None:
+    order_id = "f" * 32
+    write(account, sent(order_id, "0.010", now_ms() - 60_000))
+    assert account.run("resolve").out.startswith(f"order {order_id}: SENT 0.010 BTCUSDT sent ")
+    made = account.at_terminal(
+        "resolve", order_id, "--as", "canceled", "--qty", "0.004", "--price", "42000", typed="main"
+    )
+    assert made.code == 0
+    assert "will be CANCELED: 0.004 of 0.010 BTCUSDT at 42000" in made.shown
+    (execution,) = account.journal(lambda journal: journal.executions(BOOK))
+    report = decode(ExecutionReport.TAG, execution.report)
+    assert isinstance(report, ExecutionReport)
+    assert (report.status, report.last_qty, report.reason) == (OrderStatus.CANCELED, Decimal("0.004"), Reason.RESOLVED)
+    again = account.at_terminal("resolve", order_id, "--as", "filled", "--price", "1", typed="main")
+    assert again.code == 2
+    assert "there is nothing to resolve" in again.shown
+
+
+def test_an_order_that_may_still_arrive_is_not_resolved(account: Account) -> None:
+    write(account, sent("f" * 32, "0.010", now_ms() + 60_000))
+    made = account.at_terminal("resolve", "f" * 32, "--as", "expired", typed="main")
+    assert made.code == 5
+    assert "may still reach the venue" in made.shown
+
+
+def test_adopting_a_difference(account: Account) -> None:
+    write(account, booked(1, "0.010"))
+    write(account, ExternalRow("POSITION", "BTCUSDT", "BTCUSDT", "the venue holds 0, the books 0.010", 1, ""))
+    assert "difference POSITION/BTCUSDT/BTCUSDT since" in account.run("resolve").out
+    said = ("resolve", "POSITION/BTCUSDT/BTCUSDT", "--as", "external")
+    refused = account.at_terminal(*said, typed="main")
+    assert refused.code == 2
+    assert "say what the venue holds more (+) or less (-)" in refused.shown
+    made = account.at_terminal(*said, "--qty", "-0.010", "--price", "42000", typed="main")
+    assert made.code == 0
+    assert account.journal(lambda journal: journal.externals(adopted=False)) == []
+    _, execution = account.journal(lambda journal: journal.executions(BOOK))
+    report = decode(ExecutionReport.TAG, execution.report)
+    assert isinstance(report, ExecutionReport)
+    assert (report.leg, report.last_qty, report.last_px) == (Leg.LIQUIDATION, Decimal("-0.010"), Decimal(42_000))
+
+
+def test_adopting_a_bus(account: Account) -> None:
+    write(account, LatchRow("OTHER_BUS", "another bus", "gateway", 1), LatchRow("DAILY_LOSS", "much", "gateway", 1))
+    with EmbeddedBus(account.folder / ".tickline" / "bus"):
+        pass  # one that has run
+    made = account.at_terminal("adopt", typed="main")
+    assert made.code == 0
+    assert "the journal of main belongs to bus none; here is bus " in made.shown
+    bus_id = account.journal(lambda journal: journal.bus_id())
+    assert bus_id is not None
+    assert made.shown.splitlines()[-1] == f"main's journal belongs to bus {bus_id[:12]} now"
+    assert set(account.journal(lambda journal: journal.latches())) == {"DAILY_LOSS"}
+
+
+def test_help_is_the_gateways(account: Account) -> None:
+    done = account.run("halt", "--help")
+    assert done.code == 0
+    assert "--flatten" in done.out

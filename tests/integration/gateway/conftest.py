@@ -1,0 +1,177 @@
+"""A gateway of our own process on a bus in memory, a journal on disk, and a fake exchange behind unmodified ccxt."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from services.fake_exchange.serve import Fake, serving
+from services.gateway.desk.desk import Desk
+from services.gateway.live import live, model_sha256
+from services.gateway.risk.rules import Rules
+from services.strategy.order_id import client_order_id
+from shared.bus.api import Commit, Outcome
+from shared.bus.entry import Outgoing
+from shared.bus.memory_bus import MemoryBus
+from shared.bus.names import Place, partition_of
+from shared.config import Settings, load_settings
+from shared.journal.journal import Journal
+from shared.journal.rows import ArmingRow, DropArming, DropLatch, ExternalRow, SetBusId
+from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode
+from shared.runner.plan import Limits
+from shared.runner.worker import Worker
+from tests.until import until
+
+P = 2
+SYM = "BTCUSDT"
+PRICE = Decimal("42000.00")
+LIMITS = Limits(round_s=0.05, stall_s=0.002, backoff_s=0.02, backoff_max_s=0.1)
+
+
+class Gateway:
+    """Orders are written to the bus as the strategy would; reports are read from it."""
+
+    def __init__(self, settings: Settings, bus: MemoryBus, fake: Fake) -> None:
+        self.settings = settings
+        self.bus = bus
+        self.fake = fake
+        self.task: asyncio.Task[None] | None = None
+        self.worker: Worker | None = None
+        self.desk: Desk | None = None
+        self._n = 0
+        self._seq = 0
+
+    def start(self) -> None:
+        wiring = live(self.settings, LIMITS)
+        self.desk = cast(Desk, wiring.keeper)
+        self.worker = Worker(
+            wiring.plan, self.bus, wiring.feeder, partitions=P, limits=LIMITS, keeper=wiring.keeper
+        )  # fmt: skip
+        self.task = asyncio.create_task(self.worker.run())
+
+    async def stop(self) -> None:
+        assert self.worker is not None
+        assert self.task is not None
+        self.worker.stop()
+        async with asyncio.timeout(10):
+            await self.task
+
+    async def kill(self) -> None:
+        """As by kill -9, as far as one process can: nothing more is written or released."""
+        assert self.task is not None
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    async def arm(self, hours: float = 1.0, notional: Decimal = Decimal(10_000)) -> None:
+        now = time.time_ns() // 1_000_000
+        rules = Rules.of(self.settings, model_sha256(self.settings))
+        async with self._opened() as journal:
+            row = ArmingRow(notional, now, now + round(hours * 3_600_000), rules.config_hash, "test")
+            await journal.write_by_person([row])
+
+    async def disarm(self) -> None:
+        """As `tickline disarm` does: with a new epoch, so that the gateway must look."""
+        async with self._opened() as journal:
+            await journal.raise_epoch("test", [DropArming()])
+
+    def new_bus(self) -> None:
+        """An empty one, where the strategy begins anew too."""
+        self.bus = MemoryBus(lease_s=1.0, maxlens={})
+        self._seq = self._n = 0
+
+    def latches(self) -> list[str]:
+        """What the gateway knows of."""
+        assert self.desk is not None
+        attached = self.desk._attached
+        return [] if attached is None else list(attached.tools.clearance.latches)
+
+    async def adopt(self) -> None:
+        """As `tickline adopt` does; returns when the gateway has seen it."""
+        async with self._opened() as journal:
+            await journal.write_by_person([SetBusId(self.bus.meta["bus_id"]), DropLatch("OTHER_BUS")])
+        await until(lambda: not self.latches())
+
+    async def externals(self) -> list[ExternalRow]:
+        async with self._opened() as journal:
+            return await journal.externals()
+
+    def forget(self) -> None:
+        """The bus loses all that this gateway has ever committed."""
+        place = Place("gateway", partition_of(SYM, P))
+        held = self.bus.partition(place)
+        held.fields.clear()
+        held.seq = 0
+        del self.bus.streams[Stream.EXECUTIONS, place]
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Journal]:
+        own = self.settings
+        async with await Journal.open(own.journal_url, own.gateway.account, durable=True) as journal:
+            yield journal
+
+    def intent(self, qty: str, leg: Leg = Leg.OPEN, after: OrderIntent | None = None, **changed: object) -> OrderIntent:
+        """The next order of the book."""
+        self._n += 1
+        now = time.time_ns()
+        tr = f"test:{SYM}:{now}:{self._n}"
+        made = OrderIntent(
+            n=self._n, sym=SYM, ts_event=now, tr=tr, tick_n=self._n, client_order_id=client_order_id("b", tr, leg),
+            leg=leg, signed_qty=Decimal(qty), reduce_only=leg is Leg.CLOSE, price=PRICE,
+            valid_until=now + 20_000_000_000, after=after.client_order_id if after else None,
+        )  # fmt: skip
+        return made.model_copy(update=changed)
+
+    async def write(self, *intents: OrderIntent) -> None:
+        place = Place("strategy", partition_of(SYM, P))
+        session = await self.bus.connect()
+        lease = await session.acquire(place, "strategy")
+        assert lease is not None
+        done = await session.commit([Commit(lease, self._seq, {}, [Outgoing.of(intent) for intent in intents])])
+        assert done == [Outcome.OK]
+        self._seq += 1
+
+    def reports(self) -> list[ExecutionReport]:
+        entries = self.bus.streams.get((Stream.EXECUTIONS, Place("gateway", partition_of(SYM, P))), [])
+        found = [decode(entry.t, entry.d) for entry in entries]
+        assert [report.n for report in found] == list(range(1, len(found) + 1))
+        return [report for report in found if isinstance(report, ExecutionReport)]
+
+    async def reported(self, count: int, within_s: float = 15.0) -> list[ExecutionReport]:
+        await until(lambda: len(self.reports()) >= count, within_s=within_s)
+        assert len(self.reports()) == count
+        return self.reports()
+
+
+@asynccontextmanager
+async def gateway(tmp_path: Path, *, armed: bool = True, **own: object) -> AsyncIterator[Gateway]:
+    async with serving("binance") as fake:
+        settings = load_settings(
+            symbols=(SYM,), interval="12h", state_dir=tmp_path, bus={"partitions": P},
+            gateway={
+                "mode": "testnet", "venue": "fake", "fake_url": fake.url, "exchange": "binance", "account": "main",
+                "markets": {SYM: "BTC/USDT:USDT"}, "api_key": "fake-key", "api_secret": "fake-secret",
+                "request_validity_ms": 1_000, "grace_ms": 300, "reconcile_s": 1.0,
+                "risk": {"max_order_notional": "10000", "max_position_notional": "10000", "orders_per_minute": 1000,
+                         "daily_loss": "1000", "max_leverage": "3"},
+                **own,
+            },
+        )  # fmt: skip
+        made = Gateway(settings, MemoryBus(lease_s=1.0, maxlens={}), fake)
+        if armed:
+            await made.arm()
+        made.start()
+        try:
+            yield made
+        finally:
+            await made.kill()
+
+
+@pytest.fixture
+async def trading(tmp_path: Path) -> AsyncIterator[Gateway]:
+    async with gateway(tmp_path) as made:
+        yield made

@@ -1,0 +1,145 @@
+"""The live gateway, whole but for its process: journal, risk, venue, bus."""
+
+import time
+from decimal import Decimal
+from pathlib import Path
+
+from services.fake_exchange.book import Ask
+from services.fake_exchange.faults import Fault, Mode
+from services.fake_exchange.plan import Plan
+from shared.messages import Leg, OrderStatus, Reason
+from tests.integration.gateway.conftest import SYM, Gateway, gateway
+from tests.until import until
+
+
+async def test_an_order_goes_all_the_way(trading: Gateway) -> None:
+    intent = trading.intent("0.010")
+    await trading.write(intent)
+    (report,) = await trading.reported(1)
+    assert (report.client_order_id, report.status, report.last_qty) == (
+        intent.client_order_id, OrderStatus.FILLED, Decimal("0.010"),
+    )  # fmt: skip
+    (fill,) = trading.fake.book.fills
+    assert (report.last_px, report.commission) == (fill.price, fill.fee)
+    assert trading.fake.server.count("/order", "POST") == 1
+
+
+async def test_the_open_leg_goes_when_the_close_leg_is_filled(trading: Gateway) -> None:
+    first = trading.intent("0.010")
+    await trading.write(first)
+    await trading.reported(1)
+    close = trading.intent("-0.010", Leg.CLOSE)
+    await trading.write(close, trading.intent("-0.012", after=close))
+    reports = await trading.reported(3)
+    assert [report.last_qty for report in reports] == [Decimal("0.010"), Decimal("-0.010"), Decimal("-0.012")]
+    assert trading.fake.book.wallet.holding(SYM).qty == Decimal("-0.012")
+    assert [order.reduce_only for order in trading.fake.book.accepted] == [False, True, False]
+
+
+async def test_an_open_leg_whose_close_leg_was_not_filled_is_expired(trading: Gateway) -> None:
+    close = trading.intent("-0.010", Leg.CLOSE)  # nothing is held: it would add
+    await trading.write(close, trading.intent("-0.012", after=close))
+    reports = await trading.reported(2)
+    assert [(report.status, report.reason) for report in reports] == [
+        (OrderStatus.REJECTED, Reason.NOT_REDUCING), (OrderStatus.EXPIRED, Reason.CLOSE_NOT_FILLED),
+    ]  # fmt: skip
+    assert trading.fake.server.count("/order", "POST") == 0
+
+
+async def test_an_order_past_its_time_is_not_sent(trading: Gateway) -> None:
+    await trading.write(trading.intent("0.010", valid_until=1))
+    (report,) = await trading.reported(1)
+    assert (report.status, report.reason) == (OrderStatus.EXPIRED, Reason.PAST_VALID_UNTIL)
+    assert trading.fake.server.count("/order", "POST") == 0
+
+
+async def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(trading: Gateway) -> None:
+    trading.fake.server.faults.append(Fault(Mode.DROP, "/order", method="POST", after=True))
+    await trading.write(trading.intent("0.010"))
+    (report,) = await trading.reported(1)
+    assert (report.status, report.last_qty) == (OrderStatus.FILLED, Decimal("0.010"))
+    assert trading.fake.server.count("/order", "POST") == 1
+
+
+async def test_an_order_that_never_arrived_is_expired_and_not_sent_again(trading: Gateway) -> None:
+    trading.fake.server.faults.append(Fault(Mode.DROP, "/order", method="POST"))
+    await trading.write(trading.intent("0.010"), trading.intent("0.020"))
+    reports = await trading.reported(2)
+    assert [(report.status, report.reason) for report in reports] == [
+        (OrderStatus.EXPIRED, Reason.NOT_ON_VENUE), (OrderStatus.FILLED, None),
+    ]  # fmt: skip
+    assert trading.fake.server.count("/order", "POST") == 2
+
+
+async def test_a_kill_while_the_order_is_on_its_way(trading: Gateway) -> None:
+    held = Fault(Mode.HOLD, "/order", method="POST", after=True)
+    trading.fake.server.faults.append(held)
+    await trading.write(trading.intent("0.010"))
+    await trading.fake.server.wait_for("/order", 1)
+    await trading.kill()
+    held.release.set()
+    trading.start()
+    (report,) = await trading.reported(1)
+    assert (report.status, report.last_qty) == (OrderStatus.FILLED, Decimal("0.010"))
+    assert trading.fake.server.count("/order", "POST") == 1
+
+
+async def test_reports_that_the_bus_has_lost_come_out_of_the_journal(trading: Gateway) -> None:
+    for qty in ("0.010", "0.011", "-0.012"):
+        await trading.write(trading.intent(qty))
+    before = await trading.reported(3)
+    await trading.stop()
+    trading.forget()
+    trading.start()
+    assert await trading.reported(3) == before
+    assert trading.fake.server.count("/order", "POST") == 3
+
+
+async def test_without_arming_nothing_that_adds_is_sent_and_a_close_is(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as trading:
+        await trading.write(trading.intent("0.010"))
+        await trading.reported(1)
+        await trading.disarm()
+        await trading.write(trading.intent("0.010"))
+        *_, refused = await trading.reported(2)
+        assert (refused.status, refused.reason) == (OrderStatus.REJECTED, Reason.NOT_ARMED)
+        await trading.write(trading.intent("-0.010", Leg.CLOSE))
+        *_, closed = await trading.reported(3)
+        assert (closed.status, closed.last_qty) == (OrderStatus.FILLED, Decimal("-0.010"))
+
+
+async def test_what_somebody_else_traded_is_shown_and_stops_what_adds(trading: Gateway) -> None:
+    await trading.write(trading.intent("0.010"))
+    await trading.reported(1)
+    trading.fake.book.place(Ask(SYM, Decimal("0.005"), "by-hand"), trading.fake.floor.now_ms(), Plan())
+
+    async def shown() -> bool:
+        return bool(await trading.externals())
+
+    await until(shown, within_s=20, every_s=0.1)
+    await trading.write(trading.intent("0.010", valid_until=time.time_ns() + 3_000_000_000))
+    *_, held = await trading.reported(2)
+    assert (held.status, held.reason) == (OrderStatus.EXPIRED, Reason.PAST_VALID_UNTIL)
+    await trading.write(trading.intent("-0.010", Leg.CLOSE))
+    *_, closed = await trading.reported(3)
+    assert closed.status is OrderStatus.FILLED
+
+
+async def test_on_another_bus_nothing_is_added_until_a_person_adopts_it(trading: Gateway) -> None:
+    for qty in ("0.010", "0.011"):
+        await trading.write(trading.intent(qty))
+    before = await trading.reported(2)
+    await trading.stop()
+    trading.new_bus()
+    trading.start()
+    assert await trading.reported(2) == before  # the books come out of the journal
+    await trading.write(trading.intent("0.010"))
+    *_, refused = await trading.reported(3)
+    assert (refused.status, refused.reason) == (OrderStatus.REJECTED, Reason.OTHER_BUS)
+    await trading.write(trading.intent("-0.005", Leg.CLOSE))
+    *_, closed = await trading.reported(4)
+    assert closed.status is OrderStatus.FILLED
+    await trading.adopt()
+    await trading.write(trading.intent("0.010"))
+    *_, filled = await trading.reported(5)
+    assert filled.status is OrderStatus.FILLED

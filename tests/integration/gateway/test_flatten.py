@@ -1,0 +1,66 @@
+"""A flatten in bad weather: flat in the end, never through zero, and nothing sent that was not in the journal first."""
+
+import time
+from decimal import Decimal
+from itertools import accumulate
+from pathlib import Path
+
+import pytest
+
+from services.fake_exchange.serve import Fake, serving
+from services.gateway.control.flatten import Flatten
+from services.gateway.venues.make import make_venue
+from shared.config import Settings, load_settings
+from shared.journal.journal import Journal
+from tests.integration.gateway.conftest import SYM
+
+WEATHER = {
+    "drop_after": 0.1, "drop_before": 0.1, "status_after": 0.1, "status_before": 0.1, "late": 0.05, "slow": 0.1,
+    "partial": 0.3, "expire": 0.2, "stale": 0.1,
+}  # fmt: skip
+
+
+def settings_of(folder: Path, fake: Fake) -> Settings:
+    return load_settings(
+        symbols=(SYM,), state_dir=folder,
+        gateway={
+            "mode": "testnet", "venue": "fake", "fake_url": fake.url, "account": "main", "request_validity_ms": 1_000,
+            "markets": {SYM: "BTC/USDT:USDT"}, "grace_ms": 300,
+        },
+    )  # fmt: skip
+
+
+def stranger(fake: Fake, qty: str) -> None:
+    """Somebody's order: the account's position before the halt."""
+    fake.server.admin["order"](_Content({"sym": SYM, "qty": qty}))  # type: ignore[arg-type]
+
+
+class _Content:
+    def __init__(self, content: dict[str, str]) -> None:
+        self.content = content
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("start", ["0.050", "-0.050"])
+async def test_flat_in_any_weather(tmp_path: Path, seed: int, start: str) -> None:
+    async with serving("binance", seed=seed) as fake:
+        settings = settings_of(tmp_path, fake)
+        stranger(fake, start)
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        fake.floor.weather.chances = dict(WEATHER)
+        said: list[str] = []
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            epoch = await journal.raise_epoch("halt by test")
+            try:
+                until = time.monotonic() + 40
+                flatten = Flatten(settings, journal, venue, epoch, "test", said.append)
+                await flatten.flatten(until)
+            finally:
+                await venue.close()
+            noted = {event.client_order_id for event in await journal.events(100) if event.kind == "FLATTEN"}
+        assert fake.book.wallet.holding(SYM).qty == 0, said
+        ours = {order.client_id for order in fake.book.orders()} - {""}
+        assert ours <= noted
+        held = list(accumulate(fill.qty for fill in fake.book.fills))
+        assert all(qty * Decimal(start) >= 0 for qty in held), "through zero"

@@ -1,0 +1,68 @@
+"""`tickline halt` beside a gateway that is alive: it is fenced, lets the halt work, and settles what that has sent."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.console.settings_env import as_environment
+from shared.messages import Leg, OrderStatus, Reason
+from shared.messages.reasons import OrderState
+from tests.integration.gateway.conftest import SYM, Gateway
+from tests.until import until
+
+COMMAND = Path(sys.executable).with_name("tickline")
+
+
+async def halt(trading: Gateway, *options: str) -> str:
+    """The command as a process of its own."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
+    done = await asyncio.to_thread(
+        subprocess.run, [str(COMMAND), "halt", *options], env=clean | dict(as_environment(trading.settings)),
+        capture_output=True, text=True, check=False, timeout=50,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def held(trading: Gateway) -> Decimal:
+    return trading.fake.book.wallet.holding(SYM).qty
+
+
+@pytest.mark.parametrize("options", [(), ("--flatten",)])
+async def test_a_halt_stops_a_gateway_that_is_alive(trading: Gateway, options: tuple[str, ...]) -> None:
+    await trading.write(trading.intent("0.010"))
+    await trading.reported(1)
+    shown = await halt(trading, *options)
+    assert shown.startswith("main is halted")
+    sent = len(trading.fake.book.orders())
+    assert sent == (2 if options else 1)
+    await trading.write(trading.intent("0.010"), trading.intent("-0.010", Leg.CLOSE))
+    reports = await trading.reported(len(options) + 3)
+    assert [report.reason for report in reports[-2:]] == [Reason.HALTED, Reason.HALTED]
+    assert len(trading.fake.book.orders()) == sent, "nothing after the halt"
+    if options:
+        assert held(trading) == 0
+        closed = next(report for report in reports[1:] if report.status is OrderStatus.FILLED)
+        assert (closed.leg, closed.last_qty) == (Leg.CLOSE, Decimal("-0.010")), "the halt's order, in the same book"
+        assert closed.commission > 0
+    else:
+        assert held(trading) == Decimal("0.010")
+
+
+async def test_all_of_a_halt_is_settled_in_the_journal(trading: Gateway) -> None:
+    await trading.write(trading.intent("0.010"))
+    await trading.reported(1)
+    await halt(trading, "--flatten")
+    await trading.reported(2)
+
+    async def settled() -> bool:
+        async with trading._opened() as journal:
+            return [row.state for row in await journal.orders(open_only=False)] == [OrderState.FILLED] * 2
+
+    await until(settled)
+    assert held(trading) == 0

@@ -1,0 +1,86 @@
+"""The fake as a process of its own: started, asked, killed and started again."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Start = Callable[..., str]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    running: list[subprocess.Popen[str]] = []
+
+    def started(*options: str) -> str:
+        for process in running:
+            process.kill()
+            process.wait(10)
+        command = [sys.executable, "-m", "services.fake_exchange", "--state", str(tmp_path / "state"), *options]
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        stdout = running[-1].stdout
+        assert stdout is not None
+        line = stdout.readline()
+        assert " at http://127.0.0.1:" in line, line
+        return line.split()[-1]
+
+    yield started
+    for process in running:
+        process.kill()
+        process.wait(10)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def asked(url: str, name: str, **content: Any) -> Any:
+    request = urllib.request.Request(f"{url}/_fake/{name}", json.dumps(content).encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("venue", ["binance", "okx"])
+def test_its_book_survives_a_kill(start: Start, venue: str) -> None:
+    sym = {"binance": "BTCUSDT", "okx": "BTC-USDT-SWAP"}[venue]
+    url = start("--venue", venue, "--port", "0", "--walk-ms", "0")
+    for qty in ("0.010", "-0.004"):
+        asked(url, "order", sym=sym, qty=qty, client_id="byhand")
+    asked(url, "funding", sym=sym, rate="0.0001")
+    before = asked(url, "book")
+    again = start("--venue", venue, "--port", url.rsplit(":", 1)[1], "--walk-ms", "0")
+    assert again == url
+    assert asked(again, "book") == before
+    assert before["positions"][sym]["qty"] in ("0.006", "0.0060")
+    assert [order["client_id"] for order in before["orders"]] == ["byhand", "byhand"]
+
+
+def test_the_switches(start: Start) -> None:
+    url = start("--port", "0", "--seed", "9")
+    assert asked(url, "weather")["seed"] == 9
+    assert asked(url, "weather", chances={"drop_after": 0.25})["chances"] == {"drop_after": 0.25}
+    for name, content in (
+        ("weather", {"chances": {"hail": 1.0}}), ("fault", {"mode": "ROBBERY"}), ("price", {"sym": "BTCUSDT"}),
+        ("order", {"sym": "BTCUSDT", "qty": "1000"}), ("skew", {"ms": "soon"}),
+    ):  # fmt: skip
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            asked(url, name, **content)
+    asked(url, "weather", chances={})
+    asked(url, "price", sym="BTCUSDT", price="50000.00")
+    asked(url, "fault", mode="STATUS", path="/ping", status=418, headers={"Retry-After": "9"})
+    ping = f"{url}/fapi.binance.com/fapi/v1/ping"
+    with pytest.raises(urllib.error.HTTPError, match="418") as caught:
+        urllib.request.urlopen(ping, timeout=10)
+    caught.value.close()
+    assert caught.value.headers["Retry-After"] == "9"
+    with urllib.request.urlopen(ping, timeout=10) as answer:
+        assert answer.status == 200
+    assert asked(url, "asked", path="/ping")["count"] == 2
+    asked(url, "skew", ms=-60_000)
+    with urllib.request.urlopen(
+        f"{url}/fapi.binance.com/fapi/v1/ticker/bookTicker?symbol=BTCUSDT", timeout=10
+    ) as answer:
+        assert 49_000 < float(json.load(answer)["bidPrice"]) < 51_000

@@ -1,0 +1,82 @@
+"""What a person sees before arming."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.gateway.control.screen import MarketSeen, Seen, arm_screen
+from services.gateway.risk import Rules
+from services.gateway.venues.venue import MarketRules
+from shared.config import load_settings
+from shared.journal.rows import ArmingRow, LatchRow
+from shared.orders import VenueQuote
+
+D = Decimal
+NOW_MS = 1_763_985_600_000
+SWAP = MarketRules("swap", "BTC/USDT:USDT", "BTC", "USDT", D("0.001"), D("0.001"), None, D(100), D("0.1"), D(1))
+BTC = MarketSeen("BTCUSDT", SWAP, D(0), 0, VenueQuote("BTCUSDT", D("41999.9"), D("42000.0"), NOW_MS - 60_000))
+SEEN = Seen(NOW_MS, D(10_000), [BTC], [], 0, 0)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def shown(seen: Seen = SEEN, max_notional: int = 2_000, balance: int = 1_000, **own: Any) -> list[str]:
+    risk = {"max_order_notional": 2_000, "max_position_notional": 2_000, **own.pop("risk", {})}
+    gateway = {"mode": "live", "venue": "ccxt", "exchange": "okx", "account": "main", "risk": risk, **own}
+    settings = load_settings(
+        symbols=("BTCUSDT",), interval="12h", strategy={"balance": balance},
+        gateway={"markets": {"BTCUSDT": "BTC/USDT:USDT"}, **gateway},
+    )  # fmt: skip
+    rules = Rules.of(settings, "0" * 64)
+    arming = ArmingRow(D(max_notional), NOW_MS, NOW_MS + 3_600_000, rules.config_hash, "ada")
+    return list(arm_screen(settings, rules, arming, seen))
+
+
+def first(lines: list[str]) -> str:
+    (line,) = (line for line in lines if "first order" in line)
+    return line.partition("first order ")[2]
+
+
+def test_a_live_account_says_so() -> None:
+    lines = shown()
+    assert lines[0] == "account main: LIVE at okx, isolated margin, leverage 1"
+    assert lines[-1].startswith("arms until 2025-11-24 13:00:00 UTC, for positions of at most 2000 together; config ")
+    assert first(lines) == "BUY 0.023 at about 42000 = 966 USDT"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"balance": 30}, "none: 0.00071386 would be refused, BELOW_MINIMUM (step 0.001)"),
+        ({"max_notional": 900}, "would be refused: ARMED_NOTIONAL"),
+        ({"risk": {"max_order_notional": 900}}, "would be refused: ORDER_NOTIONAL"),
+        ({"risk": {"reduce_only": True}}, "would be refused: REDUCE_ONLY"),
+        ({"balance": 11_000, "risk": {"max_order_notional": 20_000}}, "would be refused: POSITION_NOTIONAL"),
+        ({"seen": SEEN._replace(equity=D(900))}, "would be refused: LEVERAGE"),
+        ({"seen": SEEN._replace(equity=D(999))}, "would be refused: CAPITAL_ABOVE_EQUITY"),
+        ({"seen": SEEN._replace(markets=[BTC._replace(position=D("-0.010"))])}, ""),
+        (
+            {"seen": SEEN._replace(markets=[BTC._replace(position=D("-0.010"))]), "risk": {"reduce_only": True}},
+            "cut by REDUCE_ONLY",
+        ),
+    ],
+)
+def test_what_the_first_order_would_become(given: dict[str, Any], said: str) -> None:
+    assert first(shown(**given)).endswith(said)
+
+
+def test_what_stands_against_it() -> None:
+    latch = LatchRow("DAILY_LOSS", "equity 900", "gateway", NOW_MS)
+    lines = shown(SEEN._replace(latches=[latch], unsettled=2, differences=1))
+    assert "latched: DAILY_LOSS since 2025-11-24 12:00:00 UTC: equity 900" in lines
+    assert "2 orders are not settled, 1 differences are not adopted: `tickline resolve` lists them" in lines
+    assert first(lines).endswith("would be refused: DAILY_LOSS")
+
+
+def test_no_secret_is_on_it() -> None:
+    assert "hush" not in "\n".join(shown(api_key="hush", api_secret="hush"))

@@ -1,0 +1,57 @@
+"""What a flatten sends: all of a swap's position, ours and the rest apart; on spot only what is ours."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.control.way_out import Held, Part, own_part, parts
+from services.gateway.venues.venue import MarketRules
+
+D = Decimal
+SWAP = MarketRules("swap", "BTC/USDT:USDT", "BTC", "USDT", D("0.001"), D("0.001"), D(10), D(100), D("0.1"), D(1))
+SPOT = SWAP._replace(kind="spot", market="BTC/USDT")
+PRICE = D(42_000)
+qty = st.integers(-20, 20).map(lambda n: D(n).scaleb(-3))
+
+
+def sent(position: str, booked: str, *unsettled: str, rules: MarketRules = SWAP) -> list[Part]:
+    return parts(Held(D(position), D(booked), tuple(map(D, unsettled))), rules, PRICE)
+
+
+@pytest.mark.parametrize(
+    ("position", "booked", "unsettled", "wanted"),
+    [
+        ("0", "0", (), []),
+        ("0", "0.5", (), []),
+        ("0.5", "0.5", (), [("-0.5", True)]),
+        ("-0.5", "-0.5", (), [("0.5", True)]),
+        ("0.5", "0.2", (), [("-0.2", True), ("-0.3", False)]),
+        ("0.5", "-0.2", (), [("-0.5", False)]),
+        ("0.5", "0", ("0.5",), [("-0.5", True)]),  # it was filled, and the answer got lost
+        ("0.5", "0", ("0.2",), [("-0.2", True), ("-0.3", False)]),
+        ("0.2", "0.5", ("-0.5",), [("-0.2", True)]),
+        ("0.0005", "0.0005", (), []),  # dust
+        ("0.001", "0.0005", (), [("-0.001", True)]),  # two crumbs
+        ("25", "25", (), [("-10", True)]),  # the most that the venue takes at once
+    ],
+)
+def test_a_swap(position: str, booked: str, unsettled: tuple[str, ...], wanted: list[tuple[str, bool]]) -> None:
+    assert sent(position, booked, *unsettled) == [Part(D(size), own) for size, own in wanted]
+
+
+@pytest.mark.parametrize(
+    ("position", "booked", "wanted"),
+    [("1.5", "0.5", [("-0.5", True)]), ("1.5", "0", []), ("0.002", "0.002", []), ("0.3", "0.5", [("-0.3", True)])],
+)
+def test_spot_leaves_savings_alone(position: str, booked: str, wanted: list[tuple[str, bool]]) -> None:
+    assert sent(position, booked, rules=SPOT) == [Part(D(size), own) for size, own in wanted]
+
+
+@given(position=qty, booked=qty, unsettled=st.lists(qty, max_size=3))
+def test_all_of_a_swap_and_no_more(position: D, booked: D, unsettled: list[D]) -> None:
+    held = Held(position, booked, tuple(unsettled))
+    assert sum((part.signed_qty for part in parts(held, SWAP, PRICE)), D(0)) == -position
+    assert abs(own_part(held)) <= abs(position)
+    assert own_part(held) * position >= 0

@@ -1,0 +1,127 @@
+"""Daily loss and drawdown: when they latch, that they stay, and what a person's `resume` does to them."""
+
+from decimal import Decimal
+
+from services.gateway.risk.latches import DAILY_LOSS, DRAWDOWN
+from services.gateway.risk.marks import DAY_NS, watch
+from shared.config.risk import RiskSettings
+from shared.journal.rows import LatchRow, LimitRow
+
+RULES = RiskSettings(daily_loss=Decimal(100), max_drawdown=Decimal("0.2"))
+DAY = 20_000
+
+
+class Account:
+    """A journal's limits and latches, as far as the marks go."""
+
+    def __init__(self) -> None:
+        self.limits: dict[str, bytes] = {}
+        self.latches: dict[str, LatchRow] = {}
+
+    def sees(self, equity: int, day: float = DAY) -> set[str]:
+        """The latches that stand after the account's equity was seen."""
+        for row in watch(RULES, int(day * DAY_NS), Decimal(equity), self.limits, self.latches).changes:
+            if isinstance(row, LimitRow):
+                self.limits[row.name] = row.value
+            else:
+                self.latches[row.name] = row
+        return set(self.latches)
+
+
+def test_a_day_may_lose_less_than_the_limit() -> None:
+    account = Account()
+    assert [account.sees(equity) for equity in (1_000, 901, 1_000, 901)] == [set()] * 4
+
+
+def test_the_limit_of_a_day_latches_and_stays() -> None:
+    account = Account()
+    account.sees(1_000)
+    assert account.sees(900) == {DAILY_LOSS}
+    assert account.latches[DAILY_LOSS].reason == "equity 900, 1000 when the day began: the limit is 100"
+    assert account.sees(2_000) == {DAILY_LOSS}
+    assert account.sees(2_000, DAY + 1) == {DAILY_LOSS}
+
+
+def test_gains_of_the_day_are_not_counted_against_it() -> None:
+    account = Account()
+    account.sees(1_000)
+    account.sees(1_100)
+    assert account.sees(901) == set()
+
+
+def test_a_new_day_begins_with_the_last_equity_that_was_seen() -> None:
+    account = Account()
+    account.sees(1_000)
+    account.sees(950)
+    assert account.sees(851, DAY + 1) == set()
+    assert account.sees(850, DAY + 1.9) == {DAILY_LOSS}
+
+
+def test_a_loss_while_nobody_looked_counts_for_the_day_it_is_seen() -> None:
+    account = Account()
+    account.sees(1_000)
+    assert account.sees(900, DAY + 3) == {DAILY_LOSS}
+
+
+def test_a_clock_that_goes_back_begins_no_day() -> None:
+    account = Account()
+    account.sees(1_000)
+    account.sees(950, DAY - 1)
+    assert account.sees(900, DAY) == {DAILY_LOSS}
+
+
+def test_drawdown_is_measured_from_the_highest() -> None:
+    account = Account()
+    account.sees(1_000)
+    for day, equity in enumerate((1_100, 1_010, 920, 881), 1):
+        assert account.sees(equity, DAY + day) == set()
+    assert account.sees(880, DAY + 4) == {DRAWDOWN}
+
+
+def test_after_resume_it_counts_anew() -> None:
+    account = Account()
+    account.sees(1_000)
+    assert account.sees(800) == {DAILY_LOSS, DRAWDOWN}
+    account.sees(800)  # with the latches in the journal
+    account.latches.clear()  # what `tickline resume` does
+    assert account.sees(790) == set()
+    assert account.sees(691) == set()
+    assert account.sees(690) == {DAILY_LOSS}
+    account.sees(690)
+    account.latches.clear()
+    assert account.sees(640) == set()
+    assert account.sees(632, DAY + 1) == {DRAWDOWN}
+
+
+def test_nothing_is_written_when_nothing_moved() -> None:
+    account = Account()
+    account.sees(1_000)
+    assert watch(RULES, DAY * DAY_NS, Decimal(1_000), account.limits, {}) == ((), ())
+
+
+def test_a_latch_that_is_not_in_the_journal_yet_stands() -> None:
+    limits: dict[str, bytes] = {}
+    standing = []
+    for equity in (1_000, 900, 1_000, 1_000):
+        seen = watch(RULES, DAY * DAY_NS, Decimal(equity), limits, {})
+        limits |= {row.name: row.value for row in seen.changes if isinstance(row, LimitRow)}
+        standing.append(seen.standing)
+    assert standing == [(), (DAILY_LOSS,), (DAILY_LOSS,), (DAILY_LOSS,)]
+
+
+def test_a_latch_without_marks_stands_and_can_be_resumed() -> None:
+    account = Account()
+    account.latches[DAILY_LOSS] = LatchRow(DAILY_LOSS, "before", "gateway", 0)
+    account.sees(1_000)
+    account.latches.clear()
+    assert account.sees(950) == set()
+    assert account.sees(850) == {DAILY_LOSS}
+
+
+def test_a_latch_that_nobody_saw_in_the_journal_is_set_again() -> None:
+    first = watch(RULES, DAY * DAY_NS, Decimal(1_000), {}, {})
+    limits = {row.name: row.value for row in first.changes if isinstance(row, LimitRow)}
+    for _ in range(2):
+        seen = watch(RULES, DAY * DAY_NS, Decimal(900), limits, {})
+        limits |= {row.name: row.value for row in seen.changes if isinstance(row, LimitRow)}
+        assert [row.name for row in seen.changes if isinstance(row, LatchRow)] == [DAILY_LOSS]

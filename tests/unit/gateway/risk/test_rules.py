@@ -1,0 +1,100 @@
+"""No variable and no edit of the config lets out what adds exposure: it takes an arming, given for this very config."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.gateway.risk import Pass, Refusal, Risk, Rules
+from services.gateway.risk.model import model_sha256
+from shared.config import load_settings
+from shared.messages import Reason
+from tests.unit.gateway.risk.open_gates import ARMING, BUY, NOW_NS
+
+LIVE = """
+symbols = ["BTCUSDT"]
+interval = "12h"
+[gateway]
+mode = "live"
+venue = "ccxt"
+account = "main"
+exchange = "binance"
+markets = {BTCUSDT = "BTC/USDT:USDT"}
+[gateway.risk]
+max_order_notional = 10_000
+max_position_notional = 10_000
+daily_loss = 10_000
+"""
+ORDER = BUY._replace(signed_qty=Decimal(1), ts_event=NOW_NS)
+PREFIX = "TICKLINE_GATEWAY__"
+VARIABLES = {
+    "mode": {"MODE": "testnet"},
+    "venue": {"VENUE": "fake"},
+    "account": {"ACCOUNT": "other"},
+    "exchange": {"EXCHANGE": "okx"},
+    "market": {"MARKETS": '{"BTCUSDT": "BTC/USDC:USDC"}'},
+    "leverage": {"LEVERAGE": "5"},
+    "limit": {"RISK__MAX_ORDER_NOTIONAL": "1e9"},
+    "collar": {"RISK__COLLAR_BPS": "9999"},
+    "age": {"RISK__MAX_TICK_AGE_S": "1e9"},
+}
+
+
+@pytest.fixture(autouse=True)
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tickline.toml").write_text(LIVE)
+
+
+def rules() -> Rules:
+    settings = load_settings()
+    return Rules.of(settings, model_sha256(settings))
+
+
+def armed_for(config_hash: str) -> object:
+    context = ORDER.context._replace(arming=ARMING._replace(config_hash=config_hash))
+    return Risk(rules()).on_tick(ORDER._replace(context=context))
+
+
+@pytest.mark.parametrize("variables", VARIABLES.values(), ids=VARIABLES)
+def test_variables_alone_do_not_arm(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(PREFIX + name, value)
+    made = Risk(rules()).on_tick(ORDER._replace(context=ORDER.context._replace(arming=None)))
+    assert isinstance(made, Refusal)
+    assert made.reason is Reason.NOT_ARMED
+
+
+@pytest.mark.parametrize("variables", VARIABLES.values(), ids=VARIABLES)
+def test_an_arming_ends_with_the_config_it_was_for(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    was = rules().config_hash
+    assert isinstance(armed_for(was), Pass)
+    for name, value in variables.items():
+        monkeypatch.setenv(PREFIX + name, value)
+    made = armed_for(was)
+    assert isinstance(made, Refusal)
+    assert made.reason is Reason.ARMED_FOR_OTHER_CONFIG
+
+
+def test_a_file_that_is_edited_is_another_config() -> None:
+    was = rules().config_hash
+    for old, new in (
+        ("live", "testnet"),
+        ("10_000", "20_000"),
+        ('"main"', '"other"'),
+        ("BTC/USDT:USDT", "ETH/USDT:USDT"),
+    ):
+        Path("tickline.toml").write_text(LIVE.replace(old, new))
+        assert isinstance(armed_for(was), Refusal)
+
+
+def test_other_weights_are_another_config(tmp_path: Path) -> None:
+    was = rules().config_hash
+    weights = load_settings().signal.weights
+    card = (weights / "btcusdt_12h_linear.json").read_text()
+    sha256 = model_sha256(load_settings())
+    (tmp_path / "btcusdt_12h_linear.json").write_text(card.replace(sha256, sha256[::-1]))
+    Path("tickline.toml").write_text(f"{LIVE}[signal]\nweights = '{tmp_path}'")
+    made = armed_for(was)
+    assert isinstance(made, Refusal)
+    assert made.reason is Reason.ARMED_FOR_OTHER_CONFIG

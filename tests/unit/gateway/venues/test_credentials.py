@@ -1,0 +1,30 @@
+import pytest
+from pydantic import SecretStr
+
+from services.gateway.venues.credentials import Credentials
+
+KEYS = Credentials(SecretStr("the-key"), SecretStr("the-secret"), SecretStr("the-word"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "binance GET https://fapi.binance.com/fapi/v1/order?symbol=X&timestamp=1&signature=deadbeef12 Service",
+        'headers {"X-MBX-APIKEY": "the-key", "signature": "deadbeef12"}',
+        "OK-ACCESS-PASSPHRASE: the-word OK-ACCESS-SIGN: deadbeef12",
+        "https://api.bybit.com/x?api_key=the-key&sign=deadbeef12",
+        "a secret, the-secret, in\nsome text",
+    ],
+)
+def test_no_secret_and_no_signature_is_left(text: str) -> None:
+    shown = KEYS.redact(text)
+    assert not any(word in shown for word in ("the-key", "the-secret", "the-word", "deadbeef12"))
+    assert "\n" not in shown and "***" in shown
+
+
+def test_nothing_of_it_is_in_any_form_of_the_keys() -> None:
+    assert not any(word in f"{KEYS!r} {KEYS!s}" for word in ("the-key", "the-secret", "the-word"))
+
+
+def test_a_long_text_is_cut() -> None:
+    assert len(KEYS.redact("x" * 10_000)) == 300

@@ -1,0 +1,243 @@
+"""The order's life, by table: what each answer makes of each state."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from shared.messages import OrderState, Reason
+from shared.orders import (
+    Absent,
+    Ambiguous,
+    Answer,
+    Event,
+    Expire,
+    Life,
+    NoteKind,
+    Refused,
+    Resolve,
+    Send,
+    Snapshot,
+    on_event,
+)
+
+GRACE_MS = 400
+INTENT = Life(Decimal(3))
+SENT = on_event(INTENT, Send(at_ms=1_000, validity_ms=1_000), GRACE_MS).life
+UNKNOWN = on_event(SENT, Ambiguous("time-out"), GRACE_MS).life
+SETTLED_MS = 2_400  # validity and grace are over
+REFUSED = Refused(Reason.ENDED_BY_VENUE, "no margin")
+
+
+def told(state: str, filled: int = 0, at_ms: int = 1_000, heard_ms: int = 1_000, venue_order_id: str = "v") -> Answer:
+    return Answer(
+        at_ms, Snapshot(OrderState(state), Decimal(filled), Decimal(abs(filled) * 50), venue_order_id), heard_ms
+    )
+
+
+def after(life: Life, *events: Event) -> Life:
+    for event in events:
+        life = on_event(life, event, GRACE_MS).life
+    return life
+
+
+NEW = after(SENT, told("NEW"))
+PARTIAL = after(SENT, told("PARTIALLY_FILLED", 1))
+FILLED = after(SENT, told("FILLED", 3))
+NOT_THERE = after(UNKNOWN, Absent(2_401), Absent(2_402))
+CANCELED = after(PARTIAL, told("CANCELED", 1), *(told("CANCELED", 1, at_ms) for at_ms in (2_401, 2_402)))
+REJECTED = after(SENT, REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("life", "event", "state"),
+    [
+        (INTENT, REFUSED, "REJECTED"),
+        (INTENT, Expire(Reason.END_OF_DATA), "EXPIRED"),
+        (INTENT, Ambiguous(""), "INTENT"),
+        (INTENT, Absent(9_000), "INTENT"),
+        (SENT, told("NEW"), "NEW"),
+        (SENT, told("NEW", 1), "PARTIALLY_FILLED"),
+        (SENT, told("PARTIALLY_FILLED", 1), "PARTIALLY_FILLED"),
+        (SENT, told("FILLED", 3), "FILLED"),
+        (SENT, told("FILLED", 2), "UNKNOWN"),
+        (SENT, told("CANCELED", 2), "UNKNOWN"),
+        (SENT, told("EXPIRED"), "UNKNOWN"),
+        (SENT, REFUSED, "REJECTED"),
+        (SENT, Ambiguous(""), "UNKNOWN"),
+        (SENT, Absent(9_000), "SENT"),
+        (UNKNOWN, told("NEW"), "UNKNOWN"),
+        (UNKNOWN, told("FILLED", 3), "FILLED"),
+        (UNKNOWN, told("NEW", 3), "UNKNOWN"),
+        (UNKNOWN, REFUSED, "REJECTED"),
+        (UNKNOWN, Ambiguous(""), "UNKNOWN"),
+        (NEW, Ambiguous(""), "NEW"),
+        (NEW, Absent(9_000), "NEW"),
+        (NEW, told("PARTIALLY_FILLED", 1), "PARTIALLY_FILLED"),
+        (PARTIAL, told("FILLED", 3), "FILLED"),
+        (PARTIAL, told("CANCELED", 1), "UNKNOWN"),
+        (PARTIAL, Ambiguous(""), "PARTIALLY_FILLED"),
+    ],
+)
+def test_one_event(life: Life, event: Event, state: str) -> None:
+    step = on_event(life, event, GRACE_MS)
+    assert step.life.state == state
+    assert not [note for note in step.notes if note.kind is NoteKind.CONTRADICTION]
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        ([Absent(2_401)], "UNKNOWN"),
+        ([Absent(2_400), Absent(2_401)], "UNKNOWN"),  # the first was asked too early
+        ([Absent(2_401), Absent(2_401)], "UNKNOWN"),  # one answer, twice
+        ([Absent(2_402), Absent(2_401)], "UNKNOWN"),  # an older one
+        ([Absent(2_401), Ambiguous(""), Absent(2_402)], "EXPIRED"),  # no answer is not another answer
+        ([Absent(2_401), told("NEW", at_ms=1_000, heard_ms=2_402), Absent(2_403), Absent(9_000)], "UNKNOWN"),
+        ([Absent(2_401), REFUSED], "REJECTED"),
+    ],
+)
+def test_absent_ends_an_unknown_order_only_if_it_is_told_twice_when_nothing_can_arrive_any_more(
+    events: list[Event], state: str
+) -> None:
+    life = after(UNKNOWN, *events)
+    assert life.state == state
+    assert (life.reason is Reason.NOT_ON_VENUE) is (state == "EXPIRED")
+
+
+def test_while_the_send_is_to_be_answered_absent_says_nothing_however_often() -> None:
+    assert after(SENT, Absent(9_000), Absent(9_001)) == SENT
+
+
+def test_news_starts_the_count_anew() -> None:
+    life = after(UNKNOWN, Absent(2_401), told("NEW", at_ms=2_402, heard_ms=2_402), told("NEW", at_ms=2_803))
+    assert life.state is OrderState.UNKNOWN
+    assert after(life, told("NEW", at_ms=2_804)).state is OrderState.NEW
+
+
+def test_an_end_short_of_the_quantity_is_believed_when_its_last_fills_had_time_to_show() -> None:
+    life = after(UNKNOWN, told("CANCELED", 1, 5_000, heard_ms=5_100))
+    early = after(life, told("CANCELED", 1, 5_400), told("CANCELED", 1, 5_500))
+    assert early.state is OrderState.UNKNOWN
+    grown = after(early, told("CANCELED", 2, 5_501, heard_ms=5_600), told("CANCELED", 2, 6_001))
+    assert (grown.state, grown.filled_qty, grown.paid) == (OrderState.UNKNOWN, 2, 100)
+    ended = after(grown, told("CANCELED", 2, 6_002))
+    assert (ended.state, ended.filled_qty, ended.reason) == (OrderState.CANCELED, 2, Reason.ENDED_BY_VENUE)
+
+
+def test_the_quiet_time_starts_when_the_news_has_come_not_when_it_was_asked_for() -> None:
+    life = after(UNKNOWN, told("CANCELED", 1, at_ms=3_000, heard_ms=4_000))
+    assert after(life, told("CANCELED", 1, 3_900), told("CANCELED", 1, 4_400)).state is OrderState.UNKNOWN
+    assert after(life, told("CANCELED", 1, 4_401), told("CANCELED", 1, 4_402)).state is OrderState.CANCELED
+
+
+def test_an_unknown_order_that_is_found_open_is_open_when_that_is_told_twice() -> None:
+    life = after(UNKNOWN, told("PARTIALLY_FILLED", 1), told("PARTIALLY_FILLED", 1, 2_401))
+    assert (life.state, life.filled_qty) == (OrderState.UNKNOWN, 1)
+    assert after(life, told("PARTIALLY_FILLED", 1, 2_402)).state is OrderState.PARTIALLY_FILLED
+
+
+def test_the_larger_part_of_each_answer_is_kept_in_whatever_order_they_come() -> None:
+    answers = [told("NEW"), told("PARTIALLY_FILLED", 2), told("CANCELED", 1)]
+    lives = [after(SENT, *answers), after(SENT, *reversed(answers)), after(SENT, *answers, *answers)]
+    assert {(life.told, life.filled_qty, life.paid) for life in lives} == {
+        (OrderState.CANCELED, Decimal(2), Decimal(100))
+    }
+
+
+@pytest.mark.parametrize("stale", [told("NEW", 1), told("PARTIALLY_FILLED", 1, 2_500), Absent(2_500)])
+def test_a_stale_answer_is_noted_and_breaks_the_row(stale: Event) -> None:
+    life = after(PARTIAL, told("CANCELED", 2), told("CANCELED", 2, 2_401))
+    step = on_event(life, stale, GRACE_MS)
+    assert [note.kind for note in step.notes] == [NoteKind.STALE]
+    assert (step.life.told, step.life.filled_qty) == (OrderState.CANCELED, 2)
+    late = isinstance(stale, Absent) or stale == told("PARTIALLY_FILLED", 1, 2_500)
+    assert after(step.life, told("CANCELED", 2, 2_600)).state is (OrderState.UNKNOWN if late else OrderState.CANCELED)
+
+
+def test_filled_with_another_quantity_is_reported_and_believed_when_it_is_told_twice() -> None:
+    step = on_event(SENT, told("FILLED", 4), GRACE_MS)
+    assert [note.kind for note in step.notes] == [NoteKind.OTHER_QUANTITY]
+    life = after(step.life, told("FILLED", 4, 2_401), told("FILLED", 4, 2_402))
+    assert (life.state, life.filled_qty, life.reason) == (OrderState.FILLED, 4, None)
+
+
+@pytest.mark.parametrize(
+    ("life", "event"),
+    [
+        (INTENT, told("NEW")),  # it was not sent
+        (after(INTENT, REFUSED), told("REJECTED")),
+        (NEW, REFUSED),
+        (after(NEW, told("CANCELED")), REFUSED),  # UNKNOWN, but it was shown
+        (NEW, told("NEW", venue_order_id="w")),  # two orders of one id
+        (NEW, told("PARTIALLY_FILLED", -1)),
+        (FILLED, told("CANCELED", 3)),
+        (FILLED, told("FILLED", 4)),
+        (FILLED, REFUSED),
+        (NOT_THERE, told("NEW")),
+        (NOT_THERE, told("FILLED", 3)),
+        (CANCELED, told("CANCELED", 2)),
+        (CANCELED, told("CANCELED", 1, venue_order_id="w")),
+        (CANCELED, told("FILLED", 3)),
+        (REJECTED, told("NEW")),
+    ],
+)
+def test_a_contradiction_is_reported_and_never_applied(life: Life, event: Event) -> None:
+    step = on_event(life, event, GRACE_MS)
+    assert step.life == life
+    assert [note.kind for note in step.notes] == [NoteKind.CONTRADICTION]
+
+
+@pytest.mark.parametrize(
+    ("life", "event", "stale"),
+    [
+        (FILLED, told("FILLED", 3), False),
+        (FILLED, told("PARTIALLY_FILLED", 2), True),
+        (FILLED, Absent(9_000), False),
+        (FILLED, Ambiguous(""), False),
+        (CANCELED, told("CANCELED"), True),
+        (NOT_THERE, REFUSED, False),
+        (NOT_THERE, told("EXPIRED"), False),
+        (REJECTED, REFUSED, False),
+    ],
+)
+def test_after_the_end_what_is_older_or_doubled_changes_nothing(life: Life, event: Event, stale: bool) -> None:
+    step = on_event(life, event, GRACE_MS)
+    assert step.life == life
+    assert [note.kind for note in step.notes] == ([NoteKind.STALE] if stale else [])
+
+
+@pytest.mark.parametrize("life", [SENT, UNKNOWN, NEW, PARTIAL, FILLED, CANCELED, REJECTED, NOT_THERE])
+@pytest.mark.parametrize("event", [Send(1_000, 1_000), Expire(Reason.END_OF_DATA)])
+def test_an_order_is_sent_once_and_what_was_sent_is_not_taken_back(life: Life, event: Event) -> None:
+    with pytest.raises(ValueError, match="takes no"):
+        on_event(life, event, GRACE_MS)
+
+
+def test_a_person_ends_an_order() -> None:
+    step = on_event(PARTIAL, Resolve(2_401, told("CANCELED", 2).what, "ann"), GRACE_MS)
+    assert (step.life.state, step.life.filled_qty, step.life.reason) == (OrderState.CANCELED, 2, Reason.RESOLVED)
+
+
+@pytest.mark.parametrize(
+    ("life", "event", "match"),
+    [
+        (UNKNOWN, Resolve(SETTLED_MS, told("EXPIRED").what, "ann"), "wait until"),
+        (UNKNOWN, Resolve(2_401, told("NEW").what, "ann"), "how it ended"),
+        (PARTIAL, Resolve(2_401, told("CANCELED").what, "ann"), "was filled"),
+        (UNKNOWN, Resolve(2_401, told("CANCELED", -1).what, "ann"), "other side"),
+        (FILLED, Resolve(2_401, told("FILLED", 3).what, "ann"), "takes no"),
+        (INTENT, Resolve(2_401, told("EXPIRED").what, "ann"), "takes no"),
+    ],
+)
+def test_a_person_cannot_say_what_cannot_be(life: Life, event: Event, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        on_event(life, event, GRACE_MS)
+
+
+def test_an_order_from_the_journal_starts_to_agree_anew() -> None:
+    life = after(UNKNOWN, told("CANCELED", 1), told("CANCELED", 1, 2_401))
+    loaded = replace(life, told=None, news_ms=0, agreeing=0, asked_ms=0)
+    once = after(loaded, told("CANCELED", 1, 2_500, heard_ms=2_500), told("CANCELED", 1, 2_901))
+    assert once.state is OrderState.UNKNOWN
+    assert after(once, told("CANCELED", 1, 2_902)).state is OrderState.CANCELED

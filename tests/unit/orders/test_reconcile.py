@@ -1,0 +1,169 @@
+"""Reconciliation: each difference by its name, and what is tolerated."""
+
+from decimal import Decimal
+
+import pytest
+
+from shared.messages import OrderState
+from shared.orders import (
+    DifferenceKind,
+    FundingPayment,
+    Known,
+    Life,
+    OwnOrder,
+    Shown,
+    Snapshot,
+    VenueFill,
+    VenueOrder,
+    VenuePosition,
+    reconcile,
+)
+
+SYM = "BTCUSDT"
+SETTLE_MS = 100
+NOW_MS = 10_000
+FLAT = {SYM: Decimal(0)}
+HELD_ONE = (VenuePosition(SYM, Decimal(1), None),)
+
+
+def own(state: str, filled: int = 0, asked: int = 2, venue_order_id: str = "v") -> OwnOrder:
+    return OwnOrder(
+        SYM,
+        Life(Decimal(asked), OrderState(state), Decimal(filled), Decimal(50 * filled), 1, 2, venue_order_id),
+    )
+
+
+def on_venue(client_order_id: str = "a", venue_order_id: str = "v") -> VenueOrder:
+    return VenueOrder(SYM, client_order_id, Snapshot(OrderState.NEW, Decimal(0), Decimal(0), venue_order_id))
+
+
+def trade(client_order_id: str = "a", venue_order_id: str = "v", at_ms: int = 5_000, sym: str = SYM) -> VenueFill:
+    return VenueFill("7", venue_order_id, client_order_id, sym, Decimal(1), Decimal(50), Decimal(0), "USDT", at_ms)
+
+
+def payment(amount: str = "-0.5", at_ms: int = 5_000, sym: str = SYM, payment_id: str = "p") -> FundingPayment:
+    return FundingPayment(payment_id, sym, Decimal(amount), at_ms)
+
+
+def found(shown: Shown, known: Known) -> list[tuple[str, str]]:
+    return [(difference.kind.name, difference.key) for difference in reconcile(shown, known, SETTLE_MS).differences]
+
+
+def shown(**parts: object) -> Shown:
+    return Shown(at_ms=NOW_MS, since_ms=1_000)._replace(**parts)
+
+
+def test_an_account_as_the_books_have_it_shows_nothing() -> None:
+    known = Known({"a": own("FILLED", 1, 1)}, {SYM: Decimal(1)}, [trade()], {"p": payment()}, Decimal(9))
+    account = shown(fills=[trade(), trade()], positions=HELD_ONE, funding=[payment()], balance=Decimal("9.0"))
+    assert reconcile(account, known, SETTLE_MS) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("orders", "on_the_venue", "expected"),
+    [
+        ({}, [on_venue()], [("EXTERNAL_ORDER", "a")]),
+        ({}, [on_venue("")], [("EXTERNAL_ORDER", "v")]),
+        ({"a": own("INTENT", venue_order_id="")}, [on_venue()], [("EXTERNAL_ORDER", "a")]),
+        ({"a": own("NEW")}, [on_venue(), on_venue("a", "w")], [("EXTERNAL_ORDER", "w")]),
+        ({"a": own("CANCELED")}, [on_venue()], [("ORDER_STILL_OPEN", "a")]),
+        ({"a": own("CANCELED")}, [on_venue("")], [("ORDER_STILL_OPEN", "a")]),
+        ({"a": own("NEW")}, [], [("ORDER_NOT_OPEN", "a")]),
+        ({"a": own("PARTIALLY_FILLED", 1)}, [], [("ORDER_NOT_OPEN", "a")]),
+        ({"a": own("NEW")}, [on_venue()], []),
+        ({"a": own("NEW")}, [on_venue("")], []),
+        ({"a": own("SENT", venue_order_id="")}, [on_venue()], []),
+        ({"a": own("UNKNOWN", venue_order_id="")}, [], []),
+        ({"a": own("FILLED", 2)}, [], []),
+    ],
+)
+def test_open_orders(
+    orders: dict[str, OwnOrder], on_the_venue: list[VenueOrder], expected: list[tuple[str, str]]
+) -> None:
+    assert found(shown(orders=on_the_venue), Known(orders, FLAT)) == expected
+
+
+@pytest.mark.parametrize(
+    ("orders", "fill", "expected"),
+    [
+        ({}, trade(), [("EXTERNAL_FILL", "BTCUSDT:7")]),
+        ({}, trade(""), [("EXTERNAL_FILL", "BTCUSDT:7")]),
+        ({"a": own("CANCELED")}, trade(), [("MISSING_FILL", "BTCUSDT:7")]),
+        ({"a": own("CANCELED")}, trade(""), [("MISSING_FILL", "BTCUSDT:7")]),
+        ({"a": own("EXPIRED", venue_order_id="")}, trade(), [("MISSING_FILL", "BTCUSDT:7")]),
+        ({"a": own("UNKNOWN")}, trade(), []),
+        ({"a": own("UNKNOWN")}, trade(""), []),
+        ({"a": own("UNKNOWN")}, trade("", "w"), [("EXTERNAL_FILL", "BTCUSDT:7")]),
+        ({"a": own("SENT", venue_order_id="")}, trade("", "w"), []),  # it may be that order's
+        ({"a": own("SENT", venue_order_id="")}, trade("b", "w"), [("EXTERNAL_FILL", "BTCUSDT:7")]),
+        ({"a": own("SENT", venue_order_id="")}, trade("", "w", sym="XRPUSDT"), [("EXTERNAL_FILL", "XRPUSDT:7")]),
+    ],
+)
+def test_trades(orders: dict[str, OwnOrder], fill: VenueFill, expected: list[tuple[str, str]]) -> None:
+    assert found(shown(fills=[fill]), Known(orders, FLAT)) == expected
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "missing"), [(5_000, True), (9_899, True), (9_900, False), (1_000, True), (999, False)]
+)
+def test_what_the_journal_has_must_be_shown_if_it_is_in_the_window_and_old_enough(at_ms: int, missing: bool) -> None:
+    orders = {"a": own("FILLED", 1, 1)}
+    known = Known(orders, FLAT, [trade(at_ms=at_ms)], {"p": payment(at_ms=at_ms)})
+    assert found(shown(), known) == [("FILL_NOT_SHOWN", "BTCUSDT:7"), ("FUNDING_MISSING", "p")][: 2 * missing]
+
+
+@pytest.mark.parametrize(
+    ("orders", "booked", "held", "expected"),
+    [
+        ({}, 0, 1, "0"),
+        ({}, 2, 1, "2"),
+        ({"a": own("UNKNOWN")}, 0, 1, None),
+        ({"a": own("UNKNOWN")}, 0, 2, None),
+        ({"a": own("SENT"), "b": own("NEW", asked=-1)}, 0, -1, None),
+        ({"a": own("UNKNOWN")}, 0, 3, "0 to 2"),
+        ({"a": own("UNKNOWN", asked=-2)}, 0, 1, "-2 to 0"),
+        ({"a": own("INTENT")}, 0, 1, "0"),
+        ({"a": own("CANCELED")}, 0, 1, "0"),
+    ],
+)
+def test_positions(orders: dict[str, OwnOrder], booked: int, held: int, expected: str | None) -> None:
+    account = shown(orders=[on_venue("b")], positions=[VenuePosition(SYM, Decimal(held), None)])
+    differences = reconcile(account, Known(orders, {SYM: Decimal(booked)}), SETTLE_MS).differences
+    positions = [d for d in differences if d.kind is DifferenceKind.POSITION]
+    assert [(d.key, d.expected, d.found) for d in positions] == ([(SYM, expected, f"{held}")] if expected else [])
+
+
+def test_a_position_in_a_symbol_without_a_book_and_one_that_is_gone() -> None:
+    assert found(shown(positions=[VenuePosition("XRPUSDT", Decimal(1), None)]), Known({}, FLAT)) == [
+        ("POSITION", "XRPUSDT")
+    ]
+    assert found(shown(), Known({}, {SYM: Decimal(1)})) == [("POSITION", SYM)]
+
+
+def test_the_balance_is_compared_when_nothing_is_in_flight() -> None:
+    known = Known({}, FLAT, balance=Decimal(10))
+    account = shown(balance=Decimal("9.5"), funding=[payment("-0.5")])
+    assert found(account, known) == []  # the payment is about to be booked
+    assert found(account._replace(funding=()), known) == [("BALANCE", "balance")]
+    assert not reconcile(account._replace(funding=()), known, SETTLE_MS, tolerance=Decimal("0.5")).differences
+    assert found(account._replace(funding=()), known._replace(orders={"a": own("UNKNOWN")})) == []
+
+
+def test_a_funding_payment_is_booked_once_oldest_first() -> None:
+    late, early = payment(payment_id="q", at_ms=6_000), payment(payment_id="r", at_ms=4_000)
+    account = shown(funding=[late, payment(), early, late])
+    assert reconcile(account, Known({}, FLAT, funding={"p": payment()}), SETTLE_MS) == ([], [early, late])
+
+
+def test_funding_that_no_book_can_take_and_funding_with_another_amount() -> None:
+    account = shown(funding=[payment(sym="XRPUSDT")])
+    assert found(account, Known({}, FLAT)) == [("EXTERNAL_FUNDING", "p")]
+    assert not reconcile(account, Known({}, FLAT), SETTLE_MS).bookings
+    known = Known({}, FLAT, funding={"p": payment("-0.4")})
+    assert found(shown(funding=[payment()]), known) == [("FUNDING_MISSING", "p")]
+
+
+def test_what_a_person_took_note_of_is_not_shown_again_but_an_amount_is() -> None:
+    adopted = {(DifferenceKind.EXTERNAL_FILL, "BTCUSDT:7"), (DifferenceKind.POSITION, SYM)}
+    account = shown(fills=[trade()], positions=HELD_ONE)
+    assert found(account, Known({}, FLAT, adopted=adopted)) == [("POSITION", SYM)]

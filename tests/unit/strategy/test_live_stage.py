@@ -1,0 +1,134 @@
+"""The strategy's stage on a live market: who waits, for how long, and what is booked."""
+
+from decimal import Decimal
+
+import pytest
+
+from services.gateway.paper import PaperStage
+from services.strategy.live_stage import LiveRules, LiveStrategyStage
+from shared.messages import (
+    Decision,
+    ExecutionReport,
+    Gap,
+    GapCause,
+    Leg,
+    Message,
+    OrderIntent,
+    Prediction,
+    Reason,
+    Stream,
+)
+from shared.messages.codec import pack, unpack
+from shared.strategies import BasicTaker
+
+SYM = "BTCUSDT"
+RULES = LiveRules(valid_ns=5, stale_ns=20, on_missing="flat")
+
+
+def stage(rules: LiveRules = RULES) -> LiveStrategyStage:
+    return LiveStrategyStage(SYM, BasicTaker(), Decimal(100), "live", rules)
+
+
+def prediction(n: int, y_hat: float = 0.01) -> Prediction:
+    return Prediction(
+        n=n, sym=SYM, ts_event=10 * n, tr=f"v:{SYM}:{10 * n}:{n}", tick_n=n, price=Decimal(50), y_hat=y_hat, model="m"
+    )
+
+
+def gap(n: int) -> Gap:
+    return Gap(
+        n=n, sym=SYM, ts_event=10 * n, tr=f"v:{SYM}:{10 * n}:{n}", stream=Stream.PREDICTIONS, cause=GapCause.MISSED
+    )
+
+
+def orders(made: list[Message] | None) -> list[OrderIntent]:
+    return [one for one in made or () if isinstance(one, OrderIntent)]
+
+
+def reasons(made: list[Message] | None) -> list[tuple[int, Reason | None]]:
+    return [(one.prediction_n, one.reason) for one in made or () if isinstance(one, Decision)]
+
+
+class Venue:
+    """Fills what it is given, at a time of its own."""
+
+    def __init__(self) -> None:
+        self._paper = PaperStage(Decimal(0), Decimal(0))
+
+    def fill(self, order: OrderIntent, at: int) -> ExecutionReport:
+        made = self._paper.on_tick(order)
+        assert made is not None
+        report = made[0].model_copy(update={"ts_event": at})
+        assert isinstance(report, ExecutionReport)
+        return report
+
+
+def test_the_newest_waits_and_the_older_is_answered() -> None:
+    live, venue = stage(), Venue()
+    (first,) = orders(live.on_tick(prediction(1)))
+    assert live.on_tick(prediction(2)) == []
+    assert reasons(live.on_tick(prediction(3, -0.01))) == [(2, Reason.SUPERSEDED)]
+    made = live.on_tick(venue.fill(first, at=45))
+    assert reasons(made) == [(3, None)]
+    assert [order.leg for order in orders(made)] == [Leg.CLOSE, Leg.OPEN]
+
+
+def test_what_waited_too_long_is_not_decided_on() -> None:
+    live, venue = stage(), Venue()
+    (first,) = orders(live.on_tick(prediction(1)))
+    live.on_tick(prediction(2))
+    assert reasons(live.on_tick(venue.fill(first, at=41))) == [(2, Reason.STALE_PREDICTION)]
+    assert reasons(live.on_tick(prediction(5))) == [(5, None)]
+
+
+def test_an_order_says_until_when_it_may_be_sent() -> None:
+    (order,) = orders(stage().on_tick(prediction(1)))
+    assert order.valid_until == 15
+
+
+@pytest.mark.parametrize(("on_missing", "closing"), [("flat", [Decimal(-2)]), ("hold", [])])
+def test_a_missing_prediction(on_missing: str, closing: list[Decimal]) -> None:
+    live, venue = stage(RULES._replace(on_missing=on_missing)), Venue()  # type: ignore[arg-type]
+    (first,) = orders(live.on_tick(prediction(1)))
+    live.on_tick(venue.fill(first, at=11))
+    made = live.on_tick(gap(3))
+    assert isinstance((made or [])[0], Gap)
+    closed = orders(made)
+    assert [order.signed_qty for order in closed] == closing
+    assert all(order.reduce_only and order.valid_until == 0 for order in closed)
+
+
+def test_the_close_of_a_gap_has_an_id_of_its_own() -> None:
+    live, venue = stage(), Venue()
+    ids = []
+    for val in (prediction(1), prediction(2, -0.01), gap(4), prediction(5), prediction(6, -0.01)):
+        made = orders(live.on_tick(val))
+        ids += [order.client_order_id for order in made]
+        for order in made:
+            live.on_tick(venue.fill(order, at=val.ts_event))
+    assert len(ids) == len(set(ids)) == 7
+
+
+def test_a_gap_while_an_order_is_in_flight_closes_nothing() -> None:
+    live = stage()
+    live.on_tick(prediction(1))
+    assert orders(live.on_tick(gap(3))) == []
+
+
+def test_a_report_of_an_order_that_is_not_remembered_is_booked() -> None:
+    (order,) = orders(stage().on_tick(prediction(1)))
+    live = stage()
+    live.on_tick(Venue().fill(order, at=11))
+    position = live.account.position(SYM)
+    assert position is not None
+    assert position.signed_qty == 2
+
+
+def test_what_waits_is_part_of_the_state() -> None:
+    live, venue = stage(), Venue()
+    (first,) = orders(live.on_tick(prediction(1)))
+    live.on_tick(prediction(2))
+    again = stage()
+    again.restore(unpack(pack(live.state())))
+    assert pack(again.state()) == pack(live.state())
+    assert reasons(again.on_tick(venue.fill(first, at=21))) == [(2, None)]

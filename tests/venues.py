@@ -1,0 +1,75 @@
+"""A ccxt venue on a fake exchange of its own, for tests."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from pydantic import SecretStr
+
+from services.fake_exchange.order import Order
+from services.fake_exchange.serve import Fake, serving
+from services.gateway.venues.ccxt_venue import CcxtVenue
+from services.gateway.venues.credentials import Credentials
+from services.gateway.venues.options import VenueOptions
+from shared.orders.request import OrderRequest
+
+KEYS = Credentials(SecretStr("fake-key"), SecretStr("fake-secret"), SecretStr("fake-password"))
+SYM = "BTCUSDT"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A venue and one of its markets. id: the venue's own name for it. fake: the fake's, if not the exchange's."""
+
+    exchange: str
+    market: str
+    id: str
+    fake: str = ""
+
+
+BINANCE = Place("binance", "BTC/USDT:USDT", "BTCUSDT")
+BINANCE_SPOT = Place("binance", "BTC/USDT", "BTCUSDT", "binance-spot")
+OKX = Place("okx", "BTC/USDT:USDT", "BTC-USDT-SWAP")
+OKX_SPOT = Place("okx", "BTC/USDT", "BTC-USDT")
+
+
+@dataclass
+class Pair:
+    """The venue under test and the fake that it speaks to; `sent` counts orders on the wire, `book` is the fake's."""
+
+    venue: CcxtVenue
+    fake: Fake
+    place: Place
+
+    @property
+    def sent(self) -> int:
+        return self.fake.server.count("/order", "POST")
+
+    @property
+    def accepted(self) -> list[Order]:
+        return self.fake.book.accepted
+
+    def request(self, qty: str, number: int = 1, *, reduce_only: bool = False, validity_ms: int = 5000) -> OrderRequest:
+        return OrderRequest(
+            SYM, f"{number:032x}", Decimal(qty), reduce_only, at_ms=self.venue.now_ms(), validity_ms=validity_ms
+        )
+
+
+def options(place: Place, url: str, **changes: Any) -> VenueOptions:
+    fields: dict[str, Any] = {"leverage": 3, "timeout_s": 2.0, "attempts": 3, "throttled": False, "mode": "live"}
+    return VenueOptions(place.exchange, {SYM: place.market}, base_url=url, **{**fields, **changes})
+
+
+@asynccontextmanager
+async def trading(place: Place, **changes: Any) -> AsyncIterator[Pair]:
+    """Opened; nothing is counted yet."""
+    async with serving(place.fake or place.exchange) as fake:
+        venue = CcxtVenue(options(place, fake.url, **changes), KEYS)
+        await venue.open()
+        fake.server.asked.clear()
+        try:
+            yield Pair(venue, fake, place)
+        finally:
+            await venue.close()
