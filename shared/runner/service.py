@@ -1,6 +1,7 @@
 """One process of the line: settings, logs, signals, exit codes. Every service's main.py hands its parts to `serve`."""
 
 import asyncio
+import faulthandler
 import gc
 import os
 import signal
@@ -75,6 +76,7 @@ def serve(name: str, build: Build, *, ahead: bool = False) -> None:
 def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead: bool = False) -> None:
     """As `serve`, for what is no line of stages."""
     configure_logs(name)
+    faulthandler.enable()  # what a library's C code ends is told, with the line that called it
     try:
         settings = load_settings()
         if not settings.bus.url:

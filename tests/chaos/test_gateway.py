@@ -80,9 +80,9 @@ async def arm(settings: Settings) -> None:
 async def disturb(line: Line, rng: random.Random, asker: Asker, kills: int, server: Server | None) -> Counter[str]:
     """Kill and stop the two gateways, at random moments while orders are on their way; and the bus, if there is one."""
     done: Counter[str] = Counter()
-    while done["killed"] + done["stopped"] + done["bus killed"] < kills and not asker.done:
+    while sum_of(done) < kills and not asker.done:
         answered = asker.answered
-        more = rng.randint(1, 40)
+        more = rng.randint(1, 2 * sum(book.left for book in asker.books.values()) // (kills - sum_of(done)) + 1)
 
         def moved(aim: int = answered + more) -> bool:
             line.tend()
@@ -106,6 +106,10 @@ async def disturb(line: Line, rng: random.Random, asker: Asker, kills: int, serv
             line.send(name, signal.SIGCONT)
             done["stopped"] += 1
     return done
+
+
+def sum_of(done: Counter[str]) -> int:
+    return done["killed"] + done["stopped"] + done["bus killed"]
 
 
 @pytest.mark.timeout(3000)

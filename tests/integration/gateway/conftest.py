@@ -84,6 +84,18 @@ class Gateway:
         self.bus = MemoryBus(lease_s=1.0, maxlens={})
         self._seq = self._n = 0
 
+    def limits(self) -> list[str]:
+        """What the gateway's risk check remembers."""
+        assert self.desk is not None
+        attached = self.desk._attached
+        return [] if attached is None else list(attached.tools.clearance.limits)
+
+    async def adopt_difference(self) -> None:
+        """As `tickline resolve … --as external` does."""
+        async with self._opened() as journal:
+            (row,) = await journal.externals(adopted=False)
+            await journal.write_by_person([row._replace(adopted_by="test")])
+
     def latches(self) -> list[str]:
         """What the gateway knows of."""
         assert self.desk is not None
@@ -148,8 +160,10 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway(tmp_path: Path, *, armed: bool = True, **own: object) -> AsyncIterator[Gateway]:
-    async with serving("binance") as fake:
+async def gateway(
+    tmp_path: Path, *, armed: bool = True, fake_venue: str = "binance", **own: object
+) -> AsyncIterator[Gateway]:
+    async with serving(fake_venue) as fake:
         settings = load_settings(
             symbols=(SYM,), interval="12h", state_dir=tmp_path, bus={"partitions": P},
             gateway={
