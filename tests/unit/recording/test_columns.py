@@ -22,9 +22,9 @@ def test_a_row_has_the_entry_and_the_message() -> None:
     message = tick(3).model_copy(update={"price": Decimal("71440.10")})
     found = row(Stream.TICKS, message)
     assert found == {
-        "id": "7-0", "instance": "ingestor", "p": 3, "t": "MarketTick/1", "k": "A", "n": 3, "h": message.human(),
+        "id": "7-0", "instance": "ingestor", "p": 3, "t": message.TAG, "k": "A", "n": 3, "h": message.human(),
         "tr": "t:A:3", "w": 1, "d": encode(message), "missing": 2,
-        "ts_event": 3, "venue": "t", "price": "71440.10", "cause": None,
+        "ts_event": 3, "venue": "t", "price": "71440.10", "history": False, "cause": None,
     }  # fmt: skip
 
 
