@@ -59,7 +59,7 @@ def settings_for(options: RunOptions) -> Settings:
 
 def new_run_id() -> str:
     """A name for a replay: the time, and something random."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
 
 
 def _present(**options: object) -> dict[str, object]:

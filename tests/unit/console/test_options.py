@@ -95,4 +95,4 @@ def test_what_cannot_be_is_refused_in_one_line(given: dict[str, Any], said: str)
 def test_run_ids_differ_and_sort_by_time() -> None:
     made = [new_run_id() for _ in range(50)]
     assert len(set(made)) == 50
-    assert all(re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", run_id) for run_id in made)
+    assert all(re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{6}", run_id) for run_id in made)
