@@ -41,7 +41,7 @@ def message_columns(stream: Stream) -> tuple[Column, ...]:
     """The columns of the messages that may stand in a stream.
 
     >>> [column.name for column in message_columns(Stream.TICKS)]
-    ['ts_event', 'venue', 'price', 'cause']
+    ['ts_event', 'venue', 'price', 'history', 'cause']
     """
     found: dict[str, Column] = {}
     for kind in TYPES.values():

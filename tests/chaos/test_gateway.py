@@ -77,7 +77,9 @@ async def arm(settings: Settings) -> None:
         await journal.write_by_person([ArmingRow(Decimal("1e12"), now, now + 10**8, rules.config_hash, "test")])
 
 
-async def disturb(line: Line, rng: random.Random, asker: Asker, kills: int, server: Server | None) -> Counter[str]:
+async def disturb(
+    line: Line, rng: random.Random, asker: Asker, asking: "asyncio.Task[None]", kills: int, server: Server | None
+) -> Counter[str]:
     """Kill and stop the two gateways, at random moments while orders are on their way; and the bus, if there is one."""
     done: Counter[str] = Counter()
     while sum_of(done) < kills and not asker.done:
@@ -86,6 +88,8 @@ async def disturb(line: Line, rng: random.Random, asker: Asker, kills: int, serv
 
         def moved(aim: int = answered + more) -> bool:
             line.tend()
+            if asking.done():
+                asking.result()
             return asker.done or asker.answered >= aim
 
         await until(moved, within_s=90)
@@ -142,7 +146,7 @@ async def trade(folder: Path, rng: random.Random, size: tuple[int, int], say: Sa
                 fake.floor.weather.chances = TROUBLES
                 began = time.monotonic()
                 asking = asyncio.create_task(asker.run())
-                done = await disturb(line, rng, asker, kills, server if bus_too else None)
+                done = await disturb(line, rng, asker, asking, kills, server if bus_too else None)
                 async with asyncio.timeout(900):
                     await asking
                 took = time.monotonic() - began
