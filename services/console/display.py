@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from shared.messages import Stream
 
@@ -26,6 +27,7 @@ class Display:
         self._began = self._said = time.monotonic()
         self._last: tuple[float, int] = (self._began, 0)
         self._rate = 0.0
+        self._account = ""
 
     def __enter__(self) -> "Display":
         if self._console.is_terminal:
@@ -36,22 +38,26 @@ class Display:
         if self._console.is_terminal:
             self._live.stop()
 
-    def report(self, view: "View", restarts: int) -> None:
-        """Show a view of the line."""
+    def report(self, view: "View", restarts: int, account: str) -> None:
+        """Show a view of the line, and what is to be said of the account."""
         now, ticks = time.monotonic(), view.progress.written[Stream.TICKS]
         since, before = self._last
         self._rate = (ticks - before) / max(now - since, 1e-9)
         self._last = (now, ticks)
         if self._console.is_terminal:
-            self._live.update(self._table(view, restarts))
-        elif now - self._said >= LINE_EVERY_S:
+            self._live.update(self._table(view, restarts, account))
+            return
+        if account != self._account:
+            self._account = account
+            self._console.print(account, highlight=False, soft_wrap=True)
+        if now - self._said >= LINE_EVERY_S:
             self._said = now
             counts = ", ".join(
                 f"{view.progress.written[s]} {s}" for s in (Stream.TICKS, Stream.ORDERS, Stream.EXECUTIONS)
             )
             self._console.print(f"{counts}; equity {view.equity:.4f}; {self._rate:.0f} ticks/s", highlight=False)
 
-    def _table(self, view: "View", restarts: int) -> Group:
+    def _table(self, view: "View", restarts: int, account: str) -> Group:
         table = Table(title="tickline", title_justify="left")
         for name in ("stream", "entries", "behind"):
             table.add_column(name, justify="left" if name == "stream" else "right")
@@ -61,4 +67,4 @@ class Display:
             f"equity {view.equity:.4f}   fees {view.fees:.4f}   {self._rate:.0f} ticks/s   "
             f"restarts {restarts}   Ctrl-C ends"
         )
-        return Group(table, below)
+        return Group(table, below, Text(account)) if account else Group(table, below)
