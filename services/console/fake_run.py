@@ -15,7 +15,6 @@ from shared.config import Settings, load_settings
 from shared.config.gateway import SECRETS
 from shared.config.settings import CONFIG_VARIABLE
 from shared.errors import ConfigError
-from shared.extras import need_extras
 
 ACCOUNT = "fake"
 MARKETS = {"BTCUSDT": "BTC/USDT:USDT", "ETHUSDT": "ETH/USDT:USDT"}
@@ -27,7 +26,6 @@ KEYS = {"api_key": SecretStr("fake-key"), "api_secret": SecretStr("fake-secret")
 
 def fake_settings(options: RunOptions) -> Settings:
     """A try-out's config. Of the user's own only the folders, the bus and the seed count; raises ConfigError."""
-    need_extras("ccxt", "journal")
     for name, option in NOT_HERE.items():
         if getattr(options, name) not in (None, []):
             raise ConfigError(
@@ -38,12 +36,12 @@ def fake_settings(options: RunOptions) -> Settings:
         raise ConfigError(f"--sym {', '.join(sorted(strange))}: the fake exchange lists {', '.join(MARKETS)}")
     user = load_settings()
     values: dict[str, object] = {
-        "state_dir": str(user.state_dir),
+        "state_dir": str(user.state_dir.absolute()),
         "interval": options.interval or "1s",
         "symbols": symbols,
-        "bus": user.bus.model_dump(mode="json") | {"namespace": f"{user.bus.namespace}.fake"},
+        "bus": _bus(user),
         "ingestor": {"source": "fake", "seed": user.ingestor.seed, "limit": options.limit},
-        "signal": {"weights": str(user.signal.weights), "model": options.model or "auto"},
+        "signal": {"weights": str(user.signal.weights.absolute()), "model": options.model or "auto"},
         "strategy": _strategy(options),
         "gateway": {
             "mode": "testnet", "venue": "fake", "exchange": "binance", "account": ACCOUNT,
@@ -79,6 +77,12 @@ def write_config(settings: Settings) -> Path:
 def config_path(settings: Settings) -> Path:
     """In the state folder."""
     return settings.state_dir / "fake.toml"
+
+
+def _bus(user: Settings) -> dict[str, object]:
+    """The user's, in a namespace of its own; the file is read from anywhere, so no folder in it is relative."""
+    own = {"namespace": f"{user.bus.namespace}.fake", "folder": str(user.bus.folder.absolute())}
+    return user.bus.model_dump(mode="json") | own
 
 
 def _strategy(options: RunOptions) -> dict[str, object]:

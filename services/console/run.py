@@ -27,6 +27,7 @@ from shared.bus.redis_bus import RedisBus
 from shared.bus.runs import register_run
 from shared.config import Mode, Settings
 from shared.config.settings import CONFIG_VARIABLE
+from shared.extras import need_extras
 from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
 
@@ -50,6 +51,8 @@ async def run_line(settings: Settings, report: Report, *, with_fake: bool = Fals
 
     with_fake: the fake exchange runs beside the line, and the config is written for the verbs on its account.
     """
+    if settings.gateway.mode is not Mode.PAPER:
+        need_extras("ccxt", "journal")
     expected, own_bus = check_input(settings), settings.bus
     servers: list[Server] = []
     how = ""
