@@ -18,7 +18,7 @@ LOOK_EVERY_S = 0.5
 
 
 class AccountLine:
-    """Reads the journal now and then; writes nothing. how: what to type before a verb's name."""
+    """Reads the journal now and then; writes nothing. how: what is typed before a verb, e.g. `tickline`."""
 
     def __init__(self, settings: Settings, how: str) -> None:
         own, gateway = settings.signal, settings.gateway
@@ -27,7 +27,7 @@ class AccountLine:
         self._hash = config_hash(settings, card.sha256)
         self._how = how
         most = gateway.risk.max_position_notional * len(settings.symbols)
-        self._arm = f"{how}tickline arm --account {gateway.account} --max-notional {most:f} --for 12h"
+        self._arm = f"{how} arm --account {gateway.account} --max-notional {most:f} --for 12h"
         self._journal: Journal | None = None
         self._looked_s = float("-inf")
         self._line = ""
@@ -59,7 +59,7 @@ class AccountLine:
             self._journal = await Journal.open(own.journal_url, own.gateway.account, durable=True, create=False)
         latches, arming = await self._journal.latches(), await self._journal.arming()
         if latches:
-            return f"held by {', '.join(sorted(latches))}: in another terminal: {self._how}tickline resume"
+            return f"held by {', '.join(sorted(latches))}: in another terminal: {self._how} resume"
         if arming is not None and arming.config_hash == self._hash and time.time() * 1_000 < arming.expires_at_ms:
             return _armed(arming)
         why = "not armed" if arming is None else "armed no more (time or config)"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from shared.messages import Stream
 
@@ -44,20 +43,19 @@ class Display:
         since, before = self._last
         self._rate = (ticks - before) / max(now - since, 1e-9)
         self._last = (now, ticks)
-        if self._console.is_terminal:
-            self._live.update(self._table(view, restarts, account))
-            return
         if account != self._account:
             self._account = account
-            self._console.print(account, highlight=False, soft_wrap=True)
-        if now - self._said >= LINE_EVERY_S:
+            self._console.print(account, markup=False, highlight=False, soft_wrap=True)  # to be copied in one piece
+        if self._console.is_terminal:
+            self._live.update(self._table(view, restarts))
+        elif now - self._said >= LINE_EVERY_S:
             self._said = now
             counts = ", ".join(
                 f"{view.progress.written[s]} {s}" for s in (Stream.TICKS, Stream.ORDERS, Stream.EXECUTIONS)
             )
             self._console.print(f"{counts}; equity {view.equity:.4f}; {self._rate:.0f} ticks/s", highlight=False)
 
-    def _table(self, view: "View", restarts: int, account: str) -> Group:
+    def _table(self, view: "View", restarts: int) -> Group:
         table = Table(title="tickline", title_justify="left")
         for name in ("stream", "entries", "behind"):
             table.add_column(name, justify="left" if name == "stream" else "right")
@@ -67,4 +65,4 @@ class Display:
             f"equity {view.equity:.4f}   fees {view.fees:.4f}   {self._rate:.0f} ticks/s   "
             f"restarts {restarts}   Ctrl-C ends"
         )
-        return Group(table, below, Text(account)) if account else Group(table, below)
+        return Group(table, below)

@@ -2,10 +2,13 @@
 
 import asyncio
 import shlex
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Protocol
 
 from services.console.account_line import AccountLine
@@ -55,7 +58,7 @@ async def run_line(settings: Settings, report: Report, *, with_fake: bool = Fals
         need_extras("ccxt", "journal")
     expected, own_bus = check_input(settings), settings.bus
     servers: list[Server] = []
-    how = ""
+    how = _command()
     with ExitStack() as stack:
         if not settings.bus.url:
             embedded = stack.enter_context(EmbeddedBus(settings.bus.folder))
@@ -68,8 +71,13 @@ async def run_line(settings: Settings, report: Report, *, with_fake: bool = Fals
             gateway = settings.gateway.model_copy(update={"fake_url": fake.url})
             settings = settings.model_copy(update={"gateway": gateway})
             written = write_config(settings.model_copy(update={"bus": own_bus}))  # where `tail` finds a bus that rests
-            how = f"{CONFIG_VARIABLE}={shlex.quote(str(written))} "
+            how = f"{CONFIG_VARIABLE}={shlex.quote(str(written))} {how}"
         return await _Run(settings, servers, expected, report, how).run()
+
+
+def _command() -> str:
+    """How this command is typed: its name, or where it is when the shell does not find it."""
+    return "tickline" if shutil.which("tickline") else shlex.quote(str(Path(sys.argv[0]).absolute()))
 
 
 class _Run:
@@ -118,6 +126,8 @@ class _Run:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
             await self._supervisor.stop()
+            if self._account is not None:
+                await self._account.close()
         await collector.finish(collecting)
         loop.remove_signal_handler(signal.SIGINT)  # from here on a second Ctrl-C ends a long comparison
         return await self._summary(collector, finished)
@@ -173,8 +183,6 @@ class _Run:
     async def _summary(self, collector: OrderCollector | RefusalCounter, finished: bool) -> Summary:
         view = await self._watcher.look()
         await self._watcher.close()
-        if self._account is not None:
-            await self._account.close()
         parity, refusals = None, None
         if isinstance(collector, RefusalCounter):
             refusals = collector.reasons

@@ -51,7 +51,9 @@ def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
     assert first.code == 0, first.err
     assert "Traceback" not in first.err
     said = first.err.splitlines()
-    assert f"in another terminal: TICKLINE_CONFIG={folder}/fake.toml tickline arm --account fake" in said[0]
+    assert said[0].startswith("not armed: nothing that adds exposure is sent; in another terminal: ")
+    assert f" TICKLINE_CONFIG={folder}/fake.toml " in said[0]
+    assert said[0].endswith("tickline arm --account fake --max-notional 2500 --for 12h")
     assert any(line.startswith("armed until ") for line in said)
     assert first.summary["refusals"]["NOT_ARMED"] >= 1
     assert Decimal(first.summary["fees"]) > 0

@@ -27,7 +27,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
 
 
 async def said(settings: Settings) -> str:
-    line = AccountLine(settings, "A=b ")
+    line = AccountLine(settings, "A=b tickline")
     try:
         return await line.look()
     finally:
