@@ -5,7 +5,7 @@ from functools import partial
 from services.gateway.desk.desk import Desk
 from services.gateway.desk.feeder import LiveFeeder
 from services.gateway.desk.rules import DeskRules, book_of
-from services.gateway.desk.stage import LiveStage
+from services.gateway.desk.stage import DeskStage
 from services.gateway.desk.tools import Pace
 from services.gateway.plan import plan_with
 from services.gateway.risk.model import model_sha256
@@ -22,7 +22,7 @@ from shared.runner.service import Wiring
 def live(settings: Settings, limits: Limits) -> Wiring:
     """Orders to the desk, reports from the journal."""
     desk = make_desk(settings)
-    return Wiring(plan_with(settings, lambda sym: LiveStage(desk.taken)), LiveFeeder(BusFeeder(limits), desk), desk)
+    return Wiring(plan_with(settings, lambda sym: DeskStage(desk.taken)), LiveFeeder(BusFeeder(limits), desk), desk)
 
 
 def make_desk(settings: Settings) -> Desk:

@@ -58,7 +58,7 @@ class IngestStage(Tick[Quote, list[Message]]):
         self._last_ts_event = ts_event
         self._position += 1
         trace = trace_id(venue, sym, ts_event, n)
-        return [_market_tick(n=n, sym=sym, ts_event=ts_event, tr=trace, venue=venue, price=price)]
+        return [_market_tick(n=n, sym=sym, ts_event=ts_event, tr=trace, venue=venue, price=price, history=False)]
 
     def state(self) -> State:
         """Position, last time, number of stale quotes, stream numbers."""

@@ -42,7 +42,7 @@ class SignalStage(Stage):
         sym, ts_event, tr = tick.sym, tick.ts_event, tick.tr
         prediction = _prediction(
             n=self._numbers.next(_PREDICTIONS), sym=sym, ts_event=ts_event, tr=tr,
-            tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model,
+            tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model, history=tick.history,
         )  # fmt: skip
         if _FEATURES in self.unread:
             return [prediction]

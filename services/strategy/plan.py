@@ -7,6 +7,7 @@ from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.runner.plan import Input, Output, Plan
 from shared.strategies import make_decider
+from shared.strategies.reserve import with_reserve
 
 
 def plan(settings: Settings) -> Plan:
@@ -18,6 +19,8 @@ def plan(settings: Settings) -> Plan:
         raise ConfigError(f"config: {error}") from error
     run = settings.run_id if settings.ingestor.source == "replay" else ""
     live = gateway.mode is not Mode.PAPER
+    if live:
+        decider = with_reserve(decider, gateway.fee, gateway.slippage_bps)
     rules = LiveRules(_ns(own.order_valid_s), _ns(own.prediction_stale_s), own.on_missing)
     book = f"{settings.ingestor.source}|{gateway.venue}|{gateway.account}|{own.name}|{run}"
     return Plan(

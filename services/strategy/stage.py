@@ -73,7 +73,8 @@ class StrategyStage(Stage):
 
     def _on_prediction(self, prediction: Prediction) -> list[Message]:
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
-        return self._decided(prediction, self._decider.decide(prediction, self.account))
+        made = Reason.HISTORY if prediction.history else self._decider.decide(prediction, self.account)
+        return self._decided(prediction, made)
 
     def _decided(self, prediction: Prediction, made: list[Order] | Reason) -> list[Message]:
         """The decision and its orders, from now on in flight."""

@@ -42,7 +42,7 @@ class Message(Wire):
 
     VERSION: ClassVar[int] = 1
     STREAM: ClassVar[Stream]
-    TAG: ClassVar[str]  # type and version as they stand on the wire, e.g. `MarketTick/1`
+    TAG: ClassVar[str]  # type and version as they stand on the wire, e.g. `MarketTick/2`
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

@@ -72,7 +72,7 @@ def encode(message: Message) -> bytes:
     """The message's fields as msgpack bytes.
 
     >>> tick = MarketTick(n=1, sym="BTCUSDT", ts_event=1, tr="t", venue="replay", price=Decimal("71440.10"))
-    >>> decode("MarketTick/1", encode(tick)) == tick
+    >>> decode("MarketTick/2", encode(tick)) == tick
     True
     """
     return pack(message.content())

@@ -22,16 +22,22 @@ def trace_id(venue: str, sym: str, ts_event: int, n: int) -> str:
 
 
 class MarketTick(Message):
-    """One price. For a bar: its close, with `ts_event` the bar's end."""
+    """One price. For a bar: its close, with `ts_event` the bar's end.
 
+    history: it was older than the age limit when it was committed, or its age is in doubt. Features warm by it, and
+    nothing is traded on it. Never set in a replay.
+    """
+
+    VERSION: ClassVar[int] = 2
     STREAM: ClassVar[Stream] = Stream.TICKS
 
     venue: str
     price: Price
+    history: bool = False
 
     def human(self) -> str:
-        """E.g. `BTCUSDT 71440.1`."""
-        return f"{self.sym} {self.price}"
+        """E.g. `BTCUSDT 71440.1`, or `BTCUSDT 71440.1 history`."""
+        return f"{self.sym} {self.price} history" if self.history else f"{self.sym} {self.price}"
 
 
 class Gap(Message):

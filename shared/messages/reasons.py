@@ -12,6 +12,7 @@ class Reason(StrEnum):
     NO_CHANGE = "NO_CHANGE"
     NO_EQUITY = "NO_EQUITY"
     END_OF_DATA = "END_OF_DATA"
+    HISTORY = "HISTORY"  # its tick was past the age limit, or of doubtful age
     SUPERSEDED = "SUPERSEDED"  # a newer prediction came while orders were in flight
     # How an order ended that was not filled in full.
     PAST_VALID_UNTIL = "PAST_VALID_UNTIL"  # it waited longer than it was meant for
@@ -23,6 +24,7 @@ class Reason(StrEnum):
     BELOW_MINIMUM = "BELOW_MINIMUM"  # less than the venue's least quantity or value, after rounding
     KEY_REFUSED = "KEY_REFUSED"  # the key, its rights, its address or its signature
     NO_MARGIN = "NO_MARGIN"
+    NO_SHORT_ON_SPOT = "NO_SHORT_ON_SPOT"  # a short means flat there, and the book is flat
     NOTHING_TO_REDUCE = "NOTHING_TO_REDUCE"
     NOT_SENT = "NOT_SENT"  # it never left this machine
     RATE_LIMITED = "RATE_LIMITED"
@@ -63,6 +65,8 @@ class GapCause(StrEnum):
     MISSED = "MISSED"  # n jumped: entries were lost before they were read
     UNREADABLE = "UNREADABLE"  # an entry could not be decoded; it lies in dead:
     FAILED = "FAILED"  # on_tick raised on an entry; it lies in dead:
+    UNFILLED = "UNFILLED"  # the venue's data are missing here and could not be fetched afterwards
+    LATE = "LATE"  # what came, or is missing, would or may have changed a tick that was committed
 
 
 class OrderStatus(StrEnum):

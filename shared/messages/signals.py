@@ -81,16 +81,18 @@ class Prediction(Message):
     """What the model said, at which price, and which model it was.
 
     y_hat: predicted log return until the next tick; NaN stays NaN and trades nothing.
-    model: the first 16 hex digits of the weights' sha256.
+    model: the first 16 hex digits of the weights' sha256. history: as in its tick.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=True)
+    VERSION: ClassVar[int] = 2
     STREAM: ClassVar[Stream] = Stream.PREDICTIONS
 
     tick_n: int
     price: Price
     y_hat: float
     model: str
+    history: bool = False
 
     def human(self) -> str:
         """E.g. `BTCUSDT y_hat=+0.000813 at 71440.1`."""

@@ -1,6 +1,7 @@
 """One process of the line: settings, logs, signals, exit codes. Every service's main.py hands its parts to `serve`."""
 
 import asyncio
+import faulthandler
 import gc
 import os
 import signal
@@ -48,6 +49,7 @@ def serve(name: str, build: Build, *, ahead: bool = False) -> None:
     ahead: it stands before the decision, so in a replay it works ahead of it, at a lower priority.
     """
     configure_logs(name)
+    faulthandler.enable()  # what a library's C code ends is told, with the line that called it
     try:
         settings = load_settings()
         limits = limits_of(settings)

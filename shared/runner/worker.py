@@ -1,6 +1,7 @@
 """The loop of every service: gather input, run the stages, commit; and reload whenever something was lost."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -88,19 +89,27 @@ class Worker:
             self._session = session
             try:
                 await self._serve(session)
-                await self._ownership.leave(session)
+                await self._let_go(session)
             except BusLost as lost:
                 await self._pause("bus lost", lost)
             except KeeperLost as lost:
+                await self._let_go(session)  # another replica's journal may be in order
                 await self._pause("cannot keep orders", lost)
             except TicklineError:
-                await self._ownership.leave(session)  # this process cannot go on, but another one may
+                await self._let_go(session)  # this process cannot go on, but another one may
                 raise
             finally:
                 self._session = None
                 await self._abandon()
                 await self._drop_all()
                 await session.close()
+
+    async def _let_go(self, session: Session) -> None:
+        """Give everything up, in the order in which it was taken on: nothing is done any more for what is another's."""
+        if self._keeper is not None:
+            await self._keeper.detach()
+        with contextlib.suppress(BusLost):  # then the leases run out by themselves
+            await self._ownership.leave(session)
 
     async def _pause(self, what: str, lost: Exception) -> None:
         """Wait before the next try, twice as long each time until a commit succeeds."""

@@ -77,12 +77,12 @@ async def arm(settings: Settings) -> None:
         await journal.write_by_person([ArmingRow(Decimal("1e12"), now, now + 10**8, rules.config_hash, "test")])
 
 
-async def disturb(line: Line, rng: random.Random, asker: Asker, kills: int) -> Counter[str]:
-    """Kill and stop the two gateways, at random moments while orders are on their way."""
+async def disturb(line: Line, rng: random.Random, asker: Asker, kills: int, server: Server | None) -> Counter[str]:
+    """Kill and stop the two gateways, at random moments while orders are on their way; and the bus, if there is one."""
     done: Counter[str] = Counter()
-    while sum(done.values()) < kills and not asker.done:
+    while sum_of(done) < kills and not asker.done:
         answered = asker.answered
-        more = rng.randint(1, 40)
+        more = rng.randint(1, 2 * sum(book.left for book in asker.books.values()) // (kills - sum_of(done)) + 1)
 
         def moved(aim: int = answered + more) -> bool:
             line.tend()
@@ -91,7 +91,12 @@ async def disturb(line: Line, rng: random.Random, asker: Asker, kills: int) -> C
         await until(moved, within_s=90)
         await asyncio.sleep(rng.uniform(0, 0.05))
         name = rng.choice(("gateway-a", "gateway-b"))
-        if rng.random() < 0.7:
+        if server is not None and rng.random() < 0.5:
+            server.kill()
+            done["bytes of the bus's log cut off"] += server.cut_log(rng, 100_000)
+            server.start()
+            done["bus killed"] += 1
+        elif rng.random() < 0.7:
             line.kill(name)
             line.tend()
             done["killed"] += 1
@@ -103,9 +108,24 @@ async def disturb(line: Line, rng: random.Random, asker: Asker, kills: int) -> C
     return done
 
 
+def sum_of(done: Counter[str]) -> int:
+    return done["killed"] + done["stopped"] + done["bus killed"]
+
+
 @pytest.mark.timeout(3000)
 async def test_every_order_is_sent_once_and_known(folder: Path, rng: random.Random, short: bool, say: Say) -> None:
-    each, kills = (25, 10) if short else (420, 110)
+    await trade(folder, rng, (25, 10) if short else (420, 110), say, bus_too=False)
+
+
+@pytest.mark.timeout(3000)
+async def test_a_bus_that_loses_writes_too(folder: Path, rng: random.Random, short: bool, say: Say) -> None:
+    """Books, stream and position come out of the journal again."""
+    await trade(folder, rng, (10, 8) if short else (60, 40), say, bus_too=True)
+
+
+async def trade(folder: Path, rng: random.Random, size: tuple[int, int], say: Say, *, bus_too: bool) -> None:
+    """size: orders of each symbol, and kills at most. bus_too: the bus is killed as well, and loses its last writes."""
+    each, kills = size
     server = Server(folder)
     server.start()
     try:
@@ -122,7 +142,7 @@ async def test_every_order_is_sent_once_and_known(folder: Path, rng: random.Rand
                 fake.floor.weather.chances = TROUBLES
                 began = time.monotonic()
                 asking = asyncio.create_task(asker.run())
-                done = await disturb(line, rng, asker, kills)
+                done = await disturb(line, rng, asker, kills, server if bus_too else None)
                 async with asyncio.timeout(900):
                     await asking
                 took = time.monotonic() - began

@@ -15,6 +15,7 @@ from shared.messages import Reason
 from shared.orders import VenueQuote
 from shared.strategies import make_decider
 from shared.strategies.decider import Forecast
+from shared.strategies.reserve import with_reserve
 
 UP = 1.0  # a forecast that every strategy would buy on
 
@@ -74,7 +75,9 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
 def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, market: MarketSeen) -> str:
     """What the strategy's first order from a flat book would become, and which gate it would meet."""
     price, own = market.quote.ask, settings.strategy
-    decided = make_decider(own.name, own.params).decide(Forecast(market.sym, UP, price), Account(own.balance))
+    costs = settings.gateway
+    decider = with_reserve(make_decider(own.name, own.params), costs.fee, costs.slippage_bps)
+    decided = decider.decide(Forecast(market.sym, UP, price), Account(own.balance))
     if isinstance(decided, Reason) or not decided:
         return f"none: {decided or 'the strategy wants none'}"
     wanted = decided[0].signed_qty

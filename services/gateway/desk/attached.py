@@ -17,19 +17,22 @@ from services.gateway.desk.pen import Pen
 from services.gateway.desk.rows import Ticket
 from services.gateway.desk.rules import DeskRules
 from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.risk.bus_id import bus_changes
 from services.gateway.risk.risk import Risk
 from services.gateway.venues.venue import Venue
 from shared.bus.names import partition_of
 from shared.errors import VenueError
 from shared.journal.journal import Journal
+from shared.journal.rows import LimitRow
 from shared.messages import ExecutionReport, OrderIntent, Stream
-from shared.messages.codec import decode
+from shared.messages.codec import decode, pack, unpack
 from shared.runner.keeper import KeeperLost
 from shared.runner.partition import Partition
 
 log = structlog.get_logger()
 
 PAGE = 1_000
+BEGAN = "began_ms"
 HALT_WORKS_MS = 30_000  # how long a halt's own cancel and flatten may hold the account
 
 
@@ -55,15 +58,21 @@ class Attached:
     @classmethod
     async def begin(
         cls, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, owner: str,
-        leased: Callable[[], bool], parts: Sequence[Partition],
+        leased: Callable[[], bool], parts: Sequence[Partition], bus_id: str,
     ) -> "Attached":  # fmt: skip
-        """Raise the epoch, load what is open, and start. Raises KeeperLost, JournalUnwritable or VenueError."""
+        """Raise the epoch, load what is open, and start. Raises KeeperLost, JournalUnwritable or VenueError.
+
+        bus_id: of the bus that the parts are on. Another one than the journal's latches until a person adopts it.
+        """
         holder = await journal.epoch()
         if holder.owner.startswith(AT_WORK) and now_ms() - holder.raised_ms < HALT_WORKS_MS:
             raise KeeperLost("a halt is at work on this account")
         self = cls(rules, risk, journal, venue, outbox, await journal.raise_epoch(owner), leased)
         log.info("account taken over", epoch=self.tools.pen.epoch)
         try:
+            changes = bus_changes(await journal.bus_id(), bus_id, now_ms())
+            if changes:
+                await self.tools.pen.write(changes)
             await self._start(parts)
         except BaseException:
             await self.end()
@@ -134,13 +143,22 @@ class Attached:
 
     async def _look_around(self) -> None:
         """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
-        comparing = Comparing(self._lanes, self.tools, 0)
+        comparing = Comparing(self._lanes, self.tools, await self._began_ms())
         await asyncio.gather(comparing.once(), *(self._look_at_quote(sym) for sym in self._rules.symbols))
         self.tools.clearance.ready = True
         await self._go_on()
         self._spawn(comparing.run(self._rules.reconcile_s))
         for sym in self._rules.symbols:
             self._spawn(self._watch_quote(sym))
+
+    async def _began_ms(self) -> int:
+        """When this account was first taken over: what it did before is not compared."""
+        limits = self.tools.clearance.limits
+        if BEGAN not in limits:
+            limits[BEGAN] = pack([now_ms()])
+            await self.tools.pen.write([LimitRow(BEGAN, limits[BEGAN])])
+        (began_ms,) = unpack(limits[BEGAN])
+        return int(began_ms)
 
     async def _go_on(self) -> None:
         await asyncio.gather(*(lane.go_on() for lane in self._lanes.values()))

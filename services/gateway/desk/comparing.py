@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import structlog
 
+from services.gateway.desk.balance import TOLERANCE, beside
 from services.gateway.desk.lane import Lane
 from services.gateway.desk.rows import ticket_of
 from services.gateway.desk.tools import Tools, now_ms
@@ -66,12 +68,31 @@ class Comparing:
             fills=[fill for sym in self._lanes for fill in await tools.venue.fills(sym, since_ms)],
             positions=await tools.venue.positions(), funding=await tools.venue.funding(since_ms),
         )  # fmt: skip
-        if changes := tools.clearance.see_equity(await tools.venue.balance()):
+        balance = await tools.venue.balance()
+        if changes := tools.clearance.see_equity(balance):
             await tools.pen.write(changes)
-        made = reconcile(shown, await self._known(since_ms), LAG_MS)
+        known = await self._known(since_ms)
+        if self._flat(shown, known):
+            shown = shown._replace(balance=balance)
+            known = known._replace(balance=await self._expected_balance(balance))
+        made = reconcile(shown, known, LAG_MS, TOLERANCE)
         for payment in made.bookings:
             await self._lanes[payment.sym].fund(payment)
         return made.differences
+
+    def _flat(self, shown: Shown, known: Known) -> bool:
+        held = [*known.positions.values(), *(position.signed_qty for position in shown.positions)]
+        return not any(held) and not any(own.life.in_flight for own in known.orders.values())
+
+    async def _expected_balance(self, balance: Decimal) -> Decimal:
+        tools, books = self._tools, self._tools.books.balance()
+        adopted = await tools.journal.externals(adopted=True)
+        found = beside(tools.clearance.limits, adopted, balance, books, now_ms())
+        row = found.row()
+        if tools.clearance.limits.get(row.name) != row.value:
+            await tools.pen.write([row])
+            tools.clearance.limits[row.name] = row.value
+        return found.amount + books
 
     async def _known(self, since_ms: int) -> Known:
         journal = self._tools.journal

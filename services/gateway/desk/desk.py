@@ -55,13 +55,16 @@ class Desk:
 
     async def attach(self, session: Session, parts: Sequence[Partition]) -> None:
         """Take the account over: the epoch first, then what the journal says is open."""
+        await self.prepare()  # a journal that failed is opened anew
         assert self._journal is not None
         assert self._venue is not None
         self.outbox.wake = session.wake
         try:
+            bus_id = (await session.meta({"bus_id": uuid4().hex}))["bus_id"]
             self._attached = await Attached.begin(
-                self._rules, self._risk, self._journal, self._venue, self.outbox, self._owner, self._leased, parts
-            )
+                self._rules, self._risk, self._journal, self._venue, self.outbox, self._owner, self._leased, parts,
+                bus_id,
+            )  # fmt: skip
         except (JournalUnwritable, VenueError) as error:
             await self._close_journal()
             raise KeeperLost(str(error)) from error

@@ -140,11 +140,16 @@ class Lane:
             return False
         if isinstance(verdict, Refusal):
             return self._refuse(ticket, verdict.reason, changes, effects)
-        qty = sized(tools.venue.rules(self.sym), verdict.signed_qty, row.price, verdict.reduce_only)
+        rules, wanted, cut_by = tools.venue.rules(self.sym), verdict.signed_qty, verdict.cut_by
+        if rules.kind == "spot" and wanted < -tools.books.position(self.sym):
+            wanted, cut_by = -tools.books.position(self.sym), Reason.NO_SHORT_ON_SPOT
+            if not wanted:
+                return self._refuse(ticket, cut_by, changes, effects)
+        qty = sized(rules, wanted, row.price, verdict.reduce_only)
         if isinstance(qty, Reason):
             return self._refuse(ticket, qty, changes, effects)
-        if verdict.cut_by is not None:
-            text = f"only {qty} of {row.intended_qty} is sent: {verdict.cut_by}"
+        if cut_by is not None:
+            text = f"only {qty} of {row.intended_qty} is sent: {cut_by}"
             changes.append(self._event("CUT", row.client_order_id, text))
         request = OrderRequest(
             self.sym, row.client_order_id, qty, verdict.reduce_only, tools.venue.now_ms(), tools.pace.validity_ms

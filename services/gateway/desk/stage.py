@@ -7,7 +7,7 @@ from shared.runner.stage import Numbers, Stage
 from shared.tick import State
 
 
-class LiveStage(Stage):
+class DeskStage(Stage):
     """Orders in, nothing out: the desk journals them before the cursor moves. Reports of the journal in, to be written.
 
     A report's n is its sequence in its book, so what is on the stream already is known by it.

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from services.fake_exchange.serve import Fake, serving
+from services.gateway.desk.desk import Desk
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.rules import Rules
 from services.strategy.order_id import client_order_id
@@ -19,7 +21,7 @@ from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place, partition_of
 from shared.config import Settings, load_settings
 from shared.journal.journal import Journal
-from shared.journal.rows import ArmingRow, DropArming, ExternalRow
+from shared.journal.rows import ArmingRow, DropArming, DropLatch, ExternalRow, SetBusId
 from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode
 from shared.runner.plan import Limits
 from shared.runner.worker import Worker
@@ -40,11 +42,13 @@ class Gateway:
         self.fake = fake
         self.task: asyncio.Task[None] | None = None
         self.worker: Worker | None = None
+        self.desk: Desk | None = None
         self._n = 0
         self._seq = 0
 
     def start(self) -> None:
         wiring = live(self.settings, LIMITS)
+        self.desk = cast(Desk, wiring.keeper)
         self.worker = Worker(
             wiring.plan, self.bus, wiring.feeder, partitions=P, limits=LIMITS, keeper=wiring.keeper
         )  # fmt: skip
@@ -74,6 +78,35 @@ class Gateway:
         """As `tickline disarm` does: with a new epoch, so that the gateway must look."""
         async with self._opened() as journal:
             await journal.raise_epoch("test", [DropArming()])
+
+    def new_bus(self) -> None:
+        """An empty one, where the strategy begins anew too."""
+        self.bus = MemoryBus(lease_s=1.0, maxlens={})
+        self._seq = self._n = 0
+
+    def limits(self) -> list[str]:
+        """What the gateway's risk check remembers."""
+        assert self.desk is not None
+        attached = self.desk._attached
+        return [] if attached is None else list(attached.tools.clearance.limits)
+
+    async def adopt_difference(self) -> None:
+        """As `tickline resolve … --as external` does."""
+        async with self._opened() as journal:
+            (row,) = await journal.externals(adopted=False)
+            await journal.write_by_person([row._replace(adopted_by="test")])
+
+    def latches(self) -> list[str]:
+        """What the gateway knows of."""
+        assert self.desk is not None
+        attached = self.desk._attached
+        return [] if attached is None else list(attached.tools.clearance.latches)
+
+    async def adopt(self) -> None:
+        """As `tickline adopt` does; returns when the gateway has seen it."""
+        async with self._opened() as journal:
+            await journal.write_by_person([SetBusId(self.bus.meta["bus_id"]), DropLatch("OTHER_BUS")])
+        await until(lambda: not self.latches())
 
     async def externals(self) -> list[ExternalRow]:
         async with self._opened() as journal:
@@ -127,8 +160,10 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway(tmp_path: Path, *, armed: bool = True, **own: object) -> AsyncIterator[Gateway]:
-    async with serving("binance") as fake:
+async def gateway(
+    tmp_path: Path, *, armed: bool = True, fake_venue: str = "binance", **own: object
+) -> AsyncIterator[Gateway]:
+    async with serving(fake_venue) as fake:
         settings = load_settings(
             symbols=(SYM,), interval="12h", state_dir=tmp_path, bus={"partitions": P},
             gateway={

@@ -7,6 +7,7 @@ from pathlib import Path
 from services.fake_exchange.book import Ask
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.plan import Plan
+from services.gateway.desk.balance import LIMIT
 from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.until import until
@@ -123,3 +124,70 @@ async def test_what_somebody_else_traded_is_shown_and_stops_what_adds(trading: G
     await trading.write(trading.intent("-0.010", Leg.CLOSE))
     *_, closed = await trading.reported(3)
     assert closed.status is OrderStatus.FILLED
+
+
+async def test_on_another_bus_nothing_is_added_until_a_person_adopts_it(trading: Gateway) -> None:
+    for qty in ("0.010", "0.011"):
+        await trading.write(trading.intent(qty))
+    before = await trading.reported(2)
+    await trading.stop()
+    trading.new_bus()
+    trading.start()
+    assert await trading.reported(2) == before  # the books come out of the journal
+    await trading.write(trading.intent("0.010"))
+    *_, refused = await trading.reported(3)
+    assert (refused.status, refused.reason) == (OrderStatus.REJECTED, Reason.OTHER_BUS)
+    await trading.write(trading.intent("-0.005", Leg.CLOSE))
+    *_, closed = await trading.reported(4)
+    assert closed.status is OrderStatus.FILLED
+    await trading.adopt()
+    await trading.write(trading.intent("0.010"))
+    *_, filled = await trading.reported(5)
+    assert filled.status is OrderStatus.FILLED
+
+
+async def test_on_spot_a_short_means_flat(tmp_path: Path) -> None:
+    spot = {"markets": {SYM: "BTC/USDT"}}
+    async with gateway(tmp_path, fake_venue="binance-spot", **spot) as trading:
+        await trading.write(trading.intent("0.010"))
+        (bought,) = await trading.reported(1)
+        assert bought.status is OrderStatus.FILLED
+        await trading.write(trading.intent("-0.030", Leg.NET))
+        *_, sold = await trading.reported(2)
+        assert sold.status is OrderStatus.FILLED
+        assert Decimal("-0.010") <= sold.last_qty < Decimal("-0.0099")
+        await trading.write(trading.intent("-0.030", Leg.NET))
+        *_, refused = await trading.reported(3)
+        assert (refused.status, refused.reason) in [
+            (OrderStatus.REJECTED, Reason.NO_SHORT_ON_SPOT), (OrderStatus.REJECTED, Reason.BELOW_MINIMUM),  # dust
+        ]  # fmt: skip
+
+
+async def test_funding_is_booked_once(trading: Gateway) -> None:
+    await trading.write(trading.intent("0.010"))
+    await trading.reported(1)
+    now = trading.fake.floor.now_ms()
+    trading.fake.book.pay("FUNDING_FEE", SYM, "USDT", Decimal("-0.25"), now)
+    *_, report = await trading.reported(2)
+    assert (report.leg, report.commission, report.last_qty) == (Leg.FUNDING, Decimal("0.25"), Decimal(0))
+    await trading.stop()
+    trading.start()
+    await trading.write(trading.intent("-0.010", Leg.CLOSE))
+    *_, closed = await trading.reported(3)
+    assert closed.leg is Leg.CLOSE
+
+
+async def test_money_that_nobody_booked_is_a_difference_until_a_person_adopts_it(trading: Gateway) -> None:
+    await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
+    await trading.reported(2)
+    await until(lambda: LIMIT in trading.limits(), within_s=10, every_s=0.05)
+    trading.fake.book.pay("TRANSFER", SYM, "USDT", Decimal(50), trading.fake.floor.now_ms())
+
+    async def shown() -> bool:
+        return [row.kind for row in await trading.externals()] == ["BALANCE"]
+
+    await until(shown, within_s=20, every_s=0.1)
+    await trading.adopt_difference()
+    await trading.write(trading.intent("0.010"))
+    *_, report = await trading.reported(3)
+    assert report.status is OrderStatus.FILLED

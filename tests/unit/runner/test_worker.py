@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from itertools import groupby
 
 import pytest
 
@@ -523,7 +524,7 @@ async def test_what_is_committed_was_kept_before(bus: MemoryBus, start: Start) -
     assert sorted(kept.kept) == sorted(f"t:{sym}:{n}" for sym in SYMBOLS for n in range(1, 36))
     assert kept.unkept == []
     await running.stop()
-    assert kept.history == ["prepare", f"attach {P}", "detach", "close"]
+    assert [word for word, _ in groupby(kept.history)] == ["prepare", f"attach {P}", "detach", "close"]
 
 
 async def test_what_cannot_be_kept_is_not_committed_and_taken_again_later(bus: MemoryBus, start: Start) -> None:

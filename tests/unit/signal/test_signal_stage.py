@@ -73,6 +73,14 @@ def test_a_gap_empties_the_window_and_goes_to_both_streams() -> None:
     ]  # fmt: skip
 
 
+def test_a_prediction_on_history_says_so_and_warms_the_window_all_the_same() -> None:
+    ticks: list[Message] = [tick(n, 100 + n) for n in range(1, 7)]
+    old = [val.model_copy(update={"history": n <= 5}) for n, val in enumerate(ticks, 1)]
+    live, warmed = run(stage(), ticks), run(stage(), old)
+    assert [out.history for out in warmed if isinstance(out, Prediction)] == [True, True, False]
+    assert live[4:] == warmed[4:]
+
+
 def test_a_prediction_may_be_no_number() -> None:
     class Unsure(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -126,6 +126,16 @@ def test_a_prediction_that_trades_nothing_has_its_reason(y_hat: float, reason: R
     assert decode(decision.TAG, encode(decision)) == decision
 
 
+def test_history_is_answered_with_its_reason_and_leaves_the_position_alone() -> None:
+    stage = strategy()
+    run(stage, paper(), [prediction(1)])
+    held = stage.account.position(SYM)
+    decision, orders = decided(stage, prediction(2, y_hat=-0.01).model_copy(update={"history": True}))
+    assert (decision.reason, decision.orders, orders) == (Reason.HISTORY, (), [])
+    assert stage.account.position(SYM) == held
+    assert decided(stage, prediction(3, y_hat=-0.01))[1]
+
+
 @pytest.mark.parametrize("y_hat", [math.inf, -math.inf])
 def test_a_decision_on_an_infinite_prediction_can_be_read(y_hat: float) -> None:
     decision, _ = decided(strategy(), prediction(1, y_hat=y_hat))

@@ -52,7 +52,7 @@ def test_a_live_account_says_so() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"balance": 30}, "none: 0.00071429 would be refused, BELOW_MINIMUM (step 0.001)"),
+        ({"balance": 30}, "none: 0.00071386 would be refused, BELOW_MINIMUM (step 0.001)"),
         ({"max_notional": 900}, "would be refused: ARMED_NOTIONAL"),
         ({"risk": {"max_order_notional": 900}}, "would be refused: ORDER_NOTIONAL"),
         ({"risk": {"reduce_only": True}}, "would be refused: REDUCE_ONLY"),

@@ -1,0 +1,238 @@
+"""Bars of two ways made one series: what was sampled or streamed, and what was fetched; by bar time, without a hole."""
+
+from decimal import Decimal
+from typing import NamedTuple, TypeAlias
+
+from services.ingestor.live.events import Answered, Bar, Bars, Clock, Disconnected, Late, Lost, Missing
+from services.ingestor.live.saved import bar_in, question_in, saved_bar, saved_question
+from shared.intervals import NS_PER_S
+from shared.messages.reasons import GapCause
+from shared.tick import State, Tick
+
+
+class Close(NamedTuple):
+    """A bar of the joined series: its end and its close."""
+
+    ts_event: int
+    price: Decimal
+
+
+class Cut(NamedTuple):
+    """Before this place the series is broken; `ts_event` is the end of the last bar that is concerned."""
+
+    ts_event: int
+    cause: GapCause
+
+
+Joining: TypeAlias = Bar | Bars | Lost | Late | Answered | Clock | Disconnected
+Joined: TypeAlias = Close | Cut | Missing
+
+
+class BarJoin(Tick[Joining, list[Joined]]):
+    """Bars in, in any order and from both ways; each bar time once and in order out, with a Cut where bars are missing.
+
+    A missing bar is asked for, and what comes behind it waits. In a complete answer a bar that is not there is one in
+    which nothing traded: it has the close before. What is not answered, or needs more than `waiting` bars to wait, is
+    cut. Without `fetch` nothing is asked. warm: how many bars before the start are asked for at the first Clock.
+    repeated: bars whose time had been given. other: how many of those had another price.
+
+    >>> join = BarJoin(interval_ns=10, warm=0)
+    >>> join.on_tick(Bar(10, Decimal(1))), join.on_tick(Bar(10, Decimal(1)))
+    ([Close(ts_event=10, price=Decimal('1'))], None)
+    >>> join.on_tick(Bar(40, Decimal(4)))
+    [Missing(no=1, what='bars', from_id=None, to_id=None, from_ns=20, to_ns=30)]
+    >>> join.on_tick(Bars((Bar(10, Decimal(1)), Bar(20, Decimal(2)))))
+    [Close(ts_event=20, price=Decimal('2'))]
+    >>> join.on_tick(Answered(1, "bars", complete=True))
+    [Close(ts_event=30, price=Decimal('2')), Close(ts_event=40, price=Decimal('4'))]
+    """
+
+    def __init__(
+        self, interval_ns: int, warm: int, fetch: bool = True, waiting: int = 1_000, fill_ns: int = 30 * NS_PER_S
+    ) -> None:
+        self.repeated = self.other = 0
+        self._interval_ns, self._warm, self._fetch = interval_ns, warm, fetch
+        self._most, self._fill_ns = waiting, fill_ns
+        self._last: Close | None = None
+        self._after = 0  # bars until here are not given any more
+        self._lost_ns = 0  # bars until here will not come by themselves
+        self._waiting: dict[int, Decimal | None] = {}
+        self._question: Missing | None = None
+        self._asked_now = 0
+        self._no = 0
+        self._now = 0
+
+    @property
+    def question(self) -> Missing | None:
+        """What is asked for and not answered."""
+        return self._question
+
+    @property
+    def last_ns(self) -> int:
+        """The end of the last bar that was given or cut; 0 before the first."""
+        return self._after
+
+    def on_tick(self, val: Joining) -> list[Joined] | None:
+        """Take one value; None when nothing follows from it."""
+        match val:
+            case Bar():
+                return self._bar(val) or None
+            case Clock(now):
+                return self._clock(now) or None
+            case Bars(bars):
+                return [given for bar in sorted(bars, key=_end) for given in self._put(bar)] or None
+            case Answered(no, "bars", complete) if self._question is not None and self._question.no == no:
+                return self._settle(self._question, complete) or None
+            case Lost(end):
+                return self._lost(end) or None
+            case Late(end):
+                return self._late(end)
+            case Disconnected():
+                self._asked_now = 0
+            case _:
+                pass
+        return None
+
+    def _bar(self, bar: Bar) -> list[Joined]:
+        given = self._put(bar)
+        if not self._waiting or (self._question is not None and len(self._waiting) <= self._most):
+            return given
+        return given + self._missing(min(self._waiting) - self._interval_ns)
+
+    def _put(self, bar: Bar) -> list[Joined]:
+        end, price = bar
+        if end <= self._after or end in self._waiting:
+            self.repeated += 1
+            if self._last is not None and end == self._last.ts_event and price not in (None, self._last.price):
+                self.other += 1
+            if price is not None and end in self._waiting and self._waiting[end] is None:
+                self._waiting[end] = price
+            return []
+        begins = not self._after and (self._question is None or end == self._question.from_ns)
+        if begins or (end == self._after + self._interval_ns and self._after):
+            return self._give(end, price) + self._follow()
+        self._waiting[end] = price
+        return []
+
+    def _give(self, end: int, price: Decimal | None) -> list[Joined]:
+        if price is None:
+            if self._last is None:
+                return self._cut(end) if self._after else []
+            price = self._last.price
+        self._last, self._after = Close(end, price), end
+        return [self._last]
+
+    def _follow(self) -> list[Joined]:
+        given: list[Joined] = []
+        waiting = self._waiting
+        while waiting and (end := self._after + self._interval_ns) in waiting:
+            given += self._give(end, waiting.pop(end))
+        return given
+
+    def _missing(self, upto: int) -> list[Joined]:
+        """Bars until `upto` are missing: ask for them, or cut."""
+        if self._fetch and self._question is None and len(self._waiting) <= self._most:
+            return [self._ask(self._after + self._interval_ns, upto)]
+        self._question = None
+        return self._cut(upto) + self._follow()
+
+    def _lost(self, end: int) -> list[Joined]:
+        if not self._after or end in self._waiting:
+            return []  # nothing was before it, or it was fetched
+        self._lost_ns = max(self._lost_ns, end)
+        return self._missing_lost()
+
+    def _missing_lost(self) -> list[Joined]:
+        open_ = self._after < self._lost_ns and self._question is None
+        return self._missing(self._lost_ns) if open_ else []
+
+    def _late(self, end: int) -> list[Joined] | None:
+        self._waiting.pop(end, None)  # then it is missing
+        if end > self._after or not self._after:
+            return None
+        self._last = None
+        return [Cut(self._after, GapCause.LATE)]
+
+    def _clock(self, now: int) -> list[Joined]:
+        first, self._now = not self._now, max(self._now, now)
+        if self._question is not None:
+            self._asked_now = self._asked_now or now
+            if now - self._asked_now > self._fill_ns:
+                return self._settle(self._question, complete=False)
+        elif first and self._warm and self._fetch and not self._after:
+            upto = now - now % self._interval_ns
+            return [self._ask(upto - (self._warm - 1) * self._interval_ns, upto)]
+        return []
+
+    def _settle(self, question: Missing, complete: bool) -> list[Joined]:
+        """The question is through: fill or cut what it left open, give what follows, ask for what is open then."""
+        self._question = None
+        given: list[Joined] = []
+        if not self._after and self._waiting:  # the start: there is nothing that could be cut
+            first = min(self._waiting)
+            given += self._give(first, self._waiting.pop(first)) + self._follow()
+        while self._after and complete and self._after < question.to_ns and self._last is not None:
+            given += self._give(self._after + self._interval_ns, None) + self._follow()
+        if self._after and self._after < question.to_ns:
+            given += self._cut_before(question.to_ns)
+        if self._waiting and self._question is None:
+            given += self._missing(min(self._waiting) - self._interval_ns)
+        return given + self._missing_lost()
+
+    def _cut_before(self, upto: int) -> list[Joined]:
+        """Cut what is open until `upto`, giving what was fetched of it."""
+        given: list[Joined] = []
+        while self._after < upto:
+            nxt = min((end for end in self._waiting if end <= upto), default=upto + self._interval_ns)
+            given += self._cut(nxt - self._interval_ns) + self._follow()
+        return given + self._follow()
+
+    def _cut(self, upto: int) -> list[Joined]:
+        self._last, self._after = None, upto
+        return [Cut(upto, GapCause.UNFILLED)]
+
+    def _ask(self, from_ns: int, to_ns: int) -> Missing:
+        self._no += 1
+        self._question, self._asked_now = Missing(self._no, "bars", None, None, from_ns, to_ns), self._now
+        return self._question
+
+    def state(self) -> State:
+        """All of it but the parameters."""
+        waiting: list[State] = [saved_bar(Bar(end, self._waiting[end])) for end in sorted(self._waiting)]
+        last: State = None if self._last is None else saved_bar(Bar(*self._last))
+        numbers: list[State] = [
+            self.repeated, self.other, self._after, self._lost_ns, self._asked_now, self._no, self._now,
+        ]  # fmt: skip
+        return [numbers, last, waiting, saved_question(self._question)]
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        match state:
+            case [
+                [
+                    int() as repeated, int() as other, int() as after, int() as lost_ns,
+                    int() as asked_now, int() as no, int() as now,
+                ],
+                last, list() as waiting, question,
+            ]:  # fmt: skip
+                bars = [bar_in(bar) for bar in waiting]
+                self._question = question_in(question, "bars")
+                self._last = _close_in(last)
+                self._waiting = {bar.ts_event: bar.price for bar in bars}
+                self.repeated, self.other, self._after, self._lost_ns = repeated, other, after, lost_ns
+                self._asked_now, self._no, self._now = asked_now, no, now
+            case _:
+                raise ValueError(f"a bar join's state is not {state!r:.80}")
+
+
+def _end(bar: Bar) -> int:
+    return bar.ts_event
+
+
+def _close_in(state: State) -> Close | None:
+    if state is None:
+        return None
+    bar = bar_in(state)
+    if bar.price is None:
+        raise ValueError(f"a close without a price: {state!r:.80}")
+    return Close(bar.ts_event, bar.price)

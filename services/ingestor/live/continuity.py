@@ -1,0 +1,280 @@
+"""One symbol's trades without repetition, in order, and without a hole, or with the word that there is one.
+
+The rules:
+- Where ids are consecutive they alone decide what comes next; a trade that follows the last one proves that nothing is
+  missing before it. Otherwise trades are put in order by time, and a hole is suspected after a lost connection, after a
+  longer silence, and where a trade was not believed.
+- What comes behind a hole waits. If the hole does not close by itself within the bounds of order, it is asked for
+  (`Missing`), and nothing goes out before the answer. What then is still missing gives a `Hole`.
+- That nothing traded is believed for `silence_ns` after the last word, and while the connection stands. After that it
+  is asked for. If the answer holds trades that should have been heard, or there is no answer, the feed is deaf.
+- An id that is behind, at a time that is far ahead: the venue counts anew, and so does this, with a Hole.
+- While nothing is in doubt, each Clock gives `Upto`: until then everything was given.
+"""
+
+from typing import cast
+
+from services.ingestor.live.continuity_rules import ContinuityRules
+from services.ingestor.live.events import (
+    Answered,
+    Clock,
+    Connected,
+    Deaf,
+    Disconnected,
+    Event,
+    Hole,
+    Missing,
+    Ordered,
+    Page,
+    Trade,
+    Upto,
+)
+from services.ingestor.live.order_by_id import OrderById
+from services.ingestor.live.order_by_time import OrderByTime
+from services.ingestor.live.saved import question_in, saved_question
+from shared.tick import State, Tick
+
+_NEVER = 2**63 - 1
+
+
+class Continuity(Tick[Event, list[Ordered]]):
+    """Trades and what else a source has to say in; the trades in order out, with Upto, Hole, Missing and Deaf.
+
+    ahead: how many trades were not believed. holes, deaf: how often.
+
+    >>> from decimal import Decimal
+    >>> from shared.intervals import NS_PER_S
+    >>> feed = Continuity(ContinuityRules())
+    >>> _ = [feed.on_tick(val) for val in (Clock(10**18), Connected())]
+    >>> two, three, five = (Trade(i, 10**18 + i, Decimal(1), Decimal(1)) for i in (2, 3, 5))
+    >>> [[val.id for val in feed.on_tick(trade) or []] for trade in (two, three, two, five)]
+    [[2], [3], [], []]
+    >>> feed.on_tick(Clock(10**18 + NS_PER_S))
+    [Missing(no=1, what='trades', from_id=4, to_id=4, from_ns=1000000000000000003, to_ns=1000000000000000005)]
+    """
+
+    def __init__(self, rules: ContinuityRules) -> None:
+        self.ahead = self.holes = self.deaf = 0
+        self._rules = rules
+        self._order = OrderById() if rules.consecutive else OrderByTime(rules.order_ns, rules.order_count)
+        self._certain = rules.consecutive
+        self._now = 0
+        self._believed_ns = _NEVER  # a later trade is not
+        self._heard_ns = 0  # until then everything was heard
+        self._begun = self._connected = self._doubt = False
+        self._connected_ns = 0
+        self._doubtful_ns = 0  # of the first trade that came in doubt
+        self._hole_now = self._hole_ns = 0  # when the hole was noticed, and when the first trade behind it happened
+        self._question: Missing | None = None
+        self._asked_now = 0
+        self._ask_after = 0
+        self._unheard = False  # whether the answer held a trade that should have been heard
+        self._no = 0
+
+    @property
+    def question(self) -> Missing | None:
+        """What is asked for and not answered."""
+        return self._question
+
+    @property
+    def last_ns(self) -> int:
+        """When the last trade happened that was given."""
+        return self._order.last_ns
+
+    @property
+    def old(self) -> int:
+        """How many trades came again, or after they had been given up."""
+        return self._order.old
+
+    def on_tick(self, val: Event) -> list[Ordered] | None:
+        """Take one event; None when nothing follows from it."""
+        if val.__class__ is Trade:
+            return self._trade(val)
+        match val:
+            case Clock():
+                return self._clock(val.now) or None
+            case Page():
+                return self._page(val) or None
+            case Answered(no, "trades", complete) if self._question is not None and self._question.no == no:
+                return self._settle(self._question, complete) or None
+            case Connected():
+                self._connect()
+            case Disconnected():
+                self._disconnect()
+            case _:
+                pass  # bars, candles and quotes are not its
+        return None
+
+    def _trade(self, trade: Trade) -> list[Ordered] | None:
+        ts_event = trade.ts_event
+        if ts_event > self._believed_ns:
+            self.ahead += 1
+            self._doubt = self._doubt or not self._certain  # by id, the hole that it leaves is seen
+            return None
+        return self._by_id(trade, ts_event) if self._certain else self._by_time(trade, ts_event)
+
+    def _by_id(self, trade: Trade, ts_event: int) -> list[Ordered] | None:
+        given = self._order.put(trade)
+        if given:
+            self._begun, self._doubt = True, False
+            if ts_event > self._heard_ns:
+                self._heard_ns = ts_event
+            return cast(list[Ordered], given)
+        waiting = self._order.waiting
+        if self._renumbered(trade, ts_event):
+            return self._begin_anew(trade)
+        if not waiting or self._question is not None:
+            return self._overflow() if waiting > self._rules.waiting else None
+        if not self._hole_now:
+            self._hole_now, self._hole_ns = self._now, ts_event
+        out_of_order = waiting <= self._rules.order_count and ts_event - self._hole_ns <= self._rules.order_ns
+        return None if out_of_order and not self._doubt else [self._ask_for_hole()]
+
+    def _renumbered(self, trade: Trade, ts_event: int) -> bool:
+        """Whether this id was given long before anything that happened at this time: the venue began to count anew."""
+        expected, rules = self._order.next_id, self._rules
+        behind = expected is not None and isinstance(trade.id, int) and trade.id < expected
+        return behind and ts_event - self._order.last_ns > rules.silence_ns + rules.ahead_ns
+
+    def _begin_anew(self, trade: Trade) -> list[Ordered]:
+        since = self._order.last_ns  # that nothing traded after it was an answer about the old numbers
+        self._order, self._question, self._hole_now = OrderById(self._order.old), None, 0
+        self.holes += 1
+        return [Hole(trade.ts_event, since), *(self._by_id(trade, trade.ts_event) or ())]
+
+    def _by_time(self, trade: Trade, ts_event: int) -> list[Ordered] | None:
+        if self._begun and ts_event - self._heard_ns > self._rules.silence_ns:
+            self._doubt = True
+        given = self._order.put(trade, hold=self._doubt or self._question is not None)
+        if not self._doubt:
+            self._begun, self._heard_ns = True, max(self._heard_ns, ts_event)
+        elif not self._doubtful_ns:
+            self._doubtful_ns = ts_event
+        if self._order.waiting > self._rules.waiting:
+            return self._overflow()
+        return cast(list[Ordered], given) or None
+
+    def _clock(self, now: int) -> list[Ordered]:
+        self._now = now = max(self._now, now)
+        self._believed_ns = now + self._rules.ahead_ns
+        self._heard_ns = self._heard_ns or now
+        if self._question is not None:
+            self._asked_now = self._asked_now or now
+            late = now - self._asked_now > self._rules.fill_ns
+            return self._settle(self._question, complete=False) if late else []
+        if self._certain and self._order.waiting:
+            self._hole_now = self._hole_now or now
+            return [self._ask_for_hole()] if self._doubt or now - self._hole_now > self._rules.order_ns else []
+        if not self._begun:
+            return []
+        if self._doubt or not self._connected or now - self._heard_ns > self._rules.silence_ns:
+            return [self._ask_for_all()] if now >= self._ask_after else []
+        return [*self._order.release(now), Upto(self._order.upto(now))]
+
+    def _page(self, page: Page) -> list[Ordered]:
+        given: list[Ordered] = []
+        question = self._question
+        due_ns = question.to_ns - self._rules.order_ns if question is not None and question.to_id is None else -1
+        hold = self._doubt or question is not None
+        for trade in sorted(page.trades):
+            if trade.ts_event > self._believed_ns:
+                self.ahead += 1
+                continue
+            old = self._order.old
+            given += self._order.put(trade, hold)
+            self._unheard = self._unheard or (self._order.old == old and trade.ts_event <= due_ns)
+        self._begun = self._begun or bool(given)
+        return given
+
+    def _settle(self, question: Missing, complete: bool) -> list[Ordered]:
+        """The question is through: what may go out now, and the next question where there is one."""
+        self._question, self._hole_now, self._ask_after = None, 0, self._now + self._rules.ask_ns
+        doubtful_ns = self._doubtful_ns and max(self._doubtful_ns, self._connected_ns)
+        given: list[Ordered] = [*self._order.settle(question, complete, doubtful_ns, self._heard_ns)]
+        holes = sum(isinstance(val, Hole) for val in given)
+        self.holes += holes
+        if question.to_id is None and complete:
+            self._heard_ns = max(self._heard_ns, question.to_ns)
+            if self._connected and question.to_ns > self._connected_ns:
+                if self._unheard and not self._doubt:
+                    given.append(Deaf())
+                self._doubt, self._doubtful_ns = False, 0
+        elif not complete and not holes and not self._certain and self._order.waiting:
+            self._doubt = True  # what was fetched may stand behind what was not
+        elif question.to_id is None and self._silent():
+            given.append(Deaf())
+        elif holes and not self._certain:
+            self._doubt, self._doubtful_ns = False, 0
+        self.deaf += sum(isinstance(val, Deaf) for val in given)
+        if self._certain and self._order.waiting:
+            given.append(self._ask_for_hole())
+        elif not self._doubt:
+            given += self._order.release(self._now)
+        return given
+
+    def _silent(self) -> bool:
+        """Whether nothing at all came for too long over a connection that stands."""
+        since = max(self._connected_ns, self._heard_ns)
+        return self._connected and not self._order.waiting and self._now - since > self._rules.silence_ns
+
+    def _overflow(self) -> list[Ordered]:
+        """More waits than may: what is asked for is given up."""
+        question = self._question
+        if question is None or (self._certain and question.to_id is None):
+            question = self._hole()
+        return self._settle(question, complete=False)
+
+    def _ask_for_hole(self) -> Missing:
+        self._no += 1
+        return self._ask(self._hole())
+
+    def _hole(self) -> Missing:
+        """The question about what is missing before the first trade that waits."""
+        first = self._order.hole()
+        assert first is not None
+        to_id = first.id - 1 if self._certain and isinstance(first.id, int) else None
+        return Missing(self._no, "trades", self._order.next_id, to_id, self._order.last_ns, first.ts_event)
+
+    def _ask_for_all(self) -> Missing:
+        self._no += 1
+        since = self._order.last_ns or self._heard_ns
+        return self._ask(Missing(self._no, "trades", self._order.next_id, None, since, self._now))
+
+    def _ask(self, question: Missing) -> Missing:
+        self._question, self._asked_now, self._unheard = question, self._now, False
+        return question
+
+    def _connect(self) -> None:
+        self._connected, self._connected_ns = True, self._now
+        if not self._begun:
+            self._begun, self._heard_ns = True, self._now
+        else:
+            self._doubt, self._doubtful_ns = True, 0
+
+    def _disconnect(self) -> None:
+        self._connected, self._doubt, self._asked_now, self._doubtful_ns = False, self._begun, 0, 0
+
+    def state(self) -> State:
+        """All of it but the rules."""
+        return [
+            self._order.state(),
+            [self.ahead, self.holes, self.deaf, self._now, self._believed_ns, self._heard_ns, self._connected_ns,
+             self._doubtful_ns, self._hole_now, self._hole_ns, self._asked_now, self._ask_after, self._no],
+            [self._begun, self._connected, self._doubt, self._unheard],
+            saved_question(self._question),
+        ]  # fmt: skip
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        match state:
+            case [order, list() as numbers, list() as flags, question] if len(numbers) == 13 and len(flags) == 4:
+                self._order.restore(order)
+                if not all(isinstance(number, int) for number in numbers):
+                    raise ValueError(f"a continuity's numbers are integers, not {numbers!r:.80}")
+                (self.ahead, self.holes, self.deaf, self._now, self._believed_ns, self._heard_ns, self._connected_ns,
+                 self._doubtful_ns, self._hole_now, self._hole_ns, self._asked_now, self._ask_after, self._no,
+                 ) = (int(cast(int, number)) for number in numbers)  # fmt: skip
+                self._begun, self._connected, self._doubt, self._unheard = (bool(flag) for flag in flags)
+                self._question = question_in(question, "trades")
+            case _:
+                raise ValueError(f"a continuity's state is not {state!r:.80}")

@@ -1,0 +1,40 @@
+"""`interval = "trade"`: every trade is a tick."""
+
+from services.ingestor.live.bar_join import Close, Cut
+from services.ingestor.live.events import Hole, Upto
+from services.ingestor.live.sampler import Priced
+from shared.messages.reasons import GapCause
+from shared.tick import State, Tick
+
+
+class EachTrade(Tick[Priced | Upto | Hole, list[Close | Cut]]):
+    """Prices in order in; each of them out, and a Cut at a Hole. A price is known when its turn comes, not earlier.
+
+    >>> from decimal import Decimal
+    >>> from services.ingestor.live.events import Trade
+    >>> each = EachTrade()
+    >>> [each.on_tick(Trade(i, ts, Decimal(ts), Decimal(1))) for i, ts in enumerate((5, 4))]
+    [[Close(ts_event=5, price=Decimal('5'))], [Close(ts_event=5, price=Decimal('4'))]]
+    """
+
+    def __init__(self) -> None:
+        self._last_ns = 0
+
+    def on_tick(self, val: Priced | Upto | Hole) -> list[Close | Cut] | None:
+        """Take one value; None for an Upto."""
+        if isinstance(val, Upto):
+            return None
+        self._last_ns = max(self._last_ns, val.ts_event)
+        if isinstance(val, Hole):
+            return [Cut(self._last_ns, GapCause.UNFILLED)]
+        return [Close(self._last_ns, val.price)]
+
+    def state(self) -> State:
+        """The last time."""
+        return self._last_ns
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        if not isinstance(state, int):
+            raise ValueError(f"the state of each trade is not {state!r:.80}")
+        self._last_ns = state

@@ -1,0 +1,102 @@
+"""The mid price as it changes. Quotes cannot be fetched afterwards: what was not heard is a Hole."""
+
+from decimal import Decimal
+from typing import NamedTuple, TypeAlias
+
+from services.ingestor.live.events import Clock, Connected, Deaf, Disconnected, Event, Hole, TopOfBook, Upto
+from shared.tick import State, Tick
+
+
+class Mid(NamedTuple):
+    """The middle of bid and ask since `ts_event`."""
+
+    ts_event: int
+    price: Decimal
+
+
+Quoted: TypeAlias = Mid | Upto | Hole | Deaf
+
+
+class Mids(Tick[Event, list[Quoted]]):
+    """The best bids and asks in; their mids out, in order, with Hole and Upto as Continuity gives them.
+
+    A quote that is older than the last one is superseded and counted in `old`, one that is more than `ahead_ns` ahead
+    of the clock in `ahead`. After a lost connection, or a silence of more than `silence_ns`, when the feed counts as
+    deaf, the next quote comes with a Hole before it.
+
+    >>> mids = Mids(silence_ns=100, ahead_ns=10)
+    >>> _ = [mids.on_tick(val) for val in (Clock(10), Connected())]
+    >>> mids.on_tick(TopOfBook(11, Decimal(99), Decimal(100))), mids.on_tick(TopOfBook(9, Decimal(1), Decimal(2)))
+    ([Mid(ts_event=11, price=Decimal('99.5'))], None)
+    >>> mids.on_tick(Clock(20)), mids.on_tick(Clock(200))
+    ([Upto(ts_event=20)], [Deaf()])
+    """
+
+    def __init__(self, silence_ns: int, ahead_ns: int) -> None:
+        self.old = self.ahead = self.deaf = 0
+        self._silence_ns, self._ahead_ns = silence_ns, ahead_ns
+        self._now = self._heard_ns = self._last_ns = 0
+        self._connected = self._begun = self._broken = self._told = False
+
+    def on_tick(self, val: Event) -> list[Quoted] | None:
+        """Take one event; None when nothing follows from it."""
+        match val:
+            case TopOfBook():
+                return self._quote(val)
+            case Clock(now):
+                return self._clock(now)
+            case Connected():
+                self._connected, self._told, self._heard_ns = True, False, self._now
+            case Disconnected():
+                self._connected, self._broken = False, self._begun
+            case _:
+                pass
+        return None
+
+    def _quote(self, quote: TopOfBook) -> list[Quoted] | None:
+        if quote.ts_event < self._last_ns:
+            self.old += 1
+            return None
+        if quote.ts_event > self._now + self._ahead_ns:
+            self.ahead += 1
+            return None
+        mid, broken = Mid(quote.ts_event, (quote.bid + quote.ask) / 2), self._broken
+        since, self._last_ns, self._heard_ns = self._last_ns, quote.ts_event, self._now
+        self._begun, self._broken, self._told = True, False, False
+        return [Hole(quote.ts_event, since), mid] if broken else [mid]
+
+    def _clock(self, now: int) -> list[Quoted] | None:
+        self._now = now = max(self._now, now)
+        if not self._connected or self._broken:
+            return self._silent(now)
+        if now - self._heard_ns > self._silence_ns:
+            self._broken = self._begun
+            return self._silent(now)
+        return [Upto(now)] if self._begun else None
+
+    def _silent(self, now: int) -> list[Quoted] | None:
+        if not self._connected or self._told or now - self._heard_ns <= self._silence_ns:
+            return None
+        self.deaf += 1
+        self._told = True
+        return [Deaf()]
+
+    def state(self) -> State:
+        """Times, flags and counts."""
+        return [
+            [self.old, self.ahead, self.deaf, self._now, self._heard_ns, self._last_ns],
+            [self._connected, self._begun, self._broken, self._told],
+        ]
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        match state:
+            case [
+                [int() as old, int() as ahead, int() as deaf, int() as now, int() as heard_ns, int() as last_ns],
+                [bool() as connected, bool() as begun, bool() as broken, bool() as told],
+            ]:  # fmt: skip
+                self.old, self.ahead, self.deaf = old, ahead, deaf
+                self._now, self._heard_ns, self._last_ns = now, heard_ns, last_ns
+                self._connected, self._begun, self._broken, self._told = connected, begun, broken, told
+            case _:
+                raise ValueError(f"the state of mids is not {state!r:.80}")

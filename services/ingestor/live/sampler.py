@@ -1,0 +1,189 @@
+"""Bars out of trades: of every interval the last price, when the interval is over."""
+
+from decimal import Decimal
+from typing import Protocol, TypeAlias
+
+from services.ingestor.live.events import Bar, Hole, Late, Lost, Sampled, Upto
+from services.ingestor.live.saved import bar_in
+from shared.tick import State, Tick
+
+MOST_BARS = 10_000  # closed at once; a longer jump of time is left to whoever fetches bars
+REMEMBERED = 8
+
+
+class Priced(Protocol):
+    """A price at a time: a Trade, a Mid."""
+
+    @property
+    def ts_event(self) -> int:
+        """When."""
+
+    @property
+    def price(self) -> Decimal:
+        """Finite and positive."""
+
+
+Sampling: TypeAlias = Priced | Upto | Hole
+
+
+class Sampler(Tick[Sampling, list[Sampled]]):
+    """Prices in order, Upto and Hole in; each finished bar once, aligned to UTC, and what cannot be known.
+
+    A bar ends at a multiple of `interval_ns`; its price is the last one before its end, in the order of arrival. It is
+    closed when a price or an Upto reaches end + `grace_ns`. A bar in which nothing traded has the price before it, or
+    None if that is not known. The bar in which this begins is Lost, as are bars that a Hole may reach into and that
+    have no price behind it. late: prices for bars that were closed before; such a bar is never changed, and Late says
+    that it would have been, or may have been if a Hole reaches into it.
+
+    >>> from services.ingestor.live.events import Trade
+    >>> sampler = Sampler(interval_ns=10, grace_ns=2)
+    >>> [sampler.on_tick(Trade(ts, ts, Decimal(ts), Decimal(1))) for ts in (5, 12, 19, 21)]
+    [None, [Lost(ts_event=10)], None, None]
+    >>> sampler.on_tick(Upto(33))
+    [Bar(ts_event=20, price=Decimal('19')), Bar(ts_event=30, price=Decimal('21'))]
+    """
+
+    def __init__(self, interval_ns: int, grace_ns: int) -> None:
+        if interval_ns <= 0 or grace_ns < 0:
+            raise ValueError(f"sampling every {interval_ns} ns with {grace_ns} ns of grace is not possible")
+        self.late = 0
+        self._interval_ns, self._grace_ns = interval_ns, grace_ns
+        self._end = 0  # of the bar that closes next; 0 before the first value
+        self._first = 0  # end of the first whole bar
+        self._price: Decimal | None = None  # last one in that bar
+        self._ahead: dict[int, Decimal] = {}  # last ones in the bars after it
+        self._before: Decimal | None = None  # last one before that bar
+        self._before_end = 0  # of the bar that it was in
+        self._unsure_end = 0  # bars until here without a price are not known
+        self._closed: dict[int, Decimal | None] = {}  # the last bars that were given, and are not Late yet
+        self._remembered = 0  # of a bar that ended before it nobody knows
+
+    def on_tick(self, val: Sampling) -> list[Sampled] | None:
+        """Take one value; None when nothing follows from it."""
+        ts_event, end = val.ts_event, self._end
+        if isinstance(val, Upto | Hole):
+            return self._reach(ts_event) if isinstance(val, Upto) else self._doubt(ts_event, val.since)
+        if ts_event < end:
+            if ts_event >= end - self._interval_ns:
+                self._price = val.price
+                return None
+            return self._too_late(ts_event, val.price)
+        if not end:
+            self._begin(ts_event)
+            end = self._end
+        bar = ts_event - ts_event % self._interval_ns + self._interval_ns
+        if bar == end:
+            self._price = val.price
+            return None
+        self._ahead[bar] = val.price
+        return self._reach(ts_event)
+
+    def _begin(self, ts_event: int) -> None:
+        interval_ns = self._interval_ns
+        self._end = ts_event - ts_event % interval_ns + interval_ns
+        self._first = self._remembered = self._end + interval_ns if ts_event % interval_ns else self._end
+
+    def _reach(self, ts_event: int) -> list[Sampled] | None:
+        """Close what ends early enough."""
+        if not self._end:
+            self._begin(ts_event)
+        if ts_event < self._end + self._grace_ns:
+            return None
+        closed: list[Sampled] = []
+        if (ts_event - self._end) // self._interval_ns >= MOST_BARS:
+            closed.append(Lost(self._end))
+            self._jump(ts_event)
+        while ts_event >= self._end + self._grace_ns:
+            closed.append(self._close())
+        return closed
+
+    def _close(self) -> Sampled:
+        end = self._end
+        unsure = self._price is None and end <= self._unsure_end
+        if self._price is not None or unsure:
+            self._before, self._before_end = self._price, end
+        self._end = end + self._interval_ns
+        self._price = self._ahead.pop(self._end, None)
+        if unsure or end < self._first:
+            return Lost(end)
+        self._closed[end] = self._before
+        if len(self._closed) > REMEMBERED:
+            forgotten = next(iter(self._closed))
+            del self._closed[forgotten]
+            self._remembered = forgotten + 1
+        return Bar(end, self._before)
+
+    def _jump(self, ts_event: int) -> None:
+        """Time went on by too many bars: begin anew at the last of them."""
+        self._pass()
+        self._closed.clear()
+        self._end = self._remembered = ts_event - ts_event % self._interval_ns + self._interval_ns
+        for end in sorted(self._ahead):
+            if end < self._end:
+                self._before, self._before_end = self._ahead.pop(end), end
+        self._price = self._ahead.pop(self._end, None)
+
+    def _doubt(self, ts_event: int, since: int) -> list[Sampled] | None:
+        """What was missed may lie in any bar from now until that of `ts_event`, or in the next within the grace."""
+        doubted = self._committed_in_doubt(since)
+        if self._end:
+            newest = max(ts_event + self._grace_ns, self._end - 1, *(end - 1 for end in self._ahead))
+            self._pass()
+            self._ahead.clear()
+            self._unsure_end = newest - newest % self._interval_ns + self._interval_ns
+        return [Late(doubted)] if doubted else None
+
+    def _committed_in_doubt(self, since: int) -> int:
+        """The end of the last bar that was given though prices may be missing behind its last one; 0 for none."""
+        if self._price is not None or self._ahead:
+            return 0
+        first = max(since + 1, self._before_end)
+        doubted = [end for end in self._closed if end >= first]
+        for end in doubted:
+            del self._closed[end]
+        if self._first <= first < self._remembered:
+            return self._end - self._interval_ns
+        return max(doubted, default=0)
+
+    def _pass(self) -> None:
+        if self._price is not None:
+            self._before, self._before_end, self._price = self._price, self._end, None
+
+    def _too_late(self, ts_event: int, price: Decimal) -> list[Sampled] | None:
+        self.late += 1
+        end = ts_event - ts_event % self._interval_ns + self._interval_ns
+        if end >= self._before_end:
+            self._before, self._before_end = price, end
+        if end < self._first:
+            return None
+        if end < self._remembered:
+            return [Late(end)]  # nobody remembers what that bar was
+        if end not in self._closed or self._closed[end] == price:
+            return None
+        del self._closed[end]
+        return [Late(end)]
+
+    def state(self) -> State:
+        """The bars that are open and the last that were closed."""
+        return [
+            [self.late, self._end, self._first, self._unsure_end, self._before_end, self._remembered],
+            self._price,
+            self._before,
+            [[end, price] for end, price in sorted(self._ahead.items())],
+            [[end, price] for end, price in self._closed.items()],
+        ]
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        match state:
+            case [
+                [int() as late, int() as end, int() as first, int() as unsure_end, int() as before_end, int() as kept],
+                (Decimal() | None) as price, (Decimal() | None) as before, list() as ahead, list() as closed,
+            ]:  # fmt: skip
+                bars, done = [bar_in(bar) for bar in ahead], [bar_in(bar) for bar in closed]
+                self.late, self._end, self._first, self._unsure_end = late, end, first, unsure_end
+                self._price, self._before, self._before_end, self._remembered = price, before, before_end, kept
+                self._ahead = {bar.ts_event: bar.price for bar in bars if bar.price is not None}
+                self._closed = {bar.ts_event: bar.price for bar in done}
+            case _:
+                raise ValueError(f"a sampler's state is not {state!r:.80}")

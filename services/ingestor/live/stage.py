@@ -1,0 +1,104 @@
+"""The live ingestor's Tick stage: one symbol's events in, numbered market ticks and gaps out."""
+
+from services.ingestor.live.bar_join import Close, Cut
+from services.ingestor.live.events import Clock, Deaf, Event, Missing
+from services.ingestor.live.route import Route
+from shared.messages import Gap, MarketTick, Message, Stream
+from shared.messages.base import trusted
+from shared.messages.market import trace_id
+from shared.runner.stage import Numbers
+from shared.tick import State, Tick
+
+_market_tick, _gap = trusted(MarketTick), trusted(Gap)
+
+
+class LiveStage(Tick[Event, list[Message]]):
+    """What a live source heard, fetched and knows of the time in; MarketTicks and Gaps out, numbered without a hole.
+
+    A tick is history when it is older than `age_ns` by the last Clock, and while the clock is not sure. A Gap comes
+    once where the series is broken, and not before the first tick. After each event the source looks at `questions` and
+    `deaf`: what it is asked to fetch, and how often it was told to remake the connection.
+
+    >>> from decimal import Decimal
+    >>> from services.ingestor.live.continuity_rules import ContinuityRules
+    >>> from services.ingestor.live.events import Connected, Trade
+    >>> from services.ingestor.live.route import trade_route
+    >>> stage = LiveStage("binance", "BTCUSDT", trade_route("1s", "last", ContinuityRules(), 0, 0), age_ns=10**10)
+    >>> start, events = 1_730_203_200 * 10**9, [Clock(1_730_203_200 * 10**9), Connected()]
+    >>> events += [Trade(i, start + i * 10**9 // 2, Decimal(100 + i), Decimal(1)) for i in range(4)]
+    >>> [message.human() for event in events for message in stage.on_tick(event) or []]
+    ['BTCUSDT 101']
+    """
+
+    def __init__(self, venue: str, sym: str, route: Route, age_ns: int) -> None:
+        self._venue, self._sym, self._route, self._age_ns = venue, sym, route, age_ns
+        self._take = route.on_tick
+        self._numbers = Numbers()
+        self._now = 0
+        self._sure = False
+        self._broken = True  # nothing came since the last Gap, or ever
+        self._deaf = 0
+
+    @property
+    def questions(self) -> list[Missing]:
+        """What is asked for and not answered; the same `no` is the same question. Also after a restart."""
+        return self._route.questions
+
+    @property
+    def deaf(self) -> int:
+        """How often it was found that data do not come though the connection stands."""
+        return self._deaf
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was noticed so far, by name; for metrics."""
+        return self._route.counts
+
+    def on_tick(self, val: Event) -> list[Message] | None:
+        """Take one event; None when there is nothing to write."""
+        if val.__class__ is Clock:
+            self._now, self._sure = max(self._now, val.now), val.sure
+        routed = self._take(val)
+        if routed is None:
+            return None
+        messages: list[Message] = []
+        for made in routed:
+            if isinstance(made, Close):
+                messages.append(self._tick(made))
+            elif isinstance(made, Cut):
+                if not self._broken:
+                    messages.append(self._cut(made))
+            elif isinstance(made, Deaf):
+                self._deaf += 1
+        return messages or None
+
+    def _tick(self, close: Close) -> MarketTick:
+        self._broken = False
+        n = self._numbers.next(Stream.TICKS)
+        return _market_tick(
+            n=n, sym=self._sym, ts_event=close.ts_event, tr=trace_id(self._venue, self._sym, close.ts_event, n),
+            venue=self._venue, price=close.price,
+            history=not self._sure or self._now - close.ts_event > self._age_ns,
+        )  # fmt: skip
+
+    def _cut(self, cut: Cut) -> Gap:
+        self._broken = True
+        n = self._numbers.next(Stream.TICKS)
+        return _gap(
+            n=n, sym=self._sym, ts_event=cut.ts_event, tr=trace_id(self._venue, self._sym, cut.ts_event, n),
+            stream=Stream.TICKS, cause=cut.cause,
+        )  # fmt: skip
+
+    def state(self) -> State:
+        """The route's state, the time, the stream numbers."""
+        return [self._route.state(), self._now, self._sure, self._broken, self._deaf, self._numbers.state()]
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        match state:
+            case [route, int() as now, bool() as sure, bool() as broken, int() as deaf, numbers]:
+                self._route.restore(route)
+                self._numbers.restore(numbers)
+                self._now, self._sure, self._broken, self._deaf = now, sure, broken, deaf
+            case _:
+                raise ValueError(f"a live stage's state is not {state!r:.80}")
