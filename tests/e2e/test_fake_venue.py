@@ -63,11 +63,16 @@ def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
     before = len(in_state(folder, OrderState.FILLED))
     running = tickline.start(*RUN)
     wait_for(lambda: len(in_state(folder, OrderState.FILLED)) > before, "it goes on, and is still armed")
+    tickline.service("fake_exchange").kill()
+    wait_for(lambda: tickline.left().get("fake_exchange"), "the fake exchange is started again")
+    filled = len(in_state(folder, OrderState.FILLED))
+    wait_for(lambda: len(in_state(folder, OrderState.FILLED)) > filled + 2, "its book goes on")
     held = book(folder)
     running.interrupt()
     second = running.done()
     assert second.code == 0, second.err
     assert tickline.left() == {}
+    assert second.summary["restarts"] == 1
     assert second.summary["ticks"] > first.summary["ticks"]
     journaled = {row.client_order_id for row in orders(folder) if row.at_ms}
     sent = [order["client_id"] for order in held["orders"]]
