@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from shared.errors import TicklineError
+from shared.runner.parent import WITH_PARENT
 
 STOP_TIMEOUT_S = 10.0
 NO_RESTART = (2, 3, 5)  # bad config, bad data, refused for safety: the same again would end the same
@@ -49,7 +50,7 @@ class Supervisor:
         self._own_env = own_env or {}
         hidden = {variable for own in self._own_env.values() for variable in own}
         inherited = {variable: value for variable, value in os.environ.items() if variable not in hidden}
-        self._env = {**inherited, **env, "TICKLINE_WITH_PARENT": "1"}
+        self._env = {**inherited, **env, WITH_PARENT: "1"}
         self._logs = logs
         self._ready = ready
         self._last = tuple(last)

@@ -9,6 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from services.fake_exchange.serve import VENUES, serving
+from shared.intervals import interval_ns
+from shared.runner.parent import stop_with_parent
+from shared.simulated.present import PresentMarket
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--state", type=Path, help="a file that keeps its book over a restart")
     parser.add_argument("--seed", type=int, default=1, help="of the price's walk and of what goes wrong")
     parser.add_argument("--walk-ms", type=int, default=1000, help="the price's step; 0: it stands")
+    parser.add_argument("--simulated", metavar="INTERVAL", help="no walk: the simulated market's price, e.g. 1s a tick")
     parser.add_argument("--cash", type=Decimal, default=Decimal(10_000), help="USDT at the start")
     options = parser.parse_args(argv)
     with contextlib.suppress(KeyboardInterrupt):
@@ -31,6 +35,8 @@ async def _run(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    stop_with_parent(stopped.set)
+    simulated = PresentMarket(options.seed, interval_ns(options.simulated)) if options.simulated else None
     async with serving(
         options.venue,
         port=options.port,
@@ -38,6 +44,7 @@ async def _run(options: argparse.Namespace) -> None:
         seed=options.seed,
         walk_ms=options.walk_ms,
         cash=options.cash,
+        simulated=simulated,
     ) as fake:
         print(f"fake {options.venue} at {fake.url}", flush=True)  # noqa: T201
         await stopped.wait()

@@ -16,6 +16,8 @@ from services.fake_exchange.listing import Listing, binance_spot, btcusdt, okx_s
 from services.fake_exchange.okx import Okx
 from services.fake_exchange.prices import Prices
 from services.fake_exchange.server import FakeExchange, FakeVenue
+from services.fake_exchange.simulated import SimulatedPrices
+from shared.simulated.present import PresentMarket
 
 FEE = Decimal("0.0005")
 VENUES: dict[str, Callable[[Floor], FakeVenue]] = {"binance": Binance, "binance-spot": BinanceSpot, "okx": Okx}
@@ -48,10 +50,12 @@ class Fake:
 async def serving(
     venue: str, *faults: Fault, port: int = 0, state: Path | None = None, seed: int = 1, walk_ms: int = 0,
     cash: Decimal = Decimal(10_000), listings: tuple[Listing, ...] | None = None,
+    simulated: PresentMarket | None = None,
 ) -> AsyncIterator[Fake]:  # fmt: skip
-    """venue: one of VENUES. The price stands unless `walk_ms`."""
+    """venue: one of VENUES. The price stands unless `walk_ms`, or is the simulated market's."""
     traded = listings or LISTINGS[venue]
-    book = Book(traded, Prices(traded, seed, walk_ms), {"USDT": cash}, FEE, state)
+    prices = SimulatedPrices(traded, simulated) if simulated else Prices(traded, seed, walk_ms)
+    book = Book(traded, prices, {"USDT": cash}, FEE, state)
     floor = Floor(book)
     floor.weather.seed = seed
     async with FakeExchange(VENUES[venue](floor), *faults, port=port, weather=floor.weather) as server:

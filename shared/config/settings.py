@@ -52,13 +52,15 @@ class BusSettings(Section):
 class IngestorSettings(Section):
     """Where ticks come from. files: symbol -> CSV or Parquet file, for `replay`; seed ... for `simulated`.
 
+    `fake` is the market that the fake exchange has: the simulated one of this seed, at the present time.
+
     ticks_per_s: per symbol, 0 means as fast as the line takes them. limit: ticks per symbol, none means endless.
     ahead_nice: how much of their priority ingestor and signal give up (nice, 0 to 19) while ticks come as fast as the
     line takes them: what works ahead must not keep the processor from orders in flight.
     """
 
     instance: Instance = "ingestor"
-    source: Literal["simulated", "replay"] = "simulated"
+    source: Literal["simulated", "replay", "fake"] = "simulated"
     files: dict[str, Path] = Field(default_factory=dict)
     seed: int = 1
     ticks_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
@@ -68,7 +70,7 @@ class IngestorSettings(Section):
     @property
     def works_ahead(self) -> bool:
         """Whether ticks come as fast as the line takes them."""
-        return self.source == "replay" or self.ticks_per_s == 0
+        return self.source == "replay" or (self.source == "simulated" and self.ticks_per_s == 0)
 
 
 class SignalSettings(Section):
@@ -162,6 +164,8 @@ class Settings(BaseSettings):
         own = self.gateway
         if (own.venue == "ccxt" or own.markets) and set(own.markets) != set(self.symbols):
             raise ValueError("gateway.markets must name one market for each of symbols, and no other")
+        if self.ingestor.source == "fake" and own.venue == "ccxt":
+            raise ValueError("ingestor.source is fake, but gateway.venue is ccxt: its prices are of no real market")
         if unknown := set(own.risk.symbols) - set(self.symbols):
             raise ValueError(f"gateway.risk.symbols names {', '.join(sorted(unknown))}, which symbols does not")
 

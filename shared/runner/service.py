@@ -25,10 +25,9 @@ from shared.messages import Stream
 from shared.runner.health import alive_file
 from shared.runner.keeper import Keeper
 from shared.runner.logs import configure_logs
+from shared.runner.parent import stop_with_parent
 from shared.runner.plan import Limits, Plan
 from shared.runner.worker import Feeder, Worker
-
-WITH_PARENT = "TICKLINE_WITH_PARENT"
 
 GC_ALLOCATIONS = 50_000  # container objects more than were freed, before a young collection
 
@@ -161,16 +160,8 @@ async def _run(work: Work, bus: Bus, settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    if os.environ.get(WITH_PARENT):
-        loop.add_reader(sys.stdin.fileno(), _parent_left, stop)
+    stop_with_parent(stop)
     await asyncio.wait([checking])
     if not checking.cancelled():
         checking.result()
         await work.run()
-
-
-def _parent_left(stop: Callable[[], None]) -> None:
-    """Standard input is a pipe from the parent: its end means that the parent is gone."""
-    if not os.read(sys.stdin.fileno(), 1):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        stop()

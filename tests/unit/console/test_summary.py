@@ -1,6 +1,7 @@
 """What a run says at its end."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 from services.console.latency import percentiles
@@ -65,3 +66,13 @@ def test_a_run_without_executions() -> None:
 def test_percentiles_are_of_the_waits() -> None:
     assert percentiles([float(i) for i in range(1, 1001)]) == {"p50": 500.0, "p99": 990.0, "p999": 999.0}
     assert percentiles([7.4]) == {"p50": 7.0, "p99": 7.0, "p999": 7.0}
+
+
+def test_orders_that_went_to_a_venue_are_not_compared() -> None:
+    sent = replace(WELL, parity=None, refusals={"PRICE_COLLAR": 1, "NOT_ARMED": 4})
+    assert sent.lines()[-2:] == [
+        "not filled: 4 NOT_ARMED, 1 PRICE_COLLAR",
+        "parity: not compared (orders went to a venue)",
+    ]
+    assert sent.as_json()["refusals"] == {"NOT_ARMED": 4, "PRICE_COLLAR": 1}
+    assert replace(sent, refusals={}).lines()[-2] == "not filled: none"
