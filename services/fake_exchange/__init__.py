@@ -16,4 +16,10 @@ process `serve.py` gives all of it as objects; over HTTP it is `POST /_fake/NAME
     curl -d '{"chances": {"drop_after": 0.1, "stale": 0.2}, "seed": 7}' http://127.0.0.1:8900/_fake/weather
     curl -d '{"mode": "STATUS", "status": 429, "path": "/order", "headers": {"Retry-After": "9"}}' .../_fake/fault
     curl -d '{}' http://127.0.0.1:8900/_fake/book
+
+What befalls a websocket's messages is in `feed_weather.py`, by switch and at random, and over HTTP in `feed_admin.py`:
+
+    python -m services.fake_exchange --port 8900 --markets 20 --trades-per-s 50 --past-s 3600
+    curl -d '{"chances": {"gap": 0.001, "disconnect": 0.0001}, "seed": 7}' http://127.0.0.1:8900/_fake/feed
+    curl -d '{"trouble": "silence", "stream": "btcusdt@trade", "ms": 5000}' .../_fake/feed_fault
 """

@@ -24,7 +24,7 @@ class Admin:
             "funding": self.funding, "order": self.order, "withdraws": self.withdraws, "book": self.book,
             "asked": self.asked,
         }  # fmt: skip
-        return {name: _checked(answer) for name, answer in table.items()}
+        return {name: checked(answer) for name, answer in table.items()}
 
     def weather(self, asked: Asked) -> object:
         """Fields of Weather, e.g. {"seed": 7, "chances": {"drop_after": 0.05}}; the rest stays. {} shows it."""
@@ -98,11 +98,13 @@ class Admin:
         return {"count": self._server.count(content.get("path", ""), content.get("method", ""))}
 
 
-def _checked(answer: Answer) -> Answer:
-    def checked(asked: Asked) -> object:
+def checked(answer: Answer) -> Answer:
+    """With a line that says what was wrong with the question."""
+
+    def tried(asked: Asked) -> object:
         try:
             return answer(asked)
         except (ArithmeticError, KeyError, TypeError, ValueError, Declined) as error:
             raise Refused(400, {"error": f"{type(error).__name__}: {error}"}) from error
 
-    return checked
+    return tried

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from services.fake_exchange.asked import Asked
 from services.fake_exchange.binance_account import BinanceAccount
+from services.fake_exchange.binance_history import BinanceHistory
 from services.fake_exchange.binance_orders import BinanceOrders
 from services.fake_exchange.binance_signed import refused, signed
 from services.fake_exchange.binance_usdm import BinanceUsdm, symbol
@@ -19,12 +20,13 @@ class Binance:
     def __init__(self, floor: Floor, history: BinanceUsdm | None = None) -> None:
         self.floor = floor
         self._history = history or BinanceUsdm({}, 0)
+        self._tapes = BinanceHistory(floor, floor.tapes).routes("fapi.binance.com/fapi/v1") if floor.tapes else {}
         self._orders, self._account = BinanceOrders(floor), BinanceAccount(floor)
 
     @property
     def routes(self) -> Mapping[str, Answer]:
         """What the server serves, at the real hosts and at those of demo trading."""
-        table = {**self._history.routes, **self._public()}
+        table = {**self._history.routes, **self._tapes, **self._public()}
         table |= {route: signed(self.floor, answer) for route, answer in self._private().items()}
         return {
             " ".join((method, host + rest)): answer

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from services.fake_exchange.asked import Asked
+from services.fake_exchange.binance_history import BinanceHistory
 from services.fake_exchange.binance_orders import BinanceOrders
 from services.fake_exchange.binance_signed import refused, signed
 from services.fake_exchange.floor import Floor
@@ -87,7 +88,8 @@ class BinanceSpot:
             "GET {}/ticker/bookTicker": self._book_ticker,
         }
         table |= {route: signed(self.floor, answer) for route, answer in private.items()}
-        served = {route.format(host): answer for route, answer in table.items() for host in HOSTS}
+        history = BinanceHistory(self.floor, self.floor.tapes).routes("{}") if self.floor.tapes else {}
+        served = {route.format(host): answer for route, answer in {**table, **history}.items() for host in HOSTS}
         return {**served, RIGHTS: signed(self.floor, self._rights)}
 
     def _exchange_info(self, asked: Asked) -> object:

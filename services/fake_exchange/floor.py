@@ -1,17 +1,18 @@
 """What all dialects of the fake share: the book, the weather, the clock, the one account's keys."""
 
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from services.fake_exchange.asked import Asked
 from services.fake_exchange.book import Ask, Book
+from services.fake_exchange.clock import Clock
 from services.fake_exchange.order import Fill, Order
 from services.fake_exchange.refusal import Declined, Why
+from services.fake_exchange.tape import Tape
 from services.fake_exchange.wallet import Holding
 from services.fake_exchange.weather import Weather
 
-NS = 1_000_000
 SLACK_MS = 60_000
 
 
@@ -27,16 +28,18 @@ class Keys:
 
 @dataclass
 class Floor:
-    """skew_ms: how far the venue's clock is ahead of ours."""
+    """skew_ms: how far the venue's clock is ahead of ours. tapes: the trades of its markets, by the venue's id."""
 
     book: Book
     weather: Weather = field(default_factory=Weather)
     keys: Keys = field(default_factory=Keys)
     skew_ms: int = 0
+    clock: Clock = field(default_factory=Clock)
+    tapes: Mapping[str, Tape] = field(default_factory=dict)
 
     def now_ms(self) -> int:
         """The venue's clock."""
-        return time.time_ns() // NS + self.skew_ms
+        return self.clock.now_ms() + self.skew_ms
 
     def place(self, ask: Ask) -> Order:
         """Through the weather, into the book."""

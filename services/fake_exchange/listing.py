@@ -48,3 +48,12 @@ def binance_spot(base: str = "BTC", price: Decimal = Decimal("42000.00")) -> Lis
     return Listing(
         f"{base}USDT", "spot", base, "USDT", price, Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5)
     )
+
+
+COINS = ("BTC", "ETH", "SOL", "XRP", "BNB", "DOGE", "ADA", "TRX", "AVAX", "LINK", "DOT", "LTC", "BCH", "UNI", "ATOM",
+         "ETC", "XLM", "NEAR", "APT", "FIL")  # fmt: skip
+
+
+def swaps(count: int) -> tuple[Listing, ...]:
+    """So many markets of Binance's, e.g. BTCUSDT; at most 20."""
+    return tuple(btcusdt(f"{coin}USDT", Decimal(42_000) / (1 + at) ** 2 // 1) for at, coin in enumerate(COINS[:count]))

@@ -8,10 +8,15 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from services.fake_exchange.serve import VENUES, serving
+from services.fake_exchange.feed_plan import FeedPlan
+from services.fake_exchange.frame_blocks import BLOCK
+from services.fake_exchange.listing import swaps
+from services.fake_exchange.serve import TOLD, VENUES, serving
 from shared.intervals import interval_ns
 from shared.runner.parent import stop_with_parent
 from shared.simulated.present import PresentMarket
+
+MS = 1000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,7 +29,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--walk-ms", type=int, default=1000, help="the price's step; 0: it stands")
     parser.add_argument("--simulated", metavar="INTERVAL", help="no walk: the simulated market's price, e.g. 1s a tick")
     parser.add_argument("--cash", type=Decimal, default=Decimal(10_000), help="USDT at the start")
+    parser.add_argument("--markets", type=int, help="of binance: so many, up to 20")
+    parser.add_argument("--trades-per-s", type=float, help="in each market of Binance's, with websockets")
+    parser.add_argument("--trades", type=int, help="in each market, then none; without end if not given")
+    parser.add_argument("--past-s", type=int, default=0, help="it was traded before the start")
+    parser.add_argument("--past-rate", type=float, default=1.0, help="of that, trades per second")
+    parser.add_argument("--start-ms", type=int, help="of its trades; now if not given")
+    parser.add_argument("--waits-for", type=int, default=1, help="of --flood: until so many streams are subscribed to")
+    parser.add_argument("--prepared", action="store_true", help="make the messages of all --trades before the start")
+    parser.add_argument("--flood", action="store_true", help="trades as fast as clients take them")
     options = parser.parse_args(argv)
+    if options.markets and options.venue != "binance":
+        parser.error("--markets is for --venue binance only")
+    if options.trades_per_s and options.venue not in TOLD:
+        parser.error(f"--trades-per-s is for --venue {' and '.join(TOLD)} only")
+    if options.prepared and not (options.trades_per_s and options.trades):
+        parser.error("--prepared needs --trades-per-s and --trades")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(options))
     return 0
@@ -37,6 +57,13 @@ async def _run(options: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stopped.set)
     stop_with_parent(stopped.set)
     simulated = PresentMarket(options.seed, interval_ns(options.simulated)) if options.simulated else None
+    plan = None
+    if options.trades_per_s:
+        kept = FeedPlan.kept if not options.prepared else options.trades // BLOCK + 2
+        plan = FeedPlan(
+            options.trades_per_s, options.trades, options.start_ms, options.past_s * MS, options.past_rate,
+            options.flood, waits_for=options.waits_for, kept=kept,
+        )  # fmt: skip
     async with serving(
         options.venue,
         port=options.port,
@@ -45,6 +72,10 @@ async def _run(options: argparse.Namespace) -> None:
         walk_ms=options.walk_ms,
         cash=options.cash,
         simulated=simulated,
+        listings=swaps(options.markets) if options.markets else None,
+        plan=plan,
     ) as fake:
+        if options.prepared:
+            fake.feed.streams.prepare("trade", options.trades)
         print(f"fake {options.venue} at {fake.url}", flush=True)  # noqa: T201
         await stopped.wait()

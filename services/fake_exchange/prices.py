@@ -1,11 +1,12 @@
 """The fake's own market: a price that stands until it is set, or walks by a seed. Buyers pay the ask."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 from services.fake_exchange.listing import Listing
+from services.fake_exchange.tape import Tape
 
 MOST_STEPS = 1000
 MOST_TICKS = 20
@@ -49,3 +50,17 @@ class Prices:
             self._walked_ms[id_] = walked_ms + steps * self._every_ms
         mid = self._mids[id_]
         return Quote(mid - tick * self._spread, mid + tick * self._spread)
+
+
+class TapePrices(Prices):
+    """The quotes around each tape's last trade; `set` does nothing to them."""
+
+    def __init__(self, tapes: Mapping[str, Tape]) -> None:
+        super().__init__(tape.listing for tape in tapes.values())
+        self._tapes = tapes
+
+    def quote(self, id_: str, now_ms: int) -> Quote:
+        """At this time."""
+        tape = self._tapes[id_]
+        last, tick = tape.price(now_ms), tape.listing.tick
+        return Quote(last - tick, last + tick)

@@ -1,6 +1,6 @@
 """A fake venue, put together and served: for tests in their own process, and for the process of its own."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,18 +9,25 @@ from pathlib import Path
 from services.fake_exchange.admin import Admin
 from services.fake_exchange.binance import Binance
 from services.fake_exchange.binance_spot import BinanceSpot
+from services.fake_exchange.binance_streams import BinanceStreams
 from services.fake_exchange.book import Book
+from services.fake_exchange.clock import Clock
 from services.fake_exchange.faults import Fault
+from services.fake_exchange.feed import Feed
+from services.fake_exchange.feed_admin import FeedAdmin
+from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.floor import Floor
 from services.fake_exchange.listing import Listing, binance_spot, btcusdt, okx_spot, okx_swap
 from services.fake_exchange.okx import Okx
-from services.fake_exchange.prices import Prices
+from services.fake_exchange.prices import Prices, TapePrices
 from services.fake_exchange.server import FakeExchange, FakeVenue
 from services.fake_exchange.simulated import SimulatedPrices
+from services.fake_exchange.tape import Tape
 from shared.simulated.present import PresentMarket
 
 FEE = Decimal("0.0005")
 VENUES: dict[str, Callable[[Floor], FakeVenue]] = {"binance": Binance, "binance-spot": BinanceSpot, "okx": Okx}
+TOLD = ("binance", "binance-spot")
 LISTINGS = {
     "binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00"))),
     "binance-spot": (binance_spot(), binance_spot("ETH", Decimal("2300.00"))),
@@ -30,10 +37,11 @@ LISTINGS = {
 
 @dataclass
 class Fake:
-    """server: what was asked, what is to go wrong. floor: book, weather, clock, keys."""
+    """server: what was asked, what is to go wrong. floor: book, weather, clock, keys, tapes. feed: websockets."""
 
     server: FakeExchange
     floor: Floor
+    feed: Feed
 
     @property
     def url(self) -> str:
@@ -45,19 +53,38 @@ class Fake:
         """The venue's own."""
         return self.floor.book
 
+    @property
+    def tapes(self) -> Mapping[str, Tape]:
+        """What a perfect feed gives, by the venue's id of the market."""
+        return self.floor.tapes
+
 
 @asynccontextmanager
 async def serving(
     venue: str, *faults: Fault, port: int = 0, state: Path | None = None, seed: int = 1, walk_ms: int = 0,
-    cash: Decimal = Decimal(10_000), listings: tuple[Listing, ...] | None = None,
+    cash: Decimal = Decimal(10_000), listings: tuple[Listing, ...] | None = None, plan: FeedPlan | None = None,
     simulated: PresentMarket | None = None,
 ) -> AsyncIterator[Fake]:  # fmt: skip
-    """venue: one of VENUES. The price stands unless `walk_ms`, or is the simulated market's."""
+    """venue: one of VENUES. The price stands unless `walk_ms`, or is the simulated market's.
+
+    plan: it is traded, and websockets tell of it (TOLD).
+    """
+    assert plan is None or venue in TOLD
     traded = listings or LISTINGS[venue]
+    clock, tapes = (Clock(), dict[str, Tape]()) if plan is None else plan.begin(traded, seed)
     prices = SimulatedPrices(traded, simulated) if simulated else Prices(traded, seed, walk_ms)
-    book = Book(traded, prices, {"USDT": cash}, FEE, state)
-    floor = Floor(book)
+    if tapes:
+        prices = TapePrices(tapes)
+    floor = Floor(Book(traded, prices, {"USDT": cash}, FEE, state), clock=clock, tapes=tapes)
     floor.weather.seed = seed
+    told = plan or FeedPlan()
+    feed = Feed(floor, BinanceStreams(tapes, told.kept), told.waits_for)
+    feed.weather.seed = seed
     async with FakeExchange(VENUES[venue](floor), *faults, port=port, weather=floor.weather) as server:
-        server.admin.update(Admin(server, floor).answers())
-        yield Fake(server, floor)
+        server.admin.update(Admin(server, floor).answers() | FeedAdmin(feed).answers())
+        if tapes:
+            server.sockets = feed.serve
+        try:
+            yield Fake(server, floor, feed)
+        finally:
+            feed.abort()

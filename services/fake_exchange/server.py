@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ ADMIN = "_fake/"
 KEPT = 100_000
 Query = Mapping[str, str]
 Answer = Callable[[Asked], object]
+Socket = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Refused(Exception):
@@ -39,7 +40,7 @@ class FakeVenue(Protocol):
 class FakeExchange:
     """Serves a venue while its context lasts. `asked`: what was; `faults`, `weather`: what is to go wrong.
 
-    port 0: a free one. admin: answers `POST /_fake/NAME`, by name.
+    port 0: a free one. admin: answers `POST /_fake/NAME`, by name. sockets: serves websockets, at whatever path.
     """
 
     def __init__(self, venue: FakeVenue, *faults: Fault, port: int = 0, weather: Weather | None = None) -> None:
@@ -47,6 +48,7 @@ class FakeExchange:
         self.weather = weather or Weather()
         self.asked: deque[Asked] = deque(maxlen=KEPT)
         self.admin: dict[str, Answer] = {}
+        self.sockets: Socket | None = None
         self.url = ""
         self._port = port
         self._routes = venue.routes
@@ -107,6 +109,8 @@ class FakeExchange:
         if fault is not None and fault.mode is Mode.SLOW:
             await asyncio.sleep(fault.delay_ms / MS)
             fault = None
+        if fault is None and self.sockets is not None and request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self.sockets(request)
         if fault is None:
             return self._routed(asked)
         unseen = fault.mode in (Mode.STATUS, Mode.DROP, Mode.HTML) and not fault.after

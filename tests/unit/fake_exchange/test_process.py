@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from services.fake_exchange.main import main
 
 Start = Callable[..., str]
 
@@ -96,3 +99,39 @@ def test_it_ends_with_its_parent() -> None:
     assert b" at http://127.0.0.1:" in process.stdout.readline()
     process.communicate(timeout=20)
     assert process.returncode == 0
+
+
+def test_the_switches_of_the_feed(start: Start) -> None:
+    url = start("--port", "0", "--seed", "9", "--markets", "3", "--trades-per-s", "100", "--trades", "5000")
+    assert asked(url, "feed")["seed"] == 9
+    assert asked(url, "feed", chances={"gap": 0.5})["chances"] == {"gap": 0.5}
+    for name, content in (
+        ("feed", {"chances": {"hail": 1.0}}), ("feed", {"chances": {"gap": 0.6, "late": 0.6}}), ("feed", {"hue": 1}),
+        ("feed_fault", {"trouble": "robbery"}), ("clock_jump", {"ms": "soon"}), ("tape", {}),
+    ):  # fmt: skip
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            asked(url, name, **content)
+    assert asked(url, "feed")["chances"] == {"gap": 0.5}
+    assert asked(url, "feed_fault", trouble="gap", stream="btcusdt@trade", times=3) == {"faults": 1}
+    assert asked(url, "feed_fault") == {"faults": 0}
+    assert asked(url, "feed_cut") == {"torn": 0}
+    before = asked(url, "tape", sym="SOLUSDT")
+    asked(url, "clock_jump", ms=10_000)
+    after = asked(url, "tape", sym="SOLUSDT", first=0, last=2)
+    assert after["count"] > before["count"] + 500
+    assert [trade["id"] for trade in after["trades"]] == [5_000_000, 5_000_001]
+
+
+def test_a_seed_and_a_start_make_the_same_trades_after_a_kill(start: Start) -> None:
+    options = ("--port", "0", "--trades-per-s", "10", "--start-ms", str(time.time_ns() // 1_000_000))
+    first = asked(start(*options), "tape", sym="BTCUSDT", last=100)
+    assert asked(start(*options), "tape", sym="BTCUSDT", last=100)["trades"] == first["trades"]
+
+
+@pytest.mark.parametrize(
+    "options", [("--venue", "okx", "--trades-per-s", "5"), ("--venue", "okx", "--markets", "3"), ("--prepared",)]
+)
+def test_what_it_cannot_do_is_refused(options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(options)
+    assert "--" in capsys.readouterr().err.splitlines()[-1]

@@ -1,0 +1,52 @@
+"""Binance's websocket messages about trades, as text.
+
+https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
+"""
+
+from services.fake_exchange.digits import digits
+from services.fake_exchange.frame_blocks import Make
+from services.fake_exchange.listing import Listing
+from services.fake_exchange.tape import BEHIND
+
+
+def trade(listing: Listing) -> Make:
+    """Of `@trade`."""
+    price, qty, sym = digits(listing.tick), digits(listing.step), listing.id
+    rest = ',"M":true}' if listing.kind == "spot" else ',"X":"MARKET"}'
+
+    def made(id_: int, at_ms: int, ticks: int, steps: int, sold: bool) -> str:
+        return (
+            f'{{"e":"trade","E":{at_ms},"T":{at_ms},"s":"{sym}","t":{id_},"p":"{price(ticks)}","q":"{qty(steps)}",'
+            f'"m":{"true" if sold else "false"}{rest}'
+        )
+
+    return made
+
+
+def agg_trade(listing: Listing) -> Make:
+    """Of `@aggTrade`: each aggregates one trade, and has an id of its own."""
+    price, qty, sym = digits(listing.tick), digits(listing.step), listing.id
+    rest = ',"M":true}' if listing.kind == "spot" else "}"
+
+    def made(id_: int, at_ms: int, ticks: int, steps: int, sold: bool) -> str:
+        return (
+            f'{{"e":"aggTrade","E":{at_ms},"s":"{sym}","a":{id_ - BEHIND},"p":"{price(ticks)}","q":"{qty(steps)}",'
+            f'"f":{id_},"l":{id_},"T":{at_ms},"m":{"true" if sold else "false"}{rest}'
+        )
+
+    return made
+
+
+def book_ticker(listing: Listing) -> Make:
+    """Of `@bookTicker`: after each trade, one tick below and above its price."""
+    price, qty, sym = digits(listing.tick), digits(listing.step), listing.id
+    futures = listing.kind != "spot"
+
+    def made(id_: int, at_ms: int, ticks: int, steps: int, sold: bool) -> str:
+        event = f'"e":"bookTicker","E":{at_ms},"T":{at_ms},' if futures else ""
+        return (
+            f'{{{event}"u":{id_},"s":"{sym}","b":"{price(ticks - 1)}","B":"{qty(steps)}","a":"{price(ticks + 1)}",'
+            f'"A":"{qty(steps)}"}}'
+        )
+
+    return made

@@ -1,0 +1,47 @@
+"""Unmodified ccxt.pro on a fake's websockets."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import ccxt.pro as ccxtpro
+
+from services.fake_exchange.serve import Fake
+from services.fake_exchange.tape import Tape
+from shared.redirected import redirected
+
+BTC = "BTC/USDT:USDT"
+Row = tuple[int, int, Decimal, Decimal]
+
+
+@asynccontextmanager
+async def client(fake: Fake, kind: str = "linear", **options: Any) -> AsyncIterator[Any]:
+    """With its markets loaded. newUpdates as ccxt has it: what is new comes, once."""
+    made = ccxtpro.binance({"options": {"fetchMarkets": {"types": [kind]}, **options}})
+    made.urls["api"] = redirected(made.urls["api"], fake.url)
+    made.number = str
+    try:
+        await made.load_markets()
+        yield made
+    finally:
+        await made.close()
+
+
+def row(trade: dict[str, Any]) -> Row:
+    """id, time, price, quantity of ccxt's trade."""
+    return int(trade["id"]), trade["timestamp"], Decimal(trade["price"]), Decimal(trade["amount"])
+
+
+def perfect(tape: Tape, first_id: int, count: int) -> list[Row]:
+    """The same out of a tape."""
+    first = tape.index(first_id)
+    return [(trade.id, trade.at_ms, trade.price, trade.amount) for trade in tape.trades(first, first + count)]
+
+
+async def heard(client: Any, count: int, symbol: str = BTC, **params: Any) -> list[Row]:
+    """The next trades as they come, at least so many."""
+    rows: list[Row] = []
+    while len(rows) < count:
+        rows += [row(trade) for trade in await client.watch_trades(symbol, params=params)]
+    return rows
