@@ -73,18 +73,20 @@ class Lane:
 
     async def take(self, intents: Sequence[OrderIntent]) -> None:
         """New orders, in their order; what the journal knows already is nothing new."""
+        tools = self._tools
         async with self._step:
             changes: list[Change] = []
             for intent in intents:
                 known = self.tickets.get(intent.client_order_id)
-                row = known.row if known is not None else await self._tools.journal.order(intent.client_order_id)
-                if row is None:
-                    row = row_of(intent, self.book, self._tools.pen.epoch, now_ms())
+                content = known.row.content if known else await tools.known.content(tools.journal, intent)
+                if content is None:
+                    row = row_of(intent, self.book, tools.pen.epoch, now_ms())
+                    tools.known.add(row)
                     self.tickets[row.client_order_id] = ticket_of(row)
                     await self._recall(row)
                     changes.append(row)
-                elif row.content != content_of(intent):
-                    self._alarm(row.client_order_id, "its id is known with other content: not sent", changes)
+                elif content != content_of(intent):
+                    self._alarm(intent.client_order_id, "its id is known with other content: not sent", changes)
             await self._advance(changes)
 
     async def go_on(self) -> None:

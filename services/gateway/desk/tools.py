@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from services.gateway.desk.books import Books
 from services.gateway.desk.clearance import Clearance
+from services.gateway.desk.known import Known
 from services.gateway.desk.outbox import Outbox
 from services.gateway.desk.pen import Pen
 from services.gateway.venues.venue import Venue
@@ -33,6 +34,7 @@ class Tools(NamedTuple):
     clearance: Clearance
     books: Books
     outbox: Outbox
+    known: Known
     pace: Pace
     spawn: Callable[[Coroutine[Any, Any, None]], None]
     leased: Callable[[], bool]

@@ -15,6 +15,7 @@ from tests.bench.gateway.orders import SYMBOLS, Orders
 
 PAGE = b"x" * 4096
 WARM = 20
+PAUSE_S = 0.02
 PLACES = ("read", "kept", "writing", "written", "placed", "sent", "arrived")
 MS = 1000
 
@@ -38,12 +39,17 @@ class Bare:
 
 
 async def one_at_a_time(gateway: Gateway, orders: Orders, bare: Bare, count: int) -> list[str]:
-    """The next order is written when the last one is filled and a page is synced; their client ids."""
+    """The next order is written when the last one is filled and a page is synced; their client ids.
+
+    Order and page come after the same pause: a disk that was idle answers later than one that is at work.
+    """
     names = []
     for sym in itertools.islice(itertools.cycle(SYMBOLS), count):
         intent = orders.next(sym)
+        await asyncio.sleep(PAUSE_S)
         await gateway.write(intent)
         await gateway.filled(intent)
+        await asyncio.sleep(PAUSE_S)
         await bare.sync()
         names.append(intent.client_order_id)
     return names

@@ -4,6 +4,8 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from services.fake_exchange.book import Ask
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.plan import Plan
@@ -93,6 +95,34 @@ async def test_reports_that_the_bus_has_lost_come_out_of_the_journal(trading: Ga
     trading.start()
     assert await trading.reported(3) == before
     assert trading.fake.server.count("/order", "POST") == 3
+
+
+@pytest.mark.parametrize("later_ns", [0, 1_000_000_000])
+async def test_a_known_id_with_other_content_is_not_sent(trading: Gateway, later_ns: int) -> None:
+    first = trading.intent("0.010")
+    await trading.write(first)
+    await trading.reported(1)
+    other = trading.intent("0.020", client_order_id=first.client_order_id, ts_event=first.ts_event + later_ns)
+    await trading.write(other, trading.intent("0.030"))
+    *_, third = await trading.reported(2)
+    assert third.last_qty == Decimal("0.030")
+    assert trading.fake.server.count("/order", "POST") == 2
+    assert [event.client_order_id for event in await trading.events() if event.kind == "ALARM"] == [
+        first.client_order_id
+    ]
+
+
+async def test_an_old_id_with_a_later_tick_is_not_sent_after_a_restart(trading: Gateway) -> None:
+    first = trading.intent("0.010")
+    await trading.write(first)
+    await trading.reported(1)
+    await trading.stop()
+    trading.start()
+    other = trading.intent("0.020", client_order_id=first.client_order_id)
+    await trading.write(other, trading.intent("0.030"))
+    *_, third = await trading.reported(2)
+    assert third.last_qty == Decimal("0.030")
+    assert trading.fake.server.count("/order", "POST") == 2
 
 
 async def test_without_arming_nothing_that_adds_is_sent_and_a_close_is(tmp_path: Path) -> None:
