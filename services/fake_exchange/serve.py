@@ -20,8 +20,8 @@ from services.fake_exchange.server import FakeExchange, FakeVenue
 FEE = Decimal("0.0005")
 VENUES: dict[str, Callable[[Floor], FakeVenue]] = {"binance": Binance, "binance-spot": BinanceSpot, "okx": Okx}
 LISTINGS = {
-    "binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00"))),
-    "binance-spot": (binance_spot(), binance_spot("ETH", Decimal("2300.00"))),
+    "binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00")), btcusdt("BNBUSDT", Decimal("600.00"))),
+    "binance-spot": (binance_spot(), binance_spot("ETH", Decimal("2300.00")), binance_spot("BNB", Decimal("600.00"))),
     "okx": (okx_swap(), okx_swap("ETH", Decimal("2300.0")), okx_spot()),
 }
 

@@ -40,6 +40,7 @@ def desk_rules(settings: Settings) -> DeskRules:
         book=partial(book_of, settings),
         capital=settings.strategy.balance,
         partitions=settings.bus.partitions,
-        pace=Pace(own.request_validity_ms, own.grace_ms),
+        pace=Pace(own.request_validity_ms, own.grace_ms, unknown_alarm_s=own.unknown_alarm_s),
         reconcile_s=own.reconcile_s,
+        max_clock_skew_ms=own.max_clock_skew_ms,
     )

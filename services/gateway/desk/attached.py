@@ -136,7 +136,7 @@ class Attached:
 
     async def _look_around(self) -> None:
         """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
-        comparing = Comparing(self._lanes, self.tools, 0)
+        comparing = Comparing(self._lanes, self.tools, 0, self._rules.max_clock_skew_ms)
         await asyncio.gather(comparing.once(), *(self._look_at_quote(sym) for sym in self._rules.symbols))
         self.tools.clearance.ready = True
         await self._go_on()

@@ -27,7 +27,7 @@ class Known:
         self._asked_to_ns = None if self._doubted else await journal.newest_tick_ns()
 
     def doubt(self) -> None:
-        """The journal refused an order, e.g. an old id with a later tick. From the next `begin` on all are asked for."""
+        """The journal refused an order, e.g. an old id with a later tick: from `begin` on all are asked for."""
         self._doubted = True
 
     async def content(self, journal: Journal, intent: OrderIntent) -> str | None:

@@ -17,12 +17,13 @@ NS_PER_MS = 1_000_000
 
 class Pace(NamedTuple):
     """validity_ms: of a request. grace_ms: after it, before what is not told twice is believed. poll_s ... poll_max_s:
-    between two looks at an order, longer each time."""
+    between two looks at an order, longer each time. unknown_alarm_s: after so long a person is called."""
 
     validity_ms: int
     grace_ms: int
     poll_s: float = 0.1
     poll_max_s: float = 2.0
+    unknown_alarm_s: float = 60.0
 
 
 class Tools(NamedTuple):

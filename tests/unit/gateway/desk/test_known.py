@@ -11,7 +11,7 @@ from shared.messages import Leg, OrderIntent
 
 def intent(number: int, ts_event: int) -> OrderIntent:
     return OrderIntent(
-        n=number, sym="BTCUSDT", ts_event=ts_event, tr="t", tick_n=number, client_order_id=f"{number:032d}",
+        n=number + 1, sym="BTCUSDT", ts_event=ts_event, tr="t", tick_n=number + 1, client_order_id=f"{number:032d}",
         leg=Leg.OPEN, signed_qty=Decimal(1), reduce_only=False, price=Decimal(1), valid_until=0, after=None,
     )  # fmt: skip
 
