@@ -29,8 +29,8 @@ FEE = Decimal("0.0005")
 VENUES: dict[str, Callable[[Floor], FakeVenue]] = {"binance": Binance, "binance-spot": BinanceSpot, "okx": Okx}
 TOLD = ("binance", "binance-spot")
 LISTINGS = {
-    "binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00"))),
-    "binance-spot": (binance_spot(), binance_spot("ETH", Decimal("2300.00"))),
+    "binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00")), btcusdt("BNBUSDT", Decimal("600.00"))),
+    "binance-spot": (binance_spot(), binance_spot("ETH", Decimal("2300.00")), binance_spot("BNB", Decimal("600.00"))),
     "okx": (okx_swap(), okx_swap("ETH", Decimal("2300.0")), okx_spot()),
 }
 
