@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from services.gateway.desk.feeder import LiveFeeder
-from services.gateway.desk.stage import LiveStage
+from services.gateway.desk.stage import DeskStage
 from services.gateway.live import desk_rules
 from services.gateway.plan import plan_with
 from services.gateway.risk.rules import Rules
@@ -63,7 +63,7 @@ class Gateway:
             now = time.time_ns() // 1_000_000
             await journal.write_by_person([ArmingRow(Decimal(CASH), now, now + DAY_MS, self._rules.config_hash, "")])
         limits = Limits(lease_s=LEASE_S)
-        plan = plan_with(self._settings, lambda sym: LiveStage(self._desk.taken))
+        plan = plan_with(self._settings, lambda sym: DeskStage(self._desk.taken))
         feeder = LiveFeeder(BusFeeder(limits), self._desk)
         worker = Worker(plan, self._bus, feeder, partitions=P, limits=limits, keeper=self._desk)
         task = asyncio.create_task(worker.run())
