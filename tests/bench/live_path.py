@@ -13,7 +13,7 @@ from typing import Any
 from services.ingestor.live.continuity_rules import ContinuityRules
 from services.ingestor.live.events import Clock, Connected, Event, Trade
 from services.ingestor.live.route import trade_route
-from services.ingestor.live.stage import DeskStage
+from services.ingestor.live.stage import LiveStage
 from shared.intervals import NS_PER_S
 from shared.messages.codec import pack
 
@@ -49,7 +49,7 @@ def main() -> None:
         best, size = float("inf"), 0
         for _ in range(ROUNDS):
             route = trade_route(interval, "last", ContinuityRules(consecutive), NS_PER_S // 4, 0)
-            stage = DeskStage("bench", "A", route, 60 * NS_PER_S)
+            stage = LiveStage("bench", "A", route, 60 * NS_PER_S)
             best = min(best, seconds(stage.on_tick, fed))
             size = len(pack(stage.state()))
         order = "by id" if consecutive else "by time"
