@@ -1,4 +1,5 @@
-# One file, two images: `line` for ingestor, strategy and gateway (no torch), `signal` with it.
+# One file, four images: `line` for ingestor, strategy and gateway (no torch), `live` for a gateway whose orders go to a
+# venue (with ccxt and the journal), `signal` with torch, `recorder` with pyarrow.
 # Dependencies are installed before the sources are copied: a change of code rebuilds nothing but two small layers.
 # Where an index with a CPU build of torch is at hand: docker compose build --build-arg PIP_EXTRA_INDEX_URL=...
 
@@ -20,6 +21,16 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[torch]'
 
 
+FROM dependencies AS dependencies-parquet
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[parquet]'
+
+
+FROM dependencies AS dependencies-live
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[ccxt,journal]'
+
+
 FROM base AS runtime
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tickline
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
@@ -34,6 +45,21 @@ COPY services ./services
 RUN python -m compileall -q shared services
 USER tickline
 CMD ["tickline", "--help"]
+
+
+FROM runtime AS recorder
+COPY --from=dependencies-parquet /opt/venv /opt/venv
+COPY weights ./weights
+COPY shared ./shared
+COPY services ./services
+RUN python -m compileall -q shared services && install --directory --owner tickline --group tickline /recording
+USER tickline
+CMD ["python", "-m", "services.recorder"]
+
+
+FROM line AS live
+COPY --from=dependencies-live /opt/venv /opt/venv
+CMD ["python", "-m", "services.gateway"]
 
 
 FROM runtime AS signal

@@ -71,6 +71,14 @@ bench-backtest: $(READY)  ## ticks per second of a backtest beside backtesting.p
 bench-backtest-short: $(READY)  ## the same with few bars: does it still run, and do both still agree?
 	$(BIN)/python -m tests.bench.backtest --short $(ARGS)
 
+.PHONY: bench-gateway
+bench-gateway: $(READY)  ## milliseconds from an order to its request to the venue, beside a bare fsync (build/bench-gateway.json)
+	$(BIN)/python -m tests.bench.gateway $(ARGS)
+
+.PHONY: bench-gateway-short
+bench-gateway-short: $(READY)  ## the same with few orders: does it still run?
+	$(BIN)/python -m tests.bench.gateway --short $(ARGS)
+
 .PHONY: bench-idle
 bench-idle: $(READY)  ## CPU and memory of every service while no tick comes (build/idle.json)
 	$(BIN)/python -m tests.bench.idle $(ARGS)

@@ -61,3 +61,9 @@ class LookaheadFound(TicklineError):
     """A decision depended on what came after it, or it could not be shown that it did not."""
 
     exit_code = 6
+
+
+class ParityBroken(TicklineError):
+    """What was computed again is not what was recorded, or it could not be shown that it is."""
+
+    exit_code = 6

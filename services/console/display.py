@@ -26,6 +26,7 @@ class Display:
         self._began = self._said = time.monotonic()
         self._last: tuple[float, int] = (self._began, 0)
         self._rate = 0.0
+        self._account = ""
 
     def __enter__(self) -> "Display":
         if self._console.is_terminal:
@@ -36,12 +37,15 @@ class Display:
         if self._console.is_terminal:
             self._live.stop()
 
-    def report(self, view: "View", restarts: int) -> None:
-        """Show a view of the line."""
+    def report(self, view: "View", restarts: int, account: str) -> None:
+        """Show a view of the line, and what is to be said of the account."""
         now, ticks = time.monotonic(), view.progress.written[Stream.TICKS]
         since, before = self._last
         self._rate = (ticks - before) / max(now - since, 1e-9)
         self._last = (now, ticks)
+        if account != self._account:
+            self._account = account
+            self._console.print(account, markup=False, highlight=False, soft_wrap=True)  # to be copied in one piece
         if self._console.is_terminal:
             self._live.update(self._table(view, restarts))
         elif now - self._said >= LINE_EVERY_S:

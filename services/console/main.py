@@ -9,6 +9,7 @@ from services.console.verbs.backtest import backtest
 from services.console.verbs.config import config
 from services.console.verbs.data import data
 from services.console.verbs.download import download
+from services.console.verbs.parity import parity
 from services.console.verbs.run import run
 from services.console.verbs.sweep import sweep
 from services.console.verbs.tail import tail
@@ -24,7 +25,7 @@ def tickline() -> None:
     """A line of small processes from a market tick to an executed order."""
 
 
-for verb in (run, download, train, sweep, backtest, tail):
+for verb in (run, download, train, sweep, backtest, parity, tail):
     app.command()(verb)
 app.add_typer(config, name="config")
 app.add_typer(data, name="data")

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
+from shared.recording.checkpoint import last_settings
+from shared.recording.layout import is_recording
+from shared.recording.part import recorded_symbols
 
 
 class RunOptions(NamedTuple):
@@ -26,6 +29,7 @@ class RunOptions(NamedTuple):
     rate: float | None = None
     run_id: str | None = None
     slippage_bps: str | None = None
+    record: Path | None = None
 
 
 def settings_for(options: RunOptions) -> Settings:
@@ -35,12 +39,15 @@ def settings_for(options: RunOptions) -> Settings:
         "signal": _present(model=options.model),
         "strategy": _present(name=options.strategy, balance=options.balance),
         "gateway": _present(fee=options.fee, slippage_bps=options.slippage_bps),
+        "recorder": _present(folder=options.record and options.record.absolute()),
     }
     if options.param:
         sections["strategy"]["params"] = named_values("--param", options.param)
     given = _present(interval=options.interval, run_id=options.run_id)
     if options.data:
         files = _files(options.data, options.sym or ())
+        if (recording := next(filter(is_recording, options.data), None)) is not None:
+            given.setdefault("interval", last_settings(recording)["interval"])
         sections["ingestor"] |= {"source": "replay", "files": files}
         given["symbols"] = tuple(files)
         given.setdefault("run_id", new_run_id())
@@ -52,7 +59,7 @@ def settings_for(options: RunOptions) -> Settings:
 
 def new_run_id() -> str:
     """A name for a replay: the time, and something random."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
 
 
 def _present(**options: object) -> dict[str, object]:
@@ -60,6 +67,8 @@ def _present(**options: object) -> dict[str, object]:
 
 
 def _files(data: Sequence[Path], syms: Sequence[str]) -> dict[str, Path]:
+    if len(data) == 1 and is_recording(data[0]):
+        return dict.fromkeys(syms or recorded_symbols(data[0]), data[0].absolute())
     if len(data) != len(syms):
         raise ConfigError(
             f"--data was given {len(data)} times and --sym {len(syms)} times: give one symbol for each file"

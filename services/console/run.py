@@ -1,13 +1,23 @@
 """`tickline run`: the whole line on this machine, from the bus to the summary."""
 
 import asyncio
+import shlex
+import shutil
 import signal
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
 
+from services.console.account_line import AccountLine
 from services.console.collector import OrderCollector
+from services.console.fake_exchange import FakeExchange
+from services.console.fake_run import write_config
 from services.console.history import one_history
 from services.console.latency import latencies_us
+from services.console.refusals import RefusalCounter
 from services.console.settings_env import as_environment, keys_environment
 from services.console.summary import Summary
 from services.console.supervisor import Supervisor
@@ -18,26 +28,57 @@ from shared.bus.api import BusLost
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.redis_bus import RedisBus
 from shared.bus.runs import register_run
-from shared.config import Settings
+from shared.config import Mode, Settings
+from shared.config.settings import CONFIG_VARIABLE
+from shared.extras import need_extras
 from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
 
+RECORDER = "recorder"
 SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before writers, so that nothing piles up
 POLL_S = 0.25
 READY_S = 30.0
 READY_POLL_S = 0.05
 
-Report = Callable[[View, int], None]  # the view, and how many processes were restarted
+Report = Callable[[View, int, str], None]  # the view, how many processes were restarted, what holds of the account
 
 
-async def run_line(settings: Settings, report: Report) -> Summary:
-    """Run until the source is drained, or until SIGINT, SIGTERM or SIGHUP; returns what came of it."""
-    expected = check_input(settings)
-    if settings.bus.url:
-        return await _Run(settings, None, expected, report).run()
-    with EmbeddedBus(settings.bus.folder) as embedded:
-        bus = settings.bus.model_copy(update={"url": embedded.url})
-        return await _Run(settings.model_copy(update={"bus": bus}), embedded, expected, report).run()
+class Server(Protocol):
+    """What stands beside the services and is started again where it was when it dies."""
+
+    def alive(self) -> bool: ...
+    def start(self) -> None: ...
+
+
+async def run_line(settings: Settings, report: Report, *, with_fake: bool = False) -> Summary:
+    """Run until the source is drained, or until SIGINT, SIGTERM or SIGHUP; returns what came of it.
+
+    with_fake: the fake exchange runs beside the line, and the config is written for the verbs on its account.
+    """
+    if settings.gateway.mode is not Mode.PAPER:
+        need_extras("ccxt", "journal")
+    expected, own_bus = check_input(settings), settings.bus
+    servers: list[Server] = []
+    how = _command()
+    with ExitStack() as stack:
+        if not settings.bus.url:
+            embedded = stack.enter_context(EmbeddedBus(settings.bus.folder))
+            servers.append(embedded)
+            bus = settings.bus.model_copy(update={"url": embedded.url})
+            settings = settings.model_copy(update={"bus": bus})
+        if with_fake:
+            fake = stack.enter_context(FakeExchange(settings))
+            servers.append(fake)
+            gateway = settings.gateway.model_copy(update={"fake_url": fake.url})
+            settings = settings.model_copy(update={"gateway": gateway})
+            written = write_config(settings.model_copy(update={"bus": own_bus}))  # where `tail` finds a bus that rests
+            how = f"{CONFIG_VARIABLE}={shlex.quote(str(written))} {how}"
+        return await _Run(settings, servers, expected, report, how).run()
+
+
+def _command() -> str:
+    """How this command is typed: its name, or where it is when the shell does not find it."""
+    return "tickline" if shutil.which("tickline") else shlex.quote(str(Path(sys.argv[0]).absolute()))
 
 
 class _Run:
@@ -46,25 +87,29 @@ class _Run:
     def __init__(
         self,
         settings: Settings,
-        embedded: EmbeddedBus | None,
+        servers: Sequence[Server],
         expected: Mapping[str, int] | None,
         report: Report,
+        how: str,
     ) -> None:
         self._settings = settings
-        self._embedded = embedded
+        self._servers = servers
         self._expected = expected
         self._report = report
         self._bus: RedisBus = make_bus(settings)
         self._watcher = Watcher(self._bus, settings)
         logs = settings.state_dir / "logs"
+        beside = () if settings.recorder.folder is None else (RECORDER,)
+        self._readers = (*beside, *SERVICES[:-1])
         self._supervisor = Supervisor(
-            SERVICES, as_environment(settings), logs,
-            own_env={"gateway": keys_environment(settings)}, ready=self._readers_ready,
+            (*beside, *SERVICES), as_environment(settings), logs,
+            own_env={"gateway": keys_environment(settings)}, ready=self._readers_ready, last=beside,
         )  # fmt: skip
         self._stop = asyncio.Event()
-        self._bus_restarts = 0
+        self._server_restarts = 0
         self._began_ns = time.time_ns()
         self._comparable = True
+        self._account = AccountLine(settings, how) if settings.gateway.mode is not Mode.PAPER else None
 
     async def run(self) -> Summary:
         """Start the services, watch them, stop them, sum up."""
@@ -76,7 +121,7 @@ class _Run:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop.set)
-        collector = OrderCollector(self._bus, self._settings)
+        collector = self._collector()
         collecting = asyncio.create_task(collector.run())
         keeping = asyncio.create_task(self._supervisor.run())
         try:
@@ -85,6 +130,8 @@ class _Run:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
             await self._supervisor.stop()
+            if self._account is not None:
+                await self._account.close()
         await collector.finish(collecting)
         loop.remove_signal_handler(signal.SIGINT)  # from here on a second Ctrl-C ends a long comparison
         return await self._summary(collector, finished)
@@ -93,7 +140,7 @@ class _Run:
         """The source starts when its readers are at work, within a bound: until then its ticks would only grow old."""
         if name != SERVICES[-1]:
             return
-        files = [alive_file(self._settings.state_dir, reader) for reader in SERVICES[:-1]]
+        files = [alive_file(self._settings.state_dir, reader) for reader in self._readers]
         until = time.monotonic() + READY_S
         # The time of a file gives nothing to wait on.
         while time.monotonic() < until and not all(touched_after(f, self._began_ns) for f in files):  # noqa: ASYNC110
@@ -115,34 +162,48 @@ class _Run:
                 await asyncio.wait((keeping, stopping), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
                 if keeping.done():
                     keeping.result()
-                if self._embedded is not None and not self._embedded.alive():
-                    self._embedded.start()
-                    self._bus_restarts += 1
+                for server in self._servers:
+                    if not server.alive():
+                        server.start()
+                        self._server_restarts += 1
                 try:
                     view = await self._watcher.look()
                 except BusLost:
                     continue  # the services wait for it too
-                self._report(view, self._restarts)
+                account = await self._account.look() if self._account else ""
+                self._report(view, self._restarts, account)
                 if self._expected is not None and view.complete(self._expected):
                     return True
             return False
         finally:
             stopping.cancel()
 
-    async def _summary(self, collector: OrderCollector, finished: bool) -> Summary:
+    def _collector(self) -> OrderCollector | RefusalCounter:
+        """What the summary needs besides the counts: at a venue fills are not the backtest's."""
+        if self._account is not None:
+            return RefusalCounter(self._bus, self._settings, self._began_ns)
+        return OrderCollector(self._bus, self._settings)
+
+    async def _summary(self, collector: OrderCollector | RefusalCounter, finished: bool) -> Summary:
         view = await self._watcher.look()
         await self._watcher.close()
+        parity, refusals = None, None
+        if isinstance(collector, RefusalCounter):
+            refusals = collector.reasons
+        elif self._comparable:
+            parity = compare(self._settings, view.decided, collector.orders)
         return Summary(
             counts=view.progress.written,
             final_equity=view.equity,
             fees=view.fees,
             latency_us=await latencies_us(self._bus, self._settings, self._began_ns),
-            parity=compare(self._settings, view.decided, collector.orders) if self._comparable else None,
+            parity=parity,
             restarts=self._restarts,
             finished=finished,
+            refusals=refusals,
             live=self._settings.ingestor.source == "ccxt",
         )
 
     @property
     def _restarts(self) -> int:
-        return self._supervisor.restarted + self._bus_restarts
+        return self._supervisor.restarted + self._server_restarts

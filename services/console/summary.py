@@ -12,7 +12,10 @@ SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stre
 
 @dataclass(frozen=True)
 class Summary:
-    """Counts per stream, money in quote units, waits in µs. parity: None where it was not compared."""
+    """Counts per stream, money in quote units, waits in µs. parity: None where it was not compared.
+
+    refusals: reason -> orders that ended with it, where they went to a venue; None where they were filled on paper.
+    """
 
     counts: Mapping[Stream, int]
     final_equity: Decimal
@@ -21,6 +24,7 @@ class Summary:
     parity: Parity | None
     restarts: int
     finished: bool
+    refusals: Mapping[str, int] | None = None
     live: bool = False
 
     def as_json(self) -> dict[str, object]:
@@ -34,6 +38,7 @@ class Summary:
             "latency_us": dict(self.latency_us),
             "restarts": self.restarts,
             "finished": self.finished,
+            **({} if self.refusals is None else {"refusals": dict(self.refusals)}),
         }
 
     def lines(self) -> list[str]:
@@ -49,7 +54,11 @@ class Summary:
         ]
         if self.restarts:
             shown.append(f"restarted processes: {self.restarts}")
-        if self.parity is not None:
+        if self.refusals is not None:
+            reasons = (f"{count} {reason}" for reason, count in sorted(self.refusals.items()))
+            shown.append(f"not filled: {', '.join(reasons) or 'none'}")
+            shown.append("parity: not compared (orders went to a venue)")
+        elif self.parity is not None:
             shown.append(f"parity: {self.parity.identical} of {self.parity.compared} orders identical to the backtest")
             if self.finished and self.parity.final_equity != self.final_equity:  # stopped: orders may be in flight
                 shown.append(f"parity: the backtest's final equity is {self.parity.final_equity}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from shared.errors import TicklineError
+from shared.runner.parent import WITH_PARENT
 
 STOP_TIMEOUT_S = 10.0
 NO_RESTART = (2, 3, 5)  # bad config, bad data, refused for safety: the same again would end the same
@@ -28,6 +29,7 @@ class ServiceFailed(TicklineError):
 class Supervisor:
     """Starts `python -m services.NAME` for each name, when `ready(name)` returns; their logs go to files in `logs`.
 
+    last: those of them that are stopped when the others have ended.
     own_env: variables of one service; no other is given them, not even from our own environment.
     """
 
@@ -39,6 +41,7 @@ class Supervisor:
         *,
         own_env: Mapping[str, Mapping[str, str]] | None = None,
         ready: Callable[[str], Awaitable[None]] | None = None,
+        last: Sequence[str] = (),
         restarts: int = 5,
         within_s: float = 60.0,
     ) -> None:
@@ -47,9 +50,10 @@ class Supervisor:
         self._own_env = own_env or {}
         hidden = {variable for own in self._own_env.values() for variable in own}
         inherited = {variable: value for variable, value in os.environ.items() if variable not in hidden}
-        self._env = {**inherited, **env, "TICKLINE_WITH_PARENT": "1"}
+        self._env = {**inherited, **env, WITH_PARENT: "1"}
         self._logs = logs
         self._ready = ready
+        self._last = tuple(last)
         self._restarts = restarts
         self._within_s = within_s
         self._processes: dict[str, asyncio.subprocess.Process] = {}
@@ -71,8 +75,17 @@ class Supervisor:
         raise first
 
     async def stop(self) -> None:
-        """SIGTERM to all, and SIGKILL to what has not ended in time."""
-        living = [process for process in self._processes.values() if process.returncode is None]
+        """SIGTERM to all, and SIGKILL to what has not ended in time; ServiceFailed where one of `last` failed then."""
+        await self._stop([name for name in self._names if name not in self._last])
+        await self._stop(self._last)
+        for name in self._last:
+            code = self._processes[name].returncode if name in self._processes else 0
+            if code not in (0, -signal.SIGTERM, None):
+                raise ServiceFailed(f"{name} ended with code {code}: {self._last_word(name)}", code if code > 0 else 1)
+
+    async def _stop(self, names: Sequence[str]) -> None:
+        known = (self._processes.get(name) for name in names)
+        living = [process for process in known if process is not None and process.returncode is None]
         for process in living:
             process.send_signal(signal.SIGTERM)
         try:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.fake_exchange.asked import Asked
-from services.fake_exchange.book import Ask
+from services.fake_exchange.book import FEE_IN, Ask
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.floor import Floor
 from services.fake_exchange.refusal import Declined
@@ -22,7 +22,7 @@ class Admin:
         table: dict[str, Answer] = {
             "weather": self.weather, "fault": self.fault, "price": self.price, "skew": self.skew,
             "funding": self.funding, "order": self.order, "withdraws": self.withdraws, "book": self.book,
-            "asked": self.asked,
+            "asked": self.asked, "fees": self.fees,
         }  # fmt: skip
         return {name: checked(answer) for name, answer in table.items()}
 
@@ -72,6 +72,14 @@ class Admin:
         limit = None if content.get("limit") is None else Decimal(content["limit"])
         ask = Ask(content["sym"], Decimal(content["qty"]), content.get("client_id", ""), limit=limit)
         return self._floor.book.place(ask, self._floor.now_ms())._asdict()
+
+    def fees(self, asked: Asked) -> object:
+        """{"in": "BNBUSDT"}: in the base currency of this listing; "": as the venue takes them without."""
+        listing = asked.content["in"]
+        if listing and listing not in self._floor.book.listings:
+            raise KeyError(listing)
+        self._floor.book.set(FEE_IN, listing)
+        return {}
 
     def withdraws(self, asked: Asked) -> object:
         """{"allowed": true}: the key may."""

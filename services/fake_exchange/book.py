@@ -21,6 +21,8 @@ from services.fake_exchange.wallet import Wallet
 
 FIRST_ID = 1_000_001
 RECENT = 1_000
+SMALLEST = Decimal("0.00000001")
+FEE_IN = "fee_in"
 
 
 class Ask(NamedTuple):
@@ -182,11 +184,9 @@ class Book:
         listing, part = self.listings[order.sym], order.parts[order.done]
         price = self._price(listing, part.qty, order.done, now_ms)
         notional = abs(part.qty) * price
-        in_base = listing.kind == "spot" and part.qty > 0
         fill = Fill(
             next(self._ids), order.id, order.client_id, order.sym, part.qty, price,
-            self.fee * (part.qty if in_base else notional), listing.base if in_base else listing.quote,
-            self.wallet.profit(order.sym, part.qty, price), part.at_ms,
+            *self._fee(listing, part.qty, notional, now_ms), self.wallet.profit(order.sym, part.qty, price), part.at_ms,
         )  # fmt: skip
         filled = order.filled + part.qty
         last = order.done + 1 == len(order.parts)
@@ -197,6 +197,14 @@ class Book:
         )  # fmt: skip
         self._keep([fill, order])
         return order
+
+    def _fee(self, listing: Listing, qty: Decimal, notional: Decimal, now_ms: int) -> tuple[Decimal, str]:
+        """So much of which currency. The setting `fee_in` names the listing whose base currency pays for all."""
+        if fee_in := self.settings.get(FEE_IN):
+            worth = self.prices.quote(fee_in, now_ms).mid
+            return (self.fee * notional / worth).quantize(SMALLEST), self.listings[fee_in].base
+        in_base = listing.kind == "spot" and qty > 0
+        return (self.fee * qty, listing.base) if in_base else (self.fee * notional, listing.quote)
 
     def _price(self, listing: Listing, qty: Decimal, part: int, now_ms: int) -> Decimal:
         bid, ask = self.prices.quote(listing.id, now_ms)

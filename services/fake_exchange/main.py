@@ -12,6 +12,9 @@ from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.frame_blocks import BLOCK
 from services.fake_exchange.listing import swaps
 from services.fake_exchange.serve import TOLD, VENUES, serving
+from shared.intervals import interval_ns
+from shared.runner.parent import stop_with_parent
+from shared.simulated.present import PresentMarket
 
 MS = 1000
 
@@ -24,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--state", type=Path, help="a file that keeps its book over a restart")
     parser.add_argument("--seed", type=int, default=1, help="of the price's walk and of what goes wrong")
     parser.add_argument("--walk-ms", type=int, default=1000, help="the price's step; 0: it stands")
+    parser.add_argument("--simulated", metavar="INTERVAL", help="no walk: the simulated market's price, e.g. 1s a tick")
     parser.add_argument("--cash", type=Decimal, default=Decimal(10_000), help="USDT at the start")
     parser.add_argument("--markets", type=int, help="of binance: so many, up to 20")
     parser.add_argument("--trades-per-s", type=float, help="in each market of Binance's, with websockets")
@@ -51,6 +55,8 @@ async def _run(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    stop_with_parent(stopped.set)
+    simulated = PresentMarket(options.seed, interval_ns(options.simulated)) if options.simulated else None
     plan = None
     if options.trades_per_s:
         kept = FeedPlan.kept if not options.prepared else options.trades // BLOCK + 2
@@ -65,6 +71,7 @@ async def _run(options: argparse.Namespace) -> None:
         seed=options.seed,
         walk_ms=options.walk_ms,
         cash=options.cash,
+        simulated=simulated,
         listings=swaps(options.markets) if options.markets else None,
         plan=plan,
     ) as fake:

@@ -21,14 +21,16 @@ from services.fake_exchange.listing import Listing, binance_spot, btcusdt, okx_s
 from services.fake_exchange.okx import Okx
 from services.fake_exchange.prices import Prices, TapePrices
 from services.fake_exchange.server import FakeExchange, FakeVenue
+from services.fake_exchange.simulated import SimulatedPrices
 from services.fake_exchange.tape import Tape
+from shared.simulated.present import PresentMarket
 
 FEE = Decimal("0.0005")
 VENUES: dict[str, Callable[[Floor], FakeVenue]] = {"binance": Binance, "binance-spot": BinanceSpot, "okx": Okx}
 TOLD = ("binance", "binance-spot")
 LISTINGS = {
-    "binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00"))),
-    "binance-spot": (binance_spot(), binance_spot("ETH", Decimal("2300.00"))),
+    "binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00")), btcusdt("BNBUSDT", Decimal("600.00"))),
+    "binance-spot": (binance_spot(), binance_spot("ETH", Decimal("2300.00")), binance_spot("BNB", Decimal("600.00"))),
     "okx": (okx_swap(), okx_swap("ETH", Decimal("2300.0")), okx_spot()),
 }
 
@@ -61,12 +63,18 @@ class Fake:
 async def serving(
     venue: str, *faults: Fault, port: int = 0, state: Path | None = None, seed: int = 1, walk_ms: int = 0,
     cash: Decimal = Decimal(10_000), listings: tuple[Listing, ...] | None = None, plan: FeedPlan | None = None,
+    simulated: PresentMarket | None = None,
 ) -> AsyncIterator[Fake]:  # fmt: skip
-    """venue: one of VENUES. The price stands unless `walk_ms`. plan: it is traded, and websockets tell of it (TOLD)."""
+    """venue: one of VENUES. The price stands unless `walk_ms`, or is the simulated market's.
+
+    plan: it is traded, and websockets tell of it (TOLD).
+    """
     assert plan is None or venue in TOLD
     traded = listings or LISTINGS[venue]
     clock, tapes = (Clock(), dict[str, Tape]()) if plan is None else plan.begin(traded, seed)
-    prices = TapePrices(tapes) if tapes else Prices(traded, seed, walk_ms)
+    prices = SimulatedPrices(traded, simulated) if simulated else Prices(traded, seed, walk_ms)
+    if tapes:
+        prices = TapePrices(tapes)
     floor = Floor(Book(traded, prices, {"USDT": cash}, FEE, state), clock=clock, tapes=tapes)
     floor.weather.seed = seed
     told = plan or FeedPlan()

@@ -27,15 +27,20 @@ def live(settings: Settings, limits: Limits) -> Wiring:
 
 def make_desk(settings: Settings) -> Desk:
     """The desk of the account that the config names."""
+    risk = Risk(Rules.of(settings, model_sha256(settings)))
+    journal = partial(Journal.open, settings.journal_url, settings.gateway.account, durable=True)
+    return Desk(desk_rules(settings), risk, journal, partial(make_venue, settings))
+
+
+def desk_rules(settings: Settings) -> DeskRules:
+    """What the config tells the desk."""
     own = settings.gateway
-    rules = DeskRules(
+    return DeskRules(
         symbols=settings.symbols,
         book=partial(book_of, settings),
         capital=settings.strategy.balance,
         partitions=settings.bus.partitions,
-        pace=Pace(own.request_validity_ms, own.grace_ms),
+        pace=Pace(own.request_validity_ms, own.grace_ms, unknown_alarm_s=own.unknown_alarm_s),
         reconcile_s=own.reconcile_s,
+        max_clock_skew_ms=own.max_clock_skew_ms,
     )
-    risk = Risk(Rules.of(settings, model_sha256(settings)))
-    journal = partial(Journal.open, settings.journal_url, own.account, durable=True)
-    return Desk(rules, risk, journal, partial(make_venue, settings))

@@ -18,6 +18,15 @@ def plan_with(settings: Settings, make_stage: StageFactory) -> Plan:
         instance=settings.gateway.instance,
         make_stage=make_stage,
         inputs=(Input(Stream.ORDERS, settings.strategy.instance, strict=True),),
-        outputs=(Output(Stream.EXECUTIONS, (settings.strategy.instance,), settings.bus.bound, trim=True),),
+        outputs=(
+            Output(
+                Stream.EXECUTIONS,
+                (settings.strategy.instance,),
+                settings.bus.bound,
+                trim=True,
+                recorders=settings.recorder.of(Stream.EXECUTIONS),
+                hold_s=settings.recorder.hold_s,
+            ),
+        ),
         exclusive=True,
     )

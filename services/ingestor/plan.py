@@ -1,5 +1,6 @@
 """The ingestor service: a market data source in, ticks out."""
 
+from services.ingestor.present import PresentSource
 from services.ingestor.replay import ReplaySource
 from services.ingestor.simulated import SimulatedSource
 from services.ingestor.source import Source
@@ -17,6 +18,8 @@ def make_source(settings: Settings) -> Source:
         raise ConfigError("ingestor.source ccxt gives live data only: pass --data FILE for what has been")
     if own.source == "replay":
         return ReplaySource(own.files, settings.interval)
+    if own.source == "fake":
+        return PresentSource(settings.symbols, own.seed, settings.interval, own.limit)
     return SimulatedSource(
         settings.symbols, seed=own.seed, interval=settings.interval, ticks_per_s=own.ticks_per_s, limit=own.limit
     )

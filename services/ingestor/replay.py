@@ -1,13 +1,17 @@
-"""Replay: the prices of files, as fast as they are taken."""
+"""Replay: the prices of files, or the ticks of a recording, as fast as they are taken."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from services.ingestor.recorded import recorded_quotes, recorded_venue
 from services.ingestor.source import Feed, Quote
 from shared.errors import ConfigError, DataError
 from shared.history import bars
 from shared.intervals import interval_ns
+from shared.recording.layout import is_recording
+
+REPLAY = "replay"
 
 
 class Checked(NamedTuple):
@@ -20,6 +24,8 @@ class Checked(NamedTuple):
 
 class ReplaySource:
     """The bars of one file per symbol, as `shared.history.bars` reads them: each gives its close, at its end.
+
+    A folder instead of a file is a recording: its ticks, with their own times.
 
     Any defect is a DataError of one line with file and row, raised by `check()` for the whole file and by a Feed
     when it gets there. Raises ConfigError without files, ValueError for an unknown interval.
@@ -45,8 +51,9 @@ class ReplaySource:
 
     @property
     def venue(self) -> str:
-        """The name in trace ids."""
-        return "replay"
+        """The name in trace ids: that of a recording's ticks, where all have the same."""
+        found = {recorded_venue(p, sym) if is_recording(p) else REPLAY for sym, p in self._files.items()}
+        return found.pop() if len(found) == 1 else REPLAY
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -65,12 +72,15 @@ class ReplaySource:
 
     def _check(self, sym: str) -> Checked:
         rows, first, last = 0, 0, 0
-        for bar in bars(self._file(sym), self._interval):
-            rows, first, last = rows + 1, first or bar.ts_event, bar.ts_event
+        for quote in self._quotes(sym, 0):
+            rows, first, last = rows + 1, first or quote.ts_event, quote.ts_event
         return Checked(rows, first, last)
 
     def _quotes(self, sym: str, position: int) -> Iterator[Quote]:
-        found = bars(self._file(sym), self._interval, skip=position)
+        file = self._file(sym)
+        if is_recording(file):
+            return recorded_quotes(file, sym, position)
+        found = bars(file, self._interval, skip=position)
         return (Quote(sym, bar.ts_event, bar.close) for bar in found)
 
     def _file(self, sym: str) -> Path:

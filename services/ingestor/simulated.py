@@ -5,21 +5,18 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import islice
 
-from services.ingestor.market import ReturnProcess
 from services.ingestor.source import Feed, Quote
 from shared.errors import ConfigError
-from shared.intervals import NS_PER_S, interval_ns
+from shared.intervals import interval_ns
+from shared.simulated.market import EPOCH_NS, PHI, SIGMA, ReturnProcess
 
-EPOCH_NS = 1_735_689_600 * NS_PER_S  # 2025-01-01T00:00:00Z
 SYMBOLS = ("SIM-A", "SIM-B", "SIM-C", "SIM-D", "SIM-E", "SIM-F", "SIM-G", "SIM-H")
-PHI = -0.5
-SIGMA = 0.001
 START_PRICE = Decimal("100.00")
 _ROUNDING_S = 1e-9
 
 
 class SimulatedSource:
-    """Prices of the process stated in services/ingestor/market.py; tick n is at 2025-01-01T00:00:00Z + n · interval.
+    """Prices of the process stated in shared/simulated/market.py; tick n is at 2025-01-01T00:00:00Z + n · interval.
 
     seed, sym and n fix the price (with phi, sigma and start_price), wherever the series was opened.
     ticks_per_s: pace of each symbol from the moment it is opened, the first tick then; 0 is as fast as taken.

@@ -36,7 +36,14 @@ def plan(settings: Settings) -> Plan:
         ),
         outputs=(
             Output(Stream.DECISIONS),
-            Output(Stream.ORDERS, (gateway.instance,), settings.bus.bound, trim=True),
+            Output(
+                Stream.ORDERS,
+                (gateway.instance,),
+                settings.bus.bound,
+                trim=True,
+                recorders=settings.recorder.of(Stream.ORDERS),
+                hold_s=settings.recorder.hold_s,
+            ),
         ),
     )
 

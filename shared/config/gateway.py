@@ -35,6 +35,8 @@ class GatewaySettings(Section):
     journal: a URL; empty means SQLite in state_dir, and with paper none.
     request_validity_ms: how long the venue may take an order after it was signed. grace_ms: how long after that what it
     says of an unknown order is not yet final. reconcile_s: between two comparisons of journal and venue.
+    max_clock_skew_ms: what the venue's clock and ours may be apart; beyond it nothing is added.
+    unknown_alarm_s: after so long an order that is still UNKNOWN calls for a person.
     """
 
     instance: Instance = "gateway"
@@ -58,6 +60,8 @@ class GatewaySettings(Section):
     request_validity_ms: Count = 5_000
     grace_ms: Count = 5_000
     reconcile_s: Positive = 30.0
+    max_clock_skew_ms: Count = 2_000
+    unknown_alarm_s: Positive = 60.0
     risk: RiskSettings = RiskSettings()
 
     @model_validator(mode="after")

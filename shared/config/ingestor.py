@@ -12,6 +12,8 @@ from shared.config.section import Count, Instance, Positive, Section
 class IngestorSettings(Section):
     """Where ticks come from. files: symbol -> CSV or Parquet file, for `replay`; seed ... for `simulated`.
 
+    `fake` is the market that the fake exchange has: the simulated one of this seed, at the present time.
+
     ticks_per_s: per symbol, 0 means as fast as the line takes them. limit: ticks per symbol, none means endless.
     ahead_nice: how much of their priority ingestor and signal give up (nice, 0 to 19) while ticks come as fast as the
     line takes them: what works ahead must not keep the processor from orders in flight.
@@ -25,7 +27,7 @@ class IngestorSettings(Section):
     """
 
     instance: Instance = "ingestor"
-    source: Literal["simulated", "replay", "ccxt"] = "simulated"
+    source: Literal["simulated", "replay", "fake", "ccxt"] = "simulated"
     files: dict[str, Path] = Field(default_factory=dict)
     seed: int = 1
     ticks_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0

@@ -23,6 +23,7 @@ from shared.config.ingestor import IngestorSettings
 from shared.config.section import Count, Instance, Positive, Section
 from shared.errors import ConfigError
 from shared.intervals import TRADE, interval_ns
+from shared.messages.streams import Stream
 
 PREFIX = "TICKLINE_"
 CONFIG_VARIABLE = "TICKLINE_CONFIG"
@@ -74,6 +75,31 @@ class StrategySettings(Section):
     balance: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] = Decimal(100)
 
 
+class RecorderSettings(Section):
+    """What is recorded, and how much of it is kept. folder: empty means that nothing is.
+
+    streams: of the line's instances; also: more of them, as `predictions@signal-shadow`.
+    max_rows, max_bytes, max_age_s: a stream's rows go into a file when there are so many, or the first is so old.
+    keep_days, keep_bytes: the oldest files are removed beyond that; 0 keeps all. hold_s: orders and executions stay on
+    the bus until they are recorded, but no longer than this.
+    """
+
+    instance: Instance = "recorder"
+    folder: Path | None = None
+    streams: tuple[Stream, ...] = tuple(Stream)
+    also: tuple[Annotated[str, Field(pattern=rf"^({'|'.join(Stream)})@[A-Za-z0-9_-]{{1,60}}$")], ...] = ()
+    max_rows: Count = 20_000
+    max_bytes: Count = 64_000_000
+    max_age_s: Positive = 60.0
+    keep_days: Annotated[int, Field(ge=0)] = 0
+    keep_bytes: Annotated[int, Field(ge=0)] = 0
+    hold_s: Positive = 3_600.0
+
+    def of(self, stream: Stream) -> tuple[str, ...]:
+        """The instance that records a stream of the line, if any does."""
+        return (self.instance,) if self.folder is not None and stream in self.streams else ()
+
+
 class Settings(BaseSettings):
     """The whole config. run_id names a replay; its streams have a namespace of their own."""
 
@@ -96,6 +122,7 @@ class Settings(BaseSettings):
     signal: SignalSettings = SignalSettings()
     strategy: StrategySettings = StrategySettings()
     gateway: GatewaySettings = GatewaySettings()
+    recorder: RecorderSettings = RecorderSettings()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
@@ -123,6 +150,8 @@ class Settings(BaseSettings):
         own = self.gateway
         if (own.venue == "ccxt" or own.markets) and set(own.markets) != set(self.symbols):
             raise ValueError("gateway.markets must name one market for each of symbols, and no other")
+        if self.ingestor.source == "fake" and own.venue == "ccxt":
+            raise ValueError("ingestor.source is fake, but gateway.venue is ccxt: its prices are of no real market")
         if unknown := set(own.risk.symbols) - set(self.symbols):
             raise ValueError(f"gateway.risk.symbols names {', '.join(sorted(unknown))}, which symbols does not")
 

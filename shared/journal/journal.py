@@ -137,6 +137,10 @@ class Journal:
         """The order, if it is known."""
         return await self._read(lambda here: reads.order_row(here, self._account, client_order_id))
 
+    async def newest_tick_ns(self) -> int:
+        """ts_event of the newest tick that an order comes from, 0 without an order."""
+        return await self._read(lambda here: reads.newest_tick_ns(here, self._account))
+
     async def executions(self, book: str, after_seq: int = 0, limit: int = 1000) -> list[ExecutionRow]:
         """A book's executions behind `after_seq`, in sequence."""
         return await self._read(lambda here: reads.execution_rows(here, self._account, book, after_seq, limit))

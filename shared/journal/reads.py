@@ -46,6 +46,11 @@ def order_row(here: Connection, account: str, client_order_id: str) -> OrderRow 
     return None if row is None else OrderRow(*row)
 
 
+def newest_tick_ns(here: Connection, account: str) -> int:
+    """ts_event of the newest tick that an order comes from, 0 without an order."""
+    return here.execute(select(func.max(orders.c.ts_event)).where(orders.c.account == account)).scalar_one() or 0
+
+
 def execution_rows(here: Connection, account: str, book: str, after_seq: int, limit: int) -> list[ExecutionRow]:
     """A book's executions behind `after_seq`, in sequence."""
     wanted = _of(executions, ExecutionRow, account).where(executions.c.book == book, executions.c.seq > after_seq)

@@ -95,7 +95,9 @@ class SqliteDatabase:
 
         @event.listens_for(engine, "begin")
         def begin_transaction(connection: Connection) -> None:
-            connection.exec_driver_sql(begin)
+            driver = connection.connection.driver_connection  # each order waits for it: the shortest way
+            assert isinstance(driver, sqlite3.Connection)
+            driver.execute(begin)
 
         return engine
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
 from shared.journal.database import Database
 from shared.journal.errors import Fenced, WriteRefused
+from shared.journal.prepared import Prepared
 from shared.journal.rows import (
     ArmingRow,
     Change,
@@ -48,7 +49,7 @@ from shared.journal.statements import (
     stored,
 )
 
-COUNTED = {"preserve_rowcount": True}  # else SQLAlchemy forgets how many rows an INSERT has written
+BEFORE_SENDING: tuple[type[Change], ...] = (OrderRow, LimitRow)  # what an order waits for
 
 
 class Store:
@@ -58,7 +59,7 @@ class Store:
         self._account = account
         self._shown = database.shown
         insert = database.insert
-        self._newest_epoch, self._raise, self._last_seq = newest_epoch(), raise_epoch(insert), last_seq()
+        self._newest_epoch, self._raise, self._last_seq = Prepared(newest_epoch()), raise_epoch(insert), last_seq()
         self._statements: Mapping[type[Change], Executable] = {
             OrderRow: put_order(insert),
             FillRow: put_fill(insert),
@@ -73,6 +74,7 @@ class Store:
             DropArming: drop(armings),
             SetBusId: put(insert, accounts, ("bus_id",)),
         }
+        self._prepared = {kind: Prepared(self._statements[kind]) for kind in BEFORE_SENDING}
         self._stored: Mapping[type[Change], Executable] = {
             OrderRow: stored(orders),
             FillRow: stored(fills),
@@ -86,8 +88,8 @@ class Store:
 
     def check_epoch(self, connection: Connection, epoch: int) -> None:
         """Raise Fenced unless this is the newest epoch; it stays so until the transaction ends."""
-        row = connection.execute(self._newest_epoch, self._given()).one_or_none()
-        newest, owner = (0, "") if row is None else row
+        rows = self._newest_epoch.run(connection, self._given()).rows
+        newest, owner = rows[0] if rows else (0, "")
         if epoch != newest or not newest:
             holder = f"{owner} holds {newest}" if newest else "nobody holds one yet"
             raise Fenced(f"journal {self._shown}: account {self._account}: epoch {epoch} may not write: {holder}")
@@ -110,9 +112,12 @@ class Store:
             last = connection.execute(self._last_seq, given).scalar_one()
             if change.seq != last + 1:
                 raise self._refused(change, f"the book's last execution is {last}, so the next is {last + 1}")
-        done = connection.execute(self._statements[type(change)], given, execution_options=COUNTED)
+        if type(change) in self._prepared:
+            written = self._prepared[type(change)].run(connection, given).rowcount
+        else:
+            written = connection.execute(self._statements[type(change)], given).rowcount
         if isinstance(change, OrderRow):
-            if done.rowcount != 1:
+            if written != 1:
                 before = OrderRow(*connection.execute(self._stored[OrderRow], given).one())
                 raise self._refused(change, _why_not(before, change))
         elif isinstance(change, FillRow | FundingRow):

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     NOT_REDUCING = "NOT_REDUCING"  # meant to reduce, but it would add
     OTHER_BUS = "OTHER_BUS"
     SYMBOL_STOPPED = "SYMBOL_STOPPED"
+    CLOCK_SKEW = "CLOCK_SKEW"  # the venue's clock and ours are too far apart
     LATCHED = "LATCHED"
     DAILY_LOSS = "DAILY_LOSS"
     DRAWDOWN = "DRAWDOWN"

@@ -53,22 +53,34 @@ class Flow:
         cut = [output for output in self._bounded if output.trim]
         if not cut or not parts:
             return
-        oldest = int((time.time() - self._limits.trim_age_s) * 1000)
+        oldest = self._ms_ago(self._limits.trim_age_s)
         for part, output, stored in await self._ask(session, parts, cut):
             lowest = min((cursor_in(field) for field in stored), key=_ms)
             part.trims[output.stream] = lowest.decode() if _ms(lowest) < oldest else str(oldest)
+        kept = [output for output in cut if output.recorders]
+        for part, output, stored in await self._ask(session, parts, kept, recorders=True):
+            recorded = min((cursor_in(field) for field in stored), key=_ms)
+            lowest = max(recorded, b"%d" % self._ms_ago(output.hold_s), key=_ms)
+            if _ms(lowest) < _ms(part.trims[output.stream].encode()):
+                part.trims[output.stream] = lowest.decode()
+
+    @staticmethod
+    def _ms_ago(seconds: float) -> int:
+        return int((time.time() - seconds) * 1000)
 
     async def _ask(
-        self, session: Session, parts: Sequence[Partition], outputs: Sequence[Output]
+        self, session: Session, parts: Sequence[Partition], outputs: Sequence[Output], *, recorders: bool = False
     ) -> list[tuple[Partition, Output, list[bytes | None]]]:
-        asked = [(part, output) for part in parts for output in outputs]
+        asked = [
+            (part, output, output.recorders if recorders else output.consumers) for part in parts for output in outputs
+        ]
         wanted = [
-            (Place(consumer, part.lease.place.p), f"in:{output.stream}")
-            for part, output in asked
-            for consumer in output.consumers
+            (Place(reader, part.lease.place.p), f"in:{output.stream}")
+            for part, output, readers in asked
+            for reader in readers
         ]
         answers = iter(await session.fields(wanted))
-        return [(part, output, [next(answers) for _ in output.consumers]) for part, output in asked]
+        return [(part, output, [next(answers) for _ in readers]) for part, output, readers in asked]
 
 
 def _ms(entry_id: bytes) -> int:

@@ -31,12 +31,15 @@ class Output:
 
     consumers: instances that must keep up; the producer stays at most `bound` entries ahead of their commits.
     Without consumers the stream is only cut by length. trim: cut it below its consumers' commits, by age.
+    recorders: instances for which it is not cut either, but that bound nothing and are waited for `hold_s` at most.
     """
 
     stream: Stream
     consumers: tuple[str, ...] = ()
     bound: int = 2_000
     trim: bool = False
+    recorders: tuple[str, ...] = ()
+    hold_s: float = 3_600.0
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
 """One process of the line: settings, logs, signals, exit codes. Every service's main.py hands its parts to `serve`."""
 
 import asyncio
+import faulthandler
 import gc
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Protocol
 from uuid import uuid4
 
 import structlog
@@ -22,18 +25,13 @@ from shared.messages import Stream
 from shared.runner.health import alive_file
 from shared.runner.keeper import Keeper
 from shared.runner.logs import configure_logs
+from shared.runner.parent import stop_with_parent
 from shared.runner.plan import Limits, Plan
 from shared.runner.worker import Feeder, Worker
-
-WITH_PARENT = "TICKLINE_WITH_PARENT"
 
 GC_ALLOCATIONS = 50_000  # container objects more than were freed, before a young collection
 
 log = structlog.get_logger()
-
-
-async def _nothing() -> None:
-    """To close."""
 
 
 class Wiring(NamedTuple):
@@ -42,10 +40,23 @@ class Wiring(NamedTuple):
     plan: Plan
     feeder: Feeder
     keeper: Keeper | None = None
-    close: Callable[[], Awaitable[None]] = _nothing
+    close: Callable[[], Awaitable[None]] | None = None
 
 
 Build = Callable[[Settings, Limits], Wiring]
+
+
+class Work(Protocol):
+    """What a process does: a Worker, or a loop of its own."""
+
+    counts: Counter[str]
+    alive_file: Path | None
+
+    async def run(self) -> None:
+        """Work until stopped."""
+
+    def stop(self) -> None:
+        """Let `run` return soon."""
 
 
 def serve(name: str, build: Build, *, ahead: bool = False) -> None:
@@ -53,24 +64,34 @@ def serve(name: str, build: Build, *, ahead: bool = False) -> None:
 
     ahead: it stands before the decision, so in a replay it works ahead of it, at a lower priority.
     """
-    configure_logs(name)
-    try:
-        settings = load_settings()
+
+    def worker(settings: Settings, bus: RedisBus) -> Worker:
         limits = limits_of(settings)
         plan, feeder, keeper, close = build(settings, limits)
+        return Worker(plan, bus, feeder, partitions=settings.bus.partitions, limits=limits, keeper=keeper, close=close)
+
+    serve_work(name, worker, ahead=ahead)
+
+
+def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead: bool = False) -> None:
+    """As `serve`, for what is no line of stages."""
+    configure_logs(name)
+    faulthandler.enable()  # what a library's C code ends is told, with the line that called it
+    try:
+        settings = load_settings()
         if not settings.bus.url:
             raise ConfigError("config: bus.url is empty: set TICKLINE_BUS__URL, or use `tickline run`")
         bus = make_bus(settings)
-        worker = Worker(plan, bus, feeder, partitions=settings.bus.partitions, limits=limits, keeper=keeper)
-        worker.alive_file = alive_file(settings.state_dir, name)
+        work = build(settings, bus)
+        work.alive_file = alive_file(settings.state_dir, name)
         if ahead and settings.ingestor.works_ahead:
             os.nice(settings.ingestor.ahead_nice)
         _calm_garbage_collector()
-        uvloop.run(_run(worker, bus, settings, close))
+        uvloop.run(_run(work, bus, settings))
     except TicklineError as error:
         log.error("cannot go on", why=str(error), exit_code=error.exit_code)
         sys.exit(error.exit_code)
-    log.info("stopped", counts=dict(worker.counts))
+    log.info("stopped", counts=dict(work.counts))
 
 
 def _calm_garbage_collector() -> None:
@@ -130,29 +151,18 @@ async def _meta(bus: Bus, partitions: int) -> dict[str, str]:
             await asyncio.sleep(0.2)  # a server that is not there gives nothing to wait on
 
 
-async def _run(worker: Worker, bus: Bus, settings: Settings, close: Callable[[], Awaitable[None]]) -> None:
+async def _run(work: Work, bus: Bus, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     checking = asyncio.ensure_future(check_bus(bus, settings))
 
     def stop() -> None:
         checking.cancel()
-        worker.stop()
+        work.stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    if os.environ.get(WITH_PARENT):
-        loop.add_reader(sys.stdin.fileno(), _parent_left, stop)
+    stop_with_parent(stop)
     await asyncio.wait([checking])
     if not checking.cancelled():
         checking.result()
-        try:
-            await worker.run()
-        finally:
-            await close()
-
-
-def _parent_left(stop: Callable[[], None]) -> None:
-    """Standard input is a pipe from the parent: its end means that the parent is gone."""
-    if not os.read(sys.stdin.fileno(), 1):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        stop()
+        await work.run()

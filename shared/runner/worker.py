@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -38,7 +38,15 @@ class Worker:
     """One process's part of a service. `run` returns after `stop`."""
 
     def __init__(
-        self, plan: Plan, bus: Bus, feeder: Feeder, *, partitions: int, limits: Limits, keeper: Keeper | None = None
+        self,
+        plan: Plan,
+        bus: Bus,
+        feeder: Feeder,
+        *,
+        partitions: int,
+        limits: Limits,
+        keeper: Keeper | None = None,
+        close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.plan = plan
         self.counts: Counter[str] = Counter()
@@ -46,6 +54,7 @@ class Worker:
         self._bus = bus
         self._feeder = feeder
         self._keeper = keeper
+        self._close = close
         self._limits = limits
         self._partitions = partitions
         self._stopping = False
@@ -72,6 +81,8 @@ class Worker:
         finally:
             if self._keeper is not None:
                 await self._keeper.close()
+            if self._close is not None:
+                await self._close()
 
     async def _run(self) -> None:
         while not self._stopping:

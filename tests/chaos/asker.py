@@ -46,6 +46,7 @@ class Asker:
         self._bus = bus
         self._partitions = partitions
         self._rng = rng
+        self._told: dict[int, int] = {}
 
     @property
     def answered(self) -> int:
@@ -76,6 +77,7 @@ class Asker:
             leases[place.p] = lease
         seqs = {place.p: stored.seq for place, stored in zip(places, await session.load(places), strict=True)}
         await self._find_written(session)
+        self._told.clear()
         cursors = {(str(Stream.EXECUTIONS), Place("gateway", p)): b"0-0" for p in range(self._partitions)}
         renewed = time.monotonic()
         while not self.done:
@@ -126,18 +128,24 @@ class Asker:
         )  # fmt: skip
 
     async def _write(self, session: Session, leases: dict[int, Lease], seqs: dict[int, int]) -> None:
-        entries: dict[int, list[Outgoing]] = {}
+        entries: dict[int, list[Outgoing]] = {p: [] for p in leases if self._taken_to(p) != self._told.get(p)}
         for book in self.books.values():
             for intent in book.asked[book.written :]:
                 entries.setdefault(partition_of(book.sym, self._partitions), []).append(Outgoing.of(intent))
         if not entries:
             return
-        commits = [Commit(leases[p], seqs[p], {}, own) for p, own in entries.items()]
+        taken = {p: self._taken_to(p) for p in entries}
+        commits = [Commit(leases[p], seqs[p], {"in:executions": f"0-0 {taken[p]}"}, own) for p, own in entries.items()]
         for commit, outcome in zip(commits, await session.commit(commits), strict=True):
             assert outcome == "OK", outcome
             seqs[commit.lease.place.p] += 1
+        self._told |= taken
         for book in self.books.values():
             book.written = len(book.asked)
+
+    def _taken_to(self, p: int) -> int:
+        """How many executions of a partition were taken: the gateway stays a bounded distance ahead of that."""
+        return sum(len(book.answered) for sym, book in self.books.items() if partition_of(sym, self._partitions) == p)
 
     def _take(self, report: object) -> None:
         assert isinstance(report, ExecutionReport)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from shared.runner.service import WITH_PARENT
+from shared.runner.parent import WITH_PARENT
 from tests.chaos.watch import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]

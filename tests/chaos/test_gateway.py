@@ -77,15 +77,19 @@ async def arm(settings: Settings) -> None:
         await journal.write_by_person([ArmingRow(Decimal("1e12"), now, now + 10**8, rules.config_hash, "test")])
 
 
-async def disturb(line: Line, rng: random.Random, asker: Asker, kills: int, server: Server | None) -> Counter[str]:
+async def disturb(
+    line: Line, rng: random.Random, asker: Asker, asking: "asyncio.Task[None]", kills: int, server: Server | None
+) -> Counter[str]:
     """Kill and stop the two gateways, at random moments while orders are on their way; and the bus, if there is one."""
     done: Counter[str] = Counter()
-    while done["killed"] + done["stopped"] + done["bus killed"] < kills and not asker.done:
+    while sum_of(done) < kills and not asker.done:
         answered = asker.answered
-        more = rng.randint(1, 40)
+        more = rng.randint(1, 2 * sum(book.left for book in asker.books.values()) // (kills - sum_of(done)) + 1)
 
         def moved(aim: int = answered + more) -> bool:
             line.tend()
+            if asking.done():
+                asking.result()
             return asker.done or asker.answered >= aim
 
         await until(moved, within_s=90)
@@ -106,6 +110,10 @@ async def disturb(line: Line, rng: random.Random, asker: Asker, kills: int, serv
             line.send(name, signal.SIGCONT)
             done["stopped"] += 1
     return done
+
+
+def sum_of(done: Counter[str]) -> int:
+    return done["killed"] + done["stopped"] + done["bus killed"]
 
 
 @pytest.mark.timeout(3000)
@@ -138,7 +146,7 @@ async def trade(folder: Path, rng: random.Random, size: tuple[int, int], say: Sa
                 fake.floor.weather.chances = TROUBLES
                 began = time.monotonic()
                 asking = asyncio.create_task(asker.run())
-                done = await disturb(line, rng, asker, kills, server if bus_too else None)
+                done = await disturb(line, rng, asker, asking, kills, server if bus_too else None)
                 async with asyncio.timeout(900):
                     await asking
                 took = time.monotonic() - began

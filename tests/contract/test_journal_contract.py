@@ -136,6 +136,12 @@ async def test_an_order_changes_until_it_is_terminal(journal: Journal, epoch: in
     assert await journal.order("order000001") == filled
 
 
+async def test_the_newest_tick_of_all_orders(journal: Journal, epoch: int) -> None:
+    assert await journal.newest_tick_ns() == 0
+    await journal.write([order(1, ts_event=7), order(2, ts_event=9), order(3, ts_event=8)], epoch)
+    assert await journal.newest_tick_ns() == 9
+
+
 async def test_a_known_id_with_other_content_is_refused(journal: Journal, epoch: int) -> None:
     await journal.write([order()], epoch)
     for other in (order(content="d" * 64), order(book="other:BTCUSDT")):

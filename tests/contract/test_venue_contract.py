@@ -69,6 +69,13 @@ async def test_an_order_is_on_the_venues_own_book_once_and_known_to_the_last_dig
     )  # fmt: skip
 
 
+async def test_the_price_of_a_currency_is_between_bid_and_ask(pair: Pair) -> None:
+    quote = pair.fake.book.prices.quote(pair.place.id, pair.venue.now_ms())
+    assert await pair.venue.price("BTC", "USDT") == quote.mid
+    with pytest.raises(VenueError, match="no market DOGE/USDT is loaded: DOGE has no price"):
+        await pair.venue.price("DOGE", "USDT")
+
+
 async def test_positions_and_balance_are_the_venues(pair: Pair) -> None:
     await pair.venue.place(pair.request("0.010"))
     await pair.venue.place(pair.request("-0.004", 2))

@@ -65,42 +65,57 @@ class Account:
 
     def at_terminal(self, *arguments: object, typed: str) -> Typed:
         """At a terminal of its own: `typed` is typed when the command asks for it."""
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [str(COMMAND), *map(str, arguments)], cwd=self.folder, env=self.environment(), stdin=theirs, stdout=theirs,
-            stderr=theirs, start_new_session=True,
-        )  # fmt: skip
-        os.close(theirs)
-        shown, asked = b"", False
-        while chunk := _read(ours):
-            shown += chunk
-            if not asked and b"type the account's name" in shown and shown.endswith(b": "):
-                os.write(ours, typed.encode() + b"\n")
-                asked = True
-        os.close(ours)
-        return Typed(process.wait(RUN_S), shown.decode().replace("\r\n", "\n"))
+        return at_terminal(self.folder, self.environment(), *arguments, typed=typed)
 
     def journal(self, work: Callable[[Journal], Awaitable[T]]) -> T:
         """Something done with the account's journal."""
-
-        async def do() -> T:
-            url = f"sqlite:///{self.folder / 'state' / 'journal-main.db'}"
-            async with await Journal.open(url, ACCOUNT, durable=False) as journal:
-                return await work(journal)
-
-        return asyncio.run(do())
+        return with_journal(self.folder / "state", ACCOUNT, work)
 
     def ask(self, name: str, **content: object) -> Any:
         """A switch of the fake exchange, or its own book."""
-        request = urllib.request.Request(
-            f"{self.url}/_fake/{name}", json.dumps(content).encode(), {"content-type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
+        return ask(self.url, name, **content)
 
     def position(self) -> str:
         """On the venue's own book."""
         return str(self.ask("book")["positions"]["BTCUSDT"]["qty"])
+
+
+def at_terminal(folder: Path, environment: dict[str, str], *arguments: object, typed: str) -> Typed:
+    """A command at a terminal of its own: `typed` is typed when it asks for it."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [str(COMMAND), *map(str, arguments)], cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    shown, asked = b"", False
+    while chunk := _read(ours):
+        shown += chunk
+        if not asked and b"type the account's name" in shown and shown.endswith(b": "):
+            os.write(ours, typed.encode() + b"\n")
+            asked = True
+    os.close(ours)
+    return Typed(process.wait(RUN_S), shown.decode().replace("\r\n", "\n"))
+
+
+def with_journal(folder: Path, account: str, work: Callable[[Journal], Awaitable[T]]) -> T:
+    """Something done with an account's journal in a state folder."""
+
+    async def do() -> T:
+        url = f"sqlite:///{folder / f'journal-{account}.db'}"
+        async with await Journal.open(url, account, durable=False) as journal:
+            return await work(journal)
+
+    return asyncio.run(do())
+
+
+def ask(url: str, name: str, **content: object) -> Any:
+    """A switch of a fake exchange, or its own book."""
+    request = urllib.request.Request(
+        f"{url}/_fake/{name}", json.dumps(content).encode(), {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
 
 
 @contextmanager

@@ -1,54 +1,108 @@
 """Every command of docs/going-live.md is run, in its order, with its own config, against the fake exchange."""
 
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shared.messages import Reason
-from tests.e2e.account import Account, fake_exchange
+from shared.runner.health import alive_file, touched_after
+from tests.e2e.account import at_terminal, fake_exchange
+from tests.e2e.command import COMMAND, RUN_S, wait_for
 
 PAGE = (Path(__file__).parents[2] / "docs/going-live.md").read_text()
-COMMANDS = [
-    line.strip()
-    for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-    for line in block.splitlines()
-    if line.strip()
-]
-(CONFIG,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+BLOCKS = re.findall(r"```(sh|toml)\n(.*?)```", PAGE, re.DOTALL)
 AT_TERMINAL = ("arm", "resume")
-WITH_THE_LINE = ("run", "tail")  # the gateway's own tests run these; here is no market that prices BTCUSDT
+
+
+class Reader:
+    """Somebody who types what the page says, `run` in a second terminal. The testnet's place is taken by the fake."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
+        self.environment = clean | {"COLUMNS": "200"}
+        self.account = "fake"
+        self.line: subprocess.Popen[str] | None = None
+        (folder / "keys").mkdir()
+        (folder / "keys" / "api_key").write_text("fake-key\n")
+        (folder / "keys" / "api_secret").write_text("fake-secret\n")
+
+    def configure(self, toml: str) -> None:
+        text = toml.replace('venue = "ccxt"', f'venue = "fake"\nfake_url = "{self.url}"')
+        assert text != toml
+        (self.folder / "tickline.toml").write_text(text + '\n[ingestor]\nsource = "fake"\n')
+        self.account = "main"
+
+    def types(self, command: str) -> None:
+        tickline, *words = shlex.split(command)
+        if tickline == "export":
+            self.environment |= dict([words[0].split("=", 1)])
+        elif tickline == "unset":
+            del self.environment[words[0]]
+            self.ends_the_line()
+        else:
+            assert tickline == "tickline"
+            self.runs(command, *words)
+
+    def runs(self, command: str, verb: str, *options: str) -> None:
+        if verb in AT_TERMINAL:
+            made = at_terminal(self.folder, self.environment, verb, *options, typed=self.account)
+            assert made.code == 0, f"{command}: {made.shown}"
+            return
+        if verb == "run" and "--limit" not in options:
+            self.starts_the_line(options)
+            return
+        done = subprocess.run(
+            [str(COMMAND), verb, *options], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=RUN_S, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        assert "fake-secret" not in done.stdout
+
+    def starts_the_line(self, options: tuple[str, ...]) -> None:
+        self.ends_the_line()
+        gateway = alive_file(self.folder / ".tickline", "gateway")
+        before_ns = gateway.stat().st_mtime_ns if gateway.exists() else 0
+        line = self.line = subprocess.Popen(
+            [str(COMMAND), "run", *options], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        wait_for(lambda: touched_after(gateway, before_ns) or line.poll() is not None, "the gateway is at work")
+
+    def ends_the_line(self) -> None:
+        line, self.line = self.line, None
+        if line is not None:
+            line.send_signal(2)
+            out, err = line.communicate(timeout=RUN_S)
+            assert line.returncode == 0, err
+            assert "parity: not compared (orders went to a venue)" in out
+            assert "Traceback" not in err
 
 
 @pytest.fixture
-def account(tmp_path: Path) -> Iterator[Account]:
+def reader(tmp_path: Path) -> Iterator[Reader]:
     with fake_exchange() as url:
-        made = Account(tmp_path, url)
-        (tmp_path / "keys").mkdir()
-        (tmp_path / "keys" / "api_key").write_text("fake-key\n")
-        (tmp_path / "keys" / "api_secret").write_text("fake-secret\n")
-        text = CONFIG.replace('venue = "ccxt"', 'venue = "fake"')
-        assert text != CONFIG
-        (tmp_path / "tickline.toml").write_text(text)
+        made = Reader(tmp_path, url)
         yield made
+        if made.line is not None:
+            made.line.kill()
+            made.line.communicate()
 
 
-@pytest.mark.timeout(240)  # a dozen processes that load ccxt
-def test_the_commands_in_their_order(account: Account) -> None:
-    for command in COMMANDS:
-        tickline, verb, *options = shlex.split(command)
-        assert tickline == "tickline"
-        if verb in WITH_THE_LINE:
+@pytest.mark.timeout(300)  # dozens of processes, half of which load ccxt
+def test_the_commands_in_their_order(reader: Reader) -> None:
+    for kind, block in BLOCKS:
+        if kind == "toml":
+            reader.configure(block)
             continue
-        if verb in AT_TERMINAL:
-            made = account.at_terminal(verb, *options, typed="main")
-            assert made.code == 0, f"{command}: {made.shown}"
-        else:
-            done = account.run(verb, *options)
-            assert done.code == 0, f"{command}: {done.err}"
-            assert "fake-secret" not in done.out
+        for command in filter(None, map(str.strip, block.splitlines())):
+            reader.types(command)
+    reader.ends_the_line()
 
 
 def test_the_reasons_that_are_explained_are_reasons() -> None:

@@ -34,7 +34,7 @@ def test_the_lock_holds_every_pinned_package() -> None:
         assert re.sub(r"\[.*\]", "", pin) in locked, f"{pin}: run `make lock`"
 
 
-@pytest.mark.parametrize("service", ["ingestor", "strategy", "gateway"])
+@pytest.mark.parametrize("service", ["ingestor", "strategy", "gateway", "recorder"])
 def test_these_services_load_neither_torch_nor_a_venue_client(service: str) -> None:
     """As processes they do without; the import linter cannot see what is imported by name at run time."""
     code = f"import sys, services.{service}.main; print(*({{'torch', 'ccxt', 'pyarrow'}} & sys.modules.keys()))"

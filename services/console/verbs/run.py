@@ -8,12 +8,17 @@ from typing import Annotated, Literal
 import typer
 
 from services.console.display import Display
+from services.console.fake_run import fake_settings
 from services.console.options import RunOptions, settings_for
 from shared.errors import ConfigError
 
+Venue = Literal["fake"]
+
 
 def run(
-    data: Annotated[list[Path] | None, typer.Option(help="CSV or Parquet file to replay; one for each --sym.")] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="CSV or Parquet file to replay, one for each --sym; or a recording.")
+    ] = None,
     sym: Annotated[list[str] | None, typer.Option(help="The symbol of the file, e.g. BTCUSDT.")] = None,
     interval: Annotated[str | None, typer.Option(help="Time between two bars, e.g. 12h.")] = None,
     model: Annotated[str | None, typer.Option(help="A model in weights/; the one that fits by default.")] = None,
@@ -24,17 +29,21 @@ def run(
     limit: Annotated[int | None, typer.Option(help="Simulated market: ticks per symbol, then stop.")] = None,
     rate: Annotated[float | None, typer.Option(help="Simulated market: ticks per second and symbol, 0: all.")] = None,
     run_id: Annotated[str | None, typer.Option(help="Name of a replay; a new one by default.")] = None,
+    venue: Annotated[
+        Venue | None, typer.Option(help="A try-out against the exchange that comes with Tickline.")
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="Record all streams into this folder, as Parquet.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.")] = None,
 ) -> None:
     """Run the whole line: on the simulated market, or replaying files with --data."""
-    options = RunOptions(data, sym, interval, model, strategy, param, balance, fee, limit, rate, run_id)
-    settings = settings_for(options)
+    options = RunOptions(data, sym, interval, model, strategy, param, balance, fee, limit, rate, run_id, record=record)
+    settings = settings_for(options) if venue is None else fake_settings(options)
     if json_file is not None:
         _write(json_file, "", "a")  # found out now, not after hours
     from services.console.run import run_line  # the model's runtime takes seconds to load; `tail` does without
 
     with Display() as display:
-        summary = asyncio.run(run_line(settings, display.report))
+        summary = asyncio.run(run_line(settings, display.report, with_fake=venue is not None))
     if json_file is not None:
         _write(json_file, json.dumps(summary.as_json(), indent=2) + "\n", "w")
     for line in summary.lines():

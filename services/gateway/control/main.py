@@ -13,6 +13,7 @@ import typer
 
 from services.gateway.control.ending import Ending
 from shared.errors import ConfigError, TicklineError
+from shared.extras import need_extras
 from shared.runner.logs import configure_logs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -21,6 +22,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 @app.callback()
 def control() -> None:
     """A person's word on an account."""
+    need_extras("journal")
 
 
 @app.command("arm")

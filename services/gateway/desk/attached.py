@@ -11,6 +11,7 @@ from services.gateway.control.at_work import AT_WORK
 from services.gateway.desk.books import Books
 from services.gateway.desk.clearance import Clearance
 from services.gateway.desk.comparing import Comparing
+from services.gateway.desk.known import Known
 from services.gateway.desk.lane import Lane
 from services.gateway.desk.outbox import Outbox
 from services.gateway.desk.pen import Pen
@@ -40,8 +41,8 @@ class Attached:
     """Made by `begin`. The first task that fails ends it: `check` raises what was wrong."""
 
     def __init__(
-        self, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, epoch: int,
-        leased: Callable[[], bool],
+        self, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, known: Known,
+        epoch: int, leased: Callable[[], bool],
     ) -> None:  # fmt: skip
         self._rules = rules
         self._journal = journal
@@ -52,13 +53,13 @@ class Attached:
         books = Books(rules.symbols, rules.capital)
         clearance = Clearance(risk, books, self._open_orders, rules.equity_max_age_s)
         self.tools = Tools(
-            journal, Pen(journal, epoch), venue, clearance, books, outbox, rules.pace, self._spawn, leased
+            journal, Pen(journal, epoch), venue, clearance, books, outbox, known, rules.pace, self._spawn, leased
         )
 
     @classmethod
     async def begin(
-        cls, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, owner: str,
-        leased: Callable[[], bool], parts: Sequence[Partition], bus_id: str,
+        cls, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, known: Known,
+        owner: str, leased: Callable[[], bool], parts: Sequence[Partition], bus_id: str,
     ) -> "Attached":  # fmt: skip
         """Raise the epoch, load what is open, and start. Raises KeeperLost, JournalUnwritable or VenueError.
 
@@ -67,7 +68,7 @@ class Attached:
         holder = await journal.epoch()
         if holder.owner.startswith(AT_WORK) and now_ms() - holder.raised_ms < HALT_WORKS_MS:
             raise KeeperLost("a halt is at work on this account")
-        self = cls(rules, risk, journal, venue, outbox, await journal.raise_epoch(owner), leased)
+        self = cls(rules, risk, journal, venue, outbox, known, await journal.raise_epoch(owner), leased)
         log.info("account taken over", epoch=self.tools.pen.epoch)
         try:
             changes = bus_changes(await journal.bus_id(), bus_id, now_ms())
@@ -81,6 +82,7 @@ class Attached:
 
     async def _start(self, parts: Sequence[Partition]) -> None:
         self.tools.clearance.limits = await self._journal.limits()  # from here on nobody but us writes them
+        await self.tools.known.begin(self._journal)
         await self._look_at_controls()
         seqs = await self._journal.last_seqs()
         for sym in self._rules.symbols:
@@ -143,7 +145,7 @@ class Attached:
 
     async def _look_around(self) -> None:
         """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
-        comparing = Comparing(self._lanes, self.tools, await self._began_ms())
+        comparing = Comparing(self._lanes, self.tools, await self._began_ms(), self._rules.max_clock_skew_ms)
         await asyncio.gather(comparing.once(), *(self._look_at_quote(sym) for sym in self._rules.symbols))
         self.tools.clearance.ready = True
         await self._go_on()

@@ -10,7 +10,7 @@ from services.gateway.risk.asked import Asked, Context, InFlight
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.verdict import Changes, Hold, Refusal, Verdict
 from shared.journal.rows import ArmingRow, LatchRow, LimitRow, OrderRow
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderState, Reason
 from shared.orders import VenueQuote
 
 _ZERO = Decimal(0)
@@ -32,6 +32,7 @@ class Clearance:
         self.arming: ArmingRow | None = None
         self.quotes: dict[str, VenueQuote] = {}
         self.reconciled = False
+        self.blocked: tuple[Reason, ...] = ()
         self.ready = False
         self._risk = risk
         self._books = books
@@ -70,7 +71,7 @@ class Clearance:
             now_ns=time.time_ns(), position=self._books.position(row.sym), in_flight=tuple(_in_flight(others)),
             other_notional=self._other_notional(row.sym), equity=self._known_equity(),
             books_balance=self._books.balance(), limits=self.limits, latches=self.latches, arming=self.arming,
-            quote=self.quotes.get(row.sym), reconciled=self.reconciled,
+            quote=self.quotes.get(row.sym), reconciled=self.reconciled, blocked=self.blocked,
         )  # fmt: skip
 
     def _known_equity(self) -> Decimal | None:

@@ -12,6 +12,7 @@ from services.gateway.desk.rows import ticket_of
 from services.gateway.desk.tools import Tools, now_ms
 from shared.errors import VenueError
 from shared.journal.rows import EventRow, ExternalRow, FillRow
+from shared.messages import Reason
 from shared.orders import FundingPayment, VenueFill
 from shared.orders.difference import Difference, DifferenceKind, persistent
 from shared.orders.reconcile import Known, OwnOrder, Shown, reconcile
@@ -25,10 +26,11 @@ LAG_MS = 3_000  # how long the venue's lists may take to show what is settled
 class Comparing:
     """Sets `clearance.reconciled`. `since_ms`: nothing before it is compared, e.g. what the account did before us."""
 
-    def __init__(self, lanes: Mapping[str, Lane], tools: Tools, since_ms: int) -> None:
+    def __init__(self, lanes: Mapping[str, Lane], tools: Tools, since_ms: int, max_skew_ms: int) -> None:
         self._lanes = lanes
         self._tools = tools
         self._since_ms = since_ms
+        self._max_skew_ms = max_skew_ms
         self._before: list[Difference] | None = None
         self._alarmed: set[tuple[DifferenceKind, str]] = set()
 
@@ -62,6 +64,7 @@ class Comparing:
     async def _compared(self) -> list[Difference]:
         tools, since_ms = self._tools, max(self._since_ms, now_ms() - WINDOW_MS)
         at_ms = await tools.venue.server_time_ms()  # which also sets our idea of its clock
+        await self._look_at_skew(at_ms - now_ms())
         shown = Shown(
             at_ms, since_ms,
             orders=[order for sym in self._lanes for order in await tools.venue.open_orders(sym)],
@@ -93,6 +96,19 @@ class Comparing:
             await tools.pen.write([row])
             tools.clearance.limits[row.name] = row.value
         return found.amount + books
+
+    async def _look_at_skew(self, skew_ms: int) -> None:
+        """Ages are taken between the two clocks: when these are far apart, nothing is added."""
+        clearance = self._tools.clearance
+        before, apart = bool(clearance.blocked), abs(skew_ms) > self._max_skew_ms
+        clearance.blocked = (Reason.CLOCK_SKEW,) if apart else ()
+        if apart and not before:
+            text = f"the venue's clock is {skew_ms} ms ahead of ours: nothing is added until it is within "
+            text += f"{self._max_skew_ms} ms; set this host's clock (NTP)"
+            log.error("alarm", what=text)
+            await self._tools.pen.write([EventRow("ALARM", "", "", text, now_ms())])
+        elif before and not apart:
+            log.info("the venue's clock and ours agree", apart_ms=skew_ms)
 
     async def _known(self, since_ms: int) -> Known:
         journal = self._tools.journal

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
 
 from services.gateway.desk.attached import Attached
+from services.gateway.desk.known import Known
 from services.gateway.desk.outbox import Outbox
 from services.gateway.desk.rules import DeskRules
 from services.gateway.risk.risk import Risk
@@ -31,6 +32,7 @@ class Desk:
     def __init__(self, rules: DeskRules, risk: Risk, open_journal: OpenJournal, make_venue: MakeVenue) -> None:
         self.taken: list[OrderIntent] = []
         self.outbox = Outbox(rules.partitions)
+        self._known = Known()
         self._rules = rules
         self._risk = risk
         self._open_journal = open_journal
@@ -62,8 +64,8 @@ class Desk:
         try:
             bus_id = (await session.meta({"bus_id": uuid4().hex}))["bus_id"]
             self._attached = await Attached.begin(
-                self._rules, self._risk, self._journal, self._venue, self.outbox, self._owner, self._leased, parts,
-                bus_id,
+                self._rules, self._risk, self._journal, self._venue, self.outbox, self._known, self._owner,
+                self._leased, parts, bus_id,
             )  # fmt: skip
         except (JournalUnwritable, VenueError) as error:
             await self._close_journal()
@@ -95,6 +97,8 @@ class Desk:
         attached, self._attached = self._attached, None
         if attached is not None:
             await attached.end()
+            if attached.tools.pen.refused:
+                self._known.doubt()
             if attached.tools.pen.broken:
                 await self._close_journal()  # what became of the last write is known when it is opened again
         self.outbox.clear()

@@ -14,10 +14,10 @@ import structlog
 from services.gateway.desk.reports import NS_PER_MS, execution_row, funding_report, report_of
 from services.gateway.desk.rows import Ticket, content_of, following, row_of, ticket_of
 from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.desk.trades import Trades, base_held, trades_of
 from services.gateway.desk.turn import Turn, turn_of
 from services.gateway.risk.verdict import Hold, Refusal
 from services.gateway.venues.amounts import sized
-from shared.errors import VenueError
 from shared.journal.rows import Change, EventRow, FillRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
 from shared.messages.reasons import OrderState, Reason
@@ -34,14 +34,14 @@ from shared.orders import (
     Refused,
     Send,
     Snapshot,
-    VenueFill,
     on_event,
 )
 from shared.orders.outcome import outcome
 
 log = structlog.get_logger()
 
-CLOCK_ERROR_MS = 60_000  # our idea of the venue's clock is not exact: its trade may seem older than our request
+MS = 1000
+NO_TRADES = Trades()
 Effects = list[Callable[[], None]]
 
 
@@ -73,18 +73,20 @@ class Lane:
 
     async def take(self, intents: Sequence[OrderIntent]) -> None:
         """New orders, in their order; what the journal knows already is nothing new."""
+        tools = self._tools
         async with self._step:
             changes: list[Change] = []
             for intent in intents:
                 known = self.tickets.get(intent.client_order_id)
-                row = known.row if known is not None else await self._tools.journal.order(intent.client_order_id)
-                if row is None:
-                    row = row_of(intent, self.book, self._tools.pen.epoch, now_ms())
+                content = known.row.content if known else await tools.known.content(tools.journal, intent)
+                if content is None:
+                    row = row_of(intent, self.book, tools.pen.epoch, now_ms())
+                    tools.known.add(row)
                     self.tickets[row.client_order_id] = ticket_of(row)
                     await self._recall(row)
                     changes.append(row)
-                elif row.content != content_of(intent):
-                    self._alarm(row.client_order_id, "its id is known with other content: not sent", changes)
+                elif content != content_of(intent):
+                    self._alarm(intent.client_order_id, "its id is known with other content: not sent", changes)
             await self._advance(changes)
 
     async def go_on(self) -> None:
@@ -124,7 +126,7 @@ class Lane:
                 continue
             turn = turn_of(ticket, self.tickets.values(), self._ended, now_ns)
             if isinstance(turn, Reason):
-                self._end(ticket, on_event(ticket.life, Expire(turn), 0).life, [], changes, effects)
+                self._end(ticket, on_event(ticket.life, Expire(turn), 0).life, NO_TRADES, changes, effects)
                 return True
             if turn is Turn.GO:
                 return self._judge(ticket, changes, effects)
@@ -161,10 +163,15 @@ class Lane:
 
     def _refuse(self, ticket: Ticket, reason: Reason, changes: list[Change], effects: Effects) -> bool:
         """It is never sent; the next one may be looked at."""
-        return self._end(ticket, on_event(ticket.life, Refused(reason, ""), 0).life, [], changes, effects)
+        return self._end(ticket, on_event(ticket.life, Refused(reason, ""), 0).life, NO_TRADES, changes, effects)
 
     async def _send(self, ticket: Ticket, request: OrderRequest) -> None:
-        """The only place from which an order goes out. It is in the journal as SENT."""
+        """The only place from which an order goes out. It is in the journal as SENT.
+
+        The journal's epoch is not asked again here: that is one more way to a thread and back for each order, and a
+        newer one could still come right after it. Whoever takes the account over, or flattens it, counts what is SENT
+        as under way until its validity has passed.
+        """
         tools = self._tools
         if tools.leased() and not tools.pen.broken and tools.venue.now_ms() < request.valid_until_ms:
             answer = await tools.venue.place(request)
@@ -174,7 +181,7 @@ class Lane:
         await self._follow(ticket)
 
     async def _follow(self, ticket: Ticket) -> None:
-        """Ask the venue until the order is settled."""
+        """Ask the venue until the order is settled, however long it takes."""
         tools, wait_s = self._tools, self._tools.pace.poll_s
         while ticket.life.in_flight:
             await asyncio.sleep(wait_s)  # a venue tells only when it is asked
@@ -182,6 +189,19 @@ class Lane:
             asked_ms = tools.venue.now_ms()
             found = await tools.venue.find(self.sym, ticket.row.client_order_id)
             await self._answered(ticket, self._event_of(found, asked_ms))
+            await self._call_for_a_person(ticket)
+
+    async def _call_for_a_person(self, ticket: Ticket) -> None:
+        """When nobody has known for long what became of an order; its symbol stands still meanwhile."""
+        tools, life = self._tools, ticket.life
+        since_s = (tools.venue.now_ms() - life.at_ms) / MS
+        if life.state is OrderState.UNKNOWN and since_s > tools.pace.unknown_alarm_s:
+            name = ticket.row.client_order_id
+            text = (
+                f"UNKNOWN for long: {self.sym} stands still until the venue tells, or a person: tickline resolve {name}"
+            )
+            async with self._step:
+                await self._alarm_once(ticket, text)
 
     def _event_of(self, said: Snapshot | Refused | Ambiguous | Absent, asked_ms: int) -> Event:
         if isinstance(said, Snapshot):
@@ -194,7 +214,8 @@ class Lane:
         They are asked for before the step begins: a step never waits for the venue.
         """
         heard = on_event(ticket.life, event, self._tools.pace.grace_ms).life
-        fills = await self._fills(heard) if heard.ended and not ticket.life.ended else []
+        over = heard.ended and not ticket.life.ended
+        trades = await trades_of(self._tools.venue, self.sym, heard) if over else NO_TRADES
         async with self._step:
             if ticket.life.ended:
                 return
@@ -210,19 +231,15 @@ class Lane:
                 await self._write(changes, [])
                 return
             effects: Effects = []
-            if self._end(ticket, step.life, fills, changes, effects):
+            if self._end(ticket, step.life, trades, changes, effects):
                 await self._advance(changes, effects)
-
-    async def _fills(self, life: Life) -> list[VenueFill]:
-        """The order's trades, as far as the venue tells them now."""
-        if not life.filled_qty:
-            return []
-        try:
-            fills = await self._tools.venue.fills(self.sym, life.at_ms - CLOCK_ERROR_MS)
-        except VenueError as error:
-            log.warning("trades cannot be read", sym=self.sym, why=str(error))
-            return []
-        return [fill for fill in fills if fill.venue_order_id == life.venue_order_id]
+            elif trades.unpriced:
+                await self._alarm_once(
+                    ticket,
+                    "a fee in {} has no price in {}: the order is not over before it has".format(
+                        ", ".join(trades.unpriced), self._tools.venue.rules(self.sym).quote
+                    ),
+                )
 
     def _live(self, ticket: Ticket, event: Event, changes: list[Change]) -> None:
         """A step that leaves the order open."""
@@ -230,12 +247,12 @@ class Lane:
         ticket.row = following(ticket.row, ticket.life, self._tools.pen.epoch, now_ms())
         changes.append(ticket.row)
 
-    def _end(
-        self, ticket: Ticket, life: Life, fills: Sequence[VenueFill], changes: list[Change], effects: Effects
-    ) -> bool:
-        """The order's one terminal report; False, and nothing done, while trades of it are missing."""
+    def _end(self, ticket: Ticket, life: Life, trades: Trades, changes: list[Change], effects: Effects) -> bool:
+        """The order's one terminal report; False, and nothing done, while a trade or a fee's price is missing."""
         rules = self._tools.venue.rules(self.sym)
-        booked = outcome(life, fills, rules.quote, rules.base if rules.kind == "spot" else "", None)
+        if trades.unpriced:
+            return False
+        booked = outcome(life, trades.fills, rules.quote, base_held(rules), trades.prices)
         if booked is None:
             return False
         now = now_ms()
@@ -246,7 +263,7 @@ class Lane:
         changes += (ticket.row, *(FillRow(
             fill.sym, fill.trade_id, fill.venue_order_id, ticket.row.client_order_id, fill.signed_qty, fill.price,
             fill.fee, fill.fee_currency, fill.at_ms,
-        ) for fill in fills), execution_row(self.book, report, now))  # fmt: skip
+        ) for fill in trades.fills), execution_row(self.book, report, now))  # fmt: skip
         del self.tickets[ticket.row.client_order_id]
         self._ended[ticket.row.client_order_id] = life.state
         wanted = {other.row.after for other in self.tickets.values()}
@@ -264,6 +281,14 @@ class Lane:
             await self._tools.pen.write(changes)
         for effect in effects:
             effect()
+
+    async def _alarm_once(self, ticket: Ticket, text: str) -> None:
+        """Within a step; however often it is found while this ticket is open."""
+        if text not in ticket.alarmed:
+            ticket.alarmed.add(text)
+            changes: list[Change] = []
+            self._alarm(ticket.row.client_order_id, text, changes)
+            await self._write(changes, [])
 
     def _alarm(self, client_order_id: str, text: str, changes: list[Change]) -> None:
         log.error("alarm", sym=self.sym, order=client_order_id, what=text)

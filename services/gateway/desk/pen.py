@@ -10,11 +10,12 @@ from shared.runner.keeper import KeeperLost
 
 
 class Pen:
-    """`broken`: why nothing can be written any more; empty while it can."""
+    """`broken`: why nothing can be written any more; empty while it can. `refused`: what was to be written is why."""
 
     def __init__(self, journal: Journal, epoch: int) -> None:
         self.epoch = epoch
         self.broken = ""
+        self.refused = False
         self._journal = journal
 
     async def write(self, changes: Sequence[Change]) -> None:
@@ -24,5 +25,5 @@ class Pen:
         try:
             await self._journal.write(changes, self.epoch)
         except (Fenced, WriteRefused, JournalUnwritable) as error:
-            self.broken = str(error)
+            self.broken, self.refused = str(error), isinstance(error, WriteRefused)
             raise KeeperLost(self.broken) from error

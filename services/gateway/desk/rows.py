@@ -1,6 +1,6 @@
 """From an intent to its row in the journal, and how the row follows the order's life. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
 
@@ -15,10 +15,11 @@ _ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class Ticket:
-    """An order that has no terminal report yet: its row as the journal has it, and its life."""
+    """An order that has no terminal report yet: its row as the journal has it, its life, what a person was told."""
 
     row: OrderRow
     life: Life
+    alarmed: set[str] = field(default_factory=set)
 
 
 def row_of(intent: OrderIntent, book: str, epoch: int, now_ms: int) -> OrderRow:

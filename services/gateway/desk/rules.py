@@ -10,7 +10,8 @@ from shared.config import Settings
 
 class DeskRules(NamedTuple):
     """symbols: that have a lane. book: what a symbol's book is called in the journal. capital: of each book, quote
-    units. quote_s: between two looks at a symbol's quote. equity_max_age_s: beyond it the equity is not known."""
+    units. max_clock_skew_ms: between the venue's clock and ours; beyond it nothing is added. quote_s: between two looks
+    at a symbol's quote. equity_max_age_s: beyond it the equity is not known."""
 
     symbols: tuple[str, ...]
     book: Callable[[str], str]
@@ -18,6 +19,7 @@ class DeskRules(NamedTuple):
     partitions: int
     pace: Pace
     reconcile_s: float
+    max_clock_skew_ms: int = 2_000
     quote_s: float = 1.0
     watch_s: float = 0.5
     equity_max_age_s: float = 90.0

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from services.gateway.desk.books import Books
 from services.gateway.desk.clearance import Clearance
+from services.gateway.desk.known import Known
 from services.gateway.desk.outbox import Outbox
 from services.gateway.desk.pen import Pen
 from services.gateway.venues.venue import Venue
@@ -16,12 +17,13 @@ NS_PER_MS = 1_000_000
 
 class Pace(NamedTuple):
     """validity_ms: of a request. grace_ms: after it, before what is not told twice is believed. poll_s ... poll_max_s:
-    between two looks at an order, longer each time."""
+    between two looks at an order, longer each time. unknown_alarm_s: after so long a person is called."""
 
     validity_ms: int
     grace_ms: int
     poll_s: float = 0.1
     poll_max_s: float = 2.0
+    unknown_alarm_s: float = 60.0
 
 
 class Tools(NamedTuple):
@@ -33,6 +35,7 @@ class Tools(NamedTuple):
     clearance: Clearance
     books: Books
     outbox: Outbox
+    known: Known
     pace: Pace
     spawn: Callable[[Coroutine[Any, Any, None]], None]
     leased: Callable[[], bool]

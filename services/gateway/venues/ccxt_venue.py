@@ -204,7 +204,18 @@ class CcxtVenue:
 
     async def quote(self, sym: str) -> VenueQuote:
         """Now."""
-        market, asked_ms = self._rules[sym].market, self.now_ms()
+        return await self._quote(sym, self._rules[sym].market)
+
+    async def price(self, currency: str, quote: str) -> Decimal:
+        """The middle between bid and ask of its spot market with quote, or of its swap."""
+        for market in (f"{currency}/{quote}", f"{currency}/{quote}:{quote}"):
+            if market in self._client.markets:
+                found = await self._quote(currency, market)
+                return (found.bid + found.ask) / 2
+        raise VenueError(f"{self._options.exchange}: no market {currency}/{quote} is loaded: {currency} has no price")
+
+    async def _quote(self, sym: str, market: str) -> VenueQuote:
+        asked_ms = self.now_ms()
         several = self._client.has["fetchBidsAsks"] is True
 
         def read(answer: Any) -> VenueQuote:

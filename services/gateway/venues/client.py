@@ -23,7 +23,7 @@ def load_ccxt() -> Any:
     try:
         return importlib.import_module("ccxt.async_support")
     except ImportError as error:
-        raise ConfigError("this venue needs ccxt: pip install 'tickline[ccxt]'") from error
+        raise ConfigError("this venue needs ccxt: pip install 'tickline[ccxt,journal]'") from error
 
 
 def make_client(ccxt: Any, options: VenueOptions, credentials: Credentials) -> Any:

@@ -1,6 +1,13 @@
-"""What ccxt does not tell of a venue, each with where it stands; nothing here was guessed.
+"""What ccxt does not tell of a venue, each with where it stands. A code that is in no table is no answer: the order's
+fate is unknown.
 
-Read on the venues' pages of July 2026. A code that is in no table is no answer: the order's fate is unknown.
+No venue could be asked from where this was written, and not every page be read. The links say where a row stands in
+the venue's documentation; the letters say what it was checked against, last in November 2026:
+
+    P  the text of the venue's own page or of its repository of pages, as stored copies have it, of various dates
+    C  ccxt 4.5.90 has it, in its table of errors or in its code
+    K  the table of errors of another open client (gocryptotrader for OKX)
+    U  from an earlier reading only, and not found again: to be looked up before much depends on it
 """
 
 import re
@@ -50,11 +57,12 @@ def _all(reason: Reason, codes: str) -> dict[str, Reason]:
 
 
 BINANCE = Facts(
-    client_id="newClientOrderId",  # BINANCE_DOCS/trade/rest-api/New-Order; unique among open orders only
+    client_id="newClientOrderId",  # C, the form U: BINANCE_DOCS/trade/rest-api/New-Order; unique among open orders only
     client_id_form=re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$"),
-    expiry="window",  # BINANCE_DOCS/general-info#timing-security
+    expiry="window",  # U: BINANCE_DOCS/general-info#timing-security
     most_validity_ms=60_000,
-    test="demo",  # ccxt: futures' testnet is gone; https://www.binance.com/en/support/faq/detail/9be58f73e5e14338809e3b705b9687dd
+    test="demo",  # C: futures' testnet is gone; https://www.binance.com/en/support/faq/detail/9be58f73e5e14338809e3b705b9687dd
+    # C: every code. P: -1000 to -1023, -4131, -4140, -4164, -5028, and what those that tell nothing mean.
     refusals={  # BINANCE_DOCS/error-code; -1000, -1001, -1006, -1007 say that nobody knows
         **_all(Reason.NO_MARGIN, "-2018 -2019 -2027 -2028"),
         **_all(Reason.REQUEST_EXPIRED, "-1021 -5028"),
@@ -68,23 +76,24 @@ BINANCE = Facts(
             " -2010 -2020 -2023 -2024 -2025 -4005 -4015 -4023 -4061 -4131 -4140 -4192 -4400 -4401 -4402",
         ),
     },
-    # BINANCE_DOCS/general-info#http-return-codes: 403 is the firewall, 429 and 418 are limits; none reaches the engine.
+    # U: BINANCE_DOCS/general-info#http-return-codes: 403 is the firewall, 429 and 418 are limits; no engine is reached
     refusal_statuses={403: Reason.RATE_LIMITED, 418: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED},
-    # https://developers.binance.com/docs/binance-spot-api-docs/errors: -2010 and -1013 have one code for many reasons.
+    # U: https://developers.binance.com/docs/binance-spot-api-docs/errors: -2010 and -1013 have many reasons
     meant={"insufficient balance": Reason.NO_MARGIN, "NOTIONAL": Reason.BELOW_MINIMUM},
-    duplicate=frozenset({"-4116"}),
+    duplicate=frozenset({"-4116"}),  # C, as the two below
     unknown=frozenset({"-2013", "-2011"}),
     unchanged=frozenset({"-4046", "-4059"}),
     market_types={"swap": "linear", "spot": "spot"},
-    exact_cost=True,  # cumQuote, cummulativeQuoteQty
+    exact_cost=True,  # C: cumQuote, cummulativeQuoteQty
     page=1000,
 )
 BYBIT = Facts(
-    client_id="orderLinkId",  # BYBIT_DOCS/order/create-order: 36 characters; letters, digits, dash and underscore
+    client_id="orderLinkId",  # C, the letters U: BYBIT_DOCS/order/create-order: 36 letters, digits, dashes, underscores
     client_id_form=re.compile(r"^[A-Za-z0-9_-]{1,36}$"),
-    expiry="window",  # BYBIT_DOCS/guide#parameters-for-authenticated-endpoints
+    expiry="window",  # U: BYBIT_DOCS/guide#parameters-for-authenticated-endpoints
     most_validity_ms=60_000,
-    test="demo",  # BYBIT_DOCS/demo
+    test="demo",  # U: BYBIT_DOCS/demo
+    # C: every code but -1, 10429, 110074. P: 10xxx, 33004, 110001 to 110052; 10429 for websockets. U: -1, 110074.
     refusals={  # BYBIT_DOCS/error; 10000 and 10016 say that nobody knows
         **_all(Reason.NO_MARGIN, "110004 110006 110007 110012 110044 110045 110052 170131"),
         **_all(Reason.REQUEST_EXPIRED, "10002 -1"),
@@ -95,22 +104,23 @@ BYBIT = Facts(
         **_all(Reason.VENUE_REFUSED, "10001 110003 110020 110021 110023 110074 170124 170134 170135"),
     },
     refusal_statuses={403: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED},
-    duplicate=frozenset({"110072", "170141"}),
-    unknown=frozenset({"110001", "20001", "170213"}),
-    unchanged=frozenset({"110025", "110043", "110026"}),
+    duplicate=frozenset({"110072", "170141"}),  # C
+    unknown=frozenset({"110001", "20001", "170213"}),  # C; 110001 also P
+    unchanged=frozenset({"110025", "110043", "110026"}),  # C, P
     market_types={"swap": "linear", "spot": "spot"},
-    swap_params={"positionIdx": 0},  # BYBIT_DOCS/order/create-order: one-way
-    spot_params={"marketUnit": "baseCoin"},  # BYBIT_DOCS/order/create-order: else a market buy's qty is quote
-    exact_cost=True,  # cumExecValue
+    swap_params={"positionIdx": 0},  # U: BYBIT_DOCS/order/create-order: one-way
+    spot_params={"marketUnit": "baseCoin"},  # C: BYBIT_DOCS/order/create-order: else a market buy's qty is quote
+    exact_cost=True,  # C: cumExecValue
     page=100,
     newest_first=True,
 )
 OKX = Facts(
-    client_id="clOrdId",  # OKX_DOCS/#order-book-trading-trade-post-place-order: letters and digits, up to 32
+    client_id="clOrdId",  # C, the letters U: OKX_DOCS/#order-book-trading-trade-post-place-order: 32 letters and digits
     client_id_form=re.compile(r"^[A-Za-z0-9]{1,32}$"),
-    expiry="header",  # OKX_DOCS/#overview-transaction-timeouts: expTime, ms
-    most_validity_ms=30_000,  # OKX_DOCS/#overview-rest-authentication-making-requests: a timestamp is good for 30 s
-    test="sandbox",  # OKX_DOCS/#overview-demo-trading-services: x-simulated-trading
+    expiry="header",  # U: OKX_DOCS/#overview-transaction-timeouts: expTime, ms
+    most_validity_ms=30_000,  # U: OKX_DOCS/#overview-rest-authentication-making-requests: a timestamp is good for 30 s
+    test="sandbox",  # C: OKX_DOCS/#overview-demo-trading-services: x-simulated-trading
+    # C: every code but these. K: 50029 50030 50032 50033 50035 50036 50037. U: 50040 50119 50120 50121 50122 51169.
     refusals={  # OKX_DOCS/#error-code-rest-api; 50001, 50004, 50013, 50026, 51149 say that nobody knows
         **_all(Reason.NO_MARGIN, "51008 51119 51127 51131"),
         **_all(Reason.REQUEST_EXPIRED, "50036 50037 50102"),
@@ -128,8 +138,8 @@ OKX = Facts(
         ),
     },
     refusal_statuses={429: Reason.RATE_LIMITED},
-    duplicate=frozenset({"51016", "50071"}),
-    unknown=frozenset({"51603"}),
+    duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
+    unknown=frozenset({"51603"}),  # C, K
     market_types={"swap": "swap", "spot": "spot"},
     options={"createOrder": "privatePostTradeOrder"},  # ccxt would take the batch route, whose errors have another form
     swap_params={"tdMode": "isolated"},

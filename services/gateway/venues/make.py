@@ -18,12 +18,17 @@ FAKE_EXCHANGE = "binance"
 
 def make_venue(settings: Settings) -> Venue:
     """Not opened yet; nothing is asked here. Raises ConfigError or SafetyRefusal."""
+    return CcxtVenue(venue_options(settings), _credentials(settings))
+
+
+def venue_options(settings: Settings) -> VenueOptions:
+    """What the config says of the venue; ConfigError in paper, which has none."""
     own = settings.gateway
     if own.mode is Mode.PAPER:
         raise ConfigError("config: gateway.mode is paper: there is no venue to speak to")
     fake = own.venue == "fake"
     mode: Literal["testnet", "live"] = "live" if own.mode is Mode.LIVE else "testnet"
-    options = VenueOptions(
+    return VenueOptions(
         exchange=own.exchange or (FAKE_EXCHANGE if fake else ""),
         markets=own.markets,
         mode=mode,
@@ -33,7 +38,6 @@ def make_venue(settings: Settings) -> Venue:
         timeout_s=own.timeout_s,
         throttled=not fake,
     )
-    return CcxtVenue(options, _credentials(settings))
 
 
 def _credentials(settings: Settings) -> Credentials:

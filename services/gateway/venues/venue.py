@@ -81,6 +81,9 @@ class Venue(Protocol):
     async def quote(self, sym: str) -> VenueQuote:
         """What can be had now."""
 
+    async def price(self, currency: str, quote: str) -> Decimal:
+        """Quote units for one of a currency, now; VenueError where it has no market here."""
+
     async def cancel_all(self, sym: str) -> None:
         """Every open order of this symbol, anybody's."""
 

@@ -21,7 +21,7 @@ from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place, partition_of
 from shared.config import Settings, load_settings
 from shared.journal.journal import Journal
-from shared.journal.rows import ArmingRow, DropArming, DropLatch, ExternalRow, SetBusId
+from shared.journal.rows import ArmingRow, DropArming, DropLatch, EventRow, ExternalRow, SetBusId
 from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode
 from shared.runner.plan import Limits
 from shared.runner.worker import Worker
@@ -111,6 +111,10 @@ class Gateway:
     async def externals(self) -> list[ExternalRow]:
         async with self._opened() as journal:
             return await journal.externals()
+
+    async def events(self) -> list[EventRow]:
+        async with self._opened() as journal:
+            return await journal.events(1_000)
 
     def forget(self) -> None:
         """The bus loses all that this gateway has ever committed."""

@@ -4,7 +4,9 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
-from services.fake_exchange.book import Ask
+import pytest
+
+from services.fake_exchange.book import FEE_IN, Ask
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.plan import Plan
 from services.gateway.desk.balance import LIMIT
@@ -94,6 +96,104 @@ async def test_reports_that_the_bus_has_lost_come_out_of_the_journal(trading: Ga
     trading.start()
     assert await trading.reported(3) == before
     assert trading.fake.server.count("/order", "POST") == 3
+
+
+async def test_a_fee_in_a_third_currency_is_booked_at_its_price(trading: Gateway) -> None:
+    trading.fake.book.set(FEE_IN, "BNBUSDT")
+    await trading.write(trading.intent("0.010"))
+    (report,) = await trading.reported(1)
+    (fill,) = trading.fake.book.fills
+    assert (fill.fee_currency, fill.fee) == ("BNB", Decimal("0.00035000"))
+    assert (report.status, report.commission) == (OrderStatus.FILLED, fill.fee * 600)
+
+
+async def test_an_order_whose_fee_has_no_price_is_over_when_there_is_one(trading: Gateway) -> None:
+    await trading.write(trading.intent("0.010"))
+    await trading.reported(1)
+    trading.fake.book.set(FEE_IN, "BNBUSDT")
+    trading.fake.server.faults.append(Fault(Mode.STATUS, "/ticker/bookTicker", status=400, times=1_000))
+    await trading.write(trading.intent("0.010"))
+
+    async def alarmed() -> bool:
+        return any("a fee in BNB has no price in USDT" in event.text for event in await trading.events())
+
+    await until(alarmed, every_s=0.1)
+    assert len(trading.reports()) == 1
+    trading.fake.server.faults.clear()
+    *_, report = await trading.reported(2)
+    assert (report.status, report.commission) == (OrderStatus.FILLED, Decimal("0.21"))
+
+
+async def test_an_order_that_stays_unknown_calls_for_a_person_once(tmp_path: Path) -> None:
+    async with gateway(tmp_path, unknown_alarm_s=0.5, grace_ms=60_000) as trading:
+        trading.fake.server.faults.append(Fault(Mode.DROP, "/order", method="POST"))
+        lost = trading.intent("0.010")
+        await trading.write(lost, trading.intent("0.020"))
+
+        async def alarms() -> list[str]:
+            return [event.text for event in await trading.events() if event.kind == "ALARM"]
+
+        async def alarmed() -> bool:
+            return bool(await alarms())
+
+        await until(alarmed, every_s=0.1)
+        asked = trading.fake.server.count("/order", "GET")
+        await trading.fake.server.wait_for("/openOrders", trading.fake.server.count("/openOrders") + 3)
+        (text,) = await alarms()
+        assert text.endswith(f"tickline resolve {lost.client_order_id}")
+        assert trading.fake.server.count("/order", "GET") > asked
+        assert (trading.reports(), trading.fake.server.count("/order", "POST")) == ([], 1)
+
+
+async def test_a_clock_too_far_apart_stops_what_adds_until_it_is_right(trading: Gateway) -> None:
+    await trading.write(trading.intent("0.010"))
+    await trading.reported(1)
+
+    async def alarmed() -> bool:
+        return any("clock" in event.text for event in await trading.events())
+
+    trading.fake.floor.skew_ms = 2_900
+    await until(alarmed, every_s=0.1)
+    await trading.write(trading.intent("0.010"))
+    *_, refused = await trading.reported(2)
+    assert (refused.status, refused.reason) == (OrderStatus.REJECTED, Reason.CLOCK_SKEW)
+    await trading.write(trading.intent("-0.005", Leg.CLOSE))
+    *_, closed = await trading.reported(3)
+    assert closed.status is OrderStatus.FILLED
+    trading.fake.floor.skew_ms = 0
+    asked = trading.fake.server.count("/income")
+    await trading.fake.server.wait_for("/income", asked + 3)
+    await trading.write(trading.intent("0.010"))
+    *_, added = await trading.reported(4)
+    assert added.status is OrderStatus.FILLED
+
+
+@pytest.mark.parametrize("later_ns", [0, 1_000_000_000])
+async def test_a_known_id_with_other_content_is_not_sent(trading: Gateway, later_ns: int) -> None:
+    first = trading.intent("0.010")
+    await trading.write(first)
+    await trading.reported(1)
+    other = trading.intent("0.020", client_order_id=first.client_order_id, ts_event=first.ts_event + later_ns)
+    await trading.write(other, trading.intent("0.030"))
+    *_, third = await trading.reported(2)
+    assert third.last_qty == Decimal("0.030")
+    assert trading.fake.server.count("/order", "POST") == 2
+    assert [event.client_order_id for event in await trading.events() if event.kind == "ALARM"] == [
+        first.client_order_id
+    ]
+
+
+async def test_an_old_id_with_a_later_tick_is_not_sent_after_a_restart(trading: Gateway) -> None:
+    first = trading.intent("0.010")
+    await trading.write(first)
+    await trading.reported(1)
+    await trading.stop()
+    trading.start()
+    other = trading.intent("0.020", client_order_id=first.client_order_id)
+    await trading.write(other, trading.intent("0.030"))
+    *_, third = await trading.reported(2)
+    assert third.last_qty == Decimal("0.030")
+    assert trading.fake.server.count("/order", "POST") == 2
 
 
 async def test_without_arming_nothing_that_adds_is_sent_and_a_close_is(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def test_a_journal_of_ones_own() -> None:
         (("markets = {", "risk = {max_drawdown = 1.5}\nmarkets = {"), "gateway.risk.max_drawdown"),
         (("markets = {", "risk = {daily_loss = 0}\nmarkets = {"), "gateway.risk.daily_loss"),
         (("markets = {", "margin = 'cross'\nmarkets = {"), "gateway.margin"),
+        (("[gateway]", "[ingestor]\nsource = 'fake'\n[gateway]"), "prices are of no real market"),
         (("[gateway]", "run_id = 'r'\n[ingestor]\nsource = 'replay'\nfiles={BTCUSDT='a.csv'}\n[gateway]"), "the past"),
     ],
 )

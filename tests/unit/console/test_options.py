@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from services.console.options import RunOptions, new_run_id, settings_for
+from shared.config import Settings
 from shared.errors import ConfigError
+from shared.messages import Stream
+from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
+from shared.recording.folder import RecordingFolder
+from tests.unit.recording.entries import taken
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +36,17 @@ def test_files_make_a_replay_in_a_namespace_of_its_own() -> None:
     assert first.symbols == ("AUSDT", "BUSDT")
     assert first.namespace != second.namespace
     assert settings_for(options._replace(run_id="again")).namespace == "tickline.replay.again"
+
+
+def test_a_recording_brings_its_symbols_and_its_interval(tmp_path: Path) -> None:
+    (tmp_path / "recording.json").write_text("{}")
+    write_checkpoint(tmp_path, Checkpoint(1, kept_settings(Settings(interval="5m")), {}))
+    RecordingFolder(tmp_path).add(Stream.TICKS, [taken(1, "B"), taken(1, "A")], "server")
+    settings = settings_for(RunOptions(data=[tmp_path]))
+    assert settings.ingestor.files == {"A": tmp_path, "B": tmp_path}
+    assert (settings.symbols, settings.interval) == (("A", "B"), "5m")
+    one = settings_for(RunOptions(data=[tmp_path], sym=["B"], interval="1h"))
+    assert (one.symbols, one.interval) == (("B",), "1h")
 
 
 def test_an_option_wins_over_the_file_and_leaves_the_rest_of_its_section(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,4 +95,4 @@ def test_what_cannot_be_is_refused_in_one_line(given: dict[str, Any], said: str)
 def test_run_ids_differ_and_sort_by_time() -> None:
     made = [new_run_id() for _ in range(50)]
     assert len(set(made)) == 50
-    assert all(re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", run_id) for run_id in made)
+    assert all(re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{6}", run_id) for run_id in made)

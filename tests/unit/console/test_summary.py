@@ -1,6 +1,7 @@
 """What a run says at its end."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 from services.console.latency import percentiles
@@ -70,3 +71,13 @@ def test_percentiles_are_of_the_waits() -> None:
 def test_a_run_on_live_data_is_not_compared() -> None:
     summary = Summary(COUNTS, EQUITY, Decimal(0), WAITS, None, restarts=0, finished=False, live=True)
     assert summary.lines()[3] == "parity: not compared: live data cannot be had once more"
+
+
+def test_orders_that_went_to_a_venue_are_not_compared() -> None:
+    sent = replace(WELL, parity=None, refusals={"PRICE_COLLAR": 1, "NOT_ARMED": 4})
+    assert sent.lines()[-2:] == [
+        "not filled: 4 NOT_ARMED, 1 PRICE_COLLAR",
+        "parity: not compared (orders went to a venue)",
+    ]
+    assert sent.as_json()["refusals"] == {"NOT_ARMED": 4, "PRICE_COLLAR": 1}
+    assert replace(sent, refusals={}).lines()[-2] == "not filled: none"

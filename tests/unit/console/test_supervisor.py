@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,20 +29,20 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     made = []
 
     def supervisor(
-        scripts: Mapping[str, str], *, restarts: int = 5, within_s: float = 60.0,
+        scripts: Mapping[str, str], *, restarts: int = 5, within_s: float = 60.0, last: Sequence[str] = (),
         own_env: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Supervisor:  # fmt: skip
         for name, text in scripts.items():
             (tmp_path / "services" / f"{name}.py").write_text(text.replace("__name__", repr(name)))
-        env = {"PYTHONPATH": str(tmp_path)}
-        made.append(
-            Supervisor(tuple(scripts), env, tmp_path / "logs", restarts=restarts, within_s=within_s, own_env=own_env)
-        )
+        env, logs = {"PYTHONPATH": str(tmp_path)}, tmp_path / "logs"
+        options = {"restarts": restarts, "within_s": within_s, "own_env": own_env, "last": last}
+        made.append(Supervisor(tuple(scripts), env, logs, **options))
         return made[-1]
 
     yield supervisor
     for one in made:
-        await one.stop()
+        with contextlib.suppress(ServiceFailed):  # the test has seen it
+            await one.stop()
 
 
 @contextlib.asynccontextmanager
@@ -131,6 +131,23 @@ async def test_stop_asks_and_then_kills(make: Make, monkeypatch: pytest.MonkeyPa
     assert 0.5 <= time.monotonic() - began < 5
     assert "bye" in said("polite")
     assert all(gone(pid) for pid in pids(supervisor).values())
+
+
+async def test_the_last_ones_are_stopped_when_the_others_have_ended(make: Make) -> None:
+    """A recorder is there until the last entry was written. What goes wrong in its last moments is told."""
+    slow = STARTED + (
+        "def bye(*_):\n    time.sleep(0.3)\n    open('ended', 'w').close()\n    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, bye)\nprint('ready', flush=True)\ntime.sleep(60)\n"
+    )
+    reader = STARTED + (
+        "def bye(*_):\n    print('no line', flush=True)\n    sys.exit(3 if pathlib.Path('ended').exists() else 0)\n"
+        "signal.signal(signal.SIGTERM, bye)\nprint('ready', flush=True)\ntime.sleep(60)\n"
+    )
+    supervisor = make({"reader": reader, "slow": slow}, last=("reader",))
+    async with kept(supervisor):
+        await until(lambda: "ready" in said("slow") and "ready" in said("reader"))
+    with pytest.raises(ServiceFailed, match="reader ended with code 3: no line"):
+        await supervisor.stop()
 
 
 async def test_a_service_sees_the_end_of_its_parent(make: Make) -> None:

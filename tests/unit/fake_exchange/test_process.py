@@ -1,6 +1,7 @@
 """The fake as a process of its own: started, asked, killed and started again."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -87,6 +88,17 @@ def test_the_switches(start: Start) -> None:
         f"{url}/fapi.binance.com/fapi/v1/ticker/bookTicker?symbol=BTCUSDT", timeout=10
     ) as answer:
         assert 49_000 < float(json.load(answer)["bidPrice"]) < 51_000
+
+
+def test_it_ends_with_its_parent() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.fake_exchange", "--port", "0", "--simulated", "1s"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"TICKLINE_WITH_PARENT": "1"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert b" at http://127.0.0.1:" in process.stdout.readline()
+    process.communicate(timeout=20)
+    assert process.returncode == 0
 
 
 def test_the_switches_of_the_feed(start: Start) -> None:

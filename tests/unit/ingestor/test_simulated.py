@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingestor.market import BLOCK, ReturnProcess
-from services.ingestor.simulated import EPOCH_NS, PHI, SIGMA, START_PRICE, SYMBOLS, SimulatedSource
+from services.ingestor.simulated import START_PRICE, SYMBOLS, SimulatedSource
 from services.ingestor.source import Quote
 from shared.errors import ConfigError
 from shared.intervals import NS_PER_S
+from shared.simulated.market import BLOCK, EPOCH_NS, PHI, SIGMA, ReturnProcess
 
 
 class Clock:

@@ -25,6 +25,11 @@ from zlib import crc32
 
 import numpy as np
 
+from shared.intervals import NS_PER_S
+
+EPOCH_NS = 1_735_689_600 * NS_PER_S  # tick n is at 2025-01-01T00:00:00Z + n · interval
+PHI = -0.5
+SIGMA = 0.001
 BLOCK = 16_384
 CENT = 100
 _FORGOTTEN = math.log(1e-18)

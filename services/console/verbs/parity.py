@@ -1,0 +1,29 @@
+"""`tickline parity`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.errors import ParityBroken
+
+
+def parity(
+    recording: Annotated[Path, typer.Argument(help="The folder of a recorded session.")],
+    weights: Annotated[Path | None, typer.Option(help="Another folder of models than the session's.")] = None,
+) -> None:
+    """Compute a recorded session again, and compare every prediction, decision and order, bit for bit."""
+    from services.research.recording import parity as compute  # the model's runtime takes seconds to load
+
+    found = compute(recording, weights)
+    for stream, compared in found.compared.items():
+        typer.echo(f"parity: {found.identical[stream]} of {compared} {stream} identical")
+    for stream, count in found.ahead.items():
+        if count:
+            typer.echo(f"parity: {count} {stream} at the end were not answered yet")
+    for line in found.unshown:
+        typer.echo(f"parity: not compared: {line}")
+    if found.first_difference is not None:
+        raise ParityBroken(f"first difference: {found.first_difference}")
+    if not found.proved:
+        raise ParityBroken(f"{recording}: what is not compared is not shown to be the same")

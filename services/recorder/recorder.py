@@ -1,0 +1,243 @@
+"""The recorder's loop: read, keep what is new, write files, then tell the bus how far.
+
+The files alone say what was recorded. A kill between two steps is seen as entries that are read again: up to the end
+of the newest file they are known by their numbers, and behind it they are new. After a loss of the bus the memory is
+dropped, so that what a server forgot is taken again as it then was.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import structlog
+
+from services.recorder.buffer import Buffer, buffers_behind
+from services.recorder.plan import RecorderPlan, Source
+from services.recorder.progress import ProgressOnBus
+from shared.bus.api import Bus, BusLost, Session
+from shared.bus.entry import Entry
+from shared.config import Settings
+from shared.errors import TicklineError
+from shared.messages import Stream
+from shared.recording.about import About, claim
+from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
+from shared.recording.columns import Taken
+from shared.recording.folder import FolderInUse, RecordingFolder, locked
+from shared.recording.layout import day_of
+from shared.recording.position import Position
+from shared.runner.ownership import Ownership
+from shared.runner.progress import read_snapshots
+
+ROUND_S = 0.4
+LOCK_WAIT_S = 8.0
+TIDY_EVERY_S = 60.0
+LAST_READS_S = 5.0  # after `stop`, for what is there by then
+BACKOFF_S, BACKOFF_MAX_S = 0.05, 2.0
+
+log = structlog.get_logger()
+
+
+class DiskLost(Exception):
+    """A file cannot be written: drop the memory, wait, go on behind the newest file."""
+
+
+class Recorder:
+    """One process; `run` returns after `stop`. counts: rows and files written, entries skipped and missing."""
+
+    def __init__(self, plan: RecorderPlan, bus: Bus, settings: Settings) -> None:
+        self.counts: Counter[str] = Counter()
+        self.alive_file: Path | None = None
+        self._plan, self._bus, self._settings = plan, bus, settings
+        self._stopping = False
+        self._session: Session | None = None
+        self._ownership = Ownership(plan.instance, settings.bus.partitions, exclusive=True)
+        self._backoff_s = BACKOFF_S
+        self._hole = False
+        self._checked_day = ""
+        self._tidied_s = float("-inf")
+
+    def stop(self) -> None:
+        """Write what was read, tell the bus, return."""
+        self._stopping = True
+        if self._session is not None:
+            self._session.wake()
+
+    async def run(self) -> None:
+        """Record until stopped. A lost bus and a full disk are waited for."""
+        with ExitStack() as stack:
+            await self._lock(stack)
+            while not self._stopping:
+                try:
+                    self._session = await self._bus.connect()
+                except BusLost as lost:
+                    await self._pause("waiting for the bus", lost)
+                    continue
+                try:
+                    await self._serve(self._session)
+                    await self._ownership.leave(self._session)
+                except (BusLost, DiskLost) as lost:
+                    await self._pause("recording interrupted", lost)
+                except TicklineError:
+                    await self._ownership.leave(self._session)
+                    raise
+                finally:
+                    session, self._session = self._session, None
+                    self._ownership.leases.clear()
+                    await session.close()
+
+    async def _lock(self, stack: ExitStack) -> None:
+        """The folder is ours, perhaps after another process's last file."""
+        until = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                stack.enter_context(locked(self._plan.folder))
+            except FolderInUse:
+                if self._stopping or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(ROUND_S)
+            else:
+                return
+
+    async def _pause(self, what: str, lost: Exception) -> None:
+        log.warning(what, why=str(lost), again_in_s=round(self._backoff_s, 2))
+        await asyncio.sleep(self._backoff_s)
+        self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
+
+    async def _serve(self, session: Session) -> None:
+        while not await self._owns_all(session):
+            if self._stopping:
+                return
+            self._touch()
+            await asyncio.sleep(ROUND_S)  # another recorder of this name holds the lease
+        await self._claim(session)
+        folder = RecordingFolder(self._plan.folder)
+        await self._checkpoint(session)
+        buffers = buffers_behind(folder.positions)
+        cursors = {source: _behind(buffers, source, session.run_id) for source in self._plan.sources}
+        progress = ProgressOnBus(self._ownership, session)
+        await progress.load()
+        log.info("recording", folder=str(self._plan.folder), run_id=session.run_id)
+        next_round = time.monotonic() + ROUND_S
+        while not self._stopping:
+            wait_s = max(0.001, next_round - time.monotonic())
+            await self._read(session, cursors, buffers, wait_s)
+            await self._write(session, folder, buffers, progress, everything=False)
+            if time.monotonic() >= next_round:
+                await self._round(session)
+                next_round = time.monotonic() + ROUND_S
+        until = time.monotonic() + LAST_READS_S
+        while await self._read(session, cursors, buffers, 0.0) and time.monotonic() < until:
+            await self._write(session, folder, buffers, progress, everything=False)
+        await self._write(session, folder, buffers, progress, everything=True)
+
+    async def _owns_all(self, session: Session) -> bool:
+        await self._ownership.round(session)
+        return len(self._ownership.leases) == self._settings.bus.partitions
+
+    async def _claim(self, session: Session) -> None:
+        partitions = self._settings.bus.partitions
+        bus_id = (await session.meta({"partitions": str(partitions)}))["bus_id"]
+        about = About(bus_id=bus_id, namespace=self._settings.namespace, partitions=partitions)
+        try:
+            claim(self._plan.folder, about)
+        except OSError as error:
+            raise DiskLost(str(error)) from error
+
+    async def _round(self, session: Session) -> None:
+        if not await self._owns_all(session):
+            raise BusLost("the recorder's lease was taken: another one records")
+        self._touch()
+
+    def _touch(self) -> None:
+        if self.alive_file is not None:
+            self.alive_file.parent.mkdir(parents=True, exist_ok=True)
+            self.alive_file.touch()
+
+    async def _read(
+        self, session: Session, cursors: dict[Source, bytes], buffers: dict[Stream, Buffer], wait_s: float
+    ) -> bool:
+        """One read over all streams; whether anything came."""
+        batches = await session.read(cursors, self._settings.bus.read_count, int(wait_s * 1000))
+        now_s = time.monotonic()
+        for source, entries in batches:
+            cursors[source] = entries[-1].id
+            buffer = buffers[Stream(source[0])]
+            for entry in entries:
+                self._take(source, entry, buffer, session.run_id, now_s)
+        return bool(batches)
+
+    def _take(self, source: Source, entry: Entry, buffer: Buffer, run_id: str, now_s: float) -> None:
+        stream, place = Stream(source[0]), source[1]
+        position = buffer.positions.setdefault(place, Position())
+        if position.differs(stream, entry):
+            self._alarm(f"divergence: {stream} of {entry.k or place} n={entry.n} was recorded otherwise")
+        missing = position.take(stream, entry, run_id)
+        if missing is None:
+            self.counts["skipped"] += 1
+            return
+        if missing:
+            self.counts["missing"] += missing
+            self._hole = True
+            before = f"n={entry.n - missing} to {entry.n - 1}" if missing > 1 else f"n={entry.n - 1}"
+            self._alarm(f"hole: {stream} of {entry.k or place}: {before} left the bus before it was recorded")
+        buffer.add(Taken(place, entry, missing), now_s)
+
+    def _alarm(self, what: str) -> None:
+        log.error("alarm", instance=self._plan.instance, what=what)
+
+    async def _write(
+        self, session: Session, folder: RecordingFolder, buffers: dict[Stream, Buffer], progress: ProgressOnBus,
+        *, everything: bool,
+    ) -> None:  # fmt: skip
+        """Put the rows that are due into files; then the bus may forget them."""
+        wrote = False
+        for stream, buffer in buffers.items():
+            if not buffer.rows or not (everything or buffer.due(self._plan, time.monotonic())):
+                continue
+            try:
+                self.counts["files"] += await asyncio.to_thread(folder.add, stream, buffer.rows, session.run_id)
+            except OSError as error:
+                self._alarm(f"{self._plan.folder}: {stream} cannot be written: {error.strerror or error}")
+                raise DiskLost(str(error)) from error
+            self.counts["rows"] += len(buffer.rows)
+            buffer.clear()
+            wrote = True
+        if not wrote:
+            return
+        self._backoff_s = BACKOFF_S
+        await progress.tell(folder.positions)
+        if self._hole:
+            self._hole = False
+            await self._checkpoint(session)
+        await self._new_day(session, folder)
+
+    async def _new_day(self, session: Session, folder: RecordingFolder) -> None:
+        today = day_of(b"%d-0" % (time.time_ns() // 1_000_000))
+        if self._checked_day and self._checked_day != today:
+            await self._checkpoint(session)
+        self._checked_day = today
+        if any(self._plan.age) and time.monotonic() - self._tidied_s >= TIDY_EVERY_S:
+            self._tidied_s = time.monotonic()
+            try:
+                self.counts["removed"] += len(await asyncio.to_thread(folder.remove_old, self._plan.age))
+            except OSError as error:
+                self._alarm(f"{self._plan.folder}: old files cannot be removed: {error.strerror or error}")
+
+    async def _checkpoint(self, session: Session) -> None:
+        """Keep the stages' states as they are now."""
+        own = self._settings
+        snapshots = {
+            instance: await read_snapshots(session, instance, own.bus.partitions)
+            for instance in (own.signal.instance, own.strategy.instance)
+        }
+        made = Checkpoint(time.time_ns(), kept_settings(own), snapshots)
+        try:
+            write_checkpoint(self._plan.folder, made)
+        except OSError as error:
+            raise DiskLost(f"{self._plan.folder}: {error.strerror or error}") from error
+
+
+def _behind(buffers: dict[Stream, Buffer], source: Source, run_id: str) -> bytes:
+    return buffers[Stream(source[0])].positions.get(source[1], Position()).behind(run_id)

@@ -1,0 +1,162 @@
+"""Every stage of a recorded session over its recorded inputs, from checkpoint to checkpoint."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from services.research.recording.rows import Hole, Rows
+from services.research.recording.signal import replay_signal
+from services.research.recording.strategy import StrategyReplay
+from services.research.recording.tally import Tally
+from services.signal.plan import plan as signal_plan
+from services.strategy.plan import plan as strategy_plan
+from shared.config import Settings
+from shared.errors import DataError
+from shared.messages import Stream
+from shared.recording.checkpoint import Checkpoint, read_checkpoints, settings_of
+from shared.recording.layout import is_recording, parts
+from shared.recording.part import recorded_symbols
+from shared.runner.plan import Plan
+from shared.runner.stage import Stage
+from shared.runner.symbol import Symbol
+
+NEEDED = (Stream.TICKS, Stream.PREDICTIONS)
+
+Report = Callable[[str], None]  # the symbol that is at work
+
+
+class Parity(NamedTuple):
+    """compared, identical: messages by stream. first_difference: recorded against computed.
+
+    unshown: what could not be compared, and why. ahead: inputs at the end that the line had not answered.
+    """
+
+    compared: Mapping[Stream, int]
+    identical: Mapping[Stream, int]
+    first_difference: str | None
+    unshown: list[str]
+    ahead: Mapping[Stream, int]
+
+    @property
+    def proved(self) -> bool:
+        """Whether all there is was compared, and was the same."""
+        return self.first_difference is None and not self.unshown and sum(self.compared.values()) > 0
+
+
+def parity(folder: Path, weights: Path | None = None, report: Report = lambda sym: None) -> Parity:
+    """Compute a recorded session again. weights: another folder for the model. Raises DataError, ConfigError."""
+    if not is_recording(folder):
+        raise DataError(f"{folder}: is no recording: pass the folder that the recorder wrote")
+    streams = {part.stream for part in parts(folder)}
+    if lacking := [str(stream) for stream in NEEDED if stream not in streams]:
+        raise DataError(f"{folder}: has no {' and no '.join(lacking)}: there is nothing to compare")
+    spans = _spans(folder, weights)
+    tally = Tally()
+    for sym in recorded_symbols(folder):
+        report(sym)
+        _Symbol(folder, sym, spans, streams, tally).run()
+    first = tally.first.text if tally.first else None
+    return Parity(tally.compared, tally.identical, first, tally.unshown, tally.ahead)
+
+
+class _Span(NamedTuple):
+    """A checkpoint, with the plans of its settings. number: equal where nothing changed from one to the next."""
+
+    number: int
+    checkpoint: Checkpoint
+    settings: Settings
+    signal: Plan
+    strategy: Plan
+
+    def restored(self, plan: Plan, sym: str) -> Symbol:
+        """The symbol as the checkpoint has it; a fresh one where it was not there yet."""
+        symbol = Symbol(sym, plan.make_stage(sym))
+        snapshot = self.checkpoint.snapshots.get(plan.instance, {}).get(sym)
+        if snapshot is not None:
+            symbol.restore(snapshot)
+        return symbol
+
+
+def _spans(folder: Path, weights: Path | None) -> list[_Span]:
+    spans: list[_Span] = []
+    for checkpoint in read_checkpoints(folder):
+        if spans and checkpoint.settings == spans[-1].checkpoint.settings:
+            spans.append(spans[-1]._replace(checkpoint=checkpoint))
+            continue
+        settings = settings_of(checkpoint.settings)
+        if weights is not None:
+            moved = settings.signal.model_copy(update={"weights": weights})
+            settings = settings.model_copy(update={"signal": moved})
+        number = spans[-1].number + 1 if spans else 0
+        spans.append(_Span(number, checkpoint, settings, signal_plan(settings), strategy_plan(settings)))
+    if not spans:
+        raise DataError(f"{folder}: has no checkpoint: restore it")
+    return spans
+
+
+class _Symbol:
+    """One symbol's stages, each from the first checkpoint on; behind a hole or new settings from the next one."""
+
+    def __init__(self, folder: Path, sym: str, spans: list[_Span], streams: set[Stream], tally: Tally) -> None:
+        self._folder, self._sym, self._spans, self._streams, self._tally = folder, sym, spans, streams, tally
+
+    def run(self) -> None:
+        """Signal, then strategy."""
+        self._over_spans(Stream.PREDICTIONS, lambda span: span.signal, self._signal)
+        if Stream.DECISIONS in self._streams:
+            self._over_spans(Stream.DECISIONS, lambda span: span.strategy, self._strategy)
+
+    def _over_spans(
+        self, output: Stream, plan_of: Callable[[_Span], Plan], replay: Callable[[_Span, Symbol, int | None], None]
+    ) -> None:
+        at: int | None = 0
+        while at is not None:
+            span = self._spans[at]
+            other = next((i for i in range(at, len(self._spans)) if self._spans[i].number != span.number), None)
+            upto = None
+            if other is not None:
+                after = self._spans[other]
+                upto = after.restored(plan_of(after), self._sym).sent.get(output, 0)
+            try:
+                replay(span, span.restored(plan_of(span), self._sym), upto)
+                at = other
+            except Hole as hole:
+                at = self._behind(hole, at or 0, plan_of)
+                later = "" if at is not None else ", and no checkpoint behind that"
+                self._tally.unshown.append(f"{self._sym}: {hole}{later}")
+
+    def _behind(self, hole: Hole, at: int, plan_of: Callable[[_Span], Plan]) -> int | None:
+        """The first later checkpoint at which the missing rows had been taken, or written."""
+        for i in range(at + 1, len(self._spans)):
+            symbol = self._spans[i].restored(plan_of(self._spans[i]), self._sym)
+            taken = max(symbol.last.get(hole.stream, (0, ""))[0], symbol.sent.get(hole.stream, 0))
+            if taken >= hole.upto:
+                return i
+        return None
+
+    def _signal(self, span: _Span, symbol: Symbol, upto: int | None) -> None:
+        made = self._streams & {Stream.FEATURES, Stream.PREDICTIONS}
+        recorded = {stream: self._rows(stream, span.settings.signal.instance, symbol.sent) for stream in made}
+        ticks = self._taken(Stream.TICKS, span.settings.ingestor.instance, symbol)
+        replay_signal(self._sym, _stage(symbol), ticks, recorded, self._tally, upto)
+
+    def _strategy(self, span: _Span, symbol: Symbol, upto: int | None) -> None:
+        own = span.settings
+        inputs = {
+            Stream.PREDICTIONS: self._taken(Stream.PREDICTIONS, own.signal.instance, symbol),
+            Stream.EXECUTIONS: self._taken(Stream.EXECUTIONS, own.gateway.instance, symbol),
+        }
+        made = (Stream.DECISIONS, Stream.ORDERS)
+        recorded = {stream: self._rows(stream, own.strategy.instance, symbol.sent) for stream in made}
+        StrategyReplay(self._sym, _stage(symbol), inputs, recorded, self._tally).run(upto)
+
+    def _taken(self, stream: Stream, instance: str, symbol: Symbol) -> Rows:
+        return Rows(self._folder, stream, instance, self._sym, symbol.last.get(stream, (0, ""))[0])
+
+    def _rows(self, stream: Stream, instance: str, sent: Mapping[str, int]) -> Rows:
+        return Rows(self._folder, stream, instance, self._sym, sent.get(stream, 0))
+
+
+def _stage(symbol: Symbol) -> Stage:
+    assert isinstance(symbol.stage, Stage)
+    return symbol.stage

@@ -1,0 +1,73 @@
+"""A symbol's rows of one recorded stream, one after the other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from shared.messages import DecodeError, Message, Stream, decode
+from shared.recording.part import Row, read_rows
+
+
+class Hole(Exception):
+    """Rows that are needed were not recorded; `upto` is the last n of them."""
+
+    def __init__(self, stream: Stream, first: int, upto: int) -> None:
+        missing = f"n={first}" if first == upto else f"n={first} to {upto}"
+        super().__init__(f"{stream} {missing} not recorded")
+        self.stream, self.upto = stream, upto
+
+
+class Rows:
+    """The rows behind n = `after`. `next()` raises Hole where the numbers jump."""
+
+    def __init__(self, folder: Path, stream: Stream, instance: str, sym: str, after: int) -> None:
+        self.stream = stream
+        self.last_n = after
+        self._rows = _behind(read_rows(folder, stream, instance, [sym]), after)
+        self._next = next(self._rows, None)
+        self._second = next(self._rows, None)
+
+    def peek(self) -> Row | None:
+        """The next row; None at the end."""
+        return self._next
+
+    def second(self) -> Row | None:
+        """The one after it."""
+        return self._second
+
+    def next(self) -> Row:
+        """Take it."""
+        row = self._next
+        assert row is not None
+        self.require(row.n - 1)
+        self._advance()
+        self.last_n = row.n
+        return row
+
+    def _advance(self) -> None:
+        self._next, self._second = self._second, next(self._rows, None)
+
+    def require(self, n: int) -> None:
+        """Everything up to n must have been taken by now; raises Hole where it was not."""
+        if self.last_n < n:
+            first = self.last_n + 1
+            raise Hole(self.stream, first, n if self._next is None else max(first, self._next.n - 1))
+
+    def left(self) -> int:
+        """How many rows are left; takes them all."""
+        count = 0
+        while self._next is not None:
+            count += 1
+            self._advance()
+        return count
+
+
+def _behind(rows: Iterator[Row], n: int) -> Iterator[Row]:
+    return (row for row in rows if row.n > n)
+
+
+def message_of(row: Row) -> Message | None:
+    """What the row says; None where it cannot be read."""
+    try:
+        return decode(row.t, row.d)
+    except DecodeError:
+        return None

@@ -1,0 +1,18 @@
+"""What is installed only where it is asked for: pyproject.toml's extras."""
+
+from importlib.util import find_spec
+from typing import Final
+
+from shared.errors import ConfigError
+
+MODULES: Final = {"ccxt": ("ccxt", "aiohttp"), "journal": ("sqlalchemy", "alembic")}
+
+
+def need_extras(*extras: str) -> None:
+    """Raise ConfigError, with what to type, when a module of these extras is not installed.
+
+    >>> need_extras("ccxt", "journal")
+    """
+    missing = [name for extra in extras for name in MODULES[extra] if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"orders at a venue need {', '.join(missing)}: pip install 'tickline[{','.join(MODULES)}]'")

@@ -1,0 +1,94 @@
+"""A checkpoint: the settings, and each stage's state at one moment, so that parity can go on from there.
+
+A snapshot names the last n of each input that its stage had taken, so it need not be of the moment where a part ends.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from shared.config import Settings
+from shared.errors import DataError
+from shared.messages import DecodeError
+from shared.messages.codec import pack, unpack
+from shared.recording.durable import write_durably
+from shared.recording.layout import CHECKPOINT, CHECKPOINTS, checkpoint_paths
+
+# What decides which predictions and orders are made: these sections.
+SECTIONS: Mapping[str, type[BaseModel]] = {
+    name: cast(type[BaseModel], Settings.model_fields[name].annotation)
+    for name in ("ingestor", "signal", "strategy", "gateway")
+}
+PRIVATE = {"journal", "keys_dir"}  # an address may have a password; what is a SecretStr is left out by its type
+
+
+class Checkpoint(NamedTuple):
+    """settings: as JSON values, see KEPT. snapshots: instance -> symbol -> what the bus held. taken_ns: wall clock."""
+
+    taken_ns: int
+    settings: dict[str, Any]
+    snapshots: dict[str, dict[str, bytes]]
+
+
+def kept_settings(settings: Settings) -> dict[str, Any]:
+    """The part of the settings that a checkpoint keeps: no secret, no address of a bus.
+
+    >>> sorted(kept_settings(Settings()))
+    ['gateway', 'ingestor', 'interval', 'run_id', 'signal', 'strategy', 'symbols']
+    """
+    kept: dict[str, Any] = settings.model_dump(mode="json", include={"interval", "symbols", "run_id"})
+    for name, kind in SECTIONS.items():
+        hidden = PRIVATE | {field for field, known in kind.model_fields.items() if known.annotation is SecretStr}
+        kept[name] = getattr(settings, name).model_dump(mode="json", exclude=hidden)
+    return kept
+
+
+def settings_of(kept: Mapping[str, Any]) -> Settings:
+    """The settings of a checkpoint; no file and no variable is asked. Raises DataError for another version's."""
+    try:
+        values: dict[str, Any] = {name: kind.model_validate(kept[name]) for name, kind in SECTIONS.items()}
+        values |= {"interval": kept["interval"], "symbols": tuple(kept["symbols"]), "run_id": kept["run_id"]}
+        return Settings.model_construct(None, **values)
+    except (ValidationError, KeyError, TypeError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise DataError(f"the recording's settings are another version's: {why}") from error
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Add one; raises OSError."""
+    numbers = [int(path.stem) for path in checkpoint_paths(folder)]
+    path = folder / CHECKPOINTS / f"{max(numbers, default=0) + 1:010d}{CHECKPOINT}"
+    data = pack(tuple(checkpoint))
+    write_durably(path, lambda unfinished: _write(unfinished, data))
+
+
+def read_checkpoints(folder: Path) -> list[Checkpoint]:
+    """All, the oldest first; raises DataError."""
+    return [_read(path) for path in checkpoint_paths(folder)]
+
+
+def last_settings(folder: Path) -> dict[str, Any]:
+    """The settings of the last checkpoint; raises DataError."""
+    paths = checkpoint_paths(folder)
+    if not paths:
+        raise DataError(f"{folder}: is a recording without a checkpoint: nothing was recorded")
+    return _read(paths[-1]).settings
+
+
+def ingestor_of(folder: Path) -> str:
+    """The instance whose ticks were recorded."""
+    name: str = last_settings(folder)["ingestor"]["instance"]
+    return name
+
+
+def _read(path: Path) -> Checkpoint:
+    try:
+        return Checkpoint(*unpack(path.read_bytes()))
+    except (OSError, DecodeError, TypeError) as error:
+        raise DataError(f"{path}: no whole checkpoint of a recording: restore it or remove it") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)

@@ -1,0 +1,134 @@
+"""The columns of each stream's parts, made from the message classes that may stand in it.
+
+Decimals are strings, so that they stay exact. A tensor is three columns: dtype, shape and bytes. `d` is the message as
+it lay on the bus, so nothing is lost where a field has no column, or an entry could not be decoded.
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from shared.bus.entry import Entry
+from shared.bus.names import Place
+from shared.messages import DecodeError, Stream, decode
+from shared.messages.base import Message, Wire
+from shared.messages.codec import TYPES
+
+BESIDE = {"sym", "n", "tr", "stream"}  # they have columns already, or a folder
+
+
+class Taken(NamedTuple):
+    """An entry that is to be recorded. missing: how many entries should have come before it and did not."""
+
+    place: Place
+    entry: Entry
+    missing: int
+
+
+class Column(NamedTuple):
+    """A message field's column: the path of names to its value, and the type of the value."""
+
+    name: str
+    path: tuple[str, ...]
+    kind: Any
+
+
+@cache
+def message_columns(stream: Stream) -> tuple[Column, ...]:
+    """The columns of the messages that may stand in a stream.
+
+    >>> [column.name for column in message_columns(Stream.TICKS)]
+    ['ts_event', 'venue', 'price', 'history', 'cause']
+    """
+    found: dict[str, Column] = {}
+    for kind in TYPES.values():
+        if getattr(kind, "STREAM", stream) is stream and stream is not Stream.DEAD:  # a Gap belongs to any stream
+            found |= {column.name: column for column in _columns(kind, ())}
+    return tuple(found.values())
+
+
+def _columns(kind: type[Wire], path: tuple[str, ...]) -> Iterator[Column]:
+    for name, field in kind.model_fields.items():
+        if not path and name in BESIDE:
+            continue
+        inner, at = _plain_type(field.annotation), (*path, name)
+        if isinstance(inner, type) and issubclass(inner, Wire):
+            yield from _columns(inner, at)
+        else:
+            yield Column("_".join(at), at, inner)
+
+
+def _plain_type(annotation: Any) -> Any:
+    """Without Annotated and `| None`."""
+    if get_origin(annotation) is Annotated:
+        return _plain_type(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return _plain_type(next(each for each in get_args(annotation) if each is not type(None)))
+    return annotation
+
+
+def schema(stream: Stream) -> Any:
+    """The Arrow schema of a stream's parts."""
+    import pyarrow as pa
+
+    words = pa.dictionary(pa.int32(), pa.string())
+    own = {
+        "id": pa.string(), "instance": words, "p": pa.int32(), "t": pa.string(), "k": pa.string(), "n": pa.int64(),
+        "h": pa.string(), "tr": pa.string(), "w": pa.int64(), "d": pa.binary(), "missing": pa.int64(),
+    }  # fmt: skip
+    return pa.schema(own | {column.name: _arrow_type(column.kind) for column in message_columns(stream)})
+
+
+def _arrow_type(kind: Any) -> Any:
+    import pyarrow as pa
+
+    kind = _plain_type(kind)
+    if get_origin(kind) is tuple:
+        return pa.list_(_arrow_type(get_args(kind)[0]))
+    simple = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), bytes: pa.binary()}
+    if kind in simple:
+        return simple[kind]
+    text = get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, str | Decimal | Enum))
+    if text:
+        return pa.string()
+    raise TypeError(f"a recording has no column for {kind}")
+
+
+def table(stream: Stream, rows: list[Taken], metadata: Mapping[str, bytes]) -> Any:
+    """The rows as an Arrow table, every message decoded."""
+    import pyarrow as pa
+
+    own, kinds = schema(stream), message_columns(stream)
+    values: dict[str, list[Any]] = {name: [] for name in own.names}
+    for place, entry, missing in rows:
+        cells = (
+            entry.id.decode(), place.instance, place.p, entry.t.decode(errors="replace"), entry.k, _fitting(entry.n),
+            entry.h.decode(errors="replace"), entry.tr, _fitting(entry.w), entry.d, missing,
+        )  # fmt: skip
+        message = _message(stream, entry)
+        for name, cell in zip(own.names, (*cells, *(_cell(message, column.path) for column in kinds)), strict=True):
+            values[name].append(cell)
+    return pa.table(values, schema=own.with_metadata(metadata))
+
+
+def _message(stream: Stream, entry: Entry) -> Message | None:
+    if stream is Stream.DEAD:
+        return None
+    try:
+        return decode(entry.t, entry.d)
+    except DecodeError:
+        return None  # its bytes are kept all the same
+
+
+def _fitting(number: int) -> int:
+    return number if number < 2**63 else 0
+
+
+def _cell(message: Message | None, path: tuple[str, ...]) -> Any:
+    value: Any = message
+    for name in path:
+        value = getattr(value, name, None)
+    return str(value) if isinstance(value, Decimal | Enum) else value

@@ -1,0 +1,102 @@
+"""A recording's folder, for the one process that writes it."""
+
+import fcntl
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from shared.errors import ConfigError
+from shared.messages import Stream
+from shared.recording.columns import Taken
+from shared.recording.layout import LOCK, UNFINISHED, Part, checkpoint_paths, day_of, part_path, parts
+from shared.recording.part import Positions, read_positions, write_part
+from shared.recording.position import Position
+
+DAY_S = 86_400
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Nobody else writes the folder meanwhile; raises ConfigError. A dead process's hold ends with it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("w")
+    except OSError as error:
+        raise ConfigError(f"recorder.folder {folder}: cannot be written: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise FolderInUse(f"recorder.folder {folder}: another recorder writes it: name another folder") from error
+        for left in folder.rglob(f"*{UNFINISHED}"):
+            left.unlink()
+        yield
+
+
+class FolderInUse(ConfigError):
+    """Another recorder writes this folder."""
+
+
+class Age(NamedTuple):
+    """How much of a recording stays; 0: all. The newest part of a stream always stays: it has the positions."""
+
+    keep_days: int = 0
+    keep_bytes: int = 0
+
+
+class RecordingFolder:
+    """Adds parts, knows how far each stream was recorded, and removes what is too old or too much."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        known = parts(folder)
+        self._next = known[-1].seq + 1 if known else 1
+        newest = {part.stream: part for part in known}
+        self.positions: dict[Stream, Positions] = {stream: {} for stream in Stream}
+        self.positions |= {stream: read_positions(part.path) for stream, part in newest.items()}
+
+    def add(self, stream: Stream, rows: list[Taken], run_id: str) -> int:
+        """Write rows, in the order in which they were taken; returns how many parts they made. Raises OSError."""
+        days: dict[str, list[Taken]] = defaultdict(list)
+        for row in rows:
+            days[day_of(row.entry.id)].append(row)
+        for day in sorted(days):  # a stream's ids only grow, so an earlier day's rows come before a later one's
+            positions = {place: position.copy() for place, position in self.positions[stream].items()}
+            for row in days[day]:
+                positions.setdefault(row.place, Position()).take(stream, row.entry, run_id)
+            write_part(part_path(self.folder, stream, day, self._next), stream, days[day], positions)
+            self.positions[stream] = positions
+            self._next += 1
+        return len(days)
+
+    def remove_old(self, age: Age) -> list[Part]:
+        """Remove the oldest parts, and checkpoints that no part needs any more; returns the parts."""
+        known = parts(self.folder)
+        newest = {part.stream: part.seq for part in known}
+        last_day = day_of(b"%d-0" % ((time.time() - age.keep_days * DAY_S) * 1000))
+        sizes = {part.seq: part.path.stat().st_size for part in known}
+        total, removed = sum(sizes.values()), []
+        for part in known:
+            too_old = age.keep_days and part.day < last_day
+            too_much = age.keep_bytes and total > age.keep_bytes
+            if (too_old or too_much) and part.seq != newest[part.stream]:
+                part.path.unlink()
+                total -= sizes[part.seq]
+                removed.append(part)
+        if removed:
+            self._tidy(known, removed)
+        return removed
+
+    def _tidy(self, known: list[Part], removed: list[Part]) -> None:
+        for folder in {part.path.parent for part in removed}:
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        gone = {part.seq for part in removed}
+        oldest = min(os.stat(part.path).st_mtime for part in known if part.seq not in gone)
+        before = [path for path in checkpoint_paths(self.folder) if path.stat().st_mtime < oldest]
+        for path in before[:-1]:  # the last one before the oldest part is where that part goes on
+            path.unlink()

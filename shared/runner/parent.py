@@ -1,0 +1,20 @@
+"""A child that ends with its parent: its standard input is a pipe whose other end the parent holds."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+
+WITH_PARENT = "TICKLINE_WITH_PARENT"
+
+
+def stop_with_parent(stop: Callable[[], None]) -> None:
+    """Call `stop` when the parent is gone, where the environment says that there is one. Needs a running loop."""
+    if os.environ.get(WITH_PARENT):
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _parent_left, stop)
+
+
+def _parent_left(stop: Callable[[], None]) -> None:
+    if not os.read(sys.stdin.fileno(), 1):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop()

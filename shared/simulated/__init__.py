@@ -1,0 +1,1 @@
+"""The simulated market: what the ingestor plays, and what the fake exchange quotes."""

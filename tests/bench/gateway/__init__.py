@@ -1,0 +1,1 @@
+"""What an order costs between the bus and the venue: `make bench-gateway`."""

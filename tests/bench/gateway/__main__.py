@@ -1,0 +1,6 @@
+"""`python -m tests.bench.gateway`, which is what `make bench-gateway` runs."""
+
+from tests.bench.gateway.bench_gateway import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""The bench's market and its orders: each symbol buys, then sells what it has bought."""
+
+import time
+from collections import Counter
+from decimal import Decimal
+
+from services.strategy.order_id import client_order_id
+from shared.messages import Leg, OrderIntent
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT", "LTCUSDT")
+CASH = 10_000_000
+QTY = Decimal("0.010")
+PRICE = Decimal("42000.00")
+VALID_NS = 60_000_000_000
+
+
+class Orders:
+    """The next order of a symbol."""
+
+    def __init__(self) -> None:
+        self._n: Counter[str] = Counter()
+
+    def next(self, sym: str) -> OrderIntent:
+        """Numbers and times as the strategy gives them."""
+        self._n[sym] += 1
+        n, now = self._n[sym], time.time_ns()
+        leg = Leg.OPEN if n % 2 else Leg.CLOSE
+        tr = f"bench:{sym}:{now}:{n}"
+        return OrderIntent(
+            n=n, sym=sym, ts_event=now, tr=tr, tick_n=n, client_order_id=client_order_id("bench", tr, leg), leg=leg,
+            signed_qty=QTY if leg is Leg.OPEN else -QTY, reduce_only=leg is Leg.CLOSE, price=PRICE,
+            valid_until=now + VALID_NS, after=None,
+        )  # fmt: skip

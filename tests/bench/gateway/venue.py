@@ -1,0 +1,60 @@
+"""The fake exchange as a process of its own, which notes when each order has arrived.
+
+`POST /_fake/arrived` gives {client id: seconds of the monotonic clock}, which is one clock for all processes of a host.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from decimal import Decimal
+
+from services.fake_exchange.admin import Admin
+from services.fake_exchange.asked import Asked
+from services.fake_exchange.binance import Binance
+from services.fake_exchange.book import Book
+from services.fake_exchange.floor import Floor
+from services.fake_exchange.listing import btcusdt
+from services.fake_exchange.prices import Prices
+from services.fake_exchange.serve import FEE
+from services.fake_exchange.server import Answer, FakeExchange
+from tests.bench.gateway.orders import CASH, SYMBOLS
+
+
+class Clocked:
+    """Binance, and when its orders came."""
+
+    def __init__(self, floor: Floor) -> None:
+        self.arrived: dict[str, float] = {}
+        self._venue = Binance(floor)
+
+    @property
+    def routes(self) -> Mapping[str, Answer]:
+        """As they are, the clock before the order's."""
+        return {
+            route: self._clocked(answer) if route.startswith("POST") and route.endswith("/order") else answer
+            for route, answer in self._venue.routes.items()
+        }
+
+    def _clocked(self, answer: Answer) -> Answer:
+        def answered(asked: Asked) -> object:
+            now_s = time.monotonic()
+            self.arrived[asked.client_id] = now_s
+            return answer(asked)
+
+        return answered
+
+
+async def _serve() -> None:
+    listings = tuple(btcusdt(sym) for sym in SYMBOLS)
+    floor = Floor(Book(listings, Prices(listings), {"USDT": Decimal(CASH)}, FEE))
+    venue = Clocked(floor)
+    async with FakeExchange(venue) as server:
+        server.admin.update(Admin(server, floor).answers())
+        server.admin["arrived"] = lambda asked: venue.arrived
+        print(server.url, flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)  # until the bench has ended
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

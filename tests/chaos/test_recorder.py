@@ -1,0 +1,141 @@
+"""kill -9 of the recorder, of the line and of the bus: every row is recorded once, and is what the streams hold.
+
+The session is computed again from what was recorded, to the last bit.
+"""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.research.recording import parity
+from shared.messages import Stream
+from shared.recording.layout import UNFINISHED, parts
+from shared.recording.part import read_positions, read_rows
+from tests.chaos.compare import Content, Key, Rows, content, differences
+from tests.chaos.line import Line
+from tests.chaos.replay import LINE_SLOWED, NAMESPACE, Replay
+from tests.chaos.server import Server, kill_and_restart
+from tests.chaos.watch import SERVICES, WRITERS, Timeout, Watch
+
+RECORDER = "recorder"
+COMPARED = (Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS)
+SMALL_FILES = {"TICKLINE_RECORDER__MAX_ROWS": "97", "TICKLINE_RECORDER__MAX_AGE_S": "0.3"}
+Say = Callable[[str], None]
+
+
+def recorded(folder: Path) -> tuple[Content, int]:
+    """The recording's content, and how many entries it says are missing."""
+    rows: dict[Key, Rows] = {}
+    missing = 0
+    for stream, instance in WRITERS.items():
+        for row in read_rows(folder, stream, instance):
+            rows.setdefault((stream, row.k), []).append((row.n, row.d))
+            missing += row.missing
+    return Content(rows, [], []), missing
+
+
+def record(server: Server, folder: Path, replay: Replay, rng: random.Random, victims: list[str],
+           kill_bus: Callable[[Watch], int], say: Say) -> list[int]:  # fmt: skip
+    """One disturbed run with a recorder; returns the acknowledged commits lost per kill of the bus."""
+    recording = folder / "recording"
+    environment = replay.environment | LINE_SLOWED | SMALL_FILES | {"TICKLINE_RECORDER__FOLDER": str(recording)}
+    urls = dict.fromkeys((*SERVICES, RECORDER), server.url)
+    lost, killed = [], Counter[str]()
+    began = time.monotonic()
+    server.start()
+    try:
+        with server.client() as client, Line(folder, urls, environment) as line:
+            line.start(RECORDER, *SERVICES)
+            watch = Watch(client, NAMESPACE, line.tend)
+            for victim in victims:
+                _await_files(recording, line)
+                _pause(line, rng.uniform(0, 0.1) if rng.random() < 0.7 else rng.uniform(0, 2))
+                killed[victim] += 1
+                if victim == "bus":
+                    lost.append(kill_bus(watch))
+                else:
+                    line.kill(victim)
+                    line.tend()
+            watch.wait("the run ends", lambda s: s.finished(replay.ticks), within_s=180)
+            _await_recorded(recording, line, replay)
+            found = content(server.url, NAMESPACE)
+            line.stop()
+    finally:
+        server.stop()
+    rows, missing = recorded(recording)
+    count = sum(map(len, rows.rows.values()))
+    say(
+        f"{killed.total()} kills ({', '.join(f'{k} {v}' for k, v in sorted(killed.items()))}), {count} rows in "
+        f"{len(parts(recording))} files, {time.monotonic() - began:.0f} s, commits lost per kill of the bus: {lost}"
+    )
+    assert killed.total() == len(victims)
+    assert not line.unexpected, line.unexpected
+    assert "divergence" not in line.log(RECORDER)
+    assert missing == 0
+    assert differences(replay.expected, found) == []
+    assert differences(replay.expected, rows) == []
+    assert not list(recording.rglob(f"*{UNFINISHED}"))
+    again = parity(recording)
+    assert again.proved, (again.first_difference, again.unshown)
+    assert again.compared == {stream: replay.expected.count(stream) for stream in COMPARED}
+    return lost
+
+
+def _await_files(recording: Path, line: Line) -> None:
+    """Until the recorder has written a file since now, and is about to write another."""
+    before = len(parts(recording))
+    until = time.monotonic() + 60
+    while len(parts(recording)) == before:
+        line.tend()
+        if time.monotonic() > until:
+            raise Timeout(f"no file was written: {line.log(RECORDER)[-1500:]}")
+        time.sleep(0.002)
+
+
+def _pause(line: Line, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        line.tend()
+        time.sleep(0.002)
+
+
+def _await_recorded(recording: Path, line: Line, replay: Replay) -> None:
+    """Until the newest parts say that everything is there."""
+    until = time.monotonic() + 300
+    while any(_last(recording, stream) < replay.expected.count(stream) for stream in WRITERS):
+        line.tend()
+        if time.monotonic() > until:
+            raise Timeout(f"not everything was recorded: {line.log(RECORDER)[-1500:]}")
+        time.sleep(0.1)
+
+
+def _last(recording: Path, stream: Stream) -> int:
+    newest = parts(recording, stream)[-1:]
+    positions = read_positions(newest[0].path).values() if newest else ()
+    return sum(n for position in positions for n, _ in position.last.values())
+
+
+@pytest.mark.timeout(1800)
+def test_a_kill_loses_and_doubles_no_row(
+    folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say
+) -> None:
+    server = Server(folder)
+    victims = [RECORDER] * (8 if short else 60)
+    record(server, folder, replay, rng, victims, lambda watch: kill_and_restart(server, watch), say)
+
+
+@pytest.mark.timeout(1800)
+def test_nor_does_a_bus_that_forgets(folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say) -> None:
+    server = Server(folder)
+    victims = [rng.choice((RECORDER, "bus", "bus", *SERVICES)) for _ in range(5 if short else 40)] + ["bus"] * 2
+    rng.shuffle(victims)
+
+    def kill_bus(watch: Watch) -> int:
+        return kill_and_restart(server, watch, lambda: server.cut_log(rng, 500_000))
+
+    lost = record(server, folder, replay, rng, victims, kill_bus, say)
+    assert sum(lost) > 0, "no acknowledged write was lost: the test shows nothing"

@@ -1,0 +1,80 @@
+"""`tickline run --venue fake`: the try-out, from not armed to a restart."""
+
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.journal.rows import OrderRow
+from shared.messages.reasons import OrderState, Reason
+from tests.e2e.account import ask, at_terminal, with_journal
+from tests.e2e.command import Tickline, wait_for
+
+RUN = ("run", "--venue", "fake", "--limit", "150", "--param", "threshold=0.0001")  # nearly every tick decides
+ARM = ("arm", "--account", "fake", "--max-notional", "2500", "--for", "1h")
+
+pytestmark = pytest.mark.timeout(150)
+
+
+def orders(folder: Path) -> list[OrderRow]:
+    """All of the account's, as its journal has them."""
+    if not (folder / "journal-fake.db").exists():
+        return []
+    return with_journal(folder, "fake", lambda journal: journal.orders(open_only=False))
+
+
+def in_state(folder: Path, state: OrderState) -> dict[str, Decimal]:
+    return {row.client_order_id: row.filled_qty for row in orders(folder) if row.state is state}
+
+
+def book(folder: Path) -> Any:
+    """The fake exchange's own, of a run that is up."""
+    return ask(tomllib.loads((folder / "fake.toml").read_text())["gateway"]["fake_url"], "book")
+
+
+def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
+    folder = tickline.folder
+    running = tickline.start(*RUN)
+    wait_for(lambda: orders(folder) or running.process.poll() is not None, "orders come")
+    assert book(folder)["orders"] == []
+    assert {row.reason for row in orders(folder)} <= {Reason.NOT_ARMED, None}
+    assert in_state(folder, OrderState.FILLED) == {}
+
+    environment = tickline.environment() | {"TICKLINE_CONFIG": str(folder / "fake.toml")}
+    armed = at_terminal(folder, environment, *ARM, typed="fake")
+    assert armed.code == 0, armed.shown
+    wait_for(lambda: len(in_state(folder, OrderState.FILLED)) >= 4, "orders are filled")
+    running.interrupt(whole_group=True)
+    first = running.done()
+    assert first.code == 0, first.err
+    assert "Traceback" not in first.err
+    said = first.err.splitlines()
+    assert said[0].startswith("not armed: nothing that adds exposure is sent; in another terminal: ")
+    assert f" TICKLINE_CONFIG={folder}/fake.toml " in said[0]
+    assert said[0].endswith("tickline arm --account fake --max-notional 2500 --for 12h")
+    assert any(line.startswith("armed until ") for line in said)
+    assert first.summary["refusals"]["NOT_ARMED"] >= 1
+    assert Decimal(first.summary["fees"]) > 0
+    assert "parity: not compared (orders went to a venue)" in first.out.splitlines()
+    assert tickline.left() == {}
+
+    before = len(in_state(folder, OrderState.FILLED))
+    running = tickline.start(*RUN)
+    wait_for(lambda: len(in_state(folder, OrderState.FILLED)) > before, "it goes on, and is still armed")
+    tickline.service("fake_exchange").kill()
+    wait_for(lambda: tickline.left().get("fake_exchange"), "the fake exchange is started again")
+    filled = len(in_state(folder, OrderState.FILLED))
+    wait_for(lambda: len(in_state(folder, OrderState.FILLED)) > filled + 2, "its book goes on")
+    held = book(folder)
+    running.interrupt()
+    second = running.done()
+    assert second.code == 0, second.err
+    assert tickline.left() == {}
+    assert second.summary["restarts"] == 1
+    assert second.summary["ticks"] > first.summary["ticks"]
+    journaled = {row.client_order_id for row in orders(folder) if row.at_ms}
+    sent = [order["client_id"] for order in held["orders"]]
+    assert before < len(sent) == len(set(sent)), "each was sent once, also over the restart"
+    assert set(sent) <= journaled

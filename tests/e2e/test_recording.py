@@ -1,0 +1,109 @@
+"""Record a run, replay the recording, compute it again; and a difference that was planted is found."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from shared.messages import Prediction, Stream, decode, encode
+from shared.recording.layout import checkpoint_paths, parts
+from shared.recording.part import read_rows
+from tests.e2e.command import Tickline
+
+pytestmark = pytest.mark.timeout(150)
+
+RUN = ("run", "--rate", "0", "--sym", "SIM-A", "--sym", "SIM-B")
+
+
+def alter(folder: Path, stream: Stream, change: Callable[[list[dict[str, object]]], None]) -> None:
+    """Rewrite a stream's only part."""
+    (part,) = parts(folder, stream)
+    table = parquet.read_table(part.path)
+    rows = table.to_pylist()
+    change(rows)
+    parquet.write_table(pa.Table.from_pylist(rows, schema=table.schema), part.path)
+
+
+def test_a_run_its_recording_and_everything_again(tickline: Tickline, tmp_path: Path) -> None:
+    """The recording begins amid the line's life; the second run goes on with it, under another strategy."""
+    recording = tmp_path / "recording"
+    assert tickline(*RUN, "--limit", "60").code == 0
+    first = tickline(*RUN, "--limit", "150", "--record", recording)
+    assert first.code == 0, first.err
+    assert tickline.left() == {}
+    shown = tickline("parity", recording)
+    assert shown.code == 0, shown.err
+    # Of 2 symbols: the line stopped at tick 60 before the recording, whose streams still held all but old orders.
+    assert "parity: 180 of 180 predictions identical" in shown.out
+    assert "parity: 180 of 180 decisions identical" in shown.out
+
+    second = tickline(*RUN, "--limit", "200", "--strategy", "threshold", "--param", "threshold=0.0005",
+                      "--record", recording)  # fmt: skip
+    assert second.code == 0, second.err
+    shown = tickline("parity", recording)
+    assert shown.code == 0, shown.err
+    assert "parity: 280 of 280 decisions identical" in shown.out
+    assert "not compared" not in shown.out
+
+    ticks = [row.n for row in read_rows(recording, Stream.TICKS, "ingestor", ["SIM-A"])]
+    assert ticks == list(range(1, 201))
+    refused = tickline("run", "--rate", "0", "--limit", "10", "--data", recording, "--record", recording)
+    assert refused.code == 2
+    assert "name another folder" in refused.err
+
+
+def test_a_replay_of_a_recording_gives_the_same_orders(tickline: Tickline, tmp_path: Path) -> None:
+    recording, again = tmp_path / "recording", tmp_path / "again"
+    first = tickline(*RUN, "--limit", "120", "--record", recording)
+    second = tickline("run", "--data", recording, "--record", again)
+    assert (first.code, second.code) == (0, 0), second.err
+    same = ("ticks", "predictions", "orders", "final_equity", "fees", "parity")
+    assert {name: second.summary[name] for name in same} == {name: first.summary[name] for name in same}
+    for stream, instance in ((Stream.TICKS, "ingestor"), (Stream.PREDICTIONS, "signal")):
+        rows = [[(row.k, row.n, row.tr, row.d) for row in read_rows(f, stream, instance)] for f in (recording, again)]
+        assert sorted(rows[0]) == sorted(rows[1])
+        assert len(rows[0]) in (240, 234)
+    assert tickline("parity", again).code == 0
+
+
+def test_a_difference_is_found_and_named(tickline: Tickline, tmp_path: Path) -> None:
+    recording = tmp_path / "recording"
+    assert tickline(*RUN, "--limit", "60", "--record", recording).code == 0
+
+    def alter_prediction(rows: list[dict[str, object]]) -> None:
+        row = next(row for row in rows if (row["k"], row["n"]) == ("SIM-B", 20))
+        assert isinstance(row["d"], bytes)
+        message = decode(Prediction.TAG, row["d"])
+        row["d"] = encode(message.model_copy(update={"y_hat": 0.5}))
+
+    altered = tmp_path / "altered"
+    shutil.copytree(recording, altered)
+    alter(altered, Stream.PREDICTIONS, alter_prediction)
+    shown = tickline("parity", altered)
+    assert shown.code == 6
+    assert "parity: 113 of 114 predictions identical" in shown.out
+    (line,) = shown.err.splitlines()
+    assert "first difference: SIM-B predictions n=20: recorded y_hat 0.5, computed -" in line or "computed 0." in line
+
+    lost = tmp_path / "lost"
+    shutil.copytree(recording, lost)
+    alter(
+        lost, Stream.TICKS, lambda rows: rows.remove(next(row for row in rows if (row["k"], row["n"]) == ("SIM-A", 30)))
+    )
+    shown = tickline("parity", lost)
+    assert shown.code == 6
+    assert "parity: not compared: SIM-A: ticks n=30 not recorded, and no checkpoint behind that" in shown.out
+
+    other = tmp_path / "weights"
+    shutil.copytree(Path(__file__).parents[2] / "weights", other)
+    shown = tickline("parity", recording, "--weights", other)
+    assert shown.code == 0, shown.err
+    for path in checkpoint_paths(recording):
+        path.unlink()
+    shown = tickline("parity", recording)
+    assert shown.code == 3
+    assert "has no checkpoint" in shown.err
+    assert tickline("parity", tmp_path).code == 3

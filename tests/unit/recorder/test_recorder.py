@@ -1,0 +1,248 @@
+"""The recorder on the bus in memory: each row once, over restarts of both; what is missing is said."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+import structlog
+
+from services.recorder.plan import plan
+from services.recorder.recorder import Recorder
+from shared.bus.api import Commit
+from shared.bus.entry import Outgoing
+from shared.bus.memory_bus import MemoryBus
+from shared.bus.names import Place
+from shared.config import Settings
+from shared.config.settings import BusSettings, RecorderSettings
+from shared.errors import ConfigError
+from shared.messages import Message, Stream
+from shared.recording.checkpoint import read_checkpoints
+from shared.recording.folder import locked
+from shared.recording.layout import parts
+from shared.recording.part import Row, read_rows
+from tests.unit.runner.fakes import report, tick
+from tests.until import until
+
+PARTITIONS = 2
+
+
+class Line:
+    """Writes what it is told, as the instances of a line would."""
+
+    def __init__(self, maxlen: int = 0) -> None:
+        self.bus = MemoryBus(lease_s=30, maxlens={Stream.TICKS: maxlen} if maxlen else {})
+        self.bus.meta = {"partitions": str(PARTITIONS), "bus_id": "first"}
+
+    async def write(self, instance: str, *messages: Message, p: int = 0) -> None:
+        session = await self.bus.connect()
+        place = Place(instance, p)
+        lease = await session.acquire(place, "writer")
+        assert lease is not None
+        (stored,) = await session.load([place])
+        await session.commit([Commit(lease, stored.seq, {}, [Outgoing.of(message) for message in messages])])
+        await session.close()
+
+    def forget(self, stream: Stream, place: Place, count: int) -> None:
+        """As a crash that loses the last acknowledged writes."""
+        del self.bus.streams[stream, place][-count:]
+        self.bus.restart()
+
+
+def settings(folder: Path, **recorder: object) -> Settings:
+    own = RecorderSettings.model_validate({"folder": folder, "max_age_s": 0.02, **recorder})
+    return Settings(bus=BusSettings(partitions=PARTITIONS), recorder=own)
+
+
+@asynccontextmanager
+async def recording(line: Line, made: Settings) -> AsyncIterator[Recorder]:
+    """A recorder at work; it is stopped as SIGTERM would."""
+    recorder = Recorder(plan(made), line.bus, made)
+    running = asyncio.create_task(recorder.run())
+    try:
+        yield recorder
+    finally:
+        recorder.stop()
+        await running
+
+
+def ticks(folder: Path) -> list[Row]:
+    return list(read_rows(folder, Stream.TICKS, "ingestor"))
+
+
+def numbers(folder: Path) -> list[int]:
+    return [row.n for row in ticks(folder)]
+
+
+async def recorded(folder: Path, count: int) -> None:
+    await until(lambda: len(ticks(folder)) >= count)
+
+
+async def test_rows_are_recorded_once_over_a_restart_of_the_recorder(tmp_path: Path) -> None:
+    line = Line()
+    await line.write("ingestor", *map(tick, (1, 2, 3)))
+    async with recording(line, settings(tmp_path)):
+        await recorded(tmp_path, 3)
+    await line.write("ingestor", tick(4))
+    async with recording(line, settings(tmp_path)) as second:
+        await recorded(tmp_path, 4)
+    assert numbers(tmp_path) == [1, 2, 3, 4]
+    assert second.counts["skipped"] == 0, "it went on behind its cursor"
+
+
+async def test_killed_between_the_file_and_the_bus_the_file_counts(tmp_path: Path) -> None:
+    """The bus is told nothing at all; so it is not asked."""
+    line = Line()
+    await line.write("ingestor", *map(tick, (1, 2)))
+    made = settings(tmp_path)
+    recorder = Recorder(plan(made), line.bus, made)
+    running = asyncio.create_task(recorder.run())
+    await recorded(tmp_path, 2)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    for state in line.bus.partitions.values():
+        state.fields = {name: value for name, value in state.fields.items() if not name.startswith("in:")}
+    line.bus.clock = lambda: 1e12  # its lease has run out
+    async with recording(line, made):
+        await line.write("ingestor", tick(3))
+        await recorded(tmp_path, 3)
+    assert numbers(tmp_path) == [1, 2, 3]
+
+
+async def test_a_bus_that_forgot_writes_the_same_again(tmp_path: Path) -> None:
+    line = Line()
+    await line.write("ingestor", *map(tick, (1, 2, 3)))
+    async with recording(line, settings(tmp_path)) as recorder:
+        await recorded(tmp_path, 3)
+        line.forget(Stream.TICKS, Place("ingestor", 0), 2)
+        await line.write("ingestor", *map(tick, (2, 3, 4)))
+        await recorded(tmp_path, 4)
+    assert numbers(tmp_path) == [1, 2, 3, 4]
+    assert recorder.counts["skipped"] == 3
+    assert recorder.counts["missing"] == 0
+
+
+async def test_what_was_only_in_memory_is_taken_as_it_then_is(tmp_path: Path) -> None:
+    """Rows that no file has are dropped with the session."""
+    line = Line()
+    async with recording(line, settings(tmp_path, max_age_s=60.0)) as recorder:
+        await line.write("ingestor", tick(1, tr="before"))
+        await until(lambda: bool(recorder._session and line.bus.streams))
+        line.forget(Stream.TICKS, Place("ingestor", 0), 1)
+        await line.write("ingestor", tick(1, tr="after"))
+        await until(lambda: recorder._session is not None and recorder._session.run_id == line.bus.run_id)
+    assert [row.tr for row in ticks(tmp_path)] == ["after"]
+
+
+async def test_a_hole_is_in_the_rows_the_log_and_the_next_checkpoint(tmp_path: Path) -> None:
+    line = Line(maxlen=3)
+    await line.write("ingestor", tick(1))
+    async with recording(line, settings(tmp_path)):
+        await recorded(tmp_path, 1)
+    before = len(read_checkpoints(tmp_path))
+    await line.write("ingestor", *map(tick, range(2, 8)))
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)) as recorder:
+            await recorded(tmp_path, 4)
+    assert [(row.n, row.missing) for row in ticks(tmp_path)] == [(1, 0), (5, 3), (6, 0), (7, 0)]
+    assert recorder.counts["missing"] == 3
+    (alarm,) = [each["what"] for each in logs if each["event"] == "alarm"]
+    assert alarm == "hole: ticks of A: n=2 to 4 left the bus before it was recorded"
+    assert len(read_checkpoints(tmp_path)) == before + 2
+
+
+async def test_a_divergence_is_said(tmp_path: Path) -> None:
+    line = Line()
+    await line.write("ingestor", tick(1))
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)):
+            await recorded(tmp_path, 1)
+            line.forget(Stream.TICKS, Place("ingestor", 0), 1)
+            await line.write("ingestor", tick(1, tr="other"), tick(2))
+            await recorded(tmp_path, 2)
+    assert numbers(tmp_path) == [1, 2]
+    assert any("divergence: ticks of A n=1" in each.get("what", "") for each in logs)
+
+
+async def test_chosen_streams_and_a_shadow_instance(tmp_path: Path) -> None:
+    line = Line()
+    await line.write("ingestor", tick(1))
+    await line.write("ingestor-2", tick(1), p=1)
+    await line.write("gateway", report(1))
+    async with recording(line, settings(tmp_path, streams=("ticks",), also=("ticks@ingestor-2",))):
+        await recorded(tmp_path, 1)
+        await until(lambda: any(read_rows(tmp_path, Stream.TICKS, "ingestor-2")))
+    assert {part.stream for part in parts(tmp_path)} == {Stream.TICKS}
+
+
+async def test_the_bus_is_told_how_far(tmp_path: Path) -> None:
+    line = Line()
+    await line.write("gateway", report(1), report(2), p=1)
+    async with recording(line, settings(tmp_path)):
+        told = line.bus.partition(Place("recorder", 1)).fields
+        await until(lambda: "in:executions" in told)
+    last = line.bus.streams[Stream.EXECUTIONS, Place("gateway", 1)][-1].id
+    assert told["in:executions"] == last + b" 2"
+
+
+async def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shared.recording import folder as module
+
+    real, failures = module.write_part, iter([OSError(28, "No space left on device")] * 3)
+
+    def write(*arguments: object) -> None:
+        for failure in failures:
+            raise failure
+        real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "write_part", write)
+    line = Line()
+    await line.write("ingestor", tick(1))
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)):
+            await recorded(tmp_path, 1)
+    assert numbers(tmp_path) == [1]
+    assert sum("No space left" in each.get("what", "") for each in logs) == 3
+
+
+async def test_another_buss_recording_is_refused(tmp_path: Path) -> None:
+    line = Line()
+    async with recording(line, settings(tmp_path)):
+        await until(lambda: (tmp_path / "recording.json").exists())
+    assert json.loads((tmp_path / "recording.json").read_text())["bus_id"] == "first"
+    line.bus.meta["bus_id"] = "second"
+    made = settings(tmp_path)
+    with pytest.raises(ConfigError, match="name another folder"):
+        await Recorder(plan(made), line.bus, made).run()
+
+
+async def test_another_process_may_finish_its_last_file(tmp_path: Path) -> None:
+    line = Line()
+    await line.write("ingestor", tick(1))
+    with locked(tmp_path):
+        recorder = Recorder(plan(settings(tmp_path)), line.bus, settings(tmp_path))
+        running = asyncio.create_task(recorder.run())
+        await asyncio.sleep(0)
+    await recorded(tmp_path, 1)
+    recorder.stop()
+    await running
+
+
+async def test_only_so_much_is_kept(tmp_path: Path) -> None:
+    line = Line()
+    async with recording(line, settings(tmp_path)):
+        for n in (1, 2, 3):
+            await line.write("ingestor", tick(n))
+            await recorded(tmp_path, n)
+    await line.write("ingestor", tick(4))
+    async with recording(line, settings(tmp_path, keep_bytes=1)) as recorder:
+        await until(lambda: numbers(tmp_path) == [4])
+    assert recorder.counts["removed"] == 3
+
+
+def test_without_a_folder_there_is_nothing_to_do() -> None:
+    with pytest.raises(ConfigError, match=r"recorder\.folder is empty"):
+        plan(Settings())

@@ -1,0 +1,162 @@
+"""A whole session from its checkpoints: begun amid its life, behind a hole, cut off, without an order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from services.research.plans import LinePlans, line_plans
+from services.research.recording import Parity, parity
+from shared.bus.names import Place
+from shared.config import Settings
+from shared.config.settings import IngestorSettings, StrategySettings
+from shared.errors import DataError
+from shared.messages import Message, OrderIntent, Prediction, Stream
+from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
+from shared.recording.columns import Taken
+from shared.recording.folder import RecordingFolder
+from shared.recording.layout import parts
+from shared.runner.progress import producers
+from shared.runner.stage import Stage
+from shared.runner.symbol import Symbol
+from tests.unit.recording.entries import FIRST_DAY_MS
+from tests.unit.runner.fakes import entry
+
+SYM = "SIM-A"
+
+
+def settings(**strategy: object) -> Settings:
+    source = IngestorSettings(ticks_per_s=0, limit=200)
+    return Settings(symbols=(SYM,), ingestor=source, strategy=StrategySettings.model_validate(strategy))
+
+
+class Line:
+    """A line of one symbol that records itself, a part a stream at each `record`."""
+
+    def __init__(self, folder: Path, made: Settings) -> None:
+        (folder / "recording.json").write_text("{}")
+        self._folder, self._settings = folder, made
+        self._plans: LinePlans = line_plans(made)
+        self._signal, self._strategy = (
+            Symbol(SYM, plan.make_stage(SYM)) for plan in (self._plans.signal, self._plans.strategy)
+        )
+        self._venue = cast(Stage, self._plans.gateway.make_stage(SYM))
+        self._ticks = self._quotes()
+        self._written: dict[Stream, list[Message]] = {stream: [] for stream in Stream}
+
+    def _quotes(self) -> Iterator[Message]:
+        stage = self._plans.ingestor.make_stage(SYM)
+        for quote in self._plans.source.open(SYM, 0).take(200):
+            yield from stage.on_tick(quote) or []
+
+    def run(self, ticks: int) -> None:
+        """So many ticks through all stages."""
+        for _ in range(ticks):
+            tick = next(self._ticks)
+            self._written[Stream.TICKS].append(tick)
+            for message in self._give(self._signal, tick):
+                if isinstance(message, Prediction):
+                    orders = [made for made in self._give(self._strategy, message) if isinstance(made, OrderIntent)]
+                    for report in [report for order in orders for report in self._venue.on_tick(order) or []]:
+                        self._written[Stream.EXECUTIONS].append(report)
+                        self._give(self._strategy, report)
+
+    def _give(self, symbol: Symbol, message: Message) -> list[Message]:
+        made = cast(Stage, symbol.stage).on_tick(message) or []
+        symbol.last[message.to] = (message.n, message.tr)
+        for output in made:
+            self._written[output.to].append(output)
+            symbol.sent[output.to] = output.n
+        return made
+
+    def record(self) -> None:
+        """Put what was written since into parts."""
+        recording, instances = RecordingFolder(self._folder), producers(self._settings)
+        for stream, messages in self._written.items():
+            rows = [Taken(Place(instances[stream], 0), entry(m, FIRST_DAY_MS + m.n), 0) for m in messages]
+            if rows:
+                recording.add(stream, rows, "server")
+            messages.clear()
+
+    def checkpoint(self) -> None:
+        """As the recorder makes one."""
+        snapshots = {"signal": {SYM: self._signal.dump()}, "strategy": {SYM: self._strategy.dump()}}
+        write_checkpoint(self._folder, Checkpoint(1, kept_settings(self._settings), snapshots))
+
+
+def counts(found: Parity) -> list[int]:
+    assert found.first_difference is None
+    assert found.identical == found.compared
+    return [found.compared[stream] for stream in (Stream.PREDICTIONS, Stream.DECISIONS)]
+
+
+def test_a_recording_that_began_amid_the_session(tmp_path: Path) -> None:
+    line = Line(tmp_path, settings())
+    line.run(20)
+    line.record()
+    for part in parts(tmp_path):
+        part.path.unlink()  # nobody recorded that
+    line.checkpoint()
+    line.run(30)
+    line.record()
+    found = parity(tmp_path)
+    assert (counts(found), found.proved) == ([30, 30], True)
+
+
+def test_behind_a_hole_it_goes_on_at_the_next_checkpoint(tmp_path: Path) -> None:
+    line = Line(tmp_path, settings())
+    line.checkpoint()
+    line.run(20)
+    line.record()
+    line.run(10)
+    line.record()
+    hole = parts(tmp_path, Stream.TICKS, Stream.PREDICTIONS)[-2:]
+    line.run(10)
+    line.checkpoint()
+    line.run(25)
+    line.record()
+    for part in hole:
+        part.path.unlink()
+    found = parity(tmp_path)
+    assert counts(found) == [17 + 25, 17 + 25]
+    assert not found.proved
+    assert found.unshown == ["SIM-A: ticks n=21 to 30 not recorded", "SIM-A: predictions n=18 to 27 not recorded"]
+
+
+def test_new_settings_hold_from_their_checkpoint_on(tmp_path: Path) -> None:
+    line = Line(tmp_path, settings())
+    line.checkpoint()
+    line.run(20)
+    line.checkpoint()
+    line._plans = line_plans(settings(params={"netting": True}))
+    line._settings = settings(params={"netting": True})
+    state = line._strategy.dump()
+    line._strategy = Symbol(SYM, line._plans.strategy.make_stage(SYM))
+    line._strategy.restore(state)
+    line.checkpoint()
+    line.run(20)
+    line.record()
+    found = parity(tmp_path)
+    assert (counts(found), found.proved) == ([37, 37], True)
+    assert found.compared[Stream.ORDERS] == 2 * 17 - 1 + 20
+
+
+def test_a_session_without_an_order_is_shown_too(tmp_path: Path) -> None:
+    line = Line(tmp_path, settings(name="threshold", params={"threshold": 0.9}))
+    line.checkpoint()
+    line.run(20)
+    line.record()
+    found = parity(tmp_path)
+    assert (counts(found), found.proved) == ([17, 17], True)
+    assert found.compared[Stream.ORDERS] == 0
+
+
+def test_what_is_no_recording(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is no recording"):
+        parity(tmp_path)
+    line = Line(tmp_path, settings())
+    line.run(3)
+    line.record()
+    with pytest.raises(DataError, match="has no predictions"):
+        parity(tmp_path)

@@ -1,0 +1,115 @@
+"""The signal stage's recorded predictions, made again from the recorded ticks."""
+
+from pathlib import Path
+
+import pytest
+
+from services.research.recording.rows import Hole, Rows
+from services.research.recording.signal import replay_signal
+from services.research.recording.tally import Tally
+from services.signal.stage import SignalStage
+from shared.errors import ConfigError
+from shared.features import make_feature
+from shared.messages import Gap, GapCause, Message, Stream
+from shared.models.load_model import load_model
+from shared.models.predict import Predict
+from tests.unit.research.recording.session import SYM, Session
+from tests.unit.runner.fakes import tick
+
+SPEC = "log_return_lags(3)"
+
+
+@pytest.fixture(scope="module")
+def predict() -> Predict:
+    return Predict(load_model("weights/btcusdt_12h_linear.json").module)
+
+
+@pytest.fixture
+def stage(predict: Predict) -> SignalStage:
+    return SignalStage(make_feature(SPEC), predict, "m")
+
+
+@pytest.fixture
+def session(stage: SignalStage) -> Session:
+    return Session(stage)
+
+
+@pytest.fixture
+def again(predict: Predict) -> SignalStage:
+    return SignalStage(make_feature(SPEC), predict, "m")
+
+
+def give(session: Session, *messages: Message, seen: bool = True) -> None:
+    for message in messages:
+        session.written[Stream.TICKS].append(message)
+        if seen:
+            session.take(message)
+
+
+def replayed(stage: SignalStage, rows: dict[Stream, Rows]) -> Tally:
+    tally = Tally()
+    replay_signal(SYM, stage, rows[Stream.TICKS], rows, tally)
+    return tally
+
+
+def gap(n: int, tr: str, cause: GapCause, ts_event: int = 0) -> Gap:
+    return Gap(n=n, sym=SYM, ts_event=ts_event, tr=tr, stream=Stream.TICKS, cause=cause)
+
+
+def test_every_prediction_and_every_feature(tmp_path: Path, session: Session, again: SignalStage) -> None:
+    give(session, *map(tick, range(1, 21)))
+    tally = replayed(again, session.record(tmp_path))
+    assert tally.first is None
+    assert tally.compared == tally.identical == {Stream.FEATURES: 17, Stream.PREDICTIONS: 17}
+
+
+def test_gaps_of_every_kind(tmp_path: Path, session: Session, again: SignalStage) -> None:
+    give(session, *map(tick, range(1, 7)))
+    give(session, gap(7, "t:A:7", GapCause.MISSED, 7))  # the ingestor wrote it
+    give(session, *map(tick, range(8, 14)))
+    give(session, *map(tick, range(14, 16)), seen=False)  # lost before the signal service read them
+    session.take(gap(15, "t:A:16", GapCause.MISSED, 16))
+    give(session, *map(tick, range(16, 22)))
+    give(session, tick(22), seen=False)  # could not be taken
+    session.take(gap(22, "t:A:22", GapCause.UNREADABLE))
+    give(session, *map(tick, range(23, 30)))
+    tally = replayed(again, session.record(tmp_path))
+    assert tally.first is None
+    assert tally.unshown == []
+    assert tally.compared[Stream.PREDICTIONS] == tally.identical[Stream.PREDICTIONS] == 3 + 1 + 3 + 1 + 3 + 1 + 4
+
+
+def test_the_last_bit_is_a_difference(tmp_path: Path, session: Session, again: SignalStage) -> None:
+    give(session, *map(tick, range(1, 9)))
+    right = session.written[Stream.PREDICTIONS][2]
+    session.written[Stream.PREDICTIONS][2] = right.model_copy(update={"y_hat": right.y_hat * (1 + 2**-52)})  # type: ignore[attr-defined]
+    tally = replayed(again, session.record(tmp_path))
+    assert tally.first is not None
+    assert tally.first.text.startswith("A predictions n=3: recorded y_hat ")
+    assert tally.compared[Stream.PREDICTIONS] - tally.identical[Stream.PREDICTIONS] == 1
+
+
+def test_another_model_is_refused(tmp_path: Path, session: Session, predict: Predict) -> None:
+    give(session, *map(tick, range(1, 9)))
+    with pytest.raises(ConfigError, match="of model m, here is other: put that model back"):
+        replayed(SignalStage(make_feature(SPEC), predict, "other"), session.record(tmp_path))
+
+
+def test_missing_ticks_end_it(tmp_path: Path, session: Session, again: SignalStage) -> None:
+    give(session, *map(tick, range(1, 9)))
+    with pytest.raises(Hole, match="ticks n=5 to 6 not recorded"):
+        replayed(again, session.record(tmp_path, without=[(Stream.TICKS, 5), (Stream.TICKS, 6)]))
+
+
+def test_the_end_of_a_recording_may_be_uneven(tmp_path: Path, session: Session, again: SignalStage) -> None:
+    """Ticks that were not predicted on yet are no difference; predictions without their ticks are not shown."""
+    give(session, *map(tick, range(1, 9)))
+    give(session, tick(9), seen=False)
+    tally = replayed(again, session.record(tmp_path / "ticks"))
+    assert (tally.first, tally.unshown, tally.ahead[Stream.TICKS]) == (None, [], 1)
+
+
+def test_predictions_behind_the_last_tick(tmp_path: Path, session: Session, again: SignalStage) -> None:
+    give(session, *map(tick, range(1, 9)))
+    tally = replayed(again, session.record(tmp_path, without=[(Stream.TICKS, 8)]))
+    assert tally.unshown == ["A: 1 predictions behind the last recorded tick"]

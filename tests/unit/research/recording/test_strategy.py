@@ -1,0 +1,133 @@
+"""A strategy's recorded decisions, made again in the recorded order, however the reports came."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.research.recording.rows import Hole, Rows
+from services.research.recording.strategy import StrategyReplay
+from services.research.recording.tally import Tally
+from services.strategy.stage import StrategyStage
+from shared.messages import Gap, GapCause, Stream
+from shared.runner.stage import Stage
+from tests.unit.research.recording.session import SYM, Session, prediction, strategy
+
+
+def replayed(rows: dict[Stream, Rows], stage: Stage | None = None) -> Tally:
+    tally = Tally()
+    StrategyReplay(SYM, stage or strategy(), rows, rows, tally).run()
+    return tally
+
+
+def whole(tally: Tally, decisions: int) -> bool:
+    assert tally.first is None, tally.first
+    assert tally.unshown == []
+    assert tally.identical == tally.compared
+    return tally.compared[Stream.DECISIONS] == decisions
+
+
+def gap(n: int, tr: str, cause: GapCause, ts_event: int = 0) -> Gap:
+    return Gap(n=n, sym=SYM, ts_event=ts_event, tr=tr, stream=Stream.PREDICTIONS, cause=cause)
+
+
+def test_reports_one_by_one(tmp_path: Path) -> None:
+    session = Session()
+    for n in range(1, 7):
+        session.predict(prediction(n))
+        while session.due:
+            session.report(1)
+    assert whole(replayed(session.record(tmp_path)), 6)
+
+
+def test_predictions_that_waited_for_reports(tmp_path: Path) -> None:
+    """They are on the stream before the reports that they waited for."""
+    session = Session()
+    session.predict(prediction(1))
+    session.predict(prediction(2), seen=False)
+    session.report()
+    session.take(prediction(2))
+    assert len(session.due) == 2
+    tally = replayed(session.record(tmp_path))
+    assert whole(tally, 2)
+    assert tally.compared[Stream.ORDERS] == 3
+
+
+def test_gaps_that_were_written_and_gaps_that_the_reader_made(tmp_path: Path) -> None:
+    session = Session()
+    session.predict(prediction(1))
+    session.report()
+    session.predict(gap(2, "t:A:2", GapCause.MISSED, 2))  # the signal service wrote it
+    session.predict(prediction(3), seen=False)  # lost before the strategy read it
+    session.predict(prediction(4), seen=False)
+    session.take(gap(3, "t:A:4", GapCause.MISSED, 4))
+    session.take(prediction(4))
+    session.report()
+    session.predict(prediction(5), seen=False)  # could not be taken: in the dead letters
+    session.take(gap(5, "t:A:5", GapCause.FAILED))
+    session.predict(prediction(6))
+    session.report()
+    assert whole(replayed(session.record(tmp_path)), 6)
+
+
+def test_the_first_difference_names_the_field(tmp_path: Path) -> None:
+    session = Session()
+    for n in (1, 2, 3):
+        session.predict(prediction(n))
+        session.report()
+    altered = session.written[Stream.ORDERS][1].model_copy(update={"price": Decimal("102.5")})
+    session.written[Stream.ORDERS][1] = altered
+    tally = replayed(session.record(tmp_path))
+    assert tally.first is not None
+    assert tally.first.text == "A orders n=2: recorded price 102.5, computed 102"
+    assert tally.compared[Stream.ORDERS] - tally.identical[Stream.ORDERS] == 1
+
+
+def test_other_capital_is_found(tmp_path: Path) -> None:
+    session = Session()
+    session.predict(prediction(1))
+    tally = replayed(session.record(tmp_path), StrategyStage(SYM, strategy()._decider, Decimal(99), "book"))
+    assert tally.first is not None
+    assert tally.first.text == "A decisions n=1: recorded balance 100, computed 99"
+
+
+def test_a_decision_that_no_stage_makes_is_a_difference(tmp_path: Path) -> None:
+    session = Session()
+    session.predict(prediction(1))
+    session.written[Stream.DECISIONS] += [
+        session.written[Stream.DECISIONS][0].model_copy(update={"n": n, "prediction_n": 1}) for n in (2, 3)
+    ]
+    tally = replayed(session.record(tmp_path))
+    assert tally.first is not None
+    assert tally.first.text == "A decisions n=2: recorded A 1 orders, computed nothing of prediction n=1"
+    assert tally.unshown == ["A: 2 decisions from there on"]
+
+
+def test_an_execution_of_no_order_in_flight_is_a_difference(tmp_path: Path) -> None:
+    session = Session()
+    session.predict(prediction(1))
+    foreign = session.due[0].model_copy(update={"client_order_id": "0" * 32})
+    session.written[Stream.EXECUTIONS].append(foreign)
+    later = session.written[Stream.DECISIONS][0].model_copy(update={"n": 2, "prediction_n": 2, "booked_n": 1})
+    session.written[Stream.DECISIONS].append(later)
+    tally = replayed(session.record(tmp_path))
+    assert tally.first is not None
+    assert "which is not in flight" in tally.first.text
+
+
+def test_an_order_that_was_never_written_is_a_difference(tmp_path: Path) -> None:
+    session = Session()
+    session.predict(prediction(1))
+    tally = replayed(session.record(tmp_path, without=[(Stream.ORDERS, 1)]))
+    assert tally.first is not None
+    assert "orders n=1: recorded none, computed BUY" in tally.first.text
+
+
+@pytest.mark.parametrize("stream", [Stream.PREDICTIONS, Stream.EXECUTIONS, Stream.DECISIONS])
+def test_rows_that_are_missing_end_it(tmp_path: Path, stream: Stream) -> None:
+    session = Session()
+    for n in range(1, 6):
+        session.predict(prediction(n))
+        session.report()
+    with pytest.raises(Hole, match=f"{stream} n=3 not recorded"):
+        replayed(session.record(tmp_path, without=[(stream, 3)]))

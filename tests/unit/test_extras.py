@@ -1,0 +1,36 @@
+"""What is not installed is said in one line, with what to type."""
+
+import sys
+
+import pytest
+
+from services.gateway.control.main import control
+from services.gateway.main import build
+from shared.config import load_settings
+from shared.errors import ConfigError
+from shared.runner.service import limits_of
+
+SAYS = r"orders at a venue need alembic: pip install 'tickline\[ccxt,journal\]'"
+
+
+@pytest.fixture(autouse=True)
+def without_alembic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "alembic", None)
+
+
+def test_the_gateway_says_it() -> None:
+    settings = load_settings(
+        symbols=("A",), gateway={"mode": "testnet", "venue": "fake", "account": "a", "markets": {"A": "A/USDT"}}
+    )
+    with pytest.raises(ConfigError, match=SAYS):
+        build(settings, limits_of(settings))
+
+
+def test_paper_needs_none() -> None:
+    settings = load_settings()
+    assert build(settings, limits_of(settings)).keeper is None
+
+
+def test_the_verbs_say_it() -> None:
+    with pytest.raises(ConfigError, match=SAYS):
+        control()
