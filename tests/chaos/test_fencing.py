@@ -22,9 +22,9 @@ SLOW = {
     "TICKLINE_BUS__LEASE_S": str(LEASE_S),
     # Longer than any stop, so that a process that goes on tries its commit rather than find its time-out run out.
     "TICKLINE_BUS__TIMEOUT_S": "10",
-    "TICKLINE_BUS__BOUND": "16",
-    "TICKLINE_BUS__READ_COUNT": "4",
-    "TICKLINE_BUS__COMMIT_ENTRIES": "8",
+    "TICKLINE_BUS__BOUND": "8",
+    "TICKLINE_BUS__READ_COUNT": "2",
+    "TICKLINE_BUS__COMMIT_ENTRIES": "4",
 }
 TRACES = ("commit refused", "partition given up", "bus lost")
 Say = Callable[[str], None]
