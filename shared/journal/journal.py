@@ -111,14 +111,17 @@ class Journal:
 
         return await self._writer.do(work)
 
-    async def write(self, changes: Sequence[Change], epoch: int) -> None:
-        """All of it or nothing, on disk when this returns. Raises Fenced, WriteRefused or JournalUnwritable."""
+    async def write(self, changes: Sequence[Change], epoch: int, meanwhile: Callable[[], None] | None = None) -> None:
+        """All of it or nothing, on disk when this returns. Raises Fenced, WriteRefused or JournalUnwritable.
+
+        meanwhile: is called while the disk is at work, where that can be told; it knows nothing of how the write ends.
+        """
 
         def work(connection: Connection) -> None:
             self._store.check_epoch(connection, epoch)
             self._store.put(connection, changes)
 
-        await self._writer.do(work)
+        await self._writer.do(work, meanwhile)
 
     async def write_by_person(self, changes: Sequence[PersonChange]) -> None:
         """A person's word, whoever holds the epoch; never an order, a fill, an execution or a limit."""

@@ -34,6 +34,7 @@ Work: TypeAlias = Callable[[Connection], R]
 class _Call(NamedTuple):
     work: Work[Any]
     future: "asyncio.Future[Any]"
+    meanwhile: Callable[[], None] | None
 
 
 class Writer:
@@ -50,8 +51,11 @@ class Writer:
         self._ended: asyncio.Future[None] = self._loop.create_future()
         threading.Thread(target=self._run, name="journal", daemon=True).start()
 
-    async def do(self, work: Work[R]) -> R:
+    async def do(self, work: Work[R], meanwhile: Callable[[], None] | None = None) -> R:
         """What `work` gives, when it is committed. Raises Fenced or WriteRefused as it does, or JournalUnwritable.
+
+        meanwhile: called in the event loop while the disk is at work, as a rule; its time costs nothing then. It may
+        come late, not at all, and for a commit that fails.
 
         When this is cancelled, the work may be done or not.
         """
@@ -63,7 +67,7 @@ class Writer:
                 f"journal {self._database.shown}: {WAITING} writes wait: it is too slow for this load"
             )
         future: asyncio.Future[R] = self._loop.create_future()
-        self._calls.put(_Call(work, future))
+        self._calls.put(_Call(work, future, meanwhile))
         return await future
 
     def check_open(self) -> None:
@@ -121,7 +125,11 @@ class Writer:
         self._untidy += 1
         try:
             with self._connection.begin():
-                return [call.work(self._connection) for call in group]
+                answers = [call.work(self._connection) for call in group]
+                for call in group:
+                    if call.meanwhile is not None:
+                        self._tell(call.meanwhile)
+                return answers
         except REFUSALS as error:
             return [error] if len(group) == 1 else self._each_alone(group)
 

@@ -8,9 +8,11 @@ all of its memory, so what was changed here before a failed write is never acted
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
+from services.gateway.desk.departure import Departure
 from services.gateway.desk.reports import NS_PER_MS, execution_row, funding_report, report_of
 from services.gateway.desk.rows import Ticket, content_of, following, row_of, ticket_of
 from services.gateway.desk.tools import Tools, now_ms
@@ -18,6 +20,7 @@ from services.gateway.desk.trades import Trades, base_held, trades_of
 from services.gateway.desk.turn import Turn, turn_of
 from services.gateway.risk.verdict import Hold, Refusal
 from services.gateway.venues.amounts import sized
+from services.gateway.venues.venue import Cleared
 from shared.journal.rows import Change, EventRow, FillRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
 from shared.messages.reasons import OrderState, Reason
@@ -42,7 +45,12 @@ log = structlog.get_logger()
 
 MS = 1000
 NO_TRADES = Trades()
-Effects = list[Callable[[], None]]
+
+
+class Effects(list[Callable[[], None]]):
+    """What is done when the changes are written. leaving: the order that goes out then, if one does."""
+
+    leaving: Departure | None = None
 
 
 class Lane:
@@ -101,7 +109,7 @@ class Lane:
             self._seq += 1
             report = funding_report(payment, self._seq)
             row = FundingRow(payment.sym, payment.payment_id, payment.amount, payment.at_ms)
-            effects: Effects = []
+            effects = Effects()
             self._book(report, effects)
             await self._write([row, execution_row(self.book, report, now_ms())], effects)
 
@@ -113,7 +121,7 @@ class Lane:
 
     async def _advance(self, changes: list[Change], effects: Effects | None = None) -> None:
         """Let the head of the lane go, or end, until one waits or is on its way; then write, then do."""
-        effects = [] if effects is None else effects
+        effects = Effects() if effects is None else effects
         while self._head(changes, effects):
             pass
         await self._write(changes, effects)
@@ -158,27 +166,31 @@ class Lane:
         )
         ticket.life = replace(ticket.life, asked_qty=qty)
         self._live(ticket, Send(request.at_ms, request.validity_ms), changes)
-        effects.append(lambda: tools.spawn(self._send(ticket, request)))
+        effects.leaving = Departure(partial(self._send, ticket, request), tools.spawn, partial(self._barred, request))
+        effects.append(effects.leaving.go)
         return False
 
     def _refuse(self, ticket: Ticket, reason: Reason, changes: list[Change], effects: Effects) -> bool:
         """It is never sent; the next one may be looked at."""
         return self._end(ticket, on_event(ticket.life, Refused(reason, ""), 0).life, NO_TRADES, changes, effects)
 
-    async def _send(self, ticket: Ticket, request: OrderRequest) -> None:
-        """The only place from which an order goes out. It is in the journal as SENT.
+    async def _send(self, ticket: Ticket, request: OrderRequest, cleared: Cleared) -> None:
+        """The only place from which an order goes out. It is in the journal as SENT when it is cleared.
 
         The journal's epoch is not asked again here: that is one more way to a thread and back for each order, and a
         newer one could still come right after it. Whoever takes the account over, or flattens it, counts what is SENT
         as under way until its validity has passed.
         """
-        tools = self._tools
-        if tools.leased() and not tools.pen.broken and tools.venue.now_ms() < request.valid_until_ms:
-            answer = await tools.venue.place(request)
-        else:  # it is in the journal as SENT, so the venue is asked, as if it had been
-            answer = Ambiguous("not sent: the lease or the request's validity was over")
+        answer = await self._tools.venue.place(request, cleared)
         await self._answered(ticket, self._event_of(answer, request.at_ms))
         await self._follow(ticket)
+
+    def _barred(self, request: OrderRequest) -> str:
+        """Why what is in the journal as SENT must not go; the venue is asked then, as if it had gone."""
+        tools = self._tools
+        if tools.leased() and not tools.pen.broken and tools.venue.now_ms() < request.valid_until_ms:
+            return ""
+        return "the lease or the request's validity was over"
 
     async def _follow(self, ticket: Ticket) -> None:
         """Ask the venue until the order is settled, however long it takes."""
@@ -228,9 +240,9 @@ class Lane:
                 if step.life.state is not ticket.life.state or step.life.filled_qty != ticket.life.filled_qty:
                     self._live(ticket, event, changes)
                 ticket.life = step.life
-                await self._write(changes, [])
+                await self._write(changes, Effects())
                 return
-            effects: Effects = []
+            effects = Effects()
             if self._end(ticket, step.life, trades, changes, effects):
                 await self._advance(changes, effects)
             elif trades.unpriced:
@@ -278,7 +290,8 @@ class Lane:
 
     async def _write(self, changes: Sequence[Change], effects: Effects) -> None:
         if changes:
-            await self._tools.pen.write(changes)
+            leaving = effects.leaving
+            await self._tools.pen.write(changes, None if leaving is None else leaving.prepare)
         for effect in effects:
             effect()
 
@@ -288,7 +301,7 @@ class Lane:
             ticket.alarmed.add(text)
             changes: list[Change] = []
             self._alarm(ticket.row.client_order_id, text, changes)
-            await self._write(changes, [])
+            await self._write(changes, Effects())
 
     def _alarm(self, client_order_id: str, text: str, changes: list[Change]) -> None:
         log.error("alarm", sym=self.sym, order=client_order_id, what=text)

@@ -1,6 +1,6 @@
 """Writes to the journal under the epoch of this attach. What cannot be written ends the attach."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from shared.errors import JournalUnwritable
 from shared.journal.errors import Fenced, WriteRefused
@@ -18,12 +18,15 @@ class Pen:
         self.refused = False
         self._journal = journal
 
-    async def write(self, changes: Sequence[Change]) -> None:
-        """All or nothing; when this returns it is on the disk. Raises KeeperLost, and from then on always."""
+    async def write(self, changes: Sequence[Change], meanwhile: Callable[[], None] | None = None) -> None:
+        """All or nothing; when this returns it is on the disk. Raises KeeperLost, and from then on always.
+
+        meanwhile: what may be done while the disk is at work, whether or not it succeeds; perhaps it is never called.
+        """
         if self.broken:
             raise KeeperLost(self.broken)
         try:
-            await self._journal.write(changes, self.epoch)
+            await self._journal.write(changes, self.epoch, meanwhile)
         except (Fenced, WriteRefused, JournalUnwritable) as error:
             self.broken, self.refused = str(error), isinstance(error, WriteRefused)
             raise KeeperLost(self.broken) from error

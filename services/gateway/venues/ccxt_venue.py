@@ -20,7 +20,7 @@ from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.pages import trades
 from services.gateway.venues.reply import Stamp, listening
 from services.gateway.venues.setup import check_key, set_modes
-from services.gateway.venues.venue import MarketRules
+from services.gateway.venues.venue import Cleared, MarketRules, at_once
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.messages.reasons import Reason
 from shared.orders.answers import (
@@ -114,14 +114,14 @@ class CcxtVenue:
         self._client.options["timeDifference"] = -self._ahead_ms
         return self.now_ms()
 
-    async def place(self, request: OrderRequest) -> Snapshot | Refused | Ambiguous:
+    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
         """Exactly one request, or none; never raises for what the venue does."""
         rules = self._rules[request.sym]
         refused = self._unfit(rules, request)
         if refused is not None:
             return refused
         amount = amounts.contracts(rules, request.signed_qty)
-        stamp = Stamp(at_ms=request.at_ms, validity_ms=request.validity_ms, now_ms=self.now_ms)
+        stamp = Stamp(at_ms=request.at_ms, validity_ms=request.validity_ms, now_ms=self.now_ms, cleared=cleared)
         try:
             with listening(stamp), localcontext():
                 async with asyncio.timeout(self._options.timeout_s):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.gateway.venues.facts import Facts
-from services.gateway.venues.reply import Overdue, Stamp
+from services.gateway.venues.reply import NotCleared, Overdue, Stamp
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused
 
@@ -22,6 +22,8 @@ def failed(facts: Facts, stamp: Stamp, error: BaseException) -> Refused | Ambigu
     """The order's fate, from what came back and what was raised. Texts are the venue's: not redacted yet."""
     if isinstance(error, Overdue):
         return Refused(Reason.REQUEST_EXPIRED, "its validity was over before it was written: not sent")
+    if isinstance(error, NotCleared):
+        return Ambiguous(f"not sent: {error}")
     if not stamp.signed or _never_connected(error):
         return Refused(Reason.NOT_SENT, f"not sent: {_named(error)}")
     codes = list(codes_in(stamp.body))

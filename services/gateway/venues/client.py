@@ -1,4 +1,4 @@
-"""ccxt's own exchange class with four seams: whose time a request carries, no queue, the raw answer, no redirects.
+"""ccxt's own exchange class with five seams: a request's time, no queue, the last word, the raw answer, no redirects.
 
 Nothing of ccxt is changed: a subclass is made at run time, and without a stamp it behaves as its parent does.
 """
@@ -102,6 +102,12 @@ def _class(parent: Any, expiry: str) -> Any:
             if expiry == "header":
                 request["headers"]["expTime"] = str(stamp.until_ms)
             return request
+
+        async def fetch(self, url: Any, method: Any = "GET", *rest: Any, **named: Any) -> Any:
+            stamp = current_stamp()
+            if stamp is not None and method == "POST":
+                await stamp.clear()
+            return await super().fetch(url, method, *rest, **named)
 
         def on_rest_response(
             self, code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, *rest: Any

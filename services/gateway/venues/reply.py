@@ -1,6 +1,6 @@
 """What came back for the request that this task makes, and whose time it carries if it is an order's."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -9,6 +9,10 @@ from typing import TypeVar
 
 class Overdue(Exception):
     """Its validity was over before it was written."""
+
+
+class NotCleared(Exception):
+    """It was made, and may not be written after all."""
 
 
 class AlreadySigned(Exception):
@@ -26,12 +30,16 @@ class Reply:
 
 @dataclass
 class Stamp(Reply):
-    """Of an order's request. signed: it has been made; only then can it have gone out."""
+    """Of an order's request. signed: it has been made; only then can it have gone out.
+
+    cleared: what it waits for between the two.
+    """
 
     at_ms: int = 0
     validity_ms: int = 0
     now_ms: Callable[[], int] = int
     signed: bool = False
+    cleared: Callable[[], Awaitable[None]] | None = None
 
     @property
     def until_ms(self) -> int:
@@ -39,12 +47,21 @@ class Stamp(Reply):
         return self.at_ms + self.validity_ms
 
     def sign(self) -> None:
-        """Once, and in time; right before the request is written."""
+        """Once, and in time."""
         if self.signed:
             raise AlreadySigned("an order is sent once")
+        self._check_time()
+        self.signed = True
+
+    async def clear(self) -> None:
+        """Right before the request is written: wait until it may be, and see that it is still in time."""
+        if self.cleared is not None:
+            await self.cleared()
+        self._check_time()
+
+    def _check_time(self) -> None:
         if self.now_ms() >= self.until_ms:
             raise Overdue(f"valid until {self.until_ms}")
-        self.signed = True
 
 
 R = TypeVar("R", bound=Reply)

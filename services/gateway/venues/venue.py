@@ -1,7 +1,8 @@
 """What a venue is to the gateway: it takes an order once, and answers questions about it for as long as it takes."""
 
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from shared.orders.answers import (
     Absent,
@@ -15,6 +16,12 @@ from shared.orders.answers import (
     VenueQuote,
 )
 from shared.orders.request import OrderRequest
+
+Cleared: TypeAlias = Callable[[], Awaitable[None]]
+
+
+async def at_once() -> None:
+    """Nothing is waited for."""
 
 
 class MarketRules(NamedTuple):
@@ -57,8 +64,12 @@ class Venue(Protocol):
     def now_ms(self) -> int:
         """The venue's clock, as far as it is known here: ours and what it was apart when last asked."""
 
-    async def place(self, request: OrderRequest) -> Snapshot | Refused | Ambiguous:
-        """Send a market order, once. Refused: the venue has not taken it. Ambiguous: nobody knows."""
+    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
+        """Send a market order, once. Refused: the venue has not taken it. Ambiguous: nobody knows.
+
+        cleared: awaited when the request is made and before anything of it is written. NotCleared of it: it is not
+        written, and the answer is Ambiguous, since whoever raises it does so because others may have acted.
+        """
 
     async def find(self, sym: str, client_order_id: str) -> Snapshot | Absent | Ambiguous:
         """What became of an order, by its client id."""

@@ -6,7 +6,7 @@ When an order, by its client id, came to each place: seconds of the monotonic cl
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -17,6 +17,7 @@ from services.gateway.risk.asked import Asked
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.verdict import Verdict
 from services.gateway.venues.ccxt_venue import CcxtVenue
+from services.gateway.venues.venue import Cleared, at_once
 from shared.bus.entry import Entry
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import Place
@@ -98,10 +99,10 @@ class ClockedJournal(Journal):
 
     places: Places
 
-    async def write(self, changes: Sequence[Change], epoch: int) -> None:
+    async def write(self, changes: Sequence[Change], epoch: int, meanwhile: Callable[[], None] | None = None) -> None:
         sent = [row.client_order_id for row in changes if isinstance(row, OrderRow) and row.state is OrderState.SENT]
         with self._noted(sent):
-            await super().write(changes, epoch)
+            await super().write(changes, epoch, meanwhile)
 
     @contextlib.contextmanager
     def _noted(self, names: Sequence[str]) -> Iterator[None]:
@@ -113,7 +114,7 @@ class ClockedJournal(Journal):
 
 
 class ClockedVenue(CcxtVenue):
-    """When an order was given to it, and when aiohttp writes its request to the socket."""
+    """When an order was made and cleared, and when aiohttp writes its request to the socket."""
 
     places: Places
 
@@ -124,9 +125,12 @@ class ClockedVenue(CcxtVenue):
         config.freeze()
         self._client.session.trace_configs.append(config)
 
-    async def place(self, request: OrderRequest) -> Snapshot | Refused | Ambiguous:
-        self.places.at[request.client_order_id]["placed"] = time.monotonic()
-        return await super().place(request)
+    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
+        async def noted() -> None:
+            await cleared()
+            self.places.at[request.client_order_id]["cleared"] = time.monotonic()
+
+        return await super().place(request, noted)
 
     async def _sent(self, session: Any, context: Any, chunk: aiohttp.TraceRequestChunkSentParams) -> None:
         now_s = time.monotonic()

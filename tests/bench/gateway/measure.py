@@ -16,7 +16,7 @@ from tests.bench.gateway.orders import SYMBOLS, Orders
 PAGE = b"x" * 4096
 WARM = 20
 PAUSE_S = 0.02
-PLACES = ("read", "kept", "writing", "written", "placed", "sent", "arrived")
+PLACES = ("read", "kept", "writing", "written", "cleared", "sent", "arrived")
 MS = 1000
 
 

@@ -18,8 +18,8 @@ WORDS = {
     "read to kept": "decoded, through the stage",
     "kept to writing": "known already? risk, rounding",
     "writing to written": "journal",
-    "written to placed": "the sending task starts",
-    "placed to sent": "ccxt builds and signs, aiohttp writes",
+    "written to cleared": "back in the event loop; what ccxt had still to do",
+    "cleared to sent": "aiohttp writes what ccxt made meanwhile",
     "sent to arrived": "kernel and the venue's process",
 }
 
