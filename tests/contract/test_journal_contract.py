@@ -317,6 +317,15 @@ async def test_writes_that_come_together_share_a_commit(journal: Journal, epoch:
     assert await notes(journal) == [str(n) for n in range(100)]
 
 
+async def test_meanwhile_comes_before_the_answer_and_not_for_what_is_refused(journal: Journal, epoch: int) -> None:
+    said: list[str] = []
+    await journal.write([note("a")], epoch, lambda: said.append("meanwhile"))
+    said.append("written")
+    with pytest.raises(Fenced):
+        await journal.write([note("b")], epoch - 1, lambda: said.append("refused"))
+    assert said == ["meanwhile", "written"]
+
+
 async def test_a_bad_call_fails_alone(journal: Journal, epoch: int, journal_url: str) -> None:
     calls: list[tuple[list[Change], int]] = [
         ([note("0")], epoch),

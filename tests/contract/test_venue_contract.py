@@ -18,6 +18,7 @@ from services.fake_exchange.plan import Plan
 from services.fake_exchange.serve import serving
 from services.gateway.venues.ccxt_venue import CcxtVenue
 from services.gateway.venues.credentials import Credentials
+from services.gateway.venues.reply import NotCleared
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.messages.reasons import OrderState, Reason
 from shared.orders.answers import Absent, Ambiguous, Refused, Snapshot
@@ -125,6 +126,42 @@ async def test_what_the_venue_gets_too_late_is_refused_by_it(swap: Pair) -> None
     answer = await swap.venue.place(swap.request("0.010"))
     assert isinstance(answer, Refused) and answer.reason is Reason.REQUEST_EXPIRED
     assert (swap.sent, swap.accepted) == (1, [])
+
+
+async def test_nothing_is_written_before_the_order_is_cleared(pair: Pair) -> None:
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def cleared() -> None:
+        asked.set()
+        await go.wait()
+
+    placing = asyncio.create_task(pair.venue.place(pair.request(str(QTY)), cleared))
+    await asked.wait()
+    await pair.venue.open_orders(SYM)  # time for whatever would go out
+    assert (pair.sent, pair.accepted) == (0, [])
+    go.set()
+    assert isinstance(await placing, Snapshot)
+    assert (pair.sent, len(pair.accepted)) == (1, 1)
+
+
+async def test_what_is_not_cleared_is_not_sent(pair: Pair) -> None:
+    async def cleared() -> None:
+        raise NotCleared("the lease is over")
+
+    answer = await pair.venue.place(pair.request(str(QTY)), cleared)
+    assert answer == Ambiguous("not sent: the lease is over")
+    assert (pair.sent, pair.accepted) == (0, [])
+
+
+async def test_what_is_cleared_too_late_is_not_sent(pair: Pair) -> None:
+    request = pair.request(str(QTY), validity_ms=200)
+
+    async def cleared() -> None:
+        await until(lambda: pair.venue.now_ms() >= request.valid_until_ms)
+
+    answer = await pair.venue.place(request, cleared)
+    assert isinstance(answer, Refused) and answer.reason is Reason.REQUEST_EXPIRED
+    assert (pair.sent, pair.accepted) == (0, [])
 
 
 async def test_what_is_too_late_here_is_not_sent(pair: Pair) -> None:

@@ -110,7 +110,11 @@ class Attached:
         unknown = by_symbol.keys() - self._lanes.keys()
         if unknown:
             raise KeeperLost(f"orders for {', '.join(sorted(unknown))}, which the config does not name: add to symbols")
-        await asyncio.gather(*(self._lanes[sym].take(own) for sym, own in by_symbol.items()))
+        if len(by_symbol) == 1:  # as most often: a task less on the order's way
+            ((sym, own),) = by_symbol.items()
+            await self._lanes[sym].take(own)
+        else:
+            await asyncio.gather(*(self._lanes[sym].take(own) for sym, own in by_symbol.items()))
 
     async def fill_outbox(self, part: Partition) -> None:
         """Put into the outbox what the partition's stream of executions lacks."""

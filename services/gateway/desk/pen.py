@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from shared.errors import JournalUnwritable
 from shared.journal.errors import Fenced, WriteRefused
 from shared.journal.journal import Journal
-from shared.journal.rows import Change
+from shared.journal.rows import Change, OrderRow
 from shared.runner.keeper import KeeperLost
 
 
@@ -26,7 +26,13 @@ class Pen:
         if self.broken:
             raise KeeperLost(self.broken)
         try:
-            await self._journal.write(changes, self.epoch, meanwhile)
+            await self._journal.write(_newest(changes), self.epoch, meanwhile)
         except (Fenced, WriteRefused, JournalUnwritable) as error:
             self.broken, self.refused = str(error), isinstance(error, WriteRefused)
             raise KeeperLost(self.broken) from error
+
+
+def _newest(changes: Sequence[Change]) -> list[Change]:
+    """Of several rows of one order only the last: the ones before would be seen by nobody."""
+    last = {change.client_order_id: change for change in changes if isinstance(change, OrderRow)}
+    return [change for change in changes if not isinstance(change, OrderRow) or change is last[change.client_order_id]]

@@ -1,4 +1,4 @@
-"""ccxt's own exchange class with five seams: a request's time, no queue, the last word, the raw answer, no redirects.
+"""ccxt's own exchange class with five seams: a request's time, no queue, the last word, no redirects, the raw answer.
 
 Nothing of ccxt is changed: a subclass is made at run time, and without a stamp it behaves as its parent does.
 """
@@ -9,6 +9,7 @@ from typing import Any
 
 from services.gateway.venues.credentials import Credentials
 from services.gateway.venues.facts import FACTS, UNLISTED
+from services.gateway.venues.last_word import with_last_word
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.reply import current, current_stamp
 from shared.errors import ConfigError
@@ -72,12 +73,13 @@ def _class(parent: Any, expiry: str) -> Any:
 
     class Client(parent):  # type: ignore[misc]
         options: Any
+        session: Any
 
         def open(self, lazy: Any = False) -> None:
-            fresh = self.session is None
+            before = self.session
             super().open(lazy)
-            if fresh and self.session is not None:
-                self.session.trace_configs.append(_no_redirects())
+            if self.session is not before:
+                self.session = with_last_word(self.session, self.tcp_connector, self.aiohttp_trust_env)
 
         def nonce(self) -> Any:
             stamp = current_stamp()
@@ -103,12 +105,6 @@ def _class(parent: Any, expiry: str) -> Any:
                 request["headers"]["expTime"] = str(stamp.until_ms)
             return request
 
-        async def fetch(self, url: Any, method: Any = "GET", *rest: Any, **named: Any) -> Any:
-            stamp = current_stamp()
-            if stamp is not None and method == "POST":
-                await stamp.clear()
-            return await super().fetch(url, method, *rest, **named)
-
         def on_rest_response(
             self, code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, *rest: Any
         ) -> Any:
@@ -126,16 +122,3 @@ def _class(parent: Any, expiry: str) -> Any:
 def _is_json(body: str) -> bool:
     text = body.strip()
     return text[:1] + text[-1:] in ("{}", "[]")
-
-
-def _no_redirects() -> Any:
-    """A 307 makes aiohttp send a POST again, to wherever it points."""
-    import aiohttp
-
-    async def refuse(session: Any, context: Any, details: Any) -> None:
-        raise aiohttp.ClientError(f"redirected with status {details.response.status}: not followed")
-
-    config = aiohttp.TraceConfig()
-    config.on_request_redirect.append(refuse)
-    config.freeze()
-    return config

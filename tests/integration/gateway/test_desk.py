@@ -1,6 +1,8 @@
 """The live gateway, whole but for its process: journal, risk, venue, bus."""
 
+import asyncio
 import time
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from services.fake_exchange.book import FEE_IN, Ask
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.plan import Plan
 from services.gateway.desk.balance import LIMIT
+from shared.errors import JournalUnwritable
+from shared.journal.journal import Journal
+from shared.journal.rows import Change
 from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.until import until
@@ -54,6 +59,37 @@ async def test_an_order_past_its_time_is_not_sent(trading: Gateway) -> None:
     (report,) = await trading.reported(1)
     assert (report.status, report.reason) == (OrderStatus.EXPIRED, Reason.PAST_VALID_UNTIL)
     assert trading.fake.server.count("/order", "POST") == 0
+
+
+class AtTheDisk(Journal):
+    """Says that the disk is at work when it writes orders, and fails then while `full`."""
+
+    full = True
+    failed = 0
+
+    async def write(self, changes: Sequence[Change], epoch: int, meanwhile: Callable[[], None] | None = None) -> None:
+        if meanwhile is not None and AtTheDisk.full:
+            meanwhile()
+            for _ in range(100):  # ccxt makes the request meanwhile
+                await asyncio.sleep(0)
+            AtTheDisk.failed += 1
+            raise JournalUnwritable("journal: the disk is full")
+        await super().write(changes, epoch, meanwhile)
+
+
+async def test_an_order_whose_write_fails_at_the_disk_is_sent_when_it_is_written(trading: Gateway) -> None:
+    await trading.stop()
+    trading.start()
+    assert trading.desk is not None
+    own = trading.settings
+    trading.desk._open_journal = lambda: AtTheDisk.open(own.journal_url, own.gateway.account, durable=True)
+    await trading.write(trading.intent("0.010"))
+    await until(lambda: AtTheDisk.failed >= 3)
+    assert trading.fake.server.count("/order", "POST") == 0
+    AtTheDisk.full = False
+    (report,) = await trading.reported(1)
+    assert report.status is OrderStatus.FILLED
+    assert trading.fake.server.count("/order", "POST") == 1
 
 
 async def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(trading: Gateway) -> None:
