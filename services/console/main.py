@@ -6,6 +6,7 @@ import typer
 
 from services.console.verbs.account import add_account_verbs
 from services.console.verbs.backtest import backtest
+from services.console.verbs.bus_users import bus_users
 from services.console.verbs.config import config
 from services.console.verbs.data import data
 from services.console.verbs.download import download
@@ -25,7 +26,7 @@ def tickline() -> None:
     """A line of small processes from a market tick to an executed order."""
 
 
-for verb in (run, download, train, sweep, backtest, parity, tail):
+for verb in (run, download, train, sweep, backtest, parity, tail, bus_users):
     app.command()(verb)
 app.add_typer(config, name="config")
 app.add_typer(data, name="data")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import hiredis
+from pydantic import SecretStr
 from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -31,13 +32,15 @@ class Link:
     timeout_s bounds every reply; `patience_s` is added to it for commands that wait on the server.
     """
 
-    def __init__(self, url: str, timeout_s: float) -> None:
+    def __init__(self, url: str, timeout_s: float, password: SecretStr | None = None) -> None:
         fixed = {
             "protocol": 2, "retry": Retry(NoBackoff(), 0), "socket_timeout": None, "socket_connect_timeout": timeout_s,
             "socket_read_size": READ_SIZE,
         }  # fmt: skip
         try:
             options: dict[str, Any] = {**parse_url(url), **fixed}
+            if password is not None:
+                options["password"] = password.get_secret_value()
             kind: type[AbstractConnection] = options.pop("connection_class", Connection)
             if kind is Connection:
                 options["socket_keepalive"] = True

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from pydantic import SecretStr
+
 from shared.bus.api import BusLost, Commit, Lease, Outcome, Stored
 from shared.bus.connection import Arg, Command, Link
 from shared.bus.entry import NAMES, Entry
@@ -19,10 +21,15 @@ class RedisBus:
     """Where to connect, and how long a lease lasts.
 
     maxlens: stream name -> about how many entries to keep; a stream that is not named is never cut by length.
+    password: of the user that the url names, where the url does not have it.
     """
 
-    def __init__(self, url: str, names: Names, *, lease_s: float, timeout_s: float, maxlens: Mapping[str, int]) -> None:
-        Link(url, timeout_s)  # what is no address is refused now, not at the first connect
+    def __init__(
+        self, url: str, names: Names, *, lease_s: float, timeout_s: float, maxlens: Mapping[str, int],
+        password: SecretStr | None = None,
+    ) -> None:  # fmt: skip
+        self._password = password
+        self._link(url, timeout_s)  # what is no address is refused now, not at the first connect
         self.url = url
         self.names = names
         self.lease_ms = round(lease_s * 1000)
@@ -31,7 +38,7 @@ class RedisBus:
 
     async def connect(self) -> "RedisSession":
         """A new session; raises BusLost."""
-        commands, reads = Link(self.url, self.timeout_s), Link(self.url, self.timeout_s)
+        commands, reads = self._link(self.url, self.timeout_s), self._link(self.url, self.timeout_s)
         try:
             await commands.open()
             await reads.open()
@@ -44,6 +51,9 @@ class RedisBus:
             await reads.close()
             raise
         return RedisSession(self, commands, reads, run_id, reader_id)
+
+    def _link(self, url: str, timeout_s: float) -> Link:
+        return Link(url, timeout_s, self._password)
 
 
 class RedisSession:

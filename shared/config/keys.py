@@ -30,7 +30,7 @@ def read_keys(gateway: GatewaySettings) -> Keys:
     if folder is not None:
         if any(given):
             raise ConfigError("config: keys are given by variables and in gateway.keys_dir: keep one of the two")
-        given = Keys(*(_read(folder / name, needed=name != "api_password") for name in SECRETS))
+        given = Keys(*(_read_key(folder / name, needed=name != "api_password") for name in SECRETS))
     if not given.api_key or not given.api_secret:
         raise ConfigError(
             "config: no keys: set TICKLINE_GATEWAY__API_KEY and TICKLINE_GATEWAY__API_SECRET, or gateway.keys_dir "
@@ -39,9 +39,12 @@ def read_keys(gateway: GatewaySettings) -> Keys:
     return given
 
 
-def _read(path: Path, *, needed: bool) -> SecretStr:
-    if not needed and not path.exists():
-        return SecretStr("")
+def _read_key(path: Path, *, needed: bool) -> SecretStr:
+    return read_secret(path) if needed or path.exists() else SecretStr("")
+
+
+def read_secret(path: Path) -> SecretStr:
+    """A file's one line; ConfigError, without its content, when it is something else."""
     try:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1).decode("ascii").strip()

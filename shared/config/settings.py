@@ -32,9 +32,13 @@ SIMULATED_SYMBOLS = tuple(f"SIM-{letter}" for letter in "ABCDEFGH")
 
 
 class BusSettings(Section):
-    """The bus. url: empty means an embedded server (only `tickline run` can start one)."""
+    """The bus. url: empty means an embedded server (only `tickline run` can start one).
+
+    password_file: holds the password of the user that the url names, e.g. redis://ingestor@HOST:6379/0.
+    """
 
     url: str = ""
+    password_file: Path | None = None
     folder: Path = Path(".tickline/bus")
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = "tickline"
     partitions: Annotated[int, Field(ge=1, le=1024)] = 8

@@ -20,6 +20,7 @@ from shared.bus.connection import without_password
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
+from shared.config.keys import read_secret
 from shared.errors import BusUnreachable, ConfigError, TicklineError
 from shared.messages import Stream
 from shared.runner.health import alive_file
@@ -107,7 +108,8 @@ def make_bus(settings: Settings) -> RedisBus:
     market = (Stream.TICKS, Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS)
     maxlens: dict[str, int] = {**dict.fromkeys(market, own.market_maxlen), Stream.DEAD: own.dead_maxlen}
     names = Names(settings.namespace)
-    return RedisBus(own.url, names, lease_s=own.lease_s, timeout_s=own.timeout_s, maxlens=maxlens)
+    password = None if own.password_file is None else read_secret(own.password_file)
+    return RedisBus(own.url, names, lease_s=own.lease_s, timeout_s=own.timeout_s, maxlens=maxlens, password=password)
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +29,12 @@ class Stack:
 
     def __init__(self, folder: Path, project: str) -> None:
         self.folder = folder
+        self.login: tuple[str, ...] = ()
         self._env = {**os.environ, "COMPOSE_PROJECT_NAME": project}
+
+    def use(self, *files: str) -> None:
+        """These compose files from now on."""
+        self._env["COMPOSE_FILE"] = os.pathsep.join(files)
 
     def compose(self, *args: str, ok: bool = True, timeout_s: float = 600) -> str:
         """Run one compose command and give what it printed."""
@@ -49,7 +55,9 @@ class Stack:
 
     def redis(self, *command: str) -> list[list[Any]]:
         """One command to redis-cli inside the stack."""
-        answer: list[list[Any]] = json.loads(self.compose("exec", "-T", "redis", "redis-cli", "--json", *command))
+        answer: list[list[Any]] = json.loads(
+            self.compose("exec", "-T", "redis", "redis-cli", "--json", *self.login, *command)
+        )
         return answer
 
     def containers(self) -> list[dict[str, Any]]:
@@ -149,3 +157,17 @@ def test_two_replicas_share_the_signal(stack: Stack) -> None:
     assert [row["Health"] for row in stack.containers() if row["Service"] == "signal"] == ["healthy"] * 2
     before = stack.last_numbers("executions", "gateway")
     until("every symbol executed with two replicas", lambda: executed_beyond(stack, before))
+
+
+def test_with_a_user_for_each_service(stack: Stack) -> None:
+    stack.compose("down")
+    command = [str(Path(sys.executable).with_name("tickline")), "bus-users"]
+    subprocess.run(command, cwd=stack.folder, check=True, capture_output=True)
+    stack.use("docker-compose.yml", "docker-compose.users.yml")
+    stack.compose("up", "--detach", "--wait")
+    password = (stack.folder / "bus-users" / "reader.password").read_text().strip()
+    stack.login = ("--user", "reader", "--pass", password, "--no-auth-warning")
+    before = stack.last_numbers("executions", "gateway")
+    until("every symbol executed on a bus with users", lambda: executed_beyond(stack, before))
+    assert "NOPERM" not in stack.compose("logs")
+    assert "NOPERM" in str(stack.redis("XADD", "tickline:orders:{strategy.0}", "*", "d", "x"))

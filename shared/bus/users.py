@@ -1,0 +1,45 @@
+"""Who may do what on a shared bus: one user for each service, with the rights that its stage needs and no more.
+
+The rules are lines of the ACL file of Redis 7 and later, and Valkey. A service reads all of the namespace and writes
+only what bears its own instance's tag: whoever takes over the ingestor can invent prices, but no order.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+READER = "reader"
+ADMIN = "admin"
+
+_CONNECT = ("ping", "info", "hello", "select", "client|id", "client|unblock")
+_READ = ("xread", "xrange", "xrevrange", "hget", "hgetall", "zrange")
+_WRITE = (
+    "eval", "evalsha", "time", "type", "xadd", "xtrim", "hmget", "hset", "hsetnx", "hincrby", "hdel",
+)  # fmt: skip
+
+
+def acl(namespace: str, passwords: Mapping[str, str], instances: Mapping[str, str]) -> str:
+    """The whole file. passwords: of every user; instances: what a user writes as; who has none only reads.
+
+    `admin` may do everything. Who names no user may ask whether the server lives, and no more.
+
+    >>> print(acl("tickline", {"ingestor": "a", "reader": "b"}, {"ingestor": "ingestor"}))  # doctest: +ELLIPSIS
+    user default on nopass resetkeys resetchannels -@all +ping
+    user ingestor on #ca978... %R~tickline:* %RW~tickline:*:{ingestor} %RW~tickline:*:{ingestor.*} %RW~tickline:meta
+    user reader on #3e23e... %R~tickline:*
+    <BLANKLINE>
+    """
+    lines = ["user default on nopass resetkeys resetchannels -@all +ping"]
+    for user, password in passwords.items():
+        head = f"user {user} on #{sha256(password.encode()).hexdigest()} resetchannels -@all"
+        lines.append(f"{head} {_rights(user, namespace, instances.get(user))}")
+    return "\n".join(lines) + "\n"
+
+
+def _rights(user: str, namespace: str, instance: str | None) -> str:
+    if user == ADMIN:
+        return "+@all ~* &*"
+    commands = _CONNECT + _READ + (_WRITE if instance else ())
+    keys = [f"%R~{namespace}:*"]
+    if instance:
+        keys += [f"%RW~{namespace}:*:{{{tag}}}" for tag in (instance, f"{instance}.*")] + [f"%RW~{namespace}:meta"]
+    return " ".join([*(f"+{name}" for name in commands), *keys])
