@@ -62,6 +62,14 @@ class Session(Protocol):
     def run_id(self) -> str:
         """Names the server process; another one after a restart."""
 
+    @property
+    def cursors_id(self) -> str:
+        """Under which a cursor holds that lies on the bus itself: what was read under another is read again.
+
+        One server loses writes from the end only, those of all keys in one order. A cursor that is still there was
+        written after the entries that it stands behind, so these are there too. Cluster's servers each lose their own.
+        """
+
     async def acquire(self, place: Place, owner: str) -> Lease | None:
         """Own the partition, unless somebody else's lease is still good."""
 

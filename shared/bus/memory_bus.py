@@ -65,6 +65,11 @@ class MemorySession:
         self._woken = False
 
     @property
+    def cursors_id(self) -> str:
+        """As on Cluster: another one after a restart."""
+        return self._run_id
+
+    @property
     def run_id(self) -> str:
         """The run id at connect."""
         return self._run_id

@@ -14,6 +14,8 @@ from shared.bus.entry import NAMES, Entry
 from shared.bus.names import Names, Place
 from shared.bus.scripts import ACQUIRE, COMMIT, JOIN, RENEW
 
+ONE_SERVER = "one server"
+MODE = ("redis_mode", "server_mode")  # by Redis, and by Valkey
 OWN_FIELDS = {"owner", "epoch", "until", "seq"}  # of the state hash; all others are snapshot
 
 
@@ -42,7 +44,9 @@ class RedisBus:
         try:
             await commands.open()
             await reads.open()
-            run_id = _info(await commands.call("INFO", "server"), "run_id")
+            info = await commands.call("INFO", "server")
+            run_id = _info(info, "run_id")
+            cursors_id = run_id if _info(info, *MODE) == "cluster" else ONE_SERVER
             if _info(await reads.call("INFO", "server"), "run_id") != run_id:
                 raise BusLost("the server was restarted while connecting")
             reader_id = int(await reads.call("CLIENT", "ID"))
@@ -50,7 +54,7 @@ class RedisBus:
             await commands.close()
             await reads.close()
             raise
-        return RedisSession(self, commands, reads, run_id, reader_id)
+        return RedisSession(self, commands, reads, run_id, cursors_id, reader_id)
 
     def _link(self, url: str, timeout_s: float) -> Link:
         return Link(url, timeout_s, self._password)
@@ -59,12 +63,15 @@ class RedisBus:
 class RedisSession:
     """A connection for commands and one for waiting reads, to one server process."""
 
-    def __init__(self, bus: RedisBus, commands: Link, reads: Link, run_id: str, reader_id: int) -> None:
+    def __init__(
+        self, bus: RedisBus, commands: Link, reads: Link, run_id: str, cursors_id: str, reader_id: int
+    ) -> None:
         self._bus = bus
         self._names = bus.names
         self._commands = commands
         self._reads = reads
         self._run_id = run_id
+        self._cursors_id = cursors_id
         self._reader_id = reader_id
         self._waiting = False
         self._waking: asyncio.Task[Any] | None = None
@@ -73,6 +80,11 @@ class RedisSession:
     def run_id(self) -> str:
         """The server's run id."""
         return self._run_id
+
+    @property
+    def cursors_id(self) -> str:
+        """The same for ever on one server; on Cluster the run id."""
+        return self._cursors_id
 
     async def acquire(self, place: Place, owner: str) -> Lease | None:
         """Own the partition, unless somebody else's lease is still good."""
@@ -198,9 +210,9 @@ class RedisSession:
         await self._reads.close()
 
 
-def _info(text: bytes, name: str) -> str:
+def _info(text: bytes, *names: str) -> str:
     for line in text.decode().splitlines():
         key, _, value = line.partition(":")
-        if key == name:
+        if key in names:
             return value.strip()
-    raise BusLost(f"the server's INFO has no {name}")
+    raise BusLost(f"the server's INFO has no {' or '.join(names)}")

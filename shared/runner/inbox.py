@@ -14,14 +14,15 @@ from shared.runner.plan import Input
 class Inbox:
     """Cursor, position and unsettled entries.
 
+    hold: whether the stored cursor may be used; else everything is read again.
     position: the sum of the last n over all symbols, so that producer minus consumer is the lag in entries.
     """
 
-    def __init__(self, source: Input, stored: bytes | None, same_server: bool) -> None:
+    def __init__(self, source: Input, stored: bytes | None, hold: bool) -> None:
         cursor, _, position = (stored or b"0-0 0").partition(b" ")
         self.source = source
         self.position = int(position)
-        self.cursor = cursor if same_server else START
+        self.cursor = cursor if hold else START
         self.read_to = self.cursor
         self._stored = ""
         self.unsettled: deque[Entry] = deque()

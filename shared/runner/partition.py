@@ -36,7 +36,7 @@ class Partition:
     """The memory of one partition between two commits."""
 
     def __init__(
-        self, plan: Plan, limits: Limits, lease: Lease, stored: Stored, run_id: str, poison: Mapping[Suspect, str]
+        self, plan: Plan, limits: Limits, lease: Lease, stored: Stored, cursors_id: str, poison: Mapping[Suspect, str]
     ) -> None:
         self.plan = plan
         self.limits = limits
@@ -44,8 +44,8 @@ class Partition:
         self.seq = stored.seq
         self.counts: Counter[str] = Counter()
         self.alarms: list[str] = []
-        same_server = stored.fields.get("run") == run_id.encode()
-        self.inboxes = {x.stream: Inbox(x, stored.fields.get(f"in:{x.stream}"), same_server) for x in plan.inputs}
+        hold = stored.fields.get("run") == cursors_id.encode()
+        self.inboxes = {x.stream: Inbox(x, stored.fields.get(f"in:{x.stream}"), hold) for x in plan.inputs}
         streams = [output.stream for output in plan.outputs]
         self.written = {s: int(stored.fields.get(f"out:{s}", b"0")) for s in (*streams, Stream.DEAD)}
         self.trims: dict[str, str] = {}
@@ -56,9 +56,9 @@ class Partition:
         self._entries: list[Message | Outgoing] = []
         self._last_taken: Suspect | None = None
         self._fields: dict[str, bytes | str] = {}
-        # With a new server's run id the cursors are renewed in all streams, also where nothing came yet.
+        # Under a new id the cursors are renewed in all streams, also where nothing came yet.
         renewed = {f"in:{stream}": f"{x.cursor.decode()} {x.position}" for stream, x in self.inboxes.items()}
-        self._on_attach: dict[str, bytes | str] = {} if same_server else {"run": run_id, **renewed}
+        self._on_attach: dict[str, bytes | str] = {} if hold else {"run": cursors_id, **renewed}
         self._moved: set[Stream] = set()
         self._snapshots = {k.removeprefix(FIELD): v for k, v in stored.fields.items() if k.startswith(FIELD)}
 

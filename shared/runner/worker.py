@@ -276,7 +276,7 @@ class Worker:
 
     def _partition(self, lease: Lease, stored: Stored, session: Session) -> Partition:
         poison = self._poison.setdefault(lease.place.p, {})
-        return Partition(self.plan, self._limits, lease, stored, session.run_id, poison)
+        return Partition(self.plan, self._limits, lease, stored, session.cursors_id, poison)
 
     def _suspect(self, part: Partition, failure: StageFailed) -> None:
         """First failure: reload and go on one entry at a time. The same entry again, alone: it is poison."""
