@@ -46,6 +46,11 @@ class LiveFeed:
             self._put(venue.now(), Connected(), Disconnected())
 
     @property
+    def venue(self) -> LiveVenue:
+        """The one that it listens to."""
+        return self._venue
+
+    @property
     def waiting(self) -> int:
         """How many events are to be taken."""
         return len(self._events)
