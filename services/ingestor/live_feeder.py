@@ -8,6 +8,7 @@ from typing import cast
 from services.ingestor.live.events import Clock
 from services.ingestor.live.stage import LiveStage
 from services.ingestor.venue.feed import LiveFeed
+from services.ingestor.venue.report import Report
 from services.ingestor.venue.venue import LiveVenue
 from services.ingestor.venue.venues import Venues
 from shared.bus.api import Session
@@ -28,8 +29,8 @@ class LiveFeeder:
     venues cannot go on with. A Clock follows what was heard before it: it is read before the wait.
     """
 
-    def __init__(self, venues: Venues, partitions: int, batch: int = BATCH) -> None:
-        self._venues, self._batch = venues, batch
+    def __init__(self, venues: Venues, partitions: int, batch: int = BATCH, report: Report | None = None) -> None:
+        self._venues, self._batch, self._report = venues, batch, report or Report()
         self._symbols: dict[int, list[str]] = {p: [] for p in range(partitions)}
         for sym in venues.symbols:
             self._symbols[partition_of(sym, partitions)].append(sym)
@@ -49,6 +50,8 @@ class LiveFeeder:
             self._running = asyncio.create_task(self._venues.run())
         if self._running.done():
             self._running.result()
+        if self._report.due(asyncio.get_running_loop().time()):
+            self._report.tell(self._venues.each, self.feeds())
         if not parts or not (self._venues.ready or self._feeds):
             await asyncio.wait({self._running}, timeout=min(wait_s, CLOCK_S))
             return
@@ -85,25 +88,28 @@ class LiveFeeder:
         for sym in self._symbols[p]:
             venue, feed = self._venues.of(sym), feeds.get(sym)
             if feed is not None and feed.venue is not venue:
-                self._shut(feeds.pop(sym))
+                self._shut(sym, feeds.pop(sym))
             if sym not in feeds and venue.ready and sym in venue.markets:
                 feeds[sym] = LiveFeed(venue, sym, cast(LiveStage, part.symbol(sym).stage), self._came)
+                self._report.begin(sym, feeds[sym])
         return feeds
 
-    def _shut(self, feed: LiveFeed) -> None:
+    def _shut(self, sym: str, feed: LiveFeed) -> None:
+        self._report.see(sym, feed)
         for task in feed.close():
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
     def forget(self, p: int) -> None:
         """The partition was reloaded or given up: what was heard and not committed is asked for again."""
-        for feed in self._feeds.pop(p, {}).values():
-            self._shut(feed)
+        for sym, feed in self._feeds.pop(p, {}).items():
+            self._shut(sym, feed)
 
     async def close(self) -> None:
         """Give all connections back."""
         for p in list(self._feeds):
             self.forget(p)
+        self._report.tell(self._venues.each, {})
         tasks = set(self._closing)
         if self._running is not None:
             self._running.cancel()

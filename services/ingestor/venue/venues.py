@@ -29,7 +29,12 @@ class Venues:
     @property
     def ready(self) -> bool:
         """Whether symbols of any of them can be opened."""
-        return any(kept.venue.ready for kept in self._kept)
+        return any(venue.ready for venue in self.each)
+
+    @property
+    def each(self) -> list[LiveVenue]:
+        """All of them."""
+        return [kept.venue for kept in self._kept]
 
     def of(self, sym: str) -> LiveVenue:
         """The venue of a symbol; another object after it has ended."""
@@ -37,7 +42,7 @@ class Venues:
 
     def now(self) -> Mapping[LiveVenue, Clock]:
         """The time of each that is ready."""
-        return {kept.venue: kept.venue.now() for kept in self._kept if kept.venue.ready}
+        return {venue: venue.now() for venue in self.each if venue.ready}
 
     async def run(self) -> None:
         """Keep all of them."""

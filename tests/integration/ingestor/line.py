@@ -11,6 +11,7 @@ from services.fake_exchange.tape import Tape
 from services.ingestor.live_feeder import LiveFeeder
 from services.ingestor.live_plan import live_plan
 from services.ingestor.venue.options import LiveOptions
+from services.ingestor.venue.report import Report
 from services.ingestor.venue.venue import LiveVenue
 from services.ingestor.venue.venues import Venues
 from shared.bus.memory_bus import MemoryBus
@@ -56,10 +57,10 @@ async def ingesting(bus: MemoryBus, base_url: str, **changed: Any) -> AsyncItera
 
 
 @asynccontextmanager
-async def ingesting_of(bus: MemoryBus, *options: LiveOptions) -> AsyncIterator[Ingestor]:
+async def ingesting_of(bus: MemoryBus, *options: LiveOptions, report: Report | None = None) -> AsyncIterator[Ingestor]:
     """As `ingesting`, on several venues."""
     venues = Venues(options)
-    feeder = LiveFeeder(venues, P)
+    feeder = LiveFeeder(venues, P, report=report)
     worker = Worker(live_plan(options, "ingestor"), bus, feeder, partitions=P, limits=LIMITS)
     task = asyncio.create_task(worker.run())
     try:
