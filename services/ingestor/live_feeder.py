@@ -74,7 +74,8 @@ class LiveFeeder:
         due_s = min(self._clock_s + CLOCK_S - now_s, wait_s)
         if due_s > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._came.wait(), due_s)
+                async with asyncio.timeout(due_s):  # Python 3.11's wait_for can lose a cancel when data come with it
+                    await self._came.wait()
         clocks: Mapping[LiveVenue, Clock] = {}
         if loop.time() >= self._clock_s + CLOCK_S:
             clocks, self._clock_s = self._venues.now(), loop.time()
