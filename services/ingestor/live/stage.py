@@ -53,8 +53,13 @@ class LiveStage(Tick[Event, list[Message]]):
 
     @property
     def counts(self) -> dict[str, int]:
-        """What was noticed and made so far, by name; for metrics."""
-        return {**self._route.counts, **self._made}
+        """What was noticed so far, by name; for metrics."""
+        return self._route.counts
+
+    @property
+    def made(self) -> dict[str, int]:
+        """How many live ticks, history ticks and gaps of each cause so far, by name; none of a kind: no name."""
+        return dict(self._made)
 
     def on_tick(self, val: Event) -> list[Message] | None:
         """Take one event; None when there is nothing to write."""

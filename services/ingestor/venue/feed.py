@@ -53,7 +53,7 @@ class LiveFeed:
     @property
     def counts(self) -> dict[str, int]:
         """What its stage has counted, and it itself: connections that were remade, and what did not parse."""
-        return {**self._stage.counts, "remade": self.remade, "unfit": self.unfit}
+        return {**self._stage.counts, **self._stage.made, "remade": self.remade, "unfit": self.unfit}
 
     @property
     def waiting(self) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
+from services.ingestor.venue.clock import VenueClock
 from services.ingestor.venue.complaints import Complaints
 from services.ingestor.venue.options import LiveOptions
 from services.ingestor.venue.venue import VENUE, LiveVenue
@@ -20,8 +21,8 @@ class KeptVenue:
     ended: what it ended with last.
     """
 
-    def __init__(self, options: LiveOptions) -> None:
-        self.options = options
+    def __init__(self, options: LiveOptions, clock: Callable[[int], VenueClock]) -> None:
+        self.options, self._clock = options, clock
         self.complaints = Complaints(options.venue)
         self.venue = self._made()
         self.ended: BaseException | None = None
@@ -33,7 +34,7 @@ class KeptVenue:
         return self._worked or self.venue.ready
 
     def _made(self) -> LiveVenue:
-        return LiveVenue(self.options, complaints=self.complaints)
+        return LiveVenue(self.options, self._clock(self.options.skew_ns), self.complaints)
 
     async def run(self, check: Callable[[], None]) -> None:
         """Try again and again, at most MOST_S apart, later where the venue wants silence.

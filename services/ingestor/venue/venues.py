@@ -1,9 +1,10 @@
 """All venues of one ingestor: which symbol is of which, and when there is none to go on with."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from services.ingestor.live.events import Clock
+from services.ingestor.venue.clock import VenueClock
 from services.ingestor.venue.kept import KeptVenue
 from services.ingestor.venue.options import LiveOptions
 from services.ingestor.venue.venue import LiveVenue
@@ -14,11 +15,12 @@ class Venues:
     """Raises ConfigError where one of them can never work. No symbol is in two of them.
 
     `run` works until cancelled. It ends as a venue does that is alone; of several, only with the errors of all, when
-    none has ever worked. One that ends while others work, or are still tried, is tried again.
+    none has ever worked. One that ends while others work, or are still tried, is tried again. clock: makes a venue's
+    clock, given the bound of its skew in ns.
     """
 
-    def __init__(self, options: Sequence[LiveOptions]) -> None:
-        self._kept = [KeptVenue(own) for own in options]
+    def __init__(self, options: Sequence[LiveOptions], clock: Callable[[int], VenueClock] = VenueClock) -> None:
+        self._kept = [KeptVenue(own, clock) for own in options]
         self._of = {sym: kept for kept in self._kept for sym in kept.options.markets}
 
     @property
