@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from pydantic import BaseModel, SecretStr
 
@@ -12,6 +13,8 @@ from shared.config.settings import PREFIX, file_values
 
 HIDDEN = "********"
 DEFAULT, VARIABLE, FILE = "default", "variable", "file"
+VENUES = ("ingestor", "venues")
+Keys: TypeAlias = tuple[str, ...]
 
 
 def config_lines(settings: Settings) -> Iterator[str]:
@@ -21,13 +24,17 @@ def config_lines(settings: Settings) -> Iterator[str]:
         yield f"{'.'.join(path)} = {_shown(value)}  ({_origin(path, written)})"
 
 
-def _leaves(model: BaseModel, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        if isinstance(value, BaseModel):
+def _leaves(part: BaseModel | Mapping[str, object], path: Keys) -> Iterator[tuple[Keys, object]]:
+    values = part if isinstance(part, Mapping) else {name: getattr(part, name) for name in type(part).model_fields}
+    for name, value in values.items():
+        if isinstance(value, BaseModel) or (isinstance(value, Mapping) and _are_models(value)):
             yield from _leaves(value, (*path, name))
         else:
             yield (*path, name), value
+
+
+def _are_models(values: Mapping[str, object]) -> bool:
+    return any(isinstance(value, BaseModel) for value in values.values())
 
 
 def _shown(value: object) -> str:
@@ -45,7 +52,7 @@ def _shown(value: object) -> str:
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
-def _origin(path: tuple[str, ...], written: Mapping[str, object]) -> str:
+def _origin(path: Keys, written: Mapping[str, object]) -> str:
     name = PREFIX + "__".join(path).upper()
     if any(known == name or known.startswith(f"{name}__") for known in os.environ):
         return VARIABLE
@@ -53,10 +60,13 @@ def _origin(path: tuple[str, ...], written: Mapping[str, object]) -> str:
         section = os.environ.get(PREFIX + "__".join(path[:depth]).upper())
         if section is not None and _holds(json.loads(section), path[depth:]):
             return VARIABLE
-    return FILE if _holds(written, path) else DEFAULT
+    if _holds(written, path):
+        return FILE
+    # What a venue does not say itself stands in [ingestor].
+    return _origin((path[0], *path[3:]), written) if path[:2] == VENUES and path[3:] else DEFAULT
 
 
-def _holds(values: object, path: tuple[str, ...]) -> bool:
+def _holds(values: object, path: Keys) -> bool:
     for name in path:
         if not isinstance(values, Mapping) or name not in values:
             return False

@@ -1,14 +1,16 @@
-"""Input from a live venue: for every owned partition the feeds of its symbols, and the venue's time."""
+"""Input from live venues: for every owned partition the feeds of its symbols, and their venues' times."""
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from services.ingestor.live.events import Clock
 from services.ingestor.live.stage import LiveStage
 from services.ingestor.venue.feed import LiveFeed
+from services.ingestor.venue.report import Report
 from services.ingestor.venue.venue import LiveVenue
+from services.ingestor.venue.venues import Venues
 from shared.bus.api import Session
 from shared.bus.names import partition_of
 from shared.runner.flow import Flow
@@ -23,13 +25,14 @@ BATCH = 4_096  # events of one symbol
 class LiveFeeder:
     """Opens a symbol's feed when its partition is owned, and closes it when it is not any more.
 
-    Raises what the venue cannot go on with. A Clock follows what was heard before it: it is read before the wait.
+    A venue that ended is another object when it is tried again: the feeds of the old one are closed. Raises what the
+    venues cannot go on with. A Clock follows what was heard before it: it is read before the wait.
     """
 
-    def __init__(self, venue: LiveVenue, partitions: int, batch: int = BATCH) -> None:
-        self._venue, self._batch = venue, batch
+    def __init__(self, venues: Venues, partitions: int, batch: int = BATCH, report: Report | None = None) -> None:
+        self._venues, self._batch, self._report = venues, batch, report or Report()
         self._symbols: dict[int, list[str]] = {p: [] for p in range(partitions)}
-        for sym in sorted(venue.options.markets):
+        for sym in venues.symbols:
             self._symbols[partition_of(sym, partitions)].append(sym)
         self._feeds: dict[int, dict[str, LiveFeed]] = {}
         self._came = asyncio.Event()
@@ -44,16 +47,18 @@ class LiveFeeder:
     async def gather(self, session: Session, parts: Sequence[Partition], flow: Flow, wait_s: float) -> None:
         """Feed the stages with what has come; then do what they ask for."""
         if self._running is None:
-            self._running = asyncio.create_task(self._venue.run())
+            self._running = asyncio.create_task(self._venues.run())
         if self._running.done():
             self._running.result()
-        if not self._venue.ready or not parts:
+        if self._report.due(asyncio.get_running_loop().time()):
+            self._report.tell(self._venues.each, self.feeds())
+        if not parts or not (self._venues.ready or self._feeds):
             await asyncio.wait({self._running}, timeout=min(wait_s, CLOCK_S))
             return
-        clock = await self._wait(wait_s)
+        clocks = await self._wait(wait_s)
         for part in parts:
             for sym, feed in self._open(part).items():
-                stage = cast(LiveStage, part.symbol(sym).stage)
+                stage, clock = cast(LiveStage, part.symbol(sym).stage), clocks.get(feed.venue)
                 for event in feed.take(self._batch):
                     part.feed(sym, event)
                 if clock is not None and not feed.waiting:
@@ -62,42 +67,50 @@ class LiveFeeder:
                     self._came.set()
                 feed.follow(stage)
 
-    async def _wait(self, wait_s: float) -> Clock | None:
-        """Until something came or the time is to be told; the time, as it was before."""
+    async def _wait(self, wait_s: float) -> Mapping[LiveVenue, Clock]:
+        """Until something came or the time is to be told; each venue's time, as it was before."""
         loop = asyncio.get_running_loop()
         now_s = loop.time()
         due_s = min(self._clock_s + CLOCK_S - now_s, wait_s)
         if due_s > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._came.wait(), due_s)
-        clock = None
+                async with asyncio.timeout(due_s):  # Python 3.11's wait_for can lose a cancel when data come with it
+                    await self._came.wait()
+        clocks: Mapping[LiveVenue, Clock] = {}
         if loop.time() >= self._clock_s + CLOCK_S:
-            clock, self._clock_s = self._venue.now(), loop.time()
+            clocks, self._clock_s = self._venues.now(), loop.time()
         await asyncio.sleep(BATCH_S)
         self._came.clear()
-        return clock
+        return clocks
 
     def _open(self, part: Partition) -> dict[str, LiveFeed]:
         p = part.lease.place.p
-        if p not in self._feeds:
-            self._feeds[p] = {
-                sym: LiveFeed(self._venue, sym, cast(LiveStage, part.symbol(sym).stage), self._came)
-                for sym in self._symbols[p]
-                if sym in self._venue.markets
-            }
-        return self._feeds[p]
+        feeds = self._feeds.setdefault(p, {})
+        for sym in self._symbols[p]:
+            venue, feed = self._venues.of(sym), feeds.get(sym)
+            if feed is not None and feed.venue is not venue:
+                self._shut(sym, feeds.pop(sym))
+            if sym not in feeds and venue.ready and sym in venue.markets:
+                feeds[sym] = LiveFeed(venue, sym, cast(LiveStage, part.symbol(sym).stage), self._came)
+                self._report.begin(sym, feeds[sym])
+        return feeds
+
+    def _shut(self, sym: str, feed: LiveFeed) -> None:
+        self._report.see(sym, feed)
+        for task in feed.close():
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     def forget(self, p: int) -> None:
         """The partition was reloaded or given up: what was heard and not committed is asked for again."""
-        for feed in self._feeds.pop(p, {}).values():
-            for task in feed.close():
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
+        for sym, feed in self._feeds.pop(p, {}).items():
+            self._shut(sym, feed)
 
     async def close(self) -> None:
         """Give all connections back."""
         for p in list(self._feeds):
             self.forget(p)
+        self._report.tell(self._venues.each, {})
         tasks = set(self._closing)
         if self._running is not None:
             self._running.cancel()

@@ -1,23 +1,32 @@
 """The ingestor service on live data: what a venue sends in, ticks out."""
 
+from collections.abc import Iterable
+
 from services.ingestor.live.route import candle_route, trade_route
 from services.ingestor.live.stage import LiveStage
 from services.ingestor.venue.facts import FACTS, UNLISTED
 from services.ingestor.venue.options import LiveOptions
 from shared.config import Settings
+from shared.config.live import LiveSettings
 from shared.intervals import NS_PER_S
 from shared.messages import Stream
 from shared.runner.plan import Output, Plan
 
 
-def live_options(settings: Settings) -> LiveOptions:
-    """What the config says of the venue."""
+def live_options(settings: Settings) -> tuple[LiveOptions, ...]:
+    """What the config says of the venues, each on its own."""
     own = settings.ingestor
+    return tuple(
+        _options(venue, settings.interval, name if own.venues else "") for name, venue in own.each_venue.items()
+    )
+
+
+def _options(own: LiveSettings, interval: str, name: str) -> LiveOptions:
     return LiveOptions(
-        exchange=own.exchange, markets=own.markets, interval=settings.interval, price=own.price, stream=own.stream,
+        exchange=own.exchange, markets=own.markets, interval=interval, price=own.price, stream=own.stream,
         websocket=own.websocket, grace_ns=_ns(own.grace_s), age_ns=_ns(own.age_limit_s), silence_ns=_ns(own.silence_s),
         skew_ns=_ns(own.max_skew_s), warm_bars=own.warm_bars, poll_s=own.poll_s, timeout_s=own.timeout_s,
-        attempts=own.attempts, base_url=own.base_url,
+        attempts=own.attempts, base_url=own.base_url, name=name,
     )  # fmt: skip
 
 
@@ -28,12 +37,13 @@ def live_stage(options: LiveOptions, sym: str) -> LiveStage:
         route = candle_route(options.interval, options.grace_ns, options.warm_bars, rules.fill_ns)
     else:
         route = trade_route(options.interval, options.price, rules, options.grace_ns, options.warm_bars)
-    return LiveStage(options.exchange, sym, route, options.age_ns)
+    return LiveStage(options.venue, sym, route, options.age_ns)
 
 
-def live_plan(options: LiveOptions, instance: str) -> Plan:
-    """Ticks as they come; who is too slow for them sees a gap."""
-    return Plan(instance, lambda sym: live_stage(options, sym), outputs=(Output(Stream.TICKS),))
+def live_plan(venues: Iterable[LiveOptions], instance: str) -> Plan:
+    """Ticks as they come, each symbol's by the rules of its venue; who is too slow for them sees a gap."""
+    of = {sym: options for options in venues for sym in options.markets}
+    return Plan(instance, lambda sym: live_stage(of[sym], sym), outputs=(Output(Stream.TICKS),))
 
 
 def _ns(seconds: float) -> int:

@@ -4,7 +4,7 @@ from services.ingestor.feeder import SourceFeeder
 from services.ingestor.live_feeder import LiveFeeder
 from services.ingestor.live_plan import live_options, live_plan
 from services.ingestor.plan import make_source, plan
-from services.ingestor.venue.venue import LiveVenue
+from services.ingestor.venue.venues import Venues
 from shared.config import Settings
 from shared.runner.plan import Limits
 from shared.runner.service import Wiring, serve
@@ -14,7 +14,7 @@ def build(settings: Settings, limits: Limits) -> Wiring:
     """What this process does, and where its input comes from."""
     if settings.ingestor.source == "ccxt":
         options = live_options(settings)
-        live = LiveFeeder(LiveVenue(options), settings.bus.partitions)
+        live = LiveFeeder(Venues(options), settings.bus.partitions)
         return Wiring(live_plan(options, settings.ingestor.instance), live, close=live.close)
     source = make_source(settings)
     return Wiring(plan(settings, source.venue), SourceFeeder(source, settings.bus.partitions, limits))

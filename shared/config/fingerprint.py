@@ -30,7 +30,9 @@ def config_hash(settings: Settings, model_sha256: str) -> str:
         "gateway": settings.gateway.model_dump(exclude=NOT_ARMED),
     }
     if settings.ingestor.source == "ccxt":
-        armed["data"] = settings.ingestor.model_dump(include=LIVE_DATA)
+        own = settings.ingestor
+        venues = {name: venue.model_dump(include=LIVE_DATA) for name, venue in own.venues.items()}
+        armed["data"] = venues or own.model_dump(include=LIVE_DATA)
     return hashlib.sha256(json.dumps(armed, sort_keys=True, default=_plain).encode()).hexdigest()
 
 

@@ -1,15 +1,21 @@
 """The ingestor's part of the config."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from shared.config.gateway import Market
-from shared.config.section import Count, Instance, Positive, Section
+from shared.config.live import LiveSettings
+from shared.config.section import Count, Instance
+
+# In lower case, so that variables can name it.
+VenueName = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=40)]
+OF_ONE_VENUE = frozenset({"exchange", "markets"})
+LIVE = LiveSettings.model_fields.keys()
 
 
-class IngestorSettings(Section):
+class IngestorSettings(LiveSettings):
     """Where ticks come from. files: symbol -> CSV or Parquet file, for `replay`; seed ... for `simulated`.
 
     `fake` is the market that the fake exchange has: the simulated one of this seed, at the present time.
@@ -18,12 +24,8 @@ class IngestorSettings(Section):
     ahead_nice: how much of their priority ingestor and signal give up (nice, 0 to 19) while ticks come as fast as the
     line takes them: what works ahead must not keep the processor from orders in flight.
 
-    For `ccxt`: exchange, by ccxt's id; markets: symbol -> ccxt market, as in gateway.markets. price: of the last trade,
-    or the middle of bid and ask. stream: bars are made of trades, or are the venue's own candles. websocket: false asks
-    over REST every poll_s, as is done where ccxt has no websocket. grace_s: how long after a bar's end its trades may
-    come. age_limit_s: an older tick is history. silence_s: for how long no trade means that nothing traded.
-    max_skew_s: how far our clock may be from the venue's; beyond it ticks are history. warm_bars: fetched at the start.
-    timeout_s: of one request. attempts: of a question. base_url: instead of the exchange's hosts, e.g. a fake's.
+    For `ccxt`: the keys of LiveSettings, for one venue. venues: several of them, by a name that stands in ticks and
+    trace ids; exchange is the name where it is left out, and each other key what stands here.
     """
 
     instance: Instance = "ingestor"
@@ -33,32 +35,47 @@ class IngestorSettings(Section):
     ticks_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
     limit: Count | None = None
     ahead_nice: Annotated[int, Field(ge=0, le=19)] = 10
-    exchange: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{0,40}$")] = ""
-    markets: dict[str, Market] = Field(default_factory=dict)
-    price: Literal["last", "mid"] = "last"
-    stream: Literal["trades", "candles"] = "trades"
-    websocket: bool = True
-    poll_s: Positive = 2.0
-    grace_s: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 1.0
-    age_limit_s: Positive = 60.0
-    silence_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
-    max_skew_s: Positive = 1.0
-    warm_bars: Annotated[int, Field(ge=0, le=10_000)] = 200
-    timeout_s: Positive = 10.0
-    attempts: Count = 5
-    base_url: Annotated[str, Field(pattern=r"^(https?://[^\s/]+)?$")] = ""
+    venues: dict[VenueName, LiveSettings] = Field(default_factory=dict)
 
     @property
     def works_ahead(self) -> bool:
         """Whether ticks come as fast as the line takes them."""
         return self.source == "replay" or (self.source == "simulated" and self.ticks_per_s == 0)
 
+    @property
+    def each_venue(self) -> Mapping[str, LiveSettings]:
+        """Those of source ccxt, by name."""
+        return self.venues or {self.exchange: self}
+
+    @property
+    def live_symbols(self) -> set[str]:
+        """Those that a venue has a market for."""
+        return {sym for venue in self.each_venue.values() for sym in venue.markets}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any) -> Any:
+        """Give each venue what it does not say itself."""
+        if not isinstance(given, dict) or not isinstance(given.get("venues"), dict):
+            return given
+        common = {name: value for name, value in given.items() if name in LIVE - OF_ONE_VENUE}
+        venues = {
+            name: {**common, "exchange": name, **own} if isinstance(own, dict) else own
+            for name, own in given["venues"].items()
+        }
+        return {**given, "venues": venues}
+
     @model_validator(mode="after")
     def _fits_together(self) -> "IngestorSettings":
-        if self.source == "ccxt" and not self.exchange:
+        if self.venues and (self.exchange or self.markets):
+            raise ValueError("exchange and markets are of one venue: with venues, each has its own")
+        if self.source == "ccxt" and not self.venues and not self.exchange:
             raise ValueError("source ccxt needs an exchange, by ccxt's id, e.g. binance")
-        if self.price == "mid" and self.stream == "candles":
-            raise ValueError("price mid needs stream = trades: candles are of trades")
-        if len(set(self.markets.values())) != len(self.markets):
-            raise ValueError("markets names one market for two symbols")
+        first: dict[str, str] = {}
+        for name, venue in self.venues.items():
+            if not venue.exchange or not venue.markets:
+                raise ValueError(f"venues.{name} needs {'markets' if venue.exchange else 'an exchange'}")
+            for sym in venue.markets:
+                if first.setdefault(sym, name) != name:
+                    raise ValueError(f"{sym} is in venues.{first[sym]} and in venues.{name}: a symbol has one venue")
         return self

@@ -145,10 +145,15 @@ class Settings(BaseSettings):
 
     def _ingestor_fits(self) -> None:
         own = self.ingestor
-        if own.source == "ccxt" and set(own.markets) != set(self.symbols):
-            raise ValueError("ingestor.markets must name one market for each of symbols, and no other")
-        if own.source == "ccxt" and own.stream == "candles" and self.interval == TRADE:
-            raise ValueError("interval trade needs ingestor.stream = trades")
+        if own.source != "ccxt":
+            return
+        where = "ingestor.venues" if own.venues else "ingestor.markets"
+        if own.live_symbols != set(self.symbols):
+            raise ValueError(f"{where} must name one market for each of symbols, and no other")
+        for name, venue in own.each_venue.items():
+            if venue.stream == "candles" and self.interval == TRADE:
+                key = f"venues.{name}.stream" if own.venues else "stream"
+                raise ValueError(f"interval trade needs ingestor.{key} = trades")
 
     def _gateway_fits(self) -> None:
         own = self.gateway

@@ -33,9 +33,13 @@ class Reader:
         (folder / "keys" / "api_secret").write_text("fake-secret\n")
 
     def configure(self, toml: str) -> None:
-        text = toml.replace('venue = "ccxt"', f'venue = "fake"\nfake_url = "{self.url}"')
-        assert text != toml
-        (self.folder / "tickline.toml").write_text(text + '\n[ingestor]\nsource = "fake"\n')
+        for real, fake in (
+            ('source = "ccxt"', 'source = "fake"'),
+            ('venue = "ccxt"', f'venue = "fake"\nfake_url = "{self.url}"'),
+        ):
+            assert toml.count(real) == 1
+            toml = toml.replace(real, fake)
+        (self.folder / "tickline.toml").write_text(toml)
         self.account = "main"
 
     def types(self, command: str) -> None:

@@ -34,7 +34,8 @@ class BarJoin(Tick[Joining, list[Joined]]):
     A missing bar is asked for, and what comes behind it waits. In a complete answer a bar that is not there is one in
     which nothing traded: it has the close before. What is not answered, or needs more than `waiting` bars to wait, is
     cut. Without `fetch` nothing is asked. warm: how many bars before the start are asked for at the first Clock.
-    repeated: bars whose time had been given. other: how many of those had another price.
+    repeated: bars whose time had been given. other: how many of those had another price. fetched: bars that came by a
+    question only.
 
     >>> join = BarJoin(interval_ns=10, warm=0)
     >>> join.on_tick(Bar(10, Decimal(1))), join.on_tick(Bar(10, Decimal(1)))
@@ -50,7 +51,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
     def __init__(
         self, interval_ns: int, warm: int, fetch: bool = True, waiting: int = 1_000, fill_ns: int = 30 * NS_PER_S
     ) -> None:
-        self.repeated = self.other = 0
+        self.repeated = self.other = self.fetched = 0
         self._interval_ns, self._warm, self._fetch = interval_ns, warm, fetch
         self._most, self._fill_ns = waiting, fill_ns
         self._last: Close | None = None
@@ -80,7 +81,10 @@ class BarJoin(Tick[Joining, list[Joined]]):
             case Clock(now):
                 return self._clock(now) or None
             case Bars(bars):
-                return [given for bar in sorted(bars, key=_end) for given in self._put(bar)] or None
+                before = self.repeated
+                given = [given for bar in sorted(bars, key=_end) for given in self._put(bar)]
+                self.fetched += len(bars) - (self.repeated - before)
+                return given or None
             case Answered(no, "bars", complete) if self._question is not None and self._question.no == no:
                 return self._settle(self._question, complete) or None
             case Lost(end):
@@ -201,8 +205,15 @@ class BarJoin(Tick[Joining, list[Joined]]):
         waiting: list[State] = [saved_bar(Bar(end, self._waiting[end])) for end in sorted(self._waiting)]
         last: State = None if self._last is None else saved_bar(Bar(*self._last))
         numbers: list[State] = [
-            self.repeated, self.other, self._after, self._lost_ns, self._asked_now, self._no, self._now,
-        ]  # fmt: skip
+            self.repeated,
+            self.other,
+            self.fetched,
+            self._after,
+            self._lost_ns,
+            self._asked_now,
+            self._no,
+            self._now,
+        ]
         return [numbers, last, waiting, saved_question(self._question)]
 
     def restore(self, state: State) -> None:
@@ -210,8 +221,8 @@ class BarJoin(Tick[Joining, list[Joined]]):
         match state:
             case [
                 [
-                    int() as repeated, int() as other, int() as after, int() as lost_ns,
-                    int() as asked_now, int() as no, int() as now,
+                    int() as repeated, int() as other, int() as fetched, int() as after,
+                    int() as lost_ns, int() as asked_now, int() as no, int() as now,
                 ],
                 last, list() as waiting, question,
             ]:  # fmt: skip
@@ -219,7 +230,8 @@ class BarJoin(Tick[Joining, list[Joined]]):
                 self._question = question_in(question, "bars")
                 self._last = _close_in(last)
                 self._waiting = {bar.ts_event: bar.price for bar in bars}
-                self.repeated, self.other, self._after, self._lost_ns = repeated, other, after, lost_ns
+                self.repeated, self.other, self.fetched = repeated, other, fetched
+                self._after, self._lost_ns = after, lost_ns
                 self._asked_now, self._no, self._now = asked_now, no, now
             case _:
                 raise ValueError(f"a bar join's state is not {state!r:.80}")

@@ -40,7 +40,7 @@ _NEVER = 2**63 - 1
 class Continuity(Tick[Event, list[Ordered]]):
     """Trades and what else a source has to say in; the trades in order out, with Upto, Hole, Missing and Deaf.
 
-    ahead: how many trades were not believed. holes, deaf: how often.
+    ahead: how many trades were not believed. fetched: how many came by a question only. holes, deaf: how often.
 
     >>> from decimal import Decimal
     >>> from shared.intervals import NS_PER_S
@@ -54,7 +54,7 @@ class Continuity(Tick[Event, list[Ordered]]):
     """
 
     def __init__(self, rules: ContinuityRules) -> None:
-        self.ahead = self.holes = self.deaf = 0
+        self.ahead = self.fetched = self.holes = self.deaf = 0
         self._rules = rules
         self._order = OrderById() if rules.consecutive else OrderByTime(rules.order_ns, rules.order_count)
         self._certain = rules.consecutive
@@ -182,7 +182,9 @@ class Continuity(Tick[Event, list[Ordered]]):
                 continue
             old = self._order.old
             given += self._order.put(trade, hold)
-            self._unheard = self._unheard or (self._order.old == old and trade.ts_event <= due_ns)
+            if self._order.old == old:
+                self.fetched += 1
+                self._unheard = self._unheard or trade.ts_event <= due_ns
         self._begun = self._begun or bool(given)
         return given
 
@@ -260,8 +262,9 @@ class Continuity(Tick[Event, list[Ordered]]):
         """All of it but the rules."""
         return [
             self._order.state(),
-            [self.ahead, self.holes, self.deaf, self._now, self._believed_ns, self._heard_ns, self._connected_ns,
-             self._doubtful_ns, self._hole_now, self._hole_ns, self._asked_now, self._ask_after, self._no],
+            [self.ahead, self.fetched, self.holes, self.deaf, self._now, self._believed_ns, self._heard_ns,
+             self._connected_ns, self._doubtful_ns, self._hole_now, self._hole_ns, self._asked_now, self._ask_after,
+             self._no],
             [self._begun, self._connected, self._doubt, self._unheard],
             saved_question(self._question),
         ]  # fmt: skip
@@ -269,12 +272,13 @@ class Continuity(Tick[Event, list[Ordered]]):
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
         match state:
-            case [order, list() as numbers, list() as flags, question] if len(numbers) == 13 and len(flags) == 4:
+            case [order, list() as numbers, list() as flags, question] if len(numbers) == 14 and len(flags) == 4:
                 self._order.restore(order)
                 if not all(isinstance(number, int) for number in numbers):
                     raise ValueError(f"a continuity's numbers are integers, not {numbers!r:.80}")
-                (self.ahead, self.holes, self.deaf, self._now, self._believed_ns, self._heard_ns, self._connected_ns,
-                 self._doubtful_ns, self._hole_now, self._hole_ns, self._asked_now, self._ask_after, self._no,
+                (self.ahead, self.fetched, self.holes, self.deaf, self._now, self._believed_ns, self._heard_ns,
+                 self._connected_ns, self._doubtful_ns, self._hole_now, self._hole_ns, self._asked_now,
+                 self._ask_after, self._no,
                  ) = (int(cast(int, number)) for number in numbers)  # fmt: skip
                 self._begun, self._connected, self._doubt, self._unheard = (bool(flag) for flag in flags)
                 self._question = question_in(question, "trades")

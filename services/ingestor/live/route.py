@@ -43,7 +43,7 @@ class Route(Tick[Event, list[Routed]]):
     def counts(self) -> dict[str, int]:
         """What was noticed so far, by name."""
         parts = {"heard": self.heard, "sampled": self.sampler, "joined": self.join}
-        names = ("old", "ahead", "other", "holes", "deaf", "late", "repeated")
+        names = ("old", "ahead", "other", "holes", "deaf", "late", "repeated", "fetched")
         return {
             f"{part}_{name}": value
             for part, tick in parts.items()

@@ -48,3 +48,13 @@ def question_in(state: State, what: str) -> Missing | None:
             return Missing(no, "bars" if what == "bars" else "trades", from_id, to_id, from_ns, to_ns)
         case _:
             raise ValueError(f"a question's state is not {state!r:.80}")
+
+
+def counts_in(state: State) -> dict[str, int]:
+    """Counts by name; raises ValueError."""
+    if not isinstance(state, dict):
+        raise ValueError(f"counts are not {state!r:.80}")
+    counts = {name: count for name, count in state.items() if isinstance(count, int)}
+    if len(counts) < len(state):
+        raise ValueError(f"counts are integers, not {state!r:.80}")
+    return counts

@@ -3,6 +3,7 @@
 from services.ingestor.live.bar_join import Close, Cut
 from services.ingestor.live.events import Clock, Deaf, Event, Missing
 from services.ingestor.live.route import Route
+from services.ingestor.live.saved import counts_in
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.base import trusted
 from shared.messages.market import trace_id
@@ -38,6 +39,7 @@ class LiveStage(Tick[Event, list[Message]]):
         self._sure = False
         self._broken = True  # nothing came since the last Gap, or ever
         self._deaf = 0
+        self._made: dict[str, int] = {}
 
     @property
     def questions(self) -> list[Missing]:
@@ -53,6 +55,11 @@ class LiveStage(Tick[Event, list[Message]]):
     def counts(self) -> dict[str, int]:
         """What was noticed so far, by name; for metrics."""
         return self._route.counts
+
+    @property
+    def made(self) -> dict[str, int]:
+        """How many live ticks, history ticks and gaps of each cause so far, by name; none of a kind: no name."""
+        return dict(self._made)
 
     def on_tick(self, val: Event) -> list[Message] | None:
         """Take one event; None when there is nothing to write."""
@@ -75,30 +82,37 @@ class LiveStage(Tick[Event, list[Message]]):
     def _tick(self, close: Close) -> MarketTick:
         self._broken = False
         n = self._numbers.next(Stream.TICKS)
+        history = not self._sure or self._now - close.ts_event > self._age_ns
+        self._count("history" if history else "ticks")
         return _market_tick(
             n=n, sym=self._sym, ts_event=close.ts_event, tr=trace_id(self._venue, self._sym, close.ts_event, n),
-            venue=self._venue, price=close.price,
-            history=not self._sure or self._now - close.ts_event > self._age_ns,
+            venue=self._venue, price=close.price, history=history,
         )  # fmt: skip
 
     def _cut(self, cut: Cut) -> Gap:
         self._broken = True
+        self._count(f"gaps_{cut.cause.lower()}")
         n = self._numbers.next(Stream.TICKS)
         return _gap(
             n=n, sym=self._sym, ts_event=cut.ts_event, tr=trace_id(self._venue, self._sym, cut.ts_event, n),
             stream=Stream.TICKS, cause=cut.cause,
         )  # fmt: skip
 
+    def _count(self, what: str) -> None:
+        self._made[what] = self._made.get(what, 0) + 1
+
     def state(self) -> State:
-        """The route's state, the time, the stream numbers."""
-        return [self._route.state(), self._now, self._sure, self._broken, self._deaf, self._numbers.state()]
+        """The route's state, the time, the counts, the stream numbers."""
+        made: dict[str, State] = dict(sorted(self._made.items()))
+        return [self._route.state(), self._now, self._sure, self._broken, self._deaf, made, self._numbers.state()]
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
         match state:
-            case [route, int() as now, bool() as sure, bool() as broken, int() as deaf, numbers]:
+            case [route, int() as now, bool() as sure, bool() as broken, int() as deaf, made, numbers]:
                 self._route.restore(route)
                 self._numbers.restore(numbers)
                 self._now, self._sure, self._broken, self._deaf = now, sure, broken, deaf
+                self._made = counts_in(made)
             case _:
                 raise ValueError(f"a live stage's state is not {state!r:.80}")

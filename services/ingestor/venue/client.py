@@ -34,13 +34,13 @@ def load_ccxt() -> Any:
         raise ConfigError("ingestor.source ccxt needs ccxt: pip install 'tickline[ccxt]'") from error
 
 
-def check_exchange(ccxt: Any, name: str) -> None:
+def check_exchange(ccxt: Any, options: LiveOptions) -> None:
     """ConfigError for an exchange that ccxt does not have."""
-    known = ccxt.async_support.exchanges
+    name, known = options.exchange, ccxt.async_support.exchanges
     if name not in known:
         near = difflib.get_close_matches(name.lower(), known, SHOWN, 0.6)
         raise ConfigError(
-            f"[ingestor] exchange {name[:40]!r} is unknown to ccxt {ccxt.__version__}: "
+            f"{options.section} exchange {name[:40]!r} is unknown to ccxt {ccxt.__version__}: "
             + (f"did you mean {', '.join(near)}?" if near else "use ccxt's name, e.g. binance, bybit, okx")
         )
 

@@ -33,7 +33,7 @@ class LiveFeed:
     def __init__(self, venue: LiveVenue, sym: str, stage: LiveStage, came: asyncio.Event) -> None:
         self._venue, self._sym, self._market, self._came = venue, sym, venue.markets[sym], came
         self._events: deque[Event] = deque([Disconnected()])
-        self._deaf = stage.deaf
+        self._stage, self._deaf = stage, stage.deaf
         self._asked: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._hearing: asyncio.Task[None] | None = None
         self._connected_s = 0.0
@@ -44,6 +44,16 @@ class LiveFeed:
         else:
             self._life = None
             self._put(venue.now(), Connected(), Disconnected())
+
+    @property
+    def venue(self) -> LiveVenue:
+        """The one that it listens to."""
+        return self._venue
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What its stage has counted, and it itself: connections that were remade, and what did not parse."""
+        return {**self._stage.counts, **self._stage.made, "remade": self.remade, "unfit": self.unfit}
 
     @property
     def waiting(self) -> int:

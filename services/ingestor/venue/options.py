@@ -15,6 +15,7 @@ class LiveOptions:
     price: of the last trade, or the middle of bid and ask. stream: bars are made of trades, or are the venue's candles.
     websocket: false asks every `poll_s` over REST. skew_ns: how far our clock may be from the venue's.
     timeout_s: of one request. attempts: of a question. base_url: instead of the exchange's hosts.
+    name: of one among several venues.
     """
 
     exchange: str
@@ -32,6 +33,17 @@ class LiveOptions:
     timeout_s: float = 10.0
     attempts: int = 5
     base_url: str = ""
+    name: str = ""
+
+    @property
+    def venue(self) -> str:
+        """What stands in ticks, trace ids and logs."""
+        return self.name or self.exchange
+
+    @property
+    def section(self) -> str:
+        """Where the config says it."""
+        return f"[ingestor.venues.{self.name}]" if self.name else "[ingestor]"
 
     def rules(self, consecutive: bool) -> ContinuityRules:
         """The bounds of continuity. consecutive: the venue numbers trades without a hole."""

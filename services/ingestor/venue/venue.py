@@ -21,6 +21,7 @@ TIME_FIRST_S = 0.2  # until there are some to choose from
 TIME_FIRST = 4
 SHOWN = 3
 TIME = "time"
+VENUE = "venue"
 log = structlog.get_logger()
 
 
@@ -31,12 +32,14 @@ class LiveVenue:
     that it does not have is one line, and its symbol stays silent.
     """
 
-    def __init__(self, options: LiveOptions, clock: VenueClock | None = None) -> None:
+    def __init__(
+        self, options: LiveOptions, clock: VenueClock | None = None, complaints: Complaints | None = None
+    ) -> None:
         self.options = options
         self.ccxt = load_ccxt()
-        check_exchange(self.ccxt, options.exchange)
+        check_exchange(self.ccxt, options)
         self.facts = FACTS.get(options.exchange, UNLISTED)
-        self.complaints = Complaints(options.exchange)
+        self.complaints = complaints or Complaints(options.venue)
         self.limit = Limit()
         self.client = make_client(self.ccxt, options, self.limit)
         self.asker = Asker(self.ccxt, self.client, self.limit, self.complaints, options.attempts)
@@ -57,15 +60,15 @@ class LiveVenue:
         return bool(self.client.has.get(what))
 
     def _check(self) -> None:
-        own, name = self.options, self.options.exchange
+        own, name, where = self.options, self.options.exchange, self.options.section
         if (own.price == "mid" or own.stream == "candles") and not self.listens:
             what = "price = mid" if own.price == "mid" else "stream = candles"
-            raise ConfigError(f"[ingestor] {what} needs a websocket, and ccxt has no {self._watch} for {name}")
+            raise ConfigError(f"{where} {what} needs a websocket, and ccxt has no {self._watch} for {name}")
         if not self.listens and not self._has("fetchTrades"):
-            raise ConfigError(f"[ingestor] ccxt has neither {self._watch} nor fetchTrades for {name}")
+            raise ConfigError(f"{where} ccxt has neither {self._watch} nor fetchTrades for {name}")
         if own.stream == "candles" and own.interval not in (self.client.timeframes or {}):
             known = ", ".join(self.client.timeframes or {})
-            raise ConfigError(f"[ingestor] {name} has no candles of {own.interval}: it has {known}")
+            raise ConfigError(f"{where} {name} has no candles of {own.interval}: it has {known}")
 
     @property
     def ready(self) -> bool:
@@ -84,6 +87,7 @@ class LiveVenue:
             except VenueError as error:
                 raise VenueError(f"no market data: {error}") from None
             self._choose()
+            self.complaints.over(VENUE)
             await self._keep_time()
         finally:
             await self._timer.close()
@@ -96,21 +100,22 @@ class LiveVenue:
         return made
 
     def _choose(self) -> None:
-        known = self.client.markets
+        known, name, line = self.client.markets, self.options.exchange, ""
         for sym, market in self.options.markets.items():
             if market in known:
                 self.markets[sym] = market
                 continue
             near = difflib.get_close_matches(market, known, SHOWN, 0.6)
             hint = f": did you mean {', '.join(near)}?" if near else ""
-            self.complaints.say(sym, f"{self.options.exchange} has no market {market}{hint}; {sym} stays without data")
+            line = f"{name} has no market {market}{hint}; {sym} stays without data"
+            self.complaints.say(sym, line)
         if not self.markets:
-            raise ConfigError(f"[ingestor] {self.options.exchange} has none of the markets: {self.complaints.said[-1]}")
+            raise ConfigError(f"{self.options.section} {name} has none of the markets: {sym}: {line}")
 
     async def _keep_time(self) -> None:
         asked, pause_s = 0, FIRST_S
         if self.client.has.get("fetchTime") is not True:
-            log.warning("market data", venue=self.options.exchange, why="it does not tell its time: ours is taken")
+            log.warning("market data", venue=self.options.venue, why="it does not tell its time: ours is taken")
             self.clock.unasked()
             await asyncio.Event().wait()
         asker = Asker(self.ccxt, self._timer, self.limit, self.complaints, attempts=1)
@@ -144,4 +149,4 @@ class LiveVenue:
                 f"the venue's clock is far from ours, more than {limit_ms} ms (max_skew_s): ticks are history until it "
                 "is not; set this machine's clock",
             )
-            log.info("clock skew", venue=self.options.exchange, offset_ms=apart_ms, error_ms=error_ms)
+            log.info("clock skew", venue=self.options.venue, offset_ms=apart_ms, error_ms=error_ms)

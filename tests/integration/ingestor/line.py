@@ -11,7 +11,9 @@ from services.fake_exchange.tape import Tape
 from services.ingestor.live_feeder import LiveFeeder
 from services.ingestor.live_plan import live_plan
 from services.ingestor.venue.options import LiveOptions
+from services.ingestor.venue.report import Report
 from services.ingestor.venue.venue import LiveVenue
+from services.ingestor.venue.venues import Venues
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place, partition_of
 from shared.messages import Gap, MarketTick, Message, Stream, decode
@@ -38,20 +40,31 @@ def new_bus() -> MemoryBus:
 class Ingestor:
     """A running one. task: the worker, done when it could not go on."""
 
-    def __init__(self, feeder: LiveFeeder, venue: LiveVenue, task: "asyncio.Task[None]") -> None:
-        self.feeder, self.venue, self.task = feeder, venue, task
+    def __init__(self, feeder: LiveFeeder, venues: Venues, task: "asyncio.Task[None]") -> None:
+        self.feeder, self.venues, self.task = feeder, venues, task
+
+    @property
+    def venue(self) -> LiveVenue:
+        """Of the first symbol."""
+        return self.venues.of(self.venues.symbols[0])
 
 
 @asynccontextmanager
 async def ingesting(bus: MemoryBus, base_url: str, **changed: Any) -> AsyncIterator[Ingestor]:
-    """Until the context ends: then it is killed, whatever it is at."""
-    options = replace(OPTIONS, base_url=base_url, **changed)
-    venue = LiveVenue(options)
-    feeder = LiveFeeder(venue, P)
+    """On one venue, until the context ends: then it is killed, whatever it is at."""
+    async with ingesting_of(bus, replace(OPTIONS, base_url=base_url, **changed)) as ingestor:
+        yield ingestor
+
+
+@asynccontextmanager
+async def ingesting_of(bus: MemoryBus, *options: LiveOptions, report: Report | None = None) -> AsyncIterator[Ingestor]:
+    """As `ingesting`, on several venues."""
+    venues = Venues(options)
+    feeder = LiveFeeder(venues, P, report=report)
     worker = Worker(live_plan(options, "ingestor"), bus, feeder, partitions=P, limits=LIMITS)
     task = asyncio.create_task(worker.run())
     try:
-        yield Ingestor(feeder, venue, task)
+        yield Ingestor(feeder, venues, task)
     finally:
         task.cancel()
         await asyncio.wait({task})

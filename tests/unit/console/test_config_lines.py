@@ -47,6 +47,21 @@ def test_where_a_value_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines["strategy.params"] == '{"leverage": 2}  (file)'
 
 
+def test_each_key_of_each_venue(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("tickline.toml").write_text(
+        'symbols = ["B", "E"]\n[ingestor]\nsource = "ccxt"\ngrace_s = 3\n'
+        '[ingestor.venues.okx]\nmarkets = {B = "B/U"}\n[ingestor.venues.perp]\nmarkets = {E = "E/U:U"}\ngrace_s = 2\n'
+    )
+    monkeypatch.setenv("TICKLINE_INGESTOR__VENUES__PERP__EXCHANGE", "binanceusdm")
+    lines = shown()
+    assert lines["ingestor.venues.okx.exchange"] == '"okx"  (default)'
+    assert lines["ingestor.venues.okx.markets"] == '{"B": "B/U"}  (file)'
+    assert lines["ingestor.venues.okx.grace_s"] == "3.0  (file)"
+    assert lines["ingestor.venues.perp.exchange"] == '"binanceusdm"  (variable)'
+    assert lines["ingestor.venues.perp.grace_s"] == "2.0  (file)"
+    assert lines["ingestor.venues.perp.warm_bars"] == "200  (default)"
+
+
 def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("API_KEY", "API_SECRET", "API_PASSWORD"):
         monkeypatch.setenv(f"TICKLINE_GATEWAY__{name}", "hush")

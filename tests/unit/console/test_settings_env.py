@@ -49,6 +49,12 @@ def test_every_kind_of_value() -> None:
     assert str(handed_over(changed).gateway.fee) == "0.00030"
 
 
+def test_several_venues() -> None:
+    venues = {"perp": {"exchange": "binanceusdm", "markets": {"B": "B/U:U"}}, "okx": {"markets": {"E": "E/U"}}}
+    made = load_settings(symbols=("B", "E"), ingestor={"source": "ccxt", "grace_s": 3, "venues": venues})
+    assert handed_over(made) == made
+
+
 def test_neither_a_file_nor_another_variable_changes_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     changed = load_settings(**CHANGED)
     Path("tickline.toml").write_text("[strategy]\nname = 'threshold'\n[ingestor]\nlimit = 3\n")

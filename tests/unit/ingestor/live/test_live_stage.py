@@ -98,6 +98,8 @@ def test_what_is_older_than_the_age_limit_is_history() -> None:
     assert stage.questions == [Missing(1, "bars", None, None, at(1), at(8))]
     said = run(stage, Bars(tuple(Bar(at(s), Decimal(s)) for s in range(1, 9))))
     assert said == [tick(s, s, str(s), history=s <= 3) for s in range(1, 9)]
+    assert stage.made == {"history": 3, "ticks": 5}
+    assert stage.counts["joined_fetched"] == 8
 
 
 def test_while_the_clock_is_not_sure_all_ticks_are_history() -> None:
@@ -118,6 +120,7 @@ def test_one_gap_stands_for_all_that_is_missing_and_none_before_the_first_tick()
     fresh.restore(stage.state())
     assert fresh.counts == stage.counts
     assert fresh.counts["heard_old"] == 1
+    assert fresh.made == stage.made == {"ticks": 3, "gaps_unfilled": 2}
 
 
 def test_a_late_trade_that_would_have_changed_a_bar_gives_a_gap() -> None:

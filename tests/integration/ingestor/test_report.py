@@ -1,0 +1,89 @@
+"""What the feed did can be read in its log: one line for each venue, at a pace, and at the end."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from services.fake_exchange.faults import Fault, Mode
+from services.fake_exchange.feed_plan import FeedPlan
+from services.fake_exchange.feed_weather import FeedFault, Trouble
+from services.fake_exchange.serve import serving
+from services.ingestor.venue.report import Report
+from shared.errors import VenueError
+from shared.messages import Gap
+from tests.integration.ingestor.line import BTC, OPTIONS, ingesting_of, new_bus, ticks, told, until_ticks
+from tests.servers import free_port
+from tests.until import until
+
+PLAN = FeedPlan(rate=60, past_ms=60_000, past_rate=3)
+AGG = "btcusdt@aggTrade"
+# A field of another type is one that nobody reads, now and then.
+TROUBLES = {Trouble.DUPLICATE: 1, Trouble.GAP: 1, Trouble.WRONG_TYPE: 9, Trouble.DISCONNECT: 1}
+
+
+def lines(logs: list[Any]) -> list[dict[str, Any]]:
+    """Those of the report, in order."""
+    return [line for line in logs if line["event"] == "feed"]
+
+
+async def test_each_trouble_is_counted() -> None:
+    bus = new_bus()
+    with capture_logs() as logs:
+        async with serving("binance", plan=PLAN) as fake:
+            fake.floor.skew_ms = 400
+            options = replace(OPTIONS, base_url=fake.url, warm_bars=5, age_ns=3_000_000_000)
+            async with ingesting_of(bus, options, report=Report(0.5)) as ingestor:
+                await until_ticks(bus, 7)
+                struck = fake.feed.weather.struck
+                for trouble, times in TROUBLES.items():  # each behind the one before
+                    fake.feed.weather.faults.append(FeedFault(trouble, AGG, skip=5, times=times, size=3))
+                    await until(lambda trouble=trouble, times=times: struck[trouble] == times)  # type: ignore[misc]
+                await until(lambda: fake.feed.subscribed[AGG] == 2)
+                await until_ticks(bus, len(ticks(bus)) + 2)
+                came = ticks(bus)
+                await until(lambda: bool(lines(logs)) and lines(logs)[-1].get("ticks", 0) >= 3)
+                during = lines(logs)[-1]
+                feed = ingestor.feeder.feeds()[BTC]
+            last = lines(logs)[-1]
+    assert (during["venue"], during["open"], last["open"]) == ("binance", 1, 0)
+    assert last["remade"] == feed.remade == 1
+    assert last["unfit"] == feed.unfit > 0
+    assert last["heard_old"] >= 3
+    assert last["heard_fetched"] >= 3
+    assert last["joined_fetched"] >= 5
+    assert 300 < last["clock_ms"] < 500
+    assert last["history"] >= sum(tick.history for tick in came) > 0
+    assert last["ticks"] >= sum(not tick.history for tick in came) > 0
+    assert not {name for name in last if name.startswith("gaps_")}
+    assert ingestor.task.cancelled()
+
+
+async def test_gaps_are_counted_by_their_cause() -> None:
+    bus = new_bus()
+    with capture_logs() as logs:
+        async with serving("binance", plan=PLAN) as fake:
+            options = replace(OPTIONS, base_url=fake.url, attempts=1)
+            async with ingesting_of(bus, options) as ingestor:
+                await until_ticks(bus, 2)
+                for path in ("aggTrades", "klines"):
+                    fake.server.faults.append(Fault(Mode.STATUS, path, status=503, times=1000))
+                fake.feed.weather.faults.append(FeedFault(Trouble.GAP, AGG, size=90))
+                await until(lambda: any(isinstance(message, Gap) for message in told(bus)))
+                ingestor.task.cancel()
+                await asyncio.wait({ingestor.task})
+                causes = Counter(f"gaps_{message.cause.lower()}" for message in told(bus) if isinstance(message, Gap))
+    (last,) = lines(logs)
+    assert {name: count for name, count in last.items() if name.startswith("gaps_")} == causes
+
+
+async def test_nothing_is_said_of_a_venue_that_did_nothing() -> None:
+    """Its trouble has lines of its own."""
+    with capture_logs() as logs:
+        nowhere = replace(OPTIONS, base_url=f"http://127.0.0.1:{free_port()}")
+        async with ingesting_of(new_bus(), nowhere, report=Report(0.2)) as ingestor:
+            await asyncio.wait({ingestor.task}, timeout=20)
+    assert isinstance(ingestor.task.exception(), VenueError)
+    assert lines(logs) == []

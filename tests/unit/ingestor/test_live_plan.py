@@ -1,0 +1,43 @@
+"""From the config to the venues' options, and each symbol's stage by those of its venue."""
+
+from decimal import Decimal
+from typing import Any
+
+from services.ingestor.live.events import Clock, Connected, Trade
+from services.ingestor.live_plan import live_options, live_plan
+from shared.config import load_settings
+from shared.messages import MarketTick
+
+S_NS = 1_000_000_000
+START = 1_730_203_200 * S_NS
+BTC, ETH = {"BTCUSDT": "BTC/USDT:USDT"}, {"ETHUSDT": "ETH/USDT"}
+
+
+def options(**ingestor: Any) -> Any:
+    symbols = [sym for own in (ingestor, *ingestor.get("venues", {}).values()) for sym in own.get("markets", ())]
+    return live_options(load_settings(symbols=symbols, ingestor={"source": "ccxt", "warm_bars": 0, **ingestor}))
+
+
+def test_one_venue_is_called_by_its_exchange() -> None:
+    (own,) = options(exchange="binance", markets=BTC, grace_s=0.5)
+    assert (own.venue, own.section, own.markets, own.grace_ns) == ("binance", "[ingestor]", BTC, S_NS // 2)
+
+
+def test_several_are_called_by_their_names() -> None:
+    perp, okx = options(venues={"perp": {"exchange": "binance", "markets": BTC}, "okx": {"markets": ETH}})
+    assert (perp.venue, perp.exchange, perp.section) == ("perp", "binance", "[ingestor.venues.perp]")
+    assert (okx.venue, okx.exchange, okx.markets) == ("okx", "okx", ETH)
+
+
+def test_a_symbol_is_by_the_rules_of_its_venue() -> None:
+    """The bar closes when a trade is past its end by the grace of the venue."""
+    perp = {"exchange": "binance", "markets": BTC, "grace_s": 0}
+    plan = live_plan(options(venues={"perp": perp, "okx": {"markets": ETH, "grace_s": 5, "silence_s": 0}}), "ingestor")
+    came: dict[str, list[MarketTick]] = {}
+    for sym in ("BTCUSDT", "ETHUSDT"):
+        stage: Any = plan.make_stage(sym)
+        events = [Clock(START), Connected()]
+        events += [Trade(i, START + i * S_NS // 2, Decimal(100 + i), Decimal(1)) for i in range(8)]
+        came[sym] = [message for event in events for message in stage.on_tick(event) or []]
+    assert [tick.venue for tick in came["BTCUSDT"]] == ["perp"] * 3
+    assert came["ETHUSDT"] == []
