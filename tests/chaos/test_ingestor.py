@@ -36,11 +36,11 @@ WEATHER = {"chances": CHANCES, "late_ms": 1_500, "jump_for_ms": 500, "huge_bytes
 
 
 @contextmanager
-def venue(markets: int, start_ms: int) -> Iterator[str]:
+def venue(markets: int, start_ms: int, rate: float = RATE, cash: int = 10_000) -> Iterator[str]:
     """A fake in a process of its own; its URL."""
     port = free_port()
     arguments = {
-        "port": port, "markets": markets, "trades-per-s": RATE, "past-s": PAST_S, "start-ms": start_ms,
+        "port": port, "markets": markets, "trades-per-s": rate, "past-s": PAST_S, "start-ms": start_ms, "cash": cash,
     }  # fmt: skip
     command = [sys.executable, "-m", "services.fake_exchange"]
     for name, value in arguments.items():

@@ -112,14 +112,15 @@ def _pause(line: Line, seconds: float) -> None:
 def _await_recorded(recording: Path, line: Line, replay: Replay) -> None:
     """Until the newest parts say that everything is there."""
     until = time.monotonic() + 300
-    while any(_last(recording, stream) < replay.expected.count(stream) for stream in WRITERS):
+    while any(recorded_upto(recording, stream) < replay.expected.count(stream) for stream in WRITERS):
         line.tend()
         if time.monotonic() > until:
             raise Timeout(f"not everything was recorded: {line.log(RECORDER)[-1500:]}")
         time.sleep(0.1)
 
 
-def _last(recording: Path, stream: Stream) -> int:
+def recorded_upto(recording: Path, stream: Stream) -> int:
+    """How many entries of a stream are in files."""
     newest = parts(recording, stream)[-1:]
     positions = read_positions(newest[0].path).values() if newest else ()
     return sum(n for position in positions for n, _ in position.last.values())

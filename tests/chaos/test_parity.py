@@ -1,0 +1,158 @@
+"""A live session in which all goes wrong, recorded; then `tickline parity` computes it again, to the last bit.
+
+The venue's market data and its answers to orders are faulty, and every process of the line is killed at random.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.fake_exchange.listing import swaps
+from shared.config import load_settings
+from shared.messages import Stream
+from shared.recording.layout import UNFINISHED
+from tests.chaos.line import Line
+from tests.chaos.session import Session
+from tests.chaos.simulated import NAMESPACE, server_in
+from tests.chaos.test_gateway import arm, as_variables
+from tests.chaos.test_gateway import given as gateway_given
+from tests.chaos.test_ingestor import post, venue
+from tests.chaos.test_recorder import recorded_upto
+from tests.chaos.watch import READERS, SERVICES, WRITERS, Status, Watch
+from tests.e2e.command import COMMAND
+
+Say = Callable[[str], None]
+ALL = ("recorder", *SERVICES)
+COMPARED = (Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS)
+FEED = {
+    "duplicate": 0.01, "reorder": 0.01, "gap": 0.03, "late": 0.08, "wrong_type": 0.01, "disconnect": 0.005,
+    "silence": 0.002, "huge": 0.0005, "clock_jump": 0.0005,
+}  # fmt: skip
+ANSWERS = {
+    "limit": 0.003, "status_before": 0.015, "status_after": 0.015, "drop_before": 0.015, "drop_after": 0.015,
+    "late": 0.01, "slow": 0.05, "html": 0.005, "reject": 0.02, "partial": 0.05, "expire": 0.03, "stale": 0.02,
+}  # fmt: skip
+
+
+def environment(folder: Path, url: str, markets: int) -> tuple[dict[str, object], dict[str, str]]:
+    """The whole line's settings, as load_settings takes them and as variables: short patience everywhere."""
+    listed = {listing.id: f"{listing.base}/USDT:USDT" for listing in swaps(markets)}
+    gateway = gateway_given(folder, url)["gateway"]
+    assert isinstance(gateway, dict)
+    values: dict[str, object] = {
+        "symbols": list(listed), "interval": "1s", "state_dir": str(folder / "state"),
+        "ingestor": {
+            "source": "ccxt", "exchange": "binance", "markets": listed, "base_url": url, "warm_bars": 5,
+            "silence_s": 2.0, "grace_s": 0.4, "age_limit_s": 2.0,
+        },
+        "strategy": {"order_valid_s": 2.0, "prediction_stale_s": 1.5, "balance": "10000"},
+        "gateway": gateway | {"markets": listed, "request_validity_ms": 1_000},
+        "recorder": {"folder": str(folder / "recording"), "max_rows": 200, "max_age_s": 0.5},
+    }  # fmt: skip
+    return values, as_variables(values)
+
+
+def at_rest(status: Status) -> bool:
+    """Everybody has taken all that was written for it, and every order has its report."""
+    taken = all(status.taken(who, stream) == status.out(stream) for who, stream in READERS)
+    return taken and status.out(Stream.EXECUTIONS) == status.out(Stream.ORDERS)
+
+
+def disturbed(line: Line, watch: Watch, rng: random.Random, victims: list[str]) -> None:
+    """kill -9, each time when the line has decided on something since."""
+    for victim in victims:
+        until_more(watch, Stream.DECISIONS, rng.randint(1, 12))
+        time.sleep(rng.uniform(0, 0.5))
+        line.kill(victim)
+        line.tend()
+
+
+def until_more(watch: Watch, stream: Stream, count: int) -> None:
+    """Wait until so many more entries were written to a stream."""
+    upto = watch.status().out(stream) + count
+    watch.wait(f"more {stream}", lambda now: now.out(stream) >= upto)
+
+
+def until_recorded(recording: Path, line: Line, written: dict[Stream, int], within_s: float = 30.0) -> None:
+    """Wait until all that was written is in files."""
+    until_s = time.monotonic() + within_s
+    while lacking := [stream for stream, count in written.items() if recorded_upto(recording, stream) < count]:
+        line.tend()
+        assert time.monotonic() < until_s, f"not recorded: {lacking}; {line.log('recorder')[-1500:]}"
+        time.sleep(0.1)
+
+
+def live_session(folder: Path, rng: random.Random, markets: int, kills: int, say: Say) -> Path:
+    """Make the recording; returns its folder."""
+    victims = [ALL[at % len(ALL)] for at in range(kills)]
+    rng.shuffle(victims)
+    start_ms = time.time_ns() // 1_000_000
+    with server_in(folder) as (server, client), venue(markets, start_ms, rate=8.0, cash=10**7) as url:
+        values, variables = environment(folder, url, markets)
+        asyncio.run(arm(load_settings(**values)))
+        with Line(folder, dict.fromkeys(ALL, server.url), variables) as line:
+            began = time.monotonic()
+            line.start(*ALL)
+            watch = Watch(client, NAMESPACE, line.tend)
+            watch.wait("the first orders are answered", lambda now: now.out(Stream.EXECUTIONS) >= 2 * markets)
+            seed = rng.randrange(1_000_000)
+            post(f"{url}/_fake/feed", {"chances": FEED, "late_ms": 2_000, "jump_for_ms": 500, "seed": seed})
+            post(f"{url}/_fake/weather", {"chances": ANSWERS, "late_ms": 1_500, "slow_ms": 1_200, "seed": seed})
+            disturbed(line, watch, rng, victims)
+            post(f"{url}/_fake/weather", {"chances": {}})
+            struck = post(f"{url}/_fake/feed", {"chances": {}})["struck"]
+            until_more(watch, Stream.TICKS, 2 * markets)
+            line.send("ingestor", signal.SIGTERM)
+            assert line.forget("ingestor") == 0
+            watch.wait("the line comes to rest", at_rest, within_s=120, every_s=0.2)
+            written = watch.status()
+            until_recorded(folder / "recording", line, {stream: written.out(stream) for stream in WRITERS})
+            line.stop()
+            assert not line.unexpected, line.unexpected
+            for name in ALL:
+                assert "symbol stopped" not in line.log(name)
+                assert "divergence" not in line.log(name)
+        took_s = time.monotonic() - began
+        say(f"{took_s:.0f} s, {len(victims)} kills {dict(Counter(victims))}, feed's troubles {struck}")
+    return folder / "recording"
+
+
+def tickline(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """A command as a person types it, in a folder without a config."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
+    return subprocess.run(
+        [str(COMMAND), *map(str, arguments)], cwd=folder, env=clean | {"COLUMNS": "200"},
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(1800)
+def test_a_faulty_live_session_is_computed_again(folder: Path, rng: random.Random, short: bool, say: Say) -> None:
+    markets, kills = (4, 10) if short else (10, 60)
+    recording = live_session(folder, rng, markets, kills, say)
+    assert not list(recording.rglob(f"*{UNFINISHED}"))
+    session = Session(recording)
+    say(str(session))
+
+    shown = tickline(folder, "parity", recording)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    counts = {stream: session.counts[stream] for stream in COMPARED}
+    expected = [f"parity: {count} of {count} {stream} identical" for stream, count in counts.items()]
+    assert [line for line in shown.stdout.splitlines() if "not answered" not in line] == expected
+    say("; ".join(expected))
+
+    least = 1 if short else 10
+    assert session.gaps.total() >= least
+    assert session.history >= markets
+    assert session.superseded >= least
+    assert session.stale >= least
+    assert session.waited >= least
+    assert session.refused >= least
