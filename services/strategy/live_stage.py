@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple, cast
 
 from services.strategy.stage import StrategyStage
-from shared.messages import ExecutionReport, Gap, Message, Prediction, Reason, decode, encode
+from shared.messages import Decision, ExecutionReport, Gap, Message, Prediction, Reason, decode, encode
 from shared.strategies import Decider
 from shared.tick import State
 
@@ -70,7 +70,7 @@ class LiveStrategyStage(StrategyStage):
         if self._rules.on_missing == "hold" or close is None or self._in_flight or last is None:
             return []
         # The order's id comes from the trace: neither that of the last decision nor of the prediction behind the gap.
-        missing = {"tr": f"{last.tr}:missing:{gap.n}", "ts_event": max(gap.ts_event, last.ts_event)}
+        missing = {"tr": last.tr + _missing(gap), "ts_event": max(gap.ts_event, last.ts_event)}
         decision, *orders = self._decided(last.model_copy(update=missing), [close])
         return [decision, *(order.model_copy(update={"valid_until": 0}) for order in orders)]
 
@@ -90,6 +90,15 @@ class LiveStrategyStage(StrategyStage):
                 self._waiting, self._last = _prediction(waiting), _prediction(last)
             case _:
                 raise ValueError(f"a live strategy stage's state is not {state!r:.80}")
+
+
+def closed_by(gap: Gap, decision: Decision) -> bool:
+    """Whether the decision is the one that a missing prediction led to."""
+    return decision.tr.endswith(_missing(gap))
+
+
+def _missing(gap: Gap) -> str:
+    return f":missing:{gap.n}"
 
 
 def _prediction(data: bytes | None) -> Prediction | None:

@@ -1,5 +1,6 @@
 """A symbol's rows of one recorded stream, one after the other."""
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,41 +24,36 @@ class Rows:
         self.stream = stream
         self.last_n = after
         self._rows = _behind(read_rows(folder, stream, instance, [sym]), after)
-        self._next = next(self._rows, None)
-        self._second = next(self._rows, None)
+        self._seen: deque[Row] = deque()
 
-    def peek(self) -> Row | None:
-        """The next row; None at the end."""
-        return self._next
-
-    def second(self) -> Row | None:
-        """The one after it."""
-        return self._second
+    def peek(self, further: int = 0) -> Row | None:
+        """The next row, or one further on; None at the end."""
+        while len(self._seen) <= further:
+            row = next(self._rows, None)
+            if row is None:
+                return None
+            self._seen.append(row)
+        return self._seen[further]
 
     def next(self) -> Row:
         """Take it."""
-        row = self._next
+        row = self.peek()
         assert row is not None
         self.require(row.n - 1)
-        self._advance()
+        self._seen.popleft()
         self.last_n = row.n
         return row
-
-    def _advance(self) -> None:
-        self._next, self._second = self._second, next(self._rows, None)
 
     def require(self, n: int) -> None:
         """Everything up to n must have been taken by now; raises Hole where it was not."""
         if self.last_n < n:
-            first = self.last_n + 1
-            raise Hole(self.stream, first, n if self._next is None else max(first, self._next.n - 1))
+            first, row = self.last_n + 1, self.peek()
+            raise Hole(self.stream, first, n if row is None else max(first, row.n - 1))
 
     def left(self) -> int:
         """How many rows are left; takes them all."""
-        count = 0
-        while self._next is not None:
-            count += 1
-            self._advance()
+        count = len(self._seen) + sum(1 for _ in self._rows)
+        self._seen.clear()
         return count
 
 

@@ -3,6 +3,7 @@
 from services.research.recording.gaps import gap_before
 from services.research.recording.rows import Rows, message_of
 from services.research.recording.tally import Tally
+from services.strategy.live_stage import closed_by
 from shared.messages import Decision, Gap, Message, Stream
 from shared.runner.stage import Stage
 
@@ -19,7 +20,8 @@ class StrategyReplay:
     - Executions up to that one come first, then predictions up to its own.
     - A SUPERSEDED prediction was answered when the next one came, so that one is taken too.
     - A STALE_PREDICTION waited for the last of those executions, so it comes before that one.
-    - A Gap says neither. Where a decision comes with it, of a prediction that was answered before, that one does.
+    - A Gap says neither. Where it closes a position, the decision that comes with it does. A prediction that the next
+      decision is of and that stands before the Gap waited then, so it comes before it.
     """
 
     def __init__(
@@ -30,7 +32,6 @@ class StrategyReplay:
         self._recorded = recorded
         self._decisions = recorded[Stream.DECISIONS]
         self._made = self._decisions.last_n  # n of the last computed decision
-        self._answered = 0  # prediction_n of the last one
 
     def run(self, upto: int | None = None) -> None:
         """Compare until the decisions end, or up to n = `upto`. Raises Hole where rows are missing."""
@@ -56,7 +57,7 @@ class StrategyReplay:
         made, last = self._made, said.prediction_n + (said.reason == SUPERSEDED)
         while self._made == made:
             execution, prediction = self._executions.peek(), self._predictions.peek()
-            due = prediction is not None and prediction.n <= last
+            due = prediction is not None and (prediction.n <= last or said.reason == SUPERSEDED)
             booked = execution is not None and execution.n <= said.booked_n
             waits = said.reason == STALE and due and execution is not None and execution.n == said.booked_n
             if booked and not waits:
@@ -70,21 +71,26 @@ class StrategyReplay:
                 raise Stuck(f"recorded {said.human()}, computed nothing of prediction n={said.prediction_n}")
 
     def _gap(self, said: Gap) -> None:
+        decision = self._next_decision()
+        waits = self._predictions.peek()
+        if decision and waits and waits.tr != said.tr and waits.n == decision.prediction_n:
+            self._give(self._predictions)
         gap = gap_before(said, self._predictions)
         if gap is None:
             raise Stuck(f"recorded {said.human()}, no prediction has its trace")
-        booked_n = self._booked_with_it()
+        booked_n = decision.booked_n if decision and closed_by(gap, decision) else 0
         while (row := self._executions.peek()) is not None and (row.n <= booked_n or not self._stage.ready(gap)):
             self._give(self._executions)
         self._take(gap)
 
-    def _booked_with_it(self) -> int:
-        """Up to which execution was booked before a Gap; 0: that makes no difference."""
-        row = self._decisions.second()
-        decision = None if row is None else message_of(row)
-        if not isinstance(decision, Decision) or decision.prediction_n > self._answered:
-            return 0
-        return decision.booked_n
+    def _next_decision(self) -> Decision | None:
+        """The first one behind the Gaps that come now."""
+        further = 0
+        while (row := self._decisions.peek(further)) is not None:
+            if isinstance(decision := message_of(row), Decision):
+                return decision
+            further += 1
+        return None
 
     def _give(self, rows: Rows) -> None:
         row = rows.next()
@@ -102,6 +108,4 @@ class StrategyReplay:
             raise Stuck(str(error)) from error
         for output in computed:
             self._made += output.to is Stream.DECISIONS
-            if isinstance(output, Decision):
-                self._answered = max(self._answered, output.prediction_n)
             self._tally.compare(output, self._recorded[output.to])

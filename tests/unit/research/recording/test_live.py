@@ -2,9 +2,12 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from services.research.recording.strategy import StrategyReplay
+from services.research.recording.tally import Tally
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.messages import Decision, GapCause, Stream
 from shared.strategies import BasicTaker
@@ -12,14 +15,19 @@ from tests.unit.research.recording.session import SYM, Session, prediction
 from tests.unit.research.recording.test_strategy import gap, replayed, whole
 
 
-@pytest.mark.parametrize("on_missing", ["flat", "hold"])
-def test_what_waited_and_what_was_missing(tmp_path: Path, on_missing: str) -> None:
+def live(on_missing: Literal["flat", "hold"] = "flat") -> LiveStrategyStage:
     rules = LiveRules(valid_ns=10, stale_ns=50, on_missing=on_missing)
+    return LiveStrategyStage(SYM, BasicTaker(), Decimal(100), "book", rules)
 
-    def live() -> LiveStrategyStage:
-        return LiveStrategyStage(SYM, BasicTaker(), Decimal(100), "book", rules)
 
-    session = Session(live())
+def reasons(session: Session) -> list[str]:
+    made = session.written[Stream.DECISIONS]
+    return [str(decision.reason) if isinstance(decision, Decision) else "gap" for decision in made]
+
+
+@pytest.mark.parametrize("on_missing", ["flat", "hold"])
+def test_what_waited_and_what_was_missing(tmp_path: Path, on_missing: Literal["flat", "hold"]) -> None:
+    session = Session(live(on_missing))
     session.predict(prediction(1))
     session.report()
     for n in (2, 3, 4, 5):  # the newest waits, the others are superseded
@@ -41,8 +49,70 @@ def test_what_waited_and_what_was_missing(tmp_path: Path, on_missing: str) -> No
     session.report()
     session.predict(prediction(12))
     session.report()
-    made = session.written[Stream.DECISIONS]
-    reasons = [str(decision.reason) for decision in made if isinstance(decision, Decision)]
-    assert reasons.count("SUPERSEDED") == 2
-    assert reasons.count("STALE_PREDICTION") == 1
+    made = reasons(session)
+    assert made.count("SUPERSEDED") == 2
+    assert made.count("STALE_PREDICTION") == 1
+    assert whole(replayed(session.record(tmp_path), live(on_missing)), len(made))
+
+
+@pytest.mark.parametrize("cause", [GapCause.LATE, GapCause.MISSED])
+@pytest.mark.parametrize("then", ["answered", "stale", "superseded"])
+def test_a_gap_behind_a_prediction_that_waits(tmp_path: Path, cause: GapCause, then: str) -> None:
+    """LATE: it was written. MISSED: the reader made it, since what came before prediction 6 was lost."""
+    session = Session(live())
+    session.predict(prediction(1))
+    session.predict(prediction(2))  # waits
+    if cause is GapCause.LATE:
+        session.predict(gap(3, "t:A:3", cause, 3))
+        session.predict(gap(4, "t:A:4", cause, 4))
+        session.predict(gap(5, "t:A:5", cause, 5))
+    else:
+        for n in (3, 4, 5):
+            session.predict(prediction(n), seen=False)
+        session.take(gap(5, "t:A:6", cause, 6))
+    if then == "superseded":
+        session.predict(prediction(6))
+    if then == "stale":
+        session.due = [report.model_copy(update={"ts_event": 90}) for report in session.due]
+    session.report()
+    if then != "superseded":
+        session.predict(prediction(6))
+    session.report()
+    made = reasons(session)
+    assert ("SUPERSEDED" in made, "STALE_PREDICTION" in made) == (then == "superseded", then == "stale")
     assert whole(replayed(session.record(tmp_path), live()), len(made))
+
+
+def test_a_position_closed_at_the_first_gap_behind_a_checkpoint(tmp_path: Path) -> None:
+    """The report that made it a position was booked behind the checkpoint, and before the Gap."""
+    session = Session(live())
+    session.predict(prediction(1))
+    again = live()
+    again.restore(session.stage.state())
+    session.report()
+    session.predict(gap(2, "t:A:2", GapCause.LATE, 2))
+    session.report()
+    assert reasons(session) == ["None", "gap", "None"]
+    rows = session.record(tmp_path)
+    for stream in (Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS):
+        rows[stream].next()
+    tally = Tally()
+    StrategyReplay(SYM, again, rows, rows, tally).run()
+    assert whole(tally, 2)
+
+
+def test_a_prediction_that_waits_at_a_checkpoint_with_a_gap_behind_it(tmp_path: Path) -> None:
+    session = Session(live())
+    session.predict(prediction(1))
+    session.predict(prediction(2))
+    again = live()
+    again.restore(session.stage.state())
+    session.predict(gap(3, "t:A:3", GapCause.LATE, 3))
+    session.report()
+    assert reasons(session) == ["None", "gap", "None"]
+    rows = session.record(tmp_path)
+    for stream in (Stream.PREDICTIONS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS):
+        rows[stream].next()
+    tally = Tally()
+    StrategyReplay(SYM, again, rows, rows, tally).run()
+    assert whole(tally, 2)
