@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from services.ingestor.recorded import recorded_quotes, recorded_venue
-from services.ingestor.source import Feed, Quote
+from services.ingestor.recorded import recorded_ticks, recorded_venue
+from services.ingestor.source import Datum, Feed, Quote
 from shared.errors import ConfigError, DataError
 from shared.history import bars
 from shared.intervals import interval_ns
@@ -25,7 +25,7 @@ class Checked(NamedTuple):
 class ReplaySource:
     """The bars of one file per symbol, as `shared.history.bars` reads them: each gives its close, at its end.
 
-    A folder instead of a file is a recording: its ticks, with their own times.
+    A folder instead of a file is a recording: its ticks and gaps, with their own times.
 
     Any defect is a DataError of one line with file and row, raised by `check()` for the whole file and by a Feed
     when it gets there. Raises ConfigError without files, ValueError for an unknown interval.
@@ -76,10 +76,10 @@ class ReplaySource:
             rows, first, last = rows + 1, first or quote.ts_event, quote.ts_event
         return Checked(rows, first, last)
 
-    def _quotes(self, sym: str, position: int) -> Iterator[Quote]:
+    def _quotes(self, sym: str, position: int) -> Iterator[Datum]:
         file = self._file(sym)
         if is_recording(file):
-            return recorded_quotes(file, sym, position)
+            return recorded_ticks(file, sym, position)
         found = bars(file, self._interval, skip=position)
         return (Quote(sym, bar.ts_event, bar.close) for bar in found)
 
@@ -92,15 +92,15 @@ class ReplaySource:
 class ReplayFeed:
     """One symbol's quotes, all of them due at once. A bad row is raised when the quotes before it were taken."""
 
-    def __init__(self, quotes: Iterator[Quote]) -> None:
+    def __init__(self, quotes: Iterator[Datum]) -> None:
         self._quotes = quotes
-        self._next: Quote | None = None
+        self._next: Datum | None = None
         self._error: DataError | None = None
         self._advance()
 
-    def take(self, limit: int) -> list[Quote]:
+    def take(self, limit: int) -> list[Datum]:
         """The next quotes, at most `limit`; raises DataError at a bad row."""
-        taken: list[Quote] = []
+        taken: list[Datum] = []
         while self._next is not None and len(taken) < limit:
             taken.append(self._next)
             self._advance()

@@ -1,7 +1,10 @@
 """What a market data source gives: quotes, per symbol, in order."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple, Protocol
+
+from shared.messages import Gap, MarketTick
 
 
 class Quote(NamedTuple):
@@ -12,10 +15,15 @@ class Quote(NamedTuple):
     price: Decimal
 
 
+Datum = (
+    Quote | MarketTick | Gap
+)  # a recording gives what was a message already: whether it was history, what was missing
+
+
 class Feed(Protocol):
     """One symbol's quotes, in order, each given once."""
 
-    def take(self, limit: int) -> list[Quote]:
+    def take(self, limit: int) -> Sequence[Datum]:
         """The next quotes that are due, at most `limit`; empty when none is due now."""
 
     def due_in_s(self) -> float | None:

@@ -1,7 +1,9 @@
 """The ingestor's Tick stage: a source's quotes become numbered market ticks."""
 
-from services.ingestor.source import Quote
-from shared.messages import MarketTick, Message, Stream
+from typing import cast
+
+from services.ingestor.source import Datum, Quote
+from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.base import trusted
 from shared.messages.market import trace_id
 from shared.runner.stage import Numbers
@@ -11,11 +13,12 @@ _market_tick = trusted(MarketTick)
 _TICKS = Stream.TICKS  # a member at hand: to look it up in its enum costs as much as a dict's look-up
 
 
-class IngestStage(Tick[Quote, list[Message]]):
+class IngestStage(Tick[Datum, list[Message]]):
     """One symbol's quotes in, its ticks out, numbered from 1 without a hole.
 
     A quote that is not newer than the last one is no tick: it gives an empty list and is counted in `stale`.
-    `position` counts all quotes taken, so a Source opened there goes on with the next one.
+    `position` counts all quotes taken, so a Source opened there goes on with the next one. What a recording gives is
+    written as it was: history stays history, a Gap is one again.
 
     >>> from decimal import Decimal
     >>> stage = IngestStage("replay", "BTCUSDT")
@@ -43,8 +46,10 @@ class IngestStage(Tick[Quote, list[Message]]):
         """How many of them were not newer than the one before."""
         return self._stale
 
-    def on_tick(self, val: Quote) -> list[Message]:
+    def on_tick(self, val: Datum) -> list[Message]:
         """The tick of this quote; raises ValueError for another symbol's quote or an impossible price."""
+        if val.__class__ is not Quote:
+            return [self._again(cast(MarketTick | Gap, val))]
         sym, ts_event, price = val
         if sym != self._sym:
             raise ValueError(f"a quote of {sym} was given to {self._sym}")
@@ -59,6 +64,15 @@ class IngestStage(Tick[Quote, list[Message]]):
         self._position += 1
         trace = trace_id(venue, sym, ts_event, n)
         return [_market_tick(n=n, sym=sym, ts_event=ts_event, tr=trace, venue=venue, price=price, history=False)]
+
+    def _again(self, recorded: MarketTick | Gap) -> Message:
+        """Under this line's number, which is the last part of its trace."""
+        if recorded.sym != self._sym:
+            raise ValueError(f"a recording's {recorded.sym} was given to {self._sym}")
+        n = self._numbers.next(_TICKS)
+        self._last_ts_event = max(self._last_ts_event, recorded.ts_event)
+        self._position += 1
+        return recorded.model_copy(update={"n": n, "tr": f"{recorded.tr.rpartition(':')[0]}:{n}"})
 
     def state(self) -> State:
         """Position, last time, number of stale quotes, stream numbers."""

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, cast
 
-from services.ingestor.source import Quote
+from services.ingestor.source import Datum
 from services.research.plans import LinePlans
 from services.strategy.stage import StrategyStage
 from shared.messages import Message, Stream
@@ -15,7 +15,7 @@ from shared.tick import Tick
 Tap = Callable[[Message], None]
 
 
-class InProcessLine(Tick[Quote, list[Message]]):
+class InProcessLine(Tick[Datum, list[Message]]):
     """One symbol's line: a quote in; every message that the services would write for it out, in order.
 
     A message that its stage is not ready for waits, as it does in the service, and is offered again when that stage
@@ -45,11 +45,11 @@ class InProcessLine(Tick[Quote, list[Message]]):
         # The class of most messages tells their stream, and is at hand at less cost.
         self._by_kind = {kind: self._routes[kind.STREAM] for kind in TYPES.values() if hasattr(kind, "STREAM")}
 
-    def on_tick(self, val: Quote) -> list[Message]:
+    def on_tick(self, val: Datum) -> list[Message]:
         """Take a quote."""
         return self.deliver(self.ahead(val))
 
-    def ahead(self, val: Quote) -> list[Message]:
+    def ahead(self, val: Datum) -> list[Message]:
         """Take a quote for ingestor and signal alone: what they write, for `deliver`. As in the line, these two may be
         far ahead of the strategy; and if nothing is delivered, windows fill and nothing is decided.
         """

@@ -25,7 +25,7 @@ class MarketTick(Message):
     """One price. For a bar: its close, with `ts_event` the bar's end.
 
     history: it was older than the age limit when it was committed, or its age is in doubt. Features warm by it, and
-    nothing is traded on it. Never set in a replay.
+    nothing is traded on it. In a replay only where the recording has it.
     """
 
     VERSION: ClassVar[int] = 2

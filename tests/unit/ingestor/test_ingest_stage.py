@@ -1,14 +1,15 @@
 """The ingestor's stage: numbering, what is no tick, and a state that goes on where it stopped."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingestor.source import Quote
+from services.ingestor.source import Datum, Quote
 from services.ingestor.stage import IngestStage
-from shared.messages import MarketTick, Message
+from shared.messages import Gap, GapCause, MarketTick, Message, Stream
 from shared.messages.codec import pack, unpack
 from shared.tick import State
 
@@ -19,7 +20,7 @@ def quotes(times: list[int]) -> list[Quote]:
     return [Quote("BTCUSDT", ts, Decimal(100 + i) / 10) for i, ts in enumerate(times)]
 
 
-def run(stage: IngestStage, taken: list[Quote]) -> list[Message]:
+def run(stage: IngestStage, taken: Sequence[Datum]) -> list[Message]:
     return [tick for quote in taken for tick in stage.on_tick(quote)]
 
 
@@ -51,6 +52,21 @@ def test_restored_is_never_stopped(times: list[int], cut: int) -> None:
     second.restore(unpack(pack(first.state())))
     assert before + run(second, tail) == run(whole, head + tail)
     assert second.state() == whole.state()
+
+
+def test_what_was_recorded_is_written_again_under_its_own_number() -> None:
+    stage = IngestStage("binance", "A")
+    tick = MarketTick(n=7, sym="A", ts_event=5, tr="binance:A:5:7", venue="binance", price=Decimal(9), history=True)
+    gap = Gap(n=8, sym="A", ts_event=4, tr="binance:A:4:8", stream=Stream.TICKS, cause=GapCause.LATE)
+    assert run(stage, [tick, gap]) == [
+        tick.model_copy(update={"n": 1, "tr": "binance:A:5:1"}), gap.model_copy(update={"n": 2, "tr": "binance:A:4:2"}),
+    ]  # fmt: skip
+    assert stage.position == 2
+    other = IngestStage("binance", "A")
+    other.restore(stage.state())
+    assert run(other, [tick])[0].n == 3
+    with pytest.raises(ValueError, match="A was given to B"):
+        IngestStage("binance", "B").on_tick(tick)
 
 
 @pytest.mark.parametrize("price", [Decimal(0), Decimal(-1), Decimal("NaN"), Decimal("Infinity")])

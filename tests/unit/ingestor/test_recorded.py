@@ -1,4 +1,4 @@
-"""A recording as a source: its ticks in their order, with their own times and venue."""
+"""A recording as a source: its ticks and gaps in their order, with their own times, history and venue."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,12 +8,12 @@ import pytest
 from services.ingestor.replay import Checked, ReplaySource
 from shared.config import Settings
 from shared.errors import DataError
-from shared.messages import Gap, GapCause, Stream
+from shared.messages import Gap, GapCause, Message, Stream
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.columns import Taken
 from shared.recording.folder import RecordingFolder
 from tests.unit.recording.entries import FIRST_DAY_MS, PLACE, raw, taken
-from tests.unit.runner.fakes import entry
+from tests.unit.runner.fakes import entry, tick
 
 
 def recording(folder: Path, *parts: Sequence[Taken]) -> Path:
@@ -25,15 +25,26 @@ def recording(folder: Path, *parts: Sequence[Taken]) -> Path:
     return folder
 
 
+def kept(message: Message) -> Taken:
+    return Taken(PLACE, entry(message, FIRST_DAY_MS + message.n), 0)
+
+
 def test_each_symbol_has_its_ticks_over_all_parts(tmp_path: Path) -> None:
-    gap = Gap(n=3, sym="A", ts_event=3, tr="t", stream=Stream.TICKS, cause=GapCause.MISSED)
-    beside = [Taken(PLACE, entry(gap, FIRST_DAY_MS + 50), 0), Taken(PLACE, raw(FIRST_DAY_MS + 60, b"A"), 0)]
-    folder = recording(tmp_path, [taken(1), taken(1, "B"), taken(2)], [*beside, taken(4)])
+    gap = Gap(n=3, sym="A", ts_event=3, tr="t:A:3:3", stream=Stream.TICKS, cause=GapCause.LATE)
+    old = tick(5).model_copy(update={"history": True})
+    beside = [kept(gap), Taken(PLACE, raw(FIRST_DAY_MS + 60, b"A"), 0)]
+    folder = recording(tmp_path, [taken(1), taken(1, "B"), taken(2)], [*beside, taken(4), kept(old)])
     source = ReplaySource({"A": folder, "B": folder}, "1s")
-    assert [quote.ts_event for quote in source.open("A", 0).take(9)] == [1, 2, 4]
-    assert [quote.ts_event for quote in source.open("A", 2).take(9)] == [4]
-    assert source.check() == {"A": Checked(3, 1, 4), "B": Checked(1, 1, 1)}
+    assert list(source.open("A", 0).take(9)) == [tick(1), tick(2), gap, tick(4), old]
+    assert list(source.open("A", 3).take(9)) == [tick(4), old]
+    assert source.check() == {"A": Checked(5, 1, 5), "B": Checked(1, 1, 1)}
     assert source.venue == "t"
+
+
+def test_where_ticks_were_not_recorded_stands_a_gap(tmp_path: Path) -> None:
+    folder = recording(tmp_path, [taken(3), taken(4)], [taken(7)])
+    missed = Gap(n=6, sym="A", ts_event=7, tr="t:A:7", stream=Stream.TICKS, cause=GapCause.MISSED)
+    assert list(ReplaySource({"A": folder}, "1s").open("A", 0).take(9)) == [tick(3), tick(4), missed, tick(7)]
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
