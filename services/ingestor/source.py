@@ -15,9 +15,8 @@ class Quote(NamedTuple):
     price: Decimal
 
 
-Datum = (
-    Quote | MarketTick | Gap
-)  # a recording gives what was a message already: whether it was history, what was missing
+# A recording gives messages again: they tell what was history, and what was missing.
+Datum = Quote | MarketTick | Gap
 
 
 class Feed(Protocol):
