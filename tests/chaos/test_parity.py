@@ -48,7 +48,7 @@ ANSWERS = {
 
 
 class Size(NamedTuple):
-    """least: of each thing that the session must have had. outage: of the venue's REST history, until it makes a Gap."""
+    """least: of each thing that the session must have had. outage: whether REST fails until that has made a Gap."""
 
     markets: int
     kills: int

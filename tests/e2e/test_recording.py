@@ -1,30 +1,19 @@
 """Record a run, replay the recording, compute it again; and a difference that was planted is found."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
-from pyarrow import parquet
 
 from shared.messages import Prediction, Stream, decode, encode
-from shared.recording.layout import checkpoint_paths, parts
+from shared.recording.layout import checkpoint_paths
 from shared.recording.part import read_rows
+from tests.altered import Row, alter, the_row
 from tests.e2e.command import Tickline
 
 pytestmark = pytest.mark.timeout(150)
 
 RUN = ("run", "--rate", "0", "--sym", "SIM-A", "--sym", "SIM-B")
-
-
-def alter(folder: Path, stream: Stream, change: Callable[[list[dict[str, object]]], None]) -> None:
-    """Rewrite a stream's only part."""
-    (part,) = parts(folder, stream)
-    table = parquet.read_table(part.path)
-    rows = table.to_pylist()
-    change(rows)
-    parquet.write_table(pa.Table.from_pylist(rows, schema=table.schema), part.path)
 
 
 def test_a_run_its_recording_and_everything_again(tickline: Tickline, tmp_path: Path) -> None:
@@ -73,15 +62,14 @@ def test_a_difference_is_found_and_named(tickline: Tickline, tmp_path: Path) -> 
     recording = tmp_path / "recording"
     assert tickline(*RUN, "--limit", "60", "--record", recording).code == 0
 
-    def alter_prediction(rows: list[dict[str, object]]) -> None:
-        row = next(row for row in rows if (row["k"], row["n"]) == ("SIM-B", 20))
+    def prediction(rows: list[Row]) -> None:
+        row = the_row(rows, "SIM-B", 20)
         assert isinstance(row["d"], bytes)
-        message = decode(Prediction.TAG, row["d"])
-        row["d"] = encode(message.model_copy(update={"y_hat": 0.5}))
+        row["d"] = encode(decode(Prediction.TAG, row["d"]).model_copy(update={"y_hat": 0.5}))
 
     altered = tmp_path / "altered"
     shutil.copytree(recording, altered)
-    alter(altered, Stream.PREDICTIONS, alter_prediction)
+    alter(altered, Stream.PREDICTIONS, prediction)
     shown = tickline("parity", altered)
     assert shown.code == 6
     assert "parity: 113 of 114 predictions identical" in shown.out
@@ -90,9 +78,7 @@ def test_a_difference_is_found_and_named(tickline: Tickline, tmp_path: Path) -> 
 
     lost = tmp_path / "lost"
     shutil.copytree(recording, lost)
-    alter(
-        lost, Stream.TICKS, lambda rows: rows.remove(next(row for row in rows if (row["k"], row["n"]) == ("SIM-A", 30)))
-    )
+    alter(lost, Stream.TICKS, lambda rows: rows.remove(the_row(rows, "SIM-A", 30)))
     shown = tickline("parity", lost)
     assert shown.code == 6
     assert "parity: not compared: SIM-A: ticks n=30 not recorded, and no checkpoint behind that" in shown.out

@@ -18,12 +18,16 @@ class Hole(Exception):
 
 
 class Rows:
-    """The rows behind n = `after`. `next()` raises Hole where the numbers jump."""
+    """The rows behind n = `after`. `next()` raises Hole where the numbers jump.
+
+    first_n: of the first row that is kept, once one was looked at: what came before was removed, or never recorded.
+    """
 
     def __init__(self, folder: Path, stream: Stream, instance: str, sym: str, after: int) -> None:
         self.stream = stream
         self.last_n = after
-        self._rows = _behind(read_rows(folder, stream, instance, [sym]), after)
+        self.first_n = 0
+        self._rows = self._behind(read_rows(folder, stream, instance, [sym]), after)
         self._seen: deque[Row] = deque()
 
     def peek(self, further: int = 0) -> Row | None:
@@ -50,15 +54,26 @@ class Rows:
             first, row = self.last_n + 1, self.peek()
             raise Hole(self.stream, first, n if row is None else max(first, row.n - 1))
 
+    def lacks(self, n: int) -> bool:
+        """Whether n is not there, though the recorder had it: it noted no hole, and has rows on both sides of it."""
+        row = self.peek()
+        return row is not None and row.n > n and not row.missing and 0 < self.first_n <= self.last_n
+
+    def leave_out(self, n: int) -> None:
+        """Go on as if n had been taken."""
+        self.last_n = n
+
     def left(self) -> int:
         """How many rows are left; takes them all."""
         count = len(self._seen) + sum(1 for _ in self._rows)
         self._seen.clear()
         return count
 
-
-def _behind(rows: Iterator[Row], n: int) -> Iterator[Row]:
-    return (row for row in rows if row.n > n)
+    def _behind(self, rows: Iterator[Row], n: int) -> Iterator[Row]:
+        for row in rows:
+            self.first_n = self.first_n or row.n
+            if row.n > n:
+                yield row
 
 
 def message_of(row: Row) -> Message | None:

@@ -5,6 +5,7 @@ from services.research.recording.rows import Rows, message_of
 from services.research.recording.tally import Tally
 from services.strategy.live_stage import closed_by
 from shared.messages import Decision, Gap, Message, Stream
+from shared.recording.part import Row
 from shared.runner.stage import Stage
 
 SUPERSEDED, STALE = "SUPERSEDED", "STALE_PREDICTION"  # reasons of a live strategy's waiting predictions
@@ -36,9 +37,9 @@ class StrategyReplay:
     def run(self, upto: int | None = None) -> None:
         """Compare until the decisions end, or up to n = `upto`. Raises Hole where rows are missing."""
         while (row := self._decisions.peek()) is not None and (upto is None or self._decisions.last_n < upto):
-            said = message_of(row)
-            self._decisions.require(row.n - 1)
+            said, n = message_of(row), self._decisions.last_n + 1
             try:
+                self._require(n, row)
                 if isinstance(said, Decision):
                     self._lead_to(said)
                 elif isinstance(said, Gap):
@@ -47,10 +48,16 @@ class StrategyReplay:
                     raise Stuck("it cannot be read")
             except Stuck as stuck:
                 ts_event = said.ts_event if said else 0
-                self._tally.differs(ts_event, f"{self._sym} decisions n={row.n}: {stuck}")
+                self._tally.differs(ts_event, f"{self._sym} decisions n={n}: {stuck}")
                 self._tally.unshown.append(f"{self._sym}: {self._decisions.left()} decisions from there on")
                 return
         self._tally.ahead[Stream.PREDICTIONS] += self._predictions.left() if upto is None else 0
+
+    def _require(self, n: int, row: Row) -> None:
+        """The next decision must be n."""
+        if n < row.n and self._decisions.lacks(n):
+            raise Stuck("recorded none, so it is not known what came before it")
+        self._decisions.require(row.n - 1)
 
     def _lead_to(self, said: Decision) -> None:
         """Give the stage what it takes for its next decision."""

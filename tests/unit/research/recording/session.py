@@ -65,12 +65,18 @@ class Session:
             self.written[Stream.EXECUTIONS].append(message)
             self.take(message)
 
-    def record(self, folder: Path, without: Sequence[tuple[Stream, int]] = ()) -> dict[Stream, Rows]:
-        """The session as a recording; without some rows (stream, n)."""
+    def record(
+        self, folder: Path, without: Sequence[tuple[Stream, int]] = (), *, noted: bool = False
+    ) -> dict[Stream, Rows]:
+        """The session as a recording; without some rows (stream, n), which the recorder has noted as missing or not."""
         recording = RecordingFolder(folder)
         for stream, messages in self.written.items():
             kept = [message for message in messages if (stream, message.n) not in without]
-            rows = [Taken(Place(INSTANCE, 0), entry(message, FIRST_DAY_MS + message.n), 0) for message in kept]
+            gone = [noted and (stream, message.n - 1) in without for message in kept]
+            rows = [
+                Taken(Place(INSTANCE, 0), entry(message, FIRST_DAY_MS + message.n), int(missing))
+                for message, missing in zip(kept, gone, strict=True)
+            ]
             if rows:
                 recording.add(stream, rows, "server")
         return {stream: Rows(folder, stream, INSTANCE, SYM, 0) for stream in Stream}

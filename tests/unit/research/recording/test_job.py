@@ -1,6 +1,6 @@
 """A whole session from its checkpoints: begun amid its life, behind a hole, cut off, without an order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +12,7 @@ from shared.bus.names import Place
 from shared.config import Settings
 from shared.config.settings import IngestorSettings, StrategySettings
 from shared.errors import DataError
-from shared.messages import Message, OrderIntent, Prediction, Stream
+from shared.messages import Decision, Message, OrderIntent, Prediction, Reason, Stream, decode, encode
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.columns import Taken
 from shared.recording.folder import RecordingFolder
@@ -20,6 +20,7 @@ from shared.recording.layout import parts
 from shared.runner.progress import producers
 from shared.runner.stage import Stage
 from shared.runner.symbol import Symbol
+from tests.altered import Row, alter, the_row
 from tests.unit.recording.entries import FIRST_DAY_MS
 from tests.unit.runner.fakes import entry
 
@@ -140,6 +141,50 @@ def test_new_settings_hold_from_their_checkpoint_on(tmp_path: Path) -> None:
     found = parity(tmp_path)
     assert (counts(found), found.proved) == ([37, 37], True)
     assert found.compared[Stream.ORDERS] == 2 * 17 - 1 + 20
+
+
+def _byte(rows: list[Row]) -> None:
+    row = the_row(rows, SYM, 9)
+    assert isinstance(row["d"], bytes)
+    row["d"] = row["d"][:-1] + bytes([row["d"][-1] ^ 1])
+
+
+def _reason(rows: list[Row]) -> None:
+    row = the_row(rows, SYM, 9)
+    assert isinstance(row["d"], bytes)
+    row["d"] = encode(decode(Decision.TAG, row["d"]).model_copy(update={"reason": Reason.NO_CHANGE}))
+
+
+def _drop(rows: list[Row]) -> None:
+    rows.remove(the_row(rows, SYM, 9))
+
+
+@pytest.mark.parametrize(
+    ("stream", "plant", "first"),
+    [
+        (Stream.PREDICTIONS, _byte, "SIM-A predictions n=9: recorded history "),
+        (Stream.PREDICTIONS, _drop, "SIM-A predictions n=9: recorded none, computed SIM-A y_hat="),
+        (Stream.DECISIONS, _reason, "SIM-A decisions n=9: recorded reason NO_CHANGE, computed None"),
+        (Stream.DECISIONS, _drop, "SIM-A decisions n=9: recorded none"),
+        (Stream.ORDERS, _byte, "SIM-A orders n=9: recorded "),
+        (Stream.ORDERS, _drop, "SIM-A orders n=9: recorded none, computed "),
+    ],
+)
+def test_what_was_planted_is_the_first_difference(
+    tmp_path: Path, stream: Stream, plant: Callable[[list[Row]], None], first: str
+) -> None:
+    line = Line(tmp_path, settings())
+    line.checkpoint()
+    line.run(30)
+    line.record()
+    alter(tmp_path, stream, plant)
+    found = parity(tmp_path)
+    assert not found.proved
+    assert found.first_difference is not None
+    assert found.first_difference.startswith(first)
+    assert found.compared[Stream.PREDICTIONS] == 27
+    if (stream, plant) != (Stream.DECISIONS, _drop):  # from there on nothing is known
+        assert found.compared[stream] - found.identical[stream] == 1
 
 
 def test_a_session_without_an_order_is_shown_too(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from services.research.recording.tally import Tally
 from services.signal.stage import SignalStage
 from shared.errors import ConfigError
 from shared.features import make_feature
-from shared.messages import Gap, GapCause, Message, Stream
+from shared.messages import Gap, GapCause, Message, Stream, encode
 from shared.models.load_model import load_model
 from shared.models.predict import Predict
-from tests.unit.research.recording.session import SYM, Session
+from tests.altered import alter, the_row
+from tests.unit.research.recording.session import INSTANCE, SYM, Session
 from tests.unit.runner.fakes import tick
 
 SPEC = "log_return_lags(3)"
@@ -87,6 +88,20 @@ def test_the_last_bit_is_a_difference(tmp_path: Path, session: Session, again: S
     assert tally.first is not None
     assert tally.first.text.startswith("A predictions n=3: recorded y_hat ")
     assert tally.compared[Stream.PREDICTIONS] - tally.identical[Stream.PREDICTIONS] == 1
+
+
+def test_any_byte_of_a_prediction_is_a_difference(tmp_path: Path, session: Session, again: SignalStage) -> None:
+    give(session, *map(tick, range(1, 9)))
+    session.record(tmp_path)
+    right, fresh = encode(session.written[Stream.PREDICTIONS][2]), again.state()
+    for at in range(len(right)):
+        wrong = right[:at] + bytes([right[at] ^ 1]) + right[at + 1 :]
+        alter(tmp_path, Stream.PREDICTIONS, lambda rows, d=wrong: the_row(rows, SYM, 3).update(d=d))  # type: ignore[misc]
+        again.restore(fresh)
+        tally = replayed(again, {stream: Rows(tmp_path, stream, INSTANCE, SYM, 0) for stream in Stream})
+        assert tally.first is not None, at
+        assert tally.first.text.startswith("A predictions n=3: recorded "), at
+        assert tally.compared[Stream.PREDICTIONS] - tally.identical[Stream.PREDICTIONS] == 1
 
 
 def test_another_model_is_refused(tmp_path: Path, session: Session, predict: Predict) -> None:

@@ -9,7 +9,7 @@ from services.research.recording.rows import Hole, Rows
 from services.research.recording.strategy import StrategyReplay
 from services.research.recording.tally import Tally
 from services.strategy.stage import StrategyStage
-from shared.messages import Gap, GapCause, Stream
+from shared.messages import Gap, GapCause, Reason, Stream
 from shared.runner.stage import Stage
 from tests.unit.research.recording.session import SYM, Session, prediction, strategy
 
@@ -130,4 +130,49 @@ def test_rows_that_are_missing_end_it(tmp_path: Path, stream: Stream) -> None:
         session.predict(prediction(n))
         session.report()
     with pytest.raises(Hole, match=f"{stream} n=3 not recorded"):
-        replayed(session.record(tmp_path, without=[(stream, 3)]))
+        replayed(session.record(tmp_path, without=[(stream, 3)], noted=True))
+
+
+def test_an_order_that_was_dropped_is_a_difference(tmp_path: Path) -> None:
+    session = Session()
+    for n in range(1, 6):
+        session.predict(prediction(n))
+        session.report()
+    dropped = session.written[Stream.ORDERS][2]
+    tally = replayed(session.record(tmp_path, without=[(Stream.ORDERS, 3)]))
+    assert tally.first is not None
+    assert tally.first.text == f"A orders n=3: recorded none, computed {dropped.human()}"
+    assert tally.unshown == []
+    assert (tally.compared[Stream.ORDERS], tally.identical[Stream.ORDERS]) == (9, 8)
+
+
+def test_a_decision_that_was_dropped_is_a_difference(tmp_path: Path) -> None:
+    session = Session()
+    for n in range(1, 6):
+        session.predict(prediction(n))
+        session.report()
+    tally = replayed(session.record(tmp_path, without=[(Stream.DECISIONS, 3)]))
+    assert tally.first is not None
+    assert tally.first.text == "A decisions n=3: recorded none, so it is not known what came before it"
+    assert tally.unshown == ["A: 2 decisions from there on"]
+
+
+def test_what_was_removed_with_age_is_a_hole(tmp_path: Path) -> None:
+    session = Session()
+    for n in (1, 2, 3):
+        session.predict(prediction(n))
+        session.report()
+    with pytest.raises(Hole, match="orders n=1 to 2 not recorded"):
+        replayed(session.record(tmp_path, without=[(Stream.ORDERS, 1), (Stream.ORDERS, 2)]))
+
+
+def test_another_reason_is_a_difference(tmp_path: Path) -> None:
+    session = Session()
+    for n in (1, 2, 3):
+        session.predict(prediction(n, y_hat=0.0))
+    altered = session.written[Stream.DECISIONS][1].model_copy(update={"reason": Reason.NO_CHANGE})
+    session.written[Stream.DECISIONS][1] = altered
+    tally = replayed(session.record(tmp_path))
+    assert tally.first is not None
+    assert tally.first.text == "A decisions n=2: recorded reason NO_CHANGE, computed ZERO_PREDICTION"
+    assert (tally.compared[Stream.DECISIONS], tally.identical[Stream.DECISIONS]) == (3, 2)
