@@ -16,6 +16,8 @@ from shared.messages import Decision, ExecutionReport, Gap, Message, Prediction,
 from shared.strategies import Decider
 from shared.tick import State
 
+MISSING = ":missing:"  # in the trace of a decision that a missing prediction led to
+
 
 class LiveRules(NamedTuple):
     """valid_ns: how long after its tick an order may be sent. stale_ns: how old a prediction that waited may become."""
@@ -98,7 +100,7 @@ def closed_by(gap: Gap, decision: Decision) -> bool:
 
 
 def _missing(gap: Gap) -> str:
-    return f":missing:{gap.n}"
+    return f"{MISSING}{gap.n}"
 
 
 def _prediction(data: bytes | None) -> Prediction | None:

@@ -19,8 +19,8 @@ def replay_signal(
         if upto is not None and predictions.last_n >= upto:
             return
         said, tick = message_of(expected), message_of(row)
-        if isinstance(said, Gap) and not isinstance(tick, Gap):
-            tick = gap_before(said, ticks)
+        if isinstance(said, Gap) and not predictions.lacks(predictions.last_n + 1):
+            tick = gap_before(said, predictions, ticks)
             if tick is None:
                 what = f"{sym} predictions n={said.n}: recorded {said.human()}, no tick has its trace"
                 tally.differs(said.ts_event, what)

@@ -82,7 +82,7 @@ class StrategyReplay:
         waits = self._predictions.peek()
         if decision and waits and waits.tr != said.tr and waits.n == decision.prediction_n:
             self._give(self._predictions)
-        gap = gap_before(said, self._predictions)
+        gap = gap_before(said, self._decisions, self._predictions)
         if gap is None:
             raise Stuck(f"recorded {said.human()}, no prediction has its trace")
         booked_n = decision.booked_n if decision and closed_by(gap, decision) else 0
