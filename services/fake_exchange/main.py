@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from services.fake_exchange.binance_streams import MAKERS
 from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.frame_blocks import BLOCK
 from services.fake_exchange.listing import swaps
@@ -36,7 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--past-rate", type=float, default=1.0, help="of that, trades per second")
     parser.add_argument("--start-ms", type=int, help="of its trades; now if not given")
     parser.add_argument("--waits-for", type=int, default=1, help="of --flood: until so many streams are subscribed to")
-    parser.add_argument("--prepared", action="store_true", help="make the messages of all --trades before the start")
+    parser.add_argument(
+        "--prepared", nargs="?", const="trade", choices=sorted(MAKERS), metavar="STREAM",
+        help="make the messages of all --trades before the start; of `trade` if no stream is named",
+    )  # fmt: skip
     parser.add_argument("--flood", action="store_true", help="trades as fast as clients take them")
     options = parser.parse_args(argv)
     if options.markets and options.venue != "binance":
@@ -76,6 +80,6 @@ async def _run(options: argparse.Namespace) -> None:
         plan=plan,
     ) as fake:
         if options.prepared:
-            fake.feed.streams.prepare("trade", options.trades)
+            fake.feed.streams.prepare(options.prepared, options.trades)
         print(f"fake {options.venue} at {fake.url}", flush=True)  # noqa: T201
         await stopped.wait()

@@ -1,0 +1,40 @@
+"""One reader in this process, on one core: `python -m tests.bench.feed.reader NAME …`; prints what it found."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+import uvloop
+
+from tests.bench.feed.asked import READER_CORE, Asked, asked, pin
+
+Read = Callable[[Asked], Awaitable[dict[str, Any]]]
+NAMES = ("wire", "aiohttp", "watch_trades", "ingestor", "cryptofeed")
+
+
+def reader(name: str) -> Read:
+    """Only what it needs is imported: the libraries are in nobody else's memory."""
+    if name == "cryptofeed":
+        from tests.bench.feed.theirs import cryptofeed
+
+        return cryptofeed
+    if name == "ingestor":
+        from tests.bench.feed.ours import ingestor
+
+        return ingestor
+    from tests.bench.feed import bare
+
+    table: dict[str, Read] = {"wire": bare.wire, "aiohttp": bare.messages, "watch_trades": bare.watch_trades}
+    return table[name]
+
+
+async def _run(given: Asked) -> dict[str, Any]:
+    return await reader(given.reader)(given)
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    pin(READER_CORE)
+    print(json.dumps(uvloop.run(_run(asked(NAMES)))))
