@@ -1,4 +1,5 @@
-"""ccxt's own exchange class with three seams: what acknowledges, what cannot be read, and what asks for silence.
+"""ccxt's own exchange class with four seams: what acknowledges, trades as they come, what cannot be read, and what asks
+for silence.
 
 Nothing of ccxt is changed: a subclass is made at run time.
 """
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from services.ingestor.live.events import Trade
 from services.ingestor.venue.facts import FACTS, UNLISTED
 from services.ingestor.venue.options import LiveOptions
 from shared.errors import ConfigError
@@ -68,10 +70,24 @@ class Limit:
 
 
 class Ears:
-    """What an instance's owner wants to know at once: that it was acknowledged, and that something was not readable."""
+    """What an instance's owner wants to know at once: that it was acknowledged, and that something was not readable.
 
-    def __init__(self, acknowledged: Callable[[], None], unreadable: Callable[[], None]) -> None:
-        self.acknowledged, self.unreadable = acknowledged, unreadable
+    trade: takes a trade as soon as it is read, where `read` can make one of a message; then ccxt does not see it. What
+    it raises ends what is watched.
+    """
+
+    def __init__(
+        self,
+        acknowledged: Callable[[], None],
+        unreadable: Callable[[], None],
+        trade: Callable[[Trade], None] | None = None,
+        read: Callable[[Any], Trade | None] | None = None,
+    ) -> None:
+        self.acknowledged, self.unreadable, self.trade, self.read = acknowledged, unreadable, trade, read
+
+
+class Overflow(Exception):
+    """More came than was taken."""
 
 
 def make_client(ccxt: Any, options: LiveOptions, limit: Limit, ears: Ears | None = None) -> Any:
@@ -108,10 +124,17 @@ def make_client(ccxt: Any, options: LiveOptions, limit: Limit, ears: Ears | None
 
 
 def _class(parent: Any, limit: Limit, ears: Ears | None, acknowledged: Callable[[Any], bool] | None) -> Any:
+    read, trade = (None, None) if ears is None else (ears.read, ears.trade)
+
     class Client(parent):  # type: ignore[misc]
         def handle_message(self, client: Any, message: Any) -> Any:
             if ears is None:
                 return super().handle_message(client, message)
+            if read is not None and trade is not None and (made := read(message)) is not None:
+                try:
+                    return trade(made)
+                except Overflow as error:
+                    return client.reject(error)
             if acknowledged is not None and acknowledged(message):
                 ears.acknowledged()
             try:

@@ -10,17 +10,13 @@ from services.ingestor.live.events import Answered, Connected, Disconnected, Eve
 from services.ingestor.live.stage import LiveStage
 from services.ingestor.venue import history, parse
 from services.ingestor.venue.asker import shown
-from services.ingestor.venue.client import Ears
+from services.ingestor.venue.client import Ears, Overflow
 from services.ingestor.venue.venue import LiveVenue
 from shared.errors import VenueError
 from shared.retry import FIRST_S, MOST_S
 
 MOST_EVENTS = 100_000
 STOOD_S = 5.0  # a connection that stood for so long was no failure
-
-
-class Overflow(Exception):
-    """More came than was taken."""
 
 
 class LiveFeed:
@@ -150,19 +146,37 @@ class LiveFeed:
 
     async def _hear(self) -> None:
         """One connection's life: until an error, or cancelled."""
-        client = self._venue.listener(Ears(self._acknowledged, self._unreadable))
+        client = self._venue.listener(self._ears())
         try:
             watch, events = self._watch(client), self._events
             while True:
                 heard = await watch()
                 if not self._connected_s and heard:
                     self._acknowledged()
-                if len(events) > MOST_EVENTS:
-                    raise Overflow(f"more than {MOST_EVENTS} events wait")
+                self._check_room()
                 events.extend(heard)
                 self._came.set()
         finally:
             await self._closed(client)
+
+    def _ears(self) -> Ears:
+        """Trades come by themselves where the venue's facts can read them, and watching is only waiting for the end."""
+        venue, read = self._venue, self._venue.facts.trade
+        if read is None or venue.options.price == "mid" or venue.options.stream == "candles":
+            return Ears(self._acknowledged, self._unreadable)
+        market_id = venue.client.market(self._market)["id"]
+        return Ears(self._acknowledged, self._unreadable, self._heard, lambda message: read(message, market_id))
+
+    def _heard(self, trade: Trade) -> None:
+        if not self._connected_s:
+            self._acknowledged()
+        self._check_room()
+        self._events.append(trade)
+        self._came.set()
+
+    def _check_room(self) -> None:
+        if len(self._events) > MOST_EVENTS:
+            raise Overflow(f"more than {MOST_EVENTS} events wait")
 
     async def _closed(self, client: Any) -> None:
         with contextlib.suppress(self._venue.ccxt.BaseError, OSError):

@@ -28,6 +28,27 @@ def trade(row: Mapping[str, Any], consecutive: bool) -> Trade | None:
     return Trade(number, at_ns, price, qty)
 
 
+def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any) -> Trade | None:
+    """A numbered trade of which each field has its plain type: integers, and numbers as texts. Else None.
+
+    >>> plain_trade(7, 1000, "1.5", "2")
+    Trade(id=7, ts_event=1000000000, price=Decimal('1.5'), qty=Decimal('2'))
+    >>> plain_trade(7, 1000, "0", "2"), plain_trade("7", 1000, "1.5", "2")
+    (None, None)
+    """
+    if not (id_.__class__ is at_ms.__class__ is int and price.__class__ is qty.__class__ is str):
+        return None
+    if not (0 <= id_ < MOST_ID and 0 < at_ms < MOST_MS):
+        return None
+    try:
+        at, of = Decimal(price), Decimal(qty)
+    except InvalidOperation:
+        return None
+    if not (at.is_finite() and of.is_finite() and at > 0 and of > 0):
+        return None
+    return Trade(id_, at_ms * NS_PER_MS, at, of)
+
+
 def top_of_book(row: Mapping[str, Any], now: int) -> TopOfBook | None:
     """The best prices; some venues do not tell since when: then it is `now`."""
     at_ns = now if row.get("timestamp") is None else _ns(row["timestamp"])
