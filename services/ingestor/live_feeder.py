@@ -19,7 +19,7 @@ from shared.runner.partition import Partition
 CLOCK_S = 0.1
 BATCH_S = 0.02  # what comes meanwhile is one commit
 CLOSE_S = 2.0
-BATCH = 4_096  # events of one symbol
+BATCH = 16_384  # events of one symbol; below, a busy loop would take less than it hears
 
 
 class LiveFeeder:

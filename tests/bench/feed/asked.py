@@ -9,7 +9,7 @@ from services.fake_exchange.listing import Listing, swaps
 
 STREAM = "aggTrade"
 HOST = "fstream.binance.com"
-RATE = 5_000  # of the venue's time, trades per second in each market: its seconds are then about as long as ours
+RATE = 20_000  # of the venue's time, trades per second in each market: its seconds are then about as long as ours
 START_MS = 1_730_203_200_000
 READER_CORE, OTHERS_CORE = 0, 1
 
