@@ -79,6 +79,14 @@ bench-gateway: $(READY)  ## milliseconds from an order to its request to the ven
 bench-gateway-short: $(READY)  ## the same with few orders: does it still run?
 	$(BIN)/python -m tests.bench.gateway --short $(ARGS)
 
+.PHONY: bench-feed
+bench-feed: $(READY)  ## trades per second into sampled ticks beside bare ccxt and cryptofeed, and the memory (build/bench-feed.json)
+	$(BIN)/python -m tests.bench.feed $(ARGS)
+
+.PHONY: bench-feed-short
+bench-feed-short: $(READY)  ## the same with few trades: does it still run, and are the ticks right?
+	$(BIN)/python -m tests.bench.feed --short $(ARGS)
+
 .PHONY: bench-idle
 bench-idle: $(READY)  ## CPU and memory of every service while no tick comes (build/idle.json)
 	$(BIN)/python -m tests.bench.idle $(ARGS)

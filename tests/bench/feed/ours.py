@@ -13,7 +13,7 @@ from services.ingestor.live.stage import LiveStage
 from services.ingestor.live_feeder import LiveFeeder
 from services.ingestor.live_plan import live_options, live_plan
 from services.ingestor.venue.clock import VenueClock
-from services.ingestor.venue.venue import LiveVenue
+from services.ingestor.venue.venues import Venues
 from shared.bus.api import Bus
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place
@@ -72,9 +72,13 @@ async def ingestor(given: Asked) -> dict[str, Any]:
     settings = settings_of(given)
     options = live_options(settings)
     stages = Stages(live_plan(options, settings.ingestor.instance))
-    clock = TakenClock(options.skew_ns)
-    clock.stages = stages
-    feeder = LiveFeeder(LiveVenue(options, clock), settings.bus.partitions)
+
+    def clock(bound_ns: int) -> TakenClock:
+        made = TakenClock(bound_ns)
+        made.stages = stages
+        return made
+
+    feeder = LiveFeeder(Venues(options, clock), settings.bus.partitions)
     bus: Bus = make_bus(settings) if given.bus else MemoryBus(lease_s=settings.bus.lease_s, maxlens=MAXLENS)
     worker = Worker(
         stages.plan, bus, feeder, partitions=settings.bus.partitions, limits=limits_of(settings), close=feeder.close

@@ -11,7 +11,7 @@ import uvloop
 from tests.bench.feed.asked import READER_CORE, Asked, asked, pin
 
 Read = Callable[[Asked], Awaitable[dict[str, Any]]]
-NAMES = ("wire", "aiohttp", "watch_trades", "ingestor", "cryptofeed")
+NAMES = ("wire", "aiohttp", "watch_trades", "ingestor", "cryptofeed", "costs")
 
 
 def reader(name: str) -> Read:
@@ -24,6 +24,10 @@ def reader(name: str) -> Read:
         from tests.bench.feed.ours import ingestor
 
         return ingestor
+    if name == "costs":
+        from tests.bench.feed.costs import costs
+
+        return costs
     from tests.bench.feed import bare
 
     table: dict[str, Read] = {"wire": bare.wire, "aiohttp": bare.messages, "watch_trades": bare.watch_trades}
@@ -35,6 +39,6 @@ async def _run(given: Asked) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     pin(READER_CORE)
     print(json.dumps(uvloop.run(_run(asked(NAMES)))))
