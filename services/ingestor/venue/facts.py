@@ -41,7 +41,7 @@ def _binance_acknowledged(message: Any) -> bool:
 
 
 def _binance_trade(message: Any, market_id: str) -> Trade | None:
-    """An aggregate trade whose fields are of the types in BINANCE_DOCS/websocket-market-streams/Aggregate-Trade-Streams.
+    """An aggregate trade whose fields have the types of BINANCE_DOCS/websocket-market-streams/Aggregate-Trade-Streams.
 
     >>> message = {"e": "aggTrade", "s": "BTCUSDT", "a": 7, "p": "1.5", "q": "2", "T": 1000, "m": True}
     >>> _binance_trade(message, "BTCUSDT")

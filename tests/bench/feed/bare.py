@@ -73,7 +73,8 @@ async def _all(given: Asked, taken: Taken, read: Any) -> dict[str, Any]:
 
 async def watch_trades(given: Asked) -> dict[str, Any]:
     """Bare ccxt.pro: a task for each market. Raises AssertionError where a trade is missing."""
-    exchange, taken = ccxt.pro.binance({"options": {"fetchMarkets": {"types": ["linear"]}, "tradesLimit": HELD}}), Taken()
+    taken = Taken()
+    exchange = ccxt.pro.binance({"options": {"fetchMarkets": {"types": ["linear"]}, "tradesLimit": HELD}})
     exchange.urls["api"] = redirected(exchange.urls["api"], given.url)
     exchange.timeout_on_exit = 0
     await exchange.load_markets()

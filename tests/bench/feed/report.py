@@ -9,6 +9,7 @@ from tests.bench.feed.asked import STREAM
 from tests.bench.report import machine
 
 US = 1e6
+VERSIONS = ("ccxt", "cryptofeed", "aiohttp", "websockets", "orjson", "uvloop")
 TARGET, FLAT = 0.8, 1.1
 OURS, BARE, THEIRS = ("redis", "memory"), "watch_trades", "cryptofeed"
 READ = "the message a trade, into the queue"
@@ -17,8 +18,8 @@ NOTES = (
     f"The same {STREAM} messages, made before, to each reader in a process of its own on one core; the fake exchange, "
     "and the bus where it is a server, on another. They are sent as fast as they are read, from the moment when all "
     "markets are subscribed to; cryptofeed has them in its combined form.",
-    "Tickline: the service's own parts, bars of a second; every trade went through its stages, and every tick on the bus "
-    "is the tape's. The others count what they are given. All run on uvloop.",
+    "Tickline: the service's own parts, bars of a second; every trade went through its stages, and every tick on the "
+    "bus is the tape's. The others count what they are given. All run on uvloop.",
     "Only Tickline's clock is replaced: the fake's time runs as it is read.",
     "/s: by the clock, best and median of the rounds. /CPU s: of the reader's CPU; on a busy machine only that tells.",
     "Target: ingestor ≥ 0.8 × bare watch_trades, by both.",
@@ -29,7 +30,7 @@ def about(settings: dict[str, Any]) -> dict[str, Any]:
     """Machine, versions and settings."""
     return {
         **machine(),
-        "versions": {name: version(name) for name in ("ccxt", "cryptofeed", "aiohttp", "websockets", "orjson", "uvloop")},
+        "versions": {name: version(name) for name in VERSIONS},
         "settings": settings,
         "load_average": list(os.getloadavg()),
         "notes": list(NOTES),

@@ -22,7 +22,7 @@ async def spanned(given: Asked, count: Callable[[], int]) -> dict[str, Any]:
     """
     memory, process, due = [], psutil.Process(), given.memory_every
     async with asyncio.timeout(LIMIT_S), aiohttp.ClientSession() as session:
-        while await _subscribed(session, given.url) < given.markets:
+        while await _subscribed(session, given.url) < given.markets:  # noqa: ASYNC110  (the fake's, over HTTP)
             await asyncio.sleep(LOOK_S)
         begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
         async with session.ws_connect(f"{given.url}/{HOST}/ws/nothing@{STREAM}"):

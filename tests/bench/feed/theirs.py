@@ -10,7 +10,7 @@ from cryptofeed.exchanges import BinanceFutures
 from cryptofeed.types import Trade
 
 from services.fake_exchange.tape import BEHIND, FIRST_ID
-from tests.bench.feed.asked import HOST, Asked
+from tests.bench.feed.asked import Asked
 from tests.bench.feed.span import spanned
 
 REST = "fapi.binance.com"
