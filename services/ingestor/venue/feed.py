@@ -26,8 +26,10 @@ class LiveFeed:
     connection is remade, by a new exchange instance.
     """
 
-    def __init__(self, venue: LiveVenue, sym: str, stage: LiveStage, came: asyncio.Event) -> None:
-        self._venue, self._sym, self._market, self._came = venue, sym, venue.markets[sym], came
+    def __init__(
+        self, venue: LiveVenue, sym: str, stage: LiveStage, came: asyncio.Event, most: int = MOST_EVENTS
+    ) -> None:
+        self._venue, self._sym, self._market, self._came, self._most = venue, sym, venue.markets[sym], came, most
         self._events: deque[Event] = deque([Disconnected()])
         self._stage, self._deaf = stage, stage.deaf
         self._asked: dict[tuple[str, int], asyncio.Task[None]] = {}
@@ -175,8 +177,8 @@ class LiveFeed:
         self._came.set()
 
     def _check_room(self) -> None:
-        if len(self._events) > MOST_EVENTS:
-            raise Overflow(f"more than {MOST_EVENTS} events wait")
+        if len(self._events) > self._most:
+            raise Overflow(f"more than {self._most} events wait")
 
     async def _closed(self, client: Any) -> None:
         with contextlib.suppress(self._venue.ccxt.BaseError, OSError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -9,9 +10,23 @@ from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.feed_weather import FeedFault, Trouble
 from services.fake_exchange.serve import serving
+from services.ingestor.live_plan import live_stage
+from services.ingestor.venue.feed import LiveFeed
+from services.ingestor.venue.venue import LiveVenue
 from shared.errors import ConfigError, TicklineError, VenueError
 from shared.messages import Gap, GapCause
-from tests.integration.ingestor.line import BTC, ETH, MARKETS, check, ingesting, new_bus, ticks, told, until_ticks
+from tests.integration.ingestor.line import (
+    BTC,
+    ETH,
+    MARKETS,
+    OPTIONS,
+    check,
+    ingesting,
+    new_bus,
+    ticks,
+    told,
+    until_ticks,
+)
 from tests.servers import free_port
 from tests.until import until
 
@@ -137,3 +152,17 @@ async def test_a_connection_that_is_never_acknowledged_is_made_anew() -> None:
         await until_ticks(bus, 2)
         check(bus, fake)
         assert ingestor.feeder.feeds()[BTC].remade >= 1
+
+
+async def test_more_than_is_taken_ends_the_connection_and_it_is_made_anew() -> None:
+    async with serving("binance", plan=PLAN) as fake, asyncio.TaskGroup() as group:
+        options = replace(OPTIONS, base_url=fake.url)
+        venue = LiveVenue(options)
+        running = group.create_task(venue.run())
+        await until(lambda: venue.ready)
+        feed = LiveFeed(venue, BTC, live_stage(options, BTC), asyncio.Event(), most=20)
+        await until(lambda: feed.remade >= 1)
+        assert 20 < feed.waiting < 30  # nobody took any
+        assert f"{BTC} connection: Overflow more than 20 events wait: it is made anew" in venue.complaints.said
+        await asyncio.wait(feed.close())
+        running.cancel()
