@@ -26,6 +26,7 @@ READERS = {
     "aiohttp": "messages, aiohttp",
     "watch_trades": "ccxt, bare watch_trades",
     "cryptofeed": "cryptofeed",
+    "ingestor_by_ccxt": "the ingestor, trades by ccxt, bus in memory",
     "memory": "Tickline's ingestor, bus in memory",
     "redis": "Tickline's ingestor, bus on a server",
 }

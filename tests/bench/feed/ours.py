@@ -13,6 +13,7 @@ from services.ingestor.live.stage import LiveStage
 from services.ingestor.live_feeder import LiveFeeder
 from services.ingestor.live_plan import live_options, live_plan
 from services.ingestor.venue.clock import VenueClock
+from services.ingestor.venue.facts import FACTS
 from services.ingestor.venue.venues import Venues
 from shared.bus.api import Bus
 from shared.bus.memory_bus import MemoryBus
@@ -94,6 +95,12 @@ async def ingestor(given: Asked) -> dict[str, Any]:
     trouble = {sym: {name: number for name, number in found.items() if number} for sym, found in counts.items()}
     assert not any(trouble.values()), trouble
     return {**found, "ticks": check_ticks(given, await ticks(bus, settings))}
+
+
+async def ingestor_by_ccxt(given: Asked) -> dict[str, Any]:
+    """As `ingestor`, of a venue whose trades only ccxt can read."""
+    FACTS["binance"] = FACTS["binance"]._replace(trade=None)
+    return await ingestor(given)
 
 
 MAXLENS = {Stream.TICKS: 100_000}

@@ -11,7 +11,7 @@ import uvloop
 from tests.bench.feed.asked import READER_CORE, Asked, asked, pin
 
 Read = Callable[[Asked], Awaitable[dict[str, Any]]]
-NAMES = ("wire", "aiohttp", "watch_trades", "ingestor", "cryptofeed", "costs")
+NAMES = ("wire", "aiohttp", "watch_trades", "ingestor", "cryptofeed", "ingestor_by_ccxt", "costs")
 
 
 def reader(name: str) -> Read:
@@ -24,6 +24,10 @@ def reader(name: str) -> Read:
         from tests.bench.feed.ours import ingestor
 
         return ingestor
+    if name == "ingestor_by_ccxt":
+        from tests.bench.feed.ours import ingestor_by_ccxt
+
+        return ingestor_by_ccxt
     if name == "costs":
         from tests.bench.feed.costs import costs
 
