@@ -32,9 +32,9 @@ OPTIONS = LiveOptions(
 )  # fmt: skip
 
 
-def new_bus() -> MemoryBus:
+def new_bus(lease_s: float = 5.0) -> MemoryBus:
     """Its leases outlast a ccxt that loads."""
-    return MemoryBus(lease_s=5.0, maxlens={Stream.TICKS: 100_000, Stream.DEAD: 100})
+    return MemoryBus(lease_s=lease_s, maxlens={Stream.TICKS: 100_000, Stream.DEAD: 100})
 
 
 class Ingestor:

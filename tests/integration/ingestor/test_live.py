@@ -58,7 +58,7 @@ async def test_a_silent_connection_is_found_and_made_anew() -> None:
 
 
 async def test_a_restart_across_the_end_of_a_bar_misses_none_and_gives_none_twice() -> None:
-    bus = new_bus()
+    bus = new_bus(lease_s=1.0)  # the killed one's are over when the next one comes
     async with serving("binance", plan=PLAN) as fake:
         for count in (1, 4, 6):
             async with ingesting(bus, fake.url):

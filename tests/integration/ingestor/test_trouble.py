@@ -20,6 +20,7 @@ from tests.integration.ingestor.line import (
     ETH,
     MARKETS,
     OPTIONS,
+    S_NS,
     check,
     ingesting,
     new_bus,
@@ -120,8 +121,9 @@ async def test_a_refused_handshake_is_tried_again_when_its_silence_is_over() -> 
 
 
 async def test_what_cannot_be_filled_is_a_gap_and_the_other_symbol_has_none() -> None:
-    bus = new_bus()
-    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=MARKETS, attempts=1):
+    """The grace is longer than silence is believed: else silence can make a bar, and its Gap is LATE."""
+    bus, changed = new_bus(), {"markets": MARKETS, "attempts": 1, "grace_ns": 6 * S_NS // 5}
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, **changed):
         await until_ticks(bus, 2)
         for path in ("aggTrades", "klines"):
             fake.server.faults.append(Fault(Mode.STATUS, path, status=503, times=1000))
