@@ -43,7 +43,7 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             shutil.chown(folder, "nobody")
-            for above in (folder.parent, folder.parent.parent):  # pytest's, which only its own user may enter
+            for above in folder.parents[:3]:  # pytest's (a worker's, the run's, the user's), for their user only
                 above.chmod(above.stat().st_mode | 0o011)
 
     def start(self) -> "Postgres":
