@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from aiohttp import web
 
+from services.fake_exchange.turns import Turns
+
 HALF = 2
 LIMITED = '{"code":-1003,"msg":"Too many requests."}'
 
@@ -27,7 +29,7 @@ class Mode(StrEnum):
 
 
 @dataclass
-class Fault:
+class Fault(Turns):
     """Strikes requests whose path contains `path`: lets `skip` of them pass, then strikes `times`.
 
     after: the venue has taken the request before it strikes. method: only requests of that one. text: the body that
@@ -49,13 +51,7 @@ class Fault:
 
     def strikes(self, path: str, method: str = "") -> bool:
         """Whether it is this request's turn; counts."""
-        if self.path not in path or self.method not in ("", method) or self.struck >= self.times:
-            return False
-        if self.skip:
-            self.skip -= 1
-            return False
-        self.struck += 1
-        return True
+        return self.path in path and self.method in ("", method) and self.turn()
 
     async def answer(self, request: web.Request, good: web.Response | None) -> web.StreamResponse:
         """What the client gets instead of the good answer. good: None where the venue has not seen the request."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from services.fake_exchange.turns import Turns
+
 
 class Trouble(StrEnum):
     """Each befalls one message of one stream; the last four the whole connection or the venue."""
@@ -31,7 +33,7 @@ class Strike(NamedTuple):
 
 
 @dataclass
-class FeedFault:
+class FeedFault(Turns):
     """Strikes messages of streams whose name contains `stream`: lets `skip` of them pass, then strikes `times`.
 
     size, ms: see FeedWeather for what they are of; 0: as much as there. A negative `ms` of a clock jump goes back.
@@ -48,13 +50,7 @@ class FeedFault:
 
     def strikes(self, stream: str) -> bool:
         """Whether it is this message's turn; counts."""
-        if self.stream not in stream or self.struck >= self.times:
-            return False
-        if self.skip:
-            self.skip -= 1
-            return False
-        self.struck += 1
-        return True
+        return self.stream in stream and self.turn()
 
 
 @dataclass
