@@ -133,7 +133,7 @@ async def test_each_trade_is_a_tick() -> None:
 
 
 async def test_replicas_share_the_symbols_and_take_over_from_each_other() -> None:
-    bus = new_bus()
+    bus = new_bus(lease_s=2.0)
     async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=MARKETS) as first:
         await until_ticks(bus, 1, ETH)
         async with ingesting(bus, fake.url, markets=MARKETS) as second:
