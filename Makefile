@@ -14,8 +14,8 @@ OLDER  := async-timeout
 PIP    := -m pip --disable-pip-version-check -qq
 # What run, test, chaos and bench take besides, e.g. make test ARGS="-k codec -x"
 ARGS   ?=
-# Processes that share the tests: two for all of them, as half of their time is waiting; with ARGS only pytest itself.
-WORKERS ?= $(if $(ARGS),0,2)
+# Processes that share the tests when all are run: half of their time is waiting.
+WORKERS ?= 2
 
 # The Python that makes the environment: the first that runs here and is new enough. Ours: make setup PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 /usr/bin/python3; do \
@@ -43,7 +43,12 @@ run: $(READY)  ## the whole line on the simulated market: ticks, predictions, or
 
 .PHONY: test
 test: $(READY)  ## unit, contract, integration and end-to-end tests and the doctests (minutes)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+ifneq ($(ARGS),)
+	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone"
+	$(BIN)/python -m pytest -m alone
+endif
 
 .PHONY: lint
 lint: $(READY)  ## ruff, mypy --strict, import-linter

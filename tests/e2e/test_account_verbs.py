@@ -130,6 +130,7 @@ def test_halt_and_resume(account: Account) -> None:
     assert account.journal(lambda journal: journal.latches()) == {}
 
 
+@pytest.mark.alone
 def test_halt_with_cancel_and_flatten(account: Account) -> None:
     account.ask("order", sym="BTCUSDT", qty="0.030")
     account.ask("order", sym="BTCUSDT", qty="0.003", limit="40000", client_id="resting")
