@@ -2,6 +2,7 @@
 
 import secrets
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from shared.bus.users import ADMIN, READER, acl
 from shared.config import Settings
@@ -23,13 +24,19 @@ def write_users(folder: Path, settings: Settings) -> list[str]:
         "recorder": settings.recorder.instance,
     }  # fmt: skip
     passwords = {user: secrets.token_urlsafe(BYTES) for user in (*instances, READER, ADMIN)}
+    files = {f"{user}{SUFFIX}": password + "\n" for user, password in passwords.items()}
+    files[ACL_FILE] = acl(settings.bus.namespace, passwords, instances)
+    if folder.exists():
+        raise ConfigError(f"{folder} is there already: name a new folder, or remove it to make new passwords")
     try:
-        folder.mkdir(mode=0o700, parents=True)
-        for user, password in passwords.items():
-            (folder / f"{user}{SUFFIX}").write_text(password + "\n")
-        (folder / ACL_FILE).write_text(acl(settings.bus.namespace, passwords, instances))
-    except FileExistsError:
-        raise ConfigError(f"{folder} is there already: name a new folder, or remove it to make new passwords") from None
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder.parent, prefix=".bus-users-") as made:  # all of it or nothing
+            for name, text in files.items():
+                path = Path(made, name)
+                path.write_text(text)
+                path.chmod(0o644)
+            Path(made).rename(folder)
+            Path(made).mkdir()
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written: {error.strerror}") from None
     return list(passwords)

@@ -46,7 +46,7 @@ class RedisBus:
             await reads.open()
             info = await commands.call("INFO", "server")
             run_id = _info(info, "run_id")
-            cursors_id = run_id if _info(info, *MODE) == "cluster" else ONE_SERVER
+            cursors_id = ONE_SERVER if _info(info, *MODE) == "standalone" else run_id
             if _info(await reads.call("INFO", "server"), "run_id") != run_id:
                 raise BusLost("the server was restarted while connecting")
             reader_id = int(await reads.call("CLIENT", "ID"))

@@ -1,7 +1,8 @@
 """Who may do what on a shared bus: one user for each service, with the rights that its stage needs and no more.
 
 The rules are lines of the ACL file of Redis 7 and later, and Valkey. A service reads all of the namespace and writes
-only what bears its own instance's tag: whoever takes over the ingestor can invent prices, but no order.
+only what bears its own instance's tag, and `meta` where nothing stands yet: whoever takes over the ingestor can invent
+prices, but no order.
 """
 
 from collections.abc import Mapping
@@ -10,25 +11,25 @@ from hashlib import sha256
 READER = "reader"
 ADMIN = "admin"
 
-_CONNECT = ("ping", "info", "hello", "select", "client|id", "client|unblock")
+_CONNECT = ("ping", "info", "hello", "select", "client|id")
 _READ = ("xread", "xrange", "xrevrange", "hget", "hgetall", "zrange")
 _WRITE = (
-    "eval", "evalsha", "time", "type", "xadd", "xtrim", "hmget", "hset", "hsetnx", "hincrby", "hdel",
+    "eval", "evalsha", "time", "type", "xadd", "xtrim", "hmget", "hset", "hincrby", "hdel", "client|unblock",
 )  # fmt: skip
 
 
 def acl(namespace: str, passwords: Mapping[str, str], instances: Mapping[str, str]) -> str:
     """The whole file. passwords: of every user; instances: what a user writes as; who has none only reads.
 
-    `admin` may do everything. Who names no user may ask whether the server lives, and no more.
+    `admin` may do everything, also make and remove a replay's namespace; who names no user, nothing.
 
     >>> print(acl("tickline", {"ingestor": "a", "reader": "b"}, {"ingestor": "ingestor"}))  # doctest: +ELLIPSIS
-    user default on nopass resetkeys resetchannels -@all +ping
-    user ingestor on #ca978... %R~tickline:* %RW~tickline:*:{ingestor} %RW~tickline:*:{ingestor.*} %RW~tickline:meta
+    user default off
+    user ingestor on #ca978... %R~tickline:* %RW~tickline:*:{ingestor} %RW~tickline:*:{ingestor.*} (+hsetnx ...)
     user reader on #3e23e... %R~tickline:*
     <BLANKLINE>
     """
-    lines = ["user default on nopass resetkeys resetchannels -@all +ping"]
+    lines = ["user default off"]
     for user, password in passwords.items():
         head = f"user {user} on #{sha256(password.encode()).hexdigest()} resetchannels -@all"
         lines.append(f"{head} {_rights(user, namespace, instances.get(user))}")
@@ -41,5 +42,7 @@ def _rights(user: str, namespace: str, instance: str | None) -> str:
     commands = _CONNECT + _READ + (_WRITE if instance else ())
     keys = [f"%R~{namespace}:*"]
     if instance:
-        keys += [f"%RW~{namespace}:*:{{{tag}}}" for tag in (instance, f"{instance}.*")] + [f"%RW~{namespace}:meta"]
+        keys += [f"%RW~{namespace}:*:{{{tag}}}" for tag in (instance, f"{instance}.*")] + [
+            f"(+hsetnx ~{namespace}:meta)"
+        ]
     return " ".join([*(f"+{name}" for name in commands), *keys])

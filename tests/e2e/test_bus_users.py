@@ -67,17 +67,18 @@ def test_the_line_runs_and_nobody_does_what_is_anothers(
         "strategy": ("EVAL", "return redis.call('DEL', KEYS[1])", "1", "tickline:state:{gateway.0}"),
         "gateway": ("XADD", "tickline:ticks:{ingestor.0}", "*", "d", "x"),
         "reader": ("HSET", "tickline:meta", "bus_id", "x"),
-        "recorder": ("FLUSHALL",),
+        "recorder": ("HSET", "tickline:meta", "bus_id", "x"),
     }.items():
         with login(server, tmp_path, user) as client, pytest.raises(redis.exceptions.NoPermissionError):
             client.execute_command(*denied)  # type: ignore[no-untyped-call]
-    with redis.Redis(port=server.port) as nobody, pytest.raises(redis.exceptions.NoPermissionError):
+    with redis.Redis(port=server.port) as nobody, pytest.raises(redis.exceptions.AuthenticationError):
         nobody.get("tickline:meta")
 
 
 def test_passwords_are_made_once_and_the_folder_is_its_owners(command: Command, tmp_path: Path) -> None:
     assert command("bus-users", "users").code == 0
-    assert stat.S_IMODE((tmp_path / "users").stat().st_mode) == 0o700
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "users").iterdir()}
+    assert (stat.S_IMODE((tmp_path / "users").stat().st_mode), modes) == (0o700, {0o644})
     before = password(tmp_path, "gateway")
     again = command("bus-users", "users")
     assert (again.code, password(tmp_path, "gateway")) == (2, before)

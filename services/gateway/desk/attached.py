@@ -48,6 +48,7 @@ class Attached:
         self._journal = journal
         self._tasks: set[asyncio.Task[None]] = set()
         self._lost = ""
+        self._over = False
         self._outbox = outbox
         self._lanes: dict[str, Lane] = {}
         books = Books(rules.symbols, rules.capital)
@@ -127,6 +128,7 @@ class Attached:
 
     async def end(self) -> None:
         """Stop everything; what was sent and not answered is found in the journal."""
+        self._over = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -198,6 +200,9 @@ class Attached:
             log.warning("no quote", sym=sym, why=str(error))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._over:  # the journal's thread may tell late that it writes
+            work.close()
+            return
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)

@@ -121,10 +121,16 @@ class CcxtVenue:
         if refused is not None:
             return refused
         amount = amounts.contracts(rules, request.signed_qty)
-        stamp = Stamp(at_ms=request.at_ms, validity_ms=request.validity_ms, now_ms=self.now_ms, cleared=cleared)
+        limit = asyncio.timeout(self._options.timeout_s)
+
+        async def held() -> None:
+            await cleared()
+            limit.reschedule(asyncio.get_running_loop().time() + self._options.timeout_s)
+
+        stamp = Stamp(at_ms=request.at_ms, validity_ms=request.validity_ms, now_ms=self.now_ms, cleared=held)
         try:
             with listening(stamp), localcontext():
-                async with asyncio.timeout(self._options.timeout_s):
+                async with limit:
                     order = await self._client.create_order(
                         rules.market, "market", "buy" if request.signed_qty > 0 else "sell", amount, None,
                         self._params(rules, request),

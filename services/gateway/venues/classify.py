@@ -24,7 +24,7 @@ def failed(facts: Facts, stamp: Stamp, error: BaseException) -> Refused | Ambigu
         return Refused(Reason.REQUEST_EXPIRED, "its validity was over before it was written: not sent")
     if isinstance(error, NotCleared):
         return Ambiguous(f"not sent: {error}")
-    if not stamp.signed or _never_connected(error):
+    if not stamp.may_be_there or _never_connected(error):
         return Refused(Reason.NOT_SENT, f"not sent: {_named(error)}")
     codes = list(codes_in(stamp.body))
     for code, text in codes:

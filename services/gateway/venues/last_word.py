@@ -8,13 +8,17 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def with_last_word(session: Any, connector: Any, trust_env: bool) -> Any:
-    """Another session in place of ccxt's, on its connector."""
+    """Another session in place of ccxt's, on its connector. What an order's task asks for is held, whatever it is."""
     import aiohttp
 
-    async def last_word(request: Any, handler: Any) -> Any:
-        stamp = current_stamp()
-        if stamp is not None and request.method == "POST":
-            await stamp.clear()
+    class Request(aiohttp.ClientRequest):
+        async def send(self, conn: Any) -> Any:  # the connection is there; nothing is written yet
+            stamp = current_stamp()
+            if stamp is not None:
+                await stamp.leave(f"{self.method} {self.url}")
+            return await super().send(conn)
+
+    async def no_redirects(request: Any, handler: Any) -> Any:
         response = await handler(request)
         if response.status in REDIRECTS:  # a 307 makes aiohttp send a POST again, to wherever it points
             response.close()
@@ -22,4 +26,6 @@ def with_last_word(session: Any, connector: Any, trust_env: bool) -> Any:
         return response
 
     session.detach()
-    return aiohttp.ClientSession(connector=connector, trust_env=trust_env, middlewares=(last_word,))
+    return aiohttp.ClientSession(
+        connector=connector, trust_env=trust_env, request_class=Request, middlewares=(no_redirects,)
+    )

@@ -16,7 +16,7 @@ class NotCleared(Exception):
 
 
 class AlreadySigned(Exception):
-    """An order's request was to be signed a second time."""
+    """An order's request was to be signed, or written, a second time."""
 
 
 @dataclass
@@ -30,9 +30,9 @@ class Reply:
 
 @dataclass
 class Stamp(Reply):
-    """Of an order's request. signed: it has been made; only then can it have gone out.
+    """Of an order's request. signed: it has been made. gone: what was written; an order is in it, or was not sent.
 
-    cleared: what it waits for between the two.
+    cleared: what is waited for before anything is written.
     """
 
     at_ms: int = 0
@@ -40,6 +40,7 @@ class Stamp(Reply):
     now_ms: Callable[[], int] = int
     signed: bool = False
     cleared: Callable[[], Awaitable[None]] | None = None
+    gone: set[str] = field(default_factory=set)
 
     @property
     def until_ms(self) -> int:
@@ -53,11 +54,19 @@ class Stamp(Reply):
         self._check_time()
         self.signed = True
 
-    async def clear(self) -> None:
-        """Right before the request is written: wait until it may be, and see that it is still in time."""
+    @property
+    def may_be_there(self) -> bool:
+        """Whether the venue may have the order."""
+        return self.signed or bool(self.gone)
+
+    async def leave(self, request: str) -> None:
+        """Right before it is written: wait until it may be, see that it is still in time, and that it is the first."""
         if self.cleared is not None:
             await self.cleared()
         self._check_time()
+        if request in self.gone:  # aiohttp sends a GET again when its connection was lost
+            raise AlreadySigned("an order is sent once")
+        self.gone.add(request)
 
     def _check_time(self) -> None:
         if self.now_ms() >= self.until_ms:

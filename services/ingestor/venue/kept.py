@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import structlog
 
+from services.ingestor.venue.client import Limit
 from services.ingestor.venue.clock import VenueClock
 from services.ingestor.venue.complaints import Complaints
 from services.ingestor.venue.options import LiveOptions
 from services.ingestor.venue.venue import VENUE, LiveVenue
-from shared.errors import TicklineError
+from shared.errors import TicklineError, VenueError
 from shared.retry import FIRST_S, MOST_S
 
 log = structlog.get_logger()
@@ -18,11 +19,12 @@ log = structlog.get_logger()
 class KeptVenue:
     """venue: the one that works, or is about to be tried. Raises ConfigError as LiveVenue does.
 
+    limit: shared by all that ask the same exchange from here.
     ended: what it ended with last.
     """
 
-    def __init__(self, options: LiveOptions, clock: Callable[[int], VenueClock]) -> None:
-        self.options, self._clock = options, clock
+    def __init__(self, options: LiveOptions, clock: Callable[[int], VenueClock], limit: Limit) -> None:
+        self.options, self._clock, self._limit = options, clock, limit
         self.complaints = Complaints(options.venue)
         self.venue = self._made()
         self.ended: BaseException | None = None
@@ -34,7 +36,7 @@ class KeptVenue:
         return self._worked or self.venue.ready
 
     def _made(self) -> LiveVenue:
-        return LiveVenue(self.options, self._clock(self.options.skew_ns), self.complaints)
+        return LiveVenue(self.options, self._clock(self.options.skew_ns), self.complaints, self._limit)
 
     async def run(self, check: Callable[[], None]) -> None:
         """Try again and again, at most MOST_S apart, later where the venue wants silence.
@@ -43,7 +45,7 @@ class KeptVenue:
         """
         pause_s = FIRST_S
         while True:
-            lost = self.venue
+            lost, self.ended = self.venue, None
             running = asyncio.create_task(lost.run())
             try:
                 await asyncio.wait({running})
@@ -53,7 +55,7 @@ class KeptVenue:
             if lost.ready:
                 self._worked, pause_s = True, FIRST_S
             self.venue = self._made()  # at once: that closes the feeds of the lost one
-            self.ended = running.exception()
+            self.ended = VenueError("it was stopped") if running.cancelled() else running.exception()
             check()
             self._say(self.ended)
             await asyncio.sleep(max(pause_s, lost.limit.silence_s))

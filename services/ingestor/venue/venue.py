@@ -33,14 +33,18 @@ class LiveVenue:
     """
 
     def __init__(
-        self, options: LiveOptions, clock: VenueClock | None = None, complaints: Complaints | None = None
+        self,
+        options: LiveOptions,
+        clock: VenueClock | None = None,
+        complaints: Complaints | None = None,
+        limit: Limit | None = None,
     ) -> None:
         self.options = options
         self.ccxt = load_ccxt()
         check_exchange(self.ccxt, options)
         self.facts = FACTS.get(options.exchange, UNLISTED)
         self.complaints = complaints or Complaints(options.venue)
-        self.limit = Limit()
+        self.limit = limit or Limit()
         self.client = make_client(self.ccxt, options, self.limit)
         self.asker = Asker(self.ccxt, self.client, self.limit, self.complaints, options.attempts)
         self._timer = make_client(self.ccxt, options, self.limit)

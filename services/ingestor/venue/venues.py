@@ -1,9 +1,11 @@
 """All venues of one ingestor: which symbol is of which, and when there is none to go on with."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from services.ingestor.live.events import Clock
+from services.ingestor.venue.client import Limit
 from services.ingestor.venue.clock import VenueClock
 from services.ingestor.venue.kept import KeptVenue
 from services.ingestor.venue.options import LiveOptions
@@ -20,7 +22,8 @@ class Venues:
     """
 
     def __init__(self, options: Sequence[LiveOptions], clock: Callable[[int], VenueClock] = VenueClock) -> None:
-        self._kept = [KeptVenue(own, clock) for own in options]
+        limits = defaultdict[tuple[str, str], Limit](Limit)  # an exchange asks an address for silence, not an instance
+        self._kept = [KeptVenue(own, clock, limits[own.exchange, own.base_url]) for own in options]
         self._of = {sym: kept for kept in self._kept for sym in kept.options.markets}
 
     @property

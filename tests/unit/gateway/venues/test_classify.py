@@ -73,6 +73,8 @@ def test_all_else_is_known_to_nobody(facts: Facts, status: int | None, body: obj
 
 def test_what_was_never_signed_or_never_connected_was_not_sent() -> None:
     unsigned = failed(BINANCE, Stamp(), ERROR)
+    by_get = failed(BINANCE, Stamp(gone={"GET /order"}), ERROR)
+    assert isinstance(by_get, Ambiguous)
     assert isinstance(unsigned, Refused) and unsigned.reason is Reason.NOT_SENT
     late = failed(BINANCE, Stamp(), Overdue("valid until 5"))
     assert isinstance(late, Refused) and late.reason is Reason.REQUEST_EXPIRED
