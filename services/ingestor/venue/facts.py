@@ -12,12 +12,12 @@ BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-fu
 class Facts(NamedTuple):
     """watch: parameters of watch_trades. consecutive: trades are numbered 1, 2, 3 …, by websocket and REST alike.
 
-    from_id: the parameter that asks for trades from an id on. page: how many rows of a page at most. forward: a page
-    holds the first rows since the time asked for, not the last ones there are. market_types: what ccxt loads for our
-    kinds. acknowledged: whether a message says that the subscription stands; None: the first datum says it.
-    trade: reads a trade of a market, by the venue's id of it, out of a message as it comes over the websocket, with the
-    same result as by ccxt, at a part of the cost; None where it is anything else: then ccxt reads it.
-    spacing: how ccxt keeps to the venue's limits. Its bucket does not fill while nothing is asked: each question waits.
+    from_id: the parameter that asks for trades from an id on. page: how many rows of a page at most.     forward: a page holds the first rows since the time asked for, not the last ones there are. every_bar: those in
+    which nothing traded have rows too. market_types: what ccxt loads for our kinds. acknowledged: whether a message
+    says that the subscription stands; None: the first datum says it. trade: reads a trade of a market, by the venue's
+    id of it, out of a message as it comes over the websocket, with the same result as by ccxt, at a part of the cost;
+    None where it is anything else: then ccxt reads it. spacing: how ccxt keeps to the venue's limits. Its bucket does
+    not fill while nothing is asked: each question waits.
     """
 
     watch: Mapping[str, Any] = {}
@@ -25,6 +25,7 @@ class Facts(NamedTuple):
     from_id: str = ""
     page: int = 500
     forward: bool = False
+    every_bar: bool = False
     market_types: Mapping[str, str] = {}
     acknowledged: Callable[[Any], bool] | None = None
     trade: Callable[[Any, str], Trade | None] | None = None
@@ -63,6 +64,7 @@ BINANCE = Facts(
     from_id="fromId",
     page=1000,
     forward=True,
+    every_bar=True,
     market_types={"swap": "linear", "spot": "spot"},
     acknowledged=_binance_acknowledged,
     trade=_binance_trade,

@@ -133,3 +133,31 @@ async def test_bars_that_do_not_reach_back_are_not_complete() -> None:
     venue = Venue([at * 1000 for at in range(1, 31)], 10, newest=True)
     _, complete = await bars(venue, UNLISTED, 10, 29)
     assert not complete
+
+
+class Behind(Venue):
+    """Its time is `now_ms`, and a second later when it is asked again, three times at most. A close is its time."""
+
+    def __init__(self, now_ms: int) -> None:
+        super().__init__([at * 1000 for at in range(1, 31)], 1000)
+        self.now_ms = now_ms
+
+    async def again(self, attempt: int) -> bool:
+        """As Asker.again."""
+        self.now_ms += 1000
+        return attempt < 4
+
+    def _bars(self, market: str, interval: str, since: int, limit: int) -> list[list[Any]]:
+        rows = super()._bars(market, interval, since, limit)
+        return [[*row[:4], str(min(row[0] + 999, self.now_ms)), "1"] for row in rows if row[0] <= self.now_ms]
+
+
+@pytest.mark.parametrize("now_ms", [7_500, 8_500, 9_500, 10_000])
+async def test_a_bar_that_goes_on_by_the_venues_time_is_waited_for(now_ms: int) -> None:
+    expected = [Bar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8, 9, 10)]
+    assert await bars(Behind(now_ms), BINANCE, 8, 10) == (expected, True)
+
+
+async def test_a_bar_that_still_goes_on_when_it_was_asked_for_often_enough_is_missing() -> None:
+    expected = [Bar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8,)]
+    assert await bars(Behind(5_500), BINANCE, 8, 10) == (expected, False)
