@@ -6,6 +6,7 @@ from typing import Any
 from services.ingestor.live.events import Bar, Bars, Missing, Page
 from services.ingestor.venue import parse
 from services.ingestor.venue.asker import Asker
+from services.ingestor.venue.budget import Budget
 from services.ingestor.venue.facts import Facts
 from shared.intervals import interval_ns
 
@@ -15,17 +16,19 @@ BARS_PAGE = 500
 Give = Callable[[Page | Bars], None]
 
 
-async def trades(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give) -> bool:
-    """Give what was asked for, page by page; whether that is all there is. Raises VenueError."""
+async def trades(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give, pages: Budget) -> bool:
+    """Give what was asked for, as many pages as there may be; whether that is all there is. Raises VenueError."""
     if asked.from_id is not None and facts.from_id:
-        return await _by_id(asker, facts, market, asked, give)
-    return await _by_time(asker, facts, market, asked, give)
+        return await _by_id(asker, facts, market, asked, give, pages)
+    return await _by_time(asker, facts, market, asked, give, pages)
 
 
-async def _by_id(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give) -> bool:
+async def _by_id(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give, pages: Budget) -> bool:
     """Whole pages: they cost the venue's patience no more than parts, and may fill the next hole too."""
     number = asked.from_id or 0
     for _ in range(MOST_PAGES):
+        if not pages.take():
+            return False
         rows = await asker.ask(asker.client.fetch_trades, market, None, facts.page, {facts.from_id: number})
         page = _page(rows, facts)
         give(page)
@@ -39,11 +42,13 @@ async def _by_id(asker: Asker, facts: Facts, market: str, asked: Missing, give: 
     return False
 
 
-async def _by_time(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give) -> bool:
+async def _by_time(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give, pages: Budget) -> bool:
     """Hour by hour where a page is known to hold the first rows; else on from the newest until none is newer."""
     since_ms, last_ms = asked.from_ns // parse.NS_PER_MS, -(-asked.to_ns // parse.NS_PER_MS)
     complete = facts.forward
     for number in range(MOST_PAGES):
+        if not pages.take():
+            return False
         until_ms = min(last_ms, since_ms + HOUR_MS)
         params = {"until": until_ms} if facts.forward else {}
         rows = await asker.ask(asker.client.fetch_trades, market, since_ms, facts.page, params)

@@ -7,6 +7,7 @@ import pytest
 
 from services.ingestor.live.events import Bar, Bars, Missing, Page
 from services.ingestor.venue import history
+from services.ingestor.venue.budget import Budget
 from services.ingestor.venue.facts import BINANCE, UNLISTED, Facts
 
 MS = 1_000_000
@@ -41,14 +42,14 @@ class Venue:
         return rows[-size:] if self._newest else [row for row in rows if row[0] >= since][:size]
 
 
-async def trades(venue: Venue, facts: Facts, asked: Missing) -> tuple[list[int], bool]:
+async def trades(venue: Venue, facts: Facts, asked: Missing, pages: int = 0) -> tuple[list[int], bool]:
     given: list[int] = []
 
     def give(got: Page | Bars) -> None:
         assert isinstance(got, Page)
         given.extend(int(trade.id) for trade in got.trades)
 
-    complete = await history.trades(venue, facts, "M", asked, give)  # type: ignore[arg-type]
+    complete = await history.trades(venue, facts, "M", asked, give, Budget(pages))  # type: ignore[arg-type]
     return sorted(set(given)), complete
 
 
@@ -74,6 +75,11 @@ async def test_more_than_is_worth_it_is_not_complete() -> None:
     venue = Venue(list(range(1, 30_001)), 1000)
     _, complete = await trades(venue, BINANCE, by_id(0, None))
     assert (complete, venue.asked) == (False, history.MOST_PAGES)
+
+
+@pytest.mark.parametrize(("asked", "last"), [(by_id(0, None), 1999), (by_time(0, 5000), 1998)])
+async def test_what_the_budget_does_not_cover_is_not_complete(asked: Missing, last: int) -> None:
+    assert await trades(Venue(list(range(1, 5000)), 1000), BINANCE, asked, pages=2) == (list(range(last + 1)), False)
 
 
 async def test_by_time_over_more_than_an_hour() -> None:
