@@ -51,4 +51,6 @@ async def test_lost_connections_are_not_kept(monkeypatch: pytest.MonkeyPatch) ->
             fake.feed.weather.faults.append(FeedFault(Trouble.DISCONNECT))
             await until(lambda lost=lost: ingestor.feeder.feeds()[BTC].remade == lost)  # type: ignore[misc]
         await until_ticks(bus, len(ticks(bus)) + 1)
-        assert len(living("ccxt.async_support.base.ws.client", "Client")) <= 2  # the last one that was lost is freed with the next
+        assert (
+            len(living("ccxt.async_support.base.ws.client", "Client")) <= 2
+        )  # the last one that was lost is freed with the next
