@@ -25,7 +25,7 @@ from tests.chaos.watch import Watch
 
 MS_NS = 1_000_000
 TRADES = 1_000_000
-FULL_S, SHORT_S = 400.0, 30.0
+FULL_S, SHORT_S = 405.0, 30.0
 BOTH = 0.2  # of the kills, how many take both replicas
 
 
