@@ -61,6 +61,10 @@ class Line:
             self._gone(name)
             self.start(name)
 
+    def pids(self) -> list[int]:
+        """Of the processes that run."""
+        return [process.pid for process in self._processes.values()]
+
     def send(self, name: str, number: int) -> None:
         """Send a signal."""
         self._processes[name].send_signal(number)

@@ -67,7 +67,10 @@ class OrderById:
         return self._waiting[min(self._waiting)] if self._waiting else None
 
     def settle(self, question: Missing, complete: bool, doubtful_ns: int, since: int) -> list[Trade | Hole]:
-        """Give up what was asked for and did not come."""
+        """Give up what was asked for and did not come.
+
+        Surely known is what was given, and no more: that nothing traded since was an answer that the hole belies.
+        """
         given: list[Trade | Hole] = []
         if question.to_id is None:
             return given  # no hole was known; if there is one, it is asked for by itself
@@ -76,7 +79,7 @@ class OrderById:
                 break
             if (first := self._waiting.get(number)) is not None:
                 self._next = number
-                given += [Hole(first.ts_event, since), *self._follow()]
+                given += [Hole(first.ts_event, self.last_ns), *self._follow()]
         return given
 
     def _follow(self) -> list[Trade]:

@@ -131,37 +131,40 @@ class Sampler(Tick[Sampling, list[Sampled]]):
             self._pass()
             self._ahead.clear()
             self._unsure_end = newest - newest % self._interval_ns + self._interval_ns
-        return [Late(doubted)] if doubted else None
+        return [Late(end) for end in doubted] or None
 
-    def _committed_in_doubt(self, since: int) -> int:
-        """The end of the last bar that was given though prices may be missing behind its last one; 0 for none."""
-        if self._price is not None or self._ahead:
-            return 0
-        first = max(since + 1, self._before_end)
+    def _committed_in_doubt(self, since: int) -> list[int]:
+        """The ends of the bars that were given though prices may be missing that belong to them, as far as known."""
+        first = since - self._grace_ns + 1
         doubted = [end for end in self._closed if end >= first]
         for end in doubted:
             del self._closed[end]
-        if self._first <= first < self._remembered:
-            return self._end - self._interval_ns
-        return max(doubted, default=0)
+        forgotten = self._first <= first < self._remembered
+        return doubted or ([self._end - self._interval_ns] if forgotten else [])
 
     def _pass(self) -> None:
         if self._price is not None:
             self._before, self._before_end, self._price = self._price, self._end, None
 
     def _too_late(self, ts_event: int, price: Decimal) -> list[Sampled] | None:
+        """Late is its bar, if its close was another one, and so are the bars behind it that had only that close."""
         self.late += 1
         end = ts_event - ts_event % self._interval_ns + self._interval_ns
-        if end >= self._before_end:
+        newest, was = end >= self._before_end, self._closed.get(end)
+        wrong = [
+            later
+            for later, closed in self._closed.items()
+            if later >= end
+            and closed != price
+            and (newest or later == end or (later < self._before_end and closed == was))
+        ]
+        if newest:
             self._before, self._before_end = price, end
-        if end < self._first:
-            return None
-        if end < self._remembered:
-            return [Late(end)]  # nobody remembers what that bar was
-        if end not in self._closed or self._closed[end] == price:
-            return None
-        del self._closed[end]
-        return [Late(end)]
+        for later in wrong:
+            del self._closed[later]
+        if self._first <= end < self._remembered:
+            wrong.insert(0, end)  # nobody remembers what that bar was
+        return [Late(later) for later in wrong] or None
 
     def state(self) -> State:
         """The bars that are open and the last that were closed."""

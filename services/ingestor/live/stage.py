@@ -7,6 +7,7 @@ from services.ingestor.live.saved import counts_in
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.base import trusted
 from shared.messages.market import trace_id
+from shared.messages.reasons import GapCause
 from shared.runner.stage import Numbers
 from shared.tick import State, Tick
 
@@ -17,8 +18,9 @@ class LiveStage(Tick[Event, list[Message]]):
     """What a live source heard, fetched and knows of the time in; MarketTicks and Gaps out, numbered without a hole.
 
     A tick is history when it is older than `age_ns` by the last Clock, and while the clock is not sure. A Gap comes
-    once where the series is broken, and not before the first tick. After each event the source looks at `questions` and
-    `deaf`: what it is asked to fetch, and how often it was told to remake the connection.
+    once where the series is broken, and not before the first tick; one more if bars before it turn out to be wrong.
+    After each event the source looks at `questions` and `deaf`: what it is asked to fetch, and how often it was told to
+    remake the connection.
 
     >>> from decimal import Decimal
     >>> from services.ingestor.live.continuity_rules import ContinuityRules
@@ -73,7 +75,8 @@ class LiveStage(Tick[Event, list[Message]]):
             if isinstance(made, Close):
                 messages.append(self._tick(made))
             elif isinstance(made, Cut):
-                if not self._broken:
+                late = made.cause is GapCause.LATE and not any(isinstance(message, Gap) for message in messages)
+                if not self._broken or late:
                     messages.append(self._cut(made))
             elif isinstance(made, Deaf):
                 self._deaf += 1

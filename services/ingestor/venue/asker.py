@@ -47,6 +47,13 @@ class Asker:
             if not self._limit.silence_s:
                 await asyncio.sleep(pause_s)
 
+    async def again(self, attempt: int) -> bool:
+        """Wait before a question whose answer was not enough is asked again; False: it was asked often enough."""
+        pause_s = wait_s(attempt, self._attempts, None)
+        if pause_s is not None:
+            await asyncio.sleep(pause_s)
+        return pause_s is not None
+
     async def keep_silence(self, patient: bool = True) -> None:
         """Wait for as long as the venue wants to hear nothing."""
         asked = False

@@ -95,7 +95,7 @@ class LiveFeed:
         venue = self._venue
         try:
             if asked.what == "trades":
-                complete = await history.trades(venue.asker, venue.facts, self._market, asked, self._put)
+                complete = await history.trades(venue.asker, venue.facts, self._market, asked, self._put, venue.pages)
             else:
                 await self._wait_for_end(asked)
                 complete = await history.bars(
@@ -183,6 +183,7 @@ class LiveFeed:
     async def _closed(self, client: Any) -> None:
         with contextlib.suppress(self._venue.ccxt.BaseError, OSError):
             await client.close()
+        self._venue.sweep()
 
     def _acknowledged(self) -> None:
         if not self._connected_s:
@@ -206,6 +207,8 @@ class LiveFeed:
     async def _trades(self, client: Any) -> Sequence[Trade]:
         facts = self._venue.facts
         rows = await client.watch_trades(self._market, None, None, dict(facts.watch))
+        if (kept := client.trades.get(self._market)) is not None:
+            kept.clear()  # ccxt keeps what it has given, and looks through it each time
         consecutive, read = facts.consecutive, parse.trade
         trades = [trade for row in rows if (trade := read(row, consecutive)) is not None]
         for _ in range(len(rows) - len(trades)):

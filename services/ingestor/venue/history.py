@@ -6,6 +6,7 @@ from typing import Any
 from services.ingestor.live.events import Bar, Bars, Missing, Page
 from services.ingestor.venue import parse
 from services.ingestor.venue.asker import Asker
+from services.ingestor.venue.budget import Budget
 from services.ingestor.venue.facts import Facts
 from shared.intervals import interval_ns
 
@@ -15,17 +16,19 @@ BARS_PAGE = 500
 Give = Callable[[Page | Bars], None]
 
 
-async def trades(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give) -> bool:
-    """Give what was asked for, page by page; whether that is all there is. Raises VenueError."""
+async def trades(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give, pages: Budget) -> bool:
+    """Give what was asked for, as many pages as there may be; whether that is all there is. Raises VenueError."""
     if asked.from_id is not None and facts.from_id:
-        return await _by_id(asker, facts, market, asked, give)
-    return await _by_time(asker, facts, market, asked, give)
+        return await _by_id(asker, facts, market, asked, give, pages)
+    return await _by_time(asker, facts, market, asked, give, pages)
 
 
-async def _by_id(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give) -> bool:
+async def _by_id(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give, pages: Budget) -> bool:
     """Whole pages: they cost the venue's patience no more than parts, and may fill the next hole too."""
     number = asked.from_id or 0
     for _ in range(MOST_PAGES):
+        if not pages.take():
+            return False
         rows = await asker.ask(asker.client.fetch_trades, market, None, facts.page, {facts.from_id: number})
         page = _page(rows, facts)
         give(page)
@@ -39,11 +42,13 @@ async def _by_id(asker: Asker, facts: Facts, market: str, asked: Missing, give: 
     return False
 
 
-async def _by_time(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give) -> bool:
+async def _by_time(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give, pages: Budget) -> bool:
     """Hour by hour where a page is known to hold the first rows; else on from the newest until none is newer."""
     since_ms, last_ms = asked.from_ns // parse.NS_PER_MS, -(-asked.to_ns // parse.NS_PER_MS)
     complete = facts.forward
     for number in range(MOST_PAGES):
+        if not pages.take():
+            return False
         until_ms = min(last_ms, since_ms + HOUR_MS)
         params = {"until": until_ms} if facts.forward else {}
         rows = await asker.ask(asker.client.fetch_trades, market, since_ms, facts.page, params)
@@ -70,29 +75,35 @@ def _page(rows: Any, facts: Facts) -> Page:
 
 
 async def bars(asker: Asker, facts: Facts, market: str, interval: str, asked: Missing, give: Give) -> bool:
-    """Give the finished bars that were asked for; when all of them have ended, by the venue's time. Raises VenueError.
+    """Give the finished bars that were asked for; whether these are all. Raises VenueError.
 
-    The row of an unfinished bar ends later than what is asked for, so it is left out.
+    That a bar is finished, a later one shows: the venue's clock may have been set back since it was told. Where bars in
+    which nothing traded have no row there may be none, and the time is believed.
     """
     length_ns = interval_ns(interval)
     length_ms = length_ns // parse.NS_PER_MS
     since_ms, last_ms = asked.from_ns // parse.NS_PER_MS - length_ms, asked.to_ns // parse.NS_PER_MS - length_ms
-    complete = facts.forward
+    believed_ms = 0 if facts.every_bar else length_ms  # of the newest row
+    complete, attempt = facts.forward, 0
     for number in range(MOST_PAGES):
         size = min(BARS_PAGE, (last_ms - since_ms) // length_ms + 2)
         rows = await asker.ask(asker.client.fetch_ohlcv, market, interval, since_ms, size)
         read = [parse.candle(row) for row in rows]
         candles = [candle for candle in read if candle is not None and candle.start % length_ns == 0]
-        ends = [Bar(candle.start + length_ns, candle.close) for candle in candles]
+        starts = [candle.start // parse.NS_PER_MS for candle in candles]
+        next_ms = max(starts, default=since_ms if facts.every_bar else last_ms) + believed_ms
+        over = [candle for candle in candles if candle.start < next_ms * parse.NS_PER_MS]
+        ends = [Bar(candle.start + length_ns, candle.close) for candle in over]
         give(Bars(tuple(bar for bar in ends if asked.from_ns <= bar.ts_event <= asked.to_ns)))
         if len(candles) < len(rows):
             return False
-        starts = [candle.start // parse.NS_PER_MS for candle in candles]
         complete = complete or (not number and min(starts, default=since_ms) <= since_ms)
-        newest_ms = max(starts, default=last_ms)
-        if newest_ms >= last_ms:
+        if next_ms >= last_ms + length_ms:
             return complete
-        if newest_ms < since_ms:
+        if next_ms > since_ms:
+            since_ms = next_ms
+            continue
+        attempt += 1
+        if not facts.every_bar or not await asker.again(attempt):
             return False
-        since_ms = newest_ms + length_ms
     return False

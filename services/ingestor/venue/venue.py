@@ -2,23 +2,28 @@
 
 import asyncio
 import difflib
+import gc
+import time
 from typing import Any
 
 import structlog
 
 from services.ingestor.live.events import Clock
 from services.ingestor.venue.asker import Asker
+from services.ingestor.venue.budget import Budget
 from services.ingestor.venue.client import Ears, Limit, check_exchange, load_ccxt, make_client
 from services.ingestor.venue.clock import VenueClock
 from services.ingestor.venue.complaints import Complaints
 from services.ingestor.venue.facts import FACTS, UNLISTED
 from services.ingestor.venue.options import LiveOptions
 from shared.errors import ConfigError, VenueError
+from shared.intervals import TRADE
 from shared.retry import FIRST_ATTEMPTS, FIRST_S, MOST_S
 
 TIME_EVERY_S = 10.0
 TIME_FIRST_S = 0.2  # until there are some to choose from
 TIME_FIRST = 4
+SWEEP_S = 10.0
 SHOWN = 3
 TIME = "time"
 VENUE = "venue"
@@ -47,10 +52,12 @@ class LiveVenue:
         self.limit = limit or Limit()
         self.client = make_client(self.ccxt, options, self.limit)
         self.asker = Asker(self.ccxt, self.client, self.limit, self.complaints, options.attempts)
+        self.pages = Budget(0 if options.interval == TRADE else self.facts.pages)  # trades have no bars instead
         self._timer = make_client(self.ccxt, options, self.limit)
         self._timer.enableRateLimit = False  # in a queue behind other questions the way would be long
         self.clock = clock or VenueClock(options.skew_ns)
         self.markets: dict[str, str] = {}
+        self._swept_s = 0.0
         self.listens = options.websocket and self._has(self._watch)
         self._check()
 
@@ -98,10 +105,18 @@ class LiveVenue:
             await self.client.close()
 
     def listener(self, ears: Ears) -> Any:
-        """A new instance for a websocket, with the markets of the one that loaded them."""
+        """A new instance for a websocket, with the markets and the TLS certificates of the one that loaded them."""
         made = make_client(self.ccxt, self.options, self.limit, ears)
         made.set_markets_from_exchange(self.client)
+        made.ssl_context = self.client.ssl_context
         return made
+
+    def sweep(self) -> None:
+        """Free what closed instances leave: they hold themselves. All stands still for some ms, so it is rare."""
+        now_s = time.monotonic()
+        if now_s >= self._swept_s + SWEEP_S:
+            self._swept_s = now_s
+            gc.collect()
 
     def _choose(self) -> None:
         known, name, line = self.client.markets, self.options.exchange, ""

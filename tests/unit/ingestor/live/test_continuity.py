@@ -76,9 +76,17 @@ def test_what_is_not_there_is_a_hole_before_each_trade_behind_it() -> None:
     feed = begun()
     given(feed, trade(1, 0), trade(6, 2), Clock(T + 20), Page((trade(3, 1),)))
     out = given(feed, Answered(1, "trades", True))
-    assert out[:4] == [Hole(T + 1, T), trade(3, 1), Hole(T + 2, T), trade(6, 2)]
+    assert out[:4] == [Hole(T + 1, T), trade(3, 1), Hole(T + 2, T + 1), trade(6, 2)]
     assert feed.holes == 2
     assert ids(given(feed, trade(4, 2), trade(7, 3))) == [7]
+
+
+def test_before_a_hole_nothing_is_known_of_the_time_since_the_last_trade_whatever_was_answered() -> None:
+    feed = begun()
+    given(feed, trade(1, 0), Disconnected(), Connected(), Clock(T + 20))
+    assert given(feed, Answered(1, "trades", True)) == [Upto(T + 20)]
+    given(feed, trade(3, 30), Clock(T + 60))
+    assert given(feed, Answered(2, "trades", False))[:2] == [Hole(T + 30, T), trade(3, 30)]
 
 
 def test_an_answer_to_another_question_settles_nothing() -> None:

@@ -97,7 +97,21 @@ def test_a_hole_that_reaches_into_committed_bars_is_said_once() -> None:
     sampler = Sampler(10, 0)
     assert run(sampler, Upto(100), trade(103, 3), Upto(125)) == [bar(110, 3), bar(120, 3)]
     values = [Hole(127, 103), trade(127, 7), Hole(128, 103), trade(128, 8), Upto(130)]
-    assert run(sampler, *values) == [Late(120), bar(130, 8)]
+    assert run(sampler, *values) == [Late(110), Late(120), bar(130, 8)]
+
+
+def test_a_hole_behind_a_price_of_the_open_bar_reaches_back_by_the_grace() -> None:
+    """In the order of ids, times may go back a little."""
+    sampler = Sampler(10, 4)
+    assert run(sampler, Upto(100), trade(103, 3), Upto(114), trade(111, 1), Hole(117, 111)) == [bar(110, 3), Late(110)]
+    assert run(sampler, Upto(124), trade(124, 2), Hole(128, 124)) == [Lost(120)]
+
+
+def test_a_late_price_is_also_that_of_the_bars_behind_it_in_which_nothing_traded() -> None:
+    sampler = Sampler(10, 0)
+    assert run(sampler, Upto(100), trade(103, 3), Upto(121)) == [bar(110, 3), bar(120, 3)]
+    assert run(sampler, trade(104, 4), Upto(130)) == [Late(110), Late(120), bar(130, 4)]
+    assert run(sampler, trade(105, 5), trade(135, 6), trade(106, 7), Upto(140)) == [Late(130), bar(140, 6)]
 
 
 @pytest.mark.parametrize(("since", "late"), [(119, [Late(120)]), (120, [])])

@@ -45,6 +45,7 @@ class Cut:
 class World:
     """trades: all that happen. delays: how late each comes, and again. refused: which answers fail, in turn.
 
+    behind: of which time the answers are about trades, in turn: so long ago, though they say that this is all.
     keeps_bars: whether bars can be fetched. consecutive: whether the ids say what is missing.
     """
 
@@ -52,6 +53,7 @@ class World:
     delays: list[list[int]]
     cuts: list[Cut]
     refused: list[bool] = field(default_factory=list)
+    behind: list[int] = field(default_factory=list)
     keeps_bars: bool = True
     consecutive: bool = True
 
@@ -86,7 +88,8 @@ def worlds(draw: st.DrawFn, noticed: bool, fails: bool, consecutive: bool) -> Wo
     firsts = st.integers(0, len(trades))
     cuts = draw(st.lists(st.builds(lambda first, kind: Cut(first, *kind), firsts, kinds), max_size=3))
     refused = draw(st.lists(st.sampled_from([True, True, False]), max_size=20)) if fails else []
-    return World(trades, delays, cuts, refused, draw(st.booleans()) if fails else True, consecutive)
+    keeps_bars = draw(st.booleans()) if fails else True
+    return World(trades, delays, cuts, refused, keeps_bars=keeps_bars, consecutive=consecutive)
 
 
 def long_world(seed: int, consecutive: bool) -> World:
@@ -106,7 +109,9 @@ def long_world(seed: int, consecutive: bool) -> World:
         count = chance.randint(1, 12) if noticed or consecutive else len(trades)
         cuts.append(Cut(chance.randrange(len(trades)), count, noticed))
     refused = [chance.random() < 0.5 for _ in range(300)]
-    return World(trades, delays, cuts, refused, chance.random() < 0.5, consecutive)
+    keeps_bars = chance.random() < 0.5
+    behind = [chance.choice([0, 0, 300, 1_500]) if consecutive else 0 for _ in range(300)]
+    return World(trades, delays, cuts, refused, behind, keeps_bars, consecutive)
 
 
 def perfect(world: World) -> dict[int, Decimal]:
@@ -226,7 +231,8 @@ class Run:
         if question.what == "bars":
             yield from self._bars(question, refused or not self.world.keeps_bars)
             return
-        known = [trade for trade in self.world.trades if trade.ts_event <= now and _asked_for(question, trade)]
+        then = now - sum(self.world.behind[self._answers - 1 : self._answers])
+        known = [trade for trade in self.world.trades if trade.ts_event <= then and _asked_for(question, trade)]
         if refused:
             known = known[: len(known) // 2]
         yield Page(tuple(known[::-1]))

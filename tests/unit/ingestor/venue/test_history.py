@@ -7,6 +7,7 @@ import pytest
 
 from services.ingestor.live.events import Bar, Bars, Missing, Page
 from services.ingestor.venue import history
+from services.ingestor.venue.budget import Budget
 from services.ingestor.venue.facts import BINANCE, UNLISTED, Facts
 
 MS = 1_000_000
@@ -41,14 +42,14 @@ class Venue:
         return rows[-size:] if self._newest else [row for row in rows if row[0] >= since][:size]
 
 
-async def trades(venue: Venue, facts: Facts, asked: Missing) -> tuple[list[int], bool]:
+async def trades(venue: Venue, facts: Facts, asked: Missing, pages: int = 0) -> tuple[list[int], bool]:
     given: list[int] = []
 
     def give(got: Page | Bars) -> None:
         assert isinstance(got, Page)
         given.extend(int(trade.id) for trade in got.trades)
 
-    complete = await history.trades(venue, facts, "M", asked, give)  # type: ignore[arg-type]
+    complete = await history.trades(venue, facts, "M", asked, give, Budget(pages))  # type: ignore[arg-type]
     return sorted(set(given)), complete
 
 
@@ -74,6 +75,11 @@ async def test_more_than_is_worth_it_is_not_complete() -> None:
     venue = Venue(list(range(1, 30_001)), 1000)
     _, complete = await trades(venue, BINANCE, by_id(0, None))
     assert (complete, venue.asked) == (False, history.MOST_PAGES)
+
+
+@pytest.mark.parametrize(("asked", "last"), [(by_id(0, None), 1999), (by_time(0, 5000), 1998)])
+async def test_what_the_budget_does_not_cover_is_not_complete(asked: Missing, last: int) -> None:
+    assert await trades(Venue(list(range(1, 5000)), 1000), BINANCE, asked, pages=2) == (list(range(last + 1)), False)
 
 
 async def test_by_time_over_more_than_an_hour() -> None:
@@ -133,3 +139,31 @@ async def test_bars_that_do_not_reach_back_are_not_complete() -> None:
     venue = Venue([at * 1000 for at in range(1, 31)], 10, newest=True)
     _, complete = await bars(venue, UNLISTED, 10, 29)
     assert not complete
+
+
+class Behind(Venue):
+    """Its time is `now_ms`, and a second later when it is asked again, three times at most. A close is its time."""
+
+    def __init__(self, now_ms: int) -> None:
+        super().__init__([at * 1000 for at in range(1, 31)], 1000)
+        self.now_ms = now_ms
+
+    async def again(self, attempt: int) -> bool:
+        """As Asker.again."""
+        self.now_ms += 1000
+        return attempt < 4
+
+    def _bars(self, market: str, interval: str, since: int, limit: int) -> list[list[Any]]:
+        rows = super()._bars(market, interval, since, limit)
+        return [[*row[:4], str(min(row[0] + 999, self.now_ms)), "1"] for row in rows if row[0] <= self.now_ms]
+
+
+@pytest.mark.parametrize("now_ms", [7_500, 8_500, 9_500, 10_000])
+async def test_a_bar_that_goes_on_by_the_venues_time_is_waited_for(now_ms: int) -> None:
+    expected = [Bar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8, 9, 10)]
+    assert await bars(Behind(now_ms), BINANCE, 8, 10) == (expected, True)
+
+
+async def test_a_bar_that_still_goes_on_when_it_was_asked_for_often_enough_is_missing() -> None:
+    expected = [Bar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8,)]
+    assert await bars(Behind(5_500), BINANCE, 8, 10) == (expected, False)

@@ -1,0 +1,56 @@
+"""What ccxt would keep does not grow: neither with the trades nor with the connections."""
+
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from services.fake_exchange.feed_plan import FeedPlan
+from services.fake_exchange.feed_weather import FeedFault, Trouble
+from services.fake_exchange.serve import serving
+from services.ingestor.venue import venue
+from services.ingestor.venue.facts import BINANCE, FACTS
+from tests.integration.ingestor.line import BTC, ingesting, new_bus, ticks, until_ticks
+from tests.until import until
+
+RATE = 60
+PLAN = FeedPlan(rate=RATE, past_ms=60_000, past_rate=3)
+
+
+@pytest.fixture
+def no_automatic_collection() -> Iterator[None]:
+    """A live ingestor has it rarely."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def living(module: str, name: str) -> list[Any]:
+    """All objects of a class, also those that only hold themselves."""
+    return [it for it in gc.get_objects() if (type(it).__module__, type(it).__name__) == (module, name)]
+
+
+async def test_trades_that_ccxt_has_read_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FACTS, "binance", BINANCE._replace(trade=None))
+    gc.collect()
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url):
+        await until_ticks(bus, 5)
+        kept = [len(cache) for cache in living("ccxt.async_support.base.ws.cache", "ArrayCache")]
+        assert kept
+        assert max(kept) < RATE
+
+
+@pytest.mark.usefixtures("no_automatic_collection")
+async def test_lost_connections_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(venue, "SWEEP_S", 0.0)
+    bus = new_bus()
+    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
+        for lost in (1, 2, 3, 4):
+            await until_ticks(bus, len(ticks(bus)) + 1)
+            fake.feed.weather.faults.append(FeedFault(Trouble.DISCONNECT))
+            await until(lambda lost=lost: ingestor.feeder.feeds()[BTC].remade == lost)  # type: ignore[misc]
+        await until_ticks(bus, len(ticks(bus)) + 1)
+        assert len(living("ccxt.async_support.base.ws.client", "Client")) <= 2  # the last is freed with the next
