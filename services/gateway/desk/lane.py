@@ -44,6 +44,7 @@ from shared.orders.outcome import outcome
 log = structlog.get_logger()
 
 MS = 1000
+TURNS_TO_SOCKET = 3  # of the event loop: the held task, aiohttp's own for the writing, and what it wakes
 NO_TRADES = Trades()
 
 
@@ -294,6 +295,9 @@ class Lane:
             await self._tools.pen.write(changes, None if leaving is None else leaving.prepare)
         for effect in effects:
             effect()
+        if effects.leaving is not None:
+            for _ in range(TURNS_TO_SOCKET):  # it goes now, before whatever else there is to do
+                await asyncio.sleep(0)
 
     async def _alarm_once(self, ticket: Ticket, text: str) -> None:
         """Within a step; however often it is found while this ticket is open."""

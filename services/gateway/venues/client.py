@@ -74,12 +74,21 @@ def _class(parent: Any, expiry: str) -> Any:
     class Client(parent):  # type: ignore[misc]
         options: Any
         session: Any
+        markets: Any
+        markets_by_id: Any
 
         def open(self, lazy: Any = False) -> None:
             before = self.session
             super().open(lazy)
             if self.session is not before:
                 self.session = with_last_word(self.session, self.tcp_connector, self.aiohttp_trust_env)
+
+        async def load_markets(self, reload: Any = False, params: Any = None) -> Any:
+            if (
+                self.markets and self.markets_by_id and not reload
+            ):  # ccxt makes a task for it, and every order waits for that
+                return self.markets
+            return await super().load_markets(reload, params or {})
 
         def nonce(self) -> Any:
             stamp = current_stamp()
