@@ -84,9 +84,7 @@ def _class(parent: Any, expiry: str) -> Any:
                 self.session = with_last_word(self.session, self.tcp_connector, self.aiohttp_trust_env)
 
         async def load_markets(self, reload: Any = False, params: Any = None) -> Any:
-            if (
-                self.markets and self.markets_by_id and not reload
-            ):  # ccxt makes a task for it, and every order waits for that
+            if self.markets and self.markets_by_id and not reload:  # ccxt makes a task even then
                 return self.markets
             return await super().load_markets(reload, params or {})
 

@@ -115,22 +115,23 @@ async def test_a_refused_handshake_is_tried_again_when_its_silence_is_over() -> 
         await until(lambda: limit.struck == 1)
         began_s = time.monotonic()
         await until(lambda: fake.feed.subscribed[AGG] == 1)
-        assert time.monotonic() - began_s >= 1.9
+        assert time.monotonic() - began_s >= 1.2  # without the silence: after 0.5 s; a busy machine sees the start late
         await until_ticks(bus, 3)
         check(bus, fake)
 
 
 async def test_what_cannot_be_filled_is_a_gap_and_the_other_symbol_has_none() -> None:
-    """The grace is longer than silence is believed: else silence can make a bar, and its Gap is LATE."""
+    """The grace is longer than silence is believed: else silence can make a bar, and its Gap is LATE.
+
+    On a busy machine trades wait in the socket for longer than that, so a LATE one may come besides.
+    """
     bus, changed = new_bus(), {"markets": MARKETS, "attempts": 1, "grace_ns": 6 * S_NS // 5}
     async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, **changed):
         await until_ticks(bus, 2)
         for path in ("aggTrades", "klines"):
             fake.server.faults.append(Fault(Mode.STATUS, path, status=503, times=1000))
         fake.feed.weather.faults.append(FeedFault(Trouble.GAP, AGG, size=90))  # more than a bar of trades
-        await until(lambda: any(isinstance(message, Gap) for message in told(bus)))
-        gap = next(message for message in told(bus) if isinstance(message, Gap))
-        assert gap.cause is GapCause.UNFILLED
+        await until(lambda: any(isinstance(x, Gap) and x.cause is GapCause.UNFILLED for x in told(bus)))
         await until_ticks(bus, len(ticks(bus)) + 2)
         await until_ticks(bus, 4, ETH)
         check(bus, fake, ETH)
