@@ -228,7 +228,7 @@ async def test_the_venues_clock_jumps_and_comes_back() -> None:
     async with serving("binance", plan=FeedPlan(rate=50)) as fake, client(fake) as ccxt:
         rows = await heard(ccxt, 5)
         before_ms = await ccxt.fetch_time()
-        fake.feed.jump(10 * S_MS, 200)
+        fake.feed.jump(10 * S_MS, 2 * S_MS)
         assert await ccxt.fetch_time() >= before_ms + 10 * S_MS
         jumped = await heard(ccxt, 100)
         assert jumped == perfect(fake.tapes[SYM], jumped[0][0], len(jumped))
