@@ -21,15 +21,16 @@ _WRITE = (
 def acl(namespace: str, passwords: Mapping[str, str], instances: Mapping[str, str]) -> str:
     """The whole file. passwords: of every user; instances: what a user writes as; who has none only reads.
 
-    `admin` may do everything, also make and remove a replay's namespace; who names no user, nothing.
+    `admin` may do everything, also make and remove a replay's namespace; who names no user, nothing:
+    `default` is off. It has its rights all the same, since the server reads its log as this user when it starts.
 
     >>> print(acl("tickline", {"ingestor": "a", "reader": "b"}, {"ingestor": "ingestor"}))  # doctest: +ELLIPSIS
-    user default off
+    user default off ~* &* +@all
     user ingestor on #ca978... %R~tickline:* %RW~tickline:*:{ingestor} %RW~tickline:*:{ingestor.*} (+hsetnx ...)
     user reader on #3e23e... %R~tickline:*
     <BLANKLINE>
     """
-    lines = ["user default off"]
+    lines = ["user default off ~* &* +@all"]
     for user, password in passwords.items():
         head = f"user {user} on #{sha256(password.encode()).hexdigest()} resetchannels -@all"
         lines.append(f"{head} {_rights(user, namespace, instances.get(user))}")

@@ -55,6 +55,14 @@ def test_the_line_runs_and_nobody_does_what_is_anothers(
             time.sleep(0.05)
     assert not [line.log(name) for name in SERVICES if "NOPERM" in line.log(name)]
 
+    keys = [f"tickline:{name}" for name in ("ticks:{ingestor.0}", "orders:{strategy.1}", "executions:{gateway.0}")]
+    with login(server, tmp_path, "admin") as admin:
+        before = [admin.xlen(key) for key in keys]
+    server.stop()
+    server.start()
+    with login(server, tmp_path, "admin") as admin:
+        assert [admin.xlen(key) for key in keys] == before  # what scripts wrote is read from the log again
+
     monkeypatch.setenv("TICKLINE_BUS__URL", f"redis://reader@{place}")
     monkeypatch.setenv("TICKLINE_BUS__PASSWORD_FILE", "users/reader.password")
     monkeypatch.setenv("TICKLINE_BUS__PARTITIONS", "2")
