@@ -170,4 +170,5 @@ def test_with_a_user_for_each_service(stack: Stack) -> None:
     before = stack.last_numbers("executions", "gateway")
     until("every symbol executed on a bus with users", lambda: executed_beyond(stack, before))
     assert "NOPERM" not in stack.compose("logs")
-    assert "NOPERM" in str(stack.redis("XADD", "tickline:orders:{strategy.0}", "*", "d", "x"))
+    order = ("redis-cli", *stack.login, "XADD", "tickline:orders:{strategy.0}", "*", "d", "x")
+    assert "NOPERM" in stack.compose("exec", "-T", "redis", *order, ok=False)
