@@ -16,7 +16,8 @@ from typing import Any
 
 from tests.bench.feed.asked import OTHERS_CORE, Asked, pin
 from tests.bench.feed.fake import fake
-from tests.bench.feed.report import about, show
+from tests.bench.feed.report import NOTES, VERSIONS, show
+from tests.bench.heading import about
 from tests.bench.processes import ROOT
 from tests.bench.server import server
 
@@ -62,7 +63,7 @@ def main() -> None:
         memory = _measured("redis", given.markets, given.memory_trades, given.markets * given.memory_trades // 10)
     settings = {"markets": given.markets, "trades": given.markets * given.trades, "rounds": given.rounds}
     result: dict[str, Any] = {
-        "about": about(settings), "readers": READERS, "rounds": rounds,
+        "about": about(VERSIONS, settings, NOTES), "readers": READERS, "rounds": rounds,
         "costs": _read(Asked("costs", "", 1, 1)), "memory": memory and memory["memory"],
     }  # fmt: skip
     result["reached"] = show(result)

@@ -1,12 +1,10 @@
 """What the bench of the feed prints and says about itself."""
 
-import os
 import statistics
-from importlib.metadata import version
 from typing import Any
 
 from tests.bench.feed.asked import STREAM
-from tests.bench.report import machine
+from tests.bench.heading import show_about
 
 US = 1e6
 VERSIONS = ("ccxt", "cryptofeed", "aiohttp", "websockets", "orjson", "uvloop")
@@ -28,25 +26,9 @@ NOTES = (
 )
 
 
-def about(settings: dict[str, Any]) -> dict[str, Any]:
-    """Machine, versions and settings."""
-    return {
-        **machine(),
-        "versions": {name: version(name) for name in VERSIONS},
-        "settings": settings,
-        "load_average": list(os.getloadavg()),
-        "notes": list(NOTES),
-    }
-
-
 def show(result: dict[str, Any]) -> bool:
     """The tables, and how it stands to its targets; whether they are reached."""
-    notes = result["about"]
-    print(f"\n{notes['machine']}\nPython {notes['python']}")
-    print(", ".join(f"{name} {number}" for name, number in notes["versions"].items()))
-    print(", ".join(f"{name} {value:,}" for name, value in notes["settings"].items()))
-    print(f"load average {notes['load_average'][0]:.1f}")
-    print(*(f"- {note}" for note in notes["notes"]), sep="\n")
+    show_about(result["about"])
     print(f"\n{'trades':44}{'/s':>10}{'median':>10}{'/CPU s':>11}{'median':>11}{'µs':>7}")
     rows = {name: _row(found) for name, found in result["rounds"].items()}
     for name, row in rows.items():

@@ -21,7 +21,8 @@ import uvloop
 from tests.bench.gateway.gateway import Gateway, settings_of
 from tests.bench.gateway.measure import MS, WARM, Bare, arrivals, at_a_rate, one_at_a_time, spans, summary
 from tests.bench.gateway.orders import SYMBOLS, Orders
-from tests.bench.gateway.report import about, show
+from tests.bench.gateway.report import NOTES, PACKAGES, show
+from tests.bench.heading import about
 from tests.bench.processes import ROOT
 
 OUTPUT = ROOT / "build" / "bench-gateway.json"
@@ -59,7 +60,7 @@ def main() -> None:
             venue.stdin.close()
             venue.wait()
     settings = {"symbols": len(SYMBOLS), "orders": given.orders, "at the rate": given.rated, "per second": given.rate}
-    result: dict[str, Any] = {"about": about(settings), "runs": runs}
+    result: dict[str, Any] = {"about": about(PACKAGES, settings, NOTES), "runs": runs}
     result["reached"] = show(result)
     given.output.write_text(json.dumps(result, indent=1) + "\n")
     print(f"\n{given.output}")

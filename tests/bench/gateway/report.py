@@ -1,10 +1,8 @@
 """What the bench of the gateway prints and says about itself."""
 
-import os
-from importlib.metadata import version
 from typing import Any
 
-from tests.bench.report import machine
+from tests.bench.heading import show_about
 
 PART, MORE_MS = 2, 1.0
 NOTES = (
@@ -22,27 +20,12 @@ WORDS = {
     "cleared to sent": "aiohttp writes what ccxt made meanwhile",
     "sent to arrived": "kernel and the venue's process",
 }
-
-
-def about(settings: dict[str, Any]) -> dict[str, Any]:
-    """Machine, versions and settings."""
-    return {
-        **machine(),
-        "versions": {name: version(name) for name in ("ccxt", "aiohttp", "sqlalchemy", "uvloop")},
-        "settings": settings,
-        "load_average": list(os.getloadavg()),
-        "notes": list(NOTES),
-    }
+PACKAGES = ("ccxt", "aiohttp", "sqlalchemy", "uvloop")
 
 
 def show(result: dict[str, Any]) -> bool:
     """The tables, and how it stands to the target; whether it is reached."""
-    notes = result["about"]
-    print(f"\n{notes['machine']}\nPython {notes['python']}")
-    print(", ".join(f"{name} {number}" for name, number in notes["versions"].items()))
-    print(", ".join(f"{name} {value}" for name, value in notes["settings"].items()))
-    print(f"load average {notes['load_average'][0]:.1f}")
-    print(*(f"- {note}" for note in notes["notes"]), sep="\n")
+    show_about(result["about"])
     reached = [_show(name, row) for name, row in result["runs"].items()]
     return all(reached)
 
