@@ -21,7 +21,7 @@ import pytest
 from services.fake_exchange.listing import swaps
 from shared.bus.names import Place
 from shared.config import load_settings
-from shared.messages import Gap, GapCause, Stream, decode
+from shared.messages import Decision, Gap, GapCause, Reason, Stream, decode
 from shared.recording.layout import UNFINISHED
 from shared.recording.part import read_rows
 from tests.chaos.fake_venue import post, venue
@@ -37,6 +37,8 @@ from tests.e2e.command import COMMAND
 Say = Callable[[str], None]
 ALL = ("recorder", *SERVICES)
 COMPARED = (Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS)
+DECIDES = ("strategy", Stream.PREDICTIONS)
+STALE_S = 1.5
 FEED = {
     "duplicate": 0.01, "reorder": 0.01, "gap": 0.06, "late": 0.12, "wrong_type": 0.01, "disconnect": 0.005,
     "silence": 0.01, "huge": 0.0005, "clock_jump": 0.0005,
@@ -71,7 +73,7 @@ def environment(folder: Path, url: str, markets: int) -> tuple[dict[str, object]
             "source": "ccxt", "exchange": "binance", "markets": listed, "base_url": url, "warm_bars": 5,
             "silence_s": 1.0, "grace_s": 0.3, "age_limit_s": 3.0,
         },
-        "strategy": {"order_valid_s": 2.0, "prediction_stale_s": 1.5, "balance": "10000"},
+        "strategy": {"order_valid_s": 2.0, "prediction_stale_s": STALE_S, "balance": "10000"},
         "gateway": gateway | {"markets": listed, "request_validity_ms": 1_000},
         "recorder": {"folder": str(folder / "recording"), "max_rows": 200, "max_age_s": 0.5},
     }  # fmt: skip
@@ -102,6 +104,28 @@ def causes(watch: Watch) -> Counter[str]:
             if isinstance(message, Gap):
                 found[message.cause] += 1
     return found
+
+
+def stale(watch: Watch) -> int:
+    """The decisions on the bus that say that their prediction had become too old."""
+    found = 0
+    for p in range(PARTITIONS):
+        for _, fields in watch.client.xrange(watch.names.stream(Stream.DECISIONS, Place("strategy", p))):
+            message = decode(fields[b"t"].decode(), fields[b"d"])
+            found += isinstance(message, Decision) and message.reason is Reason.STALE_PREDICTION
+    return found
+
+
+def kept_waiting(line: Line, watch: Watch, markets: int) -> None:
+    """Predictions become too old: they wait for the answers of a gateway that stands still, and no newer one comes."""
+    line.send("gateway", signal.SIGSTOP)
+    until_more(watch, Stream.PREDICTIONS, 3 * markets)
+    line.send("signal", signal.SIGSTOP)
+    old_s = time.monotonic() + STALE_S
+    watch.wait("they are too old", lambda _: time.monotonic() > old_s)
+    line.send("gateway", signal.SIGCONT)
+    watch.wait("all are decided on", lambda now: now.taken(*DECIDES) == now.out(Stream.PREDICTIONS))
+    line.send("signal", signal.SIGCONT)
 
 
 def without_history(url: str, watch: Watch) -> None:
@@ -149,6 +173,8 @@ def live_session(folder: Path, rng: random.Random, size: Size, say: Say) -> Path
             if size.outage:
                 without_history(url, watch)
             disturbed(line, watch, rng, victims[half:])
+            while stale(watch) < size.least:
+                kept_waiting(line, watch, markets)
             watch.wait("Gaps", lambda _: causes(watch).total() >= size.least, within_s=120, every_s=0.5)
             post(f"{url}/_fake/weather", {"chances": {}})
             struck = post(f"{url}/_fake/feed", {"chances": {}})["struck"]
