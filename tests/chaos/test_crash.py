@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from tests.chaos.watch import SERVICES, Status, Watch
 BUS = "bus"
 ENOUGH = 0.8  # the last of the planned kills may come too late; 52 of 65 are left
 Say = Callable[[str], None]
+KillBus = Callable[[Line, Watch], int]  # the acknowledged commits that were lost
 
 
 def victims(rng: random.Random, kills: int) -> list[str]:
@@ -28,11 +30,9 @@ def victims(rng: random.Random, kills: int) -> list[str]:
 
 
 class Chaos:
-    """Kills what it is told at random moments spread over the whole run; `kill_bus` returns the commits lost."""
+    """Kills what it is told at random moments spread over the whole run."""
 
-    def __init__(
-        self, line: Line, watch: Watch, replay: Replay, rng: random.Random, kill_bus: Callable[[], int]
-    ) -> None:
+    def __init__(self, line: Line, watch: Watch, replay: Replay, rng: random.Random, kill_bus: KillBus) -> None:
         self.kills: Counter[str] = Counter()
         self.lost: list[int] = []
         self.at_work = 0
@@ -80,14 +80,14 @@ class Chaos:
     def _kill(self, victim: str) -> None:
         self.kills[victim] += 1
         if victim == BUS:
-            self.lost.append(self._kill_bus())
+            self.lost.append(self._kill_bus(self._line, self._watch))
         else:
             self._line.kill(victim)
             self._line.tend()
 
 
 def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kills: int,
-          kill_bus: Callable[[Watch], int], say: Say) -> Chaos:  # fmt: skip
+          kill_bus: KillBus, say: Say) -> Chaos:  # fmt: skip
     """One disturbed run, compared with the undisturbed one."""
     began = time.monotonic()
     server.start()
@@ -95,7 +95,7 @@ def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kill
         with server.client() as client, Line(folder, server.url, replay.environment | LINE_SLOWED) as line:
             line.start()
             watch = Watch(client, NAMESPACE, line.tend)
-            chaos = Chaos(line, watch, replay, rng, lambda: kill_bus(watch))
+            chaos = Chaos(line, watch, replay, rng, kill_bus)
             chaos.run(kills)
             found = content(server.url, NAMESPACE)
             line.stop()
@@ -114,10 +114,19 @@ def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kill
     return chaos
 
 
+def await_commits(watch: Watch, replay: Replay) -> None:
+    """Until every service commits, or the run is over: right after another kill nothing would be lost."""
+    before = watch.wait("the bus answers", lambda now: True)
+    watch.wait(
+        "all commit",
+        lambda now: now.finished(replay.ticks) or all(now.commits(name) > before.commits(name) for name in SERVICES),
+    )
+
+
 @pytest.mark.timeout(1800)
 def test_kills_lose_and_double_nothing(folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say) -> None:
     server = Server(folder, rewrite_at="4mb")
-    crash(server, folder, replay, rng, 10 if short else 65, lambda watch: kill_and_restart(server, watch), say)
+    crash(server, folder, replay, rng, 10 if short else 65, lambda _, watch: kill_and_restart(server, watch), say)
 
 
 @pytest.mark.timeout(1800)
@@ -126,8 +135,11 @@ def test_acknowledged_writes_lost_behind_a_held_fsync(
 ) -> None:
     server = Server(folder, debian_redis(), preload=build_held_fsync(folder))
 
-    def kill_bus(watch: Watch) -> int:
+    def kill_bus(line: Line, watch: Watch) -> int:
+        await_commits(watch, replay)
+        line.send("ingestor", signal.SIGSTOP)  # the server syncs once a second: the run would be over
         server.hold_fsync()
+        line.send("ingestor", signal.SIGCONT)
         time.sleep(rng.uniform(0.2, 1.7))  # beyond 2 s the server writes all the same
         return kill_and_restart(server, watch, server.let_go)
 
@@ -141,7 +153,8 @@ def test_acknowledged_writes_cut_off_the_log(
 ) -> None:
     server = Server(folder)
 
-    def kill_bus(watch: Watch) -> int:
+    def kill_bus(_: Line, watch: Watch) -> int:
+        await_commits(watch, replay)
         return kill_and_restart(server, watch, lambda: server.cut_log(rng, 1_000_000))
 
     chaos = crash(server, folder, replay, rng, 5 if short else 65, kill_bus, say)
