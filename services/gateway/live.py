@@ -28,7 +28,7 @@ def live(settings: Settings, limits: Limits) -> Wiring:
 def make_desk(settings: Settings) -> Desk:
     """The desk of the account that the config names."""
     risk = Risk(Rules.of(settings, model_sha256(settings)))
-    journal = partial(Journal.open, settings.journal_url, settings.gateway.account, durable=True)
+    journal = partial(Journal.open, settings.journal_url, settings.gateway.account, durable=True, reserve=True)
     return Desk(desk_rules(settings), risk, journal, partial(make_venue, settings))
 
 

@@ -38,6 +38,9 @@ class Database(Protocol):
     def check_durable(self, connection: Connection) -> None:
         """Raise SafetyRefusal where a commit would not survive a power cut."""
 
+    def reserve(self, connection: Connection) -> None:
+        """Take the disk's space that commits will need, as far as it is there; between transactions."""
+
     def check_place(self) -> None:
         """Raise JournalUnwritable when what is connected to lies there no more. Cheap: asked before every commit."""
 

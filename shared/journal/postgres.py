@@ -58,6 +58,9 @@ class PostgresDatabase:
         if connection.exec_driver_sql("SHOW fsync").scalar_one() != "on":
             raise SafetyRefusal(f"journal {self.shown}: the server runs with fsync = off: set it to on")
 
+    def reserve(self, connection: Connection) -> None:
+        """The server does it by itself."""
+
     def check_place(self) -> None:
         """A connection stays with its database."""
 

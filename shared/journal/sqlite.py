@@ -1,7 +1,8 @@
 """SQLite: one file in WAL mode, which all processes of one host may share.
 
 The log is carried over into the file by the writer while it is idle: SQLite's own way, inside every hundredth commit or
-so, costs that order three more fsyncs.
+so, costs that order three more fsyncs. And it has its full length from the start: a commit that makes it longer waits
+for the file system's own journal too, which ext4 writes in a thread of its own, whenever a CPU is free for that.
 """
 
 import sqlite3
@@ -17,6 +18,8 @@ from shared.errors import ConfigError, JournalUnwritable
 from shared.journal.database import no_journal
 
 WAL_PAGES = 4000  # of 4 KiB: at this length the log is carried over inside a commit after all
+PAGE = 4096
+RESERVED = (WAL_PAGES + 100) * PAGE
 RETRY_S = 0.01
 
 
@@ -62,6 +65,26 @@ class SqliteDatabase:
 
     def check_durable(self, connection: Connection) -> None:
         """Its writer sets what it takes."""
+
+    def reserve(self, connection: Connection) -> None:
+        """A transaction as long as the log may become, taken back. SQLite leaves the file at its length."""
+        log = Path(f"{self.path}-wal")
+        if log.exists() and log.stat().st_size >= RESERVED:
+            return
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        before = driver.execute("PRAGMA cache_size").fetchone()[0]
+        driver.execute("PRAGMA cache_size = 16")  # what memory does not hold is written
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+            driver.execute("CREATE TABLE reserved (bytes BLOB)")
+            driver.execute("INSERT INTO reserved VALUES (zeroblob(?))", [RESERVED])
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+        finally:
+            driver.rollback()
+            driver.execute(f"PRAGMA cache_size = {before}")
 
     def check_place(self) -> None:
         """A file that was deleted or replaced takes writes all the same, and nobody would ever read them."""

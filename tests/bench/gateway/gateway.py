@@ -47,7 +47,7 @@ class Gateway:
 
     async def _journal(self) -> ClockedJournal:
         own = self._settings
-        made = await ClockedJournal.open(own.journal_url, own.gateway.account, durable=True)
+        made = await ClockedJournal.open(own.journal_url, own.gateway.account, durable=True, reserve=True)
         made.places = self.places
         return made
 
