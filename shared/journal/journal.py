@@ -73,7 +73,8 @@ class Journal:
         """The account's journal at `url`: sqlite:///PATH or postgresql://…; made or upgraded where needed.
 
         durable: a write that was answered survives a power cut (else: the end of the process, however it comes).
-        create: whether one may be made. reserve: for whom a commit's time counts; takes up to 17 MB. busy_s: how long another process's transaction is waited for.
+        create: whether one may be made. reserve: take the disk's space at once, for whoever waits for each commit.
+        busy_s: how long another process's transaction is waited for.
         Raises ConfigError, SafetyRefusal (a newer schema) or JournalUnwritable.
         """
         database = _database(url, busy_s)

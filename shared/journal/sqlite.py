@@ -5,6 +5,7 @@ so, costs that order three more fsyncs. And it has its full length from the star
 for the file system's own journal too, which ext4 writes in a thread of its own, whenever a CPU is free for that.
 """
 
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ from shared.journal.database import no_journal
 WAL_PAGES = 4000  # of 4 KiB: at this length the log is carried over inside a commit after all
 PAGE = 4096
 RESERVED = (WAL_PAGES + 100) * PAGE
+PLENTY = 20 * RESERVED  # of the disk must be free, else the log grows as it is used
 RETRY_S = 0.01
 
 
@@ -69,19 +71,17 @@ class SqliteDatabase:
     def reserve(self, connection: Connection) -> None:
         """A transaction as long as the log may become, taken back. SQLite leaves the file at its length."""
         log = Path(f"{self.path}-wal")
-        if log.exists() and log.stat().st_size >= RESERVED:
+        taken = log.stat().st_size if log.exists() else 0
+        if taken >= RESERVED or shutil.disk_usage(self.path.parent).free < PLENTY:
             return
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
-        before = driver.execute("PRAGMA cache_size").fetchone()[0]
+        (before,) = driver.execute("PRAGMA cache_size").fetchone()
         driver.execute("PRAGMA cache_size = 16")  # what memory does not hold is written
         try:
             driver.execute("BEGIN IMMEDIATE")
             driver.execute("CREATE TABLE reserved (bytes BLOB)")
             driver.execute("INSERT INTO reserved VALUES (zeroblob(?))", [RESERVED])
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
-                raise
         finally:
             driver.rollback()
             driver.execute(f"PRAGMA cache_size = {before}")

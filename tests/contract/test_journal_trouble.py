@@ -14,7 +14,7 @@ from shared.journal import writer
 from shared.journal.journal import Journal
 from shared.journal.postgres import PostgresDatabase
 from shared.journal.rows import EventRow
-from shared.journal.sqlite import SqliteDatabase
+from shared.journal.sqlite import RESERVED, SqliteDatabase
 from tests.journal_locks import locked
 from tests.postgres import PASSWORD, Postgres
 from tests.until import until
@@ -213,6 +213,25 @@ async def test_a_full_disk(small_disk: Path) -> None:
         assert written > 5
         assert len(await again.events(1000)) in (written, written + 1)
         await again.write([note(20_000)], epoch)
+
+
+async def test_a_reserved_log_keeps_its_length(tmp_path: Path) -> None:
+    url, log = f"sqlite:///{tmp_path}/journal.db", tmp_path / "journal.db-wal"
+    async with await Journal.open(url, "main", durable=True, reserve=True) as journal:
+        epoch, length = await journal.raise_epoch("me"), log.stat().st_size
+        assert length >= RESERVED
+        for _ in range(100):
+            await journal.write([note(20_000)], epoch)
+        assert log.stat().st_size == length
+        async with await Journal.open(url, "main", durable=True, reserve=True) as second:
+            assert len(await second.events(1000)) == 100
+        assert log.stat().st_size == length
+
+
+async def test_nothing_is_reserved_where_little_is_free(small_disk: Path) -> None:
+    async with await Journal.open(f"sqlite:///{small_disk}/journal.db", "main", durable=True, reserve=True) as journal:
+        assert await journal.raise_epoch("me") == 1
+        assert (small_disk / "journal.db-wal").stat().st_size < 500_000
 
 
 async def test_a_disk_that_can_only_be_read(small_disk: Path) -> None:
