@@ -1,5 +1,6 @@
 """What the two databases must give. SQLite is one file on one host, PostgreSQL serves several."""
 
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias
 
 from sqlalchemy import URL, Connection, Engine, make_url
@@ -31,6 +32,9 @@ class Database(Protocol):
 
     def reader(self) -> Engine:
         """For reads; they wait for no writer."""
+
+    def transaction(self, connection: Connection) -> AbstractContextManager[object]:
+        """What `connection.begin` gives, the shortest way."""
 
     def lock_upgrade(self, connection: Connection) -> None:
         """Keep other upgrades out until this transaction ends."""

@@ -1,5 +1,7 @@
 """PostgreSQL, for replicas on several hosts."""
 
+from contextlib import AbstractContextManager
+
 from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.pool import NullPool, Pool, QueuePool
@@ -48,6 +50,10 @@ class PostgresDatabase:
             default_transaction_isolation="repeatable\\ read",
             statement_timeout=str(2 * self._busy_ms),
         )
+
+    def transaction(self, connection: Connection) -> AbstractContextManager[object]:
+        """SQLAlchemy's."""
+        return connection.begin()
 
     def lock_upgrade(self, connection: Connection) -> None:
         """Held until the transaction ends."""

@@ -8,6 +8,8 @@ for the file system's own journal too, which ext4 writes in a thread of its own,
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -23,6 +25,7 @@ PAGE = 4096
 RESERVED = (WAL_PAGES + 100) * PAGE
 PLENTY = 20 * RESERVED  # of the disk must be free, else the log grows as it is used
 RETRY_S = 0.01
+BEGIN = "BEGIN IMMEDIATE"
 
 
 class SqliteDatabase:
@@ -56,11 +59,26 @@ class SqliteDatabase:
         """A transaction begins as IMMEDIATE: what it reads first is still true when it writes."""
         synchronous = "FULL" if durable else "NORMAL"
         pragmas = (f"PRAGMA synchronous = {synchronous}", f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-        return self._engine(NullPool, "BEGIN IMMEDIATE", *pragmas)
+        return self._engine(NullPool, BEGIN, *pragmas)
 
     def reader(self) -> Engine:
         """Sees what was committed when its transaction began."""
         return self._engine(QueuePool, "BEGIN", "PRAGMA query_only = ON")
+
+    @contextmanager
+    def transaction(self, connection: Connection) -> Iterator[None]:
+        """Without SQLAlchemy's own, unless a statement needs that: an order waits for each line of it."""
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute(BEGIN)
+        try:
+            yield
+            driver.execute("COMMIT")
+        except BaseException:
+            driver.rollback()
+            raise
+        finally:
+            connection.rollback()
 
     def lock_upgrade(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE has done it."""
@@ -79,7 +97,7 @@ class SqliteDatabase:
         (before,) = driver.execute("PRAGMA cache_size").fetchone()
         driver.execute("PRAGMA cache_size = 16")  # what memory does not hold is written
         try:
-            driver.execute("BEGIN IMMEDIATE")
+            driver.execute(BEGIN)
             driver.execute("CREATE TABLE reserved (bytes BLOB)")
             driver.execute("INSERT INTO reserved VALUES (zeroblob(?))", [RESERVED])
         finally:
@@ -120,7 +138,8 @@ class SqliteDatabase:
         def begin_transaction(connection: Connection) -> None:
             driver = connection.connection.driver_connection  # each order waits for it: the shortest way
             assert isinstance(driver, sqlite3.Connection)
-            driver.execute(begin)
+            if not driver.in_transaction:
+                driver.execute(begin)
 
         return engine
 

@@ -124,7 +124,7 @@ class Writer:
     def _together(self, group: Sequence[_Call]) -> list[Any]:
         self._untidy += 1
         try:
-            with self._connection.begin():
+            with self._database.transaction(self._connection):
                 answers = [call.work(self._connection) for call in group]
                 for call in group:
                     if call.meanwhile is not None:
