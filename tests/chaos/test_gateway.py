@@ -151,7 +151,7 @@ async def trade(folder: Path, rng: random.Random, size: tuple[int, int], say: Sa
                     await asking
                 took = time.monotonic() - began
                 fake.floor.weather.chances = {}
-                line.stop()
+                await asyncio.to_thread(line.stop)  # the venue lives on this loop: a gateway that starts asks it
                 assert not line.unexpected
             await hold_together(settings, fake, asker, say)
             say(f"{asker.answered} orders in {took:.0f} s, {dict(done)}")

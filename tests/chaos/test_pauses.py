@@ -11,6 +11,7 @@ import pytest
 
 from tests.chaos.compare import content, differences
 from tests.chaos.line import Line
+from tests.chaos.pace import Pace
 from tests.chaos.replay import LINE_SLOWED, NAMESPACE, Replay
 from tests.chaos.server import Server
 from tests.chaos.watch import SERVICES, Watch
@@ -25,19 +26,26 @@ def test_pauses(folder: Path, replay: Replay, rng: random.Random, short: bool, s
     server = Server(folder)
     server.start()
     paused: Counter[str] = Counter()
+    turns = 8 if short else 40
     try:
         with server.client() as client, Line(folder, server.url, replay.environment | LINE_SLOWED) as line:
             line.start()
-            watch = Watch(client, NAMESPACE, line.tend)
-            for turn in range(8 if short else 40):
-                at = watch.status()
+            pace = Pace(line, client, replay.ticks, turns)
+            watch = Watch(client, NAMESPACE, pace.tend)
+            for turn in range(turns):
+                at = watch.wait("the bus answers", lambda s: True)
                 watch.wait("all work", lambda s, at=at: all(s.commits(x) > at.commits(x) + 2 for x in SERVICES))
                 time.sleep(rng.uniform(0, 0.05))
                 victim = (*SERVICES, BUS, BUS)[turn % 6]
                 send = server.send if victim == BUS else lambda number, name=victim: line.send(name, number)
+                for_s = rng.uniform(0.1, LONGEST_S)
                 send(signal.SIGSTOP)
-                time.sleep(rng.uniform(0.1, LONGEST_S))
+                if victim in (BUS, "ingestor"):  # nothing goes on without it
+                    time.sleep(for_s)
+                else:
+                    pace.pause(for_s)
                 send(signal.SIGCONT)
+                pace.turn()
                 paused[victim] += 1
             watch.wait("the run ends", lambda s: s.finished(replay.ticks), within_s=240)
             line.stop()

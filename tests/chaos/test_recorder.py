@@ -4,14 +4,12 @@ The session is computed again from what was recorded, to the last bit.
 """
 
 import random
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from redis.exceptions import RedisError
 
 from services.research.recording import parity
 from shared.messages import Stream
@@ -19,6 +17,7 @@ from shared.recording.layout import UNFINISHED, parts
 from shared.recording.part import read_positions, read_rows
 from tests.chaos.compare import Content, Key, Rows, content, differences
 from tests.chaos.line import Line
+from tests.chaos.pace import Pace
 from tests.chaos.replay import LINE_SLOWED, NAMESPACE, Replay
 from tests.chaos.server import Server, kill_and_restart
 from tests.chaos.watch import SERVICES, WRITERS, Timeout, Watch
@@ -26,34 +25,7 @@ from tests.chaos.watch import SERVICES, WRITERS, Timeout, Watch
 RECORDER = "recorder"
 COMPARED = (Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS)
 SMALL_FILES = {"TICKLINE_RECORDER__MAX_ROWS": "97", "TICKLINE_RECORDER__MAX_AGE_S": "0.3"}
-LOOK_S = 0.05
 Say = Callable[[str], None]
-
-
-class Pace:
-    """The line's: between two kills it gets an equal share of the ticks, so that the work lasts over all of them.
-
-    A recorder takes seconds to start, and the line would not wait for it. Where it is ahead, the ingestor is stopped.
-    """
-
-    def __init__(self, line: Line, watch: Watch, ticks: int, kills: int) -> None:
-        self.killed = Counter[str]()
-        self._line, self._watch = line, watch
-        self._ticks, self._kills = ticks, kills
-        self._look_s = 0.0
-
-    def tend(self) -> None:
-        """Keep the line alive, and no further than it may be."""
-        self._line.tend()
-        if time.monotonic() < self._look_s:
-            return
-        self._look_s = time.monotonic() + LOOK_S
-        try:
-            done = self._watch.status().out(Stream.TICKS)
-        except RedisError:
-            return
-        ahead = done * (self._kills + 1) > self._ticks * (self.killed.total() + 1)
-        self._line.send("ingestor", signal.SIGSTOP if ahead else signal.SIGCONT)
 
 
 def recorded(folder: Path) -> tuple[Content, int]:
@@ -80,17 +52,17 @@ def record(server: Server, folder: Path, replay: Replay, rng: random.Random, vic
         with server.client() as client, Line(folder, urls, environment) as line:
             line.start(RECORDER, *SERVICES)
             watch = Watch(client, NAMESPACE, line.tend)
-            pace = Pace(line, watch, replay.ticks, len(victims))
+            pace = Pace(line, client, replay.ticks, len(victims))
             for victim in victims:
                 _await_files(recording, line, pace)
-                _pause(pace, rng.uniform(0, 0.1) if rng.random() < 0.7 else rng.uniform(0, 2))
-                pace.killed[victim] += 1
+                pace.pause(rng.uniform(0, 0.1) if rng.random() < 0.7 else rng.uniform(0, 2))
                 if victim == "bus":
                     lost.append(kill_bus(watch))
                 else:
                     line.kill(victim)
                     line.tend()
-            line.send("ingestor", signal.SIGCONT)
+                pace.turn()
+            pace.lift()
             watch.wait("the run ends", lambda s: s.finished(replay.ticks), within_s=180)
             _await_recorded(recording, line, replay)
             found = content(server.url, NAMESPACE)
@@ -99,12 +71,11 @@ def record(server: Server, folder: Path, replay: Replay, rng: random.Random, vic
         server.stop()
     rows, missing = recorded(recording)
     count = sum(map(len, rows.rows.values()))
-    killed = ", ".join(f"{k} {v}" for k, v in sorted(pace.killed.items()))
+    killed = ", ".join(f"{k} {v}" for k, v in sorted(Counter(victims).items()))
     say(
-        f"{pace.killed.total()} kills ({killed}), {count} rows in "
+        f"{len(victims)} kills ({killed}), {count} rows in "
         f"{len(parts(recording))} files, {time.monotonic() - began:.0f} s, commits lost per kill of the bus: {lost}"
     )
-    assert pace.killed.total() == len(victims)
     assert not line.unexpected, line.unexpected
     assert "divergence" not in line.log(RECORDER)
     assert missing == 0
@@ -125,13 +96,6 @@ def _await_files(recording: Path, line: Line, pace: Pace) -> None:
         pace.tend()
         if time.monotonic() > until:
             raise Timeout(f"no file was written: {line.log(RECORDER)[-1500:]}")
-        time.sleep(0.002)
-
-
-def _pause(pace: Pace, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        pace.tend()
         time.sleep(0.002)
 
 
