@@ -59,6 +59,7 @@ class Worker:
         self._partitions = partitions
         self._stopping = False
         self._session: Session | None = None
+        self._preparing: asyncio.Task[None] | None = None
         self._parts: dict[int, Partition] = {}
         self._poison: dict[int, dict[Suspect, str]] = {}  # by partition: entry ids are times, and not unlike elsewhere
         self._suspects: dict[int, Suspect] = {}
@@ -69,8 +70,10 @@ class Worker:
         self._sent: asyncio.Task[list[Refused]] | None = None  # the commit that was not answered yet
 
     def stop(self) -> None:
-        """Finish the batch, commit, release, return."""
+        """Finish the batch, commit, release, return; a keeper that still gets ready is not waited for."""
         self._stopping = True
+        if self._preparing is not None:
+            self._preparing.cancel()
         if self._session is not None:
             self._session.wake()
 
@@ -87,8 +90,8 @@ class Worker:
     async def _run(self) -> None:
         while not self._stopping:
             try:
-                if self._keeper is not None:
-                    await self._keeper.prepare()
+                if self._keeper is not None and not await self._prepare(self._keeper):
+                    return
                 session = await self._bus.connect()
                 log.info("attached", instance=self.plan.instance, run_id=session.run_id)
             except BusLost as lost:
@@ -114,6 +117,18 @@ class Worker:
                 await self._abandon()
                 await self._drop_all()
                 await session.close()
+
+    async def _prepare(self, keeper: Keeper) -> bool:
+        """Let it get ready; False when the worker was stopped meanwhile."""
+        self._preparing = asyncio.create_task(keeper.prepare())
+        try:
+            await self._preparing
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+        finally:
+            self._preparing = None
+        return not self._stopping
 
     async def _let_go(self, session: Session) -> None:
         """Give everything up, in the order in which it was taken on: nothing is done any more for what is another's."""

@@ -527,6 +527,23 @@ async def test_what_is_committed_was_kept_before(bus: MemoryBus, start: Start) -
     assert [word for word, _ in groupby(kept.history)] == ["prepare", f"attach {P}", "detach", "close"]
 
 
+class NeverReady(Kept):
+    """Waits for something that does not answer."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await asyncio.Event().wait()
+
+
+async def test_stop_does_not_wait_for_a_keeper_that_still_gets_ready(bus: MemoryBus, start: Start) -> None:
+    kept = NeverReady(bus)
+    running = start(kept.plan(), keeper=kept)
+    await until(lambda: kept.history == ["prepare"])
+    await running.stop()
+    assert kept.history == ["prepare", "close"]
+    assert set(owners(bus)) == {""}
+
+
 async def test_what_cannot_be_kept_is_not_committed_and_taken_again_later(bus: MemoryBus, start: Start) -> None:
     writer, kept = await Writer.on(bus), Kept(bus)
     start(kept.plan(), keeper=kept)
