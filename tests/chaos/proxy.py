@@ -1,4 +1,4 @@
-"""A TCP proxy between services and bus that loses replies, delivers requests late, or goes silent."""
+"""A TCP proxy between services and bus that is slow, loses replies, delivers requests late, or goes silent."""
 
 import asyncio
 import threading
@@ -25,12 +25,14 @@ class Proxy:
     """Runs on a thread of its own. `fate` is asked for every request with commits.
 
     met: how often each fate was met. outcomes: what the server answered to those, by fate and outcome.
+    delay_s: how long every request is on its way; may be changed at any time.
     """
 
     def __init__(self, target_port: int, fate: Callable[[], Fate] = lambda: Fate.PASS) -> None:
         self.met: Counter[Fate] = Counter()
         self.outcomes: Counter[tuple[Fate, str]] = Counter()
         self.port = 0
+        self.delay_s = 0.0
         self._target_port = target_port
         self._fate = fate
         self._connections: set[_Connection] = set()
@@ -138,6 +140,8 @@ class _Connection:
 
     async def _requests(self) -> None:
         while chunk := await _read(self._client_in):
+            if self._proxy.delay_s:
+                await asyncio.sleep(self._proxy.delay_s)
             if self.silent:
                 continue
             if COMMIT.sha.encode() in chunk and not self._decided:

@@ -12,19 +12,21 @@ import pytest
 
 from tests.chaos.compare import content, differences
 from tests.chaos.line import Line
+from tests.chaos.proxy import Proxy
 from tests.chaos.replay import NAMESPACE, Replay
 from tests.chaos.replicas import Replicas
 from tests.chaos.server import Server
 from tests.chaos.watch import SERVICES, Status, Watch
 
 LEASE_S = 1.5
+DELAY_S = 0.05  # of a request while there are stops: the work must outlast them, however fast the machine is
 SLOW = {
     "TICKLINE_BUS__LEASE_S": str(LEASE_S),
     # Longer than any stop, so that a process that goes on tries its commit rather than find its time-out run out.
     "TICKLINE_BUS__TIMEOUT_S": "10",
-    "TICKLINE_BUS__BOUND": "8",
-    "TICKLINE_BUS__READ_COUNT": "2",
-    "TICKLINE_BUS__COMMIT_ENTRIES": "4",
+    "TICKLINE_BUS__BOUND": "16",
+    "TICKLINE_BUS__READ_COUNT": "4",
+    "TICKLINE_BUS__COMMIT_ENTRIES": "8",
 }
 TRACES = ("commit refused", "partition given up", "bus lost")
 Say = Callable[[str], None]
@@ -71,7 +73,12 @@ def test_stopped_beyond_its_lease(folder: Path, replay: Replay, rng: random.Rand
     server.start()
     seen: Counter[str] = Counter()
     try:
-        with server.client() as client, Line(folder, server.url, replay.environment | SLOW) as line:
+        with (
+            server.client() as client,
+            Proxy(server.port) as proxy,
+            Line(folder, proxy.url, replay.environment | SLOW) as line,
+        ):
+            proxy.delay_s = DELAY_S
             watch = Watch(client, NAMESPACE, line.tend)
             replicas = {service: Replicas(service, line, watch) for service in SERVICES}
             for service in reversed(SERVICES):  # the ingestor last: the work begins when all are there
@@ -82,6 +89,7 @@ def test_stopped_beyond_its_lease(folder: Path, replay: Replay, rng: random.Rand
                     places, traces = stop_beyond_lease(replicas[service], line, watch, rng, replay.ticks)
                     say(f"{service}: {places} partitions changed hands; when it went on: {dict(traces)}")
                     seen += traces
+            proxy.delay_s = 0.0
             watch.wait("the run ends", lambda s: s.finished(replay.ticks), within_s=240)
             line.stop()
             found = content(server.url, NAMESPACE)
