@@ -253,7 +253,7 @@ async def test_what_somebody_else_traded_is_shown_and_stops_what_adds(trading: G
     async def shown() -> bool:
         return bool(await trading.externals())
 
-    await until(shown, within_s=20, every_s=0.1)
+    await until(shown, every_s=0.1)
     await trading.write(trading.intent("0.010", valid_until=time.time_ns() + 3_000_000_000))
     *_, held = await trading.reported(2)
     assert (held.status, held.reason) == (OrderStatus.EXPIRED, Reason.PAST_VALID_UNTIL)
@@ -316,13 +316,13 @@ async def test_funding_is_booked_once(trading: Gateway) -> None:
 async def test_money_that_nobody_booked_is_a_difference_until_a_person_adopts_it(trading: Gateway) -> None:
     await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
     await trading.reported(2)
-    await until(lambda: LIMIT in trading.limits(), within_s=10, every_s=0.05)
+    await until(lambda: LIMIT in trading.limits(), every_s=0.05)
     trading.fake.book.pay("TRANSFER", SYM, "USDT", Decimal(50), trading.fake.floor.now_ms())
 
     async def shown() -> bool:
         return [row.kind for row in await trading.externals()] == ["BALANCE"]
 
-    await until(shown, within_s=20, every_s=0.1)
+    await until(shown, every_s=0.1)
     await trading.adopt_difference()
     await trading.write(trading.intent("0.010"))
     *_, report = await trading.reported(3)

@@ -82,7 +82,7 @@ def ticks(bus: MemoryBus, sym: str = BTC) -> list[MarketTick]:
     return [message for message in told(bus, sym) if isinstance(message, MarketTick)]
 
 
-async def until_ticks(bus: MemoryBus, count: int, sym: str = BTC, within_s: float = 15.0) -> list[MarketTick]:
+async def until_ticks(bus: MemoryBus, count: int, sym: str = BTC, within_s: float = 30.0) -> list[MarketTick]:
     """Wait for so many."""
     await until(lambda: len(ticks(bus, sym)) >= count, within_s=within_s)
     return ticks(bus, sym)

@@ -74,7 +74,7 @@ async def test_what_no_one_traded_is_known_without_a_word() -> None:
     bus = new_bus()
     plan = FeedPlan(rate=0.3, past_ms=60_000, past_rate=3)
     async with serving("binance", plan=plan) as fake, ingesting(bus, fake.url, warm_bars=3):
-        await until_ticks(bus, 9, within_s=20.0)
+        await until_ticks(bus, 9)
         check(bus, fake)
 
 

@@ -55,7 +55,7 @@ async def test_each_trouble_is_counted() -> None:
     assert last["heard_old"] >= 3
     assert last["heard_fetched"] >= 3
     assert last["joined_fetched"] >= 5
-    assert 300 < last["clock_ms"] < 500
+    assert 200 < last["clock_ms"] < 600
     assert last["history"] >= sum(tick.history for tick in came) > 0
     assert last["ticks"] >= sum(not tick.history for tick in came) > 0
     assert not {name for name in last if name.startswith("gaps_")}

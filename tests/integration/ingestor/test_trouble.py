@@ -90,7 +90,7 @@ async def test_the_silence_that_a_venue_asks_for_is_kept_while_its_websockets_go
     bus = new_bus()
     async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=MARKETS) as ingestor:
         await until_ticks(bus, 1)
-        ban = Fault(Mode.STATUS, "aggTrades", status=status, headers={"Retry-After": "3"})
+        ban = Fault(Mode.STATUS, "aggTrades", status=status, headers={"Retry-After": "6"})
         fake.server.faults.append(ban)
         fake.feed.weather.faults.append(FeedFault(Trouble.GAP, AGG, size=5))
         await until(lambda: ban.struck == 1)
@@ -99,12 +99,12 @@ async def test_the_silence_that_a_venue_asks_for_is_kept_while_its_websockets_go
         await until_ticks(bus, before + 2, ETH)
         assert len(fake.server.asked) == asked
         await until(lambda: len(fake.server.asked) > asked)
-        assert time.monotonic() - began_s >= 2.9
+        assert time.monotonic() - began_s >= 5.0  # a busy machine sees the start late
         await until_ticks(bus, 6)
         check(bus, fake, BTC)
         check(bus, fake, ETH)
         assert ingestor.venue.complaints.said == [
-            f"silence: binance answered {status} and wants 3 s of silence: it is asked nothing until then"
+            f"silence: binance answered {status} and wants 6 s of silence: it is asked nothing until then"
         ]
 
 

@@ -47,7 +47,7 @@ def refused(bus: EmbeddedBus) -> str:
     return text
 
 
-def wait_until(holds: Callable[[], bool], within_s: float = 10) -> None:
+def wait_until(holds: Callable[[], bool], within_s: float = 30) -> None:
     end = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < end

@@ -71,7 +71,7 @@ async def test_they_never_wait_for_each_other_for_ever(bound: int, symbols: int)
     tasks = [asyncio.create_task(worker.run()) for worker in workers]
     decisions = Stream.DECISIONS, Place("strategy", 0)
     try:
-        await until(lambda: len(bus.streams.get(decisions, [])) == TICKS * symbols, within_s=3)
+        await until(lambda: len(bus.streams.get(decisions, [])) == TICKS * symbols)
     finally:
         for worker in workers:
             worker.stop()
