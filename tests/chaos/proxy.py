@@ -60,6 +60,10 @@ class Proxy:
         """All connections go half-open: nothing passes either way, nothing is closed. New ones work. How many."""
         return self._do(self._freeze())
 
+    def drop(self) -> int:
+        """All connections are closed. How many."""
+        return self._do(self._drop())
+
     def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
@@ -78,6 +82,12 @@ class Proxy:
         for connection in self._connections:
             connection.silent = True
         return len(self._connections)
+
+    async def _drop(self) -> int:
+        connections = list(self._connections)
+        for connection in connections:
+            connection.abort()
+        return len(connections)
 
     async def _accept(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
         try:
