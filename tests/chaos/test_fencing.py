@@ -67,7 +67,7 @@ def stop_beyond_lease(
     return len(places), traces()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_stopped_beyond_its_lease(folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say) -> None:
     server = Server(folder)
     server.start()
@@ -90,7 +90,7 @@ def test_stopped_beyond_its_lease(folder: Path, replay: Replay, rng: random.Rand
                     say(f"{service}: {places} partitions changed hands; when it went on: {dict(traces)}")
                     seen += traces
             proxy.delay_s = 0.0
-            watch.wait("the run ends", lambda s: s.finished(replay.ticks), within_s=240)
+            watch.wait("the run ends", lambda s: s.finished(replay.ticks), within_s=600)
             line.stop()
             found = content(server.url, NAMESPACE)
     finally:
