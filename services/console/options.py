@@ -70,8 +70,10 @@ def _files(data: Sequence[Path], syms: Sequence[str]) -> dict[str, Path]:
     if len(data) == 1 and is_recording(data[0]):
         return dict.fromkeys(syms or recorded_symbols(data[0]), data[0].absolute())
     if len(data) != len(syms):
+        strange = [f"; {path} is no recording and no file" for path in data if not path.is_file()]
         raise ConfigError(
             f"--data was given {len(data)} times and --sym {len(syms)} times: give one symbol for each file"
+            + "".join(strange[:1])
         )
     if len(set(syms)) != len(syms):
         raise ConfigError("--sym names a symbol twice: give each symbol one file")

@@ -8,7 +8,7 @@ from services.ingestor.recorded import recorded_ticks, recorded_venue
 from services.ingestor.source import Datum, Feed, Quote
 from shared.errors import ConfigError, DataError
 from shared.history import bars
-from shared.intervals import interval_ns
+from shared.intervals import TRADE, interval_ns
 from shared.recording.layout import is_recording
 
 REPLAY = "replay"
@@ -28,7 +28,8 @@ class ReplaySource:
     A folder instead of a file is a recording: its ticks and gaps, with their own times.
 
     Any defect is a DataError of one line with file and row, raised by `check()` for the whole file and by a Feed
-    when it gets there. Raises ConfigError without files, ValueError for an unknown interval.
+    when it gets there. Raises ConfigError without files and for `trade` with bars, ValueError for an unknown
+    interval.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
@@ -46,7 +47,10 @@ class ReplaySource:
         if not files:
             raise ConfigError("replay has no file: pass --data FILE --sym SYMBOL")
         self._files = {sym: Path(files[sym]) for sym in sorted(files)}
-        interval_ns(interval)
+        if interval != TRADE:
+            interval_ns(interval)
+        elif not all(map(is_recording, self._files.values())):
+            raise ConfigError("interval trade is for recordings: name that of the bars, e.g. --interval 1m")
         self._interval = interval
 
     @property

@@ -130,7 +130,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
-        if not (self.interval == TRADE and self.ingestor.source == "ccxt"):
+        if not (self.interval == TRADE and self.ingestor.source in ("ccxt", "replay")):
             interval_ns(self.interval)
         self._ingestor_fits()
         if self.ingestor.source == "replay":
@@ -198,8 +198,9 @@ def load_settings(**given: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise ConfigError(f"config: {where}: {first['msg']}") from error
+        where = "".join(f"{part}." for part in first["loc"])[:-1]
+        why = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"config: {where}: {why}" if where else f"config: {why}") from error
     except (SettingsError, ValueError, OSError) as error:
         raise ConfigError(f"config: {error}") from error
 

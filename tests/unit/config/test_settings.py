@@ -74,7 +74,7 @@ def test_a_named_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None
         ("symbols = []", "symbols"),
         ("symbols = ['']", "symbols.0"),
         ("symbols = 'BTCUSDT'", "symbols"),
-        ("interval = '5 minutes'", "5 minutes"),
+        ("interval = '5 minutes'", "config: interval '5 minutes' is unknown"),
         ("[strategy]\nbalance = 0", "strategy.balance"),
         ("[strategy]\nbalance = inf", "strategy.balance"),
         ("[gateway]\nfee = 1", "gateway.fee"),

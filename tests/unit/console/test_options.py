@@ -47,6 +47,14 @@ def test_a_recording_brings_its_symbols_and_its_interval(tmp_path: Path) -> None
     assert (settings.symbols, settings.interval) == (("A", "B"), "5m")
     one = settings_for(RunOptions(data=[tmp_path], sym=["B"], interval="1h"))
     assert (one.symbols, one.interval) == (("B",), "1h")
+    write_checkpoint(tmp_path, Checkpoint(2, {**kept_settings(Settings()), "interval": "trade"}, {}))
+    assert settings_for(RunOptions(data=[tmp_path])).interval == "trade"
+
+
+def test_what_is_no_recording_is_said(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(ConfigError, match=re.escape(f"; {path} is no recording and no file")):
+            settings_for(RunOptions(data=[path]))
 
 
 def test_an_option_wins_over_the_file_and_leaves_the_rest_of_its_section(monkeypatch: pytest.MonkeyPatch) -> None:

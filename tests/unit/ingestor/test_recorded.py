@@ -7,7 +7,7 @@ import pytest
 
 from services.ingestor.replay import Checked, ReplaySource
 from shared.config import Settings
-from shared.errors import DataError
+from shared.errors import ConfigError, DataError
 from shared.messages import Gap, GapCause, Message, Stream
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.columns import Taken
@@ -45,6 +45,13 @@ def test_where_ticks_were_not_recorded_stands_a_gap(tmp_path: Path) -> None:
     folder = recording(tmp_path, [taken(3), taken(4)], [taken(7)])
     missed = Gap(n=6, sym="A", ts_event=7, tr="t:A:7", stream=Stream.TICKS, cause=GapCause.MISSED)
     assert list(ReplaySource({"A": folder}, "1s").open("A", 0).take(9)) == [tick(3), tick(4), missed, tick(7)]
+
+
+def test_recorded_trades_have_no_interval_and_bars_have_one(tmp_path: Path) -> None:
+    folder = recording(tmp_path, [taken(3), taken(4)])
+    assert list(ReplaySource({"A": folder}, "trade").open("A", 0).take(9)) == [tick(3), tick(4)]
+    with pytest.raises(ConfigError, match="interval trade is for recordings"):
+        ReplaySource({"A": folder, "B": tmp_path / "bars.csv"}, "trade")
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
