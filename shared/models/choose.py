@@ -24,7 +24,7 @@ def choose_model(model: str, weights: Path, symbols: Sequence[str], interval: st
     fitting = [
         (path, card)
         for path in sorted(weights.glob("*.json"))
-        if (card := card_at(path)).interval == interval and all(card.covers(sym) for sym in symbols)
+        if (card := card_at(path)).ticks_every(interval) and all(card.covers(sym) for sym in symbols)
     ]
     named = [(path, card) for path, card in fitting if set(symbols) <= set(card.symbols)]
     found = [path for path, _ in named or fitting]
