@@ -19,7 +19,7 @@ from services.recorder.progress import ProgressOnBus
 from shared.bus.api import Bus, BusLost, Session
 from shared.bus.entry import Entry
 from shared.config import Settings
-from shared.errors import TicklineError
+from shared.errors import ConfigError, TicklineError
 from shared.messages import Stream
 from shared.recording.about import About, claim
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
@@ -55,6 +55,7 @@ class Recorder:
         self._ownership = Ownership(plan.instance, settings.bus.partitions, exclusive=True)
         self._backoff_s = BACKOFF_S
         self._hole = False
+        self._unwritten = ""  # why, where the disk took no more since the last whole round
         self._checked_day = ""
         self._tidied_s = float("-inf")
 
@@ -65,7 +66,7 @@ class Recorder:
             self._session.wake()
 
     async def run(self) -> None:
-        """Record until stopped. A lost bus and a full disk are waited for."""
+        """Record until stopped. A lost bus and a full disk are waited for; ConfigError where one is still full then."""
         with ExitStack() as stack:
             await self._lock(stack)
             while not self._stopping:
@@ -76,8 +77,11 @@ class Recorder:
                     continue
                 try:
                     await self._serve(self._session)
+                    self._unwritten = ""
                     await self._ownership.leave(self._session)
                 except (BusLost, DiskLost) as lost:
+                    if isinstance(lost, DiskLost):
+                        self._unwritten = str(lost)
                     await self._pause("recording interrupted", lost)
                 except TicklineError:
                     await self._ownership.leave(self._session)
@@ -86,6 +90,11 @@ class Recorder:
                     session, self._session = self._session, None
                     self._ownership.leases.clear()
                     await session.close()
+        if self._unwritten:
+            raise ConfigError(
+                f"recorder.folder {self._unwritten}: what came last is not recorded, but on the bus: make room and "
+                "start once more"
+            )
 
     async def _lock(self, stack: ExitStack) -> None:
         """The folder is ours, perhaps after another process's last file."""
@@ -143,7 +152,7 @@ class Recorder:
         try:
             claim(self._plan.folder, about)
         except OSError as error:
-            raise DiskLost(str(error)) from error
+            raise DiskLost(f"{self._plan.folder}: {error.strerror or error}") from error
 
     async def _round(self, session: Session) -> None:
         if not await self._owns_all(session):
@@ -199,8 +208,9 @@ class Recorder:
             try:
                 self.counts["files"] += await asyncio.to_thread(folder.add, stream, buffer.rows, session.run_id)
             except OSError as error:
-                self._alarm(f"{self._plan.folder}: {stream} cannot be written: {error.strerror or error}")
-                raise DiskLost(str(error)) from error
+                why = f"{self._plan.folder}: {stream} cannot be written: {error.strerror or error}"
+                self._alarm(why)
+                raise DiskLost(why) from error
             self.counts["rows"] += len(buffer.rows)
             buffer.clear()
             wrote = True

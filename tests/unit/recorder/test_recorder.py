@@ -208,6 +208,30 @@ async def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mon
     assert sum("No space left" in each.get("what", "") for each in logs) == 3
 
 
+async def test_stopped_on_a_full_disk_it_says_what_is_not_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shared.recording import folder as module
+
+    def write(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    line, real = Line(), module.write_part
+    await line.write("ingestor", tick(1))
+    monkeypatch.setattr(module, "write_part", write)
+    with (
+        structlog.testing.capture_logs() as logs,
+        pytest.raises(ConfigError, match="ticks cannot be written: No space left on device: what came last is not"),
+    ):
+        async with recording(line, settings(tmp_path)):
+            await until(lambda: any(each["event"] == "recording interrupted" for each in logs))
+    monkeypatch.setattr(module, "write_part", real)
+    line.bus.clock = lambda: 1e12  # its lease has run out
+    async with recording(line, settings(tmp_path)):
+        await recorded(tmp_path, 1)
+    assert numbers(tmp_path) == [1]
+
+
 async def test_another_buss_recording_is_refused(tmp_path: Path) -> None:
     line = Line()
     async with recording(line, settings(tmp_path)):
