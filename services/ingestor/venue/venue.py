@@ -125,11 +125,19 @@ class LiveVenue:
                 self.markets[sym] = market
                 continue
             near = difflib.get_close_matches(market, known, SHOWN, 0.6)
-            hint = f": did you mean {', '.join(near)}?" if near else ""
+            hint = f": did you mean {', '.join(near)}?" if near else self._other_kind(market)
             line = f"{name} has no market {market}{hint}; {sym} stays without data"
             self.complaints.say(sym, line)
         if not self.markets:
             raise ConfigError(f"{self.options.section} {name} has none of the markets: {sym}: {line}")
+
+    def _other_kind(self, market: str) -> str:
+        """What helps where the venue has no market at all of the kind that the name is of."""
+        if any((":" in known) == (":" in market) for known in self.client.markets):
+            return ""
+        if ":" in market:
+            return f" and no other swap: spot is written {market.partition(':')[0]}"
+        return f" and no other spot market: a swap is written {market}:{market.partition('/')[2]}"
 
     async def _keep_time(self) -> None:
         asked, pause_s = 0, FIRST_S

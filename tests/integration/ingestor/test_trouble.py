@@ -69,6 +69,12 @@ async def test_only_unknown_markets_end_it() -> None:
         assert "binance has none of the markets: ETHUSDT: binance has no market ETHH/USDT:USDT" in str(error)
 
 
+async def test_a_market_of_another_kind_than_the_venue_has_is_said_to_be_one() -> None:
+    async with serving("binance", plan=PLAN) as fake:
+        error = await ended(fake.url, exchange="binanceusdm", markets={ETH: "ETH/USDT"})
+        assert "has no market ETH/USDT and no other spot market: a swap is written ETH/USDT:USDT; " in str(error)
+
+
 async def test_without_a_network_it_ends_after_some_attempts() -> None:
     error = await ended(f"http://127.0.0.1:{free_port()}")
     assert isinstance(error, VenueError)
