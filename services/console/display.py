@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,8 @@ class Display:
     def __init__(self) -> None:
         self._console = Console(file=sys.stderr)
         self._live = Live(console=self._console, refresh_per_second=4, transient=True)
-        self._began = self._said = time.monotonic()
-        self._last: tuple[float, int] = (self._began, 0)
+        self._said = time.monotonic()
+        self._seen: deque[tuple[float, int]] = deque()  # ticks, over the last moments
         self._rate = 0.0
         self._account = ""
 
@@ -40,12 +41,14 @@ class Display:
     def report(self, view: "View", restarts: int, account: str) -> None:
         """Show a view of the line, and what is to be said of the account."""
         now, ticks = time.monotonic(), view.progress.written[Stream.TICKS]
-        since, before = self._last
+        self._seen.append((now, ticks))
+        while now - self._seen[0][0] > LINE_EVERY_S and len(self._seen) > 2:
+            self._seen.popleft()
+        since, before = self._seen[0]
         self._rate = (ticks - before) / max(now - since, 1e-9)
-        self._last = (now, ticks)
         if account != self._account:
             self._account = account
-            self._console.print(account, markup=False, highlight=False, soft_wrap=True)  # to be copied in one piece
+            self.say(account)
         if self._console.is_terminal:
             self._live.update(self._table(view, restarts))
         elif now - self._said >= LINE_EVERY_S:
@@ -53,7 +56,14 @@ class Display:
             counts = ", ".join(
                 f"{view.progress.written[s]} {s}" for s in (Stream.TICKS, Stream.ORDERS, Stream.EXECUTIONS)
             )
-            self._console.print(f"{counts}; equity {view.equity:.4f}; {self._rate:.0f} ticks/s", highlight=False)
+            self._console.print(f"{counts}; equity {view.equity:.4f}; {self._shown_rate()}", highlight=False)
+
+    def say(self, line: str) -> None:
+        """A line that stays, in one piece, so that it can be copied."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _shown_rate(self) -> str:
+        return f"{self._rate:.{0 if self._rate >= 10 else 1}f} ticks/s"
 
     def _table(self, view: "View", restarts: int) -> Group:
         table = Table(title="tickline", title_justify="left")
@@ -62,7 +72,7 @@ class Display:
         for stream, count in view.progress.written.items():
             table.add_row(str(stream), f"{count:,}", str(view.progress.lag.get(stream, "")))
         below = (
-            f"equity {view.equity:.4f}   fees {view.fees:.4f}   {self._rate:.0f} ticks/s   "
+            f"equity {view.equity:.4f}   fees {view.fees:.4f}   {self._shown_rate()}   "
             f"restarts {restarts}   Ctrl-C ends"
         )
         return Group(table, below)

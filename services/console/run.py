@@ -21,6 +21,7 @@ from services.console.refusals import RefusalCounter
 from services.console.settings_env import as_environment, keys_environment
 from services.console.summary import Summary
 from services.console.supervisor import Supervisor
+from services.console.troubles import Troubles
 from services.console.watch import View, Watcher
 from services.research.parity import compare
 from services.research.plans import check_input
@@ -41,6 +42,7 @@ READY_S = 30.0
 READY_POLL_S = 0.05
 
 Report = Callable[[View, int, str], None]  # the view, how many processes were restarted, what holds of the account
+Say = Callable[[str], None]  # a line about a trouble
 
 
 class Server(Protocol):
@@ -50,7 +52,7 @@ class Server(Protocol):
     def start(self) -> None: ...
 
 
-async def run_line(settings: Settings, report: Report, *, with_fake: bool = False) -> Summary:
+async def run_line(settings: Settings, report: Report, say: Say, *, with_fake: bool = False) -> Summary:
     """Run until the source is drained, or until SIGINT, SIGTERM or SIGHUP; returns what came of it.
 
     with_fake: the fake exchange runs beside the line, and the config is written for the verbs on its account.
@@ -73,7 +75,7 @@ async def run_line(settings: Settings, report: Report, *, with_fake: bool = Fals
             settings = settings.model_copy(update={"gateway": gateway})
             written = write_config(settings.model_copy(update={"bus": own_bus}))  # where `tail` finds a bus that rests
             how = f"{CONFIG_VARIABLE}={shlex.quote(str(written))} {how}"
-        return await _Run(settings, servers, expected, report, how).run()
+        return await _Run(settings, servers, expected, report, say, how).run()
 
 
 def _command() -> str:
@@ -90,12 +92,13 @@ class _Run:
         servers: Sequence[Server],
         expected: Mapping[str, int] | None,
         report: Report,
+        say: Say,
         how: str,
     ) -> None:
         self._settings = settings
         self._servers = servers
         self._expected = expected
-        self._report = report
+        self._report, self._say = report, say
         self._bus: RedisBus = make_bus(settings)
         self._watcher = Watcher(self._bus, settings)
         logs = settings.state_dir / "logs"
@@ -105,6 +108,7 @@ class _Run:
             (*beside, *SERVICES), as_environment(settings), logs,
             own_env={"gateway": keys_environment(settings)}, ready=self._readers_ready, last=beside,
         )  # fmt: skip
+        self._troubles = Troubles(logs, (*beside, *SERVICES))
         self._stop = asyncio.Event()
         self._server_restarts = 0
         self._began_ns = time.time_ns()
@@ -162,6 +166,7 @@ class _Run:
                 await asyncio.wait((keeping, stopping), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
                 if keeping.done():
                     keeping.result()
+                self._tell_troubles()
                 for server in self._servers:
                     if not server.alive():
                         server.start()
@@ -177,6 +182,10 @@ class _Run:
             return False
         finally:
             stopping.cancel()
+
+    def _tell_troubles(self) -> None:
+        for line in self._troubles.new():
+            self._say(line)
 
     def _collector(self) -> OrderCollector | RefusalCounter:
         """What the summary needs besides the counts: at a venue fills are not the backtest's."""

@@ -65,7 +65,9 @@ class Summary:
             if self.parity.first_difference:
                 shown.append(f"parity: first difference: {self.parity.first_difference}")
         elif self.live:
-            shown.append("parity: not compared: live data cannot be had once more")
+            shown.append(
+                "parity: not compared: live data cannot be had once more; `tickline parity` compares a recording"
+            )
         else:
             shown.append(
                 "parity: not compared: this bus also holds a run with other settings (clean: another bus.folder)"

@@ -43,7 +43,7 @@ def run(
     from services.console.run import run_line  # the model's runtime takes seconds to load; `tail` does without
 
     with Display() as display:
-        summary = asyncio.run(run_line(settings, display.report, with_fake=venue is not None))
+        summary = asyncio.run(run_line(settings, display.report, display.say, with_fake=venue is not None))
     if json_file is not None:
         _write(json_file, json.dumps(summary.as_json(), indent=2) + "\n", "w")
     for line in summary.lines():

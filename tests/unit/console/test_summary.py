@@ -70,7 +70,7 @@ def test_percentiles_are_of_the_waits() -> None:
 
 def test_a_run_on_live_data_is_not_compared() -> None:
     summary = Summary(COUNTS, EQUITY, Decimal(0), WAITS, None, restarts=0, finished=False, live=True)
-    assert summary.lines()[3] == "parity: not compared: live data cannot be had once more"
+    assert summary.lines()[3].startswith("parity: not compared: live data cannot be had once more; `tickline parity`")
 
 
 def test_orders_that_went_to_a_venue_are_not_compared() -> None:

@@ -1,0 +1,35 @@
+"""The lines of a run without a terminal."""
+
+from decimal import Decimal
+
+import pytest
+
+from services.console import display
+from services.console.display import Display
+from services.console.watch import View
+from shared.messages import Stream
+from shared.runner.progress import Progress
+
+
+def view(ticks: int) -> View:
+    written = dict.fromkeys(Stream, 0) | {Stream.TICKS: ticks}
+    return View({}, Progress(written, {}), {}, Decimal(100))
+
+
+def test_the_rate_is_of_the_last_seconds_not_of_the_last_look(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an earlier run left on the bus does not count; two ticks a second are seen between looks 0.25 s apart."""
+    now_s = 1000.0
+    monkeypatch.setattr(display.time, "monotonic", lambda: now_s)
+    shown = Display()
+    for look in range(41):
+        shown.report(view(500 + look // 4 * 2), 0, "")
+        now_s += 0.25
+    told = [line.rpartition("; ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["2.0 ticks/s", "2.0 ticks/s"]
+
+
+def test_a_trouble_stays_in_one_piece(capsys: pytest.CaptureFixture[str]) -> None:
+    Display().say("ingestor: market data: [red] " + "x" * 300)
+    assert capsys.readouterr().err == "ingestor: market data: [red] " + "x" * 300 + "\n"

@@ -1,0 +1,74 @@
+"""What a run's person is shown of the services' logs: trouble, once."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from services.console.troubles import MOST_BYTES, Troubles
+
+
+@pytest.fixture
+def troubles(tmp_path: Path) -> Troubles:
+    (tmp_path / "ingestor.log").write_text(line("market data", "warning", about="ETHUSDT", why="of an earlier run"))
+    return Troubles(tmp_path, ("recorder", "signal", "ingestor"))
+
+
+def line(event: str, level: str, **fields: object) -> str:
+    return json.dumps({"event": event, "level": level, **fields}) + "\n"
+
+
+def write(folder: Path, name: str, *lines: str) -> None:
+    with (folder / f"{name}.log").open("a") as log:
+        log.writelines(lines)
+
+
+def test_market_data_are_said_when_their_trouble_begins_and_ends(tmp_path: Path, troubles: Troubles) -> None:
+    assert troubles.new() == []
+    lost = line("market data", "warning", venue="okx", about="ETHUSDT connection", why="it ended: it is made anew")
+    again = line("market data again", "info", venue="okx", about="ETHUSDT connection")
+    write(tmp_path, "ingestor", line("attached", "info"), lost, again, lost)
+    began = "ingestor: market data: okx: ETHUSDT connection: it ended: it is made anew"
+    assert troubles.new() == [began, "ingestor: market data again: okx: ETHUSDT connection", began]
+    assert troubles.new() == []
+
+
+def test_what_comes_again_with_each_attempt_is_said_once(tmp_path: Path, troubles: Troubles) -> None:
+    full = line("alarm", "error", instance="recorder", what="session: ticks cannot be written: No space left")
+    waits = [line("recording interrupted", "warning", why="session: No space left", again_in_s=s) for s in (1, 2)]
+    write(tmp_path, "recorder", full, waits[0], full, waits[1])
+    assert troubles.new() == [
+        "recorder: alarm: session: ticks cannot be written: No space left",
+        "recorder: recording interrupted: session: No space left",
+    ]
+    write(tmp_path, "recorder", full)
+    assert troubles.new() == []
+
+
+def test_what_is_no_trouble_or_ends_the_run_is_not_said(tmp_path: Path, troubles: Troubles) -> None:
+    write(tmp_path, "signal", "a traceback\n", "[1]\n", line("waiting for the bus", "warning", why="lost"))
+    write(tmp_path, "ingestor", line("cannot go on", "error", why="unknown exchange", exit_code=2))
+    assert troubles.new() == []
+    write(tmp_path, "ingestor", line("cannot go on", "error", why="no network", exit_code=4))
+    write(tmp_path, "signal", line("entry set aside", "error", why="\x1b[2J"))
+    assert troubles.new() == ["signal: entry set aside: ?[2J", "ingestor: cannot go on: no network"]
+
+
+def test_a_line_is_taken_when_it_is_whole_and_a_huge_one_is_left_out(tmp_path: Path, troubles: Troubles) -> None:
+    whole = line("alarm", "error", what="a hole")
+    write(tmp_path, "signal", whole[:9])
+    assert troubles.new() == []
+    write(tmp_path, "signal", whole[9:])
+    assert troubles.new() == ["signal: alarm: a hole"]
+    write(tmp_path, "signal", line("alarm", "error", what="x" * 2 * MOST_BYTES), line("alarm", "error", what="next"))
+    assert [text for _ in range(4) for text in troubles.new()] == ["signal: alarm: next"]
+
+
+def test_more_than_can_be_read_is_left_to_the_logs(tmp_path: Path, troubles: Troubles) -> None:
+    for start in (0, 15, 30):
+        about = (line("market data", "warning", about=str(n), why="lost") for n in range(start, start + 15))
+        write(tmp_path, "ingestor", *about)
+    shown = troubles.new()
+    assert shown[-2:] == ["ingestor: market data: 19: lost", f"more trouble than is shown here: see {tmp_path}"]
+    write(tmp_path, "ingestor", line("market data", "warning", about="ETHUSDT", why="lost"))
+    assert troubles.new() == []
