@@ -66,7 +66,8 @@ class Troubles:
         line = ": ".join((name, event, *about, *why))
         line = "".join(char if char.isprintable() else "?" for char in " ".join(line.split()))
         if "about" not in said:
-            if line in self._said or len(self._said) >= SAID_ONCE:
+            what = ": ".join((name, *(why or [event])))
+            if what in self._said or len(self._said) >= SAID_ONCE:
                 return ""
-            self._said.add(line)
+            self._said.add(what)
         return line

@@ -41,6 +41,11 @@ def test_what_comes_again_with_each_attempt_is_said_once(tmp_path: Path, trouble
         "recorder: alarm: session: ticks cannot be written: No space left",
         "recorder: recording interrupted: session: No space left",
     ]
+    write(
+        tmp_path,
+        "recorder",
+        line("recording interrupted", "warning", why="session: ticks cannot be written: No space left"),
+    )
     write(tmp_path, "recorder", full)
     assert troubles.new() == []
 
