@@ -231,9 +231,14 @@ class Recorder:
         if any(self._plan.age) and time.monotonic() - self._tidied_s >= TIDY_EVERY_S:
             self._tidied_s = time.monotonic()
             try:
-                self.counts["removed"] += len(await asyncio.to_thread(folder.remove_old, self._plan.age))
+                removed = await asyncio.to_thread(folder.remove_old, self._plan.age)
+                bare = bool(removed) and folder.needs_checkpoint()
             except OSError as error:
                 self._alarm(f"{self._plan.folder}: old files cannot be removed: {error.strerror or error}")
+                return
+            self.counts["removed"] += len(removed)
+            if bare:
+                await self._checkpoint(session)
 
     async def _checkpoint(self, session: Session) -> None:
         """Keep the stages' states as they are now."""

@@ -91,6 +91,13 @@ class RecordingFolder:
             self._tidy(known, removed)
         return removed
 
+    def needs_checkpoint(self) -> bool:
+        """Whether the last checkpoint is older than half of the parts: soon nothing would be left to go on from."""
+        known, checkpoints = parts(self.folder), checkpoint_paths(self.folder)
+        if not known or not checkpoints:
+            return bool(known)
+        return checkpoints[-1].stat().st_mtime_ns < known[len(known) // 2].path.stat().st_mtime_ns
+
     def _tidy(self, known: list[Part], removed: list[Part]) -> None:
         for folder in {part.path.parent for part in removed}:
             if not any(folder.iterdir()):

@@ -11,8 +11,9 @@ import pytest
 from shared.errors import ConfigError, DataError
 from shared.messages import Stream
 from shared.recording import part as module
+from shared.recording.checkpoint import Checkpoint, write_checkpoint
 from shared.recording.folder import Age, RecordingFolder, locked
-from shared.recording.layout import parts
+from shared.recording.layout import checkpoint_paths, parts
 from shared.recording.part import read_positions, read_rows
 from tests.unit.recording.entries import DAY_MS, FIRST_DAY_MS, PLACE, taken
 
@@ -96,6 +97,20 @@ def test_what_is_too_much_goes_oldest_first(tmp_path: Path) -> None:
     assert numbers(tmp_path) == [4, 5]
     folder.remove_old(Age(keep_bytes=1))
     assert numbers(tmp_path) == [5]
+
+
+def test_a_checkpoint_is_due_when_half_of_the_parts_are_newer(tmp_path: Path) -> None:
+    folder = RecordingFolder(tmp_path)
+    assert not folder.needs_checkpoint()
+    due = []
+    write_checkpoint(tmp_path, Checkpoint(1, {}, {}))
+    for n in range(1, 5):
+        folder.add(Stream.TICKS, [taken(n)], "a")
+        os.utime(parts(tmp_path)[-1].path, ns=(n, n))
+    for ns in (1, 2, 3, 4):
+        os.utime(checkpoint_paths(tmp_path)[0], ns=(ns, ns))
+        due.append(folder.needs_checkpoint())
+    assert due == [True, True, False, False]
 
 
 def test_only_the_rows_that_are_asked_for(tmp_path: Path) -> None:
