@@ -8,7 +8,7 @@ from services.ingestor.venue.facts import FACTS, UNLISTED
 from services.ingestor.venue.options import LiveOptions
 from shared.config import Settings
 from shared.config.live import LiveSettings
-from shared.intervals import NS_PER_S
+from shared.intervals import NS_PER_S, TRADE, interval_ns, interval_text
 from shared.messages import Stream
 from shared.runner.plan import Output, Plan
 
@@ -22,8 +22,9 @@ def live_options(settings: Settings) -> tuple[LiveOptions, ...]:
 
 
 def _options(own: LiveSettings, interval: str, name: str) -> LiveOptions:
+    usual = interval if interval == TRADE else interval_text(interval_ns(interval))  # venues know 1m, and no 60s
     return LiveOptions(
-        exchange=own.exchange, markets=own.markets, interval=interval, price=own.price, stream=own.stream,
+        exchange=own.exchange, markets=own.markets, interval=usual, price=own.price, stream=own.stream,
         websocket=own.websocket, grace_ns=_ns(own.grace_s), age_ns=_ns(own.age_limit_s), silence_ns=_ns(own.silence_s),
         skew_ns=_ns(own.max_skew_s), warm_bars=own.warm_bars, poll_s=own.poll_s, timeout_s=own.timeout_s,
         attempts=own.attempts, base_url=own.base_url, name=name,

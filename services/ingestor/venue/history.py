@@ -8,6 +8,7 @@ from services.ingestor.venue import parse
 from services.ingestor.venue.asker import Asker
 from services.ingestor.venue.budget import Budget
 from services.ingestor.venue.facts import Facts
+from shared.errors import VenueError
 from shared.intervals import interval_ns
 
 MOST_PAGES = 20
@@ -75,11 +76,17 @@ def _page(rows: Any, facts: Facts) -> Page:
 
 
 async def bars(asker: Asker, facts: Facts, market: str, interval: str, asked: Missing, give: Give) -> bool:
-    """Give the finished bars that were asked for; whether these are all. Raises VenueError.
+    """Give the finished bars that were asked for; whether these are all. Raises VenueError, also without such candles.
 
     That a bar is finished, a later one shows: the venue's clock may have been set back since it was told. Where bars in
     which nothing traded have no row there may be none, and the time is believed.
     """
+    known = asker.client.timeframes or {}
+    if known and interval not in known:
+        raise VenueError(
+            f"{asker.client.id} has no candles of {interval}, only {', '.join(known)}: features warm up as bars come, "
+            "and a bar whose trades are missing stays a Gap"
+        )
     length_ns = interval_ns(interval)
     length_ms = length_ns // parse.NS_PER_MS
     since_ms, last_ms = asked.from_ns // parse.NS_PER_MS - length_ms, asked.to_ns // parse.NS_PER_MS - length_ms

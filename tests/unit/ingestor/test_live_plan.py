@@ -23,6 +23,13 @@ def test_one_venue_is_called_by_its_exchange() -> None:
     assert (own.venue, own.section, own.markets, own.grace_ns) == ("binance", "[ingestor]", BTC, S_NS // 2)
 
 
+def test_venues_are_asked_for_an_interval_as_they_write_it() -> None:
+    for given, asked in (("60s", "1m"), ("720m", "12h"), ("24h", "1d"), ("90m", "90m"), ("trade", "trade")):
+        ingestor = {"source": "ccxt", "exchange": "binance", "markets": BTC}
+        (own,) = live_options(load_settings(symbols=list(BTC), interval=given, ingestor=ingestor))
+        assert own.interval == asked
+
+
 def test_several_are_called_by_their_names() -> None:
     perp, okx = options(venues={"perp": {"exchange": "binance", "markets": BTC}, "okx": {"markets": ETH}})
     assert (perp.venue, perp.exchange, perp.section) == ("perp", "binance", "[ingestor.venues.perp]")

@@ -9,6 +9,7 @@ from services.ingestor.live.events import Bar, Bars, Missing, Page
 from services.ingestor.venue import history
 from services.ingestor.venue.budget import Budget
 from services.ingestor.venue.facts import BINANCE, UNLISTED, Facts
+from shared.errors import VenueError
 
 MS = 1_000_000
 
@@ -18,6 +19,7 @@ class Venue:
 
     def __init__(self, times: list[int], cap: int, newest: bool = False) -> None:
         self.client, self.asked = self, 0
+        self.id, self.timeframes = "venue", {"1s": "1s", "1m": "1m"}
         self._rows = [{"id": str(at), "timestamp": ms, "price": "1", "amount": "1"} for at, ms in enumerate(times)]
         self._cap, self._newest = cap, newest
         self.fetch_trades, self.fetch_ohlcv = self._trades, self._bars
@@ -139,6 +141,14 @@ async def test_bars_that_do_not_reach_back_are_not_complete() -> None:
     venue = Venue([at * 1000 for at in range(1, 31)], 10, newest=True)
     _, complete = await bars(venue, UNLISTED, 10, 29)
     assert not complete
+
+
+async def test_candles_that_a_venue_does_not_have_are_not_asked_for() -> None:
+    venue = Venue([1000, 2000], 1000)
+    venue.timeframes = {"1m": "1", "1h": "60"}
+    with pytest.raises(VenueError, match="venue has no candles of 1s, only 1m, 1h: features warm up as bars come"):
+        await bars(venue, UNLISTED, 1, 2)
+    assert venue.asked == 0
 
 
 class Behind(Venue):
