@@ -38,7 +38,8 @@ def live_stage(options: LiveOptions, sym: str) -> LiveStage:
         route = candle_route(options.interval, options.grace_ns, options.warm_bars, rules.fill_ns)
     else:
         route = trade_route(options.interval, options.price, rules, options.grace_ns, options.warm_bars)
-    return LiveStage(options.venue, sym, route, options.age_ns)
+    of = f"{options.interval} of {options.markets[sym]} at {options.exchange}"
+    return LiveStage(options.venue, sym, route, options.age_ns, of)
 
 
 def live_plan(venues: Iterable[LiveOptions], instance: str) -> Plan:

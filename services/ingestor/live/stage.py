@@ -20,7 +20,7 @@ class LiveStage(Tick[Event, list[Message]]):
     A tick is history when it is older than `age_ns` by the last Clock, and while the clock is not sure. A Gap comes
     once where the series is broken, and not before the first tick; one more if bars before it turn out to be wrong.
     After each event the source looks at `questions` and `deaf`: what it is asked to fetch, and how often it was told to
-    remake the connection.
+    remake the connection. of: what the series is of, e.g. a market and an interval; the state of another is refused.
 
     >>> from decimal import Decimal
     >>> from services.ingestor.live.continuity_rules import ContinuityRules
@@ -33,8 +33,8 @@ class LiveStage(Tick[Event, list[Message]]):
     ['BTCUSDT 101']
     """
 
-    def __init__(self, venue: str, sym: str, route: Route, age_ns: int) -> None:
-        self._venue, self._sym, self._route, self._age_ns = venue, sym, route, age_ns
+    def __init__(self, venue: str, sym: str, route: Route, age_ns: int, of: str = "") -> None:
+        self._venue, self._sym, self._route, self._age_ns, self._of = venue, sym, route, age_ns, of
         self._take = route.on_tick
         self._numbers = Numbers()
         self._now = 0
@@ -105,14 +105,17 @@ class LiveStage(Tick[Event, list[Message]]):
         self._made[what] = self._made.get(what, 0) + 1
 
     def state(self) -> State:
-        """The route's state, the time, the counts, the stream numbers."""
+        """What it is of, the route's state, the time, the counts, the stream numbers."""
         made: dict[str, State] = dict(sorted(self._made.items()))
-        return [self._route.state(), self._now, self._sure, self._broken, self._deaf, made, self._numbers.state()]
+        noticed: list[State] = [self._now, self._sure, self._broken, self._deaf, made]
+        return [self._of, self._route.state(), *noticed, self._numbers.state()]
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
         match state:
-            case [route, int() as now, bool() as sure, bool() as broken, int() as deaf, made, numbers]:
+            case [str() as of, *_] if of != self._of:
+                raise ValueError(f"its series is of {of}, not of {self._of}")
+            case [str(), route, int() as now, bool() as sure, bool() as broken, int() as deaf, made, numbers]:
                 self._route.restore(route)
                 self._numbers.restore(numbers)
                 self._now, self._sure, self._broken, self._deaf = now, sure, broken, deaf

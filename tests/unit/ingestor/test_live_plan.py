@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from services.ingestor.live.events import Clock, Connected, Trade
 from services.ingestor.live_plan import live_options, live_plan
 from shared.config import load_settings
@@ -48,3 +50,19 @@ def test_a_symbol_is_by_the_rules_of_its_venue() -> None:
         came[sym] = [message for event in events for message in stage.on_tick(event) or []]
     assert [tick.venue for tick in came["BTCUSDT"]] == ["perp"] * 3
     assert came["ETHUSDT"] == []
+
+
+def test_a_symbol_does_not_go_on_with_another_series() -> None:
+    """Its features would be made of both."""
+
+    def stage(interval: str, market: str) -> Any:
+        own = {"source": "ccxt", "exchange": "binance", "markets": {"BTCUSDT": market}}
+        settings = load_settings(symbols=["BTCUSDT"], interval=interval, ingestor=own)
+        return live_plan(live_options(settings), "ingestor").make_stage("BTCUSDT")
+
+    state = stage("60s", "BTC/USDT").state()
+    stage("1m", "BTC/USDT").restore(state)
+    for interval, market in (("5m", "BTC/USDT"), ("1m", "BTC/USDT:USDT")):
+        line = f"its series is of 1m of BTC/USDT at binance, not of {interval} of {market} at binance"
+        with pytest.raises(ValueError, match=line):
+            stage(interval, market).restore(state)
