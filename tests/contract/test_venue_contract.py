@@ -178,6 +178,14 @@ async def test_a_clock_that_is_apart_is_measured(swap: Pair) -> None:
     await swap.venue.balance()
 
 
+async def test_a_time_that_was_asked_in_vain_moves_no_clock() -> None:
+    async with trading(BINANCE, timeout_s=1.0) as pair:
+        pair.fake.server.faults.append(Fault(Mode.SLOW, "/time", delay_ms=5_000))
+        await pair.venue.server_time_ms()
+        assert pair.fake.server.count("/time") == 2
+        assert abs(pair.venue.now_ms() - pair.fake.floor.now_ms()) < 300
+
+
 UNSEEN = [Fault(Mode.STATUS), Fault(Mode.STATUS, status=500), Fault(Mode.DROP)]
 TAKEN = [
     Fault(Mode.STATUS, after=True), Fault(Mode.STATUS, status=504, after=True), Fault(Mode.DROP, after=True),

@@ -21,6 +21,7 @@ from services.gateway.venues.pages import trades
 from services.gateway.venues.reply import Stamp, listening
 from services.gateway.venues.setup import check_key, set_modes
 from services.gateway.venues.venue import Cleared, MarketRules, at_once
+from services.gateway.venues.venue_clock import ahead_ms
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.messages.reasons import Reason
 from shared.orders.answers import (
@@ -66,7 +67,7 @@ class CcxtVenue:
         self._asker = Asker(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
         self._lookup = Lookup(self._asker, self._facts, name)
         self._rules: dict[str, MarketRules] = {}
-        self._ahead_ms = 0
+        self._ahead_ms: int | None = None
 
     async def open(self, *, only_out: bool = False) -> None:
         """Markets, clock, key and modes. ConfigError, SafetyRefusal or VenueError, with the connections given back."""
@@ -101,16 +102,20 @@ class CcxtVenue:
 
     def now_ms(self) -> int:
         """Ours and what the two were apart when last asked."""
-        return time.time_ns() // NS + self._ahead_ms
+        return time.time_ns() // NS + (self._ahead_ms or 0)
 
     async def server_time_ms(self) -> int:
-        """Asked now; half the way is taken off."""
+        """Asked now; only the way of the question that was answered counts, not what was asked before it in vain."""
         if self._client.has["fetchTime"] is not True:
             return self.now_ms()
-        before = time.time_ns() // NS
-        told = await self._asker.ask(self._client.fetch_time, read=int)
-        after = time.time_ns() // NS
-        self._ahead_ms = told - (before + after) // 2
+
+        async def timed() -> tuple[int, int, int]:
+            before = time.time_ns() // NS
+            told = int(await self._client.fetch_time())
+            return before, told, time.time_ns() // NS
+
+        before, told, after = await self._asker.ask(timed)
+        self._ahead_ms = ahead_ms(before, told, after, self._ahead_ms)
         self._client.options["timeDifference"] = -self._ahead_ms
         return self.now_ms()
 
