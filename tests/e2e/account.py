@@ -1,12 +1,14 @@
 """An account at the fake exchange, and the verbs on it: as processes, with and without a terminal."""
 
 import asyncio
+import fcntl
 import json
 import os
 import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
@@ -81,18 +83,18 @@ class Account:
 
 
 def at_terminal(folder: Path, environment: dict[str, str], *arguments: object, typed: str) -> Typed:
-    """A command at a terminal of its own: `typed` is typed when it asks for it."""
+    """A command at a terminal of its own: `typed` is typed when it asks for it; ^C is Ctrl-C."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [str(COMMAND), *map(str, arguments)], cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )  # fmt: skip
     os.close(theirs)
     shown, asked = b"", False
     while chunk := _read(ours):
         shown += chunk
         if not asked and b"type the account's name" in shown and shown.endswith(b": "):
-            os.write(ours, typed.encode() + b"\n")
+            os.write(ours, b"\x03" if typed == "^C" else typed.encode() + b"\n")
             asked = True
     os.close(ours)
     return Typed(process.wait(RUN_S), shown.decode().replace("\r\n", "\n"))

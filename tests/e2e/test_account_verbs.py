@@ -100,10 +100,11 @@ def test_arming(account: Account) -> None:
     assert arming.config_hash[:16] in made.shown
 
 
-def test_another_word_than_the_accounts_name_arms_nothing(account: Account) -> None:
-    made = account.at_terminal(*ARM, typed="yes")
+@pytest.mark.parametrize(("typed", "shown"), [("yes", "yes"), ("^C", "Ctrl-C")])
+def test_another_word_than_the_accounts_name_arms_nothing(account: Account, typed: str, shown: str) -> None:
+    made = account.at_terminal(*ARM, typed=typed)
     assert made.code == 5
-    assert made.shown.splitlines()[-1] == "tickline: 'yes' was typed, not the account's name: nothing was changed"
+    assert made.shown.splitlines()[-1] == f"tickline: '{shown}' was typed, not the account's name: nothing was changed"
     assert arming_of(account) is None
 
 

@@ -1,6 +1,7 @@
 """A person's word. It is typed at a terminal: neither a variable nor a file nor a pipe can give it."""
 
 import getpass
+import signal
 import socket
 import sys
 import termios
@@ -26,10 +27,25 @@ def need_terminal(verb: str) -> None:
 
 
 def confirm(account: str, verb: str) -> None:
-    """Let the person type the account's name; SafetyRefusal if it is another text. What was typed before is dropped."""
+    """Let the person type the account's name; SafetyRefusal if it is another text, or Ctrl-C.
+
+    What was typed before is dropped.
+    """
     need_terminal(verb)
     termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
     typer.echo(f"type the account's name to {verb}: ", nl=False)
-    typed = sys.stdin.readline().strip()
+    typed = _typed_line().strip()
     if typed != account:
         raise SafetyRefusal(f"{typed[:40]!r} was typed, not the account's name: nothing was changed")
+
+
+def _typed_line() -> str:
+    """Ctrl-C ends the line at once: asyncio would only make a note of it, and act on it when the line is there."""
+    asyncios = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return sys.stdin.readline()
+    except KeyboardInterrupt:
+        typer.echo()
+        return "Ctrl-C"
+    finally:
+        signal.signal(signal.SIGINT, asyncios)
