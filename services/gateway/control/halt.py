@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from services.gateway.venues.venue import Venue
 
 RETRY_S = 0.5
+LATE_S = 1.0  # for what is being asked at the end
+AGAIN = "not all that was asked for is done: run it again"
 
 
 async def halt(*, cancel: bool, flatten: bool, within_s: float) -> None:
@@ -40,7 +42,10 @@ async def halt(*, cancel: bool, flatten: bool, within_s: float) -> None:
         if not works:
             return
         try:
-            await _way_out(settings, journal, epoch, by, time.monotonic() + within_s, flatten=flatten)
+            async with asyncio.timeout(within_s + LATE_S):
+                await _way_out(settings, journal, epoch, by, time.monotonic() + within_s, flatten=flatten)
+        except TimeoutError:
+            raise VenueError(f"the exchange does not answer in time: {account} stays halted: {AGAIN}") from None
         finally:
             await journal.raise_epoch(f"a person, {by}, after a halt")
 
@@ -66,7 +71,7 @@ async def _opened(settings: Settings, until: float) -> "Venue":
             await venue.open(only_out=True)
         except VenueError as error:
             if time.monotonic() > until:
-                raise
+                raise VenueError(f"{error}: {AGAIN}") from None
             typer.echo(f"{error}: trying again")
             await asyncio.sleep(RETRY_S)
         else:
