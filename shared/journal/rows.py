@@ -143,6 +143,14 @@ class DropArming(NamedTuple):
     """End the arming; no error where there is none."""
 
 
+class DropExternal(NamedTuple):
+    """Take a difference away that is no more; no error where there is none."""
+
+    kind: str
+    sym: str
+    key: str
+
+
 class SetBusId(NamedTuple):
     """The random id of the bus that this journal belongs to."""
 
@@ -159,4 +167,4 @@ class EpochRow(NamedTuple):
 
 # What a person may change from another process, without being the gateway: no order, fill, execution or limit.
 PersonChange: TypeAlias = LatchRow | DropLatch | ArmingRow | DropArming | EventRow | ExternalRow | SetBusId
-Change: TypeAlias = OrderRow | FillRow | ExecutionRow | LimitRow | FundingRow | PersonChange
+Change: TypeAlias = OrderRow | FillRow | ExecutionRow | LimitRow | FundingRow | DropExternal | PersonChange

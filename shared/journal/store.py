@@ -14,6 +14,7 @@ from shared.journal.rows import (
     ArmingRow,
     Change,
     DropArming,
+    DropExternal,
     DropLatch,
     EventRow,
     ExecutionRow,
@@ -72,6 +73,7 @@ class Store:
             EventRow: insert(events),
             DropLatch: drop(latches, "name"),
             DropArming: drop(armings),
+            DropExternal: drop(externals, "kind", "sym", "key"),
             SetBusId: put(insert, accounts, ("bus_id",)),
         }
         self._prepared = {kind: Prepared(self._statements[kind]) for kind in BEFORE_SENDING}

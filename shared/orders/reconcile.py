@@ -43,9 +43,10 @@ class Known(NamedTuple):
     """Journal and books.
 
     orders: by client_order_id, all that are not over and those that could have traded since `since_ms`. positions: what
-    the books hold of each symbol that one of them trades (0 when flat), and what a person adopted. balance: what the
-    venue should show; None: not compared. funding: the booked payments by id. adopted: kind and key of the differences
-    that a person has taken note of; those of position and balance are adopted by changing what is expected.
+    the books hold of each symbol that one of them trades (0 when flat), and what a person adopted. before: what they
+    held when the first of the reads was asked, where that is known. balance: what the venue should show; None: not
+    compared. funding: the booked payments by id. adopted: kind and key of the differences that a person has taken note
+    of; those of position and balance are adopted by changing what is expected.
     """
 
     orders: Mapping[str, OwnOrder]
@@ -54,6 +55,7 @@ class Known(NamedTuple):
     funding: Mapping[str, FundingPayment] = {}
     balance: Decimal | None = None
     adopted: Set[tuple[DifferenceKind, str]] = frozenset()
+    before: Mapping[str, Decimal] = {}
 
 
 class Reconciliation(NamedTuple):
@@ -142,7 +144,8 @@ def _positions(shown: Shown, known: Known) -> Iterator[Difference]:
     held = {position.sym: position.signed_qty for position in shown.positions}
     for sym in sorted(known.positions.keys() | held.keys()):
         booked, found = known.positions.get(sym, _ZERO), held.get(sym, _ZERO)
-        low = high = booked
+        before = known.before.get(sym, booked)
+        low, high = min(booked, before), max(booked, before)
         for qty in _in_flight(known.orders.values(), sym):
             low, high = low + min(qty, _ZERO), high + max(qty, _ZERO)
         if not low <= found <= high:

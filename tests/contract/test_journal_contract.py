@@ -14,6 +14,7 @@ from shared.journal.rows import (
     ArmingRow,
     Change,
     DropArming,
+    DropExternal,
     DropLatch,
     EpochRow,
     EventRow,
@@ -247,6 +248,13 @@ async def test_a_person_needs_no_epoch(journal: Journal, epoch: int) -> None:
     await journal.write([note("still mine")], epoch)
     await journal.write_by_person([DropArming(), DropArming(), DropLatch("none")])
     assert await journal.arming() is None
+
+
+async def test_a_difference_that_is_no_more_is_taken_away(journal: Journal, epoch: int) -> None:
+    gone, stays = (ExternalRow("POSITION", sym, sym, "0.5 more than booked", 3, "") for sym in (SYM, "ETHUSDT"))
+    await journal.write([gone, stays], epoch)
+    await journal.write([DropExternal("POSITION", SYM, SYM), DropExternal("POSITION", SYM, SYM)], epoch)
+    assert await journal.externals() == [stays]
 
 
 async def test_a_person_may_not_touch_what_is_the_gateways(journal: Journal) -> None:

@@ -1,7 +1,7 @@
 """Journal and books against the venue, now and then: differences are shown and alarmed, never traded away."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 import structlog
@@ -11,7 +11,7 @@ from services.gateway.desk.lane import Lane
 from services.gateway.desk.rows import ticket_of
 from services.gateway.desk.tools import Tools, now_ms
 from shared.errors import VenueError
-from shared.journal.rows import EventRow, ExternalRow, FillRow
+from shared.journal.rows import DropExternal, EventRow, ExternalRow, FillRow
 from shared.messages import Reason
 from shared.orders import FundingPayment, VenueFill
 from shared.orders.difference import Difference, DifferenceKind, persistent
@@ -51,6 +51,8 @@ class Comparing:
             tools.clearance.reconciled = False
             return False
         certain = persistent(self._before, found) if self._before is not None else []
+        if self._before is not None:
+            await self._strike({(one.kind, one.key) for one in (*self._before, *found)})
         self._before = found
         await self._show(certain)
         if not found:
@@ -65,6 +67,7 @@ class Comparing:
         tools, since_ms = self._tools, max(self._since_ms, now_ms() - WINDOW_MS)
         at_ms = await tools.venue.server_time_ms()  # which also sets our idea of its clock
         await self._look_at_skew(at_ms - now_ms())
+        before = tools.books.positions()
         shown = Shown(
             at_ms, since_ms,
             orders=[order for sym in self._lanes for order in await tools.venue.open_orders(sym)],
@@ -74,7 +77,7 @@ class Comparing:
         balance = await tools.venue.balance()
         if changes := tools.clearance.see_equity(balance):
             await tools.pen.write(changes)
-        known = await self._known(since_ms)
+        known = (await self._known(since_ms))._replace(before=before)
         if self._flat(shown, known):
             shown = shown._replace(balance=balance)
             known = known._replace(balance=await self._expected_balance(balance))
@@ -137,6 +140,17 @@ class Comparing:
             log.error("alarm", what=one.text, kind=one.kind, sym=one.sym)
             changes.append(ExternalRow(one.kind, one.sym, one.key, one.text, now_ms(), ""))
             changes.append(EventRow("EXTERNAL", one.sym, "", one.text, now_ms()))
+        if changes:
+            await self._tools.pen.write(changes)
+
+    async def _strike(self, there: Collection[tuple[str, str]]) -> None:
+        """Positions that agree again wait for nobody any more: to book them then would be wrong."""
+        changes: list[DropExternal | EventRow] = []
+        for row in await self._tools.journal.externals(adopted=False):
+            if row.kind == DifferenceKind.POSITION and (row.kind, row.key) not in there:
+                text = f"is no more: {row.text}"
+                log.info("a difference is no more", what=row.text, kind=row.kind, sym=row.sym)
+                changes += (DropExternal(row.kind, row.sym, row.key), EventRow("EXTERNAL", row.sym, "", text, now_ms()))
         if changes:
             await self._tools.pen.write(changes)
 

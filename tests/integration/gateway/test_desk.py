@@ -262,6 +262,21 @@ async def test_what_somebody_else_traded_is_shown_and_stops_what_adds(trading: G
     assert closed.status is OrderStatus.FILLED
 
 
+async def test_a_position_that_agrees_again_waits_for_nobody(trading: Gateway) -> None:
+    async def differs() -> bool:
+        return "POSITION" in {row.kind for row in await trading.externals()}
+
+    async def agrees() -> bool:
+        return not await differs()
+
+    await trading.write(trading.intent("0.010"))
+    await trading.reported(1)
+    trading.fake.book.place(Ask(SYM, Decimal("0.005"), "by-hand"), trading.fake.floor.now_ms(), Plan())
+    await until(differs, within_s=20, every_s=0.1)
+    trading.fake.book.place(Ask(SYM, Decimal("-0.005"), "back"), trading.fake.floor.now_ms(), Plan())
+    await until(agrees, within_s=20, every_s=0.1)
+
+
 async def test_on_another_bus_nothing_is_added_until_a_person_adopts_it(trading: Gateway) -> None:
     for qty in ("0.010", "0.011"):
         await trading.write(trading.intent(qty))

@@ -133,6 +133,13 @@ def test_positions(orders: dict[str, OwnOrder], booked: int, held: int, expected
     assert [(d.key, d.expected, d.found) for d in positions] == ([(SYM, expected, f"{held}")] if expected else [])
 
 
+@pytest.mark.parametrize(("held", "differs"), [(1, False), (0, False), (-1, False), (2, True), (-2, True)])
+def test_a_book_that_flips_while_the_venue_is_read_has_held_anything_in_between(held: int, differs: bool) -> None:
+    known = Known({}, {SYM: Decimal(-1)}, before={SYM: Decimal(1)})
+    account = shown(positions=[VenuePosition(SYM, Decimal(held), None)])
+    assert found(account, known) == [("POSITION", SYM)][: 1 * differs]
+
+
 def test_a_position_in_a_symbol_without_a_book_and_one_that_is_gone() -> None:
     assert found(shown(positions=[VenuePosition("XRPUSDT", Decimal(1), None)]), Known({}, FLAT)) == [
         ("POSITION", "XRPUSDT")
