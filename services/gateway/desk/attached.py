@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ from services.gateway.risk.bus_id import bus_changes
 from services.gateway.risk.risk import Risk
 from services.gateway.venues.venue import Venue
 from shared.bus.names import partition_of
-from shared.errors import VenueError
+from shared.errors import SafetyRefusal, VenueError
 from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
 from shared.messages import ExecutionReport, OrderIntent, Stream
@@ -62,7 +62,7 @@ class Attached:
         cls, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, known: Known,
         owner: str, leased: Callable[[], bool], parts: Sequence[Partition], bus_id: str,
     ) -> "Attached":  # fmt: skip
-        """Raise the epoch, load what is open, and start. Raises KeeperLost, JournalUnwritable or VenueError.
+        """Raise the epoch, load what is open, and start. KeeperLost, JournalUnwritable, VenueError or SafetyRefusal.
 
         bus_id: of the bus that the parts are on. Another one than the journal's latches until a person adopts it.
         """
@@ -86,6 +86,7 @@ class Attached:
         await self.tools.known.begin(self._journal)
         await self._look_at_controls()
         seqs = await self._journal.last_seqs()
+        self._check_that_they_belong_together(parts, seqs)
         for sym in self._rules.symbols:
             book = self._rules.book(sym)
             self._lanes[sym] = Lane(sym, book, seqs.get(book, 0), self.tools)
@@ -117,14 +118,26 @@ class Attached:
         else:
             await asyncio.gather(*(self._lanes[sym].take(own) for sym, own in by_symbol.items()))
 
+    def _check_that_they_belong_together(self, parts: Sequence[Partition], seqs: Mapping[str, int]) -> None:
+        """The journal is written first, so the bus never has more: its next reports would be taken for old ones."""
+        for sym in self._rules.symbols:
+            known = seqs.get(self._rules.book(sym), 0)
+            for part in parts:
+                if self._lies_in(part, sym) and (published := _published(part, sym)) > known:
+                    raise SafetyRefusal(
+                        f"{sym}: this bus has {published} executions, the account's journal {known}: put the newest "
+                        "journal there; or, if these are paper's or another account's, choose another bus.namespace"
+                    )
+
+    def _lies_in(self, part: Partition, sym: str) -> bool:
+        return partition_of(sym, self._rules.partitions) == part.lease.place.p
+
     async def fill_outbox(self, part: Partition) -> None:
         """Put into the outbox what the partition's stream of executions lacks."""
         for sym in self._rules.symbols:
-            if partition_of(sym, self._rules.partitions) != part.lease.place.p:
-                continue
-            published = part.symbol(sym).sent.get(Stream.EXECUTIONS, 0)
-            async for report in self._reports(self._rules.book(sym), published):
-                self._outbox.add(report)
+            if self._lies_in(part, sym):
+                async for report in self._reports(self._rules.book(sym), _published(part, sym)):
+                    self._outbox.add(report)
 
     async def end(self) -> None:
         """Stop everything; what was sent and not answered is found in the journal."""
@@ -216,3 +229,8 @@ class Attached:
             self._lost = f"{type(error).__name__}: {error}"
             log.error("the desk stops", why=self._lost)
             self._outbox.wake()
+
+
+def _published(part: Partition, sym: str) -> int:
+    """The number of the symbol's last execution on the bus."""
+    return part.symbol(sym).sent.get(Stream.EXECUTIONS, 0)

@@ -84,6 +84,11 @@ class Gateway:
         self.bus = MemoryBus(lease_s=1.0, maxlens={})
         self._seq = self._n = 0
 
+    def lose_journal(self) -> None:
+        """Its files; the gateway is stopped."""
+        for file in self.settings.state_dir.glob("journal-*"):
+            file.unlink()
+
     def limits(self) -> list[str]:
         """What the gateway's risk check remembers."""
         assert self.desk is not None

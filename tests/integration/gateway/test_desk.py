@@ -12,7 +12,7 @@ from services.fake_exchange.book import FEE_IN, Ask
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.plan import Plan
 from services.gateway.desk.balance import LIMIT
-from shared.errors import JournalUnwritable
+from shared.errors import JournalUnwritable, SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import Change
 from shared.messages import Leg, OrderStatus, Reason
@@ -275,6 +275,17 @@ async def test_a_position_that_agrees_again_waits_for_nobody(trading: Gateway) -
     await until(differs, within_s=20, every_s=0.1)
     trading.fake.book.place(Ask(SYM, Decimal("-0.005"), "back"), trading.fake.floor.now_ms(), Plan())
     await until(agrees, within_s=20, every_s=0.1)
+
+
+async def test_a_journal_that_knows_less_than_the_bus_is_refused(trading: Gateway) -> None:
+    await trading.write(trading.intent("0.010"))
+    await trading.reported(1)
+    await trading.stop()
+    trading.lose_journal()
+    trading.start()
+    assert trading.task is not None
+    with pytest.raises(SafetyRefusal, match=r"BTCUSDT: this bus has 1 executions, the account's journal 0"):
+        await trading.task
 
 
 async def test_on_another_bus_nothing_is_added_until_a_person_adopts_it(trading: Gateway) -> None:
