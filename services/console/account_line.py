@@ -1,20 +1,24 @@
-"""Whether the account may send, as its journal says: a line for the person at the screen."""
+"""Whether the account may send, and what keeps it from that: a line for the person at the screen."""
 
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from services.console.last_why import last_why
 from shared.config import Settings
 from shared.config.fingerprint import config_hash
 from shared.errors import ConfigError, JournalUnwritable
+from shared.messages import Reason
 from shared.models.choose import card_at, choose_model
+from shared.runner.health import MAX_AGE_S, alive_file, fresh
 
 if TYPE_CHECKING:
     from shared.journal.journal import Journal
     from shared.journal.rows import ArmingRow
 
 LOOK_EVERY_S = 0.5
+GATEWAY = "gateway"  # the service
 
 
 class AccountLine:
@@ -26,6 +30,7 @@ class AccountLine:
         self._settings = settings
         self._hash = config_hash(settings, card.sha256)
         self._how = how
+        self._began_s = time.monotonic()
         most = gateway.risk.max_position_notional * len(settings.symbols)
         self._arm = f"{how} arm --account {gateway.account} --max-notional {most:f} --for 12h"
         self._journal: Journal | None = None
@@ -38,7 +43,7 @@ class AccountLine:
             return self._line
         self._looked_s = time.monotonic()
         try:
-            self._line = await self._said()
+            self._line = self._trouble() or await self._said()
         except (ConfigError, JournalUnwritable) as error:
             self._line = f"the journal cannot be read: {error}" if self._journal else ""
             await self.close()
@@ -59,13 +64,31 @@ class AccountLine:
             self._journal = await Journal.open(own.journal_url, own.gateway.account, durable=True, create=False)
         latches, arming = await self._journal.latches(), await self._journal.arming()
         if latches:
-            return f"held by {', '.join(sorted(latches))}: in another terminal: {self._how} resume"
-        if arming is not None and arming.config_hash == self._hash and time.time() * 1_000 < arming.expires_at_ms:
-            return _armed(arming)
-        why = "not armed" if arming is None else "armed no more (time or config)"
-        return f"{why}: nothing that adds exposure is sent; in another terminal: {self._arm}"
+            verbs = ["resume"] * bool(latches.keys() - {Reason.OTHER_BUS})
+            verbs += ["adopt"] * (Reason.OTHER_BUS in latches)
+            typed = ", ".join(f"{self._how} {verb}" for verb in verbs)
+            return f"held by {', '.join(sorted(latches))}: in another terminal: {typed}"
+        if why := self._not_armed(arming):
+            return f"{why}: nothing that adds exposure is sent; in another terminal: {self._arm}"
+        assert arming is not None
+        armed = f"armed until {_utc(arming)}, for positions of at most {arming.max_notional.normalize():f}"
+        differences = len(await self._journal.externals(adopted=False))
+        return armed + (f"; {differences} differences wait for a person: {self._how} resolve" if differences else "")
+
+    def _not_armed(self, arming: "ArmingRow | None") -> str:
+        if arming is None:
+            return "not armed"
+        if time.time() * 1_000 >= arming.expires_at_ms:
+            return f"armed no more, since {_utc(arming)}"
+        return "" if arming.config_hash == self._hash else "armed for another config, which does not count"
+
+    def _trouble(self) -> str:
+        """Why the gateway does nothing, where it should have been at work by now."""
+        folder = self._settings.state_dir
+        if time.monotonic() - self._began_s < MAX_AGE_S or fresh(alive_file(folder, GATEWAY), time.time()):
+            return ""
+        return f"the gateway is not at work: {last_why(folder / 'logs' / f'{GATEWAY}.log')}"
 
 
-def _armed(arming: "ArmingRow") -> str:
-    until = datetime.fromtimestamp(arming.expires_at_ms // 1_000, UTC)
-    return f"armed until {until:%Y-%m-%d %H:%M:%S} UTC, for positions of at most {arming.max_notional.normalize():f}"
+def _utc(arming: "ArmingRow") -> str:
+    return f"{datetime.fromtimestamp(arming.expires_at_ms // 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -197,6 +197,7 @@ class Journal:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_now, work)
 
     def _read_now(self, work: Callable[[Connection], R]) -> R:
+        self._database.check_place()
         try:
             with self._reader.connect() as connection:
                 return work(connection)

@@ -165,6 +165,8 @@ async def test_a_file_that_is_taken_away(tmp_path: Path, then: str) -> None:
         if then == "replaced":
             await (await Journal.open(url, "main", durable=True)).close()
         with pytest.raises(JournalUnwritable, match="was moved, deleted or replaced while it was in use"):
+            await journal.latches()
+        with pytest.raises(JournalUnwritable, match="was moved, deleted or replaced while it was in use"):
             await journal.write([note()], epoch)
 
 

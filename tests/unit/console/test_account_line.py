@@ -1,5 +1,6 @@
 """What the run says of the account, by its journal."""
 
+import re
 import time
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from services.console.options import RunOptions
 from shared.config import Settings
 from shared.config.fingerprint import config_hash
 from shared.journal.journal import Journal
-from shared.journal.rows import ArmingRow, LatchRow
+from shared.journal.rows import ArmingRow, ExternalRow, LatchRow
 from shared.models.choose import card_at
+from shared.runner.health import alive_file
 
 ASKS = (
     "nothing that adds exposure is sent; in another terminal: "
@@ -54,11 +56,28 @@ async def test_from_not_armed_to_armed_and_held(settings: Settings) -> None:
     async with await opened(settings) as journal:
         assert await said(settings) == f"not armed: {ASKS}"
         await journal.write_by_person([arming(settings, for_ms=-1)])
-        assert await said(settings) == f"armed no more (time or config): {ASKS}"
+        assert re.fullmatch(rf"armed no more, since 20\S+ \S+ UTC: {re.escape(ASKS)}", await said(settings))
         await journal.write_by_person([arming(settings, config="c" * 64)])
-        assert await said(settings) == f"armed no more (time or config): {ASKS}"
+        assert await said(settings) == f"armed for another config, which does not count: {ASKS}"
         await journal.write_by_person([arming(settings)])
         assert (await said(settings)).startswith("armed until ")
         assert (await said(settings)).endswith(" UTC, for positions of at most 1000")
+        await journal.write_by_person([ExternalRow("BALANCE", "", "balance", "1 more", 1, "")])
+        assert (await said(settings)).endswith("; 1 differences wait for a person: A=b tickline resolve")
+        await journal.write_by_person([LatchRow("OTHER_BUS", "b2 instead of b1", "gateway", 1)])
+        assert await said(settings) == "held by OTHER_BUS: in another terminal: A=b tickline adopt"
         await journal.write_by_person([LatchRow("HALT", "by hand", "me", 1)])
-        assert await said(settings) == "held by HALT: in another terminal: A=b tickline resume"
+        assert await said(settings) == (
+            "held by HALT, OTHER_BUS: in another terminal: A=b tickline resume, A=b tickline adopt"
+        )
+
+
+async def test_a_gateway_that_is_not_at_work_says_why(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.console.account_line.MAX_AGE_S", 0.0)  # it should be by now
+    log = settings.state_dir / "logs" / "gateway.log"
+    assert await said(settings) == f"the gateway is not at work: it said nothing (log: {log})"
+    log.parent.mkdir(parents=True)
+    log.write_text('{"why": "an old one"}\n{"why": "binance refuses"}\n{"event": "partition given up"}\n')
+    assert await said(settings) == f"the gateway is not at work: binance refuses (log: {log})"
+    alive_file(settings.state_dir, "gateway").touch()
+    assert await said(settings) == ""
