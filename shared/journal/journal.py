@@ -88,6 +88,11 @@ class Journal:
             raise
         return cls(database, account, Writer(connection, database), reader, threads)
 
+    @property
+    def shown(self) -> str:
+        """Which one, for a person; without a password."""
+        return f"journal {self._database.shown}"
+
     async def close(self) -> None:
         """Finish the writes that were asked for, and let go."""
         if self._writer.closed:
