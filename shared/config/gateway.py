@@ -1,11 +1,12 @@
 """The settings of the gateway: where orders go, and as whom."""
 
+import re
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from shared.config.risk import RiskSettings
 from shared.config.section import Count, Instance, Positive, Section
@@ -13,7 +14,14 @@ from shared.config.section import Count, Instance, Positive, Section
 SECRETS = ("api_key", "api_secret", "api_password")  # from variables or files, never from the config file
 PAPER_ACCOUNT = "paper"
 
-Market = Annotated[str, Field(pattern=r"^[A-Z0-9._-]{1,40}/[A-Z0-9._-]{1,40}(:[A-Z0-9._-]{1,40})?$")]
+
+def _as_ccxt_writes_it(name: str) -> str:
+    if not re.fullmatch(r"[A-Z0-9._-]{1,40}/[A-Z0-9._-]{1,40}(:[A-Z0-9._-]{1,40})?", name):
+        raise ValueError(f"{name[:40]!r} is no market: write it as ccxt does, e.g. BTC/USDT:USDT, or BTC/USDT on spot")
+    return name
+
+
+Market = Annotated[str, AfterValidator(_as_ccxt_writes_it)]
 
 
 class Mode(StrEnum):

@@ -198,11 +198,17 @@ def load_settings(**given: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = "".join(f"{part}." for part in first["loc"])[:-1]
-        why = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"config: {where}: {why}" if where else f"config: {why}") from error
+        where = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
+        raise ConfigError(f"config: {where}{': ' if where else ''}{_said(first['type'], first['msg'])}") from error
     except (SettingsError, ValueError, OSError) as error:
         raise ConfigError(f"config: {error}") from error
+
+
+def _said(kind: str, text: str) -> str:
+    """Pydantic's words where it has some for a person."""
+    if kind == "extra_forbidden":
+        return "there is no such key: correct its name, or take it out"
+    return text.removeprefix("Value error, ")
 
 
 def file_values() -> dict[str, object]:

@@ -64,6 +64,7 @@ class CcxtVenue:
             )
         self._options, self._facts = options, FACTS.get(name, UNLISTED)
         self._client = make_client(ccxt, options, credentials)
+        credentials.check_complete(name, self._client.requiredCredentials)
         self._asker = Asker(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
         self._lookup = Lookup(self._asker, self._facts, name)
         self._rules: dict[str, MarketRules] = {}

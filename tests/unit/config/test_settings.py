@@ -61,9 +61,11 @@ def test_a_named_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("colour = 1", "colour"),
+        ("colour = 1", "config: colour: there is no such key"),
         ("[bus]\ncolour = 1", "bus.colour"),
         ("[gateway]\nvenue = 'binance'", "gateway.venue"),
+        ("[gateway]\nmarkets = {A = 'btcusdt'}", "config: gateway.markets.A: 'btcusdt' is no market: write it as ccxt"),
+        ("[gateway]\nmarkets = {A = 'BTC/USDT'}", "config: gateway.markets must name one market for each of symbols"),
         ("[bus]\npartitions = 'many'", "bus.partitions"),
         ("[bus]\npartitions = 0", "bus.partitions"),
         ("[bus]\npartitions = 2.5", "bus.partitions"),

@@ -2,6 +2,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.gateway.venues.credentials import Credentials
+from shared.errors import ConfigError
 
 KEYS = Credentials(SecretStr("the-key"), SecretStr("the-secret"), SecretStr("the-word"))
 
@@ -28,3 +29,14 @@ def test_nothing_of_it_is_in_any_form_of_the_keys() -> None:
 
 def test_a_long_text_is_cut() -> None:
     assert len(KEYS.redact("x" * 10_000)) == 300
+
+
+def test_a_key_without_a_part_that_the_exchange_asks_for() -> None:
+    two = Credentials(SecretStr("the-key"), SecretStr("the-secret"))
+    okx = {"apiKey": True, "secret": True, "password": True, "uid": False}
+    KEYS.check_complete("okx", okx)
+    two.check_complete("binance", okx | {"password": False})
+    with pytest.raises(ConfigError, match=r"a key of okx has a password .* api_password"):
+        two.check_complete("okx", okx)
+    with pytest.raises(ConfigError, match="exchange dex asks for privateKey, walletAddress"):
+        KEYS.check_complete("dex", {"walletAddress": True, "privateKey": True})
