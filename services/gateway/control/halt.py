@@ -44,6 +44,9 @@ async def halt(*, cancel: bool, flatten: bool, within_s: float) -> None:
         try:
             async with asyncio.timeout(within_s + LATE_S):
                 await _way_out(settings, journal, epoch, by, time.monotonic() + within_s, flatten=flatten)
+        except asyncio.CancelledError:  # Ctrl-C
+            typer.echo(f"stopped: {account} stays halted: {AGAIN}", err=True)
+            raise
         except TimeoutError:
             raise VenueError(f"the exchange does not answer in time: {account} stays halted: {AGAIN}") from None
         finally:

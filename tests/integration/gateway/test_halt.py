@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from services.console.settings_env import as_environment
+from services.gateway.control.halt import halt as halting
+from shared.config import load_settings
 from shared.messages import Leg, OrderStatus, Reason
 from shared.messages.reasons import OrderState
 from tests.integration.gateway.conftest import SYM, Gateway
@@ -66,3 +68,33 @@ async def test_all_of_a_halt_is_settled_in_the_journal(trading: Gateway) -> None
 
     await until(settled)
     assert held(trading) == 0
+
+
+async def test_ctrl_c_while_the_venue_is_silent_says_what_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = asyncio.Event()
+
+    async def silent(asks: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        asked.set()
+        await asks.read()
+        answers.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    settings = load_settings(
+        symbols=(SYM,), interval="12h", state_dir=tmp_path,
+        gateway={"mode": "testnet", "venue": "fake", "fake_url": url, "account": "main",
+                 "markets": {SYM: "BTC/USDT:USDT"}},
+    )  # fmt: skip
+    for name, value in as_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    task = asyncio.create_task(halting(cancel=True, flatten=False, within_s=60.0))
+    async with asyncio.timeout(20):
+        await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    server.close()
+    await server.wait_closed()
+    assert "stopped: main stays halted: not all that was asked for is done" in capsys.readouterr().err
