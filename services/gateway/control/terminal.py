@@ -33,16 +33,17 @@ def confirm(account: str, verb: str) -> None:
     """
     need_terminal(verb)
     termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
-    typer.echo(f"type the account's name to {verb}: ", nl=False)
-    typed = _typed_line().strip()
+    typed = _typed_line(f"type the account's name to {verb}: ").strip()
     if typed != account:
         raise SafetyRefusal(f"{typed[:40]!r} was typed, not the account's name: nothing was changed")
 
 
-def _typed_line() -> str:
+def _typed_line(prompt: str) -> str:
     """Ctrl-C ends the line at once: asyncio would only make a note of it, and act on it when the line is there."""
-    asyncios = signal.signal(signal.SIGINT, signal.default_int_handler)
+    asyncios = signal.getsignal(signal.SIGINT)
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        typer.echo(prompt, nl=False)
         return sys.stdin.readline()
     except KeyboardInterrupt:
         typer.echo()
