@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from shared.account import Account
-from shared.messages import ExecutionReport, Leg
+from shared.account.booking import book_report
+from shared.messages import ExecutionReport
 
 _ZERO = Decimal(0)
 
@@ -18,18 +19,19 @@ class Books:
     def book(self, report: ExecutionReport) -> None:
         """Take a report that is in the journal. A symbol that is not configured any more has no book here."""
         account = self._accounts.get(report.sym)
-        if account is None:
-            return
-        if report.leg is Leg.FUNDING:
-            account.update(-report.commission)
-        elif report.last_px is not None and report.last_qty:
-            account.book(report.sym, report.last_qty, report.last_px, report.commission)
+        if account is not None:
+            book_report(account, report)
 
     def position(self, sym: str) -> Decimal:
-        """Signed, base units; 0 when flat."""
+        """Signed, base units, dust too; 0 when flat."""
         account = self._accounts.get(sym)
-        held = None if account is None else account.position(sym)
+        held = None if account is None else account.held(sym)
         return _ZERO if held is None else held.signed_qty
+
+    def dust(self, sym: str) -> Decimal:
+        """Signed, base units: what is held and cannot be sold."""
+        account = self._accounts.get(sym)
+        return _ZERO if account is None else account.dust(sym)
 
     def positions(self) -> dict[str, Decimal]:
         """Of every book."""

@@ -11,7 +11,9 @@ from typing import cast
 import pytest
 
 from services.fake_exchange.serve import Fake, serving
+from services.gateway.control.resolution import adoption
 from services.gateway.desk.desk import Desk
+from services.gateway.desk.rules import book_of
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.rules import Rules
 from services.strategy.order_id import client_order_id
@@ -100,6 +102,15 @@ class Gateway:
         async with self._opened() as journal:
             (row,) = await journal.externals(adopted=False)
             await journal.write_by_person([row._replace(adopted_by="test")])
+
+    async def book(self, qty: str, price: str) -> None:
+        """A person books what somebody else has traded."""
+        async with self._opened() as journal:
+            epoch, book = await journal.raise_epoch("test"), book_of(self.settings, SYM)
+            found = ExternalRow("POSITION", SYM, SYM, "", 1, "")
+            seq = await journal.last_seq(book) + 1
+            row = adoption(found, Decimal(qty), Decimal(price), book, seq, ("test", 1))
+            await journal.write([row, found._replace(adopted_by="test")], epoch)
 
     def latches(self) -> list[str]:
         """What the gateway knows of."""
