@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import typer
 
+from services.gateway.control.capital import books_in, check_books
 from services.gateway.control.clock import now_ms, utc
 from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.screen import MarketSeen, Seen, arm_screen
@@ -32,7 +33,9 @@ async def arm(account: str, max_notional: Decimal, length: str) -> Iterator[str]
     need_terminal("arm")
     rules = Rules.of(settings, model_sha256(settings))
     async with journal_of(settings) as journal:
-        seen = await _seen(settings, journal)
+        books = await books_in(settings, journal)
+        await check_books(settings, journal, books)
+        seen = (await _seen(settings, journal))._replace(books=books)
         arming = _arming(rules, max_notional, length_ms)
         for line in arm_screen(settings, rules, arming, seen):
             typer.echo(line)
