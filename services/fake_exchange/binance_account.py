@@ -51,9 +51,10 @@ class BinanceAccount:
         ]
 
     def income(self, asked: Asked) -> object:
-        """GET income: payments only."""
+        """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most."""
         since_ms, kind = int(asked.form.get("startTime", 0)), asked.form.get("incomeType")
-        return [
+        limit = min(int(asked.form.get("limit", 100)), 1000)
+        found = [
             {
                 "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
                 "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
@@ -61,6 +62,7 @@ class BinanceAccount:
             for pay in self._floor.book.payments
             if pay.at_ms >= since_ms and kind in (None, pay.kind) and asked.form.get("symbol", pay.sym) == pay.sym
         ]  # fmt: skip
+        return found[:limit]
 
     def position_mode(self, asked: Asked) -> object:
         """GET positionSide/dual."""

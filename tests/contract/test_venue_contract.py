@@ -85,12 +85,12 @@ async def test_positions_and_balance_are_the_venues(pair: Pair) -> None:
     if pair.place in (OKX_SPOT, BINANCE_SPOT):
         assert (held.signed_qty, held.entry_price) == (cash["BTC"], None)  # what was bought, less the fee in coins
         assert cash["BTC"] == Decimal("0.006") - Decimal("0.010") * pair.fake.book.fee
-        assert await pair.venue.balance() == cash["USDT"]
+        assert await pair.venue.balance() == (cash["USDT"], {SYM: cash["BTC"]})
     else:
         mark = pair.fake.book.prices.quote(pair.place.id, 0).mid
         holding = pair.fake.book.wallet.holding(pair.place.id)
         assert (held.signed_qty, held.entry_price) == (Decimal("0.006"), holding.entry)
-        assert await pair.venue.balance() == cash["USDT"] + holding.qty * (mark - holding.entry)
+        assert await pair.venue.balance() == (cash["USDT"] + holding.qty * (mark - holding.entry), {})
 
 
 async def test_a_short_position_is_negative_and_a_flat_one_is_told_too(swap: Pair) -> None:

@@ -5,16 +5,19 @@ from decimal import Decimal
 
 import typer
 
+from services.gateway.control.books import booked_qty
 from services.gateway.control.clock import now_ms, utc
 from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.screen import MarketSeen, Seen, arm_screen
 from services.gateway.control.terminal import confirm, need_terminal, person
+from services.gateway.desk.rules import book_of
 from services.gateway.risk import Rules
+from services.gateway.risk.equity import equity
 from services.gateway.risk.latches import HALT
 from services.gateway.risk.model import model_sha256
 from services.gateway.venues.venue import Venue
 from shared.config import Settings
-from shared.errors import ConfigError, SafetyRefusal
+from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.intervals import interval_ns
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, EventRow
@@ -68,12 +71,15 @@ async def _seen(settings: Settings, journal: Journal) -> Seen:
     try:
         held = {position.sym: position.signed_qty for position in await venue.positions()}
         markets = [await _market(venue, sym, held.get(sym, Decimal(0))) for sym in sorted(settings.gateway.markets)]
-        equity = await venue.balance()
+        booked = {sym: await booked_qty(journal, book_of(settings, sym)) for sym in settings.symbols}
+        worth = equity(await venue.balance(), booked, {market.sym: market.quote for market in markets})
+        if worth is None:
+            raise VenueError(f"{settings.gateway.account}: a coin that the books hold has no price: its equity is unknown")
     finally:
         await venue.close()
     orders = [row for row in await journal.orders() if row.state is not OrderState.INTENT]
     return Seen(
-        now_ms=now_ms(), equity=equity, markets=markets, latches=list((await journal.latches()).values()),
+        now_ms=now_ms(), equity=worth, markets=markets, latches=list((await journal.latches()).values()),
         unsettled=len(orders), differences=len(await journal.externals(adopted=False)),
     )  # fmt: skip
 

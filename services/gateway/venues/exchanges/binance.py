@@ -1,12 +1,17 @@
 """Binance: USD-M futures and spot. What the letters in the comments mean stands in facts.py."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
 from services.gateway.venues.exchanges.profile import ExchangeProfile
 from services.gateway.venues.facts import Facts, all_of
+from services.gateway.venues.pages import MOST_PAGES
+from services.gateway.venues.parse import number
+from shared.errors import VenueError
 from shared.messages.reasons import Reason
+from shared.orders.answers import FundingPayment
 
 BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
 BINANCE = Facts(
@@ -41,6 +46,8 @@ BINANCE = Facts(
     page=1000,
 )
 
+FUNDING = "FUNDING_FEE"
+
 
 class Binance(ExchangeProfile):
     """Its futures are signed, limited and answered by a host of their own; spot by another."""
@@ -53,3 +60,26 @@ class Binance(ExchangeProfile):
         """Told by the wallet's API."""
         rights: Any = await asker.ask(asker.client.sapi_get_account_apirestrictions)
         return rights["enableWithdrawals"] is not False
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets in one call, since each costs 30; a page is the oldest rows of what was asked."""
+        client, found, start_ms = asker.client, dict[str, FundingPayment](), since_ms
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(rows: Any) -> tuple[int, int, list[FundingPayment]]:
+            mine = [row for row in rows if row["incomeType"] == FUNDING and row["symbol"] in ids]
+            return len(rows), max((int(row["time"]) for row in rows), default=0), [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"incomeType": FUNDING, "startTime": start_ms, "limit": self.facts.page}
+            count, last_ms, payments = await asker.ask(client.fapiprivate_get_income, asked, read=read)
+            found |= {payment.payment_id: payment for payment in payments}
+            if count < self.facts.page or last_ms == start_ms:
+                return list(found.values())
+            start_ms = last_ms
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """C, P: BINANCE_DOCS/account/rest-api/Get-Income-History: `income` > 0 came in."""
+    return FundingPayment(str(row["tranId"]), ids[row["symbol"]], number(row["income"]), int(row["time"]))

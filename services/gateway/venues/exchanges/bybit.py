@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker, NotThere
 from services.gateway.venues.exchanges.profile import ExchangeProfile
 from services.gateway.venues.facts import Facts, all_of
+from services.gateway.venues.pages import MOST_PAGES
+from services.gateway.venues.parse import number
+from shared.errors import VenueError
 from shared.messages.reasons import Reason
+from shared.orders.answers import FundingPayment
 
 BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
 BYBIT = Facts(
@@ -37,6 +42,8 @@ BYBIT = Facts(
     page=100,
     newest_first=True,
 )
+
+FUNDING = "Funding"
 
 
 class Bybit(ExchangeProfile):
@@ -69,3 +76,37 @@ class Bybit(ExchangeProfile):
         """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
         for market in swaps:
             await asker.ask(asker.client.set_position_mode, False, market, tolerated=self.facts.unchanged)
+
+    def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
+        """The coin's `equity`: ccxt's `total` is `walletBalance`, without unrealised profit and without what is owed.
+
+        C, P: BYBIT_DOCS/account/wallet-balance.
+        """
+        accounts = answer["info"]["result"]["list"]
+        return {coin["coin"]: number(coin["equity"]) for account in accounts for coin in account["coin"]}
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets together, page by page; raw, since ccxt gives `execFee` as the amount that came in."""
+        client, cursor, found = asker.client, "", dict[str, FundingPayment]()
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(answer: Any) -> tuple[str, list[FundingPayment]]:
+            rows = answer["result"]["list"]
+            mine = [row for row in rows if row["execType"] == FUNDING and row["symbol"] in ids]
+            return answer["result"].get("nextPageCursor") or "", [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"category": "linear", "execType": FUNDING, "startTime": since_ms, "limit": self.facts.page}
+            before = cursor
+            cursor, payments = await asker.ask(
+                client.private_get_v5_execution_list, {**asked, **({"cursor": cursor} if cursor else {})}, read=read
+            )
+            found |= {payment.payment_id: payment for payment in payments}
+            if cursor in ("", before):
+                return list(found.values())
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """P: BYBIT_DOCS/order/execution: a positive `execFee` was paid, a negative one came in."""
+    return FundingPayment(str(row["execId"]), ids[row["symbol"]], -number(row["execFee"]), int(row["execTime"]))

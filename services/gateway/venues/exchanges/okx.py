@@ -7,7 +7,11 @@ from typing import Any, ClassVar
 from services.gateway.venues.asker import Asker
 from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, told
 from services.gateway.venues.facts import Facts, all_of
+from services.gateway.venues.pages import MOST_PAGES
+from services.gateway.venues.parse import number
+from shared.errors import VenueError
 from shared.messages.reasons import Reason
+from shared.orders.answers import FundingPayment
 
 OKX_DOCS = "https://www.okx.com/docs-v5/en"
 OKX = Facts(
@@ -44,6 +48,8 @@ OKX = Facts(
     newest_first=True,
 )
 
+FUNDING, PAID, CAME_IN = "8", "173", "174"  # C, U: OKX_DOCS/#trading-account-rest-api-get-bills-details-last-7-days
+
 
 class Okx(ExchangeProfile):
     """One API for both kinds, and one balance."""
@@ -70,3 +76,30 @@ class Okx(ExchangeProfile):
         """The leverage of isolated positions."""
         params = {"mgnMode": ISOLATED}
         await asker.ask(asker.client.set_leverage, leverage, market, params, tolerated=self.facts.unchanged)
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets together, the newest first, page by page; ccxt gives one page and cannot ask from a time on."""
+        client, after, found = asker.client, "", dict[str, FundingPayment]()
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(answer: Any) -> tuple[int, str, list[FundingPayment]]:
+            rows = answer["data"]
+            mine = [row for row in rows if row["type"] == FUNDING and row["instId"] in ids]
+            return len(rows), rows[-1]["billId"] if rows else "", [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"instType": "SWAP", "type": FUNDING, "begin": str(since_ms), "limit": str(self.facts.page)}
+            count, after, payments = await asker.ask(
+                client.private_get_account_bills, {**asked, **({"after": after} if after else {})}, read=read
+            )
+            found |= {payment.payment_id: payment for payment in payments}
+            if count < self.facts.page:
+                return list(found.values())
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """C: the balance changes, or an isolated position's own. The bill's kind says which way it went."""
+    amount = number(row["balChg"], "0") or number(row["posBalChg"], "0")
+    signed = {PAID: -abs(amount), CAME_IN: abs(amount)}.get(row["subType"], amount)
+    return FundingPayment(str(row["billId"]), ids[row["instId"]], signed, int(row["ts"]))

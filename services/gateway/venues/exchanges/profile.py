@@ -4,12 +4,15 @@ One module an exchange beside this one, and nowhere else does the code ask which
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker, NotThere
 from services.gateway.venues.facts import UNLISTED, Facts
-from services.gateway.venues.parse import Unreadable
+from services.gateway.venues.parse import Unreadable, number
 from shared.errors import SafetyRefusal, VenueError
+from shared.orders.answers import FundingPayment
 
 ISOLATED = "isolated"
 
@@ -47,6 +50,20 @@ class ExchangeProfile:
     def balance_params(self) -> Mapping[str, str]:
         """What is asked for a balance."""
         return {"type": self.kind}
+
+    def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
+        """What a ccxt balance says that there is of each currency, with the unrealised profit of swaps settled in it."""
+        return {currency: number(amount, "0") for currency, amount in answer["total"].items()}
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """The payments of these markets (ccxt's name → symbol) from a time on, positive when received."""
+        found: list[FundingPayment] = []
+        for market, sym in syms.items():
+            read = partial(_payments, sym)
+            found += await asker.ask(
+                asker.client.fetch_funding_history, market, since_ms, self.facts.page, read=read
+            )
+        return found
 
     async def set_one_way(self, asker: Asker, swaps: Sequence[str]) -> None:
         """One position a market, not one each way; SafetyRefusal where the exchange then says otherwise."""
@@ -88,3 +105,7 @@ async def told(asker: Asker, name: str, call: Callable[..., Awaitable[Any]], *gi
 
 async def _hedged(asker: Asker, market: str) -> bool:
     return bool(await told(asker, "hedged", asker.client.fetch_position_mode, market))
+
+
+def _payments(sym: str, rows: Any) -> list[FundingPayment]:
+    return [FundingPayment(str(row["id"]), sym, number(row["amount"]), int(row["timestamp"])) for row in rows]
