@@ -78,8 +78,8 @@ class VenuePosition(NamedTuple):
 class VenueBalance(NamedTuple):
     """What the account has, out of one answer.
 
-    cash: of the quote currency, with the unrealised profit of swaps. coins: on spot, what there is of each symbol's base
-    currency, whoever's it is.
+    cash: of the quote currency, with the unrealised profit of swaps. coins: on spot, what there is of each symbol's
+    base currency, whoever's it is.
     """
 
     cash: Decimal

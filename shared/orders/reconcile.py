@@ -1,10 +1,11 @@
 """What the venue shows against what journal and books say. Differences are shown, never repaired by trading.
 
-Orders in flight are tolerated: one that was sent and is not over may or may not have been filled, so a position may lie
-anywhere between none and all of its quantity, its trades need not be in the journal, and the balance is not compared
-until it is over. What is younger than `settle_ms` may not be visible on the venue yet. Funding payments are the one
-thing that is taken over: they come unasked, the venue's list is the only source, and the payment's id keeps each from
-being booked twice. One that is booked with the wrong sign is set right by a second booking, `ID:sign`, of the difference.
+Orders in flight are tolerated: one that was sent and is not over may or may not have been filled, so a position may
+lie anywhere between none and all of its quantity, its trades need not be in the journal, and the balance is not
+compared until it is over. What is younger than `settle_ms` may not be visible on the venue yet. Funding payments are
+the one thing that is taken over: they come unasked, the venue's list is the only source, and the payment's id keeps
+each from being booked twice. One that is booked with the wrong sign is set right by a second booking, `ID:sign`, of
+the difference.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
@@ -168,7 +169,9 @@ def _bookings(shown: Shown, known: Known) -> list[FundingPayment]:
     turned = [
         payment._replace(payment_id=payment.payment_id + SIGN, amount=2 * payment.amount)
         for payment in shown.funding
-        if payment.payment_id in known.funding and payment.amount and _booked(known, payment.payment_id) == -payment.amount
+        if payment.payment_id in known.funding
+        and payment.amount
+        and _booked(known, payment.payment_id) == -payment.amount
     ]
     ours = [payment for payment in (*new.values(), *turned) if payment.sym in known.positions]
     return sorted(ours, key=lambda payment: (payment.at_ms, payment.payment_id))

@@ -74,7 +74,9 @@ async def _seen(settings: Settings, journal: Journal) -> Seen:
         booked = {sym: await booked_qty(journal, book_of(settings, sym)) for sym in settings.symbols}
         worth = equity(await venue.balance(), booked, {market.sym: market.quote for market in markets})
         if worth is None:
-            raise VenueError(f"{settings.gateway.account}: a coin that the books hold has no price: its equity is unknown")
+            raise VenueError(
+                f"{settings.gateway.account}: a coin that the books hold has no price: its equity is unknown"
+            )
     finally:
         await venue.close()
     orders = [row for row in await journal.orders() if row.state is not OrderState.INTENT]

@@ -1,7 +1,7 @@
 """What the account is worth: one definition, for the limits, for arming and for whoever shows it. Pure.
 
-Equity = cash of the quote currency + unrealised profit of swaps + the coins that the books hold, at the bid. It comes out
-of one answer about the balance and one quote of each coin. Coins that no book holds are not the line's: they do not
+Equity = cash of the quote currency + unrealised profit of swaps + the coins that the books hold, at the bid. It comes
+out of one answer about the balance and one quote of each coin. Coins that no book holds are not the line's: they do not
 count, however many there are. What rests in an order counts as what it is.
 """
 

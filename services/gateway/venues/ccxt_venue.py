@@ -278,9 +278,7 @@ class CcxtVenue:
         return found
 
     def _coins(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
-        return {
-            sym: held.get(rules.base, Decimal(0)) for sym, rules in self._rules.items() if rules.kind == "spot"
-        }
+        return {sym: held.get(rules.base, Decimal(0)) for sym, rules in self._rules.items() if rules.kind == "spot"}
 
     def _check_quotes(self) -> None:
         quotes = {rules.quote for rules in self._rules.values()}

@@ -78,7 +78,7 @@ class Okx(ExchangeProfile):
         await asker.ask(asker.client.set_leverage, leverage, market, params, tolerated=self.facts.unchanged)
 
     async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
-        """Of all markets together, the newest first, page by page; ccxt gives one page and cannot ask from a time on."""
+        """Of all markets together, newest first, page by page; ccxt gives one page and cannot ask from a time on."""
         client, after, found = asker.client, "", dict[str, FundingPayment]()
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
 

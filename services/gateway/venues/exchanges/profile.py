@@ -52,7 +52,7 @@ class ExchangeProfile:
         return {"type": self.kind}
 
     def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
-        """What a ccxt balance says that there is of each currency, with the unrealised profit of swaps settled in it."""
+        """What a ccxt balance says that there is of each currency, with the unrealised profit of its swaps."""
         return {currency: number(amount, "0") for currency, amount in answer["total"].items()}
 
     async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
@@ -60,9 +60,7 @@ class ExchangeProfile:
         found: list[FundingPayment] = []
         for market, sym in syms.items():
             read = partial(_payments, sym)
-            found += await asker.ask(
-                asker.client.fetch_funding_history, market, since_ms, self.facts.page, read=read
-            )
+            found += await asker.ask(asker.client.fetch_funding_history, market, since_ms, self.facts.page, read=read)
         return found
 
     async def set_one_way(self, asker: Asker, swaps: Sequence[str]) -> None:

@@ -16,7 +16,9 @@ IDS = {"bybit": "{base}USDT", "binance": "{base}USDT", "okx": "{base}-USDT-SWAP"
 class Recorded:
     """Answers by the end of a request's path; a list is answered one by one. `asked`: path and query of each."""
 
-    def __init__(self, exchange: str, answers: Mapping[str, Any], bases: tuple[str, ...] = ("BTC",), spot: bool = False):
+    def __init__(
+        self, exchange: str, answers: Mapping[str, Any], bases: tuple[str, ...] = ("BTC",), spot: bool = False
+    ):
         suffix = "" if spot else ":USDT"
         names = {f"{base}USDT": f"{base}/USDT{suffix}" for base in bases}
         self.venue = CcxtVenue(VenueOptions(exchange, names, throttled=False, attempts=1), KEYS)

@@ -50,7 +50,11 @@ def bybit_payment(id_: str, fee: str, symbol: str = "BTCUSDT", kind: str = "Fund
 
 
 def bybit_page(*rows: dict[str, Any], cursor: str = "") -> dict[str, Any]:
-    return {"retCode": 0, "retMsg": "OK", "result": {"list": list(rows), "nextPageCursor": cursor, "category": "linear"}}
+    return {
+        "retCode": 0,
+        "retMsg": "OK",
+        "result": {"list": list(rows), "nextPageCursor": cursor, "category": "linear"},
+    }
 
 
 async def test_bybits_fee_that_was_paid_is_a_payment_below_zero() -> None:
@@ -73,7 +77,7 @@ async def test_bybits_payments_of_all_markets_come_page_by_page() -> None:
 
 
 async def test_ccxt_still_hands_bybits_sign_through() -> None:
-    """When this fails, ccxt has turned its sign: ours is read from execFee and stays, but look whether that still holds."""
+    """When this fails, ccxt has turned its sign: ours is read from execFee, and stays; see whether Bybit has, too."""
     made = Recorded("bybit", {"/v5/execution/list": [bybit_page(bybit_payment("a", "0.0134"))]})
     (row,) = await made.client.fetch_funding_history("BTC/USDT:USDT")
     assert row["amount"] == "0.0134"
@@ -84,8 +88,8 @@ async def test_binances_income_is_positive_when_it_came_in_and_of_all_markets_in
         return {"symbol": symbol, "incomeType": kind, "income": amount, "asset": "USDT", "time": 7, "info": kind,
                 "tranId": id_, "tradeId": ""}  # fmt: skip
 
-    rows = [income(1, "-0.37500000", "BTCUSDT"), income(2, "0.25", "ETHUSDT"), income(3, "-0.0167", "BTCUSDT", "COMMISSION"),
-            income(4, "9", "XMRUSDT")]  # fmt: skip
+    rows = [income(1, "-0.37500000", "BTCUSDT"), income(2, "0.25", "ETHUSDT"),
+            income(3, "-0.0167", "BTCUSDT", "COMMISSION"), income(4, "9", "XMRUSDT")]  # fmt: skip
     made = Recorded("binance", {"/fapi/v1/income": [rows]}, ("BTC", "ETH"))
     assert await made.venue.funding(5) == [
         FundingPayment("1", "BTCUSDT", D("-0.375"), 7), FundingPayment("2", "ETHUSDT", D("0.25"), 7),
@@ -95,8 +99,9 @@ async def test_binances_income_is_positive_when_it_came_in_and_of_all_markets_in
 
 async def test_okxs_bill_says_by_its_kind_which_way_the_money_went() -> None:
     def bill(id_: str, kind: str, balance: str, position: str, type_: str = "8") -> dict[str, Any]:
-        return {"billId": id_, "instId": "BTC-USDT-SWAP", "instType": "SWAP", "ccy": "USDT", "type": type_, "subType": kind,
-                "balChg": balance, "posBalChg": position, "fee": "0", "pnl": "0", "mgnMode": "isolated", "ts": "7"}  # fmt: skip
+        return {"billId": id_, "instId": "BTC-USDT-SWAP", "instType": "SWAP", "ccy": "USDT", "type": type_,
+                "subType": kind, "balChg": balance, "posBalChg": position, "fee": "0", "pnl": "0",
+                "mgnMode": "isolated", "ts": "7"}  # fmt: skip
 
     rows = [bill("4", "173", "-0.3", "0"), bill("3", "174", "0", "0.2"), bill("2", "1", "-0.9", "0", type_="2")]
     made = Recorded("okx", {"/account/bills": [{"code": "0", "msg": "", "data": rows}]})
