@@ -13,6 +13,7 @@ from services.fake_exchange.okx_signed import refused
 from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
+MOST_IDS = 10
 
 
 def position_id(sym: str, leg: str) -> int:
@@ -75,6 +76,8 @@ class OkxAccount:
     def positions(self, asked: Asked) -> object:
         """GET account/positions: open ones."""
         wanted = asked.query.get("instId")
+        if wanted is not None and len(wanted.split(",")) > MOST_IDS:
+            raise refused("51000", "Parameter instId error")
         return [
             self._position(sym, leg, held)
             for sym, leg, held in self._floor.holdings(asked)

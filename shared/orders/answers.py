@@ -54,7 +54,10 @@ class Absent(NamedTuple):
 
 
 class VenueFill(NamedTuple):
-    """One trade of an order. client_order_id: empty where the venue does not tell. fee: positive when paid."""
+    """One trade of an order. client_order_id: empty where the venue does not tell. fee: positive when paid.
+
+    extra_fees: those in other currencies than fee_currency, e.g. taxes; currency and amount.
+    """
 
     trade_id: str
     venue_order_id: str
@@ -65,6 +68,12 @@ class VenueFill(NamedTuple):
     fee: Decimal
     fee_currency: str
     at_ms: int
+    extra_fees: tuple[tuple[str, Decimal], ...] = ()
+
+    @property
+    def fees(self) -> tuple[tuple[str, Decimal], ...]:
+        """All that was paid for it, by currency."""
+        return (self.fee_currency, self.fee), *self.extra_fees
 
 
 class VenuePosition(NamedTuple):
@@ -104,9 +113,14 @@ class FundingPayment(NamedTuple):
 
 
 class VenueQuote(NamedTuple):
-    """Best bid and ask."""
+    """Best bid and ask. at_ms: when they were asked for.
+
+    book_ms: when they last changed, None where the venue does not tell. trading: whether the market is open.
+    """
 
     sym: str
     bid: Decimal
     ask: Decimal
     at_ms: int
+    book_ms: int | None = None
+    trading: bool = True

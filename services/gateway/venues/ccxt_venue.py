@@ -83,7 +83,7 @@ class CcxtVenue:
             await self._asker.ask(self._client.load_markets)
             markets = self._client.markets
             for sym, name in self._options.markets.items():
-                self._rules[sym] = rules_of(self._options.exchange, sym, name, markets)
+                self._rules[sym] = rules_of(self._options.exchange, sym, name, markets, self._profile.market_order)
             self._check_quotes()
             await self.server_time_ms()
             if not only_out:
@@ -149,7 +149,7 @@ class CcxtVenue:
                     )  # fmt: skip
             if order.get("clientOrderId") not in (None, request.client_order_id):
                 raise parse.Unreadable("the answer is about another order")
-            return parse.snapshot(rules, order, request.signed_qty)
+            return parse.snapshot(self._facts, rules, order, request.signed_qty)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -172,16 +172,25 @@ class CcxtVenue:
         rules = self._rules[sym]
 
         def read(rows: Any) -> list[VenueOrder]:
-            return [VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(rules, row)) for row in rows]
+            oldest = sorted(rows, key=lambda row: (int(row.get("timestamp") or 0), str(row.get("id"))))
+            return [
+                VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(self._facts, rules, row))
+                for row in oldest
+            ]
 
-        found: list[VenueOrder] = await self._asker.ask(self._client.fetch_open_orders, rules.market, read=read)
+        found: list[VenueOrder] = await self._asker.ask(self._profile.open_orders, self._asker, rules.market, read=read)
         return found
 
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """Oldest first."""
         rules = self._rules[sym]
-        rows = await trades(self._asker, self._facts, rules.market, since_ms, self.now_ms())
-        return [parse.fill(rules, sym, row) for row in rows]
+        given = self._asker, self._profile, rules.market, since_ms, self.now_ms()
+
+        def read(rows: Any) -> list[VenueFill]:
+            return [parse.fill(self._profile, rules, sym, row) for row in rows]
+
+        found: list[VenueFill] = await self._asker.ask(trades, *given, read=read)
+        return found
 
     async def positions(self) -> list[VenuePosition]:
         """Of every configured symbol."""
@@ -193,7 +202,7 @@ class CcxtVenue:
                 held = {row["symbol"]: row for row in rows}
                 return [parse.position(self._rules[sym], sym, held.get(market, {})) for market, sym in swaps.items()]
 
-            found += await self._asker.ask(self._client.fetch_positions, list(swaps), read=read)
+            found += await self._asker.ask(self._profile.positions, self._asker, list(swaps), read=read)
         if len(swaps) < len(self._rules):
             held = await self._held()
             found += [VenuePosition(sym, qty, None) for sym, qty in self._coins(held).items()]
@@ -224,16 +233,15 @@ class CcxtVenue:
         raise VenueError(f"{self._options.exchange}: no market {currency}/{quote} is loaded: {currency} has no price")
 
     async def _quote(self, sym: str, market: str) -> VenueQuote:
-        asked_ms = self.now_ms()
-        several = self._client.has["fetchBidsAsks"] is True
+        async def timed() -> tuple[int, Any]:
+            asked_ms = self.now_ms()
+            return asked_ms, await self._profile.book_ticker(self._asker, market)
 
-        def read(answer: Any) -> VenueQuote:
-            return parse.quote(sym, answer[market] if several else answer, asked_ms)
+        def read(answer: tuple[int, Any]) -> VenueQuote:
+            asked_ms, ticker = answer
+            return parse.quote(sym, ticker, asked_ms, trading=self._client.markets[market].get("active") is not False)
 
-        if several:
-            found: VenueQuote = await self._asker.ask(self._client.fetch_bids_asks, [market], read=read)
-        else:
-            found = await self._asker.ask(self._client.fetch_ticker, market, read=read)
+        found: VenueQuote = await self._asker.ask(timed, read=read)
         return found
 
     async def cancel_all(self, sym: str) -> None:

@@ -28,7 +28,7 @@ async def at_once() -> None:
 class MarketRules(NamedTuple):
     """How one market is traded. market: ccxt's symbol. step, min_qty: base units. min_notional: quote; 0: none known.
 
-    contract_size: base units in one of the venue's contracts; 1 on spot.
+    contract_size: base units in one of the venue's contracts; 1 on spot. most_qty, most_notional: of one market order.
     """
 
     kind: Literal["swap", "spot"]
@@ -41,6 +41,7 @@ class MarketRules(NamedTuple):
     min_notional: Decimal
     price_tick: Decimal
     contract_size: Decimal
+    most_notional: Decimal | None = None
 
 
 class Venue(Protocol):

@@ -1,18 +1,21 @@
 """OKX: linear swaps and spot. What the letters in the comments mean stands in facts.py."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
 from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, told
-from services.gateway.venues.facts import Facts, all_of
-from services.gateway.venues.pages import MOST_PAGES
+from services.gateway.venues.facts import Facts, all_of, states_of
+from services.gateway.venues.markets import MarketOrder, decimal_at
+from services.gateway.venues.pages import MOST_PAGES, Row
 from services.gateway.venues.parse import number
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
 from shared.orders.answers import FundingPayment
 
+ORDERS_PAGE = 100
+DOLLARS = frozenset({"USD", "USDT", "USDC"})
 OKX_DOCS = "https://www.okx.com/docs-v5/en"
 OKX = Facts(
     client_id="clOrdId",  # C, the letters U: OKX_DOCS/#order-book-trading-trade-post-place-order: 32 letters and digits
@@ -40,11 +43,14 @@ OKX = Facts(
     refusal_statuses={429: Reason.RATE_LIMITED},
     duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
     unknown=frozenset({"51603"}),  # C, K
+    status_name="state",  # P: OKX_DOCS/#order-book-trading-trade-get-order-details
+    states=states_of(new="live partially_filled", filled="filled", canceled="canceled mmp_canceled"),
     market_types={"swap": "swap", "spot": "spot"},
     options={"createOrder": "privatePostTradeOrder"},  # ccxt would take the batch route, whose errors have another form
     swap_params={"tdMode": "isolated"},
     spot_params={"tdMode": "cash", "tgtCcy": "base_ccy"},  # else a market buy's sz is quote
     page=100,
+    orders_page=ORDERS_PAGE,
     newest_first=True,
 )
 
@@ -55,8 +61,35 @@ class Okx(ExchangeProfile):
     """One API for both kinds, and one balance."""
 
     name: ClassVar[str] = "okx"
-    facts = OKX
+    by_kind: ClassVar[Mapping[str, Facts]] = dict.fromkeys(("swap", "spot"), OKX)
     lookup_name: ClassVar[str] = "clOrdId"
+
+    def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """`after` is what is older than an order: OKX_DOCS/#order-book-trading-trade-get-order-list (P)."""
+        if len(rows) < ORDERS_PAGE:
+            return None
+        return {"after": str(min(int(row["info"]["ordId"]) for row in rows))}
+
+    def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """What is older than a bill."""
+        return {"after": str(min(int(row["info"]["billId"]) for row in rows))}
+
+    def market_order(self, market: Row) -> MarketOrder:
+        """maxMktSz is contracts of a swap, and USDT on spot, where maxMktAmt is USD.
+
+        P: OKX_DOCS/#public-data-rest-api-get-instruments. A quote that is not a dollar has no such bound that we know.
+        """
+        info = market["info"]
+        most = decimal_at(info, "maxMktSz")
+        if market["type"] == "swap":
+            return MarketOrder(most=most)
+        costs = [cost for cost in (most, decimal_at(info, "maxMktAmt")) if cost]
+        return MarketOrder(most_cost=min(costs) if costs and market["quote"] in DOLLARS else None)
+
+    async def positions(self, asker: Asker, swaps: Sequence[str]) -> list[Row]:
+        """All there are: it takes no more than ten markets: OKX_DOCS/#trading-account-rest-api-get-positions (P)."""
+        found: list[Row] = await asker.ask(asker.client.fetch_positions, None, {"instType": "SWAP"})
+        return found
 
     async def may_withdraw(self, asker: Asker) -> bool:
         """Told with the account's config."""

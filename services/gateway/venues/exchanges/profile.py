@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker, NotThere
 from services.gateway.venues.facts import UNLISTED, Facts
+from services.gateway.venues.markets import MarketOrder, decimal_at
+from services.gateway.venues.pages import Row, all_pages
 from services.gateway.venues.parse import Unreadable, number
 from shared.errors import SafetyRefusal, VenueError
 from shared.orders.answers import FundingPayment
@@ -24,11 +26,55 @@ class ExchangeProfile:
     """
 
     name: ClassVar[str] = ""
-    facts: Facts = UNLISTED
+    by_kind: ClassVar[Mapping[str, Facts]] = {}
     lookup_name: ClassVar[str] = "clientOrderId"  # the parameter of a look-up by our id
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self.facts = self.by_kind.get(kind, UNLISTED)
+
+    # ---- lists
+
+    def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """What to ask for after this page of open orders, or of positions; None where there is no more."""
+        return None
+
+    def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """What to ask for after this page of trades, beside the same times or, with `since` in it, instead of them.
+
+        None: nothing is known but the times, and the next page is asked for by them.
+        """
+        return None
+
+    async def open_orders(self, asker: Asker, market: str, params: Mapping[str, Any] | None = None) -> list[Row]:
+        """All that rest in a market, anybody's. params: of ccxt, beside its own."""
+        return await all_pages(asker, self.more_orders, partial(self._open_page, asker, market), params or {})
+
+    async def _open_page(self, asker: Asker, market: str, params: Mapping[str, Any]) -> Any:
+        return await asker.client.fetch_open_orders(market, None, self.facts.orders_page, dict(params))
+
+    async def positions(self, asker: Asker, swaps: Sequence[str]) -> list[Row]:
+        """The rows of these swaps, or of more than these."""
+        found: list[Row] = await asker.ask(asker.client.fetch_positions, list(swaps))
+        return found
+
+    async def book_ticker(self, asker: Asker, market: str) -> Row:
+        """Bid and ask of one market."""
+        found: Row = await asker.ask(asker.client.fetch_ticker, market)
+        return found
+
+    # ---- single rows
+
+    def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
+        """What a trade has cost, by currency; positive when paid."""
+        fee = trade.get("fee") or {}
+        return [(str(fee.get("currency") or ""), number(fee.get("cost"), "0"))]
+
+    def market_order(self, market: Row) -> MarketOrder:
+        """What a market order may be, beside what holds for all orders."""
+        return MarketOrder(*(decimal_at(market, "limits", "market", edge) for edge in ("min", "max")))
+
+    # ---- the account
 
     async def prepare(self, asker: Asker) -> None:
         """Ask what ccxt would else ask in the middle of the first order."""
