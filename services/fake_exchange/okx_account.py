@@ -35,7 +35,8 @@ class OkxAccount:
         """GET account/config."""
         rights = "read_only,trade,withdraw" if self._floor.keys.withdraws else "read_only,trade"
         mode = self._floor.book.settings.get("mode", "net_mode")
-        return [{"uid": "1", "mainUid": "1", "acctLv": "2", "posMode": mode, "perm": rights, "autoLoan": False}]
+        level = self._floor.book.settings.get("acctLv", "2")
+        return [{"uid": "1", "mainUid": "1", "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
 
     def set_position_mode(self, asked: Asked) -> object:
         """POST account/set-position-mode."""

@@ -19,7 +19,7 @@ from services.gateway.venues.markets import rules_of
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.pages import trades
 from services.gateway.venues.reply import Stamp, listening
-from services.gateway.venues.setup import check_key, set_modes
+from services.gateway.venues.setup import check_account, check_key, set_modes
 from services.gateway.venues.venue import Cleared, MarketRules, at_once
 from services.gateway.venues.venue_clock import ahead_ms
 from shared.errors import ConfigError, SafetyRefusal, VenueError
@@ -88,6 +88,7 @@ class CcxtVenue:
             await self.server_time_ms()
             if not only_out:
                 await check_key(self._asker, self._profile, self._options)
+                await check_account(self._asker, self._profile, self._options)
             await self._profile.prepare(self._asker)
             if not only_out:
                 await set_modes(self._asker, self._profile, self._options, self._rules)

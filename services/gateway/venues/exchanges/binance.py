@@ -99,6 +99,20 @@ class Binance(ExchangeProfile):
         rights: Any = await asker.ask(asker.client.sapi_get_account_apirestrictions)
         return rights["enableWithdrawals"] is not False
 
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """Single-asset mode, and no portfolio margin, whose positions and balance lie elsewhere (papi).
+
+        P: BINANCE_DOCS/account/rest-api/Account-Config; https://developers.binance.com/docs/wallet/account/account-info,
+        which the demo system has not.
+        """
+        if self.kind != "swap":
+            return None
+        if live and (await asker.ask(asker.client.sapi_get_account_info))["isPortfolioMarginRetailEnabled"]:
+            return "is a portfolio margin account: leave portfolio margin, or use a sub-account that is none"
+        if (await asker.ask(asker.client.fapiprivate_get_accountconfig))["multiAssetsMargin"]:
+            return "is in multi-assets mode: switch its futures to single-asset mode (Preferences, Asset Mode)"
+        return None
+
     async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """Of all markets in one call, since each costs 30; a page is the oldest rows of what was asked."""
         client, found, start_ms = asker.client, dict[str, FundingPayment](), since_ms

@@ -55,7 +55,7 @@ BYBIT = Facts(
     newest_first=True,
 )
 
-FUNDING = "Funding"
+FUNDING, CLASSIC, PORTFOLIO = "Funding", "1", "PORTFOLIO_MARGIN"
 
 
 class Bybit(ExchangeProfile):
@@ -107,6 +107,17 @@ class Bybit(ExchangeProfile):
     async def prepare(self, asker: Asker) -> None:
         """ccxt asks which kind of account it is."""
         await asker.ask(asker.client.is_unified_enabled)
+
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """A unified account, in no portfolio margin: BYBIT_DOCS/account/account-info (P), which the demo has not (C)."""
+        if not live:
+            return None
+        info = (await asker.ask(asker.client.private_get_v5_account_info))["result"]
+        if str(info["unifiedMarginStatus"]) == CLASSIC:
+            return "is a classic account: upgrade it to a unified trading account"
+        if info["marginMode"] == PORTFOLIO:
+            return "is in portfolio margin: switch its margin mode to isolated margin"
+        return None
 
     async def may_withdraw(self, asker: Asker) -> bool:
         """Told with the key."""

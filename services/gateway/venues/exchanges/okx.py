@@ -54,6 +54,7 @@ OKX = Facts(
     newest_first=True,
 )
 
+UNFIT = {"1": "spot mode (level 1)", "4": "portfolio margin mode (level 4)"}
 FUNDING, PAID, CAME_IN = "8", "173", "174"  # C, U: OKX_DOCS/#trading-account-rest-api-get-bills-details-last-7-days
 
 
@@ -90,6 +91,13 @@ class Okx(ExchangeProfile):
         """All there are: it takes no more than ten markets: OKX_DOCS/#trading-account-rest-api-get-positions (P)."""
         found: list[Row] = await asker.ask(asker.client.fetch_positions, None, {"instType": "SWAP"})
         return found
+
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """Levels 2 and 3: OKX_DOCS/#trading-account-rest-api-get-account-configuration (P)."""
+        level = (await asker.ask(asker.client.private_get_account_config))["data"][0]["acctLv"]
+        if level not in UNFIT:
+            return None
+        return f"is in {UNFIT[level]}: switch its account mode to futures mode"
 
     async def may_withdraw(self, asker: Asker) -> bool:
         """Told with the account's config."""

@@ -83,6 +83,10 @@ class ExchangeProfile:
         """Whether the key may withdraw; False where the exchange does not tell."""
         return False
 
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """Why an account is of no kind that is traded here, and what to do about it; None where it is."""
+        return None
+
     async def order_by_client_id(self, asker: Asker, market: str, client_id: str) -> Mapping[str, Any] | None:
         """ccxt's order; None where the exchange does not know it."""
         try:
