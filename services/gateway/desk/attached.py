@@ -12,6 +12,7 @@ from services.gateway.desk.books import Books, profit_of, reports_of
 from services.gateway.desk.capital import begun_row, begun_with, check_capital
 from services.gateway.desk.clearance import Clearance
 from services.gateway.desk.comparing import Comparing
+from services.gateway.desk.equity_watch import EquityPace, EquityWatch
 from services.gateway.desk.known import Known
 from services.gateway.desk.lane import Lane
 from services.gateway.desk.outbox import Outbox
@@ -170,12 +171,23 @@ class Attached:
     async def _look_around(self) -> None:
         """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
         comparing = Comparing(self._lanes, self.tools, await self._began_ms(), self._rules.max_clock_skew_ms)
-        await asyncio.gather(comparing.once(), *(self._look_at_quote(sym) for sym in self._rules.symbols))
+        equity = EquityWatch(self._lanes, self.tools, self._equity_pace())
+        await asyncio.gather(comparing.once(), self._look_at_quotes())
+        await equity.once()  # what coins are worth takes a quote
         self.tools.clearance.ready = True
         await self._go_on()
         self._spawn(comparing.run(self._rules.reconcile_s))
+        self._spawn(equity.run())
         for sym in self._rules.symbols:
             self._spawn(self._watch_quote(sym))
+
+    def _equity_pace(self) -> EquityPace:
+        """At least three observations within the age at which the equity is not known any more."""
+        rules = self._rules
+        return EquityPace(min(rules.reconcile_s, rules.equity_max_age_s / 3), rules.again_s, rules.quote_max_age_s)
+
+    async def _look_at_quotes(self) -> None:
+        await asyncio.gather(*(self._look_at_quote(sym) for sym in self._rules.symbols))
 
     async def _began_ms(self) -> int:
         """When this account was first taken over: what it did before is not compared."""

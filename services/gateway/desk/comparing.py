@@ -74,13 +74,13 @@ class Comparing:
             fills=[fill for sym in self._lanes for fill in await tools.venue.fills(sym, since_ms)],
             positions=await tools.venue.positions(), funding=await tools.venue.funding(since_ms),
         )  # fmt: skip
-        balance = await tools.venue.balance()
-        if changes := tools.clearance.see_equity(balance):
-            await tools.pen.write(changes)
         known = (await self._known(since_ms))._replace(before=before)
         if self._flat(shown, known):
-            shown = shown._replace(balance=balance)
-            known = known._replace(balance=await self._expected_balance(balance))
+            balance = (await tools.venue.balance()).cash
+            known = (await self._known(since_ms))._replace(before=before)  # an order may have been sent meanwhile
+            if self._flat(shown, known):
+                shown = shown._replace(balance=balance)
+                known = known._replace(balance=await self._expected_balance(balance))
         made = reconcile(shown, known, LAG_MS, TOLERANCE)
         for payment in made.bookings:
             await self._lanes[payment.sym].fund(payment)

@@ -25,7 +25,8 @@ def sized(rules: MarketRules, qty: Decimal, price: Decimal, reduce_only: bool = 
     A swap asks no least value of what only reduces; spot knows no such order, a sale is a sale.
     """
     fit = truncated(qty, rules.step)
-    if rules.most_qty is not None and abs(fit) > rules.most_qty:
+    most = most_at_once(rules, price)
+    if most is not None and abs(fit) > most:
         return Reason.VENUE_REFUSED
     too_small = not (reduce_only and rules.kind == "swap") and _WIDE.multiply(abs(fit), price) < rules.min_notional
     return Reason.BELOW_MINIMUM if not fit or abs(fit) < rules.min_qty or too_small else fit
@@ -46,6 +47,14 @@ def dust(rules: MarketRules, held: Decimal, price: Decimal) -> Decimal:
     """
     left = bool(held) and sized(rules, -held, price, reduce_only=True) is Reason.BELOW_MINIMUM
     return held if left else Decimal(0)
+
+
+def most_at_once(rules: MarketRules, price: Decimal) -> Decimal | None:
+    """The largest market order at about this price, in base units and whole steps; None: no bound is known."""
+    bounds = [] if rules.most_qty is None else [rules.most_qty]
+    if rules.most_notional is not None and price > 0:
+        bounds.append(_WIDE.divide(rules.most_notional, price))
+    return truncated(min(bounds), rules.step) if bounds else None
 
 
 def contracts(rules: MarketRules, qty: Decimal) -> str:

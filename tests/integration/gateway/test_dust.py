@@ -74,7 +74,7 @@ async def test_what_is_worth_less_than_a_sale_must_be_goes_with_what_is_bought_n
     (first,) = await line.predict(0.01)
     assert (first.status, first.dust) == (OrderStatus.FILLED, Decimal("0.00011994"))
     (more,) = await line.predict(0.01)
-    assert (more.leg, more.status, more.dust) == (Leg.OPEN, OrderStatus.FILLED, 0)
+    assert (more.leg, more.status, more.dust) == (Leg.OPEN, OrderStatus.FILLED, Decimal(0))
     sold, _ = await line.predict(-0.01)
     assert (sold.status, sold.last_qty, sold.dust) == (OrderStatus.FILLED, Decimal("-0.00023"), Decimal("0.00000988"))
 
@@ -88,7 +88,7 @@ async def test_a_close_that_finds_too_little_is_done_and_its_open_leg_goes(spot:
     await spot.write(close, spot.intent("0.00020", after=close))
     *_, nothing, more = await spot.reported(3)
     assert (nothing.status, nothing.reason, nothing.dust) == (OrderStatus.REJECTED, Reason.DUST, bought.last_qty)
-    assert (more.status, more.dust) == (OrderStatus.FILLED, 0)
+    assert (more.status, more.dust) == (OrderStatus.FILLED, Decimal(0))
     await spot.stop()
     spot.start()  # what was dust is so out of the journal, too
     whole = bought.last_qty + more.last_qty

@@ -14,6 +14,7 @@ from shared.errors import SafetyRefusal
 from shared.runner.plan import Limits
 from shared.runner.symbol import FIELD, Symbol
 from shared.runner.worker import Worker
+from tests.until import until
 
 SYM = "BTCUSDT"
 LIMITS = Limits(round_s=0.05, stall_s=0.002, backoff_s=0.02, backoff_max_s=0.1)
@@ -54,8 +55,7 @@ async def test_the_same_capital_goes_on() -> None:
     bus = await bus_with_a_book(settings(100))
     at_work = worker(settings(100), bus)
     running = asyncio.create_task(at_work.run())
-    while not bus.partition(Place("strategy", 0)).owner:
-        await asyncio.sleep(0)
+    await until(lambda: bool(bus.partition(Place("strategy", 0)).owner))
     at_work.stop()
     await running
 
