@@ -84,7 +84,7 @@ def ticks(bus: MemoryBus, sym: str = BTC) -> list[MarketTick]:
 
 
 async def until_ticks(
-    bus: MemoryBus, count: int, sym: str = BTC, within_s: float = 30.0, every_s: float = 0.02
+    bus: MemoryBus, count: int, sym: str = BTC, within_s: float = 100.0, every_s: float = 0.02
 ) -> list[MarketTick]:
     """Wait for so many."""
     await until(lambda: len(ticks(bus, sym)) >= count, within_s=within_s, every_s=every_s)

@@ -1,4 +1,4 @@
-"""Many orders of events: whatever goes wrong and whoever goes next, what is written is true, or a Gap says that it is not.
+"""Whatever goes wrong and whoever goes next, what is written is true, or a Gap says that it is not.
 
 `TICKLINE_SEEDS=1000 make test ARGS=tests/integration/ingestor/test_races.py` looks at more of them.
 """
