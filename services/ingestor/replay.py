@@ -25,7 +25,8 @@ class Checked(NamedTuple):
 class ReplaySource:
     """The bars of one file per symbol, as `shared.history.bars` reads them: each gives its close, at its end.
 
-    timezone: of their times, see there. A folder instead of a file is a recording: its ticks and gaps, with their own times.
+    timezone: of their times, see there. A folder instead of a file is a recording: its ticks and gaps, with their own
+    times.
 
     Any defect is a DataError of one line with file and row, raised by `check()` for the whole file and by a Feed
     when it gets there. Raises ConfigError without files and for `trade` with bars, ValueError for an unknown

@@ -114,9 +114,9 @@ class RowOrder:
             )
         said = (
             f"interval {interval_text(self.interval_ns)}, but rows {self.row} and {row} are "
-            f"{interval_text(start.ns - last.ns)} apart"
+            f"{interval_text(apart)} apart"
         )
-        if (change := self._change_of_clocks(start.ns - last.ns)) is not None:
+        if (change := self._change_of_clocks(apart)) is not None:
             return f"{said}: {change}"
         if self._steps.get(self.interval_ns, 0) > 1:  # the interval is right, so it is the row that is wrong
             return f"{said}: row {row} ({time_text(start.ns)}) does not fit: correct its time or remove it"
@@ -130,7 +130,7 @@ class RowOrder:
         if self.interval_ns % DAY_NS:
             return "where the clocks change, or a row does not fit: write times in UTC, or correct the row"
         if self.zone is not None:
-            return f"they are no days of {self.zone.name}: pass the --timezone whose days they are, or correct the row"
+            return f"these are no days of {self.zone.name}: pass the --timezone whose days they are, or correct the row"
         return "these are local days over a change of the clocks: pass --timezone, e.g. Europe/Berlin"
 
     @staticmethod

@@ -69,7 +69,8 @@ class Strategy(Tick[float, list[Order]]):
         """Trade the prices of a CSV or Parquet file; one row per closed round trip, with RoundTrip's fields as columns.
 
         As the paper venue does: each order fills at the price it was decided at, a bar's close, `slippage_bps` against
-        it; `fee` is the rate of each fill's value. interval: from the file, if not given. timezone: of its times. Prices, quantities and money
+        it; `fee` is the rate of each fill's value. interval: from the file, if not given. timezone: of its
+        times, as `shared.history.bars` takes it. Prices, quantities and money
         are Float64, times UTC, when they were known (the bar's end). What is still open at the end has no row.
 
         It starts with empty features and flat, with the account's capital, and leaves the strategy as it found it. A

@@ -49,8 +49,8 @@ def backtest(
     """Trade a file of prices with the line's own stages, and measure what came of it."""
     param = [*(param or ()), *([f"leverage={leverage}"] if leverage is not None else ())]
     options = RunOptions(
-        data=[data], sym=[sym], interval=interval or infer_interval(data, timezone or ""), model=weights, strategy=strategy,
-        param=param, balance=balance, fee=fee, slippage_bps=slippage_bps, run_id="backtest",
+        data=[data], sym=[sym], interval=interval or infer_interval(data, timezone or ""), model=weights,
+        strategy=strategy, param=param, balance=balance, fee=fee, slippage_bps=slippage_bps, run_id="backtest",
         timezone=timezone,
     )  # fmt: skip
     settings = settings_for(options)

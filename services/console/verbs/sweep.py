@@ -62,8 +62,8 @@ def sweep(
         "fit": {"model": model, "recipe": {"loss": loss, "seed": seed}},
     }  # fmt: skip
     options = RunOptions(
-        data=[data], sym=[sym], interval=_base_interval(data, wanted, timezone or ""), balance=balance, fee=fee, slippage_bps=slippage_bps,
-        run_id="sweep", timezone=timezone,
+        data=[data], sym=[sym], interval=_base_interval(data, wanted, timezone or ""), balance=balance, fee=fee,
+        slippage_bps=slippage_bps, run_id="sweep", timezone=timezone,
     )  # fmt: skip
     settings = settings_for(options)
     from services.research.sweep import Pool  # the models' runtime takes seconds to load

@@ -71,7 +71,7 @@ def _resampled(base: Sequence[Bar], own: str, interval: str, path: Path, timezon
         )
     if timezone and length != shortest and length % DAY_NS == 0:
         raise DataError(
-            f"{path}: with --timezone no bars of {interval} are made of its {own}: pass --interval {own}, or a file of them"
+            f"{path}: with --timezone no bars of {interval} are made of its {own}: pass --interval {own}, or other data"
         )
     return base if length == shortest else resample(base, length)
 
