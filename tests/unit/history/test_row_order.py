@@ -101,7 +101,7 @@ def test_holes_of_whole_intervals_are_no_misfits(write: Write) -> None:
 
 
 def test_a_file_of_newest_rows_first_says_so(write: Write) -> None:
-    with pytest.raises(DataError, match="row 3: time .* is before .* of row 2: sort the file by datetime"):
+    with pytest.raises(DataError, match=r"row 3: time .* is before .* of row 2: sort the file by datetime"):
         infer_interval(write(days(5)[::-1]))
 
 
