@@ -13,7 +13,8 @@ from services.gateway.venues.asker import UNREADABLE, Asker
 from services.gateway.venues.classify import failed
 from services.gateway.venues.client import load_ccxt, make_client
 from services.gateway.venues.credentials import Credentials
-from services.gateway.venues.facts import FACTS, NOT_PROTECTED, UNLISTED
+from services.gateway.venues.exchanges import PROFILES, profile_of
+from services.gateway.venues.facts import NOT_PROTECTED
 from services.gateway.venues.lookup import Lookup
 from services.gateway.venues.markets import rules_of
 from services.gateway.venues.options import VenueOptions
@@ -53,20 +54,26 @@ class CcxtVenue:
                 f"[gateway] exchange {name[:40]!r} is unknown to ccxt {ccxt.__version__}: "
                 + (f"did you mean {', '.join(near)}?" if near else "use ccxt's name, e.g. binance, bybit, okx")
             )
-        if name not in FACTS and not options.allow_unlisted:
+        if name not in PROFILES and not options.allow_unlisted:
             raise SafetyRefusal(
-                f"[gateway] exchange {name} is not one of {', '.join(FACTS)}: {NOT_PROTECTED}; "
+                f"[gateway] exchange {name} is not one of {', '.join(PROFILES)}: {NOT_PROTECTED}; "
                 "allow_unlisted = true goes on all the same"
             )
         if not options.markets:
             raise ConfigError(
                 '[gateway] markets is empty: name the market of each symbol, e.g. BTCUSDT = "BTC/USDT:USDT"'
             )
-        self._options, self._facts = options, FACTS.get(name, UNLISTED)
-        self._client = make_client(ccxt, options, credentials)
+        if len(options.kinds) > 1:
+            raise ConfigError(
+                "[gateway] markets has swaps and spot markets: an account here holds one kind; give the other kind an "
+                "account, and a line, of its own"
+            )
+        self._options, self._profile = options, profile_of(name, *options.kinds)
+        self._facts = self._profile.facts
+        self._client = make_client(ccxt, options, self._facts, credentials)
         credentials.check_complete(name, self._client.requiredCredentials)
         self._asker = Asker(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
-        self._lookup = Lookup(self._asker, self._facts, name)
+        self._lookup = Lookup(self._asker, self._profile)
         self._rules: dict[str, MarketRules] = {}
         self._ahead_ms: int | None = None
 
@@ -80,11 +87,10 @@ class CcxtVenue:
             self._check_quotes()
             await self.server_time_ms()
             if not only_out:
-                await check_key(self._asker, self._options)
-            if self._options.exchange == "bybit":  # else ccxt would ask in the middle of the first order
-                await self._asker.ask(self._client.is_unified_enabled)
+                await check_key(self._asker, self._profile, self._options)
+            await self._profile.prepare(self._asker)
             if not only_out:
-                await set_modes(self._asker, self._facts, self._options, self._rules)
+                await set_modes(self._asker, self._profile, self._options, self._rules)
         except UNREADABLE as error:
             await self.close()
             shown = self._asker.redact(f"{type(error).__name__}: {error}")
@@ -189,7 +195,7 @@ class CcxtVenue:
 
             found += await self._asker.ask(self._client.fetch_positions, list(swaps), read=read)
         if len(swaps) < len(self._rules):
-            total = await self._totals("spot")
+            total = await self._totals()
             found += [
                 VenuePosition(sym, parse.number(total.get(rules.base), "0"), None)
                 for sym, rules in self._rules.items()
@@ -200,7 +206,7 @@ class CcxtVenue:
     async def balance(self) -> Decimal:
         """In the one quote currency."""
         rules = next(iter(self._rules.values()))
-        total = await self._totals(rules.kind)
+        total = await self._totals()
         return parse.number(total.get(rules.quote), "0")
 
     async def funding(self, since_ms: int) -> list[FundingPayment]:
@@ -274,9 +280,10 @@ class CcxtVenue:
             return Refused(fate.reason, self._asker.redact(fate.text))
         return Ambiguous(self._asker.redact(fate.cause))
 
-    async def _totals(self, kind: str) -> Any:
-        params = {"type": kind} if self._options.exchange != "okx" else {}
-        return await self._asker.ask(self._client.fetch_balance, params, read=itemgetter("total"))
+    async def _totals(self) -> Any:
+        return await self._asker.ask(
+            self._client.fetch_balance, self._profile.balance_params(), read=itemgetter("total")
+        )
 
     def _check_quotes(self) -> None:
         quotes = {rules.quote for rules in self._rules.values()}

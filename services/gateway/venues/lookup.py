@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from services.gateway.venues import parse
-from services.gateway.venues.asker import Asker, NotThere
-from services.gateway.venues.facts import Facts
+from services.gateway.venues.asker import Asker
+from services.gateway.venues.exchanges.profile import ExchangeProfile
 from services.gateway.venues.pages import trades
 from services.gateway.venues.venue import MarketRules
 from shared.orders.answers import Ambiguous, Snapshot
@@ -17,12 +17,12 @@ EARLIER_MS = 60_000
 class Lookup:
     """Reads only; VenueError where the venue does not answer."""
 
-    def __init__(self, asker: Asker, facts: Facts, exchange: str) -> None:
-        self._asker, self._facts, self._exchange = asker, facts, exchange
+    def __init__(self, asker: Asker, profile: ExchangeProfile) -> None:
+        self._asker, self._profile, self._facts = asker, profile, profile.facts
 
     async def find(self, rules: MarketRules, client_id: str) -> Snapshot | Ambiguous | None:
         """None: neither the look-up nor the open orders know it."""
-        order = await self._by_client_id(rules.market, client_id)
+        order = await self._profile.order_by_client_id(self._asker, rules.market, client_id)
         if order is None:
             opened = await self._asker.ask(self._asker.client.fetch_open_orders, rules.market)
             order = next((row for row in opened if row.get("clientOrderId") == client_id), None)
@@ -30,24 +30,6 @@ class Lookup:
             return None
         found = parse.snapshot(rules, order)
         return found if self._facts.exact_cost or not found.filled_qty else await self._exact(rules, order, found)
-
-    async def _by_client_id(self, market: str, client_id: str) -> Mapping[str, Any] | None:
-        client, params = self._asker.client, {self._lookup_name: client_id}
-        try:
-            if self._exchange == "bybit":  # no single look-up there; the open list keeps the last 500 that have ended
-                rows = await self._asker.ask(client.fetch_open_orders, market, None, None, params)
-                rows = rows or await self._asker.ask(
-                    client.fetch_canceled_and_closed_orders, market, None, None, params
-                )
-                return rows[0] if rows else None
-            found: Mapping[str, Any] = await self._asker.ask(client.fetch_order, "", market, params)
-        except NotThere:
-            return None
-        return found if found.get("clientOrderId") in (client_id, None) else None
-
-    @property
-    def _lookup_name(self) -> str:
-        return "origClientOrderId" if self._exchange == "binance" else self._facts.client_id
 
     async def _exact(self, rules: MarketRules, order: Mapping[str, Any], found: Snapshot) -> Snapshot | Ambiguous:
         """With what its fills have cost: an average price is rounded."""

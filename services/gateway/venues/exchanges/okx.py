@@ -1,0 +1,72 @@
+"""OKX: linear swaps and spot. What the letters in the comments mean stands in facts.py."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from services.gateway.venues.asker import Asker
+from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, told
+from services.gateway.venues.facts import Facts, all_of
+from shared.messages.reasons import Reason
+
+OKX_DOCS = "https://www.okx.com/docs-v5/en"
+OKX = Facts(
+    client_id="clOrdId",  # C, the letters U: OKX_DOCS/#order-book-trading-trade-post-place-order: 32 letters and digits
+    client_id_form=re.compile(r"^[A-Za-z0-9]{1,32}$"),
+    expiry="header",  # U: OKX_DOCS/#overview-transaction-timeouts: expTime, ms
+    most_validity_ms=30_000,  # U: OKX_DOCS/#overview-rest-authentication-making-requests: a timestamp is good for 30 s
+    test="sandbox",  # C: OKX_DOCS/#overview-demo-trading-services: x-simulated-trading
+    # C: every code but these. K: 50029 50030 50032 50033 50035 50036 50037. U: 50040 50119 50120 50121 50122 51169.
+    refusals={  # OKX_DOCS/#error-code-rest-api; 50001, 50004, 50013, 50026, 51149 say that nobody knows
+        **all_of(Reason.NO_MARGIN, "51008 51119 51127 51131"),
+        **all_of(Reason.REQUEST_EXPIRED, "50036 50037 50102"),
+        **all_of(Reason.RATE_LIMITED, "50011 50040 50061"),
+        **all_of(Reason.NOTHING_TO_REDUCE, "51169 51205"),
+        **all_of(Reason.BELOW_MINIMUM, "51020 50122"),
+        **all_of(
+            Reason.KEY_REFUSED,
+            "50030 50035 50100 50101 50103 50104 50105 50106 50107 50110 50111 50112 50113 50114 50119 50120 50121",
+        ),
+        **all_of(
+            Reason.VENUE_REFUSED,
+            "50000 50002 50006 50014 50015 50016 50024 50027 50028 50029 50032 50033 51000 51001 51003 51004 51005"
+            " 51006 51010 51121",
+        ),
+    },
+    refusal_statuses={429: Reason.RATE_LIMITED},
+    duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
+    unknown=frozenset({"51603"}),  # C, K
+    market_types={"swap": "swap", "spot": "spot"},
+    options={"createOrder": "privatePostTradeOrder"},  # ccxt would take the batch route, whose errors have another form
+    swap_params={"tdMode": "isolated"},
+    spot_params={"tdMode": "cash", "tgtCcy": "base_ccy"},  # else a market buy's sz is quote
+    page=100,
+    newest_first=True,
+)
+
+
+class Okx(ExchangeProfile):
+    """One API for both kinds, and one balance."""
+
+    name: ClassVar[str] = "okx"
+    facts = OKX
+    lookup_name: ClassVar[str] = "clOrdId"
+
+    async def may_withdraw(self, asker: Asker) -> bool:
+        """Told with the account's config."""
+        answer: Any = await asker.ask(asker.client.private_get_account_config)
+        return "withdraw" in answer["data"][0]["perm"]
+
+    def balance_params(self) -> Mapping[str, str]:
+        """There is one for all kinds."""
+        return {}
+
+    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, int | None]:
+        """The mode goes with each order, and the leverage with the mode."""
+        given = asker.client.fetch_leverage, market, {"mgnMode": ISOLATED}
+        return await told(asker, "marginMode", *given), await told(asker, "longLeverage", *given)
+
+    async def set_margin_and_leverage(self, asker: Asker, market: str, leverage: int) -> None:
+        """The leverage of isolated positions."""
+        params = {"mgnMode": ISOLATED}
+        await asker.ask(asker.client.set_leverage, leverage, market, params, tolerated=self.facts.unchanged)
