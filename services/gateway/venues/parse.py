@@ -56,13 +56,13 @@ def fill(rules: MarketRules, sym: str, trade: Mapping[str, Any]) -> VenueFill:
     )  # fmt: skip
 
 
-def position(rules: MarketRules, sym: str, held: Mapping[str, Any]) -> VenuePosition:
-    """A swap's; one-way."""
+def position(rules: MarketRules, sym: str, held: Mapping[str, Any], row: str = "") -> VenuePosition:
+    """One of a swap's."""
     qty = number(held.get("contracts"), "0") * rules.contract_size
     if qty and held.get("side") not in ("long", "short"):
         raise Unreadable(f"the position in {sym} has no side")
     entry = number(held.get("entryPrice"), "0")
-    return VenuePosition(sym, -qty if held.get("side") == "short" else qty, entry if qty and entry else None)
+    return VenuePosition(sym, -qty if held.get("side") == "short" else qty, entry if qty and entry else None, row)
 
 
 def funding(sym: str, row: Mapping[str, Any]) -> FundingPayment:

@@ -39,6 +39,11 @@ BYBIT = Facts(
 )
 
 
+# P: BYBIT_DOCS/order/cancel-all: of spot only `Order` is cancelled unless another kind is named
+SPOT_KINDS = ("Order", "StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslOrder")
+INDEX = {"LONG": 1, "SHORT": 2}  # P: BYBIT_DOCS/order/create-order: positionIdx
+
+
 class Bybit(ExchangeProfile):
     """One API for both kinds, told apart by `category`."""
 
@@ -69,3 +74,17 @@ class Bybit(ExchangeProfile):
         """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
         for market in swaps:
             await asker.ask(asker.client.set_position_mode, False, market, tolerated=self.facts.unchanged)
+
+    async def cancel_resting(self, asker: Asker, market: str) -> None:
+        """Of every kind: a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""
+        for params in [{}] if self.kind == "swap" else [{"orderFilter": kind} for kind in SPOT_KINDS]:
+            await asker.ask(asker.client.cancel_all_orders, market, params, tolerated=self.facts.unknown)
+
+    def row_of(self, position: Mapping[str, Any]) -> str:
+        """LONG and SHORT of a hedge."""
+        index = int(position["info"].get("positionIdx") or 0)
+        return next((name for name, number in INDEX.items() if number == index), "")
+
+    def closing(self, row: str) -> Mapping[str, Any]:
+        """By its index."""
+        return {"positionIdx": INDEX[row], "reduceOnly": True}
