@@ -1,4 +1,4 @@
-"""Each exchange's own way of speaking: what it acknowledges, what it refuses, and a silence from the start is noticed."""
+"""Each exchange's way of speaking: what it acknowledges, what it refuses; a silence from the start is noticed."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.integration.ingestor.line import BTC, S_NS, ingesting, new_bus, ticks
 from tests.seeded import virtually
 from tests.wire import Wired, wired
 
-PLAN = FeedPlan(rate=20, past_ms=60_000, past_rate=3)
+PLAN = FeedPlan(rate=8, past_ms=60_000, past_rate=3)
 SWAP, SPOT = "BTC/USDT:USDT", "BTC/USDT"
 # The fake, ccxt's name of the exchange and the market, the exchange's own of the market.
 EACH = [
