@@ -117,7 +117,8 @@ class _Run:
 
     async def run(self) -> Summary:
         """Start the services, watch them, stop them, sum up."""
-        await check_bus(self._bus, self._settings)
+        for caution in await check_bus(self._bus, self._settings):
+            self._say(caution)
         one = await one_history(self._bus, self._settings)
         self._comparable = one and self._settings.ingestor.source != "ccxt"  # that cannot be had once more
         if self._settings.ingestor.source == "replay":

@@ -93,6 +93,7 @@ class Worker:
                 if self._keeper is not None and not await self._prepare(self._keeper):
                     return
                 session = await self._bus.connect()
+                session.storage.require_no_eviction("the bus, which was restarted,")
                 log.info("attached", instance=self.plan.instance, run_id=session.run_id)
             except BusLost as lost:
                 await self._pause("waiting for the bus", lost)
