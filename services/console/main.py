@@ -1,5 +1,6 @@
 """The `tickline` command. Every error is one line and a stable exit code."""
 
+import os
 import sys
 
 import typer
@@ -17,6 +18,7 @@ from services.console.verbs.tail import tail
 from services.console.verbs.train import train
 from shared.errors import TicklineError
 from shared.runner.logs import configure_logs
+from shared.runner.parent import SAFE_PATH
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -36,6 +38,7 @@ add_account_verbs(app)
 def main() -> None:
     """The entry point."""
     configure_logs("console")
+    os.environ.setdefault(SAFE_PATH, "1")  # for what a library starts, e.g. a sweep's workers
     try:
         app(prog_name="tickline")
     except TicklineError as error:
