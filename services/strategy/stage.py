@@ -14,6 +14,7 @@ from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderI
 from shared.messages.base import trusted
 from shared.runner.stage import Numbers, Stage
 from shared.strategies import Decider
+from shared.strategies.decider import require_orders
 from shared.tick import State
 
 _ZERO = Decimal(0)
@@ -73,7 +74,11 @@ class StrategyStage(Stage):
 
     def _on_prediction(self, prediction: Prediction) -> list[Message]:
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
-        made = Reason.HISTORY if prediction.history else self._decider.decide(prediction, self.account)
+        if prediction.history:
+            return self._decided(prediction, Reason.HISTORY)
+        made = self._decider.decide(prediction, self.account)
+        if made.__class__ is not Reason:
+            require_orders(made, self._sym, self._decider)
         return self._decided(prediction, made)
 
     def _decided(self, prediction: Prediction, made: list[Order] | Reason) -> list[Message]:

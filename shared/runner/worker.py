@@ -300,7 +300,8 @@ class Worker:
         if self._suspects.get(p) == failure.suspect:
             self._poison[p][failure.suspect] = str(failure)
             del self._suspects[p]
-            log.error("entry set aside", instance=self.plan.instance, p=p, why=str(failure))
+            code = {} if failure.place is None else {"code": str(failure.place)}
+            log.error("entry set aside", instance=self.plan.instance, p=p, why=str(failure), **code)
         else:
             self._suspects[p] = failure.suspect
             log.warning("stage failed, retrying alone", instance=self.plan.instance, p=p, why=str(failure))

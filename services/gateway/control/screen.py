@@ -14,8 +14,9 @@ from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import Reason
 from shared.orders import VenueQuote
 from shared.strategies import make_decider
-from shared.strategies.decider import Forecast
+from shared.strategies.decider import Forecast, require_orders
 from shared.strategies.reserve import with_reserve
+from shared.user_code import blaming
 
 UP = 1.0  # a forecast that every strategy would buy on
 
@@ -77,7 +78,10 @@ def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, mark
     price, own = market.quote.ask, settings.strategy
     costs = settings.gateway
     decider = with_reserve(make_decider(own.name, own.params), costs.fee, costs.slippage_bps)
-    decided = decider.decide(Forecast(market.sym, UP, price), Account(own.balance))
+    with blaming(market.sym):
+        decided = decider.decide(Forecast(market.sym, UP, price), Account(own.balance))
+        if not isinstance(decided, Reason):
+            require_orders(decided, market.sym, decider)
     if isinstance(decided, Reason) or not decided:
         return f"none: {decided or 'the strategy wants none'}"
     wanted = decided[0].signed_qty

@@ -19,6 +19,7 @@ from shared.recording.part import recorded_symbols
 from shared.runner.plan import Plan
 from shared.runner.stage import Stage
 from shared.runner.symbol import Symbol
+from shared.user_code import blaming
 
 NEEDED = (Stream.TICKS, Stream.PREDICTIONS)
 
@@ -54,7 +55,8 @@ def parity(folder: Path, weights: Path | None = None, report: Report = lambda sy
     tally = Tally()
     for sym in recorded_symbols(folder):
         report(sym)
-        _Symbol(folder, sym, spans, streams, tally).run()
+        with blaming(sym):
+            _Symbol(folder, sym, spans, streams, tally).run()
     first = tally.first.text if tally.first else None
     return Parity(tally.compared, tally.identical, first, tally.unshown, tally.ahead)
 
