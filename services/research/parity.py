@@ -44,18 +44,22 @@ class Parity(NamedTuple):
     before: int = 0
 
 
-def compare(settings: Settings, ticks: Mapping[str, int], orders: Mapping[str, Mapping[int, OrderKey]]) -> Parity:
+def compare(
+    settings: Settings, ticks: Mapping[str, int], orders: Mapping[str, Mapping[int, OrderKey]],
+    written: Mapping[str, int] | None = None,
+) -> Parity:  # fmt: skip
     """Backtest each symbol's first `ticks` ticks and compare its orders, by n, with those that the line wrote.
 
     `orders`: symbol -> n -> order. When the first of them are not known (a run that went on from an earlier one), the
-    comparison starts at the first known one.
+    comparison starts at the first known one. written: symbol -> n of the last order: where none is known, it starts
+    behind that.
     """
     at_once = settings.ingestor.model_copy(update={"ticks_per_s": 0.0, "limit": None})
     plans = line_plans(settings.model_copy(update={"ingestor": at_once}))
     sums = _Sums()
     for sym in settings.symbols:
         with blaming(sym):
-            sums.add(plans, sym, ticks.get(sym, 0), orders.get(sym, {}))
+            sums.add(plans, sym, ticks.get(sym, 0), orders.get(sym, {}), (written or {}).get(sym, 0))
     return Parity(sums.compared, sums.identical, sums.equity, sums.first, sums.before)
 
 
@@ -67,9 +71,9 @@ class _Sums:
         self.equity = Decimal(0)
         self.first: str | None = None
 
-    def add(self, plans: LinePlans, sym: str, left: int, known: Mapping[int, OrderKey]) -> None:
+    def add(self, plans: LinePlans, sym: str, left: int, known: Mapping[int, OrderKey], written: int) -> None:
         """Compare one symbol's first `left` ticks."""
-        line, start, seen = InProcessLine(plans, sym), min(known, default=1), 0
+        line, start, seen = InProcessLine(plans, sym), min(known, default=written + 1), 0
         self.before += start - 1
         feed = plans.source.open(sym, 0)
         while left > 0 and (quotes := feed.take(min(BLOCK, left))):

@@ -50,6 +50,11 @@ class StrategyStage(Stage):
         """All commissions and funding paid so far, in quote units."""
         return self._fees
 
+    @property
+    def orders_written(self) -> int:
+        """How many orders it has written so far: n of the last one."""
+        return self._numbers.last(_ORDERS)
+
     def equity(self) -> Decimal:
         """Balance and unrealised profit at the last decision's price."""
         if self.last_price is None:

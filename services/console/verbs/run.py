@@ -10,7 +10,7 @@ import typer
 from services.console.display import Display
 from services.console.fake_run import fake_settings
 from services.console.options import RunOptions, settings_for
-from shared.errors import ConfigError
+from shared.errors import ConfigError, UserCodeFailed
 
 Venue = Literal["fake"]
 
@@ -48,6 +48,8 @@ def run(
         _write(json_file, json.dumps(summary.as_json(), indent=2) + "\n", "w")
     for line in summary.lines():
         typer.echo(line)
+    if summary.code:
+        raise UserCodeFailed(summary.code)
 
 
 def _write(json_file: Path, text: str, mode: Literal["a", "w"]) -> None:
