@@ -61,7 +61,9 @@ class Display:
 
     def say(self, line: str) -> None:
         """A line that stays, with the time (UTC), in one piece, so that it can be copied."""
-        self._console.print(f"{time.strftime('%H:%M:%SZ', time.gmtime())}  {line}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(
+            f"{time.strftime('%H:%M:%SZ', time.gmtime())}  {line}", markup=False, highlight=False, soft_wrap=True
+        )
 
     def _shown_rate(self) -> str:
         return f"{self._rate:.{0 if self._rate >= 10 else 1}f} ticks/s"

@@ -12,7 +12,9 @@ MB = 1_000_000
 class Ground:
     """folders: what each holds -> where it is; they must be there. free: bytes that may be written to a path."""
 
-    def __init__(self, folders: Mapping[str, Path], free: Callable[[Path], int] = lambda p: shutil.disk_usage(p).free) -> None:
+    def __init__(
+        self, folders: Mapping[str, Path], free: Callable[[Path], int] = lambda p: shutil.disk_usage(p).free
+    ) -> None:
         self._free = free
         self._held = {what: (path, os.open(path, os.O_RDONLY | os.O_DIRECTORY)) for what, path in folders.items()}
         self._gone: set[str] = set()

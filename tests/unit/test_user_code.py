@@ -42,7 +42,7 @@ def mine(tmp_path: Path) -> dict[str, Callable[..., Any]]:
     [
         ("divide", 1, 5, "ZeroDivisionError: division by zero"),
         ("parse", "x", 7, "InvalidOperation: "),  # raised in the standard library
-        ("bad_order", 0.5, 9, "TypeError: an order's signed_qty is a Decimal, not float 0.5: write Decimal(\"0.5\")"),
+        ("bad_order", 0.5, 9, 'TypeError: an order\'s signed_qty is a Decimal, not float 0.5: write Decimal("0.5")'),
         ("bad_order", Decimal(0), 9, "ValueError: "),  # raised in ours
         ("feature", LogReturnLags(3), 11, "ValueError: "),  # in ours, too
     ],
