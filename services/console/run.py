@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -35,8 +35,11 @@ from shared.config import Mode, Settings
 from shared.config.settings import CONFIG_VARIABLE
 from shared.errors import BusUnreachable, TicklineError, UserCodeFailed
 from shared.extras import need_extras
+from shared.recording.layout import is_recording
+from shared.recording.traded import differences
 from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
+from shared.strategies.identity import Identity
 
 RECORDER = "recorder"
 SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before writers, so that nothing piles up
@@ -119,6 +122,7 @@ class _Run:
         self._began_ns = time.time_ns()
         self._comparable = True
         self._account = AccountLine(settings, how) if self._real else None
+        self._identity = Identity.of(settings)
         self._flatten = f"{how} halt --flatten"
         self._silence = Silence("the bus does not answer", "the bus is back")
         self._unstarted = ""  # why a server could not be started again
@@ -128,6 +132,10 @@ class _Run:
         """Start the services, watch them, stop them, sum up."""
         for caution in await check_bus(self._bus, self._settings):
             self._say(caution)
+        self._say(str(self._identity))
+        for line in self._recorded():
+            self._say(line)
+        await self._say_limit()
         one = await one_history(self._bus, self._settings)
         self._comparable = one and self._settings.ingestor.source != "ccxt"  # that cannot be had once more
         if self._settings.ingestor.source == "replay":
@@ -150,6 +158,26 @@ class _Run:
         await self._once_the_bus_answers(lambda: collector.finish(collecting))
         loop.remove_signal_handler(signal.SIGINT)  # from here on a second Ctrl-C ends a long comparison
         return await self._once_the_bus_answers(lambda: self._summary(collector, finished))
+
+    def _recorded(self) -> Iterator[str]:
+        """In what a replay differs from the recording that it is of."""
+        own = self._settings.ingestor
+        files = own.files.values() if own.source == "replay" else ()
+        for recording in dict.fromkeys(path for path in files if is_recording(path)):
+            yield from differences(recording, self._identity)
+
+    async def _say_limit(self) -> None:
+        """`limit` counts all ticks of the bus, also those of earlier runs."""
+        limit = self._settings.ingestor.limit
+        if limit is None or self._settings.ingestor.source == "replay":
+            return
+        before = max((await self._watcher.look()).taken.values(), default=0)
+        if before:
+            left = f"so {limit - before} more come" if limit > before else "so no more come"
+            self._say(
+                f"--limit {limit}: this bus holds up to {before} ticks a symbol of earlier runs, which count: {left}; "
+                "another TICKLINE_BUS__FOLDER begins anew"
+            )
 
     async def _readers_ready(self, name: str) -> None:
         """The source starts when its readers are at work, within a bound: until then its ticks would only grow old."""
@@ -209,7 +237,7 @@ class _Run:
         return folders
 
     def _revive(self, *, last: bool) -> None:
-        """Start a server again that has died; what stands in its way is raised with `last`, else said and waited for."""
+        """Start a server again that has died; what hinders it is raised with `last`, else said and waited for."""
         for server in self._servers:
             if server.alive():
                 continue
@@ -283,6 +311,7 @@ class _Run:
             start_equity=self._settings.strategy.balance * len(self._settings.symbols),
             positions=view.positions if self._real else {},
             flatten=self._flatten,
+            identity=self._identity,
             code=code,
             live=self._settings.ingestor.source == "ccxt",
         )

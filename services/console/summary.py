@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from services.research.parity import Parity
 from shared.messages import Stream
+from shared.strategies.identity import Identity
 
 SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
 
@@ -32,6 +33,7 @@ class Summary:
     positions: Mapping[str, Decimal] = field(default_factory=dict)
     flatten: str = ""
     code: str = ""
+    identity: Identity | None = None
 
     @property
     def profit(self) -> Decimal:
@@ -52,6 +54,7 @@ class Summary:
             "restarts": self.restarts,
             "finished": self.finished,
             **({} if self.refusals is None else {"refusals": dict(self.refusals)}),
+            **({} if self.identity is None else self.identity.as_json()),
             **({"open": {sym: str(qty) for sym, qty in self.positions.items()}} if self.positions else {}),
             **({"failed": self.code} if self.code else {}),
         }
@@ -68,6 +71,8 @@ class Summary:
             f"{'profit' if self.profit >= 0 else 'loss'} {_cents(abs(self.profit))} after {_cents(self.fees)} of fees",
             f"tick to execution: {waits or 'no executions'}",
         ]
+        if self.identity is not None:
+            shown.append(str(self.identity))
         if self.restarts:
             shown.append(f"restarted processes: {self.restarts}")
         if self.refusals is not None:

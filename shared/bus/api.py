@@ -82,8 +82,8 @@ class Storage(NamedTuple):
         """A server that drops keys when its memory is full drops books: raises SafetyRefusal for one."""
         if self.evicts:
             raise SafetyRefusal(
-                f"{where}: drops keys when its memory is full (maxmemory-policy {self.evicts}), and with them books and "
-                "orders: set `maxmemory-policy noeviction` there, or no maxmemory"
+                f"{where}: drops keys when its memory is full (maxmemory-policy {self.evicts}), and with them books "
+                "and orders: set `maxmemory-policy noeviction` there, or no maxmemory"
             )
 
 

@@ -21,7 +21,10 @@ def run(
     ] = None,
     sym: Annotated[list[str] | None, typer.Option(help="The symbol of the file, e.g. BTCUSDT.")] = None,
     interval: Annotated[str | None, typer.Option(help="Time between two bars, e.g. 12h.")] = None,
-    model: Annotated[str | None, typer.Option(help="A model in weights/; the one that fits by default.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A model's name, or its card's path; the recording's, or the one that fits, by default."),
+    ] = None,
     strategy: Annotated[str | None, typer.Option(help="The strategy's name, e.g. basic_taker.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="A strategy's parameter, e.g. netting=true.")] = None,
     balance: Annotated[str | None, typer.Option(help="Capital of each symbol's book, in quote units.")] = None,

@@ -15,6 +15,7 @@ from shared.messages import Reason
 from shared.orders import VenueQuote
 from shared.strategies import make_decider
 from shared.strategies.decider import Forecast, require_orders
+from shared.strategies.identity import Identity
 from shared.strategies.reserve import with_reserve
 from shared.user_code import blaming
 
@@ -54,7 +55,7 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
         f"day's loss {plain(limits.daily_loss)}, drawdown {limits.max_drawdown:.2%}, "
         f"collar {plain(limits.collar_bps)} bps" + (", REDUCE ONLY" if limits.reduce_only else "")
     )
-    yield f"strategy {settings.strategy.name} {settings.strategy.params or ''}".rstrip()
+    yield str(Identity.of(settings))
     for market in seen.markets:
         yield (
             f"{market.sym} = {market.rules.market}: position {plain(market.position)}, "

@@ -120,14 +120,24 @@ async def test_what_is_refused_later_is_not_given_up_either(make: Make, monkeypa
 
 async def test_no_file_of_the_working_directory_shadows_a_module(make: Make) -> None:
     """`signal.py` is a name that a strategy's author would give."""
-    for name in ("signal", "random", "services"):
-        Path("elsewhere").mkdir(exist_ok=True)
-        Path(f"elsewhere/{name}.py").write_text("raise SystemExit('shadowed')")
     supervisor = make({"one": "import random, signal\n" + SLEEP})
-    os.chdir("elsewhere")
+    shadowed("elsewhere", "signal", "random", "services")
     async with kept(supervisor):
         await until(lambda: starts("one") == 1)
     assert supervisor.restarted == 0
+
+
+def shadowed(folder: str, *names: str) -> None:
+    """Work in a folder where these are files."""
+    Path(folder).mkdir()
+    for name in names:
+        Path(folder, f"{name}.py").write_text("raise SystemExit('shadowed')")
+    os.chdir(folder)
+
+
+def a_file_instead(folder: str) -> None:
+    shutil.rmtree(folder)
+    Path(folder).write_text("")
 
 
 async def test_a_service_is_kept_alive_without_its_log(make: Make) -> None:
@@ -135,8 +145,7 @@ async def test_a_service_is_kept_alive_without_its_log(make: Make) -> None:
     supervisor = make({"one": SLEEP})
     async with kept(supervisor):
         await until(lambda: starts("one") == 1)
-        shutil.rmtree("logs")
-        Path("logs").write_text("")
+        a_file_instead("logs")
         os.kill(pids(supervisor)["one"], signal.SIGKILL)
         await until(lambda: starts("one") == 2)
 

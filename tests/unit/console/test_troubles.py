@@ -43,7 +43,8 @@ def test_a_silent_exchange_is_said_with_how_long_and_that_it_is_back(tmp_path: P
     write(tmp_path, "gateway", line("exchange silent", "warning", since_s=4.2, why="time-out"))
     assert troubles.new() == [f"{SILENT}, for 4 s: time-out"]
     seen = []
-    for now_s in range(101, 180):
+    while now_s < 179:
+        now_s += 1
         seen += troubles.new()
     assert seen == [f"{SILENT}, for {lasts} s: time-out" for lasts in (10, 30, 60)]
     write(tmp_path, "gateway", line("exchange silent", "warning", since_s=83.0, why="time-out"))
