@@ -2,6 +2,8 @@
 
 import os
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -20,11 +22,22 @@ from shared.errors import TicklineError
 from shared.runner.logs import configure_logs
 from shared.runner.parent import SAFE_PATH
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings=dict(HELP))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tickline {version('tickline')}")
+        raise typer.Exit
 
 
 @app.callback()
-def tickline() -> None:
+def tickline(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
     """A line of small processes from a market tick to an executed order."""
 
 

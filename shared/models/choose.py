@@ -23,7 +23,7 @@ def chosen_model(settings: Settings) -> Path:
     if own.model == AUTO and real:
         fitting = ", ".join(path.stem for folder in own.folders for path in _fitting(folder, settings))
         raise ConfigError(
-            f"config: signal.model is auto, and real orders (gateway.mode {settings.gateway.mode}) do not follow a guess: "
+            f"config: signal.model is auto, and real orders (gateway.mode {settings.gateway.mode}) follow no guess: "
             f'name the model in [signal], e.g. model = "NAME"; {f"there are: {fitting}" if fitting else "none fits"}'
         )
     return choose_model(own.model, own.folders, settings.symbols, settings.interval)

@@ -16,7 +16,10 @@ from shared.errors import ConfigError, TicklineError
 from shared.extras import need_extras
 from shared.runner.logs import configure_logs
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings=dict(HELP)
+)  # fmt: skip
 
 
 @app.callback()
