@@ -17,7 +17,10 @@ from shared.extras import need_extras
 from shared.runner.logs import configure_logs
 
 Named = Annotated[str | None, typer.Option("--account", help="Whose, where the config cannot tell it any more.")]
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings=dict(HELP)
+)  # fmt: skip
 
 
 @app.callback()
