@@ -15,8 +15,8 @@ from uuid import uuid4
 import structlog
 import uvloop
 
+from shared.bus.address import without_password
 from shared.bus.api import Bus, BusLost
-from shared.bus.connection import without_password
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
@@ -123,13 +123,14 @@ def limits_of(settings: Settings) -> Limits:
 async def check_bus(bus: Bus, settings: Settings) -> None:
     """Wait for the bus, for a bounded time, and make sure that it was laid out for this config."""
     own = settings.bus
+    why: list[str] = []  # the newest reason
     try:
         async with asyncio.timeout(own.start_timeout_s):
-            stored = await _meta(bus, own.partitions)
+            stored = await _meta(bus, own.partitions, why)
     except TimeoutError as error:
-        raise BusUnreachable(
-            f"bus {without_password(own.url)}: no answer for {own.start_timeout_s:g} s: is it running?"
-        ) from error
+        where = f"bus {without_password(own.url)}: "
+        last = why[0].removeprefix(where) if why else "is it running?"
+        raise BusUnreachable(f"{where}no answer for {own.start_timeout_s:g} s: {last}") from error
     if stored["partitions"] != str(own.partitions):
         raise ConfigError(
             f"config: bus.partitions is {own.partitions}, but {settings.namespace} on this bus was laid out "
@@ -137,7 +138,7 @@ async def check_bus(bus: Bus, settings: Settings) -> None:
         )
 
 
-async def _meta(bus: Bus, partitions: int) -> dict[str, str]:
+async def _meta(bus: Bus, partitions: int, why: list[str]) -> dict[str, str]:
     said = False
     while True:
         try:
@@ -147,6 +148,7 @@ async def _meta(bus: Bus, partitions: int) -> dict[str, str]:
             finally:
                 await session.close()
         except BusLost as lost:
+            why[:] = [str(lost)]
             if not said:
                 log.warning("waiting for the bus", why=str(lost))
             said = True
