@@ -16,6 +16,7 @@ from services.console.verbs.sweep import sweep
 from services.console.verbs.tail import tail
 from services.console.verbs.train import train
 from shared.errors import TicklineError
+from shared.once import refuse_repeats
 from shared.runner.logs import configure_logs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -31,6 +32,7 @@ for verb in (run, download, train, sweep, backtest, parity, tail, bus_users):
 app.add_typer(config, name="config")
 app.add_typer(data, name="data")
 add_account_verbs(app)
+refuse_repeats(app)
 
 
 def main() -> None:
