@@ -18,6 +18,8 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # What an older Python needs besides (redis, before 3.11.3): the lock holds for it too.
 OLDER  := async-timeout
 PIP    := -m pip --disable-pip-version-check -qq
+# Python compiles what is imported, when it is; pip would compile all of it, for half a minute.
+ADD    := $(PIP) install --no-compile
 # What run, test, chaos and bench take besides, e.g. make test ARGS="-k codec -x"
 ARGS   ?=
 # Processes that share the tests when all are run: half of their time is waiting.
@@ -43,8 +45,8 @@ $(READY) $(LINE): pyproject.toml requirements.lock tools/torch_build.py
 	@echo "setting up $(VENV) with $(WITH) (once; it may take some minutes)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV)
 	@torch="$$($(BIN)/python tools/torch_build.py '$(TORCH)' '$(TORCH_INDEX)')"; \
-	[ -z "$$torch" ] || $(BIN)/python $(PIP) install --no-deps $$torch
-	@$(BIN)/python $(PIP) install --constraint requirements.lock --editable '.[$(WITH)]'
+	[ -z "$$torch" ] || $(BIN)/python $(ADD) --no-deps $$torch
+	@$(BIN)/python $(ADD) --constraint requirements.lock --editable '.[$(WITH)]'
 	@touch $@
 
 .PHONY: run

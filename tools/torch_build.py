@@ -1,10 +1,10 @@
-"""Which build of PyTorch to install: prints the arguments of `pip install`, none where pip finds the right one by itself.
+"""Which build of PyTorch to install: prints the arguments of `pip install`, none where pip finds it by itself.
 
     python tools/torch_build.py cpu|cuda INDEX
 
 PyPI's build for Linux has CUDA in it, several GB that this project does not use. For `cpu` pip is asked first what it
-would take as it is configured (a folder of wheels, an index of your own). Has that CUDA, INDEX is asked, PyTorch's own of
-CPU builds; it has WAIT_S to answer. Else it stays PyPI's. What comes is said on stderr, in one line.
+would take as it is configured (a folder of wheels, an index of your own). Has that CUDA, INDEX is asked, PyTorch's own
+of CPU builds; it has WAIT_S to answer. Else it stays PyPI's. What comes is said on stderr, in one line.
 
 Runs with the Python that PyTorch is for, and needs nothing but its pip.
 """
