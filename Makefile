@@ -18,8 +18,6 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # What an older Python needs besides (redis, before 3.11.3): the lock holds for it too.
 OLDER  := async-timeout
 PIP    := -m pip --disable-pip-version-check -qq
-# Python compiles what is imported, when it is; pip would compile all of it, for half a minute.
-ADD    := $(PIP) install --no-compile
 # What run, test, chaos and bench take besides, e.g. make test ARGS="-k codec -x"
 ARGS   ?=
 # Processes that share the tests when all are run: half of their time is waiting.
@@ -39,14 +37,16 @@ setup: $(READY)  ## all of it in .venv: the `tickline` command, research, exchan
 
 $(READY): WITH := $(EXTRAS)
 $(LINE): WITH := $(LINE_EXTRAS)
+# Python compiles what it imports, when it does and may keep it; pip would compile all of PyTorch, for half a minute.
+$(LINE): HOW := $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 $(READY) $(LINE): pyproject.toml requirements.lock tools/torch_build.py
 	@[ -n "$(PYTHON)" ] || { echo "make setup: needs Python 3.11 or newer, and found none: apt-get install python3 python3-venv" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "make setup: $(PYTHON) cannot make a virtual environment: apt-get install python3-venv" >&2; exit 1; }
 	@echo "setting up $(VENV) with $(WITH) (once; it may take some minutes)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV)
 	@torch="$$($(BIN)/python tools/torch_build.py '$(TORCH)' '$(TORCH_INDEX)')"; \
-	[ -z "$$torch" ] || $(BIN)/python $(ADD) --no-deps $$torch
-	@$(BIN)/python $(ADD) --constraint requirements.lock --editable '.[$(WITH)]'
+	[ -z "$$torch" ] || $(BIN)/python $(PIP) install $(HOW) --no-deps $$torch
+	@$(BIN)/python $(PIP) install $(HOW) --constraint requirements.lock --editable '.[$(WITH)]'
 	@touch $@
 
 .PHONY: run
