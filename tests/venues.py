@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from services.fake_exchange import bybit_rows
 from services.fake_exchange.order import Order
 from services.fake_exchange.serve import Fake, serving
 from services.gateway.venues.ccxt_venue import CcxtVenue
@@ -28,11 +29,32 @@ class Place:
     id: str
     fake: str = ""
 
+    @property
+    def kind(self) -> str:
+        return "swap" if ":" in self.market else "spot"
+
+    def order_id(self, id_: int) -> str:
+        """As the venue writes the number of an order."""
+        return bybit_rows.order_id(id_, self.kind) if self.exchange == "bybit" else str(id_)
+
+    def trade_id(self, id_: int) -> str:
+        """As the venue writes the number of a trade, or of a payment."""
+        return bybit_rows.exec_id(id_, self.kind) if self.exchange == "bybit" else str(id_)
+
 
 BINANCE = Place("binance", "BTC/USDT:USDT", "BTCUSDT")
 BINANCE_SPOT = Place("binance", "BTC/USDT", "BTCUSDT", "binance-spot")
 OKX = Place("okx", "BTC/USDT:USDT", "BTC-USDT-SWAP")
 OKX_SPOT = Place("okx", "BTC/USDT", "BTC-USDT")
+BYBIT = Place("bybit", "BTC/USDT:USDT", "BTCUSDT")
+BYBIT_SPOT = Place("bybit", "BTC/USDT", "BTCUSDT", "bybit-spot")
+SWAPS = [BINANCE, OKX, BYBIT]
+SPOTS = [BINANCE_SPOT, OKX_SPOT, BYBIT_SPOT]
+
+
+def named(place: object) -> str:
+    """A test's id for a place."""
+    return f"{place.exchange}{'-spot' if place.kind == 'spot' else ''}" if isinstance(place, Place) else ""
 
 
 @dataclass

@@ -7,6 +7,7 @@ from services.fake_exchange.asked import Asked
 from services.fake_exchange.book import FEE_IN, Ask
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.floor import Floor
+from services.fake_exchange.order import ORIGINS
 from services.fake_exchange.refusal import Declined
 from services.fake_exchange.server import Answer, FakeExchange, Refused
 
@@ -22,7 +23,8 @@ class Admin:
         table: dict[str, Answer] = {
             "weather": self.weather, "fault": self.fault, "price": self.price, "skew": self.skew,
             "funding": self.funding, "order": self.order, "withdraws": self.withdraws, "book": self.book,
-            "asked": self.asked, "fees": self.fees,
+            "asked": self.asked, "fees": self.fees, "reads_only": self.reads_only, "setting": self.setting,
+            "market": self.market, "close_out": self.close_out, "deposit": self.deposit,
         }  # fmt: skip
         return {name: checked(answer) for name, answer in table.items()}
 
@@ -67,10 +69,19 @@ class Admin:
         return {}
 
     def order(self, asked: Asked) -> object:
-        """{"sym": ..., "qty": "-0.5", "client_id": "", "limit": null}: as somebody else with the same account."""
+        """{"sym": ..., "qty": "-0.5", "client_id": "", "limit": null}: as somebody else with the same account.
+
+        "leg": "LONG", "SHORT" or "CROSS", see wallet.py. "trigger": "41000", "rises": false: it waits for that price.
+        """
         content = asked.content
-        limit = None if content.get("limit") is None else Decimal(content["limit"])
-        ask = Ask(content["sym"], Decimal(content["qty"]), content.get("client_id", ""), limit=limit)
+        limit, trigger = (
+            None if content.get(name) is None else Decimal(content[name]) for name in ("limit", "trigger")
+        )
+        ask = Ask(
+            content["sym"], Decimal(content["qty"]), content.get("client_id", ""),
+            bool(content.get("reduce_only", False)), limit, leg=content.get("leg", ""), trigger=trigger,
+            rises=bool(content.get("rises", False)),
+        )  # fmt: skip
         return self._floor.book.place(ask, self._floor.now_ms())._asdict()
 
     def fees(self, asked: Asked) -> object:
@@ -80,6 +91,37 @@ class Admin:
             raise KeyError(listing)
         self._floor.book.set(FEE_IN, listing)
         return {}
+
+    def reads_only(self, asked: Asked) -> object:
+        """{"only": true}: the key may not trade."""
+        self._floor.keys.reads_only = bool(asked.content["only"])
+        return {}
+
+    def setting(self, asked: Asked) -> object:
+        """{"key": "acctLv", "value": "4"}: of the account, see the head of the package for the keys."""
+        self._floor.book.set(str(asked.content["key"]), str(asked.content["value"]))
+        return {}
+
+    def market(self, asked: Asked) -> object:
+        """{"sym": ..., "status": "SETTLING", "step": "0.01"}: the venue's own word, and fields of Listing."""
+        sym, book = asked.content["sym"], self._floor.book
+        fields = {name: Decimal(value) for name, value in asked.content.items() if name not in ("sym", "status")}
+        book.listings[sym] = book.listings[sym]._replace(**fields)  # type: ignore[arg-type]
+        if "status" in asked.content:
+            book.set(f"status:{sym}", asked.content["status"])
+        return {}
+
+    def close_out(self, asked: Asked) -> object:
+        """{"sym": ..., "as": "liquidation"}: the venue ends the position; or `adl`, or `settlement`."""
+        if asked.content["as"] not in ORIGINS:
+            raise ValueError(f"as: one of {', '.join(ORIGINS)}")
+        return [order._asdict() for order in self._floor.close_out(asked.content["sym"], asked.content["as"])]
+
+    def deposit(self, asked: Asked) -> object:
+        """{"currency": "BTC", "amount": "0.1"}: comes in; what is negative goes out."""
+        content = asked.content
+        amount = Decimal(content["amount"])
+        return self._floor.book.pay("TRANSFER", "", content["currency"], amount, self._floor.now_ms())._asdict()
 
     def withdraws(self, asked: Asked) -> object:
         """{"allowed": true}: the key may."""
@@ -96,6 +138,10 @@ class Admin:
             "fills": [fill._asdict() for fill in book.fills],
             "payments": [payment._asdict() for payment in book.payments],
             "positions": {sym: book.wallet.holding(sym)._asdict() for sym in swaps},
+            "legs": {
+                sym: {leg: book.wallet.holding(sym, leg=leg)._asdict() for leg in book.wallet.legs(sym)}
+                for sym in swaps
+            },
             "cash": dict(book.wallet.cash),
             "settings": book.settings,
         }

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-CLIENT_IDS = ("newClientOrderId", "origClientOrderId", "clOrdId")
+CLIENT_IDS = ("newClientOrderId", "origClientOrderId", "clOrdId", "orderLinkId")
 
 
 class Asked(NamedTuple):

@@ -23,7 +23,7 @@ class BinanceAccount:
     def account(self, asked: Asked) -> object:
         """GET account, v2 and v3."""
         now_ms = self._floor.now_ms()
-        profit = sum((self._profit(sym, held) for sym, held in self._floor.holdings(asked)), ZERO)
+        profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
         wallet, free = self._floor.book.wallet.cash[CURRENCY], self._floor.book.free(CURRENCY, now_ms)
         asset = {
             "asset": CURRENCY, "walletBalance": wallet, "unrealizedProfit": profit, "marginBalance": wallet + profit,
@@ -45,15 +45,16 @@ class BinanceAccount:
     def positions(self, asked: Asked) -> object:
         """GET positionRisk, v2 and v3 (v3 leaves the flat ones out)."""
         return [
-            self._position(sym, held)
-            for sym, held in self._floor.holdings(asked)
+            self._position(sym, leg, held)
+            for sym, leg, held in self._floor.holdings(asked)
             if asked.form.get("symbol", sym) == sym and (held.qty or "/v2/" in asked.path)
         ]
 
     def income(self, asked: Asked) -> object:
-        """GET income: payments only."""
+        """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most."""
         since_ms, kind = int(asked.form.get("startTime", 0)), asked.form.get("incomeType")
-        return [
+        limit = min(int(asked.form.get("limit", 100)), 1000)
+        found = [
             {
                 "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
                 "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
@@ -61,6 +62,7 @@ class BinanceAccount:
             for pay in self._floor.book.payments
             if pay.at_ms >= since_ms and kind in (None, pay.kind) and asked.form.get("symbol", pay.sym) == pay.sym
         ]  # fmt: skip
+        return found[:limit]
 
     def position_mode(self, asked: Asked) -> object:
         """GET positionSide/dual."""
@@ -111,6 +113,22 @@ class BinanceAccount:
         }  # fmt: skip
         return [{"symbol": sym, "brackets": [bracket]} for sym in self._floor.book.listings]
 
+    def config(self, asked: Asked) -> object:
+        """GET accountConfig."""
+        return {
+            "feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True, "tradeGroupId": -1,
+            "dualSidePosition": self._floor.book.settings.get("dual", "false") == "true",
+            "multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true",
+        }  # fmt: skip
+
+    def info(self, asked: Asked) -> object:
+        """GET sapi account/info: https://developers.binance.com/docs/wallet/account/account-info."""
+        portfolio = self._floor.book.settings.get("portfolio", "false") == "true"
+        return {
+            "vipLevel": 0, "isMarginEnabled": True, "isFutureEnabled": True, "isOptionsEnabled": False,
+            "isPortfolioMarginRetailEnabled": portfolio,
+        }  # fmt: skip
+
     def key_rights(self, asked: Asked) -> object:
         """GET sapi account/apiRestrictions."""
         return {
@@ -120,20 +138,20 @@ class BinanceAccount:
         }  # fmt: skip
 
     def _set(self, key: str, value: str, code: int, text: str) -> None:
-        if any(self._floor.book.wallet.holding(sym).qty for sym in self._floor.book.listings):
+        if self._floor.in_position():
             raise refused(code, text)
         self._floor.book.set(key, value)
 
     def _profit(self, sym: str, held: Holding) -> Decimal:
         return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
 
-    def _position(self, sym: str, held: Holding) -> dict[str, object]:
+    def _position(self, sym: str, leg: str, held: Holding) -> dict[str, object]:
         book = self._floor.book
         mark, profit = book.prices.quote(sym, self._floor.now_ms()).mid, self._profit(sym, held)
         margin = abs(held.qty) * held.entry / book.leverage(sym)
         isolated = book.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
         return {
-            "symbol": sym, "positionSide": "BOTH", "positionAmt": held.qty, "entryPrice": held.entry,
+            "symbol": sym, "positionSide": leg or "BOTH", "positionAmt": held.qty, "entryPrice": held.entry,
             "breakEvenPrice": held.entry, "markPrice": mark, "unRealizedProfit": profit, "liquidationPrice": "0",
             "isolatedMargin": margin if isolated else "0", "notional": held.qty * mark, "marginAsset": CURRENCY,
             "isolatedWallet": margin if isolated else "0", "initialMargin": margin, "maintMargin": "0",

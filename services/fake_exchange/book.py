@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from services.fake_exchange.file import File, Setting
 from services.fake_exchange.listing import Listing
-from services.fake_exchange.order import OPEN, Fill, Order, Payment, State
+from services.fake_exchange.order import LIVE, OPEN, Fill, Order, Payment, State
 from services.fake_exchange.plan import Plan
 from services.fake_exchange.prices import Prices
 from services.fake_exchange.refusal import Declined, Why
@@ -22,11 +22,16 @@ from services.fake_exchange.wallet import Wallet
 FIRST_ID = 1_000_001
 RECENT = 1_000
 SMALLEST = Decimal("0.00000001")
-FEE_IN = "fee_in"
+FEE_IN, FEE_COIN, EXTRA_FEE = "fee_in", "fee_coin", "extra_fee"
+LONG, SHORT, CROSS = "LONG", "SHORT", "CROSS"
+HEDGE = (LONG, SHORT)
 
 
 class Ask(NamedTuple):
-    """What a request asks for, in base units. limit: a price to rest at. stamp_ms, validity_ms: as signed."""
+    """What a request asks for, in base units. limit: a price to rest at. stamp_ms, validity_ms: as signed.
+
+    leg, trigger, rises, origin: as in Order.
+    """
 
     sym: str
     signed_qty: Decimal
@@ -35,6 +40,10 @@ class Ask(NamedTuple):
     limit: Decimal | None = None
     stamp_ms: int = 0
     validity_ms: int = 0
+    leg: str = ""
+    trigger: Decimal | None = None
+    rises: bool = False
+    origin: str = ""
 
 
 class Book:
@@ -73,13 +82,19 @@ class Book:
         """Take an order, or raise Declined; what fills at once is filled."""
         self.advance(now_ms)
         listing = self.listings[ask.sym]
-        if ask.client_id and any(self._newest(id_).state in OPEN for id_ in self._by_client.get(ask.client_id, ())):
+        if self.status(ask.sym) and not ask.origin:
+            raise Declined(Why.NOT_TRADING)
+        if ask.client_id and any(self._newest(id_).state in LIVE for id_ in self._by_client.get(ask.client_id, ())):
             raise Declined(Why.DUPLICATE)
-        qty = self._admitted(listing, ask, now_ms)
-        parts = () if ask.limit is not None else plan.of(qty, listing.step, now_ms)
+        waits = ask.trigger is not None
+        if waits and self._reached(ask, now_ms):
+            raise Declined(Why.WOULD_TRIGGER)
+        qty = ask.signed_qty if waits else self._admitted(listing, ask, now_ms)
+        parts = () if waits or ask.limit is not None else plan.of(qty, listing.step, now_ms)
         order = Order(
             next(self._ids), ask.client_id, ask.sym, ask.signed_qty, ask.reduce_only, ask.limit, ask.stamp_ms,
-            ask.validity_ms, now_ms, now_ms, parts,
+            ask.validity_ms, now_ms, now_ms, parts, state=State.UNTRIGGERED if waits else State.NEW, leg=ask.leg,
+            trigger=ask.trigger, rises=ask.rises, origin=ask.origin,
         )  # fmt: skip
         self._keep([order])
         self._work(order, now_ms)
@@ -108,6 +123,27 @@ class Book:
             ids += [id_ for id_ in self._ended[-RECENT:] if self._newest(id_).updated_ms > at_ms]
         seen = (self._as_of(id_, at_ms) for id_ in sorted(ids))
         return [order for order in seen if order and order.state in OPEN and sym in (None, order.sym)]
+
+    def waiting_orders(self, sym: str | None = None) -> list[Order]:
+        """Those whose trigger was not reached yet."""
+        newest = (self._newest(id_) for id_ in self._open)
+        return [order for order in newest if order.state is State.UNTRIGGERED and sym in (None, order.sym)]
+
+    def status(self, sym: str) -> str:
+        """What a tester set, in the venue's own word; nothing: it is traded."""
+        return self.settings.get(f"status:{sym}", "")
+
+    def locked(self, currency: str) -> Decimal:
+        """What resting spot orders hold of it."""
+        locked = Decimal(0)
+        for order in self.open_orders():
+            listing, left = self.listings[order.sym], order.signed_qty - order.filled
+            if listing.kind == "spot" and order.limit is not None:
+                if left > 0 and listing.quote == currency:
+                    locked += left * order.limit
+                elif left < 0 and listing.base == currency:
+                    locked -= left
+        return locked
 
     def fills_of(self, order: Order) -> list[Fill]:
         """Of this order, as this version of it knows them."""
@@ -140,10 +176,10 @@ class Book:
         """What is not held as margin, unrealised profit included."""
         free = self.wallet.cash[currency]
         for listing in self.listings.values():
-            held = self.wallet.holding(listing.id)
-            if held.qty and listing.quote == currency:
-                mid = self.prices.quote(listing.id, now_ms).mid
-                free += held.qty * (mid - held.entry) - abs(held.qty) * held.entry / self.leverage(listing.id)
+            for held in (self.wallet.holding(listing.id, leg=leg) for leg in self.wallet.legs(listing.id)):
+                if held.qty and listing.quote == currency:
+                    mid = self.prices.quote(listing.id, now_ms).mid
+                    free += held.qty * (mid - held.entry) - abs(held.qty) * held.entry / self.leverage(listing.id)
         return free
 
     def _admitted(self, listing: Listing, ask: Ask, now_ms: int) -> Decimal:
@@ -152,12 +188,15 @@ class Book:
             raise Declined(Why.STEP)
         if abs(qty) < listing.min_qty:
             raise Declined(Why.MIN_QTY)
+        if abs(qty) > (listing.most_market if ask.limit is None else listing.most_limit) and not ask.origin:
+            raise Declined(Why.MOST_MARKET)
         if listing.kind == "spot":
-            spent = qty * price if qty > 0 else -qty
-            if spent > self.wallet.cash[listing.quote if qty > 0 else listing.base]:
+            spent, currency = (qty * price, listing.quote) if qty > 0 else (-qty, listing.base)
+            if spent > self.wallet.cash[currency] - self.locked(currency):
                 raise Declined(Why.MARGIN)
-        held = self.wallet.holding(listing.id).qty
-        if ask.reduce_only:
+        held = self.wallet.holding(listing.id, leg=ask.leg).qty
+        closes = ask.leg in HEDGE and (qty > 0) != (ask.leg == LONG)
+        if ask.reduce_only or closes:
             if held * qty >= 0:
                 raise Declined(Why.REDUCE_ONLY)
             return max(qty, -held) if qty < 0 else min(qty, -held)
@@ -169,7 +208,27 @@ class Book:
             raise Declined(Why.MARGIN)
         return qty
 
+    def _reached(self, ask: Ask | Order, now_ms: int) -> bool:
+        mid = self.prices.quote(ask.sym, now_ms).mid
+        return ask.trigger is not None and (mid >= ask.trigger if ask.rises else mid <= ask.trigger)
+
+    def _woken(self, order: Order, now_ms: int) -> Order:
+        listing = self.listings[order.sym]
+        ask = Ask(order.sym, order.signed_qty, order.client_id, order.reduce_only, order.limit, leg=order.leg)
+        try:
+            parts = Plan().of(self._admitted(listing, ask, now_ms), listing.step, now_ms)
+        except Declined:
+            woken = order._replace(state=State.EXPIRED, updated_ms=now_ms)
+        else:
+            woken = order._replace(state=State.NEW, updated_ms=now_ms, parts=() if order.limit is not None else parts)
+        self._keep([woken])
+        return woken
+
     def _work(self, order: Order, now_ms: int) -> None:
+        if order.state is State.UNTRIGGERED:
+            if not self._reached(order, now_ms):
+                return
+            order = self._woken(order, now_ms)
         while order.state in OPEN and order.limit is None:
             if order.done == len(order.parts):
                 ended = State.FILLED if order.filled == order.signed_qty else State.EXPIRED
@@ -184,9 +243,11 @@ class Book:
         listing, part = self.listings[order.sym], order.parts[order.done]
         price = self._price(listing, part.qty, order.done, now_ms)
         notional = abs(part.qty) * price
+        fee, currency = self._fee(listing, part.qty, notional, now_ms)
         fill = Fill(
-            next(self._ids), order.id, order.client_id, order.sym, part.qty, price,
-            *self._fee(listing, part.qty, notional, now_ms), self.wallet.profit(order.sym, part.qty, price), part.at_ms,
+            next(self._ids), order.id, order.client_id, order.sym, part.qty, price, fee, currency,
+            self.wallet.profit(order.sym, part.qty, price, order.leg), part.at_ms,
+            order.leg, order.origin, fee * Decimal(self.settings.get(EXTRA_FEE, "0")),
         )  # fmt: skip
         filled = order.filled + part.qty
         last = order.done + 1 == len(order.parts)
@@ -199,7 +260,9 @@ class Book:
         return order
 
     def _fee(self, listing: Listing, qty: Decimal, notional: Decimal, now_ms: int) -> tuple[Decimal, str]:
-        """So much of which currency. The setting `fee_in` names the listing whose base currency pays for all."""
+        """So much of which currency. `fee_in`: the listing whose base pays; `fee_coin`: a coin that has no price."""
+        if coin := self.settings.get(FEE_COIN):
+            return (self.fee * notional).quantize(SMALLEST), coin
         if fee_in := self.settings.get(FEE_IN):
             worth = self.prices.quote(fee_in, now_ms).mid
             return (self.fee * notional / worth).quantize(SMALLEST), self.listings[fee_in].base
@@ -237,7 +300,7 @@ class Book:
                 self.accepted.append(event)
                 self._by_client.setdefault(event.client_id, []).append(event.id)
             self._versions.setdefault(event.id, []).append(event)
-            if event.state in OPEN:
+            if event.state in LIVE:
                 self._open[event.id] = None
             else:
                 self._open.pop(event.id, None)

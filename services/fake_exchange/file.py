@@ -28,7 +28,7 @@ def _line(event: NamedTuple) -> list[object]:
 def _event(row: list[object]) -> NamedTuple:
     name, *rest = row
     kind = KINDS[str(name)]
-    fields: dict[str, Any] = dict(zip(kind._fields, rest, strict=True))
+    fields: dict[str, Any] = dict(zip(kind._fields, rest, strict=False))  # an older file has fewer
     for key, value in fields.items():
         if "Decimal" in str(kind.__annotations__[key]) and value is not None:
             fields[key] = Decimal(str(value))

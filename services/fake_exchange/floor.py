@@ -18,12 +18,13 @@ SLACK_MS = 60_000
 
 @dataclass
 class Keys:
-    """What a client signs with. withdraws: whether the key may."""
+    """What a client signs with. withdraws: whether the key may. reads_only: it may not trade."""
 
     key: str = "fake-key"
     secret: str = "fake-secret"
     password: str = "fake-password"
     withdraws: bool = False
+    reads_only: bool = False
 
 
 @dataclass
@@ -63,15 +64,30 @@ class Floor:
                 found.append(fill)
         return found[::-1]
 
-    def holdings(self, asked: Asked) -> list[tuple[str, Holding]]:
-        """All swaps with their position, flat ones too, as this read sees it."""
-        seen_ms = self.seen_ms(asked)
+    def holdings(self, asked: Asked) -> list[tuple[str, str, Holding]]:
+        """All swaps with their positions by leg, flat ones too, as this read sees it."""
+        seen_ms, wallet = self.seen_ms(asked), self.book.wallet
         swaps = [listing.id for listing in self.book.listings.values() if listing.kind == "swap"]
-        return [(sym, self.book.wallet.holding(sym, seen_ms)) for sym in swaps]
+        return [
+            (sym, leg, wallet.holding(sym, seen_ms, leg))
+            for sym in swaps
+            for leg in dict.fromkeys(("", *wallet.legs(sym)))
+        ]
+
+    def in_position(self) -> bool:
+        """Whether any swap is held, in any leg."""
+        wallet = self.book.wallet
+        return any(wallet.holding(sym, leg=leg).qty for sym in self.book.listings for leg in wallet.legs(sym))
 
     def fund(self, sym: str, rate: Decimal) -> None:
         """Long pays short at a positive rate."""
         now_ms, listing = self.now_ms(), self.book.listings[sym]
-        held = self.book.wallet.holding(sym)
-        amount = -held.qty * self.book.prices.quote(sym, now_ms).mid * rate
+        amount = -self.book.wallet.net(sym) * self.book.prices.quote(sym, now_ms).mid * rate
         self.book.pay("FUNDING_FEE", sym, listing.quote, amount.quantize(Decimal("0.00000001")), now_ms)
+
+    def close_out(self, sym: str, origin: str) -> list[Order]:
+        """End every position of a swap as the venue does it itself: `liquidation`, `adl` or `settlement`."""
+        wallet = self.book.wallet
+        held = [(leg, wallet.holding(sym, leg=leg).qty) for leg in wallet.legs(sym)]
+        asks = [Ask(sym, -qty, reduce_only=True, leg=leg, origin=origin) for leg, qty in held if qty]
+        return [self.book.place(ask, self.now_ms()) for ask in asks]

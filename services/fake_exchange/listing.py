@@ -5,7 +5,10 @@ from typing import Literal, NamedTuple
 
 
 class Listing(NamedTuple):
-    """One market. id: the venue's own. price: the first mid price. step, min_qty: base units. min_notional: quote."""
+    """One market. id: the venue's own. price: the first mid price. step, min_qty: base units. min_notional: quote.
+
+    most_limit, most_market: the largest order with a price and without one, in base units.
+    """
 
     id: str
     kind: Literal["swap", "spot"]
@@ -18,6 +21,8 @@ class Listing(NamedTuple):
     min_notional: Decimal = Decimal(0)
     contract_size: Decimal = Decimal(1)
     most_leverage: int = 100
+    most_limit: Decimal = Decimal(1000)
+    most_market: Decimal = Decimal(120)
 
 
 def btcusdt(id_: str = "BTCUSDT", price: Decimal = Decimal("42000.00")) -> Listing:
@@ -48,6 +53,22 @@ def binance_spot(base: str = "BTC", price: Decimal = Decimal("42000.00")) -> Lis
     return Listing(
         f"{base}USDT", "spot", base, "USDT", price, Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5)
     )
+
+
+def bybit_swap(base: str = "BTC", price: Decimal = Decimal("42000.00")) -> Listing:
+    """A linear perpetual. P: https://bybit-exchange.github.io/docs/v5/market/instrument has this row of BTCUSDT."""
+    return Listing(
+        f"{base}USDT", "swap", base, "USDT", price, Decimal("0.10"), Decimal("0.001"), Decimal("0.001"), Decimal(5),
+        most_limit=Decimal("1190.000"), most_market=Decimal("500.000"),
+    )  # fmt: skip
+
+
+def bybit_spot(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
+    """The pair with USDT. P: the same page."""
+    return Listing(
+        f"{base}USDT", "spot", base, "USDT", price, Decimal("0.1"), Decimal("0.000001"), Decimal("0.000011"),
+        Decimal(5), most_limit=Decimal(83), most_market=Decimal("41.5"),
+    )  # fmt: skip
 
 
 COINS = ("BTC", "ETH", "SOL", "XRP", "BNB", "DOGE", "ADA", "TRX", "AVAX", "LINK", "DOT", "LTC", "BCH", "UNI", "ATOM",

@@ -4,13 +4,25 @@ https://www.okx.com/docs-v5/en/#trading-account-rest-api
 """
 
 from decimal import Decimal
+from zlib import crc32
 
 from services.fake_exchange.asked import Asked
+from services.fake_exchange.book import CROSS, HEDGE
 from services.fake_exchange.floor import Floor
 from services.fake_exchange.okx_signed import refused
 from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
+MOST_IDS = 10
+
+
+def position_id(sym: str, leg: str) -> int:
+    """A position's number, the same each time.
+
+    >>> position_id("BTC-USDT-SWAP", "") != position_id("BTC-USDT-SWAP", "CROSS")
+    True
+    """
+    return crc32(f"{sym} {leg}".encode())
 
 
 class OkxAccount:
@@ -23,14 +35,13 @@ class OkxAccount:
         """GET account/config."""
         rights = "read_only,trade,withdraw" if self._floor.keys.withdraws else "read_only,trade"
         mode = self._floor.book.settings.get("mode", "net_mode")
-        return [{"uid": "1", "mainUid": "1", "acctLv": "2", "posMode": mode, "perm": rights, "autoLoan": False}]
+        level = self._floor.book.settings.get("acctLv", "2")
+        return [{"uid": "1", "mainUid": "1", "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
 
     def set_position_mode(self, asked: Asked) -> object:
         """POST account/set-position-mode."""
         book, wanted = self._floor.book, asked.content["posMode"]
-        if any(book.wallet.holding(sym).qty for sym in book.listings) and wanted != book.settings.get(
-            "mode", "net_mode"
-        ):
+        if self._floor.in_position() and wanted != book.settings.get("mode", "net_mode"):
             raise refused("59000", "Settings failed. Close any open positions or orders.")
         book.set("mode", wanted)
         return [{"posMode": wanted}]
@@ -52,7 +63,7 @@ class OkxAccount:
     def balance(self, asked: Asked) -> object:
         """GET account/balance: equity is cash and unrealised profit."""
         now_ms, cash = self._floor.now_ms(), self._floor.book.wallet.cash
-        profit = sum((self._profit(sym, held) for sym, held in self._floor.holdings(asked)), ZERO)
+        profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
         details = [
             {
                 "ccy": currency, "cashBal": amount, "eq": amount + (profit if currency == "USDT" else 0),
@@ -66,34 +77,41 @@ class OkxAccount:
     def positions(self, asked: Asked) -> object:
         """GET account/positions: open ones."""
         wanted = asked.query.get("instId")
+        if wanted is not None and len(wanted.split(",")) > MOST_IDS:
+            raise refused("51000", "Parameter instId error")
         return [
-            self._position(sym, held)
-            for sym, held in self._floor.holdings(asked)
+            self._position(sym, leg, held)
+            for sym, leg, held in self._floor.holdings(asked)
             if held.qty and (wanted is None or sym in wanted.split(","))
         ]
 
     def bills(self, asked: Asked) -> object:
-        """GET account/bills-archive: funding, newest first."""
-        return [
+        """GET account/bills and bills-archive: funding, newest first, 100 at most; an isolated position pays itself."""
+        query = asked.query
+        after, since_ms = int(query.get("after", 2**62)), int(query.get("begin", 0))
+        found = [
             {
-                "billId": str(pay.id), "instId": pay.sym, "ccy": pay.currency, "balChg": pay.amount, "posBalChg": "0",
+                "billId": str(pay.id), "instId": pay.sym, "ccy": pay.currency, "balChg": "0", "posBalChg": pay.amount,
                 "type": "8", "subType": "173" if pay.amount < 0 else "174", "ts": str(pay.at_ms), "instType": "SWAP",
                 "mgnMode": "isolated", "pnl": pay.amount, "sz": "0", "fee": "0", "ordId": "",
             }
             for pay in reversed(self._floor.book.payments)
-            if pay.kind == "FUNDING_FEE" and asked.query.get("type", "8") == "8"
+            if pay.kind == "FUNDING_FEE" and query.get("type", "8") == "8" and pay.id < after and pay.at_ms >= since_ms
         ]  # fmt: skip
+        return found[: min(int(query.get("limit", 100)), 100)]
 
     def _profit(self, sym: str, held: Holding) -> Decimal:
         return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
 
-    def _position(self, sym: str, held: Holding) -> dict[str, object]:
+    def _position(self, sym: str, leg: str, held: Holding) -> dict[str, object]:
         book, listing = self._floor.book, self._floor.book.listings[sym]
         mark, lever = book.prices.quote(sym, self._floor.now_ms()).mid, book.leverage(sym)
         margin = abs(held.qty) * held.entry / lever
         return {
-            "instType": "SWAP", "instId": sym, "mgnMode": "isolated", "posId": "1", "posSide": "net",
-            "pos": held.qty / listing.contract_size, "avgPx": held.entry, "markPx": mark, "uplRatio": "0",
+            "instType": "SWAP", "instId": sym, "mgnMode": "cross" if leg == CROSS else "isolated",
+            "posId": str(position_id(sym, leg)), "posSide": leg.lower() if leg in HEDGE else "net",
+            "pos": (abs(held.qty) if leg in HEDGE else held.qty) / listing.contract_size,
+            "avgPx": held.entry, "markPx": mark, "uplRatio": "0",
             "upl": self._profit(sym, held), "lever": str(lever), "liqPx": "", "margin": margin, "imr": "",
             "mmr": margin / 10, "mgnRatio": "", "notionalUsd": abs(held.qty) * mark, "ccy": listing.quote,
             "posCcy": "", "cTime": str(held.at_ms), "uTime": str(held.at_ms), "realizedPnl": "0",

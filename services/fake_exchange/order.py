@@ -13,9 +13,12 @@ class State(StrEnum):
     FILLED = "FILLED"
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
+    UNTRIGGERED = "UNTRIGGERED"
 
 
 OPEN = frozenset({State.NEW, State.PARTIALLY_FILLED})
+LIVE = OPEN | {State.UNTRIGGERED}
+ORIGINS = ("liquidation", "adl", "settlement")
 
 
 class Part(NamedTuple):
@@ -29,6 +32,8 @@ class Order(NamedTuple):
     """signed_qty, filled: base units, + buys. paid: sum of |qty| x price. parts: the plan; `done` of them are filled.
 
     limit: an order with a price rests until it is cancelled. stamp_ms, validity_ms: as they stood in the request.
+    leg: the position it is of, see wallet.py. trigger: it waits until the price is there; rises: from below.
+    origin: who made it, if not the account: `liquidation`, `adl` or `settlement`.
     """
 
     id: int
@@ -46,6 +51,10 @@ class Order(NamedTuple):
     state: State = State.NEW
     filled: Decimal = Decimal(0)
     paid: Decimal = Decimal(0)
+    leg: str = ""
+    trigger: Decimal | None = None
+    rises: bool = False
+    origin: str = ""
 
     @property
     def side(self) -> int:
@@ -54,7 +63,10 @@ class Order(NamedTuple):
 
 
 class Fill(NamedTuple):
-    """One trade of an order. qty is signed; fee is positive when paid; profit: what it realised, in quote units."""
+    """One trade of an order. qty is signed; fee is positive when paid; profit: what it realised, in quote units.
+
+    leg, origin: of its order. extra: what was paid beside the fee, in its currency.
+    """
 
     id: int
     order_id: int
@@ -66,6 +78,9 @@ class Fill(NamedTuple):
     fee_currency: str
     profit: Decimal
     at_ms: int
+    leg: str = ""
+    origin: str = ""
+    extra: Decimal = Decimal(0)
 
 
 class Payment(NamedTuple):

@@ -12,6 +12,9 @@ class Why(Enum):
     STEP = auto()
     MIN_QTY = auto()
     MIN_NOTIONAL = auto()
+    MOST_MARKET = auto()
+    NOT_TRADING = auto()
+    WOULD_TRIGGER = auto()
 
 
 class Declined(Exception):

@@ -11,13 +11,14 @@ from services.fake_exchange.binance import Binance
 from services.fake_exchange.binance_spot import BinanceSpot
 from services.fake_exchange.binance_streams import BinanceStreams
 from services.fake_exchange.book import Book
+from services.fake_exchange.bybit import Bybit
 from services.fake_exchange.clock import Clock
 from services.fake_exchange.faults import Fault
 from services.fake_exchange.feed import Feed
 from services.fake_exchange.feed_admin import FeedAdmin
 from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.floor import Floor
-from services.fake_exchange.listing import Listing, binance_spot, btcusdt, okx_spot, okx_swap
+from services.fake_exchange.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
 from services.fake_exchange.okx import Okx
 from services.fake_exchange.prices import Prices, TapePrices
 from services.fake_exchange.server import FakeExchange, FakeVenue
@@ -26,12 +27,17 @@ from services.fake_exchange.tape import Tape
 from shared.simulated.present import PresentMarket
 
 FEE = Decimal("0.0005")
-VENUES: dict[str, Callable[[Floor], FakeVenue]] = {"binance": Binance, "binance-spot": BinanceSpot, "okx": Okx}
+VENUES: dict[str, Callable[[Floor], FakeVenue]] = {
+    "binance": Binance, "binance-spot": BinanceSpot, "okx": Okx,
+    "bybit": Bybit, "bybit-spot": Bybit,
+}  # fmt: skip
 TOLD = ("binance", "binance-spot")
 LISTINGS = {
     "binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00")), btcusdt("BNBUSDT", Decimal("600.00"))),
     "binance-spot": (binance_spot(), binance_spot("ETH", Decimal("2300.00")), binance_spot("BNB", Decimal("600.00"))),
     "okx": (okx_swap(), okx_swap("ETH", Decimal("2300.0")), okx_spot()),
+    "bybit": (bybit_swap(), bybit_swap("ETH", Decimal("2300.00")), bybit_swap("BNB", Decimal("600.00"))),
+    "bybit-spot": (bybit_spot(), bybit_spot("ETH", Decimal("2300.0")), bybit_spot("BNB", Decimal("600.0"))),
 }
 
 

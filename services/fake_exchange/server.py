@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
 
@@ -28,6 +28,13 @@ class Refused(Exception):
     def __init__(self, status: int, body: object) -> None:
         super().__init__(status, body)
         self.status, self.body = status, body
+
+
+class Told(NamedTuple):
+    """An answer with headers of its own."""
+
+    body: object
+    headers: Mapping[str, str]
 
 
 class FakeVenue(Protocol):
@@ -135,15 +142,19 @@ class FakeExchange:
     def _answer(self, route: Answer | None, asked: Asked) -> web.Response:
         status: int = 200
         body: Any
+        headers: Mapping[str, str] = {}
         try:
             if route is None:
                 raise Refused(404, {"code": -1, "msg": f"the fake exchange has no {asked.method} {asked.path}"})
             body = route(asked)
+            if isinstance(body, Told):
+                body, headers = body
         except Refused as refused:
             status, body = refused.status, refused.body
         return web.Response(
-            status=status, body=json.dumps(body, default=_plain).encode(), content_type="application/json"
-        )
+            status=status, body=json.dumps(body, default=_plain).encode(), content_type="application/json",
+            headers=headers,
+        )  # fmt: skip
 
 
 def _plain(value: object) -> str:

@@ -20,22 +20,34 @@ class Holding(NamedTuple):
 
 
 class Wallet:
-    """cash by currency; a swap's position beside it. Spot: the base currency is the position."""
+    """cash by currency; a swap's positions beside it. Spot: the base currency is the position.
+
+    leg: which of a swap's positions. "": the one of one-way mode. LONG, SHORT: those of a hedge. CROSS: the one at
+    cross margin beside the isolated one, as OKX has them.
+    """
 
     def __init__(self, cash: dict[str, Decimal]) -> None:
         self.cash: defaultdict[str, Decimal] = defaultdict(Decimal, cash)
-        self._holdings: dict[str, list[Holding]] = {}
+        self._holdings: dict[tuple[str, str], list[Holding]] = {}
 
-    def holding(self, sym: str, at_ms: int | None = None) -> Holding:
+    def legs(self, sym: str) -> list[str]:
+        """Those that were ever held."""
+        return [leg for held, leg in self._holdings if held == sym]
+
+    def net(self, sym: str) -> Decimal:
+        """Of all legs."""
+        return sum((self.holding(sym, leg=leg).qty for leg in self.legs(sym)), ZERO)
+
+    def holding(self, sym: str, at_ms: int | None = None, leg: str = "") -> Holding:
         """The position of a swap, now or as it was."""
-        for held in reversed(self._holdings.get(sym, [])):
+        for held in reversed(self._holdings.get((sym, leg), [])):
             if at_ms is None or held.at_ms <= at_ms:
                 return held
         return Holding(0, ZERO, ZERO)
 
-    def profit(self, sym: str, qty: Decimal, price: Decimal) -> Decimal:
+    def profit(self, sym: str, qty: Decimal, price: Decimal, leg: str = "") -> Decimal:
         """What this trade of a swap would realise."""
-        held = self.holding(sym)
+        held = self.holding(sym, leg=leg)
         if held.qty * qty >= 0:
             return ZERO
         closed = min(abs(qty), abs(held.qty)) * (1 if held.qty > 0 else -1)
@@ -43,19 +55,19 @@ class Wallet:
 
     def book(self, listing: Listing, fill: Fill) -> None:
         """Take a fill in."""
-        self.cash[fill.fee_currency] -= fill.fee
+        self.cash[fill.fee_currency] -= fill.fee + fill.extra
         if listing.kind == "spot":
             self.cash[listing.base] += fill.qty
             self.cash[listing.quote] -= fill.qty * fill.price
             return
         self.cash[listing.quote] += fill.profit
-        held = self.holding(listing.id)
+        held = self.holding(listing.id, leg=fill.leg)
         qty = held.qty + fill.qty
         if held.qty * fill.qty >= 0:
             entry = (held.qty * held.entry + fill.qty * fill.price) / qty
         else:
             entry = held.entry if qty * held.qty > 0 else (fill.price if qty else ZERO)
-        self._holdings.setdefault(listing.id, []).append(Holding(fill.at_ms, qty, entry))
+        self._holdings.setdefault((listing.id, fill.leg), []).append(Holding(fill.at_ms, qty, entry))
 
     def pay(self, payment: Payment) -> None:
         """Take a payment in."""

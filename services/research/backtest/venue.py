@@ -83,7 +83,7 @@ class BacktestVenue(Stage):
                 n=self._numbers.next(Stream.EXECUTIONS), sym=order.sym, ts_event=order.ts_event, tr=order.tr,
                 tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,
                 status=OrderStatus.EXPIRED, last_qty=_ZERO, last_px=None, commission=_ZERO,
-                reason=Reason.END_OF_DATA,
+                reason=Reason.END_OF_DATA, dust=_ZERO, capital=None,
             )  # fmt: skip
 
     def _funded(self, funding: FundingRates, bar: Bar, account: Account) -> Iterator[ExecutionReport]:
@@ -101,6 +101,7 @@ class BacktestVenue(Stage):
             n=self._numbers.next(Stream.EXECUTIONS), sym=order.sym, ts_event=ts_event, tr=order.tr,
             tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,
             status=OrderStatus.FILLED, last_qty=order.signed_qty, last_px=price, commission=commission, reason=None,
+            dust=_ZERO, capital=None,
         )  # fmt: skip
 
     def _unasked(
@@ -111,5 +112,5 @@ class BacktestVenue(Stage):
         return _report(
             n=n, sym=self._sym, ts_event=ts_event, tr=trace, tick_n=self._tick_n, order_n=0,
             client_order_id=client_order_id("venue", trace, leg), leg=leg, status=OrderStatus.FILLED, last_qty=qty,
-            last_px=price, commission=commission, reason=None,
+            last_px=price, commission=commission, reason=None, dust=_ZERO, capital=None,
         )  # fmt: skip
