@@ -17,7 +17,8 @@ ACCOUNT = r"^[A-Za-z0-9_-]{1,40}$"  # an account's name
 
 
 def _as_ccxt_writes_it(name: str) -> str:
-    if not re.fullmatch(r"[A-Z0-9._-]{1,40}/[A-Z0-9._-]{1,40}(:[A-Z0-9._-]{1,40})?", name):
+    part = r"[^\s/:]{1,40}"  # coins have letters of any script and case: 币安人生, kPEPE
+    if not (re.fullmatch(f"{part}/{part}(:{part})?", name) and name.isprintable()):
         raise ValueError(f"{name[:40]!r} is no market: write it as ccxt does, e.g. BTC/USDT:USDT, or BTC/USDT on spot")
     return name
 

@@ -14,6 +14,7 @@ import typer
 from services.gateway.control.ending import Ending
 from shared.errors import ConfigError, TicklineError
 from shared.extras import need_extras
+from shared.once import refuse_repeats
 from shared.runner.logs import configure_logs
 
 Named = Annotated[str | None, typer.Option("--account", help="Whose, where the config cannot tell it any more.")]
@@ -131,6 +132,7 @@ def _amount(option: str, text: str | None) -> Decimal | None:
 def main() -> None:
     """The entry point."""
     configure_logs("control")
+    refuse_repeats(app)
     try:
         app(prog_name="tickline")
     except TicklineError as error:
