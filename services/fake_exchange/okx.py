@@ -7,6 +7,7 @@ from services.fake_exchange.floor import Floor
 from services.fake_exchange.listing import Listing
 from services.fake_exchange.okx_account import OkxAccount
 from services.fake_exchange.okx_algo import OkxAlgo
+from services.fake_exchange.okx_history import OkxHistory
 from services.fake_exchange.okx_orders import OkxOrders
 from services.fake_exchange.okx_signed import refused, signed
 from services.fake_exchange.server import Answer
@@ -20,6 +21,7 @@ class Okx:
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
         self._orders, self._account = OkxOrders(floor), OkxAccount(floor)
+        self._history = OkxHistory(floor)
 
     @property
     def routes(self) -> Mapping[str, Answer]:
@@ -49,7 +51,15 @@ class Okx:
             "GET public/time": lambda asked: [{"ts": str(self.floor.now_ms())}],
             "GET public/instruments": self._instruments,
             "GET market/ticker": self._ticker,
+            "GET public/funding-rate-history": self._history.funding_rates,
         }
+        if self.floor.tapes:
+            public |= {
+                "GET market/trades": self._history.trades,
+                "GET market/history-trades": self._history.past_trades,
+                "GET market/candles": self._history.candles,
+                "GET market/history-candles": self._history.candles,
+            }
         table = {route: signed(self.floor, answer) for route, answer in private.items()}
         table |= {route: _wrapped(answer) for route, answer in public.items()}
         return {route.replace(" ", f" {HOST}/", 1): answer for route, answer in table.items()}
