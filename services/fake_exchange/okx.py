@@ -85,7 +85,8 @@ def _row(listing: Listing) -> dict[str, object]:
         "ctMult": "1" if swap else "", "ctValCcy": listing.base if swap else "", "ctType": "linear" if swap else "",
         "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": "live",
         "lotSz": listing.step / listing.contract_size, "minSz": listing.min_qty / listing.contract_size,
-        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "", "maxLmtSz": "1000000",
-        "maxMktSz": "12000", "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
+        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "",
+        "maxLmtSz": listing.most_limit / listing.contract_size, "maxMktSz": listing.most_market / listing.contract_size,
+        "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
         "optType": "",
     }  # fmt: skip

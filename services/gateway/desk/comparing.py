@@ -71,7 +71,7 @@ class Comparing:
         shown = Shown(
             at_ms, since_ms,
             orders=[
-                *(order for sym in self._lanes for order in await tools.venue.open_orders(sym)),
+                *[order for sym in self._lanes for order in await tools.venue.open_orders(sym)],
                 *await tools.venue.waiting_orders(),
             ],
             fills=[fill for sym in self._lanes for fill in await tools.venue.fills(sym, since_ms)],
@@ -150,7 +150,7 @@ class Comparing:
         """Positions that agree again wait for nobody any more: to book them then would be wrong."""
         changes: list[DropExternal | EventRow] = []
         for row in await self._tools.journal.externals(adopted=False):
-            if row.kind == DifferenceKind.POSITION and (row.kind, row.key) not in there:
+            if row.kind in (DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS) and (row.kind, row.key) not in there:
                 text = f"is no more: {row.text}"
                 log.info("a difference is no more", what=row.text, kind=row.kind, sym=row.sym)
                 changes += (DropExternal(row.kind, row.sym, row.key), EventRow("EXTERNAL", row.sym, "", text, now_ms()))
