@@ -23,6 +23,8 @@ MOST_TRADES = 1000
 class BinanceOrders:
     """Answers about orders, in Binance's words."""
 
+    SPAN_MS: ClassVar[int] = WEEK_MS  # of trades, in one question
+    TOO_LONG: ClassVar[tuple[int, str]] = (-4165, "Maximum time interval is 7 days")
     CODES: ClassVar[Mapping[Why, tuple[int, str]]] = {
         Why.MARGIN: (-2019, "Margin is insufficient."),
         Why.REDUCE_ONLY: (-2022, "ReduceOnly Order is rejected."),
@@ -77,12 +79,14 @@ class BinanceOrders:
         return [self._shown(o) for o in self._floor.book.orders(self._sym(asked.form), self._floor.seen_ms(asked))]
 
     def trades(self, asked: Asked) -> object:
-        """GET userTrades: seven days, oldest first."""
+        """GET userTrades: seven days, oldest first; fromId goes with no time."""
         form, seen_ms = asked.form, self._floor.seen_ms(asked)
-        start_ms = int(form.get("startTime", seen_ms - WEEK_MS))
-        end_ms = min(int(form.get("endTime", start_ms + WEEK_MS)), seen_ms)
-        if end_ms - start_ms > WEEK_MS:
-            raise refused(-4165, "Maximum time interval is 7 days")
+        start_ms = int(form.get("startTime", seen_ms - self.SPAN_MS))
+        end_ms = min(int(form.get("endTime", start_ms + self.SPAN_MS)), seen_ms)
+        if end_ms - start_ms > self.SPAN_MS:
+            raise refused(*self.TOO_LONG)
+        if "fromId" in form and ("startTime" in form or "endTime" in form):
+            raise refused(-1128, "Combination of optional parameters invalid.")
         limit = int(form.get("limit", 500))
         if "orderId" in form:
             fills = [fill for fill in self._floor.book.fills if fill.order_id == int(form["orderId"])]

@@ -25,6 +25,8 @@ RIGHTS = "GET api.binance.com/sapi/v1/account/apiRestrictions"
 class SpotOrders(BinanceOrders):
     """Answers about orders."""
 
+    SPAN_MS: ClassVar[int] = 86_400_000
+    TOO_LONG: ClassVar[tuple[int, str]] = (-1127, "More than 24 hours between startTime and endTime.")
     CODES: ClassVar[Mapping[Why, tuple[int, str]]] = {
         Why.MARGIN: (-2010, "Account has insufficient balance for requested action."),
         Why.REDUCE_ONLY: (-1104, "Not all sent parameters were read."),

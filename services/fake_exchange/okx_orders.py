@@ -70,7 +70,10 @@ class OkxOrders:
     def open_orders(self, asked: Asked) -> object:
         """GET trade/orders-pending."""
         seen_ms = self._floor.seen_ms(asked)
-        return [self._shown(order) for order in self._floor.book.open_orders(asked.query.get("instId"), seen_ms)]
+        found = self._floor.book.open_orders(asked.query.get("instId"), seen_ms)[::-1]
+        if "after" in asked.query:
+            found = [order for order in found if order.id < int(asked.query["after"])]
+        return [self._shown(order) for order in found[: _limit(asked)]]
 
     def fills(self, asked: Asked) -> object:
         """GET trade/fills and trade/fills-history: newest first."""
@@ -79,7 +82,9 @@ class OkxOrders:
         found = self._floor.fills(query.get("instId"), int(query.get("begin", 0)), end_ms)
         if "ordId" in query:
             found = [fill for fill in found if str(fill.order_id) == query["ordId"]]
-        return [self._fill(fill) for fill in found[::-1][: min(int(query.get("limit", MOST_ROWS)), MOST_ROWS)]]
+        if "after" in query:
+            found = [fill for fill in found if fill.id < int(query["after"])]
+        return [self._fill(fill) for fill in found[::-1][: _limit(asked)]]
 
     def _ask(self, content: dict[str, str], asked: Asked) -> Ask:
         client_id, id_, kind = content.get("clOrdId", ""), content.get("instId", ""), content.get("ordType", "")
@@ -154,3 +159,7 @@ def _mode(listing: Listing, leg: str) -> str:
     if listing.kind == "spot":
         return "cash"
     return "cross" if leg == CROSS else "isolated"
+
+
+def _limit(asked: Asked) -> int:
+    return min(int(asked.query.get("limit", MOST_ROWS)), MOST_ROWS)

@@ -45,4 +45,5 @@ def desk_rules(settings: Settings) -> DeskRules:
         reconcile_s=own.reconcile_s,
         max_clock_skew_ms=own.max_clock_skew_ms,
         whereabouts=Whereabouts.of(settings),
+        quote_max_age_s=own.risk.quote_max_age_s,
     )

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -100,6 +99,25 @@ def test_arming(account: Account) -> None:
     assert arming.max_notional == 500
     assert before_ms + 12 * 3_600_000 <= arming.expires_at_ms <= now_ms() + 12 * 3_600_000
     assert arming.config_hash[:16] in made.shown
+
+
+def test_capital_is_changed_by_its_verb_and_a_config_that_differs_is_not_armed(account: Account) -> None:
+    made = account.at_terminal("capital", "--sym", "BTCUSDT", "--add", "250.5", typed="main")
+    assert made.code == 0
+    assert (
+        "BTCUSDT: capital 1000 becomes 1250.5, its balance 1000 1250.5; nothing is moved at the exchange" in made.shown
+    )
+    assert made.shown.splitlines()[-1] == "BTCUSDT has a capital of 1250.5 now"
+    (row,) = account.journal(lambda journal: journal.executions(BOOK))
+    report = decode(ExecutionReport.TAG, row.report)
+    assert isinstance(report, ExecutionReport)
+    assert (report.n, report.leg, report.capital) == (1, Leg.CAPITAL, Decimal("1250.5"))
+    refused = account.at_terminal(*ARM, typed="main", TICKLINE_STRATEGY__BALANCE="2000")
+    assert refused.code == 2
+    assert "`tickline capital --sym BTCUSDT --set 2000`" in refused.shown
+    assert arming_of(account) is None
+    armed = account.at_terminal(*ARM, typed="main", TICKLINE_STRATEGY__BALANCE="1250.5")
+    assert "equity 10000; 1 books of 1250.5 each" in armed.shown
 
 
 @pytest.mark.parametrize(("typed", "shown"), [("yes", "yes"), ("^C", "Ctrl-C")])

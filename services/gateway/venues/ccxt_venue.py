@@ -3,10 +3,8 @@
 import asyncio
 import difflib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
-from functools import partial
-from operator import itemgetter
 from typing import Any
 
 from services.gateway.venues import amounts, parse
@@ -21,7 +19,7 @@ from services.gateway.venues.markets import rules_of
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.pages import trades
 from services.gateway.venues.reply import Stamp, listening
-from services.gateway.venues.setup import check_key, set_modes
+from services.gateway.venues.setup import check_account, check_key, set_modes
 from services.gateway.venues.venue import Cleared, MarketRules, at_once
 from services.gateway.venues.venue_clock import ahead_ms
 from shared.errors import ConfigError, SafetyRefusal, VenueError
@@ -32,6 +30,7 @@ from shared.orders.answers import (
     FundingPayment,
     Refused,
     Snapshot,
+    VenueBalance,
     VenueFill,
     VenueOrder,
     VenuePosition,
@@ -84,11 +83,12 @@ class CcxtVenue:
             await self._asker.ask(self._client.load_markets)
             markets = self._client.markets
             for sym, name in self._options.markets.items():
-                self._rules[sym] = rules_of(self._options.exchange, sym, name, markets)
+                self._rules[sym] = rules_of(self._options.exchange, sym, name, markets, self._profile.market_order)
             self._check_quotes()
             await self.server_time_ms()
             if not only_out:
                 await check_key(self._asker, self._profile, self._options)
+                await check_account(self._asker, self._profile, self._options)
             await self._profile.prepare(self._asker)
             if not only_out:
                 await set_modes(self._asker, self._profile, self._options, self._rules)
@@ -150,7 +150,7 @@ class CcxtVenue:
                     )  # fmt: skip
             if order.get("clientOrderId") not in (None, request.client_order_id):
                 raise parse.Unreadable("the answer is about another order")
-            return parse.snapshot(rules, order, request.signed_qty)
+            return parse.snapshot(self._facts, rules, order, request.signed_qty)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -173,9 +173,13 @@ class CcxtVenue:
         rules = self._rules[sym]
 
         def read(rows: Any) -> list[VenueOrder]:
-            return [VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(rules, row)) for row in rows]
+            oldest = sorted(rows, key=lambda row: (int(row.get("timestamp") or 0), str(row.get("id"))))
+            return [
+                VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(self._facts, rules, row))
+                for row in oldest
+            ]
 
-        found: list[VenueOrder] = await self._asker.ask(self._client.fetch_open_orders, rules.market, read=read)
+        found: list[VenueOrder] = await self._asker.ask(self._profile.open_orders, self._asker, rules.market, read=read)
         return found
 
     async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
@@ -193,8 +197,13 @@ class CcxtVenue:
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """Oldest first."""
         rules = self._rules[sym]
-        rows = await trades(self._asker, self._facts, rules.market, since_ms, self.now_ms())
-        return [parse.fill(rules, sym, row) for row in rows]
+        given = self._asker, self._profile, rules.market, since_ms, self.now_ms()
+
+        def read(rows: Any) -> list[VenueFill]:
+            return [parse.fill(self._profile, rules, sym, row) for row in rows]
+
+        found: list[VenueFill] = await self._asker.ask(trades, *given, read=read)
+        return found
 
     async def positions(self) -> list[VenuePosition]:
         """Of every configured symbol."""
@@ -205,31 +214,22 @@ class CcxtVenue:
             def read(rows: Any) -> list[VenuePosition]:
                 return [place for market, sym in swaps.items() for place in self._rows(sym, market, rows)]
 
-            found += await self._asker.ask(self._client.fetch_positions, list(swaps), read=read)
+            found += await self._asker.ask(self._profile.positions, self._asker, list(swaps), read=read)
         if len(swaps) < len(self._rules):
-            total = await self._totals()
-            found += [
-                VenuePosition(sym, parse.number(total.get(rules.base), "0"), None)
-                for sym, rules in self._rules.items()
-                if rules.kind == "spot"
-            ]
+            held = await self._held()
+            found += [VenuePosition(sym, qty, None) for sym, qty in self._coins(held).items()]
         return found
 
-    async def balance(self) -> Decimal:
-        """In the one quote currency."""
-        rules = next(iter(self._rules.values()))
-        total = await self._totals()
-        return parse.number(total.get(rules.quote), "0")
+    async def balance(self) -> VenueBalance:
+        """In the one quote currency, and the coins."""
+        held = await self._held()
+        quote = next(iter(self._rules.values())).quote
+        return VenueBalance(held.get(quote, Decimal(0)), self._coins(held))
 
     async def funding(self, since_ms: int) -> list[FundingPayment]:
-        """Of all swaps."""
-        found: list[FundingPayment] = []
-        for sym, rules in self._rules.items():
-            if rules.kind == "swap":
-                read = partial(_fundings, sym)
-                found += await self._asker.ask(
-                    self._client.fetch_funding_history, rules.market, since_ms, self._facts.page, read=read
-                )
+        """Of all swaps; spot has none."""
+        syms = {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
+        found = await self._profile.funding(self._asker, syms, since_ms) if syms else []
         return sorted(found, key=lambda payment: (payment.at_ms, len(payment.payment_id), payment.payment_id))
 
     async def quote(self, sym: str) -> VenueQuote:
@@ -245,16 +245,15 @@ class CcxtVenue:
         raise VenueError(f"{self._options.exchange}: no market {currency}/{quote} is loaded: {currency} has no price")
 
     async def _quote(self, sym: str, market: str) -> VenueQuote:
-        asked_ms = self.now_ms()
-        several = self._client.has["fetchBidsAsks"] is True
+        async def timed() -> tuple[int, Any]:
+            asked_ms = self.now_ms()
+            return asked_ms, await self._profile.book_ticker(self._asker, market)
 
-        def read(answer: Any) -> VenueQuote:
-            return parse.quote(sym, answer[market] if several else answer, asked_ms)
+        def read(answer: tuple[int, Any]) -> VenueQuote:
+            asked_ms, ticker = answer
+            return parse.quote(sym, ticker, asked_ms, trading=self._client.markets[market].get("active") is not False)
 
-        if several:
-            found: VenueQuote = await self._asker.ask(self._client.fetch_bids_asks, [market], read=read)
-        else:
-            found = await self._asker.ask(self._client.fetch_ticker, market, read=read)
+        found: VenueQuote = await self._asker.ask(timed, read=read)
         return found
 
     async def cancel_all(self, sym: str) -> None:
@@ -297,10 +296,14 @@ class CcxtVenue:
         held = [position for position in found if position.signed_qty]
         return held or [parse.position(rules, sym, {})]
 
-    async def _totals(self) -> Any:
-        return await self._asker.ask(
-            self._client.fetch_balance, self._profile.balance_params(), read=itemgetter("total")
+    async def _held(self) -> Mapping[str, Decimal]:
+        found: Mapping[str, Decimal] = await self._asker.ask(
+            self._client.fetch_balance, self._profile.balance_params(), read=self._profile.held
         )
+        return found
+
+    def _coins(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        return {sym: held.get(rules.base, Decimal(0)) for sym, rules in self._rules.items() if rules.kind == "spot"}
 
     def _check_quotes(self) -> None:
         quotes = {rules.quote for rules in self._rules.values()}
@@ -308,7 +311,3 @@ class CcxtVenue:
             raise ConfigError(
                 f"[gateway] markets: one account, one quote currency; these have {', '.join(sorted(quotes))}"
             )
-
-
-def _fundings(sym: str, rows: Any) -> list[FundingPayment]:
-    return [parse.funding(sym, row) for row in rows]

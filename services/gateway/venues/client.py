@@ -41,6 +41,7 @@ def make_client(ccxt: Any, options: VenueOptions, facts: Facts, credentials: Cre
             "options": {
                 "adjustForTimeDifference": True,
                 "fetchMargins": False,
+                **({"defaultType": next(iter(options.kinds))} if len(options.kinds) == 1 else {}),
                 "maxRetriesOnFailure": 0,
                 **({"fetchMarkets": {"types": types}} if types else {}),
                 **facts.options,

@@ -14,7 +14,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from shared.messages.reasons import Reason
+from shared.messages.reasons import OrderState, Reason
+
+DAY_MS = 86_400_000
 
 
 class Facts(NamedTuple):
@@ -24,8 +26,10 @@ class Facts(NamedTuple):
     nothing. test: `sandbox` or `demo`. refusals: definite errors, by code; meant: the words that tell more than a code.
     duplicate: this client id is known already.
     unknown: no such order. unchanged: a setting was as wanted already. market_types: what ccxt loads for our kinds.
+    status_name: of the order's own word for how it stands; states: what each of these words is, NEW for all that rest.
     exact_cost: whether an order tells exactly what its fills have cost, or its fills must be asked.
-    protected: what is not, in words, for the person who opts in.
+    page, orders_page: rows of trades and of open orders that one answer has at most; None: it has all. newest_first: of
+    trades, where there are more. window_ms: the longest time that trades can be asked for at once.
     """
 
     client_id: str = "clientOrderId"
@@ -39,13 +43,26 @@ class Facts(NamedTuple):
     duplicate: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
     unchanged: frozenset[str] = frozenset()
+    status_name: str = ""
+    states: Mapping[str, OrderState] = {}
     market_types: Mapping[str, str] = {}
     options: Mapping[str, Any] = {}
     swap_params: Mapping[str, Any] = {}
     spot_params: Mapping[str, Any] = {}
     exact_cost: bool = False
     page: int = 100
+    orders_page: int | None = None
     newest_first: bool = False
+    window_ms: int = 7 * DAY_MS
+
+
+def states_of(**words: str) -> dict[str, OrderState]:
+    """What each of an exchange's words for an order's state is.
+
+    >>> states_of(new="live", filled="filled")
+    {'live': <OrderState.NEW: 'NEW'>, 'filled': <OrderState.FILLED: 'FILLED'>}
+    """
+    return {word: OrderState(state.upper()) for state, listed in words.items() for word in listed.split()}
 
 
 def all_of(reason: Reason, codes: str) -> dict[str, Reason]:

@@ -7,7 +7,7 @@ from typing import Any
 from services.gateway.venues import parse
 from services.gateway.venues.asker import Asker
 from services.gateway.venues.exchanges.profile import ExchangeProfile
-from services.gateway.venues.pages import trades
+from services.gateway.venues.pages import order_trades, trades
 from services.gateway.venues.venue import MarketRules
 from shared.orders.answers import Ambiguous, Snapshot
 
@@ -24,16 +24,19 @@ class Lookup:
         """None: neither the look-up nor the open orders know it."""
         order = await self._profile.order_by_client_id(self._asker, rules.market, client_id)
         if order is None:
-            opened = await self._asker.ask(self._asker.client.fetch_open_orders, rules.market)
+            opened = await self._profile.open_orders(self._asker, rules.market)
             order = next((row for row in opened if row.get("clientOrderId") == client_id), None)
         if order is None:
             return None
-        found = parse.snapshot(rules, order)
+        found = parse.snapshot(self._facts, rules, order)
         return found if self._facts.exact_cost or not found.filled_qty else await self._exact(rules, order, found)
 
     async def _exact(self, rules: MarketRules, order: Mapping[str, Any], found: Snapshot) -> Snapshot | Ambiguous:
         """With what its fills have cost: an average price is rounded."""
-        fills = [parse.fill(rules, "", row) for row in await self._trades_of(rules.market, order, found.venue_order_id)]
+        fills = [
+            parse.fill(self._profile, rules, "", row)
+            for row in await self._trades_of(rules.market, order, found.venue_order_id)
+        ]
         filled = sum((fill.signed_qty for fill in fills), Decimal(0))
         if filled != found.filled_qty:
             return Ambiguous(f"the order says {found.filled_qty} filled, its fills {filled}: not all are there yet")
@@ -42,8 +45,7 @@ class Lookup:
     async def _trades_of(self, market: str, order: Mapping[str, Any], id_: str) -> list[Mapping[str, Any]]:
         client = self._asker.client
         if client.has["fetchOrderTrades"]:
-            found: list[Mapping[str, Any]] = await self._asker.ask(client.fetch_order_trades, id_, market)
-            return found
+            return await order_trades(self._asker, self._profile, market, id_)
         since_ms = int(order.get("timestamp") or 0) - EARLIER_MS
-        rows = await trades(self._asker, self._facts, market, since_ms, client.milliseconds())
+        rows = await trades(self._asker, self._profile, market, since_ms, client.milliseconds())
         return [row for row in rows if str(row.get("order")) == id_]

@@ -1,9 +1,10 @@
 """A symbol's one market, as ccxt has it and as it is traded here."""
 
 import difflib
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.gateway.venues.venue import MarketRules
 from shared.errors import ConfigError, VenueError
@@ -11,8 +12,32 @@ from shared.errors import ConfigError, VenueError
 SHOWN = 5
 
 
-def rules_of(exchange: str, sym: str, name: str, markets: Mapping[str, Mapping[str, Any]]) -> MarketRules:
-    """The rules of `sym`, which the config maps to ccxt's market `name`; ConfigError where it cannot be traded here."""
+class MarketOrder(NamedTuple):
+    """What holds for a market order beside what holds for all orders; None: nothing. In the venue's contracts.
+
+    most_cost: quote units.
+    """
+
+    least: Decimal | None = None
+    most: Decimal | None = None
+    step: Decimal | None = None
+    most_cost: Decimal | None = None
+
+
+ALL_ORDERS = MarketOrder()
+
+
+def rules_of(
+    exchange: str,
+    sym: str,
+    name: str,
+    markets: Mapping[str, Mapping[str, Any]],
+    market_order: Callable[[Mapping[str, Any]], MarketOrder] = lambda market: ALL_ORDERS,
+) -> MarketRules:
+    """The rules of `sym`, which the config maps to ccxt's market `name`; ConfigError where it cannot be traded here.
+
+    Orders are market orders, so what bounds these counts beside what bounds all.
+    """
     where = f"[gateway] markets: {sym} = {name!r}"
     market = markets.get(name)
     if market is None:
@@ -27,21 +52,39 @@ def rules_of(exchange: str, sym: str, name: str, markets: Mapping[str, Mapping[s
         raise ConfigError(
             f"{where}: an inverse contract, settled in {market.get('settle')}: only linear ones are traded"
         )
-    size = _number(market, "contractSize") if market["type"] == "swap" else Decimal(1)
-    step = _number(market, "precision", "amount")
+    size = decimal_at(market, "contractSize") if market["type"] == "swap" else Decimal(1)
+    step = decimal_at(market, "precision", "amount")
     if size is None or step is None:
         raise VenueError(f"{where}: {exchange} does not tell the contract's size or the amount's step")
-    least = _number(market, "limits", "amount", "min") or step
-    most = _number(market, "limits", "market", "max") or _number(market, "limits", "amount", "max")
+    bound = market_order(market)
+    step = _common(step, bound.step) if bound.step else step
+    least = max(decimal_at(market, "limits", "amount", "min") or step, bound.least or step, step)
+    most = [one for one in (decimal_at(market, "limits", "amount", "max"), bound.most) if one]
     return MarketRules(
         kind=market["type"], market=name, base=market["base"], quote=market["quote"], step=step * size,
-        min_qty=max(least, step) * size, most_qty=None if most is None else most * size,
-        min_notional=_number(market, "limits", "cost", "min") or Decimal(0),
-        price_tick=_number(market, "precision", "price") or Decimal(0), contract_size=size,
+        min_qty=least * size, most_qty=min(most) * size if most else None,
+        min_notional=decimal_at(market, "limits", "cost", "min") or Decimal(0),
+        price_tick=decimal_at(market, "precision", "price") or Decimal(0), contract_size=size,
+        most_notional=bound.most_cost,
     )  # fmt: skip
 
 
-def _number(market: Mapping[str, Any], *path: str) -> Decimal | None:
+def _common(one: Decimal, other: Decimal) -> Decimal:
+    """The least step that is a whole number of both.
+
+    >>> _common(Decimal("0.001"), Decimal("0.01")), _common(Decimal("0.4"), Decimal("0.6"))
+    (Decimal('0.01'), Decimal('1.2'))
+    """
+    (a, b), (c, d) = one.as_integer_ratio(), other.as_integer_ratio()
+    return Decimal(math.lcm(a * d, c * b)) / Decimal(b * d)
+
+
+def decimal_at(market: Mapping[str, Any], *path: str) -> Decimal | None:
+    """The number that stands there, if one does.
+
+    >>> decimal_at({"limits": {"amount": {"min": "0.2"}}}, "limits", "amount", "min")
+    Decimal('0.2')
+    """
     found: Any = market
     for key in path:
         found = (found or {}).get(key)

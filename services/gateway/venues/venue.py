@@ -10,6 +10,7 @@ from shared.orders.answers import (
     FundingPayment,
     Refused,
     Snapshot,
+    VenueBalance,
     VenueFill,
     VenueOrder,
     VenuePosition,
@@ -27,7 +28,7 @@ async def at_once() -> None:
 class MarketRules(NamedTuple):
     """How one market is traded. market: ccxt's symbol. step, min_qty: base units. min_notional: quote; 0: none known.
 
-    contract_size: base units in one of the venue's contracts; 1 on spot.
+    contract_size: base units in one of the venue's contracts; 1 on spot. most_qty, most_notional: of one market order.
     """
 
     kind: Literal["swap", "spot"]
@@ -40,6 +41,7 @@ class MarketRules(NamedTuple):
     min_notional: Decimal
     price_tick: Decimal
     contract_size: Decimal
+    most_notional: Decimal | None = None
 
 
 class Venue(Protocol):
@@ -88,11 +90,11 @@ class Venue(Protocol):
         """Of every configured symbol, flat ones too; several of one symbol by their `row`. Spot: what is held of the
         base currency."""
 
-    async def balance(self) -> Decimal:
-        """Equity in quote units, unrealised profit included; on spot the quote currency held."""
+    async def balance(self) -> VenueBalance:
+        """What the account has, by one question; `services/gateway/risk/equity.py` says what it is worth."""
 
     async def funding(self, since_ms: int) -> list[FundingPayment]:
-        """Funding payments from a time on, oldest first."""
+        """Funding payments of all symbols from a time on, oldest first; positive when received."""
 
     async def quote(self, sym: str) -> VenueQuote:
         """What can be had now."""

@@ -6,8 +6,13 @@ from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
 from services.gateway.venues.exchanges.profile import ExchangeProfile, Waiting
-from services.gateway.venues.facts import Facts, all_of
+from services.gateway.venues.facts import Facts, all_of, states_of
+from services.gateway.venues.markets import MarketOrder, decimal_at
+from services.gateway.venues.pages import MOST_PAGES, Row
+from services.gateway.venues.parse import number
+from shared.errors import VenueError
 from shared.messages.reasons import Reason
+from shared.orders.answers import FundingPayment
 
 MOST_BY_SYMBOL = 40  # P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders: weight 1 a symbol, 40 for all
 BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
@@ -38,9 +43,24 @@ BINANCE = Facts(
     duplicate=frozenset({"-4116"}),  # C, as the two below
     unknown=frozenset({"-2013", "-2011"}),
     unchanged=frozenset({"-4046", "-4059"}),
+    # P: https://developers.binance.com/docs/binance-spot-api-docs/enums; futures add those of liquidations (U)
+    status_name="status",
+    states=states_of(
+        new="NEW PENDING_NEW PARTIALLY_FILLED PENDING_CANCEL NEW_INSURANCE NEW_ADL",
+        filled="FILLED",
+        canceled="CANCELED",
+        rejected="REJECTED",
+        expired="EXPIRED EXPIRED_IN_MATCH",
+    ),
     market_types={"swap": "linear", "spot": "spot"},
     exact_cost=True,  # C: cumQuote, cummulativeQuoteQty
     page=1000,
+)
+
+FUNDING = "FUNDING_FEE"
+SPOT_DOCS = "https://developers.binance.com/docs/binance-spot-api-docs"
+BINANCE_SPOT = BINANCE._replace(
+    window_ms=86_400_000,  # P: SPOT_DOCS/rest-api/account-endpoints#account-trade-list-user_data
 )
 
 
@@ -48,8 +68,32 @@ class Binance(ExchangeProfile):
     """Its futures are signed, limited and answered by a host of their own; spot by another."""
 
     name: ClassVar[str] = "binance"
-    facts = BINANCE
+    by_kind: ClassVar[Mapping[str, Facts]] = {"swap": BINANCE, "spot": BINANCE_SPOT}
     lookup_name: ClassVar[str] = "origClientOrderId"
+
+    def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """By id, which goes with no time: BINANCE_DOCS/trade/rest-api/Account-Trade-List (P)."""
+        return {"since": None, "until": None, "fromId": max(int(row["id"]) for row in rows) + 1}
+
+    async def book_ticker(self, asker: Asker, market: str) -> Row:
+        """bookTicker: a twentieth of a ticker's weight on spot."""
+        rows: Mapping[str, Row] = await asker.ask(asker.client.fetch_bids_asks, [market])
+        return rows[market]
+
+    def market_order(self, market: Row) -> MarketOrder:
+        """MARKET_LOT_SIZE beside LOT_SIZE; a 0 in it is no rule.
+
+        P: https://developers.binance.com/docs/binance-spot-api-docs/filters#market_lot_size
+        """
+        filters = market["info"].get("filters") or []
+        by_type: dict[str, Row] = {one["filterType"]: one for one in filters}
+        lot, value = by_type.get("MARKET_LOT_SIZE", {}), by_type.get("NOTIONAL", {})
+        return MarketOrder(
+            decimal_at(lot, "minQty"),
+            decimal_at(lot, "maxQty"),
+            decimal_at(lot, "stepSize"),
+            decimal_at(value, "maxNotional") if value.get("applyMaxToMarket") else None,
+        )
 
     async def may_withdraw(self, asker: Asker) -> bool:
         """Told by the wallet's API."""
@@ -87,3 +131,40 @@ class Binance(ExchangeProfile):
     def closing(self, row: str) -> Mapping[str, Any]:
         """reduceOnly is refused in hedge mode: BINANCE_DOCS/trade/rest-api/New-Order (P)."""
         return {"positionSide": row}
+
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """Single-asset mode, and no portfolio margin, whose positions and balance lie elsewhere (papi).
+
+        P: BINANCE_DOCS/account/rest-api/Account-Config; https://developers.binance.com/docs/wallet/account/account-info,
+        which the demo system has not.
+        """
+        if self.kind != "swap":
+            return None
+        if live and (await asker.ask(asker.client.sapi_get_account_info))["isPortfolioMarginRetailEnabled"]:
+            return "is a portfolio margin account: leave portfolio margin, or use a sub-account that is none"
+        if (await asker.ask(asker.client.fapiprivate_get_accountconfig))["multiAssetsMargin"]:
+            return "is in multi-assets mode: switch its futures to single-asset mode (Preferences, Asset Mode)"
+        return None
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets in one call, since each costs 30; a page is the oldest rows of what was asked."""
+        client, found, start_ms = asker.client, dict[str, FundingPayment](), since_ms
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(rows: Any) -> tuple[int, int, list[FundingPayment]]:
+            mine = [row for row in rows if row["incomeType"] == FUNDING and row["symbol"] in ids]
+            return len(rows), max((int(row["time"]) for row in rows), default=0), [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"incomeType": FUNDING, "startTime": start_ms, "limit": self.facts.page}
+            count, last_ms, payments = await asker.ask(client.fapiprivate_get_income, asked, read=read)
+            found |= {payment.payment_id: payment for payment in payments}
+            if count < self.facts.page or last_ms == start_ms:
+                return list(found.values())
+            start_ms = last_ms
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """C, P: BINANCE_DOCS/account/rest-api/Get-Income-History: `income` > 0 came in."""
+    return FundingPayment(str(row["tranId"]), ids[row["symbol"]], number(row["income"]), int(row["time"]))

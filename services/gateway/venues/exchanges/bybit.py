@@ -1,14 +1,23 @@
 """Bybit: linear swaps and spot of a unified account. What the letters in the comments mean stands in facts.py."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker, NotThere
 from services.gateway.venues.exchanges.profile import ExchangeProfile
-from services.gateway.venues.facts import Facts, all_of
+from services.gateway.venues.facts import Facts, all_of, states_of
+from services.gateway.venues.markets import MarketOrder, decimal_at
+from services.gateway.venues.pages import MOST_PAGES, Row, all_pages
+from services.gateway.venues.parse import number
+from shared.errors import VenueError
 from shared.messages.reasons import Reason
+from shared.orders.answers import FundingPayment
 
+MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
 BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
 BYBIT = Facts(
     client_id="orderLinkId",  # C, the letters U: BYBIT_DOCS/order/create-order: 36 letters, digits, dashes, underscores
@@ -30,13 +39,23 @@ BYBIT = Facts(
     duplicate=frozenset({"110072", "170141"}),  # C
     unknown=frozenset({"110001", "20001", "170213"}),  # C; 110001 also P
     unchanged=frozenset({"110025", "110043", "110026"}),  # C, P
+    status_name="orderStatus",  # P: BYBIT_DOCS/enum#orderstatus, and the older words that ccxt has
+    states=states_of(
+        new="New Created Active PartiallyFilled Untriggered Triggered PendingCancel",
+        filled="Filled",
+        rejected="Rejected",
+        canceled="Cancelled PartiallyFilledCanceled Deactivated",
+    ),
     market_types={"swap": "linear", "spot": "spot"},
     swap_params={"positionIdx": 0},  # U: BYBIT_DOCS/order/create-order: one-way
     spot_params={"marketUnit": "baseCoin"},  # C: BYBIT_DOCS/order/create-order: else a market buy's qty is quote
     exact_cost=True,  # C: cumExecValue
-    page=100,
+    page=100,  # P: BYBIT_DOCS/order/execution: 50 unless asked for
+    orders_page=50,  # P: BYBIT_DOCS/order/open-order: 20 unless asked for
     newest_first=True,
 )
+
+FUNDING, CLASSIC, PORTFOLIO = "Funding", "1", "PORTFOLIO_MARGIN"
 
 
 # P: BYBIT_DOCS/order/cancel-all: of spot only `Order` is cancelled unless another kind is named
@@ -48,12 +67,62 @@ class Bybit(ExchangeProfile):
     """One API for both kinds, told apart by `category`."""
 
     name: ClassVar[str] = "bybit"
-    facts = BYBIT
+    by_kind: ClassVar[Mapping[str, Facts]] = dict.fromkeys(("swap", "spot"), BYBIT)
     lookup_name: ClassVar[str] = "orderLinkId"
+
+    def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """ccxt puts the answer's cursor into a row."""
+        cursor = next((row["info"]["nextPageCursor"] for row in rows if row["info"].get("nextPageCursor")), None)
+        return None if cursor is None else {"cursor": cursor}
+
+    more_trades = more_orders
+
+    def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
+        """With taxes, which stand in a list of their own, and in the coin that the exchange names.
+
+        P: BYBIT_DOCS/order/execution: feeCurrency, extraFees. ccxt reads neither, and guesses the coin.
+        """
+        info = trade["info"]
+        ((currency, cost),) = super().fees(trade)
+        extra = info.get("extraFees") or []
+        taxes = json.loads(extra) if isinstance(extra, str) else extra
+        named = str(info.get("feeCoin") or info.get("feeCurrency") or currency)
+        return [(named, cost), *((str(tax.get("feeCoin") or named), number(tax.get("fee"), "0")) for tax in taxes)]
+
+    def market_order(self, market: Row) -> MarketOrder:
+        """maxMktOrderQty of a swap (P: BYBIT_DOCS/market/instrument); maxMarketOrderQty of a spot market.
+
+        The latter is in the answers since 2025, and is smaller than maxOrderQty.
+        """
+        lot = market["info"].get("lotSizeFilter") or {}
+        return MarketOrder(most=decimal_at(lot, "maxMktOrderQty") or decimal_at(lot, "maxMarketOrderQty"))
+
+    async def positions(self, asker: Asker, swaps: Sequence[str]) -> list[Row]:
+        """All that are open, by the coin that they settle in: ccxt takes no second symbol."""
+        coins = sorted({asker.client.markets[swap]["settle"] for swap in swaps})
+        found: list[Row] = []
+        for coin in coins:
+            params = {"category": "linear", "settleCoin": coin, "limit": MOST_POSITIONS}
+            found += await all_pages(asker, self.more_orders, partial(self._positions_page, asker), params)
+        return found
+
+    async def _positions_page(self, asker: Asker, params: Mapping[str, Any]) -> Any:
+        return await asker.client.fetch_positions(None, dict(params))
 
     async def prepare(self, asker: Asker) -> None:
         """ccxt asks which kind of account it is."""
         await asker.ask(asker.client.is_unified_enabled)
+
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """A unified account, in no portfolio margin: BYBIT_DOCS/account/account-info (P), which the demo has not (C)."""
+        if not live:
+            return None
+        info = (await asker.ask(asker.client.private_get_v5_account_info))["result"]
+        if str(info["unifiedMarginStatus"]) == CLASSIC:
+            return "is a classic account: upgrade it to a unified trading account"
+        if info["marginMode"] == PORTFOLIO:
+            return "is in portfolio margin: switch its margin mode to isolated margin"
+        return None
 
     async def may_withdraw(self, asker: Asker) -> bool:
         """Told with the key."""
@@ -88,3 +157,37 @@ class Bybit(ExchangeProfile):
     def closing(self, row: str) -> Mapping[str, Any]:
         """By its index."""
         return {"positionIdx": INDEX[row], "reduceOnly": True}
+
+    def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
+        """The coin's `equity`: ccxt's `total` is `walletBalance`, without unrealised profit and without what is owed.
+
+        C, P: BYBIT_DOCS/account/wallet-balance.
+        """
+        accounts = answer["info"]["result"]["list"]
+        return {coin["coin"]: number(coin["equity"]) for account in accounts for coin in account["coin"]}
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets together, page by page; raw, since ccxt gives `execFee` as the amount that came in."""
+        client, cursor, found = asker.client, "", dict[str, FundingPayment]()
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(answer: Any) -> tuple[str, list[FundingPayment]]:
+            rows = answer["result"]["list"]
+            mine = [row for row in rows if row["execType"] == FUNDING and row["symbol"] in ids]
+            return answer["result"].get("nextPageCursor") or "", [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"category": "linear", "execType": FUNDING, "startTime": since_ms, "limit": self.facts.page}
+            before = cursor
+            cursor, payments = await asker.ask(
+                client.private_get_v5_execution_list, {**asked, **({"cursor": cursor} if cursor else {})}, read=read
+            )
+            found |= {payment.payment_id: payment for payment in payments}
+            if cursor in ("", before):
+                return list(found.values())
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """P: BYBIT_DOCS/order/execution: a positive `execFee` was paid, a negative one came in."""
+    return FundingPayment(str(row["execId"]), ids[row["symbol"]], -number(row["execFee"]), int(row["execTime"]))

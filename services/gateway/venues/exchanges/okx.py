@@ -6,9 +6,16 @@ from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
 from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Waiting, told
-from services.gateway.venues.facts import Facts, all_of
+from services.gateway.venues.facts import Facts, all_of, states_of
+from services.gateway.venues.markets import MarketOrder, decimal_at
+from services.gateway.venues.pages import MOST_PAGES, Row
+from services.gateway.venues.parse import number
+from shared.errors import VenueError
 from shared.messages.reasons import Reason
+from shared.orders.answers import FundingPayment
 
+ORDERS_PAGE = 100
+DOLLARS = frozenset({"USD", "USDT", "USDC"})
 OKX_DOCS = "https://www.okx.com/docs-v5/en"
 OKX = Facts(
     client_id="clOrdId",  # C, the letters U: OKX_DOCS/#order-book-trading-trade-post-place-order: 32 letters and digits
@@ -36,13 +43,19 @@ OKX = Facts(
     refusal_statuses={429: Reason.RATE_LIMITED},
     duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
     unknown=frozenset({"51603"}),  # C, K
+    status_name="state",  # P: OKX_DOCS/#order-book-trading-trade-get-order-details
+    states=states_of(new="live partially_filled", filled="filled", canceled="canceled mmp_canceled"),
     market_types={"swap": "swap", "spot": "spot"},
     options={"createOrder": "privatePostTradeOrder"},  # ccxt would take the batch route, whose errors have another form
     swap_params={"tdMode": "isolated"},
     spot_params={"tdMode": "cash", "tgtCcy": "base_ccy"},  # else a market buy's sz is quote
     page=100,
+    orders_page=ORDERS_PAGE,
     newest_first=True,
 )
+
+UNFIT = {"1": "spot mode (level 1)", "4": "portfolio margin mode (level 4)"}
+FUNDING, PAID, CAME_IN = "8", "173", "174"  # C, U: OKX_DOCS/#trading-account-rest-api-get-bills-details-last-7-days
 
 
 # P: OKX_DOCS/#order-book-trading-algo-trading-get-algo-order-list: each type is asked for by itself, but these two
@@ -57,8 +70,42 @@ class Okx(ExchangeProfile):
     """One API for both kinds, and one balance."""
 
     name: ClassVar[str] = "okx"
-    facts = OKX
+    by_kind: ClassVar[Mapping[str, Facts]] = dict.fromkeys(("swap", "spot"), OKX)
     lookup_name: ClassVar[str] = "clOrdId"
+
+    def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """`after` is what is older than an order: OKX_DOCS/#order-book-trading-trade-get-order-list (P)."""
+        if len(rows) < ORDERS_PAGE:
+            return None
+        return {"after": str(min(int(row["info"]["ordId"]) for row in rows))}
+
+    def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """What is older than a bill."""
+        return {"after": str(min(int(row["info"]["billId"]) for row in rows))}
+
+    def market_order(self, market: Row) -> MarketOrder:
+        """maxMktSz is contracts of a swap, and USDT on spot, where maxMktAmt is USD.
+
+        P: OKX_DOCS/#public-data-rest-api-get-instruments. A quote that is not a dollar has no such bound that we know.
+        """
+        info = market["info"]
+        most = decimal_at(info, "maxMktSz")
+        if market["type"] == "swap":
+            return MarketOrder(most=most)
+        costs = [cost for cost in (most, decimal_at(info, "maxMktAmt")) if cost]
+        return MarketOrder(most_cost=min(costs) if costs and market["quote"] in DOLLARS else None)
+
+    async def positions(self, asker: Asker, swaps: Sequence[str]) -> list[Row]:
+        """All there are: it takes no more than ten markets: OKX_DOCS/#trading-account-rest-api-get-positions (P)."""
+        found: list[Row] = await asker.ask(asker.client.fetch_positions, None, {"instType": "SWAP"})
+        return found
+
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """Levels 2 and 3: OKX_DOCS/#trading-account-rest-api-get-account-configuration (P)."""
+        level = (await asker.ask(asker.client.private_get_account_config))["data"][0]["acctLv"]
+        if level not in UNFIT:
+            return None
+        return f"is in {UNFIT[level]}: switch its account mode to futures mode"
 
     async def may_withdraw(self, asker: Asker) -> bool:
         """Told with the account's config."""
@@ -110,7 +157,7 @@ class Okx(ExchangeProfile):
     async def cancel_resting(self, asker: Asker, market: str) -> None:
         """One by one; what is gone meanwhile is gone."""
         gone = self.facts.unknown | GONE
-        for order in await asker.ask(asker.client.fetch_open_orders, market):
+        for order in await self.open_orders(asker, market):
             await asker.ask(asker.client.cancel_order, str(order["id"]), market, tolerated=gone)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
@@ -122,3 +169,30 @@ class Okx(ExchangeProfile):
         """reduceOnly goes with net positions only: OKX_DOCS/#order-book-trading-trade-post-place-order (P)."""
         side, mode = row.lower().split()
         return {"posSide": side, "tdMode": mode, **({"reduceOnly": True} if side == "net" else {})}
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets together, newest first, page by page; ccxt gives one page and cannot ask from a time on."""
+        client, after, found = asker.client, "", dict[str, FundingPayment]()
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(answer: Any) -> tuple[int, str, list[FundingPayment]]:
+            rows = answer["data"]
+            mine = [row for row in rows if row["type"] == FUNDING and row["instId"] in ids]
+            return len(rows), rows[-1]["billId"] if rows else "", [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"instType": "SWAP", "type": FUNDING, "begin": str(since_ms), "limit": str(self.facts.page)}
+            count, after, payments = await asker.ask(
+                client.private_get_account_bills, {**asked, **({"after": after} if after else {})}, read=read
+            )
+            found |= {payment.payment_id: payment for payment in payments}
+            if count < self.facts.page:
+                return list(found.values())
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """C: the balance changes, or an isolated position's own. The bill's kind says which way it went."""
+    amount = number(row["balChg"], "0") or number(row["posBalChg"], "0")
+    signed = {PAID: -abs(amount), CAME_IN: abs(amount)}.get(row["subType"], amount)
+    return FundingPayment(str(row["billId"]), ids[row["instId"]], signed, int(row["ts"]))

@@ -4,12 +4,17 @@ One module an exchange beside this one, and nowhere else does the code ask which
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from services.gateway.venues.asker import Asker, NotThere
 from services.gateway.venues.facts import UNLISTED, Facts
-from services.gateway.venues.parse import Unreadable
+from services.gateway.venues.markets import MarketOrder, decimal_at
+from services.gateway.venues.pages import Row, all_pages
+from services.gateway.venues.parse import Unreadable, number
 from shared.errors import SafetyRefusal, VenueError
+from shared.orders.answers import FundingPayment
 
 ISOLATED = "isolated"
 
@@ -29,11 +34,55 @@ class ExchangeProfile:
     """
 
     name: ClassVar[str] = ""
-    facts: Facts = UNLISTED
+    by_kind: ClassVar[Mapping[str, Facts]] = {}
     lookup_name: ClassVar[str] = "clientOrderId"  # the parameter of a look-up by our id
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self.facts = self.by_kind.get(kind, UNLISTED)
+
+    # ---- lists
+
+    def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """What to ask for after this page of open orders, or of positions; None where there is no more."""
+        return None
+
+    def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """What to ask for after this page of trades, beside the same times or, with `since` in it, instead of them.
+
+        None: nothing is known but the times, and the next page is asked for by them.
+        """
+        return None
+
+    async def open_orders(self, asker: Asker, market: str, params: Mapping[str, Any] | None = None) -> list[Row]:
+        """All that rest in a market, anybody's. params: of ccxt, beside its own."""
+        return await all_pages(asker, self.more_orders, partial(self._open_page, asker, market), params or {})
+
+    async def _open_page(self, asker: Asker, market: str, params: Mapping[str, Any]) -> Any:
+        return await asker.client.fetch_open_orders(market, None, self.facts.orders_page, dict(params))
+
+    async def positions(self, asker: Asker, swaps: Sequence[str]) -> list[Row]:
+        """The rows of these swaps, or of more than these."""
+        found: list[Row] = await asker.ask(asker.client.fetch_positions, list(swaps))
+        return found
+
+    async def book_ticker(self, asker: Asker, market: str) -> Row:
+        """Bid and ask of one market."""
+        found: Row = await asker.ask(asker.client.fetch_ticker, market)
+        return found
+
+    # ---- single rows
+
+    def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
+        """What a trade has cost, by currency; positive when paid."""
+        fee = trade.get("fee") or {}
+        return [(str(fee.get("currency") or ""), number(fee.get("cost"), "0"))]
+
+    def market_order(self, market: Row) -> MarketOrder:
+        """What a market order may be, beside what holds for all orders."""
+        return MarketOrder(*(decimal_at(market, "limits", "market", edge) for edge in ("min", "max")))
+
+    # ---- the account
 
     async def prepare(self, asker: Asker) -> None:
         """Ask what ccxt would else ask in the middle of the first order."""
@@ -41,6 +90,10 @@ class ExchangeProfile:
     async def may_withdraw(self, asker: Asker) -> bool:
         """Whether the key may withdraw; False where the exchange does not tell."""
         return False
+
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """Why an account is of no kind that is traded here, and what to do about it; None where it is."""
+        return None
 
     async def order_by_client_id(self, asker: Asker, market: str, client_id: str) -> Mapping[str, Any] | None:
         """ccxt's order; None where the exchange does not know it."""
@@ -65,7 +118,7 @@ class ExchangeProfile:
         if client.has["cancelAllOrders"] is True:
             await asker.ask(client.cancel_all_orders, market, tolerated=gone)
             return
-        for order in await asker.ask(client.fetch_open_orders, market):
+        for order in await self.open_orders(asker, market):
             await asker.ask(client.cancel_order, str(order["id"]), market, tolerated=gone)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
@@ -81,6 +134,18 @@ class ExchangeProfile:
     def balance_params(self) -> Mapping[str, str]:
         """What is asked for a balance."""
         return {"type": self.kind}
+
+    def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
+        """What a ccxt balance says that there is of each currency, with the unrealised profit of its swaps."""
+        return {currency: number(amount, "0") for currency, amount in answer["total"].items()}
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """The payments of these markets (ccxt's name → symbol) from a time on, positive when received."""
+        found: list[FundingPayment] = []
+        for market, sym in syms.items():
+            read = partial(_payments, sym)
+            found += await asker.ask(asker.client.fetch_funding_history, market, since_ms, self.facts.page, read=read)
+        return found
 
     async def set_one_way(self, asker: Asker, swaps: Sequence[str]) -> None:
         """One position a market, not one each way; SafetyRefusal where the exchange then says otherwise."""
@@ -122,3 +187,7 @@ async def told(asker: Asker, name: str, call: Callable[..., Awaitable[Any]], *gi
 
 async def _hedged(asker: Asker, market: str) -> bool:
     return bool(await told(asker, "hedged", asker.client.fetch_position_mode, market))
+
+
+def _payments(sym: str, rows: Any) -> list[FundingPayment]:
+    return [FundingPayment(str(row["id"]), sym, number(row["amount"]), int(row["timestamp"])) for row in rows]

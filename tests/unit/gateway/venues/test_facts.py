@@ -8,7 +8,7 @@ from services.gateway.venues.facts import Facts
 from services.strategy.order_id import client_order_id
 from shared.messages import Leg
 
-FACTS = [(name, profile.facts) for name, profile in PROFILES.items()]
+FACTS = [(name, facts) for name, profile in PROFILES.items() for facts in profile.by_kind.values()]
 UNKNOWN_FATE = {
     "binance": {"-1000", "-1001", "-1006", "-1007"},
     "bybit": {"10000", "10016", "10014"},
