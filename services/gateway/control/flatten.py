@@ -47,7 +47,7 @@ class Flatten:
         self._epoch = epoch
         self._by = by
         self._say = say
-        self._syms = tuple(settings.gateway.markets)
+        self._syms = tuple(sym for sym in settings.gateway.markets if sym not in venue.out_of_reach)
         self._on_its_way: dict[str, list[tuple[OrderRequest, Part]]] = {}
         self._unsettled: dict[str, tuple[Decimal, ...]] = {}
         self._booked: dict[str, Decimal] = {}

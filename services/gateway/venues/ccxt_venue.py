@@ -75,6 +75,7 @@ class CcxtVenue:
         self._asker = Asker(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
         self._lookup = Lookup(self._asker, self._profile)
         self._rules: dict[str, MarketRules] = {}
+        self.out_of_reach: dict[str, str] = {}
         self._ahead_ms: int | None = None
 
     async def open(self, *, only_out: bool = False) -> None:
@@ -83,8 +84,16 @@ class CcxtVenue:
             await self._asker.ask(self._client.load_markets)
             markets = self._client.markets
             for sym, name in self._options.markets.items():
-                self._rules[sym] = rules_of(self._options.exchange, sym, name, markets, self._profile.market_order)
-            self._check_quotes()
+                try:
+                    self._rules[sym] = self._rules_of(sym, name, markets, closed_too=only_out)
+                except ConfigError as error:
+                    if not only_out:
+                        raise
+                    self.out_of_reach[sym] = str(error)
+            if not self._rules:
+                raise ConfigError("; ".join(self.out_of_reach.values()))
+            if not only_out:
+                self._check_quotes()
             await self.server_time_ms()
             if not only_out:
                 await check_key(self._asker, self._profile, self._options)
@@ -103,6 +112,10 @@ class CcxtVenue:
     async def close(self) -> None:
         """Also when it was never opened."""
         await self._client.close()
+
+    def _rules_of(self, sym: str, name: str, markets: Any, *, closed_too: bool) -> MarketRules:
+        own = self._options.exchange, sym, name, markets, self._profile.market_order
+        return rules_of(*own, closed_too=closed_too)
 
     def rules(self, sym: str) -> MarketRules:
         """Of a configured symbol."""

@@ -33,10 +33,13 @@ def rules_of(
     name: str,
     markets: Mapping[str, Mapping[str, Any]],
     market_order: Callable[[Mapping[str, Any]], MarketOrder] = lambda market: ALL_ORDERS,
+    *,
+    closed_too: bool = False,
 ) -> MarketRules:
     """The rules of `sym`, which the config maps to ccxt's market `name`; ConfigError where it cannot be traded here.
 
-    Orders are market orders, so what bounds these counts beside what bounds all.
+    Orders are market orders, so what bounds these counts beside what bounds all. closed_too: also of a market in which
+    nothing is traded now.
     """
     where = f"[gateway] markets: {sym} = {name!r}"
     market = markets.get(name)
@@ -44,7 +47,7 @@ def rules_of(
         near = difflib.get_close_matches(name, markets, SHOWN, 0.6)
         hint = f"did you mean {', '.join(near)}?" if near else "write it as ccxt does, e.g. BTC/USDT:USDT"
         raise ConfigError(f"{where}: {exchange} has no such market: {hint}")
-    if market.get("active") is False:
+    if market.get("active") is False and not closed_too:
         raise ConfigError(f"{where}: {exchange} does not trade it now: take it out, or wait until it does")
     if market.get("type") not in ("swap", "spot"):
         raise ConfigError(f"{where}: a {market.get('type')} market: only swap and spot are traded")

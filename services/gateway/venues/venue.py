@@ -1,6 +1,6 @@
 """What a venue is to the gateway: it takes an order once, and answers questions about it for as long as it takes."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
@@ -51,10 +51,15 @@ class Venue(Protocol):
     harm: asked again within bounds, then VenueError in one line.
     """
 
+    @property
+    def out_of_reach(self) -> Mapping[str, str]:
+        """Symbols without rules here, and why; only after a way out was opened."""
+
     async def open(self, *, only_out: bool = False) -> None:
         """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured.
 
-        only_out: key and modes stay as they are, since what follows is a way out of positions.
+        only_out: key and modes stay as they are, since what follows is a way out of positions. A symbol without a
+        market then stands in `out_of_reach`, with the reason, and holds up no other.
         """
 
     async def close(self) -> None:
