@@ -151,6 +151,10 @@ class OkxOrders:
         }  # fmt: skip
 
 
+def _limit(asked: Asked) -> int:
+    return min(int(asked.query.get("limit", MOST_ROWS)), MOST_ROWS)
+
+
 def _side(leg: str) -> str:
     return leg.lower() if leg in HEDGE else "net"
 
@@ -159,7 +163,3 @@ def _mode(listing: Listing, leg: str) -> str:
     if listing.kind == "spot":
         return "cash"
     return "cross" if leg == CROSS else "isolated"
-
-
-def _limit(asked: Asked) -> int:
-    return min(int(asked.query.get("limit", MOST_ROWS)), MOST_ROWS)

@@ -26,9 +26,9 @@ class DeskRules(NamedTuple):
     quote_s: float = 1.0
     watch_s: float = 0.5
     equity_max_age_s: float = 90.0
-    whereabouts: Whereabouts = Whereabouts()
     quote_max_age_s: float = 5.0
     again_s: float = 1.0
+    whereabouts: Whereabouts = Whereabouts()
 
 
 def book_of(settings: Settings, sym: str) -> str:

@@ -67,8 +67,8 @@ async def test_flat_and_nothing_rests(
         config.write_text(CONFIG.replace("URL", fake.url).replace("EXCHANGE", place.exchange))
         url = f"sqlite:///{tmp_path / '.tickline' / 'journal-main.db'}"
         async with await Journal.open(url, "main", durable=False) as journal:
-            held = [] if hedged else [booked("0.050")]
-            rows: list[Change] = [Whereabouts.of(load_settings()).row(), booked("0", sym="ETHUSDT"), *(held or [booked("0")])]
+            held = booked("0" if hedged else "0.050")
+            rows: list[Change] = [Whereabouts.of(load_settings()).row(), booked("0", sym="ETHUSDT"), held]
             await journal.write(rows, await journal.raise_epoch("gateway"))
         config.write_text(config.read_text().replace("symbols", "symbol =").replace("venue =", "vennue ="))
         fake.server.asked.clear()
