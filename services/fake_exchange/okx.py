@@ -56,7 +56,13 @@ class Okx:
 
     def _instruments(self, asked: Asked) -> object:
         kind = asked.query.get("instType", "").lower()
-        return [_row(listing) for listing in self.floor.book.listings.values() if listing.kind == kind]
+        book = self.floor.book
+        return [
+            {**_row(listing), "state": book.status(listing.id) or "live",
+             "expTime": book.settings.get(f"delivery:{listing.id}", "")}
+            for listing in book.listings.values()
+            if listing.kind == kind
+        ]  # fmt: skip
 
     def _ticker(self, asked: Asked) -> object:
         id_, now_ms = asked.query.get("instId", ""), self.floor.now_ms()

@@ -6,11 +6,20 @@ Each is set and read back; what cannot be read back as wanted is refused.
 from collections.abc import Mapping
 
 from services.gateway.venues.asker import Asker
-from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile
+from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Modes
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.parse import number
 from services.gateway.venues.venue import MarketRules
 from shared.errors import SafetyRefusal
+
+
+def shown(modes: Modes) -> str:
+    """As a person sets them.
+
+    >>> shown(Modes(hedged=True, margin="cross", leverage=5))
+    'hedge mode, cross margin, leverage 5'
+    """
+    return f"{'hedge' if modes.hedged else 'one-way'} mode, {modes.margin} margin, leverage {modes.leverage}"
 
 
 async def check_key(asker: Asker, profile: ExchangeProfile, options: VenueOptions) -> None:

@@ -44,6 +44,17 @@ class MarketRules(NamedTuple):
     most_notional: Decimal | None = None
 
 
+class MarketNews(NamedTuple):
+    """What a market is now. closed: why nothing is to be added in it; empty where it is traded and goes on to be.
+
+    changed: what its contract is that it was not when last read; empty where it is the same.
+    """
+
+    sym: str
+    closed: str
+    changed: str
+
+
 class Venue(Protocol):
     """One account at one venue.
 
@@ -70,6 +81,12 @@ class Venue(Protocol):
 
     def now_ms(self) -> int:
         """The venue's clock, as far as it is known here: ours and what it was apart when last asked."""
+
+    async def read_markets(self) -> list[MarketNews]:
+        """Anew, of every configured symbol; `rules` are then as read. A market that is gone keeps its last rules."""
+
+    async def read_modes(self) -> dict[str, str]:
+        """Symbols of which position mode, margin mode or leverage are not as configured, and how they are."""
 
     async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
         """Send a market order, once. Refused: the venue has not taken it. Ambiguous: nobody knows.
