@@ -147,6 +147,8 @@ class Comparing:
             log.error("alarm", what=one.text, kind=one.kind, sym=one.sym)
             changes.append(ExternalRow(one.kind, one.sym, one.key, one.text, now_ms(), ""))
             changes.append(EventRow("EXTERNAL", one.sym, "", one.text, now_ms()))
+        if any(one.kind is DifferenceKind.EXTERNAL_FILL for one in new):
+            self._tools.markets_in_doubt.set()  # a settlement, perhaps
         if changes:
             await self._tools.pen.write(changes)
 
