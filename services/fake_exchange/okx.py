@@ -66,7 +66,13 @@ class Okx:
 
     def _instruments(self, asked: Asked) -> object:
         kind = asked.query.get("instType", "").lower()
-        return [_row(listing) for listing in self.floor.book.listings.values() if listing.kind == kind]
+        book = self.floor.book
+        return [
+            {**_row(listing), "state": book.status(listing.id) or "live",
+             "expTime": book.settings.get(f"delivery:{listing.id}", "")}
+            for listing in book.listings.values()
+            if listing.kind == kind
+        ]  # fmt: skip
 
     def _ticker(self, asked: Asked) -> object:
         id_, now_ms = asked.query.get("instId", ""), self.floor.now_ms()
@@ -96,7 +102,8 @@ def _row(listing: Listing) -> dict[str, object]:
         "ctMult": "1" if swap else "", "ctValCcy": listing.base if swap else "", "ctType": "linear" if swap else "",
         "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": "live",
         "lotSz": listing.step / listing.contract_size, "minSz": listing.min_qty / listing.contract_size,
-        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "", "maxLmtSz": "1000000",
-        "maxMktSz": "12000", "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
+        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "",
+        "maxLmtSz": listing.most_limit / listing.contract_size, "maxMktSz": listing.most_market / listing.contract_size,
+        "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
         "optType": "",
     }  # fmt: skip

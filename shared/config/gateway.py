@@ -45,6 +45,8 @@ class GatewaySettings(Section):
     journal: a URL; empty means SQLite in state_dir, and with paper none.
     request_validity_ms: how long the venue may take an order after it was signed. grace_ms: how long after that what it
     says of an unknown order is not yet final. reconcile_s: between two comparisons of journal and venue.
+    markets_s: between two looks at what the venue says of its markets. markets_pause_s: the least pause between two,
+    when orders are refused in a way that speaks for other rules.
     max_clock_skew_ms: what the venue's clock and ours may be apart; beyond it nothing is added.
     unknown_alarm_s: after so long an order that is still UNKNOWN calls for a person.
     """
@@ -70,6 +72,8 @@ class GatewaySettings(Section):
     request_validity_ms: Count = 5_000
     grace_ms: Count = 5_000
     reconcile_s: Positive = 30.0
+    markets_s: Positive = 3_600.0
+    markets_pause_s: Positive = 10.0
     max_clock_skew_ms: Count = 2_000
     unknown_alarm_s: Positive = 60.0
     risk: RiskSettings = RiskSettings()
