@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from services.fake_exchange.asked import Asked
 from services.fake_exchange.binance_account import BinanceAccount
+from services.fake_exchange.binance_algo import BinanceAlgo
 from services.fake_exchange.binance_history import BinanceHistory
 from services.fake_exchange.binance_orders import BinanceOrders
 from services.fake_exchange.binance_signed import refused, signed
@@ -50,12 +51,15 @@ class Binance:
 
     def _private(self) -> dict[str, Answer]:
         orders, account, host = self._orders, self._account, "fapi.binance.com/fapi"
+        algo = BinanceAlgo(self.floor)
         table = {
             f"POST {host}/v1/order": orders.place,
             f"GET {host}/v1/order": orders.find,
             f"DELETE {host}/v1/order": orders.cancel,
             f"GET {host}/v1/openOrders": orders.open_orders,
             f"DELETE {host}/v1/allOpenOrders": orders.cancel_all,
+            f"GET {host}/v1/openAlgoOrders": algo.open_orders,
+            f"DELETE {host}/v1/algoOpenOrders": algo.cancel_all,
             f"GET {host}/v1/allOrders": orders.all_orders,
             f"GET {host}/v1/userTrades": orders.trades,
             f"GET {host}/v1/income": account.income,

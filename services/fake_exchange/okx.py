@@ -6,6 +6,7 @@ from services.fake_exchange.asked import Asked
 from services.fake_exchange.floor import Floor
 from services.fake_exchange.listing import Listing
 from services.fake_exchange.okx_account import OkxAccount
+from services.fake_exchange.okx_algo import OkxAlgo
 from services.fake_exchange.okx_orders import OkxOrders
 from services.fake_exchange.okx_signed import refused, signed
 from services.fake_exchange.server import Answer
@@ -23,13 +24,15 @@ class Okx:
     @property
     def routes(self) -> Mapping[str, Answer]:
         """What the server serves."""
-        orders, account = self._orders, self._account
+        orders, account, algo = self._orders, self._account, OkxAlgo(self.floor)
         private: dict[str, Answer] = {
             "POST trade/order": orders.place,
             "POST trade/batch-orders": orders.place,
             "GET trade/order": orders.find,
             "POST trade/cancel-order": orders.cancel,
             "GET trade/orders-pending": orders.open_orders,
+            "GET trade/orders-algo-pending": algo.pending,
+            "POST trade/cancel-algos": algo.cancel,
             "GET trade/fills": orders.fills,
             "GET trade/fills-history": orders.fills,
             "GET account/config": account.config,

@@ -13,6 +13,7 @@ from shared.config.section import Count, Instance, Positive, Section
 
 SECRETS = ("api_key", "api_secret", "api_password")  # from variables or files, never from the config file
 PAPER_ACCOUNT = "paper"
+ACCOUNT = r"^[A-Za-z0-9_-]{1,40}$"  # an account's name
 
 
 def _as_ccxt_writes_it(name: str) -> str:
@@ -50,7 +51,7 @@ class GatewaySettings(Section):
     instance: Instance = "gateway"
     mode: Mode = Mode.PAPER
     venue: Literal["paper", "ccxt", "fake"] = "paper"
-    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = PAPER_ACCOUNT
+    account: Annotated[str, Field(pattern=ACCOUNT)] = PAPER_ACCOUNT
     fee: Annotated[Decimal, Field(ge=0, lt=1, allow_inf_nan=False)] = Decimal("0.0003")
     slippage_bps: Annotated[Decimal, Field(ge=0, lt=5_000, allow_inf_nan=False)] = Decimal(0)
     exchange: Annotated[str, Field(pattern=r"^[a-z0-9_]{0,40}$")] = ""

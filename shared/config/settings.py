@@ -213,7 +213,7 @@ def _said(kind: str, text: str) -> str:
 
 def file_values() -> dict[str, object]:
     """What the config file says, before it is checked; nothing where there is none. Raises ConfigError."""
-    path = _config_file()
+    path = config_path()
     try:
         written = TomlConfigSettingsSource(Settings, path).toml_data
     except (ValueError, OSError) as error:  # not TOML, not UTF-8, not readable
@@ -228,7 +228,8 @@ def file_values() -> dict[str, object]:
     return written
 
 
-def _config_file() -> Path | None:
+def config_path() -> Path | None:
+    """The config file, if there is one; ConfigError where a variable names one that is not there."""
     named = os.environ.get(CONFIG_VARIABLE)
     if named:
         if not Path(named).is_file():

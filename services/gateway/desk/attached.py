@@ -20,6 +20,7 @@ from services.gateway.desk.pen import Pen
 from services.gateway.desk.rows import Ticket
 from services.gateway.desk.rules import DeskRules
 from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.desk.whereabouts import Whereabouts
 from services.gateway.risk.bus_id import bus_changes
 from services.gateway.risk.risk import Risk
 from services.gateway.venues.venue import Venue
@@ -85,6 +86,7 @@ class Attached:
     async def _start(self, parts: Sequence[Partition]) -> None:
         self.tools.clearance.limits = await self._journal.limits()  # from here on nobody but us writes them
         await self.tools.known.begin(self._journal)
+        await self._keep_whereabouts()
         await self._look_at_controls()
         seqs = await self._journal.last_seqs()
         self._check_that_they_belong_together(parts, seqs)
@@ -99,6 +101,14 @@ class Attached:
             await lane.resume([row for row in rows if row.sym == sym])
         self._spawn(self._look_around())
         self._spawn(self._watch_controls())
+
+    async def _keep_whereabouts(self) -> None:
+        """Where this account is and what its symbols are called there, for a halt whose config is broken."""
+        limits = self.tools.clearance.limits
+        row = self._rules.whereabouts.after(Whereabouts.known(limits)).row()
+        if limits.get(row.name) != row.value:
+            await self.tools.pen.write([row])
+            limits[row.name] = row.value
 
     def check(self) -> None:
         """Raise KeeperLost when a task has failed."""

@@ -70,7 +70,10 @@ class Comparing:
         before = tools.books.positions()
         shown = Shown(
             at_ms, since_ms,
-            orders=[order for sym in self._lanes for order in await tools.venue.open_orders(sym)],
+            orders=[
+                *[order for sym in self._lanes for order in await tools.venue.open_orders(sym)],
+                *await tools.venue.waiting_orders(),
+            ],
             fills=[fill for sym in self._lanes for fill in await tools.venue.fills(sym, since_ms)],
             positions=await tools.venue.positions(), funding=await tools.venue.funding(since_ms),
         )  # fmt: skip

@@ -3,7 +3,7 @@
 import asyncio
 import difflib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -23,7 +23,7 @@ from services.gateway.venues.setup import check_account, check_key, set_modes
 from services.gateway.venues.venue import Cleared, MarketRules, at_once
 from services.gateway.venues.venue_clock import ahead_ms
 from shared.errors import ConfigError, SafetyRefusal, VenueError
-from shared.messages.reasons import Reason
+from shared.messages.reasons import OrderState, Reason
 from shared.orders.answers import (
     Absent,
     Ambiguous,
@@ -182,6 +182,18 @@ class CcxtVenue:
         found: list[VenueOrder] = await self._asker.ask(self._profile.open_orders, self._asker, rules.market, read=read)
         return found
 
+    async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
+        """Of these symbols, or of all: asked for together, which costs some venues as much as one."""
+        names = {self._rules[sym].market: sym for sym in syms or self._rules}
+        found = await self._profile.waiting(self._asker, list(names))
+        return [
+            VenueOrder(
+                names[order.market], order.client_id,
+                Snapshot(OrderState.NEW, Decimal(0), Decimal(0), order.order_id), waits=True,
+            )
+            for order in found
+        ]  # fmt: skip
+
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """Oldest first."""
         rules = self._rules[sym]
@@ -200,8 +212,7 @@ class CcxtVenue:
         if swaps:
 
             def read(rows: Any) -> list[VenuePosition]:
-                held = {row["symbol"]: row for row in rows}
-                return [parse.position(self._rules[sym], sym, held.get(market, {})) for market, sym in swaps.items()]
+                return [place for market, sym in swaps.items() for place in self._rows(sym, market, rows)]
 
             found += await self._asker.ask(self._profile.positions, self._asker, list(swaps), read=read)
         if len(swaps) < len(self._rules):
@@ -246,14 +257,10 @@ class CcxtVenue:
         return found
 
     async def cancel_all(self, sym: str) -> None:
-        """At once where the venue can, else one by one."""
+        """Of every kind: those that rest, and those that wait for a price."""
         market = self._rules[sym].market
-        if self._client.has["cancelAllOrders"] is True:
-            await self._asker.ask(self._client.cancel_all_orders, market, tolerated=self._facts.unknown)
-            return
-        for order in await self.open_orders(sym):
-            id_ = order.snapshot.venue_order_id
-            await self._asker.ask(self._client.cancel_order, id_, market, tolerated=self._facts.unknown)
+        await self._profile.cancel_resting(self._asker, market)
+        await self._profile.cancel_waiting(self._asker, market)
 
     def _unfit(self, rules: MarketRules, request: OrderRequest) -> Refused | None:
         facts, wanted = self._facts, request.signed_qty
@@ -269,6 +276,8 @@ class CcxtVenue:
 
     def _params(self, rules: MarketRules, request: OrderRequest) -> dict[str, Any]:
         params: dict[str, Any] = {self._facts.client_id: request.client_order_id}
+        if request.row:
+            return {**params, **self._profile.closing(request.row)}
         if rules.kind == "spot":
             return {**params, **self._facts.spot_params}
         return {**params, **self._facts.swap_params, **({"reduceOnly": True} if request.reduce_only else {})}
@@ -279,6 +288,13 @@ class CcxtVenue:
         if isinstance(fate, Refused):
             return Refused(fate.reason, self._asker.redact(fate.text))
         return Ambiguous(self._asker.redact(fate.cause))
+
+    def _rows(self, sym: str, market: str, rows: Any) -> list[VenuePosition]:
+        """One for each position in this market; a flat one where there is none."""
+        rules, own = self._rules[sym], [row for row in rows if row["symbol"] == market]
+        found = [parse.position(rules, sym, row, self._profile.row_of(row)) for row in own]
+        held = [position for position in found if position.signed_qty]
+        return held or [parse.position(rules, sym, {})]
 
     async def _held(self) -> Mapping[str, Decimal]:
         found: Mapping[str, Decimal] = await self._asker.ask(

@@ -1,6 +1,6 @@
 """What a venue is to the gateway: it takes an order once, and answers questions about it for as long as it takes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
@@ -79,11 +79,16 @@ class Venue(Protocol):
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """All that rest or are being filled, anybody's."""
 
+    async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
+        """Orders that wait for a price, of these symbols or of all, anybody's; where the venue keeps them apart from
+        those that rest. Else they are among the open orders."""
+
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """The account's trades from a time on, oldest first, each once."""
 
     async def positions(self) -> list[VenuePosition]:
-        """Of every configured symbol, flat ones too. Spot: what is held of the base currency."""
+        """Of every configured symbol, flat ones too; several of one symbol by their `row`. Spot: what is held of the
+        base currency."""
 
     async def balance(self) -> VenueBalance:
         """What the account has, by one question; `services/gateway/risk/equity.py` says what it is worth."""
@@ -98,7 +103,7 @@ class Venue(Protocol):
         """Quote units for one of a currency, now; VenueError where it has no market here."""
 
     async def cancel_all(self, sym: str) -> None:
-        """Every open order of this symbol, anybody's."""
+        """Every open order of this symbol, also those that wait for a price, anybody's."""
 
     async def server_time_ms(self) -> int:
         """The venue's clock, asked now."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
-from services.gateway.venues.exchanges.profile import ExchangeProfile
+from services.gateway.venues.exchanges.profile import ExchangeProfile, Waiting
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import MOST_PAGES, Row
@@ -14,6 +14,7 @@ from shared.errors import VenueError
 from shared.messages.reasons import Reason
 from shared.orders.answers import FundingPayment
 
+MOST_BY_SYMBOL = 40  # P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders: weight 1 a symbol, 40 for all
 BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
 BINANCE = Facts(
     client_id="newClientOrderId",  # C, the form U: BINANCE_DOCS/trade/rest-api/New-Order; unique among open orders only
@@ -98,6 +99,38 @@ class Binance(ExchangeProfile):
         """Told by the wallet's API."""
         rights: Any = await asker.ask(asker.client.sapi_get_account_apirestrictions)
         return rights["enableWithdrawals"] is not False
+
+    async def waiting(self, asker: Asker, markets: Sequence[str]) -> list[Waiting]:
+        """Of futures they lie in the algo service since December 2025; on spot they are among the open orders.
+
+        P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders
+        """
+        if self.kind != "swap":
+            return []
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        asked = [{"symbol": id_} for id_ in names] if len(names) <= MOST_BY_SYMBOL else [{}]
+        rows = [row for params in asked for row in await asker.ask(client.fapiPrivateGetOpenAlgoOrders, params)]
+        return [
+            Waiting(names[row["symbol"]], str(row["algoId"]), str(row.get("clientAlgoId") or ""))
+            for row in rows
+            if row["symbol"] in names
+        ]
+
+    async def cancel_waiting(self, asker: Asker, market: str) -> None:
+        """At once: BINANCE_DOCS/trade/rest-api/Cancel-All-Algo-Open-Orders (P)."""
+        if self.kind == "swap":
+            params = {"symbol": asker.client.markets[market]["id"]}
+            await asker.ask(asker.client.fapiPrivateDeleteAlgoOpenOrders, params, tolerated=self.facts.unknown)
+
+    def row_of(self, position: Mapping[str, Any]) -> str:
+        """LONG and SHORT of a hedge."""
+        side = str(position["info"].get("positionSide") or "BOTH")
+        return "" if side == "BOTH" else side
+
+    def closing(self, row: str) -> Mapping[str, Any]:
+        """reduceOnly is refused in hedge mode: BINANCE_DOCS/trade/rest-api/New-Order (P)."""
+        return {"positionSide": row}
 
     async def unfit(self, asker: Asker, *, live: bool) -> str | None:
         """Single-asset mode, and no portfolio margin, whose positions and balance lie elsewhere (papi).

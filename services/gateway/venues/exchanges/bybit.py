@@ -58,6 +58,11 @@ BYBIT = Facts(
 FUNDING, CLASSIC, PORTFOLIO = "Funding", "1", "PORTFOLIO_MARGIN"
 
 
+# P: BYBIT_DOCS/order/cancel-all: of spot only `Order` is cancelled unless another kind is named
+SPOT_KINDS = ("Order", "StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslOrder")
+INDEX = {"LONG": 1, "SHORT": 2}  # P: BYBIT_DOCS/order/create-order: positionIdx
+
+
 class Bybit(ExchangeProfile):
     """One API for both kinds, told apart by `category`."""
 
@@ -109,7 +114,7 @@ class Bybit(ExchangeProfile):
         await asker.ask(asker.client.is_unified_enabled)
 
     async def unfit(self, asker: Asker, *, live: bool) -> str | None:
-        """A unified account, in no portfolio margin: BYBIT_DOCS/account/account-info (P), which the demo has not (C)."""
+        """A unified account, in no portfolio margin: BYBIT_DOCS/account/account-info (P), which demo has not (C)."""
         if not live:
             return None
         info = (await asker.ask(asker.client.private_get_v5_account_info))["result"]
@@ -138,6 +143,20 @@ class Bybit(ExchangeProfile):
         """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
         for market in swaps:
             await asker.ask(asker.client.set_position_mode, False, market, tolerated=self.facts.unchanged)
+
+    async def cancel_resting(self, asker: Asker, market: str) -> None:
+        """Of every kind: a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""
+        for params in [{}] if self.kind == "swap" else [{"orderFilter": kind} for kind in SPOT_KINDS]:
+            await asker.ask(asker.client.cancel_all_orders, market, params, tolerated=self.facts.unknown)
+
+    def row_of(self, position: Mapping[str, Any]) -> str:
+        """LONG and SHORT of a hedge."""
+        index = int(position["info"].get("positionIdx") or 0)
+        return next((name for name, number in INDEX.items() if number == index), "")
+
+    def closing(self, row: str) -> Mapping[str, Any]:
+        """By its index."""
+        return {"positionIdx": INDEX[row], "reduceOnly": True}
 
     def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
         """The coin's `equity`: ccxt's `total` is `walletBalance`, without unrealised profit and without what is owed.

@@ -6,7 +6,7 @@ One module an exchange beside this one, and nowhere else does the code ask which
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from services.gateway.venues.asker import Asker, NotThere
 from services.gateway.venues.facts import UNLISTED, Facts
@@ -17,6 +17,14 @@ from shared.errors import SafetyRefusal, VenueError
 from shared.orders.answers import FundingPayment
 
 ISOLATED = "isolated"
+
+
+class Waiting(NamedTuple):
+    """An order that waits for a price. market: ccxt's."""
+
+    market: str
+    order_id: str
+    client_id: str
 
 
 class ExchangeProfile:
@@ -96,6 +104,32 @@ class ExchangeProfile:
         except NotThere:
             return None
         return found if found.get("clientOrderId") in (client_id, None) else None
+
+    async def waiting(self, asker: Asker, markets: Sequence[str]) -> list[Waiting]:
+        """Those that the exchange keeps apart from what rests; all others are told with the open orders."""
+        return []
+
+    async def cancel_waiting(self, asker: Asker, market: str) -> None:
+        """All of these, anybody's."""
+
+    async def cancel_resting(self, asker: Asker, market: str) -> None:
+        """All open orders, anybody's: at once where the exchange can, else one by one."""
+        client, gone = asker.client, self.facts.unknown
+        if client.has["cancelAllOrders"] is True:
+            await asker.ask(client.cancel_all_orders, market, tolerated=gone)
+            return
+        for order in await self.open_orders(asker, market):
+            await asker.ask(client.cancel_order, str(order["id"]), market, tolerated=gone)
+
+    def row_of(self, position: Mapping[str, Any]) -> str:
+        """The name of one of several positions in a market; empty for the one that is traded here."""
+        return str(position.get("side") or "").upper() if position.get("hedged") else ""
+
+    def closing(self, row: str) -> Mapping[str, Any]:
+        """The parameters of an order that closes that position, or part of it, and nothing else."""
+        raise VenueError(
+            f"{self.name or 'this exchange'}: how its position {row} is closed is not known: do it by hand"
+        )
 
     def balance_params(self) -> Mapping[str, str]:
         """What is asked for a balance."""
