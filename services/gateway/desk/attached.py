@@ -188,16 +188,12 @@ class Attached:
         await self._go_on()
         self._spawn(comparing.run(self._rules.reconcile_s))
         self._spawn(equity.run())
-        for sym in self._rules.symbols:
-            self._spawn(self._watch_quote(sym))
+        self._spawn(self._watch_quotes())
 
     def _equity_pace(self) -> EquityPace:
         """At least three observations within the age at which the equity is not known any more."""
         rules = self._rules
         return EquityPace(min(rules.reconcile_s, rules.equity_max_age_s / 3), rules.again_s, rules.quote_max_age_s)
-
-    async def _look_at_quotes(self) -> None:
-        await asyncio.gather(*(self._look_at_quote(sym) for sym in self._rules.symbols))
 
     async def _began_ms(self) -> int:
         """When this account was first taken over: what it did before is not compared."""
@@ -227,17 +223,22 @@ class Attached:
         clearance.latches = await self._journal.latches()
         clearance.arming = await self._journal.arming()
 
-    async def _watch_quote(self, sym: str) -> None:
+    async def _watch_quotes(self) -> None:
         while True:
             await asyncio.sleep(self._rules.quote_s)
-            await self._look_at_quote(sym)
+            await self._look_at_quotes()
 
-    async def _look_at_quote(self, sym: str) -> None:
+    async def _look_at_quotes(self) -> None:
         """A quote that is too old stands for none in the risk check, so a failed look needs no more than a log."""
+        wanted = self._rules.symbols
         try:
-            self.tools.clearance.quotes[sym] = await self.tools.venue.quote(sym)
+            found = await self.tools.venue.quotes(wanted)
         except VenueError as error:
-            log.warning("no quote", sym=sym, why=str(error))
+            log.warning("no quotes", why=str(error))
+            return
+        self.tools.clearance.quotes.update(found)
+        if missing := [sym for sym in wanted if sym not in found]:
+            log.warning("no quote", sym=", ".join(missing), why="the venue has none")
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         if self._over:  # the journal's thread may tell late that it writes
