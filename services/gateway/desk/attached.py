@@ -17,6 +17,7 @@ from services.gateway.desk.known import Known
 from services.gateway.desk.lane import Lane
 from services.gateway.desk.outbox import Outbox
 from services.gateway.desk.pen import Pen
+from services.gateway.desk.quote_watch import QuoteWatch
 from services.gateway.desk.rows import Ticket
 from services.gateway.desk.rules import DeskRules
 from services.gateway.desk.tools import Tools, now_ms
@@ -25,7 +26,7 @@ from services.gateway.risk.bus_id import bus_changes
 from services.gateway.risk.risk import Risk
 from services.gateway.venues.venue import Venue
 from shared.bus.names import partition_of
-from shared.errors import SafetyRefusal, VenueError
+from shared.errors import SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
 from shared.messages import OrderIntent, Stream
@@ -182,13 +183,15 @@ class Attached:
         """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
         comparing = Comparing(self._lanes, self.tools, await self._began_ms(), self._rules.max_clock_skew_ms)
         equity = EquityWatch(self._lanes, self.tools, self._equity_pace())
-        await asyncio.gather(comparing.once(), self._look_at_quotes())
+        quotes = QuoteWatch(self._rules.symbols, self.tools, self._rules.quote_s)
+        await asyncio.gather(comparing.once(), quotes.once())
+        await quotes.once()  # a first comparison may have taken long
         await equity.once()  # what coins are worth takes a quote
         self.tools.clearance.ready = True
         await self._go_on()
         self._spawn(comparing.run(self._rules.reconcile_s))
         self._spawn(equity.run())
-        self._spawn(self._watch_quotes())
+        self._spawn(quotes.run())
 
     def _equity_pace(self) -> EquityPace:
         """At least three observations within the age at which the equity is not known any more."""
@@ -222,23 +225,6 @@ class Attached:
         clearance = self.tools.clearance
         clearance.latches = await self._journal.latches()
         clearance.arming = await self._journal.arming()
-
-    async def _watch_quotes(self) -> None:
-        while True:
-            await asyncio.sleep(self._rules.quote_s)
-            await self._look_at_quotes()
-
-    async def _look_at_quotes(self) -> None:
-        """A quote that is too old stands for none in the risk check, so a failed look needs no more than a log."""
-        wanted = self._rules.symbols
-        try:
-            found = await self.tools.venue.quotes(wanted)
-        except VenueError as error:
-            log.warning("no quotes", why=str(error))
-            return
-        self.tools.clearance.quotes.update(found)
-        if missing := [sym for sym in wanted if sym not in found]:
-            log.warning("no quote", sym=", ".join(missing), why="the venue has none")
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         if self._over:  # the journal's thread may tell late that it writes

@@ -20,7 +20,7 @@ from shared.orders.reconcile import Known, OwnOrder, Shown, reconcile
 
 log = structlog.get_logger()
 
-WINDOW_MS = 24 * 3_600_000  # how far back trades and funding payments are compared
+WINDOW_MS = 23 * 3_600_000  # how far back trades and funding payments are compared; a day would be two questions
 LAG_MS = 3_000  # how long the venue's lists may take to show what is settled
 
 

@@ -41,10 +41,11 @@ class AccountReader:
         venue, syms = self._venue, self._syms
         if not venue.fills_at_once and self._round:
             syms = due(self._asked, self._open.union(urgent), TRADES_A_ROUND)
-        fills = await venue.all_fills(syms, since_ms)
         funding = await venue.funding(since_ms)
-        positions = await venue.positions()
-        orders = [*await venue.waiting_orders(), *await venue.all_open_orders()]
+        fills = await venue.all_fills(syms, since_ms)
+        waiting = await venue.waiting_orders()
+        positions = await venue.positions()  # between two heavy questions, so that quotes come in between
+        orders = [*waiting, *await venue.all_open_orders()]
         self._round += 1
         self._asked |= dict.fromkeys(syms, self._round)
         self._open = frozenset(order.sym for order in orders)
