@@ -142,7 +142,7 @@ class Bybit(ExchangeProfile):
         await asker.ask(asker.client.is_unified_enabled)
 
     async def unfit(self, asker: Asker, *, live: bool) -> str | None:
-        """A unified account, in no portfolio margin: BYBIT_DOCS/account/account-info (P), which demo has not (C)."""
+        """A unified account without portfolio margin: BYBIT_DOCS/account/account-info (P); the demo has none (C)."""
         if not live:
             return None
         info = (await asker.ask(asker.client.private_get_v5_account_info))["result"]
