@@ -52,6 +52,7 @@ class Okx:
             "GET public/instruments": self._instruments,
             "GET market/ticker": self._ticker,
             "GET public/funding-rate-history": self._history.funding_rates,
+            "GET market/tickers": self._tickers,
         }
         if self.floor.tapes:
             public |= {
@@ -78,15 +79,21 @@ class Okx:
         id_, now_ms = asked.query.get("instId", ""), self.floor.now_ms()
         if id_ not in self.floor.book.listings:
             raise refused("51001", "Instrument ID doesn't exist.")
-        quote = self.floor.book.prices.quote(id_, now_ms)
-        kind = self.floor.book.listings[id_].kind.upper()
-        return [
-            {
-                "instType": kind, "instId": id_, "last": quote.mid, "lastSz": "1", "askPx": quote.ask, "askSz": "9",
-                "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid, "high24h": quote.mid, "low24h": quote.mid,
-                "volCcy24h": "1", "vol24h": "1", "ts": str(now_ms), "sodUtc0": quote.mid, "sodUtc8": quote.mid,
-            }
-        ]  # fmt: skip
+        return [self._quoted(self.floor.book.listings[id_], now_ms)]
+
+    def _tickers(self, asked: Asked) -> object:
+        """GET market/tickers: of one kind."""
+        kind, now_ms = asked.query.get("instType", "").lower(), self.floor.now_ms()
+        return [self._quoted(listing, now_ms) for listing in self.floor.book.listings.values() if listing.kind == kind]
+
+    def _quoted(self, listing: Listing, now_ms: int) -> dict[str, object]:
+        quote = self.floor.book.prices.quote(listing.id, now_ms)
+        return {
+            "instType": listing.kind.upper(), "instId": listing.id, "last": quote.mid, "lastSz": "1",
+            "askPx": quote.ask, "askSz": "9", "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid,
+            "high24h": quote.mid, "low24h": quote.mid, "volCcy24h": "1", "vol24h": "1", "ts": str(now_ms),
+            "sodUtc0": quote.mid, "sodUtc8": quote.mid,
+        }  # fmt: skip
 
 
 def _wrapped(answer: Answer) -> Answer:

@@ -4,6 +4,7 @@ import asyncio
 import difflib
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -216,16 +217,22 @@ class CcxtVenue:
 
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """Anybody's."""
-        rules = self._rules[sym]
+        return await self.all_open_orders([sym])
+
+    async def all_open_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
+        """Anybody's, of these symbols or of all, by the fewest questions."""
+        names = {self._rules[sym].market: sym for sym in syms or self._rules}
 
         def read(rows: Any) -> list[VenueOrder]:
             oldest = sorted(rows, key=lambda row: (int(row.get("timestamp") or 0), str(row.get("id"))))
+            mine = [(names[row["symbol"]], row) for row in oldest if row["symbol"] in names]
             return [
-                VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(self._facts, rules, row))
-                for row in oldest
+                VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(self._facts, self._rules[sym], row))
+                for sym, row in mine
             ]
 
-        found: list[VenueOrder] = await self._asker.ask(self._profile.open_orders, self._asker, rules.market, read=read)
+        given = self._asker, list(names)
+        found: list[VenueOrder] = await self._asker.ask(self._profile.all_open_orders, *given, read=read)
         return found
 
     async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
@@ -249,6 +256,23 @@ class CcxtVenue:
             return [parse.fill(self._profile, rules, sym, row) for row in rows]
 
         found: list[VenueFill] = await self._asker.ask(trades, *given, read=read)
+        return found
+
+    @property
+    def fills_at_once(self) -> bool:
+        """Whether one question has the trades of all symbols."""
+        return self._profile.trades_at_once
+
+    async def all_fills(self, syms: Sequence[str], since_ms: int) -> list[VenueFill]:
+        """Of these symbols; each symbol's the oldest first."""
+        names = {self._rules[sym].market: sym for sym in syms}
+
+        def read(rows: Any) -> list[VenueFill]:
+            mine = [(names[row["symbol"]], row) for row in rows if row["symbol"] in names]
+            return [parse.fill(self._profile, self._rules[sym], sym, row) for sym, row in mine]
+
+        given = self._asker, list(names), since_ms, self.now_ms()
+        found: list[VenueFill] = await self._asker.ask(self._profile.all_trades, *given, read=read)
         return found
 
     async def positions(self) -> list[VenuePosition]:
@@ -281,6 +305,26 @@ class CcxtVenue:
     async def quote(self, sym: str) -> VenueQuote:
         """Now."""
         return await self._quote(sym, self._rules[sym].market)
+
+    async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
+        """Now, of all of these that the venue answers for."""
+        names = {self._rules[sym].market: sym for sym in syms}
+
+        async def timed() -> tuple[int, Any]:
+            asked_ms = self.now_ms()
+            return asked_ms, await self._profile.book_tickers(self._asker, list(names))
+
+        def read(answer: tuple[int, Any]) -> dict[str, VenueQuote]:
+            asked_ms, tickers = answer
+            found = {}
+            for market, ticker in tickers.items():
+                trading = self._client.markets[market].get("active") is not False
+                with suppress(parse.Unreadable):  # a side without orders
+                    found[names[market]] = parse.quote(names[market], ticker, asked_ms, trading=trading)
+            return found
+
+        found: dict[str, VenueQuote] = await self._asker.ask(timed, read=read)
+        return found
 
     async def price(self, currency: str, quote: str) -> Decimal:
         """The middle between bid and ask of its spot market with quote, or of its swap."""

@@ -108,6 +108,16 @@ class Venue(Protocol):
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """The account's trades from a time on, oldest first, each once."""
 
+    async def all_open_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
+        """Those of these symbols, or of all, by the fewest questions."""
+
+    @property
+    def fills_at_once(self) -> bool:
+        """Whether one question has the trades of all symbols."""
+
+    async def all_fills(self, syms: Sequence[str], since_ms: int) -> list[VenueFill]:
+        """The trades in these symbols from a time on; a symbol's own are the oldest first."""
+
     async def positions(self) -> list[VenuePosition]:
         """Of every configured symbol, flat ones too; several of one symbol by their `row`. Spot: what is held of the
         base currency."""
@@ -120,6 +130,9 @@ class Venue(Protocol):
 
     async def quote(self, sym: str) -> VenueQuote:
         """What can be had now."""
+
+    async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
+        """What can be had now of each symbol that the venue answers for, by the fewest questions."""
 
     async def price(self, currency: str, quote: str) -> Decimal:
         """Quote units for one of a currency, now; VenueError where it has no market here."""

@@ -11,12 +11,13 @@ from services.gateway.venues.asker import Asker, NotThere
 from services.gateway.venues.exchanges.profile import ExchangeProfile, Modes, told
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
-from services.gateway.venues.pages import MOST_PAGES, Row, all_pages
+from services.gateway.venues.pages import MOST_PAGES, Row, all_pages, trades
 from services.gateway.venues.parse import number
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
 from shared.orders.answers import FundingPayment
 
+MOST_TICKERS_BY_SYMBOL = 2
 MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
 BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
 BYBIT = Facts(
@@ -108,6 +109,33 @@ class Bybit(ExchangeProfile):
 
     async def _positions_page(self, asker: Asker, params: Mapping[str, Any]) -> Any:
         return await asker.client.fetch_positions(None, dict(params))
+
+    trades_at_once: ClassVar[bool] = True
+
+    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+        """Of one, or of all that settle in a coin: BYBIT_DOCS/order/open-order (P)."""
+        if len(markets) == 1:
+            return await super().all_open_orders(asker, markets)
+        if self.kind == "spot":
+            return await self.open_orders(asker, None, {"type": "spot"})
+        coins = sorted({asker.client.markets[market]["settle"] for market in markets})
+        given = [{"type": "swap", "subType": "linear", "settleCoin": coin} for coin in coins]
+        return [row for params in given for row in await self.open_orders(asker, None, params)]
+
+    async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+        """Of all markets of a kind at once: BYBIT_DOCS/order/execution (P)."""
+        kind = {"type": "spot"} if self.kind == "spot" else {"type": "swap", "subType": "linear"}
+        return await trades(asker, self, None, since_ms, now_ms, kind)
+
+    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+        """All of a kind at once from three on: each question costs the same (C)."""
+        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
+            return await super().book_tickers(asker, markets)
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        answer = await asker.ask(client.public_get_v5_market_tickers, {"category": self.facts.market_types[self.kind]})
+        rows = [row for row in answer["result"]["list"] if row["symbol"] in names]
+        return {names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]]) for row in rows}
 
     async def prepare(self, asker: Asker) -> None:
         """ccxt asks which kind of account it is."""

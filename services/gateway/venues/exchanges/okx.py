@@ -8,13 +8,14 @@ from services.gateway.venues.asker import Asker
 from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Modes, Waiting, told
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
-from services.gateway.venues.pages import MOST_PAGES, Row
+from services.gateway.venues.pages import MOST_PAGES, Row, trades
 from services.gateway.venues.parse import number
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
 from shared.orders.answers import FundingPayment
 
 ORDERS_PAGE = 100
+MOST_TICKERS_BY_SYMBOL = 2
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
 OKX_DOCS = "https://www.okx.com/docs-v5/en"
 OKX = Facts(
@@ -100,6 +101,31 @@ class Okx(ExchangeProfile):
         """All there are: it takes no more than ten markets: OKX_DOCS/#trading-account-rest-api-get-positions (P)."""
         found: list[Row] = await asker.ask(asker.client.fetch_positions, None, {"instType": "SWAP"})
         return found
+
+    trades_at_once: ClassVar[bool] = True
+
+    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+        """Of one, or of all of a kind: OKX_DOCS/#order-book-trading-trade-get-order-list (P)."""
+        if len(markets) == 1:
+            return await super().all_open_orders(asker, markets)
+        return await self.open_orders(asker, None, {"instType": self.kind.upper()})
+
+    async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+        """Of all markets of a kind at once."""
+        return await trades(asker, self, None, since_ms, now_ms, {"type": self.kind})
+
+    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+        """All of a kind at once from three on: each question costs the same (C)."""
+        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
+            return await super().book_tickers(asker, markets)
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        answer = await asker.ask(client.public_get_market_tickers, {"instType": self.kind.upper()})
+        return {
+            names[row["instId"]]: client.parse_ticker(row, client.markets[names[row["instId"]]])
+            for row in answer["data"]
+            if row["instId"] in names
+        }
 
     async def unfit(self, asker: Asker, *, live: bool) -> str | None:
         """Levels 2 and 3: OKX_DOCS/#trading-account-rest-api-get-account-configuration (P)."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 from services.gateway.venues.asker import Asker, NotThere
 from services.gateway.venues.facts import UNLISTED, Facts
 from services.gateway.venues.markets import MarketOrder, decimal_at
-from services.gateway.venues.pages import Row, all_pages
+from services.gateway.venues.pages import Row, all_pages, trades
 from services.gateway.venues.parse import Unreadable, number
 from shared.errors import SafetyRefusal, VenueError
 from shared.orders.answers import FundingPayment
@@ -62,11 +62,11 @@ class ExchangeProfile:
         """
         return None
 
-    async def open_orders(self, asker: Asker, market: str, params: Mapping[str, Any] | None = None) -> list[Row]:
+    async def open_orders(self, asker: Asker, market: str | None, params: Mapping[str, Any] | None = None) -> list[Row]:
         """All that rest in a market, anybody's. params: of ccxt, beside its own."""
         return await all_pages(asker, self.more_orders, partial(self._open_page, asker, market), params or {})
 
-    async def _open_page(self, asker: Asker, market: str, params: Mapping[str, Any]) -> Any:
+    async def _open_page(self, asker: Asker, market: str | None, params: Mapping[str, Any]) -> Any:
         return await asker.client.fetch_open_orders(market, None, self.facts.orders_page, dict(params))
 
     async def positions(self, asker: Asker, swaps: Sequence[str]) -> list[Row]:
@@ -77,6 +77,29 @@ class ExchangeProfile:
     async def book_ticker(self, asker: Asker, market: str) -> Row:
         """Bid and ask of one market."""
         found: Row = await asker.ask(asker.client.fetch_ticker, market)
+        return found
+
+    # ---- the same of many markets, as cheaply as the exchange gives it
+
+    trades_at_once: ClassVar[bool] = False  # whether one question has the trades of all markets
+
+    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+        """All that rest in these markets, or in more than these."""
+        return [row for market in markets for row in await self.open_orders(asker, market)]
+
+    async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+        """The account's trades in these markets, or in more than these."""
+        return [row for market in markets for row in await trades(asker, self, market, since_ms, now_ms)]
+
+    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+        """Bid and ask of these markets; one that the exchange does not answer for is left out."""
+        found = {}
+        for market in markets:
+            try:
+                found[market] = await self.book_ticker(asker, market)
+            except VenueError:
+                if len(markets) == 1:
+                    raise
         return found
 
     # ---- single rows
