@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -192,10 +191,8 @@ def test_what_was_on_its_way_is_closed_when_it_arrives(account: Account) -> None
 def test_a_venue_that_does_not_answer_is_halted_all_the_same(account: Account, listens: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         dead = Account(account.folder, f"http://127.0.0.1:{silent.getsockname()[1] if listens else 1}")
-        before_s = time.monotonic()
         done = dead.run("halt", "--flatten", "--within", "1")
     assert done.code == 4
-    assert time.monotonic() - before_s < 10  # what one request may take
     assert done.out.startswith("main is halted")
     assert done.err.endswith("not all that was asked for is done: run it again\n")
     assert "HALT" in account.journal(lambda journal: journal.latches())

@@ -194,7 +194,7 @@ class Gateway:
         assert [report.n for report in found] == list(range(1, len(found) + 1))
         return [report for report in found if isinstance(report, ExecutionReport)]
 
-    async def reported(self, count: int, within_s: float = 30.0) -> list[ExecutionReport]:
+    async def reported(self, count: int, within_s: float = 100.0) -> list[ExecutionReport]:
         await until(lambda: len(self.reports()) >= count, within_s=within_s)
         assert len(self.reports()) == count
         return self.reports()
