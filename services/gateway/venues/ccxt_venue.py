@@ -28,6 +28,7 @@ from shared.orders.answers import (
     Absent,
     Ambiguous,
     FundingPayment,
+    Maker,
     Refused,
     Snapshot,
     VenueBalance,
@@ -175,11 +176,27 @@ class CcxtVenue:
         def read(rows: Any) -> list[VenueOrder]:
             oldest = sorted(rows, key=lambda row: (int(row.get("timestamp") or 0), str(row.get("id"))))
             return [
-                VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(self._facts, rules, row))
+                VenueOrder(
+                    sym, row.get("clientOrderId") or "", parse.snapshot(self._facts, rules, row),
+                    self._profile.forced(row.get("info") or {}),
+                )
                 for row in oldest
             ]
 
         found: list[VenueOrder] = await self._asker.ask(self._profile.open_orders, self._asker, rules.market, read=read)
+        return found
+
+    async def maker(self, sym: str, venue_order_id: str) -> Maker:
+        """Asked only where trades do not tell."""
+        if self._profile.trades_name_makers:
+            return Maker("")
+
+        def read(order: Any) -> Maker:
+            return Maker(str(order.get("clientOrderId") or ""), self._profile.forced(order.get("info") or {}))
+
+        found: Maker = await self._asker.ask(
+            self._client.fetch_order, venue_order_id, self._rules[sym].market, read=read
+        )
         return found
 
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
@@ -188,7 +205,7 @@ class CcxtVenue:
         given = self._asker, self._profile, rules.market, since_ms, self.now_ms()
 
         def read(rows: Any) -> list[VenueFill]:
-            return [parse.fill(self._profile, rules, sym, row) for row in rows]
+            return [parse.fill(self._profile, rules, sym, row) for row in rows if self._profile.is_trade(row)]
 
         found: list[VenueFill] = await self._asker.ask(trades, *given, read=read)
         return found

@@ -8,6 +8,7 @@ from shared.orders.answers import (
     Absent,
     Ambiguous,
     FundingPayment,
+    Maker,
     Refused,
     Snapshot,
     VenueBalance,
@@ -78,6 +79,9 @@ class Venue(Protocol):
 
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """All that rest or are being filled, anybody's."""
+
+    async def maker(self, sym: str, venue_order_id: str) -> Maker:
+        """Who made an order of which a trade tells the venue's own id alone."""
 
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """The account's trades from a time on, oldest first, each once."""
