@@ -27,6 +27,11 @@ CODES = {
     Why.MIN_QTY: ("51020", "Order amount should be greater than the min available amount."),
     Why.MIN_NOTIONAL: ("51020", "Order amount should be greater than the min available amount."),
 }
+# Who made an order, by Order.origin; of a trade, with what it sold and what it bought: one-way.
+# https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details and
+# #trading-account-rest-api-get-bills-details-last-7-days (P)
+CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
+SUB_TYPES = {"": ("2", "1"), "liquidation": ("107", "106"), "adl": ("128", "127"), "settlement": ("112", "113")}
 MOST_ROWS = 100
 AVERAGE = Decimal("0.1")  # an average price is rounded, so it does not tell what was paid
 
@@ -130,6 +135,7 @@ class OkxOrders:
             "side": "buy" if order.side > 0 else "sell", "sz": abs(order.signed_qty) / listing.contract_size,
             "tdMode": "isolated" if listing.kind == "swap" else "cash", "reduceOnly": str(order.reduce_only).lower(),
             "tgtCcy": "" if listing.kind == "swap" else "base_ccy", "uTime": str(order.updated_ms), "tag": "",
+            "category": CATEGORIES[order.origin],
         }  # fmt: skip
 
     def _fill(self, fill: Fill) -> dict[str, object]:
@@ -139,7 +145,7 @@ class OkxOrders:
             "clOrdId": fill.client_id, "billId": str(fill.id), "fillPx": fill.price, "posSide": "net", "execType": "T",
             "fillSz": abs(fill.qty) / listing.contract_size, "side": "buy" if fill.qty > 0 else "sell",
             "fee": -fill.fee, "feeCcy": fill.fee_currency, "ts": str(fill.at_ms), "fillTime": str(fill.at_ms),
-            "tag": "", "fillPnl": fill.profit,
+            "tag": "", "fillPnl": fill.profit, "subType": SUB_TYPES[fill.origin][fill.qty > 0],
         }  # fmt: skip
 
 

@@ -177,7 +177,9 @@ class CcxtVenue:
             oldest = sorted(rows, key=lambda row: (int(row.get("timestamp") or 0), str(row.get("id"))))
             return [
                 VenueOrder(
-                    sym, row.get("clientOrderId") or "", parse.snapshot(self._facts, rules, row),
+                    sym,
+                    row.get("clientOrderId") or "",
+                    parse.snapshot(self._facts, rules, row),
                     self._profile.forced(row.get("info") or {}),
                 )
                 for row in oldest
