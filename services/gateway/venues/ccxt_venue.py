@@ -30,6 +30,7 @@ from shared.orders.answers import (
     Absent,
     Ambiguous,
     FundingPayment,
+    Maker,
     Refused,
     Snapshot,
     VenueBalance,
@@ -227,7 +228,12 @@ class CcxtVenue:
             oldest = sorted(rows, key=lambda row: (int(row.get("timestamp") or 0), str(row.get("id"))))
             mine = [(names[row["symbol"]], row) for row in oldest if row["symbol"] in names]
             return [
-                VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(self._facts, self._rules[sym], row))
+                VenueOrder(
+                    sym,
+                    row.get("clientOrderId") or "",
+                    parse.snapshot(self._facts, self._rules[sym], row),
+                    forced=self._profile.forced(row.get("info") or {}),
+                )
                 for sym, row in mine
             ]
 
@@ -247,13 +253,26 @@ class CcxtVenue:
             for order in found
         ]  # fmt: skip
 
+    async def maker(self, sym: str, venue_order_id: str) -> Maker:
+        """Asked only where trades do not tell."""
+        if self._profile.trades_name_makers:
+            return Maker("")
+
+        def read(order: Any) -> Maker:
+            return Maker(str(order.get("clientOrderId") or ""), self._profile.forced(order.get("info") or {}))
+
+        found: Maker = await self._asker.ask(
+            self._client.fetch_order, venue_order_id, self._rules[sym].market, read=read
+        )
+        return found
+
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """Oldest first."""
         rules = self._rules[sym]
         given = self._asker, self._profile, rules.market, since_ms, self.now_ms()
 
         def read(rows: Any) -> list[VenueFill]:
-            return [parse.fill(self._profile, rules, sym, row) for row in rows]
+            return [parse.fill(self._profile, rules, sym, row) for row in rows if self._profile.is_trade(row)]
 
         found: list[VenueFill] = await self._asker.ask(trades, *given, read=read)
         return found
@@ -268,7 +287,9 @@ class CcxtVenue:
         names = {self._rules[sym].market: sym for sym in syms}
 
         def read(rows: Any) -> list[VenueFill]:
-            mine = [(names[row["symbol"]], row) for row in rows if row["symbol"] in names]
+            mine = [
+                (names[row["symbol"]], row) for row in rows if row["symbol"] in names and self._profile.is_trade(row)
+            ]
             return [parse.fill(self._profile, self._rules[sym], sym, row) for sym, row in mine]
 
         given = self._asker, list(names), since_ms, self.now_ms()

@@ -68,6 +68,7 @@ def fill(profile: "ExchangeProfile", rules: MarketRules, sym: str, trade: Mappin
         trade_id=str(trade["id"]), venue_order_id=str(trade.get("order") or ""), client_order_id=str(client_id),
         sym=sym, signed_qty=qty if trade["side"] == "buy" else -qty, price=number(trade.get("price")),
         fee=cost, fee_currency=currency or rules.quote, at_ms=int(trade["timestamp"]), extra_fees=tuple(others),
+        forced=profile.forced(info),
     )  # fmt: skip
 
 

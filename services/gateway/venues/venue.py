@@ -8,6 +8,7 @@ from shared.orders.answers import (
     Absent,
     Ambiguous,
     FundingPayment,
+    Maker,
     Refused,
     Snapshot,
     VenueBalance,
@@ -104,6 +105,9 @@ class Venue(Protocol):
     async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
         """Orders that wait for a price, of these symbols or of all, anybody's; where the venue keeps them apart from
         those that rest. Else they are among the open orders."""
+
+    async def maker(self, sym: str, venue_order_id: str) -> Maker:
+        """Who made an order of which a trade tells the venue's own id alone."""
 
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """The account's trades from a time on, oldest first, each once."""

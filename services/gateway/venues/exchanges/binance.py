@@ -12,7 +12,7 @@ from services.gateway.venues.pages import MOST_PAGES, Row
 from services.gateway.venues.parse import number
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
-from shared.orders.answers import FundingPayment
+from shared.orders.answers import Forced, FundingPayment
 
 NEVER_MS = 4_133_404_800_000  # C: what a perpetual has as its deliveryDate
 MARGINS = {"ISOLATED": "isolated", "CROSSED": "cross"}  # as ccxt calls them
@@ -62,6 +62,9 @@ BINANCE = Facts(
 )
 
 FUNDING = "FUNDING_FEE"
+OWN_IDS = {  # P: BINANCE_DOCS/user-data-streams/Event-Order-Update
+    "autoclose-": Forced.LIQUIDATION, "adl_autoclose": Forced.ADL, "settlement_autoclose-": Forced.SETTLEMENT,
+}  # fmt: skip
 SPOT_DOCS = "https://developers.binance.com/docs/binance-spot-api-docs"
 BINANCE_SPOT = BINANCE._replace(
     window_ms=86_400_000,  # P: SPOT_DOCS/rest-api/account-endpoints#account-trade-list-user_data
@@ -74,10 +77,16 @@ class Binance(ExchangeProfile):
     name: ClassVar[str] = "binance"
     by_kind: ClassVar[Mapping[str, Facts]] = {"swap": BINANCE, "spot": BINANCE_SPOT}
     lookup_name: ClassVar[str] = "origClientOrderId"
+    trades_name_makers: ClassVar[bool] = False  # P: BINANCE_DOCS/trade/rest-api/Account-Trade-List
 
     def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """By id, which goes with no time: BINANCE_DOCS/trade/rest-api/Account-Trade-List (P)."""
         return {"since": None, "until": None, "fromId": max(int(row["id"]) for row in rows) + 1}
+
+    def forced(self, info: Mapping[str, Any]) -> Forced | None:
+        """By the client id that it gives its own orders."""
+        name = str(info.get("clientOrderId") or "")
+        return next((why for start, why in OWN_IDS.items() if name.startswith(start)), None)
 
     async def book_ticker(self, asker: Asker, market: str) -> Row:
         """bookTicker: a twentieth of a ticker's weight on spot."""

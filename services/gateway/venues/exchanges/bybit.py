@@ -15,7 +15,7 @@ from services.gateway.venues.pages import MOST_PAGES, Row, all_pages, trades
 from services.gateway.venues.parse import number
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
-from shared.orders.answers import FundingPayment
+from shared.orders.answers import Forced, FundingPayment
 
 MOST_TICKERS_BY_SYMBOL = 2
 MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
@@ -56,6 +56,14 @@ BYBIT = Facts(
     newest_first=True,
 )
 
+EXEC_TYPES = {  # P: BYBIT_DOCS/enum#exectype
+    "BustTrade": Forced.LIQUIDATION, "AdlTrade": Forced.ADL, "Delivery": Forced.SETTLEMENT, "Settle": Forced.SETTLEMENT,
+}  # fmt: skip
+TRADES = {"Trade", "BlockTrade", "MovePosition", "FutureSpread", *EXEC_TYPES}
+CREATED_BY = {  # P: BYBIT_DOCS/enum#createtype
+    "CreateByLiq": Forced.LIQUIDATION, "CreateByTakeOver_PassThrough": Forced.LIQUIDATION,
+    "CreateByAdl_PassThrough": Forced.ADL, "CreateBySettle": Forced.SETTLEMENT,
+}  # fmt: skip
 FUNDING, CLASSIC, PORTFOLIO = "Funding", "1", "PORTFOLIO_MARGIN"
 
 
@@ -77,6 +85,28 @@ class Bybit(ExchangeProfile):
         return None if cursor is None else {"cursor": cursor}
 
     more_trades = more_orders
+
+    async def trades_page(
+        self, asker: Asker, market: str | None, since: int | None, params: Mapping[str, Any]
+    ) -> list[Row]:
+        """ccxt asks for `execType=Trade` alone, so that no liquidation would ever be seen: here without."""
+        client, known = asker.client, None if market is None else asker.client.markets[market]
+        asked = {
+            "category": self.facts.market_types[self.kind], "symbol": known and known["id"], "limit": self.facts.page,
+            "startTime": since, "endTime": params.get("until"),
+            **{name: value for name, value in params.items() if name != "until"},
+        }  # fmt: skip
+        answer = await client.private_get_v5_execution_list({k: v for k, v in asked.items() if v is not None})
+        found: list[Row] = client.parse_trades(client.add_pagination_cursor_to_result(answer), known)
+        return found
+
+    def is_trade(self, row: Row) -> bool:
+        """Not a funding payment, nor what a person has done elsewhere: it moves the position at a price."""
+        return str(row["info"].get("execType")) in TRADES
+
+    def forced(self, info: Mapping[str, Any]) -> Forced | None:
+        """An execution's `execType`, an order's `createType`."""
+        return EXEC_TYPES.get(str(info.get("execType"))) or CREATED_BY.get(str(info.get("createType")))
 
     def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
         """With taxes, which stand in a list of their own, and in the coin that the exchange names.
@@ -124,8 +154,7 @@ class Bybit(ExchangeProfile):
 
     async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
         """Of all markets of a kind at once: BYBIT_DOCS/order/execution (P)."""
-        kind = {"type": "spot"} if self.kind == "spot" else {"type": "swap", "subType": "linear"}
-        return await trades(asker, self, None, since_ms, now_ms, kind)
+        return await trades(asker, self, None, since_ms, now_ms)
 
     async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
         """All of a kind at once from three on: each question costs the same (C)."""

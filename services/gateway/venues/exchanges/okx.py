@@ -12,7 +12,7 @@ from services.gateway.venues.pages import MOST_PAGES, Row, trades
 from services.gateway.venues.parse import number
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
-from shared.orders.answers import FundingPayment
+from shared.orders.answers import Forced, FundingPayment
 
 ORDERS_PAGE = 100
 MOST_TICKERS_BY_SYMBOL = 2
@@ -55,6 +55,15 @@ OKX = Facts(
     newest_first=True,
 )
 
+CATEGORIES = {  # P: OKX_DOCS/#order-book-trading-trade-get-order-details; the others are the account's own
+    "full_liquidation": Forced.LIQUIDATION, "partial_liquidation": Forced.LIQUIDATION, "adl": Forced.ADL,
+    "delivery": Forced.SETTLEMENT,
+}  # fmt: skip
+SUB_TYPES = {  # P: OKX_DOCS/#trading-account-rest-api-get-bills-details-last-7-days, which a trade's subType is of
+    **dict.fromkeys(map(str, range(100, 108)), Forced.LIQUIDATION),
+    **dict.fromkeys(map(str, range(125, 129)), Forced.ADL),
+    **dict.fromkeys(("112", "113"), Forced.SETTLEMENT),
+}
 UNFIT = {"1": "spot mode (level 1)", "4": "portfolio margin mode (level 4)"}
 FUNDING, PAID, CAME_IN = "8", "173", "174"  # C, U: OKX_DOCS/#trading-account-rest-api-get-bills-details-last-7-days
 
@@ -80,6 +89,10 @@ class Okx(ExchangeProfile):
         if len(rows) < ORDERS_PAGE:
             return None
         return {"after": str(min(int(row["info"]["ordId"]) for row in rows))}
+
+    def forced(self, info: Mapping[str, Any]) -> Forced | None:
+        """An order's `category`, a trade's `subType`."""
+        return CATEGORIES.get(str(info.get("category"))) or SUB_TYPES.get(str(info.get("subType")))
 
     def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """What is older than a bill."""

@@ -14,7 +14,7 @@ from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import Row, all_pages, trades
 from services.gateway.venues.parse import Unreadable, number
 from shared.errors import SafetyRefusal, VenueError
-from shared.orders.answers import FundingPayment
+from shared.orders.answers import Forced, FundingPayment
 
 ISOLATED = "isolated"
 
@@ -44,6 +44,7 @@ class ExchangeProfile:
     name: ClassVar[str] = ""
     by_kind: ClassVar[Mapping[str, Facts]] = {}
     lookup_name: ClassVar[str] = "clientOrderId"  # the parameter of a look-up by our id
+    trades_name_makers: ClassVar[bool] = True  # a trade tells its order's client id, and whether the exchange forced it
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -102,7 +103,22 @@ class ExchangeProfile:
                     raise
         return found
 
+    async def trades_page(
+        self, asker: Asker, market: str | None, since: int | None, params: Mapping[str, Any]
+    ) -> list[Row]:
+        """A page of the account's trades, in all markets for None; what is no trade is told apart by `is_trade`."""
+        found: list[Row] = await asker.client.fetch_my_trades(market, since, self.facts.page, dict(params))
+        return found
+
+    def is_trade(self, row: Row) -> bool:
+        """Whether a row of a page of trades is one."""
+        return True
+
     # ---- single rows
+
+    def forced(self, info: Mapping[str, Any]) -> Forced | None:
+        """Why the exchange itself made this order, or traded so, out of its own row; None where it does not say so."""
+        return None
 
     def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
         """What a trade has cost, by currency; positive when paid."""
