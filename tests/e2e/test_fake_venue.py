@@ -54,7 +54,7 @@ def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
     assert all(re.match(r"\d\d:\d\d:\d\dZ  ", line) for line in first.err.splitlines())
     said = [line[11:] for line in first.err.splitlines()]
     assert said[0].startswith("model simulated_linear (")
-    assert "strategy threshold(threshold=0.001, " in said[0]
+    assert said[0].endswith(", threshold=0.0001)")
     (unarmed,) = (line for line in said if line.startswith("not armed: "))
     assert unarmed.startswith("not armed: nothing that adds exposure is sent; in another terminal: ")
     assert f" TICKLINE_CONFIG={folder}/fake.toml " in unarmed
