@@ -64,7 +64,8 @@ class AccountLine:
             self._journal = await Journal.open(own.journal_url, own.gateway.account, durable=True, create=False)
         latches, arming = await self._journal.latches(), await self._journal.arming()
         if latches:
-            verbs = ["resume"] * bool(latches.keys() - {Reason.OTHER_BUS})
+            names = sorted(latches.keys() - {Reason.OTHER_BUS})
+            verbs = [" ".join(["resume", *names])] * bool(names)
             verbs += ["adopt"] * (Reason.OTHER_BUS in latches)
             typed = ", ".join(f"{self._how} {verb}" for verb in verbs)
             return f"held by {', '.join(sorted(latches))}: in another terminal: {typed}"

@@ -11,6 +11,7 @@ from services.research.backtest.variants import variants
 from services.research.metrics import Metrics, Results
 from shared.config import Settings
 from shared.errors import ConfigError
+from shared.extras import to_install
 from shared.history.times import text_time, time_text
 from shared.models.card import Card
 from shared.models.choose import card_at, chosen_model
@@ -150,7 +151,7 @@ def _curve(start_equity: float) -> "Curve":
     try:
         from services.research.report import Curve
     except ImportError as error:
-        raise ConfigError(f"--report: {error}: pip install 'tickline[research]'") from error
+        raise ConfigError(f"--report: {error}: {to_install('research')}") from error
     return Curve(start_equity)
 
 

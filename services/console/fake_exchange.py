@@ -40,6 +40,7 @@ class FakeExchange:
         assert self._process.stdout is not None
         said = self._process.stdout.readline().split()
         if not said:
+            self._end()
             raise VenueError(f"the fake exchange does not start (log: {self._log})")
         self.url = said[-1]
 

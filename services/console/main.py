@@ -19,6 +19,7 @@ from services.console.verbs.sweep import sweep
 from services.console.verbs.tail import tail
 from services.console.verbs.train import train
 from shared.errors import TicklineError
+from shared.once import refuse_repeats
 from shared.runner.logs import configure_logs
 from shared.runner.parent import SAFE_PATH
 
@@ -46,6 +47,7 @@ for verb in (run, download, train, sweep, backtest, parity, tail, bus_users):
 app.add_typer(config, name="config")
 app.add_typer(data, name="data")
 add_account_verbs(app)
+refuse_repeats(app)
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from uuid import uuid4
 import structlog
 import uvloop
 
+from shared.bus.address import without_password
 from shared.bus.api import Bus, BusLost, Storage
-from shared.bus.connection import without_password
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
@@ -126,13 +126,14 @@ async def check_bus(bus: Bus, settings: Settings) -> list[str]:
     Returns what a person should know of it, a line each. Raises BusUnreachable, ConfigError, SafetyRefusal.
     """
     own = settings.bus
+    why: list[str] = []  # the newest reason
     try:
         async with asyncio.timeout(own.start_timeout_s):
-            stored, storage = await _meta(bus, own.partitions)
+            stored, storage = await _meta(bus, own.partitions, why)
     except TimeoutError as error:
-        raise BusUnreachable(
-            f"bus {without_password(own.url)}: no answer for {own.start_timeout_s:g} s: is it running?"
-        ) from error
+        where = f"bus {without_password(own.url)}: "
+        last = why[0].removeprefix(where) if why else "is it running?"
+        raise BusUnreachable(f"{where}no answer for {own.start_timeout_s:g} s: {last}") from error
     if stored["partitions"] != str(own.partitions):
         raise ConfigError(
             f"config: bus.partitions is {own.partitions}, but {settings.namespace} on this bus was laid out "
@@ -148,7 +149,7 @@ async def check_bus(bus: Bus, settings: Settings) -> list[str]:
     ]
 
 
-async def _meta(bus: Bus, partitions: int) -> tuple[dict[str, str], Storage]:
+async def _meta(bus: Bus, partitions: int, why: list[str]) -> tuple[dict[str, str], Storage]:
     said = False
     while True:
         try:
@@ -158,6 +159,7 @@ async def _meta(bus: Bus, partitions: int) -> tuple[dict[str, str], Storage]:
             finally:
                 await session.close()
         except BusLost as lost:
+            why[:] = [str(lost)]
             if not said:
                 log.warning("waiting for the bus", why=str(lost))
             said = True

@@ -11,7 +11,7 @@ VERBS: Final = {
     "arm": "Allow orders that add exposure, for a limited time.",
     "disarm": "End the arming.",
     "halt": "Stop sending at once; --cancel and --flatten, through the venue itself.",
-    "resume": "End a halt and drop all other latches.",
+    "resume": "Lift what is latched, by name; without a name, list it.",
     "resolve": "Decide what cannot be asked: an order, a difference.",
     "capital": "Give a book more capital to trade with, or less.",
     "adopt": "Say that the present bus is the right one.",

@@ -117,9 +117,10 @@ def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, mark
     qty = sized(market.rules, wanted, price)
     if isinstance(qty, Reason):
         return f"none: {wanted:.8f} would be refused, {qty} (step {plain(market.rules.step)})"
+    booked = seen.books.balance() if seen.books else own.balance * len(settings.symbols)
     context = Context(
-        now_ns=seen.now_ms * 1_000_000, equity=seen.equity, books_balance=seen.books.balance() if seen.books else own.balance * len(settings.symbols),
-        arming=arming, quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
+        now_ns=seen.now_ms * 1_000_000, equity=seen.equity, books_balance=booked, arming=arming,
+        quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
         latches={latch.name: latch for latch in seen.latches}, position=market.position,
         other_notional=sum((_notional(other) for other in seen.markets if other.sym != market.sym), Decimal(0)),
     )  # fmt: skip

@@ -68,7 +68,7 @@ async def test_from_not_armed_to_armed_and_held(settings: Settings) -> None:
         assert await said(settings) == "held by OTHER_BUS: in another terminal: A=b tickline adopt"
         await journal.write_by_person([LatchRow("HALT", "by hand", "me", 1)])
         assert await said(settings) == (
-            "held by HALT, OTHER_BUS: in another terminal: A=b tickline resume, A=b tickline adopt"
+            "held by HALT, OTHER_BUS: in another terminal: A=b tickline resume HALT, A=b tickline adopt"
         )
 
 
