@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
-from services.gateway.venues.exchanges.profile import ExchangeProfile
+from services.gateway.venues.exchanges.profile import ExchangeProfile, Rights
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import Row
+from services.gateway.venues.parse import number
 from shared.messages.reasons import Reason
 
 BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
@@ -39,6 +40,7 @@ BINANCE = Facts(
     duplicate=frozenset({"-4116"}),  # C, as the two below
     unknown=frozenset({"-2013", "-2011"}),
     unchanged=frozenset({"-4046", "-4059"}),
+    in_the_way=frozenset({"-4047", "-4048", "-4067", "-4068", "-4531"}),  # C
     # P: https://developers.binance.com/docs/binance-spot-api-docs/enums; futures add those of liquidations (U)
     status_name="status",
     states=states_of(
@@ -53,6 +55,7 @@ BINANCE = Facts(
     page=1000,
 )
 
+CREDITS = "BNFCR"
 SPOT_DOCS = "https://developers.binance.com/docs/binance-spot-api-docs"
 BINANCE_SPOT = BINANCE._replace(
     window_ms=86_400_000,  # P: SPOT_DOCS/rest-api/account-endpoints#account-trade-list-user_data
@@ -90,7 +93,18 @@ class Binance(ExchangeProfile):
             decimal_at(value, "maxNotional") if value.get("applyMaxToMarket") else None,
         )
 
-    async def may_withdraw(self, asker: Asker) -> bool:
-        """Told by the wallet's API."""
-        rights: Any = await asker.ask(asker.client.sapi_get_account_apirestrictions)
-        return rights["enableWithdrawals"] is not False
+    async def rights(self, asker: Asker) -> Rights:
+        """Told by the wallet's API. P: https://developers.binance.com/docs/wallet/account/api-key-permission."""
+        told: Any = await asker.ask(asker.client.sapi_get_account_apirestrictions)
+        trade = told["enableFutures" if self.kind == "swap" else "enableSpotAndMarginTrading"]
+        return Rights(trade=trade is True, withdraw=told["enableWithdrawals"] is not False)
+
+    async def fee_currencies(self, asker: Asker) -> frozenset[str]:
+        """BNFCR: in the EEA futures are margined, settled and charged in credits, which no market has a price for.
+
+        U: https://www.binance.com/en/support/faq (futures credits trading mode); P: the coin, in the conversion pages.
+        """
+        if self.kind != "swap":
+            return frozenset()
+        rows: Any = await asker.ask(asker.client.fapiprivatev3_get_balance)
+        return frozenset(row["asset"] for row in rows if row["asset"] == CREDITS and number(row["balance"], "0"))

@@ -8,13 +8,16 @@ from functools import partial
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker, NotThere
-from services.gateway.venues.exchanges.profile import ExchangeProfile
+from services.gateway.venues.exchanges.profile import ExchangeProfile, Rights
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import Row, all_pages
 from services.gateway.venues.parse import number
 from shared.messages.reasons import Reason
 
+WEEK_MS = 7 * 86_400_000
+EARLIER_MS = 60_000
+MOST_WEEKS = 104  # P: BYBIT_DOCS/order/order-list: two years
 MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
 BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
 BYBIT = Facts(
@@ -37,6 +40,7 @@ BYBIT = Facts(
     duplicate=frozenset({"110072", "170141"}),  # C
     unknown=frozenset({"110001", "20001", "170213"}),  # C; 110001 also P
     unchanged=frozenset({"110025", "110043", "110026"}),  # C, P
+    in_the_way=frozenset({"110024", "110028", "110073", "3400045"}),  # C, P but the last two: BYBIT_DOCS/error
     status_name="orderStatus",  # P: BYBIT_DOCS/enum#orderstatus, and the older words that ccxt has
     states=states_of(
         new="New Created Active PartiallyFilled Untriggered Triggered PendingCancel",
@@ -60,6 +64,7 @@ class Bybit(ExchangeProfile):
     name: ClassVar[str] = "bybit"
     by_kind: ClassVar[Mapping[str, Facts]] = dict.fromkeys(("swap", "spot"), BYBIT)
     lookup_name: ClassVar[str] = "orderLinkId"
+    margin_of_account: ClassVar[bool] = True  # P: BYBIT_DOCS/account/set-margin-mode
 
     def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """ccxt puts the answer's cursor into a row."""
@@ -104,17 +109,34 @@ class Bybit(ExchangeProfile):
         """ccxt asks which kind of account it is."""
         await asker.ask(asker.client.is_unified_enabled)
 
-    async def may_withdraw(self, asker: Asker) -> bool:
-        """Told with the key."""
+    async def rights(self, asker: Asker) -> Rights:
+        """Told with the key. P: BYBIT_DOCS/user/apikey-info."""
         answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
-        return "Withdraw" in ((answer["result"].get("permissions") or {}).get("Wallet") or [])
+        told = answer["result"]
+        permissions = told.get("permissions") or {}
+        name, needed = ("ContractTrade", {"Order", "Position"}) if self.kind == "swap" else ("Spot", {"SpotTrade"})
+        return Rights(
+            trade=str(told["readOnly"]) == "0" and needed <= set(permissions.get(name) or []),
+            withdraw="Withdraw" in (permissions.get("Wallet") or []),
+        )
 
-    async def order_by_client_id(self, asker: Asker, market: str, client_id: str) -> Mapping[str, Any] | None:
-        """No single look-up there; the open list keeps the last 500 that have ended."""
+    async def order_by_client_id(
+        self, asker: Asker, market: str, client_id: str, since_ms: int | None = None
+    ) -> Row | None:
+        """No single look-up there; the open list keeps the last 500 that have ended, the history a week at a time.
+
+        P: BYBIT_DOCS/order/order-list: without times the last seven days; before these, only what was filled.
+        """
         client, params = asker.client, {self.lookup_name: client_id}
         try:
             rows = await asker.ask(client.fetch_open_orders, market, None, None, params)
             rows = rows or await asker.ask(client.fetch_canceled_and_closed_orders, market, None, None, params)
+            end_ms = client.milliseconds() - WEEK_MS
+            oldest_ms = end_ms if since_ms is None else max(since_ms - EARLIER_MS, end_ms - MOST_WEEKS * WEEK_MS)
+            while not rows and end_ms > oldest_ms:
+                times = {"startTime": max(end_ms - WEEK_MS, oldest_ms), "endTime": end_ms}
+                rows = await asker.ask(client.fetch_canceled_and_closed_orders, market, None, None, {**params, **times})
+                end_ms -= WEEK_MS
         except NotThere:
             return None
         return rows[0] if rows else None
@@ -122,4 +144,6 @@ class Bybit(ExchangeProfile):
     async def set_one_way(self, asker: Asker, swaps: Sequence[str]) -> None:
         """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
         for market in swaps:
-            await asker.ask(asker.client.set_position_mode, False, market, tolerated=self.facts.unchanged)
+            await self.set_mode(
+                asker, f"{market}: one-way position mode", asker.client.set_position_mode, False, market
+            )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
-from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, told
+from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Rights, told
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import Row
@@ -40,6 +40,7 @@ OKX = Facts(
     refusal_statuses={429: Reason.RATE_LIMITED},
     duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
     unknown=frozenset({"51603"}),  # C, K
+    in_the_way=frozenset({"59000", "59100", "59101", "59107"}),  # C
     status_name="state",  # P: OKX_DOCS/#order-book-trading-trade-get-order-details
     states=states_of(new="live partially_filled", filled="filled", canceled="canceled mmp_canceled"),
     market_types={"swap": "swap", "spot": "spot"},
@@ -58,6 +59,7 @@ class Okx(ExchangeProfile):
     name: ClassVar[str] = "okx"
     by_kind: ClassVar[Mapping[str, Facts]] = dict.fromkeys(("swap", "spot"), OKX)
     lookup_name: ClassVar[str] = "clOrdId"
+    rights_in_test: ClassVar[bool] = True
 
     def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """`after` is what is older than an order: OKX_DOCS/#order-book-trading-trade-get-order-list (P)."""
@@ -86,10 +88,11 @@ class Okx(ExchangeProfile):
         found: list[Row] = await asker.ask(asker.client.fetch_positions, None, {"instType": "SWAP"})
         return found
 
-    async def may_withdraw(self, asker: Asker) -> bool:
-        """Told with the account's config."""
+    async def rights(self, asker: Asker) -> Rights:
+        """Told with the account's config. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
         answer: Any = await asker.ask(asker.client.private_get_account_config)
-        return "withdraw" in answer["data"][0]["perm"]
+        told = answer["data"][0]["perm"].split(",")
+        return Rights(trade="trade" in told, withdraw="withdraw" in told)
 
     def balance_params(self) -> Mapping[str, str]:
         """There is one for all kinds."""
@@ -103,4 +106,6 @@ class Okx(ExchangeProfile):
     async def set_margin_and_leverage(self, asker: Asker, market: str, leverage: int) -> None:
         """The leverage of isolated positions."""
         params = {"mgnMode": ISOLATED}
-        await asker.ask(asker.client.set_leverage, leverage, market, params, tolerated=self.facts.unchanged)
+        await self.set_mode(
+            asker, f"{market}: leverage {leverage}", asker.client.set_leverage, leverage, market, params
+        )
