@@ -46,8 +46,10 @@ test: $(READY)  ## unit, contract, integration and end-to-end tests and the doct
 ifneq ($(ARGS),)
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone"
-	$(BIN)/python -m pytest -m alone
+	@failed=0; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone" || failed=$$?; \
+	$(BIN)/python -m pytest -m alone || failed=$$?; \
+	exit $$failed
 endif
 
 .PHONY: lint

@@ -13,6 +13,8 @@ from shared.recording.checkpoint import last_settings
 from shared.recording.layout import is_recording
 from shared.recording.part import recorded_symbols
 
+TIMEZONE = "Of the file's times without an offset, e.g. Europe/Berlin; bars of whole days are days there. UTC if none."
+
 
 class RunOptions(NamedTuple):
     """As given; None where the option was not."""
@@ -30,12 +32,13 @@ class RunOptions(NamedTuple):
     run_id: str | None = None
     slippage_bps: str | None = None
     record: Path | None = None
+    timezone: str | None = None
 
 
 def settings_for(options: RunOptions) -> Settings:
     """The settings of the run; raises ConfigError."""
     sections: dict[str, dict[str, object]] = {
-        "ingestor": _present(limit=options.limit, ticks_per_s=options.rate),
+        "ingestor": _present(limit=options.limit, ticks_per_s=options.rate, timezone=options.timezone),
         "signal": _present(model=options.model),
         "strategy": _present(name=options.strategy, balance=options.balance),
         "gateway": _present(fee=options.fee, slippage_bps=options.slippage_bps),

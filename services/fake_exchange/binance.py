@@ -65,6 +65,8 @@ class Binance:
             f"POST {host}/v1/leverage": account.set_leverage,
             f"GET {host}/v1/symbolConfig": account.symbol_config,
             f"GET {host}/v1/leverageBracket": account.brackets,
+            f"GET {host}/v1/accountConfig": account.config,
+            "GET api.binance.com/sapi/v1/account/info": account.info,
             "GET api.binance.com/sapi/v1/account/apiRestrictions": account.key_rights,
             "GET api.binance.com/sapi/v1/capital/config/getall": lambda asked: [],
         }

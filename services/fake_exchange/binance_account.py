@@ -53,9 +53,10 @@ class BinanceAccount:
         ]
 
     def income(self, asked: Asked) -> object:
-        """GET income: payments only."""
+        """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most."""
         since_ms, kind = int(asked.form.get("startTime", 0)), asked.form.get("incomeType")
-        return [
+        limit = min(int(asked.form.get("limit", 100)), 1000)
+        found = [
             {
                 "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
                 "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
@@ -63,6 +64,7 @@ class BinanceAccount:
             for pay in self._floor.book.payments
             if pay.at_ms >= since_ms and kind in (None, pay.kind) and asked.form.get("symbol", pay.sym) == pay.sym
         ]  # fmt: skip
+        return found[:limit]
 
     def position_mode(self, asked: Asked) -> object:
         """GET positionSide/dual."""
@@ -110,6 +112,22 @@ class BinanceAccount:
             "cum": 0.0,
         }  # fmt: skip
         return [{"symbol": sym, "brackets": [bracket]} for sym in self._floor.book.listings]
+
+    def config(self, asked: Asked) -> object:
+        """GET accountConfig."""
+        return {
+            "feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True, "tradeGroupId": -1,
+            "dualSidePosition": self._floor.book.settings.get("dual", "false") == "true",
+            "multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true",
+        }  # fmt: skip
+
+    def info(self, asked: Asked) -> object:
+        """GET sapi account/info: https://developers.binance.com/docs/wallet/account/account-info."""
+        portfolio = self._floor.book.settings.get("portfolio", "false") == "true"
+        return {
+            "vipLevel": 0, "isMarginEnabled": True, "isFutureEnabled": True, "isOptionsEnabled": False,
+            "isPortfolioMarginRetailEnabled": portfolio,
+        }  # fmt: skip
 
     def key_rights(self, asked: Asked) -> object:
         """GET sapi account/apiRestrictions."""

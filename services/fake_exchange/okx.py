@@ -36,6 +36,7 @@ class Okx:
             "GET account/balance": account.balance,
             "GET account/positions": account.positions,
             "GET account/leverage-info": account.leverage,
+            "GET account/bills": account.bills,
             "GET account/bills-archive": account.bills,
             "POST account/set-leverage": account.set_leverage,
             "POST account/set-position-mode": account.set_position_mode,

@@ -36,7 +36,8 @@ class OkxAccount:
         keys = self._floor.keys
         rights = "read_only" + (",trade" if not keys.reads_only else "") + (",withdraw" if keys.withdraws else "")
         mode = self._floor.book.settings.get("mode", "net_mode")
-        return [{"uid": "1", "mainUid": "1", "acctLv": "2", "posMode": mode, "perm": rights, "autoLoan": False}]
+        level = self._floor.book.settings.get("acctLv", "2")
+        return [{"uid": "1", "mainUid": "1", "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
 
     def set_position_mode(self, asked: Asked) -> object:
         """POST account/set-position-mode."""
@@ -86,16 +87,19 @@ class OkxAccount:
         ]
 
     def bills(self, asked: Asked) -> object:
-        """GET account/bills-archive: funding, newest first."""
-        return [
+        """GET account/bills and bills-archive: funding, newest first, 100 at most; an isolated position pays itself."""
+        query = asked.query
+        after, since_ms = int(query.get("after", 2**62)), int(query.get("begin", 0))
+        found = [
             {
-                "billId": str(pay.id), "instId": pay.sym, "ccy": pay.currency, "balChg": pay.amount, "posBalChg": "0",
+                "billId": str(pay.id), "instId": pay.sym, "ccy": pay.currency, "balChg": "0", "posBalChg": pay.amount,
                 "type": "8", "subType": "173" if pay.amount < 0 else "174", "ts": str(pay.at_ms), "instType": "SWAP",
                 "mgnMode": "isolated", "pnl": pay.amount, "sz": "0", "fee": "0", "ordId": "",
             }
             for pay in reversed(self._floor.book.payments)
-            if pay.kind == "FUNDING_FEE" and asked.query.get("type", "8") == "8"
+            if pay.kind == "FUNDING_FEE" and query.get("type", "8") == "8" and pay.id < after and pay.at_ms >= since_ms
         ]  # fmt: skip
+        return found[: min(int(query.get("limit", 100)), 100)]
 
     def _profit(self, sym: str, held: Holding) -> Decimal:
         return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)

@@ -43,4 +43,5 @@ def desk_rules(settings: Settings) -> DeskRules:
         pace=Pace(own.request_validity_ms, own.grace_ms, unknown_alarm_s=own.unknown_alarm_s),
         reconcile_s=own.reconcile_s,
         max_clock_skew_ms=own.max_clock_skew_ms,
+        quote_max_age_s=own.risk.quote_max_age_s,
     )

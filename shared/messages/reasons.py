@@ -24,6 +24,7 @@ class Reason(StrEnum):
     BELOW_MINIMUM = "BELOW_MINIMUM"  # less than the venue's least quantity or value, after rounding
     KEY_REFUSED = "KEY_REFUSED"  # the key, its rights, its address or its signature
     NO_MARGIN = "NO_MARGIN"
+    DUST = "DUST"  # a close that found less than the venue sells: it counts as flat, what comes after it may go
     NO_SHORT_ON_SPOT = "NO_SHORT_ON_SPOT"  # a short means flat there, and the book is flat
     NOTHING_TO_REDUCE = "NOTHING_TO_REDUCE"
     NOT_SENT = "NOT_SENT"  # it never left this machine
@@ -99,6 +100,7 @@ class Leg(StrEnum):
     CLOSE = "close"
     OPEN = "open"
     NET = "net"
-    # What no decision asked for; only a backtest's venue reports them.
-    LIQUIDATION = "liquidation"
+    # What no decision asked for.
+    LIQUIDATION = "liquidation"  # also what a person has booked
     FUNDING = "funding"
+    CAPITAL = "capital"  # a person gave the book more money to trade with, or less

@@ -3,6 +3,7 @@
 Quantities are in base units and signed (> 0 bought or long); money is in quote units.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -81,6 +82,17 @@ class VenuePosition(NamedTuple):
     sym: str
     signed_qty: Decimal
     entry_price: Decimal | None
+
+
+class VenueBalance(NamedTuple):
+    """What the account has, out of one answer.
+
+    cash: of the quote currency, with the unrealised profit of swaps. coins: on spot, what there is of each symbol's
+    base currency, whoever's it is.
+    """
+
+    cash: Decimal
+    coins: Mapping[str, Decimal] = {}
 
 
 class VenueOrder(NamedTuple):

@@ -16,7 +16,7 @@ import psutil
 COMMAND = Path(sys.executable).with_name("tickline")
 T = TypeVar("T")
 FOLDER = "TICKLINE_STATE_DIR"  # every process of a run inherits it, so it tells whose process one is
-RUN_S = 50.0  # two loaded cores take ten times as long as two free ones
+RUN_S = 120.0  # two loaded cores take ten times as long as two free ones
 
 
 class Done(NamedTuple):

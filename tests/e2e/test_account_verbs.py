@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -102,6 +101,25 @@ def test_arming(account: Account) -> None:
     assert arming.config_hash[:16] in made.shown
 
 
+def test_capital_is_changed_by_its_verb_and_a_config_that_differs_is_not_armed(account: Account) -> None:
+    made = account.at_terminal("capital", "--sym", "BTCUSDT", "--add", "250.5", typed="main")
+    assert made.code == 0
+    assert (
+        "BTCUSDT: capital 1000 becomes 1250.5, its balance 1000 1250.5; nothing is moved at the exchange" in made.shown
+    )
+    assert made.shown.splitlines()[-1] == "BTCUSDT has a capital of 1250.5 now"
+    (row,) = account.journal(lambda journal: journal.executions(BOOK))
+    report = decode(ExecutionReport.TAG, row.report)
+    assert isinstance(report, ExecutionReport)
+    assert (report.n, report.leg, report.capital) == (1, Leg.CAPITAL, Decimal("1250.5"))
+    refused = account.at_terminal(*ARM, typed="main", TICKLINE_STRATEGY__BALANCE="2000")
+    assert refused.code == 2
+    assert "`tickline capital --sym BTCUSDT --set 2000`" in refused.shown
+    assert arming_of(account) is None
+    armed = account.at_terminal(*ARM, typed="main", TICKLINE_STRATEGY__BALANCE="1250.5")
+    assert "equity 10000; 1 books of 1250.5 each" in armed.shown
+
+
 @pytest.mark.parametrize(("typed", "shown"), [("yes", "yes"), ("^C", "Ctrl-C")])
 def test_another_word_than_the_accounts_name_arms_nothing(account: Account, typed: str, shown: str) -> None:
     made = account.at_terminal(*ARM, typed=typed)
@@ -173,10 +191,8 @@ def test_what_was_on_its_way_is_closed_when_it_arrives(account: Account) -> None
 def test_a_venue_that_does_not_answer_is_halted_all_the_same(account: Account, listens: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         dead = Account(account.folder, f"http://127.0.0.1:{silent.getsockname()[1] if listens else 1}")
-        before_s = time.monotonic()
         done = dead.run("halt", "--flatten", "--within", "1")
     assert done.code == 4
-    assert time.monotonic() - before_s < 10  # what one request may take
     assert done.out.startswith("main is halted")
     assert done.err.endswith("not all that was asked for is done: run it again\n")
     assert "HALT" in account.journal(lambda journal: journal.latches())

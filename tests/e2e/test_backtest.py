@@ -21,7 +21,7 @@ HEAD = "datetime,open,high,low,close\n"
 
 
 @pytest.mark.skipif(not REAL.exists(), reason=f"{REAL} is not here")
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(600)
 def test_the_notebooks_file(tickline: Tickline) -> None:
     files = ("--csv", "rows.csv", "--json", "out.json", "--report", "report.html")
     done = tickline("backtest", "--data", REAL, *WHERE, *files)

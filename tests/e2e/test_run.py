@@ -20,7 +20,7 @@ REAL = DATA_DIR / "BTCUSDT_12h_ohlc.csv"
 KEYS = {"ticks", "predictions", "decisions", "orders", "executions", "final_equity", "parity", "latency_us"}
 BESIDE = {"fees", "restarts", "finished"}  # more than was asked for
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(600)
 
 
 def replay(tickline: Tickline, file: Path, *options: str) -> Done:

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.command import Command, Tickline
 from tests.e2e.conftest import write_bars
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(600)
 WHERE = ("--sym", "BTCUSDT", "--balance", "100", "--fee", "0.0003")
 
 

@@ -10,7 +10,7 @@ import pytest
 from services.console.main import main
 from tests.e2e.command import Done, Tickline
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(600)
 
 Command = Callable[..., Done]
 

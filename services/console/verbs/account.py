@@ -12,6 +12,7 @@ VERBS: Final = {
     "halt": "Stop sending at once; --cancel and --flatten, through the venue itself.",
     "resume": "End a halt and drop all other latches.",
     "resolve": "Decide what cannot be asked: an order, a difference.",
+    "capital": "Give a book more capital to trade with, or less.",
     "adopt": "Say that the present bus is the right one.",
 }
 ALL_IT_IS_GIVEN = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

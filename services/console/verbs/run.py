@@ -9,7 +9,7 @@ import typer
 
 from services.console.display import Display
 from services.console.fake_run import fake_settings
-from services.console.options import RunOptions, settings_for
+from services.console.options import TIMEZONE, RunOptions, settings_for
 from shared.errors import ConfigError
 
 Venue = Literal["fake"]
@@ -21,6 +21,7 @@ def run(
     ] = None,
     sym: Annotated[list[str] | None, typer.Option(help="The symbol of the file, e.g. BTCUSDT.")] = None,
     interval: Annotated[str | None, typer.Option(help="Time between two bars, e.g. 12h.")] = None,
+    timezone: Annotated[str | None, typer.Option(help=TIMEZONE)] = None,
     model: Annotated[str | None, typer.Option(help="A model in weights/; the one that fits by default.")] = None,
     strategy: Annotated[str | None, typer.Option(help="The strategy's name, e.g. basic_taker.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="A strategy's parameter, e.g. netting=true.")] = None,
@@ -36,7 +37,9 @@ def run(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.")] = None,
 ) -> None:
     """Run the whole line: on the simulated market, or replaying files with --data."""
-    options = RunOptions(data, sym, interval, model, strategy, param, balance, fee, limit, rate, run_id, record=record)
+    options = RunOptions(
+        data, sym, interval, model, strategy, param, balance, fee, limit, rate, run_id, record=record, timezone=timezone
+    )
     settings = settings_for(options) if venue is None else fake_settings(options)
     if json_file is not None:
         _write(json_file, "", "a")  # found out now, not after hours

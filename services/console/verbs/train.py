@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from services.console.job_progress import JobProgress
+from services.console.options import TIMEZONE
 from services.console.output_file import OutputFile
 from shared.config import load_settings
 from shared.errors import ConfigError
@@ -23,6 +24,7 @@ def train(
     interval: Annotated[
         str | None, typer.Option(help="Time between two bars, e.g. 12h; the file's by default.")
     ] = None,
+    timezone: Annotated[str | None, typer.Option(help=TIMEZONE)] = None,
     name: Annotated[str, typer.Option(help="The new model's name; made of the options by default.")] = "",
     weights: Annotated[Path | None, typer.Option(help="Folder for its files; the one the line reads.")] = None,
     model: Annotated[str, typer.Option(help="The model's class: LinearModel or NonLinearModel.")] = "LinearModel",
@@ -53,7 +55,8 @@ def train(
     options = {"epochs": epochs, "lr": lr, "patience": patience, "validation_share": validation_share}
     recipe = {name: value for name, value in options.items() if value is not None}
     given = {
-        "data": data, "sym": sym, "interval": interval or infer_interval(data), "name": name,
+        "data": data, "sym": sym, "interval": interval or infer_interval(data, timezone or ""), "name": name,
+        "timezone": timezone or "",
         "features": features or f"log_return_lags({3 if lags is None else lags})",
         "fit": {
             "model": model, "params": dict(_param(text) for text in param or ()),

@@ -86,6 +86,18 @@ def resolve_verb(
     _show(resolve(what, ending, _amount("--qty", qty), _amount("--price", price)))
 
 
+@app.command("capital")
+def capital_verb(
+    sym: Annotated[str, typer.Option(help="Whose book.")],
+    to: Annotated[str | None, typer.Option("--set", help="The capital it shall have, in quote units.")] = None,
+    add: Annotated[str | None, typer.Option("--add", help="What is added to it; with a minus: taken out.")] = None,
+) -> None:
+    """Give a book more capital to trade with, or less; needs a terminal."""
+    from services.gateway.control.capital import Wanted, set_capital
+
+    _show(set_capital(sym, Wanted(_amount("--set", to), _amount("--add", add))))
+
+
 @app.command("adopt")
 def adopt_verb() -> None:
     """Say that the present bus is the right one, after one was lost; needs a terminal."""

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from services.gateway.control.at_work import AT_WORK
-from services.gateway.desk.books import Books
+from services.gateway.desk.books import Books, profit_of, reports_of
+from services.gateway.desk.capital import begun_row, begun_with, check_capital
 from services.gateway.desk.clearance import Clearance
 from services.gateway.desk.comparing import Comparing
+from services.gateway.desk.equity_watch import EquityPace, EquityWatch
 from services.gateway.desk.known import Known
 from services.gateway.desk.lane import Lane
 from services.gateway.desk.outbox import Outbox
@@ -25,14 +27,13 @@ from shared.bus.names import partition_of
 from shared.errors import SafetyRefusal, VenueError
 from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
-from shared.messages import ExecutionReport, OrderIntent, Stream
-from shared.messages.codec import decode, pack, unpack
+from shared.messages import OrderIntent, Stream
+from shared.messages.codec import pack, unpack
 from shared.runner.keeper import KeeperLost
 from shared.runner.partition import Partition
 
 log = structlog.get_logger()
 
-PAGE = 1_000
 BEGAN = "began_ms"
 HALT_WORKS_MS = 30_000  # how long a halt's own cancel and flatten may hold the account
 
@@ -87,10 +88,10 @@ class Attached:
         await self._look_at_controls()
         seqs = await self._journal.last_seqs()
         self._check_that_they_belong_together(parts, seqs)
+        await self._load_books(seqs)
         for sym in self._rules.symbols:
             book = self._rules.book(sym)
             self._lanes[sym] = Lane(sym, book, seqs.get(book, 0), self.tools)
-            await self._load_book(book)
         for part in parts:
             await self.fill_outbox(part)
         rows = await self._journal.orders()
@@ -136,7 +137,7 @@ class Attached:
         """Put into the outbox what the partition's stream of executions lacks."""
         for sym in self._rules.symbols:
             if self._lies_in(part, sym):
-                async for report in self._reports(self._rules.book(sym), _published(part, sym)):
+                async for report in reports_of(self._journal, self._rules.book(sym), _published(part, sym)):
                     self._outbox.add(report)
 
     async def end(self) -> None:
@@ -146,17 +147,22 @@ class Attached:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _load_book(self, book: str) -> None:
-        async for report in self._reports(book, 0):
-            self.tools.books.book(report)
-
-    async def _reports(self, book: str, after: int) -> AsyncIterator[ExecutionReport]:
-        while rows := await self._journal.executions(book, after, PAGE):
-            for row in rows:
-                report = decode(ExecutionReport.TAG, row.report)
-                assert isinstance(report, ExecutionReport)
-                yield report
-            after = rows[-1].seq
+    async def _load_books(self, seqs: Mapping[str, int]) -> None:
+        """Out of the journal; a new one begins with the config's capital. ConfigError where that says otherwise."""
+        rules, limits, books = self._rules, self.tools.clearance.limits, self.tools.books
+        own = {rules.book(sym): sym for sym in rules.symbols}
+        for book, sym in own.items():
+            begun = begun_with(limits, book)
+            if begun is None:
+                begun, row = rules.capital, begun_row(book, rules.capital)
+                await self.tools.pen.write([row])
+                limits[row.name] = row.value
+            books.begin(sym, begun)
+            async for report in reports_of(self._journal, book):
+                books.book(report)
+            check_capital(sym, rules.capital, begun, books.capital(sym))
+        for book in seqs.keys() - own.keys():
+            books.retire(await profit_of(self._journal, book))
 
     def _open_orders(self, sym: str) -> Iterable[Ticket]:
         lane = self._lanes.get(sym)
@@ -165,12 +171,23 @@ class Attached:
     async def _look_around(self) -> None:
         """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
         comparing = Comparing(self._lanes, self.tools, await self._began_ms(), self._rules.max_clock_skew_ms)
-        await asyncio.gather(comparing.once(), *(self._look_at_quote(sym) for sym in self._rules.symbols))
+        equity = EquityWatch(self._lanes, self.tools, self._equity_pace())
+        await asyncio.gather(comparing.once(), self._look_at_quotes())
+        await equity.once()  # what coins are worth takes a quote
         self.tools.clearance.ready = True
         await self._go_on()
         self._spawn(comparing.run(self._rules.reconcile_s))
+        self._spawn(equity.run())
         for sym in self._rules.symbols:
             self._spawn(self._watch_quote(sym))
+
+    def _equity_pace(self) -> EquityPace:
+        """At least three observations within the age at which the equity is not known any more."""
+        rules = self._rules
+        return EquityPace(min(rules.reconcile_s, rules.equity_max_age_s / 3), rules.again_s, rules.quote_max_age_s)
+
+    async def _look_at_quotes(self) -> None:
+        await asyncio.gather(*(self._look_at_quote(sym) for sym in self._rules.symbols))
 
     async def _began_ms(self) -> int:
         """When this account was first taken over: what it did before is not compared."""

@@ -38,14 +38,21 @@ class Clearance:
         self._books = books
         self._open_orders = open_orders
         self._equity: tuple[Decimal, float] | None = None
+        self._suspected: tuple[str, ...] = ()
         self._equity_max_age_s = equity_max_age_s
 
     def see_equity(self, equity: Decimal) -> Changes:
         """The account's equity, as the venue told it just now; returns what is to be written for it."""
         self._equity = equity, time.monotonic()
-        changes = self._risk.watch(time.time_ns(), equity, self.limits, self.latches).changes
-        self.remember(changes)
-        return changes
+        seen = self._risk.watch(time.time_ns(), equity, self.limits, self.latches, self._suspected)
+        self._suspected = seen.suspected
+        self.remember(seen.changes)
+        return seen.changes
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the equity was past a limit once: the next observation decides."""
+        return bool(self._suspected)
 
     def judge(self, row: OrderRow) -> Verdict:
         """May this order go now? All other open orders count."""

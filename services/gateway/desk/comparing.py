@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import structlog
 
-from services.gateway.desk.balance import TOLERANCE, beside
+from services.gateway.desk.balance import TOLERANCE, Made, beside
 from services.gateway.desk.lane import Lane
 from services.gateway.desk.rows import ticket_of
 from services.gateway.desk.tools import Tools, now_ms
@@ -74,31 +74,35 @@ class Comparing:
             fills=[fill for sym in self._lanes for fill in await tools.venue.fills(sym, since_ms)],
             positions=await tools.venue.positions(), funding=await tools.venue.funding(since_ms),
         )  # fmt: skip
-        balance = await tools.venue.balance()
-        if changes := tools.clearance.see_equity(balance):
-            await tools.pen.write(changes)
         known = (await self._known(since_ms))._replace(before=before)
         if self._flat(shown, known):
-            shown = shown._replace(balance=balance)
-            known = known._replace(balance=await self._expected_balance(balance))
+            balance = (await tools.venue.balance()).cash
+            known = (await self._known(since_ms))._replace(before=before)  # an order may have been sent meanwhile
+            if self._flat(shown, known):
+                shown = shown._replace(balance=balance)
+                known = known._replace(balance=await self._expected_balance(balance))
         made = reconcile(shown, known, LAG_MS, TOLERANCE)
         for payment in made.bookings:
             await self._lanes[payment.sym].fund(payment)
         return made.differences
 
     def _flat(self, shown: Shown, known: Known) -> bool:
-        held = [*known.positions.values(), *(position.signed_qty for position in shown.positions)]
-        return not any(held) and not any(own.life.in_flight for own in known.orders.values())
+        """Nothing is held but what cannot be sold, and nothing is on its way."""
+        dust, found = self._tools.books.dust, {position.sym: position.signed_qty for position in shown.positions}
+        held = any(qty != dust(sym) for sym, qty in (*known.positions.items(), *found.items()))
+        return not held and not any(own.life.in_flight for own in known.orders.values())
 
     async def _expected_balance(self, balance: Decimal) -> Decimal:
-        tools, books = self._tools, self._tools.books.balance()
+        tools, books = self._tools, self._tools.books
+        spot = any(tools.venue.rules(sym).kind == "spot" for sym in self._lanes)
+        made = Made(books.profit() - (books.dust_cost() if spot else Decimal(0)), books.capitals())
         adopted = await tools.journal.externals(adopted=True)
-        found = beside(tools.clearance.limits, adopted, balance, books, now_ms())
+        found = beside(tools.clearance.limits, adopted, balance, made, now_ms())
         row = found.row()
         if tools.clearance.limits.get(row.name) != row.value:
             await tools.pen.write([row])
             tools.clearance.limits[row.name] = row.value
-        return found.amount + books
+        return found.amount + made.profit
 
     async def _look_at_skew(self, skew_ms: int) -> None:
         """Ages are taken between the two clocks: when these are far apart, nothing is added."""

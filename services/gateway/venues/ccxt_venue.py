@@ -3,9 +3,8 @@
 import asyncio
 import difflib
 import time
+from collections.abc import Mapping
 from decimal import Decimal, localcontext
-from functools import partial
-from operator import itemgetter
 from typing import Any
 
 from services.gateway.venues import amounts, parse
@@ -20,7 +19,7 @@ from services.gateway.venues.markets import rules_of
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.pages import trades
 from services.gateway.venues.reply import Stamp, listening
-from services.gateway.venues.setup import check_fees, check_key, set_modes
+from services.gateway.venues.setup import check_account, check_fees, check_key, set_modes
 from services.gateway.venues.venue import Cleared, MarketRules, NoPrice, at_once
 from services.gateway.venues.venue_clock import ahead_ms
 from shared.errors import ConfigError, SafetyRefusal, VenueError
@@ -31,6 +30,7 @@ from shared.orders.answers import (
     FundingPayment,
     Refused,
     Snapshot,
+    VenueBalance,
     VenueFill,
     VenueOrder,
     VenuePosition,
@@ -89,6 +89,7 @@ class CcxtVenue:
             await self.server_time_ms()
             if not only_out:
                 await check_key(self._asker, self._profile, self._options)
+                await check_account(self._asker, self._profile, self._options)
                 await check_fees(self._asker, self._profile, self._options, self._rules)
             await self._profile.prepare(self._asker)
             if not only_out:
@@ -207,29 +208,20 @@ class CcxtVenue:
 
             found += await self._asker.ask(self._profile.positions, self._asker, list(swaps), read=read)
         if len(swaps) < len(self._rules):
-            total = await self._totals()
-            found += [
-                VenuePosition(sym, parse.number(total.get(rules.base), "0"), None)
-                for sym, rules in self._rules.items()
-                if rules.kind == "spot"
-            ]
+            held = await self._held()
+            found += [VenuePosition(sym, qty, None) for sym, qty in self._coins(held).items()]
         return found
 
-    async def balance(self) -> Decimal:
-        """In the one quote currency."""
-        rules = next(iter(self._rules.values()))
-        total = await self._totals()
-        return parse.number(total.get(rules.quote), "0")
+    async def balance(self) -> VenueBalance:
+        """In the one quote currency, and the coins."""
+        held = await self._held()
+        quote = next(iter(self._rules.values())).quote
+        return VenueBalance(held.get(quote, Decimal(0)), self._coins(held))
 
     async def funding(self, since_ms: int) -> list[FundingPayment]:
-        """Of all swaps."""
-        found: list[FundingPayment] = []
-        for sym, rules in self._rules.items():
-            if rules.kind == "swap":
-                read = partial(_fundings, sym)
-                found += await self._asker.ask(
-                    self._client.fetch_funding_history, rules.market, since_ms, self._facts.page, read=read
-                )
+        """Of all swaps; spot has none."""
+        syms = {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
+        found = await self._profile.funding(self._asker, syms, since_ms) if syms else []
         return sorted(found, key=lambda payment: (payment.at_ms, len(payment.payment_id), payment.payment_id))
 
     async def quote(self, sym: str) -> VenueQuote:
@@ -300,10 +292,14 @@ class CcxtVenue:
             return Refused(fate.reason, self._asker.redact(fate.text))
         return Ambiguous(self._asker.redact(fate.cause))
 
-    async def _totals(self) -> Any:
-        return await self._asker.ask(
-            self._client.fetch_balance, self._profile.balance_params(), read=itemgetter("total")
+    async def _held(self) -> Mapping[str, Decimal]:
+        found: Mapping[str, Decimal] = await self._asker.ask(
+            self._client.fetch_balance, self._profile.balance_params(), read=self._profile.held
         )
+        return found
+
+    def _coins(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        return {sym: held.get(rules.base, Decimal(0)) for sym, rules in self._rules.items() if rules.kind == "spot"}
 
     def _check_quotes(self) -> None:
         quotes = {rules.quote for rules in self._rules.values()}
@@ -311,7 +307,3 @@ class CcxtVenue:
             raise ConfigError(
                 f"[gateway] markets: one account, one quote currency; these have {', '.join(sorted(quotes))}"
             )
-
-
-def _fundings(sym: str, rows: Any) -> list[FundingPayment]:
-    return [parse.funding(sym, row) for row in rows]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from services.gateway.venues.facts import Facts
 from services.gateway.venues.venue import MarketRules
 from shared.messages.reasons import OrderState
-from shared.orders.answers import FundingPayment, Snapshot, VenueFill, VenuePosition, VenueQuote
+from shared.orders.answers import Snapshot, VenueFill, VenuePosition, VenueQuote
 
 ENDED = {
     "closed": OrderState.FILLED,
@@ -90,11 +90,6 @@ def position(rules: MarketRules, sym: str, held: Mapping[str, Any]) -> VenuePosi
         raise Unreadable(f"the position in {sym} has no side")
     entry = number(held.get("entryPrice"), "0")
     return VenuePosition(sym, -qty if held.get("side") == "short" else qty, entry if qty and entry else None)
-
-
-def funding(sym: str, row: Mapping[str, Any]) -> FundingPayment:
-    """One payment."""
-    return FundingPayment(str(row["id"]), sym, number(row.get("amount")), int(row["timestamp"]))
 
 
 def quote(sym: str, ticker: Mapping[str, Any], asked_ms: int, *, trading: bool = True) -> VenueQuote:

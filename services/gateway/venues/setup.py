@@ -50,6 +50,12 @@ async def check_fees(
             )
 
 
+async def check_account(asker: Asker, profile: ExchangeProfile, options: VenueOptions) -> None:
+    """SafetyRefusal for an account whose equity or positions are of a kind that is not read here."""
+    if (why := await profile.unfit(asker, live=options.mode == "live")) is not None:
+        raise SafetyRefusal(f"this account of {options.exchange} {why}")
+
+
 async def set_modes(
     asker: Asker, profile: ExchangeProfile, options: VenueOptions, rules: Mapping[str, MarketRules]
 ) -> None:

@@ -11,6 +11,7 @@ from shared.orders.answers import (
     FundingPayment,
     Refused,
     Snapshot,
+    VenueBalance,
     VenueFill,
     VenueOrder,
     VenuePosition,
@@ -89,11 +90,11 @@ class Venue(Protocol):
     async def positions(self) -> list[VenuePosition]:
         """Of every configured symbol, flat ones too. Spot: what is held of the base currency."""
 
-    async def balance(self) -> Decimal:
-        """Equity in quote units, unrealised profit included; on spot the quote currency held."""
+    async def balance(self) -> VenueBalance:
+        """What the account has, by one question; `services/gateway/risk/equity.py` says what it is worth."""
 
     async def funding(self, since_ms: int) -> list[FundingPayment]:
-        """Funding payments from a time on, oldest first."""
+        """Funding payments of all symbols from a time on, oldest first; positive when received."""
 
     async def quote(self, sym: str) -> VenueQuote:
         """What can be had now."""

@@ -22,6 +22,7 @@ from shared.config import Settings
 from shared.errors import ConfigError, DataError
 from shared.history import Bar, bars
 from shared.history.times import MAX_NS, time_text
+from shared.history.zone import zone_of
 from shared.intervals import interval_ns
 from shared.messages import ExecutionReport, Leg, Message, Prediction, Stream
 from shared.models.card import ModelRefused
@@ -103,7 +104,11 @@ class Backtest:
         return run.totals()
 
     def _bars(self) -> Generator[Bar, None, None]:
-        yield from self._given.bars if self._given else bars(self._path, self._settings.interval)
+        yield from (
+            self._given.bars
+            if self._given
+            else bars(self._path, self._settings.interval, timezone=self._settings.ingestor.timezone)
+        )
 
     def _plans(self) -> LinePlans:
         if self._given is not None:
@@ -135,6 +140,7 @@ class Backtest:
             own.slippage_bps,
             leverage or Decimal(1),
             interval_ns(self._settings.interval),
+            zone_of(self._settings.ingestor.timezone),
         )
 
     def _require_sense(self, run: "_Run", rows: int) -> None:

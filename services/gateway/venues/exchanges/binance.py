@@ -8,9 +8,11 @@ from services.gateway.venues.asker import Asker
 from services.gateway.venues.exchanges.profile import ExchangeProfile, Rights
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
-from services.gateway.venues.pages import Row
+from services.gateway.venues.pages import MOST_PAGES, Row
 from services.gateway.venues.parse import number
+from shared.errors import VenueError
 from shared.messages.reasons import Reason
+from shared.orders.answers import FundingPayment
 
 BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
 BINANCE = Facts(
@@ -56,6 +58,7 @@ BINANCE = Facts(
 )
 
 CREDITS = "BNFCR"
+FUNDING = "FUNDING_FEE"
 SPOT_DOCS = "https://developers.binance.com/docs/binance-spot-api-docs"
 BINANCE_SPOT = BINANCE._replace(
     window_ms=86_400_000,  # P: SPOT_DOCS/rest-api/account-endpoints#account-trade-list-user_data
@@ -108,3 +111,40 @@ class Binance(ExchangeProfile):
             return frozenset()
         rows: Any = await asker.ask(asker.client.fapiprivatev3_get_balance)
         return frozenset(row["asset"] for row in rows if row["asset"] == CREDITS and number(row["balance"], "0"))
+
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """Single-asset mode, and no portfolio margin, whose positions and balance lie elsewhere (papi).
+
+        P: BINANCE_DOCS/account/rest-api/Account-Config; https://developers.binance.com/docs/wallet/account/account-info,
+        which the demo system has not.
+        """
+        if self.kind != "swap":
+            return None
+        if live and (await asker.ask(asker.client.sapi_get_account_info))["isPortfolioMarginRetailEnabled"]:
+            return "is a portfolio margin account: leave portfolio margin, or use a sub-account that is none"
+        if (await asker.ask(asker.client.fapiprivate_get_accountconfig))["multiAssetsMargin"]:
+            return "is in multi-assets mode: switch its futures to single-asset mode (Preferences, Asset Mode)"
+        return None
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets in one call, since each costs 30; a page is the oldest rows of what was asked."""
+        client, found, start_ms = asker.client, dict[str, FundingPayment](), since_ms
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(rows: Any) -> tuple[int, int, list[FundingPayment]]:
+            mine = [row for row in rows if row["incomeType"] == FUNDING and row["symbol"] in ids]
+            return len(rows), max((int(row["time"]) for row in rows), default=0), [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"incomeType": FUNDING, "startTime": start_ms, "limit": self.facts.page}
+            count, last_ms, payments = await asker.ask(client.fapiprivate_get_income, asked, read=read)
+            found |= {payment.payment_id: payment for payment in payments}
+            if count < self.facts.page or last_ms == start_ms:
+                return list(found.values())
+            start_ms = last_ms
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """C, P: BINANCE_DOCS/account/rest-api/Get-Income-History: `income` > 0 came in."""
+    return FundingPayment(str(row["tranId"]), ids[row["symbol"]], number(row["income"]), int(row["time"]))

@@ -11,9 +11,11 @@ from services.gateway.venues.asker import Asker, NotThere
 from services.gateway.venues.exchanges.profile import ExchangeProfile, Rights
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
-from services.gateway.venues.pages import Row, all_pages
+from services.gateway.venues.pages import MOST_PAGES, Row, all_pages
 from services.gateway.venues.parse import number
+from shared.errors import VenueError
 from shared.messages.reasons import Reason
+from shared.orders.answers import FundingPayment
 
 WEEK_MS = 7 * 86_400_000
 EARLIER_MS = 60_000
@@ -56,6 +58,8 @@ BYBIT = Facts(
     orders_page=50,  # P: BYBIT_DOCS/order/open-order: 20 unless asked for
     newest_first=True,
 )
+
+FUNDING, CLASSIC, PORTFOLIO = "Funding", "1", "PORTFOLIO_MARGIN"
 
 
 class Bybit(ExchangeProfile):
@@ -109,6 +113,17 @@ class Bybit(ExchangeProfile):
         """ccxt asks which kind of account it is."""
         await asker.ask(asker.client.is_unified_enabled)
 
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """A unified account, in no portfolio margin. P: BYBIT_DOCS/account/account-info, which the demo has not (C)."""
+        if not live:
+            return None
+        info = (await asker.ask(asker.client.private_get_v5_account_info))["result"]
+        if str(info["unifiedMarginStatus"]) == CLASSIC:
+            return "is a classic account: upgrade it to a unified trading account"
+        if info["marginMode"] == PORTFOLIO:
+            return "is in portfolio margin: switch its margin mode to isolated margin"
+        return None
+
     async def rights(self, asker: Asker) -> Rights:
         """Told with the key. P: BYBIT_DOCS/user/apikey-info."""
         answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
@@ -147,3 +162,37 @@ class Bybit(ExchangeProfile):
             await self.set_mode(
                 asker, f"{market}: one-way position mode", asker.client.set_position_mode, False, market
             )
+
+    def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
+        """The coin's `equity`: ccxt's `total` is `walletBalance`, without unrealised profit and without what is owed.
+
+        C, P: BYBIT_DOCS/account/wallet-balance.
+        """
+        accounts = answer["info"]["result"]["list"]
+        return {coin["coin"]: number(coin["equity"]) for account in accounts for coin in account["coin"]}
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets together, page by page; raw, since ccxt gives `execFee` as the amount that came in."""
+        client, cursor, found = asker.client, "", dict[str, FundingPayment]()
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(answer: Any) -> tuple[str, list[FundingPayment]]:
+            rows = answer["result"]["list"]
+            mine = [row for row in rows if row["execType"] == FUNDING and row["symbol"] in ids]
+            return answer["result"].get("nextPageCursor") or "", [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"category": "linear", "execType": FUNDING, "startTime": since_ms, "limit": self.facts.page}
+            before = cursor
+            cursor, payments = await asker.ask(
+                client.private_get_v5_execution_list, {**asked, **({"cursor": cursor} if cursor else {})}, read=read
+            )
+            found |= {payment.payment_id: payment for payment in payments}
+            if cursor in ("", before):
+                return list(found.values())
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """P: BYBIT_DOCS/order/execution: a positive `execFee` was paid, a negative one came in."""
+    return FundingPayment(str(row["execId"]), ids[row["symbol"]], -number(row["execFee"]), int(row["execTime"]))

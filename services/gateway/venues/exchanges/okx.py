@@ -8,8 +8,11 @@ from services.gateway.venues.asker import Asker
 from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Rights, told
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
-from services.gateway.venues.pages import Row
+from services.gateway.venues.pages import MOST_PAGES, Row
+from services.gateway.venues.parse import number
+from shared.errors import VenueError
 from shared.messages.reasons import Reason
+from shared.orders.answers import FundingPayment
 
 ORDERS_PAGE = 100
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
@@ -52,6 +55,9 @@ OKX = Facts(
     newest_first=True,
 )
 
+UNFIT = {"1": "spot mode (level 1)", "4": "portfolio margin mode (level 4)"}
+FUNDING, PAID, CAME_IN = "8", "173", "174"  # C, U: OKX_DOCS/#trading-account-rest-api-get-bills-details-last-7-days
+
 
 class Okx(ExchangeProfile):
     """One API for both kinds, and one balance."""
@@ -88,6 +94,13 @@ class Okx(ExchangeProfile):
         found: list[Row] = await asker.ask(asker.client.fetch_positions, None, {"instType": "SWAP"})
         return found
 
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """Levels 2 and 3: OKX_DOCS/#trading-account-rest-api-get-account-configuration (P)."""
+        level = (await asker.ask(asker.client.private_get_account_config))["data"][0]["acctLv"]
+        if level not in UNFIT:
+            return None
+        return f"is in {UNFIT[level]}: switch its account mode to futures mode"
+
     async def rights(self, asker: Asker) -> Rights:
         """Told with the account's config. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
         answer: Any = await asker.ask(asker.client.private_get_account_config)
@@ -109,3 +122,30 @@ class Okx(ExchangeProfile):
         await self.set_mode(
             asker, f"{market}: leverage {leverage}", asker.client.set_leverage, leverage, market, params
         )
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets together, newest first, page by page; ccxt gives one page and cannot ask from a time on."""
+        client, after, found = asker.client, "", dict[str, FundingPayment]()
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(answer: Any) -> tuple[int, str, list[FundingPayment]]:
+            rows = answer["data"]
+            mine = [row for row in rows if row["type"] == FUNDING and row["instId"] in ids]
+            return len(rows), rows[-1]["billId"] if rows else "", [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"instType": "SWAP", "type": FUNDING, "begin": str(since_ms), "limit": str(self.facts.page)}
+            count, after, payments = await asker.ask(
+                client.private_get_account_bills, {**asked, **({"after": after} if after else {})}, read=read
+            )
+            found |= {payment.payment_id: payment for payment in payments}
+            if count < self.facts.page:
+                return list(found.values())
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """C: the balance changes, or an isolated position's own. The bill's kind says which way it went."""
+    amount = number(row["balChg"], "0") or number(row["posBalChg"], "0")
+    signed = {PAID: -abs(amount), CAME_IN: abs(amount)}.get(row["subType"], amount)
+    return FundingPayment(str(row["billId"]), ids[row["instId"]], signed, int(row["ts"]))

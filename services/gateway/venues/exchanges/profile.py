@@ -14,6 +14,7 @@ from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import Row, all_pages
 from services.gateway.venues.parse import Unreadable, number
 from shared.errors import SafetyRefusal, VenueError
+from shared.orders.answers import FundingPayment
 
 ISOLATED = "isolated"
 
@@ -91,6 +92,10 @@ class ExchangeProfile:
         """Of the key, as far as the exchange tells."""
         return Rights()
 
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """Why an account is of no kind that is traded here, and what to do about it; None where it is."""
+        return None
+
     async def fee_currencies(self, asker: Asker) -> frozenset[str]:
         """Those that the account pays fees in beside quote and base, as far as it can be known before the first one."""
         return frozenset()
@@ -110,6 +115,18 @@ class ExchangeProfile:
     def balance_params(self) -> Mapping[str, str]:
         """What is asked for a balance."""
         return {"type": self.kind}
+
+    def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
+        """What a ccxt balance says that there is of each currency, with the unrealised profit of its swaps."""
+        return {currency: number(amount, "0") for currency, amount in answer["total"].items()}
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """The payments of these markets (ccxt's name → symbol) from a time on, positive when received."""
+        found: list[FundingPayment] = []
+        for market, sym in syms.items():
+            read = partial(_payments, sym)
+            found += await asker.ask(asker.client.fetch_funding_history, market, since_ms, self.facts.page, read=read)
+        return found
 
     async def set_one_way(self, asker: Asker, swaps: Sequence[str]) -> None:
         """One position a market, not one each way; SafetyRefusal where the exchange then says otherwise."""
@@ -163,3 +180,7 @@ async def told(asker: Asker, name: str, call: Callable[..., Awaitable[Any]], *gi
 
 async def _hedged(asker: Asker, market: str) -> bool:
     return bool(await told(asker, "hedged", asker.client.fetch_position_mode, market))
+
+
+def _payments(sym: str, rows: Any) -> list[FundingPayment]:
+    return [FundingPayment(str(row["id"]), sym, number(row["amount"]), int(row["timestamp"])) for row in rows]
