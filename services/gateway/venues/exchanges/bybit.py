@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker, NotThere
+from services.gateway.venues.exchanges import bybit_codes
 from services.gateway.venues.exchanges.profile import ExchangeProfile, Rights
-from services.gateway.venues.facts import Facts, all_of, states_of
+from services.gateway.venues.facts import Facts, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import MOST_PAGES, Row, all_pages
 from services.gateway.venues.parse import number
@@ -28,16 +29,7 @@ BYBIT = Facts(
     expiry="window",  # U: BYBIT_DOCS/guide#parameters-for-authenticated-endpoints
     most_validity_ms=60_000,
     test="demo",  # U: BYBIT_DOCS/demo
-    # C: every code but -1, 10429, 110074. P: 10xxx, 33004, 110001 to 110052; 10429 for websockets. U: -1, 110074.
-    refusals={  # BYBIT_DOCS/error; 10000 and 10016 say that nobody knows
-        **all_of(Reason.NO_MARGIN, "110004 110006 110007 110012 110044 110045 110052 170131"),
-        **all_of(Reason.REQUEST_EXPIRED, "10002 -1"),
-        **all_of(Reason.RATE_LIMITED, "10006 10018 10429"),
-        **all_of(Reason.NOTHING_TO_REDUCE, "110017"),
-        **all_of(Reason.BELOW_MINIMUM, "110094 170136 170140"),
-        **all_of(Reason.KEY_REFUSED, "10003 10004 10005 10009 10010 33004 10008 10027"),
-        **all_of(Reason.VENUE_REFUSED, "10001 110003 110020 110021 110023 110074 170124 170134 170135"),
-    },
+    refusals=bybit_codes.REFUSALS,
     refusal_statuses={403: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED},
     duplicate=frozenset({"110072", "170141"}),  # C
     unknown=frozenset({"110001", "20001", "170213"}),  # C; 110001 also P
