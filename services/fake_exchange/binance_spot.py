@@ -134,7 +134,11 @@ class BinanceSpot:
         return {"canTrade": True, "accountType": "SPOT", "updateTime": self.floor.now_ms(), "balances": rows}
 
     def _rights(self, asked: Asked) -> object:
-        return {"enableReading": True, "enableWithdrawals": self.floor.keys.withdraws}
+        keys = self.floor.keys
+        return {
+            "enableReading": True, "enableSpotAndMarginTrading": not keys.reads_only, "enableFutures": False,
+            "enableWithdrawals": keys.withdraws,
+        }  # fmt: skip
 
 
 def _symbol(listing: Listing) -> dict[str, object]:

@@ -33,7 +33,8 @@ class OkxAccount:
 
     def config(self, asked: Asked) -> object:
         """GET account/config."""
-        rights = "read_only,trade,withdraw" if self._floor.keys.withdraws else "read_only,trade"
+        keys = self._floor.keys
+        rights = "read_only" + (",trade" if not keys.reads_only else "") + (",withdraw" if keys.withdraws else "")
         mode = self._floor.book.settings.get("mode", "net_mode")
         level = self._floor.book.settings.get("acctLv", "2")
         return [{"uid": "1", "mainUid": "1", "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
@@ -41,7 +42,7 @@ class OkxAccount:
     def set_position_mode(self, asked: Asked) -> object:
         """POST account/set-position-mode."""
         book, wanted = self._floor.book, asked.content["posMode"]
-        if self._floor.in_position() and wanted != book.settings.get("mode", "net_mode"):
+        if (self._floor.in_position() or book.open_orders()) and wanted != book.settings.get("mode", "net_mode"):
             raise refused("59000", "Settings failed. Close any open positions or orders.")
         book.set("mode", wanted)
         return [{"posMode": wanted}]

@@ -521,7 +521,7 @@ async def test_one_way_is_set_where_it_is_not() -> None:
 async def test_what_cannot_be_set_is_refused() -> None:
     async with serving("binance") as fake:
         fake.book.place(Ask("BTCUSDT", Decimal("0.010")), fake.floor.now_ms())  # a position at cross margin
-        with pytest.raises(VenueError, match="-4048"):
+        with pytest.raises(SafetyRefusal, match="-4048"):
             await CcxtVenue(options(BINANCE, fake.url), KEYS).open()
         assert fake.server.count("/order", "POST") == 0
 

@@ -86,8 +86,10 @@ def _three_sent(seconds_ago: int) -> Change:
     return in_context(limits=limits)
 
 
-def _quote(bid: str, ask: str, at_ms: int = NOW_MS, sym: str = SYM) -> Change:
-    return in_context(quote=VenueQuote(sym, Decimal(bid), Decimal(ask), at_ms))
+def _quote(
+    bid: str, ask: str, at_ms: int = NOW_MS, sym: str = SYM, book_ms: int | None = None, trading: bool = True
+) -> Change:
+    return in_context(quote=VenueQuote(sym, Decimal(bid), Decimal(ask), at_ms, book_ms, trading))
 
 
 GATES = [
@@ -115,6 +117,8 @@ GATES = [
     Gate("fresh quote", Reason.NO_FRESH_QUOTE, _quote("99.9", "100.1", NOW_MS - 5_001)),
     Gate("fresh quote", Reason.NO_FRESH_QUOTE, _quote("99.9", "100.1", sym="ETHUSDT")),
     Gate("fresh quote", Reason.NO_FRESH_QUOTE, _quote("100.1", "99.9")),
+    Gate("fresh quote", Reason.NO_FRESH_QUOTE, _quote("99.9", "100.1", book_ms=NOW_MS - 120_001)),
+    Gate("fresh quote", Reason.NO_FRESH_QUOTE, _quote("99.9", "100.1", trading=False)),
     Gate("fresh quote", Reason.NO_FRESH_QUOTE, _quote("0", "100.1")),
     Gate("collar_bps", Reason.PRICE_COLLAR, _quote("100.4", "100.51")),
     Gate("collar_bps", Reason.PRICE_COLLAR, _quote("99.4", "99.49")),
@@ -144,6 +148,8 @@ JUST_OPEN: list[Change] = [
     in_context(predicted_ns=NOW_NS - 30 * 10**9),
     in_context(predicted_ns=0),
     _quote("99.9", "100.1", NOW_MS - 5_000),
+    _quote("99.9", "100.1", book_ms=NOW_MS - 120_000),  # a quiet market
+    _quote("99.9", "100.1", NOW_MS - 5_000, book_ms=NOW_MS - 125_000),
     _quote("99", "100.5"),  # what a buyer meets is the ask
     in_limits(max_order_notional=Decimal("1001")),
     in_limits(max_position_notional=Decimal("1001")),
