@@ -10,6 +10,7 @@ from services.fake_exchange.binance_orders import BinanceOrders
 from services.fake_exchange.binance_signed import refused, signed
 from services.fake_exchange.binance_usdm import BinanceUsdm, symbol
 from services.fake_exchange.floor import Floor
+from services.fake_exchange.listing import Listing
 from services.fake_exchange.server import Answer
 
 HOSTS = ("", "demo-")  # demo trading has hosts of its own
@@ -88,8 +89,14 @@ class Binance:
         return {
             "timezone": "UTC",
             "serverTime": self.floor.now_ms(),
-            "symbols": [symbol(listing) for listing in listed],
+            "symbols": [self._symbol(listing) for listing in listed],
         }
+
+    def _symbol(self, listing: Listing) -> dict[str, object]:
+        """A market that is to be delisted has its time as deliveryDate, and then another status."""
+        book, row = self.floor.book, symbol(listing)
+        ends = int(book.settings.get(f"delivery:{listing.id}", str(row["deliveryDate"])))
+        return {**row, "status": book.status(listing.id) or row["status"], "deliveryDate": ends}
 
     def _book_ticker(self, asked: Asked) -> object:
         now_ms = self.floor.now_ms()

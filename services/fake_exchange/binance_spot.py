@@ -109,7 +109,13 @@ class BinanceSpot:
         return {**served, RIGHTS: signed(self.floor, self._rights)}
 
     def _exchange_info(self, asked: Asked) -> object:
-        return {"timezone": "UTC", "symbols": [_symbol(listing) for listing in self.floor.book.listings.values()]}
+        return {
+            "timezone": "UTC",
+            "symbols": [
+                {**_symbol(listing), "status": self.floor.book.status(listing.id) or "TRADING"}
+                for listing in self.floor.book.listings.values()
+            ],
+        }
 
     def _book_ticker(self, asked: Asked) -> object:
         wanted = json.loads(asked.query["symbols"]) if "symbols" in asked.query else list(self.floor.book.listings)

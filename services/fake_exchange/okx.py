@@ -7,6 +7,7 @@ from services.fake_exchange.floor import Floor
 from services.fake_exchange.listing import Listing
 from services.fake_exchange.okx_account import OkxAccount
 from services.fake_exchange.okx_algo import OkxAlgo
+from services.fake_exchange.okx_history import OkxHistory
 from services.fake_exchange.okx_orders import OkxOrders
 from services.fake_exchange.okx_signed import refused, signed
 from services.fake_exchange.server import Answer
@@ -20,6 +21,7 @@ class Okx:
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
         self._orders, self._account = OkxOrders(floor), OkxAccount(floor)
+        self._history = OkxHistory(floor)
 
     @property
     def routes(self) -> Mapping[str, Answer]:
@@ -49,15 +51,29 @@ class Okx:
             "GET public/time": lambda asked: [{"ts": str(self.floor.now_ms())}],
             "GET public/instruments": self._instruments,
             "GET market/ticker": self._ticker,
+            "GET public/funding-rate-history": self._history.funding_rates,
             "GET market/tickers": self._tickers,
         }
+        if self.floor.tapes:
+            public |= {
+                "GET market/trades": self._history.trades,
+                "GET market/history-trades": self._history.past_trades,
+                "GET market/candles": self._history.candles,
+                "GET market/history-candles": self._history.candles,
+            }
         table = {route: signed(self.floor, answer) for route, answer in private.items()}
         table |= {route: _wrapped(answer) for route, answer in public.items()}
         return {route.replace(" ", f" {HOST}/", 1): answer for route, answer in table.items()}
 
     def _instruments(self, asked: Asked) -> object:
         kind = asked.query.get("instType", "").lower()
-        return [_row(listing) for listing in self.floor.book.listings.values() if listing.kind == kind]
+        book = self.floor.book
+        return [
+            {**_row(listing), "state": book.status(listing.id) or "live",
+             "expTime": book.settings.get(f"delivery:{listing.id}", "")}
+            for listing in book.listings.values()
+            if listing.kind == kind
+        ]  # fmt: skip
 
     def _ticker(self, asked: Asked) -> object:
         id_, now_ms = asked.query.get("instId", ""), self.floor.now_ms()
@@ -93,7 +109,8 @@ def _row(listing: Listing) -> dict[str, object]:
         "ctMult": "1" if swap else "", "ctValCcy": listing.base if swap else "", "ctType": "linear" if swap else "",
         "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": "live",
         "lotSz": listing.step / listing.contract_size, "minSz": listing.min_qty / listing.contract_size,
-        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "", "maxLmtSz": "1000000",
-        "maxMktSz": "12000", "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
+        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "",
+        "maxLmtSz": listing.most_limit / listing.contract_size, "maxMktSz": listing.most_market / listing.contract_size,
+        "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
         "optType": "",
     }  # fmt: skip

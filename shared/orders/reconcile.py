@@ -19,7 +19,8 @@ from shared.orders.state import OPEN, Life
 
 SIGN = ":sign"  # the end of the id of a booking that sets another's sign right
 _ZERO = Decimal(0)
-_AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION})  # adopted by changing what is expected
+# Adopted by changing what is expected; what is not traded here is never adopted.
+_AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS})
 
 
 class Shown(NamedTuple):
@@ -150,7 +151,7 @@ def _positions(shown: Shown, known: Known) -> Iterator[Difference]:
     for sym in sorted(apart):
         rows = [f"{row.signed_qty} in {row.row or 'the one traded here'}" for row in shown.positions if row.sym == sym]
         text = f"{sym}: the venue holds {', '.join(rows)}: close what is beside the one-way, isolated position"
-        yield Difference(DifferenceKind.POSITION, f"{sym} rows", sym, text, "one position", ", ".join(rows))
+        yield Difference(DifferenceKind.POSITION_ROWS, sym, sym, text, "one position", ", ".join(rows))
     for sym in sorted(known.positions.keys() | held.keys()):
         booked, found = known.positions.get(sym, _ZERO), held.get(sym, _ZERO)
         before = known.before.get(sym, booked)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from tests.virtual import run, virtually
 
 from services.fake_exchange.book import Ask
 from services.gateway.desk.books import Books
@@ -24,7 +25,6 @@ from shared.config.risk import RiskSettings
 from tests.bench.gateway.cost import COUNTS, PLACES, costs
 from tests.in_process import in_process, throttle_in_virtual_time
 from tests.venues import SPOTS, SWAPS, Place, named
-from tests.virtual import run, virtually
 
 DOCS = Path("docs/gateway.md")
 SHOWN = re.compile(r"\((\d+), ([\d.]+)\)")

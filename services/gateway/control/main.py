@@ -14,10 +14,14 @@ import typer
 from services.gateway.control.ending import Ending
 from shared.errors import ConfigError, TicklineError
 from shared.extras import need_extras
+from shared.once import refuse_repeats
 from shared.runner.logs import configure_logs
 
 Named = Annotated[str | None, typer.Option("--account", help="Whose, where the config cannot tell it any more.")]
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings=dict(HELP)
+)  # fmt: skip
 
 
 @app.callback()
@@ -128,6 +132,7 @@ def _amount(option: str, text: str | None) -> Decimal | None:
 def main() -> None:
     """The entry point."""
     configure_logs("control")
+    refuse_repeats(app)
     try:
         app(prog_name="tickline")
     except TicklineError as error:

@@ -17,8 +17,10 @@ from shared.messages import Reason
 from shared.orders import VenueQuote
 from shared.orders.answers import VenuePosition
 from shared.strategies import make_decider
-from shared.strategies.decider import Forecast
+from shared.strategies.decider import Forecast, require_orders
+from shared.strategies.identity import Identity
 from shared.strategies.reserve import with_reserve
+from shared.user_code import blaming
 
 UP = 1.0  # a forecast that every strategy would buy on
 
@@ -62,7 +64,7 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
         f"day's funding {plain(limits.daily_funding)}, "
         f"collar {plain(limits.collar_bps)} bps" + (", REDUCE ONLY" if limits.reduce_only else "")
     )
-    yield f"strategy {settings.strategy.name} {settings.strategy.params or ''}".rstrip()
+    yield str(Identity.of(settings))
     for market in seen.markets:
         dust = seen.books.dust(market.sym) if seen.books else Decimal(0)
         yield (
@@ -125,7 +127,10 @@ def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, mark
     price, own = market.quote.ask, settings.strategy
     costs = settings.gateway
     decider = with_reserve(make_decider(own.name, own.params), costs.fee, costs.slippage_bps)
-    decided = decider.decide(Forecast(market.sym, UP, price), _flat(settings, seen.books, market.sym))
+    with blaming(market.sym):
+        decided = decider.decide(Forecast(market.sym, UP, price), _flat(settings, seen.books, market.sym))
+        if not isinstance(decided, Reason):
+            require_orders(decided, market.sym, decider)
     if isinstance(decided, Reason) or not decided:
         return f"none: {decided or 'the strategy wants none'}"
     wanted = decided[0].signed_qty

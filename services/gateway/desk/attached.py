@@ -15,6 +15,7 @@ from services.gateway.desk.comparing import Comparing
 from services.gateway.desk.equity_watch import EquityPace, EquityWatch
 from services.gateway.desk.known import Known
 from services.gateway.desk.lane import Lane
+from services.gateway.desk.market_watch import MarketWatch, WatchPace
 from services.gateway.desk.outbox import Outbox
 from services.gateway.desk.pen import Pen
 from services.gateway.desk.quote_watch import QuoteWatch
@@ -57,7 +58,17 @@ class Attached:
         books = Books(rules.symbols, rules.capital)
         clearance = Clearance(risk, books, self._open_orders, rules.equity_max_age_s)
         self.tools = Tools(
-            journal, Pen(journal, epoch), venue, clearance, books, outbox, known, rules.pace, self._spawn, leased
+            journal,
+            Pen(journal, epoch),
+            venue,
+            clearance,
+            books,
+            outbox,
+            known,
+            rules.pace,
+            self._spawn,
+            leased,
+            asyncio.Event(),
         )
 
     @classmethod
@@ -183,15 +194,22 @@ class Attached:
         """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
         comparing = Comparing(self._lanes, self.tools, await self._began_ms(), self._rules.max_clock_skew_ms)
         equity = EquityWatch(self._lanes, self.tools, self._equity_pace())
+        watch = MarketWatch(self.tools, self._watch_pace())
         quotes = QuoteWatch(self._rules.symbols, self.tools, self._rules.quote_s)
-        await asyncio.gather(comparing.once(), quotes.once())
+        await asyncio.gather(comparing.once(), watch.modes(), quotes.once())
         await quotes.once()  # a first comparison may have taken long
         await equity.once()  # what coins are worth takes a quote
         self.tools.clearance.ready = True
         await self._go_on()
         self._spawn(comparing.run(self._rules.reconcile_s))
         self._spawn(equity.run())
+        self._spawn(watch.run_markets())
+        self._spawn(watch.run_modes())
         self._spawn(quotes.run())
+
+    def _watch_pace(self) -> WatchPace:
+        rules = self._rules
+        return WatchPace(rules.markets_s, rules.markets_pause_s, rules.reconcile_s)
 
     def _equity_pace(self) -> EquityPace:
         """At least three observations within the age at which the equity is not known any more."""

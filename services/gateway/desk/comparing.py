@@ -162,6 +162,8 @@ class Comparing:
             log.error("alarm", what=one.text, kind=one.kind, sym=one.sym)
             changes.append(ExternalRow(one.kind, one.sym, one.key, one.text, now_ms(), ""))
             changes.append(EventRow("EXTERNAL", one.sym, "", one.text, now_ms()))
+        if any(one.kind is DifferenceKind.EXTERNAL_FILL for one in new):
+            self._tools.markets_in_doubt.set()  # a settlement, perhaps
         if changes:
             await self._tools.pen.write(changes)
 
@@ -169,7 +171,7 @@ class Comparing:
         """Positions that agree again wait for nobody any more: to book them then would be wrong."""
         changes: list[DropExternal | EventRow] = []
         for row in await self._tools.journal.externals(adopted=False):
-            if row.kind == DifferenceKind.POSITION and (row.kind, row.key) not in there:
+            if row.kind in (DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS) and (row.kind, row.key) not in there:
                 text = f"is no more: {row.text}"
                 log.info("a difference is no more", what=row.text, kind=row.kind, sym=row.sym)
                 changes += (DropExternal(row.kind, row.sym, row.key), EventRow("EXTERNAL", row.sym, "", text, now_ms()))

@@ -14,14 +14,15 @@ from services.gateway.venues.classify import failed
 from services.gateway.venues.client import load_ccxt, make_client
 from services.gateway.venues.credentials import Credentials
 from services.gateway.venues.exchanges import PROFILES, profile_of
+from services.gateway.venues.exchanges.profile import ISOLATED, Modes
 from services.gateway.venues.facts import NOT_PROTECTED
 from services.gateway.venues.lookup import Lookup
-from services.gateway.venues.markets import rules_of
+from services.gateway.venues.markets import changes, closed_why, rules_of
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.pages import trades
 from services.gateway.venues.reply import Stamp, listening
-from services.gateway.venues.setup import check_account, check_key, set_modes
-from services.gateway.venues.venue import Cleared, MarketRules, at_once
+from services.gateway.venues.setup import check_account, check_key, set_modes, shown
+from services.gateway.venues.venue import Cleared, MarketNews, MarketRules, at_once
 from services.gateway.venues.venue_clock import ahead_ms
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.messages.reasons import OrderState, Reason
@@ -76,6 +77,7 @@ class CcxtVenue:
         self._asker = Asker(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
         self._lookup = Lookup(self._asker, self._profile)
         self._rules: dict[str, MarketRules] = {}
+        self.out_of_reach: dict[str, str] = {}
         self._ahead_ms: int | None = None
 
     async def open(self, *, only_out: bool = False) -> None:
@@ -84,8 +86,16 @@ class CcxtVenue:
             await self._asker.ask(self._client.load_markets)
             markets = self._client.markets
             for sym, name in self._options.markets.items():
-                self._rules[sym] = rules_of(self._options.exchange, sym, name, markets, self._profile.market_order)
-            self._check_quotes()
+                try:
+                    self._rules[sym] = self._rules_of(sym, name, markets, closed_too=only_out)
+                except ConfigError as error:
+                    if not only_out:
+                        raise
+                    self.out_of_reach[sym] = str(error)
+            if not self._rules:
+                raise ConfigError("; ".join(self.out_of_reach.values()))
+            if not only_out:
+                self._check_quotes()
             await self.server_time_ms()
             if not only_out:
                 await check_key(self._asker, self._profile, self._options)
@@ -105,9 +115,45 @@ class CcxtVenue:
         """Also when it was never opened."""
         await self._client.close()
 
+    def _rules_of(self, sym: str, name: str, markets: Any, *, closed_too: bool) -> MarketRules:
+        own = self._options.exchange, sym, name, markets, self._profile.market_order
+        return rules_of(*own, closed_too=closed_too)
+
     def rules(self, sym: str) -> MarketRules:
         """Of a configured symbol."""
         return self._rules[sym]
+
+    async def read_markets(self) -> list[MarketNews]:
+        """One reload for all. A market that is not listed any more stays, as one that is closed."""
+        client, before = self._client, self._client.markets
+        await self._asker.ask(client.load_markets, True)
+        for rules in self._rules.values():
+            if rules.market not in client.markets:
+                gone = client.markets[rules.market] = {**before[rules.market], "active": False, "gone": True}
+                client.markets_by_id.setdefault(gone["id"], [gone])
+        return [self._news_of(sym, client.markets[rules.market]) for sym, rules in self._rules.items()]
+
+    def _news_of(self, sym: str, market: Any) -> MarketNews:
+        exchange, old = self._options.exchange, self._rules[sym]
+        closed = closed_why(market, self._profile.ends_ms(market))
+        if not market.get("gone"):
+            self._rules[sym] = self._rules_of(sym, old.market, self._client.markets, closed_too=True)
+        changed = changes(old, self._rules[sym])
+        where = f"{exchange} {old.market}: "
+        return MarketNews(sym, closed and where + closed, changed and where + changed)
+
+    async def read_modes(self) -> dict[str, str]:
+        """Of swaps; spot has none."""
+        swaps = {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
+        if not swaps:
+            return {}
+        wanted = Modes(hedged=False, margin=ISOLATED, leverage=self._options.leverage)
+        found = await self._profile.modes(self._asker, list(swaps))
+        return {
+            sym: f"{self._options.exchange} {market}: {shown(found[market])}; wanted {shown(wanted)}"
+            for market, sym in swaps.items()
+            if found[market] != wanted
+        }
 
     def now_ms(self) -> int:
         """Ours and what the two were apart when last asked."""

@@ -1,6 +1,6 @@
 """What a venue is to the gateway: it takes an order once, and answers questions about it for as long as it takes."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
@@ -44,6 +44,17 @@ class MarketRules(NamedTuple):
     most_notional: Decimal | None = None
 
 
+class MarketNews(NamedTuple):
+    """What a market is now. closed: why nothing is to be added in it; empty where it is traded and goes on to be.
+
+    changed: what its contract is that it was not when last read; empty where it is the same.
+    """
+
+    sym: str
+    closed: str
+    changed: str
+
+
 class Venue(Protocol):
     """One account at one venue.
 
@@ -51,10 +62,15 @@ class Venue(Protocol):
     harm: asked again within bounds, then VenueError in one line.
     """
 
+    @property
+    def out_of_reach(self) -> Mapping[str, str]:
+        """Symbols without rules here, and why; only after a way out was opened."""
+
     async def open(self, *, only_out: bool = False) -> None:
         """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured.
 
-        only_out: key and modes stay as they are, since what follows is a way out of positions.
+        only_out: key and modes stay as they are, since what follows is a way out of positions. A symbol without a
+        market then stands in `out_of_reach`, with the reason, and holds up no other.
         """
 
     async def close(self) -> None:
@@ -65,6 +81,12 @@ class Venue(Protocol):
 
     def now_ms(self) -> int:
         """The venue's clock, as far as it is known here: ours and what it was apart when last asked."""
+
+    async def read_markets(self) -> list[MarketNews]:
+        """Anew, of every configured symbol; `rules` are then as read. A market that is gone keeps its last rules."""
+
+    async def read_modes(self) -> dict[str, str]:
+        """Symbols of which position mode, margin mode or leverage are not as configured, and how they are."""
 
     async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
         """Send a market order, once. Refused: the venue has not taken it. Ambiguous: nobody knows.

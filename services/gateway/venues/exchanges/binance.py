@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
-from services.gateway.venues.exchanges.profile import ExchangeProfile, Waiting
+from services.gateway.venues.exchanges.profile import ExchangeProfile, Modes, Waiting, told
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import MOST_PAGES, Row
@@ -14,6 +14,8 @@ from shared.errors import VenueError
 from shared.messages.reasons import Reason
 from shared.orders.answers import FundingPayment
 
+NEVER_MS = 4_133_404_800_000  # C: what a perpetual has as its deliveryDate
+MARGINS = {"ISOLATED": "isolated", "CROSSED": "cross"}  # as ccxt calls them
 MOST_SPOT_BY_SYMBOL, MOST_TICKERS_BY_SYMBOL = 13, 2
 MOST_BY_SYMBOL = 40  # P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders: weight 1 a symbol, 40 for all
 BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
@@ -127,6 +129,30 @@ class Binance(ExchangeProfile):
         """Told by the wallet's API."""
         rights: Any = await asker.ask(asker.client.sapi_get_account_apirestrictions)
         return rights["enableWithdrawals"] is not False
+
+    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """Margin and leverage of all markets in one call: BINANCE_DOCS/account/rest-api/Symbol-Config (P, C)."""
+        client = asker.client
+        hedged = bool(await told(asker, "hedged", client.fetch_position_mode, swaps[0]))
+        names = {client.markets[market]["id"]: market for market in swaps}
+
+        def read(rows: Any) -> Mapping[str, Modes]:
+            found = {names[row["symbol"]]: row for row in rows if row["symbol"] in names}
+            return {
+                market: Modes(hedged, MARGINS[found[market]["marginType"]], int(found[market]["leverage"]))
+                for market in swaps
+            }
+
+        made: Mapping[str, Modes] = await asker.ask(client.fapiPrivateGetSymbolConfig, {}, read=read)
+        return made
+
+    def ends_ms(self, market: Row) -> int | None:
+        """A perpetual's deliveryDate is in 2100 until its delisting is announced.
+
+        P: BINANCE_DOCS/market-data/rest-api/Exchange-Information
+        """
+        told_ms = int(market["info"].get("deliveryDate") or 0)
+        return told_ms if 0 < told_ms < NEVER_MS else None
 
     async def waiting(self, asker: Asker, markets: Sequence[str]) -> list[Waiting]:
         """Of futures they lie in the algo service since December 2025; on spot they are among the open orders.

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker, NotThere
-from services.gateway.venues.exchanges.profile import ExchangeProfile
+from services.gateway.venues.exchanges.profile import ExchangeProfile, Modes, told
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import MOST_PAGES, Row, all_pages, trades
@@ -171,6 +171,28 @@ class Bybit(ExchangeProfile):
         """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
         for market in swaps:
             await asker.ask(asker.client.set_position_mode, False, market, tolerated=self.facts.unchanged)
+
+    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """A market's list of positions tells leverage and mode, flat or not; the margin mode is the account's.
+
+        P: BYBIT_DOCS/position, BYBIT_DOCS/account/account-info
+        """
+        client = asker.client
+        margin = await told(asker, "marginMode", client.fetch_margin_mode, swaps[0])
+
+        def read(answer: Any) -> Modes:
+            rows = answer["result"]["list"]
+            return Modes(any(int(row["positionIdx"]) for row in rows), margin, int(Decimal(rows[0]["leverage"])))
+
+        found: dict[str, Modes] = {}
+        for market in swaps:
+            params = {"category": "linear", "symbol": client.markets[market]["id"]}
+            found[market] = await asker.ask(client.privateGetV5PositionList, params, read=read)
+        return found
+
+    def ends_ms(self, market: Row) -> int | None:
+        """A perpetual's deliveryTime is 0 until its delisting is announced: BYBIT_DOCS/market/instrument (P)."""
+        return int(market["info"].get("deliveryTime") or 0) or None
 
     async def cancel_resting(self, asker: Asker, market: str) -> None:
         """Of every kind: a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""

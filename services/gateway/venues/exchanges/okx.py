@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
-from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Waiting, told
+from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Modes, Waiting, told
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import MOST_PAGES, Row, trades
@@ -63,6 +63,7 @@ FUNDING, PAID, CAME_IN = "8", "173", "174"  # C, U: OKX_DOCS/#trading-account-re
 ALGO_KINDS = ("conditional,oco", "trigger", "move_order_stop", "iceberg", "twap")
 SWAP_KINDS = ("chase",)  # as the page has it, for swaps only
 ALGO_PAGE = 100
+MOST_LEVERAGES = 20
 MOST_CANCELS = 10  # P: OKX_DOCS/#order-book-trading-algo-trading-post-cancel-algo-order
 GONE = frozenset({"51400", "51401", "51402", "51410"})  # C: it is filled, cancelled or about to be
 
@@ -151,6 +152,32 @@ class Okx(ExchangeProfile):
         """The leverage of isolated positions."""
         params = {"mgnMode": ISOLATED}
         await asker.ask(asker.client.set_leverage, leverage, market, params, tolerated=self.facts.unchanged)
+
+    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """The leverage of isolated positions, of twenty markets in a call; the margin mode goes with each order.
+
+        P: OKX_DOCS/#trading-account-rest-api-get-leverage
+        """
+        client = asker.client
+        hedged = bool(await told(asker, "hedged", client.fetch_position_mode, swaps[0]))
+        names = {client.markets[market]["id"]: market for market in swaps}
+
+        def read(answer: Any) -> dict[str, Modes]:
+            return {names[row["instId"]]: Modes(hedged, ISOLATED, int(row["lever"])) for row in answer["data"]}
+
+        found: dict[str, Modes] = {}
+        ids = list(names)
+        for first in range(0, len(ids), MOST_LEVERAGES):
+            params = {"instId": ",".join(ids[first : first + MOST_LEVERAGES]), "mgnMode": ISOLATED}
+            found |= await asker.ask(client.privateGetAccountLeverageInfo, params, read=read)
+        return found
+
+    def ends_ms(self, market: Row) -> int | None:
+        """expTime of swap and spot is empty until the delisting is announced.
+
+        P: OKX_DOCS/#public-data-rest-api-get-instruments
+        """
+        return int(market["info"].get("expTime") or 0) or None
 
     async def waiting(self, asker: Asker, markets: Sequence[str]) -> list[Waiting]:
         """Of the whole kind of market, or of one; each type of order by itself, page by page."""

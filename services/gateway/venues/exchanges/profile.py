@@ -27,6 +27,14 @@ class Waiting(NamedTuple):
     client_id: str
 
 
+class Modes(NamedTuple):
+    """How a swap is set: hedged: one position each way; margin: ccxt's word, e.g. isolated."""
+
+    hedged: bool
+    margin: str | None
+    leverage: int | None
+
+
 class ExchangeProfile:
     """An exchange of which nothing is known but what ccxt has in common for all. Subclasses say what is known.
 
@@ -188,6 +196,15 @@ class ExchangeProfile:
             raise VenueError(f"{client.id}: ccxt cannot read margin mode and leverage back: swaps are not traded there")
         margin = await told(asker, "marginMode", client.fetch_margin_mode, market)
         return margin, await told(asker, "longLeverage", client.fetch_leverage, market)
+
+    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """As they are now, by market: anybody may have changed them by hand."""
+        hedged = await _hedged(asker, swaps[0])
+        return {market: Modes(hedged, *await self.margin_and_leverage(asker, market)) for market in swaps}
+
+    def ends_ms(self, market: Row) -> int | None:
+        """When trading in this market is announced to end; None: not that we know."""
+        return None
 
     async def set_margin_and_leverage(self, asker: Asker, market: str, leverage: int) -> None:
         """Isolated margin and this leverage."""
