@@ -152,11 +152,14 @@ class BinanceAccount:
         book = self._floor.book
         mark, profit = book.prices.quote(sym, self._floor.now_ms()).mid, self._profit(sym, held)
         margin = abs(held.qty) * held.entry / book.leverage(sym)
+        side = (1 if held.qty > 0 else -1) / Decimal(book.leverage(sym))
+        far = (held.entry * (1 - side)).quantize(Decimal("0.00000001")) if held.qty else ZERO
         isolated = book.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
         return {
             "symbol": sym, "positionSide": leg or "BOTH", "positionAmt": held.qty, "entryPrice": held.entry,
-            "breakEvenPrice": held.entry, "markPrice": mark, "unRealizedProfit": profit, "liquidationPrice": "0",
-            "isolatedMargin": margin if isolated else "0", "notional": held.qty * mark, "marginAsset": CURRENCY,
+            "breakEvenPrice": held.entry, "markPrice": mark, "unRealizedProfit": profit, "liquidationPrice": far,
+            "isolatedMargin": margin + profit if isolated else "0", "notional": held.qty * mark,
+            "marginAsset": CURRENCY,
             "isolatedWallet": margin if isolated else "0", "initialMargin": margin, "maintMargin": "0",
             "positionInitialMargin": margin, "openOrderInitialMargin": "0", "adl": 1, "bidNotional": "0",
             "askNotional": "0", "updateTime": held.at_ms, "leverage": str(book.leverage(sym)),

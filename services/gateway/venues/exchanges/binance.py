@@ -150,7 +150,7 @@ class Binance(ExchangeProfile):
     async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """Margin and leverage of all markets in one call: BINANCE_DOCS/account/rest-api/Symbol-Config (P, C)."""
         client = asker.client
-        hedged = bool(await told(asker, "hedged", client.fetch_position_mode, swaps[0]))
+        hedged = bool(await told(asker, "dualSidePosition", client.fapiprivate_get_accountconfig))  # a sixth of dual
         names = {client.markets[market]["id"]: market for market in swaps}
 
         def read(rows: Any) -> Mapping[str, Modes]:

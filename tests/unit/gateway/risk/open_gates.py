@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from services.gateway.risk import Asked, Context, InFlight, Risk, Rules, Verdict
-from services.gateway.risk.latches import DAILY_LOSS, DRAWDOWN, HALT, OTHER_BUS, symbol_latch
+from services.gateway.risk.latches import DAILY_FUNDING, DAILY_LOSS, DRAWDOWN, HALT, OTHER_BUS, symbol_latch
 from services.gateway.risk.marks import DAY_NS, Marks
 from services.gateway.risk.order_rate import one_more
 from shared.config import Mode
@@ -101,6 +101,7 @@ GATES = [
     Gate("blocked", Reason.NO_EQUITY, in_context(blocked=(Reason.NO_EQUITY,))),
     Gate("latches", Reason.DAILY_LOSS, latch(DAILY_LOSS)),
     Gate("latches", Reason.DRAWDOWN, latch(DRAWDOWN)),
+    Gate("latches", Reason.DAILY_FUNDING, latch(DAILY_FUNDING)),
     Gate("latches", Reason.OTHER_BUS, latch(OTHER_BUS)),
     Gate("latches", Reason.SYMBOL_STOPPED, latch(symbol_latch(SYM))),
     Gate("latches", Reason.LATCHED, latch("what a later version sets")),
