@@ -175,7 +175,7 @@ class Book:
 
     def free(self, currency: str, now_ms: int) -> Decimal:
         """What is not held as margin, unrealised profit included."""
-        free = self.wallet.cash[currency]
+        free = self.wallet.cash[currency] - self.locked(currency)
         for listing in self.listings.values():
             for held in (self.wallet.holding(listing.id, leg=leg) for leg in self.wallet.legs(listing.id)):
                 if held.qty and listing.quote == currency:
