@@ -7,7 +7,9 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from shared.history.files import PARQUET_SUFFIXES
+from shared.errors import DataError
+from shared.history.files import is_parquet
+from shared.history.packed import is_packed
 
 _BLOCK = 1 << 20
 
@@ -45,11 +47,13 @@ def count_rows(path: Path) -> int | None:
     ...     count_rows(Path(file.name))
     2
     """
-    if path.suffix.lower() in PARQUET_SUFFIXES or not path.is_file():
+    if not path.is_file():
         return None
     try:
+        if is_parquet(path) or is_packed(path):
+            return None
         with path.open("rb") as file:
             lines = sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
-    except OSError:
+    except (OSError, DataError):
         return None  # who reads the rows says why
     return max(lines - 1, 0)

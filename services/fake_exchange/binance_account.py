@@ -12,8 +12,7 @@ from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
 CURRENCY = "USDT"
-WEEK_MS, NEVER_MS = 7 * 86_400_000, 1 << 52
-MOST_INCOME = 1000
+WEEK_MS = 7 * 86_400_000
 
 
 def _other(name: str, amount: Decimal, now_ms: int) -> dict[str, object]:
@@ -45,8 +44,7 @@ class BinanceAccount:
         }  # fmt: skip
         return {
             "totalWalletBalance": wallet, "totalUnrealizedProfit": profit, "totalMarginBalance": wallet + profit,
-            "availableBalance": free, "canTrade": not self._floor.keys.reads_only,
-            "multiAssetsMargin": self._multi_assets, "positions": [],
+            "availableBalance": free, "canTrade": not self._floor.keys.reads_only, "positions": [],
             "assets": [asset, *(_other(name, amount, now_ms) for name, amount in cash.items() if name != CURRENCY)],
         }  # fmt: skip
 
@@ -65,12 +63,15 @@ class BinanceAccount:
         ]
 
     def income(self, asked: Asked) -> object:
-        """GET income, oldest first: payments only; of one symbol or of all, a week where no times are given."""
-        form = asked.form
-        since_ms = int(form.get("startTime", 0 if "endTime" in form else self._floor.now_ms() - WEEK_MS))
-        until_ms, kind = int(form.get("endTime", NEVER_MS)), form.get("incomeType")
-        limit = min(int(form.get("limit", 100)), MOST_INCOME)
-        rows = [
+        """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most.
+
+        A week where no times are given.
+        """
+        form, now_ms = asked.form, self._floor.now_ms()
+        since_ms = int(form.get("startTime", 0 if "endTime" in form else now_ms - WEEK_MS))
+        until_ms, kind = int(form.get("endTime", now_ms)), form.get("incomeType")
+        limit = min(int(form.get("limit", 100)), 1000)
+        found = [
             {
                 "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
                 "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
@@ -78,30 +79,7 @@ class BinanceAccount:
             for pay in self._floor.book.payments
             if since_ms <= pay.at_ms <= until_ms and kind in (None, pay.kind) and form.get("symbol", pay.sym) == pay.sym
         ]  # fmt: skip
-        return rows[:limit]
-
-    def assets_mode(self, asked: Asked) -> object:
-        """GET multiAssetsMargin."""
-        return {"multiAssetsMargin": self._multi_assets}
-
-    def account_config(self, asked: Asked) -> object:
-        """GET accountConfig."""
-        return {
-            "feeTier": 0, "canTrade": not self._floor.keys.reads_only, "canDeposit": True, "canWithdraw": True,
-            "dualSidePosition": self._floor.book.settings.get("dual", "false") == "true", "updateTime": 0,
-            "multiAssetsMargin": self._multi_assets, "tradeGroupId": -1,
-        }  # fmt: skip
-
-    def kinds(self, asked: Asked) -> object:
-        """GET sapi account/info."""
-        return {
-            "vipLevel": 0, "isMarginEnabled": True, "isFutureEnabled": True, "isOptionsEnabled": False,
-            "isPortfolioMarginRetailEnabled": self._floor.book.settings.get("portfolioMargin") == "true",
-        }  # fmt: skip
-
-    @property
-    def _multi_assets(self) -> bool:
-        return self._floor.book.settings.get("multiAssetsMargin") == "true"
+        return found[:limit]
 
     def position_mode(self, asked: Asked) -> object:
         """GET positionSide/dual."""
@@ -152,12 +130,32 @@ class BinanceAccount:
         }  # fmt: skip
         return [{"symbol": sym, "brackets": [bracket]} for sym in self._floor.book.listings]
 
+    def config(self, asked: Asked) -> object:
+        """GET accountConfig."""
+        return {
+            "feeTier": 0, "canTrade": not self._floor.keys.reads_only, "canDeposit": True, "canWithdraw": True,
+            "tradeGroupId": -1,
+            "dualSidePosition": self._floor.book.settings.get("dual", "false") == "true",
+            "multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true",
+        }  # fmt: skip
+
+    def assets_mode(self, asked: Asked) -> object:
+        """GET multiAssetsMargin."""
+        return {"multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true"}
+
+    def info(self, asked: Asked) -> object:
+        """GET sapi account/info: https://developers.binance.com/docs/wallet/account/account-info."""
+        portfolio = self._floor.book.settings.get("portfolio", "false") == "true"
+        return {
+            "vipLevel": 0, "isMarginEnabled": True, "isFutureEnabled": True, "isOptionsEnabled": False,
+            "isPortfolioMarginRetailEnabled": portfolio,
+        }  # fmt: skip
+
     def key_rights(self, asked: Asked) -> object:
         """GET sapi account/apiRestrictions."""
         return {
             "ipRestrict": True, "enableReading": True, "enableFutures": not self._floor.keys.reads_only,
             "enableSpotAndMarginTrading": not self._floor.keys.reads_only, "enableMargin": False,
-            "enablePortfolioMarginTrading": self._floor.book.settings.get("portfolioMargin") == "true",
             "enableWithdrawals": self._floor.keys.withdraws, "enableInternalTransfer": False,
             "permitsUniversalTransfer": False, "createTime": 1_600_000_000_000,
         }  # fmt: skip

@@ -12,7 +12,7 @@ from services.fake_exchange.asked import Asked
 from services.fake_exchange.binance_signed import refused
 from services.fake_exchange.book import HEDGE, Ask
 from services.fake_exchange.floor import Floor
-from services.fake_exchange.order import OPEN, Fill, Order
+from services.fake_exchange.order import OPEN, Fill, Order, State
 from services.fake_exchange.refusal import Declined, Why
 
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
@@ -26,13 +26,13 @@ MADE_BY = {"liquidation": "autoclose-{}", "adl": "adl_autoclose", "settlement": 
 
 def client_id_of(order: Order) -> str:
     """What the venue has made has an id that says so."""
-    return f"{MADE_BY[order.origin].format(order.id)}" if order.origin else order.client_id
+    return MADE_BY[order.origin].format(order.id) if order.origin else order.client_id
 
 
 def leg_of(form: Mapping[str, str], hedged: bool) -> str:
     """Of positionSide, which must be as the account's mode is; in a hedge nothing is told to reduce only."""
     side = form.get("positionSide", "BOTH")
-    if (side in HEDGE) != hedged or side not in ("BOTH", *HEDGE):
+    if side not in (HEDGE if hedged else ("BOTH",)):
         raise refused(-4061, "Order's position side does not match user's setting.")
     if hedged and "reduceOnly" in form:
         raise refused(-1106, "Parameter 'reduceonly' sent when not required.")
@@ -42,6 +42,8 @@ def leg_of(form: Mapping[str, str], hedged: bool) -> str:
 class BinanceOrders:
     """Answers about orders, in Binance's words."""
 
+    SPAN_MS: ClassVar[int] = WEEK_MS  # of trades, in one question
+    TOO_LONG: ClassVar[tuple[int, str]] = (-4165, "Maximum time interval is 7 days")
     CODES: ClassVar[Mapping[Why, tuple[int, str]]] = {
         Why.MARGIN: (-2019, "Margin is insufficient."),
         Why.REDUCE_ONLY: (-2022, "ReduceOnly Order is rejected."),
@@ -97,12 +99,14 @@ class BinanceOrders:
         return [self._shown(o) for o in self._floor.book.orders(self._sym(asked.form), self._floor.seen_ms(asked))]
 
     def trades(self, asked: Asked) -> object:
-        """GET userTrades: seven days, oldest first."""
+        """GET userTrades: seven days, oldest first; fromId goes with no time."""
         form, seen_ms = asked.form, self._floor.seen_ms(asked)
-        start_ms = int(form.get("startTime", seen_ms - WEEK_MS))
-        end_ms = min(int(form.get("endTime", start_ms + WEEK_MS)), seen_ms)
-        if end_ms - start_ms > WEEK_MS:
-            raise refused(-4165, "Maximum time interval is 7 days")
+        start_ms = int(form.get("startTime", seen_ms - self.SPAN_MS))
+        end_ms = min(int(form.get("endTime", start_ms + self.SPAN_MS)), seen_ms)
+        if end_ms - start_ms > self.SPAN_MS:
+            raise refused(*self.TOO_LONG)
+        if "fromId" in form and ("startTime" in form or "endTime" in form):
+            raise refused(-1128, "Combination of optional parameters invalid.")
         limit = int(form.get("limit", 500))
         if "orderId" in form:
             fills = [fill for fill in self._floor.book.fills if fill.order_id == int(form["orderId"])]
@@ -141,8 +145,14 @@ class BinanceOrders:
         form, book = asked.form, self._floor.book
         self._sym(form)
         if "origClientOrderId" in form:
-            return book.by_client(form["origClientOrderId"], seen_ms)
-        return book.by_id(int(form.get("orderId", 0)), seen_ms)
+            found = book.by_client(form["origClientOrderId"], seen_ms)
+        else:
+            found = book.by_id(int(form.get("orderId", 0)), seen_ms)
+        return found if found is None or self._is_told(found) else None
+
+    def _is_told(self, order: Order) -> bool:
+        """What waits for a price lies in another service."""
+        return order.state is not State.UNTRIGGERED
 
     def _shown(self, order: Order) -> dict[str, object]:
         kind = "MARKET" if order.limit is None else "LIMIT"

@@ -13,7 +13,7 @@ from services.fake_exchange.okx_signed import refused
 from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
-NEVER_MS, MOST_BILLS = 1 << 52, 100
+MOST_IDS = 10
 
 
 def position_id(sym: str, leg: str) -> int:
@@ -33,16 +33,13 @@ class OkxAccount:
 
     def config(self, asked: Asked) -> object:
         """GET account/config."""
-        keys, settings = self._floor.keys, self._floor.book.settings
-        rights = ["read_only", *(["withdraw"] if keys.withdraws else []), *([] if keys.reads_only else ["trade"])]
-        return [
-            {
-                "uid": "1", "mainUid": "1", "acctLv": settings.get("acctLv", "2"), "perm": ",".join(rights),
-                "posMode": settings.get("mode", "net_mode"), "autoLoan": False, "greeksType": "PA", "level": "Lv1",
-                "ctIsoMode": "automatic", "mgnIsoMode": "automatic", "spotOffsetType": "", "roleType": "0", "ip": "",
-                "enableSpotBorrow": False, "acctStpMode": "cancel_maker", "label": "fake", "type": "0",
-            }
-        ]  # fmt: skip
+        keys = self._floor.keys
+        rights = ",".join(
+            ["read_only", *(["trade"] if not keys.reads_only else []), *(["withdraw"] if keys.withdraws else [])]
+        )
+        mode = self._floor.book.settings.get("mode", "net_mode")
+        level = self._floor.book.settings.get("acctLv", "2")
+        return [{"uid": "1", "mainUid": "1", "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
 
     def set_position_mode(self, asked: Asked) -> object:
         """POST account/set-position-mode."""
@@ -54,9 +51,11 @@ class OkxAccount:
 
     def leverage(self, asked: Asked) -> object:
         """GET account/leverage-info."""
-        sym = asked.query["instId"]
-        lever = str(self._floor.book.leverage(sym))
-        return [{"instId": sym, "mgnMode": asked.query["mgnMode"], "posSide": "net", "lever": lever, "ccy": ""}]
+        book, mode = self._floor.book, asked.query["mgnMode"]
+        return [
+            {"instId": sym, "mgnMode": mode, "posSide": "net", "lever": str(book.leverage(sym)), "ccy": ""}
+            for sym in asked.query["instId"].split(",")
+        ]
 
     def set_leverage(self, asked: Asked) -> object:
         """POST account/set-leverage."""
@@ -85,6 +84,8 @@ class OkxAccount:
     def positions(self, asked: Asked) -> object:
         """GET account/positions: open ones."""
         wanted = asked.query.get("instId")
+        if wanted is not None and len(wanted.split(",")) > MOST_IDS:
+            raise refused("51000", "Parameter instId error")
         return [
             self._position(sym, leg, held)
             for sym, leg, held in self._floor.holdings(asked)
@@ -92,22 +93,19 @@ class OkxAccount:
         ]
 
     def bills(self, asked: Asked) -> object:
-        """GET account/bills-archive: funding, newest first, pages by billId."""
+        """GET account/bills and bills-archive: funding, newest first, 100 at most; an isolated position pays itself."""
         query = asked.query
-        rows = [
+        after, since_ms = int(query.get("after", 2**62)), int(query.get("begin", 0))
+        found = [
             {
-                "billId": str(pay.id), "instId": pay.sym, "ccy": pay.currency, "balChg": pay.amount, "posBalChg": "0",
+                "billId": str(pay.id), "instId": pay.sym, "ccy": pay.currency, "balChg": "0", "posBalChg": pay.amount,
                 "type": "8", "subType": "173" if pay.amount < 0 else "174", "ts": str(pay.at_ms), "instType": "SWAP",
                 "mgnMode": "isolated", "pnl": pay.amount, "sz": "0", "fee": "0", "ordId": "",
             }
             for pay in reversed(self._floor.book.payments)
-            if pay.kind == "FUNDING_FEE" and query.get("instId", pay.sym) == pay.sym
-            if int(query.get("begin", 0)) <= pay.at_ms <= int(query.get("end", NEVER_MS))
-            if pay.id < int(query.get("after", NEVER_MS))
-            if pay.kind == "FUNDING_FEE" and asked.query.get("type", "8") == "8"
+            if pay.kind == "FUNDING_FEE" and query.get("type", "8") == "8" and pay.id < after and pay.at_ms >= since_ms
         ]  # fmt: skip
-
-        return rows[: min(int(query.get("limit", MOST_BILLS)), MOST_BILLS)]
+        return found[: min(int(query.get("limit", 100)), 100)]
 
     def _profit(self, sym: str, held: Holding) -> Decimal:
         return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)

@@ -10,6 +10,7 @@ from shared.runner.stage import Numbers, Stage
 from shared.tick import State
 
 _report = trusted(ExecutionReport)
+_ZERO = Decimal(0)
 _EXECUTIONS, _FILLED = Stream.EXECUTIONS, OrderStatus.FILLED
 
 
@@ -33,7 +34,7 @@ class PaperStage(Stage):
                 n=self._numbers.next(_EXECUTIONS), sym=order.sym, ts_event=order.ts_event, tr=order.tr,
                 tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,
                 status=_FILLED, last_qty=qty, last_px=price,
-                commission=commission, reason=None,
+                commission=commission, reason=None, dust=_ZERO, capital=None,
             )
         ]  # fmt: skip
 

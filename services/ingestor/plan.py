@@ -17,7 +17,7 @@ def make_source(settings: Settings) -> Source:
     if own.source == "ccxt":
         raise ConfigError("ingestor.source ccxt gives live data only: pass --data FILE for what has been")
     if own.source == "replay":
-        return ReplaySource(own.files, settings.interval)
+        return ReplaySource(own.files, settings.interval, own.timezone)
     if own.source == "fake":
         return PresentSource(settings.symbols, own.seed, settings.interval, own.limit)
     return SimulatedSource(

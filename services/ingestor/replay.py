@@ -25,7 +25,8 @@ class Checked(NamedTuple):
 class ReplaySource:
     """The bars of one file per symbol, as `shared.history.bars` reads them: each gives its close, at its end.
 
-    A folder instead of a file is a recording: its ticks and gaps, with their own times.
+    timezone: of their times, see there. A folder instead of a file is a recording: its ticks and gaps, with their own
+    times.
 
     Any defect is a DataError of one line with file and row, raised by `check()` for the whole file and by a Feed
     when it gets there. Raises ConfigError without files and for `trade` with bars, ValueError for an unknown
@@ -43,7 +44,7 @@ class ReplaySource:
     >>> folder.cleanup()
     """
 
-    def __init__(self, files: Mapping[str, Path], interval: str) -> None:
+    def __init__(self, files: Mapping[str, Path], interval: str, timezone: str = "") -> None:
         if not files:
             raise ConfigError("replay has no file: pass --data FILE --sym SYMBOL")
         self._files = {sym: Path(files[sym]) for sym in sorted(files)}
@@ -52,6 +53,7 @@ class ReplaySource:
         elif not all(map(is_recording, self._files.values())):
             raise ConfigError("interval trade is for recordings: name that of the bars, e.g. --interval 1m")
         self._interval = interval
+        self._timezone = timezone
 
     @property
     def venue(self) -> str:
@@ -84,7 +86,7 @@ class ReplaySource:
         file = self._file(sym)
         if is_recording(file):
             return recorded_ticks(file, sym, position)
-        found = bars(file, self._interval, skip=position)
+        found = bars(file, self._interval, skip=position, timezone=self._timezone)
         return (Quote(sym, bar.ts_event, bar.close) for bar in found)
 
     def _file(self, sym: str) -> Path:

@@ -1,5 +1,6 @@
 """The strategy service: bus → stage → bus."""
 
+from services.strategy.feeder import StrategyFeeder
 from services.strategy.plan import plan
 from shared.config import Settings
 from shared.runner.bus_feeder import BusFeeder
@@ -9,7 +10,7 @@ from shared.runner.service import Wiring, serve
 
 def build(settings: Settings, limits: Limits) -> Wiring:
     """What this process does, and where its input comes from."""
-    return Wiring(plan(settings), BusFeeder(limits))
+    return Wiring(plan(settings), StrategyFeeder(BusFeeder(limits), settings.symbols, settings.bus.partitions))
 
 
 def main() -> None:

@@ -10,17 +10,19 @@ from typing import cast
 
 from services.strategy.order_id import client_order_id
 from shared.account import Account, Order
+from shared.account.booking import book_report
 from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderIntent, Prediction, Reason, Stream
 from shared.messages.base import trusted
 from shared.runner.stage import Numbers, Stage
 from shared.strategies import Decider
+from shared.strategies.decider import require_orders
 from shared.tick import State
 
 _ZERO = Decimal(0)
-_UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING})  # what a venue does by itself
+_UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL})  # what a venue, or a person, does by itself
 
 _decision, _intent = trusted(Decision), trusted(OrderIntent)
-_DECISIONS, _ORDERS, _CLOSE, _FUNDING = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE, Leg.FUNDING
+_DECISIONS, _ORDERS, _CLOSE = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE
 
 
 class StrategyStage(Stage):
@@ -49,6 +51,11 @@ class StrategyStage(Stage):
         """All commissions and funding paid so far, in quote units."""
         return self._fees
 
+    @property
+    def orders_written(self) -> int:
+        """How many orders it has written so far: n of the last one."""
+        return self._numbers.last(_ORDERS)
+
     def equity(self) -> Decimal:
         """Balance and unrealised profit at the last decision's price."""
         if self.last_price is None:
@@ -73,7 +80,11 @@ class StrategyStage(Stage):
 
     def _on_prediction(self, prediction: Prediction) -> list[Message]:
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
-        made = Reason.HISTORY if prediction.history else self._decider.decide(prediction, self.account)
+        if prediction.history:
+            return self._decided(prediction, Reason.HISTORY)
+        made = self._decider.decide(prediction, self.account)
+        if made.__class__ is not Reason:
+            require_orders(made, self._sym, self._decider)
         return self._decided(prediction, made)
 
     def _decided(self, prediction: Prediction, made: list[Order] | Reason) -> list[Message]:
@@ -81,7 +92,7 @@ class StrategyStage(Stage):
         intents: list[Message] = [] if isinstance(made, Reason) else self._intents(made, prediction)
         if _DECISIONS in self.unread:
             return intents
-        held = self.account.position(self._sym)
+        held = self.account.held(self._sym)
         decision = _decision(
             n=self._numbers.next(_DECISIONS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
@@ -114,36 +125,46 @@ class StrategyStage(Stage):
         elif report.leg not in _UNASKED:
             self._on_unknown(report)
         self._booked_n = report.n
-        if report.leg is _FUNDING:
-            self.account.update(-report.commission)
-            self._fees += report.commission
-            return
-        if report.last_px is not None and report.last_qty:
-            commission = report.commission
-            self.account.book(self._sym, report.last_qty, report.last_px, commission)
-            self._fees += commission
+        self._fees += book_report(self.account, report)
 
     def _on_unknown(self, report: ExecutionReport) -> None:
         """A report of an order that this book does not remember."""
         raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
 
+    def _on_other_capital(self, capital: Decimal) -> None:
+        """A saved book has another capital than the config: nobody can have told it so but the config."""
+        raise ValueError(
+            f"its book was begun with a capital of {capital}, and strategy.balance is {self.account.capital}"
+        )
+
     def state(self) -> State:
-        """The book, the orders in flight and the stream numbers."""
+        """The book, the orders in flight, the stream numbers, and the book's capital."""
         return [
             self.account.state(), list(self._in_flight), self._booked_n, self.last_price, self.last_tick_n,
-            self._fees, self._numbers.state(),
+            self._fees, self._numbers.state(), self.account.capital,
         ]  # fmt: skip
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Take back what `state()` gave; ValueError where it does not fit, or has another capital."""
         match state:
             case [
                 account, list() as in_flight, int() as booked_n, (Decimal() | None) as price, int() as tick_n,
-                Decimal() as fees, numbers,
+                Decimal() as fees, numbers, *capital,
             ]:  # fmt: skip
+                self._restore_capital(capital)
                 self.account.restore(account)
                 self._in_flight = [str(order) for order in in_flight]
                 self._booked_n, self.last_price, self.last_tick_n, self._fees = booked_n, price, tick_n, fees
                 self._numbers.restore(numbers)
             case _:
                 raise ValueError(f"a strategy stage's state is not {state!r:.80}")
+
+    def _restore_capital(self, saved: list[State]) -> None:
+        match saved:
+            case []:
+                """An older version's: the config's is all there is."""
+            case [Decimal() as capital] if capital.is_finite():
+                if capital != self.account.capital:
+                    self._on_other_capital(capital)
+            case _:
+                raise ValueError(f"a strategy stage's capital is not {saved!r:.80}")

@@ -15,6 +15,9 @@ class Account:
     The balance changes by realised profit, closed qty × (price − entry), and by commissions; buying takes nothing from
     it. So equity = balance + unrealised profit. Arithmetic is that of Decimal's default context, 28 digits.
 
+    A position that is too small for its venue to sell is dust: it stays in the book, and joins what is bought next; for
+    a decision the symbol is flat, and the dust is no money (`leave`).
+
     >>> account = Account(Decimal(100))
     >>> account.book("BTCUSDT", Decimal(2), Decimal(50), Decimal("0.5"))
     Decimal('0')
@@ -31,11 +34,19 @@ class Account:
             raise ValueError(f"a balance must be finite, not {balance}")
         self._capital = self._balance = balance
         self._positions: dict[str, Position] = {}
+        self._dust: dict[str, Position] = {}  # those of the positions that cannot be sold
 
     @property
     def capital(self) -> Decimal:
-        """The balance it was made with, in quote units; no fill and no restored state changes it."""
+        """The money it was given, in quote units; no fill and no restored state changes it, `fund` does."""
         return self._capital
+
+    def fund(self, capital: Decimal) -> None:
+        """Give it this capital instead of what it had, in quote units: the balance moves by as much."""
+        if not capital.is_finite():
+            raise ValueError(f"a capital must be finite, not {capital}")
+        self._balance += capital - self._capital
+        self._capital = capital
 
     def balance(self) -> Decimal:
         """Money without the profit of open positions, in quote units."""
@@ -48,16 +59,31 @@ class Account:
         self._balance += trade_pnl
 
     def position(self, sym: str) -> Position | None:
-        """What is held of `sym`, None when flat."""
+        """What is held of `sym`, None when flat or dust."""
+        return self._positions.get(sym) if sym not in self._dust else None
+
+    def held(self, sym: str) -> Position | None:
+        """What is held of `sym`, dust too."""
         return self._positions.get(sym)
+
+    def dust(self, sym: str) -> Decimal:
+        """What is held of `sym` and cannot be sold, signed base units; 0 where it can."""
+        left = self._dust.get(sym)
+        return left.signed_qty if left else _ZERO
+
+    def leave(self, sym: str) -> None:
+        """What is held of `sym` is less than its venue sells: dust until the next fill is booked."""
+        if sym in self._positions:
+            self._dust[sym] = self._positions[sym]
 
     def open_position(self, sym: str, qty: Decimal, price: Decimal) -> None:
         """Set the position in `sym`, whatever it was; the balance stays. Fills are booked with `book`."""
         self._positions[sym] = Position(sym, qty, price)
+        self._dust.pop(sym, None)
 
     def close_position(self, sym: str) -> Order | None:
-        """The order that closes `sym`, None when flat. The position goes when that order's fill is booked."""
-        position = self._positions.get(sym)
+        """The order that closes `sym`, None when flat or dust. The position goes when that order's fill is booked."""
+        position = self.position(sym)
         return position.close() if position else None
 
     def unrealised(self, sym: str, price: Decimal) -> Decimal:
@@ -66,9 +92,13 @@ class Account:
         return position.unrealised(price) if position else _ZERO
 
     def equity(self, sym: str, price: Decimal) -> Decimal:
-        """Balance and the unrealised profit of `sym` at `price`."""
+        """Balance and the unrealised profit of `sym` at `price`; of dust, the balance without what it cost."""
         position = self._positions.get(sym)
-        return self._balance + position.unrealised(price) if position else self._balance
+        if position is None:
+            return self._balance
+        if self._dust and sym in self._dust:
+            return self._balance - position.signed_qty.copy_abs() * position.price
+        return self._balance + position.unrealised(price)
 
     def book(self, sym: str, signed_qty: Decimal, price: Decimal, commission: Decimal = _ZERO) -> Decimal:
         """Book a fill and return the profit it realised, before commission.
@@ -83,6 +113,8 @@ class Account:
         held = self._positions.get(sym)
         left, realised = _merge(held, fill)
         self._balance += realised - commission
+        if self._dust:
+            self._dust.pop(sym, None)
         if left is None:
             self._positions.pop(sym, None)
         else:
@@ -90,18 +122,22 @@ class Account:
         return realised
 
     def state(self) -> State:
-        """Balance and positions."""
+        """Balance and positions, and which of them are dust."""
         positions: dict[str, State] = {sym: [p.signed_qty, p.price] for sym, p in self._positions.items()}
-        return {"balance": self._balance, "positions": positions}
+        state: dict[str, State] = {"balance": self._balance, "positions": positions}
+        if self._dust:
+            state["dust"] = list[State](sorted(self._dust))
+        return state
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave; ValueError when it does not fit."""
         match state:
-            case {"balance": Decimal() as balance, "positions": dict() as saved} if balance.is_finite():
+            case {"balance": Decimal() as balance, "positions": dict() as saved, **rest} if balance.is_finite():
                 positions = {sym: _restored(sym, held) for sym, held in saved.items()}
+                dust = _dust_in(positions, rest.get("dust", []))
             case _:
                 raise ValueError(f"an account's state is a balance and positions, not {state!r:.80}")
-        self._balance, self._positions = balance, positions
+        self._balance, self._positions, self._dust = balance, positions, dust
 
     def __repr__(self) -> str:
         return f"Account(balance={self._balance!r}, positions={list(self._positions.values())})"
@@ -119,6 +155,13 @@ def _merge(held: Position | None, fill: Position) -> tuple[Position | None, Deci
         return (Position(fill.sym, total, fill.price) if total else None), held.unrealised(fill.price)
     closed = fill.signed_qty.copy_negate()
     return Position(fill.sym, total, held.price), closed * (fill.price - held.price)
+
+
+def _dust_in(positions: dict[str, Position], named: object) -> dict[str, Position]:
+    match named:
+        case list() if all(isinstance(sym, str) and sym in positions for sym in named):
+            return {str(sym): positions[str(sym)] for sym in named}
+    raise ValueError(f"an account's state names what is dust among its positions, not {named!r:.80}")
 
 
 def _restored(sym: str, held: State) -> Position:

@@ -4,15 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from shared.config.live import LiveSettings
 from shared.config.section import Count, Instance
+from shared.history.zone import zone_of
 
 # In lower case, so that variables can name it.
 VenueName = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=40)]
 OF_ONE_VENUE = frozenset({"exchange", "markets"})
 LIVE = LiveSettings.model_fields.keys()
+
+
+def _known_zone(name: str) -> str:
+    zone_of(name)
+    return name
 
 
 class IngestorSettings(LiveSettings):
@@ -22,7 +28,8 @@ class IngestorSettings(LiveSettings):
 
     ticks_per_s: per symbol, 0 means as fast as the line takes them. limit: ticks per symbol, none means endless.
     ahead_nice: how much of their priority ingestor and signal give up (nice, 0 to 19) while ticks come as fast as the
-    line takes them: what works ahead must not keep the processor from orders in flight.
+    line takes them: what works ahead must not keep the processor from orders in flight. timezone: of the files' times
+    that have no offset, by its IANA name; bars of whole days end at its midnights. Empty: UTC.
 
     For `ccxt`: the keys of LiveSettings, for one venue. venues: several of them, by a name that stands in ticks and
     trace ids; exchange is the name where it is left out, and each other key what stands here.
@@ -34,6 +41,7 @@ class IngestorSettings(LiveSettings):
     seed: int = 1
     ticks_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
     limit: Count | None = None
+    timezone: Annotated[str, AfterValidator(_known_zone)] = ""
     ahead_nice: Annotated[int, Field(ge=0, le=19)] = 10
     venues: dict[VenueName, LiveSettings] = Field(default_factory=dict)
 

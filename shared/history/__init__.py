@@ -1,7 +1,7 @@
 """Price files: rows in, bars out, each defect named with file and row."""
 
 from shared.history.bar import Bar
-from shared.history.files import bars, infer_interval
+from shared.history.files import bars, infer_interval, is_trades
 from shared.history.resample import resample
 
-__all__ = ["Bar", "bars", "infer_interval", "resample"]
+__all__ = ["Bar", "bars", "infer_interval", "is_trades", "resample"]

@@ -11,6 +11,7 @@ import numpy as np
 
 from shared.history.prices import text_price
 from shared.history.times import Instant, epoch_time, text_time, timestamp_time
+from shared.history.zone import Zone
 from shared.intervals import NS_PER_S
 
 V = TypeVar("V")
@@ -26,21 +27,25 @@ class Column(NamedTuple, Generic[V]):
     value: Callable[[Any], V]
 
 
-def time_column(name: str, arrow_type: Any) -> Column[Instant]:
-    """For timestamps of any unit, dates, integer epochs and texts; ValueError for other types."""
+def time_column(name: str, arrow_type: Any, zone: Zone | None = None) -> Column[Instant]:
+    """For timestamps of any unit, dates, integer epochs and texts; ValueError for other types.
+
+    zone: of the times that have none.
+    """
     from pyarrow import int32, int64, types
 
     if types.is_timestamp(arrow_type):
         unit_ns = _UNIT_NS[arrow_type.unit]
-        return Column(name, _as(int64()), lambda count: timestamp_time(count, unit_ns))
+        own = zone if arrow_type.tz is None else None
+        return Column(name, _as(int64()), lambda count: timestamp_time(count, unit_ns, own))
     if types.is_date32(arrow_type):
-        return Column(name, _as(int32()), lambda count: timestamp_time(count, _DAY_NS))
+        return Column(name, _as(int32()), lambda count: timestamp_time(count, _DAY_NS, zone))
     if types.is_date64(arrow_type):
-        return Column(name, _as(int64()), lambda count: timestamp_time(count, _UNIT_NS["ms"]))
+        return Column(name, _as(int64()), lambda count: timestamp_time(count, _UNIT_NS["ms"], zone))
     if types.is_integer(arrow_type):
         return Column(name, _plain, epoch_time)
     if _is_text(arrow_type):
-        return Column(name, _plain, text_time)
+        return Column(name, _plain, lambda text: text_time(text, zone))
     raise ValueError(f"column {name} is {arrow_type}, which is no time: use a timestamp, an integer epoch or a string")
 
 

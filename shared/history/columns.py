@@ -1,6 +1,13 @@
-"""The columns that a price file must have."""
+"""Which columns of a price file are read, by their names, or where it has none, by the form of its first row.
 
+Archives of data.binance.vision (github.com/binance/binance-public-data, README: the columns of spot, USD-M and COIN-M
+files): klines have 12 columns, trades 6 or 7, aggTrades 7 or 8. Spot files have no header, newer files of futures have
+one (open_time,open,... / id,price,qty,quote_qty,time,... / agg_trade_id,price,quantity,...,transact_time,...).
+"""
+
+import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from shared.errors import DataError
 
@@ -8,24 +15,77 @@ TIME = "datetime"
 OHLC = ("open", "high", "low", "close")
 PRICE = ("price",)
 
+# A bar's start, the best name first; the last ones are an index that pandas has written without its name.
+_BAR_TIMES = (TIME, "open_time", "timestamp", "date", "unnamed:_0", "__index_level_0__", "")
+_TRADE_TIMES = (TIME, "transact_time", "timestamp", "time")
+_TRADE_IDS = frozenset({"agg_trade_id", "trade_id", "id"})
+_AMOUNTS = frozenset({"qty", "quantity", "amount"})
 
-def price_columns(name: str, columns: Sequence[str]) -> tuple[str, ...]:
-    """The price columns to read, `OHLC` or `PRICE`; a DataError for a file that lacks them.
 
-    >>> price_columns("f.csv", ["datetime", "volume", "price"])
-    ('price',)
-    >>> price_columns("f.csv", ["time", "price"])
+class Columns(NamedTuple):
+    """time, prices: places in a row of `width` fields. names: of the prices, `OHLC` or `PRICE`.
+
+    trades: each row is a trade with its time, not a bar with its start.
+    """
+
+    time: int
+    prices: tuple[int, ...]
+    names: tuple[str, ...]
+    width: int
+    trades: bool = False
+
+
+# n: a number, b: true or false.
+_HEADLESS = {
+    "nnnnnnnnnnnn": Columns(0, (1, 2, 3, 4), OHLC, 12),  # klines
+    "nnnnnb": Columns(4, (1,), PRICE, 6, trades=True),  # trades of futures
+    "nnnnnbb": Columns(4, (1,), PRICE, 7, trades=True),  # trades of spot
+    "nnnnnnb": Columns(5, (1,), PRICE, 7, trades=True),  # aggTrades of futures
+    "nnnnnnbb": Columns(5, (1,), PRICE, 8, trades=True),  # aggTrades of spot
+}
+_NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
+
+
+def columns_of(name: str, header: Sequence[str]) -> Columns:
+    """The columns to read of those that a header names, in any letters; a DataError where some are missing.
+
+    >>> columns_of("f.csv", ["Date", "Volume", "Price"])
+    Columns(time=0, prices=(2,), names=('price',), width=3, trades=False)
+    >>> columns_of("f.csv", ["time", "price"])
     Traceback (most recent call last):
     shared.errors.DataError: f.csv: row 1: no column datetime ...
     """
-    wanted = OHLC if "price" not in columns or set(OHLC) <= set(columns) else PRICE
-    missing = [column for column in (TIME, *wanted) if column not in columns]
+    columns = [_plain(column) for column in header]
+    trades = "price" in columns and bool(_TRADE_IDS & set(columns)) and bool(_AMOUNTS & set(columns))
+    wanted = PRICE if trades or ("price" in columns and not set(OHLC) <= set(columns)) else OHLC
+    time = next((column for column in (_TRADE_TIMES if trades else _BAR_TIMES) if column in columns), TIME)
+    missing = [column for column in (time, *wanted) if column not in columns]
     if missing:
         raise DataError(
-            f"{name}: row 1: no column {', '.join(missing)} (there are: {', '.join(columns)[:200]!r}): "
-            f"name them datetime,open,high,low,close or datetime,price, separated by commas"
+            f"{name}: row 1: no column {', '.join(missing)} (there are: {', '.join(header)[:200]!r}): "
+            f"name them datetime,open,high,low,close or datetime,price"
         )
-    for column in (TIME, *wanted):
+    if time == "date" and "time" in columns:
+        raise DataError(f"{name}: row 1: date and time stand in two columns: join them in one, datetime")
+    for column in (time, *wanted):
         if columns.count(column) > 1:
             raise DataError(f"{name}: row 1: column {column} stands twice: remove one")
-    return wanted
+    return Columns(columns.index(time), tuple(map(columns.index, wanted)), wanted, len(columns), trades)
+
+
+def columns_without_header(fields: Sequence[str]) -> Columns | None:
+    """The columns of an archive's first row; None where it is a header, or a row of something else.
+
+    >>> columns_without_header("28457,4.00000100,12.00000000,48.00,1499865549590,true".split(","))
+    Columns(time=4, prices=(1,), names=('price',), width=6, trades=True)
+    """
+    return _HEADLESS.get("".join(map(_form, fields)))
+
+
+def _plain(column: str) -> str:
+    return re.sub(r"[\s-]+", "_", column.strip().strip("<>").lower())
+
+
+def _form(field: str) -> str:
+    field = field.strip().lower()
+    return "b" if field in ("true", "false") else "n" if _NUMBER.fullmatch(field) else "?"

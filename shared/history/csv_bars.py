@@ -3,13 +3,15 @@
 import csv
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from shared.errors import DataError
 from shared.history.bar import Bar, bar_of
-from shared.history.columns import TIME, price_columns
+from shared.history.columns import Columns, columns_of, columns_without_header
+from shared.history.decimal_mark import DecimalMark
+from shared.history.packed import opened, opened_text
 from shared.history.prices import text_prices
 from shared.history.row_order import RowOrder
 from shared.history.times import text_time
@@ -18,52 +20,84 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 MAX_LINE_CHARS = 1 << 20
+SEPARATORS = (",", ";", "\t")
+
+
+class Table(NamedTuple):
+    """An opened file. first: the row that stands where others have a header. reader: those behind it."""
+
+    columns: Columns
+    first: list[list[str]]
+    reader: "Reader"
+    separator: str
 
 
 def csv_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
-    """The bars after the first `skip` rows. Skipped rows are not looked at, apart from the file's form."""
-    try:
-        # Lines are bounded, so that a file without line ends cannot fill the memory.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = iter(partial(file.readline, MAX_LINE_CHARS), "")
-            yield from _bars(path, csv.reader(lines, strict=True), order, skip)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: row {_undecodable_row(path)}: not UTF-8 text: save it as CSV in UTF-8") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}): check the path and its rights") from error
-
-
-def _bars(path: Path, reader: "Reader", order: RowOrder, skip: int) -> Iterator[Bar]:
+    """The bars or trades after the first `skip` rows. Skipped rows are not looked at, apart from the file's form."""
     number = 1
     try:
-        header = [column.strip() for column in next(reader, [])]
-        if not header:
-            raise DataError(f"{path}: row 1: no header: the file needs one and rows, e.g. datetime,price")
-        columns = price_columns(str(path), header)
-        time_at, places = header.index(TIME), [header.index(column) for column in columns]
-        number = reader.line_num + 1
-        skipped = sum(1 for _ in islice(filter(None, reader), skip))
-        if skipped < skip:
-            raise DataError(f"{path}: has {skipped} rows, but {skip} were taken before: it is another file now")
-        number = reader.line_num + 1
-        for fields in reader:
-            if fields:  # an empty line is no row
-                try:
-                    if len(fields) != len(header):
-                        raise ValueError(f"{len(fields)} fields, but the header has {len(header)}: correct the row")
-                    prices = text_prices(columns, [fields[at] for at in places])
-                    bar = bar_of(order.end(number, text_time(fields[time_at])), prices, number)
-                except (ValueError, DataError) as error:
-                    order.refuse(number, error)
-                else:
-                    yield bar
-            number = reader.line_num + 1
+        with opened_text(path) as file:
+            table = _table(path, file)
+            reader = table.reader
+            rows = chain(table.first, reader)
+            skipped = sum(1 for _ in islice(filter(None, rows), skip))
+            if skipped < skip:
+                raise DataError(f"{path}: has {skipped} rows, but {skip} were taken before: it is another file now")
+            number = 1 if table.first and not skip else reader.line_num + 1
+            columns, mark = table.columns, None if table.separator == "," else DecimalMark()
+            for fields in rows:
+                if fields:  # an empty line is no row
+                    try:
+                        bar = _bar(fields, columns, mark, number, order)
+                    except (ValueError, DataError) as error:
+                        order.refuse(number, error)
+                    else:
+                        yield bar
+                number = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{path}: row {number}: not CSV ({error}): correct the row") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: row {_undecodable_row(path)}: not UTF-8 text: save it as CSV in UTF-8") from error
+
+
+def csv_columns(path: Path) -> Columns:
+    """What a file's rows are; a DataError where it has no usable header."""
+    try:
+        with opened_text(path) as file:
+            return _table(path, file).columns
+    except csv.Error as error:
+        raise DataError(f"{path}: row 1: not CSV ({error}): correct the row") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: row {_undecodable_row(path)}: not UTF-8 text: save it as CSV in UTF-8") from error
+
+
+def _table(path: Path, file: TextIO) -> Table:
+    # Lines are bounded, so that a file without line ends cannot fill the memory.
+    lines = iter(partial(file.readline, MAX_LINE_CHARS), "")
+    first = next(lines, "")
+    separator = max(SEPARATORS, key=first.count)
+    reader = csv.reader(chain([first] if first else [], lines), strict=True, delimiter=separator)
+    header = next(reader, [])
+    if not header:
+        raise DataError(f"{path}: row 1: no header: the file needs one and rows, e.g. datetime,price")
+    columns = columns_without_header(header)
+    if columns is not None:
+        return Table(columns, [header], reader, separator)
+    return Table(columns_of(str(path), [column.strip() for column in header]), [], reader, separator)
+
+
+def _bar(fields: list[str], columns: Columns, mark: DecimalMark | None, number: int, order: RowOrder) -> Bar:
+    if len(fields) != columns.width:
+        raise ValueError(f"{len(fields)} fields, but the header has {columns.width}: correct the row")
+    texts = [fields[at] for at in columns.prices]
+    if mark is not None:
+        texts = [mark.plain(text) for text in texts]
+    prices = text_prices(columns.names, texts)
+    return bar_of(order.end(number, text_time(fields[columns.time], order.zone)), prices, number)
 
 
 def _undecodable_row(path: Path) -> int:
-    with path.open("rb") as file:
+    with opened(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 line.decode()

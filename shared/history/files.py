@@ -1,27 +1,37 @@
 """Bars out of price files, whatever their kind."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
-from shared.errors import DataError
+from shared.errors import ConfigError, DataError
 from shared.history.bar import Bar
-from shared.history.csv_bars import csv_bars
-from shared.history.parquet_bars import parquet_bars
-from shared.history.row_order import RowOrder
+from shared.history.csv_bars import csv_bars, csv_columns
+from shared.history.packed import PARQUET, begins_with
+from shared.history.parquet_bars import parquet_bars, parquet_columns
+from shared.history.row_order import RowOrder, Steps
+from shared.history.trade_bars import TradeOrder, bars_of_trades
+from shared.history.zone import Zone, zone_of
 from shared.intervals import interval_ns, interval_text
 
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 
 
-def bars(path: Path, interval: str, *, skip: int = 0) -> Iterator[Bar]:
-    """The bars of one CSV or Parquet file (`.parquet`, `.pq`; anything else is CSV) behind its first `skip` rows.
+def bars(path: Path, interval: str, *, skip: int = 0, timezone: str = "") -> Iterator[Bar]:
+    """The bars of one CSV or Parquet file behind the first `skip` of them.
 
-    Columns: `datetime, open, high, low, close` or `datetime, price`; others are ignored. `datetime` is the bar's start,
-    so `ts_event` is `datetime` + interval. A hole in the times is let through. Memory does not grow with the file.
+    Columns: `datetime, open, high, low, close` or `datetime, price`, in small or capital letters; for `datetime` also
+    `open_time`, `timestamp` or `date`; others are ignored. It is the bar's start, so `ts_event` is that + interval. A
+    hole in the times is let through. Klines, trades and aggTrades of data.binance.vision are read without a header
+    too; of trades, bars are made (`bars_of_trades`). Fields are separated by commas, semicolons or tabs; a file may be
+    packed (`packed`). Memory does not grow with the file.
+
+    timezone: an IANA name, of times that have no offset; bars of whole days are then days there, which end at local
+    midnight. By default UTC.
 
     Any defect is a DataError of one line with file and row, raised when its row is reached. What only a whole file
-    shows, bars that are all longer than the interval, is raised behind the last row, where no row was skipped.
-    Raises ValueError for an unknown interval or a negative `skip`.
+    shows, bars that are longer than the interval, is raised behind the last row, where no row was skipped.
+    Raises ValueError for an unknown interval or time zone, or a negative `skip`.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
@@ -33,41 +43,57 @@ def bars(path: Path, interval: str, *, skip: int = 0) -> Iterator[Bar]:
     """
     if skip < 0:
         raise ValueError(f"skip {skip} is negative")
-    order = RowOrder(str(path), interval_ns(interval))
+    length, zone = interval_ns(interval), zone_of(timezone)
     _require_file(path)
-    return _bars(path, order, skip)
+    return _bars(path, RowOrder(str(path), length, zone), skip)
 
 
-def infer_interval(path: Path) -> str:
-    """The interval of a file's bars: the smallest difference between two of its times. Reads the whole file.
+def infer_interval(path: Path, timezone: str = "") -> str:
+    """The interval of a file's bars: the most frequent difference between two of its times. Reads the whole file.
 
-    A DataError for any defect, for fewer than two rows, and where the difference is no interval, e.g. 0.25 s.
+    Rows that cannot be used are skipped: `bars` tells of them. A DataError where none can, for fewer than two, for
+    trades, and where the difference is no interval, e.g. 0.25 s. ConfigError for an unknown time zone.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> path = Path(folder.name) / "bars.csv"
-    >>> _ = path.write_text("datetime,price\\n2024-10-29,1\\n2024-10-31,2\\n2024-11-01,3\\n")
+    >>> _ = path.write_text("datetime,price\\n2024-10-29,1\\n2024-10-30,2\\n2024-10-31,3\\n2024-10-31T15:37,4\\n")
     >>> infer_interval(path)
     '1d'
     >>> folder.cleanup()
     """
-    order = RowOrder(str(path), 1)  # the shortest there is, so that any ascending times are in order
-    for _ in read(path, order):
+    try:
+        steps = Steps(str(path), zone_of(timezone))
+    except ValueError as error:
+        raise ConfigError(f"--timezone: {error}") from error
+    if is_trades(path):
+        raise DataError(f"{path}: has trades, of which bars of any length are made: pass --interval, e.g. 1m")
+    for _ in read(path, steps):
         pass
-    closest = order.closest_ns
-    if closest is None:
-        raise DataError(f"{path}: fewer than two rows, so they have no interval: pass --interval")
-    shown = interval_text(closest)
+    commonest = steps.commonest_ns()
+    if commonest is None:
+        raise DataError(steps.first_fault or f"{path}: fewer than two rows, so they have no interval: pass --interval")
+    shown = interval_text(commonest)
     try:
         interval_ns(shown)
     except ValueError as error:
-        rows = "{} and {}".format(*order.closest_rows)
-        raise DataError(f"{path}: rows {rows} are {shown} apart, which is no interval: correct the times") from error
+        raise DataError(f"{path}: most rows are {shown} apart, which is no interval: correct the times") from error
     return shown
 
 
+def is_trades(path: Path) -> bool:
+    """Whether a file's rows are trades, not bars; a DataError for a file that is neither."""
+    _require_file(path)
+    return (parquet_columns if is_parquet(path) else csv_columns)(path).trades
+
+
+def is_parquet(path: Path) -> bool:
+    """By its name, or by how it begins."""
+    return path.suffix.lower() in PARQUET_SUFFIXES or begins_with(path, PARQUET)
+
+
 def read(path: Path, order: RowOrder) -> Iterator[Bar]:
-    """The bars of a file, held against an order of one's own; what a whole file shows is not looked at."""
+    """The rows of a file, held against an order of one's own; what a whole file shows is not looked at."""
     _require_file(path)
     return _read(path, order, 0)
 
@@ -82,6 +108,9 @@ def _require_file(path: Path) -> None:
 
 
 def _bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
+    if is_trades(path):
+        yield from _made_of_trades(path, order.interval_ns, order.zone, skip)
+        return
     # The row before is read again, so that the first new one is held against it.
     found = _read(path, order, max(skip - 1, 0))
     first = next(found, None)
@@ -99,5 +128,20 @@ def _bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
         order.whole_file()
 
 
+def _made_of_trades(path: Path, length: int, zone: Zone | None, skip: int) -> Iterator[Bar]:
+    found = bars_of_trades(_read(path, TradeOrder(str(path), zone), 0), length, zone)
+    skipped = sum(1 for _ in islice(found, skip))
+    if skipped < skip:
+        raise DataError(f"{path}: gives {skipped} bars, but {skip} were taken before: it is another file now")
+    count = 0
+    for bar in found:
+        count += 1
+        yield bar
+    if not skip and not count:
+        raise DataError(
+            f"{path}: has no whole bar of {interval_text(length)}: pass a shorter --interval, or more trades"
+        )
+
+
 def _read(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
-    return (parquet_bars if path.suffix.lower() in PARQUET_SUFFIXES else csv_bars)(path, order, skip)
+    return (parquet_bars if is_parquet(path) else csv_bars)(path, order, skip)

@@ -1,13 +1,15 @@
 """Bars out of a Parquet file, a batch at a time: memory does not grow with the file."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from shared.errors import ConfigError, DataError
+from shared.extras import to_install
 from shared.history.arrow_columns import Column, V, price_column, time_column
 from shared.history.bar import Bar, bar_of
-from shared.history.columns import TIME, price_columns
+from shared.history.columns import Columns, columns_of
 from shared.history.row_order import RowOrder
 
 FIRST_ROW = 2  # as in the same table written as CSV, where the header is row 1
@@ -17,14 +19,26 @@ READ_BYTES = 1 << 20
 
 def parquet_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
     """The bars after the first `skip` rows. pyarrow is imported when the first such file is opened."""
+    with _opened(path) as file:
+        yield from _bars(path, file, order, skip)
+
+
+def parquet_columns(path: Path) -> Columns:
+    """What a file's rows are; a DataError where it lacks the columns."""
+    with _opened(path) as file:
+        return columns_of(str(path), file.schema_arrow.names)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError as error:
-        raise ConfigError(f"{path}: Parquet needs pyarrow: pip install 'tickline[parquet]', or pass a CSV") from error
+        raise ConfigError(f"{path}: Parquet needs pyarrow: {to_install('parquet')}, or pass a CSV") from error
     try:
         with path.open("rb") as raw, parquet.ParquetFile(raw, buffer_size=READ_BYTES, pre_buffer=False) as file:
-            yield from _bars(path, file, order, skip)
+            yield file
     except (pa.ArrowException, OSError, ValueError) as error:
         # pyarrow raises plain OSErrors on damaged pages, and ValueErrors on names that are not UTF-8.
         if isinstance(error, OSError) and error.errno:
@@ -34,16 +48,17 @@ def parquet_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
 
 def _bars(path: Path, file: Any, order: RowOrder, skip: int) -> Iterator[Bar]:
     schema, total = file.schema_arrow, file.metadata.num_rows
-    columns = price_columns(str(path), schema.names)
+    found = columns_of(str(path), schema.names)
+    time, *columns = (schema.names[at] for at in (found.time, *found.prices))
     if skip > total:
         raise DataError(f"{path}: has {total} rows, but {skip} were taken before: it is another file now")
     try:
-        times = time_column(TIME, schema.field(TIME).type)
+        times = time_column(time, schema.field(time).type, order.zone)
         prices = [price_column(column, schema.field(column).type) for column in columns]
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
-    for first, batch in _batches(file, [TIME, *columns], skip):
-        starts = times.cells(batch.column(TIME))
+    for first, batch in _batches(file, [time, *columns], skip):
+        starts = times.cells(batch.column(time))
         rows = zip(*(price.cells(batch.column(price.name)) for price in prices), strict=True)
         for number, (start, cells) in enumerate(zip(starts, rows, strict=True), first):
             try:

@@ -1,14 +1,20 @@
-"""What must hold between the rows of one file: one form of time, strictly ascending, at least an interval apart."""
+"""What must hold between the rows of one file: one form of time, strictly ascending, whole intervals apart."""
 
 from shared.errors import DataError
 from shared.history.times import MAX_NS, Instant, time_text
-from shared.intervals import interval_text
+from shared.history.zone import DAY_NS, Zone
+from shared.intervals import NS_PER_S, interval_text
+
+DISTINCT = 4_096  # more than so many different steps are not told apart
+MOSTLY = 10  # steps, from which on it counts what most of them are
+_CLOCK_CHANGE_NS = 3_600 * NS_PER_S
 
 
 class RowOrder:
     """Gives each row's end, start + interval, and refuses what does not follow from the row before.
 
-    A difference of more than one interval is a hole in the data and is let through.
+    A difference of several intervals is a hole in the data and is let through. zone: of times without an offset; where
+    the interval is of whole days, they are days on its clock, of 23 to 25 hours.
 
     >>> order = RowOrder("bars.csv", 3_600_000_000_000)
     >>> order.end(2, Instant(1_730_196_000_000_000_000, "ISO 8601"))
@@ -18,30 +24,48 @@ class RowOrder:
     shared.errors.DataError: bars.csv: interval 1h, but rows 2 and 3 are 1m apart: pass --interval 1m
     """
 
-    def __init__(self, name: str, interval_ns: int) -> None:
+    def __init__(self, name: str, interval_ns: int, zone: Zone | None = None) -> None:
         self.name = name
         self.interval_ns = interval_ns
+        self.zone = zone
         self.row = 0
         self.last: Instant | None = None
+        self.apart = 0  # of the last two rows
         self.closest_ns: int | None = None
         self.closest_rows = (0, 0)
         self.differences = 0
+        self._days = zone if interval_ns % DAY_NS == 0 else None
+        self._last_ns = 0  # of the last row, on the clock that the interval is of
+        self._steps: dict[int, int] = {}
 
     def end(self, row: int, start: Instant) -> int:
         """When the bar of this row is known."""
-        last = self.last
+        days = self._days
+        ns = start.ns if days is None else days.wall_ns(start.ns)
+        interval_ns, last = self.interval_ns, self.last
         if last is not None:
-            apart = start.ns - last.ns
-            if apart < self.interval_ns or start.form != last.form:
-                raise DataError(f"{self.name}: {self._fault(row, start, last)}")
+            apart = ns - self._last_ns
+            if apart < interval_ns or apart % interval_ns or start.form != last.form:
+                raise DataError(f"{self.name}: {self._fault(row, start, last, apart)}")
             self.differences += 1
+            self.apart = apart
             if self.closest_ns is None or apart < self.closest_ns:
                 self.closest_ns, self.closest_rows = apart, (self.row, row)
-        end = start.ns + self.interval_ns
+            steps = self._steps
+            if apart in steps:
+                steps[apart] += 1
+            elif len(steps) < DISTINCT:
+                steps[apart] = 1
+        end = ns + interval_ns if days is None else days.instant_ns(ns + interval_ns)
         if end > MAX_NS:
             raise DataError(f"{self.name}: row {row}: the bar from {time_text(start.ns)} ends after 2262: correct it")
-        self.row, self.last = row, start
+        self.row, self.last, self._last_ns = row, start, ns
         return end
+
+    def go_on_from(self, row: int, start: Instant) -> None:
+        """Hold the next row against this one, which was refused."""
+        self.row, self.last = row, start
+        self._last_ns = start.ns if self._days is None else self._days.wall_ns(start.ns)
 
     def refuse(self, row: int, error: ValueError | DataError) -> None:
         """A row that cannot be used ends the reading with a DataError; where this returns, the row is skipped."""
@@ -49,16 +73,36 @@ class RowOrder:
             raise error
         raise DataError(f"{self.name}: row {row}: {error}") from error
 
+    def commonest_ns(self) -> int | None:
+        """The step that is there most often, of equally many the shortest; None where there are fewer than two rows."""
+        return min(self._steps, key=lambda step: (-self._steps[step], step), default=None)
+
+    @property
+    def share(self) -> float:
+        """How many of all steps are the commonest one."""
+        commonest = self.commonest_ns()
+        return self._steps[commonest] / self.differences if commonest is not None else 0.0
+
     def whole_file(self) -> None:
-        """Refuse a whole file whose bars are all longer than the interval: their closes would be used too early."""
-        if self.differences > 1 and self.closest_ns is not None and self.closest_ns > self.interval_ns:
+        """Refuse a whole file whose bars are longer than the interval: their closes would be used too early."""
+        commonest = self.commonest_ns()
+        if commonest is None or self.closest_ns is None or self.differences < 2 or commonest <= self.interval_ns:
+            return
+        shown, remedy = interval_text(self.interval_ns), self._remedy(commonest)
+        if self.closest_ns > self.interval_ns:
             rows = "{} and {}".format(*self.closest_rows)
             raise DataError(
-                f"{self.name}: interval {interval_text(self.interval_ns)}, but no two rows are less than "
-                f"{interval_text(self.closest_ns)} apart (rows {rows}): {self._remedy(self.closest_ns)}"
+                f"{self.name}: interval {shown}, but no two rows are less than "
+                f"{interval_text(self.closest_ns)} apart (rows {rows}): {remedy}"
+            )
+        if self.differences >= MOSTLY and 2 * self._steps[commonest] > self.differences:
+            rows = "{} and {}".format(*self.closest_rows)
+            raise DataError(
+                f"{self.name}: interval {shown}, but most rows are {interval_text(commonest)} apart (not rows {rows}): "
+                f"{remedy}"
             )
 
-    def _fault(self, row: int, start: Instant, last: Instant) -> str:
+    def _fault(self, row: int, start: Instant, last: Instant, apart: int) -> str:
         if start.form != last.form:
             return f"row {row}: time is {start.form}, but row {self.row} has {last.form}: use one form in a file"
         if start.ns == last.ns:
@@ -68,13 +112,53 @@ class RowOrder:
                 f"row {row}: time {time_text(start.ns)} is before {time_text(last.ns)} of row {self.row}: "
                 f"sort the file by datetime"
             )
-        apart = start.ns - last.ns
-        return (
+        said = (
             f"interval {interval_text(self.interval_ns)}, but rows {self.row} and {row} are "
-            f"{interval_text(apart)} apart: {self._remedy(apart)}"
+            f"{interval_text(apart)} apart"
         )
+        if (change := self._change_of_clocks(apart)) is not None:
+            return f"{said}: {change}"
+        if self._steps.get(self.interval_ns, 0) > 1:  # the interval is right, so it is the row that is wrong
+            return f"{said}: row {row} ({time_text(start.ns)}) does not fit: correct its time or remove it"
+        return f"{said}: {self._remedy(apart)}"
+
+    def _change_of_clocks(self, apart: int) -> str | None:
+        """What to do about rows that are one hour, or half of one, less or more than intervals apart."""
+        off = abs((apart + self.interval_ns // 2) % self.interval_ns - self.interval_ns // 2)
+        if off not in (_CLOCK_CHANGE_NS, _CLOCK_CHANGE_NS // 2) or off * 4 > self.interval_ns or apart < off * 3:
+            return None
+        if self.interval_ns % DAY_NS:
+            return "where the clocks change, or a row does not fit: write times in UTC, or correct the row"
+        if self.zone is not None:
+            return f"these are no days of {self.zone.name}: pass the --timezone whose days they are, or correct the row"
+        return "these are local days over a change of the clocks: pass --timezone, e.g. Europe/Berlin"
 
     @staticmethod
     def _remedy(apart: int) -> str:
         shown = interval_text(apart)
-        return f"pass --interval {shown}" if "." not in shown else "correct the times or pass another --interval"
+        usual = "." not in shown and (DAY_NS % apart == 0 or apart % DAY_NS == 0)
+        return f"pass --interval {shown}" if usual else "correct the times or pass another --interval"
+
+
+class Steps(RowOrder):
+    """Counts the steps between rows that can be used, and skips the others. first_fault: of those.
+
+    >>> steps = Steps("bars.csv")
+    >>> for row, hour in enumerate((0, 12, 24, 60, 60, 72), 2):
+    ...     try:
+    ...         _ = steps.end(row, Instant(hour * 3_600_000_000_000, "ISO 8601"))
+    ...     except DataError as error:
+    ...         steps.refuse(row, error)
+    >>> steps.commonest_ns() // 3_600_000_000_000, steps.share
+    (12, 0.75)
+    """
+
+    def __init__(self, name: str, zone: Zone | None = None) -> None:
+        super().__init__(name, 1, zone)
+        self._days = zone  # a local day is as long as another
+        self.first_fault: str | None = None
+
+    def refuse(self, row: int, error: ValueError | DataError) -> None:
+        """Skip the row: who reads the rows tells of it."""
+        if self.first_fault is None:
+            self.first_fault = str(error) if isinstance(error, DataError) else f"{self.name}: row {row}: {error}"

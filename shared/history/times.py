@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import NamedTuple
 
+from shared.history.zone import Zone
 from shared.intervals import NS_PER_S
 
 ISO_8601 = "ISO 8601"
@@ -37,8 +38,8 @@ class Instant(NamedTuple):
     form: str
 
 
-def text_time(text: str) -> Instant:
-    """A time out of a text: ISO 8601 (without an offset it is UTC) or an integer epoch.
+def text_time(text: str, zone: Zone | None = None) -> Instant:
+    """A time out of a text: ISO 8601 (without an offset it is of `zone`, by default UTC) or an integer epoch.
 
     >>> text_time("2024-10-29T12:00:00.000000001+02:00")
     Instant(ns=1730196000000000001, form='ISO 8601')
@@ -48,7 +49,13 @@ def text_time(text: str) -> Instant:
     Traceback (most recent call last):
     ValueError: time '29/10/2024' is unreadable: write e.g. 2024-10-29T12:00:00Z, or epoch s, ms, us or ns as an integer
     """
-    if len(text) == _USUAL and text[4] == text[7] == "-" and text[13] == text[16] == ":" and text[10] in "T ":
+    if (
+        zone is None
+        and len(text) == _USUAL
+        and text[4] == text[7] == "-"
+        and text[13] == text[16] == ":"
+        and text[10] in "T "
+    ):
         try:
             apart = datetime.fromisoformat(text) - _1970_UTC
             return _in_range((86_400 * apart.days + apart.seconds) * NS_PER_S, ISO_8601, text)
@@ -64,6 +71,8 @@ def text_time(text: str) -> Instant:
             raise ValueError(f"time {text!r} is unreadable ({error}): correct it") from error
         if fraction:
             ns += int(fraction.ljust(9, "0"))
+        if zone is not None and not offset:
+            ns = zone.written_ns(ns, text)
         return _in_range(ns, ISO_8601, text)
     if text.isascii() and text.isdigit():
         return epoch_time(int(text[:40]))
@@ -87,13 +96,14 @@ def epoch_time(count: int) -> Instant:
     return _in_range(count * unit[0], unit[1], count)
 
 
-def timestamp_time(count: int, unit_ns: int) -> Instant:
-    """A typed timestamp: a count of `unit_ns` since 1970.
+def timestamp_time(count: int, unit_ns: int, zone: Zone | None = None) -> Instant:
+    """A typed timestamp: a count of `unit_ns` since 1970, on the clock of `zone` if there is one, else UTC.
 
     >>> timestamp_time(1730196000, NS_PER_S)
     Instant(ns=1730196000000000000, form='timestamp')
     """
-    return _in_range(count * unit_ns, TIMESTAMP, count)
+    ns = _in_range(count * unit_ns, TIMESTAMP, count).ns
+    return _in_range(ns if zone is None else zone.written_ns(ns, time_text(ns)), TIMESTAMP, count)
 
 
 def time_text(ns: int) -> str:

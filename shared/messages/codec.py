@@ -24,6 +24,7 @@ MAX_MESSAGE_BYTES = 1_000_000
 TYPES: dict[str, type[Message]] = {
     kind.TAG: kind for kind in (MarketTick, Gap, Features, Prediction, Decision, OrderIntent, ExecutionReport)
 }
+TYPES["ExecutionReport/1"] = ExecutionReport  # older recordings, and what an older gateway wrote to the bus
 _BY_BYTES = {tag.encode(): kind for tag, kind in TYPES.items()}
 
 

@@ -17,7 +17,7 @@ class Decision(Message):
     """What the strategy made of one prediction: its orders, or the reason why there are none.
 
     booked_n: n of the last execution report that was booked before this decision (0: none yet).
-    balance, signed_qty: the book as the decision found it.
+    balance, signed_qty: the book as the decision found it; dust, which was none to it, is in signed_qty.
     """
 
     STREAM: ClassVar[Stream] = Stream.DECISIONS
@@ -62,12 +62,16 @@ class OrderIntent(Message):
 
 
 class ExecutionReport(Message):
-    """The one terminal report of an order.
+    """The one terminal report of an order; or what a book is told without one: funding, capital, a person's word.
 
-    last_qty is signed as the order is; commission is in quote units, positive when paid.
+    last_qty is signed as the order is; commission is in quote units, positive when paid. dust: what the book holds
+    after it, signed, where the venue sells no quantity so small; 0 where it can be sold, or where nothing was looked
+    at. A report without a fill says so too: a close that found nothing to sell. capital: the book's from here on, quote
+    units, where a person has changed it. Version 1 had neither.
     """
 
     STREAM: ClassVar[Stream] = Stream.EXECUTIONS
+    VERSION: ClassVar[int] = 2
 
     tick_n: int
     order_n: int
@@ -78,10 +82,15 @@ class ExecutionReport(Message):
     last_px: Price | None
     commission: Decimal
     reason: Annotated[Reason | None, BY_VALUE]
+    dust: Decimal = Decimal(0)
+    capital: Decimal | None = None
 
     def human(self) -> str:
         """E.g. `BTCUSDT FILLED 0.00139977 at 71440.1 fee 0.03`."""
+        left = f", dust {float(self.dust):.4g} left" if self.dust else ""
+        if self.capital is not None:
+            return f"{self.sym} capital {self.capital}"
         if self.last_px is None:
-            return f"{self.sym} {self.status} {self.reason or ''}".rstrip()
+            return f"{self.sym} {self.status} {self.reason or ''}".rstrip() + left
         qty, fee = float(self.last_qty), float(self.commission)
-        return f"{self.sym} {self.status} {qty:+.8g} at {self.last_px} fee {fee:.4g}"
+        return f"{self.sym} {self.status} {qty:+.8g} at {self.last_px} fee {fee:.4g}{left}"

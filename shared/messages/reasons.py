@@ -24,6 +24,7 @@ class Reason(StrEnum):
     BELOW_MINIMUM = "BELOW_MINIMUM"  # less than the venue's least quantity or value, after rounding
     KEY_REFUSED = "KEY_REFUSED"  # the key, its rights, its address or its signature
     NO_MARGIN = "NO_MARGIN"
+    DUST = "DUST"  # a close that found less than the venue sells: it counts as flat, what comes after it may go
     NO_SHORT_ON_SPOT = "NO_SHORT_ON_SPOT"  # a short means flat there, and the book is flat
     NOTHING_TO_REDUCE = "NOTHING_TO_REDUCE"
     NOT_SENT = "NOT_SENT"  # it never left this machine
@@ -39,6 +40,8 @@ class Reason(StrEnum):
     NOT_REDUCING = "NOT_REDUCING"  # meant to reduce, but it would add
     OTHER_BUS = "OTHER_BUS"
     SYMBOL_STOPPED = "SYMBOL_STOPPED"
+    MARKET_CLOSED = "MARKET_CLOSED"  # the venue does not trade it now, or has announced its end
+    ACCOUNT_MODES = "ACCOUNT_MODES"  # position mode, margin mode or leverage are not as configured
     CLOCK_SKEW = "CLOCK_SKEW"  # the venue's clock and ours are too far apart
     LATCHED = "LATCHED"
     DAILY_LOSS = "DAILY_LOSS"
@@ -99,6 +102,7 @@ class Leg(StrEnum):
     CLOSE = "close"
     OPEN = "open"
     NET = "net"
-    # What no decision asked for; only a backtest's venue reports them.
-    LIQUIDATION = "liquidation"
+    # What no decision asked for.
+    LIQUIDATION = "liquidation"  # also what a person has booked
     FUNDING = "funding"
+    CAPITAL = "capital"  # a person gave the book more money to trade with, or less

@@ -3,6 +3,7 @@
 Quantities are in base units and signed (> 0 bought or long); money is in quote units.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -53,7 +54,10 @@ class Absent(NamedTuple):
 
 
 class VenueFill(NamedTuple):
-    """One trade of an order. client_order_id: empty where the venue does not tell. fee: positive when paid."""
+    """One trade of an order. client_order_id: empty where the venue does not tell. fee: positive when paid.
+
+    extra_fees: those in other currencies than fee_currency, e.g. taxes; currency and amount.
+    """
 
     trade_id: str
     venue_order_id: str
@@ -64,22 +68,48 @@ class VenueFill(NamedTuple):
     fee: Decimal
     fee_currency: str
     at_ms: int
+    extra_fees: tuple[tuple[str, Decimal], ...] = ()
+
+    @property
+    def fees(self) -> tuple[tuple[str, Decimal], ...]:
+        """All that was paid for it, by currency."""
+        return (self.fee_currency, self.fee), *self.extra_fees
 
 
 class VenuePosition(NamedTuple):
-    """What the venue holds for us of a symbol; on spot, the base currency's whole amount."""
+    """What the venue holds for us of a symbol; on spot, the base currency's whole amount.
+
+    row: empty for the position that is traded here: one-way, isolated. Else its name, e.g. LONG or NET CROSS: a hedge
+    has two of one market, and some venues have one at cross margin beside the isolated one.
+    """
 
     sym: str
     signed_qty: Decimal
     entry_price: Decimal | None
+    row: str = ""
+
+
+class VenueBalance(NamedTuple):
+    """What the account has, out of one answer.
+
+    cash: of the quote currency, with the unrealised profit of swaps. coins: on spot, what there is of each symbol's
+    base currency, whoever's it is.
+    """
+
+    cash: Decimal
+    coins: Mapping[str, Decimal] = {}
 
 
 class VenueOrder(NamedTuple):
-    """An open order. client_order_id: empty where whoever sent it gave none."""
+    """An open order. client_order_id: empty where whoever sent it gave none.
+
+    waits: for a price; none of these is ours. Where the venue keeps them with those that rest, it is not told apart.
+    """
 
     sym: str
     client_order_id: str
     snapshot: Snapshot
+    waits: bool = False
 
 
 class FundingPayment(NamedTuple):
@@ -92,9 +122,14 @@ class FundingPayment(NamedTuple):
 
 
 class VenueQuote(NamedTuple):
-    """Best bid and ask."""
+    """Best bid and ask. at_ms: when they were asked for.
+
+    book_ms: when they last changed, None where the venue does not tell. trading: whether the market is open.
+    """
 
     sym: str
     bid: Decimal
     ask: Decimal
     at_ms: int
+    book_ms: int | None = None
+    trading: bool = True

@@ -23,7 +23,7 @@ def distinct(fills: Iterable[VenueFill]) -> list[VenueFill]:
 
 def third_currencies(fills: Iterable[VenueFill], quote: str, base: str = "") -> frozenset[str]:
     """The fee currencies that need a price: neither quote nor base, and something was paid."""
-    return frozenset({fill.fee_currency for fill in fills if fill.fee} - {quote, base})
+    return frozenset({currency for fill in fills for currency, fee in fill.fees if fee} - {quote, base})
 
 
 def fees_of(
@@ -41,14 +41,15 @@ def fees_of(
     """
     in_base = in_quote = _ZERO
     for fill in distinct(fills):
-        if not fill.fee:
-            continue
-        if base and fill.fee_currency == base:
-            in_base += fill.fee
-        elif fill.fee_currency == quote:
-            in_quote += fill.fee
-        elif prices and fill.fee_currency in prices:
-            in_quote += fill.fee * prices[fill.fee_currency]
-        else:
-            raise ValueError(f"trade {fill.trade_id} has a fee in {fill.fee_currency}, which needs a price in {quote}")
+        for currency, fee in fill.fees:
+            if not fee:
+                continue
+            if base and currency == base:
+                in_base += fee
+            elif currency == quote:
+                in_quote += fee
+            elif prices and currency in prices:
+                in_quote += fee * prices[currency]
+            else:
+                raise ValueError(f"trade {fill.trade_id} has a fee in {currency}, which needs a price in {quote}")
     return Fees(in_base, in_quote)

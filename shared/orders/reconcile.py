@@ -1,10 +1,11 @@
 """What the venue shows against what journal and books say. Differences are shown, never repaired by trading.
 
-Orders in flight are tolerated: one that was sent and is not over may or may not have been filled, so a position may lie
-anywhere between none and all of its quantity, its trades need not be in the journal, and the balance is not compared
-until it is over. What is younger than `settle_ms` may not be visible on the venue yet. Funding payments are the one
-thing that is taken over: they come unasked, the venue's list is the only source, and the payment's id keeps each from
-being booked twice.
+Orders in flight are tolerated: one that was sent and is not over may or may not have been filled, so a position may
+lie anywhere between none and all of its quantity, its trades need not be in the journal, and the balance is not
+compared until it is over. What is younger than `settle_ms` may not be visible on the venue yet. Funding payments are
+the one thing that is taken over: they come unasked, the venue's list is the only source, and the payment's id keeps
+each from being booked twice. One that is booked with the wrong sign is set right by a second booking, `ID:sign`, of
+the difference.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
@@ -16,8 +17,10 @@ from shared.orders.answers import FundingPayment, VenueFill, VenueOrder, VenuePo
 from shared.orders.difference import Difference, DifferenceKind
 from shared.orders.state import OPEN, Life
 
+SIGN = ":sign"  # the end of the id of a booking that sets another's sign right
 _ZERO = Decimal(0)
-_AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION})  # adopted by changing what is expected
+# Adopted by changing what is expected; what is not traded here is never adopted.
+_AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS})
 
 
 class Shown(NamedTuple):
@@ -91,6 +94,8 @@ def _orders(shown: Shown, known: Known) -> Iterator[Difference]:
         ours = order.client_order_id or ids.get((sym, venue_id), "")
         own, key = known.orders.get(ours), ours or venue_id
         what = f"{sym}: the venue has order {key} open, {order.snapshot.filled_qty} filled"
+        if order.waits:
+            own, what = None, f"{sym}: the venue has order {key}, which waits for a price"
         if own is None or own.life.state is OrderState.INTENT:
             yield Difference(
                 DifferenceKind.EXTERNAL_ORDER, key, sym, f"{what}; it was not sent here", "no order", "open"
@@ -141,7 +146,12 @@ def _ids(known: Known) -> dict[tuple[str, str], str]:
 
 
 def _positions(shown: Shown, known: Known) -> Iterator[Difference]:
-    held = {position.sym: position.signed_qty for position in shown.positions}
+    held = {position.sym: position.signed_qty for position in shown.positions if not position.row}
+    apart = {position.sym for position in shown.positions if position.row and position.signed_qty}
+    for sym in sorted(apart):
+        rows = [f"{row.signed_qty} in {row.row or 'the one traded here'}" for row in shown.positions if row.sym == sym]
+        text = f"{sym}: the venue holds {', '.join(rows)}: close what is beside the one-way, isolated position"
+        yield Difference(DifferenceKind.POSITION_ROWS, sym, sym, text, "one position", ", ".join(rows))
     for sym in sorted(known.positions.keys() | held.keys()):
         booked, found = known.positions.get(sym, _ZERO), held.get(sym, _ZERO)
         before = known.before.get(sym, booked)
@@ -162,10 +172,23 @@ def _in_flight(orders: Iterable[OwnOrder], sym: str) -> Iterator[Decimal]:
 
 
 def _bookings(shown: Shown, known: Known) -> list[FundingPayment]:
-    """Payments that are shown and not booked, of symbols that a book trades."""
+    """Payments that are shown and not booked, or with the wrong sign, of symbols that a book trades."""
     new = {payment.payment_id: payment for payment in shown.funding if payment.payment_id not in known.funding}
-    ours = [payment for payment in new.values() if payment.sym in known.positions]
+    turned = [
+        payment._replace(payment_id=payment.payment_id + SIGN, amount=2 * payment.amount)
+        for payment in shown.funding
+        if payment.payment_id in known.funding
+        and payment.amount
+        and _booked(known, payment.payment_id) == -payment.amount
+    ]
+    ours = [payment for payment in (*new.values(), *turned) if payment.sym in known.positions]
     return sorted(ours, key=lambda payment: (payment.at_ms, payment.payment_id))
+
+
+def _booked(known: Known, payment_id: str) -> Decimal:
+    """What a payment that is booked has come to, with what has set its sign right."""
+    turned = known.funding.get(payment_id + SIGN)
+    return known.funding[payment_id].amount + (turned.amount if turned is not None else _ZERO)
 
 
 def _funding(shown: Shown, known: Known, settle_ms: int) -> Iterator[Difference]:
@@ -175,15 +198,15 @@ def _funding(shown: Shown, known: Known, settle_ms: int) -> Iterator[Difference]
             text = f"{payment.sym}: funding payment {key} of {payment.amount}, and no book trades this symbol"
             yield Difference(DifferenceKind.EXTERNAL_FUNDING, key, payment.sym, text, "no payment", f"{payment.amount}")
     for key, payment in known.funding.items():
-        found = on_venue.get(key)
+        if key.endswith(SIGN):
+            continue
+        found, amount = on_venue.get(key), _booked(known, key)
         if found is None and _visible(payment.at_ms, shown, settle_ms):
             text = f"{payment.sym}: funding payment {key} of {payment.amount} is booked, and the venue does not show it"
             yield Difference(DifferenceKind.FUNDING_MISSING, key, payment.sym, text, f"{payment.amount}", "no payment")
-        elif found is not None and found.amount != payment.amount:
-            text = f"{payment.sym}: funding payment {key} is booked as {payment.amount}, the venue shows {found.amount}"
-            yield Difference(
-                DifferenceKind.FUNDING_MISSING, key, payment.sym, text, f"{payment.amount}", f"{found.amount}"
-            )
+        elif found is not None and abs(found.amount) != abs(amount):
+            text = f"{payment.sym}: funding payment {key} is booked as {amount}, the venue shows {found.amount}"
+            yield Difference(DifferenceKind.FUNDING_MISSING, key, payment.sym, text, f"{amount}", f"{found.amount}")
 
 
 def _balance(shown: Shown, known: Known, to_book: Decimal, tolerance: Decimal) -> Iterator[Difference]:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from shared.strategies.strategy import Strategy
 
 
-def round_trips(strategy: "Strategy", path: Path, interval: str, costs: PaperFill) -> Iterator[RoundTrip]:
+def round_trips(
+    strategy: "Strategy", path: Path, interval: str, costs: PaperFill, timezone: str = ""
+) -> Iterator[RoundTrip]:
     """The closed round trips of `strategy` on the file's closes: each order fills at the price it was decided at.
 
     It starts with empty features, flat, with the account's capital. When the file is at its end, or the iterator is
@@ -23,7 +25,7 @@ def round_trips(strategy: "Strategy", path: Path, interval: str, costs: PaperFil
     strategy.features.reset()
     account.restore(Account(account.capital).state())
     try:
-        for bar in bars(path, interval):
+        for bar in bars(path, interval, timezone=timezone):
             for order in strategy.on_tick(float(bar.close)) or ():
                 price, commission = costs.of(order.signed_qty, bar.close)
                 account.book(sym, order.signed_qty, price, commission)

@@ -64,11 +64,13 @@ class Strategy(Tick[float, list[Order]]):
         interval: str | None = None,
         fee: Decimal = Decimal("0.0003"),
         slippage_bps: Decimal = Decimal(0),
+        timezone: str = "",
     ) -> "polars.DataFrame":
         """Trade the prices of a CSV or Parquet file; one row per closed round trip, with RoundTrip's fields as columns.
 
         As the paper venue does: each order fills at the price it was decided at, a bar's close, `slippage_bps` against
-        it; `fee` is the rate of each fill's value. interval: from the file, if not given. Prices, quantities and money
+        it; `fee` is the rate of each fill's value. interval: from the file, if not given. timezone: of its
+        times, as `shared.history.bars` takes it. Prices, quantities and money
         are Float64, times UTC, when they were known (the bar's end). What is still open at the end has no row.
 
         It starts with empty features and flat, with the account's capital, and leaves the strategy as it found it. A
@@ -76,8 +78,8 @@ class Strategy(Tick[float, list[Order]]):
         it. Raises DataError for a file that cannot be used, ConfigError without polars.
         """
         path = Path(path)
-        found = interval if interval is not None else infer_interval(path)
-        return frame(round_trips(self, path, found, PaperFill(fee, slippage_bps)))
+        found = interval if interval is not None else infer_interval(path, timezone)
+        return frame(round_trips(self, path, found, PaperFill(fee, slippage_bps), timezone))
 
     def state(self) -> State:
         """The features' window and the account; the model remembers nothing."""

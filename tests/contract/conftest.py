@@ -15,7 +15,7 @@ from tests.postgres import Postgres
 from tests.servers import REDIS, Server
 
 NO_REDIS = "redis-server is not installed: apt-get install redis-server"
-TIMEOUT_S = 5.0
+TIMEOUT_S = 30.0
 
 MakeBus = Callable[..., Bus]
 

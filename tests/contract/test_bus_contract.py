@@ -13,6 +13,7 @@ from shared.bus.names import Place
 from tests.contract.conftest import MakeBus
 from tests.until import until
 
+LONG_MS = 1_000_000  # longer than a test may take
 PLACE, OTHER_PLACE = Place("signal", 3), Place("signal", 4)
 SHORT_S = 0.05
 EVERY_BYTE = bytes(range(256))
@@ -103,14 +104,22 @@ async def test_a_lease_runs_out_and_its_holder_is_fenced(short: Session) -> None
 async def test_a_lease_lives_on_by_renewing_and_by_committing(make_bus: MakeBus, connect: Connect, by: str) -> None:
     session = await connect(make_bus(lease_s=1.2))
     lease = await acquired(session)
-    end, seq = time.monotonic() + 1.5, 0
-    while time.monotonic() < end:
+    began = last = time.monotonic()
+    seq = 0
+    while time.monotonic() - began < 1.5:
         if by == "renew":
-            assert await session.renew([lease]) == [True]
+            kept = await session.renew([lease]) == [True]
         else:
-            assert await session.commit([commit(lease, seq)]) == [Outcome.OK]
-            seq += 1
-        assert await session.acquire(PLACE, "other") is None
+            kept = await session.commit([commit(lease, seq)]) == [Outcome.OK]
+            seq += kept
+        other, now = await session.acquire(PLACE, "other"), time.monotonic()
+        if now - last > 1.2:  # this machine stood still for a lease: it may be over
+            await session.release([other or lease])
+            lease = await acquired(session)
+            began = now
+        else:
+            assert (kept, other) == (True, None)
+        last = now
         await asyncio.sleep(0.05)
 
 
@@ -343,21 +352,19 @@ async def test_a_read_of_nothing_ends_empty_after_its_time(session: Session, blo
     last = (await stream_of(session))[-1].id
     start = time.monotonic()
     assert await session.read({("ticks", PLACE): last}, 10, block_ms) == []
-    assert block_ms / 1000 - 0.005 <= time.monotonic() - start < 2
+    assert time.monotonic() - start >= block_ms / 1000 - 0.005
 
 
 async def test_a_waiting_read_returns_with_what_arrives(session: Session) -> None:
     """Also on a stream that was not there; and the session can commit while its own read waits."""
     lease = await acquired(session)
     cursors = {("ticks", PLACE): START, ("orders", PLACE): START}
-    reading = asyncio.create_task(session.read(cursors, 10, 20_000))
+    reading = asyncio.create_task(session.read(cursors, 10, LONG_MS))
     await asyncio.sleep(0.02)
     assert not reading.done()
-    start = time.monotonic()
     await write(session, lease, 0, out(1, "orders"))
     ((source, entries),) = await reading
     assert (source, [e.n for e in entries]) == (("orders", PLACE), [1])
-    assert time.monotonic() - start < 2
 
 
 async def test_a_commit_elsewhere_does_not_end_a_read(session: Session) -> None:
@@ -367,14 +374,12 @@ async def test_a_commit_elsewhere_does_not_end_a_read(session: Session) -> None:
 
 
 async def test_wake_ends_a_waiting_read(session: Session) -> None:
-    reading = asyncio.create_task(session.read({("ticks", PLACE): START}, 10, 20_000))
+    reading = asyncio.create_task(session.read({("ticks", PLACE): START}, 10, LONG_MS))
     await asyncio.sleep(0.02)
     assert not reading.done()
-    start = time.monotonic()
     session.wake()
     session.wake()
     assert await reading == []
-    assert time.monotonic() - start < 2
 
 
 async def test_wake_disturbs_nothing_when_nobody_waits(session: Session) -> None:

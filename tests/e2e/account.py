@@ -24,6 +24,8 @@ ACCOUNT = "main"
 CONFIG = """
 symbols = ["BTCUSDT"]
 interval = "12h"
+[signal]
+model = "btcusdt_12h_linear"
 [strategy]
 balance = 1000
 [gateway]
@@ -65,9 +67,9 @@ class Account:
         )  # fmt: skip
         return Done(done.returncode, done.stdout, done.stderr, {})
 
-    def at_terminal(self, *arguments: object, typed: str) -> Typed:
+    def at_terminal(self, *arguments: object, typed: str, **variables: str) -> Typed:
         """At a terminal of its own: `typed` is typed when the command asks for it."""
-        return at_terminal(self.folder, self.environment(), *arguments, typed=typed)
+        return at_terminal(self.folder, self.environment() | variables, *arguments, typed=typed)
 
     def journal(self, work: Callable[[Journal], Awaitable[T]]) -> T:
         """Something done with the account's journal."""

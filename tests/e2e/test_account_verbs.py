@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -72,7 +71,7 @@ def booked(seq: int, qty: str) -> ExecutionRow:
     return ExecutionRow(BOOK, seq, report.client_order_id, encode(report), 1)
 
 
-@pytest.mark.parametrize("verb", [ARM, ("resume",), ("resolve", "a" * 32, "--as", "expired"), ("adopt",)])
+@pytest.mark.parametrize("verb", [ARM, ("resume", "HALT"), ("resolve", "a" * 32, "--as", "expired"), ("adopt",)])
 def test_a_person_is_needed(account: Account, verb: tuple[str, ...]) -> None:
     done = account.run(*verb, given="main\nmain\n", TICKLINE_GATEWAY__MODE="testnet")
     assert done.code == 5
@@ -102,6 +101,25 @@ def test_arming(account: Account) -> None:
     assert arming.config_hash[:16] in made.shown
 
 
+def test_capital_is_changed_by_its_verb_and_a_config_that_differs_is_not_armed(account: Account) -> None:
+    made = account.at_terminal("capital", "--sym", "BTCUSDT", "--add", "250.5", typed="main")
+    assert made.code == 0
+    assert (
+        "BTCUSDT: capital 1000 becomes 1250.5, its balance 1000 1250.5; nothing is moved at the exchange" in made.shown
+    )
+    assert made.shown.splitlines()[-1] == "BTCUSDT has a capital of 1250.5 now"
+    (row,) = account.journal(lambda journal: journal.executions(BOOK))
+    report = decode(ExecutionReport.TAG, row.report)
+    assert isinstance(report, ExecutionReport)
+    assert (report.n, report.leg, report.capital) == (1, Leg.CAPITAL, Decimal("1250.5"))
+    refused = account.at_terminal(*ARM, typed="main", TICKLINE_STRATEGY__BALANCE="2000")
+    assert refused.code == 2
+    assert "`tickline capital --sym BTCUSDT --set 2000`" in refused.shown
+    assert arming_of(account) is None
+    armed = account.at_terminal(*ARM, typed="main", TICKLINE_STRATEGY__BALANCE="1250.5")
+    assert "equity 10000; 1 books of 1250.5 each" in armed.shown
+
+
 @pytest.mark.parametrize(("typed", "shown"), [("yes", "yes"), ("^C", "Ctrl-C")])
 def test_another_word_than_the_accounts_name_arms_nothing(account: Account, typed: str, shown: str) -> None:
     made = account.at_terminal(*ARM, typed=typed)
@@ -121,16 +139,25 @@ def test_disarming_fences_a_gateway_that_is_about_to_send(account: Account) -> N
 
 def test_halt_and_resume(account: Account) -> None:
     epoch = write(account, LatchRow("DAILY_LOSS", "much", "gateway", 1))
-    assert account.run("halt").out == "main is halted: nothing is sent until `tickline resume`\n"
+    assert account.run("halt").out == "main is halted: nothing is sent until `tickline resume HALT`\n"
     assert account.journal(lambda journal: journal.epoch()).epoch == epoch + 1
     refused = account.at_terminal(*ARM, typed="main")
     assert refused.code == 5
-    assert "main is halted: `tickline resume` comes first" in refused.shown
+    assert "main is halted: `tickline resume HALT` comes first" in refused.shown
     assert set(account.journal(lambda journal: journal.latches())) == {"DAILY_LOSS", "HALT"}
-    made = account.at_terminal("resume", typed="main")
+    listed = account.run("resume")
+    assert listed.code == 0
+    assert [line.split(" since ")[0] for line in listed.out.splitlines()] == ["latched: DAILY_LOSS", "latched: HALT"]
+    made = account.at_terminal("resume", "HALT", typed="main")
     assert made.code == 0
     assert "latched: HALT since" in made.shown
-    assert account.journal(lambda journal: journal.latches()) == {}
+    assert "stays: DAILY_LOSS since" in made.shown
+    assert "HALT of main lifted; still held by DAILY_LOSS" in made.shown
+    assert set(account.journal(lambda journal: journal.latches())) == {"DAILY_LOSS"}, "by name, never all at once"
+    assert account.run("resume").code == 0
+    unknown = account.at_terminal("resume", "DRAWDOWN", typed="main")
+    assert unknown.code == 2
+    assert "resume DRAWDOWN: not latched; DAILY_LOSS is" in unknown.shown
 
 
 @pytest.mark.alone
@@ -173,10 +200,8 @@ def test_what_was_on_its_way_is_closed_when_it_arrives(account: Account) -> None
 def test_a_venue_that_does_not_answer_is_halted_all_the_same(account: Account, listens: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         dead = Account(account.folder, f"http://127.0.0.1:{silent.getsockname()[1] if listens else 1}")
-        before_s = time.monotonic()
         done = dead.run("halt", "--flatten", "--within", "1")
     assert done.code == 4
-    assert time.monotonic() - before_s < 10  # what one request may take
     assert done.out.startswith("main is halted")
     assert done.err.endswith("not all that was asked for is done: run it again\n")
     assert "HALT" in account.journal(lambda journal: journal.latches())

@@ -17,7 +17,7 @@ from tests.servers import REDIS, VALKEY, Server
 ENVIRONMENT = {
     "TICKLINE_BUS__PARTITIONS": "2", "TICKLINE_SYMBOLS": '["SIM-A", "SIM-B"]', "TICKLINE_INGESTOR__TICKS_PER_S": "50",
 }  # fmt: skip
-WITHIN_S = 40.0
+WITHIN_S = 120.0
 
 
 @pytest.fixture(params=[pytest.param(REDIS, id="redis"), pytest.param(VALKEY, id="valkey")])

@@ -56,19 +56,20 @@ def test_all_that_is_wrong_is_told(command: Command) -> None:
     bad = [*GOOD, "2024-11-01T00:00,4", "2024-11-01T12:00,nan", "2024-10-30T00:00,3", "2024-11-02T00:00,1,1"]
     done = command("data", "check", csv([*bad, "2024-11-02T06:00,5", "2024-11-02T12:00,5", "yesterday,5"]))
     assert done.code == 3
-    assert done.out.splitlines()[0] == "rows: 6, first 2024-10-29T00:00:00Z, last 2024-11-02T12:00:00Z"
+    assert done.out.splitlines()[0] == "rows: 5, first 2024-10-29T00:00:00Z, last 2024-11-02T12:00:00Z"
     assert done.out.splitlines()[-7:] == [
         "duplicates: 1",
-        "unusable rows: 6",
+        "unusable rows: 7",
         "bars.csv: row 7: time 2024-11-01T00:00:00Z stands in row 6 too: remove one of them",
         "bars.csv: row 8: price 'nan' is not finite: correct or remove the row",
         "bars.csv: row 9: time 2024-10-30T00:00:00Z is before 2024-11-01T00:00:00Z of row 6: sort the file by datetime",
         "bars.csv: row 10: 3 fields, but the header has 2: correct the row",
-        "bars.csv: interval 12h, but rows 11 and 12 are 6h apart: pass --interval 6h",
+        "bars.csv: interval 12h, but rows 6 and 11 are 30h apart: "
+        "row 11 (2024-11-02T06:00:00Z) does not fit: correct its time or remove it",
     ]
     (line,) = done.err.splitlines()
     assert line.startswith("tickline: bars.csv: row 7: ")
-    assert line.endswith("(and 5 more)")
+    assert line.endswith("(and 6 more)")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from services.research.download.venue import Venue
 from shared.history import bars as read_bars
 from tests.e2e.command import COMMAND, Done
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 JANUARY_MS = 1_704_067_200_000  # 2024-01-01
 MINUTE_MS = 60_000

@@ -11,7 +11,7 @@ from shared.recording.part import read_rows
 from tests.altered import Row, alter, the_row
 from tests.e2e.command import Tickline
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(600)
 
 RUN = ("run", "--rate", "0", "--sym", "SIM-A", "--sym", "SIM-B")
 
@@ -85,7 +85,7 @@ def test_a_difference_is_found_and_named(tickline: Tickline, tmp_path: Path) -> 
 
     other = tmp_path / "weights"
     shutil.copytree(Path(__file__).parents[2] / "weights", other)
-    shown = tickline("parity", recording, "--weights", other)
+    shown = tickline("parity", recording, "--model", other / "simulated_linear.json")
     assert shown.code == 0, shown.err
     for path in checkpoint_paths(recording):
         path.unlink()

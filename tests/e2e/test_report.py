@@ -9,7 +9,7 @@ from tests.browser import opened
 from tests.e2e.command import Tickline
 from tests.unit.research.report.made import made
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = pytest.mark.timeout(600)
 
 # What is on the page: for each chart how many marks of each kind; how wide the page is, and the window.
 MARKS = """

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.command import Command, Tickline
 from tests.e2e.conftest import write_bars
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(600)
 WHERE = ("--sym", "BTCUSDT", "--balance", "100", "--fee", "0.0003")
 
 
@@ -43,7 +43,7 @@ def test_a_sweep_on_two_processes(tickline: Tickline) -> None:
         (("--sizing", "half"), 2, "--sizing: "),
         (("--holdout", "1"), 2, "--holdout: "),
         (("--earlier-trials", "-1"), 2, "--earlier-trials: "),
-        (("--model", "Oracle"), 2, "--model: model 'Oracle' is unknown"),
+        (("--class", "Oracle"), 2, "--class: model 'Oracle' is unknown"),
         (("--fee", "1"), 2, "gateway.fee"),
         (("--folds", "99"), 2, "use fewer folds"),
         (("--backend", "nosuch"), 2, "--backend nosuch: Invalid backend"),

@@ -36,7 +36,7 @@ FIELDS = {
     Stream.EXECUTIONS: {"order_n", "client_order_id", "status", "last_qty", "last_px", "commission"},
 }
 
-pytestmark = pytest.mark.timeout(100)
+pytestmark = pytest.mark.timeout(600)
 
 
 def made() -> list[Message]:

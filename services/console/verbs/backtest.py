@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from services.console.job_progress import JobProgress
-from services.console.options import RunOptions, settings_for
+from services.console.options import TIMEZONE, RunOptions, settings_for
 from services.console.output_file import OutputFile
 from services.console.row_progress import RowProgress
 from services.research.lookahead.guard import Guard
@@ -21,6 +21,7 @@ def backtest(
     interval: Annotated[
         str | None, typer.Option(help="Time between two bars, e.g. 12h; the file's by default.")
     ] = None,
+    timezone: Annotated[str | None, typer.Option(help=TIMEZONE)] = None,
     balance: Annotated[str | None, typer.Option(help="Capital, in quote units.")] = None,
     fee: Annotated[str | None, typer.Option(help="Fee rate of each fill's value, e.g. 0.0003.")] = None,
     slippage_bps: Annotated[
@@ -30,7 +31,9 @@ def backtest(
         str | None, typer.Option("--from", help="Trade bars that end at or after this time (UTC).")
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Trade bars that end before this time (UTC).")] = None,
-    weights: Annotated[str | None, typer.Option(help="A model in weights/; the one that fits by default.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A model's name, or its card's path; the one that fits by default.")
+    ] = None,
     strategy: Annotated[str | None, typer.Option(help="The strategy's name, e.g. basic_taker.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="A strategy's parameter, e.g. sizing=constant.")] = None,
     leverage: Annotated[str | None, typer.Option(help="The strategy's parameter leverage.")] = None,
@@ -48,8 +51,9 @@ def backtest(
     """Trade a file of prices with the line's own stages, and measure what came of it."""
     param = [*(param or ()), *([f"leverage={leverage}"] if leverage is not None else ())]
     options = RunOptions(
-        data=[data], sym=[sym], interval=interval or infer_interval(data), model=weights, strategy=strategy,
-        param=param, balance=balance, fee=fee, slippage_bps=slippage_bps, run_id="backtest",
+        data=[data], sym=[sym], interval=interval or infer_interval(data, timezone or ""), model=model,
+        strategy=strategy, param=param, balance=balance, fee=fee, slippage_bps=slippage_bps, run_id="backtest",
+        timezone=timezone,
     )  # fmt: skip
     settings = settings_for(options)
     with contextlib.ExitStack() as stack:
@@ -80,6 +84,7 @@ def backtest(
             files["--json"].write(json.dumps(as_json(said, done), indent=2) + "\n")
         if "--report" in files:
             files["--report"].write(as_html(said, done))
+    typer.echo(f"model {said['model']}, strategy {said['strategy']}")
     for line in table({name: outcome.results for name, outcome in done.items()}):
         typer.echo(line)
     if checked is not None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from services.console.options import TIMEZONE
 from services.console.row_progress import RowProgress
 from shared.errors import DataError
 
@@ -22,6 +23,7 @@ def check(
     interval: Annotated[
         str | None, typer.Option(help="Time between two bars, e.g. 12h; the file's most frequent by default.")
     ] = None,
+    timezone: Annotated[str | None, typer.Option(help=TIMEZONE)] = None,
 ) -> None:
     """Say what a file holds: rows, times, interval, gaps, duplicates, and each row that cannot be used."""
     from services.research.check import check_file, check_folder
@@ -30,7 +32,7 @@ def check(
         checked = check_folder(file)
     else:
         with RowProgress(file) as progress:
-            checked = check_file(file, interval, progress.report)
+            checked = check_file(file, interval, progress.report, timezone or "")
     for line in checked.lines:
         typer.echo(line)
     if checked.fault is not None:

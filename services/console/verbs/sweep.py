@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from services.console.job_progress import JobProgress
 from services.console.lists import decimals, floats, integers, words
-from services.console.options import RunOptions, named_values, settings_for
+from services.console.options import TIMEZONE, RunOptions, named_values, settings_for
 from services.console.output_file import OutputFile
 from shared.errors import ConfigError
-from shared.history import infer_interval
+from shared.history import infer_interval, is_trades
+from shared.intervals import interval_ns
 
 if TYPE_CHECKING:
     from services.research.sweep import SweepSpec
@@ -25,6 +26,7 @@ def sweep(
     interval: Annotated[
         str | None, typer.Option(help="Bars to trade on, multiples of the file's, e.g. 12h,1d; the file's by default.")
     ] = None,
+    timezone: Annotated[str | None, typer.Option(help=TIMEZONE)] = None,
     lags: Annotated[str, typer.Option(help="How many log returns a model sees, e.g. 1,3,5.")] = "3",
     sizing: Annotated[str, typer.Option(help="compounding, constant or both.")] = "compounding",
     leverage: Annotated[str, typer.Option(help="E.g. 1,2.")] = "1",
@@ -33,7 +35,9 @@ def sweep(
     folds: Annotated[int, typer.Option(help="Of the walk-forward.")] = 4,
     holdout: Annotated[float, typer.Option(help="The file's last share: for the chosen row alone, once.")] = 0.2,
     earlier_trials: Annotated[int, typer.Option(help="Trials on these data before this sweep; they deflate too.")] = 0,
-    model: Annotated[str, typer.Option(help="The model's class: LinearModel or NonLinearModel.")] = "LinearModel",
+    kind: Annotated[
+        str, typer.Option("--class", help="The model's class: LinearModel or NonLinearModel.")
+    ] = "LinearModel",
     loss: Annotated[Literal["l1", "huber", "mse"], typer.Option(help="What training minimises.")] = "l1",
     seed: Annotated[int, typer.Option(help="Of the first weights.")] = 0,
     balance: Annotated[str | None, typer.Option(help="Capital, in quote units; each fold begins with it.")] = None,
@@ -51,16 +55,17 @@ def sweep(
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write all rows here.")] = None,
 ) -> None:
     """Try many strategies on a file's past, on all cores; rank them, and score the best one on the rest."""
-    given = {
+    wanted = () if interval is None else words("--interval", interval, "12h,1d")
+    given: dict[str, object] = {
         "lags": integers("--lags", lags), "sizings": words("--sizing", sizing, "compounding,constant"),
-        "intervals": () if interval is None else words("--interval", interval, "12h,1d"),
+        "intervals": wanted,
         "leverages": decimals("--leverage", leverage), "thresholds": floats("--threshold", threshold),
         "netting": netting, "folds": folds, "holdout": holdout, "earlier_trials": earlier_trials,
-        "fit": {"model": model, "recipe": {"loss": loss, "seed": seed}},
+        "fit": {"model": kind, "recipe": {"loss": loss, "seed": seed}},
     }  # fmt: skip
     options = RunOptions(
-        data=[data], sym=[sym], interval=infer_interval(data), balance=balance, fee=fee, slippage_bps=slippage_bps,
-        run_id="sweep",
+        data=[data], sym=[sym], interval=_base_interval(data, wanted, timezone or ""), balance=balance, fee=fee,
+        slippage_bps=slippage_bps, run_id="sweep", timezone=timezone,
     )  # fmt: skip
     settings = settings_for(options)
     from services.research.sweep import Pool  # the models' runtime takes seconds to load
@@ -88,8 +93,18 @@ def sweep(
 
 _OPTIONS = {
     "intervals": "interval", "sizings": "sizing", "leverages": "leverage", "thresholds": "threshold",
-    "earlier_trials": "earlier-trials",
+    "earlier_trials": "earlier-trials", "model": "class",
 }  # fmt: skip
+
+
+def _base_interval(data: Path, wanted: tuple[str, ...], timezone: str) -> str:
+    """The file's; of trades, of which bars of any length are made, the shortest that is wanted."""
+    if not wanted or not is_trades(data):
+        return infer_interval(data, timezone)
+    try:
+        return min(wanted, key=interval_ns)
+    except ValueError as error:
+        raise ConfigError(f"--interval: {error}") from error
 
 
 def _spec(given: dict[str, object]) -> "SweepSpec":

@@ -5,16 +5,19 @@ from decimal import Decimal
 
 import typer
 
+from services.gateway.control.capital import books_in, check_books
 from services.gateway.control.clock import now_ms, utc
 from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.screen import MarketSeen, Seen, arm_screen
 from services.gateway.control.terminal import confirm, need_terminal, person
+from services.gateway.desk.books import Books
 from services.gateway.risk import Rules
+from services.gateway.risk.equity import equity
 from services.gateway.risk.latches import HALT
 from services.gateway.risk.model import model_sha256
 from services.gateway.venues.venue import Venue
 from shared.config import Settings
-from shared.errors import ConfigError, SafetyRefusal
+from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.intervals import interval_ns
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, EventRow
@@ -32,12 +35,14 @@ async def arm(account: str, max_notional: Decimal, length: str) -> Iterator[str]
     need_terminal("arm")
     rules = Rules.of(settings, model_sha256(settings))
     async with journal_of(settings) as journal:
-        seen = await _seen(settings, journal)
+        books = await books_in(settings, journal)
+        await check_books(settings, journal, books)
+        seen = await _seen(settings, journal, books)
         arming = _arming(rules, max_notional, length_ms)
         for line in arm_screen(settings, rules, arming, seen):
             typer.echo(line)
         if any(latch.name == HALT for latch in seen.latches):
-            raise SafetyRefusal(f"{account} is halted: `tickline resume` comes first")
+            raise SafetyRefusal(f"{account} is halted: `tickline resume HALT` comes first")
         confirm(account, "arm")
         arming = _arming(rules, max_notional, length_ms)  # the time begins now, not when the screen was made
         text = f"by {arming.by} for {length}, at most {max_notional}, config {arming.config_hash}"
@@ -60,7 +65,7 @@ def _arming(rules: Rules, max_notional: Decimal, length_ms: int) -> ArmingRow:
     return ArmingRow(max_notional, now, now + length_ms, rules.config_hash, person())
 
 
-async def _seen(settings: Settings, journal: Journal) -> Seen:
+async def _seen(settings: Settings, journal: Journal, books: Books) -> Seen:
     from services.gateway.venues.make import make_venue  # ccxt takes a while to load, and is asked last
 
     venue = make_venue(settings)
@@ -68,13 +73,18 @@ async def _seen(settings: Settings, journal: Journal) -> Seen:
     try:
         held = {position.sym: position.signed_qty for position in await venue.positions()}
         markets = [await _market(venue, sym, held.get(sym, Decimal(0))) for sym in sorted(settings.gateway.markets)]
-        equity = await venue.balance()
+        worth = equity(await venue.balance(), books.positions(), {market.sym: market.quote for market in markets})
+        if worth is None:
+            raise VenueError(
+                f"{settings.gateway.account}: a coin that the books hold has no price: its equity is unknown"
+            )
     finally:
         await venue.close()
     orders = [row for row in await journal.orders() if row.state is not OrderState.INTENT]
     return Seen(
-        now_ms=now_ms(), equity=equity, markets=markets, latches=list((await journal.latches()).values()),
+        now_ms=now_ms(), equity=worth, markets=markets, latches=list((await journal.latches()).values()),
         unsettled=len(orders), differences=len(await journal.externals(adopted=False)),
+        books=books,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.gateway.control.clock import utc
+from services.gateway.desk.books import Books
 from services.gateway.risk import Asked, Context, Hold, Pass, Risk, Rules
 from services.gateway.venues.amounts import plain, sized
 from services.gateway.venues.venue import MarketRules
@@ -14,8 +15,10 @@ from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import Reason
 from shared.orders import VenueQuote
 from shared.strategies import make_decider
-from shared.strategies.decider import Forecast
+from shared.strategies.decider import Forecast, require_orders
+from shared.strategies.identity import Identity
 from shared.strategies.reserve import with_reserve
+from shared.user_code import blaming
 
 UP = 1.0  # a forecast that every strategy would buy on
 
@@ -31,7 +34,10 @@ class MarketSeen(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What was found: at the venue, and in the journal. unsettled: orders without an end. differences: not adopted."""
+    """What was found: at the venue, and in the journal. unsettled: orders without an end. differences: not adopted.
+
+    books: as the journal has them; None: all are new.
+    """
 
     now_ms: int
     equity: Decimal
@@ -39,6 +45,7 @@ class Seen(NamedTuple):
     latches: Sequence[LatchRow]
     unsettled: int
     differences: int
+    books: Books | None = None
 
 
 def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) -> Iterator[str]:
@@ -46,17 +53,19 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
     own, limits = settings.gateway, settings.gateway.risk
     at = own.exchange if own.venue == "ccxt" else f"the fake exchange, {own.fake_url}"
     yield f"account {own.account}: {own.mode.upper()} at {at}, {own.margin} margin, leverage {own.leverage}"
-    yield f"equity {plain(seen.equity)}; {len(settings.symbols)} books of {plain(settings.strategy.balance)} each"
+    yield f"equity {plain(seen.equity)}; {_books(settings, seen.books)}"
     yield (
         f"limits: order {plain(limits.max_order_notional)}, position {plain(limits.max_position_notional)}, "
         f"leverage {plain(limits.max_leverage)}, {limits.orders_per_minute} orders a minute, "
         f"day's loss {plain(limits.daily_loss)}, drawdown {limits.max_drawdown:.2%}, "
         f"collar {plain(limits.collar_bps)} bps" + (", REDUCE ONLY" if limits.reduce_only else "")
     )
-    yield f"strategy {settings.strategy.name} {settings.strategy.params or ''}".rstrip()
+    yield str(Identity.of(settings))
     for market in seen.markets:
+        dust = seen.books.dust(market.sym) if seen.books else Decimal(0)
         yield (
             f"{market.sym} = {market.rules.market}: position {plain(market.position)}, "
+            f"{f'of it dust {plain(dust)}, ' if dust else ''}"
             f"{market.open_orders} open orders; first order {_first(settings, rules, arming, seen, market)}"
         )
     for latch in seen.latches:
@@ -72,21 +81,46 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
     )
 
 
+def _books(settings: Settings, books: Books | None) -> str:
+    """How many of what capital; and what each has now, where that is something else."""
+    begun = settings.strategy.balance
+    text = f"{len(settings.symbols)} books of {plain(begun)} each"
+    now = [] if books is None else [(sym, books.balance_of(sym), books.capital(sym)) for sym in settings.symbols]
+    other = [
+        f"{sym} {plain(balance)}" + (f" of a capital of {plain(capital)}" if capital != begun else "")
+        for sym, balance, capital in now if balance != begun or capital != begun
+    ]  # fmt: skip
+    return f"{text}, now {', '.join(other)}" if other else text
+
+
+def _flat(settings: Settings, books: Books | None, sym: str) -> Account:
+    """The symbol's book as it would be flat."""
+    if books is None:
+        return Account(settings.strategy.balance)
+    account = Account(books.capital(sym))
+    account.update(books.balance_of(sym) - books.capital(sym))
+    return account
+
+
 def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, market: MarketSeen) -> str:
     """What the strategy's first order from a flat book would become, and which gate it would meet."""
     price, own = market.quote.ask, settings.strategy
     costs = settings.gateway
     decider = with_reserve(make_decider(own.name, own.params), costs.fee, costs.slippage_bps)
-    decided = decider.decide(Forecast(market.sym, UP, price), Account(own.balance))
+    with blaming(market.sym):
+        decided = decider.decide(Forecast(market.sym, UP, price), _flat(settings, seen.books, market.sym))
+        if not isinstance(decided, Reason):
+            require_orders(decided, market.sym, decider)
     if isinstance(decided, Reason) or not decided:
         return f"none: {decided or 'the strategy wants none'}"
     wanted = decided[0].signed_qty
     qty = sized(market.rules, wanted, price)
     if isinstance(qty, Reason):
         return f"none: {wanted:.8f} would be refused, {qty} (step {plain(market.rules.step)})"
+    booked = seen.books.balance() if seen.books else own.balance * len(settings.symbols)
     context = Context(
-        now_ns=seen.now_ms * 1_000_000, equity=seen.equity, books_balance=own.balance * len(settings.symbols),
-        arming=arming, quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
+        now_ns=seen.now_ms * 1_000_000, equity=seen.equity, books_balance=booked, arming=arming,
+        quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
         latches={latch.name: latch for latch in seen.latches}, position=market.position,
         other_notional=sum((_notional(other) for other in seen.markets if other.sym != market.sym), Decimal(0)),
     )  # fmt: skip

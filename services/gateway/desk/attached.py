@@ -2,37 +2,41 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from services.gateway.control.at_work import AT_WORK
-from services.gateway.desk.books import Books
+from services.gateway.desk.books import Books, profit_of, reports_of
+from services.gateway.desk.capital import begun_row, begun_with, check_capital
 from services.gateway.desk.clearance import Clearance
 from services.gateway.desk.comparing import Comparing
+from services.gateway.desk.equity_watch import EquityPace, EquityWatch
 from services.gateway.desk.known import Known
 from services.gateway.desk.lane import Lane
+from services.gateway.desk.market_watch import MarketWatch, WatchPace
 from services.gateway.desk.outbox import Outbox
 from services.gateway.desk.pen import Pen
+from services.gateway.desk.quote_watch import QuoteWatch
 from services.gateway.desk.rows import Ticket
 from services.gateway.desk.rules import DeskRules
 from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.desk.whereabouts import Whereabouts
 from services.gateway.risk.bus_id import bus_changes
 from services.gateway.risk.risk import Risk
 from services.gateway.venues.venue import Venue
 from shared.bus.names import partition_of
-from shared.errors import SafetyRefusal, VenueError
+from shared.errors import SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
-from shared.messages import ExecutionReport, OrderIntent, Stream
-from shared.messages.codec import decode, pack, unpack
+from shared.messages import OrderIntent, Stream
+from shared.messages.codec import pack, unpack
 from shared.runner.keeper import KeeperLost
 from shared.runner.partition import Partition
 
 log = structlog.get_logger()
 
-PAGE = 1_000
 BEGAN = "began_ms"
 HALT_WORKS_MS = 30_000  # how long a halt's own cancel and flatten may hold the account
 
@@ -54,7 +58,17 @@ class Attached:
         books = Books(rules.symbols, rules.capital)
         clearance = Clearance(risk, books, self._open_orders, rules.equity_max_age_s)
         self.tools = Tools(
-            journal, Pen(journal, epoch), venue, clearance, books, outbox, known, rules.pace, self._spawn, leased
+            journal,
+            Pen(journal, epoch),
+            venue,
+            clearance,
+            books,
+            outbox,
+            known,
+            rules.pace,
+            self._spawn,
+            leased,
+            asyncio.Event(),
         )
 
     @classmethod
@@ -84,13 +98,14 @@ class Attached:
     async def _start(self, parts: Sequence[Partition]) -> None:
         self.tools.clearance.limits = await self._journal.limits()  # from here on nobody but us writes them
         await self.tools.known.begin(self._journal)
+        await self._keep_whereabouts()
         await self._look_at_controls()
         seqs = await self._journal.last_seqs()
         self._check_that_they_belong_together(parts, seqs)
+        await self._load_books(seqs)
         for sym in self._rules.symbols:
             book = self._rules.book(sym)
             self._lanes[sym] = Lane(sym, book, seqs.get(book, 0), self.tools)
-            await self._load_book(book)
         for part in parts:
             await self.fill_outbox(part)
         rows = await self._journal.orders()
@@ -98,6 +113,14 @@ class Attached:
             await lane.resume([row for row in rows if row.sym == sym])
         self._spawn(self._look_around())
         self._spawn(self._watch_controls())
+
+    async def _keep_whereabouts(self) -> None:
+        """Where this account is and what its symbols are called there, for a halt whose config is broken."""
+        limits = self.tools.clearance.limits
+        row = self._rules.whereabouts.after(Whereabouts.known(limits)).row()
+        if limits.get(row.name) != row.value:
+            await self.tools.pen.write([row])
+            limits[row.name] = row.value
 
     def check(self) -> None:
         """Raise KeeperLost when a task has failed."""
@@ -136,7 +159,7 @@ class Attached:
         """Put into the outbox what the partition's stream of executions lacks."""
         for sym in self._rules.symbols:
             if self._lies_in(part, sym):
-                async for report in self._reports(self._rules.book(sym), _published(part, sym)):
+                async for report in reports_of(self._journal, self._rules.book(sym), _published(part, sym)):
                     self._outbox.add(report)
 
     async def end(self) -> None:
@@ -146,17 +169,22 @@ class Attached:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _load_book(self, book: str) -> None:
-        async for report in self._reports(book, 0):
-            self.tools.books.book(report)
-
-    async def _reports(self, book: str, after: int) -> AsyncIterator[ExecutionReport]:
-        while rows := await self._journal.executions(book, after, PAGE):
-            for row in rows:
-                report = decode(ExecutionReport.TAG, row.report)
-                assert isinstance(report, ExecutionReport)
-                yield report
-            after = rows[-1].seq
+    async def _load_books(self, seqs: Mapping[str, int]) -> None:
+        """Out of the journal; a new one begins with the config's capital. ConfigError where that says otherwise."""
+        rules, limits, books = self._rules, self.tools.clearance.limits, self.tools.books
+        own = {rules.book(sym): sym for sym in rules.symbols}
+        for book, sym in own.items():
+            begun = begun_with(limits, book)
+            if begun is None:
+                begun, row = rules.capital, begun_row(book, rules.capital)
+                await self.tools.pen.write([row])
+                limits[row.name] = row.value
+            books.begin(sym, begun)
+            async for report in reports_of(self._journal, book):
+                books.book(report)
+            check_capital(sym, rules.capital, begun, books.capital(sym))
+        for book in seqs.keys() - own.keys():
+            books.retire(await profit_of(self._journal, book))
 
     def _open_orders(self, sym: str) -> Iterable[Ticket]:
         lane = self._lanes.get(sym)
@@ -165,12 +193,28 @@ class Attached:
     async def _look_around(self) -> None:
         """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
         comparing = Comparing(self._lanes, self.tools, await self._began_ms(), self._rules.max_clock_skew_ms)
-        await asyncio.gather(comparing.once(), *(self._look_at_quote(sym) for sym in self._rules.symbols))
+        equity = EquityWatch(self._lanes, self.tools, self._equity_pace())
+        watch = MarketWatch(self.tools, self._watch_pace())
+        quotes = QuoteWatch(self._rules.symbols, self.tools, self._rules.quote_s)
+        await asyncio.gather(comparing.once(), watch.modes(), quotes.once())
+        await quotes.once()  # a first comparison may have taken long
+        await equity.once()  # what coins are worth takes a quote
         self.tools.clearance.ready = True
         await self._go_on()
         self._spawn(comparing.run(self._rules.reconcile_s))
-        for sym in self._rules.symbols:
-            self._spawn(self._watch_quote(sym))
+        self._spawn(equity.run())
+        self._spawn(watch.run_markets())
+        self._spawn(watch.run_modes())
+        self._spawn(quotes.run())
+
+    def _watch_pace(self) -> WatchPace:
+        rules = self._rules
+        return WatchPace(rules.markets_s, rules.markets_pause_s, rules.reconcile_s)
+
+    def _equity_pace(self) -> EquityPace:
+        """At least three observations within the age at which the equity is not known any more."""
+        rules = self._rules
+        return EquityPace(min(rules.reconcile_s, rules.equity_max_age_s / 3), rules.again_s, rules.quote_max_age_s)
 
     async def _began_ms(self) -> int:
         """When this account was first taken over: what it did before is not compared."""
@@ -199,18 +243,6 @@ class Attached:
         clearance = self.tools.clearance
         clearance.latches = await self._journal.latches()
         clearance.arming = await self._journal.arming()
-
-    async def _watch_quote(self, sym: str) -> None:
-        while True:
-            await asyncio.sleep(self._rules.quote_s)
-            await self._look_at_quote(sym)
-
-    async def _look_at_quote(self, sym: str) -> None:
-        """A quote that is too old stands for none in the risk check, so a failed look needs no more than a log."""
-        try:
-            self.tools.clearance.quotes[sym] = await self.tools.venue.quote(sym)
-        except VenueError as error:
-            log.warning("no quote", sym=sym, why=str(error))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         if self._over:  # the journal's thread may tell late that it writes

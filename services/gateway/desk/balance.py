@@ -2,7 +2,9 @@
 
 The account may hold more than the books' capital, so the difference is measured when everything is flat for the first
 time, and kept. From then on a deposit, a withdrawal or a fee that nobody booked is a difference; a person who adopts it
-has it measured anew. While anything is held or on its way it is not compared: the venue values that at its own price.
+has it measured anew. Capital that a person gives to a book, or takes from it, and a symbol that is new or traded no
+more change nothing: only what the books have made counts. While anything is held that could be sold, or is on its way,
+it is not compared: the venue values that at its own price.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,12 +15,13 @@ from shared.journal.rows import ExternalRow, LimitRow
 from shared.messages.codec import pack, unpack
 from shared.orders.difference import DifferenceKind
 
-LIMIT = "balance_beside_books"
+LIMIT = "balance_without_profit"
+OLDER = "balance_beside_books"  # as LIMIT, but without the books' capital, which could not be changed then
 TOLERANCE = Decimal("0.01")  # quote units: venues round what they show
 
 
 class Beside(NamedTuple):
-    """amount: quote units that are the account's and no book's. measured_ms: when."""
+    """amount: the account's balance without what the books have made, quote units. measured_ms: when."""
 
     amount: Decimal
     measured_ms: int
@@ -28,17 +31,33 @@ class Beside(NamedTuple):
         return LimitRow(LIMIT, pack([self.amount, self.measured_ms]))
 
 
+class Made(NamedTuple):
+    """What is known of the books. profit: what they have made, in the currency of the balance. capital: all of it."""
+
+    profit: Decimal
+    capital: Decimal
+
+
 def beside(
-    limits: Mapping[str, bytes], adopted: Iterable[ExternalRow], balance: Decimal, books: Decimal, now_ms: int
+    limits: Mapping[str, bytes], adopted: Iterable[ExternalRow], balance: Decimal, books: Made, now_ms: int
 ) -> Beside:
     """What was measured before; measured now where it never was, or where a person has adopted a difference since.
 
-    >>> beside({}, [], Decimal(1_000), Decimal(100), 5)
-    Beside(amount=Decimal('900'), measured_ms=5)
+    >>> beside({}, [], Decimal(1_000), Made(profit=Decimal(-100), capital=Decimal(500)), 5)
+    Beside(amount=Decimal('1100'), measured_ms=5)
     """
-    if LIMIT in limits:
-        amount, measured_ms = unpack(limits[LIMIT])
-        since = [row for row in adopted if row.kind == DifferenceKind.BALANCE and row.at_ms > measured_ms]
+    before = _measured(limits, books.capital)
+    if before is not None:
+        since = [row for row in adopted if row.kind == DifferenceKind.BALANCE and row.at_ms > before.measured_ms]
         if not since:
-            return Beside(amount, measured_ms)
-    return Beside(balance - books, now_ms)
+            return before
+    return Beside(balance - books.profit, now_ms)
+
+
+def _measured(limits: Mapping[str, bytes], capital: Decimal) -> Beside | None:
+    if LIMIT in limits:
+        return Beside(*unpack(limits[LIMIT]))
+    if OLDER in limits:
+        amount, measured_ms = unpack(limits[OLDER])
+        return Beside(amount + capital, measured_ms)
+    return None

@@ -8,6 +8,7 @@ all of its memory, so what was changed here before a failed write is never acted
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 
 import structlog
@@ -19,8 +20,8 @@ from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.desk.trades import Trades, base_held, trades_of
 from services.gateway.desk.turn import Turn, turn_of
 from services.gateway.risk.verdict import Hold, Refusal
-from services.gateway.venues.amounts import sized
-from services.gateway.venues.venue import Cleared
+from services.gateway.venues.amounts import dust, sized
+from services.gateway.venues.venue import Cleared, MarketRules
 from shared.journal.rows import Change, EventRow, FillRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
 from shared.messages.reasons import OrderState, Reason
@@ -39,13 +40,15 @@ from shared.orders import (
     Snapshot,
     on_event,
 )
-from shared.orders.outcome import outcome
+from shared.orders.outcome import Outcome, outcome
 
 log = structlog.get_logger()
 
 MS = 1000
 TURNS_TO_SOCKET = 3  # of the event loop: the held task, aiohttp's own for the writing, and what it wakes
 NO_TRADES = Trades()
+OF_OTHER_RULES = frozenset({Reason.BELOW_MINIMUM, Reason.VENUE_REFUSED})  # precision, status and the like
+_ZERO = Decimal(0)
 
 
 class Effects(list[Callable[[], None]]):
@@ -133,7 +136,8 @@ class Lane:
         for ticket in self.tickets.values():
             if ticket.life.in_flight:
                 continue
-            turn = turn_of(ticket, self.tickets.values(), self._ended, now_ns)
+            dusty = bool(self._tools.books.dust(self.sym))
+            turn = turn_of(ticket, self.tickets.values(), self._ended, now_ns, dust=dusty)
             if isinstance(turn, Reason):
                 self._end(ticket, on_event(ticket.life, Expire(turn), 0).life, NO_TRADES, changes, effects)
                 return True
@@ -152,12 +156,15 @@ class Lane:
         if isinstance(verdict, Refusal):
             return self._refuse(ticket, verdict.reason, changes, effects)
         rules, wanted, cut_by = tools.venue.rules(self.sym), verdict.signed_qty, verdict.cut_by
-        if rules.kind == "spot" and wanted < -tools.books.position(self.sym):
-            wanted, cut_by = -tools.books.position(self.sym), Reason.NO_SHORT_ON_SPOT
+        held = tools.books.position(self.sym)
+        if rules.kind == "spot" and wanted < -held:
+            wanted, cut_by = -held, Reason.NO_SHORT_ON_SPOT
             if not wanted:
                 return self._refuse(ticket, cut_by, changes, effects)
         qty = sized(rules, wanted, row.price, verdict.reduce_only)
         if isinstance(qty, Reason):
+            if qty is Reason.BELOW_MINIMUM and dust(rules, held, row.price):
+                qty = Reason.DUST if row.reduce_only else cut_by or qty  # nothing else was there to be sold
             return self._refuse(ticket, qty, changes, effects)
         if cut_by is not None:
             text = f"only {qty} of {row.intended_qty} is sent: {cut_by}"
@@ -183,6 +190,8 @@ class Lane:
         as under way until its validity has passed.
         """
         answer = await self._tools.venue.place(request, cleared)
+        if isinstance(answer, Refused) and answer.reason in OF_OTHER_RULES:
+            self._tools.markets_in_doubt.set()
         await self._answered(ticket, self._event_of(answer, request.at_ms))
         await self._follow(ticket)
 
@@ -272,7 +281,8 @@ class Lane:
         self._seq += 1
         ticket.life = life
         ticket.row = following(ticket.row, life, self._tools.pen.epoch, now, booked.commission)
-        report = report_of(ticket.row, self._seq, booked, now)
+        left = self._dust_after(ticket.row, booked, rules)
+        report = report_of(ticket.row, self._seq, booked, now, left)
         changes += (ticket.row, *(FillRow(
             fill.sym, fill.trade_id, fill.venue_order_id, ticket.row.client_order_id, fill.signed_qty, fill.price,
             fill.fee, fill.fee_currency, fill.at_ms,
@@ -283,6 +293,14 @@ class Lane:
         self._ended = {name: state for name, state in self._ended.items() if name in wanted}
         self._book(report, effects)
         return True
+
+    def _dust_after(self, row: OrderRow, booked: Outcome, rules: MarketRules) -> Decimal:
+        """What the book holds after this order, if the venue sells no quantity so small."""
+        held = self._tools.books.position(self.sym) + booked.last_qty
+        if booked.last_px is not None:
+            return dust(rules, held, booked.last_px)
+        by_venue = row.reason is Reason.BELOW_MINIMUM and row.reduce_only and held == -row.intended_qty
+        return held if by_venue or row.reason is Reason.DUST else _ZERO
 
     def _book(self, report: ExecutionReport, effects: Effects) -> None:
         """The next order sees it at once; the bus gets it when it is in the journal."""

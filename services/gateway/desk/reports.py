@@ -11,15 +11,16 @@ from shared.orders import FundingPayment
 from shared.orders.outcome import Outcome
 
 NS_PER_MS = 1_000_000
+_ZERO = Decimal(0)
 _report = trusted(ExecutionReport)
 
 
-def report_of(row: OrderRow, seq: int, booked: Outcome, now_ms: int) -> ExecutionReport:
-    """The report with number `seq` in its book. ts_event: when it was known."""
+def report_of(row: OrderRow, seq: int, booked: Outcome, now_ms: int, dust: Decimal = _ZERO) -> ExecutionReport:
+    """The report with number `seq` in its book. ts_event: when it was known. dust: see ExecutionReport."""
     return _report(
         n=seq, sym=row.sym, ts_event=now_ms * NS_PER_MS, tr=row.tr, tick_n=row.tick_n, order_n=row.order_n,
         client_order_id=row.client_order_id, leg=row.leg, status=booked.status, last_qty=booked.last_qty,
-        last_px=booked.last_px, commission=booked.commission, reason=booked.reason,
+        last_px=booked.last_px, commission=booked.commission, reason=booked.reason, dust=dust, capital=None,
     )  # fmt: skip
 
 
@@ -29,8 +30,8 @@ def funding_report(payment: FundingPayment, seq: int) -> ExecutionReport:
     name = sha256(f"funding {payment.sym} {payment.payment_id}".encode()).hexdigest()[:32]
     return _report(
         n=seq, sym=payment.sym, ts_event=payment.at_ms * NS_PER_MS, tr=trace,
-        tick_n=0, order_n=0, client_order_id=name, leg=Leg.FUNDING, status=OrderStatus.FILLED, last_qty=Decimal(0),
-        last_px=None, commission=-payment.amount, reason=None,
+        tick_n=0, order_n=0, client_order_id=name, leg=Leg.FUNDING, status=OrderStatus.FILLED, last_qty=_ZERO,
+        last_px=None, commission=-payment.amount, reason=None, dust=_ZERO, capital=None,
     )  # fmt: skip
 
 

@@ -12,12 +12,16 @@ from shared.messages import Reason
 
 
 class Subject(NamedTuple):
-    """What a check looks at. standing: limits of the equity that are reached, latched in the journal or not yet."""
+    """What a check looks at. standing: limits of the equity that are reached, latched in the journal or not yet.
+
+    suspected: those that only the newest observation is past.
+    """
 
     asked: Asked
     rules: Rules
     exposure: Exposure
     standing: tuple[str, ...]
+    suspected: tuple[str, ...] = ()
 
     @property
     def context(self) -> Context:

@@ -1,23 +1,25 @@
 """How far the equity has fallen since midnight and from its highest: what daily loss and drawdown are measured against.
 
-A limit that is reached sets its latch, and stands until a person drops it. Marks remember which latches they have set,
-and which of these were seen to stand: one that was seen and is gone was dropped by a person (`tickline resume`), and
-that limit counts anew from the present equity. One that was not seen yet stands too, and is set again until it is seen.
-Money paid in counts as profit, money taken out as loss.
+A limit is reached when two observations in a row are past it: a balance and a price that were read around a fill look
+like a loss once. After the first nothing is added until the second has come. A limit that is reached sets its latch,
+and stands until a person drops it. Marks remember which latches they have set, and which of these were seen to stand:
+one that was seen and is gone was dropped by a person (`tickline resume`), and that limit counts anew from the present
+equity. One that was not seen yet stands too, and is set again until it is seen. Money paid in counts as profit, money
+taken out as loss. Marks of another definition of equity than today's (`equity.py`) are no measure: they are begun anew.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 from services.gateway.risk import latches as names
 from services.gateway.risk.verdict import Changes
 from shared.config.risk import RiskSettings
-from shared.journal.rows import LatchRow, LimitRow
+from shared.journal.rows import EventRow, LatchRow, LimitRow
 from shared.messages.codec import pack, unpack
-from shared.tick import State
 
 LIMIT = "equity_marks"
+DEFINITION = 2  # 1: ccxt's total of the quote currency, which left out a spot account's coins and Bybit's open profit
 DAY_NS = 86_400 * 10**9
 BY = "gateway"
 WATCHED = (names.DAILY_LOSS, names.DRAWDOWN)
@@ -38,40 +40,58 @@ class Marks(NamedTuple):
 
     def row(self) -> LimitRow:
         """As it stands in the journal."""
-        fields: list[State] = [self.day, self.day_equity, self.peak, self.last, list(self.latched), list(self.seen)]
-        return LimitRow(LIMIT, pack(fields))
+        fields = {**self._asdict(), "latched": list(self.latched), "seen": list(self.seen)}
+        return LimitRow(LIMIT, pack({"definition": DEFINITION, **fields}))
 
 
 class Watched(NamedTuple):
     """changes: to be written: the marks, if they moved, and a latch for each limit that is reached. standing: limits
-    that let nothing more through."""
+    that let nothing more through. suspected: limits that this observation is past, and the one before was not."""
 
     changes: Changes
     standing: tuple[str, ...]
+    suspected: tuple[str, ...] = ()
 
 
 def marks_in(limits: Mapping[str, bytes]) -> Marks | None:
-    """The marks that stand in the journal; None before the first. Raises ValueError when they are no marks."""
+    """The marks that stand in the journal; None before the first, and for those of another definition.
+
+    Raises ValueError when they are no marks.
+    """
     if LIMIT not in limits:
         return None
     match unpack(limits[LIMIT]):
-        case [int() as day, Decimal() as began, Decimal() as peak, Decimal() as last, list() as stand, list() as seen]:
+        case {
+            "definition": int() as definition, "day": int() as day, "day_equity": Decimal() as began,
+            "peak": Decimal() as peak, "last": Decimal() as last, "latched": list() as stand, "seen": list() as seen,
+        }:  # fmt: skip
+            if definition != DEFINITION:
+                return None
             return Marks(day, began, peak, last, tuple(map(str, stand)), tuple(map(str, seen)))
+        case [int(), Decimal(), Decimal(), Decimal(), list(), list()]:  # of the first definition
+            return None
         case other:
             raise ValueError(f"the limit {LIMIT} is no state of marks: {other!r:.80}")
 
 
 def watch(
-    rules: RiskSettings, now_ns: int, equity: Decimal, limits: Mapping[str, bytes], latches: Mapping[str, LatchRow]
-) -> Watched:
-    """What follows from seeing the account's equity. limits, latches: as they stand."""
+    rules: RiskSettings, now_ns: int, equity: Decimal, limits: Mapping[str, bytes], latches: Mapping[str, LatchRow],
+    suspected: Collection[str] = (),
+) -> Watched:  # fmt: skip
+    """What follows from seeing the account's equity. limits, latches: as they stand.
+
+    suspected: limits that the observation before this one was past; only these can be reached by this one.
+    """
     old = marks_in(limits)
     new = _moved(old, now_ns // DAY_NS, equity, latches)
-    new = new._replace(latched=tuple(sorted({*new.latched, *_reached(rules, new)})))
-    rows: list[LimitRow | LatchRow] = [] if new == old else [new.row()]
+    past = set(_reached(rules, new)) - set(new.latched)
+    new = new._replace(latched=tuple(sorted({*new.latched, *(past & set(suspected))})))
+    rows: list[LimitRow | LatchRow | EventRow] = [] if new == old else [new.row()]
+    if old is None and LIMIT in limits:
+        rows.append(EventRow("EQUITY", "", "", _begun_anew(limits[LIMIT], equity), now_ns // 1_000_000))
     unseen = [name for name in new.latched if name not in latches]
     set_now = [LatchRow(name, _said(rules, name, new), BY, now_ns // 1_000_000) for name in unseen]
-    return Watched((*rows, *set_now), new.latched)
+    return Watched((*rows, *set_now), new.latched, tuple(sorted(past - set(new.latched))))
 
 
 def _moved(old: Marks | None, day: int, equity: Decimal, latches: Mapping[str, LatchRow]) -> Marks:
@@ -101,3 +121,12 @@ def _said(rules: RiskSettings, name: str, marks: Marks) -> str:
     if name == names.DAILY_LOSS:
         return f"equity {marks.last}, {marks.day_equity} when the day began: the limit is {rules.daily_loss}"
     return f"equity {marks.last}, {marks.peak} at its highest: the limit is {rules.max_drawdown:%}"
+
+
+def _begun_anew(before: bytes, equity: Decimal) -> str:
+    match unpack(before):
+        case [_, day_equity, peak, last, *_] | {"day_equity": day_equity, "peak": peak, "last": last}:
+            were = f"{day_equity} when the day began, {peak} at its highest, {last} in the end"
+        case _:  # marks_in has let nothing else through
+            were = "unknown"
+    return f"daily loss and drawdown are begun anew at {equity}: equity was defined otherwise before ({were})"

@@ -1,12 +1,12 @@
 """The risk check as a Tick. Its memory lies in the journal: limits and latches come with what is asked."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from services.gateway.risk.asked import Asked
 from services.gateway.risk.check import Subject
 from services.gateway.risk.exposure import exposure
-from services.gateway.risk.marks import Watched, watch
+from services.gateway.risk.marks import WATCHED, Watched, watch
 from services.gateway.risk.order_rate import one_more
 from services.gateway.risk.rules import Rules
 from services.gateway.risk.table import CHECKS
@@ -37,14 +37,20 @@ class Risk(Tick[Asked, Verdict]):
         made = exposure(val.signed_qty, context.position, (order.signed_qty for order in context.in_flight))
         seen = Watched((), ())
         if context.equity is not None:
-            seen = self.watch(context.now_ns, context.equity, context.limits, context.latches)
-        return self._asked_all(Subject(val, self._rules, made, seen.standing), seen.changes)
+            # A book's equity is exact; an account's was observed before, and being asked again is no observation.
+            suspected = WATCHED if self._rules.mode is Mode.PAPER else ()
+            seen = self.watch(context.now_ns, context.equity, context.limits, context.latches, suspected)
+        return self._asked_all(Subject(val, self._rules, made, seen.standing, seen.suspected), seen.changes)
 
     def watch(
-        self, now_ns: int, equity: Decimal, limits: Mapping[str, bytes], latches: Mapping[str, LatchRow]
-    ) -> Watched:
-        """What follows from seeing the account's equity, whether or not an order is asked for."""
-        return watch(self._rules.limits, now_ns, equity, limits, latches)
+        self, now_ns: int, equity: Decimal, limits: Mapping[str, bytes], latches: Mapping[str, LatchRow],
+        suspected: Collection[str],
+    ) -> Watched:  # fmt: skip
+        """What follows from seeing the account's equity, whether or not an order is asked for.
+
+        suspected: limits that the observation before this one was past.
+        """
+        return watch(self._rules.limits, now_ns, equity, limits, latches, suspected)
 
     def _asked_all(self, subject: Subject, seen: Changes) -> Verdict:
         reduces, adds = subject.exposure.reduces, subject.exposure.adds

@@ -7,7 +7,7 @@ from services.gateway.risk.checks.blocked import blocked
 from services.gateway.risk.checks.equity import capital, leverage
 from services.gateway.risk.checks.halt import halt
 from services.gateway.risk.checks.latch import latch
-from services.gateway.risk.checks.losses import daily_loss, drawdown
+from services.gateway.risk.checks.losses import daily_loss, drawdown, seen_once
 from services.gateway.risk.checks.meant_to_reduce import meant_to_reduce
 from services.gateway.risk.checks.notional import order_notional, position_notional
 from services.gateway.risk.checks.quote import collar, fresh_quote
@@ -38,5 +38,6 @@ CHECKS = (
     Check("max_leverage", leverage, of_book=True),
     Check("max_capital_share", capital),
     Check("orders_per_minute", rate),
+    Check("loss seen once", seen_once, holds=True, of_book=True),
     Check("reconciled", reconciled, holds=True),  # last: what would be refused anyway need not wait
 )

@@ -3,10 +3,10 @@
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from shared.journal.rows import LatchRow, LimitRow
+from shared.journal.rows import EventRow, LatchRow, LimitRow
 from shared.messages import Reason
 
-Changes: TypeAlias = tuple[LimitRow | LatchRow, ...]
+Changes: TypeAlias = tuple[LimitRow | LatchRow | EventRow, ...]
 
 
 class Pass(NamedTuple):

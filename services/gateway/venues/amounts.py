@@ -22,13 +22,39 @@ def truncated(qty: Decimal, step: Decimal) -> Decimal:
 def sized(rules: MarketRules, qty: Decimal, price: Decimal, reduce_only: bool = False) -> Decimal | Reason:
     """The quantity that can be sent, truncated, or why none can; at about this price.
 
-    A venue asks no least value of what only reduces.
+    A swap asks no least value of what only reduces; spot knows no such order, a sale is a sale.
     """
     fit = truncated(qty, rules.step)
-    if rules.most_qty is not None and abs(fit) > rules.most_qty:
+    most = most_at_once(rules, price)
+    if most is not None and abs(fit) > most:
         return Reason.VENUE_REFUSED
-    too_small = not reduce_only and _WIDE.multiply(abs(fit), price) < rules.min_notional
+    too_small = not (reduce_only and rules.kind == "swap") and _WIDE.multiply(abs(fit), price) < rules.min_notional
     return Reason.BELOW_MINIMUM if not fit or abs(fit) < rules.min_qty or too_small else fit
+
+
+def dust(rules: MarketRules, held: Decimal, price: Decimal) -> Decimal:
+    """The position, signed, if it is too small to be closed at about this price; else 0.
+
+    >>> from services.gateway.venues.venue import MarketRules
+    >>> step = Decimal("0.00001")
+    >>> rules = MarketRules(
+    ...     "spot", "BTC/USDT", "BTC", "USDT", step, step, None, Decimal(5), Decimal("0.01"), Decimal(1)
+    ... )
+    >>> dust(rules, Decimal("0.00000999"), Decimal(42000)), dust(rules, Decimal("0.00011"), Decimal(42000))
+    (Decimal('0.00000999'), Decimal('0.00011'))
+    >>> dust(rules, Decimal("0.00012"), Decimal(42000))
+    Decimal('0')
+    """
+    left = bool(held) and sized(rules, -held, price, reduce_only=True) is Reason.BELOW_MINIMUM
+    return held if left else Decimal(0)
+
+
+def most_at_once(rules: MarketRules, price: Decimal) -> Decimal | None:
+    """The largest market order at about this price, in base units and whole steps; None: no bound is known."""
+    bounds = [] if rules.most_qty is None else [rules.most_qty]
+    if rules.most_notional is not None and price > 0:
+        bounds.append(_WIDE.divide(rules.most_notional, price))
+    return truncated(min(bounds), rules.step) if bounds else None
 
 
 def contracts(rules: MarketRules, qty: Decimal) -> str:

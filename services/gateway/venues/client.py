@@ -8,11 +8,12 @@ import logging
 from typing import Any
 
 from services.gateway.venues.credentials import Credentials
-from services.gateway.venues.facts import FACTS, UNLISTED
+from services.gateway.venues.facts import Facts
 from services.gateway.venues.last_word import with_last_word
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.reply import current, current_stamp
 from shared.errors import ConfigError
+from shared.extras import to_install
 from shared.redirected import redirected
 
 MS = 1000
@@ -24,14 +25,12 @@ def load_ccxt() -> Any:
     try:
         return importlib.import_module("ccxt.async_support")
     except ImportError as error:
-        raise ConfigError("this venue needs ccxt: pip install 'tickline[ccxt,journal]'") from error
+        raise ConfigError(f"this venue needs ccxt: {to_install('ccxt', 'journal')}") from error
 
 
-def make_client(ccxt: Any, options: VenueOptions, credentials: Credentials) -> Any:
+def make_client(ccxt: Any, options: VenueOptions, facts: Facts, credentials: Credentials) -> Any:
     """One instance for one account. Numbers are the venue's own digits, as strings: a Decimal would lose its fees."""
-    facts = FACTS.get(options.exchange, UNLISTED)
-    kinds = {"spot" if ":" not in market else "swap" for market in options.markets.values()}
-    types = [facts.market_types[kind] for kind in sorted(kinds) if kind in facts.market_types]
+    types = [facts.market_types[kind] for kind in sorted(options.kinds) if kind in facts.market_types]
     password = credentials.password.get_secret_value() if credentials.password else ""
     made: Any = _class(getattr(ccxt, options.exchange), facts.expiry)(
         {
@@ -43,6 +42,7 @@ def make_client(ccxt: Any, options: VenueOptions, credentials: Credentials) -> A
             "options": {
                 "adjustForTimeDifference": True,
                 "fetchMargins": False,
+                **({"defaultType": next(iter(options.kinds))} if len(options.kinds) == 1 else {}),
                 "maxRetriesOnFailure": 0,
                 **({"fetchMarkets": {"types": types}} if types else {}),
                 **facts.options,

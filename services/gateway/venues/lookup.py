@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from services.gateway.venues import parse
-from services.gateway.venues.asker import Asker, NotThere
-from services.gateway.venues.facts import Facts
-from services.gateway.venues.pages import trades
+from services.gateway.venues.asker import Asker
+from services.gateway.venues.exchanges.profile import ExchangeProfile
+from services.gateway.venues.pages import order_trades, trades
 from services.gateway.venues.venue import MarketRules
 from shared.orders.answers import Ambiguous, Snapshot
 
@@ -17,41 +17,26 @@ EARLIER_MS = 60_000
 class Lookup:
     """Reads only; VenueError where the venue does not answer."""
 
-    def __init__(self, asker: Asker, facts: Facts, exchange: str) -> None:
-        self._asker, self._facts, self._exchange = asker, facts, exchange
+    def __init__(self, asker: Asker, profile: ExchangeProfile) -> None:
+        self._asker, self._profile, self._facts = asker, profile, profile.facts
 
     async def find(self, rules: MarketRules, client_id: str) -> Snapshot | Ambiguous | None:
         """None: neither the look-up nor the open orders know it."""
-        order = await self._by_client_id(rules.market, client_id)
+        order = await self._profile.order_by_client_id(self._asker, rules.market, client_id)
         if order is None:
-            opened = await self._asker.ask(self._asker.client.fetch_open_orders, rules.market)
+            opened = await self._profile.open_orders(self._asker, rules.market)
             order = next((row for row in opened if row.get("clientOrderId") == client_id), None)
         if order is None:
             return None
-        found = parse.snapshot(rules, order)
+        found = parse.snapshot(self._facts, rules, order)
         return found if self._facts.exact_cost or not found.filled_qty else await self._exact(rules, order, found)
-
-    async def _by_client_id(self, market: str, client_id: str) -> Mapping[str, Any] | None:
-        client, params = self._asker.client, {self._lookup_name: client_id}
-        try:
-            if self._exchange == "bybit":  # no single look-up there; the open list keeps the last 500 that have ended
-                rows = await self._asker.ask(client.fetch_open_orders, market, None, None, params)
-                rows = rows or await self._asker.ask(
-                    client.fetch_canceled_and_closed_orders, market, None, None, params
-                )
-                return rows[0] if rows else None
-            found: Mapping[str, Any] = await self._asker.ask(client.fetch_order, "", market, params)
-        except NotThere:
-            return None
-        return found if found.get("clientOrderId") in (client_id, None) else None
-
-    @property
-    def _lookup_name(self) -> str:
-        return "origClientOrderId" if self._exchange == "binance" else self._facts.client_id
 
     async def _exact(self, rules: MarketRules, order: Mapping[str, Any], found: Snapshot) -> Snapshot | Ambiguous:
         """With what its fills have cost: an average price is rounded."""
-        fills = [parse.fill(rules, "", row) for row in await self._trades_of(rules.market, order, found.venue_order_id)]
+        fills = [
+            parse.fill(self._profile, rules, "", row)
+            for row in await self._trades_of(rules.market, order, found.venue_order_id)
+        ]
         filled = sum((fill.signed_qty for fill in fills), Decimal(0))
         if filled != found.filled_qty:
             return Ambiguous(f"the order says {found.filled_qty} filled, its fills {filled}: not all are there yet")
@@ -60,8 +45,7 @@ class Lookup:
     async def _trades_of(self, market: str, order: Mapping[str, Any], id_: str) -> list[Mapping[str, Any]]:
         client = self._asker.client
         if client.has["fetchOrderTrades"]:
-            found: list[Mapping[str, Any]] = await self._asker.ask(client.fetch_order_trades, id_, market)
-            return found
+            return await order_trades(self._asker, self._profile, market, id_)
         since_ms = int(order.get("timestamp") or 0) - EARLIER_MS
-        rows = await trades(self._asker, self._facts, market, since_ms, client.milliseconds())
+        rows = await trades(self._asker, self._profile, market, since_ms, client.milliseconds())
         return [row for row in rows if str(row.get("order")) == id_]

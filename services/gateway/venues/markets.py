@@ -1,25 +1,56 @@
 """A symbol's one market, as ccxt has it and as it is traded here."""
 
 import difflib
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 
+from services.gateway.venues.amounts import plain
 from services.gateway.venues.venue import MarketRules
 from shared.errors import ConfigError, VenueError
 
 SHOWN = 5
+STATUS = ("status", "contractStatus", "state")  # what the exchanges call it in their own rows
 
 
-def rules_of(exchange: str, sym: str, name: str, markets: Mapping[str, Mapping[str, Any]]) -> MarketRules:
-    """The rules of `sym`, which the config maps to ccxt's market `name`; ConfigError where it cannot be traded here."""
+class MarketOrder(NamedTuple):
+    """What holds for a market order beside what holds for all orders; None: nothing. In the venue's contracts.
+
+    most_cost: quote units.
+    """
+
+    least: Decimal | None = None
+    most: Decimal | None = None
+    step: Decimal | None = None
+    most_cost: Decimal | None = None
+
+
+ALL_ORDERS = MarketOrder()
+
+
+def rules_of(
+    exchange: str,
+    sym: str,
+    name: str,
+    markets: Mapping[str, Mapping[str, Any]],
+    market_order: Callable[[Mapping[str, Any]], MarketOrder] = lambda market: ALL_ORDERS,
+    *,
+    closed_too: bool = False,
+) -> MarketRules:
+    """The rules of `sym`, which the config maps to ccxt's market `name`; ConfigError where it cannot be traded here.
+
+    Orders are market orders, so what bounds these counts beside what bounds all. closed_too: also of a market in which
+    nothing is traded now.
+    """
     where = f"[gateway] markets: {sym} = {name!r}"
     market = markets.get(name)
     if market is None:
         near = difflib.get_close_matches(name, markets, SHOWN, 0.6)
         hint = f"did you mean {', '.join(near)}?" if near else "write it as ccxt does, e.g. BTC/USDT:USDT"
         raise ConfigError(f"{where}: {exchange} has no such market: {hint}")
-    if market.get("active") is False:
+    if market.get("active") is False and not closed_too:
         raise ConfigError(f"{where}: {exchange} does not trade it now: take it out, or wait until it does")
     if market.get("type") not in ("swap", "spot"):
         raise ConfigError(f"{where}: a {market.get('type')} market: only swap and spot are traded")
@@ -27,21 +58,62 @@ def rules_of(exchange: str, sym: str, name: str, markets: Mapping[str, Mapping[s
         raise ConfigError(
             f"{where}: an inverse contract, settled in {market.get('settle')}: only linear ones are traded"
         )
-    size = _number(market, "contractSize") if market["type"] == "swap" else Decimal(1)
-    step = _number(market, "precision", "amount")
+    size = decimal_at(market, "contractSize") if market["type"] == "swap" else Decimal(1)
+    step = decimal_at(market, "precision", "amount")
     if size is None or step is None:
         raise VenueError(f"{where}: {exchange} does not tell the contract's size or the amount's step")
-    least = _number(market, "limits", "amount", "min") or step
-    most = _number(market, "limits", "market", "max") or _number(market, "limits", "amount", "max")
+    bound = market_order(market)
+    step = _common(step, bound.step) if bound.step else step
+    least = max(decimal_at(market, "limits", "amount", "min") or step, bound.least or step, step)
+    most = [one for one in (decimal_at(market, "limits", "amount", "max"), bound.most) if one]
     return MarketRules(
         kind=market["type"], market=name, base=market["base"], quote=market["quote"], step=step * size,
-        min_qty=max(least, step) * size, most_qty=None if most is None else most * size,
-        min_notional=_number(market, "limits", "cost", "min") or Decimal(0),
-        price_tick=_number(market, "precision", "price") or Decimal(0), contract_size=size,
+        min_qty=least * size, most_qty=min(most) * size if most else None,
+        min_notional=decimal_at(market, "limits", "cost", "min") or Decimal(0),
+        price_tick=decimal_at(market, "precision", "price") or Decimal(0), contract_size=size,
+        most_notional=bound.most_cost,
     )  # fmt: skip
 
 
-def _number(market: Mapping[str, Any], *path: str) -> Decimal | None:
+def closed_why(market: Mapping[str, Any], ends_ms: int | None) -> str:
+    """Why nothing is to be added in a market now; empty where it is traded, and no end of that is announced.
+
+    >>> closed_why({"active": True}, None), closed_why({"active": True}, 1_764_576_000_000)
+    ('', 'trading in it ends on 2025-12-01 08:00 UTC')
+    """
+    status = next((market["info"][name] for name in STATUS if market.get("info", {}).get(name)), "")
+    if market.get("gone"):
+        return "the exchange does not list it any more"
+    if market.get("active") is False:
+        return f"the exchange does not trade it now{f' ({status})' if status else ''}"
+    if ends_ms is None:
+        return ""
+    return f"trading in it ends on {datetime.fromtimestamp(ends_ms / 1000, UTC):%F %H:%M} UTC"
+
+
+def changes(old: MarketRules, new: MarketRules) -> str:
+    """What is another contract than before: its size, or the step of its quantity; empty where neither is."""
+    both = {"contract's size": (old.contract_size, new.contract_size), "quantity's step": (old.step, new.step)}
+    told = (f"the {name} was {plain(was)} and is {plain(now)}" for name, (was, now) in both.items() if was != now)
+    return ", ".join(told)
+
+
+def _common(one: Decimal, other: Decimal) -> Decimal:
+    """The least step that is a whole number of both.
+
+    >>> _common(Decimal("0.001"), Decimal("0.01")), _common(Decimal("0.4"), Decimal("0.6"))
+    (Decimal('0.01'), Decimal('1.2'))
+    """
+    (a, b), (c, d) = one.as_integer_ratio(), other.as_integer_ratio()
+    return Decimal(math.lcm(a * d, c * b)) / Decimal(b * d)
+
+
+def decimal_at(market: Mapping[str, Any], *path: str) -> Decimal | None:
+    """The number that stands there, if one does.
+
+    >>> decimal_at({"limits": {"amount": {"min": "0.2"}}}, "limits", "amount", "min")
+    Decimal('0.2')
+    """
     found: Any = market
     for key in path:
         found = (found or {}).get(key)

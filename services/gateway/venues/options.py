@@ -24,3 +24,12 @@ class VenueOptions:
     attempts: int = 5
     throttled: bool = True
     options: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What its markets are, `swap` or `spot`.
+
+        >>> sorted(VenueOptions("okx", {"A": "A/USDT", "B": "B/USDT:USDT"}).kinds)
+        ['spot', 'swap']
+        """
+        return frozenset("swap" if ":" in market else "spot" for market in self.markets.values())

@@ -1,6 +1,6 @@
 """What a venue is to the gateway: it takes an order once, and answers questions about it for as long as it takes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
@@ -10,6 +10,7 @@ from shared.orders.answers import (
     FundingPayment,
     Refused,
     Snapshot,
+    VenueBalance,
     VenueFill,
     VenueOrder,
     VenuePosition,
@@ -27,7 +28,7 @@ async def at_once() -> None:
 class MarketRules(NamedTuple):
     """How one market is traded. market: ccxt's symbol. step, min_qty: base units. min_notional: quote; 0: none known.
 
-    contract_size: base units in one of the venue's contracts; 1 on spot.
+    contract_size: base units in one of the venue's contracts; 1 on spot. most_qty, most_notional: of one market order.
     """
 
     kind: Literal["swap", "spot"]
@@ -40,6 +41,18 @@ class MarketRules(NamedTuple):
     min_notional: Decimal
     price_tick: Decimal
     contract_size: Decimal
+    most_notional: Decimal | None = None
+
+
+class MarketNews(NamedTuple):
+    """What a market is now. closed: why nothing is to be added in it; empty where it is traded and goes on to be.
+
+    changed: what its contract is that it was not when last read; empty where it is the same.
+    """
+
+    sym: str
+    closed: str
+    changed: str
 
 
 class Venue(Protocol):
@@ -49,10 +62,15 @@ class Venue(Protocol):
     harm: asked again within bounds, then VenueError in one line.
     """
 
+    @property
+    def out_of_reach(self) -> Mapping[str, str]:
+        """Symbols without rules here, and why; only after a way out was opened."""
+
     async def open(self, *, only_out: bool = False) -> None:
         """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured.
 
-        only_out: key and modes stay as they are, since what follows is a way out of positions.
+        only_out: key and modes stay as they are, since what follows is a way out of positions. A symbol without a
+        market then stands in `out_of_reach`, with the reason, and holds up no other.
         """
 
     async def close(self) -> None:
@@ -63,6 +81,12 @@ class Venue(Protocol):
 
     def now_ms(self) -> int:
         """The venue's clock, as far as it is known here: ours and what it was apart when last asked."""
+
+    async def read_markets(self) -> list[MarketNews]:
+        """Anew, of every configured symbol; `rules` are then as read. A market that is gone keeps its last rules."""
+
+    async def read_modes(self) -> dict[str, str]:
+        """Symbols of which position mode, margin mode or leverage are not as configured, and how they are."""
 
     async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
         """Send a market order, once. Refused: the venue has not taken it. Ambiguous: nobody knows.
@@ -77,26 +101,44 @@ class Venue(Protocol):
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """All that rest or are being filled, anybody's."""
 
+    async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
+        """Orders that wait for a price, of these symbols or of all, anybody's; where the venue keeps them apart from
+        those that rest. Else they are among the open orders."""
+
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """The account's trades from a time on, oldest first, each once."""
 
-    async def positions(self) -> list[VenuePosition]:
-        """Of every configured symbol, flat ones too. Spot: what is held of the base currency."""
+    async def all_open_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
+        """Those of these symbols, or of all, by the fewest questions."""
 
-    async def balance(self) -> Decimal:
-        """Equity in quote units, unrealised profit included; on spot the quote currency held."""
+    @property
+    def fills_at_once(self) -> bool:
+        """Whether one question has the trades of all symbols."""
+
+    async def all_fills(self, syms: Sequence[str], since_ms: int) -> list[VenueFill]:
+        """The trades in these symbols from a time on; a symbol's own are the oldest first."""
+
+    async def positions(self) -> list[VenuePosition]:
+        """Of every configured symbol, flat ones too; several of one symbol by their `row`. Spot: what is held of the
+        base currency."""
+
+    async def balance(self) -> VenueBalance:
+        """What the account has, by one question; `services/gateway/risk/equity.py` says what it is worth."""
 
     async def funding(self, since_ms: int) -> list[FundingPayment]:
-        """Funding payments from a time on, oldest first."""
+        """Funding payments of all symbols from a time on, oldest first; positive when received."""
 
     async def quote(self, sym: str) -> VenueQuote:
         """What can be had now."""
+
+    async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
+        """What can be had now of each symbol that the venue answers for, by the fewest questions."""
 
     async def price(self, currency: str, quote: str) -> Decimal:
         """Quote units for one of a currency, now; VenueError where it has no market here."""
 
     async def cancel_all(self, sym: str) -> None:
-        """Every open order of this symbol, anybody's."""
+        """Every open order of this symbol, also those that wait for a price, anybody's."""
 
     async def server_time_ms(self) -> int:
         """The venue's clock, asked now."""

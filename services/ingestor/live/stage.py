@@ -18,7 +18,8 @@ class LiveStage(Tick[Event, list[Message]]):
     """What a live source heard, fetched and knows of the time in; MarketTicks and Gaps out, numbered without a hole.
 
     A tick is history when it is older than `age_ns` by the last Clock, and while the clock is not sure. A Gap comes
-    once where the series is broken, and not before the first tick; one more if bars before it turn out to be wrong.
+    once where the series is broken, and not before the first tick; one more, LATE, if bars that were given turn out to
+    be wrong. Neither stands for the other, whichever is known first.
     After each event the source looks at `questions` and `deaf`: what it is asked to fetch, and how often it was told to
     remake the connection. of: what the series is of, e.g. a market and an interval; the state of another is refused.
 
@@ -39,7 +40,7 @@ class LiveStage(Tick[Event, list[Message]]):
         self._numbers = Numbers()
         self._now = 0
         self._sure = False
-        self._broken = True  # nothing came since the last Gap, or ever
+        self._broken = True  # no tick came since bars were missing, or ever
         self._deaf = 0
         self._made: dict[str, int] = {}
 
@@ -75,8 +76,11 @@ class LiveStage(Tick[Event, list[Message]]):
             if isinstance(made, Close):
                 messages.append(self._tick(made))
             elif isinstance(made, Cut):
-                late = made.cause is GapCause.LATE and not any(isinstance(message, Gap) for message in messages)
-                if not self._broken or late:
+                if made.cause is GapCause.LATE:
+                    said = any(isinstance(message, Gap) and message.cause is GapCause.LATE for message in messages)
+                else:
+                    said, self._broken = self._broken, True
+                if not said:
                     messages.append(self._cut(made))
             elif isinstance(made, Deaf):
                 self._deaf += 1
@@ -93,7 +97,6 @@ class LiveStage(Tick[Event, list[Message]]):
         )  # fmt: skip
 
     def _cut(self, cut: Cut) -> Gap:
-        self._broken = True
         self._count(f"gaps_{cut.cause.lower()}")
         n = self._numbers.next(Stream.TICKS)
         return _gap(

@@ -14,8 +14,8 @@ class Budget:
     ([True, True, False], None, True)
     """
 
-    def __init__(self, most: int, window_s: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most, self._window_s, self._clock = most, window_s, clock
+    def __init__(self, most: int, window_s: float = 60.0, clock: Callable[[], float] | None = None) -> None:
+        self._most, self._window_s, self._clock = most, window_s, clock or time.monotonic
         self._taken: deque[float] = deque()
 
     def take(self) -> bool:

@@ -22,10 +22,12 @@ from shared.config import Settings
 from shared.errors import ConfigError, DataError
 from shared.history import Bar, bars
 from shared.history.times import MAX_NS, time_text
+from shared.history.zone import zone_of
 from shared.intervals import interval_ns
 from shared.messages import ExecutionReport, Leg, Message, Prediction, Stream
 from shared.models.card import ModelRefused
 from shared.strategies import make_decider
+from shared.user_code import blaming
 
 _ZERO = Decimal(0)
 _FUNDING, _LIQUIDATION = Leg.FUNDING, Leg.LIQUIDATION
@@ -83,13 +85,14 @@ class Backtest:
         """The whole backtest, from the file's first row. progress: called now and then with the rows read so far.
         tap: called with every message of the bars that are traded on, before their mark.
         """
-        plans, venue = self._plans(), None
+        with blaming(self._sym):
+            plans, venue = self._plans(), None
         if not self._rules.as_paper:
             venue = self._venue()
             plans = plans._replace(gateway=replace(plans.gateway, make_stage=lambda _: venue))
         run = _Run(self._settings, self._rules, plans, venue, observers, tap)
         rows = 0
-        with closing(self._bars()) as found, torch.inference_mode():
+        with closing(self._bars()) as found, torch.inference_mode(), blaming(self._sym):
             ends = self._end_ns <= MAX_NS
             wanted = takewhile(lambda bar: bar.ts_event < self._end_ns, found) if ends else found
             while batch := list(islice(wanted, BATCH)):
@@ -103,7 +106,11 @@ class Backtest:
         return run.totals()
 
     def _bars(self) -> Generator[Bar, None, None]:
-        yield from self._given.bars if self._given else bars(self._path, self._settings.interval)
+        yield from (
+            self._given.bars
+            if self._given
+            else bars(self._path, self._settings.interval, timezone=self._settings.ingestor.timezone)
+        )
 
     def _plans(self) -> LinePlans:
         if self._given is not None:
@@ -135,6 +142,7 @@ class Backtest:
             own.slippage_bps,
             leverage or Decimal(1),
             interval_ns(self._settings.interval),
+            zone_of(self._settings.ingestor.timezone),
         )
 
     def _require_sense(self, run: "_Run", rows: int) -> None:

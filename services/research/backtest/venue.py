@@ -12,6 +12,7 @@ from services.strategy.order_id import client_order_id
 from shared.account import Account
 from shared.account.paper_fill import PaperFill
 from shared.history import Bar
+from shared.history.zone import Zone, start_of
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Reason, Stream
 from shared.messages.base import trusted
 from shared.messages.market import trace_id
@@ -27,12 +28,13 @@ class BacktestVenue(Stage):
     Prices and commissions are PaperFill's, as the paper venue's are. `on_bar` is called before the bar's tick: the
     orders that wait fill at its open; then the funding that fell due since the bar before is paid; then the position is
     liquidated if the bar's low or high reaches its liquidation price, with the taker's fee and without slippage.
-    leverage: of the isolated margin.
+    leverage: of the isolated margin. zone: whose days the bars are, where they are of whole days.
     """
 
     def __init__(
-        self, sym: str, rules: Rules, fee: Decimal, slippage_bps: Decimal, leverage: Decimal, interval_ns: int
-    ) -> None:
+        self, sym: str, rules: Rules, fee: Decimal, slippage_bps: Decimal, leverage: Decimal, interval_ns: int,
+        zone: Zone | None = None,
+    ) -> None:  # fmt: skip
         self._sym = sym
         self._order = PaperFill(fee, slippage_bps)
         self._forced = PaperFill(fee, _ZERO)
@@ -40,7 +42,7 @@ class BacktestVenue(Stage):
         self._margin = rules.maintenance_margin
         self._leverage = leverage
         self._funding = FundingRates(rules.funding) if rules.funding is not None else None
-        self._interval_ns = interval_ns
+        self._start_of = start_of(interval_ns, zone)
         self._numbers = Numbers()
         self._waiting: deque[OrderIntent] = deque()
         self._tick_n = 0
@@ -58,7 +60,7 @@ class BacktestVenue(Stage):
         """What happens in a bar before its close. Each report is to be booked in `account` before the next is asked
         for: funding and liquidation look at the position as the fills left it.
         """
-        opened = bar.ts_event if bar.open is bar.close else bar.ts_event - self._interval_ns  # a price has no open
+        opened = bar.ts_event if bar.open is bar.close else self._start_of(bar.ts_event)  # a price has no open
         while self._waiting:
             yield self._filled(self._waiting.popleft(), bar.open, opened)
         if self._funding is not None:
@@ -81,7 +83,7 @@ class BacktestVenue(Stage):
                 n=self._numbers.next(Stream.EXECUTIONS), sym=order.sym, ts_event=order.ts_event, tr=order.tr,
                 tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,
                 status=OrderStatus.EXPIRED, last_qty=_ZERO, last_px=None, commission=_ZERO,
-                reason=Reason.END_OF_DATA,
+                reason=Reason.END_OF_DATA, dust=_ZERO, capital=None,
             )  # fmt: skip
 
     def _funded(self, funding: FundingRates, bar: Bar, account: Account) -> Iterator[ExecutionReport]:
@@ -89,7 +91,7 @@ class BacktestVenue(Stage):
         for ts_event, rate in funding.until(bar.ts_event):
             position = account.position(self._sym)
             if position is not None:
-                late = 2 * (bar.ts_event - ts_event) < self._interval_ns
+                late = 2 * ts_event > bar.ts_event + self._start_of(bar.ts_event)
                 paid = position.signed_qty * (bar.close if late else bar.open) * rate
                 yield self._unasked(Leg.FUNDING, ts_event, _ZERO, None, paid)
 
@@ -99,6 +101,7 @@ class BacktestVenue(Stage):
             n=self._numbers.next(Stream.EXECUTIONS), sym=order.sym, ts_event=ts_event, tr=order.tr,
             tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,
             status=OrderStatus.FILLED, last_qty=order.signed_qty, last_px=price, commission=commission, reason=None,
+            dust=_ZERO, capital=None,
         )  # fmt: skip
 
     def _unasked(
@@ -109,5 +112,5 @@ class BacktestVenue(Stage):
         return _report(
             n=n, sym=self._sym, ts_event=ts_event, tr=trace, tick_n=self._tick_n, order_n=0,
             client_order_id=client_order_id("venue", trace, leg), leg=leg, status=OrderStatus.FILLED, last_qty=qty,
-            last_px=price, commission=commission, reason=None,
+            last_px=price, commission=commission, reason=None, dust=_ZERO, capital=None,
         )  # fmt: skip

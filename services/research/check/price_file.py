@@ -5,11 +5,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from services.research.check.steps import Steps
+from services.research.check.trades_file import check_trades
 from shared.errors import ConfigError, DataError
-from shared.history.files import read
-from shared.history.row_order import RowOrder
+from shared.history.files import is_trades, read
+from shared.history.row_order import RowOrder, Steps
 from shared.history.times import Instant, time_text
+from shared.history.zone import Zone, zone_of
 from shared.intervals import interval_ns, interval_text
 
 SHOWN = 5  # gaps and defects
@@ -49,8 +50,8 @@ class Findings(RowOrder):
     (1, 2, 1, 1)
     """
 
-    def __init__(self, name: str, interval_ns: int) -> None:
-        super().__init__(name, interval_ns)
+    def __init__(self, name: str, interval_ns: int, zone: Zone | None = None) -> None:
+        super().__init__(name, interval_ns, zone)
         self.first: Instant | None = None
         self.gaps = self.missing = self.duplicates = self.unusable = 0
         self.shown: list[Gap] = []
@@ -65,11 +66,11 @@ class Findings(RowOrder):
             end = super().end(row, start)
         except DataError:
             if last is not None and last.form == start.form and last.ns < start.ns:
-                self.row, self.last = row, start  # too close, but the next one is held against it
+                self.go_on_from(row, start)  # it does not fit, but the next one is held against it
             raise
         self.first = self.first or start
-        if last is not None and start.ns - last.ns > self.interval_ns:
-            self._gap(Gap(last.ns, start.ns, -(-(start.ns - last.ns) // self.interval_ns) - 1))
+        if last is not None and self.apart > self.interval_ns:
+            self._gap(Gap(last.ns, start.ns, self.apart // self.interval_ns - 1))
         return end
 
     def refuse(self, row: int, error: ValueError | DataError) -> None:
@@ -91,19 +92,26 @@ class Findings(RowOrder):
             self.largest = gap
 
 
-def check_file(path: Path, interval: str | None, progress: Progress) -> Checked:
+def check_file(path: Path, interval: str | None, progress: Progress, timezone: str = "") -> Checked:
     """Read a CSV or Parquet file from end to end, twice. interval: what its bars should be; the file's by default.
 
-    Raises DataError for a file without readable rows, ConfigError for an unknown interval.
+    timezone: as `shared.history.bars` takes it. Raises DataError for a file without readable rows, ConfigError for an
+    unknown interval or time zone.
     """
-    steps = Steps(str(path), 1)
     try:
         expected = None if interval is None else interval_ns(interval)
     except ValueError as error:
         raise ConfigError(f"--interval: {error}") from error
+    try:
+        zone = zone_of(timezone)
+    except ValueError as error:
+        raise ConfigError(f"--timezone: {error}") from error
+    if is_trades(path):
+        return Checked(*check_trades(path, interval, timezone, lambda done: progress("trades", done)))
+    steps = Steps(str(path), zone)
     _read(path, steps, lambda done: progress("interval", done))
     found = steps.commonest_ns()
-    findings = Findings(str(path), expected or found or 1)
+    findings = Findings(str(path), expected or found or 1, zone)
     rows, same = _read(path, findings, lambda done: progress("rows", done))
     if findings.first is None or findings.last is None:
         raise DataError(findings.faults[0] if findings.faults else f"{path}: no rows: there is nothing to read")

@@ -1,7 +1,7 @@
 """A backtest with other futures: no decision before them may move."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -15,8 +15,9 @@ from services.research.lookahead.guard import Guard
 from services.research.lookahead.record import OnTick, PerTick, Record
 from shared.config import Settings
 from shared.errors import LookaheadFound
-from shared.history import bars
+from shared.history import Bar, bars
 from shared.history.times import time_text
+from shared.history.zone import zone_of
 from shared.intervals import interval_ns
 from shared.messages import Message
 
@@ -58,6 +59,8 @@ class LookaheadCheck:
         self._settings = settings
         self._sym = settings.symbols[0]
         self._interval_ns = interval_ns(settings.interval)
+        self._timezone = settings.ingestor.timezone
+        self._zone = zone_of(self._timezone)
         self._rules = rules
         self._window = (start_ns, end_ns)
         self._start_ns = start_ns or 0
@@ -72,7 +75,7 @@ class LookaheadCheck:
             folder = Path(name)
             true = folder / "true.csv"
             shortest = Shortest(self._start_ns, self._interval_ns)
-            rows = write_bars(true, shortest.watch(bars(self._path, self._settings.interval)), self._interval_ns)
+            rows = write_bars(true, shortest.watch(self._bars(self._path)), self._interval_ns, self._zone)
             self._guard.opened()  # it was this
             record = Record()
             self._run(true, record.on_tick)
@@ -89,10 +92,13 @@ class LookaheadCheck:
                 if progress is not None:
                     progress(f"future {change}", done, len(runs))
                 other = folder / f"{change}-{cut}.csv"
-                write_bars(other, changed(bars(true, self._settings.interval), cut, change), self._interval_ns)
+                write_bars(other, changed(self._bars(true), cut, change), self._interval_ns, self._zone)
                 self._compare(record, true, other, cut, change)
                 other.unlink()
         return Checked(bisect_right(decided_at, chosen[-1]), len(chosen))
+
+    def _bars(self, path: Path) -> Iterator[Bar]:
+        return bars(path, self._settings.interval, timezone=self._timezone)
 
     def _compare(self, record: Record, true: Path, other: Path, cut: int, change: Change) -> None:
         def on_tick(n: int, digest: int, decided: list[Message]) -> None:

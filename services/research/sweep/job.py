@@ -18,6 +18,7 @@ from shared.errors import DataError
 from shared.history import Bar, bars
 from shared.history.resample import resample
 from shared.history.times import time_text
+from shared.history.zone import DAY_NS
 from shared.intervals import interval_ns
 
 Progress = Callable[[str, int, int], None]  # what is being done, how far, of how much (0: not known)
@@ -38,8 +39,11 @@ def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progres
     say("reading", 0, 0)
     own = settings.interval
     spec = spec if spec.intervals else spec.model_copy(update={"intervals": (own,)})
-    base = list(bars(path, own))
-    prices = {interval: Prices.of(interval, _resampled(base, own, interval, path)) for interval in spec.intervals}
+    timezone = settings.ingestor.timezone
+    base = list(bars(path, own, timezone=timezone))
+    prices = {
+        interval: Prices.of(interval, _resampled(base, own, interval, path, timezone)) for interval in spec.intervals
+    }
     cuts = periods(Prices.of(own, base).ts, spec.folds, spec.holdout)
     _require_bars(prices, cuts, path)
     scores = _scores(settings, spec, pool or Pool(), prices, cuts, say)
@@ -59,11 +63,15 @@ def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progres
     )
 
 
-def _resampled(base: Sequence[Bar], own: str, interval: str, path: Path) -> Iterable[Bar]:
+def _resampled(base: Sequence[Bar], own: str, interval: str, path: Path, timezone: str) -> Iterable[Bar]:
     length, shortest = interval_ns(interval), interval_ns(own)
     if length % shortest:
         raise DataError(
             f"{path}: its bars are {own} long, which make no {interval}: pass --interval {own} or multiples"
+        )
+    if timezone and length != shortest and length % DAY_NS == 0:
+        raise DataError(
+            f"{path}: with --timezone no bars of {interval} are made of its {own}: pass --interval {own}, or other data"
         )
     return base if length == shortest else resample(base, length)
 

@@ -18,6 +18,7 @@ from services.research.train.splits import holdout, walk_forward_splits
 from shared.errors import DataError
 from shared.features.registry import make_feature
 from shared.history import Bar, bars
+from shared.history.zone import DAY_NS
 from shared.intervals import interval_ns
 from shared.messages.base import Symbol
 from shared.models.card import Card
@@ -28,6 +29,7 @@ Progress = Callable[[str, int, int], None]  # what is being done, how far, of ho
 
 MAX_WIDTH = 1_000  # each feature's distribution stands in the card
 ROWS_SAID_EVERY = 10_000
+HOUR_NS = DAY_NS // 24
 
 
 def _known_interval(text: str) -> str:
@@ -45,7 +47,8 @@ def _narrow_feature(spec: str) -> str:
 class TrainSpec(BaseModel):
     """One training. features: a spec of `shared.features.registry`. test_share: the file's last samples, held out.
 
-    walk_forward: folds within the training window, 0 for none. fee: rate of each leg in the scores.
+    walk_forward: folds within the training window, 0 for none. fee: rate of each leg in the scores. timezone: of the
+    file's times, as `shared.history.bars` takes it.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -59,6 +62,7 @@ class TrainSpec(BaseModel):
     test_share: Annotated[float, Field(ge=0, le=0.9)] = 0.25
     walk_forward: Annotated[int, Field(ge=0, le=1_000)] = 0
     fee: Annotated[float, Field(ge=0, lt=1)] = 0.0003
+    timezone: str = ""
 
     @property
     def model_name(self) -> str:
@@ -119,7 +123,13 @@ def train(spec: TrainSpec, progress: Progress | None = None) -> Trained:
         origin=f"tickline train on {spec.data.name}: {recipe.loss} loss, {recipe.optimiser}, seed {recipe.seed}",
         training=training,
     )
-    return Trained(fitted.module, card, weights, data.holes(interval_ns(spec.interval)))
+    return Trained(fitted.module, card, weights, data.holes(_longest_ns(spec)))
+
+
+def _longest_ns(spec: TrainSpec) -> int:
+    """How long a bar of the file may be; a local day has an hour more where the clocks go back."""
+    length = interval_ns(spec.interval)
+    return length + HOUR_NS if spec.timezone and length % DAY_NS == 0 else length
 
 
 def _read(spec: TrainSpec, say: Progress) -> Dataset:
@@ -127,7 +137,7 @@ def _read(spec: TrainSpec, say: Progress) -> Dataset:
 
     def counted() -> Iterator[Bar]:
         nonlocal rows
-        for rows, bar in enumerate(bars(spec.data, spec.interval), 1):
+        for rows, bar in enumerate(bars(spec.data, spec.interval, timezone=spec.timezone), 1):
             if rows % ROWS_SAID_EVERY == 0:
                 say("rows read", rows, 0)
             yield bar

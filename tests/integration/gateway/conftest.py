@@ -11,7 +11,11 @@ from typing import cast
 import pytest
 
 from services.fake_exchange.serve import Fake, serving
+from services.gateway.control.capital import Wanted, write_capital
+from services.gateway.control.resolution import adoption
+from services.gateway.desk.books import Books
 from services.gateway.desk.desk import Desk
+from services.gateway.desk.rules import book_of
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.rules import Rules
 from services.strategy.order_id import client_order_id
@@ -101,6 +105,34 @@ class Gateway:
             (row,) = await journal.externals(adopted=False)
             await journal.write_by_person([row._replace(adopted_by="test")])
 
+    async def set_capital(self, to: str | None = None, add: str | None = None) -> Decimal:
+        """As `tickline capital` does."""
+        wanted = Wanted(None if to is None else Decimal(to), None if add is None else Decimal(add))
+        async with self._opened() as journal:
+            return await write_capital(self.settings, journal, SYM, wanted, "test")
+
+    async def book(self, qty: str, price: str) -> None:
+        """A person books what somebody else has traded."""
+        async with self._opened() as journal:
+            epoch, book = await journal.raise_epoch("test"), book_of(self.settings, SYM)
+            found = ExternalRow("POSITION", SYM, SYM, "", 1, "")
+            seq = await journal.last_seq(book) + 1
+            row = adoption(found, Decimal(qty), Decimal(price), book, seq, ("test", 1))
+            await journal.write([row, found._replace(adopted_by="test")], epoch)
+
+    def books(self) -> Books:
+        """The gateway's own."""
+        assert self.desk is not None
+        assert self.desk._attached is not None
+        return self.desk._attached.tools.books
+
+    async def compared(self, times: int) -> None:
+        """The venue is asked for its positions so many times more."""
+        counts = self.fake.server.count
+        path = "/positionRisk" if "USDT:" in self.settings.gateway.markets[SYM] else "/account"
+        wanted = counts(path) + times
+        await until(lambda: counts(path) >= wanted, within_s=30)
+
     def latches(self) -> list[str]:
         """What the gateway knows of."""
         assert self.desk is not None
@@ -162,7 +194,7 @@ class Gateway:
         assert [report.n for report in found] == list(range(1, len(found) + 1))
         return [report for report in found if isinstance(report, ExecutionReport)]
 
-    async def reported(self, count: int, within_s: float = 30.0) -> list[ExecutionReport]:
+    async def reported(self, count: int, within_s: float = 100.0) -> list[ExecutionReport]:
         await until(lambda: len(self.reports()) >= count, within_s=within_s)
         assert len(self.reports()) == count
         return self.reports()
@@ -175,6 +207,7 @@ async def gateway(
     async with serving(fake_venue) as fake:
         settings = load_settings(
             symbols=(SYM,), interval="12h", state_dir=tmp_path, bus={"partitions": P},
+            signal={"model": "btcusdt_12h_linear"},
             gateway={
                 "mode": "testnet", "venue": "fake", "fake_url": fake.url, "exchange": "binance", "account": "main",
                 "markets": {SYM: "BTC/USDT:USDT"}, "api_key": "fake-key", "api_secret": "fake-secret",

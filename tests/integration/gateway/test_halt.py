@@ -25,7 +25,7 @@ async def halt(trading: Gateway, *options: str) -> str:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
     done = await asyncio.to_thread(
         subprocess.run, [str(COMMAND), "halt", *options], env=clean | dict(as_environment(trading.settings)),
-        capture_output=True, text=True, check=False, timeout=50,
+        capture_output=True, text=True, check=False, timeout=150,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return str(done.stdout)
@@ -90,7 +90,7 @@ async def test_ctrl_c_while_the_venue_is_silent_says_what_is_not_done(
     for name, value in as_environment(settings).items():
         monkeypatch.setenv(name, value)
     task = asyncio.create_task(halting(cancel=True, flatten=False, within_s=60.0))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         await asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,6 +1,7 @@
 """An ingestor on live data of a fake venue, on a bus in memory."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -34,7 +35,7 @@ OPTIONS = LiveOptions(
 
 def new_bus(lease_s: float = 5.0) -> MemoryBus:
     """Its leases outlast a ccxt that loads."""
-    return MemoryBus(lease_s=lease_s, maxlens={Stream.TICKS: 100_000, Stream.DEAD: 100})
+    return MemoryBus(lease_s=lease_s, maxlens={Stream.TICKS: 100_000, Stream.DEAD: 100}, clock=time.monotonic)
 
 
 class Ingestor:
@@ -82,9 +83,11 @@ def ticks(bus: MemoryBus, sym: str = BTC) -> list[MarketTick]:
     return [message for message in told(bus, sym) if isinstance(message, MarketTick)]
 
 
-async def until_ticks(bus: MemoryBus, count: int, sym: str = BTC, within_s: float = 30.0) -> list[MarketTick]:
+async def until_ticks(
+    bus: MemoryBus, count: int, sym: str = BTC, within_s: float = 100.0, every_s: float = 0.02
+) -> list[MarketTick]:
     """Wait for so many."""
-    await until(lambda: len(ticks(bus, sym)) >= count, within_s=within_s)
+    await until(lambda: len(ticks(bus, sym)) >= count, within_s=within_s, every_s=every_s)
     return ticks(bus, sym)
 
 

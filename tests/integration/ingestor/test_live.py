@@ -4,17 +4,20 @@ import pytest
 
 from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.feed_weather import FeedFault, Trouble
-from services.fake_exchange.serve import serving
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, ETH, MARKETS, S_NS, check, ingesting, new_bus, ticks, told, until_ticks
+from tests.seeded import virtually
 from tests.until import until
+from tests.wire import wired
 
+pytestmark = pytest.mark.usefixtures("wires")
 PLAN = FeedPlan(rate=60, past_ms=60_000, past_rate=3)
 
 
+@virtually()
 async def test_ticks_are_the_bars_of_the_tape() -> None:
     bus = new_bus()
-    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=MARKETS):
+    async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=MARKETS):
         await until_ticks(bus, 4)
         await until_ticks(bus, 4, ETH)
         check(bus, fake, BTC)
@@ -22,9 +25,10 @@ async def test_ticks_are_the_bars_of_the_tape() -> None:
         assert not any(tick.history for tick in ticks(bus))
 
 
+@virtually()
 async def test_history_comes_first_and_joins_live_without_a_seam() -> None:
     bus = new_bus()
-    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, warm_bars=20, age_ns=5 * S_NS):
+    async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, warm_bars=20, age_ns=5 * S_NS):
         found = await until_ticks(bus, 24)
         check(bus, fake)
         assert found[0].history
@@ -32,9 +36,10 @@ async def test_history_comes_first_and_joins_live_without_a_seam() -> None:
 
 
 @pytest.mark.parametrize("torn", [False, True])
+@virtually()
 async def test_a_lost_connection_loses_no_bar(torn: bool) -> None:
     bus = new_bus()
-    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
+    async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
         await until_ticks(bus, 1)
         fake.feed.weather.faults.append(FeedFault(Trouble.DISCONNECT, torn=torn))
         await until(lambda: fake.feed.subscribed["btcusdt@aggTrade"] == 2)
@@ -45,10 +50,11 @@ async def test_a_lost_connection_loses_no_bar(torn: bool) -> None:
         assert "BTCUSDT connection: NetworkError" in ingestor.venue.complaints.said[0]
 
 
+@virtually()
 async def test_a_silent_connection_is_found_and_made_anew() -> None:
     """Silence is believed for less than the grace, so it never makes a bar."""
     bus = new_bus()
-    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, silence_ns=S_NS // 5):
+    async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, silence_ns=S_NS // 5):
         await until_ticks(bus, 1)
         fake.feed.weather.silence_ms = 0
         fake.feed.weather.faults.append(FeedFault(Trouble.SILENCE))
@@ -57,9 +63,10 @@ async def test_a_silent_connection_is_found_and_made_anew() -> None:
         check(bus, fake)
 
 
+@virtually()
 async def test_a_restart_across_the_end_of_a_bar_misses_none_and_gives_none_twice() -> None:
     bus = new_bus(lease_s=1.0)  # the killed one's are over when the next one comes
-    async with serving("binance", plan=PLAN) as fake:
+    async with wired("binance", plan=PLAN) as fake:
         for count in (1, 4, 6):
             async with ingesting(bus, fake.url):
                 before = await until_ticks(bus, count)
@@ -70,17 +77,19 @@ async def test_a_restart_across_the_end_of_a_bar_misses_none_and_gives_none_twic
         check(bus, fake)
 
 
+@virtually()
 async def test_what_no_one_traded_is_known_without_a_word() -> None:
     bus = new_bus()
     plan = FeedPlan(rate=0.3, past_ms=60_000, past_rate=3)
-    async with serving("binance", plan=plan) as fake, ingesting(bus, fake.url, warm_bars=3):
+    async with wired("binance", plan=plan) as fake, ingesting(bus, fake.url, warm_bars=3):
         await until_ticks(bus, 9)
         check(bus, fake)
 
 
+@virtually()
 async def test_troubles_of_all_kinds_leave_the_bars_as_they_were() -> None:
     bus = new_bus()
-    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
+    async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
         await until_ticks(bus, 1)
         chances = dict.fromkeys(("gap", "duplicate", "reorder", "wrong_type"), 0.02)
         fake.feed.weather.change(chances=chances)
@@ -91,11 +100,12 @@ async def test_troubles_of_all_kinds_leave_the_bars_as_they_were() -> None:
 
 
 @pytest.mark.parametrize("rate", [60.0, 0.3])
+@virtually()
 async def test_without_a_websocket_the_trades_are_asked_for(rate: float) -> None:
     bus = new_bus()
     plan = FeedPlan(rate=rate, past_ms=60_000, past_rate=3)
     async with (
-        serving("binance", plan=plan) as fake,
+        wired("binance", plan=plan) as fake,
         ingesting(bus, fake.url, websocket=False, poll_s=0.3, warm_bars=2) as ingestor,
     ):
         await until_ticks(bus, 7)
@@ -104,25 +114,28 @@ async def test_without_a_websocket_the_trades_are_asked_for(rate: float) -> None
         assert ingestor.venue.complaints.said == []
 
 
+@virtually()
 async def test_candles_of_the_venue_are_bars() -> None:
     bus = new_bus()
-    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, stream="candles", warm_bars=5):
+    async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, stream="candles", warm_bars=5):
         await until_ticks(bus, 9)
         check(bus, fake)
         assert set(fake.feed.subscribed) == {"btcusdt@kline_1s"}
 
 
+@virtually()
 async def test_mid_prices_of_the_book() -> None:
     bus = new_bus()
-    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, price="mid"):
+    async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, price="mid"):
         await until_ticks(bus, 3)
         check(bus, fake)  # the fake's best prices stand one tick around the last trade
         assert set(fake.feed.subscribed) == {"btcusdt@bookTicker"}
 
 
+@virtually()
 async def test_each_trade_is_a_tick() -> None:
     bus = new_bus()
-    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, interval="trade"):
+    async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, interval="trade"):
         found = await until_ticks(bus, 100)
         tape = fake.tapes[BTC]
         first = tape.before(found[0].ts_event // 1_000_000, fake.floor.now_ms())
@@ -132,13 +145,14 @@ async def test_each_trade_is_a_tick() -> None:
         assert not [message for message in told(bus) if isinstance(message, Gap)]
 
 
+@virtually(seeds=10, busy_s=0.05)
 async def test_replicas_share_the_symbols_and_take_over_from_each_other() -> None:
     bus = new_bus(lease_s=2.0)
-    async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=MARKETS) as first:
+    async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=MARKETS) as first:
         await until_ticks(bus, 1, ETH)
         async with ingesting(bus, fake.url, markets=MARKETS) as second:
             await until(lambda: bool(second.feeder.feeds()))
-            assert sorted([*first.feeder.feeds(), *second.feeder.feeds()]) == [BTC, ETH]
+            await until(lambda: sorted([*first.feeder.feeds(), *second.feeder.feeds()]) == [BTC, ETH])
             await until_ticks(bus, len(ticks(bus)) + 2)
             await until_ticks(bus, len(ticks(bus, ETH)) + 2, ETH)
         await until(lambda: sorted(first.feeder.feeds()) == [BTC, ETH])

@@ -5,19 +5,21 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.feed_weather import FeedFault, Trouble
-from services.fake_exchange.serve import serving
 from services.ingestor.venue.report import Report
 from shared.errors import VenueError
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, OPTIONS, ingesting_of, new_bus, ticks, told, until_ticks
-from tests.servers import free_port
+from tests.seeded import virtually
 from tests.until import until
+from tests.wire import wired
 
+pytestmark = pytest.mark.usefixtures("wires")
 PLAN = FeedPlan(rate=60, past_ms=60_000, past_rate=3)
 AGG = "btcusdt@aggTrade"
 # A field of another type is one that nobody reads, now and then.
@@ -29,10 +31,11 @@ def lines(logs: list[Any]) -> list[dict[str, Any]]:
     return [line for line in logs if line["event"] == "feed"]
 
 
+@virtually()
 async def test_each_trouble_is_counted() -> None:
     bus = new_bus()
     with capture_logs() as logs:
-        async with serving("binance", plan=PLAN) as fake:
+        async with wired("binance", plan=PLAN) as fake:
             fake.floor.skew_ms = 400
             options = replace(OPTIONS, base_url=fake.url, warm_bars=5, age_ns=3_000_000_000)
             async with ingesting_of(bus, options, report=Report(0.5)) as ingestor:
@@ -62,10 +65,11 @@ async def test_each_trouble_is_counted() -> None:
     assert ingestor.task.cancelled()
 
 
+@virtually()
 async def test_gaps_are_counted_by_their_cause() -> None:
     bus = new_bus()
     with capture_logs() as logs:
-        async with serving("binance", plan=PLAN) as fake:
+        async with wired("binance", plan=PLAN) as fake:
             options = replace(OPTIONS, base_url=fake.url, attempts=1)
             async with ingesting_of(bus, options) as ingestor:
                 await until_ticks(bus, 2)
@@ -80,10 +84,11 @@ async def test_gaps_are_counted_by_their_cause() -> None:
     assert {name: count for name, count in last.items() if name.startswith("gaps_")} == causes
 
 
+@virtually()
 async def test_nothing_is_said_of_a_venue_that_did_nothing() -> None:
     """Its trouble has lines of its own."""
     with capture_logs() as logs:
-        nowhere = replace(OPTIONS, base_url=f"http://127.0.0.1:{free_port()}")
+        nowhere = replace(OPTIONS, base_url="http://nowhere")
         async with ingesting_of(new_bus(), nowhere, report=Report(0.2)) as ingestor:
             await asyncio.wait({ingestor.task}, timeout=20)
     assert isinstance(ingestor.task.exception(), VenueError)

@@ -8,7 +8,7 @@ import pytest
 
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.serve import Fake, serving
+from services.fake_exchange.serve import Fake
 from services.ingestor.venue.options import LiveOptions
 from services.ingestor.venue.venue import LiveVenue
 from shared.bus.memory_bus import MemoryBus
@@ -25,11 +25,13 @@ from tests.integration.ingestor.line import (
     ticks,
     until_ticks,
 )
-from tests.servers import free_port
+from tests.seeded import virtually
 from tests.until import until
+from tests.wire import wired
 
+pytestmark = pytest.mark.usefixtures("wires")
 PLAN = FeedPlan(rate=60, past_ms=60_000, past_rate=3)
-NOWHERE = "http://127.0.0.1:{}"
+NOWHERE = "http://nowhere-{}"
 
 
 def perp(url: str) -> LiveOptions:
@@ -51,11 +53,12 @@ def said(ingestor: Ingestor, sym: str) -> list[str]:
     return ingestor.venues.of(sym).complaints.said
 
 
+@virtually()
 async def test_each_symbol_is_of_its_venue_and_by_its_rules() -> None:
     bus = new_bus()
     async with (
-        serving("binance", plan=PLAN) as futures,
-        serving("binance-spot", plan=PLAN, seed=2) as coins,
+        wired("binance", plan=PLAN) as futures,
+        wired("binance-spot", plan=PLAN, seed=2) as coins,
         ingesting_of(bus, perp(futures.url), replace(spot(coins.url), stream="candles", age_ns=10**18)),
     ):
         coins.floor.skew_ms = 5_000
@@ -69,10 +72,11 @@ async def test_each_symbol_is_of_its_venue_and_by_its_rules() -> None:
         assert set(coins.feed.subscribed) == {"ethusdt@kline_1s"}
 
 
+@virtually()
 async def test_one_that_dies_does_not_disturb_the_other() -> None:
     bus = new_bus()
-    async with serving("binance", plan=PLAN) as futures, AsyncExitStack() as stack:
-        async with serving("binance-spot", plan=PLAN, seed=2) as coins:
+    async with wired("binance", plan=PLAN) as futures, AsyncExitStack() as stack:
+        async with wired("binance-spot", plan=PLAN, seed=2) as coins:
             ingestor = await stack.enter_async_context(ingesting_of(bus, perp(futures.url), spot(coins.url)))
             await goes_on(bus, coins, ETH)
         await until(lambda: bool(said(ingestor, ETH)))
@@ -81,29 +85,31 @@ async def test_one_that_dies_does_not_disturb_the_other() -> None:
         assert futures.feed.subscribed["btcusdt@aggTrade"] == 1
 
 
+@virtually()
 async def test_one_that_is_not_there_at_the_start_comes_later() -> None:
-    bus, port = new_bus(), free_port()
+    bus = new_bus()
     async with (
-        serving("binance", plan=PLAN) as futures,
-        ingesting_of(bus, perp(futures.url), spot(NOWHERE.format(port))) as ingestor,
+        wired("binance", plan=PLAN) as futures,
+        ingesting_of(bus, perp(futures.url), spot(NOWHERE.format(1))) as ingestor,
     ):
         await until(lambda: bool(said(ingestor, ETH)))
         assert "venue: no market data: binance does not answer, 4 times asked: " in said(ingestor, ETH)[0]
         assert said(ingestor, ETH)[0].endswith("it is tried again, and the other venues go on")
         await goes_on(bus, futures, BTC)
-        async with serving("binance-spot", plan=PLAN, seed=2, port=port) as coins:
+        async with wired("binance-spot", plan=PLAN, seed=2, host="nowhere-1") as coins:
             await goes_on(bus, coins, ETH)
             await goes_on(bus, futures, BTC)
             assert len(said(ingestor, ETH)) == 1
             assert said(ingestor, BTC) == []
 
 
+@virtually()
 async def test_one_that_has_banned_us_is_left_in_peace() -> None:
     bus = new_bus()
     ban = Fault(Mode.STATUS, "exchangeInfo", status=418, headers={"Retry-After": "3600"}, times=100)
     async with (
-        serving("binance", plan=PLAN) as futures,
-        serving("binance-spot", ban, plan=PLAN) as coins,
+        wired("binance", plan=PLAN) as futures,
+        wired("binance-spot", ban, plan=PLAN) as coins,
         ingesting_of(bus, perp(futures.url), spot(coins.url)) as ingestor,
     ):
         await until(lambda: bool(said(ingestor, ETH)))
@@ -115,6 +121,7 @@ async def test_one_that_has_banned_us_is_left_in_peace() -> None:
         ]
 
 
+@virtually()
 async def test_one_that_ends_in_the_middle_is_made_anew_without_a_hole(monkeypatch: pytest.MonkeyPatch) -> None:
     """By an error of ccxt that is none of ccxt's."""
     bus = new_bus()
@@ -123,8 +130,8 @@ async def test_one_that_ends_in_the_middle_is_made_anew_without_a_hole(monkeypat
         raise RuntimeError("of a kind that nobody knows")
 
     async with (
-        serving("binance", plan=PLAN) as futures,
-        serving("binance-spot", plan=PLAN, seed=2) as coins,
+        wired("binance", plan=PLAN) as futures,
+        wired("binance-spot", plan=PLAN, seed=2) as coins,
         ingesting_of(bus, perp(futures.url), spot(coins.url)) as ingestor,
     ):
         first: LiveVenue = ingestor.venues.of(ETH)
@@ -141,10 +148,11 @@ async def test_one_that_ends_in_the_middle_is_made_anew_without_a_hole(monkeypat
 
 
 @pytest.mark.parametrize(("market", "kind"), [("ETHH/USDT", ConfigError), ("ETH/USDT", VenueError)])
+@virtually()
 async def test_without_any_it_ends_with_the_errors_of_all(market: str, kind: type[Exception]) -> None:
     """Of the kind that may be over at the next start, if one of them is."""
-    async with serving("binance-spot", plan=PLAN) as coins:
-        nowhere = NOWHERE.format(free_port())
+    async with wired("binance-spot", plan=PLAN) as coins:
+        nowhere = NOWHERE.format(1)
         one = replace(perp(coins.url), exchange="binance", markets={BTC: "BTCC/USDT"})
         other = replace(spot(nowhere if kind is VenueError else coins.url), markets={ETH: market})
         async with ingesting_of(new_bus(), one, other) as ingestor:
@@ -155,6 +163,7 @@ async def test_without_any_it_ends_with_the_errors_of_all(market: str, kind: typ
     assert ("; spot: no market data: " if kind is VenueError else "; spot: [ingestor.venues.spot] ") in str(error)
 
 
+@virtually()
 async def test_an_unknown_exchange_is_refused_whatever_the_others_are() -> None:
     with pytest.raises(ConfigError, match=r"\[ingestor.venues.spot\] exchange 'binanse' is unknown to ccxt"):
         async with ingesting_of(
@@ -163,12 +172,13 @@ async def test_an_unknown_exchange_is_refused_whatever_the_others_are() -> None:
             pass
 
 
+@virtually(seeds=4)
 async def test_replicas_share_the_symbols_of_both() -> None:
     bus = new_bus()
     bnb = "BNBUSDT"
     async with (
-        serving("binance", plan=PLAN) as futures,
-        serving("binance-spot", plan=PLAN, seed=2) as coins,
+        wired("binance", plan=PLAN) as futures,
+        wired("binance-spot", plan=PLAN, seed=2) as coins,
     ):
         venues = (replace(perp(futures.url), markets={BTC: MARKETS[BTC], bnb: "BNB/USDT:USDT"}), spot(coins.url))
         async with ingesting_of(bus, *venues) as first:

@@ -227,8 +227,8 @@ def test_an_unknown_symbol_no_files_and_a_negative_position_are_refused(write: W
         ("time,price\n2024-10-29,1\n", "row 1: no column datetime (there are: 'time, price')"),
         ("datetime,open,close\n2024-10-29,1,1\n", "row 1: no column high, low (there are"),
         (
-            "datetime;price\n2024-10-29;1\n",
-            "row 1: no column datetime, open, high, low, close (there are: 'datetime;price'",
+            "datetime|price\n2024-10-29|1\n",
+            "row 1: no column datetime, open, high, low, close (there are: 'datetime|price'",
         ),
         ("datetime,price,price\n2024-10-29,1,1\n", "row 1: column price stands twice"),
         (price_rows("2024-10-29T00:00"), "row 2: 1 fields, but the header has 2"),

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from services.gateway.control.screen import MarketSeen, Seen, arm_screen
+from services.gateway.desk.books import Books
+from services.gateway.desk.capital import capital_report
 from services.gateway.risk import Rules
 from services.gateway.venues.venue import MarketRules
 from shared.config import load_settings
@@ -29,7 +31,7 @@ def shown(seen: Seen = SEEN, max_notional: int = 2_000, balance: int = 1_000, **
     risk = {"max_order_notional": 2_000, "max_position_notional": 2_000, **own.pop("risk", {})}
     gateway = {"mode": "live", "venue": "ccxt", "exchange": "okx", "account": "main", "risk": risk, **own}
     settings = load_settings(
-        symbols=("BTCUSDT",), interval="12h", strategy={"balance": balance},
+        symbols=("BTCUSDT",), interval="12h", strategy={"balance": balance}, signal={"model": "btcusdt_12h_linear"},
         gateway={"markets": {"BTCUSDT": "BTC/USDT:USDT"}, **gateway},
     )  # fmt: skip
     rules = Rules.of(settings, "0" * 64)
@@ -80,3 +82,12 @@ def test_what_stands_against_it() -> None:
 
 def test_no_secret_is_on_it() -> None:
     assert "hush" not in "\n".join(shown(api_key="hush", api_secret="hush"))
+
+
+def test_books_that_have_another_capital_are_shown_with_it_and_sized_by_it() -> None:
+    """The first order is that of the line, which trades with what the book has."""
+    books = Books(["BTCUSDT"], D(1_000))
+    books.book(capital_report("BTCUSDT", "strategy:BTCUSDT", 1, D(500), 1))
+    lines = shown(SEEN._replace(books=books))
+    assert "equity 10000; 1 books of 1000 each, now BTCUSDT 500 of a capital of 500" in lines
+    assert first(lines) == "BUY 0.011 at about 42000 = 462 USDT"

@@ -102,8 +102,8 @@ GATES = [
     Gate("latches", Reason.OTHER_BUS, latch(OTHER_BUS)),
     Gate("latches", Reason.SYMBOL_STOPPED, latch(symbol_latch(SYM))),
     Gate("latches", Reason.LATCHED, latch("what a later version sets")),
-    Gate("daily_loss", Reason.DAILY_LOSS, _marks(day_equity=Decimal(10_500))),
-    Gate("max_drawdown", Reason.DRAWDOWN, _marks(peak=Decimal(12_500))),
+    Gate("daily_loss", Reason.DAILY_LOSS, _marks(latched=(DAILY_LOSS,))),
+    Gate("max_drawdown", Reason.DRAWDOWN, _marks(latched=(DRAWDOWN,))),
     Gate("armed", Reason.NOT_ARMED, in_context(arming=None)),
     Gate("armed", Reason.ARMING_EXPIRED, in_context(arming=ARMING._replace(expires_at_ms=NOW_MS))),
     Gate("armed", Reason.ARMING_EXPIRED, in_context(arming=ARMING._replace(armed_at_ms=NOW_MS + 60_001))),
@@ -127,6 +127,8 @@ GATES = [
     Gate("max_capital_share", Reason.CAPITAL_ABOVE_EQUITY, in_context(books_balance=Decimal(10_001))),
     Gate("orders_per_minute", Reason.ORDERS_PER_MINUTE, _three_sent(60)),
     Gate("orders_per_minute", Reason.ORDERS_PER_MINUTE, _three_sent(-5)),
+    Gate("loss seen once", Reason.DAILY_LOSS, _marks(day_equity=Decimal(10_500))),
+    Gate("loss seen once", Reason.DRAWDOWN, _marks(peak=Decimal(12_500))),
     Gate("reconciled", Reason.NOT_RECONCILED, in_context(reconciled=False)),
 ]
 # These are open or closed with the order's side, size and flag.

@@ -2,10 +2,13 @@
 
 from decimal import Decimal
 
+import pytest
+
 from services.gateway.risk.latches import DAILY_LOSS, DRAWDOWN
-from services.gateway.risk.marks import DAY_NS, watch
+from services.gateway.risk.marks import DAY_NS, LIMIT, WATCHED, Marks, marks_in, watch
 from shared.config.risk import RiskSettings
-from shared.journal.rows import LatchRow, LimitRow
+from shared.journal.rows import EventRow, LatchRow, LimitRow
+from shared.messages.codec import pack
 
 RULES = RiskSettings(daily_loss=Decimal(100), max_drawdown=Decimal("0.2"))
 DAY = 20_000
@@ -17,14 +20,25 @@ class Account:
     def __init__(self) -> None:
         self.limits: dict[str, bytes] = {}
         self.latches: dict[str, LatchRow] = {}
+        self.suspected: tuple[str, ...] = ()
+        self.events: list[EventRow] = []
 
     def sees(self, equity: int, day: float = DAY) -> set[str]:
-        """The latches that stand after the account's equity was seen."""
-        for row in watch(RULES, int(day * DAY_NS), Decimal(equity), self.limits, self.latches).changes:
+        """The latches that stand after the account's equity was seen twice."""
+        self.observes(equity, day)
+        return self.observes(equity, day)
+
+    def observes(self, equity: int, day: float = DAY) -> set[str]:
+        """The same, seen once."""
+        seen = watch(RULES, int(day * DAY_NS), Decimal(equity), self.limits, self.latches, self.suspected)
+        self.suspected = seen.suspected
+        for row in seen.changes:
             if isinstance(row, LimitRow):
                 self.limits[row.name] = row.value
-            else:
+            elif isinstance(row, LatchRow):
                 self.latches[row.name] = row
+            else:
+                self.events.append(row)
         return set(self.latches)
 
 
@@ -96,14 +110,14 @@ def test_after_resume_it_counts_anew() -> None:
 def test_nothing_is_written_when_nothing_moved() -> None:
     account = Account()
     account.sees(1_000)
-    assert watch(RULES, DAY * DAY_NS, Decimal(1_000), account.limits, {}) == ((), ())
+    assert watch(RULES, DAY * DAY_NS, Decimal(1_000), account.limits, {}) == ((), (), ())
 
 
 def test_a_latch_that_is_not_in_the_journal_yet_stands() -> None:
     limits: dict[str, bytes] = {}
     standing = []
     for equity in (1_000, 900, 1_000, 1_000):
-        seen = watch(RULES, DAY * DAY_NS, Decimal(equity), limits, {})
+        seen = watch(RULES, DAY * DAY_NS, Decimal(equity), limits, {}, WATCHED)
         limits |= {row.name: row.value for row in seen.changes if isinstance(row, LimitRow)}
         standing.append(seen.standing)
     assert standing == [(), (DAILY_LOSS,), (DAILY_LOSS,), (DAILY_LOSS,)]
@@ -122,6 +136,56 @@ def test_a_latch_that_nobody_saw_in_the_journal_is_set_again() -> None:
     first = watch(RULES, DAY * DAY_NS, Decimal(1_000), {}, {})
     limits = {row.name: row.value for row in first.changes if isinstance(row, LimitRow)}
     for _ in range(2):
-        seen = watch(RULES, DAY * DAY_NS, Decimal(900), limits, {})
+        seen = watch(RULES, DAY * DAY_NS, Decimal(900), limits, {}, WATCHED)
         limits |= {row.name: row.value for row in seen.changes if isinstance(row, LimitRow)}
         assert [row.name for row in seen.changes if isinstance(row, LatchRow)] == [DAILY_LOSS]
+
+
+def test_one_observation_is_no_loss() -> None:
+    """A balance and a price that were read around a fill."""
+    account = Account()
+    account.sees(1_000)
+    for equity in (100, 1_000, 100, 1_000):
+        assert account.observes(equity) == set()
+    assert account.observes(100) == set()
+    assert account.suspected == (DAILY_LOSS, DRAWDOWN)
+    assert account.observes(101) == {DAILY_LOSS, DRAWDOWN}
+    assert account.suspected == ()
+
+
+def test_two_in_a_row_are_past_the_same_limit() -> None:
+    account = Account()
+    account.sees(1_000)
+    account.sees(950, DAY + 1)
+    assert account.observes(850, DAY + 1) == set()
+    assert account.suspected == (DAILY_LOSS,)
+    assert account.observes(800, DAY + 2) == set(), "a day later it is another limit"
+    assert account.suspected == (DRAWDOWN,)
+    assert account.observes(800, DAY + 2) == {DRAWDOWN}
+
+
+@pytest.mark.parametrize(
+    "old", [[DAY, Decimal(5_000), Decimal(6_000), Decimal(4_000), [DAILY_LOSS], []],
+            {"definition": 1, "day": DAY, "day_equity": Decimal(5_000), "peak": Decimal(6_000), "last": Decimal(4_000),
+             "latched": [], "seen": []}],
+)  # fmt: skip
+def test_marks_of_another_definition_are_begun_anew_with_an_event(old: object) -> None:
+    account = Account()
+    account.limits[LIMIT] = pack(old)  # type: ignore[arg-type]
+    assert account.sees(900) == set()
+    assert marks_in(account.limits) == Marks(DAY, Decimal(900), Decimal(900), Decimal(900))
+    (event,) = account.events
+    assert event.kind == "EQUITY"
+    assert "begun anew at 900" in event.text and "5000 when the day began, 6000 at its highest" in event.text
+
+
+def test_what_is_latched_stays_so_when_the_marks_are_begun_anew() -> None:
+    account = Account()
+    account.limits[LIMIT] = pack([DAY, Decimal(5_000), Decimal(6_000), Decimal(4_000), [DAILY_LOSS], [DAILY_LOSS]])
+    account.latches[DAILY_LOSS] = LatchRow(DAILY_LOSS, "before", "gateway", 0)
+    assert account.sees(4_000) == {DAILY_LOSS}
+
+
+def test_what_is_no_marks_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no state of marks"):
+        marks_in({LIMIT: pack([1, 2])})

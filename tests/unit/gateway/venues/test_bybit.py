@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from services.gateway.venues.client import load_ccxt, make_client
 from services.gateway.venues.credentials import Credentials
-from services.gateway.venues.facts import BYBIT
+from services.gateway.venues.exchanges.bybit import BYBIT
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.reply import AlreadySigned, Overdue, Stamp, listening
 
@@ -19,7 +19,7 @@ KEYS = Credentials(SecretStr("key"), SecretStr("secret"))
 
 @pytest.fixture
 def client() -> Any:
-    return make_client(load_ccxt(), VenueOptions("bybit", {"BTCUSDT": "BTC/USDT:USDT"}), KEYS)
+    return make_client(load_ccxt(), VenueOptions("bybit", {"BTCUSDT": "BTC/USDT:USDT"}), BYBIT, KEYS)
 
 
 def signed(client: Any, stamp: Stamp) -> Any:

@@ -5,7 +5,10 @@ from aiohttp import ClientConnectorError, ServerDisconnectedError
 from aiohttp.client_reqrep import ConnectionKey
 
 from services.gateway.venues.classify import codes_in, failed
-from services.gateway.venues.facts import BINANCE, BYBIT, OKX, UNLISTED, Facts
+from services.gateway.venues.exchanges.binance import BINANCE
+from services.gateway.venues.exchanges.bybit import BYBIT
+from services.gateway.venues.exchanges.okx import OKX
+from services.gateway.venues.facts import UNLISTED, Facts
 from services.gateway.venues.reply import Overdue, Stamp
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused

@@ -1,9 +1,14 @@
 import pytest
 
-from services.gateway.venues.facts import BINANCE, BYBIT, FACTS, OKX, Facts
+from services.gateway.venues.exchanges import PROFILES
+from services.gateway.venues.exchanges.binance import BINANCE
+from services.gateway.venues.exchanges.bybit import BYBIT
+from services.gateway.venues.exchanges.okx import OKX
+from services.gateway.venues.facts import Facts
 from services.strategy.order_id import client_order_id
 from shared.messages import Leg
 
+FACTS = [(name, facts) for name, profile in PROFILES.items() for facts in profile.by_kind.values()]
 UNKNOWN_FATE = {
     "binance": {"-1000", "-1001", "-1006", "-1007"},
     "bybit": {"10000", "10016", "10014"},
@@ -11,19 +16,19 @@ UNKNOWN_FATE = {
 }
 
 
-@pytest.mark.parametrize(("exchange", "facts"), FACTS.items())
+@pytest.mark.parametrize(("exchange", "facts"), FACTS)
 def test_our_ids_fit_everywhere(exchange: str, facts: Facts) -> None:
     assert facts.client_id_form.match(client_order_id("live:x", "replay:BTCUSDT:1:1", Leg.OPEN))
     assert not facts.client_id_form.match("a" * 37)
     assert not facts.client_id_form.match("a b")
 
 
-@pytest.mark.parametrize(("exchange", "facts"), FACTS.items())
+@pytest.mark.parametrize(("exchange", "facts"), FACTS)
 def test_what_says_that_nobody_knows_is_no_refusal(exchange: str, facts: Facts) -> None:
     assert not UNKNOWN_FATE[exchange] & set(facts.refusals)
 
 
-@pytest.mark.parametrize(("exchange", "facts"), FACTS.items())
+@pytest.mark.parametrize(("exchange", "facts"), FACTS)
 def test_a_known_id_or_an_unknown_order_is_no_refusal_of_an_order(exchange: str, facts: Facts) -> None:
     assert not (facts.duplicate | facts.unknown | facts.unchanged) & set(facts.refusals)
     assert facts.duplicate and facts.unknown

@@ -3,9 +3,12 @@ from typing import Any
 
 import pytest
 
+from services.gateway.venues.amounts import most_at_once, sized
 from services.gateway.venues.markets import rules_of
 from services.gateway.venues.venue import MarketRules
 from shared.errors import ConfigError, VenueError
+from shared.messages.reasons import Reason
+from tests.unit.gateway.venues.raw import Raw
 
 LINEAR: dict[str, Any] = {
     "type": "swap", "linear": True, "active": True, "base": "BTC", "quote": "USDT", "settle": "USDT",
@@ -57,3 +60,41 @@ def test_an_unknown_market_names_those_near_to_it() -> None:
 def test_without_size_or_step_nothing_is_traded(changes: dict[str, Any]) -> None:
     with pytest.raises(VenueError, match="does not tell"):
         of(**changes)
+
+
+# The numbers of BTC's markets as the exchanges list them (P: the pages that the profiles cite).
+@pytest.mark.parametrize(
+    ("exchange", "kind", "most_qty", "most_notional"),
+    [
+        ("binance", "swap", "120", None),  # not LOT_SIZE's 1000
+        ("binance", "spot", "120", None),
+        ("okx", "swap", "120.00", None),  # maxMktSz 12000 x ctVal 0.01, not maxLmtSz 100,000,000 x 0.01
+        ("okx", "spot", "100000000", "12000"),  # maxMktSz of spot is USDT, maxMktAmt 1,000,000 USD
+        ("bybit", "swap", "500.000", None),  # maxMktOrderQty, not maxOrderQty 1190
+        ("bybit", "spot", "33.3", None),
+    ],
+)
+def test_the_largest_market_order(exchange: str, kind: str, most_qty: str, most_notional: str | None) -> None:
+    raw = Raw(exchange, kind, {})
+    rules = raw.rules(raw.markets[0])
+    assert rules.most_qty == Decimal(most_qty)
+    assert rules.most_notional == (None if most_notional is None else Decimal(most_notional))
+
+
+def test_a_bound_in_money_counts_at_the_price() -> None:
+    raw = Raw("okx", "spot", {})
+    rules = raw.rules(raw.markets[0])
+    assert most_at_once(rules, Decimal(40_000)) == Decimal("0.3")
+    assert sized(rules, Decimal("0.3"), Decimal(40_000)) == Decimal("0.3")
+    assert sized(rules, Decimal("0.31"), Decimal(40_000)) is Reason.VENUE_REFUSED
+
+
+def test_market_orders_have_a_step_and_a_least_of_their_own_on_binance() -> None:
+    raw = Raw("binance", "spot", {})
+    market = raw.client.markets["BTC/USDT"]
+    lot = next(one for one in market["info"]["filters"] if one["filterType"] == "MARKET_LOT_SIZE")
+    lot |= {"stepSize": "0.01", "minQty": "0.05"}
+    assert (raw.rules("BTC/USDT").step, raw.rules("BTC/USDT").min_qty) == (Decimal("0.01"), Decimal("0.05"))
+    lot |= {"stepSize": "0.00000000", "minQty": "0.00000000", "maxQty": "0.00000000"}  # as most spot markets have it
+    rules = raw.rules("BTC/USDT")
+    assert (rules.step, rules.min_qty, rules.most_qty) == (Decimal("0.001"), Decimal("0.001"), Decimal(1000))

@@ -8,10 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.gateway.venues.exchanges.profile import ExchangeProfile
 from services.gateway.venues.facts import Facts
-from services.gateway.venues.pages import WINDOW_MS, trades
+from services.gateway.venues.pages import trades
+from shared.errors import VenueError
 
 PAGE = 5
+WINDOW_MS = Facts().window_ms
+
+
+def unlisted(newest_first: bool) -> ExchangeProfile:
+    """An exchange of which nothing is known but how it pages by time."""
+    profile = ExchangeProfile("swap")
+    profile.facts = Facts(page=PAGE, newest_first=newest_first)
+    return profile
 
 
 class Shelf:
@@ -20,7 +30,9 @@ class Shelf:
     id = "shelf"
 
     def __init__(self, times: list[int], newest_first: bool) -> None:
-        self.rows = [{"id": str(number + 95), "timestamp": at_ms} for number, at_ms in enumerate(times)]
+        self.rows: list[dict[str, Any]] = [
+            {"id": str(number + 95), "timestamp": at_ms} for number, at_ms in enumerate(times)
+        ]
         self.newest_first = newest_first
         self.client = self
 
@@ -45,8 +57,14 @@ class Shelf:
 def test_each_trade_comes_once_in_order(newest_first: bool, apart: list[int], since: int) -> None:
     times = [100 + sum(apart[:number]) for number in range(len(apart))]
     shelf = Shelf(times, newest_first)
-    facts = Facts(page=PAGE, newest_first=newest_first)
     since_ms = 100 + since
     end_ms = max([*times, since_ms]) + 1
-    found = asyncio.run(trades(shelf, facts, "M", since_ms, end_ms))  # type: ignore[arg-type]
+    found = asyncio.run(trades(shelf, unlisted(newest_first), "M", since_ms, end_ms))  # type: ignore[arg-type]
     assert found == [row for row in shelf.rows if row["timestamp"] >= since_ms]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_millisecond_with_more_than_a_page_is_said_and_never_cut_off(newest_first: bool) -> None:
+    shelf = Shelf([100] * (PAGE + 1), newest_first)
+    with pytest.raises(VenueError, match="more trades of M in one millisecond than one answer has"):
+        asyncio.run(trades(shelf, unlisted(newest_first), "M", 50, 200))  # type: ignore[arg-type]

@@ -79,7 +79,8 @@ def test_bars_of_mids() -> None:
     stage = live(price="mid")
     said = run(stage, Clock(T), Connected(), *quotes, Clock(at(2)), Disconnected(), Clock(at(3)), Connected())
     said += run(stage, TopOfBook(at(3.5), Decimal(20), Decimal(21)), Clock(at(4)))
-    assert said == [tick(1, 2, "12.5"), gap(2, 2, GapCause.LATE), tick(3, 4, "20.5")]
+    late, unfilled = gap(2, 2, GapCause.LATE), gap(3, 3, GapCause.UNFILLED)
+    assert said == [tick(1, 2, "12.5"), late, unfilled, tick(4, 4, "20.5")]
     assert stage.questions == []
 
 
@@ -129,6 +130,18 @@ def test_a_late_trade_that_would_have_changed_a_bar_gives_a_gap() -> None:
     assert run(stage, trade(2, 0.9, 11)) == [gap(3, 2, GapCause.LATE)]
     assert run(stage, trade(3, 0.95, 12), Clock(at(3))) == [tick(4, 3, "12")]
     assert stage.counts["sampled_late"] == 2
+
+
+@pytest.mark.parametrize("silent_s", [1.4, 1.6])
+def test_bars_that_are_missing_have_their_gap_also_when_those_before_them_turn_out_to_be_wrong(silent_s: float) -> None:
+    """Whether silence had closed the bar before the hole was found is a matter of ms."""
+    route = trade_route("1s", "last", ContinuityRules(silence_ns=NS_PER_S), NS_PER_S // 2, warm=0)
+    stage = LiveStage("v", "A", route, AGE)
+    trades = [trade(i, i * 0.6, 10 + i) for i in (1, 2, 3)]
+    said = run(stage, Clock(T), Connected(), Clock(T), *trades, Clock(at(1 + silent_s)))
+    said += run(stage, trade(9, 4.2, 20), Clock(at(5)), Answered(1, "trades", False), Answered(1, "bars", False))
+    late = [GapCause.LATE] * (silent_s > 1.5)
+    assert [out.cause for out in said if isinstance(out, Gap)] == [*late, GapCause.UNFILLED]
 
 
 def predictions(said: list[Message]) -> dict[int, tuple[float, Decimal, bool]]:

@@ -13,7 +13,7 @@ from shared.intervals import interval_ns
     "text",
     [
         "datetime,open,high,low,close\n2024-10-29T00:00:00,2.50,5,1,4\n2024-10-29T12:00:00,4,4,4,4.00\n",
-        "datetime,price\n1730160000000,0.000000012\n1730203200001,2\n",
+        "datetime,price\n1730160000001,0.000000012\n1730203200001,2\n",
     ],
 )
 def test_they_are_the_same(tmp_path: Path, text: str) -> None:

@@ -1,0 +1,100 @@
+"""`tickline capital`: a person gives a book more money to trade with, or less."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import typer
+
+from services.gateway.control.clock import now_ms
+from services.gateway.control.opened import journal_of, settings_of_account
+from services.gateway.control.terminal import confirm, need_terminal, person
+from services.gateway.desk.books import Books, reports_of
+from services.gateway.desk.capital import begun_row, begun_with, capital_report, check_capital
+from services.gateway.desk.reports import execution_row
+from services.gateway.desk.rules import book_of
+from services.gateway.venues.amounts import plain
+from shared.config import Settings
+from shared.errors import ConfigError
+from shared.journal.journal import Journal
+from shared.journal.rows import Change, EventRow
+
+
+class Wanted:
+    """What a person asks for: a capital to be had, or what is to be added to it (< 0: taken out), quote units."""
+
+    def __init__(self, to: Decimal | None, add: Decimal | None) -> None:
+        if (to is None) == (add is None):
+            raise ConfigError("capital: say either --set X or --add X (with a minus: taken out)")
+        self._to, self._add = to, add
+
+    def of(self, now: Decimal, balance: Decimal, sym: str) -> Decimal:
+        """The new capital, for a book that has `now` and stands at `balance`; ConfigError where it cannot be."""
+        capital = self._to if self._to is not None else now + (self._add or Decimal(0))
+        if capital <= 0:
+            raise ConfigError(f"capital: {plain(capital)} is no capital for {sym}: it must be above 0")
+        if balance + capital - now <= 0:
+            raise ConfigError(
+                f"capital: the book of {sym} has {plain(balance)} left of {plain(now)}: "
+                f"it must keep some, so its capital cannot become {plain(capital)}"
+            )
+        return capital
+
+
+async def books_in(settings: Settings, journal: Journal) -> Books:
+    """The books as the journal has them; one that is not begun has the config's capital."""
+    capital, limits = settings.strategy.balance, await journal.limits()
+    books = Books(settings.symbols, capital)
+    for sym in settings.symbols:
+        book = book_of(settings, sym)
+        begun = begun_with(limits, book)
+        books.begin(sym, capital if begun is None else begun)
+        async for report in reports_of(journal, book):
+            books.book(report)
+    return books
+
+
+async def check_books(settings: Settings, journal: Journal, books: Books) -> None:
+    """ConfigError where the config's capital is another one than a book's, as the gateway refuses it."""
+    limits = await journal.limits()
+    for sym in settings.symbols:
+        begun = begun_with(limits, book_of(settings, sym))
+        if begun is not None:
+            check_capital(sym, settings.strategy.balance, begun, books.capital(sym))
+
+
+async def set_capital(sym: str, wanted: Wanted) -> Iterator[str]:
+    """Show what a book has and would have, let the person type the account's name, and write it."""
+    need_terminal("capital")
+    settings = settings_of_account()
+    if sym not in settings.symbols:
+        raise ConfigError(f"--sym {sym}: the config's symbols are {', '.join(settings.symbols)}")
+    account = settings.gateway.account
+    async with journal_of(settings) as journal:
+        books = await books_in(settings, journal)
+        now, balance = books.capital(sym), books.balance_of(sym)
+        capital = wanted.of(now, balance, sym)
+        if capital == now:
+            return iter([f"{sym} has a capital of {plain(now)} already: nothing was changed"])
+        typer.echo(
+            f"{sym}: capital {plain(now)} becomes {plain(capital)}, its balance {plain(balance)} "
+            f"{plain(balance + capital - now)}; nothing is moved at the exchange"
+        )
+        confirm(account, "change it")
+        capital = await write_capital(settings, journal, sym, wanted, person())
+    return iter([f"{sym} has a capital of {plain(capital)} now"])
+
+
+async def write_capital(settings: Settings, journal: Journal, sym: str, wanted: Wanted, by: str) -> Decimal:
+    """Book it, as the next report of the book; returns the new capital."""
+    at_ms, book = now_ms(), book_of(settings, sym)
+    epoch = await journal.raise_epoch(f"capital by {by}")  # the gateway loads its books anew
+    books = await books_in(settings, journal)  # nobody else writes from here on
+    before = books.capital(sym)
+    capital = wanted.of(before, books.balance_of(sym), sym)
+    report = capital_report(sym, book, await journal.last_seq(book) + 1, capital, at_ms)
+    text = f"{plain(before)} became {plain(capital)}, by {by}"
+    changes: list[Change] = [execution_row(book, report, at_ms), EventRow("CAPITAL", sym, "", text, at_ms)]
+    if begun_with(await journal.limits(), book) is None:
+        changes.append(begun_row(book, before))
+    await journal.write(changes, epoch)
+    return capital

@@ -1,0 +1,243 @@
+"""Bybit: linear swaps and spot of a unified account. What the letters in the comments mean stands in facts.py."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any, ClassVar
+
+from services.gateway.venues.asker import Asker, NotThere
+from services.gateway.venues.exchanges.profile import ExchangeProfile, Modes, told
+from services.gateway.venues.facts import Facts, all_of, states_of
+from services.gateway.venues.markets import MarketOrder, decimal_at
+from services.gateway.venues.pages import MOST_PAGES, Row, all_pages, trades
+from services.gateway.venues.parse import number
+from shared.errors import VenueError
+from shared.messages.reasons import Reason
+from shared.orders.answers import FundingPayment
+
+MOST_TICKERS_BY_SYMBOL = 2
+MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
+BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
+BYBIT = Facts(
+    client_id="orderLinkId",  # C, the letters U: BYBIT_DOCS/order/create-order: 36 letters, digits, dashes, underscores
+    client_id_form=re.compile(r"^[A-Za-z0-9_-]{1,36}$"),
+    expiry="window",  # U: BYBIT_DOCS/guide#parameters-for-authenticated-endpoints
+    most_validity_ms=60_000,
+    test="demo",  # U: BYBIT_DOCS/demo
+    # C: every code but -1, 10429, 110074. P: 10xxx, 33004, 110001 to 110052; 10429 for websockets. U: -1, 110074.
+    refusals={  # BYBIT_DOCS/error; 10000 and 10016 say that nobody knows
+        **all_of(Reason.NO_MARGIN, "110004 110006 110007 110012 110044 110045 110052 170131"),
+        **all_of(Reason.REQUEST_EXPIRED, "10002 -1"),
+        **all_of(Reason.RATE_LIMITED, "10006 10018 10429"),
+        **all_of(Reason.NOTHING_TO_REDUCE, "110017"),
+        **all_of(Reason.BELOW_MINIMUM, "110094 170136 170140"),
+        **all_of(Reason.KEY_REFUSED, "10003 10004 10005 10009 10010 33004 10008 10027"),
+        **all_of(Reason.VENUE_REFUSED, "10001 110003 110020 110021 110023 110074 170124 170134 170135"),
+    },
+    refusal_statuses={403: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED},
+    duplicate=frozenset({"110072", "170141"}),  # C
+    unknown=frozenset({"110001", "20001", "170213"}),  # C; 110001 also P
+    unchanged=frozenset({"110025", "110043", "110026"}),  # C, P
+    status_name="orderStatus",  # P: BYBIT_DOCS/enum#orderstatus, and the older words that ccxt has
+    states=states_of(
+        new="New Created Active PartiallyFilled Untriggered Triggered PendingCancel",
+        filled="Filled",
+        rejected="Rejected",
+        canceled="Cancelled PartiallyFilledCanceled Deactivated",
+    ),
+    market_types={"swap": "linear", "spot": "spot"},
+    swap_params={"positionIdx": 0},  # U: BYBIT_DOCS/order/create-order: one-way
+    spot_params={"marketUnit": "baseCoin"},  # C: BYBIT_DOCS/order/create-order: else a market buy's qty is quote
+    exact_cost=True,  # C: cumExecValue
+    page=100,  # P: BYBIT_DOCS/order/execution: 50 unless asked for
+    orders_page=50,  # P: BYBIT_DOCS/order/open-order: 20 unless asked for
+    newest_first=True,
+)
+
+FUNDING, CLASSIC, PORTFOLIO = "Funding", "1", "PORTFOLIO_MARGIN"
+
+
+# P: BYBIT_DOCS/order/cancel-all: of spot only `Order` is cancelled unless another kind is named
+SPOT_KINDS = ("Order", "StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslOrder")
+INDEX = {"LONG": 1, "SHORT": 2}  # P: BYBIT_DOCS/order/create-order: positionIdx
+
+
+class Bybit(ExchangeProfile):
+    """One API for both kinds, told apart by `category`."""
+
+    name: ClassVar[str] = "bybit"
+    by_kind: ClassVar[Mapping[str, Facts]] = dict.fromkeys(("swap", "spot"), BYBIT)
+    lookup_name: ClassVar[str] = "orderLinkId"
+
+    def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """ccxt puts the answer's cursor into a row."""
+        cursor = next((row["info"]["nextPageCursor"] for row in rows if row["info"].get("nextPageCursor")), None)
+        return None if cursor is None else {"cursor": cursor}
+
+    more_trades = more_orders
+
+    def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
+        """With taxes, which stand in a list of their own, and in the coin that the exchange names.
+
+        P: BYBIT_DOCS/order/execution: feeCurrency, extraFees. ccxt reads neither, and guesses the coin.
+        """
+        info = trade["info"]
+        ((currency, cost),) = super().fees(trade)
+        extra = info.get("extraFees") or []
+        taxes = json.loads(extra) if isinstance(extra, str) else extra
+        named = str(info.get("feeCoin") or info.get("feeCurrency") or currency)
+        return [(named, cost), *((str(tax.get("feeCoin") or named), number(tax.get("fee"), "0")) for tax in taxes)]
+
+    def market_order(self, market: Row) -> MarketOrder:
+        """maxMktOrderQty of a swap (P: BYBIT_DOCS/market/instrument); maxMarketOrderQty of a spot market.
+
+        The latter is in the answers since 2025, and is smaller than maxOrderQty.
+        """
+        lot = market["info"].get("lotSizeFilter") or {}
+        return MarketOrder(most=decimal_at(lot, "maxMktOrderQty") or decimal_at(lot, "maxMarketOrderQty"))
+
+    async def positions(self, asker: Asker, swaps: Sequence[str]) -> list[Row]:
+        """All that are open, by the coin that they settle in: ccxt takes no second symbol."""
+        coins = sorted({asker.client.markets[swap]["settle"] for swap in swaps})
+        found: list[Row] = []
+        for coin in coins:
+            params = {"category": "linear", "settleCoin": coin, "limit": MOST_POSITIONS}
+            found += await all_pages(asker, self.more_orders, partial(self._positions_page, asker), params)
+        return found
+
+    async def _positions_page(self, asker: Asker, params: Mapping[str, Any]) -> Any:
+        return await asker.client.fetch_positions(None, dict(params))
+
+    trades_at_once: ClassVar[bool] = True
+
+    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+        """Of one, or of all that settle in a coin: BYBIT_DOCS/order/open-order (P)."""
+        if len(markets) == 1:
+            return await super().all_open_orders(asker, markets)
+        if self.kind == "spot":
+            return await self.open_orders(asker, None, {"type": "spot"})
+        coins = sorted({asker.client.markets[market]["settle"] for market in markets})
+        given = [{"type": "swap", "subType": "linear", "settleCoin": coin} for coin in coins]
+        return [row for params in given for row in await self.open_orders(asker, None, params)]
+
+    async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+        """Of all markets of a kind at once: BYBIT_DOCS/order/execution (P)."""
+        kind = {"type": "spot"} if self.kind == "spot" else {"type": "swap", "subType": "linear"}
+        return await trades(asker, self, None, since_ms, now_ms, kind)
+
+    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+        """All of a kind at once from three on: each question costs the same (C)."""
+        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
+            return await super().book_tickers(asker, markets)
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        answer = await asker.ask(client.public_get_v5_market_tickers, {"category": self.facts.market_types[self.kind]})
+        rows = [row for row in answer["result"]["list"] if row["symbol"] in names]
+        return {names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]]) for row in rows}
+
+    async def prepare(self, asker: Asker) -> None:
+        """ccxt asks which kind of account it is."""
+        await asker.ask(asker.client.is_unified_enabled)
+
+    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+        """A unified account without portfolio margin: BYBIT_DOCS/account/account-info (P); the demo has none (C)."""
+        if not live:
+            return None
+        info = (await asker.ask(asker.client.private_get_v5_account_info))["result"]
+        if str(info["unifiedMarginStatus"]) == CLASSIC:
+            return "is a classic account: upgrade it to a unified trading account"
+        if info["marginMode"] == PORTFOLIO:
+            return "is in portfolio margin: switch its margin mode to isolated margin"
+        return None
+
+    async def may_withdraw(self, asker: Asker) -> bool:
+        """Told with the key."""
+        answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
+        return "Withdraw" in ((answer["result"].get("permissions") or {}).get("Wallet") or [])
+
+    async def order_by_client_id(self, asker: Asker, market: str, client_id: str) -> Mapping[str, Any] | None:
+        """No single look-up there; the open list keeps the last 500 that have ended."""
+        client, params = asker.client, {self.lookup_name: client_id}
+        try:
+            rows = await asker.ask(client.fetch_open_orders, market, None, None, params)
+            rows = rows or await asker.ask(client.fetch_canceled_and_closed_orders, market, None, None, params)
+        except NotThere:
+            return None
+        return rows[0] if rows else None
+
+    async def set_one_way(self, asker: Asker, swaps: Sequence[str]) -> None:
+        """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
+        for market in swaps:
+            await asker.ask(asker.client.set_position_mode, False, market, tolerated=self.facts.unchanged)
+
+    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """A market's list of positions tells leverage and mode, flat or not; the margin mode is the account's.
+
+        P: BYBIT_DOCS/position, BYBIT_DOCS/account/account-info
+        """
+        client = asker.client
+        margin = await told(asker, "marginMode", client.fetch_margin_mode, swaps[0])
+
+        def read(answer: Any) -> Modes:
+            rows = answer["result"]["list"]
+            return Modes(any(int(row["positionIdx"]) for row in rows), margin, int(Decimal(rows[0]["leverage"])))
+
+        found: dict[str, Modes] = {}
+        for market in swaps:
+            params = {"category": "linear", "symbol": client.markets[market]["id"]}
+            found[market] = await asker.ask(client.privateGetV5PositionList, params, read=read)
+        return found
+
+    def ends_ms(self, market: Row) -> int | None:
+        """A perpetual's deliveryTime is 0 until its delisting is announced: BYBIT_DOCS/market/instrument (P)."""
+        return int(market["info"].get("deliveryTime") or 0) or None
+
+    async def cancel_resting(self, asker: Asker, market: str) -> None:
+        """Of every kind: a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""
+        for params in [{}] if self.kind == "swap" else [{"orderFilter": kind} for kind in SPOT_KINDS]:
+            await asker.ask(asker.client.cancel_all_orders, market, params, tolerated=self.facts.unknown)
+
+    def row_of(self, position: Mapping[str, Any]) -> str:
+        """LONG and SHORT of a hedge."""
+        index = int(position["info"].get("positionIdx") or 0)
+        return next((name for name, number in INDEX.items() if number == index), "")
+
+    def closing(self, row: str) -> Mapping[str, Any]:
+        """By its index."""
+        return {"positionIdx": INDEX[row], "reduceOnly": True}
+
+    def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
+        """The coin's `equity`: ccxt's `total` is `walletBalance`, without unrealised profit and without what is owed.
+
+        C, P: BYBIT_DOCS/account/wallet-balance.
+        """
+        accounts = answer["info"]["result"]["list"]
+        return {coin["coin"]: number(coin["equity"]) for account in accounts for coin in account["coin"]}
+
+    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets together, page by page; raw, since ccxt gives `execFee` as the amount that came in."""
+        client, cursor, found = asker.client, "", dict[str, FundingPayment]()
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(answer: Any) -> tuple[str, list[FundingPayment]]:
+            rows = answer["result"]["list"]
+            mine = [row for row in rows if row["execType"] == FUNDING and row["symbol"] in ids]
+            return answer["result"].get("nextPageCursor") or "", [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"category": "linear", "execType": FUNDING, "startTime": since_ms, "limit": self.facts.page}
+            before = cursor
+            cursor, payments = await asker.ask(
+                client.private_get_v5_execution_list, {**asked, **({"cursor": cursor} if cursor else {})}, read=read
+            )
+            found |= {payment.payment_id: payment for payment in payments}
+            if cursor in ("", before):
+                return list(found.values())
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """P: BYBIT_DOCS/order/execution: a positive `execFee` was paid, a negative one came in."""
+    return FundingPayment(str(row["execId"]), ids[row["symbol"]], -number(row["execFee"]), int(row["execTime"]))

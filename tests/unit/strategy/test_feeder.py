@@ -1,0 +1,68 @@
+"""A paper line whose capital was changed in the config: refused at its start, with the way out."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from services.strategy.main import build
+from shared.bus.api import Commit, Outcome
+from shared.bus.memory_bus import MemoryBus
+from shared.bus.names import Place, partition_of
+from shared.config import Settings, load_settings
+from shared.errors import SafetyRefusal
+from shared.runner.plan import Limits
+from shared.runner.symbol import FIELD, Symbol
+from shared.runner.worker import Worker
+from tests.until import until
+
+SYM = "BTCUSDT"
+LIMITS = Limits(round_s=0.05, stall_s=0.002, backoff_s=0.02, backoff_max_s=0.1)
+
+
+def settings(balance: int, mode: str = "paper") -> Settings:
+    gateway = {"mode": mode, "venue": "fake", "account": "main", "markets": {SYM: "BTC/USDT:USDT"}}
+    return load_settings(
+        symbols=(SYM,), interval="12h", strategy={"balance": balance}, bus={"partitions": 1},
+        **({} if mode == "paper" else {"gateway": gateway}),
+    )  # fmt: skip
+
+
+async def bus_with_a_book(own: Settings) -> MemoryBus:
+    bus = MemoryBus(lease_s=5.0, maxlens={})
+    session, place = await bus.connect(), Place("strategy", partition_of(SYM, 1))
+    lease = await session.acquire(place, "before")
+    assert lease is not None
+    book = Symbol(SYM, build(own, LIMITS).plan.make_stage(SYM))
+    assert await session.commit([Commit(lease, 0, {FIELD + SYM: book.dump()}, [])]) == [Outcome.OK]
+    await session.release([lease])
+    return bus
+
+
+def worker(own: Settings, bus: MemoryBus) -> Worker:
+    wiring = build(own, LIMITS)
+    return Worker(wiring.plan, bus, wiring.feeder, partitions=1, limits=LIMITS)
+
+
+async def test_another_capital_on_paper_is_refused_at_the_start_and_names_a_new_namespace() -> None:
+    bus = await bus_with_a_book(settings(100))
+    with pytest.raises(SafetyRefusal, match=r"capital of 100, and strategy.balance is 200.*another bus.namespace"):
+        async with asyncio.timeout(20):
+            await worker(settings(200), bus).run()
+
+
+async def test_the_same_capital_goes_on() -> None:
+    bus = await bus_with_a_book(settings(100))
+    at_work = worker(settings(100), bus)
+    running = asyncio.create_task(at_work.run())
+    await until(lambda: bool(bus.partition(Place("strategy", 0)).owner))
+    at_work.stop()
+    await running
+
+
+def test_a_book_at_a_venue_takes_its_capital_back_whatever_the_config_says() -> None:
+    """What the config says there is the gateway's to judge: it has the journal."""
+    before, after = (build(settings(balance, "testnet"), LIMITS).plan.make_stage(SYM) for balance in (100, 250))
+    before.account.fund(Decimal(175))  # type: ignore[attr-defined]
+    after.restore(before.state())
+    assert (after.account.capital, after.account.balance()) == (175, 175)  # type: ignore[attr-defined]

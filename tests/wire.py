@@ -1,0 +1,302 @@
+"""A fake venue reached without sockets: unmodified ccxt on a wire in memory, for tests in virtual time.
+
+The wire is where aiohttp is otherwise: what ccxt asks for travels for some ms, messages come in their order.
+"""
+
+import asyncio
+import math
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import aiohttp
+import pytest
+import yarl
+from aiohttp import WSMessage, WSMsgType
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from services.fake_exchange.asked import Asked
+from services.fake_exchange.book import Book
+from services.fake_exchange.faults import Fault, Mode
+from services.fake_exchange.feed import Feed
+from services.fake_exchange.feed_passage import Passage
+from services.fake_exchange.feed_plan import FeedPlan
+from services.fake_exchange.feed_start import AtStart
+from services.fake_exchange.feed_weather import Strike, Trouble
+from services.fake_exchange.floor import Floor
+from services.fake_exchange.frames import unframed
+from services.fake_exchange.prices import TapePrices
+from services.fake_exchange.serve import FEE, LISTINGS, VENUES, Fake, _streams
+from services.fake_exchange.server import FakeExchange
+from services.fake_exchange.streams import Stream, Talk, Unknown
+from services.ingestor.venue import venue as venue_module
+from services.ingestor.venue.client import make_client
+
+MS = 1000
+MOST = 512
+REST_S = (0.002, 0.060)
+SOCKET_S = (0.001, 0.040)
+REST_MS = (2, 20)
+
+
+@dataclass
+class Wired(Fake):
+    """A fake that nobody listens to but by the wire. asked_s: when what was asked for, by the loop's time.
+
+    passes: while it is not set, nothing goes through, in neither direction: who waits goes on waiting.
+    """
+
+    dice: random.Random
+    asked_s: list[tuple[float, str]] = field(default_factory=list)
+    passes: asyncio.Event = field(default_factory=asyncio.Event)
+    sockets: "set[Socket]" = field(default_factory=set)
+
+    def since_s(self, path: str) -> list[float]:
+        """When what has this in its path was asked for."""
+        return [at_s for at_s, asked in self.asked_s if path in asked]
+
+    async def answered(self, asked: Asked) -> "Answer":
+        """What the venue says to a request."""
+        await self.travel()
+        server = self.server
+        server.asked.append(asked)
+        self.asked_s.append((asyncio.get_running_loop().time(), asked.path))
+        fault = server._fault(asked)
+        if fault is not None and fault.mode is Mode.SLOW:
+            await asyncio.sleep(fault.delay_ms / MS)
+            fault = None
+        if fault is not None and fault.mode is Mode.STATUS:
+            return Answer(fault.status, fault.text or "down for maintenance", fault.headers)
+        if fault is not None:
+            raise aiohttp.ServerDisconnectedError
+        routed = server._routed(asked)
+        assert isinstance(routed.body, bytes)
+        await self.travel()
+        return Answer(routed.status, routed.body.decode(), {"Content-Type": "application/json"})
+
+    async def travel(self) -> None:
+        await asyncio.sleep(self.dice.uniform(*REST_S))
+        await self.passes.wait()
+
+
+_wires: dict[str, Wired] = {}
+
+
+@asynccontextmanager
+async def wired(venue: str, *faults: Fault, plan: FeedPlan, seed: int = 1, host: str = "") -> AsyncIterator[Wired]:
+    """As `serving`, while its context lasts; then it is not there. host: of its URL."""
+    listings = LISTINGS[venue]
+    clock, tapes = plan.begin(listings, seed)
+    floor = Floor(Book(listings, TapePrices(tapes), {}, FEE, None), clock=clock, tapes=tapes)
+    feed = Feed(floor, _streams(venue, floor, plan))
+    feed.weather.seed = seed
+    server = FakeExchange(VENUES[venue](floor), *faults)
+    host = host or f"wire-{len(_wires)}"
+    server.url = f"http://{host}"
+    _wires[host] = made = Wired(server, floor, feed, random.Random(seed))
+    made.passes.set()
+    try:
+        yield made
+    finally:
+        del _wires[host]
+        for socket in list(made.sockets):
+            socket.abort()
+
+
+@pytest.fixture
+def wires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ccxt asks through the wires, whatever it asks for."""
+
+    def make(*given: Any) -> Any:
+        made = make_client(*given)
+        made.session, made.ssl_context = Session(), False
+        return made
+
+    monkeypatch.setattr(venue_module, "make_client", make)
+    monkeypatch.setattr(venue_module, "SWEEP_S", math.inf)  # it takes half a second
+
+
+class Answer(NamedTuple):
+    """A response as ccxt reads it."""
+
+    status: int
+    body: str
+    fields: Mapping[str, str]
+    reason: str = ""
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """Of the answer."""
+        return CIMultiDictProxy(CIMultiDict(self.fields))
+
+    async def text(self, errors: str = "strict") -> str:
+        """The body."""
+        return self.body
+
+    def release(self) -> None:
+        """There is nothing to give back."""
+
+
+class Session:
+    """The part of aiohttp's ClientSession that ccxt uses."""
+
+    headers: Mapping[str, str] = {}
+
+    @asynccontextmanager
+    async def get(self, url: yarl.URL, **given: Any) -> AsyncIterator[Answer]:
+        """Ask; TimeoutError when no answer comes in time."""
+        asked = Asked(url.path.lstrip("/"), dict(url.query), "GET", url.raw_query_string)
+        async with asyncio.timeout(given["timeout"].total):
+            answer = await _wire(url).answered(asked)
+        yield answer
+
+    def ws_connect(self, url: str, **given: Any) -> "Socket":
+        """A connection that is made when it is entered."""
+        return Socket(yarl.URL(url))
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _wire(url: yarl.URL) -> Wired:
+    if url.host not in _wires:
+        raise aiohttp.ClientConnectionError(f"nobody listens at {url.host}")
+    return _wires[url.host]
+
+
+class Socket:
+    """A websocket, both of its ends."""
+
+    _conn = None
+
+    def __init__(self, url: yarl.URL) -> None:
+        self._url = url
+        self._came = asyncio.Queue[WSMessage]()
+        self._sent = asyncio.Queue[tuple[float, WSMessage]]()
+        self._streams: dict[str, tuple[Stream | None, Passage]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._silent_until_s = 0.0
+        self._talk: Talk | None = None
+        self.closed = False
+
+    async def __aenter__(self) -> "Socket":
+        self._wire = wire = _wire(self._url)
+        asked = Asked(self._url.path.lstrip("/"), dict(self._url.query))
+        await wire.travel()
+        wire.asked_s.append((asyncio.get_running_loop().time(), asked.path))
+        fault = wire.server._fault(asked)
+        if fault is not None and fault.mode is Mode.STATUS:
+            about = aiohttp.RequestInfo(self._url, "GET", CIMultiDictProxy(CIMultiDict()), self._url)
+            headers = CIMultiDict(fault.headers)
+            raise aiohttp.WSServerHandshakeError(about, (), status=fault.status, message="no", headers=headers)
+        if fault is not None:
+            await asyncio.sleep(fault.delay_ms / MS)
+        await wire.travel()
+        self._talk = wire.feed.streams.talk(asked.path.split("/"), asked.query)
+        assert self._talk is not None, f"nobody is there at {asked.path}"
+        wire.sockets.add(self)
+        self._start(self._pump())
+        self._start(self._deliver())
+        return self
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def receive(self) -> WSMessage:
+        """The next message."""
+        return await self._came.get()
+
+    async def send_str(self, text: str) -> None:
+        """Ask the venue."""
+        self._start(self._asked(text))
+
+    async def ping(self) -> None:
+        """Ask whether the other end is there."""
+        self._send(WSMessage(WSMsgType.PONG, b"", None))
+
+    async def pong(self, data: bytes) -> None:
+        """There is nobody to hear it."""
+
+    def abort(self) -> None:
+        """Tear it."""
+        self._came.put_nowait(WSMessage(WSMsgType.ERROR, ConnectionResetError("torn"), None))
+        self._silent_until_s = math.inf
+
+    async def close(self) -> None:
+        """By the client."""
+        self.closed = True
+        self._came.put_nowait(WSMessage(WSMsgType.CLOSED, None, None))
+        self._wire.sockets.discard(self)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _asked(self, text: str) -> None:
+        await self._wire.travel()
+        for answer in self._answers(text):
+            self._tell(answer)
+
+    def _answers(self, text: str) -> Sequence[str]:
+        feed, talk = self._wire.feed, self._talk
+        assert talk is not None
+        try:
+            wanted = feed.streams.heard(talk, text)
+        except ValueError as error:
+            return [feed.streams.nonsense(talk, text, error)]
+        befallen = {name: feed.befalls(name) for name in wanted.subscribe}
+        refused = [name for name, what in befallen.items() if what is AtStart.REFUSED]
+        for name, what in befallen.items():
+            try:
+                stream = feed.streams.stream(name, feed.floor.now_ms())
+            except Unknown:
+                refused.append(name)
+                continue
+            if name not in self._streams and what is not AtStart.REFUSED:
+                feed.subscribed[name] += 1
+                kept = stream if what is None else None
+                self._streams[name] = kept, Passage(name, feed.weather, feed.subscribed[name])
+        if AtStart.UNANSWERED in befallen.values():
+            return []
+        return feed.streams.told(talk, wanted, refused, list(self._streams))
+
+    async def _pump(self) -> None:
+        while True:
+            now_ms = self._wire.floor.now_ms()
+            for stream, passage in self._streams.values():
+                frames = () if stream is None else stream.take(now_ms, MOST)
+                told, strikes = passage.through(frames, now_ms)
+                for frame in told:
+                    self._tell(unframed(frame).decode())
+                for strike in strikes:
+                    self._strike(strike)
+            await asyncio.sleep(self._wire.dice.randint(*REST_MS) / MS)
+
+    def _strike(self, strike: Strike) -> None:
+        feed, now_s = self._wire.feed, asyncio.get_running_loop().time()
+        if strike.trouble is Trouble.SILENCE:
+            self._silent_until_s = now_s + strike.ms / MS if strike.ms else math.inf
+        elif strike.trouble is Trouble.CLOCK_JUMP:
+            feed.jump(strike.ms, feed.weather.jump_for_ms)
+        else:
+            torn = WSMessage(WSMsgType.ERROR, ConnectionResetError("torn"), None)
+            self._send(torn if strike.torn else WSMessage(WSMsgType.CLOSE, 1001, None))
+            self._silent_until_s = math.inf
+
+    def _tell(self, text: str) -> None:
+        if asyncio.get_running_loop().time() >= self._silent_until_s:
+            self._send(WSMessage(WSMsgType.TEXT, text, None))
+
+    def _send(self, message: WSMessage) -> None:
+        due_s = asyncio.get_running_loop().time() + self._wire.dice.uniform(*SOCKET_S)
+        self._sent.put_nowait((due_s, message))
+
+    async def _deliver(self) -> None:
+        """In the order in which they were sent."""
+        while True:
+            due_s, message = await self._sent.get()
+            await asyncio.sleep(max(due_s - asyncio.get_running_loop().time(), 0.0))
+            await self._wire.passes.wait()
+            self._came.put_nowait(message)
