@@ -12,6 +12,17 @@ from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
 CURRENCY = "USDT"
+WEEK_MS = 7 * 86_400_000
+
+
+def _other(name: str, amount: Decimal, now_ms: int) -> dict[str, object]:
+    """An asset beside the one that is traded with."""
+    return {
+        "asset": name, "walletBalance": amount, "unrealizedProfit": "0", "marginBalance": amount, "maintMargin": "0",
+        "initialMargin": "0", "positionInitialMargin": "0", "openOrderInitialMargin": "0",
+        "crossWalletBalance": amount, "crossUnPnl": "0", "availableBalance": amount, "maxWithdrawAmount": amount,
+        "updateTime": now_ms,
+    }  # fmt: skip
 
 
 class BinanceAccount:
@@ -22,7 +33,7 @@ class BinanceAccount:
 
     def account(self, asked: Asked) -> object:
         """GET account, v2 and v3."""
-        now_ms = self._floor.now_ms()
+        now_ms, cash = self._floor.now_ms(), self._floor.book.wallet.cash
         profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
         wallet, free = self._floor.book.wallet.cash[CURRENCY], self._floor.book.free(CURRENCY, now_ms)
         asset = {
@@ -33,7 +44,8 @@ class BinanceAccount:
         }  # fmt: skip
         return {
             "totalWalletBalance": wallet, "totalUnrealizedProfit": profit, "totalMarginBalance": wallet + profit,
-            "availableBalance": free, "canTrade": True, "assets": [asset], "positions": [],
+            "availableBalance": free, "canTrade": not self._floor.keys.reads_only, "positions": [],
+            "assets": [asset, *(_other(name, amount, now_ms) for name, amount in cash.items() if name != CURRENCY)],
         }  # fmt: skip
 
     def balance(self, asked: Asked) -> object:
@@ -53,16 +65,21 @@ class BinanceAccount:
         ]
 
     def income(self, asked: Asked) -> object:
-        """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most."""
-        since_ms, kind = int(asked.form.get("startTime", 0)), asked.form.get("incomeType")
-        limit = min(int(asked.form.get("limit", 100)), 1000)
+        """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most.
+
+        A week where no times are given.
+        """
+        form, now_ms = asked.form, self._floor.now_ms()
+        since_ms = int(form.get("startTime", 0 if "endTime" in form else now_ms - WEEK_MS))
+        until_ms, kind = int(form.get("endTime", now_ms)), form.get("incomeType")
+        limit = min(int(form.get("limit", 100)), 1000)
         found = [
             {
                 "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
                 "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
             }
             for pay in self._floor.book.payments
-            if pay.at_ms >= since_ms and kind in (None, pay.kind) and asked.form.get("symbol", pay.sym) == pay.sym
+            if since_ms <= pay.at_ms <= until_ms and kind in (None, pay.kind) and form.get("symbol", pay.sym) == pay.sym
         ]  # fmt: skip
         return found[:limit]
 
@@ -116,10 +133,15 @@ class BinanceAccount:
     def config(self, asked: Asked) -> object:
         """GET accountConfig."""
         return {
-            "feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True, "tradeGroupId": -1,
+            "feeTier": 0, "canTrade": not self._floor.keys.reads_only, "canDeposit": True, "canWithdraw": True,
+            "tradeGroupId": -1,
             "dualSidePosition": self._floor.book.settings.get("dual", "false") == "true",
             "multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true",
         }  # fmt: skip
+
+    def assets_mode(self, asked: Asked) -> object:
+        """GET multiAssetsMargin."""
+        return {"multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true"}
 
     def info(self, asked: Asked) -> object:
         """GET sapi account/info: https://developers.binance.com/docs/wallet/account/account-info."""
@@ -133,7 +155,7 @@ class BinanceAccount:
         """GET sapi account/apiRestrictions."""
         return {
             "ipRestrict": True, "enableReading": True, "enableFutures": not self._floor.keys.reads_only,
-            "enableSpotAndMarginTrading": not self._floor.keys.reads_only,
+            "enableSpotAndMarginTrading": not self._floor.keys.reads_only, "enableMargin": False,
             "enableWithdrawals": self._floor.keys.withdraws, "enableInternalTransfer": False,
             "permitsUniversalTransfer": False, "createTime": 1_600_000_000_000,
         }  # fmt: skip

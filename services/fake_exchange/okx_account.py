@@ -35,7 +35,9 @@ class OkxAccount:
     def config(self, asked: Asked) -> object:
         """GET account/config."""
         keys = self._floor.keys
-        rights = "read_only" + (",trade" if not keys.reads_only else "") + (",withdraw" if keys.withdraws else "")
+        rights = ",".join(
+            ["read_only", *(["trade"] if not keys.reads_only else []), *(["withdraw"] if keys.withdraws else [])]
+        )
         mode = self._floor.book.settings.get("mode", "net_mode")
         level = self._floor.book.settings.get("acctLv", "2")
         return [{"uid": "1", "mainUid": "1", "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
@@ -66,13 +68,15 @@ class OkxAccount:
 
     def balance(self, asked: Asked) -> object:
         """GET account/balance: equity is cash and unrealised profit."""
-        now_ms, cash = self._floor.now_ms(), self._floor.book.wallet.cash
+        book = self._floor.book
+        now_ms, cash = self._floor.now_ms(), book.wallet.cash
         profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
         details = [
             {
                 "ccy": currency, "cashBal": amount, "eq": amount + (profit if currency == "USDT" else 0),
-                "availBal": amount, "availEq": self._floor.book.free(currency, now_ms), "frozenBal": "0",
-                "ordFrozen": "0", "upl": profit if currency == "USDT" else "0", "uTime": str(now_ms),
+                "availBal": amount - book.locked(currency), "availEq": book.free(currency, now_ms),
+                "frozenBal": book.locked(currency), "ordFrozen": book.locked(currency),
+                "upl": profit if currency == "USDT" else "0", "uTime": str(now_ms),
             }
             for currency, amount in cash.items()
         ]  # fmt: skip
