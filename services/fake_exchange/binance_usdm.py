@@ -154,8 +154,8 @@ def symbol(listing: Listing) -> dict[str, object]:
         "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
         "filters": [
             {"filterType": "PRICE_FILTER", "minPrice": "0.10", "maxPrice": "4529764", "tickSize": str(listing.tick)},
-            {"filterType": "LOT_SIZE", "minQty": least, "maxQty": "1000", "stepSize": step},
-            {"filterType": "MARKET_LOT_SIZE", "minQty": least, "maxQty": "120", "stepSize": step},
+            {"filterType": "LOT_SIZE", "minQty": least, "maxQty": str(listing.most_limit), "stepSize": step},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": least, "maxQty": str(listing.most_market), "stepSize": step},
             {"filterType": "MIN_NOTIONAL", "notional": str(listing.min_notional)},
         ],
     }  # fmt: skip

@@ -48,9 +48,11 @@ class OkxAccount:
 
     def leverage(self, asked: Asked) -> object:
         """GET account/leverage-info."""
-        sym = asked.query["instId"]
-        lever = str(self._floor.book.leverage(sym))
-        return [{"instId": sym, "mgnMode": asked.query["mgnMode"], "posSide": "net", "lever": lever, "ccy": ""}]
+        book, mode = self._floor.book, asked.query["mgnMode"]
+        return [
+            {"instId": sym, "mgnMode": mode, "posSide": "net", "lever": str(book.leverage(sym)), "ccy": ""}
+            for sym in asked.query["instId"].split(",")
+        ]
 
     def set_leverage(self, asked: Asked) -> object:
         """POST account/set-leverage."""

@@ -15,6 +15,7 @@ from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderI
 from shared.messages.base import trusted
 from shared.runner.stage import Numbers, Stage
 from shared.strategies import Decider
+from shared.strategies.decider import require_orders
 from shared.tick import State
 
 _ZERO = Decimal(0)
@@ -50,6 +51,11 @@ class StrategyStage(Stage):
         """All commissions and funding paid so far, in quote units."""
         return self._fees
 
+    @property
+    def orders_written(self) -> int:
+        """How many orders it has written so far: n of the last one."""
+        return self._numbers.last(_ORDERS)
+
     def equity(self) -> Decimal:
         """Balance and unrealised profit at the last decision's price."""
         if self.last_price is None:
@@ -74,7 +80,11 @@ class StrategyStage(Stage):
 
     def _on_prediction(self, prediction: Prediction) -> list[Message]:
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
-        made = Reason.HISTORY if prediction.history else self._decider.decide(prediction, self.account)
+        if prediction.history:
+            return self._decided(prediction, Reason.HISTORY)
+        made = self._decider.decide(prediction, self.account)
+        if made.__class__ is not Reason:
+            require_orders(made, self._sym, self._decider)
         return self._decided(prediction, made)
 
     def _decided(self, prediction: Prediction, made: list[Order] | Reason) -> list[Message]:

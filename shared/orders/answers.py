@@ -95,11 +95,16 @@ class VenueFill(NamedTuple):
 
 
 class VenuePosition(NamedTuple):
-    """What the venue holds for us of a symbol; on spot, the base currency's whole amount."""
+    """What the venue holds for us of a symbol; on spot, the base currency's whole amount.
+
+    row: empty for the position that is traded here: one-way, isolated. Else its name, e.g. LONG or NET CROSS: a hedge
+    has two of one market, and some venues have one at cross margin beside the isolated one.
+    """
 
     sym: str
     signed_qty: Decimal
     entry_price: Decimal | None
+    row: str = ""
 
 
 class VenueBalance(NamedTuple):
@@ -114,11 +119,16 @@ class VenueBalance(NamedTuple):
 
 
 class VenueOrder(NamedTuple):
-    """An open order. client_order_id: empty where whoever sent it gave none. forced: the venue did, and why."""
+    """An open order. client_order_id: empty where whoever sent it gave none.
+
+    waits: for a price; none of these is ours. Where the venue keeps them with those that rest, it is not told apart.
+    forced: the venue made it, and why.
+    """
 
     sym: str
     client_order_id: str
     snapshot: Snapshot
+    waits: bool = False
     forced: Forced | None = None
 
 

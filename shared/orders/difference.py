@@ -20,6 +20,7 @@ class DifferenceKind(StrEnum):
     ORDER_NOT_OPEN = "ORDER_NOT_OPEN"  # the journal has it as open, the venue's list does not
     ORDER_STILL_OPEN = "ORDER_STILL_OPEN"  # the journal has it as over, the venue as open
     POSITION = "POSITION"
+    POSITION_ROWS = "POSITION_ROWS"  # several positions of one market: a hedge, or cross beside isolated
 
 
 class Difference(NamedTuple):

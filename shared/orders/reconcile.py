@@ -19,7 +19,8 @@ from shared.orders.state import OPEN, Life
 
 SIGN = ":sign"  # the end of the id of a booking that sets another's sign right
 _ZERO = Decimal(0)
-_AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION})  # adopted by changing what is expected
+# Adopted by changing what is expected; what is not traded here is never adopted.
+_AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS})
 
 
 class Shown(NamedTuple):
@@ -95,6 +96,8 @@ def _orders(shown: Shown, known: Known) -> Iterator[Difference]:
         ours = order.client_order_id or ids.get((sym, venue_id), "")
         own, key = known.orders.get(ours), ours or venue_id
         what = f"{sym}: the venue has order {key} open, {order.snapshot.filled_qty} filled"
+        if order.waits:
+            own, what = None, f"{sym}: the venue has order {key}, which waits for a price"
         if own is None or own.life.state is OrderState.INTENT:
             whose = f"it is the venue's own: {order.forced}" if order.forced else "it was not sent here"
             yield Difference(DifferenceKind.EXTERNAL_ORDER, key, sym, f"{what}; {whose}", "no order", "open")
@@ -144,7 +147,12 @@ def _ids(known: Known) -> dict[tuple[str, str], str]:
 
 
 def _positions(shown: Shown, known: Known) -> Iterator[Difference]:
-    held = {position.sym: position.signed_qty for position in shown.positions}
+    held = {position.sym: position.signed_qty for position in shown.positions if not position.row}
+    apart = {position.sym for position in shown.positions if position.row and position.signed_qty}
+    for sym in sorted(apart):
+        rows = [f"{row.signed_qty} in {row.row or 'the one traded here'}" for row in shown.positions if row.sym == sym]
+        text = f"{sym}: the venue holds {', '.join(rows)}: close what is beside the one-way, isolated position"
+        yield Difference(DifferenceKind.POSITION_ROWS, sym, sym, text, "one position", ", ".join(rows))
     for sym in sorted(known.positions.keys() | held.keys()):
         mine = known.mine.get(sym, _ZERO)
         booked, found = known.positions.get(sym, _ZERO), held.get(sym, _ZERO) - mine

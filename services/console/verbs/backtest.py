@@ -31,7 +31,9 @@ def backtest(
         str | None, typer.Option("--from", help="Trade bars that end at or after this time (UTC).")
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Trade bars that end before this time (UTC).")] = None,
-    weights: Annotated[str | None, typer.Option(help="A model in weights/; the one that fits by default.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A model's name, or its card's path; the one that fits by default.")
+    ] = None,
     strategy: Annotated[str | None, typer.Option(help="The strategy's name, e.g. basic_taker.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="A strategy's parameter, e.g. sizing=constant.")] = None,
     leverage: Annotated[str | None, typer.Option(help="The strategy's parameter leverage.")] = None,
@@ -49,7 +51,7 @@ def backtest(
     """Trade a file of prices with the line's own stages, and measure what came of it."""
     param = [*(param or ()), *([f"leverage={leverage}"] if leverage is not None else ())]
     options = RunOptions(
-        data=[data], sym=[sym], interval=interval or infer_interval(data, timezone or ""), model=weights,
+        data=[data], sym=[sym], interval=interval or infer_interval(data, timezone or ""), model=model,
         strategy=strategy, param=param, balance=balance, fee=fee, slippage_bps=slippage_bps, run_id="backtest",
         timezone=timezone,
     )  # fmt: skip
@@ -82,6 +84,7 @@ def backtest(
             files["--json"].write(json.dumps(as_json(said, done), indent=2) + "\n")
         if "--report" in files:
             files["--report"].write(as_html(said, done))
+    typer.echo(f"model {said['model']}, strategy {said['strategy']}")
     for line in table({name: outcome.results for name, outcome in done.items()}):
         typer.echo(line)
     if checked is not None:

@@ -42,7 +42,7 @@ async def arm(account: str, max_notional: Decimal, length: str) -> Iterator[str]
         for line in arm_screen(settings, rules, arming, seen):
             typer.echo(line)
         if any(latch.name == HALT for latch in seen.latches):
-            raise SafetyRefusal(f"{account} is halted: `tickline resume` comes first")
+            raise SafetyRefusal(f"{account} is halted: `tickline resume HALT` comes first")
         confirm(account, "arm")
         arming = _arming(rules, max_notional, length_ms)  # the time begins now, not when the screen was made
         text = f"by {arming.by} for {length}, at most {max_notional}, config {arming.config_hash}"

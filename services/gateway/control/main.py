@@ -14,9 +14,14 @@ import typer
 from services.gateway.control.ending import Ending
 from shared.errors import ConfigError, TicklineError
 from shared.extras import need_extras
+from shared.once import refuse_repeats
 from shared.runner.logs import configure_logs
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+Named = Annotated[str | None, typer.Option("--account", help="Whose, where the config cannot tell it any more.")]
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings=dict(HELP)
+)  # fmt: skip
 
 
 @app.callback()
@@ -41,11 +46,11 @@ def arm_verb(
 
 
 @app.command("disarm")
-def disarm_verb() -> None:
+def disarm_verb(account: Named = None) -> None:
     """End the arming. Positions stay, and may be reduced."""
     from services.gateway.control.disarm import disarm
 
-    _show(disarm())
+    _show(disarm(account))
 
 
 @app.command("halt")
@@ -53,19 +58,22 @@ def halt_verb(
     cancel: Annotated[bool, typer.Option("--cancel", help="Cancel what is open at the venue.")] = False,
     flatten: Annotated[bool, typer.Option("--flatten", help="Cancel, and close all positions.")] = False,
     within_s: Annotated[float, typer.Option("--within", min=1, help="Seconds to try.")] = 60.0,
+    account: Named = None,
 ) -> None:
     """Stop sending at once, with or without bus and gateway. Needs no confirmation."""
     from services.gateway.control.halt import halt
 
-    asyncio.run(halt(cancel=cancel, flatten=flatten, within_s=within_s))
+    asyncio.run(halt(cancel=cancel, flatten=flatten, within_s=within_s, named=account))
 
 
 @app.command("resume")
-def resume_verb() -> None:
-    """End a halt and drop all other latches; shows them first, needs a terminal."""
+def resume_verb(
+    names: Annotated[list[str] | None, typer.Argument(help="What is lifted, e.g. HALT; none: list it.")] = None,
+) -> None:
+    """Lift what is latched, by name; without one it lists them. Lifting needs a terminal."""
     from services.gateway.control.resume import resume
 
-    _show(resume())
+    _show(resume(names or []))
 
 
 @app.command("resolve")
@@ -130,6 +138,7 @@ def _amount(option: str, text: str | None) -> Decimal | None:
 def main() -> None:
     """The entry point."""
     configure_logs("control")
+    refuse_repeats(app)
     try:
         app(prog_name="tickline")
     except TicklineError as error:

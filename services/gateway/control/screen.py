@@ -15,8 +15,10 @@ from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import Reason
 from shared.orders import VenueQuote
 from shared.strategies import make_decider
-from shared.strategies.decider import Forecast
+from shared.strategies.decider import Forecast, require_orders
+from shared.strategies.identity import Identity
 from shared.strategies.reserve import with_reserve
+from shared.user_code import blaming
 
 UP = 1.0  # a forecast that every strategy would buy on
 
@@ -58,7 +60,7 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
         f"day's loss {plain(limits.daily_loss)}, drawdown {limits.max_drawdown:.2%}, "
         f"collar {plain(limits.collar_bps)} bps" + (", REDUCE ONLY" if limits.reduce_only else "")
     )
-    yield f"strategy {settings.strategy.name} {settings.strategy.params or ''}".rstrip()
+    yield str(Identity.of(settings))
     for market in seen.markets:
         dust = seen.books.dust(market.sym) if seen.books else Decimal(0)
         yield (
@@ -105,17 +107,20 @@ def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, mark
     price, own = market.quote.ask, settings.strategy
     costs = settings.gateway
     decider = with_reserve(make_decider(own.name, own.params), costs.fee, costs.slippage_bps)
-    decided = decider.decide(Forecast(market.sym, UP, price), _flat(settings, seen.books, market.sym))
+    with blaming(market.sym):
+        decided = decider.decide(Forecast(market.sym, UP, price), _flat(settings, seen.books, market.sym))
+        if not isinstance(decided, Reason):
+            require_orders(decided, market.sym, decider)
     if isinstance(decided, Reason) or not decided:
         return f"none: {decided or 'the strategy wants none'}"
     wanted = decided[0].signed_qty
     qty = sized(market.rules, wanted, price)
     if isinstance(qty, Reason):
         return f"none: {wanted:.8f} would be refused, {qty} (step {plain(market.rules.step)})"
-    balance = seen.books.balance() if seen.books else own.balance * len(settings.symbols)
+    booked = seen.books.balance() if seen.books else own.balance * len(settings.symbols)
     context = Context(
-        now_ns=seen.now_ms * 1_000_000, equity=seen.equity, books_balance=balance,
-        arming=arming, quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
+        now_ns=seen.now_ms * 1_000_000, equity=seen.equity, books_balance=booked, arming=arming,
+        quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
         latches={latch.name: latch for latch in seen.latches}, position=market.position,
         other_notional=sum((_notional(other) for other in seen.markets if other.sym != market.sym), Decimal(0)),
     )  # fmt: skip

@@ -9,6 +9,7 @@ import structlog
 from services.gateway.desk.balance import TOLERANCE, Made, beside
 from services.gateway.desk.lane import Lane
 from services.gateway.desk.mine import mine_of
+from services.gateway.desk.reading import AccountReader
 from services.gateway.desk.rows import external_row, ticket_of
 from services.gateway.desk.tools import Tools, now_ms
 from shared.errors import VenueError
@@ -20,7 +21,7 @@ from shared.orders.reconcile import Known, OwnOrder, Shown, external_text, recon
 
 log = structlog.get_logger()
 
-WINDOW_MS = 24 * 3_600_000  # how far back trades and funding payments are compared
+WINDOW_MS = 23 * 3_600_000  # how far back trades and funding payments are compared; a day would be two questions
 LAG_MS = 3_000  # how long the venue's lists may take to show what is settled
 
 
@@ -32,6 +33,7 @@ class Comparing:
         self._tools = tools
         self._since_ms = since_ms
         self._max_skew_ms = max_skew_ms
+        self._reader = AccountReader(tools.venue, list(lanes))
         self._before: list[Difference] | None = None
         self._alarmed: dict[tuple[DifferenceKind, str], tuple[str, str]] = {}  # with the amounts that were told
 
@@ -69,16 +71,11 @@ class Comparing:
         at_ms = await tools.venue.server_time_ms()  # which also sets our idea of its clock
         await self._look_at_skew(at_ms - now_ms())
         before = tools.books.positions()
-        shown = Shown(
-            at_ms, since_ms,
-            orders=[order for sym in self._lanes for order in await tools.venue.open_orders(sym)],
-            fills=[fill for sym in self._lanes for fill in await tools.venue.fills(sym, since_ms)],
-            positions=await tools.venue.positions(), funding=await tools.venue.funding(since_ms),
-        )  # fmt: skip
-        known = (await self._known(since_ms))._replace(before=before)
+        shown, traded = await self._reader.read(at_ms, since_ms, self._urgent())
+        known = (await self._known(since_ms, traded))._replace(before=before)
         if self._flat(shown, known):
             balance = (await tools.venue.balance()).cash
-            known = (await self._known(since_ms))._replace(before=before)  # an order may have been sent meanwhile
+            known = (await self._known(since_ms, traded))._replace(before=before)  # an order may have been sent
             if self._flat(shown, known):
                 shown = shown._replace(balance=balance)
                 known = known._replace(balance=await self._expected_balance(balance))
@@ -119,7 +116,12 @@ class Comparing:
         elif before and not apart:
             log.info("the venue's clock and ours agree", apart_ms=skew_ms)
 
-    async def _known(self, since_ms: int) -> Known:
+    def _urgent(self) -> set[str]:
+        """Symbols whose trades tell something now: what differed, and what was just traded."""
+        traded = {sym for sym, lane in self._lanes.items() if lane.tickets}
+        return traded | {difference.sym for difference in self._before or ()}
+
+    async def _known(self, since_ms: int, traded: Collection[str]) -> Known:
         journal = self._tools.journal
         rows = [*await journal.orders(), *await journal.orders(open_only=False, since_ms=since_ms - WINDOW_MS)]
         orders = {row.client_order_id: OwnOrder(row.sym, ticket_of(row).life) for row in rows}
@@ -129,7 +131,7 @@ class Comparing:
         return Known(
             orders=orders,
             positions=self._tools.books.positions(),
-            fills=[_fill(row) for row in await journal.fills(since_ms=since_ms)],
+            fills=[_fill(row) for row in await journal.fills(since_ms=since_ms) if row.sym in traded],
             funding={
                 row.payment_id: FundingPayment(row.payment_id, row.sym, row.amount, row.at_ms)
                 for row in await journal.funding(since_ms=since_ms)
@@ -151,6 +153,8 @@ class Comparing:
             log.error("alarm", what=one.text, kind=one.kind, sym=one.sym)
             changes.append(external_row(one, now_ms()))
             changes.append(EventRow("EXTERNAL", one.sym, "", one.text, now_ms()))
+        if any(one.kind is DifferenceKind.EXTERNAL_FILL for one in new):
+            self._tools.markets_in_doubt.set()  # a settlement, perhaps
         if changes:
             await self._tools.pen.write(changes)
 
@@ -171,7 +175,7 @@ class Comparing:
         """Positions that agree again wait for nobody any more: to book them then would be wrong."""
         changes: list[DropExternal | EventRow] = []
         for row in await self._tools.journal.externals(adopted=False):
-            if row.kind == DifferenceKind.POSITION and (row.kind, row.key) not in there:
+            if row.kind in (DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS) and (row.kind, row.key) not in there:
                 text = f"is no more: {row.text}"
                 log.info("a difference is no more", what=row.text, kind=row.kind, sym=row.sym)
                 changes += (DropExternal(row.kind, row.sym, row.key), EventRow("EXTERNAL", row.sym, "", text, now_ms()))

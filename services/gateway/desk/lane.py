@@ -47,6 +47,7 @@ log = structlog.get_logger()
 MS = 1000
 TURNS_TO_SOCKET = 3  # of the event loop: the held task, aiohttp's own for the writing, and what it wakes
 NO_TRADES = Trades()
+OF_OTHER_RULES = frozenset({Reason.BELOW_MINIMUM, Reason.VENUE_REFUSED})  # precision, status and the like
 _ZERO = Decimal(0)
 
 
@@ -189,6 +190,8 @@ class Lane:
         as under way until its validity has passed.
         """
         answer = await self._tools.venue.place(request, cleared)
+        if isinstance(answer, Refused) and answer.reason in OF_OTHER_RULES:
+            self._tools.markets_in_doubt.set()
         await self._answered(ticket, self._event_of(answer, request.at_ms))
         await self._follow(ticket)
 

@@ -13,6 +13,7 @@ from services.gateway.venues.last_word import with_last_word
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.reply import current, current_stamp
 from shared.errors import ConfigError
+from shared.extras import to_install
 from shared.redirected import redirected
 
 MS = 1000
@@ -24,7 +25,7 @@ def load_ccxt() -> Any:
     try:
         return importlib.import_module("ccxt.async_support")
     except ImportError as error:
-        raise ConfigError("this venue needs ccxt: pip install 'tickline[ccxt,journal]'") from error
+        raise ConfigError(f"this venue needs ccxt: {to_install('ccxt', 'journal')}") from error
 
 
 def make_client(ccxt: Any, options: VenueOptions, facts: Facts, credentials: Credentials) -> Any:

@@ -84,13 +84,13 @@ def summed(fees: Iterable[tuple[str, Decimal]]) -> list[tuple[str, Decimal]]:
     return list(sums.items())
 
 
-def position(rules: MarketRules, sym: str, held: Mapping[str, Any]) -> VenuePosition:
-    """A swap's; one-way."""
+def position(rules: MarketRules, sym: str, held: Mapping[str, Any], row: str = "") -> VenuePosition:
+    """One of a swap's."""
     qty = number(held.get("contracts"), "0") * rules.contract_size
     if qty and held.get("side") not in ("long", "short"):
         raise Unreadable(f"the position in {sym} has no side")
     entry = number(held.get("entryPrice"), "0")
-    return VenuePosition(sym, -qty if held.get("side") == "short" else qty, entry if qty and entry else None)
+    return VenuePosition(sym, -qty if held.get("side") == "short" else qty, entry if qty and entry else None, row)
 
 
 def quote(sym: str, ticker: Mapping[str, Any], asked_ms: int, *, trading: bool = True) -> VenueQuote:

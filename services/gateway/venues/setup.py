@@ -6,10 +6,20 @@ Each is set and read back; what cannot be read back as wanted is refused.
 from collections.abc import Mapping
 
 from services.gateway.venues.asker import Asker
-from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile
+from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Modes
 from services.gateway.venues.options import VenueOptions
+from services.gateway.venues.parse import number
 from services.gateway.venues.venue import MarketRules
 from shared.errors import SafetyRefusal
+
+
+def shown(modes: Modes) -> str:
+    """As a person sets them.
+
+    >>> shown(Modes(hedged=True, margin="cross", leverage=5))
+    'hedge mode, cross margin, leverage 5'
+    """
+    return f"{'hedge' if modes.hedged else 'one-way'} mode, {modes.margin} margin, leverage {modes.leverage}"
 
 
 async def check_key(asker: Asker, profile: ExchangeProfile, options: VenueOptions) -> None:
@@ -37,6 +47,12 @@ async def set_modes(
     if not swaps:
         return
     await profile.set_one_way(asker, swaps)
+    for row in await profile.positions(asker, swaps):
+        if row["symbol"] in swaps and number(row.get("contracts"), "0") and (name := profile.row_of(row)):
+            raise SafetyRefusal(
+                f"{options.exchange}: {row['symbol']}: there is a position {name}, beside the one-way, isolated one "
+                "that is traded: close it, e.g. with `tickline halt --flatten`"
+            )
     for market in swaps:
         wanted = (ISOLATED, options.leverage)
         if await profile.margin_and_leverage(asker, market) == wanted:

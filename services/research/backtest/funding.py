@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.errors import ConfigError, DataError
+from shared.extras import to_install
 from shared.history.arrow_columns import time_column
 from shared.history.files import PARQUET_SUFFIXES
 from shared.history.times import text_time, time_text
@@ -95,7 +96,7 @@ def _parquet(path: Path) -> _Cells:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError as error:
-        raise ConfigError(f"{path}: Parquet needs pyarrow: pip install 'tickline[parquet]', or pass a CSV") from error
+        raise ConfigError(f"{path}: Parquet needs pyarrow: {to_install('parquet')}, or pass a CSV") from error
     row = FIRST_ROW
     try:
         with parquet.ParquetFile(path) as file:

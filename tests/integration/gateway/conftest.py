@@ -237,6 +237,7 @@ async def gateway(
     async with serving(fake_venue) as fake:
         settings = load_settings(
             symbols=(SYM,), interval="12h", state_dir=tmp_path, bus={"partitions": P},
+            signal={"model": "btcusdt_12h_linear"},
             gateway={
                 "mode": "testnet", "venue": "fake", "fake_url": fake.url, "exchange": "binance", "account": "main",
                 "markets": {SYM: "BTC/USDT:USDT"}, "api_key": "fake-key", "api_secret": "fake-secret",

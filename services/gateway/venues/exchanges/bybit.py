@@ -8,15 +8,16 @@ from functools import partial
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker, NotThere
-from services.gateway.venues.exchanges.profile import ExchangeProfile
+from services.gateway.venues.exchanges.profile import ExchangeProfile, Modes, told
 from services.gateway.venues.facts import Facts, all_of, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
-from services.gateway.venues.pages import MOST_PAGES, Row, all_pages
+from services.gateway.venues.pages import MOST_PAGES, Row, all_pages, trades
 from services.gateway.venues.parse import number
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
+MOST_TICKERS_BY_SYMBOL = 2
 MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
 BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
 BYBIT = Facts(
@@ -66,6 +67,11 @@ CREATED_BY = {  # P: BYBIT_DOCS/enum#createtype
 FUNDING, CLASSIC, PORTFOLIO = "Funding", "1", "PORTFOLIO_MARGIN"
 
 
+# P: BYBIT_DOCS/order/cancel-all: of spot only `Order` is cancelled unless another kind is named
+SPOT_KINDS = ("Order", "StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslOrder")
+INDEX = {"LONG": 1, "SHORT": 2}  # P: BYBIT_DOCS/order/create-order: positionIdx
+
+
 class Bybit(ExchangeProfile):
     """One API for both kinds, told apart by `category`."""
 
@@ -80,13 +86,16 @@ class Bybit(ExchangeProfile):
 
     more_trades = more_orders
 
-    async def trades_page(self, asker: Asker, market: str, since: int | None, params: Mapping[str, Any]) -> list[Row]:
+    async def trades_page(
+        self, asker: Asker, market: str | None, since: int | None, params: Mapping[str, Any]
+    ) -> list[Row]:
         """ccxt asks for `execType=Trade` alone, so that no liquidation would ever be seen: here without."""
-        client, known = asker.client, asker.client.markets[market]
+        client, known = asker.client, None if market is None else asker.client.markets[market]
+        ccxts = {"until", "type", "subType"}  # its own words for what stands here
         asked = {
-            "category": self.facts.market_types[self.kind], "symbol": known["id"], "limit": self.facts.page,
-            "startTime": since, "endTime": params.get("until"),
-            **{name: value for name, value in params.items() if name != "until"},
+            "category": self.facts.market_types[self.kind], "symbol": None if known is None else known["id"],
+            "limit": self.facts.page, "startTime": since, "endTime": params.get("until"),
+            **{name: value for name, value in params.items() if name not in ccxts},
         }  # fmt: skip
         answer = await client.private_get_v5_execution_list({k: v for k, v in asked.items() if v is not None})
         found: list[Row] = client.parse_trades(client.add_pagination_cursor_to_result(answer), known)
@@ -132,12 +141,39 @@ class Bybit(ExchangeProfile):
     async def _positions_page(self, asker: Asker, params: Mapping[str, Any]) -> Any:
         return await asker.client.fetch_positions(None, dict(params))
 
+    trades_at_once: ClassVar[bool] = True
+
+    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+        """Of one, or of all that settle in a coin: BYBIT_DOCS/order/open-order (P)."""
+        if len(markets) == 1:
+            return await super().all_open_orders(asker, markets)
+        if self.kind == "spot":
+            return await self.open_orders(asker, None, {"type": "spot"})
+        coins = sorted({asker.client.markets[market]["settle"] for market in markets})
+        given = [{"type": "swap", "subType": "linear", "settleCoin": coin} for coin in coins]
+        return [row for params in given for row in await self.open_orders(asker, None, params)]
+
+    async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+        """Of all markets of a kind at once: BYBIT_DOCS/order/execution (P)."""
+        kind = {"type": "spot"} if self.kind == "spot" else {"type": "swap", "subType": "linear"}
+        return await trades(asker, self, None, since_ms, now_ms, kind)
+
+    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+        """All of a kind at once from three on: each question costs the same (C)."""
+        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
+            return await super().book_tickers(asker, markets)
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        answer = await asker.ask(client.public_get_v5_market_tickers, {"category": self.facts.market_types[self.kind]})
+        rows = [row for row in answer["result"]["list"] if row["symbol"] in names]
+        return {names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]]) for row in rows}
+
     async def prepare(self, asker: Asker) -> None:
         """ccxt asks which kind of account it is."""
         await asker.ask(asker.client.is_unified_enabled)
 
     async def unfit(self, asker: Asker, *, live: bool) -> str | None:
-        """A unified account, in no portfolio margin: BYBIT_DOCS/account/account-info (P), which the demo has not (C)."""
+        """A unified account without portfolio margin: BYBIT_DOCS/account/account-info (P); the demo has none (C)."""
         if not live:
             return None
         info = (await asker.ask(asker.client.private_get_v5_account_info))["result"]
@@ -166,6 +202,42 @@ class Bybit(ExchangeProfile):
         """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
         for market in swaps:
             await asker.ask(asker.client.set_position_mode, False, market, tolerated=self.facts.unchanged)
+
+    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """A market's list of positions tells leverage and mode, flat or not; the margin mode is the account's.
+
+        P: BYBIT_DOCS/position, BYBIT_DOCS/account/account-info
+        """
+        client = asker.client
+        margin = await told(asker, "marginMode", client.fetch_margin_mode, swaps[0])
+
+        def read(answer: Any) -> Modes:
+            rows = answer["result"]["list"]
+            return Modes(any(int(row["positionIdx"]) for row in rows), margin, int(Decimal(rows[0]["leverage"])))
+
+        found: dict[str, Modes] = {}
+        for market in swaps:
+            params = {"category": "linear", "symbol": client.markets[market]["id"]}
+            found[market] = await asker.ask(client.privateGetV5PositionList, params, read=read)
+        return found
+
+    def ends_ms(self, market: Row) -> int | None:
+        """A perpetual's deliveryTime is 0 until its delisting is announced: BYBIT_DOCS/market/instrument (P)."""
+        return int(market["info"].get("deliveryTime") or 0) or None
+
+    async def cancel_resting(self, asker: Asker, market: str) -> None:
+        """Of every kind: a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""
+        for params in [{}] if self.kind == "swap" else [{"orderFilter": kind} for kind in SPOT_KINDS]:
+            await asker.ask(asker.client.cancel_all_orders, market, params, tolerated=self.facts.unknown)
+
+    def row_of(self, position: Mapping[str, Any]) -> str:
+        """LONG and SHORT of a hedge."""
+        index = int(position["info"].get("positionIdx") or 0)
+        return next((name for name, number in INDEX.items() if number == index), "")
+
+    def closing(self, row: str) -> Mapping[str, Any]:
+        """By its index."""
+        return {"positionIdx": INDEX[row], "reduceOnly": True}
 
     def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
         """The coin's `equity`: ccxt's `total` is `walletBalance`, without unrealised profit and without what is owed.

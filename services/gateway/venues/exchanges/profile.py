@@ -6,17 +6,33 @@ One module an exchange beside this one, and nowhere else does the code ask which
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from services.gateway.venues.asker import Asker, NotThere
 from services.gateway.venues.facts import UNLISTED, Facts
 from services.gateway.venues.markets import MarketOrder, decimal_at
-from services.gateway.venues.pages import Row, all_pages
+from services.gateway.venues.pages import Row, all_pages, trades
 from services.gateway.venues.parse import Unreadable, number
 from shared.errors import SafetyRefusal, VenueError
 from shared.orders.answers import Forced, FundingPayment
 
 ISOLATED = "isolated"
+
+
+class Waiting(NamedTuple):
+    """An order that waits for a price. market: ccxt's."""
+
+    market: str
+    order_id: str
+    client_id: str
+
+
+class Modes(NamedTuple):
+    """How a swap is set: hedged: one position each way; margin: ccxt's word, e.g. isolated."""
+
+    hedged: bool
+    margin: str | None
+    leverage: int | None
 
 
 class ExchangeProfile:
@@ -47,11 +63,11 @@ class ExchangeProfile:
         """
         return None
 
-    async def open_orders(self, asker: Asker, market: str, params: Mapping[str, Any] | None = None) -> list[Row]:
+    async def open_orders(self, asker: Asker, market: str | None, params: Mapping[str, Any] | None = None) -> list[Row]:
         """All that rest in a market, anybody's. params: of ccxt, beside its own."""
         return await all_pages(asker, self.more_orders, partial(self._open_page, asker, market), params or {})
 
-    async def _open_page(self, asker: Asker, market: str, params: Mapping[str, Any]) -> Any:
+    async def _open_page(self, asker: Asker, market: str | None, params: Mapping[str, Any]) -> Any:
         return await asker.client.fetch_open_orders(market, None, self.facts.orders_page, dict(params))
 
     async def positions(self, asker: Asker, swaps: Sequence[str]) -> list[Row]:
@@ -64,14 +80,39 @@ class ExchangeProfile:
         found: Row = await asker.ask(asker.client.fetch_ticker, market)
         return found
 
-    async def trades_page(self, asker: Asker, market: str, since: int | None, params: Mapping[str, Any]) -> list[Row]:
-        """A page of the account's trades; what is no trade is told apart by `is_trade`."""
+    async def trades_page(
+        self, asker: Asker, market: str | None, since: int | None, params: Mapping[str, Any]
+    ) -> list[Row]:
+        """A page of the account's trades, of a market or of all; what is no trade is told apart by `is_trade`."""
         found: list[Row] = await asker.client.fetch_my_trades(market, since, self.facts.page, dict(params))
         return found
 
     def is_trade(self, row: Row) -> bool:
         """Whether a row of a page of trades is one."""
         return True
+
+    # ---- the same of many markets, as cheaply as the exchange gives it
+
+    trades_at_once: ClassVar[bool] = False  # whether one question has the trades of all markets
+
+    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+        """All that rest in these markets, or in more than these."""
+        return [row for market in markets for row in await self.open_orders(asker, market)]
+
+    async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+        """The account's trades in these markets, or in more than these."""
+        return [row for market in markets for row in await trades(asker, self, market, since_ms, now_ms)]
+
+    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+        """Bid and ask of these markets; one that the exchange does not answer for is left out."""
+        found = {}
+        for market in markets:
+            try:
+                found[market] = await self.book_ticker(asker, market)
+            except VenueError:
+                if len(markets) == 1:
+                    raise
+        return found
 
     # ---- single rows
 
@@ -111,6 +152,32 @@ class ExchangeProfile:
             return None
         return found if found.get("clientOrderId") in (client_id, None) else None
 
+    async def waiting(self, asker: Asker, markets: Sequence[str]) -> list[Waiting]:
+        """Those that the exchange keeps apart from what rests; all others are told with the open orders."""
+        return []
+
+    async def cancel_waiting(self, asker: Asker, market: str) -> None:
+        """All of these, anybody's."""
+
+    async def cancel_resting(self, asker: Asker, market: str) -> None:
+        """All open orders, anybody's: at once where the exchange can, else one by one."""
+        client, gone = asker.client, self.facts.unknown
+        if client.has["cancelAllOrders"] is True:
+            await asker.ask(client.cancel_all_orders, market, tolerated=gone)
+            return
+        for order in await self.open_orders(asker, market):
+            await asker.ask(client.cancel_order, str(order["id"]), market, tolerated=gone)
+
+    def row_of(self, position: Mapping[str, Any]) -> str:
+        """The name of one of several positions in a market; empty for the one that is traded here."""
+        return str(position.get("side") or "").upper() if position.get("hedged") else ""
+
+    def closing(self, row: str) -> Mapping[str, Any]:
+        """The parameters of an order that closes that position, or part of it, and nothing else."""
+        raise VenueError(
+            f"{self.name or 'this exchange'}: how its position {row} is closed is not known: do it by hand"
+        )
+
     def balance_params(self) -> Mapping[str, str]:
         """What is asked for a balance."""
         return {"type": self.kind}
@@ -145,6 +212,15 @@ class ExchangeProfile:
             raise VenueError(f"{client.id}: ccxt cannot read margin mode and leverage back: swaps are not traded there")
         margin = await told(asker, "marginMode", client.fetch_margin_mode, market)
         return margin, await told(asker, "longLeverage", client.fetch_leverage, market)
+
+    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """As they are now, by market: anybody may have changed them by hand."""
+        hedged = await _hedged(asker, swaps[0])
+        return {market: Modes(hedged, *await self.margin_and_leverage(asker, market)) for market in swaps}
+
+    def ends_ms(self, market: Row) -> int | None:
+        """When trading in this market is announced to end; None: not that we know."""
+        return None
 
     async def set_margin_and_leverage(self, asker: Asker, market: str, leverage: int) -> None:
         """Isolated margin and this leverage."""

@@ -31,7 +31,7 @@ def shown(seen: Seen = SEEN, max_notional: int = 2_000, balance: int = 1_000, **
     risk = {"max_order_notional": 2_000, "max_position_notional": 2_000, **own.pop("risk", {})}
     gateway = {"mode": "live", "venue": "ccxt", "exchange": "okx", "account": "main", "risk": risk, **own}
     settings = load_settings(
-        symbols=("BTCUSDT",), interval="12h", strategy={"balance": balance},
+        symbols=("BTCUSDT",), interval="12h", strategy={"balance": balance}, signal={"model": "btcusdt_12h_linear"},
         gateway={"markets": {"BTCUSDT": "BTC/USDT:USDT"}, **gateway},
     )  # fmt: skip
     rules = Rules.of(settings, "0" * 64)

@@ -37,7 +37,7 @@ class _Timers(selectors.SelectSelector):
         return []
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class SeededLoop(asyncio.SelectorEventLoop):
     """Of all tasks that can go on, the dice say which is next. Now and then all stand still for up to `busy_s`."""
 
     _ready: "deque[asyncio.Handle]"
@@ -63,7 +63,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 @contextmanager
-def virtual_time(loop: VirtualLoop) -> Iterator[None]:
+def virtual_time(loop: SeededLoop) -> Iterator[None]:
     """All of this process's clocks are the loop's."""
 
     def now_ns() -> int:
@@ -83,7 +83,7 @@ def virtual_time(loop: VirtualLoop) -> Iterator[None]:
 
 def run(main: Callable[[], Coroutine[Any, Any, T]], *, seed: int, busy_s: float = 0.0) -> T:
     """What `main` returns. busy_s: how long other work keeps all tasks waiting, now and then, at most."""
-    loop = VirtualLoop(seed, busy_s)
+    loop = SeededLoop(seed, busy_s)
     try:
         with virtual_time(loop):
             try:

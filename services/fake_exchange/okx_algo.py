@@ -1,0 +1,73 @@
+"""Orders of OKX that wait for a price.
+
+https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading-get-algo-order-list
+https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading-post-cancel-algo-order
+A row's fields: ccxt's okx.fetch_open_orders has one, recorded.
+"""
+
+from services.fake_exchange.asked import Asked
+from services.fake_exchange.book import CROSS, HEDGE
+from services.fake_exchange.floor import Floor
+from services.fake_exchange.okx_signed import refused, refused_order
+from services.fake_exchange.order import LIVE, Order
+
+KINDS = ("conditional", "oco", "chase", "trigger", "move_order_stop", "iceberg", "twap")
+TOGETHER = {"conditional", "oco"}  # asked for together; any other kind by itself only
+MOST_ROWS = 100
+MOST_CANCELS = 10
+
+
+class OkxAlgo:
+    """Answers about them. They are not among the pending orders, and each kind is asked for by its name.
+
+    The setting `algo:CLIENT_ID` says of which kind an order is; `trigger` without.
+    """
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+
+    def pending(self, asked: Asked) -> object:
+        """GET trade/orders-algo-pending: newest first; `after`: older than this one."""
+        query, book = asked.query, self._floor.book
+        self._floor.seen_ms(asked)
+        kinds = set(query.get("ordType", "").split(","))
+        if not kinds <= set(KINDS) or (len(kinds) > 1 and kinds != TOGETHER):
+            raise refused("51000", "Parameter ordType error")
+        found = [order for order in book.waiting_orders(query.get("instId")) if self._kind(order) in kinds]
+        if "instType" in query:
+            found = [order for order in found if book.listings[order.sym].kind.upper() == query["instType"]]
+        if "after" in query:
+            found = [order for order in found if order.id < int(query["after"])]
+        newest = sorted(found, key=lambda order: -order.id)
+        return [self._shown(order) for order in newest[: min(int(query.get("limit", MOST_ROWS)), MOST_ROWS)]]
+
+    def cancel(self, asked: Asked) -> object:
+        """POST trade/cancel-algos: a list of ids."""
+        if len(asked.content) > MOST_CANCELS:
+            raise refused("51000", "Parameter algoId error")
+        orders = [self._floor.book.by_id(int(row["algoId"])) for row in asked.content]
+        for order in orders:
+            if order is None or order.state not in LIVE:
+                raise refused_order("51400", "Cancellation failed as the order does not exist.")
+            self._floor.book.cancel(order, self._floor.now_ms())
+        return [{"algoId": row["algoId"], "algoClOrdId": "", "sCode": "0", "sMsg": ""} for row in asked.content]
+
+    def _kind(self, order: Order) -> str:
+        return self._floor.book.settings.get(f"algo:{order.client_id}", "trigger")
+
+    def _shown(self, order: Order) -> dict[str, object]:
+        listing = self._floor.book.listings[order.sym]
+        swap = listing.kind == "swap"
+        return {
+            "activePx": "", "actualPx": "", "actualSide": "", "actualSz": "0", "algoId": str(order.id),
+            "algoClOrdId": order.client_id, "cTime": str(order.created_ms), "callbackRatio": "", "callbackSpread": "",
+            "ccy": "", "clOrdId": "", "instId": order.sym, "instType": listing.kind.upper(), "last": "",
+            "lever": str(self._floor.book.leverage(order.sym)) if swap else "", "notionalUsd": "", "ordId": "",
+            "ordPx": "-1" if order.limit is None else order.limit, "ordType": self._kind(order),
+            "posSide": order.leg.lower() if order.leg in HEDGE else "net", "reduceOnly": str(order.reduce_only).lower(),
+            "side": "buy" if order.side > 0 else "sell", "slOrdPx": "", "slTriggerPx": "", "state": "live",
+            "sz": abs(order.signed_qty) / listing.contract_size, "tag": "",
+            "tdMode": ("cross" if order.leg == CROSS else "isolated") if swap else "cash", "tgtCcy": "", "tpOrdPx": "",
+            "tpTriggerPx": "", "triggerPx": order.trigger, "triggerPxType": "last", "triggerTime": "",
+            "uTime": str(order.updated_ms),
+        }  # fmt: skip
