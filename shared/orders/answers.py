@@ -123,9 +123,10 @@ class VenueBalance(NamedTuple):
 
 
 class VenueOrder(NamedTuple):
-    """An open order. client_order_id: empty where whoever sent it gave none. forced: the venue did, and why.
+    """An open order. client_order_id: empty where whoever sent it gave none.
 
     waits: for a price; none of these is ours. Where the venue keeps them with those that rest, it is not told apart.
+    forced: the venue made it, and why.
     """
 
     sym: str

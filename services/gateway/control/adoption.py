@@ -137,7 +137,9 @@ def _quantity(row: ExternalRow, said: Said) -> Decimal:
     low, high, found = _numbers(row)
     if low is None or high is None or found is None:
         if not said.qty:
-            raise ConfigError("--qty: say how much more (+) or less (-) the venue holds than the book")
+            raise ConfigError(
+                "--qty and --price: say what the venue holds more (+) or less (-) than the book, at a price"
+            )
         return said.qty
     least, most = found - high, found - low
     if low != high:
@@ -146,8 +148,8 @@ def _quantity(row: ExternalRow, said: Said) -> Decimal:
         return most
     if not said.qty or said.qty.is_signed() != least.is_signed() or abs(said.qty) > abs(least):
         raise SafetyRefusal(
-            f"--qty {plain(said.qty)}: leads away from the venue, which holds {plain(found)} where the book holds "
-            f"{plain(low)}: the difference is {plain(most)}, which is booked without --qty"
+            f"--qty {plain(said.qty)}: leads away from the venue: {row.text}: "
+            f"the difference is {plain(most)}, which is adopted without --qty"
         )
     return said.qty
 
