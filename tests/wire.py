@@ -4,10 +4,9 @@ The wire is where aiohttp is otherwise: what ccxt asks for travels for some ms, 
 """
 
 import asyncio
-import json
 import math
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -19,18 +18,19 @@ from aiohttp import WSMessage, WSMsgType
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from services.fake_exchange.asked import Asked
-from services.fake_exchange.binance_streams import BinanceStreams, Stream
 from services.fake_exchange.book import Book
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.feed import Feed
 from services.fake_exchange.feed_passage import Passage
 from services.fake_exchange.feed_plan import FeedPlan
+from services.fake_exchange.feed_start import AtStart
 from services.fake_exchange.feed_weather import Strike, Trouble
 from services.fake_exchange.floor import Floor
 from services.fake_exchange.frames import unframed
 from services.fake_exchange.prices import TapePrices
-from services.fake_exchange.serve import FEE, LISTINGS, VENUES, Fake
+from services.fake_exchange.serve import FEE, LISTINGS, VENUES, Fake, _streams
 from services.fake_exchange.server import FakeExchange
+from services.fake_exchange.streams import Stream, Talk, Unknown
 from services.ingestor.venue import venue as venue_module
 from services.ingestor.venue.client import make_client
 
@@ -90,7 +90,7 @@ async def wired(venue: str, *faults: Fault, plan: FeedPlan, seed: int = 1, host:
     listings = LISTINGS[venue]
     clock, tapes = plan.begin(listings, seed)
     floor = Floor(Book(listings, TapePrices(tapes), {}, FEE, None), clock=clock, tapes=tapes)
-    feed = Feed(floor, BinanceStreams(tapes, plan.kept))
+    feed = Feed(floor, _streams(venue, floor, plan))
     feed.weather.seed = seed
     server = FakeExchange(VENUES[venue](floor), *faults)
     host = host or f"wire-{len(_wires)}"
@@ -178,6 +178,7 @@ class Socket:
         self._streams: dict[str, tuple[Stream | None, Passage]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._silent_until_s = 0.0
+        self._talk: Talk | None = None
         self.closed = False
 
     async def __aenter__(self) -> "Socket":
@@ -193,6 +194,8 @@ class Socket:
         if fault is not None:
             await asyncio.sleep(fault.delay_ms / MS)
         await wire.travel()
+        self._talk = wire.feed.streams.talk(asked.path.split("/"), asked.query)
+        assert self._talk is not None, f"nobody is there at {asked.path}"
         wire.sockets.add(self)
         self._start(self._pump())
         self._start(self._deliver())
@@ -209,7 +212,7 @@ class Socket:
 
     async def send_str(self, text: str) -> None:
         """Ask the venue."""
-        self._start(self._asked(json.loads(text)))
+        self._start(self._asked(text))
 
     async def ping(self) -> None:
         """Ask whether the other end is there."""
@@ -231,15 +234,33 @@ class Socket:
         for task in self._tasks:
             task.cancel()
 
-    async def _asked(self, asked: Any) -> None:
+    async def _asked(self, text: str) -> None:
         await self._wire.travel()
-        feed = self._wire.feed
-        for name in asked["params"] if asked["method"] == "SUBSCRIBE" else ():
-            if name not in self._streams:
+        for answer in self._answers(text):
+            self._tell(answer)
+
+    def _answers(self, text: str) -> Sequence[str]:
+        feed, talk = self._wire.feed, self._talk
+        assert talk is not None
+        try:
+            wanted = feed.streams.heard(talk, text)
+        except ValueError as error:
+            return [feed.streams.nonsense(talk, text, error)]
+        befallen = {name: feed.befalls(name) for name in wanted.subscribe}
+        refused = [name for name, what in befallen.items() if what is AtStart.REFUSED]
+        for name, what in befallen.items():
+            try:
                 stream = feed.streams.stream(name, feed.floor.now_ms())
+            except Unknown:
+                refused.append(name)
+                continue
+            if name not in self._streams and what is not AtStart.REFUSED:
                 feed.subscribed[name] += 1
-                self._streams[name] = stream, Passage(name, feed.weather, feed.subscribed[name])
-        self._tell(json.dumps({"result": None, "id": asked["id"]}))
+                kept = stream if what is None else None
+                self._streams[name] = kept, Passage(name, feed.weather, feed.subscribed[name])
+        if AtStart.UNANSWERED in befallen.values():
+            return []
+        return feed.streams.told(talk, wanted, refused, list(self._streams))
 
     async def _pump(self) -> None:
         while True:

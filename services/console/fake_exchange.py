@@ -2,14 +2,13 @@
 
 import os
 import subprocess
-import sys
 from types import TracebackType
 
 from shared.config import Settings
 from shared.config.gateway import SECRETS
 from shared.config.settings import PREFIX
 from shared.errors import VenueError
-from shared.runner.parent import WITH_PARENT
+from shared.runner.parent import PYTHON, WITH_PARENT
 
 STOP_TIMEOUT_S = 10.0
 
@@ -34,13 +33,14 @@ class FakeExchange:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "services.fake_exchange", "--port", port, *self._options], text=True,
+                [*PYTHON, "-m", "services.fake_exchange", "--port", port, *self._options], text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
                 env=_environment(),
             )  # fmt: skip
         assert self._process.stdout is not None
         said = self._process.stdout.readline().split()
         if not said:
+            self._end()
             raise VenueError(f"the fake exchange does not start (log: {self._log})")
         self.url = said[-1]
 

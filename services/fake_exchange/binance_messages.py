@@ -5,8 +5,11 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-
 
 from services.fake_exchange.digits import digits
 from services.fake_exchange.frame_blocks import Make
+from services.fake_exchange.intervals import INTERVALS_MS
 from services.fake_exchange.listing import Listing
-from services.fake_exchange.tape import BEHIND
+from services.fake_exchange.market import FakeBar
+from services.fake_exchange.tape import BEHIND, FIRST_ID
+from services.fake_exchange.trade_streams import TellBar
 
 
 def trade(listing: Listing) -> Make:
@@ -47,6 +50,22 @@ def book_ticker(listing: Listing) -> Make:
         return (
             f'{{{event}"u":{id_},"s":"{sym}","b":"{price(ticks - 1)}","B":"{qty(steps)}","a":"{price(ticks + 1)}",'
             f'"A":"{qty(steps)}"}}'
+        )
+
+    return made
+
+
+def kline(listing: Listing, interval: str) -> TellBar:
+    """Of `@kline_`: `x` is true in the last one of a bar."""
+    sym, length_ms = listing.id, INTERVALS_MS[interval]
+
+    def made(bar: FakeBar, first: int, last: int, now_ms: int, finished: bool) -> str:
+        ids = (FIRST_ID + first, FIRST_ID + last - 1) if last > first else (-1, -1)
+        return (
+            f'{{"e":"kline","E":{now_ms},"s":"{sym}","k":{{"t":{bar.at_ms},"T":{bar.at_ms + length_ms - 1},'
+            f'"s":"{sym}","i":"{interval}","f":{ids[0]},"L":{ids[1]},"o":"{bar.open}","c":"{bar.close}",'
+            f'"h":"{bar.high}","l":"{bar.low}","v":"{bar.volume}","n":{last - first},'
+            f'"x":{"true" if finished else "false"},"q":"0","V":"0","Q":"0","B":"0"}}}}'
         )
 
     return made

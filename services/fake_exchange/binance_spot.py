@@ -14,7 +14,7 @@ from services.fake_exchange.binance_orders import BinanceOrders
 from services.fake_exchange.binance_signed import refused, signed
 from services.fake_exchange.floor import Floor
 from services.fake_exchange.listing import Listing
-from services.fake_exchange.order import Fill, Order
+from services.fake_exchange.order import Fill, Order, State
 from services.fake_exchange.refusal import Why
 from services.fake_exchange.server import Answer
 
@@ -34,25 +34,40 @@ class SpotOrders(BinanceOrders):
         Why.STEP: (-1013, "Filter failure: LOT_SIZE"),
         Why.MIN_QTY: (-1013, "Filter failure: LOT_SIZE"),
         Why.MIN_NOTIONAL: (-1013, "Filter failure: NOTIONAL"),
+        Why.MOST_MARKET: (-1013, "Filter failure: MARKET_LOT_SIZE"),
+        Why.NOT_TRADING: (-1013, "Market is closed."),
+        Why.WOULD_TRIGGER: (-2010, "Stop price would trigger immediately."),
     }
+
+    def open_orders(self, asked: Asked) -> object:
+        """GET openOrders: also those that wait for a price."""
+        sym = self._sym(asked.form) if "symbol" in asked.form else None
+        found = [*self._floor.book.open_orders(sym, self._floor.seen_ms(asked)), *self._floor.book.waiting_orders(sym)]
+        return [self._shown(order) for order in found]
+
+    def _is_told(self, order: Order) -> bool:
+        return True
 
     def cancel_all(self, asked: Asked) -> object:
         """DELETE openOrders: an error where there is none."""
-        gone = self._floor.book.open_orders(self._sym(asked.form))
+        sym, book = self._sym(asked.form), self._floor.book
+        gone = [*book.open_orders(sym), *book.waiting_orders(sym)]
         if not gone:
             raise refused(-2011, "Unknown order sent.")
         return [self._shown(self._floor.book.cancel(order, self._floor.now_ms())) for order in gone]
 
     def _shown(self, order: Order) -> dict[str, object]:
-        kind = "MARKET" if order.limit is None else "LIMIT"
+        waits = order.state is State.UNTRIGGERED
+        kind = "STOP_LOSS_LIMIT" if order.trigger is not None else "MARKET" if order.limit is None else "LIMIT"
         fills = [self._trade(fill) for fill in self._floor.book.fills_of(order)]
         return {
             "symbol": order.sym, "orderId": order.id, "orderListId": -1, "clientOrderId": order.client_id,
             "transactTime": order.updated_ms, "price": order.limit or Decimal(0), "origQty": abs(order.signed_qty),
-            "executedQty": abs(order.filled), "cummulativeQuoteQty": order.paid, "status": order.state,
+            "executedQty": abs(order.filled), "cummulativeQuoteQty": order.paid,
+            "status": State.NEW if waits else order.state, "stopPrice": order.trigger or Decimal(0),
             "timeInForce": "GTC", "type": kind, "side": "BUY" if order.side > 0 else "SELL", "fills": fills,
             "time": order.created_ms, "updateTime": order.updated_ms, "workingTime": order.created_ms,
-            "isWorking": True, "selfTradePreventionMode": "EXPIRE_MAKER",
+            "isWorking": not waits, "selfTradePreventionMode": "EXPIRE_MAKER",
         }  # fmt: skip
 
     def _trade(self, fill: Fill) -> dict[str, object]:
@@ -95,7 +110,13 @@ class BinanceSpot:
         return {**served, RIGHTS: signed(self.floor, self._rights)}
 
     def _exchange_info(self, asked: Asked) -> object:
-        return {"timezone": "UTC", "symbols": [_symbol(listing) for listing in self.floor.book.listings.values()]}
+        return {
+            "timezone": "UTC",
+            "symbols": [
+                {**_symbol(listing), "status": self.floor.book.status(listing.id) or "TRADING"}
+                for listing in self.floor.book.listings.values()
+            ],
+        }
 
     def _book_ticker(self, asked: Asked) -> object:
         wanted = json.loads(asked.query["symbols"]) if "symbols" in asked.query else list(self.floor.book.listings)
@@ -107,18 +128,28 @@ class BinanceSpot:
 
     def _account(self, asked: Asked) -> object:
         self.floor.seen_ms(asked)
+        book = self.floor.book
         rows = [
-            {"asset": asset, "free": amount, "locked": "0.00000000"}
-            for asset, amount in self.floor.book.wallet.cash.items()
+            {"asset": asset, "free": amount - book.locked(asset), "locked": book.locked(asset)}
+            for asset, amount in book.wallet.cash.items()
         ]
-        return {"canTrade": True, "accountType": "SPOT", "updateTime": self.floor.now_ms(), "balances": rows}
+        return {
+            "canTrade": not self.floor.keys.reads_only,
+            "accountType": "SPOT",
+            "updateTime": self.floor.now_ms(),
+            "balances": rows,
+        }
 
     def _rights(self, asked: Asked) -> object:
-        return {"enableReading": True, "enableWithdrawals": self.floor.keys.withdraws}
+        keys = self.floor.keys
+        return {
+            "enableReading": True, "enableSpotAndMarginTrading": not keys.reads_only, "enableFutures": False,
+            "enableWithdrawals": keys.withdraws,
+        }  # fmt: skip
 
 
 def _symbol(listing: Listing) -> dict[str, object]:
-    least = {"minQty": str(listing.min_qty), "maxQty": "9000", "stepSize": format(listing.step, "f")}
+    least = {"minQty": str(listing.min_qty), "maxQty": str(listing.most_limit), "stepSize": format(listing.step, "f")}
     return {
         "symbol": listing.id, "status": "TRADING", "baseAsset": listing.base, "quoteAsset": listing.quote,
         "baseAssetPrecision": 8, "quotePrecision": 8, "orderTypes": ["LIMIT", "MARKET"], "permissions": ["SPOT"],
@@ -126,6 +157,7 @@ def _symbol(listing: Listing) -> dict[str, object]:
         "filters": [
             {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000", "tickSize": str(listing.tick)},
             {"filterType": "LOT_SIZE", **least},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": "0", "maxQty": str(listing.most_market), "stepSize": "0"},
             {"filterType": "NOTIONAL", "minNotional": str(listing.min_notional), "applyMinToMarket": True},
         ],
     }  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from services.fake_exchange.bybit_account import BybitAccount
 from services.fake_exchange.bybit_executions import BybitExecutions
+from services.fake_exchange.bybit_history import BybitHistory
 from services.fake_exchange.bybit_market import BybitMarket
 from services.fake_exchange.bybit_orders import BybitOrders
 from services.fake_exchange.bybit_signed import public, signed
@@ -23,6 +24,7 @@ class Bybit:
         self.floor = floor
         self._orders, self._executions = BybitOrders(floor), BybitExecutions(floor)
         self._account, self._market = BybitAccount(floor), BybitMarket(floor)
+        self._history = BybitHistory(floor)
 
     @property
     def routes(self) -> Mapping[str, Answer]:
@@ -47,7 +49,13 @@ class Bybit:
             "GET market/time": market.time,
             "GET market/instruments-info": market.instruments,
             "GET market/tickers": market.tickers,
+            "GET market/funding/history": self._history.funding_rates,
         }
+        if self.floor.tapes:
+            open_to_all |= {
+                "GET market/kline": self._history.klines,
+                "GET market/recent-trade": self._history.recent_trades,
+            }
         table = {route: signed(self.floor, answer) for route, answer in private.items()}
         table |= {route: public(self.floor, answer) for route, answer in open_to_all.items()}
         return {route.replace(" ", f" {host}/v5/", 1): answer for route, answer in table.items() for host in HOSTS}

@@ -128,9 +128,14 @@ class BybitOrders:
         return {"orderId": order_id(order.id, listing.kind), "orderLinkId": order.client_id}
 
     def cancel_all(self, asked: Asked) -> object:
-        """POST order/cancel-all: of one market, or of all that settle in a coin; those that wait, too."""
+        """POST order/cancel-all: of one market, or of all that settle in a coin.
+
+        Of contracts those that wait, too; of spot only `Order` without another orderFilter:
+        https://bybit-exchange.github.io/docs/v5/order/cancel-all
+        """
         content, book = asked.content, self._floor.book
         kind = checked_category(content)
+        content = {"orderFilter": "Order", **content} if kind == "spot" else content
         if kind == "linear" and not any(name in content for name in ("symbol", "baseCoin", "settleCoin")):
             raise Failed(10001, "Missing some parameters that must be filled in, symbol or settleCoin or baseCoin")
         sym = content.get("symbol")

@@ -55,9 +55,9 @@ def category(listing: Listing) -> str:
 
 
 def checked_category(fields: Mapping[str, str]) -> str:
-    """The one that is asked for; there is no other than linear and spot here."""
+    """The one that is asked for; of inverse and option there are no markets here."""
     wanted = fields.get("category", "")
-    if wanted not in ("linear", "spot"):
+    if wanted not in ("linear", "spot", "inverse", "option"):
         raise Failed(10001, "Illegal category")
     return wanted
 

@@ -2,50 +2,53 @@
 
 import asyncio
 import contextlib
-import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
-from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from services.fake_exchange.binance_streams import BinanceStreams, Stream
 from services.fake_exchange.feed_passage import Passage
+from services.fake_exchange.feed_start import AtStart, StartFault
 from services.fake_exchange.feed_weather import FeedWeather, Strike, Trouble
 from services.fake_exchange.floor import Floor
-from services.fake_exchange.frames import framed, unframed
+from services.fake_exchange.frames import framed
+from services.fake_exchange.streams import Stream, Streams, Talk, Unknown
 
 MS = 1000
 MOST = 512
 LEAST_REST_MS, MOST_REST_MS = 2, 20
 PING_S = 180.0
-ENDPOINTS = ("ws", "stream")
+TOO_MANY = 429
 
 
 class Feed:
-    """All websockets of a venue. `weather`: what befalls their messages.
+    """All websockets of a venue. `weather`: what befalls their messages. `at_start`: what befalls subscriptions.
 
-    `subscribed`: how often each stream was. `open`: the connections.
+    `subscribed`: how often each stream was. `open`: the connections. most_a_s: so many connections are let in in a
+    second (0: any number); `turned_away`: how many were not.
     """
 
-    def __init__(self, floor: Floor, streams: BinanceStreams, waits_for: int = 1) -> None:
+    def __init__(self, floor: Floor, streams: Streams, waits_for: int = 1, most_a_s: int = 0) -> None:
         self.floor, self.streams = floor, streams
         self._waits_for = waits_for
         self.weather = FeedWeather()
+        self.at_start: list[StartFault] = []
         self.subscribed: Counter[str] = Counter()
         self.open: set[Connection] = set()
+        self.most_a_s, self.turned_away = most_a_s, 0
+        self._came_s: deque[float] = deque()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Until either side ends it."""
-        path = request.match_info["rest"].split("/")
-        endpoint = next((part for part in path[1:] if part in ENDPOINTS), None)
-        if endpoint is None:
+        talk = self.streams.talk(request.match_info["rest"].split("/"), request.query)
+        if talk is None:
             return web.Response(status=404)
-        connection = Connection(self, request, combined=endpoint == "stream")
-        named = request.query.get("streams", "").split("/") if endpoint == "stream" else path[path.index("ws") + 1 :]
+        if not self._let_in():
+            return web.Response(status=TOO_MANY)
+        connection = Connection(self, request, talk)
         self.open.add(connection)
         try:
-            return await connection.serve([name for name in named if "@" in name])
+            return await connection.serve()
         finally:
             self.open.discard(connection)
 
@@ -64,25 +67,41 @@ class Feed:
         if for_ms:
             asyncio.get_running_loop().call_later(for_ms / MS, self.jump, -ms, 0)
 
+    def befalls(self, name: str) -> AtStart | None:
+        """What happens to a subscription of this name."""
+        return next((fault.what for fault in self.at_start if fault.strikes(name)), None)
+
+    def _let_in(self) -> bool:
+        if not self.most_a_s:
+            return True
+        now_s = asyncio.get_running_loop().time()
+        while self._came_s and self._came_s[0] <= now_s - 1:
+            self._came_s.popleft()
+        if len(self._came_s) >= self.most_a_s:
+            self.turned_away += 1
+            return False
+        self._came_s.append(now_s)
+        return True
+
 
 class Connection:
-    """Answers SUBSCRIBE, UNSUBSCRIBE and LIST_SUBSCRIPTIONS. combined: messages carry the name of their stream."""
+    """One client's. talk: how it speaks."""
 
-    def __init__(self, feed: Feed, request: web.Request, combined: bool) -> None:
-        self._feed, self._request, self._combined = feed, request, combined
+    def __init__(self, feed: Feed, request: web.Request, talk: Talk) -> None:
+        self._feed, self._request, self._talk = feed, request, talk
         self._socket = web.WebSocketResponse(compress=False, heartbeat=PING_S)
         self._streams: dict[str, tuple[Stream | None, Passage]] = {}
         self._silent_until_s = 0.0
 
-    async def serve(self, names: Sequence[str]) -> web.StreamResponse:
-        """Until either side ends it. names: subscribed to by the URL."""
+    async def serve(self) -> web.StreamResponse:
+        """Until either side ends it."""
         await self._socket.prepare(self._request)
-        self._subscribe(names)
+        self._subscribe(self._talk.names)
         pump = asyncio.create_task(self._pump())
         try:
             async for message in self._socket:
                 if message.type is WSMsgType.TEXT:
-                    self._write([framed(json.dumps(self._answer(message.data)).encode())])
+                    self._write([framed(answer.encode()) for answer in self._answers(message.data)])
         finally:
             pump.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -94,29 +113,37 @@ class Connection:
         if self._request.transport is not None:
             self._request.transport.abort()
 
-    def _answer(self, text: str) -> dict[str, object]:
-        asked: Any = None
+    def _answers(self, text: str) -> Sequence[str]:
+        streams, talk = self._feed.streams, self._talk
         try:
-            asked = json.loads(text)
-            method, names = asked["method"], list(asked.get("params") or [])
-            if method == "SUBSCRIBE":
-                self._subscribe(names)
-            elif method == "UNSUBSCRIBE":
-                for name in names:
-                    self._streams.pop(name, None)
-            elif method != "LIST_SUBSCRIPTIONS":
-                raise ValueError(f"unknown variant `{method}`")
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            number = asked.get("id") if isinstance(asked, dict) else None
-            return {"error": {"code": 2, "msg": f"Invalid request: {error}"}, "id": number}
-        return {"result": list(self._streams) if method == "LIST_SUBSCRIPTIONS" else None, "id": asked.get("id")}
+            wanted = streams.heard(talk, text)
+        except ValueError as error:
+            return [streams.nonsense(talk, text, error)]
+        befallen = {name: self._feed.befalls(name) for name in wanted.subscribe}
+        refused = [name for name, what in befallen.items() if what is AtStart.REFUSED]
+        muted = [name for name, what in befallen.items() if what is not None]
+        for name in wanted.unsubscribe:
+            self._streams.pop(name, None)
+        refused += self._subscribe([name for name in wanted.subscribe if name not in refused], muted)
+        if AtStart.UNANSWERED in befallen.values():
+            return []
+        return streams.told(talk, wanted, refused, list(self._streams))
 
-    def _subscribe(self, names: Sequence[str]) -> None:
-        now_ms, feed = self._feed.floor.now_ms(), self._feed
-        made = {name: feed.streams.stream(name, now_ms) for name in names if name not in self._streams}
+    def _subscribe(self, names: Sequence[str], muted: Sequence[str] = ()) -> list[str]:
+        """The names that there are not."""
+        now_ms, feed, unknown = self._feed.floor.now_ms(), self._feed, list[str]()
+        made: dict[str, Stream | None] = {}
+        for name in names:
+            if name not in self._streams:
+                try:
+                    made[name] = feed.streams.stream(name, now_ms)
+                except Unknown:
+                    unknown.append(name)
         for name, stream in made.items():
             feed.subscribed[name] += 1
-            self._streams[name] = stream, Passage(name, feed.weather, feed.subscribed[name])
+            kept = None if name in muted else stream
+            self._streams[name] = kept, Passage(name, feed.weather, feed.subscribed[name])
+        return unknown
 
     async def _pump(self) -> None:
         while True:
@@ -140,11 +167,12 @@ class Connection:
     def _turn(self, now_ms: int) -> tuple[bool, list[bytes], list[Strike]]:
         """Whether something happened, what is told of it, and what befalls the connection."""
         taken, out, strikes = False, list[bytes](), list[Strike]()
+        wrapped = self._feed.streams.wrapped
         for name, (stream, passage) in self._streams.items():
             frames = () if stream is None else stream.take(now_ms, MOST)
             taken = taken or bool(frames)
             told, struck = passage.through(frames, now_ms)
-            out += (self._wrapped(name, frame) for frame in told) if self._combined else told
+            out += (wrapped(self._talk, name, frame) for frame in told) if self._talk.combined else told
             strikes += struck
         return taken, out, strikes
 
@@ -168,7 +196,3 @@ class Connection:
         transport = self._request.transport
         if transport is not None and not transport.is_closing():
             transport.write(b"".join(frames))
-
-    @staticmethod
-    def _wrapped(name: str, frame: bytes) -> bytes:
-        return framed(b'{"stream":"' + name.encode() + b'","data":' + unframed(frame) + b"}")

@@ -5,6 +5,7 @@ from typing import Any
 from services.fake_exchange.admin import checked
 from services.fake_exchange.asked import Asked
 from services.fake_exchange.feed import Feed
+from services.fake_exchange.feed_start import AtStart, StartFault
 from services.fake_exchange.feed_weather import FeedFault, Trouble
 from services.fake_exchange.server import Answer, Refused
 
@@ -19,7 +20,7 @@ class FeedAdmin:
         """By name."""
         table: dict[str, Answer] = {
             "feed": self.feed, "feed_fault": self.fault, "feed_cut": self.cut, "clock_jump": self.jump,
-            "tape": self.tape,
+            "tape": self.tape, "feed_start": self.start,
         }  # fmt: skip
         return {name: checked(answer) for name, answer in table.items()}
 
@@ -42,6 +43,15 @@ class FeedAdmin:
         else:
             faults.clear()
         return {"faults": len(faults)}
+
+    def start(self, asked: Asked) -> object:
+        """Fields of StartFault, e.g. {"what": "mute", "stream": "trades:BTC-USDT-SWAP", "times": 2}. {}: clears all."""
+        fields: dict[str, Any] = asked.content or {}
+        if fields:
+            self._feed.at_start.append(StartFault(**{**fields, "what": AtStart(fields["what"])}))
+        else:
+            self._feed.at_start.clear()
+        return {"faults": len(self._feed.at_start)}
 
     def cut(self, asked: Asked) -> object:
         """{}: all connections are torn now."""

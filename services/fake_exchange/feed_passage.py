@@ -116,8 +116,8 @@ def broken(frame: bytes, dice: random.Random) -> bytes:
     """One field with another JSON type: none of these can be taken for another number, time or market."""
     message: dict[str, Any] = json.loads(unframed(frame))
     inner = message.get("data", message)
-    inner = inner.get("k", inner)
-    name = dice.choice([name for name in inner if name != "e"])
+    inner = inner[0] if isinstance(inner, list) else inner.get("k", inner)
+    name = dice.choice(list(range(len(inner))) if isinstance(inner, list) else [name for name in inner if name != "e"])
     inner[name] = dice.choice([None, {}, [], *_other(inner[name])])
     return framed(json.dumps(message, separators=(",", ":")).encode())
 

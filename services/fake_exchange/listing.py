@@ -1,5 +1,6 @@
 """What a fake venue trades. All quantities are base units; a dialect turns them into its own contracts."""
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
@@ -37,7 +38,7 @@ def okx_swap(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
     """A contract of 0.01 of the coin, traded in hundredths of a contract."""
     return Listing(
         f"{base}-USDT-SWAP", "swap", base, "USDT", price, Decimal("0.1"), Decimal("0.0001"), Decimal("0.0001"),
-        contract_size=Decimal("0.01"),
+        contract_size=Decimal("0.01"), most_limit=Decimal(10_000), most_market=Decimal(120),
     )  # fmt: skip
 
 
@@ -72,9 +73,29 @@ def bybit_spot(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listin
 
 
 COINS = ("BTC", "ETH", "SOL", "XRP", "BNB", "DOGE", "ADA", "TRX", "AVAX", "LINK", "DOT", "LTC", "BCH", "UNI", "ATOM",
-         "ETC", "XLM", "NEAR", "APT", "FIL")  # fmt: skip
+         "ETC", "XLM", "NEAR", "APT", "FIL", "ARB", "OP", "SUI", "INJ", "AAVE", "HBAR", "ICP", "TON", "SEI",
+         "TIA")  # fmt: skip
+
+
+MAKERS: Mapping[str, Callable[[str, Decimal], Listing]] = {
+    "binance": lambda base, price: btcusdt(f"{base}USDT", price),
+    "binance-spot": binance_spot,
+    "okx": okx_swap,
+    "okx-spot": okx_spot,
+    "bybit": bybit_swap,
+    "bybit-spot": bybit_spot,
+}
+
+
+def markets(venue: str, count: int) -> tuple[Listing, ...]:
+    """So many markets of a venue's, at most 30, the dearest first: BTC, ETH, SOL ...
+
+    >>> [listing.id for listing in markets("okx", 2)]
+    ['BTC-USDT-SWAP', 'ETH-USDT-SWAP']
+    """
+    return tuple(MAKERS[venue](coin, Decimal(42_000) / (1 + at) ** 2 // 1) for at, coin in enumerate(COINS[:count]))
 
 
 def swaps(count: int) -> tuple[Listing, ...]:
-    """So many markets of Binance's, e.g. BTCUSDT; at most 20."""
-    return tuple(btcusdt(f"{coin}USDT", Decimal(42_000) / (1 + at) ** 2 // 1) for at, coin in enumerate(COINS[:count]))
+    """So many markets of Binance's, e.g. BTCUSDT."""
+    return markets("binance", count)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from services.fake_exchange.binance_streams import MAKERS
+from services.fake_exchange.binance_streams import MAKERS, BinanceStreams
 from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.frame_blocks import BLOCK
-from services.fake_exchange.listing import swaps
-from services.fake_exchange.serve import TOLD, VENUES, serving
+from services.fake_exchange.listing import COINS, markets
+from services.fake_exchange.serve import VENUES, serving
 from shared.intervals import interval_ns
 from shared.runner.parent import stop_with_parent
 from shared.simulated.present import PresentMarket
@@ -30,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--walk-ms", type=int, default=1000, help="the price's step; 0: it stands")
     parser.add_argument("--simulated", metavar="INTERVAL", help="no walk: the simulated market's price, e.g. 1s a tick")
     parser.add_argument("--cash", type=Decimal, default=Decimal(10_000), help="USDT at the start")
-    parser.add_argument("--markets", type=int, help="of binance: so many, up to 20")
-    parser.add_argument("--trades-per-s", type=float, help="in each market of Binance's, with websockets")
+    parser.add_argument("--markets", type=int, help=f"so many, up to {len(COINS)}")
+    parser.add_argument("--trades-per-s", type=float, help="in each market, with websockets")
     parser.add_argument("--trades", type=int, help="in each market, then none; without end if not given")
     parser.add_argument("--past-s", type=int, default=0, help="it was traded before the start")
     parser.add_argument("--past-rate", type=float, default=1.0, help="of that, trades per second")
@@ -43,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--flood", action="store_true", help="trades as fast as clients take them")
     options = parser.parse_args(argv)
-    if options.markets and options.venue != "binance":
-        parser.error("--markets is for --venue binance only")
-    if options.trades_per_s and options.venue not in TOLD:
-        parser.error(f"--trades-per-s is for --venue {' and '.join(TOLD)} only")
+    if options.markets is not None and not 1 <= options.markets <= len(COINS):
+        parser.error(f"--markets is from 1 to {len(COINS)}")
+    if options.prepared and not options.venue.startswith("binance"):
+        parser.error("--prepared is for --venue binance and binance-spot only")
     if options.prepared and not (options.trades_per_s and options.trades):
         parser.error("--prepared needs --trades-per-s and --trades")
     with contextlib.suppress(KeyboardInterrupt):
@@ -76,10 +76,12 @@ async def _run(options: argparse.Namespace) -> None:
         walk_ms=options.walk_ms,
         cash=options.cash,
         simulated=simulated,
-        listings=swaps(options.markets) if options.markets else None,
+        listings=markets(options.venue, options.markets) if options.markets else None,
         plan=plan,
     ) as fake:
         if options.prepared:
-            fake.feed.streams.prepare(options.prepared, options.trades)
+            streams = fake.feed.streams
+            assert isinstance(streams, BinanceStreams)
+            streams.prepare(options.prepared, options.trades)
         print(f"fake {options.venue} at {fake.url}", flush=True)  # noqa: T201
         await stopped.wait()

@@ -6,6 +6,8 @@ from services.fake_exchange.asked import Asked
 from services.fake_exchange.floor import Floor
 from services.fake_exchange.listing import Listing
 from services.fake_exchange.okx_account import OkxAccount
+from services.fake_exchange.okx_algo import OkxAlgo
+from services.fake_exchange.okx_history import OkxHistory
 from services.fake_exchange.okx_orders import OkxOrders
 from services.fake_exchange.okx_signed import refused, signed
 from services.fake_exchange.server import Answer
@@ -19,17 +21,21 @@ class Okx:
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
         self._orders, self._account = OkxOrders(floor), OkxAccount(floor)
+        self._history = OkxHistory(floor)
 
     @property
     def routes(self) -> Mapping[str, Answer]:
         """What the server serves."""
-        orders, account = self._orders, self._account
+        orders, account, algo = self._orders, self._account, OkxAlgo(self.floor)
         private: dict[str, Answer] = {
             "POST trade/order": orders.place,
             "POST trade/batch-orders": orders.place,
             "GET trade/order": orders.find,
             "POST trade/cancel-order": orders.cancel,
             "GET trade/orders-pending": orders.open_orders,
+            "POST trade/order-algo": algo.place,
+            "GET trade/orders-algo-pending": algo.pending,
+            "POST trade/cancel-algos": algo.cancel,
             "GET trade/fills": orders.fills,
             "GET trade/fills-history": orders.fills,
             "GET account/config": account.config,
@@ -46,28 +52,50 @@ class Okx:
             "GET public/time": lambda asked: [{"ts": str(self.floor.now_ms())}],
             "GET public/instruments": self._instruments,
             "GET market/ticker": self._ticker,
+            "GET public/funding-rate-history": self._history.funding_rates,
+            "GET market/tickers": self._tickers,
         }
+        if self.floor.tapes:
+            public |= {
+                "GET market/trades": self._history.trades,
+                "GET market/history-trades": self._history.past_trades,
+                "GET market/candles": self._history.candles,
+                "GET market/history-candles": self._history.candles,
+            }
         table = {route: signed(self.floor, answer) for route, answer in private.items()}
         table |= {route: _wrapped(answer) for route, answer in public.items()}
         return {route.replace(" ", f" {HOST}/", 1): answer for route, answer in table.items()}
 
     def _instruments(self, asked: Asked) -> object:
         kind = asked.query.get("instType", "").lower()
-        return [_row(listing) for listing in self.floor.book.listings.values() if listing.kind == kind]
+        book, id_ = self.floor.book, asked.query.get("instId")
+        return [
+            {**_row(listing), "state": book.status(listing.id) or "live",
+             "expTime": book.settings.get(f"delivery:{listing.id}", "")}
+            for listing in book.listings.values()
+            if listing.kind == kind and id_ in (None, listing.id)
+        ]  # fmt: skip
 
     def _ticker(self, asked: Asked) -> object:
         id_, now_ms = asked.query.get("instId", ""), self.floor.now_ms()
         if id_ not in self.floor.book.listings:
             raise refused("51001", "Instrument ID doesn't exist.")
-        quote = self.floor.book.prices.quote(id_, now_ms)
-        kind = self.floor.book.listings[id_].kind.upper()
-        return [
-            {
-                "instType": kind, "instId": id_, "last": quote.mid, "lastSz": "1", "askPx": quote.ask, "askSz": "9",
-                "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid, "high24h": quote.mid, "low24h": quote.mid,
-                "volCcy24h": "1", "vol24h": "1", "ts": str(now_ms), "sodUtc0": quote.mid, "sodUtc8": quote.mid,
-            }
-        ]  # fmt: skip
+        return [self._quoted(self.floor.book.listings[id_], now_ms)]
+
+    def _tickers(self, asked: Asked) -> object:
+        """GET market/tickers: of one kind."""
+        kind, now_ms = asked.query.get("instType", "").lower(), self.floor.now_ms()
+        return [self._quoted(listing, now_ms) for listing in self.floor.book.listings.values() if listing.kind == kind]
+
+    def _quoted(self, listing: Listing, now_ms: int) -> dict[str, object]:
+        quote = self.floor.book.prices.quote(listing.id, now_ms)
+        return {
+            "instType": listing.kind.upper(), "instId": listing.id, "last": quote.mid, "lastSz": "1",
+            "askPx": quote.ask, "askSz": "9", "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid,
+            "high24h": quote.mid, "low24h": quote.mid, "volCcy24h": "1", "vol24h": "1",
+            "ts": str(now_ms - self.floor.quiet_ms),
+            "sodUtc0": quote.mid, "sodUtc8": quote.mid,
+        }  # fmt: skip
 
 
 def _wrapped(answer: Answer) -> Answer:
@@ -83,7 +111,8 @@ def _row(listing: Listing) -> dict[str, object]:
         "ctMult": "1" if swap else "", "ctValCcy": listing.base if swap else "", "ctType": "linear" if swap else "",
         "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": "live",
         "lotSz": listing.step / listing.contract_size, "minSz": listing.min_qty / listing.contract_size,
-        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "", "maxLmtSz": "1000000",
-        "maxMktSz": "12000", "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
+        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "",
+        "maxLmtSz": listing.most_limit / listing.contract_size, "maxMktSz": listing.most_market / listing.contract_size,
+        "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
         "optType": "",
     }  # fmt: skip

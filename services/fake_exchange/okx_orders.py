@@ -7,7 +7,7 @@ import re
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 
 from services.fake_exchange.asked import Asked
-from services.fake_exchange.book import Ask
+from services.fake_exchange.book import CROSS, HEDGE, Ask
 from services.fake_exchange.floor import Floor
 from services.fake_exchange.listing import Listing
 from services.fake_exchange.okx_signed import refused, refused_order, stamp_ms_of
@@ -17,7 +17,7 @@ from services.fake_exchange.refusal import Declined, Why
 CLIENT_ID = re.compile(r"^[A-Za-z0-9]{1,32}$")
 STATES = {
     State.NEW: "live", State.PARTIALLY_FILLED: "partially_filled", State.FILLED: "filled", State.CANCELED: "canceled",
-    State.EXPIRED: "canceled",
+    State.EXPIRED: "canceled", State.UNTRIGGERED: "live",
 }  # fmt: skip
 CODES = {
     Why.MARGIN: ("51008", "Order failed. Insufficient margin in account."),
@@ -26,8 +26,18 @@ CODES = {
     Why.STEP: ("51121", "Order quantity must be a multiple of the lot size."),
     Why.MIN_QTY: ("51020", "Order amount should be greater than the min available amount."),
     Why.MIN_NOTIONAL: ("51020", "Order amount should be greater than the min available amount."),
+    Why.MOST_MARKET: ("51202", "Market order amount exceeds the maximum amount."),
+    Why.NOT_TRADING: ("51022", "Contract suspended."),
+    Why.WOULD_TRIGGER: ("51278", "SL trigger price can not be higher than the last price"),
 }
+# Who made an order, by Order.origin; of a trade, with what it sold and what it bought: one-way.
+# https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details and
+# #trading-account-rest-api-get-bills-details-last-7-days (P)
+CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
+SUB_TYPES = {"": ("2", "1"), "liquidation": ("107", "106"), "adl": ("128", "127"), "settlement": ("112", "113")}
 MOST_ROWS = 100
+# https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details: `category`
+CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
 AVERAGE = Decimal("0.1")  # an average price is rounded, so it does not tell what was paid
 
 
@@ -99,10 +109,15 @@ class OkxOrders:
         if listing.kind == "spot" and content["side"] == "buy" and content.get("tgtCcy", "quote_ccy") == "quote_ccy":
             qty = self._for_money(listing, qty)
         stamp_ms = stamp_ms_of(asked)
+        side = content.get("posSide", "net")
+        hedged = listing.kind == "swap" and self._floor.book.settings.get("mode") == "long_short_mode"
+        if side not in (("long", "short") if hedged else ("net",)):
+            raise refused_order("51000", "Parameter posSide error", client_id)
+        leg = side.upper() if hedged else CROSS if content["tdMode"] == "cross" else ""
         return Ask(
             id_, qty if content["side"] == "buy" else -qty, client_id, str(content.get("reduceOnly")).lower() == "true",
             Decimal(content["px"]) if kind == "limit" else None, stamp_ms,
-            int(asked.headers.get("exptime", stamp_ms)) - stamp_ms,
+            int(asked.headers.get("exptime", stamp_ms)) - stamp_ms, leg,
         )  # fmt: skip
 
     def _for_money(self, listing: Listing, money: Decimal) -> Decimal:
@@ -126,22 +141,35 @@ class OkxOrders:
             "fillSz": abs(fills[-1].qty) / listing.contract_size if fills else "",
             "fillTime": str(order.updated_ms) if fills else "", "tradeId": str(fills[-1].id) if fills else "",
             "lever": str(self._floor.book.leverage(order.sym)), "ordType": "market" if order.limit is None else "limit",
-            "px": "" if order.limit is None else order.limit, "posSide": "net", "state": STATES[order.state],
+            "px": "" if order.limit is None else order.limit, "posSide": _side(order.leg), "state": STATES[order.state],
             "side": "buy" if order.side > 0 else "sell", "sz": abs(order.signed_qty) / listing.contract_size,
-            "tdMode": "isolated" if listing.kind == "swap" else "cash", "reduceOnly": str(order.reduce_only).lower(),
+            "tdMode": _mode(listing, order.leg), "category": CATEGORIES[order.origin],
+            "reduceOnly": str(order.reduce_only).lower(),
             "tgtCcy": "" if listing.kind == "swap" else "base_ccy", "uTime": str(order.updated_ms), "tag": "",
+            "category": CATEGORIES[order.origin],
         }  # fmt: skip
 
     def _fill(self, fill: Fill) -> dict[str, object]:
         listing = self._floor.book.listings[fill.sym]
         return {
             "instType": listing.kind.upper(), "instId": fill.sym, "tradeId": str(fill.id), "ordId": str(fill.order_id),
-            "clOrdId": fill.client_id, "billId": str(fill.id), "fillPx": fill.price, "posSide": "net", "execType": "T",
+            "clOrdId": fill.client_id, "billId": str(fill.id), "fillPx": fill.price,
+            "posSide": _side(fill.leg), "execType": "T",
             "fillSz": abs(fill.qty) / listing.contract_size, "side": "buy" if fill.qty > 0 else "sell",
             "fee": -fill.fee, "feeCcy": fill.fee_currency, "ts": str(fill.at_ms), "fillTime": str(fill.at_ms),
-            "tag": "", "fillPnl": fill.profit,
+            "tag": "", "fillPnl": fill.profit, "subType": SUB_TYPES[fill.origin][fill.qty > 0],
         }  # fmt: skip
 
 
 def _limit(asked: Asked) -> int:
     return min(int(asked.query.get("limit", MOST_ROWS)), MOST_ROWS)
+
+
+def _side(leg: str) -> str:
+    return leg.lower() if leg in HEDGE else "net"
+
+
+def _mode(listing: Listing, leg: str) -> str:
+    if listing.kind == "spot":
+        return "cash"
+    return "cross" if leg == CROSS else "isolated"

@@ -12,6 +12,7 @@ from services.fake_exchange.binance_spot import BinanceSpot
 from services.fake_exchange.binance_streams import BinanceStreams
 from services.fake_exchange.book import Book
 from services.fake_exchange.bybit import Bybit
+from services.fake_exchange.bybit_streams import BybitStreams
 from services.fake_exchange.clock import Clock
 from services.fake_exchange.faults import Fault
 from services.fake_exchange.feed import Feed
@@ -20,9 +21,11 @@ from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.floor import Floor
 from services.fake_exchange.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
 from services.fake_exchange.okx import Okx
+from services.fake_exchange.okx_streams import OkxStreams
 from services.fake_exchange.prices import Prices, TapePrices
 from services.fake_exchange.server import FakeExchange, FakeVenue
 from services.fake_exchange.simulated import SimulatedPrices
+from services.fake_exchange.streams import Streams
 from services.fake_exchange.tape import Tape
 from shared.simulated.present import PresentMarket
 
@@ -31,7 +34,7 @@ VENUES: dict[str, Callable[[Floor], FakeVenue]] = {
     "binance": Binance, "binance-spot": BinanceSpot, "okx": Okx,
     "bybit": Bybit, "bybit-spot": Bybit,
 }  # fmt: skip
-TOLD = ("binance", "binance-spot")
+OKX_CONNECTIONS = 3  # a second, for an IP: https://www.okx.com/docs-v5/en/#overview-websocket-connect
 LISTINGS = {
     "binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00")), btcusdt("BNBUSDT", Decimal("600.00"))),
     "binance-spot": (binance_spot(), binance_spot("ETH", Decimal("2300.00")), binance_spot("BNB", Decimal("600.00"))),
@@ -65,6 +68,12 @@ class Fake:
         return self.floor.tapes
 
 
+def _streams(venue: str, floor: Floor, plan: FeedPlan) -> Streams:
+    if venue == "okx":
+        return OkxStreams(floor, plan.kept)
+    return BybitStreams(floor) if venue.startswith("bybit") else BinanceStreams(floor.tapes, plan.kept)
+
+
 @asynccontextmanager
 async def serving(
     venue: str, *faults: Fault, port: int = 0, state: Path | None = None, seed: int = 1, walk_ms: int = 0,
@@ -73,9 +82,8 @@ async def serving(
 ) -> AsyncIterator[Fake]:  # fmt: skip
     """venue: one of VENUES. The price stands unless `walk_ms`, or is the simulated market's.
 
-    plan: it is traded, and websockets tell of it (TOLD).
+    plan: it is traded, and websockets tell of it.
     """
-    assert plan is None or venue in TOLD
     traded = listings or LISTINGS[venue]
     clock, tapes = (Clock(), dict[str, Tape]()) if plan is None else plan.begin(traded, seed)
     prices = SimulatedPrices(traded, simulated) if simulated else Prices(traded, seed, walk_ms)
@@ -84,7 +92,7 @@ async def serving(
     floor = Floor(Book(traded, prices, {"USDT": cash}, FEE, state), clock=clock, tapes=tapes)
     floor.weather.seed = seed
     told = plan or FeedPlan()
-    feed = Feed(floor, BinanceStreams(tapes, told.kept), told.waits_for)
+    feed = Feed(floor, _streams(venue, floor, told), told.waits_for, OKX_CONNECTIONS if venue == "okx" else 0)
     feed.weather.seed = seed
     async with FakeExchange(VENUES[venue](floor), *faults, port=port, weather=floor.weather) as server:
         server.admin.update(Admin(server, floor).answers() | FeedAdmin(feed).answers())

@@ -7,6 +7,7 @@ from services.gateway.desk.feeder import LiveFeeder
 from services.gateway.desk.rules import DeskRules, book_of
 from services.gateway.desk.stage import DeskStage
 from services.gateway.desk.tools import Pace
+from services.gateway.desk.whereabouts import Whereabouts
 from services.gateway.plan import plan_with
 from services.gateway.risk.model import model_sha256
 from services.gateway.risk.risk import Risk
@@ -44,4 +45,7 @@ def desk_rules(settings: Settings) -> DeskRules:
         reconcile_s=own.reconcile_s,
         max_clock_skew_ms=own.max_clock_skew_ms,
         quote_max_age_s=own.risk.quote_max_age_s,
+        markets_s=own.markets_s,
+        markets_pause_s=own.markets_pause_s,
+        whereabouts=Whereabouts.of(settings),
     )

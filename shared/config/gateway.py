@@ -13,6 +13,7 @@ from shared.config.section import Count, Instance, Positive, Section
 
 SECRETS = ("api_key", "api_secret", "api_password")  # from variables or files, never from the config file
 PAPER_ACCOUNT = "paper"
+ACCOUNT = r"^[A-Za-z0-9_-]{1,40}$"  # an account's name
 
 
 def _as_ccxt_writes_it(name: str) -> str:
@@ -44,6 +45,8 @@ class GatewaySettings(Section):
     journal: a URL; empty means SQLite in state_dir, and with paper none.
     request_validity_ms: how long the venue may take an order after it was signed. grace_ms: how long after that what it
     says of an unknown order is not yet final. reconcile_s: between two comparisons of journal and venue.
+    markets_s: between two looks at what the venue says of its markets. markets_pause_s: the least pause between two,
+    when orders are refused in a way that speaks for other rules.
     max_clock_skew_ms: what the venue's clock and ours may be apart; beyond it nothing is added.
     unknown_alarm_s: after so long an order that is still UNKNOWN calls for a person.
     """
@@ -51,7 +54,7 @@ class GatewaySettings(Section):
     instance: Instance = "gateway"
     mode: Mode = Mode.PAPER
     venue: Literal["paper", "ccxt", "fake"] = "paper"
-    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = PAPER_ACCOUNT
+    account: Annotated[str, Field(pattern=ACCOUNT)] = PAPER_ACCOUNT
     fee: Annotated[Decimal, Field(ge=0, lt=1, allow_inf_nan=False)] = Decimal("0.0003")
     slippage_bps: Annotated[Decimal, Field(ge=0, lt=5_000, allow_inf_nan=False)] = Decimal(0)
     exchange: Annotated[str, Field(pattern=r"^[a-z0-9_]{0,40}$")] = ""
@@ -69,6 +72,8 @@ class GatewaySettings(Section):
     request_validity_ms: Count = 5_000
     grace_ms: Count = 5_000
     reconcile_s: Positive = 30.0
+    markets_s: Positive = 3_600.0
+    markets_pause_s: Positive = 10.0
     max_clock_skew_ms: Count = 2_000
     unknown_alarm_s: Positive = 60.0
     risk: RiskSettings = RiskSettings()

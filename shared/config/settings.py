@@ -29,6 +29,8 @@ from shared.messages.streams import Stream
 PREFIX = "TICKLINE_"
 CONFIG_VARIABLE = "TICKLINE_CONFIG"
 DEFAULT_FILE = "tickline.toml"
+WEIGHTS = "weights"
+SHIPPED = Path(__file__).parents[2] / WEIGHTS
 SIMULATED_SYMBOLS = tuple(f"SIM-{letter}" for letter in "ABCDEFGH")
 
 
@@ -56,11 +58,28 @@ class BusSettings(Section):
 
 
 class SignalSettings(Section):
-    """Features and model. model: a name in weights/, or `auto`: the one card that fits symbols and interval."""
+    """Features and model. model: a name, the path of a card, or `auto`: the one card that fits symbols and interval.
+
+    In testnet and live it is named. weights: the folder of the models; without it `weights` in the config's folder, and
+    behind that the shipped ones.
+    """
 
     instance: Instance = "signal"
     model: str = "auto"
-    weights: Path = Path(__file__).parents[2] / "weights"
+    weights: Path | None = None
+
+    @property
+    def home(self) -> Path:
+        """Where a new model goes."""
+        return self.weights if self.weights is not None else config_folder() / WEIGHTS
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where a name is looked for, the first first."""
+        if self.weights is not None:
+            return (self.weights,)
+        own = self.home
+        return (own, SHIPPED) if own.is_dir() and not own.samefile(SHIPPED) else (SHIPPED,)
 
 
 class StrategySettings(Section):
@@ -226,7 +245,7 @@ def _said(kind: str, text: str, name: str) -> str:
 
 def file_values() -> dict[str, object]:
     """What the config file says, before it is checked; nothing where there is none. Raises ConfigError."""
-    path = _config_file()
+    path = config_path()
     try:
         # Windows editors begin a file with a byte order mark.
         written: dict[str, object] = {} if path is None else tomllib.loads(path.read_bytes().decode("utf-8-sig"))
@@ -244,7 +263,14 @@ def file_values() -> dict[str, object]:
     return written
 
 
-def _config_file() -> Path | None:
+def config_folder() -> Path:
+    """Where the config file is, or would be."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    return Path(named).parent if named else Path()
+
+
+def config_path() -> Path | None:
+    """The config file, if there is one; ConfigError where a variable names one that is not there."""
     named = os.environ.get(CONFIG_VARIABLE)
     if named:
         if not Path(named).is_file():

@@ -64,10 +64,10 @@ class OrderIntent(Message):
 class ExecutionReport(Message):
     """The one terminal report of an order; or what a book is told without one: funding, capital, a person's word.
 
-    last_qty is signed as the order is; commission is in quote units, positive when paid. dust: what the book holds after
-    it, signed, where the venue sells no quantity so small; 0 where it can be sold, or where nothing was looked at. A
-    report without a fill says so too: a close that found nothing to sell. capital: the book's from here on, quote units,
-    where a person has changed it. Version 1 had neither.
+    last_qty is signed as the order is; commission is in quote units, positive when paid. dust: what the book holds
+    after it, signed, where the venue sells no quantity so small; 0 where it can be sold, or where nothing was looked
+    at. A report without a fill says so too: a close that found nothing to sell. capital: the book's from here on, quote
+    units, where a person has changed it. Version 1 had neither.
     """
 
     STREAM: ClassVar[Stream] = Stream.EXECUTIONS

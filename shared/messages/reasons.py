@@ -40,10 +40,13 @@ class Reason(StrEnum):
     NOT_REDUCING = "NOT_REDUCING"  # meant to reduce, but it would add
     OTHER_BUS = "OTHER_BUS"
     SYMBOL_STOPPED = "SYMBOL_STOPPED"
+    MARKET_CLOSED = "MARKET_CLOSED"  # the venue does not trade it now, or has announced its end
+    ACCOUNT_MODES = "ACCOUNT_MODES"  # position mode, margin mode or leverage are not as configured
     CLOCK_SKEW = "CLOCK_SKEW"  # the venue's clock and ours are too far apart
     LATCHED = "LATCHED"
     DAILY_LOSS = "DAILY_LOSS"
     DRAWDOWN = "DRAWDOWN"
+    DAILY_FUNDING = "DAILY_FUNDING"
     NOT_ARMED = "NOT_ARMED"
     ARMING_EXPIRED = "ARMING_EXPIRED"
     ARMED_FOR_OTHER_CONFIG = "ARMED_FOR_OTHER_CONFIG"

@@ -93,6 +93,7 @@ class Worker:
                 if self._keeper is not None and not await self._prepare(self._keeper):
                     return
                 session = await self._bus.connect()
+                session.storage.require_no_eviction("the bus, which was restarted,")
                 log.info("attached", instance=self.plan.instance, run_id=session.run_id)
             except BusLost as lost:
                 await self._pause("waiting for the bus", lost)
@@ -299,7 +300,8 @@ class Worker:
         if self._suspects.get(p) == failure.suspect:
             self._poison[p][failure.suspect] = str(failure)
             del self._suspects[p]
-            log.error("entry set aside", instance=self.plan.instance, p=p, why=str(failure))
+            code = {} if failure.place is None else {"code": str(failure.place)}
+            log.error("entry set aside", instance=self.plan.instance, p=p, why=str(failure), **code)
         else:
             self._suspects[p] = failure.suspect
             log.warning("stage failed, retrying alone", instance=self.plan.instance, p=p, why=str(failure))

@@ -71,7 +71,7 @@ def booked(seq: int, qty: str) -> ExecutionRow:
     return ExecutionRow(BOOK, seq, report.client_order_id, encode(report), 1)
 
 
-@pytest.mark.parametrize("verb", [ARM, ("resume",), ("resolve", "a" * 32, "--as", "expired"), ("adopt",)])
+@pytest.mark.parametrize("verb", [ARM, ("resume", "HALT"), ("resolve", "a" * 32, "--as", "expired"), ("adopt",)])
 def test_a_person_is_needed(account: Account, verb: tuple[str, ...]) -> None:
     done = account.run(*verb, given="main\nmain\n", TICKLINE_GATEWAY__MODE="testnet")
     assert done.code == 5
@@ -139,16 +139,25 @@ def test_disarming_fences_a_gateway_that_is_about_to_send(account: Account) -> N
 
 def test_halt_and_resume(account: Account) -> None:
     epoch = write(account, LatchRow("DAILY_LOSS", "much", "gateway", 1))
-    assert account.run("halt").out == "main is halted: nothing is sent until `tickline resume`\n"
+    assert account.run("halt").out == "main is halted: nothing is sent until `tickline resume HALT`\n"
     assert account.journal(lambda journal: journal.epoch()).epoch == epoch + 1
     refused = account.at_terminal(*ARM, typed="main")
     assert refused.code == 5
-    assert "main is halted: `tickline resume` comes first" in refused.shown
+    assert "main is halted: `tickline resume HALT` comes first" in refused.shown
     assert set(account.journal(lambda journal: journal.latches())) == {"DAILY_LOSS", "HALT"}
-    made = account.at_terminal("resume", typed="main")
+    listed = account.run("resume")
+    assert listed.code == 0
+    assert [line.split(" since ")[0] for line in listed.out.splitlines()] == ["latched: DAILY_LOSS", "latched: HALT"]
+    made = account.at_terminal("resume", "HALT", typed="main")
     assert made.code == 0
     assert "latched: HALT since" in made.shown
-    assert account.journal(lambda journal: journal.latches()) == {}
+    assert "stays: DAILY_LOSS since" in made.shown
+    assert "HALT of main lifted; still held by DAILY_LOSS" in made.shown
+    assert set(account.journal(lambda journal: journal.latches())) == {"DAILY_LOSS"}, "by name, never all at once"
+    assert account.run("resume").code == 0
+    unknown = account.at_terminal("resume", "DRAWDOWN", typed="main")
+    assert unknown.code == 2
+    assert "resume DRAWDOWN: not latched; DAILY_LOSS is" in unknown.shown
 
 
 @pytest.mark.alone

@@ -54,7 +54,7 @@ class Reader:
             self.runs(command, *words)
 
     def runs(self, command: str, verb: str, *options: str) -> None:
-        if verb in AT_TERMINAL:
+        if verb in AT_TERMINAL and (verb, *options) != ("resume",):  # which only lists
             made = at_terminal(self.folder, self.environment, verb, *options, typed=self.account)
             assert made.code == 0, f"{command}: {made.shown}"
             return

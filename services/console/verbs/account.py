@@ -1,16 +1,17 @@
 """The verbs on an account at a venue. They belong to the gateway: its process is started with the terminal attached."""
 
 import subprocess
-import sys
 from typing import Final
 
 import typer
+
+from shared.runner.parent import PYTHON
 
 VERBS: Final = {
     "arm": "Allow orders that add exposure, for a limited time.",
     "disarm": "End the arming.",
     "halt": "Stop sending at once; --cancel and --flatten, through the venue itself.",
-    "resume": "End a halt and drop all other latches.",
+    "resume": "Lift what is latched, by name; without a name, list it.",
     "resolve": "Decide what cannot be asked: an order, a difference.",
     "capital": "Give a book more capital to trade with, or less.",
     "adopt": "Say that the present bus is the right one.",
@@ -26,7 +27,7 @@ def add_account_verbs(app: typer.Typer) -> None:
 
 def _hand_on(context: typer.Context) -> None:
     verb = str(context.info_name)
-    with subprocess.Popen([sys.executable, "-m", "services.gateway.control", verb, *context.args]) as process:
+    with subprocess.Popen([*PYTHON, "-m", "services.gateway.control", verb, *context.args]) as process:
         while process.returncode is None:
             try:
                 process.wait()

@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 
 from services.gateway.control.clock import now_ms
-from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.terminal import person
-from shared.journal.rows import DropArming, EventRow
+from services.gateway.control.to_stop import account_to_stop
+from shared.journal.rows import DropArming, EventRow, PersonChange
 
 
-async def disarm() -> Iterator[str]:
-    """End the arming at once: a gateway that is just about to send is fenced."""
-    settings = settings_of_account()
+async def disarm(named: str | None = None) -> Iterator[str]:
+    """End the arming at once: a gateway that is just about to send is fenced. named: as account_to_stop has it."""
     by = person()
-    async with journal_of(settings) as journal:
-        was = await journal.arming()
-        await journal.raise_epoch(f"disarm by {by}", [DropArming(), EventRow("DISARMED", "", "", f"by {by}", now_ms())])
-    account = settings.gateway.account
+    async with account_to_stop(named) as stopped:
+        was = await stopped.journal.arming()
+        changes: list[PersonChange] = [DropArming(), EventRow("DISARMED", "", "", f"by {by}", now_ms())]
+        await stopped.journal.raise_epoch(f"disarm by {by}", changes)
+    account = stopped.account
     return iter([f"{account} is disarmed" if was is not None else f"{account} was not armed, and is not"])

@@ -13,17 +13,19 @@ from hashlib import blake2b
 
 from services.gateway.control.at_work import AT_WORK
 from services.gateway.control.books import booked_qty
-from services.gateway.control.way_out import Held, Part, last_valid_ms, parts
+from services.gateway.control.way_out import Held, Part, last_valid_ms, parts, parts_of_row
 from services.gateway.desk.rules import book_of
-from services.gateway.venues.venue import Venue
+from services.gateway.venues.amounts import truncated
+from services.gateway.venues.venue import MarketRules, Venue
 from shared.config import Settings
 from shared.errors import VenueError
 from shared.journal.errors import Fenced
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, OrderRow
 from shared.messages import Leg
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderState, Reason
 from shared.orders import Absent, OrderRequest, Refused, Snapshot
+from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
 
 POLL_S = 0.2
@@ -45,12 +47,13 @@ class Flatten:
         self._epoch = epoch
         self._by = by
         self._say = say
-        self._syms = tuple(settings.gateway.markets)
+        self._syms = tuple(sym for sym in settings.gateway.markets if sym not in venue.out_of_reach)
         self._on_its_way: dict[str, list[tuple[OrderRequest, Part]]] = {}
         self._unsettled: dict[str, tuple[Decimal, ...]] = {}
         self._booked: dict[str, Decimal] = {}
         self._told: set[str] = set()
         self._cancelled: set[str] = set()
+        self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
 
     async def cancel(self, until: float) -> None:
         """Every open order of our symbols; asked until `until` (monotonic), then VenueError."""
@@ -73,7 +76,9 @@ class Flatten:
                 flat_since = time.monotonic()
                 self._say("flat" + (": what was on its way can still arrive, looking again" if late else ""))
             elif not late and time.monotonic() - flat_since > SURE_S:
-                return
+                left = await self._each(self._nothing_rests)
+                if not left:
+                    return
             await self._pause(until, f"not flat in time ({left or 'orders can still arrive'})")
 
     async def _pause(self, until: float, what: str) -> None:
@@ -93,10 +98,24 @@ class Flatten:
         return ", ".join(filter(None, await asyncio.gather(*map(tried, self._syms))))
 
     async def _cancel(self, sym: str) -> bool:
-        if sym not in self._cancelled:
-            await self._venue.cancel_all(sym)
-            self._cancelled.add(sym)
-            self._say(f"{sym}: cancelled what was open")
+        """Cancel all, and believe it when nothing is shown any more; then no more is asked until the end."""
+        if sym in self._cancelled:
+            return True
+        await self._venue.cancel_all(sym)
+        if await self._rests(sym):
+            return False
+        self._cancelled.add(sym)
+        self._say(f"{sym}: cancelled what was open")
+        return True
+
+    async def _rests(self, sym: str) -> bool:
+        return bool(await self._venue.open_orders(sym) or await self._venue.waiting_orders([sym]))
+
+    async def _nothing_rests(self, sym: str) -> bool:
+        """Looked at once more when all is flat: what was on its way may have come to rest."""
+        if await self._rests(sym):
+            self._cancelled.discard(sym)
+            return False
         return True
 
     async def _load(self) -> int:
@@ -111,7 +130,7 @@ class Flatten:
     async def _look(self) -> str:
         """Look at the positions, and send what is needed; returns what is not flat yet."""
         try:
-            positions = {position.sym: position.signed_qty for position in await self._venue.positions()}
+            held = [position for position in await self._venue.positions() if position.signed_qty]
         except VenueError as error:
             return str(error)
 
@@ -119,7 +138,8 @@ class Flatten:
             if self._on_its_way.get(sym):
                 await self._settle(sym)
                 return False  # the position that was read may be older than the order's end
-            return not (positions.get(sym) and await self._close(sym, positions[sym]))
+            closing = [await self._close(position) for position in held if position.sym == sym]
+            return not any(closing)
 
         return await self._each(is_flat)
 
@@ -139,35 +159,56 @@ class Flatten:
         if part.own:
             self._booked[sym] += snapshot.filled_qty
 
-    async def _close(self, sym: str, position: Decimal) -> bool:
-        """Send what closes a position; False when what is left of it cannot be traded."""
+    async def _close(self, position: VenuePosition) -> bool:
+        """Send what closes a position; False when what is left of it cannot be traded.
+
+        One of several in its market is closed as what it is. None of them is ours: those are not traded.
+        """
+        sym, qty, row, rules = position.sym, position.signed_qty, position.row, self._rules(position.sym)
         quote = await self._venue.quote(sym)
-        price = quote.bid if position > 0 else quote.ask
-        held = Held(position, self._booked[sym], self._unsettled[sym])
-        wanted = parts(held, self._venue.rules(sym), price)
-        if not wanted and sym not in self._told:
-            self._told.add(sym)
-            self._say(f"{sym}: {position} stays: below the venue's minimum, or not ours")
+        price = quote.bid if qty > 0 else quote.ask
+        if row:
+            wanted = parts_of_row(row, qty, rules, price)
+        else:
+            wanted = parts(Held(qty, self._booked[sym], self._unsettled[sym]), rules, price)
+        if not wanted and f"{sym} {row}" not in self._told:
+            self._told.add(f"{sym} {row}")
+            self._say(f"{sym}: {qty} stays{f' in {row}' if row else ''}: below the venue's minimum, or not ours")
         for number, part in enumerate(wanted):
-            await self._send(sym, part, number, price)
+            if not await self._send(sym, part, number, price):
+                break
         return bool(wanted)
 
-    async def _send(self, sym: str, part: Part, number: int, price: Decimal) -> None:
+    def _rules(self, sym: str) -> MarketRules:
+        rules = self._venue.rules(sym)
+        if sym not in self._most:
+            return rules
+        least = max(rules.min_qty, rules.step)
+        most = max(truncated(self._most[sym], rules.step), least)
+        return rules._replace(most_qty=most if rules.most_qty is None else min(most, rules.most_qty))
+
+    async def _send(self, sym: str, part: Part, number: int, price: Decimal) -> bool:
+        """False where the venue has refused it: what is left is thought over."""
         own = self._settings.gateway
         at_ms = self._venue.now_ms()
-        name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{at_ms}|{number}"
+        name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{part.row}|{at_ms}|{number}"
         order_id = blake2b(name.encode(), digest_size=16).hexdigest()
-        request = OrderRequest(sym, order_id, part.signed_qty, True, at_ms, own.request_validity_ms)
+        request = OrderRequest(sym, order_id, part.signed_qty, True, at_ms, own.request_validity_ms, part.row)
         await self._write([self._row(request, price) if part.own else _note(request)])
         side = "BUY" if part.signed_qty > 0 else "SELL"
-        self._say(f"{side} {abs(part.signed_qty)} {sym} ({'ours' if part.own else 'not ours'}), order {order_id}")
+        whose = f"{part.row}, " * bool(part.row) + ("ours" if part.own else "not ours")
+        self._say(f"{side} {abs(part.signed_qty)} {sym} ({whose}), order {order_id}")
         answer = await self._venue.place(request)
         if isinstance(answer, Refused):
             self._say(f"{sym}: refused: {answer.reason} {answer.text}")
-        elif isinstance(answer, Snapshot) and answer.state in ENDED:
+            if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
+                self._most[sym] = abs(part.signed_qty) / 2
+            return False
+        if isinstance(answer, Snapshot) and answer.state in ENDED:
             self._ended(sym, part, answer)
         else:
             self._on_its_way.setdefault(sym, []).append((request, part))
+        return True
 
     def _row(self, request: OrderRequest, price: Decimal) -> OrderRow:
         zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS
@@ -195,5 +236,5 @@ class Flatten:
 
 
 def _note(request: OrderRequest) -> EventRow:
-    text = f"closes {-request.signed_qty} that is not ours"
+    text = f"closes {-request.signed_qty}{f' in {request.row}' if request.row else ''} that is not ours"
     return EventRow("FLATTEN", request.sym, request.client_order_id, text, request.at_ms)

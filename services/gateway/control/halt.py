@@ -8,12 +8,11 @@ import typer
 
 from services.gateway.control.at_work import AT_WORK
 from services.gateway.control.clock import now_ms
-from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.terminal import person
+from services.gateway.control.to_stop import ToStop, account_to_stop
 from services.gateway.risk.latches import HALT
 from shared.config import Settings
-from shared.errors import VenueError
-from shared.journal.journal import Journal
+from shared.errors import ConfigError, VenueError
 from shared.journal.rows import EventRow, LatchRow
 
 if TYPE_CHECKING:
@@ -24,26 +23,26 @@ LATE_S = 1.0  # for what is being asked at the end
 AGAIN = "not all that was asked for is done: run it again"
 
 
-async def halt(*, cancel: bool, flatten: bool, within_s: float) -> None:
+async def halt(*, cancel: bool, flatten: bool, within_s: float, named: str | None = None) -> None:
     """Stop everything; then, if asked for, cancel and close through the venue itself.
 
     When the journal has the latch and a newer epoch, a gateway can send no more: its next write is Fenced, and what it
     reads then is the latch. While a halt is at work the gateway leaves the account to it; then it comes back, settles
-    what the halt has sent, and refuses everything else.
+    what the halt has sent, and refuses everything else. named: as account_to_stop has it.
     """
-    settings = settings_of_account()
-    by, account = person(), settings.gateway.account
-    async with journal_of(settings) as journal:
+    by = person()
+    async with account_to_stop(named) as stopped:
+        account, journal = stopped.account, stopped.journal
         latch = LatchRow(HALT, "a person's word", by, now_ms())
         works = cancel or flatten
         owner = f"{AT_WORK} by {by}" if works else f"a person, {by}"
         epoch = await journal.raise_epoch(owner, [latch, EventRow("HALT", "", "", f"by {by}", now_ms())])
-        typer.echo(f"{account} is halted: nothing is sent until `tickline resume`")
+        typer.echo(f"{account} is halted: nothing is sent until `tickline resume HALT`")
         if not works:
             return
         try:
             async with asyncio.timeout(within_s + LATE_S):
-                await _way_out(settings, journal, epoch, by, time.monotonic() + within_s, flatten=flatten)
+                await _way_out(stopped, epoch, by, time.monotonic() + within_s, flatten=flatten)
         except asyncio.CancelledError:  # Ctrl-C
             typer.echo(f"stopped: {account} stays halted: {AGAIN}", err=True)
             raise
@@ -53,15 +52,19 @@ async def halt(*, cancel: bool, flatten: bool, within_s: float) -> None:
             await journal.raise_epoch(f"a person, {by}, after a halt")
 
 
-async def _way_out(settings: Settings, journal: Journal, epoch: int, by: str, until: float, *, flatten: bool) -> None:
+async def _way_out(stopped: ToStop, epoch: int, by: str, until: float, *, flatten: bool) -> None:
     from services.gateway.control.flatten import Flatten  # takes a while to load, and the halt does not wait
 
+    settings, unplaced = await stopped.way_out()
     venue = await _opened(settings, until)
     try:
-        way_out = Flatten(settings, journal, venue, epoch, by, typer.echo)
+        way_out = Flatten(settings, stopped.journal, venue, epoch, by, typer.echo)
         await (way_out.flatten(until) if flatten else way_out.cancel(until))
     finally:
         await venue.close()
+    lost = [*venue.out_of_reach.values(), *(f"{sym}: its market cannot be told" for sym in unplaced)]
+    if lost:
+        raise ConfigError(f"{'; '.join(lost)}: correct gateway.markets: {AGAIN}")
 
 
 async def _opened(settings: Settings, until: float) -> "Venue":

@@ -17,7 +17,11 @@ from shared.extras import need_extras
 from shared.once import refuse_repeats
 from shared.runner.logs import configure_logs
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+Named = Annotated[str | None, typer.Option("--account", help="Whose, where the config cannot tell it any more.")]
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings=dict(HELP)
+)  # fmt: skip
 
 
 @app.callback()
@@ -42,11 +46,11 @@ def arm_verb(
 
 
 @app.command("disarm")
-def disarm_verb() -> None:
+def disarm_verb(account: Named = None) -> None:
     """End the arming. Positions stay, and may be reduced."""
     from services.gateway.control.disarm import disarm
 
-    _show(disarm())
+    _show(disarm(account))
 
 
 @app.command("halt")
@@ -54,37 +58,46 @@ def halt_verb(
     cancel: Annotated[bool, typer.Option("--cancel", help="Cancel what is open at the venue.")] = False,
     flatten: Annotated[bool, typer.Option("--flatten", help="Cancel, and close all positions.")] = False,
     within_s: Annotated[float, typer.Option("--within", min=1, help="Seconds to try.")] = 60.0,
+    account: Named = None,
 ) -> None:
     """Stop sending at once, with or without bus and gateway. Needs no confirmation."""
     from services.gateway.control.halt import halt
 
-    asyncio.run(halt(cancel=cancel, flatten=flatten, within_s=within_s))
+    asyncio.run(halt(cancel=cancel, flatten=flatten, within_s=within_s, named=account))
 
 
 @app.command("resume")
-def resume_verb() -> None:
-    """End a halt and drop all other latches; shows them first, needs a terminal."""
+def resume_verb(
+    names: Annotated[list[str] | None, typer.Argument(help="What is lifted, e.g. HALT; none: list it.")] = None,
+) -> None:
+    """Lift what is latched, by name; without one it lists them. Lifting needs a terminal."""
     from services.gateway.control.resume import resume
 
-    _show(resume())
+    _show(resume(names or []))
 
 
 @app.command("resolve")
 def resolve_verb(
-    what: Annotated[str | None, typer.Argument(help="An order's id or a difference; none: list all.")] = None,
-    ending: Annotated[Ending | None, typer.Option("--as", help="How the order ended; external: not ours.")] = None,
-    qty: Annotated[str | None, typer.Option(help="What was filled, in base units.")] = None,
+    what: Annotated[list[str] | None, typer.Argument(help="An order's id, or differences; none: list all.")] = None,
+    ending: Annotated[
+        Ending | None,
+        typer.Option("--as", help="How the order ended; of a difference: external (noted), bot or mine (a position)."),
+    ] = None,
+    qty: Annotated[str | None, typer.Option(help="What was filled, or is taken over, in base units.")] = None,
     price: Annotated[str | None, typer.Option(help="Its average price.")] = None,
+    fee: Annotated[str | None, typer.Option(help="Of a position: what it cost, in quote units.")] = None,
 ) -> None:
     """Decide what cannot be asked: an order that the venue does not tell, a difference; needs a terminal."""
     from services.gateway.control.resolve import listed, resolve
 
-    if what is None:
+    if not what:
         _show(listed())
         return
     if ending is None:
-        raise ConfigError("resolve: say how it ended: --as filled, canceled, rejected, expired or external")
-    _show(resolve(what, ending, _amount("--qty", qty), _amount("--price", price)))
+        raise ConfigError(
+            "resolve: say how it ended: --as filled, canceled, rejected or expired; external, bot or mine"
+        )
+    _show(resolve(what, ending, _amount("--qty", qty), _amount("--price", price), _amount("--fee", fee)))
 
 
 @app.command("capital")

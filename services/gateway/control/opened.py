@@ -10,9 +10,9 @@ from shared.errors import ConfigError
 from shared.journal.journal import Journal
 
 
-def settings_of_account() -> Settings:
+def settings_of_account(loaded: Settings | None = None) -> Settings:
     """The config, if it has an account at a venue; ConfigError if not."""
-    settings = load_settings()
+    settings = load_settings() if loaded is None else loaded
     if settings.gateway.mode is Mode.PAPER:
         raise ConfigError(
             "config: gateway.mode is paper: there is no account to act on; a line with another config is not reached: "

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.gateway.venues.amounts import sized
+from services.gateway.venues.amounts import most_at_once, sized
 from services.gateway.venues.venue import MarketRules
 from shared.messages import Reason
 
 _ZERO = Decimal(0)
+MOST_PIECES = 20  # sent in a row before it is looked again
 
 
 class Held(NamedTuple):
@@ -34,34 +35,53 @@ def own_part(held: Held) -> Decimal:
 
 
 class Part(NamedTuple):
-    """An order of a flatten. own: of the symbol's book; else of what is not ours."""
+    """An order of a flatten. own: of the symbol's book; else of what is not ours. row: the position that it closes."""
 
     signed_qty: Decimal
     own: bool
+    row: str = ""
 
 
 def parts(held: Held, rules: MarketRules, price: Decimal) -> list[Part]:
     """The orders that close the position, or as much of it as the venue takes; none when it is flat or dust.
 
-    Of a swap all is closed, ours or not: the venue knows one position only. On spot what is not ours is somebody's
-    savings, and stays.
+    What is more than one order may be goes in pieces. Of a swap all is closed, ours or not: the venue knows one
+    position only. On spot what is not ours is somebody's savings, and stays.
     """
     own = own_part(held)
     wanted = [Part(-own, own=True)]
     if rules.kind == "swap":
         wanted.append(Part(own - held.position, own=False))
-    fits = [Part(qty, part.own) for part in wanted if (qty := _fit(part.signed_qty, rules, price)) is not None]
+    fits = [Part(qty, part.own) for part in wanted for qty in pieces(part.signed_qty, rules, price)]
     if fits or rules.kind == "spot":
         return fits
-    whole = _fit(-held.position, rules, price)  # two crumbs may be a piece
-    return [] if whole is None else [Part(whole, own=True)]
+    return [Part(qty, own=True) for qty in pieces(-held.position, rules, price)]  # two crumbs may be a piece
 
 
-def _fit(qty: Decimal, rules: MarketRules, price: Decimal) -> Decimal | None:
-    if rules.most_qty is not None and qty.copy_abs() > rules.most_qty:
-        qty = rules.most_qty.copy_sign(qty)
-    fit = sized(rules, qty, price, reduce_only=rules.kind == "swap")
-    return None if isinstance(fit, Reason) else fit
+def parts_of_row(row: str, qty: Decimal, rules: MarketRules, price: Decimal) -> list[Part]:
+    """The orders that close one of several positions of a market: each by itself, since no order closes their sum."""
+    return [Part(piece, own=False, row=row) for piece in pieces(-qty, rules, price)]
+
+
+def pieces(qty: Decimal, rules: MarketRules, price: Decimal) -> list[Decimal]:
+    """The quantity in as few orders as the venue takes, at most MOST_PIECES; what is dust is left out.
+
+    >>> rules = MarketRules("swap", "", "", "", Decimal(1), Decimal(3), Decimal(10), Decimal(0), Decimal(1), Decimal(1))
+    >>> pieces(Decimal(-21), rules, Decimal(5)), pieces(Decimal(2), rules, Decimal(5))
+    ([Decimal('-10'), Decimal('-8'), Decimal('-3')], [])
+    """
+    made: list[Decimal] = []
+    left, most, least = qty.copy_abs(), most_at_once(rules, price), max(rules.min_qty, rules.step)
+    while left and len(made) < MOST_PIECES:
+        piece = left if most is None else min(left, most)
+        if 0 < left - piece < least <= piece - least:
+            piece = left - least  # else the last one would be too small to be sent
+        fit = sized(rules, piece.copy_sign(qty), price, reduce_only=rules.kind == "swap")
+        if isinstance(fit, Reason):
+            break
+        made.append(fit)
+        left -= piece
+    return made
 
 
 def last_valid_ms(valid_until_ms: Iterable[int]) -> int:

@@ -176,7 +176,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         question = self._question
         due_ns = question.to_ns - self._rules.order_ns if question is not None and question.to_id is None else -1
         hold = self._doubt or question is not None
-        for trade in sorted(page.trades):
+        for trade in sorted(page.trades, key=_by_id if self._certain else _by_time):
             if trade.ts_event > self._believed_ns:
                 self.ahead += 1
                 continue
@@ -284,3 +284,11 @@ class Continuity(Tick[Event, list[Ordered]]):
                 self._question = question_in(question, "trades")
             case _:
                 raise ValueError(f"a continuity's state is not {state!r:.80}")
+
+
+def _by_id(trade: Trade) -> int | str:
+    return trade.id
+
+
+def _by_time(trade: Trade) -> int:
+    return trade.ts_event

@@ -12,13 +12,16 @@ class Trade(NamedTuple):
     """A trade as the venue tells of it.
 
     id: an integer where the venue numbers them, also if it leaves some out; its own text otherwise. Never both in one
-    symbol. qty: in base units.
+    symbol. qty: in base units. seq: the venue's own order within one time; 0: it tells none. on_book: whether somebody
+    else could have traded at this price; else it is none, and only a trade that was not missed.
     """
 
     id: int | str
     ts_event: int
     price: Decimal
     qty: Decimal
+    seq: int = 0
+    on_book: bool = True
 
 
 class TopOfBook(NamedTuple):
@@ -59,7 +62,7 @@ class Disconnected(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Trades that were fetched, in any order."""
+    """Trades that were fetched, in any order; those of one time that nothing else orders as they happened."""
 
     trades: tuple[Trade, ...]
 

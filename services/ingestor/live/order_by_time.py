@@ -6,21 +6,22 @@ from services.ingestor.live.events import Hole, Missing, Trade
 from services.ingestor.live.saved import saved_trade, trade_in
 from shared.tick import State
 
-_Place = tuple[int, int | str, Trade]
+_Key = tuple[int, int, int | str]
+_Place = tuple[_Key, int, Trade]
 
 
 class OrderByTime:
-    """Puts trades in the order of (ts_event, id). Each waits until one that is `order_ns` younger came, or the time
-    has, or until `order_count` wait.
+    """Puts trades in the order of time, within one time in that of `seq`, then of their number, then as they came. Each
+    waits until one that is `order_ns` younger came, or the time has, or until `order_count` wait.
 
     What is before the last one given, in this order, is not looked at: it is either a repetition or too late for its
-    place. So the ids to be remembered are those of what waits. old: how many of these came.
+    place. So the ids to be remembered are those of what waits, and of the last place. old: how many of these came.
 
     >>> from decimal import Decimal
     >>> order = OrderByTime(order_ns=10, order_count=100)
-    >>> arrived = [Trade(name, ts, Decimal(1), Decimal(1)) for name, ts in (("b", 5), ("a", 3), ("b", 5), ("c", 15))]
+    >>> arrived = [Trade(name, ts, Decimal(1), Decimal(1)) for name, ts in (("b", 5), ("a", 5), ("b", 5), ("c", 15))]
     >>> [[t.id for t in order.put(trade)] for trade in arrived], [t.id for t in order.release(25)], order.old
-    ([[], [], [], ['a', 'b']], ['c'], 1)
+    ([[], [], [], ['b', 'a']], ['c'], 1)
     """
 
     certain = False
@@ -28,11 +29,17 @@ class OrderByTime:
 
     def __init__(self, order_ns: int, order_count: int) -> None:
         self.old = 0
-        self.last_ns = 0
         self._order_ns, self._order_count = order_ns, order_count
         self._waiting: list[_Place] = []
         self._ids: set[int | str] = set()  # of what waits
-        self._last_id: int | str | None = None
+        self._came = 0
+        self._last: _Key = (0, 0, "")
+        self._given: set[int | str] = set()  # at the last place
+
+    @property
+    def last_ns(self) -> int:
+        """When the last trade happened that was given."""
+        return self._last[0]
 
     @property
     def waiting(self) -> int:
@@ -41,13 +48,18 @@ class OrderByTime:
 
     def put(self, trade: Trade, hold: bool = False) -> list[Trade]:
         """The trades that may go out now; none with `hold`."""
-        ts_event, name = trade.ts_event, trade.id
-        if (ts_event <= self.last_ns and self._passed(ts_event, name)) or name in self._ids:
+        name = trade.id
+        key = _key(trade)
+        if name in self._ids or (self._given and (key < self._last or (key == self._last and name in self._given))):
             self.old += 1
             return []
         self._ids.add(name)
-        heappush(self._waiting, (ts_event, name, trade))
-        return [] if hold else self.release(ts_event)
+        self._wait(key, trade)
+        return [] if hold else self.release(trade.ts_event)
+
+    def _wait(self, key: _Key, trade: Trade) -> None:
+        self._came += 1
+        heappush(self._waiting, (key, self._came, trade))
 
     def release(self, now: int) -> list[Trade]:
         """What is at least `order_ns` old, and what is too much."""
@@ -55,7 +67,7 @@ class OrderByTime:
 
     def upto(self, now: int) -> int:
         """Until when everything was given, if all was heard until now."""
-        return min(now, self._waiting[0][0] - 1) if self._waiting else now
+        return min(now, self._waiting[0][2].ts_event - 1) if self._waiting else now
 
     def hole(self) -> Trade | None:
         """The oldest trade that waits."""
@@ -74,29 +86,50 @@ class OrderByTime:
     def _give(self, upto_ns: int, keep: int | None = None) -> list[Trade]:
         found: list[Trade] = []
         waiting = self._waiting
-        while waiting and (waiting[0][0] <= upto_ns or (keep is not None and len(waiting) > keep)):
-            self.last_ns, self._last_id, trade = heappop(waiting)
+        while waiting and (waiting[0][0][0] <= upto_ns or (keep is not None and len(waiting) > keep)):
+            key, _, trade = heappop(waiting)
+            if key != self._last:
+                self._last = key
+                self._given.clear()
+            self._given.add(trade.id)
             self._ids.discard(trade.id)
             found.append(trade)
         return found
 
-    def _passed(self, ts_event: int, name: int | str) -> bool:
-        return ts_event < self.last_ns or (self._last_id is not None and name <= self._last_id)  # type: ignore[operator]
-
     def state(self) -> State:
-        """The place of the last one given, what waits, the count."""
-        waiting: list[State] = [saved_trade(place[2]) for place in sorted(self._waiting)]
-        return [self.last_ns, self._last_id, waiting, self.old]
+        """The place of the last one given, what waits in its order, the count."""
+        waiting: list[State] = [saved_trade(place[2]) for place in sorted(self._waiting, key=_place)]
+        given: list[State] = [*sorted(self._given, key=str)]
+        return [list(self._last), given, waiting, self.old]
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Take back what `state()` gave, or gave when ids alone made the order within one time."""
         match state:
+            case [[int() as last_ns, int() as seq, (int() | str()) as number], list() as given, list() as waiting,
+                  int() as old]:  # fmt: skip
+                last: _Key = (last_ns, seq, number)
             case [int() as last_ns, (int() | str() | None) as last_id, list() as waiting, int() as old]:
-                trades = [trade_in(trade) for trade in waiting]
-                names = {trade.id for trade in trades}
-                if len({type(name) for name in (names if last_id is None else {*names, last_id})}) > 1:
-                    raise ValueError("an order's state has ids of two kinds")
-                self.last_ns, self._last_id, self.old, self._ids = last_ns, last_id, old, names
-                self._waiting = sorted((trade.ts_event, trade.id, trade) for trade in trades)
+                last, given = (last_ns, 0, _number(last_id)), [] if last_id is None else [last_id]
             case _:
                 raise ValueError(f"an order's state is not {state!r:.80}")
+        trades = [trade_in(trade) for trade in waiting]
+        known = {name for name in given if isinstance(name, int | str)}
+        if len({type(name) for name in (*(trade.id for trade in trades), *known)}) > 1:
+            raise ValueError("an order's state has ids of two kinds")
+        self._last, self._given, self.old = last, known, old
+        self._ids, self._waiting, self._came = {trade.id for trade in trades}, [], 0
+        for trade in trades:
+            self._wait(_key(trade), trade)
+
+
+def _key(trade: Trade) -> _Key:
+    return trade.ts_event, trade.seq, _number(trade.id)
+
+
+def _number(name: int | str | None) -> int | str:
+    """What orders ids that count up: numbers, or texts of them, all of one length."""
+    return name if isinstance(name, int) or (name is not None and name.isdigit()) else ""
+
+
+def _place(place: _Place) -> tuple[_Key, int]:
+    return place[:2]

@@ -22,7 +22,8 @@ class Route(Tick[Event, list[Routed]]):
     """Every event to the first part, what it gives to the next, and so on; questions and Deaf go straight out.
 
     heard: what makes order of the venue's data. sampler: None where `heard` gives bars. join: None where each price is
-    a tick of its own. Closes and Cuts come in order of time, each time of a bar once.
+    a tick of its own. Closes and Cuts come in order of time, each time of a bar once. A trade beside the book fills its
+    place, and is no price.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class Route(Tick[Event, list[Routed]]):
         sample = self._sample
         routed: list[Routed] | None = None
         for val in given:
+            if val.__class__ is Trade and not val.on_book:
+                continue
             if val.__class__ is Missing or val.__class__ is Deaf:
                 routed = [val] if routed is None else [*routed, val]
             elif sample is None:

@@ -8,14 +8,23 @@ from shared.tick import State
 
 def saved_trade(trade: Trade) -> State:
     """A list of its fields."""
-    return [trade.id, trade.ts_event, trade.price, trade.qty]
+    return [trade.id, trade.ts_event, trade.price, trade.qty, trade.seq, trade.on_book]
 
 
 def trade_in(state: State) -> Trade:
-    """What `saved_trade` gave; raises ValueError."""
+    """What `saved_trade` gave, or gave before there was a `seq`; raises ValueError."""
     match state:
         case [(int() | str()) as number, int() as ts_event, Decimal() as price, Decimal() as qty]:
             return Trade(number, ts_event, price, qty)
+        case [
+            (int() | str()) as number,
+            int() as ts_event,
+            Decimal() as price,
+            Decimal() as qty,
+            int() as seq,
+            on_book,
+        ]:
+            return Trade(number, ts_event, price, qty, seq, bool(on_book))
         case _:
             raise ValueError(f"a trade's state is not {state!r:.80}")
 

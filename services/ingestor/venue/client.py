@@ -1,5 +1,5 @@
-"""ccxt's own exchange class with four seams: what acknowledges, trades as they come, what cannot be read, and what asks
-for silence.
+"""ccxt's own exchange class with five seams: what acknowledges, trades as they come, what cannot be read, what asks for
+silence, and trades that were fetched in the order in which they happened.
 
 Nothing of ccxt is changed: a subclass is made at run time.
 """
@@ -15,6 +15,7 @@ from services.ingestor.live.events import Trade
 from services.ingestor.venue.facts import FACTS, UNLISTED
 from services.ingestor.venue.options import LiveOptions
 from shared.errors import ConfigError
+from shared.exchanges.market_data.prints import as_they_happened
 from shared.extras import to_install
 from shared.redirected import redirected
 from shared.retry import retry_after_s
@@ -98,7 +99,7 @@ def make_client(ccxt: Any, options: LiveOptions, limit: Limit, ears: Ears | None
     kinds = {"spot" if ":" not in market else "swap" for market in options.markets.values()}
     types = [facts.market_types[kind] for kind in sorted(kinds) if kind in facts.market_types]
     home = ccxt.pro if name in ccxt.pro.exchanges else ccxt.async_support
-    made: Any = _class(getattr(home, name), limit, ears, facts.acknowledged)(
+    made: Any = _class(getattr(home, name), ccxt, limit, ears, facts.acknowledged)(
         {
             "timeout": round(options.timeout_s * MS),
             "enableRateLimit": True,
@@ -124,7 +125,9 @@ def make_client(ccxt: Any, options: LiveOptions, limit: Limit, ears: Ears | None
     return made
 
 
-def _class(parent: Any, limit: Limit, ears: Ears | None, acknowledged: Callable[[Any], bool] | None) -> Any:
+def _class(
+    parent: Any, ccxt: Any, limit: Limit, ears: Ears | None, acknowledged: Callable[[Any], bool | None] | None
+) -> Any:
     read, trade = (None, None) if ears is None else (ears.read, ears.trade)
 
     class Client(parent):  # type: ignore[misc]
@@ -136,13 +139,18 @@ def _class(parent: Any, limit: Limit, ears: Ears | None, acknowledged: Callable[
                     return trade(made)
                 except Overflow as error:
                     return client.reject(error)
-            if acknowledged is not None and acknowledged(message):
+            stands = None if acknowledged is None else acknowledged(message)
+            if stands:
                 ears.acknowledged()
-            try:
-                return super().handle_message(client, message)
-            except UNREADABLE:  # else ccxt would never read from this connection again
+            try:  # what is raised here would let ccxt never read from this connection again
+                super().handle_message(client, message)
+            except UNREADABLE:
                 ears.unreadable()
-                return None
+            except ccxt.BaseError as error:
+                client.reject(error)
+            if stands is False:  # ccxt tells of it where nobody may wait
+                client.reject(ccxt.ExchangeError(f"{self.id} refuses the subscription: {message}"))
+            return None
 
         def on_error(self, client: Any, error: Any) -> Any:
             refused: Any = error.args[0] if error.args else None  # aiohttp's, of a handshake
@@ -156,6 +164,10 @@ def _class(parent: Any, limit: Limit, ears: Ears | None, acknowledged: Callable[
             if code in LIMITS:
                 limit.asked(code, retry_after_s(headers))
             return super().on_rest_response(code, reason, url, method, headers, body, *rest)
+
+        def parse_trades(self, trades: Any, *given: Any, **named: Any) -> Any:
+            rows = super().parse_trades(trades, *given, **named)
+            return as_they_happened(trades, rows) if isinstance(trades, list) else rows
 
     Client.__name__ = Client.__qualname__ = parent.__name__
     return Client

@@ -138,8 +138,10 @@ class LiveFeed:
         """Wait until a connection is lost, or is not acknowledged in time; why."""
         timeout_s = self._venue.options.timeout_s
         await asyncio.wait({hearing}, timeout=timeout_s)
-        if not hearing.done() and not self._connected_s and self._venue.facts.acknowledged is not None:
-            return f"not acknowledged within {timeout_s:g} s"
+        if not hearing.done() and not self._connected_s:
+            if self._venue.facts.acknowledged is not None:
+                return f"not acknowledged within {timeout_s:g} s"
+            self._acknowledged()  # as far as anybody can tell: if nothing comes, it is asked whether something traded
         await asyncio.wait({hearing})
         if hearing.cancelled():
             return "no data came over it"
@@ -205,12 +207,13 @@ class LiveFeed:
         return lambda: self._trades(client)
 
     async def _trades(self, client: Any) -> Sequence[Trade]:
-        facts = self._venue.facts
+        venue, facts = self._venue, self._venue.facts
         rows = await client.watch_trades(self._market, None, None, dict(facts.watch))
         if (kept := client.trades.get(self._market)) is not None:
             kept.clear()  # ccxt keeps what it has given, and looks through it each time
         consecutive, read = facts.consecutive, parse.trade
-        trades = [trade for row in rows if (trade := read(row, consecutive)) is not None]
+        exchange = venue.options.exchange
+        trades = [trade for row in rows if (trade := read(row, consecutive, exchange)) is not None]
         for _ in range(len(rows) - len(trades)):
             self._unreadable()
         return trades

@@ -31,7 +31,7 @@ async def _by_id(asker: Asker, facts: Facts, market: str, asked: Missing, give: 
         if not pages.take():
             return False
         rows = await asker.ask(asker.client.fetch_trades, market, None, facts.page, {facts.from_id: number})
-        page = _page(rows, facts)
+        page = _page(rows, facts, asker.client.id)
         give(page)
         if len(page.trades) < len(rows):
             return False
@@ -47,20 +47,21 @@ async def _by_time(asker: Asker, facts: Facts, market: str, asked: Missing, give
     """Hour by hour where a page is known to hold the first rows; else on from the newest until none is newer."""
     since_ms, last_ms = asked.from_ns // parse.NS_PER_MS, -(-asked.to_ns // parse.NS_PER_MS)
     complete = facts.forward
+    size = facts.page if ":" in market else facts.spot_page or facts.page
     for number in range(MOST_PAGES):
         if not pages.take():
             return False
         until_ms = min(last_ms, since_ms + HOUR_MS)
         params = {"until": until_ms} if facts.forward else {}
-        rows = await asker.ask(asker.client.fetch_trades, market, since_ms, facts.page, params)
-        page = _page(rows, facts)
+        rows = await asker.ask(asker.client.fetch_trades, market, since_ms, size, params)
+        page = _page(rows, facts, asker.client.id)
         give(page)
         if len(page.trades) < len(rows):
             return False
         times = [trade.ts_event // parse.NS_PER_MS for trade in page.trades]
         complete = complete or (not number and min(times, default=since_ms) <= since_ms)
         newest_ms = max(times, default=since_ms)
-        if facts.forward and len(rows) < facts.page:
+        if facts.forward and len(rows) < size:
             newest_ms = until_ms
         if newest_ms >= last_ms:
             return complete
@@ -70,8 +71,8 @@ async def _by_time(asker: Asker, facts: Facts, market: str, asked: Missing, give
     return False
 
 
-def _page(rows: Any, facts: Facts) -> Page:
-    found = (parse.trade(row, facts.consecutive) for row in rows)
+def _page(rows: Any, facts: Facts, exchange: str) -> Page:
+    found = (parse.trade(row, facts.consecutive, exchange) for row in rows)
     return Page(tuple(trade for trade in found if trade is not None))
 
 

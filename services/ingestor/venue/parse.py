@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from services.ingestor.live.events import Candle, TopOfBook, Trade
+from shared.exchanges.market_data.prints import on_book, sequence
 
 NS_PER_MS = 1_000_000
 MOST_MS = 2**63 // NS_PER_MS - 1
@@ -14,25 +15,28 @@ DIGITS = 20
 COLUMNS = 6
 
 
-def trade(row: Mapping[str, Any], consecutive: bool) -> Trade | None:
+def trade(row: Mapping[str, Any], consecutive: bool, exchange: str = "") -> Trade | None:
     """A trade. consecutive: its id must be a number; else it is a text, of a number so that its order is that of texts.
 
+    exchange: ccxt's name, for what the exchange's own fields say of it.
+
     >>> trade({"id": "7", "timestamp": 1000, "price": "1.5", "amount": "2"}, consecutive=True)
-    Trade(id=7, ts_event=1000000000, price=Decimal('1.5'), qty=Decimal('2'))
+    Trade(id=7, ts_event=1000000000, price=Decimal('1.5'), qty=Decimal('2'), seq=0, on_book=True)
     >>> trade({"id": "7", "timestamp": 1000, "price": "-1.5", "amount": "2"}, consecutive=True)
     """
     number, at_ns = _id(row.get("id"), consecutive), _ns(row.get("timestamp"))
     price, qty = _positive(row.get("price")), _positive(row.get("amount"))
     if number is None or at_ns is None or price is None or qty is None:
         return None
-    return Trade(number, at_ns, price, qty)
+    raw = row.get("info")
+    return Trade(number, at_ns, price, qty, 0 if consecutive else sequence(raw), on_book(exchange, raw))
 
 
-def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any) -> Trade | None:
+def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any, on_book: bool = True) -> Trade | None:
     """A numbered trade of which each field has its plain type: integers, and numbers as texts. Else None.
 
     >>> plain_trade(7, 1000, "1.5", "2")
-    Trade(id=7, ts_event=1000000000, price=Decimal('1.5'), qty=Decimal('2'))
+    Trade(id=7, ts_event=1000000000, price=Decimal('1.5'), qty=Decimal('2'), seq=0, on_book=True)
     >>> plain_trade(7, 1000, "0", "2"), plain_trade("7", 1000, "1.5", "2")
     (None, None)
     """
@@ -46,7 +50,7 @@ def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any) -> Trade | None:
         return None
     if not (at.is_finite() and of.is_finite() and at > 0 and of > 0):
         return None
-    return Trade(id_, at_ms * NS_PER_MS, at, of)
+    return Trade(id_, at_ms * NS_PER_MS, at, of, 0, on_book)
 
 
 def top_of_book(row: Mapping[str, Any], now: int) -> TopOfBook | None:

@@ -64,3 +64,22 @@ async def test_flat_in_any_weather(tmp_path: Path, seed: int, start: str) -> Non
         assert ours <= noted
         held = list(accumulate(fill.qty for fill in fake.book.fills))
         assert all(qty * Decimal(start) >= 0 for qty in held), "through zero"
+
+
+async def test_what_is_refused_as_too_large_goes_in_smaller_pieces(tmp_path: Path) -> None:
+    """Whatever the market's rules say: they may be older than the venue's mind."""
+    async with serving("binance") as fake:
+        settings = settings_of(tmp_path, fake)
+        stranger(fake, "0.050")
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        fake.book.listings[SYM] = fake.book.listings[SYM]._replace(most_market=Decimal("0.020"))
+        said: list[str] = []
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            try:
+                flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", said.append)
+                await flatten.flatten(time.monotonic() + 40)
+            finally:
+                await venue.close()
+        assert fake.book.wallet.holding(SYM).qty == 0
+        assert sum("refused" in line for line in said) == 2, said  # 0.050, 0.025

@@ -6,8 +6,8 @@ from services.fake_exchange.feed_plan import FeedPlan
 from services.fake_exchange.feed_weather import FeedFault, Trouble
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, ETH, MARKETS, S_NS, check, ingesting, new_bus, ticks, told, until_ticks
+from tests.seeded import virtually
 from tests.until import until
-from tests.virtual import virtually
 from tests.wire import wired
 
 pytestmark = pytest.mark.usefixtures("wires")

@@ -17,8 +17,8 @@ from shared.bus.memory_bus import MemoryBus
 from shared.messages import Gap, GapCause, MarketTick
 from tests.integration.ingestor.line import BTC, ETH, MARKETS, S_NS, check, ingesting, new_bus, perfect, ticks, told
 from tests.integration.ingestor.line import until_ticks as enough
+from tests.seeded import virtually
 from tests.until import until
-from tests.virtual import virtually
 from tests.wire import Wired, wired
 
 pytestmark = pytest.mark.usefixtures("wires")

@@ -15,8 +15,8 @@ from services.ingestor.venue.report import Report
 from shared.errors import VenueError
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, OPTIONS, ingesting_of, new_bus, ticks, told, until_ticks
+from tests.seeded import virtually
 from tests.until import until
-from tests.virtual import virtually
 from tests.wire import wired
 
 pytestmark = pytest.mark.usefixtures("wires")

@@ -25,8 +25,8 @@ from tests.integration.ingestor.line import (
     ticks,
     until_ticks,
 )
+from tests.seeded import virtually
 from tests.until import until
-from tests.virtual import virtually
 from tests.wire import wired
 
 pytestmark = pytest.mark.usefixtures("wires")

@@ -176,7 +176,7 @@ async def test_a_trade_comes_late() -> None:
         rows = await heard(ccxt, 250)
         late = next(at for at, (row, later) in enumerate(pairwise(rows)) if later[0] < row[0]) + 1
         assert rows[late][0] == rows[0][0] + 20
-        assert rows[late - 1][1] >= rows[late][1] + 290
+        assert rows[late - 1][1] >= rows[late][1] + 250  # the one before may be some ms old
         assert sorted(rows) == perfect(fake.tapes[SYM], rows[0][0], len(rows))
 
 

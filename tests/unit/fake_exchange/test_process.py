@@ -129,7 +129,12 @@ def test_a_seed_and_a_start_make_the_same_trades_after_a_kill(start: Start) -> N
 
 
 @pytest.mark.parametrize(
-    "options", [("--venue", "okx", "--trades-per-s", "5"), ("--venue", "okx", "--markets", "3"), ("--prepared",)]
+    "options",
+    [
+        ("--venue", "okx", "--trades-per-s", "5", "--trades", "9", "--prepared"),
+        ("--venue", "okx", "--markets", "31"),
+        ("--prepared",),
+    ],
 )
 def test_what_it_cannot_do_is_refused(options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

@@ -291,8 +291,8 @@ async def test_reading_goes_on_before_the_answer_to_a_commit(start: Start, troub
     writer = await Writer.on(bus)
     bus.answers.clear()
     bus.trouble = [trouble]
+    await writer.write(*SYMBOLS)  # before it starts: read in two parts, the second would wait for the first's answer
     start(on=bus)
-    await writer.write(*SYMBOLS)
     await until(lambda: bus.held == 1)
     read = bus.entries_read
     await writer.write(*SYMBOLS, count=3)

@@ -38,7 +38,7 @@ def refused(
     ("arguments", "code", "said"),
     [
         (ARM, 5, "arm needs a person at a terminal"),
-        (("resume",), 5, "resume needs a person at a terminal"),
+        (("resume", "HALT"), 5, "resume needs a person at a terminal"),
         (("adopt",), 5, "adopt needs a person at a terminal"),
         (("resolve", "a" * 32, "--as", "expired"), 5, "resolve needs a person at a terminal"),
         ((*ARM[:2], "other", *ARM[3:]), 2, "the config's account is main"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.control.way_out import Held, Part, own_part, parts
+from services.gateway.control.way_out import MOST_PIECES, Held, Part, own_part, parts, parts_of_row, pieces
 from services.gateway.venues.venue import MarketRules
 
 D = Decimal
@@ -34,7 +34,8 @@ def sent(position: str, booked: str, *unsettled: str, rules: MarketRules = SWAP)
         ("0.2", "0.5", ("-0.5",), [("-0.2", True)]),
         ("0.0005", "0.0005", (), []),  # dust
         ("0.001", "0.0005", (), [("-0.001", True)]),  # two crumbs
-        ("25", "25", (), [("-10", True)]),  # the most that the venue takes at once
+        ("25", "25", (), [("-10", True), ("-10", True), ("-5", True)]),  # more than the venue takes at once
+        ("-20.001", "-8", (), [("8", True), ("10", False), ("2.001", False)]),
     ],
 )
 def test_a_swap(position: str, booked: str, unsettled: tuple[str, ...], wanted: list[tuple[str, bool]]) -> None:
@@ -53,5 +54,25 @@ def test_spot_leaves_savings_alone(position: str, booked: str, wanted: list[tupl
 def test_all_of_a_swap_and_no_more(position: D, booked: D, unsettled: list[D]) -> None:
     held = Held(position, booked, tuple(unsettled))
     assert sum((part.signed_qty for part in parts(held, SWAP, PRICE)), D(0)) == -position
+
+
+@given(wanted=st.integers(-200, 200), most=st.integers(2, 30), least=st.integers(1, 15))
+def test_pieces_are_each_an_order_and_together_the_whole(wanted: int, most: int, least: int) -> None:
+    rules = SWAP._replace(step=D(1), min_qty=D(least), most_qty=D(most))
+    made = pieces(D(wanted), rules, PRICE)
+    assert all(least <= abs(piece) <= most and piece * wanted > 0 for piece in made)
+    left = abs(wanted) - abs(sum(made, D(0)))
+    assert left >= 0
+    if len(made) < MOST_PIECES and (abs(wanted) <= most or most >= 2 * least):
+        assert left == 0 or left == abs(wanted) < least
+
+
+def test_a_row_is_closed_by_itself() -> None:
+    assert parts_of_row("SHORT", D(-12), SWAP, PRICE) == [Part(D(10), False, "SHORT"), Part(D(2), False, "SHORT")]
+
+
+@given(position=qty, booked=qty, unsettled=st.lists(qty, max_size=3))
+def test_what_is_ours_is_part_of_the_position(position: D, booked: D, unsettled: list[D]) -> None:
+    held = Held(position, booked, tuple(unsettled))
     assert abs(own_part(held)) <= abs(position)
     assert own_part(held) * position >= 0

@@ -1,0 +1,1 @@
+"""What holds of an exchange wherever it is spoken to."""

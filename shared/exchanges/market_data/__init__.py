@@ -1,0 +1,1 @@
+"""What exchanges tell of a market."""

@@ -1,0 +1,158 @@
+"""What stops an account works with a config that cannot be loaded: from what is right in it and in the journal."""
+
+from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.fake_exchange.serve import Fake, serving
+from services.gateway.control.disarm import disarm
+from services.gateway.control.halt import halt
+from services.gateway.desk.whereabouts import Whereabouts
+from shared.config import load_settings
+from shared.errors import ConfigError
+from shared.journal.journal import Journal
+from shared.journal.rows import ArmingRow, Change, ExecutionRow
+from shared.messages import ExecutionReport, Leg, OrderStatus
+from shared.messages.codec import encode
+from tests.integration.gateway.test_flatten import stranger
+
+D = Decimal
+CONFIG = """\
+symbols = ["BTCUSDT"]
+[strategy]
+balance = 1000
+[gateway]
+mode = "testnet"
+venue = "fake"
+account = "main"
+fake_url = "URL"
+request_validity_ms = 1000
+grace_ms = 300
+markets = {BTCUSDT = "BTC/USDT:USDT"}
+"""
+BROKEN = {
+    "wrong type": ("balance = 1000", 'balance = "much"'),
+    "no toml": ("balance = 1000", "balance = = 1000"),
+    "missing market": ('symbols = ["BTCUSDT"]', 'symbols = ["BTCUSDT", "ETHUSDT"]'),
+    "no venue": ('venue = "fake"', 'venue = "fak"'),
+    "no account": ('account = "main"', 'account = "main'),
+    "nothing": (CONFIG, "[gateway\n\x00"),
+}
+
+
+def booked(qty: str, sym: str = "BTCUSDT") -> ExecutionRow:
+    report = ExecutionReport(
+        n=1, sym=sym, ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id=f"booked{sym}", leg=Leg.OPEN,
+        status=OrderStatus.FILLED, last_qty=D(qty), last_px=D(42_000), commission=D(0), reason=None,
+    )  # fmt: skip
+    return ExecutionRow(f"strategy:{sym}", 1, report.client_order_id, encode(report), 1)
+
+
+class Folder:
+    """A line's folder: its config, which `breaks`, and the journal that its gateway left."""
+
+    def __init__(self, folder: Path, fake: Fake) -> None:
+        self.fake = fake
+        self.config = folder / "tickline.toml"
+        self.text = CONFIG.replace("URL", fake.url)
+        self.config.write_text(self.text)
+        self.url = f"sqlite:///{folder / '.tickline' / 'journal-main.db'}"
+
+    def breaks(self, old: str, new: str) -> None:
+        old = self.text if old == CONFIG else old
+        assert old in self.text
+        self.config.write_text(self.text.replace(old, new))
+
+    async def traded(self, known: bool = True) -> None:
+        """As a gateway leaves it. known: whether it has noted where the account is."""
+        where = Whereabouts.of(load_settings())
+        rows: list[Change] = [booked("0.020"), *([where.row()] if known else [])]
+        async with await Journal.open(self.url, "main", durable=False) as journal:
+            await journal.write_by_person([ArmingRow(D(100), 1, 2**50, "hash", "test")])
+            await journal.write(rows, await journal.raise_epoch("gateway"))
+
+    async def holds(self, what: Callable[[Journal], object]) -> object:
+        async with await Journal.open(self.url, "main", durable=False, create=False) as journal:
+            return await what(journal)  # type: ignore[misc]
+
+
+@pytest.fixture
+async def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Folder]:
+    monkeypatch.chdir(tmp_path)
+    async with serving("binance") as fake:
+        stranger(fake, "0.020")
+        yield Folder(tmp_path, fake)
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+async def test_halt_flattens(line: Folder, fault: str, capsys: pytest.CaptureFixture[str]) -> None:
+    await line.traded()
+    line.breaks(*BROKEN[fault])
+    with pytest.raises(ConfigError):
+        load_settings()
+    named = "main" if fault in ("no account", "nothing") else None
+    await halt(cancel=True, flatten=True, within_s=30, named=named)
+    shown = capsys.readouterr()
+    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0, shown
+    assert shown.out.startswith("main is halted: nothing is sent until `tickline resume HALT`\n")
+    assert ": going on with what can be read\n" in shown.err
+    assert "HALT" in await line.holds(lambda journal: journal.latches())  # type: ignore[operator]
+
+
+async def test_disarm_ends_the_arming(line: Folder) -> None:
+    await line.traded()
+    line.breaks(*BROKEN["nothing"])
+    assert list(await disarm("main")) == ["main is disarmed"]
+    assert await line.holds(lambda journal: journal.arming()) is None
+
+
+async def test_an_account_that_nothing_tells_is_asked_for(line: Folder) -> None:
+    await line.traded()
+    line.breaks(*BROKEN["nothing"])
+    with pytest.raises(ConfigError, match=r"add --account NAME; .tickline has the journals of main"):
+        await halt(cancel=False, flatten=True, within_s=30)
+    with pytest.raises(ConfigError, match=r"journal-other.db: there is none"):
+        await halt(cancel=False, flatten=True, within_s=30, named="other")
+    line.breaks(*BROKEN["wrong type"])
+    with pytest.raises(ConfigError, match="--account other: the config's account is main"):
+        await halt(cancel=False, flatten=True, within_s=30, named="other")
+    assert line.fake.book.wallet.holding("BTCUSDT").qty == D("0.020")
+
+
+async def test_only_what_the_books_traded_is_closed(line: Folder) -> None:
+    """The account's other positions are not asked for, whatever the broken config names."""
+    await line.traded()
+    line.fake.server.admin["order"](_Order({"sym": "ETHUSDT", "qty": "1"}))  # type: ignore[arg-type]
+    line.breaks(
+        'markets = {BTCUSDT = "BTC/USDT:USDT"}', 'markets = {BTCUSDT = "BTC/USDT:USDT", ETHUSDT = "ETH/USDT:USDT"}'
+    )
+    await halt(cancel=False, flatten=True, within_s=30)
+    wallet = line.fake.book.wallet
+    assert (wallet.holding("BTCUSDT").qty, wallet.holding("ETHUSDT").qty) == (D(0), D(1))
+
+
+async def test_the_account_is_halted_also_where_it_cannot_be_closed(line: Folder) -> None:
+    """With a journal that an earlier version left: it does not know where the account is, nor does the config."""
+    await line.traded(known=False)
+    line.breaks(*BROKEN["no venue"])
+    with pytest.raises(
+        ConfigError, match=r"where main is cannot be told .*: correct .gateway. mode, venue and exchange"
+    ):
+        await halt(cancel=False, flatten=True, within_s=30)
+    assert "HALT" in await line.holds(lambda journal: journal.latches())  # type: ignore[operator]
+
+
+async def test_a_symbol_that_the_config_names_no_more_is_closed_too(line: Folder) -> None:
+    await line.traded()
+    line.breaks('symbols = ["BTCUSDT"]', 'symbols = ["ETHUSDT"]')
+    line.config.write_text(line.config.read_text().replace('BTCUSDT = "BTC/USDT:USDT"', 'ETHUSDT = "ETH/USDT:USDT"'))
+    load_settings()
+    await halt(cancel=False, flatten=True, within_s=30)
+    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
+
+
+class _Order:
+    def __init__(self, content: dict[str, str]) -> None:
+        self.content = content
