@@ -230,7 +230,8 @@ class _Run:
     def _folders(self) -> dict[str, Path]:
         """What is written there -> the folder, where it is one of this machine."""
         own = self._settings
-        folders = {"logs and books": own.state_dir} if own.state_dir.is_dir() else {}
+        kept = "logs, the journal" if self._real else "logs"
+        folders = {kept: own.state_dir} if own.state_dir.is_dir() else {}
         if self._servers and own.bus.folder.is_dir():
             folders["the bus's data"] = own.bus.folder
         return folders
