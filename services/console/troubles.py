@@ -75,7 +75,7 @@ class Troubles:
             event, level = said["event"], said["level"]
         except (ValueError, KeyError, TypeError):
             return ""
-        about = [str(said[key]) for key in ("venue", "about", "sym") if key in said]
+        about = [str(said[key]) for key in ("exchange", "venue", "about", "sym") if key in said]
         why = [str(said[key]) for key in ("what", "why") if key in said]
         if event in ENDED_BY and (about or event != NOT_AGAIN):
             return self._begins(name, event, about, why, said, now_s)

@@ -16,7 +16,7 @@ from shared.runner.logs import configure_logs
 @pytest.fixture
 def full() -> Iterator[TextIO]:
     """A file on which nothing can be written: No space left on device."""
-    file = Path("/dev/full").open("w")
+    file = Path("/dev/full").open("w")  # noqa: SIM115  (closed below, where it can be)
     yield file
     with Path(os.devnull).open("w") as nothing:
         os.dup2(nothing.fileno(), file.fileno())  # what it holds back goes there when it is closed
