@@ -84,12 +84,13 @@ class Troubles:
         shown = level in ("error", "critical") or (level == "warning" and name in LISTENED_TO)
         if not shown or said.get("exit_code") in NO_RESTART:
             return ""
+        what = joined(name, *(why or [event]))
         if event == SET_ASIDE and "code" in said:
             event = "your code failed"
             self.code = self.code or joined(*why)
+            what = joined(name, what.split(": ")[1], str(said["code"]))  # each symbol and line once
         line = joined(name, event, *about, *why)
         if "about" not in said:
-            what = joined(name, *(why or [event]))
             if what in self._said or len(self._said) >= SAID_ONCE:
                 return ""
             self._said.add(what)

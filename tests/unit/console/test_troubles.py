@@ -72,6 +72,9 @@ def test_what_an_authors_code_raised_is_kept(tmp_path: Path, troubles: Troubles)
     raised = "A: ticks 1-1: ValueError: no (mine.py:3, in decide)"
     write(tmp_path, "signal", line("entry set aside", "error", why=raised, code="mine.py:3, in decide"))
     assert troubles.new() == [f"signal: your code failed: {raised}"]
+    for again in ("A: ticks 2-1: ValueError: x", "B: ticks 1-1: ValueError: y"):  # each symbol and line once
+        write(tmp_path, "signal", line("entry set aside", "error", why=again, code="mine.py:3, in decide"))
+    assert troubles.new() == ["signal: your code failed: B: ticks 1-1: ValueError: y"]
     assert troubles.code == raised
 
 
