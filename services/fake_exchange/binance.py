@@ -24,6 +24,7 @@ class Binance:
         self._history = history or BinanceUsdm({}, 0)
         self._tapes = BinanceHistory(floor, floor.tapes).routes("fapi.binance.com/fapi/v1") if floor.tapes else {}
         self._orders, self._account = BinanceOrders(floor), BinanceAccount(floor)
+        self._algo = BinanceAlgo(floor)
 
     @property
     def routes(self) -> Mapping[str, Answer]:
@@ -70,8 +71,13 @@ class Binance:
             f"POST {host}/v1/leverage": account.set_leverage,
             f"GET {host}/v1/symbolConfig": account.symbol_config,
             f"GET {host}/v1/leverageBracket": account.brackets,
-            f"GET {host}/v1/accountConfig": account.config,
-            "GET api.binance.com/sapi/v1/account/info": account.info,
+            f"GET {host}/v1/multiAssetsMargin": account.assets_mode,
+            f"GET {host}/v1/accountConfig": account.account_config,
+            f"POST {host}/v1/algoOrder": self._algo.place,
+            f"DELETE {host}/v1/algoOrder": self._algo.cancel,
+            f"GET {host}/v1/openAlgoOrders": self._algo.open_orders,
+            f"DELETE {host}/v1/algoOpenOrders": self._algo.cancel_all,
+            "GET api.binance.com/sapi/v1/account/info": account.kinds,
             "GET api.binance.com/sapi/v1/account/apiRestrictions": account.key_rights,
             "GET api.binance.com/sapi/v1/capital/config/getall": lambda asked: [],
         }
@@ -89,7 +95,7 @@ class Binance:
         return {
             "timezone": "UTC",
             "serverTime": self.floor.now_ms(),
-            "symbols": [self._symbol(listing) for listing in listed],
+            "symbols": [symbol(listing, self.floor.book.status(listing.id)) for listing in listed],
         }
 
     def _symbol(self, listing: Listing) -> dict[str, object]:
@@ -102,7 +108,7 @@ class Binance:
         now_ms = self.floor.now_ms()
         rows = [
             {"symbol": sym, "bidPrice": quote.bid, "bidQty": "9.000", "askPrice": quote.ask, "askQty": "9.000",
-             "time": now_ms, "lastUpdateId": now_ms}
+             "time": now_ms - self.floor.quiet_ms, "lastUpdateId": now_ms}
             for sym, quote in ((sym, self.floor.book.prices.quote(sym, now_ms)) for sym in self._asked_for(asked))
         ]  # fmt: skip
         return rows[0] if "symbol" in asked.query else rows

@@ -12,6 +12,18 @@ from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
 CURRENCY = "USDT"
+WEEK_MS, NEVER_MS = 7 * 86_400_000, 1 << 52
+MOST_INCOME = 1000
+
+
+def _other(name: str, amount: Decimal, now_ms: int) -> dict[str, object]:
+    """An asset beside the one that is traded with."""
+    return {
+        "asset": name, "walletBalance": amount, "unrealizedProfit": "0", "marginBalance": amount, "maintMargin": "0",
+        "initialMargin": "0", "positionInitialMargin": "0", "openOrderInitialMargin": "0",
+        "crossWalletBalance": amount, "crossUnPnl": "0", "availableBalance": amount, "maxWithdrawAmount": amount,
+        "updateTime": now_ms,
+    }  # fmt: skip
 
 
 class BinanceAccount:
@@ -22,7 +34,7 @@ class BinanceAccount:
 
     def account(self, asked: Asked) -> object:
         """GET account, v2 and v3."""
-        now_ms = self._floor.now_ms()
+        now_ms, cash = self._floor.now_ms(), self._floor.book.wallet.cash
         profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
         wallet, free = self._floor.book.wallet.cash[CURRENCY], self._floor.book.free(CURRENCY, now_ms)
         asset = {
@@ -33,7 +45,9 @@ class BinanceAccount:
         }  # fmt: skip
         return {
             "totalWalletBalance": wallet, "totalUnrealizedProfit": profit, "totalMarginBalance": wallet + profit,
-            "availableBalance": free, "canTrade": True, "assets": [asset], "positions": [],
+            "availableBalance": free, "canTrade": not self._floor.keys.reads_only,
+            "multiAssetsMargin": self._multi_assets, "positions": [],
+            "assets": [asset, *(_other(name, amount, now_ms) for name, amount in cash.items() if name != CURRENCY)],
         }  # fmt: skip
 
     def balance(self, asked: Asked) -> object:
@@ -51,18 +65,43 @@ class BinanceAccount:
         ]
 
     def income(self, asked: Asked) -> object:
-        """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most."""
-        since_ms, kind = int(asked.form.get("startTime", 0)), asked.form.get("incomeType")
-        limit = min(int(asked.form.get("limit", 100)), 1000)
-        found = [
+        """GET income, oldest first: payments only; of one symbol or of all, a week where no times are given."""
+        form = asked.form
+        since_ms = int(form.get("startTime", 0 if "endTime" in form else self._floor.now_ms() - WEEK_MS))
+        until_ms, kind = int(form.get("endTime", NEVER_MS)), form.get("incomeType")
+        limit = min(int(form.get("limit", 100)), MOST_INCOME)
+        rows = [
             {
                 "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
                 "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
             }
             for pay in self._floor.book.payments
-            if pay.at_ms >= since_ms and kind in (None, pay.kind) and asked.form.get("symbol", pay.sym) == pay.sym
+            if since_ms <= pay.at_ms <= until_ms and kind in (None, pay.kind) and form.get("symbol", pay.sym) == pay.sym
         ]  # fmt: skip
-        return found[:limit]
+        return rows[:limit]
+
+    def assets_mode(self, asked: Asked) -> object:
+        """GET multiAssetsMargin."""
+        return {"multiAssetsMargin": self._multi_assets}
+
+    def account_config(self, asked: Asked) -> object:
+        """GET accountConfig."""
+        return {
+            "feeTier": 0, "canTrade": not self._floor.keys.reads_only, "canDeposit": True, "canWithdraw": True,
+            "dualSidePosition": self._floor.book.settings.get("dual", "false") == "true", "updateTime": 0,
+            "multiAssetsMargin": self._multi_assets, "tradeGroupId": -1,
+        }  # fmt: skip
+
+    def kinds(self, asked: Asked) -> object:
+        """GET sapi account/info."""
+        return {
+            "vipLevel": 0, "isMarginEnabled": True, "isFutureEnabled": True, "isOptionsEnabled": False,
+            "isPortfolioMarginRetailEnabled": self._floor.book.settings.get("portfolioMargin") == "true",
+        }  # fmt: skip
+
+    @property
+    def _multi_assets(self) -> bool:
+        return self._floor.book.settings.get("multiAssetsMargin") == "true"
 
     def position_mode(self, asked: Asked) -> object:
         """GET positionSide/dual."""
@@ -132,7 +171,9 @@ class BinanceAccount:
     def key_rights(self, asked: Asked) -> object:
         """GET sapi account/apiRestrictions."""
         return {
-            "ipRestrict": True, "enableReading": True, "enableFutures": True, "enableSpotAndMarginTrading": True,
+            "ipRestrict": True, "enableReading": True, "enableFutures": not self._floor.keys.reads_only,
+            "enableSpotAndMarginTrading": not self._floor.keys.reads_only, "enableMargin": False,
+            "enablePortfolioMarginTrading": self._floor.book.settings.get("portfolioMargin") == "true",
             "enableWithdrawals": self._floor.keys.withdraws, "enableInternalTransfer": False,
             "permitsUniversalTransfer": False, "createTime": 1_600_000_000_000,
         }  # fmt: skip

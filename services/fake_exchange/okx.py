@@ -21,6 +21,7 @@ class Okx:
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
         self._orders, self._account = OkxOrders(floor), OkxAccount(floor)
+        self._algo = OkxAlgo(floor)
         self._history = OkxHistory(floor)
 
     @property
@@ -36,6 +37,9 @@ class Okx:
             "GET trade/orders-algo-pending": algo.pending,
             "POST trade/cancel-algos": algo.cancel,
             "GET trade/fills": orders.fills,
+            "POST trade/order-algo": self._algo.place,
+            "GET trade/orders-algo-pending": self._algo.open_orders,
+            "POST trade/cancel-algos": self._algo.cancel,
             "GET trade/fills-history": orders.fills,
             "GET account/config": account.config,
             "GET account/balance": account.balance,
@@ -67,50 +71,42 @@ class Okx:
 
     def _instruments(self, asked: Asked) -> object:
         kind = asked.query.get("instType", "").lower()
-        book = self.floor.book
-        return [
-            {**_row(listing), "state": book.status(listing.id) or "live",
-             "expTime": book.settings.get(f"delivery:{listing.id}", "")}
-            for listing in book.listings.values()
-            if listing.kind == kind
-        ]  # fmt: skip
+        book, id_ = self.floor.book, asked.query.get("instId")
+        listings = [listing for listing in book.listings.values() if listing.kind == kind and id_ in (None, listing.id)]
+        return [_row(listing, book.status(listing.id)) for listing in listings]
 
     def _ticker(self, asked: Asked) -> object:
         id_, now_ms = asked.query.get("instId", ""), self.floor.now_ms()
         if id_ not in self.floor.book.listings:
             raise refused("51001", "Instrument ID doesn't exist.")
-        return [self._quoted(self.floor.book.listings[id_], now_ms)]
-
-    def _tickers(self, asked: Asked) -> object:
-        """GET market/tickers: of one kind."""
-        kind, now_ms = asked.query.get("instType", "").lower(), self.floor.now_ms()
-        return [self._quoted(listing, now_ms) for listing in self.floor.book.listings.values() if listing.kind == kind]
-
-    def _quoted(self, listing: Listing, now_ms: int) -> dict[str, object]:
-        quote = self.floor.book.prices.quote(listing.id, now_ms)
-        return {
-            "instType": listing.kind.upper(), "instId": listing.id, "last": quote.mid, "lastSz": "1",
-            "askPx": quote.ask, "askSz": "9", "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid,
-            "high24h": quote.mid, "low24h": quote.mid, "volCcy24h": "1", "vol24h": "1", "ts": str(now_ms),
-            "sodUtc0": quote.mid, "sodUtc8": quote.mid,
-        }  # fmt: skip
+        quote = self.floor.book.prices.quote(id_, now_ms)
+        kind = self.floor.book.listings[id_].kind.upper()
+        return [
+            {
+                "instType": kind, "instId": id_, "last": quote.mid, "lastSz": "1", "askPx": quote.ask, "askSz": "9",
+                "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid, "high24h": quote.mid, "low24h": quote.mid,
+                "volCcy24h": "1", "vol24h": "1", "ts": str(now_ms - self.floor.quiet_ms), "sodUtc0": quote.mid,
+                "sodUtc8": quote.mid,
+            }
+        ]  # fmt: skip
 
 
 def _wrapped(answer: Answer) -> Answer:
     return lambda asked: {"code": "0", "msg": "", "data": answer(asked)}
 
 
-def _row(listing: Listing) -> dict[str, object]:
+def _row(listing: Listing, status: str) -> dict[str, object]:
     swap, pair = listing.kind == "swap", f"{listing.base}-{listing.quote}"
     return {
         "instType": listing.kind.upper(), "instId": listing.id, "uly": pair if swap else "",
         "instFamily": pair if swap else "",
         "settleCcy": listing.quote if swap else "", "ctVal": listing.contract_size if swap else "",
         "ctMult": "1" if swap else "", "ctValCcy": listing.base if swap else "", "ctType": "linear" if swap else "",
-        "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": "live",
+        "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": status or "live",
         "lotSz": listing.step / listing.contract_size, "minSz": listing.min_qty / listing.contract_size,
         "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "",
-        "maxLmtSz": listing.most_limit / listing.contract_size, "maxMktSz": listing.most_market / listing.contract_size,
+        "maxLmtSz": listing.most_limit / listing.contract_size,
+        "maxMktSz": listing.most_market / listing.contract_size if swap else "1000000", "maxMktAmt": "1000000",
         "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
         "optType": "",
     }  # fmt: skip

@@ -13,7 +13,7 @@ from services.fake_exchange.okx_signed import refused
 from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
-MOST_IDS = 10
+NEVER_MS, MOST_BILLS = 1 << 52, 100
 
 
 def position_id(sym: str, leg: str) -> int:
@@ -33,10 +33,16 @@ class OkxAccount:
 
     def config(self, asked: Asked) -> object:
         """GET account/config."""
-        rights = "read_only,trade,withdraw" if self._floor.keys.withdraws else "read_only,trade"
-        mode = self._floor.book.settings.get("mode", "net_mode")
-        level = self._floor.book.settings.get("acctLv", "2")
-        return [{"uid": "1", "mainUid": "1", "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
+        keys, settings = self._floor.keys, self._floor.book.settings
+        rights = ["read_only", *(["withdraw"] if keys.withdraws else []), *([] if keys.reads_only else ["trade"])]
+        return [
+            {
+                "uid": "1", "mainUid": "1", "acctLv": settings.get("acctLv", "2"), "perm": ",".join(rights),
+                "posMode": settings.get("mode", "net_mode"), "autoLoan": False, "greeksType": "PA", "level": "Lv1",
+                "ctIsoMode": "automatic", "mgnIsoMode": "automatic", "spotOffsetType": "", "roleType": "0", "ip": "",
+                "enableSpotBorrow": False, "acctStpMode": "cancel_maker", "label": "fake", "type": "0",
+            }
+        ]  # fmt: skip
 
     def set_position_mode(self, asked: Asked) -> object:
         """POST account/set-position-mode."""
@@ -64,13 +70,15 @@ class OkxAccount:
 
     def balance(self, asked: Asked) -> object:
         """GET account/balance: equity is cash and unrealised profit."""
-        now_ms, cash = self._floor.now_ms(), self._floor.book.wallet.cash
+        book = self._floor.book
+        now_ms, cash = self._floor.now_ms(), book.wallet.cash
         profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
         details = [
             {
                 "ccy": currency, "cashBal": amount, "eq": amount + (profit if currency == "USDT" else 0),
-                "availBal": amount, "availEq": self._floor.book.free(currency, now_ms), "frozenBal": "0",
-                "ordFrozen": "0", "upl": profit if currency == "USDT" else "0", "uTime": str(now_ms),
+                "availBal": amount - book.locked(currency), "availEq": book.free(currency, now_ms),
+                "frozenBal": book.locked(currency), "ordFrozen": book.locked(currency),
+                "upl": profit if currency == "USDT" else "0", "uTime": str(now_ms),
             }
             for currency, amount in cash.items()
         ]  # fmt: skip
@@ -88,19 +96,23 @@ class OkxAccount:
         ]
 
     def bills(self, asked: Asked) -> object:
-        """GET account/bills and bills-archive: funding, newest first, 100 at most; an isolated position pays itself."""
+        """GET account/bills-archive: funding, newest first, pages by billId."""
         query = asked.query
-        after, since_ms = int(query.get("after", 2**62)), int(query.get("begin", 0))
-        found = [
+        rows = [
             {
                 "billId": str(pay.id), "instId": pay.sym, "ccy": pay.currency, "balChg": "0", "posBalChg": pay.amount,
                 "type": "8", "subType": "173" if pay.amount < 0 else "174", "ts": str(pay.at_ms), "instType": "SWAP",
                 "mgnMode": "isolated", "pnl": pay.amount, "sz": "0", "fee": "0", "ordId": "",
             }
             for pay in reversed(self._floor.book.payments)
-            if pay.kind == "FUNDING_FEE" and query.get("type", "8") == "8" and pay.id < after and pay.at_ms >= since_ms
+            if pay.kind == "FUNDING_FEE" and query.get("instId", pay.sym) == pay.sym
+            if int(query.get("begin", 0)) <= pay.at_ms <= int(query.get("end", NEVER_MS))
+            if pay.id < int(query.get("after", NEVER_MS))
+            if pay.kind == "FUNDING_FEE" and asked.query.get("type", "8") == "8"
         ]  # fmt: skip
         return found[: min(int(query.get("limit", 100)), 100)]
+
+        return rows[: min(int(query.get("limit", MOST_BILLS)), MOST_BILLS)]
 
     def _profit(self, sym: str, held: Holding) -> Decimal:
         return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
