@@ -53,15 +53,12 @@ class Binance:
 
     def _private(self) -> dict[str, Answer]:
         orders, account, host = self._orders, self._account, "fapi.binance.com/fapi"
-        algo = BinanceAlgo(self.floor)
         table = {
             f"POST {host}/v1/order": orders.place,
             f"GET {host}/v1/order": orders.find,
             f"DELETE {host}/v1/order": orders.cancel,
             f"GET {host}/v1/openOrders": orders.open_orders,
             f"DELETE {host}/v1/allOpenOrders": orders.cancel_all,
-            f"GET {host}/v1/openAlgoOrders": algo.open_orders,
-            f"DELETE {host}/v1/algoOpenOrders": algo.cancel_all,
             f"GET {host}/v1/allOrders": orders.all_orders,
             f"GET {host}/v1/userTrades": orders.trades,
             f"GET {host}/v1/income": account.income,
@@ -95,14 +92,14 @@ class Binance:
         return {
             "timezone": "UTC",
             "serverTime": self.floor.now_ms(),
-            "symbols": [symbol(listing, self.floor.book.status(listing.id)) for listing in listed],
+            "symbols": [self._symbol(listing) for listing in listed],
         }
 
     def _symbol(self, listing: Listing) -> dict[str, object]:
         """A market that is to be delisted has its time as deliveryDate, and then another status."""
-        book, row = self.floor.book, symbol(listing)
-        ends = int(book.settings.get(f"delivery:{listing.id}", str(row["deliveryDate"])))
-        return {**row, "status": book.status(listing.id) or row["status"], "deliveryDate": ends}
+        book = self.floor.book
+        row = symbol(listing, book.status(listing.id))
+        return {**row, "deliveryDate": int(book.settings.get(f"delivery:{listing.id}", str(row["deliveryDate"])))}
 
     def _book_ticker(self, asked: Asked) -> object:
         now_ms = self.floor.now_ms()

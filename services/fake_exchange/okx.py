@@ -27,15 +27,13 @@ class Okx:
     @property
     def routes(self) -> Mapping[str, Answer]:
         """What the server serves."""
-        orders, account, algo = self._orders, self._account, OkxAlgo(self.floor)
+        orders, account = self._orders, self._account
         private: dict[str, Answer] = {
             "POST trade/order": orders.place,
             "POST trade/batch-orders": orders.place,
             "GET trade/order": orders.find,
             "POST trade/cancel-order": orders.cancel,
             "GET trade/orders-pending": orders.open_orders,
-            "GET trade/orders-algo-pending": algo.pending,
-            "POST trade/cancel-algos": algo.cancel,
             "GET trade/fills": orders.fills,
             "POST trade/order-algo": self._algo.place,
             "GET trade/orders-algo-pending": self._algo.open_orders,
@@ -73,22 +71,30 @@ class Okx:
         kind = asked.query.get("instType", "").lower()
         book, id_ = self.floor.book, asked.query.get("instId")
         listings = [listing for listing in book.listings.values() if listing.kind == kind and id_ in (None, listing.id)]
-        return [_row(listing, book.status(listing.id)) for listing in listings]
+        return [
+            {**_row(listing, book.status(listing.id)), "expTime": book.settings.get(f"delivery:{listing.id}", "")}
+            for listing in listings
+        ]
 
     def _ticker(self, asked: Asked) -> object:
         id_, now_ms = asked.query.get("instId", ""), self.floor.now_ms()
         if id_ not in self.floor.book.listings:
             raise refused("51001", "Instrument ID doesn't exist.")
-        quote = self.floor.book.prices.quote(id_, now_ms)
-        kind = self.floor.book.listings[id_].kind.upper()
-        return [
-            {
-                "instType": kind, "instId": id_, "last": quote.mid, "lastSz": "1", "askPx": quote.ask, "askSz": "9",
-                "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid, "high24h": quote.mid, "low24h": quote.mid,
-                "volCcy24h": "1", "vol24h": "1", "ts": str(now_ms - self.floor.quiet_ms), "sodUtc0": quote.mid,
-                "sodUtc8": quote.mid,
-            }
-        ]  # fmt: skip
+        return [self._quoted(self.floor.book.listings[id_], now_ms)]
+
+    def _tickers(self, asked: Asked) -> object:
+        """GET market/tickers: of one kind."""
+        kind, now_ms = asked.query.get("instType", "").lower(), self.floor.now_ms()
+        return [self._quoted(listing, now_ms) for listing in self.floor.book.listings.values() if listing.kind == kind]
+
+    def _quoted(self, listing: Listing, now_ms: int) -> dict[str, object]:
+        quote = self.floor.book.prices.quote(listing.id, now_ms)
+        return {
+            "instType": listing.kind.upper(), "instId": listing.id, "last": quote.mid, "lastSz": "1",
+            "askPx": quote.ask, "askSz": "9", "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid,
+            "high24h": quote.mid, "low24h": quote.mid, "volCcy24h": "1", "vol24h": "1",
+            "ts": str(now_ms - self.floor.quiet_ms), "sodUtc0": quote.mid, "sodUtc8": quote.mid,
+        }  # fmt: skip
 
 
 def _wrapped(answer: Answer) -> Answer:

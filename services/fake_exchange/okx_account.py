@@ -13,7 +13,7 @@ from services.fake_exchange.okx_signed import refused
 from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
-NEVER_MS, MOST_BILLS = 1 << 52, 100
+NEVER_MS, MOST_BILLS, MOST_IDS = 1 << 52, 100, 10
 
 
 def position_id(sym: str, leg: str) -> int:
@@ -110,8 +110,6 @@ class OkxAccount:
             if pay.id < int(query.get("after", NEVER_MS))
             if pay.kind == "FUNDING_FEE" and asked.query.get("type", "8") == "8"
         ]  # fmt: skip
-        return found[: min(int(query.get("limit", 100)), 100)]
-
         return rows[: min(int(query.get("limit", MOST_BILLS)), MOST_BILLS)]
 
     def _profit(self, sym: str, held: Holding) -> Decimal:

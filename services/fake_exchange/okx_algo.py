@@ -57,8 +57,13 @@ class OkxAlgo:
         kinds = [kind for kind in query.get("ordType", "").split(",") if kind]
         if not kinds:
             raise refused("50014", "Parameter ordType can not be empty.", 400)
-        self._floor.book.advance(self._floor.now_ms())
-        waiting = self._floor.book.waiting_orders(query.get("instId"))
+        if len(kinds) > 1 and set(kinds) != {"conditional", "oco"}:
+            raise refused("51000", "Parameter ordType error")
+        book = self._floor.book
+        book.advance(self._floor.now_ms())
+        waiting = book.waiting_orders(query.get("instId"))
+        if "instType" in query:
+            waiting = [order for order in waiting if book.listings[order.sym].kind.upper() == query["instType"]]
         found = [order for order in reversed(waiting) if (order.algo or TRIGGER) in kinds]
         rows = [order for order in found if order.id < int(query.get("after", 1 << 62))]
         return [self._shown(order) for order in rows[: min(int(query.get("limit", MOST_ROWS)), MOST_ROWS)]]

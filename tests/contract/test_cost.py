@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from tests.virtual import run, virtually
 
 from services.fake_exchange.book import Ask
 from services.gateway.desk.books import Books
@@ -24,6 +23,7 @@ from shared.config.gateway import GatewaySettings
 from shared.config.risk import RiskSettings
 from tests.bench.gateway.cost import COUNTS, PLACES, costs
 from tests.in_process import in_process, throttle_in_virtual_time
+from tests.seeded import run, virtually
 from tests.venues import SPOTS, SWAPS, Place, named
 
 DOCS = Path("docs/gateway.md")

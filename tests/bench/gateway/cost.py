@@ -8,11 +8,10 @@ import time
 from collections.abc import Awaitable, Iterator
 from typing import NamedTuple
 
-from tests.virtual import run
-
 from services.gateway.desk.comparing import WINDOW_MS
 from services.gateway.desk.reading import AccountReader
 from tests.in_process import InProcess, in_process, throttle_in_virtual_time
+from tests.seeded import run
 from tests.venues import BINANCE, BINANCE_SPOT, BYBIT, BYBIT_SPOT, OKX, OKX_SPOT, Place, named
 
 COUNTS = (1, 4, 16, 100)
