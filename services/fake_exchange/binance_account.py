@@ -152,22 +152,6 @@ class BinanceAccount:
         }  # fmt: skip
         return [{"symbol": sym, "brackets": [bracket]} for sym in self._floor.book.listings]
 
-    def config(self, asked: Asked) -> object:
-        """GET accountConfig."""
-        return {
-            "feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True, "tradeGroupId": -1,
-            "dualSidePosition": self._floor.book.settings.get("dual", "false") == "true",
-            "multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true",
-        }  # fmt: skip
-
-    def info(self, asked: Asked) -> object:
-        """GET sapi account/info: https://developers.binance.com/docs/wallet/account/account-info."""
-        portfolio = self._floor.book.settings.get("portfolio", "false") == "true"
-        return {
-            "vipLevel": 0, "isMarginEnabled": True, "isFutureEnabled": True, "isOptionsEnabled": False,
-            "isPortfolioMarginRetailEnabled": portfolio,
-        }  # fmt: skip
-
     def key_rights(self, asked: Asked) -> object:
         """GET sapi account/apiRestrictions."""
         return {
