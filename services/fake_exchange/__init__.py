@@ -32,12 +32,13 @@ What a person or the venue does with the account (in a test's process: `fake.boo
     quiet      {"ms"}: how old the best prices are by a ticker's own time: Floor.quiet_ms
     withdraws, reads_only   what the key may: Floor.keys
     setting    {"key", "value"}: Book.set. Keys:
-               all        leverage:SYM, status:SYM, fee_in (a listing), fee_coin (BNFCR: a coin without a price)
-               Binance    dual (true: hedge), margin:SYM (CROSSED, ISOLATED), multiAssetsMargin, portfolioMargin
-               OKX        mode (long_short_mode: hedge), acctLv (1 to 4)
+               all        leverage:SYM, status:SYM, delivery:SYM (ms: an announced delisting), fee_in (a listing),
+                          fee_coin (BNFCR: a coin without a price)
+               Binance    dual (true: hedge), margin:SYM (CROSSED, ISOLATED), multiAssets, portfolio
+               OKX        mode (long_short_mode: hedge), acctLv (1 to 4), algo:CLIENT_ID (kind of one that waits)
                Bybit      dual (true: hedge), marginMode (REGULAR_MARGIN, ISOLATED_MARGIN, PORTFOLIO_MARGIN),
                           unifiedMarginStatus (1: classic), extra_fee (a tax, share of the fee), block_trades (one
-                          beside each so-manyth trade), delivery:SYM (ms: an announced delisting)
+                          beside each so-manyth trade)
 
 What befalls a websocket's messages is in `feed_weather.py`, by switch and at random, what befalls a subscription in
 `feed_start.py`, and over HTTP in `feed_admin.py`:

@@ -24,7 +24,6 @@ class Binance:
         self._history = history or BinanceUsdm({}, 0)
         self._tapes = BinanceHistory(floor, floor.tapes).routes("fapi.binance.com/fapi/v1") if floor.tapes else {}
         self._orders, self._account = BinanceOrders(floor), BinanceAccount(floor)
-        self._algo = BinanceAlgo(floor)
 
     @property
     def routes(self) -> Mapping[str, Answer]:
@@ -53,12 +52,17 @@ class Binance:
 
     def _private(self) -> dict[str, Answer]:
         orders, account, host = self._orders, self._account, "fapi.binance.com/fapi"
+        algo = BinanceAlgo(self.floor)
         table = {
             f"POST {host}/v1/order": orders.place,
             f"GET {host}/v1/order": orders.find,
             f"DELETE {host}/v1/order": orders.cancel,
             f"GET {host}/v1/openOrders": orders.open_orders,
             f"DELETE {host}/v1/allOpenOrders": orders.cancel_all,
+            f"POST {host}/v1/algoOrder": algo.place,
+            f"DELETE {host}/v1/algoOrder": algo.cancel,
+            f"GET {host}/v1/openAlgoOrders": algo.open_orders,
+            f"DELETE {host}/v1/algoOpenOrders": algo.cancel_all,
             f"GET {host}/v1/allOrders": orders.all_orders,
             f"GET {host}/v1/userTrades": orders.trades,
             f"GET {host}/v1/income": account.income,
@@ -68,13 +72,9 @@ class Binance:
             f"POST {host}/v1/leverage": account.set_leverage,
             f"GET {host}/v1/symbolConfig": account.symbol_config,
             f"GET {host}/v1/leverageBracket": account.brackets,
+            f"GET {host}/v1/accountConfig": account.config,
             f"GET {host}/v1/multiAssetsMargin": account.assets_mode,
-            f"GET {host}/v1/accountConfig": account.account_config,
-            f"POST {host}/v1/algoOrder": self._algo.place,
-            f"DELETE {host}/v1/algoOrder": self._algo.cancel,
-            f"GET {host}/v1/openAlgoOrders": self._algo.open_orders,
-            f"DELETE {host}/v1/algoOpenOrders": self._algo.cancel_all,
-            "GET api.binance.com/sapi/v1/account/info": account.kinds,
+            "GET api.binance.com/sapi/v1/account/info": account.info,
             "GET api.binance.com/sapi/v1/account/apiRestrictions": account.key_rights,
             "GET api.binance.com/sapi/v1/capital/config/getall": lambda asked: [],
         }
@@ -97,9 +97,9 @@ class Binance:
 
     def _symbol(self, listing: Listing) -> dict[str, object]:
         """A market that is to be delisted has its time as deliveryDate, and then another status."""
-        book = self.floor.book
-        row = symbol(listing, book.status(listing.id))
-        return {**row, "deliveryDate": int(book.settings.get(f"delivery:{listing.id}", str(row["deliveryDate"])))}
+        book, row = self.floor.book, symbol(listing)
+        ends = int(book.settings.get(f"delivery:{listing.id}", str(row["deliveryDate"])))
+        return {**row, "status": book.status(listing.id) or row["status"], "deliveryDate": ends}
 
     def _book_ticker(self, asked: Asked) -> object:
         now_ms = self.floor.now_ms()

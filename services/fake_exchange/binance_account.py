@@ -12,8 +12,7 @@ from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
 CURRENCY = "USDT"
-WEEK_MS, NEVER_MS = 7 * 86_400_000, 1 << 52
-MOST_INCOME = 1000
+WEEK_MS = 7 * 86_400_000
 
 
 def _other(name: str, amount: Decimal, now_ms: int) -> dict[str, object]:
@@ -45,16 +44,17 @@ class BinanceAccount:
         }  # fmt: skip
         return {
             "totalWalletBalance": wallet, "totalUnrealizedProfit": profit, "totalMarginBalance": wallet + profit,
-            "availableBalance": free, "canTrade": not self._floor.keys.reads_only,
-            "multiAssetsMargin": self._multi_assets, "positions": [],
+            "availableBalance": free, "canTrade": not self._floor.keys.reads_only, "positions": [],
             "assets": [asset, *(_other(name, amount, now_ms) for name, amount in cash.items() if name != CURRENCY)],
         }  # fmt: skip
 
     def balance(self, asked: Asked) -> object:
         """GET balance, v2 and v3."""
-        wallet = self._floor.book.wallet.cash[CURRENCY]
-        free = self._floor.book.free(CURRENCY, self._floor.now_ms())
-        return [{"accountAlias": "fake", "asset": CURRENCY, "balance": wallet, "availableBalance": free}]
+        book, now_ms = self._floor.book, self._floor.now_ms()
+        return [
+            {"accountAlias": "fake", "asset": coin, "balance": cash, "availableBalance": book.free(coin, now_ms)}
+            for coin, cash in book.wallet.cash.items()
+        ]
 
     def positions(self, asked: Asked) -> object:
         """GET positionRisk, v2 and v3 (v3 leaves the flat ones out)."""
@@ -65,12 +65,15 @@ class BinanceAccount:
         ]
 
     def income(self, asked: Asked) -> object:
-        """GET income, oldest first: payments only; of one symbol or of all, a week where no times are given."""
-        form = asked.form
-        since_ms = int(form.get("startTime", 0 if "endTime" in form else self._floor.now_ms() - WEEK_MS))
-        until_ms, kind = int(form.get("endTime", NEVER_MS)), form.get("incomeType")
-        limit = min(int(form.get("limit", 100)), MOST_INCOME)
-        rows = [
+        """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most.
+
+        A week where no times are given.
+        """
+        form, now_ms = asked.form, self._floor.now_ms()
+        since_ms = int(form.get("startTime", 0 if "endTime" in form else now_ms - WEEK_MS))
+        until_ms, kind = int(form.get("endTime", now_ms)), form.get("incomeType")
+        limit = min(int(form.get("limit", 100)), 1000)
+        found = [
             {
                 "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
                 "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
@@ -78,30 +81,7 @@ class BinanceAccount:
             for pay in self._floor.book.payments
             if since_ms <= pay.at_ms <= until_ms and kind in (None, pay.kind) and form.get("symbol", pay.sym) == pay.sym
         ]  # fmt: skip
-        return rows[:limit]
-
-    def assets_mode(self, asked: Asked) -> object:
-        """GET multiAssetsMargin."""
-        return {"multiAssetsMargin": self._multi_assets}
-
-    def account_config(self, asked: Asked) -> object:
-        """GET accountConfig."""
-        return {
-            "feeTier": 0, "canTrade": not self._floor.keys.reads_only, "canDeposit": True, "canWithdraw": True,
-            "dualSidePosition": self._floor.book.settings.get("dual", "false") == "true", "updateTime": 0,
-            "multiAssetsMargin": self._multi_assets, "tradeGroupId": -1,
-        }  # fmt: skip
-
-    def kinds(self, asked: Asked) -> object:
-        """GET sapi account/info."""
-        return {
-            "vipLevel": 0, "isMarginEnabled": True, "isFutureEnabled": True, "isOptionsEnabled": False,
-            "isPortfolioMarginRetailEnabled": self._floor.book.settings.get("portfolioMargin") == "true",
-        }  # fmt: skip
-
-    @property
-    def _multi_assets(self) -> bool:
-        return self._floor.book.settings.get("multiAssetsMargin") == "true"
+        return found[:limit]
 
     def position_mode(self, asked: Asked) -> object:
         """GET positionSide/dual."""
@@ -111,9 +91,7 @@ class BinanceAccount:
         """POST positionSide/dual."""
         if self._floor.book.settings.get("dual", "false") == asked.form["dualSidePosition"]:
             raise refused(-4059, "No need to change position side.")
-        self._set(
-            "dual", asked.form["dualSidePosition"], -4068, "Position side cannot be changed if there exists position."
-        )
+        self._set("dual", asked.form["dualSidePosition"], (-4068, -4067), "Position side")
         return {"code": 200, "msg": "success"}
 
     def set_margin(self, asked: Asked) -> object:
@@ -121,7 +99,7 @@ class BinanceAccount:
         key, wanted = f"margin:{asked.form['symbol']}", asked.form["marginType"]
         if self._floor.book.settings.get(key, "CROSSED") == wanted:
             raise refused(-4046, "No need to change margin type.")
-        self._set(key, wanted, -4048, "Margin type cannot be changed if there exists position.")
+        self._set(key, wanted, (-4048, -4047), "Margin type")
         return {"code": 200, "msg": "success"}
 
     def set_leverage(self, asked: Asked) -> object:
@@ -152,19 +130,41 @@ class BinanceAccount:
         }  # fmt: skip
         return [{"symbol": sym, "brackets": [bracket]} for sym in self._floor.book.listings]
 
+    def config(self, asked: Asked) -> object:
+        """GET accountConfig."""
+        return {
+            "feeTier": 0, "canTrade": not self._floor.keys.reads_only, "canDeposit": True, "canWithdraw": True,
+            "tradeGroupId": -1,
+            "dualSidePosition": self._floor.book.settings.get("dual", "false") == "true",
+            "multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true",
+        }  # fmt: skip
+
+    def assets_mode(self, asked: Asked) -> object:
+        """GET multiAssetsMargin."""
+        return {"multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true"}
+
+    def info(self, asked: Asked) -> object:
+        """GET sapi account/info: https://developers.binance.com/docs/wallet/account/account-info."""
+        portfolio = self._floor.book.settings.get("portfolio", "false") == "true"
+        return {
+            "vipLevel": 0, "isMarginEnabled": True, "isFutureEnabled": True, "isOptionsEnabled": False,
+            "isPortfolioMarginRetailEnabled": portfolio,
+        }  # fmt: skip
+
     def key_rights(self, asked: Asked) -> object:
         """GET sapi account/apiRestrictions."""
         return {
             "ipRestrict": True, "enableReading": True, "enableFutures": not self._floor.keys.reads_only,
             "enableSpotAndMarginTrading": not self._floor.keys.reads_only, "enableMargin": False,
-            "enablePortfolioMarginTrading": self._floor.book.settings.get("portfolioMargin") == "true",
             "enableWithdrawals": self._floor.keys.withdraws, "enableInternalTransfer": False,
             "permitsUniversalTransfer": False, "createTime": 1_600_000_000_000,
         }  # fmt: skip
 
-    def _set(self, key: str, value: str, code: int, text: str) -> None:
+    def _set(self, key: str, value: str, codes: tuple[int, int], what: str) -> None:
         if self._floor.in_position():
-            raise refused(code, text)
+            raise refused(codes[0], f"{what} cannot be changed if there exists position.")
+        if self._floor.book.open_orders():
+            raise refused(codes[1], f"{what} cannot be changed if there exists open orders.")
         self._floor.book.set(key, value)
 
     def _profit(self, sym: str, held: Holding) -> Decimal:
@@ -174,11 +174,14 @@ class BinanceAccount:
         book = self._floor.book
         mark, profit = book.prices.quote(sym, self._floor.now_ms()).mid, self._profit(sym, held)
         margin = abs(held.qty) * held.entry / book.leverage(sym)
+        side = (1 if held.qty > 0 else -1) / Decimal(book.leverage(sym))
+        far = (held.entry * (1 - side)).quantize(Decimal("0.00000001")) if held.qty else ZERO
         isolated = book.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
         return {
             "symbol": sym, "positionSide": leg or "BOTH", "positionAmt": held.qty, "entryPrice": held.entry,
-            "breakEvenPrice": held.entry, "markPrice": mark, "unRealizedProfit": profit, "liquidationPrice": "0",
-            "isolatedMargin": margin if isolated else "0", "notional": held.qty * mark, "marginAsset": CURRENCY,
+            "breakEvenPrice": held.entry, "markPrice": mark, "unRealizedProfit": profit, "liquidationPrice": far,
+            "isolatedMargin": margin + profit if isolated else "0", "notional": held.qty * mark,
+            "marginAsset": CURRENCY,
             "isolatedWallet": margin if isolated else "0", "initialMargin": margin, "maintMargin": "0",
             "positionInitialMargin": margin, "openOrderInitialMargin": "0", "adl": 1, "bidNotional": "0",
             "askNotional": "0", "updateTime": held.at_ms, "leverage": str(book.leverage(sym)),

@@ -20,19 +20,12 @@ WEEK_MS = 7 * 86_400_000
 MOST_TRADES = 1000
 # Not taken by POST order since December 2025: https://developers.binance.com/docs/derivatives/change-log
 CONDITIONAL = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
-# https://developers.binance.com/docs/derivatives/usds-margined-futures/user-data-streams/Event-Order-Update
-MADE_BY = {"liquidation": "autoclose-{}", "adl": "adl_autoclose", "settlement": "settlement_autoclose-{}"}
-
-
-def client_id_of(order: Order) -> str:
-    """What the venue has made has an id that says so."""
-    return f"{MADE_BY[order.origin].format(order.id)}" if order.origin else order.client_id
 
 
 def leg_of(form: Mapping[str, str], hedged: bool) -> str:
     """Of positionSide, which must be as the account's mode is; in a hedge nothing is told to reduce only."""
     side = form.get("positionSide", "BOTH")
-    if (side in HEDGE) != hedged or side not in ("BOTH", *HEDGE):
+    if side not in (HEDGE if hedged else ("BOTH",)):
         raise refused(-4061, "Order's position side does not match user's setting.")
     if hedged and "reduceOnly" in form:
         raise refused(-1106, "Parameter 'reduceonly' sent when not required.")
@@ -176,3 +169,14 @@ class BinanceOrders:
             "quoteQty": abs(fill.qty) * fill.price, "commission": fill.fee, "commissionAsset": fill.fee_currency,
             "time": fill.at_ms, "positionSide": fill.leg or "BOTH", "maker": False, "buyer": fill.qty > 0,
         }  # fmt: skip
+
+
+def client_id_of(order: Order) -> str:
+    """The account's, or that of an order of its own: BINANCE_DOCS/user-data-streams/Event-Order-Update (P).
+
+    The digits behind it are as in its example of trade/rest-api/Users-Force-Orders.
+    """
+    start = {"liquidation": "autoclose-", "settlement": "settlement_autoclose-"}.get(order.origin)
+    if start is not None:
+        return f"{start}{order.created_ms}{order.id:06}"
+    return "adl_autoclose" if order.origin == "adl" else order.client_id

@@ -110,9 +110,13 @@ class BinanceSpot:
         return {**served, RIGHTS: signed(self.floor, self._rights)}
 
     def _exchange_info(self, asked: Asked) -> object:
-        book = self.floor.book
-        rows = [_symbol(listing, book.status(listing.id)) for listing in book.listings.values()]
-        return {"timezone": "UTC", "serverTime": self.floor.now_ms(), "symbols": rows}
+        return {
+            "timezone": "UTC",
+            "symbols": [
+                {**_symbol(listing), "status": self.floor.book.status(listing.id) or "TRADING"}
+                for listing in self.floor.book.listings.values()
+            ],
+        }
 
     def _book_ticker(self, asked: Asked) -> object:
         wanted = json.loads(asked.query["symbols"]) if "symbols" in asked.query else list(self.floor.book.listings)
@@ -144,10 +148,10 @@ class BinanceSpot:
         }  # fmt: skip
 
 
-def _symbol(listing: Listing, status: str) -> dict[str, object]:
+def _symbol(listing: Listing) -> dict[str, object]:
     least = {"minQty": str(listing.min_qty), "maxQty": str(listing.most_limit), "stepSize": format(listing.step, "f")}
     return {
-        "symbol": listing.id, "status": status or "TRADING", "baseAsset": listing.base, "quoteAsset": listing.quote,
+        "symbol": listing.id, "status": "TRADING", "baseAsset": listing.base, "quoteAsset": listing.quote,
         "baseAssetPrecision": 8, "quotePrecision": 8, "orderTypes": ["LIMIT", "MARKET"], "permissions": ["SPOT"],
         "isSpotTradingAllowed": True, "isMarginTradingAllowed": False, "quoteOrderQtyMarketAllowed": True,
         "filters": [

@@ -143,12 +143,12 @@ def _agg_trade(trade: FakeTrade) -> dict[str, object]:
     }  # fmt: skip
 
 
-def symbol(listing: Listing, status: str = "") -> dict[str, object]:
-    """A row of exchangeInfo. status: TRADING if it is nothing, else e.g. PENDING_TRADING, SETTLING, CLOSE."""
+def symbol(listing: Listing) -> dict[str, object]:
+    """A row of exchangeInfo."""
     step, least = str(listing.step), str(listing.min_qty)
     return {
         "symbol": listing.id, "pair": listing.id, "contractType": "PERPETUAL", "deliveryDate": 4133404800000,
-        "onboardDate": 1569398400000, "status": status or "TRADING", "baseAsset": listing.base,
+        "onboardDate": 1569398400000, "status": "TRADING", "baseAsset": listing.base,
         "quoteAsset": listing.quote,
         "marginAsset": listing.quote, "pricePrecision": 2, "quantityPrecision": 3, "baseAssetPrecision": 8,
         "quotePrecision": 8, "underlyingType": "COIN", "orderTypes": ["LIMIT", "MARKET"],

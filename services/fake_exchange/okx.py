@@ -21,23 +21,22 @@ class Okx:
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
         self._orders, self._account = OkxOrders(floor), OkxAccount(floor)
-        self._algo = OkxAlgo(floor)
         self._history = OkxHistory(floor)
 
     @property
     def routes(self) -> Mapping[str, Answer]:
         """What the server serves."""
-        orders, account = self._orders, self._account
+        orders, account, algo = self._orders, self._account, OkxAlgo(self.floor)
         private: dict[str, Answer] = {
             "POST trade/order": orders.place,
             "POST trade/batch-orders": orders.place,
             "GET trade/order": orders.find,
             "POST trade/cancel-order": orders.cancel,
             "GET trade/orders-pending": orders.open_orders,
+            "POST trade/order-algo": algo.place,
+            "GET trade/orders-algo-pending": algo.pending,
+            "POST trade/cancel-algos": algo.cancel,
             "GET trade/fills": orders.fills,
-            "POST trade/order-algo": self._algo.place,
-            "GET trade/orders-algo-pending": self._algo.open_orders,
-            "POST trade/cancel-algos": self._algo.cancel,
             "GET trade/fills-history": orders.fills,
             "GET account/config": account.config,
             "GET account/balance": account.balance,
@@ -70,11 +69,12 @@ class Okx:
     def _instruments(self, asked: Asked) -> object:
         kind = asked.query.get("instType", "").lower()
         book, id_ = self.floor.book, asked.query.get("instId")
-        listings = [listing for listing in book.listings.values() if listing.kind == kind and id_ in (None, listing.id)]
         return [
-            {**_row(listing, book.status(listing.id)), "expTime": book.settings.get(f"delivery:{listing.id}", "")}
-            for listing in listings
-        ]
+            {**_row(listing), "state": book.status(listing.id) or "live",
+             "expTime": book.settings.get(f"delivery:{listing.id}", "")}
+            for listing in book.listings.values()
+            if listing.kind == kind and id_ in (None, listing.id)
+        ]  # fmt: skip
 
     def _ticker(self, asked: Asked) -> object:
         id_, now_ms = asked.query.get("instId", ""), self.floor.now_ms()
@@ -93,7 +93,8 @@ class Okx:
             "instType": listing.kind.upper(), "instId": listing.id, "last": quote.mid, "lastSz": "1",
             "askPx": quote.ask, "askSz": "9", "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid,
             "high24h": quote.mid, "low24h": quote.mid, "volCcy24h": "1", "vol24h": "1",
-            "ts": str(now_ms - self.floor.quiet_ms), "sodUtc0": quote.mid, "sodUtc8": quote.mid,
+            "ts": str(now_ms - self.floor.quiet_ms),
+            "sodUtc0": quote.mid, "sodUtc8": quote.mid,
         }  # fmt: skip
 
 
@@ -101,18 +102,17 @@ def _wrapped(answer: Answer) -> Answer:
     return lambda asked: {"code": "0", "msg": "", "data": answer(asked)}
 
 
-def _row(listing: Listing, status: str) -> dict[str, object]:
+def _row(listing: Listing) -> dict[str, object]:
     swap, pair = listing.kind == "swap", f"{listing.base}-{listing.quote}"
     return {
         "instType": listing.kind.upper(), "instId": listing.id, "uly": pair if swap else "",
         "instFamily": pair if swap else "",
         "settleCcy": listing.quote if swap else "", "ctVal": listing.contract_size if swap else "",
         "ctMult": "1" if swap else "", "ctValCcy": listing.base if swap else "", "ctType": "linear" if swap else "",
-        "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": status or "live",
+        "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": "live",
         "lotSz": listing.step / listing.contract_size, "minSz": listing.min_qty / listing.contract_size,
         "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "",
-        "maxLmtSz": listing.most_limit / listing.contract_size,
-        "maxMktSz": listing.most_market / listing.contract_size if swap else "1000000", "maxMktAmt": "1000000",
+        "maxLmtSz": listing.most_limit / listing.contract_size, "maxMktSz": listing.most_market / listing.contract_size,
         "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
         "optType": "",
     }  # fmt: skip

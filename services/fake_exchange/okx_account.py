@@ -13,7 +13,8 @@ from services.fake_exchange.okx_signed import refused
 from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
-NEVER_MS, MOST_BILLS, MOST_IDS = 1 << 52, 100, 10
+CENT = Decimal("0.00000001")
+MOST_IDS = 10
 
 
 def position_id(sym: str, leg: str) -> int:
@@ -33,21 +34,18 @@ class OkxAccount:
 
     def config(self, asked: Asked) -> object:
         """GET account/config."""
-        keys, settings = self._floor.keys, self._floor.book.settings
-        rights = ["read_only", *(["withdraw"] if keys.withdraws else []), *([] if keys.reads_only else ["trade"])]
-        return [
-            {
-                "uid": "1", "mainUid": "1", "acctLv": settings.get("acctLv", "2"), "perm": ",".join(rights),
-                "posMode": settings.get("mode", "net_mode"), "autoLoan": False, "greeksType": "PA", "level": "Lv1",
-                "ctIsoMode": "automatic", "mgnIsoMode": "automatic", "spotOffsetType": "", "roleType": "0", "ip": "",
-                "enableSpotBorrow": False, "acctStpMode": "cancel_maker", "label": "fake", "type": "0",
-            }
-        ]  # fmt: skip
+        keys = self._floor.keys
+        rights = ",".join(
+            ["read_only", *(["trade"] if not keys.reads_only else []), *(["withdraw"] if keys.withdraws else [])]
+        )
+        mode = self._floor.book.settings.get("mode", "net_mode")
+        level = self._floor.book.settings.get("acctLv", "2")
+        return [{"uid": "1", "mainUid": "1", "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
 
     def set_position_mode(self, asked: Asked) -> object:
         """POST account/set-position-mode."""
         book, wanted = self._floor.book, asked.content["posMode"]
-        if self._floor.in_position() and wanted != book.settings.get("mode", "net_mode"):
+        if (self._floor.in_position() or book.open_orders()) and wanted != book.settings.get("mode", "net_mode"):
             raise refused("59000", "Settings failed. Close any open positions or orders.")
         book.set("mode", wanted)
         return [{"posMode": wanted}]
@@ -96,21 +94,19 @@ class OkxAccount:
         ]
 
     def bills(self, asked: Asked) -> object:
-        """GET account/bills-archive: funding, newest first, pages by billId."""
+        """GET account/bills and bills-archive: funding, newest first, 100 at most; an isolated position pays itself."""
         query = asked.query
-        rows = [
+        after, since_ms = int(query.get("after", 2**62)), int(query.get("begin", 0))
+        found = [
             {
                 "billId": str(pay.id), "instId": pay.sym, "ccy": pay.currency, "balChg": "0", "posBalChg": pay.amount,
                 "type": "8", "subType": "173" if pay.amount < 0 else "174", "ts": str(pay.at_ms), "instType": "SWAP",
                 "mgnMode": "isolated", "pnl": pay.amount, "sz": "0", "fee": "0", "ordId": "",
             }
             for pay in reversed(self._floor.book.payments)
-            if pay.kind == "FUNDING_FEE" and query.get("instId", pay.sym) == pay.sym
-            if int(query.get("begin", 0)) <= pay.at_ms <= int(query.get("end", NEVER_MS))
-            if pay.id < int(query.get("after", NEVER_MS))
-            if pay.kind == "FUNDING_FEE" and asked.query.get("type", "8") == "8"
+            if pay.kind == "FUNDING_FEE" and query.get("type", "8") == "8" and pay.id < after and pay.at_ms >= since_ms
         ]  # fmt: skip
-        return rows[: min(int(query.get("limit", MOST_BILLS)), MOST_BILLS)]
+        return found[: min(int(query.get("limit", 100)), 100)]
 
     def _profit(self, sym: str, held: Holding) -> Decimal:
         return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
@@ -119,12 +115,14 @@ class OkxAccount:
         book, listing = self._floor.book, self._floor.book.listings[sym]
         mark, lever = book.prices.quote(sym, self._floor.now_ms()).mid, book.leverage(sym)
         margin = abs(held.qty) * held.entry / lever
+        far = held.entry * (1 - (1 if held.qty > 0 else -1) / Decimal(lever)) if held.qty else ZERO
         return {
             "instType": "SWAP", "instId": sym, "mgnMode": "cross" if leg == CROSS else "isolated",
             "posId": str(position_id(sym, leg)), "posSide": leg.lower() if leg in HEDGE else "net",
             "pos": (abs(held.qty) if leg in HEDGE else held.qty) / listing.contract_size,
             "avgPx": held.entry, "markPx": mark, "uplRatio": "0",
-            "upl": self._profit(sym, held), "lever": str(lever), "liqPx": "", "margin": margin, "imr": "",
+            "upl": self._profit(sym, held), "lever": str(lever), "margin": margin, "imr": "",
+            "liqPx": "" if leg == CROSS else far.quantize(CENT),
             "mmr": margin / 10, "mgnRatio": "", "notionalUsd": abs(held.qty) * mark, "ccy": listing.quote,
             "posCcy": "", "cTime": str(held.at_ms), "uTime": str(held.at_ms), "realizedPnl": "0",
         }  # fmt: skip

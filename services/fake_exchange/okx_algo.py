@@ -1,6 +1,8 @@
-"""OKX's algo orders, which are none of its orders until they are triggered. Sizes of a swap are contracts.
+"""Orders of OKX that wait for a price.
 
-https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading
+https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading-get-algo-order-list
+https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading-post-cancel-algo-order
+A row's fields: ccxt's okx.fetch_open_orders has one, recorded.
 """
 
 from decimal import Decimal, InvalidOperation
@@ -10,16 +12,20 @@ from services.fake_exchange.book import CROSS, HEDGE, Ask
 from services.fake_exchange.floor import Floor
 from services.fake_exchange.okx_orders import CODES
 from services.fake_exchange.okx_signed import refused, refused_order
-from services.fake_exchange.order import Order
+from services.fake_exchange.order import LIVE, Order
 from services.fake_exchange.refusal import Declined
 
-TRIGGER = "trigger"
-KINDS = (TRIGGER, "conditional", "oco", "move_order_stop", "iceberg", "twap", "chase")
+KINDS = ("conditional", "oco", "chase", "trigger", "move_order_stop", "iceberg", "twap")
+TOGETHER = {"conditional", "oco"}  # asked for together; any other kind by itself only
 MOST_ROWS = 100
+MOST_CANCELS = 10
 
 
 class OkxAlgo:
-    """Answers about orders that wait, in OKX's words."""
+    """Answers about them. They are not among the pending orders, and each kind is asked for by its name.
+
+    The setting `algo:CLIENT_ID` says of which kind an order is; `trigger` without.
+    """
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
@@ -29,9 +35,9 @@ class OkxAlgo:
         content, book = asked.content, self._floor.book
         client_id, kind = content.get("algoClOrdId", ""), content.get("ordType", "")
         listing = book.listings.get(content.get("instId", ""))
-        if listing is None:
-            raise refused_order("51001", "Instrument ID doesn't exist.", client_id)
-        prices = [content.get(name) for name in ("triggerPx", "slTriggerPx", "tpTriggerPx") if content.get(name)]
+        if listing is None or kind not in KINDS:
+            raise refused_order("51000", "Parameter ordType error", client_id)
+        prices = [content[name] for name in ("triggerPx", "slTriggerPx", "tpTriggerPx") if content.get(name)]
         try:
             trigger, qty = Decimal(prices[0]), Decimal(content["sz"]) * listing.contract_size
         except (IndexError, KeyError, InvalidOperation):
@@ -43,7 +49,7 @@ class OkxAlgo:
         ask = Ask(
             listing.id, qty if content["side"] == "buy" else -qty, client_id,
             str(content.get("reduceOnly")).lower() == "true", None, leg=leg, trigger=trigger, rises=trigger > now,
-            algo=kind if kind in KINDS else TRIGGER,
+            algo=kind,
         )  # fmt: skip
         try:
             order = self._floor.place(ask)
@@ -51,53 +57,49 @@ class OkxAlgo:
             raise refused_order(*CODES[declined.why], client_id) from declined
         return [{"algoId": str(order.id), "algoClOrdId": client_id, "clOrdId": "", "sCode": "0", "sMsg": "", "tag": ""}]
 
-    def open_orders(self, asked: Asked) -> object:
-        """GET trade/orders-algo-pending: of the kinds that are asked for, and one must be; newest first."""
-        query = asked.query
-        kinds = [kind for kind in query.get("ordType", "").split(",") if kind]
-        if not kinds:
-            raise refused("50014", "Parameter ordType can not be empty.", 400)
-        if len(kinds) > 1 and set(kinds) != {"conditional", "oco"}:
+    def pending(self, asked: Asked) -> object:
+        """GET trade/orders-algo-pending: newest first; `after`: older than this one."""
+        query, book = asked.query, self._floor.book
+        self._floor.seen_ms(asked)
+        kinds = set(query.get("ordType", "").split(","))
+        if not kinds <= set(KINDS) or (len(kinds) > 1 and kinds != TOGETHER):
             raise refused("51000", "Parameter ordType error")
-        book = self._floor.book
-        book.advance(self._floor.now_ms())
-        waiting = book.waiting_orders(query.get("instId"))
+        found = [order for order in book.waiting_orders(query.get("instId")) if self._kind(order) in kinds]
         if "instType" in query:
-            waiting = [order for order in waiting if book.listings[order.sym].kind.upper() == query["instType"]]
-        found = [order for order in reversed(waiting) if (order.algo or TRIGGER) in kinds]
-        rows = [order for order in found if order.id < int(query.get("after", 1 << 62))]
-        return [self._shown(order) for order in rows[: min(int(query.get("limit", MOST_ROWS)), MOST_ROWS)]]
+            found = [order for order in found if book.listings[order.sym].kind.upper() == query["instType"]]
+        if "after" in query:
+            found = [order for order in found if order.id < int(query["after"])]
+        newest = sorted(found, key=lambda order: -order.id)
+        return [self._shown(order) for order in newest[: min(int(query.get("limit", MOST_ROWS)), MOST_ROWS)]]
 
     def cancel(self, asked: Asked) -> object:
-        """POST trade/cancel-algos: a list, at most ten at once."""
-        if len(asked.content) > 10:
-            raise refused("51000", "Parameter error: at most 10 orders", 400)
-        waiting = {str(order.id): order for order in self._floor.book.waiting_orders()}
-        answers = []
-        for row in asked.content:
-            order = waiting.get(str(row.get("algoId", "")))
-            if order is not None:
-                self._floor.book.cancel(order, self._floor.now_ms())
-            code, text = ("0", "") if order else ("51400", "Cancellation failed as the order does not exist.")
-            answers.append({"algoId": row.get("algoId", ""), "algoClOrdId": "", "sCode": code, "sMsg": text})
-        if all(answer["sCode"] != "0" for answer in answers):
-            raise refused_order(str(answers[0]["sCode"]), str(answers[0]["sMsg"]))
-        return answers
+        """POST trade/cancel-algos: a list of ids."""
+        if len(asked.content) > MOST_CANCELS:
+            raise refused("51000", "Parameter algoId error")
+        orders = [self._floor.book.by_id(int(row["algoId"])) for row in asked.content]
+        for order in orders:
+            if order is None or order.state not in LIVE:
+                raise refused_order("51400", "Cancellation failed as the order does not exist.")
+            self._floor.book.cancel(order, self._floor.now_ms())
+        return [{"algoId": row["algoId"], "algoClOrdId": "", "sCode": "0", "sMsg": ""} for row in asked.content]
+
+    def _kind(self, order: Order) -> str:
+        return order.algo or self._floor.book.settings.get(f"algo:{order.client_id}", "trigger")
 
     def _shown(self, order: Order) -> dict[str, object]:
         listing = self._floor.book.listings[order.sym]
-        kind = order.algo or TRIGGER
         swap = listing.kind == "swap"
         return {
-            "algoId": str(order.id), "algoClOrdId": order.client_id, "clOrdId": "", "ordId": "", "ordIdList": [],
-            "instType": listing.kind.upper(), "instId": order.sym, "ordType": kind, "state": "live",
-            "side": "buy" if order.side > 0 else "sell", "sz": abs(order.signed_qty) / listing.contract_size,
-            "posSide": order.leg.lower() if order.leg in HEDGE else "net",
-            "tdMode": ("cross" if order.leg == CROSS else "isolated") if swap else "cash",
-            "triggerPx": order.trigger if kind == TRIGGER else "", "triggerPxType": "last", "ordPx": "-1",
-            "slTriggerPx": order.trigger if kind == "conditional" else "", "slOrdPx": "-1", "slTriggerPxType": "last",
-            "tpTriggerPx": "", "tpOrdPx": "", "tpTriggerPxType": "", "reduceOnly": str(order.reduce_only).lower(),
-            "actualSz": "", "actualPx": "", "actualSide": "", "triggerTime": "", "cTime": str(order.created_ms),
-            "uTime": str(order.updated_ms), "lever": str(self._floor.book.leverage(order.sym)), "ccy": listing.quote,
-            "tag": "", "failCode": "", "closeFraction": "", "last": "",
+            "activePx": "", "actualPx": "", "actualSide": "", "actualSz": "0", "algoId": str(order.id),
+            "algoClOrdId": order.client_id, "cTime": str(order.created_ms), "callbackRatio": "", "callbackSpread": "",
+            "ccy": "", "clOrdId": "", "instId": order.sym, "instType": listing.kind.upper(), "last": "",
+            "lever": str(self._floor.book.leverage(order.sym)) if swap else "", "notionalUsd": "", "ordId": "",
+            "ordPx": "-1" if order.limit is None else order.limit, "ordType": self._kind(order),
+            "posSide": order.leg.lower() if order.leg in HEDGE else "net", "reduceOnly": str(order.reduce_only).lower(),
+            "side": "buy" if order.side > 0 else "sell", "slOrdPx": "",
+            "slTriggerPx": order.trigger if self._kind(order) == "conditional" else "", "state": "live",
+            "sz": abs(order.signed_qty) / listing.contract_size, "tag": "",
+            "tdMode": ("cross" if order.leg == CROSS else "isolated") if swap else "cash", "tgtCcy": "", "tpOrdPx": "",
+            "tpTriggerPx": "", "triggerPx": order.trigger, "triggerPxType": "last", "triggerTime": "",
+            "uTime": str(order.updated_ms),
         }  # fmt: skip

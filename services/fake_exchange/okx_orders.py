@@ -26,18 +26,18 @@ CODES = {
     Why.STEP: ("51121", "Order quantity must be a multiple of the lot size."),
     Why.MIN_QTY: ("51020", "Order amount should be greater than the min available amount."),
     Why.MIN_NOTIONAL: ("51020", "Order amount should be greater than the min available amount."),
-    Why.MOST_MARKET: ("51202", "Market order quantity exceeds the maximum limit."),
+    Why.MOST_MARKET: ("51202", "Market order amount exceeds the maximum amount."),
     Why.NOT_TRADING: ("51022", "Contract suspended."),
     Why.WOULD_TRIGGER: ("51278", "SL trigger price can not be higher than the last price"),
 }
+# Who made an order, by Order.origin; of a trade, with what it sold and what it bought: one-way.
+# https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details and
+# #trading-account-rest-api-get-bills-details-last-7-days (P)
+CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
+SUB_TYPES = {"": ("2", "1"), "liquidation": ("107", "106"), "adl": ("128", "127"), "settlement": ("112", "113")}
 MOST_ROWS = 100
 # https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details: `category`
-CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
 AVERAGE = Decimal("0.1")  # an average price is rounded, so it does not tell what was paid
-
-
-def _margin(leg: str) -> str:
-    return "cross" if leg == CROSS else "isolated"
 
 
 class OkxOrders:
@@ -75,11 +75,12 @@ class OkxOrders:
         return [{"clOrdId": order.client_id, "ordId": str(order.id), "sCode": "0", "sMsg": ""}]
 
     def open_orders(self, asked: Asked) -> object:
-        """GET trade/orders-pending: newest first, pages by ordId."""
-        query, seen_ms = asked.query, self._floor.seen_ms(asked)
-        found = self._floor.book.open_orders(query.get("instId"), seen_ms)
-        rows = [order for order in reversed(found) if order.id < int(query.get("after", 1 << 62))]
-        return [self._shown(order) for order in rows[: min(int(query.get("limit", MOST_ROWS)), MOST_ROWS)]]
+        """GET trade/orders-pending."""
+        seen_ms = self._floor.seen_ms(asked)
+        found = self._floor.book.open_orders(asked.query.get("instId"), seen_ms)[::-1]
+        if "after" in asked.query:
+            found = [order for order in found if order.id < int(asked.query["after"])]
+        return [self._shown(order) for order in found[: _limit(asked)]]
 
     def fills(self, asked: Asked) -> object:
         """GET trade/fills and trade/fills-history: newest first."""
@@ -106,22 +107,17 @@ class OkxOrders:
             raise refused_order("51000", "Parameter sz error", client_id) from None
         if listing.kind == "spot" and content["side"] == "buy" and content.get("tgtCcy", "quote_ccy") == "quote_ccy":
             qty = self._for_money(listing, qty)
-        stamp_ms, leg = stamp_ms_of(asked), self._leg(listing, content, client_id)
+        stamp_ms = stamp_ms_of(asked)
+        side = content.get("posSide", "net")
+        hedged = listing.kind == "swap" and self._floor.book.settings.get("mode") == "long_short_mode"
+        if side not in (("long", "short") if hedged else ("net",)):
+            raise refused_order("51000", "Parameter posSide error", client_id)
+        leg = side.upper() if hedged else CROSS if content["tdMode"] == "cross" else ""
         return Ask(
             id_, qty if content["side"] == "buy" else -qty, client_id, str(content.get("reduceOnly")).lower() == "true",
             Decimal(content["px"]) if kind == "limit" else None, stamp_ms,
             int(asked.headers.get("exptime", stamp_ms)) - stamp_ms, leg,
         )  # fmt: skip
-
-    def _leg(self, listing: Listing, content: dict[str, str], client_id: str) -> str:
-        """Of posSide, which must be as the account's mode is, and of the margin's mode."""
-        hedged = self._floor.book.settings.get("mode", "net_mode") != "net_mode"
-        side = content.get("posSide", "net")
-        if listing.kind != "swap":
-            return ""
-        if hedged != (side in ("long", "short")):
-            raise refused_order("51000", "Parameter posSide error", client_id)
-        return side.upper() if hedged else (CROSS if content["tdMode"] == "cross" else "")
 
     def _for_money(self, listing: Listing, money: Decimal) -> Decimal:
         ask = self._floor.book.prices.quote(listing.id, self._floor.now_ms()).ask
@@ -144,11 +140,10 @@ class OkxOrders:
             "fillSz": abs(fills[-1].qty) / listing.contract_size if fills else "",
             "fillTime": str(order.updated_ms) if fills else "", "tradeId": str(fills[-1].id) if fills else "",
             "lever": str(self._floor.book.leverage(order.sym)), "ordType": "market" if order.limit is None else "limit",
-            "px": "" if order.limit is None else order.limit,
-            "posSide": order.leg.lower() if order.leg in HEDGE else "net", "state": STATES[order.state],
+            "px": "" if order.limit is None else order.limit, "posSide": _side(order.leg), "state": STATES[order.state],
             "side": "buy" if order.side > 0 else "sell", "sz": abs(order.signed_qty) / listing.contract_size,
-            "tdMode": _margin(order.leg) if listing.kind == "swap" else "cash",
-            "category": CATEGORIES[order.origin], "reduceOnly": str(order.reduce_only).lower(),
+            "tdMode": _mode(listing, order.leg), "category": CATEGORIES[order.origin],
+            "reduceOnly": str(order.reduce_only).lower(),
             "tgtCcy": "" if listing.kind == "swap" else "base_ccy", "uTime": str(order.updated_ms), "tag": "",
         }  # fmt: skip
 
@@ -156,11 +151,11 @@ class OkxOrders:
         listing = self._floor.book.listings[fill.sym]
         return {
             "instType": listing.kind.upper(), "instId": fill.sym, "tradeId": str(fill.id), "ordId": str(fill.order_id),
-            "clOrdId": fill.client_id, "billId": str(fill.id), "fillPx": fill.price, "execType": "T",
-            "posSide": fill.leg.lower() if fill.leg in HEDGE else "net",
+            "clOrdId": fill.client_id, "billId": str(fill.id), "fillPx": fill.price,
+            "posSide": _side(fill.leg), "execType": "T",
             "fillSz": abs(fill.qty) / listing.contract_size, "side": "buy" if fill.qty > 0 else "sell",
             "fee": -fill.fee, "feeCcy": fill.fee_currency, "ts": str(fill.at_ms), "fillTime": str(fill.at_ms),
-            "tag": "", "fillPnl": fill.profit,
+            "tag": "", "fillPnl": fill.profit, "subType": SUB_TYPES[fill.origin][fill.qty > 0],
         }  # fmt: skip
 
 

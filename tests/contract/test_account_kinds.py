@@ -8,8 +8,8 @@ from shared.errors import SafetyRefusal
 from tests.venues import BINANCE, BYBIT, BYBIT_SPOT, KEYS, OKX, OKX_SPOT, SPOTS, SWAPS, Place, named, options
 
 UNFIT = [
-    (BINANCE, "multiAssetsMargin", "true", "is in multi-assets mode: switch its futures to single-asset mode"),
-    (BINANCE, "portfolioMargin", "true", "is a portfolio margin account: leave portfolio margin"),
+    (BINANCE, "multiAssets", "true", "is in multi-assets mode: switch its futures to single-asset mode"),
+    (BINANCE, "portfolio", "true", "is a portfolio margin account: leave portfolio margin"),
     (BYBIT, "unifiedMarginStatus", "1", "is a classic account: upgrade it to a unified trading account"),
     (BYBIT, "marginMode", "PORTFOLIO_MARGIN", "is in portfolio margin: switch its margin mode"),
     (BYBIT_SPOT, "unifiedMarginStatus", "1", "is a classic account"),

@@ -62,7 +62,7 @@ async def test_orders_that_wait_are_shown_and_cancelled_with_those_that_rest(pai
 async def test_every_kind_that_okx_knows(pair: Pair) -> None:
     kinds = (*KINDS, "chase") if pair.place is OKX else KINDS
     for number, kind in enumerate(kinds):
-        waits(pair, number, algo=kind)
+        pair.fake.book.set(f"algo:{waits(pair, number)}", kind)
     assert len(await pair.venue.waiting_orders()) == len(kinds)
     await pair.venue.cancel_all(SYM)
     assert pair.fake.book.waiting_orders() == []

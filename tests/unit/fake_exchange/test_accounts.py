@@ -94,7 +94,7 @@ async def test_a_hedge_is_a_row_for_each_side(at: At) -> None:
         ]
 
 
-SIDES = {
+SIDES: dict[str, dict[str, dict[str, Any]]] = {
     "binance": {"long": {"positionSide": "LONG"}, "short": {"positionSide": "SHORT"}},
     "okx": {
         "long": {"posSide": "long", "tdMode": "isolated"},
@@ -234,7 +234,7 @@ async def test_funding_has_each_venues_own_sign(at: At) -> None:
         assert payment.amount < 0
         (row,) = await client.fetch_funding_history(at.symbols[0])
         info = row["info"]
-        own = {"binance": "income", "okx": "posBalChg", "bybit": "execFee"}[at.fake]
+        own = {"binance": "income", "okx": "balChg", "bybit": "execFee"}[at.fake]
         assert D(info[own]) == (-payment.amount if at is BYBIT else payment.amount)
 
 
@@ -341,7 +341,7 @@ async def test_binance_takes_fees_in_a_coin_that_has_no_price() -> None:
 
 async def test_accounts_of_other_kinds_say_what_they_are() -> None:
     async with account(BINANCE) as (fake, client):
-        fake.book.set("multiAssetsMargin", "true")
+        fake.book.set("multiAssets", "true")
         assert (await client.fapiprivate_get_multiassetsmargin())["multiAssetsMargin"] is True
     async with account(OKX) as (fake, client):
         fake.book.set("acctLv", "4")

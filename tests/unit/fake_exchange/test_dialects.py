@@ -48,7 +48,7 @@ DIALECTS = [
         '{"op":"subscribe","req_id":"7","args":["publicTrade.BTCUSDT"]}',
     ),
 ]  # fmt: skip
-REFUSED = {
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "okx": (
         '{"op":"subscribe","args":[{"channel":"trades","instId":"NO-COIN"}]}',
         {"event": "error", "code": "60018"},
