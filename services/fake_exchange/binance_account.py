@@ -50,9 +50,11 @@ class BinanceAccount:
 
     def balance(self, asked: Asked) -> object:
         """GET balance, v2 and v3."""
-        wallet = self._floor.book.wallet.cash[CURRENCY]
-        free = self._floor.book.free(CURRENCY, self._floor.now_ms())
-        return [{"accountAlias": "fake", "asset": CURRENCY, "balance": wallet, "availableBalance": free}]
+        book, now_ms = self._floor.book, self._floor.now_ms()
+        return [
+            {"accountAlias": "fake", "asset": coin, "balance": cash, "availableBalance": book.free(coin, now_ms)}
+            for coin, cash in book.wallet.cash.items()
+        ]
 
     def positions(self, asked: Asked) -> object:
         """GET positionRisk, v2 and v3 (v3 leaves the flat ones out)."""
@@ -89,9 +91,7 @@ class BinanceAccount:
         """POST positionSide/dual."""
         if self._floor.book.settings.get("dual", "false") == asked.form["dualSidePosition"]:
             raise refused(-4059, "No need to change position side.")
-        self._set(
-            "dual", asked.form["dualSidePosition"], -4068, "Position side cannot be changed if there exists position."
-        )
+        self._set("dual", asked.form["dualSidePosition"], (-4068, -4067), "Position side")
         return {"code": 200, "msg": "success"}
 
     def set_margin(self, asked: Asked) -> object:
@@ -99,7 +99,7 @@ class BinanceAccount:
         key, wanted = f"margin:{asked.form['symbol']}", asked.form["marginType"]
         if self._floor.book.settings.get(key, "CROSSED") == wanted:
             raise refused(-4046, "No need to change margin type.")
-        self._set(key, wanted, -4048, "Margin type cannot be changed if there exists position.")
+        self._set(key, wanted, (-4048, -4047), "Margin type")
         return {"code": 200, "msg": "success"}
 
     def set_leverage(self, asked: Asked) -> object:
@@ -160,9 +160,11 @@ class BinanceAccount:
             "permitsUniversalTransfer": False, "createTime": 1_600_000_000_000,
         }  # fmt: skip
 
-    def _set(self, key: str, value: str, code: int, text: str) -> None:
+    def _set(self, key: str, value: str, codes: tuple[int, int], what: str) -> None:
         if self._floor.in_position():
-            raise refused(code, text)
+            raise refused(codes[0], f"{what} cannot be changed if there exists position.")
+        if self._floor.book.open_orders():
+            raise refused(codes[1], f"{what} cannot be changed if there exists open orders.")
         self._floor.book.set(key, value)
 
     def _profit(self, sym: str, held: Holding) -> Decimal:
@@ -172,11 +174,14 @@ class BinanceAccount:
         book = self._floor.book
         mark, profit = book.prices.quote(sym, self._floor.now_ms()).mid, self._profit(sym, held)
         margin = abs(held.qty) * held.entry / book.leverage(sym)
+        side = (1 if held.qty > 0 else -1) / Decimal(book.leverage(sym))
+        far = (held.entry * (1 - side)).quantize(Decimal("0.00000001")) if held.qty else ZERO
         isolated = book.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
         return {
             "symbol": sym, "positionSide": leg or "BOTH", "positionAmt": held.qty, "entryPrice": held.entry,
-            "breakEvenPrice": held.entry, "markPrice": mark, "unRealizedProfit": profit, "liquidationPrice": "0",
-            "isolatedMargin": margin if isolated else "0", "notional": held.qty * mark, "marginAsset": CURRENCY,
+            "breakEvenPrice": held.entry, "markPrice": mark, "unRealizedProfit": profit, "liquidationPrice": far,
+            "isolatedMargin": margin + profit if isolated else "0", "notional": held.qty * mark,
+            "marginAsset": CURRENCY,
             "isolatedWallet": margin if isolated else "0", "initialMargin": margin, "maintMargin": "0",
             "positionInitialMargin": margin, "openOrderInitialMargin": "0", "adl": 1, "bidNotional": "0",
             "askNotional": "0", "updateTime": held.at_ms, "leverage": str(book.leverage(sym)),

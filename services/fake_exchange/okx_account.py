@@ -13,6 +13,7 @@ from services.fake_exchange.okx_signed import refused
 from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
+CENT = Decimal("0.00000001")
 MOST_IDS = 10
 
 
@@ -44,7 +45,7 @@ class OkxAccount:
     def set_position_mode(self, asked: Asked) -> object:
         """POST account/set-position-mode."""
         book, wanted = self._floor.book, asked.content["posMode"]
-        if self._floor.in_position() and wanted != book.settings.get("mode", "net_mode"):
+        if (self._floor.in_position() or book.open_orders()) and wanted != book.settings.get("mode", "net_mode"):
             raise refused("59000", "Settings failed. Close any open positions or orders.")
         book.set("mode", wanted)
         return [{"posMode": wanted}]
@@ -114,12 +115,14 @@ class OkxAccount:
         book, listing = self._floor.book, self._floor.book.listings[sym]
         mark, lever = book.prices.quote(sym, self._floor.now_ms()).mid, book.leverage(sym)
         margin = abs(held.qty) * held.entry / lever
+        far = held.entry * (1 - (1 if held.qty > 0 else -1) / Decimal(lever)) if held.qty else ZERO
         return {
             "instType": "SWAP", "instId": sym, "mgnMode": "cross" if leg == CROSS else "isolated",
             "posId": str(position_id(sym, leg)), "posSide": leg.lower() if leg in HEDGE else "net",
             "pos": (abs(held.qty) if leg in HEDGE else held.qty) / listing.contract_size,
             "avgPx": held.entry, "markPx": mark, "uplRatio": "0",
-            "upl": self._profit(sym, held), "lever": str(lever), "liqPx": "", "margin": margin, "imr": "",
+            "upl": self._profit(sym, held), "lever": str(lever), "margin": margin, "imr": "",
+            "liqPx": "" if leg == CROSS else far.quantize(CENT),
             "mmr": margin / 10, "mgnRatio": "", "notionalUsd": abs(held.qty) * mark, "ccy": listing.quote,
             "posCcy": "", "cTime": str(held.at_ms), "uTime": str(held.at_ms), "realizedPnl": "0",
         }  # fmt: skip

@@ -30,6 +30,11 @@ CODES = {
     Why.NOT_TRADING: ("51022", "Contract suspended."),
     Why.WOULD_TRIGGER: ("51278", "SL trigger price can not be higher than the last price"),
 }
+# Who made an order, by Order.origin; of a trade, with what it sold and what it bought: one-way.
+# https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details and
+# #trading-account-rest-api-get-bills-details-last-7-days (P)
+CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
+SUB_TYPES = {"": ("2", "1"), "liquidation": ("107", "106"), "adl": ("128", "127"), "settlement": ("112", "113")}
 MOST_ROWS = 100
 # https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details: `category`
 CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
@@ -141,6 +146,7 @@ class OkxOrders:
             "tdMode": _mode(listing, order.leg), "category": CATEGORIES[order.origin],
             "reduceOnly": str(order.reduce_only).lower(),
             "tgtCcy": "" if listing.kind == "swap" else "base_ccy", "uTime": str(order.updated_ms), "tag": "",
+            "category": CATEGORIES[order.origin],
         }  # fmt: skip
 
     def _fill(self, fill: Fill) -> dict[str, object]:
@@ -151,7 +157,7 @@ class OkxOrders:
             "posSide": _side(fill.leg), "execType": "T",
             "fillSz": abs(fill.qty) / listing.contract_size, "side": "buy" if fill.qty > 0 else "sell",
             "fee": -fill.fee, "feeCcy": fill.fee_currency, "ts": str(fill.at_ms), "fillTime": str(fill.at_ms),
-            "tag": "", "fillPnl": fill.profit,
+            "tag": "", "fillPnl": fill.profit, "subType": SUB_TYPES[fill.origin][fill.qty > 0],
         }  # fmt: skip
 
 

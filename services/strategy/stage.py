@@ -131,12 +131,6 @@ class StrategyStage(Stage):
         """A report of an order that this book does not remember."""
         raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
 
-    def _on_other_capital(self, capital: Decimal) -> None:
-        """A saved book has another capital than the config: nobody can have told it so but the config."""
-        raise ValueError(
-            f"its book was begun with a capital of {capital}, and strategy.balance is {self.account.capital}"
-        )
-
     def state(self) -> State:
         """The book, the orders in flight, the stream numbers, and the book's capital."""
         return [
@@ -145,7 +139,7 @@ class StrategyStage(Stage):
         ]  # fmt: skip
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave; ValueError where it does not fit, or has another capital."""
+        """Take back what `state()` gave, its capital too; ValueError where it does not fit."""
         match state:
             case [
                 account, list() as in_flight, int() as booked_n, (Decimal() | None) as price, int() as tick_n,
@@ -164,7 +158,6 @@ class StrategyStage(Stage):
             case []:
                 """An older version's: the config's is all there is."""
             case [Decimal() as capital] if capital.is_finite():
-                if capital != self.account.capital:
-                    self._on_other_capital(capital)
+                self.account.fund(capital)
             case _:
                 raise ValueError(f"a strategy stage's capital is not {saved!r:.80}")

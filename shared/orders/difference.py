@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from shared.orders.answers import VenueFill
+
 
 class DifferenceKind(StrEnum):
     """The name of a difference."""
@@ -22,7 +24,10 @@ class DifferenceKind(StrEnum):
 
 
 class Difference(NamedTuple):
-    """One difference. key: what it is about (an id of order, trade or payment, or the symbol); text: for a person."""
+    """One difference. key: what it is about (an id of order, trade or payment, or the symbol); text: for a person.
+
+    trade: the one that the venue has, and the journal has not.
+    """
 
     kind: DifferenceKind
     key: str
@@ -30,6 +35,7 @@ class Difference(NamedTuple):
     text: str
     expected: str
     found: str
+    trade: VenueFill | None = None
 
 
 def persistent(before: Iterable[Difference], now: Iterable[Difference]) -> list[Difference]:

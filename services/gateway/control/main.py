@@ -78,20 +78,26 @@ def resume_verb(
 
 @app.command("resolve")
 def resolve_verb(
-    what: Annotated[str | None, typer.Argument(help="An order's id or a difference; none: list all.")] = None,
-    ending: Annotated[Ending | None, typer.Option("--as", help="How the order ended; external: not ours.")] = None,
-    qty: Annotated[str | None, typer.Option(help="What was filled, in base units.")] = None,
+    what: Annotated[list[str] | None, typer.Argument(help="An order's id, or differences; none: list all.")] = None,
+    ending: Annotated[
+        Ending | None,
+        typer.Option("--as", help="How the order ended; of a difference: external (noted), bot or mine (a position)."),
+    ] = None,
+    qty: Annotated[str | None, typer.Option(help="What was filled, or is taken over, in base units.")] = None,
     price: Annotated[str | None, typer.Option(help="Its average price.")] = None,
+    fee: Annotated[str | None, typer.Option(help="Of a position: what it cost, in quote units.")] = None,
 ) -> None:
     """Decide what cannot be asked: an order that the venue does not tell, a difference; needs a terminal."""
     from services.gateway.control.resolve import listed, resolve
 
-    if what is None:
+    if not what:
         _show(listed())
         return
     if ending is None:
-        raise ConfigError("resolve: say how it ended: --as filled, canceled, rejected, expired or external")
-    _show(resolve(what, ending, _amount("--qty", qty), _amount("--price", price)))
+        raise ConfigError(
+            "resolve: say how it ended: --as filled, canceled, rejected or expired; external, bot or mine"
+        )
+    _show(resolve(what, ending, _amount("--qty", qty), _amount("--price", price), _amount("--fee", fee)))
 
 
 @app.command("capital")

@@ -74,7 +74,7 @@ async def _window(
     params: dict[str, Any] = {**given, "until": end_ms}
     for _ in range(MOST_PAGES):
         asked = {name: value for name, value in params.items() if value is not None}
-        rows = await asker.ask(asker.client.fetch_my_trades, market, since, profile.facts.page, asked)
+        rows = await asker.ask(profile.trades_page, asker, market, since, asked)
         new = [row for row in rows if str(row["id"]) not in found]
         found.update((str(row["id"]), row) for row in new)
         if len(rows) < profile.facts.page:
