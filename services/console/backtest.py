@@ -86,7 +86,7 @@ def described(settings: Settings, rules: Rules, window: Window) -> dict[str, str
     """How a backtest was run, for its JSON file and its report."""
     own, sym = settings.strategy, settings.symbols[0]
     card, identity = _card(settings), Identity.of(settings)
-    params = ", ".join(f"{name}={value}" for name, value in identity.params.items())
+    params = ", ".join(f"{name}={value}" for name, value in own.params.items())
     return {
         "data": str(settings.ingestor.files[sym]),
         "sym": sym,

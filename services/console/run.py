@@ -125,17 +125,14 @@ class _Run:
         self._identity = Identity.of(settings)
         self._flatten = f"{how} halt --flatten"
         self._silence = Silence("the bus does not answer", "the bus is back")
+        self._first: list[str] = []  # what is said when the services are up
         self._unstarted = ""  # why a server could not be started again
         self._seen: View | None = None
 
     async def run(self) -> Summary:
         """Start the services, watch them, stop them, sum up."""
-        for caution in await check_bus(self._bus, self._settings):
-            self._say(caution)
-        self._say(str(self._identity))
-        for line in self._recorded():
-            self._say(line)
-        await self._say_limit()
+        cautions = await check_bus(self._bus, self._settings)
+        self._first = [*cautions, str(self._identity), *self._recorded(), *await self._limited()]
         one = await one_history(self._bus, self._settings)
         self._comparable = one and self._settings.ingestor.source != "ccxt"  # that cannot be had once more
         if self._settings.ingestor.source == "replay":
@@ -166,18 +163,19 @@ class _Run:
         for recording in dict.fromkeys(path for path in files if is_recording(path)):
             yield from differences(recording, self._identity)
 
-    async def _say_limit(self) -> None:
+    async def _limited(self) -> list[str]:
         """`limit` counts all ticks of the bus, also those of earlier runs."""
         limit = self._settings.ingestor.limit
         if limit is None or self._settings.ingestor.source == "replay":
-            return
+            return []
         before = max((await self._watcher.look()).taken.values(), default=0)
-        if before:
-            left = f"so {limit - before} more come" if limit > before else "so no more come"
-            self._say(
-                f"--limit {limit}: this bus holds up to {before} ticks a symbol of earlier runs, which count: {left}; "
-                "another TICKLINE_BUS__FOLDER begins anew"
-            )
+        if not before:
+            return []
+        left = f"so {limit - before} more come" if limit > before else "so no more come"
+        return [
+            f"--limit {limit}: this bus holds up to {before} ticks a symbol of earlier runs, which count: {left}; "
+            "another TICKLINE_BUS__FOLDER begins anew"
+        ]
 
     async def _readers_ready(self, name: str) -> None:
         """The source starts when its readers are at work, within a bound: until then its ticks would only grow old."""
@@ -206,7 +204,8 @@ class _Run:
                 await asyncio.wait((keeping, stopping), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
                 if keeping.done():
                     keeping.result()
-                for line in (*self._troubles.new(), *ground.news()):
+                first, self._first = self._first, []
+                for line in (*first, *self._troubles.new(), *ground.news()):
                     self._say(line)
                 if self._troubles.code and self._settings.ingestor.source == "replay":
                     return False  # what comes after it is no replay any more

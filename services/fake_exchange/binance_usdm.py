@@ -148,7 +148,8 @@ def symbol(listing: Listing) -> dict[str, object]:
     step, least = str(listing.step), str(listing.min_qty)
     return {
         "symbol": listing.id, "pair": listing.id, "contractType": "PERPETUAL", "deliveryDate": 4133404800000,
-        "onboardDate": 1569398400000, "status": "TRADING", "baseAsset": listing.base, "quoteAsset": listing.quote,
+        "onboardDate": 1569398400000, "status": "TRADING", "baseAsset": listing.base,
+        "quoteAsset": listing.quote,
         "marginAsset": listing.quote, "pricePrecision": 2, "quantityPrecision": 3, "baseAssetPrecision": 8,
         "quotePrecision": 8, "underlyingType": "COIN", "orderTypes": ["LIMIT", "MARKET"],
         "timeInForce": ["GTC", "IOC", "FOK", "GTX"],

@@ -33,6 +33,7 @@ class Okx:
             "GET trade/order": orders.find,
             "POST trade/cancel-order": orders.cancel,
             "GET trade/orders-pending": orders.open_orders,
+            "POST trade/order-algo": algo.place,
             "GET trade/orders-algo-pending": algo.pending,
             "POST trade/cancel-algos": algo.cancel,
             "GET trade/fills": orders.fills,
@@ -67,12 +68,12 @@ class Okx:
 
     def _instruments(self, asked: Asked) -> object:
         kind = asked.query.get("instType", "").lower()
-        book = self.floor.book
+        book, id_ = self.floor.book, asked.query.get("instId")
         return [
             {**_row(listing), "state": book.status(listing.id) or "live",
              "expTime": book.settings.get(f"delivery:{listing.id}", "")}
             for listing in book.listings.values()
-            if listing.kind == kind
+            if listing.kind == kind and id_ in (None, listing.id)
         ]  # fmt: skip
 
     def _ticker(self, asked: Asked) -> object:
@@ -91,7 +92,8 @@ class Okx:
         return {
             "instType": listing.kind.upper(), "instId": listing.id, "last": quote.mid, "lastSz": "1",
             "askPx": quote.ask, "askSz": "9", "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid,
-            "high24h": quote.mid, "low24h": quote.mid, "volCcy24h": "1", "vol24h": "1", "ts": str(now_ms),
+            "high24h": quote.mid, "low24h": quote.mid, "volCcy24h": "1", "vol24h": "1",
+            "ts": str(now_ms - self.floor.quiet_ms),
             "sodUtc0": quote.mid, "sodUtc8": quote.mid,
         }  # fmt: skip
 

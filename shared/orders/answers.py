@@ -98,13 +98,17 @@ class VenuePosition(NamedTuple):
     """What the venue holds for us of a symbol; on spot, the base currency's whole amount.
 
     row: empty for the position that is traded here: one-way, isolated. Else its name, e.g. LONG or NET CROSS: a hedge
-    has two of one market, and some venues have one at cross margin beside the isolated one.
+    has two of one market, and some venues have one at cross margin beside the isolated one. at_stake: what can be lost
+    from now on, quote units: an isolated position's margin and its unrealised profit. liquidation: at which price.
+    None: not told.
     """
 
     sym: str
     signed_qty: Decimal
     entry_price: Decimal | None
     row: str = ""
+    at_stake: Decimal | None = None
+    liquidation: Decimal | None = None
 
 
 class VenueBalance(NamedTuple):

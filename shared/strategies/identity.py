@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from shared.config import Settings
 from shared.errors import ConfigError
+from shared.models.card import ModelRefused
 from shared.models.choose import card_at, chosen_model
 from shared.strategies.registry import make_decider
 
@@ -19,10 +20,13 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, settings: Settings) -> "Identity":
-        """What this config trades with; raises ModelRefused, ConfigError, ValueError for parameters that do not fit."""
+        """What this config trades with; raises ModelRefused, ConfigError."""
         card = card_at(chosen_model(settings))
         own = settings.strategy
-        decider = make_decider(own.name, own.params)
+        try:
+            decider = make_decider(own.name, own.params)
+        except ValueError as error:
+            raise ConfigError(f"config: {error}") from error
         return cls(card.name, card.sha256, own.name, decider.model_dump(mode="json"))
 
     @classmethod
@@ -51,5 +55,5 @@ def identity_or_none(settings: Settings) -> Identity | None:
     """As `Identity.of`; None where there is none to be had, for those who do without."""
     try:
         return Identity.of(settings)
-    except (ConfigError, ValueError):
+    except (ConfigError, ModelRefused):
         return None

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from tests.virtual import run, virtually
 
 from services.fake_exchange.book import Ask
 from services.gateway.desk.books import Books
 from services.gateway.desk.clearance import Clearance
 from services.gateway.desk.comparing import Comparing
 from services.gateway.desk.equity_watch import EquityPace, EquityWatch
+from services.gateway.desk.market_watch import MarketWatch, WatchPace
 from services.gateway.desk.quote_watch import QuoteWatch
 from services.gateway.desk.rules import DeskRules
 from services.gateway.risk import Risk, Rules
@@ -24,6 +24,7 @@ from shared.config.gateway import GatewaySettings
 from shared.config.risk import RiskSettings
 from tests.bench.gateway.cost import COUNTS, PLACES, costs
 from tests.in_process import in_process, throttle_in_virtual_time
+from tests.seeded import run, virtually
 from tests.venues import SPOTS, SWAPS, Place, named
 
 DOCS = Path("docs/gateway.md")
@@ -105,16 +106,26 @@ async def test_with_100_markets_and_the_throttle_on_nothing_gets_too_old(place: 
         journal = cast(Any, Journal())
         lanes: Any = {sym: SimpleNamespace(sym=sym, tickets={}) for sym in made.syms}
         tools: Any = SimpleNamespace(
-            venue=made.venue, books=books, clearance=clearance, pen=journal, journal=journal, known=None
+            venue=made.venue,
+            books=books,
+            clearance=clearance,
+            pen=journal,
+            journal=journal,
+            known=None,
+            markets_in_doubt=asyncio.Event(),
         )
         comparing = Comparing(lanes, tools, 0, 10_000)
         equity = EquityWatch(lanes, tools, EquityPace(30.0, 1.0, limits.quote_max_age_s))
 
         quotes = QuoteWatch(made.syms, tools, rules.quote_s)
+        watch = MarketWatch(tools, WatchPace(rules.markets_s, rules.markets_pause_s, rules.reconcile_s))
         await comparing.once()
         await quotes.once()
         await equity.once()
-        at_work = [asyncio.create_task(work) for work in (comparing.run(rules.reconcile_s), equity.run(), quotes.run())]
+        forever = (
+            comparing.run(rules.reconcile_s), equity.run(), quotes.run(), watch.run_modes(), watch.run_markets(),
+        )  # fmt: skip
+        at_work = [asyncio.create_task(work) for work in forever]
         oldest_s = stalest_s = 0.0
         for _ in range(1_000):
             await asyncio.sleep(0.1)

@@ -108,6 +108,17 @@ async def test_positions_and_balance_are_the_venues(pair: Pair) -> None:
         assert await pair.venue.balance() == (cash["USDT"] + holding.qty * (mark - holding.entry), {})
 
 
+async def test_what_a_position_can_lose_is_its_margin_and_its_profit_by_liquidation(swap: Pair) -> None:
+    await swap.venue.place(swap.request("-0.010"))
+    swap.fake.book.prices.set(swap.place.id, Decimal("41000.0"))
+    entry = swap.fake.book.wallet.holding(swap.place.id).entry
+    (held,) = await swap.venue.positions()
+    assert held.at_stake is not None and held.liquidation is not None
+    mark = swap.fake.book.prices.quote(swap.place.id, 0).mid
+    assert abs(held.at_stake - Decimal("0.010") * (entry / 3 + entry - mark)) < 15  # less what liquidation leaves
+    assert abs(held.liquidation - entry * 4 / 3) < 1
+
+
 async def test_a_short_position_is_negative_and_a_flat_one_is_told_too(swap: Pair) -> None:
     assert [(held.sym, held.signed_qty) for held in await swap.venue.positions()] == [(SYM, 0)]
     await swap.venue.place(swap.request("-0.010"))
@@ -521,7 +532,7 @@ async def test_one_way_is_set_where_it_is_not() -> None:
 async def test_what_cannot_be_set_is_refused() -> None:
     async with serving("binance") as fake:
         fake.book.place(Ask("BTCUSDT", Decimal("0.010")), fake.floor.now_ms())  # a position at cross margin
-        with pytest.raises(VenueError, match="-4048"):
+        with pytest.raises(SafetyRefusal, match="-4048"):
             await CcxtVenue(options(BINANCE, fake.url), KEYS).open()
         assert fake.server.count("/order", "POST") == 0
 

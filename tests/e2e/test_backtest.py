@@ -50,6 +50,8 @@ def test_the_notebooks_file(tickline: Tickline) -> None:
     assert "netted" in done.out.splitlines()[0]
     assert any(line.split() == ["number", "688", "262"] for line in done.out.splitlines())
     assert "365 days" in done.out
+    traded = "basic_taker(leverage=1, netting=False, sizing=compounding, fraction=1)"
+    assert done.out.splitlines()[-1] == f"model {out['settings']['model']}, strategy {traded}"
     assert "<html" in (tickline.folder / "report.html").read_text()[:200]
 
 

@@ -13,6 +13,7 @@ from services.console.output_file import OutputFile
 from services.console.row_progress import RowProgress
 from services.research.lookahead.guard import Guard
 from shared.history import infer_interval
+from shared.strategies.identity import Identity
 
 
 def backtest(
@@ -84,8 +85,8 @@ def backtest(
             files["--json"].write(json.dumps(as_json(said, done), indent=2) + "\n")
         if "--report" in files:
             files["--report"].write(as_html(said, done))
-    typer.echo(f"model {said['model']}, strategy {said['strategy']}")
     for line in table({name: outcome.results for name, outcome in done.items()}):
         typer.echo(line)
+    typer.echo(str(Identity.of(settings)))
     if checked is not None:
         typer.echo(checked)

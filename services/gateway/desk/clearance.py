@@ -9,7 +9,7 @@ from services.gateway.desk.rows import Ticket
 from services.gateway.risk.asked import Asked, Context, InFlight
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.verdict import Changes, Hold, Refusal, Verdict
-from shared.journal.rows import ArmingRow, LatchRow, LimitRow, OrderRow
+from shared.journal.rows import ArmingRow, FundingRow, LatchRow, LimitRow, OrderRow
 from shared.messages.reasons import OrderState, Reason
 from shared.orders import VenueQuote
 
@@ -50,6 +50,16 @@ class Clearance:
         self._suspected = seen.suspected
         self.remember(seen.changes)
         return seen.changes
+
+    def see_funding(self, payments: Iterable[FundingRow]) -> Changes:
+        """The payments since `counted_from_ms`, as they are booked; returns what is to be written for them.
+
+        A latch among it counts at once.
+        """
+        changes = self._risk.watch_funding(time.time_ns(), payments, self.limits, self.latches)
+        self.remember(changes)
+        self.latches = {**self.latches, **{row.name: row for row in changes if isinstance(row, LatchRow)}}
+        return changes
 
     @property
     def doubtful(self) -> bool:

@@ -1,6 +1,7 @@
 """Journal and books against the venue, now and then: differences are shown and alarmed, never traded away."""
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
@@ -12,8 +13,9 @@ from services.gateway.desk.mine import mine_of
 from services.gateway.desk.reading import AccountReader
 from services.gateway.desk.rows import external_row, ticket_of
 from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.risk.funding import LIMIT, counted_from_ms
 from shared.errors import VenueError
-from shared.journal.rows import DropExternal, EventRow, ExternalRow, FillRow
+from shared.journal.rows import DropExternal, EventRow, ExternalRow, FillRow, LatchRow
 from shared.messages import Reason
 from shared.orders import FundingPayment, VenueFill
 from shared.orders.difference import Difference, DifferenceKind, persistent
@@ -82,6 +84,7 @@ class Comparing:
         made = reconcile(shown, known, LAG_MS, TOLERANCE)
         for payment in made.bookings:
             await self._lanes[payment.sym].fund(payment)
+        await self._look_at_funding()
         return made.differences
 
     def _flat(self, shown: Shown, known: Known) -> bool:
@@ -115,6 +118,19 @@ class Comparing:
             await self._tools.pen.write([EventRow("ALARM", "", "", text, now_ms())])
         elif before and not apart:
             log.info("the venue's clock and ours agree", apart_ms=skew_ms)
+
+    async def _look_at_funding(self) -> None:
+        """What was paid today; nothing is remembered of an account that was never asked for any."""
+        tools = self._tools
+        payments = await tools.journal.funding(since_ms=counted_from_ms(time.time_ns()))
+        if not payments and LIMIT not in tools.clearance.limits:
+            return
+        changes = tools.clearance.see_funding(payments)
+        if changes:
+            await tools.pen.write(changes)
+        for latch in changes:
+            if isinstance(latch, LatchRow):
+                log.error("alarm", what=latch.reason, latch=latch.name)
 
     def _urgent(self) -> set[str]:
         """Symbols whose trades tell something now: what differed, and what was just traded."""

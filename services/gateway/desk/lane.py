@@ -209,7 +209,7 @@ class Lane:
             await asyncio.sleep(wait_s)  # a venue tells only when it is asked
             wait_s = min(2 * wait_s, tools.pace.poll_max_s)
             asked_ms = tools.venue.now_ms()
-            found = await tools.venue.find(self.sym, ticket.row.client_order_id)
+            found = await tools.venue.find(self.sym, ticket.row.client_order_id, ticket.life.at_ms)
             await self._answered(ticket, self._event_of(found, asked_ms))
             await self._call_for_a_person(ticket)
 
@@ -237,7 +237,9 @@ class Lane:
         """
         heard = on_event(ticket.life, event, self._tools.pace.grace_ms).life
         over = heard.ended and not ticket.life.ended
-        trades = await trades_of(self._tools.venue, self.sym, heard) if over else NO_TRADES
+        waited_s = (self._tools.venue.now_ms() - heard.at_ms) / MS
+        last = waited_s > self._tools.pace.unknown_alarm_s
+        trades = await trades_of(self._tools.venue, self.sym, heard, last=last) if over else NO_TRADES
         async with self._step:
             if ticket.life.ended:
                 return
@@ -258,8 +260,10 @@ class Lane:
             elif trades.unpriced:
                 await self._alarm_once(
                     ticket,
-                    "a fee in {} has no price in {}: the order is not over before it has".format(
-                        ", ".join(trades.unpriced), self._tools.venue.rules(self.sym).quote
+                    "a fee in {} has no price in {} now: the order is not over before it has, or {:.0f} s".format(
+                        ", ".join(trades.unpriced),
+                        self._tools.venue.rules(self.sym).quote,
+                        self._tools.pace.unknown_alarm_s,
                     ),
                 )
 
@@ -283,6 +287,10 @@ class Lane:
         ticket.row = following(ticket.row, life, self._tools.pen.epoch, now, booked.commission)
         left = self._dust_after(ticket.row, booked, rules)
         report = report_of(ticket.row, self._seq, booked, now, left)
+        for currency, paid in trades.worthless.items():
+            text = f"{paid} {currency} was paid in fees and has no price in {rules.quote}: it stands with its "
+            text += "trades in the journal, and is not in the books"
+            self._alarm(ticket.row.client_order_id, text, changes)
         changes += (ticket.row, *(FillRow(
             fill.sym, fill.trade_id, fill.venue_order_id, ticket.row.client_order_id, fill.signed_qty, fill.price,
             fill.fee, fill.fee_currency, fill.at_ms,

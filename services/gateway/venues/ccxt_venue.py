@@ -21,8 +21,8 @@ from services.gateway.venues.markets import changes, closed_why, rules_of
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.pages import trades
 from services.gateway.venues.reply import Stamp, listening
-from services.gateway.venues.setup import check_account, check_key, set_modes, shown
-from services.gateway.venues.venue import Cleared, MarketNews, MarketRules, at_once
+from services.gateway.venues.setup import check_account, check_fees, check_key, set_modes, shown
+from services.gateway.venues.venue import Cleared, MarketNews, MarketRules, NoPrice, at_once
 from services.gateway.venues.venue_clock import ahead_ms
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.messages.reasons import OrderState, Reason
@@ -43,6 +43,7 @@ from shared.orders.request import OrderRequest
 
 NS = 1_000_000
 SHOWN = 5
+BRIDGE = "USDT"
 
 
 class CcxtVenue:
@@ -101,6 +102,7 @@ class CcxtVenue:
             if not only_out:
                 await check_key(self._asker, self._profile, self._options)
                 await check_account(self._asker, self._profile, self._options)
+                await check_fees(self._asker, self._profile, self._options, self._rules)
             await self._profile.prepare(self._asker)
             if not only_out:
                 await set_modes(self._asker, self._profile, self._options, self._rules)
@@ -114,6 +116,7 @@ class CcxtVenue:
 
     async def close(self) -> None:
         """Also when it was never opened."""
+        self._client.silence.close()
         await self._client.close()
 
     def _rules_of(self, sym: str, name: str, markets: Any, *, closed_too: bool) -> MarketRules:
@@ -207,11 +210,11 @@ class CcxtVenue:
         except Exception as error:  # noqa: BLE001 - whatever it is, the order may be there
             return self._failed(stamp, error)
 
-    async def find(self, sym: str, client_order_id: str) -> Snapshot | Absent | Ambiguous:
+    async def find(self, sym: str, client_order_id: str, since_ms: int | None = None) -> Snapshot | Absent | Ambiguous:
         """By client id, then among the open orders; Absent carries the time before it was asked."""
         at_ms = self.now_ms()
         try:
-            found = await self._lookup.find(self._rules[sym], client_order_id)
+            found = await self._lookup.find(self._rules[sym], client_order_id, since_ms)
         except (VenueError, *UNREADABLE) as error:
             return Ambiguous(self._asker.redact(f"{type(error).__name__}: {error}"))
         return Absent(at_ms) if found is None else found
@@ -229,7 +232,9 @@ class CcxtVenue:
             mine = [(names[row["symbol"]], row) for row in oldest if row["symbol"] in names]
             return [
                 VenueOrder(
-                    sym, row.get("clientOrderId") or "", parse.snapshot(self._facts, self._rules[sym], row),
+                    sym,
+                    row.get("clientOrderId") or "",
+                    parse.snapshot(self._facts, self._rules[sym], row),
                     forced=self._profile.forced(row.get("info") or {}),
                 )
                 for sym, row in mine
@@ -237,19 +242,6 @@ class CcxtVenue:
 
         given = self._asker, list(names)
         found: list[VenueOrder] = await self._asker.ask(self._profile.all_open_orders, *given, read=read)
-        return found
-
-    async def maker(self, sym: str, venue_order_id: str) -> Maker:
-        """Asked only where trades do not tell."""
-        if self._profile.trades_name_makers:
-            return Maker("")
-
-        def read(order: Any) -> Maker:
-            return Maker(str(order.get("clientOrderId") or ""), self._profile.forced(order.get("info") or {}))
-
-        found: Maker = await self._asker.ask(
-            self._client.fetch_order, venue_order_id, self._rules[sym].market, read=read
-        )
         return found
 
     async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
@@ -263,6 +255,19 @@ class CcxtVenue:
             )
             for order in found
         ]  # fmt: skip
+
+    async def maker(self, sym: str, venue_order_id: str) -> Maker:
+        """Asked only where trades do not tell."""
+        if self._profile.trades_name_makers:
+            return Maker("")
+
+        def read(order: Any) -> Maker:
+            return Maker(str(order.get("clientOrderId") or ""), self._profile.forced(order.get("info") or {}))
+
+        found: Maker = await self._asker.ask(
+            self._client.fetch_order, venue_order_id, self._rules[sym].market, read=read
+        )
+        return found
 
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """Oldest first."""
@@ -285,8 +290,9 @@ class CcxtVenue:
         names = {self._rules[sym].market: sym for sym in syms}
 
         def read(rows: Any) -> list[VenueFill]:
-            trades = [row for row in rows if self._profile.is_trade(row)]
-            mine = [(names[row["symbol"]], row) for row in trades if row["symbol"] in names]
+            mine = [
+                (names[row["symbol"]], row) for row in rows if row["symbol"] in names and self._profile.is_trade(row)
+            ]
             return [parse.fill(self._profile, self._rules[sym], sym, row) for sym, row in mine]
 
         given = self._asker, list(names), since_ms, self.now_ms()
@@ -345,12 +351,21 @@ class CcxtVenue:
         return found
 
     async def price(self, currency: str, quote: str) -> Decimal:
-        """The middle between bid and ask of its spot market with quote, or of its swap."""
+        """The middle between bid and ask of its spot market with quote, or of its swap; else over BRIDGE."""
+        direct = await self._middle(currency, quote)
+        if direct is not None:
+            return direct
+        first, second = await self._middle(currency, BRIDGE), await self._middle(quote, BRIDGE)
+        if first is None or second is None:
+            raise NoPrice(f"{self._options.exchange}: no market {currency}/{quote} is loaded: {currency} has no price")
+        return first / second
+
+    async def _middle(self, currency: str, quote: str) -> Decimal | None:
         for market in (f"{currency}/{quote}", f"{currency}/{quote}:{quote}"):
             if market in self._client.markets:
                 found = await self._quote(currency, market)
                 return (found.bid + found.ask) / 2
-        raise VenueError(f"{self._options.exchange}: no market {currency}/{quote} is loaded: {currency} has no price")
+        return None
 
     async def _quote(self, sym: str, market: str) -> VenueQuote:
         async def timed() -> tuple[int, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+from shared.errors import VenueError
 from shared.orders.answers import (
     Absent,
     Ambiguous,
@@ -24,6 +25,10 @@ Cleared: TypeAlias = Callable[[], Awaitable[None]]
 
 async def at_once() -> None:
     """Nothing is waited for."""
+
+
+class NoPrice(VenueError):
+    """No market here has a price for a currency, now or later."""
 
 
 class MarketRules(NamedTuple):
@@ -96,18 +101,18 @@ class Venue(Protocol):
         written, and the answer is Ambiguous, since whoever raises it does so because others may have acted.
         """
 
-    async def find(self, sym: str, client_order_id: str) -> Snapshot | Absent | Ambiguous:
-        """What became of an order, by its client id."""
+    async def find(self, sym: str, client_order_id: str, since_ms: int | None = None) -> Snapshot | Absent | Ambiguous:
+        """What became of an order, by its client id. since_ms: it was not sent before; venues look back a week else."""
 
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """All that rest or are being filled, anybody's."""
 
-    async def maker(self, sym: str, venue_order_id: str) -> Maker:
-        """Who made an order of which a trade tells the venue's own id alone."""
-
     async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
         """Orders that wait for a price, of these symbols or of all, anybody's; where the venue keeps them apart from
         those that rest. Else they are among the open orders."""
+
+    async def maker(self, sym: str, venue_order_id: str) -> Maker:
+        """Who made an order of which a trade tells the venue's own id alone."""
 
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """The account's trades from a time on, oldest first, each once."""
@@ -139,7 +144,7 @@ class Venue(Protocol):
         """What can be had now of each symbol that the venue answers for, by the fewest questions."""
 
     async def price(self, currency: str, quote: str) -> Decimal:
-        """Quote units for one of a currency, now; VenueError where it has no market here."""
+        """Quote units for one of a currency, now; NoPrice where it has no market here."""
 
     async def cancel_all(self, sym: str) -> None:
         """Every open order of this symbol, also those that wait for a price, anybody's."""

@@ -8,11 +8,10 @@ import time
 from collections.abc import Awaitable, Iterator
 from typing import NamedTuple
 
-from tests.virtual import run
-
 from services.gateway.desk.comparing import WINDOW_MS
 from services.gateway.desk.reading import AccountReader
 from tests.in_process import InProcess, in_process, throttle_in_virtual_time
+from tests.seeded import run
 from tests.venues import BINANCE, BINANCE_SPOT, BYBIT, BYBIT_SPOT, OKX, OKX_SPOT, Place, named
 
 COUNTS = (1, 4, 16, 100)
@@ -32,10 +31,14 @@ class Cost(NamedTuple):
 
 
 class Costs(NamedTuple):
-    """first: a comparison after an attach. later: any other. equity: one observation. quotes: of all markets, once."""
+    """first: a comparison after an attach. later: any other. modes: read again, as after each comparison.
+
+    equity: one observation. quotes: of all markets, once.
+    """
 
     first: Cost
     later: Cost
+    modes: Cost
     equity: Cost
     quotes: Cost
 
@@ -63,8 +66,9 @@ async def _costs(place: Place, count: int) -> Costs:
             return await reader.read(at_ms, at_ms - WINDOW_MS, ())
 
         return Costs(
-            await _measured(made, compare()), await _measured(made, compare()), await _measured(made, venue.balance()),
-            await _measured(made, venue.quotes(made.syms)),
+            await _measured(made, compare()), await _measured(made, compare()),
+            await _measured(made, venue.read_modes()),
+            await _measured(made, venue.balance()), await _measured(made, venue.quotes(made.syms)),
         )  # fmt: skip
 
 
@@ -75,8 +79,8 @@ def costs(place: Place, count: int) -> Costs:
 
 def table() -> Iterator[str]:
     """Lines of Markdown: seconds, and in brackets requests and weight."""
-    yield "| exchange | markets | first comparison | each other | equity | quotes |"
-    yield "|---|---|---|---|---|---|"
+    yield "| exchange | markets | first comparison | each other | modes | equity | quotes |"
+    yield "|---|---|---|---|---|---|---|"
     for place in PLACES:
         for count in COUNTS:
             yield f"| {named(place)} | {count} | " + " | ".join(map(str, costs(place, count))) + " |"

@@ -27,7 +27,7 @@ from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place, partition_of
 from shared.config import Settings, load_settings
 from shared.journal.journal import Journal
-from shared.journal.rows import ArmingRow, DropArming, DropLatch, EventRow, ExternalRow, SetBusId
+from shared.journal.rows import ArmingRow, DropArming, DropLatch, EventRow, ExternalRow, FillRow, SetBusId
 from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode
 from shared.runner.plan import Limits
 from shared.runner.worker import Worker
@@ -182,6 +182,10 @@ class Gateway:
     async def events(self) -> list[EventRow]:
         async with self._opened() as journal:
             return await journal.events(1_000)
+
+    async def fills(self) -> list[FillRow]:
+        async with self._opened() as journal:
+            return await journal.fills(since_ms=0)
 
     def forget(self) -> None:
         """The bus loses all that this gateway has ever committed."""

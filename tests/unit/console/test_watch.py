@@ -34,6 +34,7 @@ async def ran(bus: MemoryBus, symbols: Sequence[str]) -> dict[str, Decimal]:
             snapshot = Symbol(sym, stage).dump()
             assert await session.commit([Commit(lease, stored.seq, {f"{FIELD}{sym}": snapshot}, [])]) == [Outcome.OK]
             await session.release([lease])
+    await session.close()
     return equities
 
 

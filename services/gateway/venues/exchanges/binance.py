@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
-from services.gateway.venues.exchanges.profile import ExchangeProfile, Modes, Waiting, told
-from services.gateway.venues.facts import Facts, all_of, states_of
+from services.gateway.venues.exchanges import binance_codes
+from services.gateway.venues.exchanges.profile import ExchangeProfile, Modes, Rights, Waiting, told
+from services.gateway.venues.facts import Facts, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import MOST_PAGES, Row
 from services.gateway.venues.parse import number
@@ -25,27 +26,21 @@ BINANCE = Facts(
     expiry="window",  # U: BINANCE_DOCS/general-info#timing-security
     most_validity_ms=60_000,
     test="demo",  # C: futures' testnet is gone; https://www.binance.com/en/support/faq/detail/9be58f73e5e14338809e3b705b9687dd
-    # C: every code. P: -1000 to -1023, -4131, -4140, -4164, -5028, and what those that tell nothing mean.
-    refusals={  # BINANCE_DOCS/error-code; -1000, -1001, -1006, -1007 say that nobody knows
-        **all_of(Reason.NO_MARGIN, "-2018 -2019 -2027 -2028"),
-        **all_of(Reason.REQUEST_EXPIRED, "-1021 -5028"),
-        **all_of(Reason.RATE_LIMITED, "-1003 -1008 -1015"),
-        **all_of(Reason.NOTHING_TO_REDUCE, "-2022 -4118"),
-        **all_of(Reason.BELOW_MINIMUM, "-4003 -4004 -4164"),
-        **all_of(Reason.KEY_REFUSED, "-1002 -1022 -2014 -2015 -4087 -4088"),
-        **all_of(
-            Reason.VENUE_REFUSED,
-            "-1013 -1100 -1101 -1102 -1103 -1104 -1105 -1106 -1111 -1115 -1116 -1117 -1118 -1119 -1121 -1125 -1130"
-            " -2010 -2020 -2023 -2024 -2025 -4005 -4015 -4023 -4061 -4131 -4140 -4192 -4400 -4401 -4402",
-        ),
+    refusals=binance_codes.FUTURES,
+    # U: BINANCE_DOCS/general-info#http-return-codes: 403 is the firewall, 429 and 418 are limits, 451 the law of
+    # the place where we are; no engine is reached
+    refusal_statuses={
+        403: Reason.RATE_LIMITED,
+        418: Reason.RATE_LIMITED,
+        429: Reason.RATE_LIMITED,
+        451: Reason.KEY_REFUSED,
     },
-    # U: BINANCE_DOCS/general-info#http-return-codes: 403 is the firewall, 429 and 418 are limits; no engine is reached
-    refusal_statuses={403: Reason.RATE_LIMITED, 418: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED},
     # U: https://developers.binance.com/docs/binance-spot-api-docs/errors: -2010 and -1013 have many reasons
     meant={"insufficient balance": Reason.NO_MARGIN, "NOTIONAL": Reason.BELOW_MINIMUM},
     duplicate=frozenset({"-4116"}),  # C, as the two below
     unknown=frozenset({"-2013", "-2011"}),
     unchanged=frozenset({"-4046", "-4059"}),
+    in_the_way=frozenset({"-4047", "-4048", "-4067", "-4068", "-4531"}),  # C
     # P: https://developers.binance.com/docs/binance-spot-api-docs/enums; futures add those of liquidations (U)
     status_name="status",
     states=states_of(
@@ -61,12 +56,14 @@ BINANCE = Facts(
     page=1000,
 )
 
+CREDITS = "BNFCR"
 FUNDING = "FUNDING_FEE"
 OWN_IDS = {  # P: BINANCE_DOCS/user-data-streams/Event-Order-Update
     "autoclose-": Forced.LIQUIDATION, "adl_autoclose": Forced.ADL, "settlement_autoclose-": Forced.SETTLEMENT,
 }  # fmt: skip
 SPOT_DOCS = "https://developers.binance.com/docs/binance-spot-api-docs"
 BINANCE_SPOT = BINANCE._replace(
+    refusals=binance_codes.SPOT,
     window_ms=86_400_000,  # P: SPOT_DOCS/rest-api/account-endpoints#account-trade-list-user_data
 )
 
@@ -108,6 +105,22 @@ class Binance(ExchangeProfile):
             decimal_at(value, "maxNotional") if value.get("applyMaxToMarket") else None,
         )
 
+    async def rights(self, asker: Asker) -> Rights:
+        """Told by the wallet's API. P: https://developers.binance.com/docs/wallet/account/api-key-permission."""
+        rights: Any = await asker.ask(asker.client.sapi_get_account_apirestrictions)
+        trade = rights["enableFutures" if self.kind == "swap" else "enableSpotAndMarginTrading"]
+        return Rights(trade=trade is True, withdraw=rights["enableWithdrawals"] is not False)
+
+    async def fee_currencies(self, asker: Asker) -> frozenset[str]:
+        """BNFCR: in the EEA futures are margined, settled and charged in credits, which no market has a price for.
+
+        U: https://www.binance.com/en/support/faq (futures credits trading mode); P: the coin, in the conversion pages.
+        """
+        if self.kind != "swap":
+            return frozenset()
+        rows: Any = await asker.ask(asker.client.fapiprivatev3_get_balance)
+        return frozenset(row["asset"] for row in rows if row["asset"] == CREDITS and number(row["balance"], "0"))
+
     async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
         """Market by market while that is cheaper than all at once.
 
@@ -134,15 +147,10 @@ class Binance(ExchangeProfile):
             if row["symbol"] in names
         }
 
-    async def may_withdraw(self, asker: Asker) -> bool:
-        """Told by the wallet's API."""
-        rights: Any = await asker.ask(asker.client.sapi_get_account_apirestrictions)
-        return rights["enableWithdrawals"] is not False
-
     async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """Margin and leverage of all markets in one call: BINANCE_DOCS/account/rest-api/Symbol-Config (P, C)."""
         client = asker.client
-        hedged = bool(await told(asker, "hedged", client.fetch_position_mode, swaps[0]))
+        hedged = bool(await told(asker, "dualSidePosition", client.fapiprivate_get_accountconfig))  # a sixth of dual
         names = {client.markets[market]["id"]: market for market in swaps}
 
         def read(rows: Any) -> Mapping[str, Modes]:

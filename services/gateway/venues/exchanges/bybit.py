@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker, NotThere
-from services.gateway.venues.exchanges.profile import ExchangeProfile, Modes, told
-from services.gateway.venues.facts import Facts, all_of, states_of
+from services.gateway.venues.exchanges import bybit_codes
+from services.gateway.venues.exchanges.profile import ExchangeProfile, Modes, Rights, told
+from services.gateway.venues.facts import Facts, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import MOST_PAGES, Row, all_pages, trades
 from services.gateway.venues.parse import number
@@ -17,6 +18,9 @@ from shared.errors import VenueError
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
+WEEK_MS = 7 * 86_400_000
+EARLIER_MS = 60_000
+MOST_WEEKS = 104  # P: BYBIT_DOCS/order/order-list: two years
 MOST_TICKERS_BY_SYMBOL = 2
 MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
 BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
@@ -26,20 +30,12 @@ BYBIT = Facts(
     expiry="window",  # U: BYBIT_DOCS/guide#parameters-for-authenticated-endpoints
     most_validity_ms=60_000,
     test="demo",  # U: BYBIT_DOCS/demo
-    # C: every code but -1, 10429, 110074. P: 10xxx, 33004, 110001 to 110052; 10429 for websockets. U: -1, 110074.
-    refusals={  # BYBIT_DOCS/error; 10000 and 10016 say that nobody knows
-        **all_of(Reason.NO_MARGIN, "110004 110006 110007 110012 110044 110045 110052 170131"),
-        **all_of(Reason.REQUEST_EXPIRED, "10002 -1"),
-        **all_of(Reason.RATE_LIMITED, "10006 10018 10429"),
-        **all_of(Reason.NOTHING_TO_REDUCE, "110017"),
-        **all_of(Reason.BELOW_MINIMUM, "110094 170136 170140"),
-        **all_of(Reason.KEY_REFUSED, "10003 10004 10005 10009 10010 33004 10008 10027"),
-        **all_of(Reason.VENUE_REFUSED, "10001 110003 110020 110021 110023 110074 170124 170134 170135"),
-    },
+    refusals=bybit_codes.REFUSALS,
     refusal_statuses={403: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED},
     duplicate=frozenset({"110072", "170141"}),  # C
     unknown=frozenset({"110001", "20001", "170213"}),  # C; 110001 also P
     unchanged=frozenset({"110025", "110043", "110026"}),  # C, P
+    in_the_way=frozenset({"110024", "110028", "110073", "3400045"}),  # C, P but the last two: BYBIT_DOCS/error
     status_name="orderStatus",  # P: BYBIT_DOCS/enum#orderstatus, and the older words that ccxt has
     states=states_of(
         new="New Created Active PartiallyFilled Untriggered Triggered PendingCancel",
@@ -78,6 +74,7 @@ class Bybit(ExchangeProfile):
     name: ClassVar[str] = "bybit"
     by_kind: ClassVar[Mapping[str, Facts]] = dict.fromkeys(("swap", "spot"), BYBIT)
     lookup_name: ClassVar[str] = "orderLinkId"
+    margin_of_account: ClassVar[bool] = True  # P: BYBIT_DOCS/account/set-margin-mode
 
     def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """ccxt puts the answer's cursor into a row."""
@@ -91,11 +88,10 @@ class Bybit(ExchangeProfile):
     ) -> list[Row]:
         """ccxt asks for `execType=Trade` alone, so that no liquidation would ever be seen: here without."""
         client, known = asker.client, None if market is None else asker.client.markets[market]
-        ccxts = {"until", "type", "subType"}  # its own words for what stands here
         asked = {
-            "category": self.facts.market_types[self.kind], "symbol": None if known is None else known["id"],
-            "limit": self.facts.page, "startTime": since, "endTime": params.get("until"),
-            **{name: value for name, value in params.items() if name not in ccxts},
+            "category": self.facts.market_types[self.kind], "symbol": known and known["id"], "limit": self.facts.page,
+            "startTime": since, "endTime": params.get("until"),
+            **{name: value for name, value in params.items() if name != "until"},
         }  # fmt: skip
         answer = await client.private_get_v5_execution_list({k: v for k, v in asked.items() if v is not None})
         found: list[Row] = client.parse_trades(client.add_pagination_cursor_to_result(answer), known)
@@ -155,8 +151,7 @@ class Bybit(ExchangeProfile):
 
     async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
         """Of all markets of a kind at once: BYBIT_DOCS/order/execution (P)."""
-        kind = {"type": "spot"} if self.kind == "spot" else {"type": "swap", "subType": "linear"}
-        return await trades(asker, self, None, since_ms, now_ms, kind)
+        return await trades(asker, self, None, since_ms, now_ms)
 
     async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
         """All of a kind at once from three on: each question costs the same (C)."""
@@ -173,7 +168,7 @@ class Bybit(ExchangeProfile):
         await asker.ask(asker.client.is_unified_enabled)
 
     async def unfit(self, asker: Asker, *, live: bool) -> str | None:
-        """A unified account without portfolio margin: BYBIT_DOCS/account/account-info (P); the demo has none (C)."""
+        """A unified account, in no portfolio margin. P: BYBIT_DOCS/account/account-info, which the demo has not (C)."""
         if not live:
             return None
         info = (await asker.ask(asker.client.private_get_v5_account_info))["result"]
@@ -183,17 +178,34 @@ class Bybit(ExchangeProfile):
             return "is in portfolio margin: switch its margin mode to isolated margin"
         return None
 
-    async def may_withdraw(self, asker: Asker) -> bool:
-        """Told with the key."""
+    async def rights(self, asker: Asker) -> Rights:
+        """Told with the key. P: BYBIT_DOCS/user/apikey-info."""
         answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
-        return "Withdraw" in ((answer["result"].get("permissions") or {}).get("Wallet") or [])
+        told = answer["result"]
+        permissions = told.get("permissions") or {}
+        name, needed = ("ContractTrade", {"Order", "Position"}) if self.kind == "swap" else ("Spot", {"SpotTrade"})
+        return Rights(
+            trade=str(told["readOnly"]) == "0" and needed <= set(permissions.get(name) or []),
+            withdraw="Withdraw" in (permissions.get("Wallet") or []),
+        )
 
-    async def order_by_client_id(self, asker: Asker, market: str, client_id: str) -> Mapping[str, Any] | None:
-        """No single look-up there; the open list keeps the last 500 that have ended."""
+    async def order_by_client_id(
+        self, asker: Asker, market: str, client_id: str, since_ms: int | None = None
+    ) -> Row | None:
+        """No single look-up there; the open list keeps the last 500 that have ended, the history a week at a time.
+
+        P: BYBIT_DOCS/order/order-list: without times the last seven days; before these, only what was filled.
+        """
         client, params = asker.client, {self.lookup_name: client_id}
         try:
             rows = await asker.ask(client.fetch_open_orders, market, None, None, params)
             rows = rows or await asker.ask(client.fetch_canceled_and_closed_orders, market, None, None, params)
+            end_ms = client.milliseconds() - WEEK_MS
+            oldest_ms = end_ms if since_ms is None else max(since_ms - EARLIER_MS, end_ms - MOST_WEEKS * WEEK_MS)
+            while not rows and end_ms > oldest_ms:
+                times = {"startTime": max(end_ms - WEEK_MS, oldest_ms), "endTime": end_ms}
+                rows = await asker.ask(client.fetch_canceled_and_closed_orders, market, None, None, {**params, **times})
+                end_ms -= WEEK_MS
         except NotThere:
             return None
         return rows[0] if rows else None
@@ -201,7 +213,9 @@ class Bybit(ExchangeProfile):
     async def set_one_way(self, asker: Asker, swaps: Sequence[str]) -> None:
         """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
         for market in swaps:
-            await asker.ask(asker.client.set_position_mode, False, market, tolerated=self.facts.unchanged)
+            await self.set_mode(
+                asker, f"{market}: one-way position mode", asker.client.set_position_mode, False, market
+            )
 
     async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """A market's list of positions tells leverage and mode, flat or not; the margin mode is the account's.

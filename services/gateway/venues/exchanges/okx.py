@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
-from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Modes, Waiting, told
-from services.gateway.venues.facts import Facts, all_of, states_of
+from services.gateway.venues.exchanges import okx_codes
+from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Modes, Rights, Waiting, told
+from services.gateway.venues.facts import Facts, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import MOST_PAGES, Row, trades
 from services.gateway.venues.parse import number
@@ -24,26 +25,11 @@ OKX = Facts(
     expiry="header",  # U: OKX_DOCS/#overview-transaction-timeouts: expTime, ms
     most_validity_ms=30_000,  # U: OKX_DOCS/#overview-rest-authentication-making-requests: a timestamp is good for 30 s
     test="sandbox",  # C: OKX_DOCS/#overview-demo-trading-services: x-simulated-trading
-    # C: every code but these. K: 50029 50030 50032 50033 50035 50036 50037. U: 50040 50119 50120 50121 50122 51169.
-    refusals={  # OKX_DOCS/#error-code-rest-api; 50001, 50004, 50013, 50026, 51149 say that nobody knows
-        **all_of(Reason.NO_MARGIN, "51008 51119 51127 51131"),
-        **all_of(Reason.REQUEST_EXPIRED, "50036 50037 50102"),
-        **all_of(Reason.RATE_LIMITED, "50011 50040 50061"),
-        **all_of(Reason.NOTHING_TO_REDUCE, "51169 51205"),
-        **all_of(Reason.BELOW_MINIMUM, "51020 50122"),
-        **all_of(
-            Reason.KEY_REFUSED,
-            "50030 50035 50100 50101 50103 50104 50105 50106 50107 50110 50111 50112 50113 50114 50119 50120 50121",
-        ),
-        **all_of(
-            Reason.VENUE_REFUSED,
-            "50000 50002 50006 50014 50015 50016 50024 50027 50028 50029 50032 50033 51000 51001 51003 51004 51005"
-            " 51006 51010 51121",
-        ),
-    },
+    refusals=okx_codes.REFUSALS,
     refusal_statuses={429: Reason.RATE_LIMITED},
     duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
     unknown=frozenset({"51603"}),  # C, K
+    in_the_way=frozenset({"59000", "59100", "59101", "59107"}),  # C
     status_name="state",  # P: OKX_DOCS/#order-book-trading-trade-get-order-details
     states=states_of(new="live partially_filled", filled="filled", canceled="canceled mmp_canceled"),
     market_types={"swap": "swap", "spot": "spot"},
@@ -83,6 +69,7 @@ class Okx(ExchangeProfile):
     name: ClassVar[str] = "okx"
     by_kind: ClassVar[Mapping[str, Facts]] = dict.fromkeys(("swap", "spot"), OKX)
     lookup_name: ClassVar[str] = "clOrdId"
+    rights_in_test: ClassVar[bool] = True
 
     def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """`after` is what is older than an order: OKX_DOCS/#order-book-trading-trade-get-order-list (P)."""
@@ -147,10 +134,11 @@ class Okx(ExchangeProfile):
             return None
         return f"is in {UNFIT[level]}: switch its account mode to futures mode"
 
-    async def may_withdraw(self, asker: Asker) -> bool:
-        """Told with the account's config."""
+    async def rights(self, asker: Asker) -> Rights:
+        """Told with the account's config. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
         answer: Any = await asker.ask(asker.client.private_get_account_config)
-        return "withdraw" in answer["data"][0]["perm"]
+        told = answer["data"][0]["perm"].split(",")
+        return Rights(trade="trade" in told, withdraw="withdraw" in told)
 
     def balance_params(self) -> Mapping[str, str]:
         """There is one for all kinds."""
@@ -164,7 +152,9 @@ class Okx(ExchangeProfile):
     async def set_margin_and_leverage(self, asker: Asker, market: str, leverage: int) -> None:
         """The leverage of isolated positions."""
         params = {"mgnMode": ISOLATED}
-        await asker.ask(asker.client.set_leverage, leverage, market, params, tolerated=self.facts.unchanged)
+        await self.set_mode(
+            asker, f"{market}: leverage {leverage}", asker.client.set_leverage, leverage, market, params
+        )
 
     async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """The leverage of isolated positions, of twenty markets in a call; the margin mode goes with each order.

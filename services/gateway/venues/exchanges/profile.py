@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
-from services.gateway.venues.asker import Asker, NotThere
+from services.gateway.venues.asker import Asker, NotThere, Refusing
 from services.gateway.venues.facts import UNLISTED, Facts
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import Row, all_pages, trades
@@ -17,6 +17,13 @@ from shared.errors import SafetyRefusal, VenueError
 from shared.orders.answers import Forced, FundingPayment
 
 ISOLATED = "isolated"
+
+
+class Rights(NamedTuple):
+    """What a key may do; None: the exchange does not tell."""
+
+    trade: bool | None = None
+    withdraw: bool | None = None
 
 
 class Waiting(NamedTuple):
@@ -42,6 +49,8 @@ class ExchangeProfile:
     """
 
     name: ClassVar[str] = ""
+    rights_in_test: ClassVar[bool] = False  # whether its test system tells a key's rights
+    margin_of_account: ClassVar[bool] = False  # whether the margin mode is that of the whole account
     by_kind: ClassVar[Mapping[str, Facts]] = {}
     lookup_name: ClassVar[str] = "clientOrderId"  # the parameter of a look-up by our id
     trades_name_makers: ClassVar[bool] = True  # a trade tells its order's client id, and whether the exchange forced it
@@ -80,17 +89,6 @@ class ExchangeProfile:
         found: Row = await asker.ask(asker.client.fetch_ticker, market)
         return found
 
-    async def trades_page(
-        self, asker: Asker, market: str | None, since: int | None, params: Mapping[str, Any]
-    ) -> list[Row]:
-        """A page of the account's trades, of a market or of all; what is no trade is told apart by `is_trade`."""
-        found: list[Row] = await asker.client.fetch_my_trades(market, since, self.facts.page, dict(params))
-        return found
-
-    def is_trade(self, row: Row) -> bool:
-        """Whether a row of a page of trades is one."""
-        return True
-
     # ---- the same of many markets, as cheaply as the exchange gives it
 
     trades_at_once: ClassVar[bool] = False  # whether one question has the trades of all markets
@@ -114,6 +112,17 @@ class ExchangeProfile:
                     raise
         return found
 
+    async def trades_page(
+        self, asker: Asker, market: str | None, since: int | None, params: Mapping[str, Any]
+    ) -> list[Row]:
+        """A page of the account's trades, in all markets for None; what is no trade is told apart by `is_trade`."""
+        found: list[Row] = await asker.client.fetch_my_trades(market, since, self.facts.page, dict(params))
+        return found
+
+    def is_trade(self, row: Row) -> bool:
+        """Whether a row of a page of trades is one."""
+        return True
+
     # ---- single rows
 
     def forced(self, info: Mapping[str, Any]) -> Forced | None:
@@ -134,16 +143,22 @@ class ExchangeProfile:
     async def prepare(self, asker: Asker) -> None:
         """Ask what ccxt would else ask in the middle of the first order."""
 
-    async def may_withdraw(self, asker: Asker) -> bool:
-        """Whether the key may withdraw; False where the exchange does not tell."""
-        return False
+    async def rights(self, asker: Asker) -> Rights:
+        """Of the key, as far as the exchange tells."""
+        return Rights()
 
     async def unfit(self, asker: Asker, *, live: bool) -> str | None:
         """Why an account is of no kind that is traded here, and what to do about it; None where it is."""
         return None
 
-    async def order_by_client_id(self, asker: Asker, market: str, client_id: str) -> Mapping[str, Any] | None:
-        """ccxt's order; None where the exchange does not know it."""
+    async def fee_currencies(self, asker: Asker) -> frozenset[str]:
+        """Those that the account pays fees in beside quote and base, as far as it can be known before the first one."""
+        return frozenset()
+
+    async def order_by_client_id(
+        self, asker: Asker, market: str, client_id: str, since_ms: int | None = None
+    ) -> Row | None:
+        """ccxt's order; None where the exchange does not know it. since_ms: it was not made before."""
         try:
             found: Mapping[str, Any] = await asker.ask(
                 asker.client.fetch_order, "", market, {self.lookup_name: client_id}
@@ -201,7 +216,7 @@ class ExchangeProfile:
             raise VenueError(f"{client.id}: ccxt cannot read the position mode back: swaps are not traded there")
         if await _hedged(asker, swaps[0]) is False:  # of the whole account
             return
-        await asker.ask(client.set_position_mode, False, swaps[0], tolerated=self.facts.unchanged)
+        await self.set_mode(asker, "one-way position mode", client.set_position_mode, False, swaps[0])
         if (hedged := await _hedged(asker, swaps[0])) is not False:
             raise SafetyRefusal(f"{client.id}: hedged is {hedged}, wanted one-way: close what is open, set it by hand")
 
@@ -224,9 +239,21 @@ class ExchangeProfile:
 
     async def set_margin_and_leverage(self, asker: Asker, market: str, leverage: int) -> None:
         """Isolated margin and this leverage."""
-        client, same = asker.client, self.facts.unchanged
-        await asker.ask(client.set_margin_mode, ISOLATED, market, tolerated=same)
-        await asker.ask(client.set_leverage, leverage, market, {}, tolerated=same)
+        client = asker.client
+        await self.set_mode(asker, f"{market}: isolated margin", client.set_margin_mode, ISOLATED, market)
+        await self.set_mode(asker, f"{market}: leverage {leverage}", client.set_leverage, leverage, market, {})
+
+    async def set_mode(self, asker: Asker, wanted: str, call: Callable[..., Awaitable[Any]], *given: Any) -> None:
+        """Ask for a setting. SafetyRefusal with the remedy, where what is open keeps the exchange from changing it."""
+        try:
+            await asker.ask(call, *given, tolerated=self.facts.unchanged)
+        except Refusing as error:
+            if error.codes & self.facts.in_the_way:
+                raise SafetyRefusal(
+                    f"{wanted} is needed, and {asker.client.id} does not change it while positions or orders are open: "
+                    f"close and cancel them (tickline halt --flatten, or on its site), then try again: {error}"
+                ) from None
+            raise
 
 
 async def told(asker: Asker, name: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
