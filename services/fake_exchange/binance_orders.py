@@ -169,3 +169,14 @@ class BinanceOrders:
             "quoteQty": abs(fill.qty) * fill.price, "commission": fill.fee, "commissionAsset": fill.fee_currency,
             "time": fill.at_ms, "positionSide": fill.leg or "BOTH", "maker": False, "buyer": fill.qty > 0,
         }  # fmt: skip
+
+
+def client_id_of(order: Order) -> str:
+    """The account's, or that of an order of its own: BINANCE_DOCS/user-data-streams/Event-Order-Update (P).
+
+    The digits behind it are as in its example of trade/rest-api/Users-Force-Orders.
+    """
+    start = {"liquidation": "autoclose-", "settlement": "settlement_autoclose-"}.get(order.origin)
+    if start is not None:
+        return f"{start}{order.created_ms}{order.id:06}"
+    return "adl_autoclose" if order.origin == "adl" else order.client_id
