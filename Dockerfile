@@ -1,7 +1,8 @@
 # One file, four images: `line` for ingestor, strategy and gateway (no torch), `live` for a gateway whose orders go to a
 # venue (with ccxt and the journal), `signal` with torch, `recorder` with pyarrow.
 # Dependencies are installed before the sources are copied: a change of code rebuilds nothing but two small layers.
-# Where an index with a CPU build of torch is at hand: docker compose build --build-arg PIP_EXTRA_INDEX_URL=...
+# A CPU build of torch is taken where pip finds one (--build-arg PIP_EXTRA_INDEX_URL=...) or PyTorch's index has it;
+# --build-arg TORCH=cuda takes PyPI's.
 
 FROM python:3.11-slim-bookworm AS base
 
@@ -17,8 +18,13 @@ RUN --mount=type=cache,target=/root/.cache/pip mkdir shared services && touch sh
 
 
 FROM dependencies AS dependencies-torch
+ARG TORCH=cpu
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+COPY tools/torch_build.py ./tools/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[torch]'
+    torch="$(python tools/torch_build.py "$TORCH" "$TORCH_INDEX")" && install="pip --disable-pip-version-check \
+        --python /opt/venv/bin/python install" && if [ -n "$torch" ]; then $install --no-deps $torch; fi \
+    && $install -c requirements.lock --editable '.[torch]'
 
 
 FROM dependencies AS dependencies-parquet
@@ -33,7 +39,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM base AS runtime
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tickline
-ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONSAFEPATH=1
 WORKDIR /app
 
 

@@ -8,7 +8,13 @@ MAKEFLAGS += --no-builtin-rules
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# What `make run` needs: the line on the simulated market, files and recordings; and what the rest needs.
+LINE   := $(VENV)/.ready-line
+LINE_EXTRAS := torch,parquet
 EXTRAS := torch,parquet,research,ccxt,journal,dev
+# cpu: a build of PyTorch without CUDA, where pip finds one or else from PyTorch's index; cuda: PyPI's, several GB.
+TORCH  ?= cpu
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # What an older Python needs besides (redis, before 3.11.3): the lock holds for it too.
 OLDER  := async-timeout
 PIP    := -m pip --disable-pip-version-check -qq
@@ -26,19 +32,25 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 .PHONY: setup
-setup: $(READY)  ## virtual environment in .venv with the `tickline` command and the locked dependencies
+setup: $(READY)  ## all of it in .venv: the `tickline` command, research, exchanges, tests (TORCH=cuda: PyPI's PyTorch)
 	@echo "ready: $(BIN)/tickline"
 
-$(READY): pyproject.toml requirements.lock
+$(READY): WITH := $(EXTRAS)
+$(LINE): WITH := $(LINE_EXTRAS)
+# Python compiles what it imports, when it does and may keep it; pip would compile all of PyTorch, for half a minute.
+$(LINE): HOW := $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
+$(READY) $(LINE): pyproject.toml requirements.lock tools/torch_build.py
 	@[ -n "$(PYTHON)" ] || { echo "make setup: needs Python 3.11 or newer, and found none: apt-get install python3 python3-venv" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "make setup: $(PYTHON) cannot make a virtual environment: apt-get install python3-venv" >&2; exit 1; }
-	@echo "setting up $(VENV) (once; with PyTorch it may take some minutes)"
+	@echo "setting up $(VENV) with $(WITH) (once; it may take some minutes)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV)
-	@$(BIN)/python $(PIP) install --constraint requirements.lock --editable '.[$(EXTRAS)]'
+	@torch="$$($(BIN)/python tools/torch_build.py '$(TORCH)' '$(TORCH_INDEX)')"; \
+	[ -z "$$torch" ] || $(BIN)/python $(PIP) install $(HOW) --no-deps $$torch
+	@$(BIN)/python $(PIP) install $(HOW) --constraint requirements.lock --editable '.[$(WITH)]'
 	@touch $@
 
 .PHONY: run
-run: $(READY)  ## the whole line on the simulated market: ticks, predictions, orders, executions
+run: $(if $(wildcard $(READY)),$(READY),$(LINE))  ## the whole line on the simulated market; sets up what that needs
 	@$(BIN)/tickline run $(ARGS)
 
 .PHONY: test

@@ -57,6 +57,12 @@ class SafetyRefusal(TicklineError):
     exit_code = 5
 
 
+class UserCodeFailed(TicklineError):
+    """A strategy's, a feature's or a model's own code raised; the text names file, line and symbol."""
+
+    exit_code = 7
+
+
 class LookaheadFound(TicklineError):
     """A decision depended on what came after it, or it could not be shown that it did not."""
 

@@ -15,4 +15,13 @@ def need_extras(*extras: str) -> None:
     """
     missing = [name for extra in extras for name in MODULES[extra] if find_spec(name) is None]
     if missing:
-        raise ConfigError(f"orders at a venue need {', '.join(missing)}: pip install 'tickline[{','.join(MODULES)}]'")
+        raise ConfigError(f"orders at a venue need {', '.join(missing)}: {to_install(*MODULES)}")
+
+
+def to_install(*extras: str) -> str:
+    """What to type for extras that are missing.
+
+    >>> to_install("ccxt", "parquet")
+    "pip install 'tickline[ccxt,parquet]' (in a clone: make setup)"
+    """
+    return f"pip install 'tickline[{','.join(extras)}]' (in a clone: make setup)"

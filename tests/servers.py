@@ -38,7 +38,7 @@ class Server:
     def __init__(self, binary: str, folder: Path, *options: str) -> None:
         self.folder = folder
         self.port = free_port()
-        self._binary = binary
+        self.binary = binary
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -52,7 +52,7 @@ class Server:
         return self._process.pid
 
     def start(self) -> "Server":
-        command = [self._binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        command = [self.binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
         command += ["--appendonly", "yes", "--save", "", *self._options]
         with (self.folder / "server.log").open("ab") as out:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)

@@ -10,7 +10,7 @@ from shared.config import Settings
 from shared.config.fingerprint import config_hash
 from shared.errors import ConfigError, JournalUnwritable
 from shared.messages import Reason
-from shared.models.choose import card_at, choose_model
+from shared.models.choose import card_at, chosen_model
 from shared.runner.health import MAX_AGE_S, alive_file, fresh
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ class AccountLine:
     """Reads the journal now and then; writes nothing. how: what is typed before a verb, e.g. `tickline`."""
 
     def __init__(self, settings: Settings, how: str) -> None:
-        own, gateway = settings.signal, settings.gateway
-        card = card_at(choose_model(own.model, own.weights, settings.symbols, settings.interval))
+        gateway = settings.gateway
+        card = card_at(chosen_model(settings))
         self._settings = settings
         self._hash = config_hash(settings, card.sha256)
         self._how = how

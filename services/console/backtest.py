@@ -11,9 +11,11 @@ from services.research.backtest.variants import variants
 from services.research.metrics import Metrics, Results
 from shared.config import Settings
 from shared.errors import ConfigError
+from shared.extras import to_install
 from shared.history.times import text_time, time_text
 from shared.models.card import Card
-from shared.models.choose import choose_model
+from shared.models.choose import card_at, chosen_model
+from shared.strategies.identity import Identity
 
 if TYPE_CHECKING:
     from services.research.report.curve import Curve
@@ -83,7 +85,7 @@ def time_of(option: str, text: str | None) -> int | None:
 def described(settings: Settings, rules: Rules, window: Window) -> dict[str, str]:
     """How a backtest was run, for its JSON file and its report."""
     own, sym = settings.strategy, settings.symbols[0]
-    weights = _card(settings)
+    card, identity = _card(settings), Identity.of(settings)
     params = ", ".join(f"{name}={value}" for name, value in own.params.items())
     return {
         "data": str(settings.ingestor.files[sym]),
@@ -91,8 +93,8 @@ def described(settings: Settings, rules: Rules, window: Window) -> dict[str, str
         "interval": settings.interval,
         "from": "the first row" if window.start_ns is None else time_text(window.start_ns),
         "to": "the last row" if window.end_ns is None else f"before {time_text(window.end_ns)}",
-        "weights": f"{weights.name} ({weights.short_hash})",
-        "features": weights.features,
+        "model": identity.model_shown,
+        "features": card.features,
         "strategy": f"{own.name}({params})",
         "balance": str(own.balance),
         "fee": str(settings.gateway.fee),
@@ -149,10 +151,9 @@ def _curve(start_equity: float) -> "Curve":
     try:
         from services.research.report import Curve
     except ImportError as error:
-        raise ConfigError(f"--report: {error}: pip install 'tickline[research]'") from error
+        raise ConfigError(f"--report: {error}: {to_install('research')}") from error
     return Curve(start_equity)
 
 
 def _card(settings: Settings) -> Card:
-    weights = choose_model(settings.signal.model, settings.signal.weights, settings.symbols, settings.interval)
-    return Card.model_validate_json(weights.with_suffix(".json").read_bytes())
+    return card_at(chosen_model(settings))

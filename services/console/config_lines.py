@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, SecretStr
 
-from shared.bus.connection import without_password
+from shared.bus.address import without_password
 from shared.config import Settings
 from shared.config.settings import PREFIX, file_values
 

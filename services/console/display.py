@@ -48,7 +48,8 @@ class Display:
         self._rate = (ticks - before) / max(now - since, 1e-9)
         if account != self._account:
             self._account = account
-            self.say(account)
+            if account:
+                self.say(account)
         if self._console.is_terminal:
             self._live.update(self._table(view, restarts))
         elif now - self._said >= LINE_EVERY_S:
@@ -56,11 +57,13 @@ class Display:
             counts = ", ".join(
                 f"{view.progress.written[s]} {s}" for s in (Stream.TICKS, Stream.ORDERS, Stream.EXECUTIONS)
             )
-            self._console.print(f"{counts}; equity {view.equity:.4f}; {self._shown_rate()}", highlight=False)
+            self.say(f"{counts}; equity {view.equity:.2f}; {self._shown_rate()}")
 
     def say(self, line: str) -> None:
-        """A line that stays, in one piece, so that it can be copied."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        """A line that stays, with the time (UTC), in one piece, so that it can be copied."""
+        self._console.print(
+            f"{time.strftime('%H:%M:%SZ', time.gmtime())}  {line}", markup=False, highlight=False, soft_wrap=True
+        )
 
     def _shown_rate(self) -> str:
         return f"{self._rate:.{0 if self._rate >= 10 else 1}f} ticks/s"
@@ -72,7 +75,7 @@ class Display:
         for stream, count in view.progress.written.items():
             table.add_row(str(stream), f"{count:,}", str(view.progress.lag.get(stream, "")))
         below = (
-            f"equity {view.equity:.4f}   fees {view.fees:.4f}   {self._shown_rate()}   "
+            f"equity {view.equity:.2f}   fees {view.fees:.2f}   {self._shown_rate()}   "
             f"restarts {restarts}   Ctrl-C ends"
         )
         return Group(table, below)

@@ -2,14 +2,13 @@
 
 import os
 import subprocess
-import sys
 from types import TracebackType
 
 from shared.config import Settings
 from shared.config.gateway import SECRETS
 from shared.config.settings import PREFIX
 from shared.errors import VenueError
-from shared.runner.parent import WITH_PARENT
+from shared.runner.parent import PYTHON, WITH_PARENT
 
 STOP_TIMEOUT_S = 10.0
 
@@ -31,10 +30,14 @@ class FakeExchange:
         """Start it, on a free port or where it was before; returns when it answers. Raises VenueError."""
         self._end()
         port = self.url.rpartition(":")[2] or "0"
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
+        try:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            log = self._log.open("ab")
+        except OSError as error:
+            raise VenueError(f"the fake exchange's log {self._log} cannot be written: {error.strerror}") from error
+        with log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "services.fake_exchange", "--port", port, *self._options], text=True,
+                [*PYTHON, "-m", "services.fake_exchange", "--port", port, *self._options], text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
                 env=_environment(),
             )  # fmt: skip

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +15,11 @@ from shared.config import Settings, load_settings
 from shared.config.gateway import SECRETS
 from shared.config.settings import CONFIG_VARIABLE
 from shared.errors import ConfigError
+from shared.models.card import ModelRefused
+from shared.models.choose import AUTO, choose_model
 
 ACCOUNT = "fake"
+INTERVAL = "1s"
 MARKETS = {"BTCUSDT": "BTC/USDT:USDT", "ETHUSDT": "ETH/USDT:USDT"}
 STRATEGY = "threshold"
 PARAMS = {"threshold": 0.001}  # what two legs cost: smaller predictions are not worth an order
@@ -37,11 +40,11 @@ def fake_settings(options: RunOptions) -> Settings:
     user = load_settings()
     values: dict[str, object] = {
         "state_dir": str(user.state_dir.absolute()),
-        "interval": options.interval or "1s",
+        "interval": options.interval or INTERVAL,
         "symbols": symbols,
         "bus": _bus(user),
         "ingestor": {"source": "fake", "seed": user.ingestor.seed, "limit": options.limit},
-        "signal": {"weights": str(user.signal.weights.absolute()), "model": options.model or "auto"},
+        "signal": {"model": _model(options, user, symbols)},
         "strategy": _strategy(options),
         "gateway": {
             "mode": "testnet", "venue": "fake", "exchange": "binance", "account": ACCOUNT,
@@ -83,6 +86,15 @@ def _bus(user: Settings) -> dict[str, object]:
     """The user's, in a namespace of its own; the file is read from anywhere, so no folder in it is relative."""
     own = {"namespace": f"{user.bus.namespace}.fake", "folder": str(user.bus.folder.absolute())}
     return user.bus.model_dump(mode="json") | own
+
+
+def _model(options: RunOptions, user: Settings, symbols: Sequence[str]) -> str:
+    """Its card's path: what is armed is named, and found from anywhere. Raises ConfigError."""
+    try:
+        card = choose_model(options.model or AUTO, user.signal.folders, symbols, options.interval or INTERVAL)
+    except ModelRefused as refused:
+        raise ConfigError(f"--venue fake: {refused}") from refused
+    return str(card.absolute())
 
 
 def _strategy(options: RunOptions) -> dict[str, object]:

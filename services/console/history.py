@@ -5,6 +5,7 @@ import json
 
 from shared.bus.api import Bus
 from shared.config import Settings
+from shared.strategies.identity import identity_or_none
 
 RAN_WITH = "ran_with:"  # beside the partition count: one field for all settings that `tickline run` ran with
 
@@ -26,7 +27,8 @@ def mark(settings: Settings) -> str:
     True
     """
     ingestor = settings.ingestor.model_dump(mode="json", include={"source", "files", "seed"})
-    signal = settings.signal.model_dump(mode="json", include={"model", "weights"})
+    made = identity_or_none(settings)
+    signal = None if made is None else made.sha256
     strategy = settings.strategy.model_dump(mode="json", include={"name", "params", "balance"})
     gateway = settings.gateway.model_dump(mode="json", include={"venue", "fee", "slippage_bps"})
     text = json.dumps([settings.interval, ingestor, signal, strategy, gateway], sort_keys=True)

@@ -1,6 +1,9 @@
 """The `tickline` command. Every error is one line and a stable exit code."""
 
+import os
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -16,13 +19,26 @@ from services.console.verbs.sweep import sweep
 from services.console.verbs.tail import tail
 from services.console.verbs.train import train
 from shared.errors import TicklineError
+from shared.once import refuse_repeats
 from shared.runner.logs import configure_logs
+from shared.runner.parent import SAFE_PATH
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings=dict(HELP))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tickline {version('tickline')}")
+        raise typer.Exit
 
 
 @app.callback()
-def tickline() -> None:
+def tickline(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
     """A line of small processes from a market tick to an executed order."""
 
 
@@ -31,11 +47,13 @@ for verb in (run, download, train, sweep, backtest, parity, tail, bus_users):
 app.add_typer(config, name="config")
 app.add_typer(data, name="data")
 add_account_verbs(app)
+refuse_repeats(app)
 
 
 def main() -> None:
     """The entry point."""
     configure_logs("console")
+    os.environ.setdefault(SAFE_PATH, "1")  # for what a library starts, e.g. a sweep's workers
     try:
         app(prog_name="tickline")
     except TicklineError as error:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
-from shared.recording.checkpoint import last_settings
 from shared.recording.layout import is_recording
 from shared.recording.part import recorded_symbols
 
@@ -50,7 +49,13 @@ def settings_for(options: RunOptions) -> Settings:
     if options.data:
         files = _files(options.data, options.sym or ())
         if (recording := next(filter(is_recording, options.data), None)) is not None:
-            given.setdefault("interval", last_settings(recording)["interval"])
+            from shared.recording.checkpoint import last_settings  # they load strategies: not before the guard
+            from shared.recording.traded import recorded_model
+
+            kept = last_settings(recording)
+            given.setdefault("interval", kept["interval"])
+            if options.model is None and (found := recorded_model(kept, load_settings().signal.folders)) is not None:
+                sections["signal"] = {"model": found}
         sections["ingestor"] |= {"source": "replay", "files": files}
         given["symbols"] = tuple(files)
         given.setdefault("run_id", new_run_id())

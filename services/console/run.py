@@ -6,20 +6,22 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from services.console.account_line import AccountLine
 from services.console.collector import OrderCollector
 from services.console.fake_exchange import FakeExchange
 from services.console.fake_run import write_config
+from services.console.ground import Ground
 from services.console.history import one_history
 from services.console.latency import latencies_us
 from services.console.refusals import RefusalCounter
 from services.console.settings_env import as_environment, keys_environment
-from services.console.summary import Summary
+from services.console.silence import Silence
+from services.console.summary import Summary, open_line
 from services.console.supervisor import Supervisor
 from services.console.troubles import Troubles
 from services.console.watch import View, Watcher
@@ -31,9 +33,14 @@ from shared.bus.redis_bus import RedisBus
 from shared.bus.runs import register_run
 from shared.config import Mode, Settings
 from shared.config.settings import CONFIG_VARIABLE
+from shared.errors import BusUnreachable, TicklineError, UserCodeFailed
 from shared.extras import need_extras
+from shared.recording.layout import is_recording
+from shared.recording.traded import differences
 from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
+from shared.strategies.identity import Identity
+from shared.user_code import blaming
 
 RECORDER = "recorder"
 SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before writers, so that nothing piles up
@@ -41,6 +48,7 @@ POLL_S = 0.25
 READY_S = 30.0
 READY_POLL_S = 0.05
 
+T = TypeVar("T")
 Report = Callable[[View, int, str], None]  # the view, how many processes were restarted, what holds of the account
 Say = Callable[[str], None]  # a line about a trouble
 
@@ -59,7 +67,8 @@ async def run_line(settings: Settings, report: Report, say: Say, *, with_fake: b
     """
     if settings.gateway.mode is not Mode.PAPER:
         need_extras("ccxt", "journal")
-    expected, own_bus = check_input(settings), settings.bus
+    with blaming(", ".join(settings.symbols)):
+        expected, own_bus = check_input(settings), settings.bus
     servers: list[Server] = []
     how = _command()
     with ExitStack() as stack:
@@ -104,20 +113,28 @@ class _Run:
         logs = settings.state_dir / "logs"
         beside = () if settings.recorder.folder is None else (RECORDER,)
         self._readers = (*beside, *SERVICES[:-1])
+        self._real = settings.gateway.mode is not Mode.PAPER
         self._supervisor = Supervisor(
-            (*beside, *SERVICES), as_environment(settings), logs,
-            own_env={"gateway": keys_environment(settings)}, ready=self._readers_ready, last=beside,
+            (*beside, *SERVICES), as_environment(settings), logs, ready=self._readers_ready, last=beside,
+            own_env={"gateway": keys_environment(settings)}, lasting=self._keeps_dying if self._real else None,
         )  # fmt: skip
         self._troubles = Troubles(logs, (*beside, *SERVICES))
         self._stop = asyncio.Event()
         self._server_restarts = 0
         self._began_ns = time.time_ns()
         self._comparable = True
-        self._account = AccountLine(settings, how) if settings.gateway.mode is not Mode.PAPER else None
+        self._account = AccountLine(settings, how) if self._real else None
+        self._identity = Identity.of(settings)
+        self._flatten = f"{how} halt --flatten"
+        self._silence = Silence("the bus does not answer", "the bus is back")
+        self._first: list[str] = []  # what is said when the services are up
+        self._unstarted = ""  # why a server could not be started again
+        self._seen: View | None = None
 
     async def run(self) -> Summary:
         """Start the services, watch them, stop them, sum up."""
-        await check_bus(self._bus, self._settings)
+        cautions = await check_bus(self._bus, self._settings)
+        self._first = [*cautions, str(self._identity), *self._recorded(), *await self._limited()]
         one = await one_history(self._bus, self._settings)
         self._comparable = one and self._settings.ingestor.source != "ccxt"  # that cannot be had once more
         if self._settings.ingestor.source == "replay":
@@ -131,14 +148,36 @@ class _Run:
         try:
             finished = await self._watch(keeping)
         finally:
+            self._say_open()
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
             await self._supervisor.stop()
             if self._account is not None:
                 await self._account.close()
-        await collector.finish(collecting)
+        await self._once_the_bus_answers(lambda: collector.finish(collecting))
         loop.remove_signal_handler(signal.SIGINT)  # from here on a second Ctrl-C ends a long comparison
-        return await self._summary(collector, finished)
+        return await self._once_the_bus_answers(lambda: self._summary(collector, finished))
+
+    def _recorded(self) -> Iterator[str]:
+        """In what a replay differs from the recording that it is of."""
+        own = self._settings.ingestor
+        files = own.files.values() if own.source == "replay" else ()
+        for recording in dict.fromkeys(path for path in files if is_recording(path)):
+            yield from differences(recording, self._identity)
+
+    async def _limited(self) -> list[str]:
+        """`limit` counts all ticks of the bus, also those of earlier runs."""
+        limit = self._settings.ingestor.limit
+        if limit is None or self._settings.ingestor.source == "replay":
+            return []
+        before = max((await self._watcher.look()).taken.values(), default=0)
+        if not before:
+            return []
+        left = f"so {limit - before} more come" if limit > before else "so no more come"
+        return [
+            f"--limit {limit}: this bus holds up to {before} ticks a symbol of earlier runs, which count: {left}; "
+            "another TICKLINE_BUS__FOLDER begins anew"
+        ]
 
     async def _readers_ready(self, name: str) -> None:
         """The source starts when its readers are at work, within a bound: until then its ticks would only grow old."""
@@ -161,20 +200,26 @@ class _Run:
     async def _watch(self, keeping: "asyncio.Task[None]") -> bool:
         """Report progress until the end; True when the source was drained."""
         stopping = asyncio.create_task(self._stop.wait())
+        ground = Ground(self._folders())
         try:
             while not self._stop.is_set():
                 await asyncio.wait((keeping, stopping), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
                 if keeping.done():
                     keeping.result()
-                self._tell_troubles()
-                for server in self._servers:
-                    if not server.alive():
-                        server.start()
-                        self._server_restarts += 1
+                first, self._first = self._first, []
+                for line in (*first, *self._troubles.new(), *ground.news()):
+                    self._say(line)
+                if self._troubles.code and self._settings.ingestor.source == "replay":
+                    return False  # what comes after it is no replay any more
+                self._revive(last=not self._real)
+                began_s = time.monotonic()
                 try:
-                    view = await self._watcher.look()
-                except BusLost:
-                    continue  # the services wait for it too
+                    self._seen = view = await self._watcher.look()
+                except BusLost as lost:  # the services wait for it too
+                    self._silence.goes_on(began_s)
+                    self._say_if(self._silence.goes_on(time.monotonic(), str(lost)))
+                    continue
+                self._say_if(self._silence.over(time.monotonic()))
                 account = await self._account.look() if self._account else ""
                 self._report(view, self._restarts, account)
                 if self._expected is not None and view.complete(self._expected):
@@ -182,10 +227,62 @@ class _Run:
             return False
         finally:
             stopping.cancel()
+            ground.close()
 
-    def _tell_troubles(self) -> None:
-        for line in self._troubles.new():
+    def _folders(self) -> dict[str, Path]:
+        """What is written there -> the folder, where it is one of this machine."""
+        own = self._settings
+        kept = "logs, the journal" if self._real else "logs"
+        folders = {kept: own.state_dir} if own.state_dir.is_dir() else {}
+        if self._servers and own.bus.folder.is_dir():
+            folders["the bus's data"] = own.bus.folder
+        return folders
+
+    def _revive(self, *, last: bool) -> None:
+        """Start a server again that has died; what hinders it is raised with `last`, else said and waited for."""
+        for server in self._servers:
+            if server.alive():
+                continue
+            try:
+                server.start()
+            except TicklineError as error:
+                if last:
+                    raise
+                if str(error) != self._unstarted:
+                    self._unstarted = str(error)
+                    self._say(f"{error}; it is tried again")
+                continue
+            self._server_restarts += 1
+
+    async def _once_the_bus_answers(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what needs the bus, again when it is lost meanwhile; raises BusUnreachable when it stays away."""
+        own = self._settings.bus
+        until = time.monotonic() + own.start_timeout_s
+        while True:
+            self._revive(last=True)
+            try:
+                return await work()
+            except BusLost as lost:
+                if time.monotonic() > until:
+                    raise BusUnreachable(
+                        f"{lost}; it stayed away for {own.start_timeout_s:g} s, so there is no summary: what was "
+                        "committed is on the bus, and the next start goes on from there"
+                    ) from lost
+                self._say_if(self._silence.goes_on(time.monotonic(), str(lost)))
+            await asyncio.sleep(POLL_S)  # a server that is away gives nothing to wait on
+
+    def _say_if(self, line: str) -> None:
+        if line:
             self._say(line)
+
+    def _keeps_dying(self, what: str) -> None:
+        self._say(what)
+        self._say_open()
+
+    def _say_open(self) -> None:
+        """What stays at the exchange when nobody trades any more."""
+        if self._real and self._seen is not None:
+            self._say_if(open_line(self._seen.positions, self._flatten))
 
     def _collector(self) -> OrderCollector | RefusalCounter:
         """What the summary needs besides the counts: at a venue fills are not the backtest's."""
@@ -196,11 +293,14 @@ class _Run:
     async def _summary(self, collector: OrderCollector | RefusalCounter, finished: bool) -> Summary:
         view = await self._watcher.look()
         await self._watcher.close()
-        parity, refusals = None, None
+        parity, refusals, code = None, None, self._troubles.code
         if isinstance(collector, RefusalCounter):
             refusals = collector.reasons
-        elif self._comparable:
-            parity = compare(self._settings, view.decided, collector.orders)
+        elif self._comparable and not code:
+            try:
+                parity = compare(self._settings, view.decided, collector.orders, view.ordered)
+            except UserCodeFailed as failed:
+                code = str(failed)
         return Summary(
             counts=view.progress.written,
             final_equity=view.equity,
@@ -210,6 +310,11 @@ class _Run:
             restarts=self._restarts,
             finished=finished,
             refusals=refusals,
+            start_equity=self._settings.strategy.balance * len(self._settings.symbols),
+            positions=view.positions if self._real else {},
+            flatten=self._flatten,
+            identity=self._identity,
+            code=code,
             live=self._settings.ingestor.source == "ccxt",
         )
 

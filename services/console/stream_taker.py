@@ -5,7 +5,7 @@ import contextlib
 from abc import ABC, abstractmethod
 
 from services.console.follow import Source, follow
-from shared.bus.api import Bus, BusLost
+from shared.bus.api import Bus
 from shared.bus.entry import Entry
 from shared.bus.names import Place
 from shared.messages import Stream
@@ -27,12 +27,11 @@ class StreamTaker(ABC):
         await self._follow(forever=True)
 
     async def finish(self, running: "asyncio.Task[None]") -> None:
-        """End the running one, and take what it has not seen yet."""
+        """End the running one, and take what it has not seen yet; raises BusLost, and may be called again."""
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-        with contextlib.suppress(BusLost):
-            await self._follow(forever=False)
+        await self._follow(forever=False)
 
     async def _follow(self, forever: bool) -> None:
         async for entry in follow(self._bus, self._sources, forever=forever):

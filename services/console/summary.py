@@ -1,11 +1,12 @@
 """What a run says at its end, to a person and as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from services.research.parity import Parity
 from shared.messages import Stream
+from shared.strategies.identity import Identity
 
 SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
 
@@ -15,6 +16,8 @@ class Summary:
     """Counts per stream, money in quote units, waits in µs. parity: None where it was not compared.
 
     refusals: reason -> orders that ended with it, where they went to a venue; None where they were filled on paper.
+    start_equity: the capital of all books. positions: what stays open at the exchange, which `flatten` closes.
+    code: what an author's code raised, the first time; empty where it did not.
     """
 
     counts: Mapping[Stream, int]
@@ -26,19 +29,34 @@ class Summary:
     finished: bool
     refusals: Mapping[str, int] | None = None
     live: bool = False
+    start_equity: Decimal = Decimal(0)
+    positions: Mapping[str, Decimal] = field(default_factory=dict)
+    flatten: str = ""
+    code: str = ""
+    identity: Identity | None = None
+
+    @property
+    def profit(self) -> Decimal:
+        """Since the books began, in quote units."""
+        return self.final_equity - self.start_equity
 
     def as_json(self) -> dict[str, object]:
         """The documented form."""
         parity = {"compared": self.parity.compared, "identical": self.parity.identical} if self.parity else None
         return {
             **{str(stream): self.counts[stream] for stream in SHOWN},
+            "start_equity": str(self.start_equity),
             "final_equity": str(self.final_equity),
+            "profit": str(self.profit),
             "fees": str(self.fees),
             "parity": parity,
             "latency_us": dict(self.latency_us),
             "restarts": self.restarts,
             "finished": self.finished,
             **({} if self.refusals is None else {"refusals": dict(self.refusals)}),
+            **({} if self.identity is None else self.identity.as_json()),
+            **({"open": {sym: str(qty) for sym, qty in self.positions.items()}} if self.positions else {}),
+            **({"failed": self.code} if self.code else {}),
         }
 
     def lines(self) -> list[str]:
@@ -49,9 +67,12 @@ class Summary:
         )
         shown = [
             f"{'done' if self.finished else 'stopped'}: {counts}",
-            f"final equity: {self.final_equity}  (fees paid {self.fees.normalize():f})",
+            f"final equity: {_cents(self.final_equity)}, began with {_cents(self.start_equity)}: "
+            f"{'profit' if self.profit >= 0 else 'loss'} {_cents(abs(self.profit))} after {_cents(self.fees)} of fees",
             f"tick to execution: {waits or 'no executions'}",
         ]
+        if self.identity is not None:
+            shown.append(str(self.identity))
         if self.restarts:
             shown.append(f"restarted processes: {self.restarts}")
         if self.refusals is not None:
@@ -59,11 +80,21 @@ class Summary:
             shown.append(f"not filled: {', '.join(reasons) or 'none'}")
             shown.append("parity: not compared (orders went to a venue)")
         elif self.parity is not None:
-            shown.append(f"parity: {self.parity.identical} of {self.parity.compared} orders identical to the backtest")
+            parity = self.parity
+            shown.append(f"parity: {parity.identical} of {parity.compared} orders identical to the backtest")
+            if parity.before:
+                shown.append(
+                    f"parity: the {parity.before} orders before them are an earlier run's, which have left the bus: "
+                    f"{parity.compared + parity.before} in all"
+                )
+            if (others := self.counts[Stream.ORDERS] - parity.compared - parity.before) > 0:
+                shown.append(f"parity: {others} more orders are of symbols that this run does not have")
             if self.finished and self.parity.final_equity != self.final_equity:  # stopped: orders may be in flight
                 shown.append(f"parity: the backtest's final equity is {self.parity.final_equity}")
             if self.parity.first_difference:
                 shown.append(f"parity: first difference: {self.parity.first_difference}")
+        elif self.code:
+            shown.append("parity: not compared (your code failed, see below)")
         elif self.live:
             shown.append(
                 "parity: not compared: live data cannot be had once more; `tickline parity` compares a recording"
@@ -72,7 +103,28 @@ class Summary:
             shown.append(
                 "parity: not compared: this bus also holds a run with other settings (clean: another bus.folder)"
             )
+        if line := open_line(self.positions, self.flatten):
+            shown.append(line)
         return shown
+
+
+def open_line(positions: Mapping[str, Decimal], flatten: str) -> str:
+    """What a person must know of open positions; empty without any.
+
+    >>> open_line({"BTCUSDT": Decimal("0.50"), "ETHUSDT": Decimal(-2)}, "tickline halt --flatten")
+    'open at the exchange, with nobody trading: BTCUSDT 0.5, ETHUSDT -2: `tickline halt --flatten` closes them'
+    """
+    held = ", ".join(f"{sym} {qty.normalize():f}" for sym, qty in positions.items())
+    return f"open at the exchange, with nobody trading: {held}: `{flatten}` closes them" if held else ""
+
+
+def _cents(amount: Decimal) -> str:
+    """Money for a person; a price too small for cents keeps its digits in the JSON.
+
+    >>> _cents(Decimal("812.345")), _cents(Decimal("-0.001"))
+    ('812.34', '0.00')
+    """
+    return f"{round(amount, 2) + 0:.2f}"
 
 
 def _ms(us: float) -> str:

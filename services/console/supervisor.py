@@ -5,17 +5,17 @@ import contextlib
 import json
 import os
 import signal
-import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from shared.errors import TicklineError
-from shared.runner.parent import WITH_PARENT
+from shared.runner.parent import PYTHON, WITH_PARENT
 
 STOP_TIMEOUT_S = 10.0
 NO_RESTART = (2, 3, 5)  # bad config, bad data, refused for safety: the same again would end the same
+PAUSE_S, PAUSE_MAX_S = 1.0, 60.0  # before what keeps dying is started again, where nothing is given up
 
 
 class ServiceFailed(TicklineError):
@@ -27,8 +27,10 @@ class ServiceFailed(TicklineError):
 
 
 class Supervisor:
-    """Starts `python -m services.NAME` for each name, when `ready(name)` returns; their logs go to files in `logs`.
+    """Starts `python -P -m services.NAME` for each name, when `ready(name)` returns; their logs go to files in `logs`.
 
+    lasting: told of a service that keeps dying, after which it is started again and again, with a growing pause, and
+    the others stay; without it such a service ends the run, as does always one that is refused at its first start.
     last: those of them that are stopped when the others have ended.
     own_env: variables of one service; no other is given them, not even from our own environment.
     """
@@ -41,6 +43,7 @@ class Supervisor:
         *,
         own_env: Mapping[str, Mapping[str, str]] | None = None,
         ready: Callable[[str], Awaitable[None]] | None = None,
+        lasting: Callable[[str], None] | None = None,
         last: Sequence[str] = (),
         restarts: int = 5,
         within_s: float = 60.0,
@@ -53,6 +56,7 @@ class Supervisor:
         self._env = {**inherited, **env, WITH_PARENT: "1"}
         self._logs = logs
         self._ready = ready
+        self._lasting = lasting
         self._last = tuple(last)
         self._restarts = restarts
         self._within_s = within_s
@@ -100,28 +104,46 @@ class Supervisor:
     async def _keep(self, name: str) -> None:
         loop = asyncio.get_running_loop()
         died_at: deque[float] = deque()
+        pause_s, first = 0.0, True
         if self._ready is not None:
             await self._ready(name)
         while True:
-            with (self._logs / f"{name}.log").open("ab") as log:
-                process = await self._start(name, log)
+            began = loop.time()
+            process = await self._start(name)
             code = await process.wait()
             now = loop.time()
             died_at.append(now)
             while died_at and now - died_at[0] > self._within_s:
                 died_at.popleft()
             if code in NO_RESTART or len(died_at) > self._restarts:
-                raise ServiceFailed(f"{name} ended with code {code}: {self._last_word(name)}", code if code > 0 else 1)
+                said = f"{name} ended with code {code}: {self._last_word(name)}"
+                refused = first and code in NO_RESTART and now - began <= self._within_s
+                if self._lasting is None or refused:
+                    raise ServiceFailed(said, code if code > 0 else 1)
+                pause_s = min(2 * pause_s or PAUSE_S, PAUSE_MAX_S)
+                self._lasting(f"{said}; the others stay, and it is started again in {pause_s:g} s")
+                await asyncio.sleep(pause_s)
+            elif now - began > self._within_s:
+                pause_s = 0.0
+            first = False
             self.restarted += 1
 
-    async def _start(self, name: str, log: IO[bytes]) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", f"services.{name}",
-            stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, env={**self._env, **self._own_env.get(name, {})},
-            start_new_session=True,
-        )  # fmt: skip
+    async def _start(self, name: str) -> asyncio.subprocess.Process:
+        with self._log(name) as log:
+            process = await asyncio.create_subprocess_exec(
+                *PYTHON, "-m", f"services.{name}", stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log,
+                env={**self._env, **self._own_env.get(name, {})}, start_new_session=True,
+            )  # fmt: skip
         self._processes[name] = process
         return process
+
+    def _log(self, name: str) -> IO[bytes]:
+        """Its log file; nothing where none can be made any more, since the service counts more than its log."""
+        try:
+            self._logs.mkdir(parents=True, exist_ok=True)
+            return (self._logs / f"{name}.log").open("ab")
+        except OSError:
+            return Path(os.devnull).open("ab")
 
     def _last_word(self, name: str) -> str:
         path = self._logs / f"{name}.log"

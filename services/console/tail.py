@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from hashlib import blake2b
 from typing import Any
 
 from services.console.follow import Source, follow
@@ -19,6 +20,7 @@ from shared.runner.service import make_bus
 
 LAST = "last"
 CHUNK = 500  # entries read backwards at a time
+REMEMBERED = 4_096  # more than one commit writes
 
 
 def sources(settings: Settings, stream: Stream) -> list[tuple[str, Place]]:
@@ -51,28 +53,52 @@ async def entries(
     """The last `limit` entries in the order of writing, then, with `keep_on`, what comes."""
     ends: dict[Source, bytes] = {}
     found: list[Entry] = []
+    repeats = {source: Repeats() for source in sources(settings, stream)}
     session = await bus.connect()
     try:
-        for source in sources(settings, stream):
+        for source, repeated in repeats.items():
             ends[source] = (await session.newest(source, b"+", 1) or [Entry(START, ())])[0].id
-            found += await _newest(session, source, ends[source], sym, limit)
+            found += await _newest(session, source, ends[source], sym, limit, repeated)
     finally:
         await session.close()
     for entry in sorted(found, key=_written)[max(0, len(found) - limit) :]:
         yield entry
     if keep_on:
+        later = Repeats()
         async for entry in follow(bus, list(ends), behind=ends):
-            if sym in (None, entry.k):
+            if sym in (None, entry.k) and not later.seen(entry):
                 yield entry
 
 
-async def _newest(session: RedisSession, source: Source, end: bytes, sym: str | None, limit: int) -> list[Entry]:
+class Repeats:
+    """Tells the entries of one stream that stand there twice to the letter, among the last REMEMBERED of them.
+
+    Redis 7 and 8 leave such behind after a log that was torn in the midst of a commit (docs/architecture.md).
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, str, bytes], None] = {}
+
+    def seen(self, entry: Entry) -> bool:
+        """Whether the same message was there before; from now on it was."""
+        key = (entry.k, entry.n, entry.tr, blake2b(entry.d, digest_size=16).digest())
+        if key in self._known:
+            return True
+        self._known[key] = None
+        if len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return False
+
+
+async def _newest(
+    session: RedisSession, source: Source, end: bytes, sym: str | None, limit: int, repeats: Repeats
+) -> list[Entry]:
     """The last `limit` entries up to `end`, of one symbol if it is named; read backwards, no further than needed."""
     found: list[Entry] = []
     before = end
     while len(found) < limit:
         chunk = await session.newest(source, before, CHUNK)
-        found += [entry for entry in chunk if sym in (None, entry.k)]
+        found += [entry for entry in chunk if sym in (None, entry.k) and not repeats.seen(entry)]
         if len(chunk) < CHUNK:
             break
         before = b"(" + chunk[-1].id

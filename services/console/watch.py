@@ -38,6 +38,17 @@ class View(NamedTuple):
         """Symbol -> number of the last tick that was decided on."""
         return {sym: book.last_tick_n for sym, book in self.books.items() if book}
 
+    @property
+    def ordered(self) -> dict[str, int]:
+        """Symbol -> number of the last order that was written."""
+        return {sym: book.orders_written for sym, book in self.books.items() if book}
+
+    @property
+    def positions(self) -> dict[str, Decimal]:
+        """Symbol -> what its book holds, in base units; only where it holds something."""
+        held = {sym: book.account.position(sym) for sym, book in self.books.items() if book}
+        return {sym: position.signed_qty for sym, position in held.items() if position}
+
     def complete(self, expected: Mapping[str, int]) -> bool:
         """Whether so many quotes of each symbol went all the way through the line."""
         return self.progress.drained and all(self.taken.get(sym, 0) >= count for sym, count in expected.items())

@@ -24,7 +24,7 @@ class Admin:
             "weather": self.weather, "fault": self.fault, "price": self.price, "skew": self.skew,
             "funding": self.funding, "order": self.order, "withdraws": self.withdraws, "book": self.book,
             "asked": self.asked, "fees": self.fees, "reads_only": self.reads_only, "setting": self.setting,
-            "market": self.market, "close_out": self.close_out, "deposit": self.deposit,
+            "market": self.market, "close_out": self.close_out, "deposit": self.deposit, "quiet": self.quiet,
         }  # fmt: skip
         return {name: checked(answer) for name, answer in table.items()}
 
@@ -71,7 +71,8 @@ class Admin:
     def order(self, asked: Asked) -> object:
         """{"sym": ..., "qty": "-0.5", "client_id": "", "limit": null}: as somebody else with the same account.
 
-        "leg": "LONG", "SHORT" or "CROSS", see wallet.py. "trigger": "41000", "rises": false: it waits for that price.
+        "leg": "LONG", "SHORT" or "CROSS", see wallet.py. "trigger": "41000", "rises": false: it waits for that price;
+        "algo": the venue's word for that kind, e.g. OKX's `conditional` and Binance's TAKE_PROFIT_MARKET.
         """
         content = asked.content
         limit, trigger = (
@@ -80,7 +81,7 @@ class Admin:
         ask = Ask(
             content["sym"], Decimal(content["qty"]), content.get("client_id", ""),
             bool(content.get("reduce_only", False)), limit, leg=content.get("leg", ""), trigger=trigger,
-            rises=bool(content.get("rises", False)),
+            rises=bool(content.get("rises", False)), algo=content.get("algo", ""),
         )  # fmt: skip
         return self._floor.book.place(ask, self._floor.now_ms())._asdict()
 
@@ -116,6 +117,11 @@ class Admin:
         if asked.content["as"] not in ORIGINS:
             raise ValueError(f"as: one of {', '.join(ORIGINS)}")
         return [order._asdict() for order in self._floor.close_out(asked.content["sym"], asked.content["as"])]
+
+    def quiet(self, asked: Asked) -> object:
+        """{"ms": 45000}: the best prices have not changed for so long, which is what a ticker's own time says."""
+        self._floor.quiet_ms = int(asked.content["ms"])
+        return {}
 
     def deposit(self, asked: Asked) -> object:
         """{"currency": "BTC", "amount": "0.1"}: comes in; what is negative goes out."""

@@ -10,6 +10,7 @@ from services.fake_exchange.binance_orders import BinanceOrders
 from services.fake_exchange.binance_signed import refused, signed
 from services.fake_exchange.binance_usdm import BinanceUsdm, symbol
 from services.fake_exchange.floor import Floor
+from services.fake_exchange.listing import Listing
 from services.fake_exchange.server import Answer
 
 HOSTS = ("", "demo-")  # demo trading has hosts of its own
@@ -58,6 +59,8 @@ class Binance:
             f"DELETE {host}/v1/order": orders.cancel,
             f"GET {host}/v1/openOrders": orders.open_orders,
             f"DELETE {host}/v1/allOpenOrders": orders.cancel_all,
+            f"POST {host}/v1/algoOrder": algo.place,
+            f"DELETE {host}/v1/algoOrder": algo.cancel,
             f"GET {host}/v1/openAlgoOrders": algo.open_orders,
             f"DELETE {host}/v1/algoOpenOrders": algo.cancel_all,
             f"GET {host}/v1/allOrders": orders.all_orders,
@@ -70,6 +73,7 @@ class Binance:
             f"GET {host}/v1/symbolConfig": account.symbol_config,
             f"GET {host}/v1/leverageBracket": account.brackets,
             f"GET {host}/v1/accountConfig": account.config,
+            f"GET {host}/v1/multiAssetsMargin": account.assets_mode,
             "GET api.binance.com/sapi/v1/account/info": account.info,
             "GET api.binance.com/sapi/v1/account/apiRestrictions": account.key_rights,
             "GET api.binance.com/sapi/v1/capital/config/getall": lambda asked: [],
@@ -88,14 +92,20 @@ class Binance:
         return {
             "timezone": "UTC",
             "serverTime": self.floor.now_ms(),
-            "symbols": [symbol(listing) for listing in listed],
+            "symbols": [self._symbol(listing) for listing in listed],
         }
+
+    def _symbol(self, listing: Listing) -> dict[str, object]:
+        """A market that is to be delisted has its time as deliveryDate, and then another status."""
+        book, row = self.floor.book, symbol(listing)
+        ends = int(book.settings.get(f"delivery:{listing.id}", str(row["deliveryDate"])))
+        return {**row, "status": book.status(listing.id) or row["status"], "deliveryDate": ends}
 
     def _book_ticker(self, asked: Asked) -> object:
         now_ms = self.floor.now_ms()
         rows = [
             {"symbol": sym, "bidPrice": quote.bid, "bidQty": "9.000", "askPrice": quote.ask, "askQty": "9.000",
-             "time": now_ms, "lastUpdateId": now_ms}
+             "time": now_ms - self.floor.quiet_ms, "lastUpdateId": now_ms}
             for sym, quote in ((sym, self.floor.book.prices.quote(sym, now_ms)) for sym in self._asked_for(asked))
         ]  # fmt: skip
         return rows[0] if "symbol" in asked.query else rows

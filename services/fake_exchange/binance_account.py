@@ -12,6 +12,17 @@ from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
 CURRENCY = "USDT"
+WEEK_MS = 7 * 86_400_000
+
+
+def _other(name: str, amount: Decimal, now_ms: int) -> dict[str, object]:
+    """An asset beside the one that is traded with."""
+    return {
+        "asset": name, "walletBalance": amount, "unrealizedProfit": "0", "marginBalance": amount, "maintMargin": "0",
+        "initialMargin": "0", "positionInitialMargin": "0", "openOrderInitialMargin": "0",
+        "crossWalletBalance": amount, "crossUnPnl": "0", "availableBalance": amount, "maxWithdrawAmount": amount,
+        "updateTime": now_ms,
+    }  # fmt: skip
 
 
 class BinanceAccount:
@@ -22,7 +33,7 @@ class BinanceAccount:
 
     def account(self, asked: Asked) -> object:
         """GET account, v2 and v3."""
-        now_ms = self._floor.now_ms()
+        now_ms, cash = self._floor.now_ms(), self._floor.book.wallet.cash
         profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
         wallet, free = self._floor.book.wallet.cash[CURRENCY], self._floor.book.free(CURRENCY, now_ms)
         asset = {
@@ -33,14 +44,17 @@ class BinanceAccount:
         }  # fmt: skip
         return {
             "totalWalletBalance": wallet, "totalUnrealizedProfit": profit, "totalMarginBalance": wallet + profit,
-            "availableBalance": free, "canTrade": True, "assets": [asset], "positions": [],
+            "availableBalance": free, "canTrade": not self._floor.keys.reads_only, "positions": [],
+            "assets": [asset, *(_other(name, amount, now_ms) for name, amount in cash.items() if name != CURRENCY)],
         }  # fmt: skip
 
     def balance(self, asked: Asked) -> object:
         """GET balance, v2 and v3."""
-        wallet = self._floor.book.wallet.cash[CURRENCY]
-        free = self._floor.book.free(CURRENCY, self._floor.now_ms())
-        return [{"accountAlias": "fake", "asset": CURRENCY, "balance": wallet, "availableBalance": free}]
+        book, now_ms = self._floor.book, self._floor.now_ms()
+        return [
+            {"accountAlias": "fake", "asset": coin, "balance": cash, "availableBalance": book.free(coin, now_ms)}
+            for coin, cash in book.wallet.cash.items()
+        ]
 
     def positions(self, asked: Asked) -> object:
         """GET positionRisk, v2 and v3 (v3 leaves the flat ones out)."""
@@ -51,16 +65,21 @@ class BinanceAccount:
         ]
 
     def income(self, asked: Asked) -> object:
-        """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most."""
-        since_ms, kind = int(asked.form.get("startTime", 0)), asked.form.get("incomeType")
-        limit = min(int(asked.form.get("limit", 100)), 1000)
+        """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most.
+
+        A week where no times are given.
+        """
+        form, now_ms = asked.form, self._floor.now_ms()
+        since_ms = int(form.get("startTime", 0 if "endTime" in form else now_ms - WEEK_MS))
+        until_ms, kind = int(form.get("endTime", now_ms)), form.get("incomeType")
+        limit = min(int(form.get("limit", 100)), 1000)
         found = [
             {
                 "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
                 "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
             }
             for pay in self._floor.book.payments
-            if pay.at_ms >= since_ms and kind in (None, pay.kind) and asked.form.get("symbol", pay.sym) == pay.sym
+            if since_ms <= pay.at_ms <= until_ms and kind in (None, pay.kind) and form.get("symbol", pay.sym) == pay.sym
         ]  # fmt: skip
         return found[:limit]
 
@@ -72,9 +91,7 @@ class BinanceAccount:
         """POST positionSide/dual."""
         if self._floor.book.settings.get("dual", "false") == asked.form["dualSidePosition"]:
             raise refused(-4059, "No need to change position side.")
-        self._set(
-            "dual", asked.form["dualSidePosition"], -4068, "Position side cannot be changed if there exists position."
-        )
+        self._set("dual", asked.form["dualSidePosition"], (-4068, -4067), "Position side")
         return {"code": 200, "msg": "success"}
 
     def set_margin(self, asked: Asked) -> object:
@@ -82,7 +99,7 @@ class BinanceAccount:
         key, wanted = f"margin:{asked.form['symbol']}", asked.form["marginType"]
         if self._floor.book.settings.get(key, "CROSSED") == wanted:
             raise refused(-4046, "No need to change margin type.")
-        self._set(key, wanted, -4048, "Margin type cannot be changed if there exists position.")
+        self._set(key, wanted, (-4048, -4047), "Margin type")
         return {"code": 200, "msg": "success"}
 
     def set_leverage(self, asked: Asked) -> object:
@@ -116,10 +133,15 @@ class BinanceAccount:
     def config(self, asked: Asked) -> object:
         """GET accountConfig."""
         return {
-            "feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True, "tradeGroupId": -1,
+            "feeTier": 0, "canTrade": not self._floor.keys.reads_only, "canDeposit": True, "canWithdraw": True,
+            "tradeGroupId": -1,
             "dualSidePosition": self._floor.book.settings.get("dual", "false") == "true",
             "multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true",
         }  # fmt: skip
+
+    def assets_mode(self, asked: Asked) -> object:
+        """GET multiAssetsMargin."""
+        return {"multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true"}
 
     def info(self, asked: Asked) -> object:
         """GET sapi account/info: https://developers.binance.com/docs/wallet/account/account-info."""
@@ -132,14 +154,17 @@ class BinanceAccount:
     def key_rights(self, asked: Asked) -> object:
         """GET sapi account/apiRestrictions."""
         return {
-            "ipRestrict": True, "enableReading": True, "enableFutures": True, "enableSpotAndMarginTrading": True,
+            "ipRestrict": True, "enableReading": True, "enableFutures": not self._floor.keys.reads_only,
+            "enableSpotAndMarginTrading": not self._floor.keys.reads_only, "enableMargin": False,
             "enableWithdrawals": self._floor.keys.withdraws, "enableInternalTransfer": False,
             "permitsUniversalTransfer": False, "createTime": 1_600_000_000_000,
         }  # fmt: skip
 
-    def _set(self, key: str, value: str, code: int, text: str) -> None:
+    def _set(self, key: str, value: str, codes: tuple[int, int], what: str) -> None:
         if self._floor.in_position():
-            raise refused(code, text)
+            raise refused(codes[0], f"{what} cannot be changed if there exists position.")
+        if self._floor.book.open_orders():
+            raise refused(codes[1], f"{what} cannot be changed if there exists open orders.")
         self._floor.book.set(key, value)
 
     def _profit(self, sym: str, held: Holding) -> Decimal:
@@ -149,11 +174,14 @@ class BinanceAccount:
         book = self._floor.book
         mark, profit = book.prices.quote(sym, self._floor.now_ms()).mid, self._profit(sym, held)
         margin = abs(held.qty) * held.entry / book.leverage(sym)
+        side = (1 if held.qty > 0 else -1) / Decimal(book.leverage(sym))
+        far = (held.entry * (1 - side)).quantize(Decimal("0.00000001")) if held.qty else ZERO
         isolated = book.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
         return {
             "symbol": sym, "positionSide": leg or "BOTH", "positionAmt": held.qty, "entryPrice": held.entry,
-            "breakEvenPrice": held.entry, "markPrice": mark, "unRealizedProfit": profit, "liquidationPrice": "0",
-            "isolatedMargin": margin if isolated else "0", "notional": held.qty * mark, "marginAsset": CURRENCY,
+            "breakEvenPrice": held.entry, "markPrice": mark, "unRealizedProfit": profit, "liquidationPrice": far,
+            "isolatedMargin": margin + profit if isolated else "0", "notional": held.qty * mark,
+            "marginAsset": CURRENCY,
             "isolatedWallet": margin if isolated else "0", "initialMargin": margin, "maintMargin": "0",
             "positionInitialMargin": margin, "openOrderInitialMargin": "0", "adl": 1, "bidNotional": "0",
             "askNotional": "0", "updateTime": held.at_ms, "leverage": str(book.leverage(sym)),

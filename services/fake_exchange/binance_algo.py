@@ -5,10 +5,17 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest
 A row's fields: ccxt's binance.parse_order has one, recorded.
 """
 
+from decimal import Decimal, InvalidOperation
+
 from services.fake_exchange.asked import Asked
+from services.fake_exchange.binance_orders import CONDITIONAL, BinanceOrders, leg_of
 from services.fake_exchange.binance_signed import refused
+from services.fake_exchange.book import Ask
 from services.fake_exchange.floor import Floor
 from services.fake_exchange.order import Order
+from services.fake_exchange.refusal import Declined
+
+RISE_TO_BUY = ("STOP", "STOP_MARKET")
 
 
 class BinanceAlgo:
@@ -16,6 +23,40 @@ class BinanceAlgo:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+
+    def place(self, asked: Asked) -> object:
+        """POST algoOrder."""
+        form, book = asked.form, self._floor.book
+        kind, sym, buys = form.get("type", ""), form.get("symbol", ""), form.get("side") == "BUY"
+        if form.get("algoType") != "CONDITIONAL" or kind not in CONDITIONAL:
+            raise refused(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
+        if sym not in book.listings:
+            raise refused(-1121, "Invalid symbol.")
+        leg, closes = leg_of(form, book.settings.get("dual") == "true"), form.get("closePosition") == "true"
+        try:
+            trigger = Decimal(form["triggerPrice"])
+            qty = abs(book.wallet.holding(sym, leg=leg).qty) if closes else Decimal(form["quantity"])
+        except (KeyError, InvalidOperation):
+            raise refused(-1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.") from None
+        ask = Ask(
+            sym, qty if buys else -qty, form.get("clientAlgoId", ""), closes or form.get("reduceOnly") == "true",
+            Decimal(form["price"]) if "price" in form else None, leg=leg, trigger=trigger,
+            rises=buys == (kind in RISE_TO_BUY), algo=kind,
+        )  # fmt: skip
+        try:
+            return self._shown(self._floor.place(ask))
+        except Declined as declined:
+            raise refused(*BinanceOrders.CODES[declined.why]) from declined
+
+    def cancel(self, asked: Asked) -> object:
+        """DELETE algoOrder."""
+        named = (asked.form.get("algoId"), asked.form.get("clientAlgoId"))
+        waiting = self._floor.book.waiting_orders()
+        found = next((order for order in waiting if str(order.id) == named[0] or order.client_id == named[1]), None)
+        if found is None:
+            raise refused(-2011, "Unknown order sent.")
+        self._floor.book.cancel(found, self._floor.now_ms())
+        return {"algoId": found.id, "clientAlgoId": found.client_id, "code": "200", "msg": "success"}
 
     def open_orders(self, asked: Asked) -> object:
         """GET openAlgoOrders: of one market, or of all."""
@@ -33,7 +74,7 @@ class BinanceAlgo:
     def _shown(self, order: Order) -> dict[str, object]:
         return {
             "algoId": order.id, "clientAlgoId": order.client_id or f"web_{order.id}", "algoType": "CONDITIONAL",
-            "orderType": "STOP_MARKET" if order.limit is None else "STOP", "symbol": order.sym,
+            "orderType": order.algo or ("STOP_MARKET" if order.limit is None else "STOP"), "symbol": order.sym,
             "side": "BUY" if order.side > 0 else "SELL", "positionSide": order.leg or "BOTH", "timeInForce": "GTC",
             "quantity": abs(order.signed_qty), "algoStatus": "NEW", "triggerPrice": order.trigger,
             "price": order.limit or "0.00", "icebergQuantity": None, "selfTradePreventionMode": "EXPIRE_MAKER",

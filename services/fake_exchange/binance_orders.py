@@ -18,6 +18,18 @@ from services.fake_exchange.refusal import Declined, Why
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
 WEEK_MS = 7 * 86_400_000
 MOST_TRADES = 1000
+# Not taken by POST order since December 2025: https://developers.binance.com/docs/derivatives/change-log
+CONDITIONAL = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
+
+
+def leg_of(form: Mapping[str, str], hedged: bool) -> str:
+    """Of positionSide, which must be as the account's mode is; in a hedge nothing is told to reduce only."""
+    side = form.get("positionSide", "BOTH")
+    if side not in (HEDGE if hedged else ("BOTH",)):
+        raise refused(-4061, "Order's position side does not match user's setting.")
+    if hedged and "reduceOnly" in form:
+        raise refused(-1106, "Parameter 'reduceonly' sent when not required.")
+    return side if hedged else ""
 
 
 class BinanceOrders:
@@ -34,6 +46,7 @@ class BinanceOrders:
         Why.MIN_NOTIONAL: (-4164, "Order's notional must be no smaller than 100 (unless you choose reduce only)."),
         Why.MOST_MARKET: (-4005, "Quantity greater than max quantity."),
         Why.NOT_TRADING: (-4140, "Invalid symbol status for opening position."),
+        Why.WOULD_TRIGGER: (-2021, "Order would immediately trigger."),
     }
 
     def __init__(self, floor: Floor) -> None:
@@ -101,13 +114,11 @@ class BinanceOrders:
         client_id, kind = form.get("newClientOrderId", ""), form.get("type", "")
         if not CLIENT_ID.match(client_id):
             raise refused(-4015, "Client order id is not valid.")
+        if kind in CONDITIONAL:
+            raise refused(-4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints.")
         if kind not in ("MARKET", "LIMIT") or form.get("side") not in ("BUY", "SELL"):
             raise refused(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
-        side, hedged = form.get("positionSide", "BOTH"), self._floor.book.settings.get("dual") == "true"
-        if side not in (HEDGE if hedged else ("BOTH",)):
-            raise refused(-4061, "Order's position side does not match user's setting.")
-        if hedged and "reduceOnly" in form:
-            raise refused(-1106, "Parameter 'reduceonly' sent when not required.")
+        leg = leg_of(form, self._floor.book.settings.get("dual") == "true")
         try:
             qty = Decimal(form["quantity"])
         except (KeyError, InvalidOperation):
@@ -115,7 +126,7 @@ class BinanceOrders:
         return Ask(
             self._sym(form), qty if form["side"] == "BUY" else -qty, client_id, form.get("reduceOnly") == "true",
             Decimal(form["price"]) if kind == "LIMIT" else None, int(form["timestamp"]), int(form.get("recvWindow", 0)),
-            "" if side == "BOTH" else side,
+            leg,
         )  # fmt: skip
 
     def _sym(self, form: dict[str, str]) -> str:
@@ -140,7 +151,7 @@ class BinanceOrders:
         kind = "MARKET" if order.limit is None else "LIMIT"
         average = order.paid / abs(order.filled) if order.filled else Decimal(0)
         return {
-            "orderId": order.id, "symbol": order.sym, "status": order.state, "clientOrderId": order.client_id,
+            "orderId": order.id, "symbol": order.sym, "status": order.state, "clientOrderId": client_id_of(order),
             "price": order.limit or Decimal(0), "avgPrice": average.quantize(Decimal("0.00001")),
             "origQty": abs(order.signed_qty), "executedQty": abs(order.filled), "cumQty": abs(order.filled),
             "cumQuote": order.paid, "timeInForce": "GTC", "type": kind, "origType": kind,
@@ -158,3 +169,14 @@ class BinanceOrders:
             "quoteQty": abs(fill.qty) * fill.price, "commission": fill.fee, "commissionAsset": fill.fee_currency,
             "time": fill.at_ms, "positionSide": fill.leg or "BOTH", "maker": False, "buyer": fill.qty > 0,
         }  # fmt: skip
+
+
+def client_id_of(order: Order) -> str:
+    """The account's, or that of an order of its own: BINANCE_DOCS/user-data-streams/Event-Order-Update (P).
+
+    The digits behind it are as in its example of trade/rest-api/Users-Force-Orders.
+    """
+    start = {"liquidation": "autoclose-", "settlement": "settlement_autoclose-"}.get(order.origin)
+    if start is not None:
+        return f"{start}{order.created_ms}{order.id:06}"
+    return "adl_autoclose" if order.origin == "adl" else order.client_id

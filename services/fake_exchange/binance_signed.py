@@ -38,6 +38,8 @@ def signed(floor: Floor, answer: Answer) -> Answer:
             raise refused(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
         if now_ms - stamp_ms > window_ms:
             raise refused(-1021, "Timestamp for this request is outside of the recvWindow.")
+        if floor.keys.reads_only and asked.method != "GET":
+            raise refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
         return answer(asked)
 
     return checked

@@ -36,6 +36,7 @@ class SpotOrders(BinanceOrders):
         Why.MIN_NOTIONAL: (-1013, "Filter failure: NOTIONAL"),
         Why.MOST_MARKET: (-1013, "Filter failure: MARKET_LOT_SIZE"),
         Why.NOT_TRADING: (-1013, "Market is closed."),
+        Why.WOULD_TRIGGER: (-2010, "Stop price would trigger immediately."),
     }
 
     def open_orders(self, asked: Asked) -> object:
@@ -109,7 +110,13 @@ class BinanceSpot:
         return {**served, RIGHTS: signed(self.floor, self._rights)}
 
     def _exchange_info(self, asked: Asked) -> object:
-        return {"timezone": "UTC", "symbols": [_symbol(listing) for listing in self.floor.book.listings.values()]}
+        return {
+            "timezone": "UTC",
+            "symbols": [
+                {**_symbol(listing), "status": self.floor.book.status(listing.id) or "TRADING"}
+                for listing in self.floor.book.listings.values()
+            ],
+        }
 
     def _book_ticker(self, asked: Asked) -> object:
         wanted = json.loads(asked.query["symbols"]) if "symbols" in asked.query else list(self.floor.book.listings)
@@ -121,18 +128,28 @@ class BinanceSpot:
 
     def _account(self, asked: Asked) -> object:
         self.floor.seen_ms(asked)
+        book = self.floor.book
         rows = [
-            {"asset": asset, "free": amount, "locked": "0.00000000"}
-            for asset, amount in self.floor.book.wallet.cash.items()
+            {"asset": asset, "free": amount - book.locked(asset), "locked": book.locked(asset)}
+            for asset, amount in book.wallet.cash.items()
         ]
-        return {"canTrade": True, "accountType": "SPOT", "updateTime": self.floor.now_ms(), "balances": rows}
+        return {
+            "canTrade": not self.floor.keys.reads_only,
+            "accountType": "SPOT",
+            "updateTime": self.floor.now_ms(),
+            "balances": rows,
+        }
 
     def _rights(self, asked: Asked) -> object:
-        return {"enableReading": True, "enableWithdrawals": self.floor.keys.withdraws}
+        keys = self.floor.keys
+        return {
+            "enableReading": True, "enableSpotAndMarginTrading": not keys.reads_only, "enableFutures": False,
+            "enableWithdrawals": keys.withdraws,
+        }  # fmt: skip
 
 
 def _symbol(listing: Listing) -> dict[str, object]:
-    least = {"minQty": str(listing.min_qty), "maxQty": "9000", "stepSize": format(listing.step, "f")}
+    least = {"minQty": str(listing.min_qty), "maxQty": str(listing.most_limit), "stepSize": format(listing.step, "f")}
     return {
         "symbol": listing.id, "status": "TRADING", "baseAsset": listing.base, "quoteAsset": listing.quote,
         "baseAssetPrecision": 8, "quotePrecision": 8, "orderTypes": ["LIMIT", "MARKET"], "permissions": ["SPOT"],
@@ -140,6 +157,7 @@ def _symbol(listing: Listing) -> dict[str, object]:
         "filters": [
             {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000", "tickSize": str(listing.tick)},
             {"filterType": "LOT_SIZE", **least},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": "0", "maxQty": str(listing.most_market), "stepSize": "0"},
             {"filterType": "NOTIONAL", "minNotional": str(listing.min_notional), "applyMinToMarket": True},
         ],
     }  # fmt: skip

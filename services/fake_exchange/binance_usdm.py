@@ -148,14 +148,15 @@ def symbol(listing: Listing) -> dict[str, object]:
     step, least = str(listing.step), str(listing.min_qty)
     return {
         "symbol": listing.id, "pair": listing.id, "contractType": "PERPETUAL", "deliveryDate": 4133404800000,
-        "onboardDate": 1569398400000, "status": "TRADING", "baseAsset": listing.base, "quoteAsset": listing.quote,
+        "onboardDate": 1569398400000, "status": "TRADING", "baseAsset": listing.base,
+        "quoteAsset": listing.quote,
         "marginAsset": listing.quote, "pricePrecision": 2, "quantityPrecision": 3, "baseAssetPrecision": 8,
         "quotePrecision": 8, "underlyingType": "COIN", "orderTypes": ["LIMIT", "MARKET"],
         "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
         "filters": [
             {"filterType": "PRICE_FILTER", "minPrice": "0.10", "maxPrice": "4529764", "tickSize": str(listing.tick)},
-            {"filterType": "LOT_SIZE", "minQty": least, "maxQty": "1000", "stepSize": step},
-            {"filterType": "MARKET_LOT_SIZE", "minQty": least, "maxQty": "120", "stepSize": step},
+            {"filterType": "LOT_SIZE", "minQty": least, "maxQty": str(listing.most_limit), "stepSize": step},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": least, "maxQty": str(listing.most_market), "stepSize": step},
             {"filterType": "MIN_NOTIONAL", "notional": str(listing.min_notional)},
         ],
     }  # fmt: skip

@@ -30,7 +30,7 @@ HEDGE = (LONG, SHORT)
 class Ask(NamedTuple):
     """What a request asks for, in base units. limit: a price to rest at. stamp_ms, validity_ms: as signed.
 
-    leg, trigger, rises, origin: as in Order.
+    leg, trigger, rises, origin, algo: as in Order.
     """
 
     sym: str
@@ -44,6 +44,7 @@ class Ask(NamedTuple):
     trigger: Decimal | None = None
     rises: bool = False
     origin: str = ""
+    algo: str = ""
 
 
 class Book:
@@ -94,7 +95,7 @@ class Book:
         order = Order(
             next(self._ids), ask.client_id, ask.sym, ask.signed_qty, ask.reduce_only, ask.limit, ask.stamp_ms,
             ask.validity_ms, now_ms, now_ms, parts, state=State.UNTRIGGERED if waits else State.NEW, leg=ask.leg,
-            trigger=ask.trigger, rises=ask.rises, origin=ask.origin,
+            trigger=ask.trigger, rises=ask.rises, origin=ask.origin, algo=ask.algo,
         )  # fmt: skip
         self._keep([order])
         self._work(order, now_ms)
@@ -174,7 +175,7 @@ class Book:
 
     def free(self, currency: str, now_ms: int) -> Decimal:
         """What is not held as margin, unrealised profit included."""
-        free = self.wallet.cash[currency]
+        free = self.wallet.cash[currency] - self.locked(currency)
         for listing in self.listings.values():
             for held in (self.wallet.holding(listing.id, leg=leg) for leg in self.wallet.legs(listing.id)):
                 if held.qty and listing.quote == currency:

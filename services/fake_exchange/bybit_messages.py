@@ -74,7 +74,7 @@ def best(tape: Tape, floor: Floor) -> TellTrades:
             asks += f',["{price(told[0] + 1)}","0"]' if told[0] + 1 != ticks + 1 else ""
         told[:] = [ticks]
         return (
-            f'{{"topic":"orderbook.1.{sym}","type":"{kind}","ts":{at_ms + 1},"data":{{"s":"{sym}","b":[{bids}],'
+            f'{{"topic":"orderbook.1.{sym}","type":"{kind}","ts":{at_ms},"data":{{"s":"{sym}","b":[{bids}],'
             f'"a":[{asks}],"u":{last},"seq":{SEQ + last}}},"cts":{at_ms}}}'
         )
 

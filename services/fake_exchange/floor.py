@@ -29,7 +29,10 @@ class Keys:
 
 @dataclass
 class Floor:
-    """skew_ms: how far the venue's clock is ahead of ours. tapes: the trades of its markets, by the venue's id."""
+    """skew_ms: how far the venue's clock is ahead of ours. tapes: the trades of its markets, by the venue's id.
+
+    quiet_ms: how long ago the best prices have changed last, where a ticker tells that.
+    """
 
     book: Book
     weather: Weather = field(default_factory=Weather)
@@ -37,6 +40,7 @@ class Floor:
     skew_ms: int = 0
     clock: Clock = field(default_factory=Clock)
     tapes: Mapping[str, Tape] = field(default_factory=dict)
+    quiet_ms: int = 0
 
     def now_ms(self) -> int:
         """The venue's clock."""

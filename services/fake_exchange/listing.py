@@ -38,7 +38,7 @@ def okx_swap(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
     """A contract of 0.01 of the coin, traded in hundredths of a contract."""
     return Listing(
         f"{base}-USDT-SWAP", "swap", base, "USDT", price, Decimal("0.1"), Decimal("0.0001"), Decimal("0.0001"),
-        contract_size=Decimal("0.01"),
+        contract_size=Decimal("0.01"), most_limit=Decimal(10_000), most_market=Decimal(120),
     )  # fmt: skip
 
 

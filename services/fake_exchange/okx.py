@@ -33,6 +33,7 @@ class Okx:
             "GET trade/order": orders.find,
             "POST trade/cancel-order": orders.cancel,
             "GET trade/orders-pending": orders.open_orders,
+            "POST trade/order-algo": algo.place,
             "GET trade/orders-algo-pending": algo.pending,
             "POST trade/cancel-algos": algo.cancel,
             "GET trade/fills": orders.fills,
@@ -52,6 +53,7 @@ class Okx:
             "GET public/instruments": self._instruments,
             "GET market/ticker": self._ticker,
             "GET public/funding-rate-history": self._history.funding_rates,
+            "GET market/tickers": self._tickers,
         }
         if self.floor.tapes:
             public |= {
@@ -66,21 +68,34 @@ class Okx:
 
     def _instruments(self, asked: Asked) -> object:
         kind = asked.query.get("instType", "").lower()
-        return [_row(listing) for listing in self.floor.book.listings.values() if listing.kind == kind]
+        book, id_ = self.floor.book, asked.query.get("instId")
+        return [
+            {**_row(listing), "state": book.status(listing.id) or "live",
+             "expTime": book.settings.get(f"delivery:{listing.id}", "")}
+            for listing in book.listings.values()
+            if listing.kind == kind and id_ in (None, listing.id)
+        ]  # fmt: skip
 
     def _ticker(self, asked: Asked) -> object:
         id_, now_ms = asked.query.get("instId", ""), self.floor.now_ms()
         if id_ not in self.floor.book.listings:
             raise refused("51001", "Instrument ID doesn't exist.")
-        quote = self.floor.book.prices.quote(id_, now_ms)
-        kind = self.floor.book.listings[id_].kind.upper()
-        return [
-            {
-                "instType": kind, "instId": id_, "last": quote.mid, "lastSz": "1", "askPx": quote.ask, "askSz": "9",
-                "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid, "high24h": quote.mid, "low24h": quote.mid,
-                "volCcy24h": "1", "vol24h": "1", "ts": str(now_ms), "sodUtc0": quote.mid, "sodUtc8": quote.mid,
-            }
-        ]  # fmt: skip
+        return [self._quoted(self.floor.book.listings[id_], now_ms)]
+
+    def _tickers(self, asked: Asked) -> object:
+        """GET market/tickers: of one kind."""
+        kind, now_ms = asked.query.get("instType", "").lower(), self.floor.now_ms()
+        return [self._quoted(listing, now_ms) for listing in self.floor.book.listings.values() if listing.kind == kind]
+
+    def _quoted(self, listing: Listing, now_ms: int) -> dict[str, object]:
+        quote = self.floor.book.prices.quote(listing.id, now_ms)
+        return {
+            "instType": listing.kind.upper(), "instId": listing.id, "last": quote.mid, "lastSz": "1",
+            "askPx": quote.ask, "askSz": "9", "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid,
+            "high24h": quote.mid, "low24h": quote.mid, "volCcy24h": "1", "vol24h": "1",
+            "ts": str(now_ms - self.floor.quiet_ms),
+            "sodUtc0": quote.mid, "sodUtc8": quote.mid,
+        }  # fmt: skip
 
 
 def _wrapped(answer: Answer) -> Answer:
@@ -96,7 +111,8 @@ def _row(listing: Listing) -> dict[str, object]:
         "ctMult": "1" if swap else "", "ctValCcy": listing.base if swap else "", "ctType": "linear" if swap else "",
         "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": "live",
         "lotSz": listing.step / listing.contract_size, "minSz": listing.min_qty / listing.contract_size,
-        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "", "maxLmtSz": "1000000",
-        "maxMktSz": "12000", "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
+        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "",
+        "maxLmtSz": listing.most_limit / listing.contract_size, "maxMktSz": listing.most_market / listing.contract_size,
+        "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
         "optType": "",
     }  # fmt: skip

@@ -13,6 +13,7 @@ from services.fake_exchange.okx_signed import refused
 from services.fake_exchange.wallet import Holding
 
 ZERO = Decimal(0)
+CENT = Decimal("0.00000001")
 MOST_IDS = 10
 
 
@@ -33,7 +34,10 @@ class OkxAccount:
 
     def config(self, asked: Asked) -> object:
         """GET account/config."""
-        rights = "read_only,trade,withdraw" if self._floor.keys.withdraws else "read_only,trade"
+        keys = self._floor.keys
+        rights = ",".join(
+            ["read_only", *(["trade"] if not keys.reads_only else []), *(["withdraw"] if keys.withdraws else [])]
+        )
         mode = self._floor.book.settings.get("mode", "net_mode")
         level = self._floor.book.settings.get("acctLv", "2")
         return [{"uid": "1", "mainUid": "1", "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
@@ -41,16 +45,18 @@ class OkxAccount:
     def set_position_mode(self, asked: Asked) -> object:
         """POST account/set-position-mode."""
         book, wanted = self._floor.book, asked.content["posMode"]
-        if self._floor.in_position() and wanted != book.settings.get("mode", "net_mode"):
+        if (self._floor.in_position() or book.open_orders()) and wanted != book.settings.get("mode", "net_mode"):
             raise refused("59000", "Settings failed. Close any open positions or orders.")
         book.set("mode", wanted)
         return [{"posMode": wanted}]
 
     def leverage(self, asked: Asked) -> object:
         """GET account/leverage-info."""
-        sym = asked.query["instId"]
-        lever = str(self._floor.book.leverage(sym))
-        return [{"instId": sym, "mgnMode": asked.query["mgnMode"], "posSide": "net", "lever": lever, "ccy": ""}]
+        book, mode = self._floor.book, asked.query["mgnMode"]
+        return [
+            {"instId": sym, "mgnMode": mode, "posSide": "net", "lever": str(book.leverage(sym)), "ccy": ""}
+            for sym in asked.query["instId"].split(",")
+        ]
 
     def set_leverage(self, asked: Asked) -> object:
         """POST account/set-leverage."""
@@ -62,13 +68,15 @@ class OkxAccount:
 
     def balance(self, asked: Asked) -> object:
         """GET account/balance: equity is cash and unrealised profit."""
-        now_ms, cash = self._floor.now_ms(), self._floor.book.wallet.cash
+        book = self._floor.book
+        now_ms, cash = self._floor.now_ms(), book.wallet.cash
         profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
         details = [
             {
                 "ccy": currency, "cashBal": amount, "eq": amount + (profit if currency == "USDT" else 0),
-                "availBal": amount, "availEq": self._floor.book.free(currency, now_ms), "frozenBal": "0",
-                "ordFrozen": "0", "upl": profit if currency == "USDT" else "0", "uTime": str(now_ms),
+                "availBal": amount - book.locked(currency), "availEq": book.free(currency, now_ms),
+                "frozenBal": book.locked(currency), "ordFrozen": book.locked(currency),
+                "upl": profit if currency == "USDT" else "0", "uTime": str(now_ms),
             }
             for currency, amount in cash.items()
         ]  # fmt: skip
@@ -107,12 +115,14 @@ class OkxAccount:
         book, listing = self._floor.book, self._floor.book.listings[sym]
         mark, lever = book.prices.quote(sym, self._floor.now_ms()).mid, book.leverage(sym)
         margin = abs(held.qty) * held.entry / lever
+        far = held.entry * (1 - (1 if held.qty > 0 else -1) / Decimal(lever)) if held.qty else ZERO
         return {
             "instType": "SWAP", "instId": sym, "mgnMode": "cross" if leg == CROSS else "isolated",
             "posId": str(position_id(sym, leg)), "posSide": leg.lower() if leg in HEDGE else "net",
             "pos": (abs(held.qty) if leg in HEDGE else held.qty) / listing.contract_size,
             "avgPx": held.entry, "markPx": mark, "uplRatio": "0",
-            "upl": self._profit(sym, held), "lever": str(lever), "liqPx": "", "margin": margin, "imr": "",
+            "upl": self._profit(sym, held), "lever": str(lever), "margin": margin, "imr": "",
+            "liqPx": "" if leg == CROSS else far.quantize(CENT),
             "mmr": margin / 10, "mgnRatio": "", "notionalUsd": abs(held.qty) * mark, "ccy": listing.quote,
             "posCcy": "", "cTime": str(held.at_ms), "uTime": str(held.at_ms), "realizedPnl": "0",
         }  # fmt: skip

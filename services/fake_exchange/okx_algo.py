@@ -5,11 +5,15 @@ https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading-post-cancel-algo
 A row's fields: ccxt's okx.fetch_open_orders has one, recorded.
 """
 
+from decimal import Decimal, InvalidOperation
+
 from services.fake_exchange.asked import Asked
-from services.fake_exchange.book import CROSS, HEDGE
+from services.fake_exchange.book import CROSS, HEDGE, Ask
 from services.fake_exchange.floor import Floor
+from services.fake_exchange.okx_orders import CODES
 from services.fake_exchange.okx_signed import refused, refused_order
 from services.fake_exchange.order import LIVE, Order
+from services.fake_exchange.refusal import Declined
 
 KINDS = ("conditional", "oco", "chase", "trigger", "move_order_stop", "iceberg", "twap")
 TOGETHER = {"conditional", "oco"}  # asked for together; any other kind by itself only
@@ -25,6 +29,33 @@ class OkxAlgo:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+
+    def place(self, asked: Asked) -> object:
+        """POST trade/order-algo: `trigger` by its triggerPx, `conditional` by its slTriggerPx or tpTriggerPx."""
+        content, book = asked.content, self._floor.book
+        client_id, kind = content.get("algoClOrdId", ""), content.get("ordType", "")
+        listing = book.listings.get(content.get("instId", ""))
+        if listing is None or kind not in KINDS:
+            raise refused_order("51000", "Parameter ordType error", client_id)
+        prices = [content[name] for name in ("triggerPx", "slTriggerPx", "tpTriggerPx") if content.get(name)]
+        try:
+            trigger, qty = Decimal(prices[0]), Decimal(content["sz"]) * listing.contract_size
+        except (IndexError, KeyError, InvalidOperation):
+            raise refused_order("51000", "Parameter triggerPx error", client_id) from None
+        side, leg = content.get("posSide", "net"), ""
+        if listing.kind == "swap":
+            leg = side.upper() if side != "net" else (CROSS if content.get("tdMode") == "cross" else "")
+        now = book.prices.quote(listing.id, self._floor.now_ms()).mid
+        ask = Ask(
+            listing.id, qty if content["side"] == "buy" else -qty, client_id,
+            str(content.get("reduceOnly")).lower() == "true", None, leg=leg, trigger=trigger, rises=trigger > now,
+            algo=kind,
+        )  # fmt: skip
+        try:
+            order = self._floor.place(ask)
+        except Declined as declined:
+            raise refused_order(*CODES[declined.why], client_id) from declined
+        return [{"algoId": str(order.id), "algoClOrdId": client_id, "clOrdId": "", "sCode": "0", "sMsg": "", "tag": ""}]
 
     def pending(self, asked: Asked) -> object:
         """GET trade/orders-algo-pending: newest first; `after`: older than this one."""
@@ -53,7 +84,7 @@ class OkxAlgo:
         return [{"algoId": row["algoId"], "algoClOrdId": "", "sCode": "0", "sMsg": ""} for row in asked.content]
 
     def _kind(self, order: Order) -> str:
-        return self._floor.book.settings.get(f"algo:{order.client_id}", "trigger")
+        return order.algo or self._floor.book.settings.get(f"algo:{order.client_id}", "trigger")
 
     def _shown(self, order: Order) -> dict[str, object]:
         listing = self._floor.book.listings[order.sym]
@@ -65,7 +96,8 @@ class OkxAlgo:
             "lever": str(self._floor.book.leverage(order.sym)) if swap else "", "notionalUsd": "", "ordId": "",
             "ordPx": "-1" if order.limit is None else order.limit, "ordType": self._kind(order),
             "posSide": order.leg.lower() if order.leg in HEDGE else "net", "reduceOnly": str(order.reduce_only).lower(),
-            "side": "buy" if order.side > 0 else "sell", "slOrdPx": "", "slTriggerPx": "", "state": "live",
+            "side": "buy" if order.side > 0 else "sell", "slOrdPx": "",
+            "slTriggerPx": order.trigger if self._kind(order) == "conditional" else "", "state": "live",
             "sz": abs(order.signed_qty) / listing.contract_size, "tag": "",
             "tdMode": ("cross" if order.leg == CROSS else "isolated") if swap else "cash", "tgtCcy": "", "tpOrdPx": "",
             "tpTriggerPx": "", "triggerPx": order.trigger, "triggerPxType": "last", "triggerTime": "",

@@ -17,7 +17,7 @@ from services.fake_exchange.refusal import Declined, Why
 CLIENT_ID = re.compile(r"^[A-Za-z0-9]{1,32}$")
 STATES = {
     State.NEW: "live", State.PARTIALLY_FILLED: "partially_filled", State.FILLED: "filled", State.CANCELED: "canceled",
-    State.EXPIRED: "canceled",
+    State.EXPIRED: "canceled", State.UNTRIGGERED: "live",
 }  # fmt: skip
 CODES = {
     Why.MARGIN: ("51008", "Order failed. Insufficient margin in account."),
@@ -28,7 +28,13 @@ CODES = {
     Why.MIN_NOTIONAL: ("51020", "Order amount should be greater than the min available amount."),
     Why.MOST_MARKET: ("51202", "Market order amount exceeds the maximum amount."),
     Why.NOT_TRADING: ("51022", "Contract suspended."),
+    Why.WOULD_TRIGGER: ("51278", "SL trigger price can not be higher than the last price"),
 }
+# Who made an order, by Order.origin; of a trade, with what it sold and what it bought: one-way.
+# https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details and
+# #trading-account-rest-api-get-bills-details-last-7-days (P)
+CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
+SUB_TYPES = {"": ("2", "1"), "liquidation": ("107", "106"), "adl": ("128", "127"), "settlement": ("112", "113")}
 MOST_ROWS = 100
 AVERAGE = Decimal("0.1")  # an average price is rounded, so it does not tell what was paid
 
@@ -135,7 +141,8 @@ class OkxOrders:
             "lever": str(self._floor.book.leverage(order.sym)), "ordType": "market" if order.limit is None else "limit",
             "px": "" if order.limit is None else order.limit, "posSide": _side(order.leg), "state": STATES[order.state],
             "side": "buy" if order.side > 0 else "sell", "sz": abs(order.signed_qty) / listing.contract_size,
-            "tdMode": _mode(listing, order.leg), "reduceOnly": str(order.reduce_only).lower(),
+            "tdMode": _mode(listing, order.leg), "category": CATEGORIES[order.origin],
+            "reduceOnly": str(order.reduce_only).lower(),
             "tgtCcy": "" if listing.kind == "swap" else "base_ccy", "uTime": str(order.updated_ms), "tag": "",
         }  # fmt: skip
 
@@ -147,7 +154,7 @@ class OkxOrders:
             "posSide": _side(fill.leg), "execType": "T",
             "fillSz": abs(fill.qty) / listing.contract_size, "side": "buy" if fill.qty > 0 else "sell",
             "fee": -fill.fee, "feeCcy": fill.fee_currency, "ts": str(fill.at_ms), "fillTime": str(fill.at_ms),
-            "tag": "", "fillPnl": fill.profit,
+            "tag": "", "fillPnl": fill.profit, "subType": SUB_TYPES[fill.origin][fill.qty > 0],
         }  # fmt: skip
 
 

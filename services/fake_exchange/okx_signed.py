@@ -47,6 +47,8 @@ def signed(floor: Floor, answer: Answer) -> Answer:
             raise refused("50102", "Timestamp request expired.", 401)
         if "exptime" in told and now_ms >= int(told["exptime"]):
             raise refused_order("50036", "The expTime can't be earlier than the current system time.")
+        if floor.keys.reads_only and asked.method == "POST":
+            raise refused("50120", "This API key doesn't have permission to use this function", 401)
         return {"code": "0", "msg": "", "data": answer(asked)}
 
     return checked

@@ -33,7 +33,7 @@ class Order(NamedTuple):
 
     limit: an order with a price rests until it is cancelled. stamp_ms, validity_ms: as they stood in the request.
     leg: the position it is of, see wallet.py. trigger: it waits until the price is there; rises: from below.
-    origin: who made it, if not the account: `liquidation`, `adl` or `settlement`.
+    origin: who made it, if not the account: `liquidation`, `adl` or `settlement`. algo: the venue's word for its kind.
     """
 
     id: int
@@ -55,6 +55,7 @@ class Order(NamedTuple):
     trigger: Decimal | None = None
     rises: bool = False
     origin: str = ""
+    algo: str = ""
 
     @property
     def side(self) -> int:

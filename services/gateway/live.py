@@ -45,5 +45,7 @@ def desk_rules(settings: Settings) -> DeskRules:
         reconcile_s=own.reconcile_s,
         max_clock_skew_ms=own.max_clock_skew_ms,
         quote_max_age_s=own.risk.quote_max_age_s,
+        markets_s=own.markets_s,
+        markets_pause_s=own.markets_pause_s,
         whereabouts=Whereabouts.of(settings),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from shared.bus.names import Place
 from shared.config import Settings
 from shared.errors import ConfigError
+from shared.extras import to_install
 from shared.messages import Stream
 from shared.recording.folder import Age
 from shared.runner.progress import producers
@@ -35,9 +36,7 @@ def plan(settings: Settings) -> RecorderPlan:
     try:
         import pyarrow.parquet  # noqa: F401  (found out now, not at the first file)
     except ImportError as error:
-        raise ConfigError(
-            "the recorder writes Parquet, which needs pyarrow: pip install 'tickline[parquet]'"
-        ) from error
+        raise ConfigError(f"the recorder writes Parquet, which needs pyarrow: {to_install('parquet')}") from error
     wanted = dict.fromkeys((*_of_line(settings), *(_named(text) for text in own.also)))
     return RecorderPlan(
         own.instance, own.folder,

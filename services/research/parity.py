@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.research.line import InProcessLine
-from services.research.plans import line_plans
+from services.research.plans import LinePlans, line_plans
 from shared.config import Settings
 from shared.messages import OrderIntent, Stream
+from shared.user_code import blaming
 
 BLOCK = 1024
 
@@ -31,29 +32,50 @@ class OrderKey(NamedTuple):
 
 
 class Parity(NamedTuple):
-    """compared: orders that the line or the backtest has; identical: those that both have, equal to the last digit."""
+    """compared: orders that the line or the backtest has; identical: those that both have, equal to the last digit.
+
+    before: orders in front of the first known one, which left the bus before this run began.
+    """
 
     compared: int
     identical: int
     final_equity: Decimal
     first_difference: str | None
+    before: int = 0
 
 
-def compare(settings: Settings, ticks: Mapping[str, int], orders: Mapping[str, Mapping[int, OrderKey]]) -> Parity:
+def compare(
+    settings: Settings, ticks: Mapping[str, int], orders: Mapping[str, Mapping[int, OrderKey]],
+    written: Mapping[str, int] | None = None,
+) -> Parity:  # fmt: skip
     """Backtest each symbol's first `ticks` ticks and compare its orders, by n, with those that the line wrote.
 
     `orders`: symbol -> n -> order. When the first of them are not known (a run that went on from an earlier one), the
-    comparison starts at the first known one.
+    comparison starts at the first known one. written: symbol -> n of the last order: where none is known, it starts
+    behind that.
     """
     at_once = settings.ingestor.model_copy(update={"ticks_per_s": 0.0, "limit": None})
     plans = line_plans(settings.model_copy(update={"ingestor": at_once}))
-    compared = identical = 0
-    equity = Decimal(0)
-    first: str | None = None
+    sums = _Sums()
     for sym in settings.symbols:
-        line, known = InProcessLine(plans, sym), orders.get(sym, {})
-        start = min(known, default=1)
-        feed, left, seen = plans.source.open(sym, 0), ticks.get(sym, 0), 0
+        with blaming(sym):
+            sums.add(plans, sym, ticks.get(sym, 0), orders.get(sym, {}), (written or {}).get(sym, 0))
+    return Parity(sums.compared, sums.identical, sums.equity, sums.first, sums.before)
+
+
+class _Sums:
+    """What the comparison has come to."""
+
+    def __init__(self) -> None:
+        self.compared = self.identical = self.before = 0
+        self.equity = Decimal(0)
+        self.first: str | None = None
+
+    def add(self, plans: LinePlans, sym: str, left: int, known: Mapping[int, OrderKey], written: int) -> None:
+        """Compare one symbol's first `left` ticks."""
+        line, start, seen = InProcessLine(plans, sym), min(known, default=written + 1), 0
+        self.before += start - 1
+        feed = plans.source.open(sym, 0)
         while left > 0 and (quotes := feed.take(min(BLOCK, left))):
             left -= len(quotes)
             for quote in quotes:
@@ -62,13 +84,12 @@ def compare(settings: Settings, ticks: Mapping[str, int], orders: Mapping[str, M
                         continue
                     expected, found = OrderKey.of(message), known.get(message.n)  # type: ignore[arg-type]
                     seen += found is not None
-                    compared += 1
-                    identical += expected == found
-                    if expected != found and first is None:
-                        first = f"{sym} order n={message.n}: backtest {expected}, line {found or 'none'}"
+                    self.compared += 1
+                    self.identical += expected == found
+                    if expected != found and self.first is None:
+                        self.first = f"{sym} order n={message.n}: backtest {expected}, line {found or 'none'}"
         extra = len(known) - seen
-        if extra and first is None:
-            first = f"{sym}: the line wrote {extra} orders that the backtest does not have"
-        compared += extra
-        equity += line.strategy.equity()
-    return Parity(compared, identical, equity, first)
+        if extra and self.first is None:
+            self.first = f"{sym}: the line wrote {extra} orders that the backtest does not have"
+        self.compared += extra
+        self.equity += line.strategy.equity()

@@ -19,14 +19,13 @@ from services.research.train.splits import holdout
 from shared.history import bars
 from shared.models.card import Card
 from shared.models.linear_model import LinearModel
+from shared.simulated.market import PHI, SIGMA
 
 NO_LAGS = 3
 FEATURES = f"log_return_lags({NO_LAGS})"
 FEE = 0.0003
 TEST_SHARE = 0.25
 
-PHI = -0.5
-SIGMA = 0.001
 SEED = 20240601
 NO_RETURNS = 200_000
 

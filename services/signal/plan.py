@@ -8,7 +8,7 @@ from shared.errors import ConfigError
 from shared.features import make_feature
 from shared.messages import Stream
 from shared.models.card import ModelRefused
-from shared.models.choose import choose_model
+from shared.models.choose import chosen_model
 from shared.models.load_model import load_model
 from shared.models.predict import Predict
 from shared.runner.plan import Input, Output, Plan
@@ -16,9 +16,8 @@ from shared.runner.plan import Input, Output, Plan
 
 def plan(settings: Settings) -> Plan:
     """Load the model, once for all symbols; a ConfigError when it may not be used."""
-    own = settings.signal
     try:
-        path = choose_model(own.model, own.weights, settings.symbols, settings.interval)
+        path = chosen_model(settings)
         module, card = load_model(path, symbols=settings.symbols, interval=settings.interval)
     except ModelRefused as refused:
         raise ConfigError(str(refused)) from refused

@@ -2,32 +2,52 @@
 
 from collections.abc import Sequence
 
+from services.strategy.stage import StrategyStage
 from shared.bus.api import Session
 from shared.bus.names import partition_of
+from shared.config import Mode, Settings
+from shared.errors import ConfigError
 from shared.runner.bus_feeder import BusFeeder
 from shared.runner.flow import Flow
 from shared.runner.partition import Partition
 
 
 class StrategyFeeder:
-    """A book that does not fit the config (SafetyRefusal) is so refused at the start, not at its next prediction."""
+    """A book that does not fit the config is so refused at the start, not at its next prediction."""
 
-    def __init__(self, bus: BusFeeder, symbols: Sequence[str], partitions: int) -> None:
+    def __init__(self, bus: BusFeeder, settings: Settings) -> None:
         self._bus = bus
-        self._symbols = {p: [sym for sym in symbols if partition_of(sym, partitions) == p] for p in range(partitions)}
+        self._settings = settings
         self._restored: set[int] = set()
 
     async def gather(self, session: Session, parts: Sequence[Partition], flow: Flow, wait_s: float) -> None:
-        """As BusFeeder does."""
+        """As BusFeeder does; SafetyRefusal or ConfigError for a book that cannot be taken back."""
         for part in parts:
-            p = part.lease.place.p
-            if p not in self._restored:
-                for sym in self._symbols[p]:
-                    part.symbol(sym)
-                self._restored.add(p)
+            if part.lease.place.p not in self._restored:
+                self._take_back(part)
+                self._restored.add(part.lease.place.p)
         await self._bus.gather(session, parts, flow, wait_s)
 
     def forget(self, p: int) -> None:
         """The partition is loaded anew, or given up."""
         self._restored.discard(p)
         self._bus.forget(p)
+
+    def _take_back(self, part: Partition) -> None:
+        own = self._settings
+        for sym in own.symbols:
+            if partition_of(sym, own.bus.partitions) == part.lease.place.p:
+                stage = part.symbol(sym).stage
+                assert isinstance(stage, StrategyStage)
+                if own.gateway.mode is Mode.PAPER:  # elsewhere the gateway judges it: it has the journal
+                    _check_capital(own, sym, stage)
+
+
+def _check_capital(settings: Settings, sym: str, stage: StrategyStage) -> None:
+    begun, wanted = stage.account.capital, settings.strategy.balance
+    if begun != wanted:
+        raise ConfigError(
+            f"config: strategy.balance is {wanted:f}, but the book of {sym} on this bus was begun with {begun:f}, and "
+            f"on paper nothing changes it: put {begun:f} back, or begin new books: another bus.namespace than "
+            f"{settings.bus.namespace!r}"
+        )

@@ -79,10 +79,6 @@ class LiveStrategyStage(StrategyStage):
     def _on_unknown(self, report: ExecutionReport) -> None:
         """It is booked."""
 
-    def _on_other_capital(self, capital: Decimal) -> None:
-        """The journal has said so: a person has changed it, or the config is refused by the gateway."""
-        self.account.fund(capital)
-
     def state(self) -> State:
         """The book's, and the predictions that it keeps."""
         kept: list[State] = [None if one is None else encode(one) for one in (self._waiting, self._last)]

@@ -10,7 +10,7 @@ from shared.runner.service import Wiring, serve
 
 def build(settings: Settings, limits: Limits) -> Wiring:
     """What this process does, and where its input comes from."""
-    return Wiring(plan(settings), StrategyFeeder(BusFeeder(limits), settings.symbols, settings.bus.partitions))
+    return Wiring(plan(settings), StrategyFeeder(BusFeeder(limits), settings))
 
 
 def main() -> None:

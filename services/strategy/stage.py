@@ -15,6 +15,7 @@ from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderI
 from shared.messages.base import trusted
 from shared.runner.stage import Numbers, Stage
 from shared.strategies import Decider
+from shared.strategies.decider import require_orders
 from shared.tick import State
 
 _ZERO = Decimal(0)
@@ -50,6 +51,11 @@ class StrategyStage(Stage):
         """All commissions and funding paid so far, in quote units."""
         return self._fees
 
+    @property
+    def orders_written(self) -> int:
+        """How many orders it has written so far: n of the last one."""
+        return self._numbers.last(_ORDERS)
+
     def equity(self) -> Decimal:
         """Balance and unrealised profit at the last decision's price."""
         if self.last_price is None:
@@ -74,7 +80,11 @@ class StrategyStage(Stage):
 
     def _on_prediction(self, prediction: Prediction) -> list[Message]:
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
-        made = Reason.HISTORY if prediction.history else self._decider.decide(prediction, self.account)
+        if prediction.history:
+            return self._decided(prediction, Reason.HISTORY)
+        made = self._decider.decide(prediction, self.account)
+        if made.__class__ is not Reason:
+            require_orders(made, self._sym, self._decider)
         return self._decided(prediction, made)
 
     def _decided(self, prediction: Prediction, made: list[Order] | Reason) -> list[Message]:
@@ -121,12 +131,6 @@ class StrategyStage(Stage):
         """A report of an order that this book does not remember."""
         raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
 
-    def _on_other_capital(self, capital: Decimal) -> None:
-        """A saved book has another capital than the config: nobody can have told it so but the config."""
-        raise ValueError(
-            f"its book was begun with a capital of {capital}, and strategy.balance is {self.account.capital}"
-        )
-
     def state(self) -> State:
         """The book, the orders in flight, the stream numbers, and the book's capital."""
         return [
@@ -135,7 +139,7 @@ class StrategyStage(Stage):
         ]  # fmt: skip
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave; ValueError where it does not fit, or has another capital."""
+        """Take back what `state()` gave, its capital too; ValueError where it does not fit."""
         match state:
             case [
                 account, list() as in_flight, int() as booked_n, (Decimal() | None) as price, int() as tick_n,
@@ -154,7 +158,6 @@ class StrategyStage(Stage):
             case []:
                 """An older version's: the config's is all there is."""
             case [Decimal() as capital] if capital.is_finite():
-                if capital != self.account.capital:
-                    self._on_other_capital(capital)
+                self.account.fund(capital)
             case _:
                 raise ValueError(f"a strategy stage's capital is not {saved!r:.80}")

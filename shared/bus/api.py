@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from shared.bus.entry import Entry, Outgoing
 from shared.bus.names import Place
+from shared.errors import SafetyRefusal
 
 
 class BusLost(Exception):
@@ -55,8 +56,43 @@ class Commit:
     trims: dict[str, str] = field(default_factory=dict)
 
 
+class Storage(NamedTuple):
+    """How a server keeps what it was given. evicts: `maxmemory-policy` where it may drop keys that are in use, else "".
+
+    append_only: whether it writes a log (AOF) that survives its restart.
+
+    >>> Storage.of("maxmemory:0\\r\\nmaxmemory_policy:allkeys-lru\\r\\naof_enabled:1")
+    Storage(evicts='', append_only=True)
+    >>> Storage.of("maxmemory:1048576\\r\\nmaxmemory_policy:allkeys-lru\\r\\naof_enabled:0")
+    Storage(evicts='allkeys-lru', append_only=False)
+    """
+
+    evicts: str
+    append_only: bool
+
+    @classmethod
+    def of(cls, info: str) -> "Storage":
+        """What `INFO memory persistence` says."""
+        said = dict(line.partition(":")[::2] for line in info.splitlines())
+        policy = said.get("maxmemory_policy", "noeviction").strip()
+        limited = said.get("maxmemory", "0").strip() != "0"
+        return cls(policy if limited and policy != "noeviction" else "", said.get("aof_enabled", "").strip() == "1")
+
+    def require_no_eviction(self, where: str) -> None:
+        """A server that drops keys when its memory is full drops books: raises SafetyRefusal for one."""
+        if self.evicts:
+            raise SafetyRefusal(
+                f"{where}: drops keys when its memory is full (maxmemory-policy {self.evicts}), and with them books "
+                "and orders: set `maxmemory-policy noeviction` there, or no maxmemory"
+            )
+
+
 class Session(Protocol):
     """Connections to one server process."""
+
+    @property
+    def storage(self) -> Storage:
+        """How the server kept what it was given when this session began."""
 
     @property
     def run_id(self) -> str:

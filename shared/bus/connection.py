@@ -15,9 +15,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from shared.bus.address import check_address, no_address, remedy
+from shared.bus.address import without_password as without_password
 from shared.bus.api import BusLost
 from shared.bus.scripts import Script
-from shared.errors import ConfigError
 
 Arg: TypeAlias = str | bytes | int
 Command: TypeAlias = Sequence[Arg]
@@ -37,6 +38,7 @@ class Link:
             "protocol": 2, "retry": Retry(NoBackoff(), 0), "socket_timeout": None, "socket_connect_timeout": timeout_s,
             "socket_read_size": READ_SIZE,
         }  # fmt: skip
+        check_address(url)
         try:
             options: dict[str, Any] = {**parse_url(url), **fixed}
             if password is not None:
@@ -46,9 +48,7 @@ class Link:
                 options["socket_keepalive"] = True
             self._connection = kind(**options)
         except (ValueError, TypeError):
-            raise ConfigError(
-                f"config: bus.url {without_password(url)!r} is no address of a bus: write redis://HOST:PORT/0"
-            ) from None  # the cause may show a part of the password
+            raise no_address(url) from None
         self._timeout_s = timeout_s
         self._lock = asyncio.Lock()
         self._over: str | None = None
@@ -116,19 +116,7 @@ class Link:
     async def _ended(self, what: str, error: BaseException | None) -> BusLost:
         if self._over is None:
             reason = f": {type(error).__name__} {error}".rstrip() if error is not None else ""
-            self._over = f"bus {without_password(self.url)}: {what}{reason}"
+            todo = remedy(error) if error is not None else ""
+            self._over = f"bus {without_password(self.url)}: {what}{reason}{': ' if todo else ''}{todo}"
         await self._connection.disconnect(nowait=True)
         return BusLost(self._over)
-
-
-def without_password(url: str) -> str:
-    """The address as it may be shown.
-
-    >>> without_password("redis://user:word@bus:6379/0?password=word")
-    'redis://bus:6379/0'
-    """
-    scheme, _, rest = url.partition("://")
-    place, _, query = rest.partition("?")
-    if "@" in query:  # whose is it? a password may hold a `?`, and an option an `@`
-        return f"{scheme}://..."
-    return f"{scheme}://{place.rpartition('@')[2]}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from shared.bus.api import BusLost, Commit, Lease, Outcome, Stored
+from shared.bus.api import BusLost, Commit, Lease, Outcome, Storage, Stored
 from shared.bus.entry import Entry
 from shared.bus.names import Place
 
@@ -63,6 +63,11 @@ class MemorySession:
         self._run_id = bus.run_id
         self._closed = False
         self._woken = False
+
+    @property
+    def storage(self) -> Storage:
+        """What a server of its own would say."""
+        return Storage("", append_only=True)
 
     @property
     def cursors_id(self) -> str:

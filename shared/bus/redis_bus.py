@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from shared.bus.api import BusLost, Commit, Lease, Outcome, Stored
+from shared.bus.api import BusLost, Commit, Lease, Outcome, Storage, Stored
 from shared.bus.connection import Arg, Command, Link
 from shared.bus.entry import NAMES, Entry
 from shared.bus.names import Names, Place
@@ -44,7 +44,7 @@ class RedisBus:
         try:
             await commands.open()
             await reads.open()
-            info = await commands.call("INFO", "server")
+            info = await commands.call("INFO", "server", "memory", "persistence")
             run_id = _info(info, "run_id")
             cursors_id = ONE_SERVER if _info(info, *MODE) == "standalone" else run_id
             if _info(await reads.call("INFO", "server"), "run_id") != run_id:
@@ -54,7 +54,7 @@ class RedisBus:
             await commands.close()
             await reads.close()
             raise
-        return RedisSession(self, commands, reads, run_id, cursors_id, reader_id)
+        return RedisSession(self, commands, reads, run_id, cursors_id, reader_id, Storage.of(info.decode()))
 
     def _link(self, url: str, timeout_s: float) -> Link:
         return Link(url, timeout_s, self._password)
@@ -64,8 +64,9 @@ class RedisSession:
     """A connection for commands and one for waiting reads, to one server process."""
 
     def __init__(
-        self, bus: RedisBus, commands: Link, reads: Link, run_id: str, cursors_id: str, reader_id: int
+        self, bus: RedisBus, commands: Link, reads: Link, run_id: str, cursors_id: str, reader_id: int, storage: Storage
     ) -> None:
+        self.storage = storage
         self._bus = bus
         self._names = bus.names
         self._commands = commands

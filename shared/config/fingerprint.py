@@ -9,7 +9,7 @@ from shared.config.gateway import SECRETS
 from shared.config.settings import Settings
 
 # Of the gateway all counts but these, so that a new setting counts by itself.
-NOT_ARMED = {*SECRETS, "keys_dir", "journal", "fake_url", "timeout_s", "reconcile_s"}
+NOT_ARMED = {*SECRETS, "keys_dir", "journal", "fake_url", "timeout_s", "reconcile_s", "markets_s", "markets_pause_s"}
 LIVE_DATA = {"exchange", "markets", "price", "stream", "base_url"}
 
 

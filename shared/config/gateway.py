@@ -17,7 +17,8 @@ ACCOUNT = r"^[A-Za-z0-9_-]{1,40}$"  # an account's name
 
 
 def _as_ccxt_writes_it(name: str) -> str:
-    if not re.fullmatch(r"[A-Z0-9._-]{1,40}/[A-Z0-9._-]{1,40}(:[A-Z0-9._-]{1,40})?", name):
+    part = r"[^\s/:]{1,40}"  # coins have letters of any script and case: 币安人生, kPEPE
+    if not (re.fullmatch(f"{part}/{part}(:{part})?", name) and name.isprintable()):
         raise ValueError(f"{name[:40]!r} is no market: write it as ccxt does, e.g. BTC/USDT:USDT, or BTC/USDT on spot")
     return name
 
@@ -44,6 +45,8 @@ class GatewaySettings(Section):
     journal: a URL; empty means SQLite in state_dir, and with paper none.
     request_validity_ms: how long the venue may take an order after it was signed. grace_ms: how long after that what it
     says of an unknown order is not yet final. reconcile_s: between two comparisons of journal and venue.
+    markets_s: between two looks at what the venue says of its markets. markets_pause_s: the least pause between two,
+    when orders are refused in a way that speaks for other rules.
     max_clock_skew_ms: what the venue's clock and ours may be apart; beyond it nothing is added.
     unknown_alarm_s: after so long an order that is still UNKNOWN calls for a person.
     """
@@ -69,6 +72,8 @@ class GatewaySettings(Section):
     request_validity_ms: Count = 5_000
     grace_ms: Count = 5_000
     reconcile_s: Positive = 30.0
+    markets_s: Positive = 3_600.0
+    markets_pause_s: Positive = 10.0
     max_clock_skew_ms: Count = 2_000
     unknown_alarm_s: Positive = 60.0
     risk: RiskSettings = RiskSettings()

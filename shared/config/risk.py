@@ -15,9 +15,11 @@ class RiskSettings(Section):
 
     max_order_notional: of one order. max_position_notional: of one symbol's position with all orders in flight filled.
     max_leverage: all positions' notional over the account's equity. orders_per_minute: sent within any 60 s.
-    daily_loss: fall of the equity since the last UTC midnight. max_drawdown: share of the highest equity seen. Both
-    latch: they hold until `tickline resume`.
-    collar_bps: how far the venue's quote may be from the decision price. quote_max_age_s: how old that quote may be.
+    daily_loss: fall of the equity since the last UTC midnight. max_drawdown: share of the highest equity seen.
+    daily_funding: funding paid since the last UTC midnight, less what was received. All three latch: they hold until
+    `tickline resume`.
+    collar_bps: how far the venue's quote may be from the decision price. quote_max_age_s: how long ago that quote
+    may have been asked for. book_max_lag_s: how long before that the exchange's book may have changed last.
     max_tick_age_s: now against the tick's ts_event. max_prediction_age_s: now against when the order was written, where
     that is known, else against the tick too.
     max_capital_share: the balances of all books over the account's equity.
@@ -30,8 +32,10 @@ class RiskSettings(Section):
     orders_per_minute: Count = 10
     daily_loss: PositiveMoney = Decimal(10)
     max_drawdown: Share = Decimal("0.1")
+    daily_funding: PositiveMoney = Decimal(5)
     collar_bps: PositiveMoney = Decimal(50)
     quote_max_age_s: Positive = 5.0
+    book_max_lag_s: Positive = 120.0
     max_tick_age_s: Positive = 60.0
     max_prediction_age_s: Positive = 30.0
     max_capital_share: Share = Decimal(1)

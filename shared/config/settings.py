@@ -4,6 +4,8 @@ A variable wins over the file: TICKLINE_BUS__URL is `url` in `[bus]`. Unknown ke
 """
 
 import os
+import re
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,7 +17,6 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    TomlConfigSettingsSource,
 )
 
 from shared.config.gateway import SECRETS, GatewaySettings, Mode
@@ -28,6 +29,8 @@ from shared.messages.streams import Stream
 PREFIX = "TICKLINE_"
 CONFIG_VARIABLE = "TICKLINE_CONFIG"
 DEFAULT_FILE = "tickline.toml"
+WEIGHTS = "weights"
+SHIPPED = Path(__file__).parents[2] / WEIGHTS
 SIMULATED_SYMBOLS = tuple(f"SIM-{letter}" for letter in "ABCDEFGH")
 
 
@@ -55,11 +58,28 @@ class BusSettings(Section):
 
 
 class SignalSettings(Section):
-    """Features and model. model: a name in weights/, or `auto`: the one card that fits symbols and interval."""
+    """Features and model. model: a name, the path of a card, or `auto`: the one card that fits symbols and interval.
+
+    In testnet and live it is named. weights: the folder of the models; without it `weights` in the config's folder, and
+    behind that the shipped ones.
+    """
 
     instance: Instance = "signal"
     model: str = "auto"
-    weights: Path = Path(__file__).parents[2] / "weights"
+    weights: Path | None = None
+
+    @property
+    def home(self) -> Path:
+        """Where a new model goes."""
+        return self.weights if self.weights is not None else config_folder() / WEIGHTS
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where a name is looked for, the first first."""
+        if self.weights is not None:
+            return (self.weights,)
+        own = self.home
+        return (own, SHIPPED) if own.is_dir() and not own.samefile(SHIPPED) else (SHIPPED,)
 
 
 class StrategySettings(Section):
@@ -199,13 +219,25 @@ def load_settings(**given: object) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
-        raise ConfigError(f"config: {where}{': ' if where else ''}{_said(first['type'], first['msg'])}") from error
-    except (SettingsError, ValueError, OSError) as error:
+        name = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
+        said = _said(first["type"], first["msg"], name)
+        raise ConfigError(f"config: {where}{': ' if where else ''}{said}") from error
+    except SettingsError as error:  # of a variable that holds more than one value
+        field = re.search(r'field "(\w+)"', str(error))
+        name = f"{PREFIX}{field[1].upper()}" if field else "a variable"
+        raise ConfigError(
+            f'config: {name} is no JSON: write a list as \'["A", "B"]\', a table as \'{{"a": 1}}\''
+        ) from error
+    except (ValueError, OSError) as error:
         raise ConfigError(f"config: {error}") from error
 
 
-def _said(kind: str, text: str) -> str:
-    """Pydantic's words where it has some for a person."""
+def _said(kind: str, text: str, name: str) -> str:
+    """Pydantic's words where it has some for a person. name: of the key."""
+    if kind in ("tuple_type", "list_type"):
+        return f'it must be a list, also of one: write {name} = ["..."]'
+    if kind in ("dict_type", "model_type", "model_attributes_type"):
+        return f'it must be a table: write {name} = {{KEY = "..."}}, or [{name}] and its keys below'
     if kind == "extra_forbidden":
         return "there is no such key: correct its name, or take it out"
     return text.removeprefix("Value error, ")
@@ -215,8 +247,11 @@ def file_values() -> dict[str, object]:
     """What the config file says, before it is checked; nothing where there is none. Raises ConfigError."""
     path = config_path()
     try:
-        written = TomlConfigSettingsSource(Settings, path).toml_data
-    except (ValueError, OSError) as error:  # not TOML, not UTF-8, not readable
+        # Windows editors begin a file with a byte order mark.
+        written: dict[str, object] = {} if path is None else tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"config: {path}: not UTF-8 text: save it in UTF-8") from error
+    except (ValueError, OSError) as error:  # not TOML, not readable
         raise ConfigError(f"config: {path}: {error}") from error
     gateway = written.get("gateway")
     for name in SECRETS:
@@ -226,6 +261,12 @@ def file_values() -> dict[str, object]:
                 f"folder gateway.keys_dir, or into {PREFIX}GATEWAY__{name.upper()}"
             )
     return written
+
+
+def config_folder() -> Path:
+    """Where the config file is, or would be."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    return Path(named).parent if named else Path()
 
 
 def config_path() -> Path | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, TextIO, cast
 
 from shared.errors import ConfigError, DataError
+from shared.extras import to_install
 
 PARQUET = b"PAR1"
 GZIP = b"\x1f\x8b"
@@ -72,7 +73,7 @@ def _zstd(path: Path, raw: BinaryIO) -> BinaryIO:
     try:
         import pyarrow as pa
     except ImportError as error:
-        raise ConfigError(f"{path}: zstd needs pyarrow: pip install 'tickline[parquet]', or unpack it") from error
+        raise ConfigError(f"{path}: zstd needs pyarrow: {to_install('parquet')}, or unpack it") from error
     return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd"))
 
 

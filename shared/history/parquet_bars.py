@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import ConfigError, DataError
+from shared.extras import to_install
 from shared.history.arrow_columns import Column, V, price_column, time_column
 from shared.history.bar import Bar, bar_of
 from shared.history.columns import Columns, columns_of
@@ -34,7 +35,7 @@ def _opened(path: Path) -> Iterator[Any]:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError as error:
-        raise ConfigError(f"{path}: Parquet needs pyarrow: pip install 'tickline[parquet]', or pass a CSV") from error
+        raise ConfigError(f"{path}: Parquet needs pyarrow: {to_install('parquet')}, or pass a CSV") from error
     try:
         with path.open("rb") as raw, parquet.ParquetFile(raw, buffer_size=READ_BYTES, pre_buffer=False) as file:
             yield file

@@ -114,7 +114,11 @@ class EventRow(NamedTuple):
 
 
 class ExternalRow(NamedTuple):
-    """A difference between venue and journal that is not ours. Key: kind, sym, key. adopted_by: empty until adopted."""
+    """A difference between venue and journal that is not ours. Key: kind, sym, key. adopted_by: empty until adopted.
+
+    expected, found: what journal and venue say. price, fees (`0.1 USDT, 0.002 BNB`): of a trade. None where the version
+    that wrote the row did not keep it, or there is none.
+    """
 
     kind: str
     sym: str
@@ -122,6 +126,10 @@ class ExternalRow(NamedTuple):
     text: str
     at_ms: int
     adopted_by: str
+    expected: str | None = None
+    found: str | None = None
+    price: Decimal | None = None
+    fees: str | None = None
 
 
 class FundingRow(NamedTuple):

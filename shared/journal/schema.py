@@ -132,6 +132,10 @@ externals = Table(
     _must("text"),
     _must("at_ms", Whole),
     _must("adopted_by"),
+    Column("expected", Text),
+    Column("found", Text),
+    Column("price", Exact),
+    Column("fees", Text),
 )
 
 funding = Table(

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     NOT_ON_VENUE = "NOT_ON_VENUE"  # the venue did not know it when it could no longer arrive
     RESOLVED = "RESOLVED"  # a person decided
     # What a venue has definitely not taken.
+    ABOVE_MAXIMUM = "ABOVE_MAXIMUM"  # cut to the most that the venue takes in one market order
     BELOW_MINIMUM = "BELOW_MINIMUM"  # less than the venue's least quantity or value, after rounding
     KEY_REFUSED = "KEY_REFUSED"  # the key, its rights, its address or its signature
     NO_MARGIN = "NO_MARGIN"
@@ -40,10 +41,13 @@ class Reason(StrEnum):
     NOT_REDUCING = "NOT_REDUCING"  # meant to reduce, but it would add
     OTHER_BUS = "OTHER_BUS"
     SYMBOL_STOPPED = "SYMBOL_STOPPED"
+    MARKET_CLOSED = "MARKET_CLOSED"  # the venue does not trade it now, or has announced its end
+    ACCOUNT_MODES = "ACCOUNT_MODES"  # position mode, margin mode or leverage are not as configured
     CLOCK_SKEW = "CLOCK_SKEW"  # the venue's clock and ours are too far apart
     LATCHED = "LATCHED"
     DAILY_LOSS = "DAILY_LOSS"
     DRAWDOWN = "DRAWDOWN"
+    DAILY_FUNDING = "DAILY_FUNDING"
     NOT_ARMED = "NOT_ARMED"
     ARMING_EXPIRED = "ARMING_EXPIRED"
     ARMED_FOR_OTHER_CONFIG = "ARMED_FOR_OTHER_CONFIG"

@@ -1,45 +1,98 @@
-"""Which model a line uses, when the config says `auto`: the one card that fits. Needs no torch."""
+"""Which model a line uses: by name, by its card's path, or, when the config says `auto`, the one card that fits.
+
+Needs no torch.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from shared.models.card import Card, ModelRefused
+from shared.config import Mode, Settings
+from shared.errors import ConfigError
+from shared.models.card import Card, ModelRefused, card_of
 
 AUTO = "auto"
+FILES = (".json", ".pth")  # a model is two: its card and its weights, under one name
 
 
-def choose_model(model: str, weights: Path, symbols: Sequence[str], interval: str) -> Path:
-    """The card of the model `model`; for `auto` the only one in `weights` for these symbols and this interval.
+def chosen_model(settings: Settings) -> Path:
+    """The card that the config means. Raises ModelRefused; ConfigError where real orders would follow a guess."""
+    own = settings.signal
+    real = settings.gateway.mode is not Mode.PAPER and settings.ingestor.source != "replay"
+    if own.model == AUTO and real:
+        fitting = ", ".join(path.stem for folder in own.folders for path in _fitting(folder, settings))
+        raise ConfigError(
+            f"config: signal.model is auto, and real orders (gateway.mode {settings.gateway.mode}) follow no guess: "
+            f'name the model in [signal], e.g. model = "NAME"; {f"there are: {fitting}" if fitting else "none fits"}'
+        )
+    return choose_model(own.model, own.folders, settings.symbols, settings.interval)
 
-    A card that names the symbols goes before one for any symbol. Raises ModelRefused.
 
-    >>> choose_model("auto", Path("weights"), ["BTCUSDT"], "12h").name
+def choose_model(model: str, folders: Sequence[Path], symbols: Sequence[str], interval: str) -> Path:
+    """The card of the model `model`: a path of its card or weights, or a name, in the first of `folders` that has it.
+
+    For `auto` it is the only one in the first folder that has any for these symbols and this interval; a card that
+    names the symbols goes before one for any symbol. Raises ModelRefused.
+
+    >>> choose_model("auto", [Path("weights")], ["BTCUSDT"], "12h").name
     'btcusdt_12h_linear.json'
+    >>> choose_model("models/mine", [Path("weights")], ["BTCUSDT"], "12h")
+    PosixPath('models/mine.json')
     """
     if model != AUTO:
-        path = Path(model)
-        return path if path.suffix or len(path.parts) > 1 else weights / f"{model}.json"
-    fitting = [
-        (path, card)
-        for path in sorted(weights.glob("*.json"))
-        if (card := card_at(path)).ticks_every(interval) and all(card.covers(sym) for sym in symbols)
-    ]
-    named = [(path, card) for path, card in fitting if set(symbols) <= set(card.symbols)]
-    found = [path for path, _ in named or fitting]
-    if len(found) == 1:
-        return found[0]
-    wanted = f"{', '.join(symbols)} at {interval}"
-    if not found:
-        raise ModelRefused(f"no model in {weights} is for {wanted}: train one, or name one in signal.model")
-    names = ", ".join(path.stem for path in found)
-    raise ModelRefused(f"several models in {weights} are for {wanted}: name one in signal.model ({names})")
+        return _named(model, folders)
+    for folder in folders:
+        fitting = [
+            (path, card)
+            for path in sorted(folder.glob("*.json"))
+            if (card := card_at(path)).ticks_every(interval) and all(card.covers(sym) for sym in symbols)
+        ]
+        named = [path for path, card in fitting if set(symbols) <= set(card.symbols)]
+        found = named or [path for path, _ in fitting]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(path.stem for path in found)
+            raise ModelRefused(
+                f"several models in {folder} are for {_wanted(symbols, interval)}: name one in signal.model ({names})"
+            )
+    raise ModelRefused(
+        f"no model in {_shown(folders)} is for {_wanted(symbols, interval)}: train one, or name one in signal.model"
+    )
 
 
 def card_at(path: Path) -> Card:
     """The card in a file; raises ModelRefused."""
     try:
-        return Card.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ModelRefused(f"card {path} cannot be read: {' '.join(str(error).split())[:200]}") from error
+        return card_of(path, path.read_bytes())
+    except OSError as error:
+        raise ModelRefused(f"card {path} cannot be read: {error.strerror}") from error
+
+
+def _named(model: str, folders: Sequence[Path]) -> Path:
+    path = Path(model)
+    if path.suffix in FILES:
+        return path.with_suffix(".json")
+    if len(path.parts) > 1:
+        return Path(f"{model}.json")
+    for folder in folders:
+        if (folder / f"{model}.json").is_file():
+            return folder / f"{model}.json"
+    known = ", ".join(path.stem for folder in folders for path in sorted(folder.glob("*.json")))
+    raise ModelRefused(
+        f"there is no model {model!r:.100} in {_shown(folders)} (there are: {known or 'none'}): give one of these, or "
+        "the path of a card"
+    )
+
+
+def _fitting(folder: Path, settings: Settings) -> list[Path]:
+    cards = ((path, card_at(path)) for path in sorted(folder.glob("*.json")))
+    fits = (path for path, card in cards if card.ticks_every(settings.interval))
+    return [path for path in fits if all(card_at(path).covers(sym) for sym in settings.symbols)]
+
+
+def _wanted(symbols: Sequence[str], interval: str) -> str:
+    return f"{', '.join(symbols)} at {interval}"
+
+
+def _shown(folders: Sequence[Path]) -> str:
+    return " or ".join(map(str, folders))

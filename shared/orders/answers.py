@@ -5,6 +5,7 @@ Quantities are in base units and signed (> 0 bought or long); money is in quote 
 
 from collections.abc import Mapping
 from decimal import Decimal
+from enum import StrEnum
 from typing import NamedTuple
 
 from shared.messages.reasons import OrderState, Reason
@@ -53,10 +54,26 @@ class Absent(NamedTuple):
     at_ms: int
 
 
+class Forced(StrEnum):
+    """Why a venue trades for an account that has not asked for it."""
+
+    LIQUIDATION = "liquidation"  # too little margin
+    ADL = "auto-deleveraging"  # the other side was liquidated, and nobody else took it
+    SETTLEMENT = "settlement"  # the contract ends
+
+
+class Maker(NamedTuple):
+    """Who made an order. client_order_id: empty where it was given none. forced: the venue did, and why."""
+
+    client_order_id: str
+    forced: Forced | None = None
+
+
 class VenueFill(NamedTuple):
     """One trade of an order. client_order_id: empty where the venue does not tell. fee: positive when paid.
 
-    extra_fees: those in other currencies than fee_currency, e.g. taxes; currency and amount.
+    extra_fees: those in other currencies than fee_currency, e.g. taxes; currency and amount. forced: whose order was
+    the venue's own, as far as the trade tells.
     """
 
     trade_id: str
@@ -69,6 +86,7 @@ class VenueFill(NamedTuple):
     fee_currency: str
     at_ms: int
     extra_fees: tuple[tuple[str, Decimal], ...] = ()
+    forced: Forced | None = None
 
     @property
     def fees(self) -> tuple[tuple[str, Decimal], ...]:
@@ -80,13 +98,17 @@ class VenuePosition(NamedTuple):
     """What the venue holds for us of a symbol; on spot, the base currency's whole amount.
 
     row: empty for the position that is traded here: one-way, isolated. Else its name, e.g. LONG or NET CROSS: a hedge
-    has two of one market, and some venues have one at cross margin beside the isolated one.
+    has two of one market, and some venues have one at cross margin beside the isolated one. at_stake: what can be lost
+    from now on, quote units: an isolated position's margin and its unrealised profit. liquidation: at which price.
+    None: not told.
     """
 
     sym: str
     signed_qty: Decimal
     entry_price: Decimal | None
     row: str = ""
+    at_stake: Decimal | None = None
+    liquidation: Decimal | None = None
 
 
 class VenueBalance(NamedTuple):
@@ -104,12 +126,14 @@ class VenueOrder(NamedTuple):
     """An open order. client_order_id: empty where whoever sent it gave none.
 
     waits: for a price; none of these is ours. Where the venue keeps them with those that rest, it is not told apart.
+    forced: the venue made it, and why.
     """
 
     sym: str
     client_order_id: str
     snapshot: Snapshot
     waits: bool = False
+    forced: Forced | None = None
 
 
 class FundingPayment(NamedTuple):

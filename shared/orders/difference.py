@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from shared.orders.answers import VenueFill
+
 
 class DifferenceKind(StrEnum):
     """The name of a difference."""
@@ -18,10 +20,14 @@ class DifferenceKind(StrEnum):
     ORDER_NOT_OPEN = "ORDER_NOT_OPEN"  # the journal has it as open, the venue's list does not
     ORDER_STILL_OPEN = "ORDER_STILL_OPEN"  # the journal has it as over, the venue as open
     POSITION = "POSITION"
+    POSITION_ROWS = "POSITION_ROWS"  # several positions of one market: a hedge, or cross beside isolated
 
 
 class Difference(NamedTuple):
-    """One difference. key: what it is about (an id of order, trade or payment, or the symbol); text: for a person."""
+    """One difference. key: what it is about (an id of order, trade or payment, or the symbol); text: for a person.
+
+    trade: the one that the venue has, and the journal has not.
+    """
 
     kind: DifferenceKind
     key: str
@@ -29,6 +35,7 @@ class Difference(NamedTuple):
     text: str
     expected: str
     found: str
+    trade: VenueFill | None = None
 
 
 def persistent(before: Iterable[Difference], now: Iterable[Difference]) -> list[Difference]:

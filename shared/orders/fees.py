@@ -26,6 +26,11 @@ def third_currencies(fills: Iterable[VenueFill], quote: str, base: str = "") -> 
     return frozenset({currency for fill in fills for currency, fee in fill.fees if fee} - {quote, base})
 
 
+def paid_in(currency: str, fills: Iterable[VenueFill]) -> Decimal:
+    """What was paid of a currency, over all trades."""
+    return sum((fee for fill in distinct(fills) for coin, fee in fill.fees if coin == currency), _ZERO)
+
+
 def fees_of(
     fills: Iterable[VenueFill], quote: str, base: str = "", prices: Mapping[str, Decimal] | None = None
 ) -> Fees:

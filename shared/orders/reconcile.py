@@ -19,7 +19,8 @@ from shared.orders.state import OPEN, Life
 
 SIGN = ":sign"  # the end of the id of a booking that sets another's sign right
 _ZERO = Decimal(0)
-_AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION})  # adopted by changing what is expected
+# Adopted by changing what is expected; what is not traded here is never adopted.
+_AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS})
 
 
 class Shown(NamedTuple):
@@ -48,7 +49,8 @@ class Known(NamedTuple):
     the books hold of each symbol that one of them trades (0 when flat), and what a person adopted. before: what they
     held when the first of the reads was asked, where that is known. balance: what the venue should show; None: not
     compared. funding: the booked payments by id. adopted: kind and key of the differences that a person has taken note
-    of; those of position and balance are adopted by changing what is expected.
+    of; those of position and balance are adopted by changing what is expected. mine: of each symbol, what the account
+    holds that a person has said is no book's.
     """
 
     orders: Mapping[str, OwnOrder]
@@ -58,6 +60,7 @@ class Known(NamedTuple):
     balance: Decimal | None = None
     adopted: Set[tuple[DifferenceKind, str]] = frozenset()
     before: Mapping[str, Decimal] = {}
+    mine: Mapping[str, Decimal] = {}
 
 
 class Reconciliation(NamedTuple):
@@ -96,9 +99,8 @@ def _orders(shown: Shown, known: Known) -> Iterator[Difference]:
         if order.waits:
             own, what = None, f"{sym}: the venue has order {key}, which waits for a price"
         if own is None or own.life.state is OrderState.INTENT:
-            yield Difference(
-                DifferenceKind.EXTERNAL_ORDER, key, sym, f"{what}; it was not sent here", "no order", "open"
-            )
+            whose = f"it is the venue's own: {order.forced}" if order.forced else "it was not sent here"
+            yield Difference(DifferenceKind.EXTERNAL_ORDER, key, sym, f"{what}; {whose}", "no order", "open")
         elif own.life.venue_order_id not in ("", venue_id):
             text = f"{what}, as {venue_id}; ours of that id is {own.life.venue_order_id}"
             yield Difference(DifferenceKind.EXTERNAL_ORDER, venue_id, sym, text, own.life.venue_order_id, venue_id)
@@ -127,11 +129,11 @@ def _fills(shown: Shown, known: Known, settle_ms: int) -> Iterator[Difference]:
         if own is None and not ours and sym in unseen:
             continue  # the venue does not tell whose it is: it may be that order's
         if own is None:
-            text = f"{_text(fill)} is of order {ours or fill.venue_order_id}, which was not sent here"
-            yield Difference(DifferenceKind.EXTERNAL_FILL, key, sym, text, "no trade", f"{fill.signed_qty}")
+            text, qty = external_text(fill), f"{fill.signed_qty}"
+            yield Difference(DifferenceKind.EXTERNAL_FILL, key, sym, text, "no trade", qty, fill)
         elif not own.life.in_flight:
             text = f"{_text(fill)} is not in the journal, where its order is {own.life.state} of {own.life.filled_qty}"
-            yield Difference(DifferenceKind.MISSING_FILL, key, sym, text, "no trade", f"{fill.signed_qty}")
+            yield Difference(DifferenceKind.MISSING_FILL, key, sym, text, "no trade", f"{fill.signed_qty}", fill)
     for place, fill in journaled.items():
         if place not in on_venue and _visible(fill.at_ms, shown, settle_ms):
             text = f"{_text(fill)} is in the journal, and the venue does not show it"
@@ -150,16 +152,18 @@ def _positions(shown: Shown, known: Known) -> Iterator[Difference]:
     for sym in sorted(apart):
         rows = [f"{row.signed_qty} in {row.row or 'the one traded here'}" for row in shown.positions if row.sym == sym]
         text = f"{sym}: the venue holds {', '.join(rows)}: close what is beside the one-way, isolated position"
-        yield Difference(DifferenceKind.POSITION, f"{sym} rows", sym, text, "one position", ", ".join(rows))
+        yield Difference(DifferenceKind.POSITION_ROWS, sym, sym, text, "one position", ", ".join(rows))
     for sym in sorted(known.positions.keys() | held.keys()):
-        booked, found = known.positions.get(sym, _ZERO), held.get(sym, _ZERO)
+        mine = known.mine.get(sym, _ZERO)
+        booked, found = known.positions.get(sym, _ZERO), held.get(sym, _ZERO) - mine
         before = known.before.get(sym, booked)
         low, high = min(booked, before), max(booked, before)
         for qty in _in_flight(known.orders.values(), sym):
             low, high = low + min(qty, _ZERO), high + max(qty, _ZERO)
         if not low <= found <= high:
             expected = f"{booked}" if low == high else f"{low} to {high}"
-            text = f"{sym}: the venue holds {found}, the books {expected}"
+            beside = f" and {mine}, which a person has called no book's" if mine else ""
+            text = f"{sym}: the venue holds {found + mine}, the books {expected}{beside}"
             yield Difference(DifferenceKind.POSITION, sym, sym, text, expected, f"{found}")
 
 
@@ -220,6 +224,16 @@ def _balance(shown: Shown, known: Known, to_book: Decimal, tolerance: Decimal) -
 def _visible(at_ms: int, shown: Shown, settle_ms: int) -> bool:
     """Whether what happened then must be in the venue's answer."""
     return shown.since_ms <= at_ms < shown.at_ms - settle_ms
+
+
+def external_text(fill: VenueFill) -> str:
+    """What a person is told of a trade that is not ours: what it was, what it cost, and whose it is."""
+    order = fill.client_order_id or fill.venue_order_id
+    fees = ", ".join(f"{amount} {currency}" for currency, amount in fill.fees if amount)
+    what = f"{_text(fill)}{f', fee {fees},' if fees else ''}"
+    if fill.forced is not None:
+        return f"{what} is the venue's own: {fill.forced} (order {order})"
+    return f"{what} is of order {order}, which was not sent here"
 
 
 def _text(fill: VenueFill) -> str:

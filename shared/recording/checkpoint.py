@@ -15,12 +15,14 @@ from shared.messages import DecodeError
 from shared.messages.codec import pack, unpack
 from shared.recording.durable import write_durably
 from shared.recording.layout import CHECKPOINT, CHECKPOINTS, checkpoint_paths
+from shared.strategies.identity import identity_or_none
 
 # What decides which predictions and orders are made: these sections.
 SECTIONS: Mapping[str, type[BaseModel]] = {
     name: cast(type[BaseModel], Settings.model_fields[name].annotation)
     for name in ("ingestor", "signal", "strategy", "gateway")
 }
+TRADED = "traded"  # model, hash, strategy and parameters; not there in a recording of before they were kept
 PRIVATE = {"journal", "keys_dir"}  # an address may have a password; what is a SecretStr is left out by its type
 
 
@@ -36,9 +38,12 @@ def kept_settings(settings: Settings) -> dict[str, Any]:
     """The part of the settings that a checkpoint keeps: no secret, no address of a bus.
 
     >>> sorted(kept_settings(Settings()))
-    ['gateway', 'ingestor', 'interval', 'run_id', 'signal', 'strategy', 'symbols']
+    ['gateway', 'ingestor', 'interval', 'run_id', 'signal', 'strategy', 'symbols', 'traded']
     """
     kept: dict[str, Any] = settings.model_dump(mode="json", include={"interval", "symbols", "run_id"})
+    made = identity_or_none(settings)
+    if made is not None:
+        kept[TRADED] = made.as_json()
     for name, kind in SECTIONS.items():
         hidden = PRIVATE | {field for field, known in kind.model_fields.items() if known.annotation is SecretStr}
         kept[name] = getattr(settings, name).model_dump(mode="json", exclude=hidden)

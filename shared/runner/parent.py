@@ -1,4 +1,7 @@
-"""A child that ends with its parent: its standard input is a pipe whose other end the parent holds."""
+"""A child process of ours: how it is started, and how it ends with its parent.
+
+Its standard input is a pipe whose other end the parent holds.
+"""
 
 import asyncio
 import os
@@ -6,6 +9,8 @@ import sys
 from collections.abc import Callable
 
 WITH_PARENT = "TICKLINE_WITH_PARENT"
+PYTHON = (sys.executable, "-P")  # -P: a file in the working directory, e.g. signal.py, shadows no module
+SAFE_PATH = "PYTHONSAFEPATH"  # the same for those that a library starts
 
 
 def stop_with_parent(stop: Callable[[], None]) -> None:

@@ -19,6 +19,7 @@ from shared.runner.inbox import Inbox
 from shared.runner.plan import Limits, Plan
 from shared.runner.stage import Stage
 from shared.runner.symbol import FIELD, Symbol
+from shared.user_code import described, place_of
 
 Suspect = tuple[str, bytes]  # input stream, entry id
 MAX_SYMBOL, MAX_TRACE, MAX_N = 64, 160, 2**63 - 1  # what a message can hold
@@ -28,8 +29,9 @@ class StageFailed(Exception):
     """`on_tick` raised: the partition's memory is spoilt and must be reloaded."""
 
     def __init__(self, sym: str, suspect: Suspect, cause: BaseException) -> None:
-        super().__init__(f"{sym}: {suspect[0]} {suspect[1].decode()}: {type(cause).__name__}: {cause}")
+        super().__init__(described(cause, f"{sym}: {suspect[0]} {suspect[1].decode()}"))
         self.suspect = suspect
+        self.place = place_of(cause)
 
 
 class Partition:

@@ -15,8 +15,8 @@ from uuid import uuid4
 import structlog
 import uvloop
 
-from shared.bus.api import Bus, BusLost
-from shared.bus.connection import without_password
+from shared.bus.address import without_password
+from shared.bus.api import Bus, BusLost, Storage
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
@@ -120,33 +120,46 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-async def check_bus(bus: Bus, settings: Settings) -> None:
-    """Wait for the bus, for a bounded time, and make sure that it was laid out for this config."""
+async def check_bus(bus: Bus, settings: Settings) -> list[str]:
+    """Wait for the bus, for a bounded time, and make sure that it was laid out for this config and keeps what it has.
+
+    Returns what a person should know of it, a line each. Raises BusUnreachable, ConfigError, SafetyRefusal.
+    """
     own = settings.bus
+    why: list[str] = []  # the newest reason
     try:
         async with asyncio.timeout(own.start_timeout_s):
-            stored = await _meta(bus, own.partitions)
+            stored, storage = await _meta(bus, own.partitions, why)
     except TimeoutError as error:
-        raise BusUnreachable(
-            f"bus {without_password(own.url)}: no answer for {own.start_timeout_s:g} s: is it running?"
-        ) from error
+        where = f"bus {without_password(own.url)}: "
+        last = why[0].removeprefix(where) if why else "is it running?"
+        raise BusUnreachable(f"{where}no answer for {own.start_timeout_s:g} s: {last}") from error
     if stored["partitions"] != str(own.partitions):
         raise ConfigError(
             f"config: bus.partitions is {own.partitions}, but {settings.namespace} on this bus was laid out "
             f"with {stored['partitions']}: set it back, or use another namespace"
         )
+    where = f"bus {without_password(own.url)}"
+    storage.require_no_eviction(where)
+    if storage.append_only:
+        return []
+    return [
+        f"{where}: writes no log (appendonly no): its restart loses what came since its last dump, if it makes any; "
+        "set `appendonly yes` there"
+    ]
 
 
-async def _meta(bus: Bus, partitions: int) -> dict[str, str]:
+async def _meta(bus: Bus, partitions: int, why: list[str]) -> tuple[dict[str, str], Storage]:
     said = False
     while True:
         try:
             session = await bus.connect()
             try:
-                return await session.meta({"partitions": str(partitions), "bus_id": uuid4().hex})
+                return await session.meta({"partitions": str(partitions), "bus_id": uuid4().hex}), session.storage
             finally:
                 await session.close()
         except BusLost as lost:
+            why[:] = [str(lost)]
             if not said:
                 log.warning("waiting for the bus", why=str(lost))
             said = True
@@ -166,5 +179,6 @@ async def _run(work: Work, bus: Bus, settings: Settings) -> None:
     stop_with_parent(stop)
     await asyncio.wait([checking])
     if not checking.cancelled():
-        checking.result()
+        for caution in checking.result():
+            log.warning("bus", why=caution)
         await work.run()

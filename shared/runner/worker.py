@@ -13,6 +13,7 @@ import structlog
 from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
 from shared.errors import TicklineError
 from shared.runner.flow import Flow
+from shared.runner.health import touch
 from shared.runner.keeper import Keeper, KeeperLost
 from shared.runner.ownership import Ownership
 from shared.runner.partition import Partition, StageFailed, Suspect
@@ -93,6 +94,7 @@ class Worker:
                 if self._keeper is not None and not await self._prepare(self._keeper):
                     return
                 session = await self._bus.connect()
+                session.storage.require_no_eviction("the bus, which was restarted,")
                 log.info("attached", instance=self.plan.instance, run_id=session.run_id)
             except BusLost as lost:
                 await self._pause("waiting for the bus", lost)
@@ -152,8 +154,7 @@ class Worker:
                 await self._round(session)
                 next_round = now + self._limits.round_s
                 if self.alive_file is not None:
-                    self.alive_file.parent.mkdir(parents=True, exist_ok=True)
-                    self.alive_file.touch()
+                    touch(self.alive_file)
             if now >= next_trim:
                 await self._flow.trim(session, list(self._parts.values()))
                 next_trim = now + self._limits.trim_every_s
@@ -299,7 +300,8 @@ class Worker:
         if self._suspects.get(p) == failure.suspect:
             self._poison[p][failure.suspect] = str(failure)
             del self._suspects[p]
-            log.error("entry set aside", instance=self.plan.instance, p=p, why=str(failure))
+            code = {} if failure.place is None else {"code": str(failure.place)}
+            log.error("entry set aside", instance=self.plan.instance, p=p, why=str(failure), **code)
         else:
             self._suspects[p] = failure.suspect
             log.warning("stage failed, retrying alone", instance=self.plan.instance, p=p, why=str(failure))

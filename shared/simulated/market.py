@@ -10,7 +10,7 @@ For one symbol, ticks n = 1, 2, … in blocks of B = 16384:
 
 Summing r_n over whole blocks, where the e add up to zero, gives log P_n − log(start_price) = −phi / (1 − phi) · r_n. So
 at the end of each block the price is back at start_price but for the last return, and the price level cannot wander:
-within a block its logarithm is a bridge with standard deviation up to sigma / (1 − phi) · √B / 2 (4.3 % for the
+within a block its logarithm is a bridge with standard deviation up to sigma / (1 − phi) · √B / 2 (6.4 % for the
 defaults). What a block needs of its past is the one return before it; as that forgets like phi^k, it is computed from
 the last K innovations of the block before, with |phi|^K < 1e-18. That makes each block a pure function of its number:
 the place where a series was opened does not change it.
@@ -29,7 +29,7 @@ from shared.intervals import NS_PER_S
 
 EPOCH_NS = 1_735_689_600 * NS_PER_S  # tick n is at 2025-01-01T00:00:00Z + n · interval
 PHI = -0.5
-SIGMA = 0.001
+SIGMA = 0.0015  # so that two legs at the default fee cost less than the forecast earns: 0.06 % of 0.07 %
 BLOCK = 16_384
 CENT = 100
 _FORGOTTEN = math.log(1e-18)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.account import Account, Order
 from shared.messages.reasons import Reason
+from shared.user_code import Place, WrongDecision
 
 
 class Signal(Protocol):
@@ -36,6 +37,20 @@ class Forecast(NamedTuple):
     sym: str
     y_hat: float
     price: Decimal
+
+
+def require_orders(made: object, sym: str, decider: "Decider") -> None:
+    """What `decide` returned must be orders for `sym`, else WrongDecision: a wrong order is not sent as another."""
+    if isinstance(made, list):
+        wrong = next((one for one in made if not isinstance(one, Order) or one.sym != sym), None)
+        if wrong is None:
+            return
+        what = f"a list with {wrong!r:.80}"
+    else:
+        what = f"{made!r:.80}"
+    code = type(decider).decide.__code__
+    place = Place(code.co_filename, code.co_firstlineno, code.co_name)
+    raise WrongDecision(f"it returned {what}: return a list of Order for {sym}, or a Reason", place)
 
 
 class Decider(BaseModel):

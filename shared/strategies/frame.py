@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from shared.account import RoundTrip
 from shared.errors import ConfigError
+from shared.extras import to_install
 
 if TYPE_CHECKING:
     import polars
@@ -19,7 +20,7 @@ def frame(trips: Iterable[RoundTrip]) -> "polars.DataFrame":
     try:
         import polars
     except ImportError as error:
-        raise ConfigError("a table of round trips needs polars: pip install 'tickline[research]'") from error
+        raise ConfigError(f"a table of round trips needs polars: {to_install('research')}") from error
     time = polars.Datetime("ns", "UTC")
     kinds = {"datetime": time, "exit_datetime": time, "sym": polars.String(), "dir_signal": polars.Int8()}
     schema = {name: kinds.get(name, polars.Float64()) for name in RoundTrip._fields}

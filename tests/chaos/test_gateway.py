@@ -43,7 +43,7 @@ def given(folder: Path, url: str) -> dict[str, object]:
     """The settings of the gateway, as load_settings takes them and as variables say them."""
     return {
         "symbols": SYMBOLS, "interval": "1s", "state_dir": str(folder / "state"),
-        "bus": {"partitions": P, "lease_s": LEASE_S, "timeout_s": 2.0},
+        "bus": {"partitions": P, "lease_s": LEASE_S, "timeout_s": 2.0}, "signal": {"model": "simulated_linear"},
         "gateway": {
             "mode": "testnet", "venue": "fake", "fake_url": url, "exchange": "binance", "account": "main",
             "markets": {sym: f"{sym.removesuffix('USDT')}/USDT:USDT" for sym in SYMBOLS},

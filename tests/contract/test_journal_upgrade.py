@@ -22,8 +22,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -40,9 +40,9 @@ def add_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     def add(statement: str) -> None:
         steps = tmp_path / "steps"
         shutil.copytree(MIGRATIONS, steps)
-        (steps / "versions" / "v0002_more.py").write_text(NEXT.format(statement=statement))
+        (steps / "versions" / "v0003_more.py").write_text(NEXT.format(statement=statement))
         monkeypatch.setattr(upgrade, "MIGRATIONS", steps)
-        monkeypatch.setattr(upgrade, "HEAD", "0002")
+        monkeypatch.setattr(upgrade, "HEAD", "0003")
 
     return add
 
@@ -89,7 +89,7 @@ async def test_an_older_schema_is_upgraded_once_and_keeps_its_rows(
     assert [await journal.latches() for journal in journals] == [{"halt": HALT}] * 4
     await asyncio.gather(*(journal.close() for journal in journals))
     version, columns = stands_there(journal_url)
-    assert version == "0002"
+    assert version == "0003"
     assert "until_ms" in columns
 
 
@@ -100,4 +100,4 @@ async def test_an_upgrade_that_fails_changes_nothing(journal_url: str, add_step:
     add_step("UPDATE nowhere SET until_ms = 9")
     with pytest.raises(JournalUnwritable, match="nowhere"):
         await Journal.open(journal_url, "main", durable=True)
-    assert stands_there(journal_url) == before == ("0001", {"account", "name", "reason", "by", "at_ms"})
+    assert stands_there(journal_url) == before == (HEAD, {"account", "name", "reason", "by", "at_ms"})

@@ -21,7 +21,7 @@ from services.gateway.venues.credentials import Credentials
 from services.gateway.venues.reply import NotCleared
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.messages.reasons import OrderState, Reason
-from shared.orders.answers import Absent, Ambiguous, Refused, Snapshot
+from shared.orders.answers import Absent, Ambiguous, Forced, Refused, Snapshot
 from tests.until import until
 from tests.venues import (
     BINANCE,
@@ -106,6 +106,17 @@ async def test_positions_and_balance_are_the_venues(pair: Pair) -> None:
         holding = pair.fake.book.wallet.holding(pair.place.id)
         assert (held.signed_qty, held.entry_price) == (Decimal("0.006"), holding.entry)
         assert await pair.venue.balance() == (cash["USDT"] + holding.qty * (mark - holding.entry), {})
+
+
+async def test_what_a_position_can_lose_is_its_margin_and_its_profit_by_liquidation(swap: Pair) -> None:
+    await swap.venue.place(swap.request("-0.010"))
+    swap.fake.book.prices.set(swap.place.id, Decimal("41000.0"))
+    entry = swap.fake.book.wallet.holding(swap.place.id).entry
+    (held,) = await swap.venue.positions()
+    assert held.at_stake is not None and held.liquidation is not None
+    mark = swap.fake.book.prices.quote(swap.place.id, 0).mid
+    assert abs(held.at_stake - Decimal("0.010") * (entry / 3 + entry - mark)) < 15  # less what liquidation leaves
+    assert abs(held.liquidation - entry * 4 / 3) < 1
 
 
 async def test_a_short_position_is_negative_and_a_flat_one_is_told_too(swap: Pair) -> None:
@@ -521,7 +532,7 @@ async def test_one_way_is_set_where_it_is_not() -> None:
 async def test_what_cannot_be_set_is_refused() -> None:
     async with serving("binance") as fake:
         fake.book.place(Ask("BTCUSDT", Decimal("0.010")), fake.floor.now_ms())  # a position at cross margin
-        with pytest.raises(VenueError, match="-4048"):
+        with pytest.raises(SafetyRefusal, match="-4048"):
             await CcxtVenue(options(BINANCE, fake.url), KEYS).open()
         assert fake.server.count("/order", "POST") == 0
 
@@ -550,6 +561,28 @@ async def test_funding_is_told_with_its_sign(swap: Pair) -> None:
         (swap.place.trade_id(row.id), SYM, row.amount) for row in swap.fake.book.payments
     ]
     assert [row.amount < 0 for row in paid] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("origin", "why"),
+    [("liquidation", Forced.LIQUIDATION), ("adl", Forced.ADL), ("settlement", Forced.SETTLEMENT), ("", None)],
+)
+async def test_what_the_venue_does_by_itself_is_told_from_what_a_person_does(
+    swap: Pair, origin: str, why: Forced | None
+) -> None:
+    """By the trade, or by the order that it was of; a funding payment beside it is no trade."""
+    await swap.venue.place(swap.request("0.010"))
+    swap.fake.floor.fund(swap.place.id, Decimal("0.0001"))
+    if origin:
+        swap.fake.floor.close_out(swap.place.id, origin)
+    else:
+        swap.fake.book.place(Ask(swap.place.id, -QTY, "byhand00001"), swap.fake.floor.now_ms(), Plan())
+    since_ms = swap.venue.now_ms() - 60_000
+    fills = await swap.venue.fills(SYM, since_ms)
+    assert await swap.venue.all_fills([SYM], since_ms) == fills
+    other, own = sorted(fills, key=lambda fill: fill.signed_qty)
+    assert (own.forced, other.signed_qty) == (None, -QTY)
+    assert (other.forced or (await swap.venue.maker(SYM, other.venue_order_id)).forced) == why
 
 
 async def test_all_fills_are_found_page_by_page(swap: Pair) -> None:

@@ -1,15 +1,18 @@
 """What a way out asks of a venue, on each of them: every kind of order is seen and cancelled, every position closed."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from services.fake_exchange.book import Ask
 from services.fake_exchange.order import LIVE
+from services.gateway.venues.ccxt_venue import CcxtVenue
+from shared.errors import SafetyRefusal
 from shared.orders import Snapshot
 from shared.orders.request import OrderRequest
-from tests.venues import BINANCE, BYBIT, OKX, OKX_SPOT, SPOTS, SWAPS, SYM, Pair, Place, named, trading
+from tests.venues import BINANCE, BYBIT, KEYS, OKX, OKX_SPOT, SPOTS, SWAPS, SYM, Pair, Place, named, options, trading
 
 D = Decimal
 KINDS = ("conditional", "oco", "trigger", "move_order_stop", "iceberg", "twap")
@@ -109,3 +112,22 @@ async def test_one_call_cancels_what_waits(place: Place) -> None:
         pair.fake.server.asked.clear()
         await pair.venue.cancel_all(SYM)
         assert len(pair.fake.server.asked) <= 2
+
+
+async def test_a_position_beside_the_one_that_is_traded_is_refused_at_open() -> None:
+    async with trading(OKX) as pair:
+        pair.fake.book.place(Ask(pair.place.id, D("0.030"), leg="CROSS"), pair.fake.floor.now_ms())
+        again = CcxtVenue(options(OKX, pair.fake.url), KEYS)
+        with pytest.raises(SafetyRefusal, match=r"BTC/USDT:USDT: there is a position NET CROSS.*halt --flatten"):
+            await again.open()
+
+
+async def test_a_symbol_without_a_market_holds_up_no_way_out_of_another() -> None:
+    async with trading(BINANCE) as pair:
+        markets = {SYM: BINANCE.market, "GONE": "GONE/USDT:USDT"}
+        way_out = CcxtVenue(replace(options(BINANCE, pair.fake.url), markets=markets), KEYS)
+        await way_out.open(only_out=True)
+        assert list(way_out.out_of_reach) == ["GONE"]
+        assert "binance has no such market" in way_out.out_of_reach["GONE"]
+        assert [position.sym for position in await way_out.positions()] == [SYM]
+        await way_out.close()

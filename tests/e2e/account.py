@@ -24,6 +24,8 @@ ACCOUNT = "main"
 CONFIG = """
 symbols = ["BTCUSDT"]
 interval = "12h"
+[signal]
+model = "btcusdt_12h_linear"
 [strategy]
 balance = 1000
 [gateway]

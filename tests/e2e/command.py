@@ -16,6 +16,7 @@ import psutil
 COMMAND = Path(sys.executable).with_name("tickline")
 T = TypeVar("T")
 FOLDER = "TICKLINE_STATE_DIR"  # every process of a run inherits it, so it tells whose process one is
+SHADOWS = ("signal", "random", "services", "shared", "secrets")
 RUN_S = 120.0  # two loaded cores take ten times as long as two free ones
 
 
@@ -63,6 +64,8 @@ class Tickline:
         self.folder = folder
         self.bus_folder = folder / "bus"
         self._started: list[Running] = []
+        for name in SHADOWS:  # a user's folder may hold such; no process of ours takes them for its own modules
+            (folder / f"{name}.py").write_text(f"raise SystemExit('{name}.py of the working folder was imported')\n")
 
     def environment(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}

@@ -45,11 +45,13 @@ def test_the_notebooks_file(tickline: Tickline) -> None:
         assert netting or totals["fills"] == again.orders
         assert out["variants"][name]["metrics"]["returns"]["end_equity"] == pytest.approx(float(again.equity))
     assert Decimal(rows[-1]["equity"]) > Decimal(out["variants"]["legs"]["totals"]["end_equity"]), "the open trip's fee"
-    assert out["settings"]["weights"].startswith("btcusdt_12h_linear (")
+    assert out["settings"]["model"].startswith("btcusdt_12h_linear (")
     assert "legs" in done.out.splitlines()[0]
     assert "netted" in done.out.splitlines()[0]
     assert any(line.split() == ["number", "688", "262"] for line in done.out.splitlines())
     assert "365 days" in done.out
+    traded = "basic_taker(leverage=1, netting=False, sizing=compounding, fraction=1)"
+    assert done.out.splitlines()[-1] == f"model {out['settings']['model']}, strategy {traded}"
     assert "<html" in (tickline.folder / "report.html").read_text()[:200]
 
 
@@ -121,7 +123,7 @@ def test_a_lookahead_is_found(command: Command, bars: Path) -> None:
             ("--strategy", "peeks", "--param", f"prices={bars}"),
             "lookahead at tick 4 (1990-01-03T00:00:00Z) of BTCUSDT: ",
         ),
-        (("--weights", card.resolve()), "opened while only copies of it are to be read"),
+        (("--model", card.resolve()), "opened while only copies of it are to be read"),
     ):
         arguments = ("backtest", "--data", bars, *WHERE, *options, "--csv", "rows.csv")
         refused(command(*arguments, "--check-lookahead"), 6, said)
@@ -155,9 +157,9 @@ RISING = [str(price) for price in range(10, 20)]
         (RISING, ("--interval", "1d"), "interval 1d, but rows 2 and 3 are 12h apart: pass --interval 12h"),
         (RISING, ("--interval", "1h"), "interval 1h, but no two rows are less than 12h apart"),
         (RISING, ("--sym", "ETHUSDT"), "no model in"),
-        (RISING, ("--sym", "ETHUSDT", "--weights", "btcusdt_12h_linear"), "is for BTCUSDT, not for ETHUSDT"),
-        (RISING, ("--weights", "none"), "none.json cannot be read"),
-        (RISING, ("--weights", "altered.json"), "one of the two was altered"),
+        (RISING, ("--sym", "ETHUSDT", "--model", "btcusdt_12h_linear"), "is for BTCUSDT, not for ETHUSDT"),
+        (RISING, ("--model", "none"), "there is no model 'none' in "),
+        (RISING, ("--model", "altered.json"), "one of the two was altered"),
         (RISING, ("--from", "2025-01-01"), "none of its 10 rows is in the time to be traded"),
         (RISING, ("--funding", "none.csv"), "none.csv: there is no such file"),
         (RISING, ("--check-lookahead", "--data", "none.csv"), "none.csv: there is no such file"),

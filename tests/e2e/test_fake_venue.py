@@ -1,5 +1,6 @@
 """`tickline run --venue fake`: the try-out, from not armed to a restart."""
 
+import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from shared.journal.rows import OrderRow
 from shared.messages.reasons import OrderState, Reason
 from tests.e2e.account import ask, at_terminal, with_journal
-from tests.e2e.command import Tickline, wait_for
+from tests.e2e.command import COMMAND, Tickline, wait_for
 
 RUN = ("run", "--venue", "fake", "--limit", "150", "--param", "threshold=0.0001")  # nearly every tick decides
 ARM = ("arm", "--account", "fake", "--max-notional", "2500", "--for", "1h")
@@ -50,11 +51,18 @@ def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
     first = running.done()
     assert first.code == 0, first.err
     assert "Traceback" not in first.err
-    said = first.err.splitlines()
-    assert said[0].startswith("not armed: nothing that adds exposure is sent; in another terminal: ")
-    assert f" TICKLINE_CONFIG={folder}/fake.toml " in said[0]
-    assert said[0].endswith("tickline arm --account fake --max-notional 2500 --for 12h")
+    assert all(re.match(r"\d\d:\d\d:\d\dZ  ", line) for line in first.err.splitlines())
+    said = [line[11:] for line in first.err.splitlines()]
+    assert said[0].startswith("model simulated_linear (")
+    assert said[0].endswith(", threshold=0.0001)")
+    (unarmed,) = (line for line in said if line.startswith("not armed: "))
+    assert unarmed.startswith("not armed: nothing that adds exposure is sent; in another terminal: ")
+    assert f" TICKLINE_CONFIG={folder}/fake.toml " in unarmed
+    assert unarmed.endswith("tickline arm --account fake --max-notional 2500 --for 12h")
     assert any(line.startswith("armed until ") for line in said)
+    held = {sym: qty for sym, qty in first.summary.get("open", {}).items() if Decimal(qty)}
+    flatten = f"TICKLINE_CONFIG={folder}/fake.toml {COMMAND} halt --flatten` closes them"
+    assert bool(held) == any(line.startswith("open at the exchange") and line.endswith(flatten) for line in said)
     assert first.summary["refusals"]["NOT_ARMED"] >= 1
     assert Decimal(first.summary["fees"]) > 0
     assert "parity: not compared (orders went to a venue)" in first.out.splitlines()

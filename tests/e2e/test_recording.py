@@ -85,7 +85,7 @@ def test_a_difference_is_found_and_named(tickline: Tickline, tmp_path: Path) -> 
 
     other = tmp_path / "weights"
     shutil.copytree(Path(__file__).parents[2] / "weights", other)
-    shown = tickline("parity", recording, "--weights", other)
+    shown = tickline("parity", recording, "--model", other / "simulated_linear.json")
     assert shown.code == 0, shown.err
     for path in checkpoint_paths(recording):
         path.unlink()

@@ -18,7 +18,7 @@ from tests.e2e.recomputed import prices_of, recomputed
 DATA_DIR = Path(os.environ.get("TICKLINE_DATA_DIR") or Path(__file__).parents[3] / "shared" / "data")
 REAL = DATA_DIR / "BTCUSDT_12h_ohlc.csv"
 KEYS = {"ticks", "predictions", "decisions", "orders", "executions", "final_equity", "parity", "latency_us"}
-BESIDE = {"fees", "restarts", "finished"}  # more than was asked for
+BESIDE = {"fees", "restarts", "finished", "start_equity", "profit", "model", "strategy"}  # more than was asked for
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -64,6 +64,9 @@ def test_the_headline_twice_on_one_bus(tickline: Tickline) -> None:
         again = recomputed(prices_of(REAL), balance="100", fee="0.0003")
         assert abs(equity / again.equity - 1) < Decimal("1e-20")
         assert abs(fees / again.fees - 1) < Decimal("1e-20")
+        assert Decimal(summary.pop("profit")) == equity - Decimal(summary.pop("start_equity")) == equity - 100
+        assert summary.pop("model")["name"] == "btcusdt_12h_linear"
+        assert summary.pop("strategy")["name"] == "basic_taker"
         assert 0 < waits["p50"] <= waits["p99"] <= waits["p999"]
         assert summary == {
             "ticks": 692, "predictions": 689, "decisions": 689, "orders": 1377, "executions": 1377,

@@ -43,7 +43,7 @@ def test_a_sweep_on_two_processes(tickline: Tickline) -> None:
         (("--sizing", "half"), 2, "--sizing: "),
         (("--holdout", "1"), 2, "--holdout: "),
         (("--earlier-trials", "-1"), 2, "--earlier-trials: "),
-        (("--model", "Oracle"), 2, "--model: model 'Oracle' is unknown"),
+        (("--class", "Oracle"), 2, "--class: model 'Oracle' is unknown"),
         (("--fee", "1"), 2, "gateway.fee"),
         (("--folds", "99"), 2, "use fewer folds"),
         (("--backend", "nosuch"), 2, "--backend nosuch: Invalid backend"),

@@ -83,7 +83,7 @@ def test_bad_data_is_exit_code_3(command: Command, closes: list[object], options
     ("options", "said"),
     [
         (("--interval", "3q"), "--interval: interval '3q' is unknown"),
-        (("--model", "Oracle"), "--model: model 'Oracle' is unknown; there are: LinearModel, NonLinearModel"),
+        (("--class", "Oracle"), "--class: model 'Oracle' is unknown; there are: LinearModel, NonLinearModel"),
         (("--param", "hidden"), "--param 'hidden': write name=number"),
         (("--param", "depth=3"), "model LinearModel takes no_features, not depth"),
         (("--features", "rsi(14)"), "--features: feature 'rsi' is unknown"),

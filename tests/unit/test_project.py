@@ -34,6 +34,11 @@ def test_the_lock_holds_every_pinned_package() -> None:
         assert re.sub(r"\[.*\]", "", pin) in locked, f"{pin}: run `make lock`"
 
 
+def test_containers_start_python_on_its_safe_path() -> None:
+    """As `tickline` starts its children: a file in a mounted working directory shadows no module."""
+    assert "PYTHONSAFEPATH=1" in (ROOT / "Dockerfile").read_text().partition("AS runtime")[2].partition("FROM ")[0]
+
+
 @pytest.mark.parametrize("service", ["ingestor", "strategy", "gateway", "recorder"])
 def test_these_services_load_neither_torch_nor_a_venue_client(service: str) -> None:
     """As processes they do without; the import linter cannot see what is imported by name at run time."""

@@ -1,10 +1,11 @@
 """The verbs on an account at a venue. They belong to the gateway: its process is started with the terminal attached."""
 
 import subprocess
-import sys
 from typing import Final
 
 import typer
+
+from shared.runner.parent import PYTHON
 
 VERBS: Final = {
     "arm": "Allow orders that add exposure, for a limited time.",
@@ -26,7 +27,7 @@ def add_account_verbs(app: typer.Typer) -> None:
 
 def _hand_on(context: typer.Context) -> None:
     verb = str(context.info_name)
-    with subprocess.Popen([sys.executable, "-m", "services.gateway.control", verb, *context.args]) as process:
+    with subprocess.Popen([*PYTHON, "-m", "services.gateway.control", verb, *context.args]) as process:
         while process.returncode is None:
             try:
                 process.wait()

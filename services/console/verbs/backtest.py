@@ -31,7 +31,9 @@ def backtest(
         str | None, typer.Option("--from", help="Trade bars that end at or after this time (UTC).")
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Trade bars that end before this time (UTC).")] = None,
-    weights: Annotated[str | None, typer.Option(help="A model in weights/; the one that fits by default.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A model's name, or its card's path; the one that fits by default.")
+    ] = None,
     strategy: Annotated[str | None, typer.Option(help="The strategy's name, e.g. basic_taker.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="A strategy's parameter, e.g. sizing=constant.")] = None,
     leverage: Annotated[str | None, typer.Option(help="The strategy's parameter leverage.")] = None,
@@ -49,7 +51,7 @@ def backtest(
     """Trade a file of prices with the line's own stages, and measure what came of it."""
     param = [*(param or ()), *([f"leverage={leverage}"] if leverage is not None else ())]
     options = RunOptions(
-        data=[data], sym=[sym], interval=interval or infer_interval(data, timezone or ""), model=weights,
+        data=[data], sym=[sym], interval=interval or infer_interval(data, timezone or ""), model=model,
         strategy=strategy, param=param, balance=balance, fee=fee, slippage_bps=slippage_bps, run_id="backtest",
         timezone=timezone,
     )  # fmt: skip
@@ -60,6 +62,7 @@ def backtest(
         from services.console.backtest import Window, as_html, as_json, described, outcomes, rules_of, time_of
         from services.research.backtest.rows import CsvRows
         from services.research.metrics import table
+        from shared.strategies.identity import Identity
 
         rules = rules_of(fill=fill, maintenance_margin=maintenance_margin, funding=funding)
         window = Window(time_of("--from", start), time_of("--to", end))
@@ -84,5 +87,6 @@ def backtest(
             files["--report"].write(as_html(said, done))
     for line in table({name: outcome.results for name, outcome in done.items()}):
         typer.echo(line)
+    typer.echo(str(Identity.of(settings)))
     if checked is not None:
         typer.echo(checked)

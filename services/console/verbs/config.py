@@ -5,7 +5,7 @@ import typer
 from services.console.config_lines import config_lines
 from shared.config import load_settings
 
-config = typer.Typer(no_args_is_help=True, add_completion=False, help="What the line would run with.")
+config = typer.Typer(no_args_is_help=True, help="What the line would run with.")
 
 
 @config.callback()

@@ -10,12 +10,16 @@ from shared.errors import ParityBroken
 
 def parity(
     recording: Annotated[Path, typer.Argument(help="The folder of a recorded session.")],
-    weights: Annotated[Path | None, typer.Option(help="Another folder of models than the session's.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Where the session's model is now: its name, or its card's path.")
+    ] = None,
 ) -> None:
     """Compute a recorded session again, and compare every prediction, decision and order, bit for bit."""
     from services.research.recording import parity as compute  # the model's runtime takes seconds to load
 
-    found = compute(recording, weights)
+    found = compute(recording, model)
+    for line in found.identities:
+        typer.echo(line)
     for stream, compared in found.compared.items():
         typer.echo(f"parity: {found.identical[stream]} of {compared} {stream} identical")
     for stream, count in found.ahead.items():

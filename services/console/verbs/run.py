@@ -10,7 +10,7 @@ import typer
 from services.console.display import Display
 from services.console.fake_run import fake_settings
 from services.console.options import TIMEZONE, RunOptions, settings_for
-from shared.errors import ConfigError
+from shared.errors import ConfigError, UserCodeFailed
 
 Venue = Literal["fake"]
 
@@ -22,7 +22,10 @@ def run(
     sym: Annotated[list[str] | None, typer.Option(help="The symbol of the file, e.g. BTCUSDT.")] = None,
     interval: Annotated[str | None, typer.Option(help="Time between two bars, e.g. 12h.")] = None,
     timezone: Annotated[str | None, typer.Option(help=TIMEZONE)] = None,
-    model: Annotated[str | None, typer.Option(help="A model in weights/; the one that fits by default.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A model's name, or its card's path; the recording's, or the one that fits, by default."),
+    ] = None,
     strategy: Annotated[str | None, typer.Option(help="The strategy's name, e.g. basic_taker.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="A strategy's parameter, e.g. netting=true.")] = None,
     balance: Annotated[str | None, typer.Option(help="Capital of each symbol's book, in quote units.")] = None,
@@ -51,6 +54,8 @@ def run(
         _write(json_file, json.dumps(summary.as_json(), indent=2) + "\n", "w")
     for line in summary.lines():
         typer.echo(line)
+    if summary.code:
+        raise UserCodeFailed(summary.code)
 
 
 def _write(json_file: Path, text: str, mode: Literal["a", "w"]) -> None:

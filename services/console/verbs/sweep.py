@@ -35,7 +35,9 @@ def sweep(
     folds: Annotated[int, typer.Option(help="Of the walk-forward.")] = 4,
     holdout: Annotated[float, typer.Option(help="The file's last share: for the chosen row alone, once.")] = 0.2,
     earlier_trials: Annotated[int, typer.Option(help="Trials on these data before this sweep; they deflate too.")] = 0,
-    model: Annotated[str, typer.Option(help="The model's class: LinearModel or NonLinearModel.")] = "LinearModel",
+    kind: Annotated[
+        str, typer.Option("--class", help="The model's class: LinearModel or NonLinearModel.")
+    ] = "LinearModel",
     loss: Annotated[Literal["l1", "huber", "mse"], typer.Option(help="What training minimises.")] = "l1",
     seed: Annotated[int, typer.Option(help="Of the first weights.")] = 0,
     balance: Annotated[str | None, typer.Option(help="Capital, in quote units; each fold begins with it.")] = None,
@@ -59,7 +61,7 @@ def sweep(
         "intervals": wanted,
         "leverages": decimals("--leverage", leverage), "thresholds": floats("--threshold", threshold),
         "netting": netting, "folds": folds, "holdout": holdout, "earlier_trials": earlier_trials,
-        "fit": {"model": model, "recipe": {"loss": loss, "seed": seed}},
+        "fit": {"model": kind, "recipe": {"loss": loss, "seed": seed}},
     }  # fmt: skip
     options = RunOptions(
         data=[data], sym=[sym], interval=_base_interval(data, wanted, timezone or ""), balance=balance, fee=fee,
@@ -91,7 +93,7 @@ def sweep(
 
 _OPTIONS = {
     "intervals": "interval", "sizings": "sizing", "leverages": "leverage", "thresholds": "threshold",
-    "earlier_trials": "earlier-trials",
+    "earlier_trials": "earlier-trials", "model": "class",
 }  # fmt: skip
 
 

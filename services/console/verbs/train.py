@@ -27,7 +27,9 @@ def train(
     timezone: Annotated[str | None, typer.Option(help=TIMEZONE)] = None,
     name: Annotated[str, typer.Option(help="The new model's name; made of the options by default.")] = "",
     weights: Annotated[Path | None, typer.Option(help="Folder for its files; the one the line reads.")] = None,
-    model: Annotated[str, typer.Option(help="The model's class: LinearModel or NonLinearModel.")] = "LinearModel",
+    kind: Annotated[
+        str, typer.Option("--class", help="The model's class: LinearModel or NonLinearModel.")
+    ] = "LinearModel",
     param: Annotated[list[str] | None, typer.Option(help="A parameter of that class, e.g. hidden=32.")] = None,
     lags: Annotated[int | None, typer.Option(min=1, help="How many log returns it sees; 3 by default.")] = None,
     features: Annotated[
@@ -49,7 +51,7 @@ def train(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the card to this file too.")] = None,
 ) -> None:
     """Train a model on a price file, by time: its weights and its card, with scores beside the baselines."""
-    folder = weights or load_settings().signal.weights
+    folder = weights or load_settings().signal.home
     if lags is not None and features is not None:
         raise ConfigError("--lags and --features were both given: use one")
     options = {"epochs": epochs, "lr": lr, "patience": patience, "validation_share": validation_share}
@@ -59,7 +61,7 @@ def train(
         "timezone": timezone or "",
         "features": features or f"log_return_lags({3 if lags is None else lags})",
         "fit": {
-            "model": model, "params": dict(_param(text) for text in param or ()),
+            "model": kind, "params": dict(_param(text) for text in param or ()),
             "recipe": {"loss": loss, "optimiser": optimiser, "seed": seed, **recipe},
         },
         "test_share": test_share, "walk_forward": walk_forward, "fee": fee,
@@ -90,7 +92,8 @@ def _spec(given: dict[str, object]) -> "TrainSpec":
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = [str(part) for part in first["loc"] if part not in ("fit", "recipe", "params")]
-        option, why = ".".join(where).replace("_", "-"), first["msg"].removeprefix("Value error, ")
+        named = ".".join(where).replace("_", "-")
+        option, why = "class" if named == "model" else named, first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"--{option}: {why}") from error
 
 

@@ -15,7 +15,6 @@ from services.gateway.risk import Rules
 from services.gateway.risk.equity import equity
 from services.gateway.risk.latches import HALT
 from services.gateway.risk.model import model_sha256
-from services.gateway.venues.venue import Venue
 from shared.config import Settings
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.intervals import interval_ns
@@ -71,22 +70,28 @@ async def _seen(settings: Settings, journal: Journal, books: Books) -> Seen:
     venue = make_venue(settings)
     await venue.open()
     try:
-        held = {position.sym: position.signed_qty for position in await venue.positions()}
-        markets = [await _market(venue, sym, held.get(sym, Decimal(0))) for sym in sorted(settings.gateway.markets)]
-        worth = equity(await venue.balance(), books.positions(), {market.sym: market.quote for market in markets})
+        syms = sorted(settings.gateway.markets)
+        positions, orders = await venue.positions(), await venue.all_open_orders()
+        quotes = await venue.quotes(syms)
+        if missing := [sym for sym in syms if sym not in quotes]:
+            raise VenueError(f"{settings.gateway.account}: no quote of {', '.join(missing)}: ask again")
+        markets = [
+            MarketSeen(
+                sym, venue.rules(sym), sum((row.signed_qty for row in positions if row.sym == sym), Decimal(0)),
+                sum(order.sym == sym for order in orders), quotes[sym], [row for row in positions if row.sym == sym],
+            )
+            for sym in syms
+        ]  # fmt: skip
+        worth = equity(await venue.balance(), books.positions(), quotes)
         if worth is None:
             raise VenueError(
                 f"{settings.gateway.account}: a coin that the books hold has no price: its equity is unknown"
             )
     finally:
         await venue.close()
-    orders = [row for row in await journal.orders() if row.state is not OrderState.INTENT]
+    sent = [row for row in await journal.orders() if row.state is not OrderState.INTENT]
     return Seen(
         now_ms=now_ms(), equity=worth, markets=markets, latches=list((await journal.latches()).values()),
-        unsettled=len(orders), differences=len(await journal.externals(adopted=False)),
+        unsettled=len(sent), differences=len(await journal.externals(adopted=False)),
         books=books,
     )  # fmt: skip
-
-
-async def _market(venue: Venue, sym: str, position: Decimal) -> MarketSeen:
-    return MarketSeen(sym, venue.rules(sym), position, len(await venue.open_orders(sym)), await venue.quote(sym))

@@ -15,14 +15,15 @@ from services.gateway.control.at_work import AT_WORK
 from services.gateway.control.books import booked_qty
 from services.gateway.control.way_out import Held, Part, last_valid_ms, parts, parts_of_row
 from services.gateway.desk.rules import book_of
-from services.gateway.venues.venue import Venue
+from services.gateway.venues.amounts import truncated
+from services.gateway.venues.venue import MarketRules, Venue
 from shared.config import Settings
 from shared.errors import VenueError
 from shared.journal.errors import Fenced
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, OrderRow
 from shared.messages import Leg
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderState, Reason
 from shared.orders import Absent, OrderRequest, Refused, Snapshot
 from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
@@ -46,12 +47,13 @@ class Flatten:
         self._epoch = epoch
         self._by = by
         self._say = say
-        self._syms = tuple(settings.gateway.markets)
+        self._syms = tuple(sym for sym in settings.gateway.markets if sym not in venue.out_of_reach)
         self._on_its_way: dict[str, list[tuple[OrderRequest, Part]]] = {}
         self._unsettled: dict[str, tuple[Decimal, ...]] = {}
         self._booked: dict[str, Decimal] = {}
         self._told: set[str] = set()
         self._cancelled: set[str] = set()
+        self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
 
     async def cancel(self, until: float) -> None:
         """Every open order of our symbols; asked until `until` (monotonic), then VenueError."""
@@ -162,7 +164,7 @@ class Flatten:
 
         One of several in its market is closed as what it is. None of them is ours: those are not traded.
         """
-        sym, qty, row, rules = position.sym, position.signed_qty, position.row, self._venue.rules(position.sym)
+        sym, qty, row, rules = position.sym, position.signed_qty, position.row, self._rules(position.sym)
         quote = await self._venue.quote(sym)
         price = quote.bid if qty > 0 else quote.ask
         if row:
@@ -173,10 +175,20 @@ class Flatten:
             self._told.add(f"{sym} {row}")
             self._say(f"{sym}: {qty} stays{f' in {row}' if row else ''}: below the venue's minimum, or not ours")
         for number, part in enumerate(wanted):
-            await self._send(sym, part, number, price)
+            if not await self._send(sym, part, number, price):
+                break
         return bool(wanted)
 
-    async def _send(self, sym: str, part: Part, number: int, price: Decimal) -> None:
+    def _rules(self, sym: str) -> MarketRules:
+        rules = self._venue.rules(sym)
+        if sym not in self._most:
+            return rules
+        least = max(rules.min_qty, rules.step)
+        most = max(truncated(self._most[sym], rules.step), least)
+        return rules._replace(most_qty=most if rules.most_qty is None else min(most, rules.most_qty))
+
+    async def _send(self, sym: str, part: Part, number: int, price: Decimal) -> bool:
+        """False where the venue has refused it: what is left is thought over."""
         own = self._settings.gateway
         at_ms = self._venue.now_ms()
         name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{part.row}|{at_ms}|{number}"
@@ -189,10 +201,14 @@ class Flatten:
         answer = await self._venue.place(request)
         if isinstance(answer, Refused):
             self._say(f"{sym}: refused: {answer.reason} {answer.text}")
-        elif isinstance(answer, Snapshot) and answer.state in ENDED:
+            if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
+                self._most[sym] = abs(part.signed_qty) / 2
+            return False
+        if isinstance(answer, Snapshot) and answer.state in ENDED:
             self._ended(sym, part, answer)
         else:
             self._on_its_way.setdefault(sym, []).append((request, part))
+        return True
 
     def _row(self, request: OrderRequest, price: Decimal) -> OrderRow:
         zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS

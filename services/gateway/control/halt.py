@@ -62,8 +62,9 @@ async def _way_out(stopped: ToStop, epoch: int, by: str, until: float, *, flatte
         await (way_out.flatten(until) if flatten else way_out.cancel(until))
     finally:
         await venue.close()
-    if unplaced:
-        raise ConfigError(f"{', '.join(unplaced)}: its market cannot be told: add it to gateway.markets: {AGAIN}")
+    lost = [*venue.out_of_reach.values(), *(f"{sym}: its market cannot be told" for sym in unplaced)]
+    if lost:
+        raise ConfigError(f"{'; '.join(lost)}: correct gateway.markets: {AGAIN}")
 
 
 async def _opened(settings: Settings, until: float) -> "Venue":

@@ -14,10 +14,14 @@ import typer
 from services.gateway.control.ending import Ending
 from shared.errors import ConfigError, TicklineError
 from shared.extras import need_extras
+from shared.once import refuse_repeats
 from shared.runner.logs import configure_logs
 
 Named = Annotated[str | None, typer.Option("--account", help="Whose, where the config cannot tell it any more.")]
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings=dict(HELP)
+)  # fmt: skip
 
 
 @app.callback()
@@ -74,20 +78,26 @@ def resume_verb(
 
 @app.command("resolve")
 def resolve_verb(
-    what: Annotated[str | None, typer.Argument(help="An order's id or a difference; none: list all.")] = None,
-    ending: Annotated[Ending | None, typer.Option("--as", help="How the order ended; external: not ours.")] = None,
-    qty: Annotated[str | None, typer.Option(help="What was filled, in base units.")] = None,
+    what: Annotated[list[str] | None, typer.Argument(help="An order's id, or differences; none: list all.")] = None,
+    ending: Annotated[
+        Ending | None,
+        typer.Option("--as", help="How the order ended; of a difference: external (noted), bot or mine (a position)."),
+    ] = None,
+    qty: Annotated[str | None, typer.Option(help="What was filled, or is taken over, in base units.")] = None,
     price: Annotated[str | None, typer.Option(help="Its average price.")] = None,
+    fee: Annotated[str | None, typer.Option(help="Of a position: what it cost, in quote units.")] = None,
 ) -> None:
     """Decide what cannot be asked: an order that the venue does not tell, a difference; needs a terminal."""
     from services.gateway.control.resolve import listed, resolve
 
-    if what is None:
+    if not what:
         _show(listed())
         return
     if ending is None:
-        raise ConfigError("resolve: say how it ended: --as filled, canceled, rejected, expired or external")
-    _show(resolve(what, ending, _amount("--qty", qty), _amount("--price", price)))
+        raise ConfigError(
+            "resolve: say how it ended: --as filled, canceled, rejected or expired; external, bot or mine"
+        )
+    _show(resolve(what, ending, _amount("--qty", qty), _amount("--price", price), _amount("--fee", fee)))
 
 
 @app.command("capital")
@@ -128,6 +138,7 @@ def _amount(option: str, text: str | None) -> Decimal | None:
 def main() -> None:
     """The entry point."""
     configure_logs("control")
+    refuse_repeats(app)
     try:
         app(prog_name="tickline")
     except TicklineError as error:

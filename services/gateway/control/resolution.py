@@ -1,16 +1,14 @@
-"""What a person's word becomes: an order's end and its one terminal report, or a booking of a difference. Pure."""
+"""What a person's word on an order becomes: its end and its one terminal report. Pure."""
 
 from collections.abc import Sequence
 from decimal import Decimal
-from hashlib import blake2b
 from typing import NamedTuple
 
-from services.gateway.desk.reports import NS_PER_MS, execution_row, report_of
+from services.gateway.desk.reports import execution_row, report_of
 from services.gateway.desk.rows import following, ticket_of
 from shared.config.gateway import GatewaySettings
 from shared.errors import ConfigError, SafetyRefusal
-from shared.journal.rows import ExecutionRow, ExternalRow, FillRow, OrderRow
-from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
+from shared.journal.rows import ExecutionRow, FillRow, OrderRow
 from shared.messages.reasons import OrderState
 from shared.orders import Snapshot, VenueFill
 from shared.orders.events import Resolve
@@ -59,23 +57,6 @@ def resolution(row: OrderRow, fills: Sequence[FillRow], said: Said, seq: int, ga
     price = f" at {booked.last_px}" if booked.last_px is not None else ""
     shown = f"will be {said.state}: {booked.last_qty} of {row.signed_qty} {row.sym}{price}, fees {booked.commission}"
     return Resolution(ended, execution_row(row.book, report, said.at_ms), shown)
-
-
-def adoption(
-    difference: ExternalRow, qty: Decimal, price: Decimal, book: str, seq: int, said: tuple[str, int]
-) -> ExecutionRow:
-    """A report that books what the venue holds more (+) or less (-) than the book, as something nobody here ordered.
-
-    said: by whom, and when in ms.
-    """
-    by, at_ms = said
-    name = f"adopted|{difference.kind}|{difference.sym}|{difference.key}|{by}|{at_ms}"
-    report = ExecutionReport(
-        n=seq, sym=difference.sym, ts_event=at_ms * NS_PER_MS, tr=f"adopted:{difference.sym}:{at_ms}", tick_n=0,
-        order_n=0, client_order_id=blake2b(name.encode(), digest_size=16).hexdigest(), leg=Leg.LIQUIDATION,
-        status=OrderStatus.FILLED, last_qty=qty, last_px=price, commission=Decimal(0), reason=Reason.RESOLVED,
-    )  # fmt: skip
-    return execution_row(book, report, at_ms)
 
 
 def _filled(row: OrderRow, said: Said) -> tuple[Decimal, Decimal]:

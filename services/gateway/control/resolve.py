@@ -1,20 +1,24 @@
 """`tickline resolve`: a person decides what cannot be asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import typer
 
+from services.gateway.control.adoption import Adopted, Market, adopted, written
+from services.gateway.control.adoption import Said as Word
+from services.gateway.control.books import booked_qty
 from services.gateway.control.clock import now_ms, utc
-from services.gateway.control.ending import Ending
+from services.gateway.control.ending import OF_DIFFERENCES, Ending
 from services.gateway.control.opened import journal_of, settings_of_account
-from services.gateway.control.resolution import Said, adoption, resolution
+from services.gateway.control.resolution import Said, resolution
 from services.gateway.control.terminal import confirm, need_terminal, person
 from services.gateway.desk.rules import book_of
+from services.gateway.venues.amounts import plain
 from shared.config import Settings
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.journal import Journal
-from shared.journal.rows import EventRow, ExternalRow, OrderRow
+from shared.journal.rows import Change, EventRow, ExternalRow, OrderRow
 from shared.messages.reasons import OrderState
 from shared.orders.difference import DifferenceKind
 
@@ -25,60 +29,91 @@ async def listed() -> Iterator[str]:
     async with journal_of(settings) as journal:
         orders = [row for row in await journal.orders() if row.state is not OrderState.INTENT]
         differences = await journal.externals(adopted=False)
-    lines = [*map(_order_line, orders), *map(_difference_line, differences)]
+    lines = [*map(_order_line, orders), *(_difference_line(row, settings) for row in differences)]
     return iter(lines or [f"nothing of {settings.gateway.account} waits for a person"])
 
 
-async def resolve(what: str, ending: Ending, qty: Decimal | None, price: Decimal | None) -> Iterator[str]:
-    """End an order as the person says, or adopt a difference."""
+async def resolve(
+    what: Sequence[str], ending: Ending, qty: Decimal | None, price: Decimal | None, fee: Decimal | None
+) -> Iterator[str]:
+    """End an order as the person says, or adopt differences."""
     need_terminal("resolve")
     settings = settings_of_account()
     async with journal_of(settings) as journal:
-        if ending is Ending.EXTERNAL:
-            await _adopt(settings, journal, what, qty, price)
-            return iter([f"{what} is adopted"])
-        row = await journal.order(what)
+        if ending in OF_DIFFERENCES:
+            await adopt(settings, journal, what, Word(ending, qty, price, fee, person(), now_ms()))
+            return iter([f"{one} is adopted" for one in what])
+        if len(what) > 1 or fee is not None:
+            raise ConfigError(f"--as {ending}: of one order at a time, whose fees the exchange tells")
+        name = what[0]
+        row = await journal.order(name)
         if row is None:
-            raise ConfigError(f"order {what[:40]!r} is unknown; `tickline resolve` lists what waits")
-        fills = await journal.fills(client_order_id=what)
+            raise ConfigError(f"order {name[:40]!r} is unknown; `tickline resolve` lists what waits")
+        fills = await journal.fills(client_order_id=name)
         by = person()
         said = Said(OrderState(ending.upper()), qty, price, by, now_ms())
         typer.echo(_order_line(row))
         typer.echo(resolution(row, fills, said, 1, settings.gateway).shown)
         confirm(settings.gateway.account, "resolve")
         epoch = await journal.raise_epoch(f"resolve by {by}")  # from here on nobody else writes
-        if await journal.order(what) != row:
-            raise SafetyRefusal(f"order {what} has changed meanwhile: look at it again")
+        if await journal.order(name) != row:
+            raise SafetyRefusal(f"order {name} has changed meanwhile: look at it again")
         changes = resolution(row, fills, said, await journal.last_seq(row.book) + 1, settings.gateway)
-        event = EventRow("RESOLVED", row.sym, what, f"{changes.shown} by {by}", said.at_ms)
+        event = EventRow("RESOLVED", row.sym, name, f"{changes.shown} by {by}", said.at_ms)
         await journal.write([changes.row._replace(epoch=epoch), changes.execution, event], epoch)
-    return iter([f"{what} is {ending}"])
+    return iter([f"{name} is {ending}"])
 
 
-async def _adopt(settings: Settings, journal: Journal, what: str, qty: Decimal | None, price: Decimal | None) -> None:
-    """Take note of a difference; one of the position is booked, so that book and venue agree again."""
-    found = next((row for row in await journal.externals(adopted=False) if _name(row) == what), None)
-    if found is None:
-        raise ConfigError(f"difference {what[:80]!r} is unknown or adopted; `tickline resolve` lists what waits")
-    books = found.kind == DifferenceKind.POSITION
-    if books and (not qty or price is None or price <= 0):
-        raise ConfigError("--qty and --price: say what the venue holds more (+) or less (-) than the book, at a price")
-    if not books and (qty, price) != (None, None):
-        raise ConfigError(f"--qty and --price: a difference of kind {found.kind} is taken note of, not booked")
-    typer.echo(_difference_line(found))
-    if books:
-        typer.echo(f"will be booked: {qty} {found.sym} at {price}, without an order of ours")
-    confirm(settings.gateway.account, "adopt it")
-    by, now = person(), now_ms()
-    row = found._replace(adopted_by=by)
-    event = EventRow("ADOPTED", found.sym, "", f"{what} by {by}, booked {qty or 0}: {found.text}", now)
-    if qty is None or price is None:
-        await journal.write_by_person([row, event])
+async def adopt(settings: Settings, journal: Journal, names: Sequence[str], said: Word) -> None:
+    """Show what adopting these differences means, let the person type the account's name, and write it."""
+    made = await made_of(settings, journal, names, said)
+    for one in made:
+        typer.echo(_difference_line(one.row, settings))
+        typer.echo(f"  {one.shown}")
+    confirm(settings.gateway.account, "adopt it" if len(made) == 1 else "adopt them")
+    await write_adopted(settings, journal, made, names, said)
+
+
+async def write_adopted(
+    settings: Settings, journal: Journal, made: Sequence[Adopted], names: Sequence[str], said: Word
+) -> None:
+    """As it was shown, or SafetyRefusal where it is another thing by now."""
+    if not any(one.booking or one.mine is not None for one in made):
+        await journal.write_by_person(
+            [
+                change
+                for one in made
+                for change in written(one, said, "", 0)
+                if isinstance(change, ExternalRow | EventRow)
+            ]
+        )
         return
-    epoch = await journal.raise_epoch(f"adopt by {by}")  # the gateway loads its books anew
-    book = book_of(settings, found.sym)
-    seq = await journal.last_seq(book) + 1
-    await journal.write([adoption(found, qty, price, book, seq, (by, now)), row, event], epoch)
+    epoch = await journal.raise_epoch(f"adopt by {said.by}")  # the gateway loads its books anew
+    if await made_of(settings, journal, names, said) != made:
+        raise SafetyRefusal("a difference has changed meanwhile: look at it again: `tickline resolve`")
+    changes: list[Change] = []
+    for one in made:
+        book = book_of(settings, one.row.sym)
+        if one.booking is not None or one.mine is not None:
+            held = await booked_qty(journal, book)
+            if one.row.expected is not None and held != Decimal(one.row.expected):
+                raise SafetyRefusal(
+                    f"{one.row.sym}: its book holds {plain(held)} by now, not {one.row.expected}: the gateway compares "
+                    "anew when it is at work; then look again: `tickline resolve`"
+                )
+        changes += written(one, said, book, await journal.last_seq(book) + 1)
+    await journal.write(changes, epoch)
+
+
+async def made_of(settings: Settings, journal: Journal, names: Sequence[str], said: Word) -> list[Adopted]:
+    """What adopting these differences would mean now; ConfigError or SafetyRefusal where it cannot be."""
+    waiting = await journal.externals(adopted=False)
+    by_name = {_name(row): row for row in waiting}
+    for name in names:
+        if name not in by_name:
+            raise ConfigError(f"difference {name[:80]!r} is unknown or adopted; `tickline resolve` lists what waits")
+    markets = {sym: Market.of(market) for sym, market in settings.gateway.markets.items()}
+    return adopted([by_name[name] for name in dict.fromkeys(names)], waiting, said, markets, await journal.limits())
 
 
 def _order_line(row: OrderRow) -> str:
@@ -86,8 +121,12 @@ def _order_line(row: OrderRow) -> str:
     return f"order {row.client_order_id}: {row.state} {row.signed_qty} {row.sym} sent {utc(row.at_ms)}{filled}"
 
 
-def _difference_line(row: ExternalRow) -> str:
-    return f"difference {_name(row)} since {utc(row.at_ms)}: {row.text}"
+def _difference_line(row: ExternalRow, settings: Settings) -> str:
+    line = f"difference {_name(row)} since {utc(row.at_ms)}: {row.text}"
+    if row.kind != DifferenceKind.POSITION:
+        return line
+    spot = bool(Market.of(settings.gateway.markets.get(row.sym, "")).base)
+    return f"{line}: the bot's (--as bot){' or yours (--as mine)' if spot else ''}"
 
 
 def _name(row: ExternalRow) -> str:

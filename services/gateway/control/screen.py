@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.gateway.control.clock import utc
+from services.gateway.control.stake import Stake, coins_at_stake, if_everything_dies, swaps_at_stake
 from services.gateway.desk.books import Books
 from services.gateway.risk import Asked, Context, Hold, Pass, Risk, Rules
 from services.gateway.venues.amounts import plain, sized
@@ -14,21 +15,25 @@ from shared.config import Settings
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import Reason
 from shared.orders import VenueQuote
+from shared.orders.answers import VenuePosition
 from shared.strategies import make_decider
-from shared.strategies.decider import Forecast
+from shared.strategies.decider import Forecast, require_orders
+from shared.strategies.identity import Identity
 from shared.strategies.reserve import with_reserve
+from shared.user_code import blaming
 
 UP = 1.0  # a forecast that every strategy would buy on
 
 
 class MarketSeen(NamedTuple):
-    """One symbol at the venue, now."""
+    """One symbol at the venue, now. position: of all its rows together."""
 
     sym: str
     rules: MarketRules
     position: Decimal
     open_orders: int
     quote: VenueQuote
+    rows: Sequence[VenuePosition] = ()
 
 
 class Seen(NamedTuple):
@@ -56,9 +61,10 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
         f"limits: order {plain(limits.max_order_notional)}, position {plain(limits.max_position_notional)}, "
         f"leverage {plain(limits.max_leverage)}, {limits.orders_per_minute} orders a minute, "
         f"day's loss {plain(limits.daily_loss)}, drawdown {limits.max_drawdown:.2%}, "
+        f"day's funding {plain(limits.daily_funding)}, "
         f"collar {plain(limits.collar_bps)} bps" + (", REDUCE ONLY" if limits.reduce_only else "")
     )
-    yield f"strategy {settings.strategy.name} {settings.strategy.params or ''}".rstrip()
+    yield str(Identity.of(settings))
     for market in seen.markets:
         dust = seen.books.dust(market.sym) if seen.books else Decimal(0)
         yield (
@@ -66,6 +72,7 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
             f"{f'of it dust {plain(dust)}, ' if dust else ''}"
             f"{market.open_orders} open orders; first order {_first(settings, rules, arming, seen, market)}"
         )
+    yield if_everything_dies(_stakes(seen), seen.equity, _most_armed(settings, arming, seen))
     for latch in seen.latches:
         yield f"latched: {latch.name} since {utc(latch.at_ms)}: {latch.reason}"
     if seen.unsettled or seen.differences:
@@ -77,6 +84,21 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
         f"arms until {utc(arming.expires_at_ms)}, for positions of at most {plain(arming.max_notional)} together; "
         f"config {arming.config_hash[:16]}"
     )
+
+
+def _stakes(seen: Seen) -> Iterator[Stake]:
+    """Each position at the venue; on spot what the books hold."""
+    for market in seen.markets:
+        if market.rules.kind == "swap":
+            yield from swaps_at_stake(market.rows)
+        elif seen.books is not None:
+            yield from coins_at_stake(market.sym, min(seen.books.position(market.sym), market.position), market.quote)
+
+
+def _most_armed(settings: Settings, arming: ArmingRow, seen: Seen) -> Stake:
+    if any(market.rules.kind == "spot" for market in seen.markets):
+        return Stake(arming.max_notional, "if the coins are worth nothing")
+    return Stake(arming.max_notional / settings.gateway.leverage, "by liquidation")
 
 
 def _books(settings: Settings, books: Books | None) -> str:
@@ -105,17 +127,20 @@ def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, mark
     price, own = market.quote.ask, settings.strategy
     costs = settings.gateway
     decider = with_reserve(make_decider(own.name, own.params), costs.fee, costs.slippage_bps)
-    decided = decider.decide(Forecast(market.sym, UP, price), _flat(settings, seen.books, market.sym))
+    with blaming(market.sym):
+        decided = decider.decide(Forecast(market.sym, UP, price), _flat(settings, seen.books, market.sym))
+        if not isinstance(decided, Reason):
+            require_orders(decided, market.sym, decider)
     if isinstance(decided, Reason) or not decided:
         return f"none: {decided or 'the strategy wants none'}"
     wanted = decided[0].signed_qty
     qty = sized(market.rules, wanted, price)
     if isinstance(qty, Reason):
         return f"none: {wanted:.8f} would be refused, {qty} (step {plain(market.rules.step)})"
+    booked = seen.books.balance() if seen.books else own.balance * len(settings.symbols)
     context = Context(
-        now_ns=seen.now_ms * 1_000_000, equity=seen.equity,
-        books_balance=seen.books.balance() if seen.books else own.balance * len(settings.symbols),
-        arming=arming, quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
+        now_ns=seen.now_ms * 1_000_000, equity=seen.equity, books_balance=booked, arming=arming,
+        quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
         latches={latch.name: latch for latch in seen.latches}, position=market.position,
         other_notional=sum((_notional(other) for other in seen.markets if other.sym != market.sym), Decimal(0)),
     )  # fmt: skip

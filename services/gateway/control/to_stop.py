@@ -51,6 +51,9 @@ class ToStop:
                 strategy=StrategySettings(instance=known.instance or self._salvaged.instance),
             )  # fmt: skip
         markets = {sym: market for sym in sorted(syms) if (market := markets.get(sym) or known.markets.get(sym))}
+        swaps = {sym for sym, market in markets.items() if ":" in market}
+        fewer = min(swaps, markets.keys() - swaps, key=len)  # an account has one kind; the other is of an earlier one
+        markets = {sym: market for sym, market in markets.items() if sym not in fewer}
         unplaced = sorted(syms - markets.keys())
         if not markets:
             shown = f" ({', '.join(unplaced)})" if unplaced else ""

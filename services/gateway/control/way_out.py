@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.gateway.venues.amounts import sized
+from services.gateway.venues.amounts import most_at_once, sized
 from services.gateway.venues.venue import MarketRules
 from shared.messages import Reason
 
@@ -71,7 +71,7 @@ def pieces(qty: Decimal, rules: MarketRules, price: Decimal) -> list[Decimal]:
     ([Decimal('-10'), Decimal('-8'), Decimal('-3')], [])
     """
     made: list[Decimal] = []
-    left, most, least = qty.copy_abs(), rules.most_qty, max(rules.min_qty, rules.step)
+    left, most, least = qty.copy_abs(), most_at_once(rules, price), max(rules.min_qty, rules.step)
     while left and len(made) < MOST_PIECES:
         piece = left if most is None else min(left, most)
         if 0 < left - piece < least <= piece - least:

@@ -15,8 +15,10 @@ from services.gateway.desk.comparing import Comparing
 from services.gateway.desk.equity_watch import EquityPace, EquityWatch
 from services.gateway.desk.known import Known
 from services.gateway.desk.lane import Lane
+from services.gateway.desk.market_watch import MarketWatch, WatchPace
 from services.gateway.desk.outbox import Outbox
 from services.gateway.desk.pen import Pen
+from services.gateway.desk.quote_watch import QuoteWatch
 from services.gateway.desk.rows import Ticket
 from services.gateway.desk.rules import DeskRules
 from services.gateway.desk.tools import Tools, now_ms
@@ -25,7 +27,7 @@ from services.gateway.risk.bus_id import bus_changes
 from services.gateway.risk.risk import Risk
 from services.gateway.venues.venue import Venue
 from shared.bus.names import partition_of
-from shared.errors import SafetyRefusal, VenueError
+from shared.errors import SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
 from shared.messages import OrderIntent, Stream
@@ -56,7 +58,17 @@ class Attached:
         books = Books(rules.symbols, rules.capital)
         clearance = Clearance(risk, books, self._open_orders, rules.equity_max_age_s)
         self.tools = Tools(
-            journal, Pen(journal, epoch), venue, clearance, books, outbox, known, rules.pace, self._spawn, leased
+            journal,
+            Pen(journal, epoch),
+            venue,
+            clearance,
+            books,
+            outbox,
+            known,
+            rules.pace,
+            self._spawn,
+            leased,
+            asyncio.Event(),
         )
 
     @classmethod
@@ -182,22 +194,27 @@ class Attached:
         """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
         comparing = Comparing(self._lanes, self.tools, await self._began_ms(), self._rules.max_clock_skew_ms)
         equity = EquityWatch(self._lanes, self.tools, self._equity_pace())
-        await asyncio.gather(comparing.once(), self._look_at_quotes())
+        watch = MarketWatch(self.tools, self._watch_pace())
+        quotes = QuoteWatch(self._rules.symbols, self.tools, self._rules.quote_s)
+        await asyncio.gather(comparing.once(), watch.modes(), quotes.once())
+        await quotes.once()  # a first comparison may have taken long
         await equity.once()  # what coins are worth takes a quote
         self.tools.clearance.ready = True
         await self._go_on()
         self._spawn(comparing.run(self._rules.reconcile_s))
         self._spawn(equity.run())
-        for sym in self._rules.symbols:
-            self._spawn(self._watch_quote(sym))
+        self._spawn(watch.run_markets())
+        self._spawn(watch.run_modes())
+        self._spawn(quotes.run())
+
+    def _watch_pace(self) -> WatchPace:
+        rules = self._rules
+        return WatchPace(rules.markets_s, rules.markets_pause_s, rules.reconcile_s)
 
     def _equity_pace(self) -> EquityPace:
         """At least three observations within the age at which the equity is not known any more."""
         rules = self._rules
         return EquityPace(min(rules.reconcile_s, rules.equity_max_age_s / 3), rules.again_s, rules.quote_max_age_s)
-
-    async def _look_at_quotes(self) -> None:
-        await asyncio.gather(*(self._look_at_quote(sym) for sym in self._rules.symbols))
 
     async def _began_ms(self) -> int:
         """When this account was first taken over: what it did before is not compared."""
@@ -226,18 +243,6 @@ class Attached:
         clearance = self.tools.clearance
         clearance.latches = await self._journal.latches()
         clearance.arming = await self._journal.arming()
-
-    async def _watch_quote(self, sym: str) -> None:
-        while True:
-            await asyncio.sleep(self._rules.quote_s)
-            await self._look_at_quote(sym)
-
-    async def _look_at_quote(self, sym: str) -> None:
-        """A quote that is too old stands for none in the risk check, so a failed look needs no more than a log."""
-        try:
-            self.tools.clearance.quotes[sym] = await self.tools.venue.quote(sym)
-        except VenueError as error:
-            log.warning("no quote", sym=sym, why=str(error))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         if self._over:  # the journal's thread may tell late that it writes

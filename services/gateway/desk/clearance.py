@@ -9,7 +9,7 @@ from services.gateway.desk.rows import Ticket
 from services.gateway.risk.asked import Asked, Context, InFlight
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.verdict import Changes, Hold, Refusal, Verdict
-from shared.journal.rows import ArmingRow, LatchRow, LimitRow, OrderRow
+from shared.journal.rows import ArmingRow, FundingRow, LatchRow, LimitRow, OrderRow
 from shared.messages.reasons import OrderState, Reason
 from shared.orders import VenueQuote
 
@@ -21,7 +21,8 @@ class Clearance:
     """Judges orders. The desk keeps what stands here up to date; equity is forgotten when it is too old.
 
     open_orders: those of a symbol, as the desk has them. ready: whether venue and clock have been looked at since the
-    attach; before that nothing is refused for want of knowledge, it waits.
+    attach; before that nothing is refused for want of knowledge, it waits. stopped: symbols in which nothing
+    is added, by reason, and in words why.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Clearance:
         self.quotes: dict[str, VenueQuote] = {}
         self.reconciled = False
         self.blocked: tuple[Reason, ...] = ()
+        self.stopped: dict[tuple[str, Reason], str] = {}
         self.ready = False
         self._risk = risk
         self._books = books
@@ -48,6 +50,16 @@ class Clearance:
         self._suspected = seen.suspected
         self.remember(seen.changes)
         return seen.changes
+
+    def see_funding(self, payments: Iterable[FundingRow]) -> Changes:
+        """The payments since `counted_from_ms`, as they are booked; returns what is to be written for them.
+
+        A latch among it counts at once.
+        """
+        changes = self._risk.watch_funding(time.time_ns(), payments, self.limits, self.latches)
+        self.remember(changes)
+        self.latches = {**self.latches, **{row.name: row for row in changes if isinstance(row, LatchRow)}}
+        return changes
 
     @property
     def doubtful(self) -> bool:
@@ -78,7 +90,8 @@ class Clearance:
             now_ns=time.time_ns(), position=self._books.position(row.sym), in_flight=tuple(_in_flight(others)),
             other_notional=self._other_notional(row.sym), equity=self._known_equity(),
             books_balance=self._books.balance(), limits=self.limits, latches=self.latches, arming=self.arming,
-            quote=self.quotes.get(row.sym), reconciled=self.reconciled, blocked=self.blocked,
+            quote=self.quotes.get(row.sym), reconciled=self.reconciled,
+            blocked=(*self.blocked, *(reason for sym, reason in self.stopped if sym == row.sym)),
         )  # fmt: skip
 
     def _known_equity(self) -> Decimal | None:

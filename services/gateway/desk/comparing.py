@@ -1,6 +1,7 @@
 """Journal and books against the venue, now and then: differences are shown and alarmed, never traded away."""
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
@@ -8,18 +9,21 @@ import structlog
 
 from services.gateway.desk.balance import TOLERANCE, Made, beside
 from services.gateway.desk.lane import Lane
-from services.gateway.desk.rows import ticket_of
+from services.gateway.desk.mine import mine_of
+from services.gateway.desk.reading import AccountReader
+from services.gateway.desk.rows import external_row, ticket_of
 from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.risk.funding import LIMIT, counted_from_ms
 from shared.errors import VenueError
-from shared.journal.rows import DropExternal, EventRow, ExternalRow, FillRow
+from shared.journal.rows import DropExternal, EventRow, ExternalRow, FillRow, LatchRow
 from shared.messages import Reason
 from shared.orders import FundingPayment, VenueFill
 from shared.orders.difference import Difference, DifferenceKind, persistent
-from shared.orders.reconcile import Known, OwnOrder, Shown, reconcile
+from shared.orders.reconcile import Known, OwnOrder, Shown, external_text, reconcile
 
 log = structlog.get_logger()
 
-WINDOW_MS = 24 * 3_600_000  # how far back trades and funding payments are compared
+WINDOW_MS = 23 * 3_600_000  # how far back trades and funding payments are compared; a day would be two questions
 LAG_MS = 3_000  # how long the venue's lists may take to show what is settled
 
 
@@ -31,8 +35,9 @@ class Comparing:
         self._tools = tools
         self._since_ms = since_ms
         self._max_skew_ms = max_skew_ms
+        self._reader = AccountReader(tools.venue, list(lanes))
         self._before: list[Difference] | None = None
-        self._alarmed: set[tuple[DifferenceKind, str]] = set()
+        self._alarmed: dict[tuple[DifferenceKind, str], tuple[str, str]] = {}  # with the amounts that were told
 
     async def run(self, every_s: float) -> None:
         """Compare for ever; twice in a row where something is found, before it counts."""
@@ -68,30 +73,24 @@ class Comparing:
         at_ms = await tools.venue.server_time_ms()  # which also sets our idea of its clock
         await self._look_at_skew(at_ms - now_ms())
         before = tools.books.positions()
-        shown = Shown(
-            at_ms, since_ms,
-            orders=[
-                *[order for sym in self._lanes for order in await tools.venue.open_orders(sym)],
-                *await tools.venue.waiting_orders(),
-            ],
-            fills=[fill for sym in self._lanes for fill in await tools.venue.fills(sym, since_ms)],
-            positions=await tools.venue.positions(), funding=await tools.venue.funding(since_ms),
-        )  # fmt: skip
-        known = (await self._known(since_ms))._replace(before=before)
+        shown, traded = await self._reader.read(at_ms, since_ms, self._urgent())
+        known = (await self._known(since_ms, traded))._replace(before=before)
         if self._flat(shown, known):
             balance = (await tools.venue.balance()).cash
-            known = (await self._known(since_ms))._replace(before=before)  # an order may have been sent meanwhile
+            known = (await self._known(since_ms, traded))._replace(before=before)  # an order may have been sent
             if self._flat(shown, known):
                 shown = shown._replace(balance=balance)
                 known = known._replace(balance=await self._expected_balance(balance))
         made = reconcile(shown, known, LAG_MS, TOLERANCE)
         for payment in made.bookings:
             await self._lanes[payment.sym].fund(payment)
+        await self._look_at_funding()
         return made.differences
 
     def _flat(self, shown: Shown, known: Known) -> bool:
         """Nothing is held but what cannot be sold, and nothing is on its way."""
-        dust, found = self._tools.books.dust, {position.sym: position.signed_qty for position in shown.positions}
+        dust, mine = self._tools.books.dust, known.mine
+        found = {one.sym: one.signed_qty - mine.get(one.sym, Decimal(0)) for one in shown.positions}
         held = any(qty != dust(sym) for sym, qty in (*known.positions.items(), *found.items()))
         return not held and not any(own.life.in_flight for own in known.orders.values())
 
@@ -120,7 +119,25 @@ class Comparing:
         elif before and not apart:
             log.info("the venue's clock and ours agree", apart_ms=skew_ms)
 
-    async def _known(self, since_ms: int) -> Known:
+    async def _look_at_funding(self) -> None:
+        """What was paid today; nothing is remembered of an account that was never asked for any."""
+        tools = self._tools
+        payments = await tools.journal.funding(since_ms=counted_from_ms(time.time_ns()))
+        if not payments and LIMIT not in tools.clearance.limits:
+            return
+        changes = tools.clearance.see_funding(payments)
+        if changes:
+            await tools.pen.write(changes)
+        for latch in changes:
+            if isinstance(latch, LatchRow):
+                log.error("alarm", what=latch.reason, latch=latch.name)
+
+    def _urgent(self) -> set[str]:
+        """Symbols whose trades tell something now: what differed, and what was just traded."""
+        traded = {sym for sym, lane in self._lanes.items() if lane.tickets}
+        return traded | {difference.sym for difference in self._before or ()}
+
+    async def _known(self, since_ms: int, traded: Collection[str]) -> Known:
         journal = self._tools.journal
         rows = [*await journal.orders(), *await journal.orders(open_only=False, since_ms=since_ms - WINDOW_MS)]
         orders = {row.client_order_id: OwnOrder(row.sym, ticket_of(row).life) for row in rows}
@@ -130,31 +147,51 @@ class Comparing:
         return Known(
             orders=orders,
             positions=self._tools.books.positions(),
-            fills=[_fill(row) for row in await journal.fills(since_ms=since_ms)],
+            fills=[_fill(row) for row in await journal.fills(since_ms=since_ms) if row.sym in traded],
             funding={
                 row.payment_id: FundingPayment(row.payment_id, row.sym, row.amount, row.at_ms)
                 for row in await journal.funding(since_ms=since_ms)
             },
             adopted=adopted,
+            mine=mine_of(self._tools.clearance.limits, self._lanes),
         )
 
     async def _show(self, certain: Sequence[Difference]) -> None:
         """Once each: alarmed, and tagged EXTERNAL in the journal until a person adopts it."""
-        new = [one for one in certain if (one.kind, one.key) not in self._alarmed]
-        self._alarmed = {(one.kind, one.key) for one in certain}
+        now = {(one.kind, one.key): (one.expected, one.found) for one in certain}
+        new = [
+            await self._named(one) for one in certain
+            if self._alarmed.get((one.kind, one.key)) != (one.expected, one.found)
+        ]  # fmt: skip
+        self._alarmed = now
         changes: list[ExternalRow | EventRow] = []
         for one in new:
             log.error("alarm", what=one.text, kind=one.kind, sym=one.sym)
-            changes.append(ExternalRow(one.kind, one.sym, one.key, one.text, now_ms(), ""))
+            changes.append(external_row(one, now_ms()))
             changes.append(EventRow("EXTERNAL", one.sym, "", one.text, now_ms()))
+        if any(one.kind is DifferenceKind.EXTERNAL_FILL for one in new):
+            self._tools.markets_in_doubt.set()  # a settlement, perhaps
         if changes:
             await self._tools.pen.write(changes)
+
+    async def _named(self, one: Difference) -> Difference:
+        """A trade of which only the venue's own order id is known, with whose order it was."""
+        trade = one.trade
+        if one.kind is not DifferenceKind.EXTERNAL_FILL or trade is None or trade.client_order_id or trade.forced:
+            return one
+        try:
+            maker = await self._tools.venue.maker(trade.sym, trade.venue_order_id)
+        except VenueError as error:
+            log.warning("whose order it was is not told", sym=trade.sym, why=str(error))
+            return one
+        trade = trade._replace(client_order_id=maker.client_order_id, forced=maker.forced)
+        return one._replace(trade=trade, text=external_text(trade))
 
     async def _strike(self, there: Collection[tuple[str, str]]) -> None:
         """Positions that agree again wait for nobody any more: to book them then would be wrong."""
         changes: list[DropExternal | EventRow] = []
         for row in await self._tools.journal.externals(adopted=False):
-            if row.kind == DifferenceKind.POSITION and (row.kind, row.key) not in there:
+            if row.kind in (DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS) and (row.kind, row.key) not in there:
                 text = f"is no more: {row.text}"
                 log.info("a difference is no more", what=row.text, kind=row.kind, sym=row.sym)
                 changes += (DropExternal(row.kind, row.sym, row.key), EventRow("EXTERNAL", row.sym, "", text, now_ms()))

@@ -20,7 +20,7 @@ from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.desk.trades import Trades, base_held, trades_of
 from services.gateway.desk.turn import Turn, turn_of
 from services.gateway.risk.verdict import Hold, Refusal
-from services.gateway.venues.amounts import dust, sized
+from services.gateway.venues.amounts import dust, most_at_once, sized
 from services.gateway.venues.venue import Cleared, MarketRules
 from shared.journal.rows import Change, EventRow, FillRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
@@ -47,6 +47,7 @@ log = structlog.get_logger()
 MS = 1000
 TURNS_TO_SOCKET = 3  # of the event loop: the held task, aiohttp's own for the writing, and what it wakes
 NO_TRADES = Trades()
+OF_OTHER_RULES = frozenset({Reason.BELOW_MINIMUM, Reason.VENUE_REFUSED})  # precision, status and the like
 _ZERO = Decimal(0)
 
 
@@ -160,6 +161,9 @@ class Lane:
             wanted, cut_by = -held, Reason.NO_SHORT_ON_SPOT
             if not wanted:
                 return self._refuse(ticket, cut_by, changes, effects)
+        most = most_at_once(rules, row.price)
+        if (verdict.reduce_only or row.reduce_only) and most is not None and abs(wanted) > most:
+            wanted, cut_by = most.copy_sign(wanted), Reason.ABOVE_MAXIMUM  # the rest goes with the next one
         qty = sized(rules, wanted, row.price, verdict.reduce_only)
         if isinstance(qty, Reason):
             if qty is Reason.BELOW_MINIMUM and dust(rules, held, row.price):
@@ -189,6 +193,8 @@ class Lane:
         as under way until its validity has passed.
         """
         answer = await self._tools.venue.place(request, cleared)
+        if isinstance(answer, Refused) and answer.reason in OF_OTHER_RULES:
+            self._tools.markets_in_doubt.set()
         await self._answered(ticket, self._event_of(answer, request.at_ms))
         await self._follow(ticket)
 
@@ -206,7 +212,7 @@ class Lane:
             await asyncio.sleep(wait_s)  # a venue tells only when it is asked
             wait_s = min(2 * wait_s, tools.pace.poll_max_s)
             asked_ms = tools.venue.now_ms()
-            found = await tools.venue.find(self.sym, ticket.row.client_order_id)
+            found = await tools.venue.find(self.sym, ticket.row.client_order_id, ticket.life.at_ms)
             await self._answered(ticket, self._event_of(found, asked_ms))
             await self._call_for_a_person(ticket)
 
@@ -234,7 +240,9 @@ class Lane:
         """
         heard = on_event(ticket.life, event, self._tools.pace.grace_ms).life
         over = heard.ended and not ticket.life.ended
-        trades = await trades_of(self._tools.venue, self.sym, heard) if over else NO_TRADES
+        waited_s = (self._tools.venue.now_ms() - heard.at_ms) / MS
+        last = waited_s > self._tools.pace.unknown_alarm_s
+        trades = await trades_of(self._tools.venue, self.sym, heard, last=last) if over else NO_TRADES
         async with self._step:
             if ticket.life.ended:
                 return
@@ -255,8 +263,10 @@ class Lane:
             elif trades.unpriced:
                 await self._alarm_once(
                     ticket,
-                    "a fee in {} has no price in {}: the order is not over before it has".format(
-                        ", ".join(trades.unpriced), self._tools.venue.rules(self.sym).quote
+                    "a fee in {} has no price in {} now: the order is not over before it has, or {:.0f} s".format(
+                        ", ".join(trades.unpriced),
+                        self._tools.venue.rules(self.sym).quote,
+                        self._tools.pace.unknown_alarm_s,
                     ),
                 )
 
@@ -280,6 +290,10 @@ class Lane:
         ticket.row = following(ticket.row, life, self._tools.pen.epoch, now, booked.commission)
         left = self._dust_after(ticket.row, booked, rules)
         report = report_of(ticket.row, self._seq, booked, now, left)
+        for currency, paid in trades.worthless.items():
+            text = f"{paid} {currency} was paid in fees and has no price in {rules.quote}: it stands with its "
+            text += "trades in the journal, and is not in the books"
+            self._alarm(ticket.row.client_order_id, text, changes)
         changes += (ticket.row, *(FillRow(
             fill.sym, fill.trade_id, fill.venue_order_id, ticket.row.client_order_id, fill.signed_qty, fill.price,
             fill.fee, fill.fee_currency, fill.at_ms,

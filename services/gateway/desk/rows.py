@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
 
-from shared.journal.rows import OrderRow
+from shared.journal.rows import ExternalRow, OrderRow
 from shared.messages import OrderIntent
 from shared.messages.codec import pack
 from shared.messages.reasons import OrderState
-from shared.orders import Life
+from shared.orders import Difference, Life
 
 _ZERO = Decimal(0)
 
@@ -54,4 +54,14 @@ def following(row: OrderRow, life: Life, epoch: int, now_ms: int, commission: De
         state=life.state, signed_qty=life.asked_qty if life.at_ms else _ZERO, filled_qty=life.filled_qty,
         paid=life.paid, at_ms=life.at_ms, valid_until_ms=life.valid_until_ms, venue_order_id=life.venue_order_id,
         reason=life.reason, commission=commission, epoch=epoch, updated_ms=now_ms,
+    )  # fmt: skip
+
+
+def external_row(found: Difference, now_ms: int) -> ExternalRow:
+    """A difference as it waits for a person."""
+    trade = found.trade
+    fees = None if trade is None else ", ".join(f"{amount} {currency}" for currency, amount in trade.fees if amount)
+    price = None if trade is None else trade.price
+    return ExternalRow(
+        found.kind, found.sym, found.key, found.text, now_ms, "", found.expected, found.found, price, fees
     )  # fmt: skip

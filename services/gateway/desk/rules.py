@@ -14,6 +14,7 @@ class DeskRules(NamedTuple):
     units. max_clock_skew_ms: between the venue's clock and ours; beyond it nothing is added. quote_s: between two looks
     at a symbol's quote. equity_max_age_s: beyond it the equity is not known. quote_max_age_s: of a quote that
     values coins. again_s: before a second observation of what one has not made certain.
+    markets_s, markets_pause_s: between two looks at the markets, as a rule and at least.
     whereabouts: what the journal is to keep of the config."""
 
     symbols: tuple[str, ...]
@@ -28,6 +29,8 @@ class DeskRules(NamedTuple):
     equity_max_age_s: float = 90.0
     quote_max_age_s: float = 5.0
     again_s: float = 1.0
+    markets_s: float = 3_600.0
+    markets_pause_s: float = 10.0
     whereabouts: Whereabouts = Whereabouts()
 
 

@@ -1,5 +1,6 @@
 """What the lanes of a desk share."""
 
+import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
@@ -27,7 +28,10 @@ class Pace(NamedTuple):
 
 
 class Tools(NamedTuple):
-    """spawn: runs something beside the lanes, as long as the desk is attached. leased: whether our leases are good."""
+    """spawn: runs something beside the lanes, as long as the desk is attached. leased: whether our leases are good.
+
+    markets_in_doubt: set when something speaks for other rules of a market than those that are known.
+    """
 
     journal: Journal
     pen: Pen
@@ -39,6 +43,7 @@ class Tools(NamedTuple):
     pace: Pace
     spawn: Callable[[Coroutine[Any, Any, None]], None]
     leased: Callable[[], bool]
+    markets_in_doubt: asyncio.Event
 
 
 def now_ms() -> int:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import structlog
 
-from services.gateway.venues.venue import MarketRules, Venue
+from services.gateway.venues.venue import MarketRules, NoPrice, Venue
 from shared.errors import VenueError
 from shared.orders import Life, VenueFill
-from shared.orders.fees import third_currencies
+from shared.orders.fees import paid_in, third_currencies
 
 log = structlog.get_logger()
 
@@ -17,11 +17,15 @@ CLOCK_ERROR_MS = 60_000  # our idea of the venue's clock is not exact: its trade
 
 
 class Trades(NamedTuple):
-    """prices: of the fee currencies that are neither quote nor base (e.g. BNB). unpriced: those that have none."""
+    """prices: of the fee currencies that are neither quote nor base (e.g. BNB), 0 of those without one, for good.
+
+    worthless: these, with what was paid of them. unpriced: those whose price could not be had now.
+    """
 
     fills: tuple[VenueFill, ...] = ()
     prices: Mapping[str, Decimal] = {}
     unpriced: tuple[str, ...] = ()
+    worthless: Mapping[str, Decimal] = {}
 
 
 def base_held(rules: MarketRules) -> str:
@@ -29,8 +33,8 @@ def base_held(rules: MarketRules) -> str:
     return rules.base if rules.kind == "spot" else ""
 
 
-async def trades_of(venue: Venue, sym: str, life: Life) -> Trades:
-    """As far as the venue tells them now; it is asked, so it takes a while."""
+async def trades_of(venue: Venue, sym: str, life: Life, *, last: bool = False) -> Trades:
+    """As far as the venue tells them now; it is asked, so it takes a while. last: no price is waited for any more."""
     if not life.filled_qty:
         return Trades()
     try:
@@ -40,11 +44,14 @@ async def trades_of(venue: Venue, sym: str, life: Life) -> Trades:
         return Trades()
     fills = tuple(fill for fill in found if fill.venue_order_id == life.venue_order_id)
     rules = venue.rules(sym)
-    prices, unpriced = dict[str, Decimal](), []
+    prices, unpriced, worthless = dict[str, Decimal](), [], dict[str, Decimal]()
     for currency in sorted(third_currencies(fills, rules.quote, base_held(rules))):
         try:
             prices[currency] = await venue.price(currency, rules.quote)
         except VenueError as error:
             log.warning("a fee has no price", sym=sym, currency=currency, why=str(error))
-            unpriced.append(currency)
-    return Trades(fills, prices, tuple(unpriced))
+            if last or isinstance(error, NoPrice):
+                prices[currency], worthless[currency] = Decimal(0), paid_in(currency, fills)
+            else:
+                unpriced.append(currency)
+    return Trades(fills, prices, tuple(unpriced), worthless)

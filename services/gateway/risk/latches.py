@@ -8,6 +8,7 @@ from shared.messages import Reason
 HALT = "HALT"
 DAILY_LOSS = "DAILY_LOSS"
 DRAWDOWN = "DRAWDOWN"
+DAILY_FUNDING = "DAILY_FUNDING"
 OTHER_BUS = "OTHER_BUS"
 _SYMBOL = "SYMBOL:"
 
@@ -15,6 +16,7 @@ _REASONS = {
     HALT: Reason.HALTED,
     DAILY_LOSS: Reason.DAILY_LOSS,
     DRAWDOWN: Reason.DRAWDOWN,
+    DAILY_FUNDING: Reason.DAILY_FUNDING,
     OTHER_BUS: Reason.OTHER_BUS,
 }
 

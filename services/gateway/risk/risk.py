@@ -1,18 +1,19 @@
 """The risk check as a Tick. Its memory lies in the journal: limits and latches come with what is asked."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from services.gateway.risk.asked import Asked
 from services.gateway.risk.check import Subject
 from services.gateway.risk.exposure import exposure
+from services.gateway.risk.funding import watch_funding
 from services.gateway.risk.marks import WATCHED, Watched, watch
 from services.gateway.risk.order_rate import one_more
 from services.gateway.risk.rules import Rules
 from services.gateway.risk.table import CHECKS
 from services.gateway.risk.verdict import Changes, Hold, Pass, Refusal, Verdict
 from shared.config import Mode
-from shared.journal.rows import LatchRow
+from shared.journal.rows import FundingRow, LatchRow
 from shared.tick import Tick
 
 
@@ -51,6 +52,12 @@ class Risk(Tick[Asked, Verdict]):
         suspected: limits that the observation before this one was past.
         """
         return watch(self._rules.limits, now_ns, equity, limits, latches, suspected)
+
+    def watch_funding(
+        self, now_ns: int, payments: Iterable[FundingRow], limits: Mapping[str, bytes], latches: Mapping[str, LatchRow]
+    ) -> Changes:
+        """What follows from the day's funding payments, as they are booked."""
+        return watch_funding(self._rules.limits.daily_funding, now_ns, payments, limits, latches)
 
     def _asked_all(self, subject: Subject, seen: Changes) -> Verdict:
         reduces, adds = subject.exposure.reduces, subject.exposure.adds

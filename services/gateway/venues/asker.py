@@ -11,7 +11,7 @@ from services.gateway.venues.credentials import Credentials
 from services.gateway.venues.parse import Unreadable
 from services.gateway.venues.reply import Reply, listening
 from shared.errors import VenueError
-from shared.retry import retry_after_s, wait_s
+from shared.retry import jittered, retry_after_s, wait_s
 
 FIRST_S = 0.2
 LONGEST_S = 30.0
@@ -22,6 +22,14 @@ UNREADABLE = (Unreadable, ArithmeticError, AttributeError, IndexError, KeyError,
 
 class NotThere(VenueError):
     """The venue said that it does not know the order that was asked for."""
+
+
+class Refusing(VenueError):
+    """The venue has answered, and does not do it. codes: of its answer."""
+
+    def __init__(self, message: str, codes: Set[str] = frozenset()) -> None:
+        super().__init__(message)
+        self.codes = frozenset(codes)
 
 
 class Asker:
@@ -81,14 +89,15 @@ class Asker:
                     raise NotThere(f"{self.client.id} does not know it: {self._shown(error)}") from None
                 trouble, passing = self._shown(error), self._passing(error)
             except UNREADABLE as error:
+                codes = set()
                 trouble, passing = f"ccxt cannot read the answer ({type(error).__name__}: {self._shown(error)})", True
             self.heard(reply)
             pause_s = wait_s(attempt, self._attempts, retry_after_s(reply.headers), FIRST_S, LONGEST_S)
             if not passing:
-                raise VenueError(f"{self.client.id} refuses: {trouble}") from None
+                raise Refusing(f"{self.client.id} refuses: {trouble}", codes) from None
             if pause_s is None:
                 raise VenueError(f"{self.client.id} does not answer, {attempt} times asked: {trouble}") from None
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(jittered(pause_s))
 
     def _passing(self, error: Exception) -> bool:
         """Network, time-outs, limits, 5xx; and a connection lost within an answer, which ccxt has no name for."""

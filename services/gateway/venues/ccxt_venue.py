@@ -4,6 +4,7 @@ import asyncio
 import difflib
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -13,14 +14,15 @@ from services.gateway.venues.classify import failed
 from services.gateway.venues.client import load_ccxt, make_client
 from services.gateway.venues.credentials import Credentials
 from services.gateway.venues.exchanges import PROFILES, profile_of
+from services.gateway.venues.exchanges.profile import ISOLATED, Modes
 from services.gateway.venues.facts import NOT_PROTECTED
 from services.gateway.venues.lookup import Lookup
-from services.gateway.venues.markets import rules_of
+from services.gateway.venues.markets import changes, closed_why, rules_of
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.pages import trades
 from services.gateway.venues.reply import Stamp, listening
-from services.gateway.venues.setup import check_account, check_key, set_modes
-from services.gateway.venues.venue import Cleared, MarketRules, at_once
+from services.gateway.venues.setup import check_account, check_fees, check_key, set_modes, shown
+from services.gateway.venues.venue import Cleared, MarketNews, MarketRules, NoPrice, at_once
 from services.gateway.venues.venue_clock import ahead_ms
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.messages.reasons import OrderState, Reason
@@ -28,6 +30,7 @@ from shared.orders.answers import (
     Absent,
     Ambiguous,
     FundingPayment,
+    Maker,
     Refused,
     Snapshot,
     VenueBalance,
@@ -40,6 +43,7 @@ from shared.orders.request import OrderRequest
 
 NS = 1_000_000
 SHOWN = 5
+BRIDGE = "USDT"
 
 
 class CcxtVenue:
@@ -75,6 +79,9 @@ class CcxtVenue:
         self._asker = Asker(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
         self._lookup = Lookup(self._asker, self._profile)
         self._rules: dict[str, MarketRules] = {}
+        self.out_of_reach: dict[str, str] = {}
+        self._modes: dict[str, Modes] = {}
+        self._modes_turn = 0
         self._ahead_ms: int | None = None
 
     async def open(self, *, only_out: bool = False) -> None:
@@ -83,12 +90,21 @@ class CcxtVenue:
             await self._asker.ask(self._client.load_markets)
             markets = self._client.markets
             for sym, name in self._options.markets.items():
-                self._rules[sym] = rules_of(self._options.exchange, sym, name, markets, self._profile.market_order)
-            self._check_quotes()
+                try:
+                    self._rules[sym] = self._rules_of(sym, name, markets, closed_too=only_out)
+                except ConfigError as error:
+                    if not only_out:
+                        raise
+                    self.out_of_reach[sym] = str(error)
+            if not self._rules:
+                raise ConfigError("; ".join(self.out_of_reach.values()))
+            if not only_out:
+                self._check_quotes()
             await self.server_time_ms()
             if not only_out:
                 await check_key(self._asker, self._profile, self._options)
                 await check_account(self._asker, self._profile, self._options)
+                await check_fees(self._asker, self._profile, self._options, self._rules)
             await self._profile.prepare(self._asker)
             if not only_out:
                 await set_modes(self._asker, self._profile, self._options, self._rules)
@@ -102,11 +118,50 @@ class CcxtVenue:
 
     async def close(self) -> None:
         """Also when it was never opened."""
+        self._client.silence.close()
         await self._client.close()
+
+    def _rules_of(self, sym: str, name: str, markets: Any, *, closed_too: bool) -> MarketRules:
+        own = self._options.exchange, sym, name, markets, self._profile.market_order
+        return rules_of(*own, closed_too=closed_too)
 
     def rules(self, sym: str) -> MarketRules:
         """Of a configured symbol."""
         return self._rules[sym]
+
+    async def read_markets(self) -> list[MarketNews]:
+        """One reload for all. A market that is not listed any more stays, as one that is closed."""
+        client, before = self._client, self._client.markets
+        await self._asker.ask(client.load_markets, True)
+        for rules in self._rules.values():
+            if rules.market not in client.markets:
+                gone = client.markets[rules.market] = {**before[rules.market], "active": False, "gone": True}
+                client.markets_by_id.setdefault(gone["id"], [gone])
+        return [self._news_of(sym, client.markets[rules.market]) for sym, rules in self._rules.items()]
+
+    def _news_of(self, sym: str, market: Any) -> MarketNews:
+        exchange, old = self._options.exchange, self._rules[sym]
+        closed = closed_why(market, self._profile.ends_ms(market))
+        if not market.get("gone"):
+            self._rules[sym] = self._rules_of(sym, old.market, self._client.markets, closed_too=True)
+        changed = changes(old, self._rules[sym])
+        where = f"{exchange} {old.market}: "
+        return MarketNews(sym, closed and where + closed, changed and where + changed)
+
+    async def read_modes(self) -> dict[str, str]:
+        """Of swaps, some in turn where each is a question of its own; spot has none."""
+        swaps = {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
+        if not swaps:
+            return {}
+        wanted = Modes(hedged=False, margin=ISOLATED, leverage=self._options.leverage)
+        turn, most = self._modes_turn, self._profile.modes_a_round
+        self._modes |= await self._profile.modes(self._asker, list(swaps)[turn : turn + most])
+        self._modes_turn = turn + most if turn + most < len(swaps) else 0
+        return {
+            swaps[market]: f"{self._options.exchange} {market}: {shown(modes)}; wanted {shown(wanted)}"
+            for market, modes in self._modes.items()
+            if modes != wanted
+        }
 
     def now_ms(self) -> int:
         """Ours and what the two were apart when last asked."""
@@ -159,27 +214,38 @@ class CcxtVenue:
         except Exception as error:  # noqa: BLE001 - whatever it is, the order may be there
             return self._failed(stamp, error)
 
-    async def find(self, sym: str, client_order_id: str) -> Snapshot | Absent | Ambiguous:
+    async def find(self, sym: str, client_order_id: str, since_ms: int | None = None) -> Snapshot | Absent | Ambiguous:
         """By client id, then among the open orders; Absent carries the time before it was asked."""
         at_ms = self.now_ms()
         try:
-            found = await self._lookup.find(self._rules[sym], client_order_id)
+            found = await self._lookup.find(self._rules[sym], client_order_id, since_ms)
         except (VenueError, *UNREADABLE) as error:
             return Ambiguous(self._asker.redact(f"{type(error).__name__}: {error}"))
         return Absent(at_ms) if found is None else found
 
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """Anybody's."""
-        rules = self._rules[sym]
+        return await self.all_open_orders([sym])
+
+    async def all_open_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
+        """Anybody's, of these symbols or of all, by the fewest questions."""
+        names = {self._rules[sym].market: sym for sym in syms or self._rules}
 
         def read(rows: Any) -> list[VenueOrder]:
             oldest = sorted(rows, key=lambda row: (int(row.get("timestamp") or 0), str(row.get("id"))))
+            mine = [(names[row["symbol"]], row) for row in oldest if row["symbol"] in names]
             return [
-                VenueOrder(sym, row.get("clientOrderId") or "", parse.snapshot(self._facts, rules, row))
-                for row in oldest
+                VenueOrder(
+                    sym,
+                    row.get("clientOrderId") or "",
+                    parse.snapshot(self._facts, self._rules[sym], row),
+                    forced=self._profile.forced(row.get("info") or {}),
+                )
+                for sym, row in mine
             ]
 
-        found: list[VenueOrder] = await self._asker.ask(self._profile.open_orders, self._asker, rules.market, read=read)
+        given = self._asker, list(names)
+        found: list[VenueOrder] = await self._asker.ask(self._profile.all_open_orders, *given, read=read)
         return found
 
     async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
@@ -194,15 +260,47 @@ class CcxtVenue:
             for order in found
         ]  # fmt: skip
 
+    async def maker(self, sym: str, venue_order_id: str) -> Maker:
+        """Asked only where trades do not tell."""
+        if self._profile.trades_name_makers:
+            return Maker("")
+
+        def read(order: Any) -> Maker:
+            return Maker(str(order.get("clientOrderId") or ""), self._profile.forced(order.get("info") or {}))
+
+        found: Maker = await self._asker.ask(
+            self._client.fetch_order, venue_order_id, self._rules[sym].market, read=read
+        )
+        return found
+
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """Oldest first."""
         rules = self._rules[sym]
         given = self._asker, self._profile, rules.market, since_ms, self.now_ms()
 
         def read(rows: Any) -> list[VenueFill]:
-            return [parse.fill(self._profile, rules, sym, row) for row in rows]
+            return [parse.fill(self._profile, rules, sym, row) for row in rows if self._profile.is_trade(row)]
 
         found: list[VenueFill] = await self._asker.ask(trades, *given, read=read)
+        return found
+
+    @property
+    def fills_at_once(self) -> bool:
+        """Whether one question has the trades of all symbols."""
+        return self._profile.trades_at_once
+
+    async def all_fills(self, syms: Sequence[str], since_ms: int) -> list[VenueFill]:
+        """Of these symbols; each symbol's the oldest first."""
+        names = {self._rules[sym].market: sym for sym in syms}
+
+        def read(rows: Any) -> list[VenueFill]:
+            mine = [
+                (names[row["symbol"]], row) for row in rows if row["symbol"] in names and self._profile.is_trade(row)
+            ]
+            return [parse.fill(self._profile, self._rules[sym], sym, row) for sym, row in mine]
+
+        given = self._asker, list(names), since_ms, self.now_ms()
+        found: list[VenueFill] = await self._asker.ask(self._profile.all_trades, *given, read=read)
         return found
 
     async def positions(self) -> list[VenuePosition]:
@@ -236,13 +334,42 @@ class CcxtVenue:
         """Now."""
         return await self._quote(sym, self._rules[sym].market)
 
+    async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
+        """Now, of all of these that the venue answers for."""
+        names = {self._rules[sym].market: sym for sym in syms}
+
+        async def timed() -> tuple[int, Any]:
+            asked_ms = self.now_ms()
+            return asked_ms, await self._profile.book_tickers(self._asker, list(names))
+
+        def read(answer: tuple[int, Any]) -> dict[str, VenueQuote]:
+            asked_ms, tickers = answer
+            found = {}
+            for market, ticker in tickers.items():
+                trading = self._client.markets[market].get("active") is not False
+                with suppress(parse.Unreadable):  # a side without orders
+                    found[names[market]] = parse.quote(names[market], ticker, asked_ms, trading=trading)
+            return found
+
+        found: dict[str, VenueQuote] = await self._asker.ask(timed, read=read)
+        return found
+
     async def price(self, currency: str, quote: str) -> Decimal:
-        """The middle between bid and ask of its spot market with quote, or of its swap."""
+        """The middle between bid and ask of its spot market with quote, or of its swap; else over BRIDGE."""
+        direct = await self._middle(currency, quote)
+        if direct is not None:
+            return direct
+        first, second = await self._middle(currency, BRIDGE), await self._middle(quote, BRIDGE)
+        if first is None or second is None:
+            raise NoPrice(f"{self._options.exchange}: no market {currency}/{quote} is loaded: {currency} has no price")
+        return first / second
+
+    async def _middle(self, currency: str, quote: str) -> Decimal | None:
         for market in (f"{currency}/{quote}", f"{currency}/{quote}:{quote}"):
             if market in self._client.markets:
                 found = await self._quote(currency, market)
                 return (found.bid + found.ask) / 2
-        raise VenueError(f"{self._options.exchange}: no market {currency}/{quote} is loaded: {currency} has no price")
+        return None
 
     async def _quote(self, sym: str, market: str) -> VenueQuote:
         async def timed() -> tuple[int, Any]:

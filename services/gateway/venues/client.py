@@ -12,11 +12,13 @@ from services.gateway.venues.facts import Facts
 from services.gateway.venues.last_word import with_last_word
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.reply import current, current_stamp
+from services.gateway.venues.silence import Silence
 from shared.errors import ConfigError
+from shared.extras import to_install
 from shared.redirected import redirected
 
 MS = 1000
-FIRST_ERROR = 400
+FIRST_ERROR, SERVER_ERROR = 400, 500
 
 
 def load_ccxt() -> Any:
@@ -24,7 +26,7 @@ def load_ccxt() -> Any:
     try:
         return importlib.import_module("ccxt.async_support")
     except ImportError as error:
-        raise ConfigError("this venue needs ccxt: pip install 'tickline[ccxt,journal]'") from error
+        raise ConfigError(f"this venue needs ccxt: {to_install('ccxt', 'journal')}") from error
 
 
 def make_client(ccxt: Any, options: VenueOptions, facts: Facts, credentials: Credentials) -> Any:
@@ -49,6 +51,7 @@ def make_client(ccxt: Any, options: VenueOptions, facts: Facts, credentials: Cre
             },
         }
     )
+    made.silence = Silence(made.id)
     made.number = str
     made.has["fetchCurrencies"] = False  # asks for rights that trading does not need
     made.logger = logging.getLogger("ccxt.silent")
@@ -75,6 +78,7 @@ def _class(parent: Any, expiry: str) -> Any:
         session: Any
         markets: Any
         markets_by_id: Any
+        silence: Silence
 
         def open(self, lazy: Any = False) -> None:
             before = self.session
@@ -111,9 +115,15 @@ def _class(parent: Any, expiry: str) -> Any:
                 request["headers"]["expTime"] = str(stamp.until_ms)
             return request
 
+        async def fetch(self, *given: Any, **named: Any) -> Any:
+            with self.silence.asking():
+                return await super().fetch(*given, **named)
+
         def on_rest_response(
             self, code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, *rest: Any
         ) -> Any:
+            if code < SERVER_ERROR:
+                self.silence.heard()
             reply = current()
             if reply is not None:
                 reply.status, reply.headers, reply.body = code, headers, str(body)

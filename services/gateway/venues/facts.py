@@ -25,7 +25,8 @@ class Facts(NamedTuple):
     expiry: how a request says until when it is good: `window` (timestamp and recvWindow), `header` (expTime), or
     nothing. test: `sandbox` or `demo`. refusals: definite errors, by code; meant: the words that tell more than a code.
     duplicate: this client id is known already.
-    unknown: no such order. unchanged: a setting was as wanted already. market_types: what ccxt loads for our kinds.
+    unknown: no such order. unchanged: a setting was as wanted already. in_the_way: positions or orders that are open
+    keep a setting from being changed. market_types: what ccxt loads for our kinds.
     status_name: of the order's own word for how it stands; states: what each of these words is, NEW for all that rest.
     exact_cost: whether an order tells exactly what its fills have cost, or its fills must be asked.
     page, orders_page: rows of trades and of open orders that one answer has at most; None: it has all. newest_first: of
@@ -43,6 +44,7 @@ class Facts(NamedTuple):
     duplicate: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
     unchanged: frozenset[str] = frozenset()
+    in_the_way: frozenset[str] = frozenset()
     status_name: str = ""
     states: Mapping[str, OrderState] = {}
     market_types: Mapping[str, str] = {}

@@ -20,9 +20,11 @@ class Lookup:
     def __init__(self, asker: Asker, profile: ExchangeProfile) -> None:
         self._asker, self._profile, self._facts = asker, profile, profile.facts
 
-    async def find(self, rules: MarketRules, client_id: str) -> Snapshot | Ambiguous | None:
+    async def find(
+        self, rules: MarketRules, client_id: str, since_ms: int | None = None
+    ) -> Snapshot | Ambiguous | None:
         """None: neither the look-up nor the open orders know it."""
-        order = await self._profile.order_by_client_id(self._asker, rules.market, client_id)
+        order = await self._profile.order_by_client_id(self._asker, rules.market, client_id, since_ms)
         if order is None:
             opened = await self._profile.open_orders(self._asker, rules.market)
             order = next((row for row in opened if row.get("clientOrderId") == client_id), None)

@@ -3,13 +3,16 @@
 import difflib
 import math
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
+from services.gateway.venues.amounts import plain
 from services.gateway.venues.venue import MarketRules
 from shared.errors import ConfigError, VenueError
 
 SHOWN = 5
+STATUS = ("status", "contractStatus", "state")  # what the exchanges call it in their own rows
 
 
 class MarketOrder(NamedTuple):
@@ -33,10 +36,13 @@ def rules_of(
     name: str,
     markets: Mapping[str, Mapping[str, Any]],
     market_order: Callable[[Mapping[str, Any]], MarketOrder] = lambda market: ALL_ORDERS,
+    *,
+    closed_too: bool = False,
 ) -> MarketRules:
     """The rules of `sym`, which the config maps to ccxt's market `name`; ConfigError where it cannot be traded here.
 
-    Orders are market orders, so what bounds these counts beside what bounds all.
+    Orders are market orders, so what bounds these counts beside what bounds all. closed_too: also of a market in which
+    nothing is traded now.
     """
     where = f"[gateway] markets: {sym} = {name!r}"
     market = markets.get(name)
@@ -44,7 +50,7 @@ def rules_of(
         near = difflib.get_close_matches(name, markets, SHOWN, 0.6)
         hint = f"did you mean {', '.join(near)}?" if near else "write it as ccxt does, e.g. BTC/USDT:USDT"
         raise ConfigError(f"{where}: {exchange} has no such market: {hint}")
-    if market.get("active") is False:
+    if market.get("active") is False and not closed_too:
         raise ConfigError(f"{where}: {exchange} does not trade it now: take it out, or wait until it does")
     if market.get("type") not in ("swap", "spot"):
         raise ConfigError(f"{where}: a {market.get('type')} market: only swap and spot are traded")
@@ -67,6 +73,29 @@ def rules_of(
         price_tick=decimal_at(market, "precision", "price") or Decimal(0), contract_size=size,
         most_notional=bound.most_cost,
     )  # fmt: skip
+
+
+def closed_why(market: Mapping[str, Any], ends_ms: int | None) -> str:
+    """Why nothing is to be added in a market now; empty where it is traded, and no end of that is announced.
+
+    >>> closed_why({"active": True}, None), closed_why({"active": True}, 1_764_576_000_000)
+    ('', 'trading in it ends on 2025-12-01 08:00 UTC')
+    """
+    status = next((market["info"][name] for name in STATUS if market.get("info", {}).get(name)), "")
+    if market.get("gone"):
+        return "the exchange does not list it any more"
+    if market.get("active") is False:
+        return f"the exchange does not trade it now{f' ({status})' if status else ''}"
+    if ends_ms is None:
+        return ""
+    return f"trading in it ends on {datetime.fromtimestamp(ends_ms / 1000, UTC):%F %H:%M} UTC"
+
+
+def changes(old: MarketRules, new: MarketRules) -> str:
+    """What is another contract than before: its size, or the step of its quantity; empty where neither is."""
+    both = {"contract's size": (old.contract_size, new.contract_size), "quantity's step": (old.step, new.step)}
+    told = (f"the {name} was {plain(was)} and is {plain(now)}" for name, (was, now) in both.items() if was != now)
+    return ", ".join(told)
 
 
 def _common(one: Decimal, other: Decimal) -> Decimal:

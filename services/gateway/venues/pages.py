@@ -34,13 +34,23 @@ async def all_pages(
     raise VenueError(f"{asker.client.id}: more than {MOST_PAGES} pages of a list")
 
 
-async def trades(asker: Asker, profile: "ExchangeProfile", market: str, since_ms: int, now_ms: int) -> list[Row]:
-    """Each once, oldest first. Venues give a page's first or its last rows of a window; both are paged."""
+async def trades(
+    asker: Asker,
+    profile: "ExchangeProfile",
+    market: str | None,
+    since_ms: int,
+    now_ms: int,
+    params: Params | None = None,
+) -> list[Row]:
+    """Each once, oldest first. Venues give a page's first or its last rows of a window; both are paged.
+
+    market: None where a venue gives those of all markets; params then say of which.
+    """
     found: dict[str, Row] = {}
     last_ms, window_ms = now_ms + LEEWAY_MS, profile.facts.window_ms
     for start_ms in range(since_ms, last_ms + 1, window_ms):
         end_ms = min(start_ms + window_ms - 1, last_ms)
-        await _window(asker, profile, market, start_ms, end_ms, found)
+        await _window(asker, profile, market, start_ms, end_ms, found, params or {})
     return sorted((row for row in found.values() if int(row["timestamp"]) >= since_ms), key=_order)
 
 
@@ -57,13 +67,14 @@ async def order_trades(asker: Asker, profile: "ExchangeProfile", market: str, id
 
 
 async def _window(
-    asker: Asker, profile: "ExchangeProfile", market: str, start_ms: int, end_ms: int, found: dict[str, Row]
-) -> None:
+    asker: Asker, profile: "ExchangeProfile", market: str | None, start_ms: int, end_ms: int, found: dict[str, Row],
+    given: Params,
+) -> None:  # fmt: skip
     since: int | None = start_ms
-    params: dict[str, Any] = {"until": end_ms}
+    params: dict[str, Any] = {**given, "until": end_ms}
     for _ in range(MOST_PAGES):
         asked = {name: value for name, value in params.items() if value is not None}
-        rows = await asker.ask(asker.client.fetch_my_trades, market, since, profile.facts.page, asked)
+        rows = await asker.ask(profile.trades_page, asker, market, since, asked)
         new = [row for row in rows if str(row["id"]) not in found]
         found.update((str(row["id"]), row) for row in new)
         if len(rows) < profile.facts.page:
@@ -76,12 +87,14 @@ async def _window(
             if params["until"] is None and min(times) > end_ms:
                 return
         elif not new:
-            raise VenueError(f"{asker.client.id}: more trades of {market} in one millisecond than one answer has")
+            raise VenueError(
+                f"{asker.client.id}: more trades of {market or 'all markets'} in one millisecond than one answer has"
+            )
         elif profile.facts.newest_first:
             params["until"] = min(times)
         else:
             since = max(times)
-    raise VenueError(f"{asker.client.id}: more than {MOST_PAGES} pages of trades of {market}")
+    raise VenueError(f"{asker.client.id}: more than {MOST_PAGES} pages of trades of {market or 'all markets'}")
 
 
 def _order(trade: Row) -> tuple[int, int, str]:

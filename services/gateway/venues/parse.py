@@ -68,6 +68,7 @@ def fill(profile: "ExchangeProfile", rules: MarketRules, sym: str, trade: Mappin
         trade_id=str(trade["id"]), venue_order_id=str(trade.get("order") or ""), client_order_id=str(client_id),
         sym=sym, signed_qty=qty if trade["side"] == "buy" else -qty, price=number(trade.get("price")),
         fee=cost, fee_currency=currency or rules.quote, at_ms=int(trade["timestamp"]), extra_fees=tuple(others),
+        forced=profile.forced(info),
     )  # fmt: skip
 
 
@@ -88,8 +89,13 @@ def position(rules: MarketRules, sym: str, held: Mapping[str, Any], row: str = "
     qty = number(held.get("contracts"), "0") * rules.contract_size
     if qty and held.get("side") not in ("long", "short"):
         raise Unreadable(f"the position in {sym} has no side")
-    entry = number(held.get("entryPrice"), "0")
-    return VenuePosition(sym, -qty if held.get("side") == "short" else qty, entry if qty and entry else None, row)
+    if not qty:
+        return VenuePosition(sym, qty, None, row)
+    return VenuePosition(
+        sym, -qty if held.get("side") == "short" else qty, number(held.get("entryPrice"), "0") or None, row,
+        None if held.get("marginMode") == "cross" else number(held.get("collateral"), "0") or None,
+        number(held.get("liquidationPrice"), "0") or None,
+    )  # fmt: skip
 
 
 def quote(sym: str, ticker: Mapping[str, Any], asked_ms: int, *, trading: bool = True) -> VenueQuote:

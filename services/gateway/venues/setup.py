@@ -5,19 +5,59 @@ Each is set and read back; what cannot be read back as wanted is refused.
 
 from collections.abc import Mapping
 
+import structlog
+
 from services.gateway.venues.asker import Asker
-from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile
+from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Modes
 from services.gateway.venues.options import VenueOptions
+from services.gateway.venues.parse import number
 from services.gateway.venues.venue import MarketRules
 from shared.errors import SafetyRefusal
 
+log = structlog.get_logger()
+
+
+def shown(modes: Modes) -> str:
+    """As a person sets them.
+
+    >>> shown(Modes(hedged=True, margin="cross", leverage=5))
+    'hedge mode, cross margin, leverage 5'
+    """
+    return f"{'hedge' if modes.hedged else 'one-way'} mode, {modes.margin} margin, leverage {modes.leverage}"
+
 
 async def check_key(asker: Asker, profile: ExchangeProfile, options: VenueOptions) -> None:
-    """SafetyRefusal for a key that may withdraw, where the venue tells; a test account has nothing to withdraw."""
-    if options.mode == "live" and await profile.may_withdraw(asker):
+    """SafetyRefusal for a key that may withdraw, where the venue tells; a test account has nothing to withdraw.
+
+    So for one that may not trade: better now than at the first order, which may be a close.
+    """
+    live = options.mode == "live"
+    if not live and not profile.rights_in_test:
+        return
+    rights = await profile.rights(asker)
+    if live and rights.withdraw:
         raise SafetyRefusal(
             f"this key of {options.exchange} may withdraw: make one that can only read and trade, and put that one in"
         )
+    if rights.trade is False:
+        raise SafetyRefusal(
+            f"this key of {options.exchange} may not trade {profile.kind} markets: allow it there, or make one that "
+            "can read and trade, and put that one in"
+        )
+
+
+async def check_fees(
+    asker: Asker, profile: ExchangeProfile, options: VenueOptions, rules: Mapping[str, MarketRules]
+) -> None:
+    """SafetyRefusal for an account whose fees are in a coin without a price: what it costs could not be booked."""
+    quotes = {rule.quote for rule in rules.values()}
+    for currency in sorted(await profile.fee_currencies(asker) - quotes):
+        quote = next(iter(quotes))
+        if not {f"{currency}/{quote}", f"{currency}/{quote}:{quote}"} & asker.client.markets.keys():
+            raise SafetyRefusal(
+                f"this account of {options.exchange} pays fees in {currency}, which has no price in {quote}: its books "
+                "could not be kept; use an account whose fees are in a coin that is traded there"
+            )
 
 
 async def check_account(asker: Asker, profile: ExchangeProfile, options: VenueOptions) -> None:
@@ -37,10 +77,25 @@ async def set_modes(
     if not swaps:
         return
     await profile.set_one_way(asker, swaps)
+    for row in await profile.positions(asker, swaps):
+        if row["symbol"] in swaps and number(row.get("contracts"), "0") and (name := profile.row_of(row)):
+            raise SafetyRefusal(
+                f"{options.exchange}: {row['symbol']}: there is a position {name}, beside the one-way, isolated one "
+                "that is traded: close it, e.g. with `tickline halt --flatten`"
+            )
+    said = False
     for market in swaps:
         wanted = (ISOLATED, options.leverage)
-        if await profile.margin_and_leverage(asker, market) == wanted:
+        before = await profile.margin_and_leverage(asker, market)
+        if before == wanted:
             continue
+        if profile.margin_of_account and before[0] != ISOLATED and not said:
+            said = True
+            log.warning(
+                "the margin mode is the whole account's: all of its symbols, also those that are not traded here, "
+                "become isolated now",
+                exchange=options.exchange,
+            )
         await profile.set_margin_and_leverage(asker, market, options.leverage)
         margin, leverage = await profile.margin_and_leverage(asker, market)
         if (margin, leverage) != wanted:

@@ -1,13 +1,15 @@
 """What a venue is to the gateway: it takes an order once, and answers questions about it for as long as it takes."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+from shared.errors import VenueError
 from shared.orders.answers import (
     Absent,
     Ambiguous,
     FundingPayment,
+    Maker,
     Refused,
     Snapshot,
     VenueBalance,
@@ -23,6 +25,10 @@ Cleared: TypeAlias = Callable[[], Awaitable[None]]
 
 async def at_once() -> None:
     """Nothing is waited for."""
+
+
+class NoPrice(VenueError):
+    """No market here has a price for a currency, now or later."""
 
 
 class MarketRules(NamedTuple):
@@ -44,6 +50,17 @@ class MarketRules(NamedTuple):
     most_notional: Decimal | None = None
 
 
+class MarketNews(NamedTuple):
+    """What a market is now. closed: why nothing is to be added in it; empty where it is traded and goes on to be.
+
+    changed: what its contract is that it was not when last read; empty where it is the same.
+    """
+
+    sym: str
+    closed: str
+    changed: str
+
+
 class Venue(Protocol):
     """One account at one venue.
 
@@ -51,10 +68,15 @@ class Venue(Protocol):
     harm: asked again within bounds, then VenueError in one line.
     """
 
+    @property
+    def out_of_reach(self) -> Mapping[str, str]:
+        """Symbols without rules here, and why; only after a way out was opened."""
+
     async def open(self, *, only_out: bool = False) -> None:
         """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured.
 
-        only_out: key and modes stay as they are, since what follows is a way out of positions.
+        only_out: key and modes stay as they are, since what follows is a way out of positions. A symbol without a
+        market then stands in `out_of_reach`, with the reason, and holds up no other.
         """
 
     async def close(self) -> None:
@@ -66,6 +88,15 @@ class Venue(Protocol):
     def now_ms(self) -> int:
         """The venue's clock, as far as it is known here: ours and what it was apart when last asked."""
 
+    async def read_markets(self) -> list[MarketNews]:
+        """Anew, of every configured symbol; `rules` are then as read. A market that is gone keeps its last rules."""
+
+    async def read_modes(self) -> dict[str, str]:
+        """Symbols of which position mode, margin mode or leverage are not as configured, and how they are.
+
+        Of many markets some are asked for each time, where each is a question of its own.
+        """
+
     async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
         """Send a market order, once. Refused: the venue has not taken it. Ambiguous: nobody knows.
 
@@ -73,8 +104,8 @@ class Venue(Protocol):
         written, and the answer is Ambiguous, since whoever raises it does so because others may have acted.
         """
 
-    async def find(self, sym: str, client_order_id: str) -> Snapshot | Absent | Ambiguous:
-        """What became of an order, by its client id."""
+    async def find(self, sym: str, client_order_id: str, since_ms: int | None = None) -> Snapshot | Absent | Ambiguous:
+        """What became of an order, by its client id. since_ms: it was not sent before; venues look back a week else."""
 
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """All that rest or are being filled, anybody's."""
@@ -83,8 +114,21 @@ class Venue(Protocol):
         """Orders that wait for a price, of these symbols or of all, anybody's; where the venue keeps them apart from
         those that rest. Else they are among the open orders."""
 
+    async def maker(self, sym: str, venue_order_id: str) -> Maker:
+        """Who made an order of which a trade tells the venue's own id alone."""
+
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """The account's trades from a time on, oldest first, each once."""
+
+    async def all_open_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
+        """Those of these symbols, or of all, by the fewest questions."""
+
+    @property
+    def fills_at_once(self) -> bool:
+        """Whether one question has the trades of all symbols."""
+
+    async def all_fills(self, syms: Sequence[str], since_ms: int) -> list[VenueFill]:
+        """The trades in these symbols from a time on; a symbol's own are the oldest first."""
 
     async def positions(self) -> list[VenuePosition]:
         """Of every configured symbol, flat ones too; several of one symbol by their `row`. Spot: what is held of the
@@ -99,8 +143,11 @@ class Venue(Protocol):
     async def quote(self, sym: str) -> VenueQuote:
         """What can be had now."""
 
+    async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
+        """What can be had now of each symbol that the venue answers for, by the fewest questions."""
+
     async def price(self, currency: str, quote: str) -> Decimal:
-        """Quote units for one of a currency, now; VenueError where it has no market here."""
+        """Quote units for one of a currency, now; NoPrice where it has no market here."""
 
     async def cancel_all(self, sym: str) -> None:
         """Every open order of this symbol, also those that wait for a price, anybody's."""

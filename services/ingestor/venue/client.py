@@ -16,6 +16,7 @@ from services.ingestor.venue.facts import FACTS, UNLISTED
 from services.ingestor.venue.options import LiveOptions
 from shared.errors import ConfigError
 from shared.exchanges.market_data.prints import as_they_happened
+from shared.extras import to_install
 from shared.redirected import redirected
 from shared.retry import retry_after_s
 
@@ -34,7 +35,7 @@ def load_ccxt() -> Any:
         importlib.import_module("ccxt.pro")
         return importlib.import_module("ccxt")
     except ImportError as error:
-        raise ConfigError("ingestor.source ccxt needs ccxt: pip install 'tickline[ccxt]'") from error
+        raise ConfigError(f"ingestor.source ccxt needs ccxt: {to_install('ccxt')}") from error
 
 
 def check_exchange(ccxt: Any, options: LiveOptions) -> None:

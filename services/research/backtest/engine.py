@@ -27,6 +27,7 @@ from shared.intervals import interval_ns
 from shared.messages import ExecutionReport, Leg, Message, Prediction, Stream
 from shared.models.card import ModelRefused
 from shared.strategies import make_decider
+from shared.user_code import blaming
 
 _ZERO = Decimal(0)
 _FUNDING, _LIQUIDATION = Leg.FUNDING, Leg.LIQUIDATION
@@ -84,13 +85,14 @@ class Backtest:
         """The whole backtest, from the file's first row. progress: called now and then with the rows read so far.
         tap: called with every message of the bars that are traded on, before their mark.
         """
-        plans, venue = self._plans(), None
+        with blaming(self._sym):
+            plans, venue = self._plans(), None
         if not self._rules.as_paper:
             venue = self._venue()
             plans = plans._replace(gateway=replace(plans.gateway, make_stage=lambda _: venue))
         run = _Run(self._settings, self._rules, plans, venue, observers, tap)
         rows = 0
-        with closing(self._bars()) as found, torch.inference_mode():
+        with closing(self._bars()) as found, torch.inference_mode(), blaming(self._sym):
             ends = self._end_ns <= MAX_NS
             wanted = takewhile(lambda bar: bar.ts_event < self._end_ns, found) if ends else found
             while batch := list(islice(wanted, BATCH)):

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from shared.errors import ConfigError, VenueError
+from shared.extras import to_install
 from shared.redirected import redirected
 from shared.retry import ATTEMPTS, FIRST_ATTEMPTS, retry_after_s, wait_s
 
@@ -134,5 +135,5 @@ def _ccxt() -> Any:
     try:
         import ccxt.async_support as ccxt
     except ImportError as error:
-        raise ConfigError("downloads need ccxt: pip install 'tickline[ccxt,parquet]'") from error
+        raise ConfigError(f"downloads need ccxt: {to_install('ccxt', 'parquet')}") from error
     return ccxt

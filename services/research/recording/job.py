@@ -1,6 +1,6 @@
 """Every stage of a recorded session over its recorded inputs, from checkpoint to checkpoint."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +16,12 @@ from shared.messages import Stream
 from shared.recording.checkpoint import Checkpoint, read_checkpoints, settings_of
 from shared.recording.layout import is_recording, parts
 from shared.recording.part import recorded_symbols
+from shared.recording.traded import recorded_model
 from shared.runner.plan import Plan
 from shared.runner.stage import Stage
 from shared.runner.symbol import Symbol
+from shared.strategies.identity import Identity
+from shared.user_code import blaming
 
 NEEDED = (Stream.TICKS, Stream.PREDICTIONS)
 
@@ -29,6 +32,7 @@ class Parity(NamedTuple):
     """compared, identical: messages by stream. first_difference: recorded against computed.
 
     unshown: what could not be compared, and why. ahead: inputs at the end that the line had not answered.
+    identities: what traded, a line each where it changed.
     """
 
     compared: Mapping[Stream, int]
@@ -36,6 +40,7 @@ class Parity(NamedTuple):
     first_difference: str | None
     unshown: list[str]
     ahead: Mapping[Stream, int]
+    identities: Sequence[str] = ()
 
     @property
     def proved(self) -> bool:
@@ -43,20 +48,22 @@ class Parity(NamedTuple):
         return self.first_difference is None and not self.unshown and sum(self.compared.values()) > 0
 
 
-def parity(folder: Path, weights: Path | None = None, report: Report = lambda sym: None) -> Parity:
-    """Compute a recorded session again. weights: another folder for the model. Raises DataError, ConfigError."""
+def parity(folder: Path, model: str | None = None, report: Report = lambda sym: None) -> Parity:
+    """Compute a recorded session again. model: where its model is now. Raises DataError, ConfigError."""
     if not is_recording(folder):
         raise DataError(f"{folder}: is no recording: pass the folder that the recorder wrote")
     streams = {part.stream for part in parts(folder)}
     if lacking := [str(stream) for stream in NEEDED if stream not in streams]:
         raise DataError(f"{folder}: has no {' and no '.join(lacking)}: there is nothing to compare")
-    spans = _spans(folder, weights)
+    spans = _spans(folder, model)
     tally = Tally()
     for sym in recorded_symbols(folder):
         report(sym)
-        _Symbol(folder, sym, spans, streams, tally).run()
+        with blaming(sym):
+            _Symbol(folder, sym, spans, streams, tally).run()
     first = tally.first.text if tally.first else None
-    return Parity(tally.compared, tally.identical, first, tally.unshown, tally.ahead)
+    identities = list(dict.fromkeys(str(Identity.of(span.settings)) for span in spans))
+    return Parity(tally.compared, tally.identical, first, tally.unshown, tally.ahead, identities)
 
 
 class _Span(NamedTuple):
@@ -77,15 +84,16 @@ class _Span(NamedTuple):
         return symbol
 
 
-def _spans(folder: Path, weights: Path | None) -> list[_Span]:
+def _spans(folder: Path, model: str | None) -> list[_Span]:
     spans: list[_Span] = []
     for checkpoint in read_checkpoints(folder):
         if spans and checkpoint.settings == spans[-1].checkpoint.settings:
             spans.append(spans[-1]._replace(checkpoint=checkpoint))
             continue
         settings = settings_of(checkpoint.settings)
-        if weights is not None:
-            moved = settings.signal.model_copy(update={"weights": weights})
+        found = model or recorded_model(checkpoint.settings, settings.signal.folders)
+        if found is not None:
+            moved = settings.signal.model_copy(update={"model": found})
             settings = settings.model_copy(update={"signal": moved})
         number = spans[-1].number + 1 if spans else 0
         spans.append(_Span(number, checkpoint, settings, signal_plan(settings), strategy_plan(settings)))

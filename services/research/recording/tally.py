@@ -57,7 +57,7 @@ def _same_model(found: Message | None, computed: Message) -> None:
     if isinstance(found, Prediction) and isinstance(computed, Prediction) and found.model != computed.model:
         raise ConfigError(
             f"the recording's predictions of {found.sym} are of model {found.model}, here is {computed.model}: "
-            "put that model back, or pass its folder with --weights"
+            "put that model back, or name it with --model"
         )
 
 

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, TypeVar
 
 from shared.errors import ConfigError
+from shared.extras import to_install
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,5 +57,5 @@ def _joblib() -> Any:
     try:
         import joblib
     except ImportError as error:
-        raise ConfigError(f"a sweep needs joblib ({error}): pip install 'tickline[research]'") from error
+        raise ConfigError(f"a sweep needs joblib ({error}): {to_install('research')}") from error
     return joblib

@@ -11,8 +11,10 @@ from typing import cast
 import pytest
 
 from services.fake_exchange.serve import Fake, serving
+from services.gateway.control.adoption import Booking, Said, adoption
 from services.gateway.control.capital import Wanted, write_capital
-from services.gateway.control.resolution import adoption
+from services.gateway.control.ending import Ending
+from services.gateway.control.resolve import made_of, write_adopted
 from services.gateway.desk.books import Books
 from services.gateway.desk.desk import Desk
 from services.gateway.desk.rules import book_of
@@ -25,7 +27,7 @@ from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place, partition_of
 from shared.config import Settings, load_settings
 from shared.journal.journal import Journal
-from shared.journal.rows import ArmingRow, DropArming, DropLatch, EventRow, ExternalRow, SetBusId
+from shared.journal.rows import ArmingRow, DropArming, DropLatch, EventRow, ExternalRow, FillRow, SetBusId
 from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode
 from shared.runner.plan import Limits
 from shared.runner.worker import Worker
@@ -111,14 +113,40 @@ class Gateway:
         async with self._opened() as journal:
             return await write_capital(self.settings, journal, SYM, wanted, "test")
 
-    async def book(self, qty: str, price: str) -> None:
+    async def book(self, qty: str, price: str, *, adopt: bool = True) -> None:
         """A person books what somebody else has traded."""
         async with self._opened() as journal:
             epoch, book = await journal.raise_epoch("test"), book_of(self.settings, SYM)
             found = ExternalRow("POSITION", SYM, SYM, "", 1, "")
             seq = await journal.last_seq(book) + 1
-            row = adoption(found, Decimal(qty), Decimal(price), book, seq, ("test", 1))
-            await journal.write([row, found._replace(adopted_by="test")], epoch)
+            row = adoption(found, Booking(Decimal(qty), Decimal(price), Decimal(0)), book, seq, ("test", 1))
+            await journal.write([row, *([found._replace(adopted_by="test")] if adopt else [])], epoch)
+
+    async def resolve(self, *names: str, ending: str = "bot", **said: str) -> list[str]:
+        """As `tickline resolve NAMES --as ENDING` does; what it would show."""
+        amounts = [Decimal(said[name]) if name in said else None for name in ("qty", "price", "fee")]
+        word = Said(Ending(ending), *amounts, by="test", at_ms=time.time_ns() // 1_000_000)
+        async with self._opened() as journal:
+            made = await made_of(self.settings, journal, names, word)
+            await write_adopted(self.settings, journal, made, names, word)
+        return [one.shown for one in made]
+
+    async def waiting(self, *names: str, within_s: float = 30.0) -> None:
+        """Until just these differences wait for a person, by their names."""
+
+        async def there() -> bool:
+            rows = [row for row in await self.externals() if not row.adopted_by]
+            return {f"{row.kind}/{row.sym}/{row.key}" for row in rows} == set(names)
+
+        await until(there, within_s=within_s, every_s=0.1)
+
+    async def agreed(self) -> None:
+        """Until the gateway has found nothing, after now; and nothing in the comparison behind that."""
+        await self.compared(3)
+        await until(lambda: self.desk is not None and self.desk._attached is not None and
+                    self.desk._attached.tools.clearance.reconciled, every_s=0.05)  # fmt: skip
+        await self.compared(2)
+        assert [row for row in await self.externals() if not row.adopted_by] == []
 
     def books(self) -> Books:
         """The gateway's own."""
@@ -129,7 +157,9 @@ class Gateway:
     async def compared(self, times: int) -> None:
         """The venue is asked for its positions so many times more."""
         counts = self.fake.server.count
-        path = "/positionRisk" if "USDT:" in self.settings.gateway.markets[SYM] else "/account"
+        spot = "USDT:" not in self.settings.gateway.markets[SYM]
+        paths = {"binance": "/account" if spot else "/positionRisk", "okx": "/account/positions"}
+        path = paths.get(self.settings.gateway.exchange, "/position/list")
         wanted = counts(path) + times
         await until(lambda: counts(path) >= wanted, within_s=30)
 
@@ -152,6 +182,10 @@ class Gateway:
     async def events(self) -> list[EventRow]:
         async with self._opened() as journal:
             return await journal.events(1_000)
+
+    async def fills(self) -> list[FillRow]:
+        async with self._opened() as journal:
+            return await journal.fills(since_ms=0)
 
     def forget(self) -> None:
         """The bus loses all that this gateway has ever committed."""
@@ -207,6 +241,7 @@ async def gateway(
     async with serving(fake_venue) as fake:
         settings = load_settings(
             symbols=(SYM,), interval="12h", state_dir=tmp_path, bus={"partitions": P},
+            signal={"model": "btcusdt_12h_linear"},
             gateway={
                 "mode": "testnet", "venue": "fake", "fake_url": fake.url, "exchange": "binance", "account": "main",
                 "markets": {SYM: "BTC/USDT:USDT"}, "api_key": "fake-key", "api_secret": "fake-secret",

@@ -42,12 +42,12 @@ BROKEN = {
 }
 
 
-def booked(qty: str) -> ExecutionRow:
+def booked(qty: str, sym: str = "BTCUSDT") -> ExecutionRow:
     report = ExecutionReport(
-        n=1, sym="BTCUSDT", ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="booked01", leg=Leg.OPEN,
+        n=1, sym=sym, ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id=f"booked{sym}", leg=Leg.OPEN,
         status=OrderStatus.FILLED, last_qty=D(qty), last_px=D(42_000), commission=D(0), reason=None,
     )  # fmt: skip
-    return ExecutionRow("strategy:BTCUSDT", 1, report.client_order_id, encode(report), 1)
+    return ExecutionRow(f"strategy:{sym}", 1, report.client_order_id, encode(report), 1)
 
 
 class Folder:

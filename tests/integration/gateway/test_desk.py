@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.book import FEE_IN, Ask
+from services.fake_exchange.book import FEE_COIN, FEE_IN, Ask
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.plan import Plan
 from services.gateway.desk.balance import LIMIT
@@ -158,6 +158,28 @@ async def test_an_order_whose_fee_has_no_price_is_over_when_there_is_one(trading
     trading.fake.server.faults.clear()
     *_, report = await trading.reported(2)
     assert (report.status, report.commission) == (OrderStatus.FILLED, Decimal("0.21"))
+
+
+async def test_an_order_whose_fee_never_has_a_price_is_over_with_an_alarm(trading: Gateway) -> None:
+    trading.fake.book.set(FEE_COIN, "BNFCR")
+    await trading.write(trading.intent("0.010"))
+    (report,) = await trading.reported(1)
+    assert (report.status, report.commission) == (OrderStatus.FILLED, Decimal(0))
+    text = "0.21000050 BNFCR was paid in fees and has no price in USDT"
+    assert any(event.kind == "ALARM" and text in event.text for event in await trading.events())
+    (fill,) = await trading.fills()
+    assert (fill.fee, fill.fee_currency) == (Decimal("0.21000050"), "BNFCR")
+
+
+async def test_a_price_that_cannot_be_had_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    async with gateway(tmp_path, unknown_alarm_s=0.5) as trading:
+        await trading.write(trading.intent("0.010"))
+        await trading.reported(1)
+        trading.fake.book.set(FEE_IN, "BNBUSDT")
+        trading.fake.server.faults.append(Fault(Mode.STATUS, "/ticker/bookTicker", status=400, times=1_000_000))
+        await trading.write(trading.intent("0.010"))
+        *_, report = await trading.reported(2)
+        assert (report.status, report.commission) == (OrderStatus.FILLED, Decimal(0))
 
 
 async def test_an_order_that_stays_unknown_calls_for_a_person_once(tmp_path: Path) -> None:

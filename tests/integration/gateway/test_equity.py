@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from services.fake_exchange.faults import Fault, Mode
-from services.gateway.risk.latches import DRAWDOWN
+from services.gateway.risk.latches import DAILY_FUNDING, DRAWDOWN
 from services.gateway.risk.marks import marks_in
-from shared.messages import OrderStatus
+from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.until import until
 
@@ -77,3 +77,37 @@ async def test_a_balance_that_was_read_while_an_order_was_out_is_no_observation(
     await spot.reported(1)
     await until(lambda: last_equity(spot) < 10_000)
     assert (last_equity(spot) > 9_990, spot.latches()) == (True, [])
+
+
+async def test_funding_of_a_day_beyond_its_limit_latches_and_nothing_is_added(tmp_path: Path) -> None:
+    risk = {**RISK, "max_leverage": "3", "daily_funding": "0.4"}
+    async with gateway(tmp_path, risk=risk, reconcile_s=0.1) as trading:
+        await trading.write(trading.intent("0.010"))
+        await trading.reported(1)
+        for number in (1, 2):
+            trading.fake.book.pay("FUNDING_FEE", SYM, "USDT", Decimal("-0.25"), trading.fake.floor.now_ms())
+            await trading.reported(1 + number)
+        await until(lambda: trading.latches() == [DAILY_FUNDING])
+        await trading.write(trading.intent("0.010"))
+        *_, refused = await trading.reported(4)
+        assert (refused.status, refused.reason) == (OrderStatus.REJECTED, Reason.DAILY_FUNDING)
+        await trading.write(trading.intent("-0.010", Leg.CLOSE))
+        *_, closed = await trading.reported(5)
+        assert closed.status is OrderStatus.FILLED
+
+
+async def test_a_payment_that_was_booked_with_the_wrong_sign_is_set_right(tmp_path: Path) -> None:
+    async with gateway(tmp_path, risk={**RISK, "max_leverage": "3"}, reconcile_s=0.1) as trading:
+        await trading.write(trading.intent("0.010"))
+        await trading.reported(1)
+        trading.fake.book.pay("FUNDING_FEE", SYM, "USDT", Decimal("0.25"), trading.fake.floor.now_ms())
+        *_, booked = await trading.reported(2)
+        assert booked.commission == Decimal("-0.25")
+        payments = trading.fake.book.payments
+        payments[0] = payments[0]._replace(amount=Decimal("-0.25"))  # as it was in truth
+        *_, right = await trading.reported(3)
+        assert (right.leg, right.commission) == (Leg.FUNDING, Decimal("0.50"))
+        trading.fake.book.wallet.cash["USDT"] -= Decimal("0.50")
+        await trading.write(trading.intent("-0.010", Leg.CLOSE))
+        await trading.reported(4)
+        assert await trading.externals() == []

@@ -120,3 +120,16 @@ def test_an_arming_is_for_the_data_of_all_venues() -> None:
     assert armed != config_hash(of_venues(base_url="http://127.0.0.1:1"), "")
     assert armed != config_hash(of_venues(venues={"perp": PERP, "okx": {**OKX, "price": "mid"}}), "")
     assert armed != config_hash(of_venues(venues={"perp": PERP, "bybit": OKX}), "")
+
+
+@pytest.mark.parametrize(
+    "market", ["币安人生/USDT:USDT", "币安人生/USDT", "kPEPE/USDC:USDC", "BTC/USD:BTC-240329", "a.b-c_1/USDT"]
+)
+def test_market_names_of_any_script_and_case_as_ccxt_has_them(market: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tickline.toml").write_text(
+        'symbols = ["X"]\ninterval = "12h"\n[ingestor]\nsource = "ccxt"\nexchange = "binance"\n'
+        f'markets = {{X = "{market}"}}\n',
+        encoding="utf-8",
+    )
+    assert load_settings().ingestor.markets == {"X": market}

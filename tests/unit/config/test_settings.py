@@ -72,10 +72,15 @@ def test_a_named_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None
         ("[bus]\nlease_s = nan", "bus.lease_s"),
         ("[bus]\nlease_s = -1", "bus.lease_s"),
         ("[bus]\nnamespace = 'a b'", "bus.namespace"),
-        ("bus = 5", "bus"),
+        ("bus = 5", "config: bus: it must be a table: write bus = {KEY"),
         ("symbols = []", "symbols"),
         ("symbols = ['']", "symbols.0"),
-        ("symbols = 'BTCUSDT'", "symbols"),
+        ("symbols = 'BTCUSDT'", 'config: symbols: it must be a list, also of one: write symbols = ["..."]'),
+        ("[recorder]\nalso = 'x'", 'config: recorder.also: it must be a list, also of one: write also = ["..."]'),
+        ("[gateway]\nmarkets = 'BTC/USDT'", "config: gateway.markets: it must be a table: write markets = {KEY"),
+        ('[gateway]\nmarkets = {A = "BTC/USDT\\tX"}', "is no market: write it as ccxt does"),
+        ("[gateway]\nmarkets = {A = 'BTC/USDT:USDT:USDT'}", "is no market: write it as ccxt does"),
+        ("[gateway]\nmarkets = {A = 'BTC/ USDT'}", "is no market: write it as ccxt does"),
         ("interval = '5 minutes'", "config: interval '5 minutes' is unknown"),
         ("[strategy]\nbalance = 0", "strategy.balance"),
         ("[strategy]\nbalance = inf", "strategy.balance"),
@@ -95,7 +100,12 @@ def test_what_the_file_may_not_say(nothing_set: Path, text: str, named: str) -> 
 
 def test_a_file_that_is_no_text(nothing_set: Path) -> None:
     (nothing_set / "tickline.toml").write_bytes(b"\xff\xfe")
-    assert "tickline.toml" in refused()
+    assert refused() == "config: tickline.toml: not UTF-8 text: save it in UTF-8"
+
+
+def test_a_file_of_windows(nothing_set: Path) -> None:
+    (nothing_set / "tickline.toml").write_bytes(b"\xef\xbb\xbf[bus]\r\npartitions = 3\r\n")
+    assert load_settings().bus.partitions == 3
 
 
 @pytest.mark.parametrize(
@@ -107,8 +117,9 @@ def test_a_file_that_is_no_text(nothing_set: Path) -> None:
         ("TICKLINE_BUS__PARTITIONS", "many", "bus.partitions"),
         ("TICKLINE_BUS__PARTITIONS", "", "bus.partitions"),
         ("TICKLINE_GATEWAY__FEE", "-0.1", "gateway.fee"),
-        ("TICKLINE_BUS", "{", "bus"),
-        ("TICKLINE_SYMBOLS", "BTCUSDT", "symbols"),
+        ("TICKLINE_BUS", "{", "TICKLINE_BUS is no JSON"),
+        ("TICKLINE_SYMBOLS", "BTCUSDT", "config: TICKLINE_SYMBOLS is no JSON: write a list as"),
+        ("TICKLINE_SYMBOLS", '"BTCUSDT"', "config: symbols: it must be a list"),
         ("TICKLINE_INTERVAL__X", "1", "TICKLINE_INTERVAL__X"),
         ("TICKLINE_BUS__URL__X", "1", "bus.url"),
         ("TICKLINE_STRATEGY__PARAMS", "[1]", "strategy.params"),

@@ -13,7 +13,7 @@ from shared.config import Settings
 from shared.config.fingerprint import config_hash
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, ExternalRow, LatchRow
-from shared.models.choose import card_at
+from shared.models.choose import card_at, chosen_model
 from shared.runner.health import alive_file
 
 ASKS = (
@@ -42,7 +42,7 @@ async def opened(settings: Settings) -> Journal:
 
 def arming(settings: Settings, *, for_ms: int = 60_000, config: str = "") -> ArmingRow:
     now_ms = time.time_ns() // 1_000_000
-    of = config_hash(settings, card_at(settings.signal.weights / "simulated_linear.json").sha256)
+    of = config_hash(settings, card_at(chosen_model(settings)).sha256)
     return ArmingRow(settings.strategy.balance, now_ms - 1_000, now_ms + for_ms, config or of, "me")
 
 

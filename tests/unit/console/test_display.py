@@ -1,5 +1,6 @@
 """The lines of a run without a terminal."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -32,4 +33,19 @@ def test_the_rate_is_of_the_last_seconds_not_of_the_last_look(
 
 def test_a_trouble_stays_in_one_piece(capsys: pytest.CaptureFixture[str]) -> None:
     Display().say("ingestor: market data: [red] " + "x" * 300)
-    assert capsys.readouterr().err == "ingestor: market data: [red] " + "x" * 300 + "\n"
+    assert capsys.readouterr().err[11:] == "ingestor: market data: [red] " + "x" * 300 + "\n"
+
+
+def test_every_line_has_a_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr(display.time, "monotonic", lambda: now_s)
+    shown = Display()
+    shown.say("the bus is back, after 5 s")
+    shown.report(view(5), 0, "not armed")
+    now_s += 5
+    shown.report(view(9), 0, "")
+    lines = capsys.readouterr().err.splitlines()
+    assert [re.sub(r"^\d\d:\d\d:\d\dZ  ", "", line).partition(";")[0] for line in lines] == [
+        "the bus is back, after 5 s", "not armed", "9 ticks, 0 orders, 0 executions",
+    ]  # fmt: skip
+    assert all(re.match(r"\d\d:\d\d:\d\dZ  ", line) for line in lines)

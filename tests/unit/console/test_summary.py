@@ -16,14 +16,17 @@ COUNTS = {
 EQUITY = Decimal("74.96356913824383872516905796")
 WAITS = {"p50": 1234.0, "p99": 56_789.0, "p999": 1_000_000.0}
 SAME = Parity(1377, 1377, EQUITY, None)
-WELL = Summary(COUNTS, EQUITY, Decimal("31.850"), WAITS, SAME, restarts=0, finished=True)
+WELL = Summary(
+    COUNTS, EQUITY, Decimal("31.850"), WAITS, SAME, restarts=0, finished=True, start_equity=Decimal(100)
+)  # fmt: skip
 
 
 def test_the_documented_json() -> None:
     told = json.loads(json.dumps(WELL.as_json()))
     assert told == {
         "ticks": 692, "predictions": 689, "decisions": 689, "orders": 1377, "executions": 1377,
-        "final_equity": "74.96356913824383872516905796", "fees": "31.850",
+        "start_equity": "100", "final_equity": "74.96356913824383872516905796",
+        "profit": "-25.03643086175616127483094204", "fees": "31.850",
         "parity": {"compared": 1377, "identical": 1377}, "latency_us": WAITS, "restarts": 0, "finished": True,
     }  # fmt: skip
 
@@ -31,7 +34,7 @@ def test_the_documented_json() -> None:
 def test_the_lines_for_a_person() -> None:
     assert WELL.lines() == [
         "done: 692 ticks, 689 predictions, 689 decisions, 1377 orders, 1377 executions",
-        "final equity: 74.96356913824383872516905796  (fees paid 31.85)",
+        "final equity: 74.96, began with 100.00: loss 25.04 after 31.85 of fees",
         "tick to execution: p50 1.2 ms, p99 56.8 ms, p99.9 1000.0 ms",
         "parity: 1377 of 1377 orders identical to the backtest",
     ]
@@ -81,3 +84,29 @@ def test_orders_that_went_to_a_venue_are_not_compared() -> None:
     ]
     assert sent.as_json()["refusals"] == {"NOT_ARMED": 4, "PRICE_COLLAR": 1}
     assert replace(sent, refusals={}).lines()[-2] == "not filled: none"
+
+
+def test_orders_that_are_not_compared_are_explained() -> None:
+    """An earlier run's have left the bus; and those of symbols that only an earlier run had."""
+    counts = COUNTS | {Stream.ORDERS: 3944}
+    lines = replace(WELL, counts=counts, parity=Parity(3624, 3624, EQUITY, None, before=300)).lines()
+    assert lines[3:] == [
+        "parity: 3624 of 3624 orders identical to the backtest",
+        "parity: the 300 orders before them are an earlier run's, which have left the bus: 3924 in all",
+        "parity: 20 more orders are of symbols that this run does not have",
+    ]
+
+
+def test_what_stays_open_is_said_with_what_closes_it() -> None:
+    held = {"BTCUSDT": Decimal("0.500"), "ETHUSDT": Decimal(-2)}
+    told = replace(WELL, parity=None, refusals={}, positions=held, flatten="tickline halt --flatten")
+    assert told.lines()[-1] == (
+        "open at the exchange, with nobody trading: BTCUSDT 0.5, ETHUSDT -2: `tickline halt --flatten` closes them"
+    )
+    assert told.as_json()["open"] == {"BTCUSDT": "0.500", "ETHUSDT": "-2"}
+
+
+def test_a_run_whose_code_failed_has_its_summary() -> None:
+    told = replace(WELL, parity=None, finished=False, code="A: ValueError: no (mine.py:3, in decide)")
+    assert told.lines()[-1] == "parity: not compared (your code failed, see below)"
+    assert told.as_json()["failed"] == "A: ValueError: no (mine.py:3, in decide)"

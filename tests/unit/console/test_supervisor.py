@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -30,12 +31,12 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
     def supervisor(
         scripts: Mapping[str, str], *, restarts: int = 5, within_s: float = 60.0, last: Sequence[str] = (),
-        own_env: Mapping[str, Mapping[str, str]] | None = None,
+        own_env: Mapping[str, Mapping[str, str]] | None = None, lasting: Callable[[str], None] | None = None,
     ) -> Supervisor:  # fmt: skip
         for name, text in scripts.items():
             (tmp_path / "services" / f"{name}.py").write_text(text.replace("__name__", repr(name)))
         env, logs = {"PYTHONPATH": str(tmp_path)}, tmp_path / "logs"
-        options = {"restarts": restarts, "within_s": within_s, "own_env": own_env, "last": last}
+        options = {"restarts": restarts, "within_s": within_s, "own_env": own_env, "last": last, "lasting": lasting}
         made.append(Supervisor(tuple(scripts), env, logs, **options))
         return made[-1]
 
@@ -90,6 +91,63 @@ async def test_what_dies_again_and_again_is_given_up(make: Make) -> None:
     assert starts("one") == 3
     assert failed.value.exit_code == 1
     assert str(Path("logs/one.log")) in str(failed.value)
+
+
+async def test_with_positions_nothing_is_given_up(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others stay, the pause grows, and each death is told."""
+    monkeypatch.setattr(module, "PAUSE_S", 0.02)
+    said: list[str] = []
+    supervisor = make({"one": STARTED + "sys.exit('boom')", "two": SLEEP}, restarts=1, lasting=said.append)
+    async with kept(supervisor):
+        await until(lambda: len(said) >= 3 and starts("two") == 1)
+        assert not gone(pids(supervisor)["two"])
+    assert [line.partition("again in ")[2] for line in said[:3]] == ["0.02 s", "0.04 s", "0.08 s"]
+    assert all(line.startswith("one ended with code 1: boom") and "the others stay" in line for line in said)
+    assert starts("two") == 1
+
+
+async def test_what_is_refused_later_is_not_given_up_either(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its first start it ends the run: nobody has begun to rely on it."""
+    monkeypatch.setattr(module, "PAUSE_S", 0.02)
+    said: list[str] = []
+    once = STARTED + "sys.exit(5 if pathlib.Path('started-' + __name__).read_text() != 'x' else 1)"
+    async with kept(make({"one": once}, lasting=said.append)):
+        await until(lambda: len(said) >= 2)
+    assert all(line.startswith("one ended with code 5") for line in said)
+    with pytest.raises(ServiceFailed, match="two ended with code 5"):
+        await make({"two": STARTED + "sys.exit(5)"}, lasting=said.append).run()
+
+
+async def test_no_file_of_the_working_directory_shadows_a_module(make: Make) -> None:
+    """`signal.py` is a name that a strategy's author would give."""
+    supervisor = make({"one": "import random, signal\n" + SLEEP})
+    shadowed("elsewhere", "signal", "random", "services")
+    async with kept(supervisor):
+        await until(lambda: starts("one") == 1)
+    assert supervisor.restarted == 0
+
+
+def shadowed(folder: str, *names: str) -> None:
+    """Work in a folder where these are files."""
+    Path(folder).mkdir()
+    for name in names:
+        Path(folder, f"{name}.py").write_text("raise SystemExit('shadowed')")
+    os.chdir(folder)
+
+
+def a_file_instead(folder: str) -> None:
+    shutil.rmtree(folder)
+    Path(folder).write_text("")
+
+
+async def test_a_service_is_kept_alive_without_its_log(make: Make) -> None:
+    """The folder was removed while it ran, and is a file now."""
+    supervisor = make({"one": SLEEP})
+    async with kept(supervisor):
+        await until(lambda: starts("one") == 1)
+        a_file_instead("logs")
+        os.kill(pids(supervisor)["one"], signal.SIGKILL)
+        await until(lambda: starts("one") == 2)
 
 
 async def test_deaths_long_ago_do_not_count(make: Make) -> None:

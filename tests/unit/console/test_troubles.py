@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.console.troubles import MOST_BYTES, Troubles
+from services.console.troubles import MOST_BYTES, Troubles, joined
 
 
 @pytest.fixture
@@ -29,8 +29,69 @@ def test_market_data_are_said_when_their_trouble_begins_and_ends(tmp_path: Path,
     again = line("market data again", "info", venue="okx", about="ETHUSDT connection")
     write(tmp_path, "ingestor", line("attached", "info"), lost, again, lost)
     began = "ingestor: market data: okx: ETHUSDT connection: it ended: it is made anew"
-    assert troubles.new() == [began, "ingestor: market data again: okx: ETHUSDT connection", began]
+    assert troubles.new() == [began, "ingestor: market data again: okx: ETHUSDT connection, after 0 s", began]
     assert troubles.new() == []
+
+
+SILENT = "gateway: exchange silent: okx"
+
+
+def test_a_silent_exchange_is_said_with_how_long_and_that_it_is_back(tmp_path: Path) -> None:
+    """Also the gateway's, whose other warnings come again with each attempt, and also while its log says nothing."""
+    now_s = 100.0
+    troubles = Troubles(tmp_path, ("gateway",), clock=lambda: now_s)
+    write(tmp_path, "gateway", line("exchange silent", "warning", exchange="okx", since_s=4.2, why="time-out"))
+    assert troubles.new() == [f"{SILENT}, for 4 s: time-out"]
+    seen = []
+    while now_s < 179:
+        now_s += 1
+        seen += troubles.new()
+    assert seen == [f"{SILENT}, for {lasts} s: time-out" for lasts in (10, 30, 60)]
+    write(tmp_path, "gateway", line("exchange silent", "warning", exchange="okx", since_s=83.0, why="time-out"))
+    assert troubles.new() == []  # that is known
+    write(tmp_path, "gateway", line("exchange is back", "info", exchange="okx", after_s=84.0))
+    now_s = 180
+    assert troubles.new() == ["gateway: exchange is back: okx, after 84 s"]
+    assert troubles.new() == []
+
+
+def test_a_comparison_that_cannot_be_made_is_said_until_it_can(tmp_path: Path) -> None:
+    now_s = 0.0
+    troubles = Troubles(tmp_path, ("gateway",), clock=lambda: now_s)
+    write(tmp_path, "gateway", line("journal and venue agree", "info"))
+    assert troubles.new() == []  # nothing was amiss
+    write(tmp_path, "gateway", line("cannot compare with the venue", "warning", why="binance does not answer"))
+    assert troubles.new() == ["gateway: cannot compare with the venue: binance does not answer"]
+    now_s = 12.0
+    assert troubles.new() == ["gateway: cannot compare with the venue, for 12 s: binance does not answer"]
+    write(tmp_path, "gateway", line("journal and venue agree", "info"))
+    assert troubles.new() == ["gateway: journal and venue agree, after 12 s"]
+
+
+def test_what_an_authors_code_raised_is_kept(tmp_path: Path, troubles: Troubles) -> None:
+    raised = "A: ticks 1-1: ValueError: no (mine.py:3, in decide)"
+    write(tmp_path, "signal", line("entry set aside", "error", why=raised, code="mine.py:3, in decide"))
+    assert troubles.new() == [f"signal: your code failed: {raised}"]
+    for again in ("A: ticks 2-1: ValueError: x", "B: ticks 1-1: ValueError: y"):  # each symbol and line once
+        write(tmp_path, "signal", line("entry set aside", "error", why=again, code="mine.py:3, in decide"))
+    assert troubles.new() == ["signal: your code failed: B: ticks 1-1: ValueError: y"]
+    assert troubles.code == raised
+
+
+@pytest.mark.parametrize(
+    ("parts", "line"),
+    [
+        (("a", "BTCUSDT", "BTCUSDT: lost"), "a: BTCUSDT: lost"),
+        (("a", "", "lost"), "a: lost"),
+        (("a", "lost: ", ": again"), "a: lost: again"),
+        (("a", "lost: : again"), "a: lost: again"),
+        (("gateway", "gateway", "x"), "gateway: x"),
+        (("a", "http://b: c"), "a: http://b: c"),
+        (("a", "BTC", "BTCUSDT: lost"), "a: BTC: BTCUSDT: lost"),
+    ],
+)
+def test_a_line_says_nothing_twice_and_has_no_empty_parts(parts: tuple[str, ...], line: str) -> None:
+    assert joined(*parts) == line
 
 
 def test_what_comes_again_with_each_attempt_is_said_once(tmp_path: Path, troubles: Troubles) -> None:

@@ -34,15 +34,16 @@ async def ran(bus: MemoryBus, symbols: Sequence[str]) -> dict[str, Decimal]:
             snapshot = Symbol(sym, stage).dump()
             assert await session.commit([Commit(lease, stored.seq, {f"{FIELD}{sym}": snapshot}, [])]) == [Outcome.OK]
             await session.release([lease])
+    await session.close()
     return equities
 
 
 async def test_only_the_runs_own_symbols_count_in_their_order() -> None:
     bus = MemoryBus(lease_s=30.0, maxlens={})
     equities = await ran(bus, ("SIM-C", "SIM-B", "SIM-A", "SIM-D"))
-    watcher = Watcher(bus, load_settings(symbols=("SIM-A", "SIM-B", "SIM-C", "NEW"), strategy={"balance": "7"}))
+    watcher = Watcher(bus, load_settings(symbols=("SIM-A", "SIM-B", "SIM-C", "NEW")))
     view = await watcher.look()
-    assert view.equity == equities["SIM-A"] + equities["SIM-B"] + equities["SIM-C"] + 7
+    assert view.equity == equities["SIM-A"] + equities["SIM-B"] + equities["SIM-C"] + 100
     assert view.taken == dict.fromkeys(("SIM-A", "SIM-B", "SIM-C"), TICKS)
     assert view.decided == dict.fromkeys(("SIM-A", "SIM-B", "SIM-C"), TICKS)
     assert list(view.books) == ["SIM-A", "SIM-B", "SIM-C", "NEW"]

@@ -48,7 +48,7 @@ DIALECTS = [
         '{"op":"subscribe","req_id":"7","args":["publicTrade.BTCUSDT"]}',
     ),
 ]  # fmt: skip
-REFUSED = {
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "okx": (
         '{"op":"subscribe","args":[{"channel":"trades","instId":"NO-COIN"}]}',
         {"event": "error", "code": "60018"},
@@ -166,7 +166,7 @@ async def test_a_client_that_pings_is_answered(dialect: Dialect) -> None:
 
 
 async def test_a_subscription_may_be_acknowledged_and_then_silent_or_not_answered_at_all(dialect: Dialect) -> None:
-    async with serving(dialect.fake, plan=FeedPlan(rate=400)) as fake:
+    async with serving(dialect.fake, plan=PLAN) as fake:
         fake.feed.at_start += [StartFault(AtStart.MUTE, dialect.topic), StartFault(AtStart.UNANSWERED, dialect.topic)]
         for answered in (True, False):
             async with socket(fake, dialect) as wire:

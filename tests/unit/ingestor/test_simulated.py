@@ -185,6 +185,6 @@ def test_an_unknown_symbol_and_a_negative_position_are_refused() -> None:
         fast().open("SIM-A", -1)
 
 
-PRICES_AT_0 = ["99.97", "99.98", "99.93", "99.93", "99.85"]
-PRICES_AT_10_MILLION = ["97.44", "97.48", "97.42", "97.42", "97.21"]
+PRICES_AT_0 = ["99.95", "99.97", "99.90", "99.89", "99.78"]
+PRICES_AT_10_MILLION = ["96.18", "96.24", "96.15", "96.15", "95.85"]
 SERIES = take(fast(seed=3), "SIM-B", 0, 3 * BLOCK + 2_000)

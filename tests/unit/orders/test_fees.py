@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from shared.orders import VenueFill, fees_of, third_currencies
+from shared.orders.fees import paid_in
 
 
 def fill(number: int, fee: str, currency: str) -> VenueFill:
@@ -40,3 +41,10 @@ def test_no_fee_needs_no_price() -> None:
 def test_a_fee_without_a_currency_is_not_taken_for_base() -> None:
     with pytest.raises(ValueError, match="needs a price"):
         fees_of([fill(1, "0.01", "")], "USDT")
+
+
+def test_taxes_in_other_coins_count() -> None:
+    taxed = fill(6, "0.02", "USDT")._replace(extra_fees=(("BTC", Decimal("0.001")), ("BNB", Decimal("0.0001"))))
+    assert third_currencies([taxed], "USDT", "BTC") == {"BNB"}
+    assert fees_of([taxed], "USDT", "BTC", {"BNB": Decimal(600)}) == (Decimal("0.001"), Decimal("0.08"))
+    assert paid_in("BNB", [taxed, taxed]) == Decimal("0.0001")

@@ -182,3 +182,23 @@ def test_what_a_person_took_note_of_is_not_shown_again_but_an_amount_is() -> Non
     adopted = {(DifferenceKind.EXTERNAL_FILL, "BTCUSDT:7"), (DifferenceKind.POSITION, SYM)}
     account = shown(fills=[trade()], positions=HELD_ONE)
     assert found(account, Known({}, FLAT, adopted=adopted)) == [("POSITION", SYM)]
+
+
+def test_an_order_that_waits_is_nobodys_of_ours_whatever_its_ids() -> None:
+    known = Known({"a": own("NEW")}, FLAT)
+    waiting = on_venue()._replace(waits=True)
+    account = shown(orders=[on_venue(), waiting])
+    assert found(account, known) == [("EXTERNAL_ORDER", "a")]
+    (difference,) = reconcile(account, known, SETTLE_MS).differences
+    assert difference.text == "BTCUSDT: the venue has order a, which waits for a price; it was not sent here"
+
+
+def test_a_position_beside_the_one_that_is_traded_is_a_difference_that_cannot_be_adopted() -> None:
+    """Their sum may be what the books hold, and is nothing that one could close."""
+    rows = [VenuePosition(SYM, Decimal(1), None, "LONG"), VenuePosition(SYM, Decimal(-1), None, "SHORT")]
+    known = Known({}, FLAT, adopted=frozenset({(DifferenceKind.POSITION_ROWS, SYM)}))
+    assert found(shown(positions=rows), known) == [("POSITION_ROWS", SYM)]
+    beside = [*HELD_ONE, VenuePosition(SYM, Decimal(-2), None, "NET CROSS")]
+    assert found(shown(positions=beside), Known({}, {SYM: Decimal(1)})) == [("POSITION_ROWS", SYM)]
+    (difference,) = reconcile(shown(positions=beside), Known({}, {SYM: Decimal(1)}), SETTLE_MS).differences
+    assert difference.text.startswith("BTCUSDT: the venue holds 1 in the one traded here, -2 in NET CROSS: close what")

@@ -125,6 +125,16 @@ async def test_a_bus_that_forgot_writes_the_same_again(tmp_path: Path) -> None:
     assert recorder.counts["missing"] == 0
 
 
+async def test_entries_that_stand_twice_on_the_bus_are_recorded_once(tmp_path: Path) -> None:
+    """As after a log that was torn within a commit; see docs/architecture.md."""
+    line = Line()
+    await line.write("ingestor", *map(tick, (1, 2, 3, 2, 3, 4)))
+    async with recording(line, settings(tmp_path)) as recorder:
+        await recorded(tmp_path, 4)
+    assert numbers(tmp_path) == [1, 2, 3, 4]
+    assert (recorder.counts["skipped"], recorder.counts["missing"]) == (2, 0)
+
+
 async def test_what_was_only_in_memory_is_taken_as_it_then_is(tmp_path: Path) -> None:
     """Rows that no file has are dropped with the session."""
     line = Line()

@@ -111,6 +111,26 @@ def test_another_partition_count_exits_2(run: Run, bus: EmbeddedBus) -> None:
     assert "laid out with 4" in why
 
 
+def test_a_bus_that_evicts_exits_5(run: Run, tmp_path: Path) -> None:
+    """It lost a book in a run."""
+    with EmbeddedBus(tmp_path / "evicting") as bus, redis.Redis.from_url(bus.url) as asked:
+        asked.config_set("maxmemory", "256mb")
+        asked.config_set("maxmemory-policy", "allkeys-lru")
+        why = last_words(run(BUS__URL=bus.url), 5)
+        assert "maxmemory-policy allkeys-lru" in why
+        assert "set `maxmemory-policy noeviction`" in why
+        asked.config_set("maxmemory-policy", "noeviction")
+        await_line(run(BUS__URL=bus.url), "partitions taken")
+
+
+def test_a_bus_without_a_log_is_said(run: Run, bus: EmbeddedBus) -> None:
+    process = run(BUS__URL=bus.url, BUS__NAMESPACE="nolog")
+    assert process.stderr is not None
+    said = json.loads(next(iter(process.stderr)))
+    assert (said["event"], said["level"]) == ("bus", "warning")
+    assert "appendonly" in said["why"]
+
+
 def test_a_bus_that_is_not_there_exits_4(run: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -10,7 +10,7 @@ from shared.bus.api import Commit, Outcome
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place, partition_of
 from shared.config import Settings, load_settings
-from shared.errors import SafetyRefusal
+from shared.errors import ConfigError
 from shared.runner.plan import Limits
 from shared.runner.symbol import FIELD, Symbol
 from shared.runner.worker import Worker
@@ -46,7 +46,9 @@ def worker(own: Settings, bus: MemoryBus) -> Worker:
 
 async def test_another_capital_on_paper_is_refused_at_the_start_and_names_a_new_namespace() -> None:
     bus = await bus_with_a_book(settings(100))
-    with pytest.raises(SafetyRefusal, match=r"capital of 100, and strategy.balance is 200.*another bus.namespace"):
+    with pytest.raises(
+        ConfigError, match=r"strategy.balance is 200, but .* begun with 100.*another bus.namespace than"
+    ):
         async with asyncio.timeout(20):
             await worker(settings(200), bus).run()
 

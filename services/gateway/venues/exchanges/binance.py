@@ -5,15 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
-from services.gateway.venues.exchanges.profile import ExchangeProfile, Waiting
-from services.gateway.venues.facts import Facts, all_of, states_of
+from services.gateway.venues.exchanges import binance_codes
+from services.gateway.venues.exchanges.profile import ExchangeProfile, Modes, Rights, Waiting, told
+from services.gateway.venues.facts import Facts, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import MOST_PAGES, Row
 from services.gateway.venues.parse import number
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
-from shared.orders.answers import FundingPayment
+from shared.orders.answers import Forced, FundingPayment
 
+NEVER_MS = 4_133_404_800_000  # C: what a perpetual has as its deliveryDate
+MARGINS = {"ISOLATED": "isolated", "CROSSED": "cross"}  # as ccxt calls them
+MOST_SPOT_BY_SYMBOL, MOST_TICKERS_BY_SYMBOL = 13, 2
 MOST_BY_SYMBOL = 40  # P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders: weight 1 a symbol, 40 for all
 BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
 BINANCE = Facts(
@@ -22,27 +26,21 @@ BINANCE = Facts(
     expiry="window",  # U: BINANCE_DOCS/general-info#timing-security
     most_validity_ms=60_000,
     test="demo",  # C: futures' testnet is gone; https://www.binance.com/en/support/faq/detail/9be58f73e5e14338809e3b705b9687dd
-    # C: every code. P: -1000 to -1023, -4131, -4140, -4164, -5028, and what those that tell nothing mean.
-    refusals={  # BINANCE_DOCS/error-code; -1000, -1001, -1006, -1007 say that nobody knows
-        **all_of(Reason.NO_MARGIN, "-2018 -2019 -2027 -2028"),
-        **all_of(Reason.REQUEST_EXPIRED, "-1021 -5028"),
-        **all_of(Reason.RATE_LIMITED, "-1003 -1008 -1015"),
-        **all_of(Reason.NOTHING_TO_REDUCE, "-2022 -4118"),
-        **all_of(Reason.BELOW_MINIMUM, "-4003 -4004 -4164"),
-        **all_of(Reason.KEY_REFUSED, "-1002 -1022 -2014 -2015 -4087 -4088"),
-        **all_of(
-            Reason.VENUE_REFUSED,
-            "-1013 -1100 -1101 -1102 -1103 -1104 -1105 -1106 -1111 -1115 -1116 -1117 -1118 -1119 -1121 -1125 -1130"
-            " -2010 -2020 -2023 -2024 -2025 -4005 -4015 -4023 -4061 -4131 -4140 -4192 -4400 -4401 -4402",
-        ),
+    refusals=binance_codes.FUTURES,
+    # U: BINANCE_DOCS/general-info#http-return-codes: 403 is the firewall, 429 and 418 are limits, 451 the law of
+    # the place where we are; no engine is reached
+    refusal_statuses={
+        403: Reason.RATE_LIMITED,
+        418: Reason.RATE_LIMITED,
+        429: Reason.RATE_LIMITED,
+        451: Reason.KEY_REFUSED,
     },
-    # U: BINANCE_DOCS/general-info#http-return-codes: 403 is the firewall, 429 and 418 are limits; no engine is reached
-    refusal_statuses={403: Reason.RATE_LIMITED, 418: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED},
     # U: https://developers.binance.com/docs/binance-spot-api-docs/errors: -2010 and -1013 have many reasons
     meant={"insufficient balance": Reason.NO_MARGIN, "NOTIONAL": Reason.BELOW_MINIMUM},
     duplicate=frozenset({"-4116"}),  # C, as the two below
     unknown=frozenset({"-2013", "-2011"}),
     unchanged=frozenset({"-4046", "-4059"}),
+    in_the_way=frozenset({"-4047", "-4048", "-4067", "-4068", "-4531"}),  # C
     # P: https://developers.binance.com/docs/binance-spot-api-docs/enums; futures add those of liquidations (U)
     status_name="status",
     states=states_of(
@@ -53,13 +51,19 @@ BINANCE = Facts(
         expired="EXPIRED EXPIRED_IN_MATCH",
     ),
     market_types={"swap": "linear", "spot": "spot"},
+    options={"warnOnFetchOpenOrdersWithoutSymbol": False},  # we know what it costs
     exact_cost=True,  # C: cumQuote, cummulativeQuoteQty
     page=1000,
 )
 
+CREDITS = "BNFCR"
 FUNDING = "FUNDING_FEE"
+OWN_IDS = {  # P: BINANCE_DOCS/user-data-streams/Event-Order-Update
+    "autoclose-": Forced.LIQUIDATION, "adl_autoclose": Forced.ADL, "settlement_autoclose-": Forced.SETTLEMENT,
+}  # fmt: skip
 SPOT_DOCS = "https://developers.binance.com/docs/binance-spot-api-docs"
 BINANCE_SPOT = BINANCE._replace(
+    refusals=binance_codes.SPOT,
     window_ms=86_400_000,  # P: SPOT_DOCS/rest-api/account-endpoints#account-trade-list-user_data
 )
 
@@ -70,10 +74,16 @@ class Binance(ExchangeProfile):
     name: ClassVar[str] = "binance"
     by_kind: ClassVar[Mapping[str, Facts]] = {"swap": BINANCE, "spot": BINANCE_SPOT}
     lookup_name: ClassVar[str] = "origClientOrderId"
+    trades_name_makers: ClassVar[bool] = False  # P: BINANCE_DOCS/trade/rest-api/Account-Trade-List
 
     def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """By id, which goes with no time: BINANCE_DOCS/trade/rest-api/Account-Trade-List (P)."""
         return {"since": None, "until": None, "fromId": max(int(row["id"]) for row in rows) + 1}
+
+    def forced(self, info: Mapping[str, Any]) -> Forced | None:
+        """By the client id that it gives its own orders."""
+        name = str(info.get("clientOrderId") or "")
+        return next((why for start, why in OWN_IDS.items() if name.startswith(start)), None)
 
     async def book_ticker(self, asker: Asker, market: str) -> Row:
         """bookTicker: a twentieth of a ticker's weight on spot."""
@@ -95,10 +105,73 @@ class Binance(ExchangeProfile):
             decimal_at(value, "maxNotional") if value.get("applyMaxToMarket") else None,
         )
 
-    async def may_withdraw(self, asker: Asker) -> bool:
-        """Told by the wallet's API."""
+    async def rights(self, asker: Asker) -> Rights:
+        """Told by the wallet's API. P: https://developers.binance.com/docs/wallet/account/api-key-permission."""
         rights: Any = await asker.ask(asker.client.sapi_get_account_apirestrictions)
-        return rights["enableWithdrawals"] is not False
+        trade = rights["enableFutures" if self.kind == "swap" else "enableSpotAndMarginTrading"]
+        return Rights(trade=trade is True, withdraw=rights["enableWithdrawals"] is not False)
+
+    async def fee_currencies(self, asker: Asker) -> frozenset[str]:
+        """BNFCR: in the EEA futures are margined, settled and charged in credits, which no market has a price for.
+
+        U: https://www.binance.com/en/support/faq (futures credits trading mode); P: the coin, in the conversion pages.
+        """
+        if self.kind != "swap":
+            return frozenset()
+        rows: Any = await asker.ask(asker.client.fapiprivatev3_get_balance)
+        return frozenset(row["asset"] for row in rows if row["asset"] == CREDITS and number(row["balance"], "0"))
+
+    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+        """Market by market while that is cheaper than all at once.
+
+        C, P: weights 1 and 40 of futures (BINANCE_DOCS/trade/rest-api/Current-All-Open-Orders), 6 and 80 of spot.
+        """
+        if len(markets) <= (MOST_BY_SYMBOL if self.kind == "swap" else MOST_SPOT_BY_SYMBOL):
+            return await super().all_open_orders(asker, markets)
+        kind = {"type": "swap", "subType": "linear"} if self.kind == "swap" else {"type": "spot"}
+        return await self.open_orders(asker, None, kind)
+
+    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+        """All at once from three on: weights 2 and 5 (C)."""
+        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
+            return await super().book_tickers(asker, markets)
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        if self.kind == "swap":
+            rows = await asker.ask(client.fapipublic_get_ticker_bookticker)
+        else:
+            rows = await asker.ask(client.public_get_ticker_bookticker, {"symbols": client.json(sorted(names))})
+        return {
+            names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]])
+            for row in rows
+            if row["symbol"] in names
+        }
+
+    modes_a_round: ClassVar[int] = 1_000
+
+    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """Margin and leverage of all markets in one call: BINANCE_DOCS/account/rest-api/Symbol-Config (P, C)."""
+        client = asker.client
+        hedged = bool(await told(asker, "dualSidePosition", client.fapiprivate_get_accountconfig))  # a sixth of dual
+        names = {client.markets[market]["id"]: market for market in swaps}
+
+        def read(rows: Any) -> Mapping[str, Modes]:
+            found = {names[row["symbol"]]: row for row in rows if row["symbol"] in names}
+            return {
+                market: Modes(hedged, MARGINS[found[market]["marginType"]], int(found[market]["leverage"]))
+                for market in swaps
+            }
+
+        made: Mapping[str, Modes] = await asker.ask(client.fapiPrivateGetSymbolConfig, {}, read=read)
+        return made
+
+    def ends_ms(self, market: Row) -> int | None:
+        """A perpetual's deliveryDate is in 2100 until its delisting is announced.
+
+        P: BINANCE_DOCS/market-data/rest-api/Exchange-Information
+        """
+        told_ms = int(market["info"].get("deliveryDate") or 0)
+        return told_ms if 0 < told_ms < NEVER_MS else None
 
     async def waiting(self, asker: Asker, markets: Sequence[str]) -> list[Waiting]:
         """Of futures they lie in the algo service since December 2025; on spot they are among the open orders.

@@ -8,15 +8,20 @@ from functools import partial
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker, NotThere
-from services.gateway.venues.exchanges.profile import ExchangeProfile
-from services.gateway.venues.facts import Facts, all_of, states_of
+from services.gateway.venues.exchanges import bybit_codes
+from services.gateway.venues.exchanges.profile import ExchangeProfile, Modes, Rights, told
+from services.gateway.venues.facts import Facts, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
-from services.gateway.venues.pages import MOST_PAGES, Row, all_pages
+from services.gateway.venues.pages import MOST_PAGES, Row, all_pages, trades
 from services.gateway.venues.parse import number
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
-from shared.orders.answers import FundingPayment
+from shared.orders.answers import Forced, FundingPayment
 
+WEEK_MS = 7 * 86_400_000
+EARLIER_MS = 60_000
+MOST_WEEKS = 104  # P: BYBIT_DOCS/order/order-list: two years
+MOST_TICKERS_BY_SYMBOL = 2
 MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
 BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
 BYBIT = Facts(
@@ -25,20 +30,12 @@ BYBIT = Facts(
     expiry="window",  # U: BYBIT_DOCS/guide#parameters-for-authenticated-endpoints
     most_validity_ms=60_000,
     test="demo",  # U: BYBIT_DOCS/demo
-    # C: every code but -1, 10429, 110074. P: 10xxx, 33004, 110001 to 110052; 10429 for websockets. U: -1, 110074.
-    refusals={  # BYBIT_DOCS/error; 10000 and 10016 say that nobody knows
-        **all_of(Reason.NO_MARGIN, "110004 110006 110007 110012 110044 110045 110052 170131"),
-        **all_of(Reason.REQUEST_EXPIRED, "10002 -1"),
-        **all_of(Reason.RATE_LIMITED, "10006 10018 10429"),
-        **all_of(Reason.NOTHING_TO_REDUCE, "110017"),
-        **all_of(Reason.BELOW_MINIMUM, "110094 170136 170140"),
-        **all_of(Reason.KEY_REFUSED, "10003 10004 10005 10009 10010 33004 10008 10027"),
-        **all_of(Reason.VENUE_REFUSED, "10001 110003 110020 110021 110023 110074 170124 170134 170135"),
-    },
+    refusals=bybit_codes.REFUSALS,
     refusal_statuses={403: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED},
     duplicate=frozenset({"110072", "170141"}),  # C
     unknown=frozenset({"110001", "20001", "170213"}),  # C; 110001 also P
     unchanged=frozenset({"110025", "110043", "110026"}),  # C, P
+    in_the_way=frozenset({"110024", "110028", "110073", "3400045"}),  # C, P but the last two: BYBIT_DOCS/error
     status_name="orderStatus",  # P: BYBIT_DOCS/enum#orderstatus, and the older words that ccxt has
     states=states_of(
         new="New Created Active PartiallyFilled Untriggered Triggered PendingCancel",
@@ -55,6 +52,14 @@ BYBIT = Facts(
     newest_first=True,
 )
 
+EXEC_TYPES = {  # P: BYBIT_DOCS/enum#exectype
+    "BustTrade": Forced.LIQUIDATION, "AdlTrade": Forced.ADL, "Delivery": Forced.SETTLEMENT, "Settle": Forced.SETTLEMENT,
+}  # fmt: skip
+TRADES = {"Trade", "BlockTrade", "MovePosition", "FutureSpread", *EXEC_TYPES}
+CREATED_BY = {  # P: BYBIT_DOCS/enum#createtype
+    "CreateByLiq": Forced.LIQUIDATION, "CreateByTakeOver_PassThrough": Forced.LIQUIDATION,
+    "CreateByAdl_PassThrough": Forced.ADL, "CreateBySettle": Forced.SETTLEMENT,
+}  # fmt: skip
 FUNDING, CLASSIC, PORTFOLIO = "Funding", "1", "PORTFOLIO_MARGIN"
 
 
@@ -69,6 +74,7 @@ class Bybit(ExchangeProfile):
     name: ClassVar[str] = "bybit"
     by_kind: ClassVar[Mapping[str, Facts]] = dict.fromkeys(("swap", "spot"), BYBIT)
     lookup_name: ClassVar[str] = "orderLinkId"
+    margin_of_account: ClassVar[bool] = True  # P: BYBIT_DOCS/account/set-margin-mode
 
     def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """ccxt puts the answer's cursor into a row."""
@@ -76,6 +82,28 @@ class Bybit(ExchangeProfile):
         return None if cursor is None else {"cursor": cursor}
 
     more_trades = more_orders
+
+    async def trades_page(
+        self, asker: Asker, market: str | None, since: int | None, params: Mapping[str, Any]
+    ) -> list[Row]:
+        """ccxt asks for `execType=Trade` alone, so that no liquidation would ever be seen: here without."""
+        client, known = asker.client, None if market is None else asker.client.markets[market]
+        asked = {
+            "category": self.facts.market_types[self.kind], "symbol": known and known["id"], "limit": self.facts.page,
+            "startTime": since, "endTime": params.get("until"),
+            **{name: value for name, value in params.items() if name != "until"},
+        }  # fmt: skip
+        answer = await client.private_get_v5_execution_list({k: v for k, v in asked.items() if v is not None})
+        found: list[Row] = client.parse_trades(client.add_pagination_cursor_to_result(answer), known)
+        return found
+
+    def is_trade(self, row: Row) -> bool:
+        """Not a funding payment, nor what a person has done elsewhere: it moves the position at a price."""
+        return str(row["info"].get("execType")) in TRADES
+
+    def forced(self, info: Mapping[str, Any]) -> Forced | None:
+        """An execution's `execType`, an order's `createType`."""
+        return EXEC_TYPES.get(str(info.get("execType"))) or CREATED_BY.get(str(info.get("createType")))
 
     def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
         """With taxes, which stand in a list of their own, and in the coin that the exchange names.
@@ -109,12 +137,38 @@ class Bybit(ExchangeProfile):
     async def _positions_page(self, asker: Asker, params: Mapping[str, Any]) -> Any:
         return await asker.client.fetch_positions(None, dict(params))
 
+    trades_at_once: ClassVar[bool] = True
+
+    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+        """Of one, or of all that settle in a coin: BYBIT_DOCS/order/open-order (P)."""
+        if len(markets) == 1:
+            return await super().all_open_orders(asker, markets)
+        if self.kind == "spot":
+            return await self.open_orders(asker, None, {"type": "spot"})
+        coins = sorted({asker.client.markets[market]["settle"] for market in markets})
+        given = [{"type": "swap", "subType": "linear", "settleCoin": coin} for coin in coins]
+        return [row for params in given for row in await self.open_orders(asker, None, params)]
+
+    async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+        """Of all markets of a kind at once: BYBIT_DOCS/order/execution (P)."""
+        return await trades(asker, self, None, since_ms, now_ms)
+
+    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+        """All of a kind at once from three on: each question costs the same (C)."""
+        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
+            return await super().book_tickers(asker, markets)
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        answer = await asker.ask(client.public_get_v5_market_tickers, {"category": self.facts.market_types[self.kind]})
+        rows = [row for row in answer["result"]["list"] if row["symbol"] in names]
+        return {names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]]) for row in rows}
+
     async def prepare(self, asker: Asker) -> None:
         """ccxt asks which kind of account it is."""
         await asker.ask(asker.client.is_unified_enabled)
 
     async def unfit(self, asker: Asker, *, live: bool) -> str | None:
-        """A unified account without portfolio margin: BYBIT_DOCS/account/account-info (P); the demo has none (C)."""
+        """A unified account, in no portfolio margin. P: BYBIT_DOCS/account/account-info, which the demo has not (C)."""
         if not live:
             return None
         info = (await asker.ask(asker.client.private_get_v5_account_info))["result"]
@@ -124,17 +178,34 @@ class Bybit(ExchangeProfile):
             return "is in portfolio margin: switch its margin mode to isolated margin"
         return None
 
-    async def may_withdraw(self, asker: Asker) -> bool:
-        """Told with the key."""
+    async def rights(self, asker: Asker) -> Rights:
+        """Told with the key. P: BYBIT_DOCS/user/apikey-info."""
         answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
-        return "Withdraw" in ((answer["result"].get("permissions") or {}).get("Wallet") or [])
+        told = answer["result"]
+        permissions = told.get("permissions") or {}
+        name, needed = ("ContractTrade", {"Order", "Position"}) if self.kind == "swap" else ("Spot", {"SpotTrade"})
+        return Rights(
+            trade=str(told["readOnly"]) == "0" and needed <= set(permissions.get(name) or []),
+            withdraw="Withdraw" in (permissions.get("Wallet") or []),
+        )
 
-    async def order_by_client_id(self, asker: Asker, market: str, client_id: str) -> Mapping[str, Any] | None:
-        """No single look-up there; the open list keeps the last 500 that have ended."""
+    async def order_by_client_id(
+        self, asker: Asker, market: str, client_id: str, since_ms: int | None = None
+    ) -> Row | None:
+        """No single look-up there; the open list keeps the last 500 that have ended, the history a week at a time.
+
+        P: BYBIT_DOCS/order/order-list: without times the last seven days; before these, only what was filled.
+        """
         client, params = asker.client, {self.lookup_name: client_id}
         try:
             rows = await asker.ask(client.fetch_open_orders, market, None, None, params)
             rows = rows or await asker.ask(client.fetch_canceled_and_closed_orders, market, None, None, params)
+            end_ms = client.milliseconds() - WEEK_MS
+            oldest_ms = end_ms if since_ms is None else max(since_ms - EARLIER_MS, end_ms - MOST_WEEKS * WEEK_MS)
+            while not rows and end_ms > oldest_ms:
+                times = {"startTime": max(end_ms - WEEK_MS, oldest_ms), "endTime": end_ms}
+                rows = await asker.ask(client.fetch_canceled_and_closed_orders, market, None, None, {**params, **times})
+                end_ms -= WEEK_MS
         except NotThere:
             return None
         return rows[0] if rows else None
@@ -142,7 +213,31 @@ class Bybit(ExchangeProfile):
     async def set_one_way(self, asker: Asker, swaps: Sequence[str]) -> None:
         """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
         for market in swaps:
-            await asker.ask(asker.client.set_position_mode, False, market, tolerated=self.facts.unchanged)
+            await self.set_mode(
+                asker, f"{market}: one-way position mode", asker.client.set_position_mode, False, market
+            )
+
+    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """A market's list of positions tells leverage and mode, flat or not; the margin mode is the account's.
+
+        P: BYBIT_DOCS/position, BYBIT_DOCS/account/account-info
+        """
+        client = asker.client
+        margin = await told(asker, "marginMode", client.fetch_margin_mode, swaps[0])
+
+        def read(answer: Any) -> Modes:
+            rows = answer["result"]["list"]
+            return Modes(any(int(row["positionIdx"]) for row in rows), margin, int(Decimal(rows[0]["leverage"])))
+
+        found: dict[str, Modes] = {}
+        for market in swaps:
+            params = {"category": "linear", "symbol": client.markets[market]["id"]}
+            found[market] = await asker.ask(client.privateGetV5PositionList, params, read=read)
+        return found
+
+    def ends_ms(self, market: Row) -> int | None:
+        """A perpetual's deliveryTime is 0 until its delisting is announced: BYBIT_DOCS/market/instrument (P)."""
+        return int(market["info"].get("deliveryTime") or 0) or None
 
     async def cancel_resting(self, asker: Asker, market: str) -> None:
         """Of every kind: a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""

@@ -5,16 +5,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
-from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Waiting, told
-from services.gateway.venues.facts import Facts, all_of, states_of
+from services.gateway.venues.exchanges import okx_codes
+from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Modes, Rights, Waiting, told
+from services.gateway.venues.facts import Facts, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
-from services.gateway.venues.pages import MOST_PAGES, Row
+from services.gateway.venues.pages import MOST_PAGES, Row, trades
 from services.gateway.venues.parse import number
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
-from shared.orders.answers import FundingPayment
+from shared.orders.answers import Forced, FundingPayment
 
 ORDERS_PAGE = 100
+MOST_TICKERS_BY_SYMBOL = 2
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
 OKX_DOCS = "https://www.okx.com/docs-v5/en"
 OKX = Facts(
@@ -23,26 +25,11 @@ OKX = Facts(
     expiry="header",  # U: OKX_DOCS/#overview-transaction-timeouts: expTime, ms
     most_validity_ms=30_000,  # U: OKX_DOCS/#overview-rest-authentication-making-requests: a timestamp is good for 30 s
     test="sandbox",  # C: OKX_DOCS/#overview-demo-trading-services: x-simulated-trading
-    # C: every code but these. K: 50029 50030 50032 50033 50035 50036 50037. U: 50040 50119 50120 50121 50122 51169.
-    refusals={  # OKX_DOCS/#error-code-rest-api; 50001, 50004, 50013, 50026, 51149 say that nobody knows
-        **all_of(Reason.NO_MARGIN, "51008 51119 51127 51131"),
-        **all_of(Reason.REQUEST_EXPIRED, "50036 50037 50102"),
-        **all_of(Reason.RATE_LIMITED, "50011 50040 50061"),
-        **all_of(Reason.NOTHING_TO_REDUCE, "51169 51205"),
-        **all_of(Reason.BELOW_MINIMUM, "51020 50122"),
-        **all_of(
-            Reason.KEY_REFUSED,
-            "50030 50035 50100 50101 50103 50104 50105 50106 50107 50110 50111 50112 50113 50114 50119 50120 50121",
-        ),
-        **all_of(
-            Reason.VENUE_REFUSED,
-            "50000 50002 50006 50014 50015 50016 50024 50027 50028 50029 50032 50033 51000 51001 51003 51004 51005"
-            " 51006 51010 51121",
-        ),
-    },
+    refusals=okx_codes.REFUSALS,
     refusal_statuses={429: Reason.RATE_LIMITED},
     duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
     unknown=frozenset({"51603"}),  # C, K
+    in_the_way=frozenset({"59000", "59100", "59101", "59107"}),  # C
     status_name="state",  # P: OKX_DOCS/#order-book-trading-trade-get-order-details
     states=states_of(new="live partially_filled", filled="filled", canceled="canceled mmp_canceled"),
     market_types={"swap": "swap", "spot": "spot"},
@@ -54,6 +41,15 @@ OKX = Facts(
     newest_first=True,
 )
 
+CATEGORIES = {  # P: OKX_DOCS/#order-book-trading-trade-get-order-details; the others are the account's own
+    "full_liquidation": Forced.LIQUIDATION, "partial_liquidation": Forced.LIQUIDATION, "adl": Forced.ADL,
+    "delivery": Forced.SETTLEMENT,
+}  # fmt: skip
+SUB_TYPES = {  # P: OKX_DOCS/#trading-account-rest-api-get-bills-details-last-7-days, which a trade's subType is of
+    **dict.fromkeys(map(str, range(100, 108)), Forced.LIQUIDATION),
+    **dict.fromkeys(map(str, range(125, 129)), Forced.ADL),
+    **dict.fromkeys(("112", "113"), Forced.SETTLEMENT),
+}
 UNFIT = {"1": "spot mode (level 1)", "4": "portfolio margin mode (level 4)"}
 FUNDING, PAID, CAME_IN = "8", "173", "174"  # C, U: OKX_DOCS/#trading-account-rest-api-get-bills-details-last-7-days
 
@@ -62,6 +58,7 @@ FUNDING, PAID, CAME_IN = "8", "173", "174"  # C, U: OKX_DOCS/#trading-account-re
 ALGO_KINDS = ("conditional,oco", "trigger", "move_order_stop", "iceberg", "twap")
 SWAP_KINDS = ("chase",)  # as the page has it, for swaps only
 ALGO_PAGE = 100
+MOST_LEVERAGES = 20
 MOST_CANCELS = 10  # P: OKX_DOCS/#order-book-trading-algo-trading-post-cancel-algo-order
 GONE = frozenset({"51400", "51401", "51402", "51410"})  # C: it is filled, cancelled or about to be
 
@@ -72,12 +69,17 @@ class Okx(ExchangeProfile):
     name: ClassVar[str] = "okx"
     by_kind: ClassVar[Mapping[str, Facts]] = dict.fromkeys(("swap", "spot"), OKX)
     lookup_name: ClassVar[str] = "clOrdId"
+    rights_in_test: ClassVar[bool] = True
 
     def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """`after` is what is older than an order: OKX_DOCS/#order-book-trading-trade-get-order-list (P)."""
         if len(rows) < ORDERS_PAGE:
             return None
         return {"after": str(min(int(row["info"]["ordId"]) for row in rows))}
+
+    def forced(self, info: Mapping[str, Any]) -> Forced | None:
+        """An order's `category`, a trade's `subType`."""
+        return CATEGORIES.get(str(info.get("category"))) or SUB_TYPES.get(str(info.get("subType")))
 
     def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """What is older than a bill."""
@@ -100,6 +102,31 @@ class Okx(ExchangeProfile):
         found: list[Row] = await asker.ask(asker.client.fetch_positions, None, {"instType": "SWAP"})
         return found
 
+    trades_at_once: ClassVar[bool] = True
+
+    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+        """Of one, or of all of a kind: OKX_DOCS/#order-book-trading-trade-get-order-list (P)."""
+        if len(markets) == 1:
+            return await super().all_open_orders(asker, markets)
+        return await self.open_orders(asker, None, {"instType": self.kind.upper()})
+
+    async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+        """Of all markets of a kind at once."""
+        return await trades(asker, self, None, since_ms, now_ms, {"type": self.kind})
+
+    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+        """All of a kind at once from three on: each question costs the same (C)."""
+        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
+            return await super().book_tickers(asker, markets)
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        answer = await asker.ask(client.public_get_market_tickers, {"instType": self.kind.upper()})
+        return {
+            names[row["instId"]]: client.parse_ticker(row, client.markets[names[row["instId"]]])
+            for row in answer["data"]
+            if row["instId"] in names
+        }
+
     async def unfit(self, asker: Asker, *, live: bool) -> str | None:
         """Levels 2 and 3: OKX_DOCS/#trading-account-rest-api-get-account-configuration (P)."""
         level = (await asker.ask(asker.client.private_get_account_config))["data"][0]["acctLv"]
@@ -107,10 +134,11 @@ class Okx(ExchangeProfile):
             return None
         return f"is in {UNFIT[level]}: switch its account mode to futures mode"
 
-    async def may_withdraw(self, asker: Asker) -> bool:
-        """Told with the account's config."""
+    async def rights(self, asker: Asker) -> Rights:
+        """Told with the account's config. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
         answer: Any = await asker.ask(asker.client.private_get_account_config)
-        return "withdraw" in answer["data"][0]["perm"]
+        told = answer["data"][0]["perm"].split(",")
+        return Rights(trade="trade" in told, withdraw="withdraw" in told)
 
     def balance_params(self) -> Mapping[str, str]:
         """There is one for all kinds."""
@@ -124,7 +152,37 @@ class Okx(ExchangeProfile):
     async def set_margin_and_leverage(self, asker: Asker, market: str, leverage: int) -> None:
         """The leverage of isolated positions."""
         params = {"mgnMode": ISOLATED}
-        await asker.ask(asker.client.set_leverage, leverage, market, params, tolerated=self.facts.unchanged)
+        await self.set_mode(
+            asker, f"{market}: leverage {leverage}", asker.client.set_leverage, leverage, market, params
+        )
+
+    modes_a_round: ClassVar[int] = 1_000
+
+    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """The leverage of isolated positions, of twenty markets in a call; the margin mode goes with each order.
+
+        P: OKX_DOCS/#trading-account-rest-api-get-leverage
+        """
+        client = asker.client
+        hedged = bool(await told(asker, "hedged", client.fetch_position_mode, swaps[0]))
+        names = {client.markets[market]["id"]: market for market in swaps}
+
+        def read(answer: Any) -> dict[str, Modes]:
+            return {names[row["instId"]]: Modes(hedged, ISOLATED, int(row["lever"])) for row in answer["data"]}
+
+        found: dict[str, Modes] = {}
+        ids = list(names)
+        for first in range(0, len(ids), MOST_LEVERAGES):
+            params = {"instId": ",".join(ids[first : first + MOST_LEVERAGES]), "mgnMode": ISOLATED}
+            found |= await asker.ask(client.privateGetAccountLeverageInfo, params, read=read)
+        return found
+
+    def ends_ms(self, market: Row) -> int | None:
+        """expTime of swap and spot is empty until the delisting is announced.
+
+        P: OKX_DOCS/#public-data-rest-api-get-instruments
+        """
+        return int(market["info"].get("expTime") or 0) or None
 
     async def waiting(self, asker: Asker, markets: Sequence[str]) -> list[Waiting]:
         """Of the whole kind of market, or of one; each type of order by itself, page by page."""

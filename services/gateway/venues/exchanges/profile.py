@@ -8,15 +8,22 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
-from services.gateway.venues.asker import Asker, NotThere
+from services.gateway.venues.asker import Asker, NotThere, Refusing
 from services.gateway.venues.facts import UNLISTED, Facts
 from services.gateway.venues.markets import MarketOrder, decimal_at
-from services.gateway.venues.pages import Row, all_pages
+from services.gateway.venues.pages import Row, all_pages, trades
 from services.gateway.venues.parse import Unreadable, number
 from shared.errors import SafetyRefusal, VenueError
-from shared.orders.answers import FundingPayment
+from shared.orders.answers import Forced, FundingPayment
 
 ISOLATED = "isolated"
+
+
+class Rights(NamedTuple):
+    """What a key may do; None: the exchange does not tell."""
+
+    trade: bool | None = None
+    withdraw: bool | None = None
 
 
 class Waiting(NamedTuple):
@@ -27,6 +34,14 @@ class Waiting(NamedTuple):
     client_id: str
 
 
+class Modes(NamedTuple):
+    """How a swap is set: hedged: one position each way; margin: ccxt's word, e.g. isolated."""
+
+    hedged: bool
+    margin: str | None
+    leverage: int | None
+
+
 class ExchangeProfile:
     """An exchange of which nothing is known but what ccxt has in common for all. Subclasses say what is known.
 
@@ -34,8 +49,11 @@ class ExchangeProfile:
     """
 
     name: ClassVar[str] = ""
+    rights_in_test: ClassVar[bool] = False  # whether its test system tells a key's rights
+    margin_of_account: ClassVar[bool] = False  # whether the margin mode is that of the whole account
     by_kind: ClassVar[Mapping[str, Facts]] = {}
     lookup_name: ClassVar[str] = "clientOrderId"  # the parameter of a look-up by our id
+    trades_name_makers: ClassVar[bool] = True  # a trade tells its order's client id, and whether the exchange forced it
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -54,11 +72,11 @@ class ExchangeProfile:
         """
         return None
 
-    async def open_orders(self, asker: Asker, market: str, params: Mapping[str, Any] | None = None) -> list[Row]:
+    async def open_orders(self, asker: Asker, market: str | None, params: Mapping[str, Any] | None = None) -> list[Row]:
         """All that rest in a market, anybody's. params: of ccxt, beside its own."""
         return await all_pages(asker, self.more_orders, partial(self._open_page, asker, market), params or {})
 
-    async def _open_page(self, asker: Asker, market: str, params: Mapping[str, Any]) -> Any:
+    async def _open_page(self, asker: Asker, market: str | None, params: Mapping[str, Any]) -> Any:
         return await asker.client.fetch_open_orders(market, None, self.facts.orders_page, dict(params))
 
     async def positions(self, asker: Asker, swaps: Sequence[str]) -> list[Row]:
@@ -71,7 +89,45 @@ class ExchangeProfile:
         found: Row = await asker.ask(asker.client.fetch_ticker, market)
         return found
 
+    # ---- the same of many markets, as cheaply as the exchange gives it
+
+    trades_at_once: ClassVar[bool] = False  # whether one question has the trades of all markets
+
+    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+        """All that rest in these markets, or in more than these."""
+        return [row for market in markets for row in await self.open_orders(asker, market)]
+
+    async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+        """The account's trades in these markets, or in more than these."""
+        return [row for market in markets for row in await trades(asker, self, market, since_ms, now_ms)]
+
+    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+        """Bid and ask of these markets; one that the exchange does not answer for is left out."""
+        found = {}
+        for market in markets:
+            try:
+                found[market] = await self.book_ticker(asker, market)
+            except VenueError:
+                if len(markets) == 1:
+                    raise
+        return found
+
+    async def trades_page(
+        self, asker: Asker, market: str | None, since: int | None, params: Mapping[str, Any]
+    ) -> list[Row]:
+        """A page of the account's trades, in all markets for None; what is no trade is told apart by `is_trade`."""
+        found: list[Row] = await asker.client.fetch_my_trades(market, since, self.facts.page, dict(params))
+        return found
+
+    def is_trade(self, row: Row) -> bool:
+        """Whether a row of a page of trades is one."""
+        return True
+
     # ---- single rows
+
+    def forced(self, info: Mapping[str, Any]) -> Forced | None:
+        """Why the exchange itself made this order, or traded so, out of its own row; None where it does not say so."""
+        return None
 
     def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
         """What a trade has cost, by currency; positive when paid."""
@@ -87,16 +143,22 @@ class ExchangeProfile:
     async def prepare(self, asker: Asker) -> None:
         """Ask what ccxt would else ask in the middle of the first order."""
 
-    async def may_withdraw(self, asker: Asker) -> bool:
-        """Whether the key may withdraw; False where the exchange does not tell."""
-        return False
+    async def rights(self, asker: Asker) -> Rights:
+        """Of the key, as far as the exchange tells."""
+        return Rights()
 
     async def unfit(self, asker: Asker, *, live: bool) -> str | None:
         """Why an account is of no kind that is traded here, and what to do about it; None where it is."""
         return None
 
-    async def order_by_client_id(self, asker: Asker, market: str, client_id: str) -> Mapping[str, Any] | None:
-        """ccxt's order; None where the exchange does not know it."""
+    async def fee_currencies(self, asker: Asker) -> frozenset[str]:
+        """Those that the account pays fees in beside quote and base, as far as it can be known before the first one."""
+        return frozenset()
+
+    async def order_by_client_id(
+        self, asker: Asker, market: str, client_id: str, since_ms: int | None = None
+    ) -> Row | None:
+        """ccxt's order; None where the exchange does not know it. since_ms: it was not made before."""
         try:
             found: Mapping[str, Any] = await asker.ask(
                 asker.client.fetch_order, "", market, {self.lookup_name: client_id}
@@ -154,7 +216,7 @@ class ExchangeProfile:
             raise VenueError(f"{client.id}: ccxt cannot read the position mode back: swaps are not traded there")
         if await _hedged(asker, swaps[0]) is False:  # of the whole account
             return
-        await asker.ask(client.set_position_mode, False, swaps[0], tolerated=self.facts.unchanged)
+        await self.set_mode(asker, "one-way position mode", client.set_position_mode, False, swaps[0])
         if (hedged := await _hedged(asker, swaps[0])) is not False:
             raise SafetyRefusal(f"{client.id}: hedged is {hedged}, wanted one-way: close what is open, set it by hand")
 
@@ -166,11 +228,34 @@ class ExchangeProfile:
         margin = await told(asker, "marginMode", client.fetch_margin_mode, market)
         return margin, await told(asker, "longLeverage", client.fetch_leverage, market)
 
+    modes_a_round: ClassVar[int] = 20  # markets whose modes one look asks for, where each is a question of its own
+
+    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """As they are now, by market: anybody may have changed them by hand."""
+        hedged = await _hedged(asker, swaps[0])
+        return {market: Modes(hedged, *await self.margin_and_leverage(asker, market)) for market in swaps}
+
+    def ends_ms(self, market: Row) -> int | None:
+        """When trading in this market is announced to end; None: not that we know."""
+        return None
+
     async def set_margin_and_leverage(self, asker: Asker, market: str, leverage: int) -> None:
         """Isolated margin and this leverage."""
-        client, same = asker.client, self.facts.unchanged
-        await asker.ask(client.set_margin_mode, ISOLATED, market, tolerated=same)
-        await asker.ask(client.set_leverage, leverage, market, {}, tolerated=same)
+        client = asker.client
+        await self.set_mode(asker, f"{market}: isolated margin", client.set_margin_mode, ISOLATED, market)
+        await self.set_mode(asker, f"{market}: leverage {leverage}", client.set_leverage, leverage, market, {})
+
+    async def set_mode(self, asker: Asker, wanted: str, call: Callable[..., Awaitable[Any]], *given: Any) -> None:
+        """Ask for a setting. SafetyRefusal with the remedy, where what is open keeps the exchange from changing it."""
+        try:
+            await asker.ask(call, *given, tolerated=self.facts.unchanged)
+        except Refusing as error:
+            if error.codes & self.facts.in_the_way:
+                raise SafetyRefusal(
+                    f"{wanted} is needed, and {asker.client.id} does not change it while positions or orders are open: "
+                    f"close and cancel them (tickline halt --flatten, or on its site), then try again: {error}"
+                ) from None
+            raise
 
 
 async def told(asker: Asker, name: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:

@@ -1,5 +1,6 @@
 """What a person sees before arming."""
 
+import runpy
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,12 @@ from services.gateway.desk.capital import capital_report
 from services.gateway.risk import Rules
 from services.gateway.venues.venue import MarketRules
 from shared.config import load_settings
+from shared.errors import UserCodeFailed
 from shared.journal.rows import ArmingRow, LatchRow
+from shared.messages import ExecutionReport, Leg, OrderStatus
 from shared.orders import VenueQuote
+from shared.orders.answers import VenuePosition
+from shared.strategies import BasicTaker
 
 D = Decimal
 NOW_MS = 1_763_985_600_000
@@ -31,7 +36,7 @@ def shown(seen: Seen = SEEN, max_notional: int = 2_000, balance: int = 1_000, **
     risk = {"max_order_notional": 2_000, "max_position_notional": 2_000, **own.pop("risk", {})}
     gateway = {"mode": "live", "venue": "ccxt", "exchange": "okx", "account": "main", "risk": risk, **own}
     settings = load_settings(
-        symbols=("BTCUSDT",), interval="12h", strategy={"balance": balance},
+        symbols=("BTCUSDT",), interval="12h", strategy={"balance": balance}, signal={"model": "btcusdt_12h_linear"},
         gateway={"markets": {"BTCUSDT": "BTC/USDT:USDT"}, **gateway},
     )  # fmt: skip
     rules = Rules.of(settings, "0" * 64)
@@ -49,6 +54,16 @@ def test_a_live_account_says_so() -> None:
     assert lines[0] == "account main: LIVE at okx, isolated margin, leverage 1"
     assert lines[-1].startswith("arms until 2025-11-24 13:00:00 UTC, for positions of at most 2000 together; config ")
     assert first(lines) == "BUY 0.023 at about 42000 = 966 USDT"
+    (traded,) = (line for line in lines if line.startswith("model "))
+    assert traded.startswith("model btcusdt_12h_linear (")
+    assert "), strategy basic_taker(leverage=1, netting=False, " in traded
+
+
+def test_code_that_raises_is_named_with_file_line_and_symbol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text("def decide(self, prediction, account):\n    return [1 / 0]\n")
+    monkeypatch.setattr(BasicTaker, "decide", runpy.run_path(str(tmp_path / "mine.py"))["decide"])
+    with pytest.raises(UserCodeFailed, match=r"BTCUSDT: ZeroDivisionError: .*mine.py:2, in decide"):
+        shown()
 
 
 @pytest.mark.parametrize(
@@ -91,3 +106,31 @@ def test_books_that_have_another_capital_are_shown_with_it_and_sized_by_it() -> 
     lines = shown(SEEN._replace(books=books))
     assert "equity 10000; 1 books of 1000 each, now BTCUSDT 500 of a capital of 500" in lines
     assert first(lines) == "BUY 0.011 at about 42000 = 462 USDT"
+
+
+def test_what_is_lost_when_everything_dies_now() -> None:
+    (flat,) = (line for line in shown() if line.startswith("if everything dies"))
+    assert flat.endswith("nothing is open, nothing is lost; with all open that is armed: at most 2000, by liquidation")
+    held = VenuePosition("BTCUSDT", D("-0.010"), D(42_000), at_stake=D(140), liquidation=D(56_000))
+    market = BTC._replace(position=D("-0.010"), rows=[held])
+    (open_,) = (line for line in shown(SEEN._replace(markets=[market]), leverage=4) if line.startswith("if everything"))
+    assert (
+        "at most 140 of 10000: BTCUSDT 140 by liquidation at 56000; with all open that is armed: at most 500" in open_
+    )
+
+
+def test_what_is_lost_of_coins() -> None:
+    spot = SWAP._replace(kind="spot", market="BTC/USDT")
+    books = Books(["BTCUSDT"], D(1_000))
+    books.book(fill("0.010"))
+    market = BTC._replace(rules=spot, position=D("0.050"))
+    (said,) = (line for line in shown(SEEN._replace(markets=[market], books=books)) if line.startswith("if everything"))
+    assert "at most 420 of 10000: BTCUSDT 420 if the coin is worth nothing" in said
+    assert said.endswith("at most 2000, if the coins are worth nothing")
+
+
+def fill(qty: str) -> ExecutionReport:
+    return ExecutionReport(
+        n=1, sym="BTCUSDT", ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="a" * 8, leg=Leg.OPEN,
+        status=OrderStatus.FILLED, last_qty=D(qty), last_px=D(42_000), commission=D(0), reason=None,
+    )  # fmt: skip

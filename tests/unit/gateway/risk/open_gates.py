@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from services.gateway.risk import Asked, Context, InFlight, Risk, Rules, Verdict
-from services.gateway.risk.latches import DAILY_LOSS, DRAWDOWN, HALT, OTHER_BUS, symbol_latch
+from services.gateway.risk.latches import DAILY_FUNDING, DAILY_LOSS, DRAWDOWN, HALT, OTHER_BUS, symbol_latch
 from services.gateway.risk.marks import DAY_NS, Marks
 from services.gateway.risk.order_rate import one_more
 from shared.config import Mode
@@ -86,8 +86,10 @@ def _three_sent(seconds_ago: int) -> Change:
     return in_context(limits=limits)
 
 
-def _quote(bid: str, ask: str, at_ms: int = NOW_MS, sym: str = SYM) -> Change:
-    return in_context(quote=VenueQuote(sym, Decimal(bid), Decimal(ask), at_ms))
+def _quote(
+    bid: str, ask: str, at_ms: int = NOW_MS, sym: str = SYM, book_ms: int | None = None, trading: bool = True
+) -> Change:
+    return in_context(quote=VenueQuote(sym, Decimal(bid), Decimal(ask), at_ms, book_ms, trading))
 
 
 GATES = [
@@ -99,6 +101,7 @@ GATES = [
     Gate("blocked", Reason.NO_EQUITY, in_context(blocked=(Reason.NO_EQUITY,))),
     Gate("latches", Reason.DAILY_LOSS, latch(DAILY_LOSS)),
     Gate("latches", Reason.DRAWDOWN, latch(DRAWDOWN)),
+    Gate("latches", Reason.DAILY_FUNDING, latch(DAILY_FUNDING)),
     Gate("latches", Reason.OTHER_BUS, latch(OTHER_BUS)),
     Gate("latches", Reason.SYMBOL_STOPPED, latch(symbol_latch(SYM))),
     Gate("latches", Reason.LATCHED, latch("what a later version sets")),
@@ -115,6 +118,8 @@ GATES = [
     Gate("fresh quote", Reason.NO_FRESH_QUOTE, _quote("99.9", "100.1", NOW_MS - 5_001)),
     Gate("fresh quote", Reason.NO_FRESH_QUOTE, _quote("99.9", "100.1", sym="ETHUSDT")),
     Gate("fresh quote", Reason.NO_FRESH_QUOTE, _quote("100.1", "99.9")),
+    Gate("fresh quote", Reason.NO_FRESH_QUOTE, _quote("99.9", "100.1", book_ms=NOW_MS - 120_001)),
+    Gate("fresh quote", Reason.NO_FRESH_QUOTE, _quote("99.9", "100.1", trading=False)),
     Gate("fresh quote", Reason.NO_FRESH_QUOTE, _quote("0", "100.1")),
     Gate("collar_bps", Reason.PRICE_COLLAR, _quote("100.4", "100.51")),
     Gate("collar_bps", Reason.PRICE_COLLAR, _quote("99.4", "99.49")),
@@ -144,6 +149,8 @@ JUST_OPEN: list[Change] = [
     in_context(predicted_ns=NOW_NS - 30 * 10**9),
     in_context(predicted_ns=0),
     _quote("99.9", "100.1", NOW_MS - 5_000),
+    _quote("99.9", "100.1", book_ms=NOW_MS - 120_000),  # a quiet market
+    _quote("99.9", "100.1", NOW_MS - 5_000, book_ms=NOW_MS - 125_000),
     _quote("99", "100.5"),  # what a buyer meets is the ask
     in_limits(max_order_notional=Decimal("1001")),
     in_limits(max_position_notional=Decimal("1001")),

@@ -14,6 +14,8 @@ from tests.unit.gateway.risk.open_gates import ARMING, BUY, NOW_NS
 LIVE = """
 symbols = ["BTCUSDT"]
 interval = "12h"
+[signal]
+model = "btcusdt_12h_linear"
 [gateway]
 mode = "live"
 venue = "ccxt"
@@ -90,11 +92,11 @@ def test_a_file_that_is_edited_is_another_config() -> None:
 
 def test_other_weights_are_another_config(tmp_path: Path) -> None:
     was = rules().config_hash
-    weights = load_settings().signal.weights
+    (weights,) = load_settings().signal.folders
     card = (weights / "btcusdt_12h_linear.json").read_text()
     sha256 = model_sha256(load_settings())
     (tmp_path / "btcusdt_12h_linear.json").write_text(card.replace(sha256, sha256[::-1]))
-    Path("tickline.toml").write_text(f"{LIVE}[signal]\nweights = '{tmp_path}'")
+    Path("tickline.toml").write_text(LIVE.replace("[signal]", f"[signal]\nweights = '{tmp_path}'"))
     made = armed_for(was)
     assert isinstance(made, Refusal)
     assert made.reason is Reason.ARMED_FOR_OTHER_CONFIG

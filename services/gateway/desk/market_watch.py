@@ -1,0 +1,99 @@
+"""What a person or the exchange changes while the gateway runs: markets and modes, read again and again.
+
+A market that is not traded, or is about to end, and modes that are not as configured stop adding in that symbol until
+it is otherwise. Another contract than before, of another size or step, stops it until a person has looked: a latch.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import structlog
+
+from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.risk.latches import symbol_latch
+from shared.errors import VenueError
+from shared.journal.rows import Change, EventRow, LatchRow
+from shared.messages import Reason
+
+log = structlog.get_logger()
+
+BY = "gateway"
+
+
+class WatchPace(NamedTuple):
+    """markets_s: between two looks at the markets. pause_s: the least, however often one is in doubt. modes_s: between
+    two looks at the modes."""
+
+    markets_s: float
+    pause_s: float
+    modes_s: float
+
+
+class MarketWatch:
+    """Sets `clearance.stopped`, and latches."""
+
+    def __init__(self, tools: Tools, pace: WatchPace) -> None:
+        self._tools = tools
+        self._pace = pace
+
+    async def run_markets(self) -> None:
+        """For ever: at once, since whoever stood by knows them as they were; when it is time; and in doubt."""
+        doubt = self._tools.markets_in_doubt
+        while True:
+            doubt.clear()
+            await self.markets()
+            await asyncio.sleep(self._pace.pause_s)
+            try:
+                async with asyncio.timeout(max(self._pace.markets_s - self._pace.pause_s, 0)):
+                    await doubt.wait()
+            except TimeoutError:
+                continue
+
+    async def run_modes(self) -> None:
+        """For ever."""
+        while True:
+            await asyncio.sleep(self._pace.modes_s)
+            await self.modes()
+
+    async def markets(self) -> None:
+        """Look at them once; where the venue does not answer, all stays as it was."""
+        try:
+            news = await self._tools.venue.read_markets()
+        except VenueError as error:
+            log.warning("cannot read the markets", why=str(error))
+            return
+        await self._stop(Reason.MARKET_CLOSED, {one.sym: one.closed for one in news if one.closed})
+        for one in news:
+            if one.changed:
+                await self._latch(one.sym, one.changed)
+
+    async def modes(self) -> None:
+        """Look at them once, likewise."""
+        try:
+            found = await self._tools.venue.read_modes()
+        except VenueError as error:
+            log.warning("cannot read the account's modes", why=str(error))
+            return
+        await self._stop(Reason.ACCOUNT_MODES, found)
+
+    async def _stop(self, reason: Reason, found: Mapping[str, str]) -> None:
+        """Stop adding in these symbols, and in no other, for this reason; both are told once."""
+        stopped, changes = self._tools.clearance.stopped, list[Change]()
+        for sym, why in found.items():
+            if stopped.get((sym, reason)) != why:
+                log.error("alarm", sym=sym, what=f"nothing is added: {why}")
+                changes.append(EventRow("ALARM", sym, "", f"nothing is added: {why}", now_ms()))
+            stopped[sym, reason] = why
+        for sym in [sym for sym, other in stopped if other is reason and sym not in found]:
+            log.info("adding goes on", sym=sym, after=stopped.pop((sym, reason)))
+            changes.append(EventRow("MARKET", sym, "", f"{reason} is over", now_ms()))
+        if changes:
+            await self._tools.pen.write(changes)
+
+    async def _latch(self, sym: str, why: str) -> None:
+        """A person lifts it, by its name, when the strategy's own sizes have been looked at."""
+        latch = LatchRow(symbol_latch(sym), why, BY, now_ms())
+        log.error("alarm", sym=sym, what=f"nothing is added: {why}: `tickline resume {latch.name}` goes on")
+        self._tools.clearance.latches = {**self._tools.clearance.latches, latch.name: latch}
+        await self._tools.pen.write([latch, EventRow("ALARM", sym, "", f"{latch.name}: {why}", now_ms())])

@@ -1,0 +1,73 @@
+"""How much funding the account has paid since midnight, less what it has received: a limit of its own, with a latch.
+
+It is counted from the payments that the journal has booked. Reaching the limit sets the latch, which stands until a
+person drops it (`tickline resume`), also over midnight; from then on only what is paid later counts. As with the marks
+of the equity, a latch that was seen to stand and is gone was dropped by a person.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from services.gateway.risk.latches import DAILY_FUNDING
+from services.gateway.risk.marks import BY, DAY_NS
+from services.gateway.risk.verdict import Changes
+from shared.journal.rows import FundingRow, LatchRow, LimitRow
+from shared.messages.codec import pack, unpack
+
+LIMIT = "funding_marks"
+VERSION = 1
+MS_NS = 1_000_000
+
+
+class FundingMarks(NamedTuple):
+    """day: since 1970, UTC. since_ms: from when on payments count. latched: the limit stands. seen: in the journal."""
+
+    day: int
+    since_ms: int
+    latched: bool = False
+    seen: bool = False
+
+    def row(self) -> LimitRow:
+        """As it stands in the journal."""
+        return LimitRow(LIMIT, pack({"version": VERSION, **self._asdict()}))
+
+
+def marks_in(limits: Mapping[str, bytes]) -> FundingMarks | None:
+    """None before the first; ValueError when they are no marks."""
+    if LIMIT not in limits:
+        return None
+    match unpack(limits[LIMIT]):
+        case {
+            "version": 1, "day": int() as day, "since_ms": int() as since_ms, "latched": bool() as latched,
+            "seen": bool() as seen,
+        }:  # fmt: skip
+            return FundingMarks(day, since_ms, latched, seen)
+        case other:
+            raise ValueError(f"the limit {LIMIT} is no state of marks: {other!r:.80}")
+
+
+def counted_from_ms(now_ns: int) -> int:
+    """The payments from then on are enough: the present day's, and no mark is older."""
+    return now_ns // DAY_NS * DAY_NS // MS_NS
+
+
+def watch_funding(
+    limit: Decimal, now_ns: int, payments: Iterable[FundingRow], limits: Mapping[str, bytes],
+    latches: Mapping[str, LatchRow],
+) -> Changes:  # fmt: skip
+    """What is to be written after payments were booked: the marks, if they moved, and the latch when it is reached."""
+    old, stands = marks_in(limits), DAILY_FUNDING in latches
+    day, now_ms = now_ns // DAY_NS, now_ns // MS_NS
+    resumed = old is not None and old.seen and not stands
+    begun_ms = counted_from_ms(now_ns) if old is None or day > old.day else old.since_ms
+    since_ms = now_ms if resumed else begun_ms
+    paid = -sum((payment.amount for payment in payments if payment.at_ms >= since_ms), Decimal(0))
+    latched = stands or paid >= limit or (old is not None and old.latched and not resumed)
+    new = FundingMarks(max(day, old.day if old else day), since_ms, latched, stands)
+    rows: list[LimitRow | LatchRow] = [] if new == old else [new.row()]
+    if latched and not stands:
+        since = "midnight, UTC" if since_ms == counted_from_ms(now_ns) else "it was resumed"
+        text = f"{paid} of funding paid since {since}: the limit is {limit}"
+        rows.append(LatchRow(DAILY_FUNDING, text, BY, now_ms))
+    return tuple(rows)

@@ -1,0 +1,91 @@
+"""Whose line raised: a strategy's, a feature's or a model's author is told file, line and symbol."""
+
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from shared.errors import TicklineError, UserCodeFailed
+
+ROOT = Path(__file__).parents[1]
+_AUTHORS = tuple(str(ROOT / "shared" / name) + "/" for name in ("strategies", "features", "models"))
+_OURS = (str(ROOT / "shared") + "/", str(ROOT / "services") + "/")
+# Under the authors' folders, but called by their code or calling it.
+_MACHINERY = frozenset(
+    {"decider.py", "feature.py", "model.py", "predict.py", "registry.py", "strategy.py", "reserve.py"}
+)
+_LIBRARIES = tuple({sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+class Place(NamedTuple):
+    """A line of a file, and the function that it is in."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        path = Path(self.file)
+        shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+        return f"{shown}:{self.line}, in {self.function}"
+
+
+class WrongDecision(TypeError):
+    """`decide` returned what is no decision; `place` is where it begins."""
+
+    def __init__(self, message: str, place: Place) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+def place_of(error: BaseException) -> Place | None:
+    """The innermost line of an author's code that the exception went through; None where it went through none."""
+    if isinstance(error, WrongDecision):
+        return error.place
+    found = [place for place in _places(error.__traceback__) if _is_authors(place.file)]
+    outside = [place for place in found if not place.file.startswith(_OURS)]
+    return (outside or found)[-1] if found else None
+
+
+def user_code_failed(error: BaseException, sym: str) -> UserCodeFailed | None:
+    """The one line for it; None where no author's code was at work."""
+    place = place_of(error)
+    return None if place is None else UserCodeFailed(described(error, sym))
+
+
+def described(error: BaseException, about: str) -> str:
+    """What it is about, what was raised, and where in an author's code, if it was there."""
+    what, place = f"{type(error).__name__}: {error}", place_of(error)
+    return f"{about}: {what}" if place is None else f"{about}: {what} ({place})"
+
+
+@contextmanager
+def blaming(sym: str) -> Iterator[None]:
+    """What an author's code raises within becomes UserCodeFailed; everything else goes through as it is."""
+    try:
+        yield
+    except TicklineError:
+        raise
+    except Exception as error:
+        failed = user_code_failed(error, sym)
+        if failed is None:
+            raise
+        raise failed from error
+
+
+def _places(at: TracebackType | None) -> Iterator[Place]:
+    while at is not None:
+        code = at.tb_frame.f_code
+        yield Place(code.co_filename, at.tb_lineno, code.co_name)
+        at = at.tb_next
+
+
+def _is_authors(file: str) -> bool:
+    if file.startswith("<") or file.startswith(_LIBRARIES) or file == sys.argv[0]:
+        return False
+    if file.startswith(_AUTHORS):
+        return Path(file).name not in _MACHINERY
+    return not file.startswith(_OURS)

@@ -1,0 +1,141 @@
+"""What asking costs, from 1 to 100 markets, with ccxt's own throttle on; and that nothing gets too old for it."""
+
+import asyncio
+import re
+import time
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from services.fake_exchange.book import Ask
+from services.gateway.desk.books import Books
+from services.gateway.desk.clearance import Clearance
+from services.gateway.desk.comparing import Comparing
+from services.gateway.desk.equity_watch import EquityPace, EquityWatch
+from services.gateway.desk.market_watch import MarketWatch, WatchPace
+from services.gateway.desk.quote_watch import QuoteWatch
+from services.gateway.desk.rules import DeskRules
+from services.gateway.risk import Risk, Rules
+from shared.config import Mode
+from shared.config.gateway import GatewaySettings
+from shared.config.risk import RiskSettings
+from tests.bench.gateway.cost import COUNTS, PLACES, costs
+from tests.in_process import in_process, throttle_in_virtual_time
+from tests.seeded import run, virtually
+from tests.venues import SPOTS, SWAPS, Place, named
+
+DOCS = Path("docs/gateway.md")
+SHOWN = re.compile(r"\((\d+), ([\d.]+)\)")
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+@pytest.mark.parametrize("count", COUNTS)
+def test_the_docs_say_what_asking_costs(place: Place, count: int) -> None:
+    """Requests and weights; `python -m tests.bench.gateway.cost` makes the table."""
+    (row,) = (line for line in DOCS.read_text().splitlines() if line.startswith(f"| {named(place)} | {count} |"))
+    assert SHOWN.findall(row) == [(str(cost.requests), f"{cost.weight:g}") for cost in costs(place, count)]
+
+
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+def test_funding_of_many_markets_costs_what_that_of_one_does(place: Place) -> None:
+    async def asked(count: int) -> int:
+        made = in_process(place, count, throttled=False)
+        await made.venue.open()
+        made.asked.clear()
+        await made.venue.funding(made.venue.now_ms() - 1_000)
+        return len(made.asked)
+
+    assert [run(lambda count=count: asked(count), seed=1) for count in (1, 2, 30, 100)] == [1] * 4  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
+@pytest.mark.parametrize("count", [1, 2, 30, 100])
+@virtually()
+async def test_the_lists_of_all_markets_are_whole(place: Place, count: int) -> None:
+    made = in_process(place, count, throttled=False)
+    venue, book = made.venue, made.book
+    await venue.open()
+    now_ms = venue.now_ms()
+    for number, listing in enumerate(made.listings):
+        book.place(Ask(listing.id, Decimal(1), f"{number:032x}"), now_ms - 60_000 + number)
+        for price in (50, 60):
+            book.place(Ask(listing.id, Decimal(1), f"{price}{number:030x}", limit=Decimal(price)), now_ms)
+        if place in SWAPS:
+            book.pay("FUNDING_FEE", listing.id, "USDT", Decimal(number + 1), now_ms)
+    orders = await venue.all_open_orders()
+    assert sorted(order.client_order_id for order in orders) == sorted(
+        f"{price}{number:030x}" for number in range(count) for price in (50, 60)
+    )
+    assert {order.sym for order in orders} == set(made.syms)
+    assert len(await venue.all_open_orders(made.syms[:1])) == 2
+    fills = await venue.all_fills(made.syms, now_ms - 3_600_000)
+    assert sorted(fill.sym for fill in fills) == sorted(made.syms)
+    quotes = await venue.quotes(made.syms)
+    assert {sym: quote.sym for sym, quote in quotes.items()} == {sym: sym for sym in made.syms}
+    assert all(0 < quote.bid < 100 < quote.ask for quote in quotes.values())
+    paid = await venue.funding(now_ms - 3_600_000)
+    assert sorted(((row.sym, row.amount) for row in paid), key=lambda row: row[1]) == [
+        (sym, Decimal(number + 1)) for number, sym in enumerate(made.syms) if place in SWAPS
+    ]
+
+
+class Journal:
+    """With nothing in it."""
+
+    def __getattr__(self, name: str) -> Any:
+        async def nothing(*given: Any, **named: Any) -> list[Any]:
+            return []
+
+        return nothing
+
+
+@pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
+@virtually()
+async def test_with_100_markets_and_the_throttle_on_nothing_gets_too_old(place: Place) -> None:
+    with throttle_in_virtual_time():
+        made = in_process(place, 100)
+        await made.venue.open()
+        limits = RiskSettings()
+        rules = DeskRules(tuple(made.syms), str, Decimal(10), 1, cast(Any, None), GatewaySettings().reconcile_s)
+        books = Books(made.syms, Decimal(10))
+        risk = Risk(Rules(Mode.LIVE, limits, frozenset(made.syms), "hash"))
+        clearance = Clearance(risk, books, lambda sym: (), rules.equity_max_age_s)
+        journal = cast(Any, Journal())
+        lanes: Any = {sym: SimpleNamespace(sym=sym, tickets={}) for sym in made.syms}
+        tools: Any = SimpleNamespace(
+            venue=made.venue,
+            books=books,
+            clearance=clearance,
+            pen=journal,
+            journal=journal,
+            known=None,
+            markets_in_doubt=asyncio.Event(),
+        )
+        comparing = Comparing(lanes, tools, 0, 10_000)
+        equity = EquityWatch(lanes, tools, EquityPace(30.0, 1.0, limits.quote_max_age_s))
+
+        quotes = QuoteWatch(made.syms, tools, rules.quote_s)
+        watch = MarketWatch(tools, WatchPace(rules.markets_s, rules.markets_pause_s, rules.reconcile_s))
+        await comparing.once()
+        await quotes.once()
+        await equity.once()
+        forever = (
+            comparing.run(rules.reconcile_s), equity.run(), quotes.run(), watch.run_modes(), watch.run_markets(),
+        )  # fmt: skip
+        at_work = [asyncio.create_task(work) for work in forever]
+        oldest_s = stalest_s = 0.0
+        for _ in range(1_000):
+            await asyncio.sleep(0.1)
+            assert clearance._equity is not None
+            oldest_s = max(oldest_s, time.monotonic() - clearance._equity[1])
+            newest_ms = min(quote.at_ms for quote in clearance.quotes.values())
+            stalest_s = max(stalest_s, time.time() - newest_ms / 1_000)
+        assert not any(task.done() for task in at_work), "all were at work the whole time"
+        for task in at_work:
+            task.cancel()
+        assert clearance.reconciled
+        assert oldest_s < rules.equity_max_age_s / 2
+        assert stalest_s < limits.quote_max_age_s

@@ -1,0 +1,136 @@
+"""What changes at a venue while the line runs: markets read anew, modes that somebody sets by hand."""
+
+from decimal import Decimal
+
+import pytest
+
+from services.gateway.venues.amounts import plain
+from services.gateway.venues.venue import MarketNews
+from tests.in_process import in_process
+from tests.seeded import virtually
+from tests.venues import BINANCE, BYBIT, OKX, SPOTS, SWAPS, SYM, Pair, Place, named, trading
+
+D = Decimal
+PLACES = [*SWAPS, *SPOTS]
+# Of Binance's exchangeInfo, of OKX's instruments; Bybit lists only what is traded.
+SUSPENDED = {"binance": "SETTLING", "okx": "suspend", "bybit": "Closed"}
+SPOT_SUSPENDED = {**SUSPENDED, "binance": "BREAK"}
+END_MS = 1_794_990_360_000
+
+
+async def news_of(pair: Pair) -> MarketNews:
+    (news,) = await pair.venue.read_markets()
+    return news
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_what_is_as_it_was_is_no_news(place: Place) -> None:
+    async with trading(place) as pair:
+        before = pair.venue.rules(SYM)
+        assert await news_of(pair) == MarketNews(SYM, "", "")
+        assert pair.venue.rules(SYM) == before
+        assert await pair.venue.read_modes() == {}
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_a_market_that_is_not_traded_any_more(place: Place) -> None:
+    async with trading(place) as pair:
+        status = (SUSPENDED if place.kind == "swap" else SPOT_SUSPENDED)[place.exchange]
+        pair.fake.book.set(f"status:{place.id}", status)
+        news, before = await news_of(pair), pair.venue.rules(SYM)
+        told = "does not list it any more" if place.exchange == "bybit" else f"does not trade it now ({status})"
+        assert (news.closed, news.changed) == (f"{place.exchange} {place.market}: the exchange {told}", "")
+        assert await news_of(pair) == news, "and again"
+        assert pair.venue.rules(SYM) == before
+        await pair.venue.positions()
+        await pair.venue.cancel_all(SYM)
+        pair.fake.book.set(f"status:{place.id}", "")
+        assert (await news_of(pair)).closed == ""
+
+
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+async def test_a_delisting_is_seen_when_it_is_announced(place: Place) -> None:
+    async with trading(place) as pair:
+        pair.fake.book.set(f"delivery:{place.id}", str(END_MS))
+        assert (
+            await news_of(pair)
+        ).closed == f"{place.exchange} {place.market}: trading in it ends on 2026-11-18 08:26 UTC"
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_another_step_holds_at_once_and_is_told(place: Place) -> None:
+    async with trading(place) as pair:
+        before, listing = pair.venue.rules(SYM).step, pair.fake.book.listings[place.id]
+        pair.fake.book.listings[place.id] = listing._replace(step=listing.step * 10, min_qty=listing.step * 10)
+        news, now = await news_of(pair), pair.venue.rules(SYM).step
+        assert now == before * 10
+        assert news.closed == ""
+        assert (
+            news.changed
+            == f"{place.exchange} {place.market}: the quantity's step was {plain(before)} and is {plain(now)}"
+        )
+        assert (await news_of(pair)).changed == ""
+
+
+async def test_another_size_of_the_contract_is_told() -> None:
+    async with trading(OKX) as pair:
+        listing = pair.fake.book.listings[OKX.id]
+        pair.fake.book.listings[OKX.id] = listing._replace(contract_size=D("0.1"))
+        assert "the contract's size was 0.01 and is 0.1" in (await news_of(pair)).changed
+        assert pair.venue.rules(SYM).contract_size == D("0.1")
+
+
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+async def test_leverage_and_modes_that_somebody_sets_are_seen(place: Place) -> None:
+    async with trading(place) as pair:
+        wanted = f"{place.exchange} {place.market}: {{}}; wanted one-way mode, isolated margin, leverage 3"
+        pair.fake.book.set(f"leverage:{place.id}", "20")
+        assert await pair.venue.read_modes() == {SYM: wanted.format("one-way mode, isolated margin, leverage 20")}
+        pair.fake.book.set(f"leverage:{place.id}", "3")
+        assert await pair.venue.read_modes() == {}
+        pair.fake.book.set(*(("mode", "long_short_mode") if place is OKX else ("dual", "true")))
+        assert await pair.venue.read_modes() == {SYM: wanted.format("hedge mode, isolated margin, leverage 3")}
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value"),
+    [(BINANCE, "margin:BTCUSDT", "CROSSED"), (BYBIT, "marginMode", "REGULAR_MARGIN")],
+    ids=named,
+)
+async def test_another_margin_mode_is_seen(place: Place, key: str, value: str) -> None:
+    async with trading(place) as pair:
+        pair.fake.book.set(key, value)
+        assert "one-way mode, cross margin, leverage 3; wanted" in (await pair.venue.read_modes())[SYM]
+
+
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+@pytest.mark.parametrize("count", [1, 2, 30, 100])
+@virtually()
+async def test_modes_of_many_markets_are_read_in_a_few_questions(place: Place, count: int) -> None:
+    made = in_process(place, count, throttled=False)
+    await made.venue.open()
+    last = made.listings[-1]
+    made.book.set(f"leverage:{last.id}", "7")
+    most, rounds, seen = 0, 0, dict[str, str]()
+    while not seen and rounds < 6:
+        made.asked.clear()
+        seen, rounds = await made.venue.read_modes(), rounds + 1
+        most = max(most, len(made.asked))
+    assert list(seen) == [f"{last.base}USDT"]
+    assert most <= 22, "a question for the account, one for its margin, and twenty"
+    made.book.set(f"leverage:{last.id}", "1")
+    made.asked.clear()
+    assert {tuple(await made.venue.read_modes()) for _ in range(rounds)} >= {()}
+    await made.venue.close()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+@pytest.mark.parametrize("count", [1, 2, 30])
+@virtually()
+async def test_orders_that_wait_are_asked_for_together(place: Place, count: int) -> None:
+    made = in_process(place, count, throttled=False)
+    await made.venue.open()
+    made.asked.clear()
+    assert await made.venue.waiting_orders() == []
+    assert len(made.asked) <= max(7, count if place.exchange == "binance" else 0)
+    await made.venue.close()

@@ -1,0 +1,137 @@
+"""What must be true of an account and its key before it trades, on three dialects."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import structlog
+
+from services.fake_exchange.book import FEE_COIN, Ask
+from services.fake_exchange.faults import Fault, Mode
+from services.fake_exchange.serve import Fake, serving
+from services.gateway.venues import silence
+from services.gateway.venues.ccxt_venue import CcxtVenue
+from shared.errors import SafetyRefusal, VenueError
+from tests.until import until
+from tests.venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, Place, named, options, trading
+
+HEDGED = {"binance": ("dual", "true"), "okx": ("mode", "long_short_mode"), "bybit": ("dual", "true")}
+CROSS = {"binance": ("margin:BTCUSDT", "CROSSED"), "bybit": ("marginMode", "REGULAR_MARGIN")}
+
+
+async def opened(place: Place, fake: Fake) -> None:
+    venue = CcxtVenue(options(place, fake.url), KEYS)
+    await venue.open()
+    await venue.close()
+
+
+@pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
+async def test_a_key_that_may_only_read_is_refused(place: Place) -> None:
+    async with serving(place.fake or place.exchange) as fake:
+        fake.floor.keys.reads_only = True
+        with pytest.raises(SafetyRefusal, match=f"this key of {place.exchange} may not trade {place.kind} markets"):
+            await opened(place, fake)
+
+
+@pytest.mark.parametrize("open_is", ["position", "order"])
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+async def test_hedge_mode_with_something_open_is_a_sentence_with_the_remedy(place: Place, open_is: str) -> None:
+    async with serving(place.exchange) as fake:
+        limit = Decimal(30_000) if open_is == "order" else None
+        fake.book.place(Ask(place.id, Decimal("0.010"), limit=limit), fake.floor.now_ms())
+        fake.book.set(*HEDGED[place.exchange])
+        with pytest.raises(SafetyRefusal, match=r"one-way position mode is needed.*tickline halt --flatten") as caught:
+            await opened(place, fake)
+        assert caught.value.exit_code == 5
+
+
+@pytest.mark.parametrize("open_is", ["position", "order"])
+@pytest.mark.parametrize("place", [BINANCE, BYBIT], ids=named)
+async def test_cross_margin_with_something_open_is_a_sentence_with_the_remedy(place: Place, open_is: str) -> None:
+    async with serving(place.exchange) as fake:
+        limit = Decimal(30_000) if open_is == "order" else None
+        fake.book.place(Ask(place.id, Decimal("0.010"), limit=limit), fake.floor.now_ms())
+        fake.book.set(*CROSS[place.exchange])
+        with pytest.raises(SafetyRefusal, match=r"isolated margin is needed.*tickline halt --flatten"):
+            await opened(place, fake)
+
+
+async def test_that_bybits_margin_mode_is_the_whole_accounts_is_said_before_it_is_switched() -> None:
+    async with serving("bybit") as fake:
+        for said in (1, 0):  # the second time it is isolated already
+            with structlog.testing.capture_logs() as logs:
+                await opened(BYBIT, fake)
+            told = [entry for entry in logs if "the whole account's" in entry["event"]]
+            assert len(told) == said
+        fake.book.set("leverage:BTCUSDT", "7")
+        with structlog.testing.capture_logs() as logs:
+            await opened(BYBIT, fake)
+        assert not [entry for entry in logs if "the whole account's" in entry["event"]]
+
+
+async def test_fees_in_a_coin_without_a_price_are_refused() -> None:
+    async with serving("binance") as fake:
+        fake.book.set(FEE_COIN, "BNFCR")
+        fake.book.wallet.cash["BNFCR"] = Decimal("-0.5")
+        with pytest.raises(SafetyRefusal, match="pays fees in BNFCR, which has no price in USDT"):
+            await opened(BINANCE, fake)
+
+
+@pytest.mark.parametrize(
+    ("place", "asked", "never"),
+    [
+        (BINANCE, "fapi.binance.com/fapi/v1/time", "api.binance.com/api/v3/time"),
+        (SPOTS[0], "api.binance.com/api/v3/time", "fapi.binance.com/fapi/v1/time"),
+        (OKX, "www.okx.com/api/v5/public/time", ""),
+    ],
+    ids=["binance", "binance-spot", "okx"],
+)  # fmt: skip
+async def test_requests_are_signed_by_the_time_of_the_host_that_gets_them(place: Place, asked: str, never: str) -> None:
+    async with serving(place.fake or place.exchange) as fake:
+        await opened(place, fake)
+        paths = {request.path for request in fake.server.asked}
+        assert asked in paths and never not in paths
+
+
+async def test_an_order_of_weeks_ago_is_found_at_bybit() -> None:
+    async with trading(BYBIT) as pair:
+        now_ms, week_ms = pair.fake.floor.now_ms(), 7 * 86_400_000
+        for number in range(502):  # the open list keeps 500 that have ended
+            qty = Decimal("0.010") if number % 2 else Decimal("-0.010")
+            pair.fake.book.place(Ask("BTCUSDT", qty, f"{number:032x}"), now_ms - 3 * week_ms + number)
+        name = f"{0:032x}"
+        found = await pair.venue.find("BTCUSDT", name, now_ms - 3 * week_ms)
+        assert getattr(found, "filled_qty", None) == Decimal("-0.010")
+
+
+async def test_a_silent_exchange_is_said_while_it_lasts_and_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with trading(BINANCE, attempts=1) as pair:
+        monkeypatch.setattr(silence, "FIRST_S", 0.05)
+        monkeypatch.setattr(silence, "AGAIN_S", 0.05)
+        pair.fake.server.faults.append(Fault(Mode.STATUS, "", status=503, times=1_000))
+        with structlog.testing.capture_logs() as logs:
+
+            def told(event: str) -> list[Any]:
+                return [entry for entry in logs if entry["event"] == event]
+
+            with pytest.raises(VenueError):
+                await pair.venue.balance()
+            assert pair.venue._client.silence.since_s is not None
+            await until(lambda: len(told("exchange silent")) >= 2)
+            assert {entry["log_level"] for entry in told("exchange silent")} == {"warning"}
+            assert told("exchange is back") == []
+            pair.fake.server.faults.clear()
+            await pair.venue.balance()
+            assert [entry["log_level"] for entry in told("exchange is back")] == ["info"]
+            assert "after_s" in told("exchange is back")[0]
+
+
+@pytest.mark.parametrize("answer", ["refusal", "limit"])
+async def test_an_exchange_that_refuses_is_not_silent(answer: str) -> None:
+    async with trading(BINANCE, attempts=1) as pair:
+        status = 429 if answer == "limit" else 400
+        pair.fake.server.faults.append(Fault(Mode.STATUS, "", status=status, times=1_000))
+        with pytest.raises(VenueError):
+            await pair.venue.balance()
+        assert pair.fake.server.count("/balance") + pair.fake.server.count("/account")
+        assert pair.venue._client.silence.since_s is None

@@ -1,0 +1,128 @@
+"""A ccxt venue whose requests end in the fake exchange's own code, without a socket: for many markets, in virtual time.
+
+ccxt's classes, its signatures and its throttle are the real ones.
+"""
+
+import asyncio
+import importlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from services.fake_exchange.asked import Asked
+from services.fake_exchange.book import Book
+from services.fake_exchange.floor import Floor
+from services.fake_exchange.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
+from services.fake_exchange.prices import Prices
+from services.fake_exchange.serve import FEE, VENUES
+from services.fake_exchange.server import Refused, Told
+from services.gateway.venues.ccxt_venue import CcxtVenue
+from services.gateway.venues.options import VenueOptions
+from services.gateway.venues.reply import current
+from tests.venues import KEYS, Place
+
+ROUND_TRIP_S = 0.05
+LISTED = {
+    "binance": lambda base: btcusdt(f"{base}USDT", Decimal(100)),
+    "binance-spot": lambda base: binance_spot(base, Decimal(100)),
+    "bybit": lambda base: bybit_swap(base, Decimal(100)),
+    "bybit-spot": lambda base: bybit_spot(base, Decimal(100)),
+    "okx": lambda base: okx_swap(base, Decimal(100)),
+    "okx-spot": lambda base: okx_spot(base, Decimal(100)),
+}
+
+
+@dataclass
+class InProcess:
+    """asked: the paths of all requests. costs: what each cost, in the throttle's units."""
+
+    venue: CcxtVenue
+    book: Book
+    listings: tuple[Listing, ...]
+    asked: list[str] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
+
+    @property
+    def syms(self) -> list[str]:
+        return [f"{listing.base}USDT" for listing in self.listings]
+
+    async def settle(self) -> None:
+        """Until the throttle owes nothing."""
+        await self.venue._client.throttler(0)
+
+
+def kind_of(place: Place) -> str:
+    """The name of the fake's listings."""
+    spot = ":" not in place.market
+    return place.exchange + ("-spot" if spot else "")
+
+
+def plain(value: object) -> str:
+    """As the server writes what JSON has no word for."""
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def in_process(place: Place, count: int, *, throttled: bool = True) -> InProcess:
+    """Not opened yet, with so many markets; the throttle is off until `venue` is opened, if it is on at all."""
+    listings = tuple(LISTED[kind_of(place)](f"C{number}") for number in range(count))
+    book = Book(listings, Prices(listings, 1, 0), {"USDT": Decimal(1_000_000)}, FEE, None)
+    routes = VENUES[place.fake or place.exchange](Floor(book)).routes
+    markets = {f"{one.base}USDT": place.market.replace("BTC", one.base) for one in listings}
+    venue = CcxtVenue(VenueOptions(place.exchange, markets, mode="live", throttled=False, attempts=1), KEYS)
+    made, client = InProcess(venue, book, listings), venue._client
+
+    async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None, *rest: Any) -> Any:
+        parts = urlsplit(url)
+        asked = Asked(
+            parts.netloc + parts.path, dict(parse_qsl(parts.query)), method, parts.query, body or "",
+            {name.lower(): str(value) for name, value in (headers or {}).items()},
+        )  # fmt: skip
+        made.asked.append(asked.path)
+        await asyncio.sleep(ROUND_TRIP_S)
+        status, answer = 200, None
+        try:
+            answer = routes[f"{method} {asked.path}"](asked)
+            answer = answer.body if isinstance(answer, Told) else answer
+        except Refused as refused:
+            status, answer = refused.status, refused.body
+        text = json.dumps(answer, default=plain)
+        reply = current()
+        if reply is not None:
+            reply.status, reply.headers, reply.body = status, {}, text
+        response = json.loads(text)
+        client.handle_errors(status, "", url, method, {}, text, response, headers, body)
+        return response
+
+    async def throttle(cost: Any = None) -> Any:
+        made.costs.append(1.0 if cost is None else float(cost))
+        return await client.throttler(cost)
+
+    client.fetch, client.throttle = fetch, throttle
+    if throttled:
+        client.throttler.config["delay"] = 0.01
+        opened = venue.open
+
+        async def open_(**given: Any) -> None:
+            await opened(**given)
+            client.throttler.loop = asyncio.get_running_loop()
+            client.enableRateLimit = True
+            made.asked.clear()
+
+        venue.open = open_  # type: ignore[method-assign]
+    return made
+
+
+@contextmanager
+def throttle_in_virtual_time() -> Iterator[None]:
+    """ccxt's throttle has a clock of its own."""
+    module = importlib.import_module("ccxt.async_support.base.throttler")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "time", lambda: time.time())
+        yield

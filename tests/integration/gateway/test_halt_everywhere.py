@@ -1,0 +1,93 @@
+"""`tickline halt --flatten` on every dialect, with two positions, orders that rest and that wait, a hedge pair and a
+broken config: flat, nothing resting, and no longer than it takes to be sure."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.fake_exchange.book import Ask
+from services.fake_exchange.order import LIVE
+from services.fake_exchange.serve import Fake, serving
+from services.gateway.control.halt import halt
+from services.gateway.desk.whereabouts import Whereabouts
+from shared.config import load_settings
+from shared.journal.journal import Journal
+from shared.journal.rows import Change
+from shared.messages.reasons import OrderState
+from tests.integration.gateway.test_broken_config import booked
+from tests.venues import BINANCE, BYBIT, OKX, Place, named
+
+D = Decimal
+ETH = {"binance": "ETHUSDT", "okx": "ETH-USDT-SWAP", "bybit": "ETHUSDT"}
+HEDGED = {"binance": ("dual", "true"), "bybit": ("dual", "true"), "okx": ("mode", "long_short_mode")}
+CONFIG = """\
+symbols = ["BTCUSDT", "ETHUSDT"]
+[gateway]
+mode = "testnet"
+venue = "fake"
+exchange = "EXCHANGE"
+account = "main"
+fake_url = "URL"
+request_validity_ms = 1000
+grace_ms = 300
+markets = {BTCUSDT = "BTC/USDT:USDT", ETHUSDT = "ETH/USDT:USDT"}
+"""
+
+
+def crowded(fake: Fake, place: Place, hedged: bool) -> None:
+    """Two positions, or a hedge pair beside one side of another; an order that rests, some that wait."""
+    btc, eth, now_ms = place.id, ETH[place.exchange], fake.floor.now_ms()
+    if hedged:
+        fake.book.set(*HEDGED[place.exchange])
+    legs = [(btc, "0.050", "LONG"), (btc, "-0.030", "SHORT"), (eth, "-1", "SHORT")]
+    for sym, size, leg in legs if hedged else [(btc, "0.050", ""), (eth, "-1", "")]:
+        fake.book.place(Ask(sym, D(size), leg=leg), now_ms)
+    if place is OKX and not hedged:
+        fake.book.place(Ask(btc, D("-0.020"), leg="CROSS"), now_ms)
+    leg = "LONG" if hedged else ""
+    fake.book.place(Ask(btc, D("0.010"), "resting", limit=D(40_000), leg=leg), now_ms)
+    for number in range(3):
+        fake.book.place(Ask(btc, D("-0.010"), f"waiting{number}", trigger=D(30_000 + number), leg=leg), now_ms)
+
+
+@pytest.mark.parametrize("hedged", [False, True], ids=["one-way", "hedge"])
+@pytest.mark.parametrize("place", [BINANCE, OKX, BYBIT], ids=named)
+async def test_flat_and_nothing_rests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Place, hedged: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with serving(place.exchange) as fake:
+        crowded(fake, place, hedged)
+        for sym in (place.id, ETH[place.exchange]):  # more than the venue takes at once
+            fake.book.listings[sym] = fake.book.listings[sym]._replace(
+                most_market=D("0.020") if sym == place.id else D(1)
+            )
+        config = tmp_path / "tickline.toml"
+        config.write_text(CONFIG.replace("URL", fake.url).replace("EXCHANGE", place.exchange))
+        url = f"sqlite:///{tmp_path / '.tickline' / 'journal-main.db'}"
+        async with await Journal.open(url, "main", durable=False) as journal:
+            held = booked("0" if hedged else "0.050")
+            rows: list[Change] = [Whereabouts.of(load_settings()).row(), booked("0", sym="ETHUSDT"), held]
+            await journal.write(rows, await journal.raise_epoch("gateway"))
+        config.write_text(config.read_text().replace("symbols", "symbol =").replace("venue =", "vennue ="))
+        fake.server.asked.clear()
+        await halt(cancel=True, flatten=True, within_s=60)
+        wallet = fake.book.wallet
+        legs = {(sym, leg): wallet.holding(sym, leg=leg).qty for sym in fake.book.listings for leg in wallet.legs(sym)}
+        assert not any(legs.values()), legs
+        assert not [order for order in fake.book.orders() if order.state in LIVE]
+        async with await Journal.open(url, "main", durable=False) as journal:
+            ours = await journal.orders()
+        assert [row.signed_qty for row in ours] == ([] if hedged else [D("-0.020"), D("-0.020"), D("-0.010")])
+        assert {row.state for row in ours} <= {OrderState.SENT}
+        assert fake.server.count("/order", "POST") == fewest(place, hedged), "each piece once"
+
+
+def fewest(place: Place, hedged: bool) -> int:
+    """Orders that it takes: 0.05 in three pieces, 0.03 in two, and ETH in one; at OKX a position at cross margin, too.
+
+    What cancels has `/order` in its path as well at Bybit, once for each market.
+    """
+    closing = 6 if hedged else 4 + (place is OKX)
+    return closing + {"bybit": 2}.get(place.exchange, 0)

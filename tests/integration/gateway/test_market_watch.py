@@ -1,0 +1,149 @@
+"""Markets and modes that change while the gateway runs: nothing is added in that symbol, by name; closing goes on."""
+
+import time
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.fake_exchange.book import Ask
+from shared.journal.rows import DropLatch
+from shared.messages import Leg, OrderStatus, Reason
+from tests.integration.gateway.conftest import SYM, Gateway, gateway
+from tests.until import until
+
+OFTEN = {"markets_s": 0.2, "markets_pause_s": 0.05, "reconcile_s": 0.2}
+
+
+@pytest.fixture
+async def watched(tmp_path: Path) -> AsyncIterator[Gateway]:
+    async with gateway(tmp_path, **OFTEN) as made:
+        yield made
+
+
+def stopped(trading: Gateway) -> dict[tuple[str, Reason], str]:
+    assert trading.desk is not None
+    attached = trading.desk._attached
+    return {} if attached is None else attached.tools.clearance.stopped
+
+
+async def bought(trading: Gateway) -> None:
+    await trading.write(trading.intent("0.010"))
+    (report,) = await trading.reported(1)
+    assert report.status is OrderStatus.FILLED
+
+
+async def test_a_delisting_that_is_announced_stops_adding_until_it_is_taken_back(watched: Gateway) -> None:
+    await bought(watched)
+    watched.fake.book.set(f"delivery:{SYM}", "1795000000000")
+    await until(lambda: (SYM, Reason.MARKET_CLOSED) in stopped(watched))
+    await watched.write(watched.intent("0.010"), watched.intent("-0.010", Leg.CLOSE))
+    added, closed = (await watched.reported(3))[1:]
+    assert (added.status, added.reason) == (OrderStatus.REJECTED, Reason.MARKET_CLOSED)
+    assert closed.status is OrderStatus.FILLED
+    watched.fake.book.set(f"delivery:{SYM}", "4133404800000")
+    await until(lambda: not stopped(watched))
+    await watched.write(watched.intent("0.010"))
+    assert (await watched.reported(4))[3].status is OrderStatus.FILLED
+    told = [event.text for event in await watched.events() if event.kind in ("ALARM", "MARKET")]
+    assert told == [
+        "nothing is added: binance BTC/USDT:USDT: trading in it ends on 2026-11-18 11:06 UTC",
+        "MARKET_CLOSED is over",
+    ]
+
+
+async def test_a_maintenance_status_stops_adding(watched: Gateway) -> None:
+    await bought(watched)
+    watched.fake.book.set(f"status:{SYM}", "PENDING_TRADING")
+    await until(lambda: (SYM, Reason.MARKET_CLOSED) in stopped(watched))
+    assert "does not trade it now (PENDING_TRADING)" in stopped(watched)[SYM, Reason.MARKET_CLOSED]
+    await watched.write(watched.intent("0.010"))
+    assert (await watched.reported(2))[1].reason is Reason.MARKET_CLOSED
+
+
+async def test_another_step_stops_adding_until_a_person_lifts_it_and_closing_uses_it(watched: Gateway) -> None:
+    await bought(watched)
+    listing = watched.fake.book.listings[SYM]
+    watched.fake.book.listings[SYM] = listing._replace(step=Decimal("0.010"), min_qty=Decimal("0.010"))
+    await until(lambda: watched.latches() == [f"SYMBOL:{SYM}"])
+    await watched.write(watched.intent("0.025"), watched.intent("-0.010", Leg.CLOSE))
+    added, closed = (await watched.reported(3))[1:]
+    assert (added.status, added.reason) == (OrderStatus.REJECTED, Reason.SYMBOL_STOPPED)
+    assert closed.status is OrderStatus.FILLED
+    async with watched._opened() as journal:
+        (latch,) = (await journal.latches()).values()
+        assert latch.reason == "binance BTC/USDT:USDT: the quantity's step was 0.001 and is 0.01"
+        await journal.write_by_person([DropLatch(latch.name)])
+    await until(lambda: not watched.latches())
+    await watched.write(watched.intent("0.025"))
+    assert (await watched.reported(4))[3].last_qty == Decimal("0.020"), "in the new step"
+
+
+async def test_leverage_that_somebody_sets_by_hand_stops_adding(watched: Gateway) -> None:
+    await bought(watched)
+    watched.fake.book.set(f"leverage:{SYM}", "20")
+    await until(lambda: (SYM, Reason.ACCOUNT_MODES) in stopped(watched))
+    await watched.write(watched.intent("0.010"), watched.intent("-0.010", Leg.CLOSE))
+    added, closed = (await watched.reported(3))[1:]
+    assert (added.status, added.reason) == (OrderStatus.REJECTED, Reason.ACCOUNT_MODES)
+    assert closed.status is OrderStatus.FILLED
+    watched.fake.book.set(f"leverage:{SYM}", "1")
+    await until(lambda: not stopped(watched))
+
+
+async def test_a_refusal_for_the_step_makes_it_look_at_once(tmp_path: Path) -> None:
+    async with gateway(tmp_path, markets_s=3_600.0, markets_pause_s=0.05) as trading:
+        await bought(trading)
+        listing = trading.fake.book.listings[SYM]
+        trading.fake.book.listings[SYM] = listing._replace(step=Decimal("0.010"), min_qty=Decimal("0.010"))
+        await trading.write(trading.intent("0.015"))
+        assert (await trading.reported(2))[1].status is OrderStatus.REJECTED
+        await until(lambda: trading.latches() == [f"SYMBOL:{SYM}"])
+
+
+async def test_a_close_beyond_the_largest_market_order_is_cut_to_it(watched: Gateway) -> None:
+    await watched.write(watched.intent("0.050"))
+    await watched.reported(1)
+    watched.fake.book.listings[SYM] = watched.fake.book.listings[SYM]._replace(most_market=Decimal("0.020"))
+    await until(lambda: most(watched) == Decimal("0.020"))
+    for count, size in enumerate(("-0.050", "-0.030", "-0.010"), 2):
+        await watched.write(watched.intent(size, Leg.CLOSE))
+        assert (await watched.reported(count))[-1].status is OrderStatus.FILLED
+    sold = [report.last_qty for report in watched.reports()[1:]]
+    assert sold == [Decimal("-0.020"), Decimal("-0.020"), Decimal("-0.010")]
+    assert [event.text for event in await watched.events() if event.kind == "CUT"] == [
+        "only -0.020 of -0.050 is sent: ABOVE_MAXIMUM", "only -0.020 of -0.030 is sent: ABOVE_MAXIMUM",
+    ]  # fmt: skip
+
+
+def most(trading: Gateway) -> Decimal | None:
+    assert trading.desk is not None
+    assert trading.desk._attached is not None
+    return trading.desk._attached.tools.venue.rules(SYM).most_qty
+
+
+async def test_an_order_that_waits_for_a_price_is_somebody_elses(watched: Gateway) -> None:
+    await bought(watched)
+    stop = Ask(SYM, Decimal("-0.010"), "bystander", reduce_only=True, trigger=Decimal(30_000))
+    watched.fake.book.place(stop, watched.fake.floor.now_ms())
+
+    async def named() -> bool:
+        return [(row.kind, row.key) for row in await watched.externals()] == [("EXTERNAL_ORDER", "bystander")]
+
+    await until(named)
+    await watched.write(watched.intent("0.010").model_copy(update={"valid_until": time.time_ns() + 500_000_000}))
+    assert (await watched.reported(2))[1].status is OrderStatus.EXPIRED, "it waits until exchange and journal agree"
+
+
+async def test_a_hedge_beside_the_position_is_never_traded_on(watched: Gateway) -> None:
+    await bought(watched)
+    for leg, size in (("LONG", "0.030"), ("SHORT", "-0.030")):
+        watched.fake.book.place(Ask(SYM, Decimal(size), leg=leg), watched.fake.floor.now_ms())
+
+    async def named() -> bool:
+        return ("POSITION_ROWS", SYM) in {(row.kind, row.key) for row in await watched.externals()}
+
+    await until(named)
+    (row,) = [row for row in await watched.externals() if row.kind == "POSITION_ROWS"]
+    assert "0.03 in LONG, -0.03 in SHORT" in row.text

@@ -1,0 +1,51 @@
+"""What every command line has: a version, short help, completion."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from services.console.main import app
+from services.gateway.control.main import app as control
+
+RUNNER = CliRunner()
+VERBS = (["run"], ["backtest"], ["train"], ["sweep"], ["parity"], ["tail"], ["config", "show"], ["data", "check"])
+
+
+def test_the_version() -> None:
+    shown = RUNNER.invoke(app, ["--version"])
+    assert (shown.exit_code, shown.output) == (0, f"tickline {version('tickline')}\n")
+
+
+@pytest.mark.parametrize("verb", [[], *VERBS], ids=" ".join)
+def test_short_help(verb: list[str]) -> None:
+    short, long = (RUNNER.invoke(app, [*verb, option]) for option in ("-h", "--help"))
+    assert short.exit_code == 0
+    assert short.output == long.output
+    assert "Usage: " in short.output
+
+
+@pytest.mark.parametrize("verb", ["arm", "disarm", "halt", "resume", "resolve", "adopt"])
+def test_short_help_of_the_verbs_on_an_account(verb: str) -> None:
+    shown = RUNNER.invoke(control, [verb, "-h"])
+    assert shown.exit_code == 0
+    assert "Usage: " in shown.output
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("tickline ru", "run"), ("tickline tail exe", "executions")])
+def test_the_shell_completes_verbs_and_values(typed: str, offered: str) -> None:
+    asked = {"_TICKLINE_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    command = Path(sys.executable).with_name("tickline")
+    done = subprocess.run([command], env={**os.environ, **asked}, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [offered]
+
+
+def test_a_model_is_named_by_model_in_every_verb_and_its_class_by_class() -> None:
+    options = {" ".join(verb): RUNNER.invoke(app, [*verb, "--help"], env={"COLUMNS": "200"}).output for verb in VERBS}
+    assert {verb for verb, shown in options.items() if "--model " in shown} == {"run", "backtest", "parity"}
+    assert {verb for verb, shown in options.items() if "--class " in shown} == {"train", "sweep"}
+    assert {verb for verb, shown in options.items() if "--weights " in shown} == {"train"}  # the folder to write to

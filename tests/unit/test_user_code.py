@@ -1,0 +1,84 @@
+"""Whose line raised, as their author is told it."""
+
+import runpy
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.account import Account, Order
+from shared.errors import DataError, UserCodeFailed
+from shared.features.log_return_lags import LogReturnLags
+from shared.messages import Reason
+from shared.strategies import BasicTaker
+from shared.strategies.decider import Forecast, require_orders
+from shared.user_code import WrongDecision, blaming, place_of
+
+MINE = """
+from decimal import Decimal
+from shared.account import Order
+def divide(x):
+    return x / 0
+def parse(text):
+    return Decimal(text)
+def bad_order(qty):
+    return Order("A", qty)
+def feature(lags):
+    return lags.on_tick("no price")
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> dict[str, Callable[..., Any]]:
+    path = tmp_path / "mine.py"
+    path.write_text(MINE)
+    return runpy.run_path(str(path))
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "line", "raised"),
+    [
+        ("divide", 1, 5, "ZeroDivisionError: division by zero"),
+        ("parse", "x", 7, "InvalidOperation: "),  # raised in the standard library
+        ("bad_order", 0.5, 9, 'TypeError: an order\'s signed_qty is a Decimal, not float 0.5: write Decimal("0.5")'),
+        ("bad_order", Decimal(0), 9, "ValueError: "),  # raised in ours
+        ("feature", LogReturnLags(3), 11, "ValueError: "),  # in ours, too
+    ],
+)
+def test_it_is_the_authors_last_line(
+    mine: dict[str, Callable[..., Any]], tmp_path: Path, function: str, given: object, line: int, raised: str
+) -> None:
+    with pytest.raises(UserCodeFailed) as failed, blaming("BTCUSDT"):
+        mine[function](given)
+    assert str(failed.value).startswith(f"BTCUSDT: {raised}")
+    assert str(failed.value).endswith(f"({tmp_path}/mine.py:{line}, in {function})")
+    assert failed.value.exit_code == 7
+
+
+def test_what_is_nobodys_goes_through_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.user_code._is_authors", lambda file: False)
+    with pytest.raises(KeyError), blaming("A"):
+        {}["a"]
+    with pytest.raises(DataError), blaming("A"):
+        raise DataError("row 3")
+
+
+@pytest.mark.parametrize(
+    "made", [None, (), ["BUY"], [Order("A", Decimal(1)), Order("B", Decimal(1))], "BUY", Order("A", Decimal(1))]
+)
+def test_what_is_no_decision_is_refused(made: object) -> None:
+    """An order for another symbol was sent for this one; of None there was no order and no word."""
+    with pytest.raises(WrongDecision, match="return a list of Order for A, or a Reason") as wrong:
+        require_orders(made, "A", BasicTaker())
+    place = place_of(wrong.value)
+    assert place is not None
+    assert (Path(place.file).name, place.function) == ("basic_taker.py", "decide")
+
+
+def test_decisions_pass() -> None:
+    made = BasicTaker().decide(Forecast("A", 0.1, Decimal(5)), Account(Decimal(100)))
+    assert not isinstance(made, Reason)
+    require_orders(made, "A", BasicTaker())
+    require_orders([], "A", BasicTaker())
