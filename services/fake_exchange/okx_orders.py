@@ -36,8 +36,6 @@ CODES = {
 CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
 SUB_TYPES = {"": ("2", "1"), "liquidation": ("107", "106"), "adl": ("128", "127"), "settlement": ("112", "113")}
 MOST_ROWS = 100
-# https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details: `category`
-CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
 AVERAGE = Decimal("0.1")  # an average price is rounded, so it does not tell what was paid
 
 
@@ -146,7 +144,6 @@ class OkxOrders:
             "tdMode": _mode(listing, order.leg), "category": CATEGORIES[order.origin],
             "reduceOnly": str(order.reduce_only).lower(),
             "tgtCcy": "" if listing.kind == "swap" else "base_ccy", "uTime": str(order.updated_ms), "tag": "",
-            "category": CATEGORIES[order.origin],
         }  # fmt: skip
 
     def _fill(self, fill: Fill) -> dict[str, object]:

@@ -72,11 +72,7 @@ def csv_columns(path: Path) -> Columns:
 
 
 def _table(path: Path, file: TextIO) -> Table:
-    # Lines are bounded, so that a file without line ends cannot fill the memory.
-    lines = iter(partial(file.readline, MAX_LINE_CHARS), "")
-    first = next(lines, "")
-    separator = max(SEPARATORS, key=first.count)
-    reader = csv.reader(chain([first] if first else [], lines), strict=True, delimiter=separator)
+    reader, separator = separated(file)
     header = next(reader, [])
     if not header:
         raise DataError(f"{path}: row 1: no header: the file needs one and rows, e.g. datetime,price")
@@ -84,6 +80,15 @@ def _table(path: Path, file: TextIO) -> Table:
     if columns is not None:
         return Table(columns, [header], reader, separator)
     return Table(columns_of(str(path), [column.strip() for column in header]), [], reader, separator)
+
+
+def separated(file: TextIO) -> "tuple[Reader, str]":
+    """A file's rows, and the sign between their fields: the one that stands most often in the first line."""
+    # Lines are bounded, so that a file without line ends cannot fill the memory.
+    lines = iter(partial(file.readline, MAX_LINE_CHARS), "")
+    first = next(lines, "")
+    separator = max(SEPARATORS, key=first.count)
+    return csv.reader(chain([first] if first else [], lines), strict=True, delimiter=separator), separator
 
 
 def _bar(fields: list[str], columns: Columns, mark: DecimalMark | None, number: int, order: RowOrder) -> Bar:

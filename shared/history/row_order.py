@@ -6,6 +6,7 @@ from shared.history.zone import DAY_NS, Zone
 from shared.intervals import NS_PER_S, interval_text
 
 DISTINCT = 4_096  # more than so many different steps are not told apart
+MONTHS = frozenset({28, 29, 30, 31})  # days
 MOSTLY = 10  # steps, from which on it counts what most of them are
 _CLOCK_CHANGE_NS = 3_600 * NS_PER_S
 
@@ -118,7 +119,10 @@ class RowOrder:
         )
         if (change := self._change_of_clocks(apart)) is not None:
             return f"{said}: {change}"
-        if self._steps.get(self.interval_ns, 0) > 1:  # the interval is right, so it is the row that is wrong
+        if {apart // DAY_NS, self.interval_ns // DAY_NS} <= MONTHS and apart % DAY_NS == 0:
+            return f"{said}: these are months, of no one length: use bars of days"
+        fits = self._steps.get(self.interval_ns, 0)
+        if fits > 1 or (fits and self.interval_ns % apart):  # the interval is right, so it is the row that is wrong
             return f"{said}: row {row} ({time_text(start.ns)}) does not fit: correct its time or remove it"
         return f"{said}: {self._remedy(apart)}"
 

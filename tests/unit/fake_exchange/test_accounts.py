@@ -234,7 +234,7 @@ async def test_funding_has_each_venues_own_sign(at: At) -> None:
         assert payment.amount < 0
         (row,) = await client.fetch_funding_history(at.symbols[0])
         info = row["info"]
-        own = {"binance": "income", "okx": "balChg", "bybit": "execFee"}[at.fake]
+        own = {"binance": "income", "okx": "posBalChg", "bybit": "execFee"}[at.fake]  # OKX: an isolated position's own
         assert D(info[own]) == (-payment.amount if at is BYBIT else payment.amount)
 
 
