@@ -20,13 +20,6 @@ WEEK_MS = 7 * 86_400_000
 MOST_TRADES = 1000
 # Not taken by POST order since December 2025: https://developers.binance.com/docs/derivatives/change-log
 CONDITIONAL = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
-# https://developers.binance.com/docs/derivatives/usds-margined-futures/user-data-streams/Event-Order-Update
-MADE_BY = {"liquidation": "autoclose-{}", "adl": "adl_autoclose", "settlement": "settlement_autoclose-{}"}
-
-
-def client_id_of(order: Order) -> str:
-    """What the venue has made has an id that says so."""
-    return MADE_BY[order.origin].format(order.id) if order.origin else order.client_id
 
 
 def leg_of(form: Mapping[str, str], hedged: bool) -> str:

@@ -146,7 +146,6 @@ class OkxOrders:
             "tdMode": _mode(listing, order.leg), "category": CATEGORIES[order.origin],
             "reduceOnly": str(order.reduce_only).lower(),
             "tgtCcy": "" if listing.kind == "swap" else "base_ccy", "uTime": str(order.updated_ms), "tag": "",
-            "category": CATEGORIES[order.origin],
         }  # fmt: skip
 
     def _fill(self, fill: Fill) -> dict[str, object]:
