@@ -30,8 +30,12 @@ class FakeExchange:
         """Start it, on a free port or where it was before; returns when it answers. Raises VenueError."""
         self._end()
         port = self.url.rpartition(":")[2] or "0"
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
+        try:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            log = self._log.open("ab")
+        except OSError as error:
+            raise VenueError(f"the fake exchange's log {self._log} cannot be written: {error.strerror}") from error
+        with log:
             self._process = subprocess.Popen(
                 [*PYTHON, "-m", "services.fake_exchange", "--port", port, *self._options], text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True,

@@ -34,8 +34,8 @@ class Ground:
             if not _is_still(path, held):
                 self._gone.add(what)
                 yield (
-                    f"{path} was removed while it is in use: {what} written from now on is lost when this run ends: "
-                    "end it, put the folder back from a copy, or begin anew without it"
+                    f"{path} was removed while it is in use: what is written there from now on ({what}) is lost when "
+                    "this run ends: end it, then put the folder back from a copy, or begin anew without it"
                 )
                 continue
             yield from self._room(path)

@@ -9,10 +9,8 @@ from typing import NamedTuple
 
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
-from shared.recording.checkpoint import last_settings
 from shared.recording.layout import is_recording
 from shared.recording.part import recorded_symbols
-from shared.recording.traded import recorded_model
 
 TIMEZONE = "Of the file's times without an offset, e.g. Europe/Berlin; bars of whole days are days there. UTC if none."
 
@@ -51,6 +49,9 @@ def settings_for(options: RunOptions) -> Settings:
     if options.data:
         files = _files(options.data, options.sym or ())
         if (recording := next(filter(is_recording, options.data), None)) is not None:
+            from shared.recording.checkpoint import last_settings  # they load strategies: not before the guard
+            from shared.recording.traded import recorded_model
+
             kept = last_settings(recording)
             given.setdefault("interval", kept["interval"])
             if options.model is None and (found := recorded_model(kept, load_settings().signal.folders)) is not None:

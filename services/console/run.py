@@ -40,6 +40,7 @@ from shared.recording.traded import differences
 from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
 from shared.strategies.identity import Identity
+from shared.user_code import blaming
 
 RECORDER = "recorder"
 SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before writers, so that nothing piles up
@@ -66,7 +67,8 @@ async def run_line(settings: Settings, report: Report, say: Say, *, with_fake: b
     """
     if settings.gateway.mode is not Mode.PAPER:
         need_extras("ccxt", "journal")
-    expected, own_bus = check_input(settings), settings.bus
+    with blaming(", ".join(settings.symbols)):
+        expected, own_bus = check_input(settings), settings.bus
     servers: list[Server] = []
     how = _command()
     with ExitStack() as stack:
@@ -230,7 +232,8 @@ class _Run:
     def _folders(self) -> dict[str, Path]:
         """What is written there -> the folder, where it is one of this machine."""
         own = self._settings
-        folders = {"logs and books": own.state_dir} if own.state_dir.is_dir() else {}
+        kept = "logs, the journal" if self._real else "logs"
+        folders = {kept: own.state_dir} if own.state_dir.is_dir() else {}
         if self._servers and own.bus.folder.is_dir():
             folders["the bus's data"] = own.bus.folder
         return folders

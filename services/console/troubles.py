@@ -75,7 +75,7 @@ class Troubles:
             event, level = said["event"], said["level"]
         except (ValueError, KeyError, TypeError):
             return ""
-        about = [str(said[key]) for key in ("venue", "about", "sym") if key in said]
+        about = [str(said[key]) for key in ("exchange", "venue", "about", "sym") if key in said]
         why = [str(said[key]) for key in ("what", "why") if key in said]
         if event in ENDED_BY and (about or event != NOT_AGAIN):
             return self._begins(name, event, about, why, said, now_s)
@@ -84,12 +84,13 @@ class Troubles:
         shown = level in ("error", "critical") or (level == "warning" and name in LISTENED_TO)
         if not shown or said.get("exit_code") in NO_RESTART:
             return ""
+        what = joined(name, *(why or [event]))
         if event == SET_ASIDE and "code" in said:
             event = "your code failed"
             self.code = self.code or joined(*why)
+            what = joined(name, what.split(": ")[1], str(said["code"]))  # each symbol and line once
         line = joined(name, event, *about, *why)
         if "about" not in said:
-            what = joined(name, *(why or [event]))
             if what in self._said or len(self._said) >= SAID_ONCE:
                 return ""
             self._said.add(what)

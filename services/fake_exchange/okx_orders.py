@@ -36,8 +36,6 @@ CODES = {
 CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
 SUB_TYPES = {"": ("2", "1"), "liquidation": ("107", "106"), "adl": ("128", "127"), "settlement": ("112", "113")}
 MOST_ROWS = 100
-# https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details: `category`
-CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
 AVERAGE = Decimal("0.1")  # an average price is rounded, so it does not tell what was paid
 
 

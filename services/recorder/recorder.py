@@ -27,6 +27,7 @@ from shared.recording.columns import Taken
 from shared.recording.folder import FolderInUse, RecordingFolder, locked
 from shared.recording.layout import day_of
 from shared.recording.position import Position
+from shared.runner.health import touch
 from shared.runner.ownership import Ownership
 from shared.runner.progress import read_snapshots
 
@@ -161,8 +162,7 @@ class Recorder:
 
     def _touch(self) -> None:
         if self.alive_file is not None:
-            self.alive_file.parent.mkdir(parents=True, exist_ok=True)
-            self.alive_file.touch()
+            touch(self.alive_file)
 
     async def _read(
         self, session: Session, cursors: dict[Source, bytes], buffers: dict[Stream, Buffer], wait_s: float

@@ -5,6 +5,7 @@ A variable wins over the file: TICKLINE_BUS__URL is `url` in `[bus]`. Unknown ke
 
 import os
 import re
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,7 +17,6 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    TomlConfigSettingsSource,
 )
 
 from shared.config.gateway import SECRETS, GatewaySettings, Mode
@@ -247,8 +247,11 @@ def file_values() -> dict[str, object]:
     """What the config file says, before it is checked; nothing where there is none. Raises ConfigError."""
     path = config_path()
     try:
-        written = TomlConfigSettingsSource(Settings, path).toml_data
-    except (ValueError, OSError) as error:  # not TOML, not UTF-8, not readable
+        # Windows editors begin a file with a byte order mark.
+        written: dict[str, object] = {} if path is None else tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"config: {path}: not UTF-8 text: save it in UTF-8") from error
+    except (ValueError, OSError) as error:  # not TOML, not readable
         raise ConfigError(f"config: {path}: {error}") from error
     gateway = written.get("gateway")
     for name in SECRETS:

@@ -55,7 +55,7 @@ def columns_of(name: str, header: Sequence[str]) -> Columns:
     Traceback (most recent call last):
     shared.errors.DataError: f.csv: row 1: no column datetime ...
     """
-    columns = [_plain(column) for column in header]
+    columns = [plain_name(column) for column in header]
     trades = "price" in columns and bool(_TRADE_IDS & set(columns)) and bool(_AMOUNTS & set(columns))
     wanted = PRICE if trades or ("price" in columns and not set(OHLC) <= set(columns)) else OHLC
     time = next((column for column in (_TRADE_TIMES if trades else _BAR_TIMES) if column in columns), TIME)
@@ -82,7 +82,12 @@ def columns_without_header(fields: Sequence[str]) -> Columns | None:
     return _HEADLESS.get("".join(map(_form, fields)))
 
 
-def _plain(column: str) -> str:
+def plain_name(column: str) -> str:
+    """A column's name without what differs from tool to tool.
+
+    >>> plain_name(" Open time"), plain_name("<CLOSE>")
+    ('open_time', 'close')
+    """
     return re.sub(r"[\s-]+", "_", column.strip().strip("<>").lower())
 
 

@@ -44,11 +44,16 @@ def csv_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
             if skipped < skip:
                 raise DataError(f"{path}: has {skipped} rows, but {skip} were taken before: it is another file now")
             number = 1 if table.first and not skip else reader.line_num + 1
-            columns, mark = table.columns, None if table.separator == "," else DecimalMark()
+            time_at, places, names, width, _ = table.columns
+            mark, end, zone = None if table.separator == "," else DecimalMark(), order.end, order.zone
             for fields in rows:
                 if fields:  # an empty line is no row
                     try:
-                        bar = _bar(fields, columns, mark, number, order)
+                        if len(fields) != width:
+                            raise ValueError(f"{len(fields)} fields, but the header has {width}: correct the row")
+                        texts = [fields[at] for at in places]
+                        prices = text_prices(names, texts if mark is None else list(map(mark.plain, texts)))
+                        bar = bar_of(end(number, text_time(fields[time_at], zone)), prices, number)
                     except (ValueError, DataError) as error:
                         order.refuse(number, error)
                     else:
@@ -72,11 +77,7 @@ def csv_columns(path: Path) -> Columns:
 
 
 def _table(path: Path, file: TextIO) -> Table:
-    # Lines are bounded, so that a file without line ends cannot fill the memory.
-    lines = iter(partial(file.readline, MAX_LINE_CHARS), "")
-    first = next(lines, "")
-    separator = max(SEPARATORS, key=first.count)
-    reader = csv.reader(chain([first] if first else [], lines), strict=True, delimiter=separator)
+    reader, separator = separated(file)
     header = next(reader, [])
     if not header:
         raise DataError(f"{path}: row 1: no header: the file needs one and rows, e.g. datetime,price")
@@ -86,14 +87,13 @@ def _table(path: Path, file: TextIO) -> Table:
     return Table(columns_of(str(path), [column.strip() for column in header]), [], reader, separator)
 
 
-def _bar(fields: list[str], columns: Columns, mark: DecimalMark | None, number: int, order: RowOrder) -> Bar:
-    if len(fields) != columns.width:
-        raise ValueError(f"{len(fields)} fields, but the header has {columns.width}: correct the row")
-    texts = [fields[at] for at in columns.prices]
-    if mark is not None:
-        texts = [mark.plain(text) for text in texts]
-    prices = text_prices(columns.names, texts)
-    return bar_of(order.end(number, text_time(fields[columns.time], order.zone)), prices, number)
+def separated(file: TextIO) -> "tuple[Reader, str]":
+    """A file's rows, and the sign between their fields: the one that stands most often in the first line."""
+    # Lines are bounded, so that a file without line ends cannot fill the memory.
+    lines = iter(partial(file.readline, MAX_LINE_CHARS), "")
+    first = next(lines, "")
+    separator = max(SEPARATORS, key=first.count)
+    return csv.reader(chain([first] if first else [], lines), strict=True, delimiter=separator), separator
 
 
 def _undecodable_row(path: Path) -> int:

@@ -9,7 +9,7 @@ class DecimalMark:
     ('42079.63', '7')
     >>> mark.plain("42.079")
     Traceback (most recent call last):
-    ValueError: price '42.079' has a point, but an earlier one has a comma: use one of them for decimals, and no...
+    ValueError: number '42.079' has a point, but an earlier one has a comma: use one of them for decimals, and no...
     """
 
     def __init__(self) -> None:
@@ -21,12 +21,12 @@ class DecimalMark:
         if not comma and not point:
             return text
         if comma and point:
-            raise ValueError(f"price {text[:40]!r} has a comma and a point: write it without marks of thousands")
+            raise ValueError(f"number {text[:40]!r} has a comma and a point: write it without marks of thousands")
         mark = "," if comma else "."
         if self._mark not in ("", mark):
             names = {",": "comma", ".": "point"}
             raise ValueError(
-                f"price {text[:40]!r} has a {names[mark]}, but an earlier one has a {names[self._mark]}: "
+                f"number {text[:40]!r} has a {names[mark]}, but an earlier one has a {names[self._mark]}: "
                 f"use one of them for decimals, and no other mark"
             )
         self._mark = mark

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     NOT_ON_VENUE = "NOT_ON_VENUE"  # the venue did not know it when it could no longer arrive
     RESOLVED = "RESOLVED"  # a person decided
     # What a venue has definitely not taken.
+    ABOVE_MAXIMUM = "ABOVE_MAXIMUM"  # cut to the most that the venue takes in one market order
     BELOW_MINIMUM = "BELOW_MINIMUM"  # less than the venue's least quantity or value, after rounding
     KEY_REFUSED = "KEY_REFUSED"  # the key, its rights, its address or its signature
     NO_MARGIN = "NO_MARGIN"

@@ -3,6 +3,7 @@
 `python -m shared.runner.health signal` exits 0 when it is fresh, 1 when not. It imports nothing heavy.
 """
 
+import contextlib
 import os
 import sys
 import time
@@ -14,6 +15,13 @@ MAX_AGE_S = 10.0
 def alive_file(folder: Path, service: str) -> Path:
     """The file that `service` touches."""
     return folder / f"{service}.alive"
+
+
+def touch(path: Path) -> None:
+    """Touch it; where that cannot be, the service is not seen to be healthy, and works on."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
 
 
 def fresh(path: Path, now_s: float) -> bool:

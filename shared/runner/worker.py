@@ -13,6 +13,7 @@ import structlog
 from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
 from shared.errors import TicklineError
 from shared.runner.flow import Flow
+from shared.runner.health import touch
 from shared.runner.keeper import Keeper, KeeperLost
 from shared.runner.ownership import Ownership
 from shared.runner.partition import Partition, StageFailed, Suspect
@@ -153,8 +154,7 @@ class Worker:
                 await self._round(session)
                 next_round = now + self._limits.round_s
                 if self.alive_file is not None:
-                    self.alive_file.parent.mkdir(parents=True, exist_ok=True)
-                    self.alive_file.touch()
+                    touch(self.alive_file)
             if now >= next_trim:
                 await self._flow.trim(session, list(self._parts.values()))
                 next_trim = now + self._limits.trim_every_s

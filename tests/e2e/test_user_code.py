@@ -58,7 +58,9 @@ def test_a_run_says_it_and_writes_its_summary(tickline: Tickline, monkeypatch: p
     file = write_bars(tickline.folder / "bars.csv", 400)
     done = tickline("run", "--data", file, "--sym", "BTCUSDT", "--interval", "12h", "--strategy", "mine")
     assert done.code == 7, done
-    said, last = done.err.splitlines()[0], done.err.splitlines()[-1]
+    first, *between, last = done.err.splitlines()
+    assert first[11:].startswith("model btcusdt_12h_linear (")
+    (said,) = (line for line in between if "your code failed" in line)
     where = f"({mine}/mine.py:9, in decide)"
     assert "strategy: your code failed: BTCUSDT: predictions " in said
     assert said.endswith(where)

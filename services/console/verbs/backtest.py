@@ -13,7 +13,6 @@ from services.console.output_file import OutputFile
 from services.console.row_progress import RowProgress
 from services.research.lookahead.guard import Guard
 from shared.history import infer_interval
-from shared.strategies.identity import Identity
 
 
 def backtest(
@@ -63,6 +62,7 @@ def backtest(
         from services.console.backtest import Window, as_html, as_json, described, outcomes, rules_of, time_of
         from services.research.backtest.rows import CsvRows
         from services.research.metrics import table
+        from shared.strategies.identity import Identity
 
         rules = rules_of(fill=fill, maintenance_margin=maintenance_margin, funding=funding)
         window = Window(time_of("--from", start), time_of("--to", end))

@@ -20,7 +20,7 @@ from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.desk.trades import Trades, base_held, trades_of
 from services.gateway.desk.turn import Turn, turn_of
 from services.gateway.risk.verdict import Hold, Refusal
-from services.gateway.venues.amounts import dust, sized
+from services.gateway.venues.amounts import dust, most_at_once, sized
 from services.gateway.venues.venue import Cleared, MarketRules
 from shared.journal.rows import Change, EventRow, FillRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
@@ -161,6 +161,9 @@ class Lane:
             wanted, cut_by = -held, Reason.NO_SHORT_ON_SPOT
             if not wanted:
                 return self._refuse(ticket, cut_by, changes, effects)
+        most = most_at_once(rules, row.price)
+        if (verdict.reduce_only or row.reduce_only) and most is not None and abs(wanted) > most:
+            wanted, cut_by = most.copy_sign(wanted), Reason.ABOVE_MAXIMUM  # the rest goes with the next one
         qty = sized(rules, wanted, row.price, verdict.reduce_only)
         if isinstance(qty, Reason):
             if qty is Reason.BELOW_MINIMUM and dust(rules, held, row.price):

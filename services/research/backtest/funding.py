@@ -9,10 +9,17 @@ from typing import NamedTuple
 from shared.errors import ConfigError, DataError
 from shared.extras import to_install
 from shared.history.arrow_columns import time_column
-from shared.history.files import PARQUET_SUFFIXES
+from shared.history.columns import plain_name
+from shared.history.csv_bars import separated
+from shared.history.decimal_mark import DecimalMark
+from shared.history.files import is_parquet
+from shared.history.packed import opened_text
 from shared.history.times import text_time, time_text
 
-TIME, RATE = "datetime", "rate"
+# Ours, and those of data.binance.vision's fundingRate files (calc_time,funding_interval_hours,last_funding_rate) and of
+# the answers of /fapi/v1/fundingRate.
+TIMES = ("datetime", "calc_time", "funding_time", "fundingtime", "timestamp")
+RATES = ("rate", "last_funding_rate", "funding_rate", "fundingrate")
 FIRST_ROW = 2  # as an editor shows it, the header being row 1
 
 _Cells = Iterator[tuple[int, int, str]]  # row, time in ns, rate as text
@@ -27,6 +34,8 @@ class Rate(NamedTuple):
 
 class FundingRates:
     """The rates of a CSV or Parquet file with columns `datetime` and `rate`, in order, read as they fall due.
+
+    Names of `TIMES` and `RATES`, and packed files, are read as well.
 
     A defect is a DataError with file and row: a column that is missing, a time or rate that is none, a rate of 100 % or
     more, times that do not ascend.
@@ -56,7 +65,7 @@ def _rates(path: Path) -> Iterator[Rate]:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file: check the path of the funding rates")
     last: int | None = None
-    for row, ts_event, text in (_parquet if path.suffix.lower() in PARQUET_SUFFIXES else _csv)(path):
+    for row, ts_event, text in (_parquet if is_parquet(path) else _csv)(path):
         if last is not None and ts_event <= last:
             raise DataError(f"{path}: row {row}: {time_text(ts_event)} is not after {time_text(last)}: sort the file")
         last = ts_event
@@ -79,14 +88,16 @@ def _rate(text: str) -> Decimal:
 def _csv(path: Path) -> _Cells:
     row = 1
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True, restval="")
-            _require_columns(path, list(reader.fieldnames or ()))
+        with opened_text(path) as file:
+            reader, separator = separated(file)
+            mark = None if separator == "," else DecimalMark()
+            header = next(reader, [])
+            time, rate = _places(path, header)
             for fields in reader:
                 row = reader.line_num
-                yield row, text_time(fields[TIME]).ns, fields[RATE]
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}): check its rights") from error
+                if fields:
+                    text = fields[rate] if rate < len(fields) else ""
+                    yield row, text_time(fields[time]).ns, text if mark is None else mark.plain(text)
     except (csv.Error, ValueError) as error:  # among the latter: not UTF-8
         raise DataError(f"{path}: row {row}: {error}") from error
 
@@ -100,22 +111,29 @@ def _parquet(path: Path) -> _Cells:
     row = FIRST_ROW
     try:
         with parquet.ParquetFile(path) as file:
-            _require_columns(path, file.schema_arrow.names)
-            times = time_column(TIME, file.schema_arrow.field(TIME).type)
-            for batch in file.iter_batches(columns=[TIME, RATE]):
-                rates = batch.column(RATE).to_pylist()
-                for time, rate in zip(times.cells(batch.column(TIME)), rates, strict=True):
+            names = file.schema_arrow.names
+            time_name, rate_name = (names[at] for at in _places(path, names))
+            times = time_column(time_name, file.schema_arrow.field(time_name).type)
+            for batch in file.iter_batches(columns=[time_name, rate_name]):
+                rates = batch.column(rate_name).to_pylist()
+                for time, rate in zip(times.cells(batch.column(time_name)), rates, strict=True):
                     if time is None or rate is None:
-                        raise ValueError(f"{TIME if time is None else RATE} is missing: fill it in or remove the row")
+                        missing = time_name if time is None else rate_name
+                        raise ValueError(f"{missing} is missing: fill it in or remove the row")
                     yield row, times.value(time).ns, str(rate)
                     row += 1
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path}: row {row}: {' '.join(str(error).split())[:160]}") from error
 
 
-def _require_columns(path: Path, names: list[str]) -> None:
-    missing = [name for name in (TIME, RATE) if name not in names]
+def _places(path: Path, names: list[str]) -> tuple[int, int]:
+    """Where time and rate stand."""
+    plain = [plain_name(name) for name in names]
+    found = [next((plain.index(name) for name in known if name in plain), -1) for known in (TIMES, RATES)]
+    missing = [known[0] for known, at in zip((TIMES, RATES), found, strict=True) if at < 0]
     if missing:
         raise DataError(
-            f"{path}: no column {', '.join(missing)} (there are: {', '.join(names)[:200]!r}): name them {TIME},{RATE}"
+            f"{path}: no column {', '.join(missing)} (there are: {', '.join(names)[:200]!r}): name them "
+            f"{TIMES[0]},{RATES[0]}"
         )
+    return found[0], found[1]

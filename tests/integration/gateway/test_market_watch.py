@@ -1,11 +1,13 @@
 """Markets and modes that change while the gateway runs: nothing is added in that symbol, by name; closing goes on."""
 
+import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from services.fake_exchange.book import Ask
 from shared.journal.rows import DropLatch
 from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
@@ -98,3 +100,50 @@ async def test_a_refusal_for_the_step_makes_it_look_at_once(tmp_path: Path) -> N
         await trading.write(trading.intent("0.015"))
         assert (await trading.reported(2))[1].status is OrderStatus.REJECTED
         await until(lambda: trading.latches() == [f"SYMBOL:{SYM}"])
+
+
+async def test_a_close_beyond_the_largest_market_order_is_cut_to_it(watched: Gateway) -> None:
+    await watched.write(watched.intent("0.050"))
+    await watched.reported(1)
+    watched.fake.book.listings[SYM] = watched.fake.book.listings[SYM]._replace(most_market=Decimal("0.020"))
+    await until(lambda: most(watched) == Decimal("0.020"))
+    for count, size in enumerate(("-0.050", "-0.030", "-0.010"), 2):
+        await watched.write(watched.intent(size, Leg.CLOSE))
+        assert (await watched.reported(count))[-1].status is OrderStatus.FILLED
+    sold = [report.last_qty for report in watched.reports()[1:]]
+    assert sold == [Decimal("-0.020"), Decimal("-0.020"), Decimal("-0.010")]
+    assert [event.text for event in await watched.events() if event.kind == "CUT"] == [
+        "only -0.020 of -0.050 is sent: ABOVE_MAXIMUM", "only -0.020 of -0.030 is sent: ABOVE_MAXIMUM",
+    ]  # fmt: skip
+
+
+def most(trading: Gateway) -> Decimal | None:
+    assert trading.desk is not None
+    assert trading.desk._attached is not None
+    return trading.desk._attached.tools.venue.rules(SYM).most_qty
+
+
+async def test_an_order_that_waits_for_a_price_is_somebody_elses(watched: Gateway) -> None:
+    await bought(watched)
+    stop = Ask(SYM, Decimal("-0.010"), "bystander", reduce_only=True, trigger=Decimal(30_000))
+    watched.fake.book.place(stop, watched.fake.floor.now_ms())
+
+    async def named() -> bool:
+        return [(row.kind, row.key) for row in await watched.externals()] == [("EXTERNAL_ORDER", "bystander")]
+
+    await until(named)
+    await watched.write(watched.intent("0.010").model_copy(update={"valid_until": time.time_ns() + 500_000_000}))
+    assert (await watched.reported(2))[1].status is OrderStatus.EXPIRED, "it waits until exchange and journal agree"
+
+
+async def test_a_hedge_beside_the_position_is_never_traded_on(watched: Gateway) -> None:
+    await bought(watched)
+    for leg, size in (("LONG", "0.030"), ("SHORT", "-0.030")):
+        watched.fake.book.place(Ask(SYM, Decimal(size), leg=leg), watched.fake.floor.now_ms())
+
+    async def named() -> bool:
+        return ("POSITION_ROWS", SYM) in {(row.kind, row.key) for row in await watched.externals()}
+
+    await until(named)
+    (row,) = [row for row in await watched.externals() if row.kind == "POSITION_ROWS"]
+    assert "0.03 in LONG, -0.03 in SHORT" in row.text

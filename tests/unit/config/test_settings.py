@@ -100,7 +100,12 @@ def test_what_the_file_may_not_say(nothing_set: Path, text: str, named: str) -> 
 
 def test_a_file_that_is_no_text(nothing_set: Path) -> None:
     (nothing_set / "tickline.toml").write_bytes(b"\xff\xfe")
-    assert "tickline.toml" in refused()
+    assert refused() == "config: tickline.toml: not UTF-8 text: save it in UTF-8"
+
+
+def test_a_file_of_windows(nothing_set: Path) -> None:
+    (nothing_set / "tickline.toml").write_bytes(b"\xef\xbb\xbf[bus]\r\npartitions = 3\r\n")
+    assert load_settings().bus.partitions == 3
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ def test_a_folder_that_was_removed_is_said_once(tmp_path: Path) -> None:
     folder, other = tmp_path / ".tickline", tmp_path / "bus"
     folder.mkdir()
     other.mkdir()
-    ground = Ground({"logs and books": folder, "the bus's data": other})
+    ground = Ground({"logs, the journal": folder, "the bus's data": other})
     assert list(ground.news()) == []
     shutil.rmtree(folder)
     folder.mkdir()
     (line,) = ground.news()
-    assert line.startswith(f"{folder} was removed while it is in use: logs and books written from now on is lost")
-    assert "end it, put the folder back" in line
+    assert line.startswith(f"{folder} was removed while it is in use: what is written there from now on (logs, the jou")
+    assert "end it, then put the folder back" in line
     assert list(ground.news()) == []
     shutil.rmtree(other)
     (line,) = ground.news()

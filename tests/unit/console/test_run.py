@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import redis
 
 from services.console import run as module
 from services.console.fake_run import fake_settings
@@ -16,7 +17,7 @@ from services.console.run import _Run
 from services.console.watch import View
 from shared.bus.embedded import EmbeddedBus
 from shared.config import Settings, load_settings
-from shared.errors import BusUnreachable
+from shared.errors import BusUnreachable, SafetyRefusal
 from shared.runner.progress import Progress
 from shared.runner.service import make_bus
 from tests.servers import free_port
@@ -56,6 +57,16 @@ async def test_a_bus_that_stays_away_is_one_line(tmp_path: Path, monkeypatch: py
     assert failed.value.exit_code == 4
     assert "\n" not in str(failed.value)
     assert "it stayed away for 0.3 s, so there is no summary" in str(failed.value)
+
+
+async def test_a_bus_that_evicts_is_refused_before_anything_is_started(bus: EmbeddedBus, tmp_path: Path) -> None:
+    with redis.Redis.from_url(bus.url) as asked:
+        asked.config_set("maxmemory", "256mb")
+        asked.config_set("maxmemory-policy", "volatile-lru")
+    run = _Run(settings(bus.url, tmp_path / "state"), [bus], None, lambda *_: None, lambda line: None, "tickline")
+    with pytest.raises(SafetyRefusal, match="maxmemory-policy volatile-lru"):
+        await run.run()
+    assert not (tmp_path / "state").exists()
 
 
 @pytest.mark.parametrize(("limit", "left"), [(30, "so 10 more come"), (20, "so no more come"), (7, "so no more come")])

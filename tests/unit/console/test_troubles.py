@@ -33,25 +33,25 @@ def test_market_data_are_said_when_their_trouble_begins_and_ends(tmp_path: Path,
     assert troubles.new() == []
 
 
-SILENT = "gateway: exchange silent"
+SILENT = "gateway: exchange silent: okx"
 
 
 def test_a_silent_exchange_is_said_with_how_long_and_that_it_is_back(tmp_path: Path) -> None:
     """Also the gateway's, whose other warnings come again with each attempt, and also while its log says nothing."""
     now_s = 100.0
     troubles = Troubles(tmp_path, ("gateway",), clock=lambda: now_s)
-    write(tmp_path, "gateway", line("exchange silent", "warning", since_s=4.2, why="time-out"))
+    write(tmp_path, "gateway", line("exchange silent", "warning", exchange="okx", since_s=4.2, why="time-out"))
     assert troubles.new() == [f"{SILENT}, for 4 s: time-out"]
     seen = []
     while now_s < 179:
         now_s += 1
         seen += troubles.new()
     assert seen == [f"{SILENT}, for {lasts} s: time-out" for lasts in (10, 30, 60)]
-    write(tmp_path, "gateway", line("exchange silent", "warning", since_s=83.0, why="time-out"))
+    write(tmp_path, "gateway", line("exchange silent", "warning", exchange="okx", since_s=83.0, why="time-out"))
     assert troubles.new() == []  # that is known
-    write(tmp_path, "gateway", line("exchange is back", "info", after_s=84.0))
+    write(tmp_path, "gateway", line("exchange is back", "info", exchange="okx", after_s=84.0))
     now_s = 180
-    assert troubles.new() == ["gateway: exchange is back, after 84 s"]
+    assert troubles.new() == ["gateway: exchange is back: okx, after 84 s"]
     assert troubles.new() == []
 
 
@@ -72,6 +72,9 @@ def test_what_an_authors_code_raised_is_kept(tmp_path: Path, troubles: Troubles)
     raised = "A: ticks 1-1: ValueError: no (mine.py:3, in decide)"
     write(tmp_path, "signal", line("entry set aside", "error", why=raised, code="mine.py:3, in decide"))
     assert troubles.new() == [f"signal: your code failed: {raised}"]
+    for again in ("A: ticks 2-1: ValueError: x", "B: ticks 1-1: ValueError: y"):  # each symbol and line once
+        write(tmp_path, "signal", line("entry set aside", "error", why=again, code="mine.py:3, in decide"))
+    assert troubles.new() == ["signal: your code failed: B: ticks 1-1: ValueError: y"]
     assert troubles.code == raised
 
 

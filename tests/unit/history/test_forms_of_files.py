@@ -165,10 +165,10 @@ def test_semicolons_with_decimal_commas(write: Write, content: str, expected: li
     [
         (
             "2024-10-29;42.079,63\n",
-            "row 2: price '42.079,63' has a comma and a point: write it without marks of thousands",
+            "row 2: number '42.079,63' has a comma and a point: write it without marks of thousands",
         ),
-        ("2024-10-29;7,5\n2024-10-30;42.079\n", "row 3: price '42.079' has a point, but an earlier one has a comma"),
-        ("2024-10-29;7.5\n2024-10-30;42,079\n", "row 3: price '42,079' has a comma, but an earlier one has a point"),
+        ("2024-10-29;7,5\n2024-10-30;42.079\n", "row 3: number '42.079' has a point, but an earlier one has a comma"),
+        ("2024-10-29;7.5\n2024-10-30;42,079\n", "row 3: number '42,079' has a comma, but an earlier one has a point"),
         ("2024-10-29;7,5,1\n", "row 2: price '7.5.1' is not a number"),
     ],
 )

@@ -94,6 +94,16 @@ def test_an_interval_that_is_not_the_files_is_answered_with_the_files(write: Wri
     assert refusal(write(days(100)), interval).endswith("apart: pass --interval 1d")
 
 
+def test_months_have_no_one_length(write: Write) -> None:
+    path = write([f"2024-{month:02d}-01" for month in range(1, 13)])
+    assert refusal(path, infer_interval(path)).endswith("apart: these are months, of no one length: use bars of days")
+
+
+def test_rows_at_any_times_get_no_interval_of_one_of_them(write: Write) -> None:
+    path = write([(START + timedelta(seconds=n * n)).isoformat() for n in range(1, 60)])
+    assert refusal(path, infer_interval(path)).endswith("does not fit: correct its time or remove it")
+
+
 def test_holes_of_whole_intervals_are_no_misfits(write: Write) -> None:
     path = write(days(100)[:10] + days(100)[12:60] + days(100)[90:])
     assert infer_interval(path) == "1d"

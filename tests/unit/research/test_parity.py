@@ -119,3 +119,15 @@ def test_no_orders_at_all(orders: Orders) -> None:
     parity = compared({})
     assert parity[:2] == (total(orders), 0)
     assert compare(SETTINGS, {}, {}) == Parity(0, 0, 2 * SETTINGS.strategy.balance, None)
+
+
+def test_orders_that_left_the_bus_are_counted_not_compared(orders: Orders) -> None:
+    """A run goes on from an earlier one, whose orders are no more; of one symbol not a single one."""
+    written = {sym: max(known) for sym, known in orders.items()}
+    left = {"SIM-A": {n: order for n, order in orders["SIM-A"].items() if n > 10}, "SIM-B": {}}
+    parity = compare(SETTINGS, dict.fromkeys(SYMBOLS, TICKS), left, written)
+    assert parity[:2] == (len(left["SIM-A"]), len(left["SIM-A"]))
+    assert (parity.before, parity.first_difference) == (10 + written["SIM-B"], None)
+    assert parity.compared + parity.before == total(orders)
+    none_of_it = compare(SETTINGS, dict.fromkeys(SYMBOLS, TICKS), left, {**written, "SIM-B": written["SIM-B"] - 1})
+    assert none_of_it.first_difference is not None, "the line did not write its last one"

@@ -6,10 +6,11 @@ from itertools import groupby
 
 import pytest
 
-from shared.bus.api import BusLost, Commit, Lease, Outcome, Session
+from shared.bus.api import BusLost, Commit, Lease, Outcome, Session, Storage
 from shared.bus.entry import Entry, Outgoing
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import Place, partition_of
+from shared.errors import SafetyRefusal
 from shared.messages import Gap, Message, Stream, decode
 from shared.runner.bus_feeder import BusFeeder
 from shared.runner.keeper import Keeper, KeeperLost
@@ -214,6 +215,23 @@ async def test_the_bus_is_restarted(bus: MemoryBus, start: Start) -> None:
         bus.restart()
         await writer.reconnect(bus)
         await written(bus, count)
+
+
+class EvictingSession(MemorySession):
+    storage = Storage("allkeys-lru", append_only=True)  # type: ignore[assignment]
+
+
+async def test_a_bus_that_evicts_after_its_restart_is_refused(bus: MemoryBus) -> None:
+    running = Running(Worker(echo_plan(), bus, BusFeeder(LIMITS), partitions=P, limits=LIMITS))
+    await until(lambda: len(bus.members.get("signal", {})) == 1)
+
+    async def connect() -> MemorySession:
+        return EvictingSession(bus)
+
+    bus.connect = connect  # type: ignore[method-assign]
+    bus.restart()
+    with pytest.raises(SafetyRefusal, match="maxmemory-policy allkeys-lru"):
+        await running.task
 
 
 class FlakyBus(MemoryBus):

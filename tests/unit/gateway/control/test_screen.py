@@ -1,5 +1,6 @@
 """What a person sees before arming."""
 
+import runpy
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from services.gateway.desk.capital import capital_report
 from services.gateway.risk import Rules
 from services.gateway.venues.venue import MarketRules
 from shared.config import load_settings
+from shared.errors import UserCodeFailed
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
 from shared.orders import VenueQuote
 from shared.orders.answers import VenuePosition
+from shared.strategies import BasicTaker
 
 D = Decimal
 NOW_MS = 1_763_985_600_000
@@ -51,6 +54,16 @@ def test_a_live_account_says_so() -> None:
     assert lines[0] == "account main: LIVE at okx, isolated margin, leverage 1"
     assert lines[-1].startswith("arms until 2025-11-24 13:00:00 UTC, for positions of at most 2000 together; config ")
     assert first(lines) == "BUY 0.023 at about 42000 = 966 USDT"
+    (traded,) = (line for line in lines if line.startswith("model "))
+    assert traded.startswith("model btcusdt_12h_linear (")
+    assert "), strategy basic_taker(leverage=1, netting=False, " in traded
+
+
+def test_code_that_raises_is_named_with_file_line_and_symbol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text("def decide(self, prediction, account):\n    return [1 / 0]\n")
+    monkeypatch.setattr(BasicTaker, "decide", runpy.run_path(str(tmp_path / "mine.py"))["decide"])
+    with pytest.raises(UserCodeFailed, match=r"BTCUSDT: ZeroDivisionError: .*mine.py:2, in decide"):
+        shown()
 
 
 @pytest.mark.parametrize(

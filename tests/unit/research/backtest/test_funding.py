@@ -1,5 +1,6 @@
 """Funding rates out of files: CSV and Parquet give the same, and a defect is named with its row."""
 
+import gzip
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -79,3 +80,19 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"rate": [0.1, None], "datetime": [1_700_000_000, 1_700_003_600]}), without)
     with pytest.raises(DataError, match=r"row 3: rate is missing"):
         rates(without)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "calc_time,funding_interval_hours,last_funding_rate\n1704067200003,8,0.00037409\n",  # data.binance.vision
+        "symbol;fundingTime;fundingRate\nBTCUSDT;1704067200003;0,00037409\n",
+        "Timestamp,Funding Rate\n2024-01-01T00:00:00.003Z,0.00037409\n\n",
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_rates_as_exchanges_name_them(tmp_path: Path, content: str, packed: bool) -> None:
+    path = tmp_path / "funding.csv.gz"
+    path.write_bytes(gzip.compress(content.encode()) if packed else content.encode())
+    expected = Rate(1_704_067_200_003_000_000, Decimal("0.00037409"))
+    assert list(FundingRates(path).until(2 * 10**18)) == [expected]

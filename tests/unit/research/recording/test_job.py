@@ -1,5 +1,6 @@
 """A whole session from its checkpoints: begun amid its life, behind a hole, cut off, without an order."""
 
+import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -11,7 +12,7 @@ from services.research.recording import Parity, parity
 from shared.bus.names import Place
 from shared.config import Settings
 from shared.config.settings import IngestorSettings, StrategySettings
-from shared.errors import DataError
+from shared.errors import DataError, UserCodeFailed
 from shared.messages import Decision, Message, OrderIntent, Prediction, Reason, Stream, decode, encode
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.columns import Taken
@@ -20,6 +21,7 @@ from shared.recording.layout import parts
 from shared.runner.progress import producers
 from shared.runner.stage import Stage
 from shared.runner.symbol import Symbol
+from shared.strategies import BasicTaker
 from tests.altered import Row, alter, the_row
 from tests.unit.recording.entries import FIRST_DAY_MS
 from tests.unit.runner.fakes import entry
@@ -103,6 +105,21 @@ def test_a_recording_that_began_amid_the_session(tmp_path: Path) -> None:
     line.record()
     found = parity(tmp_path)
     assert (counts(found), found.proved) == ([30, 30], True)
+    (traded,) = found.identities
+    assert traded.startswith("model simulated_linear (")
+    assert traded.endswith("strategy basic_taker(leverage=1, netting=False, sizing=compounding, fraction=1)")
+
+
+def test_code_that_raises_is_named_with_file_line_and_symbol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line(tmp_path, settings())
+    line.checkpoint()
+    line.run(10)
+    line.record()
+    mine = tmp_path / "mine.py"
+    mine.write_text("def decide(self, prediction, account):\n    raise KeyError('x')\n")
+    monkeypatch.setattr(BasicTaker, "decide", runpy.run_path(str(mine))["decide"])
+    with pytest.raises(UserCodeFailed, match=r"SIM-A: KeyError: 'x' \(.*mine.py:2, in decide\)"):
+        parity(tmp_path)
 
 
 def test_behind_a_hole_it_goes_on_at_the_next_checkpoint(tmp_path: Path) -> None:

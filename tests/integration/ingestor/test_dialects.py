@@ -1,0 +1,114 @@
+"""Each exchange's own way of speaking: what it acknowledges, what it refuses, and a silence from the start is noticed."""
+
+from typing import Any
+
+import pytest
+
+from services.fake_exchange.feed_plan import FeedPlan
+from services.fake_exchange.feed_start import AtStart, StartFault
+from services.ingestor.venue.facts import FACTS
+from shared.bus.memory_bus import MemoryBus
+from shared.messages import Gap
+from tests.integration.ingestor.line import BTC, S_NS, ingesting, new_bus, perfect, ticks, told, until_ticks
+from tests.seeded import virtually
+from tests.wire import Wired, wired
+
+PLAN = FeedPlan(rate=60, past_ms=60_000, past_rate=3)
+SWAP, SPOT = "BTC/USDT:USDT", "BTC/USDT"
+# The fake, ccxt's name of the exchange and the market, the exchange's own of the market.
+EACH = [
+    ("binance", "binance", SWAP, "BTCUSDT"),
+    ("binance-spot", "binance", SPOT, "BTCUSDT"),
+    ("okx", "okx", SWAP, "BTC-USDT-SWAP"),
+    ("okx", "okx", SPOT, "BTC-USDT"),
+    ("bybit", "bybit", SWAP, "BTCUSDT"),
+    ("bybit-spot", "bybit", SPOT, "BTCUSDT"),
+]
+pytestmark = [
+    pytest.mark.usefixtures("wires"),
+    pytest.mark.parametrize(("venue", "exchange", "market", "id_"), EACH, ids=lambda value: value.replace("/", "")),
+]
+
+
+def listening(bus: MemoryBus, fake: Wired, exchange: str, market: str, **changed: Any) -> Any:
+    return ingesting(bus, fake.url, exchange=exchange, markets={BTC: market}, interval="1m", grace_ns=S_NS, **changed)
+
+
+def check(bus: MemoryBus, fake: Wired, id_: str) -> None:
+    """Each tick is the tape's bar, none is missing."""
+    found = ticks(bus)
+    assert not [message for message in told(bus) if isinstance(message, Gap)]
+    ends = [tick.ts_event for tick in found]
+    assert ends == list(range(ends[0], ends[0] + len(ends) * 60 * S_NS, 60 * S_NS))
+    assert [tick.price for tick in found] == [perfect(fake.tapes[id_], end, 60, fake) for end in ends]
+
+
+@virtually()
+async def test_ticks_are_the_bars_of_the_tape(venue: str, exchange: str, market: str, id_: str) -> None:
+    bus = new_bus()
+    async with wired(venue, plan=PLAN) as fake, listening(bus, fake, exchange, market) as ingestor:
+        await until_ticks(bus, 2, within_s=300.0, every_s=0.5)
+        check(bus, fake, id_)
+        assert ingestor.venue.complaints.said == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("what", [AtStart.MUTE, AtStart.UNANSWERED])
+@virtually()
+async def test_a_connection_that_is_silent_from_the_start_is_made_anew(
+    venue: str, exchange: str, market: str, id_: str, what: AtStart, known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """known: whether we can read the exchange's acknowledgements."""
+    monkeypatch.setitem(FACTS, exchange, FACTS[exchange] if known else FACTS[exchange]._replace(acknowledged=None))
+    bus = new_bus()
+    async with wired(venue, plan=PLAN) as fake, listening(bus, fake, exchange, market, silence_ns=4 * S_NS) as ingestor:
+        fake.feed.at_start.append(StartFault(what))
+        await until_ticks(bus, 2, within_s=300.0, every_s=0.5)
+        check(bus, fake, id_)
+        (said,) = ingestor.venue.complaints.said
+        unheard = "no data came over it" if what is AtStart.MUTE or not known else "not acknowledged within 2 s"
+        assert said == f"BTCUSDT connection: {unheard}: it is made anew"
+        first_s, again_s, *_ = (at_s for at_s, path in fake.asked_s if "/ws" in path or "/public" in path)
+        assert again_s - first_s < 10.0
+
+
+@virtually()
+async def test_a_refused_subscription_is_said_and_tried_again(venue: str, exchange: str, market: str, id_: str) -> None:
+    bus = new_bus()
+    async with wired(venue, plan=PLAN) as fake, listening(bus, fake, exchange, market) as ingestor:
+        fake.feed.at_start.append(StartFault(AtStart.REFUSED))
+        await until_ticks(bus, 2, within_s=300.0, every_s=0.5)
+        check(bus, fake, id_)
+        (said,) = ingestor.venue.complaints.said
+        assert said.startswith("BTCUSDT connection: ")
+        assert "not acknowledged" not in said
+
+
+@virtually()
+async def test_what_ccxt_itself_raises_while_it_reads_ends_the_connection(
+    venue: str, exchange: str, market: str, id_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = FACTS[exchange]._replace(trade=None)  # so that ccxt reads the trades
+    monkeypatch.setitem(FACTS, exchange, facts)
+    bus, raised = new_bus(), list[int]()
+    async with wired(venue, plan=PLAN) as fake, listening(bus, fake, exchange, market) as ingestor:
+        ours, listener = ingestor.venue, ingestor.venue.listener
+
+        def listening_badly(ears: Any) -> Any:
+            made = listener(ears)
+            parse = made.safe_trade
+
+            def once(trade: Any, market: Any = None) -> Any:
+                if not raised:
+                    raised.append(1)
+                    raise ours.ccxt.BadSymbol("a market that nobody knows")
+                return parse(trade, market)
+
+            made.safe_trade = once
+            return made
+
+        monkeypatch.setattr(ours, "listener", listening_badly)
+        await until_ticks(bus, 2, within_s=300.0, every_s=0.5)
+        check(bus, fake, id_)
+        assert raised
+        assert ours.complaints.said == ["BTCUSDT connection: BadSymbol a market that nobody knows: it is made anew"]
