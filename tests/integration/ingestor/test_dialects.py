@@ -1,4 +1,4 @@
-"""Each exchange's own way of speaking: what it acknowledges, what it refuses, and a silence from the start is noticed."""
+"""Each exchange's own way of speaking: what it acknowledges and refuses, and a silence from the start is noticed."""
 
 from typing import Any
 
