@@ -18,7 +18,7 @@ import tomllib
 import urllib.request
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 WAIT_S = 3.0
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
@@ -57,7 +57,7 @@ def installed(pin: str) -> bool:
         return False
 
 
-def what_pip_takes(pin: str) -> dict[str, dict[str, object]] | None:
+def what_pip_takes(pin: str) -> dict[str, dict[str, Any]] | None:
     """pip's report of what it would install; None where it finds nothing."""
     ask = ["install", "--dry-run", "--no-deps", "--ignore-installed", "--quiet", "--quiet", "--report", "-", pin]
     done = subprocess.run(
@@ -69,16 +69,23 @@ def what_pip_takes(pin: str) -> dict[str, dict[str, object]] | None:
         return None
 
 
-def needs_cuda(found: dict[str, dict[str, object]]) -> bool:
+def needs_cuda(found: dict[str, dict[str, Any]]) -> bool:
     """Whether a build asks for packages of CUDA on this machine."""
-    from pip._vendor.packaging.requirements import Requirement  # type: ignore[import-untyped]
-
     said = found["metadata"]
     if "+cpu" in str(said["version"]):
         return False
-    needs = [Requirement(text) for text in said.get("requires_dist") or ()]  # type: ignore[attr-defined]
-    here = [need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
-    return "+cu" in str(said["version"]) or any(name.startswith(("nvidia-", "cuda-")) for name in here)
+    needs = [text for text in said.get("requires_dist") or () if text.startswith(("nvidia-", "cuda-"))]
+    return "+cu" in str(said["version"]) or any(map(holds_here, needs))
+
+
+def holds_here(requirement: str) -> bool:
+    """Whether a requirement is one on this machine, too; pip's own reading of its marker."""
+    try:
+        from pip._vendor.packaging.requirements import Requirement
+    except ImportError:  # a pip without its libraries
+        return True
+    marker = Requirement(requirement).marker
+    return marker is None or bool(marker.evaluate({"extra": ""}))
 
 
 def offers(index: str, pin: str, wait_s: float) -> bool:

@@ -44,11 +44,16 @@ def csv_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
             if skipped < skip:
                 raise DataError(f"{path}: has {skipped} rows, but {skip} were taken before: it is another file now")
             number = 1 if table.first and not skip else reader.line_num + 1
-            columns, mark = table.columns, None if table.separator == "," else DecimalMark()
+            time_at, places, names, width, _ = table.columns
+            mark, end, zone = None if table.separator == "," else DecimalMark(), order.end, order.zone
             for fields in rows:
                 if fields:  # an empty line is no row
                     try:
-                        bar = _bar(fields, columns, mark, number, order)
+                        if len(fields) != width:
+                            raise ValueError(f"{len(fields)} fields, but the header has {width}: correct the row")
+                        texts = [fields[at] for at in places]
+                        prices = text_prices(names, texts if mark is None else list(map(mark.plain, texts)))
+                        bar = bar_of(end(number, text_time(fields[time_at], zone)), prices, number)
                     except (ValueError, DataError) as error:
                         order.refuse(number, error)
                     else:
@@ -89,16 +94,6 @@ def separated(file: TextIO) -> "tuple[Reader, str]":
     first = next(lines, "")
     separator = max(SEPARATORS, key=first.count)
     return csv.reader(chain([first] if first else [], lines), strict=True, delimiter=separator), separator
-
-
-def _bar(fields: list[str], columns: Columns, mark: DecimalMark | None, number: int, order: RowOrder) -> Bar:
-    if len(fields) != columns.width:
-        raise ValueError(f"{len(fields)} fields, but the header has {columns.width}: correct the row")
-    texts = [fields[at] for at in columns.prices]
-    if mark is not None:
-        texts = [mark.plain(text) for text in texts]
-    prices = text_prices(columns.names, texts)
-    return bar_of(order.end(number, text_time(fields[columns.time], order.zone)), prices, number)
 
 
 def _undecodable_row(path: Path) -> int:

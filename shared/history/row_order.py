@@ -34,34 +34,55 @@ class RowOrder:
         self.apart = 0  # of the last two rows
         self.closest_ns: int | None = None
         self.closest_rows = (0, 0)
-        self.differences = 0
         self._days = zone if interval_ns % DAY_NS == 0 else None
         self._last_ns = 0  # of the last row, on the clock that the interval is of
-        self._steps: dict[int, int] = {}
+        self._steps: dict[int, int] = {}  # apart from the closest
+        self._closest_count = self._other = 0
 
     def end(self, row: int, start: Instant) -> int:
         """When the bar of this row is known."""
-        days = self._days
+        days, last, interval_ns = self._days, self.last, self.interval_ns
         ns = start.ns if days is None else days.wall_ns(start.ns)
-        interval_ns, last = self.interval_ns, self.last
         if last is not None:
             apart = ns - self._last_ns
-            if apart < interval_ns or apart % interval_ns or start.form != last.form:
-                raise DataError(f"{self.name}: {self._fault(row, start, last, apart)}")
-            self.differences += 1
+            if apart != interval_ns or start.form != last.form:
+                self._require_fit(row, start, last, apart)
+            if apart == self.closest_ns:  # most rows
+                self._closest_count += 1
+            else:
+                self._count(apart, row)
             self.apart = apart
-            if self.closest_ns is None or apart < self.closest_ns:
-                self.closest_ns, self.closest_rows = apart, (self.row, row)
-            steps = self._steps
-            if apart in steps:
-                steps[apart] += 1
-            elif len(steps) < DISTINCT:
-                steps[apart] = 1
         end = ns + interval_ns if days is None else days.instant_ns(ns + interval_ns)
         if end > MAX_NS:
             raise DataError(f"{self.name}: row {row}: the bar from {time_text(start.ns)} ends after 2262: correct it")
         self.row, self.last, self._last_ns = row, start, ns
         return end
+
+    def _require_fit(self, row: int, start: Instant, last: Instant, apart: int) -> None:
+        if apart < self.interval_ns or apart % self.interval_ns or start.form != last.form:
+            raise DataError(f"{self.name}: {self._fault(row, start, last, apart)}")
+
+    def _count(self, apart: int, row: int) -> None:
+        """Of a step that is not the closest so far."""
+        if self.closest_ns is None or apart < self.closest_ns:
+            self._steps = self._all_steps()
+            self._closest_count = self._steps.pop(apart, 0)
+            self.closest_ns, self.closest_rows = apart, (self.row, row)
+            self._closest_count += 1
+        elif apart in self._steps or len(self._steps) < DISTINCT:
+            self._steps[apart] = self._steps.get(apart, 0) + 1
+        else:
+            self._other += 1
+
+    def _all_steps(self) -> dict[int, int]:
+        """How often each step was there, as far as they are told apart."""
+        closest = {} if self.closest_ns is None else {self.closest_ns: self._closest_count}
+        return {**self._steps, **closest}
+
+    @property
+    def differences(self) -> int:
+        """How many steps there were."""
+        return sum(self._steps.values()) + self._closest_count + self._other
 
     def go_on_from(self, row: int, start: Instant) -> None:
         """Hold the next row against this one, which was refused."""
@@ -76,13 +97,14 @@ class RowOrder:
 
     def commonest_ns(self) -> int | None:
         """The step that is there most often, of equally many the shortest; None where there are fewer than two rows."""
-        return min(self._steps, key=lambda step: (-self._steps[step], step), default=None)
+        steps = self._all_steps()
+        return min(steps, key=lambda step: (-steps[step], step), default=None)
 
     @property
     def share(self) -> float:
         """How many of all steps are the commonest one."""
-        commonest = self.commonest_ns()
-        return self._steps[commonest] / self.differences if commonest is not None else 0.0
+        steps = self._all_steps()
+        return max(steps.values()) / self.differences if steps else 0.0
 
     def whole_file(self) -> None:
         """Refuse a whole file whose bars are longer than the interval: their closes would be used too early."""
@@ -96,7 +118,7 @@ class RowOrder:
                 f"{self.name}: interval {shown}, but no two rows are less than "
                 f"{interval_text(self.closest_ns)} apart (rows {rows}): {remedy}"
             )
-        if self.differences >= MOSTLY and 2 * self._steps[commonest] > self.differences:
+        if self.differences >= MOSTLY and 2 * self.share > 1:
             rows = "{} and {}".format(*self.closest_rows)
             raise DataError(
                 f"{self.name}: interval {shown}, but most rows are {interval_text(commonest)} apart (not rows {rows}): "
@@ -121,7 +143,7 @@ class RowOrder:
             return f"{said}: {change}"
         if {apart // DAY_NS, self.interval_ns // DAY_NS} <= MONTHS and apart % DAY_NS == 0:
             return f"{said}: these are months, of no one length: use bars of days"
-        fits = self._steps.get(self.interval_ns, 0)
+        fits = self._all_steps().get(self.interval_ns, 0)
         if fits > 1 or (fits and self.interval_ns % apart):  # the interval is right, so it is the row that is wrong
             return f"{said}: row {row} ({time_text(start.ns)}) does not fit: correct its time or remove it"
         return f"{said}: {self._remedy(apart)}"

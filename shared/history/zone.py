@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from shared.intervals import NS_PER_S
 
@@ -27,7 +27,8 @@ class Zone:
         try:
             self._zone = ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"time zone {name[:40]!r} is unknown: write its IANA name, e.g. Europe/Berlin") from error
+            what = "write its IANA name, e.g. Europe/Berlin" if available_timezones() else "apt-get install tzdata"
+            raise ValueError(f"time zone {name[:40]!r} is unknown: {what}") from error
         self.name = name
         self._midnight_s = lru_cache(maxsize=64)(self._first_s)
 

@@ -1,8 +1,10 @@
 """A model's card: the JSON file beside its weights that says what they are."""
 
+from codecs import BOM_UTF8
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import SafetyRefusal
 from shared.intervals import TRADE, interval_ns
@@ -62,3 +64,13 @@ class Card(BaseModel):
     def short_hash(self) -> str:
         """The first 16 hex digits of sha256: the model's name in every Prediction."""
         return self.sha256[:16]
+
+
+def card_of(path: Path, data: bytes) -> Card:
+    """The card that a file holds; ModelRefused with the first thing that is wrong with it."""
+    try:
+        return Card.model_validate_json(data.removeprefix(BOM_UTF8))  # Windows editors begin a file with one
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise ModelRefused(f"card {path}, {where}: {first['msg'].removeprefix('Value error, ')}") from error

@@ -6,11 +6,9 @@ Needs no torch.
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from shared.config import Mode, Settings
 from shared.errors import ConfigError
-from shared.models.card import Card, ModelRefused
+from shared.models.card import Card, ModelRefused, card_of
 
 AUTO = "auto"
 FILES = (".json", ".pth")  # a model is two: its card and its weights, under one name
@@ -65,9 +63,9 @@ def choose_model(model: str, folders: Sequence[Path], symbols: Sequence[str], in
 def card_at(path: Path) -> Card:
     """The card in a file; raises ModelRefused."""
     try:
-        return Card.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ModelRefused(f"card {path} cannot be read: {' '.join(str(error).split())[:200]}") from error
+        return card_of(path, path.read_bytes())
+    except OSError as error:
+        raise ModelRefused(f"card {path} cannot be read: {error.strerror}") from error
 
 
 def _named(model: str, folders: Sequence[Path]) -> Path:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from pydantic import ValidationError
 from torch import nn
 
 from shared.features.registry import make_feature
-from shared.models.card import Card, ModelRefused
+from shared.models.card import Card, ModelRefused, card_of
 from shared.models.registry import MODELS
 
 MAX_CARD_BYTES = 1_000_000
@@ -78,12 +77,7 @@ def _read(path: Path, limit: int) -> bytes:
 
 
 def _read_card(path: Path) -> Card:
-    try:
-        return Card.model_validate_json(_read(path, MAX_CARD_BYTES))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise ModelRefused(f"card {path}, {where}: {first['msg']}") from error
+    return card_of(path, _read(path, MAX_CARD_BYTES))
 
 
 def _empty_model(card: Card, path: Path) -> nn.Module:

@@ -14,9 +14,11 @@ from services.fake_exchange.serve import serving
 from services.ingestor.venue.options import LiveOptions
 from shared.messages import Gap
 from tests.integration.ingestor.line import OPTIONS, S_NS, ingesting_of, new_bus, perfect, ticks, told, until_ticks
-from tests.venues import BINANCE, BINANCE_SPOT, BYBIT, OKX, SPOTS, SWAPS, Place, named
+from tests.venues import BINANCE_SPOT, OKX, SPOTS, SWAPS, Place, named
 
 BARS = 4
+GRACE_NS = 3 * S_NS  # of what a busy machine brings late: only some venues number what they tell
+COUNTS = {"binance": (1, 2, 30), "okx": (1, 2), "bybit": (1, 2, 30), "spot": (2,)}
 PLAN = FeedPlan(rate=15, past_ms=60_000, past_rate=3)
 
 
@@ -27,7 +29,9 @@ async def ingested(place: Place, count: int, **changed: object) -> None:
     names = {sym: f"{one.base}/USDT{suffix}" for sym, one in listings.items()}
     bus = new_bus(lease_s=30.0)
     async with serving(place.fake or place.exchange, plan=PLAN, listings=tuple(listings.values())) as fake:
-        options: LiveOptions = replace(OPTIONS, exchange=place.exchange, markets=names, base_url=fake.url, **changed)  # type: ignore[arg-type]
+        options: LiveOptions = replace(
+            OPTIONS, exchange=place.exchange, markets=names, base_url=fake.url, grace_ns=GRACE_NS, **changed
+        )  # type: ignore[arg-type]
         async with ingesting_of(bus, options):
             for sym in listings:
                 await until_ticks(bus, BARS, sym, within_s=50)
@@ -41,32 +45,20 @@ async def ingested(place: Place, count: int, **changed: object) -> None:
             assert not wrong, fake.feed.floor.now_ms()
 
 
-def marked(place: Place, reason: str = "", **how: bool) -> object:
-    """A case; with a reason, one in which the product is wrong until its mend is merged."""
-    marks = [pytest.mark.xfail(reason=f"{place.exchange}: {reason}", **how)] if reason else []
-    return pytest.param(place, id=named(place), marks=marks)
+@pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
+async def test_ticks_are_the_bars_of_the_tape(place: Place) -> None:
+    """All at the same time, as most of it is waiting.
+
+    The middle of bid and ask is not asked of Binance's spot market, where the best prices have no time of their own:
+    those around a bar's end are of either.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        for count in COUNTS[place.exchange if place in SWAPS else "spot"]:
+            tasks.create_task(ingested(place, count))
+        if place is not BINANCE_SPOT:
+            tasks.create_task(ingested(place, 2, price="mid"))
 
 
-BY_UUID = "trades of one millisecond are put in order by their ids, which are random"
-FEW = [marked(place, BY_UUID, strict=False) if place is BYBIT else marked(place) for place in SWAPS + SPOTS]
-MANY = [
-    marked(BINANCE),
-    marked(OKX, "it connects more often than three times a second", run=False),
-    marked(BYBIT, BY_UUID, strict=True),
-]
-
-
-@pytest.mark.parametrize("place", FEW)
-async def test_ticks_are_the_bars_of_the_tape_with_1_and_2_markets(place: Place) -> None:
-    await asyncio.gather(ingested(place, 1), ingested(place, 2))
-
-
-@pytest.mark.parametrize("place", MANY)
-async def test_ticks_are_the_bars_of_the_tape_with_30_markets(place: Place) -> None:
-    await ingested(place, 30)
-
-
-@pytest.mark.parametrize("place", [place for place in SWAPS + SPOTS if place is not BINANCE_SPOT], ids=named)
-async def test_the_middle_of_bid_and_ask_is_that_of_the_tape(place: Place) -> None:
-    """On Binance's spot market the best prices have no time of their own: those around a bar's end are of either."""
-    await ingested(place, 2, price="mid")
+@pytest.mark.xfail(reason="okx: it connects more often than three times a second", run=False)
+async def test_thirty_markets_come_in_by_three_connections_a_second() -> None:
+    await ingested(OKX, 30)

@@ -6,6 +6,8 @@ import pytest
 
 from services.gateway.venues.amounts import plain
 from services.gateway.venues.venue import MarketNews
+from tests.in_process import in_process
+from tests.seeded import virtually
 from tests.venues import BINANCE, BYBIT, OKX, SPOTS, SWAPS, SYM, Pair, Place, named, trading
 
 D = Decimal
@@ -99,3 +101,36 @@ async def test_another_margin_mode_is_seen(place: Place, key: str, value: str) -
     async with trading(place) as pair:
         pair.fake.book.set(key, value)
         assert "one-way mode, cross margin, leverage 3; wanted" in (await pair.venue.read_modes())[SYM]
+
+
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+@pytest.mark.parametrize("count", [1, 2, 30, 100])
+@virtually()
+async def test_modes_of_many_markets_are_read_in_a_few_questions(place: Place, count: int) -> None:
+    made = in_process(place, count, throttled=False)
+    await made.venue.open()
+    last = made.listings[-1]
+    made.book.set(f"leverage:{last.id}", "7")
+    most, rounds, seen = 0, 0, dict[str, str]()
+    while not seen and rounds < 6:
+        made.asked.clear()
+        seen, rounds = await made.venue.read_modes(), rounds + 1
+        most = max(most, len(made.asked))
+    assert list(seen) == [f"{last.base}USDT"]
+    assert most <= 22, "a question for the account, one for its margin, and twenty"
+    made.book.set(f"leverage:{last.id}", "1")
+    made.asked.clear()
+    assert {tuple(await made.venue.read_modes()) for _ in range(rounds)} >= {()}
+    await made.venue.close()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+@pytest.mark.parametrize("count", [1, 2, 30])
+@virtually()
+async def test_orders_that_wait_are_asked_for_together(place: Place, count: int) -> None:
+    made = in_process(place, count, throttled=False)
+    await made.venue.open()
+    made.asked.clear()
+    assert await made.venue.waiting_orders() == []
+    assert len(made.asked) <= max(7, count if place.exchange == "binance" else 0)
+    await made.venue.close()

@@ -21,7 +21,7 @@ from services.gateway.venues.credentials import Credentials
 from services.gateway.venues.reply import NotCleared
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.messages.reasons import OrderState, Reason
-from shared.orders.answers import Absent, Ambiguous, Refused, Snapshot
+from shared.orders.answers import Absent, Ambiguous, Forced, Refused, Snapshot
 from tests.until import until
 from tests.venues import (
     BINANCE,
@@ -561,6 +561,28 @@ async def test_funding_is_told_with_its_sign(swap: Pair) -> None:
         (swap.place.trade_id(row.id), SYM, row.amount) for row in swap.fake.book.payments
     ]
     assert [row.amount < 0 for row in paid] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("origin", "why"),
+    [("liquidation", Forced.LIQUIDATION), ("adl", Forced.ADL), ("settlement", Forced.SETTLEMENT), ("", None)],
+)
+async def test_what_the_venue_does_by_itself_is_told_from_what_a_person_does(
+    swap: Pair, origin: str, why: Forced | None
+) -> None:
+    """By the trade, or by the order that it was of; a funding payment beside it is no trade."""
+    await swap.venue.place(swap.request("0.010"))
+    swap.fake.floor.fund(swap.place.id, Decimal("0.0001"))
+    if origin:
+        swap.fake.floor.close_out(swap.place.id, origin)
+    else:
+        swap.fake.book.place(Ask(swap.place.id, -QTY, "byhand00001"), swap.fake.floor.now_ms(), Plan())
+    since_ms = swap.venue.now_ms() - 60_000
+    fills = await swap.venue.fills(SYM, since_ms)
+    assert await swap.venue.all_fills([SYM], since_ms) == fills
+    other, own = sorted(fills, key=lambda fill: fill.signed_qty)
+    assert (own.forced, other.signed_qty) == (None, -QTY)
+    assert (other.forced or (await swap.venue.maker(SYM, other.venue_order_id)).forced) == why
 
 
 async def test_all_fills_are_found_page_by_page(swap: Pair) -> None:

@@ -17,7 +17,7 @@ from services.gateway.venues.options import VenueOptions
 from shared.messages.reasons import OrderState
 from shared.orders.answers import Snapshot
 from shared.orders.request import OrderRequest
-from tests import virtual
+from tests import leaping
 from tests.venues import KEYS, SPOTS, SWAPS, Place, named
 
 COUNTS = [1, 2, 30]
@@ -70,30 +70,21 @@ def many(
         async def whole() -> None:
             await test(place, count)
 
-        virtual.run(whole(), monkeypatch)
+        leaping.run(whole(), monkeypatch)
 
     ran.__name__, ran.__doc__ = test.__name__, test.__doc__
     return ran
 
 
-def cases(places: list[Place], *wrong: tuple[str, int], reason: str = "") -> Any:
-    """wrong: exchange and count from which on the product is wrong, until its mend is merged."""
-
-    def mark(place: Place, count: int) -> Any:
-        is_wrong = any(place.exchange == exchange and count >= least for exchange, least in wrong)
-        return [pytest.mark.xfail(strict=True, reason=f"{place.exchange}: {reason}")] if is_wrong else []
-
+def cases(places: list[Place]) -> Any:
+    """Each place with each count."""
     return pytest.mark.parametrize(
         ("place", "count"),
-        [
-            pytest.param(place, count, marks=mark(place, count), id=f"{named(place)}-{count}")
-            for place in places
-            for count in COUNTS
-        ],
+        [pytest.param(place, count, id=f"{named(place)}-{count}") for place in places for count in COUNTS],
     )
 
 
-@cases(SWAPS, ("bybit", 2), reason="ccxt's fetch_positions takes one symbol")
+@cases(SWAPS)
 @many
 async def test_all_positions_are_told_at_once(place: Place, count: int) -> None:
     async with account(place, count) as held:
@@ -138,7 +129,7 @@ async def test_each_market_tells_its_own_quote_orders_and_fills_and_ends_only_it
         assert [order.state for order in resting] == [State.NEW] * (count - 1) + [State.CANCELED]
 
 
-@cases(SWAPS, ("bybit", 1), reason="its execFee is positive when it was paid")
+@cases(SWAPS)
 @many
 async def test_funding_of_all_is_told_with_its_sign(place: Place, count: int) -> None:
     async with account(place, count) as held:
@@ -152,12 +143,7 @@ async def test_funding_of_all_is_told_with_its_sign(place: Place, count: int) ->
         }
 
 
-@cases(
-    SWAPS,
-    ("binance", 30),
-    ("okx", 30),
-    reason="it is asked for by symbol: on Binance a weight of 30 each, on OKX 1 a second",
-)
+@cases(SWAPS)
 @many
 async def test_funding_of_all_is_asked_for_in_a_few_seconds(place: Place, count: int) -> None:
     async with account(place, count) as held:

@@ -1,14 +1,18 @@
 """What must be true of an account and its key before it trades, on three dialects."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import structlog
 
 from services.fake_exchange.book import FEE_COIN, Ask
+from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.serve import Fake, serving
+from services.gateway.venues import silence
 from services.gateway.venues.ccxt_venue import CcxtVenue
-from shared.errors import SafetyRefusal
+from shared.errors import SafetyRefusal, VenueError
+from tests.until import until
 from tests.venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, Place, named, options, trading
 
 HEDGED = {"binance": ("dual", "true"), "okx": ("mode", "long_short_mode"), "bybit": ("dual", "true")}
@@ -98,3 +102,36 @@ async def test_an_order_of_weeks_ago_is_found_at_bybit() -> None:
         name = f"{0:032x}"
         found = await pair.venue.find("BTCUSDT", name, now_ms - 3 * week_ms)
         assert getattr(found, "filled_qty", None) == Decimal("-0.010")
+
+
+async def test_a_silent_exchange_is_said_while_it_lasts_and_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with trading(BINANCE, attempts=1) as pair:
+        monkeypatch.setattr(silence, "FIRST_S", 0.05)
+        monkeypatch.setattr(silence, "AGAIN_S", 0.05)
+        pair.fake.server.faults.append(Fault(Mode.STATUS, "", status=503, times=1_000))
+        with structlog.testing.capture_logs() as logs:
+
+            def told(event: str) -> list[Any]:
+                return [entry for entry in logs if entry["event"] == event]
+
+            with pytest.raises(VenueError):
+                await pair.venue.balance()
+            assert pair.venue._client.silence.since_s is not None
+            await until(lambda: len(told("exchange silent")) >= 2)
+            assert {entry["log_level"] for entry in told("exchange silent")} == {"warning"}
+            assert told("exchange is back") == []
+            pair.fake.server.faults.clear()
+            await pair.venue.balance()
+            assert [entry["log_level"] for entry in told("exchange is back")] == ["info"]
+            assert "after_s" in told("exchange is back")[0]
+
+
+@pytest.mark.parametrize("answer", ["refusal", "limit"])
+async def test_an_exchange_that_refuses_is_not_silent(answer: str) -> None:
+    async with trading(BINANCE, attempts=1) as pair:
+        status = 429 if answer == "limit" else 400
+        pair.fake.server.faults.append(Fault(Mode.STATUS, "", status=status, times=1_000))
+        with pytest.raises(VenueError):
+            await pair.venue.balance()
+        assert pair.fake.server.count("/balance") + pair.fake.server.count("/account")
+        assert pair.venue._client.silence.since_s is None

@@ -268,3 +268,19 @@ def test_help_is_the_gateways(account: Account) -> None:
     done = account.run("halt", "--help")
     assert done.code == 0
     assert "--flatten" in done.out
+
+
+def test_what_stops_works_with_a_broken_config(account: Account) -> None:
+    account.at_terminal(*ARM, typed="main")
+    (account.folder / "tickline.toml").write_text("[strategy\nbalance = much\n[gateway]\naccount = main\n")
+    lost = account.run("disarm")
+    assert (lost.code, lost.out) == (2, "")
+    assert "it does not tell the account: add --account NAME" in lost.err
+    done = account.run("disarm", "--account", "main")
+    assert (done.code, done.out) == (0, "main is disarmed\n")
+    assert [line.split(": line")[0] for line in done.err.splitlines()[1:]] == ["not read: tickline.toml"] * 3
+    assert arming_of(account) is None
+    halted = account.run("halt", "--account", "main")
+    assert (halted.code, halted.out) == (0, "main is halted: nothing is sent until `tickline resume HALT`\n")
+    refused = account.run("arm", *ARM[1:])
+    assert refused.code == 2, "what gives a right does not"

@@ -13,7 +13,7 @@ from tests.e2e.command import Command
 BERLIN = ZoneInfo("Europe/Berlin")
 BTC = ("--sym", "BTCUSDT")
 VERBS = [
-    ("backtest", *BTC),
+    ("backtest", *BTC, "--model", "btcusdt_12h_linear"),
     ("train", *BTC, "--weights", "models", "--name", "mine"),
     ("sweep", *BTC),
     ("run", *BTC, "--interval", "1d"),

@@ -80,6 +80,8 @@ class CcxtVenue:
         self._lookup = Lookup(self._asker, self._profile)
         self._rules: dict[str, MarketRules] = {}
         self.out_of_reach: dict[str, str] = {}
+        self._modes: dict[str, Modes] = {}
+        self._modes_turn = 0
         self._ahead_ms: int | None = None
 
     async def open(self, *, only_out: bool = False) -> None:
@@ -147,16 +149,18 @@ class CcxtVenue:
         return MarketNews(sym, closed and where + closed, changed and where + changed)
 
     async def read_modes(self) -> dict[str, str]:
-        """Of swaps; spot has none."""
+        """Of swaps, some in turn where each is a question of its own; spot has none."""
         swaps = {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
         if not swaps:
             return {}
         wanted = Modes(hedged=False, margin=ISOLATED, leverage=self._options.leverage)
-        found = await self._profile.modes(self._asker, list(swaps))
+        turn, most = self._modes_turn, self._profile.modes_a_round
+        self._modes |= await self._profile.modes(self._asker, list(swaps)[turn : turn + most])
+        self._modes_turn = turn + most if turn + most < len(swaps) else 0
         return {
-            sym: f"{self._options.exchange} {market}: {shown(found[market])}; wanted {shown(wanted)}"
-            for market, sym in swaps.items()
-            if found[market] != wanted
+            swaps[market]: f"{self._options.exchange} {market}: {shown(modes)}; wanted {shown(wanted)}"
+            for market, modes in self._modes.items()
+            if modes != wanted
         }
 
     def now_ms(self) -> int:

@@ -44,6 +44,11 @@ class Silence:
         self._told = False
         self._timer: Timer | None = None
 
+    @property
+    def since_s(self) -> float | None:
+        """For how long nothing has been answered that was asked; None: all was."""
+        return None if self._since is None else self._now() - self._since
+
     @contextmanager
     def asking(self) -> Iterator[None]:
         """A question is on its way."""

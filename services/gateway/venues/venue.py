@@ -92,7 +92,10 @@ class Venue(Protocol):
         """Anew, of every configured symbol; `rules` are then as read. A market that is gone keeps its last rules."""
 
     async def read_modes(self) -> dict[str, str]:
-        """Symbols of which position mode, margin mode or leverage are not as configured, and how they are."""
+        """Symbols of which position mode, margin mode or leverage are not as configured, and how they are.
+
+        Of many markets some are asked for each time, where each is a question of its own.
+        """
 
     async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
         """Send a market order, once. Refused: the venue has not taken it. Ambiguous: nobody knows.

@@ -8,7 +8,7 @@ from typing import Any
 from services.ingestor.venue.client import UNREADABLE, Limit
 from services.ingestor.venue.complaints import Complaints
 from shared.errors import VenueError
-from shared.retry import wait_s
+from shared.retry import jittered, wait_s
 
 LONGEST_S = 30.0
 SILENCE = "silence"
@@ -45,13 +45,13 @@ class Asker:
             if pause_s is None:
                 raise VenueError(f"{self.client.id} does not answer, {attempt} times asked: {trouble}")
             if not self._limit.silence_s:
-                await asyncio.sleep(pause_s)
+                await asyncio.sleep(jittered(pause_s))
 
     async def again(self, attempt: int) -> bool:
         """Wait before a question whose answer was not enough is asked again; False: it was asked often enough."""
         pause_s = wait_s(attempt, self._attempts, None)
         if pause_s is not None:
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(jittered(pause_s))
         return pause_s is not None
 
     async def keep_silence(self, patient: bool = True) -> None:

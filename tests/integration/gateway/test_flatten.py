@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from services.fake_exchange.book import Ask
+from services.fake_exchange.order import LIVE
 from services.fake_exchange.serve import Fake, serving
 from services.gateway.control.flatten import Flatten
 from services.gateway.venues.make import make_venue
 from shared.config import Settings, load_settings
 from shared.journal.journal import Journal
 from tests.integration.gateway.conftest import SYM
+from tests.venues import BYBIT, OKX, Place, named
 
 WEATHER = {
     "drop_after": 0.1, "drop_before": 0.1, "status_after": 0.1, "status_before": 0.1, "late": 0.05, "slow": 0.1,
@@ -20,12 +23,12 @@ WEATHER = {
 }  # fmt: skip
 
 
-def settings_of(folder: Path, fake: Fake) -> Settings:
+def settings_of(folder: Path, fake: Fake, **own: str) -> Settings:
     return load_settings(
         symbols=(SYM,), state_dir=folder,
         gateway={
             "mode": "testnet", "venue": "fake", "fake_url": fake.url, "account": "main", "request_validity_ms": 1_000,
-            "markets": {SYM: "BTC/USDT:USDT"}, "grace_ms": 300,
+            "markets": {SYM: "BTC/USDT:USDT"}, "grace_ms": 300, **own,
         },
     )  # fmt: skip
 
@@ -40,7 +43,7 @@ class _Content:
         self.content = content
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("start", ["0.050", "-0.050"])
 async def test_flat_in_any_weather(tmp_path: Path, seed: int, start: str) -> None:
     async with serving("binance", seed=seed) as fake:
@@ -83,3 +86,27 @@ async def test_what_is_refused_as_too_large_goes_in_smaller_pieces(tmp_path: Pat
                 await venue.close()
         assert fake.book.wallet.holding(SYM).qty == 0
         assert sum("refused" in line for line in said) == 2, said  # 0.050, 0.025
+
+
+@pytest.mark.parametrize("place", [OKX, BYBIT], ids=named)
+async def test_a_hedge_and_what_waits_in_any_weather(tmp_path: Path, place: Place) -> None:
+    async with serving(place.exchange, seed=1) as fake:
+        settings = settings_of(tmp_path, fake, exchange=place.exchange)
+        fake.book.set(*(("mode", "long_short_mode") if place is OKX else ("dual", "true")))
+        now_ms = fake.floor.now_ms()
+        for leg, size in (("LONG", "0.050"), ("SHORT", "-0.030")):
+            fake.book.place(Ask(place.id, Decimal(size), leg=leg), now_ms)
+        fake.book.place(Ask(place.id, Decimal("0.010"), "rests", limit=Decimal(40_000), leg="LONG"), now_ms)
+        fake.book.place(Ask(place.id, Decimal("-0.010"), "waits", trigger=Decimal(30_000), leg="LONG"), now_ms)
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        fake.floor.weather.chances = dict(WEATHER)
+        said: list[str] = []
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            try:
+                flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", said.append)
+                await flatten.flatten(time.monotonic() + 40)
+            finally:
+                await venue.close()
+        assert [fake.book.wallet.holding(place.id, leg=leg).qty for leg in ("LONG", "SHORT")] == [0, 0], said
+        assert not [order for order in fake.book.orders() if order.state in LIVE]

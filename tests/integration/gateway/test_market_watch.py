@@ -146,4 +146,4 @@ async def test_a_hedge_beside_the_position_is_never_traded_on(watched: Gateway) 
 
     await until(named)
     (row,) = [row for row in await watched.externals() if row.kind == "POSITION_ROWS"]
-    assert "0.030 in LONG, -0.030 in SHORT" in row.text
+    assert "0.03 in LONG, -0.03 in SHORT" in row.text

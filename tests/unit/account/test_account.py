@@ -171,3 +171,37 @@ def test_the_capital_stays_what_it_was_made_with() -> None:
     other = Account(Decimal(7))
     other.restore(account.state())
     assert (other.capital, other.balance()) == (Decimal(7), Decimal(105))
+
+
+def test_capital_that_is_given_moves_the_balance_and_no_profit() -> None:
+    account = Account(Decimal(100))
+    account.update(Decimal(5))
+    account.fund(Decimal(40))
+    assert (account.capital, account.balance()) == (Decimal(40), Decimal(45))
+    with pytest.raises(ValueError, match="must be finite"):
+        account.fund(Decimal("NaN"))
+
+
+def test_dust_is_flat_for_a_decision_and_stays_in_the_book() -> None:
+    account = Account(Decimal(100))
+    account.book("A", Decimal("0.3"), Decimal(10))
+    account.leave("A")
+    account.leave("B")  # of which there is nothing
+    assert (account.position("A"), account.close_position("A"), account.dust("B")) == (None, None, 0)
+    assert account.held("A") == Position("A", Decimal("0.3"), Decimal(10))
+    assert account.dust("A") == Decimal("0.3")
+    assert account.equity("A", Decimal(50)) == 97  # it is no money to trade with
+    assert account.unrealised("A", Decimal(50)) == 12  # but it is worth something
+    other = Account(Decimal(0))
+    other.restore(account.state())
+    assert (other.position("A"), other.state()) == (None, account.state())
+    account.book("A", Decimal("0.7"), Decimal(20))  # joins what is bought next, at what both have cost
+    assert account.position("A") == Position("A", Decimal("1.0"), Decimal(17))
+    assert "dust" not in account.state()
+
+
+@pytest.mark.parametrize("dust", ["A", ["B"], [1], None])
+def test_a_state_with_dust_that_is_not_held_is_refused(dust: object) -> None:
+    state = {"balance": Decimal(1), "positions": {"A": [Decimal(1), Decimal(2)]}, "dust": dust}
+    with pytest.raises(ValueError, match="names what is dust among its positions"):
+        Account(Decimal(5)).restore(state)  # type: ignore[arg-type]

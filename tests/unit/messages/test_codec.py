@@ -298,3 +298,15 @@ def test_a_missing_field_is_named() -> None:
 def test_every_field_of_tensor_dtype_is_one_that_numpy_reads() -> None:
     for dtype in get_args(Tensor.model_fields["dtype"].annotation):
         assert Tensor(dtype=dtype, shape=(1,), data=bytes(np.dtype(dtype).itemsize)).numpy().dtype == np.dtype(dtype)
+
+
+def test_a_report_of_the_first_version_has_neither_dust_nor_capital() -> None:
+    fields = {
+        "n": 1, "sym": "A", "ts_event": 1, "tr": "t", "tick_n": 1, "order_n": 1, "client_order_id": "0" * 32,
+        "leg": "open", "status": "FILLED", "last_qty": Decimal(1), "last_px": Decimal(2), "commission": Decimal(0),
+        "reason": None,
+    }  # fmt: skip
+    for tag in ("ExecutionReport/1", ExecutionReport.TAG):  # the journal keeps no version beside it
+        report = decode(tag, pack(fields))
+        assert isinstance(report, ExecutionReport)
+        assert (report.dust, report.capital) == (0, None)

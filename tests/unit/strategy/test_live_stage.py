@@ -14,6 +14,7 @@ from shared.messages import (
     Leg,
     Message,
     OrderIntent,
+    OrderStatus,
     Prediction,
     Reason,
     Stream,
@@ -132,3 +133,64 @@ def test_what_waits_is_part_of_the_state() -> None:
     again.restore(unpack(pack(live.state())))
     assert pack(again.state()) == pack(live.state())
     assert reasons(again.on_tick(venue.fill(first, at=21))) == [(2, None)]
+
+
+def capital_report(n: int, capital: int) -> ExecutionReport:
+    return ExecutionReport(
+        n=n, sym=SYM, ts_event=1, tr=f"capital:{n}", tick_n=0, order_n=0, client_order_id=f"{n:032}", leg=Leg.CAPITAL,
+        status=OrderStatus.FILLED, last_qty=Decimal(0), last_px=None, commission=Decimal(0), reason=None,
+        capital=Decimal(capital),
+    )  # fmt: skip
+
+
+def test_capital_counts_from_its_place_in_the_sequence_also_while_an_order_is_out() -> None:
+    live, venue = stage(), Venue()
+    (first,) = orders(live.on_tick(prediction(1)))
+    live.on_tick(prediction(2, -0.01))
+    assert live.on_tick(capital_report(1, 250)) == []  # the prediction waits for the order, not for this
+    made = live.on_tick(venue.fill(first, at=25).model_copy(update={"n": 2}))
+    close, opened = orders(made)
+    assert (close.signed_qty, opened.signed_qty) == (-2, -5)  # 100 / 50 was bought; 250 / 50 is sold
+    assert live.fees == 0
+    again = stage()
+    again.restore(unpack(pack(live.state())))
+    assert (again.account.capital, again.account.balance()) == (250, 250)
+    assert again.state() == live.state()
+
+
+def test_a_snapshot_of_before_the_capital_was_kept_has_the_configs() -> None:
+    live, older = stage(), stage()
+    book, *rest = live.state()  # type: ignore[misc, index]
+    assert isinstance(book, list)
+    older.restore([book[:7], *rest])
+    assert older.account.capital == 100
+
+
+def test_dust_is_no_position_to_close_and_no_money_to_buy_with() -> None:
+    live, venue = stage(), Venue()
+    (first,) = orders(live.on_tick(prediction(1)))
+    live.on_tick(venue.fill(first, at=15))
+    close, opened = orders(live.on_tick(prediction(2)))
+    sold = venue.fill(close, at=25).model_copy(update={"last_qty": Decimal("-1.9"), "dust": Decimal("0.1")})
+    live.on_tick(sold)
+    bought = venue.fill(opened, at=25).model_copy(update={"status": OrderStatus.REJECTED, "last_qty": Decimal(0)})
+    live.on_tick(bought.model_copy(update={"last_px": None, "reason": Reason.NO_MARGIN}))
+    made = live.on_tick(prediction(3))
+    (order,) = orders(made)
+    assert (order.leg, order.signed_qty) == (Leg.OPEN, Decimal("1.9"))
+    assert live.on_tick(gap(4)) is not None  # on_missing: there is nothing to close
+    (decision,) = (one for one in made or () if isinstance(one, Decision))
+    assert decision.signed_qty == Decimal("0.1")  # it is shown
+
+
+def test_a_close_that_found_only_dust_leaves_it_so() -> None:
+    live, venue = stage(), Venue()
+    (first,) = orders(live.on_tick(prediction(1)))
+    live.on_tick(venue.fill(first, at=15))
+    close, opened = orders(live.on_tick(prediction(2)))
+    nothing = {"status": OrderStatus.REJECTED, "last_qty": Decimal(0), "last_px": None, "reason": Reason.DUST}
+    live.on_tick(venue.fill(close, at=25).model_copy(update={**nothing, "dust": Decimal(2)}))
+    live.on_tick(venue.fill(opened, at=25))
+    held = live.account.position(SYM)
+    assert held is not None
+    assert held.signed_qty == 4  # sold together

@@ -147,6 +147,8 @@ class Binance(ExchangeProfile):
             if row["symbol"] in names
         }
 
+    modes_a_round: ClassVar[int] = 1_000
+
     async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """Margin and leverage of all markets in one call: BINANCE_DOCS/account/rest-api/Symbol-Config (P, C)."""
         client = asker.client

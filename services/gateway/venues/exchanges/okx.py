@@ -156,6 +156,8 @@ class Okx(ExchangeProfile):
             asker, f"{market}: leverage {leverage}", asker.client.set_leverage, leverage, market, params
         )
 
+    modes_a_round: ClassVar[int] = 1_000
+
     async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """The leverage of isolated positions, of twenty markets in a call; the margin mode goes with each order.
 

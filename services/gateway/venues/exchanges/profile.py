@@ -228,6 +228,8 @@ class ExchangeProfile:
         margin = await told(asker, "marginMode", client.fetch_margin_mode, market)
         return margin, await told(asker, "longLeverage", client.fetch_leverage, market)
 
+    modes_a_round: ClassVar[int] = 20  # markets whose modes one look asks for, where each is a question of its own
+
     async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """As they are now, by market: anybody may have changed them by hand."""
         hedged = await _hedged(asker, swaps[0])

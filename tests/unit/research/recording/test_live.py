@@ -9,7 +9,7 @@ import pytest
 from services.research.recording.strategy import StrategyReplay
 from services.research.recording.tally import Tally
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
-from shared.messages import Decision, GapCause, Stream
+from shared.messages import Decision, ExecutionReport, GapCause, Leg, OrderStatus, Stream
 from shared.strategies import BasicTaker
 from tests.unit.research.recording.session import SYM, Session, prediction
 from tests.unit.research.recording.test_strategy import gap, replayed, whole
@@ -116,3 +116,28 @@ def test_a_prediction_that_waits_at_a_checkpoint_with_a_gap_behind_it(tmp_path: 
     tally = Tally()
     StrategyReplay(SYM, again, rows, rows, tally).run()
     assert whole(tally, 2)
+
+
+def test_a_session_with_dust_and_with_capital_that_a_person_has_changed(tmp_path: Path) -> None:
+    """What cannot be sold, and the capital, are told by the reports: no rule of the market is asked again."""
+    session = Session(live())
+    session.predict(prediction(1))
+    session.report()
+    session.predict(prediction(2))
+    session.due[0] = session.due[0].model_copy(update={"last_qty": Decimal("-0.9"), "dust": Decimal("0.1")})
+    session.due.append(capital(4))
+    session.report()
+    for n in (3, 4):
+        session.predict(prediction(n))
+        session.due = [report.model_copy(update={"n": report.n + 1}) for report in session.due]
+        session.report()
+    rows = session.record(tmp_path)
+    assert whole(replayed(rows, live()), 4)
+
+
+def capital(n: int) -> ExecutionReport:
+    return ExecutionReport(
+        n=n, sym=SYM, ts_event=1, tr="capital", tick_n=0, order_n=0, client_order_id="c" * 32, leg=Leg.CAPITAL,
+        status=OrderStatus.FILLED, last_qty=Decimal(0), last_px=None, commission=Decimal(0), reason=None,
+        capital=Decimal(150),
+    )  # fmt: skip
