@@ -88,6 +88,8 @@ def test_arming(account: Account) -> None:
     for line in (
         f"account main: TESTNET at the fake exchange, {account.url}, isolated margin, leverage 1",
         "equity 10000; 1 books of 1000 each",
+        "if everything dies now: nothing is open, nothing is lost; with all open that is armed: at most 500, "
+        "by liquidation",
         "limits: order 2000, position 2000, leverage 1, 10 orders a minute, day's loss 10, drawdown 10.00%, "
         "day's funding 5, collar 50 bps",
         "BTCUSDT = BTC/USDT:USDT: position 0, 0 open orders; first order BUY 0.023 at about 42000.1 = 966.0023 USDT, "

@@ -21,7 +21,7 @@ from shared.orders.answers import Forced, FundingPayment
 WEEK_MS = 7 * 86_400_000
 EARLIER_MS = 60_000
 MOST_WEEKS = 104  # P: BYBIT_DOCS/order/order-list: two years
-MOST_TICKERS_BY_SYMBOL = 2
+MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
 MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
 BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
 BYBIT = Facts(
@@ -154,7 +154,7 @@ class Bybit(ExchangeProfile):
         return await trades(asker, self, None, since_ms, now_ms)
 
     async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
-        """All of a kind at once from three on: each question costs the same (C)."""
+        """All of a kind at once from five on: each question costs the same (C)."""
         if len(markets) <= MOST_TICKERS_BY_SYMBOL:
             return await super().book_tickers(asker, markets)
         client = asker.client
