@@ -88,8 +88,10 @@ def test_arming(account: Account) -> None:
     for line in (
         f"account main: TESTNET at the fake exchange, {account.url}, isolated margin, leverage 1",
         "equity 10000; 1 books of 1000 each",
+        "if everything dies now: nothing is open, nothing is lost; with all open that is armed: at most 500, "
+        "by liquidation",
         "limits: order 2000, position 2000, leverage 1, 10 orders a minute, day's loss 10, drawdown 10.00%, "
-        "collar 50 bps",
+        "day's funding 5, collar 50 bps",
         "BTCUSDT = BTC/USDT:USDT: position 0, 0 open orders; first order BUY 0.023 at about 42000.1 = 966.0023 USDT, "
         "would be refused: ARMED_NOTIONAL",
     ):
@@ -99,6 +101,27 @@ def test_arming(account: Account) -> None:
     assert arming.max_notional == 500
     assert before_ms + 12 * 3_600_000 <= arming.expires_at_ms <= now_ms() + 12 * 3_600_000
     assert arming.config_hash[:16] in made.shown
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "good", "needed"),
+    [
+        ("dual", "true", "false", "one-way position mode is needed"),
+        ("margin:BTCUSDT", "CROSSED", "ISOLATED", "isolated margin is needed"),
+    ],
+)
+def test_a_mode_that_a_position_holds_fast_arms_nothing(
+    account: Account, key: str, value: str, good: str, needed: str
+) -> None:
+    account.ask("order", sym="BTCUSDT", qty="0.01")
+    account.ask("setting", key=key, value=value)
+    try:
+        done = account.at_terminal(*ARM, typed="main\n")
+        assert done.code == 5
+        assert needed in done.shown and "tickline halt --flatten" in done.shown
+        assert arming_of(account) is None
+    finally:
+        account.ask("setting", key=key, value=good)
 
 
 def test_capital_is_changed_by_its_verb_and_a_config_that_differs_is_not_armed(account: Account) -> None:

@@ -12,7 +12,7 @@ from services.gateway.desk.lane import Lane
 from services.gateway.desk.tools import Tools
 from services.gateway.risk.equity import equity, fresh
 from shared.errors import VenueError
-from shared.journal.rows import EventRow
+from shared.journal.rows import EventRow, LatchRow
 from shared.messages.reasons import OrderState
 
 log = structlog.get_logger()
@@ -65,6 +65,8 @@ class EquityWatch:
             for change in changes:
                 if isinstance(change, EventRow):
                     log.warning("alarm", what=change.text)
+                elif isinstance(change, LatchRow):
+                    log.error("alarm", what=change.reason, latch=change.name)
         return not tools.clearance.doubtful
 
     def _at_work(self) -> dict[str, Decimal] | None:

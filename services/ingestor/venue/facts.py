@@ -24,7 +24,8 @@ class Facts(NamedTuple):
     nothing came for so long as an answer may take. trade: reads a trade of a market, by the venue's id of it, out of a
     message as it comes over the websocket, with the same result as by ccxt, at a part of the cost; None where it is
     anything else: then ccxt reads it. spacing: how ccxt keeps to the venue's limits. Its bucket does not fill while
-    nothing is asked: each question waits.
+    nothing is asked: each question waits. connects: websockets that the venue lets in in a second; 0: no bound that
+    matters here.
     """
 
     watch: Mapping[str, Any] = {}
@@ -40,6 +41,7 @@ class Facts(NamedTuple):
     acknowledged: Callable[[Any], bool | None] | None = None
     trade: Callable[[Any, str], Trade | None] | None = None
     spacing: str = "leakyBucket"
+    connects: int = 0
 
 
 def _binance_acknowledged(message: Any) -> bool | None:
@@ -114,8 +116,9 @@ BINANCE = Facts(
     trade=_binance_trade,
     spacing="rollingWindow",  # its limits are by the minute: BINANCE_DOCS/general-info
 )
-# OKX_DOCS/#order-book-trading-market-data-get-trades, BYBIT_DOCS/market/recent-trade
-OKX = Facts(last_rows=True, acknowledged=_okx_acknowledged)
+# OKX_DOCS/#overview-websocket-connect: 3 a second for an IP; #order-book-trading-market-data-get-trades
+OKX = Facts(last_rows=True, acknowledged=_okx_acknowledged, connects=3)
+# BYBIT_DOCS/market/recent-trade
 BYBIT = Facts(page=1000, spot_page=60, last_rows=True, acknowledged=_bybit_acknowledged)
 FACTS = {"binance": BINANCE, "binanceusdm": BINANCE, "okx": OKX, "bybit": BYBIT}
 UNLISTED = Facts()

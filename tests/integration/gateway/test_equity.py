@@ -57,6 +57,34 @@ async def test_a_coin_that_falls_is_a_loss(spot: Gateway) -> None:
     assert last_equity(spot) < Decimal(9_000)
 
 
+@pytest.mark.parametrize(
+    ("exchange", "id_", "qty", "path"),
+    [
+        ("binance", "BTCUSDT", "0.100", "/fapi/v3/account"), ("bybit", "BTCUSDT", "0.100", "/wallet-balance"),
+        ("okx", "BTC-USDT-SWAP", "0.1000", "/account/balance"),
+    ],
+)  # fmt: skip
+async def test_a_loss_that_is_not_realised_is_a_loss(
+    tmp_path: Path, exchange: str, id_: str, qty: str, path: str
+) -> None:
+    """On Bybit ccxt's total leaves it out: no limit ever latched there."""
+    own = {
+        "risk": {**RISK, "max_leverage": "3"},
+        "reconcile_s": 0.1,
+        "exchange": exchange,
+        "api_password": "fake-password",
+    }
+    async with gateway(tmp_path, fake_venue=exchange, **own) as trading:
+        await trading.write(trading.intent(qty))
+        await trading.reported(1)
+        asked = trading.fake.server.count(path)
+        await trading.fake.server.wait_for(path, asked + 2)
+        assert trading.latches() == []
+        trading.fake.book.prices.set(id_, Decimal("31000.0"))
+        await until(lambda: trading.latches() == [DRAWDOWN])
+        assert 8_500 < last_equity(trading) < 9_000
+
+
 async def test_coins_that_no_book_holds_do_not_count(spot: Gateway) -> None:
     await until(lambda: last_equity(spot) == 10_000)
     spot.fake.book.wallet.cash["BTC"] = Decimal(7)

@@ -21,7 +21,7 @@ from shared.orders.answers import Forced, FundingPayment
 WEEK_MS = 7 * 86_400_000
 EARLIER_MS = 60_000
 MOST_WEEKS = 104  # P: BYBIT_DOCS/order/order-list: two years
-MOST_TICKERS_BY_SYMBOL = 2
+MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
 MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
 BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
 BYBIT = Facts(
@@ -154,7 +154,7 @@ class Bybit(ExchangeProfile):
         return await trades(asker, self, None, since_ms, now_ms)
 
     async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
-        """All of a kind at once from three on: each question costs the same (C)."""
+        """All of a kind at once from five on: each question costs the same (C)."""
         if len(markets) <= MOST_TICKERS_BY_SYMBOL:
             return await super().book_tickers(asker, markets)
         client = asker.client
@@ -208,6 +208,12 @@ class Bybit(ExchangeProfile):
                 end_ms -= WEEK_MS
         except NotThere:
             return None
+        if not rows and since_ms is not None and since_ms < client.milliseconds() - WEEK_MS:
+            own = await asker.ask(client.fetch_my_trades, market, since_ms - EARLIER_MS, None, params)
+            if own:  # cancelled in part, perhaps: the history of weeks ago is said to have only what was filled
+                raise VenueError(
+                    f"{client.id} has {len(own)} trades of {client_id}, and does not show the order any more"
+                )
         return rows[0] if rows else None
 
     async def set_one_way(self, asker: Asker, swaps: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
 ORDERS_PAGE = 100
-MOST_TICKERS_BY_SYMBOL = 2
+MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
 OKX_DOCS = "https://www.okx.com/docs-v5/en"
 OKX = Facts(
@@ -115,7 +115,7 @@ class Okx(ExchangeProfile):
         return await trades(asker, self, None, since_ms, now_ms, {"type": self.kind})
 
     async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
-        """All of a kind at once from three on: each question costs the same (C)."""
+        """All of a kind at once from five on: each question costs the same (C)."""
         if len(markets) <= MOST_TICKERS_BY_SYMBOL:
             return await super().book_tickers(asker, markets)
         client = asker.client
