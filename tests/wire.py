@@ -6,9 +6,11 @@ The wire is where aiohttp is otherwise: what ccxt asks for travels for some ms, 
 import asyncio
 import math
 import random
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -34,6 +36,7 @@ from services.fake_exchange.streams import Stream, Talk, Unknown
 from services.ingestor.venue import venue as venue_module
 from services.ingestor.venue.client import make_client
 
+THROTTLER = "ccxt.async_support.base.throttler"  # it took the clock that there was when it was loaded
 MS = 1000
 MOST = 512
 REST_S = (0.002, 0.060)
@@ -116,6 +119,7 @@ def wires(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(venue_module, "make_client", make)
     monkeypatch.setattr(venue_module, "SWEEP_S", math.inf)  # it takes half a second
+    monkeypatch.setattr(import_module(THROTTLER), "time", lambda: time.time())
 
 
 class Answer(NamedTuple):

@@ -47,6 +47,7 @@ SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before write
 POLL_S = 0.25
 READY_S = 30.0
 READY_POLL_S = 0.05
+NO_SUMMARY = "there is no summary"
 
 T = TypeVar("T")
 Report = Callable[[View, int, str], None]  # the view, how many processes were restarted, what holds of the account
@@ -133,12 +134,24 @@ class _Run:
 
     async def run(self) -> Summary:
         """Start the services, watch them, stop them, sum up."""
-        cautions = await check_bus(self._bus, self._settings)
-        self._first = [*cautions, str(self._identity), *self._recorded(), *await self._limited()]
+        try:
+            return await self._run()
+        finally:
+            await self._watcher.close()
+
+    async def _look_first(self) -> None:
+        """What is on the bus before anything is started; raises BusLost."""
+        self._seen = await self._watcher.look()  # also what an earlier run left open, should this one end at once
+        self._first += [str(self._identity), *self._recorded(), *await self._limited()]
         one = await one_history(self._bus, self._settings)
         self._comparable = one and self._settings.ingestor.source != "ccxt"  # that cannot be had once more
         if self._settings.ingestor.source == "replay":
             await self._register()
+
+    async def _run(self) -> Summary:
+        cautions = await check_bus(self._bus, self._settings)
+        await self._once_the_bus_answers(self._look_first, "nothing was started")
+        self._first = [*cautions, *dict.fromkeys(self._first)]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop.set)
@@ -154,9 +167,9 @@ class _Run:
             await self._supervisor.stop()
             if self._account is not None:
                 await self._account.close()
-        await self._once_the_bus_answers(lambda: collector.finish(collecting))
+        await self._once_the_bus_answers(lambda: collector.finish(collecting), NO_SUMMARY)
         loop.remove_signal_handler(signal.SIGINT)  # from here on a second Ctrl-C ends a long comparison
-        return await self._once_the_bus_answers(lambda: self._summary(collector, finished))
+        return await self._once_the_bus_answers(lambda: self._summary(collector, finished), NO_SUMMARY)
 
     def _recorded(self) -> Iterator[str]:
         """In what a replay differs from the recording that it is of."""
@@ -254,8 +267,8 @@ class _Run:
                 continue
             self._server_restarts += 1
 
-    async def _once_the_bus_answers(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do what needs the bus, again when it is lost meanwhile; raises BusUnreachable when it stays away."""
+    async def _once_the_bus_answers(self, work: Callable[[], Awaitable[T]], otherwise: str) -> T:
+        """Do what needs the bus, again when it is lost meanwhile; BusUnreachable, with `otherwise`, if it stays so."""
         own = self._settings.bus
         until = time.monotonic() + own.start_timeout_s
         while True:
@@ -265,7 +278,7 @@ class _Run:
             except BusLost as lost:
                 if time.monotonic() > until:
                     raise BusUnreachable(
-                        f"{lost}; it stayed away for {own.start_timeout_s:g} s, so there is no summary: what was "
+                        f"{lost}; it stayed away for {own.start_timeout_s:g} s, so {otherwise}: what was "
                         "committed is on the bus, and the next start goes on from there"
                     ) from lost
                 self._say_if(self._silence.goes_on(time.monotonic(), str(lost)))

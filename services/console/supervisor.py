@@ -14,7 +14,7 @@ from shared.errors import TicklineError
 from shared.runner.parent import PYTHON, WITH_PARENT
 
 STOP_TIMEOUT_S = 10.0
-NO_RESTART = (2, 3, 5)  # bad config, bad data, refused for safety: the same again would end the same
+NO_RESTART = (2, 3, 5, 7)  # bad config, bad data, refused for safety, code that raises: it would end the same again
 PAUSE_S, PAUSE_MAX_S = 1.0, 60.0  # before what keeps dying is started again, where nothing is given up
 
 

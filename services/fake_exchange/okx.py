@@ -112,7 +112,10 @@ def _row(listing: Listing) -> dict[str, object]:
         "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": "live",
         "lotSz": listing.step / listing.contract_size, "minSz": listing.min_qty / listing.contract_size,
         "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "",
-        "maxLmtSz": listing.most_limit / listing.contract_size, "maxMktSz": listing.most_market / listing.contract_size,
+        "maxLmtSz": listing.most_limit / listing.contract_size,
+        # of a swap in contracts, of spot in USDT: #public-data-rest-api-get-instruments (P)
+        "maxMktSz": listing.most_market / listing.contract_size if swap else "1000000",
+        "maxMktAmt": "" if swap else "1000000",
         "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
         "optType": "",
     }  # fmt: skip

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from services.ingestor.live.events import Clock
+from services.ingestor.live.events import Candle, Clock, TopOfBook, Trade
 from services.ingestor.live.stage import LiveStage
 from services.ingestor.venue.feed import LiveFeed
 from services.ingestor.venue.report import Report
@@ -16,6 +16,7 @@ from shared.bus.names import partition_of
 from shared.runner.flow import Flow
 from shared.runner.partition import Partition
 
+HEARD = (Trade, TopOfBook, Candle)
 CLOCK_S = 0.1
 BATCH_S = 0.02  # what comes meanwhile is one commit
 CLOSE_S = 2.0
@@ -59,8 +60,11 @@ class LiveFeeder:
         for part in parts:
             for sym, feed in self._open(part).items():
                 stage, clock = cast(LiveStage, part.symbol(sym).stage), clocks.get(feed.venue)
-                for event in feed.take(self._batch):
+                events = feed.take(self._batch)
+                for event in events:
                     part.feed(sym, event)
+                if events and (isinstance(events[-1], HEARD) or isinstance(events[0], HEARD)):
+                    feed.venue.complaints.silence.heard()
                 if clock is not None and not feed.waiting:
                     part.feed(sym, clock)
                 if feed.waiting:

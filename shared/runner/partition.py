@@ -270,7 +270,7 @@ class Partition:
                 return False
             self._send(symbol, symbol.stage.on_tick(gap) or [])
         except Exception as error:  # noqa: BLE001  (a stage may raise anything; its symbol stops, with an alarm)
-            self._stop(symbol, f"the stage failed at a gap: {type(error).__name__}: {error}")
+            self._stop(symbol, described(error, "the stage failed at a gap"))
             return True
         self.counts["gaps"] += 1
         self._taken(symbol, inbox, upto, "")

@@ -29,6 +29,7 @@ from shared.runner.logs import configure_logs
 from shared.runner.parent import stop_with_parent
 from shared.runner.plan import Limits, Plan
 from shared.runner.worker import Feeder, Worker
+from shared.user_code import blaming
 
 GC_ALLOCATIONS = 50_000  # container objects more than were freed, before a young collection
 
@@ -83,7 +84,8 @@ def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead:
         if not settings.bus.url:
             raise ConfigError("config: bus.url is empty: set TICKLINE_BUS__URL, or use `tickline run`")
         bus = make_bus(settings)
-        work = build(settings, bus)
+        with blaming(", ".join(settings.symbols)):
+            work = build(settings, bus)
         work.alive_file = alive_file(settings.state_dir, name)
         if ahead and settings.ingestor.works_ahead:
             os.nice(settings.ingestor.ahead_nice)

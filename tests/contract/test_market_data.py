@@ -14,11 +14,11 @@ from services.fake_exchange.serve import serving
 from services.ingestor.venue.options import LiveOptions
 from shared.messages import Gap
 from tests.integration.ingestor.line import OPTIONS, S_NS, ingesting_of, new_bus, perfect, ticks, told, until_ticks
-from tests.venues import BINANCE_SPOT, OKX, SPOTS, SWAPS, Place, named
+from tests.venues import BINANCE_SPOT, SPOTS, SWAPS, Place, named
 
 BARS = 4
 GRACE_NS = 3 * S_NS  # of what a busy machine brings late: only some venues number what they tell
-COUNTS = {"binance": (1, 2, 30), "okx": (1, 2), "bybit": (1, 2, 30), "spot": (2,)}
+COUNTS = (1, 2, 30)
 PLAN = FeedPlan(rate=15, past_ms=60_000, past_rate=3)
 
 
@@ -53,12 +53,7 @@ async def test_ticks_are_the_bars_of_the_tape(place: Place) -> None:
     those around a bar's end are of either.
     """
     async with asyncio.TaskGroup() as tasks:
-        for count in COUNTS[place.exchange if place in SWAPS else "spot"]:
+        for count in COUNTS if place in SWAPS else (2,):
             tasks.create_task(ingested(place, count))
         if place is not BINANCE_SPOT:
             tasks.create_task(ingested(place, 2, price="mid"))
-
-
-@pytest.mark.xfail(reason="okx: it connects more often than three times a second", run=False)
-async def test_thirty_markets_come_in_by_three_connections_a_second() -> None:
-    await ingested(OKX, 30)

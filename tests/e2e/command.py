@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -30,6 +30,18 @@ class Done(NamedTuple):
 
 
 Command = Callable[..., Done]
+
+
+def over(given: Sequence[object], options: Sequence[str]) -> tuple[object, ...]:
+    """`given` options, without those of one value that `options` give otherwise; then `options`."""
+    kept: list[object] = []
+    pairs = iter(given)
+    for word in pairs:
+        if word in options:
+            next(pairs)
+        else:
+            kept.append(word)
+    return (*kept, *options)
 
 
 class Running:

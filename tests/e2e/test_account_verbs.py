@@ -103,6 +103,27 @@ def test_arming(account: Account) -> None:
     assert arming.config_hash[:16] in made.shown
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "good", "needed"),
+    [
+        ("dual", "true", "false", "one-way position mode is needed"),
+        ("margin:BTCUSDT", "CROSSED", "ISOLATED", "isolated margin is needed"),
+    ],
+)
+def test_a_mode_that_a_position_holds_fast_arms_nothing(
+    account: Account, key: str, value: str, good: str, needed: str
+) -> None:
+    account.ask("order", sym="BTCUSDT", qty="0.01")
+    account.ask("setting", key=key, value=value)
+    try:
+        done = account.at_terminal(*ARM, typed="main\n")
+        assert done.code == 5
+        assert needed in done.shown and "tickline halt --flatten" in done.shown
+        assert arming_of(account) is None
+    finally:
+        account.ask("setting", key=key, value=good)
+
+
 def test_capital_is_changed_by_its_verb_and_a_config_that_differs_is_not_armed(account: Account) -> None:
     made = account.at_terminal("capital", "--sym", "BTCUSDT", "--add", "250.5", typed="main")
     assert made.code == 0

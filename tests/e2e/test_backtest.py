@@ -11,7 +11,7 @@ import pytest
 from shared.features.registry import FEATURES
 from shared.strategies.registry import STRATEGIES
 from tests import planted
-from tests.e2e.command import Command, Done, Tickline
+from tests.e2e.command import Command, Done, Tickline, over
 from tests.e2e.recomputed import prices_of, recomputed
 
 DATA_DIR = Path(os.environ.get("TICKLINE_DATA_DIR") or Path(__file__).parents[3] / "shared" / "data")
@@ -171,7 +171,7 @@ def test_data_that_cannot_be_used(command: Command, prices: list[str], options: 
     weights = Path(__file__).parents[2] / "weights"
     Path("altered.json").write_bytes((weights / "btcusdt_12h_linear.json").read_bytes())
     Path("altered.pth").write_bytes((weights / "simulated_linear.pth").read_bytes())
-    refused(command("backtest", "--data", "bars.csv", *WHERE, "--csv", "rows.csv", *options), 3, said)
+    refused(command("backtest", *over(("--data", "bars.csv", *WHERE, "--csv", "rows.csv"), options)), 3, said)
 
 
 @pytest.mark.parametrize(
@@ -190,4 +190,4 @@ def test_data_that_cannot_be_used(command: Command, prices: list[str], options: 
     ],
 )
 def test_options_that_make_no_sense(command: Command, bars: Path, options: tuple[str, ...], said: str) -> None:
-    refused(command("backtest", "--data", bars, *WHERE, "--csv", "rows.csv", *options), 2, said)
+    refused(command("backtest", *over(("--data", bars, *WHERE, "--csv", "rows.csv"), options)), 2, said)

@@ -16,7 +16,7 @@ from services.fake_exchange.market import FakeBar, FakeMarket, bars, rates, trad
 from services.fake_exchange.server import FakeExchange
 from services.research.download.venue import Venue
 from shared.history import bars as read_bars
-from tests.e2e.command import COMMAND, Done
+from tests.e2e.command import COMMAND, Done, over
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -152,7 +152,7 @@ async def test_what_cannot_be_fetched_is_one_line(
     tmp_path: Path, options: tuple[str, ...], code: int, said: str
 ) -> None:
     async with FakeExchange(venue()) as exchange:
-        done = await tickline(exchange, tmp_path, "download", *MARKET, *SINCE, "--interval", "12h", *options)
+        done = await tickline(exchange, tmp_path, "download", *over((*MARKET, *SINCE, "--interval", "12h"), options))
     assert (done.code, done.out) == (code, "")
     (line,) = done.err.splitlines()
     assert line.startswith("tickline: ")

@@ -13,7 +13,7 @@ from services.gateway.desk.capital import begun_row, begun_with, capital_report,
 from services.gateway.desk.reports import execution_row
 from services.gateway.desk.rules import book_of
 from services.gateway.venues.amounts import plain
-from shared.config import Settings
+from shared.config import Mode, Settings, load_settings
 from shared.errors import ConfigError
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow
@@ -64,8 +64,14 @@ async def check_books(settings: Settings, journal: Journal, books: Books) -> Non
 
 async def set_capital(sym: str, wanted: Wanted) -> Iterator[str]:
     """Show what a book has and would have, let the person type the account's name, and write it."""
+    loaded = load_settings()
+    if loaded.gateway.mode is Mode.PAPER:
+        raise ConfigError(
+            "config: gateway.mode is paper: a book on paper keeps the strategy.balance that it was begun with; another "
+            f"one begins new books in another bus.namespace than {loaded.bus.namespace!r}"
+        )
+    settings = settings_of_account(loaded)
     need_terminal("capital")
-    settings = settings_of_account()
     if sym not in settings.symbols:
         raise ConfigError(f"--sym {sym}: the config's symbols are {', '.join(settings.symbols)}")
     account = settings.gateway.account

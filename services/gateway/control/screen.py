@@ -66,10 +66,9 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
     )
     yield str(Identity.of(settings))
     for market in seen.markets:
-        dust = seen.books.dust(market.sym) if seen.books else Decimal(0)
         yield (
             f"{market.sym} = {market.rules.market}: position {plain(market.position)}, "
-            f"{f'of it dust {plain(dust)}, ' if dust else ''}"
+            f"{_beside(seen, market)}"
             f"{market.open_orders} open orders; first order {_first(settings, rules, arming, seen, market)}"
         )
     yield if_everything_dies(_stakes(seen), seen.equity, _most_armed(settings, arming, seen))
@@ -141,8 +140,8 @@ def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, mark
     context = Context(
         now_ns=seen.now_ms * 1_000_000, equity=seen.equity, books_balance=booked, arming=arming,
         quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
-        latches={latch.name: latch for latch in seen.latches}, position=market.position,
-        other_notional=sum((_notional(other) for other in seen.markets if other.sym != market.sym), Decimal(0)),
+        latches={latch.name: latch for latch in seen.latches}, position=_own(seen, market),
+        other_notional=sum((_notional(seen, other) for other in seen.markets if other.sym != market.sym), Decimal(0)),
     )  # fmt: skip
     verdict = Risk(rules).on_tick(Asked(market.sym, qty, price, False, context.now_ns, context))
     shown = f"BUY {plain(qty)} at about {plain(price)} = {plain(qty * price)} {market.rules.quote}"
@@ -151,5 +150,17 @@ def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, mark
     return f"{shown}, would {'wait' if isinstance(verdict, Hold) else 'be refused'}: {verdict.reason}"
 
 
-def _notional(market: MarketSeen) -> Decimal:
-    return market.position.copy_abs() * market.quote.ask
+def _beside(seen: Seen, market: MarketSeen) -> str:
+    """What of the position cannot be sold, and what is no book's."""
+    dust, other = seen.books.dust(market.sym) if seen.books else Decimal(0), market.position - _own(seen, market)
+    said = f"of it dust {plain(dust)}, " if dust else ""
+    return said + (f"{plain(other)} of it no book's, " if other else "")
+
+
+def _own(seen: Seen, market: MarketSeen) -> Decimal:
+    """What the limits count: a swap's whole position; of a coin what the book holds, the rest is somebody's savings."""
+    return market.position if seen.books is None or market.rules.kind == "swap" else seen.books.position(market.sym)
+
+
+def _notional(seen: Seen, market: MarketSeen) -> Decimal:
+    return _own(seen, market).copy_abs() * market.quote.ask

@@ -7,7 +7,8 @@ The rules:
 - What comes behind a hole waits. If the hole does not close by itself within the bounds of order, it is asked for
   (`Missing`), and nothing goes out before the answer. What then is still missing gives a `Hole`.
 - That nothing traded is believed for `silence_ns` after the last word, and while the connection stands. After that it
-  is asked for. If the answer holds trades that should have been heard, or there is no answer, the feed is deaf.
+  is asked for. If the answer, be it all there is or not, holds trades that should have been heard over the connection
+  that stands, or there is no answer, the feed is deaf.
 - An id that is behind, at a time that is far ahead: the venue counts anew, and so does this, with a Hole.
 - While nothing is in doubt, each Clock gives `Upto`: until then everything was given. So does a complete answer.
 """
@@ -174,7 +175,9 @@ class Continuity(Tick[Event, list[Ordered]]):
     def _page(self, page: Page) -> list[Ordered]:
         given: list[Ordered] = []
         question = self._question
-        due_ns = question.to_ns - self._rules.order_ns if question is not None and question.to_id is None else -1
+        order_ns = self._rules.order_ns
+        due_ns = question.to_ns - order_ns if question is not None and question.to_id is None else -1
+        heard_since_ns = self._connected_ns + order_ns
         hold = self._doubt or question is not None
         for trade in sorted(page.trades, key=_by_id if self._certain else _by_time):
             if trade.ts_event > self._believed_ns:
@@ -184,7 +187,7 @@ class Continuity(Tick[Event, list[Ordered]]):
             given += self._order.put(trade, hold)
             if self._order.old == old:
                 self.fetched += 1
-                self._unheard = self._unheard or trade.ts_event <= due_ns
+                self._unheard = self._unheard or heard_since_ns < trade.ts_event <= due_ns
         self._begun = self._begun or bool(given)
         return given
 
@@ -198,8 +201,6 @@ class Continuity(Tick[Event, list[Ordered]]):
         if question.to_id is None and complete:
             self._heard_ns = max(self._heard_ns, question.to_ns)
             if self._connected and question.to_ns > self._connected_ns:
-                if self._unheard and not self._doubt:
-                    given.append(Deaf())
                 self._doubt, self._doubtful_ns = False, 0
         elif not complete and not holes and not self._certain and self._order.waiting:
             self._doubt = True  # what was fetched may stand behind what was not
@@ -207,6 +208,9 @@ class Continuity(Tick[Event, list[Ordered]]):
             given.append(Deaf())
         elif holes and not self._certain:
             self._doubt, self._doubtful_ns = False, 0
+        if self._connected and self._unheard and not any(isinstance(val, Deaf) for val in given):
+            given.append(Deaf())
+        self._unheard = False
         self.deaf += sum(isinstance(val, Deaf) for val in given)
         if self._certain and self._order.waiting:
             given.append(self._ask_for_hole())

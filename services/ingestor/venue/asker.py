@@ -32,13 +32,21 @@ class Asker:
         while True:
             attempt += 1
             await self.keep_silence(patient)
+            silence = self._complaints.silence
+            silence.asked()
             try:
                 with localcontext():  # ccxt writes to the Decimal context that it finds
-                    return await call(*given)
+                    answer = await call(*given)
+                silence.heard()
+                return answer
             except self._ccxt.BaseError as error:
                 trouble, passing = shown(error), isinstance(error, self._ccxt.OperationFailed)
             except UNREADABLE as error:
                 trouble, passing = f"ccxt cannot read the answer ({type(error).__name__}: {error})", True
+            if self._limit.silence_s:
+                silence.heard()  # it has answered: with a wish for silence
+            else:
+                silence.failed(trouble)
             if not passing and not self._limit.silence_s:
                 raise VenueError(f"{self.client.id} refuses: {trouble}")
             pause_s = wait_s(attempt, attempts or self._attempts, None)

@@ -24,6 +24,7 @@ MS = 1000
 SHOWN = 5
 LIMITS = frozenset({418, 429})
 LEAST_SILENCE_S = 1.0
+SPACE_S = 1.2  # more than the second that the venue counts, as the way there is not always equally long
 TRADES_KEPT = 10_000  # between two looks at them
 # A message with a field of another type makes ccxt's parsers raise any of these.
 UNREADABLE = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
@@ -59,6 +60,21 @@ class Limit:
         self.status = 0
         self.wanted_s = 0.0
         self._until_s = 0.0
+        self._turn_s = 0.0
+
+    def turn_s(self, connects: int) -> float:
+        """How long to wait with a connection, of which so many a second are let in; asking takes the turn.
+
+        >>> limit = Limit()
+        >>> [limit.turn_s(0), limit.turn_s(3), round(limit.turn_s(3), 1)]
+        [0.0, 0.0, 0.4]
+        """
+        if not connects:
+            return 0.0
+        now_s = time.monotonic()
+        turn_s = max(self._turn_s, now_s)
+        self._turn_s = turn_s + SPACE_S / connects
+        return turn_s - now_s
 
     @property
     def silence_s(self) -> float:

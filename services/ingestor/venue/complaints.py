@@ -2,11 +2,14 @@
 
 import structlog
 
+from services.ingestor.venue.silence import Silence
+
 log = structlog.get_logger()
 
 
 class Complaints:
     """Troubles by what they are about, e.g. a symbol. `said`: all lines of trouble so far, the newest last, bounded.
+    `silence`: of the venue as a whole.
 
     >>> complaints = Complaints("binance")
     >>> [complaints.new("BTCUSDT", why) for why in ("no network", "no network", "banned")]
@@ -19,6 +22,7 @@ class Complaints:
         self._venue = venue
         self._now: dict[str, str] = {}
         self.said: list[str] = []
+        self.silence = Silence(venue)
 
     def new(self, about: str, why: str) -> bool:
         """Whether this is another trouble than the one that this already has; kept in mind."""

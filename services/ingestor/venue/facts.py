@@ -18,12 +18,14 @@ class Facts(NamedTuple):
     from_id: the parameter that asks for trades from an id on. page: how many rows of a page at most; spot_page: of spot
     markets, where that is another. pages: of trades, so many a minute (0: no bound); beyond that bars are asked for
     instead, of which the venue allows many more. forward: a page holds the first rows since the time asked for, not the
-    last ones there are. every_bar: those in which nothing traded have rows too. market_types: what ccxt loads for our
-    kinds. acknowledged: True where a message says that the subscription stands, False where it says that it does not;
-    without it the first datum says that it stands, or that nothing came for so long as an answer may take. trade: reads
-    a trade of a market, by the venue's id of it, out of a message as it comes over the websocket, with the same result
-    as by ccxt, at a part of the cost; None where it is anything else: then ccxt reads it. spacing: how ccxt keeps to
-    the venue's limits. Its bucket does not fill while nothing is asked: each question waits.
+    last ones there are; last_rows: it holds those, as many as are asked for. every_bar: those in which nothing traded
+    have rows too. market_types: what ccxt loads for our kinds. acknowledged: True where a message says that the
+    subscription stands, False where it says that it does not; without it the first datum says that it stands, or that
+    nothing came for so long as an answer may take. trade: reads a trade of a market, by the venue's id of it, out of a
+    message as it comes over the websocket, with the same result as by ccxt, at a part of the cost; None where it is
+    anything else: then ccxt reads it. spacing: how ccxt keeps to the venue's limits. Its bucket does not fill while
+    nothing is asked: each question waits. connects: websockets that the venue lets in in a second; 0: no bound that
+    matters here.
     """
 
     watch: Mapping[str, Any] = {}
@@ -33,11 +35,13 @@ class Facts(NamedTuple):
     spot_page: int = 0
     pages: int = 0
     forward: bool = False
+    last_rows: bool = False
     every_bar: bool = False
     market_types: Mapping[str, str] = {}
     acknowledged: Callable[[Any], bool | None] | None = None
     trade: Callable[[Any, str], Trade | None] | None = None
     spacing: str = "leakyBucket"
+    connects: int = 0
 
 
 def _binance_acknowledged(message: Any) -> bool | None:
@@ -112,7 +116,9 @@ BINANCE = Facts(
     trade=_binance_trade,
     spacing="rollingWindow",  # its limits are by the minute: BINANCE_DOCS/general-info
 )
-OKX = Facts(acknowledged=_okx_acknowledged)
-BYBIT = Facts(page=1000, spot_page=60, acknowledged=_bybit_acknowledged)  # BYBIT_DOCS/market/recent-trade
+# OKX_DOCS/#overview-websocket-connect: 3 a second for an IP; #order-book-trading-market-data-get-trades
+OKX = Facts(last_rows=True, acknowledged=_okx_acknowledged, connects=3)
+# BYBIT_DOCS/market/recent-trade
+BYBIT = Facts(page=1000, spot_page=60, last_rows=True, acknowledged=_bybit_acknowledged)
 FACTS = {"binance": BINANCE, "binanceusdm": BINANCE, "okx": OKX, "bybit": BYBIT}
 UNLISTED = Facts()

@@ -119,6 +119,8 @@ class LiveFeed:
         while True:
             if (silence_s := self._venue.limit.silence_s) > 0:
                 await asyncio.sleep(silence_s)
+            if (turn_s := self._venue.limit.turn_s(self._venue.facts.connects)) > 0:
+                await asyncio.sleep(turn_s)
             self._connected_s = 0.0
             self._hearing = asyncio.create_task(self._hear())
             try:

@@ -14,6 +14,7 @@ from shared.intervals import interval_ns
 MOST_PAGES = 20
 HOUR_MS = 3_600_000
 BARS_PAGE = 500
+LOOK_BACK_MS = 10_000
 Give = Callable[[Page | Bars], None]
 
 
@@ -44,7 +45,10 @@ async def _by_id(asker: Asker, facts: Facts, market: str, asked: Missing, give: 
 
 
 async def _by_time(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give, pages: Budget) -> bool:
-    """Hour by hour where a page is known to hold the first rows; else on from the newest until none is newer."""
+    """Hour by hour where a page is known to hold the first rows; else on from the newest until none is newer.
+
+    That a page reaches back to what is asked for, an older row shows: ccxt leaves out those before `since`.
+    """
     since_ms, last_ms = asked.from_ns // parse.NS_PER_MS, -(-asked.to_ns // parse.NS_PER_MS)
     complete = facts.forward
     size = facts.page if ":" in market else facts.spot_page or facts.page
@@ -53,18 +57,22 @@ async def _by_time(asker: Asker, facts: Facts, market: str, asked: Missing, give
             return False
         until_ms = min(last_ms, since_ms + HOUR_MS)
         params = {"until": until_ms} if facts.forward else {}
-        rows = await asker.ask(asker.client.fetch_trades, market, since_ms, size, params)
+        back_ms = 0 if facts.forward or number else LOOK_BACK_MS
+        rows = await asker.ask(asker.client.fetch_trades, market, max(since_ms - back_ms, 0), size, params)
         page = _page(rows, facts, asker.client.id)
-        give(page)
+        give(Page(tuple(trade for trade in page.trades if trade.ts_event >= since_ms * parse.NS_PER_MS)))
         if len(page.trades) < len(rows):
             return False
         times = [trade.ts_event // parse.NS_PER_MS for trade in page.trades]
-        complete = complete or (not number and min(times, default=since_ms) <= since_ms)
+        reaches_back = min(times, default=since_ms) <= since_ms or (facts.last_rows and len(rows) < size)
+        complete = complete or (not number and reaches_back)
         newest_ms = max(times, default=since_ms)
         if facts.forward and len(rows) < size:
             newest_ms = until_ms
         if newest_ms >= last_ms:
             return complete
+        if back_ms and times and newest_ms <= since_ms:
+            continue  # a page of first rows, and all were before it
         if newest_ms <= since_ms:
             return complete and not facts.forward  # where pages are full: more in one millisecond than a page holds
         since_ms = newest_ms

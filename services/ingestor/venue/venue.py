@@ -1,6 +1,7 @@
 """What all symbols of one venue share: the markets, the REST connection, the time, the silence that it asks for."""
 
 import asyncio
+import contextlib
 import difflib
 import gc
 import time
@@ -24,6 +25,7 @@ TIME_EVERY_S = 10.0
 TIME_FIRST_S = 0.2  # until there are some to choose from
 TIME_FIRST = 4
 SWEEP_S = 10.0
+LOOK_S = 0.5  # at a silence
 SHOWN = 3
 TIME = "time"
 VENUE = "venue"
@@ -58,6 +60,7 @@ class LiveVenue:
         self.clock = clock or VenueClock(options.skew_ns)
         self.markets: dict[str, str] = {}
         self._swept_s = 0.0
+        self._probe = asyncio.Event()
         self.listens = options.websocket and self._has(self._watch)
         self._check()
 
@@ -92,6 +95,7 @@ class LiveVenue:
 
     async def run(self) -> None:
         """Load the markets, then keep the time."""
+        watching = asyncio.create_task(self._watch_silence())
         try:
             try:
                 await self.asker.ask(self.client.load_markets, attempts=FIRST_ATTEMPTS, patient=False)
@@ -101,6 +105,7 @@ class LiveVenue:
             self.complaints.over(VENUE)
             await self._keep_time()
         finally:
+            watching.cancel()
             await self._timer.close()
             await self.client.close()
 
@@ -161,7 +166,22 @@ class LiveVenue:
             self.clock.heard(sent, venue_ms * 1_000_000)
             self._show_skew()
             soon = asked < TIME_FIRST or self.clock.doubted
-            await asyncio.sleep(TIME_FIRST_S if soon else TIME_EVERY_S)
+            await self._rest(TIME_FIRST_S if soon else TIME_EVERY_S)
+
+    async def _rest(self, seconds: float) -> None:
+        """So long, unless a silence begins: then it is asked whether somebody is there."""
+        self._probe.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._probe.wait()
+
+    async def _watch_silence(self) -> None:
+        silence = self.complaints.silence
+        while True:
+            await asyncio.sleep(LOOK_S)
+            silence.look()
+            if silence.begins:
+                self._probe.set()
 
     def _show_skew(self) -> None:
         skew = self.clock.skew

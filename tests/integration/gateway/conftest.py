@@ -20,6 +20,7 @@ from services.gateway.desk.desk import Desk
 from services.gateway.desk.rules import book_of
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.rules import Rules
+from services.gateway.venues.venue import MarketRules
 from services.strategy.order_id import client_order_id
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
@@ -147,6 +148,12 @@ class Gateway:
                     self.desk._attached.tools.clearance.reconciled, every_s=0.05)  # fmt: skip
         await self.compared(2)
         assert [row for row in await self.externals() if not row.adopted_by] == []
+
+    def rules(self) -> MarketRules:
+        """The market's."""
+        assert self.desk is not None
+        assert self.desk._venue is not None
+        return self.desk._venue.rules(SYM)
 
     def books(self) -> Books:
         """The gateway's own."""

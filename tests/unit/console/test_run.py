@@ -42,8 +42,8 @@ async def test_a_bus_that_dies_while_a_run_sums_up_is_started_again(bus: Embedde
     assert bus._process is not None
     os.kill(bus._process.pid, signal.SIGKILL)
     bus._process.wait()
-    await run._once_the_bus_answers(lambda: collector.finish(collecting))
-    summary = await run._once_the_bus_answers(lambda: run._summary(collector, finished=True))
+    await run._once_the_bus_answers(lambda: collector.finish(collecting), "x")
+    summary = await run._once_the_bus_answers(lambda: run._summary(collector, finished=True), module.NO_SUMMARY)
     assert summary.restarts == 1
     assert summary.as_json()["finished"] is True
 
@@ -53,7 +53,7 @@ async def test_a_bus_that_stays_away_is_one_line(tmp_path: Path, monkeypatch: py
     away = settings(f"redis://127.0.0.1:{free_port()}/0", tmp_path)
     run = _Run(away, [], None, lambda *_: None, lambda line: None, "tickline")
     with pytest.raises(BusUnreachable) as failed:
-        await run._once_the_bus_answers(lambda: run._summary(run._collector(), finished=True))
+        await run._once_the_bus_answers(lambda: run._summary(run._collector(), finished=True), module.NO_SUMMARY)
     assert failed.value.exit_code == 4
     assert "\n" not in str(failed.value)
     assert "it stayed away for 0.3 s, so there is no summary" in str(failed.value)
@@ -98,6 +98,19 @@ async def test_what_stays_open_is_said_when_nobody_trades_any_more(tmp_path: Pat
     run._keeps_dying("signal ended with code 1")
     assert lines[0] == "signal ended with code 1"
     assert [line.partition("trading: ")[2] for line in lines[1:]] == said
+
+
+async def test_a_bus_that_dies_before_anything_is_started_is_one_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def there(*_: object) -> list[str]:
+        return []
+
+    monkeypatch.setattr(module, "check_bus", there)
+    monkeypatch.setattr(module, "POLL_S", 0.01)
+    run = _Run(settings("redis://127.0.0.1:1/0", tmp_path), [], None, lambda *_: None, lambda line: None, "tickline")
+    with pytest.raises(BusUnreachable, match="so nothing was started"):
+        await run.run()
 
 
 class Seen(View):

@@ -156,7 +156,7 @@ async def test_deaths_long_ago_do_not_count(make: Make) -> None:
         await until(lambda: starts("one") >= 4)
 
 
-@pytest.mark.parametrize("code", [2, 3, 5])
+@pytest.mark.parametrize("code", [2, 3, 5, 7])
 async def test_what_would_end_the_same_again_is_not_started_again(make: Make, code: int) -> None:
     said = '{"why": "the model is not there", "event": "cannot go on"}'
     supervisor = make({"one": STARTED + f"print({said!r}); sys.exit({code})"})

@@ -208,6 +208,12 @@ class Bybit(ExchangeProfile):
                 end_ms -= WEEK_MS
         except NotThere:
             return None
+        if not rows and since_ms is not None and since_ms < client.milliseconds() - WEEK_MS:
+            own = await asker.ask(client.fetch_my_trades, market, since_ms - EARLIER_MS, None, params)
+            if own:  # cancelled in part, perhaps: the history of weeks ago is said to have only what was filled
+                raise VenueError(
+                    f"{client.id} has {len(own)} trades of {client_id}, and does not show the order any more"
+                )
         return rows[0] if rows else None
 
     async def set_one_way(self, asker: Asker, swaps: Sequence[str]) -> None:

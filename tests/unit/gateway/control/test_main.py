@@ -47,6 +47,10 @@ def refused(
         ((*ARM[:6], "8d"), 2, "an arming lasts 7 days at most"),
         ((*ARM[:6], "soon"), 2, "--for: interval 'soon'"),
         (("resolve", "a" * 32), 2, "say how it ended"),
+        (("resolve", "POSITION/A/A", "BALANCE//balance", "--as", "bot"), 5, "resolve needs a person at a terminal"),
+        (("capital", "--sym", "BTCUSDT", "--set", "1"), 5, "capital needs a person at a terminal"),
+        (("capital", "--sym", "BTCUSDT"), 2, "say either --set X or --add X"),
+        (("capital", "--sym", "BTCUSDT", "--set", "1", "--add", "1"), 2, "say either --set X or --add X"),
         (("resolve", "a" * 32, "--as", "filled", "--qty", "x"), 2, "--qty x: it must be a number"),
     ],
 )
@@ -62,3 +66,10 @@ def test_paper_has_no_account(refused: Callable[..., tuple[int, str]], verb: tup
     ended, line = refused(*verb)
     assert ended == 2
     assert "gateway.mode is paper" in line
+
+
+def test_on_paper_another_capital_takes_new_books(refused: Callable[..., tuple[int, str]]) -> None:
+    Path("tickline.toml").write_text("")
+    ended, line = refused("capital", "--sym", "BTCUSDT", "--set", "5")
+    assert ended == 2
+    assert "another bus.namespace than 'tickline'" in line

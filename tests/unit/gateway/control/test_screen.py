@@ -134,3 +134,17 @@ def fill(qty: str) -> ExecutionReport:
         n=1, sym="BTCUSDT", ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="a" * 8, leg=Leg.OPEN,
         status=OrderStatus.FILLED, last_qty=D(qty), last_px=D(42_000), commission=D(0), reason=None,
     )  # fmt: skip
+
+
+def test_coins_that_no_book_holds_count_for_no_limit_and_dust_is_shown() -> None:
+    """Savings of 5 BTC would be past every limit."""
+    rules = SWAP._replace(kind="spot", market="BTC/USDT", step=D("0.00001"), min_qty=D("0.00001"), min_notional=D(5))
+    books = Books(["BTCUSDT"], D(1_000))
+    left = D("0.000005")
+    books.book(capital_report("BTCUSDT", "b", 1, D(1_000), 1).model_copy(
+        update={"leg": Leg.OPEN, "capital": None, "last_qty": left, "last_px": D(42_000), "dust": left}
+    ))  # fmt: skip
+    lines = shown(SEEN._replace(books=books, markets=[BTC._replace(rules=rules, position=D(5) + left)]))
+    (line,) = (line for line in lines if "first order" in line)
+    assert "position 5.000005, of it dust 0.000005, 5 of it no book's, 0 open orders" in line
+    assert first(lines) == "BUY 0.02379 at about 42000 = 999.18 USDT"

@@ -1,10 +1,11 @@
 from decimal import Decimal, localcontext
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.venues.amounts import contracts, plain, sized, truncated
+from services.gateway.venues.amounts import contracts, dust, plain, sized, truncated
 from services.gateway.venues.venue import MarketRules
 from shared.messages.reasons import Reason
 
@@ -74,3 +75,25 @@ def test_sized(qty: str, reduce_only: bool, wanted: Decimal | Reason) -> None:
 def test_plain_loses_nothing(qty: Decimal) -> None:
     assert Decimal(plain(qty)) == qty
     assert "E" not in plain(qty)
+
+
+@given(
+    st.sampled_from(["spot", "swap"]),
+    st.decimals(min_value="-900", max_value="900", allow_nan=False, allow_infinity=False, places=12).filter(bool),
+    st.decimals(min_value="0.01", max_value="100000", allow_nan=False, allow_infinity=False, places=2),
+    st.sampled_from(["0.001", "0.00001", "0.25", "5"]),
+    st.sampled_from(["1", "3"]),
+)
+def test_a_position_is_sold_in_one_order_to_dust_or_is_dust(
+    kind: Literal["spot", "swap"], held: Decimal, price: Decimal, step: str, least: str
+) -> None:
+    """So no close is refused a second time. least: the market's least quantity, in steps."""
+    made = rules(step=step, least=str(Decimal(step) * Decimal(least)))._replace(kind=kind)
+    order = sized(made, -held, price, reduce_only=True)
+    if isinstance(order, Reason):
+        assert (order, dust(made, held, price)) == (Reason.BELOW_MINIMUM, held)
+        return
+    assert dust(made, held, price) == 0
+    rest = held + order
+    assert dust(made, rest, price) == rest
+    assert abs(rest) < Decimal(step)

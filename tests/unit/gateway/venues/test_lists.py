@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.gateway.venues.pages import order_trades, trades
+from shared.errors import VenueError
 from tests.unit.gateway.venues.raw import Raw
 
 # Whole answers as the exchanges give them, cut to the fields that ccxt reads.
@@ -194,3 +195,30 @@ async def test_a_quote_is_one_markets_question() -> None:
     row = await raw.profile.book_ticker(raw.asker, "BTC/USDT:USDT")
     assert (row["bid"], row["ask"]) == ("1", "2")
     assert [form["symbol"] for _, form in raw.asked] == ["BTCUSDT"]
+
+
+@pytest.mark.parametrize("traded", [True, False])
+async def test_an_order_that_bybit_shows_no_more_is_not_given_up_where_it_has_trades(traded: bool) -> None:
+    """P: https://bybit-exchange.github.io/docs/v5/order/order-list: before the last week only what was filled."""
+    nothing = {"retCode": 0, "result": {"list": [], "nextPageCursor": ""}}
+    one = bybit_fills({"limit": "1", "startTime": "0", "endTime": "1"})
+    answers = {
+        "/order/realtime": lambda form: nothing,
+        "/order/history": lambda form: nothing,
+        "/execution/list": lambda form: one if traded else nothing,
+    }
+    raw = Raw("bybit", "spot", answers)
+    weeks_ago = raw.client.milliseconds() - 3 * 7 * 86_400_000
+    one["result"]["list"][0]["execTime"] = str(weeks_ago + 5)
+    look = raw.profile.order_by_client_id(raw.asker, raw.markets[0], "c" * 32, weeks_ago)
+    if traded:
+        with pytest.raises(VenueError, match="does not show the order any more"):
+            await look
+    else:
+        assert await look is None
+    spans = [int(form["endTime"]) - int(form["startTime"]) for path, form in raw.asked if "endTime" in form]
+    assert len(spans) == 3 and max(spans) <= 7 * 86_400_000
+    young = raw.client.milliseconds() - 1_000
+    raw.asked.clear()
+    assert await raw.profile.order_by_client_id(raw.asker, raw.markets[0], "c" * 32, young) is None
+    assert len(raw.asked) == 2

@@ -202,7 +202,7 @@ def test_by_time_a_hole_is_where_the_first_trade_in_doubt_was() -> None:
 def test_by_time_a_part_of_an_answer_is_not_believed_to_be_all_that_was_before_it() -> None:
     feed = begun(BY_TIME)
     given(feed, trade(1, 0), Clock(T + 10), Clock(T + 111), Page((trade(3, 50),)))
-    assert given(feed, Answered(1, "trades", False), Clock(T + 120)) == []
+    assert given(feed, Answered(1, "trades", False), Clock(T + 120)) == [Deaf()]
     (question,) = given(feed, Clock(T + 131))
     out = given(feed, Page((trade(3, 50), trade(2, 40))), Answered(2, "trades", True))
     assert (question, ids(out)) == (Missing(2, "trades", None, None, T, T + 131), [2, 3])

@@ -144,6 +144,16 @@ def test_bars_that_are_missing_have_their_gap_also_when_those_before_them_turn_o
     assert [out.cause for out in said if isinstance(out, Gap)] == [*late, GapCause.UNFILLED]
 
 
+@pytest.mark.parametrize("interval", ["1s", "trade"])
+def test_a_trade_beside_the_book_fills_its_place_and_is_no_price(interval: str) -> None:
+    stage = live(interval)
+    beside = trade(2, 0.7, 99)._replace(on_book=False)
+    said = run(stage, Clock(T), Connected(), Clock(T), trade(1, 0.5, 10), beside, trade(3, 1.5, 11), Clock(at(2)))
+    prices = [out.price for out in said if isinstance(out, MarketTick)]
+    assert prices == [Decimal(10), Decimal(11)]
+    assert (stage.questions, stage.counts["heard_holes"]) == ([], 0)
+
+
 def predictions(said: list[Message]) -> dict[int, tuple[float, Decimal, bool]]:
     model = load_model("weights/btcusdt_12h_linear.json").module
     signal = SignalStage(make_feature("log_return_lags(3)"), Predict(model), "m")

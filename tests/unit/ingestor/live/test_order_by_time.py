@@ -29,3 +29,27 @@ def test_no_more_wait_than_may() -> None:
     order = OrderByTime(ORDER, order_count=2)
     trades = [Trade(i, 5, Decimal(1), Decimal(1)) for i in range(4)]
     assert [[t.id for t in order.put(trade)] for trade in trades] == [[], [], [0], [1]]
+
+
+def named(name: str, ts: int, seq: int = 0) -> Trade:
+    return Trade(name, ts, Decimal(1), Decimal(1), seq)
+
+
+def test_those_of_one_time_come_by_seq_and_then_as_they_came() -> None:
+    order = OrderByTime(ORDER, 1_000)
+    arrived = [named("z", 5, 2), named("m", 5, 2), named("a", 5, 1), named("c", 5, 2), named("m", 5, 2)]
+    assert [given_out for trade in arrived for given_out in order.put(trade)] == []
+    assert [trade.id for trade in order.release(20)] == ["a", "z", "m", "c"]
+    again = [trade.id for name in ("m", "b", "a") for trade in order.put(named(name, 5, 2 if name != "a" else 1))]
+    assert again == []
+    assert [trade.id for trade in order.release(30)] == ["b"], "it came after the others of its place, once"
+    assert order.old == 3
+
+
+def test_a_state_from_before_there_was_a_seq_is_taken_back() -> None:
+    order = OrderByTime(ORDER, 1_000)
+    order.restore([7, "b", [["c", 9, Decimal(1), Decimal(1)]], 3])
+    assert (order.last_ns, order.old, order.waiting) == (7, 3, 1)
+    assert order.put(named("b", 7)) == []
+    assert order.old == 4
+    assert [trade.id for trade in order.release(30)] == ["c"]

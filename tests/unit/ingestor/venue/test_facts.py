@@ -38,7 +38,9 @@ CLIENTS = {kind: ccxt_client(kind) for kind in SYMBOLS}
 def by_ccxt(kind: str, message: Any) -> Trade | None:
     client = CLIENTS[kind]
     try:
-        return parse.trade(client.parse_ws_trade(message, client.market(SYMBOLS[kind])), consecutive=True)
+        return parse.trade(
+            client.parse_ws_trade(message, client.market(SYMBOLS[kind])), consecutive=True, exchange="binance"
+        )
     except UNREADABLE:
         return None
 
@@ -65,6 +67,14 @@ def test_a_venues_trade_is_read_as_by_ccxt(
 def test_what_is_read_of_an_odd_one_is_what_ccxt_reads(odd: dict[str, Any]) -> None:
     message = {**GOOD, **odd}
     assert read(message) in (None, by_ccxt("swap", message))
+
+
+@pytest.mark.parametrize(("nq", "price"), [("0.000", False), ("0", False), ("0.001", True)])
+def test_one_that_traded_only_with_orders_for_the_screen_is_no_price(nq: str, price: bool) -> None:
+    trade = read({**GOOD, "nq": nq})
+    assert trade == by_ccxt("swap", {**GOOD, "nq": nq})
+    assert trade is not None
+    assert trade.on_book is price
 
 
 @pytest.mark.parametrize(

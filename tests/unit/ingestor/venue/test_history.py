@@ -96,7 +96,8 @@ async def test_more_in_one_millisecond_than_a_page_holds() -> None:
 
 @pytest.mark.parametrize("cap", [10, 100, 500])
 async def test_an_unlisted_venue_that_obeys_is_paged_whatever_its_pages_hold(cap: int) -> None:
-    assert await trades(Venue(list(range(180)), cap), UNLISTED, by_time(20, 200)) == (list(range(20, 180)), True)
+    venue = Venue(list(range(1, 181)), cap)
+    assert await trades(venue, UNLISTED, by_time(21, 201)) == (list(range(20, 180)), True)
 
 
 async def test_one_that_gives_only_its_newest_is_complete_only_if_these_reach_back() -> None:

@@ -1,0 +1,40 @@
+"""Prices are those at which somebody could trade, in the order in which they happened; heard, fetched or polled."""
+
+from typing import Any
+
+import pytest
+
+from services.fake_exchange.bybit_messages import BLOCKS
+from services.fake_exchange.feed_plan import FeedPlan
+from services.fake_exchange.feed_weather import FeedFault, Trouble
+from tests.integration.ingestor.line import BTC, S_NS, ingesting, new_bus, ticks, until_ticks
+from tests.seeded import virtually
+from tests.wire import wired
+
+pytestmark = pytest.mark.usefixtures("wires")
+PLAN = FeedPlan(rate=8, past_ms=60_000, past_rate=3)
+
+
+@pytest.mark.parametrize(("venue", "market"), [("bybit", "BTC/USDT:USDT"), ("bybit-spot", "BTC/USDT")])
+@pytest.mark.parametrize("way", ["heard", "fetched", "polled"])
+@virtually(seeds=2)
+async def test_block_trades_are_no_prices_and_one_millisecond_is_in_order(
+    venue: str, market: str, way: str, seed: int
+) -> None:
+    """Every third trade happens in the same millisecond as the one before it, and the ids of a swap's are random."""
+    changed: dict[str, Any] = {"websocket": way != "polled", "poll_s": 0.5, "silence_ns": 2 * S_NS}
+    bus = new_bus()
+    async with (
+        wired(venue, plan=PLAN, seed=seed) as fake,
+        ingesting(bus, fake.url, exchange="bybit", markets={BTC: market}, interval="trade", **changed),
+    ):
+        fake.book.settings[BLOCKS] = "3"
+        await until_ticks(bus, 10, every_s=0.1)
+        if way == "fetched":
+            fake.feed.weather.faults.append(FeedFault(Trouble.DISCONNECT))
+        found = await until_ticks(bus, 80, every_s=0.1)
+        tape, now_ms = fake.tapes["BTCUSDT"], fake.floor.now_ms()
+        first = tape.before(found[0].ts_event // 1_000_000, now_ms)
+        prices = [trade.price for trade in tape.trades(first, tape.upto(now_ms))]
+        at = prices.index(found[0].price)
+        assert [tick.price for tick in ticks(bus)][: len(prices) - at] == prices[at : at + len(ticks(bus))]

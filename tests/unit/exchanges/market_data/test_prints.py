@@ -1,0 +1,58 @@
+"""Prints beside the book, and the order within a millisecond, in each exchange's own fields."""
+
+from typing import Any
+
+import pytest
+
+from shared.exchanges.market_data.prints import as_they_happened, on_book
+
+
+@pytest.mark.parametrize(
+    ("exchange", "raw", "price"),
+    [
+        ("binance", {"e": "trade", "p": "1", "X": "MARKET"}, True),
+        ("binance", {"e": "trade", "p": "1", "X": "INSURANCE_FUND"}, False),
+        ("binanceusdm", {"e": "trade", "p": "0", "X": "NA"}, False),
+        ("binancecoinm", {"e": "trade", "p": "1", "X": "ADL"}, False),
+        ("binanceusdm", {"e": "aggTrade", "p": "1", "q": "3", "nq": "0"}, False),
+        ("binanceusdm", {"e": "aggTrade", "p": "1", "q": "3", "nq": "1"}, True),
+        ("binanceusdm", {"id": 28457, "price": "4", "isRPITrade": True}, False),
+        ("bybit", {"i": "a", "BT": False, "RPI": False}, True),
+        ("bybit", {"i": "a", "BT": True}, False),
+        ("bybit", {"i": "a", "BT": False, "RPI": True}, False),
+        ("bybit", {"execId": "a", "isBlockTrade": True, "isRPITrade": False}, False),
+        ("bybit", {"execId": "a", "isBlockTrade": False, "isRPITrade": True}, False),
+        ("okx", {"tradeId": "1", "px": "1"}, True),
+        ("okx", {"tradeId": "1", "px": "1", "source": "0"}, True),
+        ("okx", {"tradeId": "1", "px": "1", "source": "1"}, False),
+        ("gate", {"id": 1, "is_internal": True}, False),
+        ("gate", {"id": 1, "is_internal": False}, True),
+        ("deribit", {"trade_id": "1", "block_trade_id": "154"}, False),
+        ("krakenfutures", {"uid": "1", "type": "liquidation"}, True),
+        ("krakenfutures", {"uid": "1", "type": "assignment"}, False),
+        ("unheard-of", {"BT": True}, True),
+        ("bybit", None, True),
+    ],
+)
+def test_what_is_a_price(exchange: str, raw: Any, price: bool) -> None:
+    assert on_book(exchange, raw) is price
+
+
+def rows(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As ccxt makes them: by time, then by id."""
+    made = [{"id": one["i"], "timestamp": one["t"], "info": one} for one in raw]
+    return sorted(made, key=lambda row: (row["timestamp"], row["id"]))
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("seq", [True, False])
+def test_those_of_one_millisecond_come_as_they_happened(newest_first: bool, seq: bool) -> None:
+    happened = [(4, 10, "d"), (5, 11, "z"), (5, 11, "a"), (5, 12, "m"), (7, 13, "b")]
+    raw = [{"t": t, "i": i, **({"seq": str(s)} if seq else {})} for t, s, i in happened]
+    answer = raw[::-1] if newest_first else raw
+    assert [row["id"] for row in as_they_happened(answer, rows(answer))] == ["d", "z", "a", "m", "b"]
+
+
+def test_what_was_made_of_something_else_is_left_as_it_is() -> None:
+    strange = [{"id": "b", "timestamp": 5, "info": {}}, {"id": "a", "timestamp": 4, "info": {}}]
+    assert as_they_happened([{"t": 5}], strange) == strange
