@@ -85,6 +85,19 @@ async def test_an_order_is_on_the_venues_own_book_once_and_known_to_the_last_dig
     )  # fmt: skip
 
 
+async def test_an_order_that_was_cancelled_in_part_is_canceled_with_what_was_filled(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair.fake.floor.weather, "plan", lambda client_id: Plan(2, 3_600_000))
+    await pair.venue.place(pair.request("0.010"))
+    (order,) = pair.fake.book.open_orders()
+    pair.fake.book.cancel(order, pair.fake.floor.now_ms())
+    known = await found(pair)
+    assert isinstance(known, Snapshot)
+    assert (known.state, known.filled_qty) == (OrderState.CANCELED, order.filled)
+    assert 0 < order.filled < QTY
+
+
 async def test_the_price_of_a_currency_is_between_bid_and_ask(pair: Pair) -> None:
     quote = pair.fake.book.prices.quote(pair.place.id, pair.venue.now_ms())
     assert await pair.venue.price("BTC", "USDT") == quote.mid

@@ -45,15 +45,16 @@ class ToStop:
         else:
             assert self._salvaged is not None
             whole = self._whole(self._salvaged, known)
-            markets, syms = whole.pop("markets"), await self._book_syms()
+            markets, syms = dict(whole.pop("markets")), await self._book_syms()
             settings = _Given(
                 state_dir=self._salvaged.state_dir, symbols=("-",), gateway=GatewaySettings(**whole),
                 strategy=StrategySettings(instance=known.instance or self._salvaged.instance),
             )  # fmt: skip
-        markets = {sym: market for sym in sorted(syms) if (market := markets.get(sym) or known.markets.get(sym))}
-        swaps = {sym for sym, market in markets.items() if ":" in market}
-        fewer = min(swaps, markets.keys() - swaps, key=len)  # an account has one kind; the other is of an earlier one
-        markets = {sym: market for sym, market in markets.items() if sym not in fewer}
+        before = known.markets if known.place in ({}, Whereabouts.of(settings).place) else {}
+        newest = next(reversed([*before.values(), *markets.values()]), "")
+        found = {sym: market for sym in sorted(syms) if (market := markets.get(sym) or before.get(sym))}
+        # An account has one kind: the newest. What the other kind left is of an earlier account.
+        markets = {sym: market for sym, market in found.items() if (":" in market) == (":" in newest)}
         unplaced = sorted(syms - markets.keys())
         if not markets:
             shown = f" ({', '.join(unplaced)})" if unplaced else ""

@@ -8,11 +8,12 @@ from shared.journal.rows import LimitRow
 from shared.messages.codec import pack, unpack
 
 LIMIT = "whereabouts"
-KEPT = ("mode", "venue", "exchange", "fake_url", "allow_unlisted")
+PLACE = ("mode", "venue", "exchange")
+KEPT = (*PLACE, "fake_url", "allow_unlisted")
 
 
 class Whereabouts(NamedTuple):
-    """gateway: those of its settings that tell the venue. markets: also of symbols that were traded once.
+    """gateway: those of its settings that tell the venue. markets: also of symbols that were traded once, these first.
 
     instance: the strategy's, which the books are named after.
     """
@@ -32,9 +33,17 @@ class Whereabouts(NamedTuple):
         """As the journal has it; empty where no gateway has written it yet."""
         return cls(*unpack(limits[LIMIT])) if LIMIT in limits else cls()
 
+    @property
+    def place(self) -> dict[str, Any]:
+        """What has to be the same for a name to mean the same market."""
+        return {name: self.gateway[name] for name in PLACE if name in self.gateway}
+
     def after(self, before: "Whereabouts") -> "Whereabouts":
-        """With the markets of before: what was bought there may still be held."""
-        return self._replace(markets={**before.markets, **self.markets})
+        """With the markets of before, if they were at the same place: what was bought there may still be held."""
+        if before.place != self.place:
+            return self
+        earlier = {sym: market for sym, market in before.markets.items() if sym not in self.markets}
+        return self._replace(markets={**earlier, **self.markets})
 
     def row(self) -> LimitRow:
         """As it stands in the journal."""

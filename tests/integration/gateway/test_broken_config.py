@@ -153,6 +153,36 @@ async def test_a_symbol_that_the_config_names_no_more_is_closed_too(line: Folder
     assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
 
 
+async def test_what_an_account_of_another_kind_left_in_the_journal_holds_up_no_position(line: Folder) -> None:
+    """Dust of a spot time stays in its books for ever; the account, and the config, are of swaps by now."""
+    await line.traded()
+    where = Whereabouts.of(load_settings())
+    where = where._replace(markets={"OLDUSDT": "OLD/USDT", **where.markets})
+    async with await Journal.open(line.url, "main", durable=False) as journal:
+        await journal.write([booked("0.00001", "OLDUSDT"), where.row()], await journal.raise_epoch("gateway"))
+    with pytest.raises(ConfigError, match="OLDUSDT: its market cannot be told"):
+        await halt(cancel=False, flatten=True, within_s=30)
+    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
+    stranger(line.fake, "0.020")
+    line.breaks(*BROKEN["nothing"])
+    with pytest.raises(ConfigError, match="OLDUSDT: its market cannot be told"):
+        await halt(cancel=False, flatten=True, within_s=30, named="main")
+    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
+
+
+async def test_markets_of_another_exchange_are_not_taken_for_those_of_this_one(line: Folder) -> None:
+    """The account's name was another exchange's before: what its books held there is nobody's to close here."""
+    async with await Journal.open(line.url, "main", durable=False) as journal:
+        before = Whereabouts({"mode": "live", "venue": "ccxt", "exchange": "okx"}, {"ETHUSDT": "ETH/USDT:USDT"})
+        assert Whereabouts.of(load_settings()).after(before).markets.keys() == {"BTCUSDT"}
+        await journal.write([booked("1", "ETHUSDT"), before.row()], await journal.raise_epoch("gateway"))
+    line.fake.server.admin["order"](_Order({"sym": "ETHUSDT", "qty": "1"}))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="ETHUSDT: its market cannot be told"):
+        await halt(cancel=False, flatten=True, within_s=30)
+    wallet = line.fake.book.wallet
+    assert (wallet.holding("BTCUSDT").qty, wallet.holding("ETHUSDT").qty) == (D(0), D(1))
+
+
 class _Order:
     def __init__(self, content: dict[str, str]) -> None:
         self.content = content
