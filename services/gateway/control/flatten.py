@@ -208,6 +208,8 @@ class Flatten:
             if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
                 self._most[sym] = abs(part.signed_qty) / 2
             return False
+        if sym in self._most:  # or it had another cause, which may be over
+            self._most[sym] = max(self._most[sym], abs(part.signed_qty) * 2)
         if isinstance(answer, Snapshot) and answer.state in ENDED:
             self._ended(sym, part, answer)
         else:
