@@ -14,6 +14,7 @@ from hashlib import blake2b
 from services.gateway.control.at_work import AT_WORK
 from services.gateway.control.books import booked_qty
 from services.gateway.control.way_out import Held, Part, last_valid_ms, parts, parts_of_row
+from services.gateway.desk.mine import mine_of
 from services.gateway.desk.rules import book_of
 from services.gateway.venues.amounts import truncated
 from services.gateway.venues.venue import MarketRules, Venue
@@ -51,6 +52,7 @@ class Flatten:
         self._on_its_way: dict[str, list[tuple[OrderRequest, Part]]] = {}
         self._unsettled: dict[str, tuple[Decimal, ...]] = {}
         self._booked: dict[str, Decimal] = {}
+        self._mine: dict[str, Decimal] = {}
         self._told: set[str] = set()
         self._cancelled: set[str] = set()
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
@@ -121,6 +123,7 @@ class Flatten:
     async def _load(self) -> int:
         """Books and unsettled orders out of the journal; returns when the last of these cannot arrive any more."""
         rows = [row for row in await self._journal.orders() if row.state is not OrderState.INTENT]
+        self._mine = mine_of(await self._journal.limits(), self._syms)
         for sym in self._syms:
             self._booked[sym] = await booked_qty(self._journal, book_of(self._settings, sym))
             self._unsettled[sym] = tuple(row.signed_qty for row in rows if row.sym == sym)
@@ -170,7 +173,8 @@ class Flatten:
         if row:
             wanted = parts_of_row(row, qty, rules, price)
         else:
-            wanted = parts(Held(qty, self._booked[sym], self._unsettled[sym]), rules, price)
+            mine = self._mine.get(sym, Decimal(0))
+            wanted = parts(Held(qty, self._booked[sym], self._unsettled[sym], mine), rules, price)
         if not wanted and f"{sym} {row}" not in self._told:
             self._told.add(f"{sym} {row}")
             self._say(f"{sym}: {qty} stays{f' in {row}' if row else ''}: below the venue's minimum, or not ours")
@@ -204,6 +208,8 @@ class Flatten:
             if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
                 self._most[sym] = abs(part.signed_qty) / 2
             return False
+        if sym in self._most:  # or it had another cause, which may be over
+            self._most[sym] = max(self._most[sym], abs(part.signed_qty) * 2)
         if isinstance(answer, Snapshot) and answer.state in ENDED:
             self._ended(sym, part, answer)
         else:

@@ -13,11 +13,15 @@ MOST_PIECES = 20  # sent in a row before it is looked again
 
 
 class Held(NamedTuple):
-    """A symbol as it stands: what the venue shows, what the book has booked, what of its orders may still be filled."""
+    """A symbol as it stands: what the venue shows, what the book has booked, what of its orders may still be filled.
+
+    mine: of the position, what a person has called no book's.
+    """
 
     position: Decimal
     booked: Decimal
     unsettled: tuple[Decimal, ...] = ()
+    mine: Decimal = _ZERO
 
 
 def own_part(held: Held) -> Decimal:
@@ -27,10 +31,12 @@ def own_part(held: Held) -> Decimal:
     (Decimal('3'), Decimal('5'))
     >>> own_part(Held(Decimal(5), Decimal(-1)))
     Decimal('0')
+    >>> own_part(Held(Decimal(5), Decimal(3), (Decimal(4),), mine=Decimal(2)))
+    Decimal('3')
     """
     lowest = held.booked + sum((qty for qty in held.unsettled if qty < 0), _ZERO)
     highest = held.booked + sum((qty for qty in held.unsettled if qty > 0), _ZERO)
-    own = min(max(held.position, lowest), highest)
+    own = min(max(held.position - held.mine, lowest), highest)
     return min(max(own, min(held.position, _ZERO)), max(held.position, _ZERO))
 
 

@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from services.fake_exchange.book import Ask
+from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.order import LIVE
 from services.fake_exchange.serve import Fake, serving
 from services.gateway.control.flatten import Flatten
+from services.gateway.desk.mine import mine_row
 from services.gateway.venues.make import make_venue
 from shared.config import Settings, load_settings
 from shared.journal.journal import Journal
 from tests.integration.gateway.conftest import SYM
+from tests.journal_rows import order
 from tests.venues import BYBIT, OKX, Place, named
 
 WEATHER = {
@@ -23,7 +26,7 @@ WEATHER = {
 }  # fmt: skip
 
 
-def settings_of(folder: Path, fake: Fake, **own: str) -> Settings:
+def settings_of(folder: Path, fake: Fake, **own: object) -> Settings:
     return load_settings(
         symbols=(SYM,), state_dir=folder,
         gateway={
@@ -86,6 +89,46 @@ async def test_what_is_refused_as_too_large_goes_in_smaller_pieces(tmp_path: Pat
                 await venue.close()
         assert fake.book.wallet.holding(SYM).qty == 0
         assert sum("refused" in line for line in said) == 2, said  # 0.050, 0.025
+
+
+async def test_a_refusal_for_another_cause_makes_no_piece_small_for_ever(tmp_path: Path) -> None:
+    """For a while nothing is taken, whatever its size: then it is not sold crumb by crumb."""
+    async with serving("binance") as fake:
+        settings = settings_of(tmp_path, fake)
+        stranger(fake, "0.400")
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        refusal = '{"code": -2020, "msg": "Unable to fill."}'
+        fake.server.faults.append(Fault(Mode.STATUS, "/order", method="POST", status=400, text=refusal, times=8))
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            try:
+                flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", print)
+                await flatten.flatten(time.monotonic() + 40)
+            finally:
+                await venue.close()
+        assert fake.book.wallet.holding(SYM).qty == 0
+        assert len(fake.book.fills) - 1 < 100, "0.400 in pieces of 0.001 are 400"
+
+
+async def test_coins_that_a_person_has_called_theirs_are_not_sold_for_an_order_that_nobody_knows(
+    tmp_path: Path,
+) -> None:
+    """The books hold nothing, a buy was sent and not answered, and the coins that are there were there before."""
+    async with serving("binance-spot") as fake:
+        settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT"})
+        stranger(fake, "0.020")
+        coins = fake.book.wallet.cash["BTC"]
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        said: list[str] = []
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            epoch = await journal.raise_epoch("halt")
+            await journal.write([order(signed_qty=Decimal("0.020"), epoch=epoch), mine_row(SYM, coins)], epoch)
+            try:
+                await Flatten(settings, journal, venue, epoch, "test", said.append).flatten(time.monotonic() + 40)
+            finally:
+                await venue.close()
+        assert fake.book.wallet.cash["BTC"] == coins, said
 
 
 @pytest.mark.parametrize("place", [OKX, BYBIT], ids=named)

@@ -50,6 +50,22 @@ def test_spot_leaves_savings_alone(position: str, booked: str, wanted: list[tupl
     assert sent(position, booked, rules=SPOT) == [Part(D(size), own) for size, own in wanted]
 
 
+@pytest.mark.parametrize(
+    ("position", "booked", "mine", "unsettled", "own"),
+    [
+        ("2", "0", "2", ("0.5",), "0"),  # a buy of which nobody knows was not filled: all are a person's
+        ("2.5", "0", "2", ("0.5",), "0.5"),  # it was, and no more than it is ours
+        ("2.5", "0.5", "2", ("-0.5",), "0.5"),
+        ("2", "0.5", "2", ("-0.5",), "0"),  # a sale was filled
+        ("1", "0.5", "2", (), "0.5"),  # a person has sold of theirs: what the book has booked is its own
+    ],
+)
+def test_what_a_person_has_called_theirs_is_not_ours(
+    position: str, booked: str, mine: str, unsettled: tuple[str, ...], own: str
+) -> None:
+    assert own_part(Held(D(position), D(booked), tuple(map(D, unsettled)), D(mine))) == D(own)
+
+
 @given(position=qty, booked=qty, unsettled=st.lists(qty, max_size=3))
 def test_all_of_a_swap_and_no_more(position: D, booked: D, unsettled: list[D]) -> None:
     held = Held(position, booked, tuple(unsettled))
