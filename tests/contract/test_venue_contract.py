@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from decimal import ROUND_HALF_EVEN, Decimal, getcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -628,9 +628,10 @@ async def test_a_cancelled_task_stays_cancelled_and_sends_no_more(swap: Pair) ->
 
 
 async def test_our_decimal_context_stays_ours(pair: Pair) -> None:
-    await pair.venue.place(pair.request("0.010"))
-    await pair.venue.fills(SYM, pair.venue.now_ms() - 1000)
-    assert getcontext().rounding == ROUND_HALF_EVEN
+    with localcontext(Context(rounding=ROUND_HALF_EVEN)) as ours:
+        await pair.venue.place(pair.request("0.010"))
+        await pair.venue.fills(SYM, pair.venue.now_ms() - 1000)
+        assert ours.rounding == ROUND_HALF_EVEN
 
 
 async def test_an_unknown_market_is_told_with_its_neighbours() -> None:
