@@ -125,8 +125,8 @@ def open_line(positions: Mapping[str, Decimal], in_flight: Mapping[str, int], fl
 
     >>> open_line({"BTCUSDT": Decimal("0.50"), "ETHUSDT": Decimal(-2)}, {}, "tickline halt --flatten")
     'open at the exchange, with nobody trading: BTCUSDT 0.5, ETHUSDT -2: `tickline halt --flatten` closes them'
-    >>> open_line({}, {"ETHUSDT": 1}, "tickline halt --flatten")[43:]
-    'what becomes of 1 order in ETHUSDT: `tickline halt --flatten` closes them'
+    >>> open_line({}, {"ETHUSDT": 1}, "tickline halt")
+    'open at the exchange, with nobody trading: what becomes of 1 order in ETHUSDT: `tickline halt` closes them'
     """
     held = [f"{sym} {qty.normalize():f}" for sym, qty in positions.items()]
     held += [f"what becomes of {count} order{'s' if count > 1 else ''} in {sym}" for sym, count in in_flight.items()]
