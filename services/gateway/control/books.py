@@ -14,7 +14,10 @@ class Booked(NamedTuple):
     seq: int = 0
 
 
-async def booked(journal: Journal, book: str, before: Booked = Booked()) -> Booked:
+NOTHING = Booked()
+
+
+async def booked(journal: Journal, book: str, before: Booked = NOTHING) -> Booked:
     """What a book holds now. before: what was read of it already.
 
     A long book takes a while: who writes under an epoch of its own reads it before it raises that, and the rest then,
