@@ -10,8 +10,10 @@ from services.fake_exchange.serve import serving
 from services.gateway.desk.reading import AccountReader
 from services.gateway.venues.amounts import plain
 from services.gateway.venues.ccxt_venue import CcxtVenue
+from services.gateway.venues.exchanges.binance import Binance
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.venue import MarketNews
+from shared.errors import VenueError
 from tests.contract.test_venue_many import LISTED
 from tests.in_process import in_process
 from tests.seeded import virtually
@@ -91,6 +93,14 @@ async def test_a_delisting_is_seen_when_it_is_announced(place: Place) -> None:
         assert (
             await news_of(pair)
         ).closed == f"{place.exchange} {place.market}: trading in it ends on 2026-11-18 08:26 UTC"
+
+
+async def test_a_market_that_cannot_be_read_is_no_news_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no VenueError ends the desk, which would take the account over again and again."""
+    async with trading(BINANCE) as pair:
+        monkeypatch.setattr(Binance, "ends_ms", lambda self, market: int("soon"))
+        with pytest.raises(VenueError, match="binance: its markets cannot be read: ValueError"):
+            await pair.venue.read_markets()
 
 
 @pytest.mark.parametrize("place", PLACES, ids=named)

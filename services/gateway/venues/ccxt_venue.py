@@ -139,7 +139,11 @@ class CcxtVenue:
                 gone = client.markets[rules.market] = {**before[rules.market], "active": False, "gone": True}
                 client.markets_by_id.setdefault(gone["id"], [gone])
         self.gone = frozenset(sym for sym, rules in self._rules.items() if client.markets[rules.market].get("gone"))
-        return [self._news_of(sym, client.markets[rules.market]) for sym, rules in self._rules.items()]
+        try:
+            return [self._news_of(sym, client.markets[rules.market]) for sym, rules in self._rules.items()]
+        except (ConfigError, *UNREADABLE) as error:
+            shown = f"{type(error).__name__}: {error}"
+            raise VenueError(f"{self._options.exchange}: its markets cannot be read: {shown}") from None
 
     def _news_of(self, sym: str, market: Any) -> MarketNews:
         exchange, old = self._options.exchange, self._rules[sym]

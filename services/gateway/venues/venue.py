@@ -74,7 +74,7 @@ class Venue(Protocol):
 
     @property
     def gone(self) -> frozenset[str]:
-        """Symbols whose market the venue lists no more, as last read: they are in no question that names its markets."""
+        """Symbols whose market the venue lists no more, as last read: no question names it."""
 
     async def open(self, *, only_out: bool = False) -> None:
         """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured.
