@@ -20,7 +20,7 @@ from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.desk.trades import Trades, base_held, trades_of
 from services.gateway.desk.turn import Turn, turn_of
 from services.gateway.risk.verdict import Hold, Refusal
-from services.gateway.venues.amounts import dust, most_at_once, sized
+from services.gateway.venues.amounts import dust, may_be_dust, most_at_once, sized
 from services.gateway.venues.venue import Cleared, MarketRules
 from shared.journal.rows import Change, EventRow, FillRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
@@ -311,6 +311,7 @@ class Lane:
         if booked.last_px is not None:
             return dust(rules, held, booked.last_px)
         by_venue = row.reason is Reason.BELOW_MINIMUM and row.reduce_only and held == -row.intended_qty
+        by_venue = by_venue and may_be_dust(rules, held, row.price)
         return held if by_venue or row.reason is Reason.DUST else _ZERO
 
     def _book(self, report: ExecutionReport, effects: Effects) -> None:
