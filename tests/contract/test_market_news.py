@@ -1,14 +1,23 @@
 """What changes at a venue while the line runs: markets read anew, modes that somebody sets by hand."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
+from services.fake_exchange.listing import Listing
+from services.fake_exchange.serve import serving
+from services.gateway.desk.reading import AccountReader
 from services.gateway.venues.amounts import plain
+from services.gateway.venues.ccxt_venue import CcxtVenue
+from services.gateway.venues.exchanges.binance import Binance
+from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.venue import MarketNews
+from shared.errors import VenueError
+from tests.contract.test_venue_many import LISTED
 from tests.in_process import in_process
 from tests.seeded import virtually
-from tests.venues import BINANCE, BYBIT, OKX, SPOTS, SWAPS, SYM, Pair, Place, named, trading
+from tests.venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, SYM, Pair, Place, named, trading
 
 D = Decimal
 PLACES = [*SWAPS, *SPOTS]
@@ -48,6 +57,35 @@ async def test_a_market_that_is_not_traded_any_more(place: Place) -> None:
         assert (await news_of(pair)).closed == ""
 
 
+@pytest.mark.parametrize(("place", "listed"), LISTED, ids=named)
+async def test_a_market_that_is_gone_keeps_no_other_from_being_read(
+    place: Place, listed: Callable[[str, Decimal], Listing]
+) -> None:
+    bases, tail = ["BTC", "ETH", "SOL", "XRP", "ADA"], ":USDT" if place.kind == "swap" else ""
+    listings = {base: listed(base, D(42_000)) for base in bases}
+    async with serving(place.fake or place.exchange, listings=tuple(listings.values())) as fake:
+        markets = {f"{base}USDT": f"{base}/USDT{tail}" for base in bases}
+        venue = CcxtVenue(
+            VenueOptions(place.exchange, markets, "live", 3, base_url=fake.url, attempts=1, throttled=False), KEYS
+        )
+        await venue.open()
+        try:
+            del fake.book.listings[listings["ETH"].id]
+            gone = next(news for news in await venue.read_markets() if news.sym == "ETHUSDT")
+            assert gone.closed.endswith("the exchange does not list it any more")
+            assert venue.gone == {"ETHUSDT"}
+            reader = AccountReader(venue, list(markets))
+            for _ in range(2):
+                read = await reader.read(venue.now_ms(), venue.now_ms() - 60_000, ["ETHUSDT"])
+                assert ("ETHUSDT" in read.traded) is (place.exchange != "binance"), "only there by its name"
+                assert {position.sym for position in read.shown.positions} == markets.keys()
+            assert (await venue.quotes(list(markets))).keys() == markets.keys() - {"ETHUSDT"}
+            assert await venue.read_modes() == {}
+            await venue.balance()
+        finally:
+            await venue.close()
+
+
 @pytest.mark.parametrize("place", SWAPS, ids=named)
 async def test_a_delisting_is_seen_when_it_is_announced(place: Place) -> None:
     async with trading(place) as pair:
@@ -55,6 +93,14 @@ async def test_a_delisting_is_seen_when_it_is_announced(place: Place) -> None:
         assert (
             await news_of(pair)
         ).closed == f"{place.exchange} {place.market}: trading in it ends on 2026-11-18 08:26 UTC"
+
+
+async def test_a_market_that_cannot_be_read_is_no_news_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no VenueError ends the desk, which would take the account over again and again."""
+    async with trading(BINANCE) as pair:
+        monkeypatch.setattr(Binance, "ends_ms", lambda self, market: int("soon"))
+        with pytest.raises(VenueError, match="binance: its markets cannot be read: ValueError"):
+            await pair.venue.read_markets()
 
 
 @pytest.mark.parametrize("place", PLACES, ids=named)

@@ -93,14 +93,25 @@ async def set_capital(sym: str, wanted: Wanted) -> Iterator[str]:
 async def write_capital(settings: Settings, journal: Journal, sym: str, wanted: Wanted, by: str) -> Decimal:
     """Book it, as the next report of the book; returns the new capital."""
     at_ms, book = now_ms(), book_of(settings, sym)
-    epoch = await journal.raise_epoch(f"capital by {by}")  # the gateway loads its books anew
-    books = await books_in(settings, journal)  # nobody else writes from here on
+    begun = begun_with(await journal.limits(), book)
+    books, seq = Books((sym,), settings.strategy.balance if begun is None else begun), 0
+    seq = await _read_on(journal, book, books, seq)  # a long book takes a while, in which the gateway goes on
+    epoch = await journal.raise_epoch(f"capital by {by}")  # it loads its books anew
+    seq = await _read_on(journal, book, books, seq)  # nobody else writes from here on
     before = books.capital(sym)
     capital = wanted.of(before, books.balance_of(sym), sym)
-    report = capital_report(sym, book, await journal.last_seq(book) + 1, capital, at_ms)
+    report = capital_report(sym, book, seq + 1, capital, at_ms)
     text = f"{plain(before)} became {plain(capital)}, by {by}"
     changes: list[Change] = [execution_row(book, report, at_ms), EventRow("CAPITAL", sym, "", text, at_ms)]
     if begun_with(await journal.limits(), book) is None:
         changes.append(begun_row(book, before))
     await journal.write(changes, epoch)
     return capital
+
+
+async def _read_on(journal: Journal, book: str, books: Books, seq: int) -> int:
+    """Book what the journal has behind number `seq`; the number of the last."""
+    async for report in reports_of(journal, book, seq):
+        books.book(report)
+        seq = report.n
+    return seq

@@ -7,7 +7,7 @@ import typer
 
 from services.gateway.control.adoption import Adopted, Market, adopted, written
 from services.gateway.control.adoption import Said as Word
-from services.gateway.control.books import booked_qty
+from services.gateway.control.books import booked
 from services.gateway.control.clock import now_ms, utc
 from services.gateway.control.ending import OF_DIFFERENCES, Ending
 from services.gateway.control.opened import journal_of, settings_of_account
@@ -88,6 +88,8 @@ async def write_adopted(
             ]
         )
         return
+    books = {book_of(settings, one.row.sym) for one in made if one.booking is not None or one.mine is not None}
+    before = {book: await booked(journal, book) for book in books}
     epoch = await journal.raise_epoch(f"adopt by {said.by}")  # the gateway loads its books anew
     if await made_of(settings, journal, names, said) != made:
         raise SafetyRefusal("a difference has changed meanwhile: look at it again: `tickline resolve`")
@@ -95,7 +97,7 @@ async def write_adopted(
     for one in made:
         book = book_of(settings, one.row.sym)
         if one.booking is not None or one.mine is not None:
-            held = await booked_qty(journal, book)
+            held = (await booked(journal, book, before[book])).qty
             if one.row.expected is not None and held != Decimal(one.row.expected):
                 raise SafetyRefusal(
                     f"{one.row.sym}: its book holds {plain(held)} by now, not {one.row.expected}: the gateway compares "

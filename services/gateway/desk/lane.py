@@ -20,7 +20,7 @@ from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.desk.trades import Trades, base_held, trades_of
 from services.gateway.desk.turn import Turn, turn_of
 from services.gateway.risk.verdict import Hold, Refusal
-from services.gateway.venues.amounts import dust, most_at_once, sized
+from services.gateway.venues.amounts import dust, may_be_dust, most_at_once, sized
 from services.gateway.venues.venue import Cleared, MarketRules
 from shared.journal.rows import Change, EventRow, FillRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
@@ -121,7 +121,14 @@ class Lane:
         """How the order ended that this one comes after, if it is not open here."""
         if row.after and row.after not in self.tickets:
             before = await self._tools.journal.order(row.after)
-            self._ended[row.after] = OrderState.EXPIRED if before is None else before.state
+            self._ended[row.after] = OrderState.EXPIRED if before is None else self._ended_as(before)
+
+    def _ended_as(self, row: OrderRow) -> OrderState:
+        """How an order ended, for the one that comes after it. A close that was cut has not closed what is left."""
+        cut = row.state is OrderState.FILLED and row.reduce_only and abs(row.signed_qty) < abs(row.intended_qty)
+        books = self._tools.books
+        left = cut and books.position(self.sym) and not books.dust(self.sym)
+        return OrderState.CANCELED if left else row.state
 
     async def _advance(self, changes: list[Change], effects: Effects | None = None) -> None:
         """Let the head of the lane go, or end, until one waits or is on its way; then write, then do."""
@@ -299,10 +306,10 @@ class Lane:
             fill.fee, fill.fee_currency, fill.at_ms,
         ) for fill in trades.fills), execution_row(self.book, report, now))  # fmt: skip
         del self.tickets[ticket.row.client_order_id]
-        self._ended[ticket.row.client_order_id] = life.state
+        self._book(report, effects)
+        self._ended[ticket.row.client_order_id] = self._ended_as(ticket.row)
         wanted = {other.row.after for other in self.tickets.values()}
         self._ended = {name: state for name, state in self._ended.items() if name in wanted}
-        self._book(report, effects)
         return True
 
     def _dust_after(self, row: OrderRow, booked: Outcome, rules: MarketRules) -> Decimal:
@@ -311,6 +318,7 @@ class Lane:
         if booked.last_px is not None:
             return dust(rules, held, booked.last_px)
         by_venue = row.reason is Reason.BELOW_MINIMUM and row.reduce_only and held == -row.intended_qty
+        by_venue = by_venue and may_be_dust(rules, held, row.price)
         return held if by_venue or row.reason is Reason.DUST else _ZERO
 
     def _book(self, report: ExecutionReport, effects: Effects) -> None:

@@ -41,6 +41,8 @@ class AccountReader:
         venue, syms = self._venue, self._syms
         if not venue.fills_at_once and self._round:
             syms = due(self._asked, self._open.union(urgent), TRADES_A_ROUND)
+        if not venue.fills_at_once:
+            syms = tuple(sym for sym in syms if sym not in venue.gone)
         funding = await venue.funding(since_ms)
         fills = await venue.all_fills(syms, since_ms)
         waiting = await venue.waiting_orders()

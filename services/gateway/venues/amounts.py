@@ -7,6 +7,7 @@ from shared.messages.reasons import Reason
 
 # Wide enough for any quotient here; the ambient context is not ours alone (ccxt writes to it).
 _WIDE = Context(prec=60, rounding=ROUND_DOWN)
+RISEN = 10  # times: how far a least quantity or value may have risen since it was read
 
 
 def truncated(qty: Decimal, step: Decimal) -> Decimal:
@@ -47,6 +48,15 @@ def dust(rules: MarketRules, held: Decimal, price: Decimal) -> Decimal:
     """
     left = bool(held) and sized(rules, -held, price, reduce_only=True) is Reason.BELOW_MINIMUM
     return held if left else Decimal(0)
+
+
+def may_be_dust(rules: MarketRules, held: Decimal, price: Decimal) -> bool:
+    """Whether a venue is believed that calls the position too small: its least may be more by now than we have read.
+
+    Not without bound: some say the same of what is too large.
+    """
+    least = max(rules.min_notional, _WIDE.multiply(max(rules.min_qty, rules.step), price))
+    return _WIDE.multiply(abs(held), price) <= RISEN * least
 
 
 def most_at_once(rules: MarketRules, price: Decimal) -> Decimal | None:

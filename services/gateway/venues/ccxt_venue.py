@@ -80,6 +80,7 @@ class CcxtVenue:
         self._lookup = Lookup(self._asker, self._profile)
         self._rules: dict[str, MarketRules] = {}
         self.out_of_reach: dict[str, str] = {}
+        self.gone: frozenset[str] = frozenset()
         self._modes: dict[str, Modes] = {}
         self._modes_turn = 0
         self._ahead_ms: int | None = None
@@ -137,7 +138,12 @@ class CcxtVenue:
             if rules.market not in client.markets:
                 gone = client.markets[rules.market] = {**before[rules.market], "active": False, "gone": True}
                 client.markets_by_id.setdefault(gone["id"], [gone])
-        return [self._news_of(sym, client.markets[rules.market]) for sym, rules in self._rules.items()]
+        self.gone = frozenset(sym for sym, rules in self._rules.items() if client.markets[rules.market].get("gone"))
+        try:
+            return [self._news_of(sym, client.markets[rules.market]) for sym, rules in self._rules.items()]
+        except (ConfigError, *UNREADABLE) as error:
+            shown = f"{type(error).__name__}: {error}"
+            raise VenueError(f"{self._options.exchange}: its markets cannot be read: {shown}") from None
 
     def _news_of(self, sym: str, market: Any) -> MarketNews:
         exchange, old = self._options.exchange, self._rules[sym]
@@ -150,7 +156,7 @@ class CcxtVenue:
 
     async def read_modes(self) -> dict[str, str]:
         """Of swaps, some in turn where each is a question of its own; spot has none."""
-        swaps = {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
+        swaps = {market: sym for market, sym in self._listed().items() if self._rules[sym].kind == "swap"}
         if not swaps:
             return {}
         wanted = Modes(hedged=False, margin=ISOLATED, leverage=self._options.leverage)
@@ -160,8 +166,15 @@ class CcxtVenue:
         return {
             swaps[market]: f"{self._options.exchange} {market}: {shown(modes)}; wanted {shown(wanted)}"
             for market, modes in self._modes.items()
-            if modes != wanted
+            if modes != wanted and market in swaps
         }
+
+    def _listed(self, syms: Sequence[str] = ()) -> dict[str, str]:
+        """ccxt's market → symbol, of these symbols or of all; without those that the venue lists no more.
+
+        Asking for one of them by its name would be refused, with all that is asked in the same breath.
+        """
+        return {self._rules[sym].market: sym for sym in syms or self._rules if sym not in self.gone}
 
     def now_ms(self) -> int:
         """Ours and what the two were apart when last asked."""
@@ -244,13 +257,13 @@ class CcxtVenue:
                 for sym, row in mine
             ]
 
-        given = self._asker, list(names)
+        given = self._asker, list(self._listed(syms))
         found: list[VenueOrder] = await self._asker.ask(self._profile.all_open_orders, *given, read=read)
         return found
 
     async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
         """Of these symbols, or of all: asked for together, which costs some venues as much as one."""
-        names = {self._rules[sym].market: sym for sym in syms or self._rules}
+        names = self._listed(syms)
         found = await self._profile.waiting(self._asker, list(names))
         return [
             VenueOrder(
@@ -299,7 +312,7 @@ class CcxtVenue:
             ]
             return [parse.fill(self._profile, self._rules[sym], sym, row) for sym, row in mine]
 
-        given = self._asker, list(names), since_ms, self.now_ms()
+        given = self._asker, list(self._listed(syms)), since_ms, self.now_ms()
         found: list[VenueFill] = await self._asker.ask(self._profile.all_trades, *given, read=read)
         return found
 
@@ -336,7 +349,7 @@ class CcxtVenue:
 
     async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
         """Now, of all of these that the venue answers for."""
-        names = {self._rules[sym].market: sym for sym in syms}
+        names = self._listed(syms)
 
         async def timed() -> tuple[int, Any]:
             asked_ms = self.now_ms()

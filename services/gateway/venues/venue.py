@@ -72,6 +72,10 @@ class Venue(Protocol):
     def out_of_reach(self) -> Mapping[str, str]:
         """Symbols without rules here, and why; only after a way out was opened."""
 
+    @property
+    def gone(self) -> frozenset[str]:
+        """Symbols whose market the venue lists no more, as last read: no question names it."""
+
     async def open(self, *, only_out: bool = False) -> None:
         """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured.
 

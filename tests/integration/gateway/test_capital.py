@@ -1,15 +1,19 @@
 """A book's capital: changed by a person, booked in sequence everywhere, and never by the config."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from services.gateway.desk.balance import LIMIT
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.errors import ConfigError
+from shared.journal.journal import Journal
+from shared.journal.rows import ExecutionRow
 from shared.messages import Leg
 from shared.strategies import BasicTaker
 from tests.integration.gateway.conftest import SYM, Gateway
+from tests.integration.gateway.test_flatten import stranger
 from tests.until import until
 
 
@@ -92,3 +96,33 @@ async def test_what_is_no_capital(trading: Gateway, to: str | None, add: str | N
     with pytest.raises(ConfigError, match=why):
         await trading.set_capital(to, add)
     assert len(trading.reports()) == 2
+
+
+@pytest.mark.parametrize("verb", ["capital", "adopt"])
+async def test_a_long_book_is_read_before_the_gateway_is_fenced(
+    trading: Gateway, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """Else the gateway has taken the account back before the change is written, again and again."""
+    await trading.write(trading.intent("0.010"), trading.intent("-0.010"), trading.intent("0.010"))
+    await trading.reported(3)
+    if verb == "adopt":
+        stranger(trading.fake, "0.005")
+        await trading.waiting(f"POSITION/{SYM}/{SYM}", f"EXTERNAL_FILL/{SYM}/{SYM}:1000008")
+    await trading.stop()
+    read: list[int] = []
+    raised, executions = Journal.raise_epoch, Journal.executions
+
+    async def raise_epoch(self: Journal, *given: Any) -> int:
+        read.clear()
+        return await raised(self, *given)
+
+    async def reading(self: Journal, book: str, after_seq: int = 0, limit: int = 1_000) -> list[ExecutionRow]:
+        read.append(after_seq)
+        return await executions(self, book, after_seq, limit)
+
+    monkeypatch.setattr(Journal, "raise_epoch", raise_epoch)
+    monkeypatch.setattr(Journal, "executions", reading)
+    await (trading.set_capital(add="5") if verb == "capital" else trading.resolve(f"POSITION/{SYM}/{SYM}"))
+    assert read == [3]
+    trading.start()
+    assert len(await trading.reported(4)) == 4

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.fake_exchange.faults import Fault, Mode
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Prediction, Reason
 from shared.strategies import BasicTaker
@@ -111,6 +112,21 @@ async def test_an_open_leg_waits_for_no_dust_after_a_restart(spot: Gateway) -> N
     await spot.write(spot.intent("0.00020", after=close))
     *_, more = await spot.reported(3)
     assert more.status is OrderStatus.FILLED
+
+
+@pytest.mark.parametrize(("qty", "is_dust"), [("0.10000", False), ("0.00020", True)])
+async def test_a_venue_that_calls_a_sale_too_small_is_believed_of_small_ones(
+    spot: Gateway, qty: str, is_dust: bool
+) -> None:
+    """Binance's `Filter failure: NOTIONAL` is also that of a sale that is too large."""
+    await spot.write(spot.intent(qty))
+    (bought,) = await spot.reported(1)
+    refusal = '{"code": -1013, "msg": "Filter failure: NOTIONAL"}'
+    spot.fake.server.faults.append(Fault(Mode.STATUS, "/order", method="POST", status=400, text=refusal))
+    await spot.write(spot.intent(f"-{bought.last_qty}", Leg.CLOSE))
+    *_, refused = await spot.reported(2)
+    assert (refused.status, refused.reason) == (OrderStatus.REJECTED, Reason.BELOW_MINIMUM)
+    assert refused.dust == (bought.last_qty if is_dust else 0)
 
 
 async def test_a_short_from_dust_is_none_on_spot(spot: Gateway) -> None:

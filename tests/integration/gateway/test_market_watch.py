@@ -117,6 +117,25 @@ async def test_a_close_beyond_the_largest_market_order_is_cut_to_it(watched: Gat
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["at once", "after a restart"])
+async def test_what_opens_after_a_close_that_was_cut_does_not_go(watched: Gateway, again: bool) -> None:
+    """The position is still there: the two together would be more than the strategy has ever wanted."""
+    await watched.write(watched.intent("0.050"))
+    await watched.reported(1)
+    watched.fake.book.listings[SYM] = watched.fake.book.listings[SYM]._replace(most_market=Decimal("0.020"))
+    await until(lambda: most(watched) == Decimal("0.020"))
+    close = watched.intent("-0.050", Leg.CLOSE)
+    if again:
+        await watched.write(close)
+        await watched.reported(2)
+        await watched.stop()
+        watched.start()
+    await watched.write(*([] if again else [close]), watched.intent("0.010", after=close))
+    *_, closed, opened = await watched.reported(3)
+    assert (closed.status, closed.last_qty) == (OrderStatus.FILLED, Decimal("-0.020"))
+    assert (opened.last_qty, opened.reason) == (0, Reason.CLOSE_NOT_FILLED)
+
+
 def most(trading: Gateway) -> Decimal | None:
     assert trading.desk is not None
     assert trading.desk._attached is not None

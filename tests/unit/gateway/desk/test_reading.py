@@ -18,6 +18,7 @@ class Asked:
 
     def __init__(self, *, at_once: bool = False) -> None:
         self.fills_at_once = at_once
+        self.gone: frozenset[str] = frozenset()
         self.asked: list[list[str]] = []
         self.open: list[str] = []
         self.broken = False
