@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
@@ -12,6 +13,9 @@ from shared.config import Settings
 from shared.config.settings import PREFIX, file_values
 
 HIDDEN = "********"
+OTHERS = re.compile(
+    r"(?P<scheme>postgresql(?:\+\w+)?|sqlite|https?)://(?:(?:[^/?#@]*@)?(?P<place>[^@?#\s]*)(?:\?[^#@]*)?|.*)"
+)
 DEFAULT, VARIABLE, FILE = "default", "variable", "file"
 VENUES = ("ingestor", "venues")
 Keys: TypeAlias = tuple[str, ...]
@@ -48,8 +52,20 @@ def _shown(value: object) -> str:
     if value is None or isinstance(value, bool | int | float):
         return json.dumps(value)
     if isinstance(value, str) and "://" in value:
-        value = without_password(value)
+        value = _address(value)
     return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _address(url: str) -> str:
+    """Of the bus, or of a journal or an exchange; of what could be read in two ways only how it begins.
+
+    >>> _address("postgresql://me:hush@db/tickline?password=hush"), _address("postgresql://me:hu@sh@db/tickline")
+    ('postgresql://db/tickline', 'postgresql://...')
+    """
+    found = OTHERS.fullmatch(url)
+    if found is None:
+        return without_password(url)
+    return f"{found['scheme']}://{found['place']}" if found["place"] is not None else f"{found['scheme']}://..."
 
 
 def _origin(path: Keys, written: Mapping[str, object]) -> str:

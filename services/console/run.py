@@ -295,7 +295,7 @@ class _Run:
     def _say_open(self) -> None:
         """What stays at the exchange when nobody trades any more."""
         if self._real and self._seen is not None:
-            self._say_if(open_line(self._seen.positions, self._flatten))
+            self._say_if(open_line(self._seen.positions, self._seen.in_flight, self._flatten))
 
     def _collector(self) -> OrderCollector | RefusalCounter:
         """What the summary needs besides the counts: at a venue fills are not the backtest's."""
@@ -323,8 +323,10 @@ class _Run:
             restarts=self._restarts,
             finished=finished,
             refusals=refusals,
-            start_equity=self._settings.strategy.balance * len(self._settings.symbols),
+            start_equity=(began := self._settings.strategy.balance * len(self._settings.symbols)),
+            capital_added=view.capital - began,
             positions=view.positions if self._real else {},
+            in_flight=view.in_flight if self._real else {},
             flatten=self._flatten,
             identity=self._identity,
             code=code,

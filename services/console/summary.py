@@ -16,7 +16,9 @@ class Summary:
     """Counts per stream, money in quote units, waits in µs. parity: None where it was not compared.
 
     refusals: reason -> orders that ended with it, where they went to a venue; None where they were filled on paper.
-    start_equity: the capital of all books. positions: what stays open at the exchange, which `flatten` closes.
+    start_equity: the capital that all books began with; capital_added: what a person has given them since, negative
+    where taken. positions: what stays open at the exchange, which `flatten` closes. in_flight: symbol -> orders without
+    an end yet, whose fills are in neither equity nor positions.
     code: what an author's code raised, the first time; empty where it did not.
     """
 
@@ -30,15 +32,17 @@ class Summary:
     refusals: Mapping[str, int] | None = None
     live: bool = False
     start_equity: Decimal = Decimal(0)
+    capital_added: Decimal = Decimal(0)
     positions: Mapping[str, Decimal] = field(default_factory=dict)
+    in_flight: Mapping[str, int] = field(default_factory=dict)
     flatten: str = ""
     code: str = ""
     identity: Identity | None = None
 
     @property
     def profit(self) -> Decimal:
-        """Since the books began, in quote units."""
-        return self.final_equity - self.start_equity
+        """What was made since the books began, in quote units; capital given or taken is none of it."""
+        return self.final_equity - self.start_equity - self.capital_added
 
     def as_json(self) -> dict[str, object]:
         """The documented form."""
@@ -46,6 +50,7 @@ class Summary:
         return {
             **{str(stream): self.counts[stream] for stream in SHOWN},
             "start_equity": str(self.start_equity),
+            **({"capital_added": str(self.capital_added)} if self.capital_added else {}),
             "final_equity": str(self.final_equity),
             "profit": str(self.profit),
             "fees": str(self.fees),
@@ -56,6 +61,7 @@ class Summary:
             **({} if self.refusals is None else {"refusals": dict(self.refusals)}),
             **({} if self.identity is None else self.identity.as_json()),
             **({"open": {sym: str(qty) for sym, qty in self.positions.items()}} if self.positions else {}),
+            **({"in_flight": dict(self.in_flight)} if self.in_flight else {}),
             **({"failed": self.code} if self.code else {}),
         }
 
@@ -67,7 +73,7 @@ class Summary:
         )
         shown = [
             f"{'done' if self.finished else 'stopped'}: {counts}",
-            f"final equity: {_cents(self.final_equity)}, began with {_cents(self.start_equity)}: "
+            f"final equity: {_cents(self.final_equity)}, began with {_cents(self.start_equity)}{self._moved()}: "
             f"{'profit' if self.profit >= 0 else 'loss'} {_cents(abs(self.profit))} after {_cents(self.fees)} of fees",
             f"tick to execution: {waits or 'no executions'}",
         ]
@@ -103,19 +109,28 @@ class Summary:
             shown.append(
                 "parity: not compared: this bus also holds a run with other settings (clean: another bus.folder)"
             )
-        if line := open_line(self.positions, self.flatten):
+        if line := open_line(self.positions, self.in_flight, self.flatten):
             shown.append(line)
         return shown
 
+    def _moved(self) -> str:
+        if not self.capital_added:
+            return ""
+        given = self.capital_added > 0
+        return f", {_cents(abs(self.capital_added))} of capital {'given' if given else 'taken'} since"
 
-def open_line(positions: Mapping[str, Decimal], flatten: str) -> str:
-    """What a person must know of open positions; empty without any.
 
-    >>> open_line({"BTCUSDT": Decimal("0.50"), "ETHUSDT": Decimal(-2)}, "tickline halt --flatten")
+def open_line(positions: Mapping[str, Decimal], in_flight: Mapping[str, int], flatten: str) -> str:
+    """What a person must know of open positions, and of orders that may become some; empty without any.
+
+    >>> open_line({"BTCUSDT": Decimal("0.50"), "ETHUSDT": Decimal(-2)}, {}, "tickline halt --flatten")
     'open at the exchange, with nobody trading: BTCUSDT 0.5, ETHUSDT -2: `tickline halt --flatten` closes them'
+    >>> open_line({}, {"ETHUSDT": 1}, "tickline halt")
+    'open at the exchange, with nobody trading: what becomes of 1 order in ETHUSDT: `tickline halt` closes them'
     """
-    held = ", ".join(f"{sym} {qty.normalize():f}" for sym, qty in positions.items())
-    return f"open at the exchange, with nobody trading: {held}: `{flatten}` closes them" if held else ""
+    held = [f"{sym} {qty.normalize():f}" for sym, qty in positions.items()]
+    held += [f"what becomes of {count} order{'s' if count > 1 else ''} in {sym}" for sym, count in in_flight.items()]
+    return f"open at the exchange, with nobody trading: {', '.join(held)}: `{flatten}` closes them" if held else ""
 
 
 def _cents(amount: Decimal) -> str:

@@ -34,6 +34,17 @@ class View(NamedTuple):
         return sum((book.fees for book in self.books.values() if book), Decimal(0))
 
     @property
+    def capital(self) -> Decimal:
+        """Of all books, with what a person has given or taken since they began, in quote units."""
+        return sum((book.account.capital if book else self.balance for book in self.books.values()), Decimal(0))
+
+    @property
+    def in_flight(self) -> dict[str, int]:
+        """Symbol -> its orders whose end its book has not been told; only where there are any."""
+        counts = {sym: len(book.in_flight) for sym, book in self.books.items() if book}
+        return {sym: count for sym, count in counts.items() if count}
+
+    @property
     def decided(self) -> dict[str, int]:
         """Symbol -> number of the last tick that was decided on."""
         return {sym: book.last_tick_n for sym, book in self.books.items() if book}

@@ -11,7 +11,10 @@ NS_PER_MS = 1_000_000
 
 
 class SimulatedPrices(Prices):
-    """The newest tick's price, rounded to the listing's tick; one that was set stands."""
+    """The newest tick's price, rounded to the listing's tick; one that was set stands.
+
+    The simulated market knows BTCUSDT; the venue may call it otherwise, as OKX does with BTC-USDT-SWAP.
+    """
 
     def __init__(self, listings: Iterable[Listing], market: PresentMarket, spread: int = 1) -> None:
         super().__init__(listings, spread=spread)
@@ -26,7 +29,8 @@ class SimulatedPrices(Prices):
     def quote(self, id_: str, now_ms: int) -> Quote:
         """At this time."""
         if id_ not in self._set:
-            tick = self._listings[id_].tick
-            price = self._market.price(id_, self._market.n_at(now_ms * NS_PER_MS))
+            listing = self._listings[id_]
+            tick, sym = listing.tick, f"{listing.base}{listing.quote}"
+            price = self._market.price(sym, self._market.n_at(now_ms * NS_PER_MS))
             self._mids[id_] = (price / tick).to_integral_value() * tick
         return super().quote(id_, now_ms)

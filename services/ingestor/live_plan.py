@@ -35,7 +35,7 @@ def live_stage(options: LiveOptions, sym: str) -> LiveStage:
     """A fresh stage for one symbol."""
     rules = options.rules(FACTS.get(options.exchange, UNLISTED).consecutive)
     if options.stream == "candles":
-        route = candle_route(options.interval, options.grace_ns, options.warm_bars, rules.fill_ns)
+        route = candle_route(options.interval, options.grace_ns, options.warm_bars, rules.fill_ns, rules.silence_ns)
     else:
         route = trade_route(options.interval, options.price, rules, options.grace_ns, options.warm_bars)
     of = f"{options.interval} of {options.markets[sym]} at {options.exchange}"

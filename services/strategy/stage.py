@@ -56,6 +56,11 @@ class StrategyStage(Stage):
         """How many orders it has written so far: n of the last one."""
         return self._numbers.last(_ORDERS)
 
+    @property
+    def in_flight(self) -> tuple[str, ...]:
+        """Ids of the orders whose end it has not been told."""
+        return tuple(self._in_flight)
+
     def equity(self) -> Decimal:
         """Balance and unrealised profit at the last decision's price."""
         if self.last_price is None:

@@ -27,7 +27,7 @@ class LiveSettings(Section):
     poll_s: Positive = 2.0
     grace_s: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 1.0
     age_limit_s: Positive = 60.0
-    silence_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
+    silence_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 8.0
     max_skew_s: Positive = 1.0
     warm_bars: Annotated[int, Field(ge=0, le=10_000)] = 200
     timeout_s: Positive = 10.0

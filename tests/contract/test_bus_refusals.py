@@ -3,9 +3,15 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from shared.bus.redis_bus import RedisBus
 from shared.config import load_settings
@@ -14,8 +20,25 @@ from shared.runner.service import check_bus, make_bus
 from tests.servers import VALKEY, Server, free_port
 
 SECRET = "s3cr3t-word"
-CERTIFICATE = Path(__file__).with_name("self_signed.pem")
 StartServer = Callable[..., Server]
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A key and a certificate that nobody but itself has signed, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    begins = datetime.now(UTC) - timedelta(days=1)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=3))
+        .sign(key, SHA256())
+    )
+    path = tmp_path / "self_signed.pem"
+    as_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(as_pem + made.public_bytes(Encoding.PEM))
+    return path
 
 
 @pytest.fixture
@@ -72,9 +95,9 @@ async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.close()
 
 
-async def test_a_certificate_that_nobody_trusts() -> None:
+async def test_a_certificate_that_nobody_trusts(certificate: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
+    context.load_cert_chain(certificate)
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=context) as server:
         port = server.sockets[0].getsockname()[1]
         line = await last_line(f"rediss://:{SECRET}@127.0.0.1:{port}/0")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from tests.contract.test_venue_many import LISTED
 
 from services.fake_exchange.listing import Listing
 from services.fake_exchange.serve import serving
@@ -14,7 +15,6 @@ from services.gateway.venues.exchanges.binance import Binance
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.venue import MarketNews
 from shared.errors import VenueError
-from tests.contract.test_venue_many import LISTED
 from tests.in_process import in_process
 from tests.seeded import virtually
 from tests.venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, SYM, Pair, Place, named, trading

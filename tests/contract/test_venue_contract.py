@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from decimal import ROUND_HALF_EVEN, Decimal, getcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -83,6 +83,19 @@ async def test_an_order_is_on_the_venues_own_book_once_and_known_to_the_last_dig
     assert (fill.trade_id, fill.venue_order_id, fill.signed_qty, fill.price, fill.fee, fill.fee_currency) == (
         pair.place.trade_id(theirs.id), id_, theirs.qty, theirs.price, theirs.fee, theirs.fee_currency,
     )  # fmt: skip
+
+
+async def test_an_order_that_was_cancelled_in_part_is_canceled_with_what_was_filled(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair.fake.floor.weather, "plan", lambda client_id: Plan(2, 3_600_000))
+    await pair.venue.place(pair.request("0.010"))
+    (order,) = pair.fake.book.open_orders()
+    pair.fake.book.cancel(order, pair.fake.floor.now_ms())
+    known = await found(pair)
+    assert isinstance(known, Snapshot)
+    assert (known.state, known.filled_qty) == (OrderState.CANCELED, order.filled)
+    assert 0 < order.filled < QTY
 
 
 async def test_the_price_of_a_currency_is_between_bid_and_ask(pair: Pair) -> None:
@@ -615,9 +628,10 @@ async def test_a_cancelled_task_stays_cancelled_and_sends_no_more(swap: Pair) ->
 
 
 async def test_our_decimal_context_stays_ours(pair: Pair) -> None:
-    await pair.venue.place(pair.request("0.010"))
-    await pair.venue.fills(SYM, pair.venue.now_ms() - 1000)
-    assert getcontext().rounding == ROUND_HALF_EVEN
+    with localcontext(Context(rounding=ROUND_HALF_EVEN)) as ours:
+        await pair.venue.place(pair.request("0.010"))
+        await pair.venue.fills(SYM, pair.venue.now_ms() - 1000)
+        assert ours.rounding == ROUND_HALF_EVEN
 
 
 async def test_an_unknown_market_is_told_with_its_neighbours() -> None:

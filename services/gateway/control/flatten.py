@@ -39,9 +39,15 @@ Say = Callable[[str], None]
 
 
 class Flatten:
-    """One way out. epoch: the journal's, raised by the halt; it is raised again where a gateway took it meanwhile."""
+    """One way out. epoch: the journal's, raised by the halt; it is raised again where a gateway took it meanwhile.
 
-    def __init__(self, settings: Settings, journal: Journal, venue: Venue, epoch: int, by: str, say: Say) -> None:
+    unplaced: symbols that may hold something, of which nobody knows the market; they are never called flat.
+    """
+
+    def __init__(
+        self, settings: Settings, journal: Journal, venue: Venue, epoch: int, by: str, say: Say,
+        unplaced: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._journal = journal
         self._venue = venue
@@ -49,6 +55,7 @@ class Flatten:
         self._by = by
         self._say = say
         self._syms = tuple(sym for sym in settings.gateway.markets if sym not in venue.out_of_reach)
+        self._not_seen = (*unplaced, *(sym for sym in settings.gateway.markets if sym in venue.out_of_reach))
         self._on_its_way: dict[str, list[tuple[OrderRequest, Part]]] = {}
         self._unsettled: dict[str, tuple[Decimal, ...]] = {}
         self._booked: dict[str, Decimal] = {}
@@ -76,7 +83,8 @@ class Flatten:
                 flat_since = None
             elif flat_since is None:
                 flat_since = time.monotonic()
-                self._say("flat" + (": what was on its way can still arrive, looking again" if late else ""))
+                but = f", but for {', '.join(self._not_seen)}: not looked at" if self._not_seen else ""
+                self._say("flat" + but + (": what was on its way can still arrive, looking again" if late else ""))
             elif not late and time.monotonic() - flat_since > SURE_S:
                 left = await self._each(self._nothing_rests)
                 if not left:

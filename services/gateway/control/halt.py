@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import typer
@@ -55,16 +56,35 @@ async def halt(*, cancel: bool, flatten: bool, within_s: float, named: str | Non
 async def _way_out(stopped: ToStop, epoch: int, by: str, until: float, *, flatten: bool) -> None:
     from services.gateway.control.flatten import Flatten  # takes a while to load, and the halt does not wait
 
-    settings, unplaced = await stopped.way_out()
-    venue = await _opened(settings, until)
+    settings, unplaced, others = await stopped.way_out()
+    venue = await _reached(settings, others, until)
     try:
-        way_out = Flatten(settings, stopped.journal, venue, epoch, by, typer.echo)
+        way_out = Flatten(settings, stopped.journal, venue, epoch, by, typer.echo, unplaced)
         await (way_out.flatten(until) if flatten else way_out.cancel(until))
     finally:
         await venue.close()
     lost = [*venue.out_of_reach.values(), *(f"{sym}: its market cannot be told" for sym in unplaced)]
     if lost:
         raise ConfigError(f"{'; '.join(lost)}: correct gateway.markets: {AGAIN}")
+
+
+async def _reached(settings: Settings, others: Mapping[str, str], until: float) -> "Venue":
+    """The venue; a market that it does not have is looked for by the other name, if there is one."""
+    venue: Venue | None = None
+    try:
+        venue = await _opened(settings, until)
+        missing = set(venue.out_of_reach)
+    except ConfigError:  # it has none of them
+        if not others:
+            raise
+        missing = set(settings.gateway.markets)
+    again = {sym: others[sym] for sym in missing & others.keys()}
+    if venue is not None:
+        if not again:
+            return venue
+        await venue.close()
+    gateway = settings.gateway.model_copy(update={"markets": {**settings.gateway.markets, **again}})
+    return await _opened(settings.model_copy(update={"gateway": gateway}), until)
 
 
 async def _opened(settings: Settings, until: float) -> "Venue":

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 
@@ -21,6 +21,17 @@ from shared.journal.journal import Journal
 from shared.messages.reasons import OrderState
 
 
+class WayOut(NamedTuple):
+    """Settings for cancelling and closing; unplaced: symbols whose market nobody can tell.
+
+    others: symbol -> another market that it may have, where config and journal differ.
+    """
+
+    settings: Settings
+    unplaced: list[str]
+    others: dict[str, str]
+
+
 class ToStop:
     """account, journal: whose, open. The config is `settings`, or where it cannot be loaded `salvaged`."""
 
@@ -30,17 +41,17 @@ class ToStop:
         self._settings = settings
         self._salvaged = salvaged
 
-    async def way_out(self) -> tuple[Settings, list[str]]:
-        """Settings for cancelling and closing, with every symbol of which a book of the journal holds something.
+    async def way_out(self) -> WayOut:
+        """With every symbol of which a book of the journal holds something, in the market where it was traded.
 
-        And the symbols whose market nobody can tell. Of a config that cannot be loaded only these books' symbols are
-        taken. ConfigError where it cannot be told where the account is.
+        What a config names that was changed since is no way out of that. Of a config that cannot be loaded only these
+        books' symbols are taken. ConfigError where it cannot be told where the account is.
         """
-        known = Whereabouts.known(await self.journal.limits())
+        known, held = Whereabouts.known(await self.journal.limits()), await self._open_syms()
         if self._settings is not None:
             settings = self._settings
             markets, syms = dict(settings.gateway.markets), set(settings.gateway.markets)
-            syms |= await self._open_syms()
+            syms |= held
             whole: Any = {}
         else:
             assert self._salvaged is not None
@@ -50,17 +61,27 @@ class ToStop:
                 state_dir=self._salvaged.state_dir, symbols=("-",), gateway=GatewaySettings(**whole),
                 strategy=StrategySettings(instance=known.instance or self._salvaged.instance),
             )  # fmt: skip
+        said = markets
         before = known.markets if known.place in ({}, Whereabouts.of(settings).place) else {}
-        newest = next(reversed([*before.values(), *markets.values()]), "")
-        found = {sym: market for sym in sorted(syms) if (market := markets.get(sym) or before.get(sym))}
+        newest = next(reversed([*before.values(), *said.values()]), "")
         # An account has one kind: the newest. What the other kind left is of an earlier account.
+        kept = {sym: market for sym, market in before.items() if (":" in market) == (":" in newest)}
+        at_first = {**said, **{sym: kept[sym] for sym in held & kept.keys()}}
+        found = {sym: market for sym in sorted(syms) if (market := at_first.get(sym) or kept.get(sym))}
+        for sym in found.keys() & said.keys():
+            if found[sym] != said[sym]:
+                typer.echo(f"{sym}: its book traded {found[sym]}, the config names {said[sym]}: taken is the first")
         markets = {sym: market for sym, market in found.items() if (":" in market) == (":" in newest)}
         unplaced = sorted(syms - markets.keys())
         if not markets:
             shown = f" ({', '.join(unplaced)})" if unplaced else ""
             raise ConfigError(f"config: no book of {self.account}'s journal has a market that can be told{shown}")
         gateway = settings.gateway.model_copy(update={"markets": markets})
-        return settings.model_copy(update={"symbols": tuple(markets), "gateway": gateway}), unplaced
+        others = {
+            sym: other for sym, market in markets.items()
+            for other in (said.get(sym), known.markets.get(sym)) if other and other != market
+        }  # fmt: skip
+        return WayOut(settings.model_copy(update={"symbols": tuple(markets), "gateway": gateway}), unplaced, others)
 
     def _whole(self, salvaged: Salvaged, known: Whereabouts) -> dict[str, Any]:
         """What is right in the config, and where that is not enough what the journal knows."""

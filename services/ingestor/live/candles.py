@@ -2,15 +2,16 @@
 
 from decimal import Decimal
 
-from services.ingestor.live.events import Bar, Candle, Clock, Connected, Disconnected, Event, Lost, Sampled
+from services.ingestor.live.events import Bar, Candle, Clock, Connected, Deaf, Disconnected, Event, Lost, Sampled
 from shared.tick import State, Tick
 
 
-class Candles(Tick[Event, list[Sampled]]):
+class Candles(Tick[Event, list[Sampled | Deaf]]):
     """Candles of one symbol as the venue updates them in; a bar out when a later candle shows that it is finished.
 
     Is none heard until `grace_ns` after the bar's end, or was the connection lost since the candle's last update, the
-    bar is Lost: it must be fetched. old: updates of bars that are over. other: how many of these had another price.
+    bar is Lost: it must be fetched. If no candle at all is heard for three bars, or three times `silence_ns`, the feed
+    is deaf: once for each connection. old: updates of bars that are over. other: how many of these had another price.
 
     >>> candles = Candles(interval_ns=10, grace_ns=2)
     >>> updates = [Candle(10, Decimal(1)), Candle(10, Decimal(2)), Candle(20, Decimal(3))]
@@ -18,28 +19,45 @@ class Candles(Tick[Event, list[Sampled]]):
     ([None, None, [Bar(ts_event=20, price=Decimal('2'))]], [Lost(ts_event=30)])
     """
 
-    def __init__(self, interval_ns: int, grace_ns: int) -> None:
-        self.old = self.other = 0
+    def __init__(self, interval_ns: int, grace_ns: int, silence_ns: int = 0) -> None:
+        self.old = self.other = self.deaf = 0
+        self._most_ns = 3 * max(silence_ns, interval_ns) + grace_ns  # without a candle
+        self._now = self._heard_now = 0
+        self._listening = False  # over a connection that is not known to be deaf
         self._interval_ns, self._grace_ns = interval_ns, grace_ns
         self._start = 0  # of the candle that is open; 0 before the first
         self._close: Decimal | None = None  # its last price; None: not heard, or not believed
         self._before: tuple[int, Decimal | None] = (0, None)
 
-    def on_tick(self, val: Event) -> list[Sampled] | None:
+    def on_tick(self, val: Event) -> list[Sampled | Deaf] | None:
         """Take one event; None when nothing follows from it."""
         match val:
             case Candle():
+                self._heard_now = self._now
                 return self._candle(val)
-            case Clock(now) if self._start and now >= self._start + self._interval_ns + self._grace_ns:
-                self._close = None
-                return self._over(now - now % self._interval_ns)
-            case Connected() | Disconnected():
-                self._close = None
+            case Clock(now):
+                self._now = max(self._now, now)
+                return self._clock(now) or None
+            case Connected():
+                self._close, self._listening, self._heard_now = None, True, self._now
+            case Disconnected():
+                self._close, self._listening = None, False
             case _:
                 pass
         return None
 
-    def _candle(self, candle: Candle) -> list[Sampled] | None:
+    def _clock(self, now: int) -> list[Sampled | Deaf]:
+        given: list[Sampled | Deaf] = []
+        if self._start and now >= self._start + self._interval_ns + self._grace_ns:
+            self._close = None
+            given += self._over(now - now % self._interval_ns)
+        if self._listening and self._now - self._heard_now > self._most_ns:
+            self._listening = False
+            self.deaf += 1
+            given.append(Deaf())
+        return given
+
+    def _candle(self, candle: Candle) -> list[Sampled | Deaf] | None:
         if candle.start < self._start:
             self.old += 1
             self.other += self._before[0] == candle.start and self._before[1] not in (None, candle.close)
@@ -48,26 +66,34 @@ class Candles(Tick[Event, list[Sampled]]):
         self._start, self._close = candle.start, candle.close
         return given
 
-    def _over(self, start: int) -> list[Sampled]:
+    def _over(self, start: int) -> list[Sampled | Deaf]:
         """The open candle is over, since time is at `start`; what lies between was not heard."""
         end, close = self._start + self._interval_ns, self._close
-        given: list[Sampled] = [Lost(end) if close is None else Bar(end, close)]
+        given: list[Sampled | Deaf] = [Lost(end) if close is None else Bar(end, close)]
         if start > end:
             given.append(Lost(start))
         self._before, self._start, self._close = (self._start, close), start, None
         return given
 
     def state(self) -> State:
-        """The open candle, the one before, the counts."""
-        return [self.old, self.other, self._start, self._close, list(self._before)]
+        """The open candle, the one before, the counts, what was heard last."""
+        heard: list[State] = [self.deaf, self._now, self._heard_now, self._listening]
+        return [self.old, self.other, self._start, self._close, list(self._before), heard]
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Take back what `state()` gave, or gave before it could be deaf."""
         match state:
             case [
                 int() as old, int() as other, int() as start, (Decimal() | None) as close,
-                [int() as before, (Decimal() | None) as price],
+                [int() as before, (Decimal() | None) as price], *heard,
             ]:  # fmt: skip
+                match heard:
+                    case [[int() as deaf, int() as now, int() as heard_now, bool() as listening]]:
+                        self.deaf, self._now, self._heard_now, self._listening = deaf, now, heard_now, listening
+                    case []:
+                        self.deaf, self._now, self._heard_now, self._listening = 0, 0, 0, False
+                    case _:
+                        raise ValueError(f"the state of candles is not {state!r:.80}")
                 self.old, self.other, self._start, self._close, self._before = old, other, start, close, (before, price)
             case _:
                 raise ValueError(f"the state of candles is not {state!r:.80}")

@@ -114,7 +114,7 @@ def trade_route(
     return Route(heard, Sampler(ns, grace_ns), BarJoin(ns, 0 if mid else warm, fetch=not mid, fill_ns=rules.fill_ns))
 
 
-def candle_route(interval: str, grace_ns: int, warm: int, fill_ns: int) -> Route:
+def candle_route(interval: str, grace_ns: int, warm: int, fill_ns: int, silence_ns: int = 0) -> Route:
     """Ticks out of the candles that the venue makes itself."""
     ns = interval_ns(interval)
-    return Route(Candles(ns, grace_ns), None, BarJoin(ns, warm, fill_ns=fill_ns))
+    return Route(Candles(ns, grace_ns, silence_ns), None, BarJoin(ns, warm, fill_ns=fill_ns))

@@ -7,6 +7,7 @@ from services.research.download.kinds import Kind, KindName
 from services.research.download.rows import Row, in_order
 from services.research.download.venue import Venue
 from shared.errors import ConfigError
+from shared.exchanges.market_data.prints import on_book
 from shared.intervals import interval_ns, interval_text
 
 # Where trades can be asked for by id, and by which parameter; ids ascend there, one by one.
@@ -69,11 +70,17 @@ class History:
 
     async def _rows(self, at_ms: int | None, limit: int, params: Mapping[str, object]) -> list[Row]:
         async def call() -> list[Row]:
-            rows = (self._kind.row(answer) for answer in await self._call(at_ms, limit, params))
+            rows = (self._row(answer) for answer in await self._call(at_ms, limit, params))
             return sorted((row for row in rows if row is not None), key=in_order)
 
         rows: list[Row] = await self._venue.ask(call)
         return rows
+
+    def _row(self, answer: Any) -> Row | None:
+        row = self._kind.row(answer)
+        if row is None or self._kind.name is not KindName.TRADES:
+            return row
+        return row._replace(on_book=on_book(self._venue.name, answer.get("info")))
 
     def _call(self, at_ms: int | None, limit: int, params: Mapping[str, object]) -> Awaitable[Any]:
         ccxt = self._venue.ccxt

@@ -61,11 +61,12 @@ class Page(NamedTuple):
 async def pages(source: Source, start_ms: int, end_ms: int, tail: Sequence[Row] = ()) -> AsyncIterator[Page]:
     """All rows from `start_ms` until before `end_ms` that are not in or before `tail`, the last ones known.
 
-    The last page says `end_ms`. Raises VenueError where the venue's answers do not add up to a history.
+    Trades that are no prices are left out, but where the ids count: there they would be missing. The last page says
+    `end_ms`. Raises VenueError where the venue's answers do not add up to a history.
     """
     walk = _by_id if source.by_id else _by_time
     async for page in walk(source, start_ms, end_ms, tail):
-        rows = [row for row in page.rows if start_ms <= row.at_ms < end_ms]
+        rows = [row for row in page.rows if start_ms <= row.at_ms < end_ms and (row.on_book or source.by_id)]
         yield Page(rows, page.repeats, min(max(page.at_ms, start_ms), end_ms))
     yield Page([], 0, end_ms)
 

@@ -7,12 +7,14 @@ from typing import NamedTuple
 class Row(NamedTuple):
     """One bar (`at_ms`: its start), trade or funding rate. id: empty where the time alone tells it from the others.
 
-    values: of the kind's columns, the venue's own digits; None where the venue says nothing.
+    values: of the kind's columns, the venue's own digits; None where the venue says nothing. on_book: False for a trade
+    at a price that nobody else could have had.
     """
 
     at_ms: int
     id: str
     values: tuple[str | None, ...]
+    on_book: bool = True
 
     @property
     def key(self) -> tuple[int, str]:
@@ -24,7 +26,7 @@ def in_order(row: Row) -> tuple[int, int, str]:
     """A sort key: by time, then by id, where 999 is before 1000.
 
     >>> sorted([Row(5, "1000", ()), Row(5, "999", ()), Row(4, "2000", ())], key=in_order)[1]
-    Row(at_ms=5, id='999', values=())
+    Row(at_ms=5, id='999', values=(), on_book=True)
     """
     return row.at_ms, len(row.id), row.id
 

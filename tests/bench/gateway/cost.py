@@ -4,9 +4,12 @@ Requests and weights are those of ccxt's own throttle. Seconds are virtual: the 
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Iterator
 from typing import NamedTuple
+
+import structlog
 
 from services.gateway.desk.comparing import WINDOW_MS
 from services.gateway.desk.reading import AccountReader
@@ -87,5 +90,6 @@ def table() -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # the table is all of stdout
     for line in table():
         print(line)

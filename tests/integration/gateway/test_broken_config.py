@@ -183,6 +183,38 @@ async def test_markets_of_another_exchange_are_not_taken_for_those_of_this_one(l
     assert (wallet.holding("BTCUSDT").qty, wallet.holding("ETHUSDT").qty) == (D(0), D(1))
 
 
+@pytest.mark.parametrize("market", ["NOPE/USDT:USDT", "BNB/USDT:USDT"])
+async def test_what_a_book_holds_is_closed_where_it_was_traded(
+    line: Folder, market: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the config that was changed since names a market that there is not, or another one."""
+    await line.traded()
+    line.breaks("BTC/USDT:USDT", market)
+    load_settings()
+    await halt(cancel=False, flatten=True, within_s=30)
+    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
+    shown = f"BTCUSDT: its book traded BTC/USDT:USDT, the config names {market}: taken is the first\n"
+    assert shown in capsys.readouterr().out
+
+
+async def test_a_market_that_has_another_name_now_is_found_by_it(line: Folder) -> None:
+    line.breaks("BTC/USDT:USDT", "XBT/USDT:USDT")  # as it was called when the book traded it
+    await line.traded()
+    line.config.write_text(line.text)
+    await halt(cancel=False, flatten=True, within_s=30)
+    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
+
+
+async def test_what_cannot_be_looked_at_is_not_called_flat(line: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    await line.traded()
+    line.breaks('{BTCUSDT = "BTC/USDT:USDT"}', '{BTCUSDT = "BTC/USDT:USDT", GONE = "GONE/USDT:USDT"}')
+    line.config.write_text(line.config.read_text().replace('["BTCUSDT"]', '["BTCUSDT", "GONE"]'))
+    with pytest.raises(ConfigError, match="no such market"):
+        await halt(cancel=False, flatten=True, within_s=30)
+    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
+    assert "\nflat, but for GONE: not looked at" in capsys.readouterr().out
+
+
 class _Order:
     def __init__(self, content: dict[str, str]) -> None:
         self.content = content

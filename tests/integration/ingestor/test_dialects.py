@@ -11,6 +11,7 @@ from shared.bus.memory_bus import MemoryBus
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, S_NS, ingesting, new_bus, ticks, told, until_ticks
 from tests.seeded import virtually
+from tests.until import until
 from tests.wire import Wired, wired
 
 PLAN = FeedPlan(rate=8, past_ms=60_000, past_rate=3)
@@ -73,6 +74,24 @@ async def test_a_connection_that_is_silent_from_the_start_is_made_anew(
         assert said == f"BTCUSDT connection: {unheard}: it is made anew"
         first_s, again_s, *_ = (at_s for at_s, path in fake.asked_s if "/ws" in path or "/public" in path)
         assert again_s - first_s < 10.0
+
+
+@virtually()
+async def test_candles_that_do_not_come_from_the_start_are_noticed(
+    venue: str, exchange: str, market: str, id_: str
+) -> None:
+    bus = new_bus()
+    options = {
+        "markets": {BTC: market},
+        "exchange": exchange,
+        "interval": "1m",
+        "stream": "candles",
+        "silence_ns": S_NS,
+    }
+    async with wired(venue, plan=PLAN) as fake, ingesting(bus, fake.url, **options) as ingestor:
+        fake.feed.at_start.append(StartFault(AtStart.MUTE))
+        await until(lambda: fake.feed.subscribed.total() == 2, within_s=300.0, every_s=0.5)
+        assert ingestor.venue.complaints.said == ["BTCUSDT connection: no data came over it: it is made anew"]
 
 
 @virtually()

@@ -40,6 +40,25 @@ def test_the_lines_for_a_person() -> None:
     ]
 
 
+def test_capital_that_a_person_took_is_no_loss_and_what_was_given_no_profit() -> None:
+    taken = replace(WELL, final_equity=Decimal("782.07"), start_equity=Decimal(1000), capital_added=Decimal(-250))
+    assert taken.lines()[1] == (
+        "final equity: 782.07, began with 1000.00, 250.00 of capital taken since: profit 32.07 after 31.85 of fees"
+    )
+    assert (taken.as_json()["profit"], taken.as_json()["capital_added"]) == ("32.07", "-250")
+    given = replace(taken, capital_added=Decimal(100))
+    assert "100.00 of capital given since: loss 317.93 after" in given.lines()[1]
+
+
+def test_an_order_without_an_end_is_no_flat_book() -> None:
+    left = replace(WELL, in_flight={"ETHUSDT": 2}, positions={"BTCUSDT": Decimal("0.018")}, flatten="tickline halt")
+    assert left.lines()[-1] == (
+        "open at the exchange, with nobody trading: BTCUSDT 0.018, what becomes of 2 orders in ETHUSDT: "
+        "`tickline halt` closes them"
+    )
+    assert left.as_json()["in_flight"] == {"ETHUSDT": 2}
+
+
 def test_what_went_wrong_is_said() -> None:
     parity = Parity(1377, 1376, Decimal(75), "BTCUSDT order n=3: backtest x, line y")
     lines = Summary(COUNTS, EQUITY, Decimal(0), WAITS, parity, restarts=2, finished=True).lines()

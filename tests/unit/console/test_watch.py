@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from services.console.watch import Watcher
+from services.console.watch import View, Watcher
 from services.research.line import InProcessLine
 from services.research.plans import line_plans
+from services.strategy.stage import StrategyStage
 from shared.bus.api import Commit, Outcome
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place, partition_of
 from shared.config import Settings, load_settings
+from shared.runner.progress import Progress
 from shared.runner.symbol import FIELD, Symbol
 
 TICKS = 20
@@ -48,6 +50,15 @@ async def test_only_the_runs_own_symbols_count_in_their_order() -> None:
     assert view.decided == dict.fromkeys(("SIM-A", "SIM-B", "SIM-C"), TICKS)
     assert list(view.books) == ["SIM-A", "SIM-B", "SIM-C", "NEW"]
     await watcher.close()
+
+
+async def test_the_capital_and_the_orders_in_flight_are_those_of_the_books() -> None:
+    book = line_plans(SIMULATED).strategy.make_stage("SIM-A")
+    assert isinstance(book, StrategyStage)
+    book.account.fund(Decimal(70))
+    book._in_flight.append("order")
+    seen = View({}, Progress({}, {}), {"SIM-A": book, "NEW": None}, Decimal(100))
+    assert (seen.capital, seen.in_flight) == (Decimal(170), {"SIM-A": 1})
 
 
 async def test_a_run_is_complete_when_each_symbol_has_its_ticks() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import pytest
@@ -98,7 +99,7 @@ class Running:
 
     async def stop(self) -> None:
         self.worker.stop()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await self.task
 
     async def kill(self) -> None:
@@ -304,13 +305,13 @@ async def test_no_trouble_with_commits_doubles_or_loses(start: Start, trouble: s
 
 @pytest.mark.parametrize("trouble", ["none", "lost before", "lost after", "done already", "FENCED", "CONFLICT"])
 async def test_reading_goes_on_before_the_answer_to_a_commit(start: Start, trouble: str) -> None:
-    """What was read and worked meanwhile is written once, whatever the answer is in the end."""
-    bus = FlakyBus(lease_s=5)
+    """What was read and worked meanwhile is written once, whatever the answer is in the end. A round waits for it."""
+    bus = FlakyBus(lease_s=30)
     writer = await Writer.on(bus)
     bus.answers.clear()
     bus.trouble = [trouble]
     await writer.write(*SYMBOLS)  # before it starts: read in two parts, the second would wait for the first's answer
-    start(on=bus)
+    start(on=bus, limits=replace(LIMITS, round_s=2.0))
     await until(lambda: bus.held == 1)
     read = bus.entries_read
     await writer.write(*SYMBOLS, count=3)

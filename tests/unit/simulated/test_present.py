@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.fake_exchange.listing import btcusdt
+from services.fake_exchange.listing import MAKERS, btcusdt
 from services.fake_exchange.simulated import SimulatedPrices
 from services.ingestor.present import PresentSource
 from services.ingestor.source import Quote
@@ -42,6 +42,15 @@ def test_at_any_time_the_exchange_quotes_around_the_newest_tick() -> None:
             assert abs(quote.mid - tick.price) <= Decimal("0.05")
             assert quote.ask - quote.bid == Decimal("0.20")
         clock.now_ns += S_NS
+
+
+@pytest.mark.parametrize("venue", MAKERS)
+def test_a_venue_that_names_it_otherwise_has_the_same_prices(venue: str) -> None:
+    clock = Clock()
+    listing = MAKERS[venue]("BTC", Decimal(42_000))
+    (tick,) = PresentSource(["BTCUSDT"], 3, "1s", clock=clock).open("BTCUSDT", 0).take(1)
+    quote = SimulatedPrices([listing], PresentMarket(3, S_NS)).quote(listing.id, tick.ts_event // 10**6)
+    assert abs(quote.mid - tick.price) <= listing.tick / 2
 
 
 def test_a_price_that_was_set_stands() -> None:

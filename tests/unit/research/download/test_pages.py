@@ -111,3 +111,11 @@ def test_the_first_trade_is_found_between_the_ids_in_few_questions() -> None:
     found = rows_of(asyncio.run(fetched(shelf, 60_000, 62_000)))
     assert [row.at_ms for row in found] == list(range(60_000, 62_000))
     assert shelf.asked <= 25
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+async def test_trades_that_are_no_prices_are_left_out_but_where_ids_count(by_id: bool) -> None:
+    """The page that they filled is still a whole one."""
+    rows = [trade(number, 100 + number)._replace(on_book=number % 3 > 0) for number in range(20)]
+    found = rows_of(await fetched(Shelf(rows, PAGE, by_id), 100, 200))
+    assert found == [row for row in rows if row.on_book or by_id]
