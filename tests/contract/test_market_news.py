@@ -1,12 +1,9 @@
 """What changes at a venue while the line runs: markets read anew, modes that somebody sets by hand."""
 
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from tests.contract.test_venue_many import LISTED
 
-from services.fake_exchange.listing import Listing
 from services.fake_exchange.serve import serving
 from services.gateway.desk.reading import AccountReader
 from services.gateway.venues.amounts import plain
@@ -15,7 +12,7 @@ from services.gateway.venues.exchanges.binance import Binance
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.venue import MarketNews
 from shared.errors import VenueError
-from tests.in_process import in_process
+from tests.in_process import LISTED, in_process
 from tests.seeded import virtually
 from tests.venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, SYM, Pair, Place, named, trading
 
@@ -57,12 +54,10 @@ async def test_a_market_that_is_not_traded_any_more(place: Place) -> None:
         assert (await news_of(pair)).closed == ""
 
 
-@pytest.mark.parametrize(("place", "listed"), LISTED, ids=named)
-async def test_a_market_that_is_gone_keeps_no_other_from_being_read(
-    place: Place, listed: Callable[[str, Decimal], Listing]
-) -> None:
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_a_market_that_is_gone_keeps_no_other_from_being_read(place: Place) -> None:
     bases, tail = ["BTC", "ETH", "SOL", "XRP", "ADA"], ":USDT" if place.kind == "swap" else ""
-    listings = {base: listed(base, D(42_000)) for base in bases}
+    listings = {base: LISTED[named(place)](base) for base in bases}
     async with serving(place.fake or place.exchange, listings=tuple(listings.values())) as fake:
         markets = {f"{base}USDT": f"{base}/USDT{tail}" for base in bases}
         venue = CcxtVenue(

@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import NamedTuple
 
 from services.gateway.control.ending import Ending
+from services.gateway.desk.balance import elsewhere_row
 from services.gateway.desk.mine import mine_of, mine_row
 from services.gateway.desk.reports import NS_PER_MS, execution_row
 from services.gateway.venues.amounts import plain
@@ -31,11 +33,12 @@ class Said(NamedTuple):
 
 
 class Booking(NamedTuple):
-    """What a book takes over: signed base units at a price, and what it cost."""
+    """What a book takes over: signed base units at a price, and what it cost; elsewhere: of that, in a third coin."""
 
     qty: Decimal
     price: Decimal
     fee: Decimal
+    elsewhere: Decimal = _ZERO
 
 
 class Adopted(NamedTuple):
@@ -122,12 +125,19 @@ def _booked(row: ExternalRow, said: Said, trades: Sequence[ExternalRow], market:
     if trades and (price is None or fee is None):
         known = _cost(trades, qty, market, said)
         price, fee = known.price if price is None else price, known.fee if fee is None else fee
+    elsewhere = _ZERO
+    if (
+        trades
+        and fee is not None
+        and any(coin not in market for trade in trades for coin, _ in fees_in(trade.fees or ""))
+    ):
+        elsewhere = fee - _cost(trades, qty, market, said).fee
     if price is None or price <= 0:
         raise ConfigError(
             f"--price: say at which price the {plain(abs(qty))} {row.sym} were {'bought' if qty > 0 else 'sold'}, "
             f"and with --fee what that cost in {market.quote or 'the quote currency'}"
         )
-    booking = Booking(qty, price, _ZERO if fee is None else fee)
+    booking = Booking(qty, price, _ZERO if fee is None else fee, elsewhere)
     text = f"the bot's: booked will be {plain(qty)} {row.sym} at {plain(price)}, fee {plain(booking.fee)}"
     return Adopted(row, booking, None, text)
 
@@ -212,12 +222,16 @@ def fees_in(text: str) -> list[tuple[str, Decimal]]:
     return [(coin, Decimal(amount)) for amount, coin in parts]
 
 
-def written(one: Adopted, said: Said, book: str, seq: int) -> list[Change]:
-    """What adopting a difference writes. seq: of the book's next report, where one is booked."""
+def written(
+    one: Adopted, said: Said, book: str, seq: int, limits: Mapping[str, bytes] = MappingProxyType({})
+) -> list[Change]:
+    """What adopting a difference writes. seq: of the book's next report, where one is booked. limits: as they stand."""
     row, name = one.row._replace(adopted_by=said.by), f"{one.row.kind}/{one.row.sym}/{one.row.key}"
     changes: list[Change] = [row, EventRow("ADOPTED", row.sym, "", f"{name} by {said.by}: {one.shown}", said.at_ms)]
     if one.booking is not None:
         changes.insert(0, adoption(row, one.booking, book, seq, (said.by, said.at_ms)))
+        if one.booking.elsewhere:
+            changes.append(elsewhere_row(limits, one.booking.elsewhere))
     if one.mine is not None:
         changes += (mine_row(row.sym, one.mine), _measured_anew(said))
     return changes

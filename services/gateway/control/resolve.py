@@ -103,7 +103,7 @@ async def write_adopted(
                     f"{one.row.sym}: its book holds {plain(held)} by now, not {one.row.expected}: the gateway compares "
                     "anew when it is at work; then look again: `tickline resolve`"
                 )
-        changes += written(one, said, book, await journal.last_seq(book) + 1)
+        changes += written(one, said, book, await journal.last_seq(book) + 1, await journal.limits())
     await journal.write(changes, epoch)
 
 

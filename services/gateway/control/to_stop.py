@@ -79,7 +79,7 @@ class ToStop:
         gateway = settings.gateway.model_copy(update={"markets": markets})
         others = {
             sym: other for sym, market in markets.items()
-            for other in (said.get(sym), known.markets.get(sym)) if other and other != market
+            for other in (said.get(sym), kept.get(sym)) if other and other != market
         }  # fmt: skip
         return WayOut(settings.model_copy(update={"symbols": tuple(markets), "gateway": gateway}), unplaced, others)
 

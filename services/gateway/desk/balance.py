@@ -3,8 +3,9 @@
 The account may hold more than the books' capital, so the difference is measured when everything is flat for the first
 time, and kept. From then on a deposit, a withdrawal or a fee that nobody booked is a difference; a person who adopts it
 has it measured anew. Capital that a person gives to a book, or takes from it, and a symbol that is new or traded no
-more change nothing: only what the books have made counts. While anything is held that could be sold, or is on its way,
-it is not compared: the venue values that at its own price.
+more change nothing: only what the books have made counts. A fee that was paid in a third coin (BNB) is a loss of the
+books at its price, and took nothing from this balance: such fees are summed up beside it. While anything is held that
+could be sold, or is on its way, it is not compared: the venue values that at its own price.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ from shared.orders.difference import DifferenceKind
 
 LIMIT = "balance_without_profit"
 OLDER = "balance_beside_books"  # as LIMIT, but without the books' capital, which could not be changed then
+ELSEWHERE = "fees_in_other_coins"  # what they were worth, quote units, since they are counted
 TOLERANCE = Decimal("0.01")  # quote units: venues round what they show
 
 
@@ -29,6 +31,21 @@ class Beside(NamedTuple):
     def row(self) -> LimitRow:
         """As it stands in the journal."""
         return LimitRow(LIMIT, pack([self.amount, self.measured_ms]))
+
+
+def paid_elsewhere(limits: Mapping[str, bytes]) -> Decimal:
+    """Fees in coins that are neither quote nor base, of all books, quote units; in the books, not in the balance."""
+    return Decimal(unpack(limits[ELSEWHERE])[0]) if ELSEWHERE in limits else Decimal(0)
+
+
+def elsewhere_row(limits: Mapping[str, bytes], more: Decimal) -> LimitRow:
+    """With more of them, as it stands in the journal.
+
+    >>> row = elsewhere_row({}, Decimal("0.2"))
+    >>> paid_elsewhere({row.name: elsewhere_row({row.name: row.value}, Decimal("0.1")).value})
+    Decimal('0.3')
+    """
+    return LimitRow(ELSEWHERE, pack([paid_elsewhere(limits) + more]))
 
 
 class Made(NamedTuple):

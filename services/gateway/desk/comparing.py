@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import structlog
 
-from services.gateway.desk.balance import TOLERANCE, Made, beside
+from services.gateway.desk.balance import TOLERANCE, Made, beside, paid_elsewhere
 from services.gateway.desk.lane import Lane
 from services.gateway.desk.mine import mine_of
 from services.gateway.desk.reading import AccountReader
@@ -97,7 +97,8 @@ class Comparing:
     async def _expected_balance(self, balance: Decimal) -> Decimal:
         tools, books = self._tools, self._tools.books
         spot = any(tools.venue.rules(sym).kind == "spot" for sym in self._lanes)
-        made = Made(books.profit() - (books.dust_cost() if spot else Decimal(0)), books.capitals())
+        profit = books.profit() + paid_elsewhere(tools.clearance.limits)
+        made = Made(profit - (books.dust_cost() if spot else Decimal(0)), books.capitals())
         adopted = await tools.journal.externals(adopted=True)
         found = beside(tools.clearance.limits, adopted, balance, made, now_ms())
         row = found.row()

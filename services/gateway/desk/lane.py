@@ -13,6 +13,7 @@ from functools import partial
 
 import structlog
 
+from services.gateway.desk.balance import elsewhere_row
 from services.gateway.desk.departure import Departure
 from services.gateway.desk.reports import NS_PER_MS, execution_row, funding_report, report_of
 from services.gateway.desk.rows import Ticket, content_of, following, row_of, ticket_of
@@ -308,6 +309,9 @@ class Lane:
             fill.sym, fill.trade_id, fill.venue_order_id, ticket.row.client_order_id, fill.signed_qty, fill.price,
             fill.fee, fill.fee_currency, fill.at_ms,
         ) for fill in trades.fills), execution_row(self.book, report, now))  # fmt: skip
+        if elsewhere := trades.elsewhere():
+            changes.append(row := elsewhere_row(self._tools.clearance.limits, elsewhere))
+            self._tools.clearance.remember((row,))
         del self.tickets[ticket.row.client_order_id]
         self._book(report, effects)
         self._ended[ticket.row.client_order_id] = self._ended_as(ticket.row)

@@ -27,6 +27,10 @@ class Trades(NamedTuple):
     unpriced: tuple[str, ...] = ()
     worthless: Mapping[str, Decimal] = {}
 
+    def elsewhere(self) -> Decimal:
+        """What the fees in such currencies were worth, quote units: the balance does not show them."""
+        return sum((price * paid_in(coin, self.fills) for coin, price in self.prices.items()), Decimal(0))
+
 
 def base_held(rules: MarketRules) -> str:
     """The currency in which a spot position is held; nothing on a swap."""

@@ -17,6 +17,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change
 from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
+from tests.integration.gateway.test_flatten import stranger
 from tests.until import until
 
 
@@ -141,6 +142,27 @@ async def test_a_fee_in_a_third_currency_is_booked_at_its_price(trading: Gateway
     (fill,) = trading.fake.book.fills
     assert (fill.fee_currency, fill.fee) == ("BNB", Decimal("0.00035000"))
     assert (report.status, report.commission) == (OrderStatus.FILLED, fill.fee * 600)
+
+
+async def test_a_fee_in_a_third_currency_is_no_difference_of_the_balance(trading: Gateway) -> None:
+    """Its worth is a loss of the book; the balance, in the quote currency, did not pay it."""
+    await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
+    await trading.reported(2)
+    await until(lambda: LIMIT in trading.limits(), every_s=0.05)
+    trading.fake.book.set(FEE_IN, "BNBUSDT")
+    await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
+    await trading.reported(4)
+    await trading.agreed()
+    await trading.stop()
+    trading.start()
+    await trading.agreed()
+    stranger(trading.fake, "0.005")
+    position, trade = f"POSITION/{SYM}/{SYM}", f"EXTERNAL_FILL/{SYM}/{SYM}:1000010"
+    await trading.waiting(position, trade)
+    await trading.resolve(position, fee="0.105")
+    await trading.write(trading.intent("-0.005", Leg.CLOSE))
+    await trading.reported(6)
+    await trading.agreed()
 
 
 async def test_an_order_whose_fee_has_no_price_is_over_when_there_is_one(trading: Gateway) -> None:

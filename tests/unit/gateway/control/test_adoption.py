@@ -50,7 +50,9 @@ def first(row: ExternalRow, *waiting: ExternalRow, word: Said | None = None, **m
         (position("0", "1"), (trade("1", "40", "0.1 USDT"),), said(price="41", fee="0.5"), SWAP,
          Booking(D(1), D(41), D("0.5"))),
         (position("0", "1"), (trade("1", "40", "0.002 BNB"),), said(fee="1.2"), SWAP,
-         Booking(D(1), D(40), D("1.2"))),
+         Booking(D(1), D(40), D("1.2"), elsewhere=D("1.2"))),
+        (position("0", "1"), (trade("1", "40", "0.2 USDT, 0.002 BNB"),), said(fee="1.4"), SWAP,
+         Booking(D(1), D(40), D("1.4"), elsewhere=D("1.2"))),
         # trades that do not make the difference explain nothing
         (position("0", "2"), (trade("1", "40", "0.1 USDT"),), said(price="41"), SWAP, Booking(D(2), D(41), D(0))),
         # of a version that kept no numbers
