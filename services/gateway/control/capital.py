@@ -13,6 +13,7 @@ from services.gateway.desk.books import Books, reports_of
 from services.gateway.desk.capital import begun_row, begun_with, capital_report, check_capital
 from services.gateway.desk.reports import execution_row
 from services.gateway.desk.rules import book_of
+from services.gateway.desk.whereabouts import Whereabouts
 from services.gateway.venues.amounts import plain
 from shared.config import Mode, Settings, load_settings
 from shared.errors import ConfigError
@@ -55,8 +56,10 @@ async def books_in(settings: Settings, journal: Journal) -> Books:
 
 
 async def check_books(settings: Settings, journal: Journal, books: Books) -> None:
-    """ConfigError where the config's capital is another one than a book's, as the gateway refuses it."""
-    limits = await journal.limits()
+    """ConfigError where the config has another capital, market or exchange than a book, as the gateway refuses it."""
+    limits, seqs = await journal.limits(), await journal.last_seqs()
+    traded = [sym for sym in settings.symbols if book_of(settings, sym) in seqs]
+    Whereabouts.of(settings).check(Whereabouts.known(limits), traded)
     for sym in settings.symbols:
         begun = begun_with(limits, book_of(settings, sym))
         if begun is not None:

@@ -98,9 +98,9 @@ class Attached:
     async def _start(self, parts: Sequence[Partition]) -> None:
         self.tools.clearance.limits = await self._journal.limits()  # from here on nobody but us writes them
         await self.tools.known.begin(self._journal)
-        await self._keep_whereabouts()
-        await self._look_at_controls()
         seqs = await self._journal.last_seqs()
+        await self._keep_whereabouts([sym for sym in self._rules.symbols if self._rules.book(sym) in seqs])
+        await self._look_at_controls()
         self._check_that_they_belong_together(parts, seqs)
         await self._load_books(seqs)
         for sym in self._rules.symbols:
@@ -114,10 +114,12 @@ class Attached:
         self._spawn(self._look_around())
         self._spawn(self._watch_controls())
 
-    async def _keep_whereabouts(self) -> None:
+    async def _keep_whereabouts(self, traded: Sequence[str]) -> None:
         """Where this account is and what its symbols are called there, for a halt whose config is broken."""
-        limits = self.tools.clearance.limits
-        row = self._rules.whereabouts.after(Whereabouts.known(limits)).row()
+        limits, here = self.tools.clearance.limits, self._rules.whereabouts
+        before = Whereabouts.known(limits)
+        here.check(before, traded)
+        row = here.after(before).row()
         if limits.get(row.name) != row.value:
             await self.tools.pen.write([row])
             limits[row.name] = row.value

@@ -1,9 +1,10 @@
 """Where an account's orders go, kept in its journal: a halt finds the way out when the config can no longer say it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from shared.config import Settings
+from shared.errors import ConfigError
 from shared.journal.rows import LimitRow
 from shared.messages.codec import pack, unpack
 
@@ -44,6 +45,32 @@ class Whereabouts(NamedTuple):
             return self
         earlier = {sym: market for sym, market in before.markets.items() if sym not in self.markets}
         return self._replace(markets={**earlier, **self.markets})
+
+    def check(self, before: "Whereabouts", traded: Collection[str]) -> None:
+        """Raise ConfigError where a book would go on at another exchange, or in another market, than it traded.
+
+        Its position would be looked for where it is not, and a halt would leave it open. traded: symbols whose books
+        have executions.
+
+        >>> there = Whereabouts({"exchange": "okx"}, {"BTC": "BTC/USDT:USDT"})
+        >>> there.check(there, ["BTC"])
+        >>> there._replace(markets={"BTC": "BTC/USDC:USDC"}).check(there, [])
+        """
+        if not traded:
+            return
+        for key in sorted(self.place.keys() & before.place.keys()):
+            if self.place[key] != before.place[key]:
+                raise ConfigError(
+                    f"config: gateway.{key} is {self.place[key]}, but this account's books traded at "
+                    f"{before.place[key]}: put that back, or give the other place an account and a namespace of its own"
+                )
+        for sym in traded:
+            market, earlier = self.markets.get(sym), before.markets.get(sym)
+            if market and earlier and market != earlier:
+                raise ConfigError(
+                    f"config: gateway.markets: {sym} is {market}, but its book traded {earlier}: put that back, or "
+                    "give the other market a symbol of its own"
+                )
 
     def row(self) -> LimitRow:
         """As it stands in the journal."""
