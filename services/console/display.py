@@ -3,7 +3,8 @@
 import sys
 import time
 from collections import deque
-from types import TracebackType
+from collections.abc import Mapping
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
@@ -28,6 +29,7 @@ class Display:
         self._seen: deque[tuple[float, int]] = deque()  # ticks, over the last moments
         self._rate = 0.0
         self._account = ""
+        self._refused: dict[str, int] = {}  # as it stood in the last line
 
     def __enter__(self) -> "Display":
         if self._console.is_terminal:
@@ -38,8 +40,10 @@ class Display:
         if self._console.is_terminal:
             self._live.stop()
 
-    def report(self, view: "View", restarts: int, account: str) -> None:
-        """Show a view of the line, and what is to be said of the account."""
+    def report(
+        self, view: "View", restarts: int, account: str, refusals: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        """Show a view of the line, and what is to be said of the account. refusals: reason -> orders not filled."""
         now, ticks = time.monotonic(), view.progress.written[Stream.TICKS]
         self._seen.append((now, ticks))
         while now - self._seen[0][0] > LINE_EVERY_S and len(self._seen) > 2:
@@ -51,13 +55,15 @@ class Display:
             if account:
                 self.say(account)
         if self._console.is_terminal:
-            self._live.update(self._table(view, restarts))
+            self._live.update(self._table(view, restarts, _not_filled(refusals, {})))
         elif now - self._said >= LINE_EVERY_S:
             self._said = now
             counts = ", ".join(
                 f"{view.progress.written[s]} {s}" for s in (Stream.TICKS, Stream.ORDERS, Stream.EXECUTIONS)
             )
-            self.say(f"{counts}; equity {view.equity:.2f}; {self._shown_rate()}")
+            newly = _not_filled(refusals, self._refused)
+            self._refused = dict(refusals)
+            self.say(f"{counts}{newly}; equity {view.equity:.2f}; {self._shown_rate()}")
 
     def say(self, line: str) -> None:
         """A line that stays, with the time (UTC), in one piece, so that it can be copied."""
@@ -68,7 +74,7 @@ class Display:
     def _shown_rate(self) -> str:
         return f"{self._rate:.{0 if self._rate >= 10 else 1}f} ticks/s"
 
-    def _table(self, view: "View", restarts: int) -> Group:
+    def _table(self, view: "View", restarts: int, not_filled: str) -> Group:
         table = Table(title="tickline", title_justify="left")
         for name in ("stream", "entries", "behind"):
             table.add_column(name, justify="left" if name == "stream" else "right")
@@ -78,4 +84,15 @@ class Display:
             f"equity {view.equity:.2f}   fees {view.fees:.2f}   {self._shown_rate()}   "
             f"restarts {restarts}   Ctrl-C ends"
         )
-        return Group(table, below)
+        return Group(table, below, *([not_filled.removeprefix("; ")] if not_filled else []))
+
+
+def _not_filled(refusals: Mapping[str, int], before: Mapping[str, int]) -> str:
+    """Those that were not among the ones before.
+
+    >>> _not_filled({"DUST": 2, "NOT_ARMED": 7}, {"DUST": 2, "NOT_ARMED": 4}), _not_filled({}, {})
+    ('; not filled: 3 NOT_ARMED', '')
+    """
+    newly = {reason: count - before.get(reason, 0) for reason, count in sorted(refusals.items())}
+    shown = ", ".join(f"{count} {reason}" for reason, count in newly.items() if count > 0)
+    return f"; not filled: {shown}" if shown else ""

@@ -50,7 +50,8 @@ READY_POLL_S = 0.05
 NO_SUMMARY = "there is no summary"
 
 T = TypeVar("T")
-Report = Callable[[View, int, str], None]  # the view, how many processes were restarted, what holds of the account
+# The view, how many processes were restarted, what holds of the account, and reason -> orders of this run not filled.
+Report = Callable[[View, int, str, Mapping[str, int]], None]
 Say = Callable[[str], None]  # a line about a trouble
 
 
@@ -159,7 +160,8 @@ class _Run:
         collecting = asyncio.create_task(collector.run())
         keeping = asyncio.create_task(self._supervisor.run())
         try:
-            finished = await self._watch(keeping)
+            refusals = collector.reasons if isinstance(collector, RefusalCounter) else {}
+            finished = await self._watch(keeping, refusals)
         finally:
             self._say_open()
             keeping.cancel()
@@ -210,7 +212,7 @@ class _Run:
         finally:
             await session.close()
 
-    async def _watch(self, keeping: "asyncio.Task[None]") -> bool:
+    async def _watch(self, keeping: "asyncio.Task[None]", refusals: Mapping[str, int]) -> bool:
         """Report progress until the end; True when the source was drained."""
         stopping = asyncio.create_task(self._stop.wait())
         ground = Ground(self._folders())
@@ -234,7 +236,7 @@ class _Run:
                     continue
                 self._say_if(self._silence.over(time.monotonic()))
                 account = await self._account.look() if self._account else ""
-                self._report(view, self._restarts, account)
+                self._report(view, self._restarts, account, refusals)
                 if self._expected is not None and view.complete(self._expected):
                     return True
             return False

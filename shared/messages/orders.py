@@ -90,6 +90,8 @@ class ExecutionReport(Message):
         left = f", dust {float(self.dust):.4g} left" if self.dust else ""
         if self.capital is not None:
             return f"{self.sym} capital {self.capital}"
+        if self.leg is Leg.FUNDING:
+            return f"{self.sym} funding {-self.commission:+f} {'received' if self.commission < 0 else 'paid'}"
         if self.last_px is None:
             return f"{self.sym} {self.status} {self.reason or ''}".rstrip() + left
         qty, fee = float(self.last_qty), float(self.commission)

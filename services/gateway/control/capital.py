@@ -7,6 +7,7 @@ import typer
 
 from services.gateway.control.clock import now_ms
 from services.gateway.control.opened import journal_of, settings_of_account
+from services.gateway.control.stake import money
 from services.gateway.control.terminal import confirm, need_terminal, person
 from services.gateway.desk.books import Books, reports_of
 from services.gateway.desk.capital import begun_row, begun_with, capital_report, check_capital
@@ -82,8 +83,8 @@ async def set_capital(sym: str, wanted: Wanted) -> Iterator[str]:
         if capital == now:
             return iter([f"{sym} has a capital of {plain(now)} already: nothing was changed"])
         typer.echo(
-            f"{sym}: capital {plain(now)} becomes {plain(capital)}, its balance {plain(balance)} "
-            f"{plain(balance + capital - now)}; nothing is moved at the exchange"
+            f"{sym}: capital {plain(now)} becomes {plain(capital)}, its balance {money(balance)} "
+            f"becomes {money(balance + capital - now)}; nothing is moved at the exchange"
         )
         confirm(account, "change it")
         capital = await write_capital(settings, journal, sym, wanted, person())

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.gateway.control.clock import utc
-from services.gateway.control.stake import Stake, coins_at_stake, if_everything_dies, swaps_at_stake
+from services.gateway.control.stake import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
 from services.gateway.desk.books import Books
 from services.gateway.risk import Asked, Context, Hold, Pass, Risk, Rules
 from services.gateway.venues.amounts import plain, sized
@@ -56,7 +56,7 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
     own, limits = settings.gateway, settings.gateway.risk
     at = own.exchange if own.venue == "ccxt" else f"the fake exchange, {own.fake_url}"
     yield f"account {own.account}: {own.mode.upper()} at {at}, {own.margin} margin, leverage {own.leverage}"
-    yield f"equity {plain(seen.equity)}; {_books(settings, seen.books)}"
+    yield f"equity {money(seen.equity)}; {_books(settings, seen.books)}"
     yield (
         f"limits: order {plain(limits.max_order_notional)}, position {plain(limits.max_position_notional)}, "
         f"leverage {plain(limits.max_leverage)}, {limits.orders_per_minute} orders a minute, "
@@ -106,7 +106,7 @@ def _books(settings: Settings, books: Books | None) -> str:
     text = f"{len(settings.symbols)} books of {plain(begun)} each"
     now = [] if books is None else [(sym, books.balance_of(sym), books.capital(sym)) for sym in settings.symbols]
     other = [
-        f"{sym} {plain(balance)}" + (f" of a capital of {plain(capital)}" if capital != begun else "")
+        f"{sym} {money(balance)}" + (f" of a capital of {plain(capital)}" if capital != begun else "")
         for sym, balance, capital in now if balance != begun or capital != begun
     ]  # fmt: skip
     return f"{text}, now {', '.join(other)}" if other else text

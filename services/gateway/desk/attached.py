@@ -239,7 +239,7 @@ class Attached:
         """Also whether the account is still ours: a person may have acted while there was nothing to write."""
         holder = await self._journal.epoch()
         if holder.epoch != self.tools.pen.epoch:
-            raise KeeperLost(f"the journal's epoch was taken by {holder.owner}")
+            raise KeeperLost(f"{holder.owner} acted on the account: what it has changed is read, and the desk goes on")
         clearance = self.tools.clearance
         clearance.latches = await self._journal.latches()
         clearance.arming = await self._journal.arming()
@@ -258,7 +258,7 @@ class Attached:
             return
         error = task.exception()
         if error is not None and not self._lost:
-            self._lost = f"{type(error).__name__}: {error}"
+            self._lost = str(error) if isinstance(error, KeeperLost) else f"{type(error).__name__}: {error}"
             log.error("the desk stops", why=self._lost)
             self._outbox.wake()
 

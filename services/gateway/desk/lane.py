@@ -147,6 +147,8 @@ class Lane:
             dusty = bool(self._tools.books.dust(self.sym))
             turn = turn_of(ticket, self.tickets.values(), self._ended, now_ns, dust=dusty)
             if isinstance(turn, Reason):
+                if turn is Reason.PAST_VALID_UNTIL and ticket.held is not None:
+                    turn = ticket.held  # what it waited for in vain says more than that it did
                 self._end(ticket, on_event(ticket.life, Expire(turn), 0).life, NO_TRADES, changes, effects)
                 return True
             if turn is Turn.GO:
@@ -159,6 +161,7 @@ class Lane:
         verdict = tools.clearance.judge(row)
         changes += verdict.changes
         tools.clearance.remember(verdict.changes)
+        ticket.held = verdict.reason if isinstance(verdict, Hold) else None
         if isinstance(verdict, Hold):
             return False
         if isinstance(verdict, Refusal):

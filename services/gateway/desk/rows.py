@@ -7,7 +7,7 @@ from hashlib import sha256
 from shared.journal.rows import ExternalRow, OrderRow
 from shared.messages import OrderIntent
 from shared.messages.codec import pack
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderState, Reason
 from shared.orders import Difference, Life
 
 _ZERO = Decimal(0)
@@ -15,10 +15,14 @@ _ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class Ticket:
-    """An order that has no terminal report yet: its row as the journal has it, its life, what a person was told."""
+    """An order that has no terminal report yet: its row as the journal has it, its life, what a person was told.
+
+    held: what let it wait when it was last judged; none where it waits for another order only.
+    """
 
     row: OrderRow
     life: Life
+    held: Reason | None = None
     alarmed: set[str] = field(default_factory=set)
 
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import structlog
 
 from services.gateway.desk.balance import LIMIT
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
@@ -37,8 +38,11 @@ async def test_capital_reaches_every_book_in_sequence_and_is_no_difference(tradi
     await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
     await trading.reported(2)
     await until(lambda: LIMIT in trading.limits(), every_s=0.05)
-    assert await trading.set_capital(add="400") == 500
-    *_, told = await trading.reported(3)
+    with structlog.testing.capture_logs() as logs:
+        assert await trading.set_capital(add="400") == 500
+        *_, told = await trading.reported(3)
+    (why,) = [line["why"] for line in logs if line["event"] == "the desk stops"]
+    assert why.endswith("acted on the account: what it has changed is read, and the desk goes on"), "no fault of ours"
     assert (told.leg, told.capital, bool(told.last_qty), bool(told.commission)) == (Leg.CAPITAL, 500, False, False)
     await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
     await trading.reported(5)

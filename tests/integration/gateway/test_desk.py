@@ -300,7 +300,7 @@ async def test_what_somebody_else_traded_is_shown_and_stops_what_adds(trading: G
     await until(shown, every_s=0.1)
     await trading.write(trading.intent("0.010", valid_until=time.time_ns() + 3_000_000_000))
     *_, held = await trading.reported(2)
-    assert (held.status, held.reason) == (OrderStatus.EXPIRED, Reason.PAST_VALID_UNTIL)
+    assert (held.status, held.reason) == (OrderStatus.EXPIRED, Reason.NOT_RECONCILED), "what it waited for"
     await trading.write(trading.intent("-0.010", Leg.CLOSE))
     *_, closed = await trading.reported(3)
     assert closed.status is OrderStatus.FILLED

@@ -49,3 +49,19 @@ def test_every_line_has_a_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         "the bus is back, after 5 s", "not armed", "9 ticks, 0 orders, 0 executions",
     ]  # fmt: skip
     assert all(re.match(r"\d\d:\d\d:\d\dZ  ", line) for line in lines)
+
+
+def test_what_is_refused_meanwhile_is_said_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a line of refused orders looks like one that trades; each line has those since the line before."""
+    now_s = 1000.0
+    monkeypatch.setattr(display.time, "monotonic", lambda: now_s)
+    shown = Display()
+    for refused in ({"NOT_ARMED": 4}, {"NOT_ARMED": 7, "DUST": 1}, {"NOT_ARMED": 7, "DUST": 1}):
+        now_s += 5
+        shown.report(view(5), 0, "", refused)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition("executions")[2].rpartition("; equity")[0] for line in lines] == [
+        "; not filled: 4 NOT_ARMED", "; not filled: 1 DUST, 3 NOT_ARMED", "",
+    ]  # fmt: skip

@@ -310,3 +310,19 @@ def test_a_report_of_the_first_version_has_neither_dust_nor_capital() -> None:
         report = decode(tag, pack(fields))
         assert isinstance(report, ExecutionReport)
         assert (report.dust, report.capital) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("leg", "paid", "human"),
+    [
+        (Leg.FUNDING, "2.25", "BTCUSDT funding -2.25 paid"),
+        (Leg.FUNDING, "-0.5", "BTCUSDT funding +0.5 received"),
+        (Leg.CLOSE, "0", "BTCUSDT FILLED"),
+    ],
+)
+def test_a_funding_payment_says_what_it_came_to(leg: Leg, paid: str, human: str) -> None:
+    report = ExecutionReport(
+        n=1, sym="BTCUSDT", ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="a" * 32, leg=leg,
+        status=OrderStatus.FILLED, last_qty=Decimal(0), last_px=None, commission=Decimal(paid), reason=None,
+    )  # fmt: skip
+    assert report.human() == human
