@@ -118,7 +118,7 @@ async def test_with_100_markets_and_the_throttle_on_nothing_gets_too_old(place: 
         equity = EquityWatch(lanes, tools, EquityPace(30.0, 1.0, limits.quote_max_age_s))
 
         quotes = QuoteWatch(made.syms, tools, rules.quote_s)
-        watch = MarketWatch(tools, WatchPace(rules.markets_s, rules.markets_pause_s, rules.reconcile_s))
+        watch = MarketWatch(rules.symbols, tools, WatchPace(rules.markets_s, rules.markets_pause_s, rules.reconcile_s))
         await comparing.once()
         await quotes.once()
         await equity.once()

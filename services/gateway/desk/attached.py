@@ -196,7 +196,7 @@ class Attached:
         """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
         comparing = Comparing(self._lanes, self.tools, await self._began_ms(), self._rules.max_clock_skew_ms)
         equity = EquityWatch(self._lanes, self.tools, self._equity_pace())
-        watch = MarketWatch(self.tools, self._watch_pace())
+        watch = MarketWatch(self._rules.symbols, self.tools, self._watch_pace())
         quotes = QuoteWatch(self._rules.symbols, self.tools, self._rules.quote_s)
         await asyncio.gather(comparing.once(), watch.modes(), quotes.once())
         await quotes.once()  # a first comparison may have taken long

@@ -2,23 +2,27 @@
 
 A market that is not traded, or is about to end, and modes that are not as configured stop adding in that symbol until
 it is otherwise. Another contract than before, of another size or step, stops it until a person has looked: a latch.
+What it was stands in the journal, so that one that changes between two runs is seen, too.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
 
 from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.risk.latches import symbol_latch
+from services.gateway.venues.venue import Contract
 from shared.errors import VenueError
-from shared.journal.rows import Change, EventRow, LatchRow
+from shared.journal.rows import Change, EventRow, LatchRow, LimitRow
 from shared.messages import Reason
+from shared.messages.codec import pack, unpack
 
 log = structlog.get_logger()
 
 BY = "gateway"
+CONTRACT = "contract:"  # and the symbol: the row of what it was when last read
 
 
 class WatchPace(NamedTuple):
@@ -33,7 +37,8 @@ class WatchPace(NamedTuple):
 class MarketWatch:
     """Sets `clearance.stopped`, and latches."""
 
-    def __init__(self, tools: Tools, pace: WatchPace) -> None:
+    def __init__(self, syms: Sequence[str], tools: Tools, pace: WatchPace) -> None:
+        self._syms = syms
         self._tools = tools
         self._pace = pace
 
@@ -58,15 +63,21 @@ class MarketWatch:
 
     async def markets(self) -> None:
         """Look at them once; where the venue does not answer, all stays as it was."""
+        limits = self._tools.clearance.limits
+        known = {sym: Contract(*unpack(limits[CONTRACT + sym])) for sym in self._syms if CONTRACT + sym in limits}
         try:
-            news = await self._tools.venue.read_markets()
+            news = await self._tools.venue.read_markets(known)
         except VenueError as error:
             log.warning("cannot read the markets", why=str(error))
             return
         await self._stop(Reason.MARKET_CLOSED, {one.sym: one.closed for one in news if one.closed})
         for one in news:
+            row = LimitRow(CONTRACT + one.sym, pack(tuple(Contract.of(self._tools.venue.rules(one.sym)))))
             if one.changed:
-                await self._latch(one.sym, one.changed)
+                await self._latch(one.sym, one.changed, row)
+            elif limits.get(row.name) != row.value:
+                limits[row.name] = row.value
+                await self._tools.pen.write([row])
 
     async def modes(self) -> None:
         """Look at them once, likewise."""
@@ -91,9 +102,13 @@ class MarketWatch:
         if changes:
             await self._tools.pen.write(changes)
 
-    async def _latch(self, sym: str, why: str) -> None:
-        """A person lifts it, by its name, when the strategy's own sizes have been looked at."""
+    async def _latch(self, sym: str, why: str, row: LimitRow) -> None:
+        """Set together with what the contract is now: seen once, and not lost.
+
+        A person lifts it, by its name, when the strategy's own sizes have been looked at.
+        """
         latch = LatchRow(symbol_latch(sym), why, BY, now_ms())
         log.error("alarm", sym=sym, what=f"nothing is added: {why}: `tickline resume {latch.name}` goes on")
         self._tools.clearance.latches = {**self._tools.clearance.latches, latch.name: latch}
-        await self._tools.pen.write([latch, EventRow("ALARM", sym, "", f"{latch.name}: {why}", now_ms())])
+        self._tools.clearance.limits[row.name] = row.value
+        await self._tools.pen.write([latch, row, EventRow("ALARM", sym, "", f"{latch.name}: {why}", now_ms())])

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal, localcontext
+from types import MappingProxyType
 from typing import Any
 
 from services.gateway.venues import amounts, parse
@@ -22,7 +23,7 @@ from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.pages import trades
 from services.gateway.venues.reply import Stamp, listening
 from services.gateway.venues.setup import check_account, check_fees, check_key, set_modes, shown
-from services.gateway.venues.venue import Cleared, MarketNews, MarketRules, NoPrice, at_once
+from services.gateway.venues.venue import Cleared, Contract, MarketNews, MarketRules, NoPrice, at_once
 from services.gateway.venues.venue_clock import ahead_ms
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.messages.reasons import OrderState, Reason
@@ -130,7 +131,7 @@ class CcxtVenue:
         """Of a configured symbol."""
         return self._rules[sym]
 
-    async def read_markets(self) -> list[MarketNews]:
+    async def read_markets(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
         """One reload for all. A market that is not listed any more stays, as one that is closed."""
         client, before = self._client, self._client.markets
         await self._asker.ask(client.load_markets, True)
@@ -140,17 +141,20 @@ class CcxtVenue:
                 client.markets_by_id.setdefault(gone["id"], [gone])
         self.gone = frozenset(sym for sym, rules in self._rules.items() if client.markets[rules.market].get("gone"))
         try:
-            return [self._news_of(sym, client.markets[rules.market]) for sym, rules in self._rules.items()]
+            return [
+                self._news_of(sym, client.markets[rules.market], known.get(sym, Contract.of(rules)))
+                for sym, rules in self._rules.items()
+            ]
         except (ConfigError, *UNREADABLE) as error:
             shown = f"{type(error).__name__}: {error}"
             raise VenueError(f"{self._options.exchange}: its markets cannot be read: {shown}") from None
 
-    def _news_of(self, sym: str, market: Any) -> MarketNews:
+    def _news_of(self, sym: str, market: Any, known: Contract) -> MarketNews:
         exchange, old = self._options.exchange, self._rules[sym]
         closed = closed_why(market, self._profile.ends_ms(market))
         if not market.get("gone"):
             self._rules[sym] = self._rules_of(sym, old.market, self._client.markets, closed_too=True)
-        changed = changes(old, self._rules[sym])
+        changed = changes(known, Contract.of(self._rules[sym]))
         where = f"{exchange} {old.market}: "
         return MarketNews(sym, closed and where + closed, changed and where + changed)
 

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from services.gateway.venues.amounts import plain
-from services.gateway.venues.venue import MarketRules
+from services.gateway.venues.venue import Contract, MarketRules
 from shared.errors import ConfigError, VenueError
 
 SHOWN = 5
@@ -91,9 +91,11 @@ def closed_why(market: Mapping[str, Any], ends_ms: int | None) -> str:
     return f"trading in it ends on {datetime.fromtimestamp(ends_ms / 1000, UTC):%F %H:%M} UTC"
 
 
-def changes(old: MarketRules, new: MarketRules) -> str:
+def changes(old: Contract, new: Contract) -> str:
     """What is another contract than before: its size, or the step of its quantity; empty where neither is."""
-    both = {"contract's size": (old.contract_size, new.contract_size), "quantity's step": (old.step, new.step)}
+    if old.market != new.market:
+        return ""
+    both = {"contract's size": (old.size, new.size), "quantity's step": (old.step, new.step)}
     told = (f"the {name} was {plain(was)} and is {plain(now)}" for name, (was, now) in both.items() if was != now)
     return ", ".join(told)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from shared.errors import VenueError
@@ -50,10 +51,23 @@ class MarketRules(NamedTuple):
     most_notional: Decimal | None = None
 
 
+class Contract(NamedTuple):
+    """What a strategy's sizes stand on. market: ccxt's. size, step: in base units."""
+
+    market: str
+    size: Decimal
+    step: Decimal
+
+    @classmethod
+    def of(cls, rules: MarketRules) -> "Contract":
+        """As the market's rules have it."""
+        return cls(rules.market, rules.contract_size, rules.step)
+
+
 class MarketNews(NamedTuple):
     """What a market is now. closed: why nothing is to be added in it; empty where it is traded and goes on to be.
 
-    changed: what its contract is that it was not when last read; empty where it is the same.
+    changed: what its contract is that it was not before; empty where it is the same.
     """
 
     sym: str
@@ -92,8 +106,11 @@ class Venue(Protocol):
     def now_ms(self) -> int:
         """The venue's clock, as far as it is known here: ours and what it was apart when last asked."""
 
-    async def read_markets(self) -> list[MarketNews]:
-        """Anew, of every configured symbol; `rules` are then as read. A market that is gone keeps its last rules."""
+    async def read_markets(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
+        """Anew, of every configured symbol; `rules` are then as read. A market that is gone keeps its last rules.
+
+        known: what its contract was, of those symbols of which more is known than the venue's own last reading.
+        """
 
     async def read_modes(self) -> dict[str, str]:
         """Symbols of which position mode, margin mode or leverage are not as configured, and how they are.

@@ -80,6 +80,23 @@ async def test_another_step_stops_adding_until_a_person_lifts_it_and_closing_use
     assert (await watched.reported(4))[3].last_qty == Decimal("0.020"), "in the new step"
 
 
+async def test_a_contract_that_changes_between_two_runs_is_seen_once(watched: Gateway) -> None:
+    await bought(watched)
+    await until(lambda: f"contract:{SYM}" in watched.limits())
+    await watched.stop()
+    listing = watched.fake.book.listings[SYM]
+    watched.fake.book.listings[SYM] = listing._replace(step=Decimal("0.010"), min_qty=Decimal("0.010"))
+    watched.start()
+    await until(lambda: watched.latches() == [f"SYMBOL:{SYM}"])
+    async with watched._opened() as journal:
+        await journal.write_by_person([DropLatch(f"SYMBOL:{SYM}")])
+    await until(lambda: not watched.latches())
+    await watched.stop()
+    watched.start()
+    await watched.write(watched.intent("0.025"))
+    assert (await watched.reported(2))[1].last_qty == Decimal("0.020")
+
+
 async def test_leverage_that_somebody_sets_by_hand_stops_adding(watched: Gateway) -> None:
     await bought(watched)
     watched.fake.book.set(f"leverage:{SYM}", "20")
