@@ -1,17 +1,15 @@
 """A venue through ccxt: market orders on linear swaps and on spot, each sent once."""
 
-import asyncio
 import difflib
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from services.gateway.venues import amounts, parse
+from services.gateway.venues import parse
 from services.gateway.venues.asker import UNREADABLE, Asker
-from services.gateway.venues.classify import failed
 from services.gateway.venues.client import load_ccxt, make_client
 from services.gateway.venues.credentials import Credentials
 from services.gateway.venues.exchanges import PROFILES, profile_of
@@ -21,12 +19,12 @@ from services.gateway.venues.lookup import Lookup
 from services.gateway.venues.markets import changes, closed_why, rules_of
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.pages import trades
-from services.gateway.venues.reply import Stamp, listening
+from services.gateway.venues.sending import OrderSender
 from services.gateway.venues.setup import check_account, check_fees, check_key, set_modes, shown
 from services.gateway.venues.venue import Cleared, Contract, MarketNews, MarketRules, NoPrice, at_once
 from services.gateway.venues.venue_clock import ahead_ms
 from shared.errors import ConfigError, SafetyRefusal, VenueError
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderState
 from shared.orders.answers import (
     Absent,
     Ambiguous,
@@ -79,6 +77,7 @@ class CcxtVenue:
         credentials.check_complete(name, self._client.requiredCredentials)
         self._asker = Asker(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
         self._lookup = Lookup(self._asker, self._profile)
+        self._sender = OrderSender(self._asker, self._profile, options.timeout_s)
         self._rules: dict[str, MarketRules] = {}
         self.out_of_reach: dict[str, str] = {}
         self.gone: frozenset[str] = frozenset()
@@ -201,35 +200,7 @@ class CcxtVenue:
 
     async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
         """Exactly one request, or none; never raises for what the venue does."""
-        rules = self._rules[request.sym]
-        refused = self._unfit(rules, request)
-        if refused is not None:
-            return refused
-        amount = amounts.contracts(rules, request.signed_qty)
-        limit = asyncio.timeout(self._options.timeout_s)
-
-        async def held() -> None:
-            await cleared()
-            limit.reschedule(asyncio.get_running_loop().time() + self._options.timeout_s)
-
-        stamp = Stamp(at_ms=request.at_ms, validity_ms=request.validity_ms, now_ms=self.now_ms, cleared=held)
-        try:
-            with listening(stamp), localcontext():
-                async with limit:
-                    order = await self._client.create_order(
-                        rules.market, "market", "buy" if request.signed_qty > 0 else "sell", amount, None,
-                        self._params(rules, request),
-                    )  # fmt: skip
-            if order.get("clientOrderId") not in (None, request.client_order_id):
-                raise parse.Unreadable("the answer is about another order")
-            return parse.snapshot(self._facts, rules, order, request.signed_qty)
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            return self._failed(stamp, error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the order may be there
-            return self._failed(stamp, error)
+        return await self._sender.place(self._rules[request.sym], request, self.now_ms, cleared)
 
     async def find(self, sym: str, client_order_id: str, since_ms: int | None = None) -> Snapshot | Absent | Ambiguous:
         """By client id, then among the open orders; Absent carries the time before it was asked."""
@@ -405,33 +376,6 @@ class CcxtVenue:
         market = self._rules[sym].market
         await self._profile.cancel_resting(self._asker, market)
         await self._profile.cancel_waiting(self._asker, market)
-
-    def _unfit(self, rules: MarketRules, request: OrderRequest) -> Refused | None:
-        facts, wanted = self._facts, request.signed_qty
-        if amounts.truncated(wanted, rules.step) != wanted or abs(wanted) < max(rules.min_qty, rules.step):
-            return Refused(Reason.BELOW_MINIMUM, f"{wanted}: at least {rules.min_qty} in steps of {rules.step}")
-        if not facts.client_id_form.match(request.client_order_id):
-            return Refused(Reason.NOT_SENT, f"client id {request.client_order_id!r} is not as the venue wants it")
-        if facts.expiry and request.validity_ms > facts.most_validity_ms:
-            return Refused(Reason.NOT_SENT, f"validity {request.validity_ms} ms: at most {facts.most_validity_ms} ms")
-        if self._asker.silence_s:
-            return Refused(Reason.RATE_LIMITED, f"the venue wants {self._asker.silence_s:.0f} s of silence: not sent")
-        return None
-
-    def _params(self, rules: MarketRules, request: OrderRequest) -> dict[str, Any]:
-        params: dict[str, Any] = {self._facts.client_id: request.client_order_id}
-        if request.row:
-            return {**params, **self._profile.closing(request.row)}
-        if rules.kind == "spot":
-            return {**params, **self._facts.spot_params}
-        return {**params, **self._facts.swap_params, **({"reduceOnly": True} if request.reduce_only else {})}
-
-    def _failed(self, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
-        self._asker.heard(stamp)
-        fate = failed(self._facts, stamp, error)
-        if isinstance(fate, Refused):
-            return Refused(fate.reason, self._asker.redact(fate.text))
-        return Ambiguous(self._asker.redact(fate.cause))
 
     def _rows(self, sym: str, market: str, rows: Any) -> list[VenuePosition]:
         """One for each position in this market; a flat one where there is none."""
