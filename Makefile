@@ -21,7 +21,7 @@ PIP    := -m pip --disable-pip-version-check -qq
 # What run, test, chaos and bench take besides, e.g. make test ARGS="-k codec -x"
 ARGS   ?=
 # Processes that share the tests when all are run: half of their time is waiting.
-WORKERS ?= 2
+WORKERS ?= 3
 
 # The Python that makes the environment: the first that runs here and is new enough. Ours: make setup PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 /usr/bin/python3; do \
