@@ -72,6 +72,7 @@ def environment(folder: Path, url: str, markets: int) -> tuple[dict[str, object]
             "source": "ccxt", "exchange": "binance", "markets": listed, "base_url": url, "warm_bars": 5,
             "silence_s": 1.0, "grace_s": 0.3, "age_limit_s": 3.0,
         },
+        "signal": {"model": "simulated_linear"},
         "strategy": {"order_valid_s": 2.0, "prediction_stale_s": STALE_S, "balance": "10000"},
         "gateway": gateway | {"markets": listed, "request_validity_ms": 1_000},
         "recorder": {"folder": str(folder / "recording"), "max_rows": 200, "max_age_s": 0.5},
