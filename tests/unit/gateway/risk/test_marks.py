@@ -92,6 +92,17 @@ def test_drawdown_is_measured_from_the_highest() -> None:
     assert account.sees(880, DAY + 4) == {DRAWDOWN}
 
 
+def test_a_high_that_was_seen_once_is_none() -> None:
+    account = Account()
+    account.sees(1_000)
+    account.observes(1_300)
+    assert account.sees(1_000) == set()
+    account.sees(1_099)
+    account.observes(1_300)
+    assert account.sees(1_250) == set()
+    assert account.sees(1_000, DAY + 1) == {DRAWDOWN, DAILY_LOSS}
+
+
 def test_after_resume_it_counts_anew() -> None:
     account = Account()
     account.sees(1_000)
