@@ -2,7 +2,7 @@
 
 A limit is reached when two observations in a row are past it: a balance and a price that were read around a fill look
 like a loss once. After the first nothing is added until the second has come. The highest, too, is what two in a row
-have reached. A limit that is reached sets its latch, and stands until a person drops it. Marks remember which latches they
+have reached. A limit that is reached sets its latch, and stands until a person drops it. Marks remember which they
 have set, and which of these were seen to stand: one that was seen and is gone was dropped by a person (`tickline
 resume`), and that limit counts anew from the present equity. One that was not seen yet stands too, and is set again
 until it is seen. Money paid in counts as profit, money taken out as loss. Marks of another definition of equity than
