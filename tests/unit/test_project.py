@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.config import Settings, load_settings
+from shared.messages.reasons import Reason
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,3 +46,10 @@ def test_these_services_load_neither_torch_nor_a_venue_client(service: str) -> N
     code = f"import sys, services.{service}.main; print(*({{'torch', 'ccxt', 'pyarrow'}} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_every_reason_that_a_gateway_gives_is_explained() -> None:
+    """In the table of docs/going-live.md; what a strategy gives for a prediction without an order is not of it."""
+    table = (ROOT / "docs" / "going-live.md").read_text().partition("| what you see |")[2]
+    of_strategies = list(Reason)[: list(Reason).index(Reason.PAST_VALID_UNTIL)]
+    assert [reason for reason in Reason if reason not in of_strategies and f"`{reason}`" not in table] == []
