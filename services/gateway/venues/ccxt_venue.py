@@ -224,13 +224,11 @@ class CcxtVenue:
             mine = [(names[row["symbol"]], row) for row in oldest if row["symbol"] in names]
             return [
                 VenueOrder(
-                    sym,
-                    row.get("clientOrderId") or "",
-                    parse.snapshot(self._facts, self._rules[sym], row),
+                    sym, row.get("clientOrderId") or "", parse.snapshot(self._facts, self._rules[sym], row),
                     forced=self._profile.forced(row.get("info") or {}),
                 )
                 for sym, row in mine
-            ]
+            ]  # fmt: skip
 
         given = self._asker, list(self._listed(syms))
         found: list[VenueOrder] = await self._asker.ask(self._profile.all_open_orders, *given, read=read)
