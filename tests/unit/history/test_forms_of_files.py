@@ -201,13 +201,13 @@ def zipped(*names: str) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("bars.csv.gz", gzip.compress(CSV.encode())),
-        ("bars.csv.gz", gzip.compress(CSV[:50].encode()) + gzip.compress(CSV[50:].encode())),
+        ("bars.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
+        ("bars.csv.gz", gzip.compress(CSV[:50].encode(), mtime=0) + gzip.compress(CSV[50:].encode(), mtime=0)),
         ("bars.csv.zst", zstd(CSV.encode())),
         ("bars.csv.zst", zstd(CSV[:50].encode()) + zstd(CSV[50:].encode())),
         ("bars.zip", zipped("BTCUSDT-1d.csv")),
         ("bars.zip", zipped("folder/", "folder/bars.csv", "__MACOSX/._bars.csv")),
-        ("named-otherwise.csv", gzip.compress(CSV.encode())),
+        ("named-otherwise.csv", gzip.compress(CSV.encode(), mtime=0)),
     ],
 )
 def test_packed_files(write: Write, name: str, content: bytes) -> None:
@@ -220,16 +220,16 @@ def test_packed_files(write: Write, name: str, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (gzip.compress(CSV.encode())[:-9], "cannot be unpacked"),
-        (gzip.compress(CSV.encode())[:20] + b"x" * 40, "cannot be unpacked"),
+        (gzip.compress(CSV.encode(), mtime=0)[:-9], "cannot be unpacked"),
+        (gzip.compress(CSV.encode(), mtime=0)[:20] + b"x" * 40, "cannot be unpacked"),
         (b"\x1f\x8b", "cannot be unpacked"),
         (zstd(CSV.encode())[:-9], "cannot be unpacked"),
         (b"\x28\xb5\x2f\xfd" + b"x" * 40, "cannot be unpacked"),
         (zipped("a.csv", "b.csv"), "has 2 files in it, which should be one"),
         (zipped(), "has 0 files in it"),
         (zipped("a.csv")[:-30], "cannot be unpacked"),
-        (gzip.compress(b"\xff\xfe"), "row 1: not UTF-8 text"),
-        (gzip.compress(b""), "row 1: no header"),
+        (gzip.compress(b"\xff\xfe", mtime=0), "row 1: not UTF-8 text"),
+        (gzip.compress(b"", mtime=0), "row 1: no header"),
     ],
 )
 def test_what_cannot_be_unpacked_is_one_line(write: Write, content: bytes, said: str) -> None:
