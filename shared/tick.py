@@ -10,15 +10,17 @@ Rules that every Tick keeps:
 
 from abc import ABC, abstractmethod
 from decimal import Decimal
-from typing import Generic, TypeAlias, TypeVar, Union
+from typing import Any, Generic, TypeAlias, TypeVar, Union
+
+from shared.record import Record, Snapshot
 
 T = TypeVar("T")
 R = TypeVar("R")
 M = TypeVar("M")
 
-# What a state may hold: whatever the codec carries exactly.
+# What a state may hold: whatever the codec carries exactly. Several values together are a Snapshot, which names them.
 State: TypeAlias = Union[  # noqa: UP007  (`|` cannot hold the forward references)
-    None, bool, int, float, str, bytes, Decimal, list["State"], dict[str, "State"]
+    None, bool, int, float, str, bytes, Decimal, list["State"], tuple["State", ...], dict[str, "State"], Record
 ]
 
 
@@ -46,6 +48,13 @@ class Tick(ABC, Generic[T, R]):
             raise ValueError(f"{type(self).__name__} has no memory to restore, but a state was given")
 
 
+class PipeSnapshot(Snapshot):
+    """The states of both."""
+
+    first: Any
+    second: Any
+
+
 class Pipe(Tick[T, R], Generic[T, M, R]):
     """Two Ticks in a row; stops at the first None.
 
@@ -67,15 +76,14 @@ class Pipe(Tick[T, R], Generic[T, M, R]):
         return None if middle is None else self.second.on_tick(middle)
 
     def state(self) -> State:
-        """The states of both, in order."""
-        return [self.first.state(), self.second.state()]
+        """The states of both."""
+        return PipeSnapshot(first=self.first.state(), second=self.second.state())
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        if not isinstance(state, list) or len(state) != 2:
-            raise ValueError(f"a Pipe's state is a list of two, not {state!r:.80}")
-        self.first.restore(state[0])
-        self.second.restore(state[1])
+        saved = PipeSnapshot.of(state)
+        self.first.restore(saved.first)
+        self.second.restore(saved.second)
 
     def __repr__(self) -> str:
         return f"Pipe({self.first!r}, {self.second!r})"

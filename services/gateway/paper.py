@@ -5,11 +5,11 @@ from typing import cast
 
 from shared.account.paper_fill import PaperFill
 from shared.messages import ExecutionReport, Message, OrderIntent, OrderStatus, Stream
-from shared.messages.base import trusted
+from shared.record import unvalidated
 from shared.runner.stage import Numbers, Stage
 from shared.tick import State
 
-_report = trusted(ExecutionReport)
+_report = unvalidated(ExecutionReport)
 _ZERO = Decimal(0)
 _EXECUTIONS, _FILLED = Stream.EXECUTIONS, OrderStatus.FILLED
 

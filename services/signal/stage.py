@@ -6,12 +6,12 @@ import torch
 
 from shared.features import Feature
 from shared.messages import Features, Gap, MarketTick, Message, Prediction, Stream, Tensor
-from shared.messages.base import trusted
+from shared.record import unvalidated
 from shared.models.predict import Predict
 from shared.runner.stage import Numbers, Stage
 from shared.tick import State
 
-_features, _prediction = trusted(Features), trusted(Prediction)
+_features, _prediction = unvalidated(Features), unvalidated(Prediction)
 _FEATURES, _PREDICTIONS = Stream.FEATURES, Stream.PREDICTIONS
 
 

@@ -12,7 +12,7 @@ from services.strategy.order_id import client_order_id
 from shared.account import Account, Order
 from shared.account.booking import book_report
 from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderIntent, Prediction, Reason, Stream
-from shared.messages.base import trusted
+from shared.record import unvalidated
 from shared.runner.stage import Numbers, Stage
 from shared.strategies import Decider
 from shared.strategies.decider import require_orders
@@ -21,7 +21,7 @@ from shared.tick import State
 _ZERO = Decimal(0)
 _UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL})  # what a venue, or a person, does by itself
 
-_decision, _intent = trusted(Decision), trusted(OrderIntent)
+_decision, _intent = unvalidated(Decision), unvalidated(OrderIntent)
 _DECISIONS, _ORDERS, _CLOSE = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE
 
 

@@ -1,6 +1,6 @@
 """One entry of a stream: fields that a person reads in redis-cli beside the msgpack.
 
-    t  type and version      k  symbol           n  number per stream and symbol
+    t  type and wire         k  symbol           n  number per stream and symbol
     h  one human line        tr trace id         d  the msgpack        w  wall clock of writing, ns
 
 Content is k, n and d.
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from shared.messages import Message, encode
+from shared.record import WIRE
 
 START = b"0-0"
 NAMES = [b"t", b"k", b"n", b"h", b"tr", b"d", b"w"]  # the fields, in the order in which they are written
@@ -27,9 +28,10 @@ class Outgoing(NamedTuple):
     d: bytes
 
     @classmethod
-    def of(cls, message: Message) -> "Outgoing":
-        """The entry of a message."""
-        return cls(message.to, message.TAG, message.sym, message.n, message.human(), message.tr, encode(message))
+    def of(cls, message: Message, wire: int = WIRE) -> "Outgoing":
+        """The entry of a message, as `wire` writes it."""
+        tag = message.TAG if wire == WIRE else message.tag(wire)
+        return cls(message.to, tag, message.sym, message.n, message.human(), message.tr, encode(message, wire))
 
 
 class Entry:

@@ -1,38 +1,21 @@
-"""The base of all wire messages: frozen, strict, versioned."""
+"""The base of all wire messages: a record with a number, a symbol, a time and a trace."""
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, ParamSpec, TypeVar, cast
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shared.messages.streams import Stream
+from shared.record import WIRE, Record
 
 # The largest integers msgpack carries are 64 bit; times in ns fit until the year 2262.
 Nanoseconds = Annotated[int, Field(ge=0, lt=2**63)]
 Counter = Annotated[int, Field(ge=1, lt=2**63)]
 Symbol = Annotated[str, Field(min_length=1, max_length=64)]
-BY_VALUE = Field(strict=False)  # an enum's member is written as its value and read back from it
 Trace = Annotated[str, Field(min_length=1, max_length=160)]
 
 
-class Wire(BaseModel):
-    """Frozen and strict: a change is a new object, and nothing is converted in silence."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
-
-    if not TYPE_CHECKING:  # as pydantic does, since the type checker would take any attribute then
-
-        def __getattr__(self, name: str) -> Any:
-            """What `trusted` left out, for pydantic alone: it asks for these when it compares, copies or shows."""
-            if name == "__pydantic_fields_set__":
-                return set(type(self).model_fields)
-            if name in ("__pydantic_extra__", "__pydantic_private__"):
-                return None
-            return super().__getattr__(name)
-
-
-class Message(Wire):
+class Message(Record):
     """One entry of a stream.
 
     n: its number, counted from 1 per stream and symbol by the producer.
@@ -40,14 +23,20 @@ class Message(Wire):
     tr: trace id of the tick this goes back to (venue, symbol, ts_event, n of the tick).
     """
 
-    VERSION: ClassVar[int] = 1
     STREAM: ClassVar[Stream]
-    TAG: ClassVar[str]  # type and version as they stand on the wire, e.g. `MarketTick/2`
+    TAG: ClassVar[str]  # type and wire as they stand on the bus, e.g. `MarketTick/3`
+    NOT_DECIDING: ClassVar[frozenset[str]] = frozenset({"n"})  # what may differ between two messages that say the same
 
     @classmethod
-    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Name the type on the wire."""
-        cls.TAG = f"{cls.__name__}/{cls.VERSION}"
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.TAG = cls.tag(WIRE)
+
+    @classmethod
+    def tag(cls, wire: int) -> str:
+        """Type and wire, as they stand beside the message."""
+        return f"{cls.__name__}/{wire}"
 
     n: Counter
     sym: Symbol
@@ -67,26 +56,18 @@ class Message(Wire):
         """The fields by name, without a copy; not to be changed."""
         return self.__dict__
 
+    def deciding(self) -> dict[str, Any]:
+        """What it says, by name in a fixed order, the same at every wire: no clock, and no field at its default."""
+        return {name: value for name, value in _told(self).items() if name not in self.NOT_DECIDING}
 
-P = ParamSpec("P")
-W = TypeVar("W")
 
-
-def trusted(kind: Callable[P, W]) -> Callable[P, W]:
-    """The constructor of a message class without validation, for a stage whose values are right by construction.
-
-    It costs a fifth of the validating one, and the type checker sees the same parameters. All fields must be given.
-    What comes from outside (wire, config, venue) is always validated.
-    """
-    cls = cast(Any, kind)
-    names, count = set(cls.model_fields), len(cls.model_fields)
-    new, put_fields = cls.__new__, BaseModel.__dict__["__dict__"].__set__
-
-    def make(*_: P.args, **fields: P.kwargs) -> W:
-        if len(fields) != count:
-            raise TypeError(f"{cls.__name__} needs all of {', '.join(sorted(names))}")
-        message: W = new(cls)
-        put_fields(message, fields)
-        return message
-
-    return make
+def _told(record: Record) -> dict[str, Any]:
+    fields, values = type(record).model_fields, record.__dict__
+    told: dict[str, Any] = {}
+    for name in sorted(fields):
+        value = values[name]
+        if isinstance(value, Record):
+            told[name] = _told(value)
+        elif fields[name].is_required() or value != fields[name].default:
+            told[name] = value
+    return told

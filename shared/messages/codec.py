@@ -1,19 +1,22 @@
 """Messages to msgpack and back. Any bytes at all give a message or a DecodeError, never a crash.
 
 A message is a msgpack map of its fields. Beyond msgpack's own types: extension 1 is a Decimal (its digits as ASCII),
-so that money is exact. The type and version stand beside the bytes, in the entry's field `t`.
+so that money is exact. The type and the wire that wrote it stand beside the bytes, in the entry's field `t`.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, cast
+from functools import cache
+from hashlib import blake2b
+from typing import Any
 
 import msgpack
-from pydantic import ValidationError
 
-from shared.messages.base import Message, Wire
+from shared.messages.base import Message
 from shared.messages.market import Gap, MarketTick
 from shared.messages.orders import Decision, ExecutionReport, OrderIntent
 from shared.messages.signals import Features, Prediction
+from shared.record import FIRST, WIRE, Record, checked_wire, read_fields
 from shared.tick import State
 
 DECIMAL_EXT = 1
@@ -22,26 +25,35 @@ MAX_DECIMAL_EXPONENT = 1000  # beyond it no price or quantity lies, and further 
 MAX_MESSAGE_BYTES = 1_000_000
 
 TYPES: dict[str, type[Message]] = {
-    kind.TAG: kind for kind in (MarketTick, Gap, Features, Prediction, Decision, OrderIntent, ExecutionReport)
+    kind.__name__: kind for kind in (MarketTick, Gap, Features, Prediction, Decision, OrderIntent, ExecutionReport)
 }
-TYPES["ExecutionReport/1"] = ExecutionReport  # older recordings, and what an older gateway wrote to the bus
-_BY_BYTES = {tag.encode(): kind for tag, kind in TYPES.items()}
+CONTENT_BYTES = 8
 
 
 class DecodeError(ValueError):
     """These bytes are no message; the text says why in one line."""
 
 
-def _pack_other(value: object) -> msgpack.ExtType | dict[str, Any]:
-    if isinstance(value, Decimal):
-        return _new(msgpack.ExtType, (DECIMAL_EXT, str(value).encode()))
-    if isinstance(value, Wire):
-        return value.__dict__
-    raise TypeError(f"{type(value).__name__} has no wire form")
-
-
 _new = tuple.__new__  # an ExtType is a named tuple; its constructor only checks what is right here
-_packer = msgpack.Packer(default=_pack_other)  # kept, since making one costs as much as packing; one thread packs
+
+
+def _pack_other(wire: int) -> Callable[[object], msgpack.ExtType | dict[str, Any]]:
+    def other(value: object) -> msgpack.ExtType | dict[str, Any]:
+        if isinstance(value, Decimal):
+            return _new(msgpack.ExtType, (DECIMAL_EXT, str(value).encode()))
+        if isinstance(value, Record):
+            return value.written(wire)
+        raise TypeError(f"{type(value).__name__} has no wire form")
+
+    return other
+
+
+@cache  # kept, since making one costs as much as packing; one thread packs
+def _packer(wire: int) -> msgpack.Packer:
+    return msgpack.Packer(default=_pack_other(wire))
+
+
+_newest = _packer(WIRE)
 
 
 def _unpack_ext(code: int, data: bytes) -> Decimal:
@@ -53,9 +65,9 @@ def _unpack_ext(code: int, data: bytes) -> Decimal:
     return number
 
 
-def pack(value: State | dict[str, Any] | tuple[object, ...]) -> bytes:
-    """Any state or field map as msgpack."""
-    packed: bytes = _packer.pack(value)
+def pack(value: State | dict[str, Any] | tuple[object, ...], wire: int = WIRE) -> bytes:
+    """Any state or field map as msgpack; the records in it as `wire` writes them."""
+    packed: bytes = (_newest if wire == WIRE else _packer(wire)).pack(value)
     return packed
 
 
@@ -69,33 +81,52 @@ def unpack(data: bytes) -> Any:
         raise DecodeError(f"not msgpack: {type(error).__name__} {error}".rstrip()) from error
 
 
-def encode(message: Message) -> bytes:
-    """The message's fields as msgpack bytes.
+def encode(message: Message, wire: int = WIRE) -> bytes:
+    """The message's fields as msgpack bytes, as `wire` writes them.
 
     >>> tick = MarketTick(n=1, sym="BTCUSDT", ts_event=1, tr="t", venue="replay", price=Decimal("71440.10"))
-    >>> decode("MarketTick/2", encode(tick)) == tick
+    >>> decode("MarketTick/3", encode(tick)) == tick
     True
     """
-    return pack(message.content())
+    return pack(message.written(wire), wire)
+
+
+def content_hash(message: Message) -> bytes:
+    """What tells two messages of one number apart: the same at every wire, for all that decides."""
+    return blake2b(pack(message.deciding()), digest_size=CONTENT_BYTES).digest()
 
 
 def decode(tag: str | bytes, data: bytes) -> Message:
-    """The message of type `tag` in `data`; raises DecodeError."""
-    kind = _BY_BYTES.get(tag) if isinstance(tag, bytes) else TYPES.get(tag)
-    if kind is None:
-        shown = tag.decode(errors="replace") if isinstance(tag, bytes) else tag
-        raise DecodeError(f"message type {shown[:60]!r} is unknown here: another version wrote it")
+    """The message in `data`, whose type and wire are `tag`; raises DecodeError, or NewerWire."""
+    kind, wire = _kind(tag)
     if len(data) > MAX_MESSAGE_BYTES:
         raise DecodeError(f"{len(data)} bytes are more than the {MAX_MESSAGE_BYTES} a message may have")
     fields = unpack(data)
     if not isinstance(fields, dict):
         raise DecodeError(f"a {kind.__name__} is a map, not {type(fields).__name__}")
     try:
-        return cast(Message, kind.__pydantic_validator__.validate_python(fields))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])[:60] or "message"
-        shown = where if where.isprintable() else ascii(where)  # an unknown field's name is as foreign as its value
-        raise DecodeError(f"{kind.__name__}.{shown}: {first['msg']}") from error
-    except RecursionError as error:
-        raise DecodeError(f"{kind.__name__}: nested too deep") from error
+        return read_fields(kind, fields, wire)
+    except ValueError as error:
+        raise DecodeError(str(error)) from error
+
+
+@cache
+def _known() -> dict[str | bytes, tuple[type[Message], int]]:
+    every: dict[str | bytes, tuple[type[Message], int]] = {
+        kind.tag(wire): (kind, wire) for kind in TYPES.values() for wire in range(FIRST, WIRE + 1)
+    }
+    return every | {str(tag).encode(): found for tag, found in every.items()}
+
+
+def _kind(tag: str | bytes) -> tuple[type[Message], int]:
+    found = _known().get(tag)
+    if found is not None:
+        return found
+    shown = tag.decode(errors="replace") if isinstance(tag, bytes) else tag
+    name, _, wire = shown.partition("/")
+    if wire.isascii() and wire.isdigit() and len(wire) < 10 and name.isidentifier() and len(name) <= 60:
+        try:
+            checked_wire(int(wire), f"a {name}")
+        except ValueError as error:
+            raise DecodeError(str(error)) from error
+    raise DecodeError(f"message type {shown[:60]!r} is unknown here")

@@ -5,9 +5,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shared.messages.base import BY_VALUE, Message
+from shared.messages.base import Message
 from shared.messages.reasons import GapCause
 from shared.messages.streams import Stream
+from shared.record import BY_VALUE
 
 Price = Annotated[Decimal, Field(gt=0)]
 
@@ -28,8 +29,8 @@ class MarketTick(Message):
     nothing is traded on it. In a replay only where the recording has it.
     """
 
-    VERSION: ClassVar[int] = 2
     STREAM: ClassVar[Stream] = Stream.TICKS
+    NOT_DECIDING: ClassVar[frozenset[str]] = Message.NOT_DECIDING | {"history"}  # the clock's word
 
     venue: str
     price: Price

@@ -5,10 +5,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shared.messages.base import BY_VALUE, Message, Nanoseconds
+from shared.messages.base import Message, Nanoseconds
 from shared.messages.market import Price
 from shared.messages.reasons import Leg, OrderStatus, Reason
 from shared.messages.streams import Stream
+from shared.record import BY_VALUE
 
 ClientOrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{8,36}$")]
 
@@ -44,7 +45,6 @@ class OrderIntent(Message):
     """
 
     STREAM: ClassVar[Stream] = Stream.ORDERS
-    VERSION: ClassVar[int] = 2
 
     tick_n: int
     client_order_id: ClientOrderId
@@ -67,11 +67,10 @@ class ExecutionReport(Message):
     last_qty is signed as the order is; commission is in quote units, positive when paid. dust: what the book holds
     after it, signed, where the venue sells no quantity so small; 0 where it can be sold, or where nothing was looked
     at. A report without a fill says so too: a close that found nothing to sell. capital: the book's from here on, quote
-    units, where a person has changed it. Version 1 had neither.
+    units, where a person has changed it.
     """
 
     STREAM: ClassVar[Stream] = Stream.EXECUTIONS
-    VERSION: ClassVar[int] = 2
 
     tick_n: int
     order_n: int

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, Field, model_validator
 
-from shared.messages.base import Message, Wire, trusted
+from shared.messages.base import Message
 from shared.messages.market import Price
 from shared.messages.streams import Stream
+from shared.record import Record, unvalidated
 
 Dtype = Literal["float32", "float64"]
 
@@ -21,7 +22,7 @@ _FORMAT: dict[str, Literal["f", "d"]] = {
 _SHOWN = 8
 
 
-class Tensor(Wire):
+class Tensor(Record):
     """A tensor as it goes over the wire: dtype, shape and the bytes, little-endian and row by row.
 
     >>> t = Tensor.of(np.array([0.5, -1.0], dtype=np.float32))
@@ -60,7 +61,7 @@ class Tensor(Wire):
         return array.reshape(self.shape)
 
 
-_tensor = trusted(Tensor)
+_tensor = unvalidated(Tensor)
 
 
 class Features(Message):
@@ -85,8 +86,8 @@ class Prediction(Message):
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=True)
-    VERSION: ClassVar[int] = 2
     STREAM: ClassVar[Stream] = Stream.PREDICTIONS
+    NOT_DECIDING: ClassVar[frozenset[str]] = Message.NOT_DECIDING | {"history"}  # the clock's word
 
     tick_n: int
     price: Price

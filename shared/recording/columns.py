@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from shared.bus.entry import Entry
 from shared.bus.names import Place
 from shared.messages import DecodeError, Stream, decode
-from shared.messages.base import Message, Wire
+from shared.messages.base import Message
 from shared.messages.codec import TYPES
+from shared.record import Record
 
 BESIDE = {"sym", "n", "tr", "stream"}  # they have columns already, or a folder
 
@@ -50,12 +51,12 @@ def message_columns(stream: Stream) -> tuple[Column, ...]:
     return tuple(found.values())
 
 
-def _columns(kind: type[Wire], path: tuple[str, ...]) -> Iterator[Column]:
+def _columns(kind: type[Record], path: tuple[str, ...]) -> Iterator[Column]:
     for name, field in kind.model_fields.items():
         if not path and name in BESIDE:
             continue
         inner, at = _plain_type(field.annotation), (*path, name)
-        if isinstance(inner, type) and issubclass(inner, Wire):
+        if isinstance(inner, type) and issubclass(inner, Record):
             yield from _columns(inner, at)
         else:
             yield Column("_".join(at), at, inner)

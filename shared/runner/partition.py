@@ -2,7 +2,8 @@
 
 The rules, for each symbol and input stream:
 - n as expected: the stage takes the message, when it is ready for it.
-- n smaller or equal: seen already, skipped. The same n with another trace id is a divergence: the symbol stops.
+- n smaller or equal: seen already, skipped. The same n with another trace id, or with another content, is a
+  divergence: the symbol stops.
 - n jumps: entries are missing. The stage gets a Gap first; on a strict stream the symbol stops.
 - an entry that cannot be read, or at which the stage failed twice: to the dead letters, then as if it were missing.
 - a stopped symbol: what comes on a strict stream is put aside in its snapshot, market data are dropped.
@@ -15,10 +16,12 @@ from typing import cast
 from shared.bus.api import Commit, Lease, Stored
 from shared.bus.entry import Entry, Outgoing
 from shared.messages import DecodeError, Gap, GapCause, Message, Stream, decode
+from shared.messages.codec import content_hash
+from shared.record import WIRE
 from shared.runner.inbox import Inbox
 from shared.runner.plan import Limits, Plan
 from shared.runner.stage import Stage
-from shared.runner.symbol import FIELD, Symbol
+from shared.runner.symbol import FIELD, NOTHING, Quarantined, Symbol, Taken
 from shared.user_code import described, place_of
 
 Suspect = tuple[str, bytes]  # input stream, entry id
@@ -38,12 +41,20 @@ class Partition:
     """The memory of one partition between two commits."""
 
     def __init__(
-        self, plan: Plan, limits: Limits, lease: Lease, stored: Stored, cursors_id: str, poison: Mapping[Suspect, str]
+        self,
+        plan: Plan,
+        limits: Limits,
+        lease: Lease,
+        stored: Stored,
+        cursors_id: str,
+        poison: Mapping[Suspect, str],
+        wire: int = WIRE,
     ) -> None:
         self.plan = plan
         self.limits = limits
         self.lease = lease
         self.seq = stored.seq
+        self.wire = wire
         self.counts: Counter[str] = Counter()
         self.alarms: list[str] = []
         hold = stored.fields.get("run") == cursors_id.encode()
@@ -90,7 +101,7 @@ class Partition:
                 entry.settled = True
                 continue
             symbol = self.symbol(entry.k)
-            if entry.n > symbol.last.get(stream, (0, ""))[0]:
+            if entry.n > symbol.last.get(stream, NOTHING).n:
                 _decode(entry)
             symbol.queues[stream].append(entry)
             self._active[entry.k] = symbol
@@ -154,8 +165,8 @@ class Partition:
             self._fields = {**self._on_attach, **self._fields}
             self._on_attach = {}
         for name, symbol in self._touched.items():
-            self._fields[FIELD + name] = symbol.dump()
-        entries = [Outgoing.of(x) if isinstance(x, Message) else x for x in self._entries]
+            self._fields[FIELD + name] = symbol.dump(self.wire)
+        entries = [Outgoing.of(x, self.wire) if isinstance(x, Message) else x for x in self._entries]
         for entry_stream in {entry.stream for entry in entries}:
             self._fields[f"out:{entry_stream}"] = str(self.written[Stream(entry_stream)])
         commit = Commit(self.lease, self.seq, self._fields, entries, self.trims)
@@ -183,12 +194,13 @@ class Partition:
 
     def _take(self, symbol: Symbol, inbox: Inbox, entry: Entry) -> bool:
         stream = inbox.source.stream
-        last_n, last_tr = symbol.last.get(stream, (0, ""))
+        last = symbol.last.get(stream, NOTHING)
         if symbol.stopped:
             return self._put_aside(symbol, inbox, entry)
-        if entry.n <= last_n:
-            if entry.n == last_n and last_tr and entry.tr != last_tr:
-                self._stop(symbol, f"divergence: {stream} n={entry.n} was {last_tr}, is {entry.tr}")
+        if entry.n <= last.n:
+            divergence = _divergence(entry, last) if entry.n == last.n and last.tr else ""
+            if divergence:
+                self._stop(symbol, f"divergence: {stream} n={entry.n} {divergence}")
                 return True
             self.counts["skipped"] += 1
             entry.settled = True
@@ -200,12 +212,12 @@ class Partition:
         if message is None:
             cause = GapCause.FAILED if poison else GapCause.UNREADABLE
             return self._bad(symbol, inbox, entry, poison or entry.cause, cause)
-        if entry.n > last_n + 1:
+        if entry.n > last.n + 1:
             return self._missing(symbol, inbox, message, GapCause.MISSED, upto=entry.n - 1)
         if not self._give(symbol, inbox, entry, message):
             return False
         inbox.position += 1
-        symbol.last[stream] = (entry.n, entry.tr)
+        symbol.last[stream] = Taken(entry.n, entry.tr, message)
         self._moved.add(stream)
         entry.settled = True
         return True
@@ -236,8 +248,8 @@ class Partition:
 
     def _taken(self, symbol: Symbol, inbox: Inbox, n: int, tr: str) -> None:
         stream = inbox.source.stream
-        inbox.position += n - symbol.last.get(stream, (0, ""))[0]
-        symbol.last[stream] = (n, tr)
+        inbox.position += n - symbol.last.get(stream, NOTHING).n
+        symbol.last[stream] = Taken(n, tr)
         self._moved.add(stream)
         self._touched[symbol.name] = symbol
 
@@ -247,7 +259,7 @@ class Partition:
             self._bury(entry, stream, cause)
             self._stop(symbol, f"{stream} n={entry.n}: {cause}")
             return True
-        last_n = symbol.last.get(stream, (0, ""))[0]
+        last_n = symbol.last.get(stream, NOTHING).n
         if gap is GapCause.FAILED or entry.n == last_n + 1:
             tr = entry.tr[:MAX_TRACE] or "?"
             stand_in = Gap(n=entry.n, sym=symbol.name, ts_event=0, tr=tr, stream=stream, cause=gap)
@@ -281,7 +293,7 @@ class Partition:
         self.written[Stream.DEAD] += 1
         why = f"{stream} {entry.id.decode()} {cause}"[:400]
         dead = self.written[Stream.DEAD]
-        self._entries.append(Outgoing(Stream.DEAD, "Dead/1", entry.k, dead, why, entry.tr, entry.d))
+        self._entries.append(Outgoing(Stream.DEAD, f"Dead/{self.wire}", entry.k, dead, why, entry.tr, entry.d))
         self.alarms.append(f"dead letter: {entry.k or 'no symbol'}: {why}")
 
     def _stop(self, symbol: Symbol, why: str) -> None:
@@ -295,14 +307,14 @@ class Partition:
         Market data are dropped: by the time that a person lets the symbol go on they are old, and their jump is a Gap.
         """
         stream = inbox.source.stream
-        upto = max(symbol.aside.get(stream, 0), symbol.last.get(stream, (0, ""))[0])
+        upto = max(symbol.aside.get(stream, 0), symbol.last.get(stream, NOTHING).n)
         if entry.n <= upto:
             self.counts["skipped"] += 1
         elif not inbox.source.strict:
             self.counts["dropped"] += 1
-        elif len(symbol.parked) < self.limits.parked:
-            symbol.parked.append([str(stream), entry.t, entry.n, entry.tr, entry.d])
-            self.counts["parked"] += 1
+        elif len(symbol.quarantined) < self.limits.quarantined:
+            symbol.quarantined.append(Quarantined(stream=stream, t=entry.t, n=entry.n, tr=entry.tr, d=entry.d))
+            self.counts["quarantined"] += 1
         else:
             return False
         if entry.n > upto:
@@ -326,6 +338,17 @@ def _decode(entry: Entry) -> None:
         entry.cause = f"k={entry.k} n={entry.n} do not match {message.sym} n={message.n} inside"
     else:
         entry.message = message
+
+
+def _divergence(entry: Entry, last: Taken) -> str:
+    """How the entry differs from the one of its number that was taken; empty where it does not."""
+    if entry.tr != last.tr:
+        return f"was {last.tr}, is {entry.tr}"
+    _decode(entry)
+    known = last.content
+    if not known or (entry.message is not None and content_hash(entry.message) == known):
+        return ""
+    return f"of {entry.tr} says something else than before: {entry.cause or entry.h.decode(errors='replace')}"
 
 
 def _later(entry_id: bytes, other: bytes) -> bool:

@@ -63,7 +63,7 @@ class Limits:
     read_count: int = 256
     commit_entries: int = 512
     pending: int = 1_024
-    parked: int = 1_000
+    quarantined: int = 1_000
     round_s: float = 0.4
     stall_s: float = 0.01
     backoff_s: float = 0.05

@@ -2,47 +2,105 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic import Field
 
 from shared.bus.entry import Entry
 from shared.errors import SafetyRefusal
 from shared.messages import Message
-from shared.messages.codec import pack, unpack
-from shared.tick import State, Tick
+from shared.messages.codec import content_hash, pack, unpack
+from shared.record import WIRE, Record, Snapshot, unvalidated
+from shared.tick import Tick
 
 FIELD = "s:"
+
+
+class TakenSnapshot(Record):
+    """Of one input stream: what was taken last. content: see `content_hash`; none after a gap."""
+
+    n: int
+    tr: str
+    content: bytes = b""
+
+
+class Quarantined(Record):
+    """An entry that waits in the snapshot of a stopped symbol."""
+
+    stream: str
+    t: bytes
+    n: int
+    tr: str
+    d: bytes
+
+
+class SymbolSnapshot(Snapshot):
+    """What the bus keeps of a symbol; see Symbol."""
+
+    last: dict[str, TakenSnapshot]
+    sent: dict[str, int]
+    stage: Any
+    stopped: str = ""
+    quarantined: list[Quarantined] = Field(default_factory=list)
+    aside: dict[str, int] = Field(default_factory=dict)
+
+
+class Taken(NamedTuple):
+    """What was taken last of one input stream. said: the message, or its content's hash, or nothing after a gap."""
+
+    n: int
+    tr: str
+    said: Message | bytes = b""
+
+    @property
+    def content(self) -> bytes:
+        """The hash of what it said."""
+        return self.said if isinstance(self.said, bytes) else content_hash(self.said)
+
+
+NOTHING = Taken(0, "")
 
 
 @dataclass(slots=True)
 class Symbol:
     """What the snapshot keeps of a symbol, in one field, and its queues, which it does not keep.
 
-    last: input stream -> (n, trace id) taken last. sent: output stream -> n written last.
-    stopped: why this symbol takes nothing any more. parked: what arrived since then about money.
+    last: input stream -> what was taken last. sent: output stream -> n written last.
+    stopped: why this symbol takes nothing any more. quarantined: what arrived since then about money.
     aside: input stream -> n that arrived last since then.
     """
 
     name: str
     stage: Tick[Any, list[Message]]
-    last: dict[str, tuple[int, str]] = field(default_factory=dict)
+    last: dict[str, Taken] = field(default_factory=dict)
     sent: dict[str, int] = field(default_factory=dict)
     stopped: str = ""
-    parked: list[State] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
     aside: dict[str, int] = field(default_factory=dict)
     queues: dict[str, deque[Entry]] = field(default_factory=dict)
 
-    def dump(self) -> bytes:
-        """The snapshot."""
-        return pack((self.last, self.sent, self.stage.state(), self.stopped, self.parked, self.aside))
+    def dump(self, wire: int = WIRE) -> bytes:
+        """The snapshot, as `wire` writes it."""
+        last = {stream: _taken(n=x.n, tr=x.tr, content=x.content) for stream, x in self.last.items()}
+        snapshot = _snapshot(
+            last=last, sent=self.sent, stage=self.stage.state(), stopped=self.stopped, quarantined=self.quarantined,
+            aside=self.aside,
+        )  # fmt: skip
+        return pack(snapshot, wire)
 
     def restore(self, data: bytes) -> None:
-        """Take back what `dump` gave; a SafetyRefusal when this version of the stage cannot have written it."""
+        """Take back what `dump` gave; NewerWire, or a SafetyRefusal when this stage cannot have written it."""
         try:
-            last, self.sent, state, self.stopped, self.parked, self.aside = unpack(data)
-            self.last = {stream: (n, tr) for stream, (n, tr) in last.items()}
-            self.stage.restore(state)
+            saved = SymbolSnapshot.of(unpack(data))
+            self.last = {stream: Taken(x.n, x.tr, x.content) for stream, x in saved.last.items()}
+            self.sent, self.stopped, self.aside = saved.sent, saved.stopped, saved.aside
+            self.quarantined = saved.quarantined
+            self.stage.restore(saved.stage)
         except (ValueError, TypeError, AttributeError) as error:
             raise SafetyRefusal(
                 f"the snapshot of {self.name} on the bus was written by another version or config: {error}: "
                 "go back to that one, or use another bus.namespace"
             ) from error
+
+
+_taken, _snapshot = unvalidated(TakenSnapshot), unvalidated(SymbolSnapshot)

@@ -5,14 +5,14 @@ from hashlib import sha256
 
 from shared.journal.rows import ExecutionRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
-from shared.messages.base import trusted
+from shared.record import unvalidated
 from shared.messages.codec import encode
 from shared.orders import FundingPayment
 from shared.orders.outcome import Outcome
 
 NS_PER_MS = 1_000_000
 _ZERO = Decimal(0)
-_report = trusted(ExecutionReport)
+_report = unvalidated(ExecutionReport)
 
 
 def report_of(row: OrderRow, seq: int, booked: Outcome, now_ms: int, dust: Decimal = _ZERO) -> ExecutionReport:

@@ -14,12 +14,12 @@ from shared.account.paper_fill import PaperFill
 from shared.history import Bar
 from shared.history.zone import Zone, start_of
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Reason, Stream
-from shared.messages.base import trusted
+from shared.record import unvalidated
 from shared.messages.market import trace_id
 from shared.runner.stage import Numbers, Stage
 
 _ZERO = Decimal(0)
-_report = trusted(ExecutionReport)
+_report = unvalidated(ExecutionReport)
 
 
 class BacktestVenue(Stage):

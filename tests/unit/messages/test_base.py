@@ -7,13 +7,13 @@ from decimal import Decimal
 import pytest
 
 from shared.messages import MarketTick
-from shared.messages.base import trusted
+from shared.record import unvalidated
 
 FIELDS = {
     "n": 1, "sym": "BTCUSDT", "ts_event": 2, "tr": "t", "venue": "v", "price": Decimal("7.10"), "history": False,
 }  # fmt: skip
 VALIDATED = MarketTick.model_validate(FIELDS)
-TRUSTED = trusted(MarketTick)(n=1, sym="BTCUSDT", ts_event=2, tr="t", venue="v", price=Decimal("7.10"), history=False)
+TRUSTED = unvalidated(MarketTick)(n=1, sym="BTCUSDT", ts_event=2, tr="t", venue="v", price=Decimal("7.10"), history=False)
 
 
 def test_it_equals_the_validated_one() -> None:
@@ -41,4 +41,4 @@ def test_it_is_frozen_and_has_no_other_attributes() -> None:
 
 def test_a_field_that_is_not_given_is_refused() -> None:
     with pytest.raises(TypeError, match="MarketTick needs all of history, n, price, sym, tr, ts_event, venue"):
-        trusted(MarketTick)(n=1)  # type: ignore[call-arg]
+        unvalidated(MarketTick)(n=1)  # type: ignore[call-arg]

@@ -17,8 +17,8 @@ def ticks(*numbers: int, sym: str = "A", at: int = 0) -> list[Entry]:
     return [entry(tick(n, sym), at or n) for n in numbers]
 
 
-def parked(part: Partition, sym: str) -> list[object]:
-    return [entry[2] for entry in part.symbol(sym).parked if isinstance(entry, list)]
+def quarantined(part: Partition, sym: str) -> list[object]:
+    return [entry.n for entry in part.symbol(sym).quarantined]
 
 
 # In order
@@ -120,7 +120,7 @@ def test_a_jump_on_a_strict_stream_stops_the_symbol_alone() -> None:
     part = store.partition()
     assert store.run(part, T, *ticks(1, 3, 4), entry(tick(1, "B"), 5)) == ["A 1", "B 1"]
     assert part.alarms == ["symbol stopped: A: ticks n=2 is missing"]
-    assert part.counts["parked"] == 2
+    assert part.counts["quarantined"] == 2
     assert store.run(part, T, entry(tick(5), 6), entry(tick(2, "B"), 7)) == ["B 2"]
 
 
@@ -208,12 +208,12 @@ def test_what_cannot_be_read_on_a_strict_stream_stops_the_symbol(changed: dict[s
     sym = changed.get("k", b"A").decode()
     entries = [entry(tick(1, sym), 1), entry(tick(2), 2, **changed), entry(tick(3, sym), 3), entry(tick(1, "B"), 4)]
     assert sorted(store.run(part, T, *entries)) == sorted(["B 1", f"DEAD {sym}", f"{sym} 1"])
-    assert part.counts["parked"] == 2  # the bad one and the one after it
+    assert part.counts["quarantined"] == 2  # the bad one and the one after it
     assert store.field("in:ticks") == "4-0 4"
     again = store.partition()
     assert store.run(again, T, entry(tick(4, sym), 5), entry(tick(2, "B"), 6)) == ["B 2"]
     assert again.symbol(sym).stopped.startswith("ticks n=2: ")
-    assert parked(again, sym) == [2, 3, 4]
+    assert quarantined(again, sym) == [2, 3, 4]
 
 
 PIECES = st.one_of(st.binary(max_size=20), st.sampled_from([b"A", b"1", b"2", b"MarketTick/2", b"t", b"k", b"n", b"d"]))
@@ -254,28 +254,28 @@ def test_what_was_put_aside_is_not_put_aside_again() -> None:
     store.run_id = "run2"  # the server was restarted: everything is read again
     part = store.partition()
     store.run(part, T, *ticks(1, 3, 4, 5))
-    assert parked(part, "A") == [3, 4, 5]
+    assert quarantined(part, "A") == [3, 4, 5]
     assert store.field("in:ticks") == "5-0 5"
 
 
 def test_parked_entries_are_bounded_and_none_is_lost() -> None:
-    store = Store(STRICT_IN, Limits(parked=3, pending=4))
+    store = Store(STRICT_IN, Limits(quarantined=3, pending=4))
     part = store.partition()
     store.run(part, T, *ticks(2, 3, 4, 5, 6, 7, 8), entry(tick(1, "B"), 9))
-    assert len(part.symbol("A").parked) == 3
+    assert len(part.symbol("A").quarantined) == 3
     assert store.field("in:ticks") == "4-0 5"  # B was taken, A's 5 waits in the stream
     assert not part.wants(T)
 
 
 def test_market_data_of_a_stopped_symbol_are_dropped_and_the_others_go_on() -> None:
     """What is stale by the time a person lets the symbol go on need not be kept: its jump will be a gap."""
-    store = Store(TICKS_IN, Limits(parked=3, pending=4))
+    store = Store(TICKS_IN, Limits(quarantined=3, pending=4))
     part = store.partition()
     store.run(part, T, *ticks(1), entry(tick(1, tr="other"), 2))
     for n in range(2, 50):
         assert store.run(part, T, entry(tick(n), 2 * n), entry(tick(n - 1, "B"), 2 * n + 1)) == [f"B {n - 1}"]
     assert store.field("in:ticks") == "99-0 97"
-    assert part.symbol("A").parked == []
+    assert part.symbol("A").quarantined == []
     assert part.wants(T)
 
 
