@@ -10,7 +10,7 @@ To add a field: raise WIRE by one, give the field a default and mark it `Since(W
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -96,16 +96,24 @@ class Snapshot(Record):
     @classmethod
     def of(cls, saved: object) -> Self:
         """The snapshot in what `written` gave, at any wire, or the snapshot itself; raises ValueError or NewerWire."""
-        if isinstance(saved, cls):
-            return saved
-        if not isinstance(saved, dict):
-            raise ValueError(f"a {cls.__name__} has named fields; this is {saved!r:.80}")
-        fields = dict(saved)
-        wire = checked_wire(fields.pop(WIRE_FIELD, None), cls.__name__)
-        return read_fields(cls, fields, wire)
+        return saved if isinstance(saved, cls) else read_kept(cls, saved)
 
 
 R = TypeVar("R", bound=Record)
+
+
+def read_kept(kind: type[R], saved: object, *, gains_only: bool = False) -> R:
+    """The record in a map that has its wire beside the fields; raises ValueError or NewerWire.
+
+    gains_only: where it lies only ever gains fields, as a journal does: what a newer Tickline added is left out.
+    """
+    if not isinstance(saved, dict):
+        raise ValueError(f"a {kind.__name__} has named fields; this is {saved!r:.80}")
+    fields = dict(saved)
+    wire = fields.pop(WIRE_FIELD, None)
+    if gains_only and isinstance(wire, int) and wire > WIRE:
+        return read_fields(kind, {name: fields[name] for name in kind.model_fields if name in fields}, WIRE)
+    return read_fields(kind, fields, checked_wire(wire, f"a {kind.__name__}"))
 
 
 def checked_wire(wire: object, what: str) -> int:
@@ -120,7 +128,7 @@ def checked_wire(wire: object, what: str) -> int:
 def read_fields(kind: type[R], fields: dict[str, Any], wire: int) -> R:
     """The record whose fields `wire` wrote; raises ValueError in one line."""
     if wire != WIRE:
-        fields = kind.upgrade(fields, wire)
+        fields = _upgraded(kind, fields, wire)
     try:
         return cast(R, kind.__pydantic_validator__.validate_python(fields))
     except ValidationError as error:
@@ -130,6 +138,28 @@ def read_fields(kind: type[R], fields: dict[str, Any], wire: int) -> R:
         raise ValueError(f"{kind.__name__}.{shown}: {first['msg']}") from error
     except RecursionError as error:
         raise ValueError(f"{kind.__name__}: nested too deep") from error
+
+
+def _upgraded(kind: type[Record], fields: dict[str, Any], wire: int) -> dict[str, Any]:
+    """The fields, and those of the records in them, as WIRE names them."""
+    made = kind.upgrade(dict(fields), wire)
+    for name, field in kind.model_fields.items():
+        if name in made:
+            made[name] = _upgraded_value(field.annotation, made[name], wire)
+    return made
+
+
+def _upgraded_value(annotation: Any, value: Any, wire: int) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        return _upgraded(annotation, value, wire) if isinstance(value, dict) else value
+    inner = [each for each in get_args(annotation) if each not in (type(None), ...)]
+    if not inner:
+        return value
+    if isinstance(value, list | tuple):
+        return [_upgraded_value(inner[-1], each, wire) for each in value]
+    if isinstance(value, dict) and get_origin(annotation) is dict:
+        return {key: _upgraded_value(inner[-1], each, wire) for key, each in value.items()}
+    return _upgraded_value(inner[0], value, wire)  # `X | None`, or Annotated
 
 
 P = ParamSpec("P")

@@ -4,8 +4,8 @@ from typing import cast
 
 from services.ingestor.source import Datum, Quote
 from shared.messages import Gap, MarketTick, Message, Stream
-from shared.record import unvalidated
 from shared.messages.market import trace_id
+from shared.record import unvalidated
 from shared.runner.stage import Numbers
 from shared.tick import State, Tick
 

@@ -6,8 +6,8 @@ import torch
 
 from shared.features import Feature
 from shared.messages import Features, Gap, MarketTick, Message, Prediction, Stream, Tensor
-from shared.record import unvalidated
 from shared.models.predict import Predict
+from shared.record import unvalidated
 from shared.runner.stage import Numbers, Stage
 from shared.tick import State
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from shared.bus.entry import Entry, Outgoing
 from shared.bus.names import Place
 from shared.errors import SafetyRefusal
+from shared.record import WIRE
 
 
 class BusLost(Exception):
@@ -87,6 +88,18 @@ class Storage(NamedTuple):
             )
 
 
+class Joined(NamedTuple):
+    """What the register of replicas says.
+
+    wire: the one that stands on the bus; everybody writes it. It is raised when all living replicas of all instances
+    know a newer one, and have for `raise_after_s`. members: the instance's living replicas in the order in which they
+    came. A replica that does not know the bus's wire is not taken in, and sees no members.
+    """
+
+    wire: int
+    members: list[str]
+
+
 class Session(Protocol):
     """Connections to one server process."""
 
@@ -132,8 +145,11 @@ class Session(Protocol):
     def wake(self) -> None:
         """Make a waiting `read` return soon."""
 
-    async def join(self, instance: str, owner: str) -> list[str]:
-        """Register or renew a replica; returns all living ones in the order in which they came."""
+    async def join(self, instance: str, owner: str, wire: int = WIRE) -> Joined:
+        """Register or renew a replica that knows `wire`; see Joined."""
+
+    async def wire(self) -> int | None:
+        """The wire that stands on the bus; None where no replica ever came."""
 
     async def leave(self, instance: str, owner: str) -> None:
         """Strike a replica off the register."""

@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import uuid4
 
-from shared.bus.api import BusLost, Commit, Lease, Outcome, Storage, Stored
+from shared.bus.api import BusLost, Commit, Joined, Lease, Outcome, Storage, Stored
 from shared.bus.entry import Entry
 from shared.bus.names import Place
+from shared.record import WIRE
 
 
 @dataclass
@@ -20,12 +22,19 @@ class _Partition:
     fields: dict[str, bytes] = field(default_factory=dict)
 
 
+class _Replica(NamedTuple):
+    order: int
+    until: float
+    wire: int
+
+
 class MemoryBus:
     """Everything that a server would hold. `restart()` ends all sessions, as a server's restart does."""
 
     def __init__(
-        self, *, lease_s: float, maxlens: Mapping[str, int], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+        self, *, lease_s: float, maxlens: Mapping[str, int], clock: Callable[[], float] = time.monotonic,
+        raise_after_s: float = 0.0,
+    ) -> None:  # fmt: skip
         self.lease_s = lease_s
         self.maxlens = dict(maxlens)
         self.clock = clock
@@ -33,7 +42,10 @@ class MemoryBus:
         self.partitions: dict[Place, _Partition] = {}
         self.streams: dict[tuple[str, Place], list[Entry]] = {}
         self.meta: dict[str, str] = {}
-        self.members: dict[str, dict[str, tuple[int, float]]] = {}
+        self.replicas: dict[tuple[str, str], _Replica] = {}
+        self.wire: int | None = None
+        self.raise_after_s = raise_after_s
+        self._next: tuple[int, float] | None = None  # the wire that all know, and since when
         self.changed = asyncio.Condition()
         self._last_id = 0
 
@@ -48,6 +60,17 @@ class MemoryBus:
     def partition(self, place: Place) -> _Partition:
         """The partition's state, made when it is new."""
         return self.partitions.setdefault(place, _Partition())
+
+    def raise_wire(self, now: float) -> None:
+        """Raise it, where all replicas know a newer one, and have for long enough."""
+        lowest = min(replica.wire for replica in self.replicas.values())
+        if self.wire is None or lowest <= self.wire:
+            self._next = None
+            return
+        if self._next is None or self._next[0] != lowest:
+            self._next = (lowest, now)
+        if now - self._next[1] >= self.raise_after_s:
+            self.wire, self._next = lowest, None
 
     def next_id(self) -> bytes:
         """A stream position that only grows."""
@@ -198,21 +221,33 @@ class MemorySession:
         async with self._bus.changed:
             self._bus.changed.notify_all()
 
-    async def join(self, instance: str, owner: str) -> list[str]:
-        """Register or renew a replica; returns all living ones in the order in which they came."""
+    async def join(self, instance: str, owner: str, wire: int = WIRE) -> Joined:
+        """Register or renew a replica that knows `wire`; see Joined."""
         self._check()
-        register, now = self._bus.members.setdefault(instance, {}), self._bus.clock()
-        for name, (_, until) in list(register.items()):
-            if until < now and name != owner:
-                del register[name]
-        order = register[owner][0] if owner in register else max((o for o, _ in register.values()), default=0) + 1
-        register[owner] = (order, now + self._bus.lease_s)
-        return sorted(register, key=lambda name: register[name][0])
+        bus, me, now = self._bus, (instance, owner), self._bus.clock()
+        if bus.wire is None:
+            bus.wire = wire
+        if wire < bus.wire:
+            return Joined(bus.wire, [])
+        for name, other in list(bus.replicas.items()):
+            if other.until < now and name != me:
+                del bus.replicas[name]
+        orders = [other.order for (of, _), other in bus.replicas.items() if of == instance]
+        order = bus.replicas[me].order if me in bus.replicas else max(orders, default=0) + 1
+        bus.replicas[me] = _Replica(order, now + bus.lease_s, wire)
+        bus.raise_wire(now)
+        members = sorted((other.order, name) for (of, name), other in bus.replicas.items() if of == instance)
+        return Joined(bus.wire, [name for _, name in members])
+
+    async def wire(self) -> int | None:
+        """The wire that stands on the bus; None where no replica ever came."""
+        self._check()
+        return self._bus.wire
 
     async def leave(self, instance: str, owner: str) -> None:
         """Strike a replica off the register."""
         self._check()
-        self._bus.members.get(instance, {}).pop(owner, None)
+        self._bus.replicas.pop((instance, owner), None)
 
     async def meta(self, defaults: Mapping[str, str]) -> dict[str, str]:
         """What holds for the whole namespace; a default is stored where nothing stands yet."""

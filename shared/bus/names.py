@@ -2,7 +2,7 @@
 
     tickline:ticks:{ingestor.3}      a stream, written by instance `ingestor`, partition 3
     tickline:state:{ingestor.3}      that partition's owner, epoch, commit number and snapshot
-    tickline:members:{ingestor}      the instance's replicas
+    tickline:replicas                the replicas of every instance, and the wire that all of them know
     tickline:meta                    partition count and bus id
 
 The braces are Cluster hash tags: all that one commit writes has the same tag.
@@ -58,11 +58,16 @@ class Names:
         """The key of a partition's state hash."""
         return f"{self.namespace}:state:{{{place}}}"
 
-    def members(self, instance: str) -> str:
-        """The key of an instance's replica register."""
+    def replicas(self) -> str:
+        """The key of the replicas' register."""
+        return f"{self.namespace}:replicas"
+
+    @staticmethod
+    def replica(instance: str, owner: str) -> str:
+        """A replica's field in the register."""
         if not _INSTANCE.fullmatch(instance):
             raise ValueError(f"instance {instance!r}: use letters, digits, _ and - only")
-        return f"{self.namespace}:members:{{{instance}}}"
+        return f"{instance} {owner}"
 
     def meta(self) -> str:
         """The key of what holds for the whole namespace."""

@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from shared.bus.api import BusLost, Commit, Lease, Outcome, Storage, Stored
+from shared.bus.api import BusLost, Commit, Joined, Lease, Outcome, Storage, Stored
 from shared.bus.connection import Arg, Command, Link
 from shared.bus.entry import NAMES, Entry
 from shared.bus.names import Names, Place
 from shared.bus.scripts import ACQUIRE, COMMIT, JOIN, RENEW
+from shared.record import WIRE
 
 ONE_SERVER = "one server"
 MODE = ("redis_mode", "server_mode")  # by Redis, and by Valkey
@@ -23,18 +24,19 @@ class RedisBus:
     """Where to connect, and how long a lease lasts.
 
     maxlens: stream name -> about how many entries to keep; a stream that is not named is never cut by length.
-    password: of the user that the url names, where the url does not have it.
+    password: of the user that the url names, where the url does not have it. raise_after_s: see Joined.
     """
 
     def __init__(
         self, url: str, names: Names, *, lease_s: float, timeout_s: float, maxlens: Mapping[str, int],
-        password: SecretStr | None = None,
+        password: SecretStr | None = None, raise_after_s: float = 0.0,
     ) -> None:  # fmt: skip
         self._password = password
         self._link(url, timeout_s)  # what is no address is refused now, not at the first connect
         self.url = url
         self.names = names
         self.lease_ms = round(lease_s * 1000)
+        self.raise_after_ms = round(raise_after_s * 1000)
         self.timeout_s = timeout_s
         self.maxlens = dict(maxlens)
 
@@ -174,18 +176,24 @@ class RedisSession:
         except BusLost:
             return  # the waiting read finds the loss by itself
 
-    async def join(self, instance: str, owner: str) -> list[str]:
-        """Register or renew a replica; returns all living ones in the order in which they came."""
-        return await self._register(instance, owner, self._bus.lease_ms)
+    async def join(self, instance: str, owner: str, wire: int = WIRE) -> Joined:
+        """Register or renew a replica that knows `wire`; see Joined."""
+        return await self._register(instance, owner, self._bus.lease_ms, wire)
 
     async def leave(self, instance: str, owner: str) -> None:
         """Strike a replica off the register."""
-        await self._register(instance, owner, 0)
+        await self._register(instance, owner, 0, WIRE)
 
-    async def _register(self, instance: str, owner: str, ttl_ms: int) -> list[str]:
-        (flat,) = await self._commands.scripts(JOIN, [([self._names.members(instance)], (owner, ttl_ms))])
+    async def wire(self) -> int | None:
+        """The wire that stands on the bus; None where no replica ever came."""
+        stands = await self._commands.call("HGET", self._names.replicas(), "wire")
+        return None if stands is None else int(stands)
+
+    async def _register(self, instance: str, owner: str, ttl_ms: int, wire: int) -> Joined:
+        arguments = (instance, self._names.replica(instance, owner), ttl_ms, wire, self._bus.raise_after_ms)
+        ((stands, *flat),) = await self._commands.scripts(JOIN, [([self._names.replicas()], arguments)])
         arrived = sorted(zip(flat[1::2], flat[::2], strict=True))
-        return [name.decode() for _, name in arrived]
+        return Joined(stands, [field.decode().partition(" ")[2] for _, field in arrived])
 
     async def meta(self, defaults: Mapping[str, str]) -> dict[str, str]:
         """What holds for the whole namespace; a default is stored where nothing stands yet."""

@@ -88,33 +88,57 @@ redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + tonumber(ARGV[3
 return 1
 """)
 
-# KEYS: members. ARGV: owner, time to live in ms (0 leaves). Returns owner, order of coming, ... of all living ones.
+# KEYS: replicas. ARGV: instance, `instance owner`, time to live in ms (0 leaves), wire that it knows, ms for which all
+# must know a newer one before it is raised. Returns the wire that stands here, then field, order of coming, ... of the
+# instance's living ones. Who does not know that wire is not taken in: nothing is shared with it.
 JOIN = Script(f"""
 {_NOW}
-local living = {{}}
-local known = false
-local highest = 0
+local mine, living, known, highest = tonumber(ARGV[4]), {{}}, false, 0
+local stands = tonumber(redis.call('HGET', KEYS[1], 'wire') or ARGV[4])
+if mine < stands then return {{stands}} end
+local lowest = mine
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
-  local order, till = string.match(all[i + 1], '^(%d+) (%d+)$')
-  order = tonumber(order)
-  if order > highest then highest = order end
-  if all[i] == ARGV[1] then
-    known = order
-  elseif tonumber(till) < now then
-    redis.call('HDEL', KEYS[1], all[i])
-  else
-    living[#living + 1] = all[i]
-    living[#living + 1] = order
+  local instance = string.match(all[i], '^(%S+) ')
+  if instance then
+    local order, till, wire = string.match(all[i + 1], '^(%d+) (%d+) (%d+)$')
+    order = tonumber(order)
+    if instance == ARGV[1] and order > highest then highest = order end
+    if all[i] == ARGV[2] then
+      known = order
+    elseif tonumber(till) < now then
+      redis.call('HDEL', KEYS[1], all[i])
+    else
+      lowest = math.min(lowest, tonumber(wire))
+      if instance == ARGV[1] then
+        living[#living + 1] = all[i]
+        living[#living + 1] = order
+      end
+    end
   end
 end
-if ARGV[2] == '0' then
-  redis.call('HDEL', KEYS[1], ARGV[1])
-  return living
+if ARGV[3] == '0' then
+  redis.call('HDEL', KEYS[1], ARGV[2])
+  return {{stands, unpack(living)}}
+end
+if lowest <= stands then
+  redis.call('HSET', KEYS[1], 'wire', string.format('%.0f', stands))
+  redis.call('HDEL', KEYS[1], 'next')
+else
+  local wire, since = string.match(redis.call('HGET', KEYS[1], 'next') or '', '^(%d+) (%d+)$')
+  if tonumber(wire) ~= lowest then
+    since = now
+    redis.call('HSET', KEYS[1], 'next', string.format('%.0f %.0f', lowest, now))
+  end
+  if now - tonumber(since) >= tonumber(ARGV[5]) then
+    stands = lowest
+    redis.call('HSET', KEYS[1], 'wire', string.format('%.0f', stands))
+    redis.call('HDEL', KEYS[1], 'next')
+  end
 end
 local order = known or (highest + 1)
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %.0f', order, now + tonumber(ARGV[2])))
-living[#living + 1] = ARGV[1]
+redis.call('HSET', KEYS[1], ARGV[2], string.format('%.0f %.0f %.0f', order, now + tonumber(ARGV[3]), mine))
+living[#living + 1] = ARGV[2]
 living[#living + 1] = order
-return living
+return {{stands, unpack(living)}}
 """)

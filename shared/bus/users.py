@@ -1,8 +1,8 @@
 """Who may do what on a shared bus: one user for each service, with the rights that its stage needs and no more.
 
 The rules are lines of the ACL file of Redis 7 and later, and Valkey. A service reads all of the namespace and writes
-only what bears its own instance's tag, and `meta` where nothing stands yet: whoever takes over the ingestor can invent
-prices, but no order.
+only what bears its own instance's tag, the replicas' register, and `meta` where nothing stands yet: whoever takes over
+the ingestor can invent prices, but no order.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def acl(namespace: str, passwords: Mapping[str, str], instances: Mapping[str, st
 
     >>> print(acl("tickline", {"ingestor": "a", "reader": "b"}, {"ingestor": "ingestor"}))  # doctest: +ELLIPSIS
     user default off ~* &* +@all
-    user ingestor on #ca978... %R~tickline:* %RW~tickline:*:{ingestor} %RW~tickline:*:{ingestor.*} (+hsetnx ...)
+    user ingestor on #ca978... %R~tickline:* %RW~tickline:*:{ingestor} %RW~tickline:*:{ingestor.*} ...
     user reader on #3e23e... %R~tickline:*
     <BLANKLINE>
     """
@@ -43,7 +43,6 @@ def _rights(user: str, namespace: str, instance: str | None) -> str:
     commands = _CONNECT + _READ + (_WRITE if instance else ())
     keys = [f"%R~{namespace}:*"]
     if instance:
-        keys += [f"%RW~{namespace}:*:{{{tag}}}" for tag in (instance, f"{instance}.*")] + [
-            f"(+hsetnx ~{namespace}:meta)"
-        ]
+        keys += [f"%RW~{namespace}:*:{{{tag}}}" for tag in (instance, f"{instance}.*")]
+        keys += [f"%RW~{namespace}:replicas", f"(+hsetnx ~{namespace}:meta)"]
     return " ".join([*(f"+{name}" for name in commands), *keys])

@@ -38,6 +38,8 @@ class BusSettings(Section):
     """The bus. url: empty means an embedded server (only `tickline run` can start one).
 
     password_file: holds the password of the user that the url names, e.g. redis://ingestor@HOST:6379/0.
+    raise_after_s: how long every replica must know a newer wire before it is written; until then an older Tickline can
+    take over again.
     """
 
     url: str = ""
@@ -55,6 +57,7 @@ class BusSettings(Section):
     commit_entries: Count = 512
     trim_age_s: Positive = 60.0
     keep_runs: Count = 10
+    raise_after_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 600.0
 
 
 class SignalSettings(Section):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import msgpack
 
@@ -16,7 +16,7 @@ from shared.messages.base import Message
 from shared.messages.market import Gap, MarketTick
 from shared.messages.orders import Decision, ExecutionReport, OrderIntent
 from shared.messages.signals import Features, Prediction
-from shared.record import FIRST, WIRE, Record, checked_wire, read_fields
+from shared.record import FIRST, WIRE, WIRE_FIELD, Record, checked_wire, read_fields, read_kept
 from shared.tick import State
 
 DECIMAL_EXT = 1
@@ -28,6 +28,8 @@ TYPES: dict[str, type[Message]] = {
     kind.__name__: kind for kind in (MarketTick, Gap, Features, Prediction, Decision, OrderIntent, ExecutionReport)
 }
 CONTENT_BYTES = 8
+
+M = TypeVar("M", bound=Message)
 
 
 class DecodeError(ValueError):
@@ -89,6 +91,21 @@ def encode(message: Message, wire: int = WIRE) -> bytes:
     True
     """
     return pack(message.written(wire), wire)
+
+
+def keep(message: Message) -> bytes:
+    """The message where no tag stands beside it, as in a journal: the wire is among the fields."""
+    return pack({WIRE_FIELD: WIRE, **message.content()})
+
+
+def kept(kind: type[M], data: bytes) -> M:
+    """What `keep` gave, of any wire; raises DecodeError. A newer one's fields that are unknown here are left out."""
+    try:
+        return read_kept(kind, unpack(data), gains_only=True)
+    except DecodeError:
+        raise
+    except ValueError as error:
+        raise DecodeError(str(error)) from error
 
 
 def content_hash(message: Message) -> bytes:

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from shared.bus.api import Lease, Session
 from shared.bus.names import Place
+from shared.record import WIRE, NewerWire
 
 
 def share(members: Sequence[str], owner: str, partitions: int, exclusive: bool) -> set[int]:
@@ -29,6 +30,7 @@ class Ownership:
 
     def __init__(self, instance: str, partitions: int, exclusive: bool) -> None:
         self.owner = uuid4().hex
+        self.wire = WIRE  # the one that stands on the bus, as of the last round
         self.leases: dict[int, Lease] = {}
         self._instance = instance
         self._partitions = partitions
@@ -39,10 +41,13 @@ class Ownership:
         """Renew, give up excess, take what is ours and free; returns the newly taken leases.
 
         renewed: partitions whose lease a commit has lengthened just now. A partition whose lease is gone is no longer
-        in `leases` afterwards.
+        in `leases` afterwards. Raises NewerWire where the bus's wire is not known here.
         """
-        members = await session.join(self._instance, self.owner)
-        mine = share(members, self.owner, self._partitions, self._exclusive)
+        joined = await session.join(self._instance, self.owner)
+        if joined.wire > WIRE:
+            raise NewerWire("this namespace", joined.wire)
+        self.wire = joined.wire
+        mine = share(joined.members, self.owner, self._partitions, self._exclusive)
         await self._give_up([lease for p, lease in self.leases.items() if p not in mine], session)
         held = [lease for p, lease in self.leases.items() if p not in renewed]
         for lease, kept in zip(held, await session.renew(held), strict=True):

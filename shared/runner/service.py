@@ -21,8 +21,9 @@ from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
 from shared.config.keys import read_secret
-from shared.errors import BusUnreachable, ConfigError, TicklineError
+from shared.errors import BusUnreachable, ConfigError, SafetyRefusal, TicklineError
 from shared.messages import Stream
+from shared.record import WIRE
 from shared.runner.health import alive_file
 from shared.runner.keeper import Keeper
 from shared.runner.logs import configure_logs
@@ -111,7 +112,15 @@ def make_bus(settings: Settings) -> RedisBus:
     maxlens: dict[str, int] = {**dict.fromkeys(market, own.market_maxlen), Stream.DEAD: own.dead_maxlen}
     names = Names(settings.namespace)
     password = None if own.password_file is None else read_secret(own.password_file)
-    return RedisBus(own.url, names, lease_s=own.lease_s, timeout_s=own.timeout_s, maxlens=maxlens, password=password)
+    return RedisBus(
+        own.url,
+        names,
+        lease_s=own.lease_s,
+        timeout_s=own.timeout_s,
+        maxlens=maxlens,
+        password=password,
+        raise_after_s=own.raise_after_s,
+    )
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -131,7 +140,7 @@ async def check_bus(bus: Bus, settings: Settings) -> list[str]:
     why: list[str] = []  # the newest reason
     try:
         async with asyncio.timeout(own.start_timeout_s):
-            stored, storage = await _meta(bus, own.partitions, why)
+            stored, storage, wire = await _meta(bus, own.partitions, why)
     except TimeoutError as error:
         where = f"bus {without_password(own.url)}: "
         last = why[0].removeprefix(where) if why else "is it running?"
@@ -142,6 +151,11 @@ async def check_bus(bus: Bus, settings: Settings) -> list[str]:
             f"with {stored['partitions']}: set it back, or use another namespace"
         )
     where = f"bus {without_password(own.url)}"
+    if wire is not None and wire > WIRE:
+        raise SafetyRefusal(
+            f"{where}: {settings.namespace} has wire {wire}, and this Tickline knows {WIRE}: all replicas knew the newer "
+            "one, and there is no way back: run the newer Tickline, or use another namespace"
+        )
     storage.require_no_eviction(where)
     if storage.append_only:
         return []
@@ -151,13 +165,14 @@ async def check_bus(bus: Bus, settings: Settings) -> list[str]:
     ]
 
 
-async def _meta(bus: Bus, partitions: int, why: list[str]) -> tuple[dict[str, str], Storage]:
+async def _meta(bus: Bus, partitions: int, why: list[str]) -> tuple[dict[str, str], Storage, int | None]:
     said = False
     while True:
         try:
             session = await bus.connect()
             try:
-                return await session.meta({"partitions": str(partitions), "bus_id": uuid4().hex}), session.storage
+                stored = await session.meta({"partitions": str(partitions), "bus_id": uuid4().hex})
+                return stored, session.storage, await session.wire()
             finally:
                 await session.close()
         except BusLost as lost:

@@ -12,6 +12,7 @@ import structlog
 
 from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
 from shared.errors import TicklineError
+from shared.record import NewerWire
 from shared.runner.flow import Flow
 from shared.runner.health import touch
 from shared.runner.keeper import Keeper, KeeperLost
@@ -68,6 +69,7 @@ class Worker:
         self._ownership = Ownership(plan.instance, partitions, plan.exclusive)
         self._flow = Flow(plan, limits)
         self._backoff_s = limits.backoff_s
+        self._stood_by = ""  # why, where it was said
         self._sent: asyncio.Task[list[Refused]] | None = None  # the commit that was not answered yet
 
     def stop(self) -> None:
@@ -111,6 +113,9 @@ class Worker:
             except KeeperLost as lost:
                 await self._let_go(session)  # another replica's journal may be in order
                 await self._pause("cannot keep orders", lost)
+            except NewerWire as newer:
+                await self._let_go(session)  # a newer Tickline's replica goes on
+                await self._stand_by(newer)
             except TicklineError:
                 await self._let_go(session)  # this process cannot go on, but another one may
                 raise
@@ -145,6 +150,15 @@ class Worker:
         await asyncio.sleep(self._backoff_s)
         self._backoff_s = min(2 * self._backoff_s, self._limits.backoff_max_s)
 
+    async def _stand_by(self, newer: NewerWire) -> None:
+        """Leave the work to a newer Tickline, and look again after a while: ours may be the only one left."""
+        if str(newer) != self._stood_by:
+            log.warning("stands by", instance=self.plan.instance, why=str(newer), remedy="run that Tickline here, too")
+            self._stood_by = str(newer)
+        if self.alive_file is not None:
+            touch(self.alive_file)
+        await asyncio.sleep(self._limits.backoff_max_s)
+
     async def _serve(self, session: Session) -> None:
         next_round = next_trim = 0.0
         while not self._stopping:
@@ -166,6 +180,7 @@ class Worker:
         # An exclusive instance renews all its leases at once, so that one time holds for all of them.
         taken = await self._ownership.round(session, () if self.plan.exclusive else self._committed)
         self._committed.clear()
+        self._take_wire(self._ownership.wire)
         if self._keeper is not None:
             self._keeper.renewed(began + self._limits.lease_s)
         await self._drop_lost()
@@ -178,6 +193,13 @@ class Worker:
         log.info("partitions taken", instance=self.plan.instance, p=[x.place.p for x in taken])
         if self._keeper is not None:
             await self._keeper.attach(session, list(self._parts.values()))
+
+    def _take_wire(self, wire: int) -> None:
+        """Write what stands on the bus from now on."""
+        for part in self._parts.values():
+            if part.wire != wire:
+                log.info("wire raised", instance=self.plan.instance, p=part.lease.place.p, wire=wire)
+                part.wire = wire
 
     async def _drop_lost(self) -> None:
         leases = self._ownership.leases
@@ -292,7 +314,7 @@ class Worker:
 
     def _partition(self, lease: Lease, stored: Stored, session: Session) -> Partition:
         poison = self._poison.setdefault(lease.place.p, {})
-        return Partition(self.plan, self._limits, lease, stored, session.cursors_id, poison)
+        return Partition(self.plan, self._limits, lease, stored, session.cursors_id, poison, self._ownership.wire)
 
     def _suspect(self, part: Partition, failure: StageFailed) -> None:
         """First failure: reload and go on one entry at a time. The same entry again, alone: it is poison."""

@@ -26,7 +26,8 @@ class Replicas:
 
     def registered(self) -> set[str]:
         """Owner ids on the register."""
-        return {key.decode() for key in self._watch.client.hkeys(self._watch.names.members(self.service))}
+        fields = [field.decode() for field in self._watch.client.hkeys(self._watch.names.replicas())]
+        return {owner for instance, _, owner in (field.partition(" ") for field in fields) if instance == self.service}
 
     def _strangers(self) -> set[str]:
         return self.registered() - set(self.ids.values())

@@ -20,7 +20,7 @@ EVERY_BYTE = bytes(range(256))
 
 
 def out(n: int = 1, stream: str = "ticks", sym: str = "BTCUSDT", d: bytes = b"d") -> Outgoing:
-    return Outgoing(stream, "MarketTick/2", sym, n, f"{sym} {n}", f"replay:{sym}:{n}", d)
+    return Outgoing(stream, "MarketTick/3", sym, n, f"{sym} {n}", f"replay:{sym}:{n}", d)
 
 
 def commit(lease: Lease, seq: int, *entries: Outgoing, **fields: bytes | str) -> Commit:
@@ -182,7 +182,7 @@ async def test_a_commit_writes_fields_entries_and_number(session: Session) -> No
     assert [e.n for e in features] == [1]
     entry = ticks[1]
     assert (entry.t, entry.k, entry.h, entry.tr, entry.d) == (
-        b"MarketTick/2", "BTCUSDT", b"BTCUSDT 2", "replay:BTCUSDT:2", b"d",
+        b"MarketTick/3", "BTCUSDT", b"BTCUSDT 2", "replay:BTCUSDT:2", b"d",
     )  # fmt: skip
     assert before_ns <= entry.w <= time.time_ns()
     assert entry.message is None
@@ -443,27 +443,27 @@ async def test_streams_are_cut_by_length_where_one_is_given(make_bus: MakeBus, c
 
 
 async def test_replicas_stand_in_the_order_in_which_they_came(session: Session) -> None:
-    assert await session.join("signal", "z") == ["z"]
-    assert await session.join("signal", "a") == ["z", "a"]
-    assert await session.join("signal", "m") == ["z", "a", "m"]
-    assert await session.join("signal", "z") == ["z", "a", "m"]
+    assert (await session.join("signal", "z")).members == ["z"]
+    assert (await session.join("signal", "a")).members == ["z", "a"]
+    assert (await session.join("signal", "m")).members == ["z", "a", "m"]
+    assert (await session.join("signal", "z")).members == ["z", "a", "m"]
     await session.leave("signal", "z")
-    assert await session.join("signal", "a") == ["a", "m"]
-    assert await session.join("signal", "z") == ["a", "m", "z"]
-    assert await session.join("strategy", "z") == ["z"]
+    assert (await session.join("signal", "a")).members == ["a", "m"]
+    assert (await session.join("signal", "z")).members == ["a", "m", "z"]
+    assert (await session.join("strategy", "z")).members == ["z"]
 
 
 async def test_who_never_joined_may_leave(session: Session) -> None:
     await session.leave("signal", "nobody")
-    assert await session.join("signal", "a") == ["a"]
+    assert (await session.join("signal", "a")).members == ["a"]
 
 
 async def test_a_replica_that_does_not_come_back_is_struck_off(short: Session) -> None:
-    assert await short.join("signal", "dead") == ["dead"]
-    assert "living" in await short.join("signal", "living")
+    assert (await short.join("signal", "dead")).members == ["dead"]
+    assert "living" in (await short.join("signal", "living")).members
 
     async def alone() -> bool:
-        return await short.join("signal", "living") == ["living"]
+        return (await short.join("signal", "living")).members == ["living"]
 
     await until(alone)
 

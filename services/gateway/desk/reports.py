@@ -5,10 +5,10 @@ from hashlib import sha256
 
 from shared.journal.rows import ExecutionRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
-from shared.record import unvalidated
 from shared.messages.codec import encode
 from shared.orders import FundingPayment
 from shared.orders.outcome import Outcome
+from shared.record import unvalidated
 
 NS_PER_MS = 1_000_000
 _ZERO = Decimal(0)

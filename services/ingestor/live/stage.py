@@ -5,9 +5,9 @@ from services.ingestor.live.events import Clock, Deaf, Event, Missing
 from services.ingestor.live.route import Route
 from services.ingestor.live.saved import counts_in
 from shared.messages import Gap, MarketTick, Message, Stream
-from shared.record import unvalidated
 from shared.messages.market import trace_id
 from shared.messages.reasons import GapCause
+from shared.record import unvalidated
 from shared.runner.stage import Numbers
 from shared.tick import State, Tick
 

@@ -14,8 +14,8 @@ from shared.account.paper_fill import PaperFill
 from shared.history import Bar
 from shared.history.zone import Zone, start_of
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Reason, Stream
-from shared.record import unvalidated
 from shared.messages.market import trace_id
+from shared.record import unvalidated
 from shared.runner.stage import Numbers, Stage
 
 _ZERO = Decimal(0)

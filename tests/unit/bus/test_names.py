@@ -15,7 +15,7 @@ def test_keys() -> None:
     names = Names("tickline.replay.run1")
     assert names.stream("orders", PLACE) == "tickline.replay.run1:orders:{gateway-ACCOUNT.12}"
     assert names.state(PLACE) == "tickline.replay.run1:state:{gateway-ACCOUNT.12}"
-    assert names.members("signal") == "tickline.replay.run1:members:{signal}"
+    assert names.replicas() == "tickline.replay.run1:replicas"
     assert names.meta() == "tickline.replay.run1:meta"
 
 
@@ -34,7 +34,7 @@ def test_a_namespace_that_would_break_keys_is_refused(namespace: str) -> None:
 @pytest.mark.parametrize("instance", ["", "a.b", "{a}", "a:b", "a b", "x" * 61])
 def test_an_instance_that_would_break_keys_is_refused(instance: str) -> None:
     with pytest.raises(ValueError, match="instance"):
-        Names("tickline").members(instance)
+        Names("tickline").replica(instance, "me")
 
 
 @given(st.text(max_size=64), st.integers(1, 1024))

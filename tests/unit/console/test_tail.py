@@ -44,7 +44,7 @@ async def test_a_repeated_entry_is_shown_once_and_counts_once(bus: EmbeddedBus) 
     settings = Settings(bus={"url": bus.url})  # type: ignore[arg-type]
     with redis.Redis.from_url(bus.url) as asked:
         for w, n in enumerate((1, 2, 3, 2, 3, 4)):
-            asked.xadd(KEY, {"t": "MarketTick/2", "k": "SIM-A", "n": n, "h": "h", "tr": f"tr{n}", "d": "d", "w": w})
+            asked.xadd(KEY, {"t": "MarketTick/3", "k": "SIM-A", "n": n, "h": "h", "tr": f"tr{n}", "d": "d", "w": w})
     found = [x.n async for x in entries(make_bus(settings), settings, Stream.TICKS, None, 3, keep_on=False)]
     assert found == [2, 3, 4]
     everything = entries(make_bus(settings), settings, Stream.TICKS, None, 100, keep_on=False)

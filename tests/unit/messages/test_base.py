@@ -13,7 +13,9 @@ FIELDS = {
     "n": 1, "sym": "BTCUSDT", "ts_event": 2, "tr": "t", "venue": "v", "price": Decimal("7.10"), "history": False,
 }  # fmt: skip
 VALIDATED = MarketTick.model_validate(FIELDS)
-TRUSTED = unvalidated(MarketTick)(n=1, sym="BTCUSDT", ts_event=2, tr="t", venue="v", price=Decimal("7.10"), history=False)
+TRUSTED = unvalidated(MarketTick)(
+    n=1, sym="BTCUSDT", ts_event=2, tr="t", venue="v", price=Decimal("7.10"), history=False
+)
 
 
 def test_it_equals_the_validated_one() -> None:

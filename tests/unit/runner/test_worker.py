@@ -143,7 +143,7 @@ async def test_every_tick_is_worked_once(bus: MemoryBus, start: Start) -> None:
     await written(bus, 35)
     await running.stop()
     assert owners(bus) == [""] * P
-    assert bus.members["signal"] == {}
+    assert bus.replicas == {}
 
 
 async def test_stop_ends_a_waiting_worker_soon(bus: MemoryBus, start: Start) -> None:
@@ -224,7 +224,7 @@ class EvictingSession(MemorySession):
 
 async def test_a_bus_that_evicts_after_its_restart_is_refused(bus: MemoryBus) -> None:
     running = Running(Worker(echo_plan(), bus, BusFeeder(LIMITS), partitions=P, limits=LIMITS))
-    await until(lambda: len(bus.members.get("signal", {})) == 1)
+    await until(lambda: len(bus.replicas) == 1)
 
     async def connect() -> MemorySession:
         return EvictingSession(bus)
