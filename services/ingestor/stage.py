@@ -1,16 +1,27 @@
 """The ingestor's Tick stage: a source's quotes become numbered market ticks."""
 
-from typing import cast
+from typing import Any, cast
 
 from services.ingestor.source import Datum, Quote
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
-from shared.record import unvalidated
+from shared.record import Snapshot, unvalidated
 from shared.runner.stage import Numbers
 from shared.tick import State, Tick
 
-_market_tick = unvalidated(MarketTick)
 _TICKS = Stream.TICKS  # a member at hand: to look it up in its enum costs as much as a dict's look-up
+
+
+class IngestSnapshot(Snapshot):
+    """What an IngestStage remembers."""
+
+    position: int
+    last_ts_event: int
+    stale: int
+    numbers: Any
+
+
+_market_tick, _snapshot = unvalidated(MarketTick), unvalidated(IngestSnapshot)
 
 
 class IngestStage(Tick[Datum, list[Message]]):
@@ -76,19 +87,12 @@ class IngestStage(Tick[Datum, list[Message]]):
 
     def state(self) -> State:
         """Position, last time, number of stale quotes, stream numbers."""
-        return {
-            "position": self._position,
-            "last_ts_event": self._last_ts_event,
-            "stale": self._stale,
-            "numbers": self._numbers.state(),
-        }
+        return _snapshot(
+            position=self._position, last_ts_event=self._last_ts_event, stale=self._stale, numbers=self._numbers.state()
+        )
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        if not isinstance(state, dict) or state.keys() != {"position", "last_ts_event", "stale", "numbers"}:
-            raise ValueError(f"an ingest stage's state is not {state!r:.80}")
-        position, last_ts_event, stale = state["position"], state["last_ts_event"], state["stale"]
-        if not isinstance(position, int) or not isinstance(last_ts_event, int) or not isinstance(stale, int):
-            raise ValueError(f"an ingest stage's counters are integers, not {state!r:.120}")
-        self._numbers.restore(state["numbers"])
-        self._position, self._last_ts_event, self._stale = position, last_ts_event, stale
+        saved = IngestSnapshot.of(state)
+        self._numbers.restore(saved.numbers)
+        self._position, self._last_ts_event, self._stale = saved.position, saved.last_ts_event, saved.stale

@@ -1,14 +1,25 @@
 """The log return from one price to the next."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from shared.features.feature import Feature
+from shared.record import Snapshot, unvalidated
 from shared.tick import State
 from shared.windows.numpy_window import NumpyWindow
 
 _EXACT_RATIO = 1e300  # beyond it, and below its inverse, a ratio of doubles overflows or loses digits
+
+
+class LogReturnSnapshot(Snapshot):
+    """What a LogReturn remembers."""
+
+    prices: Any
+
+
+_snapshot = unvalidated(LogReturnSnapshot)
 
 
 class LogReturn(Feature[float]):
@@ -54,11 +65,11 @@ class LogReturn(Feature[float]):
 
     def state(self) -> State:
         """The last one or two prices."""
-        return self._window.state()
+        return _snapshot(prices=self._window.state())
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        self._window.restore(state)
+        self._window.restore(LogReturnSnapshot.of(state).prices)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(window={self._window})"

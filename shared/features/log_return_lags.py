@@ -1,14 +1,27 @@
 """The last log returns as a model's input."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from shared.features.feature import Feature
 from shared.features.log_return import LogReturn
+from shared.record import Snapshot, unvalidated
 from shared.tick import State
 from shared.windows.numpy_window import NumpyWindow
 
 _FLOAT32 = np.dtype(np.float32)
+
+
+class LogReturnLagsSnapshot(Snapshot):
+    """What a LogReturnLags remembers."""
+
+    lags: Any
+    log_return: Any
+
+
+_snapshot = unvalidated(LogReturnLagsSnapshot)
 
 
 class LogReturnLags(Feature[torch.Tensor]):
@@ -51,14 +64,13 @@ class LogReturnLags(Feature[torch.Tensor]):
 
     def state(self) -> State:
         """The lags and the last prices."""
-        return [self._lags.state(), self._log_return.state()]
+        return _snapshot(lags=self._lags.state(), log_return=self._log_return.state())
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        if not isinstance(state, list) or len(state) != 2:
-            raise ValueError(f"the state of LogReturnLags is a list of two, not {state!r:.80}")
-        self._lags.restore(state[0])
-        self._log_return.restore(state[1])
+        saved = LogReturnLagsSnapshot.of(state)
+        self._lags.restore(saved.lags)
+        self._log_return.restore(saved.log_return)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(lags={self._lags}, log_return={self._log_return})"

@@ -3,12 +3,13 @@
 import math
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.account import Account, Order
 from shared.account.paper_fill import PaperFill
 from shared.history import infer_interval
 from shared.messages.reasons import Reason
+from shared.record import Snapshot
 from shared.strategies.backtest import round_trips
 from shared.strategies.decider import Decider, Forecast, Signal
 from shared.strategies.frame import frame
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     import torch
 
     from shared.features.feature import Feature
+
+
+class StrategySnapshot(Snapshot):
+    """What a Strategy remembers."""
+
+    features: Any
+    account: Any
 
 
 class Strategy(Tick[float, list[Order]]):
@@ -83,11 +91,10 @@ class Strategy(Tick[float, list[Order]]):
 
     def state(self) -> State:
         """The features' window and the account; the model remembers nothing."""
-        return [self.features.state(), self.account.state()]
+        return StrategySnapshot(features=self.features.state(), account=self.account.state())
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        if not isinstance(state, list) or len(state) != 2:
-            raise ValueError(f"a Strategy's state is a list of two, not {state!r:.80}")
-        self.features.restore(state[0])
-        self.account.restore(state[1])
+        saved = StrategySnapshot.of(state)
+        self.features.restore(saved.features)
+        self.account.restore(saved.account)

@@ -1,10 +1,20 @@
 """The last value of a stream."""
 
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
+from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
 T = TypeVar("T")
+
+
+class LastSnapshot(Snapshot):
+    """What a Last remembers."""
+
+    value: Any
+
+
+_snapshot = unvalidated(LastSnapshot)
 
 
 class Last(Tick[T, T], Generic[T]):
@@ -31,11 +41,11 @@ class Last(Tick[T, T], Generic[T]):
 
     def state(self) -> State:
         """The last value."""
-        return cast(State, self._value)
+        return _snapshot(value=self._value)
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        self._value = cast(T | None, state)
+        self._value = LastSnapshot.of(state).value
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(value={self._value})"

@@ -4,9 +4,18 @@ from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
 from services.ingestor.live.events import Answered, Bar, Bars, Clock, Disconnected, Late, Lost, Missing
-from services.ingestor.live.saved import bar_in, question_in, saved_bar, saved_question
+from services.ingestor.live.saved import (
+    SavedBar,
+    SavedPrice,
+    SavedQuestion,
+    question_in,
+    saved_bar,
+    saved_price,
+    saved_question,
+)
 from shared.intervals import NS_PER_S
 from shared.messages.reasons import GapCause
+from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
 
@@ -26,6 +35,25 @@ class Cut(NamedTuple):
 
 Joining: TypeAlias = Bar | Bars | Lost | Late | Answered | Clock | Disconnected
 Joined: TypeAlias = Close | Cut | Missing
+
+
+class BarJoinSnapshot(Snapshot):
+    """What a BarJoin remembers; see the comments there. waiting: in order."""
+
+    repeated: int
+    other: int
+    fetched: int
+    last: SavedPrice | None
+    after: int
+    lost_ns: int
+    waiting: list[SavedBar]
+    question: SavedQuestion | None
+    asked_now: int
+    no: int
+    now: int
+
+
+_snapshot = unvalidated(BarJoinSnapshot)
 
 
 class BarJoin(Tick[Joining, list[Joined]]):
@@ -202,49 +230,25 @@ class BarJoin(Tick[Joining, list[Joined]]):
 
     def state(self) -> State:
         """All of it but the parameters."""
-        waiting: list[State] = [saved_bar(Bar(end, self._waiting[end])) for end in sorted(self._waiting)]
-        last: State = None if self._last is None else saved_bar(Bar(*self._last))
-        numbers: list[State] = [
-            self.repeated,
-            self.other,
-            self.fetched,
-            self._after,
-            self._lost_ns,
-            self._asked_now,
-            self._no,
-            self._now,
-        ]
-        return [numbers, last, waiting, saved_question(self._question)]
+        last = self._last
+        return _snapshot(
+            repeated=self.repeated, other=self.other, fetched=self.fetched,
+            last=None if last is None else saved_price(ts_event=last.ts_event, price=last.price),
+            after=self._after, lost_ns=self._lost_ns,
+            waiting=[saved_bar(ts_event=end, price=self._waiting[end]) for end in sorted(self._waiting)],
+            question=saved_question(self._question), asked_now=self._asked_now, no=self._no, now=self._now,
+        )  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        match state:
-            case [
-                [
-                    int() as repeated, int() as other, int() as fetched, int() as after,
-                    int() as lost_ns, int() as asked_now, int() as no, int() as now,
-                ],
-                last, list() as waiting, question,
-            ]:  # fmt: skip
-                bars = [bar_in(bar) for bar in waiting]
-                self._question = question_in(question, "bars")
-                self._last = _close_in(last)
-                self._waiting = {bar.ts_event: bar.price for bar in bars}
-                self.repeated, self.other, self.fetched = repeated, other, fetched
-                self._after, self._lost_ns = after, lost_ns
-                self._asked_now, self._no, self._now = asked_now, no, now
-            case _:
-                raise ValueError(f"a bar join's state is not {state!r:.80}")
+        saved = BarJoinSnapshot.of(state)
+        self.repeated, self.other, self.fetched = saved.repeated, saved.other, saved.fetched
+        self._last = None if saved.last is None else Close(saved.last.ts_event, saved.last.price)
+        self._after, self._lost_ns = saved.after, saved.lost_ns
+        self._waiting = {bar.ts_event: bar.price for bar in saved.waiting}
+        self._question, self._asked_now = question_in(saved.question), saved.asked_now
+        self._no, self._now = saved.no, saved.now
 
 
 def _end(bar: Bar) -> int:
     return bar.ts_event
-
-
-def _close_in(state: State) -> Close | None:
-    if state is None:
-        return None
-    bar = bar_in(state)
-    if bar.price is None:
-        raise ValueError(f"a close without a price: {state!r:.80}")
-    return Close(bar.ts_event, bar.price)

@@ -3,7 +3,32 @@
 from decimal import Decimal
 
 from services.ingestor.live.events import Bar, Candle, Clock, Connected, Deaf, Disconnected, Event, Lost, Sampled
+from shared.record import Record, Snapshot, unvalidated
 from shared.tick import State, Tick
+
+
+class SavedCandle(Record):
+    """A candle that is over. close: None where it was not heard, or not believed."""
+
+    start: int
+    close: Decimal | None
+
+
+class CandlesSnapshot(Snapshot):
+    """What a Candles remembers; see the comments there."""
+
+    old: int
+    other: int
+    deaf: int
+    now: int
+    heard_now: int
+    listening: bool
+    start: int
+    close: Decimal | None
+    before: SavedCandle
+
+
+_candle, _snapshot = unvalidated(SavedCandle), unvalidated(CandlesSnapshot)
 
 
 class Candles(Tick[Event, list[Sampled | Deaf]]):
@@ -77,23 +102,16 @@ class Candles(Tick[Event, list[Sampled | Deaf]]):
 
     def state(self) -> State:
         """The open candle, the one before, the counts, what was heard last."""
-        heard: list[State] = [self.deaf, self._now, self._heard_now, self._listening]
-        return [self.old, self.other, self._start, self._close, list(self._before), heard]
+        start, close = self._before
+        return _snapshot(
+            old=self.old, other=self.other, deaf=self.deaf, now=self._now, heard_now=self._heard_now,
+            listening=self._listening, start=self._start, close=self._close, before=_candle(start=start, close=close),
+        )  # fmt: skip
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave, or gave before it could be deaf."""
-        match state:
-            case [
-                int() as old, int() as other, int() as start, (Decimal() | None) as close,
-                [int() as before, (Decimal() | None) as price], *heard,
-            ]:  # fmt: skip
-                match heard:
-                    case [[int() as deaf, int() as now, int() as heard_now, bool() as listening]]:
-                        self.deaf, self._now, self._heard_now, self._listening = deaf, now, heard_now, listening
-                    case []:
-                        self.deaf, self._now, self._heard_now, self._listening = 0, 0, 0, False
-                    case _:
-                        raise ValueError(f"the state of candles is not {state!r:.80}")
-                self.old, self.other, self._start, self._close, self._before = old, other, start, close, (before, price)
-            case _:
-                raise ValueError(f"the state of candles is not {state!r:.80}")
+        """Take back what `state()` gave."""
+        saved = CandlesSnapshot.of(state)
+        self.old, self.other, self.deaf = saved.old, saved.other, saved.deaf
+        self._now, self._heard_now, self._listening = saved.now, saved.heard_now, saved.listening
+        self._start, self._close = saved.start, saved.close
+        self._before = (saved.before.start, saved.before.close)

@@ -13,7 +13,7 @@ The rules:
 - While nothing is in doubt, each Clock gives `Upto`: until then everything was given. So does a complete answer.
 """
 
-from typing import cast
+from typing import Any, cast
 
 from services.ingestor.live.continuity_rules import ContinuityRules
 from services.ingestor.live.events import (
@@ -32,10 +32,39 @@ from services.ingestor.live.events import (
 )
 from services.ingestor.live.order_by_id import OrderById
 from services.ingestor.live.order_by_time import OrderByTime
-from services.ingestor.live.saved import question_in, saved_question
+from services.ingestor.live.saved import SavedQuestion, question_in, saved_question
+from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
 _NEVER = 2**63 - 1
+
+
+class ContinuitySnapshot(Snapshot):
+    """What a Continuity remembers; see the comments there."""
+
+    order: Any
+    ahead: int
+    fetched: int
+    holes: int
+    deaf: int
+    now: int
+    believed_ns: int
+    heard_ns: int
+    begun: bool
+    connected: bool
+    connected_ns: int
+    doubt: bool
+    doubtful_ns: int
+    hole_now: int
+    hole_ns: int
+    question: SavedQuestion | None
+    asked_now: int
+    ask_after: int
+    unheard: bool
+    no: int
+
+
+_snapshot = unvalidated(ContinuitySnapshot)
 
 
 class Continuity(Tick[Event, list[Ordered]]):
@@ -264,30 +293,26 @@ class Continuity(Tick[Event, list[Ordered]]):
 
     def state(self) -> State:
         """All of it but the rules."""
-        return [
-            self._order.state(),
-            [self.ahead, self.fetched, self.holes, self.deaf, self._now, self._believed_ns, self._heard_ns,
-             self._connected_ns, self._doubtful_ns, self._hole_now, self._hole_ns, self._asked_now, self._ask_after,
-             self._no],
-            [self._begun, self._connected, self._doubt, self._unheard],
-            saved_question(self._question),
-        ]  # fmt: skip
+        return _snapshot(
+            order=self._order.state(), ahead=self.ahead, fetched=self.fetched, holes=self.holes, deaf=self.deaf,
+            now=self._now, believed_ns=self._believed_ns, heard_ns=self._heard_ns,
+            begun=self._begun, connected=self._connected, connected_ns=self._connected_ns,
+            doubt=self._doubt, doubtful_ns=self._doubtful_ns, hole_now=self._hole_now, hole_ns=self._hole_ns,
+            question=saved_question(self._question), asked_now=self._asked_now, ask_after=self._ask_after,
+            unheard=self._unheard, no=self._no,
+        )  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        match state:
-            case [order, list() as numbers, list() as flags, question] if len(numbers) == 14 and len(flags) == 4:
-                self._order.restore(order)
-                if not all(isinstance(number, int) for number in numbers):
-                    raise ValueError(f"a continuity's numbers are integers, not {numbers!r:.80}")
-                (self.ahead, self.fetched, self.holes, self.deaf, self._now, self._believed_ns, self._heard_ns,
-                 self._connected_ns, self._doubtful_ns, self._hole_now, self._hole_ns, self._asked_now,
-                 self._ask_after, self._no,
-                 ) = (int(cast(int, number)) for number in numbers)  # fmt: skip
-                self._begun, self._connected, self._doubt, self._unheard = (bool(flag) for flag in flags)
-                self._question = question_in(question, "trades")
-            case _:
-                raise ValueError(f"a continuity's state is not {state!r:.80}")
+        saved = ContinuitySnapshot.of(state)
+        self._order.restore(saved.order)
+        self.ahead, self.fetched, self.holes, self.deaf = saved.ahead, saved.fetched, saved.holes, saved.deaf
+        self._now, self._believed_ns, self._heard_ns = saved.now, saved.believed_ns, saved.heard_ns
+        self._begun, self._connected, self._connected_ns = saved.begun, saved.connected, saved.connected_ns
+        self._doubt, self._doubtful_ns = saved.doubt, saved.doubtful_ns
+        self._hole_now, self._hole_ns = saved.hole_now, saved.hole_ns
+        self._question, self._asked_now = question_in(saved.question), saved.asked_now
+        self._ask_after, self._unheard, self._no = saved.ask_after, saved.unheard, saved.no
 
 
 def _by_id(trade: Trade) -> int | str:

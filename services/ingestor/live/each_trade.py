@@ -4,7 +4,14 @@ from services.ingestor.live.bar_join import Close, Cut
 from services.ingestor.live.events import Hole, Upto
 from services.ingestor.live.sampler import Priced
 from shared.messages.reasons import GapCause
+from shared.record import Snapshot
 from shared.tick import State, Tick
+
+
+class EachTradeSnapshot(Snapshot):
+    """What an EachTrade remembers."""
+
+    last_ns: int
 
 
 class EachTrade(Tick[Priced | Upto | Hole, list[Close | Cut]]):
@@ -31,10 +38,8 @@ class EachTrade(Tick[Priced | Upto | Hole, list[Close | Cut]]):
 
     def state(self) -> State:
         """The last time."""
-        return self._last_ns
+        return EachTradeSnapshot(last_ns=self._last_ns)
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        if not isinstance(state, int):
-            raise ValueError(f"the state of each trade is not {state!r:.80}")
-        self._last_ns = state
+        self._last_ns = EachTradeSnapshot.of(state).last_ns

@@ -1,8 +1,21 @@
 """Trades whose ids are consecutive: the ids say what comes next, what was there already, and what is missing."""
 
 from services.ingestor.live.events import Hole, Missing, Trade
-from services.ingestor.live.saved import saved_trade, trade_in
+from services.ingestor.live.saved import SavedTrade, saved_trade, trade_in
+from shared.record import Snapshot, unvalidated
 from shared.tick import State
+
+
+class OrderByIdSnapshot(Snapshot):
+    """What an OrderById remembers. waiting: by their ids."""
+
+    next_id: int | None
+    last_ns: int
+    waiting: list[SavedTrade]
+    old: int
+
+
+_snapshot = unvalidated(OrderByIdSnapshot)
 
 
 class OrderById:
@@ -94,17 +107,14 @@ class OrderById:
 
     def state(self) -> State:
         """The next id, the last time, what waits, the count."""
-        waiting: list[State] = [saved_trade(self._waiting[number]) for number in sorted(self._waiting)]
-        return [self._next, self.last_ns, waiting, self.old]
+        waiting = [saved_trade(self._waiting[number]) for number in sorted(self._waiting)]
+        return _snapshot(next_id=self._next, last_ns=self.last_ns, waiting=waiting, old=self.old)
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        match state:
-            case [(int() | None) as number, int() as last_ns, list() as waiting, int() as old]:
-                trades = [trade_in(trade) for trade in waiting]
-                if not all(isinstance(trade.id, int) for trade in trades):
-                    raise ValueError("an order's state has an id that is no integer")
-                self._next, self.last_ns, self.old = number, last_ns, old
-                self._waiting = {int(trade.id): trade for trade in trades}
-            case _:
-                raise ValueError(f"an order's state is not {state!r:.80}")
+        saved = OrderByIdSnapshot.of(state)
+        trades = [trade_in(trade) for trade in saved.waiting]
+        if not all(isinstance(trade.id, int) for trade in trades):
+            raise ValueError("an order's state has an id that is no integer")
+        self._next, self.last_ns, self.old = saved.next_id, saved.last_ns, saved.old
+        self._waiting = {int(trade.id): trade for trade in trades}

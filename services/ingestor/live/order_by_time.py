@@ -3,11 +3,32 @@
 from heapq import heappop, heappush
 
 from services.ingestor.live.events import Hole, Missing, Trade
-from services.ingestor.live.saved import saved_trade, trade_in
+from services.ingestor.live.saved import SavedTrade, saved_trade, trade_in
+from shared.record import Record, Snapshot, unvalidated
 from shared.tick import State
 
 _Key = tuple[int, int, int | str]
 _Place = tuple[_Key, int, Trade]
+
+
+class SavedPlace(Record):
+    """What a trade is put in order by."""
+
+    ts_event: int
+    seq: int
+    number: int | str
+
+
+class OrderByTimeSnapshot(Snapshot):
+    """What an OrderByTime remembers. last: the place of the last one given, by those of the ids `given`."""
+
+    last: SavedPlace
+    given: list[int | str]
+    waiting: list[SavedTrade]
+    old: int
+
+
+_saved_place, _snapshot = unvalidated(SavedPlace), unvalidated(OrderByTimeSnapshot)
 
 
 class OrderByTime:
@@ -98,25 +119,22 @@ class OrderByTime:
 
     def state(self) -> State:
         """The place of the last one given, what waits in its order, the count."""
-        waiting: list[State] = [saved_trade(place[2]) for place in sorted(self._waiting, key=_place)]
-        given: list[State] = [*sorted(self._given, key=str)]
-        return [list(self._last), given, waiting, self.old]
+        ts_event, seq, number = self._last
+        return _snapshot(
+            last=_saved_place(ts_event=ts_event, seq=seq, number=number),
+            given=sorted(self._given, key=str),
+            waiting=[saved_trade(place[2]) for place in sorted(self._waiting, key=_place)],
+            old=self.old,
+        )
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave, or gave when ids alone made the order within one time."""
-        match state:
-            case [[int() as last_ns, int() as seq, (int() | str()) as number], list() as given, list() as waiting,
-                  int() as old]:  # fmt: skip
-                last: _Key = (last_ns, seq, number)
-            case [int() as last_ns, (int() | str() | None) as last_id, list() as waiting, int() as old]:
-                last, given = (last_ns, 0, _number(last_id)), [] if last_id is None else [last_id]
-            case _:
-                raise ValueError(f"an order's state is not {state!r:.80}")
-        trades = [trade_in(trade) for trade in waiting]
-        known = {name for name in given if isinstance(name, int | str)}
-        if len({type(name) for name in (*(trade.id for trade in trades), *known)}) > 1:
+        """Take back what `state()` gave."""
+        saved = OrderByTimeSnapshot.of(state)
+        trades = [trade_in(trade) for trade in saved.waiting]
+        if len({type(name) for name in (*(trade.id for trade in trades), *saved.given)}) > 1:
             raise ValueError("an order's state has ids of two kinds")
-        self._last, self._given, self.old = last, known, old
+        self._last, self.old = (saved.last.ts_event, saved.last.seq, saved.last.number), saved.old
+        self._given = set(saved.given)
         self._ids, self._waiting, self._came = {trade.id for trade in trades}, [], 0
         for trade in trades:
             self._wait(_key(trade), trade)
@@ -126,9 +144,9 @@ def _key(trade: Trade) -> _Key:
     return trade.ts_event, trade.seq, _number(trade.id)
 
 
-def _number(name: int | str | None) -> int | str:
+def _number(name: int | str) -> int | str:
     """What orders ids that count up: numbers, or texts of them, all of one length."""
-    return name if isinstance(name, int) or (name is not None and name.isdigit()) else ""
+    return name if isinstance(name, int) or name.isdigit() else ""
 
 
 def _place(place: _Place) -> tuple[_Key, int]:

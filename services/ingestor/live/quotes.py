@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
 from services.ingestor.live.events import Clock, Connected, Deaf, Disconnected, Event, Hole, TopOfBook, Upto
+from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
 
@@ -15,6 +16,24 @@ class Mid(NamedTuple):
 
 
 Quoted: TypeAlias = Mid | Upto | Hole | Deaf
+
+
+class MidsSnapshot(Snapshot):
+    """What a Mids remembers."""
+
+    old: int
+    ahead: int
+    deaf: int
+    now: int
+    heard_ns: int
+    last_ns: int
+    connected: bool
+    begun: bool
+    broken: bool
+    told: bool
+
+
+_snapshot = unvalidated(MidsSnapshot)
 
 
 class Mids(Tick[Event, list[Quoted]]):
@@ -83,20 +102,15 @@ class Mids(Tick[Event, list[Quoted]]):
 
     def state(self) -> State:
         """Times, flags and counts."""
-        return [
-            [self.old, self.ahead, self.deaf, self._now, self._heard_ns, self._last_ns],
-            [self._connected, self._begun, self._broken, self._told],
-        ]
+        return _snapshot(
+            old=self.old, ahead=self.ahead, deaf=self.deaf, now=self._now, heard_ns=self._heard_ns,
+            last_ns=self._last_ns, connected=self._connected, begun=self._begun, broken=self._broken, told=self._told,
+        )  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        match state:
-            case [
-                [int() as old, int() as ahead, int() as deaf, int() as now, int() as heard_ns, int() as last_ns],
-                [bool() as connected, bool() as begun, bool() as broken, bool() as told],
-            ]:  # fmt: skip
-                self.old, self.ahead, self.deaf = old, ahead, deaf
-                self._now, self._heard_ns, self._last_ns = now, heard_ns, last_ns
-                self._connected, self._begun, self._broken, self._told = connected, begun, broken, told
-            case _:
-                raise ValueError(f"the state of mids is not {state!r:.80}")
+        saved = MidsSnapshot.of(state)
+        self.old, self.ahead, self.deaf = saved.old, saved.ahead, saved.deaf
+        self._now, self._heard_ns, self._last_ns = saved.now, saved.heard_ns, saved.last_ns
+        self._connected, self._begun = saved.connected, saved.begun
+        self._broken, self._told = saved.broken, saved.told

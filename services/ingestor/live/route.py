@@ -12,10 +12,22 @@ from services.ingestor.live.events import Deaf, Event, Missing, Trade
 from services.ingestor.live.quotes import Mids
 from services.ingestor.live.sampler import Sampler
 from shared.intervals import TRADE, interval_ns
+from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
 Routed: TypeAlias = Close | Cut | Missing | Deaf
 _Take: TypeAlias = Callable[[Any], Iterable[Any] | None]
+
+
+class RouteSnapshot(Snapshot):
+    """The states of a Route's parts."""
+
+    heard: Any
+    sampler: Any
+    join: Any
+
+
+_snapshot = unvalidated(RouteSnapshot)
 
 
 class Route(Tick[Event, list[Routed]]):
@@ -85,14 +97,17 @@ class Route(Tick[Event, list[Routed]]):
         return routed
 
     def state(self) -> State:
-        """The parts' states, in order."""
-        return [None if part is None else part.state() for part in (self.heard, self.sampler, self.join)]
+        """The parts' states."""
+        return _snapshot(
+            heard=self.heard.state(),
+            sampler=None if self.sampler is None else self.sampler.state(),
+            join=None if self.join is None else self.join.state(),
+        )
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        if not isinstance(state, list) or len(state) != 3:
-            raise ValueError(f"a route's state is a list of three, not {state!r:.80}")
-        for part, kept in zip((self.heard, self.sampler, self.join), state, strict=True):
+        saved = RouteSnapshot.of(state)
+        for part, kept in ((self.heard, saved.heard), (self.sampler, saved.sampler), (self.join, saved.join)):
             if part is not None:
                 part.restore(kept)
             elif kept is not None:

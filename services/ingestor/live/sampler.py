@@ -4,7 +4,8 @@ from decimal import Decimal
 from typing import Protocol, TypeAlias
 
 from services.ingestor.live.events import Bar, Hole, Late, Lost, Sampled, Upto
-from services.ingestor.live.saved import bar_in
+from services.ingestor.live.saved import SavedBar, SavedPrice, saved_bar, saved_price
+from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
 MOST_BARS = 10_000  # closed at once; a longer jump of time is left to whoever fetches bars
@@ -24,6 +25,24 @@ class Priced(Protocol):
 
 
 Sampling: TypeAlias = Priced | Upto | Hole
+
+
+class SamplerSnapshot(Snapshot):
+    """What a Sampler remembers; see the comments there."""
+
+    late: int
+    end: int
+    first: int
+    price: Decimal | None
+    ahead: list[SavedPrice]
+    before: Decimal | None
+    before_end: int
+    unsure_end: int
+    closed: list[SavedBar]
+    remembered: int
+
+
+_snapshot = unvalidated(SamplerSnapshot)
 
 
 class Sampler(Tick[Sampling, list[Sampled]]):
@@ -168,25 +187,18 @@ class Sampler(Tick[Sampling, list[Sampled]]):
 
     def state(self) -> State:
         """The bars that are open and the last that were closed."""
-        return [
-            [self.late, self._end, self._first, self._unsure_end, self._before_end, self._remembered],
-            self._price,
-            self._before,
-            [[end, price] for end, price in sorted(self._ahead.items())],
-            [[end, price] for end, price in self._closed.items()],
-        ]
+        return _snapshot(
+            late=self.late, end=self._end, first=self._first, price=self._price,
+            ahead=[saved_price(ts_event=end, price=price) for end, price in sorted(self._ahead.items())],
+            before=self._before, before_end=self._before_end, unsure_end=self._unsure_end,
+            closed=[saved_bar(ts_event=end, price=price) for end, price in self._closed.items()],
+            remembered=self._remembered,
+        )  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        match state:
-            case [
-                [int() as late, int() as end, int() as first, int() as unsure_end, int() as before_end, int() as kept],
-                (Decimal() | None) as price, (Decimal() | None) as before, list() as ahead, list() as closed,
-            ]:  # fmt: skip
-                bars, done = [bar_in(bar) for bar in ahead], [bar_in(bar) for bar in closed]
-                self.late, self._end, self._first, self._unsure_end = late, end, first, unsure_end
-                self._price, self._before, self._before_end, self._remembered = price, before, before_end, kept
-                self._ahead = {bar.ts_event: bar.price for bar in bars if bar.price is not None}
-                self._closed = {bar.ts_event: bar.price for bar in done}
-            case _:
-                raise ValueError(f"a sampler's state is not {state!r:.80}")
+        saved = SamplerSnapshot.of(state)
+        self.late, self._end, self._first, self._price = saved.late, saved.end, saved.first, saved.price
+        self._ahead = {bar.ts_event: bar.price for bar in saved.ahead}
+        self._before, self._before_end, self._unsure_end = saved.before, saved.before_end, saved.unsure_end
+        self._closed, self._remembered = {bar.ts_event: bar.price for bar in saved.closed}, saved.remembered

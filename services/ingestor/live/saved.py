@@ -1,69 +1,69 @@
 """Values of this package as a snapshot holds them."""
 
 from decimal import Decimal
+from typing import Literal
 
-from services.ingestor.live.events import Bar, Missing, Trade
-from shared.tick import State
-
-
-def saved_trade(trade: Trade) -> State:
-    """A list of its fields."""
-    return [trade.id, trade.ts_event, trade.price, trade.qty, trade.seq, trade.on_book]
+from services.ingestor.live.events import Missing, Trade
+from shared.record import Record, unvalidated
 
 
-def trade_in(state: State) -> Trade:
-    """What `saved_trade` gave, or gave before there was a `seq`; raises ValueError."""
-    match state:
-        case [(int() | str()) as number, int() as ts_event, Decimal() as price, Decimal() as qty]:
-            return Trade(number, ts_event, price, qty)
-        case [
-            (int() | str()) as number,
-            int() as ts_event,
-            Decimal() as price,
-            Decimal() as qty,
-            int() as seq,
-            on_book,
-        ]:
-            return Trade(number, ts_event, price, qty, seq, bool(on_book))
-        case _:
-            raise ValueError(f"a trade's state is not {state!r:.80}")
+class SavedTrade(Record):
+    """A Trade."""
+
+    id: int | str
+    ts_event: int
+    price: Decimal
+    qty: Decimal
+    seq: int
+    on_book: bool
 
 
-def saved_bar(bar: Bar) -> State:
-    """A list of its fields."""
-    return [bar.ts_event, bar.price]
+class SavedBar(Record):
+    """A Bar."""
+
+    ts_event: int
+    price: Decimal | None
 
 
-def bar_in(state: State) -> Bar:
-    """What `saved_bar` gave; raises ValueError."""
-    match state:
-        case [int() as ts_event, (Decimal() | None) as price]:
-            return Bar(ts_event, price)
-        case _:
-            raise ValueError(f"a bar's state is not {state!r:.80}")
+class SavedPrice(Record):
+    """A Bar or a Close whose price is known."""
+
+    ts_event: int
+    price: Decimal
 
 
-def saved_question(question: Missing | None) -> State:
-    """A list of its fields, or None."""
-    return None if question is None else [question.no, *question[2:]]
+class SavedQuestion(Record):
+    """A Missing."""
+
+    no: int
+    what: Literal["trades", "bars"]
+    from_id: int | None
+    to_id: int | None
+    from_ns: int
+    to_ns: int
 
 
-def question_in(state: State, what: str) -> Missing | None:
-    """What `saved_question` gave; raises ValueError."""
-    match state:
-        case None:
-            return None
-        case [int() as no, (int() | None) as from_id, (int() | None) as to_id, int() as from_ns, int() as to_ns]:
-            return Missing(no, "bars" if what == "bars" else "trades", from_id, to_id, from_ns, to_ns)
-        case _:
-            raise ValueError(f"a question's state is not {state!r:.80}")
+saved_bar, saved_price = unvalidated(SavedBar), unvalidated(SavedPrice)
+_trade, _question = unvalidated(SavedTrade), unvalidated(SavedQuestion)
 
 
-def counts_in(state: State) -> dict[str, int]:
-    """Counts by name; raises ValueError."""
-    if not isinstance(state, dict):
-        raise ValueError(f"counts are not {state!r:.80}")
-    counts = {name: count for name, count in state.items() if isinstance(count, int)}
-    if len(counts) < len(state):
-        raise ValueError(f"counts are integers, not {state!r:.80}")
-    return counts
+def saved_trade(trade: Trade) -> SavedTrade:
+    """The trade with its fields' names."""
+    return _trade(**trade._asdict())
+
+
+def trade_in(saved: SavedTrade) -> Trade:
+    """What was given to `saved_trade`."""
+    return Trade(saved.id, saved.ts_event, saved.price, saved.qty, saved.seq, saved.on_book)
+
+
+def saved_question(question: Missing | None) -> SavedQuestion | None:
+    """The question with its fields' names."""
+    return None if question is None else _question(**question._asdict())
+
+
+def question_in(saved: SavedQuestion | None) -> Missing | None:
+    """What was given to `saved_question`."""
+    if saved is None:
+        return None
+    return Missing(saved.no, saved.what, saved.from_id, saved.to_id, saved.from_ns, saved.to_ns)

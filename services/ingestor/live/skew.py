@@ -3,6 +3,7 @@
 from collections import deque
 from typing import NamedTuple
 
+from shared.record import Record, Snapshot, unvalidated
 from shared.tick import State, Tick
 
 
@@ -27,6 +28,24 @@ class Skew(NamedTuple):
         (True, False)
         """
         return abs(self.offset_ns) + self.error_ns <= bound_ns
+
+
+class SavedAnswer(Record):
+    """A TimeAnswer."""
+
+    sent: int
+    received: int
+    venue: int
+
+
+class ClockSkewSnapshot(Snapshot):
+    """What a ClockSkew remembers; the answers as they came."""
+
+    refused: int
+    answers: list[SavedAnswer]
+
+
+_answer, _snapshot = unvalidated(SavedAnswer), unvalidated(ClockSkewSnapshot)
 
 
 class ClockSkew(Tick[TimeAnswer, Skew]):
@@ -58,27 +77,15 @@ class ClockSkew(Tick[TimeAnswer, Skew]):
 
     def state(self) -> State:
         """The last answers and the count."""
-        answers: list[State] = [list(answer) for answer in self._answers]
-        return [self.refused, answers]
+        return _snapshot(refused=self.refused, answers=[_answer(**answer._asdict()) for answer in self._answers])
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        match state:
-            case [int() as refused, list() as answers]:
-                self.refused = refused
-                self._answers.clear()
-                self._answers.extend(_answer_in(answer) for answer in answers)
-            case _:
-                raise ValueError(f"a clock skew's state is not {state!r:.80}")
+        saved = ClockSkewSnapshot.of(state)
+        self.refused = saved.refused
+        self._answers.clear()
+        self._answers.extend(TimeAnswer(answer.sent, answer.received, answer.venue) for answer in saved.answers)
 
 
 def _way(answer: TimeAnswer) -> int:
     return answer.received - answer.sent
-
-
-def _answer_in(state: State) -> TimeAnswer:
-    match state:
-        case [int() as sent, int() as received, int() as venue]:
-            return TimeAnswer(sent, received, venue)
-        case _:
-            raise ValueError(f"an answer's state is not {state!r:.80}")

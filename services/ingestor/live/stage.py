@@ -1,17 +1,32 @@
 """The live ingestor's Tick stage: one symbol's events in, numbered market ticks and gaps out."""
 
+from typing import Any
+
 from services.ingestor.live.bar_join import Close, Cut
 from services.ingestor.live.events import Clock, Deaf, Event, Missing
 from services.ingestor.live.route import Route
-from services.ingestor.live.saved import counts_in
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
 from shared.messages.reasons import GapCause
-from shared.record import unvalidated
+from shared.record import Snapshot, unvalidated
 from shared.runner.stage import Numbers
 from shared.tick import State, Tick
 
-_market_tick, _gap = unvalidated(MarketTick), unvalidated(Gap)
+
+class LiveSnapshot(Snapshot):
+    """What a LiveStage remembers. series: what it is of."""
+
+    series: str
+    route: Any
+    now: int
+    sure: bool
+    broken: bool
+    deaf: int
+    made: dict[str, int]
+    numbers: Any
+
+
+_market_tick, _gap, _snapshot = unvalidated(MarketTick), unvalidated(Gap), unvalidated(LiveSnapshot)
 
 
 class LiveStage(Tick[Event, list[Message]]):
@@ -109,19 +124,17 @@ class LiveStage(Tick[Event, list[Message]]):
 
     def state(self) -> State:
         """What it is of, the route's state, the time, the counts, the stream numbers."""
-        made: dict[str, State] = dict(sorted(self._made.items()))
-        noticed: list[State] = [self._now, self._sure, self._broken, self._deaf, made]
-        return [self._of, self._route.state(), *noticed, self._numbers.state()]
+        return _snapshot(
+            series=self._of, route=self._route.state(), now=self._now, sure=self._sure, broken=self._broken,
+            deaf=self._deaf, made=dict(sorted(self._made.items())), numbers=self._numbers.state(),
+        )  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        match state:
-            case [str() as of, *_] if of != self._of:
-                raise ValueError(f"its series is of {of}, not of {self._of}")
-            case [str(), route, int() as now, bool() as sure, bool() as broken, int() as deaf, made, numbers]:
-                self._route.restore(route)
-                self._numbers.restore(numbers)
-                self._now, self._sure, self._broken, self._deaf = now, sure, broken, deaf
-                self._made = counts_in(made)
-            case _:
-                raise ValueError(f"a live stage's state is not {state!r:.80}")
+        saved = LiveSnapshot.of(state)
+        if saved.series != self._of:
+            raise ValueError(f"its series is of {saved.series}, not of {self._of}")
+        self._route.restore(saved.route)
+        self._numbers.restore(saved.numbers)
+        self._now, self._sure, self._broken, self._deaf = saved.now, saved.sure, saved.broken, saved.deaf
+        self._made = dict(saved.made)

@@ -61,7 +61,11 @@ def test_no_lags_must_be_positive(no_lags: int) -> None:
         LogReturnLags(no_lags)
 
 
-@pytest.mark.parametrize("state", [None, [[]], [[1.0, 2.0], []], [[], [1.0, 2.0, 3.0]]])
+def lags(values: list[float], prices: list[float]) -> object:
+    return {"v": 3, "lags": {"v": 3, "values": values}, "log_return": {"v": 3, "prices": {"v": 3, "values": prices}}}
+
+
+@pytest.mark.parametrize("state", [None, [[]], lags([1.0, 2.0], []), lags([], [1.0, 2.0, 3.0]), lags([], [True])])
 def test_a_state_that_does_not_fit_is_refused(state: object) -> None:
-    with pytest.raises(ValueError, match=r"state|window"):
+    with pytest.raises(ValueError, match=r"Snapshot|window"):
         LogReturnLags(1).restore(state)  # type: ignore[arg-type]

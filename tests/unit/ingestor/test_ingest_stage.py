@@ -83,8 +83,8 @@ def test_another_symbols_quote_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "state", [None, {}, [1], {"position": "1", "last_ts_event": 1, "stale": 0, "numbers": {}}, {"position": 1}]
+    "state", [None, {}, [1], {"v": 3, "position": "1", "last_ts_event": 1, "stale": 0, "numbers": {}}, {"v": 3}]
 )
 def test_a_state_that_does_not_fit_is_refused(state: State) -> None:
-    with pytest.raises(ValueError, match="ingest stage"):
+    with pytest.raises(ValueError, match="IngestSnapshot"):
         IngestStage("replay", "BTCUSDT").restore(state)

@@ -53,8 +53,8 @@ def test_basic_taker_strat_takes_leverage_and_netting() -> None:
     assert strat.decide(Forecast(SYM, -1.0, Decimal(105)), Account(Decimal(105))) == [Order(SYM, Decimal(-2))]
 
 
-@pytest.mark.parametrize("state", [None, [], [1, 2]])
+@pytest.mark.parametrize("state", [None, [], [1, 2], {"v": 3, "features": None}])
 def test_a_state_that_does_not_fit_is_refused(state: object) -> None:
     strat = BasicTakerStrat(SYM, MODEL, LogReturnLags(3), Account(Decimal(105)))
-    with pytest.raises(ValueError, match="state"):
+    with pytest.raises(ValueError, match="StrategySnapshot"):
         strat.restore(state)  # type: ignore[arg-type]

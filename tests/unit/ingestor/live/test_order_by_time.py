@@ -44,12 +44,3 @@ def test_those_of_one_time_come_by_seq_and_then_as_they_came() -> None:
     assert again == []
     assert [trade.id for trade in order.release(30)] == ["b"], "it came after the others of its place, once"
     assert order.old == 3
-
-
-def test_a_state_from_before_there_was_a_seq_is_taken_back() -> None:
-    order = OrderByTime(ORDER, 1_000)
-    order.restore([7, "b", [["c", 9, Decimal(1), Decimal(1)]], 3])
-    assert (order.last_ns, order.old, order.waiting) == (7, 3, 1)
-    assert order.put(named("b", 7)) == []
-    assert order.old == 4
-    assert [trade.id for trade in order.release(30)] == ["c"]
