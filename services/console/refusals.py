@@ -7,6 +7,7 @@ from shared.bus.api import Bus
 from shared.bus.entry import Entry
 from shared.config import Settings
 from shared.messages import DecodeError, ExecutionReport, Stream, decode
+from shared.record import NewerWire
 
 
 class RefusalCounter(StreamTaker):
@@ -25,7 +26,7 @@ class RefusalCounter(StreamTaker):
         self._seen[entry.k] = entry.n
         try:
             message = decode(entry.t, entry.d)
-        except DecodeError:
+        except (DecodeError, NewerWire):
             return
         if isinstance(message, ExecutionReport) and message.reason is not None:
             self.reasons[message.reason.value] += 1

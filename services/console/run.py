@@ -311,6 +311,8 @@ class _Run:
         parity, refusals, code = None, None, self._troubles.code
         if isinstance(collector, RefusalCounter):
             refusals = collector.reasons
+        elif self._comparable and collector.newer:
+            self._say(f"the orders are not compared with the backtest: {collector.newer}")
         elif self._comparable and not code:
             try:
                 parity = compare(self._settings, view.decided, collector.orders, view.ordered)

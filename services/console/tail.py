@@ -15,6 +15,8 @@ from shared.bus.runs import known_runs
 from shared.config import Settings
 from shared.errors import ConfigError
 from shared.messages import DecodeError, Stream, Tensor, decode
+from shared.messages.codec import newer
+from shared.record import NewerWire
 from shared.runner.progress import producers
 from shared.runner.service import make_bus
 
@@ -109,15 +111,16 @@ def as_json(entry: Entry) -> str:
     """One line of JSON: id, type, number, trace, time of writing and the message's fields."""
     try:
         fields: dict[str, Any] = {name: _plain(value) for name, value in decode(entry.t, entry.d).content().items()}
-    except DecodeError as error:
+    except (DecodeError, NewerWire) as error:
         fields = {"undecoded": base64.b64encode(entry.d).decode(), "why": str(error)}
     beside = {"id": entry.id.decode(), "type": entry.t.decode(errors="replace"), "w": entry.w}
     return json.dumps({**beside, "sym": entry.k, "n": entry.n, "tr": entry.tr, **fields})
 
 
 def as_line(entry: Entry) -> str:
-    """One line for a person."""
-    return f"{entry.id.decode()}  n={entry.n}  {entry.h.decode(errors='replace')}  [{entry.tr}]"
+    """One line for a person; its last word is `newer` where a newer Tickline wrote the entry."""
+    word = "" if newer(entry.t) is None else "  newer"
+    return f"{entry.id.decode()}  n={entry.n}  {entry.h.decode(errors='replace')}  [{entry.tr}]{word}"
 
 
 def _written(entry: Entry) -> tuple[int, str, int]:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from shared.errors import DataError
 from shared.messages import DecodeError, Gap, GapCause, MarketTick, Stream, decode
+from shared.record import NewerWire
+from shared.recording.about import NewerRecording
 from shared.recording.checkpoint import ingestor_of
 from shared.recording.part import read_rows
 
@@ -12,7 +14,8 @@ from shared.recording.part import read_rows
 def recorded_ticks(folder: Path, sym: str, skip: int) -> Iterator[MarketTick | Gap]:
     """One symbol's recorded ticks and gaps behind the first `skip`; raises DataError.
 
-    Where entries were not recorded, or cannot be read, stands one Gap with the cause MISSED.
+    Where entries were not recorded, or cannot be read, stands one Gap with the cause MISSED; but what a newer Tickline
+    wrote is not left out: it is refused.
     """
     left = skip
     for message in _messages(folder, sym):
@@ -37,6 +40,8 @@ def _messages(folder: Path, sym: str) -> Iterator[MarketTick | Gap]:
     for row in read_rows(folder, Stream.TICKS, ingestor_of(folder), [sym]):
         try:
             message = decode(row.t, row.d)
+        except NewerWire as newer:
+            raise NewerRecording(f"{folder}: ticks of {sym} n={row.n}", newer) from newer
         except DecodeError:
             continue
         if not isinstance(message, MarketTick | Gap):

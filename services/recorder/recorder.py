@@ -21,7 +21,9 @@ from shared.bus.entry import Entry
 from shared.config import Settings
 from shared.errors import ConfigError, TicklineError
 from shared.messages import Stream
-from shared.recording.about import About, claim
+from shared.messages.codec import newer
+from shared.record import NewerWire
+from shared.recording.about import About, NewerRecording, claim
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.columns import Taken
 from shared.recording.folder import FolderInUse, RecordingFolder, locked
@@ -56,6 +58,7 @@ class Recorder:
         self._ownership = Ownership(plan.instance, settings.bus.partitions, exclusive=True)
         self._backoff_s = BACKOFF_S
         self._hole = False
+        self._stood_by = ""  # why, since the last file
         self._unwritten = ""  # why, where the disk took no more since the last whole round
         self._checked_day = ""
         self._tidied_s = float("-inf")
@@ -67,35 +70,58 @@ class Recorder:
             self._session.wake()
 
     async def run(self) -> None:
-        """Record until stopped. A lost bus and a full disk are waited for; ConfigError where one is still full then."""
-        with ExitStack() as stack:
-            await self._lock(stack)
-            while not self._stopping:
-                try:
-                    self._session = await self._bus.connect()
-                except BusLost as lost:
-                    await self._pause("waiting for the bus", lost)
-                    continue
-                try:
-                    await self._serve(self._session)
-                    self._unwritten = ""
-                    await self._ownership.leave(self._session)
-                except (BusLost, DiskLost) as lost:
-                    if isinstance(lost, DiskLost):
-                        self._unwritten = str(lost)
-                    await self._pause("recording interrupted", lost)
-                except TicklineError:
-                    await self._ownership.leave(self._session)
+        """Record until stopped. A lost bus and a full disk are waited for; ConfigError where one is still full then.
+
+        What a newer Tickline wrote is left to a newer recorder: this one stands by, with neither lease nor folder.
+        """
+        while not self._stopping:
+            try:
+                with ExitStack() as stack:
+                    await self._lock(stack)
+                    await self._record()
+            except (NewerWire, NewerRecording) as beyond:
+                await self._stand_by(str(beyond))
+            except FolderInUse:
+                if not self._stood_by:
                     raise
-                finally:
-                    session, self._session = self._session, None
-                    self._ownership.leases.clear()
-                    await session.close()
+                await self._stand_by(self._stood_by)  # the newer one is at work
         if self._unwritten:
             raise ConfigError(
                 f"recorder.folder {self._unwritten}: what came last is not recorded, but on the bus: make room and "
                 "start once more"
             )
+
+    async def _record(self) -> None:
+        while not self._stopping:
+            try:
+                self._session = await self._bus.connect()
+            except BusLost as lost:
+                await self._pause("waiting for the bus", lost)
+                continue
+            try:
+                await self._serve(self._session)
+                self._unwritten = ""
+                await self._ownership.leave(self._session)
+            except (BusLost, DiskLost) as lost:
+                if isinstance(lost, DiskLost):
+                    self._unwritten = str(lost)
+                await self._pause("recording interrupted", lost)
+            except (TicklineError, NewerWire):
+                await self._ownership.leave(self._session)
+                raise
+            finally:
+                session, self._session = self._session, None
+                self._ownership.leases.clear()
+                await session.close()
+
+    async def _stand_by(self, why: str) -> None:
+        """Say so once, and look again after a while: this one may be the only one left."""
+        if why != self._stood_by:
+            remedy = "run that Tickline's recorder"
+            log.warning("stands by", instance=self._plan.instance, why=why, remedy=remedy)
+            self._stood_by = why
+        self._touch()
+        await asyncio.sleep(BACKOFF_MAX_S)
 
     async def _lock(self, stack: ExitStack) -> None:
         """The folder is ours, perhaps after another process's last file."""
@@ -123,20 +149,25 @@ class Recorder:
             await asyncio.sleep(ROUND_S)  # another recorder of this name holds the lease
         await self._claim(session)
         folder = RecordingFolder(self._plan.folder)
-        await self._checkpoint(session)
+        if not self._stood_by:  # else with the first file, if there is one again
+            await self._checkpoint(session)
         buffers = buffers_behind(folder.positions)
         cursors = {source: _behind(buffers, source, session.run_id) for source in self._plan.sources}
         progress = ProgressOnBus(self._ownership, session)
         await progress.load()
         log.info("recording", folder=str(self._plan.folder), run_id=session.run_id)
         next_round = time.monotonic() + ROUND_S
-        while not self._stopping:
-            wait_s = max(0.001, next_round - time.monotonic())
-            await self._read(session, cursors, buffers, wait_s)
-            await self._write(session, folder, buffers, progress, everything=False)
-            if time.monotonic() >= next_round:
-                await self._round(session)
-                next_round = time.monotonic() + ROUND_S
+        try:
+            while not self._stopping:
+                wait_s = max(0.001, next_round - time.monotonic())
+                await self._read(session, cursors, buffers, wait_s)
+                await self._write(session, folder, buffers, progress, everything=False)
+                if time.monotonic() >= next_round:
+                    await self._round(session)
+                    next_round = time.monotonic() + ROUND_S
+        except NewerWire:
+            await self._write(session, folder, buffers, progress, everything=True)  # what came before it
+            raise
         until = time.monotonic() + LAST_READS_S
         while await self._read(session, cursors, buffers, 0.0) and time.monotonic() < until:
             await self._write(session, folder, buffers, progress, everything=False)
@@ -151,7 +182,7 @@ class Recorder:
         bus_id = (await session.meta({"partitions": str(partitions)}))["bus_id"]
         about = About(bus_id=bus_id, namespace=self._settings.namespace, partitions=partitions)
         try:
-            claim(self._plan.folder, about)
+            claim(self._plan.folder, about, self._ownership.wire)
         except OSError as error:
             raise DiskLost(f"{self._plan.folder}: {error.strerror or error}") from error
 
@@ -179,6 +210,9 @@ class Recorder:
 
     def _take(self, source: Source, entry: Entry, buffer: Buffer, run_id: str, now_s: float) -> None:
         stream, place = Stream(source[0]), source[1]
+        beyond = None if stream is Stream.DEAD else newer(entry.t)  # a dead letter is kept as it is, and not read
+        if beyond is not None:
+            raise beyond
         position = buffer.positions.setdefault(place, Position())
         if position.differs(stream, entry):
             self._alarm(f"divergence: {stream} of {entry.k or place} n={entry.n} was recorded otherwise")
@@ -206,7 +240,9 @@ class Recorder:
             if not buffer.rows or not (everything or buffer.due(self._plan, time.monotonic())):
                 continue
             try:
-                self.counts["files"] += await asyncio.to_thread(folder.add, stream, buffer.rows, session.run_id)
+                self.counts["files"] += await asyncio.to_thread(
+                    folder.add, stream, buffer.rows, session.run_id, self._ownership.wire
+                )
             except OSError as error:
                 why = f"{self._plan.folder}: {stream} cannot be written: {error.strerror or error}"
                 self._alarm(why)
@@ -218,8 +254,8 @@ class Recorder:
             return
         self._backoff_s = BACKOFF_S
         await progress.tell(folder.positions)
-        if self._hole:
-            self._hole = False
+        if self._hole or self._stood_by:
+            self._hole, self._stood_by = False, ""
             await self._checkpoint(session)
         await self._new_day(session, folder)
 
@@ -247,9 +283,9 @@ class Recorder:
             instance: await read_snapshots(session, instance, own.bus.partitions)
             for instance in (own.signal.instance, own.strategy.instance)
         }
-        made = Checkpoint(time.time_ns(), kept_settings(own), snapshots)
+        made = Checkpoint(taken_ns=time.time_ns(), settings=kept_settings(own), snapshots=snapshots)
         try:
-            write_checkpoint(self._plan.folder, made)
+            write_checkpoint(self._plan.folder, made, self._ownership.wire)
         except OSError as error:
             raise DiskLost(f"{self._plan.folder}: {error.strerror or error}") from error
 

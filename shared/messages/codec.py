@@ -16,7 +16,7 @@ from shared.messages.base import Message
 from shared.messages.market import Gap, MarketTick
 from shared.messages.orders import Decision, ExecutionReport, OrderIntent
 from shared.messages.signals import Features, Prediction
-from shared.record import FIRST, WIRE, WIRE_FIELD, Record, checked_wire, read_fields, read_kept
+from shared.record import FIRST, WIRE, WIRE_FIELD, NewerWire, Record, checked_wire, read_fields, read_kept
 from shared.tick import State
 
 DECIMAL_EXT = 1
@@ -125,6 +125,21 @@ def decode(tag: str | bytes, data: bytes) -> Message:
         return read_fields(kind, fields, wire)
     except ValueError as error:
         raise DecodeError(str(error)) from error
+
+
+def newer(tag: str | bytes) -> NewerWire | None:
+    """Why this code cannot read what has this tag, where a newer Tickline wrote it; None for anything else.
+
+    >>> str(newer("MarketTick/4")), newer("MarketTick/3"), newer("Foreign/1")
+    ('a MarketTick was written by a newer Tickline (wire 4; this one knows 3)', None, None)
+    """
+    try:
+        _kind(tag)
+    except NewerWire as found:
+        return found
+    except DecodeError:
+        return None
+    return None
 
 
 @cache

@@ -3,34 +3,40 @@
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from shared.errors import ConfigError, DataError
+from shared.record import WIRE, NewerWire, Snapshot
 from shared.recording.durable import write_durably
 from shared.recording.layout import ABOUT
 
 
-class About(BaseModel):
+class NewerRecording(DataError):
+    """A newer Tickline wrote this part of a recording. Older ones are read for ever."""
+
+    def __init__(self, where: object, newer: NewerWire) -> None:
+        super().__init__(f"{where}: {newer}: read the recording with that one")
+
+
+class About(Snapshot):
     """Numbers `n` only mean something together with the bus that counted them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: int = 1
     bus_id: str
     namespace: str
     partitions: int
 
 
 def read_about(folder: Path) -> About:
-    """Raises DataError where there is no recording."""
+    """Raises DataError where there is no recording, or a newer Tickline's."""
     path = folder / ABOUT
     try:
-        return About.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise DataError(f"{folder}: is no recording: {ABOUT} is not there or not whole") from error
+        return About.of(json.loads(path.read_bytes()))
+    except NewerWire as newer:
+        raise NewerRecording(path, newer) from newer
+    except (OSError, ValueError) as error:
+        why = " ".join(str(error).split())[:160]
+        raise DataError(f"{folder}: is no recording: {ABOUT} is not there or not whole ({why})") from error
 
 
-def claim(folder: Path, about: About) -> bool:
+def claim(folder: Path, about: About, wire: int = WIRE) -> bool:
     """Begin a recording, or go on with this very one; True when it is new. Raises ConfigError for another's folder."""
     path = folder / ABOUT
     if path.exists():
@@ -42,7 +48,7 @@ def claim(folder: Path, about: About) -> bool:
                 f"{about.partitions}: name another folder"
             )
         return False
-    text = json.dumps(about.model_dump(), indent=2) + "\n"
+    text = json.dumps(about.written(wire), indent=2) + "\n"
     write_durably(path, lambda unfinished: _write(unfinished, text))
     return True
 

@@ -5,14 +5,15 @@ A snapshot names the last n of each input that its stage had taken, so it need n
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from shared.config import Settings
 from shared.errors import DataError
-from shared.messages import DecodeError
 from shared.messages.codec import pack, unpack
+from shared.record import WIRE, NewerWire, Snapshot
+from shared.recording.about import NewerRecording
 from shared.recording.durable import write_durably
 from shared.recording.layout import CHECKPOINT, CHECKPOINTS, checkpoint_paths
 from shared.strategies.identity import identity_or_none
@@ -26,7 +27,7 @@ TRADED = "traded"  # model, hash, strategy and parameters; not there in a record
 PRIVATE = {"journal", "keys_dir"}  # an address may have a password; what is a SecretStr is left out by its type
 
 
-class Checkpoint(NamedTuple):
+class Checkpoint(Snapshot):
     """settings: as JSON values, see KEPT. snapshots: instance -> symbol -> what the bus held. taken_ns: wall clock."""
 
     taken_ns: int
@@ -61,11 +62,11 @@ def settings_of(kept: Mapping[str, Any]) -> Settings:
         raise DataError(f"the recording's settings are another version's: {why}") from error
 
 
-def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Add one; raises OSError."""
+def write_checkpoint(folder: Path, checkpoint: Checkpoint, wire: int = WIRE) -> None:
+    """Add one, as `wire` writes it; raises OSError."""
     numbers = [int(path.stem) for path in checkpoint_paths(folder)]
     path = folder / CHECKPOINTS / f"{max(numbers, default=0) + 1:010d}{CHECKPOINT}"
-    data = pack(tuple(checkpoint))
+    data = pack(checkpoint, wire)
     write_durably(path, lambda unfinished: _write(unfinished, data))
 
 
@@ -90,9 +91,12 @@ def ingestor_of(folder: Path) -> str:
 
 def _read(path: Path) -> Checkpoint:
     try:
-        return Checkpoint(*unpack(path.read_bytes()))
-    except (OSError, DecodeError, TypeError) as error:
-        raise DataError(f"{path}: no whole checkpoint of a recording: restore it or remove it") from error
+        return Checkpoint.of(unpack(path.read_bytes()))
+    except NewerWire as newer:
+        raise NewerRecording(path, newer) from newer
+    except (OSError, ValueError) as error:
+        why = " ".join(str(error).split())[:160]
+        raise DataError(f"{path}: no whole checkpoint of a recording ({why}): restore it or remove it") from error
 
 
 def _write(path: Path, data: bytes) -> None:

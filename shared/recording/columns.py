@@ -99,7 +99,7 @@ def _arrow_type(kind: Any) -> Any:
 
 
 def table(stream: Stream, rows: list[Taken], metadata: Mapping[str, bytes]) -> Any:
-    """The rows as an Arrow table, every message decoded."""
+    """The rows as an Arrow table, every message decoded; raises NewerWire where one is a newer Tickline's."""
     import pyarrow as pa
 
     own, kinds = schema(stream), message_columns(stream)

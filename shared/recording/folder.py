@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from shared.errors import ConfigError
 from shared.messages import Stream
+from shared.record import WIRE
 from shared.recording.columns import Taken
 from shared.recording.layout import LOCK, UNFINISHED, Part, checkpoint_paths, day_of, part_path, parts
 from shared.recording.part import Positions, read_positions, write_part
@@ -59,8 +60,11 @@ class RecordingFolder:
         self.positions: dict[Stream, Positions] = {stream: {} for stream in Stream}
         self.positions |= {stream: read_positions(part.path) for stream, part in newest.items()}
 
-    def add(self, stream: Stream, rows: list[Taken], run_id: str) -> int:
-        """Write rows, in the order in which they were taken; returns how many parts they made. Raises OSError."""
+    def add(self, stream: Stream, rows: list[Taken], run_id: str, wire: int = WIRE) -> int:
+        """Write rows, in the order in which they were taken; returns how many parts they made. Raises OSError.
+
+        wire: the one that stands on the bus, so that an older Tickline can go on until it is raised.
+        """
         days: dict[str, list[Taken]] = defaultdict(list)
         for row in rows:
             days[day_of(row.entry.id)].append(row)
@@ -68,7 +72,7 @@ class RecordingFolder:
             positions = {place: position.copy() for place, position in self.positions[stream].items()}
             for row in days[day]:
                 positions.setdefault(row.place, Position()).take(stream, row.entry, run_id)
-            write_part(part_path(self.folder, stream, day, self._next), stream, days[day], positions)
+            write_part(part_path(self.folder, stream, day, self._next), stream, days[day], positions, wire)
             self.positions[stream] = positions
             self._next += 1
         return len(days)

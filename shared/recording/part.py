@@ -6,21 +6,29 @@ kept and the cursor behind it is not, or the other way round: the files are the 
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from shared.bus.names import Place
 from shared.errors import DataError
-from shared.messages import DecodeError, Stream
+from shared.messages import Stream
 from shared.messages.codec import pack, unpack
+from shared.record import WIRE, NewerWire, Snapshot
+from shared.recording.about import NewerRecording
 from shared.recording.columns import Taken, table
 from shared.recording.durable import write_durably
 from shared.recording.layout import Part, parts
-from shared.recording.position import Position
+from shared.recording.position import Position, SavedPosition
 
 POSITIONS = b"tickline.positions"
 BATCH_ROWS = 4_096
 
 Positions = dict[Place, Position]
+
+
+class PositionsSnapshot(Snapshot):
+    """How far a stream was recorded: a place as it is named -> its position."""
+
+    places: dict[str, SavedPosition]
 
 
 class Row(NamedTuple):
@@ -34,12 +42,14 @@ class Row(NamedTuple):
     missing: int
 
 
-def write_part(path: Path, stream: Stream, rows: list[Taken], positions: Mapping[Place, Position]) -> None:
-    """Write a part; raises OSError."""
+def write_part(
+    path: Path, stream: Stream, rows: list[Taken], positions: Mapping[Place, Position], wire: int = WIRE
+) -> None:
+    """Write a part, its positions as `wire` writes them; raises OSError, and NewerWire where a row cannot be read."""
     from pyarrow import parquet
 
-    kept: Any = {str(place): position.dump() for place, position in positions.items()}
-    made = table(stream, rows, {POSITIONS.decode(): pack(kept)})
+    kept = PositionsSnapshot(places={str(place): position.dump() for place, position in positions.items()})
+    made = table(stream, rows, {POSITIONS.decode(): pack(kept, wire)})
     write_durably(path, lambda unfinished: parquet.write_table(made, unfinished, compression="zstd"))
 
 
@@ -48,9 +58,11 @@ def read_positions(path: Path) -> Positions:
     from pyarrow import ArrowException, parquet
 
     try:
-        kept = unpack(parquet.read_schema(path).metadata[POSITIONS])
-        return {_place(name): Position.of(dumped) for name, dumped in kept.items()}
-    except (ArrowException, OSError, DecodeError, TypeError, KeyError, ValueError) as error:
+        kept = PositionsSnapshot.of(unpack(parquet.read_schema(path).metadata[POSITIONS]))
+        return {_place(name): Position.of(saved) for name, saved in kept.places.items()}
+    except NewerWire as newer:
+        raise NewerRecording(path, newer) from newer
+    except (ArrowException, OSError, TypeError, KeyError, ValueError) as error:
         why = " ".join(str(error).split())[:160]
         raise DataError(
             f"{path}: no whole part of a recording ({why}): restore it, or record to another folder"

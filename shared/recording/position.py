@@ -1,13 +1,31 @@
 """How far a stream of one partition was recorded: what tells a new entry from one that was seen."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from shared.bus.entry import START, Entry
 from shared.messages import DecodeError, Stream, decode
+from shared.record import Record, unvalidated
 
 ALL = ""  # dead letters are numbered per partition, not per symbol
 MAX_N = 2**63 - 1
+
+
+class SavedLast(Record):
+    """Of one symbol: what was recorded last."""
+
+    n: int
+    tr: str
+
+
+class SavedPosition(Record):
+    """A Position as it is kept in a part."""
+
+    run_id: str
+    cursor: bytes
+    last: dict[str, SavedLast]
+
+
+_last, _position = unvalidated(SavedLast), unvalidated(SavedPosition)
 
 
 @dataclass
@@ -32,7 +50,8 @@ class Position:
     def take(self, stream: Stream, entry: Entry, run_id: str) -> int | None:
         """How many entries are missing before this one; None: it was recorded before, and nothing changes.
 
-        An entry whose number cannot be believed, which no part of the line writes, is new when its id is.
+        An entry whose number cannot be believed, which no part of the line writes, is new when its id is. Raises
+        NewerWire where that is asked of a message that a newer Tickline wrote.
         """
         name, missing = ALL if stream is Stream.DEAD else entry.k, 0
         last_n = self.last.get(name, (0, ""))[0]
@@ -55,15 +74,15 @@ class Position:
         """One that changes by itself."""
         return Position(self.run_id, self.cursor, dict(self.last))
 
-    def dump(self) -> list[Any]:
+    def dump(self) -> SavedPosition:
         """As it is kept in a part."""
-        return [self.run_id, self.cursor, self.last]
+        last = {name: _last(n=n, tr=tr) for name, (n, tr) in self.last.items()}
+        return _position(run_id=self.run_id, cursor=self.cursor, last=last)
 
     @classmethod
-    def of(cls, dumped: list[Any]) -> "Position":
+    def of(cls, saved: SavedPosition) -> "Position":
         """What `dump` gave."""
-        run_id, cursor, last = dumped
-        return cls(run_id, cursor, {name: (n, tr) for name, (n, tr) in last.items()})
+        return cls(saved.run_id, saved.cursor, {name: (x.n, x.tr) for name, x in saved.last.items()})
 
 
 def _numbered(stream: Stream, entry: Entry, last_n: int) -> bool:

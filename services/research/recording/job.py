@@ -13,6 +13,8 @@ from services.strategy.plan import plan as strategy_plan
 from shared.config import Settings
 from shared.errors import DataError
 from shared.messages import Stream
+from shared.record import NewerWire
+from shared.recording.about import NewerRecording
 from shared.recording.checkpoint import Checkpoint, read_checkpoints, settings_of
 from shared.recording.layout import is_recording, parts
 from shared.recording.part import recorded_symbols
@@ -76,11 +78,14 @@ class _Span(NamedTuple):
     strategy: Plan
 
     def restored(self, plan: Plan, sym: str) -> Symbol:
-        """The symbol as the checkpoint has it; a fresh one where it was not there yet."""
+        """The symbol as the checkpoint has it; a fresh one where it was not there yet. Raises DataError."""
         symbol = Symbol(sym, plan.make_stage(sym))
         snapshot = self.checkpoint.snapshots.get(plan.instance, {}).get(sym)
         if snapshot is not None:
-            symbol.restore(snapshot)
+            try:
+                symbol.restore(snapshot)
+            except NewerWire as newer:
+                raise NewerRecording(f"{sym} in a checkpoint", newer) from newer
         return symbol
 
 

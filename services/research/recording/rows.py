@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared.messages import DecodeError, Message, Stream, decode
+from shared.record import NewerWire
+from shared.recording.about import NewerRecording
 from shared.recording.part import Row, read_rows
 
 
@@ -77,8 +79,10 @@ class Rows:
 
 
 def message_of(row: Row) -> Message | None:
-    """What the row says; None where it cannot be read."""
+    """What the row says; None where it cannot be read. Raises DataError for a newer Tickline's row."""
     try:
         return decode(row.t, row.d)
+    except NewerWire as newer:
+        raise NewerRecording(f"{row.k} n={row.n}", newer) from newer
     except DecodeError:
         return None

@@ -40,14 +40,16 @@ def test_files_make_a_replay_in_a_namespace_of_its_own() -> None:
 
 def test_a_recording_brings_its_symbols_and_its_interval(tmp_path: Path) -> None:
     (tmp_path / "recording.json").write_text("{}")
-    write_checkpoint(tmp_path, Checkpoint(1, kept_settings(Settings(interval="5m")), {}))
+    write_checkpoint(tmp_path, Checkpoint(taken_ns=1, settings=kept_settings(Settings(interval="5m")), snapshots={}))
     RecordingFolder(tmp_path).add(Stream.TICKS, [taken(1, "B"), taken(1, "A")], "server")
     settings = settings_for(RunOptions(data=[tmp_path]))
     assert settings.ingestor.files == {"A": tmp_path, "B": tmp_path}
     assert (settings.symbols, settings.interval) == (("A", "B"), "5m")
     one = settings_for(RunOptions(data=[tmp_path], sym=["B"], interval="1h"))
     assert (one.symbols, one.interval) == (("B",), "1h")
-    write_checkpoint(tmp_path, Checkpoint(2, {**kept_settings(Settings()), "interval": "trade"}, {}))
+    write_checkpoint(
+        tmp_path, Checkpoint(taken_ns=2, settings={**kept_settings(Settings()), "interval": "trade"}, snapshots={})
+    )
     assert settings_for(RunOptions(data=[tmp_path])).interval == "trade"
 
 

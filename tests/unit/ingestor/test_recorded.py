@@ -18,7 +18,7 @@ from tests.unit.runner.fakes import entry, tick
 
 def recording(folder: Path, *parts: Sequence[Taken]) -> Path:
     (folder / "recording.json").write_text("{}")
-    write_checkpoint(folder, Checkpoint(1, kept_settings(Settings()), {}))
+    write_checkpoint(folder, Checkpoint(taken_ns=1, settings=kept_settings(Settings()), snapshots={}))
     made = RecordingFolder(folder)
     for rows in parts:
         made.add(Stream.TICKS, list(rows), "server")

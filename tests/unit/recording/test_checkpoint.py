@@ -38,7 +38,7 @@ def test_no_address_and_no_secret_is_kept() -> None:
 def test_the_newest_says_what_holds(tmp_path: Path) -> None:
     for interval in ("1s", "5m"):
         kept = kept_settings(Settings(interval=interval))
-        write_checkpoint(tmp_path, Checkpoint(1, kept, {"signal": {"A": b"\x00\xff"}}))
+        write_checkpoint(tmp_path, Checkpoint(taken_ns=1, settings=kept, snapshots={"signal": {"A": b"\x00\xff"}}))
     assert last_settings(tmp_path)["interval"] == "5m"
     assert [checkpoint.settings["interval"] for checkpoint in read_checkpoints(tmp_path)] == ["1s", "5m"]
     assert read_checkpoints(tmp_path)[0].snapshots == {"signal": {"A": b"\x00\xff"}}

@@ -103,7 +103,7 @@ def test_a_checkpoint_is_due_when_half_of_the_parts_are_newer(tmp_path: Path) ->
     folder = RecordingFolder(tmp_path)
     assert not folder.needs_checkpoint()
     due = []
-    write_checkpoint(tmp_path, Checkpoint(1, {}, {}))
+    write_checkpoint(tmp_path, Checkpoint(taken_ns=1, settings={}, snapshots={}))
     for n in range(1, 5):
         folder.add(Stream.TICKS, [taken(n)], "a")
         os.utime(parts(tmp_path)[-1].path, ns=(n, n))

@@ -45,7 +45,7 @@ def recording(of: Settings, folder: str = "session") -> Path:
     RecordingFolder(path).add(
         Stream.TICKS, [Taken(Place("ingestor", 0), entry(tick(1, "BTCUSDT"), 1_700_000_000_000), 0)], "run"
     )
-    write_checkpoint(path, Checkpoint(1, kept_settings(of), {}))
+    write_checkpoint(path, Checkpoint(taken_ns=1, settings=kept_settings(of), snapshots={}))
     return path
 
 

@@ -21,6 +21,7 @@ from shared.recording.layout import parts
 from shared.runner.progress import producers
 from shared.runner.stage import Stage
 from shared.runner.symbol import Symbol
+from shared.runner.symbol import Taken as Received
 from shared.strategies import BasicTaker
 from tests.altered import Row, alter, the_row
 from tests.unit.recording.entries import FIRST_DAY_MS
@@ -67,7 +68,7 @@ class Line:
 
     def _give(self, symbol: Symbol, message: Message) -> list[Message]:
         made = cast(Stage, symbol.stage).on_tick(message) or []
-        symbol.last[message.to] = (message.n, message.tr)
+        symbol.last[message.to] = Received(message.n, message.tr, message)
         for output in made:
             self._written[output.to].append(output)
             symbol.sent[output.to] = output.n
@@ -85,7 +86,9 @@ class Line:
     def checkpoint(self) -> None:
         """As the recorder makes one."""
         snapshots = {"signal": {SYM: self._signal.dump()}, "strategy": {SYM: self._strategy.dump()}}
-        write_checkpoint(self._folder, Checkpoint(1, kept_settings(self._settings), snapshots))
+        write_checkpoint(
+            self._folder, Checkpoint(taken_ns=1, settings=kept_settings(self._settings), snapshots=snapshots)
+        )
 
 
 def counts(found: Parity) -> list[int]:
