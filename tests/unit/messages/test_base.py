@@ -13,9 +13,7 @@ FIELDS = {
     "n": 1, "sym": "BTCUSDT", "ts_event": 2, "tr": "t", "venue": "v", "price": Decimal("7.10"), "history": False,
 }  # fmt: skip
 VALIDATED = MarketTick.model_validate(FIELDS)
-MADE = unvalidated(MarketTick)(
-    n=1, sym="BTCUSDT", ts_event=2, tr="t", venue="v", price=Decimal("7.10"), history=False
-)
+MADE = unvalidated(MarketTick)(n=1, sym="BTCUSDT", ts_event=2, tr="t", venue="v", price=Decimal("7.10"), history=False)
 
 
 def test_it_equals_the_validated_one() -> None:
