@@ -10,7 +10,7 @@ To add a field: raise WIRE by one, give the field a default and mark it `Since(W
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, Self, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -80,7 +80,7 @@ class Record(BaseModel):
 
 
 class Snapshot(Record):
-    """What a Tick remembers, or a journal keeps, by name. Its wire stands beside the fields.
+    """What a Tick remembers, by name. Its wire stands beside the fields.
 
     >>> class Seen(Snapshot):
     ...     count: int
@@ -112,7 +112,7 @@ def read_kept(kind: type[R], saved: object, *, gains_only: bool = False) -> R:
     fields = dict(saved)
     wire = fields.pop(WIRE_FIELD, None)
     if gains_only and isinstance(wire, int) and wire > WIRE:
-        return read_fields(kind, {name: fields[name] for name in kind.model_fields if name in fields}, WIRE)
+        return read_fields(kind, fields, WIRE, extra="ignore")
     return read_fields(kind, fields, checked_wire(wire, f"a {kind.__name__}"))
 
 
@@ -125,12 +125,14 @@ def checked_wire(wire: object, what: str) -> int:
     return wire
 
 
-def read_fields(kind: type[R], fields: dict[str, Any], wire: int) -> R:
-    """The record whose fields `wire` wrote; raises ValueError in one line."""
+def read_fields(
+    kind: type[R], fields: dict[str, Any], wire: int, *, extra: Literal["forbid", "ignore"] = "forbid"
+) -> R:
+    """The record whose fields `wire` wrote; raises ValueError in one line. extra: of fields that are unknown here."""
     if wire != WIRE:
         fields = _upgraded(kind, fields, wire)
     try:
-        return cast(R, kind.__pydantic_validator__.validate_python(fields))
+        return cast(R, kind.__pydantic_validator__.validate_python(fields, extra=extra))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:60] or "record"

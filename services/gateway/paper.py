@@ -1,17 +1,23 @@
 """The paper venue as a Tick stage: every order is filled at its decision price, plus slippage."""
 
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 from shared.account.paper_fill import PaperFill
 from shared.messages import ExecutionReport, Message, OrderIntent, OrderStatus, Stream
-from shared.record import unvalidated
+from shared.record import Snapshot, unvalidated
 from shared.runner.stage import Numbers, Stage
 from shared.tick import State
 
 _report = unvalidated(ExecutionReport)
 _ZERO = Decimal(0)
 _EXECUTIONS, _FILLED = Stream.EXECUTIONS, OrderStatus.FILLED
+
+
+class PaperSnapshot(Snapshot):
+    """The stream numbers."""
+
+    numbers: Any
 
 
 class PaperStage(Stage):
@@ -40,8 +46,8 @@ class PaperStage(Stage):
 
     def state(self) -> State:
         """The stream numbers."""
-        return self._numbers.state()
+        return PaperSnapshot(numbers=self._numbers.state())
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        self._numbers.restore(state)
+        self._numbers.restore(PaperSnapshot.of(state).numbers)

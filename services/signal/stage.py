@@ -1,18 +1,25 @@
 """The signal service's Tick stage: featurise, then predict."""
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 
 from shared.features import Feature
 from shared.messages import Features, Gap, MarketTick, Message, Prediction, Stream, Tensor
 from shared.models.predict import Predict
-from shared.record import unvalidated
+from shared.record import Snapshot, unvalidated
 from shared.runner.stage import Numbers, Stage
 from shared.tick import State
 
 _features, _prediction = unvalidated(Features), unvalidated(Prediction)
 _FEATURES, _PREDICTIONS = Stream.FEATURES, Stream.PREDICTIONS
+
+
+class SignalSnapshot(Snapshot):
+    """The feature's state and the stream numbers."""
+
+    feature: Any
+    numbers: Any
 
 
 class SignalStage(Stage):
@@ -57,11 +64,13 @@ class SignalStage(Stage):
 
     def state(self) -> State:
         """The window and the stream numbers."""
-        return [self._feature.state(), self._numbers.state()]
+        return _snapshot(feature=self._feature.state(), numbers=self._numbers.state())
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        if not isinstance(state, list) or len(state) != 2:
-            raise ValueError(f"a signal stage's state is a list of two, not {state!r:.80}")
-        self._feature.restore(state[0])
-        self._numbers.restore(state[1])
+        saved = SignalSnapshot.of(state)
+        self._feature.restore(saved.feature)
+        self._numbers.restore(saved.numbers)
+
+
+_snapshot = unvalidated(SignalSnapshot)

@@ -9,10 +9,11 @@ What differs from a replay, where every prediction is decided on in turn:
 """
 
 from decimal import Decimal
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from services.strategy.stage import StrategyStage
-from shared.messages import Decision, ExecutionReport, Gap, Message, Prediction, Reason, decode, encode
+from shared.messages import Decision, ExecutionReport, Gap, Message, Prediction, Reason
+from shared.record import Snapshot, unvalidated
 from shared.strategies import Decider
 from shared.tick import State
 
@@ -25,6 +26,14 @@ class LiveRules(NamedTuple):
     valid_ns: int
     stale_ns: int
     on_missing: Literal["flat", "hold"]
+
+
+class LiveStrategySnapshot(Snapshot):
+    """The book's, which is StrategyStage's, and the predictions that are kept: the one that waits, and the last one."""
+
+    book: Any
+    waiting: Prediction | None
+    last: Prediction | None
 
 
 class LiveStrategyStage(StrategyStage):
@@ -81,17 +90,13 @@ class LiveStrategyStage(StrategyStage):
 
     def state(self) -> State:
         """The book's, and the predictions that it keeps."""
-        kept: list[State] = [None if one is None else encode(one) for one in (self._waiting, self._last)]
-        return [super().state(), *kept]
+        return _snapshot(book=super().state(), waiting=self._waiting, last=self._last)
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        match state:
-            case [book, (bytes() | None) as waiting, (bytes() | None) as last]:
-                super().restore(book)
-                self._waiting, self._last = _prediction(waiting), _prediction(last)
-            case _:
-                raise ValueError(f"a live strategy stage's state is not {state!r:.80}")
+        saved = LiveStrategySnapshot.of(state)
+        super().restore(saved.book)
+        self._waiting, self._last = saved.waiting, saved.last
 
 
 def closed_by(gap: Gap, decision: Decision) -> bool:
@@ -103,5 +108,4 @@ def _missing(gap: Gap) -> str:
     return f"{MISSING}{gap.n}"
 
 
-def _prediction(data: bytes | None) -> Prediction | None:
-    return None if data is None else cast(Prediction, decode(Prediction.TAG, data))
+_snapshot = unvalidated(LiveStrategySnapshot)

@@ -6,13 +6,13 @@ and is the same however fast the executions come back.
 
 import math
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 from services.strategy.order_id import client_order_id
 from shared.account import Account, Order
 from shared.account.booking import book_report
 from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderIntent, Prediction, Reason, Stream
-from shared.record import unvalidated
+from shared.record import Snapshot, unvalidated
 from shared.runner.stage import Numbers, Stage
 from shared.strategies import Decider
 from shared.strategies.decider import require_orders
@@ -23,6 +23,19 @@ _UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL})  # what a venu
 
 _decision, _intent = unvalidated(Decision), unvalidated(OrderIntent)
 _DECISIONS, _ORDERS, _CLOSE = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE
+
+
+class StrategySnapshot(Snapshot):
+    """What a book is, and how far it has come; see StrategyStage."""
+
+    account: Any
+    capital: Decimal
+    in_flight: list[str]
+    booked_n: int
+    last_price: Decimal | None
+    last_tick_n: int
+    fees: Decimal
+    numbers: Any
 
 
 class StrategyStage(Stage):
@@ -138,31 +151,21 @@ class StrategyStage(Stage):
 
     def state(self) -> State:
         """The book, the orders in flight, the stream numbers, and the book's capital."""
-        return [
-            self.account.state(), list(self._in_flight), self._booked_n, self.last_price, self.last_tick_n,
-            self._fees, self._numbers.state(), self.account.capital,
-        ]  # fmt: skip
+        return _snapshot(
+            account=self.account.state(), capital=self.account.capital, in_flight=list(self._in_flight),
+            booked_n=self._booked_n, last_price=self.last_price, last_tick_n=self.last_tick_n, fees=self._fees,
+            numbers=self._numbers.state(),
+        )  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave, its capital too; ValueError where it does not fit."""
-        match state:
-            case [
-                account, list() as in_flight, int() as booked_n, (Decimal() | None) as price, int() as tick_n,
-                Decimal() as fees, numbers, *capital,
-            ]:  # fmt: skip
-                self._restore_capital(capital)
-                self.account.restore(account)
-                self._in_flight = [str(order) for order in in_flight]
-                self._booked_n, self.last_price, self.last_tick_n, self._fees = booked_n, price, tick_n, fees
-                self._numbers.restore(numbers)
-            case _:
-                raise ValueError(f"a strategy stage's state is not {state!r:.80}")
+        saved = StrategySnapshot.of(state)
+        self.account.fund(saved.capital)
+        self.account.restore(saved.account)
+        self._in_flight = list(saved.in_flight)
+        self._booked_n, self._fees = saved.booked_n, saved.fees
+        self.last_price, self.last_tick_n = saved.last_price, saved.last_tick_n
+        self._numbers.restore(saved.numbers)
 
-    def _restore_capital(self, saved: list[State]) -> None:
-        match saved:
-            case []:
-                """An older version's: the config's is all there is."""
-            case [Decimal() as capital] if capital.is_finite():
-                self.account.fund(capital)
-            case _:
-                raise ValueError(f"a strategy stage's capital is not {saved!r:.80}")
+
+_snapshot = unvalidated(StrategySnapshot)

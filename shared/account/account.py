@@ -3,10 +3,19 @@
 from decimal import Decimal
 
 from shared.account.order import Order
-from shared.account.position import Position
+from shared.account.position import Position, PositionSnapshot
+from shared.record import Snapshot, unvalidated
 from shared.tick import State
 
 _ZERO = Decimal(0)
+
+
+class AccountSnapshot(Snapshot):
+    """The money, what is held by symbol, and which of these is dust."""
+
+    balance: Decimal
+    positions: dict[str, PositionSnapshot]
+    dust: list[str]
 
 
 class Account:
@@ -123,21 +132,17 @@ class Account:
 
     def state(self) -> State:
         """Balance and positions, and which of them are dust."""
-        positions: dict[str, State] = {sym: [p.signed_qty, p.price] for sym, p in self._positions.items()}
-        state: dict[str, State] = {"balance": self._balance, "positions": positions}
-        if self._dust:
-            state["dust"] = list[State](sorted(self._dust))
-        return state
+        positions = {sym: _position(signed_qty=x.signed_qty, price=x.price) for sym, x in self._positions.items()}
+        return _snapshot(balance=self._balance, positions=positions, dust=sorted(self._dust))
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave; ValueError when it does not fit."""
-        match state:
-            case {"balance": Decimal() as balance, "positions": dict() as saved, **rest} if balance.is_finite():
-                positions = {sym: _restored(sym, held) for sym, held in saved.items()}
-                dust = _dust_in(positions, rest.get("dust", []))
-            case _:
-                raise ValueError(f"an account's state is a balance and positions, not {state!r:.80}")
-        self._balance, self._positions, self._dust = balance, positions, dust
+        saved = AccountSnapshot.of(state)
+        positions = {sym: Position(sym, held.signed_qty, held.price) for sym, held in saved.positions.items()}
+        if not positions.keys() >= set(saved.dust):
+            raise ValueError(f"an account's dust is among its positions, not {saved.dust!r:.80}")
+        self._balance, self._positions = saved.balance, positions
+        self._dust = {sym: positions[sym] for sym in saved.dust}
 
     def __repr__(self) -> str:
         return f"Account(balance={self._balance!r}, positions={list(self._positions.values())})"
@@ -157,15 +162,4 @@ def _merge(held: Position | None, fill: Position) -> tuple[Position | None, Deci
     return Position(fill.sym, total, held.price), closed * (fill.price - held.price)
 
 
-def _dust_in(positions: dict[str, Position], named: object) -> dict[str, Position]:
-    match named:
-        case list() if all(isinstance(sym, str) and sym in positions for sym in named):
-            return {str(sym): positions[str(sym)] for sym in named}
-    raise ValueError(f"an account's state names what is dust among its positions, not {named!r:.80}")
-
-
-def _restored(sym: str, held: State) -> Position:
-    match held:
-        case [Decimal() as qty, Decimal() as price]:
-            return Position(sym, qty, price)
-    raise ValueError(f"the saved position in {sym!r:.40} is a quantity and a price, not {held!r:.80}")
+_position, _snapshot = unvalidated(PositionSnapshot), unvalidated(AccountSnapshot)

@@ -4,8 +4,16 @@ from decimal import Decimal
 
 from shared.account.order import Order
 from shared.messages.reasons import Leg
+from shared.record import Record
 
 _CLOSE = Leg.CLOSE
+
+
+class PositionSnapshot(Record):
+    """A position of an account; its symbol stands beside it."""
+
+    signed_qty: Decimal
+    price: Decimal
 
 
 class Position:

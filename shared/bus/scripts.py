@@ -95,7 +95,7 @@ JOIN = Script(f"""
 {_NOW}
 local mine, living, known, highest = tonumber(ARGV[4]), {{}}, false, 0
 local stands = tonumber(redis.call('HGET', KEYS[1], 'wire') or ARGV[4])
-if mine < stands then return {{stands}} end
+if mine < stands and ARGV[3] ~= '0' then return {{stands}} end
 local lowest = mine
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do

@@ -29,7 +29,7 @@ TYPES: dict[str, type[Message]] = {
 }
 CONTENT_BYTES = 8
 
-M = TypeVar("M", bound=Message)
+R = TypeVar("R", bound=Record)
 
 
 class DecodeError(ValueError):
@@ -93,12 +93,12 @@ def encode(message: Message, wire: int = WIRE) -> bytes:
     return pack(message.written(wire), wire)
 
 
-def keep(message: Message) -> bytes:
-    """The message where no tag stands beside it, as in a journal: the wire is among the fields."""
-    return pack({WIRE_FIELD: WIRE, **message.content()})
+def keep(record: Record) -> bytes:
+    """The record where no tag stands beside it, as in a journal: the wire is among the fields."""
+    return pack({WIRE_FIELD: WIRE, **record.written()})
 
 
-def kept(kind: type[M], data: bytes) -> M:
+def kept(kind: type[R], data: bytes) -> R:
     """What `keep` gave, of any wire; raises DecodeError. A newer one's fields that are unknown here are left out."""
     try:
         return read_kept(kind, unpack(data), gains_only=True)
@@ -106,6 +106,11 @@ def kept(kind: type[M], data: bytes) -> M:
         raise
     except ValueError as error:
         raise DecodeError(str(error)) from error
+
+
+def is_kept(record: Record, data: bytes | None) -> bool:
+    """Whether the data say as much already: to write them again would lose what a newer Tickline added."""
+    return data is not None and kept(type(record), data) == record
 
 
 def content_hash(message: Message) -> bytes:

@@ -153,8 +153,8 @@ async def check_bus(bus: Bus, settings: Settings) -> list[str]:
     where = f"bus {without_password(own.url)}"
     if wire is not None and wire > WIRE:
         raise SafetyRefusal(
-            f"{where}: {settings.namespace} has wire {wire}, and this Tickline knows {WIRE}: all replicas knew the newer "
-            "one, and there is no way back: run the newer Tickline, or use another namespace"
+            f"{where}: {settings.namespace} has wire {wire}, and this Tickline knows {WIRE}: all replicas knew the "
+            "newer one, and there is no way back: run the newer Tickline, or use another namespace"
         )
     storage.require_no_eviction(where)
     if storage.append_only:

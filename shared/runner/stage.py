@@ -53,4 +53,10 @@ class Numbers:
         """Take back what `state()` gave."""
         if not isinstance(state, dict):
             raise ValueError(f"numbers are a map, not {state!r:.80}")
-        self._last = {Stream(stream): n for stream, n in state.items() if isinstance(n, int)}
+        self._last = {Stream(stream): _number(n) for stream, n in state.items()}
+
+
+def _number(n: object) -> int:
+    if isinstance(n, int) and not isinstance(n, bool) and n > 0:
+        return n
+    raise ValueError(f"a message's number is from 1, not {n!r:.80}")

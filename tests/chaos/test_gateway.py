@@ -22,7 +22,7 @@ from shared.config import Settings, load_settings
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow
 from shared.messages import ExecutionReport
-from shared.messages.codec import decode
+from shared.messages.codec import kept
 from shared.messages.reasons import OrderState, Reason
 from tests.chaos.asker import Asker
 from tests.chaos.line import Line
@@ -185,7 +185,7 @@ async def hold_together(settings: Settings, fake: Fake, asker: Asker, say: Say) 
                 assert row.state in (OrderState.REJECTED, OrderState.EXPIRED), row
         for sym, book in asker.books.items():
             stored = await journal.executions(f"strategy:{sym}", limit=100_000)
-            assert [decode(ExecutionReport.TAG, row.report) for row in stored] == [
+            assert [kept(ExecutionReport, row.report) for row in stored] == [
                 book.answered[n] for n in range(1, len(book.asked) + 1)
             ]
             position = sum((report.last_qty for report in book.answered.values()), Decimal(0))

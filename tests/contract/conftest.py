@@ -39,14 +39,16 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(params=["memory", "valkey", "redis"])
 def make_bus(request: pytest.FixtureRequest) -> MakeBus:
-    """Makes an empty bus: `make_bus(lease_s=30.0, maxlens={})`."""
+    """Makes an empty bus: `make_bus(lease_s=30.0, maxlens={}, raise_after_s=0.0)`."""
     url = "" if request.param == "memory" else request.getfixturevalue(f"{request.param}_url")
 
-    def make(lease_s: float = 30.0, maxlens: Mapping[str, int] | None = None) -> Bus:
+    def make(lease_s: float = 30.0, maxlens: Mapping[str, int] | None = None, raise_after_s: float = 0.0) -> Bus:
         if not url:
-            return MemoryBus(lease_s=lease_s, maxlens=maxlens or {})
+            return MemoryBus(lease_s=lease_s, maxlens=maxlens or {}, raise_after_s=raise_after_s)
         names = Names(f"test-{uuid4().hex[:12]}")
-        return RedisBus(url, names, lease_s=lease_s, timeout_s=TIMEOUT_S, maxlens=maxlens or {})
+        return RedisBus(
+            url, names, lease_s=lease_s, timeout_s=TIMEOUT_S, maxlens=maxlens or {}, raise_after_s=raise_after_s
+        )
 
     return make
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
+from shared.bus.api import Bus, BusLost, Commit, Joined, Lease, Outcome, Session, Stored
 from shared.bus.entry import START, Entry, Outgoing
 from shared.bus.names import Place
 from tests.contract.conftest import MakeBus
@@ -466,6 +466,67 @@ async def test_a_replica_that_does_not_come_back_is_struck_off(short: Session) -
         return (await short.join("signal", "living")).members == ["living"]
 
     await until(alone)
+
+
+# The wire
+
+
+async def test_the_first_replica_lays_down_its_wire(session: Session) -> None:
+    assert await session.wire() is None
+    assert await session.join("signal", "a", 7) == Joined(7, ["a"])
+    assert await session.wire() == 7
+
+
+async def test_the_wire_is_raised_when_every_replica_of_every_instance_knows_the_next(session: Session) -> None:
+    await session.join("signal", "old", 7)
+    await session.join("strategy", "old", 7)
+    assert await session.join("signal", "new", 8) == Joined(7, ["old", "new"])
+    await session.leave("signal", "old")
+    assert await session.join("signal", "new", 8) == Joined(7, ["new"])  # the strategy's still knows 7 only
+    await session.leave("strategy", "old")
+    assert await session.wire() == 7  # nobody raises it by going
+    assert await session.join("signal", "new", 8) == Joined(8, ["new"])
+
+
+async def test_a_replica_that_stays_away_holds_up_no_wire(short: Session) -> None:
+    await short.join("signal", "old", 7)
+
+    async def raised() -> bool:
+        return await short.join("signal", "new", 8) == Joined(8, ["new"])
+
+    await until(raised)
+
+
+async def test_who_does_not_know_the_wire_is_not_taken_in(session: Session) -> None:
+    await session.join("signal", "new", 8)
+    assert await session.join("signal", "old", 7) == Joined(8, [])
+    assert await session.join("signal", "new", 8) == Joined(8, ["new"])
+
+
+async def test_the_wire_is_raised_by_as_much_as_all_know(session: Session) -> None:
+    await session.join("signal", "a", 7)
+    await session.leave("signal", "a")
+    assert (await session.join("signal", "b", 9)).wire == 9
+    assert (await session.join("strategy", "c", 12)).wire == 9
+
+
+async def test_before_it_is_raised_all_must_have_known_it_for_a_while(make_bus: MakeBus, connect: Connect) -> None:
+    """Until then the older code can take over again; a replica of that one begins the time anew."""
+    bus = make_bus(raise_after_s=0.4)
+    session = await connect(bus)
+    await session.join("signal", "old", 7)
+    await session.leave("signal", "old")
+    assert (await session.join("signal", "new", 8)).wire == 7
+    await asyncio.sleep(0.3)
+    assert (await session.join("signal", "old", 7)).wire == 7
+    await session.leave("signal", "old")
+    began = time.monotonic()
+
+    async def raised() -> bool:
+        return (await session.join("signal", "new", 8)).wire == 8
+
+    await until(raised)
+    assert time.monotonic() - began >= 0.3
 
 
 async def test_meta_is_stored_once(session: Session) -> None:

@@ -12,7 +12,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, ExecutionRow, ExternalRow, LatchRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
-from shared.messages.codec import decode, encode
+from shared.messages.codec import keep, kept
 from shared.messages.reasons import OrderState
 from tests.e2e.account import Account, fake_exchange, now_ms
 from tests.e2e.command import Done, wait_for
@@ -68,7 +68,7 @@ def booked(seq: int, qty: str) -> ExecutionRow:
         n=seq, sym="BTCUSDT", ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id=f"booked{seq:08}", leg=Leg.OPEN,
         status=OrderStatus.FILLED, last_qty=Decimal(qty), last_px=Decimal(42_000), commission=Decimal(0), reason=None,
     )  # fmt: skip
-    return ExecutionRow(BOOK, seq, report.client_order_id, encode(report), 1)
+    return ExecutionRow(BOOK, seq, report.client_order_id, keep(report), 1)
 
 
 @pytest.mark.parametrize("verb", [ARM, ("resume", "HALT"), ("resolve", "a" * 32, "--as", "expired"), ("adopt",)])
@@ -131,7 +131,7 @@ def test_capital_is_changed_by_its_verb_and_a_config_that_differs_is_not_armed(a
     assert text in made.shown
     assert made.shown.splitlines()[-1] == "BTCUSDT has a capital of 1250.5 now"
     (row,) = account.journal(lambda journal: journal.executions(BOOK))
-    report = decode(ExecutionReport.TAG, row.report)
+    report = kept(ExecutionReport, row.report)
     assert isinstance(report, ExecutionReport)
     assert (report.n, report.leg, report.capital) == (1, Leg.CAPITAL, Decimal("1250.5"))
     refused = account.at_terminal(*ARM, typed="main", TICKLINE_STRATEGY__BALANCE="2000")
@@ -239,7 +239,7 @@ def test_resolving_an_order(account: Account) -> None:
     assert made.code == 0
     assert "will be CANCELED: 0.004 of 0.010 BTCUSDT at 42000" in made.shown
     (execution,) = account.journal(lambda journal: journal.executions(BOOK))
-    report = decode(ExecutionReport.TAG, execution.report)
+    report = kept(ExecutionReport, execution.report)
     assert isinstance(report, ExecutionReport)
     assert (report.status, report.last_qty, report.reason) == (OrderStatus.CANCELED, Decimal("0.004"), Reason.RESOLVED)
     again = account.at_terminal("resolve", order_id, "--as", "filled", "--price", "1", typed="main")
@@ -266,7 +266,7 @@ def test_adopting_a_difference(account: Account) -> None:
     assert made.code == 0
     assert account.journal(lambda journal: journal.externals(adopted=False)) == []
     _, execution = account.journal(lambda journal: journal.executions(BOOK))
-    report = decode(ExecutionReport.TAG, execution.report)
+    report = kept(ExecutionReport, execution.report)
     assert isinstance(report, ExecutionReport)
     assert (report.leg, report.last_qty, report.last_px) == (Leg.LIQUIDATION, Decimal("-0.010"), Decimal(42_000))
 

@@ -31,14 +31,21 @@ from shared.errors import SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
 from shared.messages import OrderIntent, Stream
-from shared.messages.codec import pack, unpack
+from shared.messages.codec import is_kept, keep, kept
+from shared.record import Record
 from shared.runner.keeper import KeeperLost
 from shared.runner.partition import Partition
 
 log = structlog.get_logger()
 
-BEGAN = "began_ms"
+BEGAN = "began"
 HALT_WORKS_MS = 30_000  # how long a halt's own cancel and flatten may hold the account
+
+
+class Began(Record):
+    """When the account was first taken over."""
+
+    at_ms: int
 
 
 class Attached:
@@ -119,8 +126,9 @@ class Attached:
         limits, here = self.tools.clearance.limits, self._rules.whereabouts
         before = Whereabouts.known(limits)
         here.check(before, traded)
-        row = here.after(before).row()
-        if limits.get(row.name) != row.value:
+        here = here.after(before)
+        row = here.row()
+        if not is_kept(here, limits.get(row.name)):
             await self.tools.pen.write([row])
             limits[row.name] = row.value
 
@@ -222,10 +230,9 @@ class Attached:
         """When this account was first taken over: what it did before is not compared."""
         limits = self.tools.clearance.limits
         if BEGAN not in limits:
-            limits[BEGAN] = pack([now_ms()])
+            limits[BEGAN] = keep(Began(at_ms=now_ms()))
             await self.tools.pen.write([LimitRow(BEGAN, limits[BEGAN])])
-        (began_ms,) = unpack(limits[BEGAN])
-        return int(began_ms)
+        return kept(Began, limits[BEGAN]).at_ms
 
     async def _go_on(self) -> None:
         await asyncio.gather(*(lane.go_on() for lane in self._lanes.values()))

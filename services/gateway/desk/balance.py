@@ -10,19 +10,18 @@ could be sold, or is on its way, it is not compared: the venue values that at it
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import NamedTuple
 
 from shared.journal.rows import ExternalRow, LimitRow
-from shared.messages.codec import pack, unpack
+from shared.messages.codec import keep, kept
 from shared.orders.difference import DifferenceKind
+from shared.record import Record
 
 LIMIT = "balance_without_profit"
-OLDER = "balance_beside_books"  # as LIMIT, but without the books' capital, which could not be changed then
 ELSEWHERE = "fees_in_other_coins"  # what they were worth, quote units, since they are counted
 TOLERANCE = Decimal("0.01")  # quote units: venues round what they show
 
 
-class Beside(NamedTuple):
+class Beside(Record):
     """amount: the account's balance without what the books have made, quote units. measured_ms: when."""
 
     amount: Decimal
@@ -30,12 +29,18 @@ class Beside(NamedTuple):
 
     def row(self) -> LimitRow:
         """As it stands in the journal."""
-        return LimitRow(LIMIT, pack([self.amount, self.measured_ms]))
+        return LimitRow(LIMIT, keep(self))
+
+
+class PaidElsewhere(Record):
+    """amount: quote units."""
+
+    amount: Decimal
 
 
 def paid_elsewhere(limits: Mapping[str, bytes]) -> Decimal:
     """Fees in coins that are neither quote nor base, of all books, quote units; in the books, not in the balance."""
-    return Decimal(unpack(limits[ELSEWHERE])[0]) if ELSEWHERE in limits else Decimal(0)
+    return kept(PaidElsewhere, limits[ELSEWHERE]).amount if ELSEWHERE in limits else Decimal(0)
 
 
 def elsewhere_row(limits: Mapping[str, bytes], more: Decimal) -> LimitRow:
@@ -45,36 +50,22 @@ def elsewhere_row(limits: Mapping[str, bytes], more: Decimal) -> LimitRow:
     >>> paid_elsewhere({row.name: elsewhere_row({row.name: row.value}, Decimal("0.1")).value})
     Decimal('0.3')
     """
-    return LimitRow(ELSEWHERE, pack([paid_elsewhere(limits) + more]))
-
-
-class Made(NamedTuple):
-    """What is known of the books. profit: what they have made, in the currency of the balance. capital: all of it."""
-
-    profit: Decimal
-    capital: Decimal
+    return LimitRow(ELSEWHERE, keep(PaidElsewhere(amount=paid_elsewhere(limits) + more)))
 
 
 def beside(
-    limits: Mapping[str, bytes], adopted: Iterable[ExternalRow], balance: Decimal, books: Made, now_ms: int
+    limits: Mapping[str, bytes], adopted: Iterable[ExternalRow], balance: Decimal, profit: Decimal, now_ms: int
 ) -> Beside:
     """What was measured before; measured now where it never was, or where a person has adopted a difference since.
 
-    >>> beside({}, [], Decimal(1_000), Made(profit=Decimal(-100), capital=Decimal(500)), 5)
+    profit: what the books have made, in the currency of the balance.
+
+    >>> beside({}, [], Decimal(1_000), Decimal(-100), 5)
     Beside(amount=Decimal('1100'), measured_ms=5)
     """
-    before = _measured(limits, books.capital)
-    if before is not None:
+    if LIMIT in limits:
+        before = kept(Beside, limits[LIMIT])
         since = [row for row in adopted if row.kind == DifferenceKind.BALANCE and row.at_ms > before.measured_ms]
         if not since:
             return before
-    return Beside(balance - books.profit, now_ms)
-
-
-def _measured(limits: Mapping[str, bytes], capital: Decimal) -> Beside | None:
-    if LIMIT in limits:
-        return Beside(*unpack(limits[LIMIT]))
-    if OLDER in limits:
-        amount, measured_ms = unpack(limits[OLDER])
-        return Beside(amount + capital, measured_ms)
-    return None
+    return Beside(amount=balance - profit, measured_ms=now_ms)

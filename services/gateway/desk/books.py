@@ -7,7 +7,7 @@ from shared.account import Account
 from shared.account.booking import book_report
 from shared.journal.journal import Journal
 from shared.messages import ExecutionReport
-from shared.messages.codec import decode
+from shared.messages.codec import kept
 
 _ZERO = Decimal(0)
 PAGE = 1_000
@@ -80,9 +80,7 @@ async def reports_of(journal: Journal, book: str, after: int = 0) -> AsyncIterat
     """A book's reports behind number `after`, as the journal has them, in sequence."""
     while rows := await journal.executions(book, after, PAGE):
         for row in rows:
-            report = decode(ExecutionReport.TAG, row.report)
-            assert isinstance(report, ExecutionReport)
-            yield report
+            yield kept(ExecutionReport, row.report)
         after = rows[-1].seq
 
 

@@ -12,15 +12,22 @@ from services.gateway.desk.reports import NS_PER_MS
 from shared.errors import ConfigError
 from shared.journal.rows import LimitRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
-from shared.messages.codec import pack, unpack
+from shared.messages.codec import keep, kept
+from shared.record import Record
 
 BEGUN = "capital:"  # and the book: the row of what it was begun with
 _ZERO = Decimal(0)
 
 
+class Begun(Record):
+    """What a book was begun with, quote units."""
+
+    capital: Decimal
+
+
 def begun_row(book: str, capital: Decimal) -> LimitRow:
     """What a book was begun with, as it stands in the journal."""
-    return LimitRow(BEGUN + book, pack([capital]))
+    return LimitRow(BEGUN + book, keep(Begun(capital=capital)))
 
 
 def begun_with(limits: Mapping[str, bytes], book: str) -> Decimal | None:
@@ -30,11 +37,7 @@ def begun_with(limits: Mapping[str, bytes], book: str) -> Decimal | None:
     >>> begun_with({row.name: row.value}, "strategy:BTCUSDT"), begun_with({}, "strategy:BTCUSDT")
     (Decimal('1000'), None)
     """
-    if BEGUN + book not in limits:
-        return None
-    (capital,) = unpack(limits[BEGUN + book])
-    assert isinstance(capital, Decimal)
-    return capital
+    return kept(Begun, limits[BEGUN + book]).capital if BEGUN + book in limits else None
 
 
 def check_capital(sym: str, config: Decimal, begun: Decimal, now: Decimal) -> None:

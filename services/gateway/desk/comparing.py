@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import structlog
 
-from services.gateway.desk.balance import TOLERANCE, Made, beside, paid_elsewhere
+from services.gateway.desk.balance import TOLERANCE, beside, paid_elsewhere
 from services.gateway.desk.lane import Lane
 from services.gateway.desk.mine import mine_of
 from services.gateway.desk.reading import AccountReader
@@ -17,6 +17,7 @@ from services.gateway.risk.funding import LIMIT, counted_from_ms
 from shared.errors import VenueError
 from shared.journal.rows import DropExternal, EventRow, ExternalRow, FillRow, LatchRow
 from shared.messages import Reason
+from shared.messages.codec import is_kept
 from shared.orders import FundingPayment, VenueFill
 from shared.orders.difference import Difference, DifferenceKind, persistent
 from shared.orders.reconcile import Known, OwnOrder, Shown, external_text, reconcile
@@ -97,15 +98,15 @@ class Comparing:
     async def _expected_balance(self, balance: Decimal) -> Decimal:
         tools, books = self._tools, self._tools.books
         spot = any(tools.venue.rules(sym).kind == "spot" for sym in self._lanes)
-        profit = books.profit() + paid_elsewhere(tools.clearance.limits)
-        made = Made(profit - (books.dust_cost() if spot else Decimal(0)), books.capitals())
+        made = books.profit() + paid_elsewhere(tools.clearance.limits)
+        made -= books.dust_cost() if spot else Decimal(0)
         adopted = await tools.journal.externals(adopted=True)
         found = beside(tools.clearance.limits, adopted, balance, made, now_ms())
         row = found.row()
-        if tools.clearance.limits.get(row.name) != row.value:
+        if not is_kept(found, tools.clearance.limits.get(row.name)):
             await tools.pen.write([row])
             tools.clearance.limits[row.name] = row.value
-        return found.amount + made.profit
+        return found.amount + made
 
     async def _look_at_skew(self, skew_ms: int) -> None:
         """Ages are taken between the two clocks: when these are far apart, nothing is added."""

@@ -17,7 +17,7 @@ from services.gateway.venues.venue import Contract
 from shared.errors import VenueError
 from shared.journal.rows import Change, EventRow, LatchRow, LimitRow
 from shared.messages import Reason
-from shared.messages.codec import pack, unpack
+from shared.messages.codec import is_kept, keep, kept
 
 log = structlog.get_logger()
 
@@ -64,7 +64,7 @@ class MarketWatch:
     async def markets(self) -> None:
         """Look at them once; where the venue does not answer, all stays as it was."""
         limits = self._tools.clearance.limits
-        known = {sym: Contract(*unpack(limits[CONTRACT + sym])) for sym in self._syms if CONTRACT + sym in limits}
+        known = {sym: kept(Contract, limits[CONTRACT + sym]) for sym in self._syms if CONTRACT + sym in limits}
         try:
             news = await self._tools.venue.read_markets(known)
         except VenueError as error:
@@ -72,10 +72,11 @@ class MarketWatch:
             return
         await self._stop(Reason.MARKET_CLOSED, {one.sym: one.closed for one in news if one.closed})
         for one in news:
-            row = LimitRow(CONTRACT + one.sym, pack(tuple(Contract.of(self._tools.venue.rules(one.sym)))))
+            now = Contract.of(self._tools.venue.rules(one.sym))
+            row = LimitRow(CONTRACT + one.sym, keep(now))
             if one.changed:
                 await self._latch(one.sym, one.changed, row)
-            elif limits.get(row.name) != row.value:
+            elif not is_kept(now, limits.get(row.name)):
                 limits[row.name] = row.value
                 await self._tools.pen.write([row])
 

@@ -4,14 +4,21 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from shared.journal.rows import LimitRow
-from shared.messages.codec import pack, unpack
+from shared.messages.codec import keep, kept
+from shared.record import Record
 
 MINE = "mine:"  # and the symbol
 
 
+class Mine(Record):
+    """qty: base units."""
+
+    qty: Decimal
+
+
 def mine_row(sym: str, qty: Decimal) -> LimitRow:
     """As it stands in the journal; base units."""
-    return LimitRow(MINE + sym, pack([qty]))
+    return LimitRow(MINE + sym, keep(Mine(qty=qty)))
 
 
 def mine_of(limits: Mapping[str, bytes], symbols: Iterable[str]) -> dict[str, Decimal]:
@@ -21,4 +28,4 @@ def mine_of(limits: Mapping[str, bytes], symbols: Iterable[str]) -> dict[str, De
     >>> mine_of({row.name: row.value}, ["BTCUSDT", "ETHUSDT"])
     {'BTCUSDT': Decimal('0.5')}
     """
-    return {sym: unpack(limits[MINE + sym])[0] for sym in symbols if MINE + sym in limits}
+    return {sym: kept(Mine, limits[MINE + sym]).qty for sym in symbols if MINE + sym in limits}

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from shared.journal.rows import ExecutionRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
-from shared.messages.codec import encode
+from shared.messages.codec import keep
 from shared.orders import FundingPayment
 from shared.orders.outcome import Outcome
 from shared.record import unvalidated
@@ -37,4 +37,4 @@ def funding_report(payment: FundingPayment, seq: int) -> ExecutionReport:
 
 def execution_row(book: str, report: ExecutionReport, now_ms: int) -> ExecutionRow:
     """A report's row in the journal."""
-    return ExecutionRow(book, report.n, report.client_order_id, encode(report), now_ms)
+    return ExecutionRow(book, report.n, report.client_order_id, keep(report), now_ms)

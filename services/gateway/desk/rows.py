@@ -38,8 +38,8 @@ def row_of(intent: OrderIntent, book: str, epoch: int, now_ms: int) -> OrderRow:
 
 
 def content_of(intent: OrderIntent) -> str:
-    """What makes two orders of one id the same order; the stream's n is not part of it."""
-    return sha256(pack({name: value for name, value in intent.content().items() if name != "n"})).hexdigest()
+    """What makes two orders of one id the same order, at whatever wire: all that decides."""
+    return sha256(pack(intent.deciding())).hexdigest()
 
 
 def ticket_of(row: OrderRow) -> Ticket:

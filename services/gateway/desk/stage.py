@@ -1,10 +1,17 @@
 """The gateway's stage where orders really go: they leave to the desk, and reports come back from the journal."""
 
-from typing import cast
+from typing import Any, cast
 
 from shared.messages import ExecutionReport, Message, OrderIntent, Stream
+from shared.record import Snapshot
 from shared.runner.stage import Numbers, Stage
 from shared.tick import State
+
+
+class DeskSnapshot(Snapshot):
+    """The stream numbers."""
+
+    numbers: Any
 
 
 class DeskStage(Stage):
@@ -29,8 +36,8 @@ class DeskStage(Stage):
 
     def state(self) -> State:
         """The stream numbers."""
-        return self._numbers.state()
+        return DeskSnapshot(numbers=self._numbers.state())
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        self._numbers.restore(state)
+        self._numbers.restore(DeskSnapshot.of(state).numbers)

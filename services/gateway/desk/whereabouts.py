@@ -1,38 +1,46 @@
 """Where an account's orders go, kept in its journal: a halt finds the way out when the config can no longer say it."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from pydantic import Field
 
 from shared.config import Settings
 from shared.errors import ConfigError
 from shared.journal.rows import LimitRow
-from shared.messages.codec import pack, unpack
+from shared.messages.codec import keep, kept
+from shared.record import Record
 
 LIMIT = "whereabouts"
 PLACE = ("mode", "venue", "exchange")
 KEPT = (*PLACE, "fake_url", "allow_unlisted")
 
 
-class Whereabouts(NamedTuple):
+class Whereabouts(Record):
     """gateway: those of its settings that tell the venue. markets: also of symbols that were traded once, these first.
 
     instance: the strategy's, which the books are named after.
     """
 
-    gateway: Mapping[str, Any] = {}
-    markets: Mapping[str, str] = {}
+    gateway: dict[str, Any] = Field(default_factory=dict)
+    markets: dict[str, str] = Field(default_factory=dict)
     instance: str = ""
 
     @classmethod
     def of(cls, settings: Settings) -> "Whereabouts":
         """As the config has it."""
         own = settings.gateway.model_dump(mode="json", include=set(KEPT))
-        return cls(own, dict(settings.gateway.markets), settings.strategy.instance)
+        return cls(gateway=own, markets=dict(settings.gateway.markets), instance=settings.strategy.instance)
 
     @classmethod
     def known(cls, limits: Mapping[str, bytes]) -> "Whereabouts":
         """As the journal has it; empty where no gateway has written it yet."""
-        return cls(*unpack(limits[LIMIT])) if LIMIT in limits else cls()
+        if LIMIT not in limits:
+            return cls()
+        known = kept(cls, limits[LIMIT])
+        return known.model_copy(
+            update={"gateway": {name: known.gateway[name] for name in KEPT if name in known.gateway}}
+        )
 
     @property
     def place(self) -> dict[str, Any]:
@@ -44,7 +52,7 @@ class Whereabouts(NamedTuple):
         if before.place != self.place:
             return self
         earlier = {sym: market for sym, market in before.markets.items() if sym not in self.markets}
-        return self._replace(markets={**earlier, **self.markets})
+        return self.model_copy(update={"markets": {**earlier, **self.markets}})
 
     def check(self, before: "Whereabouts", traded: Collection[str]) -> None:
         """Raise ConfigError where a book would go on at another exchange, or in another market, than it traded.
@@ -52,9 +60,9 @@ class Whereabouts(NamedTuple):
         Its position would be looked for where it is not, and a halt would leave it open. traded: symbols whose books
         have executions.
 
-        >>> there = Whereabouts({"exchange": "okx"}, {"BTC": "BTC/USDT:USDT"})
+        >>> there = Whereabouts(gateway={"exchange": "okx"}, markets={"BTC": "BTC/USDT:USDT"})
         >>> there.check(there, ["BTC"])
-        >>> there._replace(markets={"BTC": "BTC/USDC:USDC"}).check(there, [])
+        >>> there.model_copy(update={"markets": {"BTC": "BTC/USDC:USDC"}}).check(there, [])
         """
         if not traded:
             return
@@ -74,4 +82,4 @@ class Whereabouts(NamedTuple):
 
     def row(self) -> LimitRow:
         """As it stands in the journal."""
-        return LimitRow(LIMIT, pack((dict(self.gateway), dict(self.markets), self.instance)))
+        return LimitRow(LIMIT, keep(self))

@@ -7,20 +7,19 @@ of the equity, a latch that was seen to stand and is gone was dropped by a perso
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import NamedTuple
 
 from services.gateway.risk.latches import DAILY_FUNDING
 from services.gateway.risk.marks import BY, DAY_NS
 from services.gateway.risk.verdict import Changes
 from shared.journal.rows import FundingRow, LatchRow, LimitRow
-from shared.messages.codec import pack, unpack
+from shared.messages.codec import keep, kept
+from shared.record import Record
 
 LIMIT = "funding_marks"
-VERSION = 1
 MS_NS = 1_000_000
 
 
-class FundingMarks(NamedTuple):
+class FundingMarks(Record):
     """day: since 1970, UTC. since_ms: from when on payments count. latched: the limit stands. seen: in the journal."""
 
     day: int
@@ -30,21 +29,12 @@ class FundingMarks(NamedTuple):
 
     def row(self) -> LimitRow:
         """As it stands in the journal."""
-        return LimitRow(LIMIT, pack({"version": VERSION, **self._asdict()}))
+        return LimitRow(LIMIT, keep(self))
 
 
 def marks_in(limits: Mapping[str, bytes]) -> FundingMarks | None:
     """None before the first; ValueError when they are no marks."""
-    if LIMIT not in limits:
-        return None
-    match unpack(limits[LIMIT]):
-        case {
-            "version": 1, "day": int() as day, "since_ms": int() as since_ms, "latched": bool() as latched,
-            "seen": bool() as seen,
-        }:  # fmt: skip
-            return FundingMarks(day, since_ms, latched, seen)
-        case other:
-            raise ValueError(f"the limit {LIMIT} is no state of marks: {other!r:.80}")
+    return kept(FundingMarks, limits[LIMIT]) if LIMIT in limits else None
 
 
 def counted_from_ms(now_ns: int) -> int:
@@ -64,7 +54,7 @@ def watch_funding(
     since_ms = now_ms if resumed else begun_ms
     paid = -sum((payment.amount for payment in payments if payment.at_ms >= since_ms), Decimal(0))
     latched = stands or paid >= limit or (old is not None and old.latched and not resumed)
-    new = FundingMarks(max(day, old.day if old else day), since_ms, latched, stands)
+    new = FundingMarks(day=max(day, old.day if old else day), since_ms=since_ms, latched=latched, seen=stands)
     rows: list[LimitRow | LatchRow] = [] if new == old else [new.row()]
     if latched and not stands:
         since = "midnight, UTC" if since_ms == counted_from_ms(now_ns) else "it was resumed"

@@ -11,13 +11,14 @@ today's (`equity.py`) are no measure: they are begun anew.
 
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from services.gateway.risk import latches as names
 from services.gateway.risk.verdict import Changes
 from shared.config.risk import RiskSettings
 from shared.journal.rows import EventRow, LatchRow, LimitRow
-from shared.messages.codec import pack, unpack
+from shared.messages.codec import keep, kept
+from shared.record import BY_VALUE, Record
 
 LIMIT = "equity_marks"
 DEFINITION = 2  # 1: ccxt's total of the quote currency, which left out a spot account's coins and Bybit's open profit
@@ -26,23 +27,23 @@ BY = "gateway"
 WATCHED = (names.DAILY_LOSS, names.DRAWDOWN)
 
 
-class Marks(NamedTuple):
+class Marks(Record):
     """day: since 1970, UTC. day_equity: when it began. peak: the highest, of two in a row. last: the newest.
 
-    latched: limits that stand. seen: those of them whose latch was found in the journal.
+    latched: limits that stand. seen: those of them whose latch was found in the journal. definition: of the equity.
     """
 
     day: int
     day_equity: Decimal
     peak: Decimal
     last: Decimal
-    latched: tuple[str, ...] = ()
-    seen: tuple[str, ...] = ()
+    latched: Annotated[tuple[str, ...], BY_VALUE] = ()
+    seen: Annotated[tuple[str, ...], BY_VALUE] = ()
+    definition: int = DEFINITION
 
     def row(self) -> LimitRow:
         """As it stands in the journal."""
-        fields = {**self._asdict(), "latched": list(self.latched), "seen": list(self.seen)}
-        return LimitRow(LIMIT, pack({"definition": DEFINITION, **fields}))
+        return LimitRow(LIMIT, keep(self))
 
 
 class Watched(NamedTuple):
@@ -59,20 +60,8 @@ def marks_in(limits: Mapping[str, bytes]) -> Marks | None:
 
     Raises ValueError when they are no marks.
     """
-    if LIMIT not in limits:
-        return None
-    match unpack(limits[LIMIT]):
-        case {
-            "definition": int() as definition, "day": int() as day, "day_equity": Decimal() as began,
-            "peak": Decimal() as peak, "last": Decimal() as last, "latched": list() as stand, "seen": list() as seen,
-        }:  # fmt: skip
-            if definition != DEFINITION:
-                return None
-            return Marks(day, began, peak, last, tuple(map(str, stand)), tuple(map(str, seen)))
-        case [int(), Decimal(), Decimal(), Decimal(), list(), list()]:  # of the first definition
-            return None
-        case other:
-            raise ValueError(f"the limit {LIMIT} is no state of marks: {other!r:.80}")
+    marks = kept(Marks, limits[LIMIT]) if LIMIT in limits else None
+    return marks if marks and marks.definition == DEFINITION else None
 
 
 def watch(
@@ -86,10 +75,10 @@ def watch(
     old = marks_in(limits)
     new = _moved(old, now_ns // DAY_NS, equity, latches)
     past = set(_reached(rules, new)) - set(new.latched)
-    new = new._replace(latched=tuple(sorted({*new.latched, *(past & set(suspected))})))
+    new = new.model_copy(update={"latched": tuple(sorted({*new.latched, *(past & set(suspected))}))})
     rows: list[LimitRow | LatchRow | EventRow] = [] if new == old else [new.row()]
     if old is None and LIMIT in limits:
-        rows.append(EventRow("EQUITY", "", "", _begun_anew(limits[LIMIT], equity), now_ns // 1_000_000))
+        rows.append(EventRow("EQUITY", "", "", _begun_anew(kept(Marks, limits[LIMIT]), equity), now_ns // 1_000_000))
     unseen = [name for name in new.latched if name not in latches]
     set_now = [LatchRow(name, _said(rules, name, new), BY, now_ns // 1_000_000) for name in unseen]
     return Watched((*rows, *set_now), new.latched, tuple(sorted(past - set(new.latched))))
@@ -98,7 +87,7 @@ def watch(
 def _moved(old: Marks | None, day: int, equity: Decimal, latches: Mapping[str, LatchRow]) -> Marks:
     seen = tuple(name for name in WATCHED if name in latches)
     if old is None:
-        return Marks(day, equity, equity, equity, seen, seen)
+        return Marks(day=day, day_equity=equity, peak=equity, last=equity, latched=seen, seen=seen)
     begun = old.last if day > old.day else old.day_equity
     resumed = set(old.seen) - set(seen)
     return Marks(
@@ -124,10 +113,6 @@ def _said(rules: RiskSettings, name: str, marks: Marks) -> str:
     return f"equity {marks.last}, {marks.peak} at its highest: the limit is {rules.max_drawdown:%}"
 
 
-def _begun_anew(before: bytes, equity: Decimal) -> str:
-    match unpack(before):
-        case [_, day_equity, peak, last, *_] | {"day_equity": day_equity, "peak": peak, "last": last}:
-            were = f"{day_equity} when the day began, {peak} at its highest, {last} in the end"
-        case _:  # marks_in has let nothing else through
-            were = "unknown"
+def _begun_anew(before: Marks, equity: Decimal) -> str:
+    were = f"{before.day_equity} when the day began, {before.peak} at its highest, {before.last} in the end"
     return f"daily loss and drawdown are begun anew at {equity}: equity was defined otherwise before ({were})"

@@ -3,10 +3,18 @@
 from collections.abc import Mapping
 
 from shared.journal.rows import LimitRow
-from shared.messages.codec import pack, unpack
+from shared.messages.codec import keep, kept
+from shared.record import Record
 
 LIMIT = "orders_per_minute"
 WINDOW_S = 60
+
+
+class SentOrders(Record):
+    """seconds: since 1970, in their order. orders: how many were sent in each."""
+
+    seconds: list[int]
+    orders: list[int]
 
 
 def sent(limits: Mapping[str, bytes], now_ms: int) -> int:
@@ -19,14 +27,13 @@ def one_more(limits: Mapping[str, bytes], now_ms: int) -> LimitRow:
     counts = dict(_counts(limits, now_ms))
     second = now_ms // 1_000
     counts[second] = counts.get(second, 0) + 1
-    return LimitRow(LIMIT, pack([[at, count] for at, count in sorted(counts.items())]))
+    seconds = sorted(counts)
+    return LimitRow(LIMIT, keep(SentOrders(seconds=seconds, orders=[counts[at] for at in seconds])))
 
 
 def _counts(limits: Mapping[str, bytes], now_ms: int) -> list[tuple[int, int]]:
     if LIMIT not in limits:
         return []
     first = now_ms // 1_000 - WINDOW_S
-    saved = unpack(limits[LIMIT])
-    if not isinstance(saved, list):
-        raise ValueError(f"the limit {LIMIT} is no list of counts: {saved!r:.80}")
-    return [(at, count) for at, count in saved if at >= first]
+    saved = kept(SentOrders, limits[LIMIT])
+    return [(at, count) for at, count in zip(saved.seconds, saved.orders, strict=True) if at >= first]

@@ -20,6 +20,7 @@ from shared.orders.answers import (
     VenueQuote,
 )
 from shared.orders.request import OrderRequest
+from shared.record import Record
 
 Cleared: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -51,7 +52,7 @@ class MarketRules(NamedTuple):
     most_notional: Decimal | None = None
 
 
-class Contract(NamedTuple):
+class Contract(Record):
     """What a strategy's sizes stand on. market: ccxt's. size, step: in base units."""
 
     market: str
@@ -61,7 +62,7 @@ class Contract(NamedTuple):
     @classmethod
     def of(cls, rules: MarketRules) -> "Contract":
         """As the market's rules have it."""
-        return cls(rules.market, rules.contract_size, rules.step)
+        return cls(market=rules.market, size=rules.contract_size, step=rules.step)
 
 
 class MarketNews(NamedTuple):

@@ -15,7 +15,7 @@ from shared.errors import ConfigError
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, Change, ExecutionRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
-from shared.messages.codec import encode
+from shared.messages.codec import keep
 from tests.integration.gateway.test_flatten import stranger
 
 D = Decimal
@@ -47,7 +47,7 @@ def booked(qty: str, sym: str = "BTCUSDT") -> ExecutionRow:
         n=1, sym=sym, ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id=f"booked{sym}", leg=Leg.OPEN,
         status=OrderStatus.FILLED, last_qty=D(qty), last_px=D(42_000), commission=D(0), reason=None,
     )  # fmt: skip
-    return ExecutionRow(f"strategy:{sym}", 1, report.client_order_id, encode(report), 1)
+    return ExecutionRow(f"strategy:{sym}", 1, report.client_order_id, keep(report), 1)
 
 
 class Folder:
@@ -157,7 +157,7 @@ async def test_what_an_account_of_another_kind_left_in_the_journal_holds_up_no_p
     """Dust of a spot time stays in its books for ever; the account, and the config, are of swaps by now."""
     await line.traded()
     where = Whereabouts.of(load_settings())
-    where = where._replace(markets={"OLDUSDT": "OLD/USDT", **where.markets})
+    where = where.model_copy(update={"markets": {"OLDUSDT": "OLD/USDT", **where.markets}})
     async with await Journal.open(line.url, "main", durable=False) as journal:
         await journal.write([booked("0.00001", "OLDUSDT"), where.row()], await journal.raise_epoch("gateway"))
     with pytest.raises(ConfigError, match="OLDUSDT: its market cannot be told"):
@@ -173,7 +173,8 @@ async def test_what_an_account_of_another_kind_left_in_the_journal_holds_up_no_p
 async def test_markets_of_another_exchange_are_not_taken_for_those_of_this_one(line: Folder) -> None:
     """The account's name was another exchange's before: what its books held there is nobody's to close here."""
     async with await Journal.open(line.url, "main", durable=False) as journal:
-        before = Whereabouts({"mode": "live", "venue": "ccxt", "exchange": "okx"}, {"ETHUSDT": "ETH/USDT:USDT"})
+        place = {"mode": "live", "venue": "ccxt", "exchange": "okx"}
+        before = Whereabouts(gateway=place, markets={"ETHUSDT": "ETH/USDT:USDT"})
         assert Whereabouts.of(load_settings()).after(before).markets.keys() == {"BTCUSDT"}
         await journal.write([booked("1", "ETHUSDT"), before.row()], await journal.raise_epoch("gateway"))
     line.fake.server.admin["order"](_Order({"sym": "ETHUSDT", "qty": "1"}))  # type: ignore[arg-type]

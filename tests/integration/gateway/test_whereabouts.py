@@ -42,7 +42,7 @@ async def test_no_arming_elsewhere(trading: Gateway, changed: dict[str, object],
 async def test_no_trading_elsewhere(trading: Gateway) -> None:
     await stopped(trading, {})
     where = Whereabouts.known({"whereabouts": await whereabouts(trading)})
-    row = where._replace(markets={SYM: "XBT/USDT:USDT"}).row()
+    row = where.model_copy(update={"markets": {SYM: "XBT/USDT:USDT"}}).row()
     async with await Journal.open(trading.settings.journal_url, "main", durable=False) as journal:
         await journal.write([row], await journal.raise_epoch("test"))
     trading.start()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from services.gateway.paper import PaperStage
 from shared.messages import ExecutionReport, Leg, OrderIntent, OrderStatus, decode, encode
 from shared.messages.codec import pack, unpack
+from shared.record import WIRE
 from shared.tick import State
 
 QTY = st.decimals(-1000, 1000, places=8).filter(bool)
@@ -75,7 +76,10 @@ def test_reports_are_numbered_and_restored_is_never_stopped() -> None:
     assert [report.n for report in expected] == [report.order_n for report in expected] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("state", [None, 1, [1], {"no such stream": 1}])
+@pytest.mark.parametrize(
+    "state",
+    [None, 1, {"numbers": {}}, {"v": WIRE, "numbers": {"?": 1}}, {"v": WIRE, "numbers": {"orders": "1"}}],
+)
 def test_a_state_that_does_not_fit_is_refused(state: State) -> None:
     with pytest.raises(ValueError):
         paper().restore(state)

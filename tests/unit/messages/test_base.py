@@ -13,32 +13,30 @@ FIELDS = {
     "n": 1, "sym": "BTCUSDT", "ts_event": 2, "tr": "t", "venue": "v", "price": Decimal("7.10"), "history": False,
 }  # fmt: skip
 VALIDATED = MarketTick.model_validate(FIELDS)
-TRUSTED = unvalidated(MarketTick)(
-    n=1, sym="BTCUSDT", ts_event=2, tr="t", venue="v", price=Decimal("7.10"), history=False
-)
+MADE = unvalidated(MarketTick)(n=1, sym="BTCUSDT", ts_event=2, tr="t", venue="v", price=Decimal("7.10"), history=False)
 
 
 def test_it_equals_the_validated_one() -> None:
-    assert TRUSTED == VALIDATED
-    assert VALIDATED == TRUSTED
-    assert hash(TRUSTED) == hash(VALIDATED)
-    assert repr(TRUSTED) == repr(VALIDATED)
-    assert TRUSTED.model_fields_set == VALIDATED.model_fields_set
-    assert TRUSTED.model_dump() == FIELDS
-    assert TRUSTED.model_dump_json() == VALIDATED.model_dump_json()
+    assert MADE == VALIDATED
+    assert VALIDATED == MADE
+    assert hash(MADE) == hash(VALIDATED)
+    assert repr(MADE) == repr(VALIDATED)
+    assert MADE.model_fields_set == VALIDATED.model_fields_set
+    assert MADE.model_dump() == FIELDS
+    assert MADE.model_dump_json() == VALIDATED.model_dump_json()
 
 
 def test_it_is_copied_and_pickled_as_the_validated_one() -> None:
-    assert TRUSTED.model_copy(update={"n": 5}) == VALIDATED.model_copy(update={"n": 5})
-    assert copy.copy(TRUSTED) == copy.deepcopy(TRUSTED) == VALIDATED
-    assert pickle.loads(pickle.dumps(TRUSTED)) == VALIDATED
+    assert MADE.model_copy(update={"n": 5}) == VALIDATED.model_copy(update={"n": 5})
+    assert copy.copy(MADE) == copy.deepcopy(MADE) == VALIDATED
+    assert pickle.loads(pickle.dumps(MADE)) == VALIDATED
 
 
 def test_it_is_frozen_and_has_no_other_attributes() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        TRUSTED.n = 2  # type: ignore[misc]
+        MADE.n = 2  # type: ignore[misc]
     with pytest.raises(AttributeError, match="no attribute 'other'"):
-        getattr(TRUSTED, "other")  # noqa: B009
+        getattr(MADE, "other")  # noqa: B009
 
 
 def test_a_field_that_is_not_given_is_refused() -> None:

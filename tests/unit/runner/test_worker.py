@@ -13,10 +13,13 @@ from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import Place, partition_of
 from shared.errors import SafetyRefusal
 from shared.messages import Gap, Message, Stream, decode
+from shared.messages.codec import pack, unpack
+from shared.record import WIRE
 from shared.runner.bus_feeder import BusFeeder
 from shared.runner.keeper import Keeper, KeeperLost
 from shared.runner.partition import Partition
 from shared.runner.plan import Input, Limits, Output, Plan
+from shared.runner.symbol import FIELD
 from shared.runner.worker import Worker
 from tests.unit.runner.fakes import Echo, tick
 from tests.until import until
@@ -584,3 +587,94 @@ async def test_the_keeper_is_detached_when_the_leases_are_lost(bus: MemoryBus, s
     bus.partition(Place("signal", 2)).epoch += 1
     await until(lambda: len(kept.history) >= 4)
     assert kept.history[:4] == ["prepare", f"attach {P}", "detach", f"attach {P}"]
+
+
+# A newer Tickline on the same bus
+
+
+async def stands_by(bus: MemoryBus) -> None:
+    """Wait until the worker, which had joined, has left again and owns nothing."""
+    await until(lambda: bus.partition(Place("signal", 0)).epoch > 0)
+    await until(lambda: bus.replicas == {} and owners(bus) == [""] * P)
+
+
+async def test_a_replica_that_meets_a_newer_entry_stands_by(
+    bus: MemoryBus, start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is set aside, no symbol stops: it is left to the newer one, and done when that one has gone back."""
+    writer, running = await Writer.on(bus), start()
+    await writer.write(*SYMBOLS)
+    await written(bus, 1)
+    newer = Outgoing.of(tick(2, SYMBOLS[0]))._replace(t=f"MarketTick/{WIRE + 1}")
+    await writer.write(SYMBOLS[0], changed=lambda _: newer)
+    await stands_by(bus)
+    assert not running.task.done()
+    assert not [key for key in bus.streams if key[0] == Stream.DEAD]
+    assert running.worker.counts["dead"] == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "stands by" in line]
+    assert len(lines) == 1
+    assert "written by a newer Tickline" in lines[0]
+
+    place = Place("source", partition_of(SYMBOLS[0], P))
+    bus.streams[Stream.TICKS, place][-1].t = f"MarketTick/{WIRE}".encode()
+    await writer.write(*SYMBOLS[1:])
+    await written(bus, 2)
+
+
+async def test_a_replica_that_meets_a_newer_snapshot_stands_by(bus: MemoryBus, start: Start) -> None:
+    writer, first = await Writer.on(bus), start()
+    await writer.write(*SYMBOLS)
+    await written(bus, 1)
+    await first.stop()
+    p = partition_of(SYMBOLS[0], P)
+    fields = bus.partition(Place("signal", p)).fields
+    kept = fields[FIELD + SYMBOLS[0]]
+    fields[FIELD + SYMBOLS[0]] = pack({**unpack(kept), "v": WIRE + 1})
+    second = start()
+    await writer.write(*SYMBOLS)
+    await stands_by(bus)
+    assert not second.task.done()
+    fields[FIELD + SYMBOLS[0]] = kept
+    await written(bus, 2)
+
+
+async def test_a_replica_that_does_not_know_the_wire_owns_nothing(bus: MemoryBus, start: Start) -> None:
+    writer = await Writer.on(bus)
+    bus.wire = WIRE + 1
+    waiting = start()
+    await writer.write(*SYMBOLS)
+    await until(lambda: waiting.worker._stood_by != "")
+    assert (bus.replicas, owners(bus)) == ({}, [""] * P)
+    bus.wire = WIRE
+    await written(bus, 1)
+
+
+async def test_what_is_written_is_of_the_wire_that_stands(bus: MemoryBus, start: Start) -> None:
+    """An older replica of another instance is alive: all write what it knows, until it has gone."""
+    session = await bus.connect()
+    await session.join("strategy", "older", WIRE - 1)
+    writer, _ = await Writer.on(bus), start()
+    await writer.write(*SYMBOLS)
+
+    def tags(n: int) -> set[int]:
+        return {
+            int(entry.t.decode().partition("/")[2])
+            for p in range(P)
+            for entry in bus.streams.get((Stream.FEATURES, Place("signal", p)), [])
+            if entry.n == n
+        }
+
+    def wires() -> set[object]:
+        stored = [bus.partition(Place("signal", p)).fields for p in range(P)]
+        return {unpack(data)["v"] for fields in stored for name, data in fields.items() if name.startswith(FIELD)}
+
+    await until(lambda: tags(1) == {WIRE - 1} and wires() == {WIRE - 1})
+    await session.leave("strategy", "older")
+    await until(lambda: bus.wire == WIRE)
+    for n in range(2, 100):  # a commit that was under way is of the wire before
+        await writer.reconnect(bus)
+        await writer.write(*SYMBOLS)
+        await until(lambda n=n: len(tags(n)) > 0)  # type: ignore[misc]
+        if tags(n) == wires() == {WIRE}:
+            return
+    raise AssertionError("never wrote the raised wire")

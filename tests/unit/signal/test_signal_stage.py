@@ -14,6 +14,7 @@ from shared.messages import Features, Gap, GapCause, MarketTick, Message, Predic
 from shared.messages.codec import pack, unpack
 from shared.models.load_model import load_model
 from shared.models.predict import Predict
+from shared.record import WIRE
 from shared.tick import State
 
 SYM = "BTCUSDT"
@@ -109,7 +110,7 @@ def test_every_message_goes_over_the_wire(prices: list[Decimal]) -> None:
         assert decode(message.TAG, encode(message)) == message
 
 
-@pytest.mark.parametrize("state", [None, [], [1], [1, 2, 3], {"a": 1}, "x"])
+@pytest.mark.parametrize("state", [None, [], {"v": WIRE, "feature": None}, {"v": WIRE, "numbers": {}}, "x"])
 def test_a_state_that_does_not_fit_is_refused(state: State) -> None:
-    with pytest.raises(ValueError, match="state"):
+    with pytest.raises(ValueError, match="SignalSnapshot"):
         stage().restore(state)

@@ -158,14 +158,6 @@ def test_capital_counts_from_its_place_in_the_sequence_also_while_an_order_is_ou
     assert again.state() == live.state()
 
 
-def test_a_snapshot_of_before_the_capital_was_kept_has_the_configs() -> None:
-    live, older = stage(), stage()
-    book, *rest = live.state()  # type: ignore[misc, index]
-    assert isinstance(book, list)
-    older.restore([book[:7], *rest])
-    assert older.account.capital == 100
-
-
 def test_dust_is_no_position_to_close_and_no_money_to_buy_with() -> None:
     live, venue = stage(), Venue()
     (first,) = orders(live.on_tick(prediction(1)))

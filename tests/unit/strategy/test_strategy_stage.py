@@ -27,7 +27,6 @@ from shared.messages import (
 )
 from shared.messages.codec import pack, unpack
 from shared.strategies import BasicTaker
-from shared.tick import State
 
 SYM, BOOK = "BTCUSDT", "replay|paper|paper|basic_taker|run1"
 Y_HAT = st.one_of(st.floats(-0.1, 0.1), st.sampled_from([0.0, math.nan]))
@@ -242,10 +241,17 @@ def test_every_message_goes_over_the_wire(made: list[tuple[float, Decimal]], net
         assert decode(message.TAG, encode(message)) == message
 
 
-@pytest.mark.parametrize("state", [None, [], {"a": 1}, [1, 2, 3], ["x"] * 7])
-def test_a_state_that_does_not_fit_is_refused(state: State) -> None:
-    with pytest.raises(ValueError, match="state"):
-        strategy().restore(state)
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("v", None), ("capital", Decimal("NaN")), ("in_flight", [1]), ("fees", 1.0), ("numbers", []), ("unknown", 1)],
+)
+def test_a_state_that_does_not_fit_is_refused(field: str, value: object) -> None:
+    saved = unpack(pack(strategy().state()))
+    strategy().restore(saved)
+    with pytest.raises(ValueError, match=r"StrategySnapshot|numbers"):
+        strategy().restore(saved | {field: value})
+    with pytest.raises(ValueError, match="StrategySnapshot"):
+        strategy().restore([])
 
 
 @pytest.mark.parametrize("leg", [Leg.LIQUIDATION, Leg.FUNDING])

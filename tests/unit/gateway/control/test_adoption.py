@@ -7,7 +7,7 @@ import pytest
 
 from services.gateway.control.adoption import Adopted, Booking, Market, Said, adopted, written
 from services.gateway.control.ending import Ending
-from services.gateway.desk.balance import LIMIT, Beside, Made, beside
+from services.gateway.desk.balance import LIMIT, Beside, beside
 from services.gateway.desk.mine import mine_of, mine_row
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExternalRow, LimitRow
@@ -106,7 +106,7 @@ def test_money_that_a_person_traded_with_is_measured_anew_and_only_then() -> Non
     found = {type(one): one for one in rows}
     assert mine_of({found[LimitRow].name: found[LimitRow].value}, [SYM]) == {SYM: D("0.2")}  # type: ignore[attr-defined]
     noted = [one for one in rows if isinstance(one, ExternalRow)]
-    measured = Beside(D(1_000), 5).row()
-    books = Made(D(7), D(100))
-    assert beside({LIMIT: measured.value}, [], D(900), books, 10) == Beside(D(1_000), 5)
-    assert beside({LIMIT: measured.value}, noted, D(900), books, 10) == Beside(D(893), 10)
+    measured = Beside(amount=D(1_000), measured_ms=5)
+    limits = {LIMIT: measured.row().value}
+    assert beside(limits, [], D(900), D(7), 10) == measured
+    assert beside(limits, noted, D(900), D(7), 10) == Beside(amount=D(893), measured_ms=10)

@@ -9,7 +9,7 @@ from shared.config.gateway import GatewaySettings
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import FillRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
-from shared.messages.codec import decode
+from shared.messages.codec import kept
 from shared.messages.reasons import OrderState
 
 D = Decimal
@@ -29,7 +29,7 @@ def resolved(
     said = Said(state, None if qty is None else D(qty), None if price is None else D(price), "ada", at_ms)
     fee = FillRow("BTCUSDT", "1", "v", "a" * 32, D("-0.004"), D(41_000), D("0.05"), "USDT", 2_000)
     made = resolution(row, [fee] if row.filled_qty else [], said, 9, GATEWAY)
-    report = decode(ExecutionReport.TAG, made.execution.report)
+    report = kept(ExecutionReport, made.execution.report)
     assert isinstance(report, ExecutionReport)
     assert (made.execution.seq, report.n, report.order_n, report.tick_n) == (9, 9, 3, 7)
     return made.row, report

@@ -2,20 +2,10 @@
 
 from decimal import Decimal
 
-from services.gateway.desk.balance import OLDER, Beside, Made, beside
 from services.gateway.desk.books import Books
 from services.gateway.desk.capital import capital_report
-from shared.messages.codec import pack
 
 D = Decimal
-
-
-def test_a_measure_of_before_goes_on_without_the_capital_that_was_in_it() -> None:
-    """It was: balance 1000, less books of 100 that had made 7."""
-    limits = {OLDER: pack([D(893), 5])}
-    found = beside(limits, [], D(0), Made(profit=D(7), capital=D(100)), 9)
-    assert found == Beside(D(993), 5)
-    assert found.amount + 7 == 1_000
 
 
 def test_neither_capital_nor_a_symbol_that_comes_or_goes_is_profit() -> None:

@@ -73,8 +73,8 @@ def latch(name: str) -> Change:
 
 
 def _marks(**changes: Any) -> Change:
-    even = Marks(NOW_NS // DAY_NS, Decimal(10_000), Decimal(10_000), Decimal(10_000))
-    row = even._replace(**changes).row()
+    even = {"day_equity": Decimal(10_000), "peak": Decimal(10_000), "last": Decimal(10_000)}
+    row = Marks(day=NOW_NS // DAY_NS, **(even | changes)).row()
     return in_context(limits={row.name: row.value})
 
 

@@ -9,6 +9,7 @@ from services.gateway.risk.latches import DAILY_FUNDING
 from services.gateway.risk.marks import DAY_NS
 from shared.journal.rows import FundingRow, LatchRow, LimitRow
 from shared.messages.codec import pack
+from shared.record import WIRE
 
 DAY = 20_000
 HOUR = DAY_NS // 24
@@ -93,5 +94,5 @@ def test_nothing_is_written_when_nothing_moved() -> None:
 
 
 def test_what_is_no_marks_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no state of marks"):
-        marks_in({LIMIT: pack({"version": 2})})
+    with pytest.raises(ValueError, match=r"FundingMarks\.day: Field required"):
+        marks_in({LIMIT: pack({"v": WIRE})})

@@ -1,6 +1,7 @@
 """Daily loss and drawdown: when they latch, that they stay, and what a person's `resume` does to them."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -175,16 +176,17 @@ def test_two_in_a_row_are_past_the_same_limit() -> None:
     assert account.observes(800, DAY + 2) == {DRAWDOWN}
 
 
-@pytest.mark.parametrize(
-    "old", [[DAY, Decimal(5_000), Decimal(6_000), Decimal(4_000), [DAILY_LOSS], []],
-            {"definition": 1, "day": DAY, "day_equity": Decimal(5_000), "peak": Decimal(6_000), "last": Decimal(4_000),
-             "latched": [], "seen": []}],
-)  # fmt: skip
-def test_marks_of_another_definition_are_begun_anew_with_an_event(old: object) -> None:
+def before(**changes: Any) -> bytes:
+    """Marks of another definition."""
+    fields = {"day_equity": Decimal(5_000), "peak": Decimal(6_000), "last": Decimal(4_000), **changes}
+    return Marks(day=DAY, definition=1, **fields).row().value
+
+
+def test_marks_of_another_definition_are_begun_anew_with_an_event() -> None:
     account = Account()
-    account.limits[LIMIT] = pack(old)  # type: ignore[arg-type]
+    account.limits[LIMIT] = before()
     assert account.sees(900) == set()
-    assert marks_in(account.limits) == Marks(DAY, Decimal(900), Decimal(900), Decimal(900))
+    assert marks_in(account.limits) == Marks(day=DAY, day_equity=Decimal(900), peak=Decimal(900), last=Decimal(900))
     (event,) = account.events
     assert event.kind == "EQUITY"
     assert "begun anew at 900" in event.text and "5000 when the day began, 6000 at its highest" in event.text
@@ -192,11 +194,11 @@ def test_marks_of_another_definition_are_begun_anew_with_an_event(old: object) -
 
 def test_what_is_latched_stays_so_when_the_marks_are_begun_anew() -> None:
     account = Account()
-    account.limits[LIMIT] = pack([DAY, Decimal(5_000), Decimal(6_000), Decimal(4_000), [DAILY_LOSS], [DAILY_LOSS]])
+    account.limits[LIMIT] = before(latched=(DAILY_LOSS,), seen=(DAILY_LOSS,))
     account.latches[DAILY_LOSS] = LatchRow(DAILY_LOSS, "before", "gateway", 0)
     assert account.sees(4_000) == {DAILY_LOSS}
 
 
 def test_what_is_no_marks_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no state of marks"):
+    with pytest.raises(ValueError, match="Marks has named fields"):
         marks_in({LIMIT: pack([1, 2])})

@@ -1,0 +1,115 @@
+"""What is stored or sent: older, newer and unknown wires; records in records."""
+
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import shared.record
+from shared.messages.codec import pack, unpack
+from shared.record import BY_VALUE, FIRST, WIRE, NewerWire, Record, Since, Snapshot, read_kept, unvalidated
+
+NEXT = WIRE + 1
+
+
+class Leg(Record):
+    """A record in a record, which had another name for its size."""
+
+    size: int
+    note: Annotated[str, Since(NEXT)] = ""
+
+    @classmethod
+    def upgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
+        if wire < NEXT and "length" in fields:
+            fields["size"] = fields.pop("length")
+        return fields
+
+    @classmethod
+    def downgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
+        fields = super().downgrade(fields, wire)
+        return {"length": fields.pop("size"), **fields} if wire < NEXT else fields
+
+
+class Book(Snapshot):
+    """All the places where a record can stand."""
+
+    one: Leg
+    maybe: Leg | None = None
+    many: list[Leg] = []  # noqa: RUF012
+    row: Annotated[tuple[Leg, ...], BY_VALUE] = ()
+    named: dict[str, Leg] = {}  # noqa: RUF012
+    by: Annotated[str, Since(NEXT)] = "nobody"
+
+
+@pytest.fixture
+def next_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process knows one wire more."""
+    monkeypatch.setattr(shared.record, "WIRE", NEXT)
+
+
+LEG = Leg(size=2, note="n")
+BOOK = Book(one=LEG, maybe=LEG, many=[LEG], row=(LEG,), named={"a": LEG}, by="me")
+
+
+@pytest.mark.usefixtures("next_wire")
+def test_what_an_older_wire_wrote_is_read_with_defaults_and_new_names() -> None:
+    older = unpack(pack(BOOK, WIRE))
+    assert older == {
+        "v": WIRE, "one": {"length": 2}, "maybe": {"length": 2}, "many": [{"length": 2}], "row": [{"length": 2}],
+        "named": {"a": {"length": 2}},
+    }  # fmt: skip
+    plain = Leg(size=2)
+    assert Book.of(older) == Book(one=plain, maybe=plain, many=[plain], row=(plain,), named={"a": plain})
+
+
+def test_a_snapshot_of_a_newer_wire_is_no_damage() -> None:
+    with pytest.raises(
+        NewerWire, match=f"a Book was written by a newer Tickline \\(wire {NEXT}; this one knows {WIRE}"
+    ):
+        Book.of({"v": NEXT, "one": {"size": 1}})
+
+
+@pytest.mark.parametrize(
+    ("saved", "why"),
+    [
+        ([1, 2], "a Book has named fields; this is \\[1, 2\\]"),
+        ({"one": {"size": 1}}, "a Book: an older Tickline"),
+        ({"v": FIRST - 1, "one": {"size": 1}}, "a Book: an older Tickline"),
+        ({"v": True, "one": {"size": 1}}, "a Book: an older Tickline"),
+        ({"v": WIRE, "one": {"size": "1"}}, r"Book\.one\.size: Input should be a valid integer"),
+        ({"v": WIRE, "one": {"size": 1}, "x\ny": 1}, r"Book\.'x\\ny': Extra inputs are not permitted"),
+    ],
+)
+def test_what_is_no_snapshot_is_refused_in_one_line(saved: object, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Book.of(saved)
+
+
+def test_a_journal_that_only_gains_is_read_without_what_is_not_known_here() -> None:
+    newer = {"v": NEXT, "one": {"size": 1, "note": ""}, "colour": "red"}
+    assert read_kept(Book, newer, gains_only=True) == Book(one=Leg(size=1))
+
+
+def test_a_field_that_came_later_needs_a_default() -> None:
+    with pytest.raises(TypeError, match=r"Bad\.late came later: it needs a default"):
+
+        class Bad(Record):
+            late: Annotated[int, Since(NEXT)]
+
+
+def test_without_validation_all_fields_must_be_given() -> None:
+    with pytest.raises(TypeError, match="Leg needs all of note, size"):
+        unvalidated(Leg)(size=1)
+
+
+@given(st.dictionaries(st.text(max_size=4), st.none() | st.integers() | st.text(max_size=4), max_size=5))
+def test_any_map_is_a_snapshot_or_one_line(saved: dict[str, Any]) -> None:
+    line = ""
+    try:
+        assert isinstance(Book.of({"v": WIRE, **saved}), Book)
+    except ValueError as error:
+        line = str(error)
+    except NewerWire:
+        assert saved["v"] > WIRE
+    assert "\n" not in line
