@@ -41,7 +41,7 @@ def _messages(folder: Path, sym: str) -> Iterator[MarketTick | Gap]:
         try:
             message = decode(row.t, row.d)
         except NewerWire as newer:
-            raise NewerRecording(f"{folder}: ticks of {sym} n={row.n}", newer) from newer
+            raise NewerRecording(f"{folder}: tick n={row.n} of {sym}", newer) from newer
         except DecodeError:
             continue
         if not isinstance(message, MarketTick | Gap):

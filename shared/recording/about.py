@@ -13,7 +13,8 @@ class NewerRecording(DataError):
     """A newer Tickline wrote this part of a recording. Older ones are read for ever."""
 
     def __init__(self, where: object, newer: NewerWire) -> None:
-        super().__init__(f"{where}: {newer}: read the recording with that one")
+        known = f"(wire {newer.wire}; this one knows {WIRE})"
+        super().__init__(f"{where} was written by a newer Tickline {known}: read the recording with that one")
 
 
 class About(Snapshot):

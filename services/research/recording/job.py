@@ -85,7 +85,7 @@ class _Span(NamedTuple):
             try:
                 symbol.restore(snapshot)
             except NewerWire as newer:
-                raise NewerRecording(f"{sym} in a checkpoint", newer) from newer
+                raise NewerRecording(f"the recorded state of {sym}", newer) from newer
         return symbol
 
 

@@ -83,6 +83,6 @@ def message_of(row: Row) -> Message | None:
     try:
         return decode(row.t, row.d)
     except NewerWire as newer:
-        raise NewerRecording(f"{row.k} n={row.n}", newer) from newer
+        raise NewerRecording(f"the recorded {row.t.partition('/')[0]} n={row.n} of {row.k}", newer) from newer
     except DecodeError:
         return None

@@ -2,38 +2,52 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 import structlog
+from pyarrow import parquet
 
+from services.recorder import recorder as module
 from services.recorder.plan import plan
 from services.recorder.recorder import Recorder
 from shared.bus.api import Commit
-from shared.bus.entry import Outgoing
-from shared.bus.memory_bus import MemoryBus
+from shared.bus.entry import Entry, Outgoing
+from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import Place
 from shared.config import Settings
 from shared.config.settings import BusSettings, RecorderSettings
 from shared.errors import ConfigError
 from shared.messages import Message, Stream
+from shared.messages.codec import unpack
+from shared.record import WIRE
 from shared.recording.checkpoint import read_checkpoints
-from shared.recording.folder import locked
-from shared.recording.layout import parts
-from shared.recording.part import Row, read_rows
+from shared.recording.folder import FolderInUse, locked
+from shared.recording.layout import checkpoint_paths, parts
+from shared.recording.part import POSITIONS, Row, read_rows
 from tests.unit.runner.fakes import report, tick
 from tests.until import until
 
 PARTITIONS = 2
 
 
+class CountedBus(MemoryBus):
+    """Knows how often it was connected to."""
+
+    looks = 0
+
+    async def connect(self) -> MemorySession:
+        self.looks += 1
+        return await super().connect()
+
+
 class Line:
     """Writes what it is told, as the instances of a line would."""
 
     def __init__(self, maxlen: int = 0) -> None:
-        self.bus = MemoryBus(lease_s=30, maxlens={Stream.TICKS: maxlen} if maxlen else {})
+        self.bus = CountedBus(lease_s=30, maxlens={Stream.TICKS: maxlen} if maxlen else {})
         self.bus.meta = {"partitions": str(PARTITIONS), "bus_id": "first"}
 
     async def write(self, instance: str, *messages: Message, p: int = 0) -> None:
@@ -44,6 +58,15 @@ class Line:
         (stored,) = await session.load([place])
         await session.commit([Commit(lease, stored.seq, {}, [Outgoing.of(message) for message in messages])])
         await session.close()
+
+    async def write_newer(self, instance: str, message: Message) -> None:
+        """As a newer Tickline would."""
+        await self.write(instance, message)
+        name, _, _ = message.TAG.partition("/")
+        entries = self.bus.streams[message.to, Place(instance, 0)]
+        old = entries[-1]
+        fields = (b"t", f"{name}/{WIRE + 1}".encode(), b"k", old.k.encode(), b"n", b"%d" % old.n, b"h", old.h)
+        entries[-1] = Entry(old.id, (*fields, b"tr", old.tr.encode(), b"d", old.d, b"w", b"%d" % old.w))
 
     def forget(self, stream: Stream, place: Place, count: int) -> None:
         """As a crash that loses the last acknowledged writes."""
@@ -282,3 +305,126 @@ async def test_only_so_much_is_kept(tmp_path: Path) -> None:
 def test_without_a_folder_there_is_nothing_to_do() -> None:
     with pytest.raises(ConfigError, match=r"recorder\.folder is empty"):
         plan(Settings())
+
+
+def stood_by(logs: Sequence[Mapping[str, object]]) -> list[str]:
+    return [str(each["why"]) for each in logs if each["event"] == "stands by"]
+
+
+NEWER = f"was written by a newer Tickline (wire {WIRE + 1}; this one knows {WIRE})"
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks again at once."""
+    monkeypatch.setattr(module, "BACKOFF_MAX_S", 0.01)
+
+
+async def looked_again(line: Line, times: int = 2) -> None:
+    looks = line.bus.looks
+    await until(lambda: line.bus.looks > looks + times)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_what_a_newer_tickline_wrote_is_left_to_its_recorder(tmp_path: Path) -> None:
+    """What came before it is recorded. Then there is neither lease nor folder, and one line, until it can go on."""
+    line = Line()
+    await line.write("ingestor", *map(tick, (1, 2)))
+    await line.write_newer("ingestor", tick(3))
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path, max_age_s=60.0, max_rows=1)):
+            await until(lambda: bool(stood_by(logs)))
+            await until(lambda: can_lock(tmp_path))
+            await until(lambda: not any(line.bus.partition(Place("recorder", p)).owner for p in range(PARTITIONS)))
+            assert numbers(tmp_path) == [1, 2]
+            checkpoints = len(checkpoint_paths(tmp_path))
+            await looked_again(line)
+            assert (numbers(tmp_path), len(checkpoint_paths(tmp_path))) == ([1, 2], checkpoints)
+            line.bus.streams[Stream.TICKS, Place("ingestor", 0)].pop()  # its writer was taken back
+            await line.write("ingestor", tick(3))
+            await recorded(tmp_path, 3)
+    assert len(checkpoint_paths(tmp_path)) == checkpoints + 1
+    assert stood_by(logs) == [f"a MarketTick {NEWER}"]
+
+
+def can_lock(folder: Path) -> bool:
+    try:
+        with locked(folder):
+            return True
+    except FolderInUse:
+        return False
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_it_stands_by_while_a_newer_recorder_has_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOCK_WAIT_S", 0.0)
+    line, tried = Line(), []
+
+    def counted(folder: Path) -> AbstractContextManager[None]:
+        tried.append(folder)
+        return locked(folder)
+
+    monkeypatch.setattr(module, "locked", counted)
+    await line.write_newer("ingestor", tick(1))
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)):
+            await until(lambda: bool(stood_by(logs)))
+            await until(lambda: can_lock(tmp_path))
+            with locked(tmp_path):
+                looks, tries = line.bus.looks, len(tried)
+                await until(lambda: len(tried) > tries + 2)
+                assert line.bus.looks == looks, "it looks no further than to the folder"
+            await looked_again(line)
+    assert stood_by(logs) == [f"a MarketTick {NEWER}"]
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_bus_or_a_folder_of_a_newer_tickline_is_left_to_it(tmp_path: Path) -> None:
+    line = Line()
+    await line.write("ingestor", tick(1))
+    async with recording(line, settings(tmp_path)):
+        await recorded(tmp_path, 1)
+    about = tmp_path / "recording.json"
+    kept = about.read_text()
+    assert json.loads(kept)["v"] == WIRE
+    about.write_text(json.dumps({**json.loads(kept), "v": WIRE + 1, "added": 1}))
+    await line.write("ingestor", tick(2))
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)):
+            await until(lambda: len(stood_by(logs)) == 1)
+            line.bus.wire = WIRE + 1
+            await until(lambda: len(stood_by(logs)) == 2)
+            assert numbers(tmp_path) == [1]
+            about.write_text(kept)
+            line.bus.wire = WIRE
+            await recorded(tmp_path, 2)
+    assert stood_by(logs) == [
+        f"{about} {NEWER}: read the recording with that one",
+        f"this namespace {NEWER}",
+    ]
+
+
+async def test_a_newer_dead_letter_is_kept_as_it_is(tmp_path: Path) -> None:
+    line = Line()
+    await line.write("ingestor", tick(1))
+    await line.write_newer("ingestor", tick(2))
+    line.bus.streams[Stream.DEAD, Place("ingestor", 0)] = line.bus.streams.pop((Stream.TICKS, Place("ingestor", 0)))
+    async with recording(line, settings(tmp_path)):
+        await until(lambda: len(list(read_rows(tmp_path, Stream.DEAD, "ingestor"))) == 2)
+    (_, letter) = read_rows(tmp_path, Stream.DEAD, "ingestor")
+    assert (letter.t, letter.d) == (f"MarketTick/{WIRE + 1}", line.bus.streams[Stream.DEAD, Place("ingestor", 0)][1].d)
+
+
+async def test_files_are_of_the_wire_that_stands_on_the_bus(tmp_path: Path) -> None:
+    """An older Tickline is among the replicas: it can go on with this folder."""
+    line = Line()
+    await line.write("ingestor", tick(1))
+    await (await line.bus.connect()).join("strategy", "older", WIRE - 1)
+    async with recording(line, settings(tmp_path)):
+        await until(lambda: bool(parts(tmp_path)))
+    metadata = parquet.read_schema(parts(tmp_path)[0].path).metadata
+    written = [json.loads((tmp_path / "recording.json").read_text()), unpack(metadata[POSITIONS])]
+    written += [unpack(path.read_bytes()) for path in checkpoint_paths(tmp_path)]
+    assert [each["v"] for each in written] == [WIRE - 1] * len(written)
