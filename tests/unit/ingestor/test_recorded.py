@@ -9,9 +9,11 @@ from services.ingestor.replay import Checked, ReplaySource
 from shared.config import Settings
 from shared.errors import ConfigError, DataError
 from shared.messages import Gap, GapCause, Message, Stream
+from shared.record import WIRE
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.columns import Taken
 from shared.recording.folder import RecordingFolder
+from tests.altered import Row, alter, the_row
 from tests.unit.recording.entries import FIRST_DAY_MS, PLACE, raw, taken
 from tests.unit.runner.fakes import entry, tick
 
@@ -60,3 +62,14 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         ReplaySource({"A": folder}, "1s").open("A", 2).take(1)
     with pytest.raises(DataError, match="has no tick of C"):
         _ = ReplaySource({"C": folder}, "1s").venue
+
+
+def test_what_a_newer_tickline_recorded_is_refused_and_not_a_gap(tmp_path: Path) -> None:
+    folder = recording(tmp_path, [taken(1), taken(2), taken(3)])
+    alter(folder, Stream.TICKS, as_newer)
+    with pytest.raises(DataError, match=r"tick n=2 of A was written by a newer Tickline \(wire .*: read the recording"):
+        ReplaySource({"A": folder}, "1s").check()
+
+
+def as_newer(rows: list[Row]) -> None:
+    the_row(rows, "A", 2)["t"] = f"MarketTick/{WIRE + 1}"

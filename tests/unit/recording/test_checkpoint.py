@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from shared import record
 from shared.config import Settings
 from shared.config.settings import BusSettings, IngestorSettings, StrategySettings
 from shared.errors import DataError
+from shared.messages.codec import pack, unpack
+from shared.record import WIRE
 from shared.recording.checkpoint import (
     Checkpoint,
     kept_settings,
@@ -53,3 +56,23 @@ def test_damage_is_told(tmp_path: Path) -> None:
         read_checkpoints(tmp_path)
     with pytest.raises(DataError, match="another version"):
         settings_of({"interval": "1s"})
+
+
+def test_one_of_an_older_wire_is_read_and_one_of_a_newer_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_checkpoint(tmp_path, Checkpoint(taken_ns=1, settings={}, snapshots={"signal": {"A": b"x"}}))
+    (path,) = (tmp_path / "checkpoints").iterdir()
+    written = unpack(path.read_bytes())
+    assert written == {"v": WIRE, "taken_ns": 1, "settings": {}, "snapshots": {"signal": {"A": b"x"}}}
+
+    def upgrade(fields: dict[str, object], wire: int) -> dict[str, object]:
+        return fields if wire >= WIRE else {**fields, "taken_ns": 7}
+
+    monkeypatch.setattr(record, "FIRST", WIRE - 1)
+    monkeypatch.setattr(Checkpoint, "upgrade", upgrade)
+    path.write_bytes(pack({**written, "v": WIRE - 1}))
+    assert [each.taken_ns for each in read_checkpoints(tmp_path)] == [7]
+    path.write_bytes(pack({**written, "v": WIRE + 1, "added": 1}))
+    with pytest.raises(DataError, match=r"0000000001.msgpack was written by a newer Tickline \(wire .*: read the rec"):
+        last_settings(tmp_path)

@@ -7,14 +7,21 @@ import time
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
+from shared import record
+from shared.bus.entry import Entry
 from shared.errors import ConfigError, DataError
 from shared.messages import Stream
+from shared.messages.codec import pack, unpack
+from shared.record import WIRE, NewerWire
 from shared.recording import part as module
 from shared.recording.checkpoint import Checkpoint, write_checkpoint
+from shared.recording.columns import Taken
 from shared.recording.folder import Age, RecordingFolder, locked
 from shared.recording.layout import checkpoint_paths, parts
-from shared.recording.part import read_positions, read_rows
+from shared.recording.part import POSITIONS, read_positions, read_rows, recorded_symbols
+from shared.recording.position import Position, SavedPosition
 from tests.unit.recording.entries import DAY_MS, FIRST_DAY_MS, PLACE, taken
 
 
@@ -119,3 +126,43 @@ def test_only_the_rows_that_are_asked_for(tmp_path: Path) -> None:
     assert [row.k for row in read_rows(tmp_path, Stream.TICKS, "ingestor", ["B"])] == ["B"]
     assert list(read_rows(tmp_path, Stream.TICKS, "ingestor-2")) == []
     assert module.recorded_symbols(tmp_path) == ["A", "B"]
+
+
+def test_positions_of_an_older_wire_are_read_and_those_of_a_newer_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RecordingFolder(tmp_path).add(Stream.TICKS, [taken(1)], "a")
+    (only,) = parts(tmp_path)
+    place = {"run_id": "a", "cursor": b"%d-0" % (FIRST_DAY_MS + 1), "last": {"A": {"n": 1, "tr": "t:A:1"}}}
+    assert kept(only.path) == {"v": WIRE, "places": {str(PLACE): place}}
+
+    def upgrade(fields: dict[str, object], wire: int) -> dict[str, object]:
+        return fields if wire >= WIRE else {**fields, "run_id": "older"}
+
+    monkeypatch.setattr(record, "FIRST", WIRE - 1)
+    monkeypatch.setattr(SavedPosition, "upgrade", upgrade)
+    keep(only.path, {"v": WIRE - 1, "places": {str(PLACE): place}})
+    assert read_positions(only.path)[PLACE] == Position("older", place["cursor"], {"A": (1, "t:A:1")})  # type: ignore[arg-type]
+    keep(only.path, {"v": WIRE + 1, "places": {}, "added": 1})
+    with pytest.raises(DataError, match=r"0000000001.parquet was written by a newer Tickline \(wire "):
+        RecordingFolder(tmp_path)
+    with pytest.raises(DataError, match="newer Tickline"):
+        recorded_symbols(tmp_path)
+
+
+def kept(path: Path) -> object:
+    return unpack(parquet.read_schema(path).metadata[POSITIONS])
+
+
+def keep(path: Path, positions: object) -> None:
+    table = parquet.read_table(path)
+    parquet.write_table(table.replace_schema_metadata({POSITIONS: pack(positions)}), path)  # type: ignore[arg-type]
+
+
+def test_a_row_that_cannot_be_read_is_not_written(tmp_path: Path) -> None:
+    """A recorder of a newer Tickline decodes it; the rows beside it are in the same part or none."""
+    later = Entry(b"%d-0" % (FIRST_DAY_MS + 2), (b"t", b"MarketTick/%d" % (WIRE + 1), b"k", b"A", b"n", b"2"))
+    folder = RecordingFolder(tmp_path)
+    with pytest.raises(NewerWire, match="a MarketTick was written by a newer"):
+        folder.add(Stream.TICKS, [taken(1), Taken(PLACE, later, 0)], "a")
+    assert (parts(tmp_path), folder.positions[Stream.TICKS]) == ([], {})

@@ -1,7 +1,10 @@
 """Which entries are new: by their numbers, whatever server they come from."""
 
-from shared.bus.entry import START
+import pytest
+
+from shared.bus.entry import START, Entry
 from shared.messages import Stream
+from shared.record import WIRE, NewerWire
 from shared.recording.position import Position
 from tests.unit.recording.entries import raw
 from tests.unit.runner.fakes import entry, tick
@@ -54,3 +57,11 @@ def test_what_was_dumped_goes_on() -> None:
     copied = position.copy()
     copied.take(Stream.TICKS, entry(tick(2), 2), "a")
     assert position == again
+
+
+def test_a_jump_that_only_a_newer_tickline_can_confirm_is_not_guessed() -> None:
+    position = Position()
+    later = Entry(b"1-0", (b"t", b"MarketTick/%d" % (WIRE + 1), b"k", b"A", b"n", b"7"))
+    with pytest.raises(NewerWire):
+        position.take(Stream.TICKS, later, "a")
+    assert position == Position()

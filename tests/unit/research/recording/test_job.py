@@ -14,10 +14,12 @@ from shared.config import Settings
 from shared.config.settings import IngestorSettings, StrategySettings
 from shared.errors import DataError, UserCodeFailed
 from shared.messages import Decision, Message, OrderIntent, Prediction, Reason, Stream, decode, encode
+from shared.messages.codec import pack, unpack
+from shared.record import WIRE
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.columns import Taken
 from shared.recording.folder import RecordingFolder
-from shared.recording.layout import parts
+from shared.recording.layout import checkpoint_paths, parts
 from shared.runner.progress import producers
 from shared.runner.stage import Stage
 from shared.runner.symbol import Symbol
@@ -224,4 +226,34 @@ def test_what_is_no_recording(tmp_path: Path) -> None:
     line.run(3)
     line.record()
     with pytest.raises(DataError, match="has no predictions"):
+        parity(tmp_path)
+
+
+@pytest.mark.parametrize("stream", [Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS])
+def test_a_newer_ticklines_row_is_refused_in_one_line(tmp_path: Path, stream: Stream) -> None:
+    line = Line(tmp_path, settings())
+    line.checkpoint()
+    line.run(20)
+    line.record()
+
+    def as_newer(rows: list[Row]) -> None:
+        row = the_row(rows, SYM, 9)
+        row["t"] = f"{str(row['t']).partition('/')[0]}/{WIRE + 1}"
+
+    alter(tmp_path, stream, as_newer)
+    with pytest.raises(DataError, match=r"^the recorded \w+ n=9 of SIM-A was written by a newer Tickline \(wire "):
+        parity(tmp_path)
+
+
+def test_a_newer_ticklines_state_is_refused_in_one_line(tmp_path: Path) -> None:
+    line = Line(tmp_path, settings())
+    line.checkpoint()
+    line.run(20)
+    line.record()
+    (path,) = checkpoint_paths(tmp_path)
+    made = unpack(path.read_bytes())
+    state = unpack(made["snapshots"]["strategy"][SYM])
+    made["snapshots"]["strategy"][SYM] = pack({**state, "v": WIRE + 1})
+    path.write_bytes(pack(made))
+    with pytest.raises(DataError, match=r"^the recorded state of SIM-A was written by a newer Tickline \(wire "):
         parity(tmp_path)
