@@ -132,6 +132,17 @@ def decode(tag: str | bytes, data: bytes) -> Message:
         raise DecodeError(str(error)) from error
 
 
+def is_said(message: Message, tag: str | bytes, data: bytes) -> bool:
+    """Whether the data are this message, bit for bit, as the wire in `tag` writes it.
+
+    >>> tick = MarketTick(n=1, sym="BTCUSDT", ts_event=1, tr="t", venue="replay", price=Decimal("71440.10"))
+    >>> is_said(tick, "MarketTick/3", encode(tick)), is_said(tick, "Gap/3", encode(tick))
+    (True, False)
+    """
+    kind, wire = _known().get(tag, (None, WIRE))
+    return kind is type(message) and data == encode(message, wire)
+
+
 def newer(tag: str | bytes) -> NewerWire | None:
     """Why this code cannot read what has this tag, where a newer Tickline wrote it; None for anything else.
 

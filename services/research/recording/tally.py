@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from services.research.recording.rows import Rows, message_of
 from shared.errors import ConfigError
-from shared.messages import Message, Prediction, Stream, encode
+from shared.messages import Message, Prediction, Stream
+from shared.messages.codec import is_said
 from shared.recording.part import Row
 
 
@@ -27,7 +28,10 @@ class Tally:
         self.ahead: Counter[Stream] = Counter()
 
     def compare(self, computed: Message, recorded: Rows) -> None:
-        """Hold a message against the next recorded one, bit for bit. Raises Hole where that one was not recorded."""
+        """Hold a message against the next recorded one, bit for bit, as the wire of that one writes it.
+
+        Raises Hole where that one was not recorded.
+        """
         stream = computed.to
         lacking = recorded.lacks(computed.n)
         if lacking or recorded.peek() is None:
@@ -39,7 +43,7 @@ class Tally:
             return
         row = recorded.next()
         self.compared[stream] += 1
-        if row.d == encode(computed) and row.t == computed.TAG:
+        if is_said(computed, row.t, row.d):
             self.identical[stream] += 1
             return
         found = message_of(row)
