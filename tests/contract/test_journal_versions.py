@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 from sqlalchemy import create_engine, inspect
 
+from shared.journal.errors import Fenced
 from shared.journal.journal import Journal
 from shared.journal.schema import METADATA
 from shared.messages.codec import kept
@@ -70,7 +71,12 @@ async def test_up_down_and_up_again(journal_url: str, next_version: Path, capsys
         await main(journal_url, who)
         return cast(Told, json.loads(capsys.readouterr().out))
 
-    up = await by_the_next("up")
+    async with await Journal.open(journal_url, rows.ACCOUNT, durable=True) as running:
+        assert await running.orders(open_only=False) == rows.ORDERS
+        up = await by_the_next("up")
+        assert len(await running.events(10)) == len(rows.EVENTS) + 1, "whoever runs meanwhile goes on"
+        with pytest.raises(Fenced, match="up holds 2"):
+            await running.write([rows.ORDERS[0]], 1)
     marked = {key for key, value in later(up).items() if value == repr(TEXT)}
     assert marked == {
         f"orders {5:032x}", f"orders {14:032x}", f"reports {rows.BOOKS[rows.BTC]} 7", "limits equity_marks",
@@ -93,6 +99,6 @@ def known(said: Told) -> Told:
 
 
 def later(said: Told) -> dict[str, str]:
-    return {
-        f"{kind} {key}": fields[FIELD] for kind, many in said.items() for key, fields in many.items() if FIELD in fields
-    }
+    """What only the next version knows."""
+    every = {f"{kind} {key}": fields for kind, many in said.items() for key, fields in many.items()}
+    return {key: fields[FIELD] for key, fields in every.items() if FIELD in fields}
