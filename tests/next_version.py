@@ -1,4 +1,4 @@
-"""The next Tickline: this one with a wire more, and a field more in several records. What it writes, this one reads."""
+"""The next Tickline: this one with a wire more, a field more in several records, and a column more in the journal."""
 
 import os
 import re
@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from shared.journal.upgrade import HEAD
 from shared.record import WIRE
 
 ROOT = Path(__file__).parents[1]
 NEXT_WIRE = WIRE + 1
+NEXT_HEAD = f"{int(HEAD) + 1:04}"
 FIELD = "added"  # what every record below has in the next version: a text, empty where an older one wrote it
 TEXT = "by the next version"  # what the next version writes there
 
@@ -25,10 +27,24 @@ RECORDS = {
     "Prediction": "shared/messages/signals.py",
     "OrderIntent": "shared/messages/orders.py",
     "ExecutionReport": "shared/messages/orders.py",
+    "Marks": "services/gateway/risk/marks.py",
 }
 
 _FIELD = f"""
     {FIELD}: _Annotated[str, _Since({NEXT_WIRE})] = ""
+"""
+_COLUMN = 'Text, nullable=False, server_default=""'
+_STEP = f"""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{NEXT_HEAD}"
+down_revision = "{HEAD}"
+readable_by = "{HEAD}"
+
+
+def upgrade() -> None:
+    op.add_column("orders", sa.Column("{FIELD}", sa.{_COLUMN}))
 """
 _IMPORTS = """from typing import Annotated as _Annotated
 from shared.record import Since as _Since
@@ -51,9 +67,18 @@ def make_next(folder: Path) -> Path:
         r"^( +)(if len\(fields\) != count:)$",
         rf'\1if "{FIELD}" in names:\n\1    fields["{FIELD}"] = "{TEXT}"\n\1\2',
     )
+    add_column(folder / "shared/journal")
     for name, file in RECORDS.items():
         add_field(folder / file, name)
     return folder
+
+
+def add_column(journal: Path) -> None:
+    """Give orders the new column, in a step of the journal's that this version's code can work with."""
+    change(journal / "upgrade.py", rf'^HEAD = "{HEAD}"', f'HEAD = "{NEXT_HEAD}"')
+    (journal / "migrations/versions/next.py").write_text(_STEP)
+    change(journal / "schema.py", r'^(    _must\("updated_ms", Whole\),\n)', rf'\1    Column("{FIELD}", {_COLUMN}),\n')
+    change(journal / "rows.py", r"^(    epoch: int\n    updated_ms: int\n)", rf'\1    {FIELD}: str = ""\n')
 
 
 def add_field(file: Path, record: str) -> None:

@@ -14,7 +14,7 @@ class OrderRow(NamedTuple):
     """An order's whole life: the intent as it was read, the request as it was sent, and what became of it.
 
     Key: client_order_id. The intent (book to content) is written once and for all; the rest changes until `state` is
-    terminal, and then nothing does. content: sha256 (hex) of the intent's msgpack without n. after: the order that must
+    terminal, and then nothing does. content: sha256 (hex) of all in the intent that decides. after: the order that must
     be FILLED before this one is sent, empty for none. at_ms, valid_until_ms: the request's timestamp and end of
     validity, 0 before it is sent. paid: Σ |qty| · price in quote units.
     """
@@ -67,7 +67,7 @@ class FillRow(NamedTuple):
 class ExecutionRow(NamedTuple):
     """An order's one terminal report. Key: book and seq, which counts from 1 without a hole; one per client_order_id.
 
-    report: the ExecutionReport's msgpack; its n is seq.
+    report: the ExecutionReport by name, with its wire (`keep`); its n is seq.
     """
 
     book: str
@@ -78,7 +78,8 @@ class ExecutionRow(NamedTuple):
 
 
 class LimitRow(NamedTuple):
-    """What a risk limit remembers, e.g. the day's loss. value: its state as msgpack. Key: name."""
+    """What a risk limit remembers, e.g. the day's loss. value: its state by name, with its wire
+    (`keep`). Key: name."""
 
     name: str
     value: bytes

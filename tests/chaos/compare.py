@@ -47,7 +47,7 @@ def content(url: str, namespace: str) -> Content:
 
 def _stopped(fields: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, str]]:
     for name, value in fields:
-        if name.startswith(FIELD.encode()) and (why := unpack(value)[3]):
+        if name.startswith(FIELD.encode()) and (why := unpack(value)["stopped"]):
             yield name, why
 
 

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -11,38 +12,41 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
-from shared.errors import JournalUnwritable
+from shared.errors import JournalUnwritable, SafetyRefusal
 from shared.journal import upgrade
 from shared.journal.journal import Journal
 from shared.journal.rows import LatchRow
 from shared.journal.schema import METADATA, VERSION_TABLE
-from shared.journal.upgrade import HEAD, MIGRATIONS
+from shared.journal.upgrade import FIRST, HEAD, MIGRATIONS
 
-NEXT = """
+AFTER = f"{int(HEAD) + 1:04}"
+NEXT = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "{AFTER}"
+down_revision = "{HEAD}"
+readable_by = "{{readable_by}}"
 
 
 def upgrade() -> None:
     op.add_column("latches", sa.Column("until_ms", sa.BigInteger))
-    op.execute("{statement}")
+    op.execute("{{statement}}")
 """
 HALT = LatchRow("halt", "a person said so", "ann", 7)
+AddStep = Callable[..., None]
 
 
 @pytest.fixture
-def add_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def add_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AddStep:
     """Makes this Tickline one that knows a step more, which ends with the statement."""
 
-    def add(statement: str) -> None:
+    def add(statement: str, readable_by: str = HEAD) -> None:
         steps = tmp_path / "steps"
         shutil.copytree(MIGRATIONS, steps)
-        (steps / "versions" / "v0003_more.py").write_text(NEXT.format(statement=statement))
+        (steps / "versions" / "more.py").write_text(NEXT.format(statement=statement, readable_by=readable_by))
         monkeypatch.setattr(upgrade, "MIGRATIONS", steps)
-        monkeypatch.setattr(upgrade, "HEAD", "0003")
+        monkeypatch.setattr(upgrade, "HEAD", AFTER)
 
     return add
 
@@ -57,8 +61,12 @@ def stands_there(url: str) -> tuple[object, set[str]]:
     return version, columns
 
 
-def test_the_newest_step_is_the_one_that_the_code_knows() -> None:
-    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == HEAD
+def test_the_code_knows_the_steps_and_each_says_whose_code_can_work_with_it() -> None:
+    steps: list[Any] = [*ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
+    assert (steps[0].revision, steps[-1].revision) == (FIRST, HEAD)
+    readable = [step.module.readable_by for step in steps]
+    assert readable == sorted(readable)
+    assert all(FIRST <= by <= step.revision for by, step in zip(readable, steps, strict=True))
 
 
 async def test_the_steps_make_the_tables_of_the_schema(journal_url: str) -> None:
@@ -79,9 +87,7 @@ async def test_a_schema_that_is_up_to_date_is_left_alone(journal_url: str) -> No
         assert await journal.raise_epoch("me") == 2
 
 
-async def test_an_older_schema_is_upgraded_once_and_keeps_its_rows(
-    journal_url: str, add_step: Callable[[str], None]
-) -> None:
+async def test_an_older_schema_is_upgraded_once_and_keeps_its_rows(journal_url: str, add_step: AddStep) -> None:
     async with await Journal.open(journal_url, "main", durable=True) as journal:
         await journal.write_by_person([HALT])
     add_step("UPDATE latches SET until_ms = 9")
@@ -89,11 +95,41 @@ async def test_an_older_schema_is_upgraded_once_and_keeps_its_rows(
     assert [await journal.latches() for journal in journals] == [{"halt": HALT}] * 4
     await asyncio.gather(*(journal.close() for journal in journals))
     version, columns = stands_there(journal_url)
-    assert version == "0003"
+    assert version == AFTER
     assert "until_ms" in columns
 
 
-async def test_an_upgrade_that_fails_changes_nothing(journal_url: str, add_step: Callable[[str], None]) -> None:
+@pytest.mark.parametrize("readable_by", [HEAD, AFTER])
+async def test_a_newer_schema_is_worked_with_where_it_says_so(
+    journal_url: str, add_step: AddStep, monkeypatch: pytest.MonkeyPatch, readable_by: str
+) -> None:
+    add_step("UPDATE latches SET until_ms = 9", readable_by)
+    async with await Journal.open(journal_url, "main", durable=True) as journal:
+        await journal.write_by_person([HALT])
+    monkeypatch.undo()
+    newer = stands_there(journal_url)
+    assert newer[0] == AFTER
+    if readable_by == HEAD:
+        async with await Journal.open(journal_url, "main", durable=True, create=False) as journal:
+            await journal.write_by_person([HALT._replace(name="other")])
+            assert set(await journal.latches()) == {"halt", "other"}
+    else:
+        with pytest.raises(SafetyRefusal, match=f"its schema {AFTER} is newer than {HEAD}, which this Tickline knows"):
+            await Journal.open(journal_url, "main", durable=True)
+    assert stands_there(journal_url) == newer
+
+
+async def test_a_schema_of_before_values_had_names_is_refused(journal_url: str) -> None:
+    await (await Journal.open(journal_url, "main", durable=True)).close()
+    engine = create_engine(journal_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0002'")
+    engine.dispose()
+    with pytest.raises(SafetyRefusal, match="its schema 0002 is older than 0003, with which this Tickline begins"):
+        await Journal.open(journal_url, "main", durable=True)
+
+
+async def test_an_upgrade_that_fails_changes_nothing(journal_url: str, add_step: AddStep) -> None:
     async with await Journal.open(journal_url, "main", durable=True) as journal:
         await journal.write_by_person([HALT])
     before = stands_there(journal_url)

@@ -87,7 +87,7 @@ def test_what_is_no_snapshot_is_refused_in_one_line(saved: object, why: str) -> 
 
 
 def test_a_journal_that_only_gains_is_read_without_what_is_not_known_here() -> None:
-    newer = {"v": NEXT, "one": {"size": 1, "note": ""}, "colour": "red"}
+    newer = {"v": NEXT, "one": {"size": 1, "note": "", "colour": "red"}, "colour": "red"}
     assert read_kept(Book, newer, gains_only=True) == Book(one=Leg(size=1))
 
 

@@ -30,7 +30,7 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.messages.codec import CONTENT_BYTES, DECIMAL_EXT, TYPES, content_hash, keep, kept, pack, unpack
+from shared.messages.codec import CONTENT_BYTES, DECIMAL_EXT, TYPES, content_hash, is_kept, keep, kept, pack, unpack
 from shared.record import WIRE, WIRE_FIELD, NewerWire
 
 INT64 = st.integers(0, 2**63 - 1)
@@ -328,6 +328,17 @@ def test_what_is_kept_has_its_wire_with_it(message: Message) -> None:
     assert bits(kept(type(message), keep(message))) == bits(message)
     ahead = pack({**unpack(keep(message)), WIRE_FIELD: WIRE + 1, "later": 1})
     assert bits(kept(type(message), ahead)) == bits(message)
+
+
+def test_what_a_newer_tickline_has_kept_is_kept() -> None:
+    report = ExecutionReport(
+        n=1, sym="A", ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="0" * 32, leg=Leg.OPEN,
+        status=OrderStatus.FILLED, last_qty=Decimal(1), last_px=Decimal(2), commission=Decimal(0), reason=None,
+    )  # fmt: skip
+    newer = pack({**report.content(), WIRE_FIELD: WIRE + 1, "later": 1})
+    assert is_kept(report, newer)
+    assert not is_kept(report, None)
+    assert not is_kept(report.model_copy(update={"last_qty": Decimal(3)}), newer)
 
 
 @pytest.mark.parametrize("tag", [f"MarketTick/{WIRE + 1}", f"Later/{WIRE + 1}".encode()])

@@ -1,12 +1,15 @@
-"""The first schema."""
+"""The first schema. 0001 and 0002 kept values without names, and nobody traded on them."""
 
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+from shared.journal.schema import VERSION_TABLE
+
+revision = "0003"
 down_revision = None
+readable_by = "0003"
 
 
 def _must(kind: Any, *names: str) -> "list[sa.Column[Any]]":
@@ -16,6 +19,7 @@ def _must(kind: Any, *names: str) -> "list[sa.Column[Any]]":
 def upgrade() -> None:
     """Make all tables. Amounts are texts: every digit of a Decimal comes back."""
     text, whole = sa.Text(), sa.BigInteger()
+    op.add_column(VERSION_TABLE, sa.Column("readable_by", text, nullable=False, server_default=revision))
     op.create_table(
         "accounts",
         *_must(text, "account"), *_must(whole, "epoch"), *_must(text, "owner"), *_must(whole, "raised_ms"),
@@ -75,6 +79,7 @@ def upgrade() -> None:
     op.create_table(
         "externals",
         *_must(text, "account", "kind", "sym", "key", "text"), *_must(whole, "at_ms"), *_must(text, "adopted_by"),
+        *(sa.Column(name, text) for name in ("expected", "found", "price", "fees")),
         sa.PrimaryKeyConstraint("account", "kind", "sym", "key"),
     )  # fmt: skip
     op.create_table(
