@@ -8,7 +8,7 @@ dropped, so that what a server forgot is taken again as it then was.
 import asyncio
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import structlog
@@ -107,7 +107,8 @@ class Recorder:
                     self._unwritten = str(lost)
                 await self._pause("recording interrupted", lost)
             except (TicklineError, NewerWire):
-                await self._ownership.leave(self._session)
+                with suppress(BusLost):
+                    await self._ownership.leave(self._session)
                 raise
             finally:
                 session, self._session = self._session, None
@@ -165,12 +166,12 @@ class Recorder:
                 if time.monotonic() >= next_round:
                     await self._round(session)
                     next_round = time.monotonic() + ROUND_S
+            until = time.monotonic() + LAST_READS_S
+            while await self._read(session, cursors, buffers, 0.0) and time.monotonic() < until:
+                await self._write(session, folder, buffers, progress, everything=False)
         except NewerWire:
             await self._write(session, folder, buffers, progress, everything=True)  # what came before it
             raise
-        until = time.monotonic() + LAST_READS_S
-        while await self._read(session, cursors, buffers, 0.0) and time.monotonic() < until:
-            await self._write(session, folder, buffers, progress, everything=False)
         await self._write(session, folder, buffers, progress, everything=True)
 
     async def _owns_all(self, session: Session) -> bool:

@@ -8,13 +8,13 @@ from shared.record import Snapshot, unvalidated
 from shared.tick import State
 
 
-class NumbersSnapshot(Snapshot):
+class WindowSnapshot(Snapshot):
     """What a window over numbers remembers, index 0 first."""
 
     values: list[Annotated[float, Field(allow_inf_nan=True)]]
 
 
-saved_numbers = unvalidated(NumbersSnapshot)
+saved_numbers = unvalidated(WindowSnapshot)
 
 
 def numbers_of(state: State, capacity: int) -> list[float]:
@@ -23,7 +23,7 @@ def numbers_of(state: State, capacity: int) -> list[float]:
     >>> numbers_of(saved_numbers(values=[1.0, 2.0]), 3)
     [1.0, 2.0]
     """
-    values = NumbersSnapshot.of(state).values
+    values = WindowSnapshot.of(state).values
     if len(values) > capacity:
         raise ValueError(f"a window of {capacity} restores up to that many numbers, not {len(values)}")
     return values

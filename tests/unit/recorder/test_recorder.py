@@ -14,7 +14,7 @@ from services.recorder import recorder as module
 from services.recorder.plan import plan
 from services.recorder.recorder import Recorder
 from shared.bus.api import Commit
-from shared.bus.entry import Entry, Outgoing
+from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import Place
 from shared.config import Settings
@@ -50,23 +50,14 @@ class Line:
         self.bus = CountedBus(lease_s=30, maxlens={Stream.TICKS: maxlen} if maxlen else {})
         self.bus.meta = {"partitions": str(PARTITIONS), "bus_id": "first"}
 
-    async def write(self, instance: str, *messages: Message, p: int = 0) -> None:
+    async def write(self, instance: str, *messages: Message, p: int = 0, wire: int = WIRE) -> None:
         session = await self.bus.connect()
         place = Place(instance, p)
         lease = await session.acquire(place, "writer")
         assert lease is not None
         (stored,) = await session.load([place])
-        await session.commit([Commit(lease, stored.seq, {}, [Outgoing.of(message) for message in messages])])
+        await session.commit([Commit(lease, stored.seq, {}, [Outgoing.of(message, wire) for message in messages])])
         await session.close()
-
-    async def write_newer(self, instance: str, message: Message) -> None:
-        """As a newer Tickline would."""
-        await self.write(instance, message)
-        name, _, _ = message.TAG.partition("/")
-        entries = self.bus.streams[message.to, Place(instance, 0)]
-        old = entries[-1]
-        fields = (b"t", f"{name}/{WIRE + 1}".encode(), b"k", old.k.encode(), b"n", b"%d" % old.n, b"h", old.h)
-        entries[-1] = Entry(old.id, (*fields, b"tr", old.tr.encode(), b"d", old.d, b"w", b"%d" % old.w))
 
     def forget(self, stream: Stream, place: Place, count: int) -> None:
         """As a crash that loses the last acknowledged writes."""
@@ -330,7 +321,7 @@ async def test_what_a_newer_tickline_wrote_is_left_to_its_recorder(tmp_path: Pat
     """What came before it is recorded. Then there is neither lease nor folder, and one line, until it can go on."""
     line = Line()
     await line.write("ingestor", *map(tick, (1, 2)))
-    await line.write_newer("ingestor", tick(3))
+    await line.write("ingestor", tick(3), wire=WIRE + 1)
     with structlog.testing.capture_logs() as logs:
         async with recording(line, settings(tmp_path, max_age_s=60.0, max_rows=1)):
             await until(lambda: bool(stood_by(logs)))
@@ -356,6 +347,21 @@ def can_lock(folder: Path) -> bool:
 
 
 @pytest.mark.usefixtures("hasty")
+async def test_what_came_before_it_is_recorded_also_where_it_is_met_at_the_end(tmp_path: Path) -> None:
+    line = Line()
+    await line.write("ingestor", tick(1))
+    async with recording(line, settings(tmp_path, max_age_s=60.0, max_rows=1)) as recorder:
+        await recorded(tmp_path, 1)
+        session, place = await line.bus.connect(), Place("ingestor", 0)
+        lease = await session.acquire(place, "writer")
+        assert lease is not None
+        (stored,) = await session.load([place])
+        recorder.stop()
+        session._write(Commit(lease, stored.seq, {}, [Outgoing.of(tick(2)), Outgoing.of(tick(3), WIRE + 1)]))
+    assert numbers(tmp_path) == [1, 2]
+
+
+@pytest.mark.usefixtures("hasty")
 async def test_it_stands_by_while_a_newer_recorder_has_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,7 +373,7 @@ async def test_it_stands_by_while_a_newer_recorder_has_the_folder(
         return locked(folder)
 
     monkeypatch.setattr(module, "locked", counted)
-    await line.write_newer("ingestor", tick(1))
+    await line.write("ingestor", tick(1), wire=WIRE + 1)
     with structlog.testing.capture_logs() as logs:
         async with recording(line, settings(tmp_path)):
             await until(lambda: bool(stood_by(logs)))
@@ -409,7 +415,7 @@ async def test_a_bus_or_a_folder_of_a_newer_tickline_is_left_to_it(tmp_path: Pat
 async def test_a_newer_dead_letter_is_kept_as_it_is(tmp_path: Path) -> None:
     line = Line()
     await line.write("ingestor", tick(1))
-    await line.write_newer("ingestor", tick(2))
+    await line.write("ingestor", tick(2), wire=WIRE + 1)
     line.bus.streams[Stream.DEAD, Place("ingestor", 0)] = line.bus.streams.pop((Stream.TICKS, Place("ingestor", 0)))
     async with recording(line, settings(tmp_path)):
         await until(lambda: len(list(read_rows(tmp_path, Stream.DEAD, "ingestor"))) == 2)

@@ -129,7 +129,7 @@ def test_capacity_must_be_positive(n: int) -> None:
 def test_a_state_that_does_not_fit_is_refused(values: Any) -> None:
     window = NumpyWindow(2)
     window.on_tick(7)
-    with pytest.raises(ValueError, match=r"window|NumbersSnapshot"):
+    with pytest.raises(ValueError, match=r"window|WindowSnapshot"):
         window.restore({"v": 3, "values": values})
     assert window.values().tolist() == [7.0]
 

@@ -61,7 +61,7 @@ def test_capacity_must_be_positive(n: int) -> None:
 
 @pytest.mark.parametrize("state", [None, {"v": 3, "values": [1.0, 2.0, 3.0]}, {"v": 3, "values": ["1"]}, [1.0]])
 def test_a_state_that_does_not_fit_is_refused(state: object) -> None:
-    with pytest.raises(ValueError, match=r"window|NumbersSnapshot"):
+    with pytest.raises(ValueError, match=r"window|WindowSnapshot"):
         TensorWindow(2).restore(state)  # type: ignore[arg-type]
 
 
