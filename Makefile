@@ -20,7 +20,8 @@ OLDER  := async-timeout
 PIP    := -m pip --disable-pip-version-check -qq
 # What run, test, chaos and bench take besides, e.g. make test ARGS="-k codec -x"
 ARGS   ?=
-# Processes that share the tests when all are run: half of their time is waiting.
+# Processes that share the tests when all are run: half of their time is waiting. They start hundreds of others, so what
+# is compiled is kept, and who else keeps nothing has it here (`make clean` takes it away).
 WORKERS ?= 3
 
 # The Python that makes the environment: the first that runs here and is new enough. Ours: make setup PYTHON=/path/to/python
@@ -58,9 +59,9 @@ test: $(READY)  ## unit, contract, integration and end-to-end tests and the doct
 ifneq ($(ARGS),)
 	$(BIN)/python -m pytest $(ARGS)
 else
-	@failed=0; \
+	@failed=0; export PYTHONDONTWRITEBYTECODE=; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone" || failed=$$?; \
-	$(BIN)/python -m pytest -m alone || failed=$$?; \
+	$(BIN)/python -m pytest -m alone $$(grep -rl --include='test_*.py' 'mark\.alone' tests) || failed=$$?; \
 	exit $$failed
 endif
 

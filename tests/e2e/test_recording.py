@@ -11,7 +11,7 @@ from shared.recording.part import read_rows
 from tests.altered import Row, alter, the_row
 from tests.e2e.command import Tickline
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 RUN = ("run", "--rate", "0", "--sym", "SIM-A", "--sym", "SIM-B")
 
