@@ -22,7 +22,7 @@ PIP    := -m pip --disable-pip-version-check -qq
 ARGS   ?=
 # Processes that share the tests when all are run: half of their time is waiting. They start hundreds of others, so what
 # is compiled is kept, and who else keeps nothing has it here (`make clean` takes it away).
-WORKERS ?= 3
+WORKERS ?= 4
 
 # The Python that makes the environment: the first that runs here and is new enough. Ours: make setup PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 /usr/bin/python3; do \
