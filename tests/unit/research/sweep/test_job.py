@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from services.research.sweep import Pool, SweepSpec, sweep
-from services.research.sweep import job
+from services.research.sweep import Pool, SweepSpec, job, sweep
 from services.research.train import FitSpec
 from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.models.linear_model import LinearModel
