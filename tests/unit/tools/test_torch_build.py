@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -163,3 +164,16 @@ def test_make_run_installs_what_it_runs_with_and_make_test_the_rest() -> None:
         assert "--editable '.[torch,parquet,research,ccxt,journal,dev]'" in recipe(target)
     assert "tools/torch_build.py 'cpu' 'https://" in recipe("run")
     assert "tools/torch_build.py 'cuda'" in recipe("setup", "TORCH=cuda")
+
+
+def test_the_images_take_the_same_build_as_make() -> None:
+    """By the same script, from the same index, and by the same word CUDA instead."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    _, asked, rest = recipe("run").partition("tools/torch_build.py 'cpu' '")
+    assert asked
+    assert f"ARG TORCH=cpu\nARG TORCH_INDEX={rest.partition(chr(39))[0]}\n" in dockerfile
+    assert 'torch="$(python tools/torch_build.py "$TORCH" "$TORCH_INDEX")"' in dockerfile
+
+
+def test_pytorchs_index_has_three_seconds() -> None:
+    assert runpy.run_path(str(SCRIPT))["WAIT_S"] == 3
