@@ -98,6 +98,8 @@ async def test_halt_flattens(line: Folder, fault: str, capsys: pytest.CaptureFix
     assert line.fake.book.wallet.holding("BTCUSDT").qty == 0, shown
     assert shown.out.startswith("main is halted: nothing is sent until `tickline resume HALT`\n")
     assert ": going on with what can be read\n" in shown.err
+    unread = {"no toml": "line 3", "no venue": "gateway.venue", "no account": "line 7", "nothing": "line 1"}
+    assert (f"not read: {unread[fault]}" in shown.err) if fault in unread else ("not read: " not in shown.err)
     assert "HALT" in await line.holds(lambda journal: journal.latches())  # type: ignore[operator]
 
 

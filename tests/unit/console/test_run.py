@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import redis
 
 from services.console import run as module
+from services.console import silence
 from services.console.fake_run import fake_settings
 from services.console.options import RunOptions
 from services.console.run import _Run
@@ -18,10 +20,12 @@ from services.console.watch import View
 from shared.bus.embedded import EmbeddedBus
 from shared.config import Settings, load_settings
 from shared.errors import BusUnreachable, SafetyRefusal
+from shared.messages import Stream
 from shared.runner.progress import Progress
 from shared.runner.service import make_bus
 from tests.servers import free_port
 from tests.unit.console.test_watch import TICKS, ran
+from tests.until import until
 
 
 def settings(url: str, folder: Path) -> Settings:
@@ -144,3 +148,100 @@ async def test_with_positions_a_server_that_does_not_start_is_tried_again(tmp_pa
     assert said == ["the bus folder x cannot be used: No space left on device; it is tried again"]
     with pytest.raises(BusUnreachable, match="No space left"):
         run._revive(last=True)
+
+
+class Idle:
+    """A supervisor of nothing. at_stop: what befalls while it stops its services."""
+
+    restarted = 0
+
+    def __init__(self, at_stop: Callable[[], None] = lambda: None) -> None:
+        self._at_stop = at_stop
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        self._at_stop()
+
+
+def killed(bus: EmbeddedBus) -> None:
+    assert bus._process is not None
+    bus._process.kill()
+    bus._process.wait()
+
+
+@pytest.mark.parametrize("when", ["stopping", "collecting"])
+async def test_a_run_whose_bus_dies_at_its_end_sums_up(
+    bus: EmbeddedBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    monkeypatch.setattr(module, "POLL_S", 0.01)
+    own = load_settings(bus={"url": bus.url}, state_dir=tmp_path)
+    run = _Run(own, [bus], None, lambda *_: None, lambda line: None, "tickline")
+    monkeypatch.setattr(run, "_supervisor", Idle(lambda: killed(bus) if when == "stopping" else None))
+    collector = run._collector()
+    finish = collector.finish
+
+    async def finish_late(collecting: "asyncio.Task[None]") -> None:
+        await finish(collecting)
+        if when == "collecting":
+            killed(bus)
+
+    monkeypatch.setattr(collector, "finish", finish_late)
+    monkeypatch.setattr(run, "_collector", lambda: collector)
+    run._stop.set()
+    summary = await run.run()
+    assert (summary.restarts, summary.finished) == (1, False)
+
+
+async def test_a_run_that_is_ended_says_what_is_open(
+    bus: EmbeddedBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, and in its summary."""
+    said: list[str] = []
+    run = _Run(settings(bus.url, tmp_path), [bus], None, lambda *_: None, said.append, "A=b tickline")
+    monkeypatch.setattr(run, "_real", True)
+    monkeypatch.setattr(run, "_supervisor", Idle(lambda: said.append("stopping")))
+
+    async def look() -> View:
+        return Seen({}, Progress(dict.fromkeys(Stream, 0), {}), {}, Decimal(0))
+
+    monkeypatch.setattr(run._watcher, "look", look)
+    run._stop.set()
+    summary = await run.run()
+    line = "open at the exchange, with nobody trading: BTCUSDT 0.5: `A=b tickline halt --flatten` closes them"
+    assert said == [line, "stopping"]
+    assert summary.lines()[-1] == line
+
+
+async def test_what_befalls_a_run_is_said_while_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLL_S", 0.01)
+    monkeypatch.setattr(silence, "NEXT_S", (0.02, 600.0))
+    said: list[str] = []
+
+    async def heard(what: str) -> str:
+        await until(lambda: any(what in line for line in said), within_s=10)
+        return next(line for line in said if what in line)
+
+    with EmbeddedBus(tmp_path / "bus", append_only=False) as bus:
+        state = tmp_path / "state"
+        (state / "logs").mkdir(parents=True)
+        own = load_settings(bus={"url": bus.url}, state_dir=state, ingestor={"limit": 7})
+        await ran(make_bus(own), ["SIM-A"])
+        run = _Run(own, [], None, lambda *_: None, said.append, "tickline")
+        monkeypatch.setattr(run, "_supervisor", Idle())
+        monkeypatch.setattr(run, "_silence", silence.Silence("the bus does not answer", "the bus is back", 0.0))
+        running = asyncio.create_task(run.run())
+        await heard("model simulated_linear (")
+        assert "writes no log (appendonly no)" in said[0]
+        assert "--limit 7: this bus holds up to" in said[2]
+        (state / "logs" / "ingestor.log").write_text('{"event": "x", "level": "warning", "why": "no data"}\n')
+        assert await heard("no data") == "ingestor: x: no data"
+        killed(bus)
+        await heard("the bus does not answer, for ")
+        bus.start()
+        await heard("the bus is back, after ")
+        shutil.rmtree(state)
+        await heard(f"{state} was removed while it is in use")
+        run._stop.set()
+        await running
