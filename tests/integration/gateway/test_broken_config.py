@@ -128,6 +128,16 @@ async def test_the_books_are_those_of_its_own_strategy(line: Folder, fault: str,
     assert settings.strategy.instance == "second"
 
 
+async def test_a_journal_that_is_somewhere_else_is_found(line: Folder, tmp_path: Path) -> None:
+    line.url = f"sqlite:///{tmp_path / 'own.db'}"
+    line.text = line.text.replace("[gateway]", f'[gateway]\njournal = "{line.url}"')
+    line.config.write_text(line.text)
+    await line.traded()
+    line.breaks(*BROKEN["no toml"])
+    assert list(await disarm()) == ["main is disarmed"]
+    assert await line.holds(lambda journal: journal.arming()) is None
+
+
 async def test_an_account_that_nothing_tells_is_asked_for(line: Folder) -> None:
     await line.traded()
     line.breaks(*BROKEN["nothing"])

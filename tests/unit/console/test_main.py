@@ -42,6 +42,7 @@ def test_the_shell_completes_verbs_and_values(typed: str, offered: str) -> None:
     command = Path(sys.executable).with_name("tickline")
     done = subprocess.run([command], env={**os.environ, **asked}, capture_output=True, text=True, check=False)
     assert done.stdout.split() == [offered]
+    assert "--install-completion" in RUNNER.invoke(app, ["--help"], env={"COLUMNS": "200"}).output
 
 
 def test_a_model_is_named_by_model_in_every_verb_and_its_class_by_class() -> None:
