@@ -19,7 +19,8 @@ from services.console.run import _Run
 from services.console.watch import View
 from shared.bus.embedded import EmbeddedBus
 from shared.config import Settings, load_settings
-from shared.errors import BusUnreachable, SafetyRefusal
+from shared.errors import BusUnreachable, SafetyRefusal, UserCodeFailed
+from shared.features.log_return_lags import LogReturnLags
 from shared.messages import Stream
 from shared.runner.progress import Progress
 from shared.runner.service import make_bus
@@ -148,6 +149,24 @@ async def test_with_positions_a_server_that_does_not_start_is_tried_again(tmp_pa
     assert said == ["the bus folder x cannot be used: No space left on device; it is tried again"]
     with pytest.raises(BusUnreachable, match="No space left"):
         run._revive(last=True)
+
+
+class Unbuilt(LogReturnLags):
+    """An author's feature that cannot even be made."""
+
+    def __init__(self, lags: int) -> None:
+        raise KeyError("lags")
+
+
+async def test_code_that_fails_before_anything_is_started_is_its_authors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.features.log_return_lags.LogReturnLags", Unbuilt)
+    own = load_settings(symbols=("SIM-A", "SIM-B"), bus={"folder": tmp_path / "bus"}, state_dir=tmp_path / "state")
+    with pytest.raises(UserCodeFailed, match=r"^SIM-A, SIM-B: KeyError: 'lags' \(.*test_run.py:\d+, in __init__\)$"):
+        await module.run_line(own, lambda *_: None, lambda line: None)
+    assert not (tmp_path / "bus").exists()
+    assert not (tmp_path / "state").exists()
 
 
 class Idle:
