@@ -264,3 +264,15 @@ async def test_what_befalls_a_run_is_said_while_it_goes_on(tmp_path: Path, monke
         await heard(f"{state} was removed while it is in use")
         run._stop.set()
         await running
+
+
+async def test_code_that_fails_in_the_comparison_leaves_the_summary(
+    bus: EmbeddedBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compare(*_: object) -> None:
+        raise UserCodeFailed("A: ValueError: no (mine.py:3, in decide)")
+
+    monkeypatch.setattr(module, "compare", compare)
+    run = _Run(settings(bus.url, tmp_path), [bus], None, lambda *_: None, lambda line: None, "tickline")
+    summary = await run._summary(run._collector(), finished=True)
+    assert (summary.code, summary.parity) == ("A: ValueError: no (mine.py:3, in decide)", None)
