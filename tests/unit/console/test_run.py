@@ -14,7 +14,7 @@ import redis
 from services.console import run as module
 from services.console import silence
 from services.console.fake_run import fake_settings
-from services.console.options import RunOptions
+from services.console.options import RunOptions, settings_for
 from services.console.run import _Run
 from services.console.watch import View
 from shared.bus.embedded import EmbeddedBus
@@ -26,6 +26,7 @@ from shared.runner.progress import Progress
 from shared.runner.service import make_bus
 from tests.servers import free_port
 from tests.unit.console.test_watch import TICKS, ran
+from tests.unit.recording.test_traded import mine, recording
 from tests.until import until
 
 
@@ -276,3 +277,20 @@ async def test_code_that_fails_in_the_comparison_leaves_the_summary(
     run = _Run(settings(bus.url, tmp_path), [bus], None, lambda *_: None, lambda line: None, "tickline")
     summary = await run._summary(run._collector(), finished=True)
     assert (summary.code, summary.parity) == ("A: ValueError: no (mine.py:3, in decide)", None)
+
+
+async def test_a_replay_says_in_what_it_differs_from_its_recording(
+    bus: EmbeddedBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = recording(load_settings(symbols=("BTCUSDT",), interval="12h"))
+    mine()
+    own = settings_for(RunOptions(data=[path], model="mine", strategy="threshold", param=["threshold=0.1"]))
+    own = own.model_copy(update={"bus": own.bus.model_copy(update={"url": bus.url}), "state_dir": tmp_path / "state"})
+    run = _Run(own, [bus], None, lambda *_: None, lambda line: None, "tickline")
+    await run._look_first()
+    await run._watcher.close()
+    identity, model, strategy = run._first
+    assert identity.startswith("model mine (")
+    assert "was made with model btcusdt_12h_linear (" in model
+    assert "was made with another strategy: " in strategy
