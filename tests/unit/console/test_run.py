@@ -24,6 +24,7 @@ from shared.features.log_return_lags import LogReturnLags
 from shared.messages import Stream
 from shared.runner.progress import Progress
 from shared.runner.service import make_bus
+from shared.strategies.identity import Identity
 from tests.servers import free_port
 from tests.unit.console.test_watch import TICKS, ran
 from tests.unit.recording.test_traded import mine, recording
@@ -264,7 +265,7 @@ async def test_what_befalls_a_run_is_said_while_it_goes_on(tmp_path: Path, monke
         shutil.rmtree(state)
         await heard(f"{state} was removed while it is in use")
         run._stop.set()
-        await running
+        assert (await running).identity == Identity.of(own)
 
 
 async def test_code_that_fails_in_the_comparison_leaves_the_summary(
