@@ -24,7 +24,9 @@ class Row(NamedTuple):
 
 
 def in_order(row: Row) -> tuple[int, int, int, str]:
-    """A sort key: by time, then as the venue numbers it, then by id, where 999 is before 1000; a random text orders none.
+    """A sort key: by time, then as the venue numbers it, then by id, where 999 is before 1000.
+
+    A random text orders nothing.
 
     >>> sorted([Row(5, "1000", ()), Row(5, "999", ()), Row(4, "2000", ())], key=in_order)[1].id
     '999'
