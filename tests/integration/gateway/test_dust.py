@@ -86,6 +86,8 @@ async def test_dust_keeps_no_balance_from_being_compared_and_what_it_cost_is_no_
         return [row.kind for row in await spot.externals()] == ["BALANCE"]
 
     await until(shown, every_s=0.1)
+    (row,) = await spot.externals()
+    assert Decimal(row.found or 0) - Decimal(row.expected or 0) == 50
 
 
 async def test_what_is_worth_less_than_a_sale_must_be_goes_with_what_is_bought_next(spot: Gateway) -> None:
