@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from shared.journal.rows import LimitRow
 from shared.messages.codec import keep, kept
-from shared.record import Record
+from shared.record import Record, unvalidated
 
 LIMIT = "orders_per_minute"
 WINDOW_S = 60
@@ -15,6 +15,9 @@ class SentOrders(Record):
 
     seconds: list[int]
     orders: list[int]
+
+
+_sent = unvalidated(SentOrders)  # an order waits for it
 
 
 def sent(limits: Mapping[str, bytes], now_ms: int) -> int:
@@ -28,7 +31,7 @@ def one_more(limits: Mapping[str, bytes], now_ms: int) -> LimitRow:
     second = now_ms // 1_000
     counts[second] = counts.get(second, 0) + 1
     seconds = sorted(counts)
-    return LimitRow(LIMIT, keep(SentOrders(seconds=seconds, orders=[counts[at] for at in seconds])))
+    return LimitRow(LIMIT, keep(_sent(seconds=seconds, orders=[counts[at] for at in seconds])))
 
 
 def _counts(limits: Mapping[str, bytes], now_ms: int) -> list[tuple[int, int]]:

@@ -162,10 +162,10 @@ class Gateway:
         return self.desk._attached.tools.books
 
     async def compared(self, times: int) -> None:
-        """The venue is asked for its positions so many times more."""
+        """The venue is asked so many times more for what only a comparison asks for, once each."""
         counts = self.fake.server.count
         spot = "USDT:" not in self.settings.gateway.markets[SYM]
-        paths = {"binance": "/account" if spot else "/positionRisk", "okx": "/account/positions"}
+        paths = {"binance": "/openOrders" if spot else "/positionRisk", "okx": "/account/positions"}
         path = paths.get(self.settings.gateway.exchange, "/position/list")
         wanted = counts(path) + times
         await until(lambda: counts(path) >= wanted, within_s=30)
@@ -252,7 +252,7 @@ async def gateway(
             gateway={
                 "mode": "testnet", "venue": "fake", "fake_url": fake.url, "exchange": "binance", "account": "main",
                 "markets": {SYM: "BTC/USDT:USDT"}, "api_key": "fake-key", "api_secret": "fake-secret",
-                "request_validity_ms": 1_000, "grace_ms": 300, "reconcile_s": 1.0,
+                "request_validity_ms": 1_000, "grace_ms": 300, "reconcile_s": 0.2,
                 "risk": {"max_order_notional": "10000", "max_position_notional": "10000", "orders_per_minute": 1000,
                          "daily_loss": "1000", "max_leverage": "3"},
                 **own,
