@@ -91,7 +91,8 @@ class Snapshot(Record):
 
     def written(self, wire: int = WIRE) -> dict[str, Any]:
         """The fields by name, and the wire."""
-        return {WIRE_FIELD: wire, **super().written(wire)}
+        fields = self.__dict__ if wire == WIRE else self.downgrade(self.__dict__, wire)
+        return {WIRE_FIELD: wire, **fields}
 
     @classmethod
     def of(cls, saved: object) -> Self:

@@ -136,7 +136,7 @@ def is_said(message: Message, tag: str | bytes, data: bytes) -> bool:
     """Whether the data are this message, bit for bit, as the wire in `tag` writes it.
 
     >>> tick = MarketTick(n=1, sym="BTCUSDT", ts_event=1, tr="t", venue="replay", price=Decimal("71440.10"))
-    >>> is_said(tick, "MarketTick/3", encode(tick)), is_said(tick, "Gap/3", encode(tick))
+    >>> is_said(tick, MarketTick.TAG, encode(tick)), is_said(tick, Gap.TAG, encode(tick))
     (True, False)
     """
     kind, wire = _known().get(tag, (None, WIRE))
@@ -146,8 +146,10 @@ def is_said(message: Message, tag: str | bytes, data: bytes) -> bool:
 def newer(tag: str | bytes) -> NewerWire | None:
     """Why this code cannot read what has this tag, where a newer Tickline wrote it; None for anything else.
 
-    >>> str(newer("MarketTick/4")), newer("MarketTick/3"), newer("Foreign/1")
-    ('a MarketTick was written by a newer Tickline (wire 4; this one knows 3)', None, None)
+    >>> str(newer("MarketTick/99"))
+    'a MarketTick was written by a newer Tickline (wire 99; this one knows 3)'
+    >>> newer(MarketTick.TAG), newer("Foreign/1")
+    (None, None)
     """
     try:
         _kind(tag)

@@ -1,21 +1,11 @@
 """A window over values of any one type."""
 
 from collections import deque
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
-from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
 T = TypeVar("T")
-
-
-class DequeWindowSnapshot(Snapshot):
-    """What a DequeWindow remembers, oldest first."""
-
-    values: list[Any]
-
-
-_snapshot = unvalidated(DequeWindowSnapshot)
 
 
 class DequeWindow(Tick[T, T], Generic[T]):
@@ -60,14 +50,13 @@ class DequeWindow(Tick[T, T], Generic[T]):
 
     def state(self) -> State:
         """The values, oldest first."""
-        return _snapshot(values=list(self._data))
+        return cast(list[State], list(self._data))
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        values = DequeWindowSnapshot.of(state).values
-        if len(values) > self._capacity:
-            raise ValueError(f"a window of {self._capacity} restores up to that many values, not {len(values)}")
-        self._data = deque(values, maxlen=self._capacity)
+        if not isinstance(state, list) or len(state) > self._capacity:
+            raise ValueError(f"a window of {self._capacity} restores a list of up to that many, not {state!r:.80}")
+        self._data = deque(cast(list[T], state), maxlen=self._capacity)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(capacity={self._capacity}, values={list(self._data)})"

@@ -1,29 +1,19 @@
-"""A window's numbers as a snapshot holds them."""
+"""Reading a window's saved numbers."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from shared.record import Snapshot, unvalidated
 from shared.tick import State
-
-
-class WindowSnapshot(Snapshot):
-    """What a window over numbers remembers, index 0 first."""
-
-    values: list[Annotated[float, Field(allow_inf_nan=True)]]
-
-
-saved_numbers = unvalidated(WindowSnapshot)
 
 
 def numbers_of(state: State, capacity: int) -> list[float]:
     """The numbers in a window's state; ValueError if they are none, or more than fit.
 
-    >>> numbers_of(saved_numbers(values=[1.0, 2.0]), 3)
+    >>> numbers_of([1.0, 2.0], 3)
     [1.0, 2.0]
     """
-    values = WindowSnapshot.of(state).values
-    if len(values) > capacity:
-        raise ValueError(f"a window of {capacity} restores up to that many numbers, not {len(values)}")
-    return values
+    if not isinstance(state, list) or len(state) > capacity:
+        raise ValueError(f"a window of {capacity} restores a list of up to {capacity} numbers, not {state!r:.80}")
+    numbers: list[float] = []
+    for value in state:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"a window's state holds numbers, not {value!r:.80}")
+        numbers.append(value)
+    return numbers

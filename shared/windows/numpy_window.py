@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.tick import State, Tick
-from shared.windows.numbers import numbers_of, saved_numbers
+from shared.windows.numbers import numbers_of
 
 
 class NumpyWindow(Tick[float, float]):
@@ -100,8 +100,8 @@ class NumpyWindow(Tick[float, float]):
 
     def state(self) -> State:
         """The values, index 0 first."""
-        values: list[float] = self._data[self._start : self._start + self._size].tolist()
-        return saved_numbers(values=values)
+        values: list[State] = self._data[self._start : self._start + self._size].tolist()
+        return values
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""

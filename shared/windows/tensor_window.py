@@ -3,7 +3,7 @@
 import torch
 
 from shared.tick import State, Tick
-from shared.windows.numbers import numbers_of, saved_numbers
+from shared.windows.numbers import numbers_of
 
 
 class TensorWindow(Tick[float, float]):
@@ -66,8 +66,8 @@ class TensorWindow(Tick[float, float]):
 
     def state(self) -> State:
         """The values, oldest first."""
-        values: list[float] = self.values().tolist()
-        return saved_numbers(values=values)
+        values: list[State] = self.values().tolist()
+        return values
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""

@@ -137,11 +137,13 @@ GROWN: dict[str, Callable[[], Iterator[Any]]] = {
     "StrategyStage": strategy_stage,
 }
 ANYTHING = {"DequeWindow", "Last"}  # they keep what they are given, whatever it is
+WINDOWS = {"DequeWindow", "NumpyWindow", "TensorWindow"}  # values of one kind, as many as there are: a list says it
 TICKS = [
     pytest.param(
         case.make,
         PRICES if kind.__name__ in ANYTHING else case.values if cases is LIBRARY else st.one_of(case.values),
         getattr(case, "after", None),
+        list if kind.__name__ in WINDOWS else dict,
         id=f"{kind.__name__}-{number}",
     )
     for cases in (LIBRARY, LIVE)
@@ -191,13 +193,17 @@ def test_what_is_remembered_has_names(grow: Callable[[], Iterator[Any]]) -> None
     assert isinstance(unpack(before), dict)
 
 
-@pytest.mark.parametrize(("make", "values", "after"), TICKS)
+@pytest.mark.parametrize(("make", "values", "after", "form"), TICKS)
 @given(data=st.data())
 def test_what_a_tick_remembers_has_names(
-    make: Callable[[], Any], values: st.SearchStrategy[Any], after: Callable[..., None] | None, data: st.DataObject
+    make: Callable[[], Any],
+    values: st.SearchStrategy[Any],
+    after: Callable[..., None] | None,
+    form: type,
+    data: st.DataObject,
 ) -> None:
     tick = make()
-    assert tick.state() is None or isinstance(unpack(pack(tick.state())), dict)
+    assert tick.state() is None or isinstance(unpack(pack(tick.state())), form)
     assert unnamed(tick.state(), fresh=True) == []
     for val in data.draw(st.lists(values, max_size=12)):
         result = tick.on_tick(val)

@@ -4,7 +4,7 @@ from services.ingestor.live.bar_join import Close, Cut
 from services.ingestor.live.events import Hole, Upto
 from services.ingestor.live.sampler import Priced
 from shared.messages.reasons import GapCause
-from shared.record import Snapshot
+from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
 
@@ -12,6 +12,9 @@ class EachTradeSnapshot(Snapshot):
     """What an EachTrade remembers."""
 
     last_ns: int
+
+
+_snapshot = unvalidated(EachTradeSnapshot)
 
 
 class EachTrade(Tick[Priced | Upto | Hole, list[Close | Cut]]):
@@ -38,7 +41,7 @@ class EachTrade(Tick[Priced | Upto | Hole, list[Close | Cut]]):
 
     def state(self) -> State:
         """The last time."""
-        return EachTradeSnapshot(last_ns=self._last_ns)
+        return _snapshot(last_ns=self._last_ns)
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""

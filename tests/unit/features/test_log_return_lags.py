@@ -62,7 +62,7 @@ def test_no_lags_must_be_positive(no_lags: int) -> None:
 
 
 def lags(values: list[float], prices: list[float]) -> object:
-    return {"v": 3, "lags": {"v": 3, "values": values}, "log_return": {"v": 3, "prices": {"v": 3, "values": prices}}}
+    return {"v": 3, "lags": values, "log_return": {"v": 3, "prices": prices}}
 
 
 @pytest.mark.parametrize("state", [None, [[]], lags([1.0, 2.0], []), lags([], [1.0, 2.0, 3.0]), lags([], [True])])

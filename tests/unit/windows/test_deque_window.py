@@ -33,7 +33,7 @@ def test_capacity_must_be_positive(n: int) -> None:
         DequeWindow[int](n)
 
 
-@pytest.mark.parametrize("state", [None, 3, [1], {"v": 3, "values": [1, 2, 3]}, {"v": 3, "values": 1}])
+@pytest.mark.parametrize("state", [None, 3, [1, 2, 3]])
 def test_a_state_that_does_not_fit_is_refused(state: object) -> None:
-    with pytest.raises(ValueError, match=r"a window of 2 restores|DequeWindowSnapshot"):
+    with pytest.raises(ValueError, match="a window of 2 restores"):
         DequeWindow[int](2).restore(state)  # type: ignore[arg-type]

@@ -59,9 +59,9 @@ def test_capacity_must_be_positive(n: int) -> None:
         TensorWindow(n)
 
 
-@pytest.mark.parametrize("state", [None, {"v": 3, "values": [1.0, 2.0, 3.0]}, {"v": 3, "values": ["1"]}, [1.0]])
+@pytest.mark.parametrize("state", [None, [1.0, 2.0, 3.0], ["1"]])
 def test_a_state_that_does_not_fit_is_refused(state: object) -> None:
-    with pytest.raises(ValueError, match=r"window|WindowSnapshot"):
+    with pytest.raises(ValueError, match="window"):
         TensorWindow(2).restore(state)  # type: ignore[arg-type]
 
 
