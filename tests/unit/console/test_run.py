@@ -18,10 +18,12 @@ from services.console.options import RunOptions, settings_for
 from services.console.run import _Run
 from services.console.watch import View
 from shared.bus.embedded import EmbeddedBus
+from shared.bus.entry import Entry
 from shared.config import Settings, load_settings
 from shared.errors import BusUnreachable, SafetyRefusal, UserCodeFailed
 from shared.features.log_return_lags import LogReturnLags
 from shared.messages import Stream
+from shared.record import WIRE
 from shared.runner.progress import Progress
 from shared.runner.service import make_bus
 from shared.strategies.identity import Identity
@@ -278,6 +280,17 @@ async def test_code_that_fails_in_the_comparison_leaves_the_summary(
     run = _Run(settings(bus.url, tmp_path), [bus], None, lambda *_: None, lambda line: None, "tickline")
     summary = await run._summary(run._collector(), finished=True)
     assert (summary.code, summary.parity) == ("A: ValueError: no (mine.py:3, in decide)", None)
+
+
+async def test_orders_of_a_newer_tickline_are_not_compared_and_it_is_said(bus: EmbeddedBus, tmp_path: Path) -> None:
+    said: list[str] = []
+    run = _Run(settings(bus.url, tmp_path), [bus], None, lambda *_: None, said.append, "tickline")
+    collector = run._collector()
+    collector.take(Entry(b"1-0", (b"t", b"OrderIntent/%d" % (WIRE + 1), b"k", b"A", b"n", b"1")))
+    assert (await run._summary(collector, finished=True)).parity is None
+    assert [line.partition(" (")[0] for line in said] == [
+        "the orders are not compared with the backtest: a OrderIntent was written by a newer Tickline"
+    ]
 
 
 async def test_a_replay_says_in_what_it_differs_from_its_recording(
