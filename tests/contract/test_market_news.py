@@ -50,7 +50,8 @@ async def test_a_market_that_is_not_traded_any_more(place: Place) -> None:
         assert await news_of(pair) == news, "and again"
         assert pair.venue.rules(SYM) == before
         quotes = await pair.venue.quotes([SYM])
-        assert [quote.trading for quote in quotes.values()] == ([] if place is BYBIT or place is BYBIT_SPOT else [False])
+        told_trading = [] if place in (BYBIT, BYBIT_SPOT) else [False]
+        assert [quote.trading for quote in quotes.values()] == told_trading
         if quotes:
             assert not (await pair.venue.quote(SYM)).trading, "no quote is fresh where nothing is traded"
         await pair.venue.positions()
