@@ -63,12 +63,12 @@ class Flatten:
         self._mine: dict[str, Decimal] = {}
         self._told: set[str] = set()
         self._resting = Resting(venue, self._syms, say)
+        self._refused: set[str] = set()  # since the last look
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
 
     async def cancel(self, until: float) -> None:
         """Every open order of our symbols; asked until `until` (monotonic), then VenueError."""
-        left = await self._resting.cancel_unseen()
-        while left := left or await self._resting.cancel():
+        while left := await self._resting.cancel_unseen() or await self._resting.cancel():
             await self._pause(until, f"not all is cancelled ({left})")
 
     async def flatten(self, until: float) -> None:
@@ -86,8 +86,9 @@ class Flatten:
             if not (left or late or nothing_rests):
                 left = await self._resting.cancel()
                 nothing_rests = not left
-            elif self._resting.failed:
-                await self._resting.cancel(self._resting.failed)
+            elif again := self._resting.failed | self._refused:  # what no list showed may be in a close's way
+                await self._resting.cancel(again)
+            self._refused.clear()
             if left:
                 flat_since, nothing_rests = None, False
             elif flat_since is None:
@@ -199,6 +200,7 @@ class Flatten:
         answer = await self._venue.place(request)
         if isinstance(answer, Refused):
             self._say(f"{sym}: refused: {answer.reason} {answer.text}")
+            self._refused.add(sym)
             if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
                 self._most[sym] = abs(part.signed_qty) / 2
             return False
