@@ -21,6 +21,7 @@ from tests.venues import OKX, SWAPS, Place, named
 D = Decimal
 HEDGED = {"binance": ("dual", "true"), "bybit": ("dual", "true"), "okx": ("mode", "long_short_mode")}
 FLAT_S, LATE_S, SURE_S = 5.0, 2.0, 6.0  # with nothing under way; after the validity of what is; to be sure of it
+LAST_S = 2.5  # likewise, for what comes to rest in the last moment: OKX is asked seven times for all its kinds
 VALID_S = 10
 
 
@@ -78,12 +79,12 @@ async def last_not_flat(made: InProcess) -> None:
 NOT_FLAT = [0.0]
 
 
-@pytest.mark.parametrize("under_way", ["", "lost", "late"], ids=lambda what: what or "quiet")
+@pytest.mark.parametrize("under_way", ["", "lost", "late", "rests"], ids=lambda what: what or "quiet")
 @pytest.mark.parametrize("hedged", [False, True], ids=["one-way", "hedge"])
 @pytest.mark.parametrize("place", SWAPS, ids=named)
 @virtually()
 async def test_flat_soon(place: Place, hedged: bool, under_way: str) -> None:
-    """What was on its way is lost, or arrives in the last moment of its validity."""
+    """What was on its way is lost, or arrives in the last moment of its validity, where it may rest."""
     with throttle_in_virtual_time():
         made = in_process(place, 2)
         venue, book = made.venue, made.book
@@ -99,7 +100,9 @@ async def test_flat_soon(place: Place, hedged: bool, under_way: str) -> None:
         begun_s, valid_ms = time.monotonic(), venue.now_ms() + VALID_S * 1_000
         sent = order(sym=made.syms[0], signed_qty=D(10), valid_until_ms=valid_ms)
         arriving = Ask(made.listings[0].id, D(10), "late", leg="LONG" if hedged else "")
-        if under_way == "late":
+        if under_way == "rests":
+            arriving = arriving._replace(limit=D(60))
+        if under_way in ("late", "rests"):
             at_s = begun_s + VALID_S - 0.1
             asyncio.get_running_loop().call_at(at_s, lambda: book.place(arriving, venue.now_ms()))
         looking = asyncio.create_task(last_not_flat(made))
@@ -108,7 +111,7 @@ async def test_flat_soon(place: Place, hedged: bool, under_way: str) -> None:
         looking.cancel()
         took_s, flat_s = time.monotonic() - begun_s, NOT_FLAT[0] - begun_s
         assert flat(made)
-        assert flat_s <= {"": FLAT_S, "lost": FLAT_S, "late": VALID_S + LATE_S}[under_way]
-        assert took_s <= {"": SURE_S, "lost": VALID_S + LATE_S, "late": VALID_S + SURE_S}[under_way]
+        assert flat_s <= {"": FLAT_S, "lost": FLAT_S, "late": VALID_S + LATE_S, "rests": VALID_S + LAST_S}[under_way]
+        assert took_s <= {"": SURE_S, "lost": VALID_S + LATE_S}.get(under_way, VALID_S + SURE_S)
         assert took_s > (VALID_S if under_way else 0)
         await venue.close()

@@ -163,7 +163,11 @@ async def test_a_sale_that_rests_and_that_no_list_shows_yet_holds_up_nothing(
         assert not [order for order in fake.book.orders() if order.state in LIVE]
 
 
-async def test_a_cancel_that_fails_is_tried_again_until_all_is_gone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("listed", [True, False])
+async def test_a_cancel_that_fails_is_tried_again_until_all_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: bool
+) -> None:
+    """listed: whether a list shows the orders; one may be older than they are."""
     async with serving("binance") as fake:
         settings = settings_of(tmp_path, fake)
         venue = make_venue(settings)
@@ -172,6 +176,13 @@ async def test_a_cancel_that_fails_is_tried_again_until_all_is_gone(tmp_path: Pa
             limit = Decimal(40_000) if trigger is None else None
             ask = Ask(SYM, Decimal("0.010" if limit else "-0.010"), f"o{number}", limit=limit, trigger=trigger)
             fake.book.place(ask, fake.floor.now_ms())
+        if not listed:
+
+            async def nothing(syms: Sequence[str] = ()) -> list[VenueOrder]:
+                return []
+
+            monkeypatch.setattr(venue, "all_open_orders", nothing)
+            monkeypatch.setattr(venue, "waiting_orders", nothing)
         fake.server.faults.append(Fault(Mode.STATUS, "algoOpenOrders", method="DELETE", times=9))
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             try:
