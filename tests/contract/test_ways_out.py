@@ -12,7 +12,22 @@ from services.gateway.venues.ccxt_venue import CcxtVenue
 from shared.errors import SafetyRefusal
 from shared.orders import Snapshot
 from shared.orders.request import OrderRequest
-from tests.venues import BINANCE, BYBIT, KEYS, OKX, OKX_SPOT, SPOTS, SWAPS, SYM, Pair, Place, named, options, trading
+from tests.venues import (
+    BINANCE,
+    BYBIT,
+    BYBIT_SPOT,
+    KEYS,
+    OKX,
+    OKX_SPOT,
+    SPOTS,
+    SWAPS,
+    SYM,
+    Pair,
+    Place,
+    named,
+    options,
+    trading,
+)
 
 D = Decimal
 KINDS = ("conditional", "oco", "trigger", "move_order_stop", "iceberg", "twap")
@@ -68,6 +83,15 @@ async def test_every_kind_that_okx_knows(pair: Pair) -> None:
     assert pair.fake.book.waiting_orders() == []
 
 
+@pytest.mark.parametrize("pair", [BYBIT_SPOT], indirect=True, ids=named)
+async def test_every_kind_that_bybits_spot_knows(pair: Pair) -> None:
+    """P: https://bybit-exchange.github.io/docs/v5/order/cancel-all: each is cancelled by its own name only."""
+    for number, kind in enumerate(("StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslOrder")):
+        pair.fake.book.set(f"filter:{waits(pair, number)}", kind)
+    await pair.venue.cancel_all(SYM)
+    assert pair.fake.book.waiting_orders() == []
+
+
 @pytest.mark.parametrize("pair", [OKX], indirect=True, ids=named)
 async def test_more_than_a_page_of_them(pair: Pair) -> None:
     for number in range(205):
@@ -99,7 +123,7 @@ async def test_cross_beside_isolated_is_closed_by_itself(pair: Pair) -> None:
         "": D("0.030"),
         "NET CROSS": D("-0.020"),
     }
-    closing = OrderRequest(SYM, "f" * 32, D("0.020"), True, pair.venue.now_ms(), 5_000, "NET CROSS")
+    closing = OrderRequest(SYM, "f" * 32, D("0.050"), True, pair.venue.now_ms(), 5_000, "NET CROSS")  # and no more
     assert isinstance(await pair.venue.place(closing), Snapshot)
     assert [wallet.holding(pair.place.id, leg=leg).qty for leg in ("", "CROSS")] == [D("0.030"), 0]
 

@@ -13,6 +13,7 @@ from hashlib import blake2b
 
 from services.gateway.control.at_work import AT_WORK
 from services.gateway.control.books import booked_qty
+from services.gateway.control.resting import Resting
 from services.gateway.control.way_out import Held, Part, last_valid_ms, parts, parts_of_row
 from services.gateway.desk.mine import mine_of
 from services.gateway.desk.rules import book_of
@@ -61,12 +62,13 @@ class Flatten:
         self._booked: dict[str, Decimal] = {}
         self._mine: dict[str, Decimal] = {}
         self._told: set[str] = set()
-        self._cancelled: set[str] = set()
+        self._resting = Resting(venue, self._syms, say)
+        self._refused: set[str] = set()  # since the last look
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
 
     async def cancel(self, until: float) -> None:
         """Every open order of our symbols; asked until `until` (monotonic), then VenueError."""
-        while left := await self._each(self._cancel):
+        while left := await self._resting.cancel_unseen() or await self._resting.cancel():
             await self._pause(until, f"not all is cancelled ({left})")
 
     async def flatten(self, until: float) -> None:
@@ -75,20 +77,26 @@ class Flatten:
         VenueError after `until` (monotonic). A symbol that cannot be asked holds up no other.
         """
         quiet_ms = await self._load()
+        await self._resting.cancel()
         flat_since: float | None = None
+        nothing_rests = False  # since it is flat, and nothing can arrive any more
         while True:
-            left = await self._each(self._cancel) + await self._look()
             late = self._venue.now_ms() <= quiet_ms
+            left, seen_s = await self._look(), time.monotonic()
+            if not (left or late or nothing_rests):
+                left = await self._resting.cancel()
+                nothing_rests = not left
+            elif again := self._resting.failed | self._refused:  # what no list showed may be in a close's way
+                await self._resting.cancel(again)
+            self._refused.clear()
             if left:
-                flat_since = None
+                flat_since, nothing_rests = None, False
             elif flat_since is None:
-                flat_since = time.monotonic()
+                flat_since = seen_s
                 but = f", but for {', '.join(self._not_seen)}: not looked at" if self._not_seen else ""
                 self._say("flat" + but + (": what was on its way can still arrive, looking again" if late else ""))
-            elif not late and time.monotonic() - flat_since > SURE_S:
-                left = await self._each(self._nothing_rests)
-                if not left:
-                    return
+            if nothing_rests and flat_since is not None and time.monotonic() - flat_since > SURE_S:
+                return
             await self._pause(until, f"not flat in time ({left or 'orders can still arrive'})")
 
     async def _pause(self, until: float, what: str) -> None:
@@ -106,27 +114,6 @@ class Flatten:
                 return str(error)
 
         return ", ".join(filter(None, await asyncio.gather(*map(tried, self._syms))))
-
-    async def _cancel(self, sym: str) -> bool:
-        """Cancel all, and believe it when nothing is shown any more; then no more is asked until the end."""
-        if sym in self._cancelled:
-            return True
-        await self._venue.cancel_all(sym)
-        if await self._rests(sym):
-            return False
-        self._cancelled.add(sym)
-        self._say(f"{sym}: cancelled what was open")
-        return True
-
-    async def _rests(self, sym: str) -> bool:
-        return bool(await self._venue.open_orders(sym) or await self._venue.waiting_orders([sym]))
-
-    async def _nothing_rests(self, sym: str) -> bool:
-        """Looked at once more when all is flat: what was on its way may have come to rest."""
-        if await self._rests(sym):
-            self._cancelled.discard(sym)
-            return False
-        return True
 
     async def _load(self) -> int:
         """Books and unsettled orders out of the journal; returns when the last of these cannot arrive any more."""
@@ -213,6 +200,7 @@ class Flatten:
         answer = await self._venue.place(request)
         if isinstance(answer, Refused):
             self._say(f"{sym}: refused: {answer.reason} {answer.text}")
+            self._refused.add(sym)
             if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
                 self._most[sym] = abs(part.signed_qty) / 2
             return False

@@ -369,11 +369,13 @@ class CcxtVenue:
         found: VenueQuote = await self._asker.ask(timed, read=read)
         return found
 
-    async def cancel_all(self, sym: str) -> None:
+    async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
         """Of every kind: those that rest, and those that wait for a price."""
-        market = self._rules[sym].market
-        await self._profile.cancel_resting(self._asker, market)
-        await self._profile.cancel_waiting(self._asker, market)
+        market, ids = self._rules[sym].market, dict[bool, list[str] | None]({False: None, True: None})
+        if shown is not None:
+            ids = {waits: [one.snapshot.venue_order_id for one in shown if one.waits is waits] for waits in ids}
+        await self._profile.cancel_resting(self._asker, market, ids[False])
+        await self._profile.cancel_waiting(self._asker, market, ids[True])
 
     def _rows(self, sym: str, market: str, rows: Any) -> list[VenuePosition]:
         """One for each position in this market; a flat one where there is none."""

@@ -170,8 +170,11 @@ class Venue(Protocol):
     async def price(self, currency: str, quote: str) -> Decimal:
         """Quote units for one of a currency, now; NoPrice where it has no market here."""
 
-    async def cancel_all(self, sym: str) -> None:
-        """Every open order of this symbol, also those that wait for a price, anybody's."""
+    async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
+        """Every open order of this symbol, also those that wait for a price, anybody's.
+
+        shown: what was seen of them a moment ago; then a venue that cancels by id need not be asked for them again.
+        """
 
     async def server_time_ms(self) -> int:
         """The venue's clock, asked now."""

@@ -1,6 +1,7 @@
 """A flatten in bad weather: flat in the end, never through zero, and nothing sent that was not in the journal first."""
 
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import accumulate
 from pathlib import Path
@@ -16,6 +17,7 @@ from services.gateway.desk.mine import mine_row
 from services.gateway.venues.make import make_venue
 from shared.config import Settings, load_settings
 from shared.journal.journal import Journal
+from shared.orders.answers import VenueOrder
 from tests.integration.gateway.conftest import SYM
 from tests.journal_rows import order
 from tests.venues import BYBIT, OKX, Place, named
@@ -129,6 +131,66 @@ async def test_coins_that_a_person_has_called_theirs_are_not_sold_for_an_order_t
             finally:
                 await venue.close()
         assert fake.book.wallet.cash["BTC"] == coins, said
+
+
+async def test_a_sale_that_rests_and_that_no_list_shows_yet_holds_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It locks the coins that are to be sold."""
+    async with serving("binance-spot") as fake:
+        settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT"})
+        stranger(fake, "0.020")
+        resting = Ask(SYM, Decimal("-0.019"), "rests", limit=Decimal(50_000))
+        fake.book.place(resting, fake.floor.now_ms())
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        asked, shown = list[int](), venue.all_open_orders
+
+        async def late(syms: Sequence[str] = ()) -> list[VenueOrder]:
+            asked.append(1)
+            return [] if len(asked) == 1 else await shown(syms)
+
+        monkeypatch.setattr(venue, "all_open_orders", late)
+        said: list[str] = []
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            epoch = await journal.raise_epoch("halt")
+            await journal.write([order(signed_qty=Decimal("0.020"), epoch=epoch)], epoch)
+            try:
+                await Flatten(settings, journal, venue, epoch, "test", said.append).flatten(time.monotonic() + 40)
+            finally:
+                await venue.close()
+        assert fake.book.wallet.cash["BTC"] < Decimal("0.0001"), said
+        assert not [order for order in fake.book.orders() if order.state in LIVE]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_a_cancel_that_fails_is_tried_again_until_all_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: bool
+) -> None:
+    """listed: whether a list shows the orders; one may be older than they are."""
+    async with serving("binance") as fake:
+        settings = settings_of(tmp_path, fake)
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        for number, trigger in enumerate((None, Decimal(30_000))):
+            limit = Decimal(40_000) if trigger is None else None
+            ask = Ask(SYM, Decimal("0.010" if limit else "-0.010"), f"o{number}", limit=limit, trigger=trigger)
+            fake.book.place(ask, fake.floor.now_ms())
+        if not listed:
+
+            async def nothing(syms: Sequence[str] = ()) -> list[VenueOrder]:
+                return []
+
+            monkeypatch.setattr(venue, "all_open_orders", nothing)
+            monkeypatch.setattr(venue, "waiting_orders", nothing)
+        fake.server.faults.append(Fault(Mode.STATUS, "algoOpenOrders", method="DELETE", times=9))
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            try:
+                flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", print)
+                await flatten.cancel(time.monotonic() + 40)
+            finally:
+                await venue.close()
+        assert not [order for order in fake.book.orders() if order.state in LIVE]
 
 
 @pytest.mark.parametrize("place", [OKX, BYBIT], ids=named)

@@ -190,7 +190,7 @@ class Binance(ExchangeProfile):
             if row["symbol"] in names
         ]
 
-    async def cancel_waiting(self, asker: Asker, market: str) -> None:
+    async def cancel_waiting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
         """At once: BINANCE_DOCS/trade/rest-api/Cancel-All-Algo-Open-Orders (P)."""
         if self.kind == "swap":
             params = {"symbol": asker.client.markets[market]["id"]}

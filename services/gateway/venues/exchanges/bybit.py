@@ -245,7 +245,7 @@ class Bybit(ExchangeProfile):
         """A perpetual's deliveryTime is 0 until its delisting is announced: BYBIT_DOCS/market/instrument (P)."""
         return int(market["info"].get("deliveryTime") or 0) or None
 
-    async def cancel_resting(self, asker: Asker, market: str) -> None:
+    async def cancel_resting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
         """Of every kind: a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""
         for params in [{}] if self.kind == "swap" else [{"orderFilter": kind} for kind in SPOT_KINDS]:
             await asker.ask(asker.client.cancel_all_orders, market, params, tolerated=self.facts.unknown)

@@ -205,18 +205,21 @@ class Okx(ExchangeProfile):
                 asked = {**asked, "after": rows[-1]["algoId"]}
         return found
 
-    async def cancel_waiting(self, asker: Asker, market: str) -> None:
+    async def cancel_waiting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
         """By their ids, some at a time."""
-        ids = [order.order_id for order in await self.waiting(asker, [market])]
+        if ids is None:
+            ids = [order.order_id for order in await self.waiting(asker, [market])]
         for first in range(0, len(ids), MOST_CANCELS):
             some, gone = ids[first : first + MOST_CANCELS], self.facts.unknown | GONE
             await asker.ask(asker.client.cancel_orders, some, market, {"trigger": True}, tolerated=gone)
 
-    async def cancel_resting(self, asker: Asker, market: str) -> None:
+    async def cancel_resting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
         """One by one; what is gone meanwhile is gone."""
         gone = self.facts.unknown | GONE
-        for order in await self.open_orders(asker, market):
-            await asker.ask(asker.client.cancel_order, str(order["id"]), market, tolerated=gone)
+        if ids is None:
+            ids = [str(order["id"]) for order in await self.open_orders(asker, market)]
+        for id_ in ids:
+            await asker.ask(asker.client.cancel_order, id_, market, tolerated=gone)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
         """By side and margin mode, as each is closed: NET CROSS, LONG ISOLATED ..."""

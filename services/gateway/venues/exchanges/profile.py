@@ -171,11 +171,11 @@ class ExchangeProfile:
         """Those that the exchange keeps apart from what rests; all others are told with the open orders."""
         return []
 
-    async def cancel_waiting(self, asker: Asker, market: str) -> None:
-        """All of these, anybody's."""
+    async def cancel_waiting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
+        """All of these, anybody's. ids: theirs, where they are known; None: they are not."""
 
-    async def cancel_resting(self, asker: Asker, market: str) -> None:
-        """All open orders, anybody's: at once where the exchange can, else one by one."""
+    async def cancel_resting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
+        """All open orders, anybody's: at once where the exchange can, else one by one. ids: likewise."""
         client, gone = asker.client, self.facts.unknown
         if client.has["cancelAllOrders"] is True:
             await asker.ask(client.cancel_all_orders, market, tolerated=gone)
