@@ -116,7 +116,7 @@ class BinanceAccount:
         return [
             {
                 "symbol": sym, "marginType": book.settings.get(f"margin:{sym}", "CROSSED"), "isAutoAddMargin": False,
-                "leverage": book.leverage(sym), "maxNotionalValue": "1000000",
+                "leverage": int(book.leverage(sym)), "maxNotionalValue": "1000000",
             }
             for sym in book.listings
             if asked.form.get("symbol", sym) == sym
@@ -174,7 +174,7 @@ class BinanceAccount:
         book = self._floor.book
         mark, profit = book.prices.quote(sym, self._floor.now_ms()).mid, self._profit(sym, held)
         margin = abs(held.qty) * held.entry / book.leverage(sym)
-        side = (1 if held.qty > 0 else -1) / Decimal(book.leverage(sym))
+        side = (1 if held.qty > 0 else -1) / book.leverage(sym)
         far = (held.entry * (1 - side)).quantize(Decimal("0.00000001")) if held.qty else ZERO
         isolated = book.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
         return {

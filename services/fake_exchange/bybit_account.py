@@ -103,7 +103,7 @@ class BybitAccount:
             raise Failed(110043, "leverage not modified")
         if not 1 <= wanted <= listing.most_leverage:
             raise Failed(110013, f"cannot set leverage [{wanted}] gt maxLeverage [{listing.most_leverage}]")
-        book.set(f"leverage:{listing.id}", str(int(wanted)))
+        book.set(f"leverage:{listing.id}", str(wanted))
         return {}
 
     def positions(self, asked: Asked) -> object:

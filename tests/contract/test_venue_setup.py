@@ -135,3 +135,20 @@ async def test_an_exchange_that_refuses_is_not_silent(answer: str) -> None:
             await pair.venue.balance()
         assert pair.fake.server.count("/balance") + pair.fake.server.count("/account")
         assert pair.venue._client.silence.since_s is None
+
+
+@pytest.mark.parametrize("place", [OKX, BYBIT], ids=named)
+async def test_a_fractional_leverage_is_none_that_was_wanted(place: Place) -> None:
+    """Both write it as text and take fractions; ccxt makes a whole number of it."""
+    async with serving(place.exchange) as fake:
+        fake.book.set(f"leverage:{place.id}", "2.5")
+        venue = CcxtVenue(options(place, fake.url, leverage=2), KEYS)
+        await venue.open()
+        try:
+            assert fake.book.leverage(place.id) == 2, "set as wanted"
+            assert await venue.read_modes() == {}
+            fake.book.set(f"leverage:{place.id}", "2.50")
+            wrong = "one-way mode, isolated margin, leverage 2.5; wanted one-way mode, isolated margin, leverage 2"
+            assert await venue.read_modes() == {"BTCUSDT": f"{place.exchange} {place.market}: {wrong}"}
+        finally:
+            await venue.close()

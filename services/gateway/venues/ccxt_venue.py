@@ -162,7 +162,7 @@ class CcxtVenue:
         swaps = {market: sym for market, sym in self._listed().items() if self._rules[sym].kind == "swap"}
         if not swaps:
             return {}
-        wanted = Modes(hedged=False, margin=ISOLATED, leverage=self._options.leverage)
+        wanted = Modes(hedged=False, margin=ISOLATED, leverage=Decimal(self._options.leverage))
         turn, most = self._modes_turn, self._profile.modes_a_round
         self._modes |= await self._profile.modes(self._asker, list(swaps)[turn : turn + most])
         self._modes_turn = turn + most if turn + most < len(swaps) else 0

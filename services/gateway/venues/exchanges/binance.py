@@ -158,7 +158,7 @@ class Binance(ExchangeProfile):
         def read(rows: Any) -> Mapping[str, Modes]:
             found = {names[row["symbol"]]: row for row in rows if row["symbol"] in names}
             return {
-                market: Modes(hedged, MARGINS[found[market]["marginType"]], int(found[market]["leverage"]))
+                market: Modes(hedged, MARGINS[found[market]["marginType"]], number(found[market]["leverage"]))
                 for market in swaps
             }
 

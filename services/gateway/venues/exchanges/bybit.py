@@ -233,13 +233,18 @@ class Bybit(ExchangeProfile):
 
         def read(answer: Any) -> Modes:
             rows = answer["result"]["list"]
-            return Modes(any(int(row["positionIdx"]) for row in rows), margin, int(Decimal(rows[0]["leverage"])))
+            return Modes(any(int(row["positionIdx"]) for row in rows), margin, number(rows[0]["leverage"]))
 
         found: dict[str, Modes] = {}
         for market in swaps:
             params = {"category": "linear", "symbol": client.markets[market]["id"]}
             found[market] = await asker.ask(client.privateGetV5PositionList, params, read=read)
         return found
+
+    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, Decimal | None]:
+        """Of the same two answers: ccxt makes a whole number of `2.5`."""
+        modes = (await self.modes(asker, [market]))[market]
+        return modes.margin, modes.leverage
 
     def ends_ms(self, market: Row) -> int | None:
         """A perpetual's deliveryTime is 0 until its delisting is announced: BYBIT_DOCS/market/instrument (P)."""
