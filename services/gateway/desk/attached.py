@@ -198,6 +198,7 @@ class Attached:
         equity = EquityWatch(self._lanes, self.tools, self._equity_pace())
         watch = MarketWatch(self._rules.symbols, self.tools, self._watch_pace())
         quotes = QuoteWatch(self._rules.symbols, self.tools, self._rules.quote_s)
+        await watch.as_opened()
         await asyncio.gather(comparing.once(), watch.modes(), quotes.once())
         await quotes.once()  # a first comparison may have taken long
         await equity.once()  # what coins are worth takes a quote

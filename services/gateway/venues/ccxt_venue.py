@@ -16,7 +16,7 @@ from services.gateway.venues.exchanges import PROFILES, profile_of
 from services.gateway.venues.exchanges.profile import ISOLATED, Modes
 from services.gateway.venues.facts import NOT_PROTECTED
 from services.gateway.venues.lookup import Lookup
-from services.gateway.venues.markets import changes, closed_why, rules_of
+from services.gateway.venues.markets import changes, closed_why, least_changes, rules_of
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.pages import trades
 from services.gateway.venues.sending import OrderSender
@@ -92,7 +92,7 @@ class CcxtVenue:
             markets = self._client.markets
             for sym, name in self._options.markets.items():
                 try:
-                    self._rules[sym] = self._rules_of(sym, name, markets, closed_too=only_out)
+                    self._rules[sym] = self._rules_of(sym, name, markets)
                 except ConfigError as error:
                     if not only_out:
                         raise
@@ -108,7 +108,7 @@ class CcxtVenue:
                 await check_fees(self._asker, self._profile, self._options, self._rules)
             await self._profile.prepare(self._asker)
             if not only_out:
-                await set_modes(self._asker, self._profile, self._options, self._rules)
+                await set_modes(self._asker, self._profile, self._options, self._traded())
         except UNREADABLE as error:
             await self.close()
             shown = self._asker.redact(f"{type(error).__name__}: {error}")
@@ -122,9 +122,13 @@ class CcxtVenue:
         self._client.silence.close()
         await self._client.close()
 
-    def _rules_of(self, sym: str, name: str, markets: Any, *, closed_too: bool) -> MarketRules:
-        own = self._options.exchange, sym, name, markets, self._profile.market_order
-        return rules_of(*own, closed_too=closed_too)
+    def _rules_of(self, sym: str, name: str, markets: Any) -> MarketRules:
+        return rules_of(self._options.exchange, sym, name, markets, self._profile.market_order)
+
+    def _traded(self) -> dict[str, MarketRules]:
+        """Without the markets that are closed now: their modes are looked at, and would not be set."""
+        markets = self._client.markets
+        return {sym: rules for sym, rules in self._rules.items() if markets[rules.market].get("active") is not False}
 
     def rules(self, sym: str) -> MarketRules:
         """Of a configured symbol."""
@@ -139,9 +143,13 @@ class CcxtVenue:
                 gone = client.markets[rules.market] = {**before[rules.market], "active": False, "gone": True}
                 client.markets_by_id.setdefault(gone["id"], [gone])
         self.gone = frozenset(sym for sym, rules in self._rules.items() if client.markets[rules.market].get("gone"))
+        return self.market_news(known)
+
+    def market_news(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
+        """As last read."""
         try:
             return [
-                self._news_of(sym, client.markets[rules.market], known.get(sym, Contract.of(rules)))
+                self._news_of(sym, self._client.markets[rules.market], known.get(sym, Contract.of(rules)))
                 for sym, rules in self._rules.items()
             ]
         except (ConfigError, *UNREADABLE) as error:
@@ -152,10 +160,10 @@ class CcxtVenue:
         exchange, old = self._options.exchange, self._rules[sym]
         closed = closed_why(market, self._profile.ends_ms(market))
         if not market.get("gone"):
-            self._rules[sym] = self._rules_of(sym, old.market, self._client.markets, closed_too=True)
-        changed = changes(known, Contract.of(self._rules[sym]))
-        where = f"{exchange} {old.market}: "
-        return MarketNews(sym, closed and where + closed, changed and where + changed)
+            self._rules[sym] = self._rules_of(sym, old.market, self._client.markets)
+        now, where = Contract.of(self._rules[sym]), f"{exchange} {old.market}: "
+        changed, least = changes(known, now), least_changes(known, now)
+        return MarketNews(sym, closed and where + closed, changed and where + changed, least and where + least)
 
     async def read_modes(self) -> dict[str, str]:
         """Of swaps, some in turn where each is a question of its own; spot has none."""
