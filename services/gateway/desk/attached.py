@@ -9,7 +9,7 @@ import structlog
 
 from services.gateway.control.at_work import AT_WORK
 from services.gateway.desk.books import Books, profit_of, reports_of
-from services.gateway.desk.capital import begun_row, begun_with, check_capital
+from services.gateway.desk.capital import begun_row, begun_with, check_capital, unknown_capital
 from services.gateway.desk.clearance import Clearance
 from services.gateway.desk.comparing import Comparing
 from services.gateway.desk.equity_watch import EquityPace, EquityWatch
@@ -177,6 +177,8 @@ class Attached:
         own = {rules.book(sym): sym for sym in rules.symbols}
         for book, sym in own.items():
             begun = begun_with(limits, book)
+            if begun is None and book in seqs:
+                raise unknown_capital(sym, rules.capital)
             if begun is None:
                 begun, row = rules.capital, begun_row(book, rules.capital)
                 await self.tools.pen.write([row])

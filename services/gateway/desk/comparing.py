@@ -19,6 +19,7 @@ from shared.journal.rows import DropExternal, EventRow, ExternalRow, FillRow, La
 from shared.messages import Reason
 from shared.orders import FundingPayment, VenueFill
 from shared.orders.difference import Difference, DifferenceKind, persistent
+from shared.orders.fees import fees_in
 from shared.orders.reconcile import Known, OwnOrder, Shown, external_text, reconcile
 
 log = structlog.get_logger()
@@ -203,5 +204,5 @@ class Comparing:
 def _fill(row: FillRow) -> VenueFill:
     return VenueFill(
         row.trade_id, row.venue_order_id, row.client_order_id, row.sym, row.signed_qty, row.price, row.fee,
-        row.fee_currency, row.at_ms,
+        row.fee_currency, row.at_ms, tuple(fees_in(row.extra_fees or "")),
     )  # fmt: skip

@@ -41,6 +41,7 @@ from shared.orders import (
     Snapshot,
     on_event,
 )
+from shared.orders.fees import fees_text
 from shared.orders.outcome import Outcome, outcome
 
 log = structlog.get_logger()
@@ -307,7 +308,7 @@ class Lane:
             self._alarm(ticket.row.client_order_id, text, changes)
         changes += (ticket.row, *(FillRow(
             fill.sym, fill.trade_id, fill.venue_order_id, ticket.row.client_order_id, fill.signed_qty, fill.price,
-            fill.fee, fill.fee_currency, fill.at_ms,
+            fill.fee, fill.fee_currency, fill.at_ms, fees_text(fill.extra_fees),
         ) for fill in trades.fills), execution_row(self.book, report, now))  # fmt: skip
         if elsewhere := trades.elsewhere():
             changes.append(row := elsewhere_row(self._tools.clearance.limits, elsewhere))

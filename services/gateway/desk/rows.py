@@ -9,6 +9,7 @@ from shared.messages import OrderIntent
 from shared.messages.codec import pack
 from shared.messages.reasons import OrderState, Reason
 from shared.orders import Difference, Life
+from shared.orders.fees import fees_text
 
 _ZERO = Decimal(0)
 
@@ -64,7 +65,7 @@ def following(row: OrderRow, life: Life, epoch: int, now_ms: int, commission: De
 def external_row(found: Difference, now_ms: int) -> ExternalRow:
     """A difference as it waits for a person."""
     trade = found.trade
-    fees = None if trade is None else ", ".join(f"{amount} {currency}" for currency, amount in trade.fees if amount)
+    fees = None if trade is None else fees_text(trade.fees)
     price = None if trade is None else trade.price
     return ExternalRow(
         found.kind, found.sym, found.key, found.text, now_ms, "", found.expected, found.found, price, fees
