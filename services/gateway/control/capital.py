@@ -9,7 +9,7 @@ from services.gateway.control.clock import now_ms
 from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.stake import money
 from services.gateway.control.terminal import confirm, need_terminal, person
-from services.gateway.desk.books import Books, reports_of
+from services.gateway.desk.books import Books, reports_of, retire_others
 from services.gateway.desk.capital import begun_row, begun_with, capital_report, check_capital, unknown_capital
 from services.gateway.desk.reports import execution_row
 from services.gateway.desk.rules import book_of
@@ -58,6 +58,9 @@ async def books_in(settings: Settings, journal: Journal) -> Books:
         books.begin(sym, capital if begun is None else begun)
         async for report in reports_of(journal, book):
             books.book(report)
+    own = [book_of(settings, sym) for sym in settings.symbols]
+    here = Whereabouts.of(settings)
+    await retire_others(journal, books, own, here.renamed(Whereabouts.known(limits)))
     return books
 
 

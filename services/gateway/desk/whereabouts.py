@@ -46,6 +46,40 @@ class Whereabouts(NamedTuple):
         earlier = {sym: market for sym, market in before.markets.items() if sym not in self.markets}
         return self._replace(markets={**earlier, **self.markets})
 
+    def renamed(self, before: "Whereabouts") -> dict[str, str]:
+        """Symbols of before whose market has another name now: old → new."""
+        names = {market: sym for sym, market in self.markets.items()}
+        return {sym: names[market] for sym, market in before.markets.items() if names.get(market, sym) != sym}
+
+    def of_others(self, before: "Whereabouts", held: Collection[str]) -> dict[str, str]:
+        """The markets of these symbols, of which books hold something that are traded no more.
+
+        ConfigError where one cannot be told, or is in another currency: what the account is worth could not be, then.
+        What was held of another kind of account, swaps or coins, is not in this one.
+
+        >>> here = Whereabouts({"exchange": "okx"}, {"BTC": "BTC/USDT"})
+        >>> here.of_others(here._replace(markets={"ETH": "ETH/USDT", "SOL": "SOL/USDT:USDT"}), ["ETH", "SOL"])
+        {'ETH': 'ETH/USDT'}
+        """
+        kept, found = self.after(before).markets, dict[str, str]()
+        here = next(iter(self.markets.values()), "")
+        for sym in held:
+            market = kept.get(sym, here)
+            if (":" in market) != (":" in here):
+                continue
+            if sym not in kept:
+                why = "whose market nobody can tell"
+            elif _quote(market) != _quote(here):
+                why = f"which is bought with {_quote(market)}, not with {_quote(here)}"
+            else:
+                found[sym] = market
+                continue
+            raise ConfigError(
+                f"config: a book of this account holds {sym}, {why}: put {sym} back into symbols and gateway.markets "
+                "until it is sold, e.g. by `tickline halt --flatten`"
+            )
+        return found
+
     def check(self, before: "Whereabouts", traded: Collection[str]) -> None:
         """Raise ConfigError where a book would go on at another exchange, or in another market, than it traded.
 
@@ -75,3 +109,7 @@ class Whereabouts(NamedTuple):
     def row(self) -> LimitRow:
         """As it stands in the journal."""
         return LimitRow(LIMIT, pack((dict(self.gateway), dict(self.markets), self.instance)))
+
+
+def _quote(market: str) -> str:
+    return market.partition("/")[2].partition(":")[0]

@@ -81,6 +81,7 @@ class CcxtVenue:
         self._rules: dict[str, MarketRules] = {}
         self.out_of_reach: dict[str, str] = {}
         self.gone: frozenset[str] = frozenset()
+        self._also: dict[str, str] = {}
         self._modes: dict[str, Modes] = {}
         self._modes_turn = 0
         self._ahead_ms: int | None = None
@@ -129,6 +130,17 @@ class CcxtVenue:
         """Without the markets that are closed now: their modes are looked at, and would not be set."""
         markets = self._client.markets
         return {sym: rules for sym, rules in self._rules.items() if markets[rules.market].get("active") is not False}
+
+    @property
+    def untraded(self) -> frozenset[str]:
+        """Those whose market does not trade now, or is gone."""
+        closed, markets = frozenset(self._rules) - self._traded().keys(), self._client.markets
+        gone = {"active": False}
+        return closed.union(sym for sym, name in self._also.items() if markets.get(name, gone).get("active") is False)
+
+    def also(self, markets: Mapping[str, str]) -> None:
+        """Told of with the balance and the quotes."""
+        self._also = dict(markets)
 
     def rules(self, sym: str) -> MarketRules:
         """Of a configured symbol."""
@@ -316,7 +328,7 @@ class CcxtVenue:
         """In the one quote currency, and the coins."""
         held = await self._held()
         quote = next(iter(self._rules.values())).quote
-        return VenueBalance(held.get(quote, Decimal(0)), self._coins(held))
+        return VenueBalance(held.get(quote, Decimal(0)), {**self._coins(held), **self._coins_also(held)})
 
     async def funding(self, since_ms: int) -> list[FundingPayment]:
         """Of all swaps; spot has none."""
@@ -330,7 +342,10 @@ class CcxtVenue:
 
     async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
         """Now, of all of these that the venue answers for."""
-        names = self._listed(syms)
+        own = [sym for sym in syms if sym in self._rules]
+        names = self._listed(own) if own else {}
+        also = {market: sym for sym, market in self._also.items() if sym in syms}
+        names |= {market: sym for market, sym in also.items() if market in self._client.markets}
 
         async def timed() -> tuple[int, Any]:
             asked_ms = self.now_ms()
@@ -398,6 +413,11 @@ class CcxtVenue:
 
     def _coins(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
         return {sym: held.get(rules.base, Decimal(0)) for sym, rules in self._rules.items() if rules.kind == "spot"}
+
+    def _coins_also(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """By the coin's name, which a market that is gone has left."""
+        coins = {sym: market.partition("/")[0] for sym, market in self._also.items() if ":" not in market}
+        return {sym: held.get(coin, Decimal(0)) for sym, coin in coins.items()}
 
     def _check_quotes(self) -> None:
         quotes = {rules.quote for rules in self._rules.values()}

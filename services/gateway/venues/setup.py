@@ -103,6 +103,6 @@ async def set_modes(
         margin, leverage = await profile.margin_and_leverage(asker, market)
         if (margin, leverage) != wanted:
             raise SafetyRefusal(
-                f"{options.exchange}: {market}: {margin} margin, leverage {leverage and plain(leverage)}; wanted isolated, "
-                f"{options.leverage}: close what is open there, or set it by hand"
+                f"{options.exchange}: {market}: {margin} margin, leverage {leverage and plain(leverage)}; wanted "
+                f"isolated, {options.leverage}: close what is open there, or set it by hand"
             )

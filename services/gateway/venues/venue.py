@@ -97,6 +97,16 @@ class Venue(Protocol):
     def gone(self) -> frozenset[str]:
         """Symbols whose market the venue lists no more, as last read: no question names it."""
 
+    @property
+    def untraded(self) -> frozenset[str]:
+        """Symbols, those of `also` too, whose market does not trade now or is gone, as last read."""
+
+    def also(self, markets: Mapping[str, str]) -> None:
+        """Symbols that are not traded here, of which books hold something: `balance` and `quotes` tell of them, too.
+
+        markets: ccxt's, of each; after open().
+        """
+
     async def open(self, *, only_out: bool = False) -> None:
         """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured.
 

@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from services.fake_exchange.listing import Listing
 from services.fake_exchange.serve import Fake, serving
 from services.gateway.control.adoption import Booking, Said, adoption
 from services.gateway.control.capital import Wanted, write_capital
@@ -243,9 +244,14 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(
-    tmp_path: Path, *, armed: bool = True, fake_venue: str = "binance", **own: object
+    tmp_path: Path,
+    *,
+    armed: bool = True,
+    fake_venue: str = "binance",
+    listings: tuple[Listing, ...] | None = None,
+    **own: object,
 ) -> AsyncIterator[Gateway]:
-    async with serving(fake_venue) as fake:
+    async with serving(fake_venue, listings=listings) as fake:
         settings = load_settings(
             symbols=(SYM,), interval="12h", state_dir=tmp_path, bus={"partitions": P},
             signal={"model": "btcusdt_12h_linear"},
