@@ -52,7 +52,12 @@ class BinanceAccount:
         """GET balance, v2 and v3."""
         book, now_ms = self._floor.book, self._floor.now_ms()
         return [
-            {"accountAlias": "fake", "asset": coin, "balance": cash, "availableBalance": book.free(coin, now_ms)}
+            {
+                "accountAlias": book.settings.get("uid", "FzFzXquXXqoC"),
+                "asset": coin,
+                "balance": cash,
+                "availableBalance": book.free(coin, now_ms),
+            }
             for coin, cash in book.wallet.cash.items()
         ]
 

@@ -40,7 +40,8 @@ class OkxAccount:
         )
         mode = self._floor.book.settings.get("mode", "net_mode")
         level = self._floor.book.settings.get("acctLv", "2")
-        return [{"uid": "1", "mainUid": "1", "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
+        uid = self._floor.book.settings.get("uid", "43812")
+        return [{"uid": uid, "mainUid": uid, "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
 
     def set_position_mode(self, asked: Asked) -> object:
         """POST account/set-position-mode."""

@@ -94,7 +94,8 @@ async def test_a_market_in_maintenance_holds_up_no_other_at_the_start(place: Pla
         await venue.open()
         try:
             assert {one.sym: one.closed for one in venue.market_news()} == {
-                "BTCUSDT": "", "ETHUSDT": f"{place.exchange} ETH/USDT{tail}: the exchange does not trade it now ({status})",
+                "BTCUSDT": "",
+                "ETHUSDT": f"{place.exchange} ETH/USDT{tail}: the exchange does not trade it now ({status})",
             }  # fmt: skip
             assert f"leverage:{listings['ETH'].id}" not in fake.book.settings, "nothing is set in it"
         finally:

@@ -1,16 +1,19 @@
 """What must be true of an account and its key before it trades, on three dialects."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import structlog
+from pydantic import SecretStr
 
 from services.fake_exchange.book import FEE_COIN, Ask
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.serve import Fake, serving
 from services.gateway.venues import silence
 from services.gateway.venues.ccxt_venue import CcxtVenue
+from services.gateway.venues.identity import Identity
 from shared.errors import SafetyRefusal, VenueError
 from tests.until import until
 from tests.venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, Place, named, options, trading
@@ -152,3 +155,23 @@ async def test_a_fractional_leverage_is_none_that_was_wanted(place: Place) -> No
             assert await venue.read_modes() == {"BTCUSDT": f"{place.exchange} {place.market}: {wrong}"}
         finally:
             await venue.close()
+
+
+@pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
+async def test_whose_account_it_is_is_told_whatever_its_key(place: Place) -> None:
+    async with serving(place.fake or place.exchange) as fake:
+
+        async def identity(key: str = "fake-key", *, only_out: bool = False) -> Identity:
+            fake.floor.keys.key = key
+            venue = CcxtVenue(options(place, fake.url), replace(KEYS, api_key=SecretStr(key)))
+            await venue.open(only_out=only_out)
+            await venue.close()
+            return venue.identity("salt")
+
+        first = await identity()
+        assert first.uid
+        assert first.same_account(await identity("another-key"))
+        assert first.same_account(await identity("another-key", only_out=True))
+        fake.book.set("uid", "77")
+        assert not first.same_account(await identity())
+        assert "fake-key" not in str(first)

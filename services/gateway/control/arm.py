@@ -75,6 +75,7 @@ async def _seen(settings: Settings, journal: Journal, books: Books) -> Seen:
     venue = make_venue(settings)
     await venue.open()
     try:
+        here.of_account(venue, Whereabouts.known(limits), settings.gateway.account)
         venue.also(also)
         syms = sorted(settings.gateway.markets)
         positions, orders = await venue.positions(), await venue.all_open_orders()

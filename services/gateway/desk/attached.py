@@ -123,7 +123,7 @@ class Attached:
         limits, here = self.tools.clearance.limits, self._rules.whereabouts
         before = Whereabouts.known(limits)
         here.check(before, traded)
-        row = here.after(before).row()
+        row = here.of_account(self.tools.venue, before, self._rules.account).after(before).row()
         if limits.get(row.name) != row.value:
             await self.tools.pen.write([row])
             limits[row.name] = row.value

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
 
-from shared.journal.rows import ExternalRow, OrderRow
+from shared.journal.rows import ExternalRow, FillRow, OrderRow
 from shared.messages import OrderIntent
 from shared.messages.codec import pack
 from shared.messages.reasons import OrderState, Reason
-from shared.orders import Difference, Life
+from shared.orders import Difference, Life, VenueFill
 from shared.orders.fees import fees_text
 
 _ZERO = Decimal(0)
@@ -59,6 +59,14 @@ def following(row: OrderRow, life: Life, epoch: int, now_ms: int, commission: De
         state=life.state, signed_qty=life.asked_qty if life.at_ms else _ZERO, filled_qty=life.filled_qty,
         paid=life.paid, at_ms=life.at_ms, valid_until_ms=life.valid_until_ms, venue_order_id=life.venue_order_id,
         reason=life.reason, commission=commission, epoch=epoch, updated_ms=now_ms,
+    )  # fmt: skip
+
+
+def fill_row(fill: VenueFill, client_order_id: str) -> FillRow:
+    """A trade of our order as the journal keeps it."""
+    return FillRow(
+        fill.sym, fill.trade_id, fill.venue_order_id, client_order_id, fill.signed_qty, fill.price, fill.fee,
+        fill.fee_currency, fill.at_ms, fees_text(fill.extra_fees),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from services.gateway.venues.credentials import Credentials
 from services.gateway.venues.exchanges import PROFILES, profile_of
 from services.gateway.venues.exchanges.profile import ISOLATED, Modes
 from services.gateway.venues.facts import NOT_PROTECTED
+from services.gateway.venues.identity import Identity
 from services.gateway.venues.lookup import Lookup
 from services.gateway.venues.markets import changes, closed_why, least_changes, rules_of
 from services.gateway.venues.options import VenueOptions
@@ -75,6 +76,7 @@ class CcxtVenue:
         self._facts = self._profile.facts
         self._client = make_client(ccxt, options, self._facts, credentials)
         credentials.check_complete(name, self._client.requiredCredentials)
+        self._api_key, self._uid = credentials.api_key, ""
         self._asker = Asker(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
         self._lookup = Lookup(self._asker, self._profile)
         self._sender = OrderSender(self._asker, self._profile, options.timeout_s)
@@ -107,6 +109,7 @@ class CcxtVenue:
                 await check_key(self._asker, self._profile, self._options)
                 await check_account(self._asker, self._profile, self._options)
                 await check_fees(self._asker, self._profile, self._options, self._rules)
+            self._uid = await self._account_id(only_out=only_out)
             await self._profile.prepare(self._asker)
             if not only_out:
                 await set_modes(self._asker, self._profile, self._options, self._traded())
@@ -125,6 +128,19 @@ class CcxtVenue:
 
     def _rules_of(self, sym: str, name: str, markets: Any) -> MarketRules:
         return rules_of(self._options.exchange, sym, name, markets, self._profile.market_order)
+
+    async def _account_id(self, *, only_out: bool) -> str:
+        """The exchange's number of the account. What it does not answer holds up no way out: the key tells, then."""
+        try:
+            return await self._profile.account_id(self._asker, live=self._options.mode == "live")
+        except VenueError:
+            if not only_out:
+                raise
+            return ""
+
+    def identity(self, salt: str) -> Identity:
+        """Of the account's number and the key."""
+        return Identity.of(salt, self._uid, self._api_key.get_secret_value())
 
     def _traded(self) -> dict[str, MarketRules]:
         """Without the markets that are closed now: their modes are looked at, and would not be set."""

@@ -5,6 +5,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+from services.gateway.venues.identity import Identity
 from shared.errors import VenueError
 from shared.orders.answers import (
     Absent,
@@ -116,6 +117,9 @@ class Venue(Protocol):
 
     async def close(self) -> None:
         """Give the connections back."""
+
+    def identity(self, salt: str) -> Identity:
+        """Whose account this is, as the exchange tells, or as the key says; after open()."""
 
     def rules(self, sym: str) -> MarketRules:
         """Of a configured symbol; after open()."""

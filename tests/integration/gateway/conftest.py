@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
-from services.fake_exchange.listing import Listing
 from services.fake_exchange.serve import Fake, serving
 from services.gateway.control.adoption import Booking, Said, adoption
 from services.gateway.control.capital import Wanted, write_capital
@@ -248,7 +247,7 @@ async def gateway(
     *,
     armed: bool = True,
     fake_venue: str = "binance",
-    listings: tuple[Listing, ...] | None = None,
+    listings: Any = None,
     **own: object,
 ) -> AsyncIterator[Gateway]:
     async with serving(fake_venue, listings=listings) as fake:

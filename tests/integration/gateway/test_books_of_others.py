@@ -8,11 +8,14 @@ import pytest
 
 from services.fake_exchange.book import Ask
 from services.fake_exchange.listing import binance_spot
+from services.gateway.control import to_stop
 from services.gateway.control.capital import books_in
+from services.gateway.control.halt import halt
+from services.gateway.desk.books import retired
 from services.gateway.desk.whereabouts import Whereabouts
 from shared.errors import ConfigError
 from shared.journal.journal import Journal
-from shared.journal.rows import EventRow, ExecutionRow, FillRow
+from shared.journal.rows import DropLatch, EventRow, ExecutionRow, FillRow
 from shared.messages import Leg, OrderStatus
 from shared.messages.codec import encode
 from shared.messages.orders import ExecutionReport
@@ -20,13 +23,14 @@ from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.integration.gateway.test_equity import RISK, last_equity, observed
 from tests.until import until
 
-D = Decimal
+D, NOTHING = Decimal, Decimal(0)
 ETH, OTHER = "ETHUSDT", f"another:{SYM}"
+ID = {f"strategy:{ETH}": "a" * 32, OTHER: "b" * 32, "strategy:XYZ": "c" * 32}
 
 
-def bought(book: str, qty: Decimal, price: Decimal, commission: Decimal = D(0)) -> ExecutionRow:
+def bought(book: str, qty: Decimal, price: Decimal, commission: Decimal = NOTHING) -> ExecutionRow:
     report = ExecutionReport(
-        n=1, sym=book.partition(":")[2], ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="b" * 32,
+        n=1, sym=book.partition(":")[2], ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id=ID[book],
         leg=Leg.OPEN, status=OrderStatus.FILLED, last_qty=qty, last_px=price, commission=commission, reason=None,
     )  # fmt: skip
     return ExecutionRow(book, 1, report.client_order_id, encode(report), 1)
@@ -35,7 +39,7 @@ def bought(book: str, qty: Decimal, price: Decimal, commission: Decimal = D(0)) 
 @pytest.fixture
 async def spot(tmp_path: Path) -> AsyncIterator[Gateway]:
     """A gateway of BTC, stopped before it begins; ETH is listed, too."""
-    own = {"markets": {SYM: "BTC/USDT"}, "risk": RISK, "reconcile_s": 0.1}
+    own = {"markets": {SYM: "BTC/USDT"}, "risk": RISK, "reconcile_s": 0.1, "markets_pause_s": 0.05}
     listings = (binance_spot("BTC"), binance_spot("ETH", D(2_000)))
     async with gateway(tmp_path, fake_venue="binance-spot", listings=listings, **own) as made:
         await until(lambda: last_equity(made) == 10_000)
@@ -50,9 +54,10 @@ async def another(trading: Gateway, book: str, qty: str) -> None:
     (fill,) = trading.fake.book.fills_of(order)
     where = Whereabouts.of(trading.settings)
     async with await Journal.open(trading.settings.journal_url, "main", durable=False) as journal:
-        known = where._replace(markets={sym: market, **where.markets}).row()
+        before = Whereabouts.known(await journal.limits())
+        known = where._replace(markets={sym: market, **where.markets}).after(before).row()
         trade = FillRow(
-            sym, str(fill.id), str(order.id), "b" * 32, D(qty), fill.price, fill.fee, fill.currency, fill.at_ms
+            sym, str(fill.id), str(order.id), ID[book], D(qty), fill.price, fill.fee, fill.fee_currency, fill.at_ms
         )
         rows = [bought(book, D(qty) - fill.fee, fill.price, fill.fee * fill.price), trade, known]
         await journal.write(rows, await journal.raise_epoch("test"))
@@ -136,3 +141,29 @@ async def test_a_market_that_closes_keeps_its_last_price(spot: Gateway, again: b
     await observed(spot, 4)
     assert (9_880 < last_equity(spot) < 9_900, spot.latches()) == (True, [])
     spot.fake.book.listings[SYM] = gone
+
+
+async def test_a_flatten_closes_the_books_of_all_and_settles_those_that_no_gateway_trades(
+    spot: Gateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await another(spot, f"strategy:{ETH}", "2")
+    await another(spot, OTHER, "0.02")
+    spot.start()
+    await spot.write(spot.intent("0.01000"))
+    await spot.reported(1)
+    await spot.stop()
+    settings = spot.settings
+    monkeypatch.setattr(to_stop, "load_settings", lambda: settings)
+    await halt(cancel=True, flatten=True, within_s=30)
+    assert max(spot.fake.book.wallet.cash[coin] for coin in ("BTC", "ETH")) < D("0.00002"), "dust of each"
+    said = capsys.readouterr().out
+    assert all(f"ours: {book}" in said for book in (f"strategy:{SYM}", OTHER, f"strategy:{ETH}"))
+    async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+        assert [row.book for row in await journal.orders()] == [f"strategy:{SYM}"], "its gateway settles that"
+        held = {book: (await retired(journal, book)).qty for book in (OTHER, f"strategy:{ETH}")}
+        assert max(held.values()) < D("0.00001")
+        await journal.write_by_person([DropLatch("HALT")])
+    spot.start()
+    assert (await spot.reported(2))[1].leg is Leg.CLOSE
+    await observed(spot, 4)
+    assert (await spot.externals(), spot.latches()) == ([], [])

@@ -189,6 +189,13 @@ class Bybit(ExchangeProfile):
             withdraw="Withdraw" in (permissions.get("Wallet") or []),
         )
 
+    async def account_id(self, asker: Asker, *, live: bool) -> str:
+        """`userID`, told with the key, which the demo has no answer for. P: BYBIT_DOCS/user/apikey-info."""
+        if not live:
+            return ""
+        answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
+        return str(answer["result"].get("userID") or "")
+
     async def order_by_client_id(
         self, asker: Asker, market: str, client_id: str, since_ms: int | None = None
     ) -> Row | None:

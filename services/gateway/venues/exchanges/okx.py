@@ -141,6 +141,11 @@ class Okx(ExchangeProfile):
         told = answer["data"][0]["perm"].split(",")
         return Rights(trade="trade" in told, withdraw="withdraw" in told)
 
+    async def account_id(self, asker: Asker, *, live: bool) -> str:
+        """`uid`. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
+        answer: Any = await asker.ask(asker.client.private_get_account_config)
+        return str(answer["data"][0].get("uid") or "")
+
     def balance_params(self) -> Mapping[str, str]:
         """There is one for all kinds."""
         return {}

@@ -150,6 +150,10 @@ class ExchangeProfile:
         """Of the key, as far as the exchange tells."""
         return Rights()
 
+    async def account_id(self, asker: Asker, *, live: bool) -> str:
+        """The exchange's own number of the account, whatever its key; empty where it does not tell one."""
+        return ""
+
     async def unfit(self, asker: Asker, *, live: bool) -> str | None:
         """Why an account is of no kind that is traded here, and what to do about it; None where it is."""
         return None
