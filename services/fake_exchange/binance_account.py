@@ -52,7 +52,12 @@ class BinanceAccount:
         """GET balance, v2 and v3."""
         book, now_ms = self._floor.book, self._floor.now_ms()
         return [
-            {"accountAlias": "fake", "asset": coin, "balance": cash, "availableBalance": book.free(coin, now_ms)}
+            {
+                "accountAlias": book.settings.get("uid", "FzFzXquXXqoC"),
+                "asset": coin,
+                "balance": cash,
+                "availableBalance": book.free(coin, now_ms),
+            }
             for coin, cash in book.wallet.cash.items()
         ]
 
@@ -116,7 +121,7 @@ class BinanceAccount:
         return [
             {
                 "symbol": sym, "marginType": book.settings.get(f"margin:{sym}", "CROSSED"), "isAutoAddMargin": False,
-                "leverage": book.leverage(sym), "maxNotionalValue": "1000000",
+                "leverage": int(book.leverage(sym)), "maxNotionalValue": "1000000",
             }
             for sym in book.listings
             if asked.form.get("symbol", sym) == sym
@@ -174,7 +179,7 @@ class BinanceAccount:
         book = self._floor.book
         mark, profit = book.prices.quote(sym, self._floor.now_ms()).mid, self._profit(sym, held)
         margin = abs(held.qty) * held.entry / book.leverage(sym)
-        side = (1 if held.qty > 0 else -1) / Decimal(book.leverage(sym))
+        side = (1 if held.qty > 0 else -1) / book.leverage(sym)
         far = (held.entry * (1 - side)).quantize(Decimal("0.00000001")) if held.qty else ZERO
         isolated = book.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
         return {

@@ -169,9 +169,9 @@ class Book:
         """Leverage and the like."""
         self._keep([Setting(key, value)])
 
-    def leverage(self, sym: str) -> int:
+    def leverage(self, sym: str) -> Decimal:
         """Of a swap; 20 until it is set."""
-        return int(self.settings.get(f"leverage:{sym}", "20"))
+        return Decimal(self.settings.get(f"leverage:{sym}", "20"))
 
     def free(self, currency: str, now_ms: int) -> Decimal:
         """What is not held as margin, unrealised profit included."""

@@ -48,7 +48,7 @@ async def opened_error(url: str) -> str:
 async def test_a_newer_schema_is_refused(journal_url: str) -> None:
     await (await Journal.open(journal_url, "main", durable=True)).close()
     run(journal_url, "UPDATE tickline_schema SET version_num = '9999'")
-    with pytest.raises(SafetyRefusal, match="its schema 9999 is newer than 0002, which this Tickline knows") as refused:
+    with pytest.raises(SafetyRefusal, match="its schema 9999 is newer than 0003, which this Tickline knows") as refused:
         await Journal.open(journal_url, "main", durable=True)
     assert PASSWORD not in str(refused.value)
 

@@ -22,8 +22,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -40,9 +40,9 @@ def add_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     def add(statement: str) -> None:
         steps = tmp_path / "steps"
         shutil.copytree(MIGRATIONS, steps)
-        (steps / "versions" / "v0003_more.py").write_text(NEXT.format(statement=statement))
+        (steps / "versions" / "v0004_more.py").write_text(NEXT.format(statement=statement))
         monkeypatch.setattr(upgrade, "MIGRATIONS", steps)
-        monkeypatch.setattr(upgrade, "HEAD", "0003")
+        monkeypatch.setattr(upgrade, "HEAD", "0004")
 
     return add
 
@@ -89,7 +89,7 @@ async def test_an_older_schema_is_upgraded_once_and_keeps_its_rows(
     assert [await journal.latches() for journal in journals] == [{"halt": HALT}] * 4
     await asyncio.gather(*(journal.close() for journal in journals))
     version, columns = stands_there(journal_url)
-    assert version == "0003"
+    assert version == "0004"
     assert "until_ms" in columns
 
 

@@ -88,6 +88,39 @@ async def test_a_market_that_is_gone_keeps_no_other_from_being_read(place: Place
             await venue.close()
 
 
+@pytest.mark.parametrize("place", [place for place in PLACES if place.exchange != "bybit"], ids=named)
+async def test_a_market_in_maintenance_holds_up_no_other_at_the_start(place: Place) -> None:
+    """Bybit lists only what is traded."""
+    tail = ":USDT" if place.kind == "swap" else ""
+    listings = {base: LISTED[named(place)](base) for base in ("BTC", "ETH")}
+    async with serving(place.fake or place.exchange, listings=tuple(listings.values())) as fake:
+        status = (SUSPENDED if place.kind == "swap" else SPOT_SUSPENDED)[place.exchange]
+        fake.book.set(f"status:{listings['ETH'].id}", status)
+        markets = {f"{base}USDT": f"{base}/USDT{tail}" for base in listings}
+        venue = CcxtVenue(VenueOptions(place.exchange, markets, "live", 3, base_url=fake.url, throttled=False), KEYS)
+        await venue.open()
+        try:
+            assert {one.sym: one.closed for one in venue.market_news()} == {
+                "BTCUSDT": "",
+                "ETHUSDT": f"{place.exchange} ETH/USDT{tail}: the exchange does not trade it now ({status})",
+            }  # fmt: skip
+            assert f"leverage:{listings['ETH'].id}" not in fake.book.settings, "nothing is set in it"
+        finally:
+            await venue.close()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_a_least_that_changes_is_told(place: Place) -> None:
+    async with trading(place) as pair:
+        before, listing = pair.venue.rules(SYM), pair.fake.book.listings[place.id]
+        pair.fake.book.listings[place.id] = listing._replace(min_qty=3 * listing.min_qty)
+        was, now = plain(before.min_qty), plain(3 * before.min_qty)
+        news = await news_of(pair)
+        least = f"{place.exchange} {place.market}: the least quantity was {was} and is {now}"
+        assert (news.changed, news.least) == ("", least)
+        assert pair.venue.rules(SYM).min_qty == 3 * before.min_qty
+
+
 @pytest.mark.parametrize("place", SWAPS, ids=named)
 async def test_a_delisting_is_seen_when_it_is_announced(place: Place) -> None:
     async with trading(place) as pair:

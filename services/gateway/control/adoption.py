@@ -1,6 +1,5 @@
 """What becomes of differences that a person adopts: what is booked on whose book, and what is only noted. Pure."""
 
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
@@ -16,6 +15,7 @@ from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import Change, EventRow, ExecutionRow, ExternalRow
 from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
 from shared.orders.difference import DifferenceKind
+from shared.orders.fees import fees_in
 
 _ZERO = Decimal(0)
 RANGE = " to "  # between the two ends of what the books may hold while orders are on their way
@@ -210,16 +210,6 @@ def _cost(trades: Sequence[ExternalRow], qty: Decimal, market: Market, said: Sai
             elif said.fee is None:
                 raise ConfigError(f"--fee: a fee in {coin} was paid: say what it was worth in {market.quote}")
     return Booking(qty, price, fee)
-
-
-def fees_in(text: str) -> list[tuple[str, Decimal]]:
-    """A row's fees, by currency.
-
-    >>> fees_in("0.21 USDT, 0.002 BNB"), fees_in("")
-    ([('USDT', Decimal('0.21')), ('BNB', Decimal('0.002'))], [])
-    """
-    parts = [part.split(" ", 1) for part in re.split(r",\s*", text) if part]
-    return [(coin, Decimal(amount)) for amount, coin in parts]
 
 
 def written(

@@ -11,6 +11,7 @@ from services.gateway.control.at_work import AT_WORK
 from services.gateway.control.clock import now_ms
 from services.gateway.control.terminal import person
 from services.gateway.control.to_stop import ToStop, account_to_stop
+from services.gateway.desk.whereabouts import Whereabouts
 from services.gateway.risk.latches import HALT
 from shared.config import Settings
 from shared.errors import ConfigError, VenueError
@@ -56,10 +57,12 @@ async def halt(*, cancel: bool, flatten: bool, within_s: float, named: str | Non
 async def _way_out(stopped: ToStop, epoch: int, by: str, until: float, *, flatten: bool) -> None:
     from services.gateway.control.flatten import Flatten  # takes a while to load, and the halt does not wait
 
-    settings, unplaced, others = await stopped.way_out()
+    settings, unplaced, others, traded = await stopped.way_out()
     venue = await _reached(settings, others, until)
     try:
-        way_out = Flatten(settings, stopped.journal, venue, epoch, by, typer.echo, unplaced)
+        before = Whereabouts.known(await stopped.journal.limits())
+        Whereabouts.of(settings).of_account(venue, before, stopped.account)
+        way_out = Flatten(settings, stopped.journal, venue, epoch, by, typer.echo, unplaced, traded)
         await (way_out.flatten(until) if flatten else way_out.cancel(until))
     finally:
         await venue.close()

@@ -113,11 +113,13 @@ def capital_verb(
 
 
 @app.command("adopt")
-def adopt_verb() -> None:
-    """Say that the present bus is the right one, after one was lost; needs a terminal."""
-    from services.gateway.control.adopt import adopt
+def adopt_verb(
+    key: Annotated[bool, typer.Option("--key", help="The config's key: it is a new one of the same account.")] = False,
+) -> None:
+    """Say that the present bus, or key, is the right one, after another; needs a terminal."""
+    from services.gateway.control.adopt import adopt, adopt_key
 
-    _show(adopt())
+    _show(adopt_key() if key else adopt())
 
 
 def _show(lines: Coroutine[Any, Any, Iterator[str]]) -> None:

@@ -39,7 +39,7 @@ class MarketSeen(NamedTuple):
 class Seen(NamedTuple):
     """What was found: at the venue, and in the journal. unsettled: orders without an end. differences: not adopted.
 
-    books: as the journal has them; None: all are new.
+    books: as the journal has them; None: all are new. closed: markets in which nothing is added now, and why.
     """
 
     now_ms: int
@@ -49,6 +49,7 @@ class Seen(NamedTuple):
     unsettled: int
     differences: int
     books: Books | None = None
+    closed: Sequence[str] = ()
 
 
 def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) -> Iterator[str]:
@@ -71,6 +72,9 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
             f"{_beside(seen, market)}"
             f"{market.open_orders} open orders; first order {_first(settings, rules, arming, seen, market)}"
         )
+    yield from (f"nothing is added: {why}" for why in seen.closed)
+    for sym, qty in (seen.books.others() if seen.books else {}).items():
+        yield f"{sym}: {plain(qty)} are held by a book that is traded no more: they count, and nobody trades them"
     yield if_everything_dies(_stakes(seen), seen.equity, _most_armed(settings, arming, seen))
     for latch in seen.latches:
         yield f"latched: {latch.name} since {utc(latch.at_ms)}: {latch.reason}"

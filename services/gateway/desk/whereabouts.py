@@ -1,10 +1,13 @@
 """Where an account's orders go, kept in its journal: a halt finds the way out when the config can no longer say it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from secrets import token_hex
 from typing import Any, NamedTuple
 
+from services.gateway.venues.identity import Identity
+from services.gateway.venues.venue import Venue
 from shared.config import Settings
-from shared.errors import ConfigError
+from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import LimitRow
 from shared.messages.codec import pack, unpack
 
@@ -16,12 +19,14 @@ KEPT = (*PLACE, "fake_url", "allow_unlisted")
 class Whereabouts(NamedTuple):
     """gateway: those of its settings that tell the venue. markets: also of symbols that were traded once, these first.
 
-    instance: the strategy's, which the books are named after.
+    instance: the strategy's, which the books are named after. identity: whose account it is, as `Identity` has it;
+    empty where that is not known yet.
     """
 
     gateway: Mapping[str, Any] = {}
     markets: Mapping[str, str] = {}
     instance: str = ""
+    identity: Sequence[str] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> "Whereabouts":
@@ -45,6 +50,58 @@ class Whereabouts(NamedTuple):
             return self
         earlier = {sym: market for sym, market in before.markets.items() if sym not in self.markets}
         return self._replace(markets={**earlier, **self.markets})
+
+    def renamed(self, before: "Whereabouts") -> dict[str, str]:
+        """Symbols of before whose market has another name now: old → new."""
+        names = {market: sym for sym, market in self.markets.items()}
+        return {sym: names[market] for sym, market in before.markets.items() if names.get(market, sym) != sym}
+
+    def of_others(self, before: "Whereabouts", held: Collection[str]) -> dict[str, str]:
+        """The markets of these symbols, of which books hold something that are traded no more.
+
+        ConfigError where one cannot be told, or is in another currency: what the account is worth could not be, then.
+        What was held of another kind of account, swaps or coins, is not in this one.
+
+        >>> here = Whereabouts({"exchange": "okx"}, {"BTC": "BTC/USDT"})
+        >>> here.of_others(here._replace(markets={"ETH": "ETH/USDT", "SOL": "SOL/USDT:USDT"}), ["ETH", "SOL"])
+        {'ETH': 'ETH/USDT'}
+        """
+        kept, found = self.after(before).markets, dict[str, str]()
+        here = next(iter(self.markets.values()), "")
+        for sym in held:
+            market = kept.get(sym, here)
+            if (":" in market) != (":" in here):
+                continue
+            if sym not in kept:
+                why = "whose market nobody can tell"
+            elif _quote(market) != _quote(here):
+                why = f"which is bought with {_quote(market)}, not with {_quote(here)}"
+            else:
+                found[sym] = market
+                continue
+            raise ConfigError(
+                f"config: a book of this account holds {sym}, {why}: put {sym} back into symbols and gateway.markets "
+                "until it is sold, e.g. by `tickline halt --flatten`"
+            )
+        return found
+
+    def of_account(self, venue: Venue, before: "Whereabouts", account: str) -> "Whereabouts":
+        """With whose account it is, as the open venue has it; SafetyRefusal where the journal is of another one.
+
+        Its orders would be compared with, and its positions closed on, an account that is not theirs. At another place
+        nothing is told by what it was. account: the journal's name of it.
+        """
+        known = Identity(*before.identity) if before.identity and before.place == self.place else None
+        now = venue.identity(known.salt if known else token_hex(8))
+        if known and not known.same_account(now):
+            told = bool(known.uid and now.uid)
+            why = "this key is of another account" if told else "this is another key, and whose it is, it does not tell"
+            raise SafetyRefusal(
+                f"the journal of {account} is of one account at {self.gateway.get('exchange') or 'the fake'}, and "
+                f"{why}: put the key of the first back, or give the other a gateway.account of its own; if you have "
+                f"made a new key of the same account, say so: `tickline adopt --key`"
+            )
+        return self._replace(identity=list(now if now.uid or known is None else now._replace(uid=known.uid)))
 
     def check(self, before: "Whereabouts", traded: Collection[str]) -> None:
         """Raise ConfigError where a book would go on at another exchange, or in another market, than it traded.
@@ -74,4 +131,8 @@ class Whereabouts(NamedTuple):
 
     def row(self) -> LimitRow:
         """As it stands in the journal."""
-        return LimitRow(LIMIT, pack((dict(self.gateway), dict(self.markets), self.instance)))
+        return LimitRow(LIMIT, pack((dict(self.gateway), dict(self.markets), self.instance, list(self.identity))))
+
+
+def _quote(market: str) -> str:
+    return market.partition("/")[2].partition(":")[0]

@@ -189,6 +189,13 @@ class Bybit(ExchangeProfile):
             withdraw="Withdraw" in (permissions.get("Wallet") or []),
         )
 
+    async def account_id(self, asker: Asker, *, live: bool) -> str:
+        """`userID`, told with the key, which the demo has no answer for. P: BYBIT_DOCS/user/apikey-info."""
+        if not live:
+            return ""
+        answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
+        return str(answer["result"].get("userID") or "")
+
     async def order_by_client_id(
         self, asker: Asker, market: str, client_id: str, since_ms: int | None = None
     ) -> Row | None:
@@ -233,13 +240,18 @@ class Bybit(ExchangeProfile):
 
         def read(answer: Any) -> Modes:
             rows = answer["result"]["list"]
-            return Modes(any(int(row["positionIdx"]) for row in rows), margin, int(Decimal(rows[0]["leverage"])))
+            return Modes(any(int(row["positionIdx"]) for row in rows), margin, number(rows[0]["leverage"]))
 
         found: dict[str, Modes] = {}
         for market in swaps:
             params = {"category": "linear", "symbol": client.markets[market]["id"]}
             found[market] = await asker.ask(client.privateGetV5PositionList, params, read=read)
         return found
+
+    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, Decimal | None]:
+        """Of the same two answers: ccxt makes a whole number of `2.5`."""
+        modes = (await self.modes(asker, [market]))[market]
+        return modes.margin, modes.leverage
 
     def ends_ms(self, market: Row) -> int | None:
         """A perpetual's deliveryTime is 0 until its delisting is announced: BYBIT_DOCS/market/instrument (P)."""

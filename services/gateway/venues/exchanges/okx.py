@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
@@ -10,7 +11,7 @@ from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile,
 from services.gateway.venues.facts import Facts, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import MOST_PAGES, Row, trades
-from services.gateway.venues.parse import number
+from services.gateway.venues.parse import Unreadable, number
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
@@ -140,14 +141,18 @@ class Okx(ExchangeProfile):
         told = answer["data"][0]["perm"].split(",")
         return Rights(trade="trade" in told, withdraw="withdraw" in told)
 
+    async def account_id(self, asker: Asker, *, live: bool) -> str:
+        """`uid`. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
+        answer: Any = await asker.ask(asker.client.private_get_account_config)
+        return str(answer["data"][0].get("uid") or "")
+
     def balance_params(self) -> Mapping[str, str]:
         """There is one for all kinds."""
         return {}
 
-    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, int | None]:
-        """The mode goes with each order, and the leverage with the mode."""
-        given = asker.client.fetch_leverage, market, {"mgnMode": ISOLATED}
-        return await told(asker, "marginMode", *given), await told(asker, "longLeverage", *given)
+    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, Decimal | None]:
+        """The mode goes with each order, and the leverage with the mode; ccxt makes a whole number of `2.5`."""
+        return ISOLATED, (await self._leverages(asker, [market]))[market]
 
     async def set_margin_and_leverage(self, asker: Asker, market: str, leverage: int) -> None:
         """The leverage of isolated positions."""
@@ -163,17 +168,25 @@ class Okx(ExchangeProfile):
 
         P: OKX_DOCS/#trading-account-rest-api-get-leverage
         """
-        client = asker.client
-        hedged = bool(await told(asker, "hedged", client.fetch_position_mode, swaps[0]))
+        hedged = bool(await told(asker, "hedged", asker.client.fetch_position_mode, swaps[0]))
+        leverages = await self._leverages(asker, swaps)
+        return {market: Modes(hedged, ISOLATED, leverage) for market, leverage in leverages.items()}
+
+    async def _leverages(self, asker: Asker, swaps: Sequence[str]) -> dict[str, Decimal]:
+        client, found = asker.client, dict[str, Decimal]()
         names = {client.markets[market]["id"]: market for market in swaps}
 
-        def read(answer: Any) -> dict[str, Modes]:
-            return {names[row["instId"]]: Modes(hedged, ISOLATED, int(row["lever"])) for row in answer["data"]}
+        def read(answer: Any) -> dict[str, Decimal]:
+            told_of = {names[row["instId"]]: number(row["lever"]) for row in answer["data"]}
+            if missing := set(asked) - told_of.keys():
+                raise Unreadable(f"it does not tell the leverage of {', '.join(sorted(missing))}")
+            return told_of
 
-        found: dict[str, Modes] = {}
         ids = list(names)
         for first in range(0, len(ids), MOST_LEVERAGES):
-            params = {"instId": ",".join(ids[first : first + MOST_LEVERAGES]), "mgnMode": ISOLATED}
+            some = ids[first : first + MOST_LEVERAGES]
+            asked = [names[id_] for id_ in some]
+            params = {"instId": ",".join(some), "mgnMode": ISOLATED}
             found |= await asker.ask(client.privateGetAccountLeverageInfo, params, read=read)
         return found
 

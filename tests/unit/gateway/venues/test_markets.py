@@ -41,7 +41,6 @@ def test_spot_has_no_contracts_and_the_step_is_the_least() -> None:
         ({"linear": False, "settle": "BTC"}, "an inverse contract, settled in BTC"),
         ({"type": "option"}, "a option market: only swap and spot"),
         ({"type": "future"}, "a future market"),
-        ({"active": False}, "does not trade it now"),
     ],
 )
 def test_what_is_not_traded_is_refused(changes: dict[str, Any], text: str) -> None:
