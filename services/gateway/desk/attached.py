@@ -32,6 +32,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
 from shared.messages import OrderIntent, Stream
 from shared.messages.codec import pack, unpack
+from shared.plural import plural
 from shared.runner.keeper import KeeperLost
 from shared.runner.partition import Partition
 
@@ -150,7 +151,8 @@ class Attached:
             for part in parts:
                 if self._lies_in(part, sym) and (published := _published(part, sym)) > known:
                     raise SafetyRefusal(
-                        f"{sym}: this bus has {published} executions, the account's journal {known}: put the newest "
+                        f"{sym}: this bus has {plural(published, 'execution')}, the account's journal {known}: "
+                        "put the newest "
                         "journal there; or, if these are paper's or another account's, choose another bus.namespace"
                     )
 
