@@ -280,6 +280,7 @@ def test_adopting_a_bus(account: Account) -> None:
     assert "the journal of main belongs to bus none; here is bus " in made.shown
     bus_id = account.journal(lambda journal: journal.bus_id())
     assert bus_id is not None
+    assert "another account trades in this bus's namespace" in made.shown  # whose books it would replace
     assert made.shown.splitlines()[-1] == f"main's journal belongs to bus {bus_id[:12]} now"
     assert set(account.journal(lambda journal: journal.latches())) == {"DAILY_LOSS"}
 

@@ -13,6 +13,7 @@ from hashlib import blake2b
 
 from services.gateway.control.at_work import AT_WORK
 from services.gateway.control.books import booked_qty
+from services.gateway.control.waiting import Waiting, longer
 from services.gateway.control.way_out import Held, Part, last_valid_ms, parts, parts_of_row
 from services.gateway.desk.mine import mine_of
 from services.gateway.desk.rules import book_of
@@ -46,7 +47,7 @@ class Flatten:
 
     def __init__(
         self, settings: Settings, journal: Journal, venue: Venue, epoch: int, by: str, say: Say,
-        unplaced: Sequence[str] = (),
+        unplaced: Sequence[str] = (), waiting: Waiting | None = None,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._journal = journal
@@ -54,6 +55,8 @@ class Flatten:
         self._epoch = epoch
         self._by = by
         self._say = say
+        self._waiting = waiting or Waiting(settings.gateway.account, say)
+        self._trouble, self._pause_s = False, POLL_S  # whether the venue has answered since the last pause
         self._syms = tuple(sym for sym in settings.gateway.markets if sym not in venue.out_of_reach)
         self._not_seen = (*unplaced, *(sym for sym in settings.gateway.markets if sym in venue.out_of_reach))
         self._on_its_way: dict[str, list[tuple[OrderRequest, Part]]] = {}
@@ -65,9 +68,9 @@ class Flatten:
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
 
     async def cancel(self, until: float) -> None:
-        """Every open order of our symbols; asked until `until` (monotonic), then VenueError."""
+        """Every open order of our symbols; asked until `until` (monotonic; inf: without end), then VenueError."""
         while left := await self._each(self._cancel):
-            await self._pause(until, f"not all is cancelled ({left})")
+            await self._pause(until, f"not all is cancelled yet ({left})")
 
     async def flatten(self, until: float) -> None:
         """Cancel, and close until the venue shows no position and nothing can arrive any more.
@@ -89,12 +92,15 @@ class Flatten:
                 left = await self._each(self._nothing_rests)
                 if not left:
                     return
-            await self._pause(until, f"not flat in time ({left or 'orders can still arrive'})")
+            await self._pause(until, f"not flat yet ({left or 'orders can still arrive'})")
 
     async def _pause(self, until: float, what: str) -> None:
+        """A venue tells only when it is asked; one that does not answer is asked less and less often."""
         if time.monotonic() > until:
-            raise VenueError(f"{what}: run it again")
-        await asyncio.sleep(POLL_S)  # a venue tells only when it is asked
+            raise VenueError(what)
+        self._waiting.on = what
+        self._pause_s, self._trouble = longer(self._pause_s) if self._trouble else POLL_S, False
+        await asyncio.sleep(self._pause_s)
 
     async def _each(self, step: Callable[[str], Awaitable[bool]]) -> str:
         """Do this for all symbols side by side; returns those that are not done, and what the venue said."""
@@ -103,6 +109,7 @@ class Flatten:
             try:
                 return "" if await step(sym) else sym
             except VenueError as error:
+                self._trouble = True
                 return str(error)
 
         return ", ".join(filter(None, await asyncio.gather(*map(tried, self._syms))))
@@ -143,6 +150,7 @@ class Flatten:
         try:
             held = [position for position in await self._venue.positions() if position.signed_qty]
         except VenueError as error:
+            self._trouble = True
             return str(error)
 
         async def is_flat(sym: str) -> bool:
@@ -246,7 +254,7 @@ class Flatten:
             except Fenced:
                 note = EventRow("HALT", "", "", f"took the epoch back, by {self._by}", time.time_ns() // NS_PER_MS)
                 self._epoch = await self._journal.raise_epoch(f"{AT_WORK} by {self._by}", [note])
-        raise VenueError("another process keeps taking the journal's epoch: stop the gateway, and run this again")
+        raise VenueError("another process keeps taking the journal's epoch: stop the gateway")
 
 
 def _note(request: OrderRequest) -> EventRow:

@@ -56,14 +56,20 @@ def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) 
     """Venue, account, equity, limits, positions, each symbol's first order after rounding, and what would be armed."""
     own, limits = settings.gateway, settings.gateway.risk
     at = own.exchange if own.venue == "ccxt" else f"the fake exchange, {own.fake_url}"
-    yield f"account {own.account}: {own.mode.upper()} at {at}, {own.margin} margin, leverage {own.leverage}"
+    coins = all(market.rules.kind == "spot" for market in seen.markets)
+    kind = f"{own.margin} margin, leverage {own.leverage}"
+    over = "coins over equity" if coins else "leverage"
+    if coins:
+        kind = "spot: coins are paid in full, nothing is borrowed"
+    yield f"account {own.account}: {own.mode.upper()} at {at}, {kind}"
     yield f"equity {money(seen.equity)}; {_books(settings, seen.books)}"
     yield (
         f"limits: order {plain(limits.max_order_notional)}, position {plain(limits.max_position_notional)}, "
-        f"leverage {plain(limits.max_leverage)}, {plural(limits.orders_per_minute, 'order')} a minute, "
+        f"{over} {plain(limits.max_leverage)}, {plural(limits.orders_per_minute, 'order')} a minute, "
         f"day's loss {plain(limits.daily_loss)}, drawdown {limits.max_drawdown:.2%}, "
-        f"day's funding {plain(limits.daily_funding)}, "
-        f"collar {plain(limits.collar_bps)} bps" + (", REDUCE ONLY" if limits.reduce_only else "")
+        + (f"day's funding {plain(limits.daily_funding)}, " * (not coins))
+        + f"collar {plain(limits.collar_bps)} bps"
+        + (", REDUCE ONLY" if limits.reduce_only else "")
     )
     yield str(Identity.of(settings))
     for market in seen.markets:
