@@ -3,9 +3,9 @@
 https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Current-All-Algo-Open-Orders
 https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Cancel-All-Algo-Open-Orders
 https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Query-Algo-Order
-A row's fields: ccxt's binance.parse_order has one, recorded. One that fires becomes an order of the matching engine with
-an id of its own, `actualOrderId`, and the same client id: an ALGO_UPDATE of X TRIGGERED with "aid" 1000000033225453 and
-"ai" 88937381063 is recorded in https://github.com/nautechsystems/nautilus_trader/issues/3287.
+A row's fields: ccxt's binance.parse_order has one, recorded. One that fires becomes an order of the matching engine
+with an id of its own, `actualOrderId`, and the same client id: an ALGO_UPDATE of X TRIGGERED with "aid"
+1000000033225453 and "ai" 88937381063 is recorded in https://github.com/nautechsystems/nautilus_trader/issues/3287.
 """
 
 from decimal import Decimal, InvalidOperation

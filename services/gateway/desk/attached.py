@@ -152,8 +152,8 @@ class Attached:
                 if self._lies_in(part, sym) and (published := _published(part, sym)) > known:
                     raise SafetyRefusal(
                         f"{sym}: this bus has {plural(published, 'execution')}, the account's journal {known}: if "
-                        "these are paper's or another account's, give this account books of its own by another `namespace` "
-                        "in [bus] of its config, e.g. the account's name; else put its newest journal there"
+                        "these are paper's or another account's, give this account books of its own by another "
+                        "`namespace` in [bus] of its config, e.g. the account's name; else put its newest journal there"
                     )
 
     def _lies_in(self, part: Partition, sym: str) -> bool:

@@ -176,7 +176,7 @@ async def test_one_that_fires_becomes_another_order_at_binance_and_okx(at: At) -
         assert not fake.book.wallet.holding(at.ids[0]).qty
         if at is BINANCE:
             algo = await client.fapiPrivateGetAlgoOrder({"clientAlgoId": "stop"})
-            assert (algo["algoId"], algo["actualOrderId"], algo["algoStatus"]) == (str(waits.id), str(made), "FINISHED")
+            assert (algo["algoId"], algo["actualOrderId"], algo["algoStatus"]) == (waits.id, str(made), "FINISHED")
             listed = {row["id"]: row["clientOrderId"] for row in await client.fetch_orders(at.symbols[0])}
             assert listed[str(made)] == "stop"
             assert str(waits.id) not in listed
