@@ -26,7 +26,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, OrderRow
 from shared.messages import Leg
 from shared.messages.reasons import OrderState, Reason
-from shared.orders import Absent, OrderRequest, Refused, Snapshot
+from shared.orders import Absent, Ambiguous, OrderRequest, Refused, Snapshot
 from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
 
@@ -218,7 +218,7 @@ class Flatten:
         side = "BUY" if part.signed_qty > 0 else "SELL"
         whose = f"{part.row}, " * bool(part.row) + ("ours" if part.own else "not ours")
         self._say(f"{side} {abs(part.signed_qty)} {sym} ({whose}), order {order_id}")
-        answer = await self._venue.place(request)
+        answer = await self._placed(request)
         if isinstance(answer, Refused):
             self._say(f"{sym}: refused: {answer.reason} {answer.text}")
             if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
@@ -231,6 +231,14 @@ class Flatten:
         else:
             self._on_its_way.setdefault(sym, []).append((request, part))
         return True
+
+    async def _placed(self, request: OrderRequest) -> Snapshot | Refused | Ambiguous:
+        """An answer that comes no more while the request is good is not waited for: it is asked what became of it."""
+        try:
+            async with asyncio.timeout(self._settings.gateway.request_validity_ms / 1_000):
+                return await self._venue.place(request)
+        except TimeoutError:
+            return Ambiguous("no answer while the request was good")
 
     def _row(self, request: OrderRequest, price: Decimal) -> OrderRow:
         zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS
