@@ -20,8 +20,9 @@ OLDER  := async-timeout
 PIP    := -m pip --disable-pip-version-check -qq
 # What run, test, chaos and bench take besides, e.g. make test ARGS="-k codec -x"
 ARGS   ?=
-# Processes that share the tests when all are run: half of their time is waiting.
-WORKERS ?= 3
+# Processes that share the tests when all are run: half of their time is waiting. They start hundreds of others, so what
+# is compiled is kept, and who else keeps nothing has it here (`make clean` takes it away).
+WORKERS ?= 4
 
 # The Python that makes the environment: the first that runs here and is new enough. Ours: make setup PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 /usr/bin/python3; do \
@@ -58,9 +59,9 @@ test: $(READY)  ## unit, contract, integration and end-to-end tests and the doct
 ifneq ($(ARGS),)
 	$(BIN)/python -m pytest $(ARGS)
 else
-	@failed=0; \
+	@failed=0; export PYTHONDONTWRITEBYTECODE=; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone" || failed=$$?; \
-	$(BIN)/python -m pytest -m alone || failed=$$?; \
+	$(BIN)/python -m pytest -m alone $$(grep -rl --include='test_*.py' 'mark\.alone' tests) || failed=$$?; \
 	exit $$failed
 endif
 

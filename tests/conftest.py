@@ -1,9 +1,15 @@
 """What all tests share."""
 
 from decimal import DefaultContext, setcontext
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.dealing import dealt
+
+HERE = Path(__file__).parent
+WAITING = ("e2e", "integration", "contract")  # more than they compute; they begin early
 
 # Examples have no deadline of their own: a busy machine is no failure. The time-out per test is pytest's.
 settings.register_profile("tickline", deadline=None)
@@ -14,3 +20,18 @@ settings.load_profile("tickline")
 def _decimal_context_of_its_own() -> None:
     """A test that calls ccxt without our guard changes how Decimals are rounded: no other test is to feel it."""
     setcontext(DefaultContext.copy())
+
+
+@pytest.hookimpl(trylast=True)  # when what is not asked for is taken out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, they begin with what takes long."""
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1:
+        long = [item for item in items if item.get_closest_marker("long")]
+        others = [item for item in items if not item.get_closest_marker("long")]
+        items[:] = dealt(long, sorted(others, key=_turn), workers)
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
+    return WAITING.index(folder) if folder in WAITING else len(WAITING)

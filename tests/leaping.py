@@ -5,7 +5,8 @@ Sockets are real; a server in the same process answers before time goes on.
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ import pytest
 
 T = TypeVar("T")
 THROTTLER = "ccxt.async_support.base.throttler"
+NS = 1_000_000_000
 FAR_S, LOOK_S = 0.05, 0.005  # before a long jump it is looked for what may be on its way
 
 
@@ -44,8 +46,17 @@ class _Selector(selectors.DefaultSelector):
         return []
 
 
-def run(coroutine: Coroutine[Any, Any, T], monkeypatch: pytest.MonkeyPatch) -> T:
-    """What it returns; ccxt's throttle keeps to the same time."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        monkeypatch.setattr(import_module(THROTTLER), "time", runner.get_loop().time)
+def run(coroutine: Coroutine[Any, Any, T], monkeypatch: pytest.MonkeyPatch, *, clocks: bool = False) -> T:
+    """What it returns; ccxt's throttle keeps to the same time. clocks: and all that asks `time`."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner, monkeypatch.context() as patched:
+        passed_s = runner.get_loop().time
+        patched.setattr(import_module(THROTTLER), "time", passed_s)
+        if clocks:
+            for of in (time.time_ns, time.monotonic_ns):
+                _pass(patched, of.__name__, of(), passed_s)
         return runner.run(coroutine)
+
+
+def _pass(patched: pytest.MonkeyPatch, name: str, began_ns: int, passed_s: Callable[[], float]) -> None:
+    patched.setattr(time, name, lambda: began_ns + round(passed_s() * NS))
+    patched.setattr(time, name.removesuffix("_ns"), lambda: began_ns / NS + passed_s())

@@ -13,6 +13,7 @@ from services.fake_exchange.listing import markets
 from services.fake_exchange.serve import serving
 from services.ingestor.venue.options import LiveOptions
 from shared.messages import Gap
+from tests import leaping
 from tests.integration.ingestor.line import OPTIONS, S_NS, ingesting_of, new_bus, perfect, ticks, told, until_ticks
 from tests.venues import BINANCE_SPOT, SPOTS, SWAPS, Place, named
 
@@ -46,14 +47,18 @@ async def ingested(place: Place, count: int, **changed: object) -> None:
 
 
 @pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
-async def test_ticks_are_the_bars_of_the_tape(place: Place) -> None:
-    """All at the same time, as most of it is waiting.
+def test_ticks_are_the_bars_of_the_tape(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All at the same time.
 
     The middle of bid and ask is not asked of Binance's spot market, where the best prices have no time of their own:
     those around a bar's end are of either.
     """
-    async with asyncio.TaskGroup() as tasks:
-        for count in COUNTS if place in SWAPS else (2,):
-            tasks.create_task(ingested(place, count))
-        if place is not BINANCE_SPOT:
-            tasks.create_task(ingested(place, 2, price="mid"))
+
+    async def all_of_them() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for count in COUNTS if place in SWAPS else (2,):
+                tasks.create_task(ingested(place, count))
+            if place is not BINANCE_SPOT:
+                tasks.create_task(ingested(place, 2, price="mid"))
+
+    leaping.run(all_of_them(), monkeypatch, clocks=True)

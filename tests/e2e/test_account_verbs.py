@@ -203,6 +203,7 @@ def test_halt_with_cancel_and_flatten(account: Account) -> None:
     assert [event.text for event in events if event.kind == "FLATTEN"] == ["closes 0.010 that is not ours"]
 
 
+@pytest.mark.long
 def test_what_was_on_its_way_is_closed_when_it_arrives(account: Account) -> None:
     write(account, sent("e" * 32, "0.010", now_ms() + 15_000))  # a busy machine takes seconds to start the halt
     done: list[Done] = []

@@ -16,7 +16,7 @@ from tests.e2e.command import COMMAND, Tickline, wait_for
 RUN = ("run", "--venue", "fake", "--limit", "150", "--param", "threshold=0.0001")  # nearly every tick decides
 ARM = ("arm", "--account", "fake", "--max-notional", "2500", "--for", "1h")
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def orders(folder: Path) -> list[OrderRow]:

@@ -9,14 +9,15 @@ from shared.messages import Prediction, Stream, decode, encode
 from shared.recording.layout import checkpoint_paths
 from shared.recording.part import read_rows
 from tests.altered import Row, alter, the_row
-from tests.e2e.command import Tickline
+from tests.e2e.command import Command, Tickline
 
-pytestmark = pytest.mark.timeout(600)
+# The first `parity` is a process of its own; the others are called here, which saves each the start of PyTorch.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 RUN = ("run", "--rate", "0", "--sym", "SIM-A", "--sym", "SIM-B")
 
 
-def test_a_run_its_recording_and_everything_again(tickline: Tickline, tmp_path: Path) -> None:
+def test_a_run_its_recording_and_everything_again(tickline: Tickline, command: Command, tmp_path: Path) -> None:
     """The recording begins amid the line's life; the second run goes on with it, under another strategy."""
     recording = tmp_path / "recording"
     assert tickline(*RUN, "--limit", "60").code == 0
@@ -32,19 +33,19 @@ def test_a_run_its_recording_and_everything_again(tickline: Tickline, tmp_path: 
     second = tickline(*RUN, "--limit", "200", "--strategy", "threshold", "--param", "threshold=0.0005",
                       "--record", recording)  # fmt: skip
     assert second.code == 0, second.err
-    shown = tickline("parity", recording)
+    shown = command("parity", recording)
     assert shown.code == 0, shown.err
     assert "parity: 280 of 280 decisions identical" in shown.out
     assert "not compared" not in shown.out
 
     ticks = [row.n for row in read_rows(recording, Stream.TICKS, "ingestor", ["SIM-A"])]
     assert ticks == list(range(1, 201))
-    refused = tickline("run", "--rate", "0", "--limit", "10", "--data", recording, "--record", recording)
+    refused = command("run", "--rate", "0", "--limit", "10", "--data", recording, "--record", recording)
     assert refused.code == 2
     assert "name another folder" in refused.err
 
 
-def test_a_replay_of_a_recording_gives_the_same_orders(tickline: Tickline, tmp_path: Path) -> None:
+def test_a_replay_of_a_recording_gives_the_same_orders(tickline: Tickline, command: Command, tmp_path: Path) -> None:
     recording, again = tmp_path / "recording", tmp_path / "again"
     first = tickline(*RUN, "--limit", "120", "--record", recording)
     second = tickline("run", "--data", recording, "--record", again)
@@ -55,10 +56,10 @@ def test_a_replay_of_a_recording_gives_the_same_orders(tickline: Tickline, tmp_p
         rows = [[(row.k, row.n, row.tr, row.d) for row in read_rows(f, stream, instance)] for f in (recording, again)]
         assert sorted(rows[0]) == sorted(rows[1])
         assert len(rows[0]) in (240, 234)
-    assert tickline("parity", again).code == 0
+    assert command("parity", again).code == 0
 
 
-def test_a_difference_is_found_and_named(tickline: Tickline, tmp_path: Path) -> None:
+def test_a_difference_is_found_and_named(tickline: Tickline, command: Command, tmp_path: Path) -> None:
     recording = tmp_path / "recording"
     assert tickline(*RUN, "--limit", "60", "--record", recording).code == 0
 
@@ -70,7 +71,7 @@ def test_a_difference_is_found_and_named(tickline: Tickline, tmp_path: Path) -> 
     altered = tmp_path / "altered"
     shutil.copytree(recording, altered)
     alter(altered, Stream.PREDICTIONS, prediction)
-    shown = tickline("parity", altered)
+    shown = command("parity", altered)
     assert shown.code == 6
     assert "parity: 113 of 114 predictions identical" in shown.out
     (line,) = shown.err.splitlines()
@@ -79,17 +80,17 @@ def test_a_difference_is_found_and_named(tickline: Tickline, tmp_path: Path) -> 
     lost = tmp_path / "lost"
     shutil.copytree(recording, lost)
     alter(lost, Stream.TICKS, lambda rows: rows.remove(the_row(rows, "SIM-A", 30)))
-    shown = tickline("parity", lost)
+    shown = command("parity", lost)
     assert shown.code == 6
     assert "parity: not compared: SIM-A: ticks n=30 not recorded, and no checkpoint behind that" in shown.out
 
     other = tmp_path / "weights"
     shutil.copytree(Path(__file__).parents[2] / "weights", other)
-    shown = tickline("parity", recording, "--model", other / "simulated_linear.json")
+    shown = command("parity", recording, "--model", other / "simulated_linear.json")
     assert shown.code == 0, shown.err
     for path in checkpoint_paths(recording):
         path.unlink()
-    shown = tickline("parity", recording)
+    shown = command("parity", recording)
     assert shown.code == 3
     assert "has no checkpoint" in shown.err
-    assert tickline("parity", tmp_path).code == 3
+    assert command("parity", tmp_path).code == 3

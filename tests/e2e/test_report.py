@@ -40,9 +40,10 @@ return [...document.querySelectorAll("#vg-tooltip-element .key")].map(it => it.t
 """
 
 
-@pytest.fixture
-def report(tickline: Tickline, bars: Path) -> Path:
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, bars: Path) -> Path:
     """A report of a real backtest, by the command."""
+    tickline = Tickline(tmp_path_factory.mktemp("report"))
     path = tickline.folder / "report.html"
     given = ("--sym", "BTCUSDT", "--interval", "12h", "--balance", "100", "--fee", "0.0003")
     done = tickline("backtest", "--data", bars, *given, "--report", path)

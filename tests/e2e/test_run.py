@@ -53,6 +53,7 @@ def backtest(file: Path) -> tuple[Decimal, Decimal]:
 
 
 @pytest.mark.skipif(not REAL.exists(), reason=f"{REAL} is not here")
+@pytest.mark.long
 def test_the_headline_twice_on_one_bus(tickline: Tickline) -> None:
     """692 ticks, 1377 orders, and the second run's orders are its own."""
     runs = [replay(tickline, REAL, "--run-id", run_id) for run_id in ("first", "second")]

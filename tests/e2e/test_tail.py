@@ -7,6 +7,7 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from shared.config import Settings
 from shared.messages import Message, Stream
 from shared.runner.progress import producers
 from shared.runner.service import make_bus
-from tests.e2e.command import COMMAND, Done, Tickline, wait_for
+from tests.e2e.command import COMMAND, Command, Done, Tickline, wait_for
 
 TICKS = 40
 SYMBOLS = ("SIM-A", "SIM-B", "SIM-C")
@@ -90,15 +91,23 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tickline]:
         command.end()
 
 
-def shown(tickline: Tickline, *arguments: object) -> list[str]:
-    done: Done = tickline("tail", *arguments)
+@pytest.fixture
+def tail(filled: Tickline, command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """On that bus, called here; processes of their own are below."""
+    for name, value in filled.environment().items():
+        monkeypatch.setenv(name, value)
+    return partial(command, "tail")
+
+
+def shown(tail: Command, *arguments: object) -> list[str]:
+    done: Done = tail(*arguments)
     assert (done.code, done.err) == (0, "")
     return done.out.splitlines()
 
 
 @pytest.mark.parametrize("stream", FIELDS)
-def test_every_stream_round_trips_through_json(filled: Tickline, stream: Stream) -> None:
-    found = [json.loads(line) for line in shown(filled, stream, "--json", "--limit", "100000")]
+def test_every_stream_round_trips_through_json(tail: Command, stream: Stream) -> None:
+    found = [json.loads(line) for line in shown(tail, stream, "--json", "--limit", "100000")]
     expected = [message for message in made() if message.to is stream]
     assert len(found) == len(expected) > 3 * 30
     told = {(entry["sym"], entry["n"]): entry for entry in found}
@@ -113,32 +122,32 @@ def test_every_stream_round_trips_through_json(filled: Tickline, stream: Stream)
                 assert entry[name] == value
 
 
-def test_lines_for_a_person(filled: Tickline) -> None:
+def test_lines_for_a_person(tail: Command) -> None:
     """The last ones, in the order of writing; of one symbol; none; a stream that nobody wrote to."""
-    lines = shown(filled, "orders", "--sym", "SIM-B", "--limit", "3")
+    lines = shown(tail, "orders", "--sym", "SIM-B", "--limit", "3")
     assert len(lines) == 3
     assert all(" SIM-B (" in line and "[simulated:SIM-B:" in line for line in lines)
-    everything = shown(filled, "orders", "--sym", "SIM-B", "--limit", "1000")
+    everything = shown(tail, "orders", "--sym", "SIM-B", "--limit", "1000")
     assert lines == everything[-3:]
     numbers = [int(line.split()[1].removeprefix("n=")) for line in everything]
     assert numbers == list(range(1, len(numbers) + 1))
-    assert shown(filled, "ticks", "--limit", "0") == []
-    assert shown(filled, "ticks", "--sym", "NOBODY") == []
+    assert shown(tail, "ticks", "--limit", "0") == []
+    assert shown(tail, "ticks", "--sym", "NOBODY") == []
 
 
-def test_dead_letters(filled: Tickline) -> None:
-    (line,) = shown(filled, "dead")
+def test_dead_letters(tail: Command) -> None:
+    (line,) = shown(tail, "dead")
     assert "ticks 1-1 no message" in line
-    (entry,) = (json.loads(line) for line in shown(filled, "dead", "--json"))
+    (entry,) = (json.loads(line) for line in shown(tail, "dead", "--json"))
     assert entry["sym"] == "X"
     assert entry["undecoded"]
 
 
-def test_replays_by_name(filled: Tickline) -> None:
-    last = shown(filled, "ticks", "--run-id", "last", "--json")
-    assert last == shown(filled, "ticks", "--run-id", "two", "--json")
-    assert (len(last), len(shown(filled, "ticks", "--run-id", "one"))) == (3, 2)
-    done = filled("tail", "ticks", "--run-id", "three")
+def test_replays_by_name(tail: Command) -> None:
+    last = shown(tail, "ticks", "--run-id", "last", "--json")
+    assert last == shown(tail, "ticks", "--run-id", "two", "--json")
+    assert (len(last), len(shown(tail, "ticks", "--run-id", "one"))) == (3, 2)
+    done = tail("ticks", "--run-id", "three")
     assert done.code == 2
     assert done.err.splitlines() == ["tickline: --run-id three: this bus holds no such replay; it holds: one, two"]
 
@@ -189,5 +198,5 @@ def test_without_a_bus(tickline: Tickline) -> None:
         asyncio.run(write(bus.url, {Place("gateway", 0): [letter]}))
         note = (tickline.bus_folder / "bus.json").read_text()
     (tickline.bus_folder / "bus.json").write_text(note)
-    assert len(shown(tickline, "dead")) == 1
+    assert len(shown(partial(tickline, "tail"), "dead")) == 1
     assert tickline.left() == {}

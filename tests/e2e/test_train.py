@@ -15,6 +15,7 @@ pytestmark = pytest.mark.timeout(600)
 Command = Callable[..., Done]
 
 
+@pytest.mark.long
 def test_a_trained_model_trades(tickline: Tickline, bars: Path) -> None:
     (tickline.folder / "tickline.toml").write_text('[signal]\nweights = "models"\n')
     where = ("--data", bars, "--sym", "BTCUSDT", "--interval", "12h")

@@ -252,7 +252,7 @@ async def gateway(
             gateway={
                 "mode": "testnet", "venue": "fake", "fake_url": fake.url, "exchange": "binance", "account": "main",
                 "markets": {SYM: "BTC/USDT:USDT"}, "api_key": "fake-key", "api_secret": "fake-secret",
-                "request_validity_ms": 1_000, "grace_ms": 300, "reconcile_s": 1.0,
+                "request_validity_ms": 1_000, "grace_ms": 300, "reconcile_s": 0.2,
                 "risk": {"max_order_notional": "10000", "max_position_notional": "10000", "orders_per_minute": 1000,
                          "daily_loss": "1000", "max_leverage": "3"},
                 **own,

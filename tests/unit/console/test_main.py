@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.console.main import app
+from services.console.app import app
 from services.gateway.control.main import app as control
 
 RUNNER = CliRunner()
@@ -34,6 +34,16 @@ def test_short_help_of_the_verbs_on_an_account(verb: str) -> None:
     shown = RUNNER.invoke(control, [verb, "-h"])
     assert shown.exit_code == 0
     assert "Usage: " in shown.output
+
+
+def test_a_verb_on_an_account_waits_for_nothing_that_others_need() -> None:
+    """A halt hands over to the gateway's process at once."""
+    code = (
+        "import sys; from services.console.main import _app; _app(['halt', '--flatten']);"
+        "print(*({'numpy', 'redis', 'services.research'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 @pytest.mark.parametrize(("typed", "offered"), [("tickline ru", "run"), ("tickline tail exe", "executions")])
