@@ -149,8 +149,7 @@ class Backtest:
     def _require_sense(self, run: "_Run", rows: int) -> None:
         if not run.bars:
             raise DataError(
-                f"{self._path}: none of its {plural(rows, 'row')} is in the time to be traded: give another "
-                "--from or --to"
+                f"{self._path}: {plural(rows, 'row')}, none in the time to be traded: give another --from or --to"
             )
         if not run.predictions:
             raise DataError(

@@ -51,7 +51,7 @@ def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progres
     rows = rank(scores, spec.earlier_trials)
     if rows[0].sharpe is None:
         raise DataError(
-            f"{path}: none of the {plural(len(rows), 'trial')} has a Sharpe ratio, all were ruined or never traded: "
+            f"{path}: {plural(len(rows), 'trial')}, none with a Sharpe ratio, all were ruined or never traded: "
             "use lower thresholds or leverage"
         )
     say("hold-out", 0, 0)
