@@ -238,7 +238,7 @@ class _Run:
                 try:
                     self._seen = view = await self._watcher.look()
                 except BusLost as lost:  # the services wait for it too
-                    self._silence.goes_on(began_s)
+                    self._silence.begins(began_s)
                     self._say_if(self._silence.goes_on(time.monotonic(), str(lost)))
                     continue
                 self._say_if(self._silence.over(time.monotonic()))

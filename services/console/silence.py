@@ -18,11 +18,15 @@ class Silence:
         self._since_s: float | None = None
         self._said_s = 0.0
 
-    def goes_on(self, now_s: float, why: str = "") -> str:
-        """The line that is due; empty where none is."""
+    def begins(self, now_s: float) -> float:
+        """It has lasted since then, unless it had begun before; returns since when."""
         if self._since_s is None:
             self._since_s, self._said_s = now_s, -1.0
-        lasts_s = now_s - self._since_s
+        return self._since_s
+
+    def goes_on(self, now_s: float, why: str = "") -> str:
+        """The line that is due; empty where none is."""
+        lasts_s = now_s - self.begins(now_s)
         if lasts_s < self._first_s or lasts_s < _after(self._said_s):
             return ""
         self._said_s = lasts_s

@@ -115,16 +115,17 @@ class Supervisor:
             died_at.append(now)
             while died_at and now - died_at[0] > self._within_s:
                 died_at.popleft()
-            if code in NO_RESTART or len(died_at) > self._restarts:
+            lasted = now - began > self._within_s
+            if lasted:
+                pause_s = 0.0
+            if code in NO_RESTART or len(died_at) > self._restarts or pause_s:
                 said = f"{name} ended with code {code}: {self._last_word(name)}"
-                refused = first and code in NO_RESTART and now - began <= self._within_s
+                refused = first and code in NO_RESTART and not lasted
                 if self._lasting is None or refused:
                     raise ServiceFailed(said, code if code > 0 else 1)
                 pause_s = min(2 * pause_s or PAUSE_S, PAUSE_MAX_S)
                 self._lasting(f"{said}; the others stay, and it is started again in {pause_s:g} s")
                 await asyncio.sleep(pause_s)
-            elif now - began > self._within_s:
-                pause_s = 0.0
             first = False
             self.restarted += 1
 

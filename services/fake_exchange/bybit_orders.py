@@ -107,13 +107,12 @@ class BybitOrders:
         """GET order/history: those that have ended, of seven days; what the venue settled was no order."""
         query, seen_ms = asked.query, self._floor.seen_ms(asked)
         kind = checked_category(query)
+        since_ms, until_ms = window(query, seen_ms)
         if "orderId" in query or "orderLinkId" in query:
-            one = self._named(query, seen_ms)
-            found = [] if one is None else [one]
+            every = [order for order in (self._named(query, seen_ms),) if order is not None]
         else:
-            since_ms, until_ms = window(query, seen_ms)
             every = self._floor.book.orders(query.get("symbol"), seen_ms)
-            found = [order for order in every if since_ms <= order.created_ms <= until_ms]
+        found = [order for order in every if since_ms <= order.created_ms <= until_ms]
         return self._page(kind, [o for o in found if o.state not in LIVE and o.origin != "settlement"], query)
 
     def cancel(self, asked: Asked) -> object:

@@ -4,9 +4,16 @@ from shared.errors import TicklineError
 
 
 class Fenced(TicklineError):
-    """Somebody has raised the epoch since: nothing was written, and nothing may be. Drop the memory and reload."""
+    """Somebody has raised the epoch since: nothing was written, and nothing may be. Drop the memory and reload.
+
+    holder: who; empty where nobody ever did.
+    """
 
     exit_code = 5
+
+    def __init__(self, why: str, holder: str = "") -> None:
+        super().__init__(why)
+        self.holder = holder
 
 
 class WriteRefused(TicklineError):

@@ -94,7 +94,9 @@ class Store:
         newest, owner = rows[0] if rows else (0, "")
         if epoch != newest or not newest:
             holder = f"{owner} holds {newest}" if newest else "nobody holds one yet"
-            raise Fenced(f"journal {self._shown}: account {self._account}: epoch {epoch} may not write: {holder}")
+            raise Fenced(
+                f"journal {self._shown}: account {self._account}: epoch {epoch} may not write: {holder}", owner
+            )
 
     def put(self, connection: Connection, changes: Sequence[Change]) -> None:
         """Write the changes in their order."""

@@ -9,7 +9,7 @@ import structlog
 from services.fake_exchange.book import FEE_COIN, Ask
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.serve import Fake, serving
-from services.gateway.venues import silence
+from services.gateway.venues import setup, silence
 from services.gateway.venues.ccxt_venue import CcxtVenue
 from shared.errors import SafetyRefusal, VenueError
 from tests.until import until
@@ -56,8 +56,16 @@ async def test_cross_margin_with_something_open_is_a_sentence_with_the_remedy(pl
             await opened(place, fake)
 
 
-async def test_that_bybits_margin_mode_is_the_whole_accounts_is_said_before_it_is_switched() -> None:
+async def test_that_bybits_margin_mode_is_the_whole_accounts_is_said_before_it_is_switched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with serving("bybit") as fake:
+        when = list[str | None]()
+        with monkeypatch.context() as patch:
+            patch.setattr(setup.log, "warning", lambda *told, **more: when.append(fake.book.settings.get("marginMode")))
+            await opened(BYBIT, fake)
+        assert (when, fake.book.settings["marginMode"]) == ([None], "ISOLATED_MARGIN")
+        fake.book.set("marginMode", "REGULAR_MARGIN")
         for said in (1, 0):  # the second time it is isolated already
             with structlog.testing.capture_logs() as logs:
                 await opened(BYBIT, fake)

@@ -13,6 +13,7 @@ from services.console.output_file import OutputFile
 from shared.config import load_settings
 from shared.errors import ConfigError
 from shared.history import infer_interval
+from shared.user_code import blaming
 
 if TYPE_CHECKING:
     from services.research.train import TrainSpec
@@ -88,7 +89,8 @@ def _spec(given: dict[str, object]) -> "TrainSpec":
     from services.research.train import TrainSpec
 
     try:
-        return TrainSpec.model_validate(given)
+        with blaming(str(given["sym"])):  # the feature is made once, to know its width
+            return TrainSpec.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = [str(part) for part in first["loc"] if part not in ("fit", "recipe", "params")]

@@ -17,7 +17,7 @@ from services.gateway.desk.known import Known
 from services.gateway.desk.lane import Lane
 from services.gateway.desk.market_watch import MarketWatch, WatchPace
 from services.gateway.desk.outbox import Outbox
-from services.gateway.desk.pen import Pen
+from services.gateway.desk.pen import Pen, acted
 from services.gateway.desk.quote_watch import QuoteWatch
 from services.gateway.desk.rows import Ticket
 from services.gateway.desk.rules import DeskRules
@@ -243,7 +243,7 @@ class Attached:
         """Also whether the account is still ours: a person may have acted while there was nothing to write."""
         holder = await self._journal.epoch()
         if holder.epoch != self.tools.pen.epoch:
-            raise KeeperLost(f"{holder.owner} acted on the account: what it has changed is read, and the desk goes on")
+            raise KeeperLost(acted(holder.owner))
         clearance = self.tools.clearance
         clearance.latches = await self._journal.latches()
         clearance.arming = await self._journal.arming()

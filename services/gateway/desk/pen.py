@@ -27,9 +27,17 @@ class Pen:
             raise KeeperLost(self.broken)
         try:
             await self._journal.write(_newest(changes), self.epoch, meanwhile)
-        except (Fenced, WriteRefused, JournalUnwritable) as error:
+        except Fenced as fenced:
+            self.broken = acted(fenced.holder) if fenced.holder else str(fenced)
+            raise KeeperLost(self.broken) from fenced
+        except (WriteRefused, JournalUnwritable) as error:
             self.broken, self.refused = str(error), isinstance(error, WriteRefused)
             raise KeeperLost(self.broken) from error
+
+
+def acted(holder: str) -> str:
+    """Why a desk stops when the account was taken from it: no fault of its own, found by its look or its next write."""
+    return f"{holder} acted on the account: what it has changed is read, and the desk goes on"
 
 
 def _newest(changes: Sequence[Change]) -> list[Change]:

@@ -13,7 +13,7 @@ from services.ingestor.venue.asker import shown
 from services.ingestor.venue.client import Ears, Overflow
 from services.ingestor.venue.venue import LiveVenue
 from shared.errors import VenueError
-from shared.retry import FIRST_S, MOST_S
+from shared.retry import FIRST_S, MOST_S, jittered
 
 MOST_EVENTS = 100_000
 STOOD_S = 5.0  # a connection that stood for so long was no failure
@@ -133,7 +133,7 @@ class LiveFeed:
             if self._connected_s and loop.time() - self._connected_s > STOOD_S:
                 pause_s = FIRST_S
             self._venue.complaints.say(about, f"{why}: it is made anew")
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(jittered(pause_s))
             pause_s = min(2 * pause_s, MOST_S)
 
     async def _end_of(self, hearing: asyncio.Task[None]) -> str:

@@ -11,7 +11,7 @@ from services.ingestor.venue.complaints import Complaints
 from services.ingestor.venue.options import LiveOptions
 from services.ingestor.venue.venue import VENUE, LiveVenue
 from shared.errors import TicklineError, VenueError
-from shared.retry import FIRST_S, MOST_S
+from shared.retry import FIRST_S, MOST_S, jittered
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ class KeptVenue:
             self.ended = VenueError("it was stopped") if running.cancelled() else running.exception()
             check()
             self._say(self.ended)
-            await asyncio.sleep(max(pause_s, lost.limit.silence_s))
+            await asyncio.sleep(jittered(max(pause_s, lost.limit.silence_s)))
             pause_s = min(2 * pause_s, MOST_S)
 
     def _say(self, error: BaseException | None) -> None:

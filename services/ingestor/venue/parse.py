@@ -35,14 +35,16 @@ def trade(row: Mapping[str, Any], consecutive: bool, exchange: str = "") -> Trad
 def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any, on_book: bool = True) -> Trade | None:
     """A numbered trade of which each field has its plain type: integers, and numbers as texts. Else None.
 
+    Decimal skips underscores, wherever they stand, and ccxt does not.
+
     >>> plain_trade(7, 1000, "1.5", "2")
     Trade(id=7, ts_event=1000000000, price=Decimal('1.5'), qty=Decimal('2'), seq=0, on_book=True)
-    >>> plain_trade(7, 1000, "0", "2"), plain_trade("7", 1000, "1.5", "2")
-    (None, None)
+    >>> plain_trade(7, 1000, "0", "2"), plain_trade("7", 1000, "1.5", "2"), plain_trade(7, 1000, "_1", "2")
+    (None, None, None)
     """
     if not (id_.__class__ is at_ms.__class__ is int and price.__class__ is qty.__class__ is str):
         return None
-    if not (0 <= id_ < MOST_ID and 0 < at_ms < MOST_MS):
+    if not (0 <= id_ < MOST_ID and 0 < at_ms < MOST_MS) or "_" in price or "_" in qty:
         return None
     try:
         at, of = Decimal(price), Decimal(qty)

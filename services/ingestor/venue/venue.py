@@ -19,7 +19,7 @@ from services.ingestor.venue.facts import FACTS, UNLISTED
 from services.ingestor.venue.options import LiveOptions
 from shared.errors import ConfigError, VenueError
 from shared.intervals import TRADE
-from shared.retry import FIRST_ATTEMPTS, FIRST_S, MOST_S
+from shared.retry import FIRST_ATTEMPTS, FIRST_S, MOST_S, jittered
 
 TIME_EVERY_S = 10.0
 TIME_FIRST_S = 0.2  # until there are some to choose from
@@ -158,7 +158,7 @@ class LiveVenue:
                 venue_ms = int(await asker.ask(self._timer.fetch_time))
             except (VenueError, TypeError, ValueError) as error:
                 self.complaints.say(TIME, f"its time is not known: {error}")
-                await asyncio.sleep(pause_s)
+                await asyncio.sleep(jittered(pause_s))
                 pause_s = min(2 * pause_s, MOST_S)
                 continue
             self.complaints.over(TIME)

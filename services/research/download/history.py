@@ -7,7 +7,7 @@ from services.research.download.kinds import Kind, KindName
 from services.research.download.rows import Row, in_order
 from services.research.download.venue import Venue
 from shared.errors import ConfigError
-from shared.exchanges.market_data.prints import on_book
+from shared.exchanges.market_data.prints import on_book, sequence
 from shared.intervals import interval_ns, interval_text
 
 # Where trades can be asked for by id, and by which parameter; ids ascend there, one by one.
@@ -80,7 +80,8 @@ class History:
         row = self._kind.row(answer)
         if row is None or self._kind.name is not KindName.TRADES:
             return row
-        return row._replace(on_book=on_book(self._venue.name, answer.get("info")))
+        raw = answer.get("info")
+        return row._replace(on_book=on_book(self._venue.name, raw), seq=sequence(raw))
 
     def _call(self, at_ms: int | None, limit: int, params: Mapping[str, object]) -> Awaitable[Any]:
         ccxt = self._venue.ccxt

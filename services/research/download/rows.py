@@ -8,13 +8,14 @@ class Row(NamedTuple):
     """One bar (`at_ms`: its start), trade or funding rate. id: empty where the time alone tells it from the others.
 
     values: of the kind's columns, the venue's own digits; None where the venue says nothing. on_book: False for a trade
-    at a price that nobody else could have had.
+    at a price that nobody else could have had. seq: the venue's own order within one time; 0: it tells none.
     """
 
     at_ms: int
     id: str
     values: tuple[str | None, ...]
     on_book: bool = True
+    seq: int = 0
 
     @property
     def key(self) -> tuple[int, str]:
@@ -22,13 +23,16 @@ class Row(NamedTuple):
         return self.at_ms, self.id
 
 
-def in_order(row: Row) -> tuple[int, int, str]:
-    """A sort key: by time, then by id, where 999 is before 1000.
+def in_order(row: Row) -> tuple[int, int, int, str]:
+    """A sort key: by time, then as the venue numbers it, then by id, where 999 is before 1000.
 
-    >>> sorted([Row(5, "1000", ()), Row(5, "999", ()), Row(4, "2000", ())], key=in_order)[1]
-    Row(at_ms=5, id='999', values=(), on_book=True)
+    A random text orders nothing.
+
+    >>> sorted([Row(5, "1000", ()), Row(5, "999", ()), Row(4, "2000", ())], key=in_order)[1].id
+    '999'
     """
-    return row.at_ms, len(row.id), row.id
+    counts = row.id.isdigit()
+    return row.at_ms, row.seq, len(row.id) if counts else 0, row.id if counts else ""
 
 
 def digits(value: object) -> str | None:

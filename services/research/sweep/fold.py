@@ -16,8 +16,9 @@ from services.research.train.dataset import Floats, samples
 from services.research.train.fit import FitSpec
 from shared.account import RoundTrip
 from shared.config import Settings
-from shared.errors import ConfigError, DataError
+from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.models.model import Model
+from shared.user_code import blaming
 
 
 class Task(NamedTuple):
@@ -44,31 +45,37 @@ class Traded(NamedTuple):
 
 
 def trade(task: Task) -> list[Traded]:
-    """What each trading came to, in their order. Raises DataError or ConfigError, which say whose."""
+    """What each trading came to, in their order. Raises DataError, ConfigError or UserCodeFailed, which say whose."""
     try:
         model = learn(task)
         return [_traded(task, model, trading) for trading in task.tradings]
-    except (DataError, ConfigError) as error:
+    except (DataError, ConfigError, UserCodeFailed) as error:
         raise type(error)(f"{task.name}: {error}") from error
 
 
 def learn(task: Task) -> Model:
     """The model of all prices before the span; not even the span's first price is seen."""
     torch.set_num_threads(1)
-    return fit(samples(task.prices.until(task.span.start_ns).closes(), features(task)), task.fit).module
+    with blaming(_sym(task)):
+        return fit(samples(task.prices.until(task.span.start_ns).closes(), features(task)), task.fit).module
 
 
 def backtest(task: Task, model: Model, trading: Trading, observers: list[Observer]) -> Totals:
     """The span through the line's own stages, flat at its start; prices before it only warm the features."""
     settings = trading.settings(task.settings)
     warm = max(task.prices.count_until(task.span.start_ns) - task.lags, 0)
-    given = Given(task.prices.bars(warm), line_plans_with(settings, model, features(task), "sweep"))
+    with blaming(_sym(task)):
+        given = Given(task.prices.bars(warm), line_plans_with(settings, model, features(task), "sweep"))
     return Backtest(settings, start_ns=task.span.start_ns, end_ns=task.span.end_ns, given=given).run(observers)
 
 
 def features(task: Task) -> str:
     """The spec of what the model sees."""
     return f"log_return_lags({task.lags})"
+
+
+def _sym(task: Task) -> str:
+    return task.settings.symbols[0]
 
 
 def _traded(task: Task, model: Model, trading: Trading) -> Traded:

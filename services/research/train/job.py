@@ -25,6 +25,7 @@ from shared.models.card import Card
 from shared.models.model import Model
 from shared.models.training import Fit, Fold, WalkForward
 from shared.plural import plural
+from shared.user_code import blaming
 
 Progress = Callable[[str, int, int], None]  # what is being done, how far, of how much (0: not known)
 
@@ -90,9 +91,14 @@ class Trained(NamedTuple):
 def train(spec: TrainSpec, progress: Progress | None = None) -> Trained:
     """Read the file, fit the model on the training window, score it there and on what was held out.
 
-    Raises DataError for a file that cannot be used or has too few rows, ConfigError and Diverged as `fit` does.
+    Raises DataError for a file that cannot be used or has too few rows, ConfigError and Diverged as `fit` does, and
+    UserCodeFailed for a feature or a model that raises.
     """
-    say = progress or _silent
+    with blaming(spec.sym):
+        return _train(spec, progress or _silent)
+
+
+def _train(spec: TrainSpec, say: Progress) -> Trained:
     data = _read(spec, say)
     try:
         inside, outside = (data.part(span) for span in holdout(len(data), spec.test_share))
@@ -144,7 +150,8 @@ def _read(spec: TrainSpec, say: Progress) -> Dataset:
             yield bar
 
     try:
-        data = dataset(counted(), spec.features)
+        with blaming(spec.sym):
+            data = dataset(counted(), spec.features)
     except ValueError as error:
         raise DataError(f"{spec.data}: {error}") from error
     if not len(data):

@@ -162,10 +162,10 @@ class Gateway:
         return self.desk._attached.tools.books
 
     async def compared(self, times: int) -> None:
-        """The venue is asked for its positions so many times more."""
+        """The venue is asked so many times more for what only a comparison asks for, once each."""
         counts = self.fake.server.count
         spot = "USDT:" not in self.settings.gateway.markets[SYM]
-        paths = {"binance": "/account" if spot else "/positionRisk", "okx": "/account/positions"}
+        paths = {"binance": "/openOrders" if spot else "/positionRisk", "okx": "/account/positions"}
         path = paths.get(self.settings.gateway.exchange, "/position/list")
         wanted = counts(path) + times
         await until(lambda: counts(path) >= wanted, within_s=30)

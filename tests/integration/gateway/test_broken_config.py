@@ -9,6 +9,7 @@ import pytest
 from services.fake_exchange.serve import Fake, serving
 from services.gateway.control.disarm import disarm
 from services.gateway.control.halt import halt
+from services.gateway.control.to_stop import account_to_stop
 from services.gateway.desk.whereabouts import Whereabouts
 from shared.config import load_settings
 from shared.errors import ConfigError
@@ -37,9 +38,14 @@ BROKEN = {
     "no toml": ("balance = 1000", "balance = = 1000"),
     "missing market": ('symbols = ["BTCUSDT"]', 'symbols = ["BTCUSDT", "ETHUSDT"]'),
     "no venue": ('venue = "fake"', 'venue = "fak"'),
+    "no exchange": ('venue = "fake"', 'venue = "ccxt"'),  # each right by itself
     "no account": ('account = "main"', 'account = "main'),
     "nothing": (CONFIG, "[gateway\n\x00"),
 }
+UNREAD = {
+    "no toml": ["tickline.toml: line 3"], "no venue": ["gateway.venue: Input sho"],
+    "no account": ["tickline.toml: line 7"], "nothing": ["tickline.toml: line 1", "tickline.toml: line 2"],
+}  # fmt: skip
 
 
 def booked(qty: str, sym: str = "BTCUSDT") -> ExecutionRow:
@@ -98,6 +104,8 @@ async def test_halt_flattens(line: Folder, fault: str, capsys: pytest.CaptureFix
     assert line.fake.book.wallet.holding("BTCUSDT").qty == 0, shown
     assert shown.out.startswith("main is halted: nothing is sent until `tickline resume HALT`\n")
     assert ": going on with what can be read\n" in shown.err
+    said = [line for line in shown.err.splitlines() if line.startswith("not read: ")]
+    assert [line.partition("not read: ")[2].partition(" cannot")[0][:24] for line in said] == UNREAD.get(fault, [])
     assert "HALT" in await line.holds(lambda journal: journal.latches())  # type: ignore[operator]
 
 
@@ -105,6 +113,28 @@ async def test_disarm_ends_the_arming(line: Folder) -> None:
     await line.traded()
     line.breaks(*BROKEN["nothing"])
     assert list(await disarm("main")) == ["main is disarmed"]
+    assert await line.holds(lambda journal: journal.arming()) is None
+
+
+@pytest.mark.parametrize(("fault", "known"), [("nothing", True), ("no toml", False)])
+async def test_the_books_are_those_of_its_own_strategy(line: Folder, fault: str, known: bool) -> None:
+    """Of another instance there may be other books, and on spot only one's own are closed. Journal or config tells."""
+    line.text = line.text.replace("[gateway]", 'instance = "second"\n[gateway]')
+    line.config.write_text(line.text)
+    await line.traded(known)
+    line.breaks(*BROKEN[fault])
+    async with account_to_stop("main") as stopped:
+        settings, *_ = await stopped.way_out()
+    assert settings.strategy.instance == "second"
+
+
+async def test_a_journal_that_is_somewhere_else_is_found(line: Folder, tmp_path: Path) -> None:
+    line.url = f"sqlite:///{tmp_path / 'own.db'}"
+    line.text = line.text.replace("[gateway]", f'[gateway]\njournal = "{line.url}"')
+    line.config.write_text(line.text)
+    await line.traded()
+    line.breaks(*BROKEN["no toml"])
+    assert list(await disarm()) == ["main is disarmed"]
     assert await line.holds(lambda journal: journal.arming()) is None
 
 

@@ -63,6 +63,8 @@ async def test_a_line_that_is_dead_has_it_when_it_is_back(trading: Gateway) -> N
     trading.start()
     assert [report.capital for report in await trading.reported(3)] == [None, 250, 200]
     assert trading.books().capital(SYM) == 200
+    told = [event.text.partition(", by ")[0] for event in await trading.events() if event.kind == "CAPITAL"]
+    assert sorted(told) == ["100 became 250", "250 became 200"]
 
 
 async def test_a_config_that_differs_from_the_books_is_refused_with_the_verb(trading: Gateway) -> None:

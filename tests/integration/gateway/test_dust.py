@@ -11,6 +11,7 @@ from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Prediction, Reason
 from shared.strategies import BasicTaker
 from tests.integration.gateway.conftest import PRICE, SYM, Gateway, gateway
+from tests.until import until
 
 SPOT = {"markets": {SYM: "BTC/USDT"}}
 LOOSE = {"max_order_notional": "10000", "max_position_notional": "10000", "orders_per_minute": 1000,
@@ -70,6 +71,23 @@ async def test_round_trips_with_a_fee_in_the_coin_end_flat_for_ever(tmp_path: Pa
         (short,) = await line.predict(-0.01)  # flat: there is no close any more
         assert (short.leg, short.reason) == (Leg.OPEN, Reason.NO_SHORT_ON_SPOT)
         assert len(trading.fake.book.accepted) == 16
+
+
+async def test_dust_keeps_no_balance_from_being_compared_and_what_it_cost_is_no_difference(spot: Gateway) -> None:
+    line = Line(spot)
+    await spot.agreed()
+    await line.predict(0.01)
+    sold, _ = await line.predict(-0.01)
+    assert sold.dust
+    await spot.agreed()
+    spot.fake.book.wallet.cash["USDT"] += 50
+
+    async def shown() -> bool:
+        return [row.kind for row in await spot.externals()] == ["BALANCE"]
+
+    await until(shown, every_s=0.1)
+    (row,) = await spot.externals()
+    assert Decimal(row.found or 0) - Decimal(row.expected or 0) == 50
 
 
 async def test_what_is_worth_less_than_a_sale_must_be_goes_with_what_is_bought_next(spot: Gateway) -> None:

@@ -119,6 +119,14 @@ async def test_a_refusal_for_the_step_makes_it_look_at_once(tmp_path: Path) -> N
         await until(lambda: trading.latches() == [f"SYMBOL:{SYM}"])
 
 
+async def test_a_settlement_makes_it_look_at_once(tmp_path: Path) -> None:
+    async with gateway(tmp_path, markets_s=3_600.0, markets_pause_s=0.05, reconcile_s=0.2) as trading:
+        await bought(trading)
+        trading.fake.book.set(f"status:{SYM}", "SETTLING")
+        trading.fake.floor.close_out(SYM, "settlement")
+        await until(lambda: (SYM, Reason.MARKET_CLOSED) in stopped(trading), within_s=30)
+
+
 async def test_a_close_beyond_the_largest_market_order_is_cut_to_it(watched: Gateway) -> None:
     await watched.write(watched.intent("0.050"))
     await watched.reported(1)

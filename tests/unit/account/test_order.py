@@ -30,3 +30,9 @@ def test_it_is_frozen() -> None:
 def test_a_quantity_of_nothing_is_refused(qty: str) -> None:
     with pytest.raises(ValueError, match="must be finite and not 0"):
         Order("A", Decimal(qty))
+
+
+@pytest.mark.parametrize("qty", [0.5, 1, "0.5"])
+def test_a_quantity_that_is_no_decimal_is_refused_with_how_to_write_it(qty: object) -> None:
+    with pytest.raises(TypeError, match=rf'is a Decimal, not {type(qty).__name__} {qty}: write Decimal\("{qty}"\)'):
+        Order("A", qty)  # type: ignore[arg-type]

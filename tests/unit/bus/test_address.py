@@ -5,8 +5,9 @@ from urllib.parse import quote
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from redis.exceptions import ConnectionError, NoPermissionError
 
-from shared.bus.address import check_address, without_password
+from shared.bus.address import check_address, remedy, without_password
 from shared.bus.connection import Link
 from shared.errors import ConfigError
 
@@ -77,3 +78,18 @@ def test_any_password_that_is_escaped_is_good(password: str) -> None:
     url = f"redis://u:{quote(password, safe='')}@HOST:1/0"
     check_address(url)
     assert without_password(url) == "redis://HOST:1/0"
+
+
+@pytest.mark.parametrize(
+    ("error", "todo"),
+    [
+        (NoPermissionError("User app has no permissions to run the 'xadd' command"), "`tickline bus-users` lists"),
+        (ConnectionError("Error 1 connecting. [SSL: WRONG_VERSION_NUMBER] wrong version number."), "it speaks no TLS"),
+        (ConnectionError("[SSL: RECORD_LAYER_FAILURE] record layer failure"), "it speaks no TLS"),
+        (ConnectionError("Connection refused"), ""),
+    ],
+)
+def test_what_is_to_be_done(error: Exception, todo: str) -> None:
+    """Where a server of our own does not answer so; the others are in contract/test_bus_refusals.py."""
+    assert todo in remedy(error)
+    assert bool(todo) == bool(remedy(error))

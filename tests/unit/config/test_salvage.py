@@ -1,10 +1,12 @@
 """What is read of a config that cannot be loaded: what is right of the account, each fault in a line."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from shared.config.salvage import readable, salvage
+from shared.config.gateway import SECRETS
+from shared.config.salvage import GATEWAY, readable, salvage
 
 CONFIG = """\
 symbols = [
@@ -79,6 +81,22 @@ def test_variables_win_and_an_unknown_one_does_not_matter(monkeypatch: pytest.Mo
     assert found.gateway == WHOLE | {"account": "other", "venue": "ccxt", "exchange": "okx"}
     assert (found.instance, found.state_dir) == ("second", Path("there"))
     assert found.unread == ["the variable TICKLINE_GATEWAY__MARKETS is no JSON object"]
+
+
+def test_all_that_leads_to_the_account_and_its_journal_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its keys above all: their folder from the file, or they themselves from variables."""
+    known = {
+        "keys_dir": "keys", "journal": "sqlite:///j.db", "exchange": "okx", "fake_url": "http://127.0.0.1:1",
+        "allow_unlisted": True, "timeout_s": 3.0, "request_validity_ms": 900, **WHOLE,
+    }  # fmt: skip
+    more = "".join(f"{name} = {json.dumps(value)}\n" for name, value in known.items() if name not in WHOLE)
+    Path("tickline.toml").write_text(CONFIG.replace("[gateway.risk]", f"{more}[gateway.risk]") + "broken = = 1\n")
+    for name in SECRETS:
+        monkeypatch.setenv(f"TICKLINE_GATEWAY__{name.upper()}", name)
+    found = salvage().gateway
+    assert {name: found[name] for name in known} == known
+    assert {name: found[name] for name in SECRETS} == {name: name for name in SECRETS}
+    assert found.keys() == GATEWAY, "what was added to it is added here"
 
 
 def test_a_key_in_the_file_is_neither_used_nor_shown() -> None:

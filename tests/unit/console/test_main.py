@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from services.console import main as module
 from services.console.app import app
 from services.gateway.control.main import app as control
+from shared.runner.parent import SAFE_PATH
 
 RUNNER = CliRunner()
 VERBS = (["run"], ["backtest"], ["train"], ["sweep"], ["parity"], ["tail"], ["config", "show"], ["data", "check"])
@@ -52,6 +54,7 @@ def test_the_shell_completes_verbs_and_values(typed: str, offered: str) -> None:
     command = Path(sys.executable).with_name("tickline")
     done = subprocess.run([command], env={**os.environ, **asked}, capture_output=True, text=True, check=False)
     assert done.stdout.split() == [offered]
+    assert "--install-completion" in RUNNER.invoke(app, ["--help"], env={"COLUMNS": "200"}).output
 
 
 def test_a_model_is_named_by_model_in_every_verb_and_its_class_by_class() -> None:
@@ -59,3 +62,19 @@ def test_a_model_is_named_by_model_in_every_verb_and_its_class_by_class() -> Non
     assert {verb for verb, shown in options.items() if "--model " in shown} == {"run", "backtest", "parity"}
     assert {verb for verb, shown in options.items() if "--class " in shown} == {"train", "sweep"}
     assert {verb for verb, shown in options.items() if "--weights " in shown} == {"train"}  # the folder to write to
+
+
+def test_what_a_library_starts_is_shadowed_by_no_file_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E.g. a sweep's workers; what we start ourselves is told so by its own command line."""
+    monkeypatch.setattr(sys, "argv", ["tickline", "--version"])
+    monkeypatch.setattr(module, "configure_logs", lambda name: None)
+    monkeypatch.setenv(SAFE_PATH, "")  # to be put back
+    monkeypatch.delenv(SAFE_PATH)
+    (tmp_path / "random.py").write_text("raise SystemExit('shadowed')")
+    imports = [sys.executable, "-c", "import random"]
+    assert subprocess.run(imports, cwd=tmp_path, capture_output=True, check=False).stderr == b"shadowed\n"
+    with pytest.raises(SystemExit):
+        module.main()
+    assert subprocess.run(imports, cwd=tmp_path, capture_output=True, check=False).returncode == 0

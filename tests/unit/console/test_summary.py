@@ -9,6 +9,7 @@ from services.console.refusals import Ended
 from services.console.summary import Summary
 from services.research.parity import Parity
 from shared.messages import Stream
+from shared.strategies.identity import Identity
 
 COUNTS = {
     Stream.TICKS: 692, Stream.FEATURES: 689, Stream.PREDICTIONS: 689, Stream.DECISIONS: 689,
@@ -140,3 +141,11 @@ def test_a_run_whose_code_failed_has_its_summary() -> None:
     told = replace(WELL, parity=None, finished=False, code="A: ValueError: no (mine.py:3, in decide)")
     assert told.lines()[-1] == "parity: not compared (your code failed, see below)"
     assert told.as_json()["failed"] == "A: ValueError: no (mine.py:3, in decide)"
+
+
+def test_what_traded_is_named_to_a_person_and_in_the_json() -> None:
+    traded = replace(WELL, identity=Identity("mine", "0" * 64, "threshold", {"threshold": "0.1"}))
+    assert "model mine (0000000000000000), strategy threshold(threshold=0.1)" in traded.lines()
+    shown = traded.as_json()
+    assert shown["model"] == {"name": "mine", "sha256": "0" * 64}
+    assert shown["strategy"] == {"name": "threshold", "params": {"threshold": "0.1"}}

@@ -13,6 +13,7 @@ import pytest
 
 from services.console import supervisor as module
 from services.console.supervisor import ServiceFailed, Supervisor
+from tests.seeded import virtually
 from tests.until import until
 
 Make = Callable[..., Supervisor]
@@ -104,6 +105,39 @@ async def test_with_positions_nothing_is_given_up(make: Make, monkeypatch: pytes
     assert [line.partition("again in ")[2] for line in said[:3]] == ["0.02 s", "0.04 s", "0.08 s"]
     assert all(line.startswith("one ended with code 1: boom") and "the others stay" in line for line in said)
     assert starts("two") == 1
+
+
+class Lives:
+    """Processes that live for so many seconds each and end with code 1, the last of them again and again."""
+
+    returncode = 1
+
+    def __init__(self, *lives_s: float) -> None:
+        self._left_s = list(lives_s)
+
+    async def wait(self) -> int:
+        await asyncio.sleep(self._left_s.pop(0) if len(self._left_s) > 1 else self._left_s[0])
+        return 1
+
+
+@virtually()
+async def test_the_pause_grows_to_a_minute_and_stays_until_a_service_has_lasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where so few deaths fit between two pauses that they would not be too many by themselves."""
+    said: list[str] = []
+    lives = Lives(*[0.5] * 14, 100.0, 0.5)
+    supervisor = Supervisor(("one",), {}, tmp_path, lasting=said.append)
+
+    async def start(name: str) -> Lives:
+        return lives
+
+    monkeypatch.setattr(supervisor, "_start", start)
+    keeping = asyncio.create_task(supervisor.run())
+    await until(lambda: len(said) >= 11, within_s=1_000.0)
+    keeping.cancel()
+    pauses = [line.partition("again in ")[2] for line in said]
+    assert pauses == ["1 s", "2 s", "4 s", "8 s", "16 s", "32 s", "60 s", "60 s", "60 s", "1 s", "2 s"]
 
 
 async def test_what_is_refused_later_is_not_given_up_either(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

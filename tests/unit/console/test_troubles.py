@@ -55,17 +55,21 @@ def test_a_silent_exchange_is_said_with_how_long_and_that_it_is_back(tmp_path: P
     assert troubles.new() == []
 
 
-def test_a_comparison_that_cannot_be_made_is_said_until_it_can(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("event", "over"),
+    [("cannot compare with the venue", "journal and venue agree"), ("cannot get ready", "partitions taken")],
+)
+def test_what_cannot_be_done_is_said_until_it_can(tmp_path: Path, event: str, over: str) -> None:
     now_s = 0.0
     troubles = Troubles(tmp_path, ("gateway",), clock=lambda: now_s)
-    write(tmp_path, "gateway", line("journal and venue agree", "info"))
+    write(tmp_path, "gateway", line(over, "info"))
     assert troubles.new() == []  # nothing was amiss
-    write(tmp_path, "gateway", line("cannot compare with the venue", "warning", why="binance does not answer"))
-    assert troubles.new() == ["gateway: cannot compare with the venue: binance does not answer"]
+    write(tmp_path, "gateway", line(event, "warning", why="binance does not answer"))
+    assert troubles.new() == [f"gateway: {event}: binance does not answer"]
     now_s = 12.0
-    assert troubles.new() == ["gateway: cannot compare with the venue, for 12 s: binance does not answer"]
-    write(tmp_path, "gateway", line("journal and venue agree", "info"))
-    assert troubles.new() == ["gateway: journal and venue agree, after 12 s"]
+    assert troubles.new() == [f"gateway: {event}, for 12 s: binance does not answer"]
+    write(tmp_path, "gateway", line(over, "info"))
+    assert troubles.new() == [f"gateway: {over}, after 12 s"]
 
 
 def test_what_an_authors_code_raised_is_kept(tmp_path: Path, troubles: Troubles) -> None:

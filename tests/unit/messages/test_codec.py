@@ -326,3 +326,24 @@ def test_a_funding_payment_says_what_it_came_to(leg: Leg, paid: str, human: str)
         status=OrderStatus.FILLED, last_qty=Decimal(0), last_px=None, commission=Decimal(paid), reason=None,
     )  # fmt: skip
     assert report.human() == human
+
+
+@pytest.mark.parametrize(
+    ("changes", "human"),
+    [
+        (
+            {"status": OrderStatus.FILLED, "last_qty": Decimal("-0.023"), "last_px": Decimal(42_000), "reason": None},
+            "BTCUSDT FILLED -0.023 at 42000 fee 0, dust 9.88e-06 left",
+        ),
+        (
+            {"status": OrderStatus.REJECTED, "last_qty": Decimal(0), "last_px": None, "reason": Reason.DUST},
+            "BTCUSDT REJECTED DUST, dust 9.88e-06 left",
+        ),
+    ],
+)
+def test_what_cannot_be_sold_is_said_with_the_execution_that_left_it(changes: dict[str, Any], human: str) -> None:
+    fields: dict[str, Any] = {
+        "n": 1, "sym": "BTCUSDT", "ts_event": 1, "tr": "t", "tick_n": 1, "order_n": 1, "client_order_id": "0" * 32,
+        "leg": Leg.CLOSE, "commission": Decimal(0), "dust": Decimal("0.00000988"), **changes,
+    }  # fmt: skip
+    assert ExecutionReport(**fields).human() == human

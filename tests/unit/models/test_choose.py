@@ -68,7 +68,9 @@ def test_a_path_names_its_card(model: str) -> None:
     assert choose_model(model, [], ["X"], "1s") == Path("models/v1.2.json")
 
 
-def test_real_orders_follow_no_guess() -> None:
-    with pytest.raises(ConfigError, match=f"signal.model is auto.*gateway.mode live.*there are: {SHIPPED}"):
-        chosen_model(settings(gateway=LIVE))
-    assert chosen_model(settings(gateway=LIVE, signal={"model": SHIPPED})).stem == SHIPPED
+@pytest.mark.parametrize("mode", ["testnet", "live"])
+def test_real_orders_follow_no_guess(mode: str) -> None:
+    gateway = {**LIVE, "mode": mode}
+    with pytest.raises(ConfigError, match=f"signal.model is auto.*gateway.mode {mode}.*there are: {SHIPPED}"):
+        chosen_model(settings(gateway=gateway))
+    assert chosen_model(settings(gateway=gateway, signal={"model": SHIPPED})).stem == SHIPPED

@@ -18,6 +18,7 @@ from shared.orders import (
     VenuePosition,
     reconcile,
 )
+from shared.orders.answers import Forced
 
 SYM = "BTCUSDT"
 SETTLE_MS = 100
@@ -202,3 +203,31 @@ def test_a_position_beside_the_one_that_is_traded_is_a_difference_that_cannot_be
     assert found(shown(positions=beside), Known({}, {SYM: Decimal(1)})) == [("POSITION_ROWS", SYM)]
     (difference,) = reconcile(shown(positions=beside), Known({}, {SYM: Decimal(1)}), SETTLE_MS).differences
     assert difference.text.startswith("BTCUSDT: the venue holds 1 in the one traded here, -2 in NET CROSS: close what")
+
+
+@pytest.mark.parametrize("mine", [Decimal(1), Decimal("0.5")])
+def test_what_a_person_has_called_no_books_is_no_difference_and_the_rest_is(mine: Decimal) -> None:
+    known = Known({}, FLAT, mine={SYM: mine})
+    made = reconcile(shown(positions=HELD_ONE), known, SETTLE_MS).differences
+    if mine == 1:
+        assert made == []
+        return
+    (difference,) = made
+    assert (difference.kind, difference.found) == (DifferenceKind.POSITION, "0.5")
+    assert difference.text == "BTCUSDT: the venue holds 1.0, the books 0 and 0.5, which a person has called no book's"
+
+
+@pytest.mark.parametrize("forced", Forced)
+def test_what_the_venue_does_by_itself_is_called_so(forced: Forced) -> None:
+    account = shown(
+        orders=[on_venue("autoclose-1")._replace(forced=forced)],
+        fills=[trade("autoclose-2", "w")._replace(forced=forced)],
+    )
+    texts = [one.text for one in reconcile(account, Known({}, FLAT), SETTLE_MS).differences]
+    assert texts == [
+        f"BTCUSDT: the venue has order autoclose-1 open, 0 filled; it is the venue's own: {forced}",
+        f"BTCUSDT: trade 7 of 1 at 50 is the venue's own: {forced} (order autoclose-2)",
+    ]
+    plain = shown(orders=[on_venue("x")], fills=[trade("y", "w")])
+    texts = [one.text for one in reconcile(plain, Known({}, FLAT), SETTLE_MS).differences]
+    assert [text.endswith("not sent here") for text in texts] == [True, True]

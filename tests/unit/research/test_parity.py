@@ -8,7 +8,9 @@ from services.research.line import InProcessLine
 from services.research.parity import OrderKey, Parity, compare
 from services.research.plans import line_plans
 from shared.config import Settings, load_settings
+from shared.errors import UserCodeFailed
 from shared.messages import OrderIntent
+from shared.strategies import BasicTaker
 
 SYMBOLS = ("SIM-A", "SIM-B")
 TICKS = 30
@@ -131,3 +133,12 @@ def test_orders_that_left_the_bus_are_counted_not_compared(orders: Orders) -> No
     assert parity.compared + parity.before == total(orders)
     none_of_it = compare(SETTINGS, dict.fromkeys(SYMBOLS, TICKS), left, {**written, "SIM-B": written["SIM-B"] - 1})
     assert none_of_it.first_difference is not None, "the line did not write its last one"
+
+
+def test_a_strategy_that_raises_is_its_authors(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decide(*_: object) -> None:
+        raise KeyError("close")
+
+    monkeypatch.setattr(BasicTaker, "decide", decide)
+    with pytest.raises(UserCodeFailed, match=r"^SIM-A: KeyError: 'close' \(.*test_parity.py:\d+, in decide\)$"):
+        compared({})

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,8 +13,12 @@ from pathlib import Path
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from shared.bus.embedded import EmbeddedBus
+from shared.bus.redis_bus import RedisBus
+from shared.config import Settings
+from shared.runner import service as module
 
 TIMEOUT_S = 100
 
@@ -189,3 +194,19 @@ def test_the_first_start_lays_the_bus_out_and_touches_its_health_file(
         time.sleep(0.01)
     process.terminate()
     assert lines(process)[-1]["event"] == "stopped"
+
+
+def built(settings: Settings, bus: RedisBus) -> module.Work:
+    """Of an author."""
+    raise KeyError("lags")
+
+
+def test_code_that_fails_as_a_service_is_made_exits_7(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "configure_logs", lambda name: None)
+    monkeypatch.setattr(module.faulthandler, "enable", lambda: None)
+    monkeypatch.setenv("TICKLINE_BUS__URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("TICKLINE_SYMBOLS", '["BTCUSDT"]')
+    with capture_logs() as logs, pytest.raises(SystemExit) as ended:
+        module.serve_work("signal", built)
+    assert (ended.value.code, logs[-1]["event"], logs[-1]["exit_code"]) == (7, "cannot go on", 7)
+    assert re.fullmatch(r"BTCUSDT: KeyError: 'lags' \(.*test_service.py:\d+, in built\)", logs[-1]["why"])

@@ -1,11 +1,13 @@
 """The worker on a bus in memory: sharing, taking over, poison, lost bus, refused commits, flow."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.bus.api import BusLost, Commit, Lease, Outcome, Session, Storage
 from shared.bus.entry import Entry, Outgoing
@@ -377,10 +379,15 @@ async def test_a_stage_that_failed_once_is_given_the_entry_again(bus: MemoryBus,
 async def test_an_entry_at_which_the_stage_always_fails_is_set_aside(bus: MemoryBus, start: Start) -> None:
     times = [1_000]
     writer, running = await Writer.on(bus), start(echo_plan(lambda sym: Fails(sym, times)))
-    await writer.write(*SYMBOLS, count=6)
     whole = expected(dict.fromkeys(SYMBOLS, 6))
     whole["S1"][2] = (3, "FAILED")
-    await until(lambda: features(bus) == whole)
+    with capture_logs() as logs:
+        await writer.write(*SYMBOLS, count=6)
+        await until(lambda: features(bus) == whole)
+    (said,) = [line for line in logs if line["event"] == "entry set aside"]
+    assert re.fullmatch(r".*test_worker.py:\d+, in on_tick", said["code"])
+    assert said["why"].startswith("S1: ticks ")
+    assert said["why"].endswith(f": RuntimeError: cannot take 3 ({said['code']})")
     assert times == [998]
     assert running.worker.counts["dead"] == 1
     (dead,) = bus.streams["dead", Place("signal", partition_of("S1", P))]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from services.gateway.paper import PaperStage
 from services.strategy.order_id import client_order_id
 from services.strategy.stage import StrategyStage
+from shared.account import Account, Order
 from shared.messages import (
     Decision,
     ExecutionReport,
@@ -27,7 +28,9 @@ from shared.messages import (
 )
 from shared.messages.codec import pack, unpack
 from shared.strategies import BasicTaker
+from shared.strategies.decider import Signal
 from shared.tick import State
+from shared.user_code import WrongDecision
 
 SYM, BOOK = "BTCUSDT", "replay|paper|paper|basic_taker|run1"
 Y_HAT = st.one_of(st.floats(-0.1, 0.1), st.sampled_from([0.0, math.nan]))
@@ -55,6 +58,19 @@ def decided(stage: StrategyStage, val: Prediction) -> tuple[Decision, list[Order
     decision, *orders = made
     assert isinstance(decision, Decision)
     return decision, [order for order in orders if isinstance(order, OrderIntent)]
+
+
+class Astray(BasicTaker):
+    """An author's that wants to trade another symbol than it was asked about."""
+
+    def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
+        return [Order("ETHUSDT", Decimal(1))]
+
+
+def test_what_is_no_decision_for_its_symbol_is_no_order() -> None:
+    stage = StrategyStage(SYM, Astray(), Decimal(100), BOOK)
+    with pytest.raises(WrongDecision, match="return a list of Order for BTCUSDT, or a Reason"):
+        stage.on_tick(prediction(1))
 
 
 def fills(orders: list[OrderIntent], gateway: PaperStage) -> list[ExecutionReport]:

@@ -2,12 +2,16 @@
 
 import http.server
 import os
+import runpy
 import socket
+import socketserver
 import subprocess
 import sys
+import time
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -42,6 +46,18 @@ def index(folder: Path, *wheels: Path) -> None:
         (page.parent / made.name).write_bytes(made.read_bytes())
     names = (made.name for made in wheels)
     page.write_text("".join(f'<a href="{name.replace("+", "%2B")}">{name}</a>\n' for name in names))
+
+
+class Dripping(socketserver.StreamRequestHandler):
+    """An index that takes 3 s for its page."""
+
+    def handle(self) -> None:
+        with suppress(OSError):  # nobody waits any more
+            self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n")
+            for _ in range(30):
+                self.wfile.write(b" ")
+                time.sleep(0.1)
+            self.wfile.write(f'<a href="torch-{VERSION}%2Bcpu-py3-none-any.whl">torch</a>'.encode())
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -130,6 +146,18 @@ def test_an_index_that_does_not_answer_is_not_waited_for(python: Path, pypi: str
     assert "did not answer within 0.2 s: PyPI's build comes" in said
 
 
+def test_an_index_that_answers_too_slowly_is_not_waited_for(python: Path, pypi: str) -> None:
+    """Though each piece of it comes in time, and what is wanted stands in the last."""
+    answers = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping)
+    answers.daemon_threads = True
+    with answers:
+        Thread(target=answers.serve_forever, daemon=True).start()
+        arguments, said = chosen(python, pip_of(pypi), f"http://127.0.0.1:{answers.server_address[1]}/cpu", wait_s=0.5)
+        answers.shutdown()
+    assert arguments == []
+    assert "did not answer within 0.5 s: PyPI's build comes" in said
+
+
 def test_a_build_that_needs_cuda_on_other_systems_only_is_taken(python: Path, tmp_path: Path, served: str) -> None:
     index(tmp_path / "served" / "pypi", wheel(tmp_path / "made", VERSION, CUDA.format(system="Plan9")))
     arguments, said = chosen(python, pip_of(f"{served}/pypi/"), f"{served}/cpu")
@@ -163,3 +191,16 @@ def test_make_run_installs_what_it_runs_with_and_make_test_the_rest() -> None:
         assert "--editable '.[torch,parquet,research,ccxt,journal,dev]'" in recipe(target)
     assert "tools/torch_build.py 'cpu' 'https://" in recipe("run")
     assert "tools/torch_build.py 'cuda'" in recipe("setup", "TORCH=cuda")
+
+
+def test_the_images_take_the_same_build_as_make() -> None:
+    """By the same script, from the same index, and by the same word CUDA instead."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    _, asked, rest = recipe("run").partition("tools/torch_build.py 'cpu' '")
+    assert asked
+    assert f"ARG TORCH=cpu\nARG TORCH_INDEX={rest.partition(chr(39))[0]}\n" in dockerfile
+    assert 'torch="$(python tools/torch_build.py "$TORCH" "$TORCH_INDEX")"' in dockerfile
+
+
+def test_pytorchs_index_has_three_seconds() -> None:
+    assert runpy.run_path(str(SCRIPT))["WAIT_S"] == 3

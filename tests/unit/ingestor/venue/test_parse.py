@@ -37,6 +37,15 @@ def test_other_ids_are_texts_whose_order_is_that_of_the_numbers() -> None:
     assert ids[2] == "a-7"
 
 
+def test_what_the_exchange_numbers_within_one_time_is_kept_where_ids_do_not_count() -> None:
+    """As Bybit's: the id is a random text."""
+    row = {**GOOD, "id": "81b7d5c9", "info": {"i": "81b7d5c9", "seq": 111156121170}}
+    numbered = parse.trade(row, consecutive=False, exchange="bybit")
+    assert numbered is not None and numbered.seq == 111156121170
+    counted = parse.trade({**row, "id": "12"}, consecutive=True, exchange="bybit")
+    assert counted is not None and counted.seq == 0
+
+
 def test_quotes() -> None:
     row: dict[str, Any] = {"timestamp": 5, "bid": "1", "ask": "2"}
     assert parse.top_of_book(row, 9) == TopOfBook(5_000_000, Decimal(1), Decimal(2))

@@ -12,7 +12,8 @@ from services.research.backtest import Backtest, Rules, Totals
 from services.research.line import InProcessLine
 from services.research.plans import line_plans
 from shared.config import Settings
-from shared.errors import ConfigError, DataError
+from shared.errors import ConfigError, DataError, UserCodeFailed
+from shared.features.log_return_lags import LogReturnLags
 from tests.unit.research.backtest.helpers import DAY_NS, START_NS, SYM, MakeSettings, Row, Seen, settings_in
 
 UP_DOWN = [[str(price)] for price in (100, 110, 99, 99, 120, 90, 95)]
@@ -146,3 +147,18 @@ def test_progress_is_told_at_the_end(settings_of: MakeSettings) -> None:
     told: list[int] = []
     Backtest(settings_of([[str(1 + i % 7)] for i in range(1500)])).run(progress=told.append)
     assert told == [1024, 1500]
+
+
+class Unbuilt(LogReturnLags):
+    """An author's feature that cannot even be made."""
+
+    def __init__(self, lags: int) -> None:
+        raise KeyError("lags")
+
+
+def test_code_that_fails_before_the_first_row_is_its_authors_too(
+    settings_of: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.features.log_return_lags.LogReturnLags", Unbuilt)
+    with pytest.raises(UserCodeFailed, match=r"^BTCUSDT: KeyError: 'lags' \(.*test_engine.py:\d+, in __init__\)$"):
+        Backtest(settings_of([[100], [101], [102]])).run()

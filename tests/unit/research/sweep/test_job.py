@@ -1,12 +1,18 @@
 """A whole sweep."""
 
+import pickle
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import torch
 
-from services.research.sweep import Pool, SweepSpec, sweep
-from shared.errors import ConfigError, DataError
+from services.research.sweep import Pool, SweepSpec, job, sweep
+from services.research.train import FitSpec
+from shared.errors import ConfigError, DataError, UserCodeFailed
+from shared.models.linear_model import LinearModel
+from shared.models.model import TensorFunction
+from shared.models.registry import MODELS
 from tests.unit.research.sweep.made import PRICES, settings_of, written
 
 SPEC = SweepSpec(
@@ -71,3 +77,38 @@ def test_what_cannot_be_is_one_line(tmp_path: Path, spec: SweepSpec, error: type
     with pytest.raises(error, match=said) as refused:
         sweep(settings_of(written(tmp_path)), spec, Pool(jobs=1))
     assert error is ConfigError or str(refused.value).startswith(str(tmp_path / "bars.csv"))
+
+
+class Failing(LinearModel):
+    """An author's, with a mistake that shows as soon as it is fitted."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        raise KeyError("close")
+
+
+class LateFailing(LinearModel):
+    """It is fitted, but cannot be traded."""
+
+    def plain(self) -> TensorFunction:
+        raise KeyError("close")
+
+
+@pytest.mark.parametrize(("model", "where"), [(Failing, "forward"), (LateFailing, "plain")])
+def test_a_model_that_raises_is_its_authors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: type[LinearModel], where: str
+) -> None:
+    monkeypatch.setitem(MODELS, "Mine", model)
+    spec = SPEC.model_copy(update={"fit": FitSpec(model="Mine")})
+    said = rf"bars.csv: 1h, 1 lags, fold 1 of 2: BTCUSDT: KeyError: 'close' \(.*test_job.py:\d+, in {where}\)$"
+    with pytest.raises(UserCodeFailed, match=said) as failed:
+        sweep(settings_of(written(tmp_path)), spec, Pool("sequential"))
+    told = pickle.loads(pickle.dumps(failed.value))  # as it leaves a worker's process
+    assert (str(told), told.exit_code) == (str(failed.value), 7)
+
+
+def test_a_model_that_raises_on_the_hold_out_is_its_authors_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "learn", lambda task: LateFailing(task.lags))  # folds have a `learn` of their own
+    with pytest.raises(UserCodeFailed, match=r"^BTCUSDT: KeyError: 'close' \(.*test_job.py:\d+, in plain\)$"):
+        sweep(settings_of(written(tmp_path)), SPEC, Pool("sequential"))

@@ -9,14 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
 from services.research.train import Dataset, FitSpec, TrainSpec, dataset, predictions, train
 from services.research.train.summary import lines
-from shared.errors import DataError
+from shared.errors import DataError, UserCodeFailed
+from shared.features.log_return_lags import LogReturnLags
 from shared.history import bars
 from shared.models.card import Card
+from shared.models.linear_model import LinearModel
 from shared.models.load_model import load_model
+from shared.models.registry import MODELS
 from shared.models.training import Recipe
 from tests.unit.research.train.market import prices_of, reverting_returns, write_prices
 
@@ -179,3 +183,31 @@ def test_the_real_file_beats_the_notebooks_weights_where_both_were_trained(seed:
     card: Card = trained.card
     assert card.training is not None
     assert card.training.scores.in_sample.l1 == pytest.approx(ours, rel=1e-5)
+
+
+class Failing(LinearModel):
+    """An author's, with a mistake."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        raise KeyError("close")
+
+
+class FailingFeature(LogReturnLags):
+    """Of an author, who took a number for another."""
+
+    def on_tick(self, tick: object) -> None:
+        raise ValueError("no price")
+
+
+def test_a_model_that_raises_is_its_authors(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "Failing", Failing)
+    with pytest.raises(UserCodeFailed, match=r"^BTCUSDT: KeyError: 'close' \(.*test_job.py:\d+, in forward\)$"):
+        train(spec(file, fit=FitSpec(model="Failing")))
+
+
+def test_a_feature_that_raises_is_its_authors_and_no_fault_of_the_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.features.log_return_lags.LogReturnLags", FailingFeature)
+    with pytest.raises(UserCodeFailed, match=r"^BTCUSDT: ValueError: no price \(.*test_job.py:\d+, in on_tick\)$"):
+        train(spec(file))

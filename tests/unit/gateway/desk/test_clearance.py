@@ -1,0 +1,36 @@
+"""What the risk check is told at one moment."""
+
+from decimal import Decimal
+from typing import cast
+
+import pytest
+
+from services.gateway.desk.books import Books
+from services.gateway.desk.clearance import Clearance
+from services.gateway.risk.asked import Asked
+from services.gateway.risk.risk import Risk
+from services.gateway.risk.verdict import Pass, Verdict
+from shared.messages.reasons import Reason
+from tests.journal_rows import order
+
+BTC, ETH = "BTCUSDT", "ETHUSDT"
+
+
+class Heard:
+    """A check that lets all pass, and keeps what it was asked."""
+
+    def on_tick(self, asked: Asked) -> Verdict:
+        self.asked = asked
+        return Pass(asked.signed_qty, asked.reduce_only, None, ())
+
+
+@pytest.mark.parametrize("reason", [Reason.MARKET_CLOSED, Reason.ACCOUNT_MODES])
+def test_what_stops_one_symbol_stops_no_other(reason: Reason) -> None:
+    heard = Heard()
+    clearance = Clearance(cast(Risk, heard), Books([BTC, ETH], Decimal(100)), lambda sym: (), 60.0)
+    clearance.stopped[ETH, reason] = "why"
+    clearance.judge(order(sym=BTC))
+    assert heard.asked.context.blocked == ()
+    clearance.blocked = (Reason.CLOCK_SKEW,)
+    clearance.judge(order(sym=ETH))
+    assert heard.asked.context.blocked == (Reason.CLOCK_SKEW, reason)

@@ -1,0 +1,55 @@
+"""Trades of an exchange's answers as rows: in which order, and which of them are prices."""
+
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+from services.research.download.history import History
+from services.research.download.kinds import KINDS, KindName
+from services.research.download.rows import Row
+from services.research.download.venue import Venue
+
+
+class Answering:
+    """A venue whose trades are these, as Bybit has them; ccxt puts those of one time in the order of their ids."""
+
+    name = "bybit"
+
+    def __init__(self, raw: list[dict[str, Any]]) -> None:
+        rows = [
+            {"timestamp": one["time"], "id": one["execId"], "price": "1", "amount": "2", "side": "buy", "info": one}
+            for one in raw
+        ]
+        self._rows = sorted(rows, key=lambda row: (row["timestamp"], row["id"]))
+        self.ccxt = SimpleNamespace(
+            has={"fetchTrades": True}, fetch_trades=self._trades, feature_value=lambda *asked: None
+        )
+
+    def market(self, symbol: str) -> dict[str, Any]:
+        return {"swap": True, "type": "swap"}
+
+    async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        return await call()
+
+    async def _trades(self, *asked: Any) -> list[dict[str, Any]]:
+        return self._rows
+
+
+def trade(time: int, seq: int, id_: str, *, block: bool = False) -> dict[str, Any]:
+    """P: bybit-exchange.github.io/docs/v5/market/recent-trade; the ids of swaps are random."""
+    return {"time": time, "seq": str(seq), "execId": id_, "isBlockTrade": block, "isRPITrade": False}
+
+
+async def read(*raw: dict[str, Any]) -> list[Row]:
+    history = History(cast(Venue, Answering(list(raw))), "BTC/USDT:USDT", KINDS[KindName.TRADES], "")
+    return await history.since(0, 1_000)
+
+
+async def test_trades_of_one_millisecond_are_in_the_exchanges_order_and_not_in_that_of_random_ids() -> None:
+    found = await read(trade(5, 12, "a3f0"), trade(5, 11, "e771"), trade(4, 10, "ffff"), trade(5, 13, "0c1d"))
+    assert [row.id for row in found] == ["ffff", "e771", "a3f0", "0c1d"]
+
+
+async def test_a_block_trade_is_no_price() -> None:
+    found = await read(trade(5, 11, "a"), trade(6, 12, "b", block=True))
+    assert [row.on_book for row in found] == [True, False]
