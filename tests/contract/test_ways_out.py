@@ -73,6 +73,21 @@ async def test_orders_that_wait_are_shown_and_cancelled_with_those_that_rest(pai
     assert await pair.venue.waiting_orders() == []
 
 
+@pytest.mark.parametrize("pair", SWAPS, indirect=True, ids=named)
+async def test_one_that_fired_and_rests_is_an_open_order_and_waits_no_more(pair: Pair) -> None:
+    """At Binance and OKX it is another one by then, with another id."""
+    client_id = waits(pair, 1, limit=D(45_000))
+    (before,) = [*await pair.venue.waiting_orders(), *await pair.venue.open_orders(SYM)]  # Bybit keeps both kinds there
+    pair.fake.book.prices.set(pair.place.id, D(29_000))
+    (resting,) = await pair.venue.open_orders(SYM)
+    assert await pair.venue.waiting_orders() == []
+    assert (resting.snapshot.venue_order_id == before.snapshot.venue_order_id) == (pair.place is BYBIT)
+    assert resting.client_order_id == ("" if pair.place is OKX else client_id)
+    await pair.venue.cancel_all(SYM)
+    assert await pair.venue.open_orders(SYM) == []
+    assert not [order for order in pair.fake.book.orders() if order.state in LIVE]
+
+
 @pytest.mark.parametrize("pair", [OKX, OKX_SPOT], indirect=True, ids=named)
 async def test_every_kind_that_okx_knows(pair: Pair) -> None:
     kinds = (*KINDS, "chase") if pair.place is OKX else KINDS

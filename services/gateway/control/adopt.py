@@ -31,6 +31,10 @@ async def adopt() -> Iterator[str]:
             return iter([f"bus {present[:12]} is the one that {account}'s journal belongs to: nothing to adopt"])
         typer.echo(f"the journal of {account} belongs to bus {(known or 'none')[:12]}; here is bus {present[:12]}")
         typer.echo("what this bus knows of orders and books is replaced by what the journal says")
+        typer.echo(
+            f"if paper or another account trades in this bus's namespace {settings.bus.namespace!r}, do not: give "
+            f"{account} another `namespace` in [bus] of its config"
+        )
         confirm(account, "adopt")
         by = person()
         text = f"{present} instead of {known or 'none'}, by {by}"

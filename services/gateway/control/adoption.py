@@ -18,6 +18,7 @@ from shared.orders.difference import DifferenceKind
 from shared.orders.fees import fees_in
 
 _ZERO = Decimal(0)
+ANEW = "the account's BALANCE is measured anew when the books are flat: what it differs by until then is taken as it is"
 RANGE = " to "  # between the two ends of what the books may hold while orders are on their way
 
 
@@ -96,7 +97,8 @@ def adopted(
             found[row[:3]] = _booked(row, said, trades, market)
         found |= {trade[:3]: Adopted(trade, None, None, f"noted: {trade.text}") for trade in trades}
     for row in named:
-        found.setdefault(row[:3], Adopted(row, None, None, f"noted: {row.text}"))
+        anew = f"; {ANEW}" if row.kind == DifferenceKind.BALANCE else ""
+        found.setdefault(row[:3], Adopted(row, None, None, f"noted: {row.text}{anew}"))
     return list(found.values())
 
 
@@ -115,7 +117,7 @@ def _mine(row: ExternalRow, said: Said, market: Market, limits: Mapping[str, byt
             f"{row.sym}: {plain(before)} {market.base} are yours, so {plain(-mine)} of what is missing were the bot's: "
             "--as bot, with --price"
         )
-    text = f"yours from now on: {plain(mine)} {market.base}; the bot neither counts nor sells them"
+    text = f"yours from now on: {plain(mine)} {market.base}; the bot neither counts nor sells them; {ANEW}"
     return Adopted(row, None, mine, text)
 
 

@@ -18,6 +18,7 @@ from services.gateway.control.at_work import AT_WORK
 from services.gateway.control.books import booked_qty
 from services.gateway.control.resting import Resting
 from services.gateway.control.settling import settled
+from services.gateway.control.waiting import Waiting, longer
 from services.gateway.control.way_out import Held, Part, last_valid_ms, parts, parts_of_row
 from services.gateway.desk.mine import mine_of
 from services.gateway.desk.rules import book_of
@@ -30,7 +31,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, OrderRow
 from shared.messages import Leg
 from shared.messages.reasons import OrderState, Reason
-from shared.orders import Absent, OrderRequest, Refused, Snapshot
+from shared.orders import Absent, Ambiguous, OrderRequest, Refused, Snapshot
 from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
 
@@ -52,7 +53,7 @@ class Flatten:
 
     def __init__(
         self, settings: Settings, journal: Journal, venue: Venue, epoch: int, by: str, say: Say,
-        unplaced: Sequence[str] = (), traded: Collection[str] | None = None,
+        unplaced: Sequence[str] = (), traded: Collection[str] | None = None, waiting: Waiting | None = None,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._journal = journal
@@ -60,6 +61,8 @@ class Flatten:
         self._epoch = epoch
         self._by = by
         self._say = say
+        self._waiting = waiting or Waiting(settings.gateway.account, say)
+        self._trouble, self._pause_s = False, POLL_S  # whether the venue has answered since the last pause
         self._syms = tuple(sym for sym in settings.gateway.markets if sym not in venue.out_of_reach)
         self._not_seen = (*unplaced, *(sym for sym in settings.gateway.markets if sym in venue.out_of_reach))
         self._on_its_way: dict[str, list[tuple[OrderRequest, Part]]] = {}
@@ -74,9 +77,9 @@ class Flatten:
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
 
     async def cancel(self, until: float) -> None:
-        """Every open order of our symbols; asked until `until` (monotonic), then VenueError."""
+        """Every open order of our symbols; asked until `until` (monotonic; inf: without end), then VenueError."""
         while left := await self._resting.cancel_unseen() or await self._resting.cancel():
-            await self._pause(until, f"not all is cancelled ({left})")
+            await self._pause(until, f"not all is cancelled yet ({left})")
 
     async def flatten(self, until: float) -> None:
         """Cancel, and close until the venue shows no position and nothing can arrive any more.
@@ -105,12 +108,16 @@ class Flatten:
             if nothing_rests and flat_since is not None and time.monotonic() - flat_since > SURE_S:
                 await self._settle_others()
                 return
-            await self._pause(until, f"not flat in time ({left or 'orders can still arrive'})")
+            await self._pause(until, f"not flat yet ({left or 'orders can still arrive'})")
 
     async def _pause(self, until: float, what: str) -> None:
+        """A venue tells only when it is asked; one that does not answer is asked less and less often."""
         if time.monotonic() > until:
-            raise VenueError(f"{what}: run it again")
-        await asyncio.sleep(POLL_S)  # a venue tells only when it is asked
+            raise VenueError(what)
+        self._waiting.on = what
+        trouble = self._trouble or bool(self._resting.failed)
+        self._pause_s, self._trouble = longer(self._pause_s) if trouble else POLL_S, False
+        await asyncio.sleep(self._pause_s)
 
     async def _each(self, step: Callable[[str], Awaitable[bool]]) -> str:
         """Do this for all symbols side by side; returns those that are not done, and what the venue said."""
@@ -119,6 +126,7 @@ class Flatten:
             try:
                 return "" if await step(sym) else sym
             except VenueError as error:
+                self._trouble = True
                 return str(error)
 
         return ", ".join(filter(None, await asyncio.gather(*map(tried, self._syms))))
@@ -141,6 +149,7 @@ class Flatten:
         try:
             held = [position for position in await self._venue.positions() if position.signed_qty]
         except VenueError as error:
+            self._trouble = True
             return str(error)
 
         async def is_flat(sym: str) -> bool:
@@ -209,7 +218,7 @@ class Flatten:
         side = "BUY" if part.signed_qty > 0 else "SELL"
         whose = f"{part.row}, " * bool(part.row) + (f"ours: {part.book}" if part.book else "not ours")
         self._say(f"{side} {abs(part.signed_qty)} {sym} ({whose}), order {order_id}")
-        answer = await self._venue.place(request)
+        answer = await self._placed(request)
         if isinstance(answer, Refused):
             self._say(f"{sym}: refused: {answer.reason} {answer.text}")
             self._refused.add(sym)
@@ -223,6 +232,14 @@ class Flatten:
         else:
             self._on_its_way.setdefault(sym, []).append((request, part))
         return True
+
+    async def _placed(self, request: OrderRequest) -> Snapshot | Refused | Ambiguous:
+        """An answer that comes no more while the request is good is not waited for: it is asked what became of it."""
+        try:
+            async with asyncio.timeout(self._settings.gateway.request_validity_ms / 1_000):
+                return await self._venue.place(request)
+        except TimeoutError:
+            return Ambiguous("no answer while the request was good")
 
     def _row(self, request: OrderRequest, book: str, price: Decimal) -> OrderRow:
         zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS
@@ -262,7 +279,7 @@ class Flatten:
             except Fenced:
                 note = EventRow("HALT", "", "", f"took the epoch back, by {self._by}", time.time_ns() // NS_PER_MS)
                 self._epoch = await self._journal.raise_epoch(f"{AT_WORK} by {self._by}", [note])
-        raise VenueError("another process keeps taking the journal's epoch: stop the gateway, and run this again")
+        raise VenueError("another process keeps taking the journal's epoch: stop the gateway")
 
 
 def _note(request: OrderRequest) -> EventRow:

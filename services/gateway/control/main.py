@@ -57,7 +57,9 @@ def disarm_verb(account: Named = None) -> None:
 def halt_verb(
     cancel: Annotated[bool, typer.Option("--cancel", help="Cancel what is open at the venue.")] = False,
     flatten: Annotated[bool, typer.Option("--flatten", help="Cancel, and close all positions.")] = False,
-    within_s: Annotated[float, typer.Option("--within", min=1, help="Seconds to try.")] = 60.0,
+    within_s: Annotated[
+        float | None, typer.Option("--within", min=1, help="Seconds to try; without it until it is done, or Ctrl-C.")
+    ] = None,
     account: Named = None,
 ) -> None:
     """Stop sending at once, with or without bus and gateway. Needs no confirmation."""

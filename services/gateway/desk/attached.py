@@ -33,6 +33,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
 from shared.messages import OrderIntent, Stream
 from shared.messages.codec import pack, unpack
+from shared.plural import plural
 from shared.runner.keeper import KeeperLost
 from shared.runner.partition import Partition
 
@@ -155,8 +156,9 @@ class Attached:
             for part in parts:
                 if self._lies_in(part, sym) and (published := _published(part, sym)) > known:
                     raise SafetyRefusal(
-                        f"{sym}: this bus has {published} executions, the account's journal {known}: put the newest "
-                        "journal there; or, if these are paper's or another account's, choose another bus.namespace"
+                        f"{sym}: this bus has {plural(published, 'execution')}, the account's journal {known}: if "
+                        "these are paper's or another account's, give this account books of its own by another "
+                        "`namespace` in [bus] of its config, e.g. the account's name; else put its newest journal there"
                     )
 
     def _lies_in(self, part: Partition, sym: str) -> bool:

@@ -20,7 +20,7 @@ from shared.journal.journal import Journal
 from shared.orders.answers import VenueOrder
 from tests.integration.gateway.conftest import SYM
 from tests.journal_rows import order
-from tests.venues import BYBIT, OKX, Place, named
+from tests.venues import BINANCE, BYBIT, OKX, Place, named
 
 WEATHER = {
     "drop_after": 0.1, "drop_before": 0.1, "status_after": 0.1, "status_before": 0.1, "late": 0.05, "slow": 0.1,
@@ -91,6 +91,32 @@ async def test_what_is_refused_as_too_large_goes_in_smaller_pieces(tmp_path: Pat
                 await venue.close()
         assert fake.book.wallet.holding(SYM).qty == 0
         assert sum("refused" in line for line in said) == 2, said  # 0.050, 0.025
+
+
+@pytest.mark.parametrize("place", [BINANCE, OKX, BYBIT], ids=named)
+async def test_an_answer_that_is_held_back_is_not_waited_for_longer_than_its_request_is_good(
+    tmp_path: Path, place: Place
+) -> None:
+    """The order was taken. Until the connection's time-out the position would not be looked at again."""
+    path = {"binance": "/order", "okx": "trade/order", "bybit": "order/create"}[place.exchange]
+    async with serving(place.exchange) as fake:
+        settings = settings_of(tmp_path, fake, exchange=place.exchange, timeout_s=50)
+        fake.book.place(Ask(place.id, Decimal("0.050")), fake.floor.now_ms())
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        held = Fault(Mode.HOLD, path, method="POST", after=True)
+        fake.server.faults.append(held)
+        said: list[str] = []
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", said.append)
+            try:
+                await flatten.flatten(time.monotonic() + 40)
+            finally:
+                held.release.set()
+                await venue.close()
+        assert held.struck == 1
+        assert fake.book.wallet.holding(place.id).qty == 0, said
+        assert sum("order" in line for line in said) == 1, "sent once"
 
 
 async def test_a_refusal_for_another_cause_makes_no_piece_small_for_ever(tmp_path: Path) -> None:

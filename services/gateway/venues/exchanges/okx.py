@@ -11,7 +11,7 @@ from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile,
 from services.gateway.venues.facts import Facts, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import MOST_PAGES, Row, trades
-from services.gateway.venues.parse import Unreadable, number
+from services.gateway.venues.parse import Unreadable, number, order_id
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
@@ -31,6 +31,7 @@ OKX = Facts(
     duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
     unknown=frozenset({"51603"}),  # C, K
     in_the_way=frozenset({"59000", "59100", "59101", "59107"}),  # C
+    order_id_name="ordId",  # C: parse_order takes `algoId` first, which an order that was a fired algo order has, too
     status_name="state",  # P: OKX_DOCS/#order-book-trading-trade-get-order-details
     states=states_of(new="live partially_filled", filled="filled", canceled="canceled mmp_canceled"),
     market_types={"swap": "swap", "spot": "spot"},
@@ -230,7 +231,7 @@ class Okx(ExchangeProfile):
         """One by one; what is gone meanwhile is gone."""
         gone = self.facts.unknown | GONE
         if ids is None:
-            ids = [str(order["id"]) for order in await self.open_orders(asker, market)]
+            ids = [order_id(self.facts, order) for order in await self.open_orders(asker, market)]
         for id_ in ids:
             await asker.ask(asker.client.cancel_order, id_, market, tolerated=gone)
 
