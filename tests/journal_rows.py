@@ -58,6 +58,7 @@ def fill(trade_id: str = "7", **changed: Any) -> FillRow:
         fee=Decimal("0.0000071"),
         fee_currency="BNB",
         at_ms=5,
+        extra_fees="0.00001 BTC",
     )
     return row._replace(**changed)
 

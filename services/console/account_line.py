@@ -11,7 +11,8 @@ from shared.config.fingerprint import config_hash
 from shared.errors import ConfigError, JournalUnwritable
 from shared.messages import Reason
 from shared.models.choose import card_at, chosen_model
-from shared.runner.health import MAX_AGE_S, alive_file, fresh
+from shared.plural import plural
+from shared.runner.health import MAX_AGE_S, alive_file, fresh, touched_after
 
 if TYPE_CHECKING:
     from shared.journal.journal import Journal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.5
 GATEWAY = "gateway"  # the service
+MINUTE_S = 60.0
 
 
 class AccountLine:
@@ -30,7 +32,9 @@ class AccountLine:
         self._settings = settings
         self._hash = config_hash(settings, card.sha256)
         self._how = how
-        self._began_s = time.monotonic()
+        self._began_s, self._began_ns = time.monotonic(), time.time_ns()
+        self._log = settings.state_dir / "logs" / f"{GATEWAY}.log"
+        self._log_began = self._log.stat().st_size if self._log.exists() else 0
         most = gateway.risk.max_position_notional * len(settings.symbols)
         self._arm = f"{how} arm --account {gateway.account} --max-notional {most:f} --for 12h"
         self._journal: Journal | None = None
@@ -74,7 +78,8 @@ class AccountLine:
         assert arming is not None
         armed = f"armed until {_utc(arming)}, for positions of at most {arming.max_notional.normalize():f}"
         differences = len(await self._journal.externals(adopted=False))
-        return armed + (f"; {differences} differences wait for a person: {self._how} resolve" if differences else "")
+        waiting = plural(differences, "difference waits", "differences wait")
+        return armed + (f"; {waiting} for a person: {self._how} resolve" if differences else "")
 
     def _not_armed(self, arming: "ArmingRow | None") -> str:
         if arming is None:
@@ -85,10 +90,17 @@ class AccountLine:
 
     def _trouble(self) -> str:
         """Why the gateway does nothing, where it should have been at work by now."""
-        folder = self._settings.state_dir
-        if time.monotonic() - self._began_s < MAX_AGE_S or fresh(alive_file(folder, GATEWAY), time.time()):
+        folder, runs_s = self._settings.state_dir, time.monotonic() - self._began_s
+        if self._journal is not None and not folder.is_dir():
+            return f"{folder} is away: no verb reaches this account until it is put back"
+        alive = alive_file(folder, GATEWAY)
+        if runs_s < MAX_AGE_S or fresh(alive, time.time()):
             return ""
-        return f"the gateway is not at work: {last_why(folder / 'logs' / f'{GATEWAY}.log')}"
+        why = last_why(self._log, self._log_began)
+        if not why and not touched_after(alive, self._began_ns):
+            long = ", for more than a minute" if runs_s > MINUTE_S else ""
+            return f"the gateway is starting{long} (log: {self._log})"
+        return f"the gateway is not at work: {why or 'it said nothing'} (log: {self._log})"
 
 
 def _utc(arming: "ArmingRow") -> str:

@@ -4,13 +4,14 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from services.console.refusals import Ended
 from shared.messages import Stream
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Display:
         self._seen: deque[tuple[float, int]] = deque()  # ticks, over the last moments
         self._rate = 0.0
         self._account = ""
-        self._refused: dict[str, int] = {}  # as it stood in the last line
+        self._refused: Mapping[str, int] = {}  # as it stood in the last line
 
     def __enter__(self) -> "Display":
         if self._console.is_terminal:
@@ -40,10 +41,11 @@ class Display:
         if self._console.is_terminal:
             self._live.stop()
 
-    def report(
-        self, view: "View", restarts: int, account: str, refusals: Mapping[str, int] = MappingProxyType({})
-    ) -> None:
-        """Show a view of the line, and what is to be said of the account. refusals: reason -> orders not filled."""
+    def report(self, view: "View", restarts: int, account: str, ended: Ended | None = None) -> None:
+        """Show a view of the line, and what is to be said of the account. ended: this run's orders, if at a venue.
+
+        On paper each order's execution fills it; at a venue an execution may as well be a refusal: fills are counted.
+        """
         now, ticks = time.monotonic(), view.progress.written[Stream.TICKS]
         self._seen.append((now, ticks))
         while now - self._seen[0][0] > LINE_EVERY_S and len(self._seen) > 2:
@@ -55,15 +57,15 @@ class Display:
             if account:
                 self.say(account)
         if self._console.is_terminal:
-            self._live.update(self._table(view, restarts, _not_filled(refusals, {})))
+            self._live.update(self._table(view, restarts, ended))
         elif now - self._said >= LINE_EVERY_S:
             self._said = now
-            counts = ", ".join(
-                f"{view.progress.written[s]} {s}" for s in (Stream.TICKS, Stream.ORDERS, Stream.EXECUTIONS)
-            )
-            newly = _not_filled(refusals, self._refused)
-            self._refused = dict(refusals)
-            self.say(f"{counts}{newly}; equity {view.equity:.2f}; {self._shown_rate()}")
+            shown = (Stream.TICKS, Stream.ORDERS, *([Stream.EXECUTIONS] if ended is None else []))
+            counts = ", ".join(f"{view.progress.written[s]} {s}" for s in shown)
+            if ended is not None:
+                counts += f", {ended.filled} filled{_not_filled(ended.reasons, self._refused)}"
+                self._refused = ended.reasons
+            self.say(f"{counts}; equity {view.equity:.2f}; {self._shown_rate()}")
 
     def say(self, line: str) -> None:
         """A line that stays, with the time (UTC), in one piece, so that it can be copied."""
@@ -74,7 +76,7 @@ class Display:
     def _shown_rate(self) -> str:
         return f"{self._rate:.{0 if self._rate >= 10 else 1}f} ticks/s"
 
-    def _table(self, view: "View", restarts: int, not_filled: str) -> Group:
+    def _table(self, view: "View", restarts: int, ended: Ended | None) -> Group:
         table = Table(title="tickline", title_justify="left")
         for name in ("stream", "entries", "behind"):
             table.add_column(name, justify="left" if name == "stream" else "right")
@@ -84,7 +86,8 @@ class Display:
             f"equity {view.equity:.2f}   fees {view.fees:.2f}   {self._shown_rate()}   "
             f"restarts {restarts}   Ctrl-C ends"
         )
-        return Group(table, below, *([not_filled.removeprefix("; ")] if not_filled else []))
+        orders = [] if ended is None else [f"orders of this run: {ended.filled} filled{_not_filled(ended.reasons, {})}"]
+        return Group(table, below, *orders)
 
 
 def _not_filled(refusals: Mapping[str, int], before: Mapping[str, int]) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from shared.plural import plural
+
 if TYPE_CHECKING:
     from services.research.download.download import Progress as Fetched
 
@@ -33,7 +35,9 @@ class DownloadProgress:
         """How far it is."""
         self._month_ends(fetched.month)
         self._last = fetched
-        self._bar.update(self._task, completed=fetched.done, description=f"{fetched.month}  {fetched.rows:,} rows")
+        self._bar.update(
+            self._task, completed=fetched.done, description=f"{fetched.month}  {plural(fetched.rows, 'row', spec=',')}"
+        )
 
     def say(self, line: str) -> None:
         """Something a person should know meanwhile, e.g. that the exchange does not answer."""
@@ -41,4 +45,4 @@ class DownloadProgress:
 
     def _month_ends(self, month: str | None) -> None:
         if self._last is not None and self._last.month != month and not self._console.is_terminal:
-            self.say(f"{self._last.month}: {self._last.rows:,} rows so far")
+            self.say(f"{self._last.month}: {plural(self._last.rows, 'row', spec=',')} so far")

@@ -1,7 +1,10 @@
 """The options of `tickline run` and `tickline backtest`, laid over the config."""
 
 import json
+import re
 import secrets
+import shlex
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,9 +12,11 @@ from typing import NamedTuple
 
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
+from shared.plural import plural
 from shared.recording.layout import is_recording
 from shared.recording.part import recorded_symbols
 
+QUOTES = ("USDT", "USDC", "USD", "EUR", "BTC")  # by which a file's name is taken for a symbol's
 TIMEZONE = "Of the file's times without an offset, e.g. Europe/Berlin; bars of whole days are days there. UTC if none."
 
 
@@ -79,13 +84,31 @@ def _files(data: Sequence[Path], syms: Sequence[str]) -> dict[str, Path]:
         return dict.fromkeys(syms or recorded_symbols(data[0]), data[0].absolute())
     if len(data) != len(syms):
         strange = [f"; {path} is no recording and no file" for path in data if not path.is_file()]
-        raise ConfigError(
-            f"--data was given {len(data)} times and --sym {len(syms)} times: give one symbol for each file"
-            + "".join(strange[:1])
-        )
+        raise ConfigError(_unmatched(data, syms) + "".join(strange[:1]))
     if len(set(syms)) != len(syms):
         raise ConfigError("--sym names a symbol twice: give each symbol one file")
     return dict(zip(syms, data, strict=True))
+
+
+def _unmatched(data: Sequence[Path], syms: Sequence[str]) -> str:
+    """What is missing, and where it is --sym the whole command, as it was typed, with it."""
+    if len(syms) > len(data):
+        files = plural(len(data), "file")
+        return f"--data: {files} for {plural(len(syms), 'symbol')}: give each --sym its file, in the same order"
+    typed = shlex.join(["tickline", *sys.argv[1:], *(f"--sym={sym_of(path)}" for path in data[len(syms) :])])
+    lacking = ", ".join(str(path) for path in data[len(syms) :])
+    return f"--sym is missing: say of which symbol {lacking} is, in the order of the files, e.g. `{typed}`"
+
+
+def sym_of(path: Path) -> str:
+    """A guess by the file's name, for a person to correct.
+
+    >>> sym_of(Path("data/BTCUSDT-12h-2024-01.csv.gz")), sym_of(Path("bars.csv")), sym_of(Path("eth_usdt.csv"))
+    ('BTCUSDT', 'BTCUSDT', 'ETHUSDT')
+    """
+    word = re.match(r"[A-Z0-9]{5,20}|[A-Z0-9]{2,10}[_ ][A-Z0-9]{2,10}", path.name.upper().partition(".")[0])
+    found = re.sub("[_ ]", "", word.group()) if word else ""
+    return found if found.endswith(QUOTES) else "BTCUSDT"
 
 
 def named_values(option: str, texts: Iterable[str]) -> dict[str, object]:

@@ -1,23 +1,41 @@
-"""Counts, while a run goes on, how its orders ended that were not filled in full."""
+"""Counts, while a run goes on, how its orders ended: how many were filled, and why the others were not."""
 
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from services.console.stream_taker import StreamTaker
 from shared.bus.api import Bus
 from shared.bus.entry import Entry
 from shared.config import Settings
-from shared.messages import DecodeError, ExecutionReport, Stream, decode
+from shared.messages import DecodeError, ExecutionReport, Leg, Stream, decode
 from shared.record import NewerWire
+
+ASKED_FOR = (Leg.OPEN, Leg.CLOSE, Leg.NET)  # other reports end no order of this line
+
+
+class Ended(NamedTuple):
+    """filled: orders of which something was filled. reasons: reason -> orders that were not filled, or not in full."""
+
+    filled: int = 0
+    reasons: Mapping[str, int] = MappingProxyType({})
 
 
 class RefusalCounter(StreamTaker):
-    """reasons: reason -> how many reports of this run had it. Reports before `since_ns` are an earlier run's."""
+    """Counts the reports of this run, each once. Reports before `since_ns` are an earlier run's."""
 
     def __init__(self, bus: Bus, settings: Settings, since_ns: int) -> None:
         super().__init__(bus, Stream.EXECUTIONS, settings.gateway.instance, settings.bus.partitions)
-        self.reasons: Counter[str] = Counter()
+        self._filled = 0
+        self._reasons: Counter[str] = Counter()
         self._since_ns = since_ns
         self._seen: dict[str, int] = {}
+
+    @property
+    def ended(self) -> Ended:
+        """The counts as they stand."""
+        return Ended(self._filled, dict(self._reasons))
 
     def take(self, entry: Entry) -> None:
         """Count the report, once; what cannot be read is none of ours."""
@@ -28,5 +46,9 @@ class RefusalCounter(StreamTaker):
             message = decode(entry.t, entry.d)
         except (DecodeError, NewerWire):
             return
-        if isinstance(message, ExecutionReport) and message.reason is not None:
-            self.reasons[message.reason.value] += 1
+        if not isinstance(message, ExecutionReport):
+            return
+        if message.leg in ASKED_FOR and message.last_qty:
+            self._filled += 1
+        if message.reason is not None:
+            self._reasons[message.reason.value] += 1

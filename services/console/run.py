@@ -18,7 +18,7 @@ from services.console.fake_run import write_config
 from services.console.ground import Ground
 from services.console.history import one_history
 from services.console.latency import latencies_us
-from services.console.refusals import RefusalCounter
+from services.console.refusals import Ended, RefusalCounter
 from services.console.settings_env import as_environment, keys_environment
 from services.console.silence import Silence
 from services.console.summary import Summary, open_line
@@ -35,6 +35,7 @@ from shared.config import Mode, Settings
 from shared.config.settings import CONFIG_VARIABLE
 from shared.errors import BusUnreachable, TicklineError, UserCodeFailed
 from shared.extras import need_extras
+from shared.plural import plural
 from shared.recording.layout import is_recording
 from shared.recording.traded import differences
 from shared.runner.health import alive_file, touched_after
@@ -50,8 +51,8 @@ READY_POLL_S = 0.05
 NO_SUMMARY = "there is no summary"
 
 T = TypeVar("T")
-# The view, how many processes were restarted, what holds of the account, and reason -> orders of this run not filled.
-Report = Callable[[View, int, str, Mapping[str, int]], None]
+# The view, how many processes were restarted, what holds of the account, and how this run's orders ended at a venue.
+Report = Callable[[View, int, str, Ended | None], None]
 Say = Callable[[str], None]  # a line about a trouble
 
 
@@ -87,6 +88,10 @@ async def run_line(settings: Settings, report: Report, say: Say, *, with_fake: b
             written = write_config(settings.model_copy(update={"bus": own_bus}))  # where `tail` finds a bus that rests
             how = f"{CONFIG_VARIABLE}={shlex.quote(str(written))} {how}"
         return await _Run(settings, servers, expected, report, say, how).run()
+
+
+def _ended(collector: OrderCollector | RefusalCounter) -> Ended | None:
+    return collector.ended if isinstance(collector, RefusalCounter) else None
 
 
 def _command() -> str:
@@ -132,6 +137,7 @@ class _Run:
         self._first: list[str] = []  # what is said when the services are up
         self._unstarted = ""  # why a server could not be started again
         self._seen: View | None = None
+        self._ended = False
 
     async def run(self) -> Summary:
         """Start the services, watch them, stop them, sum up."""
@@ -160,9 +166,9 @@ class _Run:
         collecting = asyncio.create_task(collector.run())
         keeping = asyncio.create_task(self._supervisor.run())
         try:
-            refusals = collector.reasons if isinstance(collector, RefusalCounter) else {}
-            finished = await self._watch(keeping, refusals)
+            finished = await self._watch(keeping, collector)
         finally:
+            self._ended = True
             self._say_open()
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
@@ -190,7 +196,8 @@ class _Run:
             return []
         left = f"so {limit - before} more come" if limit > before else "so no more come"
         return [
-            f"--limit {limit}: this bus holds up to {before} ticks a symbol of earlier runs, which count: {left}; "
+            f"--limit {limit}: this bus holds up to {plural(before, 'tick')} a symbol of earlier runs, which "
+            f"count: {left}; "
             "another TICKLINE_BUS__FOLDER begins anew"
         ]
 
@@ -212,7 +219,7 @@ class _Run:
         finally:
             await session.close()
 
-    async def _watch(self, keeping: "asyncio.Task[None]", refusals: Mapping[str, int]) -> bool:
+    async def _watch(self, keeping: "asyncio.Task[None]", collector: OrderCollector | RefusalCounter) -> bool:
         """Report progress until the end; True when the source was drained."""
         stopping = asyncio.create_task(self._stop.wait())
         ground = Ground(self._folders())
@@ -236,7 +243,7 @@ class _Run:
                     continue
                 self._say_if(self._silence.over(time.monotonic()))
                 account = await self._account.look() if self._account else ""
-                self._report(view, self._restarts, account, refusals)
+                self._report(view, self._restarts, account, _ended(collector))
                 if self._expected is not None and view.complete(self._expected):
                     return True
             return False
@@ -297,7 +304,14 @@ class _Run:
     def _say_open(self) -> None:
         """What stays at the exchange when nobody trades any more."""
         if self._real and self._seen is not None:
-            self._say_if(open_line(self._seen.positions, self._seen.in_flight, self._flatten))
+            self._say_if(open_line(self._seen.positions, self._seen.in_flight, self._flatten, self._first_of_all()))
+
+    def _first_of_all(self) -> str:
+        """What must be done before a verb reaches the account: its config, its journal and a venue must be there."""
+        needed = [] if self._settings.state_dir.is_dir() else [f"put {self._settings.state_dir} back"]
+        if self._ended and self._settings.gateway.venue == "fake" and self._servers:
+            needed.append("start the fake exchange again (`tickline run --venue fake`)")
+        return ", ".join(needed)
 
     def _collector(self) -> OrderCollector | RefusalCounter:
         """What the summary needs besides the counts: at a venue fills are not the backtest's."""
@@ -308,12 +322,10 @@ class _Run:
     async def _summary(self, collector: OrderCollector | RefusalCounter, finished: bool) -> Summary:
         view = await self._watcher.look()
         await self._watcher.close()
-        parity, refusals, code = None, None, self._troubles.code
-        if isinstance(collector, RefusalCounter):
-            refusals = collector.reasons
-        elif self._comparable and collector.newer:
+        parity, code = None, self._troubles.code
+        if isinstance(collector, OrderCollector) and self._comparable and collector.newer:
             self._say(f"the orders are not compared with the backtest: {collector.newer}")
-        elif self._comparable and not code:
+        elif isinstance(collector, OrderCollector) and self._comparable and not code:
             try:
                 parity = compare(self._settings, view.decided, collector.orders, view.ordered)
             except UserCodeFailed as failed:
@@ -326,12 +338,13 @@ class _Run:
             parity=parity,
             restarts=self._restarts,
             finished=finished,
-            refusals=refusals,
+            ended=_ended(collector),
             start_equity=(began := self._settings.strategy.balance * len(self._settings.symbols)),
             capital_added=view.capital - began,
             positions=view.positions if self._real else {},
             in_flight=view.in_flight if self._real else {},
             flatten=self._flatten,
+            first=self._first_of_all(),
             identity=self._identity,
             code=code,
             live=self._settings.ingestor.source == "ccxt",

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from services.console.refusals import Ended
 from services.research.parity import Parity
 from shared.messages import Stream
+from shared.plural import plural
 from shared.strategies.identity import Identity
 
 SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
@@ -15,10 +17,10 @@ SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stre
 class Summary:
     """Counts per stream, money in quote units, waits in µs. parity: None where it was not compared.
 
-    refusals: reason -> orders that ended with it, where they went to a venue; None where they were filled on paper.
+    ended: how this run's orders ended, where they went to a venue; None where they were filled on paper.
     start_equity: the capital that all books began with; capital_added: what a person has given them since, negative
-    where taken. positions: what stays open at the exchange, which `flatten` closes. in_flight: symbol -> orders without
-    an end yet, whose fills are in neither equity nor positions.
+    where taken. positions: what stays open there, which `flatten` closes, when `first` is done.
+    in_flight: symbol -> orders without an end yet, whose fills are in neither equity nor positions.
     code: what an author's code raised, the first time; empty where it did not.
     """
 
@@ -29,13 +31,14 @@ class Summary:
     parity: Parity | None
     restarts: int
     finished: bool
-    refusals: Mapping[str, int] | None = None
+    ended: Ended | None = None
     live: bool = False
     start_equity: Decimal = Decimal(0)
     capital_added: Decimal = Decimal(0)
     positions: Mapping[str, Decimal] = field(default_factory=dict)
     in_flight: Mapping[str, int] = field(default_factory=dict)
     flatten: str = ""
+    first: str = ""
     code: str = ""
     identity: Identity | None = None
 
@@ -45,7 +48,7 @@ class Summary:
         return self.final_equity - self.start_equity - self.capital_added
 
     def as_json(self) -> dict[str, object]:
-        """The documented form."""
+        """The documented form. executions: entries of that stream, one for each order, filled or not."""
         parity = {"compared": self.parity.compared, "identical": self.parity.identical} if self.parity else None
         return {
             **{str(stream): self.counts[stream] for stream in SHOWN},
@@ -58,7 +61,7 @@ class Summary:
             "latency_us": dict(self.latency_us),
             "restarts": self.restarts,
             "finished": self.finished,
-            **({} if self.refusals is None else {"refusals": dict(self.refusals)}),
+            **({} if self.ended is None else {"filled": self.ended.filled, "refusals": dict(self.ended.reasons)}),
             **({} if self.identity is None else self.identity.as_json()),
             **({"open": {sym: str(qty) for sym, qty in self.positions.items()}} if self.positions else {}),
             **({"in_flight": dict(self.in_flight)} if self.in_flight else {}),
@@ -67,7 +70,8 @@ class Summary:
 
     def lines(self) -> list[str]:
         """The same for a person."""
-        counts = ", ".join(f"{self.counts[stream]} {stream}" for stream in SHOWN)
+        shown_streams = SHOWN if self.ended is None else SHOWN[:-1]  # at a venue an execution may be a refusal
+        counts = ", ".join(f"{self.counts[stream]} {stream}" for stream in shown_streams)
         waits = ", ".join(
             f"{name.replace('999', '99.9')} {_ms(us)}" for name, us in self.latency_us.items() if us is not None
         )
@@ -81,20 +85,23 @@ class Summary:
             shown.append(str(self.identity))
         if self.restarts:
             shown.append(f"restarted processes: {self.restarts}")
-        if self.refusals is not None:
-            reasons = (f"{count} {reason}" for reason, count in sorted(self.refusals.items()))
-            shown.append(f"not filled: {', '.join(reasons) or 'none'}")
+        if self.ended is not None:
+            reasons = (f"{count} {reason}" for reason, count in sorted(self.ended.reasons.items()))
+            shown.append(f"orders of this run: {self.ended.filled} filled, not filled: {', '.join(reasons) or 'none'}")
             shown.append("parity: not compared (orders went to a venue)")
         elif self.parity is not None:
             parity = self.parity
-            shown.append(f"parity: {parity.identical} of {parity.compared} orders identical to the backtest")
+            compared = plural(parity.compared, "order")
+            shown.append(f"parity: {parity.identical} of {compared} identical to the backtest")
             if parity.before:
                 shown.append(
-                    f"parity: the {parity.before} orders before them are an earlier run's, which have left the bus: "
+                    f"parity: {plural(parity.before, 'order before them is', 'orders before them are')} an earlier "
+                    "run's and left the bus: "
                     f"{parity.compared + parity.before} in all"
                 )
             if (others := self.counts[Stream.ORDERS] - parity.compared - parity.before) > 0:
-                shown.append(f"parity: {others} more orders are of symbols that this run does not have")
+                more = plural(others, "more order is", "more orders are")
+                shown.append(f"parity: {more} of symbols that this run does not have")
             if self.finished and self.parity.final_equity != self.final_equity:  # stopped: orders may be in flight
                 shown.append(f"parity: the backtest's final equity is {self.parity.final_equity}")
             if self.parity.first_difference:
@@ -109,7 +116,7 @@ class Summary:
             shown.append(
                 "parity: not compared: this bus also holds a run with other settings (clean: another bus.folder)"
             )
-        if line := open_line(self.positions, self.in_flight, self.flatten):
+        if line := open_line(self.positions, self.in_flight, self.flatten, self.first):
             shown.append(line)
         return shown
 
@@ -120,17 +127,24 @@ class Summary:
         return f", {_cents(abs(self.capital_added))} of capital {'given' if given else 'taken'} since"
 
 
-def open_line(positions: Mapping[str, Decimal], in_flight: Mapping[str, int], flatten: str) -> str:
+def open_line(positions: Mapping[str, Decimal], in_flight: Mapping[str, int], flatten: str, first: str = "") -> str:
     """What a person must know of open positions, and of orders that may become some; empty without any.
+
+    first: what must be done before `flatten` can close them.
 
     >>> open_line({"BTCUSDT": Decimal("0.50"), "ETHUSDT": Decimal(-2)}, {}, "tickline halt --flatten")
     'open at the exchange, with nobody trading: BTCUSDT 0.5, ETHUSDT -2: `tickline halt --flatten` closes them'
     >>> open_line({}, {"ETHUSDT": 1}, "tickline halt")
     'open at the exchange, with nobody trading: what becomes of 1 order in ETHUSDT: `tickline halt` closes them'
+    >>> open_line({"ETHUSDT": Decimal(1)}, {}, "tickline halt", "put it back")
+    'open at the exchange, with nobody trading: ETHUSDT 1: put it back, then `tickline halt` closes them'
     """
     held = [f"{sym} {qty.normalize():f}" for sym, qty in positions.items()]
-    held += [f"what becomes of {count} order{'s' if count > 1 else ''} in {sym}" for sym, count in in_flight.items()]
-    return f"open at the exchange, with nobody trading: {', '.join(held)}: `{flatten}` closes them" if held else ""
+    held += [f"what becomes of {plural(count, 'order')} in {sym}" for sym, count in in_flight.items()]
+    if not held:
+        return ""
+    before = f"{first}, then " * bool(first)
+    return f"open at the exchange, with nobody trading: {', '.join(held)}: {before}`{flatten}` closes them"
 
 
 def _cents(amount: Decimal) -> str:

@@ -24,6 +24,7 @@ class Binance:
         self._history = history or BinanceUsdm({}, 0)
         self._tapes = BinanceHistory(floor, floor.tapes).routes("fapi.binance.com/fapi/v1") if floor.tapes else {}
         self._orders, self._account = BinanceOrders(floor), BinanceAccount(floor)
+        floor.book.fires_as = lambda waited: waited.client_id  # see BinanceAlgo
 
     @property
     def routes(self) -> Mapping[str, Answer]:
@@ -60,6 +61,7 @@ class Binance:
             f"GET {host}/v1/openOrders": orders.open_orders,
             f"DELETE {host}/v1/allOpenOrders": orders.cancel_all,
             f"POST {host}/v1/algoOrder": algo.place,
+            f"GET {host}/v1/algoOrder": algo.find,
             f"DELETE {host}/v1/algoOrder": algo.cancel,
             f"GET {host}/v1/openAlgoOrders": algo.open_orders,
             f"DELETE {host}/v1/algoOpenOrders": algo.cancel_all,

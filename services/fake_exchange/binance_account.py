@@ -52,7 +52,12 @@ class BinanceAccount:
         """GET balance, v2 and v3."""
         book, now_ms = self._floor.book, self._floor.now_ms()
         return [
-            {"accountAlias": "fake", "asset": coin, "balance": cash, "availableBalance": book.free(coin, now_ms)}
+            {
+                "accountAlias": book.settings.get("uid", "FzFzXquXXqoC"),
+                "asset": coin,
+                "balance": cash,
+                "availableBalance": book.free(coin, now_ms),
+            }
             for coin, cash in book.wallet.cash.items()
         ]
 
@@ -91,7 +96,7 @@ class BinanceAccount:
         """POST positionSide/dual."""
         if self._floor.book.settings.get("dual", "false") == asked.form["dualSidePosition"]:
             raise refused(-4059, "No need to change position side.")
-        self._set("dual", asked.form["dualSidePosition"], (-4068, -4067), "Position side")
+        self._set("dual", asked.form["dualSidePosition"], (-4068, -4067), "Position side", None)
         return {"code": 200, "msg": "success"}
 
     def set_margin(self, asked: Asked) -> object:
@@ -99,7 +104,7 @@ class BinanceAccount:
         key, wanted = f"margin:{asked.form['symbol']}", asked.form["marginType"]
         if self._floor.book.settings.get(key, "CROSSED") == wanted:
             raise refused(-4046, "No need to change margin type.")
-        self._set(key, wanted, (-4048, -4047), "Margin type")
+        self._set(key, wanted, (-4048, -4047), "Margin type", asked.form["symbol"])
         return {"code": 200, "msg": "success"}
 
     def set_leverage(self, asked: Asked) -> object:
@@ -116,7 +121,7 @@ class BinanceAccount:
         return [
             {
                 "symbol": sym, "marginType": book.settings.get(f"margin:{sym}", "CROSSED"), "isAutoAddMargin": False,
-                "leverage": book.leverage(sym), "maxNotionalValue": "1000000",
+                "leverage": int(book.leverage(sym)), "maxNotionalValue": "1000000",
             }
             for sym in book.listings
             if asked.form.get("symbol", sym) == sym
@@ -160,10 +165,15 @@ class BinanceAccount:
             "permitsUniversalTransfer": False, "createTime": 1_600_000_000_000,
         }  # fmt: skip
 
-    def _set(self, key: str, value: str, codes: tuple[int, int], what: str) -> None:
-        if self._floor.in_position():
+    def _set(self, key: str, value: str, codes: tuple[int, int], what: str, sym: str | None) -> None:
+        """The margin type is a symbol's, and what stands in another one hinders no change; the position mode is all's.
+
+        https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Change-Margin-Type
+        https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Change-Position-Mode
+        """
+        if self._floor.in_position(sym):
             raise refused(codes[0], f"{what} cannot be changed if there exists position.")
-        if self._floor.book.open_orders():
+        if self._floor.book.open_orders(sym):
             raise refused(codes[1], f"{what} cannot be changed if there exists open orders.")
         self._floor.book.set(key, value)
 
@@ -174,7 +184,7 @@ class BinanceAccount:
         book = self._floor.book
         mark, profit = book.prices.quote(sym, self._floor.now_ms()).mid, self._profit(sym, held)
         margin = abs(held.qty) * held.entry / book.leverage(sym)
-        side = (1 if held.qty > 0 else -1) / Decimal(book.leverage(sym))
+        side = (1 if held.qty > 0 else -1) / book.leverage(sym)
         far = (held.entry * (1 - side)).quantize(Decimal("0.00000001")) if held.qty else ZERO
         isolated = book.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
         return {

@@ -2,7 +2,10 @@
 
 https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Current-All-Algo-Open-Orders
 https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Cancel-All-Algo-Open-Orders
-A row's fields: ccxt's binance.parse_order has one, recorded.
+https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Query-Algo-Order
+A row's fields: ccxt's binance.parse_order has one, recorded. One that fires becomes an order of the matching engine
+with an id of its own, `actualOrderId`, and the same client id: an ALGO_UPDATE of X TRIGGERED with "aid"
+1000000033225453 and "ai" 88937381063 is recorded in https://github.com/nautechsystems/nautilus_trader/issues/3287.
 """
 
 from decimal import Decimal, InvalidOperation
@@ -12,9 +15,11 @@ from services.fake_exchange.binance_orders import CONDITIONAL, BinanceOrders, le
 from services.fake_exchange.binance_signed import refused
 from services.fake_exchange.book import Ask
 from services.fake_exchange.floor import Floor
-from services.fake_exchange.order import Order
+from services.fake_exchange.order import OPEN, Order, State
 from services.fake_exchange.refusal import Declined
 
+# Event-Algo-Order-Update: TRIGGERED while the order that it became lives, FINISHED when that has ended.
+STATUS = {State.UNTRIGGERED: "NEW", State.CANCELED: "CANCELED", State.TRIGGERED: "TRIGGERED"}
 RISE_TO_BUY = ("STOP", "STOP_MARKET")
 
 
@@ -48,6 +53,15 @@ class BinanceAlgo:
         except Declined as declined:
             raise refused(*BinanceOrders.CODES[declined.why]) from declined
 
+    def find(self, asked: Asked) -> object:
+        """GET algoOrder: also one that was cancelled, or has fired."""
+        named, book = (asked.form.get("algoId"), asked.form.get("clientAlgoId")), self._floor.book
+        kept = [order for order in book.orders() if book.elsewhere(order)]
+        found = next((order for order in kept if str(order.id) == named[0] or order.client_id == named[1]), None)
+        if found is None:
+            raise refused(-2013, "Order does not exist.")
+        return self._shown(found)
+
     def cancel(self, asked: Asked) -> object:
         """DELETE algoOrder."""
         named = (asked.form.get("algoId"), asked.form.get("clientAlgoId"))
@@ -72,13 +86,17 @@ class BinanceAlgo:
         return {"code": 200, "msg": "The operation of cancel all open order is done."}
 
     def _shown(self, order: Order) -> dict[str, object]:
+        actual = self._floor.book.by_id(order.became)
+        status = "FINISHED" if actual is not None and actual.state not in OPEN else STATUS[order.state]
+        average = abs(actual.paid / actual.filled) if actual is not None and actual.filled else Decimal(0)
         return {
             "algoId": order.id, "clientAlgoId": order.client_id or f"web_{order.id}", "algoType": "CONDITIONAL",
             "orderType": order.algo or ("STOP_MARKET" if order.limit is None else "STOP"), "symbol": order.sym,
             "side": "BUY" if order.side > 0 else "SELL", "positionSide": order.leg or "BOTH", "timeInForce": "GTC",
-            "quantity": abs(order.signed_qty), "algoStatus": "NEW", "triggerPrice": order.trigger,
+            "quantity": abs(order.signed_qty), "algoStatus": status, "triggerPrice": order.trigger,
+            "actualOrderId": str(order.became or ""), "actualPrice": average.quantize(Decimal("0.00001")),
             "price": order.limit or "0.00", "icebergQuantity": None, "selfTradePreventionMode": "EXPIRE_MAKER",
             "workingType": "CONTRACT_PRICE", "priceMatch": "NONE", "closePosition": False, "priceProtect": False,
             "reduceOnly": order.reduce_only, "createTime": order.created_ms, "updateTime": order.updated_ms,
-            "triggerTime": 0, "goodTillDate": 0,
+            "triggerTime": order.updated_ms if order.became else 0, "goodTillDate": 0,
         }  # fmt: skip

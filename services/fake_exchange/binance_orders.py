@@ -12,7 +12,7 @@ from services.fake_exchange.asked import Asked
 from services.fake_exchange.binance_signed import refused
 from services.fake_exchange.book import HEDGE, Ask
 from services.fake_exchange.floor import Floor
-from services.fake_exchange.order import OPEN, Fill, Order, State
+from services.fake_exchange.order import OPEN, Fill, Order
 from services.fake_exchange.refusal import Declined, Why
 
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
@@ -89,7 +89,8 @@ class BinanceOrders:
 
     def all_orders(self, asked: Asked) -> object:
         """GET allOrders."""
-        return [self._shown(o) for o in self._floor.book.orders(self._sym(asked.form), self._floor.seen_ms(asked))]
+        found = self._floor.book.orders(self._sym(asked.form), self._floor.seen_ms(asked))
+        return [self._shown(order) for order in found if self._is_told(order)]
 
     def trades(self, asked: Asked) -> object:
         """GET userTrades: seven days, oldest first; fromId goes with no time."""
@@ -145,7 +146,7 @@ class BinanceOrders:
 
     def _is_told(self, order: Order) -> bool:
         """What waits for a price lies in another service."""
-        return order.state is not State.UNTRIGGERED
+        return not self._floor.book.elsewhere(order)
 
     def _shown(self, order: Order) -> dict[str, object]:
         kind = "MARKET" if order.limit is None else "LIMIT"

@@ -138,6 +138,7 @@ class BinanceSpot:
             "accountType": "SPOT",
             "updateTime": self.floor.now_ms(),
             "balances": rows,
+            "uid": int(book.settings.get("uid", "354937868")),
         }
 
     def _rights(self, asked: Asked) -> object:

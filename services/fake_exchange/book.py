@@ -6,7 +6,7 @@ id is refused only while another order of that id is open, as on Binance: a fini
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -68,6 +68,7 @@ class Book:
         self.fills: list[Fill] = []
         self.payments: list[Payment] = []
         self.settings: dict[str, str] = {}
+        self.fires_as: Callable[[Order], str] | None = None
         self._versions: dict[int, list[Order]] = {}
         self._by_client: dict[str, list[int]] = {}
         self._open: dict[int, None] = {}
@@ -130,6 +131,10 @@ class Book:
         newest = (self._newest(id_) for id_ in self._open)
         return [order for order in newest if order.state is State.UNTRIGGERED and sym in (None, order.sym)]
 
+    def elsewhere(self, order: Order) -> bool:
+        """Whether it is kept by a service of its own, where one that waits is no order yet, and never becomes it."""
+        return self.fires_as is not None and order.trigger is not None
+
     def status(self, sym: str) -> str:
         """What a tester set, in the venue's own word; nothing: it is traded."""
         return self.settings.get(f"status:{sym}", "")
@@ -169,9 +174,9 @@ class Book:
         """Leverage and the like."""
         self._keep([Setting(key, value)])
 
-    def leverage(self, sym: str) -> int:
+    def leverage(self, sym: str) -> Decimal:
         """Of a swap; 20 until it is set."""
-        return int(self.settings.get(f"leverage:{sym}", "20"))
+        return Decimal(self.settings.get(f"leverage:{sym}", "20"))
 
     def free(self, currency: str, now_ms: int) -> Decimal:
         """What is not held as margin, unrealised profit included."""
@@ -214,7 +219,14 @@ class Book:
         return ask.trigger is not None and (mid >= ask.trigger if ask.rises else mid <= ask.trigger)
 
     def _woken(self, order: Order, now_ms: int) -> Order:
+        """fires_as: the client id of the new order that it becomes, where a venue makes one; else it stays itself."""
         listing = self.listings[order.sym]
+        if self.fires_as is not None:
+            id_ = next(self._ids)
+            self._keep([order._replace(state=State.TRIGGERED, updated_ms=now_ms, became=id_)])
+            order = order._replace(
+                id=id_, client_id=self.fires_as(order), created_ms=now_ms, trigger=None, algo="", was=order.id
+            )
         ask = Ask(order.sym, order.signed_qty, order.client_id, order.reduce_only, order.limit, leg=order.leg)
         try:
             parts = Plan().of(self._admitted(listing, ask, now_ms), listing.step, now_ms)

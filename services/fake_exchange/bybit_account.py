@@ -103,7 +103,7 @@ class BybitAccount:
             raise Failed(110043, "leverage not modified")
         if not 1 <= wanted <= listing.most_leverage:
             raise Failed(110013, f"cannot set leverage [{wanted}] gt maxLeverage [{listing.most_leverage}]")
-        book.set(f"leverage:{listing.id}", str(int(wanted)))
+        book.set(f"leverage:{listing.id}", str(wanted))
         return {}
 
     def positions(self, asked: Asked) -> object:
@@ -128,7 +128,7 @@ class BybitAccount:
     def key_rights(self, asked: Asked) -> object:
         """GET user/query-api."""
         keys, unified = self._floor.keys, self._status != CLASSIC
-        trades = not keys.reads_only
+        trades, uid = not keys.reads_only, int(self._floor.book.settings.get("uid", "53888001"))
         return {
             "id": "16651472", "note": "fake", "apiKey": keys.key, "readOnly": int(keys.reads_only), "secret": "",
             "permissions": {
@@ -138,7 +138,7 @@ class BybitAccount:
                 "CopyTrading": [], "BlockTrade": [], "Exchange": [], "NFT": [], "Affiliate": [],
             },
             "ips": ["127.0.0.1"], "type": 1, "deadlineDay": 88, "expiredAt": "2030-05-15T03:13:24Z",
-            "createdAt": "2023-02-15T03:13:24Z", "unified": 0, "uta": int(unified), "userID": 53888001,
+            "createdAt": "2023-02-15T03:13:24Z", "unified": 0, "uta": int(unified), "userID": uid,
             "inviterID": 0, "vipLevel": "No VIP", "mktMakerLevel": "0", "affiliateID": 0, "isMaster": True,
             "parentUid": "0", "kycLevel": "LEVEL_1", "kycRegion": "",
         }  # fmt: skip

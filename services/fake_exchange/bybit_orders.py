@@ -101,7 +101,7 @@ class BybitOrders:
         else:
             ended = [order for order in book.orders(query.get("symbol"), seen_ms) if order.state not in LIVE]
             found = ended[-ENDED_SHOWN:]
-        return self._page(kind, [order for order in found if _wanted(order, query)], query)
+        return self._page(kind, [order for order in found if _wanted(order, query, self._floor.book.settings)], query)
 
     def history(self, asked: Asked) -> object:
         """GET order/history: those that have ended, of seven days; what the venue settled was no order."""
@@ -139,7 +139,8 @@ class BybitOrders:
             raise Failed(10001, "Missing some parameters that must be filled in, symbol or settleCoin or baseCoin")
         sym = content.get("symbol")
         found = book.open_orders(sym) + book.waiting_orders(sym)
-        gone = [order for order in found if _wanted(order, content) and category(book.listings[order.sym]) == kind]
+        wanted = [order for order in found if _wanted(order, content, book.settings)]
+        gone = [order for order in wanted if category(book.listings[order.sym]) == kind]
         for order in gone:
             book.cancel(order, self._floor.now_ms())
         rows = [
@@ -225,10 +226,14 @@ class BybitOrders:
         return (far / listing.tick).to_integral_value() * listing.tick
 
 
-def _wanted(order: Order, fields: Mapping[str, str]) -> bool:
-    """orderFilter: `Order` and `StopOrder`; all kinds without."""
-    wanted = fields.get("orderFilter")
-    return wanted is None or (wanted == "StopOrder") == (order.state is State.UNTRIGGERED)
+def _wanted(order: Order, fields: Mapping[str, str], settings: Mapping[str, str]) -> bool:
+    """orderFilter: `Order`, or a kind of those that wait; all kinds without.
+
+    The setting `filter:CLIENT_ID` says of which kind one that waits is; `StopOrder` without.
+    """
+    waits = order.state is State.UNTRIGGERED
+    kind = settings.get(f"filter:{order.client_id}", "StopOrder") if waits else "Order"
+    return fields.get("orderFilter") in (None, kind)
 
 
 def _status(order: Order, listing: Listing) -> str:

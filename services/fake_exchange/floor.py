@@ -78,10 +78,10 @@ class Floor:
             for leg in dict.fromkeys(("", *wallet.legs(sym)))
         ]
 
-    def in_position(self) -> bool:
-        """Whether any swap is held, in any leg."""
-        wallet = self.book.wallet
-        return any(wallet.holding(sym, leg=leg).qty for sym in self.book.listings for leg in wallet.legs(sym))
+    def in_position(self, sym: str | None = None) -> bool:
+        """Whether this swap is held, or any, in any leg."""
+        wallet, syms = self.book.wallet, self.book.listings if sym is None else [sym]
+        return any(wallet.holding(one, leg=leg).qty for one in syms for leg in wallet.legs(one))
 
     def fund(self, sym: str, rate: Decimal) -> None:
         """Long pays short at a positive rate."""

@@ -21,6 +21,7 @@ class Okx:
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
         self._orders, self._account = OkxOrders(floor), OkxAccount(floor)
+        floor.book.fires_as = lambda waited: ""  # see OkxAlgo
         self._history = OkxHistory(floor)
 
     @property

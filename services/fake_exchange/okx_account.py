@@ -40,7 +40,8 @@ class OkxAccount:
         )
         mode = self._floor.book.settings.get("mode", "net_mode")
         level = self._floor.book.settings.get("acctLv", "2")
-        return [{"uid": "1", "mainUid": "1", "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
+        uid = self._floor.book.settings.get("uid", "43812")
+        return [{"uid": uid, "mainUid": uid, "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
 
     def set_position_mode(self, asked: Asked) -> object:
         """POST account/set-position-mode."""
@@ -61,7 +62,7 @@ class OkxAccount:
     def set_leverage(self, asked: Asked) -> object:
         """POST account/set-leverage."""
         content = asked.content
-        if not 1 <= int(content["lever"]) <= self._floor.book.listings[content["instId"]].most_leverage:
+        if not 1 <= Decimal(content["lever"]) <= self._floor.book.listings[content["instId"]].most_leverage:
             raise refused("59102", "Leverage exceeds the maximum limit.")
         self._floor.book.set(f"leverage:{content['instId']}", str(content["lever"]))
         return [{**content, "lever": str(content["lever"])}]
@@ -115,7 +116,7 @@ class OkxAccount:
         book, listing = self._floor.book, self._floor.book.listings[sym]
         mark, lever = book.prices.quote(sym, self._floor.now_ms()).mid, book.leverage(sym)
         margin = abs(held.qty) * held.entry / lever
-        far = held.entry * (1 - (1 if held.qty > 0 else -1) / Decimal(lever)) if held.qty else ZERO
+        far = held.entry * (1 - (1 if held.qty > 0 else -1) / lever) if held.qty else ZERO
         return {
             "instType": "SWAP", "instId": sym, "mgnMode": "cross" if leg == CROSS else "isolated",
             "posId": str(position_id(sym, leg)), "posSide": leg.lower() if leg in HEDGE else "net",

@@ -24,6 +24,9 @@ MOST_CANCELS = 10
 class OkxAlgo:
     """Answers about them. They are not among the pending orders, and each kind is asked for by its name.
 
+    One that fires becomes an order with an id of its own, which tells the algo order's (`algoId`, `algoClOrdId`):
+    https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details
+
     The setting `algo:CLIENT_ID` says of which kind an order is; `trigger` without.
     """
 

@@ -123,9 +123,12 @@ class OkxOrders:
         return (money / ask / listing.step).to_integral_value(ROUND_DOWN) * listing.step
 
     def _found(self, query: dict[str, str], seen_ms: int) -> Order | None:
+        book = self._floor.book
         if query.get("clOrdId"):
-            return self._floor.book.by_client(query["clOrdId"], seen_ms)
-        return self._floor.book.by_id(int(query.get("ordId") or 0), seen_ms)
+            found = book.by_client(query["clOrdId"], seen_ms)
+        else:
+            found = book.by_id(int(query.get("ordId") or 0), seen_ms)
+        return None if found is None or book.elsewhere(found) else found
 
     def _shown(self, order: Order) -> dict[str, object]:
         listing = self._floor.book.listings[order.sym]
@@ -144,7 +147,16 @@ class OkxOrders:
             "tdMode": _mode(listing, order.leg), "category": CATEGORIES[order.origin],
             "reduceOnly": str(order.reduce_only).lower(),
             "tgtCcy": "" if listing.kind == "swap" else "base_ccy", "uTime": str(order.updated_ms), "tag": "",
+            **self._algo(order),
         }  # fmt: skip
+
+    def _algo(self, order: Order) -> dict[str, object]:
+        """Of which waiting order it was made. source 6: a trigger order, 7: a take-profit or stop-loss order."""
+        was = self._floor.book.by_id(order.was)
+        if was is None:
+            return {"algoId": "", "algoClOrdId": "", "source": ""}
+        source = "7" if was.algo in ("conditional", "oco") else "6"
+        return {"algoId": str(was.id), "algoClOrdId": was.client_id, "source": source}
 
     def _fill(self, fill: Fill) -> dict[str, object]:
         listing = self._floor.book.listings[fill.sym]

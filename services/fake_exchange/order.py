@@ -14,6 +14,7 @@ class State(StrEnum):
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
     UNTRIGGERED = "UNTRIGGERED"
+    TRIGGERED = "TRIGGERED"  # it became another order, and is none any more
 
 
 OPEN = frozenset({State.NEW, State.PARTIALLY_FILLED})
@@ -33,6 +34,7 @@ class Order(NamedTuple):
 
     limit: an order with a price rests until it is cancelled. stamp_ms, validity_ms: as they stood in the request.
     leg: the position it is of, see wallet.py. trigger: it waits until the price is there; rises: from below.
+    became, was: ids; where a venue makes another order of one that waited, the new one and the old one.
     origin: who made it, if not the account: `liquidation`, `adl` or `settlement`. algo: the venue's word for its kind.
     """
 
@@ -56,6 +58,8 @@ class Order(NamedTuple):
     rises: bool = False
     origin: str = ""
     algo: str = ""
+    became: int = 0
+    was: int = 0
 
     @property
     def side(self) -> int:

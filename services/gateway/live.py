@@ -48,4 +48,5 @@ def desk_rules(settings: Settings) -> DeskRules:
         markets_s=own.markets_s,
         markets_pause_s=own.markets_pause_s,
         whereabouts=Whereabouts.of(settings),
+        account=own.account,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from shared.errors import DataError
 from shared.messages import DecodeError, Gap, GapCause, MarketTick, Stream, decode
+from shared.plural import plural
 from shared.record import NewerWire
 from shared.recording.about import NewerRecording
 from shared.recording.checkpoint import ingestor_of
@@ -24,7 +25,9 @@ def recorded_ticks(folder: Path, sym: str, skip: int) -> Iterator[MarketTick | G
         else:
             yield message
     if left:
-        raise DataError(f"{folder}: has {skip - left} ticks of {sym}, but {skip} were taken before: it has changed")
+        raise DataError(
+            f"{folder}: has {plural(skip - left, 'tick')} of {sym}, but {skip} were taken before: it has changed"
+        )
 
 
 def recorded_venue(folder: Path, sym: str) -> str:

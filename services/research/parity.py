@@ -8,6 +8,7 @@ from services.research.line import InProcessLine
 from services.research.plans import LinePlans, line_plans
 from shared.config import Settings
 from shared.messages import OrderIntent, Stream
+from shared.plural import plural
 from shared.user_code import blaming
 
 BLOCK = 1024
@@ -90,6 +91,6 @@ class _Sums:
                         self.first = f"{sym} order n={message.n}: backtest {expected}, line {found or 'none'}"
         extra = len(known) - seen
         if extra and self.first is None:
-            self.first = f"{sym}: the line wrote {extra} orders that the backtest does not have"
+            self.first = f"{sym}: the line wrote {plural(extra, 'order')} that the backtest does not have"
         self.compared += extra
         self.equity += line.strategy.equity()

@@ -15,6 +15,7 @@ from shared.history.packed import opened, opened_text
 from shared.history.prices import text_prices
 from shared.history.row_order import RowOrder
 from shared.history.times import text_time
+from shared.plural import plural
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -42,7 +43,9 @@ def csv_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
             rows = chain(table.first, reader)
             skipped = sum(1 for _ in islice(filter(None, rows), skip))
             if skipped < skip:
-                raise DataError(f"{path}: has {skipped} rows, but {skip} were taken before: it is another file now")
+                raise DataError(
+                    f"{path}: has {plural(skipped, 'row')}, but {skip} were taken before: it is another file now"
+                )
             number = 1 if table.first and not skip else reader.line_num + 1
             time_at, places, names, width, _ = table.columns
             mark, end, zone = None if table.separator == "," else DecimalMark(), order.end, order.zone
@@ -50,7 +53,9 @@ def csv_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
                 if fields:  # an empty line is no row
                     try:
                         if len(fields) != width:
-                            raise ValueError(f"{len(fields)} fields, but the header has {width}: correct the row")
+                            raise ValueError(
+                                f"{plural(len(fields), 'field')}, but the header has {width}: correct the row"
+                            )
                         texts = [fields[at] for at in places]
                         prices = text_prices(names, texts if mark is None else list(map(mark.plain, texts)))
                         bar = bar_of(end(number, text_time(fields[time_at], zone)), prices, number)

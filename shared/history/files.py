@@ -13,6 +13,7 @@ from shared.history.row_order import RowOrder, Steps
 from shared.history.trade_bars import TradeOrder, bars_of_trades
 from shared.history.zone import Zone, zone_of
 from shared.intervals import interval_ns, interval_text
+from shared.plural import plural
 
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 
@@ -116,7 +117,7 @@ def _bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
     first = next(found, None)
     if first is None:
         raise DataError(
-            f"{path}: has {skip - 1} rows, but {skip} were taken before: it is another file now"
+            f"{path}: has {plural(skip - 1, 'row')}, but {skip} were taken before: it is another file now"
             if skip
             else f"{path}: no rows: there is nothing to read"
         )
@@ -132,7 +133,7 @@ def _made_of_trades(path: Path, length: int, zone: Zone | None, skip: int) -> It
     found = bars_of_trades(_read(path, TradeOrder(str(path), zone), 0), length, zone)
     skipped = sum(1 for _ in islice(found, skip))
     if skipped < skip:
-        raise DataError(f"{path}: gives {skipped} bars, but {skip} were taken before: it is another file now")
+        raise DataError(f"{path}: gives {plural(skipped, 'bar')}, but {skip} were taken before: it is another file now")
     count = 0
     for bar in found:
         count += 1

@@ -11,6 +11,7 @@ from shared.history.arrow_columns import Column, V, price_column, time_column
 from shared.history.bar import Bar, bar_of
 from shared.history.columns import Columns, columns_of
 from shared.history.row_order import RowOrder
+from shared.plural import plural
 
 FIRST_ROW = 2  # as in the same table written as CSV, where the header is row 1
 BATCH_ROWS = 8_192
@@ -51,7 +52,7 @@ def _bars(path: Path, file: Any, order: RowOrder, skip: int) -> Iterator[Bar]:
     found = columns_of(str(path), schema.names)
     time, *columns = (schema.names[at] for at in (found.time, *found.prices))
     if skip > total:
-        raise DataError(f"{path}: has {total} rows, but {skip} were taken before: it is another file now")
+        raise DataError(f"{path}: has {plural(total, 'row')}, but {skip} were taken before: it is another file now")
     try:
         times = time_column(time, schema.field(time).type, order.zone)
         prices = [price_column(column, schema.field(column).type) for column in columns]

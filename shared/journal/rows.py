@@ -50,7 +50,8 @@ class FillRow(NamedTuple):
     """One trade at the venue. Key: sym, trade_id and venue_order_id; written twice it must be the same.
 
     client_order_id is empty where the venue does not tell; it may be told later. fee is in fee_currency, positive when
-    paid.
+    paid. extra_fees: those in other currencies, e.g. taxes, as shared/orders/fees.py writes them; None where an
+    earlier version has not kept them.
     """
 
     sym: str
@@ -62,6 +63,7 @@ class FillRow(NamedTuple):
     fee: Decimal
     fee_currency: str
     at_ms: int
+    extra_fees: str | None = None
 
 
 class ExecutionRow(NamedTuple):

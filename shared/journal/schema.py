@@ -77,6 +77,7 @@ fills = Table(
     _must("fee", Exact),
     _must("fee_currency"),
     _must("at_ms", Whole),
+    Column("extra_fees", Text),
     Index("fills_by_order", "account", "client_order_id"),
     Index("fills_by_time", "account", "at_ms"),
 )

@@ -9,6 +9,7 @@ from shared.messages.base import Message, Nanoseconds
 from shared.messages.market import Price
 from shared.messages.reasons import Leg, OrderStatus, Reason
 from shared.messages.streams import Stream
+from shared.plural import plural
 from shared.record import BY_VALUE
 
 ClientOrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{8,36}$")]
@@ -34,7 +35,9 @@ class Decision(Message):
 
     def human(self) -> str:
         """E.g. `BTCUSDT 2 orders` or `BTCUSDT no order: NO_CHANGE`."""
-        return f"{self.sym} {len(self.orders)} orders" if self.orders else f"{self.sym} no order: {self.reason}"
+        return (
+            f"{self.sym} {plural(len(self.orders), 'order')}" if self.orders else f"{self.sym} no order: {self.reason}"
+        )
 
 
 class OrderIntent(Message):

@@ -12,6 +12,7 @@ from torch import nn
 from shared.features.registry import make_feature
 from shared.models.card import Card, ModelRefused, card_of
 from shared.models.registry import MODELS
+from shared.plural import plural
 
 MAX_CARD_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 1_000_000_000
@@ -89,10 +90,14 @@ def _empty_model(card: Card, path: Path) -> nn.Module:
     except (ValueError, TypeError) as error:
         raise ModelRefused(f"card {path}: {error}") from error
     if width != card.no_features:
-        raise ModelRefused(f"card {path}: {card.features} gives {width} features, no_features says {card.no_features}")
+        raise ModelRefused(
+            f"card {path}: {card.features} gives {plural(width, 'feature')}, no_features says {card.no_features}"
+        )
     if card.training is not None and len(card.training.features) != width:
         described = len(card.training.features)
-        raise ModelRefused(f"card {path}: {card.features} gives {width} features, training describes {described}")
+        raise ModelRefused(
+            f"card {path}: {card.features} gives {plural(width, 'feature')}, training describes {described}"
+        )
     return module
 
 

@@ -1,5 +1,6 @@
 """What was paid in fees, in whatever currency the venue took them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
@@ -19,6 +20,25 @@ class Fees(NamedTuple):
 def distinct(fills: Iterable[VenueFill]) -> list[VenueFill]:
     """Each trade once, however often the venue has told it."""
     return list({(fill.sym, fill.trade_id): fill for fill in fills}.values())
+
+
+def fees_text(fees: Iterable[tuple[str, Decimal]]) -> str:
+    """Fees by currency, as the journal keeps them; what is 0 is left out.
+
+    >>> fees_text([("USDT", Decimal("0.21")), ("BNB", Decimal("0.002")), ("BTC", Decimal(0))])
+    '0.21 USDT, 0.002 BNB'
+    """
+    return ", ".join(f"{amount} {currency}" for currency, amount in fees if amount)
+
+
+def fees_in(text: str) -> list[tuple[str, Decimal]]:
+    """What `fees_text` has written.
+
+    >>> fees_in("0.21 USDT, 0.002 BNB"), fees_in("")
+    ([('USDT', Decimal('0.21')), ('BNB', Decimal('0.002'))], [])
+    """
+    parts = [part.split(" ", 1) for part in re.split(r",\s*", text) if part]
+    return [(coin, Decimal(amount)) for amount, coin in parts]
 
 
 def third_currencies(fills: Iterable[VenueFill], quote: str, base: str = "") -> frozenset[str]:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from shared.errors import ConfigError, DataError
+from shared.plural import plural
 from shared.record import WIRE, NewerWire, Snapshot
 from shared.recording.durable import write_durably
 from shared.recording.layout import ABOUT
@@ -45,7 +46,7 @@ def claim(folder: Path, about: About, wire: int = WIRE) -> bool:
         if found != about:
             raise ConfigError(
                 f"recorder.folder {folder}: holds the recording of {found.namespace} on bus {found.bus_id[:8]} with "
-                f"{found.partitions} partitions, not of {about.namespace} on {about.bus_id[:8]} with "
+                f"{plural(found.partitions, 'partition')}, not of {about.namespace} on {about.bus_id[:8]} with "
                 f"{about.partitions}: name another folder"
             )
         return False

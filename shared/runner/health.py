@@ -18,9 +18,11 @@ def alive_file(folder: Path, service: str) -> Path:
 
 
 def touch(path: Path) -> None:
-    """Touch it; where that cannot be, the service is not seen to be healthy, and works on."""
+    """Touch it; where that cannot be, the service is not seen to be healthy, and works on.
+
+    It makes no folder: one that a person has moved away would not fit in its place again.
+    """
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 
 

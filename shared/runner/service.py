@@ -1,6 +1,7 @@
 """One process of the line: settings, logs, signals, exit codes. Every service's main.py hands its parts to `serve`."""
 
 import asyncio
+import contextlib
 import faulthandler
 import gc
 import os
@@ -87,6 +88,8 @@ def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead:
         bus = make_bus(settings)
         with blaming(", ".join(settings.symbols)):
             work = build(settings, bus)
+        with contextlib.suppress(OSError):  # as with the file: it works on, and is not seen to be healthy
+            settings.state_dir.mkdir(parents=True, exist_ok=True)
         work.alive_file = alive_file(settings.state_dir, name)
         if ahead and settings.ingestor.works_ahead:
             os.nice(settings.ingestor.ahead_nice)

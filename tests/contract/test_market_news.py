@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from services.fake_exchange.book import Ask
 from services.fake_exchange.serve import serving
 from services.gateway.desk.reading import AccountReader
 from services.gateway.venues.amounts import plain
@@ -14,7 +15,7 @@ from services.gateway.venues.venue import MarketNews
 from shared.errors import VenueError
 from tests.in_process import LISTED, in_process
 from tests.seeded import virtually
-from tests.venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, SYM, Pair, Place, named, trading
+from tests.venues import BINANCE, BYBIT, BYBIT_SPOT, KEYS, OKX, SPOTS, SWAPS, SYM, Pair, Place, named, trading
 
 D = Decimal
 PLACES = [*SWAPS, *SPOTS]
@@ -48,10 +49,16 @@ async def test_a_market_that_is_not_traded_any_more(place: Place) -> None:
         assert (news.closed, news.changed) == (f"{place.exchange} {place.market}: the exchange {told}", "")
         assert await news_of(pair) == news, "and again"
         assert pair.venue.rules(SYM) == before
+        quotes = await pair.venue.quotes([SYM])
+        told_trading = [] if place in (BYBIT, BYBIT_SPOT) else [False]
+        assert [quote.trading for quote in quotes.values()] == told_trading
+        if quotes:
+            assert not (await pair.venue.quote(SYM)).trading, "no quote is fresh where nothing is traded"
         await pair.venue.positions()
         await pair.venue.cancel_all(SYM)
         pair.fake.book.set(f"status:{place.id}", "")
         assert (await news_of(pair)).closed == ""
+        assert (await pair.venue.quotes([SYM]))[SYM].trading
 
 
 @pytest.mark.parametrize("place", PLACES, ids=named)
@@ -79,6 +86,39 @@ async def test_a_market_that_is_gone_keeps_no_other_from_being_read(place: Place
             await venue.balance()
         finally:
             await venue.close()
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place.exchange != "bybit"], ids=named)
+async def test_a_market_in_maintenance_holds_up_no_other_at_the_start(place: Place) -> None:
+    """Bybit lists only what is traded."""
+    tail = ":USDT" if place.kind == "swap" else ""
+    listings = {base: LISTED[named(place)](base) for base in ("BTC", "ETH")}
+    async with serving(place.fake or place.exchange, listings=tuple(listings.values())) as fake:
+        status = (SUSPENDED if place.kind == "swap" else SPOT_SUSPENDED)[place.exchange]
+        fake.book.set(f"status:{listings['ETH'].id}", status)
+        markets = {f"{base}USDT": f"{base}/USDT{tail}" for base in listings}
+        venue = CcxtVenue(VenueOptions(place.exchange, markets, "live", 3, base_url=fake.url, throttled=False), KEYS)
+        await venue.open()
+        try:
+            assert {one.sym: one.closed for one in venue.market_news()} == {
+                "BTCUSDT": "",
+                "ETHUSDT": f"{place.exchange} ETH/USDT{tail}: the exchange does not trade it now ({status})",
+            }  # fmt: skip
+            assert f"leverage:{listings['ETH'].id}" not in fake.book.settings, "nothing is set in it"
+        finally:
+            await venue.close()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_a_least_that_changes_is_told(place: Place) -> None:
+    async with trading(place) as pair:
+        before, listing = pair.venue.rules(SYM), pair.fake.book.listings[place.id]
+        pair.fake.book.listings[place.id] = listing._replace(min_qty=3 * listing.min_qty)
+        was, now = plain(before.min_qty), plain(3 * before.min_qty)
+        news = await news_of(pair)
+        least = f"{place.exchange} {place.market}: the least quantity was {was} and is {now}"
+        assert (news.changed, news.least) == ("", least)
+        assert pair.venue.rules(SYM).min_qty == 3 * before.min_qty
 
 
 @pytest.mark.parametrize("place", SWAPS, ids=named)
@@ -166,12 +206,20 @@ async def test_modes_of_many_markets_are_read_in_a_few_questions(place: Place, c
 
 
 @pytest.mark.parametrize("place", PLACES, ids=named)
-@pytest.mark.parametrize("count", [1, 2, 30])
+@pytest.mark.parametrize("count", [1, 2, 30, 45])
 @virtually()
 async def test_orders_that_wait_are_asked_for_together(place: Place, count: int) -> None:
     made = in_process(place, count, throttled=False)
     await made.venue.open()
     made.asked.clear()
     assert await made.venue.waiting_orders() == []
-    assert len(made.asked) <= max(7, count if place.exchange == "binance" else 0)
+    most = count if place is BINANCE and count <= 40 else 1
+    assert len(made.asked) <= (7 if place.exchange == "okx" else most)
+    for number, listing in enumerate(made.listings):
+        size, limit = (D(-1), None) if place.kind == "swap" else (D(1), D(30))
+        made.book.place(Ask(listing.id, size, f"{number:032x}", limit=limit, trigger=D(40)), made.venue.now_ms())
+    orders = [*await made.venue.all_open_orders(), *await made.venue.waiting_orders()]
+    assert sorted((order.client_order_id, order.sym) for order in orders) == [
+        (f"{number:032x}", sym) for number, sym in enumerate(made.syms)
+    ]
     await made.venue.close()

@@ -29,6 +29,7 @@ from tests.venues import (
     BYBIT,
     KEYS,
     OKX,
+    OKX_SPOT,
     SPOTS,
     SWAPS,
     SYM,
@@ -614,6 +615,30 @@ async def test_the_quote_is_bid_and_ask(pair: Pair) -> None:
     quote = await pair.venue.quote(SYM)
     assert (quote.bid, quote.ask) == (43000 - tick, 43000 + tick)
     assert abs(quote.at_ms - pair.venue.now_ms()) < 5000
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_quotes_age_is_since_it_was_asked_for_and_the_books_own_time_stands_beside_it(
+    pair: Pair, together: bool
+) -> None:
+    """A quiet market is no stale one. P: bookTicker's `time` of futures, `ts` of OKX; other tickers tell none."""
+    pair.fake.floor.quiet_ms = 45_000
+    slow = Fault(Mode.HOLD, "icker", after=True)
+    pair.fake.server.faults.append(slow)
+    before_ms = pair.venue.now_ms()
+    asking = asyncio.create_task(pair.venue.quotes([SYM]) if together else pair.venue.quote(SYM))
+    await pair.fake.server.wait_for("icker", 1)
+    asked_ms = pair.venue.now_ms()
+    await until(lambda: pair.venue.now_ms() > asked_ms + 5)
+    slow.release.set()
+    answer = await asking
+    quote = answer[SYM] if isinstance(answer, dict) else answer
+    assert before_ms <= quote.at_ms <= asked_ms
+    if pair.place in (BINANCE, OKX, OKX_SPOT):
+        assert quote.book_ms is not None
+        assert before_ms - 46_000 < quote.book_ms < asked_ms - 44_000
+    else:
+        assert quote.book_ms is None
 
 
 async def test_a_cancelled_task_stays_cancelled_and_sends_no_more(swap: Pair) -> None:

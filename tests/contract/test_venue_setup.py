@@ -1,16 +1,19 @@
 """What must be true of an account and its key before it trades, on three dialects."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import structlog
+from pydantic import SecretStr
 
 from services.fake_exchange.book import FEE_COIN, Ask
 from services.fake_exchange.faults import Fault, Mode
 from services.fake_exchange.serve import Fake, serving
 from services.gateway.venues import setup, silence
 from services.gateway.venues.ccxt_venue import CcxtVenue
+from services.gateway.venues.identity import Identity
 from shared.errors import SafetyRefusal, VenueError
 from tests.until import until
 from tests.venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, Place, named, options, trading
@@ -143,3 +146,40 @@ async def test_an_exchange_that_refuses_is_not_silent(answer: str) -> None:
             await pair.venue.balance()
         assert pair.fake.server.count("/balance") + pair.fake.server.count("/account")
         assert pair.venue._client.silence.since_s is None
+
+
+@pytest.mark.parametrize("place", [OKX, BYBIT], ids=named)
+async def test_a_fractional_leverage_is_none_that_was_wanted(place: Place) -> None:
+    """Both write it as text and take fractions; ccxt makes a whole number of it."""
+    async with serving(place.exchange) as fake:
+        fake.book.set(f"leverage:{place.id}", "2.5")
+        venue = CcxtVenue(options(place, fake.url, leverage=2), KEYS)
+        await venue.open()
+        try:
+            assert fake.book.leverage(place.id) == 2, "set as wanted"
+            assert await venue.read_modes() == {}
+            fake.book.set(f"leverage:{place.id}", "2.50")
+            wrong = "one-way mode, isolated margin, leverage 2.5; wanted one-way mode, isolated margin, leverage 2"
+            assert await venue.read_modes() == {"BTCUSDT": f"{place.exchange} {place.market}: {wrong}"}
+        finally:
+            await venue.close()
+
+
+@pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
+async def test_whose_account_it_is_is_told_whatever_its_key(place: Place) -> None:
+    async with serving(place.fake or place.exchange) as fake:
+
+        async def identity(key: str = "fake-key", *, only_out: bool = False) -> Identity:
+            fake.floor.keys.key = key
+            venue = CcxtVenue(options(place, fake.url), replace(KEYS, api_key=SecretStr(key)))
+            await venue.open(only_out=only_out)
+            await venue.close()
+            return venue.identity("salt")
+
+        first = await identity()
+        assert first.uid
+        assert first.same_account(await identity("another-key"))
+        assert first.same_account(await identity("another-key", only_out=True))
+        fake.book.set("uid", "77")
+        assert not first.same_account(await identity())
+        assert "fake-key" not in str(first)

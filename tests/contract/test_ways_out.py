@@ -12,7 +12,22 @@ from services.gateway.venues.ccxt_venue import CcxtVenue
 from shared.errors import SafetyRefusal
 from shared.orders import Snapshot
 from shared.orders.request import OrderRequest
-from tests.venues import BINANCE, BYBIT, KEYS, OKX, OKX_SPOT, SPOTS, SWAPS, SYM, Pair, Place, named, options, trading
+from tests.venues import (
+    BINANCE,
+    BYBIT,
+    BYBIT_SPOT,
+    KEYS,
+    OKX,
+    OKX_SPOT,
+    SPOTS,
+    SWAPS,
+    SYM,
+    Pair,
+    Place,
+    named,
+    options,
+    trading,
+)
 
 D = Decimal
 KINDS = ("conditional", "oco", "trigger", "move_order_stop", "iceberg", "twap")
@@ -58,12 +73,36 @@ async def test_orders_that_wait_are_shown_and_cancelled_with_those_that_rest(pai
     assert await pair.venue.waiting_orders() == []
 
 
+@pytest.mark.parametrize("pair", SWAPS, indirect=True, ids=named)
+async def test_one_that_fired_and_rests_is_an_open_order_and_waits_no_more(pair: Pair) -> None:
+    """At Binance and OKX it is another one by then, with another id."""
+    client_id = waits(pair, 1, limit=D(45_000))
+    (before,) = [*await pair.venue.waiting_orders(), *await pair.venue.open_orders(SYM)]  # Bybit keeps both kinds there
+    pair.fake.book.prices.set(pair.place.id, D(29_000))
+    (resting,) = await pair.venue.open_orders(SYM)
+    assert await pair.venue.waiting_orders() == []
+    assert (resting.snapshot.venue_order_id == before.snapshot.venue_order_id) == (pair.place is BYBIT)
+    assert resting.client_order_id == ("" if pair.place is OKX else client_id)
+    await pair.venue.cancel_all(SYM)
+    assert await pair.venue.open_orders(SYM) == []
+    assert not [order for order in pair.fake.book.orders() if order.state in LIVE]
+
+
 @pytest.mark.parametrize("pair", [OKX, OKX_SPOT], indirect=True, ids=named)
 async def test_every_kind_that_okx_knows(pair: Pair) -> None:
     kinds = (*KINDS, "chase") if pair.place is OKX else KINDS
     for number, kind in enumerate(kinds):
         pair.fake.book.set(f"algo:{waits(pair, number)}", kind)
     assert len(await pair.venue.waiting_orders()) == len(kinds)
+    await pair.venue.cancel_all(SYM)
+    assert pair.fake.book.waiting_orders() == []
+
+
+@pytest.mark.parametrize("pair", [BYBIT_SPOT], indirect=True, ids=named)
+async def test_every_kind_that_bybits_spot_knows(pair: Pair) -> None:
+    """P: https://bybit-exchange.github.io/docs/v5/order/cancel-all: each is cancelled by its own name only."""
+    for number, kind in enumerate(("StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslOrder")):
+        pair.fake.book.set(f"filter:{waits(pair, number)}", kind)
     await pair.venue.cancel_all(SYM)
     assert pair.fake.book.waiting_orders() == []
 
@@ -99,7 +138,7 @@ async def test_cross_beside_isolated_is_closed_by_itself(pair: Pair) -> None:
         "": D("0.030"),
         "NET CROSS": D("-0.020"),
     }
-    closing = OrderRequest(SYM, "f" * 32, D("0.020"), True, pair.venue.now_ms(), 5_000, "NET CROSS")
+    closing = OrderRequest(SYM, "f" * 32, D("0.050"), True, pair.venue.now_ms(), 5_000, "NET CROSS")  # and no more
     assert isinstance(await pair.venue.place(closing), Snapshot)
     assert [wallet.holding(pair.place.id, leg=leg).qty for leg in ("", "CROSS")] == [D("0.030"), 0]
 

@@ -87,7 +87,7 @@ def test_arming(account: Account) -> None:
     assert made.code == 0
     for line in (
         f"account main: TESTNET at the fake exchange, {account.url}, isolated margin, leverage 1",
-        "equity 10000; 1 books of 1000 each",
+        "equity 10000; 1 book of 1000",
         "if everything dies now: nothing is open, nothing is lost; with all open that is armed: at most 500, "
         "by liquidation",
         "limits: order 2000, position 2000, leverage 1, 10 orders a minute, day's loss 10, drawdown 10.00%, "
@@ -139,7 +139,7 @@ def test_capital_is_changed_by_its_verb_and_a_config_that_differs_is_not_armed(a
     assert "`tickline capital --sym BTCUSDT --set 2000`" in refused.shown
     assert arming_of(account) is None
     armed = account.at_terminal(*ARM, typed="main", TICKLINE_STRATEGY__BALANCE="1250.5")
-    assert "; 1 books of 1250.5 each" in armed.shown
+    assert "; 1 book of 1250.5" in armed.shown
 
 
 @pytest.mark.parametrize(("typed", "shown"), [("yes", "yes"), ("^C", "Ctrl-C")])
@@ -281,6 +281,7 @@ def test_adopting_a_bus(account: Account) -> None:
     assert "the journal of main belongs to bus none; here is bus " in made.shown
     bus_id = account.journal(lambda journal: journal.bus_id())
     assert bus_id is not None
+    assert "another account trades in this bus's namespace" in made.shown  # whose books it would replace
     assert made.shown.splitlines()[-1] == f"main's journal belongs to bus {bus_id[:12]} now"
     assert set(account.journal(lambda journal: journal.latches())) == {"DAILY_LOSS"}
 

@@ -160,7 +160,7 @@ RISING = [str(price) for price in range(10, 20)]
         (RISING, ("--sym", "ETHUSDT", "--model", "btcusdt_12h_linear"), "is for BTCUSDT, not for ETHUSDT"),
         (RISING, ("--model", "none"), "there is no model 'none' in "),
         (RISING, ("--model", "altered.json"), "one of the two was altered"),
-        (RISING, ("--from", "2025-01-01"), "none of its 10 rows is in the time to be traded"),
+        (RISING, ("--from", "2025-01-01"), "10 rows, none in the time to be traded"),
         (RISING, ("--funding", "none.csv"), "none.csv: there is no such file"),
         (RISING, ("--check-lookahead", "--data", "none.csv"), "none.csv: there is no such file"),
         ([*RISING, "NaN", "21"], ("--check-lookahead",), "bars.csv: row 12: open 'NaN' is not finite"),

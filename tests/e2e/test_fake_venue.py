@@ -61,7 +61,9 @@ def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
     assert unarmed.endswith("tickline arm --account fake --max-notional 2500 --for 12h")
     assert any(line.startswith("armed until ") for line in said)
     held = {sym: qty for sym, qty in first.summary.get("open", {}).items() if Decimal(qty)}
-    flatten = f"TICKLINE_CONFIG={folder}/fake.toml {COMMAND} halt --flatten` closes them"
+    flatten = (
+        f"(`tickline run --venue fake`), then `TICKLINE_CONFIG={folder}/fake.toml {COMMAND} halt --flatten` closes them"
+    )
     assert bool(held) == any(line.startswith("open at the exchange") and line.endswith(flatten) for line in said)
     assert first.summary["refusals"]["NOT_ARMED"] >= 1
     assert Decimal(first.summary["fees"]) > 0

@@ -73,7 +73,7 @@ def test_the_first_buy_latches_nothing_and_refuses_no_other(tickline: Tickline, 
     environment = tickline.environment() | {"TICKLINE_CONFIG": str(config)}
     armed = at_terminal(folder, environment, *ARM, typed="spot2")
     assert armed.code == 0, armed.shown
-    assert f"equity {CASH}; 1 books of 1000 each" in armed.shown
+    assert f"equity {CASH}; 1 book of 1000" in armed.shown
     running = tickline.start("run", "--limit", "300")
     wait_for(
         lambda: (

@@ -10,6 +10,7 @@ import typer
 from services.console.download_progress import DownloadProgress
 from services.research.download.job import Job, make_job
 from services.research.download.kinds import KindName
+from shared.plural import plural
 
 BASE_URL = "TICKLINE_TEST_VENUE_URL"  # tests put a local server in the exchanges' place
 
@@ -45,8 +46,11 @@ async def _download(job: Job, merged: Path | None) -> None:
     with DownloadProgress() as progress:
         async with Venue(job.origin.exchange, base_url=os.environ.get(BASE_URL, ""), say=progress.say) as venue:
             result = await Download(job, venue, progress.report).run()
-    typer.echo(f"{job.origin} in {job.place}: {len(result.files)} months, {result.rows:,} rows fetched now")
+    typer.echo(
+        f"{job.origin} in {job.place}: {plural(len(result.files), 'month')}, "
+        f"{plural(result.rows, 'row', spec=',')} fetched now"
+    )
     for line in check_lines(job, result):
         typer.echo(line)
     if merged is not None:
-        typer.echo(f"{merged}: {merge(job, result, merged):,} rows")
+        typer.echo(f"{merged}: {plural(merge(job, result, merged), 'row', spec=',')}")

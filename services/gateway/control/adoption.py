@@ -1,6 +1,5 @@
 """What becomes of differences that a person adopts: what is booked on whose book, and what is only noted. Pure."""
 
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
@@ -16,8 +15,10 @@ from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import Change, EventRow, ExecutionRow, ExternalRow
 from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
 from shared.orders.difference import DifferenceKind
+from shared.orders.fees import fees_in
 
 _ZERO = Decimal(0)
+ANEW = "the account's BALANCE is measured anew when the books are flat: what it differs by until then is taken as it is"
 RANGE = " to "  # between the two ends of what the books may hold while orders are on their way
 
 
@@ -96,7 +97,8 @@ def adopted(
             found[row[:3]] = _booked(row, said, trades, market)
         found |= {trade[:3]: Adopted(trade, None, None, f"noted: {trade.text}") for trade in trades}
     for row in named:
-        found.setdefault(row[:3], Adopted(row, None, None, f"noted: {row.text}"))
+        anew = f"; {ANEW}" if row.kind == DifferenceKind.BALANCE else ""
+        found.setdefault(row[:3], Adopted(row, None, None, f"noted: {row.text}{anew}"))
     return list(found.values())
 
 
@@ -115,7 +117,7 @@ def _mine(row: ExternalRow, said: Said, market: Market, limits: Mapping[str, byt
             f"{row.sym}: {plain(before)} {market.base} are yours, so {plain(-mine)} of what is missing were the bot's: "
             "--as bot, with --price"
         )
-    text = f"yours from now on: {plain(mine)} {market.base}; the bot neither counts nor sells them"
+    text = f"yours from now on: {plain(mine)} {market.base}; the bot neither counts nor sells them; {ANEW}"
     return Adopted(row, None, mine, text)
 
 
@@ -210,16 +212,6 @@ def _cost(trades: Sequence[ExternalRow], qty: Decimal, market: Market, said: Sai
             elif said.fee is None:
                 raise ConfigError(f"--fee: a fee in {coin} was paid: say what it was worth in {market.quote}")
     return Booking(qty, price, fee)
-
-
-def fees_in(text: str) -> list[tuple[str, Decimal]]:
-    """A row's fees, by currency.
-
-    >>> fees_in("0.21 USDT, 0.002 BNB"), fees_in("")
-    ([('USDT', Decimal('0.21')), ('BNB', Decimal('0.002'))], [])
-    """
-    parts = [part.split(" ", 1) for part in re.split(r",\s*", text) if part]
-    return [(coin, Decimal(amount)) for amount, coin in parts]
 
 
 def written(

@@ -11,6 +11,8 @@ from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.screen import MarketSeen, Seen, arm_screen
 from services.gateway.control.terminal import confirm, need_terminal, person
 from services.gateway.desk.books import Books
+from services.gateway.desk.last_bid import last_bids, with_last
+from services.gateway.desk.whereabouts import Whereabouts
 from services.gateway.risk import Rules
 from services.gateway.risk.equity import equity
 from services.gateway.risk.latches import HALT
@@ -67,31 +69,39 @@ def _arming(rules: Rules, max_notional: Decimal, length_ms: int) -> ArmingRow:
 async def _seen(settings: Settings, journal: Journal, books: Books) -> Seen:
     from services.gateway.venues.make import make_venue  # ccxt takes a while to load, and is asked last
 
+    limits, here = await journal.limits(), Whereabouts.of(settings)
+    others = [sym for sym in books.others() if sym not in settings.symbols]
+    also = here.of_others(Whereabouts.known(limits), others)
     venue = make_venue(settings)
     await venue.open()
     try:
+        here.of_account(venue, Whereabouts.known(limits), settings.gateway.account)
+        venue.also(also)
         syms = sorted(settings.gateway.markets)
         positions, orders = await venue.positions(), await venue.all_open_orders()
-        quotes = await venue.quotes(syms)
-        if missing := [sym for sym in syms if sym not in quotes]:
+        quotes = await venue.quotes([*syms, *also])
+        if missing := [sym for sym in syms if sym not in quotes and sym not in venue.untraded]:
             raise VenueError(f"{settings.gateway.account}: no quote of {', '.join(missing)}: ask again")
         markets = [
             MarketSeen(
                 sym, venue.rules(sym), sum((row.signed_qty for row in positions if row.sym == sym), Decimal(0)),
                 sum(order.sym == sym for order in orders), quotes[sym], [row for row in positions if row.sym == sym],
             )
-            for sym in syms
+            for sym in syms if sym in quotes
         ]  # fmt: skip
-        worth = equity(await venue.balance(), books.positions(), quotes)
+        held = books.held()
+        bids = last_bids(held, quotes, venue.untraded, {}, limits, books.paid())
+        worth = equity(await venue.balance(), held, with_last(quotes, bids))
         if worth is None:
             raise VenueError(
                 f"{settings.gateway.account}: a coin that the books hold has no price: its equity is unknown"
             )
+        closed = [one.closed for one in venue.market_news() if one.closed]
     finally:
         await venue.close()
     sent = [row for row in await journal.orders() if row.state is not OrderState.INTENT]
     return Seen(
         now_ms=now_ms(), equity=worth, markets=markets, latches=list((await journal.latches()).values()),
         unsettled=len(sent), differences=len(await journal.externals(adopted=False)),
-        books=books,
+        books=books, closed=closed,
     )  # fmt: skip

@@ -9,8 +9,8 @@ from services.gateway.control.clock import now_ms
 from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.stake import money
 from services.gateway.control.terminal import confirm, need_terminal, person
-from services.gateway.desk.books import Books, reports_of
-from services.gateway.desk.capital import begun_row, begun_with, capital_report, check_capital
+from services.gateway.desk.books import Books, reports_of, retire_others
+from services.gateway.desk.capital import begun_row, begun_with, capital_report, check_capital, unknown_capital
 from services.gateway.desk.reports import execution_row
 from services.gateway.desk.rules import book_of
 from services.gateway.desk.whereabouts import Whereabouts
@@ -28,6 +28,12 @@ class Wanted:
         if (to is None) == (add is None):
             raise ConfigError("capital: say either --set X or --add X (with a minus: taken out)")
         self._to, self._add = to, add
+
+    def said(self, sym: str) -> Decimal:
+        """What a book was begun with, as the person says it; ConfigError where it is none."""
+        if self._to is None:
+            raise ConfigError(f"capital: nobody knows what the book of {sym} was begun with: say it with --set X")
+        return self.of(self._to, self._to, sym)
 
     def of(self, now: Decimal, balance: Decimal, sym: str) -> Decimal:
         """The new capital, for a book that has `now` and stands at `balance`; ConfigError where it cannot be."""
@@ -52,6 +58,9 @@ async def books_in(settings: Settings, journal: Journal) -> Books:
         books.begin(sym, capital if begun is None else begun)
         async for report in reports_of(journal, book):
             books.book(report)
+    own = [book_of(settings, sym) for sym in settings.symbols]
+    here = Whereabouts.of(settings)
+    await retire_others(journal, books, own, here.renamed(Whereabouts.known(limits)))
     return books
 
 
@@ -62,6 +71,8 @@ async def check_books(settings: Settings, journal: Journal, books: Books) -> Non
     Whereabouts.of(settings).check(Whereabouts.known(limits), traded)
     for sym in settings.symbols:
         begun = begun_with(limits, book_of(settings, sym))
+        if begun is None and book_of(settings, sym) in seqs:
+            raise unknown_capital(sym, settings.strategy.balance)
         if begun is not None:
             check_capital(sym, settings.strategy.balance, begun, books.capital(sym))
 
@@ -80,6 +91,12 @@ async def set_capital(sym: str, wanted: Wanted) -> Iterator[str]:
         raise ConfigError(f"--sym {sym}: the config's symbols are {', '.join(settings.symbols)}")
     account = settings.gateway.account
     async with journal_of(settings) as journal:
+        if await _not_told(settings, journal, sym):
+            said = wanted.said(sym)
+            typer.echo(f"{sym}: its book is taken to have been begun with {plain(said)}; nothing else is changed")
+            confirm(account, "say so")
+            await write_capital(settings, journal, sym, wanted, person())
+            return iter([f"{sym} was begun with a capital of {plain(said)}"])
         books = await books_in(settings, journal)
         now, balance = books.capital(sym), books.balance_of(sym)
         capital = wanted.of(now, balance, sym)
@@ -95,8 +112,17 @@ async def set_capital(sym: str, wanted: Wanted) -> Iterator[str]:
 
 
 async def write_capital(settings: Settings, journal: Journal, sym: str, wanted: Wanted, by: str) -> Decimal:
-    """Book it, as the next report of the book; returns the new capital."""
+    """Book it, as the next report of the book; returns the new capital.
+
+    Of a book that an early version has begun it is what it was begun with: that is written down, and nothing booked.
+    """
     at_ms, book = now_ms(), book_of(settings, sym)
+    if await _not_told(settings, journal, sym):
+        said = wanted.said(sym)
+        epoch = await journal.raise_epoch(f"capital by {by}")
+        event = EventRow("CAPITAL", sym, "", f"begun with {plain(said)}, as {by} says", at_ms)
+        await journal.write([begun_row(book, said), event], epoch)
+        return said
     begun = begun_with(await journal.limits(), book)
     books, seq = Books((sym,), settings.strategy.balance if begun is None else begun), 0
     seq = await _read_on(journal, book, books, seq)  # a long book takes a while, in which the gateway goes on
@@ -111,6 +137,12 @@ async def write_capital(settings: Settings, journal: Journal, sym: str, wanted: 
         changes.append(begun_row(book, before))
     await journal.write(changes, epoch)
     return capital
+
+
+async def _not_told(settings: Settings, journal: Journal, sym: str) -> bool:
+    """Whether a book has executions, and the journal does not tell what it was begun with."""
+    book = book_of(settings, sym)
+    return begun_with(await journal.limits(), book) is None and book in await journal.last_seqs()
 
 
 async def _read_on(journal: Journal, book: str, books: Books, seq: int) -> int:

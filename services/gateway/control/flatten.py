@@ -2,17 +2,23 @@
 
 What the fenced gateway had sent may arrive until its validity is over: until then, and once more after it, is looked
 again. What closes our own position is an order of its book: it stays SENT in the journal, and the gateway settles it,
-like any other, when it is back. What closes the rest is noted, and stays a difference that a person may adopt.
+like any other, when it is back. All books of the account are closed, whose symbols it trades, or another instance: no
+gateway comes back for the latter, and their orders are settled here. What closes the rest is noted, and stays a
+difference that a person may adopt.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from hashlib import blake2b
 
 from services.gateway.control.at_work import AT_WORK
 from services.gateway.control.books import booked_qty
+from services.gateway.control.resting import Resting
+from services.gateway.control.settling import settled
+from services.gateway.control.waiting import Waiting, longer
 from services.gateway.control.way_out import Held, Part, last_valid_ms, parts, parts_of_row
 from services.gateway.desk.mine import mine_of
 from services.gateway.desk.rules import book_of
@@ -25,14 +31,14 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, OrderRow
 from shared.messages import Leg
 from shared.messages.reasons import OrderState, Reason
-from shared.orders import Absent, OrderRequest, Refused, Snapshot
+from shared.orders import Absent, Ambiguous, OrderRequest, Refused, Snapshot
 from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
 
 POLL_S = 0.2
 SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
 MARGIN_MS = 500  # past the last validity, before the last look
-FENCED_TIMES = 20
+FENCED_TIMES = TOLD_TIMES = 20
 NS_PER_MS = 1_000_000
 
 Say = Callable[[str], None]
@@ -41,12 +47,13 @@ Say = Callable[[str], None]
 class Flatten:
     """One way out. epoch: the journal's, raised by the halt; it is raised again where a gateway took it meanwhile.
 
+    traded: symbols that a gateway trades when it is back; None: all of the settings.
     unplaced: symbols that may hold something, of which nobody knows the market; they are never called flat.
     """
 
     def __init__(
         self, settings: Settings, journal: Journal, venue: Venue, epoch: int, by: str, say: Say,
-        unplaced: Sequence[str] = (),
+        unplaced: Sequence[str] = (), traded: Collection[str] | None = None, waiting: Waiting | None = None,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._journal = journal
@@ -54,20 +61,25 @@ class Flatten:
         self._epoch = epoch
         self._by = by
         self._say = say
+        self._waiting = waiting or Waiting(settings.gateway.account, say)
+        self._trouble, self._pause_s = False, POLL_S  # whether the venue has answered since the last pause
         self._syms = tuple(sym for sym in settings.gateway.markets if sym not in venue.out_of_reach)
         self._not_seen = (*unplaced, *(sym for sym in settings.gateway.markets if sym in venue.out_of_reach))
         self._on_its_way: dict[str, list[tuple[OrderRequest, Part]]] = {}
         self._unsettled: dict[str, tuple[Decimal, ...]] = {}
-        self._booked: dict[str, Decimal] = {}
+        self._booked: dict[str, dict[str, Decimal]] = {}  # by symbol and book, that of the config first
+        self._of_others: list[OrderRow] = []
         self._mine: dict[str, Decimal] = {}
+        self._lanes = frozenset(book_of(settings, sym) for sym in (settings.symbols if traded is None else traded))
         self._told: set[str] = set()
-        self._cancelled: set[str] = set()
+        self._resting = Resting(venue, self._syms, say)
+        self._refused: set[str] = set()  # since the last look
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
 
     async def cancel(self, until: float) -> None:
-        """Every open order of our symbols; asked until `until` (monotonic), then VenueError."""
-        while left := await self._each(self._cancel):
-            await self._pause(until, f"not all is cancelled ({left})")
+        """Every open order of our symbols; asked until `until` (monotonic; inf: without end), then VenueError."""
+        while left := await self._resting.cancel_unseen() or await self._resting.cancel():
+            await self._pause(until, f"not all is cancelled yet ({left})")
 
     async def flatten(self, until: float) -> None:
         """Cancel, and close until the venue shows no position and nothing can arrive any more.
@@ -75,26 +87,37 @@ class Flatten:
         VenueError after `until` (monotonic). A symbol that cannot be asked holds up no other.
         """
         quiet_ms = await self._load()
+        await self._resting.cancel()
         flat_since: float | None = None
+        nothing_rests = False  # since it is flat, and nothing can arrive any more
         while True:
-            left = await self._each(self._cancel) + await self._look()
             late = self._venue.now_ms() <= quiet_ms
+            left, seen_s = await self._look(), time.monotonic()
+            if not (left or late or nothing_rests):
+                left = await self._resting.cancel()
+                nothing_rests = not left
+            elif again := self._resting.failed | self._refused:  # what no list showed may be in a close's way
+                await self._resting.cancel(again)
+            self._refused.clear()
             if left:
-                flat_since = None
+                flat_since, nothing_rests = None, False
             elif flat_since is None:
-                flat_since = time.monotonic()
+                flat_since = seen_s
                 but = f", but for {', '.join(self._not_seen)}: not looked at" if self._not_seen else ""
                 self._say("flat" + but + (": what was on its way can still arrive, looking again" if late else ""))
-            elif not late and time.monotonic() - flat_since > SURE_S:
-                left = await self._each(self._nothing_rests)
-                if not left:
-                    return
-            await self._pause(until, f"not flat in time ({left or 'orders can still arrive'})")
+            if nothing_rests and flat_since is not None and time.monotonic() - flat_since > SURE_S:
+                await self._settle_others()
+                return
+            await self._pause(until, f"not flat yet ({left or 'orders can still arrive'})")
 
     async def _pause(self, until: float, what: str) -> None:
+        """A venue tells only when it is asked; one that does not answer is asked less and less often."""
         if time.monotonic() > until:
-            raise VenueError(f"{what}: run it again")
-        await asyncio.sleep(POLL_S)  # a venue tells only when it is asked
+            raise VenueError(what)
+        self._waiting.on = what
+        trouble = self._trouble or bool(self._resting.failed)
+        self._pause_s, self._trouble = longer(self._pause_s) if trouble else POLL_S, False
+        await asyncio.sleep(self._pause_s)
 
     async def _each(self, step: Callable[[str], Awaitable[bool]]) -> str:
         """Do this for all symbols side by side; returns those that are not done, and what the venue said."""
@@ -103,37 +126,20 @@ class Flatten:
             try:
                 return "" if await step(sym) else sym
             except VenueError as error:
+                self._trouble = True
                 return str(error)
 
         return ", ".join(filter(None, await asyncio.gather(*map(tried, self._syms))))
 
-    async def _cancel(self, sym: str) -> bool:
-        """Cancel all, and believe it when nothing is shown any more; then no more is asked until the end."""
-        if sym in self._cancelled:
-            return True
-        await self._venue.cancel_all(sym)
-        if await self._rests(sym):
-            return False
-        self._cancelled.add(sym)
-        self._say(f"{sym}: cancelled what was open")
-        return True
-
-    async def _rests(self, sym: str) -> bool:
-        return bool(await self._venue.open_orders(sym) or await self._venue.waiting_orders([sym]))
-
-    async def _nothing_rests(self, sym: str) -> bool:
-        """Looked at once more when all is flat: what was on its way may have come to rest."""
-        if await self._rests(sym):
-            self._cancelled.discard(sym)
-            return False
-        return True
-
     async def _load(self) -> int:
         """Books and unsettled orders out of the journal; returns when the last of these cannot arrive any more."""
         rows = [row for row in await self._journal.orders() if row.state is not OrderState.INTENT]
+        self._of_others += (row for row in rows if row.book not in self._lanes and row.sym in self._syms)
         self._mine = mine_of(await self._journal.limits(), self._syms)
+        known = sorted(await self._journal.last_seqs())
         for sym in self._syms:
-            self._booked[sym] = await booked_qty(self._journal, book_of(self._settings, sym))
+            books = [book_of(self._settings, sym), *(book for book in known if book.partition(":")[2] == sym)]
+            self._booked[sym] = {book: await booked_qty(self._journal, book) for book in dict.fromkeys(books)}
             self._unsettled[sym] = tuple(row.signed_qty for row in rows if row.sym == sym)
         quiet_ms = last_valid_ms(row.valid_until_ms for row in rows)
         return quiet_ms + MARGIN_MS if quiet_ms else 0
@@ -143,6 +149,7 @@ class Flatten:
         try:
             held = [position for position in await self._venue.positions() if position.signed_qty]
         except VenueError as error:
+            self._trouble = True
             return str(error)
 
         async def is_flat(sym: str) -> bool:
@@ -167,8 +174,8 @@ class Flatten:
         self._on_its_way[sym] = still
 
     def _ended(self, sym: str, part: Part, snapshot: Snapshot) -> None:
-        if part.own:
-            self._booked[sym] += snapshot.filled_qty
+        if part.book:
+            self._booked[sym][part.book] += snapshot.filled_qty
 
     async def _close(self, position: VenuePosition) -> bool:
         """Send what closes a position; False when what is left of it cannot be traded.
@@ -181,8 +188,9 @@ class Flatten:
         if row:
             wanted = parts_of_row(row, qty, rules, price)
         else:
-            mine = self._mine.get(sym, Decimal(0))
-            wanted = parts(Held(qty, self._booked[sym], self._unsettled[sym], mine), rules, price)
+            books, mine = self._booked[sym], self._mine.get(sym, Decimal(0))
+            booked = sum(books.values(), Decimal(0))
+            wanted = parts(Held(qty, booked, self._unsettled[sym], mine, books), rules, price)
         if not wanted and f"{sym} {row}" not in self._told:
             self._told.add(f"{sym} {row}")
             self._say(f"{sym}: {qty} stays{f' in {row}' if row else ''}: below the venue's minimum, or not ours")
@@ -206,13 +214,14 @@ class Flatten:
         name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{part.row}|{at_ms}|{number}"
         order_id = blake2b(name.encode(), digest_size=16).hexdigest()
         request = OrderRequest(sym, order_id, part.signed_qty, True, at_ms, own.request_validity_ms, part.row)
-        await self._write([self._row(request, price) if part.own else _note(request)])
+        await self._write([self._row(request, part.book, price) if part.book else _note(request)])
         side = "BUY" if part.signed_qty > 0 else "SELL"
-        whose = f"{part.row}, " * bool(part.row) + ("ours" if part.own else "not ours")
+        whose = f"{part.row}, " * bool(part.row) + (f"ours: {part.book}" if part.book else "not ours")
         self._say(f"{side} {abs(part.signed_qty)} {sym} ({whose}), order {order_id}")
-        answer = await self._venue.place(request)
+        answer = await self._placed(request)
         if isinstance(answer, Refused):
             self._say(f"{sym}: refused: {answer.reason} {answer.text}")
+            self._refused.add(sym)
             if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
                 self._most[sym] = abs(part.signed_qty) / 2
             return False
@@ -224,10 +233,17 @@ class Flatten:
             self._on_its_way.setdefault(sym, []).append((request, part))
         return True
 
-    def _row(self, request: OrderRequest, price: Decimal) -> OrderRow:
+    async def _placed(self, request: OrderRequest) -> Snapshot | Refused | Ambiguous:
+        """An answer that comes no more while the request is good is not waited for: it is asked what became of it."""
+        try:
+            async with asyncio.timeout(self._settings.gateway.request_validity_ms / 1_000):
+                return await self._venue.place(request)
+        except TimeoutError:
+            return Ambiguous("no answer while the request was good")
+
+    def _row(self, request: OrderRequest, book: str, price: Decimal) -> OrderRow:
         zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS
-        book = book_of(self._settings, request.sym)
-        return OrderRow(
+        row = OrderRow(
             client_order_id=request.client_order_id, book=book, sym=request.sym, tick_n=0,
             tr=f"halt:{request.sym}:{request.at_ms}"[:160], ts_event=now_ms * NS_PER_MS, leg=Leg.CLOSE,
             intended_qty=request.signed_qty, reduce_only=True, price=price,
@@ -236,6 +252,23 @@ class Flatten:
             valid_until_ms=request.valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero,
             reason=None, epoch=self._epoch, updated_ms=now_ms,
         )  # fmt: skip
+        if book not in self._lanes:
+            self._of_others.append(row)
+        return row
+
+    async def _settle_others(self) -> None:
+        """End the orders of books that no gateway trades; what cannot be told now is for a person."""
+        for row in self._of_others:
+            changes: list[Change] = []
+            with suppress(VenueError):
+                for _ in range(TOLD_TIMES):  # trades may be told later than the order
+                    if changes := await settled(self._journal, self._venue, row, self._settings.gateway.grace_ms):
+                        break
+                    await asyncio.sleep(POLL_S)
+            if changes:
+                await self._write(changes)
+            else:
+                self._say(f"{row.book}: order {row.client_order_id} is not told yet: `tickline resolve` lists it")
 
     async def _write(self, changes: Sequence[Change]) -> None:
         """Under the newest epoch: the latch stops a gateway from sending, whatever epoch it takes meanwhile."""
@@ -246,7 +279,7 @@ class Flatten:
             except Fenced:
                 note = EventRow("HALT", "", "", f"took the epoch back, by {self._by}", time.time_ns() // NS_PER_MS)
                 self._epoch = await self._journal.raise_epoch(f"{AT_WORK} by {self._by}", [note])
-        raise VenueError("another process keeps taking the journal's epoch: stop the gateway, and run this again")
+        raise VenueError("another process keeps taking the journal's epoch: stop the gateway")
 
 
 def _note(request: OrderRequest) -> EventRow:

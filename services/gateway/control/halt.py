@@ -1,6 +1,7 @@
 """`tickline halt`."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from services.gateway.control.at_work import AT_WORK
 from services.gateway.control.clock import now_ms
 from services.gateway.control.terminal import person
 from services.gateway.control.to_stop import ToStop, account_to_stop
+from services.gateway.control.waiting import RETRY_S, Waiting, longer
+from services.gateway.desk.whereabouts import Whereabouts
 from services.gateway.risk.latches import HALT
 from shared.config import Settings
 from shared.errors import ConfigError, VenueError
@@ -19,13 +22,14 @@ from shared.journal.rows import EventRow, LatchRow
 if TYPE_CHECKING:
     from services.gateway.venues.venue import Venue
 
-RETRY_S = 0.5
 LATE_S = 1.0  # for what is being asked at the end
 AGAIN = "not all that was asked for is done: run it again"
 
 
-async def halt(*, cancel: bool, flatten: bool, within_s: float, named: str | None = None) -> None:
-    """Stop everything; then, if asked for, cancel and close through the venue itself.
+async def halt(*, cancel: bool, flatten: bool, within_s: float | None = None, named: str | None = None) -> None:
+    """Stop everything; then, if asked for, cancel and close through the venue itself, until it is done.
+
+    within_s: how long that is tried, VenueError then; None: an exchange that is silent is asked until it answers.
 
     When the journal has the latch and a newer epoch, a gateway can send no more: its next write is Fenced, and what it
     reads then is the latch. While a halt is at work the gateway leaves the account to it; then it comes back, settles
@@ -41,25 +45,35 @@ async def halt(*, cancel: bool, flatten: bool, within_s: float, named: str | Non
         typer.echo(f"{account} is halted: nothing is sent until `tickline resume HALT`")
         if not works:
             return
+        waiting = Waiting(account, typer.echo, within_s)
+        telling = asyncio.create_task(waiting.tell())
         try:
-            async with asyncio.timeout(within_s + LATE_S):
-                await _way_out(stopped, epoch, by, time.monotonic() + within_s, flatten=flatten)
+            async with asyncio.timeout(None if within_s is None else within_s + LATE_S):
+                until = math.inf if within_s is None else time.monotonic() + within_s
+                await _way_out(stopped, epoch, by, until, waiting, flatten=flatten)
         except asyncio.CancelledError:  # Ctrl-C
             typer.echo(f"stopped: {account} stays halted: {AGAIN}", err=True)
             raise
         except TimeoutError:
             raise VenueError(f"the exchange does not answer in time: {account} stays halted: {AGAIN}") from None
+        except VenueError as error:
+            raise VenueError(f"{error}: {account} stays halted: {AGAIN}") from None
         finally:
+            telling.cancel()
             await journal.raise_epoch(f"a person, {by}, after a halt")
 
 
-async def _way_out(stopped: ToStop, epoch: int, by: str, until: float, *, flatten: bool) -> None:
+async def _way_out(
+    stopped: ToStop, epoch: int, by: str, until: float, waiting: Waiting, *, flatten: bool
+) -> None:  # fmt: skip
     from services.gateway.control.flatten import Flatten  # takes a while to load, and the halt does not wait
 
-    settings, unplaced, others = await stopped.way_out()
-    venue = await _reached(settings, others, until)
+    settings, unplaced, others, traded = await stopped.way_out()
+    venue = await _reached(settings, others, until, waiting)
     try:
-        way_out = Flatten(settings, stopped.journal, venue, epoch, by, typer.echo, unplaced)
+        before = Whereabouts.known(await stopped.journal.limits())
+        Whereabouts.of(settings).of_account(venue, before, stopped.account)
+        way_out = Flatten(settings, stopped.journal, venue, epoch, by, typer.echo, unplaced, traded, waiting)
         await (way_out.flatten(until) if flatten else way_out.cancel(until))
     finally:
         await venue.close()
@@ -68,11 +82,11 @@ async def _way_out(stopped: ToStop, epoch: int, by: str, until: float, *, flatte
         raise ConfigError(f"{'; '.join(lost)}: correct gateway.markets: {AGAIN}")
 
 
-async def _reached(settings: Settings, others: Mapping[str, str], until: float) -> "Venue":
+async def _reached(settings: Settings, others: Mapping[str, str], until: float, waiting: Waiting) -> "Venue":
     """The venue; a market that it does not have is looked for by the other name, if there is one."""
     venue: Venue | None = None
     try:
-        venue = await _opened(settings, until)
+        venue = await _opened(settings, until, waiting)
         missing = set(venue.out_of_reach)
     except ConfigError:  # it has none of them
         if not others:
@@ -84,21 +98,26 @@ async def _reached(settings: Settings, others: Mapping[str, str], until: float) 
             return venue
         await venue.close()
     gateway = settings.gateway.model_copy(update={"markets": {**settings.gateway.markets, **again}})
-    return await _opened(settings.model_copy(update={"gateway": gateway}), until)
+    return await _opened(settings.model_copy(update={"gateway": gateway}), until, waiting)
 
 
-async def _opened(settings: Settings, until: float) -> "Venue":
+async def _opened(settings: Settings, until: float, waiting: Waiting) -> "Venue":
     """The venue, tried again until `until` (monotonic); then VenueError."""
     from services.gateway.venues.make import make_venue
 
+    pause_s, said = RETRY_S, ""
     while True:
         venue = make_venue(settings)
         try:
             await venue.open(only_out=True)
         except VenueError as error:
             if time.monotonic() > until:
-                raise VenueError(f"{error}: {AGAIN}") from None
-            typer.echo(f"{error}: trying again")
-            await asyncio.sleep(RETRY_S)
+                raise
+            waiting.on = str(error)
+            if waiting.on != said:
+                said = waiting.on
+                typer.echo(f"{error}: trying again")
+            await asyncio.sleep(pause_s)
+            pause_s = longer(pause_s)
         else:
             return venue

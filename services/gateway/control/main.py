@@ -57,7 +57,9 @@ def disarm_verb(account: Named = None) -> None:
 def halt_verb(
     cancel: Annotated[bool, typer.Option("--cancel", help="Cancel what is open at the venue.")] = False,
     flatten: Annotated[bool, typer.Option("--flatten", help="Cancel, and close all positions.")] = False,
-    within_s: Annotated[float, typer.Option("--within", min=1, help="Seconds to try.")] = 60.0,
+    within_s: Annotated[
+        float | None, typer.Option("--within", min=1, help="Seconds to try; without it until it is done, or Ctrl-C.")
+    ] = None,
     account: Named = None,
 ) -> None:
     """Stop sending at once, with or without bus and gateway. Needs no confirmation."""
@@ -113,11 +115,13 @@ def capital_verb(
 
 
 @app.command("adopt")
-def adopt_verb() -> None:
-    """Say that the present bus is the right one, after one was lost; needs a terminal."""
-    from services.gateway.control.adopt import adopt
+def adopt_verb(
+    key: Annotated[bool, typer.Option("--key", help="The config's key: it is a new one of the same account.")] = False,
+) -> None:
+    """Say that the present bus, or key, is the right one, after another; needs a terminal."""
+    from services.gateway.control.adopt import adopt, adopt_key
 
-    _show(adopt())
+    _show(adopt_key() if key else adopt())
 
 
 def _show(lines: Coroutine[Any, Any, Iterator[str]]) -> None:

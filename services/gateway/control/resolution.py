@@ -12,6 +12,7 @@ from shared.journal.rows import ExecutionRow, FillRow, OrderRow
 from shared.messages.reasons import OrderState
 from shared.orders import Snapshot, VenueFill
 from shared.orders.events import Resolve
+from shared.orders.fees import fees_in
 from shared.orders.life import on_event
 from shared.orders.outcome import outcome
 
@@ -49,7 +50,7 @@ def resolution(row: OrderRow, fills: Sequence[FillRow], said: Said, seq: int, ga
     quote, _, settled = rest.partition(":")
     booked = outcome(life, [VenueFill(
         fill.trade_id, fill.venue_order_id, fill.client_order_id, fill.sym, fill.signed_qty, fill.price, fill.fee,
-        fill.fee_currency, fill.at_ms,
+        fill.fee_currency, fill.at_ms, tuple(fees_in(fill.extra_fees or "")),
     ) for fill in fills], quote, "" if settled else base)  # fmt: skip
     assert booked is not None, "an order that a person ended is booked as said"
     ended = following(row, life, row.epoch, said.at_ms, booked.commission)

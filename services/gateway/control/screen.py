@@ -16,6 +16,7 @@ from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import Reason
 from shared.orders import VenueQuote
 from shared.orders.answers import VenuePosition
+from shared.plural import plural
 from shared.strategies import make_decider
 from shared.strategies.decider import Forecast, require_orders
 from shared.strategies.identity import Identity
@@ -39,7 +40,7 @@ class MarketSeen(NamedTuple):
 class Seen(NamedTuple):
     """What was found: at the venue, and in the journal. unsettled: orders without an end. differences: not adopted.
 
-    books: as the journal has them; None: all are new.
+    books: as the journal has them; None: all are new. closed: markets in which nothing is added now, and why.
     """
 
     now_ms: int
@@ -49,34 +50,45 @@ class Seen(NamedTuple):
     unsettled: int
     differences: int
     books: Books | None = None
+    closed: Sequence[str] = ()
 
 
 def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) -> Iterator[str]:
     """Venue, account, equity, limits, positions, each symbol's first order after rounding, and what would be armed."""
     own, limits = settings.gateway, settings.gateway.risk
     at = own.exchange if own.venue == "ccxt" else f"the fake exchange, {own.fake_url}"
-    yield f"account {own.account}: {own.mode.upper()} at {at}, {own.margin} margin, leverage {own.leverage}"
+    coins = all(market.rules.kind == "spot" for market in seen.markets)
+    kind = f"{own.margin} margin, leverage {own.leverage}"
+    over = "coins over equity" if coins else "leverage"
+    if coins:
+        kind = "spot: coins are paid in full, nothing is borrowed"
+    yield f"account {own.account}: {own.mode.upper()} at {at}, {kind}"
     yield f"equity {money(seen.equity)}; {_books(settings, seen.books)}"
     yield (
         f"limits: order {plain(limits.max_order_notional)}, position {plain(limits.max_position_notional)}, "
-        f"leverage {plain(limits.max_leverage)}, {limits.orders_per_minute} orders a minute, "
+        f"{over} {plain(limits.max_leverage)}, {plural(limits.orders_per_minute, 'order')} a minute, "
         f"day's loss {plain(limits.daily_loss)}, drawdown {limits.max_drawdown:.2%}, "
-        f"day's funding {plain(limits.daily_funding)}, "
-        f"collar {plain(limits.collar_bps)} bps" + (", REDUCE ONLY" if limits.reduce_only else "")
+        + (f"day's funding {plain(limits.daily_funding)}, " * (not coins))
+        + f"collar {plain(limits.collar_bps)} bps"
+        + (", REDUCE ONLY" if limits.reduce_only else "")
     )
     yield str(Identity.of(settings))
     for market in seen.markets:
         yield (
             f"{market.sym} = {market.rules.market}: position {plain(market.position)}, "
             f"{_beside(seen, market)}"
-            f"{market.open_orders} open orders; first order {_first(settings, rules, arming, seen, market)}"
+            f"{plural(market.open_orders, 'open order')}; first order {_first(settings, rules, arming, seen, market)}"
         )
+    yield from (f"nothing is added: {why}" for why in seen.closed)
+    for sym, qty in (seen.books.others() if seen.books else {}).items():
+        yield f"{sym}: {plain(qty)} are held by a book that is traded no more: they count, and nobody trades them"
     yield if_everything_dies(_stakes(seen), seen.equity, _most_armed(settings, arming, seen))
     for latch in seen.latches:
         yield f"latched: {latch.name} since {utc(latch.at_ms)}: {latch.reason}"
     if seen.unsettled or seen.differences:
         yield (
-            f"{seen.unsettled} orders are not settled, {seen.differences} differences are not adopted: "
+            f"{plural(seen.unsettled, 'order is', 'orders are')} not settled, "
+            f"{plural(seen.differences, 'difference is', 'differences are')} not adopted: "
             "`tickline resolve` lists them"
         )
     yield (
@@ -103,7 +115,7 @@ def _most_armed(settings: Settings, arming: ArmingRow, seen: Seen) -> Stake:
 def _books(settings: Settings, books: Books | None) -> str:
     """How many of what capital; and what each has now, where that is something else."""
     begun = settings.strategy.balance
-    text = f"{len(settings.symbols)} books of {plain(begun)} each"
+    text = f"{plural(len(settings.symbols), 'book')} of {plain(begun)}{' each' * (len(settings.symbols) > 1)}"
     now = [] if books is None else [(sym, books.balance_of(sym), books.capital(sym)) for sym in settings.symbols]
     other = [
         f"{sym} {money(balance)}" + (f" of a capital of {plain(capital)}" if capital != begun else "")

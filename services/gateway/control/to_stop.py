@@ -24,12 +24,14 @@ from shared.messages.reasons import OrderState
 class WayOut(NamedTuple):
     """Settings for cancelling and closing; unplaced: symbols whose market nobody can tell.
 
-    others: symbol -> another market that it may have, where config and journal differ.
+    others: symbol -> another market that it may have, where config and journal differ. traded: symbols that the config
+    has, all where that cannot be told.
     """
 
     settings: Settings
     unplaced: list[str]
     others: dict[str, str]
+    traded: frozenset[str]
 
 
 class ToStop:
@@ -81,7 +83,9 @@ class ToStop:
             sym: other for sym, market in markets.items()
             for other in (said.get(sym), kept.get(sym)) if other and other != market
         }  # fmt: skip
-        return WayOut(settings.model_copy(update={"symbols": tuple(markets), "gateway": gateway}), unplaced, others)
+        traded = frozenset(markets if self._settings is None else self._settings.symbols)
+        whole = settings.model_copy(update={"symbols": tuple(markets), "gateway": gateway})
+        return WayOut(whole, unplaced, others, traded)
 
     def _whole(self, salvaged: Salvaged, known: Whereabouts) -> dict[str, Any]:
         """What is right in the config, and where that is not enough what the journal knows."""

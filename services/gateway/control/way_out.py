@@ -1,7 +1,8 @@
 """What a flatten sends for one symbol, and as whose. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from services.gateway.venues.amounts import most_at_once, sized
@@ -13,15 +14,17 @@ MOST_PIECES = 20  # sent in a row before it is looked again
 
 
 class Held(NamedTuple):
-    """A symbol as it stands: what the venue shows, what the book has booked, what of its orders may still be filled.
+    """A symbol as it stands: what the venue shows, what its books have booked, what of orders may still be filled.
 
-    mine: of the position, what a person has called no book's.
+    mine: of the position, what a person has called no book's. books: what each of several books has booked; that of
+    the config comes first, and takes what none of them is known to hold.
     """
 
     position: Decimal
     booked: Decimal
     unsettled: tuple[Decimal, ...] = ()
     mine: Decimal = _ZERO
+    books: Mapping[str, Decimal] = MappingProxyType({"book": _ZERO})
 
 
 def own_part(held: Held) -> Decimal:
@@ -41,11 +44,28 @@ def own_part(held: Held) -> Decimal:
 
 
 class Part(NamedTuple):
-    """An order of a flatten. own: of the symbol's book; else of what is not ours. row: the position that it closes."""
+    """An order of a flatten. book: whose; empty for what is not ours. row: the position that it closes."""
 
     signed_qty: Decimal
-    own: bool
+    book: str = ""
     row: str = ""
+
+
+def by_book(own: Decimal, books: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """What of our position is each book's, all of the position's sign; the first has what is left.
+
+    >>> by_book(Decimal(5), {"a": Decimal(1), "b": Decimal(3), "c": Decimal(-1)})
+    {'a': Decimal('2'), 'b': Decimal('3')}
+    >>> by_book(Decimal(-2), {"a": Decimal(0), "b": Decimal(-3)})
+    {'b': Decimal('-2')}
+    """
+    left, shares = own, dict.fromkeys(books, _ZERO)
+    for book, booked in books.items():
+        if booked * own > 0:
+            shares[book] = min(booked, left, key=abs)
+            left -= shares[book]
+    shares[next(iter(books))] += left
+    return {book: share for book, share in shares.items() if share}
 
 
 def parts(held: Held, rules: MarketRules, price: Decimal) -> list[Part]:
@@ -54,19 +74,20 @@ def parts(held: Held, rules: MarketRules, price: Decimal) -> list[Part]:
     What is more than one order may be goes in pieces. Of a swap all is closed, ours or not: the venue knows one
     position only. On spot what is not ours is somebody's savings, and stays.
     """
-    own = own_part(held)
-    wanted = [Part(-own, own=True)]
+    own, first = own_part(held), next(iter(held.books))
+    wanted = [Part(-share, book) for book, share in by_book(own, held.books).items()]
     if rules.kind == "swap":
-        wanted.append(Part(own - held.position, own=False))
-    fits = [Part(qty, part.own) for part in wanted for qty in pieces(part.signed_qty, rules, price)]
-    if fits or rules.kind == "spot":
+        wanted.append(Part(own - held.position))
+    fits = [Part(qty, part.book) for part in wanted for qty in pieces(part.signed_qty, rules, price)]
+    if fits:
         return fits
-    return [Part(qty, own=True) for qty in pieces(-held.position, rules, price)]  # two crumbs may be a piece
+    crumbs = own if rules.kind == "spot" else held.position
+    return [Part(qty, first) for qty in pieces(-crumbs, rules, price)]  # two may be a piece
 
 
 def parts_of_row(row: str, qty: Decimal, rules: MarketRules, price: Decimal) -> list[Part]:
     """The orders that close one of several positions of a market: each by itself, since no order closes their sum."""
-    return [Part(piece, own=False, row=row) for piece in pieces(-qty, rules, price)]
+    return [Part(piece, row=row) for piece in pieces(-qty, rules, price)]
 
 
 def pieces(qty: Decimal, rules: MarketRules, price: Decimal) -> list[Decimal]:

@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 from services.gateway.control.at_work import AT_WORK
-from services.gateway.desk.books import Books, profit_of, reports_of
-from services.gateway.desk.capital import begun_row, begun_with, check_capital
+from services.gateway.desk.books import Books, reports_of, retire_others
+from services.gateway.desk.capital import begun_row, begun_with, check_capital, unknown_capital
 from services.gateway.desk.clearance import Clearance
 from services.gateway.desk.comparing import Comparing
 from services.gateway.desk.equity_watch import EquityPace, EquityWatch
@@ -25,6 +25,7 @@ from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.desk.whereabouts import Whereabouts
 from services.gateway.risk.bus_id import bus_changes
 from services.gateway.risk.risk import Risk
+from services.gateway.venues.amounts import plain
 from services.gateway.venues.venue import Venue
 from shared.bus.names import partition_of
 from shared.errors import SafetyRefusal
@@ -32,6 +33,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
 from shared.messages import OrderIntent, Stream
 from shared.messages.codec import is_kept, keep, kept
+from shared.plural import plural
 from shared.record import Record
 from shared.runner.keeper import KeeperLost
 from shared.runner.partition import Partition
@@ -106,31 +108,35 @@ class Attached:
         self.tools.clearance.limits = await self._journal.limits()  # from here on nobody but us writes them
         await self.tools.known.begin(self._journal)
         seqs = await self._journal.last_seqs()
-        await self._keep_whereabouts([sym for sym in self._rules.symbols if self._rules.book(sym) in seqs])
+        before = await self._keep_whereabouts([sym for sym in self._rules.symbols if self._rules.book(sym) in seqs])
         await self._look_at_controls()
         self._check_that_they_belong_together(parts, seqs)
-        await self._load_books(seqs)
+        await self._load_books(seqs, before)
         for sym in self._rules.symbols:
             book = self._rules.book(sym)
             self._lanes[sym] = Lane(sym, book, seqs.get(book, 0), self.tools)
         for part in parts:
             await self.fill_outbox(part)
         rows = await self._journal.orders()
-        for sym, lane in self._lanes.items():
-            await lane.resume([row for row in rows if row.sym == sym])
+        for lane in self._lanes.values():
+            await lane.resume([row for row in rows if row.book == lane.book])
         self._spawn(self._look_around())
         self._spawn(self._watch_controls())
 
-    async def _keep_whereabouts(self, traded: Sequence[str]) -> None:
-        """Where this account is and what its symbols are called there, for a halt whose config is broken."""
+    async def _keep_whereabouts(self, traded: Sequence[str]) -> Whereabouts:
+        """Where this account is and what its symbols are called there, for a halt whose config is broken.
+
+        Returns what stood there before.
+        """
         limits, here = self.tools.clearance.limits, self._rules.whereabouts
         before = Whereabouts.known(limits)
         here.check(before, traded)
-        here = here.after(before)
+        here = here.of_account(self.tools.venue, before, self._rules.account).after(before)
         row = here.row()
         if not is_kept(here, limits.get(row.name)):
             await self.tools.pen.write([row])
             limits[row.name] = row.value
+        return before
 
     def check(self) -> None:
         """Raise KeeperLost when a task has failed."""
@@ -158,8 +164,9 @@ class Attached:
             for part in parts:
                 if self._lies_in(part, sym) and (published := _published(part, sym)) > known:
                     raise SafetyRefusal(
-                        f"{sym}: this bus has {published} executions, the account's journal {known}: put the newest "
-                        "journal there; or, if these are paper's or another account's, choose another bus.namespace"
+                        f"{sym}: this bus has {plural(published, 'execution')}, the account's journal {known}: if "
+                        "these are paper's or another account's, give this account books of its own by another "
+                        "`namespace` in [bus] of its config, e.g. the account's name; else put its newest journal there"
                     )
 
     def _lies_in(self, part: Partition, sym: str) -> bool:
@@ -179,12 +186,17 @@ class Attached:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _load_books(self, seqs: Mapping[str, int]) -> None:
-        """Out of the journal; a new one begins with the config's capital. ConfigError where that says otherwise."""
+    async def _load_books(self, seqs: Mapping[str, int], before: Whereabouts) -> None:
+        """Out of the journal; a new one begins with the config's capital. ConfigError where that says otherwise.
+
+        What others hold that are traded no more counts in what the account is worth.
+        """
         rules, limits, books = self._rules, self.tools.clearance.limits, self.tools.books
         own = {rules.book(sym): sym for sym in rules.symbols}
         for book, sym in own.items():
             begun = begun_with(limits, book)
+            if begun is None and book in seqs:
+                raise unknown_capital(sym, rules.capital)
             if begun is None:
                 begun, row = rules.capital, begun_row(book, rules.capital)
                 await self.tools.pen.write([row])
@@ -193,8 +205,12 @@ class Attached:
             async for report in reports_of(self._journal, book):
                 books.book(report)
             check_capital(sym, rules.capital, begun, books.capital(sym))
-        for book in seqs.keys() - own.keys():
-            books.retire(await profit_of(self._journal, book))
+        here = rules.whereabouts
+        for other in await retire_others(self._journal, books, own, here.renamed(before)):
+            held = f"the book {other.book} holds {plain(other.qty)}, and is not traded by this config"
+            log.warning("it counts, and nobody trades it: `tickline halt --flatten` sells it, too", what=held)
+        others = [sym for sym in books.others() if sym not in rules.symbols]
+        self.tools.venue.also(here.of_others(before, others))
 
     def _open_orders(self, sym: str) -> Iterable[Ticket]:
         lane = self._lanes.get(sym)
@@ -205,7 +221,9 @@ class Attached:
         comparing = Comparing(self._lanes, self.tools, await self._began_ms(), self._rules.max_clock_skew_ms)
         equity = EquityWatch(self._lanes, self.tools, self._equity_pace())
         watch = MarketWatch(self._rules.symbols, self.tools, self._watch_pace())
-        quotes = QuoteWatch(self._rules.symbols, self.tools, self._rules.quote_s)
+        quoted = dict.fromkeys([*self._rules.symbols, *self.tools.books.others()])
+        quotes = QuoteWatch(list(quoted), self.tools, self._rules.quote_s)
+        await watch.as_opened()
         await asyncio.gather(comparing.once(), watch.modes(), quotes.once())
         await quotes.once()  # a first comparison may have taken long
         await equity.once()  # what coins are worth takes a quote

@@ -1,7 +1,8 @@
 """What the gateway itself knows of the books: the same reports that the strategy books, in the same order."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 from shared.account import Account
 from shared.account.booking import book_report
@@ -13,12 +14,26 @@ _ZERO = Decimal(0)
 PAGE = 1_000
 
 
+class Retired(NamedTuple):
+    """A book that is traded no more: its symbol is not in the config, or it is of another strategy's instance.
+
+    qty: what it holds, signed base units. price: what was paid for that, on average. profit: what it has made, quote
+    units.
+    """
+
+    book: str
+    sym: str
+    qty: Decimal
+    price: Decimal
+    profit: Decimal
+
+
 class Books:
-    """One account per symbol, each with its own capital; and what books have made whose symbols are traded no more."""
+    """One account per symbol, each with its own capital; and the books of this journal that are traded no more."""
 
     def __init__(self, symbols: Iterable[str], capital: Decimal) -> None:
         self._accounts = {sym: Account(capital) for sym in symbols}
-        self._retired = _ZERO
+        self._retired: list[Retired] = []
 
     def begin(self, sym: str, capital: Decimal) -> None:
         """A new account for the symbol, before anything is booked on it. capital: what its book was begun with."""
@@ -30,9 +45,28 @@ class Books:
         if account is not None:
             book_report(account, report)
 
-    def retire(self, profit: Decimal) -> None:
-        """What a book that is traded no more has made, quote units."""
-        self._retired += profit
+    def retire(self, book: Retired) -> None:
+        """A book that is traded no more; its coins are the account's all the same."""
+        self._retired.append(book)
+
+    def others(self) -> dict[str, Decimal]:
+        """What books hold that are traded no more, by symbol."""
+        held: dict[str, Decimal] = {}
+        for book in self._retired:
+            if book.qty:
+                held[book.sym] = held.get(book.sym, _ZERO) + book.qty
+        return held
+
+    def held(self) -> dict[str, Decimal]:
+        """What all books hold, by symbol, traded or not."""
+        others = self.others()
+        return {sym: self.position(sym) + others.get(sym, _ZERO) for sym in (*self._accounts, *others)}
+
+    def paid(self) -> dict[str, Decimal]:
+        """What was paid for what is held, on average, by symbol."""
+        found = {book.sym: book.price for book in self._retired if book.qty}
+        own = ((sym, account.held(sym)) for sym, account in self._accounts.items())
+        return found | {sym: held.price for sym, held in own if held is not None}
 
     def position(self, sym: str) -> Decimal:
         """Signed, base units, dust too; 0 when flat."""
@@ -45,10 +79,11 @@ class Books:
         account = self._accounts.get(sym)
         return _ZERO if account is None else account.dust(sym)
 
-    def dust_cost(self) -> Decimal:
-        """What all dust was bought for, quote units."""
+    def cost_of_rest(self) -> Decimal:
+        """What was paid for what is held and not for sale here, quote units: dust, and what retired books hold."""
         dust = [account.held(sym) for sym, account in self._accounts.items() if account.dust(sym)]
-        return sum((held.signed_qty.copy_abs() * held.price for held in dust if held is not None), _ZERO)
+        cost = sum((held.signed_qty.copy_abs() * held.price for held in dust if held is not None), _ZERO)
+        return cost + sum((book.qty.copy_abs() * book.price for book in self._retired), _ZERO)
 
     def positions(self) -> dict[str, Decimal]:
         """Of every book."""
@@ -73,7 +108,7 @@ class Books:
     def profit(self) -> Decimal:
         """What all books have made since they were begun, quote units: the balances without the capital."""
         made = (account.balance() - account.capital for account in self._accounts.values())
-        return sum(made, self._retired)
+        return sum(made, sum((book.profit for book in self._retired), _ZERO))
 
 
 async def reports_of(journal: Journal, book: str, after: int = 0) -> AsyncIterator[ExecutionReport]:
@@ -84,9 +119,26 @@ async def reports_of(journal: Journal, book: str, after: int = 0) -> AsyncIterat
         after = rows[-1].seq
 
 
-async def profit_of(journal: Journal, book: str) -> Decimal:
-    """What a book has made, quote units."""
-    account = Account(_ZERO)
+async def retired(journal: Journal, book: str) -> Retired:
+    """A book of the journal that is traded no more."""
+    account, sym = Account(_ZERO), book.partition(":")[2]
     async for report in reports_of(journal, book):
         book_report(account, report)
-    return account.balance() - account.capital
+    held, profit = account.held(sym), account.balance() - account.capital
+    if held is None:
+        return Retired(book, sym, _ZERO, _ZERO, profit)
+    return Retired(book, sym, held.signed_qty, held.price, profit)
+
+
+async def retire_others(
+    journal: Journal, books: Books, own: Collection[str], names: Mapping[str, str]
+) -> list[Retired]:
+    """Every book of the journal but `own` is traded no more; those of them that hold something.
+
+    names: what a symbol is called now whose market has another name in the config.
+    """
+    found = [await retired(journal, book) for book in sorted((await journal.last_seqs()).keys() - set(own))]
+    found = [book._replace(sym=names.get(book.sym, book.sym)) for book in found]
+    for book in found:
+        books.retire(book)
+    return [book for book in found if book.qty]

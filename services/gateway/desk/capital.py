@@ -9,7 +9,7 @@ from decimal import Decimal
 from hashlib import blake2b
 
 from services.gateway.desk.reports import NS_PER_MS
-from shared.errors import ConfigError
+from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import LimitRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
 from shared.messages.codec import keep, kept
@@ -38,6 +38,14 @@ def begun_with(limits: Mapping[str, bytes], book: str) -> Decimal | None:
     (Decimal('1000'), None)
     """
     return kept(Begun, limits[BEGUN + book]).capital if BEGUN + book in limits else None
+
+
+def unknown_capital(sym: str, config: Decimal) -> SafetyRefusal:
+    """For a book that has executions and not what it was begun with: an early version has written its journal."""
+    return SafetyRefusal(
+        f"{sym}: its book has executions, and its journal does not tell what it was begun with: say what that was, "
+        f"e.g. `tickline capital --sym {sym} --set {config:f}`"
+    )
 
 
 def check_capital(sym: str, config: Decimal, begun: Decimal, now: Decimal) -> None:

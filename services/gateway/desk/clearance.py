@@ -111,6 +111,8 @@ class Clearance:
                 for order in _in_flight([ticket]):
                     low, high = low + min(order.signed_qty, _ZERO), high + max(order.signed_qty, _ZERO)
             total += max(abs(low), abs(high)) * price
+        for other, held in self._books.others().items():
+            total += abs(held) * (self.quotes[other].ask if other in self.quotes else _ZERO)
         return total
 
 

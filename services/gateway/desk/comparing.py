@@ -20,6 +20,7 @@ from shared.messages import Reason
 from shared.messages.codec import is_kept
 from shared.orders import FundingPayment, VenueFill
 from shared.orders.difference import Difference, DifferenceKind, persistent
+from shared.orders.fees import fees_in
 from shared.orders.reconcile import Known, OwnOrder, Shown, external_text, reconcile
 
 log = structlog.get_logger()
@@ -90,16 +91,18 @@ class Comparing:
 
     def _flat(self, shown: Shown, known: Known) -> bool:
         """Nothing is held but what cannot be sold, and nothing is on its way."""
-        dust, mine = self._tools.books.dust, known.mine
+        books, mine = self._tools.books, known.mine
+        if books.others() and not self._spot():
+            return False  # a position that is traded no more is worth what the venue says
+        dust = books.dust
         found = {one.sym: one.signed_qty - mine.get(one.sym, Decimal(0)) for one in shown.positions}
         held = any(qty != dust(sym) for sym, qty in (*known.positions.items(), *found.items()))
         return not held and not any(own.life.in_flight for own in known.orders.values())
 
     async def _expected_balance(self, balance: Decimal) -> Decimal:
         tools, books = self._tools, self._tools.books
-        spot = any(tools.venue.rules(sym).kind == "spot" for sym in self._lanes)
         made = books.profit() + paid_elsewhere(tools.clearance.limits)
-        made -= books.dust_cost() if spot else Decimal(0)
+        made -= books.cost_of_rest() if self._spot() else Decimal(0)
         adopted = await tools.journal.externals(adopted=True)
         found = beside(tools.clearance.limits, adopted, balance, made, now_ms())
         row = found.row()
@@ -155,8 +158,17 @@ class Comparing:
                 for row in await journal.funding(since_ms=since_ms)
             },
             adopted=adopted,
-            mine=mine_of(self._tools.clearance.limits, self._lanes),
+            mine=self._of_no_book_here(),
         )
+
+    def _of_no_book_here(self) -> dict[str, Decimal]:
+        """Of each coin: what a person has said is no book's, and what books hold that are traded no more."""
+        mine = mine_of(self._tools.clearance.limits, self._lanes)
+        others = self._tools.books.others() if self._spot() else {}
+        return mine | {sym: mine.get(sym, Decimal(0)) + qty for sym, qty in others.items() if sym in self._lanes}
+
+    def _spot(self) -> bool:
+        return any(self._tools.venue.rules(sym).kind == "spot" for sym in self._lanes)
 
     async def _show(self, certain: Sequence[Difference]) -> None:
         """Once each: alarmed, and tagged EXTERNAL in the journal until a person adopts it."""
@@ -204,5 +216,5 @@ class Comparing:
 def _fill(row: FillRow) -> VenueFill:
     return VenueFill(
         row.trade_id, row.venue_order_id, row.client_order_id, row.sym, row.signed_qty, row.price, row.fee,
-        row.fee_currency, row.at_ms,
+        row.fee_currency, row.at_ms, tuple(fees_in(row.extra_fees or "")),
     )  # fmt: skip

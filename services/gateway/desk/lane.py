@@ -16,14 +16,14 @@ import structlog
 from services.gateway.desk.balance import elsewhere_row
 from services.gateway.desk.departure import Departure
 from services.gateway.desk.reports import NS_PER_MS, execution_row, funding_report, report_of
-from services.gateway.desk.rows import Ticket, content_of, following, row_of, ticket_of
+from services.gateway.desk.rows import Ticket, content_of, fill_row, following, row_of, ticket_of
 from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.desk.trades import Trades, base_held, trades_of
 from services.gateway.desk.turn import Turn, turn_of
 from services.gateway.risk.verdict import Hold, Refusal
 from services.gateway.venues.amounts import dust, may_be_dust, most_at_once, sized
 from services.gateway.venues.venue import Cleared, MarketRules
-from shared.journal.rows import Change, EventRow, FillRow, FundingRow, OrderRow
+from shared.journal.rows import Change, EventRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
 from shared.messages.reasons import OrderState, Reason
 from shared.orders import (
@@ -305,10 +305,8 @@ class Lane:
             text = f"{paid} {currency} was paid in fees and has no price in {rules.quote}: it stands with its "
             text += "trades in the journal, and is not in the books"
             self._alarm(ticket.row.client_order_id, text, changes)
-        changes += (ticket.row, *(FillRow(
-            fill.sym, fill.trade_id, fill.venue_order_id, ticket.row.client_order_id, fill.signed_qty, fill.price,
-            fill.fee, fill.fee_currency, fill.at_ms,
-        ) for fill in trades.fills), execution_row(self.book, report, now))  # fmt: skip
+        fills = (fill_row(fill, ticket.row.client_order_id) for fill in trades.fills)
+        changes += (ticket.row, *fills, execution_row(self.book, report, now))
         if elsewhere := trades.elsewhere():
             changes.append(row := elsewhere_row(self._tools.clearance.limits, elsewhere))
             self._tools.clearance.remember((row,))

@@ -13,7 +13,7 @@ import structlog
 
 from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.risk.latches import symbol_latch
-from services.gateway.venues.venue import Contract
+from services.gateway.venues.venue import Contract, MarketNews
 from shared.errors import VenueError
 from shared.journal.rows import Change, EventRow, LatchRow, LimitRow
 from shared.messages import Reason
@@ -63,13 +63,23 @@ class MarketWatch:
 
     async def markets(self) -> None:
         """Look at them once; where the venue does not answer, all stays as it was."""
-        limits = self._tools.clearance.limits
-        known = {sym: kept(Contract, limits[CONTRACT + sym]) for sym in self._syms if CONTRACT + sym in limits}
         try:
-            news = await self._tools.venue.read_markets(known)
+            news = await self._tools.venue.read_markets(self._known())
         except VenueError as error:
             log.warning("cannot read the markets", why=str(error))
             return
+        await self._see(news)
+
+    async def as_opened(self) -> None:
+        """What is known of them already counts before anything is judged: one that was closed at the start, too."""
+        await self._see(self._tools.venue.market_news(self._known()))
+
+    def _known(self) -> dict[str, Contract]:
+        limits = self._tools.clearance.limits
+        return {sym: kept(Contract, limits[CONTRACT + sym]) for sym in self._syms if CONTRACT + sym in limits}
+
+    async def _see(self, news: Sequence[MarketNews]) -> None:
+        limits = self._tools.clearance.limits
         await self._stop(Reason.MARKET_CLOSED, {one.sym: one.closed for one in news if one.closed})
         for one in news:
             now = Contract.of(self._tools.venue.rules(one.sym))
@@ -78,7 +88,10 @@ class MarketWatch:
                 await self._latch(one.sym, one.changed, row)
             elif not is_kept(now, limits.get(row.name)):
                 limits[row.name] = row.value
-                await self._tools.pen.write([row])
+                told = [EventRow("MARKET", one.sym, "", one.least, now_ms())] if one.least else []
+                for event in told:
+                    log.warning("an order must be", sym=event.sym, what=event.text)
+                await self._tools.pen.write([row, *told])
 
     async def modes(self) -> None:
         """Look at them once, likewise."""

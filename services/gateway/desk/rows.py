@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
 
-from shared.journal.rows import ExternalRow, OrderRow
+from shared.journal.rows import ExternalRow, FillRow, OrderRow
 from shared.messages import OrderIntent
 from shared.messages.codec import pack
 from shared.messages.reasons import OrderState, Reason
-from shared.orders import Difference, Life
+from shared.orders import Difference, Life, VenueFill
+from shared.orders.fees import fees_text
 
 _ZERO = Decimal(0)
 
@@ -61,10 +62,18 @@ def following(row: OrderRow, life: Life, epoch: int, now_ms: int, commission: De
     )  # fmt: skip
 
 
+def fill_row(fill: VenueFill, client_order_id: str) -> FillRow:
+    """A trade of our order as the journal keeps it."""
+    return FillRow(
+        fill.sym, fill.trade_id, fill.venue_order_id, client_order_id, fill.signed_qty, fill.price, fill.fee,
+        fill.fee_currency, fill.at_ms, fees_text(fill.extra_fees),
+    )  # fmt: skip
+
+
 def external_row(found: Difference, now_ms: int) -> ExternalRow:
     """A difference as it waits for a person."""
     trade = found.trade
-    fees = None if trade is None else ", ".join(f"{amount} {currency}" for currency, amount in trade.fees if amount)
+    fees = None if trade is None else fees_text(trade.fees)
     price = None if trade is None else trade.price
     return ExternalRow(
         found.kind, found.sym, found.key, found.text, now_ms, "", found.expected, found.found, price, fees

@@ -15,7 +15,7 @@ class DeskRules(NamedTuple):
     at a symbol's quote. equity_max_age_s: beyond it the equity is not known. quote_max_age_s: of a quote that
     values coins. again_s: before a second observation of what one has not made certain.
     markets_s, markets_pause_s: between two looks at the markets, as a rule and at least.
-    whereabouts: what the journal is to keep of the config."""
+    account: its name. whereabouts: what the journal is to keep of the config."""
 
     symbols: tuple[str, ...]
     book: Callable[[str], str]
@@ -32,6 +32,7 @@ class DeskRules(NamedTuple):
     markets_s: float = 3_600.0
     markets_pause_s: float = 10.0
     whereabouts: Whereabouts = Whereabouts()
+    account: str = ""
 
 
 def book_of(settings: Settings, sym: str) -> str:

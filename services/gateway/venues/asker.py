@@ -11,6 +11,7 @@ from services.gateway.venues.credentials import Credentials
 from services.gateway.venues.parse import Unreadable
 from services.gateway.venues.reply import Reply, listening
 from shared.errors import VenueError
+from shared.plural import plural
 from shared.retry import jittered, retry_after_s, wait_s
 
 FIRST_S = 0.2
@@ -96,7 +97,9 @@ class Asker:
             if not passing:
                 raise Refusing(f"{self.client.id} refuses: {trouble}", codes) from None
             if pause_s is None:
-                raise VenueError(f"{self.client.id} does not answer, {attempt} times asked: {trouble}") from None
+                raise VenueError(
+                    f"{self.client.id} does not answer, {plural(attempt, 'time')} asked: {trouble}"
+                ) from None
             await asyncio.sleep(jittered(pause_s))
 
     def _passing(self, error: Exception) -> bool:

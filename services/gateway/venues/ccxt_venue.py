@@ -15,8 +15,9 @@ from services.gateway.venues.credentials import Credentials
 from services.gateway.venues.exchanges import PROFILES, profile_of
 from services.gateway.venues.exchanges.profile import ISOLATED, Modes
 from services.gateway.venues.facts import NOT_PROTECTED
+from services.gateway.venues.identity import Identity
 from services.gateway.venues.lookup import Lookup
-from services.gateway.venues.markets import changes, closed_why, rules_of
+from services.gateway.venues.markets import changes, closed_why, least_changes, rules_of
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.pages import trades
 from services.gateway.venues.sending import OrderSender
@@ -75,12 +76,14 @@ class CcxtVenue:
         self._facts = self._profile.facts
         self._client = make_client(ccxt, options, self._facts, credentials)
         credentials.check_complete(name, self._client.requiredCredentials)
+        self._api_key, self._uid = credentials.api_key, ""
         self._asker = Asker(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
         self._lookup = Lookup(self._asker, self._profile)
         self._sender = OrderSender(self._asker, self._profile, options.timeout_s)
         self._rules: dict[str, MarketRules] = {}
         self.out_of_reach: dict[str, str] = {}
         self.gone: frozenset[str] = frozenset()
+        self._also: dict[str, str] = {}
         self._modes: dict[str, Modes] = {}
         self._modes_turn = 0
         self._ahead_ms: int | None = None
@@ -92,7 +95,7 @@ class CcxtVenue:
             markets = self._client.markets
             for sym, name in self._options.markets.items():
                 try:
-                    self._rules[sym] = self._rules_of(sym, name, markets, closed_too=only_out)
+                    self._rules[sym] = self._rules_of(sym, name, markets)
                 except ConfigError as error:
                     if not only_out:
                         raise
@@ -106,9 +109,10 @@ class CcxtVenue:
                 await check_key(self._asker, self._profile, self._options)
                 await check_account(self._asker, self._profile, self._options)
                 await check_fees(self._asker, self._profile, self._options, self._rules)
+            self._uid = await self._account_id(only_out=only_out)
             await self._profile.prepare(self._asker)
             if not only_out:
-                await set_modes(self._asker, self._profile, self._options, self._rules)
+                await set_modes(self._asker, self._profile, self._options, self._traded())
         except UNREADABLE as error:
             await self.close()
             shown = self._asker.redact(f"{type(error).__name__}: {error}")
@@ -122,9 +126,37 @@ class CcxtVenue:
         self._client.silence.close()
         await self._client.close()
 
-    def _rules_of(self, sym: str, name: str, markets: Any, *, closed_too: bool) -> MarketRules:
-        own = self._options.exchange, sym, name, markets, self._profile.market_order
-        return rules_of(*own, closed_too=closed_too)
+    def _rules_of(self, sym: str, name: str, markets: Any) -> MarketRules:
+        return rules_of(self._options.exchange, sym, name, markets, self._profile.market_order)
+
+    async def _account_id(self, *, only_out: bool) -> str:
+        """The exchange's number of the account. What it does not answer holds up no way out: the key tells, then."""
+        try:
+            return await self._profile.account_id(self._asker, live=self._options.mode == "live")
+        except VenueError:
+            if not only_out:
+                raise
+            return ""
+
+    def identity(self, salt: str) -> Identity:
+        """Of the account's number and the key."""
+        return Identity.of(salt, self._uid, self._api_key.get_secret_value())
+
+    def _traded(self) -> dict[str, MarketRules]:
+        """Without the markets that are closed now: their modes are looked at, and would not be set."""
+        markets = self._client.markets
+        return {sym: rules for sym, rules in self._rules.items() if markets[rules.market].get("active") is not False}
+
+    @property
+    def untraded(self) -> frozenset[str]:
+        """Those whose market does not trade now, or is gone."""
+        closed, markets = frozenset(self._rules) - self._traded().keys(), self._client.markets
+        gone = {"active": False}
+        return closed.union(sym for sym, name in self._also.items() if markets.get(name, gone).get("active") is False)
+
+    def also(self, markets: Mapping[str, str]) -> None:
+        """Told of with the balance and the quotes."""
+        self._also = dict(markets)
 
     def rules(self, sym: str) -> MarketRules:
         """Of a configured symbol."""
@@ -139,9 +171,13 @@ class CcxtVenue:
                 gone = client.markets[rules.market] = {**before[rules.market], "active": False, "gone": True}
                 client.markets_by_id.setdefault(gone["id"], [gone])
         self.gone = frozenset(sym for sym, rules in self._rules.items() if client.markets[rules.market].get("gone"))
+        return self.market_news(known)
+
+    def market_news(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
+        """As last read."""
         try:
             return [
-                self._news_of(sym, client.markets[rules.market], known.get(sym, Contract.of(rules)))
+                self._news_of(sym, self._client.markets[rules.market], known.get(sym, Contract.of(rules)))
                 for sym, rules in self._rules.items()
             ]
         except (ConfigError, *UNREADABLE) as error:
@@ -152,17 +188,17 @@ class CcxtVenue:
         exchange, old = self._options.exchange, self._rules[sym]
         closed = closed_why(market, self._profile.ends_ms(market))
         if not market.get("gone"):
-            self._rules[sym] = self._rules_of(sym, old.market, self._client.markets, closed_too=True)
-        changed = changes(known, Contract.of(self._rules[sym]))
-        where = f"{exchange} {old.market}: "
-        return MarketNews(sym, closed and where + closed, changed and where + changed)
+            self._rules[sym] = self._rules_of(sym, old.market, self._client.markets)
+        now, where = Contract.of(self._rules[sym]), f"{exchange} {old.market}: "
+        changed, least = changes(known, now), least_changes(known, now)
+        return MarketNews(sym, closed and where + closed, changed and where + changed, least and where + least)
 
     async def read_modes(self) -> dict[str, str]:
         """Of swaps, some in turn where each is a question of its own; spot has none."""
         swaps = {market: sym for market, sym in self._listed().items() if self._rules[sym].kind == "swap"}
         if not swaps:
             return {}
-        wanted = Modes(hedged=False, margin=ISOLATED, leverage=self._options.leverage)
+        wanted = Modes(hedged=False, margin=ISOLATED, leverage=Decimal(self._options.leverage))
         turn, most = self._modes_turn, self._profile.modes_a_round
         self._modes |= await self._profile.modes(self._asker, list(swaps)[turn : turn + most])
         self._modes_turn = turn + most if turn + most < len(swaps) else 0
@@ -308,7 +344,7 @@ class CcxtVenue:
         """In the one quote currency, and the coins."""
         held = await self._held()
         quote = next(iter(self._rules.values())).quote
-        return VenueBalance(held.get(quote, Decimal(0)), self._coins(held))
+        return VenueBalance(held.get(quote, Decimal(0)), {**self._coins(held), **self._coins_also(held)})
 
     async def funding(self, since_ms: int) -> list[FundingPayment]:
         """Of all swaps; spot has none."""
@@ -322,7 +358,10 @@ class CcxtVenue:
 
     async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
         """Now, of all of these that the venue answers for."""
-        names = self._listed(syms)
+        own = [sym for sym in syms if sym in self._rules]
+        names = self._listed(own) if own else {}
+        also = {market: sym for sym, market in self._also.items() if sym in syms}
+        names |= {market: sym for market, sym in also.items() if market in self._client.markets}
 
         async def timed() -> tuple[int, Any]:
             asked_ms = self.now_ms()
@@ -369,11 +408,13 @@ class CcxtVenue:
         found: VenueQuote = await self._asker.ask(timed, read=read)
         return found
 
-    async def cancel_all(self, sym: str) -> None:
+    async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
         """Of every kind: those that rest, and those that wait for a price."""
-        market = self._rules[sym].market
-        await self._profile.cancel_resting(self._asker, market)
-        await self._profile.cancel_waiting(self._asker, market)
+        market, ids = self._rules[sym].market, dict[bool, list[str] | None]({False: None, True: None})
+        if shown is not None:
+            ids = {waits: [one.snapshot.venue_order_id for one in shown if one.waits is waits] for waits in ids}
+        await self._profile.cancel_resting(self._asker, market, ids[False])
+        await self._profile.cancel_waiting(self._asker, market, ids[True])
 
     def _rows(self, sym: str, market: str, rows: Any) -> list[VenuePosition]:
         """One for each position in this market; a flat one where there is none."""
@@ -390,6 +431,11 @@ class CcxtVenue:
 
     def _coins(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
         return {sym: held.get(rules.base, Decimal(0)) for sym, rules in self._rules.items() if rules.kind == "spot"}
+
+    def _coins_also(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """By the coin's name, which a market that is gone has left."""
+        coins = {sym: market.partition("/")[0] for sym, market in self._also.items() if ":" not in market}
+        return {sym: held.get(coin, Decimal(0)) for sym, coin in coins.items()}
 
     def _check_quotes(self) -> None:
         quotes = {rules.quote for rules in self._rules.values()}

@@ -27,6 +27,7 @@ class Facts(NamedTuple):
     duplicate: this client id is known already.
     unknown: no such order. unchanged: a setting was as wanted already. in_the_way: positions or orders that are open
     keep a setting from being changed. market_types: what ccxt loads for our kinds.
+    order_id_name: of an order's own id, where ccxt's is another one for some.
     status_name: of the order's own word for how it stands; states: what each of these words is, NEW for all that rest.
     exact_cost: whether an order tells exactly what its fills have cost, or its fills must be asked.
     page, orders_page: rows of trades and of open orders that one answer has at most; None: it has all. newest_first: of
@@ -45,6 +46,7 @@ class Facts(NamedTuple):
     unknown: frozenset[str] = frozenset()
     unchanged: frozenset[str] = frozenset()
     in_the_way: frozenset[str] = frozenset()
+    order_id_name: str = ""
     status_name: str = ""
     states: Mapping[str, OrderState] = {}
     market_types: Mapping[str, str] = {}

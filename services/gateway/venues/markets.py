@@ -36,13 +36,11 @@ def rules_of(
     name: str,
     markets: Mapping[str, Mapping[str, Any]],
     market_order: Callable[[Mapping[str, Any]], MarketOrder] = lambda market: ALL_ORDERS,
-    *,
-    closed_too: bool = False,
 ) -> MarketRules:
     """The rules of `sym`, which the config maps to ccxt's market `name`; ConfigError where it cannot be traded here.
 
-    Orders are market orders, so what bounds these counts beside what bounds all. closed_too: also of a market in which
-    nothing is traded now.
+    Orders are market orders, so what bounds these counts beside what bounds all. One in which nothing is traded now has
+    its rules, too: it holds up no other, and `closed_why` keeps orders that add out of it.
     """
     where = f"[gateway] markets: {sym} = {name!r}"
     market = markets.get(name)
@@ -50,8 +48,6 @@ def rules_of(
         near = difflib.get_close_matches(name, markets, SHOWN, 0.6)
         hint = f"did you mean {', '.join(near)}?" if near else "write it as ccxt does, e.g. BTC/USDT:USDT"
         raise ConfigError(f"{where}: {exchange} has no such market: {hint}")
-    if market.get("active") is False and not closed_too:
-        raise ConfigError(f"{where}: {exchange} does not trade it now: take it out, or wait until it does")
     if market.get("type") not in ("swap", "spot"):
         raise ConfigError(f"{where}: a {market.get('type')} market: only swap and spot are traded")
     if market["type"] == "swap" and market.get("linear") is not True:
@@ -93,11 +89,28 @@ def closed_why(market: Mapping[str, Any], ends_ms: int | None) -> str:
 
 def changes(old: Contract, new: Contract) -> str:
     """What is another contract than before: its size, or the step of its quantity; empty where neither is."""
+    return _told(old, new, {"contract's size": (old.size, new.size), "quantity's step": (old.step, new.step)})
+
+
+def least_changes(old: Contract, new: Contract) -> str:
+    """What an order must be at least that it needed not be before, or the other way; empty where it is the same.
+
+    >>> old = Contract("BTC/USDT", Decimal(1), Decimal("0.1"), Decimal("0.1"), Decimal(5))
+    >>> least_changes(old, old._replace(min_notional=Decimal(10)))
+    'the least value of an order was 5 and is 10'
+    """
+    quantity, value = (old.min_qty, new.min_qty), (old.min_notional, new.min_notional)
+    return _told(old, new, {"least quantity": quantity, "least value of an order": value})
+
+
+def _told(old: Contract, new: Contract, both: Mapping[str, tuple[Decimal | None, Decimal | None]]) -> str:
     if old.market != new.market:
         return ""
-    both = {"contract's size": (old.size, new.size), "quantity's step": (old.step, new.step)}
-    told = (f"the {name} was {plain(was)} and is {plain(now)}" for name, (was, now) in both.items() if was != now)
-    return ", ".join(told)
+    return ", ".join(
+        f"the {name} was {plain(was)} and is {plain(now)}"
+        for name, (was, now) in both.items()
+        if was is not None and now is not None and was != now
+    )
 
 
 def _common(one: Decimal, other: Decimal) -> Decimal:

@@ -30,7 +30,7 @@ def snapshot(facts: Facts, rules: MarketRules, order: Mapping[str, Any], asked_q
 
     asked_qty: ours, signed, for an answer that names no side. An answer without status is a bare acknowledgement: NEW.
     """
-    id_, side = order.get("id"), order.get("side")
+    id_, side = order_id(facts, order), order.get("side")
     if not id_:
         raise Unreadable("the order has no id")
     filled = number(order.get("filled"), "0") * rules.contract_size
@@ -38,7 +38,17 @@ def snapshot(facts: Facts, rules: MarketRules, order: Mapping[str, Any], asked_q
     paid = number(order.get("cost"), "0") if filled else Decimal(0)
     qty = number(order.get("amount"), "0") * rules.contract_size
     state = _state(facts, order, filled, max(qty, abs(asked_qty or Decimal(0))))
-    return Snapshot(state, sign * filled if filled else Decimal(0), paid, str(id_))
+    return Snapshot(state, sign * filled if filled else Decimal(0), paid, id_)
+
+
+def order_id(facts: Facts, order: Mapping[str, Any]) -> str:
+    """The order's id at the venue, by which it is cancelled and its trades are found; empty where it has none.
+
+    >>> fired = {"id": "7", "info": {"ordId": "8", "algoId": "7"}}
+    >>> order_id(Facts(order_id_name="ordId"), fired), order_id(Facts(), fired)
+    ('8', '7')
+    """
+    return str((order.get("info") or {}).get(facts.order_id_name) or order.get("id") or "")
 
 
 def _state(facts: Facts, order: Mapping[str, Any], filled: Decimal, qty: Decimal) -> OrderState:

@@ -4,9 +4,11 @@ Each is set and read back; what cannot be read back as wanted is refused.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 import structlog
 
+from services.gateway.venues.amounts import plain
 from services.gateway.venues.asker import Asker
 from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile, Modes
 from services.gateway.venues.options import VenueOptions
@@ -20,10 +22,11 @@ log = structlog.get_logger()
 def shown(modes: Modes) -> str:
     """As a person sets them.
 
-    >>> shown(Modes(hedged=True, margin="cross", leverage=5))
-    'hedge mode, cross margin, leverage 5'
+    >>> shown(Modes(hedged=True, margin="cross", leverage=Decimal("2.50")))
+    'hedge mode, cross margin, leverage 2.5'
     """
-    return f"{'hedge' if modes.hedged else 'one-way'} mode, {modes.margin} margin, leverage {modes.leverage}"
+    leverage = "unknown" if modes.leverage is None else plain(modes.leverage)
+    return f"{'hedge' if modes.hedged else 'one-way'} mode, {modes.margin} margin, leverage {leverage}"
 
 
 async def check_key(asker: Asker, profile: ExchangeProfile, options: VenueOptions) -> None:
@@ -85,7 +88,7 @@ async def set_modes(
             )
     said = False
     for market in swaps:
-        wanted = (ISOLATED, options.leverage)
+        wanted = (ISOLATED, Decimal(options.leverage))
         before = await profile.margin_and_leverage(asker, market)
         if before == wanted:
             continue
@@ -100,6 +103,6 @@ async def set_modes(
         margin, leverage = await profile.margin_and_leverage(asker, market)
         if (margin, leverage) != wanted:
             raise SafetyRefusal(
-                f"{options.exchange}: {market}: {margin} margin, leverage {leverage}; wanted isolated, "
-                f"{options.leverage}: close what is open there, or set it by hand"
+                f"{options.exchange}: {market}: {margin} margin, leverage {leverage and plain(leverage)}; wanted "
+                f"isolated, {options.leverage}: close what is open there, or set it by hand"
             )

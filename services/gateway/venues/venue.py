@@ -5,6 +5,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+from services.gateway.venues.identity import Identity
 from shared.errors import VenueError
 from shared.orders.answers import (
     Absent,
@@ -53,27 +54,37 @@ class MarketRules(NamedTuple):
 
 
 class Contract(Record):
-    """What a strategy's sizes stand on. market: ccxt's. size, step: in base units."""
+    """What a strategy's sizes stand on. market: ccxt's. size, step: in base units.
+
+    min_qty, min_notional: as in MarketRules; None: not known, an earlier version has not kept them.
+    """
 
     market: str
     size: Decimal
     step: Decimal
+    min_qty: Decimal | None = None
+    min_notional: Decimal | None = None
 
     @classmethod
     def of(cls, rules: MarketRules) -> "Contract":
         """As the market's rules have it."""
-        return cls(market=rules.market, size=rules.contract_size, step=rules.step)
+        return cls(
+            market=rules.market, size=rules.contract_size, step=rules.step, min_qty=rules.min_qty,
+            min_notional=rules.min_notional,
+        )  # fmt: skip
 
 
 class MarketNews(NamedTuple):
     """What a market is now. closed: why nothing is to be added in it; empty where it is traded and goes on to be.
 
-    changed: what its contract is that it was not before; empty where it is the same.
+    changed: what its contract is that it was not before; empty where it is the same. least: likewise the least that an
+    order may be, which is taken over and asks nothing of a strategy.
     """
 
     sym: str
     closed: str
     changed: str
+    least: str = ""
 
 
 class Venue(Protocol):
@@ -91,6 +102,16 @@ class Venue(Protocol):
     def gone(self) -> frozenset[str]:
         """Symbols whose market the venue lists no more, as last read: no question names it."""
 
+    @property
+    def untraded(self) -> frozenset[str]:
+        """Symbols, those of `also` too, whose market does not trade now or is gone, as last read."""
+
+    def also(self, markets: Mapping[str, str]) -> None:
+        """Symbols that are not traded here, of which books hold something: `balance` and `quotes` tell of them, too.
+
+        markets: ccxt's, of each; after open().
+        """
+
     async def open(self, *, only_out: bool = False) -> None:
         """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured.
 
@@ -101,11 +122,17 @@ class Venue(Protocol):
     async def close(self) -> None:
         """Give the connections back."""
 
+    def identity(self, salt: str) -> Identity:
+        """Whose account this is, as the exchange tells, or as the key says; after open()."""
+
     def rules(self, sym: str) -> MarketRules:
         """Of a configured symbol; after open()."""
 
     def now_ms(self) -> int:
         """The venue's clock, as far as it is known here: ours and what it was apart when last asked."""
+
+    def market_news(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
+        """Of every configured symbol, as last read; nothing is asked. known: as in `read_markets`."""
 
     async def read_markets(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
         """Anew, of every configured symbol; `rules` are then as read. A market that is gone keeps its last rules.
@@ -171,8 +198,11 @@ class Venue(Protocol):
     async def price(self, currency: str, quote: str) -> Decimal:
         """Quote units for one of a currency, now; NoPrice where it has no market here."""
 
-    async def cancel_all(self, sym: str) -> None:
-        """Every open order of this symbol, also those that wait for a price, anybody's."""
+    async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
+        """Every open order of this symbol, also those that wait for a price, anybody's.
+
+        shown: what was seen of them a moment ago; then a venue that cancels by id need not be asked for them again.
+        """
 
     async def server_time_ms(self) -> int:
         """The venue's clock, asked now."""

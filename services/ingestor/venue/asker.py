@@ -8,6 +8,7 @@ from typing import Any
 from services.ingestor.venue.client import UNREADABLE, Limit
 from services.ingestor.venue.complaints import Complaints
 from shared.errors import VenueError
+from shared.plural import plural
 from shared.retry import jittered, wait_s
 
 LONGEST_S = 30.0
@@ -51,7 +52,7 @@ class Asker:
                 raise VenueError(f"{self.client.id} refuses: {trouble}")
             pause_s = wait_s(attempt, attempts or self._attempts, None)
             if pause_s is None:
-                raise VenueError(f"{self.client.id} does not answer, {attempt} times asked: {trouble}")
+                raise VenueError(f"{self.client.id} does not answer, {plural(attempt, 'time')} asked: {trouble}")
             if not self._limit.silence_s:
                 await asyncio.sleep(jittered(pause_s))
 

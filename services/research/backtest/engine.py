@@ -26,6 +26,7 @@ from shared.history.zone import zone_of
 from shared.intervals import interval_ns
 from shared.messages import ExecutionReport, Leg, Message, Prediction, Stream
 from shared.models.card import ModelRefused
+from shared.plural import plural
 from shared.strategies import make_decider
 from shared.user_code import blaming
 
@@ -148,11 +149,12 @@ class Backtest:
     def _require_sense(self, run: "_Run", rows: int) -> None:
         if not run.bars:
             raise DataError(
-                f"{self._path}: none of its {rows} rows is in the time to be traded: give another --from or --to"
+                f"{self._path}: {plural(rows, 'row')}, none in the time to be traded: give another --from or --to"
             )
         if not run.predictions:
             raise DataError(
-                f"{self._path}: {rows} rows are too few for the model's features, nothing was predicted: pass more"
+                f"{self._path}: {plural(rows, 'row is', 'rows are')} too few for the model's features, nothing "
+                "was predicted: pass more"
             )
         if not run.moved:
             raise DataError(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from services.research.check.price_file import Checked
 from shared.errors import DataError
+from shared.plural import plural
 
 
 def check_folder(folder: Path) -> Checked:
@@ -19,4 +20,4 @@ def check_folder(folder: Path) -> Checked:
         raise DataError(f"{folder}: its files are of several downloads: pass a folder of one")
     first, last = months[0], months[-1]
     lines = checked(first.origin, list(paths), first.start_ms, last.end_ms)
-    return Checked([f"{first.origin}: {len(paths)} months", *lines], None)
+    return Checked([f"{first.origin}: {plural(len(paths), 'month')}", *lines], None)

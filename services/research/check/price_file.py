@@ -12,6 +12,7 @@ from shared.history.row_order import RowOrder, Steps
 from shared.history.times import Instant, time_text
 from shared.history.zone import Zone, zone_of
 from shared.intervals import interval_ns, interval_text
+from shared.plural import plural
 
 SHOWN = 5  # gaps and defects
 EVERY = 10_000  # rows from one report to the next
@@ -173,6 +174,6 @@ def _gaps(findings: Findings) -> list[str]:
     more = findings.gaps - len(findings.shown)
     return [
         *(f"gap: {gap}" for gap in findings.shown),
-        *([f"... and {more:,} more gaps"] if more else []),
+        *([f"... and {plural(more, 'more gap', spec=',')}"] if more else []),
         f"gaps: {findings.gaps:,}, missing: {findings.missing:,}, the largest: {findings.largest}",
     ]

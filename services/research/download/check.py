@@ -11,6 +11,7 @@ from services.research.download.month_file import ID, TIME
 from shared.errors import DataError
 from shared.history.times import time_text
 from shared.intervals import interval_text
+from shared.plural import plural
 
 GAPS_SHOWN = 20
 COUNTING = 0.9  # ids count up one by one where this share of the steps does
@@ -90,7 +91,7 @@ class Check:
         gaps = self.gaps()
         shown = [f"gap: {_text(a)} to {_text(b)}: {missing:,} missing" for a, b, missing in gaps[:GAPS_SHOWN]]
         if len(gaps) > GAPS_SHOWN:
-            shown.append(f"... and {len(gaps) - GAPS_SHOWN:,} more gaps")
+            shown.append(f"... and {plural(len(gaps) - GAPS_SHOWN, 'more gap', spec=',')}")
         total = f"gaps: {len(gaps):,}, missing: {sum(gap.missing for gap in gaps):,}" if gaps else "gaps: none"
         return [
             f"rows: {self.rows:,}, first {_text(self._first_ms)}, last {_text(int(self._last[0]))}",

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from services.research.download.rows import Row, in_order
 from shared.errors import VenueError
 from shared.history.times import time_text
+from shared.plural import plural
 
 
 class Source(Protocol):
@@ -92,7 +93,8 @@ async def _by_time(source: Source, start_ms: int, end_ms: int, tail: Sequence[Ro
             at_ms = last_ms
         elif len(keys) >= limit:
             raise VenueError(
-                f"{source.name}: a whole page of {limit} rows from {_text(at_ms)} on has nothing new, so there is no "
+                f"{source.name}: a whole page of {plural(limit, 'row')} from {_text(at_ms)} on has nothing new, "
+                "so there is no "
                 f"way past it: report it to the exchange, or pass a --from behind it"
             )
         elif rows:
@@ -159,7 +161,7 @@ async def _refuse_only_latest(source: Source, first: Row, asked_ms: int, limit: 
     latest = await source.latest(limit)
     if latest and latest[0].key == first.key:
         raise VenueError(
-            f"{source.name}: gives its latest {len(latest)} rows only, from {_text(first.at_ms)} on, "
+            f"{source.name}: gives its latest {plural(len(latest), 'row')} only, from {_text(first.at_ms)} on, "
             f"not those from {_text(asked_ms)} on: pass a later --from, or take another exchange"
         )
 

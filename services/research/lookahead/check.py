@@ -20,6 +20,7 @@ from shared.history.times import time_text
 from shared.history.zone import zone_of
 from shared.intervals import interval_ns
 from shared.messages import Message
+from shared.plural import plural
 
 Progress = Callable[[str, int, int], None]  # what is done, how many runs are, of how many
 
@@ -37,7 +38,7 @@ class Checked(NamedTuple):
         """
         *first, last = Change
         return (
-            f"no lookahead: {self.decisions} decisions identical, "
+            f"no lookahead: {plural(self.decisions, 'decision')} identical, "
             f"with the prices behind {self.cuts} cuts {', '.join(first)} and {last}"
         )
 

@@ -4,6 +4,7 @@ from services.research.recording.gaps import gap_before
 from services.research.recording.rows import Rows, message_of
 from services.research.recording.tally import Tally
 from shared.messages import Gap, Message, Stream
+from shared.plural import plural
 from shared.runner.stage import Stage
 
 
@@ -33,7 +34,7 @@ def replay_signal(
         _compare(stage.on_tick(tick) or [], recorded, tally)
     tally.ahead[Stream.TICKS] += ticks.left()
     if behind := predictions.left():
-        tally.unshown.append(f"{sym}: {behind} predictions behind the last recorded tick")
+        tally.unshown.append(f"{sym}: {plural(behind, 'prediction')} behind the last recorded tick")
 
 
 def _compare(computed: list[Message], recorded: dict[Stream, Rows], tally: Tally) -> None:

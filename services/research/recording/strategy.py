@@ -5,6 +5,7 @@ from services.research.recording.rows import Rows, message_of
 from services.research.recording.tally import Tally
 from services.strategy.live_stage import closed_by
 from shared.messages import Decision, Gap, Message, Stream
+from shared.plural import plural
 from shared.recording.part import Row
 from shared.runner.stage import Stage
 
@@ -49,7 +50,7 @@ class StrategyReplay:
             except Stuck as stuck:
                 ts_event = said.ts_event if said else 0
                 self._tally.differs(ts_event, f"{self._sym} decisions n={n}: {stuck}")
-                self._tally.unshown.append(f"{self._sym}: {self._decisions.left()} decisions from there on")
+                self._tally.unshown.append(f"{self._sym}: {plural(self._decisions.left(), 'decision')} from there on")
                 return
         self._tally.ahead[Stream.PREDICTIONS] += self._predictions.left() if upto is None else 0
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from services.research.metrics.results import Estimate, Results
 from services.research.metrics.rows import money
+from shared.plural import plural
 
 _NONE = "–"
 
@@ -95,7 +96,8 @@ def _against(paid: float | None, break_even: float | None) -> str:
 def _account(name: str, result: Results) -> str:
     period, returns, held = result.period, result.returns, result.benchmark
     return (
-        f"In {period.days:,.4g} days ({period.bars:,} bars of {period.interval}) the account of “{name}” went from "
+        f"In {period.days:,.4g} days ({plural(period.bars, 'bar', spec=',')} of {period.interval}) the account "
+        f"of “{name}” went from "
         f"{money(returns.start_equity)} to {money(returns.end_equity)} quote units ({signed(returns.total)}); "
         f"buying at the first close and holding gave {signed(held.total)}."
     )
@@ -120,7 +122,8 @@ def _model(result: Results) -> str:
     if not model.predictions:
         return "No prediction had an outcome, so nothing can be said of the model."
     return (
-        f"The model said the right direction in {share(model.hit_rate)} of {model.predictions:,} predictions. "
+        f"The model said the right direction in {share(model.hit_rate)} of "
+        f"{plural(model.predictions, 'prediction', spec=',')}. "
         f"{_skill(model.ic)}"
     )
 

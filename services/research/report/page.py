@@ -18,6 +18,7 @@ from services.research.report.months import months, strongest
 from services.research.report.panel import Panel
 from services.research.report.rolling import rolling_ic
 from services.research.report.scatter import scatter
+from shared.plural import plural
 
 _NOTHING = "No prediction has an outcome: the model never was warm, or the next bar never came."
 
@@ -87,7 +88,8 @@ def _panels(results: Mapping[str, Results], curves: Mapping[str, Curve], learned
 
 def _subtitle(result: Results) -> str:
     period = result.period
-    return f"{moment(period.start)} to {moment(period.end)} UTC, {period.bars:,} bars of {period.interval}"
+    bars = plural(period.bars, "bar", spec=",")
+    return f"{moment(period.start)} to {moment(period.end)} UTC, {bars} of {period.interval}"
 
 
 def _memory(learned: Learned | None, times: Sequence[int], known: bool) -> list[str]:

@@ -20,6 +20,7 @@ from shared.history.resample import resample
 from shared.history.times import time_text
 from shared.history.zone import DAY_NS
 from shared.intervals import interval_ns
+from shared.plural import plural
 
 Progress = Callable[[str, int, int], None]  # what is being done, how far, of how much (0: not known)
 
@@ -50,7 +51,7 @@ def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progres
     rows = rank(scores, spec.earlier_trials)
     if rows[0].sharpe is None:
         raise DataError(
-            f"{path}: none of the {len(rows)} trials has a Sharpe ratio, all were ruined or never traded: "
+            f"{path}: {plural(len(rows), 'trial')}, none with a Sharpe ratio, all were ruined or never traded: "
             "use lower thresholds or leverage"
         )
     say("hold-out", 0, 0)
@@ -82,7 +83,8 @@ def _require_bars(prices: Mapping[str, Prices], cuts: Periods, path: Path) -> No
             count = found.count_until(span.end_ns) - found.count_until(span.start_ns)
             if count < MIN_BARS:
                 raise DataError(
-                    f"{path}: {count} bars of {interval} from {time_text(span.start_ns)} on, {MIN_BARS} are the least "
+                    f"{path}: {plural(count, 'bar')} of {interval} from {time_text(span.start_ns)} on, "
+                    f"{MIN_BARS} are the least "
                     "for a fold or the hold-out: use fewer folds, shorter intervals or more rows"
                 )
 
@@ -95,7 +97,7 @@ def _scores(
     known = {interval: found.until(cuts.holdout.start_ns) for interval, found in prices.items()}
     tasks = [
         Task(
-            f"{path}: {interval}, {lags} lags, fold {number} of {spec.folds}", _settings(settings, interval),
+            f"{path}: {interval}, {plural(lags, 'lag')}, fold {number} of {spec.folds}", _settings(settings, interval),
             known[interval], lags, span, spec.fit, ways,
         )
         for interval, lags in models

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from services.research.train import holdout, walk_forward_splits
 from shared.errors import ConfigError
+from shared.plural import plural
 
 MIN_BARS = 3  # two bars have one return of the market between them, of which there is no deviation
 
@@ -37,7 +38,8 @@ def periods(ts: npt.NDArray[np.int64], folds: int, share: float) -> Periods:
     before, after = holdout(len(ts), share)
     if len(ts[after]) < MIN_BARS or before.stop < MIN_BARS * (folds + 1):
         raise ConfigError(
-            f"a hold-out of {share:g} and {folds} folds in {len(ts)} bars: each part needs {MIN_BARS} bars: "
+            f"a hold-out of {share:g} and {plural(folds, 'fold')} in {plural(len(ts), 'bar')}: each part needs "
+            f"{MIN_BARS} bars: "
             "use fewer folds, another --holdout, or more rows"
         )
     edges = [*ts.tolist(), int(ts[-1]) + 1]

@@ -7,6 +7,7 @@ from services.research.metrics.rows import number, percent
 from services.research.sweep.results import Row, Swept
 from services.research.sweep.spec import SweepSpec
 from shared.config import Settings
+from shared.plural import plural
 
 _COLUMNS = ("rank", "interval", "lags", "sizing", "leverage", "threshold", "Sharpe", "deflated", "total", "fills")
 _FIRST = ("rank", "interval", "lags", "sizing", "leverage", "threshold", "sharpe", "deflated_sharpe", "total")
@@ -17,13 +18,13 @@ def lines(swept: Swept, top: int = 10) -> list[str]:
     """The best rows, what luck alone would give, and the hold-out."""
     first, last, chosen = swept.folds[0], swept.folds[-1], swept.rows[0]
     return [
-        f"walk-forward: {len(swept.folds)} folds, {first[0]} to {last[1]}, {swept.trials} trials",
+        f"walk-forward: {plural(len(swept.folds), 'fold')}, {first[0]} to {last[1]}, {plural(swept.trials, 'trial')}",
         "",
         _line(_COLUMNS),
         *(_line(_cells(row)) for row in swept.rows[:top]),
         *([f"... and {len(swept.rows) - top} more"] if len(swept.rows) > top else []),
         "",
-        f"best of {swept.trials} trials without skill: Sharpe {number(swept.expected_max_sharpe)} to expect; "
+        f"best of {plural(swept.trials, 'trial')} without skill: Sharpe {number(swept.expected_max_sharpe)} to expect; "
         f"probability that the chosen one's is above 0: {percent(chosen.deflated_sharpe)}",
         *_holdout(swept),
     ]
@@ -55,7 +56,8 @@ def _holdout(swept: Swept) -> list[str]:
     period, risk = results.period, results.risk
     held = results.benchmark.sharpe
     return [
-        f"hold-out, once, trained until {swept.holdout.trained_until}: {period.bars} bars to {period.end:%Y-%m-%d}, "
+        f"hold-out, once, trained until {swept.holdout.trained_until}: {plural(period.bars, 'bar')} to "
+        f"{period.end:%Y-%m-%d}, "
         f"total {percent(results.returns.total)}, Sharpe {number(risk.sharpe)} "
         f"(above 0 with {percent(risk.probabilistic_sharpe)}), max drawdown {percent(results.drawdown.depth)}; "
         f"buy and hold: Sharpe {number(held)}",

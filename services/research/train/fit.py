@@ -16,6 +16,7 @@ from shared.errors import ConfigError, DataError
 from shared.models.model import Model
 from shared.models.registry import MODELS
 from shared.models.training import Recipe
+from shared.plural import plural
 
 EpochDone = Callable[[int, int], None]  # how many epochs are done, of how many at most
 
@@ -78,7 +79,10 @@ def fit(data: Dataset, spec: FitSpec, done: EpochDone | None = None) -> Fitted:
     first = len(data) - round(len(data) * recipe.validation_share)
     if first < data.x.shape[1] + 2:
         needed = data.x.shape[1] + 2
-        raise DataError(f"{first} samples to fit {data.x.shape[1]} features: {needed} are the least: use more rows")
+        raise DataError(
+            f"{plural(first, 'sample')} to fit {plural(data.x.shape[1], 'feature')}: {needed} are the least: "
+            "use more rows"
+        )
     with _reproducible():
         epochs = recipe.epochs
         if first < len(data):
@@ -186,7 +190,7 @@ class _Run:
     def _diverged(self) -> Diverged:
         return Diverged(
             f"the fit diverged: the {self._recipe.loss} loss went from {self._began:.4g} to {self._last:.4g} in "
-            f"{self._epochs} epochs (1 is the targets' standard deviation): lower --lr ({self._recipe.lr:g})"
+            f"{plural(self._epochs, 'epoch')} (1 is the targets' standard deviation): lower --lr ({self._recipe.lr:g})"
         )
 
 

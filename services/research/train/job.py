@@ -24,6 +24,7 @@ from shared.messages.base import Symbol
 from shared.models.card import Card
 from shared.models.model import Model
 from shared.models.training import Fit, Fold, WalkForward
+from shared.plural import plural
 from shared.user_code import blaming
 
 Progress = Callable[[str, int, int], None]  # what is being done, how far, of how much (0: not known)
@@ -154,7 +155,10 @@ def _read(spec: TrainSpec, say: Progress) -> Dataset:
     except ValueError as error:
         raise DataError(f"{spec.data}: {error}") from error
     if not len(data):
-        raise DataError(f"{spec.data}: {rows} rows give no sample of {spec.features} and what came next: use more rows")
+        raise DataError(
+            f"{spec.data}: {plural(rows, 'row gives', 'rows give')} no sample of {spec.features} and what came "
+            "next: use more rows"
+        )
     return data
 
 

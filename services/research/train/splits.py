@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from shared.errors import ConfigError
+from shared.plural import plural
 
 
 def holdout(n: int, share: float) -> tuple[slice, slice]:
@@ -24,6 +25,8 @@ def walk_forward_splits(n: int, k: int) -> list[tuple[slice, slice]]:
     Raises ConfigError where there are fewer samples than parts.
     """
     if k < 1 or n < k + 1:
-        raise ConfigError(f"walk-forward of {k} folds over {n} samples: use at least 1 fold and {k + 1} samples")
+        raise ConfigError(
+            f"walk-forward of {plural(k, 'fold')} over {plural(n, 'sample')}: use at least 1 fold and {k + 1} samples"
+        )
     edges = [n * i // (k + 1) for i in range(1, k + 2)]
     return [(slice(0, start), slice(start, end)) for start, end in pairwise(edges)]

@@ -2,6 +2,7 @@
 
 from shared.models.card import Card
 from shared.models.training import Scores, Training
+from shared.plural import plural
 
 _COLUMNS = {
     "l1": "l1 loss",
@@ -26,15 +27,15 @@ def lines(card: Card, holes: int = 0) -> list[str]:
     if training.fit is not None:
         recipe = training.fit.recipe
         out.append(
-            f"fit: {recipe.loss} loss, {recipe.optimiser} (lr {recipe.lr:g}), {training.fit.epochs} epochs, "
+            f"fit: {recipe.loss} loss, {recipe.optimiser} (lr {recipe.lr:g}), {plural(training.fit.epochs, 'epoch')}, "
             f"seed {recipe.seed}, weights sha256 {card.short_hash}"
         )
     if training.train is not None:
         window = training.train
-        out.append(f"training window: {window.samples} samples, {window.start} to {window.end}")
+        out.append(f"training window: {plural(window.samples, 'sample')}, {window.start} to {window.end}")
     if training.test is not None:
         window = training.test
-        out.append(f"held out: {window.samples} samples, {window.start} to {window.end}")
+        out.append(f"held out: {plural(window.samples, 'sample')}, {window.start} to {window.end}")
     if holes:
         out.append(
             f"holes: {holes} outcomes came later than {card.interval} after their sample; they count as the others"

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -243,9 +243,14 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(
-    tmp_path: Path, *, armed: bool = True, fake_venue: str = "binance", **own: object
+    tmp_path: Path,
+    *,
+    armed: bool = True,
+    fake_venue: str = "binance",
+    listings: Any = None,
+    **own: object,
 ) -> AsyncIterator[Gateway]:
-    async with serving(fake_venue) as fake:
+    async with serving(fake_venue, listings=listings) as fake:
         settings = load_settings(
             symbols=(SYM,), interval="12h", state_dir=tmp_path, bus={"partitions": P},
             signal={"model": "btcusdt_12h_linear"},

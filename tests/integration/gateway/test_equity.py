@@ -107,6 +107,32 @@ async def test_a_balance_that_was_read_while_an_order_was_out_is_no_observation(
     assert (last_equity(spot) > 9_990, spot.latches()) == (True, [])
 
 
+@pytest.mark.parametrize("filled", [True, False])
+async def test_one_order_that_is_unknown_leaves_the_equity_known(spot: Gateway, filled: bool) -> None:
+    """Its symbol waits; all others would, too, when the equity is too old."""
+    await until(lambda: last_equity(spot) == 10_000)
+    spot.fake.book.wallet.cash["BTC"] = Decimal(7)  # somebody's own
+    await observed(spot)
+    for method, after in (("POST", filled), ("GET", False)):
+        spot.fake.server.faults.append(Fault(Mode.STATUS, "rder", method=method, status=503, times=10**6, after=after))
+    await spot.write(spot.intent("0.10000"))
+    await until(lambda: spot.fake.server.count("/order", "GET") > 1)
+    await observed(spot, 4)
+    assert (9_990 < last_equity(spot) < 10_000) if filled else last_equity(spot) == 10_000
+    spot.fake.book.prices.set(SYM, Decimal("41000.00"))
+    if filled:
+        await until(lambda: 9_880 < last_equity(spot) < 9_900)
+    await observed(spot, 4)
+    assert (spot.latches(), last_equity(spot) == 10_000) == ([], not filled)
+    assert spot.desk is not None
+    assert spot.desk._attached is not None
+    clearance = spot.desk._attached.tools.clearance
+    at_s = clearance._equity[1] if clearance._equity else 0.0
+    await observed(spot, 2)
+    assert clearance._equity is not None
+    assert clearance._equity[1] > at_s, "it grows no older"
+
+
 async def test_funding_of_a_day_beyond_its_limit_latches_and_nothing_is_added(tmp_path: Path) -> None:
     risk = {**RISK, "max_leverage": "3", "daily_funding": "0.4"}
     async with gateway(tmp_path, risk=risk, reconcile_s=0.1) as trading:

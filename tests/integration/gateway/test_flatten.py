@@ -1,6 +1,7 @@
 """A flatten in bad weather: flat in the end, never through zero, and nothing sent that was not in the journal first."""
 
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import accumulate
 from pathlib import Path
@@ -16,9 +17,10 @@ from services.gateway.desk.mine import mine_row
 from services.gateway.venues.make import make_venue
 from shared.config import Settings, load_settings
 from shared.journal.journal import Journal
+from shared.orders.answers import VenueOrder
 from tests.integration.gateway.conftest import SYM
 from tests.journal_rows import order
-from tests.venues import BYBIT, OKX, Place, named
+from tests.venues import BINANCE, BYBIT, OKX, Place, named
 
 WEATHER = {
     "drop_after": 0.1, "drop_before": 0.1, "status_after": 0.1, "status_before": 0.1, "late": 0.05, "slow": 0.1,
@@ -91,6 +93,32 @@ async def test_what_is_refused_as_too_large_goes_in_smaller_pieces(tmp_path: Pat
         assert sum("refused" in line for line in said) == 2, said  # 0.050, 0.025
 
 
+@pytest.mark.parametrize("place", [BINANCE, OKX, BYBIT], ids=named)
+async def test_an_answer_that_is_held_back_is_not_waited_for_longer_than_its_request_is_good(
+    tmp_path: Path, place: Place
+) -> None:
+    """The order was taken. Until the connection's time-out the position would not be looked at again."""
+    path = {"binance": "/order", "okx": "trade/order", "bybit": "order/create"}[place.exchange]
+    async with serving(place.exchange) as fake:
+        settings = settings_of(tmp_path, fake, exchange=place.exchange, timeout_s=50)
+        fake.book.place(Ask(place.id, Decimal("0.050")), fake.floor.now_ms())
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        held = Fault(Mode.HOLD, path, method="POST", after=True)
+        fake.server.faults.append(held)
+        said: list[str] = []
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", said.append)
+            try:
+                await flatten.flatten(time.monotonic() + 40)
+            finally:
+                held.release.set()
+                await venue.close()
+        assert held.struck == 1
+        assert fake.book.wallet.holding(place.id).qty == 0, said
+        assert sum("order" in line for line in said) == 1, "sent once"
+
+
 async def test_a_refusal_for_another_cause_makes_no_piece_small_for_ever(tmp_path: Path) -> None:
     """For a while nothing is taken, whatever its size: then it is not sold crumb by crumb."""
     async with serving("binance") as fake:
@@ -129,6 +157,66 @@ async def test_coins_that_a_person_has_called_theirs_are_not_sold_for_an_order_t
             finally:
                 await venue.close()
         assert fake.book.wallet.cash["BTC"] == coins, said
+
+
+async def test_a_sale_that_rests_and_that_no_list_shows_yet_holds_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It locks the coins that are to be sold."""
+    async with serving("binance-spot") as fake:
+        settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT"})
+        stranger(fake, "0.020")
+        resting = Ask(SYM, Decimal("-0.019"), "rests", limit=Decimal(50_000))
+        fake.book.place(resting, fake.floor.now_ms())
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        asked, shown = list[int](), venue.all_open_orders
+
+        async def late(syms: Sequence[str] = ()) -> list[VenueOrder]:
+            asked.append(1)
+            return [] if len(asked) == 1 else await shown(syms)
+
+        monkeypatch.setattr(venue, "all_open_orders", late)
+        said: list[str] = []
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            epoch = await journal.raise_epoch("halt")
+            await journal.write([order(signed_qty=Decimal("0.020"), epoch=epoch)], epoch)
+            try:
+                await Flatten(settings, journal, venue, epoch, "test", said.append).flatten(time.monotonic() + 40)
+            finally:
+                await venue.close()
+        assert fake.book.wallet.cash["BTC"] < Decimal("0.0001"), said
+        assert not [order for order in fake.book.orders() if order.state in LIVE]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_a_cancel_that_fails_is_tried_again_until_all_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: bool
+) -> None:
+    """listed: whether a list shows the orders; one may be older than they are."""
+    async with serving("binance") as fake:
+        settings = settings_of(tmp_path, fake)
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        for number, trigger in enumerate((None, Decimal(30_000))):
+            limit = Decimal(40_000) if trigger is None else None
+            ask = Ask(SYM, Decimal("0.010" if limit else "-0.010"), f"o{number}", limit=limit, trigger=trigger)
+            fake.book.place(ask, fake.floor.now_ms())
+        if not listed:
+
+            async def nothing(syms: Sequence[str] = ()) -> list[VenueOrder]:
+                return []
+
+            monkeypatch.setattr(venue, "all_open_orders", nothing)
+            monkeypatch.setattr(venue, "waiting_orders", nothing)
+        fake.server.faults.append(Fault(Mode.STATUS, "algoOpenOrders", method="DELETE", times=9))
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            try:
+                flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", print)
+                await flatten.cancel(time.monotonic() + 40)
+            finally:
+                await venue.close()
+        assert not [order for order in fake.book.orders() if order.state in LIVE]
 
 
 @pytest.mark.parametrize("place", [OKX, BYBIT], ids=named)

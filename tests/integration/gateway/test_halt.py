@@ -10,8 +10,13 @@ from pathlib import Path
 import pytest
 
 from services.console.settings_env import as_environment
+from services.fake_exchange.book import Ask
+from services.fake_exchange.faults import Fault, Mode
+from services.fake_exchange.serve import serving
+from services.gateway.control import waiting
 from services.gateway.control.halt import halt as halting
 from shared.config import load_settings
+from shared.errors import VenueError
 from shared.messages import Leg, OrderStatus, Reason
 from shared.messages.reasons import OrderState
 from tests.integration.gateway.conftest import SYM, Gateway
@@ -70,6 +75,53 @@ async def test_all_of_a_halt_is_settled_in_the_journal(trading: Gateway) -> None
     assert held(trading) == 0
 
 
+def configured(folder: Path, monkeypatch: pytest.MonkeyPatch, url: str, **own: object) -> None:
+    settings = load_settings(
+        symbols=(SYM,), interval="12h", state_dir=folder,
+        gateway={"mode": "testnet", "venue": "fake", "fake_url": url, "account": "main",
+                 "markets": {SYM: "BTC/USDT:USDT"}, **own},
+    )  # fmt: skip
+    for name, value in as_environment(settings).items():
+        monkeypatch.setenv(name, value)
+
+
+async def test_a_silent_venue_is_asked_until_it_answers_and_each_ten_seconds_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the night that it counts. The latch stands from the first line on."""
+    monkeypatch.setattr(waiting, "SAY_EVERY_S", 0.2)
+    shown = ""
+
+    def said(what: str) -> bool:
+        nonlocal shown
+        shown += capsys.readouterr().out
+        return what in shown
+
+    async with serving("binance") as fake:
+        configured(tmp_path, monkeypatch, fake.url, timeout_s=0.3, request_validity_ms=500, grace_ms=100)
+        fake.book.place(Ask(SYM, Decimal("0.050")), fake.floor.now_ms())
+        silence = Fault(Mode.HOLD, after=True, times=10_000)
+        fake.server.faults.append(silence)
+        task = asyncio.create_task(halting(cancel=True, flatten=True))
+        await until(lambda: said("it goes on trying; Ctrl-C ends it, and main stays halted in any case"))
+        assert shown.startswith("main is halted: nothing is sent until `tickline resume HALT`")
+        fake.server.faults.remove(silence)
+        silence.release.set()
+        async with asyncio.timeout(100):
+            await task
+        assert fake.book.wallet.holding(SYM).qty == 0
+
+
+async def test_within_ends_it_and_says_that_it_is_halted_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(waiting, "SAY_EVERY_S", 0.2)
+    configured(tmp_path, monkeypatch, "http://127.0.0.1:1", timeout_s=0.2)
+    with pytest.raises(VenueError, match=r"main stays halted: not all that was asked for is done: run it again$"):
+        await halting(cancel=True, flatten=True, within_s=1.0)
+    assert "it goes on trying; it ends after 1 s, and main stays halted" in capsys.readouterr().out
+
+
 async def test_ctrl_c_while_the_venue_is_silent_says_what_is_not_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,14 +134,8 @@ async def test_ctrl_c_while_the_venue_is_silent_says_what_is_not_done(
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    settings = load_settings(
-        symbols=(SYM,), interval="12h", state_dir=tmp_path,
-        gateway={"mode": "testnet", "venue": "fake", "fake_url": url, "account": "main",
-                 "markets": {SYM: "BTC/USDT:USDT"}},
-    )  # fmt: skip
-    for name, value in as_environment(settings).items():
-        monkeypatch.setenv(name, value)
-    task = asyncio.create_task(halting(cancel=True, flatten=False, within_s=60.0))
+    configured(tmp_path, monkeypatch, url)
+    task = asyncio.create_task(halting(cancel=True, flatten=False))
     async with asyncio.timeout(100):
         await asked.wait()
     task.cancel()

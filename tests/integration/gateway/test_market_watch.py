@@ -28,6 +28,13 @@ def stopped(trading: Gateway) -> dict[tuple[str, Reason], str]:
     return {} if attached is None else attached.tools.clearance.stopped
 
 
+def quoted(trading: Gateway) -> bool:
+    """Whether the newest quote is one of an open market."""
+    assert trading.desk is not None
+    attached = trading.desk._attached
+    return attached is not None and SYM in (quotes := attached.tools.clearance.quotes) and quotes[SYM].trading
+
+
 async def bought(trading: Gateway) -> None:
     await trading.write(trading.intent("0.010"))
     (report,) = await trading.reported(1)
@@ -60,6 +67,44 @@ async def test_a_maintenance_status_stops_adding(watched: Gateway) -> None:
     assert "does not trade it now (PENDING_TRADING)" in stopped(watched)[SYM, Reason.MARKET_CLOSED]
     await watched.write(watched.intent("0.010"))
     assert (await watched.reported(2))[1].reason is Reason.MARKET_CLOSED
+
+
+async def test_a_market_in_maintenance_at_the_start_is_no_reason_not_to_start(watched: Gateway) -> None:
+    await bought(watched)
+    await watched.stop()
+    watched.fake.book.set(f"status:{SYM}", "PENDING_TRADING")
+    await watched.write(watched.intent("0.010"))
+    watched.start()
+    assert (await watched.reported(2))[1].reason is Reason.MARKET_CLOSED, "the first thing that is judged"
+    watched.fake.book.set(f"status:{SYM}", "")
+    await until(lambda: not stopped(watched) and quoted(watched))
+    await watched.write(watched.intent("0.010"))
+    assert (await watched.reported(3))[2].status is OrderStatus.FILLED
+
+
+async def test_another_least_is_taken_over_and_told_also_between_two_runs(watched: Gateway) -> None:
+    await bought(watched)
+    await until(lambda: f"contract:{SYM}" in watched.limits())
+
+    async def told() -> list[str]:
+        return [event.text for event in await watched.events() if event.kind == "MARKET"]
+
+    async def told_two() -> bool:
+        return len(await told()) == 2
+
+    watched.fake.book.listings[SYM] = watched.fake.book.listings[SYM]._replace(min_notional=Decimal(500))
+    await until(lambda: watched.rules().min_notional == 500)
+    await watched.write(watched.intent("0.010"))
+    assert (await watched.reported(2))[1].reason is Reason.BELOW_MINIMUM
+    await watched.stop()
+    watched.fake.book.listings[SYM] = watched.fake.book.listings[SYM]._replace(min_qty=Decimal("0.005"))
+    watched.start()
+    await until(told_two)
+    assert await told() == [
+        "binance BTC/USDT:USDT: the least value of an order was 100 and is 500",
+        "binance BTC/USDT:USDT: the least quantity was 0.001 and is 0.005",
+    ]
+    assert watched.latches() == []
 
 
 async def test_another_step_stops_adding_until_a_person_lifts_it_and_closing_uses_it(watched: Gateway) -> None:

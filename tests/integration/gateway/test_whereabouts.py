@@ -1,13 +1,21 @@
 """A book goes on only where it traded: its position is nowhere else, and a halt is to find it."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from pydantic import SecretStr
+
+from services.gateway.control import to_stop
+from services.gateway.control.adopt import write_key
 from services.gateway.control.capital import books_in, check_books
+from services.gateway.control.halt import halt
 from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.venues.make import make_venue
 from shared.config import Mode
-from shared.errors import ConfigError
+from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.journal import Journal
-from tests.integration.gateway.conftest import SYM, Gateway
+from tests.integration.gateway.conftest import SYM, Gateway, gateway
+from tests.until import until
 
 MARKET = r"gateway.markets: BTCUSDT is ETH/USDT:USDT, but its book traded BTC/USDT:USDT: put that back"
 CHANGED = [
@@ -51,3 +59,48 @@ async def test_no_trading_elsewhere(trading: Gateway) -> None:
         await trading.task
     assert await whereabouts(trading) == row.value, "a halt still finds the way out"
     assert await trading.externals() == []
+
+
+async def attached(trading: Gateway) -> None:
+    trading.start()
+    await until(lambda: trading.desk is not None and trading.desk._attached is not None)
+
+
+async def test_a_key_of_another_account_is_refused_and_nothing_is_closed_there(
+    trading: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--account OTHER` with the keys of this config: that journal knows whose it is."""
+    await stopped(trading, {})
+    trading.fake.book.set("uid", "another")
+    trading.start()
+    assert trading.task is not None
+    with pytest.raises(SafetyRefusal, match=r"of main is of one account at binance, and this key is of an") as no:
+        await trading.task
+    assert no.value.exit_code == 5
+    settings = trading.settings
+    monkeypatch.setattr(to_stop, "load_settings", lambda: settings)
+    with pytest.raises(SafetyRefusal, match="this key is of another account"):
+        await halt(cancel=True, flatten=True, within_s=5)
+    assert len(trading.fake.book.accepted) == 1, "the buy, and no sale"
+    assert "fake-key" not in repr(await whereabouts(trading))
+    trading.fake.book.set("uid", "FzFzXquXXqoC")
+    await attached(trading)
+
+
+async def test_a_new_key_needs_a_word_where_the_exchange_does_not_tell_whose_it_is(tmp_path: Path) -> None:
+    """Bybit's demo."""
+    async with gateway(tmp_path, fake_venue="bybit", exchange="bybit") as trading:
+        await stopped(trading, {"api_key": SecretStr("a-new-key")})
+        trading.fake.floor.keys.key = "a-new-key"
+        trading.start()
+        assert trading.task is not None
+        with pytest.raises(SafetyRefusal, match="say so: `tickline adopt --key`"):
+            await trading.task
+        async with await Journal.open(trading.settings.journal_url, "main", durable=False) as journal:
+            before = Whereabouts.known(await journal.limits())
+            venue = make_venue(trading.settings)
+            await venue.open(only_out=True)
+            await venue.close()
+            now = Whereabouts.of(trading.settings).of_account(venue, Whereabouts(), "main")
+            await write_key(journal, before.model_copy(update={"identity": now.identity}), "test")
+        await attached(trading)

@@ -1,5 +1,6 @@
 """What the run says of the account, by its journal."""
 
+import os
 import re
 import time
 from pathlib import Path
@@ -63,7 +64,7 @@ async def test_from_not_armed_to_armed_and_held(settings: Settings) -> None:
         assert (await said(settings)).startswith("armed until ")
         assert (await said(settings)).endswith(" UTC, for positions of at most 1000")
         await journal.write_by_person([ExternalRow("BALANCE", "", "balance", "1 more", 1, "")])
-        assert (await said(settings)).endswith("; 1 differences wait for a person: A=b tickline resolve")
+        assert (await said(settings)).endswith("; 1 difference waits for a person: A=b tickline resolve")
         await journal.write_by_person([LatchRow("OTHER_BUS", "b2 instead of b1", "gateway", 1)])
         assert await said(settings) == "held by OTHER_BUS: in another terminal: A=b tickline adopt"
         await journal.write_by_person([LatchRow("HALT", "by hand", "me", 1)])
@@ -73,11 +74,49 @@ async def test_from_not_armed_to_armed_and_held(settings: Settings) -> None:
 
 
 async def test_a_gateway_that_is_not_at_work_says_why(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.console.account_line.MAX_AGE_S", 0.0)  # it should be by now
-    log = settings.state_dir / "logs" / "gateway.log"
-    assert await said(settings) == f"the gateway is not at work: it said nothing (log: {log})"
+    """What an earlier run wrote is no reason of this one's: until it says one it is starting."""
+    now_s = 1000.0
+    monkeypatch.setattr("services.console.account_line.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("services.console.account_line.LOOK_EVERY_S", 0.0)
+    log, alive = settings.state_dir / "logs" / "gateway.log", alive_file(settings.state_dir, "gateway")
     log.parent.mkdir(parents=True)
-    log.write_text('{"why": "an old one"}\n{"why": "binance refuses"}\n{"event": "partition given up"}\n')
-    assert await said(settings) == f"the gateway is not at work: binance refuses (log: {log})"
-    alive_file(settings.state_dir, "gateway").touch()
-    assert await said(settings) == ""
+    log.write_text('{"why": "an old one"}\n')
+    alive.touch()
+    os.utime(alive, (0, 0))  # by an earlier run
+    line = AccountLine(settings, "A=b tickline")
+    assert await line.look() == ""
+    now_s += 12
+    assert await line.look() == f"the gateway is starting (log: {log})"
+    now_s += 60
+    assert await line.look() == f"the gateway is starting, for more than a minute (log: {log})"
+    with log.open("a") as file:
+        file.write('{"why": "busy"}\n{"why": "binance refuses"}\n{"event": "partition given up"}\n')
+    assert await line.look() == f"the gateway is not at work: binance refuses (log: {log})"
+    alive.touch()
+    assert await line.look() == ""
+
+
+async def test_a_gateway_that_was_at_work_and_is_silent_is_not_starting(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.console.account_line.MAX_AGE_S", 0.0)
+    monkeypatch.setattr("services.console.account_line.fresh", lambda file, now_s: False)
+    settings.state_dir.mkdir()
+    line = AccountLine(settings, "A=b tickline")
+    alive = alive_file(settings.state_dir, "gateway")
+    alive.touch()
+    os.utime(alive, ns=(line._began_ns + 1, line._began_ns + 1))
+    log = settings.state_dir / "logs" / "gateway.log"
+    assert await line.look() == f"the gateway is not at work: it said nothing (log: {log})"
+
+
+async def test_a_state_folder_that_is_away_is_what_is_said(settings: Settings) -> None:
+    """A verb would find no config there, or make a journal that the line does not have."""
+    settings.state_dir.mkdir()
+    async with await opened(settings):
+        line = AccountLine(settings, "A=b tickline")
+        assert (await line.look()).startswith("not armed")
+        settings.state_dir.rename(settings.state_dir.with_name("away"))
+        line._looked_s = 0.0
+        assert await line.look() == f"{settings.state_dir} is away: no verb reaches this account until it is put back"
+        await line.close()

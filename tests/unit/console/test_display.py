@@ -7,6 +7,7 @@ import pytest
 
 from services.console import display
 from services.console.display import Display
+from services.console.refusals import Ended
 from services.console.watch import View
 from shared.messages import Stream
 from shared.runner.progress import Progress
@@ -60,8 +61,9 @@ def test_what_is_refused_meanwhile_is_said_with_its_reason(
     shown = Display()
     for refused in ({"NOT_ARMED": 4}, {"NOT_ARMED": 7, "DUST": 1}, {"NOT_ARMED": 7, "DUST": 1}):
         now_s += 5
-        shown.report(view(5), 0, "", refused)
+        shown.report(view(5), 0, "", Ended(2, refused))
     lines = capsys.readouterr().err.splitlines()
-    assert [line.partition("executions")[2].rpartition("; equity")[0] for line in lines] == [
-        "; not filled: 4 NOT_ARMED", "; not filled: 1 DUST, 3 NOT_ARMED", "",
+    assert [line[11:].rpartition("; equity")[0] for line in lines] == [
+        "5 ticks, 0 orders, 2 filled; not filled: 4 NOT_ARMED",
+        "5 ticks, 0 orders, 2 filled; not filled: 1 DUST, 3 NOT_ARMED", "5 ticks, 0 orders, 2 filled",
     ]  # fmt: skip

@@ -25,6 +25,28 @@ def test_a_folder_that_was_removed_is_said_once(tmp_path: Path) -> None:
     ground.close()
 
 
+def test_a_folder_that_was_moved_is_put_back_and_nothing_is_lost(tmp_path: Path) -> None:
+    """In the name that it has now; a new one that took its place would take it in."""
+    folder, there = tmp_path / ".tickline", tmp_path / "my kept"
+    folder.mkdir()
+    (folder / "bus").mkdir()
+    ground = Ground({"logs, the journal": folder, "the bus's data": folder / "bus"})
+    folder.rename(there)
+    (line,) = ground.news()
+    assert line == (
+        f"{folder} was moved to {there} while it is in use: what is written (logs, the journal) goes there, and no "
+        f"verb of this line finds it: move it back: mv '{there}' {folder}"
+    )
+    assert list(ground.news()) == []
+    there.rename(folder)
+    assert list(ground.news()) == [f"{folder} is back"]
+    folder.rename(there)
+    (line,) = ground.news()
+    assert line.startswith(f"{folder} was moved to {there}")
+    folder.mkdir()
+    ground.close()
+
+
 def test_a_full_disk_is_said_and_that_it_has_room_again(tmp_path: Path) -> None:
     free = LOW_BYTES
     ground = Ground({"data": tmp_path}, lambda path: free)

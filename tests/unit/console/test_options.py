@@ -1,6 +1,8 @@
 """The options of `tickline run` over the config."""
 
 import re
+import shlex
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -79,7 +81,8 @@ def test_parameters_are_json_where_they_can_be() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"data": [Path("a.csv")]}, "--data was given 1 times and --sym 0 times"),
+        ({"data": [Path("a.csv")]}, "--sym is missing: say of which symbol a.csv is"),
+        ({"data": [Path("a.csv")], "sym": ["A", "B"]}, "--data: 1 file for 2 symbols: give each --sym its file"),
         ({"data": [Path("a"), Path("b")], "sym": ["A", "A"]}, "--sym names a symbol twice"),
         ({"param": ["netting"]}, "--param 'netting': write name=value"),
         ({"param": ["=1"]}, "write name=value"),
@@ -106,3 +109,24 @@ def test_run_ids_differ_and_sort_by_time() -> None:
     made = [new_run_id() for _ in range(50)]
     assert len(set(made)) == 50
     assert all(re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{6}", run_id) for run_id in made)
+
+
+@pytest.mark.parametrize(
+    ("typed", "given", "lacking", "command"),
+    [
+        ("run --data f.csv --interval 12h", {"data": [Path("f.csv")], "interval": "12h"}, "f.csv",
+         "tickline run --data f.csv --interval 12h --sym=BTCUSDT"),
+        ("backtest --data ETHUSDT-1h.csv --data 'b c.csv' --sym ETHUSDT",
+         {"data": [Path("ETHUSDT-1h.csv"), Path("b c.csv")], "sym": ["ETHUSDT"]}, "b c.csv",
+         "tickline backtest --data ETHUSDT-1h.csv --data 'b c.csv' --sym ETHUSDT --sym=BTCUSDT"),
+    ],
+)  # fmt: skip
+def test_a_file_without_its_symbol_is_answered_with_the_whole_command(
+    monkeypatch: pytest.MonkeyPatch, typed: str, given: Mapping[str, Any], lacking: str, command: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/somewhere/tickline", *shlex.split(typed)])
+    with pytest.raises(ConfigError) as refused:
+        settings_for(RunOptions(**given))
+    assert str(refused.value).startswith(
+        f"--sym is missing: say of which symbol {lacking} is, in the order of the files, e.g. `{command}`"
+    )

@@ -95,11 +95,15 @@ async def test_a_limit_on_an_older_bus_says_so(bus: EmbeddedBus, tmp_path: Path,
 @pytest.mark.parametrize(
     ("real", "said"), [(True, ["BTCUSDT 0.5: `A=b tickline halt --flatten` closes them"]), (False, [])]
 )
-async def test_what_stays_open_is_said_when_nobody_trades_any_more(tmp_path: Path, real: bool, said: list[str]) -> None:
+async def test_what_stays_open_is_said_when_nobody_trades_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real: bool, said: list[str]
+) -> None:
     """At Ctrl-C, and when a service keeps dying; on paper there is nothing to close."""
+    monkeypatch.chdir(tmp_path)
     lines: list[str] = []
     own = fake_settings(RunOptions()) if real else settings("", tmp_path)
     own = own.model_copy(update={"bus": own.bus.model_copy(update={"url": "redis://127.0.0.1:1/0"})})
+    own.state_dir.mkdir(exist_ok=True)
     run = _Run(own, [], None, lambda *_: None, lines.append, "A=b tickline")
     run._say_open()
     assert lines == []  # nothing was seen yet
@@ -112,6 +116,11 @@ async def test_what_stays_open_is_said_when_nobody_trades_any_more(tmp_path: Pat
     else:
         run._say_open()
     assert [line.partition("trading: ")[2] for line in lines] == said
+    own.state_dir.rename(tmp_path.with_name(f"{tmp_path.name}.away"))
+    run._say_open()
+    assert [line.partition("0.5: ")[2] for line in lines[len(said) :]] == [
+        f"put {own.state_dir} back, then `A=b tickline halt --flatten` closes them"
+    ] * real  # its config lies there, and its journal
 
 
 async def test_a_bus_that_dies_before_anything_is_started_is_one_line_too(

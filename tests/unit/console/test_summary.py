@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from services.console.latency import percentiles
+from services.console.refusals import Ended
 from services.console.summary import Summary
 from services.research.parity import Parity
 from shared.messages import Stream
@@ -97,13 +98,14 @@ def test_a_run_on_live_data_is_not_compared() -> None:
 
 
 def test_orders_that_went_to_a_venue_are_not_compared() -> None:
-    sent = replace(WELL, parity=None, refusals={"PRICE_COLLAR": 1, "NOT_ARMED": 4})
+    sent = replace(WELL, parity=None, ended=Ended(3, {"PRICE_COLLAR": 1, "NOT_ARMED": 4}))
     assert sent.lines()[-2:] == [
-        "not filled: 4 NOT_ARMED, 1 PRICE_COLLAR",
+        "orders of this run: 3 filled, not filled: 4 NOT_ARMED, 1 PRICE_COLLAR",
         "parity: not compared (orders went to a venue)",
     ]
-    assert sent.as_json()["refusals"] == {"NOT_ARMED": 4, "PRICE_COLLAR": 1}
-    assert replace(sent, refusals={}).lines()[-2] == "not filled: none"
+    assert sent.lines()[0] == "done: 692 ticks, 689 predictions, 689 decisions, 1377 orders", "an execution may be none"
+    assert (sent.as_json()["filled"], sent.as_json()["refusals"]) == (3, {"NOT_ARMED": 4, "PRICE_COLLAR": 1})
+    assert replace(sent, ended=Ended()).lines()[-2] == "orders of this run: 0 filled, not filled: none"
 
 
 def test_orders_that_are_not_compared_are_explained() -> None:
@@ -112,14 +114,23 @@ def test_orders_that_are_not_compared_are_explained() -> None:
     lines = replace(WELL, counts=counts, parity=Parity(3624, 3624, EQUITY, None, before=300)).lines()
     assert lines[3:] == [
         "parity: 3624 of 3624 orders identical to the backtest",
-        "parity: the 300 orders before them are an earlier run's, which have left the bus: 3924 in all",
+        "parity: 300 orders before them are an earlier run's and left the bus: 3924 in all",
         "parity: 20 more orders are of symbols that this run does not have",
+    ]
+
+
+def test_one_is_not_many() -> None:
+    parity = Parity(1, 1, EQUITY, None, before=1)
+    assert replace(WELL, counts=COUNTS | {Stream.ORDERS: 3}, parity=parity).lines()[3:] == [
+        "parity: 1 of 1 order identical to the backtest",
+        "parity: 1 order before them is an earlier run's and left the bus: 2 in all",
+        "parity: 1 more order is of symbols that this run does not have",
     ]
 
 
 def test_what_stays_open_is_said_with_what_closes_it() -> None:
     held = {"BTCUSDT": Decimal("0.500"), "ETHUSDT": Decimal(-2)}
-    told = replace(WELL, parity=None, refusals={}, positions=held, flatten="tickline halt --flatten")
+    told = replace(WELL, parity=None, ended=Ended(), positions=held, flatten="tickline halt --flatten")
     assert told.lines()[-1] == (
         "open at the exchange, with nobody trading: BTCUSDT 0.5, ETHUSDT -2: `tickline halt --flatten` closes them"
     )

@@ -9,6 +9,7 @@ import ccxt.async_support as ccxt
 import pytest
 
 from services.fake_exchange.book import CROSS, LONG, SHORT, Ask
+from services.fake_exchange.order import Order
 from services.fake_exchange.serve import Fake, serving
 from shared.redirected import redirected
 
@@ -61,8 +62,8 @@ async def account(at: At, name: str = "", **options: Any) -> AsyncIterator[tuple
             await made.close()
 
 
-def put(fake: Fake, sym: str, qty: Decimal, **rest: Any) -> None:
-    fake.book.place(Ask(sym, qty, **rest), fake.floor.now_ms())
+def put(fake: Fake, sym: str, qty: Decimal, **rest: Any) -> Order:
+    return fake.book.place(Ask(sym, qty, **rest), fake.floor.now_ms())
 
 
 async def rows(client: Any, at: At) -> list[tuple[str, str, Decimal]]:
@@ -161,6 +162,48 @@ async def test_orders_that_wait_are_seen_where_they_are_kept_and_end_or_fire(at:
         else:
             await client.cancel_all_orders(at.symbols[0], {"trigger": True})
         assert fake.book.waiting_orders() == []
+
+
+async def test_one_that_fires_becomes_another_order_at_binance_and_okx(at: At) -> None:
+    """Bybit's keeps its id. The one that waited can still be asked for, where it was kept, and names the other."""
+    async with account(at) as (fake, client):
+        put(fake, at.ids[0], QTY)
+        waits = put(fake, at.ids[0], -QTY, client_id="stop", reduce_only=True, trigger=D(41_000))
+        fake.book.prices.set(at.ids[0], D(40_000))
+        fake.book.advance(fake.floor.now_ms())
+        made = fake.book.fills[-1].order_id
+        assert (made == waits.id) == (at is BYBIT)
+        assert not fake.book.wallet.holding(at.ids[0]).qty
+        if at is BINANCE:
+            algo = await client.fapiPrivateGetAlgoOrder({"clientAlgoId": "stop"})
+            assert (algo["algoId"], algo["actualOrderId"], algo["algoStatus"]) == (waits.id, str(made), "FINISHED")
+            listed = {row["id"]: row["clientOrderId"] for row in await client.fetch_orders(at.symbols[0])}
+            assert listed[str(made)] == "stop"
+            assert str(waits.id) not in listed
+        elif at is OKX:
+            (row,) = (await client.private_get_trade_order({"instId": at.ids[0], "ordId": str(made)}))["data"]
+            assert (row["algoId"], row["algoClOrdId"], row["clOrdId"], row["source"]) == (
+                str(waits.id),
+                "stop",
+                "",
+                "6",
+            )
+
+
+async def test_what_stands_in_one_symbol_hinders_no_margin_type_of_another() -> None:
+    """Binance's -4048 and -4047 are of the symbol; its position mode is the account's."""
+    async with account(BINANCE) as (fake, client):
+        first, second = BINANCE.symbols[:2]
+        put(fake, BINANCE.ids[0], QTY)
+        put(fake, BINANCE.ids[0], QTY, client_id="rests", limit=D(30_000))
+        await client.set_margin_mode("isolated", second)
+        with pytest.raises(ccxt.ExchangeError, match="-4048"):
+            await client.set_margin_mode("isolated", first)
+        with pytest.raises(ccxt.ExchangeError, match="-4068"):
+            await client.set_position_mode(True)
+        put(fake, BINANCE.ids[0], -QTY)
+        with pytest.raises(ccxt.ExchangeError, match="-4047"):
+            await client.set_margin_mode("isolated", first)
 
 
 async def test_what_the_venue_closes_itself_says_so(at: At) -> None:

@@ -58,7 +58,7 @@ def test_recorded_trades_have_no_interval_and_bars_have_one(tmp_path: Path) -> N
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     folder = recording(tmp_path, [taken(1)])
-    with pytest.raises(DataError, match="has 1 ticks of A, but 2 were taken before"):
+    with pytest.raises(DataError, match="has 1 tick of A, but 2 were taken before"):
         ReplaySource({"A": folder}, "1s").open("A", 2).take(1)
     with pytest.raises(DataError, match="has no tick of C"):
         _ = ReplaySource({"C": folder}, "1s").venue

@@ -101,7 +101,7 @@ def test_an_order_too_many(orders: Orders) -> None:
     orders["SIM-A"][last + 1] = orders["SIM-A"][last]
     parity = compared(orders)
     assert parity[:2] == (total(orders), total(orders) - 1)
-    assert parity.first_difference == "SIM-A: the line wrote 1 orders that the backtest does not have"
+    assert parity.first_difference == "SIM-A: the line wrote 1 order that the backtest does not have"
 
 
 def test_orders_of_ticks_beyond_the_last_decided_are_too_many(orders: Orders) -> None:

@@ -39,5 +39,5 @@ def test_a_full_disk_ends_no_service_by_its_log(full: TextIO, monkeypatch: pytes
 def test_nor_by_the_file_that_says_that_it_is_alive(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     touch(tmp_path / "file" / "signal.alive")
-    touch(tmp_path / "new" / "signal.alive")
-    assert (tmp_path / "new" / "signal.alive").exists()
+    touch(tmp_path / "moved" / "signal.alive")
+    assert not (tmp_path / "moved").exists(), "there would be no room to move it back to"

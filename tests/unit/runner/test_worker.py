@@ -38,26 +38,25 @@ def echo_plan(
 
 
 class Writer:
-    """Writes ticks to all partitions, as an ingestor would."""
+    """Writes ticks to all partitions, as an ingestor would. Its leases do not run out while it waits for the reader."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._leases: dict[int, Lease] = {}
         self._seqs = dict.fromkeys(range(P), 0)
         self._last: dict[str, int] = {}
 
     @classmethod
     async def on(cls, bus: MemoryBus) -> "Writer":
-        writer = cls(await bus.connect())
-        await writer.reconnect(bus)
-        return writer
+        return cls(await bus.connect())
 
     async def reconnect(self, bus: MemoryBus) -> None:
         self._session = await bus.connect()
-        for p in range(P):
-            lease = await self._session.acquire(Place("source", p), "writer")
-            assert lease is not None
-            self._leases[p] = lease
+
+    async def _lease(self, p: int) -> Lease:
+        """A new one: an earlier one may be over by now, however short the test seems."""
+        lease = await self._session.acquire(Place("source", p), "writer")
+        assert lease is not None
+        return lease
 
     async def write(self, *symbols: str, count: int = 1, changed: Callable[[Outgoing], Outgoing] = lambda x: x) -> None:
         for sym in symbols:
@@ -66,7 +65,7 @@ class Writer:
             for _ in range(count):
                 self._last[sym] = self._last.get(sym, 0) + 1
                 entries.append(changed(Outgoing.of(tick(self._last[sym], sym))))
-            done = await self._session.commit([Commit(self._leases[p], self._seqs[p], {}, entries)])
+            done = await self._session.commit([Commit(await self._lease(p), self._seqs[p], {}, entries)])
             assert done == [Outcome.OK]
             self._seqs[p] += 1
 

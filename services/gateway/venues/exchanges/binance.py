@@ -111,6 +111,18 @@ class Binance(ExchangeProfile):
         trade = rights["enableFutures" if self.kind == "swap" else "enableSpotAndMarginTrading"]
         return Rights(trade=trade is True, withdraw=rights["enableWithdrawals"] is not False)
 
+    async def account_id(self, asker: Asker, *, live: bool) -> str:
+        """Spot's `uid`; futures have an `accountAlias` in each row of the balance.
+
+        P: SPOT_DOCS/rest-api/account-endpoints#account-information-user_data; C, that it is unique to the account U:
+        BINANCE_DOCS/account/rest-api/Futures-Account-Balance-V3
+        """
+        if self.kind == "swap":
+            rows: Any = await asker.ask(asker.client.fapiprivatev3_get_balance)
+            return next((str(row["accountAlias"]) for row in rows if row.get("accountAlias")), "")
+        answer: Any = await asker.ask(asker.client.private_get_account, {"omitZeroBalances": "true"})
+        return str(answer.get("uid") or "")
+
     async def fee_currencies(self, asker: Asker) -> frozenset[str]:
         """BNFCR: in the EEA futures are margined, settled and charged in credits, which no market has a price for.
 
@@ -158,7 +170,7 @@ class Binance(ExchangeProfile):
         def read(rows: Any) -> Mapping[str, Modes]:
             found = {names[row["symbol"]]: row for row in rows if row["symbol"] in names}
             return {
-                market: Modes(hedged, MARGINS[found[market]["marginType"]], int(found[market]["leverage"]))
+                market: Modes(hedged, MARGINS[found[market]["marginType"]], number(found[market]["leverage"]))
                 for market in swaps
             }
 
@@ -190,7 +202,7 @@ class Binance(ExchangeProfile):
             if row["symbol"] in names
         ]
 
-    async def cancel_waiting(self, asker: Asker, market: str) -> None:
+    async def cancel_waiting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
         """At once: BINANCE_DOCS/trade/rest-api/Cancel-All-Algo-Open-Orders (P)."""
         if self.kind == "swap":
             params = {"symbol": asker.client.markets[market]["id"]}

@@ -189,6 +189,13 @@ class Bybit(ExchangeProfile):
             withdraw="Withdraw" in (permissions.get("Wallet") or []),
         )
 
+    async def account_id(self, asker: Asker, *, live: bool) -> str:
+        """`userID`, told with the key, which the demo has no answer for. P: BYBIT_DOCS/user/apikey-info."""
+        if not live:
+            return ""
+        answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
+        return str(answer["result"].get("userID") or "")
+
     async def order_by_client_id(
         self, asker: Asker, market: str, client_id: str, since_ms: int | None = None
     ) -> Row | None:
@@ -233,7 +240,7 @@ class Bybit(ExchangeProfile):
 
         def read(answer: Any) -> Modes:
             rows = answer["result"]["list"]
-            return Modes(any(int(row["positionIdx"]) for row in rows), margin, int(Decimal(rows[0]["leverage"])))
+            return Modes(any(int(row["positionIdx"]) for row in rows), margin, number(rows[0]["leverage"]))
 
         found: dict[str, Modes] = {}
         for market in swaps:
@@ -241,11 +248,16 @@ class Bybit(ExchangeProfile):
             found[market] = await asker.ask(client.privateGetV5PositionList, params, read=read)
         return found
 
+    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, Decimal | None]:
+        """Of the same two answers: ccxt makes a whole number of `2.5`."""
+        modes = (await self.modes(asker, [market]))[market]
+        return modes.margin, modes.leverage
+
     def ends_ms(self, market: Row) -> int | None:
         """A perpetual's deliveryTime is 0 until its delisting is announced: BYBIT_DOCS/market/instrument (P)."""
         return int(market["info"].get("deliveryTime") or 0) or None
 
-    async def cancel_resting(self, asker: Asker, market: str) -> None:
+    async def cancel_resting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
         """Of every kind: a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""
         for params in [{}] if self.kind == "swap" else [{"orderFilter": kind} for kind in SPOT_KINDS]:
             await asker.ask(asker.client.cancel_all_orders, market, params, tolerated=self.facts.unknown)

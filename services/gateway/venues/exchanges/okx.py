@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from services.gateway.venues.asker import Asker
@@ -10,7 +11,7 @@ from services.gateway.venues.exchanges.profile import ISOLATED, ExchangeProfile,
 from services.gateway.venues.facts import Facts, states_of
 from services.gateway.venues.markets import MarketOrder, decimal_at
 from services.gateway.venues.pages import MOST_PAGES, Row, trades
-from services.gateway.venues.parse import number
+from services.gateway.venues.parse import Unreadable, number, order_id
 from shared.errors import VenueError
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
@@ -30,6 +31,7 @@ OKX = Facts(
     duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
     unknown=frozenset({"51603"}),  # C, K
     in_the_way=frozenset({"59000", "59100", "59101", "59107"}),  # C
+    order_id_name="ordId",  # C: parse_order takes `algoId` first, which an order that was a fired algo order has, too
     status_name="state",  # P: OKX_DOCS/#order-book-trading-trade-get-order-details
     states=states_of(new="live partially_filled", filled="filled", canceled="canceled mmp_canceled"),
     market_types={"swap": "swap", "spot": "spot"},
@@ -140,14 +142,18 @@ class Okx(ExchangeProfile):
         told = answer["data"][0]["perm"].split(",")
         return Rights(trade="trade" in told, withdraw="withdraw" in told)
 
+    async def account_id(self, asker: Asker, *, live: bool) -> str:
+        """`uid`. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
+        answer: Any = await asker.ask(asker.client.private_get_account_config)
+        return str(answer["data"][0].get("uid") or "")
+
     def balance_params(self) -> Mapping[str, str]:
         """There is one for all kinds."""
         return {}
 
-    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, int | None]:
-        """The mode goes with each order, and the leverage with the mode."""
-        given = asker.client.fetch_leverage, market, {"mgnMode": ISOLATED}
-        return await told(asker, "marginMode", *given), await told(asker, "longLeverage", *given)
+    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, Decimal | None]:
+        """The mode goes with each order, and the leverage with the mode; ccxt makes a whole number of `2.5`."""
+        return ISOLATED, (await self._leverages(asker, [market]))[market]
 
     async def set_margin_and_leverage(self, asker: Asker, market: str, leverage: int) -> None:
         """The leverage of isolated positions."""
@@ -163,17 +169,25 @@ class Okx(ExchangeProfile):
 
         P: OKX_DOCS/#trading-account-rest-api-get-leverage
         """
-        client = asker.client
-        hedged = bool(await told(asker, "hedged", client.fetch_position_mode, swaps[0]))
+        hedged = bool(await told(asker, "hedged", asker.client.fetch_position_mode, swaps[0]))
+        leverages = await self._leverages(asker, swaps)
+        return {market: Modes(hedged, ISOLATED, leverage) for market, leverage in leverages.items()}
+
+    async def _leverages(self, asker: Asker, swaps: Sequence[str]) -> dict[str, Decimal]:
+        client, found = asker.client, dict[str, Decimal]()
         names = {client.markets[market]["id"]: market for market in swaps}
 
-        def read(answer: Any) -> dict[str, Modes]:
-            return {names[row["instId"]]: Modes(hedged, ISOLATED, int(row["lever"])) for row in answer["data"]}
+        def read(answer: Any) -> dict[str, Decimal]:
+            told_of = {names[row["instId"]]: number(row["lever"]) for row in answer["data"]}
+            if missing := set(asked) - told_of.keys():
+                raise Unreadable(f"it does not tell the leverage of {', '.join(sorted(missing))}")
+            return told_of
 
-        found: dict[str, Modes] = {}
         ids = list(names)
         for first in range(0, len(ids), MOST_LEVERAGES):
-            params = {"instId": ",".join(ids[first : first + MOST_LEVERAGES]), "mgnMode": ISOLATED}
+            some = ids[first : first + MOST_LEVERAGES]
+            asked = [names[id_] for id_ in some]
+            params = {"instId": ",".join(some), "mgnMode": ISOLATED}
             found |= await asker.ask(client.privateGetAccountLeverageInfo, params, read=read)
         return found
 
@@ -205,18 +219,21 @@ class Okx(ExchangeProfile):
                 asked = {**asked, "after": rows[-1]["algoId"]}
         return found
 
-    async def cancel_waiting(self, asker: Asker, market: str) -> None:
+    async def cancel_waiting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
         """By their ids, some at a time."""
-        ids = [order.order_id for order in await self.waiting(asker, [market])]
+        if ids is None:
+            ids = [order.order_id for order in await self.waiting(asker, [market])]
         for first in range(0, len(ids), MOST_CANCELS):
             some, gone = ids[first : first + MOST_CANCELS], self.facts.unknown | GONE
             await asker.ask(asker.client.cancel_orders, some, market, {"trigger": True}, tolerated=gone)
 
-    async def cancel_resting(self, asker: Asker, market: str) -> None:
+    async def cancel_resting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
         """One by one; what is gone meanwhile is gone."""
         gone = self.facts.unknown | GONE
-        for order in await self.open_orders(asker, market):
-            await asker.ask(asker.client.cancel_order, str(order["id"]), market, tolerated=gone)
+        if ids is None:
+            ids = [order_id(self.facts, order) for order in await self.open_orders(asker, market)]
+        for id_ in ids:
+            await asker.ask(asker.client.cancel_order, id_, market, tolerated=gone)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
         """By side and margin mode, as each is closed: NET CROSS, LONG ISOLATED ..."""

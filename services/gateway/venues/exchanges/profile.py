@@ -35,11 +35,14 @@ class Waiting(NamedTuple):
 
 
 class Modes(NamedTuple):
-    """How a swap is set: hedged: one position each way; margin: ccxt's word, e.g. isolated."""
+    """How a swap is set: hedged: one position each way; margin: ccxt's word, e.g. isolated.
+
+    leverage: as the exchange writes it, which may be a fraction: ccxt's own number of it is cut to a whole one.
+    """
 
     hedged: bool
     margin: str | None
-    leverage: int | None
+    leverage: Decimal | None
 
 
 class ExchangeProfile:
@@ -147,6 +150,10 @@ class ExchangeProfile:
         """Of the key, as far as the exchange tells."""
         return Rights()
 
+    async def account_id(self, asker: Asker, *, live: bool) -> str:
+        """The exchange's own number of the account, whatever its key; empty where it does not tell one."""
+        return ""
+
     async def unfit(self, asker: Asker, *, live: bool) -> str | None:
         """Why an account is of no kind that is traded here, and what to do about it; None where it is."""
         return None
@@ -171,11 +178,11 @@ class ExchangeProfile:
         """Those that the exchange keeps apart from what rests; all others are told with the open orders."""
         return []
 
-    async def cancel_waiting(self, asker: Asker, market: str) -> None:
-        """All of these, anybody's."""
+    async def cancel_waiting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
+        """All of these, anybody's. ids: theirs, where they are known; None: they are not."""
 
-    async def cancel_resting(self, asker: Asker, market: str) -> None:
-        """All open orders, anybody's: at once where the exchange can, else one by one."""
+    async def cancel_resting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
+        """All open orders, anybody's: at once where the exchange can, else one by one. ids: likewise."""
         client, gone = asker.client, self.facts.unknown
         if client.has["cancelAllOrders"] is True:
             await asker.ask(client.cancel_all_orders, market, tolerated=gone)
@@ -220,13 +227,13 @@ class ExchangeProfile:
         if (hedged := await _hedged(asker, swaps[0])) is not False:
             raise SafetyRefusal(f"{client.id}: hedged is {hedged}, wanted one-way: close what is open, set it by hand")
 
-    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, int | None]:
+    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, Decimal | None]:
         """As they are now, e.g. ("isolated", 1)."""
         client = asker.client
         if not client.has["fetchLeverage"] or not client.has["fetchMarginMode"]:
             raise VenueError(f"{client.id}: ccxt cannot read margin mode and leverage back: swaps are not traded there")
         margin = await told(asker, "marginMode", client.fetch_margin_mode, market)
-        return margin, await told(asker, "longLeverage", client.fetch_leverage, market)
+        return margin, number(await told(asker, "longLeverage", client.fetch_leverage, market))
 
     modes_a_round: ClassVar[int] = 20  # markets whose modes one look asks for, where each is a question of its own
 

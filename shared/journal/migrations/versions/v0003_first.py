@@ -41,7 +41,7 @@ def upgrade() -> None:
     op.create_table(
         "fills",
         *_must(text, "account", "sym", "trade_id", "venue_order_id", "client_order_id", "signed_qty", "price", "fee"),
-        *_must(text, "fee_currency"), *_must(whole, "at_ms"),
+        *_must(text, "fee_currency"), *_must(whole, "at_ms"), sa.Column("extra_fees", text),
         sa.PrimaryKeyConstraint("account", "sym", "trade_id", "venue_order_id"),
     )  # fmt: skip
     op.create_index("fills_by_order", "fills", ["account", "client_order_id"])

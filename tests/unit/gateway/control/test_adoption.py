@@ -91,6 +91,13 @@ def test_a_fee_in_another_coin_wants_its_worth() -> None:
         first(position("0", "1"), trade("1", "40", "0.002 BNB"))
 
 
+def test_that_the_balance_is_measured_anew_is_said_before_it_is_confirmed() -> None:
+    anew = "the account's BALANCE is measured anew when the books are flat"
+    assert anew in first(position("0", "0.2"), word=said("mine"), markets=SPOT).shown
+    assert anew in first(BALANCE, word=said("external")).shown
+    assert anew not in first(position("0", "0.2"), word=said("bot", price=D(1)), markets=SPOT).shown
+
+
 def test_what_is_mine_adds_up_and_no_more_than_that_can_go() -> None:
     row = mine_row(SYM, D("0.5"))
     limits = {row.name: row.value}

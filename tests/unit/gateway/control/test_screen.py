@@ -91,7 +91,7 @@ def test_what_stands_against_it() -> None:
     latch = LatchRow("DAILY_LOSS", "equity 900", "gateway", NOW_MS)
     lines = shown(SEEN._replace(latches=[latch], unsettled=2, differences=1))
     assert "latched: DAILY_LOSS since 2025-11-24 12:00:00 UTC: equity 900" in lines
-    assert "2 orders are not settled, 1 differences are not adopted: `tickline resolve` lists them" in lines
+    assert "2 orders are not settled, 1 difference is not adopted: `tickline resolve` lists them" in lines
     assert first(lines).endswith("would be refused: DAILY_LOSS")
 
 
@@ -104,7 +104,7 @@ def test_books_that_have_another_capital_are_shown_with_it_and_sized_by_it() -> 
     books = Books(["BTCUSDT"], D(1_000))
     books.book(capital_report("BTCUSDT", "strategy:BTCUSDT", 1, D(500), 1))
     lines = shown(SEEN._replace(books=books))
-    assert "equity 10000; 1 books of 1000 each, now BTCUSDT 500 of a capital of 500" in lines
+    assert "equity 10000; 1 book of 1000, now BTCUSDT 500 of a capital of 500" in lines
     assert first(lines) == "BUY 0.011 at about 42000 = 462 USDT"
 
 
@@ -117,6 +117,15 @@ def test_what_is_lost_when_everything_dies_now() -> None:
     assert (
         "at most 140 of 10000: BTCUSDT 140 by liquidation at 56000; with all open that is armed: at most 500" in open_
     )
+
+
+def test_spot_has_neither_margin_nor_leverage_nor_funding() -> None:
+    lines = shown(SEEN._replace(markets=[BTC._replace(rules=SWAP._replace(kind="spot", market="BTC/USDT"))]))
+    assert lines[0] == "account main: LIVE at okx, spot: coins are paid in full, nothing is borrowed"
+    (limits,) = (line for line in lines if line.startswith("limits: "))
+    assert "coins over equity 1, " in limits
+    words = " ".join(line for line in lines if not line.startswith("model "))  # whose strategy has a parameter leverage
+    assert not [word for word in ("margin", "leverage", "liquidation", "funding") if word in words]
 
 
 def test_what_is_lost_of_coins() -> None:

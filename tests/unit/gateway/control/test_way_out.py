@@ -39,7 +39,7 @@ def sent(position: str, booked: str, *unsettled: str, rules: MarketRules = SWAP)
     ],
 )
 def test_a_swap(position: str, booked: str, unsettled: tuple[str, ...], wanted: list[tuple[str, bool]]) -> None:
-    assert sent(position, booked, *unsettled) == [Part(D(size), own) for size, own in wanted]
+    assert sent(position, booked, *unsettled) == [Part(D(size), "book" if own else "") for size, own in wanted]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_swap(position: str, booked: str, unsettled: tuple[str, ...], wanted: 
     [("1.5", "0.5", [("-0.5", True)]), ("1.5", "0", []), ("0.002", "0.002", []), ("0.3", "0.5", [("-0.3", True)])],
 )
 def test_spot_leaves_savings_alone(position: str, booked: str, wanted: list[tuple[str, bool]]) -> None:
-    assert sent(position, booked, rules=SPOT) == [Part(D(size), own) for size, own in wanted]
+    assert sent(position, booked, rules=SPOT) == [Part(D(size), "book" if own else "") for size, own in wanted]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_pieces_are_each_an_order_and_together_the_whole(wanted: int, most: int,
 
 
 def test_a_row_is_closed_by_itself() -> None:
-    assert parts_of_row("SHORT", D(-12), SWAP, PRICE) == [Part(D(10), False, "SHORT"), Part(D(2), False, "SHORT")]
+    assert parts_of_row("SHORT", D(-12), SWAP, PRICE) == [Part(D(10), "", "SHORT"), Part(D(2), "", "SHORT")]
 
 
 @given(position=qty, booked=qty, unsettled=st.lists(qty, max_size=3))

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from services.gateway.desk.books import Books
+from services.gateway.desk.books import Books, Retired
 from services.gateway.desk.capital import capital_report
 
 D = Decimal
@@ -12,6 +12,6 @@ def test_neither_capital_nor_a_symbol_that_comes_or_goes_is_profit() -> None:
     books = Books(["A", "B"], D(100))
     books.book(capital_report("A", "s:A", 1, D(900), 1))
     assert (books.profit(), books.balance(), books.capitals()) == (0, 1_000, 1_000)
-    books.retire(D(-3))
+    books.retire(Retired("s:OLD", "OLD", D(0), D(0), D(-3)))
     books.begin("C", D(50))
     assert books.profit() == -3

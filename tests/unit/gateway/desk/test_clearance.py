@@ -1,4 +1,4 @@
-"""What the risk check is told at one moment."""
+"""What the risk check is told at one moment, and what is made of the equity that is observed."""
 
 from decimal import Decimal
 from typing import cast
@@ -7,9 +7,13 @@ import pytest
 
 from services.gateway.desk.books import Books
 from services.gateway.desk.clearance import Clearance
+from services.gateway.risk import Rules
 from services.gateway.risk.asked import Asked
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.verdict import Pass, Verdict
+from shared.config import Mode
+from shared.config.risk import RiskSettings
+from shared.journal.rows import LatchRow
 from shared.messages.reasons import Reason
 from tests.journal_rows import order
 
@@ -34,3 +38,16 @@ def test_what_stops_one_symbol_stops_no_other(reason: Reason) -> None:
     clearance.blocked = (Reason.CLOCK_SKEW,)
     clearance.judge(order(sym=ETH))
     assert heard.asked.context.blocked == (Reason.CLOCK_SKEW, reason)
+
+
+def test_one_observation_past_a_limit_is_doubted_and_two_in_a_row_latch() -> None:
+    """A balance that was read around a fill is no loss."""
+    rules = Rules(Mode.LIVE, RiskSettings(daily_loss=Decimal(100)), frozenset({"BTCUSDT"}), "hash")
+    made = Clearance(Risk(rules), Books(["BTCUSDT"], Decimal(1_000)), lambda sym: (), 90.0)
+
+    def seen(equity: int) -> tuple[list[str], bool]:
+        changes = made.see_equity(Decimal(equity))
+        return [row.name for row in changes if isinstance(row, LatchRow)], made.doubtful
+
+    assert [seen(equity) for equity in (1_000, 500, 1_000, 500)] == [([], False), ([], True)] * 2
+    assert seen(500) == (["DAILY_LOSS", "DRAWDOWN"], False)

@@ -41,7 +41,6 @@ def test_spot_has_no_contracts_and_the_step_is_the_least() -> None:
         ({"linear": False, "settle": "BTC"}, "an inverse contract, settled in BTC"),
         ({"type": "option"}, "a option market: only swap and spot"),
         ({"type": "future"}, "a future market"),
-        ({"active": False}, "does not trade it now"),
     ],
 )
 def test_what_is_not_traded_is_refused(changes: dict[str, Any], text: str) -> None:
@@ -98,3 +97,12 @@ def test_market_orders_have_a_step_and_a_least_of_their_own_on_binance() -> None
     lot |= {"stepSize": "0.00000000", "minQty": "0.00000000", "maxQty": "0.00000000"}  # as most spot markets have it
     rules = raw.rules("BTC/USDT")
     assert (rules.step, rules.min_qty, rules.most_qty) == (Decimal("0.001"), Decimal("0.001"), Decimal(1000))
+
+
+@pytest.mark.parametrize(("applies", "most"), [(True, Decimal(9_000_000)), (False, None)])
+def test_binances_bound_in_money_holds_for_market_orders_where_it_says_so(applies: bool, most: Decimal | None) -> None:
+    """P: https://developers.binance.com/docs/binance-spot-api-docs/filters#notional."""
+    raw = Raw("binance", "spot", {})
+    filters = raw.client.markets["BTC/USDT"]["info"]["filters"]
+    filters.append({"filterType": "NOTIONAL", "maxNotional": "9000000.00000000", "applyMaxToMarket": applies})
+    assert raw.rules("BTC/USDT").most_notional == most

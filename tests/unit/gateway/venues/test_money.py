@@ -103,10 +103,16 @@ async def test_okxs_bill_says_by_its_kind_which_way_the_money_went() -> None:
                 "subType": kind, "balChg": balance, "posBalChg": position, "fee": "0", "pnl": "0",
                 "mgnMode": "isolated", "ts": "7"}  # fmt: skip
 
-    rows = [bill("4", "173", "-0.3", "0"), bill("3", "174", "0", "0.2"), bill("2", "1", "-0.9", "0", type_="2")]
+    rows = [
+        bill("5", "173", "0.1", "0"),
+        bill("4", "173", "-0.3", "0"),
+        bill("3", "174", "0", "0.2"),
+        bill("2", "1", "-0.9", "0", type_="2"),
+    ]
     made = Recorded("okx", {"/account/bills": [{"code": "0", "msg": "", "data": rows}]})
     assert await made.venue.funding(5) == [
         FundingPayment("3", "BTCUSDT", D("0.2"), 7), FundingPayment("4", "BTCUSDT", D("-0.3"), 7),
+        FundingPayment("5", "BTCUSDT", D("-0.1"), 7),
     ]  # fmt: skip
 
 

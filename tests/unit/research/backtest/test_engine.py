@@ -113,7 +113,7 @@ def test_a_venue_of_the_papers_rules_fills_as_the_paper_venue_does(
     [
         ([["5"]] * 9, r"all 9 prices are the same"),
         ([[1, 9, 1, 5], [4, 9, 1, 5], [2, 9, 1, 5]], r"all 3 prices are the same"),
-        ([["5"]], r"1 rows are too few"),
+        ([["5"]], r"1 row is too few"),
         ([["5"], ["6"], ["nan"], ["7"]], r"row 4: price 'nan' is not finite"),
     ],
 )
@@ -123,7 +123,7 @@ def test_data_without_sense_is_one_line(settings_of: MakeSettings, rows: list[Ro
 
 
 def test_a_time_without_rows_is_one_line(settings_of: MakeSettings) -> None:
-    with pytest.raises(DataError, match="none of its 7 rows"):
+    with pytest.raises(DataError, match="7 rows, none in the time"):
         run(settings_of(UP_DOWN), start_ns=START_NS + 99 * DAY_NS)
     with pytest.raises(ConfigError, match=r"from 2024-01-02.* to 2024-01-02.* is empty"):
         run(settings_of(UP_DOWN), start_ns=START_NS + DAY_NS, end_ns=START_NS + DAY_NS)

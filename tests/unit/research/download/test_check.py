@@ -65,7 +65,7 @@ def test_only_the_first_gaps_are_listed() -> None:
     lines = check_of(KindName.OHLCV, plain(hours), hours[-1] + 1).lines(7)
     assert sum(line.startswith("gap: ") for line in lines) == GAPS_SHOWN
     assert lines[-3:] == [
-        "... and 1 more gaps",
+        "... and 1 more gap",
         f"gaps: {GAPS_SHOWN + 1}, missing: {GAPS_SHOWN + 1}",
         "duplicates removed: 7",
     ]

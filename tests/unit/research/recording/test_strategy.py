@@ -99,7 +99,7 @@ def test_a_decision_that_no_stage_makes_is_a_difference(tmp_path: Path) -> None:
     ]
     tally = replayed(session.record(tmp_path))
     assert tally.first is not None
-    assert tally.first.text == "A decisions n=2: recorded A 1 orders, computed nothing of prediction n=1"
+    assert tally.first.text == "A decisions n=2: recorded A 1 order, computed nothing of prediction n=1"
     assert tally.unshown == ["A: 2 decisions from there on"]
 
 

@@ -1,0 +1,117 @@
+"""How long a flatten takes on every dialect, with ccxt's throttle on, in virtual time."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+
+from services.fake_exchange.book import Ask
+from services.fake_exchange.order import LIVE
+from services.gateway.control.flatten import Flatten
+from shared.config import load_settings
+from shared.journal.rows import OrderRow
+from tests.in_process import InProcess, in_process, throttle_in_virtual_time
+from tests.journal_rows import order
+from tests.seeded import virtually
+from tests.venues import OKX, SWAPS, Place, named
+
+D = Decimal
+HEDGED = {"binance": ("dual", "true"), "bybit": ("dual", "true"), "okx": ("mode", "long_short_mode")}
+FLAT_S, LATE_S, SURE_S = 5.0, 2.0, 6.0  # with nothing under way; after the validity of what is; to be sure of it
+LAST_S = 2.5  # likewise, for what comes to rest in the last moment: OKX is asked seven times for all its kinds
+VALID_S = 10
+
+
+class Journal:
+    """In memory: what the gateway had sent, and what is written."""
+
+    def __init__(self, sent: Sequence[OrderRow]) -> None:
+        self.sent = list(sent)
+        self.written: list[Any] = []
+
+    async def orders(self) -> list[OrderRow]:
+        return self.sent
+
+    async def limits(self) -> dict[str, bytes]:
+        return {}
+
+    async def executions(self, book: str, after: int, most: int) -> list[Any]:
+        return []
+
+    async def write(self, changes: Sequence[Any], epoch: int) -> None:
+        self.written += changes
+
+
+def crowded(made: InProcess, place: Place, hedged: bool) -> None:
+    """Two positions, or a hedge pair beside one side of another; an order that rests, some that wait."""
+    one, two, now_ms = made.listings[0].id, made.listings[1].id, made.venue.now_ms()
+    if hedged:
+        made.book.set(*HEDGED[place.exchange])
+    legs = [(one, 50, "LONG"), (one, -30, "SHORT"), (two, -10, "SHORT")] if hedged else [(one, 50, ""), (two, -10, "")]
+    if place is OKX and not hedged:
+        legs.append((one, -20, "CROSS"))
+    for sym, size, leg in legs:
+        made.book.place(Ask(sym, D(size), leg=leg), now_ms)
+    leg = "LONG" if hedged else ""
+    made.book.place(Ask(one, D(10), "resting", limit=D(60), leg=leg), now_ms)
+    for number in range(3):
+        made.book.place(Ask(one, D(-10), f"waiting{number}", trigger=D(50 + number), leg=leg), now_ms)
+
+
+def flat(made: InProcess) -> bool:
+    """Nothing is held, and nothing rests or waits."""
+    held = [made.book.wallet.holding(one.id, leg=leg).qty for one in made.listings
+            for leg in made.book.wallet.legs(one.id)]  # fmt: skip
+    return not any(held) and not any(order.state in LIVE for order in made.book.orders())
+
+
+async def last_not_flat(made: InProcess) -> None:
+    """Ends when it is cancelled; `NOT_FLAT` has the time."""
+    while True:
+        if not flat(made):
+            NOT_FLAT[0] = time.monotonic()
+        await asyncio.sleep(0.01)
+
+
+NOT_FLAT = [0.0]
+
+
+@pytest.mark.parametrize("under_way", ["", "lost", "late", "rests"], ids=lambda what: what or "quiet")
+@pytest.mark.parametrize("hedged", [False, True], ids=["one-way", "hedge"])
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+@virtually()
+async def test_flat_soon(place: Place, hedged: bool, under_way: str) -> None:
+    """What was on its way is lost, or arrives in the last moment of its validity, where it may rest."""
+    with throttle_in_virtual_time():
+        made = in_process(place, 2)
+        venue, book = made.venue, made.book
+        await venue.open(only_out=True)
+        crowded(made, place, hedged)
+        settings = load_settings(
+            symbols=tuple(made.syms),
+            gateway={
+                "mode": "testnet", "venue": "ccxt", "exchange": place.exchange, "account": "main",
+                "markets": {sym: venue.rules(sym).market for sym in made.syms},
+            },
+        )  # fmt: skip
+        begun_s, valid_ms = time.monotonic(), venue.now_ms() + VALID_S * 1_000
+        sent = order(sym=made.syms[0], signed_qty=D(10), valid_until_ms=valid_ms)
+        arriving = Ask(made.listings[0].id, D(10), "late", leg="LONG" if hedged else "")
+        if under_way == "rests":
+            arriving = arriving._replace(limit=D(60))
+        if under_way in ("late", "rests"):
+            at_s = begun_s + VALID_S - 0.1
+            asyncio.get_running_loop().call_at(at_s, lambda: book.place(arriving, venue.now_ms()))
+        looking = asyncio.create_task(last_not_flat(made))
+        journal = cast(Any, Journal([sent] if under_way else []))
+        await Flatten(settings, journal, venue, 1, "test", lambda said: None).flatten(begun_s + 60)
+        looking.cancel()
+        took_s, flat_s = time.monotonic() - begun_s, NOT_FLAT[0] - begun_s
+        assert flat(made)
+        assert flat_s <= {"": FLAT_S, "lost": FLAT_S, "late": VALID_S + LATE_S, "rests": VALID_S + LAST_S}[under_way]
+        assert took_s <= {"": SURE_S, "lost": VALID_S + LATE_S}.get(under_way, VALID_S + SURE_S)
+        assert took_s > (VALID_S if under_way else 0)
+        await venue.close()

@@ -1,0 +1,78 @@
+"""What a gateway knows after a restart: all that it knew before, out of its journal alone."""
+
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.gateway.venues.exchanges.bybit import Bybit
+from services.gateway.venues.exchanges.profile import ExchangeProfile
+from services.gateway.venues.pages import Row
+from shared.errors import SafetyRefusal
+from shared.journal.journal import Journal
+from tests.integration.gateway.conftest import SYM, Gateway, gateway
+from tests.until import until
+
+BOOK = f"strategy:{SYM}"
+TAX = Decimal("0.006403779")  # P: BYBIT_DOCS/order/execution has this one, of a trade's extraFees
+
+
+def taxed(profile: Bybit, trade: Row) -> list[tuple[str, Decimal]]:
+    return [*ExchangeProfile.fees(profile, trade), ("USDT", TAX)]
+
+
+def forget_capital(trading: Gateway) -> None:
+    """As a journal is that an early version has written; the gateway is stopped."""
+    with sqlite3.connect(trading.settings.journal_url.removeprefix("sqlite:///")) as journal:
+        journal.execute("DELETE FROM limits WHERE name = ?", (f"capital:{BOOK}",))
+    journal.close()
+
+
+async def limits(trading: Gateway) -> dict[str, bytes]:
+    async with await Journal.open(trading.settings.journal_url, "main", durable=False) as journal:
+        return await journal.limits()
+
+
+async def test_a_second_fee_is_kept_and_booked_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coin was bought, the exchange's fee is taken out of it, and a tax in the quote currency."""
+    monkeypatch.setattr(Bybit, "fees", taxed)
+    own = {"exchange": "bybit", "markets": {SYM: "BTC/USDT"}, "reconcile_s": 0.2}
+    async with gateway(tmp_path, fake_venue="bybit-spot", **own) as trading:
+        await trading.write(trading.intent("0.01000"))
+        (bought,) = await trading.reported(1)
+        trading.fake.book.wallet.cash["USDT"] -= TAX
+        before = trading.books().position(SYM), trading.books().balance()
+        assert bought.last_px is not None
+        assert before[1] == trading.settings.strategy.balance - bought.commission
+        assert bought.commission >= TAX
+        await trading.stop()
+        trading.start()
+        await until(lambda: trading.desk is not None and trading.desk._attached is not None)
+        assert (trading.books().position(SYM), trading.books().balance()) == before
+        (row,) = await trading.fills()
+        assert (row.fee_currency, row.extra_fees) == ("BTC", f"{TAX} USDT")
+        asked = trading.fake.server.count("/wallet-balance")
+        await trading.fake.server.wait_for("/wallet-balance", asked + 5)
+        assert await trading.externals() == []
+
+
+async def test_a_book_whose_capital_nobody_has_written_down_is_not_given_the_configs(trading: Gateway) -> None:
+    """An early version has not: what it was begun with is for a person to say."""
+    await trading.write(trading.intent("0.010"))
+    await trading.reported(1)
+    await trading.stop()
+    forget_capital(trading)
+    trading.start()
+    assert trading.task is not None
+    with pytest.raises(SafetyRefusal, match=r"tickline capital --sym BTCUSDT --set 100`") as refused:
+        await trading.task
+    assert (refused.value.exit_code, f"capital:{BOOK}" in await limits(trading)) == (5, False)
+    assert await trading.set_capital(to="800") == 800
+    settings = trading.settings
+    trading.settings = settings.model_copy(
+        update={"strategy": settings.strategy.model_copy(update={"balance": Decimal(800)})}
+    )
+    trading.start()
+    await until(lambda: trading.desk is not None and trading.desk._attached is not None)
+    assert (trading.books().capital(SYM), len(trading.reports())) == (800, 1), "said, not changed"
