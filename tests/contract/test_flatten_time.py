@@ -11,6 +11,7 @@ import pytest
 from services.fake_exchange.book import Ask
 from services.fake_exchange.order import LIVE
 from services.gateway.control.flatten import Flatten
+from services.gateway.desk.rules import book_of
 from shared.config import load_settings
 from shared.journal.rows import OrderRow
 from tests.in_process import InProcess, in_process, throttle_in_virtual_time
@@ -36,6 +37,9 @@ class Journal:
         return self.sent
 
     async def limits(self) -> dict[str, bytes]:
+        return {}
+
+    async def last_seqs(self) -> dict[str, int]:
         return {}
 
     async def executions(self, book: str, after: int, most: int) -> list[Any]:
@@ -87,7 +91,7 @@ async def test_flat_soon(place: Place, hedged: bool, under_way: str) -> None:
     """What was on its way is lost, or arrives in the last moment of its validity, where it may rest."""
     with throttle_in_virtual_time():
         made = in_process(place, 2)
-        venue, book = made.venue, made.book
+        venue, engine = made.venue, made.book
         await venue.open(only_out=True)
         crowded(made, place, hedged)
         settings = load_settings(
@@ -98,13 +102,14 @@ async def test_flat_soon(place: Place, hedged: bool, under_way: str) -> None:
             },
         )  # fmt: skip
         begun_s, valid_ms = time.monotonic(), venue.now_ms() + VALID_S * 1_000
-        sent = order(sym=made.syms[0], signed_qty=D(10), valid_until_ms=valid_ms)
+        book = book_of(settings, made.syms[0])
+        sent = order(sym=made.syms[0], book=book, signed_qty=D(10), valid_until_ms=valid_ms)
         arriving = Ask(made.listings[0].id, D(10), "late", leg="LONG" if hedged else "")
         if under_way == "rests":
             arriving = arriving._replace(limit=D(60))
         if under_way in ("late", "rests"):
             at_s = begun_s + VALID_S - 0.1
-            asyncio.get_running_loop().call_at(at_s, lambda: book.place(arriving, venue.now_ms()))
+            asyncio.get_running_loop().call_at(at_s, lambda: engine.place(arriving, venue.now_ms()))
         looking = asyncio.create_task(last_not_flat(made))
         journal = cast(Any, Journal([sent] if under_way else []))
         await Flatten(settings, journal, venue, 1, "test", lambda said: None).flatten(begun_s + 60)

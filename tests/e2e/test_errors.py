@@ -71,7 +71,7 @@ def test_data_that_are_no_file(command: Command, tmp_path: Path) -> None:
         (("--param", "leverage=-1"), "leverage"),
         (("--param", "leverrage=1"), "it has: leverage, netting"),
         (("--strategy", "threshold"), "threshold"),
-        (("--data", "a.csv"), "one symbol for each file"),
+        (("--data", "a.csv"), "--sym is missing: say of which symbol a.csv is"),
         (("--fee", "2"), "gateway.fee"),
     ],
 )

@@ -95,8 +95,9 @@ def changes(old: Contract, new: Contract) -> str:
 def least_changes(old: Contract, new: Contract) -> str:
     """What an order must be at least that it needed not be before, or the other way; empty where it is the same.
 
-    >>> old = Contract("BTC/USDT", Decimal(1), Decimal("0.1"), Decimal("0.1"), Decimal(5))
-    >>> least_changes(old, old._replace(min_notional=Decimal(10)))
+    >>> least = {"min_qty": Decimal("0.1"), "min_notional": Decimal(5)}
+    >>> old = Contract(market="BTC/USDT", size=Decimal(1), step=Decimal("0.1"), **least)
+    >>> least_changes(old, old.model_copy(update={"min_notional": Decimal(10)}))
     'the least value of an order was 5 and is 10'
     """
     quantity, value = (old.min_qty, new.min_qty), (old.min_notional, new.min_notional)

@@ -1,7 +1,7 @@
 """What a run collects of its streams, where a newer Tickline wrote some of it."""
 
 from services.console.collector import OrderCollector
-from services.console.refusals import RefusalCounter
+from services.console.refusals import Ended, RefusalCounter
 from shared.bus.entry import Entry
 from shared.bus.memory_bus import MemoryBus
 from shared.config import Settings
@@ -32,4 +32,4 @@ def test_orders_that_are_not_all_there_are_not_compared() -> None:
 def test_a_newer_report_ends_no_count() -> None:
     counter = RefusalCounter(bus(), Settings(), since_ns=0)
     counter.take(entry(f"ExecutionReport/{WIRE + 1}", 1))
-    assert counter.reasons == {}
+    assert counter.ended == Ended()

@@ -231,7 +231,7 @@ def test_an_unknown_symbol_no_files_and_a_negative_position_are_refused(write: W
             "row 1: no column datetime, open, high, low, close (there are: 'datetime|price'",
         ),
         ("datetime,price,price\n2024-10-29,1,1\n", "row 1: column price stands twice"),
-        (price_rows("2024-10-29T00:00"), "row 2: 1 fields, but the header has 2"),
+        (price_rows("2024-10-29T00:00"), "row 2: 1 field, but the header has 2"),
         (price_rows("2024-10-29T00:00,1,234.5"), "row 2: 3 fields, but the header has 2"),
         (price_rows('2024-10-29T00:00,"1'), "row 2: not CSV"),
         (price_rows('"2024-10-29"T00:00,1'), "row 2: not CSV"),

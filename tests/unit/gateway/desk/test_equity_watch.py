@@ -29,6 +29,8 @@ class Account:
         self.coins = coins
         self.quotes: dict[str, VenueQuote] = {}
         self.asked = 0
+        self.limits: dict[str, bytes] = {}
+        self.untraded: set[str] = set()
         self.broken = False
         self.seen: list[tuple[float, Decimal]] = []
 
@@ -43,8 +45,11 @@ class Account:
         self.doubtful = equity < self.loss and not self.doubtful
         return ()
 
-    def positions(self) -> dict[str, Decimal]:
+    def held(self) -> dict[str, Decimal]:
         return self.coins
+
+    def paid(self) -> dict[str, Decimal]:
+        return {}
 
 
 def watching(account: Account) -> EquityWatch:

@@ -127,4 +127,4 @@ def test_the_end_of_a_recording_may_be_uneven(tmp_path: Path, session: Session, 
 def test_predictions_behind_the_last_tick(tmp_path: Path, session: Session, again: SignalStage) -> None:
     give(session, *map(tick, range(1, 9)))
     tally = replayed(again, session.record(tmp_path, without=[(Stream.TICKS, 8)]))
-    assert tally.unshown == ["A: 1 predictions behind the last recorded tick"]
+    assert tally.unshown == ["A: 1 prediction behind the last recorded tick"]

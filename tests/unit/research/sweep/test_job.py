@@ -99,7 +99,7 @@ def test_a_model_that_raises_is_its_authors(
 ) -> None:
     monkeypatch.setitem(MODELS, "Mine", model)
     spec = SPEC.model_copy(update={"fit": FitSpec(model="Mine")})
-    said = rf"bars.csv: 1h, 1 lags, fold 1 of 2: BTCUSDT: KeyError: 'close' \(.*test_job.py:\d+, in {where}\)$"
+    said = rf"bars.csv: 1h, 1 lag, fold 1 of 2: BTCUSDT: KeyError: 'close' \(.*test_job.py:\d+, in {where}\)$"
     with pytest.raises(UserCodeFailed, match=said) as failed:
         sweep(settings_of(written(tmp_path)), spec, Pool("sequential"))
     told = pickle.loads(pickle.dumps(failed.value))  # as it leaves a worker's process
