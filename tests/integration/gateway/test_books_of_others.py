@@ -17,7 +17,7 @@ from shared.errors import ConfigError
 from shared.journal.journal import Journal
 from shared.journal.rows import DropLatch, EventRow, ExecutionRow, FillRow
 from shared.messages import Leg, OrderStatus
-from shared.messages.codec import encode
+from shared.messages.codec import keep
 from shared.messages.orders import ExecutionReport
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.integration.gateway.test_equity import RISK, last_equity, observed
@@ -33,7 +33,7 @@ def bought(book: str, qty: Decimal, price: Decimal, commission: Decimal = NOTHIN
         n=1, sym=book.partition(":")[2], ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id=ID[book],
         leg=Leg.OPEN, status=OrderStatus.FILLED, last_qty=qty, last_px=price, commission=commission, reason=None,
     )  # fmt: skip
-    return ExecutionRow(book, 1, report.client_order_id, encode(report), 1)
+    return ExecutionRow(book, 1, report.client_order_id, keep(report), 1)
 
 
 @pytest.fixture
