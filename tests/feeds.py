@@ -7,8 +7,8 @@ from typing import Any
 
 import ccxt.pro as ccxtpro
 
-from services.fake_exchange.serve import Fake
-from services.fake_exchange.tape import Tape
+from services.simulator.engine.trade_history import Tape
+from services.simulator.http.serve import Fake
 from shared.redirected import redirected
 
 BTC = "BTC/USDT:USDT"

@@ -16,16 +16,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from services.fake_exchange.asked import Asked
-from services.fake_exchange.book import Book
-from services.fake_exchange.floor import Floor
-from services.fake_exchange.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
-from services.fake_exchange.prices import Prices
-from services.fake_exchange.serve import FEE, VENUES
-from services.fake_exchange.server import Refused, Told
 from services.gateway.venues.ccxt_venue import CcxtVenue
 from services.gateway.venues.options import VenueOptions
 from services.gateway.venues.reply import current
+from services.simulator.engine.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
+from services.simulator.engine.matching_engine import Book
+from services.simulator.engine.prices import Prices
+from services.simulator.engine.simulator_state import Floor
+from services.simulator.http.request import Asked
+from services.simulator.http.serve import FEE, VENUES
+from services.simulator.http.server import Refused, Told
 from tests.venues import KEYS, Place
 
 ROUND_TRIP_S = 0.05

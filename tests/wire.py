@@ -19,22 +19,22 @@ import yarl
 from aiohttp import WSMessage, WSMsgType
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from services.fake_exchange.asked import Asked
-from services.fake_exchange.book import Book
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.feed import Feed
-from services.fake_exchange.feed_passage import Passage
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.feed_start import AtStart
-from services.fake_exchange.feed_weather import Strike, Trouble
-from services.fake_exchange.floor import Floor
-from services.fake_exchange.frames import unframed
-from services.fake_exchange.prices import TapePrices
-from services.fake_exchange.serve import FEE, LISTINGS, VENUES, Fake, _streams
-from services.fake_exchange.server import FakeExchange
-from services.fake_exchange.streams import Stream, Talk, Unknown
 from services.ingestor.venue import venue as venue_module
 from services.ingestor.venue.client import make_client
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.matching_engine import Book
+from services.simulator.engine.prices import TapePrices
+from services.simulator.engine.simulator_state import Floor
+from services.simulator.http.request import Asked
+from services.simulator.http.serve import FEE, LISTINGS, VENUES, Fake, _streams
+from services.simulator.http.server import FakeExchange
+from services.simulator.websocket.faulty_stream import Passage
+from services.simulator.websocket.feed import Feed
+from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.websocket.frames import unframed
+from services.simulator.websocket.random_faults import Strike, Trouble
+from services.simulator.websocket.streams import Stream, Talk, Unknown
+from services.simulator.websocket.subscription_faults import AtStart
 
 THROTTLER = "ccxt.async_support.base.throttler"  # it took the clock that there was when it was loaded
 MS = 1000

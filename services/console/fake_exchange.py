@@ -37,7 +37,7 @@ class FakeExchange:
             raise VenueError(f"the fake exchange's log {self._log} cannot be written: {error.strerror}") from error
         with log:
             self._process = subprocess.Popen(
-                [*PYTHON, "-m", "services.fake_exchange", "--port", port, *self._options], text=True,
+                [*PYTHON, "-m", "services.simulator", "--port", port, *self._options], text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
                 env=_environment(),
             )  # fmt: skip

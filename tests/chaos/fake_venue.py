@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from services.fake_exchange.feed_weather import Trouble
-from services.fake_exchange.listing import Listing
-from services.fake_exchange.tape import Tape
+from services.simulator.engine.listing import Listing
+from services.simulator.engine.trade_history import Tape
+from services.simulator.websocket.random_faults import Trouble
 from tests.chaos.line import ROOT
 from tests.servers import free_port
 
@@ -38,7 +38,7 @@ def venue(markets: int, start_ms: int, rate: float = RATE, cash: int = 10_000) -
     arguments = {
         "port": port, "markets": markets, "trades-per-s": rate, "past-s": PAST_S, "start-ms": start_ms, "cash": cash,
     }  # fmt: skip
-    command = [sys.executable, "-m", "services.fake_exchange"]
+    command = [sys.executable, "-m", "services.simulator"]
     for name, value in arguments.items():
         command += [f"--{name}", str(value)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)

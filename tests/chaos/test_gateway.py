@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.listing import btcusdt
-from services.fake_exchange.serve import Fake, serving
 from services.gateway.live import model_sha256
 from services.gateway.risk.rules import Rules
+from services.simulator.engine.listing import btcusdt
+from services.simulator.http.serve import Fake, serving
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings

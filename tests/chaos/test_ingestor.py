@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.feed_weather import Trouble
-from services.fake_exchange.listing import swaps
-from services.fake_exchange.tape import Tape
+from services.simulator.engine.listing import swaps
+from services.simulator.engine.trade_history import Tape
+from services.simulator.websocket.random_faults import Trouble
 from shared.messages import Stream
 from tests.chaos import fake_venue
 from tests.chaos.fake_venue import S_MS

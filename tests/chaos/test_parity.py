@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from services.fake_exchange.listing import swaps
+from services.simulator.engine.listing import swaps
 from shared.bus.names import Place
 from shared.config import load_settings
 from shared.messages import Decision, Gap, GapCause, Reason, Stream, decode

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import pytest
 
-from services.fake_exchange.book import Ask
 from services.gateway.desk.books import Books
 from services.gateway.desk.clearance import Clearance
 from services.gateway.desk.comparing import Comparing
@@ -19,6 +18,7 @@ from services.gateway.desk.market_watch import MarketWatch, WatchPace
 from services.gateway.desk.quote_watch import QuoteWatch
 from services.gateway.desk.rules import DeskRules
 from services.gateway.risk import Risk, Rules
+from services.simulator.engine.matching_engine import Ask
 from shared.config import Mode
 from shared.config.gateway import GatewaySettings
 from shared.config.risk import RiskSettings

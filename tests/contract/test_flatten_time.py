@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from services.fake_exchange.book import Ask
-from services.fake_exchange.order import LIVE
 from services.gateway.control.flatten import Flatten
 from services.gateway.desk.rules import book_of
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.engine.order import LIVE
 from shared.config import load_settings
 from shared.journal.rows import OrderRow
 from tests.in_process import InProcess, in_process, throttle_in_virtual_time

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from services.fake_exchange.tape import BEHIND, FIRST_ID, Tape
 from services.ingestor.live.events import Clock, Event
 from services.ingestor.live.order_by_id import OrderById
 from services.ingestor.live.stage import LiveStage
@@ -15,6 +14,7 @@ from services.ingestor.live_plan import live_options, live_plan
 from services.ingestor.venue.clock import VenueClock
 from services.ingestor.venue.facts import FACTS
 from services.ingestor.venue.venues import Venues
+from services.simulator.engine.trade_history import BEHIND, FIRST_ID, Tape
 from shared.bus.api import Bus
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place

@@ -9,15 +9,15 @@ import time
 from collections.abc import Mapping
 from decimal import Decimal
 
-from services.fake_exchange.admin import Admin
-from services.fake_exchange.asked import Asked
-from services.fake_exchange.binance import Binance
-from services.fake_exchange.book import Book
-from services.fake_exchange.floor import Floor
-from services.fake_exchange.listing import btcusdt
-from services.fake_exchange.prices import Prices
-from services.fake_exchange.serve import FEE
-from services.fake_exchange.server import Answer, FakeExchange
+from services.simulator.binance.dialect import Binance
+from services.simulator.engine.listing import btcusdt
+from services.simulator.engine.matching_engine import Book
+from services.simulator.engine.prices import Prices
+from services.simulator.engine.simulator_state import Floor
+from services.simulator.http.admin import Admin
+from services.simulator.http.request import Asked
+from services.simulator.http.serve import FEE
+from services.simulator.http.server import Answer, FakeExchange
 from tests.bench.gateway.orders import CASH, SYMBOLS
 
 

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import pytest
 
-from services.fake_exchange.serve import Fake, serving
 from services.gateway.control.adoption import Booking, Said, adoption
 from services.gateway.control.capital import Wanted, write_capital
 from services.gateway.control.ending import Ending
@@ -21,6 +20,7 @@ from services.gateway.desk.rules import book_of
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.rules import Rules
 from services.gateway.venues.venue import MarketRules
+from services.simulator.http.serve import Fake, serving
 from services.strategy.order_id import client_order_id
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing

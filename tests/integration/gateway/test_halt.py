@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from services.console.settings_env import as_environment
-from services.fake_exchange.book import Ask
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.serve import serving
 from services.gateway.control import waiting
 from services.gateway.control.halt import halt as halting
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.http.serve import serving
 from shared.config import load_settings
 from shared.errors import VenueError
 from shared.messages import Leg, OrderStatus, Reason

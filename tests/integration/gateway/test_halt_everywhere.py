@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.book import Ask
-from services.fake_exchange.order import LIVE
-from services.fake_exchange.serve import Fake, serving
 from services.gateway.control.halt import halt
 from services.gateway.desk.whereabouts import Whereabouts
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.engine.order import LIVE
+from services.simulator.http.serve import Fake, serving
 from shared.config import load_settings
 from shared.journal.journal import Journal
 from shared.journal.rows import Change

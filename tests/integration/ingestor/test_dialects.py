@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.feed_start import AtStart, StartFault
 from services.ingestor.venue.facts import FACTS
+from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.websocket.subscription_faults import AtStart, StartFault
 from shared.bus.memory_bus import MemoryBus
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, S_NS, ingesting, new_bus, ticks, told, until_ticks

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.feed_weather import FeedFault, Trouble
 from services.ingestor.venue.report import Report
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.websocket.random_faults import FeedFault, Trouble
 from shared.errors import VenueError
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, OPTIONS, ingesting_of, new_bus, ticks, told, until_ticks
