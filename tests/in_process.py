@@ -16,9 +16,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from services.gateway.venues.ccxt_venue import CcxtVenue
-from services.gateway.venues.options import VenueOptions
-from services.gateway.venues.reply import current
 from services.simulator.engine.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
 from services.simulator.engine.matching_engine import Book
 from services.simulator.engine.prices import Prices
@@ -26,6 +23,9 @@ from services.simulator.engine.simulator_state import Floor
 from services.simulator.http.request import Asked
 from services.simulator.http.serve import FEE, VENUES
 from services.simulator.http.server import Refused, Told
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.options import VenueOptions
+from shared.exchanges.trading.reply import current
 from tests.venues import KEYS, Place
 
 ROUND_TRIP_S = 0.05

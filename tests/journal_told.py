@@ -12,7 +12,7 @@ from services.gateway.desk.books import reports_of
 from services.gateway.desk.market_watch import CONTRACT
 from services.gateway.desk.reports import execution_row
 from services.gateway.risk import funding, marks, order_rate
-from services.gateway.venues.venue import Contract
+from shared.exchanges.trading.venue import Contract
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow
 from shared.messages import ExecutionReport, OrderState

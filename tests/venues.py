@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from services.gateway.venues.ccxt_venue import CcxtVenue
-from services.gateway.venues.credentials import Credentials
-from services.gateway.venues.options import VenueOptions
 from services.simulator.bybit import rows as bybit_rows
 from services.simulator.engine.order import Order
 from services.simulator.http.serve import Fake, serving
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.credentials import Credentials
+from shared.exchanges.trading.options import VenueOptions
 from shared.orders.request import OrderRequest
 
 KEYS = Credentials(SecretStr("fake-key"), SecretStr("fake-secret"), SecretStr("fake-password"))

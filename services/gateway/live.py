@@ -12,8 +12,8 @@ from services.gateway.plan import plan_with
 from services.gateway.risk.model import model_sha256
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.rules import Rules
-from services.gateway.venues.make import make_venue
 from shared.config import Settings
+from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal
 from shared.runner.bus_feeder import BusFeeder
 from shared.runner.plan import Limits

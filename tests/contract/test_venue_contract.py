@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from services.gateway.venues.ccxt_venue import CcxtVenue
-from services.gateway.venues.credentials import Credentials
-from services.gateway.venues.reply import NotCleared
 from services.simulator.engine.faults import Fault, Mode
 from services.simulator.engine.fill_plan import Plan
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.engine.order import State
 from services.simulator.http.serve import serving
 from shared.errors import ConfigError, SafetyRefusal, VenueError
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.credentials import Credentials
+from shared.exchanges.trading.reply import NotCleared
 from shared.messages.reasons import OrderState, Reason
 from shared.orders.answers import Absent, Ambiguous, Forced, Refused, Snapshot
 from tests.until import until

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from services.gateway.venues.ccxt_venue import CcxtVenue
-from services.gateway.venues.options import VenueOptions
 from services.simulator.engine.listing import Listing, markets
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.engine.order import State
 from services.simulator.http.serve import Fake, serving
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.options import VenueOptions
 from shared.messages.reasons import OrderState
 from shared.orders.answers import Snapshot
 from shared.orders.request import OrderRequest

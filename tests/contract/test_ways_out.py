@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from services.gateway.venues.ccxt_venue import CcxtVenue
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.engine.order import LIVE
 from shared.errors import SafetyRefusal
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.orders import Snapshot
 from shared.orders.request import OrderRequest
 from tests.venues import (

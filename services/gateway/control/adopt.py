@@ -46,7 +46,7 @@ async def adopt() -> Iterator[str]:
 
 async def adopt_key() -> Iterator[str]:
     """Write down that the config's key is of the account that its journal belongs to: a person has made a new one."""
-    from services.gateway.venues.make import make_venue  # ccxt takes a while to load
+    from shared.exchanges.trading.make import make_venue  # ccxt takes a while to load
 
     need_terminal("adopt")
     settings = settings_of_account()

@@ -10,8 +10,8 @@ from services.gateway.control.ending import Ending
 from services.gateway.desk.balance import elsewhere_row
 from services.gateway.desk.mine import mine_of, mine_row
 from services.gateway.desk.reports import NS_PER_MS, execution_row
-from services.gateway.venues.amounts import plain
 from shared.errors import ConfigError, SafetyRefusal
+from shared.exchanges.trading.amounts import plain
 from shared.journal.rows import Change, EventRow, ExecutionRow, ExternalRow
 from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
 from shared.orders.difference import DifferenceKind

@@ -67,7 +67,7 @@ def _arming(rules: Rules, max_notional: Decimal, length_ms: int) -> ArmingRow:
 
 
 async def _seen(settings: Settings, journal: Journal, books: Books) -> Seen:
-    from services.gateway.venues.make import make_venue  # ccxt takes a while to load, and is asked last
+    from shared.exchanges.trading.make import make_venue  # ccxt takes a while to load, and is asked last
 
     limits, here = await journal.limits(), Whereabouts.of(settings)
     others = [sym for sym in books.others() if sym not in settings.symbols]

@@ -14,9 +14,9 @@ from services.gateway.desk.capital import begun_row, begun_with, capital_report,
 from services.gateway.desk.reports import execution_row
 from services.gateway.desk.rules import book_of
 from services.gateway.desk.whereabouts import Whereabouts
-from services.gateway.venues.amounts import plain
 from shared.config import Mode, Settings, load_settings
 from shared.errors import ConfigError
+from shared.exchanges.trading.amounts import plain
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow
 

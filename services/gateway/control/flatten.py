@@ -22,10 +22,10 @@ from services.gateway.control.waiting import Waiting, longer
 from services.gateway.control.way_out import Held, Part, last_valid_ms, parts, parts_of_row
 from services.gateway.desk.mine import mine_of
 from services.gateway.desk.rules import book_of
-from services.gateway.venues.amounts import truncated
-from services.gateway.venues.venue import MarketRules, Venue
 from shared.config import Settings
 from shared.errors import VenueError
+from shared.exchanges.trading.amounts import truncated
+from shared.exchanges.trading.venue import MarketRules, Venue
 from shared.journal.errors import Fenced
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, OrderRow

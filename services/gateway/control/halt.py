@@ -20,7 +20,7 @@ from shared.errors import ConfigError, VenueError
 from shared.journal.rows import EventRow, LatchRow
 
 if TYPE_CHECKING:
-    from services.gateway.venues.venue import Venue
+    from shared.exchanges.trading.venue import Venue
 
 LATE_S = 1.0  # for what is being asked at the end
 AGAIN = "not all that was asked for is done: run it again"
@@ -103,7 +103,7 @@ async def _reached(settings: Settings, others: Mapping[str, str], until: float, 
 
 async def _opened(settings: Settings, until: float, waiting: Waiting) -> "Venue":
     """The venue, tried again until `until` (monotonic); then VenueError."""
-    from services.gateway.venues.make import make_venue
+    from shared.exchanges.trading.make import make_venue
 
     pause_s, said = RETRY_S, ""
     while True:

@@ -14,9 +14,9 @@ from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.resolution import Said, resolution
 from services.gateway.control.terminal import confirm, need_terminal, person
 from services.gateway.desk.rules import book_of
-from services.gateway.venues.amounts import plain
 from shared.config import Settings
 from shared.errors import ConfigError, SafetyRefusal
+from shared.exchanges.trading.amounts import plain
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, ExternalRow, OrderRow
 from shared.messages.reasons import OrderState

@@ -6,8 +6,8 @@ A question for all markets costs what one of a single market does, and exchanges
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from services.gateway.venues.venue import Venue
 from shared.errors import VenueError
+from shared.exchanges.trading.venue import Venue
 from shared.orders.answers import VenueOrder
 
 Say = Callable[[str], None]

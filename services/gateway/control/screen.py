@@ -8,10 +8,10 @@ from services.gateway.control.clock import utc
 from services.gateway.control.stake import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
 from services.gateway.desk.books import Books
 from services.gateway.risk import Asked, Context, Hold, Pass, Risk, Rules
-from services.gateway.venues.amounts import plain, sized
-from services.gateway.venues.venue import MarketRules
 from shared.account import Account
 from shared.config import Settings
+from shared.exchanges.trading.amounts import plain, sized
+from shared.exchanges.trading.venue import MarketRules
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import Reason
 from shared.orders import VenueQuote

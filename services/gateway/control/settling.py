@@ -6,7 +6,7 @@ from services.gateway.desk.balance import elsewhere_row
 from services.gateway.desk.reports import NS_PER_MS, execution_row, report_of
 from services.gateway.desk.rows import fill_row, following, ticket_of
 from services.gateway.desk.trades import base_held, trades_of
-from services.gateway.venues.venue import Venue
+from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
 from shared.orders import Answer, Snapshot

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.gateway.venues.amounts import plain
+from shared.exchanges.trading.amounts import plain
 from shared.orders import VenueQuote
 from shared.orders.answers import VenuePosition
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
-from services.gateway.venues.amounts import most_at_once, sized
-from services.gateway.venues.venue import MarketRules
+from shared.exchanges.trading.amounts import most_at_once, sized
+from shared.exchanges.trading.venue import MarketRules
 from shared.messages import Reason
 
 _ZERO = Decimal(0)

@@ -25,10 +25,10 @@ from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.desk.whereabouts import Whereabouts
 from services.gateway.risk.bus_id import bus_changes
 from services.gateway.risk.risk import Risk
-from services.gateway.venues.amounts import plain
-from services.gateway.venues.venue import Venue
 from shared.bus.names import partition_of
 from shared.errors import SafetyRefusal
+from shared.exchanges.trading.amounts import plain
+from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
 from shared.messages import OrderIntent, Stream

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from services.gateway.venues.reply import NotCleared
-from services.gateway.venues.venue import Cleared
+from shared.exchanges.trading.reply import NotCleared
+from shared.exchanges.trading.venue import Cleared
 
 Work = Coroutine[Any, Any, None]
 

@@ -14,9 +14,9 @@ from services.gateway.desk.known import Known
 from services.gateway.desk.outbox import Outbox
 from services.gateway.desk.rules import DeskRules
 from services.gateway.risk.risk import Risk
-from services.gateway.venues.venue import Venue
 from shared.bus.api import Session
 from shared.errors import JournalUnwritable, VenueError
+from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.messages import OrderIntent
 from shared.runner.keeper import KeeperLost

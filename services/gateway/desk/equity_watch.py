@@ -14,8 +14,8 @@ from services.gateway.desk.last_bid import last_bid_row, last_bids, with_last
 from services.gateway.desk.mine import mine_of
 from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.risk.equity import equity, fresh
-from services.gateway.venues.amounts import plain
 from shared.errors import VenueError
+from shared.exchanges.trading.amounts import plain
 from shared.journal.rows import Change, EventRow, LatchRow, LimitRow
 from shared.messages.reasons import OrderState
 from shared.orders import VenueQuote

@@ -21,8 +21,8 @@ from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.desk.trades import Trades, base_held, trades_of
 from services.gateway.desk.turn import Turn, turn_of
 from services.gateway.risk.verdict import Hold, Refusal
-from services.gateway.venues.amounts import dust, may_be_dust, most_at_once, sized
-from services.gateway.venues.venue import Cleared, MarketRules
+from shared.exchanges.trading.amounts import dust, may_be_dust, most_at_once, sized
+from shared.exchanges.trading.venue import Cleared, MarketRules
 from shared.journal.rows import Change, EventRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
 from shared.messages.reasons import OrderState, Reason

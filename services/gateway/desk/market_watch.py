@@ -13,8 +13,8 @@ import structlog
 
 from services.gateway.desk.tools import Tools, now_ms
 from services.gateway.risk.latches import symbol_latch
-from services.gateway.venues.venue import Contract, MarketNews
 from shared.errors import VenueError
+from shared.exchanges.trading.venue import Contract, MarketNews
 from shared.journal.rows import Change, EventRow, LatchRow, LimitRow
 from shared.messages import Reason
 from shared.messages.codec import is_kept, keep, kept

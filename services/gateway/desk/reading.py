@@ -8,7 +8,7 @@ those that matter now, and for some of the others in turn.
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from services.gateway.venues.venue import Venue
+from shared.exchanges.trading.venue import Venue
 from shared.orders.reconcile import Shown
 
 TRADES_A_ROUND = 10  # symbols whose trades a round asks for where they are asked for one by one

@@ -10,7 +10,7 @@ from services.gateway.desk.clearance import Clearance
 from services.gateway.desk.known import Known
 from services.gateway.desk.outbox import Outbox
 from services.gateway.desk.pen import Pen
-from services.gateway.venues.venue import Venue
+from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 
 NS_PER_MS = 1_000_000

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import structlog
 
-from services.gateway.venues.venue import MarketRules, NoPrice, Venue
 from shared.errors import VenueError
+from shared.exchanges.trading.venue import MarketRules, NoPrice, Venue
 from shared.orders import Life, VenueFill
 from shared.orders.fees import paid_in, third_currencies
 

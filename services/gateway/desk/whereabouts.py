@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import Field
 
-from services.gateway.venues.identity import Identity
-from services.gateway.venues.venue import Venue
 from shared.config import Settings
 from shared.errors import ConfigError, SafetyRefusal
+from shared.exchanges.trading.identity import Identity
+from shared.exchanges.trading.venue import Venue
 from shared.journal.rows import LimitRow
 from shared.messages.codec import keep, kept
 from shared.record import Record

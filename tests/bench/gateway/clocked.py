@@ -16,11 +16,11 @@ from services.gateway.desk.desk import Desk
 from services.gateway.risk.asked import Asked
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.verdict import Verdict
-from services.gateway.venues.ccxt_venue import CcxtVenue
-from services.gateway.venues.venue import Cleared, at_once
 from shared.bus.entry import Entry
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import Place
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.venue import Cleared, at_once
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
 from shared.messages import OrderIntent, OrderState

@@ -12,11 +12,11 @@ from services.gateway.desk.stage import DeskStage
 from services.gateway.live import desk_rules
 from services.gateway.plan import plan_with
 from services.gateway.risk.rules import Rules
-from services.gateway.venues.make import FAKE_KEYS, venue_options
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
 from shared.bus.names import Place, partition_of
 from shared.config import Settings, load_settings
+from shared.exchanges.trading.make import FAKE_KEYS, venue_options
 from shared.journal.rows import ArmingRow
 from shared.messages import ExecutionReport, OrderIntent, OrderStatus, Stream
 from shared.messages.codec import decode

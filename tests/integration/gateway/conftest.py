@@ -19,7 +19,6 @@ from services.gateway.desk.desk import Desk
 from services.gateway.desk.rules import book_of
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.rules import Rules
-from services.gateway.venues.venue import MarketRules
 from services.simulator.http.serve import Fake, serving
 from services.strategy.order_id import client_order_id
 from shared.bus.api import Commit, Outcome
@@ -27,6 +26,7 @@ from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place, partition_of
 from shared.config import Settings, load_settings
+from shared.exchanges.trading.venue import MarketRules
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, DropArming, DropLatch, EventRow, ExternalRow, FillRow, SetBusId
 from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode

@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import cast
 
 from services.gateway.control.resting import Resting
-from services.gateway.venues.venue import Venue
 from shared.errors import VenueError
+from shared.exchanges.trading.venue import Venue
 from shared.messages.reasons import OrderState
 from shared.orders.answers import Snapshot, VenueOrder
 

@@ -11,9 +11,9 @@ from services.gateway.control.screen import MarketSeen, Seen, arm_screen
 from services.gateway.desk.books import Books
 from services.gateway.desk.capital import capital_report
 from services.gateway.risk import Rules
-from services.gateway.venues.venue import MarketRules
 from shared.config import load_settings
 from shared.errors import UserCodeFailed
+from shared.exchanges.trading.venue import MarketRules
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
 from shared.orders import VenueQuote

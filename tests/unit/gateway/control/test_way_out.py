@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.control.way_out import MOST_PIECES, Held, Part, own_part, parts, parts_of_row, pieces
-from services.gateway.venues.venue import MarketRules
+from shared.exchanges.trading.venue import MarketRules
 
 D = Decimal
 SWAP = MarketRules("swap", "BTC/USDT:USDT", "BTC", "USDT", D("0.001"), D("0.001"), D(10), D(100), D("0.1"), D(1))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services.gateway.desk.departure import Departure
-from services.gateway.venues.reply import NotCleared
-from services.gateway.venues.venue import Cleared
+from shared.exchanges.trading.reply import NotCleared
+from shared.exchanges.trading.venue import Cleared
 
 
 class Sent:

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from services.gateway.desk.reading import TRADES_A_ROUND, AccountReader
-from services.gateway.venues.venue import Venue
 from shared.errors import VenueError
+from shared.exchanges.trading.venue import Venue
 
 SYMS = [f"C{number}USDT" for number in range(35)]
 
