@@ -19,8 +19,6 @@ import yarl
 from aiohttp import WSMessage, WSMsgType
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from services.ingestor.venue import venue as venue_module
-from services.ingestor.venue.client import make_client
 from services.simulator.engine.faults import Fault, Mode
 from services.simulator.engine.matching_engine import Book
 from services.simulator.engine.prices import TapePrices
@@ -35,6 +33,8 @@ from services.simulator.websocket.frames import unframed
 from services.simulator.websocket.random_faults import Strike, Trouble
 from services.simulator.websocket.streams import Stream, Talk, Unknown
 from services.simulator.websocket.subscription_faults import AtStart
+from shared.exchanges.market_data import venue as venue_module
+from shared.exchanges.market_data.client import make_client
 
 THROTTLER = "ccxt.async_support.base.throttler"  # it took the clock that there was when it was loaded
 MS = 1000

@@ -5,14 +5,14 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from services.ingestor.live.events import Candle, Clock, TopOfBook, Trade
+from services.ingestor.feeds.feed import LiveFeed
+from services.ingestor.feeds.feed_report import Report
+from services.ingestor.feeds.venues import Venues
 from services.ingestor.live.stage import LiveStage
-from services.ingestor.venue.feed import LiveFeed
-from services.ingestor.venue.report import Report
-from services.ingestor.venue.venue import LiveVenue
-from services.ingestor.venue.venues import Venues
 from shared.bus.api import Session
 from shared.bus.names import partition_of
+from shared.exchanges.market_data.events import Candle, Clock, TopOfBook, Trade
+from shared.exchanges.market_data.venue import LiveVenue
 from shared.runner.flow import Flow
 from shared.runner.partition import Partition
 

@@ -1,10 +1,10 @@
 """The ingestor service: market data source → stage → bus."""
 
 from services.ingestor.feeder import SourceFeeder
+from services.ingestor.feeds.venues import Venues
 from services.ingestor.live_feeder import LiveFeeder
 from services.ingestor.live_plan import live_options, live_plan
 from services.ingestor.plan import make_source, plan
-from services.ingestor.venue.venues import Venues
 from shared.config import Settings
 from shared.runner.plan import Limits
 from shared.runner.service import Wiring, serve

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.desk.stage import DeskStage
-from services.ingestor.live.events import Trade
 from services.ingestor.live.order_by_id import OrderById
 from services.ingestor.live.order_by_time import OrderByTime
 from services.ingestor.source import Quote
 from services.ingestor.stage import IngestStage
 from shared.account import Account
+from shared.exchanges.market_data.events import Trade
 from shared.messages import Stream
 from shared.messages.codec import pack, unpack
 from shared.runner.stage import Numbers

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from services.ingestor.live.events import Bar, Candle, Clock, Connected, Deaf, Disconnected, Event, Lost, Sampled
+from shared.exchanges.market_data.events import Bar, Candle, Clock, Connected, Deaf, Disconnected, Event, Lost, Sampled
 from shared.record import Record, Snapshot, unvalidated
 from shared.tick import State, Tick
 

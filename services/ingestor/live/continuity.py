@@ -15,8 +15,11 @@ The rules:
 
 from typing import Any, cast
 
-from services.ingestor.live.continuity_rules import ContinuityRules
-from services.ingestor.live.events import (
+from services.ingestor.live.order_by_id import OrderById
+from services.ingestor.live.order_by_time import OrderByTime
+from services.ingestor.live.saved import SavedQuestion, question_in, saved_question
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.events import (
     Answered,
     Clock,
     Connected,
@@ -30,9 +33,6 @@ from services.ingestor.live.events import (
     Trade,
     Upto,
 )
-from services.ingestor.live.order_by_id import OrderById
-from services.ingestor.live.order_by_time import OrderByTime
-from services.ingestor.live.saved import SavedQuestion, question_in, saved_question
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 

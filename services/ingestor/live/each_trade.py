@@ -1,8 +1,8 @@
 """`interval = "trade"`: every trade is a tick."""
 
 from services.ingestor.live.bar_join import Close, Cut
-from services.ingestor.live.events import Hole, Upto
 from services.ingestor.live.sampler import Priced
+from shared.exchanges.market_data.events import Hole, Upto
 from shared.messages.reasons import GapCause
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
@@ -21,7 +21,7 @@ class EachTrade(Tick[Priced | Upto | Hole, list[Close | Cut]]):
     """Prices in order in; each of them out, and a Cut at a Hole. A price is known when its turn comes, not earlier.
 
     >>> from decimal import Decimal
-    >>> from services.ingestor.live.events import Trade
+    >>> from shared.exchanges.market_data.events import Trade
     >>> each = EachTrade()
     >>> [each.on_tick(Trade(i, ts, Decimal(ts), Decimal(1))) for i, ts in enumerate((5, 4))]
     [[Close(ts_event=5, price=Decimal('5'))], [Close(ts_event=5, price=Decimal('4'))]]

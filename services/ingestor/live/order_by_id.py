@@ -1,7 +1,7 @@
 """Trades whose ids are consecutive: the ids say what comes next, what was there already, and what is missing."""
 
-from services.ingestor.live.events import Hole, Missing, Trade
 from services.ingestor.live.saved import SavedTrade, saved_trade, trade_in
+from shared.exchanges.market_data.events import Hole, Missing, Trade
 from shared.record import Snapshot, unvalidated
 from shared.tick import State
 

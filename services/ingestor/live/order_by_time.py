@@ -2,8 +2,8 @@
 
 from heapq import heappop, heappush
 
-from services.ingestor.live.events import Hole, Missing, Trade
 from services.ingestor.live.saved import SavedTrade, saved_trade, trade_in
+from shared.exchanges.market_data.events import Hole, Missing, Trade
 from shared.record import Record, Snapshot, unvalidated
 from shared.tick import State
 

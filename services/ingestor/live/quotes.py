@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from services.ingestor.live.events import Clock, Connected, Deaf, Disconnected, Event, Hole, TopOfBook, Upto
+from shared.exchanges.market_data.events import Clock, Connected, Deaf, Disconnected, Event, Hole, TopOfBook, Upto
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 

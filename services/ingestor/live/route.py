@@ -6,11 +6,11 @@ from typing import Any, Literal, TypeAlias
 from services.ingestor.live.bar_join import BarJoin, Close, Cut
 from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
-from services.ingestor.live.continuity_rules import ContinuityRules
 from services.ingestor.live.each_trade import EachTrade
-from services.ingestor.live.events import Deaf, Event, Missing, Trade
 from services.ingestor.live.quotes import Mids
 from services.ingestor.live.sampler import Sampler
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.events import Deaf, Event, Missing, Trade
 from shared.intervals import TRADE, interval_ns
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick

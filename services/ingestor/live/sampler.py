@@ -3,8 +3,8 @@
 from decimal import Decimal
 from typing import Protocol, TypeAlias
 
-from services.ingestor.live.events import Bar, Hole, Late, Lost, Sampled, Upto
 from services.ingestor.live.saved import SavedBar, SavedPrice, saved_bar, saved_price
+from shared.exchanges.market_data.events import Bar, Hole, Late, Lost, Sampled, Upto
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
@@ -54,7 +54,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
     have no price behind it. late: prices for bars that were closed before; such a bar is never changed, and Late says
     that it would have been, or may have been if a Hole reaches into it.
 
-    >>> from services.ingestor.live.events import Trade
+    >>> from shared.exchanges.market_data.events import Trade
     >>> sampler = Sampler(interval_ns=10, grace_ns=2)
     >>> [sampler.on_tick(Trade(ts, ts, Decimal(ts), Decimal(1))) for ts in (5, 12, 19, 21)]
     [None, [Lost(ts_event=10)], None, None]

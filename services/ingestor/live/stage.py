@@ -3,8 +3,8 @@
 from typing import Any
 
 from services.ingestor.live.bar_join import Close, Cut
-from services.ingestor.live.events import Clock, Deaf, Event, Missing
 from services.ingestor.live.route import Route
+from shared.exchanges.market_data.events import Clock, Deaf, Event, Missing
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
 from shared.messages.reasons import GapCause
@@ -39,8 +39,8 @@ class LiveStage(Tick[Event, list[Message]]):
     remake the connection. of: what the series is of, e.g. a market and an interval; the state of another is refused.
 
     >>> from decimal import Decimal
-    >>> from services.ingestor.live.continuity_rules import ContinuityRules
-    >>> from services.ingestor.live.events import Connected, Trade
+    >>> from shared.exchanges.market_data.continuity_rules import ContinuityRules
+    >>> from shared.exchanges.market_data.events import Connected, Trade
     >>> from services.ingestor.live.route import trade_route
     >>> stage = LiveStage("binance", "BTCUSDT", trade_route("1s", "last", ContinuityRules(), 0, 0), age_ns=10**10)
     >>> start, events = 1_730_203_200 * 10**9, [Clock(1_730_203_200 * 10**9), Connected()]

@@ -7,14 +7,14 @@ from typing import Any
 
 from ccxt.async_support.base.ws.client import json_parser
 
-from services.ingestor.live.events import Clock, Connected, Event
 from services.ingestor.live_plan import live_stage
-from services.ingestor.venue.client import Ears, Limit, load_ccxt, make_client
-from services.ingestor.venue.facts import FACTS
-from services.ingestor.venue.options import LiveOptions
 from services.simulator.binance.messages import agg_trade
 from services.simulator.engine.listing import btcusdt
 from services.simulator.engine.trade_history import Tape
+from shared.exchanges.market_data.client import Ears, Limit, load_ccxt, make_client
+from shared.exchanges.market_data.events import Clock, Connected, Event
+from shared.exchanges.market_data.exchange_facts import FACTS
+from shared.exchanges.market_data.options import LiveOptions
 from tests.bench.feed.asked import RATE, START_MS, Asked
 
 COUNT, ROUNDS, US = 50_000, 3, 1e6

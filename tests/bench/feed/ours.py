@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from services.ingestor.live.events import Clock, Event
+from services.ingestor.feeds.venues import Venues
 from services.ingestor.live.order_by_id import OrderById
 from services.ingestor.live.stage import LiveStage
 from services.ingestor.live_feeder import LiveFeeder
 from services.ingestor.live_plan import live_options, live_plan
-from services.ingestor.venue.clock import VenueClock
-from services.ingestor.venue.facts import FACTS
-from services.ingestor.venue.venues import Venues
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID, Tape
 from shared.bus.api import Bus
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place
 from shared.config import Settings, load_settings
+from shared.exchanges.market_data.events import Clock, Event
+from shared.exchanges.market_data.exchange_clock import VenueClock
+from shared.exchanges.market_data.exchange_facts import FACTS
 from shared.messages import MarketTick, Message, Stream
 from shared.messages.codec import decode
 from shared.runner.plan import Plan

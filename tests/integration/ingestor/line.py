@@ -7,16 +7,16 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+from services.ingestor.feeds.feed_report import Report
+from services.ingestor.feeds.venues import Venues
 from services.ingestor.live_feeder import LiveFeeder
 from services.ingestor.live_plan import live_plan
-from services.ingestor.venue.options import LiveOptions
-from services.ingestor.venue.report import Report
-from services.ingestor.venue.venue import LiveVenue
-from services.ingestor.venue.venues import Venues
 from services.simulator.engine.trade_history import Tape
 from services.simulator.http.serve import Fake
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place, partition_of
+from shared.exchanges.market_data.options import LiveOptions
+from shared.exchanges.market_data.venue import LiveVenue
 from shared.messages import Gap, MarketTick, Message, Stream, decode
 from shared.runner.plan import Limits
 from shared.runner.worker import Worker

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.ingestor.venue.report import Report
+from services.ingestor.feeds.feed_report import Report
 from services.simulator.engine.faults import Fault, Mode
 from services.simulator.websocket.feed_plan import FeedPlan
 from services.simulator.websocket.random_faults import FeedFault, Trouble

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from services.ingestor.live.continuity import Continuity
-from services.ingestor.live.continuity_rules import ContinuityRules
-from services.ingestor.live.events import (
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.events import (
     Answered,
     Clock,
     Connected,

@@ -5,8 +5,11 @@ from typing import Literal
 
 import pytest
 
-from services.ingestor.live.continuity_rules import ContinuityRules
-from services.ingestor.live.events import (
+from services.ingestor.live.route import Route, candle_route, trade_route
+from services.ingestor.live.stage import LiveStage
+from services.signal.stage import SignalStage
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.events import (
     Answered,
     Bar,
     Bars,
@@ -19,9 +22,6 @@ from services.ingestor.live.events import (
     TopOfBook,
     Trade,
 )
-from services.ingestor.live.route import Route, candle_route, trade_route
-from services.ingestor.live.stage import LiveStage
-from services.signal.stage import SignalStage
 from shared.features import make_feature
 from shared.intervals import NS_PER_S
 from shared.messages import Gap, GapCause, MarketTick, Message, Prediction, Stream

@@ -16,9 +16,14 @@ import services.ingestor.live as live
 from services.ingestor.live.bar_join import BarJoin
 from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
-from services.ingestor.live.continuity_rules import ContinuityRules
 from services.ingestor.live.each_trade import EachTrade
-from services.ingestor.live.events import (
+from services.ingestor.live.quotes import Mids
+from services.ingestor.live.route import Route, candle_route, trade_route
+from services.ingestor.live.sampler import Sampler
+from services.ingestor.live.stage import LiveStage
+from shared.exchanges.market_data.clock_skew import ClockSkew, TimeAnswer
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.events import (
     Answered,
     Bar,
     Bars,
@@ -34,11 +39,6 @@ from services.ingestor.live.events import (
     Trade,
     Upto,
 )
-from services.ingestor.live.quotes import Mids
-from services.ingestor.live.route import Route, candle_route, trade_route
-from services.ingestor.live.sampler import Sampler
-from services.ingestor.live.skew import ClockSkew, TimeAnswer
-from services.ingestor.live.stage import LiveStage
 from shared.intervals import NS_PER_S
 from shared.messages.codec import pack, unpack
 from shared.tick import Tick

@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from services.ingestor.live.events import (
+from services.ingestor.live.quotes import Mid, Mids, Quoted
+from shared.exchanges.market_data.events import (
     Clock,
     Connected,
     Deaf,
@@ -12,7 +13,6 @@ from services.ingestor.live.events import (
     TopOfBook,
     Upto,
 )
-from services.ingestor.live.quotes import Mid, Mids, Quoted
 
 
 def quote(ts: int, bid: int = 10) -> TopOfBook:

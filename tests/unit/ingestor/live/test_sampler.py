@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingestor.live.events import Bar, Hole, Late, Lost, Sampled, Trade, Upto
 from services.ingestor.live.sampler import MOST_BARS, Sampler, Sampling
+from shared.exchanges.market_data.events import Bar, Hole, Late, Lost, Sampled, Trade, Upto
 
 DAY = 86_400 * 10**9
 

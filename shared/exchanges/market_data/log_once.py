@@ -2,7 +2,7 @@
 
 import structlog
 
-from services.ingestor.venue.silence import Silence
+from shared.exchanges.market_data.silence import Silence
 
 log = structlog.get_logger()
 

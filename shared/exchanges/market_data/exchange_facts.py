@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from services.ingestor.live.events import Trade
-from services.ingestor.venue import parse
+from shared.exchanges.market_data import parse
+from shared.exchanges.market_data.events import Trade
 from shared.exchanges.market_data.prints import all_improved
 
 BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"

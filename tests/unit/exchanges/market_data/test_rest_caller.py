@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.ingestor.venue.asker import Asker
-from services.ingestor.venue.client import Limit, load_ccxt
-from services.ingestor.venue.complaints import Complaints
 from shared import retry
 from shared.errors import VenueError
+from shared.exchanges.market_data.client import Limit, load_ccxt
+from shared.exchanges.market_data.log_once import Complaints
+from shared.exchanges.market_data.rest_caller import Asker
 from tests.seeded import virtually
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from services.ingestor.live.events import Bar, Bars, Missing, Page
-from services.ingestor.venue import history
-from services.ingestor.venue.budget import Budget
-from services.ingestor.venue.facts import BINANCE, UNLISTED, Facts
 from shared.errors import VenueError
+from shared.exchanges.market_data import history
+from shared.exchanges.market_data.budget import Budget
+from shared.exchanges.market_data.events import Bar, Bars, Missing, Page
+from shared.exchanges.market_data.exchange_facts import BINANCE, UNLISTED, Facts
 
 MS = 1_000_000
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingestor.live.events import Trade
-from services.ingestor.venue import parse
-from services.ingestor.venue.client import UNREADABLE, Limit, load_ccxt, make_client
-from services.ingestor.venue.facts import FACTS
-from services.ingestor.venue.options import LiveOptions
 from services.simulator.binance.messages import agg_trade
 from services.simulator.engine.listing import Listing, binance_spot, btcusdt
+from shared.exchanges.market_data import parse
+from shared.exchanges.market_data.client import UNREADABLE, Limit, load_ccxt, make_client
+from shared.exchanges.market_data.events import Trade
+from shared.exchanges.market_data.exchange_facts import FACTS
+from shared.exchanges.market_data.options import LiveOptions
 
 SYMBOLS = {"spot": "BTC/USDT", "swap": "BTC/USDT:USDT"}
 GOOD = json.loads(agg_trade(btcusdt())(5_000_000, 1_730_203_200_123, 420_001, 17, True))

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from services.ingestor.live.events import Bar, Bars, Missing, Page
-from services.ingestor.venue import parse
-from services.ingestor.venue.asker import Asker
-from services.ingestor.venue.budget import Budget
-from services.ingestor.venue.facts import Facts
 from shared.errors import VenueError
+from shared.exchanges.market_data import parse
+from shared.exchanges.market_data.budget import Budget
+from shared.exchanges.market_data.events import Bar, Bars, Missing, Page
+from shared.exchanges.market_data.exchange_facts import Facts
+from shared.exchanges.market_data.rest_caller import Asker
 from shared.intervals import interval_ns
 
 MOST_PAGES = 20

@@ -9,15 +9,15 @@ from typing import Any
 
 import structlog
 
-from services.ingestor.live.events import Clock
-from services.ingestor.venue.asker import Asker
-from services.ingestor.venue.budget import Budget
-from services.ingestor.venue.client import Ears, Limit, check_exchange, load_ccxt, make_client
-from services.ingestor.venue.clock import VenueClock
-from services.ingestor.venue.complaints import Complaints
-from services.ingestor.venue.facts import FACTS, UNLISTED
-from services.ingestor.venue.options import LiveOptions
 from shared.errors import ConfigError, VenueError
+from shared.exchanges.market_data.budget import Budget
+from shared.exchanges.market_data.client import Ears, Limit, check_exchange, load_ccxt, make_client
+from shared.exchanges.market_data.events import Clock
+from shared.exchanges.market_data.exchange_clock import VenueClock
+from shared.exchanges.market_data.exchange_facts import FACTS, UNLISTED
+from shared.exchanges.market_data.log_once import Complaints
+from shared.exchanges.market_data.options import LiveOptions
+from shared.exchanges.market_data.rest_caller import Asker
 from shared.intervals import TRADE
 from shared.retry import FIRST_ATTEMPTS, FIRST_S, MOST_S, jittered
 

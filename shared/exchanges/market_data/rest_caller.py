@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from decimal import localcontext
 from typing import Any
 
-from services.ingestor.venue.client import UNREADABLE, Limit
-from services.ingestor.venue.complaints import Complaints
 from shared.errors import VenueError
+from shared.exchanges.market_data.client import UNREADABLE, Limit
+from shared.exchanges.market_data.log_once import Complaints
 from shared.plural import plural
 from shared.retry import jittered, wait_s
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.ingestor.venue.client import Limit, load_ccxt, make_client
-from services.ingestor.venue.options import LiveOptions
+from shared.exchanges.market_data.client import Limit, load_ccxt, make_client
+from shared.exchanges.market_data.options import LiveOptions
 
 
 def trade(time: int, id_: str) -> dict[str, Any]:

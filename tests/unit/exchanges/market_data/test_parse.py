@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.ingestor.live.events import Candle, TopOfBook, Trade
-from services.ingestor.venue import parse
+from shared.exchanges.market_data import parse
+from shared.exchanges.market_data.events import Candle, TopOfBook, Trade
 
 GOOD: dict[str, Any] = {"id": "12", "timestamp": 1_700_000_000_000, "price": "42000.10", "amount": "0.001"}
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 
 import structlog
 
-from services.ingestor.venue.feed import LiveFeed
-from services.ingestor.venue.tally import Tally
-from services.ingestor.venue.venue import LiveVenue
+from services.ingestor.feeds.feed import LiveFeed
+from services.ingestor.feeds.feed_counters import Tally
+from shared.exchanges.market_data.venue import LiveVenue
 
 EVERY_S = 60.0
 NS_PER_MS = 1_000_000

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from services.ingestor.live.events import Trade
-from services.ingestor.venue.facts import FACTS, UNLISTED
-from services.ingestor.venue.options import LiveOptions
 from shared.errors import ConfigError
+from shared.exchanges.market_data.events import Trade
+from shared.exchanges.market_data.exchange_facts import FACTS, UNLISTED
+from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.market_data.prints import as_they_happened
 from shared.extras import to_install
 from shared.redirected import redirected

@@ -1,6 +1,6 @@
 """The venue's time, as far as it is believed."""
 
-from services.ingestor.venue.clock import STUBBORN, Now, VenueClock
+from shared.exchanges.market_data.exchange_clock import STUBBORN, Now, VenueClock
 
 MS = 1_000_000
 S = 1_000 * MS

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from services.ingestor.live.events import Candle, TopOfBook, Trade
+from shared.exchanges.market_data.events import Candle, TopOfBook, Trade
 from shared.exchanges.market_data.prints import on_book, sequence
 
 NS_PER_MS = 1_000_000

@@ -4,13 +4,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from services.ingestor.live.events import Clock
-from services.ingestor.venue.client import Limit
-from services.ingestor.venue.clock import VenueClock
-from services.ingestor.venue.kept import KeptVenue
-from services.ingestor.venue.options import LiveOptions
-from services.ingestor.venue.venue import LiveVenue
+from services.ingestor.feeds.restarting_venue import KeptVenue
 from shared.errors import ConfigError, TicklineError, VenueError
+from shared.exchanges.market_data.client import Limit
+from shared.exchanges.market_data.events import Clock
+from shared.exchanges.market_data.exchange_clock import VenueClock
+from shared.exchanges.market_data.options import LiveOptions
+from shared.exchanges.market_data.venue import LiveVenue
 
 
 class Venues:

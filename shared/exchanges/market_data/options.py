@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from services.ingestor.live.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.intervals import NS_PER_S
 
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import structlog
 
-from services.ingestor.venue.client import Limit
-from services.ingestor.venue.clock import VenueClock
-from services.ingestor.venue.complaints import Complaints
-from services.ingestor.venue.options import LiveOptions
-from services.ingestor.venue.venue import VENUE, LiveVenue
 from shared.errors import TicklineError, VenueError
+from shared.exchanges.market_data.client import Limit
+from shared.exchanges.market_data.exchange_clock import VenueClock
+from shared.exchanges.market_data.log_once import Complaints
+from shared.exchanges.market_data.options import LiveOptions
+from shared.exchanges.market_data.venue import VENUE, LiveVenue
 from shared.retry import FIRST_S, MOST_S, jittered
 
 log = structlog.get_logger()

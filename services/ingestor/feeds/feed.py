@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.ingestor.live.events import Answered, Connected, Disconnected, Event, Missing, Trade
 from services.ingestor.live.stage import LiveStage
-from services.ingestor.venue import history, parse
-from services.ingestor.venue.asker import shown
-from services.ingestor.venue.client import Ears, Overflow
-from services.ingestor.venue.venue import LiveVenue
 from shared.errors import VenueError
+from shared.exchanges.market_data import history, parse
+from shared.exchanges.market_data.client import Ears, Overflow
+from shared.exchanges.market_data.events import Answered, Connected, Disconnected, Event, Missing, Trade
+from shared.exchanges.market_data.rest_caller import shown
+from shared.exchanges.market_data.venue import LiveVenue
 from shared.retry import FIRST_S, MOST_S, jittered
 
 MOST_EVENTS = 100_000

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from services.ingestor.live.events import Clock
-from services.ingestor.live.skew import ClockSkew, Skew, TimeAnswer
+from shared.exchanges.market_data.clock_skew import ClockSkew, Skew, TimeAnswer
+from shared.exchanges.market_data.events import Clock
 
 STEP_NS = 50_000_000
 STUBBORN = 3
