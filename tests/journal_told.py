@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from services.gateway.desk import balance, capital, mine, whereabouts
-from services.gateway.desk.attached import BEGAN, Began
-from services.gateway.desk.books import reports_of
-from services.gateway.desk.market_watch import CONTRACT
-from services.gateway.desk.reports import execution_row
+from services.gateway.execution import balance, capital, whereabouts
+from services.gateway.execution import persons_coins as mine
+from services.gateway.execution.account_session import BEGAN, Began
+from services.gateway.execution.books import reports_of
+from services.gateway.execution.market_watch import CONTRACT
+from services.gateway.execution.reports import execution_row
 from services.gateway.risk import funding, marks, order_rate
 from shared.exchanges.trading.venue import Contract
 from shared.journal.journal import Journal

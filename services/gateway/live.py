@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from services.gateway.desk.desk import Desk
-from services.gateway.desk.feeder import LiveFeeder
-from services.gateway.desk.rules import DeskRules, book_of
-from services.gateway.desk.stage import DeskStage
-from services.gateway.desk.tools import Pace
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.execution.execution import Desk
+from services.gateway.execution.feeder import LiveFeeder
+from services.gateway.execution.rules import DeskRules, book_of
+from services.gateway.execution.session_context import Pace
+from services.gateway.execution.stage import DeskStage
+from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.plan import plan_with
 from services.gateway.risk.model import model_sha256
 from services.gateway.risk.risk import Risk

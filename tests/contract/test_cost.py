@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import pytest
 
-from services.gateway.desk.books import Books
-from services.gateway.desk.clearance import Clearance
-from services.gateway.desk.comparing import Comparing
-from services.gateway.desk.equity_watch import EquityPace, EquityWatch
-from services.gateway.desk.market_watch import MarketWatch, WatchPace
-from services.gateway.desk.quote_watch import QuoteWatch
-from services.gateway.desk.rules import DeskRules
+from services.gateway.execution.books import Books
+from services.gateway.execution.equity_watch import EquityPace, EquityWatch
+from services.gateway.execution.market_watch import MarketWatch, WatchPace
+from services.gateway.execution.quote_watch import QuoteWatch
+from services.gateway.execution.reconciler import Comparing
+from services.gateway.execution.risk_context import Clearance
+from services.gateway.execution.rules import DeskRules
 from services.gateway.risk import Risk, Rules
 from services.simulator.engine.matching_engine import Ask
 from shared.config import Mode

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.gateway.desk.reading import AccountReader
+from services.gateway.execution.venue_view import AccountReader
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.http.serve import serving
 from shared.errors import VenueError

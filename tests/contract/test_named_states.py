@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.desk.stage import DeskStage
+from services.gateway.execution.stage import DeskStage
 from services.ingestor.live.order_by_id import OrderById
 from services.ingestor.live.order_by_time import OrderByTime
 from services.ingestor.source import Quote

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from services.gateway.control.ending import Ending
-from services.gateway.desk.balance import elsewhere_row
-from services.gateway.desk.mine import mine_of, mine_row
-from services.gateway.desk.reports import NS_PER_MS, execution_row
+from services.gateway.execution.balance import elsewhere_row
+from services.gateway.execution.persons_coins import mine_of, mine_row
+from services.gateway.execution.reports import NS_PER_MS, execution_row
 from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.amounts import plain
 from shared.journal.rows import Change, EventRow, ExecutionRow, ExternalRow

@@ -10,9 +10,9 @@ from services.gateway.control.clock import now_ms, utc
 from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.screen import MarketSeen, Seen, arm_screen
 from services.gateway.control.terminal import confirm, need_terminal, person
-from services.gateway.desk.books import Books
-from services.gateway.desk.last_bid import last_bids, with_last
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.execution.books import Books
+from services.gateway.execution.last_bid import last_bids, with_last
+from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.risk import Rules
 from services.gateway.risk.equity import equity
 from services.gateway.risk.latches import HALT

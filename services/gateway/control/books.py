@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.gateway.desk.books import reports_of
+from services.gateway.execution.books import reports_of
 from shared.journal.journal import Journal
 
 

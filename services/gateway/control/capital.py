@@ -9,11 +9,11 @@ from services.gateway.control.clock import now_ms
 from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.stake import money
 from services.gateway.control.terminal import confirm, need_terminal, person
-from services.gateway.desk.books import Books, reports_of, retire_others
-from services.gateway.desk.capital import begun_row, begun_with, capital_report, check_capital, unknown_capital
-from services.gateway.desk.reports import execution_row
-from services.gateway.desk.rules import book_of
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.execution.books import Books, reports_of, retire_others
+from services.gateway.execution.capital import begun_row, begun_with, capital_report, check_capital, unknown_capital
+from services.gateway.execution.reports import execution_row
+from services.gateway.execution.rules import book_of
+from services.gateway.execution.whereabouts import Whereabouts
 from shared.config import Mode, Settings, load_settings
 from shared.errors import ConfigError
 from shared.exchanges.trading.amounts import plain

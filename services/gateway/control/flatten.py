@@ -20,8 +20,8 @@ from services.gateway.control.resting import Resting
 from services.gateway.control.settling import settled
 from services.gateway.control.waiting import Waiting, longer
 from services.gateway.control.way_out import Held, Part, last_valid_ms, parts, parts_of_row
-from services.gateway.desk.mine import mine_of
-from services.gateway.desk.rules import book_of
+from services.gateway.execution.persons_coins import mine_of
+from services.gateway.execution.rules import book_of
 from shared.config import Settings
 from shared.errors import VenueError
 from shared.exchanges.trading.amounts import truncated

@@ -13,7 +13,7 @@ from services.gateway.control.clock import now_ms
 from services.gateway.control.terminal import person
 from services.gateway.control.to_stop import ToStop, account_to_stop
 from services.gateway.control.waiting import RETRY_S, Waiting, longer
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.risk.latches import HALT
 from shared.config import Settings
 from shared.errors import ConfigError, VenueError

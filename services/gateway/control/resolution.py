@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.gateway.desk.reports import execution_row, report_of
-from services.gateway.desk.rows import following, ticket_of
+from services.gateway.execution.reports import execution_row, report_of
+from services.gateway.execution.rows import following, ticket_of
 from shared.config.gateway import GatewaySettings
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExecutionRow, FillRow, OrderRow

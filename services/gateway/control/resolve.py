@@ -13,7 +13,7 @@ from services.gateway.control.ending import OF_DIFFERENCES, Ending
 from services.gateway.control.opened import journal_of, settings_of_account
 from services.gateway.control.resolution import Said, resolution
 from services.gateway.control.terminal import confirm, need_terminal, person
-from services.gateway.desk.rules import book_of
+from services.gateway.execution.rules import book_of
 from shared.config import Settings
 from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.amounts import plain

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from services.gateway.control.clock import utc
 from services.gateway.control.stake import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
-from services.gateway.desk.books import Books
+from services.gateway.execution.books import Books
 from services.gateway.risk import Asked, Context, Hold, Pass, Risk, Rules
 from shared.account import Account
 from shared.config import Settings

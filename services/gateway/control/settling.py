@@ -2,10 +2,10 @@
 
 import time
 
-from services.gateway.desk.balance import elsewhere_row
-from services.gateway.desk.reports import NS_PER_MS, execution_row, report_of
-from services.gateway.desk.rows import fill_row, following, ticket_of
-from services.gateway.desk.trades import base_held, trades_of
+from services.gateway.execution.balance import elsewhere_row
+from services.gateway.execution.reports import NS_PER_MS, execution_row, report_of
+from services.gateway.execution.rows import fill_row, following, ticket_of
+from services.gateway.execution.trades import base_held, trades_of
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow

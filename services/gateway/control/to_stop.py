@@ -11,7 +11,7 @@ import typer
 
 from services.gateway.control.books import booked_qty
 from services.gateway.control.opened import journal_of, settings_of_account
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.execution.whereabouts import Whereabouts
 from shared.config import Mode, Settings, load_settings
 from shared.config.gateway import ACCOUNT, GatewaySettings
 from shared.config.salvage import Salvaged, salvage

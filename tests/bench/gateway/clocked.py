@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 import aiohttp
 
-from services.gateway.desk.desk import Desk
+from services.gateway.execution.execution import Desk
 from services.gateway.risk.asked import Asked
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.verdict import Verdict

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
-from services.gateway.desk.feeder import LiveFeeder
-from services.gateway.desk.stage import DeskStage
+from services.gateway.execution.feeder import LiveFeeder
+from services.gateway.execution.stage import DeskStage
 from services.gateway.live import desk_rules
 from services.gateway.plan import plan_with
 from services.gateway.risk.rules import Rules

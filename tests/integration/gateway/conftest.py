@@ -14,9 +14,9 @@ from services.gateway.control.adoption import Booking, Said, adoption
 from services.gateway.control.capital import Wanted, write_capital
 from services.gateway.control.ending import Ending
 from services.gateway.control.resolve import made_of, write_adopted
-from services.gateway.desk.books import Books
-from services.gateway.desk.desk import Desk
-from services.gateway.desk.rules import book_of
+from services.gateway.execution.books import Books
+from services.gateway.execution.execution import Desk
+from services.gateway.execution.rules import book_of
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.rules import Rules
 from services.simulator.http.serve import Fake, serving

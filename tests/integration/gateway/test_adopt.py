@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.desk.balance import LIMIT
+from services.gateway.execution.balance import LIMIT
 from services.simulator.engine.fill_plan import Plan
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.engine.order import Fill

@@ -9,8 +9,8 @@ import pytest
 from services.gateway.control import to_stop
 from services.gateway.control.capital import books_in
 from services.gateway.control.halt import halt
-from services.gateway.desk.books import retired
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.execution.books import retired
+from services.gateway.execution.whereabouts import Whereabouts
 from services.simulator.engine.listing import binance_spot
 from services.simulator.engine.matching_engine import Ask
 from shared.errors import ConfigError

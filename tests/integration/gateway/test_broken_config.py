@@ -9,7 +9,7 @@ import pytest
 from services.gateway.control.disarm import disarm
 from services.gateway.control.halt import halt
 from services.gateway.control.to_stop import account_to_stop
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.execution.whereabouts import Whereabouts
 from services.simulator.http.serve import Fake, serving
 from shared.config import load_settings
 from shared.errors import ConfigError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.desk.balance import LIMIT
+from services.gateway.execution.balance import LIMIT
 from services.simulator.engine.faults import Fault, Mode
 from services.simulator.engine.fill_plan import Plan
 from services.simulator.engine.matching_engine import FEE_COIN, FEE_IN, Ask

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.gateway.control.halt import halt
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.execution.whereabouts import Whereabouts
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.engine.order import LIVE
 from services.simulator.http.serve import Fake, serving

@@ -9,7 +9,7 @@ from services.gateway.control import to_stop
 from services.gateway.control.adopt import write_key
 from services.gateway.control.capital import books_in, check_books
 from services.gateway.control.halt import halt
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.execution.whereabouts import Whereabouts
 from shared.config import Mode
 from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.make import make_venue

@@ -7,8 +7,8 @@ import pytest
 
 from services.gateway.control.adoption import Adopted, Booking, Market, Said, adopted, written
 from services.gateway.control.ending import Ending
-from services.gateway.desk.balance import LIMIT, Beside, beside
-from services.gateway.desk.mine import mine_of, mine_row
+from services.gateway.execution.balance import LIMIT, Beside, beside
+from services.gateway.execution.persons_coins import mine_of, mine_row
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExternalRow, LimitRow
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services.gateway.control.screen import MarketSeen, Seen, arm_screen
-from services.gateway.desk.books import Books
-from services.gateway.desk.capital import capital_report
+from services.gateway.execution.books import Books
+from services.gateway.execution.capital import capital_report
 from services.gateway.risk import Rules
 from shared.config import load_settings
 from shared.errors import UserCodeFailed

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from services.gateway.desk.books import Books
-from services.gateway.desk.rows import Ticket
+from services.gateway.execution.books import Books
+from services.gateway.execution.rows import Ticket
 from services.gateway.risk.asked import Asked, Context, InFlight
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.verdict import Changes, Hold, Refusal, Verdict

@@ -13,13 +13,13 @@ from functools import partial
 
 import structlog
 
-from services.gateway.desk.balance import elsewhere_row
-from services.gateway.desk.departure import Departure
-from services.gateway.desk.reports import NS_PER_MS, execution_row, funding_report, report_of
-from services.gateway.desk.rows import Ticket, content_of, fill_row, following, row_of, ticket_of
-from services.gateway.desk.tools import Tools, now_ms
-from services.gateway.desk.trades import Trades, base_held, trades_of
-from services.gateway.desk.turn import Turn, turn_of
+from services.gateway.execution.balance import elsewhere_row
+from services.gateway.execution.prepared_send import Departure
+from services.gateway.execution.readiness import Turn, turn_of
+from services.gateway.execution.reports import NS_PER_MS, execution_row, funding_report, report_of
+from services.gateway.execution.rows import Ticket, content_of, fill_row, following, row_of, ticket_of
+from services.gateway.execution.session_context import Tools, now_ms
+from services.gateway.execution.trades import Trades, base_held, trades_of
 from services.gateway.risk.verdict import Hold, Refusal
 from shared.exchanges.trading.amounts import dust, may_be_dust, most_at_once, sized
 from shared.exchanges.trading.venue import Cleared, MarketRules

@@ -5,8 +5,8 @@ from typing import cast
 
 import pytest
 
-from services.gateway.desk.books import Books
-from services.gateway.desk.clearance import Clearance
+from services.gateway.execution.books import Books
+from services.gateway.execution.risk_context import Clearance
 from services.gateway.risk import Rules
 from services.gateway.risk.asked import Asked
 from services.gateway.risk.risk import Risk

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import structlog
 
-from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.execution.session_context import Tools, now_ms
 from services.gateway.risk.latches import symbol_latch
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Contract, MarketNews

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
-from services.gateway.desk.books import Books
-from services.gateway.desk.clearance import Clearance
-from services.gateway.desk.known import Known
-from services.gateway.desk.outbox import Outbox
-from services.gateway.desk.pen import Pen
+from services.gateway.execution.books import Books
+from services.gateway.execution.fenced_journal import Pen
+from services.gateway.execution.outbox import Outbox
+from services.gateway.execution.recent_orders import Known
+from services.gateway.execution.risk_context import Clearance
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 

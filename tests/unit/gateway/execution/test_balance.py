@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from services.gateway.desk.books import Books, Retired
-from services.gateway.desk.capital import capital_report
+from services.gateway.execution.books import Books, Retired
+from services.gateway.execution.capital import capital_report
 
 D = Decimal
 

@@ -3,8 +3,8 @@
 from decimal import Decimal
 from pathlib import Path
 
-from services.gateway.desk.known import Known
-from services.gateway.desk.rows import content_of, row_of
+from services.gateway.execution.recent_orders import Known
+from services.gateway.execution.rows import content_of, row_of
 from shared.journal.journal import Journal
 from shared.messages import Leg, OrderIntent
 

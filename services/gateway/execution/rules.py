@@ -4,8 +4,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.gateway.desk.tools import Pace
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.execution.session_context import Pace
+from services.gateway.execution.whereabouts import Whereabouts
 from shared.config import Settings
 
 

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import structlog
 
-from services.gateway.desk.balance import TOLERANCE, beside, paid_elsewhere
-from services.gateway.desk.lane import Lane
-from services.gateway.desk.mine import mine_of
-from services.gateway.desk.reading import AccountReader
-from services.gateway.desk.rows import external_row, ticket_of
-from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.execution.balance import TOLERANCE, beside, paid_elsewhere
+from services.gateway.execution.order_manager import Lane
+from services.gateway.execution.persons_coins import mine_of
+from services.gateway.execution.rows import external_row, ticket_of
+from services.gateway.execution.session_context import Tools, now_ms
+from services.gateway.execution.venue_view import AccountReader
 from services.gateway.risk.funding import LIMIT, counted_from_ms
 from shared.errors import VenueError
 from shared.journal.rows import DropExternal, EventRow, ExternalRow, FillRow, LatchRow

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.desk.departure import Departure
+from services.gateway.execution.prepared_send import Departure
 from shared.exchanges.trading.reply import NotCleared
 from shared.exchanges.trading.venue import Cleared
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from services.gateway.desk.tools import Tools
+from services.gateway.execution.session_context import Tools
 from shared.errors import VenueError
 
 log = structlog.get_logger()

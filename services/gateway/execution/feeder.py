@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from services.gateway.desk.desk import Desk
+from services.gateway.execution.execution import Desk
 from shared.bus.api import Session
 from shared.messages import Stream
 from shared.runner.bus_feeder import BusFeeder

@@ -8,7 +8,7 @@ expires.
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from services.gateway.desk.rows import Ticket
+from services.gateway.execution.rows import Ticket
 from shared.messages import Reason
 from shared.messages.reasons import OrderState
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.gateway.desk.attached import Attached
-from services.gateway.desk.equity_watch import EquityPace, EquityWatch
-from services.gateway.desk.rules import DeskRules
+from services.gateway.execution.account_session import Attached
+from services.gateway.execution.equity_watch import EquityPace, EquityWatch
+from services.gateway.execution.rules import DeskRules
 from shared.errors import VenueError
 from shared.orders import VenueQuote
 from shared.orders.answers import VenueBalance

@@ -9,10 +9,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
 
-from services.gateway.desk.attached import Attached
-from services.gateway.desk.known import Known
-from services.gateway.desk.outbox import Outbox
-from services.gateway.desk.rules import DeskRules
+from services.gateway.execution.account_session import Attached
+from services.gateway.execution.outbox import Outbox
+from services.gateway.execution.recent_orders import Known
+from services.gateway.execution.rules import DeskRules
 from services.gateway.risk.risk import Risk
 from shared.bus.api import Session
 from shared.errors import JournalUnwritable, VenueError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.desk.pen import Pen
+from services.gateway.execution.fenced_journal import Pen
 from shared.journal.journal import Journal
 from shared.journal.rows import SetBusId
 from shared.runner.keeper import KeeperLost

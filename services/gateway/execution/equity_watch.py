@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import structlog
 
-from services.gateway.desk.in_doubt import coins_of_books
-from services.gateway.desk.lane import Lane
-from services.gateway.desk.last_bid import last_bid_row, last_bids, with_last
-from services.gateway.desk.mine import mine_of
-from services.gateway.desk.tools import Tools, now_ms
+from services.gateway.execution.in_doubt import coins_of_books
+from services.gateway.execution.last_bid import last_bid_row, last_bids, with_last
+from services.gateway.execution.order_manager import Lane
+from services.gateway.execution.persons_coins import mine_of
+from services.gateway.execution.session_context import Tools, now_ms
 from services.gateway.risk.equity import equity, fresh
 from shared.errors import VenueError
 from shared.exchanges.trading.amounts import plain

@@ -8,21 +8,21 @@ from typing import Any
 import structlog
 
 from services.gateway.control.at_work import AT_WORK
-from services.gateway.desk.books import Books, reports_of, retire_others
-from services.gateway.desk.capital import begun_row, begun_with, check_capital, unknown_capital
-from services.gateway.desk.clearance import Clearance
-from services.gateway.desk.comparing import Comparing
-from services.gateway.desk.equity_watch import EquityPace, EquityWatch
-from services.gateway.desk.known import Known
-from services.gateway.desk.lane import Lane
-from services.gateway.desk.market_watch import MarketWatch, WatchPace
-from services.gateway.desk.outbox import Outbox
-from services.gateway.desk.pen import Pen, acted
-from services.gateway.desk.quote_watch import QuoteWatch
-from services.gateway.desk.rows import Ticket
-from services.gateway.desk.rules import DeskRules
-from services.gateway.desk.tools import Tools, now_ms
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.execution.books import Books, reports_of, retire_others
+from services.gateway.execution.capital import begun_row, begun_with, check_capital, unknown_capital
+from services.gateway.execution.equity_watch import EquityPace, EquityWatch
+from services.gateway.execution.fenced_journal import Pen, acted
+from services.gateway.execution.market_watch import MarketWatch, WatchPace
+from services.gateway.execution.order_manager import Lane
+from services.gateway.execution.outbox import Outbox
+from services.gateway.execution.quote_watch import QuoteWatch
+from services.gateway.execution.recent_orders import Known
+from services.gateway.execution.reconciler import Comparing
+from services.gateway.execution.risk_context import Clearance
+from services.gateway.execution.rows import Ticket
+from services.gateway.execution.rules import DeskRules
+from services.gateway.execution.session_context import Tools, now_ms
+from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.risk.bus_id import bus_changes
 from services.gateway.risk.risk import Risk
 from shared.bus.names import partition_of

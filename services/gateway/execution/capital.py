@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import blake2b
 
-from services.gateway.desk.reports import NS_PER_MS
+from services.gateway.execution.reports import NS_PER_MS
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import LimitRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
