@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from services.gateway.control.flatten import Flatten
+from services.gateway.account.flatten import Flatten
 from services.gateway.execution.rules import book_of
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.engine.order import LIVE

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from services.gateway.control.at_work import AT_WORK
+from services.gateway.account.at_work import AT_WORK
 from services.gateway.execution.books import Books, reports_of, retire_others
 from services.gateway.execution.capital import begun_row, begun_with, check_capital, unknown_capital
 from services.gateway.execution.equity_watch import EquityPace, EquityWatch

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from services.gateway.control.adoption import Booking, Said, adoption
-from services.gateway.control.capital import Wanted, write_capital
-from services.gateway.control.ending import Ending
-from services.gateway.control.resolve import made_of, write_adopted
+from services.gateway.account.adoption import Booking, Said, adoption
+from services.gateway.account.capital import Wanted, write_capital
+from services.gateway.account.endings import Ending
+from services.gateway.account.resolve import made_of, write_adopted
 from services.gateway.execution.books import Books
 from services.gateway.execution.execution import Desk
 from services.gateway.execution.rules import book_of

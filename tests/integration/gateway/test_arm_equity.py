@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.control.arm import _seen
-from services.gateway.control.capital import books_in
+from services.gateway.account.arm import _seen
+from services.gateway.account.capital import books_in
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.http.serve import serving
 from shared.exchanges.trading.make import make_venue

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.control import to_stop
-from services.gateway.control.capital import books_in
-from services.gateway.control.halt import halt
+from services.gateway.account import account_to_stop as to_stop
+from services.gateway.account.capital import books_in
+from services.gateway.account.halt import halt
 from services.gateway.execution.books import retired
 from services.gateway.execution.whereabouts import Whereabouts
 from services.simulator.engine.listing import binance_spot

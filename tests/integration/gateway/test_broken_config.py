@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.control.disarm import disarm
-from services.gateway.control.halt import halt
-from services.gateway.control.to_stop import account_to_stop
+from services.gateway.account.account_to_stop import account_to_stop
+from services.gateway.account.disarm import disarm
+from services.gateway.account.halt import halt
 from services.gateway.execution.whereabouts import Whereabouts
 from services.simulator.http.serve import Fake, serving
 from shared.config import load_settings

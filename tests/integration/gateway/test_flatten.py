@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.control.flatten import Flatten
+from services.gateway.account.flatten import Flatten
 from services.gateway.execution.persons_coins import mine_row
 from services.simulator.engine.faults import Fault, Mode
 from services.simulator.engine.matching_engine import Ask

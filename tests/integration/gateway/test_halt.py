@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from services.console.settings_env import as_environment
-from services.gateway.control import waiting
-from services.gateway.control.halt import halt as halting
+from services.gateway.account import waiting
+from services.gateway.account.halt import halt as halting
 from services.simulator.engine.faults import Fault, Mode
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.http.serve import serving

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.control.halt import halt
+from services.gateway.account.halt import halt
 from services.gateway.execution.whereabouts import Whereabouts
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.engine.order import LIVE

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from services.gateway.control import to_stop
-from services.gateway.control.adopt import write_key
-from services.gateway.control.capital import books_in, check_books
-from services.gateway.control.halt import halt
+from services.gateway.account import account_to_stop as to_stop
+from services.gateway.account.adopt import write_key
+from services.gateway.account.capital import books_in, check_books
+from services.gateway.account.halt import halt
 from services.gateway.execution.whereabouts import Whereabouts
 from shared.config import Mode
 from shared.errors import ConfigError, SafetyRefusal

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.control.capital import Wanted, set_capital
-from services.gateway.control.halt import halt
-from services.gateway.control.resume import resume
+from services.gateway.account.capital import Wanted, set_capital
+from services.gateway.account.halt import halt
+from services.gateway.account.resume import resume
 from services.gateway.risk.latches import OTHER_BUS
 from shared.config import load_settings
 from shared.errors import ConfigError, SafetyRefusal

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.control.way_out import MOST_PIECES, Held, Part, own_part, parts, parts_of_row, pieces
+from services.gateway.account.closing_orders import MOST_PIECES, Held, Part, own_part, parts, parts_of_row, pieces
 from shared.exchanges.trading.venue import MarketRules
 
 D = Decimal

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import cast
 
-from services.gateway.control.resting import Resting
+from services.gateway.account.resting import Resting
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Venue
 from shared.messages.reasons import OrderState

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.control.screen import MarketSeen, Seen, arm_screen
+from services.gateway.account.arm_preview import MarketSeen, Seen, arm_screen
 from services.gateway.execution.books import Books
 from services.gateway.execution.capital import capital_report
 from services.gateway.risk import Rules

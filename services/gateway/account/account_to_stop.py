@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import typer
 
-from services.gateway.control.books import booked_qty
-from services.gateway.control.opened import journal_of, settings_of_account
+from services.gateway.account.books import booked_qty
+from services.gateway.account.opened import journal_of, settings_of_account
 from services.gateway.execution.whereabouts import Whereabouts
 from shared.config import Mode, Settings, load_settings
 from shared.config.gateway import ACCOUNT, GatewaySettings

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from services.gateway.control.at_work import AT_WORK
-from services.gateway.control.clock import now_ms
-from services.gateway.control.terminal import person
-from services.gateway.control.to_stop import ToStop, account_to_stop
-from services.gateway.control.waiting import RETRY_S, Waiting, longer
+from services.gateway.account.account_to_stop import ToStop, account_to_stop
+from services.gateway.account.at_work import AT_WORK
+from services.gateway.account.clock import now_ms
+from services.gateway.account.terminal import person
+from services.gateway.account.waiting import RETRY_S, Waiting, longer
 from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.risk.latches import HALT
 from shared.config import Settings
@@ -66,7 +66,7 @@ async def halt(*, cancel: bool, flatten: bool, within_s: float | None = None, na
 async def _way_out(
     stopped: ToStop, epoch: int, by: str, until: float, waiting: Waiting, *, flatten: bool
 ) -> None:  # fmt: skip
-    from services.gateway.control.flatten import Flatten  # takes a while to load, and the halt does not wait
+    from services.gateway.account.flatten import Flatten  # takes a while to load, and the halt does not wait
 
     settings, unplaced, others, traded = await stopped.way_out()
     venue = await _reached(settings, others, until, waiting)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from services.gateway.control.clock import now_ms
-from services.gateway.control.terminal import person
-from services.gateway.control.to_stop import account_to_stop
+from services.gateway.account.account_to_stop import account_to_stop
+from services.gateway.account.clock import now_ms
+from services.gateway.account.terminal import person
 from shared.journal.rows import DropArming, EventRow, PersonChange
 
 

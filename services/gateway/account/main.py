@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.gateway.control.ending import Ending
+from services.gateway.account.endings import Ending
 from shared.errors import ConfigError, TicklineError
 from shared.extras import need_extras
 from shared.once import refuse_repeats
@@ -37,7 +37,7 @@ def arm_verb(
     length: Annotated[str, typer.Option("--for", help="How long, e.g. 30m or 12h; 7d at most.")],
 ) -> None:
     """Allow orders that add exposure, for a limited time. Shows the account first; needs a terminal."""
-    from services.gateway.control.arm import arm
+    from services.gateway.account.arm import arm
 
     notional = _amount("--max-notional", max_notional)
     if notional is None or notional <= 0:
@@ -48,7 +48,7 @@ def arm_verb(
 @app.command("disarm")
 def disarm_verb(account: Named = None) -> None:
     """End the arming. Positions stay, and may be reduced."""
-    from services.gateway.control.disarm import disarm
+    from services.gateway.account.disarm import disarm
 
     _show(disarm(account))
 
@@ -63,7 +63,7 @@ def halt_verb(
     account: Named = None,
 ) -> None:
     """Stop sending at once, with or without bus and gateway. Needs no confirmation."""
-    from services.gateway.control.halt import halt
+    from services.gateway.account.halt import halt
 
     asyncio.run(halt(cancel=cancel, flatten=flatten, within_s=within_s, named=account))
 
@@ -73,7 +73,7 @@ def resume_verb(
     names: Annotated[list[str] | None, typer.Argument(help="What is lifted, e.g. HALT; none: list it.")] = None,
 ) -> None:
     """Lift what is latched, by name; without one it lists them. Lifting needs a terminal."""
-    from services.gateway.control.resume import resume
+    from services.gateway.account.resume import resume
 
     _show(resume(names or []))
 
@@ -90,7 +90,7 @@ def resolve_verb(
     fee: Annotated[str | None, typer.Option(help="Of a position: what it cost, in quote units.")] = None,
 ) -> None:
     """Decide what cannot be asked: an order that the venue does not tell, a difference; needs a terminal."""
-    from services.gateway.control.resolve import listed, resolve
+    from services.gateway.account.resolve import listed, resolve
 
     if not what:
         _show(listed())
@@ -109,7 +109,7 @@ def capital_verb(
     add: Annotated[str | None, typer.Option("--add", help="What is added to it; with a minus: taken out.")] = None,
 ) -> None:
     """Give a book more capital to trade with, or less; needs a terminal."""
-    from services.gateway.control.capital import Wanted, set_capital
+    from services.gateway.account.capital import Wanted, set_capital
 
     _show(set_capital(sym, Wanted(_amount("--set", to), _amount("--add", add))))
 
@@ -119,7 +119,7 @@ def adopt_verb(
     key: Annotated[bool, typer.Option("--key", help="The config's key: it is a new one of the same account.")] = False,
 ) -> None:
     """Say that the present bus, or key, is the right one, after another; needs a terminal."""
-    from services.gateway.control.adopt import adopt, adopt_key
+    from services.gateway.account.adopt import adopt, adopt_key
 
     _show(adopt_key() if key else adopt())
 

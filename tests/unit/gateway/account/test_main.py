@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from services.gateway.control.main import main
+from services.gateway.account.main import main
 from tests.e2e.account import CONFIG
 
 ARM = ("arm", "--account", "main", "--max-notional", "5", "--for", "1h")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.control.opened import journal_of
+from services.gateway.account.opened import journal_of
 from shared.config import load_settings
 
 

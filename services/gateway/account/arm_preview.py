@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.gateway.control.clock import utc
-from services.gateway.control.stake import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
+from services.gateway.account.clock import utc
+from services.gateway.account.worst_case import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
 from services.gateway.execution.books import Books
 from services.gateway.risk import Asked, Context, Hold, Pass, Risk, Rules
 from shared.account import Account

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import typer
 
-from services.gateway.control.clock import now_ms
-from services.gateway.control.opened import journal_of, settings_of_account
-from services.gateway.control.terminal import confirm, need_terminal, person
+from services.gateway.account.clock import now_ms
+from services.gateway.account.opened import journal_of, settings_of_account
+from services.gateway.account.terminal import confirm, need_terminal, person
 from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.risk.latches import OTHER_BUS
 from shared.bus.embedded import running_url, stored_bus

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.gateway.control.resolution import Said, resolution
+from services.gateway.account.resolution import Said, resolution
 from shared.config.gateway import GatewaySettings
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import FillRow, OrderRow

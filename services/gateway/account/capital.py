@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import typer
 
-from services.gateway.control.clock import now_ms
-from services.gateway.control.opened import journal_of, settings_of_account
-from services.gateway.control.stake import money
-from services.gateway.control.terminal import confirm, need_terminal, person
+from services.gateway.account.clock import now_ms
+from services.gateway.account.opened import journal_of, settings_of_account
+from services.gateway.account.terminal import confirm, need_terminal, person
+from services.gateway.account.worst_case import money
 from services.gateway.execution.books import Books, reports_of, retire_others
 from services.gateway.execution.capital import begun_row, begun_with, capital_report, check_capital, unknown_capital
 from services.gateway.execution.reports import execution_row

@@ -1,0 +1,5 @@
+"""`python -m services.gateway.account`."""
+
+from services.gateway.account.main import main
+
+main()

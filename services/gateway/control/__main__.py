@@ -1,5 +1,0 @@
-"""`python -m services.gateway.control`."""
-
-from services.gateway.control.main import main
-
-main()
