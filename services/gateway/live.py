@@ -15,7 +15,7 @@ from services.gateway.risk.rules import Rules
 from shared.config import Settings
 from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal
-from shared.runner.bus_feeder import BusFeeder
+from shared.runner.bus_reader import BusFeeder
 from shared.runner.plan import Limits
 from shared.runner.service import Wiring
 

@@ -3,7 +3,7 @@
 from services.gateway.plan import plan
 from shared.config import Mode, Settings
 from shared.extras import need_extras
-from shared.runner.bus_feeder import BusFeeder
+from shared.runner.bus_reader import BusFeeder
 from shared.runner.plan import Limits
 from shared.runner.service import Wiring, serve
 

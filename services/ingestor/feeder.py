@@ -8,7 +8,7 @@ from services.ingestor.source import Feed, Source
 from services.ingestor.stage import IngestStage
 from shared.bus.api import Session
 from shared.bus.names import partition_of
-from shared.runner.flow import Flow
+from shared.runner.backpressure import Flow
 from shared.runner.partition import Partition
 from shared.runner.plan import Limits
 

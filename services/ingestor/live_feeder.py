@@ -13,7 +13,7 @@ from shared.bus.api import Session
 from shared.bus.names import partition_of
 from shared.exchanges.market_data.events import Candle, Clock, TopOfBook, Trade
 from shared.exchanges.market_data.venue import LiveVenue
-from shared.runner.flow import Flow
+from shared.runner.backpressure import Flow
 from shared.runner.partition import Partition
 
 HEARD = (Trade, TopOfBook, Candle)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from shared.bus.api import BusLost, Commit, Outcome, Session
 from shared.messages import Stream
 from shared.recording.part import Positions
-from shared.runner.ownership import Ownership
+from shared.runner.partition_leases import Ownership
 
 
 class ProgressOnBus:

@@ -30,7 +30,7 @@ from shared.recording.folder import FolderInUse, RecordingFolder, locked
 from shared.recording.layout import day_of
 from shared.recording.position import Position
 from shared.runner.health import touch
-from shared.runner.ownership import Ownership
+from shared.runner.partition_leases import Ownership
 from shared.runner.progress import read_snapshots
 
 ROUND_S = 0.4

@@ -7,8 +7,8 @@ from shared.bus.api import Session
 from shared.bus.names import partition_of
 from shared.config import Mode, Settings
 from shared.errors import ConfigError
-from shared.runner.bus_feeder import BusFeeder
-from shared.runner.flow import Flow
+from shared.runner.backpressure import Flow
+from shared.runner.bus_reader import BusFeeder
 from shared.runner.partition import Partition
 
 

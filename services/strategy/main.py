@@ -3,7 +3,7 @@
 from services.strategy.feeder import StrategyFeeder
 from services.strategy.plan import plan
 from shared.config import Settings
-from shared.runner.bus_feeder import BusFeeder
+from shared.runner.bus_reader import BusFeeder
 from shared.runner.plan import Limits
 from shared.runner.service import Wiring, serve
 

@@ -7,7 +7,7 @@ from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.runner.plan import Input, Output, Plan
 from shared.strategies import make_decider
-from shared.strategies.reserve import with_reserve
+from shared.strategies.fee_reserve import with_reserve
 
 
 def plan(settings: Settings) -> Plan:

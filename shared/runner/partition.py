@@ -18,7 +18,7 @@ from shared.bus.entry import Entry, Outgoing
 from shared.messages import DecodeError, Gap, GapCause, Message, Stream, decode
 from shared.messages.codec import content_hash
 from shared.record import WIRE
-from shared.runner.inbox import Inbox
+from shared.runner.input_cursor import Inbox
 from shared.runner.plan import Limits, Plan
 from shared.runner.stage import Stage
 from shared.runner.symbol import FIELD, NOTHING, Quarantined, Symbol, Taken

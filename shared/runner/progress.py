@@ -7,7 +7,7 @@ from shared.bus.api import Session
 from shared.bus.names import Place
 from shared.config import Settings
 from shared.messages import Stream
-from shared.runner.inbox import position_in
+from shared.runner.input_cursor import position_in
 from shared.runner.symbol import FIELD
 
 

@@ -25,8 +25,8 @@ from shared.config.keys import read_secret
 from shared.errors import BusUnreachable, ConfigError, SafetyRefusal, TicklineError
 from shared.messages import Stream
 from shared.record import WIRE
+from shared.runner.external_store import Keeper
 from shared.runner.health import alive_file
-from shared.runner.keeper import Keeper
 from shared.runner.logs import configure_logs
 from shared.runner.parent import stop_with_parent
 from shared.runner.plan import Limits, Plan

@@ -13,11 +13,11 @@ import structlog
 from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
 from shared.errors import TicklineError
 from shared.record import NewerWire
-from shared.runner.flow import Flow
+from shared.runner.backpressure import Flow
+from shared.runner.external_store import Keeper, KeeperLost
 from shared.runner.health import touch
-from shared.runner.keeper import Keeper, KeeperLost
-from shared.runner.ownership import Ownership
 from shared.runner.partition import Partition, StageFailed, Suspect
+from shared.runner.partition_leases import Ownership
 from shared.runner.plan import Limits, Plan
 
 log = structlog.get_logger()

@@ -19,8 +19,8 @@ from shared.orders.answers import VenuePosition
 from shared.plural import plural
 from shared.strategies import make_decider
 from shared.strategies.decider import Forecast, require_orders
+from shared.strategies.fee_reserve import with_reserve
 from shared.strategies.identity import Identity
-from shared.strategies.reserve import with_reserve
 from shared.user_code import blaming
 
 UP = 1.0  # a forecast that every strategy would buy on

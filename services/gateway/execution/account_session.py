@@ -35,7 +35,7 @@ from shared.messages import OrderIntent, Stream
 from shared.messages.codec import is_kept, keep, kept
 from shared.plural import plural
 from shared.record import Record
-from shared.runner.keeper import KeeperLost
+from shared.runner.external_store import KeeperLost
 from shared.runner.partition import Partition
 
 log = structlog.get_logger()

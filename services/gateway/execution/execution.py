@@ -19,7 +19,7 @@ from shared.errors import JournalUnwritable, VenueError
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.messages import OrderIntent
-from shared.runner.keeper import KeeperLost
+from shared.runner.external_store import KeeperLost
 from shared.runner.partition import Partition
 
 MakeVenue = Callable[[], Venue]

@@ -6,8 +6,8 @@ from functools import partial
 from services.gateway.execution.execution import Desk
 from shared.bus.api import Session
 from shared.messages import Stream
-from shared.runner.bus_feeder import BusFeeder
-from shared.runner.flow import Flow
+from shared.runner.backpressure import Flow
+from shared.runner.bus_reader import BusFeeder
 from shared.runner.partition import Partition
 
 

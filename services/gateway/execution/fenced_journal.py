@@ -6,7 +6,7 @@ from shared.errors import JournalUnwritable
 from shared.journal.errors import Fenced, WriteRefused
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
-from shared.runner.keeper import KeeperLost
+from shared.runner.external_store import KeeperLost
 
 
 class Pen:

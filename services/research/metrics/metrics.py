@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from services.research.metrics.equity_curve import Growth
 from services.research.metrics.forecasts import Forecasts
-from services.research.metrics.growth import Growth
 from services.research.metrics.holding import Holding
 from services.research.metrics.months import Months
 from services.research.metrics.results import Results

@@ -20,7 +20,7 @@ from shared.exchanges.trading.make import FAKE_KEYS, venue_options
 from shared.journal.rows import ArmingRow
 from shared.messages import ExecutionReport, OrderIntent, OrderStatus, Stream
 from shared.messages.codec import decode
-from shared.runner.bus_feeder import BusFeeder
+from shared.runner.bus_reader import BusFeeder
 from shared.runner.plan import Limits
 from shared.runner.worker import Worker
 from tests.bench.gateway.clocked import ClockedBus, ClockedDesk, ClockedJournal, ClockedRisk, ClockedVenue, Places

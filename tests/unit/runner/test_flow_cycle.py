@@ -12,7 +12,7 @@ from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place
 from shared.messages import Prediction, Stream
-from shared.runner.bus_feeder import BusFeeder
+from shared.runner.bus_reader import BusFeeder
 from shared.runner.plan import Input, Limits, Output, Plan
 from shared.runner.worker import Worker
 from shared.strategies import BasicTaker

@@ -17,8 +17,8 @@ from shared.errors import SafetyRefusal
 from shared.messages import Gap, Message, Stream, decode
 from shared.messages.codec import pack, unpack
 from shared.record import WIRE
-from shared.runner.bus_feeder import BusFeeder
-from shared.runner.keeper import Keeper, KeeperLost
+from shared.runner.bus_reader import BusFeeder
+from shared.runner.external_store import Keeper, KeeperLost
 from shared.runner.partition import Partition
 from shared.runner.plan import Input, Limits, Output, Plan
 from shared.runner.symbol import FIELD

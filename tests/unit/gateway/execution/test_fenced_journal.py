@@ -7,7 +7,7 @@ import pytest
 from services.gateway.execution.fenced_journal import Pen
 from shared.journal.journal import Journal
 from shared.journal.rows import SetBusId
-from shared.runner.keeper import KeeperLost
+from shared.runner.external_store import KeeperLost
 
 
 async def test_a_write_that_a_person_came_before_says_so_and_so_does_each_later_one(tmp_path: Path) -> None:

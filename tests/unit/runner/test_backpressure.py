@@ -10,7 +10,7 @@ from shared.bus.api import Stored
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import Place
 from shared.messages import Stream
-from shared.runner.flow import Flow
+from shared.runner.backpressure import Flow
 from shared.runner.partition import Partition
 from shared.runner.plan import Limits, Output, Plan
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from services.research.metrics.growth import YEAR_NS, Growth
+from services.research.metrics.equity_curve import YEAR_NS, Growth
 from tests.unit.research.metrics.series import MOVES, PIECE, in_pieces, values_of
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from services.research.metrics.falls import Falls
+from services.research.metrics.drawdowns import Falls
 from services.research.metrics.moments import Moments
 from shared.intervals import NS_PER_S
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from shared.bus.api import Session
 from shared.bus.names import Place
 from shared.messages import Stream
-from shared.runner.flow import Flow
+from shared.runner.backpressure import Flow
 from shared.runner.partition import Partition
 from shared.runner.plan import Limits
 

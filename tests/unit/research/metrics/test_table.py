@@ -7,7 +7,7 @@ import pytest
 
 from services.research.metrics import Metrics, Results, table
 from services.research.metrics.results import Month
-from services.research.metrics.rows import month_rows
+from services.research.metrics.table import month_rows
 from tests.unit.research.metrics.booked import totals, trip
 from tests.unit.research.metrics.test_metrics import marked
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from shared.bus.api import Session
 from shared.bus.names import Place
-from shared.runner.inbox import cursor_in, position_in
+from shared.runner.input_cursor import cursor_in, position_in
 from shared.runner.partition import Partition
 from shared.runner.plan import Limits, Output, Plan
 
