@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from services.console.account_line import AccountLine
 from services.console.collector import OrderCollector
-from services.console.fake_exchange import FakeExchange
+from services.console.simulator import FakeExchange
 from services.console.fake_run import write_config
 from services.console.ground import Ground
 from services.console.history import one_history

@@ -19,7 +19,7 @@ class FakeExchange:
     def __init__(self, settings: Settings) -> None:
         self.url = ""
         self._folder = settings.state_dir
-        self._log = settings.state_dir / "logs" / "fake_exchange.log"
+        self._log = settings.state_dir / "logs" / "simulator.log"
         self._options = (
             "--state", str(settings.state_dir / "fake-exchange.jsonl"), "--seed", str(settings.ingestor.seed),
             "--simulated", settings.interval,
