@@ -30,7 +30,7 @@ from shared.recording.folder import FolderInUse, RecordingFolder, locked
 from shared.recording.layout import day_of
 from shared.recording.position import Position
 from shared.runner.health import touch
-from shared.runner.partition_leases import Ownership
+from shared.runner.partition_leases import PartitionLeases
 from shared.runner.progress import read_snapshots
 
 ROUND_S = 0.4
@@ -55,7 +55,7 @@ class Recorder:
         self._plan, self._bus, self._settings = plan, bus, settings
         self._stopping = False
         self._session: Session | None = None
-        self._ownership = Ownership(plan.instance, settings.bus.partitions, exclusive=True)
+        self._ownership = PartitionLeases(plan.instance, settings.bus.partitions, exclusive=True)
         self._backoff_s = BACKOFF_S
         self._hole = False
         self._stood_by = ""  # why, since the last file

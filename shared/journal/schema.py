@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Boolean, CheckConstraint, Column, Index, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
 from shared.journal.columns import Counted, Exact, Member, Whole
-from shared.messages.reasons import Leg, OrderState, OrderStatus, Reason
+from shared.messages.reasons import Leg, OrderPhase, OrderStatus, Reason
 
 VERSION_TABLE = "tickline_schema"
 TERMINAL = tuple(status.value for status in OrderStatus)
@@ -49,7 +49,7 @@ orders = Table(
     _must("after"),
     _must("content"),
     _must("order_n", Whole),
-    _must("state", Member(OrderState)),
+    _must("state", Member(OrderPhase)),
     _must("signed_qty", Exact),
     _must("at_ms", Whole),
     _must("valid_until_ms", Whole),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from shared.messages.reasons import OrderStatus, Reason
 from shared.orders.answers import VenueFill
 from shared.orders.fees import distinct, fees_of
-from shared.orders.state import Life
+from shared.orders.state import OrderState
 
 _ZERO = Decimal(0)
 
@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
 
 
 def outcome(
-    life: Life,
+    life: OrderState,
     fills: Iterable[VenueFill],
     quote: str,
     base: str = "",
@@ -43,7 +43,7 @@ def outcome(
 
     >>> from shared.messages.reasons import OrderState
     >>> fill = VenueFill("1", "v", "c", "BTCUSDT", Decimal(2), Decimal(50), Decimal("0.002"), "BTC", 0)
-    >>> life = Life(Decimal(2), OrderState.FILLED, filled_qty=Decimal(2), paid=Decimal(100))
+    >>> life = OrderState(Decimal(2), OrderState.FILLED, filled_qty=Decimal(2), paid=Decimal(100))
     >>> outcome(life, [fill], "USDT", "BTC")[1:4]
     (Decimal('1.998'), Decimal('50'), Decimal('0.100'))
     >>> outcome(life, [], "USDT", "BTC") is None

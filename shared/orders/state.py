@@ -5,15 +5,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderPhase, Reason
 
-OPEN = frozenset({OrderState.NEW, OrderState.PARTIALLY_FILLED})
-ENDED = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.EXPIRED})
+OPEN = frozenset({OrderPhase.NEW, OrderPhase.PARTIALLY_FILLED})
+ENDED = frozenset({OrderPhase.FILLED, OrderPhase.CANCELED, OrderPhase.REJECTED, OrderPhase.EXPIRED})
 _ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class OrderState:
     """An order as far as it is known. Quantities signed, in base units; times ms on the venue's clock.
 
     asked_qty: as sent. filled_qty, paid (Σ |qty| × price): the most that the venue has told. at_ms, valid_until_ms: the
@@ -24,13 +24,13 @@ class Life:
     that the venue has told. news_ms: when the last answer came that taught something. agreeing: how many answers
     in a row have said just what is known, each asked later than `asked_ms`, the one before.
 
-    >>> life = Life(Decimal("0.5"))
+    >>> life = OrderState(Decimal("0.5"))
     >>> life.state.name, life.ended, life.seen
     ('INTENT', False, False)
     """
 
     asked_qty: Decimal
-    state: OrderState = OrderState.INTENT
+    state: OrderPhase = OrderPhase.INTENT
     filled_qty: Decimal = _ZERO
     paid: Decimal = _ZERO
     at_ms: int = 0
@@ -38,7 +38,7 @@ class Life:
     venue_order_id: str = ""
     reason: Reason | None = None
     agreeing: int = 0
-    told: OrderState | None = None
+    told: OrderPhase | None = None
     news_ms: int = 0
     asked_ms: int = 0
 
@@ -50,7 +50,7 @@ class Life:
     @property
     def in_flight(self) -> bool:
         """Whether it was sent and is not over: it may yet be filled, or may have been without our knowing."""
-        return not self.ended and self.state is not OrderState.INTENT
+        return not self.ended and self.state is not OrderPhase.INTENT
 
     @property
     def seen(self) -> bool:
@@ -76,5 +76,5 @@ class Note(NamedTuple):
 class Step(NamedTuple):
     """The order after an event, and what is to be told about the event."""
 
-    life: Life
+    life: OrderState
     notes: tuple[Note, ...] = ()

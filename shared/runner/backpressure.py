@@ -4,20 +4,20 @@ import time
 from collections.abc import Sequence
 
 from shared.bus.api import Session
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.runner.input_cursor import cursor_in, position_in
 from shared.runner.partition import Partition
-from shared.runner.plan import Limits, Output, Plan
+from shared.runner.plan import Limits, Output, ServiceSpec
 
 
-class Flow:
+class Backpressure:
     """Keeps every producer a bounded distance ahead of its consumers' commits.
 
     A producer that reached its bound goes on when half of it is free again: many small batches would cost more than few
     large ones, and its consumers have enough to do meanwhile.
     """
 
-    def __init__(self, plan: Plan, limits: Limits) -> None:
+    def __init__(self, plan: ServiceSpec, limits: Limits) -> None:
         self._bounded = [output for output in plan.outputs if output.consumers]
         self._limits = limits
         self._seen: dict[tuple[int, str], int] = {}  # (partition, stream) -> lowest consumer position
@@ -75,7 +75,7 @@ class Flow:
             (part, output, output.recorders if recorders else output.consumers) for part in parts for output in outputs
         ]
         wanted = [
-            (Place(reader, part.lease.place.p), f"in:{output.stream}")
+            (PartitionId(reader, part.lease.place.p), f"in:{output.stream}")
             for part, output, readers in asked
             for reader in readers
         ]

@@ -11,7 +11,7 @@ from shared.bus.entry import START, Entry
 from shared.runner.plan import Input
 
 
-class Inbox:
+class InputCursor:
     """Cursor, position and unsettled entries.
 
     hold: whether the stored cursor may be used; else everything is read again.

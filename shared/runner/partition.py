@@ -18,8 +18,8 @@ from shared.bus.entry import Entry, Outgoing
 from shared.messages import DecodeError, Gap, GapCause, Message, Stream, decode
 from shared.messages.codec import content_hash
 from shared.record import WIRE
-from shared.runner.input_cursor import Inbox
-from shared.runner.plan import Limits, Plan
+from shared.runner.input_cursor import InputCursor
+from shared.runner.plan import Limits, ServiceSpec
 from shared.runner.stage import Stage
 from shared.runner.symbol import FIELD, NOTHING, Quarantined, Symbol, Taken
 from shared.user_code import described, place_of
@@ -42,7 +42,7 @@ class Partition:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: ServiceSpec,
         limits: Limits,
         lease: Lease,
         stored: Stored,
@@ -58,7 +58,7 @@ class Partition:
         self.counts: Counter[str] = Counter()
         self.alarms: list[str] = []
         hold = stored.fields.get("run") == cursors_id.encode()
-        self.inboxes = {x.stream: Inbox(x, stored.fields.get(f"in:{x.stream}"), hold) for x in plan.inputs}
+        self.inboxes = {x.stream: InputCursor(x, stored.fields.get(f"in:{x.stream}"), hold) for x in plan.inputs}
         streams = [output.stream for output in plan.outputs]
         self.written = {s: int(stored.fields.get(f"out:{s}", b"0")) for s in (*streams, Stream.DEAD)}
         self.trims: dict[str, str] = {}
@@ -192,7 +192,7 @@ class Partition:
                         queue.popleft()
         return True
 
-    def _take(self, symbol: Symbol, inbox: Inbox, entry: Entry) -> bool:
+    def _take(self, symbol: Symbol, inbox: InputCursor, entry: Entry) -> bool:
         stream = inbox.source.stream
         last = symbol.last.get(stream, NOTHING)
         if symbol.stopped:
@@ -222,7 +222,7 @@ class Partition:
         entry.settled = True
         return True
 
-    def _give(self, symbol: Symbol, inbox: Inbox, entry: Entry, message: Message) -> bool:
+    def _give(self, symbol: Symbol, inbox: InputCursor, entry: Entry, message: Message) -> bool:
         stage = cast(Stage, symbol.stage)
         try:
             if not stage.ready(message):
@@ -246,14 +246,14 @@ class Partition:
             self.written[stream] += 1
             self._entries.append(message)
 
-    def _taken(self, symbol: Symbol, inbox: Inbox, n: int, tr: str) -> None:
+    def _taken(self, symbol: Symbol, inbox: InputCursor, n: int, tr: str) -> None:
         stream = inbox.source.stream
         inbox.position += n - symbol.last.get(stream, NOTHING).n
         symbol.last[stream] = Taken(n, tr)
         self._moved.add(stream)
         self._touched[symbol.name] = symbol
 
-    def _bad(self, symbol: Symbol, inbox: Inbox, entry: Entry, cause: str, gap: GapCause) -> bool:
+    def _bad(self, symbol: Symbol, inbox: InputCursor, entry: Entry, cause: str, gap: GapCause) -> bool:
         stream = inbox.source.stream
         if inbox.source.strict:
             self._bury(entry, stream, cause)
@@ -270,7 +270,7 @@ class Partition:
         entry.settled = True
         return True
 
-    def _missing(self, symbol: Symbol, inbox: Inbox, before: Message, cause: GapCause, upto: int) -> bool:
+    def _missing(self, symbol: Symbol, inbox: InputCursor, before: Message, cause: GapCause, upto: int) -> bool:
         """Tell the stage, when it is ready for it, that everything up to n = `upto` is missing."""
         stream = inbox.source.stream
         if inbox.source.strict:
@@ -301,7 +301,7 @@ class Partition:
         self._touched[symbol.name] = symbol
         self.alarms.append(f"symbol stopped: {symbol.name}: {symbol.stopped}")
 
-    def _put_aside(self, symbol: Symbol, inbox: Inbox, entry: Entry) -> bool:
+    def _put_aside(self, symbol: Symbol, inbox: InputCursor, entry: Entry) -> bool:
         """A stopped symbol's entries about money wait in its snapshot, up to a bound; beyond that the stream waits.
 
         Market data are dropped: by the time that a person lets the symbol go on they are old, and their jump is a Gap.

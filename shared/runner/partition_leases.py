@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Sequence
 from uuid import uuid4
 
 from shared.bus.api import Lease, Session
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.record import WIRE, NewerWire
 
 
@@ -21,7 +21,7 @@ def share(members: Sequence[str], owner: str, partitions: int, exclusive: bool) 
     return set(range(members.index(owner), partitions, len(members)))
 
 
-class Ownership:
+class PartitionLeases:
     """The leases of one process; `owner` is random for each process start.
 
     An exclusive instance works on all partitions or on none: its leases are handed out when the last one came, and
@@ -73,7 +73,7 @@ class Ownership:
     async def _take(self, session: Session, mine: Iterable[int]) -> list[Lease]:
         taken = []
         for p in sorted(p for p in mine if p not in self.leases):
-            got = await session.acquire(Place(self._instance, p), self.owner)
+            got = await session.acquire(PartitionId(self._instance, p), self.owner)
             if got is not None:
                 self.leases[p] = got
                 taken.append(got)

@@ -13,12 +13,12 @@ import structlog
 from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
 from shared.errors import TicklineError
 from shared.record import NewerWire
-from shared.runner.backpressure import Flow
-from shared.runner.external_store import Keeper, KeeperLost
+from shared.runner.backpressure import Backpressure
+from shared.runner.external_store import ExternalStore, ExternalStoreLost
 from shared.runner.health import touch
 from shared.runner.partition import Partition, StageFailed, Suspect
-from shared.runner.partition_leases import Ownership
-from shared.runner.plan import Limits, Plan
+from shared.runner.partition_leases import PartitionLeases
+from shared.runner.plan import Limits, ServiceSpec
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ Refused = tuple[Partition, Outcome]
 class Feeder(Protocol):
     """Where the partitions' input comes from: the bus, or a market data source."""
 
-    async def gather(self, session: Session, parts: Sequence[Partition], flow: Flow, wait_s: float) -> None:
+    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
         """Give the partitions input, waiting up to `wait_s` when there is none."""
 
     def forget(self, p: int) -> None:
@@ -41,13 +41,13 @@ class Worker:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: ServiceSpec,
         bus: Bus,
         feeder: Feeder,
         *,
         partitions: int,
         limits: Limits,
-        keeper: Keeper | None = None,
+        keeper: ExternalStore | None = None,
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.plan = plan
@@ -66,8 +66,8 @@ class Worker:
         self._poison: dict[int, dict[Suspect, str]] = {}  # by partition: entry ids are times, and not unlike elsewhere
         self._suspects: dict[int, Suspect] = {}
         self._committed: set[int] = set()  # partitions with a commit, which renews their lease, since the last round
-        self._ownership = Ownership(plan.instance, partitions, plan.exclusive)
-        self._flow = Flow(plan, limits)
+        self._ownership = PartitionLeases(plan.instance, partitions, plan.exclusive)
+        self._flow = Backpressure(plan, limits)
         self._backoff_s = limits.backoff_s
         self._stood_by = ""  # why, where it was said
         self._sent: asyncio.Task[list[Refused]] | None = None  # the commit that was not answered yet
@@ -101,7 +101,7 @@ class Worker:
             except BusLost as lost:
                 await self._pause("waiting for the bus", lost)
                 continue
-            except KeeperLost as lost:
+            except ExternalStoreLost as lost:
                 await self._pause("cannot get ready", lost)
                 continue
             self._session = session
@@ -110,7 +110,7 @@ class Worker:
                 await self._let_go(session)
             except BusLost as lost:
                 await self._pause("bus lost", lost)
-            except KeeperLost as lost:
+            except ExternalStoreLost as lost:
                 await self._let_go(session)  # another replica's journal may be in order
                 await self._pause("cannot keep orders", lost)
             except NewerWire as newer:
@@ -125,7 +125,7 @@ class Worker:
                 await self._drop_all()
                 await session.close()
 
-    async def _prepare(self, keeper: Keeper) -> bool:
+    async def _prepare(self, keeper: ExternalStore) -> bool:
         """Let it get ready; False when the worker was stopped meanwhile."""
         self._preparing = asyncio.create_task(keeper.prepare())
         try:
@@ -338,4 +338,4 @@ class Worker:
         self._ownership.lose_all()
         await self._drop_lost()
         self._committed.clear()
-        self._flow = Flow(self.plan, self._limits)
+        self._flow = Backpressure(self.plan, self._limits)

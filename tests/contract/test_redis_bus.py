@@ -14,14 +14,14 @@ import pytest
 from services.console.tail import Repeats
 from shared.bus.api import BusLost, Commit, Lease, Outcome, Storage, Stored
 from shared.bus.entry import START, Outgoing
-from shared.bus.names import Names, Place
+from shared.bus.names import Names, PartitionId
 from shared.bus.redis_bus import RedisBus, RedisSession
 from shared.errors import ConfigError
 from tests.contract.conftest import NO_REDIS
 from tests.servers import REDIS, VALKEY, Server, free_port
 from tests.until import until
 
-PLACE = Place("signal", 3)
+PLACE = PartitionId("signal", 3)
 SECRET = "s3cr3t-word"
 StartServer = Callable[..., Server]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.journal.rows import OrderRow
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderPhase, Reason
 from tests.e2e.account import ask, at_terminal, with_journal
 from tests.e2e.command import RUN_S, Tickline, wait_for
 
@@ -77,7 +77,7 @@ def test_the_first_buy_latches_nothing_and_refuses_no_other(tickline: Tickline, 
     running = tickline.start("run", "--limit", "300")
     wait_for(
         lambda: (
-            sum(row.state is OrderState.FILLED for row in orders(folder)) >= 4 or running.process.poll() is not None
+            sum(row.state is OrderPhase.FILLED for row in orders(folder)) >= 4 or running.process.poll() is not None
         ),
         "coins are bought and sold",
     )

@@ -18,7 +18,7 @@ from shared.config.salvage import Salvaged, salvage
 from shared.config.settings import StrategySettings
 from shared.errors import ConfigError
 from shared.journal.journal import Journal
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 
 
 class WayOut(NamedTuple):
@@ -116,7 +116,7 @@ class ToStop:
         books = await self.journal.last_seqs()
         held = {book.partition(":")[2] for book in books if await booked_qty(self.journal, book)}
         rows = await self.journal.orders()
-        return held | {row.sym for row in rows if row.state is not OrderState.INTENT}
+        return held | {row.sym for row in rows if row.state is not OrderPhase.INTENT}
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.intervals import interval_ns
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, EventRow
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 
 LONGEST_MS = 7 * 24 * 3_600_000
 
@@ -99,7 +99,7 @@ async def _seen(settings: Settings, journal: Journal, books: Books) -> Seen:
         closed = [one.closed for one in venue.market_news() if one.closed]
     finally:
         await venue.close()
-    sent = [row for row in await journal.orders() if row.state is not OrderState.INTENT]
+    sent = [row for row in await journal.orders() if row.state is not OrderPhase.INTENT]
     return Seen(
         now_ms=now_ms(), equity=worth, markets=markets, latches=list((await journal.latches()).values()),
         unsettled=len(sent), differences=len(await journal.externals(adopted=False)),

@@ -30,7 +30,7 @@ from shared.journal.errors import Fenced
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, OrderRow
 from shared.messages import Leg
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import Absent, Ambiguous, OrderRequest, Refused, Snapshot
 from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
@@ -133,7 +133,7 @@ class Flatten:
 
     async def _load(self) -> int:
         """Books and unsettled orders out of the journal; returns when the last of these cannot arrive any more."""
-        rows = [row for row in await self._journal.orders() if row.state is not OrderState.INTENT]
+        rows = [row for row in await self._journal.orders() if row.state is not OrderPhase.INTENT]
         self._of_others += (row for row in rows if row.book not in self._lanes and row.sym in self._syms)
         self._mine = mine_of(await self._journal.limits(), self._syms)
         known = sorted(await self._journal.last_seqs())
@@ -248,7 +248,7 @@ class Flatten:
             tr=f"halt:{request.sym}:{request.at_ms}"[:160], ts_event=now_ms * NS_PER_MS, leg=Leg.CLOSE,
             intended_qty=request.signed_qty, reduce_only=True, price=price,
             valid_until_ns=request.valid_until_ms * NS_PER_MS, after="", content=request.client_order_id, order_n=0,
-            state=OrderState.SENT, signed_qty=request.signed_qty, at_ms=request.at_ms,
+            state=OrderPhase.SENT, signed_qty=request.signed_qty, at_ms=request.at_ms,
             valid_until_ms=request.valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero,
             reason=None, epoch=self._epoch, updated_ms=now_ms,
         )  # fmt: skip

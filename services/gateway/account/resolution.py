@@ -5,11 +5,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.gateway.execution.reports import execution_row, report_of
-from services.gateway.execution.rows import following, ticket_of
+from services.gateway.execution.rows import following, open_order_of
 from shared.config.gateway import GatewaySettings
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExecutionRow, FillRow, OrderRow
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 from shared.orders import Snapshot, VenueFill
 from shared.orders.events import Resolve
 from shared.orders.fees import fees_in
@@ -20,7 +20,7 @@ from shared.orders.outcome import outcome
 class Said(NamedTuple):
     """A person's word. qty, price: of what was filled; None: the order's quantity if FILLED, else what is known."""
 
-    state: OrderState
+    state: OrderPhase
     qty: Decimal | None
     price: Decimal | None
     by: str
@@ -37,9 +37,9 @@ class Resolution(NamedTuple):
 
 def resolution(row: OrderRow, fills: Sequence[FillRow], said: Said, seq: int, gateway: GatewaySettings) -> Resolution:
     """The order as said. seq: of its report in the book. Raises ConfigError or SafetyRefusal where it cannot be so."""
-    life = ticket_of(row).life
+    life = open_order_of(row).life
     snapshot = Snapshot(said.state, *_filled(row, said), row.venue_order_id)
-    if life.ended or row.state is OrderState.INTENT:
+    if life.ended or row.state is OrderPhase.INTENT:
         raise ConfigError(f"order {row.client_order_id} is {row.state}: there is nothing to resolve")
     try:
         life = on_event(life, Resolve(said.at_ms, snapshot, said.by), gateway.grace_ms).life
@@ -62,7 +62,7 @@ def resolution(row: OrderRow, fills: Sequence[FillRow], said: Said, seq: int, ga
 
 def _filled(row: OrderRow, said: Said) -> tuple[Decimal, Decimal]:
     """Signed quantity and what was paid for it."""
-    qty = said.qty if said.qty is not None else (row.signed_qty if said.state is OrderState.FILLED else row.filled_qty)
+    qty = said.qty if said.qty is not None else (row.signed_qty if said.state is OrderPhase.FILLED else row.filled_qty)
     if qty == row.filled_qty and said.price is None:
         return qty, row.paid
     if not qty:

@@ -19,7 +19,7 @@ from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.amounts import plain
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, ExternalRow, OrderRow
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 from shared.orders.difference import DifferenceKind
 
 
@@ -27,7 +27,7 @@ async def listed() -> Iterator[str]:
     """What waits for a person: orders without an end, differences that nobody has adopted."""
     settings = settings_of_account()
     async with journal_of(settings) as journal:
-        orders = [row for row in await journal.orders() if row.state is not OrderState.INTENT]
+        orders = [row for row in await journal.orders() if row.state is not OrderPhase.INTENT]
         differences = await journal.externals(adopted=False)
     lines = [*map(_order_line, orders), *(_difference_line(row, settings) for row in differences)]
     return iter(lines or [f"nothing of {settings.gateway.account} waits for a person"])
@@ -51,7 +51,7 @@ async def resolve(
             raise ConfigError(f"order {name[:40]!r} is unknown; `tickline resolve` lists what waits")
         fills = await journal.fills(client_order_id=name)
         by = person()
-        said = Said(OrderState(ending.upper()), qty, price, by, now_ms())
+        said = Said(OrderPhase(ending.upper()), qty, price, by, now_ms())
         typer.echo(_order_line(row))
         typer.echo(resolution(row, fills, said, 1, settings.gateway).shown)
         confirm(settings.gateway.account, "resolve")

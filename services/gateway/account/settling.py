@@ -4,7 +4,7 @@ import time
 
 from services.gateway.execution.balance import elsewhere_row
 from services.gateway.execution.reports import NS_PER_MS, execution_row, report_of
-from services.gateway.execution.rows import fill_row, following, ticket_of
+from services.gateway.execution.rows import fill_row, following, open_order_of
 from services.gateway.execution.trades import base_held, trades_of
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
@@ -19,7 +19,7 @@ async def settled(journal: Journal, venue: Venue, row: OrderRow, grace_ms: int) 
     asked_ms = venue.now_ms()
     found = await venue.find(row.sym, row.client_order_id, row.at_ms)
     event = Answer(asked_ms, found, venue.now_ms()) if isinstance(found, Snapshot) else found
-    life = on_event(ticket_of(row).life, event, grace_ms).life
+    life = on_event(open_order_of(row).life, event, grace_ms).life
     if not life.ended:
         return []
     rules, trades = venue.rules(row.sym), await trades_of(venue, row.sym, life, last=True)

@@ -11,17 +11,17 @@ from services.gateway.account.at_work import AT_WORK
 from services.gateway.execution.books import Books, reports_of, retire_others
 from services.gateway.execution.capital import begun_row, begun_with, check_capital, unknown_capital
 from services.gateway.execution.equity_watch import EquityPace, EquityWatch
-from services.gateway.execution.fenced_journal import Pen, acted
+from services.gateway.execution.fenced_journal import FencedJournal, acted
 from services.gateway.execution.market_watch import MarketWatch, WatchPace
-from services.gateway.execution.order_manager import Lane
+from services.gateway.execution.order_manager import OrderManager
 from services.gateway.execution.outbox import Outbox
 from services.gateway.execution.quote_watch import QuoteWatch
-from services.gateway.execution.recent_orders import Known
-from services.gateway.execution.reconciler import Comparing
-from services.gateway.execution.risk_context import Clearance
-from services.gateway.execution.rows import Ticket
+from services.gateway.execution.recent_orders import RecentOrders
+from services.gateway.execution.reconciler import Reconciler
+from services.gateway.execution.risk_context import RiskContext
+from services.gateway.execution.rows import OpenOrder
 from services.gateway.execution.rules import DeskRules
-from services.gateway.execution.session_context import Tools, now_ms
+from services.gateway.execution.session_context import SessionContext, now_ms
 from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.risk.bus_id import bus_changes
 from services.gateway.risk.risk import Risk
@@ -35,7 +35,7 @@ from shared.messages import OrderIntent, Stream
 from shared.messages.codec import is_kept, keep, kept
 from shared.plural import plural
 from shared.record import Record
-from shared.runner.external_store import KeeperLost
+from shared.runner.external_store import ExternalStoreLost
 from shared.runner.partition import Partition
 
 log = structlog.get_logger()
@@ -50,11 +50,11 @@ class Began(Record):
     at_ms: int
 
 
-class Attached:
+class AccountSession:
     """Made by `begin`. The first task that fails ends it: `check` raises what was wrong."""
 
     def __init__(
-        self, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, known: Known,
+        self, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, known: RecentOrders,
         epoch: int, leased: Callable[[], bool],
     ) -> None:  # fmt: skip
         self._rules = rules
@@ -63,12 +63,12 @@ class Attached:
         self._lost = ""
         self._over = False
         self._outbox = outbox
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, OrderManager] = {}
         books = Books(rules.symbols, rules.capital)
-        clearance = Clearance(risk, books, self._open_orders, rules.equity_max_age_s)
-        self.tools = Tools(
+        clearance = RiskContext(risk, books, self._open_orders, rules.equity_max_age_s)
+        self.tools = SessionContext(
             journal,
-            Pen(journal, epoch),
+            FencedJournal(journal, epoch),
             venue,
             clearance,
             books,
@@ -82,16 +82,18 @@ class Attached:
 
     @classmethod
     async def begin(
-        cls, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, known: Known,
+        cls, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, known: RecentOrders,
         owner: str, leased: Callable[[], bool], parts: Sequence[Partition], bus_id: str,
-    ) -> "Attached":  # fmt: skip
-        """Raise the epoch, load what is open, and start. KeeperLost, JournalUnwritable, VenueError or SafetyRefusal.
+    ) -> "AccountSession":  # fmt: skip
+        """Raise the epoch, load what is open, and start.
+
+        Raises ExternalStoreLost, JournalUnwritable, VenueError or SafetyRefusal.
 
         bus_id: of the bus that the parts are on. Another one than the journal's latches until a person adopts it.
         """
         holder = await journal.epoch()
         if holder.owner.startswith(AT_WORK) and now_ms() - holder.raised_ms < HALT_WORKS_MS:
-            raise KeeperLost("a halt is at work on this account")
+            raise ExternalStoreLost("a halt is at work on this account")
         self = cls(rules, risk, journal, venue, outbox, known, await journal.raise_epoch(owner), leased)
         log.info("account taken over", epoch=self.tools.pen.epoch)
         try:
@@ -114,7 +116,7 @@ class Attached:
         await self._load_books(seqs, before)
         for sym in self._rules.symbols:
             book = self._rules.book(sym)
-            self._lanes[sym] = Lane(sym, book, seqs.get(book, 0), self.tools)
+            self._lanes[sym] = OrderManager(sym, book, seqs.get(book, 0), self.tools)
         for part in parts:
             await self.fill_outbox(part)
         rows = await self._journal.orders()
@@ -139,9 +141,9 @@ class Attached:
         return before
 
     def check(self) -> None:
-        """Raise KeeperLost when a task has failed."""
+        """Raise ExternalStoreLost when a task has failed."""
         if self._lost:
-            raise KeeperLost(self._lost)
+            raise ExternalStoreLost(self._lost)
 
     async def take(self, intents: Sequence[OrderIntent]) -> None:
         """Journal these orders; those whose turn it is go out. Lanes share one commit of the journal."""
@@ -150,7 +152,9 @@ class Attached:
             by_symbol[intent.sym].append(intent)
         unknown = by_symbol.keys() - self._lanes.keys()
         if unknown:
-            raise KeeperLost(f"orders for {', '.join(sorted(unknown))}, which the config does not name: add to symbols")
+            raise ExternalStoreLost(
+                f"orders for {', '.join(sorted(unknown))}, which the config does not name: add to symbols"
+            )
         if len(by_symbol) == 1:  # as most often: a task less on the order's way
             ((sym, own),) = by_symbol.items()
             await self._lanes[sym].take(own)
@@ -212,13 +216,13 @@ class Attached:
         others = [sym for sym in books.others() if sym not in rules.symbols]
         self.tools.venue.also(here.of_others(before, others))
 
-    def _open_orders(self, sym: str) -> Iterable[Ticket]:
+    def _open_orders(self, sym: str) -> Iterable[OpenOrder]:
         lane = self._lanes.get(sym)
         return () if lane is None else lane.tickets.values()
 
     async def _look_around(self) -> None:
         """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
-        comparing = Comparing(self._lanes, self.tools, await self._began_ms(), self._rules.max_clock_skew_ms)
+        comparing = Reconciler(self._lanes, self.tools, await self._began_ms(), self._rules.max_clock_skew_ms)
         equity = EquityWatch(self._lanes, self.tools, self._equity_pace())
         watch = MarketWatch(self._rules.symbols, self.tools, self._watch_pace())
         quoted = dict.fromkeys([*self._rules.symbols, *self.tools.books.others()])
@@ -266,7 +270,7 @@ class Attached:
         """Also whether the account is still ours: a person may have acted while there was nothing to write."""
         holder = await self._journal.epoch()
         if holder.epoch != self.tools.pen.epoch:
-            raise KeeperLost(acted(holder.owner))
+            raise ExternalStoreLost(acted(holder.owner))
         clearance = self.tools.clearance
         clearance.latches = await self._journal.latches()
         clearance.arming = await self._journal.arming()
@@ -285,7 +289,7 @@ class Attached:
             return
         error = task.exception()
         if error is not None and not self._lost:
-            self._lost = str(error) if isinstance(error, KeeperLost) else f"{type(error).__name__}: {error}"
+            self._lost = str(error) if isinstance(error, ExternalStoreLost) else f"{type(error).__name__}: {error}"
             log.error("the desk stops", why=self._lost)
             self._outbox.wake()
 

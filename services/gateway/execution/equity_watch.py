@@ -10,14 +10,14 @@ import structlog
 
 from services.gateway.execution.in_doubt import coins_of_books
 from services.gateway.execution.last_bid import last_bid_row, last_bids, with_last
-from services.gateway.execution.order_manager import Lane
+from services.gateway.execution.order_manager import OrderManager
 from services.gateway.execution.persons_coins import mine_of
-from services.gateway.execution.session_context import Tools, now_ms
+from services.gateway.execution.session_context import SessionContext, now_ms
 from services.gateway.risk.equity import equity, fresh
 from shared.errors import VenueError
 from shared.exchanges.trading.amounts import plain
 from shared.journal.rows import Change, EventRow, LatchRow, LimitRow
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 from shared.orders import VenueQuote
 from shared.orders.answers import VenueBalance
 
@@ -47,7 +47,7 @@ class AtWork(NamedTuple):
 class EquityWatch:
     """Asks for the balance and hands the equity to `clearance`, whose limits go into the journal."""
 
-    def __init__(self, lanes: Mapping[str, Lane], tools: Tools, pace: EquityPace) -> None:
+    def __init__(self, lanes: Mapping[str, OrderManager], tools: SessionContext, pace: EquityPace) -> None:
         self._lanes = lanes
         self._tools = tools
         self._pace = pace
@@ -143,9 +143,9 @@ class EquityWatch:
         """What the books hold; None while an order is on its way, or its answer. One that is UNKNOWN may stay so."""
         sent = [
             ticket for lane in self._lanes.values() for ticket in lane.tickets.values()
-            if ticket.life.state is not OrderState.INTENT
+            if ticket.life.state is not OrderPhase.INTENT
         ]  # fmt: skip
-        if any(ticket.life.state is not OrderState.UNKNOWN for ticket in sent):
+        if any(ticket.life.state is not OrderPhase.UNKNOWN for ticket in sent):
             return None
         unknown = {ticket.row.client_order_id: (ticket.row.sym, ticket.life.asked_qty) for ticket in sent}
         return AtWork(self._tools.books.held(), unknown)

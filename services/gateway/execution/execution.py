@@ -9,9 +9,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
 
-from services.gateway.execution.account_session import Attached
+from services.gateway.execution.account_session import AccountSession
 from services.gateway.execution.outbox import Outbox
-from services.gateway.execution.recent_orders import Known
+from services.gateway.execution.recent_orders import RecentOrders
 from services.gateway.execution.rules import DeskRules
 from services.gateway.risk.risk import Risk
 from shared.bus.api import Session
@@ -19,7 +19,7 @@ from shared.errors import JournalUnwritable, VenueError
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.messages import OrderIntent
-from shared.runner.external_store import KeeperLost
+from shared.runner.external_store import ExternalStoreLost
 from shared.runner.partition import Partition
 
 MakeVenue = Callable[[], Venue]
@@ -32,14 +32,14 @@ class Desk:
     def __init__(self, rules: DeskRules, risk: Risk, open_journal: OpenJournal, make_venue: MakeVenue) -> None:
         self.taken: list[OrderIntent] = []
         self.outbox = Outbox(rules.partitions)
-        self._known = Known()
+        self._known = RecentOrders()
         self._rules = rules
         self._risk = risk
         self._open_journal = open_journal
         self._make_venue = make_venue
         self._owner = f"gateway {uuid4().hex[:12]}"
         self._leased_until_s = 0.0
-        self._attached: Attached | None = None
+        self._attached: AccountSession | None = None
         self._journal: Journal | None = None
         self._venue: Venue | None = None
 
@@ -53,7 +53,7 @@ class Desk:
                 await venue.open()
                 self._venue = venue
         except (JournalUnwritable, VenueError) as error:
-            raise KeeperLost(str(error)) from error
+            raise ExternalStoreLost(str(error)) from error
 
     async def attach(self, session: Session, parts: Sequence[Partition]) -> None:
         """Take the account over: the epoch first, then what the journal says is open."""
@@ -63,13 +63,13 @@ class Desk:
         self.outbox.wake = session.wake
         try:
             bus_id = (await session.meta({"bus_id": uuid4().hex}))["bus_id"]
-            self._attached = await Attached.begin(
+            self._attached = await AccountSession.begin(
                 self._rules, self._risk, self._journal, self._venue, self.outbox, self._known, self._owner,
                 self._leased, parts, bus_id,
             )  # fmt: skip
         except (JournalUnwritable, VenueError) as error:
             await self._close_journal()
-            raise KeeperLost(str(error)) from error
+            raise ExternalStoreLost(str(error)) from error
 
     def renewed(self, until_s: float) -> None:
         """Orders may be sent until then."""
@@ -83,7 +83,7 @@ class Desk:
         attached = self._attached
         if attached is None:
             if self.taken:
-                raise KeeperLost("orders came before the account was taken over")
+                raise ExternalStoreLost("orders came before the account was taken over")
             return
         attached.check()
         if self.taken:

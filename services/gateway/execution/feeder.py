@@ -6,20 +6,20 @@ from functools import partial
 from services.gateway.execution.execution import Desk
 from shared.bus.api import Session
 from shared.messages import Stream
-from shared.runner.backpressure import Flow
-from shared.runner.bus_reader import BusFeeder
+from shared.runner.backpressure import Backpressure
+from shared.runner.bus_reader import BusReader
 from shared.runner.partition import Partition
 
 
 class LiveFeeder:
     """Reports first: they are what the strategy waits for."""
 
-    def __init__(self, orders: BusFeeder, desk: Desk) -> None:
+    def __init__(self, orders: BusReader, desk: Desk) -> None:
         self._orders = orders
         self._desk = desk
         self._stale: set[int] = set()
 
-    async def gather(self, session: Session, parts: Sequence[Partition], flow: Flow, wait_s: float) -> None:
+    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
         """What waits in the outbox, as far as there is room; then orders, waiting only if there was nothing."""
         for part in parts:
             p = part.lease.place.p

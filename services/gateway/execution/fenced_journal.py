@@ -6,10 +6,10 @@ from shared.errors import JournalUnwritable
 from shared.journal.errors import Fenced, WriteRefused
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
-from shared.runner.external_store import KeeperLost
+from shared.runner.external_store import ExternalStoreLost
 
 
-class Pen:
+class FencedJournal:
     """`broken`: why nothing can be written any more; empty while it can. `refused`: what was to be written is why."""
 
     def __init__(self, journal: Journal, epoch: int) -> None:
@@ -19,20 +19,20 @@ class Pen:
         self._journal = journal
 
     async def write(self, changes: Sequence[Change], meanwhile: Callable[[], None] | None = None) -> None:
-        """All or nothing; when this returns it is on the disk. Raises KeeperLost, and from then on always.
+        """All or nothing; when this returns it is on the disk. Raises ExternalStoreLost, and from then on always.
 
         meanwhile: what may be done while the disk is at work, whether or not it succeeds; perhaps it is never called.
         """
         if self.broken:
-            raise KeeperLost(self.broken)
+            raise ExternalStoreLost(self.broken)
         try:
             await self._journal.write(_newest(changes), self.epoch, meanwhile)
         except Fenced as fenced:
             self.broken = acted(fenced.holder) if fenced.holder else str(fenced)
-            raise KeeperLost(self.broken) from fenced
+            raise ExternalStoreLost(self.broken) from fenced
         except (WriteRefused, JournalUnwritable) as error:
             self.broken, self.refused = str(error), isinstance(error, WriteRefused)
-            raise KeeperLost(self.broken) from error
+            raise ExternalStoreLost(self.broken) from error
 
 
 def acted(holder: str) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import structlog
 
-from services.gateway.execution.session_context import Tools, now_ms
+from services.gateway.execution.session_context import SessionContext, now_ms
 from services.gateway.risk.latches import symbol_latch
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Contract, MarketNews
@@ -37,7 +37,7 @@ class WatchPace(NamedTuple):
 class MarketWatch:
     """Sets `clearance.stopped`, and latches."""
 
-    def __init__(self, syms: Sequence[str], tools: Tools, pace: WatchPace) -> None:
+    def __init__(self, syms: Sequence[str], tools: SessionContext, pace: WatchPace) -> None:
         self._syms = syms
         self._tools = tools
         self._pace = pace

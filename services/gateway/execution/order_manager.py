@@ -14,18 +14,18 @@ from functools import partial
 import structlog
 
 from services.gateway.execution.balance import elsewhere_row
-from services.gateway.execution.prepared_send import Departure
-from services.gateway.execution.readiness import Turn, turn_of
+from services.gateway.execution.prepared_send import PreparedSend
+from services.gateway.execution.readiness import Readiness, turn_of
 from services.gateway.execution.reports import NS_PER_MS, execution_row, funding_report, report_of
-from services.gateway.execution.rows import Ticket, content_of, fill_row, following, row_of, ticket_of
-from services.gateway.execution.session_context import Tools, now_ms
+from services.gateway.execution.rows import OpenOrder, content_of, fill_row, following, open_order_of, row_of
+from services.gateway.execution.session_context import SessionContext, now_ms
 from services.gateway.execution.trades import Trades, base_held, trades_of
 from services.gateway.risk.verdict import Hold, Refusal
 from shared.exchanges.trading.amounts import dust, may_be_dust, most_at_once, sized
 from shared.exchanges.trading.venue import Cleared, MarketRules
 from shared.journal.rows import Change, EventRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import (
     Absent,
     Ambiguous,
@@ -33,9 +33,9 @@ from shared.orders import (
     Event,
     Expire,
     FundingPayment,
-    Life,
     NoteKind,
     OrderRequest,
+    OrderState,
     Refused,
     Send,
     Snapshot,
@@ -55,18 +55,18 @@ _ZERO = Decimal(0)
 class Effects(list[Callable[[], None]]):
     """What is done when the changes are written. leaving: the order that goes out then, if one does."""
 
-    leaving: Departure | None = None
+    leaving: PreparedSend | None = None
 
 
-class Lane:
+class OrderManager:
     """tickets: open orders, in the order in which they came. seq: the number of the book's last report."""
 
-    def __init__(self, sym: str, book: str, seq: int, tools: Tools) -> None:
+    def __init__(self, sym: str, book: str, seq: int, tools: SessionContext) -> None:
         self.sym = sym
         self.book = book
-        self.tickets: dict[str, Ticket] = {}
+        self.tickets: dict[str, OpenOrder] = {}
         self._seq = seq
-        self._ended: dict[str, OrderState] = {}  # of the orders that open ones come after
+        self._ended: dict[str, OrderPhase] = {}  # of the orders that open ones come after
         self._tools = tools
         self._step = asyncio.Lock()
 
@@ -74,8 +74,8 @@ class Lane:
         """Open orders of an earlier attach. What was SENT is UNKNOWN now, and what was not is judged anew."""
         changes: list[Change] = []
         for row in rows:
-            ticket = self.tickets[row.client_order_id] = ticket_of(row)
-            if row.state is OrderState.SENT:
+            ticket = self.tickets[row.client_order_id] = open_order_of(row)
+            if row.state is OrderPhase.SENT:
                 self._live(ticket, Ambiguous("the gateway was stopped before the answer"), changes)
         for ticket in self.tickets.values():
             await self._recall(ticket.row)
@@ -95,7 +95,7 @@ class Lane:
                 if content is None:
                     row = row_of(intent, self.book, tools.pen.epoch, now_ms())
                     tools.known.add(row)
-                    self.tickets[row.client_order_id] = ticket_of(row)
+                    self.tickets[row.client_order_id] = open_order_of(row)
                     await self._recall(row)
                     changes.append(row)
                 elif content != content_of(intent):
@@ -122,14 +122,14 @@ class Lane:
         """How the order ended that this one comes after, if it is not open here."""
         if row.after and row.after not in self.tickets:
             before = await self._tools.journal.order(row.after)
-            self._ended[row.after] = OrderState.EXPIRED if before is None else self._ended_as(before)
+            self._ended[row.after] = OrderPhase.EXPIRED if before is None else self._ended_as(before)
 
-    def _ended_as(self, row: OrderRow) -> OrderState:
+    def _ended_as(self, row: OrderRow) -> OrderPhase:
         """How an order ended, for the one that comes after it. A close that was cut has not closed what is left."""
-        cut = row.state is OrderState.FILLED and row.reduce_only and abs(row.signed_qty) < abs(row.intended_qty)
+        cut = row.state is OrderPhase.FILLED and row.reduce_only and abs(row.signed_qty) < abs(row.intended_qty)
         books = self._tools.books
         left = cut and books.position(self.sym) and not books.dust(self.sym)
-        return OrderState.CANCELED if left else row.state
+        return OrderPhase.CANCELED if left else row.state
 
     async def _advance(self, changes: list[Change], effects: Effects | None = None) -> None:
         """Let the head of the lane go, or end, until one waits or is on its way; then write, then do."""
@@ -151,11 +151,11 @@ class Lane:
                     turn = ticket.held  # what it waited for in vain says more than that it did
                 self._end(ticket, on_event(ticket.life, Expire(turn), 0).life, NO_TRADES, changes, effects)
                 return True
-            if turn is Turn.GO:
+            if turn is Readiness.GO:
                 return self._judge(ticket, changes, effects)
         return False
 
-    def _judge(self, ticket: Ticket, changes: list[Change], effects: Effects) -> bool:
+    def _judge(self, ticket: OpenOrder, changes: list[Change], effects: Effects) -> bool:
         """Send the ticket, refuse it, or leave it waiting; whether the next one may be looked at."""
         row, tools = ticket.row, self._tools
         verdict = tools.clearance.judge(row)
@@ -188,15 +188,17 @@ class Lane:
         )
         ticket.life = replace(ticket.life, asked_qty=qty)
         self._live(ticket, Send(request.at_ms, request.validity_ms), changes)
-        effects.leaving = Departure(partial(self._send, ticket, request), tools.spawn, partial(self._barred, request))
+        effects.leaving = PreparedSend(
+            partial(self._send, ticket, request), tools.spawn, partial(self._barred, request)
+        )
         effects.append(effects.leaving.go)
         return False
 
-    def _refuse(self, ticket: Ticket, reason: Reason, changes: list[Change], effects: Effects) -> bool:
+    def _refuse(self, ticket: OpenOrder, reason: Reason, changes: list[Change], effects: Effects) -> bool:
         """It is never sent; the next one may be looked at."""
         return self._end(ticket, on_event(ticket.life, Refused(reason, ""), 0).life, NO_TRADES, changes, effects)
 
-    async def _send(self, ticket: Ticket, request: OrderRequest, cleared: Cleared) -> None:
+    async def _send(self, ticket: OpenOrder, request: OrderRequest, cleared: Cleared) -> None:
         """The only place from which an order goes out. It is in the journal as SENT when it is cleared.
 
         The journal's epoch is not asked again here: that is one more way to a thread and back for each order, and a
@@ -216,7 +218,7 @@ class Lane:
             return ""
         return "the lease or the request's validity was over"
 
-    async def _follow(self, ticket: Ticket) -> None:
+    async def _follow(self, ticket: OpenOrder) -> None:
         """Ask the venue until the order is settled, however long it takes."""
         tools, wait_s = self._tools, self._tools.pace.poll_s
         while ticket.life.in_flight:
@@ -227,11 +229,11 @@ class Lane:
             await self._answered(ticket, self._event_of(found, asked_ms))
             await self._call_for_a_person(ticket)
 
-    async def _call_for_a_person(self, ticket: Ticket) -> None:
+    async def _call_for_a_person(self, ticket: OpenOrder) -> None:
         """When nobody has known for long what became of an order; its symbol stands still meanwhile."""
         tools, life = self._tools, ticket.life
         since_s = (tools.venue.now_ms() - life.at_ms) / MS
-        if life.state is OrderState.UNKNOWN and since_s > tools.pace.unknown_alarm_s:
+        if life.state is OrderPhase.UNKNOWN and since_s > tools.pace.unknown_alarm_s:
             name = ticket.row.client_order_id
             text = (
                 f"UNKNOWN for long: {self.sym} stands still until the venue tells, or a person: tickline resolve {name}"
@@ -244,7 +246,7 @@ class Lane:
             return Answer(asked_ms, said, self._tools.venue.now_ms())
         return said
 
-    async def _answered(self, ticket: Ticket, event: Event) -> None:
+    async def _answered(self, ticket: OpenOrder, event: Event) -> None:
         """What the venue said: written, then believed. An order ends when the trades of all its quantity are known.
 
         They are asked for before the step begins: a step never waits for the venue.
@@ -281,13 +283,15 @@ class Lane:
                     ),
                 )
 
-    def _live(self, ticket: Ticket, event: Event, changes: list[Change]) -> None:
+    def _live(self, ticket: OpenOrder, event: Event, changes: list[Change]) -> None:
         """A step that leaves the order open."""
         ticket.life = on_event(ticket.life, event, self._tools.pace.grace_ms).life
         ticket.row = following(ticket.row, ticket.life, self._tools.pen.epoch, now_ms())
         changes.append(ticket.row)
 
-    def _end(self, ticket: Ticket, life: Life, trades: Trades, changes: list[Change], effects: Effects) -> bool:
+    def _end(
+        self, ticket: OpenOrder, life: OrderState, trades: Trades, changes: list[Change], effects: Effects
+    ) -> bool:
         """The order's one terminal report; False, and nothing done, while a trade or a fee's price is missing."""
         rules = self._tools.venue.rules(self.sym)
         if trades.unpriced:
@@ -341,7 +345,7 @@ class Lane:
             for _ in range(TURNS_TO_SOCKET):  # it goes now, before whatever else there is to do
                 await asyncio.sleep(0)
 
-    async def _alarm_once(self, ticket: Ticket, text: str) -> None:
+    async def _alarm_once(self, ticket: OpenOrder, text: str) -> None:
         """Within a step; however often it is found while this ticket is open."""
         if text not in ticket.alarmed:
             ticket.alarmed.add(text)

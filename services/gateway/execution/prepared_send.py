@@ -10,7 +10,7 @@ from shared.exchanges.trading.venue import Cleared
 Work = Coroutine[Any, Any, None]
 
 
-class Departure:
+class PreparedSend:
     """send: makes the request and awaits what it is given before it writes it. spawn: runs that beside all else.
 
     barred: asked at the last moment why it may not go after all; empty when it may.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from services.gateway.execution.session_context import Tools
+from services.gateway.execution.session_context import SessionContext
 from shared.errors import VenueError
 
 log = structlog.get_logger()
@@ -17,7 +17,7 @@ LEAST_S = 0.1
 class QuoteWatch:
     """Hands quotes to `clearance`. every_s: between the beginnings of two looks, where the venue answers in time."""
 
-    def __init__(self, syms: Sequence[str], tools: Tools, every_s: float) -> None:
+    def __init__(self, syms: Sequence[str], tools: SessionContext, every_s: float) -> None:
         self._syms = syms
         self._tools = tools
         self._every_s = every_s

@@ -8,12 +8,12 @@ expires.
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from services.gateway.execution.rows import Ticket
+from services.gateway.execution.rows import OpenOrder
 from shared.messages import Reason
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 
 
-class Turn(StrEnum):
+class Readiness(StrEnum):
     """GO: it may be judged and sent. WAIT: something must end before."""
 
     GO = "GO"
@@ -21,8 +21,8 @@ class Turn(StrEnum):
 
 
 def turn_of(
-    ticket: Ticket, lane: Iterable[Ticket], ended: Mapping[str, OrderState], now_ns: int, *, dust: bool = False
-) -> Turn | Reason:
+    ticket: OpenOrder, lane: Iterable[OpenOrder], ended: Mapping[str, OrderPhase], now_ns: int, *, dust: bool = False
+) -> Readiness | Reason:
     """GO, WAIT, or the reason why it expires.
 
     lane: the symbol's open orders, in the order in which they came. ended: how the orders ended that others come after.
@@ -31,6 +31,6 @@ def turn_of(
     row = ticket.row
     if row.valid_until_ns and now_ns > row.valid_until_ns:
         return Reason.PAST_VALID_UNTIL
-    if row.after and not dust and ended.get(row.after, OrderState.FILLED) is not OrderState.FILLED:
+    if row.after and not dust and ended.get(row.after, OrderPhase.FILLED) is not OrderPhase.FILLED:
         return Reason.CLOSE_NOT_FILLED
-    return Turn.GO if next(iter(lane), ticket) is ticket else Turn.WAIT
+    return Readiness.GO if next(iter(lane), ticket) is ticket else Readiness.WAIT

@@ -7,7 +7,7 @@ from shared.messages import OrderIntent
 MOST = 10_000
 
 
-class Known:
+class RecentOrders:
     """The contents of the newest orders, by client id.
 
     `begin` has the time of the newest tick that any order in the journal comes from. An order of a later tick is known

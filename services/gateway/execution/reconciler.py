@@ -8,10 +8,10 @@ from decimal import Decimal
 import structlog
 
 from services.gateway.execution.balance import TOLERANCE, beside, paid_elsewhere
-from services.gateway.execution.order_manager import Lane
+from services.gateway.execution.order_manager import OrderManager
 from services.gateway.execution.persons_coins import mine_of
-from services.gateway.execution.rows import external_row, ticket_of
-from services.gateway.execution.session_context import Tools, now_ms
+from services.gateway.execution.rows import external_row, open_order_of
+from services.gateway.execution.session_context import SessionContext, now_ms
 from services.gateway.execution.venue_view import AccountReader
 from services.gateway.risk.funding import LIMIT, counted_from_ms
 from shared.errors import VenueError
@@ -21,7 +21,7 @@ from shared.messages.codec import is_kept
 from shared.orders import FundingPayment, VenueFill
 from shared.orders.difference import Difference, DifferenceKind, persistent
 from shared.orders.fees import fees_in
-from shared.orders.reconcile import Known, OwnOrder, Shown, external_text, reconcile
+from shared.orders.reconcile import OwnOrder, OwnView, VenueView, external_text, reconcile
 
 log = structlog.get_logger()
 
@@ -29,10 +29,12 @@ WINDOW_MS = 23 * 3_600_000  # how far back trades and funding payments are compa
 LAG_MS = 3_000  # how long the venue's lists may take to show what is settled
 
 
-class Comparing:
+class Reconciler:
     """Sets `clearance.reconciled`. `since_ms`: nothing before it is compared, e.g. what the account did before us."""
 
-    def __init__(self, lanes: Mapping[str, Lane], tools: Tools, since_ms: int, max_skew_ms: int) -> None:
+    def __init__(
+        self, lanes: Mapping[str, OrderManager], tools: SessionContext, since_ms: int, max_skew_ms: int
+    ) -> None:
         self._lanes = lanes
         self._tools = tools
         self._since_ms = since_ms
@@ -89,7 +91,7 @@ class Comparing:
         await self._look_at_funding()
         return made.differences
 
-    def _flat(self, shown: Shown, known: Known) -> bool:
+    def _flat(self, shown: VenueView, known: OwnView) -> bool:
         """Nothing is held but what cannot be sold, and nothing is on its way."""
         books, mine = self._tools.books, known.mine
         if books.others() and not self._spot():
@@ -142,14 +144,14 @@ class Comparing:
         traded = {sym for sym, lane in self._lanes.items() if lane.tickets}
         return traded | {difference.sym for difference in self._before or ()}
 
-    async def _known(self, since_ms: int, traded: Collection[str]) -> Known:
+    async def _known(self, since_ms: int, traded: Collection[str]) -> OwnView:
         journal = self._tools.journal
         rows = [*await journal.orders(), *await journal.orders(open_only=False, since_ms=since_ms - WINDOW_MS)]
-        orders = {row.client_order_id: OwnOrder(row.sym, ticket_of(row).life) for row in rows}
+        orders = {row.client_order_id: OwnOrder(row.sym, open_order_of(row).life) for row in rows}
         for lane in self._lanes.values():
             orders |= {name: OwnOrder(lane.sym, ticket.life) for name, ticket in lane.tickets.items()}
         adopted = frozenset((DifferenceKind(row.kind), row.key) for row in await journal.externals(adopted=True))
-        return Known(
+        return OwnView(
             orders=orders,
             positions=self._tools.books.positions(),
             fills=[_fill(row) for row in await journal.fills(since_ms=since_ms) if row.sym in traded],

@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from services.gateway.execution.books import Books
-from services.gateway.execution.rows import Ticket
+from services.gateway.execution.rows import OpenOrder
 from services.gateway.risk.asked import Asked, Context, InFlight
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.verdict import Changes, Hold, Refusal, Verdict
 from shared.journal.rows import ArmingRow, FundingRow, LatchRow, LimitRow, OrderRow
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import VenueQuote
 
 _ZERO = Decimal(0)
 NS_PER_S = 1_000_000_000
 
 
-class Clearance:
+class RiskContext:
     """Judges orders. The desk keeps what stands here up to date; equity is forgotten when it is too old.
 
     open_orders: those of a symbol, as the desk has them. ready: whether venue and clock have been looked at since the
@@ -26,7 +26,7 @@ class Clearance:
     """
 
     def __init__(
-        self, risk: Risk, books: Books, open_orders: Callable[[str], Iterable[Ticket]], equity_max_age_s: float
+        self, risk: Risk, books: Books, open_orders: Callable[[str], Iterable[OpenOrder]], equity_max_age_s: float
     ) -> None:
         self.limits: dict[str, bytes] = {}
         self.latches: dict[str, LatchRow] = {}
@@ -116,8 +116,8 @@ class Clearance:
         return total
 
 
-def _in_flight(tickets: Iterable[Ticket]) -> Iterable[InFlight]:
+def _in_flight(tickets: Iterable[OpenOrder]) -> Iterable[InFlight]:
     for ticket in tickets:
         life = ticket.life
         if life.in_flight:
-            yield InFlight(life.asked_qty - life.filled_qty, life.state is OrderState.UNKNOWN)
+            yield InFlight(life.asked_qty - life.filled_qty, life.state is OrderPhase.UNKNOWN)

@@ -7,22 +7,22 @@ from hashlib import sha256
 from shared.journal.rows import ExternalRow, FillRow, OrderRow
 from shared.messages import OrderIntent
 from shared.messages.codec import pack
-from shared.messages.reasons import OrderState, Reason
-from shared.orders import Difference, Life, VenueFill
+from shared.messages.reasons import OrderPhase, Reason
+from shared.orders import Difference, OrderState, VenueFill
 from shared.orders.fees import fees_text
 
 _ZERO = Decimal(0)
 
 
 @dataclass(slots=True)
-class Ticket:
+class OpenOrder:
     """An order that has no terminal report yet: its row as the journal has it, its life, what a person was told.
 
     held: what let it wait when it was last judged; none where it waits for another order only.
     """
 
     row: OrderRow
-    life: Life
+    life: OrderState
     held: Reason | None = None
     alarmed: set[str] = field(default_factory=set)
 
@@ -33,7 +33,7 @@ def row_of(intent: OrderIntent, book: str, epoch: int, now_ms: int) -> OrderRow:
         client_order_id=intent.client_order_id, book=book, sym=intent.sym, tick_n=intent.tick_n, tr=intent.tr,
         ts_event=intent.ts_event, leg=intent.leg, intended_qty=intent.signed_qty, reduce_only=intent.reduce_only,
         price=intent.price, valid_until_ns=intent.valid_until, after=intent.after or "", content=content_of(intent),
-        order_n=intent.n, state=OrderState.INTENT, signed_qty=_ZERO, at_ms=0, valid_until_ms=0, venue_order_id="",
+        order_n=intent.n, state=OrderPhase.INTENT, signed_qty=_ZERO, at_ms=0, valid_until_ms=0, venue_order_id="",
         filled_qty=_ZERO, paid=_ZERO, commission=_ZERO, reason=None, epoch=epoch, updated_ms=now_ms,
     )  # fmt: skip
 
@@ -43,17 +43,17 @@ def content_of(intent: OrderIntent) -> str:
     return sha256(pack(intent.deciding())).hexdigest()
 
 
-def ticket_of(row: OrderRow) -> Ticket:
+def open_order_of(row: OrderRow) -> OpenOrder:
     """What a row says of its order."""
-    life = Life(
+    life = OrderState(
         asked_qty=row.signed_qty if row.at_ms else row.intended_qty, state=row.state, filled_qty=row.filled_qty,
         paid=row.paid, at_ms=row.at_ms, valid_until_ms=row.valid_until_ms, venue_order_id=row.venue_order_id,
         reason=row.reason,
     )  # fmt: skip
-    return Ticket(row, life)
+    return OpenOrder(row, life)
 
 
-def following(row: OrderRow, life: Life, epoch: int, now_ms: int, commission: Decimal = _ZERO) -> OrderRow:
+def following(row: OrderRow, life: OrderState, epoch: int, now_ms: int, commission: Decimal = _ZERO) -> OrderRow:
     """The row after a step of the order's life."""
     return row._replace(
         state=life.state, signed_qty=life.asked_qty if life.at_ms else _ZERO, filled_qty=life.filled_qty,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.gateway.execution.session_context import Pace
+from services.gateway.execution.session_context import Timeouts
 from services.gateway.execution.whereabouts import Whereabouts
 from shared.config import Settings
 
@@ -21,7 +21,7 @@ class DeskRules(NamedTuple):
     book: Callable[[str], str]
     capital: Decimal
     partitions: int
-    pace: Pace
+    pace: Timeouts
     reconcile_s: float
     max_clock_skew_ms: int = 2_000
     quote_s: float = 1.0

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from shared.messages import ExecutionReport, Message, OrderIntent, Stream
 from shared.record import Snapshot
-from shared.runner.stage import Numbers, Stage
+from shared.runner.stage import SequenceNumbers, Stage
 from shared.tick import State
 
 
@@ -22,7 +22,7 @@ class DeskStage(Stage):
 
     def __init__(self, taken: list[OrderIntent]) -> None:
         self._taken = taken
-        self._numbers = Numbers()
+        self._numbers = SequenceNumbers()
 
     def on_tick(self, val: Message) -> list[Message] | None:
         """Take an OrderIntent from the bus, or an ExecutionReport from the journal."""

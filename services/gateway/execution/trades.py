@@ -8,7 +8,7 @@ import structlog
 
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import MarketRules, NoPrice, Venue
-from shared.orders import Life, VenueFill
+from shared.orders import OrderState, VenueFill
 from shared.orders.fees import paid_in, third_currencies
 
 log = structlog.get_logger()
@@ -37,7 +37,7 @@ def base_held(rules: MarketRules) -> str:
     return rules.base if rules.kind == "spot" else ""
 
 
-async def trades_of(venue: Venue, sym: str, life: Life, *, last: bool = False) -> Trades:
+async def trades_of(venue: Venue, sym: str, life: OrderState, *, last: bool = False) -> Trades:
     """As far as the venue tells them now; it is asked, so it takes a while. last: no price is waited for any more."""
     if not life.filled_qty:
         return Trades()

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.exchanges.trading.venue import Venue
-from shared.orders.reconcile import Shown
+from shared.orders.reconcile import VenueView
 
 TRADES_A_ROUND = 10  # symbols whose trades a round asks for where they are asked for one by one
 NEVER = -1
@@ -18,7 +18,7 @@ NEVER = -1
 class Read(NamedTuple):
     """shown: the venue's account. traded: the symbols whose trades are in it."""
 
-    shown: Shown
+    shown: VenueView
     traded: frozenset[str]
 
 
@@ -51,7 +51,7 @@ class AccountReader:
         self._round += 1
         self._asked |= dict.fromkeys(syms, self._round)
         self._open = frozenset(order.sym for order in orders)
-        return Read(Shown(at_ms, since_ms, orders, fills, positions, funding), frozenset(syms))
+        return Read(VenueView(at_ms, since_ms, orders, fills, positions, funding), frozenset(syms))
 
 
 def due(asked: Mapping[str, int], urgent: Collection[str], most: int) -> tuple[str, ...]:

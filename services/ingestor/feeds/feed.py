@@ -9,7 +9,7 @@ from typing import Any
 from services.ingestor.live.stage import LiveStage
 from shared.errors import VenueError
 from shared.exchanges.market_data import history, parse
-from shared.exchanges.market_data.client import Ears, Overflow
+from shared.exchanges.market_data.client import Overflow, WebsocketHooks
 from shared.exchanges.market_data.events import Answered, Connected, Disconnected, Event, Missing, Trade
 from shared.exchanges.market_data.rest_caller import shown
 from shared.exchanges.market_data.venue import LiveVenue
@@ -165,13 +165,15 @@ class LiveFeed:
         finally:
             await self._closed(client)
 
-    def _ears(self) -> Ears:
+    def _ears(self) -> WebsocketHooks:
         """Trades come by themselves where the venue's facts can read them, and watching is only waiting for the end."""
         venue, read = self._venue, self._venue.facts.trade
         if read is None or venue.options.price == "mid" or venue.options.stream == "candles":
-            return Ears(self._acknowledged, self._unreadable)
+            return WebsocketHooks(self._acknowledged, self._unreadable)
         market_id = venue.client.market(self._market)["id"]
-        return Ears(self._acknowledged, self._unreadable, self._heard, lambda message: read(message, market_id))
+        return WebsocketHooks(
+            self._acknowledged, self._unreadable, self._heard, lambda message: read(message, market_id)
+        )
 
     def _heard(self, trade: Trade) -> None:
         if not self._connected_s:

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Mapping
 
 
-class Tally:
+class FeedCounters:
     """Counts of symbols that come and go, each with a past of its own; only what is counted meanwhile is added.
 
     What was lost with a commit and is done again is counted again.
 
-    >>> tally = Tally()
+    >>> tally = FeedCounters()
     >>> tally.begin("BTCUSDT", {"ticks": 100, "holes": 0})
     >>> tally.see("BTCUSDT", {"ticks": 103, "holes": 0, "remade": 1})
     >>> tally.news(), tally.news()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import structlog
 
 from services.ingestor.feeds.feed import LiveFeed
-from services.ingestor.feeds.feed_counters import Tally
+from services.ingestor.feeds.feed_counters import FeedCounters
 from shared.exchanges.market_data.venue import LiveVenue
 
 EVERY_S = 60.0
@@ -14,13 +14,13 @@ NS_PER_MS = 1_000_000
 log = structlog.get_logger()
 
 
-class Report:
+class FeedReport:
     """Lines at least `every_s` apart, each with all counts since the start, and none where nothing was counted."""
 
     def __init__(self, every_s: float = EVERY_S) -> None:
         self._every_s = every_s
         self._due_s = 0.0
-        self._tallies: dict[str, Tally] = defaultdict(Tally)
+        self._tallies: dict[str, FeedCounters] = defaultdict(FeedCounters)
 
     def begin(self, sym: str, feed: LiveFeed) -> None:
         """It was opened."""

@@ -8,7 +8,7 @@ import structlog
 from shared.errors import TicklineError, VenueError
 from shared.exchanges.market_data.client import Limit
 from shared.exchanges.market_data.exchange_clock import VenueClock
-from shared.exchanges.market_data.log_once import Complaints
+from shared.exchanges.market_data.log_once import LogOnce
 from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.market_data.venue import VENUE, LiveVenue
 from shared.retry import FIRST_S, MOST_S, jittered
@@ -16,7 +16,7 @@ from shared.retry import FIRST_S, MOST_S, jittered
 log = structlog.get_logger()
 
 
-class KeptVenue:
+class RestartingVenue:
     """venue: the one that works, or is about to be tried. Raises ConfigError as LiveVenue does.
 
     limit: shared by all that ask the same exchange from here.
@@ -25,7 +25,7 @@ class KeptVenue:
 
     def __init__(self, options: LiveOptions, clock: Callable[[int], VenueClock], limit: Limit) -> None:
         self.options, self._clock, self._limit = options, clock, limit
-        self.complaints = Complaints(options.venue)
+        self.complaints = LogOnce(options.venue)
         self.venue = self._made()
         self.ended: BaseException | None = None
         self._worked = False

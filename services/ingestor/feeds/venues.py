@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from services.ingestor.feeds.restarting_venue import KeptVenue
+from services.ingestor.feeds.restarting_venue import RestartingVenue
 from shared.errors import ConfigError, TicklineError, VenueError
 from shared.exchanges.market_data.client import Limit
 from shared.exchanges.market_data.events import Clock
@@ -23,7 +23,7 @@ class Venues:
 
     def __init__(self, options: Sequence[LiveOptions], clock: Callable[[int], VenueClock] = VenueClock) -> None:
         limits = defaultdict[tuple[str, str], Limit](Limit)  # an exchange asks an address for silence, not an instance
-        self._kept = [KeptVenue(own, clock, limits[own.exchange, own.base_url]) for own in options]
+        self._kept = [RestartingVenue(own, clock, limits[own.exchange, own.base_url]) for own in options]
         self._of = {sym: kept for kept in self._kept for sym in kept.options.markets}
 
     @property

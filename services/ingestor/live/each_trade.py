@@ -2,7 +2,7 @@
 
 from services.ingestor.live.bar_join import Close, Cut
 from services.ingestor.live.sampler import Priced
-from shared.exchanges.market_data.events import Hole, Upto
+from shared.exchanges.market_data.events import MissingTrades, Watermark
 from shared.messages.reasons import GapCause
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
@@ -17,8 +17,8 @@ class EachTradeSnapshot(Snapshot):
 _snapshot = unvalidated(EachTradeSnapshot)
 
 
-class EachTrade(Tick[Priced | Upto | Hole, list[Close | Cut]]):
-    """Prices in order in; each of them out, and a Cut at a Hole. A price is known when its turn comes, not earlier.
+class EachTrade(Tick[Priced | Watermark | MissingTrades, list[Close | Cut]]):
+    """Prices in order in; each of them out, and a Cut at MissingTrades. A price is known when its turn comes.
 
     >>> from decimal import Decimal
     >>> from shared.exchanges.market_data.events import Trade
@@ -30,12 +30,12 @@ class EachTrade(Tick[Priced | Upto | Hole, list[Close | Cut]]):
     def __init__(self) -> None:
         self._last_ns = 0
 
-    def on_tick(self, val: Priced | Upto | Hole) -> list[Close | Cut] | None:
-        """Take one value; None for an Upto."""
-        if isinstance(val, Upto):
+    def on_tick(self, val: Priced | Watermark | MissingTrades) -> list[Close | Cut] | None:
+        """Take one value; None for a Watermark."""
+        if isinstance(val, Watermark):
             return None
         self._last_ns = max(self._last_ns, val.ts_event)
-        if isinstance(val, Hole):
+        if isinstance(val, MissingTrades):
             return [Cut(self._last_ns, GapCause.UNFILLED)]
         return [Close(self._last_ns, val.price)]
 

@@ -16,7 +16,7 @@ from shared.history.zone import Zone, start_of
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Reason, Stream
 from shared.messages.market import trace_id
 from shared.record import unvalidated
-from shared.runner.stage import Numbers, Stage
+from shared.runner.stage import SequenceNumbers, Stage
 
 _ZERO = Decimal(0)
 _report = unvalidated(ExecutionReport)
@@ -43,7 +43,7 @@ class BacktestVenue(Stage):
         self._leverage = leverage
         self._funding = FundingRates(rules.funding) if rules.funding is not None else None
         self._start_of = start_of(interval_ns, zone)
-        self._numbers = Numbers()
+        self._numbers = SequenceNumbers()
         self._waiting: deque[OrderIntent] = deque()
         self._tick_n = 0
 

@@ -6,7 +6,7 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/account/re
 from decimal import Decimal
 
 from services.simulator.binance.authentication import refused
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.wallet import Holding
 from services.simulator.http.request import Asked
 
@@ -28,7 +28,7 @@ def _other(name: str, amount: Decimal, now_ms: int) -> dict[str, object]:
 class BinanceAccount:
     """Answers about the account, in Binance's words."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
     def account(self, asked: Asked) -> object:

@@ -6,7 +6,7 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/general-in
 import hashlib
 import hmac
 
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.http.server import Answer, Refused
 
@@ -20,7 +20,7 @@ def refused(code: int, text: str, status: int = 400) -> Refused:
     return Refused(status, {"code": code, "msg": text})
 
 
-def signed(floor: Floor, answer: Answer) -> Answer:
+def signed(floor: SimulatorState, answer: Answer) -> Answer:
     """`answer`, for requests that are signed with the account's keys and in time."""
 
     def checked(asked: Asked) -> object:

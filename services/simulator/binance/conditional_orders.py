@@ -15,7 +15,7 @@ from services.simulator.binance.orders import CONDITIONAL, BinanceOrders, leg_of
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.engine.order import OPEN, Order, State
 from services.simulator.engine.refusal import Declined
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 
 # Event-Algo-Order-Update: TRIGGERED while the order that it became lives, FINISHED when that has ended.
@@ -26,7 +26,7 @@ RISE_TO_BUY = ("STOP", "STOP_MARKET")
 class BinanceAlgo:
     """Answers about them. They are neither in openOrders nor cancelled by allOpenOrders."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
     def place(self, asked: Asked) -> object:

@@ -9,7 +9,7 @@ from services.simulator.binance.history import BinanceHistory
 from services.simulator.binance.orders import BinanceOrders
 from services.simulator.binance.public_market import BinanceUsdm, symbol
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.http.server import Answer
 
@@ -19,7 +19,7 @@ HOSTS = ("", "demo-")  # demo trading has hosts of its own
 class Binance:
     """A FakeVenue that trades."""
 
-    def __init__(self, floor: Floor, history: BinanceUsdm | None = None) -> None:
+    def __init__(self, floor: SimulatorState, history: BinanceUsdm | None = None) -> None:
         self.floor = floor
         self._history = history or BinanceUsdm({}, 0)
         self._tapes = BinanceHistory(floor, floor.tapes).routes("fapi.binance.com/fapi/v1") if floor.tapes else {}

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from services.simulator.binance.authentication import refused
 from services.simulator.engine.intervals import INTERVALS_MS
 from services.simulator.engine.market import FakeTrade
-from services.simulator.engine.simulator_state import Floor
-from services.simulator.engine.trade_history import BEHIND, FIRST_ID, Tape
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.engine.trade_history import BEHIND, FIRST_ID, TradeHistory
 from services.simulator.http.request import Asked
 from services.simulator.http.server import Answer
 
@@ -22,7 +22,7 @@ KEY = "x-mbx-apikey"
 class BinanceHistory:
     """tapes: by the venue's id of the market."""
 
-    def __init__(self, floor: Floor, tapes: Mapping[str, Tape]) -> None:
+    def __init__(self, floor: SimulatorState, tapes: Mapping[str, TradeHistory]) -> None:
         self._floor, self._tapes = floor, tapes
 
     def routes(self, root: str) -> Mapping[str, Answer]:
@@ -86,7 +86,7 @@ class BinanceHistory:
             rows.append([bar.at_ms, *prices, bar.at_ms + length_ms - 1, "0", 1, "0", "0", "0"])
         return rows
 
-    def _tape(self, asked: Asked) -> Tape:
+    def _tape(self, asked: Asked) -> TradeHistory:
         tape = self._tapes.get(asked.query.get("symbol", ""))
         if tape is None:
             raise refused(-1121, "Invalid symbol.")

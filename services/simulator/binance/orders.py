@@ -12,7 +12,7 @@ from services.simulator.binance.authentication import refused
 from services.simulator.engine.matching_engine import HEDGE, Ask
 from services.simulator.engine.order import OPEN, Fill, Order
 from services.simulator.engine.refusal import Declined, Why
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
@@ -49,7 +49,7 @@ class BinanceOrders:
         Why.WOULD_TRIGGER: (-2021, "Order would immediately trigger."),
     }
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
     def place(self, asked: Asked) -> object:

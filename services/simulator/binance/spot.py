@@ -14,7 +14,7 @@ from services.simulator.binance.orders import BinanceOrders
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.order import Fill, Order, State
 from services.simulator.engine.refusal import Why
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.http.server import Answer
 
@@ -82,7 +82,7 @@ class SpotOrders(BinanceOrders):
 class BinanceSpot:
     """A FakeVenue that trades."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self.floor = floor
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 from services.simulator.binance import messages as binance_messages
 from services.simulator.engine.intervals import INTERVALS_MS
-from services.simulator.engine.trade_history import Tape
+from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.websocket.frame_blocks import FrameBlocks
 from services.simulator.websocket.frames import framed, unframed
 from services.simulator.websocket.streams import Stream, Talk, Wanted
@@ -31,7 +31,7 @@ class BinanceStreams:
     A connection to `stream` is combined: each message carries the name of its stream.
     """
 
-    def __init__(self, tapes: Mapping[str, Tape], kept: int) -> None:
+    def __init__(self, tapes: Mapping[str, TradeHistory], kept: int) -> None:
         self._tapes, self._kept = {sym.lower(): tape for sym, tape in tapes.items()}, kept
         self._blocks: dict[str, FrameBlocks] = {}
 

@@ -13,7 +13,7 @@ from services.simulator.bybit.authentication import Failed
 from services.simulator.bybit.orders import INDEX
 from services.simulator.bybit.rows import checked_category, listing_of, page
 from services.simulator.engine.matching_engine import HEDGE
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.wallet import Holding
 from services.simulator.http.request import Asked
 
@@ -26,7 +26,7 @@ CENT = Decimal("0.00000001")
 class BybitAccount:
     """Answers in Bybit's words. The book's settings: unifiedMarginStatus, marginMode, dual, leverage:SYM."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
     def balance(self, asked: Asked) -> object:

@@ -7,7 +7,7 @@ https://bybit-exchange.github.io/docs/v5/rate-limit, for the headers
 import hashlib
 import hmac
 
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.http.server import Answer, Refused, Told
 
@@ -25,7 +25,7 @@ class Failed(Exception):
         self.code, self.text, self.status, self.result = code, text, status, result or {}
 
 
-def public(floor: Floor, answer: Answer) -> Answer:
+def public(floor: SimulatorState, answer: Answer) -> Answer:
     """`answer` in Bybit's envelope."""
 
     def told(asked: Asked) -> object:
@@ -44,7 +44,7 @@ def public(floor: Floor, answer: Answer) -> Answer:
     return told
 
 
-def signed(floor: Floor, answer: Answer) -> Answer:
+def signed(floor: SimulatorState, answer: Answer) -> Answer:
     """The same, for requests that are signed with the account's keys and in time."""
 
     def checked(asked: Asked) -> object:

@@ -11,7 +11,7 @@ from services.simulator.bybit.executions import BybitExecutions
 from services.simulator.bybit.history import BybitHistory
 from services.simulator.bybit.orders import BybitOrders
 from services.simulator.bybit.public_market import BybitMarket
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.server import Answer
 
 HOSTS = ("api.bybit.com", "api-demo.bybit.com")  # demo trading has a host of its own
@@ -20,7 +20,7 @@ HOSTS = ("api.bybit.com", "api-demo.bybit.com")  # demo trading has a host of it
 class Bybit:
     """A FakeVenue that trades. Both kinds of market have the same ids at Bybit: here a floor has one of the kinds."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self.floor = floor
         self._orders, self._executions = BybitOrders(floor), BybitExecutions(floor)
         self._account, self._market = BybitAccount(floor), BybitMarket(floor)

@@ -10,7 +10,7 @@ from typing import Any
 from services.simulator.bybit.orders import CREATED_BY
 from services.simulator.bybit.rows import category, checked_category, exec_id, number_of, order_id, page, window
 from services.simulator.engine.order import Fill, Payment
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 
 TYPES = {"": "Trade", "liquidation": "BustTrade", "adl": "AdlTrade", "settlement": "Delivery"}
@@ -20,7 +20,7 @@ SEQ = 9_517_000_000
 class BybitExecutions:
     """Answers about executions, in Bybit's words."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
     def executions(self, asked: Asked) -> object:

@@ -9,8 +9,8 @@ from services.simulator.bybit.authentication import Failed
 from services.simulator.bybit.messages import block_price, every_block
 from services.simulator.bybit.rows import category, exec_id, listing_of
 from services.simulator.engine.intervals import BYBIT as INTERVALS
-from services.simulator.engine.simulator_state import Floor
-from services.simulator.engine.trade_history import FIRST_ID, Tape
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.engine.trade_history import FIRST_ID, TradeHistory
 from services.simulator.http.request import Asked
 
 HOURS_8_MS = 28_800_000
@@ -21,7 +21,7 @@ SEQ = 816_281_000_000
 class BybitHistory:
     """Answers about what has been, in Bybit's words; the newest first."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
     def klines(self, asked: Asked) -> object:
@@ -79,7 +79,7 @@ class BybitHistory:
         ]
         return {"category": category(listing), "list": rows}
 
-    def _tape(self, asked: Asked) -> Tape:
+    def _tape(self, asked: Asked) -> TradeHistory:
         return self._floor.tapes[listing_of(self._floor, asked.query).id]
 
 

@@ -12,8 +12,8 @@ from services.simulator.engine.digits import digits
 from services.simulator.engine.intervals import BYBIT as INTERVALS
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.market import FakeBar
-from services.simulator.engine.simulator_state import Floor
-from services.simulator.engine.trade_history import FIRST_ID, Tape
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.engine.trade_history import FIRST_ID, TradeHistory
 from services.simulator.websocket.trade_streams import TellBar, TellTrades
 
 BLOCKS = "block_trades"  # the setting: each so-manyth trade has a block trade beside it, far from the price
@@ -21,7 +21,7 @@ BLOCK_SHARE = Decimal("0.9")
 SEQ = 816_281_000_000
 
 
-def every_block(floor: Floor) -> int:
+def every_block(floor: SimulatorState) -> int:
     """0: there are none."""
     return int(floor.book.settings.get(BLOCKS, "0"))
 
@@ -31,7 +31,7 @@ def block_price(price: Decimal, tick: Decimal) -> Decimal:
     return (price * BLOCK_SHARE / tick).to_integral_value() * tick
 
 
-def trades(tape: Tape, floor: Floor) -> TellTrades:
+def trades(tape: TradeHistory, floor: SimulatorState) -> TellTrades:
     """Of publicTrade: all of one millisecond, in the order in which they were matched."""
     listing = tape.listing
     price, qty, sym, swap = digits(listing.tick), digits(listing.step), listing.id, listing.kind == "swap"
@@ -58,7 +58,7 @@ def trades(tape: Tape, floor: Floor) -> TellTrades:
     return made
 
 
-def best(tape: Tape, floor: Floor) -> TellTrades:
+def best(tape: TradeHistory, floor: SimulatorState) -> TellTrades:
     """Of orderbook.1: after each millisecond with trades, one tick below and above the last one's price."""
     listing = tape.listing
     price, qty, sym, swap = digits(listing.tick), digits(listing.step), listing.id, listing.kind == "swap"
@@ -81,7 +81,7 @@ def best(tape: Tape, floor: Floor) -> TellTrades:
     return made
 
 
-def ticker(tape: Tape, floor: Floor) -> TellTrades:
+def ticker(tape: TradeHistory, floor: SimulatorState) -> TellTrades:
     """Of tickers: a contract's first message is whole, the others have what has changed; spot's have no bid and ask."""
     listing = tape.listing
     price, sym, swap = digits(listing.tick), listing.id, listing.kind == "swap"

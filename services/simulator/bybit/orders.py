@@ -24,7 +24,7 @@ from services.simulator.engine.listing import Listing
 from services.simulator.engine.matching_engine import LONG, SHORT, Ask
 from services.simulator.engine.order import LIVE, Order, State
 from services.simulator.engine.refusal import Declined, Why
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 
 CLIENT_ID = re.compile(r"^[A-Za-z0-9_-]{0,36}$")
@@ -67,7 +67,7 @@ SPOT = {
 class BybitOrders:
     """Answers about orders, in Bybit's words."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
     def place(self, asked: Asked) -> object:

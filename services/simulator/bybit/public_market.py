@@ -10,7 +10,7 @@ from decimal import Decimal
 from services.simulator.bybit.authentication import Failed
 from services.simulator.bybit.rows import category, checked_category, listing_of, page
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 
 TRADING = "Trading"
@@ -21,7 +21,7 @@ NS_PER_MS = 1_000_000
 class BybitMarket:
     """Answers about markets, in Bybit's words."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
     def time(self, asked: Asked) -> object:

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from services.simulator.bybit.authentication import Failed
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 
 T = TypeVar("T")
 WEEK_MS = 7 * 86_400_000
@@ -41,7 +41,7 @@ def exec_id(id_: int, kind: str = "swap") -> str:
     return f"22100000{id_:011d}" if kind == "spot" else str(uuid5(NAMESPACE_OID, str(id_)))
 
 
-def listing_of(floor: Floor, fields: Mapping[str, str]) -> Listing:
+def listing_of(floor: SimulatorState, fields: Mapping[str, str]) -> Listing:
     """The market that is asked for."""
     found = floor.book.listings.get(fields.get("symbol", ""))
     if found is None or category(found) != fields.get("category"):

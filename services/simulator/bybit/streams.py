@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 from services.simulator.bybit import messages as bybit_messages
 from services.simulator.bybit.rows import category
 from services.simulator.engine.intervals import BYBIT as INTERVALS
-from services.simulator.engine.simulator_state import Floor
-from services.simulator.engine.trade_history import Tape
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.websocket.streams import Stream, Talk, Unknown, Wanted
 from services.simulator.websocket.trade_streams import BarStream, BatchStream, TellTrades
 
 SPOT_ARGS = 10
-MostlyTold: TypeAlias = Callable[[Tape, Floor], TellTrades]
+MostlyTold: TypeAlias = Callable[[TradeHistory, SimulatorState], TellTrades]
 TELLERS: Mapping[str, MostlyTold] = {
     "publicTrade": bybit_messages.trades,
     "orderbook.1": bybit_messages.best,
@@ -28,7 +28,7 @@ TELLERS: Mapping[str, MostlyTold] = {
 class BybitStreams:
     """By topic, e.g. publicTrade.BTCUSDT. A request with one bad topic is refused whole."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor, self._tapes = floor, floor.tapes
 
     def talk(self, path: Sequence[str], query: Mapping[str, str]) -> Talk | None:

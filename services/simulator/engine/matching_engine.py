@@ -47,7 +47,7 @@ class Ask(NamedTuple):
     algo: str = ""
 
 
-class Book:
+class MatchingEngine:
     """One account. fee: taker's, a share. `accepted`, `fills`, `payments`: the venue's own book, which only grows.
 
     path: where it is kept over a restart.

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.trade_history import Tape
+from services.simulator.engine.trade_history import TradeHistory
 
 MOST_STEPS = 1000
 MOST_TICKS = 20
@@ -55,7 +55,7 @@ class Prices:
 class TapePrices(Prices):
     """The quotes around each tape's last trade; `set` does nothing to them."""
 
-    def __init__(self, tapes: Mapping[str, Tape]) -> None:
+    def __init__(self, tapes: Mapping[str, TradeHistory]) -> None:
         super().__init__(tape.listing for tape in tapes.values())
         self._tapes = tapes
 

@@ -25,7 +25,7 @@ READS = ("stale",)  # as it was `stale_ms` ago
 
 
 @dataclass
-class Weather:
+class RandomFaults:
     """chances: of TROUBLES, ORDERS and READS, each between 0 and 1. late_ms, slow_ms, apart_ms: at most so long.
 
     stale_ms: how old a stale answer is. The same seed and the same questions give the same troubles.

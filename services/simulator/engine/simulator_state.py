@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from services.simulator.engine.clock import Clock
-from services.simulator.engine.matching_engine import Ask, Book
+from services.simulator.engine.matching_engine import Ask, MatchingEngine
 from services.simulator.engine.order import Fill, Order
-from services.simulator.engine.random_faults import Weather
+from services.simulator.engine.random_faults import RandomFaults
 from services.simulator.engine.refusal import Declined, Why
-from services.simulator.engine.trade_history import Tape
+from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.engine.wallet import Holding
 from services.simulator.http.request import Asked
 
@@ -28,18 +28,18 @@ class Keys:
 
 
 @dataclass
-class Floor:
+class SimulatorState:
     """skew_ms: how far the venue's clock is ahead of ours. tapes: the trades of its markets, by the venue's id.
 
     quiet_ms: how long ago the best prices have changed last, where a ticker tells that.
     """
 
-    book: Book
-    weather: Weather = field(default_factory=Weather)
+    book: MatchingEngine
+    weather: RandomFaults = field(default_factory=RandomFaults)
     keys: Keys = field(default_factory=Keys)
     skew_ms: int = 0
     clock: Clock = field(default_factory=Clock)
-    tapes: Mapping[str, Tape] = field(default_factory=dict)
+    tapes: Mapping[str, TradeHistory] = field(default_factory=dict)
     quiet_ms: int = 0
 
     def now_ms(self) -> int:

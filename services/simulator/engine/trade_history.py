@@ -29,7 +29,7 @@ class Rows(NamedTuple):
     sold: list[bool]
 
 
-class Tape:
+class TradeHistory:
     """Trades with consecutive ids, in order of time, the same at any asking; `index` counts them from 0.
 
     rate: trades per second from `start_ms` on, at random times, `count` of them (None: without end). Before that,

@@ -7,7 +7,7 @@ from services.simulator.engine.faults import Fault, Mode
 from services.simulator.engine.matching_engine import FEE_IN, Ask
 from services.simulator.engine.order import ORIGINS
 from services.simulator.engine.refusal import Declined
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.http.server import Answer, FakeExchange, Refused
 
@@ -15,7 +15,7 @@ from services.simulator.http.server import Answer, FakeExchange, Refused
 class Admin:
     """The switches of one server."""
 
-    def __init__(self, server: FakeExchange, floor: Floor) -> None:
+    def __init__(self, server: FakeExchange, floor: SimulatorState) -> None:
         self._server, self._floor = server, floor
 
     def answers(self) -> dict[str, Answer]:

@@ -14,11 +14,11 @@ from services.simulator.bybit.streams import BybitStreams
 from services.simulator.engine.clock import Clock
 from services.simulator.engine.faults import Fault
 from services.simulator.engine.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
-from services.simulator.engine.matching_engine import Book
+from services.simulator.engine.matching_engine import MatchingEngine
 from services.simulator.engine.prices import Prices, TapePrices
 from services.simulator.engine.simulated_prices import SimulatedPrices
-from services.simulator.engine.simulator_state import Floor
-from services.simulator.engine.trade_history import Tape
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.http.admin import Admin
 from services.simulator.http.server import FakeExchange, FakeVenue
 from services.simulator.okx.dialect import Okx
@@ -30,7 +30,7 @@ from services.simulator.websocket.streams import Streams
 from shared.simulated.present import PresentMarket
 
 FEE = Decimal("0.0005")
-VENUES: dict[str, Callable[[Floor], FakeVenue]] = {
+VENUES: dict[str, Callable[[SimulatorState], FakeVenue]] = {
     "binance": Binance, "binance-spot": BinanceSpot, "okx": Okx,
     "bybit": Bybit, "bybit-spot": Bybit,
 }  # fmt: skip
@@ -49,7 +49,7 @@ class Fake:
     """server: what was asked, what is to go wrong. floor: book, weather, clock, keys, tapes. feed: websockets."""
 
     server: FakeExchange
-    floor: Floor
+    floor: SimulatorState
     feed: Feed
 
     @property
@@ -58,17 +58,17 @@ class Fake:
         return self.server.url
 
     @property
-    def book(self) -> Book:
+    def book(self) -> MatchingEngine:
         """The venue's own."""
         return self.floor.book
 
     @property
-    def tapes(self) -> Mapping[str, Tape]:
+    def tapes(self) -> Mapping[str, TradeHistory]:
         """What a perfect feed gives, by the venue's id of the market."""
         return self.floor.tapes
 
 
-def _streams(venue: str, floor: Floor, plan: FeedPlan) -> Streams:
+def _streams(venue: str, floor: SimulatorState, plan: FeedPlan) -> Streams:
     if venue == "okx":
         return OkxStreams(floor, plan.kept)
     return BybitStreams(floor) if venue.startswith("bybit") else BinanceStreams(floor.tapes, plan.kept)
@@ -85,11 +85,11 @@ async def serving(
     plan: it is traded, and websockets tell of it.
     """
     traded = listings or LISTINGS[venue]
-    clock, tapes = (Clock(), dict[str, Tape]()) if plan is None else plan.begin(traded, seed)
+    clock, tapes = (Clock(), dict[str, TradeHistory]()) if plan is None else plan.begin(traded, seed)
     prices = SimulatedPrices(traded, simulated) if simulated else Prices(traded, seed, walk_ms)
     if tapes:
         prices = TapePrices(tapes)
-    floor = Floor(Book(traded, prices, {"USDT": cash}, FEE, state), clock=clock, tapes=tapes)
+    floor = SimulatorState(MatchingEngine(traded, prices, {"USDT": cash}, FEE, state), clock=clock, tapes=tapes)
     floor.weather.seed = seed
     told = plan or FeedPlan()
     feed = Feed(floor, _streams(venue, floor, told), told.waits_for, OKX_CONNECTIONS if venue == "okx" else 0)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from aiohttp import web
 
 from services.simulator.engine.faults import Fault, Mode
-from services.simulator.engine.random_faults import Weather
+from services.simulator.engine.random_faults import RandomFaults
 from services.simulator.http.request import Asked
 
 MS = 1000
@@ -50,9 +50,9 @@ class FakeExchange:
     port 0: a free one. admin: answers `POST /_fake/NAME`, by name. sockets: serves websockets, at whatever path.
     """
 
-    def __init__(self, venue: FakeVenue, *faults: Fault, port: int = 0, weather: Weather | None = None) -> None:
+    def __init__(self, venue: FakeVenue, *faults: Fault, port: int = 0, weather: RandomFaults | None = None) -> None:
         self.faults = list(faults)
-        self.weather = weather or Weather()
+        self.weather = weather or RandomFaults()
         self.asked: deque[Asked] = deque(maxlen=KEPT)
         self.admin: dict[str, Answer] = {}
         self.sockets: Socket | None = None

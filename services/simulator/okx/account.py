@@ -7,7 +7,7 @@ from decimal import Decimal
 from zlib import crc32
 
 from services.simulator.engine.matching_engine import CROSS, HEDGE
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.wallet import Holding
 from services.simulator.http.request import Asked
 from services.simulator.okx.authentication import refused
@@ -29,7 +29,7 @@ def position_id(sym: str, leg: str) -> int:
 class OkxAccount:
     """Answers about the account, in OKX's words."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
     def config(self, asked: Asked) -> object:

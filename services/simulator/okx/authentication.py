@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from datetime import datetime
 
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.http.server import Answer, Refused
 
@@ -27,7 +27,7 @@ def refused_order(code: str, text: str, client_id: str = "") -> Refused:
     return Refused(200, {"code": "1", "msg": "All operations failed", "data": [row]})
 
 
-def signed(floor: Floor, answer: Answer) -> Answer:
+def signed(floor: SimulatorState, answer: Answer) -> Answer:
     """`answer`, for requests that are signed with the account's keys and in time."""
 
     def checked(asked: Asked) -> object:

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from services.simulator.engine.matching_engine import CROSS, HEDGE, Ask
 from services.simulator.engine.order import LIVE, Order
 from services.simulator.engine.refusal import Declined
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.okx.authentication import refused, refused_order
 from services.simulator.okx.orders import CODES
@@ -30,7 +30,7 @@ class OkxAlgo:
     The setting `algo:CLIENT_ID` says of which kind an order is; `trigger` without.
     """
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
     def place(self, asked: Asked) -> object:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.http.server import Answer
 from services.simulator.okx.account import OkxAccount
@@ -18,7 +18,7 @@ HOST = "www.okx.com/api/v5"
 class Okx:
     """A FakeVenue that trades. Its demo trading has the same host."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self.floor = floor
         self._orders, self._account = OkxOrders(floor), OkxAccount(floor)
         floor.book.fires_as = lambda waited: ""  # see OkxAlgo

@@ -7,8 +7,8 @@ https://www.okx.com/docs-v5/en/#public-data-rest-api-get-funding-rate-history
 
 from services.simulator.engine.intervals import OKX as INTERVALS
 from services.simulator.engine.market import FakeTrade
-from services.simulator.engine.simulator_state import Floor
-from services.simulator.engine.trade_history import Tape
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.http.request import Asked
 from services.simulator.okx.authentication import refused
 
@@ -20,7 +20,7 @@ RECENT_BARS = 1440  # older ones only in history-candles
 class OkxHistory:
     """Answers about what has been, in OKX's words. `after` is older than, `before` newer than, both left out."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
     def candles(self, asked: Asked) -> object:
@@ -79,14 +79,14 @@ class OkxHistory:
             for at_ms in range(end_ms, start_ms - 1, -HOURS_8_MS)
         ]  # fmt: skip
 
-    def _tape(self, asked: Asked) -> Tape:
+    def _tape(self, asked: Asked) -> TradeHistory:
         tape = self._floor.tapes.get(asked.query.get("instId", ""))
         if tape is None:
             raise refused("51001", "Instrument ID doesn't exist.")
         return tape
 
 
-def _row(tape: Tape, trade: FakeTrade) -> dict[str, object]:
+def _row(tape: TradeHistory, trade: FakeTrade) -> dict[str, object]:
     return {
         "instId": tape.listing.id, "tradeId": str(trade.id), "px": trade.price,
         "sz": trade.amount / tape.listing.contract_size, "side": trade.side, "ts": str(trade.at_ms), "source": "0",

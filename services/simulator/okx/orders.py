@@ -10,7 +10,7 @@ from services.simulator.engine.listing import Listing
 from services.simulator.engine.matching_engine import CROSS, HEDGE, Ask
 from services.simulator.engine.order import OPEN, Fill, Order, State
 from services.simulator.engine.refusal import Declined, Why
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.okx.authentication import refused, refused_order, stamp_ms_of
 
@@ -42,7 +42,7 @@ AVERAGE = Decimal("0.1")  # an average price is rounded, so it does not tell wha
 class OkxOrders:
     """Answers about orders, in OKX's words."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
     def place(self, asked: Asked) -> object:

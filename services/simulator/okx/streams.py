@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.simulator.engine.intervals import OKX as INTERVALS
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.okx import messages as okx_messages
 from services.simulator.websocket.frame_blocks import FrameBlocks
 from services.simulator.websocket.streams import Stream, Talk, Unknown, Wanted
@@ -22,7 +22,7 @@ CONNECTION = "a4d3ae55"
 class OkxStreams:
     """By channel and instrument, e.g. trades:BTC-USDT-SWAP; candles only at the address `business`."""
 
-    def __init__(self, floor: Floor, kept: int) -> None:
+    def __init__(self, floor: SimulatorState, kept: int) -> None:
         self._floor, self._tapes, self._kept = floor, floor.tapes, kept
         self._blocks: dict[str, FrameBlocks] = {}
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from services.simulator.websocket.frames import framed, unframed
-from services.simulator.websocket.random_faults import FeedWeather, Strike, Trouble
+from services.simulator.websocket.random_faults import RandomMessageFaults, Strike, Trouble
 
 KEPT = 20
 WHOLE = (Trouble.DISCONNECT, Trouble.SILENCE, Trouble.CLOCK_JUMP)
@@ -22,10 +22,10 @@ class Held(NamedTuple):
     frame: bytes
 
 
-class Passage:
+class FaultyStream:
     """serial: which subscription of this stream it is, as its dice are thrown by that."""
 
-    def __init__(self, stream: str, weather: FeedWeather, serial: int) -> None:
+    def __init__(self, stream: str, weather: RandomMessageFaults, serial: int) -> None:
         self.stream = stream
         self._weather = weather
         self._dice = random.Random(f"{weather.seed}|{stream}|{serial}")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from services.simulator.engine.simulator_state import Floor
-from services.simulator.websocket.faulty_stream import Passage
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.websocket.faulty_stream import FaultyStream
 from services.simulator.websocket.frames import framed
-from services.simulator.websocket.random_faults import FeedWeather, Strike, Trouble
+from services.simulator.websocket.random_faults import RandomMessageFaults, Strike, Trouble
 from services.simulator.websocket.streams import Stream, Streams, Talk, Unknown
 from services.simulator.websocket.subscription_faults import AtStart, StartFault
 
@@ -28,10 +28,10 @@ class Feed:
     second (0: any number); `turned_away`: how many were not.
     """
 
-    def __init__(self, floor: Floor, streams: Streams, waits_for: int = 1, most_a_s: int = 0) -> None:
+    def __init__(self, floor: SimulatorState, streams: Streams, waits_for: int = 1, most_a_s: int = 0) -> None:
         self.floor, self.streams = floor, streams
         self._waits_for = waits_for
-        self.weather = FeedWeather()
+        self.weather = RandomMessageFaults()
         self.at_start: list[StartFault] = []
         self.subscribed: Counter[str] = Counter()
         self.open: set[Connection] = set()
@@ -90,7 +90,7 @@ class Connection:
     def __init__(self, feed: Feed, request: web.Request, talk: Talk) -> None:
         self._feed, self._request, self._talk = feed, request, talk
         self._socket = web.WebSocketResponse(compress=False, heartbeat=PING_S)
-        self._streams: dict[str, tuple[Stream | None, Passage]] = {}
+        self._streams: dict[str, tuple[Stream | None, FaultyStream]] = {}
         self._silent_until_s = 0.0
 
     async def serve(self) -> web.StreamResponse:
@@ -142,7 +142,7 @@ class Connection:
         for name, stream in made.items():
             feed.subscribed[name] += 1
             kept = None if name in muted else stream
-            self._streams[name] = kept, Passage(name, feed.weather, feed.subscribed[name])
+            self._streams[name] = kept, FaultyStream(name, feed.weather, feed.subscribed[name])
         return unknown
 
     async def _pump(self) -> None:

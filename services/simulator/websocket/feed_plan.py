@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.simulator.engine.clock import Clock, FloodClock
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.trade_history import Tape
+from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.websocket.frame_blocks import KEPT
 
 
@@ -27,12 +27,12 @@ class FeedPlan:
     waits_for: int = 1
     kept: int = KEPT
 
-    def begin(self, listings: Iterable[Listing], seed: int) -> tuple[Clock, dict[str, Tape]]:
+    def begin(self, listings: Iterable[Listing], seed: int) -> tuple[Clock, dict[str, TradeHistory]]:
         """The venue's clock, and the tapes by the venue's id of the market."""
         clock = Clock()
         start_ms = clock.now_ms() if self.start_ms is None else self.start_ms
         tapes = {
-            listing.id: Tape(
+            listing.id: TradeHistory(
                 listing, seed, start_ms=start_ms, rate=self.rate, count=self.count, past_ms=self.past_ms,
                 past_rate=self.past_rate,
             )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain, pairwise
 from typing import TypeAlias
 
-from services.simulator.engine.trade_history import Tape
+from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.websocket.frames import framed
 
 BLOCK = 512
@@ -19,7 +19,7 @@ class FrameBlocks:
     Blocks are kept, `kept` of them, the oldest asked for goes first.
     """
 
-    def __init__(self, tape: Tape, make: Make, kept: int = KEPT) -> None:
+    def __init__(self, tape: TradeHistory, make: Make, kept: int = KEPT) -> None:
         self._tape, self._make, self._kept = tape, make, kept
         self._blocks: OrderedDict[int, list[bytes]] = OrderedDict()
 

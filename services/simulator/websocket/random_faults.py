@@ -36,7 +36,7 @@ class Strike(NamedTuple):
 class FeedFault(Turns):
     """Strikes messages of streams whose name contains `stream`: lets `skip` of them pass, then strikes `times`.
 
-    size, ms: see FeedWeather for what they are of; 0: as much as there. A negative `ms` of a clock jump goes back.
+    size, ms: see RandomMessageFaults for what they are of; 0: as much as there. A clock jump by `ms` < 0 goes back.
     """
 
     trouble: Trouble
@@ -54,7 +54,7 @@ class FeedFault(Turns):
 
 
 @dataclass
-class FeedWeather:
+class RandomMessageFaults:
     """chances: of each Trouble by its value, per message. The same seed and connections give the same troubles.
 
     size: at most so many messages are doubled, delayed or lost. late_ms, silence_ms, jump_ms, jump_for_ms: at most so
@@ -86,7 +86,7 @@ class FeedWeather:
         unknown = [name for name in fields if name not in names]
         if unknown:
             raise ValueError(f"the feed's weather has no {unknown[0]}")
-        FeedWeather(**fields)  # type: ignore[arg-type]
+        RandomMessageFaults(**fields)  # type: ignore[arg-type]
         for name, value in fields.items():
             setattr(self, name, value)
         self.version += 1

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from services.simulator.engine.market import FakeBar
-from services.simulator.engine.trade_history import Tape
+from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.websocket.frame_blocks import FrameBlocks
 from services.simulator.websocket.frames import framed
 
@@ -18,7 +18,7 @@ TellTrades: TypeAlias = Callable[[int, int], str]
 class TradeStream:
     """One message for every trade after `now_ms`."""
 
-    def __init__(self, tape: Tape, blocks: FrameBlocks, now_ms: int) -> None:
+    def __init__(self, tape: TradeHistory, blocks: FrameBlocks, now_ms: int) -> None:
         self._tape, self._blocks = tape, blocks
         self._next = tape.upto(now_ms)
 
@@ -38,7 +38,7 @@ class TradeStream:
 class BatchStream:
     """One message for all trades of a millisecond."""
 
-    def __init__(self, tape: Tape, tell: TellTrades, now_ms: int) -> None:
+    def __init__(self, tape: TradeHistory, tell: TellTrades, now_ms: int) -> None:
         self._tape, self._tell = tape, tell
         self._next = tape.upto(now_ms)
 
@@ -64,7 +64,7 @@ class BatchStream:
 class BarStream:
     """The bar as it stands, four times a second while it changes, and once more when it is finished."""
 
-    def __init__(self, tape: Tape, length_ms: int, tell: TellBar, now_ms: int) -> None:
+    def __init__(self, tape: TradeHistory, length_ms: int, tell: TellBar, now_ms: int) -> None:
         self._tape, self._length_ms, self._tell = tape, length_ms, tell
         self._bar_ms = now_ms // length_ms * length_ms
         self._told, self._told_ms = tape.upto(now_ms), now_ms

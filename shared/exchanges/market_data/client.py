@@ -87,7 +87,7 @@ class Limit:
         self._until_s = max(self._until_s, time.monotonic() + self.wanted_s)
 
 
-class Ears:
+class WebsocketHooks:
     """What an instance's owner wants to know at once: that it was acknowledged, and that something was not readable.
 
     trade: takes a trade as soon as it is read, where `read` can make one of a message; then ccxt does not see it. What
@@ -108,7 +108,7 @@ class Overflow(Exception):
     """More came than was taken."""
 
 
-def make_client(ccxt: Any, options: LiveOptions, limit: Limit, ears: Ears | None = None) -> Any:
+def make_client(ccxt: Any, options: LiveOptions, limit: Limit, ears: WebsocketHooks | None = None) -> Any:
     """One instance, without keys. Numbers are the venue's own digits, as strings. ears: of its websocket."""
     name = options.exchange
     facts = FACTS.get(name, UNLISTED)
@@ -142,7 +142,7 @@ def make_client(ccxt: Any, options: LiveOptions, limit: Limit, ears: Ears | None
 
 
 def _class(
-    parent: Any, ccxt: Any, limit: Limit, ears: Ears | None, acknowledged: Callable[[Any], bool | None] | None
+    parent: Any, ccxt: Any, limit: Limit, ears: WebsocketHooks | None, acknowledged: Callable[[Any], bool | None] | None
 ) -> Any:
     read, trade = (None, None) if ears is None else (ears.read, ears.trade)
 

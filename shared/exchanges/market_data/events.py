@@ -1,7 +1,7 @@
 """What the live stages take in and give out. All times are the venue's, in ns since 1970 UTC.
 
 In: what a source heard (Trade, TopOfBook, Candle), what it fetched (Page, Bars, Answered), and how it stands with its
-connection and the time (Connected, Disconnected, Clock). Out: what it is asked to do (Missing, Deaf).
+connection and the time (Connected, Disconnected, Clock). Out: what it is asked to do (Missing, FeedSilent).
 """
 
 from decimal import Decimal
@@ -96,17 +96,17 @@ class Missing(NamedTuple):
     to_ns: int
 
 
-class Deaf(NamedTuple):
+class FeedSilent(NamedTuple):
     """The connection stands, but this symbol's data do not come over it: remake it."""
 
 
-class Upto(NamedTuple):
+class Watermark(NamedTuple):
     """Everything until `ts_event` was given."""
 
     ts_event: int
 
 
-class Hole(NamedTuple):
+class MissingTrades(NamedTuple):
     """Trades are missing before the next one and will not come; `ts_event` is when that one happened.
 
     since: until then everything was known.
@@ -128,8 +128,8 @@ class Late(NamedTuple):
     ts_event: int
 
 
-Heard: TypeAlias = Trade | TopOfBook | Candle
+FeedEvent: TypeAlias = Trade | TopOfBook | Candle
 Fetched: TypeAlias = Page | Bars | Answered
-Event: TypeAlias = Heard | Fetched | Clock | Connected | Disconnected
-Ordered: TypeAlias = Trade | Upto | Hole | Missing | Deaf
+Event: TypeAlias = FeedEvent | Fetched | Clock | Connected | Disconnected
+Ordered: TypeAlias = Trade | Watermark | MissingTrades | Missing | FeedSilent
 Sampled: TypeAlias = Bar | Lost | Late

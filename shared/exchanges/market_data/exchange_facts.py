@@ -12,7 +12,7 @@ OKX_DOCS = "https://www.okx.com/docs-v5/en"
 BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
 
 
-class Facts(NamedTuple):
+class MarketDataFacts(NamedTuple):
     """watch: parameters of watch_trades. consecutive: trades are numbered 1, 2, 3 …, by websocket and REST alike.
 
     from_id: the parameter that asks for trades from an id on. page: how many rows of a page at most; spot_page: of spot
@@ -103,7 +103,7 @@ def _binance_trade(message: Any, market_id: str) -> Trade | None:
         return None
 
 
-BINANCE = Facts(
+BINANCE = MarketDataFacts(
     watch={"name": "aggTrade"},  # REST gives aggregate trades, and these have ids of their own
     consecutive=True,
     from_id="fromId",
@@ -117,8 +117,8 @@ BINANCE = Facts(
     spacing="rollingWindow",  # its limits are by the minute: BINANCE_DOCS/general-info
 )
 # OKX_DOCS/#overview-websocket-connect: 3 a second for an IP; #order-book-trading-market-data-get-trades
-OKX = Facts(last_rows=True, acknowledged=_okx_acknowledged, connects=3)
+OKX = MarketDataFacts(last_rows=True, acknowledged=_okx_acknowledged, connects=3)
 # BYBIT_DOCS/market/recent-trade
-BYBIT = Facts(page=1000, spot_page=60, last_rows=True, acknowledged=_bybit_acknowledged)
+BYBIT = MarketDataFacts(page=1000, spot_page=60, last_rows=True, acknowledged=_bybit_acknowledged)
 FACTS = {"binance": BINANCE, "binanceusdm": BINANCE, "okx": OKX, "bybit": BYBIT}
-UNLISTED = Facts()
+UNLISTED = MarketDataFacts()

@@ -7,8 +7,8 @@ from shared.errors import VenueError
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.budget import Budget
 from shared.exchanges.market_data.events import Bar, Bars, Missing, Page
-from shared.exchanges.market_data.exchange_facts import Facts
-from shared.exchanges.market_data.rest_caller import Asker
+from shared.exchanges.market_data.exchange_facts import MarketDataFacts
+from shared.exchanges.market_data.rest_caller import RestCaller
 from shared.intervals import interval_ns
 
 MOST_PAGES = 20
@@ -18,14 +18,18 @@ LOOK_BACK_MS = 10_000
 Give = Callable[[Page | Bars], None]
 
 
-async def trades(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give, pages: Budget) -> bool:
+async def trades(
+    asker: RestCaller, facts: MarketDataFacts, market: str, asked: Missing, give: Give, pages: Budget
+) -> bool:
     """Give what was asked for, as many pages as there may be; whether that is all there is. Raises VenueError."""
     if asked.from_id is not None and facts.from_id:
         return await _by_id(asker, facts, market, asked, give, pages)
     return await _by_time(asker, facts, market, asked, give, pages)
 
 
-async def _by_id(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give, pages: Budget) -> bool:
+async def _by_id(
+    asker: RestCaller, facts: MarketDataFacts, market: str, asked: Missing, give: Give, pages: Budget
+) -> bool:
     """Whole pages: they cost the venue's patience no more than parts, and may fill the next hole too."""
     number = asked.from_id or 0
     for _ in range(MOST_PAGES):
@@ -44,7 +48,9 @@ async def _by_id(asker: Asker, facts: Facts, market: str, asked: Missing, give: 
     return False
 
 
-async def _by_time(asker: Asker, facts: Facts, market: str, asked: Missing, give: Give, pages: Budget) -> bool:
+async def _by_time(
+    asker: RestCaller, facts: MarketDataFacts, market: str, asked: Missing, give: Give, pages: Budget
+) -> bool:
     """Hour by hour where a page is known to hold the first rows; else on from the newest until none is newer.
 
     That a page reaches back to what is asked for, an older row shows: ccxt leaves out those before `since`.
@@ -79,12 +85,14 @@ async def _by_time(asker: Asker, facts: Facts, market: str, asked: Missing, give
     return False
 
 
-def _page(rows: Any, facts: Facts, exchange: str) -> Page:
+def _page(rows: Any, facts: MarketDataFacts, exchange: str) -> Page:
     found = (parse.trade(row, facts.consecutive, exchange) for row in rows)
     return Page(tuple(trade for trade in found if trade is not None))
 
 
-async def bars(asker: Asker, facts: Facts, market: str, interval: str, asked: Missing, give: Give) -> bool:
+async def bars(
+    asker: RestCaller, facts: MarketDataFacts, market: str, interval: str, asked: Missing, give: Give
+) -> bool:
     """Give the finished bars that were asked for; whether these are all. Raises VenueError, also without such candles.
 
     That a bar is finished, a later one shows: the venue's clock may have been set back since it was told. Where bars in

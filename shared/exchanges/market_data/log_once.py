@@ -7,11 +7,11 @@ from shared.exchanges.market_data.silence import Silence
 log = structlog.get_logger()
 
 
-class Complaints:
+class LogOnce:
     """Troubles by what they are about, e.g. a symbol. `said`: all lines of trouble so far, the newest last, bounded.
     `silence`: of the venue as a whole.
 
-    >>> complaints = Complaints("binance")
+    >>> complaints = LogOnce("binance")
     >>> [complaints.new("BTCUSDT", why) for why in ("no network", "no network", "banned")]
     [True, False, True]
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.errors import VenueError
 from shared.exchanges.market_data.client import UNREADABLE, Limit
-from shared.exchanges.market_data.log_once import Complaints
+from shared.exchanges.market_data.log_once import LogOnce
 from shared.plural import plural
 from shared.retry import jittered, wait_s
 
@@ -15,10 +15,10 @@ LONGEST_S = 30.0
 SILENCE = "silence"
 
 
-class Asker:
+class RestCaller:
     """client: the exchange instance. attempts: of one question."""
 
-    def __init__(self, ccxt: Any, client: Any, limit: Limit, complaints: Complaints, attempts: int) -> None:
+    def __init__(self, ccxt: Any, client: Any, limit: Limit, complaints: LogOnce, attempts: int) -> None:
         self.client = client
         self._ccxt, self._limit, self._complaints, self._attempts = ccxt, limit, complaints, attempts
 

@@ -11,13 +11,13 @@ import structlog
 
 from shared.errors import ConfigError, VenueError
 from shared.exchanges.market_data.budget import Budget
-from shared.exchanges.market_data.client import Ears, Limit, check_exchange, load_ccxt, make_client
+from shared.exchanges.market_data.client import Limit, WebsocketHooks, check_exchange, load_ccxt, make_client
 from shared.exchanges.market_data.events import Clock
 from shared.exchanges.market_data.exchange_clock import VenueClock
 from shared.exchanges.market_data.exchange_facts import FACTS, UNLISTED
-from shared.exchanges.market_data.log_once import Complaints
+from shared.exchanges.market_data.log_once import LogOnce
 from shared.exchanges.market_data.options import LiveOptions
-from shared.exchanges.market_data.rest_caller import Asker
+from shared.exchanges.market_data.rest_caller import RestCaller
 from shared.intervals import TRADE
 from shared.retry import FIRST_ATTEMPTS, FIRST_S, MOST_S, jittered
 
@@ -43,17 +43,17 @@ class LiveVenue:
         self,
         options: LiveOptions,
         clock: VenueClock | None = None,
-        complaints: Complaints | None = None,
+        complaints: LogOnce | None = None,
         limit: Limit | None = None,
     ) -> None:
         self.options = options
         self.ccxt = load_ccxt()
         check_exchange(self.ccxt, options)
         self.facts = FACTS.get(options.exchange, UNLISTED)
-        self.complaints = complaints or Complaints(options.venue)
+        self.complaints = complaints or LogOnce(options.venue)
         self.limit = limit or Limit()
         self.client = make_client(self.ccxt, options, self.limit)
-        self.asker = Asker(self.ccxt, self.client, self.limit, self.complaints, options.attempts)
+        self.asker = RestCaller(self.ccxt, self.client, self.limit, self.complaints, options.attempts)
         self.pages = Budget(0 if options.interval == TRADE else self.facts.pages)  # trades have no bars instead
         self._timer = make_client(self.ccxt, options, self.limit)
         self._timer.enableRateLimit = False  # in a queue behind other questions the way would be long
@@ -109,7 +109,7 @@ class LiveVenue:
             await self._timer.close()
             await self.client.close()
 
-    def listener(self, ears: Ears) -> Any:
+    def listener(self, ears: WebsocketHooks) -> Any:
         """A new instance for a websocket, with the markets and the TLS certificates of the one that loaded them."""
         made = make_client(self.ccxt, self.options, self.limit, ears)
         made.set_markets_from_exchange(self.client)
@@ -150,7 +150,7 @@ class LiveVenue:
             log.warning("market data", venue=self.options.venue, why="it does not tell its time: ours is taken")
             self.clock.unasked()
             await asyncio.Event().wait()
-        asker = Asker(self.ccxt, self._timer, self.limit, self.complaints, attempts=1)
+        asker = RestCaller(self.ccxt, self._timer, self.limit, self.complaints, attempts=1)
         while True:
             await asker.keep_silence()
             sent = self.clock.ask()

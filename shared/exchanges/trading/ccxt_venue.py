@@ -20,12 +20,12 @@ from shared.exchanges.trading.options import VenueOptions
 from shared.exchanges.trading.paging import trades
 from shared.exchanges.trading.profiles import PROFILES, profile_of
 from shared.exchanges.trading.profiles.profile import ISOLATED, Modes
-from shared.exchanges.trading.rest_caller import UNREADABLE, Asker
+from shared.exchanges.trading.rest_caller import UNREADABLE, RestCaller
 from shared.exchanges.trading.sending import OrderSender
 from shared.exchanges.trading.setup import check_account, check_fees, check_key, set_modes, shown
 from shared.exchanges.trading.venue import Cleared, Contract, MarketNews, MarketRules, NoPrice, at_once
 from shared.exchanges.trading.venue_clock import ahead_ms
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 from shared.orders.answers import (
     Absent,
     Ambiguous,
@@ -77,7 +77,7 @@ class CcxtVenue:
         self._client = make_client(ccxt, options, self._facts, credentials)
         credentials.check_complete(name, self._client.requiredCredentials)
         self._api_key, self._uid = credentials.api_key, ""
-        self._asker = Asker(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
+        self._asker = RestCaller(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
         self._lookup = Lookup(self._asker, self._profile)
         self._sender = OrderSender(self._asker, self._profile, options.timeout_s)
         self._rules: dict[str, MarketRules] = {}
@@ -277,7 +277,7 @@ class CcxtVenue:
         return [
             VenueOrder(
                 names[order.market], order.client_id,
-                Snapshot(OrderState.NEW, Decimal(0), Decimal(0), order.order_id), waits=True,
+                Snapshot(OrderPhase.NEW, Decimal(0), Decimal(0), order.order_id), waits=True,
             )
             for order in found
         ]  # fmt: skip

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from shared.exchanges.trading.exchange_facts import Facts
+from shared.exchanges.trading.exchange_facts import ExchangeFacts
 from shared.exchanges.trading.reply import NotCleared, Overdue, Stamp
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused
@@ -18,7 +18,7 @@ TEXTS = ("sMsg", "msg", "retMsg", "ret_msg")
 DONE = frozenset({"0", "200", ""})
 
 
-def failed(facts: Facts, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
+def failed(facts: ExchangeFacts, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
     """The order's fate, from what came back and what was raised. Texts are the venue's: not redacted yet."""
     if isinstance(error, Overdue):
         return Refused(Reason.REQUEST_EXPIRED, "its validity was over before it was written: not sent")

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.errors import ConfigError
 from shared.exchanges.trading.credentials import Credentials
-from shared.exchanges.trading.exchange_facts import Facts
+from shared.exchanges.trading.exchange_facts import ExchangeFacts
 from shared.exchanges.trading.last_word import with_last_word
 from shared.exchanges.trading.options import VenueOptions
 from shared.exchanges.trading.reply import current, current_stamp
@@ -29,7 +29,7 @@ def load_ccxt() -> Any:
         raise ConfigError(f"this venue needs ccxt: {to_install('ccxt', 'journal')}") from error
 
 
-def make_client(ccxt: Any, options: VenueOptions, facts: Facts, credentials: Credentials) -> Any:
+def make_client(ccxt: Any, options: VenueOptions, facts: ExchangeFacts, credentials: Credentials) -> Any:
     """One instance for one account. Numbers are the venue's own digits, as strings: a Decimal would lose its fees."""
     types = [facts.market_types[kind] for kind in sorted(options.kinds) if kind in facts.market_types]
     password = credentials.password.get_secret_value() if credentials.password else ""

@@ -14,12 +14,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderPhase, Reason
 
 DAY_MS = 86_400_000
 
 
-class Facts(NamedTuple):
+class ExchangeFacts(NamedTuple):
     """client_id: the order's parameter for our id, and what it may look like. most_validity_ms: of a request.
 
     expiry: how a request says until when it is good: `window` (timestamp and recvWindow), `header` (expTime), or
@@ -48,7 +48,7 @@ class Facts(NamedTuple):
     in_the_way: frozenset[str] = frozenset()
     order_id_name: str = ""
     status_name: str = ""
-    states: Mapping[str, OrderState] = {}
+    states: Mapping[str, OrderPhase] = {}
     market_types: Mapping[str, str] = {}
     options: Mapping[str, Any] = {}
     swap_params: Mapping[str, Any] = {}
@@ -60,13 +60,13 @@ class Facts(NamedTuple):
     window_ms: int = 7 * DAY_MS
 
 
-def states_of(**words: str) -> dict[str, OrderState]:
+def states_of(**words: str) -> dict[str, OrderPhase]:
     """What each of an exchange's words for an order's state is.
 
     >>> states_of(new="live", filled="filled")
-    {'live': <OrderState.NEW: 'NEW'>, 'filled': <OrderState.FILLED: 'FILLED'>}
+    {'live': <OrderPhase.NEW: 'NEW'>, 'filled': <OrderPhase.FILLED: 'FILLED'>}
     """
-    return {word: OrderState(state.upper()) for state, listed in words.items() for word in listed.split()}
+    return {word: OrderPhase(state.upper()) for state, listed in words.items() for word in listed.split()}
 
 
 def all_of(reason: Reason, codes: str) -> dict[str, Reason]:
@@ -78,7 +78,7 @@ def all_of(reason: Reason, codes: str) -> dict[str, Reason]:
     return dict.fromkeys(codes.split(), reason)
 
 
-UNLISTED = Facts()
+UNLISTED = ExchangeFacts()
 NOT_PROTECTED = (
     "nothing here knows how it looks orders up by client id, which errors mean that it has not taken an order, and "
     "whether a request can expire: every failure is UNKNOWN until it is found, and an order may arrive after it was "

@@ -7,7 +7,7 @@ from typing import Any
 from shared.exchanges.trading import parse
 from shared.exchanges.trading.paging import order_trades, trades
 from shared.exchanges.trading.profiles.profile import ExchangeProfile
-from shared.exchanges.trading.rest_caller import Asker
+from shared.exchanges.trading.rest_caller import RestCaller
 from shared.exchanges.trading.venue import MarketRules
 from shared.orders.answers import Ambiguous, Snapshot
 
@@ -17,7 +17,7 @@ EARLIER_MS = 60_000
 class Lookup:
     """Reads only; VenueError where the venue does not answer."""
 
-    def __init__(self, asker: Asker, profile: ExchangeProfile) -> None:
+    def __init__(self, asker: RestCaller, profile: ExchangeProfile) -> None:
         self._asker, self._profile, self._facts = asker, profile, profile.facts
 
     async def find(

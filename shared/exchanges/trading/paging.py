@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shared.errors import VenueError
-from shared.exchanges.trading.rest_caller import Asker
+from shared.exchanges.trading.rest_caller import RestCaller
 
 if TYPE_CHECKING:
     from shared.exchanges.trading.profiles.profile import ExchangeProfile
@@ -17,7 +17,7 @@ Params: TypeAlias = Mapping[str, Any]
 
 
 async def all_pages(
-    asker: Asker,
+    asker: RestCaller,
     more: Callable[[Sequence[Row]], Params | None],
     page: Callable[[Params], Awaitable[Any]],
     params: Params,
@@ -35,7 +35,7 @@ async def all_pages(
 
 
 async def trades(
-    asker: Asker,
+    asker: RestCaller,
     profile: "ExchangeProfile",
     market: str | None,
     since_ms: int,
@@ -54,7 +54,7 @@ async def trades(
     return sorted((row for row in found.values() if int(row["timestamp"]) >= since_ms), key=_order)
 
 
-async def order_trades(asker: Asker, profile: "ExchangeProfile", market: str, id_: str) -> list[Row]:
+async def order_trades(asker: RestCaller, profile: "ExchangeProfile", market: str, id_: str) -> list[Row]:
     """Of one order, where the venue can be asked for these."""
 
     def more(rows: Sequence[Row]) -> Params | None:
@@ -67,8 +67,8 @@ async def order_trades(asker: Asker, profile: "ExchangeProfile", market: str, id
 
 
 async def _window(
-    asker: Asker, profile: "ExchangeProfile", market: str | None, start_ms: int, end_ms: int, found: dict[str, Row],
-    given: Params,
+    asker: RestCaller, profile: "ExchangeProfile", market: str | None, start_ms: int, end_ms: int,
+    found: dict[str, Row], given: Params,
 ) -> None:  # fmt: skip
     since: int | None = start_ms
     params: dict[str, Any] = {**given, "until": end_ms}

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from shared.exchanges.trading.exchange_facts import Facts
+from shared.exchanges.trading.exchange_facts import ExchangeFacts
 from shared.exchanges.trading.venue import MarketRules
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 from shared.orders.answers import Snapshot, VenueFill, VenuePosition, VenueQuote
 
 ENDED = {
-    "closed": OrderState.FILLED,
-    "canceled": OrderState.CANCELED,
-    "expired": OrderState.EXPIRED,
-    "rejected": OrderState.REJECTED,
+    "closed": OrderPhase.FILLED,
+    "canceled": OrderPhase.CANCELED,
+    "expired": OrderPhase.EXPIRED,
+    "rejected": OrderPhase.REJECTED,
 }
 
 
@@ -25,8 +25,10 @@ class Unreadable(Exception):
     """An answer without what it must have."""
 
 
-def snapshot(facts: Facts, rules: MarketRules, order: Mapping[str, Any], asked_qty: Decimal | None = None) -> Snapshot:
-    """What an order is now; its `paid` is exact only where the venue tells exactly (Facts.exact_cost).
+def snapshot(
+    facts: ExchangeFacts, rules: MarketRules, order: Mapping[str, Any], asked_qty: Decimal | None = None
+) -> Snapshot:
+    """What an order is now; its `paid` is exact only where the venue tells exactly (ExchangeFacts.exact_cost).
 
     asked_qty: ours, signed, for an answer that names no side. An answer without status is a bare acknowledgement: NEW.
     """
@@ -41,28 +43,28 @@ def snapshot(facts: Facts, rules: MarketRules, order: Mapping[str, Any], asked_q
     return Snapshot(state, sign * filled if filled else Decimal(0), paid, id_)
 
 
-def order_id(facts: Facts, order: Mapping[str, Any]) -> str:
+def order_id(facts: ExchangeFacts, order: Mapping[str, Any]) -> str:
     """The order's id at the venue, by which it is cancelled and its trades are found; empty where it has none.
 
     >>> fired = {"id": "7", "info": {"ordId": "8", "algoId": "7"}}
-    >>> order_id(Facts(order_id_name="ordId"), fired), order_id(Facts(), fired)
+    >>> order_id(ExchangeFacts(order_id_name="ordId"), fired), order_id(ExchangeFacts(), fired)
     ('8', '7')
     """
     return str((order.get("info") or {}).get(facts.order_id_name) or order.get("id") or "")
 
 
-def _state(facts: Facts, order: Mapping[str, Any], filled: Decimal, qty: Decimal) -> OrderState:
+def _state(facts: ExchangeFacts, order: Mapping[str, Any], filled: Decimal, qty: Decimal) -> OrderPhase:
     """The venue's own word before ccxt's, which calls what was cancelled in part `closed`."""
     word, status = (order.get("info") or {}).get(facts.status_name), order.get("status")
     state = facts.states.get(str(word)) if word else ENDED.get(str(status))
     if state is None and status not in (None, "open"):
         raise Unreadable(f"the order's status is {str(word or status)[:30]!r}")
-    if state is OrderState.FILLED and filled < qty:
+    if state is OrderPhase.FILLED and filled < qty:
         if word:
             raise Unreadable(f"the order is {word}, and {filled} of {qty} are filled")
-        return OrderState.CANCELED
-    if state is None or state is OrderState.NEW:
-        return OrderState.PARTIALLY_FILLED if filled else OrderState.NEW
+        return OrderPhase.CANCELED
+    if state is None or state is OrderPhase.NEW:
+        return OrderPhase.PARTIALLY_FILLED if filled else OrderPhase.NEW
     return state
 
 

@@ -33,7 +33,7 @@ class Refusing(VenueError):
         self.codes = frozenset(codes)
 
 
-class Asker:
+class RestCaller:
     """ccxt: the exchange instance. unknown: the codes for "no such order". attempts: of one question.
 
     silent_until_s: monotonic; the venue asked for silence until then (429, 418).

@@ -9,7 +9,7 @@ from shared.exchanges.trading import amounts, parse
 from shared.exchanges.trading.classify import failed
 from shared.exchanges.trading.profiles.profile import ExchangeProfile
 from shared.exchanges.trading.reply import Stamp, listening
-from shared.exchanges.trading.rest_caller import Asker
+from shared.exchanges.trading.rest_caller import RestCaller
 from shared.exchanges.trading.venue import Cleared, MarketRules
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused, Snapshot
@@ -19,7 +19,7 @@ from shared.orders.request import OrderRequest
 class OrderSender:
     """Sends market orders through ccxt, each once. timeout_s: of one request, from when it may be written."""
 
-    def __init__(self, asker: Asker, profile: ExchangeProfile, timeout_s: float) -> None:
+    def __init__(self, asker: RestCaller, profile: ExchangeProfile, timeout_s: float) -> None:
         self._asker, self._profile, self._facts, self._timeout_s = asker, profile, profile.facts, timeout_s
 
     async def place(

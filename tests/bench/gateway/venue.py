@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from services.simulator.binance.dialect import Binance
 from services.simulator.engine.listing import btcusdt
-from services.simulator.engine.matching_engine import Book
+from services.simulator.engine.matching_engine import MatchingEngine
 from services.simulator.engine.prices import Prices
-from services.simulator.engine.simulator_state import Floor
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.admin import Admin
 from services.simulator.http.request import Asked
 from services.simulator.http.serve import FEE
@@ -24,7 +24,7 @@ from tests.bench.gateway.orders import CASH, SYMBOLS
 class Clocked:
     """Binance, and when its orders came."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self.arrived: dict[str, float] = {}
         self._venue = Binance(floor)
 
@@ -47,7 +47,7 @@ class Clocked:
 
 async def _serve() -> None:
     listings = tuple(btcusdt(sym) for sym in SYMBOLS)
-    floor = Floor(Book(listings, Prices(listings), {"USDT": Decimal(CASH)}, FEE))
+    floor = SimulatorState(MatchingEngine(listings, Prices(listings), {"USDT": Decimal(CASH)}, FEE))
     venue = Clocked(floor)
     async with FakeExchange(venue) as server:
         server.admin.update(Admin(server, floor).answers())

@@ -24,7 +24,7 @@ from services.strategy.order_id import client_order_id
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus
-from shared.bus.names import Place, partition_of
+from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
 from shared.exchanges.trading.venue import MarketRules
 from shared.journal.journal import Journal
@@ -196,7 +196,7 @@ class Gateway:
 
     def forget(self) -> None:
         """The bus loses all that this gateway has ever committed."""
-        place = Place("gateway", partition_of(SYM, P))
+        place = PartitionId("gateway", partition_of(SYM, P))
         held = self.bus.partition(place)
         held.fields.clear()
         held.seq = 0
@@ -221,7 +221,7 @@ class Gateway:
         return made.model_copy(update=changed)
 
     async def write(self, *intents: OrderIntent) -> None:
-        place = Place("strategy", partition_of(SYM, P))
+        place = PartitionId("strategy", partition_of(SYM, P))
         session = await self.bus.connect()
         lease = await session.acquire(place, "strategy")
         assert lease is not None
@@ -230,7 +230,7 @@ class Gateway:
         self._seq += 1
 
     def reports(self) -> list[ExecutionReport]:
-        entries = self.bus.streams.get((Stream.EXECUTIONS, Place("gateway", partition_of(SYM, P))), [])
+        entries = self.bus.streams.get((Stream.EXECUTIONS, PartitionId("gateway", partition_of(SYM, P))), [])
         found = [decode(entry.t, entry.d) for entry in entries]
         assert [report.n for report in found] == list(range(1, len(found) + 1))
         return [report for report in found if isinstance(report, ExecutionReport)]

@@ -18,7 +18,7 @@ from services.simulator.http.serve import serving
 from shared.config import load_settings
 from shared.errors import VenueError
 from shared.messages import Leg, OrderStatus, Reason
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 from tests.integration.gateway.conftest import SYM, Gateway
 from tests.until import until
 
@@ -69,7 +69,7 @@ async def test_all_of_a_halt_is_settled_in_the_journal(trading: Gateway) -> None
 
     async def settled() -> bool:
         async with trading._opened() as journal:
-            return [row.state for row in await journal.orders(open_only=False)] == [OrderState.FILLED] * 2
+            return [row.state for row in await journal.orders(open_only=False)] == [OrderPhase.FILLED] * 2
 
     await until(settled)
     assert held(trading) == 0

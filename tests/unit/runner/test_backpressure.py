@@ -8,11 +8,11 @@ import pytest
 from services.gateway.paper import PaperStage
 from shared.bus.api import Stored
 from shared.bus.memory_bus import MemoryBus
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.messages import Stream
-from shared.runner.backpressure import Flow
+from shared.runner.backpressure import Backpressure
 from shared.runner.partition import Partition
-from shared.runner.plan import Limits, Output, Plan
+from shared.runner.plan import Limits, Output, ServiceSpec
 
 LIMITS = Limits(trim_age_s=60.0)
 HOLD_S = 600.0
@@ -27,15 +27,15 @@ async def lowest_kept(consumer: bytes, recorder: bytes | None) -> float:
     bus = MemoryBus(lease_s=30, maxlens={})
     recorders = () if recorder is None else ("recorder",)
     output = Output(Stream.ORDERS, ("gateway",), trim=True, recorders=recorders, hold_s=HOLD_S)
-    plan = Plan("strategy", lambda sym: PaperStage(Decimal(0), Decimal(0)), outputs=(output,))
+    plan = ServiceSpec("strategy", lambda sym: PaperStage(Decimal(0), Decimal(0)), outputs=(output,))
     session = await bus.connect()
-    lease = await session.acquire(Place("strategy", 0), "writer")
+    lease = await session.acquire(PartitionId("strategy", 0), "writer")
     assert lease is not None
     part = Partition(plan, LIMITS, lease, Stored(0, {}), session.run_id, {})
-    bus.partition(Place("gateway", 0)).fields["in:orders"] = consumer + b" 9"
+    bus.partition(PartitionId("gateway", 0)).fields["in:orders"] = consumer + b" 9"
     if recorder:
-        bus.partition(Place("recorder", 0)).fields["in:orders"] = recorder + b" 9"
-    await Flow(plan, LIMITS).trim(session, [part])
+        bus.partition(PartitionId("recorder", 0)).fields["in:orders"] = recorder + b" 9"
+    await Backpressure(plan, LIMITS).trim(session, [part])
     return time.time() - int(part.trims[Stream.ORDERS].partition("-")[0]) / 1000
 
 
@@ -58,13 +58,13 @@ async def test_a_trim_keeps(consumer_s: float, recorder_s: float | None, kept_s:
 
 async def test_a_recorder_does_not_hold_up_the_producer() -> None:
     output = Output(Stream.ORDERS, ("gateway",), bound=5, trim=True, recorders=("recorder",))
-    plan = Plan("strategy", lambda sym: PaperStage(Decimal(0), Decimal(0)), outputs=(output,))
+    plan = ServiceSpec("strategy", lambda sym: PaperStage(Decimal(0), Decimal(0)), outputs=(output,))
     bus = MemoryBus(lease_s=30, maxlens={})
     session = await bus.connect()
-    lease = await session.acquire(Place("strategy", 0), "writer")
+    lease = await session.acquire(PartitionId("strategy", 0), "writer")
     assert lease is not None
     part = Partition(plan, LIMITS, lease, Stored(0, {"out:orders": b"40"}), session.run_id, {})
-    bus.partition(Place("gateway", 0)).fields["in:orders"] = b"9-0 38"
-    flow = Flow(plan, LIMITS)
+    bus.partition(PartitionId("gateway", 0)).fields["in:orders"] = b"9-0 38"
+    flow = Backpressure(plan, LIMITS)
     await flow.refresh(session, [part])
     assert flow.room(part) == 3

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from shared.bus.api import Lease
 from shared.bus.memory_bus import MemoryBus, MemorySession
-from shared.bus.names import Place
-from shared.runner.partition_leases import Ownership, share
+from shared.bus.names import PartitionId
+from shared.runner.partition_leases import PartitionLeases, share
 
 MEMBERS = st.lists(st.text("abcdef", min_size=1, max_size=4), min_size=1, max_size=12, unique=True)
 
@@ -53,7 +53,7 @@ async def session(clock: Clock) -> MemorySession:
 
 
 async def test_the_first_takes_all_and_gives_half_to_the_second(session: MemorySession) -> None:
-    one, two = Ownership("signal", 5, exclusive=False), Ownership("signal", 5, exclusive=False)
+    one, two = PartitionLeases("signal", 5, exclusive=False), PartitionLeases("signal", 5, exclusive=False)
     assert one.owner != two.owner
     assert [x.place.p for x in await one.round(session)] == [0, 1, 2, 3, 4]
     assert await two.round(session) == []  # the first still holds them
@@ -66,7 +66,7 @@ async def test_the_first_takes_all_and_gives_half_to_the_second(session: MemoryS
 
 
 async def test_what_a_dead_replica_held_is_taken_when_its_lease_is_over(session: MemorySession, clock: Clock) -> None:
-    dead, living = Ownership("signal", 4, exclusive=False), Ownership("signal", 4, exclusive=False)
+    dead, living = PartitionLeases("signal", 4, exclusive=False), PartitionLeases("signal", 4, exclusive=False)
     await dead.round(session)
     assert await living.round(session) == []
     clock.now_s += 2
@@ -76,14 +76,14 @@ async def test_what_a_dead_replica_held_is_taken_when_its_lease_is_over(session:
 
 
 async def test_after_a_long_pause_the_leases_are_new_ones(session: MemorySession, clock: Clock) -> None:
-    mine = Ownership("signal", 2, exclusive=False)
+    mine = PartitionLeases("signal", 2, exclusive=False)
     await mine.round(session)
     clock.now_s += 10
     assert [x.epoch for x in await mine.round(session)] == [2, 2]
 
 
 async def test_a_stand_by_takes_over_all_or_nothing(session: MemorySession) -> None:
-    active, stand_by = Ownership("gateway", 3, exclusive=True), Ownership("gateway", 3, exclusive=True)
+    active, stand_by = PartitionLeases("gateway", 3, exclusive=True), PartitionLeases("gateway", 3, exclusive=True)
     assert len(await active.round(session)) == 3
     assert await stand_by.round(session) == []
     await active.leave(session)
@@ -91,9 +91,9 @@ async def test_a_stand_by_takes_over_all_or_nothing(session: MemorySession) -> N
 
 
 async def test_a_stand_by_gets_nothing_while_one_partition_is_held(session: MemorySession) -> None:
-    held = await session.acquire(Place("gateway", 1), "other")
+    held = await session.acquire(PartitionId("gateway", 1), "other")
     assert held is not None
-    waiting = Ownership("gateway", 3, exclusive=True)
+    waiting = PartitionLeases("gateway", 3, exclusive=True)
     assert await waiting.round(session) == []
     await session.release([held])
     taken = await waiting.round(session)
@@ -102,10 +102,10 @@ async def test_a_stand_by_gets_nothing_while_one_partition_is_held(session: Memo
 
 
 async def test_with_one_lease_an_exclusive_instance_loses_all(session: MemorySession) -> None:
-    mine = Ownership("gateway", 3, exclusive=True)
+    mine = PartitionLeases("gateway", 3, exclusive=True)
     first = await mine.round(session)
     await session.release(first[:1])
-    assert await session.acquire(Place("gateway", 0), "other") is not None
+    assert await session.acquire(PartitionId("gateway", 0), "other") is not None
     assert await mine.round(session) == []
-    await session.release([Lease(Place("gateway", 0), "other", 2)])
+    await session.release([Lease(PartitionId("gateway", 0), "other", 2)])
     assert [x.epoch for x in await mine.round(session)] == [2, 2, 3]

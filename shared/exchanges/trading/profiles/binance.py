@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges.trading.exchange_facts import Facts, states_of
+from shared.exchanges.trading.exchange_facts import ExchangeFacts, states_of
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row
 from shared.exchanges.trading.parse import number
 from shared.exchanges.trading.profiles import binance_codes
 from shared.exchanges.trading.profiles.profile import ExchangeProfile, Modes, Rights, Waiting, told
-from shared.exchanges.trading.rest_caller import Asker
+from shared.exchanges.trading.rest_caller import RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
@@ -20,7 +20,7 @@ MARGINS = {"ISOLATED": "isolated", "CROSSED": "cross"}  # as ccxt calls them
 MOST_SPOT_BY_SYMBOL, MOST_TICKERS_BY_SYMBOL = 13, 2
 MOST_BY_SYMBOL = 40  # P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders: weight 1 a symbol, 40 for all
 BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
-BINANCE = Facts(
+BINANCE = ExchangeFacts(
     client_id="newClientOrderId",  # C, the form U: BINANCE_DOCS/trade/rest-api/New-Order; unique among open orders only
     client_id_form=re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$"),
     expiry="window",  # U: BINANCE_DOCS/general-info#timing-security
@@ -72,7 +72,7 @@ class Binance(ExchangeProfile):
     """Its futures are signed, limited and answered by a host of their own; spot by another."""
 
     name: ClassVar[str] = "binance"
-    by_kind: ClassVar[Mapping[str, Facts]] = {"swap": BINANCE, "spot": BINANCE_SPOT}
+    by_kind: ClassVar[Mapping[str, ExchangeFacts]] = {"swap": BINANCE, "spot": BINANCE_SPOT}
     lookup_name: ClassVar[str] = "origClientOrderId"
     trades_name_makers: ClassVar[bool] = False  # P: BINANCE_DOCS/trade/rest-api/Account-Trade-List
 
@@ -85,7 +85,7 @@ class Binance(ExchangeProfile):
         name = str(info.get("clientOrderId") or "")
         return next((why for start, why in OWN_IDS.items() if name.startswith(start)), None)
 
-    async def book_ticker(self, asker: Asker, market: str) -> Row:
+    async def book_ticker(self, asker: RestCaller, market: str) -> Row:
         """bookTicker: a twentieth of a ticker's weight on spot."""
         rows: Mapping[str, Row] = await asker.ask(asker.client.fetch_bids_asks, [market])
         return rows[market]
@@ -105,13 +105,13 @@ class Binance(ExchangeProfile):
             decimal_at(value, "maxNotional") if value.get("applyMaxToMarket") else None,
         )
 
-    async def rights(self, asker: Asker) -> Rights:
+    async def rights(self, asker: RestCaller) -> Rights:
         """Told by the wallet's API. P: https://developers.binance.com/docs/wallet/account/api-key-permission."""
         rights: Any = await asker.ask(asker.client.sapi_get_account_apirestrictions)
         trade = rights["enableFutures" if self.kind == "swap" else "enableSpotAndMarginTrading"]
         return Rights(trade=trade is True, withdraw=rights["enableWithdrawals"] is not False)
 
-    async def account_id(self, asker: Asker, *, live: bool) -> str:
+    async def account_id(self, asker: RestCaller, *, live: bool) -> str:
         """Spot's `uid`; futures have an `accountAlias` in each row of the balance.
 
         P: SPOT_DOCS/rest-api/account-endpoints#account-information-user_data; C, that it is unique to the account U:
@@ -123,7 +123,7 @@ class Binance(ExchangeProfile):
         answer: Any = await asker.ask(asker.client.private_get_account, {"omitZeroBalances": "true"})
         return str(answer.get("uid") or "")
 
-    async def fee_currencies(self, asker: Asker) -> frozenset[str]:
+    async def fee_currencies(self, asker: RestCaller) -> frozenset[str]:
         """BNFCR: in the EEA futures are margined, settled and charged in credits, which no market has a price for.
 
         U: https://www.binance.com/en/support/faq (futures credits trading mode); P: the coin, in the conversion pages.
@@ -133,7 +133,7 @@ class Binance(ExchangeProfile):
         rows: Any = await asker.ask(asker.client.fapiprivatev3_get_balance)
         return frozenset(row["asset"] for row in rows if row["asset"] == CREDITS and number(row["balance"], "0"))
 
-    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+    async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
         """Market by market while that is cheaper than all at once.
 
         C, P: weights 1 and 40 of futures (BINANCE_DOCS/trade/rest-api/Current-All-Open-Orders), 6 and 80 of spot.
@@ -143,7 +143,7 @@ class Binance(ExchangeProfile):
         kind = {"type": "swap", "subType": "linear"} if self.kind == "swap" else {"type": "spot"}
         return await self.open_orders(asker, None, kind)
 
-    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+    async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
         """All at once from three on: weights 2 and 5 (C)."""
         if len(markets) <= MOST_TICKERS_BY_SYMBOL:
             return await super().book_tickers(asker, markets)
@@ -161,7 +161,7 @@ class Binance(ExchangeProfile):
 
     modes_a_round: ClassVar[int] = 1_000
 
-    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+    async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """Margin and leverage of all markets in one call: BINANCE_DOCS/account/rest-api/Symbol-Config (P, C)."""
         client = asker.client
         hedged = bool(await told(asker, "dualSidePosition", client.fapiprivate_get_accountconfig))  # a sixth of dual
@@ -185,7 +185,7 @@ class Binance(ExchangeProfile):
         told_ms = int(market["info"].get("deliveryDate") or 0)
         return told_ms if 0 < told_ms < NEVER_MS else None
 
-    async def waiting(self, asker: Asker, markets: Sequence[str]) -> list[Waiting]:
+    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[Waiting]:
         """Of futures they lie in the algo service since December 2025; on spot they are among the open orders.
 
         P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders
@@ -202,7 +202,7 @@ class Binance(ExchangeProfile):
             if row["symbol"] in names
         ]
 
-    async def cancel_waiting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
+    async def cancel_waiting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """At once: BINANCE_DOCS/trade/rest-api/Cancel-All-Algo-Open-Orders (P)."""
         if self.kind == "swap":
             params = {"symbol": asker.client.markets[market]["id"]}
@@ -217,7 +217,7 @@ class Binance(ExchangeProfile):
         """reduceOnly is refused in hedge mode: BINANCE_DOCS/trade/rest-api/New-Order (P)."""
         return {"positionSide": row}
 
-    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+    async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
         """Single-asset mode, and no portfolio margin, whose positions and balance lie elsewhere (papi).
 
         P: BINANCE_DOCS/account/rest-api/Account-Config; https://developers.binance.com/docs/wallet/account/account-info,
@@ -231,7 +231,7 @@ class Binance(ExchangeProfile):
             return "is in multi-assets mode: switch its futures to single-asset mode (Preferences, Asset Mode)"
         return None
 
-    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+    async def funding(self, asker: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """Of all markets in one call, since each costs 30; a page is the oldest rows of what was asked."""
         client, found, start_ms = asker.client, dict[str, FundingPayment](), since_ms
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}

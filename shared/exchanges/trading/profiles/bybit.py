@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges.trading.exchange_facts import Facts, states_of
+from shared.exchanges.trading.exchange_facts import ExchangeFacts, states_of
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row, all_pages, trades
 from shared.exchanges.trading.parse import number
 from shared.exchanges.trading.profiles import bybit_codes
 from shared.exchanges.trading.profiles.profile import ExchangeProfile, Modes, Rights, told
-from shared.exchanges.trading.rest_caller import Asker, NotThere
+from shared.exchanges.trading.rest_caller import NotThere, RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
@@ -24,7 +24,7 @@ MOST_WEEKS = 104  # P: BYBIT_DOCS/order/order-list: two years
 MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
 MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
 BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
-BYBIT = Facts(
+BYBIT = ExchangeFacts(
     client_id="orderLinkId",  # C, the letters U: BYBIT_DOCS/order/create-order: 36 letters, digits, dashes, underscores
     client_id_form=re.compile(r"^[A-Za-z0-9_-]{1,36}$"),
     expiry="window",  # U: BYBIT_DOCS/guide#parameters-for-authenticated-endpoints
@@ -72,7 +72,7 @@ class Bybit(ExchangeProfile):
     """One API for both kinds, told apart by `category`."""
 
     name: ClassVar[str] = "bybit"
-    by_kind: ClassVar[Mapping[str, Facts]] = dict.fromkeys(("swap", "spot"), BYBIT)
+    by_kind: ClassVar[Mapping[str, ExchangeFacts]] = dict.fromkeys(("swap", "spot"), BYBIT)
     lookup_name: ClassVar[str] = "orderLinkId"
     margin_of_account: ClassVar[bool] = True  # P: BYBIT_DOCS/account/set-margin-mode
 
@@ -84,7 +84,7 @@ class Bybit(ExchangeProfile):
     more_trades = more_orders
 
     async def trades_page(
-        self, asker: Asker, market: str | None, since: int | None, params: Mapping[str, Any]
+        self, asker: RestCaller, market: str | None, since: int | None, params: Mapping[str, Any]
     ) -> list[Row]:
         """ccxt asks for `execType=Trade` alone, so that no liquidation would ever be seen: here without."""
         client, known = asker.client, None if market is None else asker.client.markets[market]
@@ -125,7 +125,7 @@ class Bybit(ExchangeProfile):
         lot = market["info"].get("lotSizeFilter") or {}
         return MarketOrder(most=decimal_at(lot, "maxMktOrderQty") or decimal_at(lot, "maxMarketOrderQty"))
 
-    async def positions(self, asker: Asker, swaps: Sequence[str]) -> list[Row]:
+    async def positions(self, asker: RestCaller, swaps: Sequence[str]) -> list[Row]:
         """All that are open, by the coin that they settle in: ccxt takes no second symbol."""
         coins = sorted({asker.client.markets[swap]["settle"] for swap in swaps})
         found: list[Row] = []
@@ -134,12 +134,12 @@ class Bybit(ExchangeProfile):
             found += await all_pages(asker, self.more_orders, partial(self._positions_page, asker), params)
         return found
 
-    async def _positions_page(self, asker: Asker, params: Mapping[str, Any]) -> Any:
+    async def _positions_page(self, asker: RestCaller, params: Mapping[str, Any]) -> Any:
         return await asker.client.fetch_positions(None, dict(params))
 
     trades_at_once: ClassVar[bool] = True
 
-    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+    async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
         """Of one, or of all that settle in a coin: BYBIT_DOCS/order/open-order (P)."""
         if len(markets) == 1:
             return await super().all_open_orders(asker, markets)
@@ -149,11 +149,11 @@ class Bybit(ExchangeProfile):
         given = [{"type": "swap", "subType": "linear", "settleCoin": coin} for coin in coins]
         return [row for params in given for row in await self.open_orders(asker, None, params)]
 
-    async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+    async def all_trades(self, asker: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
         """Of all markets of a kind at once: BYBIT_DOCS/order/execution (P)."""
         return await trades(asker, self, None, since_ms, now_ms)
 
-    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+    async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
         """All of a kind at once from five on: each question costs the same (C)."""
         if len(markets) <= MOST_TICKERS_BY_SYMBOL:
             return await super().book_tickers(asker, markets)
@@ -163,11 +163,11 @@ class Bybit(ExchangeProfile):
         rows = [row for row in answer["result"]["list"] if row["symbol"] in names]
         return {names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]]) for row in rows}
 
-    async def prepare(self, asker: Asker) -> None:
+    async def prepare(self, asker: RestCaller) -> None:
         """ccxt asks which kind of account it is."""
         await asker.ask(asker.client.is_unified_enabled)
 
-    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+    async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
         """A unified account, in no portfolio margin. P: BYBIT_DOCS/account/account-info, which the demo has not (C)."""
         if not live:
             return None
@@ -178,7 +178,7 @@ class Bybit(ExchangeProfile):
             return "is in portfolio margin: switch its margin mode to isolated margin"
         return None
 
-    async def rights(self, asker: Asker) -> Rights:
+    async def rights(self, asker: RestCaller) -> Rights:
         """Told with the key. P: BYBIT_DOCS/user/apikey-info."""
         answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
         told = answer["result"]
@@ -189,7 +189,7 @@ class Bybit(ExchangeProfile):
             withdraw="Withdraw" in (permissions.get("Wallet") or []),
         )
 
-    async def account_id(self, asker: Asker, *, live: bool) -> str:
+    async def account_id(self, asker: RestCaller, *, live: bool) -> str:
         """`userID`, told with the key, which the demo has no answer for. P: BYBIT_DOCS/user/apikey-info."""
         if not live:
             return ""
@@ -197,7 +197,7 @@ class Bybit(ExchangeProfile):
         return str(answer["result"].get("userID") or "")
 
     async def order_by_client_id(
-        self, asker: Asker, market: str, client_id: str, since_ms: int | None = None
+        self, asker: RestCaller, market: str, client_id: str, since_ms: int | None = None
     ) -> Row | None:
         """No single look-up there; the open list keeps the last 500 that have ended, the history a week at a time.
 
@@ -223,14 +223,14 @@ class Bybit(ExchangeProfile):
                 )
         return rows[0] if rows else None
 
-    async def set_one_way(self, asker: Asker, swaps: Sequence[str]) -> None:
+    async def set_one_way(self, asker: RestCaller, swaps: Sequence[str]) -> None:
         """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
         for market in swaps:
             await self.set_mode(
                 asker, f"{market}: one-way position mode", asker.client.set_position_mode, False, market
             )
 
-    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+    async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """A market's list of positions tells leverage and mode, flat or not; the margin mode is the account's.
 
         P: BYBIT_DOCS/position, BYBIT_DOCS/account/account-info
@@ -248,7 +248,7 @@ class Bybit(ExchangeProfile):
             found[market] = await asker.ask(client.privateGetV5PositionList, params, read=read)
         return found
 
-    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, Decimal | None]:
+    async def margin_and_leverage(self, asker: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
         """Of the same two answers: ccxt makes a whole number of `2.5`."""
         modes = (await self.modes(asker, [market]))[market]
         return modes.margin, modes.leverage
@@ -257,7 +257,7 @@ class Bybit(ExchangeProfile):
         """A perpetual's deliveryTime is 0 until its delisting is announced: BYBIT_DOCS/market/instrument (P)."""
         return int(market["info"].get("deliveryTime") or 0) or None
 
-    async def cancel_resting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
+    async def cancel_resting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """Of every kind: a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""
         for params in [{}] if self.kind == "swap" else [{"orderFilter": kind} for kind in SPOT_KINDS]:
             await asker.ask(asker.client.cancel_all_orders, market, params, tolerated=self.facts.unknown)
@@ -279,7 +279,7 @@ class Bybit(ExchangeProfile):
         accounts = answer["info"]["result"]["list"]
         return {coin["coin"]: number(coin["equity"]) for account in accounts for coin in account["coin"]}
 
-    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+    async def funding(self, asker: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """Of all markets together, page by page; raw, since ccxt gives `execFee` as the amount that came in."""
         client, cursor, found = asker.client, "", dict[str, FundingPayment]()
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}

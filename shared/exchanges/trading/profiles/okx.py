@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges.trading.exchange_facts import Facts, states_of
+from shared.exchanges.trading.exchange_facts import ExchangeFacts, states_of
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row, trades
 from shared.exchanges.trading.parse import Unreadable, number, order_id
 from shared.exchanges.trading.profiles import okx_codes
 from shared.exchanges.trading.profiles.profile import ISOLATED, ExchangeProfile, Modes, Rights, Waiting, told
-from shared.exchanges.trading.rest_caller import Asker
+from shared.exchanges.trading.rest_caller import RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
@@ -20,7 +20,7 @@ ORDERS_PAGE = 100
 MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
 OKX_DOCS = "https://www.okx.com/docs-v5/en"
-OKX = Facts(
+OKX = ExchangeFacts(
     client_id="clOrdId",  # C, the letters U: OKX_DOCS/#order-book-trading-trade-post-place-order: 32 letters and digits
     client_id_form=re.compile(r"^[A-Za-z0-9]{1,32}$"),
     expiry="header",  # U: OKX_DOCS/#overview-transaction-timeouts: expTime, ms
@@ -69,7 +69,7 @@ class Okx(ExchangeProfile):
     """One API for both kinds, and one balance."""
 
     name: ClassVar[str] = "okx"
-    by_kind: ClassVar[Mapping[str, Facts]] = dict.fromkeys(("swap", "spot"), OKX)
+    by_kind: ClassVar[Mapping[str, ExchangeFacts]] = dict.fromkeys(("swap", "spot"), OKX)
     lookup_name: ClassVar[str] = "clOrdId"
     rights_in_test: ClassVar[bool] = True
 
@@ -99,24 +99,24 @@ class Okx(ExchangeProfile):
         costs = [cost for cost in (most, decimal_at(info, "maxMktAmt")) if cost]
         return MarketOrder(most_cost=min(costs) if costs and market["quote"] in DOLLARS else None)
 
-    async def positions(self, asker: Asker, swaps: Sequence[str]) -> list[Row]:
+    async def positions(self, asker: RestCaller, swaps: Sequence[str]) -> list[Row]:
         """All there are: it takes no more than ten markets: OKX_DOCS/#trading-account-rest-api-get-positions (P)."""
         found: list[Row] = await asker.ask(asker.client.fetch_positions, None, {"instType": "SWAP"})
         return found
 
     trades_at_once: ClassVar[bool] = True
 
-    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+    async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
         """Of one, or of all of a kind: OKX_DOCS/#order-book-trading-trade-get-order-list (P)."""
         if len(markets) == 1:
             return await super().all_open_orders(asker, markets)
         return await self.open_orders(asker, None, {"instType": self.kind.upper()})
 
-    async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+    async def all_trades(self, asker: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
         """Of all markets of a kind at once."""
         return await trades(asker, self, None, since_ms, now_ms, {"type": self.kind})
 
-    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+    async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
         """All of a kind at once from five on: each question costs the same (C)."""
         if len(markets) <= MOST_TICKERS_BY_SYMBOL:
             return await super().book_tickers(asker, markets)
@@ -129,20 +129,20 @@ class Okx(ExchangeProfile):
             if row["instId"] in names
         }
 
-    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+    async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
         """Levels 2 and 3: OKX_DOCS/#trading-account-rest-api-get-account-configuration (P)."""
         level = (await asker.ask(asker.client.private_get_account_config))["data"][0]["acctLv"]
         if level not in UNFIT:
             return None
         return f"is in {UNFIT[level]}: switch its account mode to futures mode"
 
-    async def rights(self, asker: Asker) -> Rights:
+    async def rights(self, asker: RestCaller) -> Rights:
         """Told with the account's config. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
         answer: Any = await asker.ask(asker.client.private_get_account_config)
         told = answer["data"][0]["perm"].split(",")
         return Rights(trade="trade" in told, withdraw="withdraw" in told)
 
-    async def account_id(self, asker: Asker, *, live: bool) -> str:
+    async def account_id(self, asker: RestCaller, *, live: bool) -> str:
         """`uid`. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
         answer: Any = await asker.ask(asker.client.private_get_account_config)
         return str(answer["data"][0].get("uid") or "")
@@ -151,11 +151,11 @@ class Okx(ExchangeProfile):
         """There is one for all kinds."""
         return {}
 
-    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, Decimal | None]:
+    async def margin_and_leverage(self, asker: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
         """The mode goes with each order, and the leverage with the mode; ccxt makes a whole number of `2.5`."""
         return ISOLATED, (await self._leverages(asker, [market]))[market]
 
-    async def set_margin_and_leverage(self, asker: Asker, market: str, leverage: int) -> None:
+    async def set_margin_and_leverage(self, asker: RestCaller, market: str, leverage: int) -> None:
         """The leverage of isolated positions."""
         params = {"mgnMode": ISOLATED}
         await self.set_mode(
@@ -164,7 +164,7 @@ class Okx(ExchangeProfile):
 
     modes_a_round: ClassVar[int] = 1_000
 
-    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+    async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """The leverage of isolated positions, of twenty markets in a call; the margin mode goes with each order.
 
         P: OKX_DOCS/#trading-account-rest-api-get-leverage
@@ -173,7 +173,7 @@ class Okx(ExchangeProfile):
         leverages = await self._leverages(asker, swaps)
         return {market: Modes(hedged, ISOLATED, leverage) for market, leverage in leverages.items()}
 
-    async def _leverages(self, asker: Asker, swaps: Sequence[str]) -> dict[str, Decimal]:
+    async def _leverages(self, asker: RestCaller, swaps: Sequence[str]) -> dict[str, Decimal]:
         client, found = asker.client, dict[str, Decimal]()
         names = {client.markets[market]["id"]: market for market in swaps}
 
@@ -198,7 +198,7 @@ class Okx(ExchangeProfile):
         """
         return int(market["info"].get("expTime") or 0) or None
 
-    async def waiting(self, asker: Asker, markets: Sequence[str]) -> list[Waiting]:
+    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[Waiting]:
         """Of the whole kind of market, or of one; each type of order by itself, page by page."""
         client = asker.client
         names = {client.markets[market]["id"]: market for market in markets}
@@ -219,7 +219,7 @@ class Okx(ExchangeProfile):
                 asked = {**asked, "after": rows[-1]["algoId"]}
         return found
 
-    async def cancel_waiting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
+    async def cancel_waiting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """By their ids, some at a time."""
         if ids is None:
             ids = [order.order_id for order in await self.waiting(asker, [market])]
@@ -227,7 +227,7 @@ class Okx(ExchangeProfile):
             some, gone = ids[first : first + MOST_CANCELS], self.facts.unknown | GONE
             await asker.ask(asker.client.cancel_orders, some, market, {"trigger": True}, tolerated=gone)
 
-    async def cancel_resting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
+    async def cancel_resting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """One by one; what is gone meanwhile is gone."""
         gone = self.facts.unknown | GONE
         if ids is None:
@@ -245,7 +245,7 @@ class Okx(ExchangeProfile):
         side, mode = row.lower().split()
         return {"posSide": side, "tdMode": mode, **({"reduceOnly": True} if side == "net" else {})}
 
-    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+    async def funding(self, asker: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """Of all markets together, newest first, page by page; ccxt gives one page and cannot ask from a time on."""
         client, after, found = asker.client, "", dict[str, FundingPayment]()
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}

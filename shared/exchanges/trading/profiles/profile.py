@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from shared.errors import SafetyRefusal, VenueError
-from shared.exchanges.trading.exchange_facts import UNLISTED, Facts
+from shared.exchanges.trading.exchange_facts import UNLISTED, ExchangeFacts
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import Row, all_pages, trades
 from shared.exchanges.trading.parse import Unreadable, number
-from shared.exchanges.trading.rest_caller import Asker, NotThere, Refusing
+from shared.exchanges.trading.rest_caller import NotThere, Refusing, RestCaller
 from shared.orders.answers import Forced, FundingPayment
 
 ISOLATED = "isolated"
@@ -54,7 +54,7 @@ class ExchangeProfile:
     name: ClassVar[str] = ""
     rights_in_test: ClassVar[bool] = False  # whether its test system tells a key's rights
     margin_of_account: ClassVar[bool] = False  # whether the margin mode is that of the whole account
-    by_kind: ClassVar[Mapping[str, Facts]] = {}
+    by_kind: ClassVar[Mapping[str, ExchangeFacts]] = {}
     lookup_name: ClassVar[str] = "clientOrderId"  # the parameter of a look-up by our id
     trades_name_makers: ClassVar[bool] = True  # a trade tells its order's client id, and whether the exchange forced it
 
@@ -75,19 +75,21 @@ class ExchangeProfile:
         """
         return None
 
-    async def open_orders(self, asker: Asker, market: str | None, params: Mapping[str, Any] | None = None) -> list[Row]:
+    async def open_orders(
+        self, asker: RestCaller, market: str | None, params: Mapping[str, Any] | None = None
+    ) -> list[Row]:
         """All that rest in a market, anybody's. params: of ccxt, beside its own."""
         return await all_pages(asker, self.more_orders, partial(self._open_page, asker, market), params or {})
 
-    async def _open_page(self, asker: Asker, market: str | None, params: Mapping[str, Any]) -> Any:
+    async def _open_page(self, asker: RestCaller, market: str | None, params: Mapping[str, Any]) -> Any:
         return await asker.client.fetch_open_orders(market, None, self.facts.orders_page, dict(params))
 
-    async def positions(self, asker: Asker, swaps: Sequence[str]) -> list[Row]:
+    async def positions(self, asker: RestCaller, swaps: Sequence[str]) -> list[Row]:
         """The rows of these swaps, or of more than these."""
         found: list[Row] = await asker.ask(asker.client.fetch_positions, list(swaps))
         return found
 
-    async def book_ticker(self, asker: Asker, market: str) -> Row:
+    async def book_ticker(self, asker: RestCaller, market: str) -> Row:
         """Bid and ask of one market."""
         found: Row = await asker.ask(asker.client.fetch_ticker, market)
         return found
@@ -96,15 +98,15 @@ class ExchangeProfile:
 
     trades_at_once: ClassVar[bool] = False  # whether one question has the trades of all markets
 
-    async def all_open_orders(self, asker: Asker, markets: Sequence[str]) -> list[Row]:
+    async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
         """All that rest in these markets, or in more than these."""
         return [row for market in markets for row in await self.open_orders(asker, market)]
 
-    async def all_trades(self, asker: Asker, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+    async def all_trades(self, asker: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
         """The account's trades in these markets, or in more than these."""
         return [row for market in markets for row in await trades(asker, self, market, since_ms, now_ms)]
 
-    async def book_tickers(self, asker: Asker, markets: Sequence[str]) -> Mapping[str, Row]:
+    async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
         """Bid and ask of these markets; one that the exchange does not answer for is left out."""
         found = {}
         for market in markets:
@@ -116,7 +118,7 @@ class ExchangeProfile:
         return found
 
     async def trades_page(
-        self, asker: Asker, market: str | None, since: int | None, params: Mapping[str, Any]
+        self, asker: RestCaller, market: str | None, since: int | None, params: Mapping[str, Any]
     ) -> list[Row]:
         """A page of the account's trades, in all markets for None; what is no trade is told apart by `is_trade`."""
         found: list[Row] = await asker.client.fetch_my_trades(market, since, self.facts.page, dict(params))
@@ -143,27 +145,27 @@ class ExchangeProfile:
 
     # ---- the account
 
-    async def prepare(self, asker: Asker) -> None:
+    async def prepare(self, asker: RestCaller) -> None:
         """Ask what ccxt would else ask in the middle of the first order."""
 
-    async def rights(self, asker: Asker) -> Rights:
+    async def rights(self, asker: RestCaller) -> Rights:
         """Of the key, as far as the exchange tells."""
         return Rights()
 
-    async def account_id(self, asker: Asker, *, live: bool) -> str:
+    async def account_id(self, asker: RestCaller, *, live: bool) -> str:
         """The exchange's own number of the account, whatever its key; empty where it does not tell one."""
         return ""
 
-    async def unfit(self, asker: Asker, *, live: bool) -> str | None:
+    async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
         """Why an account is of no kind that is traded here, and what to do about it; None where it is."""
         return None
 
-    async def fee_currencies(self, asker: Asker) -> frozenset[str]:
+    async def fee_currencies(self, asker: RestCaller) -> frozenset[str]:
         """Those that the account pays fees in beside quote and base, as far as it can be known before the first one."""
         return frozenset()
 
     async def order_by_client_id(
-        self, asker: Asker, market: str, client_id: str, since_ms: int | None = None
+        self, asker: RestCaller, market: str, client_id: str, since_ms: int | None = None
     ) -> Row | None:
         """ccxt's order; None where the exchange does not know it. since_ms: it was not made before."""
         try:
@@ -174,14 +176,14 @@ class ExchangeProfile:
             return None
         return found if found.get("clientOrderId") in (client_id, None) else None
 
-    async def waiting(self, asker: Asker, markets: Sequence[str]) -> list[Waiting]:
+    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[Waiting]:
         """Those that the exchange keeps apart from what rests; all others are told with the open orders."""
         return []
 
-    async def cancel_waiting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
+    async def cancel_waiting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """All of these, anybody's. ids: theirs, where they are known; None: they are not."""
 
-    async def cancel_resting(self, asker: Asker, market: str, ids: Sequence[str] | None = None) -> None:
+    async def cancel_resting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """All open orders, anybody's: at once where the exchange can, else one by one. ids: likewise."""
         client, gone = asker.client, self.facts.unknown
         if client.has["cancelAllOrders"] is True:
@@ -208,7 +210,7 @@ class ExchangeProfile:
         """What a ccxt balance says that there is of each currency, with the unrealised profit of its swaps."""
         return {currency: number(amount, "0") for currency, amount in answer["total"].items()}
 
-    async def funding(self, asker: Asker, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+    async def funding(self, asker: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """The payments of these markets (ccxt's name → symbol) from a time on, positive when received."""
         found: list[FundingPayment] = []
         for market, sym in syms.items():
@@ -216,7 +218,7 @@ class ExchangeProfile:
             found += await asker.ask(asker.client.fetch_funding_history, market, since_ms, self.facts.page, read=read)
         return found
 
-    async def set_one_way(self, asker: Asker, swaps: Sequence[str]) -> None:
+    async def set_one_way(self, asker: RestCaller, swaps: Sequence[str]) -> None:
         """One position a market, not one each way; SafetyRefusal where the exchange then says otherwise."""
         client = asker.client
         if not client.has["fetchPositionMode"]:
@@ -227,7 +229,7 @@ class ExchangeProfile:
         if (hedged := await _hedged(asker, swaps[0])) is not False:
             raise SafetyRefusal(f"{client.id}: hedged is {hedged}, wanted one-way: close what is open, set it by hand")
 
-    async def margin_and_leverage(self, asker: Asker, market: str) -> tuple[str | None, Decimal | None]:
+    async def margin_and_leverage(self, asker: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
         """As they are now, e.g. ("isolated", 1)."""
         client = asker.client
         if not client.has["fetchLeverage"] or not client.has["fetchMarginMode"]:
@@ -237,7 +239,7 @@ class ExchangeProfile:
 
     modes_a_round: ClassVar[int] = 20  # markets whose modes one look asks for, where each is a question of its own
 
-    async def modes(self, asker: Asker, swaps: Sequence[str]) -> Mapping[str, Modes]:
+    async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """As they are now, by market: anybody may have changed them by hand."""
         hedged = await _hedged(asker, swaps[0])
         return {market: Modes(hedged, *await self.margin_and_leverage(asker, market)) for market in swaps}
@@ -246,13 +248,13 @@ class ExchangeProfile:
         """When trading in this market is announced to end; None: not that we know."""
         return None
 
-    async def set_margin_and_leverage(self, asker: Asker, market: str, leverage: int) -> None:
+    async def set_margin_and_leverage(self, asker: RestCaller, market: str, leverage: int) -> None:
         """Isolated margin and this leverage."""
         client = asker.client
         await self.set_mode(asker, f"{market}: isolated margin", client.set_margin_mode, ISOLATED, market)
         await self.set_mode(asker, f"{market}: leverage {leverage}", client.set_leverage, leverage, market, {})
 
-    async def set_mode(self, asker: Asker, wanted: str, call: Callable[..., Awaitable[Any]], *given: Any) -> None:
+    async def set_mode(self, asker: RestCaller, wanted: str, call: Callable[..., Awaitable[Any]], *given: Any) -> None:
         """Ask for a setting. SafetyRefusal with the remedy, where what is open keeps the exchange from changing it."""
         try:
             await asker.ask(call, *given, tolerated=self.facts.unchanged)
@@ -265,7 +267,7 @@ class ExchangeProfile:
             raise
 
 
-async def told(asker: Asker, name: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
+async def told(asker: RestCaller, name: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
     """One field of an answer. An answer without it is none: it is asked for again, and in the end a VenueError."""
 
     async def once() -> Any:
@@ -277,7 +279,7 @@ async def told(asker: Asker, name: str, call: Callable[..., Awaitable[Any]], *gi
     return await asker.ask(once)
 
 
-async def _hedged(asker: Asker, market: str) -> bool:
+async def _hedged(asker: RestCaller, market: str) -> bool:
     return bool(await told(asker, "hedged", asker.client.fetch_position_mode, market))
 
 

@@ -9,7 +9,7 @@ from shared.errors import VenueError
 from shared.exchanges.market_data import history
 from shared.exchanges.market_data.budget import Budget
 from shared.exchanges.market_data.events import Bar, Bars, Missing, Page
-from shared.exchanges.market_data.exchange_facts import BINANCE, UNLISTED, Facts
+from shared.exchanges.market_data.exchange_facts import BINANCE, UNLISTED, MarketDataFacts
 
 MS = 1_000_000
 
@@ -44,7 +44,7 @@ class Venue:
         return rows[-size:] if self._newest else [row for row in rows if row[0] >= since][:size]
 
 
-async def trades(venue: Venue, facts: Facts, asked: Missing, pages: int = 0) -> tuple[list[int], bool]:
+async def trades(venue: Venue, facts: MarketDataFacts, asked: Missing, pages: int = 0) -> tuple[list[int], bool]:
     given: list[int] = []
 
     def give(got: Page | Bars) -> None:
@@ -112,7 +112,7 @@ async def test_a_row_that_does_not_parse_is_no_answer() -> None:
     assert await trades(venue, BINANCE, by_id(0, 9)) == ([0, 1, 2, 4, 5, 6, 7, 8, 9], False)
 
 
-async def bars(venue: Venue, facts: Facts, first: int, last: int) -> tuple[list[Bar], bool]:
+async def bars(venue: Venue, facts: MarketDataFacts, first: int, last: int) -> tuple[list[Bar], bool]:
     given: list[Bar] = []
 
     def give(got: Page | Bars) -> None:
@@ -126,7 +126,7 @@ async def bars(venue: Venue, facts: Facts, first: int, last: int) -> tuple[list[
 
 @pytest.mark.parametrize("facts", [BINANCE, UNLISTED])
 @pytest.mark.parametrize("cap", [7, 1000])
-async def test_bars_end_where_asked_and_the_unfinished_one_is_left_out(facts: Facts, cap: int) -> None:
+async def test_bars_end_where_asked_and_the_unfinished_one_is_left_out(facts: MarketDataFacts, cap: int) -> None:
     venue = Venue([at * 1000 for at in range(1, 31)], cap)
     expected = [Bar(end * 1000 * MS, Decimal((end - 1) * 1000)) for end in range(10, 30)]
     assert await bars(venue, facts, 10, 29) == (expected, True)

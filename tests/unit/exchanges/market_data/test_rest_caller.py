@@ -9,8 +9,8 @@ import pytest
 from shared import retry
 from shared.errors import VenueError
 from shared.exchanges.market_data.client import Limit, load_ccxt
-from shared.exchanges.market_data.log_once import Complaints
-from shared.exchanges.market_data.rest_caller import Asker
+from shared.exchanges.market_data.log_once import LogOnce
+from shared.exchanges.market_data.rest_caller import RestCaller
 from tests.seeded import virtually
 
 
@@ -20,7 +20,7 @@ async def test_a_pause_before_it_is_asked_again_is_longer_by_a_part_that_dice_sa
 ) -> None:
     monkeypatch.setattr(retry.jittered, "__defaults__", (iter([1.0, 0.5, 1.0]).__next__,))
     ccxt, asked_s = load_ccxt(), list[float]()
-    asker = Asker(ccxt, SimpleNamespace(id="binance"), Limit(), Complaints("binance"), attempts=3)
+    asker = RestCaller(ccxt, SimpleNamespace(id="binance"), Limit(), LogOnce("binance"), attempts=3)
 
     async def silent() -> None:
         asked_s.append(asyncio.get_running_loop().time())

@@ -14,7 +14,7 @@ from shared.exchanges.trading.options import VenueOptions
 from shared.exchanges.trading.profiles import profile_of
 from shared.exchanges.trading.profiles.profile import ExchangeProfile
 from shared.exchanges.trading.reply import current
-from shared.exchanges.trading.rest_caller import Asker
+from shared.exchanges.trading.rest_caller import RestCaller
 from shared.exchanges.trading.venue import MarketRules
 
 KEYS = Credentials(SecretStr("key"), SecretStr("secret"), SecretStr("word"))
@@ -38,7 +38,7 @@ class Raw:
         self.client.set_markets([LISTED[exchange](self.client, kind, base, quote) for base in bases(markets)])
         self.client.options["leverageBrackets"] = {}
         self._answers = answers
-        self.asker = Asker(ccxt, self.client, KEYS, self.profile.facts.unknown, 1)
+        self.asker = RestCaller(ccxt, self.client, KEYS, self.profile.facts.unknown, 1)
 
     def rules(self, market: str) -> MarketRules:
         """Of one of its markets."""

@@ -1,7 +1,7 @@
 import pytest
 
 from services.strategy.order_id import client_order_id
-from shared.exchanges.trading.exchange_facts import Facts
+from shared.exchanges.trading.exchange_facts import ExchangeFacts
 from shared.exchanges.trading.profiles import PROFILES
 from shared.exchanges.trading.profiles.binance import BINANCE
 from shared.exchanges.trading.profiles.bybit import BYBIT
@@ -17,19 +17,19 @@ UNKNOWN_FATE = {
 
 
 @pytest.mark.parametrize(("exchange", "facts"), FACTS)
-def test_our_ids_fit_everywhere(exchange: str, facts: Facts) -> None:
+def test_our_ids_fit_everywhere(exchange: str, facts: ExchangeFacts) -> None:
     assert facts.client_id_form.match(client_order_id("live:x", "replay:BTCUSDT:1:1", Leg.OPEN))
     assert not facts.client_id_form.match("a" * 37)
     assert not facts.client_id_form.match("a b")
 
 
 @pytest.mark.parametrize(("exchange", "facts"), FACTS)
-def test_what_says_that_nobody_knows_is_no_refusal(exchange: str, facts: Facts) -> None:
+def test_what_says_that_nobody_knows_is_no_refusal(exchange: str, facts: ExchangeFacts) -> None:
     assert not UNKNOWN_FATE[exchange] & set(facts.refusals)
 
 
 @pytest.mark.parametrize(("exchange", "facts"), FACTS)
-def test_a_known_id_or_an_unknown_order_is_no_refusal_of_an_order(exchange: str, facts: Facts) -> None:
+def test_a_known_id_or_an_unknown_order_is_no_refusal_of_an_order(exchange: str, facts: ExchangeFacts) -> None:
     assert not (facts.duplicate | facts.unknown | facts.unchanged) & set(facts.refusals)
     assert facts.duplicate and facts.unknown
 

@@ -8,7 +8,7 @@ import pytest
 from shared import retry
 from shared.errors import VenueError
 from shared.exchanges.trading.client import load_ccxt
-from shared.exchanges.trading.rest_caller import FIRST_S, Asker
+from shared.exchanges.trading.rest_caller import FIRST_S, RestCaller
 from tests.seeded import virtually
 from tests.unit.exchanges.trading.raw import KEYS, Raw
 
@@ -19,7 +19,7 @@ async def test_a_pause_before_it_is_asked_again_is_longer_by_a_part_that_dice_sa
 ) -> None:
     monkeypatch.setattr(retry.jittered, "__defaults__", (iter([1.0, 0.5]).__next__,))
     raw, asked_s = Raw("binance", "swap", {}), list[float]()
-    asker = Asker(load_ccxt(), raw.client, KEYS, frozenset(), 3)
+    asker = RestCaller(load_ccxt(), raw.client, KEYS, frozenset(), 3)
 
     async def silent() -> None:
         asked_s.append(asyncio.get_running_loop().time())

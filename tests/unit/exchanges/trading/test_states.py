@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 from shared.exchanges.trading import parse
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 from shared.orders.answers import Snapshot
 from tests.unit.exchanges.trading.raw import Raw
 
 NEW, PARTLY, FILLED, CANCELED, REJECTED, EXPIRED = (
-    OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED,
-    OrderState.EXPIRED,
+    OrderPhase.NEW, OrderPhase.PARTIALLY_FILLED, OrderPhase.FILLED, OrderPhase.CANCELED, OrderPhase.REJECTED,
+    OrderPhase.EXPIRED,
 )  # fmt: skip
 # (word, filled of 10, what it is); the words: P, at the pages that the profiles cite
-WORDS: dict[str, list[tuple[str, str, OrderState]]] = {
+WORDS: dict[str, list[tuple[str, str, OrderPhase]]] = {
     "binance": [
         ("NEW", "0", NEW), ("PENDING_NEW", "0", NEW), ("PARTIALLY_FILLED", "4", PARTLY), ("FILLED", "10", FILLED),
         ("CANCELED", "0", CANCELED), ("CANCELED", "4", CANCELED), ("PENDING_CANCEL", "4", PARTLY),
@@ -66,7 +66,7 @@ def read(exchange: str, kind: str, order: dict[str, Any]) -> Snapshot:
 @pytest.mark.parametrize(
     ("exchange", "word", "filled", "state"), [(name, *one) for name, words in WORDS.items() for one in words]
 )
-def test_what_each_word_is(exchange: str, kind: str, word: str, filled: str, state: OrderState) -> None:
+def test_what_each_word_is(exchange: str, kind: str, word: str, filled: str, state: OrderPhase) -> None:
     found = read(exchange, kind, row(exchange, kind, word, filled))
     size = Decimal("0.01") if (exchange, kind) == ("okx", "swap") else Decimal(1)
     assert (found.state, found.filled_qty) == (state, Decimal(filled) * size)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.execution.account_session import Attached
+from services.gateway.execution.account_session import AccountSession
 from services.gateway.execution.equity_watch import EquityPace, EquityWatch
 from services.gateway.execution.rules import DeskRules
 from shared.errors import VenueError
@@ -92,4 +92,4 @@ def test_the_equity_has_a_pace_of_its_own(reconcile_s: float, every_s: float) ->
     """However rarely the rest is compared: it would be unknown in between."""
     rules = DeskRules((SYM,), str, Decimal(1), 1, Any, reconcile_s)  # type: ignore[arg-type]
     attached: Any = SimpleNamespace(_rules=rules)
-    assert Attached._equity_pace(attached).every_s == every_s
+    assert AccountSession._equity_pace(attached).every_s == every_s

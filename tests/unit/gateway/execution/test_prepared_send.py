@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.execution.prepared_send import Departure
+from services.gateway.execution.prepared_send import PreparedSend
 from shared.exchanges.trading.reply import NotCleared
 from shared.exchanges.trading.venue import Cleared
 
@@ -17,7 +17,7 @@ class Sent:
     def __init__(self, barred: str = "") -> None:
         self.steps: list[str] = []
         self.tasks: list[asyncio.Task[None]] = []
-        self.departure = Departure(self._send, self._spawn, lambda: barred)
+        self.departure = PreparedSend(self._send, self._spawn, lambda: barred)
 
     async def _send(self, cleared: Cleared) -> None:
         self.steps.append("made")

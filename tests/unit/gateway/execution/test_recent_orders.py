@@ -3,7 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
-from services.gateway.execution.recent_orders import Known
+from services.gateway.execution.recent_orders import RecentOrders
 from services.gateway.execution.rows import content_of, row_of
 from shared.journal.journal import Journal
 from shared.messages import Leg, OrderIntent
@@ -19,7 +19,7 @@ def intent(number: int, ts_event: int) -> OrderIntent:
 async def test_every_written_order_is_known_whatever_was_forgotten(tmp_path: Path) -> None:
     async with await Journal.open(f"sqlite:///{tmp_path}/journal.db", "main", durable=False) as journal:
         epoch = await journal.raise_epoch("test")
-        known = Known(most=2)
+        known = RecentOrders(most=2)
         await known.begin(journal)
         written = [intent(number, ts_event) for number, ts_event in enumerate([50, 20, 70, 60, 60, 90, 10])]
         for one in written:
@@ -36,7 +36,7 @@ async def test_an_old_id_with_a_later_tick_is_known_once_the_journal_has_refused
     async with await Journal.open(f"sqlite:///{tmp_path}/journal.db", "main", durable=False) as journal:
         epoch = await journal.raise_epoch("test")
         await journal.write([row_of(intent(1, 50), "book", epoch, 1)], epoch)
-        known = Known()
+        known = RecentOrders()
         await known.begin(journal)
         assert await known.content(journal, intent(1, 60)) is None
         known.doubt()

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from services.gateway.execution.books import Books
-from services.gateway.execution.risk_context import Clearance
+from services.gateway.execution.risk_context import RiskContext
 from services.gateway.risk import Rules
 from services.gateway.risk.asked import Asked
 from services.gateway.risk.risk import Risk
@@ -31,7 +31,7 @@ class Heard:
 @pytest.mark.parametrize("reason", [Reason.MARKET_CLOSED, Reason.ACCOUNT_MODES])
 def test_what_stops_one_symbol_stops_no_other(reason: Reason) -> None:
     heard = Heard()
-    clearance = Clearance(cast(Risk, heard), Books([BTC, ETH], Decimal(100)), lambda sym: (), 60.0)
+    clearance = RiskContext(cast(Risk, heard), Books([BTC, ETH], Decimal(100)), lambda sym: (), 60.0)
     clearance.stopped[ETH, reason] = "why"
     clearance.judge(order(sym=BTC))
     assert heard.asked.context.blocked == ()
@@ -43,7 +43,7 @@ def test_what_stops_one_symbol_stops_no_other(reason: Reason) -> None:
 def test_one_observation_past_a_limit_is_doubted_and_two_in_a_row_latch() -> None:
     """A balance that was read around a fill is no loss."""
     rules = Rules(Mode.LIVE, RiskSettings(daily_loss=Decimal(100)), frozenset({"BTCUSDT"}), "hash")
-    made = Clearance(Risk(rules), Books(["BTCUSDT"], Decimal(1_000)), lambda sym: (), 90.0)
+    made = RiskContext(Risk(rules), Books(["BTCUSDT"], Decimal(1_000)), lambda sym: (), 90.0)
 
     def seen(equity: int) -> tuple[list[str], bool]:
         changes = made.see_equity(Decimal(equity))

@@ -1,10 +1,10 @@
 """What symbols counted, added up while they come and go."""
 
-from services.ingestor.feeds.feed_counters import Tally
+from services.ingestor.feeds.feed_counters import FeedCounters
 
 
 def test_only_what_was_counted_meanwhile_is_added() -> None:
-    tally = Tally()
+    tally = FeedCounters()
     tally.begin("A", {"ticks": 10})
     tally.begin("B", {"ticks": 5, "holes": 1})
     tally.see("A", {"ticks": 12})
@@ -15,7 +15,7 @@ def test_only_what_was_counted_meanwhile_is_added() -> None:
 
 def test_a_symbol_that_comes_back_may_have_lost_or_won_some() -> None:
     """It was reloaded, or another process had it."""
-    tally = Tally()
+    tally = FeedCounters()
     for began in (10, 8, 30):
         tally.begin("A", {"ticks": began})
         tally.see("A", {"ticks": began + 3})
@@ -23,7 +23,7 @@ def test_a_symbol_that_comes_back_may_have_lost_or_won_some() -> None:
 
 
 def test_there_are_news_only_after_a_change() -> None:
-    tally = Tally()
+    tally = FeedCounters()
     assert tally.news() is None
     tally.begin("A", {"ticks": 0})
     tally.see("A", {"ticks": 0, "late": 0})

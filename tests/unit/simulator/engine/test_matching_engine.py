@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.simulator.engine.fill_plan import Plan
 from services.simulator.engine.listing import btcusdt, okx_spot
-from services.simulator.engine.matching_engine import Ask, Book
+from services.simulator.engine.matching_engine import Ask, MatchingEngine
 from services.simulator.engine.order import OPEN, State
 from services.simulator.engine.prices import Prices
 from services.simulator.engine.refusal import Declined, Why
@@ -17,8 +17,8 @@ CASH = Decimal(1_000_000)
 FEE = Decimal("0.0005")
 
 
-def made(path: Path | None = None, cash: Decimal = CASH) -> Book:
-    return Book((SWAP, SPOT), Prices((SWAP, SPOT)), {"USDT": cash}, FEE, path)
+def made(path: Path | None = None, cash: Decimal = CASH) -> MatchingEngine:
+    return MatchingEngine((SWAP, SPOT), Prices((SWAP, SPOT)), {"USDT": cash}, FEE, path)
 
 
 def ask(qty: str, client_id: str = "a", **changes: object) -> Ask:
