@@ -50,9 +50,9 @@ class Sampler(Tick[Sampling, list[Sampled]]):
 
     A bar ends at a multiple of `interval_ns`; its price is the last one before its end, in the order of arrival. It is
     closed when a price or a Watermark reaches end + `grace_ns`. A bar in which nothing traded has the price before it,
-    or None if that is not known. The bar in which this begins is Lost, as are bars that MissingTrades may reach into and
-    that have no price behind it. late: prices for bars that were closed before; such a bar is never changed, and Late
-    says that it would have been, or may have been if MissingTrades reach into it.
+    or None if that is not known. The bar in which this begins is Lost, as are bars that MissingTrades may reach into
+    and that have no price behind it. late: prices for bars that were closed before; such a bar is never changed, and
+    Late says that it would have been, or may have been if MissingTrades reach into it.
 
     >>> from shared.exchanges.market_data.events import Trade
     >>> sampler = Sampler(interval_ns=10, grace_ns=2)
