@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.risk import Asked, Hold, InFlight, Pass, Refusal
-from services.gateway.risk.table import CHECKS
+from services.gateway.risk.limits import CHECKS
 from shared.config import Mode
 from shared.messages import Reason
 from tests.unit.gateway.risk.open_gates import BUY, GATES, JUST_OPEN, RULES, WITH_THE_ORDER, Change, Gate, verdict
@@ -39,7 +39,7 @@ def test_a_gate_that_is_just_open(change: Change) -> None:
 @pytest.mark.parametrize("gate", GATES, ids=lambda gate: f"{gate.check}-{gate.reason}")
 def test_what_adds_does_not_pass(gate: Gate) -> None:
     made = verdict(*gate.change(BUY, RULES))
-    kind = Hold if BY_NAME[gate.check].holds else Refusal
+    kind = Hold if BY_NAME[gate.check].defers else Refusal
     assert isinstance(made, kind)
     assert made.reason is gate.reason
 
@@ -62,7 +62,7 @@ def test_a_flip_is_cut_to_what_reduces(gate: Gate) -> None:
     made = verdict(*gate.change(flip, RULES))
     if gate.reason is Reason.HALTED:
         assert isinstance(made, Refusal)
-    elif BY_NAME[gate.check].holds:
+    elif BY_NAME[gate.check].defers:
         assert isinstance(made, Hold)
     else:
         assert isinstance(made, Pass)
