@@ -12,9 +12,8 @@ from services.simulator.bybit import rows as bybit_rows
 from services.simulator.engine.order import Order
 from services.simulator.http.serve import Fake, serving
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
-from shared.exchanges.trading.credentials import Credentials
-from shared.exchanges.trading.options import VenueOptions
-from shared.orders.request import OrderRequest
+from shared.exchanges.trading.options import Credentials, VenueOptions
+from shared.orders.state import OrderRequest
 
 KEYS = Credentials(SecretStr("fake-key"), SecretStr("fake-secret"), SecretStr("fake-password"))
 SYM = "BTCUSDT"

@@ -31,8 +31,7 @@ from typing import Any
 from shared.messages.reasons import OrderPhase
 from shared.orders import rules
 from shared.orders.answers import Absent, Ambiguous, Answer, Refused
-from shared.orders.events import Event, Expire, Resolve, Send
-from shared.orders.state import Note, NoteKind, OrderState, Step
+from shared.orders.state import Event, Expire, Note, NoteKind, OrderState, Resolve, Send, Step
 
 __all__ = ["MAY_BECOME", "Note", "NoteKind", "OrderState", "Step", "on_event"]
 

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders.answers import Absent, Ambiguous, Answer, Refused, Snapshot
-from shared.orders.events import Event, Expire, Resolve, Send
-from shared.orders.state import ENDED, Note, NoteKind, OrderState, Step
+from shared.orders.state import ENDED, Event, Expire, Note, NoteKind, OrderState, Resolve, Send, Step
 
 _AGREED = 2
 _FURTHER: dict[OrderPhase | None, int] = {None: 0, OrderPhase.NEW: 1, OrderPhase.PARTIALLY_FILLED: 2}

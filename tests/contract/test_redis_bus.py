@@ -189,7 +189,7 @@ async def test_a_log_that_was_torn_within_a_commit(start_server: StartServer, ow
 
     So docs/architecture.md says it. Valkey cuts the whole commit off (its pull request 4342).
     """
-    server = start_server()
+    server = start_server("--appendfsync", "always")  # else it may still hold what it has answered
     owned = await own(server.url)
     assert await owned.commit(1, out(2), out(3), a="2") is Outcome.OK
     server.kill()

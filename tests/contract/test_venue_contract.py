@@ -18,7 +18,7 @@ from services.simulator.engine.order import State
 from services.simulator.http.serve import serving
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
-from shared.exchanges.trading.credentials import Credentials
+from shared.exchanges.trading.options import Credentials
 from shared.exchanges.trading.reply import NotCleared
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders.answers import Absent, Ambiguous, Forced, Refused, Snapshot

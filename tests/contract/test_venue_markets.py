@@ -16,7 +16,7 @@ from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import VenueOptions
 from shared.messages.reasons import OrderPhase
 from shared.orders.answers import Snapshot
-from shared.orders.request import OrderRequest
+from shared.orders.state import OrderRequest
 from tests import leaping
 from tests.venues import KEYS, SPOTS, SWAPS, Place, named
 

@@ -11,7 +11,7 @@ from services.simulator.engine.order import LIVE
 from shared.errors import SafetyRefusal
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.orders import Snapshot
-from shared.orders.request import OrderRequest
+from shared.orders.state import OrderRequest
 from tests.venues import (
     BINANCE,
     BYBIT,

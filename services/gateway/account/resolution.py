@@ -11,10 +11,10 @@ from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExecutionRow, FillRow, OrderRow
 from shared.messages.reasons import OrderPhase
 from shared.orders import Snapshot, VenueFill
-from shared.orders.events import Resolve
 from shared.orders.fees import fees_in
 from shared.orders.life import on_event
 from shared.orders.outcome import outcome
+from shared.orders.state import Resolve
 
 
 class Said(NamedTuple):

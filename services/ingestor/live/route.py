@@ -6,9 +6,8 @@ from typing import Any, Literal, TypeAlias
 from services.ingestor.live.bar_join import BarJoin, Close, Cut
 from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
-from services.ingestor.live.each_trade import EachTrade
 from services.ingestor.live.quotes import MidPrices
-from services.ingestor.live.sampler import Sampler
+from services.ingestor.live.sampler import EachTrade, Sampler
 from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import Event, FeedSilent, Missing, Trade
 from shared.intervals import TRADE, interval_ns

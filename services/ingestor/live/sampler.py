@@ -3,8 +3,10 @@
 from decimal import Decimal
 from typing import Protocol, TypeAlias
 
+from services.ingestor.live.bar_join import Close, Cut
 from services.ingestor.live.saved import SavedBar, SavedPrice, saved_bar, saved_price
 from shared.exchanges.market_data.events import Bar, Late, Lost, MissingTrades, Sampled, Watermark
+from shared.messages.reasons import GapCause
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
@@ -202,3 +204,46 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         self._ahead = {bar.ts_event: bar.price for bar in saved.ahead}
         self._before, self._before_end, self._unsure_end = saved.before, saved.before_end, saved.unsure_end
         self._closed, self._remembered = {bar.ts_event: bar.price for bar in saved.closed}, saved.remembered
+
+
+# `interval = "trade"`: every trade is a tick.
+
+
+class EachTradeSnapshot(Snapshot):
+    """What an EachTrade remembers."""
+
+    last_ns: int
+
+
+_each_trade = unvalidated(EachTradeSnapshot)
+
+
+class EachTrade(Tick[Priced | Watermark | MissingTrades, list[Close | Cut]]):
+    """Prices in order in; each of them out, and a Cut at MissingTrades. A price is known when its turn comes.
+
+    >>> from decimal import Decimal
+    >>> from shared.exchanges.market_data.events import Trade
+    >>> each = EachTrade()
+    >>> [each.on_tick(Trade(i, ts, Decimal(ts), Decimal(1))) for i, ts in enumerate((5, 4))]
+    [[Close(ts_event=5, price=Decimal('5'))], [Close(ts_event=5, price=Decimal('4'))]]
+    """
+
+    def __init__(self) -> None:
+        self._last_ns = 0
+
+    def on_tick(self, val: Priced | Watermark | MissingTrades) -> list[Close | Cut] | None:
+        """Take one value; None for a Watermark."""
+        if isinstance(val, Watermark):
+            return None
+        self._last_ns = max(self._last_ns, val.ts_event)
+        if isinstance(val, MissingTrades):
+            return [Cut(self._last_ns, GapCause.UNFILLED)]
+        return [Close(self._last_ns, val.price)]
+
+    def state(self) -> State:
+        """The last time."""
+        return _each_trade(last_ns=self._last_ns)
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        self._last_ns = EachTradeSnapshot.of(state).last_ns

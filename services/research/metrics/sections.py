@@ -11,7 +11,7 @@ from services.research.metrics.statistics import probabilistic_sharpe
 from services.research.metrics.table import moment
 
 if TYPE_CHECKING:
-    from services.research.backtest.totals import Totals
+    from services.research.backtest.rules import Totals
 
 DAY_NS = YEAR_NS // 365
 BPS = 10_000

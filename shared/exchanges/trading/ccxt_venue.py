@@ -11,12 +11,11 @@ from typing import Any
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.exchanges.trading import parse
 from shared.exchanges.trading.client import load_ccxt, make_client
-from shared.exchanges.trading.credentials import Credentials
 from shared.exchanges.trading.exchange_facts import NOT_PROTECTED
 from shared.exchanges.trading.identity import Identity
 from shared.exchanges.trading.lookup import Lookup
 from shared.exchanges.trading.markets import changes, closed_why, least_changes, rules_of
-from shared.exchanges.trading.options import VenueOptions
+from shared.exchanges.trading.options import Credentials, VenueOptions
 from shared.exchanges.trading.paging import trades
 from shared.exchanges.trading.profiles import PROFILES, profile_of
 from shared.exchanges.trading.profiles.profile import ISOLATED, Modes
@@ -39,7 +38,7 @@ from shared.orders.answers import (
     VenuePosition,
     VenueQuote,
 )
-from shared.orders.request import OrderRequest
+from shared.orders.state import OrderRequest
 
 NS = 1_000_000
 SHOWN = 5

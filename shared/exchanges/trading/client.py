@@ -8,11 +8,9 @@ import logging
 from typing import Any
 
 from shared.errors import ConfigError
-from shared.exchanges.trading.credentials import Credentials
 from shared.exchanges.trading.exchange_facts import ExchangeFacts
-from shared.exchanges.trading.last_word import with_last_word
-from shared.exchanges.trading.options import VenueOptions
-from shared.exchanges.trading.reply import current, current_stamp
+from shared.exchanges.trading.options import Credentials, VenueOptions
+from shared.exchanges.trading.reply import current, current_stamp, with_last_word
 from shared.exchanges.trading.silence import Silence
 from shared.extras import to_install
 from shared.redirected import redirected

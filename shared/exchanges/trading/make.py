@@ -8,8 +8,7 @@ from shared.config import Mode, Settings
 from shared.config.keys import read_keys
 from shared.errors import ConfigError
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
-from shared.exchanges.trading.credentials import Credentials
-from shared.exchanges.trading.options import VenueOptions
+from shared.exchanges.trading.options import Credentials, VenueOptions
 from shared.exchanges.trading.venue import Venue
 
 FAKE_KEYS = Credentials(SecretStr("fake-key"), SecretStr("fake-secret"), SecretStr("fake-password"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.errors import VenueError
 from shared.exchanges.trading.classify import codes_in
-from shared.exchanges.trading.credentials import Credentials
+from shared.exchanges.trading.options import Credentials
 from shared.exchanges.trading.parse import Unreadable
 from shared.exchanges.trading.reply import Reply, listening
 from shared.plural import plural

@@ -13,7 +13,7 @@ from shared.exchanges.trading.rest_caller import RestCaller
 from shared.exchanges.trading.venue import Cleared, MarketRules
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused, Snapshot
-from shared.orders.request import OrderRequest
+from shared.orders.state import OrderRequest
 
 
 class OrderSender:

@@ -20,7 +20,7 @@ from shared.orders.answers import (
     VenuePosition,
     VenueQuote,
 )
-from shared.orders.request import OrderRequest
+from shared.orders.state import OrderRequest
 from shared.record import Record
 
 Cleared: TypeAlias = Callable[[], Awaitable[None]]

@@ -8,9 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import SecretStr
 
 from shared.exchanges.trading.client import load_ccxt, make_client
-from shared.exchanges.trading.credentials import Credentials
 from shared.exchanges.trading.markets import rules_of
-from shared.exchanges.trading.options import VenueOptions
+from shared.exchanges.trading.options import Credentials, VenueOptions
 from shared.exchanges.trading.profiles import profile_of
 from shared.exchanges.trading.profiles.profile import ExchangeProfile
 from shared.exchanges.trading.reply import current

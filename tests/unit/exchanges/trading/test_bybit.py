@@ -9,8 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from shared.exchanges.trading.client import load_ccxt, make_client
-from shared.exchanges.trading.credentials import Credentials
-from shared.exchanges.trading.options import VenueOptions
+from shared.exchanges.trading.options import Credentials, VenueOptions
 from shared.exchanges.trading.profiles.bybit import BYBIT
 from shared.exchanges.trading.reply import AlreadySigned, Overdue, Stamp, listening
 

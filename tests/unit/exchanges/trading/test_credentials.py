@@ -2,7 +2,7 @@ import pytest
 from pydantic import SecretStr
 
 from shared.errors import ConfigError
-from shared.exchanges.trading.credentials import Credentials
+from shared.exchanges.trading.options import Credentials
 
 KEYS = Credentials(SecretStr("the-key"), SecretStr("the-secret"), SecretStr("the-word"))
 

@@ -11,17 +11,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from services.ingestor.live.each_trade import EachTrade
 
 import services.ingestor.live as live
 from services.ingestor.live.bar_join import BarJoin
 from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
-from services.ingestor.live.each_trade import EachTrade
 from services.ingestor.live.quotes import MidPrices
 from services.ingestor.live.route import TickPipeline, candle_route, trade_route
 from services.ingestor.live.sampler import Sampler
 from services.ingestor.live.stage import LiveStage
-from shared.exchanges.market_data.clock_skew import ClockSkew, TimeAnswer
 from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import (
     Answered,
@@ -100,7 +99,6 @@ def routed(make: Callable[[], TickPipeline]) -> Callable[[], AnyTick]:
 CASES: dict[type[AnyTick], list[Case]] = {
     BarJoin: [Case(lambda: BarJoin(10, 2, waiting=3, fill_ns=30), [*SAMPLED, *COMMON])],
     Candles: [Case(lambda: Candles(10, 3), [st.builds(Candle, END, PRICE), *COMMON])],
-    ClockSkew: [Case(lambda: ClockSkew(2), [st.builds(TimeAnswer, TIME, TIME, TIME)])],
     Continuity: [
         Case(lambda: Continuity(rules(True)), with_pages(NUMBERED)),
         Case(lambda: Continuity(rules(False)), with_pages(NAMED)),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from services.research.metrics.drawdowns import Fall, Falls
+from services.research.metrics.equity_curve import Fall, Falls
 from tests.unit.research.metrics.series import MOVES, PIECE, Floats, in_pieces, values_of
 
 

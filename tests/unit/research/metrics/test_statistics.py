@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from services.research.metrics.pairs import PairSums
+from services.research.metrics.forecasts import PairSums
 from services.research.metrics.statistics import (
     Interval,
     block_length,
