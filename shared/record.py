@@ -33,7 +33,7 @@ class NewerWire(Exception):
 
     def __init__(self, what: str, wire: int) -> None:
         super().__init__(f"{what} was written by a newer Tickline (wire {wire}; this one knows {WIRE})")
-        self.wire = wire
+        self.what, self.wire = what, wire
 
 
 class Record(BaseModel):
