@@ -14,6 +14,7 @@ from services.gateway.control.flatten import Flatten
 from services.gateway.desk.rules import book_of
 from shared.config import load_settings
 from shared.journal.rows import OrderRow
+from shared.orders.answers import VenueOrder
 from tests.in_process import InProcess, in_process, throttle_in_virtual_time
 from tests.journal_rows import order
 from tests.seeded import virtually
@@ -119,4 +120,38 @@ async def test_flat_soon(place: Place, hedged: bool, under_way: str) -> None:
         assert flat_s <= {"": FLAT_S, "lost": FLAT_S, "late": VALID_S + LATE_S, "rests": VALID_S + LAST_S}[under_way]
         assert took_s <= {"": SURE_S, "lost": VALID_S + LATE_S}.get(under_way, VALID_S + SURE_S)
         assert took_s > (VALID_S if under_way else 0)
+        await venue.close()
+
+
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+@virtually()
+async def test_what_is_filled_between_the_last_two_looks_is_seen(place: Place) -> None:
+    """All looks flat while something can still arrive. Then a stop fires after the positions were read, before the
+    orders are: these show nothing, too."""
+    with throttle_in_virtual_time():
+        made = in_process(place, 1)
+        venue, engine, sym = made.venue, made.book, made.syms[0]
+        await venue.open(only_out=True)
+        settings = load_settings(
+            symbols=tuple(made.syms),
+            gateway={
+                "mode": "testnet", "venue": "ccxt", "exchange": place.exchange, "account": "main",
+                "markets": {sym: venue.rules(sym).market},
+            },
+        )  # fmt: skip
+        valid_ms = venue.now_ms() + VALID_S * 1_000
+        sent = order(sym=sym, book=book_of(settings, sym), signed_qty=D(10), valid_until_ms=valid_ms)
+        read, fired = venue.all_open_orders, list[str]()
+
+        async def fires_meanwhile(syms: Sequence[str] = ()) -> list[VenueOrder]:
+            if venue.now_ms() > valid_ms and not fired:
+                fired.append(sym)
+                engine.place(Ask(made.listings[0].id, D(-10), "fired"), venue.now_ms())
+            return await read(syms)
+
+        venue.all_open_orders = fires_meanwhile  # type: ignore[method-assign]
+        journal = cast(Any, Journal([sent]))
+        await Flatten(settings, journal, venue, 1, "test", lambda said: None).flatten(time.monotonic() + 60)
+        assert fired
+        assert flat(made)
         await venue.close()

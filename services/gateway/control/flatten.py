@@ -92,9 +92,11 @@ class Flatten:
         nothing_rests = False  # since it is flat, and nothing can arrive any more
         while True:
             late = self._venue.now_ms() <= quiet_ms
-            left, seen_s = await self._look(), time.monotonic()
-            if not (left or late or nothing_rests):
-                left = await self._resting.cancel()
+            last = flat_since is not None and not (late or nothing_rests)
+            rests = await self._resting.cancel() if last else ""
+            left, seen_s = await self._look(), time.monotonic()  # behind the orders: what rested may have been filled
+            if last:
+                left = left or rests
                 nothing_rests = not left
             elif again := self._resting.failed | self._refused:  # what no list showed may be in a close's way
                 await self._resting.cancel(again)
