@@ -1,7 +1,6 @@
 """The base of all wire messages: a record with a number, a symbol, a time and a trace."""
 
 from abc import abstractmethod
-from collections.abc import Collection
 from functools import cache
 from typing import Annotated, Any, ClassVar
 
@@ -63,19 +62,17 @@ class Message(Record):
         return told(self, self.NOT_DECIDING)
 
 
-def told(record: Record, without: Collection[str] = ()) -> dict[str, Any]:
+def told(record: Record, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The fields by name in a fixed order, without those at their default: who wrote it need not have known them."""
     values = record.__dict__
-    return {
-        name: value for name, default in _defaults(type(record))
-        if (value := values[name]) != default and name not in without
-    }  # fmt: skip
+    return {name: value for name, default in _defaults(type(record), without) if (value := values[name]) != default}
 
 
 @cache
-def _defaults(kind: type[Record]) -> list[tuple[str, object]]:
-    """Each field and its default, which nothing equals where there is none; in a fixed order."""
+def _defaults(kind: type[Record], without: frozenset[str]) -> list[tuple[str, object]]:
+    """Each other field and its default, which nothing equals where there is none; in a fixed order."""
     return [
         (name, object() if field.is_required() else field.get_default(call_default_factory=True))
         for name, field in sorted(kind.model_fields.items())
+        if name not in without
     ]
