@@ -134,6 +134,8 @@ class Recorder:
             except FolderInUse:
                 if self._stopping or time.monotonic() > until:
                     raise
+                if self._stood_by:
+                    self._touch()  # it waits as long as a fresh file may be old
                 await asyncio.sleep(ROUND_S)
             else:
                 return

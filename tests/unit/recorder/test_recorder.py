@@ -415,6 +415,27 @@ async def test_it_stands_by_while_a_newer_recorder_has_the_folder(
 
 
 @pytest.mark.usefixtures("hasty")
+async def test_it_is_healthy_while_it_waits_for_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long: the newer recorder that has it may work for days."""
+    line, alive = Line(), tmp_path / "recorder.alive"
+    line.bus.raised = WIRE + 1
+    await line.write("ingestor", tick(1), wire=WIRE + 1)
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)) as recorder:
+            recorder.alive_file = alive
+            await until(lambda: bool(stood_by(logs)))
+            await until(lambda: can_lock(tmp_path))
+            monkeypatch.setattr(module, "ROUND_S", 0.01)
+            monkeypatch.setattr(module, "LOCK_WAIT_S", 3_600.0)
+            with locked(tmp_path):
+                looks = line.bus.looks
+                for _ in range(3):
+                    await until(alive.exists)
+                    alive.unlink()
+                assert line.bus.looks == looks
+
+
+@pytest.mark.usefixtures("hasty")
 async def test_a_bus_or_a_folder_of_a_newer_tickline_is_left_to_it(tmp_path: Path) -> None:
     line = Line()
     await line.write("ingestor", tick(1))
