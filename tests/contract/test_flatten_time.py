@@ -12,8 +12,11 @@ from services.fake_exchange.book import Ask
 from services.fake_exchange.order import LIVE
 from services.gateway.control.flatten import Flatten
 from services.gateway.desk.rules import book_of
+from services.gateway.venues.venue import Cleared, at_once
 from shared.config import load_settings
 from shared.journal.rows import OrderRow
+from shared.messages import Reason
+from shared.orders import Ambiguous, OrderRequest, Refused, Snapshot
 from shared.orders.answers import VenueOrder
 from tests.in_process import InProcess, in_process, throttle_in_virtual_time
 from tests.journal_rows import order
@@ -25,6 +28,7 @@ HEDGED = {"binance": ("dual", "true"), "bybit": ("dual", "true"), "okx": ("mode"
 FLAT_S, LATE_S, SURE_S = 5.0, 2.0, 6.0  # with nothing under way; after the validity of what is; to be sure of it
 LAST_S = 2.5  # likewise, for what comes to rest in the last moment: OKX is asked seven times for all its kinds
 VALID_S = 10
+CLOSED_S = 300
 
 
 class Journal:
@@ -154,4 +158,37 @@ async def test_what_is_filled_between_the_last_two_looks_is_seen(place: Place) -
         await Flatten(settings, journal, venue, 1, "test", lambda said: None).flatten(time.monotonic() + 60)
         assert fired
         assert flat(made)
+        await venue.close()
+
+
+@virtually()
+async def test_a_close_that_is_refused_again_and_again_is_sent_less_and_less_often() -> None:
+    """It goes on without end: a market that is closed overnight would get five orders a second, each in the journal."""
+    with throttle_in_virtual_time():
+        made = in_process(SWAPS[0], 1)
+        venue, sym = made.venue, made.syms[0]
+        await venue.open(only_out=True)
+        made.book.place(Ask(made.listings[0].id, D(50)), venue.now_ms())
+        settings = load_settings(
+            symbols=tuple(made.syms),
+            gateway={
+                "mode": "testnet", "venue": "ccxt", "exchange": SWAPS[0].exchange, "account": "main",
+                "markets": {sym: venue.rules(sym).market},
+            },
+        )  # fmt: skip
+        place, refused, begun_s = venue.place, list[OrderRequest](), time.monotonic()
+
+        async def closed(request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
+            if time.monotonic() - begun_s > CLOSED_S:
+                return await place(request, cleared)
+            refused.append(request)
+            return Refused(Reason.VENUE_REFUSED, "the market is closed")
+
+        venue.place = closed  # type: ignore[method-assign]
+        journal = Journal([])
+        flatten = Flatten(settings, cast(Any, journal), venue, 1, "test", lambda said: None)
+        await flatten.flatten(begun_s + 2 * CLOSED_S)
+        assert flat(made)
+        assert 20 < len(refused) < 100
+        assert time.monotonic() - begun_s < CLOSED_S + 10
         await venue.close()

@@ -39,6 +39,7 @@ POLL_S = 0.2
 SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
 MARGIN_MS = 500  # past the last validity, before the last look
 FENCED_TIMES = TOLD_TIMES = 20
+REFUSED_TIMES = 12  # in a row, at full pace: halved so often, a close is small enough for any venue
 NS_PER_MS = 1_000_000
 
 Say = Callable[[str], None]
@@ -74,6 +75,7 @@ class Flatten:
         self._told: set[str] = set()
         self._resting = Resting(venue, self._syms, say)
         self._refused: set[str] = set()  # since the last look
+        self._in_row: dict[str, int] = {}  # refusals since something was taken, by symbol
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
 
     async def cancel(self, until: float) -> None:
@@ -210,7 +212,7 @@ class Flatten:
         return rules._replace(most_qty=most if rules.most_qty is None else min(most, rules.most_qty))
 
     async def _send(self, sym: str, part: Part, number: int, price: Decimal) -> bool:
-        """False where the venue has refused it: what is left is thought over."""
+        """False where the venue has refused it, or refuses no more: what is left is thought over."""
         own = self._settings.gateway
         at_ms = self._venue.now_ms()
         name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{part.row}|{at_ms}|{number}"
@@ -224,16 +226,21 @@ class Flatten:
         if isinstance(answer, Refused):
             self._say(f"{sym}: refused: {answer.reason} {answer.text}")
             self._refused.add(sym)
+            self._in_row[sym] = self._in_row.get(sym, 0) + 1
+            self._trouble = self._trouble or self._in_row[sym] > REFUSED_TIMES
             if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
                 self._most[sym] = abs(part.signed_qty) / 2
             return False
-        if sym in self._most:  # or it had another cause, which may be over
+        size_mattered = self._in_row.pop(sym, 0) <= REFUSED_TIMES
+        if not size_mattered:
+            self._most.pop(sym, None)  # the smallest was refused, too
+        elif sym in self._most:  # or it had another cause, which may be over
             self._most[sym] = max(self._most[sym], abs(part.signed_qty) * 2)
         if isinstance(answer, Snapshot) and answer.state in ENDED:
             self._ended(sym, part, answer)
         else:
             self._on_its_way.setdefault(sym, []).append((request, part))
-        return True
+        return size_mattered
 
     async def _placed(self, request: OrderRequest) -> Snapshot | Refused | Ambiguous:
         """An answer that comes no more while the request is good is not waited for: it is asked what became of it."""
