@@ -11,6 +11,7 @@ import pytest
 from services.fake_exchange.book import Ask
 from services.fake_exchange.order import LIVE
 from services.gateway.control.flatten import Flatten
+from services.gateway.control.waiting import Waiting
 from services.gateway.desk.rules import book_of
 from services.gateway.venues.venue import Cleared, at_once
 from shared.config import load_settings
@@ -191,4 +192,35 @@ async def test_a_close_that_is_refused_again_and_again_is_sent_less_and_less_oft
         assert flat(made)
         assert 20 < len(refused) < 100
         assert time.monotonic() - begun_s < CLOSED_S + 10
+        await venue.close()
+
+
+@virtually()
+async def test_an_order_of_another_book_that_nobody_tells_holds_up_no_end() -> None:
+    """It is flat, and says so; what became of that order is asked for no longer than the halt may take."""
+    with throttle_in_virtual_time():
+        made = in_process(SWAPS[0], 1)
+        venue, sym = made.venue, made.syms[0]
+        await venue.open(only_out=True)
+        settings = load_settings(
+            symbols=tuple(made.syms),
+            gateway={
+                "mode": "testnet", "venue": "ccxt", "exchange": SWAPS[0].exchange, "account": "main",
+                "markets": {sym: venue.rules(sym).market},
+            },
+        )  # fmt: skip
+        on, said = set[str](), list[str]()
+
+        async def unknown(sym: str, client_order_id: str, since_ms: int | None = None) -> Ambiguous:
+            on.add(waiting.on)
+            return Ambiguous("no answer")
+
+        venue.find = unknown  # type: ignore[method-assign]
+        rows = [order(sym=sym, book=f"other:{sym}", client_order_id=f"{n:016}", signed_qty=D(1)) for n in range(5)]
+        begun_s, waiting = time.monotonic(), Waiting("main", said.append)
+        flatten = Flatten(settings, cast(Any, Journal(rows)), venue, 1, "test", said.append, waiting=waiting)
+        await flatten.flatten(begun_s + 10)
+        assert time.monotonic() - begun_s < 11
+        assert on == {f"it is flat; what became of order {row.client_order_id} of {row.book} is asked" for row in rows}
+        assert sum("is not told yet" in line for line in said) == 5
         await venue.close()

@@ -110,7 +110,7 @@ class Flatten:
                 but = f", but for {', '.join(self._not_seen)}: not looked at" if self._not_seen else ""
                 self._say("flat" + but + (": what was on its way can still arrive, looking again" if late else ""))
             if nothing_rests and flat_since is not None and time.monotonic() - flat_since > SURE_S:
-                await self._settle_others()
+                await self._settle_others(until)
                 return
             await self._pause(until, f"not flat yet ({left or 'orders can still arrive'})")
 
@@ -265,13 +265,15 @@ class Flatten:
             self._of_others.append(row)
         return row
 
-    async def _settle_others(self) -> None:
+    async def _settle_others(self, until: float) -> None:
         """End the orders of books that no gateway trades; what cannot be told now is for a person."""
         for row in self._of_others:
             changes: list[Change] = []
+            self._waiting.on = f"it is flat; what became of order {row.client_order_id} of {row.book} is asked"
             with suppress(VenueError):
                 for _ in range(TOLD_TIMES):  # trades may be told later than the order
-                    if changes := await settled(self._journal, self._venue, row, self._settings.gateway.grace_ms):
+                    changes = await settled(self._journal, self._venue, row, self._settings.gateway.grace_ms)
+                    if changes or time.monotonic() > until:
                         break
                     await asyncio.sleep(POLL_S)
             if changes:
