@@ -15,6 +15,7 @@ from services.gateway.control.waiting import Waiting
 from services.gateway.desk.rules import book_of
 from services.gateway.venues.venue import Cleared, at_once
 from shared.config import load_settings
+from shared.errors import VenueError
 from shared.journal.rows import OrderRow
 from shared.messages import Reason
 from shared.orders import Ambiguous, OrderRequest, Refused, Snapshot
@@ -223,4 +224,36 @@ async def test_an_order_of_another_book_that_nobody_tells_holds_up_no_end() -> N
         assert time.monotonic() - begun_s < 11
         assert on == {f"it is flat; what became of order {row.client_order_id} of {row.book} is asked" for row in rows}
         assert sum("is not told yet" in line for line in said) == 5
+        await venue.close()
+
+
+@virtually()
+async def test_flat_is_said_once_while_an_order_cannot_be_cancelled() -> None:
+    with throttle_in_virtual_time():
+        made = in_process(SWAPS[0], 1)
+        venue, sym = made.venue, made.syms[0]
+        await venue.open(only_out=True)
+        made.book.place(Ask(made.listings[0].id, D(10), "resting", limit=D(60)), venue.now_ms())
+        settings = load_settings(
+            symbols=tuple(made.syms),
+            gateway={
+                "mode": "testnet", "venue": "ccxt", "exchange": SWAPS[0].exchange, "account": "main",
+                "markets": {sym: venue.rules(sym).market},
+            },
+        )  # fmt: skip
+        cancel, begun_s, said, on = venue.cancel_all, time.monotonic(), list[str](), set[str]()
+
+        async def refuses(sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
+            on.add(waiting.on)
+            if time.monotonic() - begun_s < 60:
+                raise VenueError("it cannot be cancelled")
+            await cancel(sym, shown)
+
+        venue.cancel_all = refuses  # type: ignore[method-assign]
+        waiting = Waiting("main", said.append)
+        flatten = Flatten(settings, cast(Any, Journal([])), venue, 1, "test", said.append, waiting=waiting)
+        await flatten.flatten(begun_s + 120)
+        assert flat(made)
+        assert said.count("flat") == 1
+        assert "not flat yet (it cannot be cancelled)" in on
         await venue.close()

@@ -98,8 +98,7 @@ class Flatten:
             rests = await self._resting.cancel() if last else ""
             left, seen_s = await self._look(), time.monotonic()  # behind the orders: what rested may have been filled
             if last:
-                left = left or rests
-                nothing_rests = not left
+                nothing_rests = not (left or rests)
             elif again := self._resting.failed | self._refused:  # what no list showed may be in a close's way
                 await self._resting.cancel(again)
             self._refused.clear()
@@ -109,10 +108,12 @@ class Flatten:
                 flat_since = seen_s
                 but = f", but for {', '.join(self._not_seen)}: not looked at" if self._not_seen else ""
                 self._say("flat" + but + (": what was on its way can still arrive, looking again" if late else ""))
+            elif rests:
+                flat_since = seen_s
             if nothing_rests and flat_since is not None and time.monotonic() - flat_since > SURE_S:
                 await self._settle_others(until)
                 return
-            await self._pause(until, f"not flat yet ({left or 'orders can still arrive'})")
+            await self._pause(until, f"not flat yet ({left or rests or 'orders can still arrive'})")
 
     async def _pause(self, until: float, what: str) -> None:
         """A venue tells only when it is asked; one that does not answer is asked less and less often."""
