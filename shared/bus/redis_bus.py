@@ -194,7 +194,7 @@ class RedisSession:
     async def wire(self) -> int | None:
         """The wire that stands on the bus; None where no replica ever came."""
         stands = await self._commands.call("HGET", self._names.replicas(), "wire")
-        return None if stands is None else int(stands)
+        return int(stands) if stands and stands.isdigit() else None  # as JOIN has it
 
     async def _register(self, instance: str, owner: str, ttl_ms: int, wire: int) -> Joined:
         arguments = (instance, self._names.replica(instance, owner), ttl_ms, wire, self._bus.raise_after_ms)

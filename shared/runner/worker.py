@@ -12,11 +12,11 @@ import structlog
 
 from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
 from shared.errors import TicklineError
-from shared.record import NewerWire
+from shared.record import WIRE, NewerWire
 from shared.runner.backpressure import Backpressure
 from shared.runner.external_store import ExternalStore, ExternalStoreLost
 from shared.runner.health import touch
-from shared.runner.partition import Partition, StageFailed, Suspect
+from shared.runner.partition import NewerEntry, Partition, StageFailed, Suspect
 from shared.runner.partition_leases import PartitionLeases
 from shared.runner.plan import Limits, ServiceSpec
 
@@ -64,6 +64,7 @@ class Worker:
         self._preparing: asyncio.Task[None] | None = None
         self._parts: dict[int, Partition] = {}
         self._poison: dict[int, dict[Suspect, str]] = {}  # by partition: entry ids are times, and not unlike elsewhere
+        self._foreign: dict[int, dict[Suspect, str]] = {}  # likewise
         self._suspects: dict[int, Suspect] = {}
         self._committed: set[int] = set()  # partitions with a commit, which renews their lease, since the last round
         self._ownership = PartitionLeases(plan.instance, partitions, plan.exclusive)
@@ -172,8 +173,26 @@ class Worker:
             if now >= next_trim:
                 await self._flow.trim(session, list(self._parts.values()))
                 next_trim = now + self._limits.trim_every_s
-            await self._cycle(session, max(0.0, next_round - time.monotonic()))
+            try:
+                await self._cycle(session, max(0.0, next_round - time.monotonic()))
+            except NewerEntry as newer:
+                await self._judge(session, newer)
         await self._settle(session)
+
+    async def _judge(self, session: Session, newer: NewerEntry) -> None:
+        """Raise it, unless the bus's wire is known here: everybody writes that, so the entry is foreign, or damaged.
+
+        Nobody may raise it while we are in the register; and whoever was struck off it finds it raised.
+        """
+        stands = await session.wire()
+        if stands is None or stands > WIRE:
+            raise newer
+        await self._settle(session)
+        part = self._parts.get(newer.p)
+        if part is not None:
+            why = f"{newer.what} of wire {newer.wire}, where all write {stands}"
+            self._foreign.setdefault(newer.p, {})[newer.suspect] = why
+            await self._reload(session, part)
 
     async def _round(self, session: Session) -> None:
         began = time.monotonic()
@@ -313,8 +332,10 @@ class Worker:
         self._parts[part.lease.place.p] = self._partition(part.lease, stored, session)
 
     def _partition(self, lease: Lease, stored: Stored, session: Session) -> Partition:
-        poison = self._poison.setdefault(lease.place.p, {})
-        return Partition(self.plan, self._limits, lease, stored, session.cursors_id, poison, self._ownership.wire)
+        p = lease.place.p
+        poison, foreign = self._poison.setdefault(p, {}), self._foreign.setdefault(p, {})
+        cursors_id, wire = session.cursors_id, self._ownership.wire
+        return Partition(self.plan, self._limits, lease, stored, cursors_id, poison, wire, foreign)
 
     def _suspect(self, part: Partition, failure: StageFailed) -> None:
         """First failure: reload and go on one entry at a time. The same entry again, alone: it is poison."""
@@ -332,6 +353,7 @@ class Worker:
         self._parts.pop(p, None)
         self._suspects.pop(p, None)
         self._poison.pop(p, None)
+        self._foreign.pop(p, None)
         self._feeder.forget(p)
 
     async def _drop_all(self) -> None:

@@ -39,6 +39,7 @@ POLL_S = 0.2
 SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
 MARGIN_MS = 500  # past the last validity, before the last look
 FENCED_TIMES = TOLD_TIMES = 20
+REFUSED_TIMES = 12  # in a row, at full pace: halved so often, a close is small enough for any venue
 NS_PER_MS = 1_000_000
 
 Say = Callable[[str], None]
@@ -74,6 +75,7 @@ class Flatten:
         self._told: set[str] = set()
         self._resting = Resting(venue, self._syms, say)
         self._refused: set[str] = set()  # since the last look
+        self._in_row: dict[str, int] = {}  # refusals since something was taken, by symbol
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
 
     async def cancel(self, until: float) -> None:
@@ -92,10 +94,11 @@ class Flatten:
         nothing_rests = False  # since it is flat, and nothing can arrive any more
         while True:
             late = self._venue.now_ms() <= quiet_ms
-            left, seen_s = await self._look(), time.monotonic()
-            if not (left or late or nothing_rests):
-                left = await self._resting.cancel()
-                nothing_rests = not left
+            last = flat_since is not None and not (late or nothing_rests)
+            rests = await self._resting.cancel() if last else ""
+            left, seen_s = await self._look(), time.monotonic()  # behind the orders: what rested may have been filled
+            if last:
+                nothing_rests = not (left or rests)
             elif again := self._resting.failed | self._refused:  # what no list showed may be in a close's way
                 await self._resting.cancel(again)
             self._refused.clear()
@@ -105,10 +108,12 @@ class Flatten:
                 flat_since = seen_s
                 but = f", but for {', '.join(self._not_seen)}: not looked at" if self._not_seen else ""
                 self._say("flat" + but + (": what was on its way can still arrive, looking again" if late else ""))
+            elif rests:
+                flat_since = seen_s
             if nothing_rests and flat_since is not None and time.monotonic() - flat_since > SURE_S:
-                await self._settle_others()
+                await self._settle_others(until)
                 return
-            await self._pause(until, f"not flat yet ({left or 'orders can still arrive'})")
+            await self._pause(until, f"not flat yet ({left or rests or 'orders can still arrive'})")
 
     async def _pause(self, until: float, what: str) -> None:
         """A venue tells only when it is asked; one that does not answer is asked less and less often."""
@@ -208,7 +213,7 @@ class Flatten:
         return rules._replace(most_qty=most if rules.most_qty is None else min(most, rules.most_qty))
 
     async def _send(self, sym: str, part: Part, number: int, price: Decimal) -> bool:
-        """False where the venue has refused it: what is left is thought over."""
+        """False where the venue has refused it, or refuses no more: what is left is thought over."""
         own = self._settings.gateway
         at_ms = self._venue.now_ms()
         name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{part.row}|{at_ms}|{number}"
@@ -222,16 +227,21 @@ class Flatten:
         if isinstance(answer, Refused):
             self._say(f"{sym}: refused: {answer.reason} {answer.text}")
             self._refused.add(sym)
+            self._in_row[sym] = self._in_row.get(sym, 0) + 1
+            self._trouble = self._trouble or self._in_row[sym] > REFUSED_TIMES
             if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
                 self._most[sym] = abs(part.signed_qty) / 2
             return False
-        if sym in self._most:  # or it had another cause, which may be over
+        size_mattered = self._in_row.pop(sym, 0) <= REFUSED_TIMES
+        if not size_mattered:
+            self._most.pop(sym, None)  # the smallest was refused, too
+        elif sym in self._most:  # or it had another cause, which may be over
             self._most[sym] = max(self._most[sym], abs(part.signed_qty) * 2)
         if isinstance(answer, Snapshot) and answer.state in ENDED:
             self._ended(sym, part, answer)
         else:
             self._on_its_way.setdefault(sym, []).append((request, part))
-        return True
+        return size_mattered
 
     async def _placed(self, request: OrderRequest) -> Snapshot | Refused | Ambiguous:
         """An answer that comes no more while the request is good is not waited for: it is asked what became of it."""
@@ -256,13 +266,15 @@ class Flatten:
             self._of_others.append(row)
         return row
 
-    async def _settle_others(self) -> None:
+    async def _settle_others(self, until: float) -> None:
         """End the orders of books that no gateway trades; what cannot be told now is for a person."""
         for row in self._of_others:
             changes: list[Change] = []
+            self._waiting.on = f"it is flat; what became of order {row.client_order_id} of {row.book} is asked"
             with suppress(VenueError):
                 for _ in range(TOLD_TIMES):  # trades may be told later than the order
-                    if changes := await settled(self._journal, self._venue, row, self._settings.gateway.grace_ms):
+                    changes = await settled(self._journal, self._venue, row, self._settings.gateway.grace_ms)
+                    if changes or time.monotonic() > until:
                         break
                     await asyncio.sleep(POLL_S)
             if changes:

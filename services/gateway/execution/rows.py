@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from shared.journal.rows import ExternalRow, FillRow, OrderRow
 from shared.messages import OrderIntent
-from shared.messages.codec import pack
+from shared.messages.codec import content
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import Difference, OrderState, VenueFill
 from shared.orders.fees import fees_text
@@ -40,7 +40,7 @@ def row_of(intent: OrderIntent, book: str, epoch: int, now_ms: int) -> OrderRow:
 
 def content_of(intent: OrderIntent) -> str:
     """What makes two orders of one id the same order, at whatever wire: all that decides."""
-    return sha256(pack(intent.deciding())).hexdigest()
+    return sha256(content(intent)).hexdigest()
 
 
 def open_order_of(row: OrderRow) -> OpenOrder:

@@ -20,7 +20,7 @@ from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.config.settings import BusSettings, RecorderSettings
 from shared.errors import ConfigError
-from shared.messages import Message, Stream
+from shared.messages import MarketTick, Message, Stream
 from shared.messages.codec import unpack
 from shared.record import WIRE
 from shared.recording.checkpoint import read_checkpoints
@@ -34,13 +34,20 @@ PARTITIONS = 2
 
 
 class CountedBus(MemoryBus):
-    """Knows how often it was connected to."""
+    """Knows how often it was connected to. raised: the wire that stands since the recorder last joined."""
 
     looks = 0
+    raised: int | None = None
 
     async def connect(self) -> MemorySession:
         self.looks += 1
-        return await super().connect()
+        return CountedSession(self)
+
+
+class CountedSession(MemorySession):
+    async def wire(self) -> int | None:
+        assert isinstance(self._bus, CountedBus)
+        return self._bus.raised or await super().wire()
 
 
 class Line:
@@ -321,6 +328,7 @@ async def test_what_a_newer_tickline_wrote_is_left_to_its_recorder(tmp_path: Pat
     """What came before it is recorded. Then there is neither lease nor folder, and one line, until it can go on."""
     line = Line()
     await line.write("ingestor", *map(tick, (1, 2)))
+    line.bus.raised = WIRE + 1
     await line.write("ingestor", tick(3), wire=WIRE + 1)
     with structlog.testing.capture_logs() as logs:
         async with recording(line, settings(tmp_path, max_age_s=60.0, max_rows=1)):
@@ -334,10 +342,28 @@ async def test_what_a_newer_tickline_wrote_is_left_to_its_recorder(tmp_path: Pat
             await looked_again(line)
             assert (numbers(tmp_path), len(checkpoint_paths(tmp_path))) == ([1, 2], checkpoints)
             line.bus.streams[Stream.TICKS, PartitionId("ingestor", 0)].pop()  # its writer was taken back
+            line.bus.raised = None
             await line.write("ingestor", tick(3))
             await recorded(tmp_path, 3)
     assert len(checkpoint_paths(tmp_path)) == checkpoints + 1
     assert stood_by(logs) == [f"a MarketTick {NEWER}"]
+
+
+async def test_a_damaged_tag_is_recorded_as_that(tmp_path: Path) -> None:
+    """Nobody wrote that wire, as the register says: nothing waits for it, and whoever reads it takes it for a gap."""
+    line = Line()
+    await line.write("ingestor", tick(1))
+    await line.write("ingestor", tick(2), wire=WIRE + 1)
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)):
+            await recorded(tmp_path, 2)
+            await line.write("ingestor", tick(3))
+            await recorded(tmp_path, 3)
+    assert stood_by(logs) == []
+    assert [row.t for row in ticks(tmp_path)] == [MarketTick.TAG, f"?MarketTick/{WIRE + 1}", MarketTick.TAG]
+    assert [each["what"] for each in logs if each["event"] == "alarm"] == [
+        f"ticks of A n=2: a MarketTick of wire {WIRE + 1}, where all write {WIRE}"
+    ]
 
 
 def can_lock(folder: Path) -> bool:
@@ -351,6 +377,7 @@ def can_lock(folder: Path) -> bool:
 @pytest.mark.usefixtures("hasty")
 async def test_what_came_before_it_is_recorded_also_where_it_is_met_at_the_end(tmp_path: Path) -> None:
     line = Line()
+    line.bus.raised = WIRE + 1
     await line.write("ingestor", tick(1))
     async with recording(line, settings(tmp_path, max_age_s=60.0, max_rows=1)) as recorder:
         await recorded(tmp_path, 1)
@@ -368,7 +395,8 @@ async def test_it_stands_by_while_a_newer_recorder_has_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LOCK_WAIT_S", 0.0)
-    line, tried = Line(), []
+    line, tried = Line(), list[Path]()
+    line.bus.raised = WIRE + 1
 
     def counted(folder: Path) -> AbstractContextManager[None]:
         tried.append(folder)
@@ -386,6 +414,27 @@ async def test_it_stands_by_while_a_newer_recorder_has_the_folder(
                 assert line.bus.looks == looks, "it looks no further than to the folder"
             await looked_again(line)
     assert stood_by(logs) == [f"a MarketTick {NEWER}"]
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_it_is_healthy_while_it_waits_for_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long: the newer recorder that has it may work for days."""
+    line, alive = Line(), tmp_path / "recorder.alive"
+    line.bus.raised = WIRE + 1
+    await line.write("ingestor", tick(1), wire=WIRE + 1)
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)) as recorder:
+            recorder.alive_file = alive
+            await until(lambda: bool(stood_by(logs)))
+            await until(lambda: can_lock(tmp_path))
+            monkeypatch.setattr(module, "ROUND_S", 0.01)
+            monkeypatch.setattr(module, "LOCK_WAIT_S", 3_600.0)
+            with locked(tmp_path):
+                looks = line.bus.looks
+                for _ in range(3):
+                    await until(alive.exists)
+                    alive.unlink()
+                assert line.bus.looks == looks
 
 
 @pytest.mark.usefixtures("hasty")

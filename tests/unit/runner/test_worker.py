@@ -615,6 +615,7 @@ async def test_a_replica_that_meets_a_newer_entry_stands_by(
     await writer.write(*SYMBOLS)
     await written(bus, 1)
     newer = Outgoing.of(tick(2, SYMBOLS[0]))._replace(t=f"MarketTick/{WIRE + 1}")
+    bus.wire = WIRE + 1
     await writer.write(SYMBOLS[0], changed=lambda _: newer)
     await stands_by(bus)
     assert not running.task.done()
@@ -624,10 +625,30 @@ async def test_a_replica_that_meets_a_newer_entry_stands_by(
     assert len(lines) == 1
     assert "written by a newer Tickline" in lines[0]
 
+    bus.wire = WIRE
     place = PartitionId("source", partition_of(SYMBOLS[0], P))
     bus.streams[Stream.TICKS, place][-1].t = f"MarketTick/{WIRE}".encode()
     await writer.write(*SYMBOLS[1:])
     await written(bus, 2)
+
+
+async def test_an_entry_of_a_wire_that_nobody_writes_is_damage_of_one_symbol(bus: MemoryBus, start: Start) -> None:
+    """The register says what all write: a damaged tag would else hold up all symbols for ever, with what they hold."""
+    writer, running = await Writer.on(bus), start()
+    await writer.write(*SYMBOLS)
+    await written(bus, 1)
+    damaged = Outgoing.of(tick(2, SYMBOLS[0]))._replace(t=f"MarketTick/{WIRE + 6}")
+    with capture_logs() as logs:
+        await writer.write(SYMBOLS[0], changed=lambda _: damaged)
+        await writer.write(*SYMBOLS[1:])
+        await writer.write(*SYMBOLS)
+        want = expected(dict.fromkeys(SYMBOLS[1:], 3))
+        first = [(1, f"t:{SYMBOLS[0]}:1"), (2, "UNREADABLE"), (3, f"t:{SYMBOLS[0]}:3")]
+        await until(lambda: features(bus) == {**want, SYMBOLS[0]: first})
+    assert running.worker.counts["dead"] == 1
+    assert not [each for each in logs if each["event"] == "stands by"]
+    (alarm,) = [each["what"] for each in logs if each["event"] == "alarm"]
+    assert f"a MarketTick of wire {WIRE + 6}, where all write {WIRE}" in alarm
 
 
 async def test_a_replica_that_meets_a_newer_snapshot_stands_by(bus: MemoryBus, start: Start) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from services.ingestor.live.each_trade import EachTrade
 
 import services.ingestor.live as live
 from services.ingestor.live.bar_join import BarJoin
@@ -19,7 +18,7 @@ from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
 from services.ingestor.live.quotes import MidPrices
 from services.ingestor.live.route import TickPipeline, candle_route, trade_route
-from services.ingestor.live.sampler import Sampler
+from services.ingestor.live.sampler import EachTrade, Sampler
 from services.ingestor.live.stage import LiveStage
 from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import (
