@@ -1,0 +1,172 @@
+"""A bus that other versions wrote on: every fixture is read, and an older Tickline goes on until the wire is raised."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from structlog.testing import capture_logs
+
+from services.gateway.desk.stage import DeskStage
+from services.gateway.plan import plan_with as gateway_plan
+from services.ingestor.plan import plan as ingestor_plan
+from services.signal.plan import plan as signal_plan
+from services.strategy.live_stage import LiveStrategyStage
+from services.strategy.plan import plan as strategy_plan
+from shared.bus.api import Bus, Session
+from shared.bus.embedded import EmbeddedBus
+from shared.bus.entry import START, Entry
+from shared.errors import SafetyRefusal
+from shared.messages import ExecutionReport, Stream, decode
+from shared.messages.codec import unpack
+from shared.record import FIRST, WIRE
+from shared.runner.inbox import position_in
+from shared.runner.service import check_bus
+from shared.runner.symbol import FIELD as SNAPSHOT
+from shared.runner.symbol import Symbol
+from tests.fixtures.bus.line import SETTINGS, WRITERS, A, B, bus_at, place, working
+from tests.fixtures.bus.make import dump, in_memory, load, told_at
+from tests.next_version import FIELD, NEXT_WIRE, TEXT, make_next, run_next
+from tests.until import until
+
+WIRES = range(FIRST, WIRE + 1)
+PLANS = [
+    ingestor_plan(SETTINGS, "simulated"), signal_plan(SETTINGS), strategy_plan(SETTINGS),
+    gateway_plan(SETTINGS, lambda sym: DeskStage([])),
+]  # fmt: skip
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """An empty server."""
+    with EmbeddedBus(tmp_path, append_only=False) as server:
+        yield server.url
+
+
+Said = tuple[bytes, str, int, bytes, str, bytes]  # an entry's t, k, n, h, tr, d
+
+
+class Held(NamedTuple):
+    """What decides on a bus. entries: without id and time of writing. states: without cursors, leases and counts."""
+
+    entries: dict[Stream, list[Said]]
+    states: dict[str, dict[str, object]]
+
+
+async def held(session: Session) -> Held:
+    entries: dict[Stream, list[Said]] = {
+        stream: [(x.t, x.k, x.n, x.h, x.tr, x.d) for x in await read(session, stream)] for stream in WRITERS
+    }
+    states: dict[str, dict[str, object]] = {}
+    for plan in PLANS:
+        (stored,) = await session.load([place(plan.instance)])
+        positions = {name: position_in(value) for name, value in stored.fields.items() if name.startswith("in:")}
+        states[plan.instance] = {**stored.fields, **positions}
+    return Held(entries, states)
+
+
+async def read(session: Session, stream: Stream) -> list[Entry]:
+    found = await session.read({(stream, place(WRITERS[stream])): START}, 10_000, 0)
+    return found[0][1] if found else []
+
+
+def said(entries: list[Said]) -> list[tuple[object, ...]]:
+    """What they say, whatever the wire; without what only the next version knows."""
+    found: list[tuple[object, ...]] = []
+    for t, k, n, _, tr, d in entries:
+        kind = t.partition(b"/")[0]
+        fields = {} if kind in (b"Dead", b"Foreign") else unpack(d)
+        found.append((kind, k, n, tr, {name: value for name, value in fields.items() if name != FIELD}))
+    return found
+
+
+@pytest.mark.parametrize("where", ["memory", "valkey"])
+@pytest.mark.parametrize("wire", WIRES)
+async def test_what_any_version_wrote_is_read(wire: int, where: str, request: pytest.FixtureRequest) -> None:
+    told = told_at(wire)
+    bus: Bus = in_memory(told)
+    if where == "valkey":
+        url: str = request.getfixturevalue("url")
+        load(url, told)
+        assert dump(url) == told
+        bus = bus_at(url)
+    session = await bus.connect()
+    symbols = {}
+    for plan in PLANS:
+        (stored,) = await session.load([place(plan.instance)])
+        for sym in (A, B):
+            symbols[plan.instance, sym] = Symbol(sym, plan.make_stage(sym))
+            symbols[plan.instance, sym].restore(stored.fields[SNAPSHOT + sym])
+    for stream in WRITERS:
+        entries = [x for x in await read(session, stream) if not x.t.startswith((b"Dead/", b"Foreign/"))]
+        for entry in entries:
+            message = decode(entry.t, entry.d)
+            assert (message.sym, message.n, message.tr, message.to) == (entry.k, entry.n, entry.tr, stream)
+        assert {entry.k for entry in entries} == (set() if stream is Stream.DEAD else {A, B})
+    assert await session.wire() == wire
+    works, stopped = symbols["strategy", A], symbols["strategy", B]
+    assert isinstance(works.stage, LiveStrategyStage)
+    assert (len(works.stage.in_flight), works.stage.last_tick_n, works.stopped) == (2, 6, "")
+    assert works.stage._waiting is not None
+    assert works.stage._waiting.tick_n == 7
+    assert stopped.stopped.startswith("divergence: executions n=1")
+    (aside,) = stopped.quarantined
+    assert isinstance(decode(aside.t, aside.d), ExecutionReport)
+    assert stopped.aside == {Stream.EXECUTIONS: 2, Stream.PREDICTIONS: 4}
+    await session.close()
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_up_down_up_again_and_raised(wire: int, url: str, tmp_path: Path) -> None:
+    told = told_at(wire)
+    undisturbed = [await held(await in_memory(told).connect())]
+    alone = in_memory(told)
+    for _ in range(4):
+        async with working(alone) as line:
+            await line.turn()
+        undisturbed.append(await held(await alone.connect()))
+    next_version = make_next(tmp_path / "next")
+    load(url, told)
+    session = await bus_at(url).connect()
+
+    async def by_the_next(*raise_after_s: str) -> None:
+        await asyncio.to_thread(run_next, next_version, "-m", "tests.fixtures.bus.line", url, *raise_after_s)
+
+    await by_the_next("1e9")
+    assert await session.wire() == WIRE
+    assert await held(session) == undisturbed[1], "bit for bit what this version would have written"
+    async with working(bus_at(url)) as line:
+        await line.turn()
+    assert await held(session) == undisturbed[2]
+    await by_the_next("1e9", "0")
+    assert await session.wire() == NEXT_WIRE
+    raised = await held(session)
+    for stream, entries in undisturbed[4].entries.items():
+        assert said(raised.entries[stream]) == said(entries)
+    assert marked(raised, undisturbed[3]) == {Stream.TICKS, Stream.PREDICTIONS, Stream.ORDERS, Stream.EXECUTIONS}
+    await refused(url)
+    assert await held(session) == raised
+    await session.close()
+
+
+def marked(raised: Held, before: Held) -> set[Stream]:
+    """The streams where what came later says what only the next version knows; all of it has that one's wire."""
+    found = set()
+    for stream, entries in raised.entries.items():
+        for t, _, _, _, _, d in entries[len(before.entries[stream]) :]:
+            assert t.endswith(b"/%d" % NEXT_WIRE)
+            if unpack(d).get(FIELD) == TEXT:
+                found.add(stream)
+    return found
+
+
+async def refused(url: str) -> None:
+    """This version does not begin on that bus; and where it runs already, it stands by."""
+    with pytest.raises(SafetyRefusal, match=f"has wire {NEXT_WIRE}, and this Tickline knows {WIRE}: .* no way back"):
+        await check_bus(bus_at(url), SETTINGS)
+    assert SafetyRefusal.exit_code == 5
+    with capture_logs() as logs:
+        async with working(bus_at(url)) as line:
+            await until(lambda: sum(log["event"] == "stands by" for log in logs) >= len(line.workers))
+    assert {log["instance"] for log in logs if log["event"] == "stands by"} == {plan.instance for plan in PLANS}
