@@ -1,9 +1,11 @@
-"""A bus that other versions wrote on: every fixture is read, and an older Tickline goes on until the wire is raised."""
+"""Bus and recording of other versions: all are read, and an older Tickline goes on until the wire is raised."""
 
 import asyncio
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -11,6 +13,8 @@ from structlog.testing import capture_logs
 from services.gateway.desk.stage import DeskStage
 from services.gateway.plan import plan_with as gateway_plan
 from services.ingestor.plan import plan as ingestor_plan
+from services.ingestor.recorded import recorded_ticks
+from services.research.recording import parity
 from services.signal.plan import plan as signal_plan
 from services.strategy.live_stage import LiveStrategyStage
 from services.strategy.plan import plan as strategy_plan
@@ -18,16 +22,17 @@ from shared.bus.api import Bus, Session
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.entry import START, Entry
 from shared.errors import SafetyRefusal
-from shared.messages import ExecutionReport, Stream, decode
+from shared.messages import ExecutionReport, MarketTick, Stream, decode
 from shared.messages.codec import unpack
 from shared.record import FIRST, WIRE
+from shared.recording.about import NewerRecording
 from shared.runner.inbox import position_in
 from shared.runner.service import check_bus
 from shared.runner.symbol import FIELD as SNAPSHOT
 from shared.runner.symbol import Symbol
-from tests.fixtures.bus.line import SETTINGS, WRITERS, A, B, bus_at, place, working
-from tests.fixtures.bus.make import dump, in_memory, load, told_at
-from tests.next_version import FIELD, NEXT_WIRE, TEXT, make_next, run_next
+from tests.fixtures.bus.line import SETTINGS, WRITERS, A, B, bus_at, found, place, working
+from tests.fixtures.bus.make import dump, in_memory, load, recording, told_at
+from tests.next_version import FIELD, NEXT_WIRE, ROOT, TEXT, make_next, run_next
 from tests.until import until
 
 WIRES = range(FIRST, WIRE + 1)
@@ -67,18 +72,18 @@ async def held(session: Session) -> Held:
 
 
 async def read(session: Session, stream: Stream) -> list[Entry]:
-    found = await session.read({(stream, place(WRITERS[stream])): START}, 10_000, 0)
-    return found[0][1] if found else []
+    batches = await session.read({(stream, place(WRITERS[stream])): START}, 10_000, 0)
+    return batches[0][1] if batches else []
 
 
 def said(entries: list[Said]) -> list[tuple[object, ...]]:
     """What they say, whatever the wire; without what only the next version knows."""
-    found: list[tuple[object, ...]] = []
+    texts: list[tuple[object, ...]] = []
     for t, k, n, _, tr, d in entries:
         kind = t.partition(b"/")[0]
         fields = {} if kind in (b"Dead", b"Foreign") else unpack(d)
-        found.append((kind, k, n, tr, {name: value for name, value in fields.items() if name != FIELD}))
-    return found
+        texts.append((kind, k, n, tr, {name: value for name, value in fields.items() if name != FIELD}))
+    return texts
 
 
 @pytest.mark.parametrize("where", ["memory", "valkey"])
@@ -117,56 +122,78 @@ async def test_what_any_version_wrote_is_read(wire: int, where: str, request: py
     await session.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wire", WIRES)
 async def test_up_down_up_again_and_raised(wire: int, url: str, tmp_path: Path) -> None:
-    told = told_at(wire)
-    undisturbed = [await held(await in_memory(told).connect())]
+    """Four turns, of which the next version takes all but the second, beside a line that stays what it is."""
+    told, next_version = told_at(wire), make_next(tmp_path / "next")
+    (next_version / "weights").symlink_to(ROOT / "weights")
+    ours, other = (shutil.copytree(recording(wire), tmp_path / name) for name in ("ours", "other"))
     alone = in_memory(told)
+    undisturbed, proofs = [await held(await alone.connect())], [found(other)]
     for _ in range(4):
-        async with working(alone) as line:
+        async with working(alone, other) as line:
             await line.turn()
         undisturbed.append(await held(await alone.connect()))
-    next_version = make_next(tmp_path / "next")
+        proofs.append(found(other))
     load(url, told)
     session = await bus_at(url).connect()
 
-    async def by_the_next(*raise_after_s: str) -> None:
-        await asyncio.to_thread(run_next, next_version, "-m", "tests.fixtures.bus.line", url, *raise_after_s)
+    async def by_the_next(*raise_after_s: str) -> dict[str, object]:
+        module = "tests.fixtures.bus.line"
+        said = await asyncio.to_thread(run_next, next_version, "-m", module, url, ours, *raise_after_s)
+        return cast(dict[str, object], json.loads(said.splitlines()[-1]))
 
-    await by_the_next("1e9")
+    proof = await by_the_next("1e9")
     assert await session.wire() == WIRE
     assert await held(session) == undisturbed[1], "bit for bit what this version would have written"
-    async with working(bus_at(url)) as line:
+    assert proof == found(ours) == proofs[1]
+    async with working(bus_at(url), ours) as line:
         await line.turn()
     assert await held(session) == undisturbed[2]
-    await by_the_next("1e9", "0")
+    assert found(ours) == proofs[2]
+    proof = await by_the_next("1e9", "0")
     assert await session.wire() == NEXT_WIRE
     raised = await held(session)
     for stream, entries in undisturbed[4].entries.items():
         assert said(raised.entries[stream]) == said(entries)
     assert marked(raised, undisturbed[3]) == {Stream.TICKS, Stream.PREDICTIONS, Stream.ORDERS, Stream.EXECUTIONS}
-    await refused(url)
+    assert proof == proofs[4]
+    with pytest.raises(NewerRecording, match=f"newer Tickline .wire {NEXT_WIRE}; this one knows {WIRE}"):
+        parity(ours)
+    await refused(url, ours)
     assert await held(session) == raised
     await session.close()
 
 
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_recording_of_any_version_is_replayed_and_proved(wire: int) -> None:
+    for sym in (A, B):
+        ticks = list(recorded_ticks(recording(wire), sym, 0))
+        assert [tick.n for tick in ticks] == list(range(1, 8))
+        assert all(isinstance(tick, MarketTick) for tick in ticks)
+    seen = parity(recording(wire))
+    assert seen.proved
+    assert seen.identical == {Stream.FEATURES: 8, Stream.PREDICTIONS: 8, Stream.DECISIONS: 5, Stream.ORDERS: 8}
+
+
 def marked(raised: Held, before: Held) -> set[Stream]:
     """The streams where what came later says what only the next version knows; all of it has that one's wire."""
-    found = set()
+    streams = set()
     for stream, entries in raised.entries.items():
         for t, _, _, _, _, d in entries[len(before.entries[stream]) :]:
             assert t.endswith(b"/%d" % NEXT_WIRE)
             if unpack(d).get(FIELD) == TEXT:
-                found.add(stream)
-    return found
+                streams.add(stream)
+    return streams
 
 
-async def refused(url: str) -> None:
-    """This version does not begin on that bus; and where it runs already, it stands by."""
+async def refused(url: str, folder: Path) -> None:
+    """This version does not begin on that bus; and where it runs already, it stands by, its recorder too."""
     with pytest.raises(SafetyRefusal, match=f"has wire {NEXT_WIRE}, and this Tickline knows {WIRE}: .* no way back"):
         await check_bus(bus_at(url), SETTINGS)
     assert SafetyRefusal.exit_code == 5
+    instances = {"recorder", *(plan.instance for plan in PLANS)}
     with capture_logs() as logs:
-        async with working(bus_at(url)) as line:
-            await until(lambda: sum(log["event"] == "stands by" for log in logs) >= len(line.workers))
-    assert {log["instance"] for log in logs if log["event"] == "stands by"} == {plan.instance for plan in PLANS}
+        async with working(bus_at(url), folder):
+            await until(lambda: {log["instance"] for log in logs if log["event"] == "stands by"} >= instances)
