@@ -15,7 +15,7 @@ from services.research.plans import line_plans
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.names import Names, partition_of
 from shared.config import Settings
-from shared.config.settings import IngestorSettings
+from shared.config.ingestor import IngestorSettings
 from shared.messages import Stream
 from shared.messages.codec import encode, unpack
 from shared.record import WIRE
@@ -46,7 +46,7 @@ class Trading:
         self.watch = Watch(client, NAMESPACE, line.tend)
 
     def wire(self) -> int:
-        return int(self.client.hget(Names(NAMESPACE).replicas(), "wire") or 0)  # type: ignore[arg-type]
+        return int(self.client.hget(Names(NAMESPACE).replicas(), "wire") or 0)
 
     def registers(self, *names: str) -> Replicas:
         """Start one process of an instance after the other; all are of the same."""
@@ -128,12 +128,12 @@ def known(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name != FIELD}
 
 
-def tags_of(client: Redis) -> set[int]:
+def tags_of(client: Any) -> set[int]:
     """The wires of all entries."""
 
     def wires() -> Iterator[int]:
         for key in client.scan_iter(f"{NAMESPACE}:*:{{*}}", _type="stream"):
-            for _, fields in client.xrange(key):  # type: ignore[union-attr]
+            for _, fields in client.xrange(key):
                 yield int(fields[b"t"].rpartition(b"/")[2])
 
     return set(wires())
