@@ -20,6 +20,7 @@ TEXT = "by the next version"  # what the next version writes there
 RECORDS = {
     "AccountSnapshot": "shared/account/account.py",
     "PositionSnapshot": "shared/account/position.py",
+    "LiveSnapshot": "services/ingestor/live/stage.py",
     "StrategySnapshot": "services/strategy/stage.py",
     "SymbolSnapshot": "shared/runner/symbol.py",
     "TakenSnapshot": "shared/runner/symbol.py",

@@ -10,14 +10,10 @@ from typing import NamedTuple, cast
 import pytest
 from structlog.testing import capture_logs
 
-from services.gateway.desk.stage import DeskStage
-from services.gateway.plan import plan_with as gateway_plan
-from services.ingestor.plan import plan as ingestor_plan
+from services.ingestor.live.stage import LiveStage
 from services.ingestor.recorded import recorded_ticks
 from services.research.recording import parity
-from services.signal.plan import plan as signal_plan
 from services.strategy.live_stage import LiveStrategyStage
-from services.strategy.plan import plan as strategy_plan
 from shared.bus.api import Bus, Session
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.entry import START, Entry
@@ -30,16 +26,12 @@ from shared.runner.inbox import position_in
 from shared.runner.service import check_bus
 from shared.runner.symbol import FIELD as SNAPSHOT
 from shared.runner.symbol import Symbol
-from tests.fixtures.bus.line import SETTINGS, WRITERS, A, B, bus_at, found, place, working
+from tests.fixtures.bus.line import PLANS, SETTINGS, WRITERS, A, B, bus_at, found, place, working
 from tests.fixtures.bus.make import dump, in_memory, load, recording, told_at
 from tests.next_version import FIELD, NEXT_WIRE, ROOT, TEXT, make_next, run_next
 from tests.until import until
 
 WIRES = range(FIRST, WIRE + 1)
-PLANS = [
-    ingestor_plan(SETTINGS, "simulated"), signal_plan(SETTINGS), strategy_plan(SETTINGS),
-    gateway_plan(SETTINGS, lambda sym: DeskStage([])),
-]  # fmt: skip
 
 
 @pytest.fixture
@@ -110,15 +102,19 @@ async def test_what_any_version_wrote_is_read(wire: int, where: str, request: py
             assert (message.sym, message.n, message.tr, message.to) == (entry.k, entry.n, entry.tr, stream)
         assert {entry.k for entry in entries} == (set() if stream is Stream.DEAD else {A, B})
     assert await session.wire() == wire
+    heard = symbols["ingestor", A].stage
+    assert isinstance(heard, LiveStage)
+    assert heard.made == {"ticks": 9}
+    assert [(asked.no, asked.from_id, asked.to_id) for asked in heard.questions] == [(5, 21, 21)]
     works, stopped = symbols["strategy", A], symbols["strategy", B]
     assert isinstance(works.stage, LiveStrategyStage)
-    assert (len(works.stage.in_flight), works.stage.last_tick_n, works.stopped) == (2, 6, "")
+    assert (len(works.stage.in_flight), works.stage.last_tick_n, works.stopped) == (2, 7, "")
     assert works.stage._waiting is not None
-    assert works.stage._waiting.tick_n == 7
+    assert works.stage._waiting.tick_n == 9
     assert stopped.stopped.startswith("divergence: executions n=1")
     (aside,) = stopped.quarantined
     assert isinstance(decode(aside.t, aside.d), ExecutionReport)
-    assert stopped.aside == {Stream.EXECUTIONS: 2, Stream.PREDICTIONS: 4}
+    assert stopped.aside == {Stream.EXECUTIONS: 2, Stream.PREDICTIONS: 6}
     await session.close()
 
 
@@ -170,11 +166,11 @@ async def test_up_down_up_again_and_raised(wire: int, url: str, tmp_path: Path) 
 def test_a_recording_of_any_version_is_replayed_and_proved(wire: int) -> None:
     for sym in (A, B):
         ticks = list(recorded_ticks(recording(wire), sym, 0))
-        assert [tick.n for tick in ticks] == list(range(1, 8))
+        assert [tick.n for tick in ticks] == list(range(1, 10))
         assert all(isinstance(tick, MarketTick) for tick in ticks)
     seen = parity(recording(wire))
     assert seen.proved
-    assert seen.identical == {Stream.FEATURES: 8, Stream.PREDICTIONS: 8, Stream.DECISIONS: 5, Stream.ORDERS: 8}
+    assert seen.identical == {Stream.FEATURES: 12, Stream.PREDICTIONS: 12, Stream.DECISIONS: 8, Stream.ORDERS: 8}
 
 
 def marked(raised: Held, before: Held) -> set[Stream]:
