@@ -82,9 +82,9 @@ class Line:
         process.kill()
         process.wait()
 
-    def forget(self, name: str) -> int:
+    def forget(self, name: str, within_s: float = STOP_S) -> int:
         """Wait for the end of a process that is to stay away; returns its exit code."""
-        code = self._processes[name].wait(STOP_S)
+        code = self._processes[name].wait(within_s)
         self._gone(name)
         return code
 

@@ -26,7 +26,7 @@ from shared.runner.inbox import position_in
 from shared.runner.service import check_bus
 from shared.runner.symbol import FIELD as SNAPSHOT
 from shared.runner.symbol import Symbol
-from tests.fixtures.bus.line import PLANS, SETTINGS, WRITERS, A, B, bus_at, found, place, working
+from tests.fixtures.bus.line import FOREVER_S, PLANS, SETTINGS, WRITERS, A, B, bus_at, found, place, working
 from tests.fixtures.bus.make import dump, in_memory, load, recording, told_at
 from tests.next_version import FIELD, NEXT_WIRE, ROOT, TEXT, make_next, run_next
 from tests.until import until
@@ -140,15 +140,15 @@ async def test_up_down_up_again_and_raised(wire: int, url: str, tmp_path: Path) 
         said = await asyncio.to_thread(run_next, next_version, "-m", module, url, ours, *raise_after_s)
         return cast(dict[str, object], json.loads(said.splitlines()[-1]))
 
-    proof = await by_the_next("1e9")
-    assert await session.wire() == WIRE
+    proof = await by_the_next(str(FOREVER_S))
+    assert await session.wire() == wire
     assert await held(session) == undisturbed[1], "bit for bit what this version would have written"
     assert proof == found(ours) == proofs[1]
     async with working(bus_at(url), ours) as line:
         await line.turn()
     assert await held(session) == undisturbed[2]
     assert found(ours) == proofs[2]
-    proof = await by_the_next("1e9", "0")
+    proof = await by_the_next(str(FOREVER_S), "0")
     assert await session.wire() == NEXT_WIRE
     raised = await held(session)
     for stream, entries in undisturbed[4].entries.items():

@@ -35,6 +35,7 @@ ENVIRONMENT = {
 }
 STRATEGIES = ("strategy", "strategy-next", "strategy-back", "strategy-again")
 BY_THE_NEXT = ("ingestor", "signal", "strategy-next", "strategy-again", "gateway-next")
+PATIENCE_S = 60.0  # as Watch has: a busy machine is no failure
 Rows = list[tuple[int, dict[str, Any]]]
 
 
@@ -70,7 +71,7 @@ class Trading:
         replicas.settle(leaves, comes)
         self.works()
         self.line.send(leaves, signal.SIGTERM)
-        assert self.line.forget(leaves) == 0
+        assert self.line.forget(leaves, PATIENCE_S) == 0
         del replicas.ids[leaves]
         replicas.settle(comes)
         self.works()
@@ -96,10 +97,10 @@ def test_replicas_are_replaced_one_by_one_and_the_wire_is_raised(tmp_path: Path)
         at.watch.wait("the wire is raised", lambda s: at.wire() == NEXT_WIRE)
         at.works()
         line.start("strategy")
-        assert line.forget("strategy") == 5
+        assert line.forget("strategy", PATIENCE_S) == 5
         assert f"has wire {NEXT_WIRE}, and this Tickline knows {WIRE}" in line.log("strategy")
         line.send("ingestor", signal.SIGTERM)
-        assert line.forget("ingestor") == 0
+        assert line.forget("ingestor", PATIENCE_S) == 0
         at.watch.wait("all is taken", lambda s: s.finished(s.out(Stream.TICKS)))
         line.stop()
         assert not line.unexpected
