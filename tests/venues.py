@@ -80,7 +80,7 @@ class Pair:
 
 
 def options(place: Place, url: str, **changes: Any) -> VenueOptions:
-    fields: dict[str, Any] = {"leverage": 3, "timeout_s": 2.0, "attempts": 3, "throttled": False, "mode": "live"}
+    fields: dict[str, Any] = {"leverage": 3, "timeout_s": 30.0, "attempts": 3, "throttled": False, "mode": "live"}
     return VenueOptions(place.exchange, {SYM: place.market}, base_url=url, **{**fields, **changes})
 
 

@@ -238,7 +238,7 @@ TAKEN = [
 async def test_nobody_knows_so_it_is_asked_for_and_never_sent_again(place: Place, number: int) -> None:
     fault = (UNSEEN + TAKEN)[number]
     taken = number >= len(UNSEEN)
-    async with trading(place, timeout_s=0.5) as pair:
+    async with trading(place, timeout_s=2.0 if fault.mode is Mode.HOLD else 30.0) as pair:
         struck = Fault(fault.mode, "/order", status=fault.status, after=fault.after, method="POST")
         pair.fake.server.faults.append(struck)
         answer = await pair.venue.place(pair.request("0.010"))
