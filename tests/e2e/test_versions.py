@@ -124,9 +124,11 @@ def undisturbed(found: Content) -> dict[tuple[Stream, str], Rows]:
     return made
 
 
-def known(fields: dict[str, Any]) -> dict[str, Any]:
-    """Without what only the next version knows."""
-    return {name: value for name, value in fields.items() if name != FIELD}
+def known(value: Any) -> Any:
+    """Without what only the next version knows, also in the records in it."""
+    if isinstance(value, dict):
+        return {name: known(each) for name, each in value.items() if name != FIELD}
+    return value
 
 
 def tags_of(client: Any) -> set[int]:
