@@ -3,7 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -39,6 +39,14 @@ def url(tmp_path: Path) -> Iterator[str]:
     """An empty server."""
     with EmbeddedBus(tmp_path, append_only=False) as server:
         yield server.url
+
+
+@pytest.fixture
+async def session(url: str) -> AsyncIterator[Session]:
+    """Of that server."""
+    connected = await bus_at(url).connect()
+    yield connected
+    await connected.close()
 
 
 Said = tuple[bytes, str, int, bytes, str, bytes]  # an entry's t, k, n, h, tr, d
@@ -126,7 +134,7 @@ async def test_what_any_version_wrote_is_read(wire: int, where: str, request: py
 
 @pytest.mark.long
 @pytest.mark.parametrize("wire", WIRES)
-async def test_up_down_up_again_and_raised(wire: int, url: str, tmp_path: Path) -> None:
+async def test_up_down_up_again_and_raised(wire: int, url: str, session: Session, tmp_path: Path) -> None:
     """Four turns, of which the next version takes all but the second, beside a line that stays what it is."""
     told, next_version = told_at(wire), make_next(tmp_path / "next")
     (next_version / "weights").symlink_to(ROOT / "weights")
@@ -139,7 +147,6 @@ async def test_up_down_up_again_and_raised(wire: int, url: str, tmp_path: Path) 
         undisturbed.append(await held(await alone.connect()))
         proofs.append(found(other))
     load(url, told)
-    session = await bus_at(url).connect()
 
     async def by_the_next(*raise_after_s: str) -> dict[str, object]:
         module = "tests.fixtures.bus.line"
@@ -165,7 +172,6 @@ async def test_up_down_up_again_and_raised(wire: int, url: str, tmp_path: Path) 
         parity(ours)
     await refused(url, ours)
     assert await held(session) == raised
-    await session.close()
 
 
 @pytest.mark.parametrize("wire", WIRES)
