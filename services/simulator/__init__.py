@@ -25,11 +25,11 @@ What a person or the venue does with the account (in a test's process: `fake.boo
     order      somebody else's: {"sym", "qty", "client_id", "limit", "reduce_only", "leg", "trigger", "rises", "algo"};
                leg: LONG, SHORT (a hedge) or CROSS (OKX, beside the isolated one); trigger: a conditional order;
                Book.place(Ask(...))
-    close_out  {"sym", "as": "liquidation" | "adl" | "settlement"}: Floor.close_out
-    funding    {"sym", "rate"}: Floor.fund
+    close_out  {"sym", "as": "liquidation" | "adl" | "settlement"}: SimulatorState.close_out
+    funding    {"sym", "rate"}: SimulatorState.fund
     deposit    {"currency", "amount"}: Book.pay("TRANSFER", "", ...)
     market     {"sym", "status": the venue's word, fields of Listing}: SETTLING, suspend, Delivering, Closed ...
-    quiet      {"ms"}: how old the best prices are by a ticker's own time: Floor.quiet_ms
+    quiet      {"ms"}: how old the best prices are by a ticker's own time: SimulatorState.quiet_ms
     withdraws, reads_only   what the key may: Floor.keys
     setting    {"key", "value"}: Book.set. Keys:
                all        leverage:SYM, status:SYM, delivery:SYM (ms: an announced delisting), fee_in (a listing),

@@ -22,7 +22,7 @@ from shared.messages import ExecutionReport, MarketTick, Stream, decode
 from shared.messages.codec import unpack
 from shared.record import FIRST, WIRE
 from shared.recording.about import NewerRecording
-from shared.runner.inbox import position_in
+from shared.runner.input_cursor import position_in
 from shared.runner.service import check_bus
 from shared.runner.symbol import FIELD as SNAPSHOT
 from shared.runner.symbol import Symbol
