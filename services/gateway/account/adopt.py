@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import typer
 
+from services.gateway.account.alone import write_alone
 from services.gateway.account.clock import now_ms
 from services.gateway.account.opened import journal_of, settings_of_account
 from services.gateway.account.terminal import confirm, need_terminal, person
@@ -72,8 +73,12 @@ async def adopt_key() -> Iterator[str]:
 
 async def write_key(journal: Journal, where: Whereabouts, by: str) -> None:
     """The gateway looks at it anew."""
-    epoch = await journal.raise_epoch(f"adopt by {by}")
-    await journal.write([where.row(), EventRow("ADOPTED_KEY", "", "", f"another key, by {by}", now_ms())], epoch)
+    event = EventRow("ADOPTED_KEY", "", "", f"another key, by {by}", now_ms())
+
+    async def adopted(_: int) -> list[Change]:
+        return [where.row(), event]
+
+    await write_alone(journal, f"adopt by {by}", adopted)
 
 
 async def _present_bus(settings: Settings) -> str:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import typer
 
+from services.gateway.account.alone import write_alone
 from services.gateway.account.clock import now_ms
 from services.gateway.account.opened import journal_of, settings_of_account
 from services.gateway.account.terminal import confirm, need_terminal, person
@@ -119,23 +120,29 @@ async def write_capital(settings: Settings, journal: Journal, sym: str, wanted: 
     at_ms, book = now_ms(), book_of(settings, sym)
     if await _not_told(settings, journal, sym):
         said = wanted.said(sym)
-        epoch = await journal.raise_epoch(f"capital by {by}")
         event = EventRow("CAPITAL", sym, "", f"begun with {plain(said)}, as {by} says", at_ms)
-        await journal.write([begun_row(book, said), event], epoch)
+
+        async def begun_now(_: int) -> list[Change]:
+            return [begun_row(book, said), event]
+
+        await write_alone(journal, f"capital by {by}", begun_now)
         return said
     begun = begun_with(await journal.limits(), book)
-    books, seq = Books((sym,), settings.strategy.balance if begun is None else begun), 0
-    seq = await _read_on(journal, book, books, seq)  # a long book takes a while, in which the gateway goes on
-    epoch = await journal.raise_epoch(f"capital by {by}")  # it loads its books anew
-    seq = await _read_on(journal, book, books, seq)  # nobody else writes from here on
-    before = books.capital(sym)
-    capital = wanted.of(before, books.balance_of(sym), sym)
-    report = capital_report(sym, book, seq + 1, capital, at_ms)
-    text = f"{plain(before)} became {plain(capital)}, by {by}"
-    changes: list[Change] = [execution_row(book, report, at_ms), EventRow("CAPITAL", sym, "", text, at_ms)]
-    if begun_with(await journal.limits(), book) is None:
-        changes.append(begun_row(book, before))
-    await journal.write(changes, epoch)
+    books = Books((sym,), settings.strategy.balance if begun is None else begun)
+    seq = await _read_on(journal, book, books, 0)  # a long book takes a while, in which the gateway goes on
+    capital = Decimal(0)
+
+    async def changed(_: int) -> list[Change]:
+        nonlocal seq, capital
+        seq = await _read_on(journal, book, books, seq)
+        before = books.capital(sym)
+        capital = wanted.of(before, books.balance_of(sym), sym)
+        report = capital_report(sym, book, seq + 1, capital, at_ms)
+        text = f"{plain(before)} became {plain(capital)}, by {by}"
+        changes: list[Change] = [execution_row(book, report, at_ms), EventRow("CAPITAL", sym, "", text, at_ms)]
+        return changes if begun_with(await journal.limits(), book) is not None else [*changes, begun_row(book, before)]
+
+    await write_alone(journal, f"capital by {by}", changed)  # the gateway loads its books anew
     return capital
 
 

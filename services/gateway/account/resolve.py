@@ -7,6 +7,7 @@ import typer
 
 from services.gateway.account.adoption import Adopted, Market, adopted, written
 from services.gateway.account.adoption import Said as Word
+from services.gateway.account.alone import write_alone
 from services.gateway.account.books import booked
 from services.gateway.account.clock import now_ms, utc
 from services.gateway.account.endings import OF_DIFFERENCES, Ending
@@ -55,12 +56,15 @@ async def resolve(
         typer.echo(_order_line(row))
         typer.echo(resolution(row, fills, said, 1, settings.gateway).shown)
         confirm(settings.gateway.account, "resolve")
-        epoch = await journal.raise_epoch(f"resolve by {by}")  # from here on nobody else writes
-        if await journal.order(name) != row:
-            raise SafetyRefusal(f"order {name} has changed meanwhile: look at it again")
-        changes = resolution(row, fills, said, await journal.last_seq(row.book) + 1, settings.gateway)
-        event = EventRow("RESOLVED", row.sym, name, f"{changes.shown} by {by}", said.at_ms)
-        await journal.write([changes.row._replace(epoch=epoch), changes.execution, event], epoch)
+
+        async def resolved(epoch: int) -> list[Change]:
+            if await journal.order(name) != row:
+                raise SafetyRefusal(f"order {name} has changed meanwhile: look at it again")
+            changes = resolution(row, fills, said, await journal.last_seq(row.book) + 1, settings.gateway)
+            event = EventRow("RESOLVED", row.sym, name, f"{changes.shown} by {by}", said.at_ms)
+            return [changes.row._replace(epoch=epoch), changes.execution, event]
+
+        await write_alone(journal, f"resolve by {by}", resolved)
     return iter([f"{name} is {ending}"])
 
 
@@ -90,21 +94,24 @@ async def write_adopted(
         return
     books = {book_of(settings, one.row.sym) for one in made if one.booking is not None or one.mine is not None}
     before = {book: await booked(journal, book) for book in books}
-    epoch = await journal.raise_epoch(f"adopt by {said.by}")  # the gateway loads its books anew
-    if await made_of(settings, journal, names, said) != made:
-        raise SafetyRefusal("a difference has changed meanwhile: look at it again: `tickline resolve`")
-    changes: list[Change] = []
-    for one in made:
-        book = book_of(settings, one.row.sym)
-        if one.booking is not None or one.mine is not None:
-            held = (await booked(journal, book, before[book])).qty
-            if one.row.expected is not None and held != Decimal(one.row.expected):
-                raise SafetyRefusal(
-                    f"{one.row.sym}: its book holds {plain(held)} by now, not {one.row.expected}: the gateway compares "
-                    "anew when it is at work; then look again: `tickline resolve`"
-                )
-        changes += written(one, said, book, await journal.last_seq(book) + 1, await journal.limits())
-    await journal.write(changes, epoch)
+
+    async def adopted(_: int) -> list[Change]:
+        if await made_of(settings, journal, names, said) != made:
+            raise SafetyRefusal("a difference has changed meanwhile: look at it again: `tickline resolve`")
+        changes: list[Change] = []
+        for one in made:
+            book = book_of(settings, one.row.sym)
+            if one.booking is not None or one.mine is not None:
+                held = (await booked(journal, book, before[book])).qty
+                if one.row.expected is not None and held != Decimal(one.row.expected):
+                    raise SafetyRefusal(
+                        f"{one.row.sym}: its book holds {plain(held)} by now, not {one.row.expected}: the gateway "
+                        "compares anew when it is at work; then look again: `tickline resolve`"
+                    )
+            changes += written(one, said, book, await journal.last_seq(book) + 1, await journal.limits())
+        return changes
+
+    await write_alone(journal, f"adopt by {said.by}", adopted)  # the gateway loads its books anew
 
 
 async def made_of(settings: Settings, journal: Journal, names: Sequence[str], said: Word) -> list[Adopted]:
