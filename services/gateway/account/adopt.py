@@ -15,7 +15,7 @@ from shared.bus.embedded import running_url, stored_bus
 from shared.config import Settings
 from shared.errors import SafetyRefusal
 from shared.journal.journal import Journal
-from shared.journal.rows import DropLatch, EventRow, SetBusId
+from shared.journal.rows import Change, DropLatch, EventRow, SetBusId
 from shared.runner.service import check_bus, make_bus
 
 
