@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import gc
+from collections.abc import Generator
 from decimal import DefaultContext, setcontext
 from pathlib import Path
 
@@ -20,6 +22,17 @@ settings.load_profile("tickline")
 def _decimal_context_of_its_own() -> None:
     """A test that calls ccxt without our guard changes how Decimals are rounded: no other test is to feel it."""
     setcontext(DefaultContext.copy())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected and imported stays: no cycles are looked for among it, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)  # when what is not asked for is taken out
