@@ -2,6 +2,9 @@
 
 import sys
 
-from services.fake_exchange.main import main
+from shared.runner.loading import loading
+
+with loading():
+    from services.fake_exchange.main import main
 
 sys.exit(main())

@@ -1,5 +1,8 @@
 """`python -m services.gateway.control`."""
 
-from services.gateway.control.main import main
+from shared.runner.loading import loading
+
+with loading():
+    from services.gateway.control.main import main
 
 main()
