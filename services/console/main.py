@@ -8,6 +8,7 @@ import typer
 from services.console.verbs.account import VERBS, add_account_verbs
 from shared.errors import TicklineError
 from shared.once import refuse_repeats
+from shared.runner.loading import loading
 from shared.runner.logs import configure_logs
 from shared.runner.parent import SAFE_PATH
 
@@ -26,7 +27,8 @@ def main() -> None:
 def _app(arguments: list[str]) -> typer.Typer:
     """All verbs; or only those on an account where one is asked for, as a halt is not to wait for research to load."""
     if not arguments or arguments[0] not in VERBS:
-        from services.console.app import app
+        with loading():
+            from services.console.app import app
 
         return app
     account = typer.Typer(pretty_exceptions_enable=False)

@@ -1,5 +1,8 @@
 """`python -m services.gateway`."""
 
-from services.gateway.main import main
+from shared.runner.loading import loading
+
+with loading():
+    from services.gateway.main import main
 
 main()

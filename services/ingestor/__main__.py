@@ -1,5 +1,8 @@
 """`python -m services.ingestor`."""
 
-from services.ingestor.main import main
+from shared.runner.loading import loading
+
+with loading():
+    from services.ingestor.main import main
 
 main()

@@ -1,5 +1,8 @@
 """`python -m services.recorder`."""
 
-from services.recorder.main import main
+from shared.runner.loading import loading
+
+with loading():
+    from services.recorder.main import main
 
 main()

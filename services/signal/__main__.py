@@ -1,5 +1,8 @@
 """`python -m services.signal`."""
 
-from services.signal.main import main
+from shared.runner.loading import loading
+
+with loading():
+    from services.signal.main import main
 
 main()

@@ -2,6 +2,9 @@
 
 import sys
 
-from services.simulator.main import main
+from shared.runner.loading import loading
+
+with loading():
+    from services.simulator.main import main
 
 sys.exit(main())

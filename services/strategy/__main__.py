@@ -1,5 +1,8 @@
 """`python -m services.strategy`."""
 
-from services.strategy.main import main
+from shared.runner.loading import loading
+
+with loading():
+    from services.strategy.main import main
 
 main()

@@ -27,13 +27,12 @@ from shared.messages import Stream
 from shared.record import WIRE
 from shared.runner.external_store import ExternalStore
 from shared.runner.health import alive_file
+from shared.runner.loading import GC_ALLOCATIONS
 from shared.runner.logs import configure_logs
 from shared.runner.parent import stop_with_parent
 from shared.runner.plan import Limits, ServiceSpec
 from shared.runner.worker import Feeder, Worker
 from shared.user_code import blaming
-
-GC_ALLOCATIONS = 50_000  # container objects more than were freed, before a young collection
 
 log = structlog.get_logger()
 
@@ -103,8 +102,7 @@ def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead:
 
 def _calm_garbage_collector() -> None:
     """What was imported stays, and messages have no cycles: look for cycles rarely, and not among the modules."""
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # with the little that is garbage: to find it takes longer than to keep it
     gc.set_threshold(GC_ALLOCATIONS)
 
 

@@ -86,6 +86,17 @@ def test_options_are_followed(
         assert len(list(csv.DictReader(file))) == first["metrics"]["trades"]["trades"] > 0
 
 
+def test_another_strategy_by_one_option(command: Command, bars: Path) -> None:
+    strategy = ("--strategy", "threshold", "--param", "threshold=0.001")
+    done = command("backtest", "--data", bars, *WHERE, *strategy, "--json", "out.json")
+    assert (done.code, done.err) == (0, "")
+    variant = json.loads(Path("out.json").read_text())["variants"]["legs"]
+    totals, prices = variant["totals"], prices_of(bars)
+    plain, wanted = (recomputed(prices, balance="100", fee="0.0003", threshold=above) for above in (0.0, 0.001))
+    assert totals["fills"] == wanted.orders < plain.orders
+    assert abs(Decimal(totals["end_equity"]) / wanted.equity - 1) < Decimal("1e-20")
+
+
 def test_the_interval_is_the_files_own_where_none_is_given(command: Command, bars: Path) -> None:
     done = command("backtest", "--data", bars, "--sym", "BTCUSDT")
     assert done.code == 0

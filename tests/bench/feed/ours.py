@@ -21,8 +21,9 @@ from shared.exchanges.market_data.exchange_clock import VenueClock
 from shared.exchanges.market_data.exchange_facts import FACTS
 from shared.messages import MarketTick, Message, Stream
 from shared.messages.codec import decode
+from shared.runner.loading import GC_ALLOCATIONS
 from shared.runner.plan import ServiceSpec
-from shared.runner.service import GC_ALLOCATIONS, limits_of, make_bus
+from shared.runner.service import limits_of, make_bus
 from shared.runner.worker import Worker
 from shared.tick import Tick
 from tests.bench.feed.asked import RATE, START_MS, Asked

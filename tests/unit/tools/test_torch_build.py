@@ -12,6 +12,7 @@ import tomllib
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from threading import Thread
 
@@ -172,6 +173,7 @@ def test_what_is_installed_stays(pypi: str, served: str) -> None:
     assert chosen(Path(sys.executable), pip_of(pypi), served) == ([], "")
 
 
+@cache
 def recipe(target: str, *variables: str) -> str:
     """What make would run in a clone in which nothing is set up."""
     done = subprocess.run(

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+import scipy  # which loads its parts when they are asked for
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from services.research.metrics.forecasts import Forecasts
 from services.research.metrics.results import Estimate, Model
@@ -32,9 +32,9 @@ def test_any_pieces_give_what_the_whole_gives(bars: list[tuple[int, int | None]]
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         assert model.ic == model.rank_ic == UNKNOWN
     else:
-        assert model.ic.value == pytest.approx(stats.pearsonr(x, y).statistic, abs=1e-9)
+        assert model.ic.value == pytest.approx(scipy.stats.pearsonr(x, y).statistic, abs=1e-9)
         # Log returns of equal price ratios may differ in the last digit, so ranks are compared on the same values.
-        assert model.rank_ic.value == pytest.approx(stats.spearmanr(x, np.diff(np.log(prices))[made]).statistic)
+        assert model.rank_ic.value == pytest.approx(scipy.stats.spearmanr(x, np.diff(np.log(prices))[made]).statistic)
 
 
 def test_more_predictions_than_are_kept_are_sampled_and_say_so() -> None:
@@ -50,8 +50,8 @@ def test_more_predictions_than_are_kept_are_sampled_and_say_so() -> None:
     assert model.predictions == n - 1
     assert model.sampled == 65_536
     outcome = np.diff(np.log(prices))
-    assert model.ic.value == pytest.approx(stats.pearsonr(y_hats[:-1], outcome).statistic)
-    assert model.rank_ic.value == pytest.approx(stats.spearmanr(y_hats[:-1], outcome).statistic, abs=0.01)
+    assert model.ic.value == pytest.approx(scipy.stats.pearsonr(y_hats[:-1], outcome).statistic)
+    assert model.rank_ic.value == pytest.approx(scipy.stats.spearmanr(y_hats[:-1], outcome).statistic, abs=0.01)
     for estimate, size in ((model.ic, n), (model.rank_ic, 65_536)):
         assert estimate.value is not None and estimate.low is not None and estimate.high is not None
         assert estimate.low < estimate.value < estimate.high

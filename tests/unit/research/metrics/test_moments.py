@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+import scipy  # which loads its parts when they are asked for
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from services.research.metrics.equity_curve import Moments
 from tests.unit.research.metrics.series import PIECE, in_pieces
@@ -24,8 +24,8 @@ def test_any_pieces_give_the_moments_of_the_whole(values: list[float], piece: in
         assert (moments.std, moments.skewness, moments.kurtosis) == (0.0, None, None)
     else:
         assert moments.std == pytest.approx(whole.std(ddof=1))
-        assert moments.skewness == pytest.approx(stats.skew(whole), abs=1e-7)
-        assert moments.kurtosis == pytest.approx(stats.kurtosis(whole, fisher=False), rel=1e-7)
+        assert moments.skewness == pytest.approx(scipy.stats.skew(whole), abs=1e-7)
+        assert moments.kurtosis == pytest.approx(scipy.stats.kurtosis(whole, fisher=False), rel=1e-7)
 
 
 def test_a_million_values_keep_their_digits() -> None:
@@ -33,8 +33,8 @@ def test_a_million_values_keep_their_digits() -> None:
     moments = Moments()
     in_pieces(moments.add, 10_007, whole)
     assert moments.std == pytest.approx(whole.std(ddof=1), rel=1e-12)
-    assert moments.skewness == pytest.approx(stats.skew(whole), rel=1e-9)
-    assert moments.kurtosis == pytest.approx(stats.kurtosis(whole, fisher=False), rel=1e-9)
+    assert moments.skewness == pytest.approx(scipy.stats.skew(whole), rel=1e-9)
+    assert moments.kurtosis == pytest.approx(scipy.stats.kurtosis(whole, fisher=False), rel=1e-9)
 
 
 def test_what_one_value_or_none_leaves_undefined() -> None:

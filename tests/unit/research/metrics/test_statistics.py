@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+import scipy  # which loads its parts when they are asked for
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from services.research.metrics.forecasts import PairSums
 from services.research.metrics.statistics import (
@@ -41,7 +41,7 @@ def test_probabilistic_sharpe_of_the_paper(
 def test_the_papers_standard_errors(n: int, skewness: float, kurtosis: float, sharpe: float, error: float) -> None:
     """Bailey and López de Prado 2012, two hedge fund indices: one standard error below is where 84 % are above."""
     below = probabilistic_sharpe(sharpe, n, skewness, kurtosis, benchmark=sharpe - error)
-    assert below == pytest.approx(stats.norm.cdf(1), abs=2e-4)
+    assert below == pytest.approx(scipy.stats.norm.cdf(1), abs=2e-4)
 
 
 def test_the_highest_of_many_by_luck() -> None:
@@ -91,8 +91,8 @@ def test_correlations_with_ties_against_scipy(pairs: list[tuple[int, int]]) -> N
         assert np.isnan(pearson(sums_of(x, y)))
         assert spearman(x, y) is None
     else:
-        assert pearson(sums_of(x, y)) == pytest.approx(stats.pearsonr(x, y).statistic, abs=1e-9)
-        assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-9)
+        assert pearson(sums_of(x, y)) == pytest.approx(scipy.stats.pearsonr(x, y).statistic, abs=1e-9)
+        assert spearman(x, y) == pytest.approx(scipy.stats.spearmanr(x, y).statistic, abs=1e-9)
 
 
 def test_a_block_bootstrap_against_one_that_really_resamples() -> None:
@@ -106,8 +106,8 @@ def test_a_block_bootstrap_against_one_that_really_resamples() -> None:
     for _ in range(200):
         chosen = np.sort(draws.integers(0, 12, 12))
         at = (chosen[:, None] * block + np.arange(block)).ravel()
-        rank.append(stats.spearmanr(x[at], y[at]).statistic)
-        linear.append(stats.pearsonr(x[at], y[at]).statistic)
+        rank.append(scipy.stats.spearmanr(x[at], y[at]).statistic)
+        linear.append(scipy.stats.pearsonr(x[at], y[at]).statistic)
     blocks = np.array([sums_of(a, b) for a, b in zip(x.reshape(12, 8), y.reshape(12, 8), strict=True)])
     for found, expected in (
         (spearman_interval(x, y, block, 200, seed=9), rank), (pearson_interval(blocks, 200, seed=9), linear),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy  # which loads its parts when they are asked for
 
 from services.research.sweep.fold import Traded
 from services.research.sweep.score import score
@@ -17,8 +17,8 @@ def test_folds_are_joined() -> None:
     assert found.sharpe_per_period == pytest.approx(ratio)
     assert found.sharpe == pytest.approx(ratio * 730**0.5)
     assert found.total == pytest.approx(np.prod(1 + RETURNS) - 1)
-    assert found.skewness == pytest.approx(stats.skew(RETURNS))
-    assert found.kurtosis == pytest.approx(stats.kurtosis(RETURNS, fisher=False))
+    assert found.skewness == pytest.approx(scipy.stats.skew(RETURNS))
+    assert found.kurtosis == pytest.approx(scipy.stats.kurtosis(RETURNS, fisher=False))
 
 
 def test_without_trades_or_after_ruin_there_is_no_sharpe() -> None:
