@@ -72,46 +72,28 @@ lint: $(READY)  ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+.PHONY: house
+house:  ## how many files, how large, who imports whom, which names stand twice (ARGS=--long: all of them)
+	python3 tools/house.py $(ARGS)
+
 .PHONY: format
 format: $(READY)  ## rewrite the code as ruff wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# line: messages per second and latency, beside bare redis-py and FastStream. backtest: ticks per second, beside
+# backtesting.py. gateway: milliseconds from an order to its request, beside a bare fsync. feed: trades per second, beside
+# bare ccxt and cryptofeed. idle: CPU and memory of every service while no tick comes.
+WHAT ?= line
+BENCH = $(BIN)/python -m tests.bench$(patsubst %,.%,$(filter-out line,$(WHAT)))
+
 .PHONY: bench
-bench: $(READY)  ## messages per second and latency beside bare redis-py and FastStream (build/bench.json)
-	$(BIN)/python -m tests.bench $(ARGS)
+bench: $(READY)  ## measure WHAT=line|backtest|gateway|feed|idle beside a bare baseline (build/bench*.json)
+	$(BENCH) $(ARGS)
 
 .PHONY: bench-short
-bench-short: $(READY)  ## the same with few messages: does it still run?
-	$(BIN)/python -m tests.bench --short $(ARGS)
-
-.PHONY: bench-backtest
-bench-backtest: $(READY)  ## ticks per second of a backtest beside backtesting.py, and its memory (build/bench-backtest.json)
-	$(BIN)/python -m tests.bench.backtest $(ARGS)
-
-.PHONY: bench-backtest-short
-bench-backtest-short: $(READY)  ## the same with few bars: does it still run, and do both still agree?
-	$(BIN)/python -m tests.bench.backtest --short $(ARGS)
-
-.PHONY: bench-gateway
-bench-gateway: $(READY)  ## milliseconds from an order to its request to the venue, beside a bare fsync (build/bench-gateway.json)
-	$(BIN)/python -m tests.bench.gateway $(ARGS)
-
-.PHONY: bench-gateway-short
-bench-gateway-short: $(READY)  ## the same with few orders: does it still run?
-	$(BIN)/python -m tests.bench.gateway --short $(ARGS)
-
-.PHONY: bench-feed
-bench-feed: $(READY)  ## trades per second into sampled ticks beside bare ccxt and cryptofeed, and the memory (build/bench-feed.json)
-	$(BIN)/python -m tests.bench.feed $(ARGS)
-
-.PHONY: bench-feed-short
-bench-feed-short: $(READY)  ## the same with few trades: does it still run, and are the ticks right?
-	$(BIN)/python -m tests.bench.feed --short $(ARGS)
-
-.PHONY: bench-idle
-bench-idle: $(READY)  ## CPU and memory of every service while no tick comes (build/idle.json)
-	$(BIN)/python -m tests.bench.idle $(ARGS)
+bench-short: $(READY)  ## the same with little of it: does it still run, and are its results right?
+	$(BENCH) --short $(ARGS)
 
 .PHONY: chaos
 chaos: $(READY)  ## kill -9 every process and the bus at random moments; nothing may be lost (long)

@@ -10,7 +10,21 @@ To add a field: raise WIRE by one, give the field a default and mark it `Since(W
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, Self, TypeVar, cast, get_args, get_origin
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    ParamSpec,
+    Self,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,7 +47,7 @@ class NewerWire(Exception):
 
     def __init__(self, what: str, wire: int) -> None:
         super().__init__(f"{what} was written by a newer Tickline (wire {wire}; this one knows {WIRE})")
-        self.wire = wire
+        self.what, self.wire = what, wire
 
 
 class Record(BaseModel):
@@ -155,14 +169,18 @@ def _upgraded(kind: type[Record], fields: dict[str, Any], wire: int) -> dict[str
 def _upgraded_value(annotation: Any, value: Any, wire: int) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, Record):
         return _upgraded(annotation, value, wire) if isinstance(value, dict) else value
-    inner = [each for each in get_args(annotation) if each not in (type(None), ...)]
+    origin, inner = get_origin(annotation), [each for each in get_args(annotation) if each is not type(None)]
+    if origin in (Annotated, Union, UnionType):
+        return _upgraded_value(inner[0], value, wire)
     if not inner:
         return value
     if isinstance(value, list | tuple):
-        return [_upgraded_value(inner[-1], each, wire) for each in value]
-    if isinstance(value, dict) and get_origin(annotation) is dict:
+        kinds = inner if origin is tuple and ... not in inner else [inner[0]] * len(value)
+        if len(kinds) == len(value):
+            return [_upgraded_value(kind, each, wire) for kind, each in zip(kinds, value, strict=True)]
+    if isinstance(value, dict):
         return {key: _upgraded_value(inner[-1], each, wire) for key, each in value.items()}
-    return _upgraded_value(inner[0], value, wire)  # `X | None`, or Annotated
+    return value
 
 
 P = ParamSpec("P")

@@ -1,7 +1,8 @@
 """What all tests share."""
 
 import gc
-from collections.abc import Generator
+import os
+from collections.abc import Generator, Iterator
 from decimal import DefaultContext, setcontext
 from pathlib import Path
 
@@ -22,6 +23,16 @@ settings.load_profile("tickline")
 def _decimal_context_of_its_own() -> None:
     """A test that calls ccxt without our guard changes how Decimals are rounded: no other test is to feel it."""
     setcontext(DefaultContext.copy())
+
+
+@pytest.fixture(autouse=True)
+def _environment_of_its_own() -> Iterator[None]:
+    """A command that runs in this process sets variables for its children: no other test's are to have them."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import ccxt.pro as ccxtpro
 
-from services.fake_exchange.serve import Fake
-from services.fake_exchange.tape import Tape
+from services.simulator.engine.trade_history import TradeHistory
+from services.simulator.http.serve import Fake
 from shared.redirected import redirected
 
 BTC = "BTC/USDT:USDT"
@@ -33,7 +33,7 @@ def row(trade: dict[str, Any]) -> Row:
     return int(trade["id"]), trade["timestamp"], Decimal(trade["price"]), Decimal(trade["amount"])
 
 
-def perfect(tape: Tape, first_id: int, count: int) -> list[Row]:
+def perfect(tape: TradeHistory, first_id: int, count: int) -> list[Row]:
     """The same out of a tape."""
     first = tape.index(first_id)
     return [(trade.id, trade.at_ms, trade.price, trade.amount) for trade in tape.trades(first, first + count)]

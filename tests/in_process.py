@@ -16,16 +16,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from services.fake_exchange.asked import Asked
-from services.fake_exchange.book import Book
-from services.fake_exchange.floor import Floor
-from services.fake_exchange.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
-from services.fake_exchange.prices import Prices
-from services.fake_exchange.serve import FEE, VENUES
-from services.fake_exchange.server import Refused, Told
-from services.gateway.venues.ccxt_venue import CcxtVenue
-from services.gateway.venues.options import VenueOptions
-from services.gateway.venues.reply import current
+from services.simulator.engine.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
+from services.simulator.engine.matching_engine import MatchingEngine
+from services.simulator.engine.prices import Prices
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.http.request import Asked
+from services.simulator.http.serve import FEE, VENUES
+from services.simulator.http.server import Refused, Told
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.options import VenueOptions
+from shared.exchanges.trading.reply import current
 from tests.venues import KEYS, Place
 
 ROUND_TRIP_S = 0.05
@@ -44,7 +44,7 @@ class InProcess:
     """asked: the paths of all requests. costs: what each cost, in the throttle's units."""
 
     venue: CcxtVenue
-    book: Book
+    book: MatchingEngine
     listings: tuple[Listing, ...]
     asked: list[str] = field(default_factory=list)
     costs: list[float] = field(default_factory=list)
@@ -72,8 +72,8 @@ def plain(value: object) -> str:
 def in_process(place: Place, count: int, *, throttled: bool = True) -> InProcess:
     """Not opened yet, with so many markets; the throttle is off until `venue` is opened, if it is on at all."""
     listings = tuple(LISTED[kind_of(place)](f"C{number}") for number in range(count))
-    book = Book(listings, Prices(listings, 1, 0), {"USDT": Decimal(1_000_000)}, FEE, None)
-    routes = VENUES[place.fake or place.exchange](Floor(book)).routes
+    book = MatchingEngine(listings, Prices(listings, 1, 0), {"USDT": Decimal(1_000_000)}, FEE, None)
+    routes = VENUES[place.fake or place.exchange](SimulatorState(book)).routes
     markets = {f"{one.base}USDT": place.market.replace("BTC", one.base) for one in listings}
     venue = CcxtVenue(VenueOptions(place.exchange, markets, mode="live", throttled=False, attempts=1), KEYS)
     made, client = InProcess(venue, book, listings), venue._client

@@ -6,7 +6,7 @@ import sys
 from shared.journal.errors import Fenced
 from shared.journal.journal import Journal
 from shared.journal.rows import EventRow
-from shared.messages import OrderState
+from shared.messages import OrderPhase
 from tests.journal_rows import execution, fill, order
 
 EPOCHS = 12
@@ -34,7 +34,7 @@ async def stream(journal: Journal, name: str) -> None:
     turns = asyncio.Semaphore(TOGETHER)
 
     async def settle(number: int) -> None:
-        row = order(number, state=OrderState.FILLED)
+        row = order(number, state=OrderPhase.FILLED)
         await journal.write([row, fill(str(number)), execution(number)], epoch)
         print(number, flush=True)
         turns.release()

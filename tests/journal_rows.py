@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from shared.journal.rows import ExecutionRow, FillRow, FundingRow, OrderRow
-from shared.messages import Leg, OrderState
+from shared.messages import Leg, OrderPhase
 
 BOOK, SYM = "strategy:BTCUSDT", "BTCUSDT"
 
@@ -26,7 +26,7 @@ def order(number: int = 1, **changed: Any) -> OrderRow:
         after="",
         content="c" * 64,
         order_n=number,
-        state=OrderState.SENT,
+        state=OrderPhase.SENT,
         signed_qty=Decimal("0.001"),
         at_ms=1_730_203_200_001,
         valid_until_ms=1_730_203_205_001,

@@ -6,16 +6,17 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from services.gateway.desk import balance, capital, mine, whereabouts
-from services.gateway.desk.attached import BEGAN, Began
-from services.gateway.desk.books import reports_of
-from services.gateway.desk.market_watch import CONTRACT
-from services.gateway.desk.reports import execution_row
+from services.gateway.execution import balance, capital, whereabouts
+from services.gateway.execution import persons_coins as mine
+from services.gateway.execution.account_session import BEGAN, Began
+from services.gateway.execution.books import reports_of
+from services.gateway.execution.market_watch import CONTRACT
+from services.gateway.execution.reports import execution_row
 from services.gateway.risk import funding, marks, order_rate
-from services.gateway.venues.venue import Contract
+from shared.exchanges.trading.venue import Contract
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow
-from shared.messages import ExecutionReport, OrderState
+from shared.messages import ExecutionReport, OrderPhase
 from shared.messages.codec import kept
 from shared.record import Record
 from tests.fixtures.journal import rows
@@ -70,7 +71,7 @@ async def work(journal: Journal, who: str) -> None:
     fields = rows.REPORTS[first.sym][0].content() | {"n": seq, "client_order_id": first.client_order_id}
     limits = await journal.limits()
     changes: list[Change] = [
-        first._replace(state=OrderState.FILLED, updated_ms=first.updated_ms + 1),
+        first._replace(state=OrderPhase.FILLED, updated_ms=first.updated_ms + 1),
         execution_row(first.book, ExecutionReport(**(fields | _new(ExecutionReport.model_fields))), 1),
         order_rate.one_more(limits, rows.T_MS),
         EventRow("WORK", "", "", who, 1),

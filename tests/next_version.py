@@ -1,4 +1,4 @@
-"""The next Tickline: this one with a wire more, a field more in several records, and a column more in the journal."""
+"""The next Tickline: this one with a wire more, a field more in every record, and a column more in the journal."""
 
 import os
 import re
@@ -14,22 +14,10 @@ from shared.record import WIRE
 ROOT = Path(__file__).parents[1]
 NEXT_WIRE = WIRE + 1
 NEXT_HEAD = f"{int(HEAD) + 1:04}"
-FIELD = "added"  # what every record below has in the next version: a text, empty where an older one wrote it
+FIELD = "added"  # what every record has in the next version: a text, empty where an older one wrote it
 TEXT = "by the next version"  # what the next version writes there
 
-RECORDS = {
-    "AccountSnapshot": "shared/account/account.py",
-    "PositionSnapshot": "shared/account/position.py",
-    "StrategySnapshot": "services/strategy/stage.py",
-    "SymbolSnapshot": "shared/runner/symbol.py",
-    "TakenSnapshot": "shared/runner/symbol.py",
-    "MarketTick": "shared/messages/market.py",
-    "Prediction": "shared/messages/signals.py",
-    "OrderIntent": "shared/messages/orders.py",
-    "ExecutionReport": "shared/messages/orders.py",
-    "Marks": "services/gateway/risk/marks.py",
-}
-
+_RECORD = r'^(class (?!Snapshot|Message)\w+\((?:Record|Snapshot|Message)\):\n    """.*?"""\n(?=\n|    \w))'
 _FIELD = f"""
     {FIELD}: _Annotated[str, _Since({NEXT_WIRE})] = ""
 """
@@ -68,8 +56,8 @@ def make_next(folder: Path) -> Path:
         rf'\1if "{FIELD}" in names:\n\1    fields["{FIELD}"] = "{TEXT}"\n\1\2',
     )
     add_column(folder / "shared/journal")
-    for name, file in RECORDS.items():
-        add_field(folder / file, name)
+    for file in (file for package in ("shared", "services") for file in (folder / package).rglob("*.py")):
+        add_fields(file)
     return folder
 
 
@@ -81,9 +69,14 @@ def add_column(journal: Path) -> None:
     change(journal / "rows.py", r"^(    epoch: int\n    updated_ms: int\n)", rf'\1    {FIELD}: str = ""\n')
 
 
-def add_field(file: Path, record: str) -> None:
-    """Give a record the new field."""
-    change(file, rf'^(class {record}\(.*?"""\n(?=\n|    \w))', lambda found: _IMPORTS + found[1] + _FIELD, re.DOTALL)
+def add_fields(file: Path) -> None:
+    """Give every record in the file the new field."""
+    text = file.read_text()
+    wanted = len(re.findall(r"^class (?!Snapshot|Message)\w+\((?:Record|Snapshot|Message)\):$", text, re.MULTILINE))
+    text, count = re.subn(_RECORD, lambda found: _IMPORTS + found[1] + _FIELD, text, flags=re.DOTALL | re.MULTILINE)
+    assert count == wanted, f"{file}: {count} of {wanted} records have a docstring and a field"
+    if count:
+        file.write_text(text)
 
 
 def change(file: Path, pattern: str, by: str | Callable[[re.Match[str]], str], flags: int = 0) -> None:

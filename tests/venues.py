@@ -8,13 +8,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from services.fake_exchange import bybit_rows
-from services.fake_exchange.order import Order
-from services.fake_exchange.serve import Fake, serving
-from services.gateway.venues.ccxt_venue import CcxtVenue
-from services.gateway.venues.credentials import Credentials
-from services.gateway.venues.options import VenueOptions
-from shared.orders.request import OrderRequest
+from services.simulator.bybit import rows as bybit_rows
+from services.simulator.engine.order import Order
+from services.simulator.http.serve import Fake, serving
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.options import Credentials, VenueOptions
+from shared.orders.state import OrderRequest
 
 KEYS = Credentials(SecretStr("fake-key"), SecretStr("fake-secret"), SecretStr("fake-password"))
 SYM = "BTCUSDT"
@@ -80,7 +79,7 @@ class Pair:
 
 
 def options(place: Place, url: str, **changes: Any) -> VenueOptions:
-    fields: dict[str, Any] = {"leverage": 3, "timeout_s": 2.0, "attempts": 3, "throttled": False, "mode": "live"}
+    fields: dict[str, Any] = {"leverage": 3, "timeout_s": 30.0, "attempts": 3, "throttled": False, "mode": "live"}
     return VenueOptions(place.exchange, {SYM: place.market}, base_url=url, **{**fields, **changes})
 
 

@@ -19,22 +19,22 @@ import yarl
 from aiohttp import WSMessage, WSMsgType
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from services.fake_exchange.asked import Asked
-from services.fake_exchange.book import Book
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.feed import Feed
-from services.fake_exchange.feed_passage import Passage
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.feed_start import AtStart
-from services.fake_exchange.feed_weather import Strike, Trouble
-from services.fake_exchange.floor import Floor
-from services.fake_exchange.frames import unframed
-from services.fake_exchange.prices import TapePrices
-from services.fake_exchange.serve import FEE, LISTINGS, VENUES, Fake, _streams
-from services.fake_exchange.server import FakeExchange
-from services.fake_exchange.streams import Stream, Talk, Unknown
-from services.ingestor.venue import venue as venue_module
-from services.ingestor.venue.client import make_client
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.matching_engine import MatchingEngine
+from services.simulator.engine.prices import TapePrices
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.http.request import Asked
+from services.simulator.http.serve import FEE, LISTINGS, VENUES, Fake, _streams
+from services.simulator.http.server import FakeExchange
+from services.simulator.websocket.faulty_stream import FaultyStream
+from services.simulator.websocket.feed import Feed
+from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.websocket.frames import unframed
+from services.simulator.websocket.random_faults import Strike, Trouble
+from services.simulator.websocket.streams import Stream, Talk, Unknown
+from services.simulator.websocket.subscription_faults import AtStart
+from shared.exchanges.market_data import venue as venue_module
+from shared.exchanges.market_data.client import make_client
 
 THROTTLER = "ccxt.async_support.base.throttler"  # it took the clock that there was when it was loaded
 MS = 1000
@@ -92,7 +92,7 @@ async def wired(venue: str, *faults: Fault, plan: FeedPlan, seed: int = 1, host:
     """As `serving`, while its context lasts; then it is not there. host: of its URL."""
     listings = LISTINGS[venue]
     clock, tapes = plan.begin(listings, seed)
-    floor = Floor(Book(listings, TapePrices(tapes), {}, FEE, None), clock=clock, tapes=tapes)
+    floor = SimulatorState(MatchingEngine(listings, TapePrices(tapes), {}, FEE, None), clock=clock, tapes=tapes)
     feed = Feed(floor, _streams(venue, floor, plan))
     feed.weather.seed = seed
     server = FakeExchange(VENUES[venue](floor), *faults)
@@ -179,7 +179,7 @@ class Socket:
         self._url = url
         self._came = asyncio.Queue[WSMessage]()
         self._sent = asyncio.Queue[tuple[float, WSMessage]]()
-        self._streams: dict[str, tuple[Stream | None, Passage]] = {}
+        self._streams: dict[str, tuple[Stream | None, FaultyStream]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._silent_until_s = 0.0
         self._talk: Talk | None = None
@@ -261,7 +261,7 @@ class Socket:
             if name not in self._streams and what is not AtStart.REFUSED:
                 feed.subscribed[name] += 1
                 kept = stream if what is None else None
-                self._streams[name] = kept, Passage(name, feed.weather, feed.subscribed[name])
+                self._streams[name] = kept, FaultyStream(name, feed.weather, feed.subscribed[name])
         if AtStart.UNANSWERED in befallen.values():
             return []
         return feed.streams.told(talk, wanted, refused, list(self._streams))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import ValidationError
 
 from services.research.backtest import Backtest, Observer, Rules, Totals
-from services.research.backtest.variants import variants
+from services.research.backtest.rules import variants
 from services.research.metrics import Metrics, Results
 from shared.config import Settings
 from shared.errors import ConfigError

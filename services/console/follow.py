@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from shared.bus.api import Bus, BusLost
 from shared.bus.entry import START, Entry
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 
 COUNT = 500
 BLOCK_MS = 300
 
 
-Source = tuple[str, Place]
+Source = tuple[str, PartitionId]
 
 
 async def follow(

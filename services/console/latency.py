@@ -6,7 +6,7 @@ import numpy as np
 
 from services.console.follow import follow
 from shared.bus.api import Bus
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.messages import Stream
 from shared.runner.progress import producers
@@ -40,6 +40,6 @@ def percentiles(waits_us: Sequence[float]) -> Mapping[str, float | None]:
     return {name: float(round(np.percentile(waits_us, q))) for name, q in names.items()}
 
 
-def _sources(settings: Settings, stream: Stream) -> list[tuple[str, Place]]:
+def _sources(settings: Settings, stream: Stream) -> list[tuple[str, PartitionId]]:
     instance = producers(settings)[stream]
-    return [(stream, Place(instance, p)) for p in range(settings.bus.partitions)]
+    return [(stream, PartitionId(instance, p)) for p in range(settings.bus.partitions)]

@@ -13,7 +13,6 @@ from typing import Protocol, TypeVar
 
 from services.console.account_line import AccountLine
 from services.console.collector import OrderCollector
-from services.console.fake_exchange import FakeExchange
 from services.console.fake_run import write_config
 from services.console.ground import Ground
 from services.console.history import one_history
@@ -21,6 +20,7 @@ from services.console.latency import latencies_us
 from services.console.refusals import Ended, RefusalCounter
 from services.console.settings_env import as_environment, keys_environment
 from services.console.silence import Silence
+from services.console.simulator import FakeExchange
 from services.console.summary import Summary, open_line
 from services.console.supervisor import Supervisor
 from services.console.troubles import Troubles

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from services.console.follow import Source, follow
 from shared.bus.api import Bus
 from shared.bus.entry import Entry
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.messages import Stream
 
 
@@ -16,7 +16,7 @@ class StreamTaker(ABC):
 
     def __init__(self, bus: Bus, stream: Stream, instance: str, partitions: int) -> None:
         self._bus = bus
-        self._sources: list[Source] = [(stream, Place(instance, p)) for p in range(partitions)]
+        self._sources: list[Source] = [(stream, PartitionId(instance, p)) for p in range(partitions)]
 
     @abstractmethod
     def take(self, entry: Entry) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from services.console.follow import Source, follow
 from shared.bus.entry import START, Entry
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.bus.redis_bus import RedisBus, RedisSession
 from shared.bus.runs import known_runs
 from shared.config import Settings
@@ -25,11 +25,11 @@ CHUNK = 500  # entries read backwards at a time
 REMEMBERED = 4_096  # more than one commit writes
 
 
-def sources(settings: Settings, stream: Stream) -> list[tuple[str, Place]]:
+def sources(settings: Settings, stream: Stream) -> list[tuple[str, PartitionId]]:
     """The stream's keys; dead letters are written by every service."""
     made_by = producers(settings)
     instances = sorted(set(made_by.values())) if stream is Stream.DEAD else [made_by[stream]]
-    return [(stream, Place(instance, p)) for instance in instances for p in range(settings.bus.partitions)]
+    return [(stream, PartitionId(instance, p)) for instance in instances for p in range(settings.bus.partitions)]
 
 
 async def of_run(settings: Settings, run_id: str | None) -> Settings:

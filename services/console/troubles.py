@@ -12,6 +12,7 @@ from services.console.supervisor import NO_RESTART
 
 MOST_BYTES = 65_536  # of a log at a time
 LISTENED_TO = ("ingestor", "recorder")  # their warnings too: nothing else shows what they lack
+FROM_ALL = ("stands by",)  # a warning, and nobody does that service's work here
 # What lasts: the event that ends each. It is said with its length, again while it goes on, and when it is over.
 ENDED_BY = {
     "market data": "market data again",
@@ -81,7 +82,8 @@ class Troubles:
             return self._begins(name, event, about, why, said, now_s)
         if event in BEGUN_BY:
             return self._ends(name, event, about, now_s)
-        shown = level in ("error", "critical") or (level == "warning" and name in LISTENED_TO)
+        listened_to = name in LISTENED_TO or event in FROM_ALL
+        shown = level in ("error", "critical") or (level == "warning" and listened_to)
         if not shown or said.get("exit_code") in NO_RESTART:
             return ""
         what = joined(name, *(why or [event]))

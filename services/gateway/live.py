@@ -2,28 +2,30 @@
 
 from functools import partial
 
-from services.gateway.desk.desk import Desk
-from services.gateway.desk.feeder import LiveFeeder
-from services.gateway.desk.rules import DeskRules, book_of
-from services.gateway.desk.stage import DeskStage
-from services.gateway.desk.tools import Pace
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.execution.execution import Desk
+from services.gateway.execution.feeder import LiveFeeder
+from services.gateway.execution.rules import DeskRules, book_of
+from services.gateway.execution.session_context import Timeouts
+from services.gateway.execution.stage import DeskStage
+from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.plan import plan_with
 from services.gateway.risk.model import model_sha256
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.rules import Rules
-from services.gateway.venues.make import make_venue
 from shared.config import Settings
+from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal
-from shared.runner.bus_feeder import BusFeeder
+from shared.runner.bus_reader import BusReader
 from shared.runner.plan import Limits
-from shared.runner.service import Wiring
+from shared.runner.service import ServiceParts
 
 
-def live(settings: Settings, limits: Limits) -> Wiring:
+def live(settings: Settings, limits: Limits) -> ServiceParts:
     """Orders to the desk, reports from the journal."""
     desk = make_desk(settings)
-    return Wiring(plan_with(settings, lambda sym: DeskStage(desk.taken)), LiveFeeder(BusFeeder(limits), desk), desk)
+    return ServiceParts(
+        plan_with(settings, lambda sym: DeskStage(desk.taken)), LiveFeeder(BusReader(limits), desk), desk
+    )
 
 
 def make_desk(settings: Settings) -> Desk:
@@ -41,7 +43,7 @@ def desk_rules(settings: Settings) -> DeskRules:
         book=partial(book_of, settings),
         capital=settings.strategy.balance,
         partitions=settings.bus.partitions,
-        pace=Pace(own.request_validity_ms, own.grace_ms, unknown_alarm_s=own.unknown_alarm_s),
+        pace=Timeouts(own.request_validity_ms, own.grace_ms, unknown_alarm_s=own.unknown_alarm_s),
         reconcile_s=own.reconcile_s,
         max_clock_skew_ms=own.max_clock_skew_ms,
         quote_max_age_s=own.risk.quote_max_age_s,

@@ -3,15 +3,15 @@
 from services.gateway.plan import plan
 from shared.config import Mode, Settings
 from shared.extras import need_extras
-from shared.runner.bus_feeder import BusFeeder
+from shared.runner.bus_reader import BusReader
 from shared.runner.plan import Limits
-from shared.runner.service import Wiring, serve
+from shared.runner.service import ServiceParts, serve
 
 
-def build(settings: Settings, limits: Limits) -> Wiring:
+def build(settings: Settings, limits: Limits) -> ServiceParts:
     """What this process does, and where its input comes from."""
     if settings.gateway.mode is Mode.PAPER:
-        return Wiring(plan(settings), BusFeeder(limits))
+        return ServiceParts(plan(settings), BusReader(limits))
     need_extras("ccxt", "journal")
     from services.gateway.live import live  # what a real venue needs is not there for paper
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 from shared.account.paper_fill import PaperFill
 from shared.messages import ExecutionReport, Message, OrderIntent, OrderStatus, Stream
 from shared.record import Snapshot, unvalidated
-from shared.runner.stage import Numbers, Stage
+from shared.runner.stage import SequenceNumbers, Stage
 from shared.tick import State
 
 _report = unvalidated(ExecutionReport)
@@ -28,7 +28,7 @@ class PaperStage(Stage):
 
     def __init__(self, fee: Decimal, slippage_bps: Decimal) -> None:
         self._fill = PaperFill(fee, slippage_bps)
-        self._numbers = Numbers()
+        self._numbers = SequenceNumbers()
 
     def on_tick(self, val: Message) -> list[Message] | None:
         """Take an OrderIntent."""

@@ -3,18 +3,18 @@
 from services.gateway.paper import PaperStage
 from shared.config import Settings
 from shared.messages import Stream
-from shared.runner.plan import Input, Output, Plan, StageFactory
+from shared.runner.plan import Input, Output, ServiceSpec, StageFactory
 
 
-def plan(settings: Settings) -> Plan:
+def plan(settings: Settings) -> ServiceSpec:
     """Orders filled on paper."""
     own = settings.gateway
     return plan_with(settings, lambda sym: PaperStage(own.fee, own.slippage_bps))
 
 
-def plan_with(settings: Settings, make_stage: StageFactory) -> Plan:
+def plan_with(settings: Settings, make_stage: StageFactory) -> ServiceSpec:
     """One instance per account, whatever becomes of its orders."""
-    return Plan(
+    return ServiceSpec(
         instance=settings.gateway.instance,
         make_stage=make_stage,
         inputs=(Input(Stream.ORDERS, settings.strategy.instance, strict=True),),

@@ -8,7 +8,7 @@ from services.ingestor.source import Feed, Source
 from services.ingestor.stage import IngestStage
 from shared.bus.api import Session
 from shared.bus.names import partition_of
-from shared.runner.flow import Flow
+from shared.runner.backpressure import Backpressure
 from shared.runner.partition import Partition
 from shared.runner.plan import Limits
 
@@ -24,7 +24,7 @@ class SourceFeeder:
             self._symbols[partition_of(sym, partitions)].append(sym)
         self._feeds: dict[int, dict[str, Feed]] = {}
 
-    async def gather(self, session: Session, parts: Sequence[Partition], flow: Flow, wait_s: float) -> None:
+    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
         """Feed every partition that has room with what is due; wait only when nothing was."""
         fed = False
         for part in parts:

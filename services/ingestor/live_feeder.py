@@ -5,15 +5,15 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from services.ingestor.live.events import Candle, Clock, TopOfBook, Trade
+from services.ingestor.feeds.feed import LiveFeed
+from services.ingestor.feeds.feed_report import FeedReport
+from services.ingestor.feeds.venues import Venues
 from services.ingestor.live.stage import LiveStage
-from services.ingestor.venue.feed import LiveFeed
-from services.ingestor.venue.report import Report
-from services.ingestor.venue.venue import LiveVenue
-from services.ingestor.venue.venues import Venues
 from shared.bus.api import Session
 from shared.bus.names import partition_of
-from shared.runner.flow import Flow
+from shared.exchanges.market_data.events import Candle, Clock, TopOfBook, Trade
+from shared.exchanges.market_data.venue import LiveVenue
+from shared.runner.backpressure import Backpressure
 from shared.runner.partition import Partition
 
 HEARD = (Trade, TopOfBook, Candle)
@@ -30,8 +30,8 @@ class LiveFeeder:
     venues cannot go on with. A Clock follows what was heard before it: it is read before the wait.
     """
 
-    def __init__(self, venues: Venues, partitions: int, batch: int = BATCH, report: Report | None = None) -> None:
-        self._venues, self._batch, self._report = venues, batch, report or Report()
+    def __init__(self, venues: Venues, partitions: int, batch: int = BATCH, report: FeedReport | None = None) -> None:
+        self._venues, self._batch, self._report = venues, batch, report or FeedReport()
         self._symbols: dict[int, list[str]] = {p: [] for p in range(partitions)}
         for sym in venues.symbols:
             self._symbols[partition_of(sym, partitions)].append(sym)
@@ -45,7 +45,7 @@ class LiveFeeder:
         """Those that are open, by symbol."""
         return {sym: feed for feeds in self._feeds.values() for sym, feed in feeds.items()}
 
-    async def gather(self, session: Session, parts: Sequence[Partition], flow: Flow, wait_s: float) -> None:
+    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
         """Feed the stages with what has come; then do what they ask for."""
         if self._running is None:
             self._running = asyncio.create_task(self._venues.run())

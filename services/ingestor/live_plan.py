@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from services.ingestor.live.route import candle_route, trade_route
 from services.ingestor.live.stage import LiveStage
-from services.ingestor.venue.facts import FACTS, UNLISTED
-from services.ingestor.venue.options import LiveOptions
 from shared.config import Settings
 from shared.config.live import LiveSettings
+from shared.exchanges.market_data.exchange_facts import FACTS, UNLISTED
+from shared.exchanges.market_data.options import LiveOptions
 from shared.intervals import NS_PER_S, TRADE, interval_ns, interval_text
 from shared.messages import Stream
-from shared.runner.plan import Output, Plan
+from shared.runner.plan import Output, ServiceSpec
 
 
 def live_options(settings: Settings) -> tuple[LiveOptions, ...]:
@@ -42,10 +42,10 @@ def live_stage(options: LiveOptions, sym: str) -> LiveStage:
     return LiveStage(options.venue, sym, route, options.age_ns, of)
 
 
-def live_plan(venues: Iterable[LiveOptions], instance: str) -> Plan:
+def live_plan(venues: Iterable[LiveOptions], instance: str) -> ServiceSpec:
     """Ticks as they come, each symbol's by the rules of its venue; who is too slow for them sees a gap."""
     of = {sym: options for options in venues for sym in options.markets}
-    return Plan(instance, lambda sym: live_stage(of[sym], sym), outputs=(Output(Stream.TICKS),))
+    return ServiceSpec(instance, lambda sym: live_stage(of[sym], sym), outputs=(Output(Stream.TICKS),))
 
 
 def _ns(seconds: float) -> int:

@@ -1,23 +1,23 @@
 """The ingestor service: market data source → stage → bus."""
 
 from services.ingestor.feeder import SourceFeeder
+from services.ingestor.feeds.venues import Venues
 from services.ingestor.live_feeder import LiveFeeder
 from services.ingestor.live_plan import live_options, live_plan
 from services.ingestor.plan import make_source, plan
-from services.ingestor.venue.venues import Venues
 from shared.config import Settings
 from shared.runner.plan import Limits
-from shared.runner.service import Wiring, serve
+from shared.runner.service import ServiceParts, serve
 
 
-def build(settings: Settings, limits: Limits) -> Wiring:
+def build(settings: Settings, limits: Limits) -> ServiceParts:
     """What this process does, and where its input comes from."""
     if settings.ingestor.source == "ccxt":
         options = live_options(settings)
         live = LiveFeeder(Venues(options), settings.bus.partitions)
-        return Wiring(live_plan(options, settings.ingestor.instance), live, close=live.close)
+        return ServiceParts(live_plan(options, settings.ingestor.instance), live, close=live.close)
     source = make_source(settings)
-    return Wiring(plan(settings, source.venue), SourceFeeder(source, settings.bus.partitions, limits))
+    return ServiceParts(plan(settings, source.venue), SourceFeeder(source, settings.bus.partitions, limits))
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from services.ingestor.stage import IngestStage
 from shared.config import Settings
 from shared.errors import ConfigError
 from shared.messages import Stream
-from shared.runner.plan import Output, Plan
+from shared.runner.plan import Output, ServiceSpec
 
 
 def make_source(settings: Settings) -> Source:
@@ -25,9 +25,9 @@ def make_source(settings: Settings) -> Source:
     )
 
 
-def plan(settings: Settings, venue: str) -> Plan:
+def plan(settings: Settings, venue: str) -> ServiceSpec:
     """Ticks of `venue`, never more than a bound ahead of who reads them."""
-    return Plan(
+    return ServiceSpec(
         instance=settings.ingestor.instance,
         make_stage=lambda sym: IngestStage(venue, sym),
         outputs=(Output(Stream.TICKS, (settings.signal.instance,), settings.bus.bound),),

@@ -6,7 +6,7 @@ from services.ingestor.source import Datum, Quote
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
 from shared.record import Snapshot, unvalidated
-from shared.runner.stage import Numbers
+from shared.runner.stage import SequenceNumbers
 from shared.tick import State, Tick
 
 _TICKS = Stream.TICKS  # a member at hand: to look it up in its enum costs as much as a dict's look-up
@@ -42,7 +42,7 @@ class IngestStage(Tick[Datum, list[Message]]):
     def __init__(self, venue: str, sym: str) -> None:
         self._venue = venue
         self._sym = sym
-        self._numbers = Numbers()
+        self._numbers = SequenceNumbers()
         self._position = 0
         self._last_ts_event = -1
         self._stale = 0

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.errors import ConfigError
 from shared.extras import to_install
@@ -12,7 +12,7 @@ from shared.messages import Stream
 from shared.recording.folder import Age
 from shared.runner.progress import producers
 
-Source = tuple[str, Place]
+Source = tuple[str, PartitionId]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def plan(settings: Settings) -> RecorderPlan:
     wanted = dict.fromkeys((*_of_line(settings), *(_named(text) for text in own.also)))
     return RecorderPlan(
         own.instance, own.folder,
-        tuple((stream, Place(instance, p)) for stream, instance in wanted for p in range(settings.bus.partitions)),
+        tuple((stream, PartitionId(who, p)) for stream, who in wanted for p in range(settings.bus.partitions)),
         own.max_rows, own.max_bytes, own.max_age_s, Age(own.keep_days, own.keep_bytes),
     )  # fmt: skip
 

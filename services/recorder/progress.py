@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from shared.bus.api import BusLost, Commit, Outcome, Session
 from shared.messages import Stream
 from shared.recording.part import Positions
-from shared.runner.ownership import Ownership
+from shared.runner.partition_leases import PartitionLeases
 
 
 class ProgressOnBus:
     """The fields `in:STREAM` of the recorder's own state, as any consumer has them. Nothing here reads them back."""
 
-    def __init__(self, ownership: Ownership, session: Session) -> None:
+    def __init__(self, ownership: PartitionLeases, session: Session) -> None:
         self._leases = dict(ownership.leases)
         self._session = session
         self._seqs: dict[int, int] = {}

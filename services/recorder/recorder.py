@@ -22,7 +22,7 @@ from shared.config import Settings
 from shared.errors import ConfigError, TicklineError
 from shared.messages import Stream
 from shared.messages.codec import newer
-from shared.record import NewerWire
+from shared.record import WIRE, NewerWire
 from shared.recording.about import About, NewerRecording, claim
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.columns import Taken
@@ -30,7 +30,7 @@ from shared.recording.folder import FolderInUse, RecordingFolder, locked
 from shared.recording.layout import day_of
 from shared.recording.position import Position
 from shared.runner.health import touch
-from shared.runner.ownership import Ownership
+from shared.runner.partition_leases import PartitionLeases
 from shared.runner.progress import read_snapshots
 
 ROUND_S = 0.4
@@ -38,6 +38,7 @@ LOCK_WAIT_S = 8.0
 TIDY_EVERY_S = 60.0
 LAST_READS_S = 5.0  # after `stop`, for what is there by then
 BACKOFF_S, BACKOFF_MAX_S = 0.05, 2.0
+DAMAGED = b"?"  # before a recorded tag of a wire that nobody wrote then: later nobody could tell
 
 log = structlog.get_logger()
 
@@ -55,7 +56,7 @@ class Recorder:
         self._plan, self._bus, self._settings = plan, bus, settings
         self._stopping = False
         self._session: Session | None = None
-        self._ownership = Ownership(plan.instance, settings.bus.partitions, exclusive=True)
+        self._ownership = PartitionLeases(plan.instance, settings.bus.partitions, exclusive=True)
         self._backoff_s = BACKOFF_S
         self._hole = False
         self._stood_by = ""  # why, since the last file
@@ -133,6 +134,8 @@ class Recorder:
             except FolderInUse:
                 if self._stopping or time.monotonic() > until:
                     raise
+                if self._stood_by:
+                    self._touch()  # it waits as long as a fresh file may be old
                 await asyncio.sleep(ROUND_S)
             else:
                 return
@@ -206,14 +209,23 @@ class Recorder:
             cursors[source] = entries[-1].id
             buffer = buffers[Stream(source[0])]
             for entry in entries:
+                await self._judge(session, Stream(source[0]), entry)
                 self._take(source, entry, buffer, session.run_id, now_s)
         return bool(batches)
 
+    async def _judge(self, session: Session, stream: Stream, entry: Entry) -> None:
+        """Raise NewerWire where a newer Tickline may have written it; else its tag is damaged, and recorded as that."""
+        beyond = None if stream is Stream.DEAD else newer(entry.t)  # a dead letter is kept as it is, and not read
+        if beyond is None:
+            return
+        stands = await session.wire()
+        if stands is None or stands > WIRE:
+            raise beyond
+        entry.t = DAMAGED + entry.t
+        self._alarm(f"{stream} of {entry.k} n={entry.n}: {beyond.what} of wire {beyond.wire}, where all write {stands}")
+
     def _take(self, source: Source, entry: Entry, buffer: Buffer, run_id: str, now_s: float) -> None:
         stream, place = Stream(source[0]), source[1]
-        beyond = None if stream is Stream.DEAD else newer(entry.t)  # a dead letter is kept as it is, and not read
-        if beyond is not None:
-            raise beyond
         position = buffer.positions.setdefault(place, Position())
         if position.differs(stream, entry):
             self._alarm(f"divergence: {stream} of {entry.k or place} n={entry.n} was recorded otherwise")

@@ -16,7 +16,7 @@ from services.signal.plan import plan_with as signal_plan_with
 from services.strategy.plan import plan as strategy_plan
 from services.strategy.stage import StrategyStage
 from shared.config import Settings
-from shared.runner.plan import Plan
+from shared.runner.plan import ServiceSpec
 from shared.runner.symbol import Symbol
 
 Book = StrategyStage  # by the name that says what a reader of snapshots wants of it
@@ -26,10 +26,10 @@ class LinePlans(NamedTuple):
     """The source, and what each service does, from the config."""
 
     source: Source
-    ingestor: Plan
-    signal: Plan
-    strategy: Plan
-    gateway: Plan
+    ingestor: ServiceSpec
+    signal: ServiceSpec
+    strategy: ServiceSpec
+    gateway: ServiceSpec
 
 
 def line_plans(settings: Settings) -> LinePlans:
@@ -42,7 +42,7 @@ def line_plans_with(settings: Settings, module: nn.Module, features: str, model:
     return _line_plans(settings, signal_plan_with(settings, module, features, model))
 
 
-def _line_plans(settings: Settings, signal: Plan) -> LinePlans:
+def _line_plans(settings: Settings, signal: ServiceSpec) -> LinePlans:
     source = make_source(settings)
     ingestor = ingestor_plan(settings, source.venue)
     return LinePlans(source, ingestor, signal, strategy_plan(settings), gateway_plan(settings))

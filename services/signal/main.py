@@ -2,14 +2,14 @@
 
 from services.signal.plan import plan
 from shared.config import Settings
-from shared.runner.bus_feeder import BusFeeder
+from shared.runner.bus_reader import BusReader
 from shared.runner.plan import Limits
-from shared.runner.service import Wiring, serve
+from shared.runner.service import ServiceParts, serve
 
 
-def build(settings: Settings, limits: Limits) -> Wiring:
+def build(settings: Settings, limits: Limits) -> ServiceParts:
     """What this process does, and where its input comes from."""
-    return Wiring(plan(settings), BusFeeder(limits))
+    return ServiceParts(plan(settings), BusReader(limits))
 
 
 def main() -> None:

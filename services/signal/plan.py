@@ -11,10 +11,10 @@ from shared.models.card import ModelRefused
 from shared.models.choose import chosen_model
 from shared.models.load_model import load_model
 from shared.models.predict import Predict
-from shared.runner.plan import Input, Output, Plan
+from shared.runner.plan import Input, Output, ServiceSpec
 
 
-def plan(settings: Settings) -> Plan:
+def plan(settings: Settings) -> ServiceSpec:
     """Load the model, once for all symbols; a ConfigError when it may not be used."""
     try:
         path = chosen_model(settings)
@@ -24,10 +24,10 @@ def plan(settings: Settings) -> Plan:
     return plan_with(settings, module, card.features, card.short_hash)
 
 
-def plan_with(settings: Settings, module: nn.Module, features: str, model: str) -> Plan:
+def plan_with(settings: Settings, module: nn.Module, features: str, model: str) -> ServiceSpec:
     """As `plan`, with a model at hand. features: its spec. model: its name in every Prediction."""
     predict = Predict(module)
-    return Plan(
+    return ServiceSpec(
         instance=settings.signal.instance,
         make_stage=lambda sym: SignalStage(make_feature(features), predict, model),
         inputs=(Input(Stream.TICKS, settings.ingestor.instance),),

@@ -8,7 +8,7 @@ from shared.features import Feature
 from shared.messages import Features, Gap, MarketTick, Message, Prediction, Stream, Tensor
 from shared.models.predict import Predict
 from shared.record import Snapshot, unvalidated
-from shared.runner.stage import Numbers, Stage
+from shared.runner.stage import SequenceNumbers, Stage
 from shared.tick import State
 
 _features, _prediction = unvalidated(Features), unvalidated(Prediction)
@@ -33,7 +33,7 @@ class SignalStage(Stage):
         self._predict = predict
         self._model = model
         self._spec = feature.spec
-        self._numbers = Numbers()
+        self._numbers = SequenceNumbers()
 
     def on_tick(self, val: Message) -> list[Message] | None:
         """Take a MarketTick or a Gap."""

@@ -7,21 +7,21 @@ from shared.bus.api import Session
 from shared.bus.names import partition_of
 from shared.config import Mode, Settings
 from shared.errors import ConfigError
-from shared.runner.bus_feeder import BusFeeder
-from shared.runner.flow import Flow
+from shared.runner.backpressure import Backpressure
+from shared.runner.bus_reader import BusReader
 from shared.runner.partition import Partition
 
 
 class StrategyFeeder:
     """A book that does not fit the config is so refused at the start, not at its next prediction."""
 
-    def __init__(self, bus: BusFeeder, settings: Settings) -> None:
+    def __init__(self, bus: BusReader, settings: Settings) -> None:
         self._bus = bus
         self._settings = settings
         self._restored: set[int] = set()
 
-    async def gather(self, session: Session, parts: Sequence[Partition], flow: Flow, wait_s: float) -> None:
-        """As BusFeeder does; SafetyRefusal or ConfigError for a book that cannot be taken back."""
+    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
+        """As BusReader does; SafetyRefusal or ConfigError for a book that cannot be taken back."""
         for part in parts:
             if part.lease.place.p not in self._restored:
                 self._take_back(part)

@@ -3,14 +3,14 @@
 from services.strategy.feeder import StrategyFeeder
 from services.strategy.plan import plan
 from shared.config import Settings
-from shared.runner.bus_feeder import BusFeeder
+from shared.runner.bus_reader import BusReader
 from shared.runner.plan import Limits
-from shared.runner.service import Wiring, serve
+from shared.runner.service import ServiceParts, serve
 
 
-def build(settings: Settings, limits: Limits) -> Wiring:
+def build(settings: Settings, limits: Limits) -> ServiceParts:
     """What this process does, and where its input comes from."""
-    return Wiring(plan(settings), StrategyFeeder(BusFeeder(limits), settings))
+    return ServiceParts(plan(settings), StrategyFeeder(BusReader(limits), settings))
 
 
 def main() -> None:

@@ -5,12 +5,12 @@ from services.strategy.stage import StrategyStage
 from shared.config import Mode, Settings
 from shared.errors import ConfigError
 from shared.messages import Stream
-from shared.runner.plan import Input, Output, Plan
+from shared.runner.plan import Input, Output, ServiceSpec
 from shared.strategies import make_decider
-from shared.strategies.reserve import with_reserve
+from shared.strategies.fee_reserve import with_reserve
 
 
-def plan(settings: Settings) -> Plan:
+def plan(settings: Settings) -> ServiceSpec:
     """One book per symbol; a ConfigError when the strategy or a parameter is unknown."""
     own, gateway = settings.strategy, settings.gateway
     try:
@@ -23,7 +23,7 @@ def plan(settings: Settings) -> Plan:
         decider = with_reserve(decider, gateway.fee, gateway.slippage_bps)
     rules = LiveRules(_ns(own.order_valid_s), _ns(own.prediction_stale_s), own.on_missing)
     book = f"{settings.ingestor.source}|{gateway.venue}|{gateway.account}|{own.name}|{run}"
-    return Plan(
+    return ServiceSpec(
         instance=own.instance,
         make_stage=lambda sym: (
             LiveStrategyStage(sym, decider, own.balance, book, rules)

@@ -13,7 +13,7 @@ from shared.account import Account, Order
 from shared.account.booking import book_report
 from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderIntent, Prediction, Reason, Stream
 from shared.record import Snapshot, unvalidated
-from shared.runner.stage import Numbers, Stage
+from shared.runner.stage import SequenceNumbers, Stage
 from shared.strategies import Decider
 from shared.strategies.decider import require_orders
 from shared.tick import State
@@ -54,7 +54,7 @@ class StrategyStage(Stage):
         self._decider = decider
         self._book = book
         self._valid_ns = valid_ns
-        self._numbers = Numbers()
+        self._numbers = SequenceNumbers()
         self._in_flight: list[str] = []
         self._booked_n = 0
         self._fees = Decimal(0)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from shared.bus.entry import Entry, Outgoing
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.errors import SafetyRefusal
 from shared.record import WIRE
 
@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 class Lease(NamedTuple):
     """The right to write one partition: `epoch` grows with every acquisition."""
 
-    place: Place
+    place: PartitionId
     owner: str
     epoch: int
 
@@ -119,7 +119,7 @@ class Session(Protocol):
         written after the entries that it stands behind, so these are there too. Cluster's servers each lose their own.
         """
 
-    async def acquire(self, place: Place, owner: str) -> Lease | None:
+    async def acquire(self, place: PartitionId, owner: str) -> Lease | None:
         """Own the partition, unless somebody else's lease is still good."""
 
     async def renew(self, leases: Sequence[Lease]) -> list[bool]:
@@ -128,18 +128,18 @@ class Session(Protocol):
     async def release(self, leases: Sequence[Lease]) -> None:
         """Give the partitions up at once."""
 
-    async def load(self, places: Sequence[Place]) -> list[Stored]:
+    async def load(self, places: Sequence[PartitionId]) -> list[Stored]:
         """Read the partitions' states."""
 
-    async def fields(self, wanted: Sequence[tuple[Place, str]]) -> list[bytes | None]:
+    async def fields(self, wanted: Sequence[tuple[PartitionId, str]]) -> list[bytes | None]:
         """Single fields of partitions' states, ours or not."""
 
     async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
         """Write each commit atomically; they are independent of one another."""
 
     async def read(
-        self, cursors: Mapping[tuple[str, Place], bytes], count: int, block_ms: int
-    ) -> list[tuple[tuple[str, Place], list[Entry]]]:
+        self, cursors: Mapping[tuple[str, PartitionId], bytes], count: int, block_ms: int
+    ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
         """Entries behind the cursors, at most `count` a stream; waits up to `block_ms` for the first (0: not)."""
 
     def wake(self) -> None:

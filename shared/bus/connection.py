@@ -27,7 +27,7 @@ Command: TypeAlias = Sequence[Arg]
 READ_SIZE = 1 << 18  # bytes taken from the socket at a time; a batch is larger than redis-py's 32 KiB
 
 
-class Link:
+class BusConnection:
     """A connection to the bus. Replies come raw, as RESP2 gives them.
 
     timeout_s bounds every reply; `patience_s` is added to it for commands that wait on the server.

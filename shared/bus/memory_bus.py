@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from shared.bus.api import BusLost, Commit, Joined, Lease, Outcome, Storage, Stored
 from shared.bus.entry import Entry
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.record import WIRE
 
 
@@ -39,8 +39,8 @@ class MemoryBus:
         self.maxlens = dict(maxlens)
         self.clock = clock
         self.run_id = uuid4().hex
-        self.partitions: dict[Place, _Partition] = {}
-        self.streams: dict[tuple[str, Place], list[Entry]] = {}
+        self.partitions: dict[PartitionId, _Partition] = {}
+        self.streams: dict[tuple[str, PartitionId], list[Entry]] = {}
         self.meta: dict[str, str] = {}
         self.replicas: dict[tuple[str, str], _Replica] = {}
         self.wire: int | None = None
@@ -57,7 +57,7 @@ class MemoryBus:
         """As a clean restart of the server: nothing is lost, every session is over."""
         self.run_id = uuid4().hex
 
-    def partition(self, place: Place) -> _Partition:
+    def partition(self, place: PartitionId) -> _Partition:
         """The partition's state, made when it is new."""
         return self.partitions.setdefault(place, _Partition())
 
@@ -106,7 +106,7 @@ class MemorySession:
         if self._closed or self._run_id != self._bus.run_id:
             raise BusLost("bus in memory: the session is over")
 
-    async def acquire(self, place: Place, owner: str) -> Lease | None:
+    async def acquire(self, place: PartitionId, owner: str) -> Lease | None:
         """Own the partition, unless somebody else's lease is still good."""
         self._check()
         held, now = self._bus.partition(place), self._bus.clock()
@@ -140,13 +140,13 @@ class MemorySession:
             if held is not None:
                 held.owner, held.until = "", 0.0
 
-    async def load(self, places: Sequence[Place]) -> list[Stored]:
+    async def load(self, places: Sequence[PartitionId]) -> list[Stored]:
         """Read the partitions' states."""
         self._check()
         held = [self._bus.partition(place) for place in places]
         return [Stored(state.seq, dict(state.fields)) for state in held]
 
-    async def fields(self, wanted: Sequence[tuple[Place, str]]) -> list[bytes | None]:
+    async def fields(self, wanted: Sequence[tuple[PartitionId, str]]) -> list[bytes | None]:
         """Single fields of partitions' states."""
         self._check()
         return [self._bus.partition(place).fields.get(name) for place, name in wanted]
@@ -184,8 +184,8 @@ class MemorySession:
         return Outcome.OK
 
     async def read(
-        self, cursors: Mapping[tuple[str, Place], bytes], count: int, block_ms: int
-    ) -> list[tuple[tuple[str, Place], list[Entry]]]:
+        self, cursors: Mapping[tuple[str, PartitionId], bytes], count: int, block_ms: int
+    ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
         """Entries behind the cursors; waits up to `block_ms` for the first."""
         self._check()
         found = self._behind(cursors, count)
@@ -203,8 +203,8 @@ class MemorySession:
         return found
 
     def _behind(
-        self, cursors: Mapping[tuple[str, Place], bytes], count: int
-    ) -> list[tuple[tuple[str, Place], list[Entry]]]:
+        self, cursors: Mapping[tuple[str, PartitionId], bytes], count: int
+    ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
         found = []
         for source, cursor in cursors.items():
             later = [e for e in self._bus.streams.get(source, []) if _order(e.id) > _order(cursor)][:count]

@@ -26,7 +26,7 @@ def partition_of(sym: str, partitions: int) -> int:
     return crc32(sym.encode()) % partitions
 
 
-class Place(NamedTuple):
+class PartitionId(NamedTuple):
     """One partition of one instance."""
 
     instance: str
@@ -40,7 +40,7 @@ class Place(NamedTuple):
 class Names:
     """Key names under one namespace.
 
-    >>> Names("tickline").stream("ticks", Place("ingestor", 3))
+    >>> Names("tickline").stream("ticks", PartitionId("ingestor", 3))
     'tickline:ticks:{ingestor.3}'
     """
 
@@ -50,11 +50,11 @@ class Names:
         if not _NAMESPACE.fullmatch(self.namespace):
             raise ValueError(f"namespace {self.namespace!r}: use letters, digits and . _ : - only")
 
-    def stream(self, stream: str, place: Place) -> str:
+    def stream(self, stream: str, place: PartitionId) -> str:
         """A stream's key."""
         return f"{self.namespace}:{stream}:{{{place}}}"
 
-    def state(self, place: Place) -> str:
+    def state(self, place: PartitionId) -> str:
         """The key of a partition's state hash."""
         return f"{self.namespace}:state:{{{place}}}"
 

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from shared.bus.api import BusLost, Commit, Joined, Lease, Outcome, Storage, Stored
-from shared.bus.connection import Arg, Command, Link
+from shared.bus.connection import Arg, BusConnection, Command
 from shared.bus.entry import NAMES, Entry
-from shared.bus.names import Names, Place
+from shared.bus.names import Names, PartitionId
 from shared.bus.scripts import ACQUIRE, COMMIT, JOIN, RENEW
 from shared.record import WIRE
 
@@ -58,15 +58,22 @@ class RedisBus:
             raise
         return RedisSession(self, commands, reads, run_id, cursors_id, reader_id, Storage.of(info.decode()))
 
-    def _link(self, url: str, timeout_s: float) -> Link:
-        return Link(url, timeout_s, self._password)
+    def _link(self, url: str, timeout_s: float) -> BusConnection:
+        return BusConnection(url, timeout_s, self._password)
 
 
 class RedisSession:
     """A connection for commands and one for waiting reads, to one server process."""
 
     def __init__(
-        self, bus: RedisBus, commands: Link, reads: Link, run_id: str, cursors_id: str, reader_id: int, storage: Storage
+        self,
+        bus: RedisBus,
+        commands: BusConnection,
+        reads: BusConnection,
+        run_id: str,
+        cursors_id: str,
+        reader_id: int,
+        storage: Storage,
     ) -> None:
         self.storage = storage
         self._bus = bus
@@ -89,7 +96,7 @@ class RedisSession:
         """The same for ever on one server; on Cluster the run id."""
         return self._cursors_id
 
-    async def acquire(self, place: Place, owner: str) -> Lease | None:
+    async def acquire(self, place: PartitionId, owner: str) -> Lease | None:
         """Own the partition, unless somebody else's lease is still good."""
         keys = [self._names.state(place)]
         (epoch,) = await self._commands.scripts(ACQUIRE, [(keys, (owner, self._bus.lease_ms))])
@@ -109,7 +116,7 @@ class RedisSession:
         calls = [([self._names.state(x.place)], (x.owner, x.epoch, lease_ms)) for x in leases]
         return [reply == 1 for reply in await self._commands.scripts(RENEW, calls)]
 
-    async def load(self, places: Sequence[Place]) -> list[Stored]:
+    async def load(self, places: Sequence[PartitionId]) -> list[Stored]:
         """Read the partitions' states."""
         states = []
         for flat in await self._replies([("HGETALL", self._names.state(place)) for place in places]):
@@ -118,7 +125,7 @@ class RedisSession:
             states.append(Stored(seq, {k: v for k, v in fields.items() if k not in OWN_FIELDS}))
         return states
 
-    async def fields(self, wanted: Sequence[tuple[Place, str]]) -> list[bytes | None]:
+    async def fields(self, wanted: Sequence[tuple[PartitionId, str]]) -> list[bytes | None]:
         """Single fields of partitions' states."""
         return await self._replies([("HGET", self._names.state(place), name) for place, name in wanted])
 
@@ -148,8 +155,8 @@ class RedisSession:
         return keys, args
 
     async def read(
-        self, cursors: Mapping[tuple[str, Place], bytes], count: int, block_ms: int
-    ) -> list[tuple[tuple[str, Place], list[Entry]]]:
+        self, cursors: Mapping[tuple[str, PartitionId], bytes], count: int, block_ms: int
+    ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
         """Entries behind the cursors; waits up to `block_ms` for the first."""
         sources = {self._names.stream(*source).encode(): source for source in cursors}
         command: list[Arg] = ["XREAD", "COUNT", count]
@@ -187,7 +194,7 @@ class RedisSession:
     async def wire(self) -> int | None:
         """The wire that stands on the bus; None where no replica ever came."""
         stands = await self._commands.call("HGET", self._names.replicas(), "wire")
-        return None if stands is None else int(stands)
+        return int(stands) if stands and stands.isdigit() else None  # as JOIN has it
 
     async def _register(self, instance: str, owner: str, ttl_ms: int, wire: int) -> Joined:
         arguments = (instance, self._names.replica(instance, owner), ttl_ms, wire, self._bus.raise_after_ms)
@@ -201,7 +208,7 @@ class RedisSession:
         *_, flat = await self._replies([*(("HSETNX", key, *item) for item in defaults.items()), ("HGETALL", key)])
         return {k.decode(): v.decode() for k, v in zip(flat[::2], flat[1::2], strict=True)}
 
-    async def newest(self, source: tuple[str, Place], before: bytes, count: int) -> list[Entry]:
+    async def newest(self, source: tuple[str, PartitionId], before: bytes, count: int) -> list[Entry]:
         """The last entries of a stream up to `before` (`+`: its end; `(id`: without that one), the newest first."""
         rows = await self._commands.call("XREVRANGE", self._names.stream(*source), before, "-", "COUNT", count)
         return [Entry(entry_id, fields) for entry_id, fields in rows]

@@ -90,23 +90,24 @@ return 1
 
 # KEYS: replicas. ARGV: instance, `instance owner`, time to live in ms (0 leaves), wire that it knows, ms for which all
 # must know a newer one before it is raised. Returns the wire that stands here, then field, order of coming, ... of the
-# instance's living ones. Who does not know that wire is not taken in: nothing is shared with it.
+# instance's living ones. Who does not know that wire is not taken in: nothing is shared with it. A later version may
+# write more behind a replica's three numbers; what has no three numbers is no replica's, and struck off.
 JOIN = Script(f"""
 {_NOW}
 local mine, living, known, highest = tonumber(ARGV[4]), {{}}, false, 0
-local stands = tonumber(redis.call('HGET', KEYS[1], 'wire') or ARGV[4])
+local stands = tonumber(redis.call('HGET', KEYS[1], 'wire') or ARGV[4]) or mine
 if mine < stands and ARGV[3] ~= '0' then return {{stands}} end
 local lowest = mine
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   local instance = string.match(all[i], '^(%S+) ')
   if instance then
-    local order, till, wire = string.match(all[i + 1], '^(%d+) (%d+) (%d+)$')
+    local order, till, wire = string.match(all[i + 1], '^(%d+) (%d+) (%d+)')
     order = tonumber(order)
-    if instance == ARGV[1] and order > highest then highest = order end
+    if order and instance == ARGV[1] and order > highest then highest = order end
     if all[i] == ARGV[2] then
-      known = order
-    elseif tonumber(till) < now then
+      known = order or false
+    elseif not order or tonumber(till) < now then
       redis.call('HDEL', KEYS[1], all[i])
     else
       lowest = math.min(lowest, tonumber(wire))

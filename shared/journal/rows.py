@@ -7,7 +7,7 @@ wall clock, `_ns` a `ts_event`. An account's rows never meet another account's.
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from shared.messages.reasons import Leg, OrderState, Reason
+from shared.messages.reasons import Leg, OrderPhase, Reason
 
 
 class OrderRow(NamedTuple):
@@ -33,7 +33,7 @@ class OrderRow(NamedTuple):
     after: str
     content: str
     order_n: int
-    state: OrderState
+    state: OrderPhase
     signed_qty: Decimal
     at_ms: int
     valid_until_ms: int

@@ -1,15 +1,15 @@
 """Writes one account's rows, inside a transaction that somebody else holds."""
 
+import sqlite3
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection, Delete, Executable, Select, Table, bindparam, delete, func, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
-from shared.journal.database import Database
+from shared.journal.database import AnyInsert, Database, Insert
 from shared.journal.errors import Fenced, WriteRefused
-from shared.journal.prepared import Prepared
 from shared.journal.rows import (
     ArmingRow,
     Change,
@@ -27,6 +27,7 @@ from shared.journal.rows import (
     SetBusId,
 )
 from shared.journal.schema import (
+    TERMINAL,
     accounts,
     armings,
     events,
@@ -38,17 +39,147 @@ from shared.journal.schema import (
     limits,
     orders,
 )
-from shared.journal.statements import (
-    drop,
-    last_seq,
-    newest_epoch,
-    put,
-    put_fill,
-    put_once,
-    put_order,
-    raise_epoch,
-    stored,
-)
+
+# The statements that write, made once for a dialect. Their parameters are named as the columns.
+
+INTENT = OrderRow._fields[: OrderRow._fields.index("order_n")]  # what an order's row keeps for ever
+
+
+def put(insert: Insert, table: Table, only: Collection[str] = ()) -> AnyInsert:
+    """Insert, or replace the row with the same key; `only`: the columns that are replaced."""
+    new = insert(table)
+    keys = table.primary_key.columns.keys()
+    names = only or set(table.columns.keys()).difference(keys)
+    return new.on_conflict_do_update(index_elements=keys, set_={name: new.excluded[name] for name in names})
+
+
+def put_once(insert: Insert, table: Table) -> AnyInsert:
+    """Insert, or change nothing where the key stands."""
+    return insert(table).on_conflict_do_nothing(index_elements=table.primary_key.columns.keys())
+
+
+def put_fill(insert: Insert) -> AnyInsert:
+    """Insert; where it stands, only an order's id that was not known then is added."""
+    new = insert(fills)
+    named = new.excluded.client_order_id
+    return new.on_conflict_do_update(
+        index_elements=fills.primary_key.columns.keys(),
+        set_={"client_order_id": named},
+        where=(fills.c.client_order_id == "") & (named != ""),
+    )
+
+
+def put_order(insert: Insert) -> AnyInsert:
+    """Insert; or replace what may change, unless the order is terminal or the id is another intent's."""
+    new = insert(orders)
+    key = ("account", "client_order_id")
+    return new.on_conflict_do_update(
+        index_elements=key,
+        set_={name: new.excluded[name] for name in OrderRow._fields if name not in (*key, *INTENT)},
+        where=orders.c.state.not_in(TERMINAL)
+        & (orders.c.content == new.excluded.content)
+        & (orders.c.book == new.excluded.book),
+    )
+
+
+def drop(table: Table, *keys: str) -> Delete:
+    """Delete the row with this key."""
+    return delete(table).where(*(table.c[key] == bindparam(key) for key in ("account", *keys)))
+
+
+def stored(table: Table) -> Select[Any]:
+    """The row with this key, without the account."""
+    mine = [column == bindparam(column.name) for column in table.primary_key]
+    return select(*(column for column in table.columns if column.name != "account")).where(*mine)
+
+
+def raise_epoch(insert: Insert) -> Executable:
+    """One more, for this owner; gives the new epoch."""
+    new = insert(accounts).values(epoch=1)
+    taken = {name: new.excluded[name] for name in ("owner", "raised_ms")}
+    return new.on_conflict_do_update(
+        index_elements=["account"], set_={"epoch": accounts.c.epoch + 1, **taken}
+    ).returning(accounts.c.epoch)
+
+
+def newest_epoch() -> Select[Any]:
+    """Epoch and owner; the row is locked until the transaction ends."""
+    return (
+        select(accounts.c.epoch, accounts.c.owner).where(accounts.c.account == bindparam("account")).with_for_update()
+    )
+
+
+def last_seq() -> Select[Any]:
+    """The newest execution's number of a book, 0 before the first."""
+    mine = (executions.c.account == bindparam("account")) & (executions.c.book == bindparam("book"))
+    return select(func.coalesce(func.max(executions.c.seq), 0)).where(mine)
+
+
+# A statement that SQLite's own driver runs: on an order's way to the venue SQLAlchemy would cost more than SQLite.
+#
+# PostgreSQL's statements go through SQLAlchemy as ever.
+
+Processor = Callable[[Any], Any]
+
+
+class Bind(NamedTuple):
+    """A place in the statement. value: what stands there where no parameter has this name."""
+
+    name: str
+    process: Processor | None
+    value: Any
+
+
+class Ran(NamedTuple):
+    """rowcount: rows that were written. rows: that were read."""
+
+    rowcount: int
+    rows: list[Any]
+
+
+class Prepared:
+    """Compiled with its first parameters; these must have the same names each time.
+
+    What is wrong with a row is a StatementError; all else is raised as sqlite3 does.
+    """
+
+    def __init__(self, statement: Any) -> None:
+        self._statement: Executable = statement
+        self._sql = ""
+        self._binds: tuple[Bind, ...] = ()
+
+    def run(self, connection: Connection, given: Mapping[str, Any]) -> Ran:
+        """Within a transaction."""
+        driver = connection.connection.driver_connection
+        if not isinstance(driver, sqlite3.Connection):
+            done = connection.execute(self._statement, dict(given), execution_options={"preserve_rowcount": True})
+            return Ran(done.rowcount, list(done) if done.returns_rows else [])
+        if not self._sql:
+            self._prepare(connection, given)
+        try:
+            cursor = driver.execute(self._sql, [self._value(bind, given) for bind in self._binds])
+            return Ran(cursor.rowcount, cursor.fetchall())
+        except (sqlite3.IntegrityError, sqlite3.DataError, ValueError) as error:
+            raise StatementError(str(error), self._sql, None, error) from error
+
+    def _value(self, bind: Bind, given: Mapping[str, Any]) -> Any:
+        if bind.name not in given:
+            return bind.value
+        return given[bind.name] if bind.process is None else bind.process(given[bind.name])
+
+    def _prepare(self, connection: Connection, given: Mapping[str, Any]) -> None:
+        dialect = connection.dialect
+        compiled: Any = self._statement.compile(dialect=dialect, column_keys=list(given))  # type: ignore[attr-defined]
+        state = compiled.construct_expanded_state(dict(given))
+        binds = []
+        for name in state.positiontup:
+            process = state.processors.get(name)
+            if name in compiled.binds:
+                process = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
+            value = None if name in given else state.parameters[name]
+            binds.append(Bind(name, process, value if process is None else process(value)))
+        self._binds, self._sql = tuple(binds), state.statement
+
 
 BEFORE_SENDING: tuple[type[Change], ...] = (OrderRow, LimitRow)  # what an order waits for
 

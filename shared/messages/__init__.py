@@ -4,7 +4,7 @@ from shared.messages.base import Message
 from shared.messages.codec import DecodeError, decode, encode
 from shared.messages.market import Gap, MarketTick
 from shared.messages.orders import Decision, ExecutionReport, OrderIntent
-from shared.messages.reasons import GapCause, Leg, OrderState, OrderStatus, Reason
+from shared.messages.reasons import GapCause, Leg, OrderPhase, OrderStatus, Reason
 from shared.messages.signals import Features, Prediction, Tensor
 from shared.messages.streams import Stream
 
@@ -19,7 +19,7 @@ __all__ = [
     "MarketTick",
     "Message",
     "OrderIntent",
-    "OrderState",
+    "OrderPhase",
     "OrderStatus",
     "Prediction",
     "Reason",

@@ -1,6 +1,7 @@
 """The base of all wire messages: a record with a number, a symbol, a time and a trace."""
 
 from abc import abstractmethod
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -58,16 +59,20 @@ class Message(Record):
 
     def deciding(self) -> dict[str, Any]:
         """What it says, by name in a fixed order, the same at every wire: no clock, and no field at its default."""
-        return {name: value for name, value in _told(self).items() if name not in self.NOT_DECIDING}
+        return told(self, self.NOT_DECIDING)
 
 
-def _told(record: Record) -> dict[str, Any]:
-    fields, values = type(record).model_fields, record.__dict__
-    told: dict[str, Any] = {}
-    for name in sorted(fields):
-        value = values[name]
-        if isinstance(value, Record):
-            told[name] = _told(value)
-        elif fields[name].is_required() or value != fields[name].default:
-            told[name] = value
-    return told
+def told(record: Record, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The fields by name in a fixed order, without those at their default: who wrote it need not have known them."""
+    values = record.__dict__
+    return {name: value for name, default in _defaults(type(record), without) if (value := values[name]) != default}
+
+
+@cache
+def _defaults(kind: type[Record], without: frozenset[str]) -> list[tuple[str, object]]:
+    """Each other field and its default, which nothing equals where there is none; in a fixed order."""
+    return [
+        (name, object() if field.is_required() else field.get_default(call_default_factory=True))
+        for name, field in sorted(kind.model_fields.items())
+        if name not in without
+    ]

@@ -5,14 +5,14 @@ so that money is exact. The type and the wire that wrote it stand beside the byt
 """
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from functools import cache
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 import msgpack
 
-from shared.messages.base import Message
+from shared.messages.base import Message, told
 from shared.messages.market import Gap, MarketTick
 from shared.messages.orders import Decision, ExecutionReport, OrderIntent
 from shared.messages.signals import Features, Prediction
@@ -113,9 +113,35 @@ def is_kept(record: Record, data: bytes | None) -> bool:
     return data is not None and kept(type(record), data) == record
 
 
+_EXACT = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[InvalidOperation])  # normalizes, never rounds
+_ZERO = Decimal(0)
+
+
+def _pack_told(value: object) -> msgpack.ExtType | dict[str, Any]:
+    if isinstance(value, Decimal):
+        return _new(msgpack.ExtType, (DECIMAL_EXT, str(_EXACT.normalize(value) or _ZERO).encode()))
+    if isinstance(value, Record):
+        return told(value)
+    raise TypeError(f"{type(value).__name__} has no wire form")
+
+
+_told = msgpack.Packer(default=_pack_told)
+
+
+def content(message: Message) -> bytes:
+    """All that decides, the same at every wire and for every way to write a number.
+
+    >>> tick = MarketTick(n=1, sym="BTCUSDT", ts_event=1, tr="t", venue="replay", price=Decimal("71440.10"))
+    >>> content(tick) == content(tick.model_copy(update={"n": 2, "price": Decimal("71440.1")}))
+    True
+    """
+    packed: bytes = _told.pack(message.deciding())
+    return packed
+
+
 def content_hash(message: Message) -> bytes:
-    """What tells two messages of one number apart: the same at every wire, for all that decides."""
-    return blake2b(pack(message.deciding()), digest_size=CONTENT_BYTES).digest()
+    """What tells two messages of one number apart: of their `content`."""
+    return blake2b(content(message), digest_size=CONTENT_BYTES).digest()
 
 
 def decode(tag: str | bytes, data: bytes) -> Message:

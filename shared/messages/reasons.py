@@ -84,7 +84,7 @@ class OrderStatus(StrEnum):
     EXPIRED = "EXPIRED"
 
 
-class OrderState(StrEnum):
+class OrderPhase(StrEnum):
     """Where an order is in its life; `shared/orders/life.py` has the rules."""
 
     INTENT = "INTENT"  # journaled, not sent

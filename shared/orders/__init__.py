@@ -13,12 +13,11 @@ from shared.orders.answers import (
     VenueQuote,
 )
 from shared.orders.difference import Difference, DifferenceKind, persistent
-from shared.orders.events import Event, Expire, Resolve, Send
 from shared.orders.fees import Fees, distinct, fees_of, third_currencies
-from shared.orders.life import Life, Note, NoteKind, Step, on_event
+from shared.orders.life import Note, NoteKind, Step, on_event
 from shared.orders.outcome import Outcome, outcome
-from shared.orders.reconcile import Known, OwnOrder, Reconciliation, Shown, reconcile
-from shared.orders.request import OrderRequest
+from shared.orders.reconcile import OwnOrder, OwnView, Reconciliation, VenueView, reconcile
+from shared.orders.state import Event, Expire, OrderRequest, OrderState, Resolve, Send
 
 __all__ = [
     "Absent",
@@ -30,24 +29,24 @@ __all__ = [
     "Expire",
     "Fees",
     "FundingPayment",
-    "Known",
-    "Life",
     "Note",
     "NoteKind",
     "OrderRequest",
+    "OrderState",
     "Outcome",
     "OwnOrder",
+    "OwnView",
     "Reconciliation",
     "Refused",
     "Resolve",
     "Send",
-    "Shown",
     "Snapshot",
     "Step",
     "VenueFill",
     "VenueOrder",
     "VenuePosition",
     "VenueQuote",
+    "VenueView",
     "distinct",
     "fees_of",
     "on_event",

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderPhase, Reason
 
 
 class Snapshot(NamedTuple):
@@ -18,7 +18,7 @@ class Snapshot(NamedTuple):
     paid: Σ |qty| × price of those fills, exact.
     """
 
-    state: OrderState
+    state: OrderPhase
     filled_qty: Decimal
     paid: Decimal
     venue_order_id: str

@@ -28,16 +28,15 @@ What the venue does never raises. What we do at the wrong time, e.g. a second Se
 from collections.abc import Callable
 from typing import Any
 
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 from shared.orders import rules
 from shared.orders.answers import Absent, Ambiguous, Answer, Refused
-from shared.orders.events import Event, Expire, Resolve, Send
-from shared.orders.state import Life, Note, NoteKind, Step
+from shared.orders.state import Event, Expire, Note, NoteKind, OrderState, Resolve, Send, Step
 
-__all__ = ["MAY_BECOME", "Life", "Note", "NoteKind", "Step", "on_event"]
+__all__ = ["MAY_BECOME", "Note", "NoteKind", "OrderState", "Step", "on_event"]
 
 # fmt: off
-_TABLE: dict[type[Any], tuple[Callable[[Life, Any, int], Step], ...]] = {
+_TABLE: dict[type[Any], tuple[Callable[[OrderState, Any, int], Step], ...]] = {
     #           INTENT          SENT           UNKNOWN         NEW, PARTIALLY_  ended
     #                                                          FILLED
     Send:      (rules.send,     rules.bug,     rules.bug,      rules.bug,       rules.bug),
@@ -49,31 +48,31 @@ _TABLE: dict[type[Any], tuple[Callable[[Life, Any, int], Step], ...]] = {
     Resolve:   (rules.bug,      rules.resolve, rules.resolve,  rules.resolve,   rules.bug),
 }
 _COLUMN = {
-    OrderState.INTENT: 0, OrderState.SENT: 1, OrderState.UNKNOWN: 2, OrderState.NEW: 3, OrderState.PARTIALLY_FILLED: 3,
+    OrderPhase.INTENT: 0, OrderPhase.SENT: 1, OrderPhase.UNKNOWN: 2, OrderPhase.NEW: 3, OrderPhase.PARTIALLY_FILLED: 3,
 }
 _ENDED = 4
 
-MAY_BECOME: dict[OrderState, frozenset[OrderState]] = {
-    state: frozenset(OrderState(name) for name in names.split()) for state, names in {
-        OrderState.INTENT:           "SENT                                         REJECTED EXPIRED",
-        OrderState.SENT:             "     UNKNOWN NEW PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED",
-        OrderState.UNKNOWN:          "             NEW PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED",
-        OrderState.NEW:              "     UNKNOWN     PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED",
-        OrderState.PARTIALLY_FILLED: "     UNKNOWN                      FILLED CANCELED REJECTED EXPIRED",
-        OrderState.FILLED:           "",
-        OrderState.CANCELED:         "",
-        OrderState.REJECTED:         "",
-        OrderState.EXPIRED:          "",
+MAY_BECOME: dict[OrderPhase, frozenset[OrderPhase]] = {
+    state: frozenset(OrderPhase(name) for name in names.split()) for state, names in {
+        OrderPhase.INTENT:           "SENT                                         REJECTED EXPIRED",
+        OrderPhase.SENT:             "     UNKNOWN NEW PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED",
+        OrderPhase.UNKNOWN:          "             NEW PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED",
+        OrderPhase.NEW:              "     UNKNOWN     PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED",
+        OrderPhase.PARTIALLY_FILLED: "     UNKNOWN                      FILLED CANCELED REJECTED EXPIRED",
+        OrderPhase.FILLED:           "",
+        OrderPhase.CANCELED:         "",
+        OrderPhase.REJECTED:         "",
+        OrderPhase.EXPIRED:          "",
     }.items()
 }
 # fmt: on
 
 
-def on_event(life: Life, event: Event, grace_ms: int) -> Step:
+def on_event(life: OrderState, event: Event, grace_ms: int) -> Step:
     """The order after `event`, and notes about what the event contradicts.
 
     >>> from decimal import Decimal
-    >>> life, _ = on_event(Life(Decimal(2)), Send(at_ms=1_000, validity_ms=5_000), grace_ms=3_000)
+    >>> life, _ = on_event(OrderState(Decimal(2)), Send(at_ms=1_000, validity_ms=5_000), grace_ms=3_000)
     >>> life, _ = on_event(life, Ambiguous("time-out"), 3_000)
     >>> life, _ = on_event(life, Absent(at_ms=9_001), 3_000)
     >>> life.state.name

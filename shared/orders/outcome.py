@@ -7,7 +7,7 @@ from typing import NamedTuple
 from shared.messages.reasons import OrderStatus, Reason
 from shared.orders.answers import VenueFill
 from shared.orders.fees import distinct, fees_of
-from shared.orders.state import Life
+from shared.orders.state import OrderState
 
 _ZERO = Decimal(0)
 
@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
 
 
 def outcome(
-    life: Life,
+    life: OrderState,
     fills: Iterable[VenueFill],
     quote: str,
     base: str = "",
@@ -41,9 +41,9 @@ def outcome(
     What a later close cannot sell, because it is below the venue's step, is dust: it stays in the book as it stays in
     the wallet, and the two agree. An order that a person resolved is booked as said, with the fees that are known.
 
-    >>> from shared.messages.reasons import OrderState
+    >>> from shared.messages.reasons import OrderPhase
     >>> fill = VenueFill("1", "v", "c", "BTCUSDT", Decimal(2), Decimal(50), Decimal("0.002"), "BTC", 0)
-    >>> life = Life(Decimal(2), OrderState.FILLED, filled_qty=Decimal(2), paid=Decimal(100))
+    >>> life = OrderState(Decimal(2), OrderPhase.FILLED, filled_qty=Decimal(2), paid=Decimal(100))
     >>> outcome(life, [fill], "USDT", "BTC")[1:4]
     (Decimal('1.998'), Decimal('50'), Decimal('0.100'))
     >>> outcome(life, [], "USDT", "BTC") is None

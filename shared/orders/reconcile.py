@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, S
 from decimal import Decimal
 from typing import NamedTuple
 
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 from shared.orders.answers import FundingPayment, VenueFill, VenueOrder, VenuePosition
 from shared.orders.difference import Difference, DifferenceKind
-from shared.orders.state import OPEN, Life
+from shared.orders.state import OPEN, OrderState
 
 SIGN = ":sign"  # the end of the id of a booking that sets another's sign right
 _ZERO = Decimal(0)
@@ -23,7 +23,7 @@ _ZERO = Decimal(0)
 _AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS})
 
 
-class Shown(NamedTuple):
+class VenueView(NamedTuple):
     """The venue's account. at_ms: when the first of the reads was asked. fills, funding: all since `since_ms`."""
 
     at_ms: int
@@ -39,10 +39,10 @@ class OwnOrder(NamedTuple):
     """An order of the journal."""
 
     sym: str
-    life: Life
+    life: OrderState
 
 
-class Known(NamedTuple):
+class OwnView(NamedTuple):
     """Journal and books.
 
     orders: by client_order_id, all that are not over and those that could have traded since `since_ms`. positions: what
@@ -70,11 +70,11 @@ class Reconciliation(NamedTuple):
     bookings: list[FundingPayment]
 
 
-def reconcile(shown: Shown, known: Known, settle_ms: int, tolerance: Decimal = _ZERO) -> Reconciliation:
+def reconcile(shown: VenueView, known: OwnView, settle_ms: int, tolerance: Decimal = _ZERO) -> Reconciliation:
     """Compare. tolerance: quote units by which the balance may differ.
 
-    >>> shown = Shown(at_ms=9_000, since_ms=0, positions=[VenuePosition("BTCUSDT", Decimal(1), None)])
-    >>> reconcile(shown, Known({}, {"BTCUSDT": Decimal(0)}), settle_ms=1_000).differences[0].text
+    >>> shown = VenueView(at_ms=9_000, since_ms=0, positions=[VenuePosition("BTCUSDT", Decimal(1), None)])
+    >>> reconcile(shown, OwnView({}, {"BTCUSDT": Decimal(0)}), settle_ms=1_000).differences[0].text
     'BTCUSDT: the venue holds 1, the books 0'
     """
     bookings = _bookings(shown, known)
@@ -89,7 +89,7 @@ def reconcile(shown: Shown, known: Known, settle_ms: int, tolerance: Decimal = _
     return Reconciliation([d for d in found if d.kind in _AMOUNTS or (d.kind, d.key) not in adopted], bookings)
 
 
-def _orders(shown: Shown, known: Known) -> Iterator[Difference]:
+def _orders(shown: VenueView, known: OwnView) -> Iterator[Difference]:
     open_ids, ids = set(), _ids(known)
     for order in shown.orders:
         sym, venue_id = order.sym, order.snapshot.venue_order_id
@@ -98,7 +98,7 @@ def _orders(shown: Shown, known: Known) -> Iterator[Difference]:
         what = f"{sym}: the venue has order {key} open, {order.snapshot.filled_qty} filled"
         if order.waits:
             own, what = None, f"{sym}: the venue has order {key}, which waits for a price"
-        if own is None or own.life.state is OrderState.INTENT:
+        if own is None or own.life.state is OrderPhase.INTENT:
             whose = f"it is the venue's own: {order.forced}" if order.forced else "it was not sent here"
             yield Difference(DifferenceKind.EXTERNAL_ORDER, key, sym, f"{what}; {whose}", "no order", "open")
         elif own.life.venue_order_id not in ("", venue_id):
@@ -115,7 +115,7 @@ def _orders(shown: Shown, known: Known) -> Iterator[Difference]:
             yield Difference(DifferenceKind.ORDER_NOT_OPEN, key, own.sym, text, own.life.state, "not open")
 
 
-def _fills(shown: Shown, known: Known, settle_ms: int) -> Iterator[Difference]:
+def _fills(shown: VenueView, known: OwnView, settle_ms: int) -> Iterator[Difference]:
     journaled = {(fill.sym, fill.trade_id): fill for fill in known.fills}
     on_venue = {(fill.sym, fill.trade_id): fill for fill in shown.fills}
     ids = _ids(known)
@@ -141,12 +141,12 @@ def _fills(shown: Shown, known: Known, settle_ms: int) -> Iterator[Difference]:
             yield Difference(DifferenceKind.FILL_NOT_SHOWN, key, fill.sym, text, f"{fill.signed_qty}", "no trade")
 
 
-def _ids(known: Known) -> dict[tuple[str, str], str]:
+def _ids(known: OwnView) -> dict[tuple[str, str], str]:
     """Symbol and venue_order_id → client_order_id, for venues that do not tell the latter everywhere."""
     return {(own.sym, own.life.venue_order_id): key for key, own in known.orders.items() if own.life.venue_order_id}
 
 
-def _positions(shown: Shown, known: Known) -> Iterator[Difference]:
+def _positions(shown: VenueView, known: OwnView) -> Iterator[Difference]:
     held = {position.sym: position.signed_qty for position in shown.positions if not position.row}
     apart = {position.sym for position in shown.positions if position.row and position.signed_qty}
     for sym in sorted(apart):
@@ -174,7 +174,7 @@ def _in_flight(orders: Iterable[OwnOrder], sym: str) -> Iterator[Decimal]:
             yield max(own.life.asked_qty, own.life.filled_qty, key=abs)
 
 
-def _bookings(shown: Shown, known: Known) -> list[FundingPayment]:
+def _bookings(shown: VenueView, known: OwnView) -> list[FundingPayment]:
     """Payments that are shown and not booked, or with the wrong sign, of symbols that a book trades."""
     new = {payment.payment_id: payment for payment in shown.funding if payment.payment_id not in known.funding}
     turned = [
@@ -188,13 +188,13 @@ def _bookings(shown: Shown, known: Known) -> list[FundingPayment]:
     return sorted(ours, key=lambda payment: (payment.at_ms, payment.payment_id))
 
 
-def _booked(known: Known, payment_id: str) -> Decimal:
+def _booked(known: OwnView, payment_id: str) -> Decimal:
     """What a payment that is booked has come to, with what has set its sign right."""
     turned = known.funding.get(payment_id + SIGN)
     return known.funding[payment_id].amount + (turned.amount if turned is not None else _ZERO)
 
 
-def _funding(shown: Shown, known: Known, settle_ms: int) -> Iterator[Difference]:
+def _funding(shown: VenueView, known: OwnView, settle_ms: int) -> Iterator[Difference]:
     on_venue = {payment.payment_id: payment for payment in shown.funding}
     for key, payment in on_venue.items():
         if payment.sym not in known.positions and key not in known.funding:
@@ -212,7 +212,7 @@ def _funding(shown: Shown, known: Known, settle_ms: int) -> Iterator[Difference]
             yield Difference(DifferenceKind.FUNDING_MISSING, key, payment.sym, text, f"{amount}", f"{found.amount}")
 
 
-def _balance(shown: Shown, known: Known, to_book: Decimal, tolerance: Decimal) -> Iterator[Difference]:
+def _balance(shown: VenueView, known: OwnView, to_book: Decimal, tolerance: Decimal) -> Iterator[Difference]:
     if shown.balance is None or known.balance is None or any(own.life.in_flight for own in known.orders.values()):
         return
     expected = known.balance + to_book
@@ -221,7 +221,7 @@ def _balance(shown: Shown, known: Known, to_book: Decimal, tolerance: Decimal) -
         yield Difference(DifferenceKind.BALANCE, "balance", "", text, f"{expected}", f"{shown.balance}")
 
 
-def _visible(at_ms: int, shown: Shown, settle_ms: int) -> bool:
+def _visible(at_ms: int, shown: VenueView, settle_ms: int) -> bool:
     """Whether what happened then must be in the venue's answer."""
     return shown.since_ms <= at_ms < shown.at_ms - settle_ms
 

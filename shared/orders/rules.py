@@ -3,75 +3,74 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderPhase, Reason
 from shared.orders.answers import Absent, Ambiguous, Answer, Refused, Snapshot
-from shared.orders.events import Event, Expire, Resolve, Send
-from shared.orders.state import ENDED, Life, Note, NoteKind, Step
+from shared.orders.state import ENDED, Event, Expire, Note, NoteKind, OrderState, Resolve, Send, Step
 
 _AGREED = 2
-_FURTHER: dict[OrderState | None, int] = {None: 0, OrderState.NEW: 1, OrderState.PARTIALLY_FILLED: 2}
+_FURTHER: dict[OrderPhase | None, int] = {None: 0, OrderPhase.NEW: 1, OrderPhase.PARTIALLY_FILLED: 2}
 _OVER = 3
 
 
-def same(life: Life, _: Event, __: int) -> Step:
+def same(life: OrderState, _: Event, __: int) -> Step:
     """It says nothing, or nothing new."""
     return Step(life)
 
 
-def bug(life: Life, event: Event, _: int) -> Step:
+def bug(life: OrderState, event: Event, _: int) -> Step:
     """We did what must not be done now."""
     raise ValueError(f"an order that is {life.state} takes no {type(event).__name__}")
 
 
-def send(life: Life, event: Send, _: int) -> Step:
+def send(life: OrderState, event: Send, _: int) -> Step:
     """From now on it may reach the venue."""
-    return Step(replace(life, state=OrderState.SENT, at_ms=event.at_ms, valid_until_ms=event.at_ms + event.validity_ms))
+    return Step(replace(life, state=OrderPhase.SENT, at_ms=event.at_ms, valid_until_ms=event.at_ms + event.validity_ms))
 
 
-def expire(life: Life, event: Expire, _: int) -> Step:
+def expire(life: OrderState, event: Expire, _: int) -> Step:
     """It never leaves the house."""
-    return Step(replace(life, state=OrderState.EXPIRED, reason=event.reason))
+    return Step(replace(life, state=OrderPhase.EXPIRED, reason=event.reason))
 
 
-def doubt(life: Life, _: Ambiguous, __: int) -> Step:
+def doubt(life: OrderState, _: Ambiguous, __: int) -> Step:
     """The send's answer is lost."""
-    return Step(replace(life, state=OrderState.UNKNOWN))
+    return Step(replace(life, state=OrderPhase.UNKNOWN))
 
 
-def refuse(life: Life, event: Refused, _: int) -> Step:
+def refuse(life: OrderState, event: Refused, _: int) -> Step:
     """Our own check refused it, or the venue the request; but not an order that the venue has shown."""
     if life.seen:
         return _contradiction(
             life, f"the venue refused an order that it had shown as {life.venue_order_id}: {event.text}"
         )
-    return Step(replace(life, state=OrderState.REJECTED, reason=event.reason))
+    return Step(replace(life, state=OrderPhase.REJECTED, reason=event.reason))
 
 
-def refuse_late(life: Life, event: Refused, _: int) -> Step:
+def refuse_late(life: OrderState, event: Refused, _: int) -> Step:
     """The order is over. Refused agrees with an order that never was on the venue."""
     if life.seen:
         return _contradiction(life, f"the venue refused an order that is {life.state}: {event.text}")
     return Step(life)
 
 
-def missed(life: Life, event: Absent, grace_ms: int) -> Step:
+def missed(life: OrderState, event: Absent, grace_ms: int) -> Step:
     """The venue does not know it."""
     if life.seen:
         return _stale(life, event.at_ms, "the venue does not know an order that it had shown")
     life = _agree(life, event.at_ms, grace_ms)
     if life.agreeing >= _AGREED:
-        life = replace(life, state=OrderState.EXPIRED, reason=Reason.NOT_ON_VENUE)
+        life = replace(life, state=OrderPhase.EXPIRED, reason=Reason.NOT_ON_VENUE)
     return Step(life)
 
 
-def learn(life: Life, event: Answer, grace_ms: int) -> Step:
+def learn(life: OrderState, event: Answer, grace_ms: int) -> Step:
     """Keep the larger part of what was known and what is told; see whether that settles it."""
     told = event.what
     if impossible := _impossible(life, told):
         return _contradiction(life, impossible)
     joined = _joined(life, event)
-    if told.state is OrderState.FILLED and told.filled_qty == joined.filled_qty == life.asked_qty and told.paid > 0:
-        return Step(_end(joined, OrderState.FILLED))
+    if told.state is OrderPhase.FILLED and told.filled_qty == joined.filled_qty == life.asked_qty and told.paid > 0:
+        return Step(_end(joined, OrderPhase.FILLED))
     if joined is not life:
         return Step(joined, _other_quantity(joined))
     if (told.filled_qty, told.paid) != (life.filled_qty, life.paid) or _rank(told.state) < _rank(life.told):
@@ -84,7 +83,7 @@ def learn(life: Life, event: Answer, grace_ms: int) -> Step:
     return Step(replace(life, state=_open_state(life.filled_qty)))
 
 
-def compare(life: Life, event: Answer, _: int) -> Step:
+def compare(life: OrderState, event: Answer, _: int) -> Step:
     """The order is over: what the venue shows agrees, or is older, or contradicts."""
     told = event.what
     over = told.state in ENDED
@@ -104,12 +103,12 @@ def compare(life: Life, event: Answer, _: int) -> Step:
     return Step(life, (Note(NoteKind.STALE, f"{_text(told)} is less than was known"),))
 
 
-def foreign(life: Life, event: Answer, _: int) -> Step:
+def foreign(life: OrderState, event: Answer, _: int) -> Step:
     """The venue shows an order that was not sent."""
     return _contradiction(life, f"{_text(event.what)} on the venue, never sent here")
 
 
-def resolve(life: Life, event: Resolve, grace_ms: int) -> Step:
+def resolve(life: OrderState, event: Resolve, grace_ms: int) -> Step:
     """A person says how it ended."""
     said = event.snapshot
     if event.at_ms <= life.valid_until_ms + grace_ms:
@@ -124,7 +123,7 @@ def resolve(life: Life, event: Resolve, grace_ms: int) -> Step:
     return Step(replace(joined, state=said.state, reason=Reason.RESOLVED), _other_quantity(joined))
 
 
-def _impossible(life: Life, told: Snapshot) -> str:
+def _impossible(life: OrderState, told: Snapshot) -> str:
     """Why this cannot be our order, empty if it can."""
     if told.venue_order_id and life.venue_order_id and told.venue_order_id != life.venue_order_id:
         return f"two orders of one id on the venue: {life.venue_order_id} and {told.venue_order_id}"
@@ -133,7 +132,7 @@ def _impossible(life: Life, told: Snapshot) -> str:
     return ""
 
 
-def _joined(life: Life, answer: Answer) -> Life:
+def _joined(life: OrderState, answer: Answer) -> OrderState:
     """The larger part of what was known and what is told; `life` itself where that is nothing new."""
     told = answer.what
     state = told.state if _rank(told.state) > _rank(life.told) or _other_end(life, told) else life.told
@@ -142,27 +141,27 @@ def _joined(life: Life, answer: Answer) -> Life:
     venue_order_id = life.venue_order_id or told.venue_order_id
     if (state, filled, paid, venue_order_id) == (life.told, life.filled_qty, life.paid, life.venue_order_id):
         return life
-    doubtful = life.state is OrderState.UNKNOWN or state in ENDED
-    where = OrderState.UNKNOWN if doubtful else _open_state(filled)
+    doubtful = life.state is OrderPhase.UNKNOWN or state in ENDED
+    where = OrderPhase.UNKNOWN if doubtful else _open_state(filled)
     return replace(
         life, state=where, told=state, filled_qty=filled, paid=paid, venue_order_id=venue_order_id,
         news_ms=max(life.news_ms, answer.heard_ms), agreeing=0,
     )  # fmt: skip
 
 
-def _other_end(life: Life, told: Snapshot) -> bool:
+def _other_end(life: OrderState, told: Snapshot) -> bool:
     return told.state in ENDED and told.state is not life.told
 
 
-def _open_state(filled: Decimal) -> OrderState:
-    return OrderState.PARTIALLY_FILLED if filled else OrderState.NEW
+def _open_state(filled: Decimal) -> OrderPhase:
+    return OrderPhase.PARTIALLY_FILLED if filled else OrderPhase.NEW
 
 
-def _rank(state: OrderState | None) -> int:
+def _rank(state: OrderPhase | None) -> int:
     return _FURTHER.get(state, _OVER)
 
 
-def _agree(life: Life, asked_ms: int, grace_ms: int) -> Life:
+def _agree(life: OrderState, asked_ms: int, grace_ms: int) -> OrderState:
     """Count an answer that says just what is known, if it was asked late enough and after the one before."""
     settled_ms = max(life.valid_until_ms, life.news_ms) + grace_ms
     if asked_ms <= max(settled_ms, life.asked_ms):
@@ -170,26 +169,26 @@ def _agree(life: Life, asked_ms: int, grace_ms: int) -> Life:
     return replace(life, agreeing=life.agreeing + 1, asked_ms=asked_ms)
 
 
-def _end(life: Life, state: OrderState) -> Life:
-    return replace(life, state=state, reason=None if state is OrderState.FILLED else Reason.ENDED_BY_VENUE)
+def _end(life: OrderState, state: OrderPhase) -> OrderState:
+    return replace(life, state=state, reason=None if state is OrderPhase.FILLED else Reason.ENDED_BY_VENUE)
 
 
-def _other_quantity(life: Life) -> tuple[Note, ...]:
+def _other_quantity(life: OrderState) -> tuple[Note, ...]:
     if abs(life.filled_qty) <= abs(life.asked_qty) and (
-        life.told is not OrderState.FILLED or life.filled_qty == life.asked_qty
+        life.told is not OrderPhase.FILLED or life.filled_qty == life.asked_qty
     ):
         return ()
     return (Note(NoteKind.OTHER_QUANTITY, f"asked for {life.asked_qty}, filled {life.filled_qty}"),)
 
 
-def _stale(life: Life, asked_ms: int, text: str) -> Step:
+def _stale(life: OrderState, asked_ms: int, text: str) -> Step:
     """Not applied; but the venue has not said the same twice in a row."""
     if asked_ms > life.asked_ms:
         life = replace(life, agreeing=0, asked_ms=asked_ms)
     return Step(life, (Note(NoteKind.STALE, text),))
 
 
-def _contradiction(life: Life, text: str) -> Step:
+def _contradiction(life: OrderState, text: str) -> Step:
     return Step(life, (Note(NoteKind.CONTRADICTION, text),))
 
 

@@ -5,15 +5,71 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderPhase, Reason
+from shared.orders.answers import Absent, Ambiguous, Answer, Refused, Snapshot
 
-OPEN = frozenset({OrderState.NEW, OrderState.PARTIALLY_FILLED})
-ENDED = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.EXPIRED})
+# What is asked of a venue.
+
+
+class OrderRequest(NamedTuple):
+    """A market order as it is sent, once.
+
+    signed_qty: base units, > 0 buys, already truncated to the venue's step. at_ms: the timestamp that goes into the
+    signature, on the venue's clock; the request cannot be accepted after at_ms + validity_ms. row: the position that it
+    closes, where the venue has several of one market; empty for the one that is traded here.
+
+    >>> OrderRequest("BTCUSDT", "a1b2c3d4", Decimal("0.001"), False, at_ms=1_000, validity_ms=5_000).valid_until_ms
+    6000
+    """
+
+    sym: str
+    client_order_id: str
+    signed_qty: Decimal
+    reduce_only: bool
+    at_ms: int
+    validity_ms: int
+    row: str = ""
+
+    @property
+    def valid_until_ms(self) -> int:
+        """When the request's validity is over, on the venue's clock."""
+        return self.at_ms + self.validity_ms
+
+
+# What can happen to an order: what we do, and what the venue answers.
+
+
+class Send(NamedTuple):
+    """The request is about to go out, once, with this timestamp and validity (ms, the venue's clock)."""
+
+    at_ms: int
+    validity_ms: int
+
+
+class Expire(NamedTuple):
+    """It is not going to be sent."""
+
+    reason: Reason
+
+
+class Resolve(NamedTuple):
+    """A person says how it ended, where the venue cannot be asked. at_ms: when, on the venue's clock."""
+
+    at_ms: int
+    snapshot: Snapshot
+    by: str
+
+
+Event = Send | Expire | Refused | Ambiguous | Absent | Answer | Resolve
+
+
+OPEN = frozenset({OrderPhase.NEW, OrderPhase.PARTIALLY_FILLED})
+ENDED = frozenset({OrderPhase.FILLED, OrderPhase.CANCELED, OrderPhase.REJECTED, OrderPhase.EXPIRED})
 _ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class OrderState:
     """An order as far as it is known. Quantities signed, in base units; times ms on the venue's clock.
 
     asked_qty: as sent. filled_qty, paid (Σ |qty| × price): the most that the venue has told. at_ms, valid_until_ms: the
@@ -24,13 +80,13 @@ class Life:
     that the venue has told. news_ms: when the last answer came that taught something. agreeing: how many answers
     in a row have said just what is known, each asked later than `asked_ms`, the one before.
 
-    >>> life = Life(Decimal("0.5"))
+    >>> life = OrderState(Decimal("0.5"))
     >>> life.state.name, life.ended, life.seen
     ('INTENT', False, False)
     """
 
     asked_qty: Decimal
-    state: OrderState = OrderState.INTENT
+    state: OrderPhase = OrderPhase.INTENT
     filled_qty: Decimal = _ZERO
     paid: Decimal = _ZERO
     at_ms: int = 0
@@ -38,7 +94,7 @@ class Life:
     venue_order_id: str = ""
     reason: Reason | None = None
     agreeing: int = 0
-    told: OrderState | None = None
+    told: OrderPhase | None = None
     news_ms: int = 0
     asked_ms: int = 0
 
@@ -50,7 +106,7 @@ class Life:
     @property
     def in_flight(self) -> bool:
         """Whether it was sent and is not over: it may yet be filled, or may have been without our knowing."""
-        return not self.ended and self.state is not OrderState.INTENT
+        return not self.ended and self.state is not OrderPhase.INTENT
 
     @property
     def seen(self) -> bool:
@@ -76,5 +132,5 @@ class Note(NamedTuple):
 class Step(NamedTuple):
     """The order after an event, and what is to be told about the event."""
 
-    life: Life
+    life: OrderState
     notes: tuple[Note, ...] = ()

@@ -12,7 +12,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from shared.bus.entry import Entry
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.messages import DecodeError, Stream, decode
 from shared.messages.base import Message
 from shared.messages.codec import TYPES
@@ -24,7 +24,7 @@ BESIDE = {"sym", "n", "tr", "stream"}  # they have columns already, or a folder
 class Taken(NamedTuple):
     """An entry that is to be recorded. missing: how many entries should have come before it and did not."""
 
-    place: Place
+    place: PartitionId
     entry: Entry
     missing: int
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.errors import DataError
 from shared.messages import Stream
 from shared.messages.codec import pack, unpack
@@ -22,7 +22,7 @@ from shared.recording.position import Position, SavedPosition
 POSITIONS = b"tickline.positions"
 BATCH_ROWS = 4_096
 
-Positions = dict[Place, Position]
+Positions = dict[PartitionId, Position]
 
 
 class PositionsSnapshot(Snapshot):
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 
 def write_part(
-    path: Path, stream: Stream, rows: list[Taken], positions: Mapping[Place, Position], wire: int = WIRE
+    path: Path, stream: Stream, rows: list[Taken], positions: Mapping[PartitionId, Position], wire: int = WIRE
 ) -> None:
     """Write a part, its positions as `wire` writes them; raises OSError, and NewerWire where a row cannot be read."""
     from pyarrow import parquet
@@ -69,9 +69,9 @@ def read_positions(path: Path) -> Positions:
         ) from error
 
 
-def _place(name: str) -> Place:
+def _place(name: str) -> PartitionId:
     instance, _, p = name.rpartition(".")
-    return Place(instance, int(p))
+    return PartitionId(instance, int(p))
 
 
 def recorded_symbols(folder: Path) -> list[str]:

@@ -6,20 +6,22 @@ The rules, for each symbol and input stream:
   divergence: the symbol stops.
 - n jumps: entries are missing. The stage gets a Gap first; on a strict stream the symbol stops.
 - an entry that cannot be read, or at which the stage failed twice: to the dead letters, then as if it were missing.
+- an entry of a wire that does not stand on the bus: as one that cannot be read. Where that wire may stand: NewerEntry.
 - a stopped symbol: what comes on a strict stream is put aside in its snapshot, market data are dropped.
 """
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import cast
 
 from shared.bus.api import Commit, Lease, Stored
 from shared.bus.entry import Entry, Outgoing
 from shared.messages import DecodeError, Gap, GapCause, Message, Stream, decode
 from shared.messages.codec import content_hash
-from shared.record import WIRE
-from shared.runner.inbox import Inbox
-from shared.runner.plan import Limits, Plan
+from shared.record import WIRE, NewerWire
+from shared.runner.input_cursor import InputCursor
+from shared.runner.plan import Limits, ServiceSpec
 from shared.runner.stage import Stage
 from shared.runner.symbol import FIELD, NOTHING, Quarantined, Symbol, Taken
 from shared.user_code import described, place_of
@@ -37,18 +39,30 @@ class StageFailed(Exception):
         self.place = place_of(cause)
 
 
+class NewerEntry(NewerWire):
+    """An entry says that a newer Tickline wrote it. The bus's register tells whether one may have."""
+
+    def __init__(self, p: int, suspect: Suspect, newer: NewerWire) -> None:
+        super().__init__(newer.what, newer.wire)
+        self.p, self.suspect = p, suspect
+
+
 class Partition:
-    """The memory of one partition between two commits."""
+    """The memory of one partition between two commits.
+
+    poison: entries at which the stage failed twice, and why. foreign: entries of a wire that nobody may write here.
+    """
 
     def __init__(
         self,
-        plan: Plan,
+        plan: ServiceSpec,
         limits: Limits,
         lease: Lease,
         stored: Stored,
         cursors_id: str,
         poison: Mapping[Suspect, str],
         wire: int = WIRE,
+        foreign: Mapping[Suspect, str] = MappingProxyType({}),
     ) -> None:
         self.plan = plan
         self.limits = limits
@@ -58,11 +72,12 @@ class Partition:
         self.counts: Counter[str] = Counter()
         self.alarms: list[str] = []
         hold = stored.fields.get("run") == cursors_id.encode()
-        self.inboxes = {x.stream: Inbox(x, stored.fields.get(f"in:{x.stream}"), hold) for x in plan.inputs}
+        self.inboxes = {x.stream: InputCursor(x, stored.fields.get(f"in:{x.stream}"), hold) for x in plan.inputs}
         streams = [output.stream for output in plan.outputs]
         self.written = {s: int(stored.fields.get(f"out:{s}", b"0")) for s in (*streams, Stream.DEAD)}
         self.trims: dict[str, str] = {}
         self._poison = poison
+        self._foreign = foreign
         self._symbols: dict[str, Symbol] = {}
         self._active: dict[str, Symbol] = {}
         self._touched: dict[str, Symbol] = {}
@@ -102,7 +117,7 @@ class Partition:
                 continue
             symbol = self.symbol(entry.k)
             if entry.n > symbol.last.get(stream, NOTHING).n:
-                _decode(entry)
+                self._decode(entry, stream)
             symbol.queues[stream].append(entry)
             self._active[entry.k] = symbol
 
@@ -192,13 +207,13 @@ class Partition:
                         queue.popleft()
         return True
 
-    def _take(self, symbol: Symbol, inbox: Inbox, entry: Entry) -> bool:
+    def _take(self, symbol: Symbol, inbox: InputCursor, entry: Entry) -> bool:
         stream = inbox.source.stream
         last = symbol.last.get(stream, NOTHING)
         if symbol.stopped:
             return self._put_aside(symbol, inbox, entry)
         if entry.n <= last.n:
-            divergence = _divergence(entry, last) if entry.n == last.n and last.tr else ""
+            divergence = self._divergence(entry, stream, last) if entry.n == last.n and last.tr else ""
             if divergence:
                 self._stop(symbol, f"divergence: {stream} n={entry.n} {divergence}")
                 return True
@@ -207,7 +222,7 @@ class Partition:
             return True
         poison = self._poison.get((stream, entry.id)) if self._poison else None
         if entry.message is None:
-            _decode(entry)
+            self._decode(entry, stream)
         message = None if poison else entry.message
         if message is None:
             cause = GapCause.FAILED if poison else GapCause.UNREADABLE
@@ -222,7 +237,7 @@ class Partition:
         entry.settled = True
         return True
 
-    def _give(self, symbol: Symbol, inbox: Inbox, entry: Entry, message: Message) -> bool:
+    def _give(self, symbol: Symbol, inbox: InputCursor, entry: Entry, message: Message) -> bool:
         stage = cast(Stage, symbol.stage)
         try:
             if not stage.ready(message):
@@ -246,14 +261,14 @@ class Partition:
             self.written[stream] += 1
             self._entries.append(message)
 
-    def _taken(self, symbol: Symbol, inbox: Inbox, n: int, tr: str) -> None:
+    def _taken(self, symbol: Symbol, inbox: InputCursor, n: int, tr: str) -> None:
         stream = inbox.source.stream
         inbox.position += n - symbol.last.get(stream, NOTHING).n
         symbol.last[stream] = Taken(n, tr)
         self._moved.add(stream)
         self._touched[symbol.name] = symbol
 
-    def _bad(self, symbol: Symbol, inbox: Inbox, entry: Entry, cause: str, gap: GapCause) -> bool:
+    def _bad(self, symbol: Symbol, inbox: InputCursor, entry: Entry, cause: str, gap: GapCause) -> bool:
         stream = inbox.source.stream
         if inbox.source.strict:
             self._bury(entry, stream, cause)
@@ -270,7 +285,7 @@ class Partition:
         entry.settled = True
         return True
 
-    def _missing(self, symbol: Symbol, inbox: Inbox, before: Message, cause: GapCause, upto: int) -> bool:
+    def _missing(self, symbol: Symbol, inbox: InputCursor, before: Message, cause: GapCause, upto: int) -> bool:
         """Tell the stage, when it is ready for it, that everything up to n = `upto` is missing."""
         stream = inbox.source.stream
         if inbox.source.strict:
@@ -301,7 +316,7 @@ class Partition:
         self._touched[symbol.name] = symbol
         self.alarms.append(f"symbol stopped: {symbol.name}: {symbol.stopped}")
 
-    def _put_aside(self, symbol: Symbol, inbox: Inbox, entry: Entry) -> bool:
+    def _put_aside(self, symbol: Symbol, inbox: InputCursor, entry: Entry) -> bool:
         """A stopped symbol's entries about money wait in its snapshot, up to a bound; beyond that the stream waits.
 
         Market data are dropped: by the time that a person lets the symbol go on they are old, and their jump is a Gap.
@@ -324,31 +339,35 @@ class Partition:
         entry.settled = True
         return True
 
+    def _decode(self, entry: Entry, stream: Stream) -> None:
+        """Put the entry's message into it, or the cause why it cannot be read; raises NewerEntry."""
+        if entry.cause:
+            return
+        try:
+            message = decode(entry.t, entry.d)
+        except DecodeError as error:
+            entry.cause = str(error)
+            return
+        except NewerWire as newer:
+            suspect = (stream, entry.id)
+            if suspect not in self._foreign:
+                raise NewerEntry(self.lease.place.p, suspect, newer) from newer
+            entry.cause = self._foreign[suspect]
+            return
+        if message.sym != entry.k or message.n != entry.n:
+            entry.cause = f"k={entry.k} n={entry.n} do not match {message.sym} n={message.n} inside"
+        else:
+            entry.message = message
 
-def _decode(entry: Entry) -> None:
-    """Put the entry's message into it, or the cause why it cannot be read."""
-    if entry.cause:
-        return
-    try:
-        message = decode(entry.t, entry.d)
-    except DecodeError as error:
-        entry.cause = str(error)
-        return
-    if message.sym != entry.k or message.n != entry.n:
-        entry.cause = f"k={entry.k} n={entry.n} do not match {message.sym} n={message.n} inside"
-    else:
-        entry.message = message
-
-
-def _divergence(entry: Entry, last: Taken) -> str:
-    """How the entry differs from the one of its number that was taken; empty where it does not."""
-    if entry.tr != last.tr:
-        return f"was {last.tr}, is {entry.tr}"
-    _decode(entry)
-    known = last.content
-    if not known or (entry.message is not None and content_hash(entry.message) == known):
-        return ""
-    return f"of {entry.tr} says something else than before: {entry.cause or entry.h.decode(errors='replace')}"
+    def _divergence(self, entry: Entry, stream: Stream, last: Taken) -> str:
+        """How the entry differs from the one of its number that was taken; empty where it does not."""
+        if entry.tr != last.tr:
+            return f"was {last.tr}, is {entry.tr}"
+        self._decode(entry, stream)
+        known = last.content
+        if not known or (entry.message is not None and content_hash(entry.message) == known):
+            return ""
+        return f"of {entry.tr} says something else than before: {entry.cause or entry.h.decode(errors='replace')}"
 
 
 def _later(entry_id: bytes, other: bytes) -> bool:

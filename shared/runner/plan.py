@@ -43,7 +43,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ServiceSpec:
     """One service. `make_stage` gives a fresh stage for a symbol.
 
     exclusive: one replica owns all partitions together, the others stand by.

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from shared.bus.api import Session
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.messages import Stream
-from shared.runner.inbox import position_in
+from shared.runner.input_cursor import position_in
 from shared.runner.symbol import FIELD
 
 
@@ -54,7 +54,7 @@ async def read_progress(session: Session, settings: Settings) -> Progress:
 
 
 async def _sums(session: Session, asked: Mapping[Stream, tuple[str, str]], partitions: range) -> dict[Stream, int]:
-    wanted = [(Place(instance, p), field) for instance, field in asked.values() for p in partitions]
+    wanted = [(PartitionId(instance, p), field) for instance, field in asked.values() for p in partitions]
     answers = iter(await session.fields(wanted))
     return {stream: sum(_number(field, next(answers)) for _ in partitions) for stream, (_, field) in asked.items()}
 
@@ -65,7 +65,7 @@ def _number(field: str, stored: bytes | None) -> int:
 
 async def read_snapshots(session: Session, instance: str, partitions: int) -> dict[str, bytes]:
     """Symbol -> snapshot, over all partitions of an instance."""
-    stored = await session.load([Place(instance, p) for p in range(partitions)])
+    stored = await session.load([PartitionId(instance, p) for p in range(partitions)])
     return {
         name.removeprefix(FIELD): value
         for state in stored

@@ -25,28 +25,28 @@ from shared.config.keys import read_secret
 from shared.errors import BusUnreachable, ConfigError, SafetyRefusal, TicklineError
 from shared.messages import Stream
 from shared.record import WIRE
+from shared.runner.external_store import ExternalStore
 from shared.runner.health import alive_file
-from shared.runner.keeper import Keeper
 from shared.runner.loading import GC_ALLOCATIONS
 from shared.runner.logs import configure_logs
 from shared.runner.parent import stop_with_parent
-from shared.runner.plan import Limits, Plan
+from shared.runner.plan import Limits, ServiceSpec
 from shared.runner.worker import Feeder, Worker
 from shared.user_code import blaming
 
 log = structlog.get_logger()
 
 
-class Wiring(NamedTuple):
+class ServiceParts(NamedTuple):
     """What a process does, where its input comes from, and what it keeps beside the bus; close: at the end."""
 
-    plan: Plan
+    plan: ServiceSpec
     feeder: Feeder
-    keeper: Keeper | None = None
+    keeper: ExternalStore | None = None
     close: Callable[[], Awaitable[None]] | None = None
 
 
-Build = Callable[[Settings, Limits], Wiring]
+Build = Callable[[Settings, Limits], ServiceParts]
 
 
 class Work(Protocol):

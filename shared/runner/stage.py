@@ -24,10 +24,10 @@ class Stage(Tick[Message, list[Message]]):
         return True
 
 
-class Numbers:
+class SequenceNumbers:
     """The counters `n` of the streams that a stage writes: from 1, without a hole.
 
-    >>> numbers = Numbers()
+    >>> numbers = SequenceNumbers()
     >>> numbers.next(Stream.TICKS), numbers.next(Stream.TICKS), numbers.next(Stream.ORDERS)
     (1, 2, 1)
     """

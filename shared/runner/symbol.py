@@ -81,6 +81,9 @@ class Symbol:
 
     def dump(self, wire: int = WIRE) -> bytes:
         """The snapshot, as `wire` writes it."""
+        for stream, x in self.last.items():
+            if not isinstance(x.said, bytes):
+                self.last[stream] = Taken(x.n, x.tr, x.content)  # once for all dumps until the next is taken
         last = {stream: _taken(n=x.n, tr=x.tr, content=x.content) for stream, x in self.last.items()}
         snapshot = _snapshot(
             last=last, sent=self.sent, stage=self.stage.state(), stopped=self.stopped, quarantined=self.quarantined,

@@ -12,13 +12,13 @@ import structlog
 
 from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
 from shared.errors import TicklineError
-from shared.record import NewerWire
-from shared.runner.flow import Flow
+from shared.record import WIRE, NewerWire
+from shared.runner.backpressure import Backpressure
+from shared.runner.external_store import ExternalStore, ExternalStoreLost
 from shared.runner.health import touch
-from shared.runner.keeper import Keeper, KeeperLost
-from shared.runner.ownership import Ownership
-from shared.runner.partition import Partition, StageFailed, Suspect
-from shared.runner.plan import Limits, Plan
+from shared.runner.partition import NewerEntry, Partition, StageFailed, Suspect
+from shared.runner.partition_leases import PartitionLeases
+from shared.runner.plan import Limits, ServiceSpec
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ Refused = tuple[Partition, Outcome]
 class Feeder(Protocol):
     """Where the partitions' input comes from: the bus, or a market data source."""
 
-    async def gather(self, session: Session, parts: Sequence[Partition], flow: Flow, wait_s: float) -> None:
+    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
         """Give the partitions input, waiting up to `wait_s` when there is none."""
 
     def forget(self, p: int) -> None:
@@ -41,13 +41,13 @@ class Worker:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: ServiceSpec,
         bus: Bus,
         feeder: Feeder,
         *,
         partitions: int,
         limits: Limits,
-        keeper: Keeper | None = None,
+        keeper: ExternalStore | None = None,
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.plan = plan
@@ -64,10 +64,11 @@ class Worker:
         self._preparing: asyncio.Task[None] | None = None
         self._parts: dict[int, Partition] = {}
         self._poison: dict[int, dict[Suspect, str]] = {}  # by partition: entry ids are times, and not unlike elsewhere
+        self._foreign: dict[int, dict[Suspect, str]] = {}  # likewise
         self._suspects: dict[int, Suspect] = {}
         self._committed: set[int] = set()  # partitions with a commit, which renews their lease, since the last round
-        self._ownership = Ownership(plan.instance, partitions, plan.exclusive)
-        self._flow = Flow(plan, limits)
+        self._ownership = PartitionLeases(plan.instance, partitions, plan.exclusive)
+        self._flow = Backpressure(plan, limits)
         self._backoff_s = limits.backoff_s
         self._stood_by = ""  # why, where it was said
         self._sent: asyncio.Task[list[Refused]] | None = None  # the commit that was not answered yet
@@ -101,7 +102,7 @@ class Worker:
             except BusLost as lost:
                 await self._pause("waiting for the bus", lost)
                 continue
-            except KeeperLost as lost:
+            except ExternalStoreLost as lost:
                 await self._pause("cannot get ready", lost)
                 continue
             self._session = session
@@ -110,7 +111,7 @@ class Worker:
                 await self._let_go(session)
             except BusLost as lost:
                 await self._pause("bus lost", lost)
-            except KeeperLost as lost:
+            except ExternalStoreLost as lost:
                 await self._let_go(session)  # another replica's journal may be in order
                 await self._pause("cannot keep orders", lost)
             except NewerWire as newer:
@@ -125,7 +126,7 @@ class Worker:
                 await self._drop_all()
                 await session.close()
 
-    async def _prepare(self, keeper: Keeper) -> bool:
+    async def _prepare(self, keeper: ExternalStore) -> bool:
         """Let it get ready; False when the worker was stopped meanwhile."""
         self._preparing = asyncio.create_task(keeper.prepare())
         try:
@@ -172,8 +173,26 @@ class Worker:
             if now >= next_trim:
                 await self._flow.trim(session, list(self._parts.values()))
                 next_trim = now + self._limits.trim_every_s
-            await self._cycle(session, max(0.0, next_round - time.monotonic()))
+            try:
+                await self._cycle(session, max(0.0, next_round - time.monotonic()))
+            except NewerEntry as newer:
+                await self._judge(session, newer)
         await self._settle(session)
+
+    async def _judge(self, session: Session, newer: NewerEntry) -> None:
+        """Raise it, unless the bus's wire is known here: everybody writes that, so the entry is foreign, or damaged.
+
+        Nobody may raise it while we are in the register; and whoever was struck off it finds it raised.
+        """
+        stands = await session.wire()
+        if stands is None or stands > WIRE:
+            raise newer
+        await self._settle(session)
+        part = self._parts.get(newer.p)
+        if part is not None:
+            why = f"{newer.what} of wire {newer.wire}, where all write {stands}"
+            self._foreign.setdefault(newer.p, {})[newer.suspect] = why
+            await self._reload(session, part)
 
     async def _round(self, session: Session) -> None:
         began = time.monotonic()
@@ -313,8 +332,10 @@ class Worker:
         self._parts[part.lease.place.p] = self._partition(part.lease, stored, session)
 
     def _partition(self, lease: Lease, stored: Stored, session: Session) -> Partition:
-        poison = self._poison.setdefault(lease.place.p, {})
-        return Partition(self.plan, self._limits, lease, stored, session.cursors_id, poison, self._ownership.wire)
+        p = lease.place.p
+        poison, foreign = self._poison.setdefault(p, {}), self._foreign.setdefault(p, {})
+        cursors_id, wire = session.cursors_id, self._ownership.wire
+        return Partition(self.plan, self._limits, lease, stored, cursors_id, poison, wire, foreign)
 
     def _suspect(self, part: Partition, failure: StageFailed) -> None:
         """First failure: reload and go on one entry at a time. The same entry again, alone: it is poison."""
@@ -332,10 +353,11 @@ class Worker:
         self._parts.pop(p, None)
         self._suspects.pop(p, None)
         self._poison.pop(p, None)
+        self._foreign.pop(p, None)
         self._feeder.forget(p)
 
     async def _drop_all(self) -> None:
         self._ownership.lose_all()
         await self._drop_lost()
         self._committed.clear()
-        self._flow = Flow(self.plan, self._limits)
+        self._flow = Backpressure(self.plan, self._limits)

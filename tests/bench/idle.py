@@ -1,4 +1,4 @@
-"""What the line costs when no tick comes, and how much memory each service holds: `make bench-idle`.
+"""What the line costs when no tick comes, and how much memory each service holds: `make bench WHAT=idle`.
 
 One tick per symbol at the start and the next one hours later; CPU time over a while once start-up has settled. Prints
 a table, and writes build/idle.json.

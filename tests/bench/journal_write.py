@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
-from shared.messages import OrderState
+from shared.messages import OrderPhase
 from tests.journal_rows import execution, fill, order
 
 PAGE = b"x" * 4096
@@ -39,7 +39,7 @@ async def measure(folder: str, writes: int) -> dict[str, dict[str, float]]:
             os.write(page, PAGE)
             os.fsync(page)
             bare.append(time.perf_counter() - start)
-            filled = order(number, state=OrderState.FILLED)
+            filled = order(number, state=OrderPhase.FILLED)
             await journal.write([filled, fill(str(number)), execution(number)], epoch)
     os.close(page)
     return {"journal": summary(ours[WARM:]), "fsync": summary(bare[WARM:])}

@@ -10,10 +10,10 @@ from decimal import Decimal
 from time import process_time
 from typing import Any
 
-from services.ingestor.live.continuity_rules import ContinuityRules
-from services.ingestor.live.events import Clock, Connected, Event, Trade
 from services.ingestor.live.route import trade_route
 from services.ingestor.live.stage import LiveStage
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.events import Clock, Connected, Event, Trade
 from shared.intervals import NS_PER_S
 from shared.messages.codec import pack
 

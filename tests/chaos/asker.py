@@ -12,7 +12,7 @@ from decimal import Decimal
 from services.strategy.order_id import client_order_id
 from shared.bus.api import BusLost, Commit, Lease, Session
 from shared.bus.entry import Outgoing
-from shared.bus.names import Place, partition_of
+from shared.bus.names import PartitionId, partition_of
 from shared.bus.redis_bus import RedisBus
 from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode
 
@@ -69,7 +69,7 @@ class Asker:
                 await asyncio.sleep(0.1)  # a server that is not there gives nothing to wait on
 
     async def _serve(self, session: Session) -> None:
-        places = [Place("strategy", p) for p in range(self._partitions)]
+        places = [PartitionId("strategy", p) for p in range(self._partitions)]
         leases: dict[int, Lease] = {}
         for place in places:
             lease = await session.acquire(place, "asker")
@@ -78,7 +78,7 @@ class Asker:
         seqs = {place.p: stored.seq for place, stored in zip(places, await session.load(places), strict=True)}
         await self._find_written(session)
         self._told.clear()
-        cursors = {(str(Stream.EXECUTIONS), Place("gateway", p)): b"0-0" for p in range(self._partitions)}
+        cursors = {(str(Stream.EXECUTIONS), PartitionId("gateway", p)): b"0-0" for p in range(self._partitions)}
         renewed = time.monotonic()
         while not self.done:
             self._ask()
@@ -92,7 +92,7 @@ class Asker:
                     self._take(decode(entry.t, entry.d))
 
     async def _find_written(self, session: Session) -> None:
-        cursors = {(str(Stream.ORDERS), Place("strategy", p)): b"0-0" for p in range(self._partitions)}
+        cursors = {(str(Stream.ORDERS), PartitionId("strategy", p)): b"0-0" for p in range(self._partitions)}
         last = dict.fromkeys(self.books, 0)
         while found := await session.read(cursors, 10_000, 0):
             for source, entries in found:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from redis import Redis
 
-from shared.bus.names import Names, Place
+from shared.bus.names import Names, PartitionId
 from shared.messages import Stream
 from shared.messages.codec import unpack
 from shared.runner.symbol import FIELD
@@ -36,7 +36,7 @@ def content(url: str, namespace: str) -> Content:
     with Redis.from_url(url, socket_timeout=60) as client:
         for stream, instance in WRITERS.items():
             for p in range(PARTITIONS):
-                for _, fields in client.xrange(names.stream(stream, Place(instance, p))):
+                for _, fields in client.xrange(names.stream(stream, PartitionId(instance, p))):
                     rows[stream, fields[b"k"].decode()].append((int(fields[b"n"]), fields[b"d"]))
         for place in PLACES:
             dead += [str(fields) for _, fields in client.xrange(names.stream(Stream.DEAD, place))]

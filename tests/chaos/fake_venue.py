@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from services.fake_exchange.feed_weather import Trouble
-from services.fake_exchange.listing import Listing
-from services.fake_exchange.tape import Tape
+from services.simulator.engine.listing import Listing
+from services.simulator.engine.trade_history import TradeHistory
+from services.simulator.websocket.random_faults import Trouble
 from tests.chaos.line import ROOT
 from tests.servers import free_port
 
@@ -26,9 +26,9 @@ WEATHER = {"chances": CHANCES, "late_ms": 1_500, "jump_for_ms": 500, "huge_bytes
 REST_CHANCES = {"limit": 0.005, "status_before": 0.02, "drop_after": 0.02, "slow": 0.05, "html": 0.01}
 
 
-def tape(listing: Listing, start_ms: int) -> Tape:
+def tape(listing: Listing, start_ms: int) -> TradeHistory:
     """What is traded in a market of `venue`."""
-    return Tape(listing, start_ms=start_ms, rate=RATE, past_ms=PAST_S * S_MS)
+    return TradeHistory(listing, start_ms=start_ms, rate=RATE, past_ms=PAST_S * S_MS)
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def venue(markets: int, start_ms: int, rate: float = RATE, cash: int = 10_000) -
     arguments = {
         "port": port, "markets": markets, "trades-per-s": rate, "past-s": PAST_S, "start-ms": start_ms, "cash": cash,
     }  # fmt: skip
-    command = [sys.executable, "-m", "services.fake_exchange"]
+    command = [sys.executable, "-m", "services.simulator"]
     for name, value in arguments.items():
         command += [f"--{name}", str(value)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)

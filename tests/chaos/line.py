@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 
 from shared.runner.parent import WITH_PARENT
 from tests.chaos.watch import SERVICES
@@ -19,13 +20,18 @@ class Line:
     """Processes by name: `signal`, and `signal-2` for a second replica.
 
     urls: where each finds the bus. environment: the TICKLINE_ variables of all. Logs go to `folder/NAME.log`.
+    code: by name, the folder with another version's packages, where it is not this one's.
     """
 
-    def __init__(self, folder: Path, urls: str | Mapping[str, str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, urls: str | Mapping[str, str], environment: Mapping[str, str],
+        code: Mapping[str, Path] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.unexpected: list[str] = []
         self._urls = dict.fromkeys(SERVICES, urls) if isinstance(urls, str) else dict(urls)
         self._environment = dict(environment)
+        self._code = dict(code)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._killed: set[int] = set()
         self._logs = ExitStack()
@@ -48,7 +54,7 @@ class Line:
             log = self._logs.enter_context(self.log_path(name).open("ab"))
             self._processes[name] = subprocess.Popen(
                 [sys.executable, "-m", f"services.{service}"],
-                cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log,
+                cwd=self._code.get(name, ROOT), env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log,
             )  # fmt: skip
 
     def tend(self) -> None:
@@ -76,9 +82,9 @@ class Line:
         process.kill()
         process.wait()
 
-    def forget(self, name: str) -> int:
+    def forget(self, name: str, within_s: float = STOP_S) -> int:
         """Wait for the end of a process that is to stay away; returns its exit code."""
-        code = self._processes[name].wait(STOP_S)
+        code = self._processes[name].wait(within_s)
         self._gone(name)
         return code
 

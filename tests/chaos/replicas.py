@@ -1,6 +1,6 @@
 """Two replicas of one service: who they are on the bus, and who owns what."""
 
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from tests.chaos.line import Line
 from tests.chaos.watch import PARTITIONS, Status, Watch
 
@@ -32,9 +32,9 @@ class Replicas:
     def _strangers(self) -> set[str]:
         return self.registered() - set(self.ids.values())
 
-    def owned(self, name: str, status: Status) -> list[Place]:
+    def owned(self, name: str, status: Status) -> list[PartitionId]:
         """The partitions that a replica owns."""
-        places = [Place(self.service, p) for p in range(PARTITIONS)]
+        places = [PartitionId(self.service, p) for p in range(PARTITIONS)]
         return [place for place in places if status.owner(place) == self.ids[name]]
 
     def settle(self, *names: str) -> Status:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.listing import btcusdt
-from services.fake_exchange.serve import Fake, serving
 from services.gateway.live import model_sha256
 from services.gateway.risk.rules import Rules
+from services.simulator.engine.listing import btcusdt
+from services.simulator.http.serve import Fake, serving
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
@@ -23,7 +23,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow
 from shared.messages import ExecutionReport
 from shared.messages.codec import kept
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderPhase, Reason
 from tests.chaos.asker import Asker
 from tests.chaos.line import Line
 from tests.chaos.server import Server
@@ -182,7 +182,7 @@ async def hold_together(settings: Settings, fake: Fake, asker: Asker, say: Say) 
         }
         for row in rows.values():
             if row.client_order_id not in accepted:
-                assert row.state in (OrderState.REJECTED, OrderState.EXPIRED), row
+                assert row.state in (OrderPhase.REJECTED, OrderPhase.EXPIRED), row
         for sym, book in asker.books.items():
             stored = await journal.executions(f"strategy:{sym}", limit=100_000)
             assert [kept(ExecutionReport, row.report) for row in stored] == [

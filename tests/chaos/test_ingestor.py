@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.feed_weather import Trouble
-from services.fake_exchange.listing import swaps
-from services.fake_exchange.tape import Tape
+from services.simulator.engine.listing import swaps
+from services.simulator.engine.trade_history import TradeHistory
+from services.simulator.websocket.random_faults import Trouble
 from shared.messages import Stream
 from tests.chaos import fake_venue
 from tests.chaos.fake_venue import S_MS
@@ -89,7 +89,7 @@ def test_bars_are_those_of_a_perfect_feed_or_marked(
             assert all(struck.get(trouble) for trouble in Trouble), struck
 
 
-def judged(server: Server, sym: str, tape: Tape) -> Verdict:
+def judged(server: Server, sym: str, tape: TradeHistory) -> Verdict:
     """What was written of a symbol against its tape."""
     now_ms = time.time_ns() // MS_NS
 
@@ -99,7 +99,7 @@ def judged(server: Server, sym: str, tape: Tape) -> Verdict:
     return Verdict(sym, told(server, sym), close)
 
 
-def taken_in(tape: Tape, verdict: Verdict) -> int:
+def taken_in(tape: TradeHistory, verdict: Verdict) -> int:
     """How many trades there were in its bars, from the first to the last."""
     first_ms, last_ms = verdict.first_ns // MS_NS - S_MS, verdict.last_ns // MS_NS
     return tape.before(last_ms, last_ms) - tape.before(first_ms, last_ms)

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import pytest
 
-from services.fake_exchange.listing import swaps
-from shared.bus.names import Place
+from services.simulator.engine.listing import swaps
+from shared.bus.names import PartitionId
 from shared.config import load_settings
 from shared.messages import Decision, Gap, GapCause, Reason, Stream, decode
 from shared.recording.layout import UNFINISHED
@@ -104,7 +104,7 @@ def causes(watch: Watch) -> Counter[str]:
     """The Gaps among the ticks on the bus, by cause."""
     found: Counter[str] = Counter()
     for p in range(PARTITIONS):
-        for _, fields in watch.client.xrange(watch.names.stream(Stream.TICKS, Place("ingestor", p))):
+        for _, fields in watch.client.xrange(watch.names.stream(Stream.TICKS, PartitionId("ingestor", p))):
             message = decode(fields[b"t"].decode(), fields[b"d"])
             if isinstance(message, Gap):
                 found[message.cause] += 1
@@ -115,7 +115,7 @@ def stale(watch: Watch) -> int:
     """The decisions on the bus that say that their prediction had become too old."""
     found = 0
     for p in range(PARTITIONS):
-        for _, fields in watch.client.xrange(watch.names.stream(Stream.DECISIONS, Place("strategy", p))):
+        for _, fields in watch.client.xrange(watch.names.stream(Stream.DECISIONS, PartitionId("strategy", p))):
             message = decode(fields[b"t"].decode(), fields[b"d"])
             found += isinstance(message, Decision) and message.reason is Reason.STALE_PREDICTION
     return found

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
-from shared.bus.names import Names, Place, partition_of
+from shared.bus.names import Names, PartitionId, partition_of
 from shared.messages import Gap, GapCause, MarketTick, Message, Stream, decode
 from tests.chaos.server import Server
 from tests.chaos.simulated import NAMESPACE
@@ -23,7 +23,7 @@ class Told(NamedTuple):
 
 def told(server: Server, sym: str) -> list[Told]:
     """What was written of a symbol."""
-    key = Names(NAMESPACE).stream(Stream.TICKS, Place("ingestor", partition_of(sym, PARTITIONS)))
+    key = Names(NAMESPACE).stream(Stream.TICKS, PartitionId("ingestor", partition_of(sym, PARTITIONS)))
     with server.client(30.0) as client:
         entries = [fields for _, fields in client.xrange(key) if fields[b"k"].decode() == sym]
     return [Told(int(fields[b"w"]), decode(fields[b"t"].decode(), fields[b"d"])) for fields in entries]

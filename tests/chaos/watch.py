@@ -8,9 +8,9 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from shared.bus.names import Names, Place
+from shared.bus.names import Names, PartitionId
 from shared.messages import Stream
-from shared.runner.inbox import position_in
+from shared.runner.input_cursor import position_in
 
 PARTITIONS = 8
 SERVICES = ("ingestor", "signal", "strategy", "gateway")
@@ -22,10 +22,10 @@ READERS = (
     ("signal", Stream.TICKS), ("strategy", Stream.PREDICTIONS),
     ("gateway", Stream.ORDERS), ("strategy", Stream.EXECUTIONS),
 )  # fmt: skip
-PLACES = [Place(service, p) for service in SERVICES for p in range(PARTITIONS)]
+PLACES = [PartitionId(service, p) for service in SERVICES for p in range(PARTITIONS)]
 FIELDS = ["owner", "epoch", "seq", *(f"out:{s}" for s in WRITERS), *(f"in:{s}" for s in WRITERS)]
 
-Seqs = dict[Place, int]
+Seqs = dict[PartitionId, int]
 
 
 class Timeout(AssertionError):
@@ -37,20 +37,20 @@ class Status:
     """All partitions' owners, epochs, commit numbers and positions at one moment."""
 
     at_s: float
-    states: dict[Place, dict[str, bytes | None]]
+    states: dict[PartitionId, dict[str, bytes | None]]
 
-    def _number(self, place: Place, name: str) -> int:
+    def _number(self, place: PartitionId, name: str) -> int:
         return int(self.states[place][name] or 0)
 
-    def owner(self, place: Place) -> str:
+    def owner(self, place: PartitionId) -> str:
         """Who holds the partition; empty: nobody."""
         return (self.states[place]["owner"] or b"").decode()
 
-    def epoch(self, place: Place) -> int:
+    def epoch(self, place: PartitionId) -> int:
         """How often it was acquired."""
         return self._number(place, "epoch")
 
-    def seq(self, place: Place) -> int:
+    def seq(self, place: PartitionId) -> int:
         """The partition's commit number."""
         return self._number(place, "seq")
 

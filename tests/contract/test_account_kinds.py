@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.fake_exchange.serve import serving
-from services.gateway.venues.ccxt_venue import CcxtVenue
+from services.simulator.http.serve import serving
 from shared.errors import SafetyRefusal
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from tests.venues import BINANCE, BYBIT, BYBIT_SPOT, KEYS, OKX, OKX_SPOT, SPOTS, SWAPS, Place, named, options
 
 UNFIT = [

@@ -9,12 +9,12 @@ import pytest
 
 from shared.bus.api import Bus, BusLost, Commit, Joined, Lease, Outcome, Session, Stored
 from shared.bus.entry import START, Entry, Outgoing
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from tests.contract.conftest import MakeBus
 from tests.until import until
 
 LONG_MS = 1_000_000  # longer than a test may take
-PLACE, OTHER_PLACE = Place("signal", 3), Place("signal", 4)
+PLACE, OTHER_PLACE = PartitionId("signal", 3), PartitionId("signal", 4)
 SHORT_S = 0.05
 EVERY_BYTE = bytes(range(256))
 
@@ -27,13 +27,13 @@ def commit(lease: Lease, seq: int, *entries: Outgoing, **fields: bytes | str) ->
     return Commit(lease, seq, dict(fields), list(entries))
 
 
-async def acquired(session: Session, owner: str = "me", place: Place = PLACE) -> Lease:
+async def acquired(session: Session, owner: str = "me", place: PartitionId = PLACE) -> Lease:
     lease = await session.acquire(place, owner)
     assert lease is not None
     return lease
 
 
-async def stream_of(session: Session, stream: str = "ticks", place: Place = PLACE) -> list[Entry]:
+async def stream_of(session: Session, stream: str = "ticks", place: PartitionId = PLACE) -> list[Entry]:
     found = await session.read({(stream, place): START}, 100_000, 0)
     return found[0][1] if found else []
 
@@ -155,7 +155,7 @@ async def test_only_the_own_lease_is_released(session: Session) -> None:
 
 async def test_leases_are_renewed_one_by_one(session: Session) -> None:
     mine, there = await acquired(session), await acquired(session, place=OTHER_PLACE)
-    strange = Lease(Place("signal", 5), "me", 1)
+    strange = Lease(PartitionId("signal", 5), "me", 1)
     assert await session.renew([mine, strange, there]) == [True, False, True]
 
 
@@ -247,7 +247,7 @@ async def test_a_lease_that_ran_out_fences_though_nobody_took_it(short: Session)
 
 
 async def test_commits_in_one_call_are_independent(session: Session) -> None:
-    places = [Place("signal", p) for p in range(4)]
+    places = [PartitionId("signal", p) for p in range(4)]
     leases = [await acquired(session, place=place) for place in places]
     seqs = (0, 7, 0, 0)
     commits = [commit(lease, seq, out(1), a="1") for lease, seq in zip(leases, seqs, strict=True)]
@@ -404,7 +404,7 @@ async def test_single_fields_of_several_places(session: Session) -> None:
     here, there = await acquired(session), await acquired(session, place=OTHER_PLACE)
     done = await session.commit([commit(here, 0, a="1", b="2"), commit(there, 0, a="3")])
     assert done == [Outcome.OK, Outcome.OK]
-    wanted = [(OTHER_PLACE, "a"), (PLACE, "b"), (OTHER_PLACE, "b"), (Place("nobody", 0), "a")]
+    wanted = [(OTHER_PLACE, "a"), (PLACE, "b"), (OTHER_PLACE, "b"), (PartitionId("nobody", 0), "a")]
     assert await session.fields(wanted) == [b"3", b"2", None, None]
 
 

@@ -10,15 +10,15 @@ from typing import Any, cast
 
 import pytest
 
-from services.fake_exchange.book import Ask
-from services.gateway.desk.books import Books
-from services.gateway.desk.clearance import Clearance
-from services.gateway.desk.comparing import Comparing
-from services.gateway.desk.equity_watch import EquityPace, EquityWatch
-from services.gateway.desk.market_watch import MarketWatch, WatchPace
-from services.gateway.desk.quote_watch import QuoteWatch
-from services.gateway.desk.rules import DeskRules
+from services.gateway.execution.books import Books
+from services.gateway.execution.equity_watch import EquityPace, EquityWatch
+from services.gateway.execution.market_watch import MarketWatch, WatchPace
+from services.gateway.execution.quote_watch import QuoteWatch
+from services.gateway.execution.reconciler import Reconciler
+from services.gateway.execution.risk_context import RiskContext
+from services.gateway.execution.rules import DeskRules
 from services.gateway.risk import Risk, Rules
+from services.simulator.engine.matching_engine import Ask
 from shared.config import Mode
 from shared.config.gateway import GatewaySettings
 from shared.config.risk import RiskSettings
@@ -102,7 +102,7 @@ async def test_with_100_markets_and_the_throttle_on_nothing_gets_too_old(place: 
         rules = DeskRules(tuple(made.syms), str, Decimal(10), 1, cast(Any, None), GatewaySettings().reconcile_s)
         books = Books(made.syms, Decimal(10))
         risk = Risk(Rules(Mode.LIVE, limits, frozenset(made.syms), "hash"))
-        clearance = Clearance(risk, books, lambda sym: (), rules.equity_max_age_s)
+        clearance = RiskContext(risk, books, lambda sym: (), rules.equity_max_age_s)
         journal = cast(Any, Journal())
         lanes: Any = {sym: SimpleNamespace(sym=sym, tickets={}) for sym in made.syms}
         tools: Any = SimpleNamespace(
@@ -114,7 +114,7 @@ async def test_with_100_markets_and_the_throttle_on_nothing_gets_too_old(place: 
             known=None,
             markets_in_doubt=asyncio.Event(),
         )
-        comparing = Comparing(lanes, tools, 0, 10_000)
+        comparing = Reconciler(lanes, tools, 0, 10_000)
         equity = EquityWatch(lanes, tools, EquityPace(30.0, 1.0, limits.quote_max_age_s))
 
         quotes = QuoteWatch(made.syms, tools, rules.quote_s)

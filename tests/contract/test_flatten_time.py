@@ -8,12 +8,18 @@ from typing import Any, cast
 
 import pytest
 
-from services.fake_exchange.book import Ask
-from services.fake_exchange.order import LIVE
-from services.gateway.control.flatten import Flatten
-from services.gateway.desk.rules import book_of
+from services.gateway.account.flatten import Flatten
+from services.gateway.account.waiting import Waiting
+from services.gateway.execution.rules import book_of
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.engine.order import LIVE
 from shared.config import load_settings
+from shared.errors import VenueError
+from shared.exchanges.trading.venue import Cleared, at_once
 from shared.journal.rows import OrderRow
+from shared.messages import Reason
+from shared.orders import Ambiguous, OrderRequest, Refused, Snapshot
+from shared.orders.answers import VenueOrder
 from tests.in_process import InProcess, in_process, throttle_in_virtual_time
 from tests.journal_rows import order
 from tests.seeded import virtually
@@ -24,6 +30,7 @@ HEDGED = {"binance": ("dual", "true"), "bybit": ("dual", "true"), "okx": ("mode"
 FLAT_S, LATE_S, SURE_S = 5.0, 2.0, 6.0  # with nothing under way; after the validity of what is; to be sure of it
 LAST_S = 2.5  # likewise, for what comes to rest in the last moment: OKX is asked seven times for all its kinds
 VALID_S = 10
+CLOSED_S = 300
 
 
 class Journal:
@@ -119,4 +126,134 @@ async def test_flat_soon(place: Place, hedged: bool, under_way: str) -> None:
         assert flat_s <= {"": FLAT_S, "lost": FLAT_S, "late": VALID_S + LATE_S, "rests": VALID_S + LAST_S}[under_way]
         assert took_s <= {"": SURE_S, "lost": VALID_S + LATE_S}.get(under_way, VALID_S + SURE_S)
         assert took_s > (VALID_S if under_way else 0)
+        await venue.close()
+
+
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+@virtually()
+async def test_what_is_filled_between_the_last_two_looks_is_seen(place: Place) -> None:
+    """All looks flat while something can still arrive. Then a stop fires after the positions were read, before the
+    orders are: these show nothing, too."""
+    with throttle_in_virtual_time():
+        made = in_process(place, 1)
+        venue, engine, sym = made.venue, made.book, made.syms[0]
+        await venue.open(only_out=True)
+        settings = load_settings(
+            symbols=tuple(made.syms),
+            gateway={
+                "mode": "testnet", "venue": "ccxt", "exchange": place.exchange, "account": "main",
+                "markets": {sym: venue.rules(sym).market},
+            },
+        )  # fmt: skip
+        valid_ms = venue.now_ms() + VALID_S * 1_000
+        sent = order(sym=sym, book=book_of(settings, sym), signed_qty=D(10), valid_until_ms=valid_ms)
+        read, fired = venue.all_open_orders, list[str]()
+
+        async def fires_meanwhile(syms: Sequence[str] = ()) -> list[VenueOrder]:
+            if venue.now_ms() > valid_ms and not fired:
+                fired.append(sym)
+                engine.place(Ask(made.listings[0].id, D(-10), "fired"), venue.now_ms())
+            return await read(syms)
+
+        venue.all_open_orders = fires_meanwhile  # type: ignore[method-assign]
+        journal = cast(Any, Journal([sent]))
+        await Flatten(settings, journal, venue, 1, "test", lambda said: None).flatten(time.monotonic() + 60)
+        assert fired
+        assert flat(made)
+        await venue.close()
+
+
+@virtually()
+async def test_a_close_that_is_refused_again_and_again_is_sent_less_and_less_often() -> None:
+    """It goes on without end: a market that is closed overnight would get five orders a second, each in the journal."""
+    with throttle_in_virtual_time():
+        made = in_process(SWAPS[0], 1)
+        venue, sym = made.venue, made.syms[0]
+        await venue.open(only_out=True)
+        made.book.place(Ask(made.listings[0].id, D(50)), venue.now_ms())
+        settings = load_settings(
+            symbols=tuple(made.syms),
+            gateway={
+                "mode": "testnet", "venue": "ccxt", "exchange": SWAPS[0].exchange, "account": "main",
+                "markets": {sym: venue.rules(sym).market},
+            },
+        )  # fmt: skip
+        place, refused, begun_s = venue.place, list[OrderRequest](), time.monotonic()
+
+        async def closed(request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
+            if time.monotonic() - begun_s > CLOSED_S:
+                return await place(request, cleared)
+            refused.append(request)
+            return Refused(Reason.VENUE_REFUSED, "the market is closed")
+
+        venue.place = closed  # type: ignore[method-assign]
+        journal = Journal([])
+        flatten = Flatten(settings, cast(Any, journal), venue, 1, "test", lambda said: None)
+        await flatten.flatten(begun_s + 2 * CLOSED_S)
+        assert flat(made)
+        assert 20 < len(refused) < 100
+        assert time.monotonic() - begun_s < CLOSED_S + 10
+        await venue.close()
+
+
+@virtually()
+async def test_an_order_of_another_book_that_nobody_tells_holds_up_no_end() -> None:
+    """It is flat, and says so; what became of that order is asked for no longer than the halt may take."""
+    with throttle_in_virtual_time():
+        made = in_process(SWAPS[0], 1)
+        venue, sym = made.venue, made.syms[0]
+        await venue.open(only_out=True)
+        settings = load_settings(
+            symbols=tuple(made.syms),
+            gateway={
+                "mode": "testnet", "venue": "ccxt", "exchange": SWAPS[0].exchange, "account": "main",
+                "markets": {sym: venue.rules(sym).market},
+            },
+        )  # fmt: skip
+        on, said = set[str](), list[str]()
+
+        async def unknown(sym: str, client_order_id: str, since_ms: int | None = None) -> Ambiguous:
+            on.add(waiting.on)
+            return Ambiguous("no answer")
+
+        venue.find = unknown  # type: ignore[method-assign]
+        rows = [order(sym=sym, book=f"other:{sym}", client_order_id=f"{n:016}", signed_qty=D(1)) for n in range(5)]
+        begun_s, waiting = time.monotonic(), Waiting("main", said.append)
+        flatten = Flatten(settings, cast(Any, Journal(rows)), venue, 1, "test", said.append, waiting=waiting)
+        await flatten.flatten(begun_s + 10)
+        assert time.monotonic() - begun_s < 11
+        assert on == {f"it is flat; what became of order {row.client_order_id} of {row.book} is asked" for row in rows}
+        assert sum("is not told yet" in line for line in said) == 5
+        await venue.close()
+
+
+@virtually()
+async def test_flat_is_said_once_while_an_order_cannot_be_cancelled() -> None:
+    with throttle_in_virtual_time():
+        made = in_process(SWAPS[0], 1)
+        venue, sym = made.venue, made.syms[0]
+        await venue.open(only_out=True)
+        made.book.place(Ask(made.listings[0].id, D(10), "resting", limit=D(60)), venue.now_ms())
+        settings = load_settings(
+            symbols=tuple(made.syms),
+            gateway={
+                "mode": "testnet", "venue": "ccxt", "exchange": SWAPS[0].exchange, "account": "main",
+                "markets": {sym: venue.rules(sym).market},
+            },
+        )  # fmt: skip
+        cancel, begun_s, said, on = venue.cancel_all, time.monotonic(), list[str](), set[str]()
+
+        async def refuses(sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
+            on.add(waiting.on)
+            if time.monotonic() - begun_s < 60:
+                raise VenueError("it cannot be cancelled")
+            await cancel(sym, shown)
+
+        venue.cancel_all = refuses  # type: ignore[method-assign]
+        waiting = Waiting("main", said.append)
+        flatten = Flatten(settings, cast(Any, Journal([])), venue, 1, "test", said.append, waiting=waiting)
+        await flatten.flatten(begun_s + 120)
+        assert flat(made)
+        assert said.count("flat") == 1
+        assert "not flat yet (it cannot be cancelled)" in on
         await venue.close()

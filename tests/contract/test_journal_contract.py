@@ -23,7 +23,7 @@ from shared.journal.rows import (
     LimitRow,
     SetBusId,
 )
-from shared.messages import Leg, OrderState, Reason
+from shared.messages import Leg, OrderPhase, Reason
 from tests.journal_locks import locked
 from tests.journal_rows import BOOK, SYM, execution, fill, funding, order
 
@@ -122,16 +122,16 @@ async def test_accounts_do_not_meet(journal: Journal, journal_url: str, epoch: i
 
 
 async def test_an_order_changes_until_it_is_terminal(journal: Journal, epoch: int) -> None:
-    sent, unknown = order(), order(state=OrderState.UNKNOWN)
+    sent, unknown = order(), order(state=OrderPhase.UNKNOWN)
     filled = order(
-        state=OrderState.FILLED, filled_qty=Decimal("0.0010"), paid=Decimal("71.44010"), venue_order_id="9", order_n=4,
+        state=OrderPhase.FILLED, filled_qty=Decimal("0.0010"), paid=Decimal("71.44010"), venue_order_id="9", order_n=4,
         reason=Reason.NO_EQUITY, epoch=2, updated_ms=9, commission=Decimal("-0.1"), signed_qty=Decimal("1E-3"),
         at_ms=8, valid_until_ms=9,
     )  # fmt: skip
     for row in (sent, unknown, filled):
         await journal.write([row], epoch)
         assert await journal.order(row.client_order_id) == row
-    for late in (unknown, filled, order(state=OrderState.CANCELED)):
+    for late in (unknown, filled, order(state=OrderPhase.CANCELED)):
         with pytest.raises(WriteRefused, match="it is FILLED, which is final"):
             await journal.write([late], epoch)
     assert await journal.order("order000001") == filled
@@ -153,16 +153,16 @@ async def test_a_known_id_with_other_content_is_refused(journal: Journal, epoch:
 
 async def test_orders_come_in_the_order_of_their_decisions(journal: Journal, epoch: int) -> None:
     close, opening = order(3, leg=Leg.CLOSE, ts_event=5, order_n=1), order(2, ts_event=5, order_n=2)
-    done = order(4, ts_event=4, state=OrderState.EXPIRED, updated_ms=100)
-    await journal.write([opening, done, close, order(9, state=OrderState.INTENT)], epoch)
+    done = order(4, ts_event=4, state=OrderPhase.EXPIRED, updated_ms=100)
+    await journal.write([opening, done, close, order(9, state=OrderPhase.INTENT)], epoch)
     assert [row.client_order_id[-1] for row in await journal.orders()] == ["3", "2", "9"]
     assert [row.client_order_id[-1] for row in await journal.orders(open_only=False)] == ["4", "3", "2", "9"]
     assert [row.client_order_id[-1] for row in await journal.orders(open_only=False, since_ms=101)] == ["3", "2", "9"]
     assert await journal.order("unknown1") is None
 
 
-@pytest.mark.parametrize("state", OrderState)
-async def test_an_order_is_open_until_it_is_terminal(journal: Journal, epoch: int, state: OrderState) -> None:
+@pytest.mark.parametrize("state", OrderPhase)
+async def test_an_order_is_open_until_it_is_terminal(journal: Journal, epoch: int, state: OrderPhase) -> None:
     await journal.write([order(state=state)], epoch)
     terminal = state in ("FILLED", "CANCELED", "REJECTED", "EXPIRED")
     assert [row.state for row in await journal.orders()] == ([] if terminal else [state])

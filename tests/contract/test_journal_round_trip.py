@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, ExecutionRow, FillRow, FundingRow, LimitRow, OrderRow
-from shared.messages import Leg, OrderState, Reason
+from shared.messages import Leg, OrderPhase, Reason
 
 AMOUNTS = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False),
@@ -28,7 +28,7 @@ ORDERS = st.builds(
     **dict.fromkeys(("intended_qty", "price", "signed_qty", "filled_qty", "paid", "commission"), AMOUNTS),
     **dict.fromkeys(("tick_n", "ts_event", "valid_until_ns", "order_n", "at_ms", "valid_until_ms"), INTEGERS),
     **dict.fromkeys(("epoch", "updated_ms"), INTEGERS),
-    leg=st.sampled_from(Leg), state=st.sampled_from(OrderState), reduce_only=st.booleans(),
+    leg=st.sampled_from(Leg), state=st.sampled_from(OrderPhase), reduce_only=st.booleans(),
     reason=st.none() | st.sampled_from(Reason),
 )  # fmt: skip
 FILLS = st.builds(

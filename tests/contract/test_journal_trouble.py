@@ -76,7 +76,7 @@ async def test_a_value_of_a_newer_tickline_is_not_guessed(journal_url: str) -> N
             "INSERT INTO orders VALUES ('main', 'order1', 'b', 's', 1, 't', 1, 'open', '1', TRUE, '1', 1, '', 'c', 1, "
             "'FROZEN', '1', 1, 1, '', '0', '0', '0', NULL, 1, 1)",
         )
-        with pytest.raises(SafetyRefusal, match="the OrderState 'FROZEN' is unknown here"):
+        with pytest.raises(SafetyRefusal, match="the OrderPhase 'FROZEN' is unknown here"):
             await journal.orders()
 
 

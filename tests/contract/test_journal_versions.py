@@ -80,13 +80,16 @@ async def test_up_down_and_up_again(journal_url: str, next_version: Path, capsys
     marked = {key for key, value in later(up).items() if value == repr(TEXT)}
     assert marked == {
         f"orders {5:032x}", f"orders {14:032x}", f"reports {rows.BOOKS[rows.BTC]} 7", "limits equity_marks",
+        "limits orders_per_minute",
     }  # fmt: skip
     assert await by_this("") == known(up), "nothing is lost that this version knows"
     down = await by_this("down")
     assert down["orders"][f"{5:032x}"]["state"] != up["orders"][f"{5:032x}"]["state"]
     again = await by_the_next("")
     assert known(again) == down
-    assert {key for key, value in later(again).items() if value == repr(TEXT)} == marked, "nor what it does not know"
+    counted = "limits orders_per_minute"  # the older one's own order is in it: it wrote that anew
+    kept_on = {key for key, value in later(again).items() if value == repr(TEXT)}
+    assert kept_on == marked - {counted}, "nor what it does not know"
     assert later(again)[f"reports {rows.BOOKS[rows.ETH]} 7"] == repr(""), "what it wrote has the default"
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.listing import markets
-from services.fake_exchange.serve import serving
-from services.ingestor.venue.options import LiveOptions
+from services.simulator.engine.listing import markets
+from services.simulator.http.serve import serving
+from services.simulator.websocket.feed_plan import FeedPlan
+from shared.exchanges.market_data.options import LiveOptions
 from shared.messages import Gap
 from tests import leaping
 from tests.integration.ingestor.line import OPTIONS, S_NS, ingesting_of, new_bus, perfect, ticks, told, until_ticks

@@ -4,15 +4,15 @@ from decimal import Decimal
 
 import pytest
 
-from services.fake_exchange.book import Ask
-from services.fake_exchange.serve import serving
-from services.gateway.desk.reading import AccountReader
-from services.gateway.venues.amounts import plain
-from services.gateway.venues.ccxt_venue import CcxtVenue
-from services.gateway.venues.exchanges.binance import Binance
-from services.gateway.venues.options import VenueOptions
-from services.gateway.venues.venue import MarketNews
+from services.gateway.execution.venue_view import AccountReader
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.http.serve import serving
 from shared.errors import VenueError
+from shared.exchanges.trading.amounts import plain
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.options import VenueOptions
+from shared.exchanges.trading.profiles.binance import Binance
+from shared.exchanges.trading.venue import MarketNews
 from tests.in_process import LISTED, in_process
 from tests.seeded import virtually
 from tests.venues import BINANCE, BYBIT, BYBIT_SPOT, KEYS, OKX, SPOTS, SWAPS, SYM, Pair, Place, named, trading

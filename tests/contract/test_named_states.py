@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.desk.stage import DeskStage
-from services.ingestor.live.events import Trade
+from services.gateway.execution.stage import DeskStage
 from services.ingestor.live.order_by_id import OrderById
 from services.ingestor.live.order_by_time import OrderByTime
 from services.ingestor.source import Quote
 from services.ingestor.stage import IngestStage
 from shared.account import Account
+from shared.exchanges.market_data.events import Trade
 from shared.messages import Stream
 from shared.messages.codec import pack, unpack
-from shared.runner.stage import Numbers
+from shared.runner.stage import SequenceNumbers
 from tests.contract.test_tick_contract import CASES as LIBRARY
 from tests.contract.test_tick_contract import PRICES
 from tests.unit.gateway import test_paper_stage as paper
@@ -48,8 +48,8 @@ def classes_with_memory() -> set[str]:
     }
 
 
-def numbers() -> Iterator[Numbers]:
-    made = Numbers()
+def numbers() -> Iterator[SequenceNumbers]:
+    made = SequenceNumbers()
     yield made
     made.next(Stream.TICKS)
     made.next(Stream.ORDERS)
@@ -129,7 +129,7 @@ GROWN: dict[str, Callable[[], Iterator[Any]]] = {
     "DeskStage": desk_stage,
     "IngestStage": ingest_stage,
     "LiveStrategyStage": live_strategy_stage,
-    "Numbers": numbers,
+    "SequenceNumbers": numbers,
     "OrderById": order_by_id,
     "OrderByTime": order_by_time,
     "PaperStage": paper_stage,

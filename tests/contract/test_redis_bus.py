@@ -14,14 +14,15 @@ import pytest
 from services.console.tail import Repeats
 from shared.bus.api import BusLost, Commit, Lease, Outcome, Storage, Stored
 from shared.bus.entry import START, Outgoing
-from shared.bus.names import Names, Place
+from shared.bus.names import Names, PartitionId
 from shared.bus.redis_bus import RedisBus, RedisSession
 from shared.errors import ConfigError
+from shared.record import WIRE
 from tests.contract.conftest import NO_REDIS
 from tests.servers import REDIS, VALKEY, Server, free_port
 from tests.until import until
 
-PLACE = Place("signal", 3)
+PLACE = PartitionId("signal", 3)
 SECRET = "s3cr3t-word"
 StartServer = Callable[..., Server]
 
@@ -189,7 +190,7 @@ async def test_a_log_that_was_torn_within_a_commit(start_server: StartServer, ow
 
     So docs/architecture.md says it. Valkey cuts the whole commit off (its pull request 4342).
     """
-    server = start_server()
+    server = start_server("--appendfsync", "always")  # else it may still hold what it has answered
     owned = await own(server.url)
     assert await owned.commit(1, out(2), out(3), a="2") is Outcome.OK
     server.kill()
@@ -502,3 +503,22 @@ async def test_commit_number_and_epoch_are_exact_up_to_two_to_the_53(start_serve
     for seq in (2**53 - 3, 2**53 - 2):
         assert await owned.session.commit([Commit(lease, seq, {}, [])]) == [Outcome.OK]
         assert await owned.session.load([PLACE]) == [Stored(seq + 1, {"a": b"1"})]
+
+
+async def test_a_register_that_another_version_wrote_is_worked_with(start_server: StartServer) -> None:
+    """A replica that says more of itself keeps its place; what nobody can read holds up no one, and does not stay."""
+    bus = bus_at(start_server().url)
+    session = await bus.connect()
+    key = bus.names.replicas()
+    await session.join("signal", "old")
+    order, till, _ = (await session.call("HGET", key, "signal old")).split()
+    await session.call("HSET", key, "signal later", b"%d %b %d host-7" % (int(order) + 1, till, WIRE + 1))
+    await session.call("HSET", key, "signal strange", "no numbers", "signal old", "1")
+    assert (await session.join("signal", "new")).members == ["later", "new"]
+    assert (await session.join("signal", "old")).members == ["later", "new", "old"]
+    assert await session.call("HEXISTS", key, "signal strange") == 0
+    await session.call("HSET", key, "wire", "none")
+    assert await session.wire() is None
+    assert (await session.join("signal", "new")).wire == WIRE
+    assert await session.wire() == WIRE
+    await session.close()

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from services.fake_exchange.book import Ask
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.order import State
-from services.fake_exchange.plan import Plan
-from services.fake_exchange.serve import serving
-from services.gateway.venues.ccxt_venue import CcxtVenue
-from services.gateway.venues.credentials import Credentials
-from services.gateway.venues.reply import NotCleared
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.fill_plan import Plan
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.engine.order import State
+from services.simulator.http.serve import serving
 from shared.errors import ConfigError, SafetyRefusal, VenueError
-from shared.messages.reasons import OrderState, Reason
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.options import Credentials
+from shared.exchanges.trading.reply import NotCleared
+from shared.messages.reasons import OrderPhase, Reason
 from shared.orders.answers import Absent, Ambiguous, Forced, Refused, Snapshot
 from tests.until import until
 from tests.venues import (
@@ -77,7 +77,7 @@ async def test_an_order_is_on_the_venues_own_book_once_and_known_to_the_last_dig
     (order,) = pair.accepted
     assert (order.client_id, order.signed_qty, order.sym, pair.sent) == (f"{1:032x}", QTY, pair.place.id, 1)
     id_ = pair.place.order_id(order.id)
-    known = Snapshot(OrderState.FILLED, QTY, pair.fake.book.fills[0].price * QTY, id_)
+    known = Snapshot(OrderPhase.FILLED, QTY, pair.fake.book.fills[0].price * QTY, id_)
     assert await found(pair) == known
     (fill,) = await pair.venue.fills(SYM, pair.venue.now_ms() - 60_000)
     theirs = pair.fake.book.fills[0]
@@ -95,7 +95,7 @@ async def test_an_order_that_was_cancelled_in_part_is_canceled_with_what_was_fil
     pair.fake.book.cancel(order, pair.fake.floor.now_ms())
     known = await found(pair)
     assert isinstance(known, Snapshot)
-    assert (known.state, known.filled_qty) == (OrderState.CANCELED, order.filled)
+    assert (known.state, known.filled_qty) == (OrderPhase.CANCELED, order.filled)
     assert 0 < order.filled < QTY
 
 
@@ -238,7 +238,7 @@ TAKEN = [
 async def test_nobody_knows_so_it_is_asked_for_and_never_sent_again(place: Place, number: int) -> None:
     fault = (UNSEEN + TAKEN)[number]
     taken = number >= len(UNSEEN)
-    async with trading(place, timeout_s=0.5) as pair:
+    async with trading(place, timeout_s=2.0 if fault.mode is Mode.HOLD else 30.0) as pair:
         struck = Fault(fault.mode, "/order", status=fault.status, after=fault.after, method="POST")
         pair.fake.server.faults.append(struck)
         answer = await pair.venue.place(pair.request("0.010"))
@@ -358,11 +358,11 @@ async def test_a_finished_orders_id_is_accepted_again_which_is_why_nothing_is_se
 async def test_parts_over_time_cost_what_each_has_cost(swap: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(swap.fake.floor.weather, "plan", lambda client_id: Plan(3, 60))
     answer = await swap.venue.place(swap.request("-0.010"))
-    assert isinstance(answer, Snapshot) and answer.state is not OrderState.FILLED
+    assert isinstance(answer, Snapshot) and answer.state is not OrderPhase.FILLED
 
     async def filled() -> bool:
         known = await found(swap)
-        return isinstance(known, Snapshot) and known.state is OrderState.FILLED
+        return isinstance(known, Snapshot) and known.state is OrderPhase.FILLED
 
     await until(filled)
     fills = swap.fake.book.fills
@@ -378,7 +378,7 @@ async def test_an_order_that_ends_in_part_says_so(swap: Pair, monkeypatch: pytes
     await swap.venue.place(swap.request("0.010"))
     known = await found(swap)
     assert isinstance(known, Snapshot)
-    assert known.state in (OrderState.EXPIRED, OrderState.CANCELED)
+    assert known.state in (OrderPhase.EXPIRED, OrderPhase.CANCELED)
     assert known.filled_qty == Decimal("0.005")
 
 
@@ -419,7 +419,7 @@ async def test_an_open_order_that_the_look_up_misses_is_found_among_the_open_one
         order = pair.fake.book.place(ask, pair.fake.floor.now_ms())
         missed = Fault(Mode.STATUS, "/order", status=400, text='{"code":-2013,"msg":"Order does not exist."}')
         pair.fake.server.faults.append(missed)
-        assert await found(pair) == Snapshot(OrderState.NEW, Decimal(0), Decimal(0), str(order.id))
+        assert await found(pair) == Snapshot(OrderPhase.NEW, Decimal(0), Decimal(0), str(order.id))
 
 
 @pytest.mark.parametrize(
@@ -557,7 +557,7 @@ async def test_every_open_order_is_shown_and_can_be_cancelled(pair: Pair) -> Non
         pair.fake.book.place(Ask(pair.place.id, QTY, f"{number:032x}", limit=Decimal(40000)), now_ms)
     rows = await pair.venue.open_orders(SYM)
     assert sorted((row.client_order_id, row.snapshot.state) for row in rows) == [
-        (f"{number:032x}", OrderState.NEW) for number in range(2)
+        (f"{number:032x}", OrderPhase.NEW) for number in range(2)
     ]
     await pair.venue.cancel_all(SYM)
     assert {order.state for order in pair.fake.book.orders()} == {State.CANCELED}

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from services.fake_exchange.book import Ask
-from services.fake_exchange.listing import Listing, markets
-from services.fake_exchange.order import State
-from services.fake_exchange.serve import Fake, serving
-from services.gateway.venues.ccxt_venue import CcxtVenue
-from services.gateway.venues.options import VenueOptions
-from shared.messages.reasons import OrderState
+from services.simulator.engine.listing import Listing, markets
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.engine.order import State
+from services.simulator.http.serve import Fake, serving
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.options import VenueOptions
+from shared.messages.reasons import OrderPhase
 from shared.orders.answers import Snapshot
-from shared.orders.request import OrderRequest
+from shared.orders.state import OrderRequest
 from tests import leaping
 from tests.venues import KEYS, SPOTS, SWAPS, Place, named
 
@@ -121,7 +121,7 @@ async def test_each_market_tells_its_own_quote_orders_and_fills_and_ends_only_it
             quote, listing = await held.venue.quote(sym), held.listings[sym]
             assert (quote.bid, quote.ask) == (listing.price - listing.tick, listing.price + listing.tick)
             (order,) = await held.venue.open_orders(sym)
-            assert (order.client_order_id, order.snapshot.state) == (f"f{number}", OrderState.NEW)
+            assert (order.client_order_id, order.snapshot.state) == (f"f{number}", OrderPhase.NEW)
             (fill,) = await held.venue.fills(sym, held.venue.now_ms() - 60_000)
             assert (fill.sym, fill.signed_qty) == (sym, held.qty(sym))
         await held.venue.cancel_all(syms[-1])

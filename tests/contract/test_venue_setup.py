@@ -8,13 +8,13 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from services.fake_exchange.book import FEE_COIN, Ask
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.serve import Fake, serving
-from services.gateway.venues import setup, silence
-from services.gateway.venues.ccxt_venue import CcxtVenue
-from services.gateway.venues.identity import Identity
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.matching_engine import FEE_COIN, Ask
+from services.simulator.http.serve import Fake, serving
 from shared.errors import SafetyRefusal, VenueError
+from shared.exchanges.trading import setup, silence
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.identity import Identity
 from tests.until import until
 from tests.venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, Place, named, options, trading
 

@@ -6,12 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from services.fake_exchange.book import Ask
-from services.fake_exchange.order import LIVE
-from services.gateway.venues.ccxt_venue import CcxtVenue
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.engine.order import LIVE
 from shared.errors import SafetyRefusal
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.orders import Snapshot
-from shared.orders.request import OrderRequest
+from shared.orders.state import OrderRequest
 from tests.venues import (
     BINANCE,
     BYBIT,

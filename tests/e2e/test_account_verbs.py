@@ -13,7 +13,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, ExecutionRow, ExternalRow, LatchRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
 from shared.messages.codec import keep, kept
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 from tests.e2e.account import Account, fake_exchange, now_ms
 from tests.e2e.command import Done, wait_for
 
@@ -46,7 +46,7 @@ def sent(order_id: str, qty: str, valid_until_ms: int) -> OrderRow:
     return OrderRow(
         client_order_id=order_id, book=BOOK, sym="BTCUSDT", tick_n=1, tr="t", ts_event=1, leg=Leg.OPEN,
         intended_qty=Decimal(qty), reduce_only=False, price=Decimal(42_000), valid_until_ns=0, after="", content="c",
-        order_n=1, state=OrderState.SENT, signed_qty=Decimal(qty), at_ms=valid_until_ms - 5_000,
+        order_n=1, state=OrderPhase.SENT, signed_qty=Decimal(qty), at_ms=valid_until_ms - 5_000,
         valid_until_ms=valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero, reason=None,
         epoch=1, updated_ms=valid_until_ms - 5_000,
     )  # fmt: skip
@@ -198,7 +198,7 @@ def test_halt_with_cancel_and_flatten(account: Account) -> None:
     orders = {order["client_id"]: order for order in account.ask("book")["orders"]}
     assert orders["resting"]["state"] == "CANCELED"
     (row,) = account.journal(lambda journal: journal.orders())
-    assert (row.book, row.state, row.signed_qty) == (BOOK, OrderState.SENT, Decimal("-0.020")), "ours, by the journal"
+    assert (row.book, row.state, row.signed_qty) == (BOOK, OrderPhase.SENT, Decimal("-0.020")), "ours, by the journal"
     events = account.journal(lambda journal: journal.events(10))
     assert [event.text for event in events if event.kind == "FLATTEN"] == ["closes 0.010 that is not ours"]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from services.console.verbs.download import BASE_URL
-from services.fake_exchange.binance_usdm import BinanceUsdm, Switches
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.market import FakeBar, FakeMarket, bars, rates, trades
-from services.fake_exchange.server import FakeExchange
 from services.research.download.venue import Venue
+from services.simulator.binance.public_market import BinanceUsdm, Switches
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.market import FakeBar, FakeMarket, bars, rates, trades
+from services.simulator.http.server import FakeExchange
 from shared.history import bars as read_bars
 from tests.e2e.command import COMMAND, Done, over
 

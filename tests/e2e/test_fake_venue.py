@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.journal.rows import OrderRow
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderPhase, Reason
 from tests.e2e.account import ask, at_terminal, with_journal
 from tests.e2e.command import COMMAND, Tickline, wait_for
 
@@ -27,7 +27,7 @@ def orders(folder: Path) -> list[OrderRow]:
     return with_journal(folder, "fake", lambda journal: journal.orders(open_only=False))
 
 
-def in_state(folder: Path, state: OrderState) -> dict[str, Decimal]:
+def in_state(folder: Path, state: OrderPhase) -> dict[str, Decimal]:
     return {row.client_order_id: row.filled_qty for row in orders(folder) if row.state is state}
 
 
@@ -42,12 +42,12 @@ def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
     wait_for(lambda: orders(folder) or running.process.poll() is not None, "orders come", every_s=SELDOM_S)
     assert book(folder)["orders"] == []
     assert {row.reason for row in orders(folder)} <= {Reason.NOT_ARMED, None}
-    assert in_state(folder, OrderState.FILLED) == {}
+    assert in_state(folder, OrderPhase.FILLED) == {}
 
     environment = tickline.environment() | {"TICKLINE_CONFIG": str(folder / "fake.toml")}
     armed = at_terminal(folder, environment, *ARM, typed="fake")
     assert armed.code == 0, armed.shown
-    wait_for(lambda: len(in_state(folder, OrderState.FILLED)) >= 4, "orders are filled", every_s=SELDOM_S)
+    wait_for(lambda: len(in_state(folder, OrderPhase.FILLED)) >= 4, "orders are filled", every_s=SELDOM_S)
     running.interrupt(whole_group=True)
     first = running.done()
     assert first.code == 0, first.err
@@ -71,15 +71,15 @@ def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
     assert "parity: not compared (orders went to a venue)" in first.out.splitlines()
     assert tickline.left() == {}
 
-    before = len(in_state(folder, OrderState.FILLED))
+    before = len(in_state(folder, OrderPhase.FILLED))
     running = tickline.start(*RUN)
     wait_for(
-        lambda: len(in_state(folder, OrderState.FILLED)) > before, "it goes on, and is still armed", every_s=SELDOM_S
+        lambda: len(in_state(folder, OrderPhase.FILLED)) > before, "it goes on, and is still armed", every_s=SELDOM_S
     )
-    tickline.service("fake_exchange").kill()
-    wait_for(lambda: tickline.left().get("fake_exchange"), "the fake exchange is started again")
-    filled = len(in_state(folder, OrderState.FILLED))
-    wait_for(lambda: len(in_state(folder, OrderState.FILLED)) > filled + 2, "its book goes on", every_s=SELDOM_S)
+    tickline.service("simulator").kill()
+    wait_for(lambda: tickline.left().get("simulator"), "the fake exchange is started again")
+    filled = len(in_state(folder, OrderPhase.FILLED))
+    wait_for(lambda: len(in_state(folder, OrderPhase.FILLED)) > filled + 2, "its book goes on", every_s=SELDOM_S)
     held = book(folder)
     running.interrupt()
     second = running.done()

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from services.gateway.control.main import main
+from services.gateway.account.main import main
 from tests.e2e.command import Command
 
 DATA = ("--data", "one.csv", "--data", "two.csv", "--sym", "BTCUSDT")

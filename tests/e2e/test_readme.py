@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from services.console.verbs.download import BASE_URL
-from services.fake_exchange.binance_usdm import BinanceUsdm
-from services.fake_exchange.market import FakeMarket, bars
-from services.fake_exchange.server import FakeExchange
+from services.simulator.binance.public_market import BinanceUsdm
+from services.simulator.engine.market import FakeMarket, bars
+from services.simulator.http.server import FakeExchange
 
 JANUARY_MS, HALF_DAY_MS = 1_704_067_200_000, 43_200_000
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.journal.rows import OrderRow
-from shared.messages.reasons import OrderState, Reason
+from shared.messages.reasons import OrderPhase, Reason
 from tests.e2e.account import ask, at_terminal, with_journal
 from tests.e2e.command import RUN_S, Tickline, wait_for
 
@@ -50,7 +50,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 @pytest.fixture
 def url() -> Iterator[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "services.fake_exchange", "--venue", "binance-spot", "--port", "0", "--simulated", "1s",
+        [sys.executable, "-m", "services.simulator", "--venue", "binance-spot", "--port", "0", "--simulated", "1s",
          "--cash", str(CASH)],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -77,7 +77,7 @@ def test_the_first_buy_latches_nothing_and_refuses_no_other(tickline: Tickline, 
     running = tickline.start("run", "--limit", "300")
     wait_for(
         lambda: (
-            sum(row.state is OrderState.FILLED for row in orders(folder)) >= 4 or running.process.poll() is not None
+            sum(row.state is OrderPhase.FILLED for row in orders(folder)) >= 4 or running.process.poll() is not None
         ),
         "coins are bought and sold",
         every_s=0.5,

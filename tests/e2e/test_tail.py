@@ -17,7 +17,7 @@ from services.research.plans import line_plans
 from shared.bus.api import Commit, Outcome
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.entry import Outgoing
-from shared.bus.names import Place, partition_of
+from shared.bus.names import PartitionId, partition_of
 from shared.bus.runs import register_run
 from shared.config import Settings
 from shared.messages import Message, Stream
@@ -53,7 +53,7 @@ def made() -> list[Message]:
     ]
 
 
-async def write(url: str, entries: dict[Place, list[Outgoing]], run_id: str = "") -> None:
+async def write(url: str, entries: dict[PartitionId, list[Outgoing]], run_id: str = "") -> None:
     """One commit for each partition; under a replay's namespace with `run_id`."""
     own = SETTINGS.model_copy(update={"bus": SETTINGS.bus.model_copy(update={"url": url})})
     if run_id:
@@ -77,11 +77,13 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tickline]:
     """A bus that is up, with all streams, a dead letter, and two replays."""
     command = Tickline(tmp_path_factory.mktemp("tail"))
     instances = producers(SETTINGS)
-    entries: dict[Place, list[Outgoing]] = defaultdict(list)
+    entries: dict[PartitionId, list[Outgoing]] = defaultdict(list)
     for message in made():
-        place = Place(instances[message.to], partition_of(message.sym, SETTINGS.bus.partitions))
+        place = PartitionId(instances[message.to], partition_of(message.sym, SETTINGS.bus.partitions))
         entries[place].append(Outgoing.of(message))
-    entries[Place("signal", 2)].append(Outgoing("dead", "Dead/1", "X", 1, "ticks 1-1 no message", "tr", b"\xc1garbage"))
+    entries[PartitionId("signal", 2)].append(
+        Outgoing("dead", "Dead/1", "X", 1, "ticks 1-1 no message", "tr", b"\xc1garbage")
+    )
     first = next(iter(entries))
     with EmbeddedBus(command.bus_folder) as bus:
         asyncio.run(write(bus.url, entries))
@@ -165,7 +167,7 @@ def test_follow_shows_what_comes_until_ctrl_c(filled: Tickline, tmp_path: Path) 
 
         def comes() -> bool:
             letter = Outgoing("dead", "Dead/1", "NEW", next(n), "why", "tr", b"")
-            asyncio.run(write(url, {Place("gateway", 0): [letter]}))
+            asyncio.run(write(url, {PartitionId("gateway", 0): [letter]}))
             return out.read_text().count("why") >= 2
 
         wait_for(comes, "two new letters are shown")
@@ -195,7 +197,7 @@ def test_without_a_bus(tickline: Tickline) -> None:
     assert "none ever did" in line
     with EmbeddedBus(tickline.bus_folder) as bus:
         letter = Outgoing("dead", "Dead/1", "X", 1, "why", "tr", b"")
-        asyncio.run(write(bus.url, {Place("gateway", 0): [letter]}))
+        asyncio.run(write(bus.url, {PartitionId("gateway", 0): [letter]}))
         note = (tickline.bus_folder / "bus.json").read_text()
     (tickline.bus_folder / "bus.json").write_text(note)
     assert len(shown(partial(tickline, "tail"), "dead")) == 1

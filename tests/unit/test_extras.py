@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from services.gateway.control.main import control
+from services.gateway.account.main import control
 from services.gateway.main import build
 from shared.config import load_settings
 from shared.errors import ConfigError

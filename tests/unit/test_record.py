@@ -48,8 +48,25 @@ def next_wire(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared.record, "WIRE", NEXT)
 
 
+class Nested(Snapshot):
+    """Records deeper within: a marked type in a map, values of two kinds."""
+
+    marked: dict[str, Annotated[tuple[Leg, ...], BY_VALUE]]
+    pair: Annotated[tuple[Leg, int], BY_VALUE] | None
+    absent: Annotated[tuple[Leg, ...], BY_VALUE] | None = None
+
+
 LEG = Leg(size=2, note="n")
 BOOK = Book(one=LEG, maybe=LEG, many=[LEG], row=(LEG,), named={"a": LEG}, by="me")
+
+
+@pytest.mark.usefixtures("next_wire")
+def test_records_are_upgraded_however_deep_they_lie() -> None:
+    nested = Nested(marked={"a": (LEG, LEG)}, pair=(LEG, 7), absent=(LEG,))
+    old = LEG.model_copy(update={"note": ""})
+    older = nested.model_copy(update={"marked": {"a": (old, old)}, "pair": (old, 7), "absent": (old,)})
+    assert Nested.of(unpack(pack(nested, WIRE))) == older
+    assert Nested.of(unpack(pack(nested, NEXT))) == nested
 
 
 @pytest.mark.usefixtures("next_wire")

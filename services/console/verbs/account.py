@@ -27,7 +27,7 @@ def add_account_verbs(app: typer.Typer) -> None:
 
 def _hand_on(context: typer.Context) -> None:
     verb = str(context.info_name)
-    with subprocess.Popen([*PYTHON, "-m", "services.gateway.control", verb, *context.args]) as process:
+    with subprocess.Popen([*PYTHON, "-m", "services.gateway.account", verb, *context.args]) as process:
         while process.returncode is None:
             try:
                 process.wait()

@@ -46,14 +46,14 @@ class Subject(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A gate: `closed` gives the reason why this order does not pass, None when it does.
+    """A limit: `violation` gives the reason why this order does not pass, None when it does.
 
-    binds_reducing: it stands even against what only reduces our own position. holds: the order waits instead of being
-    refused. of_book: it counts in paper and replay too; the others need a venue.
+    applies_to_reducing: it stands even against what only reduces our own position. defers: the order waits instead of
+    being refused. of_book: it counts in paper and replay too; the others need a venue.
     """
 
     name: str
-    closed: Callable[[Subject], Reason | None]
-    binds_reducing: bool = False
-    holds: bool = False
+    violation: Callable[[Subject], Reason | None]
+    applies_to_reducing: bool = False
+    defers: bool = False
     of_book: bool = False

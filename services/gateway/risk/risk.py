@@ -7,10 +7,10 @@ from services.gateway.risk.asked import Asked
 from services.gateway.risk.check import Subject
 from services.gateway.risk.exposure import exposure
 from services.gateway.risk.funding import watch_funding
+from services.gateway.risk.limits import CHECKS
 from services.gateway.risk.marks import WATCHED, Watched, watch
 from services.gateway.risk.order_rate import one_more
 from services.gateway.risk.rules import Rules
-from services.gateway.risk.table import CHECKS
 from services.gateway.risk.verdict import Changes, Hold, Pass, Refusal, Verdict
 from shared.config import Mode
 from shared.journal.rows import FundingRow, LatchRow
@@ -62,14 +62,14 @@ class Risk(Tick[Asked, Verdict]):
     def _asked_all(self, subject: Subject, seen: Changes) -> Verdict:
         reduces, adds = subject.exposure.reduces, subject.exposure.adds
         for check in self._checks:
-            if not adds and not check.binds_reducing:
+            if not adds and not check.applies_to_reducing:
                 continue
-            reason = check.closed(subject)
+            reason = check.violation(subject)
             if reason is None:
                 continue
-            if check.holds:
+            if check.defers:
                 return Hold(reason, seen)
-            if check.binds_reducing or not reduces:
+            if check.applies_to_reducing or not reduces:
                 return Refusal(reason, seen)
             return Pass(reduces, True, reason, self._sent(subject, seen))
         return Pass(subject.asked.signed_qty, not adds, None, self._sent(subject, seen))

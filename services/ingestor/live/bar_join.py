@@ -3,7 +3,6 @@
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from services.ingestor.live.events import Answered, Bar, Bars, Clock, Disconnected, Late, Lost, Missing
 from services.ingestor.live.saved import (
     SavedBar,
     SavedPrice,
@@ -13,6 +12,7 @@ from services.ingestor.live.saved import (
     saved_price,
     saved_question,
 )
+from shared.exchanges.market_data.events import Answered, Bar, Bars, Clock, Disconnected, Late, Lost, Missing
 from shared.intervals import NS_PER_S
 from shared.messages.reasons import GapCause
 from shared.record import Snapshot, unvalidated

@@ -2,7 +2,17 @@
 
 from decimal import Decimal
 
-from services.ingestor.live.events import Bar, Candle, Clock, Connected, Deaf, Disconnected, Event, Lost, Sampled
+from shared.exchanges.market_data.events import (
+    Bar,
+    Candle,
+    Clock,
+    Connected,
+    Disconnected,
+    Event,
+    FeedSilent,
+    Lost,
+    Sampled,
+)
 from shared.record import Record, Snapshot, unvalidated
 from shared.tick import State, Tick
 
@@ -31,7 +41,7 @@ class CandlesSnapshot(Snapshot):
 _candle, _snapshot = unvalidated(SavedCandle), unvalidated(CandlesSnapshot)
 
 
-class Candles(Tick[Event, list[Sampled | Deaf]]):
+class Candles(Tick[Event, list[Sampled | FeedSilent]]):
     """Candles of one symbol as the venue updates them in; a bar out when a later candle shows that it is finished.
 
     Is none heard until `grace_ns` after the bar's end, or was the connection lost since the candle's last update, the
@@ -54,7 +64,7 @@ class Candles(Tick[Event, list[Sampled | Deaf]]):
         self._close: Decimal | None = None  # its last price; None: not heard, or not believed
         self._before: tuple[int, Decimal | None] = (0, None)
 
-    def on_tick(self, val: Event) -> list[Sampled | Deaf] | None:
+    def on_tick(self, val: Event) -> list[Sampled | FeedSilent] | None:
         """Take one event; None when nothing follows from it."""
         match val:
             case Candle():
@@ -71,18 +81,18 @@ class Candles(Tick[Event, list[Sampled | Deaf]]):
                 pass
         return None
 
-    def _clock(self, now: int) -> list[Sampled | Deaf]:
-        given: list[Sampled | Deaf] = []
+    def _clock(self, now: int) -> list[Sampled | FeedSilent]:
+        given: list[Sampled | FeedSilent] = []
         if self._start and now >= self._start + self._interval_ns + self._grace_ns:
             self._close = None
             given += self._over(now - now % self._interval_ns)
         if self._listening and self._now - self._heard_now > self._most_ns:
             self._listening = False
             self.deaf += 1
-            given.append(Deaf())
+            given.append(FeedSilent())
         return given
 
-    def _candle(self, candle: Candle) -> list[Sampled | Deaf] | None:
+    def _candle(self, candle: Candle) -> list[Sampled | FeedSilent] | None:
         if candle.start < self._start:
             self.old += 1
             self.other += self._before[0] == candle.start and self._before[1] not in (None, candle.close)
@@ -91,10 +101,10 @@ class Candles(Tick[Event, list[Sampled | Deaf]]):
         self._start, self._close = candle.start, candle.close
         return given
 
-    def _over(self, start: int) -> list[Sampled | Deaf]:
+    def _over(self, start: int) -> list[Sampled | FeedSilent]:
         """The open candle is over, since time is at `start`; what lies between was not heard."""
         end, close = self._start + self._interval_ns, self._close
-        given: list[Sampled | Deaf] = [Lost(end) if close is None else Bar(end, close)]
+        given: list[Sampled | FeedSilent] = [Lost(end) if close is None else Bar(end, close)]
         if start > end:
             given.append(Lost(start))
         self._before, self._start, self._close = (self._start, close), start, None

@@ -5,34 +5,34 @@ The rules:
   missing before it. Otherwise trades are put in order by time, and a hole is suspected after a lost connection, after a
   longer silence, and where a trade was not believed.
 - What comes behind a hole waits. If the hole does not close by itself within the bounds of order, it is asked for
-  (`Missing`), and nothing goes out before the answer. What then is still missing gives a `Hole`.
+  (`Missing`), and nothing goes out before the answer. What then is still missing gives a `MissingTrades`.
 - That nothing traded is believed for `silence_ns` after the last word, and while the connection stands. After that it
   is asked for. If the answer, be it all there is or not, holds trades that should have been heard over the connection
   that stands, or there is no answer, the feed is deaf.
-- An id that is behind, at a time that is far ahead: the venue counts anew, and so does this, with a Hole.
-- While nothing is in doubt, each Clock gives `Upto`: until then everything was given. So does a complete answer.
+- An id that is behind, at a time that is far ahead: the venue counts anew, and so does this, with MissingTrades.
+- While nothing is in doubt, each Clock gives `Watermark`: until then everything was given. So does a complete answer.
 """
 
 from typing import Any, cast
 
-from services.ingestor.live.continuity_rules import ContinuityRules
-from services.ingestor.live.events import (
-    Answered,
-    Clock,
-    Connected,
-    Deaf,
-    Disconnected,
-    Event,
-    Hole,
-    Missing,
-    Ordered,
-    Page,
-    Trade,
-    Upto,
-)
 from services.ingestor.live.order_by_id import OrderById
 from services.ingestor.live.order_by_time import OrderByTime
 from services.ingestor.live.saved import SavedQuestion, question_in, saved_question
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.events import (
+    Answered,
+    Clock,
+    Connected,
+    Disconnected,
+    Event,
+    FeedSilent,
+    Missing,
+    MissingTrades,
+    Ordered,
+    Page,
+    Trade,
+    Watermark,
+)
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
@@ -68,7 +68,9 @@ _snapshot = unvalidated(ContinuitySnapshot)
 
 
 class Continuity(Tick[Event, list[Ordered]]):
-    """Trades and what else a source has to say in; the trades in order out, with Upto, Hole, Missing and Deaf.
+    """Trades and what else a source has to say in; the trades in order out, with what else is to be known of them.
+
+    That is: Watermark, MissingTrades, Missing and FeedSilent.
 
     ahead: how many trades were not believed. fetched: how many came by a question only. holes, deaf: how often.
 
@@ -170,7 +172,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         since = self._order.last_ns  # that nothing traded after it was an answer about the old numbers
         self._order, self._question, self._hole_now = OrderById(self._order.old), None, 0
         self.holes += 1
-        return [Hole(trade.ts_event, since), *(self._by_id(trade, trade.ts_event) or ())]
+        return [MissingTrades(trade.ts_event, since), *(self._by_id(trade, trade.ts_event) or ())]
 
     def _by_time(self, trade: Trade, ts_event: int) -> list[Ordered] | None:
         if self._begun and ts_event - self._heard_ns > self._rules.silence_ns:
@@ -199,7 +201,7 @@ class Continuity(Tick[Event, list[Ordered]]):
             return []
         if self._doubt or not self._connected or now - self._heard_ns > self._rules.silence_ns:
             return [self._ask_for_all()] if now >= self._ask_after else []
-        return [*self._order.release(now), Upto(self._order.upto(now))]
+        return [*self._order.release(now), Watermark(self._order.upto(now))]
 
     def _page(self, page: Page) -> list[Ordered]:
         given: list[Ordered] = []
@@ -225,7 +227,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         self._question, self._hole_now, self._ask_after = None, 0, self._now + self._rules.ask_ns
         doubtful_ns = self._doubtful_ns and max(self._doubtful_ns, self._connected_ns)
         given: list[Ordered] = [*self._order.settle(question, complete, doubtful_ns, self._heard_ns)]
-        holes = sum(isinstance(val, Hole) for val in given)
+        holes = sum(isinstance(val, MissingTrades) for val in given)
         self.holes += holes
         if question.to_id is None and complete:
             self._heard_ns = max(self._heard_ns, question.to_ns)
@@ -234,19 +236,19 @@ class Continuity(Tick[Event, list[Ordered]]):
         elif not complete and not holes and not self._certain and self._order.waiting:
             self._doubt = True  # what was fetched may stand behind what was not
         elif question.to_id is None and self._silent():
-            given.append(Deaf())
+            given.append(FeedSilent())
         elif holes and not self._certain:
             self._doubt, self._doubtful_ns = False, 0
-        if self._connected and self._unheard and not any(isinstance(val, Deaf) for val in given):
-            given.append(Deaf())
+        if self._connected and self._unheard and not any(isinstance(val, FeedSilent) for val in given):
+            given.append(FeedSilent())
         self._unheard = False
-        self.deaf += sum(isinstance(val, Deaf) for val in given)
+        self.deaf += sum(isinstance(val, FeedSilent) for val in given)
         if self._certain and self._order.waiting:
             given.append(self._ask_for_hole())
         elif not self._doubt:
             given += self._order.release(self._now)
         if question.to_id is None and complete and not self._order.waiting:
-            given.append(Upto(self._order.upto(question.to_ns)))
+            given.append(Watermark(self._order.upto(question.to_ns)))
         return given
 
     def _silent(self) -> bool:

@@ -1,7 +1,7 @@
 """Trades whose ids are consecutive: the ids say what comes next, what was there already, and what is missing."""
 
-from services.ingestor.live.events import Hole, Missing, Trade
 from services.ingestor.live.saved import SavedTrade, saved_trade, trade_in
+from shared.exchanges.market_data.events import Missing, MissingTrades, Trade
 from shared.record import Snapshot, unvalidated
 from shared.tick import State
 
@@ -79,12 +79,12 @@ class OrderById:
         """The trade behind the first hole; None when there is no hole."""
         return self._waiting[min(self._waiting)] if self._waiting else None
 
-    def settle(self, question: Missing, complete: bool, doubtful_ns: int, since: int) -> list[Trade | Hole]:
+    def settle(self, question: Missing, complete: bool, doubtful_ns: int, since: int) -> list[Trade | MissingTrades]:
         """Give up what was asked for and did not come.
 
         Surely known is what was given, and no more: that nothing traded since was an answer that the hole belies.
         """
-        given: list[Trade | Hole] = []
+        given: list[Trade | MissingTrades] = []
         if question.to_id is None:
             return given  # no hole was known; if there is one, it is asked for by itself
         for number in sorted(self._waiting):
@@ -92,7 +92,7 @@ class OrderById:
                 break
             if (first := self._waiting.get(number)) is not None:
                 self._next = number
-                given += [Hole(first.ts_event, self.last_ns), *self._follow()]
+                given += [MissingTrades(first.ts_event, self.last_ns), *self._follow()]
         return given
 
     def _follow(self) -> list[Trade]:

@@ -2,8 +2,8 @@
 
 from heapq import heappop, heappush
 
-from services.ingestor.live.events import Hole, Missing, Trade
 from services.ingestor.live.saved import SavedTrade, saved_trade, trade_in
+from shared.exchanges.market_data.events import Missing, MissingTrades, Trade
 from shared.record import Record, Snapshot, unvalidated
 from shared.tick import State
 
@@ -94,15 +94,15 @@ class OrderByTime:
         """The oldest trade that waits."""
         return self._waiting[0][2] if self._waiting else None
 
-    def settle(self, question: Missing, complete: bool, doubtful_ns: int, since: int) -> list[Trade | Hole]:
-        """Give what was asked for; or else, where something stands behind it, what there is and a Hole.
+    def settle(self, question: Missing, complete: bool, doubtful_ns: int, since: int) -> list[Trade | MissingTrades]:
+        """Give what was asked for; or else, where something stands behind it, what there is and MissingTrades.
 
         doubtful_ns: until when something may be missing, and the first trade behind happened; 0 for none such.
         since: until when all is known.
         """
         if complete:
             return [*self._give(question.to_ns)]
-        return [*self._give(doubtful_ns - 1), Hole(doubtful_ns, since)] if doubtful_ns else []
+        return [*self._give(doubtful_ns - 1), MissingTrades(doubtful_ns, since)] if doubtful_ns else []
 
     def _give(self, upto_ns: int, keep: int | None = None) -> list[Trade]:
         found: list[Trade] = []

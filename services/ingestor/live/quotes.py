@@ -1,9 +1,18 @@
-"""The mid price as it changes. Quotes cannot be fetched afterwards: what was not heard is a Hole."""
+"""The mid price as it changes. Quotes cannot be fetched afterwards: what was not heard is missing."""
 
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from services.ingestor.live.events import Clock, Connected, Deaf, Disconnected, Event, Hole, TopOfBook, Upto
+from shared.exchanges.market_data.events import (
+    Clock,
+    Connected,
+    Disconnected,
+    Event,
+    FeedSilent,
+    MissingTrades,
+    TopOfBook,
+    Watermark,
+)
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
@@ -15,11 +24,11 @@ class Mid(NamedTuple):
     price: Decimal
 
 
-Quoted: TypeAlias = Mid | Upto | Hole | Deaf
+Quoted: TypeAlias = Mid | Watermark | MissingTrades | FeedSilent
 
 
 class MidsSnapshot(Snapshot):
-    """What a Mids remembers."""
+    """What a MidPrices remembers."""
 
     old: int
     ahead: int
@@ -36,19 +45,19 @@ class MidsSnapshot(Snapshot):
 _snapshot = unvalidated(MidsSnapshot)
 
 
-class Mids(Tick[Event, list[Quoted]]):
-    """The best bids and asks in; their mids out, in order, with Hole and Upto as Continuity gives them.
+class MidPrices(Tick[Event, list[Quoted]]):
+    """The best bids and asks in; their mids out, in order, with MissingTrades and Watermark as Continuity gives them.
 
     A quote that is older than the last one is superseded and counted in `old`, one that is more than `ahead_ns` ahead
     of the clock in `ahead`. After a lost connection, or a silence of more than `silence_ns`, when the feed counts as
-    deaf, the next quote comes with a Hole before it.
+    deaf, the next quote comes with MissingTrades before it.
 
-    >>> mids = Mids(silence_ns=100, ahead_ns=10)
+    >>> mids = MidPrices(silence_ns=100, ahead_ns=10)
     >>> _ = [mids.on_tick(val) for val in (Clock(10), Connected())]
     >>> mids.on_tick(TopOfBook(11, Decimal(99), Decimal(100))), mids.on_tick(TopOfBook(9, Decimal(1), Decimal(2)))
     ([Mid(ts_event=11, price=Decimal('99.5'))], None)
     >>> mids.on_tick(Clock(20)), mids.on_tick(Clock(200))
-    ([Upto(ts_event=20)], [Deaf()])
+    ([Watermark(ts_event=20)], [FeedSilent()])
     """
 
     def __init__(self, silence_ns: int, ahead_ns: int) -> None:
@@ -82,7 +91,7 @@ class Mids(Tick[Event, list[Quoted]]):
         mid, broken = Mid(quote.ts_event, (quote.bid + quote.ask) / 2), self._broken
         since, self._last_ns, self._heard_ns = self._last_ns, quote.ts_event, self._now
         self._begun, self._broken, self._told = True, False, False
-        return [Hole(quote.ts_event, since), mid] if broken else [mid]
+        return [MissingTrades(quote.ts_event, since), mid] if broken else [mid]
 
     def _clock(self, now: int) -> list[Quoted] | None:
         self._now = now = max(self._now, now)
@@ -91,14 +100,14 @@ class Mids(Tick[Event, list[Quoted]]):
         if now - self._heard_ns > self._silence_ns:
             self._broken = self._begun
             return self._silent(now)
-        return [Upto(now)] if self._begun else None
+        return [Watermark(now)] if self._begun else None
 
     def _silent(self, now: int) -> list[Quoted] | None:
         if not self._connected or self._told or now - self._heard_ns <= self._silence_ns:
             return None
         self.deaf += 1
         self._told = True
-        return [Deaf()]
+        return [FeedSilent()]
 
     def state(self) -> State:
         """Times, flags and counts."""

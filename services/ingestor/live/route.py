@@ -6,21 +6,20 @@ from typing import Any, Literal, TypeAlias
 from services.ingestor.live.bar_join import BarJoin, Close, Cut
 from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
-from services.ingestor.live.continuity_rules import ContinuityRules
-from services.ingestor.live.each_trade import EachTrade
-from services.ingestor.live.events import Deaf, Event, Missing, Trade
-from services.ingestor.live.quotes import Mids
-from services.ingestor.live.sampler import Sampler
+from services.ingestor.live.quotes import MidPrices
+from services.ingestor.live.sampler import EachTrade, Sampler
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.events import Event, FeedSilent, Missing, Trade
 from shared.intervals import TRADE, interval_ns
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
-Routed: TypeAlias = Close | Cut | Missing | Deaf
+Routed: TypeAlias = Close | Cut | Missing | FeedSilent
 _Take: TypeAlias = Callable[[Any], Iterable[Any] | None]
 
 
 class RouteSnapshot(Snapshot):
-    """The states of a Route's parts."""
+    """The states of a TickPipeline's parts."""
 
     heard: Any
     sampler: Any
@@ -30,8 +29,8 @@ class RouteSnapshot(Snapshot):
 _snapshot = unvalidated(RouteSnapshot)
 
 
-class Route(Tick[Event, list[Routed]]):
-    """Every event to the first part, what it gives to the next, and so on; questions and Deaf go straight out.
+class TickPipeline(Tick[Event, list[Routed]]):
+    """Every event to the first part, what it gives to the next, and so on; questions and FeedSilent go straight out.
 
     heard: what makes order of the venue's data. sampler: None where `heard` gives bars. join: None where each price is
     a tick of its own. Closes and Cuts come in order of time, each time of a bar once. A trade beside the book fills its
@@ -39,7 +38,7 @@ class Route(Tick[Event, list[Routed]]):
     """
 
     def __init__(
-        self, heard: Continuity | Mids | Candles, sampler: Sampler | EachTrade | None, join: BarJoin | None
+        self, heard: Continuity | MidPrices | Candles, sampler: Sampler | EachTrade | None, join: BarJoin | None
     ) -> None:
         self.heard, self.sampler, self.join = heard, sampler, join
         self._hear: _Take = heard.on_tick
@@ -79,7 +78,7 @@ class Route(Tick[Event, list[Routed]]):
         for val in given:
             if val.__class__ is Trade and not val.on_book:
                 continue
-            if val.__class__ is Missing or val.__class__ is Deaf:
+            if val.__class__ is Missing or val.__class__ is FeedSilent:
                 routed = [val] if routed is None else [*routed, val]
             elif sample is None:
                 routed = self._joined([val], routed)
@@ -116,20 +115,22 @@ class Route(Tick[Event, list[Routed]]):
 
 def trade_route(
     interval: str, price: Literal["last", "mid"], rules: ContinuityRules, grace_ns: int, warm: int
-) -> Route:
+) -> TickPipeline:
     """Ticks out of trades, or of quotes for `mid`. interval: `trade`, or as `shared.intervals` has it.
 
-    warm: how many bars are fetched at the start. Mids cannot be fetched: they start cold.
+    warm: how many bars are fetched at the start. MidPrices cannot be fetched: they start cold.
     """
     mid = price == "mid"
-    heard = Mids(rules.silence_ns, rules.ahead_ns) if mid else Continuity(rules)
+    heard = MidPrices(rules.silence_ns, rules.ahead_ns) if mid else Continuity(rules)
     if interval == TRADE:
-        return Route(heard, EachTrade(), None)
+        return TickPipeline(heard, EachTrade(), None)
     ns = interval_ns(interval)
-    return Route(heard, Sampler(ns, grace_ns), BarJoin(ns, 0 if mid else warm, fetch=not mid, fill_ns=rules.fill_ns))
+    return TickPipeline(
+        heard, Sampler(ns, grace_ns), BarJoin(ns, 0 if mid else warm, fetch=not mid, fill_ns=rules.fill_ns)
+    )
 
 
-def candle_route(interval: str, grace_ns: int, warm: int, fill_ns: int, silence_ns: int = 0) -> Route:
+def candle_route(interval: str, grace_ns: int, warm: int, fill_ns: int, silence_ns: int = 0) -> TickPipeline:
     """Ticks out of the candles that the venue makes itself."""
     ns = interval_ns(interval)
-    return Route(Candles(ns, grace_ns, silence_ns), None, BarJoin(ns, warm, fill_ns=fill_ns))
+    return TickPipeline(Candles(ns, grace_ns, silence_ns), None, BarJoin(ns, warm, fill_ns=fill_ns))

@@ -3,8 +3,10 @@
 from decimal import Decimal
 from typing import Protocol, TypeAlias
 
-from services.ingestor.live.events import Bar, Hole, Late, Lost, Sampled, Upto
+from services.ingestor.live.bar_join import Close, Cut
 from services.ingestor.live.saved import SavedBar, SavedPrice, saved_bar, saved_price
+from shared.exchanges.market_data.events import Bar, Late, Lost, MissingTrades, Sampled, Watermark
+from shared.messages.reasons import GapCause
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 
@@ -24,7 +26,7 @@ class Priced(Protocol):
         """Finite and positive."""
 
 
-Sampling: TypeAlias = Priced | Upto | Hole
+Sampling: TypeAlias = Priced | Watermark | MissingTrades
 
 
 class SamplerSnapshot(Snapshot):
@@ -46,19 +48,19 @@ _snapshot = unvalidated(SamplerSnapshot)
 
 
 class Sampler(Tick[Sampling, list[Sampled]]):
-    """Prices in order, Upto and Hole in; each finished bar once, aligned to UTC, and what cannot be known.
+    """Prices, watermarks and missing trades in; each finished bar once, aligned to UTC, and what cannot be known.
 
     A bar ends at a multiple of `interval_ns`; its price is the last one before its end, in the order of arrival. It is
-    closed when a price or an Upto reaches end + `grace_ns`. A bar in which nothing traded has the price before it, or
-    None if that is not known. The bar in which this begins is Lost, as are bars that a Hole may reach into and that
-    have no price behind it. late: prices for bars that were closed before; such a bar is never changed, and Late says
-    that it would have been, or may have been if a Hole reaches into it.
+    closed when a price or a Watermark reaches end + `grace_ns`. A bar in which nothing traded has the price before it,
+    or None if that is not known. The bar in which this begins is Lost, as are bars that MissingTrades may reach into
+    and that have no price behind it. late: prices for bars that were closed before; such a bar is never changed, and
+    Late says that it would have been, or may have been if MissingTrades reach into it.
 
-    >>> from services.ingestor.live.events import Trade
+    >>> from shared.exchanges.market_data.events import Trade
     >>> sampler = Sampler(interval_ns=10, grace_ns=2)
     >>> [sampler.on_tick(Trade(ts, ts, Decimal(ts), Decimal(1))) for ts in (5, 12, 19, 21)]
     [None, [Lost(ts_event=10)], None, None]
-    >>> sampler.on_tick(Upto(33))
+    >>> sampler.on_tick(Watermark(33))
     [Bar(ts_event=20, price=Decimal('19')), Bar(ts_event=30, price=Decimal('21'))]
     """
 
@@ -80,8 +82,8 @@ class Sampler(Tick[Sampling, list[Sampled]]):
     def on_tick(self, val: Sampling) -> list[Sampled] | None:
         """Take one value; None when nothing follows from it."""
         ts_event, end = val.ts_event, self._end
-        if isinstance(val, Upto | Hole):
-            return self._reach(ts_event) if isinstance(val, Upto) else self._doubt(ts_event, val.since)
+        if isinstance(val, Watermark | MissingTrades):
+            return self._reach(ts_event) if isinstance(val, Watermark) else self._doubt(ts_event, val.since)
         if ts_event < end:
             if ts_event >= end - self._interval_ns:
                 self._price = val.price
@@ -202,3 +204,46 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         self._ahead = {bar.ts_event: bar.price for bar in saved.ahead}
         self._before, self._before_end, self._unsure_end = saved.before, saved.before_end, saved.unsure_end
         self._closed, self._remembered = {bar.ts_event: bar.price for bar in saved.closed}, saved.remembered
+
+
+# `interval = "trade"`: every trade is a tick.
+
+
+class EachTradeSnapshot(Snapshot):
+    """What an EachTrade remembers."""
+
+    last_ns: int
+
+
+_each_trade = unvalidated(EachTradeSnapshot)
+
+
+class EachTrade(Tick[Priced | Watermark | MissingTrades, list[Close | Cut]]):
+    """Prices in order in; each of them out, and a Cut at MissingTrades. A price is known when its turn comes.
+
+    >>> from decimal import Decimal
+    >>> from shared.exchanges.market_data.events import Trade
+    >>> each = EachTrade()
+    >>> [each.on_tick(Trade(i, ts, Decimal(ts), Decimal(1))) for i, ts in enumerate((5, 4))]
+    [[Close(ts_event=5, price=Decimal('5'))], [Close(ts_event=5, price=Decimal('4'))]]
+    """
+
+    def __init__(self) -> None:
+        self._last_ns = 0
+
+    def on_tick(self, val: Priced | Watermark | MissingTrades) -> list[Close | Cut] | None:
+        """Take one value; None for a Watermark."""
+        if isinstance(val, Watermark):
+            return None
+        self._last_ns = max(self._last_ns, val.ts_event)
+        if isinstance(val, MissingTrades):
+            return [Cut(self._last_ns, GapCause.UNFILLED)]
+        return [Close(self._last_ns, val.price)]
+
+    def state(self) -> State:
+        """The last time."""
+        return _each_trade(last_ns=self._last_ns)
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        self._last_ns = EachTradeSnapshot.of(state).last_ns

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Literal
 
-from services.ingestor.live.events import Missing, Trade
+from shared.exchanges.market_data.events import Missing, Trade
 from shared.record import Record, unvalidated
 
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 from services.ingestor.live.bar_join import Close, Cut
-from services.ingestor.live.events import Clock, Deaf, Event, Missing
-from services.ingestor.live.route import Route
+from services.ingestor.live.route import TickPipeline
+from shared.exchanges.market_data.events import Clock, Event, FeedSilent, Missing
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
 from shared.messages.reasons import GapCause
 from shared.record import Snapshot, unvalidated
-from shared.runner.stage import Numbers
+from shared.runner.stage import SequenceNumbers
 from shared.tick import State, Tick
 
 
@@ -39,8 +39,8 @@ class LiveStage(Tick[Event, list[Message]]):
     remake the connection. of: what the series is of, e.g. a market and an interval; the state of another is refused.
 
     >>> from decimal import Decimal
-    >>> from services.ingestor.live.continuity_rules import ContinuityRules
-    >>> from services.ingestor.live.events import Connected, Trade
+    >>> from shared.exchanges.market_data.continuity_rules import ContinuityRules
+    >>> from shared.exchanges.market_data.events import Connected, Trade
     >>> from services.ingestor.live.route import trade_route
     >>> stage = LiveStage("binance", "BTCUSDT", trade_route("1s", "last", ContinuityRules(), 0, 0), age_ns=10**10)
     >>> start, events = 1_730_203_200 * 10**9, [Clock(1_730_203_200 * 10**9), Connected()]
@@ -49,10 +49,10 @@ class LiveStage(Tick[Event, list[Message]]):
     ['BTCUSDT 101']
     """
 
-    def __init__(self, venue: str, sym: str, route: Route, age_ns: int, of: str = "") -> None:
+    def __init__(self, venue: str, sym: str, route: TickPipeline, age_ns: int, of: str = "") -> None:
         self._venue, self._sym, self._route, self._age_ns, self._of = venue, sym, route, age_ns, of
         self._take = route.on_tick
-        self._numbers = Numbers()
+        self._numbers = SequenceNumbers()
         self._now = 0
         self._sure = False
         self._broken = True  # no tick came since bars were missing, or ever
@@ -97,7 +97,7 @@ class LiveStage(Tick[Event, list[Message]]):
                     said, self._broken = self._broken, True
                 if not said:
                     messages.append(self._cut(made))
-            elif isinstance(made, Deaf):
+            elif isinstance(made, FeedSilent):
                 self._deaf += 1
         return messages or None
 

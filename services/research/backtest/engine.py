@@ -11,9 +11,7 @@ from typing import NamedTuple, cast
 import torch
 
 from services.ingestor.source import Quote
-from services.research.backtest.observer import Observer
-from services.research.backtest.rules import Rules
-from services.research.backtest.totals import Totals
+from services.research.backtest.rules import Observer, Rules, Totals
 from services.research.backtest.venue import BacktestVenue
 from services.research.line import InProcessLine, Tap
 from services.research.plans import LinePlans, line_plans

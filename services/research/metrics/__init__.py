@@ -2,6 +2,6 @@
 
 from services.research.metrics.metrics import Metrics
 from services.research.metrics.results import Results
-from services.research.metrics.rows import table
+from services.research.metrics.table import table
 
 __all__ = ["Metrics", "Results", "table"]

@@ -5,7 +5,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from services.research.metrics.pairs import PairSample, PairSums
 from services.research.metrics.results import Estimate, Model
 from services.research.metrics.statistics import (
     RESAMPLES,
@@ -17,7 +16,107 @@ from services.research.metrics.statistics import (
     spearman_interval,
 )
 
+# Predictions beside what came: correlations of any number of pairs in bounded memory.
+
 Floats = NDArray[np.float64]
+
+
+class PairSums:
+    """Sums over blocks of neighbouring pairs; nothing is left out. When there would be more than `limit` blocks, two
+    neighbours become one, so the blocks lengthen with the series.
+
+    >>> sums = PairSums(limit=4)
+    >>> sums.add(np.arange(10.0), np.arange(10.0))
+    >>> sums.blocks()[:, 0].tolist()
+    [4.0, 4.0, 2.0]
+    """
+
+    def __init__(self, limit: int = 2_048) -> None:
+        self.n = 0
+        self._limit = limit
+        self._length = 1
+        self._done = np.empty((0, 6))
+        self._open = np.zeros(6)  # fewer than a block's pairs
+        self._shift: tuple[float, float] | None = None
+
+    def add(self, x: Floats, y: Floats) -> None:
+        """Take the next pairs."""
+        if not len(x):
+            return
+        if self._shift is None:  # correlations do not change by it, and sums of squares keep their digits
+            self._shift = float(x[0]), float(y[0])
+        x, y = x - self._shift[0], y - self._shift[1]
+        rows = np.column_stack([np.ones(len(x)), x, y, x * x, y * y, x * y])
+        self.n += len(x)
+        while self.n // self._length > self._limit:
+            self._done, self._open = _halved(self._done, self._open)
+            self._length *= 2
+        missing = self._length - int(self._open[0])
+        sums = np.add.reduceat(rows, [0, *range(missing, len(rows), self._length)])
+        sums[0] += self._open
+        whole = len(sums) if sums[-1, 0] == self._length else len(sums) - 1
+        self._done = np.concatenate([self._done, sums[:whole]])
+        self._open = sums[whole] if whole < len(sums) else np.zeros(6)
+
+    def blocks(self) -> Floats:
+        """Rows of n, Σx, Σy, Σx², Σy², Σxy in blocks as long as a bootstrap of all pairs wants; the last is shorter."""
+        done, rest, length = self._done, self._open, self._length
+        while length < block_length(self.n):
+            done, rest = _halved(done, rest)
+            length *= 2
+        return np.concatenate([done, rest[None]]) if rest[0] else done
+
+
+class PairSample:
+    """Pairs for what needs them one by one: all, while there are at most blocks × length; else that many, in blocks
+    drawn from all with equal chance (reservoir, seeded). The draw does not depend on how the pairs come in pieces.
+    """
+
+    def __init__(self, blocks: int = 1_024, length: int = 64, seed: int = 0) -> None:
+        self.length = length
+        self._limit = blocks
+        self._rng = np.random.default_rng(seed)
+        self._kept = np.empty((0, length, 2))
+        self._ids = np.empty(0, dtype=np.int64)
+        self._rest = np.empty((0, 2))
+        self._seen = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether no pair was left out."""
+        return self._seen <= self._limit
+
+    def add(self, x: Floats, y: Floats) -> None:
+        """Take the next pairs."""
+        pairs = np.concatenate([self._rest, np.column_stack([x, y])])
+        count = len(pairs) // self.length
+        self._rest = pairs[count * self.length :].copy()
+        fresh = pairs[: count * self.length].reshape(count, self.length, 2)
+        room = min(max(self._limit - self._seen, 0), count)
+        if room:
+            self._kept = np.concatenate([self._kept, fresh[:room]])
+            self._ids = np.concatenate([self._ids, np.arange(self._seen, self._seen + room)])
+        numbers = np.arange(self._seen + room, self._seen + count)
+        places = (self._rng.random(len(numbers)) * (numbers + 1)).astype(np.int64)
+        for i in np.flatnonzero(places < self._limit):
+            self._kept[places[i]] = fresh[room + i]
+            self._ids[places[i]] = numbers[i]
+        self._seen += count
+
+    def pairs(self) -> tuple[Floats, Floats]:
+        """The kept pairs in the order of time."""
+        kept = self._kept[np.argsort(self._ids)].reshape(-1, 2)
+        if self.complete:
+            kept = np.concatenate([kept, self._rest])
+        return kept[:, 0], kept[:, 1]
+
+
+def _halved(done: Floats, rest: Floats) -> tuple[Floats, Floats]:
+    """Blocks of twice the length; one without a neighbour goes to what is still open."""
+    even = len(done) // 2 * 2
+    if even < len(done):
+        rest = done[-1] + rest
+    return done[:even:2] + done[1:even:2], rest
 
 
 class Forecasts:

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from services.research.metrics.equity_curve import Growth
 from services.research.metrics.forecasts import Forecasts
-from services.research.metrics.growth import Growth
-from services.research.metrics.holding import Holding
-from services.research.metrics.months import Months
 from services.research.metrics.results import Results
 from services.research.metrics.sections import (
     benchmark_of,
@@ -22,12 +20,12 @@ from services.research.metrics.sections import (
     risk_of,
 )
 from services.research.metrics.statistics import RESAMPLES
-from services.research.metrics.trips import TRIP, TripSums
+from services.research.metrics.trips import TRIP, Holding, Months, TripSums
 from shared.account import RoundTrip
 from shared.intervals import interval_ns
 
 if TYPE_CHECKING:
-    from services.research.backtest.totals import Totals
+    from services.research.backtest.rules import Totals
 
 CHUNK = 16_384  # marks and trips that wait for numpy; with any other number the metrics are the same
 

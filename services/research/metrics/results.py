@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from services.research.metrics.rows import table
+from services.research.metrics.table import table
 
 
 class _Section(BaseModel):

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from services.research.metrics.growth import YEAR_NS, Growth
+from services.research.metrics.equity_curve import YEAR_NS, Growth
 from services.research.metrics.results import Benchmark, Costs, Drawdown, Model, Open, Period, Returns, Risk
-from services.research.metrics.rows import moment
 from services.research.metrics.statistics import probabilistic_sharpe
+from services.research.metrics.table import moment
 
 if TYPE_CHECKING:
-    from services.research.backtest.totals import Totals
+    from services.research.backtest.rules import Totals
 
 DAY_NS = YEAR_NS // 365
 BPS = 10_000

@@ -19,7 +19,7 @@ from shared.recording.checkpoint import Checkpoint, read_checkpoints, settings_o
 from shared.recording.layout import is_recording, parts
 from shared.recording.part import recorded_symbols
 from shared.recording.traded import recorded_model
-from shared.runner.plan import Plan
+from shared.runner.plan import ServiceSpec
 from shared.runner.stage import Stage
 from shared.runner.symbol import Symbol
 from shared.strategies.identity import Identity
@@ -74,10 +74,10 @@ class _Span(NamedTuple):
     number: int
     checkpoint: Checkpoint
     settings: Settings
-    signal: Plan
-    strategy: Plan
+    signal: ServiceSpec
+    strategy: ServiceSpec
 
-    def restored(self, plan: Plan, sym: str) -> Symbol:
+    def restored(self, plan: ServiceSpec, sym: str) -> Symbol:
         """The symbol as the checkpoint has it; a fresh one where it was not there yet. Raises DataError."""
         symbol = Symbol(sym, plan.make_stage(sym))
         snapshot = self.checkpoint.snapshots.get(plan.instance, {}).get(sym)
@@ -120,7 +120,10 @@ class _Symbol:
             self._over_spans(Stream.DECISIONS, lambda span: span.strategy, self._strategy)
 
     def _over_spans(
-        self, output: Stream, plan_of: Callable[[_Span], Plan], replay: Callable[[_Span, Symbol, int | None], None]
+        self,
+        output: Stream,
+        plan_of: Callable[[_Span], ServiceSpec],
+        replay: Callable[[_Span, Symbol, int | None], None],
     ) -> None:
         at: int | None = 0
         while at is not None:
@@ -138,7 +141,7 @@ class _Symbol:
                 later = "" if at is not None else ", and no checkpoint behind that"
                 self._tally.unshown.append(f"{self._sym}: {hole}{later}")
 
-    def _behind(self, hole: Hole, at: int, plan_of: Callable[[_Span], Plan]) -> int | None:
+    def _behind(self, hole: Hole, at: int, plan_of: Callable[[_Span], ServiceSpec]) -> int | None:
         """The first later checkpoint at which the missing rows had been taken, or written."""
         for i in range(at + 1, len(self._spans)):
             symbol = self._spans[i].restored(plan_of(self._spans[i]), self._sym)

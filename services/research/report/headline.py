@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from services.research.metrics.results import Estimate, Results
-from services.research.metrics.rows import money
+from services.research.metrics.table import money
 from shared.plural import plural
 
 _NONE = "–"

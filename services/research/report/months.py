@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import altair as alt
 
 from services.research.metrics.results import Month
-from services.research.metrics.rows import MONTHS, compound
+from services.research.metrics.table import MONTHS, compound
 from services.research.report import style
 from services.research.report.panel import Panel, rows
 

@@ -7,7 +7,7 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from services.research.metrics.results import Results
-from services.research.metrics.rows import moment, notes, sections
+from services.research.metrics.table import moment, notes, sections
 from services.research.report import style
 from services.research.report.curve import Curve
 from services.research.report.headline import figures, words

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from services.research.metrics.growth import YEAR_NS
-from services.research.metrics.moments import Moments
+from services.research.metrics.equity_curve import YEAR_NS, Moments
 from services.research.sweep.fold import Traded
 from shared.intervals import interval_ns
 

@@ -3,7 +3,7 @@
 import csv
 from typing import TextIO
 
-from services.research.metrics.rows import number, percent
+from services.research.metrics.table import number, percent
 from services.research.sweep.results import Row, Swept
 from services.research.sweep.spec import SweepSpec
 from shared.config import Settings

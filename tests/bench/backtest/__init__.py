@@ -1,1 +1,1 @@
-"""The backtest beside backtesting.py: `make bench-backtest`."""
+"""The backtest beside backtesting.py: `make bench WHAT=backtest`."""

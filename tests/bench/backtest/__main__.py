@@ -1,4 +1,4 @@
-"""`python -m tests.bench.backtest`, which is what `make bench-backtest` runs."""
+"""`python -m tests.bench.backtest`, which is what `make bench WHAT=backtest` runs."""
 
 from tests.bench.backtest.bench_backtest import main
 

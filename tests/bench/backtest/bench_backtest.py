@@ -1,8 +1,8 @@
 """The backtest beside backtesting.py, both in one process, in turn.
 
-make bench-backtest                   everything, with 10 million bars for the memory: many minutes
-make bench-backtest ARGS="--bars 100000 --repeat 5"
-make bench-backtest-short             a quick look
+make bench WHAT=backtest                   everything, with 10 million bars for the memory: many minutes
+make bench WHAT=backtest ARGS="--bars 100000 --repeat 5"
+make bench-short WHAT=backtest             a quick look
 """
 
 import argparse

@@ -1,1 +1,1 @@
-"""What a trade costs from the venue's websocket to a sampled tick: `make bench-feed`."""
+"""What a trade costs from the venue's websocket to a sampled tick: `make bench WHAT=feed`."""

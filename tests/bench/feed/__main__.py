@@ -1,4 +1,4 @@
-"""`python -m tests.bench.feed`, which is what `make bench-feed` runs."""
+"""`python -m tests.bench.feed`, which is what `make bench WHAT=feed` runs."""
 
 from tests.bench.feed.bench_feed import main
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.fake_exchange.listing import Listing, swaps
+from services.simulator.engine.listing import Listing, swaps
 
 STREAM = "aggTrade"
 HOST = "fstream.binance.com"

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import ccxt.pro
 
-from services.fake_exchange.tape import BEHIND, FIRST_ID
+from services.simulator.engine.trade_history import BEHIND, FIRST_ID
 from shared.redirected import redirected
 from tests.bench.feed.asked import HOST, STREAM, Asked
 from tests.bench.feed.span import spanned

@@ -1,8 +1,8 @@
 """Trades taken per second by one reader on one core, from the websocket of one fake exchange that sends to all alike.
 
-make bench-feed                       five rounds of 500,000 trades each, then a long run for the memory: minutes
-make bench-feed ARGS="--rounds 9 --trades 200000"
-make bench-feed-short                 a quick look
+make bench WHAT=feed                       five rounds of 500,000 trades each, then a long run for the memory: minutes
+make bench WHAT=feed ARGS="--rounds 9 --trades 200000"
+make bench-short WHAT=feed                 a quick look
 """
 
 import argparse

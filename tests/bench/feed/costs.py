@@ -7,14 +7,14 @@ from typing import Any
 
 from ccxt.async_support.base.ws.client import json_parser
 
-from services.fake_exchange.binance_messages import agg_trade
-from services.fake_exchange.listing import btcusdt
-from services.fake_exchange.tape import Tape
-from services.ingestor.live.events import Clock, Connected, Event
 from services.ingestor.live_plan import live_stage
-from services.ingestor.venue.client import Ears, Limit, load_ccxt, make_client
-from services.ingestor.venue.facts import FACTS
-from services.ingestor.venue.options import LiveOptions
+from services.simulator.binance.messages import agg_trade
+from services.simulator.engine.listing import btcusdt
+from services.simulator.engine.trade_history import TradeHistory
+from shared.exchanges.market_data.client import Limit, WebsocketHooks, load_ccxt, make_client
+from shared.exchanges.market_data.events import Clock, Connected, Event
+from shared.exchanges.market_data.exchange_facts import FACTS
+from shared.exchanges.market_data.options import LiveOptions
 from tests.bench.feed.asked import RATE, START_MS, Asked
 
 COUNT, ROUNDS, US = 50_000, 3, 1e6
@@ -24,7 +24,7 @@ MARKET, ID = "BTC/USDT:USDT", "BTCUSDT"
 
 async def costs(given: Asked) -> dict[str, Any]:
     """By part. The last is what `read` and the queue replace."""
-    rows = Tape(btcusdt(), start_ms=START_MS, rate=RATE, count=COUNT).rows(0, COUNT)
+    rows = TradeHistory(btcusdt(), start_ms=START_MS, rate=RATE, count=COUNT).rows(0, COUNT)
     texts = [agg_trade(btcusdt())(*row) for row in zip(*rows, strict=True)]
     messages = [json_parser.loads(text) for text in texts]
     options = LiveOptions("binance", {ID: MARKET}, "1s")
@@ -32,7 +32,7 @@ async def costs(given: Asked) -> dict[str, Any]:
     read = FACTS["binance"].trade
     assert read is not None
     ours = make_client(
-        load_ccxt(), options, Limit(), Ears(print, print, events.append, lambda message: read(message, ID))
+        load_ccxt(), options, Limit(), WebsocketHooks(print, print, events.append, lambda message: read(message, ID))
     )
     theirs = make_client(load_ccxt(), options, Limit())
     market = {"id": ID, "symbol": MARKET, "base": "BTC", "quote": "USDT", "type": "swap", "option": False}

@@ -6,23 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from services.fake_exchange.tape import BEHIND, FIRST_ID, Tape
-from services.ingestor.live.events import Clock, Event
+from services.ingestor.feeds.venues import Venues
 from services.ingestor.live.order_by_id import OrderById
 from services.ingestor.live.stage import LiveStage
 from services.ingestor.live_feeder import LiveFeeder
 from services.ingestor.live_plan import live_options, live_plan
-from services.ingestor.venue.clock import VenueClock
-from services.ingestor.venue.facts import FACTS
-from services.ingestor.venue.venues import Venues
+from services.simulator.engine.trade_history import BEHIND, FIRST_ID, TradeHistory
 from shared.bus.api import Bus
 from shared.bus.memory_bus import MemoryBus
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
+from shared.exchanges.market_data.events import Clock, Event
+from shared.exchanges.market_data.exchange_clock import VenueClock
+from shared.exchanges.market_data.exchange_facts import FACTS
 from shared.messages import MarketTick, Message, Stream
 from shared.messages.codec import decode
 from shared.runner.loading import GC_ALLOCATIONS
-from shared.runner.plan import Plan
+from shared.runner.plan import ServiceSpec
 from shared.runner.service import limits_of, make_bus
 from shared.runner.worker import Worker
 from shared.tick import Tick
@@ -37,7 +37,7 @@ OPEN_BARS = 4  # at most, when the last trade has come: the first, the last, the
 class Stages:
     """Those that the plan made, by symbol."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ServiceSpec) -> None:
         self._make = plan.make_stage
         self.made: dict[str, LiveStage] = {}
         self.plan = replace(plan, make_stage=self._kept)
@@ -122,7 +122,7 @@ def settings_of(given: Asked) -> Settings:
 async def ticks(bus: Bus, settings: Settings) -> dict[str, list[Message]]:
     """What stands on the bus, by symbol."""
     session = await bus.connect()
-    places = [(Stream.TICKS, Place(settings.ingestor.instance, p)) for p in range(settings.bus.partitions)]
+    places = [(Stream.TICKS, PartitionId(settings.ingestor.instance, p)) for p in range(settings.bus.partitions)]
     found: dict[str, list[Message]] = {}
     for _, entries in await session.read(dict.fromkeys(places, b"0-0"), 100_000, 0):
         for entry in entries:
@@ -134,7 +134,7 @@ async def ticks(bus: Bus, settings: Settings) -> dict[str, list[Message]]:
 def check_ticks(given: Asked, found: Mapping[str, Sequence[Message]]) -> int:
     """How many there are; each must be the next close of its tape, and at most the last bars may still be open."""
     for listing in given.listings:
-        tape = Tape(listing, start_ms=START_MS, rate=RATE, count=given.trades)
+        tape = TradeHistory(listing, start_ms=START_MS, rate=RATE, count=given.trades)
         last_ms = tape.last_ms
         bars = tape.bars(S_MS, START_MS, last_ms, last_ms)
         closes = [((bar.at_ms + S_MS) * MS, bar.close) for bar in bars]

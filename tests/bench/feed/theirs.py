@@ -9,7 +9,7 @@ from cryptofeed.defines import TRADES
 from cryptofeed.exchanges import BinanceFutures
 from cryptofeed.types import Trade
 
-from services.fake_exchange.tape import BEHIND, FIRST_ID
+from services.simulator.engine.trade_history import BEHIND, FIRST_ID
 from tests.bench.feed.asked import Asked
 from tests.bench.feed.span import spanned
 

@@ -1,1 +1,1 @@
-"""What an order costs between the bus and the venue: `make bench-gateway`."""
+"""What an order costs between the bus and the venue: `make bench WHAT=gateway`."""

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.gateway`, which is what `make bench-gateway` runs."""
+"""`python -m tests.bench.gateway`, which is what `make bench WHAT=gateway` runs."""
 
 from tests.bench.gateway.bench_gateway import main
 

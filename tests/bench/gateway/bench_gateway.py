@@ -1,8 +1,8 @@
 """What an order costs from the bus to the venue's socket, beside a bare fsync on the same disk in the same run.
 
-make bench-gateway                    1,000 orders one at a time, then 600 at 10 a second
-make bench-gateway ARGS="--orders 3000 --rate 20"
-make bench-gateway-short              a quick look
+make bench WHAT=gateway                    1,000 orders one at a time, then 600 at 10 a second
+make bench WHAT=gateway ARGS="--orders 3000 --rate 20"
+make bench-short WHAT=gateway              a quick look
 """
 
 import argparse

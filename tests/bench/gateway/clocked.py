@@ -12,18 +12,18 @@ from urllib.parse import parse_qs
 
 import aiohttp
 
-from services.gateway.desk.desk import Desk
+from services.gateway.execution.execution import Desk
 from services.gateway.risk.asked import Asked
 from services.gateway.risk.risk import Risk
 from services.gateway.risk.verdict import Verdict
-from services.gateway.venues.ccxt_venue import CcxtVenue
-from services.gateway.venues.venue import Cleared, at_once
 from shared.bus.entry import Entry
 from shared.bus.memory_bus import MemoryBus, MemorySession
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.venue import Cleared, at_once
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
-from shared.messages import OrderIntent, OrderState
+from shared.messages import OrderIntent, OrderPhase
 from shared.messages.codec import decode
 from shared.orders import Ambiguous, OrderRequest, Refused, Snapshot
 
@@ -60,8 +60,8 @@ class _Session(MemorySession):
         self._places = bus.places
 
     async def read(
-        self, cursors: Mapping[tuple[str, Place], bytes], count: int, block_ms: int
-    ) -> list[tuple[tuple[str, Place], list[Entry]]]:
+        self, cursors: Mapping[tuple[str, PartitionId], bytes], count: int, block_ms: int
+    ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
         found = await super().read(cursors, count, block_ms)
         now_s = time.monotonic()
         self._places.read += [(now_s, entry) for _, entries in found for entry in entries]
@@ -100,7 +100,7 @@ class ClockedJournal(Journal):
     places: Places
 
     async def write(self, changes: Sequence[Change], epoch: int, meanwhile: Callable[[], None] | None = None) -> None:
-        sent = [row.client_order_id for row in changes if isinstance(row, OrderRow) and row.state is OrderState.SENT]
+        sent = [row.client_order_id for row in changes if isinstance(row, OrderRow) and row.state is OrderPhase.SENT]
         with self._noted(sent):
             await super().write(changes, epoch, meanwhile)
 

@@ -7,20 +7,20 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
-from services.gateway.desk.feeder import LiveFeeder
-from services.gateway.desk.stage import DeskStage
+from services.gateway.execution.feeder import LiveFeeder
+from services.gateway.execution.stage import DeskStage
 from services.gateway.live import desk_rules
 from services.gateway.plan import plan_with
 from services.gateway.risk.rules import Rules
-from services.gateway.venues.make import FAKE_KEYS, venue_options
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
-from shared.bus.names import Place, partition_of
+from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
+from shared.exchanges.trading.make import FAKE_KEYS, venue_options
 from shared.journal.rows import ArmingRow
 from shared.messages import ExecutionReport, OrderIntent, OrderStatus, Stream
 from shared.messages.codec import decode
-from shared.runner.bus_feeder import BusFeeder
+from shared.runner.bus_reader import BusReader
 from shared.runner.plan import Limits
 from shared.runner.worker import Worker
 from tests.bench.gateway.clocked import ClockedBus, ClockedDesk, ClockedJournal, ClockedRisk, ClockedVenue, Places
@@ -64,11 +64,11 @@ class Gateway:
             await journal.write_by_person([ArmingRow(Decimal(CASH), now, now + DAY_MS, self._rules.config_hash, "")])
         limits = Limits(lease_s=LEASE_S)
         plan = plan_with(self._settings, lambda sym: DeskStage(self._desk.taken))
-        feeder = LiveFeeder(BusFeeder(limits), self._desk)
+        feeder = LiveFeeder(BusReader(limits), self._desk)
         worker = Worker(plan, self._bus, feeder, partitions=P, limits=limits, keeper=self._desk)
         task = asyncio.create_task(worker.run())
         self._session = await self._bus.connect()
-        self._leases = {p: await self._session.acquire(Place("strategy", p), "bench") for p in range(P)}
+        self._leases = {p: await self._session.acquire(PartitionId("strategy", p), "bench") for p in range(P)}
         try:
             yield
         finally:
@@ -86,7 +86,7 @@ class Gateway:
 
     async def filled(self, intent: OrderIntent) -> None:
         """Until its report is on the bus; RuntimeError when it is none of a fill."""
-        place = Place("gateway", partition_of(intent.sym, P))
+        place = PartitionId("gateway", partition_of(intent.sym, P))
         async with self._bus.changed:
             while True:
                 for entry in reversed(self._bus.streams.get((Stream.EXECUTIONS, place), [])):

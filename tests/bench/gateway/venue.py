@@ -9,22 +9,22 @@ import time
 from collections.abc import Mapping
 from decimal import Decimal
 
-from services.fake_exchange.admin import Admin
-from services.fake_exchange.asked import Asked
-from services.fake_exchange.binance import Binance
-from services.fake_exchange.book import Book
-from services.fake_exchange.floor import Floor
-from services.fake_exchange.listing import btcusdt
-from services.fake_exchange.prices import Prices
-from services.fake_exchange.serve import FEE
-from services.fake_exchange.server import Answer, FakeExchange
+from services.simulator.binance.dialect import Binance
+from services.simulator.engine.listing import btcusdt
+from services.simulator.engine.matching_engine import MatchingEngine
+from services.simulator.engine.prices import Prices
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.http.admin import Admin
+from services.simulator.http.request import Asked
+from services.simulator.http.serve import FEE
+from services.simulator.http.server import Answer, FakeExchange
 from tests.bench.gateway.orders import CASH, SYMBOLS
 
 
 class Clocked:
     """Binance, and when its orders came."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self.arrived: dict[str, float] = {}
         self._venue = Binance(floor)
 
@@ -47,7 +47,7 @@ class Clocked:
 
 async def _serve() -> None:
     listings = tuple(btcusdt(sym) for sym in SYMBOLS)
-    floor = Floor(Book(listings, Prices(listings), {"USDT": Decimal(CASH)}, FEE))
+    floor = SimulatorState(MatchingEngine(listings, Prices(listings), {"USDT": Decimal(CASH)}, FEE))
     venue = Clocked(floor)
     async with FakeExchange(venue) as server:
         server.admin.update(Admin(server, floor).answers())

@@ -10,23 +10,23 @@ from typing import Any, cast
 
 import pytest
 
-from services.fake_exchange.serve import Fake, serving
-from services.gateway.control.adoption import Booking, Said, adoption
-from services.gateway.control.capital import Wanted, write_capital
-from services.gateway.control.ending import Ending
-from services.gateway.control.resolve import made_of, write_adopted
-from services.gateway.desk.books import Books
-from services.gateway.desk.desk import Desk
-from services.gateway.desk.rules import book_of
+from services.gateway.account.adoption import Booking, Said, adoption
+from services.gateway.account.capital import Wanted, write_capital
+from services.gateway.account.endings import Ending
+from services.gateway.account.resolve import made_of, write_adopted
+from services.gateway.execution.books import Books
+from services.gateway.execution.execution import Desk
+from services.gateway.execution.rules import book_of
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.rules import Rules
-from services.gateway.venues.venue import MarketRules
+from services.simulator.http.serve import Fake, serving
 from services.strategy.order_id import client_order_id
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus
-from shared.bus.names import Place, partition_of
+from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
+from shared.exchanges.trading.venue import MarketRules
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, DropArming, DropLatch, EventRow, ExternalRow, FillRow, SetBusId
 from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode
@@ -196,7 +196,7 @@ class Gateway:
 
     def forget(self) -> None:
         """The bus loses all that this gateway has ever committed."""
-        place = Place("gateway", partition_of(SYM, P))
+        place = PartitionId("gateway", partition_of(SYM, P))
         held = self.bus.partition(place)
         held.fields.clear()
         held.seq = 0
@@ -221,7 +221,7 @@ class Gateway:
         return made.model_copy(update=changed)
 
     async def write(self, *intents: OrderIntent) -> None:
-        place = Place("strategy", partition_of(SYM, P))
+        place = PartitionId("strategy", partition_of(SYM, P))
         session = await self.bus.connect()
         lease = await session.acquire(place, "strategy")
         assert lease is not None
@@ -230,7 +230,7 @@ class Gateway:
         self._seq += 1
 
     def reports(self) -> list[ExecutionReport]:
-        entries = self.bus.streams.get((Stream.EXECUTIONS, Place("gateway", partition_of(SYM, P))), [])
+        entries = self.bus.streams.get((Stream.EXECUTIONS, PartitionId("gateway", partition_of(SYM, P))), [])
         found = [decode(entry.t, entry.d) for entry in entries]
         assert [report.n for report in found] == list(range(1, len(found) + 1))
         return [report for report in found if isinstance(report, ExecutionReport)]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.book import Ask
-from services.fake_exchange.order import Fill
-from services.fake_exchange.plan import Plan
-from services.gateway.desk.balance import LIMIT
+from services.gateway.execution.balance import LIMIT
+from services.simulator.engine.fill_plan import Plan
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.engine.order import Fill
 from shared.errors import ConfigError, SafetyRefusal
 from shared.messages import Leg, OrderStatus
 from tests.integration.gateway.conftest import SYM, Gateway, gateway

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.book import Ask
-from services.fake_exchange.serve import serving
-from services.gateway.control.arm import _seen
-from services.gateway.control.capital import books_in
-from services.gateway.venues.make import make_venue
+from services.gateway.account.arm import _seen
+from services.gateway.account.capital import books_in
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.http.serve import serving
+from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal
 from tests.integration.gateway.test_broken_config import booked
 from tests.integration.gateway.test_flatten import settings_of

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.book import Ask
-from services.fake_exchange.listing import binance_spot
-from services.gateway.control import to_stop
-from services.gateway.control.capital import books_in
-from services.gateway.control.halt import halt
-from services.gateway.desk.books import retired
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.account import account_to_stop as to_stop
+from services.gateway.account.capital import books_in
+from services.gateway.account.halt import halt
+from services.gateway.execution.books import retired
+from services.gateway.execution.whereabouts import Whereabouts
+from services.simulator.engine.listing import binance_spot
+from services.simulator.engine.matching_engine import Ask
 from shared.errors import ConfigError
 from shared.journal.journal import Journal
 from shared.journal.rows import DropLatch, EventRow, ExecutionRow, FillRow

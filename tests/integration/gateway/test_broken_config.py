@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.serve import Fake, serving
-from services.gateway.control.disarm import disarm
-from services.gateway.control.halt import halt
-from services.gateway.control.to_stop import account_to_stop
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.account.account_to_stop import account_to_stop
+from services.gateway.account.disarm import disarm
+from services.gateway.account.halt import halt
+from services.gateway.execution.whereabouts import Whereabouts
+from services.simulator.http.serve import Fake, serving
 from shared.config import load_settings
 from shared.errors import ConfigError
 from shared.journal.journal import Journal

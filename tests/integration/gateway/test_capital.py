@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import structlog
 
-from services.gateway.desk.balance import LIMIT
+from services.gateway.execution.balance import LIMIT
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.errors import ConfigError
 from shared.journal.journal import Journal

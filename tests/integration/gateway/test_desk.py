@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.book import FEE_COIN, FEE_IN, Ask
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.plan import Plan
-from services.gateway.desk.balance import LIMIT
+from services.gateway.execution.balance import LIMIT
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.fill_plan import Plan
+from services.simulator.engine.matching_engine import FEE_COIN, FEE_IN, Ask
 from shared.errors import JournalUnwritable, SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import Change

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.faults import Fault, Mode
+from services.simulator.engine.faults import Fault, Mode
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Prediction, Reason
 from shared.strategies import BasicTaker

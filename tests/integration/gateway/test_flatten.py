@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.book import Ask
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.order import LIVE
-from services.fake_exchange.serve import Fake, serving
-from services.gateway.control.flatten import Flatten
-from services.gateway.desk.mine import mine_row
-from services.gateway.venues.make import make_venue
+from services.gateway.account.flatten import Flatten
+from services.gateway.execution.persons_coins import mine_row
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.engine.order import LIVE
+from services.simulator.http.serve import Fake, serving
 from shared.config import Settings, load_settings
+from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal
 from shared.orders.answers import VenueOrder
 from tests.integration.gateway.conftest import SYM

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from services.console.settings_env import as_environment
-from services.fake_exchange.book import Ask
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.serve import serving
-from services.gateway.control import waiting
-from services.gateway.control.halt import halt as halting
+from services.gateway.account import waiting
+from services.gateway.account.halt import halt as halting
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.http.serve import serving
 from shared.config import load_settings
 from shared.errors import VenueError
 from shared.messages import Leg, OrderStatus, Reason
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 from tests.integration.gateway.conftest import SYM, Gateway
 from tests.until import until
 
@@ -69,7 +69,7 @@ async def test_all_of_a_halt_is_settled_in_the_journal(trading: Gateway) -> None
 
     async def settled() -> bool:
         async with trading._opened() as journal:
-            return [row.state for row in await journal.orders(open_only=False)] == [OrderState.FILLED] * 2
+            return [row.state for row in await journal.orders(open_only=False)] == [OrderPhase.FILLED] * 2
 
     await until(settled)
     assert held(trading) == 0

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.book import Ask
-from services.fake_exchange.order import LIVE
-from services.fake_exchange.serve import Fake, serving
-from services.gateway.control.halt import halt
-from services.gateway.desk.whereabouts import Whereabouts
+from services.gateway.account.halt import halt
+from services.gateway.execution.whereabouts import Whereabouts
+from services.simulator.engine.matching_engine import Ask
+from services.simulator.engine.order import LIVE
+from services.simulator.http.serve import Fake, serving
 from shared.config import load_settings
 from shared.journal.journal import Journal
 from shared.journal.rows import Change
-from shared.messages.reasons import OrderState
+from shared.messages.reasons import OrderPhase
 from tests.integration.gateway.test_broken_config import booked
 from tests.venues import BINANCE, BYBIT, OKX, Place, named
 
@@ -80,7 +80,7 @@ async def test_flat_and_nothing_rests(
         async with await Journal.open(url, "main", durable=False) as journal:
             ours = await journal.orders()
         assert [row.signed_qty for row in ours] == ([] if hedged else [D("-0.020"), D("-0.020"), D("-0.010")])
-        assert {row.state for row in ours} <= {OrderState.SENT}
+        assert {row.state for row in ours} <= {OrderPhase.SENT}
         assert fake.server.count("/order", "POST") == fewest(place, hedged), "each piece once"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.fake_exchange.book import Ask
+from services.simulator.engine.matching_engine import Ask
 from shared.journal.rows import DropLatch
 from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway

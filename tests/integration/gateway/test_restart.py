@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.venues.exchanges.bybit import Bybit
-from services.gateway.venues.exchanges.profile import ExchangeProfile
-from services.gateway.venues.pages import Row
 from shared.errors import SafetyRefusal
+from shared.exchanges.trading.paging import Row
+from shared.exchanges.trading.profiles.bybit import Bybit
+from shared.exchanges.trading.profiles.profile import ExchangeProfile
 from shared.journal.journal import Journal
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.until import until

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from services.gateway.control import to_stop
-from services.gateway.control.adopt import write_key
-from services.gateway.control.capital import books_in, check_books
-from services.gateway.control.halt import halt
-from services.gateway.desk.whereabouts import Whereabouts
-from services.gateway.venues.make import make_venue
+from services.gateway.account import account_to_stop as to_stop
+from services.gateway.account.adopt import write_key
+from services.gateway.account.capital import books_in, check_books
+from services.gateway.account.halt import halt
+from services.gateway.execution.whereabouts import Whereabouts
 from shared.config import Mode
 from shared.errors import ConfigError, SafetyRefusal
+from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.until import until

@@ -7,16 +7,16 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from services.fake_exchange.serve import Fake
-from services.fake_exchange.tape import Tape
+from services.ingestor.feeds.feed_report import FeedReport
+from services.ingestor.feeds.venues import Venues
 from services.ingestor.live_feeder import LiveFeeder
 from services.ingestor.live_plan import live_plan
-from services.ingestor.venue.options import LiveOptions
-from services.ingestor.venue.report import Report
-from services.ingestor.venue.venue import LiveVenue
-from services.ingestor.venue.venues import Venues
+from services.simulator.engine.trade_history import TradeHistory
+from services.simulator.http.serve import Fake
 from shared.bus.memory_bus import MemoryBus
-from shared.bus.names import Place, partition_of
+from shared.bus.names import PartitionId, partition_of
+from shared.exchanges.market_data.options import LiveOptions
+from shared.exchanges.market_data.venue import LiveVenue
 from shared.messages import Gap, MarketTick, Message, Stream, decode
 from shared.runner.plan import Limits
 from shared.runner.worker import Worker
@@ -58,7 +58,9 @@ async def ingesting(bus: MemoryBus, base_url: str, **changed: Any) -> AsyncItera
 
 
 @asynccontextmanager
-async def ingesting_of(bus: MemoryBus, *options: LiveOptions, report: Report | None = None) -> AsyncIterator[Ingestor]:
+async def ingesting_of(
+    bus: MemoryBus, *options: LiveOptions, report: FeedReport | None = None
+) -> AsyncIterator[Ingestor]:
     """As `ingesting`, on several venues."""
     venues = Venues(options)
     feeder = LiveFeeder(venues, P, report=report)
@@ -74,7 +76,7 @@ async def ingesting_of(bus: MemoryBus, *options: LiveOptions, report: Report | N
 
 def told(bus: MemoryBus, sym: str = BTC) -> list[Message]:
     """What was written of a symbol."""
-    entries = bus.streams.get((Stream.TICKS, Place("ingestor", partition_of(sym, P))), [])
+    entries = bus.streams.get((Stream.TICKS, PartitionId("ingestor", partition_of(sym, P))), [])
     return [decode(entry.t, entry.d) for entry in entries if entry.k == sym]
 
 
@@ -101,7 +103,7 @@ def check(bus: MemoryBus, fake: Fake, sym: str = BTC, interval_s: int = 1) -> No
     assert [tick.price for tick in found] == [perfect(fake.tapes[sym], end, interval_s, fake) for end in ends]
 
 
-def perfect(tape: Tape, end_ns: int, interval_s: int, fake: Fake) -> Any:
+def perfect(tape: TradeHistory, end_ns: int, interval_s: int, fake: Fake) -> Any:
     """The close of the tape's bar that ends there."""
     length_ms = interval_s * 1000
     bar, *_ = tape.bar(end_ns // 1_000_000 - length_ms, length_ms, fake.floor.now_ms())

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.feed_weather import FeedFault, Trouble
+from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.websocket.random_faults import FeedFault, Trouble
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, ETH, MARKETS, S_NS, check, ingesting, new_bus, ticks, told, until_ticks
 from tests.seeded import virtually

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.feed_weather import FeedFault, Trouble
-from services.fake_exchange.serve import serving
-from services.ingestor.venue import venue
-from services.ingestor.venue.facts import BINANCE, FACTS
+from services.simulator.http.serve import serving
+from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.websocket.random_faults import FeedFault, Trouble
+from shared.exchanges.market_data import venue
+from shared.exchanges.market_data.exchange_facts import BINANCE, FACTS
 from tests.integration.ingestor.line import BTC, ingesting, new_bus, ticks, until_ticks
 from tests.until import until
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.fake_exchange.bybit_messages import BLOCKS
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.feed_weather import FeedFault, Trouble
+from services.simulator.bybit.messages import BLOCKS
+from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.websocket.random_faults import FeedFault, Trouble
 from tests.integration.ingestor.line import BTC, S_NS, ingesting, new_bus, ticks, until_ticks
 from tests.seeded import virtually
 from tests.wire import wired

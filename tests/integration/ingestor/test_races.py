@@ -9,10 +9,10 @@ import random
 
 import pytest
 
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.feed_weather import FeedFault, Trouble
-from services.fake_exchange.serve import Fake
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.http.serve import Fake
+from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.websocket.random_faults import FeedFault, Trouble
 from shared.bus.memory_bus import MemoryBus
 from shared.messages import Gap, GapCause, MarketTick
 from tests.integration.ingestor.line import BTC, ETH, MARKETS, S_NS, check, ingesting, new_bus, perfect, ticks, told

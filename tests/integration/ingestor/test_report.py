@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.feed_weather import FeedFault, Trouble
-from services.ingestor.venue.report import Report
+from services.ingestor.feeds.feed_report import FeedReport
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.websocket.random_faults import FeedFault, Trouble
 from shared.errors import VenueError
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, OPTIONS, ingesting_of, new_bus, ticks, told, until_ticks
@@ -38,7 +38,7 @@ async def test_each_trouble_is_counted() -> None:
         async with wired("binance", plan=PLAN) as fake:
             fake.floor.skew_ms = 400
             options = replace(OPTIONS, base_url=fake.url, warm_bars=5, age_ns=3_000_000_000)
-            async with ingesting_of(bus, options, report=Report(0.5)) as ingestor:
+            async with ingesting_of(bus, options, report=FeedReport(0.5)) as ingestor:
                 await until_ticks(bus, 7)
                 struck = fake.feed.weather.struck
                 for trouble, times in TROUBLES.items():  # each behind the one before
@@ -89,7 +89,7 @@ async def test_nothing_is_said_of_a_venue_that_did_nothing() -> None:
     """Its trouble has lines of its own."""
     with capture_logs() as logs:
         nowhere = replace(OPTIONS, base_url="http://nowhere")
-        async with ingesting_of(new_bus(), nowhere, report=Report(0.2)) as ingestor:
+        async with ingesting_of(new_bus(), nowhere, report=FeedReport(0.2)) as ingestor:
             await asyncio.wait({ingestor.task}, timeout=20)
     assert isinstance(ingestor.task.exception(), VenueError)
     assert lines(logs) == []

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.feed_plan import FeedPlan
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.websocket.feed_plan import FeedPlan
 from tests.integration.ingestor.line import S_NS, ingesting, new_bus, ticks, until_ticks
 from tests.seeded import virtually
 from tests.until import until

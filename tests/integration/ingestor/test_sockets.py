@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.feed_weather import FeedFault, Trouble
-from services.fake_exchange.serve import serving
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.http.serve import serving
+from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.websocket.random_faults import FeedFault, Trouble
 from tests.integration.ingestor.line import BTC, ingesting, new_bus, ticks, told, until_ticks
 from tests.until import until
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.feed_weather import FeedFault, Trouble
+from services.ingestor.feeds.feed import LiveFeed
 from services.ingestor.live_plan import live_stage
-from services.ingestor.venue.feed import LiveFeed
-from services.ingestor.venue.venue import LiveVenue
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.websocket.random_faults import FeedFault, Trouble
 from shared.errors import ConfigError, TicklineError, VenueError
+from shared.exchanges.market_data.venue import LiveVenue
 from shared.messages import Gap, GapCause
 from tests.integration.ingestor.line import (
     BTC,

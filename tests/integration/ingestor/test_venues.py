@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from services.fake_exchange.faults import Fault, Mode
-from services.fake_exchange.feed_plan import FeedPlan
-from services.fake_exchange.serve import Fake
-from services.ingestor.venue.options import LiveOptions
-from services.ingestor.venue.venue import LiveVenue
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.http.serve import Fake
+from services.simulator.websocket.feed_plan import FeedPlan
 from shared.bus.memory_bus import MemoryBus
 from shared.errors import ConfigError, VenueError
+from shared.exchanges.market_data.options import LiveOptions
+from shared.exchanges.market_data.venue import LiveVenue
 from tests.integration.ingestor.line import (
     BTC,
     ETH,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from redis.exceptions import ConnectionError, NoPermissionError
 
 from shared.bus.address import check_address, remedy, without_password
-from shared.bus.connection import Link
+from shared.bus.connection import BusConnection
 from shared.errors import ConfigError
 
 GOOD = [
@@ -47,14 +47,14 @@ BAD = [
 @pytest.mark.parametrize(("url", "shown"), GOOD)
 def test_an_address(url: str, shown: str) -> None:
     check_address(url)
-    Link(url, 1.0)
+    BusConnection(url, 1.0)
     assert without_password(url) == shown
 
 
 @pytest.mark.parametrize("url", BAD)
 def test_what_is_none_is_refused_and_not_shown(url: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        Link(url, 1.0)
+        BusConnection(url, 1.0)
     line = str(refused.value)
     assert line.startswith("config: bus.url '")
     assert "is no address of a bus: write redis://HOST:PORT/0, and in a password %2F for /" in line

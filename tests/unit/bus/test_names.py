@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bus.names import Names, Place, partition_of
+from shared.bus.names import Names, PartitionId, partition_of
 
-PLACE = Place("gateway-ACCOUNT", 12)
+PLACE = PartitionId("gateway-ACCOUNT", 12)
 
 
 def test_keys() -> None:

@@ -9,9 +9,9 @@ from services.console.follow import Source, follow
 from shared.bus.api import BusLost, Commit, Outcome
 from shared.bus.entry import Entry, Outgoing
 from shared.bus.memory_bus import MemoryBus
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 
-PLACES = (Place("strategy", 0), Place("strategy", 1))
+PLACES = (PartitionId("strategy", 0), PartitionId("strategy", 1))
 SOURCES: list[Source] = [("orders", place) for place in PLACES]
 
 
@@ -20,7 +20,7 @@ def bus() -> MemoryBus:
     return MemoryBus(lease_s=30.0, maxlens={})
 
 
-async def write(bus: MemoryBus, place: Place, *numbers: int) -> None:
+async def write(bus: MemoryBus, place: PartitionId, *numbers: int) -> None:
     session = await bus.connect()
     lease = await session.acquire(place, "test")
     assert lease is not None

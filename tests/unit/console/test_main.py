@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from services.console import main as module
 from services.console.app import app
-from services.gateway.control.main import app as control
+from services.gateway.account.main import app as control
 from shared.runner.parent import SAFE_PATH
 
 RUNNER = CliRunner()

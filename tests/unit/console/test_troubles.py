@@ -33,6 +33,13 @@ def test_market_data_are_said_when_their_trouble_begins_and_ends(tmp_path: Path,
     assert troubles.new() == []
 
 
+def test_a_service_that_stands_by_is_said_whichever_it_is(tmp_path: Path, troubles: Troubles) -> None:
+    """It is healthy, and does nothing: what it would trade, nobody trades here."""
+    why = "this namespace was written by a newer Tickline (wire 4; this one knows 3)"
+    write(tmp_path, "signal", line("stands by", "warning", instance="signal", why=why, remedy="run that one"))
+    assert troubles.new() == [f"signal: stands by: {why}"]
+
+
 SILENT = "gateway: exchange silent: okx"
 
 

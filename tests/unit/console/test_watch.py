@@ -9,7 +9,7 @@ from services.research.plans import line_plans
 from services.strategy.stage import StrategyStage
 from shared.bus.api import Commit, Outcome
 from shared.bus.memory_bus import MemoryBus
-from shared.bus.names import Place, partition_of
+from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
 from shared.runner.progress import Progress
 from shared.runner.symbol import FIELD, Symbol
@@ -29,7 +29,7 @@ async def ran(bus: MemoryBus, symbols: Sequence[str]) -> dict[str, Decimal]:
             line.on_tick(quote)
         equities[sym] = line.strategy.equity()
         for instance, stage in (("ingestor", line._ingest), ("strategy", line.strategy)):
-            place = Place(instance, partition_of(sym, SIMULATED.bus.partitions))
+            place = PartitionId(instance, partition_of(sym, SIMULATED.bus.partitions))
             lease = await session.acquire(place, "test")
             assert lease is not None
             (stored,) = await session.load([place])

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
+from services.ingestor.feeds.venues import Venues
 from services.ingestor.live_feeder import LiveFeeder
-from services.ingestor.venue.options import LiveOptions
-from services.ingestor.venue.venues import Venues
+from shared.exchanges.market_data.options import LiveOptions
 
 OPTIONS = LiveOptions(exchange="binance", markets={"BTCUSDT": "BTC/USDT:USDT"}, interval="1s")
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.ingestor.live.events import Clock, Connected, Trade
 from services.ingestor.live_plan import live_options, live_plan
 from shared.config import load_settings
+from shared.exchanges.market_data.events import Clock, Connected, Trade
 from shared.messages import MarketTick
 
 S_NS = 1_000_000_000

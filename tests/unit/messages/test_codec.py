@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from shared.messages import (
     Decision,
@@ -31,7 +32,7 @@ from shared.messages import (
     encode,
 )
 from shared.messages.codec import CONTENT_BYTES, DECIMAL_EXT, TYPES, content_hash, is_kept, keep, kept, pack, unpack
-from shared.record import WIRE, WIRE_FIELD, NewerWire
+from shared.record import WIRE, WIRE_FIELD, NewerWire, Record
 
 INT64 = st.integers(0, 2**63 - 1)
 COUNT = st.integers(1, 2**63 - 1)
@@ -321,6 +322,40 @@ def test_a_field_at_its_default_is_not_told() -> None:
     )  # fmt: skip
     assert not {"dust", "capital"} & report.deciding().keys()
     assert content_hash(report.model_copy(update={"dust": Decimal(1)})) != content_hash(report)
+
+
+def test_a_number_says_the_same_however_it_is_written() -> None:
+    """An exchange's stream and its history write one close with other zeros: the bar that is fetched again is the same.
+
+    Nothing is rounded.
+    """
+    tick = MarketTick(n=1, sym="A", ts_event=1, tr="t", venue="v", price=Decimal("100"))
+    for same in ("100.0", "100.00", "1E+2", "0.1E+3"):
+        assert content_hash(tick.model_copy(update={"price": Decimal(same)})) == content_hash(tick)
+    assert content_hash(tick.model_copy(update={"price": Decimal(f"100.{'0' * 60}1")})) != content_hash(tick)
+
+
+class Inner(Record):
+    at: int
+    later: list[int] = Field(default_factory=list)
+
+
+def test_what_older_code_did_not_know_is_left_out_wherever_it_stands() -> None:
+    """A default that is made anew, one that is a record, and those within records of a list."""
+
+    class Before(MarketTick):
+        inner: tuple[dict[str, int], ...] = ()
+
+    class After(MarketTick):
+        inner: tuple[Inner, ...] = ()
+        made: list[int] = Field(default_factory=list)
+        one: Inner = Inner(at=1)
+
+    given: dict[str, Any] = {"n": 1, "sym": "A", "ts_event": 1, "tr": "t", "venue": "v", "price": Decimal(1)}
+    after = After(inner=(Inner(at=5),), **given)
+    assert content_hash(after) == content_hash(Before(inner=({"at": 5},), **given))
+    assert content_hash(after.model_copy(update={"made": [1]})) != content_hash(after)
+    assert content_hash(after.model_copy(update={"one": Inner(at=2)})) != content_hash(after)
 
 
 @given(ANY_MESSAGE)

@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import count
 from typing import NamedTuple
 
-from shared.messages import OrderState, Reason
+from shared.messages import OrderPhase, Reason
 from shared.orders import (
     Absent,
     Ambiguous,
@@ -21,11 +21,11 @@ from shared.orders import (
     FundingPayment,
     OrderRequest,
     Refused,
-    Shown,
     Snapshot,
     VenueFill,
     VenueOrder,
     VenuePosition,
+    VenueView,
 )
 from shared.orders.state import ENDED, OPEN
 
@@ -48,7 +48,7 @@ class Plan(NamedTuple):
     arrive_in_ms: int | None
     refused: bool
     part: int
-    end: OrderState | None
+    end: OrderPhase | None
     copies: int
 
 
@@ -135,7 +135,7 @@ class ModelVenue:
             event = Refused(Reason.ENDED_BY_VENUE, "insufficient margin")
         else:
             self.book[key] = Truth(request.sym, request.signed_qty)
-            self._put(key, OrderState.NEW, ZERO, ZERO)
+            self._put(key, OrderPhase.NEW, ZERO, ZERO)
             self.fill(key, plan.part)
             if plan.end:
                 self.end(key, plan.end)
@@ -158,13 +158,13 @@ class ModelVenue:
             truth.fills.append(fill)
             self._settle(fill)
             filled = truth.now.filled_qty + side
-            state = OrderState.FILLED if filled == truth.asked else OrderState.PARTIALLY_FILLED
+            state = OrderPhase.FILLED if filled == truth.asked else OrderPhase.PARTIALLY_FILLED
             self._put(key, state, filled, truth.now.paid + price)
 
-    def end(self, key: str, state: OrderState) -> None:
+    def end(self, key: str, state: OrderPhase) -> None:
         """End an open order with what it has; REJECTED only if that is nothing."""
         now = self.book[key].now
-        if now.state in OPEN and not (state is OrderState.REJECTED and now.filled_qty):
+        if now.state in OPEN and not (state is OrderPhase.REJECTED and now.filled_qty):
             self._put(key, state, now.filled_qty, now.paid)
 
     def fills_until(self, key: str, ms: int) -> list[VenueFill]:
@@ -182,7 +182,7 @@ class ModelVenue:
 
     def foreign_order(self, sym: str) -> VenueOrder:
         """Somebody has placed an order by hand."""
-        snapshot = Snapshot(OrderState.NEW, ZERO, ZERO, f"f{next(self._numbers)}")
+        snapshot = Snapshot(OrderPhase.NEW, ZERO, ZERO, f"f{next(self._numbers)}")
         self.foreign_orders.append(VenueOrder(sym, "", snapshot))
         return self.foreign_orders[-1]
 
@@ -192,11 +192,11 @@ class ModelVenue:
         self.cash += amount
         return self.funding[-1]
 
-    def shown(self) -> Shown:
+    def shown(self) -> VenueView:
         """The account as it is now; the venue tells the client id of every other trade only."""
         fills = [fill for truth in self.book.values() for fill in truth.fills]
         told = [fill if int(fill.trade_id) % 2 else fill._replace(client_order_id="") for fill in fills]
-        return Shown(
+        return VenueView(
             at_ms=self.our_ms,
             since_ms=0,
             orders=[VenueOrder(t.sym, key, t.now) for key, t in self.book.items() if t.now.state in OPEN]
@@ -220,7 +220,7 @@ class ModelVenue:
         self.held[fill.sym] += fill.signed_qty - base
         self.cash -= fill.signed_qty * fill.price + quote
 
-    def _put(self, key: str, state: OrderState, filled: Decimal, paid: Decimal) -> None:
+    def _put(self, key: str, state: OrderPhase, filled: Decimal, paid: Decimal) -> None:
         truth = self.book[key]
         assert not truth.was or truth.now.state not in ENDED
         truth.since.append(self.now_ms)

@@ -5,15 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from shared.messages import OrderState, Reason
+from shared.messages import OrderPhase, Reason
 from shared.orders import (
     Absent,
     Ambiguous,
     Answer,
     Event,
     Expire,
-    Life,
     NoteKind,
+    OrderState,
     Refused,
     Resolve,
     Send,
@@ -22,7 +22,7 @@ from shared.orders import (
 )
 
 GRACE_MS = 400
-INTENT = Life(Decimal(3))
+INTENT = OrderState(Decimal(3))
 SENT = on_event(INTENT, Send(at_ms=1_000, validity_ms=1_000), GRACE_MS).life
 UNKNOWN = on_event(SENT, Ambiguous("time-out"), GRACE_MS).life
 SETTLED_MS = 2_400  # validity and grace are over
@@ -31,11 +31,11 @@ REFUSED = Refused(Reason.ENDED_BY_VENUE, "no margin")
 
 def told(state: str, filled: int = 0, at_ms: int = 1_000, heard_ms: int = 1_000, venue_order_id: str = "v") -> Answer:
     return Answer(
-        at_ms, Snapshot(OrderState(state), Decimal(filled), Decimal(abs(filled) * 50), venue_order_id), heard_ms
+        at_ms, Snapshot(OrderPhase(state), Decimal(filled), Decimal(abs(filled) * 50), venue_order_id), heard_ms
     )
 
 
-def after(life: Life, *events: Event) -> Life:
+def after(life: OrderState, *events: Event) -> OrderState:
     for event in events:
         life = on_event(life, event, GRACE_MS).life
     return life
@@ -79,7 +79,7 @@ REJECTED = after(SENT, REFUSED)
         (PARTIAL, Ambiguous(""), "PARTIALLY_FILLED"),
     ],
 )
-def test_one_event(life: Life, event: Event, state: str) -> None:
+def test_one_event(life: OrderState, event: Event, state: str) -> None:
     step = on_event(life, event, GRACE_MS)
     assert step.life.state == state
     assert not [note for note in step.notes if note.kind is NoteKind.CONTRADICTION]
@@ -111,37 +111,37 @@ def test_while_the_send_is_to_be_answered_absent_says_nothing_however_often() ->
 
 def test_news_starts_the_count_anew() -> None:
     life = after(UNKNOWN, Absent(2_401), told("NEW", at_ms=2_402, heard_ms=2_402), told("NEW", at_ms=2_803))
-    assert life.state is OrderState.UNKNOWN
-    assert after(life, told("NEW", at_ms=2_804)).state is OrderState.NEW
+    assert life.state is OrderPhase.UNKNOWN
+    assert after(life, told("NEW", at_ms=2_804)).state is OrderPhase.NEW
 
 
 def test_an_end_short_of_the_quantity_is_believed_when_its_last_fills_had_time_to_show() -> None:
     life = after(UNKNOWN, told("CANCELED", 1, 5_000, heard_ms=5_100))
     early = after(life, told("CANCELED", 1, 5_400), told("CANCELED", 1, 5_500))
-    assert early.state is OrderState.UNKNOWN
+    assert early.state is OrderPhase.UNKNOWN
     grown = after(early, told("CANCELED", 2, 5_501, heard_ms=5_600), told("CANCELED", 2, 6_001))
-    assert (grown.state, grown.filled_qty, grown.paid) == (OrderState.UNKNOWN, 2, 100)
+    assert (grown.state, grown.filled_qty, grown.paid) == (OrderPhase.UNKNOWN, 2, 100)
     ended = after(grown, told("CANCELED", 2, 6_002))
-    assert (ended.state, ended.filled_qty, ended.reason) == (OrderState.CANCELED, 2, Reason.ENDED_BY_VENUE)
+    assert (ended.state, ended.filled_qty, ended.reason) == (OrderPhase.CANCELED, 2, Reason.ENDED_BY_VENUE)
 
 
 def test_the_quiet_time_starts_when_the_news_has_come_not_when_it_was_asked_for() -> None:
     life = after(UNKNOWN, told("CANCELED", 1, at_ms=3_000, heard_ms=4_000))
-    assert after(life, told("CANCELED", 1, 3_900), told("CANCELED", 1, 4_400)).state is OrderState.UNKNOWN
-    assert after(life, told("CANCELED", 1, 4_401), told("CANCELED", 1, 4_402)).state is OrderState.CANCELED
+    assert after(life, told("CANCELED", 1, 3_900), told("CANCELED", 1, 4_400)).state is OrderPhase.UNKNOWN
+    assert after(life, told("CANCELED", 1, 4_401), told("CANCELED", 1, 4_402)).state is OrderPhase.CANCELED
 
 
 def test_an_unknown_order_that_is_found_open_is_open_when_that_is_told_twice() -> None:
     life = after(UNKNOWN, told("PARTIALLY_FILLED", 1), told("PARTIALLY_FILLED", 1, 2_401))
-    assert (life.state, life.filled_qty) == (OrderState.UNKNOWN, 1)
-    assert after(life, told("PARTIALLY_FILLED", 1, 2_402)).state is OrderState.PARTIALLY_FILLED
+    assert (life.state, life.filled_qty) == (OrderPhase.UNKNOWN, 1)
+    assert after(life, told("PARTIALLY_FILLED", 1, 2_402)).state is OrderPhase.PARTIALLY_FILLED
 
 
 def test_the_larger_part_of_each_answer_is_kept_in_whatever_order_they_come() -> None:
     answers = [told("NEW"), told("PARTIALLY_FILLED", 2), told("CANCELED", 1)]
     lives = [after(SENT, *answers), after(SENT, *reversed(answers)), after(SENT, *answers, *answers)]
     assert {(life.told, life.filled_qty, life.paid) for life in lives} == {
-        (OrderState.CANCELED, Decimal(2), Decimal(100))
+        (OrderPhase.CANCELED, Decimal(2), Decimal(100))
     }
 
 
@@ -150,16 +150,16 @@ def test_a_stale_answer_is_noted_and_breaks_the_row(stale: Event) -> None:
     life = after(PARTIAL, told("CANCELED", 2), told("CANCELED", 2, 2_401))
     step = on_event(life, stale, GRACE_MS)
     assert [note.kind for note in step.notes] == [NoteKind.STALE]
-    assert (step.life.told, step.life.filled_qty) == (OrderState.CANCELED, 2)
+    assert (step.life.told, step.life.filled_qty) == (OrderPhase.CANCELED, 2)
     late = isinstance(stale, Absent) or stale == told("PARTIALLY_FILLED", 1, 2_500)
-    assert after(step.life, told("CANCELED", 2, 2_600)).state is (OrderState.UNKNOWN if late else OrderState.CANCELED)
+    assert after(step.life, told("CANCELED", 2, 2_600)).state is (OrderPhase.UNKNOWN if late else OrderPhase.CANCELED)
 
 
 def test_filled_with_another_quantity_is_reported_and_believed_when_it_is_told_twice() -> None:
     step = on_event(SENT, told("FILLED", 4), GRACE_MS)
     assert [note.kind for note in step.notes] == [NoteKind.OTHER_QUANTITY]
     life = after(step.life, told("FILLED", 4, 2_401), told("FILLED", 4, 2_402))
-    assert (life.state, life.filled_qty, life.reason) == (OrderState.FILLED, 4, None)
+    assert (life.state, life.filled_qty, life.reason) == (OrderPhase.FILLED, 4, None)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_filled_with_another_quantity_is_reported_and_believed_when_it_is_told_t
         (REJECTED, told("NEW")),
     ],
 )
-def test_a_contradiction_is_reported_and_never_applied(life: Life, event: Event) -> None:
+def test_a_contradiction_is_reported_and_never_applied(life: OrderState, event: Event) -> None:
     step = on_event(life, event, GRACE_MS)
     assert step.life == life
     assert [note.kind for note in step.notes] == [NoteKind.CONTRADICTION]
@@ -201,7 +201,7 @@ def test_a_contradiction_is_reported_and_never_applied(life: Life, event: Event)
         (REJECTED, REFUSED, False),
     ],
 )
-def test_after_the_end_what_is_older_or_doubled_changes_nothing(life: Life, event: Event, stale: bool) -> None:
+def test_after_the_end_what_is_older_or_doubled_changes_nothing(life: OrderState, event: Event, stale: bool) -> None:
     step = on_event(life, event, GRACE_MS)
     assert step.life == life
     assert [note.kind for note in step.notes] == ([NoteKind.STALE] if stale else [])
@@ -209,14 +209,14 @@ def test_after_the_end_what_is_older_or_doubled_changes_nothing(life: Life, even
 
 @pytest.mark.parametrize("life", [SENT, UNKNOWN, NEW, PARTIAL, FILLED, CANCELED, REJECTED, NOT_THERE])
 @pytest.mark.parametrize("event", [Send(1_000, 1_000), Expire(Reason.END_OF_DATA)])
-def test_an_order_is_sent_once_and_what_was_sent_is_not_taken_back(life: Life, event: Event) -> None:
+def test_an_order_is_sent_once_and_what_was_sent_is_not_taken_back(life: OrderState, event: Event) -> None:
     with pytest.raises(ValueError, match="takes no"):
         on_event(life, event, GRACE_MS)
 
 
 def test_a_person_ends_an_order() -> None:
     step = on_event(PARTIAL, Resolve(2_401, told("CANCELED", 2).what, "ann"), GRACE_MS)
-    assert (step.life.state, step.life.filled_qty, step.life.reason) == (OrderState.CANCELED, 2, Reason.RESOLVED)
+    assert (step.life.state, step.life.filled_qty, step.life.reason) == (OrderPhase.CANCELED, 2, Reason.RESOLVED)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_person_ends_an_order() -> None:
         (INTENT, Resolve(2_401, told("EXPIRED").what, "ann"), "takes no"),
     ],
 )
-def test_a_person_cannot_say_what_cannot_be(life: Life, event: Event, match: str) -> None:
+def test_a_person_cannot_say_what_cannot_be(life: OrderState, event: Event, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         on_event(life, event, GRACE_MS)
 
@@ -239,5 +239,5 @@ def test_an_order_from_the_journal_starts_to_agree_anew() -> None:
     life = after(UNKNOWN, told("CANCELED", 1), told("CANCELED", 1, 2_401))
     loaded = replace(life, told=None, news_ms=0, agreeing=0, asked_ms=0)
     once = after(loaded, told("CANCELED", 1, 2_500, heard_ms=2_500), told("CANCELED", 1, 2_901))
-    assert once.state is OrderState.UNKNOWN
-    assert after(once, told("CANCELED", 1, 2_902)).state is OrderState.CANCELED
+    assert once.state is OrderPhase.UNKNOWN
+    assert after(once, told("CANCELED", 1, 2_902)).state is OrderPhase.CANCELED

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shared.messages import OrderState, Reason
+from shared.messages import OrderPhase, Reason
 from shared.orders import (
     Ambiguous,
     Answer,
@@ -16,12 +16,12 @@ from shared.orders import (
     Event,
     Expire,
     FundingPayment,
-    Known,
-    Life,
     NoteKind,
     OrderRequest,
+    OrderState,
     Outcome,
     OwnOrder,
+    OwnView,
     Reconciliation,
     Send,
     VenueFill,
@@ -44,7 +44,7 @@ from tests.unit.orders.model_venue import (
     Plan,
 )
 
-ENDS = st.sampled_from([OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.FILLED])
+ENDS = st.sampled_from([OrderPhase.CANCELED, OrderPhase.EXPIRED, OrderPhase.REJECTED, OrderPhase.FILLED])
 PLANS = st.builds(
     Plan,
     arrive_in_ms=st.sampled_from([0, VALIDITY_MS, VALIDITY_MS + SKEW_MS, VALIDITY_MS + 500, None]),
@@ -71,8 +71,8 @@ class Desk:
     """An order as the gateway holds it. journaled: its life in the journal, which has an end only with `booked`."""
 
     sym: str
-    life: Life
-    journaled: Life
+    life: OrderState
+    journaled: OrderState
     fills: list[VenueFill] = field(default_factory=list)
     booked: Outcome | None = None
     glitched: bool = False
@@ -136,7 +136,7 @@ class OneLife(RuleBasedStateMachine):
         """Another process goes on with what the journal has."""
         for key, order in self.orders.items():
             order.life = replace(order.journaled, told=None, news_ms=0, agreeing=0, asked_ms=0)
-            if order.life.state is OrderState.SENT:
+            if order.life.state is OrderPhase.SENT:
                 self._apply(key, Ambiguous("take-over"))
 
     # What the venue does.
@@ -152,7 +152,7 @@ class OneLife(RuleBasedStateMachine):
 
     @precondition(lambda self: self.venue.book)
     @rule(pick=PICK, part=st.integers(0, 2), state=ENDS, asked_before=st.booleans(), fill_lag=LAGS, times=TIMES)
-    def end(self, pick: int, part: int, state: OrderState, asked_before: bool, fill_lag: int, times: int) -> None:
+    def end(self, pick: int, part: int, state: OrderPhase, asked_before: bool, fill_lag: int, times: int) -> None:
         """It ends, maybe while a question is on its way, and is asked for at once."""
         key = self._pick_on_venue(pick)
         if asked_before:
@@ -187,7 +187,7 @@ class OneLife(RuleBasedStateMachine):
             assert key not in on_its_way, "ended, and its request may still be executed"
             truth = self.venue.book.get(key)
             if truth is None:
-                assert order.life.state in {OrderState.REJECTED, OrderState.EXPIRED} and not order.life.filled_qty
+                assert order.life.state in {OrderPhase.REJECTED, OrderPhase.EXPIRED} and not order.life.filled_qty
             else:
                 assert (order.life.state, order.life.filled_qty, order.life.paid) == truth.now[:3]
 
@@ -197,12 +197,12 @@ class OneLife(RuleBasedStateMachine):
             return
         self.venue.advance(10 * VALIDITY_MS)
         for key, order in self.orders.items():
-            if order.life.state is OrderState.INTENT:
+            if order.life.state is OrderPhase.INTENT:
                 self._apply(key, Expire(Reason.END_OF_DATA))
             else:
                 self._apply(key, Ambiguous("the last one"))
         for key in self.venue.book:
-            self.venue.end(key, OrderState.CANCELED)
+            self.venue.end(key, OrderPhase.CANCELED)
         while self.venue.inbox:
             self._deliver(0)
         for _ in range(4):
@@ -225,7 +225,7 @@ class OneLife(RuleBasedStateMachine):
     def _send(self, pick: int, plan: Plan) -> None:
         key, order = self._pick(pick)
         event = Send(self.venue.our_ms, VALIDITY_MS)
-        if order.life.state is not OrderState.INTENT:
+        if order.life.state is not OrderPhase.INTENT:
             with pytest.raises(ValueError, match="takes no Send"):
                 on_event(order.life, event, GRACE_MS)
             return
@@ -236,7 +236,7 @@ class OneLife(RuleBasedStateMachine):
             self.venue.advance(0)
 
     def _intend(self, sym: str, qty: int) -> None:
-        life = Life(Decimal(qty))
+        life = OrderState(Decimal(qty))
         self.orders[f"o{len(self.orders)}"] = Desk(sym, life, life)
 
     def _wait_for(self, key: str, edge_ms: int) -> None:
@@ -262,7 +262,7 @@ class OneLife(RuleBasedStateMachine):
         assert not before.ended or order.life == before
         for note in notes:
             assert note.kind is not NoteKind.CONTRADICTION, note.text
-            assert note.kind is not NoteKind.OTHER_QUANTITY or self.venue.book[key].now.state is OrderState.FILLED
+            assert note.kind is not NoteKind.OTHER_QUANTITY or self.venue.book[key].now.state is OrderPhase.FILLED
         if not order.life.ended:
             order.journaled = order.life
         self._book(order)
@@ -281,7 +281,7 @@ class OneLife(RuleBasedStateMachine):
     def _reconcile(self) -> Reconciliation:
         orders = {key: OwnOrder(order.sym, order.journaled) for key, order in self.orders.items()}
         fills = [fill for order in self.orders.values() if order.booked for fill in order.fills]
-        known = Known(orders, dict(self.held), fills, dict(self.paid), self.cash)
+        known = OwnView(orders, dict(self.held), fills, dict(self.paid), self.cash)
         result = reconcile(self.venue.shown(), known, GRACE_MS, DUST)
         for payment in result.bookings:
             assert payment.payment_id not in self.paid

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.account import Account
-from shared.messages import OrderState, OrderStatus, Reason
-from shared.orders import Life, Outcome, VenueFill, outcome
+from shared.messages import OrderPhase, OrderStatus, Reason
+from shared.orders import OrderState, Outcome, VenueFill, outcome
 
 PRICES = {"BNB": Decimal(600)}
 FILLS = st.lists(
@@ -22,10 +22,10 @@ def fill(number: int, qty: Decimal, price: Decimal, fee: Decimal, currency: str)
     return VenueFill(f"{number}", "v", "a", "BTCUSDT", qty, price, fee, currency, 0)
 
 
-def ended(state: str, fills: list[VenueFill], reason: Reason | None = None) -> Life:
+def ended(state: str, fills: list[VenueFill], reason: Reason | None = None) -> OrderState:
     qty = sum((f.signed_qty for f in fills), Decimal(0))
     paid = sum((abs(f.signed_qty) * f.price for f in fills), Decimal(0))
-    return Life(qty, OrderState(state), qty, paid, reason=reason)
+    return OrderState(qty, OrderPhase(state), qty, paid, reason=reason)
 
 
 @given(FILLS, st.sampled_from([1, -1]))
@@ -58,26 +58,26 @@ def test_a_partial_fill_keeps_its_end_and_its_reason() -> None:
 
 
 def test_nothing_filled_is_booked_as_nothing() -> None:
-    life = Life(Decimal(1), OrderState.REJECTED, reason=Reason.NOT_ON_VENUE)
+    life = OrderState(Decimal(1), OrderPhase.REJECTED, reason=Reason.NOT_ON_VENUE)
     assert outcome(life, [], "USDT") == (OrderStatus.REJECTED, 0, None, 0, Reason.NOT_ON_VENUE)
 
 
 def test_there_is_no_outcome_before_the_end_and_before_all_trades_are_there() -> None:
     fills = [fill(n, Decimal(1), Decimal(50), Decimal(0), "USDT") for n in range(2)]
-    assert outcome(Life(Decimal(2), OrderState.PARTIALLY_FILLED, Decimal(2)), fills, "USDT") is None
+    assert outcome(OrderState(Decimal(2), OrderPhase.PARTIALLY_FILLED, Decimal(2)), fills, "USDT") is None
     assert outcome(ended("FILLED", fills), fills[:1], "USDT") is None
     assert outcome(ended("CANCELED", []), fills, "USDT") is None
 
 
 def test_the_trades_make_the_price_not_the_venues_rounded_sum() -> None:
     fills = [fill(1, Decimal(3), Decimal("50.01"), Decimal(0), "USDT")]
-    life = Life(Decimal(3), OrderState.FILLED, Decimal(3), Decimal(150))
+    life = OrderState(Decimal(3), OrderPhase.FILLED, Decimal(3), Decimal(150))
     booked = outcome(life, fills, "USDT")
     assert booked is not None and booked.last_px == Decimal("50.01")
 
 
 def test_what_a_person_resolved_is_booked_as_said() -> None:
-    life = Life(Decimal(3), OrderState.CANCELED, Decimal(2), Decimal(100), reason=Reason.RESOLVED)
+    life = OrderState(Decimal(3), OrderPhase.CANCELED, Decimal(2), Decimal(100), reason=Reason.RESOLVED)
     one = fill(1, Decimal(1), Decimal(40), Decimal("0.1"), "USDT")
     assert outcome(life, [one], "USDT") == Outcome(
         OrderStatus.CANCELED, Decimal(2), Decimal(50), Decimal("0.1"), Reason.RESOLVED
@@ -100,4 +100,4 @@ def test_dust_stays_in_the_book_as_in_the_wallet() -> None:
 
 @pytest.mark.parametrize(("state", "over"), [("NEW", False), ("UNKNOWN", False), ("CANCELED", True)])
 def test_an_order_without_trades_has_an_outcome_when_it_is_over(state: str, over: bool) -> None:
-    assert (outcome(Life(Decimal(1), OrderState(state)), [], "USDT") is not None) is over
+    assert (outcome(OrderState(Decimal(1), OrderPhase(state)), [], "USDT") is not None) is over

@@ -4,18 +4,18 @@ from decimal import Decimal
 
 import pytest
 
-from shared.messages import OrderState
+from shared.messages import OrderPhase
 from shared.orders import (
     DifferenceKind,
     FundingPayment,
-    Known,
-    Life,
+    OrderState,
     OwnOrder,
-    Shown,
+    OwnView,
     Snapshot,
     VenueFill,
     VenueOrder,
     VenuePosition,
+    VenueView,
     reconcile,
 )
 from shared.orders.answers import Forced
@@ -30,12 +30,12 @@ HELD_ONE = (VenuePosition(SYM, Decimal(1), None),)
 def own(state: str, filled: int = 0, asked: int = 2, venue_order_id: str = "v") -> OwnOrder:
     return OwnOrder(
         SYM,
-        Life(Decimal(asked), OrderState(state), Decimal(filled), Decimal(50 * filled), 1, 2, venue_order_id),
+        OrderState(Decimal(asked), OrderPhase(state), Decimal(filled), Decimal(50 * filled), 1, 2, venue_order_id),
     )
 
 
 def on_venue(client_order_id: str = "a", venue_order_id: str = "v") -> VenueOrder:
-    return VenueOrder(SYM, client_order_id, Snapshot(OrderState.NEW, Decimal(0), Decimal(0), venue_order_id))
+    return VenueOrder(SYM, client_order_id, Snapshot(OrderPhase.NEW, Decimal(0), Decimal(0), venue_order_id))
 
 
 def trade(client_order_id: str = "a", venue_order_id: str = "v", at_ms: int = 5_000, sym: str = SYM) -> VenueFill:
@@ -46,16 +46,16 @@ def payment(amount: str = "-0.5", at_ms: int = 5_000, sym: str = SYM, payment_id
     return FundingPayment(payment_id, sym, Decimal(amount), at_ms)
 
 
-def found(shown: Shown, known: Known) -> list[tuple[str, str]]:
+def found(shown: VenueView, known: OwnView) -> list[tuple[str, str]]:
     return [(difference.kind.name, difference.key) for difference in reconcile(shown, known, SETTLE_MS).differences]
 
 
-def shown(**parts: object) -> Shown:
-    return Shown(at_ms=NOW_MS, since_ms=1_000)._replace(**parts)
+def shown(**parts: object) -> VenueView:
+    return VenueView(at_ms=NOW_MS, since_ms=1_000)._replace(**parts)
 
 
 def test_an_account_as_the_books_have_it_shows_nothing() -> None:
-    known = Known({"a": own("FILLED", 1, 1)}, {SYM: Decimal(1)}, [trade()], {"p": payment()}, Decimal(9))
+    known = OwnView({"a": own("FILLED", 1, 1)}, {SYM: Decimal(1)}, [trade()], {"p": payment()}, Decimal(9))
     account = shown(fills=[trade(), trade()], positions=HELD_ONE, funding=[payment()], balance=Decimal("9.0"))
     assert reconcile(account, known, SETTLE_MS) == ([], [])
 
@@ -81,7 +81,7 @@ def test_an_account_as_the_books_have_it_shows_nothing() -> None:
 def test_open_orders(
     orders: dict[str, OwnOrder], on_the_venue: list[VenueOrder], expected: list[tuple[str, str]]
 ) -> None:
-    assert found(shown(orders=on_the_venue), Known(orders, FLAT)) == expected
+    assert found(shown(orders=on_the_venue), OwnView(orders, FLAT)) == expected
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_open_orders(
     ],
 )
 def test_trades(orders: dict[str, OwnOrder], fill: VenueFill, expected: list[tuple[str, str]]) -> None:
-    assert found(shown(fills=[fill]), Known(orders, FLAT)) == expected
+    assert found(shown(fills=[fill]), OwnView(orders, FLAT)) == expected
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_trades(orders: dict[str, OwnOrder], fill: VenueFill, expected: list[tup
 )
 def test_what_the_journal_has_must_be_shown_if_it_is_in_the_window_and_old_enough(at_ms: int, missing: bool) -> None:
     orders = {"a": own("FILLED", 1, 1)}
-    known = Known(orders, FLAT, [trade(at_ms=at_ms)], {"p": payment(at_ms=at_ms)})
+    known = OwnView(orders, FLAT, [trade(at_ms=at_ms)], {"p": payment(at_ms=at_ms)})
     assert found(shown(), known) == [("FILL_NOT_SHOWN", "BTCUSDT:7"), ("FUNDING_MISSING", "p")][: 2 * missing]
 
 
@@ -129,27 +129,27 @@ def test_what_the_journal_has_must_be_shown_if_it_is_in_the_window_and_old_enoug
 )
 def test_positions(orders: dict[str, OwnOrder], booked: int, held: int, expected: str | None) -> None:
     account = shown(orders=[on_venue("b")], positions=[VenuePosition(SYM, Decimal(held), None)])
-    differences = reconcile(account, Known(orders, {SYM: Decimal(booked)}), SETTLE_MS).differences
+    differences = reconcile(account, OwnView(orders, {SYM: Decimal(booked)}), SETTLE_MS).differences
     positions = [d for d in differences if d.kind is DifferenceKind.POSITION]
     assert [(d.key, d.expected, d.found) for d in positions] == ([(SYM, expected, f"{held}")] if expected else [])
 
 
 @pytest.mark.parametrize(("held", "differs"), [(1, False), (0, False), (-1, False), (2, True), (-2, True)])
 def test_a_book_that_flips_while_the_venue_is_read_has_held_anything_in_between(held: int, differs: bool) -> None:
-    known = Known({}, {SYM: Decimal(-1)}, before={SYM: Decimal(1)})
+    known = OwnView({}, {SYM: Decimal(-1)}, before={SYM: Decimal(1)})
     account = shown(positions=[VenuePosition(SYM, Decimal(held), None)])
     assert found(account, known) == [("POSITION", SYM)][: 1 * differs]
 
 
 def test_a_position_in_a_symbol_without_a_book_and_one_that_is_gone() -> None:
-    assert found(shown(positions=[VenuePosition("XRPUSDT", Decimal(1), None)]), Known({}, FLAT)) == [
+    assert found(shown(positions=[VenuePosition("XRPUSDT", Decimal(1), None)]), OwnView({}, FLAT)) == [
         ("POSITION", "XRPUSDT")
     ]
-    assert found(shown(), Known({}, {SYM: Decimal(1)})) == [("POSITION", SYM)]
+    assert found(shown(), OwnView({}, {SYM: Decimal(1)})) == [("POSITION", SYM)]
 
 
 def test_the_balance_is_compared_when_nothing_is_in_flight() -> None:
-    known = Known({}, FLAT, balance=Decimal(10))
+    known = OwnView({}, FLAT, balance=Decimal(10))
     account = shown(balance=Decimal("9.5"), funding=[payment("-0.5")])
     assert found(account, known) == []  # the payment is about to be booked
     assert found(account._replace(funding=()), known) == [("BALANCE", "balance")]
@@ -160,33 +160,33 @@ def test_the_balance_is_compared_when_nothing_is_in_flight() -> None:
 def test_a_funding_payment_is_booked_once_oldest_first() -> None:
     late, early = payment(payment_id="q", at_ms=6_000), payment(payment_id="r", at_ms=4_000)
     account = shown(funding=[late, payment(), early, late])
-    assert reconcile(account, Known({}, FLAT, funding={"p": payment()}), SETTLE_MS) == ([], [early, late])
+    assert reconcile(account, OwnView({}, FLAT, funding={"p": payment()}), SETTLE_MS) == ([], [early, late])
 
 
 def test_funding_that_was_booked_with_the_wrong_sign_is_set_right_once() -> None:
     booked = {"p": payment("0.5")}  # as Bybit's were: paid, and booked as received
     account = shown(funding=[payment("-0.5")])
     right = payment("-1.0")._replace(payment_id="p:sign")
-    assert reconcile(account, Known({}, FLAT, funding=booked), SETTLE_MS) == ([], [right])
-    assert reconcile(account, Known({}, FLAT, funding={**booked, "p:sign": right}), SETTLE_MS) == ([], [])
+    assert reconcile(account, OwnView({}, FLAT, funding=booked), SETTLE_MS) == ([], [right])
+    assert reconcile(account, OwnView({}, FLAT, funding={**booked, "p:sign": right}), SETTLE_MS) == ([], [])
 
 
 def test_funding_that_no_book_can_take_and_funding_with_another_amount() -> None:
     account = shown(funding=[payment(sym="XRPUSDT")])
-    assert found(account, Known({}, FLAT)) == [("EXTERNAL_FUNDING", "p")]
-    assert not reconcile(account, Known({}, FLAT), SETTLE_MS).bookings
-    known = Known({}, FLAT, funding={"p": payment("-0.4")})
+    assert found(account, OwnView({}, FLAT)) == [("EXTERNAL_FUNDING", "p")]
+    assert not reconcile(account, OwnView({}, FLAT), SETTLE_MS).bookings
+    known = OwnView({}, FLAT, funding={"p": payment("-0.4")})
     assert found(shown(funding=[payment()]), known) == [("FUNDING_MISSING", "p")]
 
 
 def test_what_a_person_took_note_of_is_not_shown_again_but_an_amount_is() -> None:
     adopted = {(DifferenceKind.EXTERNAL_FILL, "BTCUSDT:7"), (DifferenceKind.POSITION, SYM)}
     account = shown(fills=[trade()], positions=HELD_ONE)
-    assert found(account, Known({}, FLAT, adopted=adopted)) == [("POSITION", SYM)]
+    assert found(account, OwnView({}, FLAT, adopted=adopted)) == [("POSITION", SYM)]
 
 
 def test_an_order_that_waits_is_nobodys_of_ours_whatever_its_ids() -> None:
-    known = Known({"a": own("NEW")}, FLAT)
+    known = OwnView({"a": own("NEW")}, FLAT)
     waiting = on_venue()._replace(waits=True)
     account = shown(orders=[on_venue(), waiting])
     assert found(account, known) == [("EXTERNAL_ORDER", "a")]
@@ -197,17 +197,17 @@ def test_an_order_that_waits_is_nobodys_of_ours_whatever_its_ids() -> None:
 def test_a_position_beside_the_one_that_is_traded_is_a_difference_that_cannot_be_adopted() -> None:
     """Their sum may be what the books hold, and is nothing that one could close."""
     rows = [VenuePosition(SYM, Decimal(1), None, "LONG"), VenuePosition(SYM, Decimal(-1), None, "SHORT")]
-    known = Known({}, FLAT, adopted=frozenset({(DifferenceKind.POSITION_ROWS, SYM)}))
+    known = OwnView({}, FLAT, adopted=frozenset({(DifferenceKind.POSITION_ROWS, SYM)}))
     assert found(shown(positions=rows), known) == [("POSITION_ROWS", SYM)]
     beside = [*HELD_ONE, VenuePosition(SYM, Decimal(-2), None, "NET CROSS")]
-    assert found(shown(positions=beside), Known({}, {SYM: Decimal(1)})) == [("POSITION_ROWS", SYM)]
-    (difference,) = reconcile(shown(positions=beside), Known({}, {SYM: Decimal(1)}), SETTLE_MS).differences
+    assert found(shown(positions=beside), OwnView({}, {SYM: Decimal(1)})) == [("POSITION_ROWS", SYM)]
+    (difference,) = reconcile(shown(positions=beside), OwnView({}, {SYM: Decimal(1)}), SETTLE_MS).differences
     assert difference.text.startswith("BTCUSDT: the venue holds 1 in the one traded here, -2 in NET CROSS: close what")
 
 
 @pytest.mark.parametrize("mine", [Decimal(1), Decimal("0.5")])
 def test_what_a_person_has_called_no_books_is_no_difference_and_the_rest_is(mine: Decimal) -> None:
-    known = Known({}, FLAT, mine={SYM: mine})
+    known = OwnView({}, FLAT, mine={SYM: mine})
     made = reconcile(shown(positions=HELD_ONE), known, SETTLE_MS).differences
     if mine == 1:
         assert made == []
@@ -223,11 +223,11 @@ def test_what_the_venue_does_by_itself_is_called_so(forced: Forced) -> None:
         orders=[on_venue("autoclose-1")._replace(forced=forced)],
         fills=[trade("autoclose-2", "w")._replace(forced=forced)],
     )
-    texts = [one.text for one in reconcile(account, Known({}, FLAT), SETTLE_MS).differences]
+    texts = [one.text for one in reconcile(account, OwnView({}, FLAT), SETTLE_MS).differences]
     assert texts == [
         f"BTCUSDT: the venue has order autoclose-1 open, 0 filled; it is the venue's own: {forced}",
         f"BTCUSDT: trade 7 of 1 at 50 is the venue's own: {forced} (order autoclose-2)",
     ]
     plain = shown(orders=[on_venue("x")], fills=[trade("y", "w")])
-    texts = [one.text for one in reconcile(plain, Known({}, FLAT), SETTLE_MS).differences]
+    texts = [one.text for one in reconcile(plain, OwnView({}, FLAT), SETTLE_MS).differences]
     assert [text.endswith("not sent here") for text in texts] == [True, True]

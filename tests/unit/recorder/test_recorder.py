@@ -16,11 +16,11 @@ from services.recorder.recorder import Recorder
 from shared.bus.api import Commit
 from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus, MemorySession
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.config.settings import BusSettings, RecorderSettings
 from shared.errors import ConfigError
-from shared.messages import Message, Stream
+from shared.messages import MarketTick, Message, Stream
 from shared.messages.codec import unpack
 from shared.record import WIRE
 from shared.recording.checkpoint import read_checkpoints
@@ -34,13 +34,20 @@ PARTITIONS = 2
 
 
 class CountedBus(MemoryBus):
-    """Knows how often it was connected to."""
+    """Knows how often it was connected to. raised: the wire that stands since the recorder last joined."""
 
     looks = 0
+    raised: int | None = None
 
     async def connect(self) -> MemorySession:
         self.looks += 1
-        return await super().connect()
+        return CountedSession(self)
+
+
+class CountedSession(MemorySession):
+    async def wire(self) -> int | None:
+        assert isinstance(self._bus, CountedBus)
+        return self._bus.raised or await super().wire()
 
 
 class Line:
@@ -52,14 +59,14 @@ class Line:
 
     async def write(self, instance: str, *messages: Message, p: int = 0, wire: int = WIRE) -> None:
         session = await self.bus.connect()
-        place = Place(instance, p)
+        place = PartitionId(instance, p)
         lease = await session.acquire(place, "writer")
         assert lease is not None
         (stored,) = await session.load([place])
         await session.commit([Commit(lease, stored.seq, {}, [Outgoing.of(message, wire) for message in messages])])
         await session.close()
 
-    def forget(self, stream: Stream, place: Place, count: int) -> None:
+    def forget(self, stream: Stream, place: PartitionId, count: int) -> None:
         """As a crash that loses the last acknowledged writes."""
         del self.bus.streams[stream, place][-count:]
         self.bus.restart()
@@ -131,7 +138,7 @@ async def test_a_bus_that_forgot_writes_the_same_again(tmp_path: Path) -> None:
     await line.write("ingestor", *map(tick, (1, 2, 3)))
     async with recording(line, settings(tmp_path)) as recorder:
         await recorded(tmp_path, 3)
-        line.forget(Stream.TICKS, Place("ingestor", 0), 2)
+        line.forget(Stream.TICKS, PartitionId("ingestor", 0), 2)
         await line.write("ingestor", *map(tick, (2, 3, 4)))
         await recorded(tmp_path, 4)
     assert numbers(tmp_path) == [1, 2, 3, 4]
@@ -155,7 +162,7 @@ async def test_what_was_only_in_memory_is_taken_as_it_then_is(tmp_path: Path) ->
     async with recording(line, settings(tmp_path, max_age_s=60.0)) as recorder:
         await line.write("ingestor", tick(1, tr="before"))
         await until(lambda: bool(recorder._session and line.bus.streams))
-        line.forget(Stream.TICKS, Place("ingestor", 0), 1)
+        line.forget(Stream.TICKS, PartitionId("ingestor", 0), 1)
         await line.write("ingestor", tick(1, tr="after"))
         await until(lambda: recorder._session is not None and recorder._session.run_id == line.bus.run_id)
     assert [row.tr for row in ticks(tmp_path)] == ["after"]
@@ -184,7 +191,7 @@ async def test_a_divergence_is_said(tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as logs:
         async with recording(line, settings(tmp_path)):
             await recorded(tmp_path, 1)
-            line.forget(Stream.TICKS, Place("ingestor", 0), 1)
+            line.forget(Stream.TICKS, PartitionId("ingestor", 0), 1)
             await line.write("ingestor", tick(1, tr="other"), tick(2))
             await recorded(tmp_path, 2)
     assert numbers(tmp_path) == [1, 2]
@@ -206,9 +213,9 @@ async def test_the_bus_is_told_how_far(tmp_path: Path) -> None:
     line = Line()
     await line.write("gateway", report(1), report(2), p=1)
     async with recording(line, settings(tmp_path)):
-        told = line.bus.partition(Place("recorder", 1)).fields
+        told = line.bus.partition(PartitionId("recorder", 1)).fields
         await until(lambda: "in:executions" in told)
-    last = line.bus.streams[Stream.EXECUTIONS, Place("gateway", 1)][-1].id
+    last = line.bus.streams[Stream.EXECUTIONS, PartitionId("gateway", 1)][-1].id
     assert told["in:executions"] == last + b" 2"
 
 
@@ -321,21 +328,42 @@ async def test_what_a_newer_tickline_wrote_is_left_to_its_recorder(tmp_path: Pat
     """What came before it is recorded. Then there is neither lease nor folder, and one line, until it can go on."""
     line = Line()
     await line.write("ingestor", *map(tick, (1, 2)))
+    line.bus.raised = WIRE + 1
     await line.write("ingestor", tick(3), wire=WIRE + 1)
     with structlog.testing.capture_logs() as logs:
         async with recording(line, settings(tmp_path, max_age_s=60.0, max_rows=1)):
             await until(lambda: bool(stood_by(logs)))
             await until(lambda: can_lock(tmp_path))
-            await until(lambda: not any(line.bus.partition(Place("recorder", p)).owner for p in range(PARTITIONS)))
+            await until(
+                lambda: not any(line.bus.partition(PartitionId("recorder", p)).owner for p in range(PARTITIONS))
+            )
             assert numbers(tmp_path) == [1, 2]
             checkpoints = len(checkpoint_paths(tmp_path))
             await looked_again(line)
             assert (numbers(tmp_path), len(checkpoint_paths(tmp_path))) == ([1, 2], checkpoints)
-            line.bus.streams[Stream.TICKS, Place("ingestor", 0)].pop()  # its writer was taken back
+            line.bus.streams[Stream.TICKS, PartitionId("ingestor", 0)].pop()  # its writer was taken back
+            line.bus.raised = None
             await line.write("ingestor", tick(3))
             await recorded(tmp_path, 3)
     assert len(checkpoint_paths(tmp_path)) == checkpoints + 1
     assert stood_by(logs) == [f"a MarketTick {NEWER}"]
+
+
+async def test_a_damaged_tag_is_recorded_as_that(tmp_path: Path) -> None:
+    """Nobody wrote that wire, as the register says: nothing waits for it, and whoever reads it takes it for a gap."""
+    line = Line()
+    await line.write("ingestor", tick(1))
+    await line.write("ingestor", tick(2), wire=WIRE + 1)
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)):
+            await recorded(tmp_path, 2)
+            await line.write("ingestor", tick(3))
+            await recorded(tmp_path, 3)
+    assert stood_by(logs) == []
+    assert [row.t for row in ticks(tmp_path)] == [MarketTick.TAG, f"?MarketTick/{WIRE + 1}", MarketTick.TAG]
+    assert [each["what"] for each in logs if each["event"] == "alarm"] == [
+        f"ticks of A n=2: a MarketTick of wire {WIRE + 1}, where all write {WIRE}"
+    ]
 
 
 def can_lock(folder: Path) -> bool:
@@ -349,10 +377,11 @@ def can_lock(folder: Path) -> bool:
 @pytest.mark.usefixtures("hasty")
 async def test_what_came_before_it_is_recorded_also_where_it_is_met_at_the_end(tmp_path: Path) -> None:
     line = Line()
+    line.bus.raised = WIRE + 1
     await line.write("ingestor", tick(1))
     async with recording(line, settings(tmp_path, max_age_s=60.0, max_rows=1)) as recorder:
         await recorded(tmp_path, 1)
-        session, place = await line.bus.connect(), Place("ingestor", 0)
+        session, place = await line.bus.connect(), PartitionId("ingestor", 0)
         lease = await session.acquire(place, "writer")
         assert lease is not None
         (stored,) = await session.load([place])
@@ -366,7 +395,8 @@ async def test_it_stands_by_while_a_newer_recorder_has_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LOCK_WAIT_S", 0.0)
-    line, tried = Line(), []
+    line, tried = Line(), list[Path]()
+    line.bus.raised = WIRE + 1
 
     def counted(folder: Path) -> AbstractContextManager[None]:
         tried.append(folder)
@@ -384,6 +414,27 @@ async def test_it_stands_by_while_a_newer_recorder_has_the_folder(
                 assert line.bus.looks == looks, "it looks no further than to the folder"
             await looked_again(line)
     assert stood_by(logs) == [f"a MarketTick {NEWER}"]
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_it_is_healthy_while_it_waits_for_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long: the newer recorder that has it may work for days."""
+    line, alive = Line(), tmp_path / "recorder.alive"
+    line.bus.raised = WIRE + 1
+    await line.write("ingestor", tick(1), wire=WIRE + 1)
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)) as recorder:
+            recorder.alive_file = alive
+            await until(lambda: bool(stood_by(logs)))
+            await until(lambda: can_lock(tmp_path))
+            monkeypatch.setattr(module, "ROUND_S", 0.01)
+            monkeypatch.setattr(module, "LOCK_WAIT_S", 3_600.0)
+            with locked(tmp_path):
+                looks = line.bus.looks
+                for _ in range(3):
+                    await until(alive.exists)
+                    alive.unlink()
+                assert line.bus.looks == looks
 
 
 @pytest.mark.usefixtures("hasty")
@@ -416,11 +467,16 @@ async def test_a_newer_dead_letter_is_kept_as_it_is(tmp_path: Path) -> None:
     line = Line()
     await line.write("ingestor", tick(1))
     await line.write("ingestor", tick(2), wire=WIRE + 1)
-    line.bus.streams[Stream.DEAD, Place("ingestor", 0)] = line.bus.streams.pop((Stream.TICKS, Place("ingestor", 0)))
+    line.bus.streams[Stream.DEAD, PartitionId("ingestor", 0)] = line.bus.streams.pop(
+        (Stream.TICKS, PartitionId("ingestor", 0))
+    )
     async with recording(line, settings(tmp_path)):
         await until(lambda: len(list(read_rows(tmp_path, Stream.DEAD, "ingestor"))) == 2)
     (_, letter) = read_rows(tmp_path, Stream.DEAD, "ingestor")
-    assert (letter.t, letter.d) == (f"MarketTick/{WIRE + 1}", line.bus.streams[Stream.DEAD, Place("ingestor", 0)][1].d)
+    assert (letter.t, letter.d) == (
+        f"MarketTick/{WIRE + 1}",
+        line.bus.streams[Stream.DEAD, PartitionId("ingestor", 0)][1].d,
+    )
 
 
 async def test_files_are_of_the_wire_that_stands_on_the_bus(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """Rows as they are taken from the bus."""
 
 from shared.bus.entry import Entry
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.recording.columns import Taken
 from tests.unit.runner.fakes import entry, tick
 
-PLACE = Place("ingestor", 3)
+PLACE = PartitionId("ingestor", 3)
 DAY_MS = 86_400_000
 FIRST_DAY_MS = 20_000 * DAY_MS  # 2024-10-04
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.console.options import RunOptions, settings_for
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
 from shared.messages import Stream
 from shared.recording.about import About, claim
@@ -43,7 +43,7 @@ def recording(of: Settings, folder: str = "session") -> Path:
     path.mkdir()
     claim(path, About(bus_id="b", namespace="tickline", partitions=8))
     RecordingFolder(path).add(
-        Stream.TICKS, [Taken(Place("ingestor", 0), entry(tick(1, "BTCUSDT"), 1_700_000_000_000), 0)], "run"
+        Stream.TICKS, [Taken(PartitionId("ingestor", 0), entry(tick(1, "BTCUSDT"), 1_700_000_000_000), 0)], "run"
     )
     write_checkpoint(path, Checkpoint(taken_ns=1, settings=kept_settings(of), snapshots={}))
     return path

@@ -12,7 +12,7 @@ from services.research.plans import LinePlans, check_input, line_plans
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError, DataError
 from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Message, OrderIntent, Prediction, Stream
-from shared.runner.plan import Input, Plan
+from shared.runner.plan import Input, ServiceSpec
 from shared.runner.stage import Stage
 from shared.tick import State
 
@@ -152,8 +152,8 @@ class Delayed(Stage):
 def test_what_a_stage_is_not_ready_for_waits_in_its_order(plans: LinePlans) -> None:
     """Predictions 1, 2, 3 … wait for executions, one for each; executions pass them by."""
     holds = Holds()
-    strategy = Plan("strategy", lambda sym: holds, plans.strategy.inputs)
-    gateway = Plan("gateway", lambda sym: Delayed(), (Input(Stream.TICKS, "ingestor"),))
+    strategy = ServiceSpec("strategy", lambda sym: holds, plans.strategy.inputs)
+    gateway = ServiceSpec("gateway", lambda sym: Delayed(), (Input(Stream.TICKS, "ingestor"),))
     line = InProcessLine(plans._replace(strategy=strategy, gateway=gateway), "BTCUSDT")
     for i in range(12):
         line.on_tick(Quote("BTCUSDT", 1_000 + i, Decimal(100 + i)))

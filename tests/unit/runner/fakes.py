@@ -6,7 +6,7 @@ from zlib import crc32
 
 from shared.bus.api import Commit, Lease, Stored
 from shared.bus.entry import Entry, Outgoing
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.messages import (
     ExecutionReport,
     Features,
@@ -21,8 +21,8 @@ from shared.messages import (
     decode,
 )
 from shared.runner.partition import Partition
-from shared.runner.plan import Input, Limits, Output, Plan
-from shared.runner.stage import Numbers, Stage
+from shared.runner.plan import Input, Limits, Output, ServiceSpec
+from shared.runner.stage import SequenceNumbers, Stage
 from shared.tick import State
 
 FIELDS = ("t", "k", "n", "h", "tr", "d", "w")
@@ -66,7 +66,7 @@ class Echo(Stage):
 
     def __init__(self, bad: set[int] | None = None) -> None:
         self._bad = bad if bad is not None else set()
-        self._numbers = Numbers()
+        self._numbers = SequenceNumbers()
         self._seen = 0
 
     def on_tick(self, val: Message) -> list[Message] | None:
@@ -95,7 +95,7 @@ class Holding(Stage):
     """
 
     def __init__(self) -> None:
-        self._numbers = Numbers()
+        self._numbers = SequenceNumbers()
         self._awaited = 0
         self._sum = 0
 
@@ -126,13 +126,13 @@ class Holding(Stage):
         self._numbers.restore(state[2])
 
 
-PLACE = Place("signal", 3)
+PLACE = PartitionId("signal", 3)
 LEASE = Lease(PLACE, "me", 1)
-TICKS_IN = Plan("signal", lambda sym: Echo(), (Input(Stream.TICKS, "ingestor"),), (Output(Stream.FEATURES),))
-STRICT_IN = Plan(
+TICKS_IN = ServiceSpec("signal", lambda sym: Echo(), (Input(Stream.TICKS, "ingestor"),), (Output(Stream.FEATURES),))
+STRICT_IN = ServiceSpec(
     "gateway", lambda sym: Echo(), (Input(Stream.TICKS, "ingestor", strict=True),), (Output(Stream.FEATURES),)
 )
-HOLDING = Plan(
+HOLDING = ServiceSpec(
     "strategy",
     lambda sym: Holding(),
     (Input(Stream.EXECUTIONS, "gateway", strict=True), Input(Stream.PREDICTIONS, "signal")),
@@ -143,7 +143,7 @@ HOLDING = Plan(
 class Store:
     """What the bus keeps of a partition: the state and the entries of the commits that were written."""
 
-    def __init__(self, plan: Plan, limits: Limits | None = None) -> None:
+    def __init__(self, plan: ServiceSpec, limits: Limits | None = None) -> None:
         self.plan = plan
         self.limits = limits or Limits()
         self.stored = Stored(0, {})

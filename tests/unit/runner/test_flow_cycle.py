@@ -10,10 +10,10 @@ from services.strategy.stage import StrategyStage
 from shared.bus.api import Commit
 from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.messages import Prediction, Stream
-from shared.runner.bus_feeder import BusFeeder
-from shared.runner.plan import Input, Limits, Output, Plan
+from shared.runner.bus_reader import BusReader
+from shared.runner.plan import Input, Limits, Output, ServiceSpec
 from shared.runner.worker import Worker
 from shared.strategies import BasicTaker
 from tests.until import until
@@ -22,8 +22,8 @@ LIMITS = Limits(round_s=0.05, stall_s=0.002)
 TICKS = 20
 
 
-def strategy(bound: int) -> Plan:
-    return Plan(
+def strategy(bound: int) -> ServiceSpec:
+    return ServiceSpec(
         "strategy",
         lambda sym: StrategyStage(sym, BasicTaker(), Decimal(100), "book"),
         (Input(Stream.EXECUTIONS, "gateway", strict=True, always=True), Input(Stream.PREDICTIONS, "signal")),
@@ -31,8 +31,8 @@ def strategy(bound: int) -> Plan:
     )
 
 
-def gateway(bound: int) -> Plan:
-    return Plan(
+def gateway(bound: int) -> ServiceSpec:
+    return ServiceSpec(
         "gateway",
         lambda sym: PaperStage(Decimal(0), Decimal(0)),
         (Input(Stream.ORDERS, "strategy", strict=True),),
@@ -42,7 +42,7 @@ def gateway(bound: int) -> Plan:
 
 async def predict(bus: MemoryBus, symbols: int) -> None:
     session = await bus.connect()
-    lease = await session.acquire(Place("signal", 0), "writer")
+    lease = await session.acquire(PartitionId("signal", 0), "writer")
     assert lease is not None
     entries = [
         Outgoing.of(
@@ -66,10 +66,10 @@ async def test_they_never_wait_for_each_other_for_ever(bound: int, symbols: int)
     bus = MemoryBus(lease_s=30, maxlens={})
     await predict(bus, symbols)
     workers = [
-        Worker(plan, bus, BusFeeder(LIMITS), partitions=1, limits=LIMITS) for plan in (strategy(bound), gateway(bound))
+        Worker(plan, bus, BusReader(LIMITS), partitions=1, limits=LIMITS) for plan in (strategy(bound), gateway(bound))
     ]
     tasks = [asyncio.create_task(worker.run()) for worker in workers]
-    decisions = Stream.DECISIONS, Place("strategy", 0)
+    decisions = Stream.DECISIONS, PartitionId("strategy", 0)
     try:
         await until(lambda: len(bus.streams.get(decisions, [])) == TICKS * symbols)
     finally:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from shared.bus.entry import Entry
 from shared.messages import Message, Stream
 from shared.runner.partition import Partition, StageFailed
-from shared.runner.plan import Input, Limits, Output, Plan
+from shared.runner.plan import Input, Limits, Output, ServiceSpec
 from tests.unit.runner.fakes import HOLDING, STRICT_IN, TICKS_IN, Echo, Store, entry, prediction, report, tick
 
 T = Stream.TICKS
@@ -125,7 +125,7 @@ def test_a_jump_on_a_strict_stream_stops_the_symbol_alone() -> None:
 
 
 @pytest.mark.parametrize("plan", [TICKS_IN, STRICT_IN], ids=["market", "strict"])
-def test_the_same_number_with_another_trace_is_a_divergence(plan: Plan) -> None:
+def test_the_same_number_with_another_trace_is_a_divergence(plan: ServiceSpec) -> None:
     store = Store(plan)
     part = store.partition()
     store.run(part, T, *ticks(1, 2))
@@ -282,8 +282,8 @@ def test_market_data_of_a_stopped_symbol_are_dropped_and_the_others_go_on() -> N
 # A stage that fails
 
 
-def failing(bad: set[int], strict: bool = False) -> Plan:
-    return Plan("signal", lambda sym: Echo(bad), (Input(T, "ingestor", strict),), (Output(Stream.FEATURES),))
+def failing(bad: set[int], strict: bool = False) -> ServiceSpec:
+    return ServiceSpec("signal", lambda sym: Echo(bad), (Input(T, "ingestor", strict),), (Output(Stream.FEATURES),))
 
 
 def test_a_failing_stage_names_the_entry() -> None:
@@ -316,7 +316,7 @@ class BadAtGaps(Echo):
 
 
 def test_a_stage_that_numbers_wrongly_has_failed() -> None:
-    plan = Plan("signal", lambda sym: WrongNumbers(), (Input(T, "ingestor"),), (Output(T),))
+    plan = ServiceSpec("signal", lambda sym: WrongNumbers(), (Input(T, "ingestor"),), (Output(T),))
     part = Store(plan).partition()
     part.offer(T, ticks(1))
     with pytest.raises(StageFailed, match="gave ticks n=7"):
@@ -324,7 +324,7 @@ def test_a_stage_that_numbers_wrongly_has_failed() -> None:
 
 
 def test_a_stage_that_fails_at_a_gap_stops_its_symbol() -> None:
-    plan = Plan("signal", lambda sym: BadAtGaps(), (Input(T, "ingestor"),), (Output(T),))
+    plan = ServiceSpec("signal", lambda sym: BadAtGaps(), (Input(T, "ingestor"),), (Output(T),))
     store = Store(plan)
     part = store.partition()
     assert store.run(part, T, *ticks(2)) == []

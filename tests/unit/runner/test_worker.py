@@ -12,15 +12,15 @@ from structlog.testing import capture_logs
 from shared.bus.api import BusLost, Commit, Lease, Outcome, Session, Storage
 from shared.bus.entry import Entry, Outgoing
 from shared.bus.memory_bus import MemoryBus, MemorySession
-from shared.bus.names import Place, partition_of
+from shared.bus.names import PartitionId, partition_of
 from shared.errors import SafetyRefusal
 from shared.messages import Gap, Message, Stream, decode
 from shared.messages.codec import pack, unpack
 from shared.record import WIRE
-from shared.runner.bus_feeder import BusFeeder
-from shared.runner.keeper import Keeper, KeeperLost
+from shared.runner.bus_reader import BusReader
+from shared.runner.external_store import ExternalStore, ExternalStoreLost
 from shared.runner.partition import Partition
-from shared.runner.plan import Input, Limits, Output, Plan
+from shared.runner.plan import Input, Limits, Output, ServiceSpec
 from shared.runner.symbol import FIELD
 from shared.runner.worker import Worker
 from tests.unit.runner.fakes import Echo, tick
@@ -33,8 +33,8 @@ SYMBOLS = [f"S{i}" for i in range(10)]
 
 def echo_plan(
     make: Callable[[str], Echo] = lambda sym: Echo(), consumers: tuple[str, ...] = (), bound: int = 100
-) -> Plan:
-    return Plan("signal", make, (Input(Stream.TICKS, "source"),), (Output(Stream.FEATURES, consumers, bound),))
+) -> ServiceSpec:
+    return ServiceSpec("signal", make, (Input(Stream.TICKS, "source"),), (Output(Stream.FEATURES, consumers, bound),))
 
 
 class Writer:
@@ -54,7 +54,7 @@ class Writer:
 
     async def _lease(self, p: int) -> Lease:
         """A new one: an earlier one may be over by now, however short the test seems."""
-        lease = await self._session.acquire(Place("source", p), "writer")
+        lease = await self._session.acquire(PartitionId("source", p), "writer")
         assert lease is not None
         return lease
 
@@ -74,7 +74,7 @@ def features(bus: MemoryBus) -> dict[str, list[tuple[int, str]]]:
     """What was written for each symbol: n and trace id, or a gap's cause."""
     found: dict[str, list[tuple[int, str]]] = {}
     for p in range(P):
-        for entry in bus.streams.get((Stream.FEATURES, Place("signal", p)), []):
+        for entry in bus.streams.get((Stream.FEATURES, PartitionId("signal", p)), []):
             message = decode(entry.t, entry.d)
             found.setdefault(entry.k, []).append((entry.n, message.cause if isinstance(message, Gap) else entry.tr))
     return found
@@ -121,9 +121,12 @@ async def start(bus: MemoryBus) -> AsyncIterator[Start]:
     started: list[Running] = []
 
     def begin(
-        plan: Plan | None = None, limits: Limits = LIMITS, on: MemoryBus | None = None, keeper: Keeper | None = None
+        plan: ServiceSpec | None = None,
+        limits: Limits = LIMITS,
+        on: MemoryBus | None = None,
+        keeper: ExternalStore | None = None,
     ) -> Running:
-        worker = Worker(plan or echo_plan(), on or bus, BusFeeder(limits), partitions=P, limits=limits, keeper=keeper)
+        worker = Worker(plan or echo_plan(), on or bus, BusReader(limits), partitions=P, limits=limits, keeper=keeper)
         started.append(Running(worker))
         return started[-1]
 
@@ -134,7 +137,7 @@ async def start(bus: MemoryBus) -> AsyncIterator[Start]:
 
 
 def owners(bus: MemoryBus) -> list[str]:
-    return [bus.partition(Place("signal", p)).owner for p in range(P)]
+    return [bus.partition(PartitionId("signal", p)).owner for p in range(P)]
 
 
 # Work
@@ -192,7 +195,7 @@ async def test_one_takes_over_when_the_other_is_killed(bus: MemoryBus, start: St
 
 
 async def test_an_exclusive_instance_works_in_one_place(bus: MemoryBus, start: Start) -> None:
-    plan = Plan(
+    plan = ServiceSpec(
         "signal", lambda sym: Echo(), (Input(Stream.TICKS, "source"),), (Output(Stream.FEATURES),), exclusive=True
     )
     writer, one = await Writer.on(bus), start(plan)
@@ -227,7 +230,7 @@ class EvictingSession(MemorySession):
 
 
 async def test_a_bus_that_evicts_after_its_restart_is_refused(bus: MemoryBus) -> None:
-    running = Running(Worker(echo_plan(), bus, BusFeeder(LIMITS), partitions=P, limits=LIMITS))
+    running = Running(Worker(echo_plan(), bus, BusReader(LIMITS), partitions=P, limits=LIMITS))
     await until(lambda: len(bus.replicas) == 1)
 
     async def connect() -> MemorySession:
@@ -287,8 +290,8 @@ class FlakySession(MemorySession):
                 return [Outcome(trouble)] * len(commits)
 
     async def read(
-        self, cursors: Mapping[tuple[str, Place], bytes], count: int, block_ms: int
-    ) -> list[tuple[tuple[str, Place], list[Entry]]]:
+        self, cursors: Mapping[tuple[str, PartitionId], bytes], count: int, block_ms: int
+    ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
         found = await super().read(cursors, count, block_ms)
         self._flaky.entries_read += sum(len(entries) for _, entries in found)
         return found
@@ -393,7 +396,7 @@ async def test_an_entry_at_which_the_stage_always_fails_is_set_aside(bus: Memory
     assert said["why"].endswith(f": RuntimeError: cannot take 3 ({said['code']})")
     assert times == [998]
     assert running.worker.counts["dead"] == 1
-    (dead,) = bus.streams["dead", Place("signal", partition_of("S1", P))]
+    (dead,) = bus.streams["dead", PartitionId("signal", partition_of("S1", P))]
     assert b"RuntimeError: cannot take 3" in dead.h
     assert not running.worker._suspects
 
@@ -435,23 +438,23 @@ async def test_an_unreadable_entry_does_not_stop_the_worker(bus: MemoryBus, star
 
 
 def position(bus: MemoryBus, p: int) -> int:
-    return int(bus.partition(Place("sink", p)).fields.get("in:features", b"0-0 0").split()[1])
+    return int(bus.partition(PartitionId("sink", p)).fields.get("in:features", b"0-0 0").split()[1])
 
 
 async def test_a_producer_stays_within_its_bound(bus: MemoryBus, start: Start) -> None:
     """It stops when its consumer does not go on, and goes on when that does."""
-    bound, sink = 40, Plan("sink", lambda sym: Sink(), (Input(Stream.FEATURES, "signal"),), ())
+    bound, sink = 40, ServiceSpec("sink", lambda sym: Sink(), (Input(Stream.FEATURES, "signal"),), ())
     writer, _ = await Writer.on(bus), start(echo_plan(consumers=("sink",), bound=bound))
     await writer.write(*SYMBOLS, count=60)
     busiest = max(range(P), key=lambda p: sum(partition_of(s, P) == p for s in SYMBOLS))
-    await until(lambda: len(bus.streams.get((Stream.FEATURES, Place("signal", busiest)), [])) >= bound)
+    await until(lambda: len(bus.streams.get((Stream.FEATURES, PartitionId("signal", busiest)), [])) >= bound)
     worst = 0
     consumer = start(sink)
 
     def watch() -> bool:
         nonlocal worst
         for p in range(P):
-            written = len(bus.streams.get((Stream.FEATURES, Place("signal", p)), []))
+            written = len(bus.streams.get((Stream.FEATURES, PartitionId("signal", p)), []))
             worst = max(worst, written - position(bus, p))
         return features(bus) == expected(dict.fromkeys(SYMBOLS, 60))
 
@@ -469,7 +472,7 @@ async def test_the_bound_holds_after_the_bus_lost_everything(start: Start) -> No
     """What a consumer had taken before a rollback says nothing about what it has taken now."""
     bus = MemoryBus(lease_s=1, maxlens={})
     writer = await Writer.on(bus)
-    sink = start(Plan("sink", lambda sym: Sink(), (Input(Stream.FEATURES, "signal"),), ()), on=bus)
+    sink = start(ServiceSpec("sink", lambda sym: Sink(), (Input(Stream.FEATURES, "signal"),), ()), on=bus)
     start(echo_plan(consumers=("sink",), bound=40), on=bus)
     await writer.write("S1", count=200)
     p = partition_of("S1", P)
@@ -499,8 +502,8 @@ class Kept:
         self.broken = False
         self._bus = bus
 
-    def plan(self) -> Plan:
-        return Plan(
+    def plan(self) -> ServiceSpec:
+        return ServiceSpec(
             "signal", lambda sym: Noting(self.taken), (Input(Stream.TICKS, "source"),), (Output(Stream.FEATURES),),
             exclusive=True,
         )  # fmt: skip
@@ -517,7 +520,7 @@ class Kept:
     async def keep(self) -> None:
         await asyncio.sleep(0)  # as a disk would let others run
         if self.broken:
-            raise KeeperLost("disk full")
+            raise ExternalStoreLost("disk full")
         self.kept += self.taken
         self.taken.clear()
         committed = {tr for entries in features(self._bus).values() for _, tr in entries}
@@ -590,7 +593,7 @@ async def test_the_keeper_is_detached_when_the_leases_are_lost(bus: MemoryBus, s
     kept = Kept(bus)
     start(kept.plan(), keeper=kept)
     await until(lambda: kept.history == ["prepare", f"attach {P}"])
-    bus.partition(Place("signal", 2)).epoch += 1
+    bus.partition(PartitionId("signal", 2)).epoch += 1
     await until(lambda: len(kept.history) >= 4)
     assert kept.history[:4] == ["prepare", f"attach {P}", "detach", f"attach {P}"]
 
@@ -600,7 +603,7 @@ async def test_the_keeper_is_detached_when_the_leases_are_lost(bus: MemoryBus, s
 
 async def stands_by(bus: MemoryBus) -> None:
     """Wait until the worker, which had joined, has left again and owns nothing."""
-    await until(lambda: bus.partition(Place("signal", 0)).epoch > 0)
+    await until(lambda: bus.partition(PartitionId("signal", 0)).epoch > 0)
     await until(lambda: bus.replicas == {} and owners(bus) == [""] * P)
 
 
@@ -612,6 +615,7 @@ async def test_a_replica_that_meets_a_newer_entry_stands_by(
     await writer.write(*SYMBOLS)
     await written(bus, 1)
     newer = Outgoing.of(tick(2, SYMBOLS[0]))._replace(t=f"MarketTick/{WIRE + 1}")
+    bus.wire = WIRE + 1
     await writer.write(SYMBOLS[0], changed=lambda _: newer)
     await stands_by(bus)
     assert not running.task.done()
@@ -621,10 +625,30 @@ async def test_a_replica_that_meets_a_newer_entry_stands_by(
     assert len(lines) == 1
     assert "written by a newer Tickline" in lines[0]
 
-    place = Place("source", partition_of(SYMBOLS[0], P))
+    bus.wire = WIRE
+    place = PartitionId("source", partition_of(SYMBOLS[0], P))
     bus.streams[Stream.TICKS, place][-1].t = f"MarketTick/{WIRE}".encode()
     await writer.write(*SYMBOLS[1:])
     await written(bus, 2)
+
+
+async def test_an_entry_of_a_wire_that_nobody_writes_is_damage_of_one_symbol(bus: MemoryBus, start: Start) -> None:
+    """The register says what all write: a damaged tag would else hold up all symbols for ever, with what they hold."""
+    writer, running = await Writer.on(bus), start()
+    await writer.write(*SYMBOLS)
+    await written(bus, 1)
+    damaged = Outgoing.of(tick(2, SYMBOLS[0]))._replace(t=f"MarketTick/{WIRE + 6}")
+    with capture_logs() as logs:
+        await writer.write(SYMBOLS[0], changed=lambda _: damaged)
+        await writer.write(*SYMBOLS[1:])
+        await writer.write(*SYMBOLS)
+        want = expected(dict.fromkeys(SYMBOLS[1:], 3))
+        first = [(1, f"t:{SYMBOLS[0]}:1"), (2, "UNREADABLE"), (3, f"t:{SYMBOLS[0]}:3")]
+        await until(lambda: features(bus) == {**want, SYMBOLS[0]: first})
+    assert running.worker.counts["dead"] == 1
+    assert not [each for each in logs if each["event"] == "stands by"]
+    (alarm,) = [each["what"] for each in logs if each["event"] == "alarm"]
+    assert f"a MarketTick of wire {WIRE + 6}, where all write {WIRE}" in alarm
 
 
 async def test_a_replica_that_meets_a_newer_snapshot_stands_by(bus: MemoryBus, start: Start) -> None:
@@ -633,7 +657,7 @@ async def test_a_replica_that_meets_a_newer_snapshot_stands_by(bus: MemoryBus, s
     await written(bus, 1)
     await first.stop()
     p = partition_of(SYMBOLS[0], P)
-    fields = bus.partition(Place("signal", p)).fields
+    fields = bus.partition(PartitionId("signal", p)).fields
     kept = fields[FIELD + SYMBOLS[0]]
     fields[FIELD + SYMBOLS[0]] = pack({**unpack(kept), "v": WIRE + 1})
     second = start()
@@ -666,12 +690,12 @@ async def test_what_is_written_is_of_the_wire_that_stands(bus: MemoryBus, start:
         return {
             int(entry.t.decode().partition("/")[2])
             for p in range(P)
-            for entry in bus.streams.get((Stream.FEATURES, Place("signal", p)), [])
+            for entry in bus.streams.get((Stream.FEATURES, PartitionId("signal", p)), [])
             if entry.n == n
         }
 
     def wires() -> set[object]:
-        stored = [bus.partition(Place("signal", p)).fields for p in range(P)]
+        stored = [bus.partition(PartitionId("signal", p)).fields for p in range(P)]
         return {unpack(data)["v"] for fields in stored for name, data in fields.items() if name.startswith(FIELD)}
 
     await until(lambda: tags(1) == {WIRE - 1} and wires() == {WIRE - 1})

@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from services.fake_exchange.listing import MAKERS, btcusdt
-from services.fake_exchange.simulated import SimulatedPrices
 from services.ingestor.present import PresentSource
 from services.ingestor.source import Quote
+from services.simulator.engine.listing import MAKERS, btcusdt
+from services.simulator.engine.simulated_prices import SimulatedPrices
 from shared.simulated.market import BLOCK, EPOCH_NS, PHI, SIGMA, ReturnProcess
 from shared.simulated.present import START_PRICES, PresentMarket
 

@@ -8,7 +8,7 @@ import pytest
 from services.strategy.main import build
 from shared.bus.api import Commit, Outcome
 from shared.bus.memory_bus import MemoryBus
-from shared.bus.names import Place, partition_of
+from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
 from shared.runner.plan import Limits
@@ -30,7 +30,7 @@ def settings(balance: int, mode: str = "paper") -> Settings:
 
 async def bus_with_a_book(own: Settings) -> MemoryBus:
     bus = MemoryBus(lease_s=5.0, maxlens={})
-    session, place = await bus.connect(), Place("strategy", partition_of(SYM, 1))
+    session, place = await bus.connect(), PartitionId("strategy", partition_of(SYM, 1))
     lease = await session.acquire(place, "before")
     assert lease is not None
     book = Symbol(SYM, build(own, LIMITS).plan.make_stage(SYM))
@@ -57,7 +57,7 @@ async def test_the_same_capital_goes_on() -> None:
     bus = await bus_with_a_book(settings(100))
     at_work = worker(settings(100), bus)
     running = asyncio.create_task(at_work.run())
-    await until(lambda: bool(bus.partition(Place("strategy", 0)).owner))
+    await until(lambda: bool(bus.partition(PartitionId("strategy", 0)).owner))
     at_work.stop()
     await running
 

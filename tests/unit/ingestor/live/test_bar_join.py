@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingestor.live.bar_join import BarJoin, Close, Cut, Joined, Joining
-from services.ingestor.live.events import Answered, Bar, Bars, Clock, Disconnected, Late, Lost, Missing
+from shared.exchanges.market_data.events import Answered, Bar, Bars, Clock, Disconnected, Late, Lost, Missing
 from shared.messages import GapCause
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingestor.live.candles import Candles
-from services.ingestor.live.events import Bar, Candle, Clock, Connected, Disconnected, Event, Lost, Sampled
+from shared.exchanges.market_data.events import Bar, Candle, Clock, Connected, Disconnected, Event, Lost, Sampled
 
 
 def candle(start: int, price: int) -> Candle:

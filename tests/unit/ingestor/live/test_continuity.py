@@ -5,20 +5,20 @@ from decimal import Decimal
 import pytest
 
 from services.ingestor.live.continuity import Continuity
-from services.ingestor.live.continuity_rules import ContinuityRules
-from services.ingestor.live.events import (
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.events import (
     Answered,
     Clock,
     Connected,
-    Deaf,
     Disconnected,
     Event,
-    Hole,
+    FeedSilent,
     Missing,
+    MissingTrades,
     Ordered,
     Page,
     Trade,
-    Upto,
+    Watermark,
 )
 
 T = 1_000_000
@@ -76,7 +76,7 @@ def test_what_is_not_there_is_a_hole_before_each_trade_behind_it() -> None:
     feed = begun()
     given(feed, trade(1, 0), trade(6, 2), Clock(T + 20), Page((trade(3, 1),)))
     out = given(feed, Answered(1, "trades", True))
-    assert out[:4] == [Hole(T + 1, T), trade(3, 1), Hole(T + 2, T + 1), trade(6, 2)]
+    assert out[:4] == [MissingTrades(T + 1, T), trade(3, 1), MissingTrades(T + 2, T + 1), trade(6, 2)]
     assert feed.holes == 2
     assert ids(given(feed, trade(4, 2), trade(7, 3))) == [7]
 
@@ -84,9 +84,9 @@ def test_what_is_not_there_is_a_hole_before_each_trade_behind_it() -> None:
 def test_before_a_hole_nothing_is_known_of_the_time_since_the_last_trade_whatever_was_answered() -> None:
     feed = begun()
     given(feed, trade(1, 0), Disconnected(), Connected(), Clock(T + 20))
-    assert given(feed, Answered(1, "trades", True)) == [Upto(T + 20)]
+    assert given(feed, Answered(1, "trades", True)) == [Watermark(T + 20)]
     given(feed, trade(3, 30), Clock(T + 60))
-    assert given(feed, Answered(2, "trades", False))[:2] == [Hole(T + 30, T), trade(3, 30)]
+    assert given(feed, Answered(2, "trades", False))[:2] == [MissingTrades(T + 30, T), trade(3, 30)]
 
 
 def test_an_answer_to_another_question_settles_nothing() -> None:
@@ -103,30 +103,30 @@ def test_a_question_that_is_never_answered_ends_by_itself_but_not_because_of_a_s
     stopped = Continuity(RULES)
     stopped.restore(feed.state())
     assert given(stopped, Disconnected(), Clock(T + 9_000), Clock(T + 9_500)) == []
-    assert given(feed, Clock(T + 521))[:2] == [Hole(T + 2, T), trade(3, 2)]
-    assert given(stopped, Clock(T + 9_501))[:2] == [Hole(T + 2, T), trade(3, 2)]
+    assert given(feed, Clock(T + 521))[:2] == [MissingTrades(T + 2, T), trade(3, 2)]
+    assert given(stopped, Clock(T + 9_501))[:2] == [MissingTrades(T + 2, T), trade(3, 2)]
 
 
 def test_what_waits_is_bounded() -> None:
     feed = begun()
     given(feed, trade(1, 0))
     out = given(feed, *(trade(i, 2) for i in range(3, 10)))
-    assert [type(val) for val in out[:2]] == [Missing, Hole]
+    assert [type(val) for val in out[:2]] == [Missing, MissingTrades]
     assert ids(out) == list(range(3, 10))
     assert feed.question is None
 
 
 def test_a_lost_connection_is_in_doubt_until_all_since_then_was_asked_for() -> None:
     feed = begun()
-    assert given(feed, trade(1, 0), Clock(T + 5)) == [trade(1, 0), Upto(T + 5)]
+    assert given(feed, trade(1, 0), Clock(T + 5)) == [trade(1, 0), Watermark(T + 5)]
     assert given(feed, Disconnected(), Clock(T + 6)) == [Missing(1, "trades", 2, None, T, T + 6)]
     # The answer is older than the connection: it says nothing about what lies between.
     out = given(feed, Clock(T + 30), Connected(), Answered(1, "trades", True), Clock(T + 31), Clock(T + 51))
-    assert out == [Upto(T + 6), Missing(2, "trades", 2, None, T, T + 51)]
+    assert out == [Watermark(T + 6), Missing(2, "trades", 2, None, T, T + 51)]
     assert given(feed, Page((trade(2, 20),)), Answered(2, "trades", True), Clock(T + 60)) == [
         trade(2, 20),
-        Upto(T + 51),
-        Upto(T + 60),
+        Watermark(T + 51),
+        Watermark(T + 60),
     ]
     assert feed.deaf == 0
 
@@ -134,14 +134,14 @@ def test_a_lost_connection_is_in_doubt_until_all_since_then_was_asked_for() -> N
 def test_the_next_id_proves_that_nothing_was_missed() -> None:
     feed = begun()
     given(feed, trade(1, 0), Disconnected(), Connected())
-    assert given(feed, trade(2, 30), Clock(T + 40)) == [trade(2, 30), Upto(T + 40)]
+    assert given(feed, trade(2, 30), Clock(T + 40)) == [trade(2, 30), Watermark(T + 40)]
 
 
 def test_silence_is_believed_for_a_while_and_then_asked_for() -> None:
     feed = begun()
-    assert given(feed, trade(1, 0), Clock(T + 100))[1:] == [Upto(T + 100)]
+    assert given(feed, trade(1, 0), Clock(T + 100))[1:] == [Watermark(T + 100)]
     assert given(feed, Clock(T + 101)) == [Missing(1, "trades", 2, None, T, T + 101)]
-    assert given(feed, Answered(1, "trades", True), Clock(T + 201)) == [Upto(T + 101), Upto(T + 201)]
+    assert given(feed, Answered(1, "trades", True), Clock(T + 201)) == [Watermark(T + 101), Watermark(T + 201)]
     assert given(feed, Clock(T + 202)) == [Missing(2, "trades", 2, None, T, T + 202)]
     assert feed.deaf == 0
 
@@ -152,7 +152,7 @@ def test_a_feed_is_deaf_when_the_answer_has_what_should_have_been_heard(ts: int,
     given(feed, trade(1, 0), Clock(T + 101))
     out = given(feed, Page((trade(2, ts),)), Answered(1, "trades", True))
     assert ids(out) == [2]
-    assert (out.count(Deaf()), feed.deaf) == (deaf, deaf)
+    assert (out.count(FeedSilent()), feed.deaf) == (deaf, deaf)
 
 
 @pytest.mark.parametrize("rules", [RULES, BY_TIME])
@@ -161,7 +161,7 @@ def test_a_silence_of_which_nobody_can_tell_anything_counts_as_deaf_and_is_asked
 ) -> None:
     feed = begun(rules)
     given(feed, trade(1, 0), Clock(T + 10), Clock(T + 101))
-    assert given(feed, Answered(1, "trades", False), Clock(T + 120)) == [Deaf()]
+    assert given(feed, Answered(1, "trades", False), Clock(T + 120)) == [FeedSilent()]
     (question,) = given(feed, Clock(T + 121))
     assert (question.no, question.to_ns) == (2, T + 121) if isinstance(question, Missing) else False
     assert given(feed, Disconnected(), Connected(), Answered(2, "trades", False)) == []
@@ -196,13 +196,13 @@ def test_by_time_a_hole_is_where_the_first_trade_in_doubt_was() -> None:
     (question,) = given(feed, Clock(T + 21))
     assert question == Missing(1, "trades", None, None, T, T + 21)
     out = given(feed, Page((trade("b", 18),)), Answered(1, "trades", False), Clock(T + 40))
-    assert out[:3] == [trade("b", 18), Hole(T + 20, T), trade("c", 20)]
+    assert out[:3] == [trade("b", 18), MissingTrades(T + 20, T), trade("c", 20)]
 
 
 def test_by_time_a_part_of_an_answer_is_not_believed_to_be_all_that_was_before_it() -> None:
     feed = begun(BY_TIME)
     given(feed, trade(1, 0), Clock(T + 10), Clock(T + 111), Page((trade(3, 50),)))
-    assert given(feed, Answered(1, "trades", False), Clock(T + 120)) == [Deaf()]
+    assert given(feed, Answered(1, "trades", False), Clock(T + 120)) == [FeedSilent()]
     (question,) = given(feed, Clock(T + 131))
     out = given(feed, Page((trade(3, 50), trade(2, 40))), Answered(2, "trades", True))
     assert (question, ids(out)) == (Missing(2, "trades", None, None, T, T + 131), [2, 3])
@@ -212,7 +212,7 @@ def test_a_venue_that_counts_anew_is_followed_behind_a_hole() -> None:
     feed = begun()
     given(feed, trade(7, 0), Clock(T + 140))
     assert given(feed, trade(1, 150)) == []
-    assert given(feed, trade(2, 151), trade(3, 152)) == [Hole(T + 151, T), trade(2, 151), trade(3, 152)]
+    assert given(feed, trade(2, 151), trade(3, 152)) == [MissingTrades(T + 151, T), trade(2, 151), trade(3, 152)]
     assert (feed.question, feed.holes) == (None, 1)
 
 

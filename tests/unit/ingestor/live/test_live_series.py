@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from services.ingestor.live.bar_join import BarJoin
 from services.ingestor.live.continuity import Continuity
-from services.ingestor.live.continuity_rules import ContinuityRules
-from services.ingestor.live.each_trade import EachTrade
-from services.ingestor.live.route import Route
-from services.ingestor.live.sampler import Sampler
+from services.ingestor.live.route import TickPipeline
+from services.ingestor.live.sampler import EachTrade, Sampler
 from services.ingestor.live.stage import LiveStage
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.messages import Gap, GapCause, MarketTick, Message, decode, encode
 from shared.messages.codec import pack, unpack
 from tests.unit.ingestor.live.world import (
@@ -43,7 +42,7 @@ RULES = ContinuityRules(order_ns=ORDER, silence_ns=SILENCE, ask_ns=40, fill_ns=5
 def stage(consecutive: bool = True) -> LiveStage:
     rules = replace(RULES, consecutive=consecutive)
     join = BarJoin(INTERVAL, warm=0, fill_ns=5_000)
-    return LiveStage("v", "A", Route(Continuity(rules), Sampler(INTERVAL, GRACE), join), age_ns=10**6)
+    return LiveStage("v", "A", TickPipeline(Continuity(rules), Sampler(INTERVAL, GRACE), join), age_ns=10**6)
 
 
 def check(world: World, said: list[Message]) -> None:
@@ -110,7 +109,7 @@ def test_killed_at_any_event_it_goes_on_where_its_last_commit_stood(data: st.Dat
 def test_each_trade_once_and_in_order_or_a_gap(seed: int) -> None:
     world = long_world(seed, consecutive=True)
     world = replace(world, trades=[trade._replace(price=Decimal(trade.id)) for trade in world.trades])
-    said = Run(world, LiveStage("v", "A", Route(Continuity(RULES), EachTrade(), None), age_ns=10**6)).go()
+    said = Run(world, LiveStage("v", "A", TickPipeline(Continuity(RULES), EachTrade(), None), age_ns=10**6)).go()
     ids = [int(tick.price) for tick in ticks(said)]
     assert ids == sorted(set(ids))
     for before, after in pairwise(said):

@@ -5,8 +5,11 @@ from typing import Literal
 
 import pytest
 
-from services.ingestor.live.continuity_rules import ContinuityRules
-from services.ingestor.live.events import (
+from services.ingestor.live.route import TickPipeline, candle_route, trade_route
+from services.ingestor.live.stage import LiveStage
+from services.signal.stage import SignalStage
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.events import (
     Answered,
     Bar,
     Bars,
@@ -19,9 +22,6 @@ from services.ingestor.live.events import (
     TopOfBook,
     Trade,
 )
-from services.ingestor.live.route import Route, candle_route, trade_route
-from services.ingestor.live.stage import LiveStage
-from services.signal.stage import SignalStage
 from shared.features import make_feature
 from shared.intervals import NS_PER_S
 from shared.messages import Gap, GapCause, MarketTick, Message, Prediction, Stream
@@ -196,6 +196,6 @@ def test_a_state_of_another_route_is_refused() -> None:
 
 
 def test_a_mid_has_no_history_to_fetch() -> None:
-    route: Route = trade_route("1s", "mid", RULES, 0, warm=50)
+    route: TickPipeline = trade_route("1s", "mid", RULES, 0, warm=50)
     route.on_tick(Clock(T))
     assert route.questions == []

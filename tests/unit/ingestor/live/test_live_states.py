@@ -16,9 +16,12 @@ import services.ingestor.live as live
 from services.ingestor.live.bar_join import BarJoin
 from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
-from services.ingestor.live.continuity_rules import ContinuityRules
-from services.ingestor.live.each_trade import EachTrade
-from services.ingestor.live.events import (
+from services.ingestor.live.quotes import MidPrices
+from services.ingestor.live.route import TickPipeline, candle_route, trade_route
+from services.ingestor.live.sampler import EachTrade, Sampler
+from services.ingestor.live.stage import LiveStage
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.events import (
     Answered,
     Bar,
     Bars,
@@ -26,19 +29,14 @@ from services.ingestor.live.events import (
     Clock,
     Connected,
     Disconnected,
-    Hole,
     Late,
     Lost,
+    MissingTrades,
     Page,
     TopOfBook,
     Trade,
-    Upto,
+    Watermark,
 )
-from services.ingestor.live.quotes import Mids
-from services.ingestor.live.route import Route, candle_route, trade_route
-from services.ingestor.live.sampler import Sampler
-from services.ingestor.live.skew import ClockSkew, TimeAnswer
-from services.ingestor.live.stage import LiveStage
 from shared.intervals import NS_PER_S
 from shared.messages.codec import pack, unpack
 from shared.tick import Tick
@@ -59,7 +57,7 @@ COMMON = [
     st.builds(Bars, st.lists(BAR, max_size=3).map(tuple)),
 ]
 SAMPLED = [BAR, st.builds(Lost, END), st.builds(Late, END)]
-MARKS = [st.builds(Upto, TIME), st.builds(Hole, TIME, TIME)]
+MARKS = [st.builds(Watermark, TIME), st.builds(MissingTrades, TIME, TIME)]
 STATES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=5) | st.decimals(allow_nan=False),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -93,22 +91,21 @@ class Case:
     values: list[st.SearchStrategy[Any]]
 
 
-def routed(make: Callable[[], Route]) -> Callable[[], AnyTick]:
+def routed(make: Callable[[], TickPipeline]) -> Callable[[], AnyTick]:
     return lambda: LiveStage("v", "A", make(), 20 * NS_PER_S)
 
 
 CASES: dict[type[AnyTick], list[Case]] = {
     BarJoin: [Case(lambda: BarJoin(10, 2, waiting=3, fill_ns=30), [*SAMPLED, *COMMON])],
     Candles: [Case(lambda: Candles(10, 3), [st.builds(Candle, END, PRICE), *COMMON])],
-    ClockSkew: [Case(lambda: ClockSkew(2), [st.builds(TimeAnswer, TIME, TIME, TIME)])],
     Continuity: [
         Case(lambda: Continuity(rules(True)), with_pages(NUMBERED)),
         Case(lambda: Continuity(rules(False)), with_pages(NAMED)),
     ],
     EachTrade: [Case(EachTrade, [NUMBERED, *MARKS])],
-    Mids: [Case(lambda: Mids(20, 40), [st.builds(TopOfBook, TIME, PRICE, PRICE), *COMMON])],
+    MidPrices: [Case(lambda: MidPrices(20, 40), [st.builds(TopOfBook, TIME, PRICE, PRICE), *COMMON])],
     Sampler: [Case(lambda: Sampler(10, 3), [NUMBERED, *MARKS])],
-    Route: [
+    TickPipeline: [
         Case(lambda: trade_route("10s", "last", ContinuityRules(), 0, 3), slowly(with_pages(NUMBERED))),
         Case(lambda: candle_route("10s", 0, 3, 10**9), slowly([st.builds(Candle, END, PRICE), *COMMON])),
     ],

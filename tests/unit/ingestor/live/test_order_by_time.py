@@ -5,8 +5,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingestor.live.events import Trade
 from services.ingestor.live.order_by_time import OrderByTime
+from shared.exchanges.market_data.events import Trade
 
 ORDER = 10
 

@@ -8,7 +8,8 @@ from heapq import heapify, heappop, heappush
 
 from hypothesis import strategies as st
 
-from services.ingestor.live.events import (
+from services.ingestor.live.stage import LiveStage
+from shared.exchanges.market_data.events import (
     Answered,
     Bar,
     Bars,
@@ -20,7 +21,6 @@ from services.ingestor.live.events import (
     Page,
     Trade,
 )  # fmt: skip
-from services.ingestor.live.stage import LiveStage
 from shared.messages import Gap, MarketTick, Message
 from shared.messages.codec import pack, unpack
 

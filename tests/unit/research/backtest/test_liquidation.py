@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.research.backtest.liquidation import liquidated_at, liquidation_price
+from services.research.backtest.venue import liquidated_at, liquidation_price
 from shared.account import Position
 
 PRICE = st.decimals("0.01", 100_000, places=2)

@@ -6,7 +6,7 @@ import scipy  # which loads its parts when they are asked for
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.research.metrics.moments import Moments
+from services.research.metrics.equity_curve import Moments
 from tests.unit.research.metrics.series import PIECE, in_pieces
 
 VALUES = st.lists(st.integers(-1_000, 1_000).map(lambda n: n / 10_000), min_size=2, max_size=60)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.research.metrics.months import Months
 from services.research.metrics.results import Month
+from services.research.metrics.trips import Months
 from tests.unit.research.metrics.series import PIECE, in_pieces
 
 HOURS = st.lists(st.integers(1, 1_500), min_size=1, max_size=40)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.research.metrics.pairs import PairSample, PairSums
+from services.research.metrics.forecasts import PairSample, PairSums
 from services.research.metrics.statistics import block_length, pearson
 from tests.unit.research.metrics.series import Floats, in_pieces
 

@@ -6,7 +6,7 @@ import scipy  # which loads its parts when they are asked for
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.research.metrics.pairs import PairSums
+from services.research.metrics.forecasts import PairSums
 from services.research.metrics.statistics import (
     Interval,
     block_length,

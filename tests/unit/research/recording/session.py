@@ -8,7 +8,7 @@ from typing import Any
 from services.gateway.paper import PaperStage
 from services.research.recording.rows import Rows
 from services.strategy.stage import StrategyStage
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.messages import ExecutionReport, Gap, Message, OrderIntent, Prediction, Stream
 from shared.recording.columns import Taken
 from shared.recording.folder import RecordingFolder
@@ -74,7 +74,7 @@ class Session:
             kept = [message for message in messages if (stream, message.n) not in without]
             gone = [noted and (stream, message.n - 1) in without for message in kept]
             rows = [
-                Taken(Place(INSTANCE, 0), entry(message, FIRST_DAY_MS + message.n), int(missing))
+                Taken(PartitionId(INSTANCE, 0), entry(message, FIRST_DAY_MS + message.n), int(missing))
                 for message, missing in zip(kept, gone, strict=True)
             ]
             if rows:

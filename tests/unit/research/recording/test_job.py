@@ -9,7 +9,7 @@ import pytest
 
 from services.research.plans import LinePlans, line_plans
 from services.research.recording import Parity, parity
-from shared.bus.names import Place
+from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.config.settings import IngestorSettings, StrategySettings
 from shared.errors import DataError, UserCodeFailed
@@ -80,7 +80,7 @@ class Line:
         """Put what was written since into parts."""
         recording, instances = RecordingFolder(self._folder), producers(self._settings)
         for stream, messages in self._written.items():
-            rows = [Taken(Place(instances[stream], 0), entry(m, FIRST_DAY_MS + m.n), 0) for m in messages]
+            rows = [Taken(PartitionId(instances[stream], 0), entry(m, FIRST_DAY_MS + m.n), 0) for m in messages]
             if rows:
                 recording.add(stream, rows, "server")
             messages.clear()

@@ -1,0 +1,251 @@
+"""What becomes of differences that a person adopts: what is booked on whose book, and what is only noted. Pure."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import NamedTuple
+
+from services.gateway.account.endings import Ending
+from services.gateway.execution.balance import elsewhere_row
+from services.gateway.execution.persons_coins import mine_of, mine_row
+from services.gateway.execution.reports import NS_PER_MS, execution_row
+from shared.errors import ConfigError, SafetyRefusal
+from shared.exchanges.trading.amounts import plain
+from shared.journal.rows import Change, EventRow, ExecutionRow, ExternalRow
+from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
+from shared.orders.difference import DifferenceKind
+from shared.orders.fees import fees_in
+
+_ZERO = Decimal(0)
+ANEW = "the account's BALANCE is measured anew when the books are flat: what it differs by until then is taken as it is"
+RANGE = " to "  # between the two ends of what the books may hold while orders are on their way
+
+
+class Said(NamedTuple):
+    """A person's word. qty: base units; price, fee: quote units. None: what is known of it."""
+
+    ending: Ending
+    qty: Decimal | None
+    price: Decimal | None
+    fee: Decimal | None
+    by: str
+    at_ms: int
+
+
+class Booking(NamedTuple):
+    """What a book takes over: signed base units at a price, and what it cost; elsewhere: of that, in a third coin."""
+
+    qty: Decimal
+    price: Decimal
+    fee: Decimal
+    elsewhere: Decimal = _ZERO
+
+
+class Adopted(NamedTuple):
+    """One difference, and what follows from adopting it. booking: on the symbol's book. mine: of its coin, all told.
+
+    shown: for a person.
+    """
+
+    row: ExternalRow
+    booking: Booking | None
+    mine: Decimal | None
+    shown: str
+
+
+class Market(NamedTuple):
+    """base: of a spot market, empty for a swap. quote: what it is traded against."""
+
+    base: str
+    quote: str
+
+    @classmethod
+    def of(cls, name: str) -> "Market":
+        """Out of ccxt's name.
+
+        >>> Market.of("BTC/USDT"), Market.of("BTC/USDT:USDT")
+        (Market(base='BTC', quote='USDT'), Market(base='', quote='USDT'))
+        """
+        base, _, rest = name.partition("/")
+        quote, _, settled = rest.partition(":")
+        return cls("" if settled else base, quote)
+
+
+def adopted(
+    named: Sequence[ExternalRow], waiting: Sequence[ExternalRow], said: Said, markets: Mapping[str, Market],
+    limits: Mapping[str, bytes],
+) -> list[Adopted]:  # fmt: skip
+    """Each difference that is named, and the trades that explain one of a position. ConfigError, SafetyRefusal.
+
+    waiting: all that are not adopted.
+    """
+    held = [row for row in named if row.kind == DifferenceKind.POSITION]
+    if not held and said[1:4] != (None, None, None):
+        raise ConfigError("--qty, --price, --fee: only a difference of kind POSITION is booked, others are noted")
+    if len(held) > 1 and said[1:4] != (None, None, None):
+        raise ConfigError("--qty, --price, --fee: are of one position: name one difference of kind POSITION at a time")
+    if said.ending is Ending.MINE and not held:
+        raise ConfigError("--as mine: a position can be yours; another difference is noted: --as external")
+    found: dict[tuple[str, str, str], Adopted] = {}
+    for row in held:
+        market = markets.get(row.sym, Market("", ""))
+        trades = _trades_of(row, named, waiting, market, said)
+        if said.ending is Ending.MINE:
+            found[row[:3]] = _mine(row, said, market, limits)
+        else:
+            found[row[:3]] = _booked(row, said, trades, market)
+        found |= {trade[:3]: Adopted(trade, None, None, f"noted: {trade.text}") for trade in trades}
+    for row in named:
+        anew = f"; {ANEW}" if row.kind == DifferenceKind.BALANCE else ""
+        found.setdefault(row[:3], Adopted(row, None, None, f"noted: {row.text}{anew}"))
+    return list(found.values())
+
+
+def _mine(row: ExternalRow, said: Said, market: Market, limits: Mapping[str, bytes]) -> Adopted:
+    if not market.base:
+        raise SafetyRefusal(
+            f"{row.sym}: a swap is one position of the account and cannot be yours in part: "
+            "close your part at the exchange, or give it to the bot: --as bot"
+        )
+    if said.price is not None or said.fee is not None:
+        raise ConfigError("--price, --fee: what is yours is not booked")
+    before = mine_of(limits, [row.sym]).get(row.sym, _ZERO)
+    mine = before + _quantity(row, said)
+    if mine < 0:
+        raise SafetyRefusal(
+            f"{row.sym}: {plain(before)} {market.base} are yours, so {plain(-mine)} of what is missing were the bot's: "
+            "--as bot, with --price"
+        )
+    text = f"yours from now on: {plain(mine)} {market.base}; the bot neither counts nor sells them; {ANEW}"
+    return Adopted(row, None, mine, text)
+
+
+def _booked(row: ExternalRow, said: Said, trades: Sequence[ExternalRow], market: Market) -> Adopted:
+    qty = _quantity(row, said)
+    price, fee = said.price, said.fee
+    if trades and (price is None or fee is None):
+        known = _cost(trades, qty, market, said)
+        price, fee = known.price if price is None else price, known.fee if fee is None else fee
+    elsewhere = _ZERO
+    if (
+        trades
+        and fee is not None
+        and any(coin not in market for trade in trades for coin, _ in fees_in(trade.fees or ""))
+    ):
+        elsewhere = fee - _cost(trades, qty, market, said).fee
+    if price is None or price <= 0:
+        raise ConfigError(
+            f"--price: say at which price the {plain(abs(qty))} {row.sym} were {'bought' if qty > 0 else 'sold'}, "
+            f"and with --fee what that cost in {market.quote or 'the quote currency'}"
+        )
+    booking = Booking(qty, price, _ZERO if fee is None else fee, elsewhere)
+    text = f"the bot's: booked will be {plain(qty)} {row.sym} at {plain(price)}, fee {plain(booking.fee)}"
+    return Adopted(row, booking, None, text)
+
+
+def _quantity(row: ExternalRow, said: Said) -> Decimal:
+    """How much more (+) or less (-) the venue holds than the book, or as much of it as the person says."""
+    low, high, found = _numbers(row)
+    if low is None or high is None or found is None:
+        if not said.qty:
+            raise ConfigError(
+                "--qty and --price: say what the venue holds more (+) or less (-) than the book, at a price"
+            )
+        return said.qty
+    least, most = found - high, found - low
+    if low != high:
+        raise SafetyRefusal(f"{row.sym}: orders are on their way: wait until they are settled, and look again")
+    if said.qty is None:
+        return most
+    if not said.qty or said.qty.is_signed() != least.is_signed() or abs(said.qty) > abs(least):
+        raise SafetyRefusal(
+            f"--qty {plain(said.qty)}: leads away from the venue: {row.text}: "
+            f"the difference is {plain(most)}, which is adopted without --qty"
+        )
+    return said.qty
+
+
+def _numbers(row: ExternalRow) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    if row.expected is None or row.found is None:
+        return None, None, None
+    low, _, high = row.expected.partition(RANGE)
+    return Decimal(low), Decimal(high or low), Decimal(row.found)
+
+
+def _trades_of(
+    row: ExternalRow, named: Sequence[ExternalRow], waiting: Sequence[ExternalRow], market: Market, said: Said
+) -> list[ExternalRow]:
+    """The trades that made what is adopted of this position: those that are named, else all that wait; if they did."""
+    low, high, found = _numbers(row)
+    if low is None or found is None or low != high:
+        return []
+    wanted = found - low if said.qty is None else said.qty
+    for rows in (named, waiting):
+        trades = [one for one in rows if one.kind == DifferenceKind.EXTERNAL_FILL and one.sym == row.sym]
+        if wanted and trades and _moved(trades, market) == wanted:
+            return trades
+    return []
+
+
+def _moved(trades: Sequence[ExternalRow], market: Market) -> Decimal | None:
+    """By how much they moved the position, fees in its coin taken out; None where that is not known."""
+    moved = _ZERO
+    for trade in trades:
+        if trade.found is None or trade.fees is None:
+            return None
+        moved += Decimal(trade.found) - sum((fee for coin, fee in fees_in(trade.fees) if coin == market.base), _ZERO)
+    return moved
+
+
+def _cost(trades: Sequence[ExternalRow], qty: Decimal, market: Market, said: Said) -> Booking:
+    """As `outcome` books an order: an average price, and fees in the coin as money."""
+    filled = sum((Decimal(trade.found or 0) for trade in trades), _ZERO)
+    paid = sum((Decimal(trade.found or 0) * (trade.price or _ZERO) for trade in trades), _ZERO)
+    price, fee = paid / filled, _ZERO
+    for trade in trades:
+        for coin, amount in fees_in(trade.fees or ""):
+            if coin == market.quote:
+                fee += amount
+            elif coin == market.base:
+                fee += amount * price
+            elif said.fee is None:
+                raise ConfigError(f"--fee: a fee in {coin} was paid: say what it was worth in {market.quote}")
+    return Booking(qty, price, fee)
+
+
+def written(
+    one: Adopted, said: Said, book: str, seq: int, limits: Mapping[str, bytes] = MappingProxyType({})
+) -> list[Change]:
+    """What adopting a difference writes. seq: of the book's next report, where one is booked. limits: as they stand."""
+    row, name = one.row._replace(adopted_by=said.by), f"{one.row.kind}/{one.row.sym}/{one.row.key}"
+    changes: list[Change] = [row, EventRow("ADOPTED", row.sym, "", f"{name} by {said.by}: {one.shown}", said.at_ms)]
+    if one.booking is not None:
+        changes.insert(0, adoption(row, one.booking, book, seq, (said.by, said.at_ms)))
+        if one.booking.elsewhere:
+            changes.append(elsewhere_row(limits, one.booking.elsewhere))
+    if one.mine is not None:
+        changes += (mine_row(row.sym, one.mine), _measured_anew(said))
+    return changes
+
+
+def _measured_anew(said: Said) -> ExternalRow:
+    """What is yours was bought or sold with money that is yours, too: the balance is measured anew when all is flat."""
+    text = "a person has called a position no book's"
+    return ExternalRow(DifferenceKind.BALANCE, "", "balance", text, said.at_ms, said.by)
+
+
+def adoption(difference: ExternalRow, booked: Booking, book: str, seq: int, said: tuple[str, int]) -> ExecutionRow:
+    """A report that books what the venue holds more (+) or less (-) than the book, as something nobody here ordered.
+
+    said: by whom, and when in ms.
+    """
+    by, at_ms = said
+    name = f"adopted|{difference.kind}|{difference.sym}|{difference.key}|{by}|{at_ms}"
+    report = ExecutionReport(
+        n=seq, sym=difference.sym, ts_event=at_ms * NS_PER_MS, tr=f"adopted:{difference.sym}:{at_ms}", tick_n=0,
+        order_n=0, client_order_id=blake2b(name.encode(), digest_size=16).hexdigest(), leg=Leg.LIQUIDATION,
+        status=OrderStatus.FILLED, last_qty=booked.qty, last_px=booked.price, commission=booked.fee,
+        reason=Reason.RESOLVED,
+    )  # fmt: skip
+    return execution_row(book, report, at_ms)

@@ -1,0 +1,178 @@
+"""What a person sees before arming. Pure."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from services.gateway.account.clock import utc
+from services.gateway.account.worst_case import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
+from services.gateway.execution.books import Books
+from services.gateway.risk import Asked, Context, Hold, Pass, Risk, Rules
+from shared.account import Account
+from shared.config import Settings
+from shared.exchanges.trading.amounts import plain, sized
+from shared.exchanges.trading.venue import MarketRules
+from shared.journal.rows import ArmingRow, LatchRow
+from shared.messages import Reason
+from shared.orders import VenueQuote
+from shared.orders.answers import VenuePosition
+from shared.plural import plural
+from shared.strategies import make_decider
+from shared.strategies.decider import Forecast, require_orders
+from shared.strategies.fee_reserve import with_reserve
+from shared.strategies.identity import Identity
+from shared.user_code import blaming
+
+UP = 1.0  # a forecast that every strategy would buy on
+
+
+class MarketSeen(NamedTuple):
+    """One symbol at the venue, now. position: of all its rows together."""
+
+    sym: str
+    rules: MarketRules
+    position: Decimal
+    open_orders: int
+    quote: VenueQuote
+    rows: Sequence[VenuePosition] = ()
+
+
+class Seen(NamedTuple):
+    """What was found: at the venue, and in the journal. unsettled: orders without an end. differences: not adopted.
+
+    books: as the journal has them; None: all are new. closed: markets in which nothing is added now, and why.
+    """
+
+    now_ms: int
+    equity: Decimal
+    markets: Sequence[MarketSeen]
+    latches: Sequence[LatchRow]
+    unsettled: int
+    differences: int
+    books: Books | None = None
+    closed: Sequence[str] = ()
+
+
+def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) -> Iterator[str]:
+    """Venue, account, equity, limits, positions, each symbol's first order after rounding, and what would be armed."""
+    own, limits = settings.gateway, settings.gateway.risk
+    at = own.exchange if own.venue == "ccxt" else f"the fake exchange, {own.fake_url}"
+    coins = all(market.rules.kind == "spot" for market in seen.markets)
+    kind = f"{own.margin} margin, leverage {own.leverage}"
+    over = "coins over equity" if coins else "leverage"
+    if coins:
+        kind = "spot: coins are paid in full, nothing is borrowed"
+    yield f"account {own.account}: {own.mode.upper()} at {at}, {kind}"
+    yield f"equity {money(seen.equity)}; {_books(settings, seen.books)}"
+    yield (
+        f"limits: order {plain(limits.max_order_notional)}, position {plain(limits.max_position_notional)}, "
+        f"{over} {plain(limits.max_leverage)}, {plural(limits.orders_per_minute, 'order')} a minute, "
+        f"day's loss {plain(limits.daily_loss)}, drawdown {limits.max_drawdown:.2%}, "
+        + (f"day's funding {plain(limits.daily_funding)}, " * (not coins))
+        + f"collar {plain(limits.collar_bps)} bps"
+        + (", REDUCE ONLY" if limits.reduce_only else "")
+    )
+    yield str(Identity.of(settings))
+    for market in seen.markets:
+        yield (
+            f"{market.sym} = {market.rules.market}: position {plain(market.position)}, "
+            f"{_beside(seen, market)}"
+            f"{plural(market.open_orders, 'open order')}; first order {_first(settings, rules, arming, seen, market)}"
+        )
+    yield from (f"nothing is added: {why}" for why in seen.closed)
+    for sym, qty in (seen.books.others() if seen.books else {}).items():
+        yield f"{sym}: {plain(qty)} are held by a book that is traded no more: they count, and nobody trades them"
+    yield if_everything_dies(_stakes(seen), seen.equity, _most_armed(settings, arming, seen))
+    for latch in seen.latches:
+        yield f"latched: {latch.name} since {utc(latch.at_ms)}: {latch.reason}"
+    if seen.unsettled or seen.differences:
+        yield (
+            f"{plural(seen.unsettled, 'order is', 'orders are')} not settled, "
+            f"{plural(seen.differences, 'difference is', 'differences are')} not adopted: "
+            "`tickline resolve` lists them"
+        )
+    yield (
+        f"arms until {utc(arming.expires_at_ms)}, for positions of at most {plain(arming.max_notional)} together; "
+        f"config {arming.config_hash[:16]}"
+    )
+
+
+def _stakes(seen: Seen) -> Iterator[Stake]:
+    """Each position at the venue; on spot what the books hold."""
+    for market in seen.markets:
+        if market.rules.kind == "swap":
+            yield from swaps_at_stake(market.rows)
+        elif seen.books is not None:
+            yield from coins_at_stake(market.sym, min(seen.books.position(market.sym), market.position), market.quote)
+
+
+def _most_armed(settings: Settings, arming: ArmingRow, seen: Seen) -> Stake:
+    if any(market.rules.kind == "spot" for market in seen.markets):
+        return Stake(arming.max_notional, "if the coins are worth nothing")
+    return Stake(arming.max_notional / settings.gateway.leverage, "by liquidation")
+
+
+def _books(settings: Settings, books: Books | None) -> str:
+    """How many of what capital; and what each has now, where that is something else."""
+    begun = settings.strategy.balance
+    text = f"{plural(len(settings.symbols), 'book')} of {plain(begun)}{' each' * (len(settings.symbols) > 1)}"
+    now = [] if books is None else [(sym, books.balance_of(sym), books.capital(sym)) for sym in settings.symbols]
+    other = [
+        f"{sym} {money(balance)}" + (f" of a capital of {plain(capital)}" if capital != begun else "")
+        for sym, balance, capital in now if balance != begun or capital != begun
+    ]  # fmt: skip
+    return f"{text}, now {', '.join(other)}" if other else text
+
+
+def _flat(settings: Settings, books: Books | None, sym: str) -> Account:
+    """The symbol's book as it would be flat."""
+    if books is None:
+        return Account(settings.strategy.balance)
+    account = Account(books.capital(sym))
+    account.update(books.balance_of(sym) - books.capital(sym))
+    return account
+
+
+def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, market: MarketSeen) -> str:
+    """What the strategy's first order from a flat book would become, and which gate it would meet."""
+    price, own = market.quote.ask, settings.strategy
+    costs = settings.gateway
+    decider = with_reserve(make_decider(own.name, own.params), costs.fee, costs.slippage_bps)
+    with blaming(market.sym):
+        decided = decider.decide(Forecast(market.sym, UP, price), _flat(settings, seen.books, market.sym))
+        if not isinstance(decided, Reason):
+            require_orders(decided, market.sym, decider)
+    if isinstance(decided, Reason) or not decided:
+        return f"none: {decided or 'the strategy wants none'}"
+    wanted = decided[0].signed_qty
+    qty = sized(market.rules, wanted, price)
+    if isinstance(qty, Reason):
+        return f"none: {wanted:.8f} would be refused, {qty} (step {plain(market.rules.step)})"
+    booked = seen.books.balance() if seen.books else own.balance * len(settings.symbols)
+    context = Context(
+        now_ns=seen.now_ms * 1_000_000, equity=seen.equity, books_balance=booked, arming=arming,
+        quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
+        latches={latch.name: latch for latch in seen.latches}, position=_own(seen, market),
+        other_notional=sum((_notional(seen, other) for other in seen.markets if other.sym != market.sym), Decimal(0)),
+    )  # fmt: skip
+    verdict = Risk(rules).on_tick(Asked(market.sym, qty, price, False, context.now_ns, context))
+    shown = f"BUY {plain(qty)} at about {plain(price)} = {plain(qty * price)} {market.rules.quote}"
+    if isinstance(verdict, Pass):
+        return shown if verdict.cut_by is None else f"{shown}, cut by {verdict.cut_by}"
+    return f"{shown}, would {'wait' if isinstance(verdict, Hold) else 'be refused'}: {verdict.reason}"
+
+
+def _beside(seen: Seen, market: MarketSeen) -> str:
+    """What of the position cannot be sold, and what is no book's."""
+    dust, other = seen.books.dust(market.sym) if seen.books else Decimal(0), market.position - _own(seen, market)
+    said = f"of it dust {plain(dust)}, " if dust else ""
+    return said + (f"{plain(other)} of it no book's, " if other else "")
+
+
+def _own(seen: Seen, market: MarketSeen) -> Decimal:
+    """What the limits count: a swap's whole position; of a coin what the book holds, the rest is somebody's savings."""
+    return market.position if seen.books is None or market.rules.kind == "swap" else seen.books.position(market.sym)
+
+
+def _notional(seen: Seen, market: MarketSeen) -> Decimal:
+    return _own(seen, market).copy_abs() * market.quote.ask

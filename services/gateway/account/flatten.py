@@ -1,0 +1,299 @@
+"""Cancel and flatten through the venue itself, each order in the journal before it is sent, until the venue is flat.
+
+What the fenced gateway had sent may arrive until its validity is over: until then, and once more after it, is looked
+again. What closes our own position is an order of its book: it stays SENT in the journal, and the gateway settles it,
+like any other, when it is back. All books of the account are closed, whose symbols it trades, or another instance: no
+gateway comes back for the latter, and their orders are settled here. What closes the rest is noted, and stays a
+difference that a person may adopt.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from hashlib import blake2b
+
+from services.gateway.account.at_work import AT_WORK
+from services.gateway.account.books import booked_qty
+from services.gateway.account.closing_orders import Held, Part, last_valid_ms, parts, parts_of_row
+from services.gateway.account.resting import Resting
+from services.gateway.account.settling import settled
+from services.gateway.account.waiting import Waiting, longer
+from services.gateway.execution.persons_coins import mine_of
+from services.gateway.execution.rules import book_of
+from shared.config import Settings
+from shared.errors import VenueError
+from shared.exchanges.trading.amounts import truncated
+from shared.exchanges.trading.venue import MarketRules, Venue
+from shared.journal.errors import Fenced
+from shared.journal.journal import Journal
+from shared.journal.rows import Change, EventRow, OrderRow
+from shared.messages import Leg
+from shared.messages.reasons import OrderPhase, Reason
+from shared.orders import Absent, Ambiguous, OrderRequest, Refused, Snapshot
+from shared.orders.answers import VenuePosition
+from shared.orders.state import ENDED
+
+POLL_S = 0.2
+SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
+MARGIN_MS = 500  # past the last validity, before the last look
+FENCED_TIMES = TOLD_TIMES = 20
+REFUSED_TIMES = 12  # in a row, at full pace: halved so often, a close is small enough for any venue
+NS_PER_MS = 1_000_000
+
+Say = Callable[[str], None]
+
+
+class Flatten:
+    """One way out. epoch: the journal's, raised by the halt; it is raised again where a gateway took it meanwhile.
+
+    traded: symbols that a gateway trades when it is back; None: all of the settings.
+    unplaced: symbols that may hold something, of which nobody knows the market; they are never called flat.
+    """
+
+    def __init__(
+        self, settings: Settings, journal: Journal, venue: Venue, epoch: int, by: str, say: Say,
+        unplaced: Sequence[str] = (), traded: Collection[str] | None = None, waiting: Waiting | None = None,
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._journal = journal
+        self._venue = venue
+        self._epoch = epoch
+        self._by = by
+        self._say = say
+        self._waiting = waiting or Waiting(settings.gateway.account, say)
+        self._trouble, self._pause_s = False, POLL_S  # whether the venue has answered since the last pause
+        self._syms = tuple(sym for sym in settings.gateway.markets if sym not in venue.out_of_reach)
+        self._not_seen = (*unplaced, *(sym for sym in settings.gateway.markets if sym in venue.out_of_reach))
+        self._on_its_way: dict[str, list[tuple[OrderRequest, Part]]] = {}
+        self._unsettled: dict[str, tuple[Decimal, ...]] = {}
+        self._booked: dict[str, dict[str, Decimal]] = {}  # by symbol and book, that of the config first
+        self._of_others: list[OrderRow] = []
+        self._mine: dict[str, Decimal] = {}
+        self._lanes = frozenset(book_of(settings, sym) for sym in (settings.symbols if traded is None else traded))
+        self._told: set[str] = set()
+        self._resting = Resting(venue, self._syms, say)
+        self._refused: set[str] = set()  # since the last look
+        self._in_row: dict[str, int] = {}  # refusals since something was taken, by symbol
+        self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
+
+    async def cancel(self, until: float) -> None:
+        """Every open order of our symbols; asked until `until` (monotonic; inf: without end), then VenueError."""
+        while left := await self._resting.cancel_unseen() or await self._resting.cancel():
+            await self._pause(until, f"not all is cancelled yet ({left})")
+
+    async def flatten(self, until: float) -> None:
+        """Cancel, and close until the venue shows no position and nothing can arrive any more.
+
+        VenueError after `until` (monotonic). A symbol that cannot be asked holds up no other.
+        """
+        quiet_ms = await self._load()
+        await self._resting.cancel()
+        flat_since: float | None = None
+        nothing_rests = False  # since it is flat, and nothing can arrive any more
+        while True:
+            late = self._venue.now_ms() <= quiet_ms
+            last = flat_since is not None and not (late or nothing_rests)
+            rests = await self._resting.cancel() if last else ""
+            left, seen_s = await self._look(), time.monotonic()  # behind the orders: what rested may have been filled
+            if last:
+                nothing_rests = not (left or rests)
+            elif again := self._resting.failed | self._refused:  # what no list showed may be in a close's way
+                await self._resting.cancel(again)
+            self._refused.clear()
+            if left:
+                flat_since, nothing_rests = None, False
+            elif flat_since is None:
+                flat_since = seen_s
+                but = f", but for {', '.join(self._not_seen)}: not looked at" if self._not_seen else ""
+                self._say("flat" + but + (": what was on its way can still arrive, looking again" if late else ""))
+            elif rests:
+                flat_since = seen_s
+            if nothing_rests and flat_since is not None and time.monotonic() - flat_since > SURE_S:
+                await self._settle_others(until)
+                return
+            await self._pause(until, f"not flat yet ({left or rests or 'orders can still arrive'})")
+
+    async def _pause(self, until: float, what: str) -> None:
+        """A venue tells only when it is asked; one that does not answer is asked less and less often."""
+        if time.monotonic() > until:
+            raise VenueError(what)
+        self._waiting.on = what
+        trouble = self._trouble or bool(self._resting.failed)
+        self._pause_s, self._trouble = longer(self._pause_s) if trouble else POLL_S, False
+        await asyncio.sleep(self._pause_s)
+
+    async def _each(self, step: Callable[[str], Awaitable[bool]]) -> str:
+        """Do this for all symbols side by side; returns those that are not done, and what the venue said."""
+
+        async def tried(sym: str) -> str:
+            try:
+                return "" if await step(sym) else sym
+            except VenueError as error:
+                self._trouble = True
+                return str(error)
+
+        return ", ".join(filter(None, await asyncio.gather(*map(tried, self._syms))))
+
+    async def _load(self) -> int:
+        """Books and unsettled orders out of the journal; returns when the last of these cannot arrive any more."""
+        rows = [row for row in await self._journal.orders() if row.state is not OrderPhase.INTENT]
+        self._of_others += (row for row in rows if row.book not in self._lanes and row.sym in self._syms)
+        self._mine = mine_of(await self._journal.limits(), self._syms)
+        known = sorted(await self._journal.last_seqs())
+        for sym in self._syms:
+            books = [book_of(self._settings, sym), *(book for book in known if book.partition(":")[2] == sym)]
+            self._booked[sym] = {book: await booked_qty(self._journal, book) for book in dict.fromkeys(books)}
+            self._unsettled[sym] = tuple(row.signed_qty for row in rows if row.sym == sym)
+        quiet_ms = last_valid_ms(row.valid_until_ms for row in rows)
+        return quiet_ms + MARGIN_MS if quiet_ms else 0
+
+    async def _look(self) -> str:
+        """Look at the positions, and send what is needed; returns what is not flat yet."""
+        try:
+            held = [position for position in await self._venue.positions() if position.signed_qty]
+        except VenueError as error:
+            self._trouble = True
+            return str(error)
+
+        async def is_flat(sym: str) -> bool:
+            if self._on_its_way.get(sym):
+                await self._settle(sym)
+                return False  # the position that was read may be older than the order's end
+            closing = [await self._close(position) for position in held if position.sym == sym]
+            return not any(closing)
+
+        return await self._each(is_flat)
+
+    async def _settle(self, sym: str) -> None:
+        """Strike off what has ended; what the venue does not know counts as on its way until its validity is over."""
+        still = []
+        for request, part in self._on_its_way.get(sym, []):
+            asked_ms = self._venue.now_ms()
+            found = await self._venue.find(sym, request.client_order_id)
+            if isinstance(found, Snapshot) and found.state in ENDED:
+                self._ended(sym, part, found)
+            elif not isinstance(found, Absent) or asked_ms <= request.valid_until_ms + self._settings.gateway.grace_ms:
+                still.append((request, part))
+        self._on_its_way[sym] = still
+
+    def _ended(self, sym: str, part: Part, snapshot: Snapshot) -> None:
+        if part.book:
+            self._booked[sym][part.book] += snapshot.filled_qty
+
+    async def _close(self, position: VenuePosition) -> bool:
+        """Send what closes a position; False when what is left of it cannot be traded.
+
+        One of several in its market is closed as what it is. None of them is ours: those are not traded.
+        """
+        sym, qty, row, rules = position.sym, position.signed_qty, position.row, self._rules(position.sym)
+        quote = await self._venue.quote(sym)
+        price = quote.bid if qty > 0 else quote.ask
+        if row:
+            wanted = parts_of_row(row, qty, rules, price)
+        else:
+            books, mine = self._booked[sym], self._mine.get(sym, Decimal(0))
+            booked = sum(books.values(), Decimal(0))
+            wanted = parts(Held(qty, booked, self._unsettled[sym], mine, books), rules, price)
+        if not wanted and f"{sym} {row}" not in self._told:
+            self._told.add(f"{sym} {row}")
+            self._say(f"{sym}: {qty} stays{f' in {row}' if row else ''}: below the venue's minimum, or not ours")
+        for number, part in enumerate(wanted):
+            if not await self._send(sym, part, number, price):
+                break
+        return bool(wanted)
+
+    def _rules(self, sym: str) -> MarketRules:
+        rules = self._venue.rules(sym)
+        if sym not in self._most:
+            return rules
+        least = max(rules.min_qty, rules.step)
+        most = max(truncated(self._most[sym], rules.step), least)
+        return rules._replace(most_qty=most if rules.most_qty is None else min(most, rules.most_qty))
+
+    async def _send(self, sym: str, part: Part, number: int, price: Decimal) -> bool:
+        """False where the venue has refused it, or refuses no more: what is left is thought over."""
+        own = self._settings.gateway
+        at_ms = self._venue.now_ms()
+        name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{part.row}|{at_ms}|{number}"
+        order_id = blake2b(name.encode(), digest_size=16).hexdigest()
+        request = OrderRequest(sym, order_id, part.signed_qty, True, at_ms, own.request_validity_ms, part.row)
+        await self._write([self._row(request, part.book, price) if part.book else _note(request)])
+        side = "BUY" if part.signed_qty > 0 else "SELL"
+        whose = f"{part.row}, " * bool(part.row) + (f"ours: {part.book}" if part.book else "not ours")
+        self._say(f"{side} {abs(part.signed_qty)} {sym} ({whose}), order {order_id}")
+        answer = await self._placed(request)
+        if isinstance(answer, Refused):
+            self._say(f"{sym}: refused: {answer.reason} {answer.text}")
+            self._refused.add(sym)
+            self._in_row[sym] = self._in_row.get(sym, 0) + 1
+            self._trouble = self._trouble or self._in_row[sym] > REFUSED_TIMES
+            if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
+                self._most[sym] = abs(part.signed_qty) / 2
+            return False
+        size_mattered = self._in_row.pop(sym, 0) <= REFUSED_TIMES
+        if not size_mattered:
+            self._most.pop(sym, None)  # the smallest was refused, too
+        elif sym in self._most:  # or it had another cause, which may be over
+            self._most[sym] = max(self._most[sym], abs(part.signed_qty) * 2)
+        if isinstance(answer, Snapshot) and answer.state in ENDED:
+            self._ended(sym, part, answer)
+        else:
+            self._on_its_way.setdefault(sym, []).append((request, part))
+        return size_mattered
+
+    async def _placed(self, request: OrderRequest) -> Snapshot | Refused | Ambiguous:
+        """An answer that comes no more while the request is good is not waited for: it is asked what became of it."""
+        try:
+            async with asyncio.timeout(self._settings.gateway.request_validity_ms / 1_000):
+                return await self._venue.place(request)
+        except TimeoutError:
+            return Ambiguous("no answer while the request was good")
+
+    def _row(self, request: OrderRequest, book: str, price: Decimal) -> OrderRow:
+        zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS
+        row = OrderRow(
+            client_order_id=request.client_order_id, book=book, sym=request.sym, tick_n=0,
+            tr=f"halt:{request.sym}:{request.at_ms}"[:160], ts_event=now_ms * NS_PER_MS, leg=Leg.CLOSE,
+            intended_qty=request.signed_qty, reduce_only=True, price=price,
+            valid_until_ns=request.valid_until_ms * NS_PER_MS, after="", content=request.client_order_id, order_n=0,
+            state=OrderPhase.SENT, signed_qty=request.signed_qty, at_ms=request.at_ms,
+            valid_until_ms=request.valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero,
+            reason=None, epoch=self._epoch, updated_ms=now_ms,
+        )  # fmt: skip
+        if book not in self._lanes:
+            self._of_others.append(row)
+        return row
+
+    async def _settle_others(self, until: float) -> None:
+        """End the orders of books that no gateway trades; what cannot be told now is for a person."""
+        for row in self._of_others:
+            changes: list[Change] = []
+            self._waiting.on = f"it is flat; what became of order {row.client_order_id} of {row.book} is asked"
+            with suppress(VenueError):
+                for _ in range(TOLD_TIMES):  # trades may be told later than the order
+                    changes = await settled(self._journal, self._venue, row, self._settings.gateway.grace_ms)
+                    if changes or time.monotonic() > until:
+                        break
+                    await asyncio.sleep(POLL_S)
+            if changes:
+                await self._write(changes)
+            else:
+                self._say(f"{row.book}: order {row.client_order_id} is not told yet: `tickline resolve` lists it")
+
+    async def _write(self, changes: Sequence[Change]) -> None:
+        """Under the newest epoch: the latch stops a gateway from sending, whatever epoch it takes meanwhile."""
+        for _ in range(FENCED_TIMES):
+            try:
+                await self._journal.write(changes, self._epoch)
+                return
+            except Fenced:
+                note = EventRow("HALT", "", "", f"took the epoch back, by {self._by}", time.time_ns() // NS_PER_MS)
+                self._epoch = await self._journal.raise_epoch(f"{AT_WORK} by {self._by}", [note])
+        raise VenueError("another process keeps taking the journal's epoch: stop the gateway")
+
+
+def _note(request: OrderRequest) -> EventRow:
+    text = f"closes {-request.signed_qty}{f' in {request.row}' if request.row else ''} that is not ours"
+    return EventRow("FLATTEN", request.sym, request.client_order_id, text, request.at_ms)

@@ -1,0 +1,75 @@
+"""What a person's word on an order becomes: its end and its one terminal report. Pure."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from services.gateway.execution.reports import execution_row, report_of
+from services.gateway.execution.rows import following, open_order_of
+from shared.config.gateway import GatewaySettings
+from shared.errors import ConfigError, SafetyRefusal
+from shared.journal.rows import ExecutionRow, FillRow, OrderRow
+from shared.messages.reasons import OrderPhase
+from shared.orders import Snapshot, VenueFill
+from shared.orders.fees import fees_in
+from shared.orders.life import on_event
+from shared.orders.outcome import outcome
+from shared.orders.state import Resolve
+
+
+class Said(NamedTuple):
+    """A person's word. qty, price: of what was filled; None: the order's quantity if FILLED, else what is known."""
+
+    state: OrderPhase
+    qty: Decimal | None
+    price: Decimal | None
+    by: str
+    at_ms: int
+
+
+class Resolution(NamedTuple):
+    """What is written, and one line of what it means."""
+
+    row: OrderRow
+    execution: ExecutionRow
+    shown: str
+
+
+def resolution(row: OrderRow, fills: Sequence[FillRow], said: Said, seq: int, gateway: GatewaySettings) -> Resolution:
+    """The order as said. seq: of its report in the book. Raises ConfigError or SafetyRefusal where it cannot be so."""
+    life = open_order_of(row).life
+    snapshot = Snapshot(said.state, *_filled(row, said), row.venue_order_id)
+    if life.ended or row.state is OrderPhase.INTENT:
+        raise ConfigError(f"order {row.client_order_id} is {row.state}: there is nothing to resolve")
+    try:
+        life = on_event(life, Resolve(said.at_ms, snapshot, said.by), gateway.grace_ms).life
+    except ValueError as error:
+        raise SafetyRefusal(f"order {row.client_order_id}: {error}") from error
+    market = gateway.markets.get(row.sym, "")
+    base, _, rest = market.partition("/")
+    quote, _, settled = rest.partition(":")
+    booked = outcome(life, [VenueFill(
+        fill.trade_id, fill.venue_order_id, fill.client_order_id, fill.sym, fill.signed_qty, fill.price, fill.fee,
+        fill.fee_currency, fill.at_ms, tuple(fees_in(fill.extra_fees or "")),
+    ) for fill in fills], quote, "" if settled else base)  # fmt: skip
+    assert booked is not None, "an order that a person ended is booked as said"
+    ended = following(row, life, row.epoch, said.at_ms, booked.commission)
+    report = report_of(ended, seq, booked, said.at_ms)
+    price = f" at {booked.last_px}" if booked.last_px is not None else ""
+    shown = f"will be {said.state}: {booked.last_qty} of {row.signed_qty} {row.sym}{price}, fees {booked.commission}"
+    return Resolution(ended, execution_row(row.book, report, said.at_ms), shown)
+
+
+def _filled(row: OrderRow, said: Said) -> tuple[Decimal, Decimal]:
+    """Signed quantity and what was paid for it."""
+    qty = said.qty if said.qty is not None else (row.signed_qty if said.state is OrderPhase.FILLED else row.filled_qty)
+    if qty == row.filled_qty and said.price is None:
+        return qty, row.paid
+    if not qty:
+        return qty, Decimal(0)
+    if said.price is None or said.price <= 0:
+        raise ConfigError(f"--price: say at which average price {qty} {row.sym} was filled")
+    qty = qty.copy_abs().copy_sign(row.signed_qty)
+    if abs(qty) > abs(row.signed_qty):
+        raise ConfigError(f"--qty {qty}: the order was for {row.signed_qty}")
+    return qty, abs(qty) * said.price

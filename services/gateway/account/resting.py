@@ -1,0 +1,74 @@
+"""What rests or waits in the account's markets, on the way out: looked at together, and cancelled where there is any.
+
+A question for all markets costs what one of a single market does, and exchanges bound how many are asked in a second.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from shared.errors import VenueError
+from shared.exchanges.trading.venue import Venue
+from shared.orders.answers import VenueOrder
+
+Say = Callable[[str], None]
+
+
+class Resting:
+    """Anybody's orders in the markets of `syms`. failed: symbols that could not be looked at or cancelled last."""
+
+    def __init__(self, venue: Venue, syms: Sequence[str], say: Say) -> None:
+        self.failed: set[str] = set()
+        self._venue = venue
+        self._syms = tuple(syms)
+        self._say = say
+        self._cancelled: set[str] = set()
+
+    async def cancel_unseen(self) -> str:
+        """Cancel in all markets, whatever is shown: a list may be older than the newest order. Returns what failed."""
+        return await self._each(self._syms, self._cancel)
+
+    async def cancel(self, syms: Collection[str] = ()) -> str:
+        """Look at these markets, or at all, and cancel what is there; returns what failed or was there, "" for nothing.
+
+        A symbol that cannot be asked holds up no other.
+        """
+        asked = tuple(syms or self._syms)
+        try:
+            shown = await self._shown(asked)
+        except VenueError:
+            return await self._each(asked, self._one)
+        self.failed -= set(asked)
+        there = [sym for sym in asked if shown[sym]]
+        for sym in self._cancelled.intersection(asked).difference(there):
+            self._cancelled.discard(sym)
+            self._say(f"{sym}: cancelled what was open")
+        trouble = await self._each(there, lambda sym: self._cancel(sym, shown[sym]))
+        return trouble or ", ".join(there)
+
+    async def _one(self, sym: str) -> None:
+        shown = (await self._shown([sym]))[sym]
+        if shown:
+            await self._cancel(sym, shown)
+            raise VenueError(f"{sym}: looked at again")
+
+    async def _shown(self, syms: Sequence[str]) -> dict[str, list[VenueOrder]]:
+        found = [*await self._venue.all_open_orders(syms), *await self._venue.waiting_orders(syms)]
+        return {sym: [order for order in found if order.sym == sym] for sym in syms}
+
+    async def _cancel(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
+        await self._venue.cancel_all(sym, shown)
+        self._cancelled.add(sym)
+
+    async def _each(self, syms: Collection[str], step: Callable[[str], Awaitable[None]]) -> str:
+        """Do this for these symbols side by side; returns what the venue said where it did not work."""
+
+        async def tried(sym: str) -> str:
+            try:
+                await step(sym)
+            except VenueError as error:
+                self.failed.add(sym)
+                return str(error)
+            self.failed.discard(sym)
+            return ""
+
+        return ", ".join(filter(None, await asyncio.gather(*map(tried, syms))))

@@ -1,0 +1,36 @@
+"""The end of an order whose book no gateway trades: as its lane would write it, out of what the venue tells."""
+
+import time
+
+from services.gateway.execution.balance import elsewhere_row
+from services.gateway.execution.reports import NS_PER_MS, execution_row, report_of
+from services.gateway.execution.rows import fill_row, following, open_order_of
+from services.gateway.execution.trades import base_held, trades_of
+from shared.exchanges.trading.venue import Venue
+from shared.journal.journal import Journal
+from shared.journal.rows import Change, OrderRow
+from shared.orders import Answer, Snapshot
+from shared.orders.life import on_event
+from shared.orders.outcome import outcome
+
+
+async def settled(journal: Journal, venue: Venue, row: OrderRow, grace_ms: int) -> list[Change]:
+    """What ends the order; nothing while the venue does not tell how it ended, or not all of its trades."""
+    asked_ms = venue.now_ms()
+    found = await venue.find(row.sym, row.client_order_id, row.at_ms)
+    event = Answer(asked_ms, found, venue.now_ms()) if isinstance(found, Snapshot) else found
+    life = on_event(open_order_of(row).life, event, grace_ms).life
+    if not life.ended:
+        return []
+    rules, trades = venue.rules(row.sym), await trades_of(venue, row.sym, life, last=True)
+    booked = outcome(life, trades.fills, rules.quote, base_held(rules), trades.prices)
+    if booked is None:
+        return []
+    now_ms = time.time_ns() // NS_PER_MS
+    ended = following(row, life, row.epoch, now_ms, booked.commission)
+    report = report_of(ended, await journal.last_seq(row.book) + 1, booked, now_ms)
+    fills = (fill_row(fill, row.client_order_id) for fill in trades.fills)
+    changes: list[Change] = [ended, *fills, execution_row(row.book, report, now_ms)]
+    if elsewhere := trades.elsewhere():
+        changes.append(elsewhere_row(await journal.limits(), elsewhere))
+    return changes

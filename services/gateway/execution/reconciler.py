@@ -1,0 +1,222 @@
+"""Journal and books against the venue, now and then: differences are shown and alarmed, never traded away."""
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+
+import structlog
+
+from services.gateway.execution.balance import TOLERANCE, beside, paid_elsewhere
+from services.gateway.execution.order_manager import OrderManager
+from services.gateway.execution.persons_coins import mine_of
+from services.gateway.execution.rows import external_row, open_order_of
+from services.gateway.execution.session_context import SessionContext, now_ms
+from services.gateway.execution.venue_view import AccountReader
+from services.gateway.risk.funding import LIMIT, counted_from_ms
+from shared.errors import VenueError
+from shared.journal.rows import DropExternal, EventRow, ExternalRow, FillRow, LatchRow
+from shared.messages import Reason
+from shared.messages.codec import is_kept
+from shared.orders import FundingPayment, VenueFill
+from shared.orders.difference import Difference, DifferenceKind, persistent
+from shared.orders.fees import fees_in
+from shared.orders.reconcile import OwnOrder, OwnView, VenueView, external_text, reconcile
+
+log = structlog.get_logger()
+
+WINDOW_MS = 23 * 3_600_000  # how far back trades and funding payments are compared; a day would be two questions
+LAG_MS = 3_000  # how long the venue's lists may take to show what is settled
+
+
+class Reconciler:
+    """Sets `clearance.reconciled`. `since_ms`: nothing before it is compared, e.g. what the account did before us."""
+
+    def __init__(
+        self, lanes: Mapping[str, OrderManager], tools: SessionContext, since_ms: int, max_skew_ms: int
+    ) -> None:
+        self._lanes = lanes
+        self._tools = tools
+        self._since_ms = since_ms
+        self._max_skew_ms = max_skew_ms
+        self._reader = AccountReader(tools.venue, list(lanes))
+        self._before: list[Difference] | None = None
+        self._alarmed: dict[tuple[DifferenceKind, str], tuple[str, str]] = {}  # with the amounts that were told
+
+    async def run(self, every_s: float) -> None:
+        """Compare for ever; twice in a row where something is found, before it counts."""
+        agreed = not self._before
+        while True:
+            await asyncio.sleep(every_s if agreed else min(every_s, LAG_MS / 1000))
+            agreed = await self.once()
+
+    async def once(self) -> bool:
+        """Whether all agreed."""
+        tools = self._tools
+        try:
+            found = await self._compared()
+        except VenueError as error:
+            log.warning("cannot compare with the venue", why=str(error))
+            tools.clearance.reconciled = False
+            return False
+        certain = persistent(self._before, found) if self._before is not None else []
+        if self._before is not None:
+            await self._strike({(one.kind, one.key) for one in (*self._before, *found)})
+        self._before = found
+        await self._show(certain)
+        if not found:
+            if not tools.clearance.reconciled:
+                log.info("journal and venue agree")
+            tools.clearance.reconciled = True
+        elif certain:
+            tools.clearance.reconciled = False
+        return not found
+
+    async def _compared(self) -> list[Difference]:
+        tools, since_ms = self._tools, max(self._since_ms, now_ms() - WINDOW_MS)
+        at_ms = await tools.venue.server_time_ms()  # which also sets our idea of its clock
+        await self._look_at_skew(at_ms - now_ms())
+        before = tools.books.positions()
+        shown, traded = await self._reader.read(at_ms, since_ms, self._urgent())
+        known = (await self._known(since_ms, traded))._replace(before=before)
+        if self._flat(shown, known):
+            balance = (await tools.venue.balance()).cash
+            known = (await self._known(since_ms, traded))._replace(before=before)  # an order may have been sent
+            if self._flat(shown, known):
+                shown = shown._replace(balance=balance)
+                known = known._replace(balance=await self._expected_balance(balance))
+        made = reconcile(shown, known, LAG_MS, TOLERANCE)
+        for payment in made.bookings:
+            await self._lanes[payment.sym].fund(payment)
+        await self._look_at_funding()
+        return made.differences
+
+    def _flat(self, shown: VenueView, known: OwnView) -> bool:
+        """Nothing is held but what cannot be sold, and nothing is on its way."""
+        books, mine = self._tools.books, known.mine
+        if books.others() and not self._spot():
+            return False  # a position that is traded no more is worth what the venue says
+        dust = books.dust
+        found = {one.sym: one.signed_qty - mine.get(one.sym, Decimal(0)) for one in shown.positions}
+        held = any(qty != dust(sym) for sym, qty in (*known.positions.items(), *found.items()))
+        return not held and not any(own.life.in_flight for own in known.orders.values())
+
+    async def _expected_balance(self, balance: Decimal) -> Decimal:
+        tools, books = self._tools, self._tools.books
+        made = books.profit() + paid_elsewhere(tools.clearance.limits)
+        made -= books.cost_of_rest() if self._spot() else Decimal(0)
+        adopted = await tools.journal.externals(adopted=True)
+        found = beside(tools.clearance.limits, adopted, balance, made, now_ms())
+        row = found.row()
+        if not is_kept(found, tools.clearance.limits.get(row.name)):
+            await tools.pen.write([row])
+            tools.clearance.limits[row.name] = row.value
+        return found.amount + made
+
+    async def _look_at_skew(self, skew_ms: int) -> None:
+        """Ages are taken between the two clocks: when these are far apart, nothing is added."""
+        clearance = self._tools.clearance
+        before, apart = bool(clearance.blocked), abs(skew_ms) > self._max_skew_ms
+        clearance.blocked = (Reason.CLOCK_SKEW,) if apart else ()
+        if apart and not before:
+            text = f"the venue's clock is {skew_ms} ms ahead of ours: nothing is added until it is within "
+            text += f"{self._max_skew_ms} ms; set this host's clock (NTP)"
+            log.error("alarm", what=text)
+            await self._tools.pen.write([EventRow("ALARM", "", "", text, now_ms())])
+        elif before and not apart:
+            log.info("the venue's clock and ours agree", apart_ms=skew_ms)
+
+    async def _look_at_funding(self) -> None:
+        """What was paid today; nothing is remembered of an account that was never asked for any."""
+        tools = self._tools
+        payments = await tools.journal.funding(since_ms=counted_from_ms(time.time_ns()))
+        if not payments and LIMIT not in tools.clearance.limits:
+            return
+        changes = tools.clearance.see_funding(payments)
+        if changes:
+            await tools.pen.write(changes)
+        for latch in changes:
+            if isinstance(latch, LatchRow):
+                log.error("alarm", what=latch.reason, latch=latch.name)
+
+    def _urgent(self) -> set[str]:
+        """Symbols whose trades tell something now: what differed, and what was just traded."""
+        traded = {sym for sym, lane in self._lanes.items() if lane.tickets}
+        return traded | {difference.sym for difference in self._before or ()}
+
+    async def _known(self, since_ms: int, traded: Collection[str]) -> OwnView:
+        journal = self._tools.journal
+        rows = [*await journal.orders(), *await journal.orders(open_only=False, since_ms=since_ms - WINDOW_MS)]
+        orders = {row.client_order_id: OwnOrder(row.sym, open_order_of(row).life) for row in rows}
+        for lane in self._lanes.values():
+            orders |= {name: OwnOrder(lane.sym, ticket.life) for name, ticket in lane.tickets.items()}
+        adopted = frozenset((DifferenceKind(row.kind), row.key) for row in await journal.externals(adopted=True))
+        return OwnView(
+            orders=orders,
+            positions=self._tools.books.positions(),
+            fills=[_fill(row) for row in await journal.fills(since_ms=since_ms) if row.sym in traded],
+            funding={
+                row.payment_id: FundingPayment(row.payment_id, row.sym, row.amount, row.at_ms)
+                for row in await journal.funding(since_ms=since_ms)
+            },
+            adopted=adopted,
+            mine=self._of_no_book_here(),
+        )
+
+    def _of_no_book_here(self) -> dict[str, Decimal]:
+        """Of each coin: what a person has said is no book's, and what books hold that are traded no more."""
+        mine = mine_of(self._tools.clearance.limits, self._lanes)
+        others = self._tools.books.others() if self._spot() else {}
+        return mine | {sym: mine.get(sym, Decimal(0)) + qty for sym, qty in others.items() if sym in self._lanes}
+
+    def _spot(self) -> bool:
+        return any(self._tools.venue.rules(sym).kind == "spot" for sym in self._lanes)
+
+    async def _show(self, certain: Sequence[Difference]) -> None:
+        """Once each: alarmed, and tagged EXTERNAL in the journal until a person adopts it."""
+        now = {(one.kind, one.key): (one.expected, one.found) for one in certain}
+        new = [
+            await self._named(one) for one in certain
+            if self._alarmed.get((one.kind, one.key)) != (one.expected, one.found)
+        ]  # fmt: skip
+        self._alarmed = now
+        changes: list[ExternalRow | EventRow] = []
+        for one in new:
+            log.error("alarm", what=one.text, kind=one.kind, sym=one.sym)
+            changes.append(external_row(one, now_ms()))
+            changes.append(EventRow("EXTERNAL", one.sym, "", one.text, now_ms()))
+        if any(one.kind is DifferenceKind.EXTERNAL_FILL for one in new):
+            self._tools.markets_in_doubt.set()  # a settlement, perhaps
+        if changes:
+            await self._tools.pen.write(changes)
+
+    async def _named(self, one: Difference) -> Difference:
+        """A trade of which only the venue's own order id is known, with whose order it was."""
+        trade = one.trade
+        if one.kind is not DifferenceKind.EXTERNAL_FILL or trade is None or trade.client_order_id or trade.forced:
+            return one
+        try:
+            maker = await self._tools.venue.maker(trade.sym, trade.venue_order_id)
+        except VenueError as error:
+            log.warning("whose order it was is not told", sym=trade.sym, why=str(error))
+            return one
+        trade = trade._replace(client_order_id=maker.client_order_id, forced=maker.forced)
+        return one._replace(trade=trade, text=external_text(trade))
+
+    async def _strike(self, there: Collection[tuple[str, str]]) -> None:
+        """Positions that agree again wait for nobody any more: to book them then would be wrong."""
+        changes: list[DropExternal | EventRow] = []
+        for row in await self._tools.journal.externals(adopted=False):
+            if row.kind in (DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS) and (row.kind, row.key) not in there:
+                text = f"is no more: {row.text}"
+                log.info("a difference is no more", what=row.text, kind=row.kind, sym=row.sym)
+                changes += (DropExternal(row.kind, row.sym, row.key), EventRow("EXTERNAL", row.sym, "", text, now_ms()))
+        if changes:
+            await self._tools.pen.write(changes)
+
+
+def _fill(row: FillRow) -> VenueFill:
+    return VenueFill(
+        row.trade_id, row.venue_order_id, row.client_order_id, row.sym, row.signed_qty, row.price, row.fee,
+        row.fee_currency, row.at_ms, tuple(fees_in(row.extra_fees or "")),
+    )  # fmt: skip

@@ -1,0 +1,123 @@
+"""All that the risk check is to know at one moment, and the check itself."""
+
+import time
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from services.gateway.execution.books import Books
+from services.gateway.execution.rows import OpenOrder
+from services.gateway.risk.asked import Asked, Context, InFlight
+from services.gateway.risk.risk import Risk
+from services.gateway.risk.verdict import Changes, Hold, Refusal, Verdict
+from shared.journal.rows import ArmingRow, FundingRow, LatchRow, LimitRow, OrderRow
+from shared.messages.reasons import OrderPhase, Reason
+from shared.orders import VenueQuote
+
+_ZERO = Decimal(0)
+NS_PER_S = 1_000_000_000
+
+
+class RiskContext:
+    """Judges orders. The desk keeps what stands here up to date; equity is forgotten when it is too old.
+
+    open_orders: those of a symbol, as the desk has them. ready: whether venue and clock have been looked at since the
+    attach; before that nothing is refused for want of knowledge, it waits. stopped: symbols in which nothing
+    is added, by reason, and in words why.
+    """
+
+    def __init__(
+        self, risk: Risk, books: Books, open_orders: Callable[[str], Iterable[OpenOrder]], equity_max_age_s: float
+    ) -> None:
+        self.limits: dict[str, bytes] = {}
+        self.latches: dict[str, LatchRow] = {}
+        self.arming: ArmingRow | None = None
+        self.quotes: dict[str, VenueQuote] = {}
+        self.reconciled = False
+        self.blocked: tuple[Reason, ...] = ()
+        self.stopped: dict[tuple[str, Reason], str] = {}
+        self.ready = False
+        self._risk = risk
+        self._books = books
+        self._open_orders = open_orders
+        self._equity: tuple[Decimal, float] | None = None
+        self._suspected: tuple[str, ...] = ()
+        self._equity_max_age_s = equity_max_age_s
+
+    def see_equity(self, equity: Decimal) -> Changes:
+        """The account's equity, as the venue told it just now; returns what is to be written for it."""
+        self._equity = equity, time.monotonic()
+        seen = self._risk.watch(time.time_ns(), equity, self.limits, self.latches, self._suspected)
+        self._suspected = seen.suspected
+        self.remember(seen.changes)
+        return seen.changes
+
+    def see_funding(self, payments: Iterable[FundingRow]) -> Changes:
+        """The payments since `counted_from_ms`, as they are booked; returns what is to be written for them.
+
+        A latch among it counts at once.
+        """
+        changes = self._risk.watch_funding(time.time_ns(), payments, self.limits, self.latches)
+        self.remember(changes)
+        self.latches = {**self.latches, **{row.name: row for row in changes if isinstance(row, LatchRow)}}
+        return changes
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the equity was past a limit once: the next observation decides."""
+        return bool(self._suspected)
+
+    def judge(self, row: OrderRow) -> Verdict:
+        """May this order go now? All other open orders count."""
+        verdict = self._risk.on_tick(
+            Asked(row.sym, row.intended_qty, row.price, row.reduce_only, row.ts_event, self._context(row))
+        )
+        if isinstance(verdict, Refusal) and not self.ready:
+            return Hold(verdict.reason, verdict.changes)
+        return verdict
+
+    def remember(self, changes: Changes) -> None:
+        """The limits that a verdict changes; they go into the journal in the same step.
+
+        A latch counts as set by the limit that set it, until it is read from the journal: only then can its being gone
+        mean that a person has dropped it.
+        """
+        self.limits |= {change.name: change.value for change in changes if isinstance(change, LimitRow)}
+
+    def _context(self, row: OrderRow) -> Context:
+        own = self._open_orders(row.sym)
+        others = [ticket for ticket in own if ticket.row.client_order_id != row.client_order_id]
+        return Context(
+            now_ns=time.time_ns(), position=self._books.position(row.sym), in_flight=tuple(_in_flight(others)),
+            other_notional=self._other_notional(row.sym), equity=self._known_equity(),
+            books_balance=self._books.balance(), limits=self.limits, latches=self.latches, arming=self.arming,
+            quote=self.quotes.get(row.sym), reconciled=self.reconciled,
+            blocked=(*self.blocked, *(reason for sym, reason in self.stopped if sym == row.sym)),
+        )  # fmt: skip
+
+    def _known_equity(self) -> Decimal | None:
+        if self._equity is None or time.monotonic() - self._equity[1] > self._equity_max_age_s:
+            return None
+        return self._equity[0]
+
+    def _other_notional(self, sym: str) -> Decimal:
+        total = _ZERO
+        for other, held in self._books.positions().items():
+            if other == sym:
+                continue
+            low = high = held
+            price = self.quotes[other].ask if other in self.quotes else _ZERO
+            for ticket in self._open_orders(other):
+                price = max(price, ticket.row.price)
+                for order in _in_flight([ticket]):
+                    low, high = low + min(order.signed_qty, _ZERO), high + max(order.signed_qty, _ZERO)
+            total += max(abs(low), abs(high)) * price
+        for other, held in self._books.others().items():
+            total += abs(held) * (self.quotes[other].ask if other in self.quotes else _ZERO)
+        return total
+
+
+def _in_flight(tickets: Iterable[OpenOrder]) -> Iterable[InFlight]:
+    for ticket in tickets:
+        life = ticket.life
+        if life.in_flight:
+            yield InFlight(life.asked_qty - life.filled_qty, life.state is OrderPhase.UNKNOWN)

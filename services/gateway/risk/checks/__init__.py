@@ -1,1 +1,0 @@
-"""The gates, a file each; `services/gateway/risk/table.py` has their order."""

@@ -1,0 +1,236 @@
+"""One symbol's live data: what was heard and fetched, in a bounded queue until the stage takes it."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from services.ingestor.live.stage import LiveStage
+from shared.errors import VenueError
+from shared.exchanges.market_data import history, parse
+from shared.exchanges.market_data.client import Overflow, WebsocketHooks
+from shared.exchanges.market_data.events import Answered, Connected, Disconnected, Event, Missing, Trade
+from shared.exchanges.market_data.rest_caller import shown
+from shared.exchanges.market_data.venue import LiveVenue
+from shared.retry import FIRST_S, MOST_S, jittered
+
+MOST_EVENTS = 100_000
+STOOD_S = 5.0  # a connection that stood for so long was no failure
+
+
+class LiveFeed:
+    """Events of one symbol, in order. came: is set when there are new ones. Connections and questions are tasks of it.
+
+    After each batch the owner shows it the stage (`follow`): what that asks for is fetched, and if it is deaf the
+    connection is remade, by a new exchange instance.
+    """
+
+    def __init__(
+        self, venue: LiveVenue, sym: str, stage: LiveStage, came: asyncio.Event, most: int = MOST_EVENTS
+    ) -> None:
+        self._venue, self._sym, self._market, self._came, self._most = venue, sym, venue.markets[sym], came, most
+        self._events: deque[Event] = deque([Disconnected()])
+        self._stage, self._deaf = stage, stage.deaf
+        self._asked: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._hearing: asyncio.Task[None] | None = None
+        self._connected_s = 0.0
+        self.unfit = 0  # what did not parse
+        self.remade = 0
+        if venue.listens:
+            self._life: asyncio.Task[None] | None = asyncio.create_task(self._keep_connected())
+        else:
+            self._life = None
+            self._put(venue.now(), Connected(), Disconnected())
+
+    @property
+    def venue(self) -> LiveVenue:
+        """The one that it listens to."""
+        return self._venue
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What its stage has counted, and it itself: connections that were remade, and what did not parse."""
+        return {**self._stage.counts, **self._stage.made, "remade": self.remade, "unfit": self.unfit}
+
+    @property
+    def waiting(self) -> int:
+        """How many events are to be taken."""
+        return len(self._events)
+
+    def take(self, limit: int) -> list[Event]:
+        """The next events, at most so many."""
+        events = self._events
+        if len(events) <= limit:
+            taken = list(events)
+            events.clear()
+            return taken
+        return [events.popleft() for _ in range(limit)]
+
+    def follow(self, stage: LiveStage) -> None:
+        """Do what the stage asks for."""
+        open_ = {(asked.what, asked.no): asked for asked in stage.questions}
+        for key in [key for key in self._asked if key not in open_]:
+            self._asked.pop(key).cancel()
+        for key, asked in open_.items():
+            if key not in self._asked:
+                self._asked[key] = asyncio.create_task(self._answer(asked))
+        if stage.deaf > self._deaf and self._hearing is not None:
+            self._hearing.cancel("deaf")
+        self._deaf = stage.deaf
+
+    def close(self) -> set["asyncio.Task[None]"]:
+        """Nothing is heard or asked any more; what is still giving back its connection."""
+        tasks = {task for task in (self._life, *self._asked.values()) if task is not None}
+        for task in tasks:
+            task.cancel()
+        self._asked.clear()
+        return tasks
+
+    def _put(self, *events: Event) -> None:
+        self._events.extend(events)
+        self._came.set()
+
+    async def _answer(self, asked: Missing) -> None:
+        venue = self._venue
+        try:
+            if asked.what == "trades":
+                complete = await history.trades(venue.asker, venue.facts, self._market, asked, self._put, venue.pages)
+            else:
+                await self._wait_for_end(asked)
+                complete = await history.bars(
+                    venue.asker, venue.facts, self._market, venue.options.interval, asked, self._put
+                )
+            venue.complaints.over(f"{self._sym} {asked.what}")
+        except VenueError as error:
+            venue.complaints.say(f"{self._sym} {asked.what}", str(error))
+            complete = False
+        self._put(Answered(asked.no, asked.what, complete))
+
+    async def _wait_for_end(self, asked: Missing) -> None:
+        """Until the venue's time is past the last bar by the grace: then a bar that is not there had no trade."""
+        left_ns = asked.to_ns + self._venue.options.grace_ns - self._venue.now().now
+        if left_ns > 0:
+            await asyncio.sleep(left_ns / 1e9)
+
+    async def _keep_connected(self) -> None:
+        loop = asyncio.get_running_loop()
+        pause_s, about = FIRST_S, f"{self._sym} connection"
+        while True:
+            if (silence_s := self._venue.limit.silence_s) > 0:
+                await asyncio.sleep(silence_s)
+            if (turn_s := self._venue.limit.turn_s(self._venue.facts.connects)) > 0:
+                await asyncio.sleep(turn_s)
+            self._connected_s = 0.0
+            self._hearing = asyncio.create_task(self._hear())
+            try:
+                why = await self._end_of(self._hearing)
+            finally:
+                self._hearing.cancel()
+                await asyncio.wait({self._hearing})
+            self._put(Disconnected())
+            self.remade += 1
+            if self._connected_s and loop.time() - self._connected_s > STOOD_S:
+                pause_s = FIRST_S
+            self._venue.complaints.say(about, f"{why}: it is made anew")
+            await asyncio.sleep(jittered(pause_s))
+            pause_s = min(2 * pause_s, MOST_S)
+
+    async def _end_of(self, hearing: asyncio.Task[None]) -> str:
+        """Wait until a connection is lost, or is not acknowledged in time; why."""
+        timeout_s = self._venue.options.timeout_s
+        await asyncio.wait({hearing}, timeout=timeout_s)
+        if not hearing.done() and not self._connected_s:
+            if self._venue.facts.acknowledged is not None:
+                return f"not acknowledged within {timeout_s:g} s"
+            self._acknowledged()  # as far as anybody can tell: if nothing comes, it is asked whether something traded
+        await asyncio.wait({hearing})
+        if hearing.cancelled():
+            return "no data came over it"
+        error = hearing.exception()
+        return "it ended" if error is None else shown(error)
+
+    async def _hear(self) -> None:
+        """One connection's life: until an error, or cancelled."""
+        client = self._venue.listener(self._ears())
+        try:
+            watch, events = self._watch(client), self._events
+            while True:
+                heard = await watch()
+                if not self._connected_s and heard:
+                    self._acknowledged()
+                self._check_room()
+                events.extend(heard)
+                self._came.set()
+        finally:
+            await self._closed(client)
+
+    def _ears(self) -> WebsocketHooks:
+        """Trades come by themselves where the venue's facts can read them, and watching is only waiting for the end."""
+        venue, read = self._venue, self._venue.facts.trade
+        if read is None or venue.options.price == "mid" or venue.options.stream == "candles":
+            return WebsocketHooks(self._acknowledged, self._unreadable)
+        market_id = venue.client.market(self._market)["id"]
+        return WebsocketHooks(
+            self._acknowledged, self._unreadable, self._heard, lambda message: read(message, market_id)
+        )
+
+    def _heard(self, trade: Trade) -> None:
+        if not self._connected_s:
+            self._acknowledged()
+        self._check_room()
+        self._events.append(trade)
+        self._came.set()
+
+    def _check_room(self) -> None:
+        if len(self._events) > self._most:
+            raise Overflow(f"more than {self._most} events wait")
+
+    async def _closed(self, client: Any) -> None:
+        with contextlib.suppress(self._venue.ccxt.BaseError, OSError):
+            await client.close()
+        self._venue.sweep()
+
+    def _acknowledged(self) -> None:
+        if not self._connected_s:
+            self._connected_s = asyncio.get_running_loop().time()
+            self._put(self._venue.now(), Connected())
+            self._venue.complaints.over(f"{self._sym} connection")
+
+    def _unreadable(self) -> None:
+        self.unfit += 1
+        if not self._venue.facts.consecutive and self._connected_s:  # ids cannot show what is missing now
+            self._put(Disconnected(), self._venue.now(), Connected())
+
+    def _watch(self, client: Any) -> Callable[[], Any]:
+        own = self._venue.options
+        if own.price == "mid":
+            return lambda: self._quotes(client)
+        if own.stream == "candles":
+            return lambda: self._candles(client)
+        return lambda: self._trades(client)
+
+    async def _trades(self, client: Any) -> Sequence[Trade]:
+        venue, facts = self._venue, self._venue.facts
+        rows = await client.watch_trades(self._market, None, None, dict(facts.watch))
+        if (kept := client.trades.get(self._market)) is not None:
+            kept.clear()  # ccxt keeps what it has given, and looks through it each time
+        consecutive, read = facts.consecutive, parse.trade
+        exchange = venue.options.exchange
+        trades = [trade for row in rows if (trade := read(row, consecutive, exchange)) is not None]
+        for _ in range(len(rows) - len(trades)):
+            self._unreadable()
+        return trades
+
+    async def _quotes(self, client: Any) -> Sequence[Event]:
+        tickers = await client.watch_bids_asks([self._market])
+        now = self._venue.now().now
+        read = [parse.top_of_book(row, now) for row in tickers.values()]
+        self.unfit += read.count(None)
+        return [quote for quote in read if quote is not None]
+
+    async def _candles(self, client: Any) -> Sequence[Event]:
+        rows = await client.watch_ohlcv(self._market, self._venue.options.interval)
+        read = [parse.candle(row) for row in rows]
+        self.unfit += read.count(None)
+        return [candle for candle in read if candle is not None]

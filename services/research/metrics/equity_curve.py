@@ -1,0 +1,221 @@
+"""Period returns and falls of a series of values above 0: equity, or a price that is held."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.intervals import NS_PER_S
+
+# The deepest and the longest fall from a peak, of a series that comes in pieces.
+
+
+class Fall(NamedTuple):
+    """From the last time at a peak to the lowest point, and the first time at the peak again. depth: share of it."""
+
+    depth: float
+    money: float
+    peak_ts: int
+    trough_ts: int
+    recovery_ts: int | None
+
+
+class Falls:
+    """Watches a series. value and ts: the first peak, above 0.
+
+    >>> falls = Falls(100.0, 0)
+    >>> falls.add(np.array([1, 2, 3, 4]), np.array([110.0, 88.0, 99.0, 110.0]))
+    >>> falls.deepest
+    Fall(depth=0.2, money=22.0, peak_ts=1, trough_ts=2, recovery_ts=4)
+    >>> falls.longest
+    3
+    """
+
+    def __init__(self, value: float, ts: int) -> None:
+        self.deepest: Fall | None = None
+        self._peak = value
+        self._peak_ts = ts  # last time at the peak
+        self._last_ts = ts
+        self._below = False
+        self._longest = 0
+
+    def add(self, ts: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        """Take the next values and their times."""
+        if not len(values):
+            return
+        peaks = np.maximum(np.maximum.accumulate(values), self._peak)
+        tops = np.flatnonzero(values == peaks)
+        depths = (peaks - values) / peaks
+        trough = int(depths.argmax())
+        if (depth := float(depths[trough])) > (self.deepest.depth if self.deepest else 0.0):
+            before = int(np.searchsorted(tops, trough))
+            since = int(ts[tops[before - 1]]) if before else self._peak_ts
+            recovery = int(ts[tops[before]]) if before < len(tops) else None
+            self.deepest = Fall(depth, float(peaks[trough] - values[trough]), since, int(ts[trough]), recovery)
+        elif self.deepest and self.deepest.recovery_ts is None and len(tops):
+            self.deepest = self.deepest._replace(recovery_ts=int(ts[tops[0]]))
+        self._measure(ts, tops)
+        self._peak, self._last_ts = float(peaks[-1]), int(ts[-1])
+
+    def _measure(self, ts: NDArray[np.int64], tops: NDArray[np.intp]) -> None:
+        """How long the series was below its peak between the times at which it was there."""
+        if not len(tops):
+            self._below = True
+            return
+        if self._below or tops[0]:
+            self._longest = max(self._longest, int(ts[tops[0]]) - self._peak_ts)
+        apart = np.diff(ts[tops])[np.diff(tops) > 1]
+        if len(apart):
+            self._longest = max(self._longest, int(apart.max()))
+        self._peak_ts = int(ts[tops[-1]])
+        self._below = bool(tops[-1] + 1 < len(ts))
+
+    @property
+    def longest(self) -> int:
+        """The longest time from a peak until the peak was reached again, or until now; 0 where it never fell."""
+        return max(self._longest, self._last_ts - self._peak_ts) if self._below else self._longest
+
+
+# Mean, variance, skewness and kurtosis of a series that comes in pieces.
+
+_NOISE = 1e-14  # a standard deviation of returns below it is rounding
+
+
+class Moments:
+    """Central moments to the fourth, merged by the formulas of Chan and Pébay, so that pieces of any size agree.
+
+    >>> moments = Moments()
+    >>> moments.add(np.array([0.01, -0.02]))
+    >>> moments.add(np.array([0.03]))
+    >>> moments.n, round(moments.mean, 6), round(moments.std, 6), moments.lowest
+    (3, 0.006667, 0.025166, -0.02)
+    """
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.mean = 0.0
+        self.lowest: float | None = None
+        self.highest: float | None = None
+        self._m2 = self._m3 = self._m4 = self._down = 0.0
+
+    def add(self, values: NDArray[np.float64]) -> None:
+        """Take the next values."""
+        if not len(values):
+            return
+        low, high = float(values.min()), float(values.max())
+        self.lowest = low if self.lowest is None else min(self.lowest, low)
+        self.highest = high if self.highest is None else max(self.highest, high)
+        below = np.minimum(values, 0.0)
+        self._down += float((below * below).sum())
+        mean = float(values.mean())
+        apart = values - mean
+        squares = apart * apart
+        # Sums, not dot products: BLAS would wake its threads for these.
+        m3, m4 = float((squares * apart).sum()), float((squares * squares).sum())
+        self._merge(len(values), mean, float(squares.sum()), m3, m4)
+
+    def _merge(self, n: int, mean: float, m2: float, m3: float, m4: float) -> None:
+        before, total = self.n, self.n + n
+        delta = mean - self.mean
+        share = delta / total
+        self._m4 += (
+            m4
+            + delta * share**3 * before * n * (before * before - before * n + n * n)
+            + 6 * share**2 * (before * before * m2 + n * n * self._m2)
+            + 4 * share * (before * m3 - n * self._m3)
+        )
+        self._m3 += m3 + delta * share**2 * before * n * (before - n) + 3 * share * (before * m2 - n * self._m2)
+        self._m2 += m2 + delta * share * before * n
+        self.mean += share * n
+        self.n = total
+
+    @property
+    def std(self) -> float | None:
+        """Standard deviation with n − 1; None for fewer than two values, 0 where they differ by rounding only."""
+        if self.n < 2:
+            return None
+        std = math.sqrt(max(self._m2, 0.0) / (self.n - 1))
+        return std if std > _NOISE else 0.0
+
+    @property
+    def downside(self) -> float | None:
+        """Root of the mean of min(value, 0)²; None without values."""
+        return math.sqrt(self._down / self.n) if self.n else None
+
+    @property
+    def skewness(self) -> float | None:
+        """Third central moment / standard deviation³, both with n; None where nothing varies."""
+        return self._m3 / self.n / (self._m2 / self.n) ** 1.5 if self.std else None
+
+    @property
+    def kurtosis(self) -> float | None:
+        """Fourth central moment / variance², both with n, 3 for normal values; None where nothing varies."""
+        return self._m4 * self.n / self._m2**2 if self.std else None
+
+
+YEAR_NS = 365 * 86_400 * NS_PER_S
+
+
+class Growth:
+    """Watches a series that begins with `value` at `ts`; each further value gives a period return.
+
+    A value of 0 or less is ruin: the return that led there is the last one.
+
+    >>> growth = Growth(100.0, 0)
+    >>> growth.add(np.array([1, 2]), np.array([110.0, 99.0]))
+    >>> round(growth.returns.mean, 6), round(growth.total, 6), growth.ruined_ts
+    (0.0, -0.01, None)
+    """
+
+    def __init__(self, value: float, ts: int) -> None:
+        self.returns = Moments()
+        self.falls = Falls(value, ts)
+        self.ruined_ts: int | None = None
+        self._first = self._last = value
+        self.first_ts = self.last_ts = ts
+
+    def add(self, ts: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        """Take the next values and their times."""
+        if not len(values):
+            return
+        self.falls.add(ts, values)
+        if self.ruined_ts is None:
+            ruined = np.flatnonzero(values <= 0)
+            known = values[: ruined[0] + 1] if len(ruined) else values
+            before = np.concatenate([[self._last], known[:-1]])
+            self.returns.add(known / before - 1)
+            self.ruined_ts = int(ts[ruined[0]]) if len(ruined) else None
+        self._last, self.last_ts = float(values[-1]), int(ts[-1])
+
+    @property
+    def total(self) -> float:
+        """The last value / the first − 1."""
+        return self._last / self._first - 1
+
+    @property
+    def span_ns(self) -> int:
+        """Time from the first value to the last."""
+        return self.last_ts - self.first_ts
+
+    @property
+    def cagr(self) -> float | None:
+        """Growth a year of 365 days; None after ruin, without time, or where so short a time gives no finite number."""
+        if self.ruined_ts is not None or self.span_ns <= 0:
+            return None
+        try:
+            return math.expm1(math.log(self._last / self._first) * YEAR_NS / self.span_ns)
+        except OverflowError:
+            return None
+
+    @property
+    def sharpe(self) -> float | None:
+        """Mean / standard deviation of the period returns, of one period; None after ruin or without variance."""
+        std = self.returns.std
+        return self.returns.mean / std if std and self.ruined_ts is None else None
+
+    @property
+    def sortino(self) -> float | None:
+        """Mean / downside deviation of the period returns, of one period; None after ruin or without a loss."""
+        downside = self.returns.downside
+        return self.returns.mean / downside if downside and self.ruined_ts is None else None

@@ -1,0 +1,10 @@
+"""`python -m services.simulator`."""
+
+import sys
+
+from shared.runner.loading import loading
+
+with loading():
+    from services.simulator.main import main
+
+sys.exit(main())

@@ -1,0 +1,199 @@
+"""Account, positions and settings of Binance's USD-M futures.
+
+https://developers.binance.com/docs/derivatives/usds-margined-futures/account/rest-api
+"""
+
+from decimal import Decimal
+
+from services.simulator.binance.authentication import refused
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.engine.wallet import Holding
+from services.simulator.http.request import Asked
+
+ZERO = Decimal(0)
+CURRENCY = "USDT"
+WEEK_MS = 7 * 86_400_000
+
+
+def _other(name: str, amount: Decimal, now_ms: int) -> dict[str, object]:
+    """An asset beside the one that is traded with."""
+    return {
+        "asset": name, "walletBalance": amount, "unrealizedProfit": "0", "marginBalance": amount, "maintMargin": "0",
+        "initialMargin": "0", "positionInitialMargin": "0", "openOrderInitialMargin": "0",
+        "crossWalletBalance": amount, "crossUnPnl": "0", "availableBalance": amount, "maxWithdrawAmount": amount,
+        "updateTime": now_ms,
+    }  # fmt: skip
+
+
+class BinanceAccount:
+    """Answers about the account, in Binance's words."""
+
+    def __init__(self, floor: SimulatorState) -> None:
+        self._floor = floor
+
+    def account(self, asked: Asked) -> object:
+        """GET account, v2 and v3."""
+        now_ms, cash = self._floor.now_ms(), self._floor.book.wallet.cash
+        profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
+        wallet, free = self._floor.book.wallet.cash[CURRENCY], self._floor.book.free(CURRENCY, now_ms)
+        asset = {
+            "asset": CURRENCY, "walletBalance": wallet, "unrealizedProfit": profit, "marginBalance": wallet + profit,
+            "maintMargin": "0", "initialMargin": wallet + profit - free, "positionInitialMargin": "0",
+            "openOrderInitialMargin": "0", "crossWalletBalance": wallet, "crossUnPnl": "0", "availableBalance": free,
+            "maxWithdrawAmount": free, "updateTime": now_ms,
+        }  # fmt: skip
+        return {
+            "totalWalletBalance": wallet, "totalUnrealizedProfit": profit, "totalMarginBalance": wallet + profit,
+            "availableBalance": free, "canTrade": not self._floor.keys.reads_only, "positions": [],
+            "assets": [asset, *(_other(name, amount, now_ms) for name, amount in cash.items() if name != CURRENCY)],
+        }  # fmt: skip
+
+    def balance(self, asked: Asked) -> object:
+        """GET balance, v2 and v3."""
+        book, now_ms = self._floor.book, self._floor.now_ms()
+        return [
+            {
+                "accountAlias": book.settings.get("uid", "FzFzXquXXqoC"),
+                "asset": coin,
+                "balance": cash,
+                "availableBalance": book.free(coin, now_ms),
+            }
+            for coin, cash in book.wallet.cash.items()
+        ]
+
+    def positions(self, asked: Asked) -> object:
+        """GET positionRisk, v2 and v3 (v3 leaves the flat ones out)."""
+        return [
+            self._position(sym, leg, held)
+            for sym, leg, held in self._floor.holdings(asked)
+            if asked.form.get("symbol", sym) == sym and (held.qty or "/v2/" in asked.path)
+        ]
+
+    def income(self, asked: Asked) -> object:
+        """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most.
+
+        A week where no times are given.
+        """
+        form, now_ms = asked.form, self._floor.now_ms()
+        since_ms = int(form.get("startTime", 0 if "endTime" in form else now_ms - WEEK_MS))
+        until_ms, kind = int(form.get("endTime", now_ms)), form.get("incomeType")
+        limit = min(int(form.get("limit", 100)), 1000)
+        found = [
+            {
+                "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
+                "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
+            }
+            for pay in self._floor.book.payments
+            if since_ms <= pay.at_ms <= until_ms and kind in (None, pay.kind) and form.get("symbol", pay.sym) == pay.sym
+        ]  # fmt: skip
+        return found[:limit]
+
+    def position_mode(self, asked: Asked) -> object:
+        """GET positionSide/dual."""
+        return {"dualSidePosition": self._floor.book.settings.get("dual", "false") == "true"}
+
+    def set_position_mode(self, asked: Asked) -> object:
+        """POST positionSide/dual."""
+        if self._floor.book.settings.get("dual", "false") == asked.form["dualSidePosition"]:
+            raise refused(-4059, "No need to change position side.")
+        self._set("dual", asked.form["dualSidePosition"], (-4068, -4067), "Position side", None)
+        return {"code": 200, "msg": "success"}
+
+    def set_margin(self, asked: Asked) -> object:
+        """POST marginType."""
+        key, wanted = f"margin:{asked.form['symbol']}", asked.form["marginType"]
+        if self._floor.book.settings.get(key, "CROSSED") == wanted:
+            raise refused(-4046, "No need to change margin type.")
+        self._set(key, wanted, (-4048, -4047), "Margin type", asked.form["symbol"])
+        return {"code": 200, "msg": "success"}
+
+    def set_leverage(self, asked: Asked) -> object:
+        """POST leverage."""
+        sym, wanted = asked.form["symbol"], int(asked.form["leverage"])
+        if not 1 <= wanted <= self._floor.book.listings[sym].most_leverage:
+            raise refused(-4028, f"Leverage {wanted} is not valid")
+        self._floor.book.set(f"leverage:{sym}", str(wanted))
+        return {"symbol": sym, "leverage": wanted, "maxNotionalValue": "1000000"}
+
+    def symbol_config(self, asked: Asked) -> object:
+        """GET symbolConfig."""
+        book = self._floor.book
+        return [
+            {
+                "symbol": sym, "marginType": book.settings.get(f"margin:{sym}", "CROSSED"), "isAutoAddMargin": False,
+                "leverage": int(book.leverage(sym)), "maxNotionalValue": "1000000",
+            }
+            for sym in book.listings
+            if asked.form.get("symbol", sym) == sym
+        ]  # fmt: skip
+
+    def brackets(self, asked: Asked) -> object:
+        """GET leverageBracket."""
+        bracket = {
+            "bracket": 1, "initialLeverage": 100, "notionalCap": 10**9, "notionalFloor": 0, "maintMarginRatio": 0.004,
+            "cum": 0.0,
+        }  # fmt: skip
+        return [{"symbol": sym, "brackets": [bracket]} for sym in self._floor.book.listings]
+
+    def config(self, asked: Asked) -> object:
+        """GET accountConfig."""
+        return {
+            "feeTier": 0, "canTrade": not self._floor.keys.reads_only, "canDeposit": True, "canWithdraw": True,
+            "tradeGroupId": -1,
+            "dualSidePosition": self._floor.book.settings.get("dual", "false") == "true",
+            "multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true",
+        }  # fmt: skip
+
+    def assets_mode(self, asked: Asked) -> object:
+        """GET multiAssetsMargin."""
+        return {"multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true"}
+
+    def info(self, asked: Asked) -> object:
+        """GET sapi account/info: https://developers.binance.com/docs/wallet/account/account-info."""
+        portfolio = self._floor.book.settings.get("portfolio", "false") == "true"
+        return {
+            "vipLevel": 0, "isMarginEnabled": True, "isFutureEnabled": True, "isOptionsEnabled": False,
+            "isPortfolioMarginRetailEnabled": portfolio,
+        }  # fmt: skip
+
+    def key_rights(self, asked: Asked) -> object:
+        """GET sapi account/apiRestrictions."""
+        return {
+            "ipRestrict": True, "enableReading": True, "enableFutures": not self._floor.keys.reads_only,
+            "enableSpotAndMarginTrading": not self._floor.keys.reads_only, "enableMargin": False,
+            "enableWithdrawals": self._floor.keys.withdraws, "enableInternalTransfer": False,
+            "permitsUniversalTransfer": False, "createTime": 1_600_000_000_000,
+        }  # fmt: skip
+
+    def _set(self, key: str, value: str, codes: tuple[int, int], what: str, sym: str | None) -> None:
+        """The margin type is a symbol's, and what stands in another one hinders no change; the position mode is all's.
+
+        https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Change-Margin-Type
+        https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Change-Position-Mode
+        """
+        if self._floor.in_position(sym):
+            raise refused(codes[0], f"{what} cannot be changed if there exists position.")
+        if self._floor.book.open_orders(sym):
+            raise refused(codes[1], f"{what} cannot be changed if there exists open orders.")
+        self._floor.book.set(key, value)
+
+    def _profit(self, sym: str, held: Holding) -> Decimal:
+        return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
+
+    def _position(self, sym: str, leg: str, held: Holding) -> dict[str, object]:
+        book = self._floor.book
+        mark, profit = book.prices.quote(sym, self._floor.now_ms()).mid, self._profit(sym, held)
+        margin = abs(held.qty) * held.entry / book.leverage(sym)
+        side = (1 if held.qty > 0 else -1) / book.leverage(sym)
+        far = (held.entry * (1 - side)).quantize(Decimal("0.00000001")) if held.qty else ZERO
+        isolated = book.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
+        return {
+            "symbol": sym, "positionSide": leg or "BOTH", "positionAmt": held.qty, "entryPrice": held.entry,
+            "breakEvenPrice": held.entry, "markPrice": mark, "unRealizedProfit": profit, "liquidationPrice": far,
+            "isolatedMargin": margin + profit if isolated else "0", "notional": held.qty * mark,
+            "marginAsset": CURRENCY,
+            "isolatedWallet": margin if isolated else "0", "initialMargin": margin, "maintMargin": "0",
+            "positionInitialMargin": margin, "openOrderInitialMargin": "0", "adl": 1, "bidNotional": "0",
+            "askNotional": "0", "updateTime": held.at_ms, "leverage": str(book.leverage(sym)),
+            "marginType": "isolated" if isolated else "cross",
+        }  # fmt: skip

@@ -1,0 +1,45 @@
+"""Who may ask Binance: key, signature, time.
+
+https://developers.binance.com/docs/derivatives/usds-margined-futures/general-info#signed-trade-and-user_data-endpoint-security
+"""
+
+import hashlib
+import hmac
+
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.http.request import Asked
+from services.simulator.http.server import Answer, Refused
+
+AHEAD_MS = 1000
+DEFAULT_MS = 5000
+MOST_MS = 60_000
+
+
+def refused(code: int, text: str, status: int = 400) -> Refused:
+    """Binance's form of an error."""
+    return Refused(status, {"code": code, "msg": text})
+
+
+def signed(floor: SimulatorState, answer: Answer) -> Answer:
+    """`answer`, for requests that are signed with the account's keys and in time."""
+
+    def checked(asked: Asked) -> object:
+        if asked.headers.get("x-mbx-apikey") != floor.keys.key:
+            raise refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+        payload, _, signature = (asked.raw_query + asked.body).rpartition("&signature=")
+        wanted = hmac.new(floor.keys.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(signature, wanted):
+            raise refused(-1022, "Signature for this request is not valid.")
+        stamp_ms, window_ms = int(asked.form["timestamp"]), int(asked.form.get("recvWindow", DEFAULT_MS))
+        if not 0 < window_ms <= MOST_MS:
+            raise refused(-1131, "recvWindow must be less than 60000")
+        now_ms = floor.now_ms()
+        if stamp_ms >= now_ms + AHEAD_MS:
+            raise refused(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+        if now_ms - stamp_ms > window_ms:
+            raise refused(-1021, "Timestamp for this request is outside of the recvWindow.")
+        if floor.keys.reads_only and asked.method != "GET":
+            raise refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+        return answer(asked)
+
+    return checked

@@ -1,0 +1,183 @@
+"""Orders and trades of Binance's USD-M futures.
+
+https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import ClassVar
+
+from services.simulator.binance.authentication import refused
+from services.simulator.engine.matching_engine import HEDGE, Ask
+from services.simulator.engine.order import OPEN, Fill, Order
+from services.simulator.engine.refusal import Declined, Why
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.http.request import Asked
+
+CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
+WEEK_MS = 7 * 86_400_000
+MOST_TRADES = 1000
+# Not taken by POST order since December 2025: https://developers.binance.com/docs/derivatives/change-log
+CONDITIONAL = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
+
+
+def leg_of(form: Mapping[str, str], hedged: bool) -> str:
+    """Of positionSide, which must be as the account's mode is; in a hedge nothing is told to reduce only."""
+    side = form.get("positionSide", "BOTH")
+    if side not in (HEDGE if hedged else ("BOTH",)):
+        raise refused(-4061, "Order's position side does not match user's setting.")
+    if hedged and "reduceOnly" in form:
+        raise refused(-1106, "Parameter 'reduceonly' sent when not required.")
+    return side if hedged else ""
+
+
+class BinanceOrders:
+    """Answers about orders, in Binance's words."""
+
+    SPAN_MS: ClassVar[int] = WEEK_MS  # of trades, in one question
+    TOO_LONG: ClassVar[tuple[int, str]] = (-4165, "Maximum time interval is 7 days")
+    CODES: ClassVar[Mapping[Why, tuple[int, str]]] = {
+        Why.MARGIN: (-2019, "Margin is insufficient."),
+        Why.REDUCE_ONLY: (-2022, "ReduceOnly Order is rejected."),
+        Why.DUPLICATE: (-4116, "ClientOrderId is duplicated."),
+        Why.STEP: (-1111, "Precision is over the maximum defined for this asset."),
+        Why.MIN_QTY: (-4003, "Quantity less than or equal to zero."),
+        Why.MIN_NOTIONAL: (-4164, "Order's notional must be no smaller than 100 (unless you choose reduce only)."),
+        Why.MOST_MARKET: (-4005, "Quantity greater than max quantity."),
+        Why.NOT_TRADING: (-4140, "Invalid symbol status for opening position."),
+        Why.WOULD_TRIGGER: (-2021, "Order would immediately trigger."),
+    }
+
+    def __init__(self, floor: SimulatorState) -> None:
+        self._floor = floor
+
+    def place(self, asked: Asked) -> object:
+        """POST order."""
+        form = asked.form
+        try:
+            order = self._floor.place(self._ask(form))
+        except Declined as declined:
+            raise refused(*self.CODES[declined.why]) from declined
+        return self._shown(order)
+
+    def find(self, asked: Asked) -> object:
+        """GET order."""
+        seen_ms = self._floor.seen_ms(asked)
+        order = self._found(asked, seen_ms)
+        if order is None:
+            raise refused(-2013, "Order does not exist.")
+        return self._shown(order)
+
+    def cancel(self, asked: Asked) -> object:
+        """DELETE order."""
+        order = self._found(asked, self._floor.now_ms())
+        if order is None or order.state not in OPEN:
+            raise refused(-2011, "Unknown order sent.")
+        return self._shown(self._floor.book.cancel(order, self._floor.now_ms()))
+
+    def open_orders(self, asked: Asked) -> object:
+        """GET openOrders."""
+        seen_ms, sym = self._floor.seen_ms(asked), self._sym(asked.form) if "symbol" in asked.form else None
+        return [self._shown(order) for order in self._floor.book.open_orders(sym, seen_ms)]
+
+    def cancel_all(self, asked: Asked) -> object:
+        """DELETE allOpenOrders."""
+        for order in self._floor.book.open_orders(self._sym(asked.form)):
+            self._floor.book.cancel(order, self._floor.now_ms())
+        return {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+    def all_orders(self, asked: Asked) -> object:
+        """GET allOrders."""
+        found = self._floor.book.orders(self._sym(asked.form), self._floor.seen_ms(asked))
+        return [self._shown(order) for order in found if self._is_told(order)]
+
+    def trades(self, asked: Asked) -> object:
+        """GET userTrades: seven days, oldest first; fromId goes with no time."""
+        form, seen_ms = asked.form, self._floor.seen_ms(asked)
+        start_ms = int(form.get("startTime", seen_ms - self.SPAN_MS))
+        end_ms = min(int(form.get("endTime", start_ms + self.SPAN_MS)), seen_ms)
+        if end_ms - start_ms > self.SPAN_MS:
+            raise refused(*self.TOO_LONG)
+        if "fromId" in form and ("startTime" in form or "endTime" in form):
+            raise refused(-1128, "Combination of optional parameters invalid.")
+        limit = int(form.get("limit", 500))
+        if "orderId" in form:
+            fills = [fill for fill in self._floor.book.fills if fill.order_id == int(form["orderId"])]
+        elif "fromId" in form:
+            fills = [fill for fill in self._floor.fills(self._sym(form), 0, seen_ms) if fill.id >= int(form["fromId"])]
+        else:
+            fills = self._floor.fills(self._sym(form), start_ms, end_ms)
+            fills = fills if "startTime" in form else fills[-limit:]
+        return [self._trade(fill) for fill in fills[: min(limit, MOST_TRADES)]]
+
+    def _ask(self, form: dict[str, str]) -> Ask:
+        client_id, kind = form.get("newClientOrderId", ""), form.get("type", "")
+        if not CLIENT_ID.match(client_id):
+            raise refused(-4015, "Client order id is not valid.")
+        if kind in CONDITIONAL:
+            raise refused(-4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints.")
+        if kind not in ("MARKET", "LIMIT") or form.get("side") not in ("BUY", "SELL"):
+            raise refused(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
+        leg = leg_of(form, self._floor.book.settings.get("dual") == "true")
+        try:
+            qty = Decimal(form["quantity"])
+        except (KeyError, InvalidOperation):
+            raise refused(-1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.") from None
+        return Ask(
+            self._sym(form), qty if form["side"] == "BUY" else -qty, client_id, form.get("reduceOnly") == "true",
+            Decimal(form["price"]) if kind == "LIMIT" else None, int(form["timestamp"]), int(form.get("recvWindow", 0)),
+            leg,
+        )  # fmt: skip
+
+    def _sym(self, form: dict[str, str]) -> str:
+        if form.get("symbol") not in self._floor.book.listings:
+            raise refused(-1121, "Invalid symbol.")
+        return form["symbol"]
+
+    def _found(self, asked: Asked, seen_ms: int) -> Order | None:
+        form, book = asked.form, self._floor.book
+        self._sym(form)
+        if "origClientOrderId" in form:
+            found = book.by_client(form["origClientOrderId"], seen_ms)
+        else:
+            found = book.by_id(int(form.get("orderId", 0)), seen_ms)
+        return found if found is None or self._is_told(found) else None
+
+    def _is_told(self, order: Order) -> bool:
+        """What waits for a price lies in another service."""
+        return not self._floor.book.elsewhere(order)
+
+    def _shown(self, order: Order) -> dict[str, object]:
+        kind = "MARKET" if order.limit is None else "LIMIT"
+        average = order.paid / abs(order.filled) if order.filled else Decimal(0)
+        return {
+            "orderId": order.id, "symbol": order.sym, "status": order.state, "clientOrderId": client_id_of(order),
+            "price": order.limit or Decimal(0), "avgPrice": average.quantize(Decimal("0.00001")),
+            "origQty": abs(order.signed_qty), "executedQty": abs(order.filled), "cumQty": abs(order.filled),
+            "cumQuote": order.paid, "timeInForce": "GTC", "type": kind, "origType": kind,
+            "reduceOnly": order.reduce_only, "closePosition": False, "side": "BUY" if order.side > 0 else "SELL",
+            "positionSide": order.leg or "BOTH", "stopPrice": "0", "workingType": "CONTRACT_PRICE",
+            "priceProtect": False,
+            "priceMatch": "NONE", "selfTradePreventionMode": "NONE", "goodTillDate": 0, "time": order.created_ms,
+            "updateTime": order.updated_ms,
+        }  # fmt: skip
+
+    def _trade(self, fill: Fill) -> dict[str, object]:
+        return {
+            "symbol": fill.sym, "id": fill.id, "orderId": fill.order_id, "side": "BUY" if fill.qty > 0 else "SELL",
+            "price": fill.price, "qty": abs(fill.qty), "realizedPnl": fill.profit,
+            "quoteQty": abs(fill.qty) * fill.price, "commission": fill.fee, "commissionAsset": fill.fee_currency,
+            "time": fill.at_ms, "positionSide": fill.leg or "BOTH", "maker": False, "buyer": fill.qty > 0,
+        }  # fmt: skip
+
+
+def client_id_of(order: Order) -> str:
+    """The account's, or that of an order of its own: BINANCE_DOCS/user-data-streams/Event-Order-Update (P).
+
+    The digits behind it are as in its example of trade/rest-api/Users-Force-Orders.
+    """
+    start = {"liquidation": "autoclose-", "settlement": "settlement_autoclose-"}.get(order.origin)
+    if start is not None:
+        return f"{start}{order.created_ms}{order.id:06}"
+    return "adl_autoclose" if order.origin == "adl" else order.client_id

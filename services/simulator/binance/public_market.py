@@ -1,0 +1,162 @@
+"""Binance's USD-M futures as far as public history goes, with the answers' forms and limits of its documentation.
+
+https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+from services.simulator.engine.listing import Listing, btcusdt
+from services.simulator.engine.market import FakeBar, FakeMarket, FakeRate, FakeTrade
+from services.simulator.http.request import Asked
+from services.simulator.http.server import Answer, Query, Refused
+
+FAPI = "GET fapi.binance.com/fapi/v1"
+HOUR_MS = 3_600_000
+LIMITS = {"klines": 1500, "aggTrades": 1000, "fundingRate": 1000}
+T = TypeVar("T", FakeBar, FakeTrade, FakeRate)
+
+
+@dataclass
+class Switches:
+    """repeat: each page has its first row twice. overlap: a page begins so many rows before the time asked for.
+
+    stuck: the time and the id asked for are ignored, and the oldest page comes. only_latest: the latest page comes.
+    """
+
+    repeat: bool = False
+    overlap: int = 0
+    stuck: bool = False
+    only_latest: bool = False
+
+
+@dataclass
+class BinanceUsdm:
+    """Markets by Binance's id, e.g. BTCUSDT, at the time `now_ms`; what is later is not there yet."""
+
+    markets: dict[str, FakeMarket]
+    now_ms: int
+    switches: Switches = field(default_factory=Switches)
+
+    @property
+    def routes(self) -> Mapping[str, Answer]:
+        """What the server serves."""
+        table: dict[str, Callable[[Query], object]] = {
+            "GET api.binance.com/api/v3/time": self._time,
+            f"{FAPI}/time": self._time,
+            "GET api.binance.com/api/v3/exchangeInfo": lambda query: {"symbols": []},
+            "GET dapi.binance.com/dapi/v1/exchangeInfo": lambda query: {"symbols": []},
+            f"{FAPI}/exchangeInfo": self._exchange_info,
+            f"{FAPI}/klines": self._klines,
+            f"{FAPI}/aggTrades": self._agg_trades,
+            f"{FAPI}/fundingRate": self._funding_rate,
+        }
+        return {route: partial(_by_query, answer) for route, answer in table.items()}
+
+    def _time(self, query: Query) -> object:
+        return {"serverTime": self.now_ms}
+
+    def _exchange_info(self, query: Query) -> object:
+        return {"serverTime": self.now_ms, "symbols": [symbol(btcusdt(name)) for name in self.markets]}
+
+    def _klines(self, query: Query) -> object:
+        interval = query["interval"]
+        held = self._market(query).bars.get(interval)
+        if held is None:
+            raise Refused(400, {"code": -1120, "msg": "Invalid interval."})
+        length_ms = held[1].at_ms - held[0].at_ms if len(held) > 1 else HOUR_MS
+        return [_kline(bar, length_ms) for bar in self._page("klines", held, query)]
+
+    def _agg_trades(self, query: Query) -> object:
+        held = self._market(query).trades
+        if "fromId" in query:
+            if "startTime" in query or "endTime" in query:
+                raise Refused(400, {"code": -1128, "msg": "Combination of optional parameters invalid."})
+            first_id = 0 if self.switches.stuck else int(query["fromId"])
+            found = [trade for trade in self._past(held) if trade.id >= first_id]
+            return [_agg_trade(trade) for trade in self._cut(found, self._limit("aggTrades", query))]
+        if "startTime" in query and "endTime" in query:
+            if int(query["endTime"]) - int(query["startTime"]) > HOUR_MS:
+                raise Refused(400, {"code": -4179, "msg": "Time between startTime and endTime must be within 1 hour."})
+            inside = [trade for trade in self._past(held) if _inside(trade, query)]
+            return [_agg_trade(trade) for trade in inside[-self._limit("aggTrades", query) :]]  # the window's last ones
+        return [_agg_trade(trade) for trade in self._page("aggTrades", held, query)]
+
+    def _funding_rate(self, query: Query) -> object:
+        symbol = query["symbol"]
+        return [
+            {"symbol": symbol, "fundingRate": str(rate.rate), "fundingTime": rate.at_ms, "markPrice": "42000.00000000"}
+            for rate in self._page("fundingRate", self._market(query).rates, query)
+        ]
+
+    def _page(self, name: str, held: Sequence[T], query: Query) -> list[T]:
+        limit, past = self._limit(name, query), self._past(held)
+        if self.switches.stuck:
+            return past[:limit]
+        if "startTime" not in query or self.switches.only_latest:
+            return past[-limit:]
+        first = next((at for at, row in enumerate(past) if row.at_ms >= int(query["startTime"])), len(past))
+        first = max(first - self.switches.overlap, 0)
+        return self._cut([row for row in islice(past, first, None) if _inside(row, query, begins=False)], limit)
+
+    def _cut(self, rows: list[T], limit: int) -> list[T]:
+        twice = rows[:1] + rows if self.switches.repeat else rows
+        return twice[:limit]
+
+    def _past(self, held: Sequence[T]) -> list[T]:
+        return [row for row in held if row.at_ms <= self.now_ms]
+
+    def _limit(self, name: str, query: Query) -> int:
+        limit = int(query.get("limit", 500))
+        if not 1 <= limit <= LIMITS[name]:
+            raise Refused(400, {"code": -1130, "msg": "Data sent for parameter 'limit' is not valid."})
+        return limit
+
+    def _market(self, query: Query) -> FakeMarket:
+        try:
+            return self.markets[query["symbol"]]
+        except KeyError:
+            raise Refused(400, {"code": -1121, "msg": "Invalid symbol."}) from None
+
+
+def _by_query(answer: Callable[[Query], object], asked: Asked) -> object:
+    return answer(asked.query)
+
+
+def _inside(row: FakeBar | FakeTrade | FakeRate, query: Query, begins: bool = True) -> bool:
+    begun = not begins or row.at_ms >= int(query.get("startTime", 0))
+    return begun and row.at_ms <= int(query.get("endTime", 2**62))
+
+
+def _kline(bar: FakeBar, length_ms: int) -> list[object]:
+    prices = [str(price) for price in (bar.open, bar.high, bar.low, bar.close, bar.volume)]
+    return [bar.at_ms, *prices, bar.at_ms + length_ms - 1, "0", 10, "0", "0", "0"]
+
+
+def _agg_trade(trade: FakeTrade) -> dict[str, object]:
+    return {
+        "a": trade.id, "p": str(trade.price), "q": str(trade.amount), "f": trade.id, "l": trade.id, "T": trade.at_ms,
+        "m": trade.side == "sell",
+    }  # fmt: skip
+
+
+def symbol(listing: Listing) -> dict[str, object]:
+    """A row of exchangeInfo."""
+    step, least = str(listing.step), str(listing.min_qty)
+    return {
+        "symbol": listing.id, "pair": listing.id, "contractType": "PERPETUAL", "deliveryDate": 4133404800000,
+        "onboardDate": 1569398400000, "status": "TRADING", "baseAsset": listing.base,
+        "quoteAsset": listing.quote,
+        "marginAsset": listing.quote, "pricePrecision": 2, "quantityPrecision": 3, "baseAssetPrecision": 8,
+        "quotePrecision": 8, "underlyingType": "COIN", "orderTypes": ["LIMIT", "MARKET"],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": "0.10", "maxPrice": "4529764", "tickSize": str(listing.tick)},
+            {"filterType": "LOT_SIZE", "minQty": least, "maxQty": str(listing.most_limit), "stepSize": step},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": least, "maxQty": str(listing.most_market), "stepSize": step},
+            {"filterType": "MIN_NOTIONAL", "notional": str(listing.min_notional)},
+        ],
+    }  # fmt: skip

@@ -1,0 +1,164 @@
+"""Binance's spot market over the fake's book: the futures' answers, in the words of another API.
+
+https://developers.binance.com/docs/binance-spot-api-docs/rest-api
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import ClassVar
+
+from services.simulator.binance.authentication import refused, signed
+from services.simulator.binance.history import BinanceHistory
+from services.simulator.binance.orders import BinanceOrders
+from services.simulator.engine.listing import Listing
+from services.simulator.engine.order import Fill, Order, State
+from services.simulator.engine.refusal import Why
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.http.request import Asked
+from services.simulator.http.server import Answer
+
+HOSTS = ("api.binance.com/api/v3", "demo-api.binance.com/api/v3")
+RIGHTS = "GET api.binance.com/sapi/v1/account/apiRestrictions"
+
+
+class SpotOrders(BinanceOrders):
+    """Answers about orders."""
+
+    SPAN_MS: ClassVar[int] = 86_400_000
+    TOO_LONG: ClassVar[tuple[int, str]] = (-1127, "More than 24 hours between startTime and endTime.")
+    CODES: ClassVar[Mapping[Why, tuple[int, str]]] = {
+        Why.MARGIN: (-2010, "Account has insufficient balance for requested action."),
+        Why.REDUCE_ONLY: (-1104, "Not all sent parameters were read."),
+        Why.DUPLICATE: (-2010, "Duplicate order sent."),
+        Why.STEP: (-1013, "Filter failure: LOT_SIZE"),
+        Why.MIN_QTY: (-1013, "Filter failure: LOT_SIZE"),
+        Why.MIN_NOTIONAL: (-1013, "Filter failure: NOTIONAL"),
+        Why.MOST_MARKET: (-1013, "Filter failure: MARKET_LOT_SIZE"),
+        Why.NOT_TRADING: (-1013, "Market is closed."),
+        Why.WOULD_TRIGGER: (-2010, "Stop price would trigger immediately."),
+    }
+
+    def open_orders(self, asked: Asked) -> object:
+        """GET openOrders: also those that wait for a price."""
+        sym = self._sym(asked.form) if "symbol" in asked.form else None
+        found = [*self._floor.book.open_orders(sym, self._floor.seen_ms(asked)), *self._floor.book.waiting_orders(sym)]
+        return [self._shown(order) for order in found]
+
+    def _is_told(self, order: Order) -> bool:
+        return True
+
+    def cancel_all(self, asked: Asked) -> object:
+        """DELETE openOrders: an error where there is none."""
+        sym, book = self._sym(asked.form), self._floor.book
+        gone = [*book.open_orders(sym), *book.waiting_orders(sym)]
+        if not gone:
+            raise refused(-2011, "Unknown order sent.")
+        return [self._shown(self._floor.book.cancel(order, self._floor.now_ms())) for order in gone]
+
+    def _shown(self, order: Order) -> dict[str, object]:
+        waits = order.state is State.UNTRIGGERED
+        kind = "STOP_LOSS_LIMIT" if order.trigger is not None else "MARKET" if order.limit is None else "LIMIT"
+        fills = [self._trade(fill) for fill in self._floor.book.fills_of(order)]
+        return {
+            "symbol": order.sym, "orderId": order.id, "orderListId": -1, "clientOrderId": order.client_id,
+            "transactTime": order.updated_ms, "price": order.limit or Decimal(0), "origQty": abs(order.signed_qty),
+            "executedQty": abs(order.filled), "cummulativeQuoteQty": order.paid,
+            "status": State.NEW if waits else order.state, "stopPrice": order.trigger or Decimal(0),
+            "timeInForce": "GTC", "type": kind, "side": "BUY" if order.side > 0 else "SELL", "fills": fills,
+            "time": order.created_ms, "updateTime": order.updated_ms, "workingTime": order.created_ms,
+            "isWorking": not waits, "selfTradePreventionMode": "EXPIRE_MAKER",
+        }  # fmt: skip
+
+    def _trade(self, fill: Fill) -> dict[str, object]:
+        return {
+            "symbol": fill.sym, "id": fill.id, "tradeId": fill.id, "orderId": fill.order_id, "price": fill.price,
+            "qty": abs(fill.qty), "quoteQty": abs(fill.qty) * fill.price, "commission": fill.fee,
+            "commissionAsset": fill.fee_currency, "time": fill.at_ms, "isBuyer": fill.qty > 0, "isMaker": False,
+            "isBestMatch": True,
+        }  # fmt: skip
+
+
+class BinanceSpot:
+    """A FakeVenue that trades."""
+
+    def __init__(self, floor: SimulatorState) -> None:
+        self.floor = floor
+
+    @property
+    def routes(self) -> Mapping[str, Answer]:
+        """What the server serves."""
+        orders = SpotOrders(self.floor)
+        private: dict[str, Answer] = {
+            "POST {}/order": orders.place,
+            "GET {}/order": orders.find,
+            "DELETE {}/order": orders.cancel,
+            "GET {}/openOrders": orders.open_orders,
+            "DELETE {}/openOrders": orders.cancel_all,
+            "GET {}/allOrders": orders.all_orders,
+            "GET {}/myTrades": orders.trades,
+            "GET {}/account": self._account,
+        }
+        table: dict[str, Answer] = {
+            "GET {}/time": lambda asked: {"serverTime": self.floor.now_ms()},
+            "GET {}/exchangeInfo": self._exchange_info,
+            "GET {}/ticker/bookTicker": self._book_ticker,
+        }
+        table |= {route: signed(self.floor, answer) for route, answer in private.items()}
+        history = BinanceHistory(self.floor, self.floor.tapes).routes("{}") if self.floor.tapes else {}
+        served = {route.format(host): answer for route, answer in {**table, **history}.items() for host in HOSTS}
+        return {**served, RIGHTS: signed(self.floor, self._rights)}
+
+    def _exchange_info(self, asked: Asked) -> object:
+        return {
+            "timezone": "UTC",
+            "symbols": [
+                {**_symbol(listing), "status": self.floor.book.status(listing.id) or "TRADING"}
+                for listing in self.floor.book.listings.values()
+            ],
+        }
+
+    def _book_ticker(self, asked: Asked) -> object:
+        wanted = json.loads(asked.query["symbols"]) if "symbols" in asked.query else list(self.floor.book.listings)
+        quotes = {sym: self.floor.book.prices.quote(sym, self.floor.now_ms()) for sym in wanted}
+        return [
+            {"symbol": sym, "bidPrice": quote.bid, "bidQty": "9", "askPrice": quote.ask, "askQty": "9"}
+            for sym, quote in quotes.items()
+        ]
+
+    def _account(self, asked: Asked) -> object:
+        self.floor.seen_ms(asked)
+        book = self.floor.book
+        rows = [
+            {"asset": asset, "free": amount - book.locked(asset), "locked": book.locked(asset)}
+            for asset, amount in book.wallet.cash.items()
+        ]
+        return {
+            "canTrade": not self.floor.keys.reads_only,
+            "accountType": "SPOT",
+            "updateTime": self.floor.now_ms(),
+            "balances": rows,
+            "uid": int(book.settings.get("uid", "354937868")),
+        }
+
+    def _rights(self, asked: Asked) -> object:
+        keys = self.floor.keys
+        return {
+            "enableReading": True, "enableSpotAndMarginTrading": not keys.reads_only, "enableFutures": False,
+            "enableWithdrawals": keys.withdraws,
+        }  # fmt: skip
+
+
+def _symbol(listing: Listing) -> dict[str, object]:
+    least = {"minQty": str(listing.min_qty), "maxQty": str(listing.most_limit), "stepSize": format(listing.step, "f")}
+    return {
+        "symbol": listing.id, "status": "TRADING", "baseAsset": listing.base, "quoteAsset": listing.quote,
+        "baseAssetPrecision": 8, "quotePrecision": 8, "orderTypes": ["LIMIT", "MARKET"], "permissions": ["SPOT"],
+        "isSpotTradingAllowed": True, "isMarginTradingAllowed": False, "quoteOrderQtyMarketAllowed": True,
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000", "tickSize": str(listing.tick)},
+            {"filterType": "LOT_SIZE", **least},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": "0", "maxQty": str(listing.most_market), "stepSize": "0"},
+            {"filterType": "NOTIONAL", "minNotional": str(listing.min_notional), "applyMinToMarket": True},
+        ],
+    }  # fmt: skip

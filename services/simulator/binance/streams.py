@@ -1,0 +1,107 @@
+"""Binance's public streams over a tape: each gives the messages of what has happened since it was last asked.
+
+https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.simulator.binance import messages as binance_messages
+from services.simulator.engine.intervals import INTERVALS_MS
+from services.simulator.engine.trade_history import TradeHistory
+from services.simulator.websocket.frame_blocks import FrameBlocks
+from services.simulator.websocket.frames import framed, unframed
+from services.simulator.websocket.streams import Stream, Talk, Wanted
+from services.simulator.websocket.trade_streams import BarStream, TradeStream
+
+KLINE = "kline_"
+MAKERS = {
+    "trade": binance_messages.trade,
+    "aggTrade": binance_messages.agg_trade,
+    "bookTicker": binance_messages.book_ticker,
+}
+ENDPOINTS = ("ws", "stream")
+METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS")
+
+
+class BinanceStreams:
+    """All streams of some tapes, by the venue's name for them: btcusdt@trade, btcusdt@kline_1m.
+
+    A connection to `stream` is combined: each message carries the name of its stream.
+    """
+
+    def __init__(self, tapes: Mapping[str, TradeHistory], kept: int) -> None:
+        self._tapes, self._kept = {sym.lower(): tape for sym, tape in tapes.items()}, kept
+        self._blocks: dict[str, FrameBlocks] = {}
+
+    def talk(self, path: Sequence[str], query: Mapping[str, str]) -> Talk | None:
+        """At .../ws/NAMES and .../stream?streams=NAMES."""
+        endpoint = next((part for part in path[1:] if part in ENDPOINTS), None)
+        if endpoint is None:
+            return None
+        combined = endpoint == "stream"
+        named = query.get("streams", "").split("/") if combined else path[list(path).index("ws") + 1 :]
+        return Talk([name for name in named if "@" in name], combined)
+
+    def heard(self, talk: Talk, text: str) -> Wanted:
+        """SUBSCRIBE, UNSUBSCRIBE and LIST_SUBSCRIPTIONS."""
+        asked = json.loads(text)
+        try:
+            method, names = asked["method"], list(asked.get("params") or [])
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(str(error)) from error
+        if method not in METHODS:
+            raise ValueError(f"unknown variant `{method}`")
+        for name in names if method == "SUBSCRIBE" else ():
+            self._kind(name)
+        taken, dropped = (names if method == wanted else () for wanted in METHODS[:2])
+        return Wanted(taken, dropped, asked.get("id"), method)
+
+    def told(self, talk: Talk, wanted: Wanted, refused: Sequence[str], open_: Sequence[str]) -> Sequence[str]:
+        """null also for a market that there is not."""
+        return [json.dumps({"result": list(open_) if wanted.kind == METHODS[2] else None, "id": wanted.number})]
+
+    def nonsense(self, talk: Talk, text: str, error: Exception) -> str:
+        """With the number of the request, if it can be read."""
+        try:
+            asked: Any = json.loads(text)
+        except ValueError:
+            asked = None
+        number = asked.get("id") if isinstance(asked, dict) else None
+        return json.dumps({"error": {"code": 2, "msg": f"Invalid request: {error}"}, "id": number})
+
+    def wrapped(self, talk: Talk, name: str, frame: bytes) -> bytes:
+        """In an envelope with the stream's name, where it is combined."""
+        if not talk.combined:
+            return frame
+        return framed(b'{"stream":"' + name.encode() + b'","data":' + unframed(frame) + b"}")
+
+    def stream(self, name: str, now_ms: int) -> Stream | None:
+        """From now on; None where the venue has no such market. Raises ValueError where the name is none."""
+        sym, kind, interval = self._kind(name)
+        tape = self._tapes.get(sym)
+        if tape is None:
+            return None
+        if kind not in MAKERS:
+            return BarStream(tape, INTERVALS_MS[interval], binance_messages.kline(tape.listing, interval), now_ms)
+        if name not in self._blocks:
+            self._blocks[name] = FrameBlocks(tape, MAKERS[kind](tape.listing), self._kept)
+        return TradeStream(tape, self._blocks[name], now_ms)
+
+    def prepare(self, kind: str, count: int) -> None:
+        """Make the first `count` frames of every market now, so that sending is all that is left: for benchmarks."""
+        for sym, tape in self._tapes.items():
+            name = f"{sym}@{kind}"
+            self.stream(name, tape.start_ms)
+            self._blocks[name].between(tape.past, tape.past + count)
+
+    @staticmethod
+    def _kind(name: Any) -> tuple[str, str, str]:
+        if not isinstance(name, str):
+            raise ValueError(f"{name} is no stream")
+        sym, _, kind = name.partition("@")
+        interval = kind.removeprefix(KLINE)
+        if kind not in MAKERS and (interval == kind or interval not in INTERVALS_MS):
+            raise ValueError(name)
+        return sym, kind, interval

@@ -1,0 +1,196 @@
+"""Account, key, positions and settings of Bybit's unified account.
+
+https://bybit-exchange.github.io/docs/v5/account/wallet-balance
+https://bybit-exchange.github.io/docs/v5/account/account-info
+https://bybit-exchange.github.io/docs/v5/account/set-margin-mode
+https://bybit-exchange.github.io/docs/v5/position
+https://bybit-exchange.github.io/docs/v5/user/apikey-info
+"""
+
+from decimal import Decimal
+
+from services.simulator.bybit.authentication import Failed
+from services.simulator.bybit.orders import INDEX
+from services.simulator.bybit.rows import checked_category, listing_of, page
+from services.simulator.engine.matching_engine import HEDGE
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.engine.wallet import Holding
+from services.simulator.http.request import Asked
+
+ZERO = Decimal(0)
+CLASSIC, UNIFIED = "1", "5"
+REGULAR, ISOLATED, PORTFOLIO = "REGULAR_MARGIN", "ISOLATED_MARGIN", "PORTFOLIO_MARGIN"
+CENT = Decimal("0.00000001")
+
+
+class BybitAccount:
+    """Answers in Bybit's words. The book's settings: unifiedMarginStatus, marginMode, dual, leverage:SYM."""
+
+    def __init__(self, floor: SimulatorState) -> None:
+        self._floor = floor
+
+    def balance(self, asked: Asked) -> object:
+        """GET account/wallet-balance: a coin's equity has what is not realised, its walletBalance has not."""
+        book, now_ms = self._floor.book, self._floor.now_ms()
+        classic, kind = self._status == CLASSIC, asked.query.get("accountType")
+        if kind != ("CONTRACT" if classic else "UNIFIED"):
+            raise Failed(10001, f"accountType only support {'CONTRACT' if classic else 'UNIFIED'}.")
+        held = self._floor.holdings(asked)
+        upl = sum((self._profit(sym, one) for sym, _, one in held), ZERO)
+        margin = sum((abs(one.qty) * one.entry / book.leverage(sym) for sym, _, one in held), ZERO)
+        coins = [
+            self._coin(currency, amount, upl if currency == "USDT" else ZERO, margin if currency == "USDT" else ZERO)
+            for currency, amount in book.wallet.cash.items()
+            if amount or currency == "USDT"
+        ]
+        worth = sum((self._worth(currency, amount, now_ms) for currency, amount in book.wallet.cash.items()), ZERO)
+        # U: rates and margins of the account are empty strings in isolated margin mode, and all of it in a classic one
+        isolated = self._mode == ISOLATED
+        rate = "" if isolated or classic else (margin / (worth + upl)).quantize(Decimal("0.0001"))
+        totals: dict[str, object] = {
+            "totalEquity": worth + upl, "totalWalletBalance": worth, "totalMarginBalance": worth + upl,
+            "totalPerpUPL": upl, "totalAvailableBalance": "" if isolated else worth + upl - margin,
+            "totalInitialMargin": "" if isolated else margin,
+            "totalMaintenanceMargin": "" if isolated else margin / 10,
+        }  # fmt: skip
+        if classic:
+            totals = dict.fromkeys(totals, "")
+        row = {
+            "accountType": kind, "accountIMRate": rate, "accountMMRate": rate, "accountLTV": "", **totals, "coin": coins
+        }  # fmt: skip
+        return {"list": [row]}
+
+    def info(self, asked: Asked) -> object:
+        """GET account/info."""
+        return {
+            "marginMode": self._mode, "updatedTime": str(self._floor.now_ms()),
+            "unifiedMarginStatus": int(self._status), "dcpStatus": "OFF", "timeWindow": 10, "smpGroup": 0,
+            "isMasterTrader": False, "spotHedgingStatus": "OFF",
+        }  # fmt: skip
+
+    def set_margin(self, asked: Asked) -> object:
+        """POST account/set-margin-mode: of the whole account."""
+        wanted, book = asked.content["setMarginMode"], self._floor.book
+        if wanted not in (REGULAR, ISOLATED, PORTFOLIO):
+            raise Failed(10001, "params error: setMarginMode invalid")
+        if wanted != self._mode and (book.open_orders() or self._floor.in_position()):
+            reason = {"reasonCode": "3400000", "reasonMsg": "Close positions and cancel orders first"}
+            raise Failed(3400045, "Set margin mode failed", result={"reasons": [reason]})
+        book.set("marginMode", wanted)
+        return {"reasons": []}
+
+    def set_position_mode(self, asked: Asked) -> object:
+        """POST position/switch-mode: 0 one-way, 3 both sides."""
+        content, book = asked.content, self._floor.book
+        if not content.get("symbol") and not content.get("coin"):
+            raise Failed(10001, "params error: symbol or coin is required")
+        wanted = "true" if str(content["mode"]) == "3" else "false"
+        if wanted == book.settings.get("dual", "false"):
+            raise Failed(110025, "Position mode is not modified")
+        if self._floor.in_position():
+            raise Failed(110024, "You have an existing position, so position mode cannot be switched")
+        if book.open_orders():
+            raise Failed(110028, "Open orders exist, so you cannot change position mode")
+        book.set("dual", wanted)
+        return {}
+
+    def set_leverage(self, asked: Asked) -> object:
+        """POST position/set-leverage."""
+        content, book = asked.content, self._floor.book
+        listing = listing_of(self._floor, content)
+        wanted = Decimal(content["buyLeverage"])
+        if wanted == book.leverage(listing.id):
+            raise Failed(110043, "leverage not modified")
+        if not 1 <= wanted <= listing.most_leverage:
+            raise Failed(110013, f"cannot set leverage [{wanted}] gt maxLeverage [{listing.most_leverage}]")
+        book.set(f"leverage:{listing.id}", str(wanted))
+        return {}
+
+    def positions(self, asked: Asked) -> object:
+        """GET position/list: of one symbol, flat or not; or all of a settle coin that are not flat."""
+        query, held = asked.query, self._floor.holdings(asked)
+        kind = checked_category(query)
+        if kind != "linear":
+            raise Failed(10001, "Illegal category")
+        if "symbol" in query:
+            sym = listing_of(self._floor, query).id
+            mine = {leg: one for held_sym, leg, one in held if held_sym == sym}
+            legs = HEDGE if self._hedged else ("",)
+            found = [(sym, leg, mine.get(leg, Holding(0, ZERO, ZERO))) for leg in legs]
+        elif "settleCoin" in query:
+            coin, listings = query["settleCoin"], self._floor.book.listings
+            found = [(sym, leg, one) for sym, leg, one in held if one.qty and listings[sym].quote == coin]
+        else:
+            raise Failed(10001, "Missing some parameters that must be filled in, symbol or settleCoin")
+        rows, cursor = page(found, query, 20, 200)
+        return {"list": [self._position(*row) for row in rows], "nextPageCursor": cursor, "category": kind}
+
+    def key_rights(self, asked: Asked) -> object:
+        """GET user/query-api."""
+        keys, unified = self._floor.keys, self._status != CLASSIC
+        trades, uid = not keys.reads_only, int(self._floor.book.settings.get("uid", "53888001"))
+        return {
+            "id": "16651472", "note": "fake", "apiKey": keys.key, "readOnly": int(keys.reads_only), "secret": "",
+            "permissions": {
+                "ContractTrade": ["Order", "Position"] if trades else [], "Spot": ["SpotTrade"] if trades else [],
+                "Wallet": ["AccountTransfer", "Withdraw"] if keys.withdraws else [],
+                "Options": ["OptionsTrade"] if trades else [], "Derivatives": ["DerivativesTrade"] if trades else [],
+                "CopyTrading": [], "BlockTrade": [], "Exchange": [], "NFT": [], "Affiliate": [],
+            },
+            "ips": ["127.0.0.1"], "type": 1, "deadlineDay": 88, "expiredAt": "2030-05-15T03:13:24Z",
+            "createdAt": "2023-02-15T03:13:24Z", "unified": 0, "uta": int(unified), "userID": uid,
+            "inviterID": 0, "vipLevel": "No VIP", "mktMakerLevel": "0", "affiliateID": 0, "isMaster": True,
+            "parentUid": "0", "kycLevel": "LEVEL_1", "kycRegion": "",
+        }  # fmt: skip
+
+    @property
+    def _mode(self) -> str:
+        return self._floor.book.settings.get("marginMode", REGULAR)
+
+    @property
+    def _status(self) -> str:
+        return self._floor.book.settings.get("unifiedMarginStatus", UNIFIED)
+
+    @property
+    def _hedged(self) -> bool:
+        return self._floor.book.settings.get("dual", "false") == "true"
+
+    def _worth(self, currency: str, amount: Decimal, now_ms: int) -> Decimal:
+        if currency == "USDT":
+            return amount
+        book = self._floor.book
+        market = next((one.id for one in book.listings.values() if one.base == currency and one.quote == "USDT"), None)
+        return amount * book.prices.quote(market, now_ms).mid if market else ZERO
+
+    def _coin(self, currency: str, amount: Decimal, upl: Decimal, margin: Decimal) -> dict[str, object]:
+        book = self._floor.book
+        return {
+            "coin": currency, "equity": amount + upl, "walletBalance": amount, "unrealisedPnl": upl,
+            "usdValue": self._worth(currency, amount + upl, self._floor.now_ms()), "locked": book.locked(currency),
+            "totalOrderIM": "0", "totalPositionIM": margin, "totalPositionMM": margin / 10, "borrowAmount": "0",
+            "spotBorrow": "0", "accruedInterest": "0", "availableToBorrow": "", "availableToWithdraw": "",
+            "bonus": "0", "cumRealisedPnl": "0", "marginCollateral": True, "collateralSwitch": True,
+            "spotHedgingQty": "0",
+        }  # fmt: skip
+
+    def _profit(self, sym: str, held: Holding) -> Decimal:
+        return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
+
+    def _position(self, sym: str, leg: str, held: Holding) -> dict[str, object]:
+        book = self._floor.book
+        mark, lever = book.prices.quote(sym, self._floor.now_ms()).mid, book.leverage(sym)
+        margin = (abs(held.qty) * held.entry / lever).quantize(CENT)
+        side = "" if not held.qty else ("Buy" if held.qty > 0 else "Sell")
+        far = held.entry * (1 - Decimal(1) / lever if held.qty > 0 else 1 + Decimal(1) / lever)
+        return {
+            "positionIdx": INDEX[leg], "riskId": 1, "riskLimitValue": "2000000", "symbol": sym, "side": side,
+            "size": abs(held.qty), "avgPrice": held.entry, "positionValue": abs(held.qty) * held.entry, "tradeMode": 0,
+            "positionStatus": "Normal", "autoAddMargin": 0, "adlRankIndicator": 2 if held.qty else 0,
+            "leverage": str(lever), "positionBalance": margin, "markPrice": mark,
+            "liqPrice": far.quantize(book.listings[sym].tick) if held.qty and self._mode == ISOLATED else "",
+            "bustPrice": "", "positionMM": margin / 10, "positionIM": margin, "tpslMode": "Full", "takeProfit": "",
+            "stopLoss": "", "trailingStop": "0", "sessionAvgPrice": "",
+            "unrealisedPnl": self._profit(sym, held) if held.qty else "", "curRealisedPnl": "0", "cumRealisedPnl": "0",
+            "seq": 5723621632 if held.at_ms else -1, "isReduceOnly": False, "mmrSysUpdatedTime": "",
+            "leverageSysUpdatedTime": "", "createdTime": str(held.at_ms or ""), "updatedTime": str(held.at_ms or ""),
+        }  # fmt: skip

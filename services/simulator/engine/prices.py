@@ -1,0 +1,66 @@
+"""The fake's own market: a price that stands until it is set, or walks by a seed. Buyers pay the ask."""
+
+import random
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from services.simulator.engine.listing import Listing
+from services.simulator.engine.trade_history import TradeHistory
+
+MOST_STEPS = 1000
+MOST_TICKS = 20
+
+
+class Quote(NamedTuple):
+    """What can be had now."""
+
+    bid: Decimal
+    ask: Decimal
+
+    @property
+    def mid(self) -> Decimal:
+        """Between the two."""
+        return (self.bid + self.ask) / 2
+
+
+class Prices:
+    """The quotes of all listings. every_ms: the walk's step; 0: no walk. spread: in ticks, on each side."""
+
+    def __init__(self, listings: Iterable[Listing], seed: int = 1, every_ms: int = 0, spread: int = 1) -> None:
+        self._every_ms, self._spread = every_ms, spread
+        self._listings = {listing.id: listing for listing in listings}
+        self._mids = {listing.id: listing.price for listing in self._listings.values()}
+        self._dice = {id_: random.Random(f"{seed}:{id_}") for id_ in self._listings}
+        self._walked_ms: dict[str, int] = {}
+
+    def set(self, id_: str, price: Decimal) -> None:
+        """From now on."""
+        self._mids[id_] = price
+
+    def quote(self, id_: str, now_ms: int) -> Quote:
+        """At this time; the walk goes on from where it was last asked."""
+        tick = self._listings[id_].tick
+        if self._every_ms:
+            walked_ms = self._walked_ms.get(id_, now_ms)
+            steps = (now_ms - walked_ms) // self._every_ms
+            for _ in range(min(steps, MOST_STEPS)):
+                moved = self._mids[id_] + tick * self._dice[id_].randint(-MOST_TICKS, MOST_TICKS)
+                self._mids[id_] = max(moved, tick * (self._spread + 1))
+            self._walked_ms[id_] = walked_ms + steps * self._every_ms
+        mid = self._mids[id_]
+        return Quote(mid - tick * self._spread, mid + tick * self._spread)
+
+
+class TapePrices(Prices):
+    """The quotes around each tape's last trade; `set` does nothing to them."""
+
+    def __init__(self, tapes: Mapping[str, TradeHistory]) -> None:
+        super().__init__(tape.listing for tape in tapes.values())
+        self._tapes = tapes
+
+    def quote(self, id_: str, now_ms: int) -> Quote:
+        """At this time."""
+        tape = self._tapes[id_]
+        last, tick = tape.price(now_ms), tape.listing.tick
+        return Quote(last - tick, last + tick)

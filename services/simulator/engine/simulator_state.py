@@ -1,0 +1,97 @@
+"""What all dialects of the fake share: the book, the weather, the clock, the one account's keys."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from services.simulator.engine.clock import Clock
+from services.simulator.engine.matching_engine import Ask, MatchingEngine
+from services.simulator.engine.order import Fill, Order
+from services.simulator.engine.random_faults import RandomFaults
+from services.simulator.engine.refusal import Declined, Why
+from services.simulator.engine.trade_history import TradeHistory
+from services.simulator.engine.wallet import Holding
+from services.simulator.http.request import Asked
+
+SLACK_MS = 60_000
+
+
+@dataclass
+class Keys:
+    """What a client signs with. withdraws: whether the key may. reads_only: it may not trade."""
+
+    key: str = "fake-key"
+    secret: str = "fake-secret"
+    password: str = "fake-password"
+    withdraws: bool = False
+    reads_only: bool = False
+
+
+@dataclass
+class SimulatorState:
+    """skew_ms: how far the venue's clock is ahead of ours. tapes: the trades of its markets, by the venue's id.
+
+    quiet_ms: how long ago the best prices have changed last, where a ticker tells that.
+    """
+
+    book: MatchingEngine
+    weather: RandomFaults = field(default_factory=RandomFaults)
+    keys: Keys = field(default_factory=Keys)
+    skew_ms: int = 0
+    clock: Clock = field(default_factory=Clock)
+    tapes: Mapping[str, TradeHistory] = field(default_factory=dict)
+    quiet_ms: int = 0
+
+    def now_ms(self) -> int:
+        """The venue's clock."""
+        return self.clock.now_ms() + self.skew_ms
+
+    def place(self, ask: Ask) -> Order:
+        """Through the weather, into the book."""
+        if self.weather.rejects(ask.client_id):
+            raise Declined(Why.MARGIN)
+        return self.book.place(ask, self.now_ms(), self.weather.plan(ask.client_id))
+
+    def seen_ms(self, asked: Asked) -> int:
+        """The time as of which a read is answered; what is due by now is filled before."""
+        now_ms = self.now_ms()
+        self.book.advance(now_ms)
+        return now_ms - self.weather.stale(asked)
+
+    def fills(self, sym: str | None, since_ms: int, seen_ms: int) -> list[Fill]:
+        """Those of one market, between two times, oldest first."""
+        found: list[Fill] = []
+        for fill in reversed(self.book.fills):
+            if fill.at_ms < since_ms - SLACK_MS:  # they come nearly in order of time
+                break
+            if sym in (None, fill.sym) and since_ms <= fill.at_ms <= seen_ms:
+                found.append(fill)
+        return found[::-1]
+
+    def holdings(self, asked: Asked) -> list[tuple[str, str, Holding]]:
+        """All swaps with their positions by leg, flat ones too, as this read sees it."""
+        seen_ms, wallet = self.seen_ms(asked), self.book.wallet
+        swaps = [listing.id for listing in self.book.listings.values() if listing.kind == "swap"]
+        return [
+            (sym, leg, wallet.holding(sym, seen_ms, leg))
+            for sym in swaps
+            for leg in dict.fromkeys(("", *wallet.legs(sym)))
+        ]
+
+    def in_position(self, sym: str | None = None) -> bool:
+        """Whether this swap is held, or any, in any leg."""
+        wallet, syms = self.book.wallet, self.book.listings if sym is None else [sym]
+        return any(wallet.holding(one, leg=leg).qty for one in syms for leg in wallet.legs(one))
+
+    def fund(self, sym: str, rate: Decimal) -> None:
+        """Long pays short at a positive rate."""
+        now_ms, listing = self.now_ms(), self.book.listings[sym]
+        amount = -self.book.wallet.net(sym) * self.book.prices.quote(sym, now_ms).mid * rate
+        self.book.pay("FUNDING_FEE", sym, listing.quote, amount.quantize(Decimal("0.00000001")), now_ms)
+
+    def close_out(self, sym: str, origin: str) -> list[Order]:
+        """End every position of a swap as the venue does it itself: `liquidation`, `adl` or `settlement`."""
+        wallet = self.book.wallet
+        held = [(leg, wallet.holding(sym, leg=leg).qty) for leg in wallet.legs(sym)]
+        asks = [Ask(sym, -qty, reduce_only=True, leg=leg, origin=origin) for leg, qty in held if qty]
+        return [self.book.place(ask, self.now_ms()) for ask in asks]

@@ -1,0 +1,74 @@
+"""Money and positions of the fake's one account, from its fills and payments. Pure."""
+
+from collections import defaultdict
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import NamedTuple
+
+from services.simulator.engine.listing import Listing
+from services.simulator.engine.order import Fill, Payment
+
+ZERO = Decimal(0)
+CENT = Decimal("0.00000001")
+
+
+class Holding(NamedTuple):
+    """A position as it was from this time on: signed quantity in base units, and its average entry price."""
+
+    at_ms: int
+    qty: Decimal
+    entry: Decimal
+
+
+class Wallet:
+    """cash by currency; a swap's positions beside it. Spot: the base currency is the position.
+
+    leg: which of a swap's positions. "": the one of one-way mode. LONG, SHORT: those of a hedge. CROSS: the one at
+    cross margin beside the isolated one, as OKX has them.
+    """
+
+    def __init__(self, cash: dict[str, Decimal]) -> None:
+        self.cash: defaultdict[str, Decimal] = defaultdict(Decimal, cash)
+        self._holdings: dict[tuple[str, str], list[Holding]] = {}
+
+    def legs(self, sym: str) -> list[str]:
+        """Those that were ever held."""
+        return [leg for held, leg in self._holdings if held == sym]
+
+    def net(self, sym: str) -> Decimal:
+        """Of all legs."""
+        return sum((self.holding(sym, leg=leg).qty for leg in self.legs(sym)), ZERO)
+
+    def holding(self, sym: str, at_ms: int | None = None, leg: str = "") -> Holding:
+        """The position of a swap, now or as it was."""
+        for held in reversed(self._holdings.get((sym, leg), [])):
+            if at_ms is None or held.at_ms <= at_ms:
+                return held
+        return Holding(0, ZERO, ZERO)
+
+    def profit(self, sym: str, qty: Decimal, price: Decimal, leg: str = "") -> Decimal:
+        """What this trade of a swap would realise."""
+        held = self.holding(sym, leg=leg)
+        if held.qty * qty >= 0:
+            return ZERO
+        closed = min(abs(qty), abs(held.qty)) * (1 if held.qty > 0 else -1)
+        return (closed * (price - held.entry)).quantize(CENT, ROUND_HALF_EVEN)
+
+    def book(self, listing: Listing, fill: Fill) -> None:
+        """Take a fill in."""
+        self.cash[fill.fee_currency] -= fill.fee + fill.extra
+        if listing.kind == "spot":
+            self.cash[listing.base] += fill.qty
+            self.cash[listing.quote] -= fill.qty * fill.price
+            return
+        self.cash[listing.quote] += fill.profit
+        held = self.holding(listing.id, leg=fill.leg)
+        qty = held.qty + fill.qty
+        if held.qty * fill.qty >= 0:
+            entry = (held.qty * held.entry + fill.qty * fill.price) / qty
+        else:
+            entry = held.entry if qty * held.qty > 0 else (fill.price if qty else ZERO)
+        self._holdings.setdefault((listing.id, fill.leg), []).append(Holding(fill.at_ms, qty, entry))
+
+    def pay(self, payment: Payment) -> None:
+        """Take a payment in."""
+        self.cash[payment.currency] += payment.amount

@@ -1,0 +1,162 @@
+"""The HTTP server: `http://127.0.0.1:PORT/HOST/PATH` is what a venue serves as `https://HOST/PATH`."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol
+
+from aiohttp import web
+
+from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.random_faults import RandomFaults
+from services.simulator.http.request import Asked
+
+MS = 1000
+ADMIN = "_fake/"
+KEPT = 100_000
+Query = Mapping[str, str]
+Answer = Callable[[Asked], object]
+Socket = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Refused(Exception):
+    """A venue's own error."""
+
+    def __init__(self, status: int, body: object) -> None:
+        super().__init__(status, body)
+        self.status, self.body = status, body
+
+
+class Told(NamedTuple):
+    """An answer with headers of its own."""
+
+    body: object
+    headers: Mapping[str, str]
+
+
+class FakeVenue(Protocol):
+    """routes: of `GET HOST/PATH`, what answers a request with something that becomes JSON, or raises Refused."""
+
+    @property
+    def routes(self) -> Mapping[str, Answer]: ...
+
+
+class FakeExchange:
+    """Serves a venue while its context lasts. `asked`: what was; `faults`, `weather`: what is to go wrong.
+
+    port 0: a free one. admin: answers `POST /_fake/NAME`, by name. sockets: serves websockets, at whatever path.
+    """
+
+    def __init__(self, venue: FakeVenue, *faults: Fault, port: int = 0, weather: RandomFaults | None = None) -> None:
+        self.faults = list(faults)
+        self.weather = weather or RandomFaults()
+        self.asked: deque[Asked] = deque(maxlen=KEPT)
+        self.admin: dict[str, Answer] = {}
+        self.sockets: Socket | None = None
+        self.url = ""
+        self._port = port
+        self._routes = venue.routes
+        self._came = asyncio.Condition()
+        self._runner: web.AppRunner | None = None
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> "FakeExchange":
+        app = web.Application()
+        app.router.add_route("*", "/{rest:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        for fault in self.faults:
+            fault.release.set()
+        assert self._runner is not None
+        for task in list(self._late):
+            task.cancel()
+        await asyncio.gather(*self._late, return_exceptions=True)
+        await self._runner.cleanup()
+
+    @property
+    def late(self) -> int:
+        """How many requests are still on their way to the venue."""
+        return len(self._late)
+
+    def count(self, path: str, method: str = "") -> int:
+        """How many requests had this in their path."""
+        return sum(path in asked.path and method in ("", asked.method) for asked in self.asked)
+
+    async def wait_for(self, path: str, count: int) -> None:
+        """Until so many requests with this in their path have come."""
+        async with self._came:
+            await self._came.wait_for(lambda: self.count(path) >= count)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        path = request.match_info["rest"]
+        asked = Asked(
+            path, dict(request.query), request.method, request.rel_url.raw_query_string, await request.text(),
+            {name.lower(): value for name, value in request.headers.items()},
+        )  # fmt: skip
+        if path.startswith(ADMIN):
+            return self._answer(self.admin.get(path.removeprefix(ADMIN)), asked)
+        self.asked.append(asked)
+        async with self._came:
+            self._came.notify_all()
+        fault = self._fault(asked)
+        if fault is not None and fault.mode is Mode.LATE:
+            self._later(fault, asked)
+            return await fault.answer(request, None)
+        if fault is not None and fault.mode is Mode.SLOW:
+            await asyncio.sleep(fault.delay_ms / MS)
+            fault = None
+        if fault is None and self.sockets is not None and request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self.sockets(request)
+        if fault is None:
+            return self._routed(asked)
+        unseen = fault.mode in (Mode.STATUS, Mode.DROP, Mode.HTML) and not fault.after
+        return await fault.answer(request, None if unseen else self._routed(asked))
+
+    def _fault(self, asked: Asked) -> Fault | None:
+        struck = next((fault for fault in self.faults if fault.strikes(asked.path, asked.method)), None)
+        return struck or self.weather.fault(asked)
+
+    def _later(self, fault: Fault, asked: Asked) -> None:
+        async def arrive() -> None:
+            await asyncio.sleep(fault.delay_ms / MS)
+            self._routed(asked)
+
+        task = asyncio.create_task(arrive())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    def _routed(self, asked: Asked) -> web.Response:
+        return self._answer(self._routes.get(f"{asked.method} {asked.path}"), asked)
+
+    def _answer(self, route: Answer | None, asked: Asked) -> web.Response:
+        status: int = 200
+        body: Any
+        headers: Mapping[str, str] = {}
+        try:
+            if route is None:
+                raise Refused(404, {"code": -1, "msg": f"the fake exchange has no {asked.method} {asked.path}"})
+            body = route(asked)
+            if isinstance(body, Told):
+                body, headers = body
+        except Refused as refused:
+            status, body = refused.status, refused.body
+        return web.Response(
+            status=status, body=json.dumps(body, default=_plain).encode(), content_type="application/json",
+            headers=headers,
+        )  # fmt: skip
+
+
+def _plain(value: object) -> str:
+    """A Decimal as a venue writes it: never with an exponent."""
+    return format(value, "f") if isinstance(value, Decimal) else str(value)

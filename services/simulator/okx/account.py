@@ -1,0 +1,129 @@
+"""Account, positions and settings of OKX.
+
+https://www.okx.com/docs-v5/en/#trading-account-rest-api
+"""
+
+from decimal import Decimal
+from zlib import crc32
+
+from services.simulator.engine.matching_engine import CROSS, HEDGE
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.engine.wallet import Holding
+from services.simulator.http.request import Asked
+from services.simulator.okx.authentication import refused
+
+ZERO = Decimal(0)
+CENT = Decimal("0.00000001")
+MOST_IDS = 10
+
+
+def position_id(sym: str, leg: str) -> int:
+    """A position's number, the same each time.
+
+    >>> position_id("BTC-USDT-SWAP", "") != position_id("BTC-USDT-SWAP", "CROSS")
+    True
+    """
+    return crc32(f"{sym} {leg}".encode())
+
+
+class OkxAccount:
+    """Answers about the account, in OKX's words."""
+
+    def __init__(self, floor: SimulatorState) -> None:
+        self._floor = floor
+
+    def config(self, asked: Asked) -> object:
+        """GET account/config."""
+        keys = self._floor.keys
+        rights = ",".join(
+            ["read_only", *(["trade"] if not keys.reads_only else []), *(["withdraw"] if keys.withdraws else [])]
+        )
+        mode = self._floor.book.settings.get("mode", "net_mode")
+        level = self._floor.book.settings.get("acctLv", "2")
+        uid = self._floor.book.settings.get("uid", "43812")
+        return [{"uid": uid, "mainUid": uid, "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
+
+    def set_position_mode(self, asked: Asked) -> object:
+        """POST account/set-position-mode."""
+        book, wanted = self._floor.book, asked.content["posMode"]
+        if (self._floor.in_position() or book.open_orders()) and wanted != book.settings.get("mode", "net_mode"):
+            raise refused("59000", "Settings failed. Close any open positions or orders.")
+        book.set("mode", wanted)
+        return [{"posMode": wanted}]
+
+    def leverage(self, asked: Asked) -> object:
+        """GET account/leverage-info."""
+        book, mode = self._floor.book, asked.query["mgnMode"]
+        return [
+            {"instId": sym, "mgnMode": mode, "posSide": "net", "lever": str(book.leverage(sym)), "ccy": ""}
+            for sym in asked.query["instId"].split(",")
+        ]
+
+    def set_leverage(self, asked: Asked) -> object:
+        """POST account/set-leverage."""
+        content = asked.content
+        if not 1 <= Decimal(content["lever"]) <= self._floor.book.listings[content["instId"]].most_leverage:
+            raise refused("59102", "Leverage exceeds the maximum limit.")
+        self._floor.book.set(f"leverage:{content['instId']}", str(content["lever"]))
+        return [{**content, "lever": str(content["lever"])}]
+
+    def balance(self, asked: Asked) -> object:
+        """GET account/balance: equity is cash and unrealised profit."""
+        book = self._floor.book
+        now_ms, cash = self._floor.now_ms(), book.wallet.cash
+        profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
+        details = [
+            {
+                "ccy": currency, "cashBal": amount, "eq": amount + (profit if currency == "USDT" else 0),
+                "availBal": amount - book.locked(currency), "availEq": book.free(currency, now_ms),
+                "frozenBal": book.locked(currency), "ordFrozen": book.locked(currency),
+                "upl": profit if currency == "USDT" else "0", "uTime": str(now_ms),
+            }
+            for currency, amount in cash.items()
+        ]  # fmt: skip
+        return [{"uTime": str(now_ms), "totalEq": cash["USDT"] + profit, "details": details}]
+
+    def positions(self, asked: Asked) -> object:
+        """GET account/positions: open ones."""
+        wanted = asked.query.get("instId")
+        if wanted is not None and len(wanted.split(",")) > MOST_IDS:
+            raise refused("51000", "Parameter instId error")
+        return [
+            self._position(sym, leg, held)
+            for sym, leg, held in self._floor.holdings(asked)
+            if held.qty and (wanted is None or sym in wanted.split(","))
+        ]
+
+    def bills(self, asked: Asked) -> object:
+        """GET account/bills and bills-archive: funding, newest first, 100 at most; an isolated position pays itself."""
+        query = asked.query
+        after, since_ms = int(query.get("after", 2**62)), int(query.get("begin", 0))
+        found = [
+            {
+                "billId": str(pay.id), "instId": pay.sym, "ccy": pay.currency, "balChg": "0", "posBalChg": pay.amount,
+                "type": "8", "subType": "173" if pay.amount < 0 else "174", "ts": str(pay.at_ms), "instType": "SWAP",
+                "mgnMode": "isolated", "pnl": pay.amount, "sz": "0", "fee": "0", "ordId": "",
+            }
+            for pay in reversed(self._floor.book.payments)
+            if pay.kind == "FUNDING_FEE" and query.get("type", "8") == "8" and pay.id < after and pay.at_ms >= since_ms
+        ]  # fmt: skip
+        return found[: min(int(query.get("limit", 100)), 100)]
+
+    def _profit(self, sym: str, held: Holding) -> Decimal:
+        return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
+
+    def _position(self, sym: str, leg: str, held: Holding) -> dict[str, object]:
+        book, listing = self._floor.book, self._floor.book.listings[sym]
+        mark, lever = book.prices.quote(sym, self._floor.now_ms()).mid, book.leverage(sym)
+        margin = abs(held.qty) * held.entry / lever
+        far = held.entry * (1 - (1 if held.qty > 0 else -1) / lever) if held.qty else ZERO
+        return {
+            "instType": "SWAP", "instId": sym, "mgnMode": "cross" if leg == CROSS else "isolated",
+            "posId": str(position_id(sym, leg)), "posSide": leg.lower() if leg in HEDGE else "net",
+            "pos": (abs(held.qty) if leg in HEDGE else held.qty) / listing.contract_size,
+            "avgPx": held.entry, "markPx": mark, "uplRatio": "0",
+            "upl": self._profit(sym, held), "lever": str(lever), "margin": margin, "imr": "",
+            "liqPx": "" if leg == CROSS else far.quantize(CENT),
+            "mmr": margin / 10, "mgnRatio": "", "notionalUsd": abs(held.qty) * mark, "ccy": listing.quote,
+            "posCcy": "", "cTime": str(held.at_ms), "uTime": str(held.at_ms), "realizedPnl": "0",
+        }  # fmt: skip

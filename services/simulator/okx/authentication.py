@@ -1,0 +1,59 @@
+"""Who may ask OKX: key, passphrase, signature, time, and until when.
+
+https://www.okx.com/docs-v5/en/#overview-rest-authentication
+"""
+
+import base64
+import hashlib
+import hmac
+from datetime import datetime
+
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.http.request import Asked
+from services.simulator.http.server import Answer, Refused
+
+GOOD_FOR_MS = 30_000
+MS = 1000
+
+
+def refused(code: str, text: str, status: int = 200) -> Refused:
+    """OKX's form of an error."""
+    return Refused(status, {"code": code, "msg": text, "data": []})
+
+
+def refused_order(code: str, text: str, client_id: str = "") -> Refused:
+    """Its form where one order is meant."""
+    row = {"clOrdId": client_id, "ordId": "", "sCode": code, "sMsg": text, "tag": ""}
+    return Refused(200, {"code": "1", "msg": "All operations failed", "data": [row]})
+
+
+def signed(floor: SimulatorState, answer: Answer) -> Answer:
+    """`answer`, for requests that are signed with the account's keys and in time."""
+
+    def checked(asked: Asked) -> object:
+        keys, told = floor.keys, asked.headers
+        if told.get("ok-access-key") != keys.key:
+            raise refused("50111", "Invalid OK-ACCESS-KEY.", 401)
+        if told.get("ok-access-passphrase") != keys.password:
+            raise refused("50105", 'Request header "OK-ACCESS-PASSPHRASE" incorrect.', 401)
+        stamp = told["ok-access-timestamp"]
+        path = "/" + asked.path.partition("/")[2] + (f"?{asked.raw_query}" if asked.raw_query else "")
+        payload = f"{stamp}{asked.method}{path}{asked.body}"
+        wanted = base64.b64encode(hmac.new(keys.secret.encode(), payload.encode(), hashlib.sha256).digest()).decode()
+        if not hmac.compare_digest(told.get("ok-access-sign", ""), wanted):
+            raise refused("50113", "Invalid signature.", 401)
+        now_ms, stamp_ms = floor.now_ms(), stamp_ms_of(asked)
+        if abs(now_ms - stamp_ms) > GOOD_FOR_MS:
+            raise refused("50102", "Timestamp request expired.", 401)
+        if "exptime" in told and now_ms >= int(told["exptime"]):
+            raise refused_order("50036", "The expTime can't be earlier than the current system time.")
+        if floor.keys.reads_only and asked.method == "POST":
+            raise refused("50120", "This API key doesn't have permission to use this function", 401)
+        return {"code": "0", "msg": "", "data": answer(asked)}
+
+    return checked
+
+
+def stamp_ms_of(asked: Asked) -> int:
+    """The request's own time."""
+    return round(datetime.fromisoformat(asked.headers["ok-access-timestamp"]).timestamp() * MS)

@@ -1,0 +1,184 @@
+"""Orders and fills of OKX, swap and spot; sizes of a swap are contracts.
+
+https://www.okx.com/docs-v5/en/#order-book-trading-trade
+"""
+
+import re
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
+
+from services.simulator.engine.listing import Listing
+from services.simulator.engine.matching_engine import CROSS, HEDGE, Ask
+from services.simulator.engine.order import OPEN, Fill, Order, State
+from services.simulator.engine.refusal import Declined, Why
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.http.request import Asked
+from services.simulator.okx.authentication import refused, refused_order, stamp_ms_of
+
+CLIENT_ID = re.compile(r"^[A-Za-z0-9]{1,32}$")
+STATES = {
+    State.NEW: "live", State.PARTIALLY_FILLED: "partially_filled", State.FILLED: "filled", State.CANCELED: "canceled",
+    State.EXPIRED: "canceled", State.UNTRIGGERED: "live",
+}  # fmt: skip
+CODES = {
+    Why.MARGIN: ("51008", "Order failed. Insufficient margin in account."),
+    Why.REDUCE_ONLY: ("51169", "Order failed because you don't have any positions in this direction to reduce."),
+    Why.DUPLICATE: ("51016", "Duplicated client order ID."),
+    Why.STEP: ("51121", "Order quantity must be a multiple of the lot size."),
+    Why.MIN_QTY: ("51020", "Order amount should be greater than the min available amount."),
+    Why.MIN_NOTIONAL: ("51020", "Order amount should be greater than the min available amount."),
+    Why.MOST_MARKET: ("51202", "Market order amount exceeds the maximum amount."),
+    Why.NOT_TRADING: ("51022", "Contract suspended."),
+    Why.WOULD_TRIGGER: ("51278", "SL trigger price can not be higher than the last price"),
+}
+# Who made an order, by Order.origin; of a trade, with what it sold and what it bought: one-way.
+# https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details and
+# #trading-account-rest-api-get-bills-details-last-7-days (P)
+CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
+SUB_TYPES = {"": ("2", "1"), "liquidation": ("107", "106"), "adl": ("128", "127"), "settlement": ("112", "113")}
+MOST_ROWS = 100
+AVERAGE = Decimal("0.1")  # an average price is rounded, so it does not tell what was paid
+
+
+class OkxOrders:
+    """Answers about orders, in OKX's words."""
+
+    def __init__(self, floor: SimulatorState) -> None:
+        self._floor = floor
+
+    def place(self, asked: Asked) -> object:
+        """POST trade/order, and trade/batch-orders with one."""
+        content = asked.content[0] if isinstance(asked.content, list) else asked.content
+        client_id = content.get("clOrdId", "")
+        try:
+            order = self._floor.place(self._ask(content, asked))
+        except Declined as declined:
+            raise refused_order(*CODES[declined.why], client_id) from declined
+        return [{"clOrdId": client_id, "ordId": str(order.id), "sCode": "0", "sMsg": "Order placed", "tag": ""}]
+
+    def find(self, asked: Asked) -> object:
+        """GET trade/order."""
+        seen_ms = self._floor.seen_ms(asked)
+        order = self._found(asked.query, seen_ms)
+        if order is None:
+            raise refused("51603", "Order does not exist")
+        return [self._shown(order)]
+
+    def cancel(self, asked: Asked) -> object:
+        """POST trade/cancel-order."""
+        order = self._found(asked.content, self._floor.now_ms())
+        if order is None or order.state not in OPEN:
+            raise refused_order(
+                "51400", "Cancellation failed as the order has been filled, canceled or does not exist."
+            )
+        self._floor.book.cancel(order, self._floor.now_ms())
+        return [{"clOrdId": order.client_id, "ordId": str(order.id), "sCode": "0", "sMsg": ""}]
+
+    def open_orders(self, asked: Asked) -> object:
+        """GET trade/orders-pending."""
+        seen_ms = self._floor.seen_ms(asked)
+        found = self._floor.book.open_orders(asked.query.get("instId"), seen_ms)[::-1]
+        if "after" in asked.query:
+            found = [order for order in found if order.id < int(asked.query["after"])]
+        return [self._shown(order) for order in found[: _limit(asked)]]
+
+    def fills(self, asked: Asked) -> object:
+        """GET trade/fills and trade/fills-history: newest first."""
+        query, seen_ms = asked.query, self._floor.seen_ms(asked)
+        end_ms = min(int(query.get("end", seen_ms)), seen_ms)
+        found = self._floor.fills(query.get("instId"), int(query.get("begin", 0)), end_ms)
+        if "ordId" in query:
+            found = [fill for fill in found if str(fill.order_id) == query["ordId"]]
+        if "after" in query:
+            found = [fill for fill in found if fill.id < int(query["after"])]
+        return [self._fill(fill) for fill in found[::-1][: _limit(asked)]]
+
+    def _ask(self, content: dict[str, str], asked: Asked) -> Ask:
+        client_id, id_, kind = content.get("clOrdId", ""), content.get("instId", ""), content.get("ordType", "")
+        listing = self._floor.book.listings.get(id_)
+        if listing is None:
+            raise refused_order("51001", "Instrument ID doesn't exist.", client_id)
+        modes = ("isolated", "cross") if listing.kind == "swap" else ("cash",)
+        if not CLIENT_ID.match(client_id) or content.get("tdMode") not in modes or kind not in ("market", "limit"):
+            raise refused_order("51000", "Parameter error", client_id)
+        try:
+            qty = Decimal(content["sz"]) * listing.contract_size
+        except (KeyError, InvalidOperation):
+            raise refused_order("51000", "Parameter sz error", client_id) from None
+        if listing.kind == "spot" and content["side"] == "buy" and content.get("tgtCcy", "quote_ccy") == "quote_ccy":
+            qty = self._for_money(listing, qty)
+        stamp_ms = stamp_ms_of(asked)
+        side = content.get("posSide", "net")
+        hedged = listing.kind == "swap" and self._floor.book.settings.get("mode") == "long_short_mode"
+        if side not in (("long", "short") if hedged else ("net",)):
+            raise refused_order("51000", "Parameter posSide error", client_id)
+        leg = side.upper() if hedged else CROSS if content["tdMode"] == "cross" else ""
+        return Ask(
+            id_, qty if content["side"] == "buy" else -qty, client_id, str(content.get("reduceOnly")).lower() == "true",
+            Decimal(content["px"]) if kind == "limit" else None, stamp_ms,
+            int(asked.headers.get("exptime", stamp_ms)) - stamp_ms, leg,
+        )  # fmt: skip
+
+    def _for_money(self, listing: Listing, money: Decimal) -> Decimal:
+        ask = self._floor.book.prices.quote(listing.id, self._floor.now_ms()).ask
+        return (money / ask / listing.step).to_integral_value(ROUND_DOWN) * listing.step
+
+    def _found(self, query: dict[str, str], seen_ms: int) -> Order | None:
+        book = self._floor.book
+        if query.get("clOrdId"):
+            found = book.by_client(query["clOrdId"], seen_ms)
+        else:
+            found = book.by_id(int(query.get("ordId") or 0), seen_ms)
+        return None if found is None or book.elsewhere(found) else found
+
+    def _shown(self, order: Order) -> dict[str, object]:
+        listing = self._floor.book.listings[order.sym]
+        fills = self._floor.book.fills_of(order)
+        average = (order.paid / abs(order.filled)).quantize(AVERAGE) if order.filled else ""
+        return {
+            "accFillSz": abs(order.filled) / listing.contract_size, "avgPx": average, "cTime": str(order.created_ms),
+            "clOrdId": order.client_id, "ordId": str(order.id), "instId": order.sym, "instType": listing.kind.upper(),
+            "fee": -sum(fill.fee for fill in fills), "feeCcy": fills[0].fee_currency if fills else listing.quote,
+            "fillPx": fills[-1].price if fills else "",
+            "fillSz": abs(fills[-1].qty) / listing.contract_size if fills else "",
+            "fillTime": str(order.updated_ms) if fills else "", "tradeId": str(fills[-1].id) if fills else "",
+            "lever": str(self._floor.book.leverage(order.sym)), "ordType": "market" if order.limit is None else "limit",
+            "px": "" if order.limit is None else order.limit, "posSide": _side(order.leg), "state": STATES[order.state],
+            "side": "buy" if order.side > 0 else "sell", "sz": abs(order.signed_qty) / listing.contract_size,
+            "tdMode": _mode(listing, order.leg), "category": CATEGORIES[order.origin],
+            "reduceOnly": str(order.reduce_only).lower(),
+            "tgtCcy": "" if listing.kind == "swap" else "base_ccy", "uTime": str(order.updated_ms), "tag": "",
+            **self._algo(order),
+        }  # fmt: skip
+
+    def _algo(self, order: Order) -> dict[str, object]:
+        """Of which waiting order it was made. source 6: a trigger order, 7: a take-profit or stop-loss order."""
+        was = self._floor.book.by_id(order.was)
+        if was is None:
+            return {"algoId": "", "algoClOrdId": "", "source": ""}
+        source = "7" if was.algo in ("conditional", "oco") else "6"
+        return {"algoId": str(was.id), "algoClOrdId": was.client_id, "source": source}
+
+    def _fill(self, fill: Fill) -> dict[str, object]:
+        listing = self._floor.book.listings[fill.sym]
+        return {
+            "instType": listing.kind.upper(), "instId": fill.sym, "tradeId": str(fill.id), "ordId": str(fill.order_id),
+            "clOrdId": fill.client_id, "billId": str(fill.id), "fillPx": fill.price,
+            "posSide": _side(fill.leg), "execType": "T",
+            "fillSz": abs(fill.qty) / listing.contract_size, "side": "buy" if fill.qty > 0 else "sell",
+            "fee": -fill.fee, "feeCcy": fill.fee_currency, "ts": str(fill.at_ms), "fillTime": str(fill.at_ms),
+            "tag": "", "fillPnl": fill.profit, "subType": SUB_TYPES[fill.origin][fill.qty > 0],
+        }  # fmt: skip
+
+
+def _limit(asked: Asked) -> int:
+    return min(int(asked.query.get("limit", MOST_ROWS)), MOST_ROWS)
+
+
+def _side(leg: str) -> str:
+    return leg.lower() if leg in HEDGE else "net"
+
+
+def _mode(listing: Listing, leg: str) -> str:
+    if listing.kind == "spot":
+        return "cash"
+    return "cross" if leg == CROSS else "isolated"

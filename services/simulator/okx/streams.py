@@ -1,0 +1,96 @@
+"""OKX's public streams over tapes: trades, bbo-tbt, tickers and candles.
+
+https://www.okx.com/docs-v5/en/#overview-websocket
+https://www.okx.com/docs-v5/en/#order-book-trading-market-data
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.simulator.engine.intervals import OKX as INTERVALS
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.okx import messages as okx_messages
+from services.simulator.websocket.frame_blocks import FrameBlocks
+from services.simulator.websocket.streams import Stream, Talk, Unknown, Wanted
+from services.simulator.websocket.trade_streams import BarStream, TradeStream
+
+MAKERS = {"trades": okx_messages.trade, "bbo-tbt": okx_messages.best, "tickers": okx_messages.ticker}
+CONNECTION = "a4d3ae55"
+
+
+class OkxStreams:
+    """By channel and instrument, e.g. trades:BTC-USDT-SWAP; candles only at the address `business`."""
+
+    def __init__(self, floor: SimulatorState, kept: int) -> None:
+        self._floor, self._tapes, self._kept = floor, floor.tapes, kept
+        self._blocks: dict[str, FrameBlocks] = {}
+
+    def talk(self, path: Sequence[str], query: Mapping[str, str]) -> Talk | None:
+        """At ws/v5/public and ws/v5/business."""
+        if list(path[1:3]) != ["ws", "v5"] or path[-1] not in ("public", "business"):
+            return None
+        return Talk(state={"business": path[-1] == "business"})
+
+    def heard(self, talk: Talk, text: str) -> Wanted:
+        """subscribe, unsubscribe, and the text `ping`."""
+        if text == "ping":
+            return Wanted(kind="ping")
+        asked = json.loads(text)
+        try:
+            op, names = asked["op"], [f"{arg['channel']}:{arg['instId']}" for arg in asked["args"]]
+        except (KeyError, TypeError) as error:
+            raise ValueError(str(error)) from error
+        if op not in ("subscribe", "unsubscribe"):
+            raise ValueError(f"unknown op {op}")
+        taken, dropped = (names, []) if op == "subscribe" else ([], names)
+        return Wanted([name for name in taken if self._here(talk, name)], dropped, names, op)
+
+    def told(self, talk: Talk, wanted: Wanted, refused: Sequence[str], open_: Sequence[str]) -> Sequence[str]:
+        """One answer for each name."""
+        if wanted.kind == "ping":
+            return ["pong"]
+        names = wanted.number
+        assert isinstance(names, list)
+        bad = {name for name in names if wanted.kind == "subscribe" and not self._here(talk, name)} | set(refused)
+        return [_no(name) if name in bad else _yes(name, wanted.kind) for name in names]
+
+    def nonsense(self, talk: Talk, text: str, error: Exception) -> str:
+        """Code 60012."""
+        return json.dumps({"event": "error", "code": "60012", "msg": f"Invalid request: {text}", "connId": CONNECTION})
+
+    def wrapped(self, talk: Talk, name: str, frame: bytes) -> bytes:
+        """As it is."""
+        return frame
+
+    def stream(self, name: str, now_ms: int) -> Stream | None:
+        """From now on."""
+        channel, _, sym = name.partition(":")
+        tape = self._tapes.get(sym)
+        interval = channel.removeprefix("candle")
+        if tape is None or (channel not in MAKERS and interval not in INTERVALS):
+            raise Unknown(name)
+        if channel not in MAKERS:
+            return BarStream(tape, INTERVALS[interval], okx_messages.candle(tape.listing, channel), now_ms)
+        if name not in self._blocks:
+            self._blocks[name] = FrameBlocks(tape, MAKERS[channel](tape.listing), self._kept)
+        return TradeStream(tape, self._blocks[name], now_ms)
+
+    def _here(self, talk: Talk, name: Any) -> bool:
+        channel, _, sym = str(name).partition(":")
+        known = channel in MAKERS or channel.removeprefix("candle") in INTERVALS
+        return known and sym in self._tapes and channel.startswith("candle") == talk.state["business"]
+
+
+def _yes(name: str, event: str) -> str:
+    channel, _, sym = name.partition(":")
+    return json.dumps({"event": event, "arg": {"channel": channel, "instId": sym}, "connId": CONNECTION})
+
+
+def _no(name: str) -> str:
+    channel, _, sym = name.partition(":")
+    said = (
+        f"Wrong URL or channel:{channel},instId:{sym} doesn't exist. Please use the correct URL, channel and "
+        "parameters referring to API document."
+    )
+    return json.dumps({"event": "error", "code": "60018", "msg": said, "connId": CONNECTION})

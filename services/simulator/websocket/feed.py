@@ -1,0 +1,198 @@
+"""One client's websocket: what it has subscribed to is pumped to it as it happens, through the feed's weather."""
+
+import asyncio
+import contextlib
+from collections import Counter, deque
+from collections.abc import Sequence
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.websocket.faulty_stream import FaultyStream
+from services.simulator.websocket.frames import framed
+from services.simulator.websocket.random_faults import RandomMessageFaults, Strike, Trouble
+from services.simulator.websocket.streams import Stream, Streams, Talk, Unknown
+from services.simulator.websocket.subscription_faults import AtStart, StartFault
+
+MS = 1000
+MOST = 512
+LEAST_REST_MS, MOST_REST_MS = 2, 20
+PING_S = 180.0
+TOO_MANY = 429
+
+
+class Feed:
+    """All websockets of a venue. `weather`: what befalls their messages. `at_start`: what befalls subscriptions.
+
+    `subscribed`: how often each stream was. `open`: the connections. most_a_s: so many connections are let in in a
+    second (0: any number); `turned_away`: how many were not.
+    """
+
+    def __init__(self, floor: SimulatorState, streams: Streams, waits_for: int = 1, most_a_s: int = 0) -> None:
+        self.floor, self.streams = floor, streams
+        self._waits_for = waits_for
+        self.weather = RandomMessageFaults()
+        self.at_start: list[StartFault] = []
+        self.subscribed: Counter[str] = Counter()
+        self.open: set[Connection] = set()
+        self.most_a_s, self.turned_away = most_a_s, 0
+        self._came_s: deque[float] = deque()
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Until either side ends it."""
+        talk = self.streams.talk(request.match_info["rest"].split("/"), request.query)
+        if talk is None:
+            return web.Response(status=404)
+        if not self._let_in():
+            return web.Response(status=TOO_MANY)
+        connection = Connection(self, request, talk)
+        self.open.add(connection)
+        try:
+            return await connection.serve()
+        finally:
+            self.open.discard(connection)
+
+    def pass_on(self) -> bool:
+        """Nothing is left to tell a client: whether time goes on by that."""
+        return self.subscribed.total() >= self._waits_for and self.floor.clock.pass_on()
+
+    def abort(self) -> None:
+        """Tear all connections."""
+        for connection in self.open:
+            connection.abort()
+
+    def jump(self, ms: int, for_ms: int) -> None:
+        """Set the venue's clock ahead, and back after a while; 0: it stays."""
+        self.floor.skew_ms += ms
+        if for_ms:
+            asyncio.get_running_loop().call_later(for_ms / MS, self.jump, -ms, 0)
+
+    def befalls(self, name: str) -> AtStart | None:
+        """What happens to a subscription of this name."""
+        return next((fault.what for fault in self.at_start if fault.strikes(name)), None)
+
+    def _let_in(self) -> bool:
+        if not self.most_a_s:
+            return True
+        now_s = asyncio.get_running_loop().time()
+        while self._came_s and self._came_s[0] <= now_s - 1:
+            self._came_s.popleft()
+        if len(self._came_s) >= self.most_a_s:
+            self.turned_away += 1
+            return False
+        self._came_s.append(now_s)
+        return True
+
+
+class Connection:
+    """One client's. talk: how it speaks."""
+
+    def __init__(self, feed: Feed, request: web.Request, talk: Talk) -> None:
+        self._feed, self._request, self._talk = feed, request, talk
+        self._socket = web.WebSocketResponse(compress=False, heartbeat=PING_S)
+        self._streams: dict[str, tuple[Stream | None, FaultyStream]] = {}
+        self._silent_until_s = 0.0
+
+    async def serve(self) -> web.StreamResponse:
+        """Until either side ends it."""
+        await self._socket.prepare(self._request)
+        self._subscribe(self._talk.names)
+        pump = asyncio.create_task(self._pump())
+        try:
+            async for message in self._socket:
+                if message.type is WSMsgType.TEXT:
+                    self._write([framed(answer.encode()) for answer in self._answers(message.data)])
+        finally:
+            pump.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await pump
+        return self._socket
+
+    def abort(self) -> None:
+        """Tear it."""
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    def _answers(self, text: str) -> Sequence[str]:
+        streams, talk = self._feed.streams, self._talk
+        try:
+            wanted = streams.heard(talk, text)
+        except ValueError as error:
+            return [streams.nonsense(talk, text, error)]
+        befallen = {name: self._feed.befalls(name) for name in wanted.subscribe}
+        refused = [name for name, what in befallen.items() if what is AtStart.REFUSED]
+        muted = [name for name, what in befallen.items() if what is not None]
+        for name in wanted.unsubscribe:
+            self._streams.pop(name, None)
+        refused += self._subscribe([name for name in wanted.subscribe if name not in refused], muted)
+        if AtStart.UNANSWERED in befallen.values():
+            return []
+        return streams.told(talk, wanted, refused, list(self._streams))
+
+    def _subscribe(self, names: Sequence[str], muted: Sequence[str] = ()) -> list[str]:
+        """The names that there are not."""
+        now_ms, feed, unknown = self._feed.floor.now_ms(), self._feed, list[str]()
+        made: dict[str, Stream | None] = {}
+        for name in names:
+            if name not in self._streams:
+                try:
+                    made[name] = feed.streams.stream(name, now_ms)
+                except Unknown:
+                    unknown.append(name)
+        for name, stream in made.items():
+            feed.subscribed[name] += 1
+            kept = None if name in muted else stream
+            self._streams[name] = kept, FaultyStream(name, feed.weather, feed.subscribed[name])
+        return unknown
+
+    async def _pump(self) -> None:
+        while True:
+            taken, out, strikes = self._turn(self._feed.floor.now_ms())
+            if not self._silent:
+                self._write(out)
+            for strike in strikes:
+                if not await self._survives(strike):
+                    return
+            await self._request.writer.drain()
+            moved = taken or (self._streams and self._feed.pass_on())
+            await asyncio.sleep(0 if moved else self._rest_ms() / MS)
+
+    def _rest_ms(self) -> int:
+        """Until something is due; not long, as something may be subscribed to, or the clock jump."""
+        parts = [part for pair in self._streams.values() for part in pair if part is not None]
+        due_ms = [at_ms for part in parts if (at_ms := part.due_ms()) is not None]
+        now_ms = self._feed.floor.now_ms()
+        return min(max(min(due_ms, default=now_ms + MOST_REST_MS) - now_ms, LEAST_REST_MS), MOST_REST_MS)
+
+    def _turn(self, now_ms: int) -> tuple[bool, list[bytes], list[Strike]]:
+        """Whether something happened, what is told of it, and what befalls the connection."""
+        taken, out, strikes = False, list[bytes](), list[Strike]()
+        wrapped = self._feed.streams.wrapped
+        for name, (stream, passage) in self._streams.items():
+            frames = () if stream is None else stream.take(now_ms, MOST)
+            taken = taken or bool(frames)
+            told, struck = passage.through(frames, now_ms)
+            out += (wrapped(self._talk, name, frame) for frame in told) if self._talk.combined else told
+            strikes += struck
+        return taken, out, strikes
+
+    @property
+    def _silent(self) -> bool:
+        return asyncio.get_running_loop().time() < self._silent_until_s
+
+    async def _survives(self, strike: Strike) -> bool:
+        if strike.trouble is Trouble.SILENCE:
+            forever = asyncio.get_running_loop().time() + strike.ms / MS if strike.ms else float("inf")
+            self._silent_until_s = max(self._silent_until_s, forever)
+        elif strike.trouble is Trouble.CLOCK_JUMP:
+            self._feed.jump(strike.ms, self._feed.weather.jump_for_ms)
+        elif strike.torn:
+            self.abort()
+        else:
+            await self._socket.close(code=WSCloseCode.GOING_AWAY)
+        return strike.trouble is not Trouble.DISCONNECT
+
+    def _write(self, frames: Sequence[bytes]) -> None:
+        transport = self._request.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(b"".join(frames))

@@ -1,0 +1,51 @@
+"""Which data of which venue, and how it is listened to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.intervals import NS_PER_S
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """exchange: ccxt's name. markets: symbol -> ccxt's market. interval: of a bar, or `trade`.
+
+    price: of the last trade, or the middle of bid and ask. stream: bars are made of trades, or are the venue's candles.
+    websocket: false asks every `poll_s` over REST. skew_ns: how far our clock may be from the venue's.
+    timeout_s: of one request. attempts: of a question. base_url: instead of the exchange's hosts.
+    name: of one among several venues.
+    """
+
+    exchange: str
+    markets: Mapping[str, str]
+    interval: str
+    price: Literal["last", "mid"] = "last"
+    stream: Literal["trades", "candles"] = "trades"
+    websocket: bool = True
+    grace_ns: int = NS_PER_S
+    age_ns: int = 60 * NS_PER_S
+    silence_ns: int = 10 * NS_PER_S
+    skew_ns: int = NS_PER_S
+    warm_bars: int = 0
+    poll_s: float = 2.0
+    timeout_s: float = 10.0
+    attempts: int = 5
+    base_url: str = ""
+    name: str = ""
+
+    @property
+    def venue(self) -> str:
+        """What stands in ticks, trace ids and logs."""
+        return self.name or self.exchange
+
+    @property
+    def section(self) -> str:
+        """Where the config says it."""
+        return f"[ingestor.venues.{self.name}]" if self.name else "[ingestor]"
+
+    def rules(self, consecutive: bool) -> ContinuityRules:
+        """The bounds of continuity. consecutive: the venue numbers trades without a hole."""
+        ask_ns = NS_PER_S if self.websocket else round(self.poll_s * NS_PER_S)
+        return ContinuityRules(consecutive=consecutive, silence_ns=self.silence_ns, ask_ns=ask_ns)

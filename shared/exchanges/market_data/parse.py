@@ -1,0 +1,99 @@
+"""ccxt's structures as events; None for what does not fit. Pure."""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from shared.exchanges.market_data.events import Candle, TopOfBook, Trade
+from shared.exchanges.market_data.prints import on_book, sequence
+
+NS_PER_MS = 1_000_000
+MOST_MS = 2**63 // NS_PER_MS - 1
+MOST_ID = 2**62
+LONGEST_ID = 100
+DIGITS = 20
+COLUMNS = 6
+
+
+def trade(row: Mapping[str, Any], consecutive: bool, exchange: str = "") -> Trade | None:
+    """A trade. consecutive: its id must be a number; else it is a text, of a number so that its order is that of texts.
+
+    exchange: ccxt's name, for what the exchange's own fields say of it.
+
+    >>> trade({"id": "7", "timestamp": 1000, "price": "1.5", "amount": "2"}, consecutive=True)
+    Trade(id=7, ts_event=1000000000, price=Decimal('1.5'), qty=Decimal('2'), seq=0, on_book=True)
+    >>> trade({"id": "7", "timestamp": 1000, "price": "-1.5", "amount": "2"}, consecutive=True)
+    """
+    number, at_ns = _id(row.get("id"), consecutive), _ns(row.get("timestamp"))
+    price, qty = _positive(row.get("price")), _positive(row.get("amount"))
+    if number is None or at_ns is None or price is None or qty is None:
+        return None
+    raw = row.get("info")
+    return Trade(number, at_ns, price, qty, 0 if consecutive else sequence(raw), on_book(exchange, raw))
+
+
+def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any, on_book: bool = True) -> Trade | None:
+    """A numbered trade of which each field has its plain type: integers, and numbers as texts. Else None.
+
+    Decimal skips underscores, wherever they stand, and ccxt does not.
+
+    >>> plain_trade(7, 1000, "1.5", "2")
+    Trade(id=7, ts_event=1000000000, price=Decimal('1.5'), qty=Decimal('2'), seq=0, on_book=True)
+    >>> plain_trade(7, 1000, "0", "2"), plain_trade("7", 1000, "1.5", "2"), plain_trade(7, 1000, "_1", "2")
+    (None, None, None)
+    """
+    if not (id_.__class__ is at_ms.__class__ is int and price.__class__ is qty.__class__ is str):
+        return None
+    if not (0 <= id_ < MOST_ID and 0 < at_ms < MOST_MS) or "_" in price or "_" in qty:
+        return None
+    try:
+        at, of = Decimal(price), Decimal(qty)
+    except InvalidOperation:
+        return None
+    if not (at.is_finite() and of.is_finite() and at > 0 and of > 0):
+        return None
+    return Trade(id_, at_ms * NS_PER_MS, at, of, 0, on_book)
+
+
+def top_of_book(row: Mapping[str, Any], now: int) -> TopOfBook | None:
+    """The best prices; some venues do not tell since when: then it is `now`."""
+    at_ns = now if row.get("timestamp") is None else _ns(row["timestamp"])
+    bid, ask = _positive(row.get("bid")), _positive(row.get("ask"))
+    return None if at_ns is None or bid is None or ask is None or bid > ask else TopOfBook(at_ns, bid, ask)
+
+
+def candle(row: Any) -> Candle | None:
+    """A row of [start, open, high, low, close, volume].
+
+    >>> candle([1000, "1", "3", "1", "2", "9"])
+    Candle(start=1000000000, close=Decimal('2'))
+    """
+    if not isinstance(row, list) or len(row) < COLUMNS:
+        return None
+    start, close = _ns(row[0]), _positive(row[4])
+    return None if start is None or close is None else Candle(start, close)
+
+
+def _id(value: Any, consecutive: bool) -> int | str | None:
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not text or len(text) > LONGEST_ID:
+        return None
+    number = text.isascii() and text.isdigit()
+    if consecutive:
+        return int(text) if number and int(text) < MOST_ID else None
+    return text.zfill(DIGITS) if number else text
+
+
+def _ns(value: Any) -> int | None:
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 < value < MOST_MS
+    return value * NS_PER_MS if fits else None
+
+
+def _positive(value: Any) -> Decimal | None:
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and number > 0 else None

@@ -1,0 +1,87 @@
+"""Quantities as a venue takes them: whole steps, truncated toward zero, exact in Decimal."""
+
+from decimal import ROUND_DOWN, Context, Decimal
+
+from shared.exchanges.trading.venue import MarketRules
+from shared.messages.reasons import Reason
+
+# Wide enough for any quotient here; the ambient context is not ours alone (ccxt writes to it).
+_WIDE = Context(prec=60, rounding=ROUND_DOWN)
+RISEN = 10  # times: how far a least quantity or value may have risen since it was read
+
+
+def truncated(qty: Decimal, step: Decimal) -> Decimal:
+    """The largest multiple of step that is not farther from zero.
+
+    >>> truncated(Decimal("-0.0129"), Decimal("0.001")), truncated(Decimal("0.0009"), Decimal("0.001"))
+    (Decimal('-0.012'), Decimal('0'))
+    """
+    whole = _WIDE.multiply(_WIDE.divide_int(qty, step), step)
+    return whole if whole else Decimal(0)
+
+
+def sized(rules: MarketRules, qty: Decimal, price: Decimal, reduce_only: bool = False) -> Decimal | Reason:
+    """The quantity that can be sent, truncated, or why none can; at about this price.
+
+    A swap asks no least value of what only reduces; spot knows no such order, a sale is a sale.
+    """
+    fit = truncated(qty, rules.step)
+    most = most_at_once(rules, price)
+    if most is not None and abs(fit) > most:
+        return Reason.VENUE_REFUSED
+    too_small = not (reduce_only and rules.kind == "swap") and _WIDE.multiply(abs(fit), price) < rules.min_notional
+    return Reason.BELOW_MINIMUM if not fit or abs(fit) < rules.min_qty or too_small else fit
+
+
+def dust(rules: MarketRules, held: Decimal, price: Decimal) -> Decimal:
+    """The position, signed, if it is too small to be closed at about this price; else 0.
+
+    >>> from shared.exchanges.trading.venue import MarketRules
+    >>> step = Decimal("0.00001")
+    >>> rules = MarketRules(
+    ...     "spot", "BTC/USDT", "BTC", "USDT", step, step, None, Decimal(5), Decimal("0.01"), Decimal(1)
+    ... )
+    >>> dust(rules, Decimal("0.00000999"), Decimal(42000)), dust(rules, Decimal("0.00011"), Decimal(42000))
+    (Decimal('0.00000999'), Decimal('0.00011'))
+    >>> dust(rules, Decimal("0.00012"), Decimal(42000))
+    Decimal('0')
+    """
+    left = bool(held) and sized(rules, -held, price, reduce_only=True) is Reason.BELOW_MINIMUM
+    return held if left else Decimal(0)
+
+
+def may_be_dust(rules: MarketRules, held: Decimal, price: Decimal) -> bool:
+    """Whether a venue is believed that calls the position too small: its least may be more by now than we have read.
+
+    Not without bound: some say the same of what is too large.
+    """
+    least = max(rules.min_notional, _WIDE.multiply(max(rules.min_qty, rules.step), price))
+    return _WIDE.multiply(abs(held), price) <= RISEN * least
+
+
+def most_at_once(rules: MarketRules, price: Decimal) -> Decimal | None:
+    """The largest market order at about this price, in base units and whole steps; None: no bound is known."""
+    bounds = [] if rules.most_qty is None else [rules.most_qty]
+    if rules.most_notional is not None and price > 0:
+        bounds.append(_WIDE.divide(rules.most_notional, price))
+    return truncated(min(bounds), rules.step) if bounds else None
+
+
+def contracts(rules: MarketRules, qty: Decimal) -> str:
+    """|qty| base units in the venue's own contracts, as it is written in the request; ValueError for a part of a step.
+
+    No exponent and no digit lost: the venue gets the very number.
+    """
+    if truncated(qty, rules.step) != qty or not qty:
+        raise ValueError(f"{qty} is no multiple of {rules.step}")
+    return plain(_WIDE.divide(abs(qty), rules.contract_size))
+
+
+def plain(number: Decimal) -> str:
+    """Without exponent and trailing zeros.
+
+    >>> plain(Decimal("1E+3")), plain(Decimal("0.0100")), plain(Decimal("0E-8"))
+    ('1000', '0.01', '0')
+    """
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

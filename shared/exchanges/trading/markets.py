@@ -1,0 +1,139 @@
+"""A symbol's one market, as ccxt has it and as it is traded here."""
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from shared.errors import ConfigError, VenueError
+from shared.exchanges.trading.amounts import plain
+from shared.exchanges.trading.venue import Contract, MarketRules
+
+SHOWN = 5
+STATUS = ("status", "contractStatus", "state")  # what the exchanges call it in their own rows
+
+
+class MarketOrder(NamedTuple):
+    """What holds for a market order beside what holds for all orders; None: nothing. In the venue's contracts.
+
+    most_cost: quote units.
+    """
+
+    least: Decimal | None = None
+    most: Decimal | None = None
+    step: Decimal | None = None
+    most_cost: Decimal | None = None
+
+
+ALL_ORDERS = MarketOrder()
+
+
+def rules_of(
+    exchange: str,
+    sym: str,
+    name: str,
+    markets: Mapping[str, Mapping[str, Any]],
+    market_order: Callable[[Mapping[str, Any]], MarketOrder] = lambda market: ALL_ORDERS,
+) -> MarketRules:
+    """The rules of `sym`, which the config maps to ccxt's market `name`; ConfigError where it cannot be traded here.
+
+    Orders are market orders, so what bounds these counts beside what bounds all. One in which nothing is traded now has
+    its rules, too: it holds up no other, and `closed_why` keeps orders that add out of it.
+    """
+    where = f"[gateway] markets: {sym} = {name!r}"
+    market = markets.get(name)
+    if market is None:
+        near = difflib.get_close_matches(name, markets, SHOWN, 0.6)
+        hint = f"did you mean {', '.join(near)}?" if near else "write it as ccxt does, e.g. BTC/USDT:USDT"
+        raise ConfigError(f"{where}: {exchange} has no such market: {hint}")
+    if market.get("type") not in ("swap", "spot"):
+        raise ConfigError(f"{where}: a {market.get('type')} market: only swap and spot are traded")
+    if market["type"] == "swap" and market.get("linear") is not True:
+        raise ConfigError(
+            f"{where}: an inverse contract, settled in {market.get('settle')}: only linear ones are traded"
+        )
+    size = decimal_at(market, "contractSize") if market["type"] == "swap" else Decimal(1)
+    step = decimal_at(market, "precision", "amount")
+    if size is None or step is None:
+        raise VenueError(f"{where}: {exchange} does not tell the contract's size or the amount's step")
+    bound = market_order(market)
+    step = _common(step, bound.step) if bound.step else step
+    least = max(decimal_at(market, "limits", "amount", "min") or step, bound.least or step, step)
+    most = [one for one in (decimal_at(market, "limits", "amount", "max"), bound.most) if one]
+    return MarketRules(
+        kind=market["type"], market=name, base=market["base"], quote=market["quote"], step=step * size,
+        min_qty=least * size, most_qty=min(most) * size if most else None,
+        min_notional=decimal_at(market, "limits", "cost", "min") or Decimal(0),
+        price_tick=decimal_at(market, "precision", "price") or Decimal(0), contract_size=size,
+        most_notional=bound.most_cost,
+    )  # fmt: skip
+
+
+def closed_why(market: Mapping[str, Any], ends_ms: int | None) -> str:
+    """Why nothing is to be added in a market now; empty where it is traded, and no end of that is announced.
+
+    >>> closed_why({"active": True}, None), closed_why({"active": True}, 1_764_576_000_000)
+    ('', 'trading in it ends on 2025-12-01 08:00 UTC')
+    """
+    status = next((market["info"][name] for name in STATUS if market.get("info", {}).get(name)), "")
+    if market.get("gone"):
+        return "the exchange does not list it any more"
+    if market.get("active") is False:
+        return f"the exchange does not trade it now{f' ({status})' if status else ''}"
+    if ends_ms is None:
+        return ""
+    return f"trading in it ends on {datetime.fromtimestamp(ends_ms / 1000, UTC):%F %H:%M} UTC"
+
+
+def changes(old: Contract, new: Contract) -> str:
+    """What is another contract than before: its size, or the step of its quantity; empty where neither is."""
+    return _told(old, new, {"contract's size": (old.size, new.size), "quantity's step": (old.step, new.step)})
+
+
+def least_changes(old: Contract, new: Contract) -> str:
+    """What an order must be at least that it needed not be before, or the other way; empty where it is the same.
+
+    >>> least = {"min_qty": Decimal("0.1"), "min_notional": Decimal(5)}
+    >>> old = Contract(market="BTC/USDT", size=Decimal(1), step=Decimal("0.1"), **least)
+    >>> least_changes(old, old.model_copy(update={"min_notional": Decimal(10)}))
+    'the least value of an order was 5 and is 10'
+    """
+    quantity, value = (old.min_qty, new.min_qty), (old.min_notional, new.min_notional)
+    return _told(old, new, {"least quantity": quantity, "least value of an order": value})
+
+
+def _told(old: Contract, new: Contract, both: Mapping[str, tuple[Decimal | None, Decimal | None]]) -> str:
+    if old.market != new.market:
+        return ""
+    return ", ".join(
+        f"the {name} was {plain(was)} and is {plain(now)}"
+        for name, (was, now) in both.items()
+        if was is not None and now is not None and was != now
+    )
+
+
+def _common(one: Decimal, other: Decimal) -> Decimal:
+    """The least step that is a whole number of both.
+
+    >>> _common(Decimal("0.001"), Decimal("0.01")), _common(Decimal("0.4"), Decimal("0.6"))
+    (Decimal('0.01'), Decimal('1.2'))
+    """
+    (a, b), (c, d) = one.as_integer_ratio(), other.as_integer_ratio()
+    return Decimal(math.lcm(a * d, c * b)) / Decimal(b * d)
+
+
+def decimal_at(market: Mapping[str, Any], *path: str) -> Decimal | None:
+    """The number that stands there, if one does.
+
+    >>> decimal_at({"limits": {"amount": {"min": "0.2"}}}, "limits", "amount", "min")
+    Decimal('0.2')
+    """
+    found: Any = market
+    for key in path:
+        found = (found or {}).get(key)
+    try:
+        return None if found is None or found == "" else Decimal(str(found))
+    except InvalidOperation:
+        return None

@@ -1,0 +1,83 @@
+"""Which account of which venue, and how it is used."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import SecretStr
+
+from shared.errors import ConfigError
+
+# What an account's requests are signed with, and how it is kept out of everything that is shown.
+
+HIDDEN = "***"
+_SIGNED = re.compile(r"(?i)((?:signature|sign|api_?key|listenkey|passphrase)[\"']?\s*[=:]\s*[\"']?)[^&\s\"',}]+")
+MOST = 300
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """An API key. password: what OKX calls a passphrase.
+
+    >>> Credentials(SecretStr("abc"), SecretStr("def"))
+    Credentials(api_key=SecretStr('**********'), secret=SecretStr('**********'), password=None)
+    """
+
+    api_key: SecretStr
+    secret: SecretStr
+    password: SecretStr | None = None
+
+    def check_complete(self, exchange: str, asked_for: Mapping[str, bool]) -> None:
+        """ConfigError where the exchange's keys have a part that was not given. asked_for: by ccxt's names."""
+        given = {"apiKey", "secret", *(("password",) if self.password else ())}
+        lacking = sorted({name for name, needed in asked_for.items() if needed} - given)
+        if lacking == ["password"]:
+            raise ConfigError(
+                f"config: a key of {exchange} has a password (passphrase): put it into a file api_password in the "
+                "folder gateway.keys_dir, or into TICKLINE_GATEWAY__API_PASSWORD"
+            )
+        if lacking:
+            raise ConfigError(f"[gateway] exchange {exchange} asks for {', '.join(lacking)}: it cannot be traded here")
+
+    def redact(self, text: str) -> str:
+        """The text in one line, without keys and signatures, and no longer than a person reads.
+
+        >>> keys = Credentials(SecretStr("abc"), SecretStr("def"))
+        >>> keys.redact("GET https://x/y?key=abc&signature=0123456789 failed")
+        'GET https://x/y?key=***&signature=*** failed'
+        """
+        for secret in (self.api_key, self.secret, self.password):
+            if secret is not None and secret.get_secret_value():
+                text = text.replace(secret.get_secret_value(), HIDDEN)
+        return " ".join(_SIGNED.sub(rf"\g<1>{HIDDEN}", text).split())[:MOST]
+
+
+@dataclass(frozen=True)
+class VenueOptions:
+    """exchange: ccxt's name. markets: symbol -> ccxt's market, e.g. {"BTCUSDT": "BTC/USDT:USDT"}.
+
+    leverage: of every swap, isolated. allow_unlisted: an exchange that facts.py does not know. base_url: instead of the
+    exchange's hosts. timeout_s: of one request. attempts: of a read. throttled: reads are
+    spaced as ccxt knows the venue wants it; orders never are.
+    """
+
+    exchange: str
+    markets: Mapping[str, str]
+    mode: Literal["testnet", "live"] = "testnet"
+    leverage: int = 1
+    allow_unlisted: bool = False
+    base_url: str = ""
+    timeout_s: float = 10.0
+    attempts: int = 5
+    throttled: bool = True
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What its markets are, `swap` or `spot`.
+
+        >>> sorted(VenueOptions("okx", {"A": "A/USDT", "B": "B/USDT:USDT"}).kinds)
+        ['spot', 'swap']
+        """
+        return frozenset("swap" if ":" in market else "spot" for market in self.markets.values())

@@ -1,0 +1,102 @@
+"""Lists that a venue gives page by page: open orders and positions, and the account's trades from a time on."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from shared.errors import VenueError
+from shared.exchanges.trading.rest_caller import RestCaller
+
+if TYPE_CHECKING:
+    from shared.exchanges.trading.profiles.profile import ExchangeProfile
+
+MOST_PAGES = 1000
+LEEWAY_MS = 60_000  # our idea of the venue's clock is not exact, and its last trade must not be missed for that
+
+Row: TypeAlias = Mapping[str, Any]
+Params: TypeAlias = Mapping[str, Any]
+
+
+async def all_pages(
+    asker: RestCaller,
+    more: Callable[[Sequence[Row]], Params | None],
+    page: Callable[[Params], Awaitable[Any]],
+    params: Params,
+) -> list[Row]:
+    """The rows of all pages. more: what is asked for after a page, None after the last one."""
+    found: list[Row] = []
+    further: Params | None = params
+    for _ in range(MOST_PAGES):
+        rows = await asker.ask(page, {**params, **(further or {})})
+        found += rows
+        further = more(rows) if rows else None
+        if further is None:
+            return found
+    raise VenueError(f"{asker.client.id}: more than {MOST_PAGES} pages of a list")
+
+
+async def trades(
+    asker: RestCaller,
+    profile: "ExchangeProfile",
+    market: str | None,
+    since_ms: int,
+    now_ms: int,
+    params: Params | None = None,
+) -> list[Row]:
+    """Each once, oldest first. Venues give a page's first or its last rows of a window; both are paged.
+
+    market: None where a venue gives those of all markets; params then say of which.
+    """
+    found: dict[str, Row] = {}
+    last_ms, window_ms = now_ms + LEEWAY_MS, profile.facts.window_ms
+    for start_ms in range(since_ms, last_ms + 1, window_ms):
+        end_ms = min(start_ms + window_ms - 1, last_ms)
+        await _window(asker, profile, market, start_ms, end_ms, found, params or {})
+    return sorted((row for row in found.values() if int(row["timestamp"]) >= since_ms), key=_order)
+
+
+async def order_trades(asker: RestCaller, profile: "ExchangeProfile", market: str, id_: str) -> list[Row]:
+    """Of one order, where the venue can be asked for these."""
+
+    def more(rows: Sequence[Row]) -> Params | None:
+        return profile.more_trades(rows) if len(rows) >= profile.facts.page else None
+
+    async def page(params: Params) -> Any:
+        return await asker.client.fetch_order_trades(id_, market, None, profile.facts.page, dict(params))
+
+    return sorted({str(row["id"]): row for row in await all_pages(asker, more, page, {})}.values(), key=_order)
+
+
+async def _window(
+    asker: RestCaller, profile: "ExchangeProfile", market: str | None, start_ms: int, end_ms: int,
+    found: dict[str, Row], given: Params,
+) -> None:  # fmt: skip
+    since: int | None = start_ms
+    params: dict[str, Any] = {**given, "until": end_ms}
+    for _ in range(MOST_PAGES):
+        asked = {name: value for name, value in params.items() if value is not None}
+        rows = await asker.ask(profile.trades_page, asker, market, since, asked)
+        new = [row for row in rows if str(row["id"]) not in found]
+        found.update((str(row["id"]), row) for row in new)
+        if len(rows) < profile.facts.page:
+            return
+        times = [int(row["timestamp"]) for row in rows]
+        further = profile.more_trades(rows)
+        if further is not None:
+            since = further.get("since", since)
+            params |= {name: value for name, value in further.items() if name != "since"}
+            if params["until"] is None and min(times) > end_ms:
+                return
+        elif not new:
+            raise VenueError(
+                f"{asker.client.id}: more trades of {market or 'all markets'} in one millisecond than one answer has"
+            )
+        elif profile.facts.newest_first:
+            params["until"] = min(times)
+        else:
+            since = max(times)
+    raise VenueError(f"{asker.client.id}: more than {MOST_PAGES} pages of trades of {market or 'all markets'}")
+
+
+def _order(trade: Row) -> tuple[int, int, str]:
+    id_ = str(trade["id"])
+    return int(trade["timestamp"]), len(id_), id_

@@ -1,0 +1,129 @@
+"""ccxt's structures as our answers; numbers come as the venue's digits, amounts as its contracts."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from shared.exchanges.trading.exchange_facts import ExchangeFacts
+from shared.exchanges.trading.venue import MarketRules
+from shared.messages.reasons import OrderPhase
+from shared.orders.answers import Snapshot, VenueFill, VenuePosition, VenueQuote
+
+ENDED = {
+    "closed": OrderPhase.FILLED,
+    "canceled": OrderPhase.CANCELED,
+    "expired": OrderPhase.EXPIRED,
+    "rejected": OrderPhase.REJECTED,
+}
+
+
+if TYPE_CHECKING:
+    from shared.exchanges.trading.profiles.profile import ExchangeProfile
+
+
+class Unreadable(Exception):
+    """An answer without what it must have."""
+
+
+def snapshot(
+    facts: ExchangeFacts, rules: MarketRules, order: Mapping[str, Any], asked_qty: Decimal | None = None
+) -> Snapshot:
+    """What an order is now; its `paid` is exact only where the venue tells exactly (ExchangeFacts.exact_cost).
+
+    asked_qty: ours, signed, for an answer that names no side. An answer without status is a bare acknowledgement: NEW.
+    """
+    id_, side = order_id(facts, order), order.get("side")
+    if not id_:
+        raise Unreadable("the order has no id")
+    filled = number(order.get("filled"), "0") * rules.contract_size
+    sign = -1 if (side == "sell" if side else (asked_qty or Decimal(0)) < 0) else 1
+    paid = number(order.get("cost"), "0") if filled else Decimal(0)
+    qty = number(order.get("amount"), "0") * rules.contract_size
+    state = _state(facts, order, filled, max(qty, abs(asked_qty or Decimal(0))))
+    return Snapshot(state, sign * filled if filled else Decimal(0), paid, id_)
+
+
+def order_id(facts: ExchangeFacts, order: Mapping[str, Any]) -> str:
+    """The order's id at the venue, by which it is cancelled and its trades are found; empty where it has none.
+
+    >>> fired = {"id": "7", "info": {"ordId": "8", "algoId": "7"}}
+    >>> order_id(ExchangeFacts(order_id_name="ordId"), fired), order_id(ExchangeFacts(), fired)
+    ('8', '7')
+    """
+    return str((order.get("info") or {}).get(facts.order_id_name) or order.get("id") or "")
+
+
+def _state(facts: ExchangeFacts, order: Mapping[str, Any], filled: Decimal, qty: Decimal) -> OrderPhase:
+    """The venue's own word before ccxt's, which calls what was cancelled in part `closed`."""
+    word, status = (order.get("info") or {}).get(facts.status_name), order.get("status")
+    state = facts.states.get(str(word)) if word else ENDED.get(str(status))
+    if state is None and status not in (None, "open"):
+        raise Unreadable(f"the order's status is {str(word or status)[:30]!r}")
+    if state is OrderPhase.FILLED and filled < qty:
+        if word:
+            raise Unreadable(f"the order is {word}, and {filled} of {qty} are filled")
+        return OrderPhase.CANCELED
+    if state is None or state is OrderPhase.NEW:
+        return OrderPhase.PARTIALLY_FILLED if filled else OrderPhase.NEW
+    return state
+
+
+def fill(profile: "ExchangeProfile", rules: MarketRules, sym: str, trade: Mapping[str, Any]) -> VenueFill:
+    """One trade, with all its fees."""
+    qty = number(trade.get("amount")) * rules.contract_size
+    if trade.get("side") not in ("buy", "sell"):
+        raise Unreadable("the trade has no side")
+    info = trade.get("info") or {}
+    client_id = next((info[name] for name in ("clOrdId", "orderLinkId", "clientOrderId") if info.get(name)), "")
+    (currency, cost), *others = summed(profile.fees(trade)) or [(rules.quote, Decimal(0))]
+    return VenueFill(
+        trade_id=str(trade["id"]), venue_order_id=str(trade.get("order") or ""), client_order_id=str(client_id),
+        sym=sym, signed_qty=qty if trade["side"] == "buy" else -qty, price=number(trade.get("price")),
+        fee=cost, fee_currency=currency or rules.quote, at_ms=int(trade["timestamp"]), extra_fees=tuple(others),
+        forced=profile.forced(info),
+    )  # fmt: skip
+
+
+def summed(fees: Iterable[tuple[str, Decimal]]) -> list[tuple[str, Decimal]]:
+    """One sum a currency, in the order in which they came.
+
+    >>> summed([("USDT", Decimal(1)), ("BTC", Decimal(2)), ("USDT", Decimal(3))])
+    [('USDT', Decimal('4')), ('BTC', Decimal('2'))]
+    """
+    sums = dict[str, Decimal]()
+    for currency, cost in fees:
+        sums[currency] = sums.get(currency, Decimal(0)) + cost
+    return list(sums.items())
+
+
+def position(rules: MarketRules, sym: str, held: Mapping[str, Any], row: str = "") -> VenuePosition:
+    """One of a swap's."""
+    qty = number(held.get("contracts"), "0") * rules.contract_size
+    if qty and held.get("side") not in ("long", "short"):
+        raise Unreadable(f"the position in {sym} has no side")
+    if not qty:
+        return VenuePosition(sym, qty, None, row)
+    return VenuePosition(
+        sym, -qty if held.get("side") == "short" else qty, number(held.get("entryPrice"), "0") or None, row,
+        None if held.get("marginMode") == "cross" else number(held.get("collateral"), "0") or None,
+        number(held.get("liquidationPrice"), "0") or None,
+    )  # fmt: skip
+
+
+def quote(sym: str, ticker: Mapping[str, Any], asked_ms: int, *, trading: bool = True) -> VenueQuote:
+    """Bid and ask, as they were asked for; the book's own time where the venue tells it."""
+    book_ms = ticker.get("timestamp")
+    bid, ask = number(ticker.get("bid")), number(ticker.get("ask"))
+    return VenueQuote(sym, bid, ask, asked_ms, None if book_ms is None else int(book_ms), trading)
+
+
+def number(value: object, default: str | None = None) -> Decimal:
+    """The venue's digits, exactly."""
+    if value is None or value == "":
+        if default is None:
+            raise Unreadable("a number is missing")
+        return Decimal(default)
+    made = Decimal(str(value))
+    if not made.is_finite():
+        raise Unreadable(f"{made} is no number")
+    return made

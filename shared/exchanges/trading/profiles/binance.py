@@ -1,0 +1,255 @@
+"""Binance: USD-M futures and spot. What the letters in the comments mean stands in facts.py."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from shared.errors import VenueError
+from shared.exchanges.trading.exchange_facts import ExchangeFacts, states_of
+from shared.exchanges.trading.markets import MarketOrder, decimal_at
+from shared.exchanges.trading.paging import MOST_PAGES, Row
+from shared.exchanges.trading.parse import number
+from shared.exchanges.trading.profiles import binance_codes
+from shared.exchanges.trading.profiles.profile import ExchangeProfile, Modes, Rights, Waiting, told
+from shared.exchanges.trading.rest_caller import RestCaller
+from shared.messages.reasons import Reason
+from shared.orders.answers import Forced, FundingPayment
+
+NEVER_MS = 4_133_404_800_000  # C: what a perpetual has as its deliveryDate
+MARGINS = {"ISOLATED": "isolated", "CROSSED": "cross"}  # as ccxt calls them
+MOST_SPOT_BY_SYMBOL, MOST_TICKERS_BY_SYMBOL = 13, 2
+MOST_BY_SYMBOL = 40  # P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders: weight 1 a symbol, 40 for all
+BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
+BINANCE = ExchangeFacts(
+    client_id="newClientOrderId",  # C, the form U: BINANCE_DOCS/trade/rest-api/New-Order; unique among open orders only
+    client_id_form=re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$"),
+    expiry="window",  # U: BINANCE_DOCS/general-info#timing-security
+    most_validity_ms=60_000,
+    test="demo",  # C: futures' testnet is gone; https://www.binance.com/en/support/faq/detail/9be58f73e5e14338809e3b705b9687dd
+    refusals=binance_codes.FUTURES,
+    # U: BINANCE_DOCS/general-info#http-return-codes: 403 is the firewall, 429 and 418 are limits, 451 the law of
+    # the place where we are; no engine is reached
+    refusal_statuses={
+        403: Reason.RATE_LIMITED,
+        418: Reason.RATE_LIMITED,
+        429: Reason.RATE_LIMITED,
+        451: Reason.KEY_REFUSED,
+    },
+    # U: https://developers.binance.com/docs/binance-spot-api-docs/errors: -2010 and -1013 have many reasons
+    meant={"insufficient balance": Reason.NO_MARGIN, "NOTIONAL": Reason.BELOW_MINIMUM},
+    duplicate=frozenset({"-4116"}),  # C, as the two below
+    unknown=frozenset({"-2013", "-2011"}),
+    unchanged=frozenset({"-4046", "-4059"}),
+    in_the_way=frozenset({"-4047", "-4048", "-4067", "-4068", "-4531"}),  # C
+    # P: https://developers.binance.com/docs/binance-spot-api-docs/enums; futures add those of liquidations (U)
+    status_name="status",
+    states=states_of(
+        new="NEW PENDING_NEW PARTIALLY_FILLED PENDING_CANCEL NEW_INSURANCE NEW_ADL",
+        filled="FILLED",
+        canceled="CANCELED",
+        rejected="REJECTED",
+        expired="EXPIRED EXPIRED_IN_MATCH",
+    ),
+    market_types={"swap": "linear", "spot": "spot"},
+    options={"warnOnFetchOpenOrdersWithoutSymbol": False},  # we know what it costs
+    exact_cost=True,  # C: cumQuote, cummulativeQuoteQty
+    page=1000,
+)
+
+CREDITS = "BNFCR"
+FUNDING = "FUNDING_FEE"
+OWN_IDS = {  # P: BINANCE_DOCS/user-data-streams/Event-Order-Update
+    "autoclose-": Forced.LIQUIDATION, "adl_autoclose": Forced.ADL, "settlement_autoclose-": Forced.SETTLEMENT,
+}  # fmt: skip
+SPOT_DOCS = "https://developers.binance.com/docs/binance-spot-api-docs"
+BINANCE_SPOT = BINANCE._replace(
+    refusals=binance_codes.SPOT,
+    window_ms=86_400_000,  # P: SPOT_DOCS/rest-api/account-endpoints#account-trade-list-user_data
+)
+
+
+class Binance(ExchangeProfile):
+    """Its futures are signed, limited and answered by a host of their own; spot by another."""
+
+    name: ClassVar[str] = "binance"
+    by_kind: ClassVar[Mapping[str, ExchangeFacts]] = {"swap": BINANCE, "spot": BINANCE_SPOT}
+    lookup_name: ClassVar[str] = "origClientOrderId"
+    trades_name_makers: ClassVar[bool] = False  # P: BINANCE_DOCS/trade/rest-api/Account-Trade-List
+
+    def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """By id, which goes with no time: BINANCE_DOCS/trade/rest-api/Account-Trade-List (P)."""
+        return {"since": None, "until": None, "fromId": max(int(row["id"]) for row in rows) + 1}
+
+    def forced(self, info: Mapping[str, Any]) -> Forced | None:
+        """By the client id that it gives its own orders."""
+        name = str(info.get("clientOrderId") or "")
+        return next((why for start, why in OWN_IDS.items() if name.startswith(start)), None)
+
+    async def book_ticker(self, asker: RestCaller, market: str) -> Row:
+        """bookTicker: a twentieth of a ticker's weight on spot."""
+        rows: Mapping[str, Row] = await asker.ask(asker.client.fetch_bids_asks, [market])
+        return rows[market]
+
+    def market_order(self, market: Row) -> MarketOrder:
+        """MARKET_LOT_SIZE beside LOT_SIZE; a 0 in it is no rule.
+
+        P: https://developers.binance.com/docs/binance-spot-api-docs/filters#market_lot_size
+        """
+        filters = market["info"].get("filters") or []
+        by_type: dict[str, Row] = {one["filterType"]: one for one in filters}
+        lot, value = by_type.get("MARKET_LOT_SIZE", {}), by_type.get("NOTIONAL", {})
+        return MarketOrder(
+            decimal_at(lot, "minQty"),
+            decimal_at(lot, "maxQty"),
+            decimal_at(lot, "stepSize"),
+            decimal_at(value, "maxNotional") if value.get("applyMaxToMarket") else None,
+        )
+
+    async def rights(self, asker: RestCaller) -> Rights:
+        """Told by the wallet's API. P: https://developers.binance.com/docs/wallet/account/api-key-permission."""
+        rights: Any = await asker.ask(asker.client.sapi_get_account_apirestrictions)
+        trade = rights["enableFutures" if self.kind == "swap" else "enableSpotAndMarginTrading"]
+        return Rights(trade=trade is True, withdraw=rights["enableWithdrawals"] is not False)
+
+    async def account_id(self, asker: RestCaller, *, live: bool) -> str:
+        """Spot's `uid`; futures have an `accountAlias` in each row of the balance.
+
+        P: SPOT_DOCS/rest-api/account-endpoints#account-information-user_data; C, that it is unique to the account U:
+        BINANCE_DOCS/account/rest-api/Futures-Account-Balance-V3
+        """
+        if self.kind == "swap":
+            rows: Any = await asker.ask(asker.client.fapiprivatev3_get_balance)
+            return next((str(row["accountAlias"]) for row in rows if row.get("accountAlias")), "")
+        answer: Any = await asker.ask(asker.client.private_get_account, {"omitZeroBalances": "true"})
+        return str(answer.get("uid") or "")
+
+    async def fee_currencies(self, asker: RestCaller) -> frozenset[str]:
+        """BNFCR: in the EEA futures are margined, settled and charged in credits, which no market has a price for.
+
+        U: https://www.binance.com/en/support/faq (futures credits trading mode); P: the coin, in the conversion pages.
+        """
+        if self.kind != "swap":
+            return frozenset()
+        rows: Any = await asker.ask(asker.client.fapiprivatev3_get_balance)
+        return frozenset(row["asset"] for row in rows if row["asset"] == CREDITS and number(row["balance"], "0"))
+
+    async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
+        """Market by market while that is cheaper than all at once.
+
+        C, P: weights 1 and 40 of futures (BINANCE_DOCS/trade/rest-api/Current-All-Open-Orders), 6 and 80 of spot.
+        """
+        if len(markets) <= (MOST_BY_SYMBOL if self.kind == "swap" else MOST_SPOT_BY_SYMBOL):
+            return await super().all_open_orders(asker, markets)
+        kind = {"type": "swap", "subType": "linear"} if self.kind == "swap" else {"type": "spot"}
+        return await self.open_orders(asker, None, kind)
+
+    async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
+        """All at once from three on: weights 2 and 5 (C)."""
+        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
+            return await super().book_tickers(asker, markets)
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        if self.kind == "swap":
+            rows = await asker.ask(client.fapipublic_get_ticker_bookticker)
+        else:
+            rows = await asker.ask(client.public_get_ticker_bookticker, {"symbols": client.json(sorted(names))})
+        return {
+            names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]])
+            for row in rows
+            if row["symbol"] in names
+        }
+
+    modes_a_round: ClassVar[int] = 1_000
+
+    async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """Margin and leverage of all markets in one call: BINANCE_DOCS/account/rest-api/Symbol-Config (P, C)."""
+        client = asker.client
+        hedged = bool(await told(asker, "dualSidePosition", client.fapiprivate_get_accountconfig))  # a sixth of dual
+        names = {client.markets[market]["id"]: market for market in swaps}
+
+        def read(rows: Any) -> Mapping[str, Modes]:
+            found = {names[row["symbol"]]: row for row in rows if row["symbol"] in names}
+            return {
+                market: Modes(hedged, MARGINS[found[market]["marginType"]], number(found[market]["leverage"]))
+                for market in swaps
+            }
+
+        made: Mapping[str, Modes] = await asker.ask(client.fapiPrivateGetSymbolConfig, {}, read=read)
+        return made
+
+    def ends_ms(self, market: Row) -> int | None:
+        """A perpetual's deliveryDate is in 2100 until its delisting is announced.
+
+        P: BINANCE_DOCS/market-data/rest-api/Exchange-Information
+        """
+        told_ms = int(market["info"].get("deliveryDate") or 0)
+        return told_ms if 0 < told_ms < NEVER_MS else None
+
+    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[Waiting]:
+        """Of futures they lie in the algo service since December 2025; on spot they are among the open orders.
+
+        P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders
+        """
+        if self.kind != "swap":
+            return []
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        asked = [{"symbol": id_} for id_ in names] if len(names) <= MOST_BY_SYMBOL else [{}]
+        rows = [row for params in asked for row in await asker.ask(client.fapiPrivateGetOpenAlgoOrders, params)]
+        return [
+            Waiting(names[row["symbol"]], str(row["algoId"]), str(row.get("clientAlgoId") or ""))
+            for row in rows
+            if row["symbol"] in names
+        ]
+
+    async def cancel_waiting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+        """At once: BINANCE_DOCS/trade/rest-api/Cancel-All-Algo-Open-Orders (P)."""
+        if self.kind == "swap":
+            params = {"symbol": asker.client.markets[market]["id"]}
+            await asker.ask(asker.client.fapiPrivateDeleteAlgoOpenOrders, params, tolerated=self.facts.unknown)
+
+    def row_of(self, position: Mapping[str, Any]) -> str:
+        """LONG and SHORT of a hedge."""
+        side = str(position["info"].get("positionSide") or "BOTH")
+        return "" if side == "BOTH" else side
+
+    def closing(self, row: str) -> Mapping[str, Any]:
+        """reduceOnly is refused in hedge mode: BINANCE_DOCS/trade/rest-api/New-Order (P)."""
+        return {"positionSide": row}
+
+    async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
+        """Single-asset mode, and no portfolio margin, whose positions and balance lie elsewhere (papi).
+
+        P: BINANCE_DOCS/account/rest-api/Account-Config; https://developers.binance.com/docs/wallet/account/account-info,
+        which the demo system has not.
+        """
+        if self.kind != "swap":
+            return None
+        if live and (await asker.ask(asker.client.sapi_get_account_info))["isPortfolioMarginRetailEnabled"]:
+            return "is a portfolio margin account: leave portfolio margin, or use a sub-account that is none"
+        if (await asker.ask(asker.client.fapiprivate_get_accountconfig))["multiAssetsMargin"]:
+            return "is in multi-assets mode: switch its futures to single-asset mode (Preferences, Asset Mode)"
+        return None
+
+    async def funding(self, asker: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets in one call, since each costs 30; a page is the oldest rows of what was asked."""
+        client, found, start_ms = asker.client, dict[str, FundingPayment](), since_ms
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(rows: Any) -> tuple[int, int, list[FundingPayment]]:
+            mine = [row for row in rows if row["incomeType"] == FUNDING and row["symbol"] in ids]
+            return len(rows), max((int(row["time"]) for row in rows), default=0), [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"incomeType": FUNDING, "startTime": start_ms, "limit": self.facts.page}
+            count, last_ms, payments = await asker.ask(client.fapiprivate_get_income, asked, read=read)
+            found |= {payment.payment_id: payment for payment in payments}
+            if count < self.facts.page or last_ms == start_ms:
+                return list(found.values())
+            start_ms = last_ms
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """C, P: BINANCE_DOCS/account/rest-api/Get-Income-History: `income` > 0 came in."""
+    return FundingPayment(str(row["tranId"]), ids[row["symbol"]], number(row["income"]), int(row["time"]))

@@ -1,0 +1,306 @@
+"""Bybit: linear swaps and spot of a unified account. What the letters in the comments mean stands in facts.py."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any, ClassVar
+
+from shared.errors import VenueError
+from shared.exchanges.trading.exchange_facts import ExchangeFacts, states_of
+from shared.exchanges.trading.markets import MarketOrder, decimal_at
+from shared.exchanges.trading.paging import MOST_PAGES, Row, all_pages, trades
+from shared.exchanges.trading.parse import number
+from shared.exchanges.trading.profiles import bybit_codes
+from shared.exchanges.trading.profiles.profile import ExchangeProfile, Modes, Rights, told
+from shared.exchanges.trading.rest_caller import NotThere, RestCaller
+from shared.messages.reasons import Reason
+from shared.orders.answers import Forced, FundingPayment
+
+WEEK_MS = 7 * 86_400_000
+EARLIER_MS = 60_000
+MOST_WEEKS = 104  # P: BYBIT_DOCS/order/order-list: two years
+MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
+MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
+BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
+BYBIT = ExchangeFacts(
+    client_id="orderLinkId",  # C, the letters U: BYBIT_DOCS/order/create-order: 36 letters, digits, dashes, underscores
+    client_id_form=re.compile(r"^[A-Za-z0-9_-]{1,36}$"),
+    expiry="window",  # U: BYBIT_DOCS/guide#parameters-for-authenticated-endpoints
+    most_validity_ms=60_000,
+    test="demo",  # U: BYBIT_DOCS/demo
+    refusals=bybit_codes.REFUSALS,
+    refusal_statuses={403: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED},
+    duplicate=frozenset({"110072", "170141"}),  # C
+    unknown=frozenset({"110001", "20001", "170213"}),  # C; 110001 also P
+    unchanged=frozenset({"110025", "110043", "110026"}),  # C, P
+    in_the_way=frozenset({"110024", "110028", "110073", "3400045"}),  # C, P but the last two: BYBIT_DOCS/error
+    status_name="orderStatus",  # P: BYBIT_DOCS/enum#orderstatus, and the older words that ccxt has
+    states=states_of(
+        new="New Created Active PartiallyFilled Untriggered Triggered PendingCancel",
+        filled="Filled",
+        rejected="Rejected",
+        canceled="Cancelled PartiallyFilledCanceled Deactivated",
+    ),
+    market_types={"swap": "linear", "spot": "spot"},
+    swap_params={"positionIdx": 0},  # U: BYBIT_DOCS/order/create-order: one-way
+    spot_params={"marketUnit": "baseCoin"},  # C: BYBIT_DOCS/order/create-order: else a market buy's qty is quote
+    exact_cost=True,  # C: cumExecValue
+    page=100,  # P: BYBIT_DOCS/order/execution: 50 unless asked for
+    orders_page=50,  # P: BYBIT_DOCS/order/open-order: 20 unless asked for
+    newest_first=True,
+)
+
+EXEC_TYPES = {  # P: BYBIT_DOCS/enum#exectype
+    "BustTrade": Forced.LIQUIDATION, "AdlTrade": Forced.ADL, "Delivery": Forced.SETTLEMENT, "Settle": Forced.SETTLEMENT,
+}  # fmt: skip
+TRADES = {"Trade", "BlockTrade", "MovePosition", "FutureSpread", *EXEC_TYPES}
+CREATED_BY = {  # P: BYBIT_DOCS/enum#createtype
+    "CreateByLiq": Forced.LIQUIDATION, "CreateByTakeOver_PassThrough": Forced.LIQUIDATION,
+    "CreateByAdl_PassThrough": Forced.ADL, "CreateBySettle": Forced.SETTLEMENT,
+}  # fmt: skip
+FUNDING, CLASSIC, PORTFOLIO = "Funding", "1", "PORTFOLIO_MARGIN"
+
+
+# P: BYBIT_DOCS/order/cancel-all: of spot only `Order` is cancelled unless another kind is named
+SPOT_KINDS = ("Order", "StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslOrder")
+INDEX = {"LONG": 1, "SHORT": 2}  # P: BYBIT_DOCS/order/create-order: positionIdx
+
+
+class Bybit(ExchangeProfile):
+    """One API for both kinds, told apart by `category`."""
+
+    name: ClassVar[str] = "bybit"
+    by_kind: ClassVar[Mapping[str, ExchangeFacts]] = dict.fromkeys(("swap", "spot"), BYBIT)
+    lookup_name: ClassVar[str] = "orderLinkId"
+    margin_of_account: ClassVar[bool] = True  # P: BYBIT_DOCS/account/set-margin-mode
+
+    def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """ccxt puts the answer's cursor into a row."""
+        cursor = next((row["info"]["nextPageCursor"] for row in rows if row["info"].get("nextPageCursor")), None)
+        return None if cursor is None else {"cursor": cursor}
+
+    more_trades = more_orders
+
+    async def trades_page(
+        self, asker: RestCaller, market: str | None, since: int | None, params: Mapping[str, Any]
+    ) -> list[Row]:
+        """ccxt asks for `execType=Trade` alone, so that no liquidation would ever be seen: here without."""
+        client, known = asker.client, None if market is None else asker.client.markets[market]
+        asked = {
+            "category": self.facts.market_types[self.kind], "symbol": known and known["id"], "limit": self.facts.page,
+            "startTime": since, "endTime": params.get("until"),
+            **{name: value for name, value in params.items() if name != "until"},
+        }  # fmt: skip
+        answer = await client.private_get_v5_execution_list({k: v for k, v in asked.items() if v is not None})
+        found: list[Row] = client.parse_trades(client.add_pagination_cursor_to_result(answer), known)
+        return found
+
+    def is_trade(self, row: Row) -> bool:
+        """Not a funding payment, nor what a person has done elsewhere: it moves the position at a price."""
+        return str(row["info"].get("execType")) in TRADES
+
+    def forced(self, info: Mapping[str, Any]) -> Forced | None:
+        """An execution's `execType`, an order's `createType`."""
+        return EXEC_TYPES.get(str(info.get("execType"))) or CREATED_BY.get(str(info.get("createType")))
+
+    def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
+        """With taxes, which stand in a list of their own, and in the coin that the exchange names.
+
+        P: BYBIT_DOCS/order/execution: feeCurrency, extraFees. ccxt reads neither, and guesses the coin.
+        """
+        info = trade["info"]
+        ((currency, cost),) = super().fees(trade)
+        extra = info.get("extraFees") or []
+        taxes = json.loads(extra) if isinstance(extra, str) else extra
+        named = str(info.get("feeCoin") or info.get("feeCurrency") or currency)
+        return [(named, cost), *((str(tax.get("feeCoin") or named), number(tax.get("fee"), "0")) for tax in taxes)]
+
+    def market_order(self, market: Row) -> MarketOrder:
+        """maxMktOrderQty of a swap (P: BYBIT_DOCS/market/instrument); maxMarketOrderQty of a spot market.
+
+        The latter is in the answers since 2025, and is smaller than maxOrderQty.
+        """
+        lot = market["info"].get("lotSizeFilter") or {}
+        return MarketOrder(most=decimal_at(lot, "maxMktOrderQty") or decimal_at(lot, "maxMarketOrderQty"))
+
+    async def positions(self, asker: RestCaller, swaps: Sequence[str]) -> list[Row]:
+        """All that are open, by the coin that they settle in: ccxt takes no second symbol."""
+        coins = sorted({asker.client.markets[swap]["settle"] for swap in swaps})
+        found: list[Row] = []
+        for coin in coins:
+            params = {"category": "linear", "settleCoin": coin, "limit": MOST_POSITIONS}
+            found += await all_pages(asker, self.more_orders, partial(self._positions_page, asker), params)
+        return found
+
+    async def _positions_page(self, asker: RestCaller, params: Mapping[str, Any]) -> Any:
+        return await asker.client.fetch_positions(None, dict(params))
+
+    trades_at_once: ClassVar[bool] = True
+
+    async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
+        """Of one, or of all that settle in a coin: BYBIT_DOCS/order/open-order (P)."""
+        if len(markets) == 1:
+            return await super().all_open_orders(asker, markets)
+        if self.kind == "spot":
+            return await self.open_orders(asker, None, {"type": "spot"})
+        coins = sorted({asker.client.markets[market]["settle"] for market in markets})
+        given = [{"type": "swap", "subType": "linear", "settleCoin": coin} for coin in coins]
+        return [row for params in given for row in await self.open_orders(asker, None, params)]
+
+    async def all_trades(self, asker: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+        """Of all markets of a kind at once: BYBIT_DOCS/order/execution (P)."""
+        return await trades(asker, self, None, since_ms, now_ms)
+
+    async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
+        """All of a kind at once from five on: each question costs the same (C)."""
+        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
+            return await super().book_tickers(asker, markets)
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        answer = await asker.ask(client.public_get_v5_market_tickers, {"category": self.facts.market_types[self.kind]})
+        rows = [row for row in answer["result"]["list"] if row["symbol"] in names]
+        return {names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]]) for row in rows}
+
+    async def prepare(self, asker: RestCaller) -> None:
+        """ccxt asks which kind of account it is."""
+        await asker.ask(asker.client.is_unified_enabled)
+
+    async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
+        """A unified account, in no portfolio margin. P: BYBIT_DOCS/account/account-info, which the demo has not (C)."""
+        if not live:
+            return None
+        info = (await asker.ask(asker.client.private_get_v5_account_info))["result"]
+        if str(info["unifiedMarginStatus"]) == CLASSIC:
+            return "is a classic account: upgrade it to a unified trading account"
+        if info["marginMode"] == PORTFOLIO:
+            return "is in portfolio margin: switch its margin mode to isolated margin"
+        return None
+
+    async def rights(self, asker: RestCaller) -> Rights:
+        """Told with the key. P: BYBIT_DOCS/user/apikey-info."""
+        answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
+        told = answer["result"]
+        permissions = told.get("permissions") or {}
+        name, needed = ("ContractTrade", {"Order", "Position"}) if self.kind == "swap" else ("Spot", {"SpotTrade"})
+        return Rights(
+            trade=str(told["readOnly"]) == "0" and needed <= set(permissions.get(name) or []),
+            withdraw="Withdraw" in (permissions.get("Wallet") or []),
+        )
+
+    async def account_id(self, asker: RestCaller, *, live: bool) -> str:
+        """`userID`, told with the key, which the demo has no answer for. P: BYBIT_DOCS/user/apikey-info."""
+        if not live:
+            return ""
+        answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
+        return str(answer["result"].get("userID") or "")
+
+    async def order_by_client_id(
+        self, asker: RestCaller, market: str, client_id: str, since_ms: int | None = None
+    ) -> Row | None:
+        """No single look-up there; the open list keeps the last 500 that have ended, the history a week at a time.
+
+        P: BYBIT_DOCS/order/order-list: without times the last seven days; before these, only what was filled.
+        """
+        client, params = asker.client, {self.lookup_name: client_id}
+        try:
+            rows = await asker.ask(client.fetch_open_orders, market, None, None, params)
+            rows = rows or await asker.ask(client.fetch_canceled_and_closed_orders, market, None, None, params)
+            end_ms = client.milliseconds() - WEEK_MS
+            oldest_ms = end_ms if since_ms is None else max(since_ms - EARLIER_MS, end_ms - MOST_WEEKS * WEEK_MS)
+            while not rows and end_ms > oldest_ms:
+                times = {"startTime": max(end_ms - WEEK_MS, oldest_ms), "endTime": end_ms}
+                rows = await asker.ask(client.fetch_canceled_and_closed_orders, market, None, None, {**params, **times})
+                end_ms -= WEEK_MS
+        except NotThere:
+            return None
+        if not rows and since_ms is not None and since_ms < client.milliseconds() - WEEK_MS:
+            own = await asker.ask(client.fetch_my_trades, market, since_ms - EARLIER_MS, None, params)
+            if own:  # cancelled in part, perhaps: the history of weeks ago is said to have only what was filled
+                raise VenueError(
+                    f"{client.id} has {len(own)} trades of {client_id}, and does not show the order any more"
+                )
+        return rows[0] if rows else None
+
+    async def set_one_way(self, asker: RestCaller, swaps: Sequence[str]) -> None:
+        """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
+        for market in swaps:
+            await self.set_mode(
+                asker, f"{market}: one-way position mode", asker.client.set_position_mode, False, market
+            )
+
+    async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """A market's list of positions tells leverage and mode, flat or not; the margin mode is the account's.
+
+        P: BYBIT_DOCS/position, BYBIT_DOCS/account/account-info
+        """
+        client = asker.client
+        margin = await told(asker, "marginMode", client.fetch_margin_mode, swaps[0])
+
+        def read(answer: Any) -> Modes:
+            rows = answer["result"]["list"]
+            return Modes(any(int(row["positionIdx"]) for row in rows), margin, number(rows[0]["leverage"]))
+
+        found: dict[str, Modes] = {}
+        for market in swaps:
+            params = {"category": "linear", "symbol": client.markets[market]["id"]}
+            found[market] = await asker.ask(client.privateGetV5PositionList, params, read=read)
+        return found
+
+    async def margin_and_leverage(self, asker: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
+        """Of the same two answers: ccxt makes a whole number of `2.5`."""
+        modes = (await self.modes(asker, [market]))[market]
+        return modes.margin, modes.leverage
+
+    def ends_ms(self, market: Row) -> int | None:
+        """A perpetual's deliveryTime is 0 until its delisting is announced: BYBIT_DOCS/market/instrument (P)."""
+        return int(market["info"].get("deliveryTime") or 0) or None
+
+    async def cancel_resting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+        """Of every kind: a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""
+        for params in [{}] if self.kind == "swap" else [{"orderFilter": kind} for kind in SPOT_KINDS]:
+            await asker.ask(asker.client.cancel_all_orders, market, params, tolerated=self.facts.unknown)
+
+    def row_of(self, position: Mapping[str, Any]) -> str:
+        """LONG and SHORT of a hedge."""
+        index = int(position["info"].get("positionIdx") or 0)
+        return next((name for name, number in INDEX.items() if number == index), "")
+
+    def closing(self, row: str) -> Mapping[str, Any]:
+        """By its index."""
+        return {"positionIdx": INDEX[row], "reduceOnly": True}
+
+    def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
+        """The coin's `equity`: ccxt's `total` is `walletBalance`, without unrealised profit and without what is owed.
+
+        C, P: BYBIT_DOCS/account/wallet-balance.
+        """
+        accounts = answer["info"]["result"]["list"]
+        return {coin["coin"]: number(coin["equity"]) for account in accounts for coin in account["coin"]}
+
+    async def funding(self, asker: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets together, page by page; raw, since ccxt gives `execFee` as the amount that came in."""
+        client, cursor, found = asker.client, "", dict[str, FundingPayment]()
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(answer: Any) -> tuple[str, list[FundingPayment]]:
+            rows = answer["result"]["list"]
+            mine = [row for row in rows if row["execType"] == FUNDING and row["symbol"] in ids]
+            return answer["result"].get("nextPageCursor") or "", [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"category": "linear", "execType": FUNDING, "startTime": since_ms, "limit": self.facts.page}
+            before = cursor
+            cursor, payments = await asker.ask(
+                client.private_get_v5_execution_list, {**asked, **({"cursor": cursor} if cursor else {})}, read=read
+            )
+            found |= {payment.payment_id: payment for payment in payments}
+            if cursor in ("", before):
+                return list(found.values())
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """P: BYBIT_DOCS/order/execution: a positive `execFee` was paid, a negative one came in."""
+    return FundingPayment(str(row["execId"]), ids[row["symbol"]], -number(row["execFee"]), int(row["execTime"]))

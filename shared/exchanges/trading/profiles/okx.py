@@ -1,0 +1,273 @@
+"""OKX: linear swaps and spot. What the letters in the comments mean stands in facts.py."""
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from shared.errors import VenueError
+from shared.exchanges.trading.exchange_facts import ExchangeFacts, states_of
+from shared.exchanges.trading.markets import MarketOrder, decimal_at
+from shared.exchanges.trading.paging import MOST_PAGES, Row, trades
+from shared.exchanges.trading.parse import Unreadable, number, order_id
+from shared.exchanges.trading.profiles import okx_codes
+from shared.exchanges.trading.profiles.profile import ISOLATED, ExchangeProfile, Modes, Rights, Waiting, told
+from shared.exchanges.trading.rest_caller import RestCaller
+from shared.messages.reasons import Reason
+from shared.orders.answers import Forced, FundingPayment
+
+ORDERS_PAGE = 100
+MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
+DOLLARS = frozenset({"USD", "USDT", "USDC"})
+OKX_DOCS = "https://www.okx.com/docs-v5/en"
+OKX = ExchangeFacts(
+    client_id="clOrdId",  # C, the letters U: OKX_DOCS/#order-book-trading-trade-post-place-order: 32 letters and digits
+    client_id_form=re.compile(r"^[A-Za-z0-9]{1,32}$"),
+    expiry="header",  # U: OKX_DOCS/#overview-transaction-timeouts: expTime, ms
+    most_validity_ms=30_000,  # U: OKX_DOCS/#overview-rest-authentication-making-requests: a timestamp is good for 30 s
+    test="sandbox",  # C: OKX_DOCS/#overview-demo-trading-services: x-simulated-trading
+    refusals=okx_codes.REFUSALS,
+    refusal_statuses={429: Reason.RATE_LIMITED},
+    duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
+    unknown=frozenset({"51603"}),  # C, K
+    in_the_way=frozenset({"59000", "59100", "59101", "59107"}),  # C
+    order_id_name="ordId",  # C: parse_order takes `algoId` first, which an order that was a fired algo order has, too
+    status_name="state",  # P: OKX_DOCS/#order-book-trading-trade-get-order-details
+    states=states_of(new="live partially_filled", filled="filled", canceled="canceled mmp_canceled"),
+    market_types={"swap": "swap", "spot": "spot"},
+    options={"createOrder": "privatePostTradeOrder"},  # ccxt would take the batch route, whose errors have another form
+    swap_params={"tdMode": "isolated"},
+    spot_params={"tdMode": "cash", "tgtCcy": "base_ccy"},  # else a market buy's sz is quote
+    page=100,
+    orders_page=ORDERS_PAGE,
+    newest_first=True,
+)
+
+CATEGORIES = {  # P: OKX_DOCS/#order-book-trading-trade-get-order-details; the others are the account's own
+    "full_liquidation": Forced.LIQUIDATION, "partial_liquidation": Forced.LIQUIDATION, "adl": Forced.ADL,
+    "delivery": Forced.SETTLEMENT,
+}  # fmt: skip
+SUB_TYPES = {  # P: OKX_DOCS/#trading-account-rest-api-get-bills-details-last-7-days, which a trade's subType is of
+    **dict.fromkeys(map(str, range(100, 108)), Forced.LIQUIDATION),
+    **dict.fromkeys(map(str, range(125, 129)), Forced.ADL),
+    **dict.fromkeys(("112", "113"), Forced.SETTLEMENT),
+}
+UNFIT = {"1": "spot mode (level 1)", "4": "portfolio margin mode (level 4)"}
+FUNDING, PAID, CAME_IN = "8", "173", "174"  # C, U: OKX_DOCS/#trading-account-rest-api-get-bills-details-last-7-days
+
+
+# P: OKX_DOCS/#order-book-trading-algo-trading-get-algo-order-list: each type is asked for by itself, but these two
+ALGO_KINDS = ("conditional,oco", "trigger", "move_order_stop", "iceberg", "twap")
+SWAP_KINDS = ("chase",)  # as the page has it, for swaps only
+ALGO_PAGE = 100
+MOST_LEVERAGES = 20
+MOST_CANCELS = 10  # P: OKX_DOCS/#order-book-trading-algo-trading-post-cancel-algo-order
+GONE = frozenset({"51400", "51401", "51402", "51410"})  # C: it is filled, cancelled or about to be
+
+
+class Okx(ExchangeProfile):
+    """One API for both kinds, and one balance."""
+
+    name: ClassVar[str] = "okx"
+    by_kind: ClassVar[Mapping[str, ExchangeFacts]] = dict.fromkeys(("swap", "spot"), OKX)
+    lookup_name: ClassVar[str] = "clOrdId"
+    rights_in_test: ClassVar[bool] = True
+
+    def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """`after` is what is older than an order: OKX_DOCS/#order-book-trading-trade-get-order-list (P)."""
+        if len(rows) < ORDERS_PAGE:
+            return None
+        return {"after": str(min(int(row["info"]["ordId"]) for row in rows))}
+
+    def forced(self, info: Mapping[str, Any]) -> Forced | None:
+        """An order's `category`, a trade's `subType`."""
+        return CATEGORIES.get(str(info.get("category"))) or SUB_TYPES.get(str(info.get("subType")))
+
+    def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """What is older than a bill."""
+        return {"after": str(min(int(row["info"]["billId"]) for row in rows))}
+
+    def market_order(self, market: Row) -> MarketOrder:
+        """maxMktSz is contracts of a swap, and USDT on spot, where maxMktAmt is USD.
+
+        P: OKX_DOCS/#public-data-rest-api-get-instruments. A quote that is not a dollar has no such bound that we know.
+        """
+        info = market["info"]
+        most = decimal_at(info, "maxMktSz")
+        if market["type"] == "swap":
+            return MarketOrder(most=most)
+        costs = [cost for cost in (most, decimal_at(info, "maxMktAmt")) if cost]
+        return MarketOrder(most_cost=min(costs) if costs and market["quote"] in DOLLARS else None)
+
+    async def positions(self, asker: RestCaller, swaps: Sequence[str]) -> list[Row]:
+        """All there are: it takes no more than ten markets: OKX_DOCS/#trading-account-rest-api-get-positions (P)."""
+        found: list[Row] = await asker.ask(asker.client.fetch_positions, None, {"instType": "SWAP"})
+        return found
+
+    trades_at_once: ClassVar[bool] = True
+
+    async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
+        """Of one, or of all of a kind: OKX_DOCS/#order-book-trading-trade-get-order-list (P)."""
+        if len(markets) == 1:
+            return await super().all_open_orders(asker, markets)
+        return await self.open_orders(asker, None, {"instType": self.kind.upper()})
+
+    async def all_trades(self, asker: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+        """Of all markets of a kind at once."""
+        return await trades(asker, self, None, since_ms, now_ms, {"type": self.kind})
+
+    async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
+        """All of a kind at once from five on: each question costs the same (C)."""
+        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
+            return await super().book_tickers(asker, markets)
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        answer = await asker.ask(client.public_get_market_tickers, {"instType": self.kind.upper()})
+        return {
+            names[row["instId"]]: client.parse_ticker(row, client.markets[names[row["instId"]]])
+            for row in answer["data"]
+            if row["instId"] in names
+        }
+
+    async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
+        """Levels 2 and 3: OKX_DOCS/#trading-account-rest-api-get-account-configuration (P)."""
+        level = (await asker.ask(asker.client.private_get_account_config))["data"][0]["acctLv"]
+        if level not in UNFIT:
+            return None
+        return f"is in {UNFIT[level]}: switch its account mode to futures mode"
+
+    async def rights(self, asker: RestCaller) -> Rights:
+        """Told with the account's config. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
+        answer: Any = await asker.ask(asker.client.private_get_account_config)
+        told = answer["data"][0]["perm"].split(",")
+        return Rights(trade="trade" in told, withdraw="withdraw" in told)
+
+    async def account_id(self, asker: RestCaller, *, live: bool) -> str:
+        """`uid`. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
+        answer: Any = await asker.ask(asker.client.private_get_account_config)
+        return str(answer["data"][0].get("uid") or "")
+
+    def balance_params(self) -> Mapping[str, str]:
+        """There is one for all kinds."""
+        return {}
+
+    async def margin_and_leverage(self, asker: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
+        """The mode goes with each order, and the leverage with the mode; ccxt makes a whole number of `2.5`."""
+        return ISOLATED, (await self._leverages(asker, [market]))[market]
+
+    async def set_margin_and_leverage(self, asker: RestCaller, market: str, leverage: int) -> None:
+        """The leverage of isolated positions."""
+        params = {"mgnMode": ISOLATED}
+        await self.set_mode(
+            asker, f"{market}: leverage {leverage}", asker.client.set_leverage, leverage, market, params
+        )
+
+    modes_a_round: ClassVar[int] = 1_000
+
+    async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """The leverage of isolated positions, of twenty markets in a call; the margin mode goes with each order.
+
+        P: OKX_DOCS/#trading-account-rest-api-get-leverage
+        """
+        hedged = bool(await told(asker, "hedged", asker.client.fetch_position_mode, swaps[0]))
+        leverages = await self._leverages(asker, swaps)
+        return {market: Modes(hedged, ISOLATED, leverage) for market, leverage in leverages.items()}
+
+    async def _leverages(self, asker: RestCaller, swaps: Sequence[str]) -> dict[str, Decimal]:
+        client, found = asker.client, dict[str, Decimal]()
+        names = {client.markets[market]["id"]: market for market in swaps}
+
+        def read(answer: Any) -> dict[str, Decimal]:
+            told_of = {names[row["instId"]]: number(row["lever"]) for row in answer["data"]}
+            if missing := set(asked) - told_of.keys():
+                raise Unreadable(f"it does not tell the leverage of {', '.join(sorted(missing))}")
+            return told_of
+
+        ids = list(names)
+        for first in range(0, len(ids), MOST_LEVERAGES):
+            some = ids[first : first + MOST_LEVERAGES]
+            asked = [names[id_] for id_ in some]
+            params = {"instId": ",".join(some), "mgnMode": ISOLATED}
+            found |= await asker.ask(client.privateGetAccountLeverageInfo, params, read=read)
+        return found
+
+    def ends_ms(self, market: Row) -> int | None:
+        """expTime of swap and spot is empty until the delisting is announced.
+
+        P: OKX_DOCS/#public-data-rest-api-get-instruments
+        """
+        return int(market["info"].get("expTime") or 0) or None
+
+    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[Waiting]:
+        """Of the whole kind of market, or of one; each type of order by itself, page by page."""
+        client = asker.client
+        names = {client.markets[market]["id"]: market for market in markets}
+        only = {"instId": next(iter(names))} if len(names) == 1 else {}
+        found: list[Waiting] = []
+        for kind in ALGO_KINDS + (SWAP_KINDS if self.kind == "swap" else ()):
+            asked = {"instType": self.kind.upper(), "ordType": kind, "limit": str(ALGO_PAGE), **only}
+            while True:
+                answer: Any = await asker.ask(client.privateGetTradeOrdersAlgoPending, asked)
+                rows = answer["data"]
+                found += (
+                    Waiting(names[row["instId"]], row["algoId"], row.get("algoClOrdId") or "")
+                    for row in rows
+                    if row["instId"] in names
+                )
+                if len(rows) < ALGO_PAGE:
+                    break
+                asked = {**asked, "after": rows[-1]["algoId"]}
+        return found
+
+    async def cancel_waiting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+        """By their ids, some at a time."""
+        if ids is None:
+            ids = [order.order_id for order in await self.waiting(asker, [market])]
+        for first in range(0, len(ids), MOST_CANCELS):
+            some, gone = ids[first : first + MOST_CANCELS], self.facts.unknown | GONE
+            await asker.ask(asker.client.cancel_orders, some, market, {"trigger": True}, tolerated=gone)
+
+    async def cancel_resting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+        """One by one; what is gone meanwhile is gone."""
+        gone = self.facts.unknown | GONE
+        if ids is None:
+            ids = [order_id(self.facts, order) for order in await self.open_orders(asker, market)]
+        for id_ in ids:
+            await asker.ask(asker.client.cancel_order, id_, market, tolerated=gone)
+
+    def row_of(self, position: Mapping[str, Any]) -> str:
+        """By side and margin mode, as each is closed: NET CROSS, LONG ISOLATED ..."""
+        side, mode = str(position["info"].get("posSide") or "net"), str(position["info"].get("mgnMode") or ISOLATED)
+        return "" if (side, mode) == ("net", ISOLATED) else f"{side} {mode}".upper()
+
+    def closing(self, row: str) -> Mapping[str, Any]:
+        """reduceOnly goes with net positions only: OKX_DOCS/#order-book-trading-trade-post-place-order (P)."""
+        side, mode = row.lower().split()
+        return {"posSide": side, "tdMode": mode, **({"reduceOnly": True} if side == "net" else {})}
+
+    async def funding(self, asker: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """Of all markets together, newest first, page by page; ccxt gives one page and cannot ask from a time on."""
+        client, after, found = asker.client, "", dict[str, FundingPayment]()
+        ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
+
+        def read(answer: Any) -> tuple[int, str, list[FundingPayment]]:
+            rows = answer["data"]
+            mine = [row for row in rows if row["type"] == FUNDING and row["instId"] in ids]
+            return len(rows), rows[-1]["billId"] if rows else "", [_payment(ids, row) for row in mine]
+
+        for _ in range(MOST_PAGES):
+            asked = {"instType": "SWAP", "type": FUNDING, "begin": str(since_ms), "limit": str(self.facts.page)}
+            count, after, payments = await asker.ask(
+                client.private_get_account_bills, {**asked, **({"after": after} if after else {})}, read=read
+            )
+            found |= {payment.payment_id: payment for payment in payments}
+            if count < self.facts.page:
+                return list(found.values())
+        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+
+
+def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
+    """C: the balance changes, or an isolated position's own. The bill's kind says which way it went."""
+    amount = number(row["balChg"], "0") or number(row["posBalChg"], "0")
+    signed = {PAID: -abs(amount), CAME_IN: abs(amount)}.get(row["subType"], amount)
+    return FundingPayment(str(row["billId"]), ids[row["instId"]], signed, int(row["ts"]))

@@ -1,0 +1,287 @@
+"""What differs from exchange to exchange in trading, with what ccxt's common interface gives for all others.
+
+One module an exchange beside this one, and nowhere else does the code ask which exchange it is.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
+
+from shared.errors import SafetyRefusal, VenueError
+from shared.exchanges.trading.exchange_facts import UNLISTED, ExchangeFacts
+from shared.exchanges.trading.markets import MarketOrder, decimal_at
+from shared.exchanges.trading.paging import Row, all_pages, trades
+from shared.exchanges.trading.parse import Unreadable, number
+from shared.exchanges.trading.rest_caller import NotThere, Refusing, RestCaller
+from shared.orders.answers import Forced, FundingPayment
+
+ISOLATED = "isolated"
+
+
+class Rights(NamedTuple):
+    """What a key may do; None: the exchange does not tell."""
+
+    trade: bool | None = None
+    withdraw: bool | None = None
+
+
+class Waiting(NamedTuple):
+    """An order that waits for a price. market: ccxt's."""
+
+    market: str
+    order_id: str
+    client_id: str
+
+
+class Modes(NamedTuple):
+    """How a swap is set: hedged: one position each way; margin: ccxt's word, e.g. isolated.
+
+    leverage: as the exchange writes it, which may be a fraction: ccxt's own number of it is cut to a whole one.
+    """
+
+    hedged: bool
+    margin: str | None
+    leverage: Decimal | None
+
+
+class ExchangeProfile:
+    """An exchange of which nothing is known but what ccxt has in common for all. Subclasses say what is known.
+
+    kind: `swap` or `spot`: an account here holds one of them, and the two may be two APIs.
+    """
+
+    name: ClassVar[str] = ""
+    rights_in_test: ClassVar[bool] = False  # whether its test system tells a key's rights
+    margin_of_account: ClassVar[bool] = False  # whether the margin mode is that of the whole account
+    by_kind: ClassVar[Mapping[str, ExchangeFacts]] = {}
+    lookup_name: ClassVar[str] = "clientOrderId"  # the parameter of a look-up by our id
+    trades_name_makers: ClassVar[bool] = True  # a trade tells its order's client id, and whether the exchange forced it
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.facts = self.by_kind.get(kind, UNLISTED)
+
+    # ---- lists
+
+    def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """What to ask for after this page of open orders, or of positions; None where there is no more."""
+        return None
+
+    def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """What to ask for after this page of trades, beside the same times or, with `since` in it, instead of them.
+
+        None: nothing is known but the times, and the next page is asked for by them.
+        """
+        return None
+
+    async def open_orders(
+        self, asker: RestCaller, market: str | None, params: Mapping[str, Any] | None = None
+    ) -> list[Row]:
+        """All that rest in a market, anybody's. params: of ccxt, beside its own."""
+        return await all_pages(asker, self.more_orders, partial(self._open_page, asker, market), params or {})
+
+    async def _open_page(self, asker: RestCaller, market: str | None, params: Mapping[str, Any]) -> Any:
+        return await asker.client.fetch_open_orders(market, None, self.facts.orders_page, dict(params))
+
+    async def positions(self, asker: RestCaller, swaps: Sequence[str]) -> list[Row]:
+        """The rows of these swaps, or of more than these."""
+        found: list[Row] = await asker.ask(asker.client.fetch_positions, list(swaps))
+        return found
+
+    async def book_ticker(self, asker: RestCaller, market: str) -> Row:
+        """Bid and ask of one market."""
+        found: Row = await asker.ask(asker.client.fetch_ticker, market)
+        return found
+
+    # ---- the same of many markets, as cheaply as the exchange gives it
+
+    trades_at_once: ClassVar[bool] = False  # whether one question has the trades of all markets
+
+    async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
+        """All that rest in these markets, or in more than these."""
+        return [row for market in markets for row in await self.open_orders(asker, market)]
+
+    async def all_trades(self, asker: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+        """The account's trades in these markets, or in more than these."""
+        return [row for market in markets for row in await trades(asker, self, market, since_ms, now_ms)]
+
+    async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
+        """Bid and ask of these markets; one that the exchange does not answer for is left out."""
+        found = {}
+        for market in markets:
+            try:
+                found[market] = await self.book_ticker(asker, market)
+            except VenueError:
+                if len(markets) == 1:
+                    raise
+        return found
+
+    async def trades_page(
+        self, asker: RestCaller, market: str | None, since: int | None, params: Mapping[str, Any]
+    ) -> list[Row]:
+        """A page of the account's trades, in all markets for None; what is no trade is told apart by `is_trade`."""
+        found: list[Row] = await asker.client.fetch_my_trades(market, since, self.facts.page, dict(params))
+        return found
+
+    def is_trade(self, row: Row) -> bool:
+        """Whether a row of a page of trades is one."""
+        return True
+
+    # ---- single rows
+
+    def forced(self, info: Mapping[str, Any]) -> Forced | None:
+        """Why the exchange itself made this order, or traded so, out of its own row; None where it does not say so."""
+        return None
+
+    def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
+        """What a trade has cost, by currency; positive when paid."""
+        fee = trade.get("fee") or {}
+        return [(str(fee.get("currency") or ""), number(fee.get("cost"), "0"))]
+
+    def market_order(self, market: Row) -> MarketOrder:
+        """What a market order may be, beside what holds for all orders."""
+        return MarketOrder(*(decimal_at(market, "limits", "market", edge) for edge in ("min", "max")))
+
+    # ---- the account
+
+    async def prepare(self, asker: RestCaller) -> None:
+        """Ask what ccxt would else ask in the middle of the first order."""
+
+    async def rights(self, asker: RestCaller) -> Rights:
+        """Of the key, as far as the exchange tells."""
+        return Rights()
+
+    async def account_id(self, asker: RestCaller, *, live: bool) -> str:
+        """The exchange's own number of the account, whatever its key; empty where it does not tell one."""
+        return ""
+
+    async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
+        """Why an account is of no kind that is traded here, and what to do about it; None where it is."""
+        return None
+
+    async def fee_currencies(self, asker: RestCaller) -> frozenset[str]:
+        """Those that the account pays fees in beside quote and base, as far as it can be known before the first one."""
+        return frozenset()
+
+    async def order_by_client_id(
+        self, asker: RestCaller, market: str, client_id: str, since_ms: int | None = None
+    ) -> Row | None:
+        """ccxt's order; None where the exchange does not know it. since_ms: it was not made before."""
+        try:
+            found: Mapping[str, Any] = await asker.ask(
+                asker.client.fetch_order, "", market, {self.lookup_name: client_id}
+            )
+        except NotThere:
+            return None
+        return found if found.get("clientOrderId") in (client_id, None) else None
+
+    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[Waiting]:
+        """Those that the exchange keeps apart from what rests; all others are told with the open orders."""
+        return []
+
+    async def cancel_waiting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+        """All of these, anybody's. ids: theirs, where they are known; None: they are not."""
+
+    async def cancel_resting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+        """All open orders, anybody's: at once where the exchange can, else one by one. ids: likewise."""
+        client, gone = asker.client, self.facts.unknown
+        if client.has["cancelAllOrders"] is True:
+            await asker.ask(client.cancel_all_orders, market, tolerated=gone)
+            return
+        for order in await self.open_orders(asker, market):
+            await asker.ask(client.cancel_order, str(order["id"]), market, tolerated=gone)
+
+    def row_of(self, position: Mapping[str, Any]) -> str:
+        """The name of one of several positions in a market; empty for the one that is traded here."""
+        return str(position.get("side") or "").upper() if position.get("hedged") else ""
+
+    def closing(self, row: str) -> Mapping[str, Any]:
+        """The parameters of an order that closes that position, or part of it, and nothing else."""
+        raise VenueError(
+            f"{self.name or 'this exchange'}: how its position {row} is closed is not known: do it by hand"
+        )
+
+    def balance_params(self) -> Mapping[str, str]:
+        """What is asked for a balance."""
+        return {"type": self.kind}
+
+    def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
+        """What a ccxt balance says that there is of each currency, with the unrealised profit of its swaps."""
+        return {currency: number(amount, "0") for currency, amount in answer["total"].items()}
+
+    async def funding(self, asker: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+        """The payments of these markets (ccxt's name → symbol) from a time on, positive when received."""
+        found: list[FundingPayment] = []
+        for market, sym in syms.items():
+            read = partial(_payments, sym)
+            found += await asker.ask(asker.client.fetch_funding_history, market, since_ms, self.facts.page, read=read)
+        return found
+
+    async def set_one_way(self, asker: RestCaller, swaps: Sequence[str]) -> None:
+        """One position a market, not one each way; SafetyRefusal where the exchange then says otherwise."""
+        client = asker.client
+        if not client.has["fetchPositionMode"]:
+            raise VenueError(f"{client.id}: ccxt cannot read the position mode back: swaps are not traded there")
+        if await _hedged(asker, swaps[0]) is False:  # of the whole account
+            return
+        await self.set_mode(asker, "one-way position mode", client.set_position_mode, False, swaps[0])
+        if (hedged := await _hedged(asker, swaps[0])) is not False:
+            raise SafetyRefusal(f"{client.id}: hedged is {hedged}, wanted one-way: close what is open, set it by hand")
+
+    async def margin_and_leverage(self, asker: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
+        """As they are now, e.g. ("isolated", 1)."""
+        client = asker.client
+        if not client.has["fetchLeverage"] or not client.has["fetchMarginMode"]:
+            raise VenueError(f"{client.id}: ccxt cannot read margin mode and leverage back: swaps are not traded there")
+        margin = await told(asker, "marginMode", client.fetch_margin_mode, market)
+        return margin, number(await told(asker, "longLeverage", client.fetch_leverage, market))
+
+    modes_a_round: ClassVar[int] = 20  # markets whose modes one look asks for, where each is a question of its own
+
+    async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
+        """As they are now, by market: anybody may have changed them by hand."""
+        hedged = await _hedged(asker, swaps[0])
+        return {market: Modes(hedged, *await self.margin_and_leverage(asker, market)) for market in swaps}
+
+    def ends_ms(self, market: Row) -> int | None:
+        """When trading in this market is announced to end; None: not that we know."""
+        return None
+
+    async def set_margin_and_leverage(self, asker: RestCaller, market: str, leverage: int) -> None:
+        """Isolated margin and this leverage."""
+        client = asker.client
+        await self.set_mode(asker, f"{market}: isolated margin", client.set_margin_mode, ISOLATED, market)
+        await self.set_mode(asker, f"{market}: leverage {leverage}", client.set_leverage, leverage, market, {})
+
+    async def set_mode(self, asker: RestCaller, wanted: str, call: Callable[..., Awaitable[Any]], *given: Any) -> None:
+        """Ask for a setting. SafetyRefusal with the remedy, where what is open keeps the exchange from changing it."""
+        try:
+            await asker.ask(call, *given, tolerated=self.facts.unchanged)
+        except Refusing as error:
+            if error.codes & self.facts.in_the_way:
+                raise SafetyRefusal(
+                    f"{wanted} is needed, and {asker.client.id} does not change it while positions or orders are open: "
+                    f"close and cancel them (tickline halt --flatten, or on its site), then try again: {error}"
+                ) from None
+            raise
+
+
+async def told(asker: RestCaller, name: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
+    """One field of an answer. An answer without it is none: it is asked for again, and in the end a VenueError."""
+
+    async def once() -> Any:
+        answer = await call(*given)
+        if not isinstance(answer, Mapping) or answer.get(name) is None:
+            raise Unreadable(f"it does not tell {name}")
+        return answer[name]
+
+    return await asker.ask(once)
+
+
+async def _hedged(asker: RestCaller, market: str) -> bool:
+    return bool(await told(asker, "hedged", asker.client.fetch_position_mode, market))
+
+
+def _payments(sym: str, rows: Any) -> list[FundingPayment]:
+    return [FundingPayment(str(row["id"]), sym, number(row["amount"]), int(row["timestamp"])) for row in rows]

@@ -1,0 +1,208 @@
+"""What a venue is to the gateway: it takes an order once, and answers questions about it for as long as it takes."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+from shared.errors import VenueError
+from shared.exchanges.trading.identity import Identity
+from shared.orders.answers import (
+    Absent,
+    Ambiguous,
+    FundingPayment,
+    Maker,
+    Refused,
+    Snapshot,
+    VenueBalance,
+    VenueFill,
+    VenueOrder,
+    VenuePosition,
+    VenueQuote,
+)
+from shared.orders.state import OrderRequest
+from shared.record import Record
+
+Cleared: TypeAlias = Callable[[], Awaitable[None]]
+
+
+async def at_once() -> None:
+    """Nothing is waited for."""
+
+
+class NoPrice(VenueError):
+    """No market here has a price for a currency, now or later."""
+
+
+class MarketRules(NamedTuple):
+    """How one market is traded. market: ccxt's symbol. step, min_qty: base units. min_notional: quote; 0: none known.
+
+    contract_size: base units in one of the venue's contracts; 1 on spot. most_qty, most_notional: of one market order.
+    """
+
+    kind: Literal["swap", "spot"]
+    market: str
+    base: str
+    quote: str
+    step: Decimal
+    min_qty: Decimal
+    most_qty: Decimal | None
+    min_notional: Decimal
+    price_tick: Decimal
+    contract_size: Decimal
+    most_notional: Decimal | None = None
+
+
+class Contract(Record):
+    """What a strategy's sizes stand on. market: ccxt's. size, step: in base units.
+
+    min_qty, min_notional: as in MarketRules; None: not known, an earlier version has not kept them.
+    """
+
+    market: str
+    size: Decimal
+    step: Decimal
+    min_qty: Decimal | None = None
+    min_notional: Decimal | None = None
+
+    @classmethod
+    def of(cls, rules: MarketRules) -> "Contract":
+        """As the market's rules have it."""
+        return cls(
+            market=rules.market, size=rules.contract_size, step=rules.step, min_qty=rules.min_qty,
+            min_notional=rules.min_notional,
+        )  # fmt: skip
+
+
+class MarketNews(NamedTuple):
+    """What a market is now. closed: why nothing is to be added in it; empty where it is traded and goes on to be.
+
+    changed: what its contract is that it was not before; empty where it is the same. least: likewise the least that an
+    order may be, which is taken over and asks nothing of a strategy.
+    """
+
+    sym: str
+    closed: str
+    changed: str
+    least: str = ""
+
+
+class Venue(Protocol):
+    """One account at one venue.
+
+    place never asks twice and never raises for what the venue does. All else are reads, or can be repeated without
+    harm: asked again within bounds, then VenueError in one line.
+    """
+
+    @property
+    def out_of_reach(self) -> Mapping[str, str]:
+        """Symbols without rules here, and why; only after a way out was opened."""
+
+    @property
+    def gone(self) -> frozenset[str]:
+        """Symbols whose market the venue lists no more, as last read: no question names it."""
+
+    @property
+    def untraded(self) -> frozenset[str]:
+        """Symbols, those of `also` too, whose market does not trade now or is gone, as last read."""
+
+    def also(self, markets: Mapping[str, str]) -> None:
+        """Symbols that are not traded here, of which books hold something: `balance` and `quotes` tell of them, too.
+
+        markets: ccxt's, of each; after open().
+        """
+
+    async def open(self, *, only_out: bool = False) -> None:
+        """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured.
+
+        only_out: key and modes stay as they are, since what follows is a way out of positions. A symbol without a
+        market then stands in `out_of_reach`, with the reason, and holds up no other.
+        """
+
+    async def close(self) -> None:
+        """Give the connections back."""
+
+    def identity(self, salt: str) -> Identity:
+        """Whose account this is, as the exchange tells, or as the key says; after open()."""
+
+    def rules(self, sym: str) -> MarketRules:
+        """Of a configured symbol; after open()."""
+
+    def now_ms(self) -> int:
+        """The venue's clock, as far as it is known here: ours and what it was apart when last asked."""
+
+    def market_news(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
+        """Of every configured symbol, as last read; nothing is asked. known: as in `read_markets`."""
+
+    async def read_markets(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
+        """Anew, of every configured symbol; `rules` are then as read. A market that is gone keeps its last rules.
+
+        known: what its contract was, of those symbols of which more is known than the venue's own last reading.
+        """
+
+    async def read_modes(self) -> dict[str, str]:
+        """Symbols of which position mode, margin mode or leverage are not as configured, and how they are.
+
+        Of many markets some are asked for each time, where each is a question of its own.
+        """
+
+    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
+        """Send a market order, once. Refused: the venue has not taken it. Ambiguous: nobody knows.
+
+        cleared: awaited when the request is made and before anything of it is written. NotCleared of it: it is not
+        written, and the answer is Ambiguous, since whoever raises it does so because others may have acted.
+        """
+
+    async def find(self, sym: str, client_order_id: str, since_ms: int | None = None) -> Snapshot | Absent | Ambiguous:
+        """What became of an order, by its client id. since_ms: it was not sent before; venues look back a week else."""
+
+    async def open_orders(self, sym: str) -> list[VenueOrder]:
+        """All that rest or are being filled, anybody's."""
+
+    async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
+        """Orders that wait for a price, of these symbols or of all, anybody's; where the venue keeps them apart from
+        those that rest. Else they are among the open orders."""
+
+    async def maker(self, sym: str, venue_order_id: str) -> Maker:
+        """Who made an order of which a trade tells the venue's own id alone."""
+
+    async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
+        """The account's trades from a time on, oldest first, each once."""
+
+    async def all_open_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
+        """Those of these symbols, or of all, by the fewest questions."""
+
+    @property
+    def fills_at_once(self) -> bool:
+        """Whether one question has the trades of all symbols."""
+
+    async def all_fills(self, syms: Sequence[str], since_ms: int) -> list[VenueFill]:
+        """The trades in these symbols from a time on; a symbol's own are the oldest first."""
+
+    async def positions(self) -> list[VenuePosition]:
+        """Of every configured symbol, flat ones too; several of one symbol by their `row`. Spot: what is held of the
+        base currency."""
+
+    async def balance(self) -> VenueBalance:
+        """What the account has, by one question; `services/gateway/risk/equity.py` says what it is worth."""
+
+    async def funding(self, since_ms: int) -> list[FundingPayment]:
+        """Funding payments of all symbols from a time on, oldest first; positive when received."""
+
+    async def quote(self, sym: str) -> VenueQuote:
+        """What can be had now."""
+
+    async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
+        """What can be had now of each symbol that the venue answers for, by the fewest questions."""
+
+    async def price(self, currency: str, quote: str) -> Decimal:
+        """Quote units for one of a currency, now; NoPrice where it has no market here."""
+
+    async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
+        """Every open order of this symbol, also those that wait for a price, anybody's.
+
+        shown: what was seen of them a moment ago; then a venue that cancels by id need not be asked for them again.
+        """
+
+    async def server_time_ms(self) -> int:
+        """The venue's clock, asked now."""

@@ -1,0 +1,87 @@
+"""How far a producer is ahead of its consumers, and what its streams may lose."""
+
+import time
+from collections.abc import Sequence
+
+from shared.bus.api import Session
+from shared.bus.names import PartitionId
+from shared.runner.input_cursor import cursor_in, position_in
+from shared.runner.partition import Partition
+from shared.runner.plan import Limits, Output, ServiceSpec
+
+
+class Backpressure:
+    """Keeps every producer a bounded distance ahead of its consumers' commits.
+
+    A producer that reached its bound goes on when half of it is free again: many small batches would cost more than few
+    large ones, and its consumers have enough to do meanwhile.
+    """
+
+    def __init__(self, plan: ServiceSpec, limits: Limits) -> None:
+        self._bounded = [output for output in plan.outputs if output.consumers]
+        self._limits = limits
+        self._seen: dict[tuple[int, str], int] = {}  # (partition, stream) -> lowest consumer position
+        self._full: set[int] = set()  # partitions that reached their bound
+        self._half = max(1, min((output.bound for output in self._bounded), default=0) // 2)
+
+    def room(self, part: Partition) -> int:
+        """How many more entries each of this partition's streams may take."""
+        if not self._bounded:
+            return self._limits.commit_entries
+        room, p = min(output.bound - self._ahead(part, output) for output in self._bounded), part.lease.place.p
+        if room <= 0:
+            self._full.add(p)
+        elif p in self._full:
+            if room < self._half:
+                return 0
+            self._full.remove(p)
+        return room
+
+    def _ahead(self, part: Partition, output: Output) -> int:
+        return part.written[output.stream] - self._seen.get((part.lease.place.p, output.stream), 0)
+
+    async def refresh(self, session: Session, parts: Sequence[Partition]) -> None:
+        """Ask the bus how far the consumers are, for partitions that are short of room."""
+        short = [part for part in parts if self.room(part) < self._half]
+        if not short:
+            return
+        for part, output, stored in await self._ask(session, short, self._bounded):
+            self._seen[part.lease.place.p, output.stream] = min(position_in(field) for field in stored)
+
+    async def trim(self, session: Session, parts: Sequence[Partition]) -> None:
+        """Let the next commits cut off what all consumers have committed and what is old enough."""
+        cut = [output for output in self._bounded if output.trim]
+        if not cut or not parts:
+            return
+        oldest = self._ms_ago(self._limits.trim_age_s)
+        for part, output, stored in await self._ask(session, parts, cut):
+            lowest = min((cursor_in(field) for field in stored), key=_ms)
+            part.trims[output.stream] = lowest.decode() if _ms(lowest) < oldest else str(oldest)
+        kept = [output for output in cut if output.recorders]
+        for part, output, stored in await self._ask(session, parts, kept, recorders=True):
+            recorded = min((cursor_in(field) for field in stored), key=_ms)
+            lowest = max(recorded, b"%d" % self._ms_ago(output.hold_s), key=_ms)
+            if _ms(lowest) < _ms(part.trims[output.stream].encode()):
+                part.trims[output.stream] = lowest.decode()
+
+    @staticmethod
+    def _ms_ago(seconds: float) -> int:
+        return int((time.time() - seconds) * 1000)
+
+    async def _ask(
+        self, session: Session, parts: Sequence[Partition], outputs: Sequence[Output], *, recorders: bool = False
+    ) -> list[tuple[Partition, Output, list[bytes | None]]]:
+        asked = [
+            (part, output, output.recorders if recorders else output.consumers) for part in parts for output in outputs
+        ]
+        wanted = [
+            (PartitionId(reader, part.lease.place.p), f"in:{output.stream}")
+            for part, output, readers in asked
+            for reader in readers
+        ]
+        answers = iter(await session.fields(wanted))
+        return [(part, output, [next(answers) for _ in readers]) for part, output, readers in asked]
+
+
+def _ms(entry_id: bytes) -> int:
+    return int(entry_id.partition(b"-")[0])

@@ -1,0 +1,84 @@
+"""The venue's time, as far as it is believed."""
+
+from shared.exchanges.market_data.exchange_clock import STUBBORN, Now, VenueClock
+
+MS = 1_000_000
+S = 1_000 * MS
+START = 1_700_000_000 * S
+
+
+class Ours:
+    """Our two clocks, set by hand."""
+
+    def __init__(self) -> None:
+        self.wall, self.monotonic = START, 0
+
+    def __call__(self) -> Now:
+        return Now(self.wall, self.monotonic)
+
+    def pass_on(self, ns: int) -> None:
+        self.wall += ns
+        self.monotonic += ns
+
+
+def asked(clock: VenueClock, ours: Ours, ahead_ns: int, way_ns: int = 10 * MS) -> bool:
+    """A request to a venue whose clock is ahead of ours."""
+    sent = clock.ask()
+    ours.pass_on(way_ns)
+    return clock.heard(sent, ours.wall - way_ns // 2 + ahead_ns)
+
+
+def test_unknown_it_is_not_sure() -> None:
+    clock = VenueClock(S, Ours())
+    assert not clock.known
+    assert not clock.read().sure
+
+
+def test_it_goes_on_with_the_monotonic_clock() -> None:
+    ours = Ours()
+    clock = VenueClock(S, ours)
+    assert asked(clock, ours, 300 * MS)
+    before = clock.read()
+    ours.monotonic += 2 * S
+    ours.wall -= 3_600 * S
+    assert (before.sure, clock.read().now - before.now) == (True, 2 * S)
+
+
+def test_too_far_apart_it_is_not_sure() -> None:
+    ours = Ours()
+    clock = VenueClock(S, ours)
+    asked(clock, ours, -2 * S)
+    assert (clock.read().sure, clock.read().now) == (False, ours.wall - 2 * S)
+
+
+def test_a_lone_jump_is_not_believed_and_one_that_stays_is() -> None:
+    ours = Ours()
+    clock = VenueClock(S, ours)
+    asked(clock, ours, 0)
+    assert not asked(clock, ours, 10 * S)
+    assert (clock.doubted, clock.read().sure, clock.read().now) == (True, False, ours.wall)
+    assert asked(clock, ours, 0)
+    assert (clock.doubted, clock.read().sure) == (False, True)
+    assert [asked(clock, ours, 500 * MS) for _ in range(STUBBORN)] == [False] * (STUBBORN - 1) + [True]
+    assert (clock.read().sure, clock.read().now) == (True, ours.wall + 500 * MS)
+
+
+def test_when_our_clock_was_set_it_is_measured_anew() -> None:
+    ours = Ours()
+    clock = VenueClock(S, ours)
+    asked(clock, ours, 0, way_ns=2 * MS)
+    ours.wall += 5 * S
+    assert asked(clock, ours, -5 * S, way_ns=40 * MS)
+    assert (clock.read().now, clock.read().sure) == (ours.wall - 5 * S, False)
+
+
+def test_a_slow_answer_that_can_be_true_moves_nothing() -> None:
+    ours = Ours()
+    clock = VenueClock(S, ours)
+    asked(clock, ours, 100 * MS, way_ns=2 * MS)
+    sent = clock.ask()
+    ours.pass_on(800 * MS)
+    assert clock.heard(sent, ours.wall)
+    skew = clock.skew
+    assert skew is not None
+    assert skew.offset_ns == 100 * MS

@@ -1,0 +1,180 @@
+"""What was missed, fetched page by page; and whether the answer is known to hold all there is."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.errors import VenueError
+from shared.exchanges.market_data import history
+from shared.exchanges.market_data.budget import Budget
+from shared.exchanges.market_data.events import Bar, Bars, Missing, Page
+from shared.exchanges.market_data.exchange_facts import BINANCE, UNLISTED, MarketDataFacts
+
+MS = 1_000_000
+
+
+class Venue:
+    """A venue's history; as an Asker, and as the client that it asks. newest: since is not obeyed, as on some."""
+
+    def __init__(self, times: list[int], cap: int, newest: bool = False) -> None:
+        self.client, self.asked = self, 0
+        self.id, self.timeframes = "venue", {"1s": "1s", "1m": "1m"}
+        self._rows = [{"id": str(at), "timestamp": ms, "price": "1", "amount": "1"} for at, ms in enumerate(times)]
+        self._cap, self._newest = cap, newest
+        self.fetch_trades, self.fetch_ohlcv = self._trades, self._bars
+
+    async def ask(self, call: Any, *given: Any) -> Any:
+        """As Asker.ask."""
+        self.asked += 1
+        return call(*given)
+
+    def _trades(self, market: str, since: int | None, limit: int, params: dict[str, int]) -> list[dict[str, Any]]:
+        rows = self._rows
+        if "fromId" in params:
+            rows = [row for row in rows if int(row["id"]) >= params["fromId"]]
+        elif not self._newest and since is not None:
+            rows = [row for row in rows if since <= row["timestamp"] <= params.get("until", 10**15)]
+        size = min(limit, self._cap)
+        return rows[-size:] if self._newest else rows[:size]
+
+    def _bars(self, market: str, interval: str, since: int, limit: int) -> list[list[Any]]:
+        rows = [[row["timestamp"], "1", "1", "1", str(row["timestamp"]), "1"] for row in self._rows]
+        size = min(limit, self._cap)
+        return rows[-size:] if self._newest else [row for row in rows if row[0] >= since][:size]
+
+
+async def trades(venue: Venue, facts: MarketDataFacts, asked: Missing, pages: int = 0) -> tuple[list[int], bool]:
+    given: list[int] = []
+
+    def give(got: Page | Bars) -> None:
+        assert isinstance(got, Page)
+        given.extend(int(trade.id) for trade in got.trades)
+
+    complete = await history.trades(venue, facts, "M", asked, give, Budget(pages))  # type: ignore[arg-type]
+    return sorted(set(given)), complete
+
+
+def by_id(first: int, last: int | None) -> Missing:
+    return Missing(1, "trades", first, last, 0, 0)
+
+
+def by_time(from_ms: int, to_ms: int) -> Missing:
+    return Missing(1, "trades", None, None, from_ms * MS, to_ms * MS)
+
+
+async def test_by_id_what_is_missing_and_what_stands_behind_it_in_its_page() -> None:
+    venue = Venue(list(range(5000)), 1000)
+    assert await trades(venue, BINANCE, by_id(1000, 3200)) == (list(range(1000, 4000)), True)
+    assert venue.asked == 3
+
+
+async def test_by_id_until_there_is_no_more() -> None:
+    assert await trades(Venue(list(range(2500)), 1000), BINANCE, by_id(600, None)) == (list(range(600, 2500)), True)
+
+
+async def test_more_than_is_worth_it_is_not_complete() -> None:
+    venue = Venue(list(range(1, 30_001)), 1000)
+    _, complete = await trades(venue, BINANCE, by_id(0, None))
+    assert (complete, venue.asked) == (False, history.MOST_PAGES)
+
+
+@pytest.mark.parametrize(("asked", "last"), [(by_id(0, None), 1999), (by_time(0, 5000), 1998)])
+async def test_what_the_budget_does_not_cover_is_not_complete(asked: Missing, last: int) -> None:
+    assert await trades(Venue(list(range(1, 5000)), 1000), BINANCE, asked, pages=2) == (list(range(last + 1)), False)
+
+
+async def test_by_time_over_more_than_an_hour() -> None:
+    times = [at * 10_000 for at in range(1000)]  # nearly three hours
+    assert await trades(Venue(times, 1000), BINANCE, by_time(5000, 9_990_000)) == (list(range(1, 1000)), True)
+
+
+async def test_more_in_one_millisecond_than_a_page_holds() -> None:
+    _, complete = await trades(Venue([7] * 3000, 1000), BINANCE, by_time(7, 1000))
+    assert not complete
+
+
+@pytest.mark.parametrize("cap", [10, 100, 500])
+async def test_an_unlisted_venue_that_obeys_is_paged_whatever_its_pages_hold(cap: int) -> None:
+    venue = Venue(list(range(1, 181)), cap)
+    assert await trades(venue, UNLISTED, by_time(21, 201)) == (list(range(20, 180)), True)
+
+
+async def test_one_that_gives_only_its_newest_is_complete_only_if_these_reach_back() -> None:
+    times = list(range(180))
+    assert await trades(Venue(times, 100, newest=True), UNLISTED, by_time(80, 179)) == (list(range(80, 180)), True)
+    assert await trades(Venue(times, 100, newest=True), UNLISTED, by_time(79, 179)) == (list(range(80, 180)), False)
+
+
+async def test_a_row_that_does_not_parse_is_no_answer() -> None:
+    venue = Venue(list(range(1, 11)), 1000)
+    venue._rows[3]["price"] = "x"
+    assert await trades(venue, BINANCE, by_id(0, 9)) == ([0, 1, 2, 4, 5, 6, 7, 8, 9], False)
+
+
+async def bars(venue: Venue, facts: MarketDataFacts, first: int, last: int) -> tuple[list[Bar], bool]:
+    given: list[Bar] = []
+
+    def give(got: Page | Bars) -> None:
+        assert isinstance(got, Bars)
+        given.extend(got.bars)
+
+    asked = Missing(1, "bars", None, None, first * 1000 * MS, last * 1000 * MS)
+    complete = await history.bars(venue, facts, "M", "1s", asked, give)  # type: ignore[arg-type]
+    return given, complete
+
+
+@pytest.mark.parametrize("facts", [BINANCE, UNLISTED])
+@pytest.mark.parametrize("cap", [7, 1000])
+async def test_bars_end_where_asked_and_the_unfinished_one_is_left_out(facts: MarketDataFacts, cap: int) -> None:
+    venue = Venue([at * 1000 for at in range(1, 31)], cap)
+    expected = [Bar(end * 1000 * MS, Decimal((end - 1) * 1000)) for end in range(10, 30)]
+    assert await bars(venue, facts, 10, 29) == (expected, True)
+
+
+async def test_bars_in_which_nothing_traded_may_be_left_out() -> None:
+    venue = Venue([1000, 2000, 3000, 9000], 1000)
+    given, complete = await bars(venue, UNLISTED, 3, 8)
+    assert ([bar.ts_event // (1000 * MS) for bar in given], complete) == ([3, 4], True)
+
+
+async def test_bars_that_do_not_reach_back_are_not_complete() -> None:
+    venue = Venue([at * 1000 for at in range(1, 31)], 10, newest=True)
+    _, complete = await bars(venue, UNLISTED, 10, 29)
+    assert not complete
+
+
+async def test_candles_that_a_venue_does_not_have_are_not_asked_for() -> None:
+    venue = Venue([1000, 2000], 1000)
+    venue.timeframes = {"1m": "1", "1h": "60"}
+    with pytest.raises(VenueError, match="venue has no candles of 1s, only 1m, 1h: features warm up as bars come"):
+        await bars(venue, UNLISTED, 1, 2)
+    assert venue.asked == 0
+
+
+class Behind(Venue):
+    """Its time is `now_ms`, and a second later when it is asked again, three times at most. A close is its time."""
+
+    def __init__(self, now_ms: int) -> None:
+        super().__init__([at * 1000 for at in range(1, 31)], 1000)
+        self.now_ms = now_ms
+
+    async def again(self, attempt: int) -> bool:
+        """As Asker.again."""
+        self.now_ms += 1000
+        return attempt < 4
+
+    def _bars(self, market: str, interval: str, since: int, limit: int) -> list[list[Any]]:
+        rows = super()._bars(market, interval, since, limit)
+        return [[*row[:4], str(min(row[0] + 999, self.now_ms)), "1"] for row in rows if row[0] <= self.now_ms]
+
+
+@pytest.mark.parametrize("now_ms", [7_500, 8_500, 9_500, 10_000])
+async def test_a_bar_that_goes_on_by_the_venues_time_is_waited_for(now_ms: int) -> None:
+    expected = [Bar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8, 9, 10)]
+    assert await bars(Behind(now_ms), BINANCE, 8, 10) == (expected, True)
+
+
+async def test_a_bar_that_still_goes_on_when_it_was_asked_for_often_enough_is_missing() -> None:
+    expected = [Bar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8,)]
+    assert await bars(Behind(5_500), BINANCE, 8, 10) == (expected, False)

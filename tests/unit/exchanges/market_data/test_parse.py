@@ -1,0 +1,65 @@
+"""What of ccxt's structures is believed."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.exchanges.market_data import parse
+from shared.exchanges.market_data.events import Candle, TopOfBook, Trade
+
+GOOD: dict[str, Any] = {"id": "12", "timestamp": 1_700_000_000_000, "price": "42000.10", "amount": "0.001"}
+
+
+def test_a_good_trade() -> None:
+    expected = Trade(12, 1_700_000_000_000_000_000, Decimal("42000.10"), Decimal("0.001"))
+    assert parse.trade(GOOD, consecutive=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("id", value) for value in (None, "", "1x", "-3", "1.5", True, [12], "9" * 30, "٣")],
+        *[("timestamp", value) for value in (None, 0, -1, 2**60, "1700000000000", 1.5, True)],
+        *[(name, value) for name in ("price", "amount") for value in (None, "", "x", "0", "-1", "NaN", "Infinity")],
+        *[(name, value) for name in ("price", "amount") for value in (True, [1], {})],
+    ],
+)
+def test_a_field_that_does_not_fit_makes_it_none(name: str, value: object) -> None:
+    assert parse.trade({**GOOD, name: value}, consecutive=True) is None
+
+
+def test_other_ids_are_texts_whose_order_is_that_of_the_numbers() -> None:
+    read = [parse.trade({**GOOD, "id": value}, consecutive=False) for value in ("10", "9", "a-7")]
+    ids = [trade.id for trade in read if trade is not None]
+    assert all(isinstance(id_, str) for id_ in ids)
+    assert sorted(ids[:2]) == [ids[1], ids[0]]
+    assert ids[2] == "a-7"
+
+
+def test_what_the_exchange_numbers_within_one_time_is_kept_where_ids_do_not_count() -> None:
+    """As Bybit's: the id is a random text."""
+    row = {**GOOD, "id": "81b7d5c9", "info": {"i": "81b7d5c9", "seq": 111156121170}}
+    numbered = parse.trade(row, consecutive=False, exchange="bybit")
+    assert numbered is not None and numbered.seq == 111156121170
+    counted = parse.trade({**row, "id": "12"}, consecutive=True, exchange="bybit")
+    assert counted is not None and counted.seq == 0
+
+
+def test_quotes() -> None:
+    row: dict[str, Any] = {"timestamp": 5, "bid": "1", "ask": "2"}
+    assert parse.top_of_book(row, 9) == TopOfBook(5_000_000, Decimal(1), Decimal(2))
+    assert parse.top_of_book({**row, "timestamp": None}, 9) == TopOfBook(9, Decimal(1), Decimal(2))
+    assert parse.top_of_book({**row, "bid": "3"}, 9) is None
+    assert parse.top_of_book({**row, "ask": None}, 9) is None
+
+
+@pytest.mark.parametrize(
+    "row", [None, [], [5, "1", "1"], ["5", "1", "1", "1", "1", "1"], [5, "1", "1", "1", None, "1"]]
+)
+def test_candles_that_do_not_fit(row: object) -> None:
+    assert parse.candle(row) is None
+
+
+def test_a_good_candle() -> None:
+    assert parse.candle([5, "1", "2", "1", "1.5", "9"]) == Candle(5_000_000, Decimal("1.5"))

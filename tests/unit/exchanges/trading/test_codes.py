@@ -1,0 +1,102 @@
+"""Every code in ccxt's tables of errors: a definite refusal, or listed as none. By API, not by exchange."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.exchanges.trading.classify import failed
+from shared.exchanges.trading.client import load_ccxt
+from shared.exchanges.trading.profiles import PROFILES, profile_of
+from shared.exchanges.trading.reply import Stamp
+from shared.messages.reasons import Reason
+from shared.orders.answers import Ambiguous, Refused
+
+LISTED: dict[str, Any] = tomllib.loads(Path(__file__).with_name("codes.toml").read_text())
+APIS = [(name, kind) for name in PROFILES for kind in ("swap", "spot")]
+TABLE = {"swap": "linear", "spot": "spot"}  # Binance's are split by market inside ccxt; the others have one
+
+
+def tables(exchange: str, kind: str) -> list[dict[str, Any]]:
+    own = getattr(load_ccxt(), exchange)().exceptions
+    return [own, own[TABLE[kind]]] if TABLE[kind] in own else [own]
+
+
+def codes(exchange: str, kind: str) -> set[str]:
+    exact = {code for table in tables(exchange, kind) for code in table.get("exact", {})}
+    return {code for code in exact if code.lstrip("-").isdigit()}
+
+
+def listed(exchange: str, kind: str) -> tuple[set[str], set[str]]:
+    own = LISTED[exchange]
+    own = own.get(kind, own)
+    return set(own["unknown"].split()), set(own["elsewhere"].split())
+
+
+def decided(exchange: str, kind: str) -> set[str]:
+    facts = profile_of(exchange, kind).facts
+    return {*facts.refusals, *facts.duplicate, *facts.unknown, *facts.unchanged, *facts.in_the_way}
+
+
+@pytest.mark.parametrize(("exchange", "kind"), APIS)
+def test_every_code_that_ccxt_knows_is_decided_or_listed_as_no_refusal(exchange: str, kind: str) -> None:
+    unknown, elsewhere = listed(exchange, kind)
+    assert codes(exchange, kind) == (decided(exchange, kind) & codes(exchange, kind)) | unknown | elsewhere
+    assert not unknown & elsewhere
+    assert not (unknown | elsewhere) & decided(exchange, kind)
+
+
+@pytest.mark.parametrize("exchange", PROFILES)
+def test_what_ccxt_finds_by_words_is_listed(exchange: str) -> None:
+    words = {
+        word
+        for kind in TABLE
+        for table in tables(exchange, kind)
+        for part in ("exact", "broad")
+        for word in table.get(part, {})
+        if not word.lstrip("-").isdigit()
+    }
+    assert words == set(LISTED["texts"].get(exchange, []))
+
+
+def answered(exchange: str, kind: str, code: str, status: int = 200) -> Refused | Ambiguous:
+    body = {
+        "binance": f'{{"code": {code}, "msg": "m"}}',
+        "bybit": f'{{"retCode": {code}, "retMsg": "m"}}',
+        "okx": f'{{"code": "1", "msg": "all", "data": [{{"sCode": "{code}", "sMsg": "m"}}]}}',
+    }[exchange]
+    stamp = Stamp(status, body if status != 451 else "", signed=True)
+    return failed(profile_of(exchange, kind).facts, stamp, RuntimeError("ccxt's"))
+
+
+@pytest.mark.parametrize(
+    ("exchange", "kind", "code"),
+    [
+        *(("binance", "swap", code) for code in ("-4411", "-4109", "-4202", "-1109", "-2026", "-2021", "-2022")),
+        *(("bybit", kind, code) for kind in TABLE for code in ("10024", "110090", "30208", "110066")),
+        *(("okx", kind, code) for kind in TABLE for code in ("51202", "51024", "51155", "54031", "51137", "51290")),
+    ],
+)
+def test_a_definite_refusal_is_one(exchange: str, kind: str, code: str) -> None:
+    assert isinstance(answered(exchange, kind, code), Refused)
+
+
+@pytest.mark.parametrize("code", ["-2026", "-2021", "-2022", "-2019", "-4411", "-4003"])
+def test_what_refuses_on_futures_says_something_else_on_spot(code: str) -> None:
+    """P: on spot -2026 is an archived order, -2021 and -2022 one that was to be replaced, -4003 an email."""
+    assert isinstance(answered("binance", "swap", code), Refused)
+    assert isinstance(answered("binance", "spot", code), Ambiguous)
+
+
+@pytest.mark.parametrize("kind", TABLE)
+def test_the_law_of_the_place_is_a_refusal(kind: str) -> None:
+    fate = answered("binance", kind, "0", 451)
+    assert isinstance(fate, Refused) and fate.reason is Reason.KEY_REFUSED
+
+
+@pytest.mark.parametrize(("exchange", "kind"), APIS)
+def test_what_is_listed_as_unknown_stays_so(exchange: str, kind: str) -> None:
+    unknown, _ = listed(exchange, kind)
+    assert unknown
+    assert all(isinstance(answered(exchange, kind, code), Ambiguous) for code in unknown)

@@ -1,0 +1,53 @@
+"""What the risk check is told at one moment, and what is made of the equity that is observed."""
+
+from decimal import Decimal
+from typing import cast
+
+import pytest
+
+from services.gateway.execution.books import Books
+from services.gateway.execution.risk_context import RiskContext
+from services.gateway.risk import Rules
+from services.gateway.risk.asked import Asked
+from services.gateway.risk.risk import Risk
+from services.gateway.risk.verdict import Pass, Verdict
+from shared.config import Mode
+from shared.config.risk import RiskSettings
+from shared.journal.rows import LatchRow
+from shared.messages.reasons import Reason
+from tests.journal_rows import order
+
+BTC, ETH = "BTCUSDT", "ETHUSDT"
+
+
+class Heard:
+    """A check that lets all pass, and keeps what it was asked."""
+
+    def on_tick(self, asked: Asked) -> Verdict:
+        self.asked = asked
+        return Pass(asked.signed_qty, asked.reduce_only, None, ())
+
+
+@pytest.mark.parametrize("reason", [Reason.MARKET_CLOSED, Reason.ACCOUNT_MODES])
+def test_what_stops_one_symbol_stops_no_other(reason: Reason) -> None:
+    heard = Heard()
+    clearance = RiskContext(cast(Risk, heard), Books([BTC, ETH], Decimal(100)), lambda sym: (), 60.0)
+    clearance.stopped[ETH, reason] = "why"
+    clearance.judge(order(sym=BTC))
+    assert heard.asked.context.blocked == ()
+    clearance.blocked = (Reason.CLOCK_SKEW,)
+    clearance.judge(order(sym=ETH))
+    assert heard.asked.context.blocked == (Reason.CLOCK_SKEW, reason)
+
+
+def test_one_observation_past_a_limit_is_doubted_and_two_in_a_row_latch() -> None:
+    """A balance that was read around a fill is no loss."""
+    rules = Rules(Mode.LIVE, RiskSettings(daily_loss=Decimal(100)), frozenset({"BTCUSDT"}), "hash")
+    made = RiskContext(Risk(rules), Books(["BTCUSDT"], Decimal(1_000)), lambda sym: (), 90.0)
+
+    def seen(equity: int) -> tuple[list[str], bool]:
+        changes = made.see_equity(Decimal(equity))
+        return [row.name for row in changes if isinstance(row, LatchRow)], made.doubtful
+
+    assert [seen(equity) for equity in (1_000, 500, 1_000, 500)] == [([], False), ([], True)] * 2
+    assert seen(500) == (["DAILY_LOSS", "DRAWDOWN"], False)

@@ -1,0 +1,91 @@
+"""Whose trades a comparison asks for, and when."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from services.gateway.execution.venue_view import TRADES_A_ROUND, AccountReader
+from shared.errors import VenueError
+from shared.exchanges.trading.venue import Venue
+
+SYMS = [f"C{number}USDT" for number in range(35)]
+
+
+class Asked:
+    """A venue that keeps whose trades it was asked for."""
+
+    def __init__(self, *, at_once: bool = False) -> None:
+        self.fills_at_once = at_once
+        self.gone: frozenset[str] = frozenset()
+        self.asked: list[list[str]] = []
+        self.open: list[str] = []
+        self.broken = False
+
+    async def all_fills(self, syms: Sequence[str], since_ms: int) -> list[Any]:
+        self.asked.append(list(syms))
+        return []
+
+    async def all_open_orders(self) -> list[Any]:
+        if self.broken:
+            raise VenueError("it does not answer")
+        return [SimpleNamespace(sym=sym) for sym in self.open]
+
+    async def nothing(self, *given: Any) -> list[Any]:
+        return []
+
+    waiting_orders = positions = funding = nothing
+
+
+def reader(venue: Asked) -> AccountReader:
+    return AccountReader(cast(Venue, venue), SYMS)
+
+
+async def test_a_venue_that_tells_all_at_once_is_asked_for_all() -> None:
+    venue = Asked(at_once=True)
+    made = reader(venue)
+    for _ in range(3):
+        assert (await made.read(1, 0, ())).traded == frozenset(SYMS)
+    assert venue.asked == [SYMS] * 3
+
+
+async def test_by_symbol_all_come_first_and_then_in_turn() -> None:
+    venue = Asked()
+    made = reader(venue)
+    assert (await made.read(1, 0, ())).traded == frozenset(SYMS)
+    later = [await made.read(1, 0, ()) for _ in range(4)]
+    assert [len(read.traded) for read in later] == [TRADES_A_ROUND] * 4
+    assert frozenset[str]().union(*(read.traded for read in later)) == frozenset(SYMS)
+
+
+async def test_what_is_urgent_is_in_every_round_and_the_others_still_have_their_turn() -> None:
+    venue = Asked()
+    made = reader(venue)
+    await made.read(1, 0, ())
+    urgent = SYMS[:12]
+    seen: set[str] = set()
+    for _ in range(23):
+        read = await made.read(1, 0, urgent)
+        assert read.traded >= set(urgent)
+        seen |= read.traded
+    assert seen == set(SYMS)
+
+
+async def test_a_symbol_with_open_orders_is_in_the_next_round() -> None:
+    venue = Asked()
+    made = reader(venue)
+    await made.read(1, 0, ())
+    venue.open = [SYMS[34]]
+    assert SYMS[34] not in (await made.read(1, 0, ())).traded
+    assert SYMS[34] in (await made.read(1, 0, ())).traded
+
+
+async def test_a_round_that_failed_is_asked_again_whole() -> None:
+    venue = Asked()
+    venue.broken = True
+    made = reader(venue)
+    with pytest.raises(VenueError):
+        await made.read(1, 0, ())
+    venue.broken = False
+    assert (await made.read(1, 0, ())).traded == frozenset(SYMS)

@@ -1,0 +1,57 @@
+import pytest
+
+from services.simulator.engine.random_faults import ORDERS, READS, TROUBLES, RandomFaults
+from services.simulator.http.request import Asked
+
+
+def order(number: int) -> Asked:
+    return Asked("fapi.binance.com/fapi/v1/order", {}, "POST", "", f"symbol=X&newClientOrderId=id{number}")
+
+
+def lots(weather: RandomFaults, numbers: list[int]) -> dict[int, str]:
+    return {
+        number: str(fault and (fault.mode, fault.after, fault.status == 429))
+        for number in numbers
+        for fault in [weather.fault(order(number))]
+    }
+
+
+def test_an_orders_lot_is_the_seeds_whatever_else_was_asked_before() -> None:
+    chances = dict.fromkeys(TROUBLES, 0.1)
+    some = list(range(200))
+    assert lots(RandomFaults(7, chances), some) == lots(RandomFaults(7, chances), some[::-1])
+    assert lots(RandomFaults(7, chances), some) != lots(RandomFaults(8, chances), some)
+
+
+def test_every_trouble_comes_about_as_often_as_wanted() -> None:
+    weather = RandomFaults(1, dict.fromkeys(TROUBLES, 0.1))
+    drawn = list(lots(weather, list(range(2000))).values())
+    assert len(set(drawn)) == len(TROUBLES) + 1
+    assert 0.15 < drawn.count("None") / 2000 < 0.25
+
+
+def test_a_second_asking_has_a_lot_of_its_own() -> None:
+    weather = RandomFaults(1, {"drop_before": 0.5})
+    assert len({weather.fault(order(1)) is None for _ in range(20)}) == 2
+
+
+def test_fair_weather_by_default() -> None:
+    weather = RandomFaults()
+    assert weather.fault(order(1)) is None
+    assert (weather.plan("x").parts, weather.rejects("x"), weather.stale(order(1))) == (1, False, 0)
+
+
+@pytest.mark.parametrize("name", [*ORDERS, *READS])
+def test_what_is_certain_happens(name: str) -> None:
+    weather = RandomFaults(1, {name: 1.0})
+    plan = weather.plan("x")
+    happened = {
+        "reject": weather.rejects("x"), "partial": plan.parts > 1 and plan.share == 1, "expire": plan.share < 1,
+        "stale": weather.stale(order(1)) > 0,
+    }  # fmt: skip
+    assert happened[name] and sum(happened.values()) == 1
+
+
+def test_an_unknown_trouble_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no such trouble: hail"):
+        RandomFaults(1, {"hail": 0.1})
