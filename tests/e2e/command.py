@@ -128,12 +128,12 @@ class Tickline:
             running.process.communicate()
 
 
-def wait_for(holds: Callable[[], T | None], what: str, within_s: float = RUN_S) -> T:
-    """The first true answer of `holds`."""
+def wait_for(holds: Callable[[], T | None], what: str, within_s: float = RUN_S, every_s: float = 0.05) -> T:
+    """The first true answer of `holds`, which is asked so often: seldom where asking costs much."""
     end = time.monotonic() + within_s
     while not (held := holds()):
         assert time.monotonic() < end, f"not within {within_s} s: {what}"
-        time.sleep(0.05)
+        time.sleep(every_s)
     return held
 
 

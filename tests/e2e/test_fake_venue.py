@@ -15,6 +15,7 @@ from tests.e2e.command import COMMAND, Tickline, wait_for
 
 RUN = ("run", "--venue", "fake", "--limit", "150", "--param", "threshold=0.0001")  # nearly every tick decides
 ARM = ("arm", "--account", "fake", "--max-notional", "2500", "--for", "1h")
+SELDOM_S = 0.5  # each look at the journal opens it
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -38,7 +39,7 @@ def book(folder: Path) -> Any:
 def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
     folder = tickline.folder
     running = tickline.start(*RUN)
-    wait_for(lambda: orders(folder) or running.process.poll() is not None, "orders come")
+    wait_for(lambda: orders(folder) or running.process.poll() is not None, "orders come", every_s=SELDOM_S)
     assert book(folder)["orders"] == []
     assert {row.reason for row in orders(folder)} <= {Reason.NOT_ARMED, None}
     assert in_state(folder, OrderPhase.FILLED) == {}
@@ -46,7 +47,7 @@ def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
     environment = tickline.environment() | {"TICKLINE_CONFIG": str(folder / "fake.toml")}
     armed = at_terminal(folder, environment, *ARM, typed="fake")
     assert armed.code == 0, armed.shown
-    wait_for(lambda: len(in_state(folder, OrderPhase.FILLED)) >= 4, "orders are filled")
+    wait_for(lambda: len(in_state(folder, OrderPhase.FILLED)) >= 4, "orders are filled", every_s=SELDOM_S)
     running.interrupt(whole_group=True)
     first = running.done()
     assert first.code == 0, first.err
@@ -72,11 +73,13 @@ def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
 
     before = len(in_state(folder, OrderPhase.FILLED))
     running = tickline.start(*RUN)
-    wait_for(lambda: len(in_state(folder, OrderPhase.FILLED)) > before, "it goes on, and is still armed")
+    wait_for(
+        lambda: len(in_state(folder, OrderPhase.FILLED)) > before, "it goes on, and is still armed", every_s=SELDOM_S
+    )
     tickline.service("simulator").kill()
     wait_for(lambda: tickline.left().get("simulator"), "the fake exchange is started again")
     filled = len(in_state(folder, OrderPhase.FILLED))
-    wait_for(lambda: len(in_state(folder, OrderPhase.FILLED)) > filled + 2, "its book goes on")
+    wait_for(lambda: len(in_state(folder, OrderPhase.FILLED)) > filled + 2, "its book goes on", every_s=SELDOM_S)
     held = book(folder)
     running.interrupt()
     second = running.done()

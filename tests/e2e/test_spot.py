@@ -80,6 +80,7 @@ def test_the_first_buy_latches_nothing_and_refuses_no_other(tickline: Tickline, 
             sum(row.state is OrderPhase.FILLED for row in orders(folder)) >= 4 or running.process.poll() is not None
         ),
         "coins are bought and sold",
+        every_s=0.5,
     )
     running.interrupt(whole_group=True)
     running.done()
