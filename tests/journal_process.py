@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from shared.journal.errors import Fenced
+from shared.journal.database import Fenced
 from shared.journal.journal import Journal
 from shared.journal.rows import EventRow
 from shared.messages import OrderPhase

@@ -11,20 +11,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from services.console.account_line import AccountLine
 from services.console.collector import OrderCollector
 from services.console.fake_run import write_config
 from services.console.ground import Ground
 from services.console.history import one_history
 from services.console.latency import latencies_us
 from services.console.refusals import Ended, RefusalCounter
-from services.console.settings_env import as_environment, keys_environment
 from services.console.silence import Silence
-from services.console.simulator import FakeExchange
 from services.console.summary import Summary, open_line
-from services.console.supervisor import Supervisor
+from services.console.supervisor import FakeExchange, Supervisor, as_environment, keys_environment
 from services.console.troubles import Troubles
-from services.console.watch import View, Watcher
+from services.console.watch import AccountLine, View, Watcher
 from services.research.parity import compare
 from services.research.plans import check_input
 from shared.bus.api import BusLost

@@ -9,9 +9,9 @@ from services.gateway.execution.session_context import Timeouts
 from services.gateway.execution.stage import DeskStage
 from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.plan import plan_with
+from services.gateway.risk.check import Rules
 from services.gateway.risk.model import model_sha256
 from services.gateway.risk.risk import Risk
-from services.gateway.risk.rules import Rules
 from shared.config import Settings
 from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal

@@ -12,7 +12,7 @@ from services.simulator.binance.streams import MAKERS, BinanceStreams
 from services.simulator.engine.listing import COINS, markets
 from services.simulator.http.serve import VENUES, serving
 from services.simulator.websocket.feed_plan import FeedPlan
-from services.simulator.websocket.frame_blocks import BLOCK
+from services.simulator.websocket.frames import BLOCK
 from shared.intervals import interval_ns
 from shared.runner.parent import stop_with_parent
 from shared.simulated.present import PresentMarket

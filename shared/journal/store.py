@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Delete, Executable, Select, Table, bindparam, delete, func, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
-from shared.journal.database import AnyInsert, Database, Insert
-from shared.journal.errors import Fenced, WriteRefused
+from shared.journal.database import AnyInsert, Database, Fenced, Insert, WriteRefused
 from shared.journal.rows import (
     ArmingRow,
     Change,

@@ -1,18 +1,19 @@
 """Features, model and decision in a row: a whole strategy as one Tick."""
 
 import math
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.account import Account, Order
+from shared.account import Account, Fill, Order, RoundTrip, RoundTrips
 from shared.account.paper_fill import PaperFill
-from shared.history import infer_interval
+from shared.errors import ConfigError
+from shared.extras import to_install
+from shared.history import bars, infer_interval
 from shared.messages.reasons import Reason
 from shared.record import Snapshot
-from shared.strategies.backtest import round_trips
 from shared.strategies.decider import Decider, Forecast, Signal
-from shared.strategies.frame import frame
 from shared.tick import State, Tick
 
 if TYPE_CHECKING:
@@ -98,3 +99,52 @@ class Strategy(Tick[float, list[Order]]):
         saved = StrategySnapshot.of(state)
         self.features.restore(saved.features)
         self.account.restore(saved.account)
+
+
+# Round trips as a table.
+
+
+def frame(trips: Iterable[RoundTrip]) -> "polars.DataFrame":
+    """One row per round trip, its fields as columns.
+
+    Times are Datetime("ns", "UTC"), dir_signal is Int8; prices, quantities and money become Float64 here, exact as they
+    are in the round trips. Raises ConfigError without polars.
+    """
+    try:
+        import polars
+    except ImportError as error:
+        raise ConfigError(f"a table of round trips needs polars: {to_install('research')}") from error
+    time = polars.Datetime("ns", "UTC")
+    kinds = {"datetime": time, "exit_datetime": time, "sym": polars.String(), "dir_signal": polars.Int8()}
+    schema = {name: kinds.get(name, polars.Float64()) for name in RoundTrip._fields}
+    return polars.DataFrame(list(trips), schema=schema, orient="row")
+
+
+# A Strategy over a price file, as the paper venue would fill it.
+
+
+def round_trips(
+    strategy: "Strategy", path: Path, interval: str, costs: PaperFill, timezone: str = ""
+) -> Iterator[RoundTrip]:
+    """The closed round trips of `strategy` on the file's closes: each order fills at the price it was decided at.
+
+    It starts with empty features, flat, with the account's capital. When the file is at its end, or the iterator is
+    closed, the strategy is as it was before.
+    """
+    saved, y_hat = strategy.state(), strategy.y_hat
+    account, sym, trips = strategy.account, strategy.sym, RoundTrips()
+    strategy.features.reset()
+    account.restore(Account(account.capital).state())
+    try:
+        for bar in bars(path, interval, timezone=timezone):
+            for order in strategy.on_tick(float(bar.close)) or ():
+                price, commission = costs.of(order.signed_qty, bar.close)
+                account.book(sym, order.signed_qty, price, commission)
+                trip = trips.on_fill(
+                    Fill(bar.ts_event, sym, strategy.y_hat, order.signed_qty, price, commission, account.balance())
+                )
+                if trip is not None:
+                    yield trip
+    finally:
+        strategy.restore(saved)
+        strategy.y_hat = y_hat

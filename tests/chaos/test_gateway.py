@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from services.gateway.live import model_sha256
-from services.gateway.risk.rules import Rules
+from services.gateway.risk.check import Rules
 from services.simulator.engine.listing import btcusdt
 from services.simulator.http.serve import Fake, serving
 from shared.bus.names import Names

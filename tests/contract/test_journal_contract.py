@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine, event, make_url
 
-from shared.journal.errors import Fenced, WriteRefused
+from shared.journal.database import Fenced, WriteRefused
 from shared.journal.journal import Journal
 from shared.journal.rows import (
     ArmingRow,

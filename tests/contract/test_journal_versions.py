@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from shared.journal.errors import Fenced
+from shared.journal.database import Fenced
 from shared.journal.journal import Journal
 from shared.journal.schema import METADATA
 from shared.messages.codec import kept

@@ -12,9 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from services.simulator.engine.faults import Fault, Mode
-from services.simulator.engine.fill_plan import Plan
 from services.simulator.engine.matching_engine import Ask
-from services.simulator.engine.order import State
+from services.simulator.engine.order import Plan, State
 from services.simulator.http.serve import serving
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.exchanges.trading.ccxt_venue import CcxtVenue

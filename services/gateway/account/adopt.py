@@ -6,9 +6,8 @@ from collections.abc import Iterator
 import typer
 
 from services.gateway.account.alone import write_alone
-from services.gateway.account.clock import now_ms
 from services.gateway.account.opened import journal_of, settings_of_account
-from services.gateway.account.terminal import confirm, need_terminal, person
+from services.gateway.account.terminal import confirm, need_terminal, now_ms, person
 from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.risk.latches import OTHER_BUS
 from shared.bus.embedded import running_url, stored_bus

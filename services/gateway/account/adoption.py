@@ -6,7 +6,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import NamedTuple
 
-from services.gateway.account.endings import Ending
+from services.gateway.account.resolution import Ending
 from services.gateway.execution.balance import elsewhere_row
 from services.gateway.execution.persons_coins import mine_of, mine_row
 from services.gateway.execution.reports import NS_PER_MS, execution_row

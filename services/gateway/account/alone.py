@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from shared.errors import SafetyRefusal
-from shared.journal.errors import Fenced
+from shared.journal.database import Fenced
 from shared.journal.journal import Journal
 from shared.journal.rows import Change
 

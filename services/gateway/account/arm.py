@@ -7,9 +7,8 @@ import typer
 
 from services.gateway.account.arm_preview import MarketSeen, Seen, arm_screen
 from services.gateway.account.capital import books_in, check_books
-from services.gateway.account.clock import now_ms, utc
 from services.gateway.account.opened import journal_of, settings_of_account
-from services.gateway.account.terminal import confirm, need_terminal, person
+from services.gateway.account.terminal import confirm, need_terminal, now_ms, person, utc
 from services.gateway.execution.books import Books
 from services.gateway.execution.last_bid import last_bids, with_last
 from services.gateway.execution.whereabouts import Whereabouts

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.gateway.account.clock import utc
+from services.gateway.account.terminal import utc
 from services.gateway.account.worst_case import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
 from services.gateway.execution.books import Books
 from services.gateway.risk import Asked, Context, Hold, Pass, Risk, Rules

@@ -6,9 +6,8 @@ from decimal import Decimal
 import typer
 
 from services.gateway.account.alone import write_alone
-from services.gateway.account.clock import now_ms
 from services.gateway.account.opened import journal_of, settings_of_account
-from services.gateway.account.terminal import confirm, need_terminal, person
+from services.gateway.account.terminal import confirm, need_terminal, now_ms, person
 from services.gateway.account.worst_case import money
 from services.gateway.execution.books import Books, reports_of, retire_others
 from services.gateway.execution.capital import begun_row, begun_with, capital_report, check_capital, unknown_capital

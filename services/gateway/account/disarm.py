@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from services.gateway.account.account_to_stop import account_to_stop
-from services.gateway.account.clock import now_ms
-from services.gateway.account.terminal import person
+from services.gateway.account.terminal import now_ms, person
 from shared.journal.rows import DropArming, EventRow, PersonChange
 
 

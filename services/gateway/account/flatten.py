@@ -26,7 +26,7 @@ from shared.config import Settings
 from shared.errors import VenueError
 from shared.exchanges.trading.amounts import truncated
 from shared.exchanges.trading.venue import MarketRules, Venue
-from shared.journal.errors import Fenced
+from shared.journal.database import Fenced
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, OrderRow
 from shared.messages import Leg

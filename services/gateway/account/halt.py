@@ -10,8 +10,7 @@ import typer
 
 from services.gateway.account.account_to_stop import ToStop, account_to_stop
 from services.gateway.account.at_work import AT_WORK
-from services.gateway.account.clock import now_ms
-from services.gateway.account.terminal import person
+from services.gateway.account.terminal import now_ms, person
 from services.gateway.account.waiting import RETRY_S, Waiting, longer
 from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.risk.latches import HALT

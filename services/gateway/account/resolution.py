@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from enum import StrEnum
 from typing import NamedTuple
 
 from services.gateway.execution.reports import execution_row, report_of
@@ -15,6 +16,26 @@ from shared.orders.fees import fees_in
 from shared.orders.life import on_event
 from shared.orders.outcome import outcome
 from shared.orders.state import Resolve
+
+# How a person may say that an order ended, or whose a difference is.
+
+
+class Ending(StrEnum):
+    """Of an order: FILLED to EXPIRED. Of a difference: EXTERNAL is taken note of, a position is BOT's or MINE.
+
+    BOT: the book takes the position over. MINE: it is nobody's business here, now and later; spot only.
+    """
+
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    EXTERNAL = "external"
+    BOT = "bot"
+    MINE = "mine"
+
+
+OF_DIFFERENCES = frozenset({Ending.EXTERNAL, Ending.BOT, Ending.MINE})
 
 
 class Said(NamedTuple):

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import typer
 
-from services.gateway.account.clock import now_ms, utc
 from services.gateway.account.opened import journal_of, settings_of_account
-from services.gateway.account.terminal import confirm, need_terminal, person
+from services.gateway.account.terminal import confirm, need_terminal, now_ms, person, utc
 from services.gateway.risk.latches import OTHER_BUS
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import DropLatch, EventRow, LatchRow

@@ -23,7 +23,7 @@ from services.gateway.execution.rows import OpenOrder
 from services.gateway.execution.rules import DeskRules
 from services.gateway.execution.session_context import SessionContext, now_ms
 from services.gateway.execution.whereabouts import Whereabouts
-from services.gateway.risk.bus_id import bus_changes
+from services.gateway.risk.latches import bus_changes
 from services.gateway.risk.risk import Risk
 from shared.bus.names import partition_of
 from shared.errors import SafetyRefusal

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from shared.errors import JournalUnwritable
-from shared.journal.errors import Fenced, WriteRefused
+from shared.journal.database import Fenced, WriteRefused
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
 from shared.runner.external_store import ExternalStoreLost

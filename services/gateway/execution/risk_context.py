@@ -6,9 +6,8 @@ from decimal import Decimal
 
 from services.gateway.execution.books import Books
 from services.gateway.execution.rows import OpenOrder
-from services.gateway.risk.asked import Asked, Context, InFlight
+from services.gateway.risk.check import Asked, Changes, Context, Hold, InFlight, Refusal, Verdict
 from services.gateway.risk.risk import Risk
-from services.gateway.risk.verdict import Changes, Hold, Refusal, Verdict
 from shared.journal.rows import ArmingRow, FundingRow, LatchRow, LimitRow, OrderRow
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import VenueQuote

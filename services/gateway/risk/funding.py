@@ -8,9 +8,9 @@ of the equity, a latch that was seen to stand and is gone was dropped by a perso
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from services.gateway.risk.check import Changes
 from services.gateway.risk.latches import DAILY_FUNDING
 from services.gateway.risk.marks import BY, DAY_NS
-from services.gateway.risk.verdict import Changes
 from shared.journal.rows import FundingRow, LatchRow, LimitRow
 from shared.messages.codec import keep, kept
 from shared.record import Record

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Annotated, NamedTuple
 
 from services.gateway.risk import latches as names
-from services.gateway.risk.verdict import Changes
+from services.gateway.risk.check import Changes
 from shared.config.risk import RiskSettings
 from shared.journal.rows import EventRow, LatchRow, LimitRow
 from shared.messages.codec import keep, kept

@@ -3,15 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
-from services.gateway.risk.asked import Asked
-from services.gateway.risk.check import Subject
-from services.gateway.risk.exposure import exposure
+from services.gateway.risk.check import Asked, Changes, Hold, Pass, Refusal, Rules, Subject, Verdict, exposure
 from services.gateway.risk.funding import watch_funding
 from services.gateway.risk.limits import CHECKS
 from services.gateway.risk.marks import WATCHED, Watched, watch
 from services.gateway.risk.order_rate import one_more
-from services.gateway.risk.rules import Rules
-from services.gateway.risk.verdict import Changes, Hold, Pass, Refusal, Verdict
 from shared.config import Mode
 from shared.journal.rows import FundingRow, LatchRow
 from shared.tick import Tick

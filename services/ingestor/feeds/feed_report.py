@@ -1,13 +1,49 @@
 """What the feed did, for a person: one line for each venue, now and then and at the end."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 import structlog
 
 from services.ingestor.feeds.feed import LiveFeed
-from services.ingestor.feeds.feed_counters import FeedCounters
 from shared.exchanges.market_data.venue import LiveVenue
+
+# What the symbols of one venue did since this process began, added up.
+
+
+class FeedCounters:
+    """Counts of symbols that come and go, each with a past of its own; only what is counted meanwhile is added.
+
+    What was lost with a commit and is done again is counted again.
+
+    >>> tally = FeedCounters()
+    >>> tally.begin("BTCUSDT", {"ticks": 100, "holes": 0})
+    >>> tally.see("BTCUSDT", {"ticks": 103, "holes": 0, "remade": 1})
+    >>> tally.news(), tally.news()
+    ({'remade': 1, 'ticks': 3}, None)
+    """
+
+    def __init__(self) -> None:
+        self._total: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
+        self._seen: dict[str, Mapping[str, int]] = {}
+
+    def begin(self, sym: str, counts: Mapping[str, int]) -> None:
+        """From these on."""
+        self._seen[sym] = counts
+
+    def see(self, sym: str, counts: Mapping[str, int]) -> None:
+        """So far it is now."""
+        before, self._seen[sym] = self._seen[sym], counts
+        self._total.update({name: count - before.get(name, 0) for name, count in counts.items()})
+
+    def news(self) -> dict[str, int] | None:
+        """All counts that are not 0, by name; None when none is another than the last time."""
+        if self._total == self._told:
+            return None
+        self._told = self._total.copy()
+        return {name: count for name, count in sorted(self._total.items()) if count}
+
 
 EVERY_S = 60.0
 NS_PER_MS = 1_000_000

@@ -1,8 +1,10 @@
 """Trades whose ids are consecutive: the ids say what comes next, what was there already, and what is missing."""
 
+from heapq import heappop, heappush
+
 from services.ingestor.live.saved import SavedTrade, saved_trade, trade_in
 from shared.exchanges.market_data.events import Missing, MissingTrades, Trade
-from shared.record import Snapshot, unvalidated
+from shared.record import Record, Snapshot, unvalidated
 from shared.tick import State
 
 
@@ -118,3 +120,151 @@ class OrderById:
             raise ValueError("an order's state has an id that is no integer")
         self._next, self.last_ns, self.old = saved.next_id, saved.last_ns, saved.old
         self._waiting = {int(trade.id): trade for trade in trades}
+
+
+# Trades whose ids only tell them apart: time says what comes next, and nothing says what is missing.
+
+_Key = tuple[int, int, int | str]
+_Place = tuple[_Key, int, Trade]
+
+
+class SavedPlace(Record):
+    """What a trade is put in order by."""
+
+    ts_event: int
+    seq: int
+    number: int | str
+
+
+class OrderByTimeSnapshot(Snapshot):
+    """What an OrderByTime remembers. last: the place of the last one given, by those of the ids `given`."""
+
+    last: SavedPlace
+    given: list[int | str]
+    waiting: list[SavedTrade]
+    old: int
+
+
+_saved_place, _by_time = unvalidated(SavedPlace), unvalidated(OrderByTimeSnapshot)
+
+
+class OrderByTime:
+    """Puts trades in the order of time, within one time in that of `seq`, then of their number, then as they came. Each
+    waits until one that is `order_ns` younger came, or the time has, or until `order_count` wait.
+
+    What is before the last one given, in this order, is not looked at: it is either a repetition or too late for its
+    place. So the ids to be remembered are those of what waits, and of the last place. old: how many of these came.
+
+    >>> from decimal import Decimal
+    >>> order = OrderByTime(order_ns=10, order_count=100)
+    >>> arrived = [Trade(name, ts, Decimal(1), Decimal(1)) for name, ts in (("b", 5), ("a", 5), ("b", 5), ("c", 15))]
+    >>> [[t.id for t in order.put(trade)] for trade in arrived], [t.id for t in order.release(25)], order.old
+    ([[], [], [], ['b', 'a']], ['c'], 1)
+    """
+
+    certain = False
+    next_id = None
+
+    def __init__(self, order_ns: int, order_count: int) -> None:
+        self.old = 0
+        self._order_ns, self._order_count = order_ns, order_count
+        self._waiting: list[_Place] = []
+        self._ids: set[int | str] = set()  # of what waits
+        self._came = 0
+        self._last: _Key = (0, 0, "")
+        self._given: set[int | str] = set()  # at the last place
+
+    @property
+    def last_ns(self) -> int:
+        """When the last trade happened that was given."""
+        return self._last[0]
+
+    @property
+    def waiting(self) -> int:
+        """How many trades wait."""
+        return len(self._waiting)
+
+    def put(self, trade: Trade, hold: bool = False) -> list[Trade]:
+        """The trades that may go out now; none with `hold`."""
+        name = trade.id
+        key = _key(trade)
+        if name in self._ids or (self._given and (key < self._last or (key == self._last and name in self._given))):
+            self.old += 1
+            return []
+        self._ids.add(name)
+        self._wait(key, trade)
+        return [] if hold else self.release(trade.ts_event)
+
+    def _wait(self, key: _Key, trade: Trade) -> None:
+        self._came += 1
+        heappush(self._waiting, (key, self._came, trade))
+
+    def release(self, now: int) -> list[Trade]:
+        """What is at least `order_ns` old, and what is too much."""
+        return self._give(now - self._order_ns, self._order_count)
+
+    def upto(self, now: int) -> int:
+        """Until when everything was given, if all was heard until now."""
+        return min(now, self._waiting[0][2].ts_event - 1) if self._waiting else now
+
+    def hole(self) -> Trade | None:
+        """The oldest trade that waits."""
+        return self._waiting[0][2] if self._waiting else None
+
+    def settle(self, question: Missing, complete: bool, doubtful_ns: int, since: int) -> list[Trade | MissingTrades]:
+        """Give what was asked for; or else, where something stands behind it, what there is and MissingTrades.
+
+        doubtful_ns: until when something may be missing, and the first trade behind happened; 0 for none such.
+        since: until when all is known.
+        """
+        if complete:
+            return [*self._give(question.to_ns)]
+        return [*self._give(doubtful_ns - 1), MissingTrades(doubtful_ns, since)] if doubtful_ns else []
+
+    def _give(self, upto_ns: int, keep: int | None = None) -> list[Trade]:
+        found: list[Trade] = []
+        waiting = self._waiting
+        while waiting and (waiting[0][0][0] <= upto_ns or (keep is not None and len(waiting) > keep)):
+            key, _, trade = heappop(waiting)
+            if key != self._last:
+                self._last = key
+                self._given.clear()
+            self._given.add(trade.id)
+            self._ids.discard(trade.id)
+            found.append(trade)
+        return found
+
+    def state(self) -> State:
+        """The place of the last one given, what waits in its order, the count."""
+        ts_event, seq, number = self._last
+        return _by_time(
+            last=_saved_place(ts_event=ts_event, seq=seq, number=number),
+            given=sorted(self._given, key=str),
+            waiting=[saved_trade(place[2]) for place in sorted(self._waiting, key=_place)],
+            old=self.old,
+        )
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        saved = OrderByTimeSnapshot.of(state)
+        trades = [trade_in(trade) for trade in saved.waiting]
+        if len({type(name) for name in (*(trade.id for trade in trades), *saved.given)}) > 1:
+            raise ValueError("an order's state has ids of two kinds")
+        self._last, self.old = (saved.last.ts_event, saved.last.seq, saved.last.number), saved.old
+        self._given = set(saved.given)
+        self._ids, self._waiting, self._came = {trade.id for trade in trades}, [], 0
+        for trade in trades:
+            self._wait(_key(trade), trade)
+
+
+def _key(trade: Trade) -> _Key:
+    return trade.ts_event, trade.seq, _number(trade.id)
+
+
+def _number(name: int | str) -> int | str:
+    """What orders ids that count up: numbers, or texts of them, all of one length."""
+    return name if isinstance(name, int) or name.isdigit() else ""
+
+
+def _place(place: _Place) -> tuple[_Key, int]:
+    return place[:2]

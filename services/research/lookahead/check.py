@@ -7,12 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from services.research.backtest import Backtest, Rules
-from services.research.lookahead.changes import Change, changed
-from services.research.lookahead.copies import write_bars
-from services.research.lookahead.cuts import Shortest, choose_cuts
-from services.research.lookahead.difference import in_words
+from services.research.lookahead.cuts import Change, Shortest, changed, choose_cuts, write_bars
 from services.research.lookahead.guard import Guard
-from services.research.lookahead.record import OnTick, PerTick, Record
+from services.research.lookahead.record import OnTick, PerTick, Record, in_words
 from shared.config import Settings
 from shared.errors import LookaheadFound
 from shared.history import Bar, bars

@@ -1,10 +1,18 @@
 """Behind which ticks the future is changed."""
 
+import csv
 import random
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
 
 from shared.history import Bar
+from shared.history.columns import OHLC, PRICE, TIME
+from shared.history.prices import HIGHEST, LOWEST
+from shared.history.times import time_text
+from shared.history.zone import Zone, start_of
 
 
 def choose_cuts(possible: Sequence[int], count: int) -> list[int]:
@@ -44,3 +52,80 @@ class Shortest:
                     self.rows = n
             before = bar
             yield bar
+
+
+# Other futures: what the bars behind a cut might have been.
+
+_WIDEST = 4.0  # times higher or lower
+
+
+class Change(StrEnum):
+    """MIRRORED: each later return is the opposite one. SCALED: each later bar is higher or lower by a factor of its
+    own. REMOVED: there is no later bar.
+    """
+
+    MIRRORED = "mirrored"
+    SCALED = "scaled"
+    REMOVED = "removed"
+
+
+def changed(bars: Iterable[Bar], cut: int, change: Change) -> Iterator[Bar]:
+    """The bars, the first `cut` (1 or more) as they are; the others changed, but for their times.
+
+    What is random is seeded by `cut`: the same future each time.
+
+    >>> from shared.history.bar import bar_of
+    >>> found = [bar_of(i, [Decimal(price)], i + 2) for i, price in enumerate((100, 110, 121, 88))]
+    >>> [str(bar.close) for bar in changed(found, 2, Change.MIRRORED)]
+    ['100', '110', '100', '137.5']
+    """
+    dice = random.Random(cut)  # noqa: S311  (no secret)
+    square = Decimal(0)
+    for i, bar in enumerate(bars, 1):
+        if i <= cut:
+            square = bar.close * bar.close
+            yield bar
+        elif change is Change.REMOVED:
+            return
+        elif change is Change.MIRRORED:
+            yield _with(bar, square / bar.open, square / bar.low, square / bar.high, square / bar.close)
+        else:
+            by = Decimal(str(round(_WIDEST ** dice.uniform(-1, 1), 6)))
+            yield _with(bar, by * bar.open, by * bar.high, by * bar.low, by * bar.close)
+
+
+def _with(bar: Bar, *prices: Decimal) -> Bar:
+    """With these prices, as far as a file can hold them; of a price alone there is one, as before."""
+    first, high, low, last = (min(max(price, LOWEST), HIGHEST) for price in prices)
+    if bar.open is bar.close:
+        return bar._replace(open=last, high=last, low=last, close=last)
+    return bar._replace(open=first, high=high, low=low, close=last)
+
+
+# Bars back into a file.
+
+
+def write_bars(path: Path, bars: Iterable[Bar], interval_ns: int, zone: Zone | None = None) -> int:
+    """Write bars as a CSV file out of which `shared.history.bars` reads the same ones; returns how many there were.
+
+    zone: whose days they are, where they are of whole days.
+
+    >>> import tempfile
+    >>> from shared.history import bars
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     one, two = Path(folder) / "one.csv", Path(folder) / "two.csv"
+    ...     _ = one.write_text("datetime,price\\n2024-10-29,2.50\\n2024-10-30,1e-7\\n")
+    ...     rows = write_bars(two, bars(one, "1d"), 86_400 * 10**9)
+    ...     rows, list(bars(one, "1d")) == list(bars(two, "1d"))
+    (2, True)
+    """
+    rows, alone, start = 0, False, start_of(interval_ns, zone)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        write = csv.writer(file, lineterminator="\n").writerow
+        for rows, bar in enumerate(bars, 1):
+            if rows == 1:
+                alone = bar.open is bar.close
+                write((TIME, *(PRICE if alone else OHLC)))
+            prices = (bar.close,) if alone else (bar.open, bar.high, bar.low, bar.close)
+            write((time_text(start(bar.ts_event)), *prices))
+    return rows

@@ -13,8 +13,7 @@ from decimal import Decimal, InvalidOperation
 from services.simulator.binance.authentication import refused
 from services.simulator.binance.orders import CONDITIONAL, BinanceOrders, leg_of
 from services.simulator.engine.matching_engine import Ask
-from services.simulator.engine.order import OPEN, Order, State
-from services.simulator.engine.refusal import Declined
+from services.simulator.engine.order import OPEN, Declined, Order, State
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 

@@ -10,8 +10,7 @@ from typing import ClassVar
 
 from services.simulator.binance.authentication import refused
 from services.simulator.engine.matching_engine import HEDGE, Ask
-from services.simulator.engine.order import OPEN, Fill, Order
-from services.simulator.engine.refusal import Declined, Why
+from services.simulator.engine.order import OPEN, Declined, Fill, Order, Why
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 

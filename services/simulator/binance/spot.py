@@ -12,8 +12,7 @@ from services.simulator.binance.authentication import refused, signed
 from services.simulator.binance.history import BinanceHistory
 from services.simulator.binance.orders import BinanceOrders
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.order import Fill, Order, State
-from services.simulator.engine.refusal import Why
+from services.simulator.engine.order import Fill, Order, State, Why
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.http.server import Answer

@@ -6,8 +6,8 @@ https://bybit-exchange.github.io/docs/v5/market/history-fund-rate
 """
 
 from services.simulator.bybit.authentication import Failed
-from services.simulator.bybit.messages import block_price, every_block
 from services.simulator.bybit.rows import category, exec_id, listing_of
+from services.simulator.bybit.streams import block_price, every_block
 from services.simulator.engine.intervals import BYBIT as INTERVALS
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import FIRST_ID, TradeHistory

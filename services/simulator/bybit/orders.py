@@ -22,8 +22,7 @@ from services.simulator.bybit.rows import (
 )
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.matching_engine import LONG, SHORT, Ask
-from services.simulator.engine.order import LIVE, Order, State
-from services.simulator.engine.refusal import Declined, Why
+from services.simulator.engine.order import LIVE, Declined, Order, State, Why
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 

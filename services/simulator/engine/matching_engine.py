@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.simulator.engine.event_file import File, Setting
-from services.simulator.engine.fill_plan import Plan
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.order import LIVE, OPEN, Fill, Order, Payment, State
+from services.simulator.engine.order import LIVE, OPEN, Declined, Fill, Order, Payment, Plan, State, Why
 from services.simulator.engine.prices import Prices
-from services.simulator.engine.refusal import Declined, Why
 from services.simulator.engine.wallet import Wallet
 
 FIRST_ID = 1_000_001

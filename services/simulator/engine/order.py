@@ -1,8 +1,56 @@
 """An order as the fake keeps it: each change is a new version, and all versions stay."""
 
-from decimal import Decimal
-from enum import StrEnum
+from decimal import ROUND_DOWN, Decimal
+from enum import Enum, StrEnum, auto
 from typing import NamedTuple
+
+# Why the fake's engine does not take an order; each dialect has its own code for it.
+
+
+class Why(Enum):
+    """The reasons."""
+
+    MARGIN = auto()
+    REDUCE_ONLY = auto()
+    DUPLICATE = auto()
+    STEP = auto()
+    MIN_QTY = auto()
+    MIN_NOTIONAL = auto()
+    MOST_MARKET = auto()
+    NOT_TRADING = auto()
+    WOULD_TRIGGER = auto()
+
+
+class Declined(Exception):
+    """The engine has not taken the order."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why.name)
+        self.why = why
+
+
+# How a market order is filled: at once, in parts over time, or in part only.
+
+
+class Plan(NamedTuple):
+    """parts: how many, each `apart_ms` after the last. share: of the quantity; what is left expires.
+
+    >>> Plan(2, 100, Decimal("0.7")).of(Decimal("-0.010"), Decimal("0.001"), 5)
+    (Part(at_ms=5, qty=Decimal('-0.003')), Part(at_ms=105, qty=Decimal('-0.004')))
+    """
+
+    parts: int = 1
+    apart_ms: int = 0
+    share: Decimal = Decimal(1)
+
+    def of(self, signed_qty: Decimal, step: Decimal, now_ms: int) -> tuple["Part", ...]:
+        """The parts of this order, each a multiple of step."""
+        whole = (signed_qty * self.share / step).to_integral_value(ROUND_DOWN)
+        each = (whole / self.parts).to_integral_value(ROUND_DOWN)
+        counts = [each] * (self.parts - 1) + [whole - each * (self.parts - 1)]
+        return tuple(
+            Part(now_ms + number * self.apart_ms, count * step) for number, count in enumerate(counts) if count
+        )
 
 
 class State(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from services.simulator.engine.faults import Fault, Mode
-from services.simulator.engine.fill_plan import Plan
+from services.simulator.engine.order import Plan
 from services.simulator.http.request import Asked
 
 AT_ONCE = Plan()

@@ -6,9 +6,8 @@ from decimal import Decimal
 
 from services.simulator.engine.clock import Clock
 from services.simulator.engine.matching_engine import Ask, MatchingEngine
-from services.simulator.engine.order import Fill, Order
+from services.simulator.engine.order import Declined, Fill, Order, Why
 from services.simulator.engine.random_faults import RandomFaults
-from services.simulator.engine.refusal import Declined, Why
 from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.engine.wallet import Holding
 from services.simulator.http.request import Asked

@@ -5,8 +5,7 @@ from typing import Any
 
 from services.simulator.engine.faults import Fault, Mode
 from services.simulator.engine.matching_engine import FEE_IN, Ask
-from services.simulator.engine.order import ORIGINS
-from services.simulator.engine.refusal import Declined
+from services.simulator.engine.order import ORIGINS, Declined
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.http.server import Answer, FakeExchange, Refused

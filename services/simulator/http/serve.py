@@ -15,8 +15,7 @@ from services.simulator.engine.clock import Clock
 from services.simulator.engine.faults import Fault
 from services.simulator.engine.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
 from services.simulator.engine.matching_engine import MatchingEngine
-from services.simulator.engine.prices import Prices, TapePrices
-from services.simulator.engine.simulated_prices import SimulatedPrices
+from services.simulator.engine.prices import Prices, SimulatedPrices, TapePrices
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.http.admin import Admin

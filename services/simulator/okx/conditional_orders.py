@@ -8,8 +8,7 @@ A row's fields: ccxt's okx.fetch_open_orders has one, recorded.
 from decimal import Decimal, InvalidOperation
 
 from services.simulator.engine.matching_engine import CROSS, HEDGE, Ask
-from services.simulator.engine.order import LIVE, Order
-from services.simulator.engine.refusal import Declined
+from services.simulator.engine.order import LIVE, Declined, Order
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.okx.authentication import refused, refused_order

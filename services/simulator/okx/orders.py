@@ -8,8 +8,7 @@ from decimal import ROUND_DOWN, Decimal, InvalidOperation
 
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.matching_engine import CROSS, HEDGE, Ask
-from services.simulator.engine.order import OPEN, Fill, Order, State
-from services.simulator.engine.refusal import Declined, Why
+from services.simulator.engine.order import OPEN, Declined, Fill, Order, State, Why
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Asked
 from services.simulator.okx.authentication import refused, refused_order, stamp_ms_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.simulator.engine.clock import Clock, FloodClock
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.trade_history import TradeHistory
-from services.simulator.websocket.frame_blocks import KEPT
+from services.simulator.websocket.frames import KEPT
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,13 @@
 """Websocket messages as bytes on the wire. A server's frames are not masked, so that one serves all clients.
 
-https://www.rfc-editor.org/rfc/rfc6455#section-5.2
-"""
+https://www.rfc-editor.org/rfc/rfc6455#section-5.2"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from itertools import chain, pairwise
+from typing import TypeAlias
+
+from services.simulator.engine.trade_history import TradeHistory
 
 TEXT = b"\x81"
 SHORT, MIDDLE, LONG = 125, 126, 127
@@ -28,3 +34,39 @@ def unframed(frame: bytes) -> bytes:
     [True, True, True, True, True]
     """
     return frame[{MIDDLE: 4, LONG: 10}.get(frame[1], 2) :]
+
+
+# The messages of a tape's trades, made once for all clients.
+
+BLOCK = 512
+KEPT = 16
+Make: TypeAlias = Callable[[int, int, int, int, bool], str]
+
+
+class FrameBlocks:
+    """make: a trade's JSON from its id, time, price in ticks, quantity in steps, and whether it sold.
+
+    Blocks are kept, `kept` of them, the oldest asked for goes first.
+    """
+
+    def __init__(self, tape: TradeHistory, make: Make, kept: int = KEPT) -> None:
+        self._tape, self._make, self._kept = tape, make, kept
+        self._blocks: OrderedDict[int, list[bytes]] = OrderedDict()
+
+    def between(self, first: int, last: int) -> Sequence[bytes]:
+        """Of the trades by index, `last` not included."""
+        number = first // BLOCK
+        if number == (last - 1) // BLOCK:
+            return self._block(number)[first - number * BLOCK : last - number * BLOCK]
+        edges = [first, *range((number + 1) * BLOCK, last, BLOCK), last]
+        return list(chain.from_iterable(self.between(*pair) for pair in pairwise(edges)))
+
+    def _block(self, number: int) -> list[bytes]:
+        block = self._blocks.get(number)
+        if block is None:
+            rows = self._tape.rows(number * BLOCK, (number + 1) * BLOCK)
+            block = [framed(self._make(*row).encode()) for row in zip(*rows, strict=True)]
+            self._blocks[number] = block
+            while len(self._blocks) > self._kept:
+                self._blocks.popitem(last=False)
+        return block

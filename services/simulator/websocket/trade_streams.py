@@ -5,8 +5,7 @@ from typing import TypeAlias
 
 from services.simulator.engine.market import FakeBar
 from services.simulator.engine.trade_history import TradeHistory
-from services.simulator.websocket.frame_blocks import FrameBlocks
-from services.simulator.websocket.frames import framed
+from services.simulator.websocket.frames import FrameBlocks, framed
 
 KLINE_MS = 250
 # A message about a bar: the bar, its first and its last trade by index, when it is told, and whether it is finished.

@@ -13,9 +13,8 @@ from urllib.parse import parse_qs
 import aiohttp
 
 from services.gateway.execution.execution import Desk
-from services.gateway.risk.asked import Asked
+from services.gateway.risk.check import Asked, Verdict
 from services.gateway.risk.risk import Risk
-from services.gateway.risk.verdict import Verdict
 from shared.bus.entry import Entry
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import PartitionId

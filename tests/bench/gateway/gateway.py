@@ -11,7 +11,7 @@ from services.gateway.execution.feeder import LiveFeeder
 from services.gateway.execution.stage import DeskStage
 from services.gateway.live import desk_rules
 from services.gateway.plan import plan_with
-from services.gateway.risk.rules import Rules
+from services.gateway.risk.check import Rules
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
 from shared.bus.names import PartitionId, partition_of

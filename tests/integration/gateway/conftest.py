@@ -12,13 +12,13 @@ import pytest
 
 from services.gateway.account.adoption import Booking, Said, adoption
 from services.gateway.account.capital import Wanted, write_capital
-from services.gateway.account.endings import Ending
+from services.gateway.account.resolution import Ending
 from services.gateway.account.resolve import made_of, write_adopted
 from services.gateway.execution.books import Books
 from services.gateway.execution.execution import Desk
 from services.gateway.execution.rules import book_of
 from services.gateway.live import live, model_sha256
-from services.gateway.risk.rules import Rules
+from services.gateway.risk.check import Rules
 from services.simulator.http.serve import Fake, serving
 from services.strategy.order_id import client_order_id
 from shared.bus.api import Commit, Outcome

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.gateway.execution.balance import LIMIT
-from services.simulator.engine.fill_plan import Plan
 from services.simulator.engine.matching_engine import Ask
-from services.simulator.engine.order import Fill
+from services.simulator.engine.order import Fill, Plan
 from shared.errors import ConfigError, SafetyRefusal
 from shared.messages import Leg, OrderStatus
 from tests.integration.gateway.conftest import SYM, Gateway, gateway

@@ -10,8 +10,8 @@ import pytest
 
 from services.gateway.execution.balance import LIMIT
 from services.simulator.engine.faults import Fault, Mode
-from services.simulator.engine.fill_plan import Plan
 from services.simulator.engine.matching_engine import FEE_COIN, FEE_IN, Ask
+from services.simulator.engine.order import Plan
 from shared.errors import JournalUnwritable, SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import Change

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.simulator.bybit.messages import BLOCKS
+from services.simulator.bybit.streams import BLOCKS
 from services.simulator.websocket.feed_plan import FeedPlan
 from services.simulator.websocket.random_faults import FeedFault, Trouble
 from tests.integration.ingestor.line import BTC, S_NS, ingesting, new_bus, ticks, until_ticks

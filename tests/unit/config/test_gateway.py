@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.console.settings_env import as_environment, keys_environment
+from services.console.supervisor import as_environment, keys_environment
 from shared.config import Mode, load_settings
 from shared.errors import ConfigError
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from services.console.account_line import AccountLine
 from services.console.fake_run import fake_settings
 from services.console.options import RunOptions
+from services.console.watch import AccountLine
 from shared.config import Settings
 from shared.config.fingerprint import config_hash
 from shared.journal.journal import Journal
@@ -76,8 +76,8 @@ async def test_from_not_armed_to_armed_and_held(settings: Settings) -> None:
 async def test_a_gateway_that_is_not_at_work_says_why(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an earlier run wrote is no reason of this one's: until it says one it is starting."""
     now_s = 1000.0
-    monkeypatch.setattr("services.console.account_line.time.monotonic", lambda: now_s)
-    monkeypatch.setattr("services.console.account_line.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("services.console.watch.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("services.console.watch.LOOK_EVERY_S", 0.0)
     log, alive = settings.state_dir / "logs" / "gateway.log", alive_file(settings.state_dir, "gateway")
     log.parent.mkdir(parents=True)
     log.write_text('{"why": "an old one"}\n')
@@ -99,8 +99,8 @@ async def test_a_gateway_that_is_not_at_work_says_why(settings: Settings, monkey
 async def test_a_gateway_that_was_at_work_and_is_silent_is_not_starting(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.console.account_line.MAX_AGE_S", 0.0)
-    monkeypatch.setattr("services.console.account_line.fresh", lambda file, now_s: False)
+    monkeypatch.setattr("services.console.watch.MAX_AGE_S", 0.0)
+    monkeypatch.setattr("services.console.watch.fresh", lambda file, now_s: False)
     settings.state_dir.mkdir()
     line = AccountLine(settings, "A=b tickline")
     alive = alive_file(settings.state_dir, "gateway")

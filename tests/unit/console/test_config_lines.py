@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.console.config_lines import config_lines
-from services.console.settings_env import as_environment
+from services.console.supervisor import as_environment
 from shared.config import load_settings
 
 

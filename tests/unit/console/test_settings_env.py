@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.console.settings_env import as_environment
+from services.console.supervisor import as_environment
 from shared.config import Settings, load_settings
 
 CHANGED = {

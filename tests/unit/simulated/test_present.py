@@ -7,7 +7,7 @@ import pytest
 from services.ingestor.present import PresentSource
 from services.ingestor.source import Quote
 from services.simulator.engine.listing import MAKERS, btcusdt
-from services.simulator.engine.simulated_prices import SimulatedPrices
+from services.simulator.engine.prices import SimulatedPrices
 from shared.simulated.market import BLOCK, EPOCH_NS, PHI, SIGMA, ReturnProcess
 from shared.simulated.present import START_PRICES, PresentMarket
 

@@ -340,7 +340,7 @@ async def test_bybit_history_without_times_is_of_seven_days_and_with_a_start_of_
 
 
 async def test_bybit_on_spot_ends_in_part_with_a_status_of_its_own() -> None:
-    from services.simulator.engine.fill_plan import Plan
+    from services.simulator.engine.order import Plan
 
     async with account(BYBIT, "bybit-spot") as (fake, client):
         fake.floor.weather.plan = lambda client_id: Plan(1, 0, D("0.5"))  # type: ignore[method-assign]

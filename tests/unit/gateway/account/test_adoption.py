@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.gateway.account.adoption import Adopted, Booking, Market, Said, adopted, written
-from services.gateway.account.endings import Ending
+from services.gateway.account.resolution import Ending
 from services.gateway.execution.balance import LIMIT, Beside, beside
 from services.gateway.execution.persons_coins import mine_of, mine_row
 from shared.errors import ConfigError, SafetyRefusal

@@ -8,9 +8,8 @@ import pytest
 from services.gateway.execution.books import Books
 from services.gateway.execution.risk_context import RiskContext
 from services.gateway.risk import Rules
-from services.gateway.risk.asked import Asked
+from services.gateway.risk.check import Asked, Pass, Verdict
 from services.gateway.risk.risk import Risk
-from services.gateway.risk.verdict import Pass, Verdict
 from shared.config import Mode
 from shared.config.risk import RiskSettings
 from shared.journal.rows import LatchRow

@@ -6,7 +6,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.risk.exposure import exposure
+from services.gateway.risk.check import exposure
 
 small = st.integers(-6, 6)
 

@@ -1,6 +1,6 @@
 """What symbols counted, added up while they come and go."""
 
-from services.ingestor.feeds.feed_counters import FeedCounters
+from services.ingestor.feeds.feed_report import FeedCounters
 
 
 def test_only_what_was_counted_meanwhile_is_added() -> None:

@@ -14,7 +14,7 @@ from shared.config import load_settings
 from shared.features.log_return_lags import LogReturnLags
 from shared.models.load_model import load_model
 from shared.strategies import BasicTakerStrat
-from shared.strategies.frame import frame
+from shared.strategies.strategy import frame
 from tests.unit.research.backtest.helpers import Seen
 
 DATA_DIR = Path(os.environ.get("TICKLINE_DATA_DIR") or Path(__file__).parents[5] / "shared" / "data")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.research.lookahead.changes import Change, changed
+from services.research.lookahead.cuts import Change, changed
 from shared.history import Bar
 from shared.history.bar import bar_of
 from shared.history.prices import HIGHEST, LOWEST, text_price

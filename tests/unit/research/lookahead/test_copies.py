@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.research.lookahead.copies import write_bars
+from services.research.lookahead.cuts import write_bars
 from shared.history import bars
 from shared.intervals import interval_ns
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from services.research.lookahead.difference import in_words
+from services.research.lookahead.record import in_words
 from shared.messages import Leg, Message, OrderIntent, Prediction
 
 

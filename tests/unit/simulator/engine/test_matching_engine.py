@@ -5,12 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.simulator.engine.fill_plan import Plan
 from services.simulator.engine.listing import btcusdt, okx_spot
 from services.simulator.engine.matching_engine import Ask, MatchingEngine
-from services.simulator.engine.order import OPEN, State
+from services.simulator.engine.order import OPEN, Declined, Plan, State, Why
 from services.simulator.engine.prices import Prices
-from services.simulator.engine.refusal import Declined, Why
 
 SWAP, SPOT = btcusdt(), okx_spot()
 CASH = Decimal(1_000_000)
