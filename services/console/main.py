@@ -9,8 +9,8 @@ from services.console.verbs.account import VERBS, add_account_verbs
 from shared.errors import TicklineError
 from shared.once import refuse_repeats
 from shared.runner.loading import loading
+from shared.runner.logs import configure_logs
 from shared.runner.parent import SAFE_PATH
-from shared.runner.service import configure_logs
 
 
 def main() -> None:

@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import faulthandler
 import gc
-import logging
 import os
 import signal
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol, TextIO, cast
+from typing import NamedTuple, Protocol
 from uuid import uuid4
 
 import structlog
@@ -29,6 +28,7 @@ from shared.record import WIRE
 from shared.runner.external_store import ExternalStore
 from shared.runner.health import alive_file
 from shared.runner.loading import GC_ALLOCATIONS
+from shared.runner.logs import configure_logs
 from shared.runner.parent import stop_with_parent
 from shared.runner.plan import Limits, ServiceSpec
 from shared.runner.worker import Feeder, Worker
@@ -200,43 +200,3 @@ async def _run(work: Work, bus: Bus, settings: Settings) -> None:
         for caution in checking.result():
             log.warning("bus", why=caution)
         await work.run()
-
-
-# Logs: one line an event; JSON when nobody sits at a terminal.
-
-
-class Lenient:
-    """A stream whose lines are lost where they cannot be written: a full disk ends no service by its log."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """Write, if it can be."""
-        with contextlib.suppress(OSError):
-            self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """The same."""
-        with contextlib.suppress(OSError):
-            self._stream.flush()
-
-
-def configure_logs(service: str) -> None:
-    """Log to standard error, with the service's name in every line."""
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Lenient(sys.stderr))),
-    )
-    structlog.contextvars.bind_contextvars(service=service)

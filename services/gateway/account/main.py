@@ -15,7 +15,7 @@ from services.gateway.account.resolution import Ending
 from shared.errors import ConfigError, TicklineError
 from shared.extras import need_extras
 from shared.once import refuse_repeats
-from shared.runner.service import configure_logs
+from shared.runner.logs import configure_logs
 
 Named = Annotated[str | None, typer.Option("--account", help="Whose, where the config cannot tell it any more.")]
 HELP = {"help_option_names": ["-h", "--help"]}

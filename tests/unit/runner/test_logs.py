@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from shared.runner.health import touch
-from shared.runner.service import configure_logs
+from shared.runner.logs import configure_logs
 
 
 @pytest.fixture

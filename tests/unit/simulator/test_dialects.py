@@ -140,8 +140,10 @@ async def test_best_prices_and_candles_come_over_the_websocket(dialect: Dialect)
         for _ in range(5):
             ticker = (await ccxt.watch_bids_asks([dialect.symbol]))[dialect.symbol]
             assert Decimal(ticker["ask"]) - Decimal(ticker["bid"]) == 2 * tape.listing.tick
+        begun_ms = fake.floor.now_ms()
         (row, *_), now_ms = await ccxt.watch_ohlcv(dialect.symbol, "1m"), fake.floor.now_ms()
-        assert row[0] == now_ms // MINUTE_MS * MINUTE_MS
+        assert begun_ms // MINUTE_MS * MINUTE_MS <= row[0] <= now_ms // MINUTE_MS * MINUTE_MS
+        assert row[0] % MINUTE_MS == 0
         ticker = await ccxt.watch_ticker(dialect.symbol)
         assert Decimal(ticker["last"]) in {trade.price for trade in tape.trades(0, tape.upto(fake.floor.now_ms()))}
 
