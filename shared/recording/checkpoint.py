@@ -13,7 +13,7 @@ from shared.config import Settings
 from shared.errors import DataError
 from shared.messages.codec import pack, unpack
 from shared.record import WIRE, NewerWire, Snapshot
-from shared.recording.about import NewerRecording
+from shared.recording.about import NewerRecording, read_about
 from shared.recording.durable import write_durably
 from shared.recording.layout import CHECKPOINT, CHECKPOINTS, checkpoint_paths
 from shared.strategies.identity import identity_or_none
@@ -76,7 +76,8 @@ def read_checkpoints(folder: Path) -> list[Checkpoint]:
 
 
 def last_settings(folder: Path) -> dict[str, Any]:
-    """The settings of the last checkpoint; raises DataError."""
+    """The settings of the last checkpoint; raises DataError, also where the folder is not whole."""
+    read_about(folder)
     paths = checkpoint_paths(folder)
     if not paths:
         raise DataError(f"{folder}: is a recording without a checkpoint: nothing was recorded")

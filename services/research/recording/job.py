@@ -14,7 +14,7 @@ from shared.config import Settings
 from shared.errors import DataError
 from shared.messages import Stream
 from shared.record import NewerWire
-from shared.recording.about import NewerRecording
+from shared.recording.about import NewerRecording, read_about
 from shared.recording.checkpoint import Checkpoint, read_checkpoints, settings_of
 from shared.recording.layout import is_recording, parts
 from shared.recording.part import recorded_symbols
@@ -54,6 +54,7 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
     """Compute a recorded session again. model: where its model is now. Raises DataError, ConfigError."""
     if not is_recording(folder):
         raise DataError(f"{folder}: is no recording: pass the folder that the recorder wrote")
+    read_about(folder)
     streams = {part.stream for part in parts(folder)}
     if lacking := [str(stream) for stream in NEEDED if stream not in streams]:
         raise DataError(f"{folder}: has no {' and no '.join(lacking)}: there is nothing to compare")

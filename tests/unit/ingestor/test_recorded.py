@@ -10,6 +10,7 @@ from shared.config import Settings
 from shared.errors import ConfigError, DataError
 from shared.messages import Gap, GapCause, Message, Stream
 from shared.record import WIRE
+from shared.recording.about import About, claim
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.columns import Taken
 from shared.recording.folder import RecordingFolder
@@ -19,7 +20,7 @@ from tests.unit.runner.fakes import entry, tick
 
 
 def recording(folder: Path, *parts: Sequence[Taken]) -> Path:
-    (folder / "recording.json").write_text("{}")
+    claim(folder, About(bus_id="b", namespace="tickline", partitions=1))
     write_checkpoint(folder, Checkpoint(taken_ns=1, settings=kept_settings(Settings()), snapshots={}))
     made = RecordingFolder(folder)
     for rows in parts:

@@ -1,14 +1,17 @@
 """What a recording is of, and whether this Tickline can read it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from services.research.recording.job import parity
 from shared import record
 from shared.errors import ConfigError, DataError
 from shared.record import WIRE
 from shared.recording.about import About, claim, read_about
+from shared.recording.checkpoint import last_settings
 
 ABOUT = About(bus_id="b", namespace="tickline", partitions=8)
 
@@ -45,3 +48,10 @@ def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
     change(tmp_path, v=WIRE)
     with pytest.raises(DataError, match=r"not whole \(About.added: "):
         read_about(tmp_path)
+
+
+@pytest.mark.parametrize("opened", [last_settings, parity], ids=["replay", "parity"])
+def test_whoever_reads_a_recording_reads_what_it_is_of(tmp_path: Path, opened: Callable[[Path], object]) -> None:
+    (tmp_path / "recording.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match=r"is no recording: recording.json is not there or not whole \("):
+        opened(tmp_path)

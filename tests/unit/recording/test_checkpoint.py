@@ -11,6 +11,7 @@ from shared.config.settings import BusSettings, IngestorSettings, StrategySettin
 from shared.errors import DataError
 from shared.messages.codec import pack, unpack
 from shared.record import WIRE
+from shared.recording.about import About, claim
 from shared.recording.checkpoint import (
     Checkpoint,
     kept_settings,
@@ -39,6 +40,7 @@ def test_no_address_and_no_secret_is_kept() -> None:
 
 
 def test_the_newest_says_what_holds(tmp_path: Path) -> None:
+    claim(tmp_path, About(bus_id="b", namespace="tickline", partitions=1))
     for interval in ("1s", "5m"):
         kept = kept_settings(Settings(interval=interval))
         write_checkpoint(tmp_path, Checkpoint(taken_ns=1, settings=kept, snapshots={"signal": {"A": b"\x00\xff"}}))
@@ -48,6 +50,7 @@ def test_the_newest_says_what_holds(tmp_path: Path) -> None:
 
 
 def test_damage_is_told(tmp_path: Path) -> None:
+    claim(tmp_path, About(bus_id="b", namespace="tickline", partitions=1))
     with pytest.raises(DataError, match="without a checkpoint"):
         last_settings(tmp_path)
     (tmp_path / "checkpoints").mkdir()
@@ -61,6 +64,7 @@ def test_damage_is_told(tmp_path: Path) -> None:
 def test_one_of_an_older_wire_is_read_and_one_of_a_newer_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    claim(tmp_path, About(bus_id="b", namespace="tickline", partitions=1))
     write_checkpoint(tmp_path, Checkpoint(taken_ns=1, settings={}, snapshots={"signal": {"A": b"x"}}))
     (path,) = (tmp_path / "checkpoints").iterdir()
     written = unpack(path.read_bytes())

@@ -16,6 +16,7 @@ from shared.errors import DataError, UserCodeFailed
 from shared.messages import Decision, Message, OrderIntent, Prediction, Reason, Stream, decode, encode
 from shared.messages.codec import pack, unpack
 from shared.record import WIRE
+from shared.recording.about import About, claim
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.columns import Taken
 from shared.recording.folder import RecordingFolder
@@ -41,7 +42,7 @@ class Line:
     """A line of one symbol that records itself, a part a stream at each `record`."""
 
     def __init__(self, folder: Path, made: Settings) -> None:
-        (folder / "recording.json").write_text("{}")
+        claim(folder, About(bus_id="b", namespace="tickline", partitions=1))
         self._folder, self._settings = folder, made
         self._plans: LinePlans = line_plans(made)
         self._signal, self._strategy = (
