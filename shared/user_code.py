@@ -14,9 +14,7 @@ ROOT = Path(__file__).parents[1]
 _AUTHORS = tuple(str(ROOT / "shared" / name) + "/" for name in ("strategies", "features", "models"))
 _OURS = (str(ROOT / "shared") + "/", str(ROOT / "services") + "/")
 # Under the authors' folders, but called by their code or calling it.
-_MACHINERY = frozenset(
-    {"decider.py", "feature.py", "model.py", "predict.py", "registry.py", "strategy.py", "reserve.py"}
-)
+_MACHINERY = frozenset({"decider.py", "feature.py", "model.py", "registry.py", "strategy.py", "reserve.py"})
 _LIBRARIES = tuple({sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from services.ingestor.live.route import candle_route, trade_route
 from services.ingestor.live.stage import LiveStage
 from shared.config import Settings
-from shared.config.live import LiveSettings
+from shared.config.ingestor import LiveSettings
 from shared.exchanges.market_data.exchange_facts import FACTS, UNLISTED
 from shared.exchanges.market_data.options import LiveOptions
 from shared.intervals import NS_PER_S, TRADE, interval_ns, interval_text

@@ -10,7 +10,7 @@ from shared.messages import Stream
 from shared.models.card import ModelRefused
 from shared.models.choose import chosen_model
 from shared.models.load_model import load_model
-from shared.models.predict import Predict
+from shared.models.model import Predict
 from shared.runner.plan import Input, Output, ServiceSpec
 
 

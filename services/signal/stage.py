@@ -6,7 +6,7 @@ import torch
 
 from shared.features import Feature
 from shared.messages import Features, Gap, MarketTick, Message, Prediction, Stream, Tensor
-from shared.models.predict import Predict
+from shared.models.model import Predict
 from shared.record import Snapshot, unvalidated
 from shared.runner.stage import SequenceNumbers, Stage
 from shared.tick import State

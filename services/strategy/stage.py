@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from services.strategy.order_id import client_order_id
 from shared.account import Account, Order
-from shared.account.booking import book_report
+from shared.account.account import book_report
 from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderIntent, Prediction, Reason, Stream
 from shared.record import Snapshot, unvalidated
 from shared.runner.stage import SequenceNumbers, Stage

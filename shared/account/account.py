@@ -1,11 +1,105 @@
 """A balance and the positions beside it."""
 
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-from shared.account.order import Order
-from shared.account.position import Position, PositionSnapshot
-from shared.record import Snapshot, unvalidated
+from shared.messages.orders import ExecutionReport
+from shared.messages.reasons import Leg
+from shared.record import Record, Snapshot, unvalidated
 from shared.tick import State
+
+# What is to be bought or sold.
+
+
+@dataclass(frozen=True, init=False)
+class Order:
+    """A wish to trade: `signed_qty` > 0 buys, < 0 sells, in base units (never 0, always finite, else ValueError).
+
+    A quantity that is no Decimal raises TypeError: a float's digits are not those that were meant.
+
+    leg: the order's part in its decision. It says nothing about what is traded, so it is in neither repr nor equality.
+
+    >>> order = Order("BTCUSDT", Decimal(100))
+    >>> order
+    Order(sym='BTCUSDT', signed_qty=Decimal('100'))
+    >>> print(order)
+    Order(BUY 100 BTCUSDT)
+    """
+
+    sym: str
+    signed_qty: Decimal
+    leg: Leg = field(default=Leg.OPEN, repr=False, compare=False)
+
+    def __init__(self, sym: str, signed_qty: Decimal, leg: Leg = Leg.OPEN) -> None:
+        if not isinstance(signed_qty, Decimal):
+            raise TypeError(
+                f"an order's signed_qty is a Decimal, not {type(signed_qty).__name__} {signed_qty}: write "
+                f'Decimal("{signed_qty}") or Decimal(str(value))'
+            )
+        if not signed_qty.is_finite() or not signed_qty:
+            raise ValueError(f"an order's signed_qty must be finite and not 0, not {signed_qty}")
+        fields = self.__dict__  # a frozen dataclass's own way costs twice as much, and orders are made at every tick
+        fields["sym"], fields["signed_qty"], fields["leg"] = sym, signed_qty, leg
+
+    def __str__(self) -> str:
+        side = "BUY" if self.signed_qty > 0 else "SELL"
+        return f"Order({side} {self.signed_qty.copy_abs()} {self.sym})"
+
+
+# What is held of one symbol.
+
+_CLOSE = Leg.CLOSE
+
+
+class PositionSnapshot(Record):
+    """A position of an account; its symbol stands beside it."""
+
+    signed_qty: Decimal
+    price: Decimal
+
+
+class Position:
+    """A quantity held and its average entry price; never changed, only replaced.
+
+    signed_qty: base units, > 0 long, < 0 short. price: quote units per base unit.
+
+    >>> position = Position("BTCUSDT", Decimal(-2), Decimal(100))
+    >>> position.unrealised(Decimal(90))
+    Decimal('20')
+    >>> print(position.close())
+    Order(BUY 2 BTCUSDT)
+    """
+
+    __slots__ = ("price", "signed_qty", "sym")
+
+    def __init__(self, sym: str, qty: Decimal, price: Decimal) -> None:
+        if not qty.is_finite() or not qty:
+            raise ValueError(f"a position's quantity must be finite and not 0, not {qty}")
+        if not price.is_finite() or not price or price.is_signed():
+            raise ValueError(f"a position's price must be finite and positive, not {price}")
+        self.sym = sym
+        self.signed_qty = qty
+        self.price = price
+
+    def close(self) -> Order:
+        """The order that ends this position."""
+        return Order(self.sym, self.signed_qty.copy_negate(), _CLOSE)
+
+    def unrealised(self, price: Decimal) -> Decimal:
+        """Profit if all were closed at `price`, in quote units: qty × (price − entry)."""
+        return self.signed_qty * (price - self.price)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Position):
+            return NotImplemented
+        return (self.sym, self.signed_qty, self.price) == (other.sym, other.signed_qty, other.price)
+
+    def __hash__(self) -> int:
+        return hash((self.sym, self.signed_qty, self.price))
+
+    def __repr__(self) -> str:
+        return f"Position(sym={self.sym!r}, signed_qty={self.signed_qty!r}, price={self.price!r})"
+
 
 _ZERO = Decimal(0)
 
@@ -163,3 +257,36 @@ def _merge(held: Position | None, fill: Position) -> tuple[Position | None, Deci
 
 
 _position, _snapshot = unvalidated(PositionSnapshot), unvalidated(AccountSnapshot)
+
+
+# How a book takes a report: the same in the strategy, in the gateway's copy of it, and out of the journal.
+
+_FUNDING = Leg.FUNDING
+
+
+def book_report(account: Account, report: ExecutionReport) -> Decimal:
+    """Book a fill, a funding payment, a new capital, or nothing; return what it cost in fees and funding, quote units.
+
+    >>> from shared.messages import OrderStatus
+    >>> account = Account(Decimal(100))
+    >>> report = ExecutionReport(
+    ...     n=1, sym="BTCUSDT", ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="0" * 32, leg=Leg.OPEN,
+    ...     status=OrderStatus.FILLED, last_qty=Decimal(2), last_px=Decimal(50), commission=Decimal("0.1"), reason=None,
+    ... )
+    >>> book_report(account, report), account.balance()
+    (Decimal('0.1'), Decimal('99.9'))
+    """
+    commission = report.commission
+    if report.leg is _FUNDING:
+        account.update(-commission)
+        return commission
+    if report.capital is not None:
+        account.fund(report.capital)
+        return commission
+    cost = Decimal(0)
+    if report.last_px is not None and report.last_qty:
+        account.book(report.sym, report.last_qty, report.last_px, commission)
+        cost = commission
+    if report.dust:
+        account.leave(report.sym)
+    return cost

@@ -85,7 +85,7 @@ class OrderStatus(StrEnum):
 
 
 class OrderPhase(StrEnum):
-    """Where an order is in its life; `shared/orders/life.py` has the rules."""
+    """Where an order is in its life; `shared/orders/transitions.py` has the rules."""
 
     INTENT = "INTENT"  # journaled, not sent
     SENT = "SENT"  # on its way; the answer to the send is still to come

@@ -5,19 +5,27 @@ from shared.orders.answers import (
     Ambiguous,
     Answer,
     FundingPayment,
+    OrderStatusReport,
     Refused,
-    Snapshot,
     VenueFill,
     VenueOrder,
     VenuePosition,
     VenueQuote,
 )
-from shared.orders.difference import Difference, DifferenceKind, persistent
 from shared.orders.fees import Fees, distinct, fees_of, third_currencies
-from shared.orders.life import Note, NoteKind, Step, on_event
-from shared.orders.outcome import Outcome, outcome
-from shared.orders.reconcile import OwnOrder, OwnView, Reconciliation, VenueView, reconcile
-from shared.orders.state import Event, Expire, OrderRequest, OrderState, Resolve, Send
+from shared.orders.outcome import OrderOutcome, outcome
+from shared.orders.reconcile import (
+    Difference,
+    DifferenceKind,
+    OwnOrder,
+    OwnView,
+    Reconciliation,
+    VenueView,
+    persistent,
+    reconcile,
+)
+from shared.orders.state import Event, Expire, Note, NoteKind, OrderRequest, OrderState, Resolve, Send, Step
+from shared.orders.transitions import on_event
 
 __all__ = [
     "Absent",
@@ -31,16 +39,16 @@ __all__ = [
     "FundingPayment",
     "Note",
     "NoteKind",
+    "OrderOutcome",
     "OrderRequest",
     "OrderState",
-    "Outcome",
+    "OrderStatusReport",
     "OwnOrder",
     "OwnView",
     "Reconciliation",
     "Refused",
     "Resolve",
     "Send",
-    "Snapshot",
     "Step",
     "VenueFill",
     "VenueOrder",

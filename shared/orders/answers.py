@@ -11,7 +11,7 @@ from typing import NamedTuple
 from shared.messages.reasons import OrderPhase, Reason
 
 
-class Snapshot(NamedTuple):
+class OrderStatusReport(NamedTuple):
     """An order as the venue shows it.
 
     state: NEW, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED or EXPIRED. filled_qty: all that was filled so far, signed.
@@ -28,7 +28,7 @@ class Answer(NamedTuple):
     """A snapshot, when it was asked for (the answer to the send: the request's own timestamp) and when it came."""
 
     at_ms: int
-    what: Snapshot
+    what: OrderStatusReport
     heard_ms: int
 
 
@@ -131,7 +131,7 @@ class VenueOrder(NamedTuple):
 
     sym: str
     client_order_id: str
-    snapshot: Snapshot
+    snapshot: OrderStatusReport
     waits: bool = False
     forced: Forced | None = None
 

@@ -12,7 +12,7 @@ from shared.orders.state import OrderState
 _ZERO = Decimal(0)
 
 
-class Outcome(NamedTuple):
+class OrderOutcome(NamedTuple):
     """The fields of an ExecutionReport that the venue decides. Quantities in base units, money in quote units."""
 
     status: OrderStatus
@@ -28,7 +28,7 @@ def outcome(
     quote: str,
     base: str = "",
     prices: Mapping[str, Decimal] | None = None,
-) -> Outcome | None:
+) -> OrderOutcome | None:
     """What to book; None while the order is not over, or the trades of all its quantity are not there yet.
 
     last_px is Σ |qty| × price of the trades over their quantity: an average, in Decimal's default context, and the only
@@ -59,7 +59,7 @@ def outcome(
         return None
     status = OrderStatus(life.state)
     if not filled:
-        return Outcome(status, _ZERO, None, _ZERO, life.reason)
+        return OrderOutcome(status, _ZERO, None, _ZERO, life.reason)
     price = paid / abs(filled)
     fees = fees_of(trades, quote, base, prices)
-    return Outcome(status, filled - fees.in_base, price, fees.in_quote + fees.in_base * price, life.reason)
+    return OrderOutcome(status, filled - fees.in_base, price, fees.in_quote + fees.in_base * price, life.reason)

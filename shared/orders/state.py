@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from shared.messages.reasons import OrderPhase, Reason
-from shared.orders.answers import Absent, Ambiguous, Answer, Refused, Snapshot
+from shared.orders.answers import Absent, Ambiguous, Answer, OrderStatusReport, Refused
 
 # What is asked of a venue.
 
@@ -56,7 +56,7 @@ class Resolve(NamedTuple):
     """A person says how it ended, where the venue cannot be asked. at_ms: when, on the venue's clock."""
 
     at_ms: int
-    snapshot: Snapshot
+    snapshot: OrderStatusReport
     by: str
 
 

@@ -21,7 +21,7 @@ from shared.bus.api import Bus, BusLost, Storage
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
-from shared.config.keys import read_secret
+from shared.config.gateway import read_secret
 from shared.errors import BusUnreachable, ConfigError, SafetyRefusal, TicklineError
 from shared.messages import Stream
 from shared.record import WIRE

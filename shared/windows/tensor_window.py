@@ -3,7 +3,7 @@
 import torch
 
 from shared.tick import State, Tick
-from shared.windows.numbers import numbers_of
+from shared.windows.numpy_window import numbers_of
 
 
 class TensorWindow(Tick[float, float]):

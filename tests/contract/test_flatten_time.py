@@ -18,7 +18,7 @@ from shared.errors import VenueError
 from shared.exchanges.trading.venue import Cleared, at_once
 from shared.journal.rows import OrderRow
 from shared.messages import Reason
-from shared.orders import Ambiguous, OrderRequest, Refused, Snapshot
+from shared.orders import Ambiguous, OrderRequest, OrderStatusReport, Refused
 from shared.orders.answers import VenueOrder
 from tests.in_process import InProcess, in_process, throttle_in_virtual_time
 from tests.journal_rows import order
@@ -180,7 +180,7 @@ async def test_a_close_that_is_refused_again_and_again_is_sent_less_and_less_oft
         )  # fmt: skip
         place, refused, begun_s = venue.place, list[OrderRequest](), time.monotonic()
 
-        async def closed(request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
+        async def closed(request: OrderRequest, cleared: Cleared = at_once) -> OrderStatusReport | Refused | Ambiguous:
             if time.monotonic() - begun_s > CLOSED_S:
                 return await place(request, cleared)
             refused.append(request)

@@ -20,7 +20,7 @@ from shared.features import LogReturn
 from shared.features.log_return_lags import LogReturnLags
 from shared.messages.codec import pack, unpack
 from shared.models.load_model import load_model
-from shared.models.predict import Predict
+from shared.models.model import Predict
 from shared.record import NewerWire
 from shared.strategies import BasicTakerStrat, Strategy, Threshold
 from shared.tick import Pipe, Tick

@@ -20,7 +20,7 @@ from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import Credentials
 from shared.exchanges.trading.reply import NotCleared
 from shared.messages.reasons import OrderPhase, Reason
-from shared.orders.answers import Absent, Ambiguous, Forced, Refused, Snapshot
+from shared.orders.answers import Absent, Ambiguous, Forced, OrderStatusReport, Refused
 from tests.until import until
 from tests.venues import (
     BINANCE,
@@ -66,17 +66,17 @@ async def swap(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
         yield made
 
 
-async def found(pair: Pair, number: int = 1) -> Snapshot | Absent | Ambiguous:
+async def found(pair: Pair, number: int = 1) -> OrderStatusReport | Absent | Ambiguous:
     return await pair.venue.find(SYM, f"{number:032x}")
 
 
 async def test_an_order_is_on_the_venues_own_book_once_and_known_to_the_last_digit(pair: Pair) -> None:
     answer = await pair.venue.place(pair.request(str(QTY)))
-    assert isinstance(answer, Snapshot)
+    assert isinstance(answer, OrderStatusReport)
     (order,) = pair.accepted
     assert (order.client_id, order.signed_qty, order.sym, pair.sent) == (f"{1:032x}", QTY, pair.place.id, 1)
     id_ = pair.place.order_id(order.id)
-    known = Snapshot(OrderPhase.FILLED, QTY, pair.fake.book.fills[0].price * QTY, id_)
+    known = OrderStatusReport(OrderPhase.FILLED, QTY, pair.fake.book.fills[0].price * QTY, id_)
     assert await found(pair) == known
     (fill,) = await pair.venue.fills(SYM, pair.venue.now_ms() - 60_000)
     theirs = pair.fake.book.fills[0]
@@ -93,7 +93,7 @@ async def test_an_order_that_was_cancelled_in_part_is_canceled_with_what_was_fil
     (order,) = pair.fake.book.open_orders()
     pair.fake.book.cancel(order, pair.fake.floor.now_ms())
     known = await found(pair)
-    assert isinstance(known, Snapshot)
+    assert isinstance(known, OrderStatusReport)
     assert (known.state, known.filled_qty) == (OrderPhase.CANCELED, order.filled)
     assert 0 < order.filled < QTY
 
@@ -153,7 +153,7 @@ async def test_a_read_beside_an_order_carries_its_own_time() -> None:
         await pair.fake.server.wait_for("/order", 1)
         await pair.venue.open_orders(SYM)
         pair.fake.server.faults[0].release.set()
-        assert isinstance(await placing, Snapshot)
+        assert isinstance(await placing, OrderStatusReport)
         order, read = pair.fake.server.asked
         assert order.form["timestamp"] == str(request.at_ms)
         assert int(read.form["timestamp"]) > request.at_ms + 1000
@@ -179,7 +179,7 @@ async def test_nothing_is_written_before_the_order_is_cleared(pair: Pair) -> Non
     await pair.venue.open_orders(SYM)  # time for whatever would go out
     assert (pair.sent, pair.accepted) == (0, [])
     go.set()
-    assert isinstance(await placing, Snapshot)
+    assert isinstance(await placing, OrderStatusReport)
     assert (pair.sent, len(pair.accepted)) == (1, 1)
 
 
@@ -213,7 +213,7 @@ async def test_a_clock_that_is_apart_is_measured(swap: Pair) -> None:
     swap.fake.floor.skew_ms = -50_000
     await swap.venue.server_time_ms()
     assert abs(swap.venue.now_ms() - swap.fake.floor.now_ms()) < 1000
-    assert isinstance(await swap.venue.place(swap.request("0.010")), Snapshot)
+    assert isinstance(await swap.venue.place(swap.request("0.010")), OrderStatusReport)
     await swap.venue.balance()
 
 
@@ -244,7 +244,7 @@ async def test_nobody_knows_so_it_is_asked_for_and_never_sent_again(place: Place
         assert isinstance(answer, Ambiguous), answer
         assert pair.sent == 1
         known = await found(pair)
-        assert isinstance(known, Snapshot if taken else Absent)
+        assert isinstance(known, OrderStatusReport if taken else Absent)
         assert (pair.sent, len(pair.accepted)) == (1, int(taken))
 
 
@@ -253,7 +253,7 @@ async def test_a_request_may_arrive_after_it_was_given_up(swap: Pair) -> None:
     assert isinstance(await swap.venue.place(swap.request("0.010")), Ambiguous)
     assert isinstance(await found(swap), Absent)
     await until(lambda: len(swap.accepted) == 1)
-    assert isinstance(await found(swap), Snapshot)
+    assert isinstance(await found(swap), OrderStatusReport)
 
 
 async def test_a_request_that_arrives_after_its_validity_is_not_taken(swap: Pair) -> None:
@@ -308,7 +308,7 @@ async def test_on_spot_the_words_tell_what_the_code_does_not() -> None:
 
 
 async def test_a_redirect_is_not_followed_for_that_would_be_a_second_send(swap: Pair) -> None:
-    assert isinstance(await swap.venue.place(swap.request("0.010", 7)), Snapshot)
+    assert isinstance(await swap.venue.place(swap.request("0.010", 7)), OrderStatusReport)
     path = swap.fake.server.asked[-1].path
     elsewhere = {"Location": f"{swap.fake.url}/{path}"}
     swap.fake.server.faults.append(
@@ -357,16 +357,16 @@ async def test_a_finished_orders_id_is_accepted_again_which_is_why_nothing_is_se
 async def test_parts_over_time_cost_what_each_has_cost(swap: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(swap.fake.floor.weather, "plan", lambda client_id: Plan(3, 60))
     answer = await swap.venue.place(swap.request("-0.010"))
-    assert isinstance(answer, Snapshot) and answer.state is not OrderPhase.FILLED
+    assert isinstance(answer, OrderStatusReport) and answer.state is not OrderPhase.FILLED
 
     async def filled() -> bool:
         known = await found(swap)
-        return isinstance(known, Snapshot) and known.state is OrderPhase.FILLED
+        return isinstance(known, OrderStatusReport) and known.state is OrderPhase.FILLED
 
     await until(filled)
     fills = swap.fake.book.fills
     known = await found(swap)
-    assert isinstance(known, Snapshot)
+    assert isinstance(known, OrderStatusReport)
     assert len({fill.price for fill in fills}) == 3
     assert known.paid == sum(abs(fill.qty) * fill.price for fill in fills)
     assert known.filled_qty == Decimal("-0.010")
@@ -376,7 +376,7 @@ async def test_an_order_that_ends_in_part_says_so(swap: Pair, monkeypatch: pytes
     monkeypatch.setattr(swap.fake.floor.weather, "plan", lambda client_id: Plan(2, 0, Decimal("0.5")))
     await swap.venue.place(swap.request("0.010"))
     known = await found(swap)
-    assert isinstance(known, Snapshot)
+    assert isinstance(known, OrderStatusReport)
     assert known.state in (OrderPhase.EXPIRED, OrderPhase.CANCELED)
     assert known.filled_qty == Decimal("0.005")
 
@@ -390,7 +390,7 @@ async def test_a_stale_read_is_absent_and_then_there(swap: Pair) -> None:
     assert isinstance(known, Absent) and before_ms <= known.at_ms <= swap.venue.now_ms()
     assert [held.signed_qty for held in await swap.venue.positions()] == [0]
     swap.fake.floor.weather.chances = {}
-    assert isinstance(await found(swap), Snapshot)
+    assert isinstance(await found(swap), OrderStatusReport)
 
 
 async def test_an_answer_about_another_order_is_none() -> None:
@@ -418,7 +418,7 @@ async def test_an_open_order_that_the_look_up_misses_is_found_among_the_open_one
         order = pair.fake.book.place(ask, pair.fake.floor.now_ms())
         missed = Fault(Mode.STATUS, "/order", status=400, text='{"code":-2013,"msg":"Order does not exist."}')
         pair.fake.server.faults.append(missed)
-        assert await found(pair) == Snapshot(OrderPhase.NEW, Decimal(0), Decimal(0), str(order.id))
+        assert await found(pair) == OrderStatusReport(OrderPhase.NEW, Decimal(0), Decimal(0), str(order.id))
 
 
 @pytest.mark.parametrize(
@@ -648,7 +648,7 @@ async def test_a_cancelled_task_stays_cancelled_and_sends_no_more(swap: Pair) ->
     with pytest.raises(asyncio.CancelledError):
         await placing
     assert swap.sent == 1
-    assert isinstance(await found(swap), Snapshot)
+    assert isinstance(await found(swap), OrderStatusReport)
 
 
 async def test_our_decimal_context_stays_ours(pair: Pair) -> None:
@@ -707,6 +707,6 @@ async def test_at_random_every_order_is_known_in_the_end(swap: Pair) -> None:
         known = await found(swap, number)
         while isinstance(known, Ambiguous):  # it is being filled between the two questions
             known = await found(swap, number)
-        assert isinstance(known, Snapshot if f"{number:032x}" in on_book else Absent)
+        assert isinstance(known, OrderStatusReport if f"{number:032x}" in on_book else Absent)
     assert 0 < len(refused) < 30
     assert len(on_book) > 20

@@ -15,7 +15,7 @@ from services.simulator.http.serve import Fake, serving
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import VenueOptions
 from shared.messages.reasons import OrderPhase
-from shared.orders.answers import Snapshot
+from shared.orders.answers import OrderStatusReport
 from shared.orders.state import OrderRequest
 from tests import leaping
 from tests.venues import KEYS, SPOTS, SWAPS, Place, named
@@ -40,7 +40,7 @@ class Account(NamedTuple):
     async def buy(self, sym: str, number: int) -> None:
         """At the market, through the venue."""
         request = OrderRequest(sym, f"{number:032x}", self.qty(sym), False, at_ms=self.venue.now_ms(), validity_ms=5000)
-        assert isinstance(await self.venue.place(request), Snapshot)
+        assert isinstance(await self.venue.place(request), OrderStatusReport)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from services.simulator.engine.matching_engine import Ask
 from services.simulator.engine.order import LIVE
 from shared.errors import SafetyRefusal
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
-from shared.orders import Snapshot
+from shared.orders import OrderStatusReport
 from shared.orders.state import OrderRequest
 from tests.venues import (
     BINANCE,
@@ -124,7 +124,7 @@ async def test_each_side_of_a_hedge_is_closed_as_what_it_is(pair: Pair) -> None:
     assert rows == {LONG_ROW[pair.place.exchange]: D("0.030"), SHORT_ROW[pair.place.exchange]: D("-0.010")}
     for number, (row, held) in enumerate(rows.items()):
         request = OrderRequest(SYM, f"{number:032x}", -held, True, pair.venue.now_ms(), 5_000, row)
-        assert isinstance(await pair.venue.place(request), Snapshot)
+        assert isinstance(await pair.venue.place(request), OrderStatusReport)
     assert [wallet.holding(pair.place.id, leg=leg).qty for leg in ("", "LONG", "SHORT")] == [0, 0, 0]
     assert [row.row for row in await pair.venue.positions()] == [""], "flat"
 
@@ -139,7 +139,7 @@ async def test_cross_beside_isolated_is_closed_by_itself(pair: Pair) -> None:
         "NET CROSS": D("-0.020"),
     }
     closing = OrderRequest(SYM, "f" * 32, D("0.050"), True, pair.venue.now_ms(), 5_000, "NET CROSS")  # and no more
-    assert isinstance(await pair.venue.place(closing), Snapshot)
+    assert isinstance(await pair.venue.place(closing), OrderStatusReport)
     assert [wallet.holding(pair.place.id, leg=leg).qty for leg in ("", "CROSS")] == [D("0.030"), 0]
 
 

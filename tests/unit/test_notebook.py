@@ -15,7 +15,7 @@ from shared.account import Account, Order, Position
 from shared.features import LogReturn
 from shared.features.log_return_lags import LogReturnLags
 from shared.models.load_model import load_model
-from shared.models.predict import Predict
+from shared.models.model import Predict
 from shared.strategies import BasicTakerStrat, Forecast
 from shared.tick import Tick
 from shared.windows import DequeWindow, Last, NumpyWindow

@@ -14,8 +14,8 @@ from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.amounts import plain
 from shared.journal.rows import Change, EventRow, ExecutionRow, ExternalRow
 from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
-from shared.orders.difference import DifferenceKind
 from shared.orders.fees import fees_in
+from shared.orders.reconcile import DifferenceKind
 
 _ZERO = Decimal(0)
 ANEW = "the account's BALANCE is measured anew when the books are flat: what it differs by until then is taken as it is"

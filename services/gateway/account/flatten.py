@@ -31,7 +31,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, OrderRow
 from shared.messages import Leg
 from shared.messages.reasons import OrderPhase, Reason
-from shared.orders import Absent, Ambiguous, OrderRequest, Refused, Snapshot
+from shared.orders import Absent, Ambiguous, OrderRequest, OrderStatusReport, Refused
 from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
 
@@ -172,13 +172,13 @@ class Flatten:
         for request, part in self._on_its_way.get(sym, []):
             asked_ms = self._venue.now_ms()
             found = await self._venue.find(sym, request.client_order_id)
-            if isinstance(found, Snapshot) and found.state in ENDED:
+            if isinstance(found, OrderStatusReport) and found.state in ENDED:
                 self._ended(sym, part, found)
             elif not isinstance(found, Absent) or asked_ms <= request.valid_until_ms + self._settings.gateway.grace_ms:
                 still.append((request, part))
         self._on_its_way[sym] = still
 
-    def _ended(self, sym: str, part: Part, snapshot: Snapshot) -> None:
+    def _ended(self, sym: str, part: Part, snapshot: OrderStatusReport) -> None:
         if part.book:
             self._booked[sym][part.book] += snapshot.filled_qty
 
@@ -237,13 +237,13 @@ class Flatten:
             self._most.pop(sym, None)  # the smallest was refused, too
         elif sym in self._most:  # or it had another cause, which may be over
             self._most[sym] = max(self._most[sym], abs(part.signed_qty) * 2)
-        if isinstance(answer, Snapshot) and answer.state in ENDED:
+        if isinstance(answer, OrderStatusReport) and answer.state in ENDED:
             self._ended(sym, part, answer)
         else:
             self._on_its_way.setdefault(sym, []).append((request, part))
         return size_mattered
 
-    async def _placed(self, request: OrderRequest) -> Snapshot | Refused | Ambiguous:
+    async def _placed(self, request: OrderRequest) -> OrderStatusReport | Refused | Ambiguous:
         """An answer that comes no more while the request is good is not waited for: it is asked what became of it."""
         try:
             async with asyncio.timeout(self._settings.gateway.request_validity_ms / 1_000):

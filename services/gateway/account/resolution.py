@@ -11,11 +11,11 @@ from shared.config.gateway import GatewaySettings
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExecutionRow, FillRow, OrderRow
 from shared.messages.reasons import OrderPhase
-from shared.orders import Snapshot, VenueFill
+from shared.orders import OrderStatusReport, VenueFill
 from shared.orders.fees import fees_in
-from shared.orders.life import on_event
 from shared.orders.outcome import outcome
 from shared.orders.state import Resolve
+from shared.orders.transitions import on_event
 
 # How a person may say that an order ended, or whose a difference is.
 
@@ -59,7 +59,7 @@ class Resolution(NamedTuple):
 def resolution(row: OrderRow, fills: Sequence[FillRow], said: Said, seq: int, gateway: GatewaySettings) -> Resolution:
     """The order as said. seq: of its report in the book. Raises ConfigError or SafetyRefusal where it cannot be so."""
     life = open_order_of(row).life
-    snapshot = Snapshot(said.state, *_filled(row, said), row.venue_order_id)
+    snapshot = OrderStatusReport(said.state, *_filled(row, said), row.venue_order_id)
     if life.ended or row.state is OrderPhase.INTENT:
         raise ConfigError(f"order {row.client_order_id} is {row.state}: there is nothing to resolve")
     try:

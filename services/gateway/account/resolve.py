@@ -19,7 +19,7 @@ from shared.exchanges.trading.amounts import plain
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, ExternalRow, OrderRow
 from shared.messages.reasons import OrderPhase
-from shared.orders.difference import DifferenceKind
+from shared.orders.reconcile import DifferenceKind
 
 
 async def listed() -> Iterator[str]:

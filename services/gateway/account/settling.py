@@ -9,16 +9,16 @@ from services.gateway.execution.trades import base_held, trades_of
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
-from shared.orders import Answer, Snapshot
-from shared.orders.life import on_event
+from shared.orders import Answer, OrderStatusReport
 from shared.orders.outcome import outcome
+from shared.orders.transitions import on_event
 
 
 async def settled(journal: Journal, venue: Venue, row: OrderRow, grace_ms: int) -> list[Change]:
     """What ends the order; nothing while the venue does not tell how it ended, or not all of its trades."""
     asked_ms = venue.now_ms()
     found = await venue.find(row.sym, row.client_order_id, row.at_ms)
-    event = Answer(asked_ms, found, venue.now_ms()) if isinstance(found, Snapshot) else found
+    event = Answer(asked_ms, found, venue.now_ms()) if isinstance(found, OrderStatusReport) else found
     life = on_event(open_order_of(row).life, event, grace_ms).life
     if not life.ended:
         return []

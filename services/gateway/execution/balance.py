@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from shared.journal.rows import ExternalRow, LimitRow
 from shared.messages.codec import keep, kept
-from shared.orders.difference import DifferenceKind
+from shared.orders.reconcile import DifferenceKind
 from shared.record import Record
 
 LIMIT = "balance_without_profit"

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from shared.account import Account
-from shared.account.booking import book_report
+from shared.account.account import book_report
 from shared.journal.journal import Journal
 from shared.messages import ExecutionReport
 from shared.messages.codec import kept

@@ -36,12 +36,12 @@ from shared.orders import (
     NoteKind,
     OrderRequest,
     OrderState,
+    OrderStatusReport,
     Refused,
     Send,
-    Snapshot,
     on_event,
 )
-from shared.orders.outcome import Outcome, outcome
+from shared.orders.outcome import OrderOutcome, outcome
 
 log = structlog.get_logger()
 
@@ -241,8 +241,8 @@ class OrderManager:
             async with self._step:
                 await self._alarm_once(ticket, text)
 
-    def _event_of(self, said: Snapshot | Refused | Ambiguous | Absent, asked_ms: int) -> Event:
-        if isinstance(said, Snapshot):
+    def _event_of(self, said: OrderStatusReport | Refused | Ambiguous | Absent, asked_ms: int) -> Event:
+        if isinstance(said, OrderStatusReport):
             return Answer(asked_ms, said, self._tools.venue.now_ms())
         return said
 
@@ -321,7 +321,7 @@ class OrderManager:
         self._ended = {name: state for name, state in self._ended.items() if name in wanted}
         return True
 
-    def _dust_after(self, row: OrderRow, booked: Outcome, rules: MarketRules) -> Decimal:
+    def _dust_after(self, row: OrderRow, booked: OrderOutcome, rules: MarketRules) -> Decimal:
         """What the book holds after this order, if the venue sells no quantity so small."""
         held = self._tools.books.position(self.sym) + booked.last_qty
         if booked.last_px is not None:

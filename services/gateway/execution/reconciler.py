@@ -19,9 +19,17 @@ from shared.journal.rows import DropExternal, EventRow, ExternalRow, FillRow, La
 from shared.messages import Reason
 from shared.messages.codec import is_kept
 from shared.orders import FundingPayment, VenueFill
-from shared.orders.difference import Difference, DifferenceKind, persistent
 from shared.orders.fees import fees_in
-from shared.orders.reconcile import OwnOrder, OwnView, VenueView, external_text, reconcile
+from shared.orders.reconcile import (
+    Difference,
+    DifferenceKind,
+    OwnOrder,
+    OwnView,
+    VenueView,
+    external_text,
+    persistent,
+    reconcile,
+)
 
 log = structlog.get_logger()
 

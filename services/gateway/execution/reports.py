@@ -7,7 +7,7 @@ from shared.journal.rows import ExecutionRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
 from shared.messages.codec import keep
 from shared.orders import FundingPayment
-from shared.orders.outcome import Outcome
+from shared.orders.outcome import OrderOutcome
 from shared.record import unvalidated
 
 NS_PER_MS = 1_000_000
@@ -15,7 +15,7 @@ _ZERO = Decimal(0)
 _report = unvalidated(ExecutionReport)
 
 
-def report_of(row: OrderRow, seq: int, booked: Outcome, now_ms: int, dust: Decimal = _ZERO) -> ExecutionReport:
+def report_of(row: OrderRow, seq: int, booked: OrderOutcome, now_ms: int, dust: Decimal = _ZERO) -> ExecutionReport:
     """The report with number `seq` in its book. ts_event: when it was known. dust: see ExecutionReport."""
     return _report(
         n=seq, sym=row.sym, ts_event=now_ms * NS_PER_MS, tr=row.tr, tick_n=row.tick_n, order_n=row.order_n,

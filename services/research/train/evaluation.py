@@ -9,8 +9,7 @@ from services.research.train.dataset import Dataset
 from services.research.train.predictions import predictions
 from services.research.train.provenance import file_sha256
 from services.research.train.scores import score
-from shared.models.distribution import Distribution
-from shared.models.training import Compared, Training
+from shared.models.training import Compared, Distribution, Training
 
 
 def evaluate(module: nn.Module, train: Dataset, test: Dataset | None, *, fee: float) -> Training:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from services.research.train.dataset import Dataset, Floats
-from shared.models.predict import Predict
+from shared.models.model import Predict
 
 
 def predictions(module: nn.Module, data: Dataset) -> Floats:

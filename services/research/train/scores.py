@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.research.train.dataset import Floats
-from shared.models.distribution import rounded
-from shared.models.training import Scores
+from shared.models.training import Scores, rounded
 
 
 def score(y_hat: Floats, y: Floats, *, fee: float, delta: float) -> Scores:

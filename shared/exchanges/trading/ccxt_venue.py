@@ -30,8 +30,8 @@ from shared.orders.answers import (
     Ambiguous,
     FundingPayment,
     Maker,
+    OrderStatusReport,
     Refused,
-    Snapshot,
     VenueBalance,
     VenueFill,
     VenueOrder,
@@ -233,11 +233,13 @@ class CcxtVenue:
         self._client.options["timeDifference"] = -self._ahead_ms
         return self.now_ms()
 
-    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
+    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> OrderStatusReport | Refused | Ambiguous:
         """Exactly one request, or none; never raises for what the venue does."""
         return await self._sender.place(self._rules[request.sym], request, self.now_ms, cleared)
 
-    async def find(self, sym: str, client_order_id: str, since_ms: int | None = None) -> Snapshot | Absent | Ambiguous:
+    async def find(
+        self, sym: str, client_order_id: str, since_ms: int | None = None
+    ) -> OrderStatusReport | Absent | Ambiguous:
         """By client id, then among the open orders; Absent carries the time before it was asked."""
         at_ms = self.now_ms()
         try:
@@ -276,7 +278,7 @@ class CcxtVenue:
         return [
             VenueOrder(
                 names[order.market], order.client_id,
-                Snapshot(OrderPhase.NEW, Decimal(0), Decimal(0), order.order_id), waits=True,
+                OrderStatusReport(OrderPhase.NEW, Decimal(0), Decimal(0), order.order_id), waits=True,
             )
             for order in found
         ]  # fmt: skip

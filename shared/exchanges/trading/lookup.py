@@ -9,7 +9,7 @@ from shared.exchanges.trading.paging import order_trades, trades
 from shared.exchanges.trading.profiles.profile import ExchangeProfile
 from shared.exchanges.trading.rest_caller import RestCaller
 from shared.exchanges.trading.venue import MarketRules
-from shared.orders.answers import Ambiguous, Snapshot
+from shared.orders.answers import Ambiguous, OrderStatusReport
 
 EARLIER_MS = 60_000
 
@@ -22,7 +22,7 @@ class Lookup:
 
     async def find(
         self, rules: MarketRules, client_id: str, since_ms: int | None = None
-    ) -> Snapshot | Ambiguous | None:
+    ) -> OrderStatusReport | Ambiguous | None:
         """None: neither the look-up nor the open orders know it."""
         order = await self._profile.order_by_client_id(self._asker, rules.market, client_id, since_ms)
         if order is None:
@@ -33,7 +33,9 @@ class Lookup:
         found = parse.snapshot(self._facts, rules, order)
         return found if self._facts.exact_cost or not found.filled_qty else await self._exact(rules, order, found)
 
-    async def _exact(self, rules: MarketRules, order: Mapping[str, Any], found: Snapshot) -> Snapshot | Ambiguous:
+    async def _exact(
+        self, rules: MarketRules, order: Mapping[str, Any], found: OrderStatusReport
+    ) -> OrderStatusReport | Ambiguous:
         """With what its fills have cost: an average price is rounded."""
         fills = [
             parse.fill(self._profile, rules, "", row)

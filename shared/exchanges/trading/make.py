@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 from shared.config import Mode, Settings
-from shared.config.keys import read_keys
+from shared.config.gateway import read_keys
 from shared.errors import ConfigError
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import Credentials, VenueOptions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shared.exchanges.trading.exchange_facts import ExchangeFacts
 from shared.exchanges.trading.venue import MarketRules
 from shared.messages.reasons import OrderPhase
-from shared.orders.answers import Snapshot, VenueFill, VenuePosition, VenueQuote
+from shared.orders.answers import OrderStatusReport, VenueFill, VenuePosition, VenueQuote
 
 ENDED = {
     "closed": OrderPhase.FILLED,
@@ -27,7 +27,7 @@ class Unreadable(Exception):
 
 def snapshot(
     facts: ExchangeFacts, rules: MarketRules, order: Mapping[str, Any], asked_qty: Decimal | None = None
-) -> Snapshot:
+) -> OrderStatusReport:
     """What an order is now; its `paid` is exact only where the venue tells exactly (ExchangeFacts.exact_cost).
 
     asked_qty: ours, signed, for an answer that names no side. An answer without status is a bare acknowledgement: NEW.
@@ -40,7 +40,7 @@ def snapshot(
     paid = number(order.get("cost"), "0") if filled else Decimal(0)
     qty = number(order.get("amount"), "0") * rules.contract_size
     state = _state(facts, order, filled, max(qty, abs(asked_qty or Decimal(0))))
-    return Snapshot(state, sign * filled if filled else Decimal(0), paid, id_)
+    return OrderStatusReport(state, sign * filled if filled else Decimal(0), paid, id_)
 
 
 def order_id(facts: ExchangeFacts, order: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from shared.exchanges.trading.reply import Stamp, listening
 from shared.exchanges.trading.rest_caller import RestCaller
 from shared.exchanges.trading.venue import Cleared, MarketRules
 from shared.messages.reasons import Reason
-from shared.orders.answers import Ambiguous, Refused, Snapshot
+from shared.orders.answers import Ambiguous, OrderStatusReport, Refused
 from shared.orders.state import OrderRequest
 
 
@@ -24,7 +24,7 @@ class OrderSender:
 
     async def place(
         self, rules: MarketRules, request: OrderRequest, now_ms: Callable[[], int], cleared: Cleared
-    ) -> Snapshot | Refused | Ambiguous:
+    ) -> OrderStatusReport | Refused | Ambiguous:
         """Send exactly one request, or none; never raises for what the venue does.
 
         now_ms: the venue's clock. cleared: awaited when the request is made and before anything of it is written.

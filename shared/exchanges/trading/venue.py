@@ -12,8 +12,8 @@ from shared.orders.answers import (
     Ambiguous,
     FundingPayment,
     Maker,
+    OrderStatusReport,
     Refused,
-    Snapshot,
     VenueBalance,
     VenueFill,
     VenueOrder,
@@ -146,14 +146,16 @@ class Venue(Protocol):
         Of many markets some are asked for each time, where each is a question of its own.
         """
 
-    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
+    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> OrderStatusReport | Refused | Ambiguous:
         """Send a market order, once. Refused: the venue has not taken it. Ambiguous: nobody knows.
 
         cleared: awaited when the request is made and before anything of it is written. NotCleared of it: it is not
         written, and the answer is Ambiguous, since whoever raises it does so because others may have acted.
         """
 
-    async def find(self, sym: str, client_order_id: str, since_ms: int | None = None) -> Snapshot | Absent | Ambiguous:
+    async def find(
+        self, sym: str, client_order_id: str, since_ms: int | None = None
+    ) -> OrderStatusReport | Absent | Ambiguous:
         """What became of an order, by its client id. since_ms: it was not sent before; venues look back a week else."""
 
     async def open_orders(self, sym: str) -> list[VenueOrder]:

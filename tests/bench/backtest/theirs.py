@@ -11,7 +11,7 @@ import pandas as pd
 
 from shared.features import make_feature
 from shared.models.load_model import load_model
-from shared.models.predict import Predict
+from shared.models.model import Predict
 from tests.bench.backtest.market import CASH, FEE, MODEL, Market
 
 UNIT = 1e-10  # it trades whole units only, so this is the unit

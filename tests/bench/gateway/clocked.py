@@ -24,7 +24,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
 from shared.messages import OrderIntent, OrderPhase
 from shared.messages.codec import decode
-from shared.orders import Ambiguous, OrderRequest, Refused, Snapshot
+from shared.orders import Ambiguous, OrderRequest, OrderStatusReport, Refused
 
 
 class Places:
@@ -124,7 +124,7 @@ class ClockedVenue(CcxtVenue):
         config.freeze()
         self._client.session.trace_configs.append(config)
 
-    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> Snapshot | Refused | Ambiguous:
+    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> OrderStatusReport | Refused | Ambiguous:
         async def noted() -> None:
             await cleared()
             self.places.at[request.client_order_id]["cleared"] = time.monotonic()

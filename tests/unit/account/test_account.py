@@ -1,5 +1,6 @@
-"""Account: whatever is filled, its money equals the plain cash flows."""
+"""Order, Position and Account: whatever is filled, the money equals the plain cash flows."""
 
+from dataclasses import FrozenInstanceError
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
@@ -13,6 +14,75 @@ from shared.account.account import AccountSnapshot
 from shared.messages import Leg
 from shared.record import WIRE
 
+# Order: the notebook's str and repr, and what it refuses.
+
+
+def test_an_orders_repr_and_str() -> None:
+    assert repr(Order("BTCUSDT", Decimal(100))) == "Order(sym='BTCUSDT', signed_qty=Decimal('100'))"
+    assert str(Order("BTCUSDT", Decimal(100))) == "Order(BUY 100 BTCUSDT)"
+    assert str(Order("BTCUSDT", Decimal("-0.5"), Leg.CLOSE)) == "Order(SELL 0.5 BTCUSDT)"
+
+
+def test_the_leg_is_no_part_of_equality() -> None:
+    assert Order("A", Decimal(1)).leg is Leg.OPEN
+    assert Order("A", Decimal(1)) == Order("A", Decimal("1.0"), Leg.CLOSE)
+    assert len({Order("A", Decimal(1)), Order("A", Decimal(1), Leg.NET)}) == 1
+
+
+def test_an_order_is_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Order("A", Decimal(1)).sym = "B"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("qty", ["0", "-0", "NaN", "Infinity"])
+def test_a_quantity_of_nothing_is_refused(qty: str) -> None:
+    with pytest.raises(ValueError, match="must be finite and not 0"):
+        Order("A", Decimal(qty))
+
+
+@pytest.mark.parametrize("qty", [0.5, 1, "0.5"])
+def test_a_quantity_that_is_no_decimal_is_refused_with_how_to_write_it(qty: object) -> None:
+    with pytest.raises(TypeError, match=rf'is a Decimal, not {type(qty).__name__} {qty}: write Decimal\("{qty}"\)'):
+        Order("A", qty)  # type: ignore[arg-type]
+
+
+# Position: its closing order and its profit.
+
+QTY = st.decimals(-1000, 1000, places=8).filter(bool)
+PRICE = st.decimals("0.01", 100_000, places=2)
+
+
+@given(QTY, PRICE, PRICE)
+def test_unrealised_is_qty_times_the_move(qty: Decimal, entry: Decimal, price: Decimal) -> None:
+    position = Position("A", qty, entry)
+    assert position.unrealised(price) == qty * (price - entry)
+    assert position.unrealised(entry) == 0
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False).filter(bool))
+def test_the_closing_order_is_the_exact_opposite_of_any_quantity(qty: Decimal) -> None:
+    close = Position("A", qty, Decimal(1)).close()
+    assert close == Order("A", qty.copy_negate())
+    assert close.leg is Leg.CLOSE
+
+
+@pytest.mark.parametrize(("qty", "price"), [("0", "1"), ("NaN", "1"), ("1", "0"), ("1", "-1"), ("1", "NaN")])
+def test_a_position_of_nonsense_is_refused(qty: str, price: str) -> None:
+    with pytest.raises(ValueError, match="must be finite"):
+        Position("A", Decimal(qty), Decimal(price))
+
+
+def test_a_positions_repr_and_equality() -> None:
+    position = Position("A", Decimal(1), Decimal(2))
+    assert repr(position) == "Position(sym='A', signed_qty=Decimal('1'), price=Decimal('2'))"
+    assert position == Position("A", Decimal(1), Decimal(2))
+    assert position != Position("A", Decimal(1), Decimal(3))
+    assert position != "A"
+    assert len({position, Position("A", Decimal(1), Decimal(2))}) == 1
+
+
+# Account: money against plain cash flows.
+
 
 class Fill(NamedTuple):
     sym: str
@@ -21,7 +91,6 @@ class Fill(NamedTuple):
     commission: Decimal
 
 
-PRICE = st.decimals("0.01", 100_000, places=2)
 FILLS = st.lists(
     st.builds(
         Fill,

@@ -20,8 +20,8 @@ from shared.orders import (
     Event,
     FundingPayment,
     OrderRequest,
+    OrderStatusReport,
     Refused,
-    Snapshot,
     VenueFill,
     VenueOrder,
     VenuePosition,
@@ -59,14 +59,14 @@ class Truth:
     sym: str
     asked: Decimal
     since: list[int] = field(default_factory=list)
-    was: list[Snapshot] = field(default_factory=list)
+    was: list[OrderStatusReport] = field(default_factory=list)
     fills: list[VenueFill] = field(default_factory=list)
 
     @property
-    def now(self) -> Snapshot:
+    def now(self) -> OrderStatusReport:
         return self.was[-1]
 
-    def at(self, ms: int) -> Snapshot | None:
+    def at(self, ms: int) -> OrderStatusReport | None:
         place = bisect_right(self.since, ms)
         return self.was[place - 1] if place else None
 
@@ -117,7 +117,7 @@ class ModelVenue:
         event: Event = Absent(asked_ms) if told is None else Answer(asked_ms, told, 0)
         self.inbox.extend([(key, event)] * copies or [(key, Ambiguous("time-out"))])
 
-    def _view(self, key: str, state_lag_ms: int, fill_lag_ms: int) -> Snapshot | None:
+    def _view(self, key: str, state_lag_ms: int, fill_lag_ms: int) -> OrderStatusReport | None:
         truth = self.book.get(key)
         state = truth and truth.at(self.now_ms - state_lag_ms)
         if truth is None or state is None:
@@ -182,7 +182,7 @@ class ModelVenue:
 
     def foreign_order(self, sym: str) -> VenueOrder:
         """Somebody has placed an order by hand."""
-        snapshot = Snapshot(OrderPhase.NEW, ZERO, ZERO, f"f{next(self._numbers)}")
+        snapshot = OrderStatusReport(OrderPhase.NEW, ZERO, ZERO, f"f{next(self._numbers)}")
         self.foreign_orders.append(VenueOrder(sym, "", snapshot))
         return self.foreign_orders[-1]
 
@@ -224,4 +224,4 @@ class ModelVenue:
         truth = self.book[key]
         assert not truth.was or truth.now.state not in ENDED
         truth.since.append(self.now_ms)
-        truth.was.append(Snapshot(state, filled, paid, f"v{key}"))
+        truth.was.append(OrderStatusReport(state, filled, paid, f"v{key}"))

@@ -17,9 +17,9 @@ from shared.orders import (
     Expire,
     FundingPayment,
     NoteKind,
+    OrderOutcome,
     OrderRequest,
     OrderState,
-    Outcome,
     OwnOrder,
     OwnView,
     Reconciliation,
@@ -74,7 +74,7 @@ class Desk:
     life: OrderState
     journaled: OrderState
     fills: list[VenueFill] = field(default_factory=list)
-    booked: Outcome | None = None
+    booked: OrderOutcome | None = None
     glitched: bool = False
 
 

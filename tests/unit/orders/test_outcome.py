@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.account import Account
 from shared.messages import OrderPhase, OrderStatus, Reason
-from shared.orders import OrderState, Outcome, VenueFill, outcome
+from shared.orders import OrderOutcome, OrderState, VenueFill, outcome
 
 PRICES = {"BNB": Decimal(600)}
 FILLS = st.lists(
@@ -79,7 +79,7 @@ def test_the_trades_make_the_price_not_the_venues_rounded_sum() -> None:
 def test_what_a_person_resolved_is_booked_as_said() -> None:
     life = OrderState(Decimal(3), OrderPhase.CANCELED, Decimal(2), Decimal(100), reason=Reason.RESOLVED)
     one = fill(1, Decimal(1), Decimal(40), Decimal("0.1"), "USDT")
-    assert outcome(life, [one], "USDT") == Outcome(
+    assert outcome(life, [one], "USDT") == OrderOutcome(
         OrderStatus.CANCELED, Decimal(2), Decimal(50), Decimal("0.1"), Reason.RESOLVED
     )
 

@@ -9,9 +9,9 @@ from shared.orders import (
     DifferenceKind,
     FundingPayment,
     OrderState,
+    OrderStatusReport,
     OwnOrder,
     OwnView,
-    Snapshot,
     VenueFill,
     VenueOrder,
     VenuePosition,
@@ -35,7 +35,7 @@ def own(state: str, filled: int = 0, asked: int = 2, venue_order_id: str = "v") 
 
 
 def on_venue(client_order_id: str = "a", venue_order_id: str = "v") -> VenueOrder:
-    return VenueOrder(SYM, client_order_id, Snapshot(OrderPhase.NEW, Decimal(0), Decimal(0), venue_order_id))
+    return VenueOrder(SYM, client_order_id, OrderStatusReport(OrderPhase.NEW, Decimal(0), Decimal(0), venue_order_id))
 
 
 def trade(client_order_id: str = "a", venue_order_id: str = "v", at_ms: int = 5_000, sym: str = SYM) -> VenueFill:

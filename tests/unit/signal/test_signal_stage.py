@@ -13,7 +13,7 @@ from shared.features import make_feature
 from shared.messages import Features, Gap, GapCause, MarketTick, Message, Prediction, Stream, decode, encode
 from shared.messages.codec import pack, unpack
 from shared.models.load_model import load_model
-from shared.models.predict import Predict
+from shared.models.model import Predict
 from shared.record import WIRE
 from shared.tick import State
 

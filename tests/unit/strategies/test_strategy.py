@@ -10,7 +10,7 @@ from shared.account import Account, Order
 from shared.features.log_return_lags import LogReturnLags
 from shared.messages import Reason
 from shared.models.load_model import load_model
-from shared.models.predict import Predict
+from shared.models.model import Predict
 from shared.strategies import BasicTaker, BasicTakerStrat, Decider, Forecast, Strategy, Threshold
 
 SYM = "BTCUSDT"

@@ -7,7 +7,7 @@ import pytest
 
 from shared.exchanges.trading import parse
 from shared.messages.reasons import OrderPhase
-from shared.orders.answers import Snapshot
+from shared.orders.answers import OrderStatusReport
 from tests.unit.exchanges.trading.raw import Raw
 
 NEW, PARTLY, FILLED, CANCELED, REJECTED, EXPIRED = (
@@ -55,7 +55,7 @@ def row(exchange: str, kind: str, word: str, filled: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def read(exchange: str, kind: str, order: dict[str, Any]) -> Snapshot:
+def read(exchange: str, kind: str, order: dict[str, Any]) -> OrderStatusReport:
     raw = Raw(exchange, kind, {})
     rules = raw.rules(raw.markets[0])
     parsed = raw.client.parse_order(order, raw.client.markets[raw.markets[0]])

@@ -8,7 +8,7 @@ from services.gateway.account.resting import Resting
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Venue
 from shared.messages.reasons import OrderPhase
-from shared.orders.answers import Snapshot, VenueOrder
+from shared.orders.answers import OrderStatusReport, VenueOrder
 
 SYMS = ("A", "B", "C")
 
@@ -40,7 +40,7 @@ class Orders:
 
 
 def _order(sym: str, id_: str) -> VenueOrder:
-    return VenueOrder(sym, "", Snapshot(OrderPhase.NEW, Decimal(0), Decimal(0), id_ + sym))
+    return VenueOrder(sym, "", OrderStatusReport(OrderPhase.NEW, Decimal(0), Decimal(0), id_ + sym))
 
 
 def resting(venue: Orders) -> tuple[Resting, list[str]]:

@@ -26,7 +26,7 @@ from shared.features import make_feature
 from shared.intervals import NS_PER_S
 from shared.messages import Gap, GapCause, MarketTick, Message, Prediction, Stream
 from shared.models.load_model import load_model
-from shared.models.predict import Predict
+from shared.models.model import Predict
 from shared.tick import State
 
 T = 1_730_203_200 * NS_PER_S

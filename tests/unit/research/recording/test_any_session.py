@@ -16,7 +16,7 @@ from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.features import make_feature
 from shared.messages import Gap, GapCause, MarketTick, Message, Prediction, Stream
 from shared.models.load_model import load_model
-from shared.models.predict import Predict
+from shared.models.model import Predict
 from shared.runner.stage import Stage
 from shared.strategies import BasicTaker
 from shared.tick import State

@@ -1,10 +1,37 @@
-"""The rules of `life.py`, one function for each cell of its table: (life, event, grace_ms) → step."""
+"""The order's life: one pure function, `on_event(life, event, grace_ms)`.
 
+An order is sent once. After that only the venue knows what became of it, and its answers come late, twice, in another
+order than they were asked for, out of a replica that lags, or not at all. The rules:
+
+1. **Nobody invents an outcome.** An answer that says nothing (time-out, 5xx, lost connection) makes a SENT order
+   UNKNOWN and changes nothing later: a poll that failed is no news. Such answers may come for ever.
+2. **What is known only grows.** An order goes from open to ended; its filled quantity and what was paid for it rise. So
+   the truth is at least the most that was ever told, whatever came first: of each answer the larger part is kept. One
+   that says less is stale, and so is "not there" about an order that was shown. Neither is applied.
+3. **FILLED in full is believed at once**, by whatever way it comes: nothing can be added to it.
+4. **Everything else is believed when it is said twice**: two answers in a row that say just what is known, the second
+   asked later than the first (a doubled answer is one answer), both asked more than `grace_ms` after the request's
+   validity was over, and after the last answer that taught anything had come. This holds for an order that is not
+   there (it is EXPIRED; before that time the request may still be on its way, and be executed), for an end short of
+   the quantity asked (its last fills may not be visible yet; until then the order is UNKNOWN) and for an UNKNOWN order
+   that is found open. `grace_ms` must exceed what the venue's reads lag behind plus the error of our idea of its clock.
+5. **A refusal of the very request that we sent counts at once**, also when it comes late: that request was the only
+   one. A lookup cannot refuse; and an order that was shown cannot have been refused: that is a contradiction.
+6. **An end is final.** What contradicts it later (more fills, another end, an order that should not exist) is returned
+   as a note for the alarm, never applied: the books have moved on, and a person has to look.
+7. **A person may end an order** that the venue cannot be asked about, after the grace time, never below the quantity
+   that is known to be filled.
+
+What the venue does never raises. What we do at the wrong time, e.g. a second Send, is a bug of ours: ValueError.
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from shared.messages.reasons import OrderPhase, Reason
-from shared.orders.answers import Absent, Ambiguous, Answer, Refused, Snapshot
+from shared.orders.answers import Absent, Ambiguous, Answer, OrderStatusReport, Refused
 from shared.orders.state import ENDED, Event, Expire, Note, NoteKind, OrderState, Resolve, Send, Step
 
 _AGREED = 2
@@ -12,32 +39,32 @@ _FURTHER: dict[OrderPhase | None, int] = {None: 0, OrderPhase.NEW: 1, OrderPhase
 _OVER = 3
 
 
-def same(life: OrderState, _: Event, __: int) -> Step:
+def _same(life: OrderState, _: Event, __: int) -> Step:
     """It says nothing, or nothing new."""
     return Step(life)
 
 
-def bug(life: OrderState, event: Event, _: int) -> Step:
+def _bug(life: OrderState, event: Event, _: int) -> Step:
     """We did what must not be done now."""
     raise ValueError(f"an order that is {life.state} takes no {type(event).__name__}")
 
 
-def send(life: OrderState, event: Send, _: int) -> Step:
+def _send(life: OrderState, event: Send, _: int) -> Step:
     """From now on it may reach the venue."""
     return Step(replace(life, state=OrderPhase.SENT, at_ms=event.at_ms, valid_until_ms=event.at_ms + event.validity_ms))
 
 
-def expire(life: OrderState, event: Expire, _: int) -> Step:
+def _expire(life: OrderState, event: Expire, _: int) -> Step:
     """It never leaves the house."""
     return Step(replace(life, state=OrderPhase.EXPIRED, reason=event.reason))
 
 
-def doubt(life: OrderState, _: Ambiguous, __: int) -> Step:
+def _doubt(life: OrderState, _: Ambiguous, __: int) -> Step:
     """The send's answer is lost."""
     return Step(replace(life, state=OrderPhase.UNKNOWN))
 
 
-def refuse(life: OrderState, event: Refused, _: int) -> Step:
+def _refuse(life: OrderState, event: Refused, _: int) -> Step:
     """Our own check refused it, or the venue the request; but not an order that the venue has shown."""
     if life.seen:
         return _contradiction(
@@ -46,14 +73,14 @@ def refuse(life: OrderState, event: Refused, _: int) -> Step:
     return Step(replace(life, state=OrderPhase.REJECTED, reason=event.reason))
 
 
-def refuse_late(life: OrderState, event: Refused, _: int) -> Step:
+def _refuse_late(life: OrderState, event: Refused, _: int) -> Step:
     """The order is over. Refused agrees with an order that never was on the venue."""
     if life.seen:
         return _contradiction(life, f"the venue refused an order that is {life.state}: {event.text}")
     return Step(life)
 
 
-def missed(life: OrderState, event: Absent, grace_ms: int) -> Step:
+def _missed(life: OrderState, event: Absent, grace_ms: int) -> Step:
     """The venue does not know it."""
     if life.seen:
         return _stale(life, event.at_ms, "the venue does not know an order that it had shown")
@@ -63,7 +90,7 @@ def missed(life: OrderState, event: Absent, grace_ms: int) -> Step:
     return Step(life)
 
 
-def learn(life: OrderState, event: Answer, grace_ms: int) -> Step:
+def _learn(life: OrderState, event: Answer, grace_ms: int) -> Step:
     """Keep the larger part of what was known and what is told; see whether that settles it."""
     told = event.what
     if impossible := _impossible(life, told):
@@ -83,7 +110,7 @@ def learn(life: OrderState, event: Answer, grace_ms: int) -> Step:
     return Step(replace(life, state=_open_state(life.filled_qty)))
 
 
-def compare(life: OrderState, event: Answer, _: int) -> Step:
+def _compare(life: OrderState, event: Answer, _: int) -> Step:
     """The order is over: what the venue shows agrees, or is older, or contradicts."""
     told = event.what
     over = told.state in ENDED
@@ -103,12 +130,12 @@ def compare(life: OrderState, event: Answer, _: int) -> Step:
     return Step(life, (Note(NoteKind.STALE, f"{_text(told)} is less than was known"),))
 
 
-def foreign(life: OrderState, event: Answer, _: int) -> Step:
+def _foreign(life: OrderState, event: Answer, _: int) -> Step:
     """The venue shows an order that was not sent."""
     return _contradiction(life, f"{_text(event.what)} on the venue, never sent here")
 
 
-def resolve(life: OrderState, event: Resolve, grace_ms: int) -> Step:
+def _resolve(life: OrderState, event: Resolve, grace_ms: int) -> Step:
     """A person says how it ended."""
     said = event.snapshot
     if event.at_ms <= life.valid_until_ms + grace_ms:
@@ -123,7 +150,60 @@ def resolve(life: OrderState, event: Resolve, grace_ms: int) -> Step:
     return Step(replace(joined, state=said.state, reason=Reason.RESOLVED), _other_quantity(joined))
 
 
-def _impossible(life: OrderState, told: Snapshot) -> str:
+# One function for each cell of the table: (order, event, grace_ms) -> step.
+
+# fmt: off
+_TABLE: dict[type[Any], tuple[Callable[[OrderState, Any, int], Step], ...]] = {
+    #           INTENT          SENT           UNKNOWN         NEW, PARTIALLY_  ended
+    #                                                          FILLED
+    Send:      (_send,     _bug,     _bug,      _bug,       _bug),
+    Expire:    (_expire,   _bug,     _bug,      _bug,       _bug),
+    Refused:   (_refuse,   _refuse,  _refuse,   _refuse,    _refuse_late),
+    Ambiguous: (_same,     _doubt,   _same,     _same,      _same),
+    Absent:    (_same,     _same,    _missed,   _missed,    _same),
+    Answer:    (_foreign,  _learn,   _learn,    _learn,     _compare),
+    Resolve:   (_bug,      _resolve, _resolve,  _resolve,   _bug),
+}
+_COLUMN = {
+    OrderPhase.INTENT: 0, OrderPhase.SENT: 1, OrderPhase.UNKNOWN: 2, OrderPhase.NEW: 3, OrderPhase.PARTIALLY_FILLED: 3,
+}
+_ENDED = 4
+
+MAY_BECOME: dict[OrderPhase, frozenset[OrderPhase]] = {
+    state: frozenset(OrderPhase(name) for name in names.split()) for state, names in {
+        OrderPhase.INTENT:           "SENT                                         REJECTED EXPIRED",
+        OrderPhase.SENT:             "     UNKNOWN NEW PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED",
+        OrderPhase.UNKNOWN:          "             NEW PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED",
+        OrderPhase.NEW:              "     UNKNOWN     PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED",
+        OrderPhase.PARTIALLY_FILLED: "     UNKNOWN                      FILLED CANCELED REJECTED EXPIRED",
+        OrderPhase.FILLED:           "",
+        OrderPhase.CANCELED:         "",
+        OrderPhase.REJECTED:         "",
+        OrderPhase.EXPIRED:          "",
+    }.items()
+}
+# fmt: on
+
+
+def on_event(life: OrderState, event: Event, grace_ms: int) -> Step:
+    """The order after `event`, and notes about what the event contradicts.
+
+    >>> from decimal import Decimal
+    >>> life, _ = on_event(OrderState(Decimal(2)), Send(at_ms=1_000, validity_ms=5_000), grace_ms=3_000)
+    >>> life, _ = on_event(life, Ambiguous("time-out"), 3_000)
+    >>> life, _ = on_event(life, Absent(at_ms=9_001), 3_000)
+    >>> life.state.name
+    'UNKNOWN'
+    >>> life, _ = on_event(life, Absent(at_ms=9_500), 3_000)
+    >>> life.state.name, life.reason.name
+    ('EXPIRED', 'NOT_ON_VENUE')
+    """
+    step = _TABLE[type(event)][_COLUMN.get(life.state, _ENDED)](life, event, grace_ms)
+    assert step.life.state is life.state or step.life.state in MAY_BECOME[life.state]
+    return step
+
+
+def _impossible(life: OrderState, told: OrderStatusReport) -> str:
     """Why this cannot be our order, empty if it can."""
     if told.venue_order_id and life.venue_order_id and told.venue_order_id != life.venue_order_id:
         return f"two orders of one id on the venue: {life.venue_order_id} and {told.venue_order_id}"
@@ -149,7 +229,7 @@ def _joined(life: OrderState, answer: Answer) -> OrderState:
     )  # fmt: skip
 
 
-def _other_end(life: OrderState, told: Snapshot) -> bool:
+def _other_end(life: OrderState, told: OrderStatusReport) -> bool:
     return told.state in ENDED and told.state is not life.told
 
 
@@ -192,5 +272,5 @@ def _contradiction(life: OrderState, text: str) -> Step:
     return Step(life, (Note(NoteKind.CONTRADICTION, text),))
 
 
-def _text(told: Snapshot) -> str:
+def _text(told: OrderStatusReport) -> str:
     return f"{told.state} of {told.filled_qty}"

@@ -14,10 +14,10 @@ from shared.orders import (
     Expire,
     NoteKind,
     OrderState,
+    OrderStatusReport,
     Refused,
     Resolve,
     Send,
-    Snapshot,
     on_event,
 )
 
@@ -31,7 +31,9 @@ REFUSED = Refused(Reason.ENDED_BY_VENUE, "no margin")
 
 def told(state: str, filled: int = 0, at_ms: int = 1_000, heard_ms: int = 1_000, venue_order_id: str = "v") -> Answer:
     return Answer(
-        at_ms, Snapshot(OrderPhase(state), Decimal(filled), Decimal(abs(filled) * 50), venue_order_id), heard_ms
+        at_ms,
+        OrderStatusReport(OrderPhase(state), Decimal(filled), Decimal(abs(filled) * 50), venue_order_id),
+        heard_ms,
     )
 
 
