@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from services.gateway.execution import balance, capital, whereabouts
+from services.gateway.execution import balance
 from services.gateway.execution import persons_coins as mine
 from services.gateway.execution.account_session import BEGAN, Began
-from services.gateway.execution.books import reports_of
 from services.gateway.execution.market_watch import CONTRACT
-from services.gateway.execution.reports import execution_row
 from services.gateway.risk import funding, marks, order_rate
+from shared.control import capital, whereabouts
+from shared.control.books import execution_row, reports_of
 from shared.exchanges.trading.venue import Contract
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow

@@ -4,15 +4,16 @@ from functools import partial
 
 from services.gateway.execution.execution import Desk
 from services.gateway.execution.feeder import LiveFeeder
-from services.gateway.execution.rules import DeskRules, book_of
+from services.gateway.execution.rules import DeskRules
 from services.gateway.execution.session_context import Timeouts
 from services.gateway.execution.stage import DeskStage
-from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.plan import plan_with
 from services.gateway.risk.check import Rules
 from services.gateway.risk.model import model_sha256
 from services.gateway.risk.risk import Risk
 from shared.config import Settings
+from shared.control.books import book_of
+from shared.control.whereabouts import Whereabouts
 from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal
 from shared.runner.bus_reader import BusReader

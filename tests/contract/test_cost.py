@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import pytest
 
-from services.gateway.execution.books import Books
 from services.gateway.execution.equity_watch import EquityPace, EquityWatch
 from services.gateway.execution.market_watch import MarketWatch, WatchPace
 from services.gateway.execution.quote_watch import QuoteWatch
@@ -22,6 +21,7 @@ from services.simulator.engine.matching_engine import Ask
 from shared.config import Mode
 from shared.config.gateway import GatewaySettings
 from shared.config.risk import RiskSettings
+from shared.control.books import Books
 from tests.bench.gateway.cost import COUNTS, PLACES, costs
 from tests.in_process import in_process, throttle_in_virtual_time
 from tests.seeded import run, virtually

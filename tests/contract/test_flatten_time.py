@@ -10,10 +10,10 @@ import pytest
 
 from services.gateway.account.flatten import Flatten
 from services.gateway.account.waiting import Waiting
-from services.gateway.execution.rules import book_of
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.engine.order import LIVE
 from shared.config import load_settings
+from shared.control.books import book_of
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Cleared, at_once
 from shared.journal.rows import OrderRow

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import typer
 
-from services.gateway.account.books import booked_qty
 from services.gateway.account.opened import journal_of, settings_of_account
-from services.gateway.execution.whereabouts import Whereabouts
 from shared.config import Mode, Settings, load_settings
 from shared.config.gateway import ACCOUNT, GatewaySettings
 from shared.config.salvage import Salvaged, salvage
 from shared.config.settings import StrategySettings
+from shared.control.books import booked_qty
+from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError
 from shared.journal.journal import Journal
 from shared.messages.reasons import OrderPhase

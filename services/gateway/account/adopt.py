@@ -8,10 +8,10 @@ import typer
 from services.gateway.account.alone import write_alone
 from services.gateway.account.opened import journal_of, settings_of_account
 from services.gateway.account.terminal import confirm, need_terminal, now_ms, person
-from services.gateway.execution.whereabouts import Whereabouts
-from services.gateway.risk.latches import OTHER_BUS
 from shared.bus.embedded import running_url, stored_bus
 from shared.config import Settings
+from shared.control.latches import OTHER_BUS
+from shared.control.whereabouts import Whereabouts
 from shared.errors import SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, DropLatch, EventRow, SetBusId

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from services.gateway.account.resolution import Ending
 from services.gateway.execution.balance import elsewhere_row
 from services.gateway.execution.persons_coins import mine_of, mine_row
-from services.gateway.execution.reports import NS_PER_MS, execution_row
+from services.gateway.execution.reports import NS_PER_MS
+from shared.control.books import execution_row
 from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.amounts import plain
 from shared.journal.rows import Change, EventRow, ExecutionRow, ExternalRow

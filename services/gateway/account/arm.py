@@ -9,14 +9,14 @@ from services.gateway.account.arm_preview import MarketSeen, Seen, arm_screen
 from services.gateway.account.capital import books_in, check_books
 from services.gateway.account.opened import journal_of, settings_of_account
 from services.gateway.account.terminal import confirm, need_terminal, now_ms, person, utc
-from services.gateway.execution.books import Books
 from services.gateway.execution.last_bid import last_bids, with_last
-from services.gateway.execution.whereabouts import Whereabouts
 from services.gateway.risk import Rules
 from services.gateway.risk.equity import equity
-from services.gateway.risk.latches import HALT
 from services.gateway.risk.model import model_sha256
 from shared.config import Settings
+from shared.control.books import Books
+from shared.control.latches import HALT
+from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.intervals import interval_ns
 from shared.journal.journal import Journal

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from services.gateway.account.terminal import utc
 from services.gateway.account.worst_case import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
-from services.gateway.execution.books import Books
 from services.gateway.risk import Asked, Context, Hold, Pass, Risk, Rules
 from shared.account import Account
 from shared.config import Settings
+from shared.control.books import Books
 from shared.exchanges.trading.amounts import plain, sized
 from shared.exchanges.trading.venue import MarketRules
 from shared.journal.rows import ArmingRow, LatchRow

@@ -9,12 +9,10 @@ from services.gateway.account.alone import write_alone
 from services.gateway.account.opened import journal_of, settings_of_account
 from services.gateway.account.terminal import confirm, need_terminal, now_ms, person
 from services.gateway.account.worst_case import money
-from services.gateway.execution.books import Books, reports_of, retire_others
-from services.gateway.execution.capital import begun_row, begun_with, capital_report, check_capital, unknown_capital
-from services.gateway.execution.reports import execution_row
-from services.gateway.execution.rules import book_of
-from services.gateway.execution.whereabouts import Whereabouts
 from shared.config import Mode, Settings, load_settings
+from shared.control.books import Books, book_of, execution_row, reports_of, retire_others
+from shared.control.capital import begun_row, begun_with, capital_report, check_capital, unknown_capital
+from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError
 from shared.exchanges.trading.amounts import plain
 from shared.journal.journal import Journal

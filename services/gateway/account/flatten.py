@@ -14,15 +14,14 @@ from contextlib import suppress
 from decimal import Decimal
 from hashlib import blake2b
 
-from services.gateway.account.at_work import AT_WORK
-from services.gateway.account.books import booked_qty
 from services.gateway.account.closing_orders import Held, Part, last_valid_ms, parts, parts_of_row
 from services.gateway.account.resting import Resting
 from services.gateway.account.settling import settled
 from services.gateway.account.waiting import Waiting, longer
 from services.gateway.execution.persons_coins import mine_of
-from services.gateway.execution.rules import book_of
 from shared.config import Settings
+from shared.control.books import book_of, booked_qty
+from shared.control.latches import AT_WORK
 from shared.errors import VenueError
 from shared.exchanges.trading.amounts import truncated
 from shared.exchanges.trading.venue import MarketRules, Venue

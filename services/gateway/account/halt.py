@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from services.gateway.account.account_to_stop import ToStop, account_to_stop
-from services.gateway.account.at_work import AT_WORK
 from services.gateway.account.terminal import now_ms, person
 from services.gateway.account.waiting import RETRY_S, Waiting, longer
-from services.gateway.execution.whereabouts import Whereabouts
-from services.gateway.risk.latches import HALT
 from shared.config import Settings
+from shared.control.latches import AT_WORK, HALT
+from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError, VenueError
 from shared.journal.rows import EventRow, LatchRow
 

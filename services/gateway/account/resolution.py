@@ -5,9 +5,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.gateway.execution.reports import execution_row, report_of
+from services.gateway.execution.reports import report_of
 from services.gateway.execution.rows import following, open_order_of
 from shared.config.gateway import GatewaySettings
+from shared.control.books import execution_row
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExecutionRow, FillRow, OrderRow
 from shared.messages.reasons import OrderPhase

@@ -8,12 +8,11 @@ import typer
 from services.gateway.account.adoption import Adopted, Market, adopted, written
 from services.gateway.account.adoption import Said as Word
 from services.gateway.account.alone import write_alone
-from services.gateway.account.books import booked
 from services.gateway.account.opened import journal_of, settings_of_account
 from services.gateway.account.resolution import OF_DIFFERENCES, Ending, Said, resolution
 from services.gateway.account.terminal import confirm, need_terminal, now_ms, person, utc
-from services.gateway.execution.rules import book_of
 from shared.config import Settings
+from shared.control.books import book_of, booked
 from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.amounts import plain
 from shared.journal.journal import Journal

@@ -6,7 +6,7 @@ import typer
 
 from services.gateway.account.opened import journal_of, settings_of_account
 from services.gateway.account.terminal import confirm, need_terminal, now_ms, person, utc
-from services.gateway.risk.latches import OTHER_BUS
+from shared.control.latches import OTHER_BUS
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import DropLatch, EventRow, LatchRow
 

@@ -3,9 +3,10 @@
 import time
 
 from services.gateway.execution.balance import elsewhere_row
-from services.gateway.execution.reports import NS_PER_MS, execution_row, report_of
+from services.gateway.execution.reports import NS_PER_MS, report_of
 from services.gateway.execution.rows import fill_row, following, open_order_of
 from services.gateway.execution.trades import base_held, trades_of
+from shared.control.books import execution_row
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow

@@ -7,9 +7,6 @@ from typing import Any
 
 import structlog
 
-from services.gateway.account.at_work import AT_WORK
-from services.gateway.execution.books import Books, reports_of, retire_others
-from services.gateway.execution.capital import begun_row, begun_with, check_capital, unknown_capital
 from services.gateway.execution.equity_watch import EquityPace, EquityWatch
 from services.gateway.execution.fenced_journal import FencedJournal, acted
 from services.gateway.execution.market_watch import MarketWatch, WatchPace
@@ -22,10 +19,12 @@ from services.gateway.execution.risk_context import RiskContext
 from services.gateway.execution.rows import OpenOrder
 from services.gateway.execution.rules import DeskRules
 from services.gateway.execution.session_context import SessionContext, now_ms
-from services.gateway.execution.whereabouts import Whereabouts
-from services.gateway.risk.latches import bus_changes
 from services.gateway.risk.risk import Risk
 from shared.bus.names import partition_of
+from shared.control.books import Books, reports_of, retire_others
+from shared.control.capital import begun_row, begun_with, check_capital, unknown_capital
+from shared.control.latches import AT_WORK, bus_changes
+from shared.control.whereabouts import Whereabouts
 from shared.errors import SafetyRefusal
 from shared.exchanges.trading.amounts import plain
 from shared.exchanges.trading.venue import Venue

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from services.gateway.execution.session_context import SessionContext, now_ms
-from services.gateway.risk.latches import symbol_latch
+from shared.control.latches import symbol_latch
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Contract, MarketNews
 from shared.journal.rows import Change, EventRow, LatchRow, LimitRow

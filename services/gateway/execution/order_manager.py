@@ -16,11 +16,12 @@ import structlog
 from services.gateway.execution.balance import elsewhere_row
 from services.gateway.execution.prepared_send import PreparedSend
 from services.gateway.execution.readiness import Readiness, turn_of
-from services.gateway.execution.reports import NS_PER_MS, execution_row, funding_report, report_of
+from services.gateway.execution.reports import NS_PER_MS, funding_report, report_of
 from services.gateway.execution.rows import OpenOrder, content_of, fill_row, following, open_order_of, row_of
 from services.gateway.execution.session_context import SessionContext, now_ms
 from services.gateway.execution.trades import Trades, base_held, trades_of
 from services.gateway.risk.check import Hold, Refusal
+from shared.control.books import execution_row
 from shared.exchanges.trading.amounts import dust, may_be_dust, most_at_once, sized
 from shared.exchanges.trading.venue import Cleared, MarketRules
 from shared.journal.rows import Change, EventRow, FundingRow, OrderRow

@@ -3,9 +3,8 @@
 from decimal import Decimal
 from hashlib import sha256
 
-from shared.journal.rows import ExecutionRow, OrderRow
+from shared.journal.rows import OrderRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
-from shared.messages.codec import keep
 from shared.orders import FundingPayment
 from shared.orders.outcome import OrderOutcome
 from shared.record import unvalidated
@@ -33,8 +32,3 @@ def funding_report(payment: FundingPayment, seq: int) -> ExecutionReport:
         tick_n=0, order_n=0, client_order_id=name, leg=Leg.FUNDING, status=OrderStatus.FILLED, last_qty=_ZERO,
         last_px=None, commission=-payment.amount, reason=None, dust=_ZERO, capital=None,
     )  # fmt: skip
-
-
-def execution_row(book: str, report: ExecutionReport, now_ms: int) -> ExecutionRow:
-    """A report's row in the journal."""
-    return ExecutionRow(book, report.n, report.client_order_id, keep(report), now_ms)

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from services.gateway.execution.books import Books
 from services.gateway.execution.rows import OpenOrder
 from services.gateway.risk.check import Asked, Changes, Context, Hold, InFlight, Refusal, Verdict
 from services.gateway.risk.risk import Risk
+from shared.control.books import Books
 from shared.journal.rows import ArmingRow, FundingRow, LatchRow, LimitRow, OrderRow
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import VenueQuote

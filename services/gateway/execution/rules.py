@@ -5,8 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.gateway.execution.session_context import Timeouts
-from services.gateway.execution.whereabouts import Whereabouts
-from shared.config import Settings
+from shared.control.whereabouts import Whereabouts
 
 
 class DeskRules(NamedTuple):
@@ -33,8 +32,3 @@ class DeskRules(NamedTuple):
     markets_pause_s: float = 10.0
     whereabouts: Whereabouts = Whereabouts()
     account: str = ""
-
-
-def book_of(settings: Settings, sym: str) -> str:
-    """What the journal calls the book of a symbol."""
-    return f"{settings.strategy.instance}:{sym}"

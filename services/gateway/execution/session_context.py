@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
-from services.gateway.execution.books import Books
 from services.gateway.execution.fenced_journal import FencedJournal
 from services.gateway.execution.outbox import Outbox
 from services.gateway.execution.recent_orders import RecentOrders
 from services.gateway.execution.risk_context import RiskContext
+from shared.control.books import Books
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from services.gateway.risk.check import Changes
-from services.gateway.risk.latches import DAILY_FUNDING
 from services.gateway.risk.marks import BY, DAY_NS
+from shared.control.latches import DAILY_FUNDING
 from shared.journal.rows import FundingRow, LatchRow, LimitRow
 from shared.messages.codec import keep, kept
 from shared.record import Record

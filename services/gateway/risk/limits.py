@@ -1,9 +1,9 @@
 """All gates, in the order in which they are asked; the first that is closed gives the reason."""
 
-from services.gateway.risk import latches
 from services.gateway.risk.check import Check, Subject
-from services.gateway.risk.latches import HALT, latched
 from services.gateway.risk.order_rate import sent
+from shared.control import latches
+from shared.control.latches import HALT, latched
 from shared.messages import Reason
 
 # Halted: nothing goes out. The halt's own flatten does not come this way.

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, NamedTuple
 
-from services.gateway.risk import latches as names
 from services.gateway.risk.check import Changes
 from shared.config.risk import RiskSettings
+from shared.control import latches as names
 from shared.journal.rows import EventRow, LatchRow, LimitRow
 from shared.messages.codec import keep, kept
 from shared.record import BY_VALUE, Record

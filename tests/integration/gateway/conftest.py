@@ -14,9 +14,7 @@ from services.gateway.account.adoption import Booking, Said, adoption
 from services.gateway.account.capital import Wanted, write_capital
 from services.gateway.account.resolution import Ending
 from services.gateway.account.resolve import made_of, write_adopted
-from services.gateway.execution.books import Books
 from services.gateway.execution.execution import Desk
-from services.gateway.execution.rules import book_of
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.check import Rules
 from services.simulator.http.serve import Fake, serving
@@ -26,6 +24,7 @@ from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
+from shared.control.books import Books, book_of
 from shared.exchanges.trading.venue import MarketRules
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, DropArming, DropLatch, EventRow, ExternalRow, FillRow, SetBusId

@@ -9,10 +9,10 @@ import pytest
 from services.gateway.account import account_to_stop as to_stop
 from services.gateway.account.capital import books_in
 from services.gateway.account.halt import halt
-from services.gateway.execution.books import retired
-from services.gateway.execution.whereabouts import Whereabouts
 from services.simulator.engine.listing import binance_spot
 from services.simulator.engine.matching_engine import Ask
+from shared.control.books import retired
+from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError
 from shared.journal.journal import Journal
 from shared.journal.rows import DropLatch, EventRow, ExecutionRow, FillRow

@@ -9,9 +9,9 @@ import pytest
 from services.gateway.account.account_to_stop import account_to_stop
 from services.gateway.account.disarm import disarm
 from services.gateway.account.halt import halt
-from services.gateway.execution.whereabouts import Whereabouts
 from services.simulator.http.serve import Fake, serving
 from shared.config import load_settings
+from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, Change, ExecutionRow

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.risk.latches import DAILY_FUNDING, DRAWDOWN
 from services.gateway.risk.marks import marks_in
 from services.simulator.engine.faults import Fault, Mode
+from shared.control.latches import DAILY_FUNDING, DRAWDOWN
 from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.until import until

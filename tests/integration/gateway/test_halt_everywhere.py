@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from services.gateway.account.halt import halt
-from services.gateway.execution.whereabouts import Whereabouts
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.engine.order import LIVE
 from services.simulator.http.serve import Fake, serving
 from shared.config import load_settings
+from shared.control.whereabouts import Whereabouts
 from shared.journal.journal import Journal
 from shared.journal.rows import Change
 from shared.messages.reasons import OrderPhase

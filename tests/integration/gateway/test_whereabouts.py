@@ -9,8 +9,8 @@ from services.gateway.account import account_to_stop as to_stop
 from services.gateway.account.adopt import write_key
 from services.gateway.account.capital import books_in, check_books
 from services.gateway.account.halt import halt
-from services.gateway.execution.whereabouts import Whereabouts
 from shared.config import Mode
+from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from services.gateway.account.arm_preview import MarketSeen, Seen, arm_screen
-from services.gateway.execution.books import Books
-from services.gateway.execution.capital import capital_report
 from services.gateway.risk import Rules
 from shared.config import load_settings
+from shared.control.books import Books
+from shared.control.capital import capital_report
 from shared.errors import UserCodeFailed
 from shared.exchanges.trading.venue import MarketRules
 from shared.journal.rows import ArmingRow, LatchRow

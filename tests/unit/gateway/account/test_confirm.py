@@ -13,8 +13,8 @@ import pytest
 from services.gateway.account.capital import Wanted, set_capital
 from services.gateway.account.halt import halt
 from services.gateway.account.resume import resume
-from services.gateway.risk.latches import OTHER_BUS
 from shared.config import load_settings
+from shared.control.latches import OTHER_BUS
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import LatchRow

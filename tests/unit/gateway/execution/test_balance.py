@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from services.gateway.execution.books import Books, Retired
-from services.gateway.execution.capital import capital_report
+from shared.control.books import Books, Retired
+from shared.control.capital import capital_report
 
 D = Decimal
 

@@ -5,13 +5,13 @@ from typing import cast
 
 import pytest
 
-from services.gateway.execution.books import Books
 from services.gateway.execution.risk_context import RiskContext
 from services.gateway.risk import Rules
 from services.gateway.risk.check import Asked, Pass, Verdict
 from services.gateway.risk.risk import Risk
 from shared.config import Mode
 from shared.config.risk import RiskSettings
+from shared.control.books import Books
 from shared.journal.rows import LatchRow
 from shared.messages.reasons import Reason
 from tests.journal_rows import order

@@ -5,11 +5,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from services.gateway.risk import Asked, Context, InFlight, Risk, Rules, Verdict
-from services.gateway.risk.latches import DAILY_FUNDING, DAILY_LOSS, DRAWDOWN, HALT, OTHER_BUS, symbol_latch
 from services.gateway.risk.marks import DAY_NS, Marks
 from services.gateway.risk.order_rate import one_more
 from shared.config import Mode
 from shared.config.risk import RiskSettings
+from shared.control.latches import DAILY_FUNDING, DAILY_LOSS, DRAWDOWN, HALT, OTHER_BUS, symbol_latch
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import Reason
 from shared.orders import VenueQuote

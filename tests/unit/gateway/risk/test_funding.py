@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from services.gateway.risk.funding import LIMIT, counted_from_ms, marks_in, watch_funding
-from services.gateway.risk.latches import DAILY_FUNDING
 from services.gateway.risk.marks import DAY_NS
+from shared.control.latches import DAILY_FUNDING
 from shared.journal.rows import FundingRow, LatchRow, LimitRow
 from shared.messages.codec import pack
 from shared.record import WIRE

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.gateway.risk.latches import DAILY_LOSS, DRAWDOWN
 from services.gateway.risk.marks import DAY_NS, LIMIT, WATCHED, Marks, marks_in, watch
 from shared.config.risk import RiskSettings
+from shared.control.latches import DAILY_LOSS, DRAWDOWN
 from shared.journal.rows import EventRow, LatchRow, LimitRow
 from shared.messages.codec import pack
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import blake2b
 
-from services.gateway.execution.reports import NS_PER_MS
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import LimitRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
 from shared.messages.codec import keep, kept
 from shared.record import Record
 
+NS_PER_MS = 1_000_000
 BEGUN = "capital:"  # and the book: the row of what it was begun with
 _ZERO = Decimal(0)
 

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from shared.account import Account
 from shared.account.account import book_report
+from shared.config import Settings
 from shared.journal.journal import Journal
+from shared.journal.rows import ExecutionRow
 from shared.messages import ExecutionReport
-from shared.messages.codec import kept
+from shared.messages.codec import keep, kept
 
 _ZERO = Decimal(0)
 PAGE = 1_000
@@ -111,6 +113,16 @@ class Books:
         return sum(made, sum((book.profit for book in self._retired), _ZERO))
 
 
+def book_of(settings: Settings, sym: str) -> str:
+    """What the journal calls the book of a symbol."""
+    return f"{settings.strategy.instance}:{sym}"
+
+
+def execution_row(book: str, report: ExecutionReport, now_ms: int) -> ExecutionRow:
+    """A report's row in the journal."""
+    return ExecutionRow(book, report.n, report.client_order_id, keep(report), now_ms)
+
+
 async def reports_of(journal: Journal, book: str, after: int = 0) -> AsyncIterator[ExecutionReport]:
     """A book's reports behind number `after`, as the journal has them, in sequence."""
     while rows := await journal.executions(book, after, PAGE):
@@ -142,3 +154,30 @@ async def retire_others(
     for book in found:
         books.retire(book)
     return [book for book in found if book.qty]
+
+
+class Booked(NamedTuple):
+    """The position that a book's executions up to number `seq` add up to, in base units."""
+
+    qty: Decimal = Decimal(0)
+    seq: int = 0
+
+
+NOTHING = Booked()
+
+
+async def booked(journal: Journal, book: str, before: Booked = NOTHING) -> Booked:
+    """What a book holds now. before: what was read of it already.
+
+    A long book takes a while: who writes under an epoch of its own reads it before it raises that, and the rest then,
+    or the gateway has taken the account back.
+    """
+    qty, seq = before
+    async for report in reports_of(journal, book, seq):
+        qty, seq = qty + report.last_qty, report.n
+    return Booked(qty, seq)
+
+
+async def booked_qty(journal: Journal, book: str) -> Decimal:
+    """What a book holds, in base units."""
+    return (await booked(journal, book)).qty
