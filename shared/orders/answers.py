@@ -14,11 +14,11 @@ from shared.messages.reasons import OrderPhase, Reason
 class OrderStatusReport(NamedTuple):
     """An order as the venue shows it.
 
-    state: NEW, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED or EXPIRED. filled_qty: all that was filled so far, signed.
+    phase: NEW, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED or EXPIRED. filled_qty: all that was filled so far, signed.
     paid: Σ |qty| × price of those fills, exact.
     """
 
-    state: OrderPhase
+    phase: OrderPhase
     filled_qty: Decimal
     paid: Decimal
     venue_order_id: str
@@ -131,7 +131,7 @@ class VenueOrder(NamedTuple):
 
     sym: str
     client_order_id: str
-    snapshot: OrderStatusReport
+    report: OrderStatusReport
     waits: bool = False
     forced: Forced | None = None
 

@@ -23,7 +23,7 @@ class OrderOutcome(NamedTuple):
 
 
 def outcome(
-    life: OrderState,
+    order: OrderState,
     fills: Iterable[VenueFill],
     quote: str,
     base: str = "",
@@ -43,23 +43,23 @@ def outcome(
 
     >>> from shared.messages.reasons import OrderPhase
     >>> fill = VenueFill("1", "v", "c", "BTCUSDT", Decimal(2), Decimal(50), Decimal("0.002"), "BTC", 0)
-    >>> life = OrderState(Decimal(2), OrderPhase.FILLED, filled_qty=Decimal(2), paid=Decimal(100))
-    >>> outcome(life, [fill], "USDT", "BTC")[1:4]
+    >>> order = OrderState(Decimal(2), OrderPhase.FILLED, filled_qty=Decimal(2), paid=Decimal(100))
+    >>> outcome(order, [fill], "USDT", "BTC")[1:4]
     (Decimal('1.998'), Decimal('50'), Decimal('0.100'))
-    >>> outcome(life, [], "USDT", "BTC") is None
+    >>> outcome(order, [], "USDT", "BTC") is None
     True
     """
-    if not life.ended:
+    if not order.ended:
         return None
     trades = distinct(fills)
-    filled, paid = life.filled_qty, life.paid
+    filled, paid = order.filled_qty, order.paid
     if sum((fill.signed_qty for fill in trades), _ZERO) == filled:
         paid = sum((abs(fill.signed_qty) * fill.price for fill in trades), _ZERO)
-    elif life.reason is not Reason.RESOLVED:
+    elif order.reason is not Reason.RESOLVED:
         return None
-    status = OrderStatus(life.state)
+    status = OrderStatus(order.phase)
     if not filled:
-        return OrderOutcome(status, _ZERO, None, _ZERO, life.reason)
+        return OrderOutcome(status, _ZERO, None, _ZERO, order.reason)
     price = paid / abs(filled)
     fees = fees_of(trades, quote, base, prices)
-    return OrderOutcome(status, filled - fees.in_base, price, fees.in_quote + fees.in_base * price, life.reason)
+    return OrderOutcome(status, filled - fees.in_base, price, fees.in_quote + fees.in_base * price, order.reason)

@@ -86,7 +86,7 @@ class OwnOrder(NamedTuple):
     """An order of the journal."""
 
     sym: str
-    life: OrderState
+    state: OrderState
 
 
 class OwnView(NamedTuple):
@@ -139,34 +139,34 @@ def reconcile(shown: VenueView, known: OwnView, settle_ms: int, tolerance: Decim
 def _orders(shown: VenueView, known: OwnView) -> Iterator[Difference]:
     open_ids, ids = set(), _ids(known)
     for order in shown.orders:
-        sym, venue_id = order.sym, order.snapshot.venue_order_id
+        sym, venue_id = order.sym, order.report.venue_order_id
         ours = order.client_order_id or ids.get((sym, venue_id), "")
         own, key = known.orders.get(ours), ours or venue_id
-        what = f"{sym}: the venue has order {key} open, {order.snapshot.filled_qty} filled"
+        what = f"{sym}: the venue has order {key} open, {order.report.filled_qty} filled"
         if order.waits:
             own, what = None, f"{sym}: the venue has order {key}, which waits for a price"
-        if own is None or own.life.state is OrderPhase.INTENT:
+        if own is None or own.state.phase is OrderPhase.INTENT:
             whose = f"it is the venue's own: {order.forced}" if order.forced else "it was not sent here"
             yield Difference(DifferenceKind.EXTERNAL_ORDER, key, sym, f"{what}; {whose}", "no order", "open")
-        elif own.life.venue_order_id not in ("", venue_id):
-            text = f"{what}, as {venue_id}; ours of that id is {own.life.venue_order_id}"
-            yield Difference(DifferenceKind.EXTERNAL_ORDER, venue_id, sym, text, own.life.venue_order_id, venue_id)
-        elif own.life.ended:
-            text = f"{what}; here it ended as {own.life.state}"
-            yield Difference(DifferenceKind.ORDER_STILL_OPEN, key, sym, text, own.life.state, "open")
+        elif own.state.venue_order_id not in ("", venue_id):
+            text = f"{what}, as {venue_id}; ours of that id is {own.state.venue_order_id}"
+            yield Difference(DifferenceKind.EXTERNAL_ORDER, venue_id, sym, text, own.state.venue_order_id, venue_id)
+        elif own.state.ended:
+            text = f"{what}; here it ended as {own.state.phase}"
+            yield Difference(DifferenceKind.ORDER_STILL_OPEN, key, sym, text, own.state.phase, "open")
         else:
             open_ids.add(ours)
     for key, own in known.orders.items():
-        if own.life.state in OPEN and key not in open_ids:
-            text = f"{own.sym}: order {key} is {own.life.state} here, and not among the venue's open orders"
-            yield Difference(DifferenceKind.ORDER_NOT_OPEN, key, own.sym, text, own.life.state, "not open")
+        if own.state.phase in OPEN and key not in open_ids:
+            text = f"{own.sym}: order {key} is {own.state.phase} here, and not among the venue's open orders"
+            yield Difference(DifferenceKind.ORDER_NOT_OPEN, key, own.sym, text, own.state.phase, "not open")
 
 
 def _fills(shown: VenueView, known: OwnView, settle_ms: int) -> Iterator[Difference]:
     journaled = {(fill.sym, fill.trade_id): fill for fill in known.fills}
     on_venue = {(fill.sym, fill.trade_id): fill for fill in shown.fills}
     ids = _ids(known)
-    unseen = {own.sym for own in known.orders.values() if own.life.in_flight and not own.life.venue_order_id}
+    unseen = {own.sym for own in known.orders.values() if own.state.in_flight and not own.state.venue_order_id}
     for place, fill in on_venue.items():
         if place in journaled:
             continue
@@ -178,8 +178,10 @@ def _fills(shown: VenueView, known: OwnView, settle_ms: int) -> Iterator[Differe
         if own is None:
             text, qty = external_text(fill), f"{fill.signed_qty}"
             yield Difference(DifferenceKind.EXTERNAL_FILL, key, sym, text, "no trade", qty, fill)
-        elif not own.life.in_flight:
-            text = f"{_text(fill)} is not in the journal, where its order is {own.life.state} of {own.life.filled_qty}"
+        elif not own.state.in_flight:
+            text = (
+                f"{_text(fill)} is not in the journal, where its order is {own.state.phase} of {own.state.filled_qty}"
+            )
             yield Difference(DifferenceKind.MISSING_FILL, key, sym, text, "no trade", f"{fill.signed_qty}", fill)
     for place, fill in journaled.items():
         if place not in on_venue and _visible(fill.at_ms, shown, settle_ms):
@@ -190,7 +192,7 @@ def _fills(shown: VenueView, known: OwnView, settle_ms: int) -> Iterator[Differe
 
 def _ids(known: OwnView) -> dict[tuple[str, str], str]:
     """Symbol and venue_order_id → client_order_id, for venues that do not tell the latter everywhere."""
-    return {(own.sym, own.life.venue_order_id): key for key, own in known.orders.items() if own.life.venue_order_id}
+    return {(own.sym, own.state.venue_order_id): key for key, own in known.orders.items() if own.state.venue_order_id}
 
 
 def _positions(shown: VenueView, known: OwnView) -> Iterator[Difference]:
@@ -217,8 +219,8 @@ def _positions(shown: VenueView, known: OwnView) -> Iterator[Difference]:
 def _in_flight(orders: Iterable[OwnOrder], sym: str) -> Iterator[Decimal]:
     """What each order in flight of a symbol may add to its position, at most."""
     for own in orders:
-        if own.sym == sym and own.life.in_flight:
-            yield max(own.life.asked_qty, own.life.filled_qty, key=abs)
+        if own.sym == sym and own.state.in_flight:
+            yield max(own.state.asked_qty, own.state.filled_qty, key=abs)
 
 
 def _bookings(shown: VenueView, known: OwnView) -> list[FundingPayment]:
@@ -260,7 +262,7 @@ def _funding(shown: VenueView, known: OwnView, settle_ms: int) -> Iterator[Diffe
 
 
 def _balance(shown: VenueView, known: OwnView, to_book: Decimal, tolerance: Decimal) -> Iterator[Difference]:
-    if shown.balance is None or known.balance is None or any(own.life.in_flight for own in known.orders.values()):
+    if shown.balance is None or known.balance is None or any(own.state.in_flight for own in known.orders.values()):
         return
     expected = known.balance + to_book
     if abs(shown.balance - expected) > tolerance:

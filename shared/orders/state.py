@@ -56,7 +56,7 @@ class Resolve(NamedTuple):
     """A person says how it ended, where the venue cannot be asked. at_ms: when, on the venue's clock."""
 
     at_ms: int
-    snapshot: OrderStatusReport
+    report: OrderStatusReport
     by: str
 
 
@@ -80,13 +80,13 @@ class OrderState:
     that the venue has told. news_ms: when the last answer came that taught something. agreeing: how many answers
     in a row have said just what is known, each asked later than `asked_ms`, the one before.
 
-    >>> life = OrderState(Decimal("0.5"))
-    >>> life.state.name, life.ended, life.seen
+    >>> order = OrderState(Decimal("0.5"))
+    >>> order.phase.name, order.ended, order.seen
     ('INTENT', False, False)
     """
 
     asked_qty: Decimal
-    state: OrderPhase = OrderPhase.INTENT
+    phase: OrderPhase = OrderPhase.INTENT
     filled_qty: Decimal = _ZERO
     paid: Decimal = _ZERO
     at_ms: int = 0
@@ -101,17 +101,17 @@ class OrderState:
     @property
     def ended(self) -> bool:
         """Whether it is over, for good."""
-        return self.state in ENDED
+        return self.phase in ENDED
 
     @property
     def in_flight(self) -> bool:
         """Whether it was sent and is not over: it may yet be filled, or may have been without our knowing."""
-        return not self.ended and self.state is not OrderPhase.INTENT
+        return not self.ended and self.phase is not OrderPhase.INTENT
 
     @property
     def seen(self) -> bool:
         """Whether the venue has ever shown it."""
-        return bool(self.venue_order_id or self.filled_qty or self.told or self.state in OPEN)
+        return bool(self.venue_order_id or self.filled_qty or self.told or self.phase in OPEN)
 
 
 class NoteKind(StrEnum):
@@ -132,5 +132,5 @@ class Note(NamedTuple):
 class Step(NamedTuple):
     """The order after an event, and what is to be told about the event."""
 
-    life: OrderState
+    state: OrderState
     notes: tuple[Note, ...] = ()

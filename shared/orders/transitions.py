@@ -1,4 +1,4 @@
-"""The order's life: one pure function, `on_event(life, event, grace_ms)`.
+"""The order's life: one pure function, `on_event(order, event, grace_ms)`.
 
 An order is sent once. After that only the venue knows what became of it, and its answers come late, twice, in another
 order than they were asked for, out of a replica that lags, or not at all. The rules:
@@ -39,115 +39,119 @@ _FURTHER: dict[OrderPhase | None, int] = {None: 0, OrderPhase.NEW: 1, OrderPhase
 _OVER = 3
 
 
-def _same(life: OrderState, _: Event, __: int) -> Step:
+def _same(order: OrderState, _: Event, __: int) -> Step:
     """It says nothing, or nothing new."""
-    return Step(life)
+    return Step(order)
 
 
-def _bug(life: OrderState, event: Event, _: int) -> Step:
+def _bug(order: OrderState, event: Event, _: int) -> Step:
     """We did what must not be done now."""
-    raise ValueError(f"an order that is {life.state} takes no {type(event).__name__}")
+    raise ValueError(f"an order that is {order.phase} takes no {type(event).__name__}")
 
 
-def _send(life: OrderState, event: Send, _: int) -> Step:
+def _send(order: OrderState, event: Send, _: int) -> Step:
     """From now on it may reach the venue."""
-    return Step(replace(life, state=OrderPhase.SENT, at_ms=event.at_ms, valid_until_ms=event.at_ms + event.validity_ms))
+    return Step(
+        replace(order, phase=OrderPhase.SENT, at_ms=event.at_ms, valid_until_ms=event.at_ms + event.validity_ms)
+    )
 
 
-def _expire(life: OrderState, event: Expire, _: int) -> Step:
+def _expire(order: OrderState, event: Expire, _: int) -> Step:
     """It never leaves the house."""
-    return Step(replace(life, state=OrderPhase.EXPIRED, reason=event.reason))
+    return Step(replace(order, phase=OrderPhase.EXPIRED, reason=event.reason))
 
 
-def _doubt(life: OrderState, _: Ambiguous, __: int) -> Step:
+def _doubt(order: OrderState, _: Ambiguous, __: int) -> Step:
     """The send's answer is lost."""
-    return Step(replace(life, state=OrderPhase.UNKNOWN))
+    return Step(replace(order, phase=OrderPhase.UNKNOWN))
 
 
-def _refuse(life: OrderState, event: Refused, _: int) -> Step:
+def _refuse(order: OrderState, event: Refused, _: int) -> Step:
     """Our own check refused it, or the venue the request; but not an order that the venue has shown."""
-    if life.seen:
+    if order.seen:
         return _contradiction(
-            life, f"the venue refused an order that it had shown as {life.venue_order_id}: {event.text}"
+            order, f"the venue refused an order that it had shown as {order.venue_order_id}: {event.text}"
         )
-    return Step(replace(life, state=OrderPhase.REJECTED, reason=event.reason))
+    return Step(replace(order, phase=OrderPhase.REJECTED, reason=event.reason))
 
 
-def _refuse_late(life: OrderState, event: Refused, _: int) -> Step:
+def _refuse_late(order: OrderState, event: Refused, _: int) -> Step:
     """The order is over. Refused agrees with an order that never was on the venue."""
-    if life.seen:
-        return _contradiction(life, f"the venue refused an order that is {life.state}: {event.text}")
-    return Step(life)
+    if order.seen:
+        return _contradiction(order, f"the venue refused an order that is {order.phase}: {event.text}")
+    return Step(order)
 
 
-def _missed(life: OrderState, event: Absent, grace_ms: int) -> Step:
+def _missed(order: OrderState, event: Absent, grace_ms: int) -> Step:
     """The venue does not know it."""
-    if life.seen:
-        return _stale(life, event.at_ms, "the venue does not know an order that it had shown")
-    life = _agree(life, event.at_ms, grace_ms)
-    if life.agreeing >= _AGREED:
-        life = replace(life, state=OrderPhase.EXPIRED, reason=Reason.NOT_ON_VENUE)
-    return Step(life)
+    if order.seen:
+        return _stale(order, event.at_ms, "the venue does not know an order that it had shown")
+    order = _agree(order, event.at_ms, grace_ms)
+    if order.agreeing >= _AGREED:
+        order = replace(order, phase=OrderPhase.EXPIRED, reason=Reason.NOT_ON_VENUE)
+    return Step(order)
 
 
-def _learn(life: OrderState, event: Answer, grace_ms: int) -> Step:
+def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
     """Keep the larger part of what was known and what is told; see whether that settles it."""
     told = event.what
-    if impossible := _impossible(life, told):
-        return _contradiction(life, impossible)
-    joined = _joined(life, event)
-    if told.state is OrderPhase.FILLED and told.filled_qty == joined.filled_qty == life.asked_qty and told.paid > 0:
+    if impossible := _impossible(order, told):
+        return _contradiction(order, impossible)
+    joined = _joined(order, event)
+    if told.phase is OrderPhase.FILLED and told.filled_qty == joined.filled_qty == order.asked_qty and told.paid > 0:
         return Step(_end(joined, OrderPhase.FILLED))
-    if joined is not life:
+    if joined is not order:
         return Step(joined, _other_quantity(joined))
-    if (told.filled_qty, told.paid) != (life.filled_qty, life.paid) or _rank(told.state) < _rank(life.told):
-        return _stale(life, event.at_ms, f"{_text(told)} is less than was known")
-    life = _agree(life, event.at_ms, grace_ms)
-    if life.agreeing < _AGREED:
-        return Step(life)
-    if told.state in ENDED:
-        return Step(_end(life, told.state))
-    return Step(replace(life, state=_open_state(life.filled_qty)))
+    if (told.filled_qty, told.paid) != (order.filled_qty, order.paid) or _rank(told.phase) < _rank(order.told):
+        return _stale(order, event.at_ms, f"{_text(told)} is less than was known")
+    order = _agree(order, event.at_ms, grace_ms)
+    if order.agreeing < _AGREED:
+        return Step(order)
+    if told.phase in ENDED:
+        return Step(_end(order, told.phase))
+    return Step(replace(order, phase=_open_phase(order.filled_qty)))
 
 
-def _compare(life: OrderState, event: Answer, _: int) -> Step:
+def _compare(order: OrderState, event: Answer, _: int) -> Step:
     """The order is over: what the venue shows agrees, or is older, or contradicts."""
     told = event.what
-    over = told.state in ENDED
+    over = told.phase in ENDED
     differs = (
-        not life.at_ms  # it was never sent
-        or (over and told.state is not life.state)
-        or (not over and not life.seen)
-        or abs(told.filled_qty) > abs(life.filled_qty)
-        or (told.filled_qty == life.filled_qty and told.paid > life.paid)
+        not order.at_ms  # it was never sent
+        or (over and told.phase is not order.phase)
+        or (not over and not order.seen)
+        or abs(told.filled_qty) > abs(order.filled_qty)
+        or (told.filled_qty == order.filled_qty and told.paid > order.paid)
     )
     if differs:
-        return _contradiction(life, f"{_text(told)} on the venue, ended here as {life.state} of {life.filled_qty}")
-    if impossible := _impossible(life, told):
-        return _contradiction(life, impossible)
-    if over and (told.filled_qty, told.paid) == (life.filled_qty, life.paid):
-        return Step(life)
-    return Step(life, (Note(NoteKind.STALE, f"{_text(told)} is less than was known"),))
+        return _contradiction(order, f"{_text(told)} on the venue, ended here as {order.phase} of {order.filled_qty}")
+    if impossible := _impossible(order, told):
+        return _contradiction(order, impossible)
+    if over and (told.filled_qty, told.paid) == (order.filled_qty, order.paid):
+        return Step(order)
+    return Step(order, (Note(NoteKind.STALE, f"{_text(told)} is less than was known"),))
 
 
-def _foreign(life: OrderState, event: Answer, _: int) -> Step:
+def _foreign(order: OrderState, event: Answer, _: int) -> Step:
     """The venue shows an order that was not sent."""
-    return _contradiction(life, f"{_text(event.what)} on the venue, never sent here")
+    return _contradiction(order, f"{_text(event.what)} on the venue, never sent here")
 
 
-def _resolve(life: OrderState, event: Resolve, grace_ms: int) -> Step:
+def _resolve(order: OrderState, event: Resolve, grace_ms: int) -> Step:
     """A person says how it ended."""
-    said = event.snapshot
-    if event.at_ms <= life.valid_until_ms + grace_ms:
+    said = event.report
+    if event.at_ms <= order.valid_until_ms + grace_ms:
         raise ValueError("the request may still reach the venue: wait until its validity and the grace time are over")
-    if said.state not in ENDED:
-        raise ValueError(f"an order is resolved by how it ended, not by {said.state}")
-    if impossible := _impossible(life, said):
+    if said.phase not in ENDED:
+        raise ValueError(f"an order is resolved by how it ended, not by {said.phase}")
+    if impossible := _impossible(order, said):
         raise ValueError(impossible)
-    if abs(said.filled_qty) < abs(life.filled_qty) or said.paid < life.paid:
-        raise ValueError(f"{life.filled_qty} was filled for {life.paid} already, not {said.filled_qty} for {said.paid}")
-    joined = _joined(life, Answer(event.at_ms, said, event.at_ms))
-    return Step(replace(joined, state=said.state, reason=Reason.RESOLVED), _other_quantity(joined))
+    if abs(said.filled_qty) < abs(order.filled_qty) or said.paid < order.paid:
+        raise ValueError(
+            f"{order.filled_qty} was filled for {order.paid} already, not {said.filled_qty} for {said.paid}"
+        )
+    joined = _joined(order, Answer(event.at_ms, said, event.at_ms))
+    return Step(replace(joined, phase=said.phase, reason=Reason.RESOLVED), _other_quantity(joined))
 
 
 # One function for each cell of the table: (order, event, grace_ms) -> step.
@@ -185,55 +189,55 @@ MAY_BECOME: dict[OrderPhase, frozenset[OrderPhase]] = {
 # fmt: on
 
 
-def on_event(life: OrderState, event: Event, grace_ms: int) -> Step:
+def on_event(order: OrderState, event: Event, grace_ms: int) -> Step:
     """The order after `event`, and notes about what the event contradicts.
 
     >>> from decimal import Decimal
-    >>> life, _ = on_event(OrderState(Decimal(2)), Send(at_ms=1_000, validity_ms=5_000), grace_ms=3_000)
-    >>> life, _ = on_event(life, Ambiguous("time-out"), 3_000)
-    >>> life, _ = on_event(life, Absent(at_ms=9_001), 3_000)
-    >>> life.state.name
+    >>> order, _ = on_event(OrderState(Decimal(2)), Send(at_ms=1_000, validity_ms=5_000), grace_ms=3_000)
+    >>> order, _ = on_event(order, Ambiguous("time-out"), 3_000)
+    >>> order, _ = on_event(order, Absent(at_ms=9_001), 3_000)
+    >>> order.phase.name
     'UNKNOWN'
-    >>> life, _ = on_event(life, Absent(at_ms=9_500), 3_000)
-    >>> life.state.name, life.reason.name
+    >>> order, _ = on_event(order, Absent(at_ms=9_500), 3_000)
+    >>> order.phase.name, order.reason.name
     ('EXPIRED', 'NOT_ON_VENUE')
     """
-    step = _TABLE[type(event)][_COLUMN.get(life.state, _ENDED)](life, event, grace_ms)
-    assert step.life.state is life.state or step.life.state in MAY_BECOME[life.state]
+    step = _TABLE[type(event)][_COLUMN.get(order.phase, _ENDED)](order, event, grace_ms)
+    assert step.state.phase is order.phase or step.state.phase in MAY_BECOME[order.phase]
     return step
 
 
-def _impossible(life: OrderState, told: OrderStatusReport) -> str:
+def _impossible(order: OrderState, told: OrderStatusReport) -> str:
     """Why this cannot be our order, empty if it can."""
-    if told.venue_order_id and life.venue_order_id and told.venue_order_id != life.venue_order_id:
-        return f"two orders of one id on the venue: {life.venue_order_id} and {told.venue_order_id}"
-    if told.filled_qty and told.filled_qty.is_signed() != life.asked_qty.is_signed():
-        return f"asked for {life.asked_qty}, filled {told.filled_qty}: the other side"
+    if told.venue_order_id and order.venue_order_id and told.venue_order_id != order.venue_order_id:
+        return f"two orders of one id on the venue: {order.venue_order_id} and {told.venue_order_id}"
+    if told.filled_qty and told.filled_qty.is_signed() != order.asked_qty.is_signed():
+        return f"asked for {order.asked_qty}, filled {told.filled_qty}: the other side"
     return ""
 
 
-def _joined(life: OrderState, answer: Answer) -> OrderState:
-    """The larger part of what was known and what is told; `life` itself where that is nothing new."""
+def _joined(order: OrderState, answer: Answer) -> OrderState:
+    """The larger part of what was known and what is told; `order` itself where that is nothing new."""
     told = answer.what
-    state = told.state if _rank(told.state) > _rank(life.told) or _other_end(life, told) else life.told
-    filled = max(life.filled_qty, told.filled_qty, key=abs)
-    paid = max(life.paid, told.paid)
-    venue_order_id = life.venue_order_id or told.venue_order_id
-    if (state, filled, paid, venue_order_id) == (life.told, life.filled_qty, life.paid, life.venue_order_id):
-        return life
-    doubtful = life.state is OrderPhase.UNKNOWN or state in ENDED
-    where = OrderPhase.UNKNOWN if doubtful else _open_state(filled)
+    state = told.phase if _rank(told.phase) > _rank(order.told) or _other_end(order, told) else order.told
+    filled = max(order.filled_qty, told.filled_qty, key=abs)
+    paid = max(order.paid, told.paid)
+    venue_order_id = order.venue_order_id or told.venue_order_id
+    if (state, filled, paid, venue_order_id) == (order.told, order.filled_qty, order.paid, order.venue_order_id):
+        return order
+    doubtful = order.phase is OrderPhase.UNKNOWN or state in ENDED
+    where = OrderPhase.UNKNOWN if doubtful else _open_phase(filled)
     return replace(
-        life, state=where, told=state, filled_qty=filled, paid=paid, venue_order_id=venue_order_id,
-        news_ms=max(life.news_ms, answer.heard_ms), agreeing=0,
+        order, phase=where, told=state, filled_qty=filled, paid=paid, venue_order_id=venue_order_id,
+        news_ms=max(order.news_ms, answer.heard_ms), agreeing=0,
     )  # fmt: skip
 
 
-def _other_end(life: OrderState, told: OrderStatusReport) -> bool:
-    return told.state in ENDED and told.state is not life.told
+def _other_end(order: OrderState, told: OrderStatusReport) -> bool:
+    return told.phase in ENDED and told.phase is not order.told
 
 
-def _open_state(filled: Decimal) -> OrderPhase:
+def _open_phase(filled: Decimal) -> OrderPhase:
     return OrderPhase.PARTIALLY_FILLED if filled else OrderPhase.NEW
 
 
@@ -241,36 +245,36 @@ def _rank(state: OrderPhase | None) -> int:
     return _FURTHER.get(state, _OVER)
 
 
-def _agree(life: OrderState, asked_ms: int, grace_ms: int) -> OrderState:
+def _agree(order: OrderState, asked_ms: int, grace_ms: int) -> OrderState:
     """Count an answer that says just what is known, if it was asked late enough and after the one before."""
-    settled_ms = max(life.valid_until_ms, life.news_ms) + grace_ms
-    if asked_ms <= max(settled_ms, life.asked_ms):
-        return life
-    return replace(life, agreeing=life.agreeing + 1, asked_ms=asked_ms)
+    settled_ms = max(order.valid_until_ms, order.news_ms) + grace_ms
+    if asked_ms <= max(settled_ms, order.asked_ms):
+        return order
+    return replace(order, agreeing=order.agreeing + 1, asked_ms=asked_ms)
 
 
-def _end(life: OrderState, state: OrderPhase) -> OrderState:
-    return replace(life, state=state, reason=None if state is OrderPhase.FILLED else Reason.ENDED_BY_VENUE)
+def _end(order: OrderState, state: OrderPhase) -> OrderState:
+    return replace(order, phase=state, reason=None if state is OrderPhase.FILLED else Reason.ENDED_BY_VENUE)
 
 
-def _other_quantity(life: OrderState) -> tuple[Note, ...]:
-    if abs(life.filled_qty) <= abs(life.asked_qty) and (
-        life.told is not OrderPhase.FILLED or life.filled_qty == life.asked_qty
+def _other_quantity(order: OrderState) -> tuple[Note, ...]:
+    if abs(order.filled_qty) <= abs(order.asked_qty) and (
+        order.told is not OrderPhase.FILLED or order.filled_qty == order.asked_qty
     ):
         return ()
-    return (Note(NoteKind.OTHER_QUANTITY, f"asked for {life.asked_qty}, filled {life.filled_qty}"),)
+    return (Note(NoteKind.OTHER_QUANTITY, f"asked for {order.asked_qty}, filled {order.filled_qty}"),)
 
 
-def _stale(life: OrderState, asked_ms: int, text: str) -> Step:
+def _stale(order: OrderState, asked_ms: int, text: str) -> Step:
     """Not applied; but the venue has not said the same twice in a row."""
-    if asked_ms > life.asked_ms:
-        life = replace(life, agreeing=0, asked_ms=asked_ms)
-    return Step(life, (Note(NoteKind.STALE, text),))
+    if asked_ms > order.asked_ms:
+        order = replace(order, agreeing=0, asked_ms=asked_ms)
+    return Step(order, (Note(NoteKind.STALE, text),))
 
 
-def _contradiction(life: OrderState, text: str) -> Step:
-    return Step(life, (Note(NoteKind.CONTRADICTION, text),))
+def _contradiction(order: OrderState, text: str) -> Step:
+    return Step(order, (Note(NoteKind.CONTRADICTION, text),))
 
 
 def _text(told: OrderStatusReport) -> str:
-    return f"{told.state} of {told.filled_qty}"
+    return f"{told.phase} of {told.filled_qty}"

@@ -94,7 +94,7 @@ async def test_an_order_that_was_cancelled_in_part_is_canceled_with_what_was_fil
     pair.fake.book.cancel(order, pair.fake.floor.now_ms())
     known = await found(pair)
     assert isinstance(known, OrderStatusReport)
-    assert (known.state, known.filled_qty) == (OrderPhase.CANCELED, order.filled)
+    assert (known.phase, known.filled_qty) == (OrderPhase.CANCELED, order.filled)
     assert 0 < order.filled < QTY
 
 
@@ -357,11 +357,11 @@ async def test_a_finished_orders_id_is_accepted_again_which_is_why_nothing_is_se
 async def test_parts_over_time_cost_what_each_has_cost(swap: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(swap.fake.floor.weather, "plan", lambda client_id: Plan(3, 60))
     answer = await swap.venue.place(swap.request("-0.010"))
-    assert isinstance(answer, OrderStatusReport) and answer.state is not OrderPhase.FILLED
+    assert isinstance(answer, OrderStatusReport) and answer.phase is not OrderPhase.FILLED
 
     async def filled() -> bool:
         known = await found(swap)
-        return isinstance(known, OrderStatusReport) and known.state is OrderPhase.FILLED
+        return isinstance(known, OrderStatusReport) and known.phase is OrderPhase.FILLED
 
     await until(filled)
     fills = swap.fake.book.fills
@@ -377,7 +377,7 @@ async def test_an_order_that_ends_in_part_says_so(swap: Pair, monkeypatch: pytes
     await swap.venue.place(swap.request("0.010"))
     known = await found(swap)
     assert isinstance(known, OrderStatusReport)
-    assert known.state in (OrderPhase.EXPIRED, OrderPhase.CANCELED)
+    assert known.phase in (OrderPhase.EXPIRED, OrderPhase.CANCELED)
     assert known.filled_qty == Decimal("0.005")
 
 
@@ -555,7 +555,7 @@ async def test_every_open_order_is_shown_and_can_be_cancelled(pair: Pair) -> Non
     for number in range(2):
         pair.fake.book.place(Ask(pair.place.id, QTY, f"{number:032x}", limit=Decimal(40000)), now_ms)
     rows = await pair.venue.open_orders(SYM)
-    assert sorted((row.client_order_id, row.snapshot.state) for row in rows) == [
+    assert sorted((row.client_order_id, row.report.phase) for row in rows) == [
         (f"{number:032x}", OrderPhase.NEW) for number in range(2)
     ]
     await pair.venue.cancel_all(SYM)

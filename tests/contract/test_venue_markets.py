@@ -121,7 +121,7 @@ async def test_each_market_tells_its_own_quote_orders_and_fills_and_ends_only_it
             quote, listing = await held.venue.quote(sym), held.listings[sym]
             assert (quote.bid, quote.ask) == (listing.price - listing.tick, listing.price + listing.tick)
             (order,) = await held.venue.open_orders(sym)
-            assert (order.client_order_id, order.snapshot.state) == (f"f{number}", OrderPhase.NEW)
+            assert (order.client_order_id, order.report.phase) == (f"f{number}", OrderPhase.NEW)
             (fill,) = await held.venue.fills(sym, held.venue.now_ms() - 60_000)
             assert (fill.sym, fill.signed_qty) == (sym, held.qty(sym))
         await held.venue.cancel_all(syms[-1])

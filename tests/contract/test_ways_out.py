@@ -81,7 +81,7 @@ async def test_one_that_fired_and_rests_is_an_open_order_and_waits_no_more(pair:
     pair.fake.book.prices.set(pair.place.id, D(29_000))
     (resting,) = await pair.venue.open_orders(SYM)
     assert await pair.venue.waiting_orders() == []
-    assert (resting.snapshot.venue_order_id == before.snapshot.venue_order_id) == (pair.place is BYBIT)
+    assert (resting.report.venue_order_id == before.report.venue_order_id) == (pair.place is BYBIT)
     assert resting.client_order_id == ("" if pair.place is OKX else client_id)
     await pair.venue.cancel_all(SYM)
     assert await pair.venue.open_orders(SYM) == []

@@ -171,7 +171,7 @@ class Flatten:
         for request, part in self._on_its_way.get(sym, []):
             asked_ms = self._venue.now_ms()
             found = await self._venue.find(sym, request.client_order_id)
-            if isinstance(found, OrderStatusReport) and found.state in ENDED:
+            if isinstance(found, OrderStatusReport) and found.phase in ENDED:
                 self._ended(sym, part, found)
             elif not isinstance(found, Absent) or asked_ms <= request.valid_until_ms + self._settings.gateway.grace_ms:
                 still.append((request, part))
@@ -236,7 +236,7 @@ class Flatten:
             self._most.pop(sym, None)  # the smallest was refused, too
         elif sym in self._most:  # or it had another cause, which may be over
             self._most[sym] = max(self._most[sym], abs(part.signed_qty) * 2)
-        if isinstance(answer, OrderStatusReport) and answer.state in ENDED:
+        if isinstance(answer, OrderStatusReport) and answer.phase in ENDED:
             self._ended(sym, part, answer)
         else:
             self._on_its_way.setdefault(sym, []).append((request, part))

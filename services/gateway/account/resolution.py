@@ -59,23 +59,23 @@ class Resolution(NamedTuple):
 
 def resolution(row: OrderRow, fills: Sequence[FillRow], said: Said, seq: int, gateway: GatewaySettings) -> Resolution:
     """The order as said. seq: of its report in the book. Raises ConfigError or SafetyRefusal where it cannot be so."""
-    life = open_order_of(row).life
+    state = open_order_of(row).state
     snapshot = OrderStatusReport(said.state, *_filled(row, said), row.venue_order_id)
-    if life.ended or row.state is OrderPhase.INTENT:
+    if state.ended or row.state is OrderPhase.INTENT:
         raise ConfigError(f"order {row.client_order_id} is {row.state}: there is nothing to resolve")
     try:
-        life = on_event(life, Resolve(said.at_ms, snapshot, said.by), gateway.grace_ms).life
+        state = on_event(state, Resolve(said.at_ms, snapshot, said.by), gateway.grace_ms).state
     except ValueError as error:
         raise SafetyRefusal(f"order {row.client_order_id}: {error}") from error
     market = gateway.markets.get(row.sym, "")
     base, _, rest = market.partition("/")
     quote, _, settled = rest.partition(":")
-    booked = outcome(life, [VenueFill(
+    booked = outcome(state, [VenueFill(
         fill.trade_id, fill.venue_order_id, fill.client_order_id, fill.sym, fill.signed_qty, fill.price, fill.fee,
         fill.fee_currency, fill.at_ms, tuple(fees_in(fill.extra_fees or "")),
     ) for fill in fills], quote, "" if settled else base)  # fmt: skip
     assert booked is not None, "an order that a person ended is booked as said"
-    ended = following(row, life, row.epoch, said.at_ms, booked.commission)
+    ended = following(row, state, row.epoch, said.at_ms, booked.commission)
     report = report_of(ended, seq, booked, said.at_ms)
     price = f" at {booked.last_px}" if booked.last_px is not None else ""
     shown = f"will be {said.state}: {booked.last_qty} of {row.signed_qty} {row.sym}{price}, fees {booked.commission}"

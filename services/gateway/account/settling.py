@@ -20,15 +20,15 @@ async def settled(journal: Journal, venue: Venue, row: OrderRow, grace_ms: int) 
     asked_ms = venue.now_ms()
     found = await venue.find(row.sym, row.client_order_id, row.at_ms)
     event = Answer(asked_ms, found, venue.now_ms()) if isinstance(found, OrderStatusReport) else found
-    life = on_event(open_order_of(row).life, event, grace_ms).life
-    if not life.ended:
+    state = on_event(open_order_of(row).state, event, grace_ms).state
+    if not state.ended:
         return []
-    rules, trades = venue.rules(row.sym), await trades_of(venue, row.sym, life, last=True)
-    booked = outcome(life, trades.fills, rules.quote, base_held(rules), trades.prices)
+    rules, trades = venue.rules(row.sym), await trades_of(venue, row.sym, state, last=True)
+    booked = outcome(state, trades.fills, rules.quote, base_held(rules), trades.prices)
     if booked is None:
         return []
     now_ms = time.time_ns() // NS_PER_MS
-    ended = following(row, life, row.epoch, now_ms, booked.commission)
+    ended = following(row, state, row.epoch, now_ms, booked.commission)
     report = report_of(ended, await journal.last_seq(row.book) + 1, booked, now_ms)
     fills = (fill_row(fill, row.client_order_id) for fill in trades.fills)
     changes: list[Change] = [ended, *fills, execution_row(row.book, report, now_ms)]

@@ -143,9 +143,9 @@ class EquityWatch:
         """What the books hold; None while an order is on its way, or its answer. One that is UNKNOWN may stay so."""
         sent = [
             ticket for lane in self._lanes.values() for ticket in lane.tickets.values()
-            if ticket.life.state is not OrderPhase.INTENT
+            if ticket.state.phase is not OrderPhase.INTENT
         ]  # fmt: skip
-        if any(ticket.life.state is not OrderPhase.UNKNOWN for ticket in sent):
+        if any(ticket.state.phase is not OrderPhase.UNKNOWN for ticket in sent):
             return None
-        unknown = {ticket.row.client_order_id: (ticket.row.sym, ticket.life.asked_qty) for ticket in sent}
+        unknown = {ticket.row.client_order_id: (ticket.row.sym, ticket.state.asked_qty) for ticket in sent}
         return AtWork(self._tools.books.held(), unknown)

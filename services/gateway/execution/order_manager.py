@@ -80,7 +80,7 @@ class OrderManager:
                 self._live(ticket, Ambiguous("the gateway was stopped before the answer"), changes)
         for ticket in self.tickets.values():
             await self._recall(ticket.row)
-            if ticket.life.in_flight:
+            if ticket.state.in_flight:
                 self._tools.spawn(self._follow(ticket))
         if changes:
             await self._tools.pen.write(changes)
@@ -143,14 +143,14 @@ class OrderManager:
         """Whether there is more to do."""
         now_ns = now_ms() * NS_PER_MS
         for ticket in self.tickets.values():
-            if ticket.life.in_flight:
+            if ticket.state.in_flight:
                 continue
             dusty = bool(self._tools.books.dust(self.sym))
             turn = turn_of(ticket, self.tickets.values(), self._ended, now_ns, dust=dusty)
             if isinstance(turn, Reason):
                 if turn is Reason.PAST_VALID_UNTIL and ticket.held is not None:
                     turn = ticket.held  # what it waited for in vain says more than that it did
-                self._end(ticket, on_event(ticket.life, Expire(turn), 0).life, NO_TRADES, changes, effects)
+                self._end(ticket, on_event(ticket.state, Expire(turn), 0).state, NO_TRADES, changes, effects)
                 return True
             if turn is Readiness.GO:
                 return self._judge(ticket, changes, effects)
@@ -187,7 +187,7 @@ class OrderManager:
         request = OrderRequest(
             self.sym, row.client_order_id, qty, verdict.reduce_only, tools.venue.now_ms(), tools.pace.validity_ms
         )
-        ticket.life = replace(ticket.life, asked_qty=qty)
+        ticket.state = replace(ticket.state, asked_qty=qty)
         self._live(ticket, Send(request.at_ms, request.validity_ms), changes)
         effects.leaving = PreparedSend(
             partial(self._send, ticket, request), tools.spawn, partial(self._barred, request)
@@ -197,7 +197,7 @@ class OrderManager:
 
     def _refuse(self, ticket: OpenOrder, reason: Reason, changes: list[Change], effects: Effects) -> bool:
         """It is never sent; the next one may be looked at."""
-        return self._end(ticket, on_event(ticket.life, Refused(reason, ""), 0).life, NO_TRADES, changes, effects)
+        return self._end(ticket, on_event(ticket.state, Refused(reason, ""), 0).state, NO_TRADES, changes, effects)
 
     async def _send(self, ticket: OpenOrder, request: OrderRequest, cleared: Cleared) -> None:
         """The only place from which an order goes out. It is in the journal as SENT when it is cleared.
@@ -222,19 +222,19 @@ class OrderManager:
     async def _follow(self, ticket: OpenOrder) -> None:
         """Ask the venue until the order is settled, however long it takes."""
         tools, wait_s = self._tools, self._tools.pace.poll_s
-        while ticket.life.in_flight:
+        while ticket.state.in_flight:
             await asyncio.sleep(wait_s)  # a venue tells only when it is asked
             wait_s = min(2 * wait_s, tools.pace.poll_max_s)
             asked_ms = tools.venue.now_ms()
-            found = await tools.venue.find(self.sym, ticket.row.client_order_id, ticket.life.at_ms)
+            found = await tools.venue.find(self.sym, ticket.row.client_order_id, ticket.state.at_ms)
             await self._answered(ticket, self._event_of(found, asked_ms))
             await self._call_for_a_person(ticket)
 
     async def _call_for_a_person(self, ticket: OpenOrder) -> None:
         """When nobody has known for long what became of an order; its symbol stands still meanwhile."""
-        tools, life = self._tools, ticket.life
-        since_s = (tools.venue.now_ms() - life.at_ms) / MS
-        if life.state is OrderPhase.UNKNOWN and since_s > tools.pace.unknown_alarm_s:
+        tools, state = self._tools, ticket.state
+        since_s = (tools.venue.now_ms() - state.at_ms) / MS
+        if state.phase is OrderPhase.UNKNOWN and since_s > tools.pace.unknown_alarm_s:
             name = ticket.row.client_order_id
             text = (
                 f"UNKNOWN for long: {self.sym} stands still until the venue tells, or a person: tickline resolve {name}"
@@ -252,27 +252,27 @@ class OrderManager:
 
         They are asked for before the step begins: a step never waits for the venue.
         """
-        heard = on_event(ticket.life, event, self._tools.pace.grace_ms).life
-        over = heard.ended and not ticket.life.ended
+        heard = on_event(ticket.state, event, self._tools.pace.grace_ms).state
+        over = heard.ended and not ticket.state.ended
         waited_s = (self._tools.venue.now_ms() - heard.at_ms) / MS
         last = waited_s > self._tools.pace.unknown_alarm_s
         trades = await trades_of(self._tools.venue, self.sym, heard, last=last) if over else NO_TRADES
         async with self._step:
-            if ticket.life.ended:
+            if ticket.state.ended:
                 return
             changes: list[Change] = []
-            step = on_event(ticket.life, event, self._tools.pace.grace_ms)
+            step = on_event(ticket.state, event, self._tools.pace.grace_ms)
             for note in step.notes:
                 if note.kind is not NoteKind.STALE:
                     self._alarm(ticket.row.client_order_id, note.text, changes)
-            if not step.life.ended:
-                if step.life.state is not ticket.life.state or step.life.filled_qty != ticket.life.filled_qty:
+            if not step.state.ended:
+                if step.state.phase is not ticket.state.phase or step.state.filled_qty != ticket.state.filled_qty:
                     self._live(ticket, event, changes)
-                ticket.life = step.life
+                ticket.state = step.state
                 await self._write(changes, Effects())
                 return
             effects = Effects()
-            if self._end(ticket, step.life, trades, changes, effects):
+            if self._end(ticket, step.state, trades, changes, effects):
                 await self._advance(changes, effects)
             elif trades.unpriced:
                 await self._alarm_once(
@@ -286,24 +286,24 @@ class OrderManager:
 
     def _live(self, ticket: OpenOrder, event: Event, changes: list[Change]) -> None:
         """A step that leaves the order open."""
-        ticket.life = on_event(ticket.life, event, self._tools.pace.grace_ms).life
-        ticket.row = following(ticket.row, ticket.life, self._tools.pen.epoch, now_ms())
+        ticket.state = on_event(ticket.state, event, self._tools.pace.grace_ms).state
+        ticket.row = following(ticket.row, ticket.state, self._tools.pen.epoch, now_ms())
         changes.append(ticket.row)
 
     def _end(
-        self, ticket: OpenOrder, life: OrderState, trades: Trades, changes: list[Change], effects: Effects
+        self, ticket: OpenOrder, state: OrderState, trades: Trades, changes: list[Change], effects: Effects
     ) -> bool:
         """The order's one terminal report; False, and nothing done, while a trade or a fee's price is missing."""
         rules = self._tools.venue.rules(self.sym)
         if trades.unpriced:
             return False
-        booked = outcome(life, trades.fills, rules.quote, base_held(rules), trades.prices)
+        booked = outcome(state, trades.fills, rules.quote, base_held(rules), trades.prices)
         if booked is None:
             return False
         now = now_ms()
         self._seq += 1
-        ticket.life = life
-        ticket.row = following(ticket.row, life, self._tools.pen.epoch, now, booked.commission)
+        ticket.state = state
+        ticket.row = following(ticket.row, state, self._tools.pen.epoch, now, booked.commission)
         left = self._dust_after(ticket.row, booked, rules)
         report = report_of(ticket.row, self._seq, booked, now, left)
         for currency, paid in trades.worthless.items():

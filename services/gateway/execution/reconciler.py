@@ -107,7 +107,7 @@ class Reconciler:
         dust = books.dust
         found = {one.sym: one.signed_qty - mine.get(one.sym, Decimal(0)) for one in shown.positions}
         held = any(qty != dust(sym) for sym, qty in (*known.positions.items(), *found.items()))
-        return not held and not any(own.life.in_flight for own in known.orders.values())
+        return not held and not any(own.state.in_flight for own in known.orders.values())
 
     async def _expected_balance(self, balance: Decimal) -> Decimal:
         tools, books = self._tools, self._tools.books
@@ -155,9 +155,9 @@ class Reconciler:
     async def _known(self, since_ms: int, traded: Collection[str]) -> OwnView:
         journal = self._tools.journal
         rows = [*await journal.orders(), *await journal.orders(open_only=False, since_ms=since_ms - WINDOW_MS)]
-        orders = {row.client_order_id: OwnOrder(row.sym, open_order_of(row).life) for row in rows}
+        orders = {row.client_order_id: OwnOrder(row.sym, open_order_of(row).state) for row in rows}
         for lane in self._lanes.values():
-            orders |= {name: OwnOrder(lane.sym, ticket.life) for name, ticket in lane.tickets.items()}
+            orders |= {name: OwnOrder(lane.sym, ticket.state) for name, ticket in lane.tickets.items()}
         adopted = frozenset((DifferenceKind(row.kind), row.key) for row in await journal.externals(adopted=True))
         return OwnView(
             orders=orders,

@@ -117,6 +117,6 @@ class RiskContext:
 
 def _in_flight(tickets: Iterable[OpenOrder]) -> Iterable[InFlight]:
     for ticket in tickets:
-        life = ticket.life
-        if life.in_flight:
-            yield InFlight(life.asked_qty - life.filled_qty, life.state is OrderPhase.UNKNOWN)
+        state = ticket.state
+        if state.in_flight:
+            yield InFlight(state.asked_qty - state.filled_qty, state.phase is OrderPhase.UNKNOWN)

@@ -22,7 +22,7 @@ class OpenOrder:
     """
 
     row: OrderRow
-    life: OrderState
+    state: OrderState
     held: Reason | None = None
     alarmed: set[str] = field(default_factory=set)
 
@@ -45,20 +45,20 @@ def content_of(intent: OrderIntent) -> str:
 
 def open_order_of(row: OrderRow) -> OpenOrder:
     """What a row says of its order."""
-    life = OrderState(
-        asked_qty=row.signed_qty if row.at_ms else row.intended_qty, state=row.state, filled_qty=row.filled_qty,
+    state = OrderState(
+        asked_qty=row.signed_qty if row.at_ms else row.intended_qty, phase=row.state, filled_qty=row.filled_qty,
         paid=row.paid, at_ms=row.at_ms, valid_until_ms=row.valid_until_ms, venue_order_id=row.venue_order_id,
         reason=row.reason,
     )  # fmt: skip
-    return OpenOrder(row, life)
+    return OpenOrder(row, state)
 
 
-def following(row: OrderRow, life: OrderState, epoch: int, now_ms: int, commission: Decimal = _ZERO) -> OrderRow:
+def following(row: OrderRow, state: OrderState, epoch: int, now_ms: int, commission: Decimal = _ZERO) -> OrderRow:
     """The row after a step of the order's life."""
     return row._replace(
-        state=life.state, signed_qty=life.asked_qty if life.at_ms else _ZERO, filled_qty=life.filled_qty,
-        paid=life.paid, at_ms=life.at_ms, valid_until_ms=life.valid_until_ms, venue_order_id=life.venue_order_id,
-        reason=life.reason, commission=commission, epoch=epoch, updated_ms=now_ms,
+        state=state.phase, signed_qty=state.asked_qty if state.at_ms else _ZERO, filled_qty=state.filled_qty,
+        paid=state.paid, at_ms=state.at_ms, valid_until_ms=state.valid_until_ms, venue_order_id=state.venue_order_id,
+        reason=state.reason, commission=commission, epoch=epoch, updated_ms=now_ms,
     )  # fmt: skip
 
 

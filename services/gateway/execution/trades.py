@@ -37,16 +37,16 @@ def base_held(rules: MarketRules) -> str:
     return rules.base if rules.kind == "spot" else ""
 
 
-async def trades_of(venue: Venue, sym: str, life: OrderState, *, last: bool = False) -> Trades:
+async def trades_of(venue: Venue, sym: str, state: OrderState, *, last: bool = False) -> Trades:
     """As far as the venue tells them now; it is asked, so it takes a while. last: no price is waited for any more."""
-    if not life.filled_qty:
+    if not state.filled_qty:
         return Trades()
     try:
-        found = await venue.fills(sym, life.at_ms - CLOCK_ERROR_MS)
+        found = await venue.fills(sym, state.at_ms - CLOCK_ERROR_MS)
     except VenueError as error:
         log.warning("trades cannot be read", sym=sym, why=str(error))
         return Trades()
-    fills = tuple(fill for fill in found if fill.venue_order_id == life.venue_order_id)
+    fills = tuple(fill for fill in found if fill.venue_order_id == state.venue_order_id)
     rules = venue.rules(sym)
     prices, unpriced, worthless = dict[str, Decimal](), [], dict[str, Decimal]()
     for currency in sorted(third_currencies(fills, rules.quote, base_held(rules))):

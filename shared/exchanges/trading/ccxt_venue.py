@@ -413,7 +413,7 @@ class CcxtVenue:
         """Of every kind: those that rest, and those that wait for a price."""
         market, ids = self._rules[sym].market, dict[bool, list[str] | None]({False: None, True: None})
         if shown is not None:
-            ids = {waits: [one.snapshot.venue_order_id for one in shown if one.waits is waits] for waits in ids}
+            ids = {waits: [one.report.venue_order_id for one in shown if one.waits is waits] for waits in ids}
         await self._profile.cancel_resting(self._asker, market, ids[False])
         await self._profile.cancel_waiting(self._asker, market, ids[True])
 

@@ -147,7 +147,7 @@ class ModelVenue:
         truth = self.book[key]
         side = Decimal(1).copy_sign(truth.asked)
         for _ in range(steps):
-            if truth.now.state not in OPEN or truth.now.filled_qty == truth.asked:
+            if truth.now.phase not in OPEN or truth.now.filled_qty == truth.asked:
                 return
             number = next(self._numbers)
             price = Decimal(100 + number % 7)
@@ -164,7 +164,7 @@ class ModelVenue:
     def end(self, key: str, state: OrderPhase) -> None:
         """End an open order with what it has; REJECTED only if that is nothing."""
         now = self.book[key].now
-        if now.state in OPEN and not (state is OrderPhase.REJECTED and now.filled_qty):
+        if now.phase in OPEN and not (state is OrderPhase.REJECTED and now.filled_qty):
             self._put(key, state, now.filled_qty, now.paid)
 
     def fills_until(self, key: str, ms: int) -> list[VenueFill]:
@@ -199,7 +199,7 @@ class ModelVenue:
         return VenueView(
             at_ms=self.our_ms,
             since_ms=0,
-            orders=[VenueOrder(t.sym, key, t.now) for key, t in self.book.items() if t.now.state in OPEN]
+            orders=[VenueOrder(t.sym, key, t.now) for key, t in self.book.items() if t.now.phase in OPEN]
             + self.foreign_orders,
             fills=told + told[:1] + self.foreign_fills,
             positions=[VenuePosition(sym, qty, None) for sym, qty in self.held.items() if qty],
@@ -222,6 +222,6 @@ class ModelVenue:
 
     def _put(self, key: str, state: OrderPhase, filled: Decimal, paid: Decimal) -> None:
         truth = self.book[key]
-        assert not truth.was or truth.now.state not in ENDED
+        assert not truth.was or truth.now.phase not in ENDED
         truth.since.append(self.now_ms)
         truth.was.append(OrderStatusReport(state, filled, paid, f"v{key}"))

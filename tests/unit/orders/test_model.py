@@ -67,11 +67,11 @@ DUST = Decimal("1e-15")  # an average price of three trades has no end
 
 
 @dataclass
-class Desk:
-    """An order as the gateway holds it. journaled: its life in the journal, which has an end only with `booked`."""
+class HeldOrder:
+    """An order as the gateway holds it. journaled: its state in the journal, which has an end only with `booked`."""
 
     sym: str
-    life: OrderState
+    state: OrderState
     journaled: OrderState
     fills: list[VenueFill] = field(default_factory=list)
     booked: OrderOutcome | None = None
@@ -84,7 +84,7 @@ class OneLife(RuleBasedStateMachine):
     @initialize(skew_ms=st.sampled_from([SKEW_MS, 0, -SKEW_MS]), qty=QTYS, plan=PLANS, doubt=st.booleans())
     def start(self, skew_ms: int, qty: int, plan: Plan, doubt: bool) -> None:
         self.venue = ModelVenue(skew_ms)
-        self.orders: dict[str, Desk] = {}
+        self.orders: dict[str, HeldOrder] = {}
         self.held = dict.fromkeys(SYMS, ZERO)
         self.cash = ZERO
         self.paid: dict[str, FundingPayment] = {}
@@ -135,8 +135,8 @@ class OneLife(RuleBasedStateMachine):
     def take_over(self) -> None:
         """Another process goes on with what the journal has."""
         for key, order in self.orders.items():
-            order.life = replace(order.journaled, told=None, news_ms=0, agreeing=0, asked_ms=0)
-            if order.life.state is OrderPhase.SENT:
+            order.state = replace(order.journaled, told=None, news_ms=0, agreeing=0, asked_ms=0)
+            if order.state.phase is OrderPhase.SENT:
                 self._apply(key, Ambiguous("take-over"))
 
     # What the venue does.
@@ -176,20 +176,20 @@ class OneLife(RuleBasedStateMachine):
         for key, order in self.orders.items():
             truth = self.venue.book.get(key)
             filled = truth.now.filled_qty if truth else ZERO
-            assert abs(order.life.filled_qty) <= abs(filled)
+            assert abs(order.state.filled_qty) <= abs(filled)
 
     @invariant()
     def an_end_is_the_venues_end(self) -> None:
         on_its_way = {request.client_order_id for at, request, _ in self.venue.coming if at <= request.valid_until_ms}
         for key, order in self.orders.items():
-            if not order.life.ended:
+            if not order.state.ended:
                 continue
             assert key not in on_its_way, "ended, and its request may still be executed"
             truth = self.venue.book.get(key)
             if truth is None:
-                assert order.life.state in {OrderPhase.REJECTED, OrderPhase.EXPIRED} and not order.life.filled_qty
+                assert order.state.phase in {OrderPhase.REJECTED, OrderPhase.EXPIRED} and not order.state.filled_qty
             else:
-                assert (order.life.state, order.life.filled_qty, order.life.paid) == truth.now[:3]
+                assert (order.state.phase, order.state.filled_qty, order.state.paid) == truth.now[:3]
 
     def teardown(self) -> None:
         """Everything is delivered, time passes: every order ends, and all is settled."""
@@ -197,7 +197,7 @@ class OneLife(RuleBasedStateMachine):
             return
         self.venue.advance(10 * VALIDITY_MS)
         for key, order in self.orders.items():
-            if order.life.state is OrderPhase.INTENT:
+            if order.state.phase is OrderPhase.INTENT:
                 self._apply(key, Expire(Reason.END_OF_DATA))
             else:
                 self._apply(key, Ambiguous("the last one"))
@@ -211,7 +211,7 @@ class OneLife(RuleBasedStateMachine):
                 self.venue.ask(key, 0, LAG_MS, LAG_MS, 1)
                 self._deliver(0)
         for key, order in self.orders.items():
-            assert order.life.ended, f"{key} has not ended: {order.life}"
+            assert order.state.ended, f"{key} has not ended: {order.state}"
             order.fills += self.venue.fills_until(key, self.venue.now_ms)
             self._book(order)
             assert order.booked is not None
@@ -225,25 +225,25 @@ class OneLife(RuleBasedStateMachine):
     def _send(self, pick: int, plan: Plan) -> None:
         key, order = self._pick(pick)
         event = Send(self.venue.our_ms, VALIDITY_MS)
-        if order.life.state is not OrderPhase.INTENT:
+        if order.state.phase is not OrderPhase.INTENT:
             with pytest.raises(ValueError, match="takes no Send"):
-                on_event(order.life, event, GRACE_MS)
+                on_event(order.state, event, GRACE_MS)
             return
         self._apply(key, event)
         if plan.arrive_in_ms is not None:
-            request = OrderRequest(order.sym, key, order.life.asked_qty, False, event.at_ms, event.validity_ms)
+            request = OrderRequest(order.sym, key, order.state.asked_qty, False, event.at_ms, event.validity_ms)
             self.venue.coming.append((self.venue.now_ms + plan.arrive_in_ms, request, plan))
             self.venue.advance(0)
 
     def _intend(self, sym: str, qty: int) -> None:
-        life = OrderState(Decimal(qty))
-        self.orders[f"o{len(self.orders)}"] = Desk(sym, life, life)
+        state = OrderState(Decimal(qty))
+        self.orders[f"o{len(self.orders)}"] = HeldOrder(sym, state, state)
 
     def _wait_for(self, key: str, edge_ms: int) -> None:
-        life = self.orders[key].life
-        self.venue.advance(max(0, max(life.valid_until_ms, life.news_ms) + edge_ms - self.venue.our_ms))
+        state = self.orders[key].state
+        self.venue.advance(max(0, max(state.valid_until_ms, state.news_ms) + edge_ms - self.venue.our_ms))
 
-    def _pick(self, pick: int) -> tuple[str, Desk]:
+    def _pick(self, pick: int) -> tuple[str, HeldOrder]:
         return list(self.orders.items())[pick % len(self.orders)]
 
     def _pick_on_venue(self, pick: int) -> str:
@@ -255,25 +255,25 @@ class OneLife(RuleBasedStateMachine):
 
     def _apply(self, key: str, event: Event) -> None:
         order = self.orders[key]
-        before = order.life
-        order.life, notes = on_event(before, event, GRACE_MS)
-        assert abs(order.life.filled_qty) >= abs(before.filled_qty)
-        assert order.life.paid >= before.paid
-        assert not before.ended or order.life == before
+        before = order.state
+        order.state, notes = on_event(before, event, GRACE_MS)
+        assert abs(order.state.filled_qty) >= abs(before.filled_qty)
+        assert order.state.paid >= before.paid
+        assert not before.ended or order.state == before
         for note in notes:
             assert note.kind is not NoteKind.CONTRADICTION, note.text
-            assert note.kind is not NoteKind.OTHER_QUANTITY or self.venue.book[key].now.state is OrderPhase.FILLED
-        if not order.life.ended:
-            order.journaled = order.life
+            assert note.kind is not NoteKind.OTHER_QUANTITY or self.venue.book[key].now.phase is OrderPhase.FILLED
+        if not order.state.ended:
+            order.journaled = order.state
         self._book(order)
 
-    def _book(self, order: Desk) -> None:
+    def _book(self, order: HeldOrder) -> None:
         if order.booked is not None:
             return
-        order.booked = outcome(order.life, order.fills, QUOTE, SYMS[order.sym], {THIRD: THIRD_PRICE})
+        order.booked = outcome(order.state, order.fills, QUOTE, SYMS[order.sym], {THIRD: THIRD_PRICE})
         if order.booked is None:
             return
-        order.journaled = order.life
+        order.journaled = order.state
         _, qty, price, commission, _ = order.booked
         self.held[order.sym] += qty
         self.cash -= qty * (price or ZERO) + commission
@@ -331,7 +331,7 @@ class LivesAndBooks(OneLife):
     @rule(sym=SYM)
     def plant_order(self, sym: str) -> None:
         order = self.venue.foreign_order(sym)
-        self.planted.add((DifferenceKind.EXTERNAL_ORDER, order.snapshot.venue_order_id))
+        self.planted.add((DifferenceKind.EXTERNAL_ORDER, order.report.venue_order_id))
 
     @rule(sym=SYM, side=st.sampled_from([1, -1]))
     def plant_fill(self, sym: str, side: int) -> None:

@@ -58,8 +58,8 @@ def test_a_partial_fill_keeps_its_end_and_its_reason() -> None:
 
 
 def test_nothing_filled_is_booked_as_nothing() -> None:
-    life = OrderState(Decimal(1), OrderPhase.REJECTED, reason=Reason.NOT_ON_VENUE)
-    assert outcome(life, [], "USDT") == (OrderStatus.REJECTED, 0, None, 0, Reason.NOT_ON_VENUE)
+    order = OrderState(Decimal(1), OrderPhase.REJECTED, reason=Reason.NOT_ON_VENUE)
+    assert outcome(order, [], "USDT") == (OrderStatus.REJECTED, 0, None, 0, Reason.NOT_ON_VENUE)
 
 
 def test_there_is_no_outcome_before_the_end_and_before_all_trades_are_there() -> None:
@@ -71,15 +71,15 @@ def test_there_is_no_outcome_before_the_end_and_before_all_trades_are_there() ->
 
 def test_the_trades_make_the_price_not_the_venues_rounded_sum() -> None:
     fills = [fill(1, Decimal(3), Decimal("50.01"), Decimal(0), "USDT")]
-    life = OrderState(Decimal(3), OrderPhase.FILLED, Decimal(3), Decimal(150))
-    booked = outcome(life, fills, "USDT")
+    order = OrderState(Decimal(3), OrderPhase.FILLED, Decimal(3), Decimal(150))
+    booked = outcome(order, fills, "USDT")
     assert booked is not None and booked.last_px == Decimal("50.01")
 
 
 def test_what_a_person_resolved_is_booked_as_said() -> None:
-    life = OrderState(Decimal(3), OrderPhase.CANCELED, Decimal(2), Decimal(100), reason=Reason.RESOLVED)
+    order = OrderState(Decimal(3), OrderPhase.CANCELED, Decimal(2), Decimal(100), reason=Reason.RESOLVED)
     one = fill(1, Decimal(1), Decimal(40), Decimal("0.1"), "USDT")
-    assert outcome(life, [one], "USDT") == OrderOutcome(
+    assert outcome(order, [one], "USDT") == OrderOutcome(
         OrderStatus.CANCELED, Decimal(2), Decimal(50), Decimal("0.1"), Reason.RESOLVED
     )
 

@@ -23,8 +23,8 @@ from shared.orders import (
 
 GRACE_MS = 400
 INTENT = OrderState(Decimal(3))
-SENT = on_event(INTENT, Send(at_ms=1_000, validity_ms=1_000), GRACE_MS).life
-UNKNOWN = on_event(SENT, Ambiguous("time-out"), GRACE_MS).life
+SENT = on_event(INTENT, Send(at_ms=1_000, validity_ms=1_000), GRACE_MS).state
+UNKNOWN = on_event(SENT, Ambiguous("time-out"), GRACE_MS).state
 SETTLED_MS = 2_400  # validity and grace are over
 REFUSED = Refused(Reason.ENDED_BY_VENUE, "no margin")
 
@@ -37,10 +37,10 @@ def told(state: str, filled: int = 0, at_ms: int = 1_000, heard_ms: int = 1_000,
     )
 
 
-def after(life: OrderState, *events: Event) -> OrderState:
+def after(order: OrderState, *events: Event) -> OrderState:
     for event in events:
-        life = on_event(life, event, GRACE_MS).life
-    return life
+        order = on_event(order, event, GRACE_MS).state
+    return order
 
 
 NEW = after(SENT, told("NEW"))
@@ -52,7 +52,7 @@ REJECTED = after(SENT, REFUSED)
 
 
 @pytest.mark.parametrize(
-    ("life", "event", "state"),
+    ("order", "event", "state"),
     [
         (INTENT, REFUSED, "REJECTED"),
         (INTENT, Expire(Reason.END_OF_DATA), "EXPIRED"),
@@ -81,9 +81,9 @@ REJECTED = after(SENT, REFUSED)
         (PARTIAL, Ambiguous(""), "PARTIALLY_FILLED"),
     ],
 )
-def test_one_event(life: OrderState, event: Event, state: str) -> None:
-    step = on_event(life, event, GRACE_MS)
-    assert step.life.state == state
+def test_one_event(order: OrderState, event: Event, state: str) -> None:
+    step = on_event(order, event, GRACE_MS)
+    assert step.state.phase == state
     assert not [note for note in step.notes if note.kind is NoteKind.CONTRADICTION]
 
 
@@ -102,9 +102,9 @@ def test_one_event(life: OrderState, event: Event, state: str) -> None:
 def test_absent_ends_an_unknown_order_only_if_it_is_told_twice_when_nothing_can_arrive_any_more(
     events: list[Event], state: str
 ) -> None:
-    life = after(UNKNOWN, *events)
-    assert life.state == state
-    assert (life.reason is Reason.NOT_ON_VENUE) is (state == "EXPIRED")
+    order = after(UNKNOWN, *events)
+    assert order.phase == state
+    assert (order.reason is Reason.NOT_ON_VENUE) is (state == "EXPIRED")
 
 
 def test_while_the_send_is_to_be_answered_absent_says_nothing_however_often() -> None:
@@ -112,60 +112,60 @@ def test_while_the_send_is_to_be_answered_absent_says_nothing_however_often() ->
 
 
 def test_news_starts_the_count_anew() -> None:
-    life = after(UNKNOWN, Absent(2_401), told("NEW", at_ms=2_402, heard_ms=2_402), told("NEW", at_ms=2_803))
-    assert life.state is OrderPhase.UNKNOWN
-    assert after(life, told("NEW", at_ms=2_804)).state is OrderPhase.NEW
+    order = after(UNKNOWN, Absent(2_401), told("NEW", at_ms=2_402, heard_ms=2_402), told("NEW", at_ms=2_803))
+    assert order.phase is OrderPhase.UNKNOWN
+    assert after(order, told("NEW", at_ms=2_804)).phase is OrderPhase.NEW
 
 
 def test_an_end_short_of_the_quantity_is_believed_when_its_last_fills_had_time_to_show() -> None:
-    life = after(UNKNOWN, told("CANCELED", 1, 5_000, heard_ms=5_100))
-    early = after(life, told("CANCELED", 1, 5_400), told("CANCELED", 1, 5_500))
-    assert early.state is OrderPhase.UNKNOWN
+    order = after(UNKNOWN, told("CANCELED", 1, 5_000, heard_ms=5_100))
+    early = after(order, told("CANCELED", 1, 5_400), told("CANCELED", 1, 5_500))
+    assert early.phase is OrderPhase.UNKNOWN
     grown = after(early, told("CANCELED", 2, 5_501, heard_ms=5_600), told("CANCELED", 2, 6_001))
-    assert (grown.state, grown.filled_qty, grown.paid) == (OrderPhase.UNKNOWN, 2, 100)
+    assert (grown.phase, grown.filled_qty, grown.paid) == (OrderPhase.UNKNOWN, 2, 100)
     ended = after(grown, told("CANCELED", 2, 6_002))
-    assert (ended.state, ended.filled_qty, ended.reason) == (OrderPhase.CANCELED, 2, Reason.ENDED_BY_VENUE)
+    assert (ended.phase, ended.filled_qty, ended.reason) == (OrderPhase.CANCELED, 2, Reason.ENDED_BY_VENUE)
 
 
 def test_the_quiet_time_starts_when_the_news_has_come_not_when_it_was_asked_for() -> None:
-    life = after(UNKNOWN, told("CANCELED", 1, at_ms=3_000, heard_ms=4_000))
-    assert after(life, told("CANCELED", 1, 3_900), told("CANCELED", 1, 4_400)).state is OrderPhase.UNKNOWN
-    assert after(life, told("CANCELED", 1, 4_401), told("CANCELED", 1, 4_402)).state is OrderPhase.CANCELED
+    order = after(UNKNOWN, told("CANCELED", 1, at_ms=3_000, heard_ms=4_000))
+    assert after(order, told("CANCELED", 1, 3_900), told("CANCELED", 1, 4_400)).phase is OrderPhase.UNKNOWN
+    assert after(order, told("CANCELED", 1, 4_401), told("CANCELED", 1, 4_402)).phase is OrderPhase.CANCELED
 
 
 def test_an_unknown_order_that_is_found_open_is_open_when_that_is_told_twice() -> None:
-    life = after(UNKNOWN, told("PARTIALLY_FILLED", 1), told("PARTIALLY_FILLED", 1, 2_401))
-    assert (life.state, life.filled_qty) == (OrderPhase.UNKNOWN, 1)
-    assert after(life, told("PARTIALLY_FILLED", 1, 2_402)).state is OrderPhase.PARTIALLY_FILLED
+    order = after(UNKNOWN, told("PARTIALLY_FILLED", 1), told("PARTIALLY_FILLED", 1, 2_401))
+    assert (order.phase, order.filled_qty) == (OrderPhase.UNKNOWN, 1)
+    assert after(order, told("PARTIALLY_FILLED", 1, 2_402)).phase is OrderPhase.PARTIALLY_FILLED
 
 
 def test_the_larger_part_of_each_answer_is_kept_in_whatever_order_they_come() -> None:
     answers = [told("NEW"), told("PARTIALLY_FILLED", 2), told("CANCELED", 1)]
-    lives = [after(SENT, *answers), after(SENT, *reversed(answers)), after(SENT, *answers, *answers)]
-    assert {(life.told, life.filled_qty, life.paid) for life in lives} == {
+    ways = [after(SENT, *answers), after(SENT, *reversed(answers)), after(SENT, *answers, *answers)]
+    assert {(order.told, order.filled_qty, order.paid) for order in ways} == {
         (OrderPhase.CANCELED, Decimal(2), Decimal(100))
     }
 
 
 @pytest.mark.parametrize("stale", [told("NEW", 1), told("PARTIALLY_FILLED", 1, 2_500), Absent(2_500)])
 def test_a_stale_answer_is_noted_and_breaks_the_row(stale: Event) -> None:
-    life = after(PARTIAL, told("CANCELED", 2), told("CANCELED", 2, 2_401))
-    step = on_event(life, stale, GRACE_MS)
+    order = after(PARTIAL, told("CANCELED", 2), told("CANCELED", 2, 2_401))
+    step = on_event(order, stale, GRACE_MS)
     assert [note.kind for note in step.notes] == [NoteKind.STALE]
-    assert (step.life.told, step.life.filled_qty) == (OrderPhase.CANCELED, 2)
+    assert (step.state.told, step.state.filled_qty) == (OrderPhase.CANCELED, 2)
     late = isinstance(stale, Absent) or stale == told("PARTIALLY_FILLED", 1, 2_500)
-    assert after(step.life, told("CANCELED", 2, 2_600)).state is (OrderPhase.UNKNOWN if late else OrderPhase.CANCELED)
+    assert after(step.state, told("CANCELED", 2, 2_600)).phase is (OrderPhase.UNKNOWN if late else OrderPhase.CANCELED)
 
 
 def test_filled_with_another_quantity_is_reported_and_believed_when_it_is_told_twice() -> None:
     step = on_event(SENT, told("FILLED", 4), GRACE_MS)
     assert [note.kind for note in step.notes] == [NoteKind.OTHER_QUANTITY]
-    life = after(step.life, told("FILLED", 4, 2_401), told("FILLED", 4, 2_402))
-    assert (life.state, life.filled_qty, life.reason) == (OrderPhase.FILLED, 4, None)
+    order = after(step.state, told("FILLED", 4, 2_401), told("FILLED", 4, 2_402))
+    assert (order.phase, order.filled_qty, order.reason) == (OrderPhase.FILLED, 4, None)
 
 
 @pytest.mark.parametrize(
-    ("life", "event"),
+    ("order", "event"),
     [
         (INTENT, told("NEW")),  # it was not sent
         (after(INTENT, REFUSED), told("REJECTED")),
@@ -184,14 +184,14 @@ def test_filled_with_another_quantity_is_reported_and_believed_when_it_is_told_t
         (REJECTED, told("NEW")),
     ],
 )
-def test_a_contradiction_is_reported_and_never_applied(life: OrderState, event: Event) -> None:
-    step = on_event(life, event, GRACE_MS)
-    assert step.life == life
+def test_a_contradiction_is_reported_and_never_applied(order: OrderState, event: Event) -> None:
+    step = on_event(order, event, GRACE_MS)
+    assert step.state == order
     assert [note.kind for note in step.notes] == [NoteKind.CONTRADICTION]
 
 
 @pytest.mark.parametrize(
-    ("life", "event", "stale"),
+    ("order", "event", "stale"),
     [
         (FILLED, told("FILLED", 3), False),
         (FILLED, told("PARTIALLY_FILLED", 2), True),
@@ -203,26 +203,26 @@ def test_a_contradiction_is_reported_and_never_applied(life: OrderState, event: 
         (REJECTED, REFUSED, False),
     ],
 )
-def test_after_the_end_what_is_older_or_doubled_changes_nothing(life: OrderState, event: Event, stale: bool) -> None:
-    step = on_event(life, event, GRACE_MS)
-    assert step.life == life
+def test_after_the_end_what_is_older_or_doubled_changes_nothing(order: OrderState, event: Event, stale: bool) -> None:
+    step = on_event(order, event, GRACE_MS)
+    assert step.state == order
     assert [note.kind for note in step.notes] == ([NoteKind.STALE] if stale else [])
 
 
-@pytest.mark.parametrize("life", [SENT, UNKNOWN, NEW, PARTIAL, FILLED, CANCELED, REJECTED, NOT_THERE])
+@pytest.mark.parametrize("order", [SENT, UNKNOWN, NEW, PARTIAL, FILLED, CANCELED, REJECTED, NOT_THERE])
 @pytest.mark.parametrize("event", [Send(1_000, 1_000), Expire(Reason.END_OF_DATA)])
-def test_an_order_is_sent_once_and_what_was_sent_is_not_taken_back(life: OrderState, event: Event) -> None:
+def test_an_order_is_sent_once_and_what_was_sent_is_not_taken_back(order: OrderState, event: Event) -> None:
     with pytest.raises(ValueError, match="takes no"):
-        on_event(life, event, GRACE_MS)
+        on_event(order, event, GRACE_MS)
 
 
 def test_a_person_ends_an_order() -> None:
     step = on_event(PARTIAL, Resolve(2_401, told("CANCELED", 2).what, "ann"), GRACE_MS)
-    assert (step.life.state, step.life.filled_qty, step.life.reason) == (OrderPhase.CANCELED, 2, Reason.RESOLVED)
+    assert (step.state.phase, step.state.filled_qty, step.state.reason) == (OrderPhase.CANCELED, 2, Reason.RESOLVED)
 
 
 @pytest.mark.parametrize(
-    ("life", "event", "match"),
+    ("order", "event", "match"),
     [
         (UNKNOWN, Resolve(SETTLED_MS, told("EXPIRED").what, "ann"), "wait until"),
         (UNKNOWN, Resolve(2_401, told("NEW").what, "ann"), "how it ended"),
@@ -232,14 +232,14 @@ def test_a_person_ends_an_order() -> None:
         (INTENT, Resolve(2_401, told("EXPIRED").what, "ann"), "takes no"),
     ],
 )
-def test_a_person_cannot_say_what_cannot_be(life: OrderState, event: Event, match: str) -> None:
+def test_a_person_cannot_say_what_cannot_be(order: OrderState, event: Event, match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        on_event(life, event, GRACE_MS)
+        on_event(order, event, GRACE_MS)
 
 
 def test_an_order_from_the_journal_starts_to_agree_anew() -> None:
-    life = after(UNKNOWN, told("CANCELED", 1), told("CANCELED", 1, 2_401))
-    loaded = replace(life, told=None, news_ms=0, agreeing=0, asked_ms=0)
+    order = after(UNKNOWN, told("CANCELED", 1), told("CANCELED", 1, 2_401))
+    loaded = replace(order, told=None, news_ms=0, agreeing=0, asked_ms=0)
     once = after(loaded, told("CANCELED", 1, 2_500, heard_ms=2_500), told("CANCELED", 1, 2_901))
-    assert once.state is OrderPhase.UNKNOWN
-    assert after(once, told("CANCELED", 1, 2_902)).state is OrderPhase.CANCELED
+    assert once.phase is OrderPhase.UNKNOWN
+    assert after(once, told("CANCELED", 1, 2_902)).phase is OrderPhase.CANCELED

@@ -69,7 +69,7 @@ def read(exchange: str, kind: str, order: dict[str, Any]) -> OrderStatusReport:
 def test_what_each_word_is(exchange: str, kind: str, word: str, filled: str, state: OrderPhase) -> None:
     found = read(exchange, kind, row(exchange, kind, word, filled))
     size = Decimal("0.01") if (exchange, kind) == ("okx", "swap") else Decimal(1)
-    assert (found.state, found.filled_qty) == (state, Decimal(filled) * size)
+    assert (found.phase, found.filled_qty) == (state, Decimal(filled) * size)
 
 
 @pytest.mark.parametrize("exchange", WORDS)
@@ -96,4 +96,4 @@ def test_of_an_exchange_without_known_words_closed_in_part_is_canceled() -> None
     raw = Raw("binance", "spot", {})
     order = {"id": "1", "status": "closed", "side": "buy", "filled": "4", "amount": "10", "cost": "4", "info": {}}
     found = parse.snapshot(raw.profile.facts._replace(status_name=""), raw.rules(raw.markets[0]), order)
-    assert (found.state, found.filled_qty) == (CANCELED, Decimal(4))
+    assert (found.phase, found.filled_qty) == (CANCELED, Decimal(4))

@@ -35,7 +35,7 @@ class Orders:
     async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
         if sym in self.fixed:
             raise VenueError(f"{sym} is not cancelled")
-        self.cancelled.append((sym, shown and [order.snapshot.venue_order_id for order in shown]))
+        self.cancelled.append((sym, shown and [order.report.venue_order_id for order in shown]))
         self.there.discard(sym)
 
 
