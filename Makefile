@@ -73,8 +73,9 @@ lint: $(READY)  ## ruff, mypy --strict, import-linter
 	$(BIN)/lint-imports --no-logo
 
 .PHONY: house
-house:  ## how many files, how large, who imports whom, which names stand twice (ARGS=--long: all of them)
+house:  ## files, lines, single importers, names twice (ARGS=--long: all of them; --ways: files that an order enters)
 	python3 tools/house.py $(ARGS)
+	$(if $(filter --ways,$(ARGS)),@$(BIN)/python -m tests.traced)
 
 .PHONY: format
 format: $(READY)  ## rewrite the code as ruff wants it
