@@ -26,7 +26,7 @@ class RouteSnapshot(Snapshot):
     join: Any
 
 
-_snapshot = unvalidated(RouteSnapshot)
+_pipeline_snapshot = unvalidated(RouteSnapshot)
 
 
 class TickPipeline(Tick[Event, list[Routed]]):
@@ -97,7 +97,7 @@ class TickPipeline(Tick[Event, list[Routed]]):
 
     def state(self) -> State:
         """The parts' states."""
-        return _snapshot(
+        return _pipeline_snapshot(
             heard=self.heard.state(),
             sampler=None if self.sampler is None else self.sampler.state(),
             join=None if self.join is None else self.join.state(),
