@@ -54,8 +54,10 @@ def settings_for(options: RunOptions) -> Settings:
     if options.data:
         files = _files(options.data, options.sym or ())
         if (recording := next(filter(is_recording, options.data), None)) is not None:
-            from shared.recording.checkpoint import last_settings  # they load strategies: not before the guard
-            from shared.recording.traded import recorded_model
+            from shared.recording.checkpoint import (
+                last_settings,  # they load strategies: not before the guard
+                recorded_model,
+            )
 
             kept = last_settings(recording)
             given.setdefault("interval", kept["interval"])

@@ -33,8 +33,8 @@ from shared.config.settings import CONFIG_VARIABLE
 from shared.errors import BusUnreachable, TicklineError, UserCodeFailed
 from shared.extras import need_extras
 from shared.plural import plural
+from shared.recording.checkpoint import differences
 from shared.recording.layout import is_recording
-from shared.recording.traded import differences
 from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
 from shared.strategies.identity import Identity

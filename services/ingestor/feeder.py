@@ -1,13 +1,20 @@
 """Input from a market data source: for every owned partition the feeds of its symbols."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import cast
 
+from services.ingestor.feeds.feed import LiveFeed
+from services.ingestor.feeds.feed_report import FeedReport
+from services.ingestor.feeds.venues import Venues
+from services.ingestor.live.stage import LiveStage
 from services.ingestor.source import Feed, Source
 from services.ingestor.stage import IngestStage
 from shared.bus.api import Session
 from shared.bus.names import partition_of
+from shared.exchanges.market_data.events import Candle, Clock, TopOfBook, Trade
+from shared.exchanges.market_data.venue import LiveVenue
 from shared.runner.backpressure import Backpressure
 from shared.runner.partition import Partition
 from shared.runner.plan import Limits
@@ -56,3 +63,110 @@ class SourceFeeder:
     def forget(self, p: int) -> None:
         """The partition was reloaded: its feeds must start from the committed position again."""
         self._feeds.pop(p, None)
+
+
+HEARD = (Trade, TopOfBook, Candle)
+CLOCK_S = 0.1
+BATCH_S = 0.02  # what comes meanwhile is one commit
+CLOSE_S = 2.0
+BATCH = 16_384  # events of one symbol; below, a busy loop would take less than it hears
+
+
+class ExchangeFeeder:
+    """Opens a symbol's feed when its partition is owned, and closes it when it is not any more.
+
+    A venue that ended is another object when it is tried again: the feeds of the old one are closed. Raises what the
+    venues cannot go on with. A Clock follows what was heard before it: it is read before the wait.
+    """
+
+    def __init__(self, venues: Venues, partitions: int, batch: int = BATCH, report: FeedReport | None = None) -> None:
+        self._venues, self._batch, self._report = venues, batch, report or FeedReport()
+        self._symbols: dict[int, list[str]] = {p: [] for p in range(partitions)}
+        for sym in venues.symbols:
+            self._symbols[partition_of(sym, partitions)].append(sym)
+        self._feeds: dict[int, dict[str, LiveFeed]] = {}
+        self._came = asyncio.Event()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._running: asyncio.Task[None] | None = None
+        self._clock_s = 0.0
+
+    def feeds(self) -> dict[str, LiveFeed]:
+        """Those that are open, by symbol."""
+        return {sym: feed for feeds in self._feeds.values() for sym, feed in feeds.items()}
+
+    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
+        """Feed the stages with what has come; then do what they ask for."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._venues.run())
+        if self._running.done():
+            self._running.result()
+        if self._report.due(asyncio.get_running_loop().time()):
+            self._report.tell(self._venues.each, self.feeds())
+        if not parts or not (self._venues.ready or self._feeds):
+            await asyncio.wait({self._running}, timeout=min(wait_s, CLOCK_S))
+            return
+        clocks = await self._wait(wait_s)
+        for part in parts:
+            for sym, feed in self._open(part).items():
+                stage, clock = cast(LiveStage, part.symbol(sym).stage), clocks.get(feed.venue)
+                events = feed.take(self._batch)
+                for event in events:
+                    part.feed(sym, event)
+                if events and (isinstance(events[-1], HEARD) or isinstance(events[0], HEARD)):
+                    feed.venue.complaints.silence.heard()
+                if clock is not None and not feed.waiting:
+                    part.feed(sym, clock)
+                if feed.waiting:
+                    self._came.set()
+                feed.follow(stage)
+
+    async def _wait(self, wait_s: float) -> Mapping[LiveVenue, Clock]:
+        """Until something came or the time is to be told; each venue's time, as it was before."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        due_s = min(self._clock_s + CLOCK_S - now_s, wait_s)
+        if due_s > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(due_s):  # Python 3.11's wait_for can lose a cancel when data come with it
+                    await self._came.wait()
+        clocks: Mapping[LiveVenue, Clock] = {}
+        if loop.time() >= self._clock_s + CLOCK_S:
+            clocks, self._clock_s = self._venues.now(), loop.time()
+        await asyncio.sleep(BATCH_S)
+        self._came.clear()
+        return clocks
+
+    def _open(self, part: Partition) -> dict[str, LiveFeed]:
+        p = part.lease.place.p
+        feeds = self._feeds.setdefault(p, {})
+        for sym in self._symbols[p]:
+            venue, feed = self._venues.of(sym), feeds.get(sym)
+            if feed is not None and feed.venue is not venue:
+                self._shut(sym, feeds.pop(sym))
+            if sym not in feeds and venue.ready and sym in venue.markets:
+                feeds[sym] = LiveFeed(venue, sym, cast(LiveStage, part.symbol(sym).stage), self._came)
+                self._report.begin(sym, feeds[sym])
+        return feeds
+
+    def _shut(self, sym: str, feed: LiveFeed) -> None:
+        self._report.see(sym, feed)
+        for task in feed.close():
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    def forget(self, p: int) -> None:
+        """The partition was reloaded or given up: what was heard and not committed is asked for again."""
+        for sym, feed in self._feeds.pop(p, {}).items():
+            self._shut(sym, feed)
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        for p in list(self._feeds):
+            self.forget(p)
+        self._report.tell(self._venues.each, {})
+        tasks = set(self._closing)
+        if self._running is not None:
+            self._running.cancel()
+            tasks.add(self._running)
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_S)

@@ -1,10 +1,8 @@
 """The ingestor service: market data source → stage → bus."""
 
-from services.ingestor.feeder import SourceFeeder
+from services.ingestor.feeder import ExchangeFeeder, SourceFeeder
 from services.ingestor.feeds.venues import Venues
-from services.ingestor.live_feeder import LiveFeeder
-from services.ingestor.live_plan import live_options, live_plan
-from services.ingestor.plan import make_source, plan
+from services.ingestor.plan import live_options, live_spec, make_source, plan
 from shared.config import Settings
 from shared.runner.plan import Limits
 from shared.runner.service import ServiceParts, serve
@@ -14,8 +12,8 @@ def build(settings: Settings, limits: Limits) -> ServiceParts:
     """What this process does, and where its input comes from."""
     if settings.ingestor.source == "ccxt":
         options = live_options(settings)
-        live = LiveFeeder(Venues(options), settings.bus.partitions)
-        return ServiceParts(live_plan(options, settings.ingestor.instance), live, close=live.close)
+        live = ExchangeFeeder(Venues(options), settings.bus.partitions)
+        return ServiceParts(live_spec(options, settings.ingestor.instance), live, close=live.close)
     source = make_source(settings)
     return ServiceParts(plan(settings, source.venue), SourceFeeder(source, settings.bus.partitions, limits))
 

@@ -1,12 +1,18 @@
 """The ingestor service: a market data source in, ticks out."""
 
-from services.ingestor.present import PresentSource
+from collections.abc import Iterable
+
+from services.ingestor.live.stage import LiveStage, candle_pipeline, trade_pipeline
 from services.ingestor.replay import ReplaySource
-from services.ingestor.simulated import SimulatedSource
+from services.ingestor.simulated import PresentSource, SimulatedSource
 from services.ingestor.source import Source
 from services.ingestor.stage import IngestStage
 from shared.config import Settings
+from shared.config.ingestor import LiveSettings
 from shared.errors import ConfigError
+from shared.exchanges.market_data.exchange_facts import FACTS, UNLISTED
+from shared.exchanges.market_data.options import LiveOptions
+from shared.intervals import NS_PER_S, TRADE, interval_ns, interval_text
 from shared.messages import Stream
 from shared.runner.plan import Output, ServiceSpec
 
@@ -32,3 +38,42 @@ def plan(settings: Settings, venue: str) -> ServiceSpec:
         make_stage=lambda sym: IngestStage(venue, sym),
         outputs=(Output(Stream.TICKS, (settings.signal.instance,), settings.bus.bound),),
     )
+
+
+def live_options(settings: Settings) -> tuple[LiveOptions, ...]:
+    """What the config says of the venues, each on its own."""
+    own = settings.ingestor
+    return tuple(
+        _options(venue, settings.interval, name if own.venues else "") for name, venue in own.each_venue.items()
+    )
+
+
+def _options(own: LiveSettings, interval: str, name: str) -> LiveOptions:
+    usual = interval if interval == TRADE else interval_text(interval_ns(interval))  # venues know 1m, and no 60s
+    return LiveOptions(
+        exchange=own.exchange, markets=own.markets, interval=usual, price=own.price, stream=own.stream,
+        websocket=own.websocket, grace_ns=_ns(own.grace_s), age_ns=_ns(own.age_limit_s), silence_ns=_ns(own.silence_s),
+        skew_ns=_ns(own.max_skew_s), warm_bars=own.warm_bars, poll_s=own.poll_s, timeout_s=own.timeout_s,
+        attempts=own.attempts, base_url=own.base_url, name=name,
+    )  # fmt: skip
+
+
+def live_stage(options: LiveOptions, sym: str) -> LiveStage:
+    """A fresh stage for one symbol."""
+    rules = options.rules(FACTS.get(options.exchange, UNLISTED).consecutive)
+    if options.stream == "candles":
+        route = candle_pipeline(options.interval, options.grace_ns, options.warm_bars, rules.fill_ns, rules.silence_ns)
+    else:
+        route = trade_pipeline(options.interval, options.price, rules, options.grace_ns, options.warm_bars)
+    of = f"{options.interval} of {options.markets[sym]} at {options.exchange}"
+    return LiveStage(options.venue, sym, route, options.age_ns, of)
+
+
+def live_spec(venues: Iterable[LiveOptions], instance: str) -> ServiceSpec:
+    """Ticks as they come, each symbol's by the rules of its venue; who is too slow for them sees a gap."""
+    of = {sym: options for options in venues for sym in options.markets}
+    return ServiceSpec(instance, lambda sym: live_stage(of[sym], sym), outputs=(Output(Stream.TICKS),))
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)

@@ -4,17 +4,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from services.ingestor.recorded import recorded_ticks, recorded_venue
 from services.ingestor.source import Datum, Feed, Quote
 from shared.errors import ConfigError, DataError
 from shared.history import bars
 from shared.intervals import TRADE, interval_ns
-from shared.recording.layout import is_recording
+from shared.messages import DecodeError, Gap, GapCause, MarketTick, Stream, decode
+from shared.plural import plural
+from shared.record import NewerWire
+from shared.recording.checkpoint import ingestor_of
+from shared.recording.layout import NewerRecording, is_recording
+from shared.recording.part import read_rows
 
 REPLAY = "replay"
 
 
-class Checked(NamedTuple):
+class FileSpan(NamedTuple):
     """What a whole file holds: its number of rows, and when the first and the last of them are known."""
 
     rows: int
@@ -72,15 +76,15 @@ class ReplaySource:
             raise ValueError(f"position {position} is negative")
         return ReplayFeed(self._quotes(sym, position))
 
-    def check(self) -> dict[str, Checked]:
+    def check(self) -> dict[str, FileSpan]:
         """Read every file from its first row to its last, so that a bad row is found before anything runs."""
         return {sym: self._check(sym) for sym in self._files}
 
-    def _check(self, sym: str) -> Checked:
+    def _check(self, sym: str) -> FileSpan:
         rows, first, last = 0, 0, 0
         for quote in self._quotes(sym, 0):
             rows, first, last = rows + 1, first or quote.ts_event, quote.ts_event
-        return Checked(rows, first, last)
+        return FileSpan(rows, first, last)
 
     def _quotes(self, sym: str, position: int) -> Iterator[Datum]:
         file = self._file(sym)
@@ -123,3 +127,49 @@ class ReplayFeed:
             self._next = next(self._quotes, None)
         except DataError as error:
             self._next, self._error = None, error
+
+
+def recorded_ticks(folder: Path, sym: str, skip: int) -> Iterator[MarketTick | Gap]:
+    """One symbol's recorded ticks and gaps behind the first `skip`; raises DataError.
+
+    Where entries were not recorded, or cannot be read, stands one Gap with the cause MISSED; but what a newer Tickline
+    wrote is not left out: it is refused.
+    """
+    left = skip
+    for message in _messages(folder, sym):
+        if left:
+            left -= 1
+        else:
+            yield message
+    if left:
+        raise DataError(
+            f"{folder}: has {plural(skip - left, 'tick')} of {sym}, but {skip} were taken before: it has changed"
+        )
+
+
+def recorded_venue(folder: Path, sym: str) -> str:
+    """The venue in the trace ids of a symbol's ticks; raises DataError where it has none."""
+    for message in _messages(folder, sym):
+        if isinstance(message, MarketTick):
+            return message.venue
+    raise DataError(f"{folder}: has no tick of {sym}: name another --sym")
+
+
+def _messages(folder: Path, sym: str) -> Iterator[MarketTick | Gap]:
+    last_n = 0
+    for row in read_rows(folder, Stream.TICKS, ingestor_of(folder), [sym]):
+        try:
+            message = decode(row.t, row.d)
+        except NewerWire as newer:
+            raise NewerRecording(f"{folder}: tick n={row.n} of {sym}", newer) from newer
+        except DecodeError:
+            continue
+        if not isinstance(message, MarketTick | Gap):
+            continue
+        if last_n and message.n > last_n + 1:
+            yield Gap(
+                n=message.n - 1, sym=sym, ts_event=message.ts_event, tr=message.tr, stream=Stream.TICKS,
+                cause=GapCause.MISSED,
+            )  # fmt: skip
+        last_n = message.n
+        yield message

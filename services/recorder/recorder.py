@@ -13,9 +13,8 @@ from pathlib import Path
 
 import structlog
 
-from services.recorder.buffer import Buffer, buffers_behind
 from services.recorder.plan import RecorderPlan, Source
-from services.recorder.progress import ProgressOnBus
+from services.recorder.progress import Buffer, ProgressOnBus, buffers_behind
 from shared.bus.api import Bus, BusLost, Session
 from shared.bus.entry import Entry
 from shared.config import Settings
@@ -23,12 +22,11 @@ from shared.errors import ConfigError, TicklineError
 from shared.messages import Stream
 from shared.messages.codec import newer
 from shared.record import WIRE, NewerWire
-from shared.recording.about import About, NewerRecording, claim
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
-from shared.recording.columns import Taken
 from shared.recording.folder import FolderInUse, RecordingFolder, locked
-from shared.recording.layout import day_of
-from shared.recording.position import Position
+from shared.recording.layout import NewerRecording, Origin, claim, day_of
+from shared.recording.part import ReceivedEntry
+from shared.recording.position import StreamPosition
 from shared.runner.health import touch
 from shared.runner.partition_leases import PartitionLeases
 from shared.runner.progress import read_snapshots
@@ -184,7 +182,7 @@ class Recorder:
     async def _claim(self, session: Session) -> None:
         partitions = self._settings.bus.partitions
         bus_id = (await session.meta({"partitions": str(partitions)}))["bus_id"]
-        about = About(bus_id=bus_id, namespace=self._settings.namespace, partitions=partitions)
+        about = Origin(bus_id=bus_id, namespace=self._settings.namespace, partitions=partitions)
         try:
             claim(self._plan.folder, about, self._ownership.wire)
         except OSError as error:
@@ -226,7 +224,7 @@ class Recorder:
 
     def _take(self, source: Source, entry: Entry, buffer: Buffer, run_id: str, now_s: float) -> None:
         stream, place = Stream(source[0]), source[1]
-        position = buffer.positions.setdefault(place, Position())
+        position = buffer.positions.setdefault(place, StreamPosition())
         if position.differs(stream, entry):
             self._alarm(f"divergence: {stream} of {entry.k or place} n={entry.n} was recorded otherwise")
         missing = position.take(stream, entry, run_id)
@@ -238,7 +236,7 @@ class Recorder:
             self._hole = True
             before = f"n={entry.n - missing} to {entry.n - 1}" if missing > 1 else f"n={entry.n - 1}"
             self._alarm(f"hole: {stream} of {entry.k or place}: {before} left the bus before it was recorded")
-        buffer.add(Taken(place, entry, missing), now_s)
+        buffer.add(ReceivedEntry(place, entry, missing), now_s)
 
     def _alarm(self, what: str) -> None:
         log.error("alarm", instance=self._plan.instance, what=what)
@@ -304,4 +302,4 @@ class Recorder:
 
 
 def _behind(buffers: dict[Stream, Buffer], source: Source, run_id: str) -> bytes:
-    return buffers[Stream(source[0])].positions.get(source[1], Position()).behind(run_id)
+    return buffers[Stream(source[0])].positions.get(source[1], StreamPosition()).behind(run_id)

@@ -1,7 +1,6 @@
 """Price files: rows in, bars out, each defect named with file and row."""
 
-from shared.history.bar import Bar
+from shared.history.bar import Bar, resample
 from shared.history.files import bars, infer_interval, is_trades
-from shared.history.resample import resample
 
 __all__ = ["Bar", "bars", "infer_interval", "is_trades", "resample"]

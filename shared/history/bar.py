@@ -1,8 +1,11 @@
 """What one row of a price file says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
+
+from shared.errors import DataError
+from shared.intervals import interval_text
 
 _new = tuple.__new__  # of a named tuple, at half the cost of its constructor
 
@@ -46,3 +49,56 @@ def _fault(first: Decimal, high: Decimal, low: Decimal, last: Decimal) -> str:
     side, edge, beyond = ("high", high, "below") if max(first, last) > high else ("low", low, "above")
     name, price = ("open", first) if not low <= first <= high else ("close", last)
     return f"{side} {edge} is {beyond} {name} {price}"
+
+
+def resample(bars: Iterable[Bar], interval_ns: int) -> Iterator[Bar]:
+    """Bars of `interval_ns`, aligned to its multiples since 1970 UTC; streaming.
+
+    A period takes the bars that end within it or with it, so nothing is known before its time; `row` is that of its
+    last bar. Only whole periods are given: neither a last one whose end is not reached, nor a first one that the bars
+    enter in its midst. A period without bars is a hole here too; in one with holes, the bars that are there stand for
+    it. Raises ValueError for an interval that is not positive, DataError behind the last bar where no two bars were as
+    close as the interval: a longer bar cannot be divided.
+
+    >>> from decimal import Decimal
+    >>> one, two, three = Decimal(1), Decimal(2), Decimal(3)
+    >>> hours = [Bar(60, two, two, one, one, 2), Bar(120, one, three, one, two, 3), Bar(180, two, two, two, two, 4)]
+    >>> [(bar.ts_event, *map(int, bar[1:])) for bar in resample(hours, 120)]
+    [(120, 2, 3, 1, 2, 3)]
+    """
+    if interval_ns < 1:
+        raise ValueError(f"interval of {interval_ns} ns is not positive")
+    return _periods(bars, interval_ns)
+
+
+def _periods(bars: Iterable[Bar], interval_ns: int) -> Iterator[Bar]:
+    found = iter(bars)
+    last = next(found, None)
+    if last is None:
+        return
+    begins, closest, differences = last.ts_event, None, 0
+    end = _end(begins, interval_ns)
+    first, high, low = last.open, last.high, last.low
+    entered = False  # whether the period was seen from its start on
+    for bar in found:
+        apart, differences = bar.ts_event - last.ts_event, differences + 1
+        if closest is None or apart < closest:
+            closest = apart
+        if bar.ts_event > end:
+            # The first bar's start is not known, but the closest two bars tell how long it is.
+            if entered or begins - closest <= end - interval_ns:
+                yield Bar(end, first, high, low, last.close, last.row)
+            entered, end = True, _end(bar.ts_event, interval_ns)
+            first, high, low = bar.open, bar.high, bar.low
+        else:
+            high, low = max(high, bar.high), min(low, bar.low)
+        last = bar
+    if closest is not None and differences > 1 and closest > interval_ns:
+        longer, shorter = interval_text(closest), interval_text(interval_ns)
+        raise DataError(f"bars that are {longer} apart cannot be resampled to {shorter}: pass {longer} or a multiple")
+    if last.ts_event == end and (entered or closest is None or begins - closest <= end - interval_ns):
+        yield Bar(end, first, high, low, last.close, last.row)
+
+
+def _end(ts_event: int, interval_ns: int) -> int:
+    return -(-ts_event // interval_ns) * interval_ns

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 from shared.errors import DataError
 from shared.history.bar import Bar, bar_of
 from shared.history.columns import Columns, columns_of, columns_without_header
-from shared.history.decimal_mark import DecimalMark
 from shared.history.packed import opened, opened_text
-from shared.history.prices import text_prices
+from shared.history.prices import DecimalMark, text_prices
 from shared.history.row_order import RowOrder
 from shared.history.times import text_time
 from shared.plural import plural

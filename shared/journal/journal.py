@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection, Engine
 
 from shared.journal import reads
-from shared.journal.database import Database, parse_url
+from shared.journal.database import DATABASE_ERRORS, Database, parse_url, unwritable
 from shared.journal.postgres import PostgresDatabase
 from shared.journal.rows import (
     ArmingRow,
@@ -32,7 +32,6 @@ from shared.journal.rows import (
 )
 from shared.journal.sqlite import SqliteDatabase
 from shared.journal.store import Store
-from shared.journal.trouble import DATABASE_ERRORS, unwritable
 from shared.journal.upgrade import bring_up_to_date
 from shared.journal.writer import Writer
 

@@ -16,8 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.errors import JournalUnwritable
-from shared.journal.database import Database, Fenced, WriteRefused
-from shared.journal.trouble import DATABASE_ERRORS, unwritable
+from shared.journal.database import DATABASE_ERRORS, Database, Fenced, WriteRefused, unwritable
 
 GROUP = 256  # calls that share one commit at most
 WAITING = 10_000  # calls that wait at most

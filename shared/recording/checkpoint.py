@@ -3,7 +3,7 @@
 A snapshot names the last n of each input that its stage had taken, so it need not be of the moment where a part ends.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,11 +12,18 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from shared.config import Settings
 from shared.errors import DataError
 from shared.messages.codec import pack, unpack
+from shared.models.card import ModelRefused
+from shared.models.choose import AUTO, card_at, choose_model
 from shared.record import WIRE, NewerWire, Snapshot
-from shared.recording.about import NewerRecording, read_about
-from shared.recording.durable import write_durably
-from shared.recording.layout import CHECKPOINT, CHECKPOINTS, checkpoint_paths
-from shared.strategies.identity import identity_or_none
+from shared.recording.layout import (
+    CHECKPOINT,
+    CHECKPOINTS,
+    NewerRecording,
+    checkpoint_paths,
+    read_origin,
+    write_durably,
+)
+from shared.strategies.identity import Identity, identity_or_none
 
 # What decides which predictions and orders are made: these sections.
 SECTIONS: Mapping[str, type[BaseModel]] = {
@@ -77,7 +84,7 @@ def read_checkpoints(folder: Path) -> list[Checkpoint]:
 
 def last_settings(folder: Path) -> dict[str, Any]:
     """The settings of the last checkpoint; raises DataError, also where the folder is not whole."""
-    read_about(folder)
+    read_origin(folder)
     paths = checkpoint_paths(folder)
     if not paths:
         raise DataError(f"{folder}: is a recording without a checkpoint: nothing was recorded")
@@ -102,3 +109,35 @@ def _read(path: Path) -> Checkpoint:
 
 def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
+
+
+def recorded_model(kept: Mapping[str, Any], folders: Sequence[Path]) -> str | None:
+    """The recorded model's card, where it is there under its path or name; None where it is not, or was not kept."""
+    named = str(kept["signal"]["model"])
+    name = kept[TRADED]["model"]["name"] if TRADED in kept else named
+    told = kept[TRADED]["model"]["sha256"] if TRADED in kept else None
+    for tried in dict.fromkeys((named, name)):
+        if tried == AUTO:
+            continue
+        try:
+            path = choose_model(tried, folders, (), "")
+            if told in (None, card_at(path).sha256):
+                return str(path)
+        except ModelRefused:
+            continue
+    return None
+
+
+def differences(recording: Path, now: Identity) -> Iterator[str]:
+    """A line for the model and one for the strategy, where they are not the recording's. Raises DataError."""
+    kept = last_settings(recording)
+    if TRADED not in kept:
+        return
+    then = Identity.told(kept[TRADED])
+    if then.sha256 != now.sha256:
+        yield (
+            f"{recording} was made with model {then.model_shown}, and this run takes {now.model_shown}: "
+            "--model takes a name or a card's path"
+        )
+    if (then.strategy, then.params) != (now.strategy, now.params):
+        yield f"{recording} was made with another strategy: {then}"

@@ -12,10 +12,9 @@ from typing import NamedTuple
 from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.record import WIRE
-from shared.recording.columns import Taken
 from shared.recording.layout import LOCK, UNFINISHED, Part, checkpoint_paths, day_of, part_path, parts
-from shared.recording.part import Positions, read_positions, write_part
-from shared.recording.position import Position
+from shared.recording.part import Positions, ReceivedEntry, read_positions, write_part
+from shared.recording.position import StreamPosition
 
 DAY_S = 86_400
 
@@ -60,18 +59,18 @@ class RecordingFolder:
         self.positions: dict[Stream, Positions] = {stream: {} for stream in Stream}
         self.positions |= {stream: read_positions(part.path) for stream, part in newest.items()}
 
-    def add(self, stream: Stream, rows: list[Taken], run_id: str, wire: int = WIRE) -> int:
+    def add(self, stream: Stream, rows: list[ReceivedEntry], run_id: str, wire: int = WIRE) -> int:
         """Write rows, in the order in which they were taken; returns how many parts they made. Raises OSError.
 
         wire: the one that stands on the bus, so that an older Tickline can go on until it is raised.
         """
-        days: dict[str, list[Taken]] = defaultdict(list)
+        days: dict[str, list[ReceivedEntry]] = defaultdict(list)
         for row in rows:
             days[day_of(row.entry.id)].append(row)
         for day in sorted(days):  # a stream's ids only grow, so an earlier day's rows come before a later one's
             positions = {place: position.copy() for place, position in self.positions[stream].items()}
             for row in days[day]:
-                positions.setdefault(row.place, Position()).take(stream, row.entry, run_id)
+                positions.setdefault(row.place, StreamPosition()).take(stream, row.entry, run_id)
             write_part(part_path(self.folder, stream, day, self._next), stream, days[day], positions, wire)
             self.positions[stream] = positions
             self._next += 1

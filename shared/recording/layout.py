@@ -5,14 +5,19 @@ ticks/2026-11-24/0000000042.parquet     one part; parts of all streams are numbe
 checkpoints/0000000001.msgpack          settings and snapshots, from which the stages can go on
 """
 
+import json
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from shared.errors import ConfigError, DataError
 from shared.messages import Stream
+from shared.plural import plural
+from shared.record import WIRE, NewerWire, Snapshot
 
-ABOUT = "recording.json"
+ORIGIN = "recording.json"
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
 UNFINISHED = ".tmp"
@@ -31,7 +36,7 @@ class Part(NamedTuple):
 
 def is_recording(folder: Path) -> bool:
     """Whether a folder holds a recording."""
-    return (folder / ABOUT).is_file()
+    return (folder / ORIGIN).is_file()
 
 
 def day_of(entry_id: bytes) -> str:
@@ -63,3 +68,72 @@ def _parts(folder: Path, stream: Stream) -> Iterator[Part]:
 def checkpoint_paths(folder: Path) -> list[Path]:
     """All checkpoints, the oldest first."""
     return sorted(path for path in (folder / CHECKPOINTS).glob(f"*{CHECKPOINT}") if path.stem.isdigit())
+
+
+class NewerRecording(DataError):
+    """A newer Tickline wrote this part of a recording. Older ones are read for ever."""
+
+    def __init__(self, where: object, newer: NewerWire) -> None:
+        known = f"(wire {newer.wire}; this one knows {WIRE})"
+        super().__init__(f"{where} was written by a newer Tickline {known}: read the recording with that one")
+
+
+class Origin(Snapshot):
+    """Numbers `n` only mean something together with the bus that counted them."""
+
+    bus_id: str
+    namespace: str
+    partitions: int
+
+
+def read_origin(folder: Path) -> Origin:
+    """Raises DataError where there is no recording, or a newer Tickline's."""
+    path = folder / ORIGIN
+    try:
+        return Origin.of(json.loads(path.read_bytes()))
+    except NewerWire as newer:
+        raise NewerRecording(path, newer) from newer
+    except (OSError, ValueError) as error:
+        why = " ".join(str(error).split())[:160]
+        raise DataError(f"{folder}: is no recording: {ORIGIN} is not there or not whole ({why})") from error
+
+
+def claim(folder: Path, about: Origin, wire: int = WIRE) -> bool:
+    """Begin a recording, or go on with this very one; True when it is new. Raises ConfigError for another's folder."""
+    path = folder / ORIGIN
+    if path.exists():
+        found = read_origin(folder)
+        if found != about:
+            raise ConfigError(
+                f"recorder.folder {folder}: holds the recording of {found.namespace} on bus {found.bus_id[:8]} with "
+                f"{plural(found.partitions, 'partition')}, not of {about.namespace} on {about.bus_id[:8]} with "
+                f"{about.partitions}: name another folder"
+            )
+        return False
+    text = json.dumps(about.written(wire), indent=2) + "\n"
+    write_durably(path, lambda unfinished: _write(unfinished, text))
+    return True
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def write_durably(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a file beside `path`, force it to the disk, then give it its name; raises OSError."""
+    made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}{UNFINISHED}")
+    write(unfinished)
+    _force(unfinished)
+    unfinished.replace(path)
+    for folder in (path.parent, *(new.parent for new in made)):
+        _force(folder)
+
+
+def _force(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -2,27 +2,151 @@
 
 Rows and positions stand in one file, which is there whole or not at all. So there is no moment at which a row is
 kept and the cursor behind it is not, or the other way round: the files are the truth, and nothing else is asked.
+
+The columns of a stream are made from the message classes that may stand in it. Decimals are strings, so that they stay
+exact. A tensor is three columns: dtype, shape and bytes. `d` is the message as it lay on the bus, so nothing is lost
+where a field has no column, or an entry could not be decoded.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from enum import Enum
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
+from shared.bus.entry import Entry
 from shared.bus.names import PartitionId
 from shared.errors import DataError
-from shared.messages import Stream
-from shared.messages.codec import pack, unpack
-from shared.record import WIRE, NewerWire, Snapshot
-from shared.recording.about import NewerRecording
-from shared.recording.columns import Taken, table
-from shared.recording.durable import write_durably
-from shared.recording.layout import Part, parts
-from shared.recording.position import Position, SavedPosition
+from shared.messages import DecodeError, Stream, decode
+from shared.messages.base import Message
+from shared.messages.codec import TYPES, pack, unpack
+from shared.record import WIRE, NewerWire, Record, Snapshot
+from shared.recording.layout import NewerRecording, Part, parts, write_durably
+from shared.recording.position import SavedPosition, StreamPosition
+
+BESIDE = {"sym", "n", "tr", "stream"}  # they have columns already, or a folder
+
+
+class ReceivedEntry(NamedTuple):
+    """An entry that is to be recorded. missing: how many entries should have come before it and did not."""
+
+    place: PartitionId
+    entry: Entry
+    missing: int
+
+
+class MessageColumn(NamedTuple):
+    """A message field's column: the path of names to its value, and the type of the value."""
+
+    name: str
+    path: tuple[str, ...]
+    kind: Any
+
+
+@cache
+def message_columns(stream: Stream) -> tuple[MessageColumn, ...]:
+    """The columns of the messages that may stand in a stream.
+
+    >>> [column.name for column in message_columns(Stream.TICKS)]
+    ['ts_event', 'venue', 'price', 'history', 'cause']
+    """
+    found: dict[str, MessageColumn] = {}
+    for kind in TYPES.values():
+        if getattr(kind, "STREAM", stream) is stream and stream is not Stream.DEAD:  # a Gap belongs to any stream
+            found |= {column.name: column for column in _columns(kind, ())}
+    return tuple(found.values())
+
+
+def _columns(kind: type[Record], path: tuple[str, ...]) -> Iterator[MessageColumn]:
+    for name, field in kind.model_fields.items():
+        if not path and name in BESIDE:
+            continue
+        inner, at = _plain_type(field.annotation), (*path, name)
+        if isinstance(inner, type) and issubclass(inner, Record):
+            yield from _columns(inner, at)
+        else:
+            yield MessageColumn("_".join(at), at, inner)
+
+
+def _plain_type(annotation: Any) -> Any:
+    """Without Annotated and `| None`."""
+    if get_origin(annotation) is Annotated:
+        return _plain_type(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return _plain_type(next(each for each in get_args(annotation) if each is not type(None)))
+    return annotation
+
+
+def schema(stream: Stream) -> Any:
+    """The Arrow schema of a stream's parts."""
+    import pyarrow as pa
+
+    words = pa.dictionary(pa.int32(), pa.string())
+    own = {
+        "id": pa.string(), "instance": words, "p": pa.int32(), "t": pa.string(), "k": pa.string(), "n": pa.int64(),
+        "h": pa.string(), "tr": pa.string(), "w": pa.int64(), "d": pa.binary(), "missing": pa.int64(),
+    }  # fmt: skip
+    return pa.schema(own | {column.name: _arrow_type(column.kind) for column in message_columns(stream)})
+
+
+def _arrow_type(kind: Any) -> Any:
+    import pyarrow as pa
+
+    kind = _plain_type(kind)
+    if get_origin(kind) is tuple:
+        return pa.list_(_arrow_type(get_args(kind)[0]))
+    simple = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), bytes: pa.binary()}
+    if kind in simple:
+        return simple[kind]
+    text = get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, str | Decimal | Enum))
+    if text:
+        return pa.string()
+    raise TypeError(f"a recording has no column for {kind}")
+
+
+def table(stream: Stream, rows: list[ReceivedEntry], metadata: Mapping[str, bytes]) -> Any:
+    """The rows as an Arrow table, every message decoded; raises NewerWire where one is a newer Tickline's."""
+    import pyarrow as pa
+
+    own, kinds = schema(stream), message_columns(stream)
+    values: dict[str, list[Any]] = {name: [] for name in own.names}
+    for place, entry, missing in rows:
+        cells = (
+            entry.id.decode(), place.instance, place.p, entry.t.decode(errors="replace"), entry.k, _fitting(entry.n),
+            entry.h.decode(errors="replace"), entry.tr, _fitting(entry.w), entry.d, missing,
+        )  # fmt: skip
+        message = _message(stream, entry)
+        for name, cell in zip(own.names, (*cells, *(_cell(message, column.path) for column in kinds)), strict=True):
+            values[name].append(cell)
+    return pa.table(values, schema=own.with_metadata(metadata))
+
+
+def _message(stream: Stream, entry: Entry) -> Message | None:
+    if stream is Stream.DEAD:
+        return None
+    try:
+        return decode(entry.t, entry.d)
+    except DecodeError:
+        return None  # its bytes are kept all the same
+
+
+def _fitting(number: int) -> int:
+    return number if number < 2**63 else 0
+
+
+def _cell(message: Message | None, path: tuple[str, ...]) -> Any:
+    value: Any = message
+    for name in path:
+        value = getattr(value, name, None)
+    return str(value) if isinstance(value, Decimal | Enum) else value
+
 
 POSITIONS = b"tickline.positions"
 BATCH_ROWS = 4_096
 
-Positions = dict[PartitionId, Position]
+Positions = dict[PartitionId, StreamPosition]
 
 
 class PositionsSnapshot(Snapshot):
@@ -31,7 +155,7 @@ class PositionsSnapshot(Snapshot):
     places: dict[str, SavedPosition]
 
 
-class Row(NamedTuple):
+class RecordedEntry(NamedTuple):
     """A recorded entry, as far as it is read again."""
 
     k: str
@@ -43,7 +167,11 @@ class Row(NamedTuple):
 
 
 def write_part(
-    path: Path, stream: Stream, rows: list[Taken], positions: Mapping[PartitionId, Position], wire: int = WIRE
+    path: Path,
+    stream: Stream,
+    rows: list[ReceivedEntry],
+    positions: Mapping[PartitionId, StreamPosition],
+    wire: int = WIRE,
 ) -> None:
     """Write a part, its positions as `wire` writes them; raises OSError, and NewerWire where a row cannot be read."""
     from pyarrow import parquet
@@ -59,7 +187,7 @@ def read_positions(path: Path) -> Positions:
 
     try:
         kept = PositionsSnapshot.of(unpack(parquet.read_schema(path).metadata[POSITIONS]))
-        return {_place(name): Position.of(saved) for name, saved in kept.places.items()}
+        return {_place(name): StreamPosition.of(saved) for name, saved in kept.places.items()}
     except NewerWire as newer:
         raise NewerRecording(path, newer) from newer
     except (ArrowException, OSError, TypeError, KeyError, ValueError) as error:
@@ -84,24 +212,24 @@ def recorded_symbols(folder: Path) -> list[str]:
     return found
 
 
-def read_rows(folder: Path, stream: Stream, instance: str, symbols: Sequence[str] = ()) -> Iterator[Row]:
+def read_rows(folder: Path, stream: Stream, instance: str, symbols: Sequence[str] = ()) -> Iterator[RecordedEntry]:
     """The rows that an instance wrote to a stream, in the recorded order; of these symbols, or of all. DataError."""
     for part in parts(folder, stream):
         yield from _part_rows(part, instance, symbols)
 
 
-def _part_rows(part: Part, instance: str, symbols: Sequence[str]) -> Iterator[Row]:
+def _part_rows(part: Part, instance: str, symbols: Sequence[str]) -> Iterator[RecordedEntry]:
     import pyarrow as pa
     from pyarrow import compute, parquet
 
     try:
         with parquet.ParquetFile(part.path) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=["instance", *Row._fields], use_threads=False):
+            for batch in file.iter_batches(BATCH_ROWS, columns=["instance", *RecordedEntry._fields], use_threads=False):
                 wanted = compute.equal(batch.column("instance"), instance)
                 if symbols:
                     wanted = compute.and_(wanted, compute.is_in(batch.column("k"), value_set=pa.array(symbols)))
                 chosen = batch.filter(wanted)
-                yield from map(Row, *(chosen.column(name).to_pylist() for name in Row._fields))
+                yield from map(RecordedEntry, *(chosen.column(name).to_pylist() for name in RecordedEntry._fields))
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         why = " ".join(str(error).split())[:160]
         raise DataError(f"{part.path}: no whole part of a recording ({why}): restore it or remove it") from error

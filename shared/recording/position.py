@@ -18,7 +18,7 @@ class SavedLast(Record):
 
 
 class SavedPosition(Record):
-    """A Position as it is kept in a part."""
+    """A StreamPosition as it is kept in a part."""
 
     run_id: str
     cursor: bytes
@@ -29,10 +29,10 @@ _last, _position = unvalidated(SavedLast), unvalidated(SavedPosition)
 
 
 @dataclass
-class Position:
+class StreamPosition:
     """run_id: the server whose entry ids `cursor` counts in. last: symbol -> (n, trace id) recorded last.
 
-    >>> position = Position()
+    >>> position = StreamPosition()
     >>> def entry(entry_id, n):
     ...     return Entry(entry_id, (b"k", b"BTCUSDT", b"n", n, b"tr", n))
     >>> [position.take(Stream.TICKS, entry(*each), "a") for each in ((b"1-0", b"1"), (b"2-0", b"1"), (b"3-0", b"2"))]
@@ -70,9 +70,9 @@ class Position:
         n, tr = self.last.get(ALL if stream is Stream.DEAD else entry.k, (0, ""))
         return bool(entry.n) and entry.n == n and entry.tr != tr
 
-    def copy(self) -> "Position":
+    def copy(self) -> "StreamPosition":
         """One that changes by itself."""
-        return Position(self.run_id, self.cursor, dict(self.last))
+        return StreamPosition(self.run_id, self.cursor, dict(self.last))
 
     def dump(self) -> SavedPosition:
         """As it is kept in a part."""
@@ -80,7 +80,7 @@ class Position:
         return _position(run_id=self.run_id, cursor=self.cursor, last=last)
 
     @classmethod
-    def of(cls, saved: SavedPosition) -> "Position":
+    def of(cls, saved: SavedPosition) -> "StreamPosition":
         """What `dump` gave."""
         return cls(saved.run_id, saved.cursor, {name: (x.n, x.tr) for name, x in saved.last.items()})
 

@@ -10,8 +10,7 @@ from decimal import Decimal
 from time import process_time
 from typing import Any
 
-from services.ingestor.live.route import trade_route
-from services.ingestor.live.stage import LiveStage
+from services.ingestor.live.stage import LiveStage, trade_pipeline
 from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import Clock, Connected, Event, Trade
 from shared.intervals import NS_PER_S
@@ -48,7 +47,7 @@ def main() -> None:
         fed = events(count)
         best, size = float("inf"), 0
         for _ in range(ROUNDS):
-            route = trade_route(interval, "last", ContinuityRules(consecutive), NS_PER_S // 4, 0)
+            route = trade_pipeline(interval, "last", ContinuityRules(consecutive), NS_PER_S // 4, 0)
             stage = LiveStage("bench", "A", route, 60 * NS_PER_S)
             best = min(best, seconds(stage.on_tick, fed))
             size = len(pack(stage.state()))

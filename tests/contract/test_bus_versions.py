@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.ingestor.live.stage import LiveStage
-from services.ingestor.recorded import recorded_ticks
+from services.ingestor.replay import recorded_ticks
 from services.research.recording import parity
 from services.strategy.live_stage import LiveStrategyStage
 from shared.bus.api import Bus, Session
@@ -21,7 +21,7 @@ from shared.errors import SafetyRefusal
 from shared.messages import ExecutionReport, MarketTick, Stream, decode
 from shared.messages.codec import unpack
 from shared.record import FIRST, WIRE
-from shared.recording.about import NewerRecording
+from shared.recording.layout import NewerRecording
 from shared.runner.input_cursor import position_in
 from shared.runner.service import check_bus
 from shared.runner.symbol import FIELD as SNAPSHOT

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.execution.stage import DeskStage
-from services.ingestor.live.order_by_id import OrderById, OrderByTime
+from services.ingestor.live.trade_order import OrderById, OrderByTime
 from services.ingestor.source import Quote
 from services.ingestor.stage import IngestStage
 from shared.account import Account

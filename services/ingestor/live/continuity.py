@@ -15,8 +15,8 @@ The rules:
 
 from typing import Any, cast
 
-from services.ingestor.live.order_by_id import OrderById, OrderByTime
 from services.ingestor.live.saved import SavedQuestion, question_in, saved_question
+from services.ingestor.live.trade_order import OrderById, OrderByTime
 from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import (
     Answered,

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from shared.errors import ConfigError, DataError
 from shared.extras import to_install
-from shared.history.arrow_columns import time_column
 from shared.history.columns import plain_name
 from shared.history.csv_bars import separated
-from shared.history.decimal_mark import DecimalMark
 from shared.history.files import is_parquet
 from shared.history.packed import opened_text
+from shared.history.parquet_bars import time_column
+from shared.history.prices import DecimalMark
 from shared.history.times import text_time, time_text
 
 # Ours, and those of data.binance.vision's fundingRate files (calc_time,funding_interval_hours,last_funding_rate) and of

@@ -14,11 +14,9 @@ from shared.config import Settings
 from shared.errors import DataError
 from shared.messages import Stream
 from shared.record import NewerWire
-from shared.recording.about import NewerRecording, read_about
-from shared.recording.checkpoint import Checkpoint, read_checkpoints, settings_of
-from shared.recording.layout import is_recording, parts
+from shared.recording.checkpoint import Checkpoint, read_checkpoints, recorded_model, settings_of
+from shared.recording.layout import NewerRecording, is_recording, parts, read_origin
 from shared.recording.part import recorded_symbols
-from shared.recording.traded import recorded_model
 from shared.runner.plan import ServiceSpec
 from shared.runner.stage import Stage
 from shared.runner.symbol import Symbol
@@ -54,7 +52,7 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
     """Compute a recorded session again. model: where its model is now. Raises DataError, ConfigError."""
     if not is_recording(folder):
         raise DataError(f"{folder}: is no recording: pass the folder that the recorder wrote")
-    read_about(folder)
+    read_origin(folder)
     streams = {part.stream for part in parts(folder)}
     if lacking := [str(stream) for stream in NEEDED if stream not in streams]:
         raise DataError(f"{folder}: has no {' and no '.join(lacking)}: there is nothing to compare")

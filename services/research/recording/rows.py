@@ -6,8 +6,8 @@ from pathlib import Path
 
 from shared.messages import DecodeError, Message, Stream, decode
 from shared.record import NewerWire
-from shared.recording.about import NewerRecording
-from shared.recording.part import Row, read_rows
+from shared.recording.layout import NewerRecording
+from shared.recording.part import RecordedEntry, read_rows
 
 
 class Hole(Exception):
@@ -30,9 +30,9 @@ class Rows:
         self.last_n = after
         self.first_n = 0
         self._rows = self._behind(read_rows(folder, stream, instance, [sym]), after)
-        self._seen: deque[Row] = deque()
+        self._seen: deque[RecordedEntry] = deque()
 
-    def peek(self, further: int = 0) -> Row | None:
+    def peek(self, further: int = 0) -> RecordedEntry | None:
         """The next row, or one further on; None at the end."""
         while len(self._seen) <= further:
             row = next(self._rows, None)
@@ -41,7 +41,7 @@ class Rows:
             self._seen.append(row)
         return self._seen[further]
 
-    def next(self) -> Row:
+    def next(self) -> RecordedEntry:
         """Take it."""
         row = self.peek()
         assert row is not None
@@ -71,14 +71,14 @@ class Rows:
         self._seen.clear()
         return count
 
-    def _behind(self, rows: Iterator[Row], n: int) -> Iterator[Row]:
+    def _behind(self, rows: Iterator[RecordedEntry], n: int) -> Iterator[RecordedEntry]:
         for row in rows:
             self.first_n = self.first_n or row.n
             if row.n > n:
                 yield row
 
 
-def message_of(row: Row) -> Message | None:
+def message_of(row: RecordedEntry) -> Message | None:
     """What the row says; None where it cannot be read. Raises DataError for a newer Tickline's row."""
     try:
         return decode(row.t, row.d)

@@ -6,7 +6,7 @@ from services.research.recording.tally import Tally
 from services.strategy.live_stage import closed_by
 from shared.messages import Decision, Gap, Message, Stream
 from shared.plural import plural
-from shared.recording.part import Row
+from shared.recording.part import RecordedEntry
 from shared.runner.stage import Stage
 
 SUPERSEDED, STALE = "SUPERSEDED", "STALE_PREDICTION"  # reasons of a live strategy's waiting predictions
@@ -54,7 +54,7 @@ class StrategyReplay:
                 return
         self._tally.ahead[Stream.PREDICTIONS] += self._predictions.left() if upto is None else 0
 
-    def _require(self, n: int, row: Row) -> None:
+    def _require(self, n: int, row: RecordedEntry) -> None:
         """The next decision must be n."""
         if n < row.n and self._decisions.lacks(n):
             raise Stuck("recorded none, so it is not known what came before it")

@@ -7,7 +7,7 @@ from services.research.recording.rows import Rows, message_of
 from shared.errors import ConfigError
 from shared.messages import Message, Prediction, Stream
 from shared.messages.codec import is_said
-from shared.recording.part import Row
+from shared.recording.part import RecordedEntry
 
 
 class Difference(NamedTuple):
@@ -65,7 +65,7 @@ def _same_model(found: Message | None, computed: Message) -> None:
         )
 
 
-def _difference(row: Row, found: Message | None, computed: Message) -> str:
+def _difference(row: RecordedEntry, found: Message | None, computed: Message) -> str:
     """The first field that differs, recorded against computed."""
     if found is None or type(found) is not type(computed):
         shown = row.t if found is None else found.human()

@@ -16,7 +16,7 @@ from services.research.sweep.trials import Trading, Trial, tradings, trials
 from shared.config import Settings
 from shared.errors import DataError
 from shared.history import Bar, bars
-from shared.history.resample import resample
+from shared.history.bar import resample
 from shared.history.times import time_text
 from shared.history.zone import DAY_NS
 from shared.intervals import interval_ns

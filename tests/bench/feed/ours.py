@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from services.ingestor.feeder import ExchangeFeeder
 from services.ingestor.feeds.venues import Venues
-from services.ingestor.live.order_by_id import OrderById
 from services.ingestor.live.stage import LiveStage
-from services.ingestor.live_feeder import LiveFeeder
-from services.ingestor.live_plan import live_options, live_plan
+from services.ingestor.live.trade_order import OrderById
+from services.ingestor.plan import live_options, live_spec
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID, TradeHistory
 from shared.bus.api import Bus
 from shared.bus.memory_bus import MemoryBus
@@ -73,14 +73,14 @@ async def ingestor(given: Asked) -> dict[str, Any]:
     """Trades taken by the stages, ticks on the bus. Raises AssertionError where a tick is not the tape's."""
     settings = settings_of(given)
     options = live_options(settings)
-    stages = Stages(live_plan(options, settings.ingestor.instance))
+    stages = Stages(live_spec(options, settings.ingestor.instance))
 
     def clock(bound_ns: int) -> TakenClock:
         made = TakenClock(bound_ns)
         made.stages = stages
         return made
 
-    feeder = LiveFeeder(Venues(options, clock), settings.bus.partitions)
+    feeder = ExchangeFeeder(Venues(options, clock), settings.bus.partitions)
     bus: Bus = make_bus(settings) if given.bus else MemoryBus(lease_s=settings.bus.lease_s, maxlens=MAXLENS)
     worker = Worker(
         stages.plan, bus, feeder, partitions=settings.bus.partitions, limits=limits_of(settings), close=feeder.close

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+from services.ingestor.feeder import ExchangeFeeder
 from services.ingestor.feeds.feed_report import FeedReport
 from services.ingestor.feeds.venues import Venues
-from services.ingestor.live_feeder import LiveFeeder
-from services.ingestor.live_plan import live_plan
+from services.ingestor.plan import live_spec
 from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.http.serve import Fake
 from shared.bus.memory_bus import MemoryBus
@@ -41,7 +41,7 @@ def new_bus(lease_s: float = 5.0) -> MemoryBus:
 class Ingestor:
     """A running one. task: the worker, done when it could not go on."""
 
-    def __init__(self, feeder: LiveFeeder, venues: Venues, task: "asyncio.Task[None]") -> None:
+    def __init__(self, feeder: ExchangeFeeder, venues: Venues, task: "asyncio.Task[None]") -> None:
         self.feeder, self.venues, self.task = feeder, venues, task
 
     @property
@@ -63,8 +63,8 @@ async def ingesting_of(
 ) -> AsyncIterator[Ingestor]:
     """As `ingesting`, on several venues."""
     venues = Venues(options)
-    feeder = LiveFeeder(venues, P, report=report)
-    worker = Worker(live_plan(options, "ingestor"), bus, feeder, partitions=P, limits=LIMITS)
+    feeder = ExchangeFeeder(venues, P, report=report)
+    worker = Worker(live_spec(options, "ingestor"), bus, feeder, partitions=P, limits=LIMITS)
     task = asyncio.create_task(worker.run())
     try:
         yield Ingestor(feeder, venues, task)

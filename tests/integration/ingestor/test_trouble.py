@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from services.ingestor.feeds.feed import LiveFeed
-from services.ingestor.live_plan import live_stage
+from services.ingestor.plan import live_stage
 from services.simulator.engine.faults import Fault, Mode
 from services.simulator.websocket.feed_plan import FeedPlan
 from services.simulator.websocket.random_faults import FeedFault, Trouble

@@ -29,7 +29,7 @@ from shared.runner.service import make_bus
 from shared.strategies.identity import Identity
 from tests.servers import free_port
 from tests.unit.console.test_watch import TICKS, ran
-from tests.unit.recording.test_traded import mine, recording
+from tests.unit.recording.test_checkpoint import mine, recording
 from tests.until import until
 
 

@@ -26,7 +26,7 @@ from shared.record import WIRE
 from shared.recording.checkpoint import read_checkpoints
 from shared.recording.folder import FolderInUse, locked
 from shared.recording.layout import checkpoint_paths, parts
-from shared.recording.part import POSITIONS, Row, read_rows
+from shared.recording.part import POSITIONS, RecordedEntry, read_rows
 from tests.unit.runner.fakes import report, tick
 from tests.until import until
 
@@ -89,7 +89,7 @@ async def recording(line: Line, made: Settings) -> AsyncIterator[Recorder]:
         await running
 
 
-def ticks(folder: Path) -> list[Row]:
+def ticks(folder: Path) -> list[RecordedEntry]:
     return list(read_rows(folder, Stream.TICKS, "ingestor"))
 
 

@@ -2,7 +2,7 @@
 
 from shared.bus.entry import Entry
 from shared.bus.names import PartitionId
-from shared.recording.columns import Taken
+from shared.recording.part import ReceivedEntry
 from tests.unit.runner.fakes import entry, tick
 
 PLACE = PartitionId("ingestor", 3)
@@ -10,9 +10,9 @@ DAY_MS = 86_400_000
 FIRST_DAY_MS = 20_000 * DAY_MS  # 2024-10-04
 
 
-def taken(n: int, sym: str = "A", ms: int = FIRST_DAY_MS, missing: int = 0) -> Taken:
+def taken(n: int, sym: str = "A", ms: int = FIRST_DAY_MS, missing: int = 0) -> ReceivedEntry:
     """Tick n of a symbol, written at this time."""
-    return Taken(PLACE, entry(tick(n, sym), ms + n), missing)
+    return ReceivedEntry(PLACE, entry(tick(n, sym), ms + n), missing)
 
 
 def raw(position: int, k: bytes = b"", n: bytes = b"", d: bytes = b"?") -> Entry:

@@ -1,25 +1,36 @@
 """What a checkpoint keeps of the settings is what decides, and nothing else."""
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from services.console.options import RunOptions, settings_for
 from shared import record
-from shared.config import Settings
+from shared.bus.names import PartitionId
+from shared.config import Settings, load_settings
 from shared.config.settings import BusSettings, IngestorSettings, StrategySettings
 from shared.errors import DataError
+from shared.messages import Stream
 from shared.messages.codec import pack, unpack
 from shared.record import WIRE
-from shared.recording.about import About, claim
 from shared.recording.checkpoint import (
+    TRADED,
     Checkpoint,
+    differences,
     kept_settings,
     last_settings,
     read_checkpoints,
+    recorded_model,
     settings_of,
     write_checkpoint,
 )
+from shared.recording.folder import RecordingFolder
+from shared.recording.layout import Origin, claim
+from shared.recording.part import ReceivedEntry
+from shared.strategies.identity import Identity
+from tests.unit.runner.fakes import entry, tick
 
 
 def test_settings_come_back_and_no_variable_changes_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +51,7 @@ def test_no_address_and_no_secret_is_kept() -> None:
 
 
 def test_the_newest_says_what_holds(tmp_path: Path) -> None:
-    claim(tmp_path, About(bus_id="b", namespace="tickline", partitions=1))
+    claim(tmp_path, Origin(bus_id="b", namespace="tickline", partitions=1))
     for interval in ("1s", "5m"):
         kept = kept_settings(Settings(interval=interval))
         write_checkpoint(tmp_path, Checkpoint(taken_ns=1, settings=kept, snapshots={"signal": {"A": b"\x00\xff"}}))
@@ -50,7 +61,7 @@ def test_the_newest_says_what_holds(tmp_path: Path) -> None:
 
 
 def test_damage_is_told(tmp_path: Path) -> None:
-    claim(tmp_path, About(bus_id="b", namespace="tickline", partitions=1))
+    claim(tmp_path, Origin(bus_id="b", namespace="tickline", partitions=1))
     with pytest.raises(DataError, match="without a checkpoint"):
         last_settings(tmp_path)
     (tmp_path / "checkpoints").mkdir()
@@ -64,7 +75,7 @@ def test_damage_is_told(tmp_path: Path) -> None:
 def test_one_of_an_older_wire_is_read_and_one_of_a_newer_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim(tmp_path, About(bus_id="b", namespace="tickline", partitions=1))
+    claim(tmp_path, Origin(bus_id="b", namespace="tickline", partitions=1))
     write_checkpoint(tmp_path, Checkpoint(taken_ns=1, settings={}, snapshots={"signal": {"A": b"x"}}))
     (path,) = (tmp_path / "checkpoints").iterdir()
     written = unpack(path.read_bytes())
@@ -80,3 +91,85 @@ def test_one_of_an_older_wire_is_read_and_one_of_a_newer_refused(
     path.write_bytes(pack({**written, "v": WIRE + 1, "added": 1}))
     with pytest.raises(DataError, match=r"0000000001.msgpack was written by a newer Tickline \(wire .*: read the rec"):
         last_settings(tmp_path)
+
+
+SHIPPED = Path(__file__).parents[3] / "weights"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def settings(**given: object) -> Settings:
+    return load_settings(symbols=("BTCUSDT",), interval="12h", **given)
+
+
+def mine(folder: str = "weights") -> Path:
+    """Another model for the same symbol, of which the config's folder has the card."""
+    card = json.loads((SHIPPED / "btcusdt_12h_linear.json").read_text())
+    path = Path(folder) / "mine.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({**card, "name": "mine", "sha256": "0" * 64}))
+    return path
+
+
+def recording(of: Settings, folder: str = "session") -> Path:
+    path = Path(folder)
+    path.mkdir()
+    claim(path, Origin(bus_id="b", namespace="tickline", partitions=8))
+    RecordingFolder(path).add(
+        Stream.TICKS,
+        [ReceivedEntry(PartitionId("ingestor", 0), entry(tick(1, "BTCUSDT"), 1_700_000_000_000), 0)],
+        "run",
+    )
+    write_checkpoint(path, Checkpoint(taken_ns=1, settings=kept_settings(of), snapshots={}))
+    return path
+
+
+def test_a_checkpoint_names_what_trades() -> None:
+    kept = kept_settings(settings(strategy={"params": {"leverage": 2}}))
+    assert kept[TRADED]["model"]["name"] == "btcusdt_12h_linear"
+    assert len(kept[TRADED]["model"]["sha256"]) == 64
+    assert (kept[TRADED]["strategy"]["name"], kept[TRADED]["strategy"]["params"]["leverage"]) == ("basic_taker", "2")
+    assert Identity.told(kept[TRADED]) == Identity.of(settings(strategy={"params": {"leverage": 2}}))
+
+
+def test_a_replay_takes_the_recordings_model() -> None:
+    """Though another one, of the config's folder, would fit as well; unless one is named."""
+    path = recording(settings())
+    mine()
+    assert Identity.of(settings()).model == "mine"
+    replayed = Identity.of(settings_for(RunOptions(data=[path])))
+    assert replayed.model == "btcusdt_12h_linear"
+    assert list(differences(path, replayed)) == []
+    named = Identity.of(
+        settings_for(RunOptions(data=[path], model="mine", strategy="threshold", param=["threshold=0.1"]))
+    )
+    assert named.model == "mine"
+    model, strategy = differences(path, named)
+    assert "was made with model btcusdt_12h_linear (" in model
+    assert "this run takes mine (0000000000000000)" in model
+    assert "was made with another strategy" in strategy
+    assert "basic_taker(" in strategy
+
+
+def test_where_the_recordings_model_is_gone_or_another_one_it_is_said() -> None:
+    card = mine()
+    path = recording(settings(signal={"model": "mine"}))
+    kept = kept_settings(settings(signal={"model": "mine"}))
+    assert recorded_model(kept, [Path("weights")]) == str(card)
+    card.write_text(card.read_text().replace("0" * 64, "1" * 64))
+    assert recorded_model(kept, [Path("weights")]) is None
+    card.unlink()
+    now = settings_for(RunOptions(data=[path]))
+    (line,) = differences(path, Identity.of(now))
+    assert "was made with model mine (0000000000000000), and this run takes btcusdt_12h_linear (" in line
+
+
+def test_a_recording_of_before_names_were_kept_is_taken_as_it_was() -> None:
+    kept = kept_settings(settings())
+    del kept[TRADED]
+    assert recorded_model(kept, [SHIPPED]) is None  # it was chosen then: it is chosen again
+    kept["signal"]["model"] = "btcusdt_12h_linear"
+    assert recorded_model(kept, [SHIPPED]) == str(SHIPPED / "btcusdt_12h_linear.json")

@@ -17,11 +17,10 @@ from shared.messages.codec import pack, unpack
 from shared.record import WIRE, NewerWire
 from shared.recording import part as module
 from shared.recording.checkpoint import Checkpoint, write_checkpoint
-from shared.recording.columns import Taken
 from shared.recording.folder import Age, RecordingFolder, locked
 from shared.recording.layout import checkpoint_paths, parts
-from shared.recording.part import POSITIONS, read_positions, read_rows, recorded_symbols
-from shared.recording.position import Position, SavedPosition
+from shared.recording.part import POSITIONS, ReceivedEntry, read_positions, read_rows, recorded_symbols
+from shared.recording.position import SavedPosition, StreamPosition
 from tests.unit.recording.entries import DAY_MS, FIRST_DAY_MS, PLACE, taken
 
 
@@ -142,7 +141,7 @@ def test_positions_of_an_older_wire_are_read_and_those_of_a_newer_refused(
     monkeypatch.setattr(record, "FIRST", WIRE - 1)
     monkeypatch.setattr(SavedPosition, "upgrade", upgrade)
     keep(only.path, {"v": WIRE - 1, "places": {str(PLACE): place}})
-    assert read_positions(only.path)[PLACE] == Position("older", place["cursor"], {"A": (1, "t:A:1")})  # type: ignore[arg-type]
+    assert read_positions(only.path)[PLACE] == StreamPosition("older", place["cursor"], {"A": (1, "t:A:1")})  # type: ignore[arg-type]
     keep(only.path, {"v": WIRE + 1, "places": {}, "added": 1})
     with pytest.raises(DataError, match=r"0000000001.parquet was written by a newer Tickline \(wire "):
         RecordingFolder(tmp_path)
@@ -164,5 +163,5 @@ def test_a_row_that_cannot_be_read_is_not_written(tmp_path: Path) -> None:
     later = Entry(b"%d-0" % (FIRST_DAY_MS + 2), (b"t", b"MarketTick/%d" % (WIRE + 1), b"k", b"A", b"n", b"2"))
     folder = RecordingFolder(tmp_path)
     with pytest.raises(NewerWire, match="a MarketTick was written by a newer"):
-        folder.add(Stream.TICKS, [taken(1), Taken(PLACE, later, 0)], "a")
+        folder.add(Stream.TICKS, [taken(1), ReceivedEntry(PLACE, later, 0)], "a")
     assert (parts(tmp_path), folder.positions[Stream.TICKS]) == ([], {})

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.ingestor.present import PresentSource
+from services.ingestor.simulated import PresentSource
 from services.ingestor.source import Quote
 from services.simulator.engine.listing import MAKERS, btcusdt
 from services.simulator.engine.prices import SimulatedPrices

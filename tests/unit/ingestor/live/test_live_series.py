@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from services.ingestor.live.bar_join import BarJoin
 from services.ingestor.live.continuity import Continuity
-from services.ingestor.live.route import TickPipeline
 from services.ingestor.live.sampler import EachTrade, Sampler
-from services.ingestor.live.stage import LiveStage
+from services.ingestor.live.stage import LiveStage, TickPipeline
 from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.messages import Gap, GapCause, MarketTick, Message, decode, encode
 from shared.messages.codec import pack, unpack

@@ -5,8 +5,7 @@ from typing import Literal
 
 import pytest
 
-from services.ingestor.live.route import TickPipeline, candle_route, trade_route
-from services.ingestor.live.stage import LiveStage
+from services.ingestor.live.stage import LiveStage, TickPipeline, candle_pipeline, trade_pipeline
 from services.signal.stage import SignalStage
 from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import (
@@ -39,7 +38,7 @@ def at(seconds: float) -> int:
 
 
 def live(interval: str = "1s", price: Literal["last", "mid"] = "last", warm: int = 0) -> LiveStage:
-    return LiveStage("v", "A", trade_route(interval, price, RULES, 0, warm), AGE)
+    return LiveStage("v", "A", trade_pipeline(interval, price, RULES, 0, warm), AGE)
 
 
 def run(stage: LiveStage, *events: Event) -> list[Message]:
@@ -85,7 +84,7 @@ def test_bars_of_mids() -> None:
 
 
 def test_bars_of_candles() -> None:
-    stage = LiveStage("v", "A", candle_route("1s", 0, 0, 10**9), AGE)
+    stage = LiveStage("v", "A", candle_pipeline("1s", 0, 0, 10**9), AGE)
     said = run(stage, Clock(T), Connected(), *(Candle(at(s), Decimal(s + 10)) for s in range(3)))
     assert said == [tick(1, 1, "10"), tick(2, 2, "11")]
     assert run(stage, Clock(at(3))) == []
@@ -135,7 +134,7 @@ def test_a_late_trade_that_would_have_changed_a_bar_gives_a_gap() -> None:
 @pytest.mark.parametrize("silent_s", [1.4, 1.6])
 def test_bars_that_are_missing_have_their_gap_also_when_those_before_them_turn_out_to_be_wrong(silent_s: float) -> None:
     """Whether silence had closed the bar before the hole was found is a matter of ms."""
-    route = trade_route("1s", "last", ContinuityRules(silence_ns=NS_PER_S), NS_PER_S // 2, warm=0)
+    route = trade_pipeline("1s", "last", ContinuityRules(silence_ns=NS_PER_S), NS_PER_S // 2, warm=0)
     stage = LiveStage("v", "A", route, AGE)
     trades = [trade(i, i * 0.6, 10 + i) for i in (1, 2, 3)]
     said = run(stage, Clock(T), Connected(), Clock(T), *trades, Clock(at(1 + silent_s)))
@@ -196,6 +195,6 @@ def test_a_state_of_another_route_is_refused() -> None:
 
 
 def test_a_mid_has_no_history_to_fetch() -> None:
-    route: TickPipeline = trade_route("1s", "mid", RULES, 0, warm=50)
+    route: TickPipeline = trade_pipeline("1s", "mid", RULES, 0, warm=50)
     route.on_tick(Clock(T))
     assert route.questions == []

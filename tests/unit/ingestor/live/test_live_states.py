@@ -16,10 +16,9 @@ import services.ingestor.live as live
 from services.ingestor.live.bar_join import BarJoin
 from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
-from services.ingestor.live.quotes import MidPrices
-from services.ingestor.live.route import TickPipeline, candle_route, trade_route
+from services.ingestor.live.mid_prices import MidPrices
 from services.ingestor.live.sampler import EachTrade, Sampler
-from services.ingestor.live.stage import LiveStage
+from services.ingestor.live.stage import LiveStage, TickPipeline, candle_pipeline, trade_pipeline
 from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import (
     Answered,
@@ -106,13 +105,13 @@ CASES: dict[type[AnyTick], list[Case]] = {
     MidPrices: [Case(lambda: MidPrices(20, 40), [st.builds(TopOfBook, TIME, PRICE, PRICE), *COMMON])],
     Sampler: [Case(lambda: Sampler(10, 3), [NUMBERED, *MARKS])],
     TickPipeline: [
-        Case(lambda: trade_route("10s", "last", ContinuityRules(), 0, 3), slowly(with_pages(NUMBERED))),
-        Case(lambda: candle_route("10s", 0, 3, 10**9), slowly([st.builds(Candle, END, PRICE), *COMMON])),
+        Case(lambda: trade_pipeline("10s", "last", ContinuityRules(), 0, 3), slowly(with_pages(NUMBERED))),
+        Case(lambda: candle_pipeline("10s", 0, 3, 10**9), slowly([st.builds(Candle, END, PRICE), *COMMON])),
     ],
     LiveStage: [
-        Case(routed(lambda: trade_route("trade", "last", rules(True), 0, 0)), with_pages(NUMBERED)),
+        Case(routed(lambda: trade_pipeline("trade", "last", rules(True), 0, 0)), with_pages(NUMBERED)),
         Case(
-            routed(lambda: trade_route("10s", "mid", ContinuityRules(), 0, 0)),
+            routed(lambda: trade_pipeline("10s", "mid", ContinuityRules(), 0, 0)),
             slowly([st.builds(TopOfBook, TIME, PRICE, PRICE), *COMMON]),
         ),
     ],

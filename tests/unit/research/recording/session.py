@@ -10,8 +10,8 @@ from services.research.recording.rows import Rows
 from services.strategy.stage import StrategyStage
 from shared.bus.names import PartitionId
 from shared.messages import ExecutionReport, Gap, Message, OrderIntent, Prediction, Stream
-from shared.recording.columns import Taken
 from shared.recording.folder import RecordingFolder
+from shared.recording.part import ReceivedEntry
 from shared.runner.stage import Stage
 from shared.strategies import BasicTaker
 from tests.unit.recording.entries import FIRST_DAY_MS
@@ -74,7 +74,7 @@ class Session:
             kept = [message for message in messages if (stream, message.n) not in without]
             gone = [noted and (stream, message.n - 1) in without for message in kept]
             rows = [
-                Taken(PartitionId(INSTANCE, 0), entry(message, FIRST_DAY_MS + message.n), int(missing))
+                ReceivedEntry(PartitionId(INSTANCE, 0), entry(message, FIRST_DAY_MS + message.n), int(missing))
                 for message, missing in zip(kept, gone, strict=True)
             ]
             if rows:

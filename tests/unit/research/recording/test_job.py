@@ -16,15 +16,14 @@ from shared.errors import DataError, UserCodeFailed
 from shared.messages import Decision, Message, OrderIntent, Prediction, Reason, Stream, decode, encode
 from shared.messages.codec import pack, unpack
 from shared.record import WIRE
-from shared.recording.about import About, claim
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
-from shared.recording.columns import Taken
 from shared.recording.folder import RecordingFolder
-from shared.recording.layout import checkpoint_paths, parts
+from shared.recording.layout import Origin, checkpoint_paths, claim, parts
+from shared.recording.part import ReceivedEntry
 from shared.runner.progress import producers
 from shared.runner.stage import Stage
+from shared.runner.symbol import ReceivedEntry as Received
 from shared.runner.symbol import Symbol
-from shared.runner.symbol import Taken as Received
 from shared.strategies import BasicTaker
 from tests.altered import Row, alter, the_row
 from tests.unit.recording.entries import FIRST_DAY_MS
@@ -42,7 +41,7 @@ class Line:
     """A line of one symbol that records itself, a part a stream at each `record`."""
 
     def __init__(self, folder: Path, made: Settings) -> None:
-        claim(folder, About(bus_id="b", namespace="tickline", partitions=1))
+        claim(folder, Origin(bus_id="b", namespace="tickline", partitions=1))
         self._folder, self._settings = folder, made
         self._plans: LinePlans = line_plans(made)
         self._signal, self._strategy = (
@@ -81,7 +80,7 @@ class Line:
         """Put what was written since into parts."""
         recording, instances = RecordingFolder(self._folder), producers(self._settings)
         for stream, messages in self._written.items():
-            rows = [Taken(PartitionId(instances[stream], 0), entry(m, FIRST_DAY_MS + m.n), 0) for m in messages]
+            rows = [ReceivedEntry(PartitionId(instances[stream], 0), entry(m, FIRST_DAY_MS + m.n), 0) for m in messages]
             if rows:
                 recording.add(stream, rows, "server")
             messages.clear()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.ingestor.live_plan import live_options, live_plan
+from services.ingestor.plan import live_options, live_spec
 from shared.config import load_settings
 from shared.exchanges.market_data.events import Clock, Connected, Trade
 from shared.messages import MarketTick
@@ -41,7 +41,7 @@ def test_several_are_called_by_their_names() -> None:
 def test_a_symbol_is_by_the_rules_of_its_venue() -> None:
     """The bar closes when a trade is past its end by the grace of the venue."""
     perp = {"exchange": "binance", "markets": BTC, "grace_s": 0}
-    plan = live_plan(options(venues={"perp": perp, "okx": {"markets": ETH, "grace_s": 5, "silence_s": 0}}), "ingestor")
+    plan = live_spec(options(venues={"perp": perp, "okx": {"markets": ETH, "grace_s": 5, "silence_s": 0}}), "ingestor")
     came: dict[str, list[MarketTick]] = {}
     for sym in ("BTCUSDT", "ETHUSDT"):
         stage: Any = plan.make_stage(sym)
@@ -58,7 +58,7 @@ def test_a_symbol_does_not_go_on_with_another_series() -> None:
     def stage(interval: str, market: str) -> Any:
         own = {"source": "ccxt", "exchange": "binance", "markets": {"BTCUSDT": market}}
         settings = load_settings(symbols=["BTCUSDT"], interval=interval, ingestor=own)
-        return live_plan(live_options(settings), "ingestor").make_stage("BTCUSDT")
+        return live_spec(live_options(settings), "ingestor").make_stage("BTCUSDT")
 
     state = stage("60s", "BTC/USDT").state()
     stage("1m", "BTC/USDT").restore(state)

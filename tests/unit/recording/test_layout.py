@@ -10,10 +10,10 @@ from services.research.recording.job import parity
 from shared import record
 from shared.errors import ConfigError, DataError
 from shared.record import WIRE
-from shared.recording.about import About, claim, read_about
 from shared.recording.checkpoint import last_settings
+from shared.recording.layout import Origin, claim, read_origin
 
-ABOUT = About(bus_id="b", namespace="tickline", partitions=8)
+ABOUT = Origin(bus_id="b", namespace="tickline", partitions=8)
 
 
 def change(folder: Path, **fields: object) -> None:
@@ -34,20 +34,20 @@ def test_one_of_an_older_wire_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(record, "FIRST", WIRE - 1)
     claim(tmp_path, ABOUT, WIRE - 1)
     assert json.loads((tmp_path / "recording.json").read_text())["v"] == WIRE - 1
-    assert read_about(tmp_path) == ABOUT
+    assert read_origin(tmp_path) == ABOUT
     assert not claim(tmp_path, ABOUT)
 
 
 def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is no recording"):
-        read_about(tmp_path)
+        read_origin(tmp_path)
     claim(tmp_path, ABOUT)
     change(tmp_path, v=WIRE + 1, added=1)
     with pytest.raises(DataError, match=r"recording.json was written by a newer Tickline \(wire .*: read the rec"):
-        read_about(tmp_path)
+        read_origin(tmp_path)
     change(tmp_path, v=WIRE)
-    with pytest.raises(DataError, match=r"not whole \(About.added: "):
-        read_about(tmp_path)
+    with pytest.raises(DataError, match=r"not whole \(Origin.added: "):
+        read_origin(tmp_path)
 
 
 @pytest.mark.parametrize("opened", [last_settings, parity], ids=["replay", "parity"])

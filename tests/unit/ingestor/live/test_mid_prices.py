@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from services.ingestor.live.quotes import Mid, MidPrices, Quoted
+from services.ingestor.live.mid_prices import Mid, MidPrices, Quoted
 from shared.exchanges.market_data.events import (
     Clock,
     Connected,

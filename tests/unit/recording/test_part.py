@@ -7,13 +7,13 @@ import pytest
 
 from shared.messages import Features, Gap, GapCause, Message, Stream, Tensor, encode
 from shared.messages.codec import TYPES
-from shared.recording.columns import Taken, message_columns, schema, table
+from shared.recording.part import ReceivedEntry, message_columns, schema, table
 from tests.unit.recording.entries import PLACE, raw
 from tests.unit.runner.fakes import entry, prediction, report, tick
 
 
 def row(stream: Stream, message: Message) -> dict[str, object]:
-    made = table(stream, [Taken(PLACE, entry(message, 7), 2)], {})
+    made = table(stream, [ReceivedEntry(PLACE, entry(message, 7), 2)], {})
     (found,) = made.to_pylist()
     return dict(found)
 
@@ -51,7 +51,7 @@ def test_a_gap_fits_into_every_stream() -> None:
 
 @pytest.mark.parametrize("entry_n", [b"", b"9" * 19])
 def test_what_cannot_be_decoded_is_there_as_bytes(entry_n: bytes) -> None:
-    (found,) = table(Stream.TICKS, [Taken(PLACE, raw(7, b"A", entry_n, b"\xff\x00"), 0)], {}).to_pylist()
+    (found,) = table(Stream.TICKS, [ReceivedEntry(PLACE, raw(7, b"A", entry_n, b"\xff\x00"), 0)], {}).to_pylist()
     assert (found["d"], found["n"], found["price"]) == (b"\xff\x00", 0, None)
 
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from services.ingestor.feeder import ExchangeFeeder
 from services.ingestor.feeds.venues import Venues
-from services.ingestor.live_feeder import LiveFeeder
 from shared.exchanges.market_data.options import LiveOptions
 
 OPTIONS = LiveOptions(exchange="binance", markets={"BTCUSDT": "BTC/USDT:USDT"}, interval="1s")
@@ -14,7 +14,7 @@ OPTIONS = LiveOptions(exchange="binance", markets={"BTCUSDT": "BTC/USDT:USDT"}, 
 @pytest.mark.parametrize("turns", range(5))
 async def test_a_cancel_is_obeyed_also_when_data_come_at_that_moment(turns: int) -> None:
     """turns: of the loop, between the two."""
-    feeder = LiveFeeder(Venues([OPTIONS]), 1)
+    feeder = ExchangeFeeder(Venues([OPTIONS]), 1)
     await feeder._wait(1.0)  # the time is told, and the next wait is a whole one
     waiting = asyncio.create_task(feeder._wait(1.0))
     for _ in range(3):

@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingestor.live.order_by_id import OrderByTime
+from services.ingestor.live.trade_order import OrderByTime
 from shared.exchanges.market_data.events import Trade
 
 ORDER = 10

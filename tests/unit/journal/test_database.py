@@ -6,7 +6,7 @@ import pytest
 from psycopg import errors
 from sqlalchemy.exc import OperationalError
 
-from shared.journal.trouble import unwritable
+from shared.journal.database import unwritable
 
 
 def wrapped(error: Exception) -> OperationalError:

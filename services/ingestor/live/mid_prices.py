@@ -27,7 +27,7 @@ class Mid(NamedTuple):
 Quoted: TypeAlias = Mid | Watermark | MissingTrades | FeedSilent
 
 
-class MidsSnapshot(Snapshot):
+class MidPricesSnapshot(Snapshot):
     """What a MidPrices remembers."""
 
     old: int
@@ -42,7 +42,7 @@ class MidsSnapshot(Snapshot):
     told: bool
 
 
-_snapshot = unvalidated(MidsSnapshot)
+_snapshot = unvalidated(MidPricesSnapshot)
 
 
 class MidPrices(Tick[Event, list[Quoted]]):
@@ -118,7 +118,7 @@ class MidPrices(Tick[Event, list[Quoted]]):
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
-        saved = MidsSnapshot.of(state)
+        saved = MidPricesSnapshot.of(state)
         self.old, self.ahead, self.deaf = saved.old, saved.ahead, saved.deaf
         self._now, self._heard_ns, self._last_ns = saved.now, saved.heard_ns, saved.last_ns
         self._connected, self._begun = saved.connected, saved.begun
