@@ -1,4 +1,4 @@
-"""A balance and the positions beside it."""
+"""An order asks for a trade, a position holds what was traded, and an account books fills into a balance."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -8,16 +8,14 @@ from shared.messages.reasons import Leg
 from shared.record import Record, Snapshot, unvalidated
 from shared.tick import State
 
-# What is to be bought or sold.
-
 
 @dataclass(frozen=True, init=False)
 class Order:
-    """A wish to trade: `signed_qty` > 0 buys, < 0 sells, in base units (never 0, always finite, else ValueError).
+    """An order asks for a trade of one symbol.
 
-    A quantity that is no Decimal raises TypeError: a float's digits are not those that were meant.
-
-    leg: the order's part in its decision. It says nothing about what is traded, so it is in neither repr nor equality.
+    - signed_qty: base units, > 0 buys, < 0 sells; finite and not 0, else ValueError. A quantity that is no Decimal
+      raises TypeError, since a float's digits are not those that its author wrote.
+    - leg: the order's part in its decision. It says nothing about the trade, so repr and equality leave it out.
 
     >>> order = Order("BTCUSDT", Decimal(100))
     >>> order
@@ -46,22 +44,21 @@ class Order:
         return f"Order({side} {self.signed_qty.copy_abs()} {self.sym})"
 
 
-# What is held of one symbol.
-
 _CLOSE = Leg.CLOSE
 
 
 class PositionSnapshot(Record):
-    """A position of an account; its symbol stands beside it."""
+    """The saved form of a Position; the account's snapshot has its symbol as the key."""
 
     signed_qty: Decimal
     price: Decimal
 
 
 class Position:
-    """A quantity held and its average entry price; never changed, only replaced.
+    """A position holds a quantity of one symbol at its average entry price; a fill replaces it by a new one.
 
-    signed_qty: base units, > 0 long, < 0 short. price: quote units per base unit.
+    - signed_qty: base units, > 0 long, < 0 short; finite and not 0, else ValueError.
+    - price: quote units per base unit; finite and positive, else ValueError.
 
     >>> position = Position("BTCUSDT", Decimal(-2), Decimal(100))
     >>> position.unrealised(Decimal(90))
@@ -82,11 +79,11 @@ class Position:
         self.price = price
 
     def close(self) -> Order:
-        """The order that ends this position."""
+        """Returns the order that closes all of it."""
         return Order(self.sym, self.signed_qty.copy_negate(), _CLOSE)
 
     def unrealised(self, price: Decimal) -> Decimal:
-        """Profit if all were closed at `price`, in quote units: qty × (price − entry)."""
+        """Returns the profit of closing all of it at `price`, in quote units: qty × (price − entry)."""
         return self.signed_qty * (price - self.price)
 
     def __eq__(self, other: object) -> bool:
@@ -105,7 +102,7 @@ _ZERO = Decimal(0)
 
 
 class AccountSnapshot(Snapshot):
-    """The money, what is held by symbol, and which of these is dust."""
+    """The saved form of an Account. dust: the symbols whose positions are dust."""
 
     balance: Decimal
     positions: dict[str, PositionSnapshot]
@@ -113,13 +110,13 @@ class AccountSnapshot(Snapshot):
 
 
 class Account:
-    """Books fills: balance in quote units, at most one position per symbol, average entry price.
+    """An account books fills into a balance, in quote units, and into at most one position per symbol.
 
-    The balance changes by realised profit, closed qty × (price − entry), and by commissions; buying takes nothing from
-    it. So equity = balance + unrealised profit. Arithmetic is that of Decimal's default context, 28 digits.
+    Realised profit, closed qty × (price − entry), and commissions change the balance; buying takes nothing from it. So
+    equity = balance + unrealised profit. All arithmetic uses Decimal's default context of 28 digits.
 
-    A position that is too small for its venue to sell is dust: it stays in the book, and joins what is bought next; for
-    a decision the symbol is flat, and the dust is no money (`leave`).
+    A position that is too small for its venue to sell is dust (`leave`). It stays in the book and joins what the next
+    fill buys; until then a decision sees the symbol as flat, and equity leaves the dust out.
 
     >>> account = Account(Decimal(100))
     >>> account.book("BTCUSDT", Decimal(2), Decimal(50), Decimal("0.5"))
@@ -141,61 +138,61 @@ class Account:
 
     @property
     def capital(self) -> Decimal:
-        """The money it was given, in quote units; no fill and no restored state changes it, `fund` does."""
+        """Returns the capital that the account was given, in quote units; only `fund` changes it."""
         return self._capital
 
     def fund(self, capital: Decimal) -> None:
-        """Give it this capital instead of what it had, in quote units: the balance moves by as much."""
+        """Replaces the capital, in quote units, and moves the balance by the difference."""
         if not capital.is_finite():
             raise ValueError(f"a capital must be finite, not {capital}")
         self._balance += capital - self._capital
         self._capital = capital
 
     def balance(self) -> Decimal:
-        """Money without the profit of open positions, in quote units."""
+        """Returns the money without the profit of open positions, in quote units."""
         return self._balance
 
     def update(self, trade_pnl: Decimal) -> None:
-        """Add a profit, or with a minus a loss or a fee, to the balance."""
+        """Adds a profit to the balance, in quote units; a loss or a fee is negative."""
         if not trade_pnl.is_finite():
             raise ValueError(f"a profit must be finite, not {trade_pnl}")
         self._balance += trade_pnl
 
     def position(self, sym: str) -> Position | None:
-        """What is held of `sym`, None when flat or dust."""
+        """Returns the position in `sym`, or None where it is flat or dust."""
         return self._positions.get(sym) if sym not in self._dust else None
 
     def held(self, sym: str) -> Position | None:
-        """What is held of `sym`, dust too."""
+        """Returns the position in `sym`, dust included, or None where there is none."""
         return self._positions.get(sym)
 
     def dust(self, sym: str) -> Decimal:
-        """What is held of `sym` and cannot be sold, signed base units; 0 where it can."""
+        """Returns the quantity of `sym` that is dust, in signed base units, or 0."""
         left = self._dust.get(sym)
         return left.signed_qty if left else _ZERO
 
     def leave(self, sym: str) -> None:
-        """What is held of `sym` is less than its venue sells: dust until the next fill is booked."""
+        """Marks the position in `sym` as dust, until the next fill of it is booked."""
         if sym in self._positions:
             self._dust[sym] = self._positions[sym]
 
     def open_position(self, sym: str, qty: Decimal, price: Decimal) -> None:
-        """Set the position in `sym`, whatever it was; the balance stays. Fills are booked with `book`."""
+        """Sets the position in `sym` and leaves the balance alone; `book` is for fills."""
         self._positions[sym] = Position(sym, qty, price)
         self._dust.pop(sym, None)
 
     def close_position(self, sym: str) -> Order | None:
-        """The order that closes `sym`, None when flat or dust. The position goes when that order's fill is booked."""
+        """Returns the order that closes `sym`, or None where it is flat or dust; its fill ends the position."""
         position = self.position(sym)
         return position.close() if position else None
 
     def unrealised(self, sym: str, price: Decimal) -> Decimal:
-        """Profit of `sym` if it were closed at `price`; 0 when flat."""
+        """Returns the profit of closing `sym` at `price`, in quote units; 0 where it is flat."""
         position = self._positions.get(sym)
         return position.unrealised(price) if position else _ZERO
 
     def equity(self, sym: str, price: Decimal) -> Decimal:
-        """Balance and the unrealised profit of `sym` at `price`; of dust, the balance without what it cost."""
+        """Returns the balance and the unrealised profit of `sym` at `price`; for dust, balance less its cost."""
         position = self._positions.get(sym)
         if position is None:
             return self._balance
@@ -204,11 +201,13 @@ class Account:
         return self._balance + position.unrealised(price)
 
     def book(self, sym: str, signed_qty: Decimal, price: Decimal, commission: Decimal = _ZERO) -> Decimal:
-        """Book a fill and return the profit it realised, before commission.
+        """Books a fill and returns the profit that it realised, before commission.
 
-        In the position's direction it adds and averages the price; against it it realises profit, and what goes beyond
-        the position opens a new one at `price`. commission: quote units, positive when paid. A fill that is not finite,
-        has no quantity or no positive price is refused with ValueError and changes nothing.
+        A fill in the position's direction adds to it and averages the price. A fill against it realises profit, and
+        what goes beyond the position opens a new one at `price`. A fill that is not finite, has no quantity or no
+        positive price raises ValueError and changes nothing.
+
+        - commission: quote units, positive when paid.
         """
         fill = Position(sym, signed_qty, price)
         if not commission.is_finite():
@@ -225,12 +224,12 @@ class Account:
         return realised
 
     def state(self) -> State:
-        """Balance and positions, and which of them are dust."""
+        """Returns balance and positions, and which of them are dust."""
         positions = {sym: _position(signed_qty=x.signed_qty, price=x.price) for sym, x in self._positions.items()}
         return _snapshot(balance=self._balance, positions=positions, dust=sorted(self._dust))
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave; ValueError when it does not fit."""
+        """Takes back what `state()` gave; raises ValueError when it does not fit."""
         saved = AccountSnapshot.of(state)
         positions = {sym: Position(sym, held.signed_qty, held.price) for sym, held in saved.positions.items()}
         if not positions.keys() >= set(saved.dust):
@@ -243,7 +242,7 @@ class Account:
 
 
 def _merge(held: Position | None, fill: Position) -> tuple[Position | None, Decimal]:
-    """What is held after the fill, and the profit it realised."""
+    """Returns the position after the fill, and the profit that the fill realised."""
     if held is None:
         return fill, _ZERO
     total = held.signed_qty + fill.signed_qty
@@ -259,13 +258,13 @@ def _merge(held: Position | None, fill: Position) -> tuple[Position | None, Deci
 _position, _snapshot = unvalidated(PositionSnapshot), unvalidated(AccountSnapshot)
 
 
-# How a book takes a report: the same in the strategy, in the gateway's copy of it, and out of the journal.
-
 _FUNDING = Leg.FUNDING
 
 
 def book_report(account: Account, report: ExecutionReport) -> Decimal:
-    """Book a fill, a funding payment, a new capital, or nothing; return what it cost in fees and funding, quote units.
+    """Books a report: a fill, a funding payment, a new capital, or nothing. Returns fees and funding in quote units.
+
+    The strategy, the gateway's copy of the book and a book that is rebuilt from the journal all book with this.
 
     >>> from shared.messages import OrderStatus
     >>> account = Account(Decimal(100))

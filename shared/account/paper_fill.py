@@ -1,4 +1,4 @@
-"""What an order costs that is filled at a known price."""
+"""A paper fill says what an order costs that is filled at a known price."""
 
 from decimal import Decimal
 
@@ -6,10 +6,10 @@ _BPS = Decimal(10_000)
 
 
 class PaperFill:
-    """Price and commission of a paper fill.
+    """A paper fill computes price and commission from a reference price; it rounds nothing.
 
-    Price: the reference price × (1 ± slippage_bps / 10⁴), against the order. Commission: fee × |qty| × that price, in
-    quote units. Nothing is rounded.
+    - price: the reference price × (1 ± slippage_bps / 10⁴), against the order.
+    - commission: fee × |qty| × that price, in quote units.
 
     >>> PaperFill(Decimal("0.001"), Decimal(10)).of(Decimal(2), Decimal(50))
     (Decimal('50.050'), Decimal('0.100100'))
@@ -24,7 +24,7 @@ class PaperFill:
         self._slips = slippage_bps != 0
 
     def of(self, signed_qty: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
-        """The price that an order of `signed_qty` gets where the market is at `price`, and its commission."""
+        """Returns price and commission of an order of `signed_qty` when the market is at `price`."""
         if self._slips:
             price = price * (self._sell if signed_qty.is_signed() else self._buy)
         return price, self._fee * signed_qty.copy_abs() * price

@@ -1,4 +1,4 @@
-"""Round trips: from the fill that opens a position to the fill that closes it."""
+"""A round trip leads from the fill that opens a position to the fill that closes it."""
 
 import math
 from decimal import Decimal
@@ -9,10 +9,12 @@ _new = tuple.__new__  # of a named tuple, at half the cost of its constructor
 
 
 class Fill(NamedTuple):
-    """A fill as it was booked.
+    """A fill as an account has booked it.
 
-    ts_event: ns since 1970 UTC. y_hat: the prediction behind it, NaN where there was none. commission: quote units,
-    positive when paid. balance: the account's balance after it.
+    - ts_event: ns since 1970 UTC.
+    - y_hat: the prediction that led to it, NaN where there was none.
+    - commission: quote units, positive when paid.
+    - balance: the account's balance after it.
     """
 
     ts_event: int
@@ -25,14 +27,18 @@ class Fill(NamedTuple):
 
 
 class RoundTrip(NamedTuple):
-    """A position from flat to flat, or to the other side. One row of a backtest.
+    """A round trip is a position from flat to flat, or to the other side: one row of a backtest. Money in quote units.
 
-    datetime, exit_datetime: ns since 1970 UTC of the first and the last fill. y_hat: of the first fill.
-    dir_signal: 1 long, -1 short. signed_qty: all that was entered, base units; entry_price and exit_price are averages
-    over the fills, and exactly the fill's price where there was one. gross_pnl = signed_qty × (exit_price −
-    entry_price); fee: commissions and funding paid, its share of a fill that also turned the position; net_pnl =
-    gross_pnl − fee. trade_log_return = dir_signal × ln(exit_price / entry_price). equity: the account's balance when it
-    was closed. Money in quote units.
+    - datetime, exit_datetime: times of the first and the last fill, ns since 1970 UTC.
+    - y_hat: that of the first fill.
+    - dir_signal: 1 long, -1 short.
+    - signed_qty: all that was entered, base units.
+    - entry_price, exit_price: averages over the fills; exactly the fill's price where there was one fill.
+    - trade_log_return: dir_signal × ln(exit_price / entry_price).
+    - gross_pnl: signed_qty × (exit_price − entry_price).
+    - fee: commissions and funding paid. A fill that also turned the position counts by its share.
+    - net_pnl: gross_pnl − fee.
+    - equity: the account's balance after the last fill.
     """
 
     datetime: int
@@ -51,10 +57,10 @@ class RoundTrip(NamedTuple):
 
 
 class RoundTrips:
-    """Fills of one symbol in, closed round trips out. Keeps only the open one.
+    """The object takes the fills of one symbol and returns closed round trips; it keeps only the open one.
 
-    The sum of net_pnl is what the fills and costs of the closed trips did to the balance; where one of them has several
-    entries or exits, but for the last digits of Decimal's 28.
+    The sum of net_pnl equals what the fills and costs of the closed trips did to the balance, up to the last of
+    Decimal's 28 digits where a trip has several entries or exits.
 
     >>> trips = RoundTrips()
     >>> trips.on_fill(Fill(1, "BTCUSDT", 0.01, Decimal(2), Decimal(50), Decimal(1), Decimal(99)))
@@ -70,14 +76,15 @@ class RoundTrips:
         self._fee = _ZERO
 
     def open(self) -> Fill | None:
-        """What is still open, as one fill: the first one, with the quantity held now, the average entry price and the
-        commissions and funding so far; None when flat.
+        """Returns the open position as one fill, or None when flat.
+
+        It is the first fill, with the quantity held now, the average entry price, and commissions and funding so far.
         """
         first = self._first
         return first and first._replace(signed_qty=self._held, price=self._entry, commission=self._fee)
 
     def on_fill(self, fill: Fill) -> RoundTrip | None:
-        """Take a fill; the round trip that it closed, if any."""
+        """Takes a fill; returns the round trip that it closed, or None."""
         if self._first is None:
             self._open(fill, fill.signed_qty, fill.commission)
             return None
@@ -106,7 +113,7 @@ class RoundTrips:
         return trip
 
     def on_cost(self, amount: Decimal) -> None:
-        """Take a cost of holding, e.g. funding: quote units, positive when paid. Without a position it is dropped."""
+        """Takes a cost of holding such as funding, in quote units, positive when paid; drops it without a position."""
         self._fee += amount
 
     def _open(self, fill: Fill, qty: Decimal, commission: Decimal) -> None:

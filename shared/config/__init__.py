@@ -1,4 +1,4 @@
-"""The settings of all services."""
+"""The config holds the settings of all services."""
 
 from shared.config.gateway import Mode
 from shared.config.settings import Settings, load_settings

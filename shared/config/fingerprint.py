@@ -1,4 +1,4 @@
-"""One short text for all that an arming was given for: another config is not armed."""
+"""The fingerprint stands for everything that an arming covers, so that another config is not armed."""
 
 import hashlib
 import json
@@ -8,13 +8,13 @@ from pathlib import Path
 from shared.config.gateway import SECRETS
 from shared.config.settings import Settings
 
-# Of the gateway all counts but these, so that a new setting counts by itself.
+# Every other setting of the gateway counts, so that a new one counts without a change here.
 NOT_ARMED = {*SECRETS, "keys_dir", "journal", "fake_url", "timeout_s", "reconcile_s", "markets_s", "markets_pause_s"}
 LIVE_DATA = {"exchange", "markets", "price", "stream", "base_url"}
 
 
 def config_hash(settings: Settings, model_sha256: str) -> str:
-    """sha256, in hex, of what decides which orders are sent where: no secret and no folder is in it.
+    """Returns the sha256, in hex, of what decides which orders go where; it covers no secret and no folder.
 
     >>> a, b = Settings(), Settings(interval="5m")
     >>> config_hash(a, "") == config_hash(a, "") != config_hash(b, "")

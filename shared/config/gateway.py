@@ -1,4 +1,4 @@
-"""The settings of the gateway: where orders go, and as whom."""
+"""The gateway's settings say where orders go, as whom, and with which keys."""
 
 import re
 from decimal import Decimal
@@ -28,7 +28,7 @@ Market = Annotated[str, AfterValidator(_as_ccxt_writes_it)]
 
 
 class Mode(StrEnum):
-    """How real an order is."""
+    """The mode says how real an order is."""
 
     PAPER = "paper"
     TESTNET = "testnet"
@@ -36,20 +36,35 @@ class Mode(StrEnum):
 
 
 class GatewaySettings(Section):
-    """Execution. fee: rate of each leg's notional, out of the balance. slippage_bps: against the order.
+    """The gateway's settings.
 
-    mode: paper fills by itself; testnet and live send orders, and what adds exposure needs `tickline arm`.
-    venue: ccxt sends to `exchange` (ccxt's id), fake to the exchange that comes with Tickline, at fake_url.
-    allow_unlisted: take an exchange of which we do not know what ccxt does not tell. markets: symbol -> ccxt market,
-    e.g. BTCUSDT = "BTC/USDT:USDT". margin and leverage are set at the venue and read back.
-    Keys: TICKLINE_GATEWAY__API_KEY, __API_SECRET and __API_PASSWORD, or files of these names in keys_dir.
-    journal: a URL; empty means SQLite in state_dir, and with paper none.
-    request_validity_ms: how long the venue may take an order after it was signed. grace_ms: how long after that what it
-    says of an unknown order is not yet final. reconcile_s: between two comparisons of journal and venue.
-    markets_s: between two looks at what the venue says of its markets. markets_pause_s: the least pause between two,
-    when orders are refused in a way that speaks for other rules.
-    max_clock_skew_ms: what the venue's clock and ours may be apart; beyond it nothing is added.
-    unknown_alarm_s: after so long an order that is still UNKNOWN calls for a person.
+    Where orders go:
+
+    - mode: paper fills orders by itself; testnet and live send them, and what adds exposure needs `tickline arm`.
+    - venue: ccxt sends to `exchange` (ccxt's id), fake to the simulator that comes with Tickline, at `fake_url`.
+    - account: the account's name, for the journal and for `tickline arm`.
+    - allow_unlisted: accept an exchange without a profile here.
+    - markets: symbol -> ccxt market, e.g. BTCUSDT = "BTC/USDT:USDT".
+    - margin, leverage: the gateway sets these at the venue and reads them back.
+    - api_key, api_secret, api_password: from variables (TICKLINE_GATEWAY__API_KEY ...), or from files of these names
+      in `keys_dir`.
+    - journal: a URL; empty means SQLite in state_dir, and none with paper.
+
+    The paper venue:
+
+    - fee: rate of each leg's notional, paid from the balance.
+    - slippage_bps: against the order.
+
+    Times:
+
+    - timeout_s: of one request.
+    - request_validity_ms: how long after its signature the venue may accept an order.
+    - grace_ms: how long after that an answer about an unknown order is not yet final.
+    - reconcile_s: time between two comparisons of journal and venue.
+    - markets_s: time between two reads of the venue's market rules.
+    - markets_pause_s: the least time between two such reads when refusals of orders suggest new rules.
+    - max_clock_skew_ms: the most that the venue's clock and ours may differ; beyond it nothing adds exposure.
+    - unknown_alarm_s: an order that has been UNKNOWN for so long calls for a person.
     """
 
     instance: Instance = "gateway"
@@ -94,13 +109,11 @@ class GatewaySettings(Section):
         return self
 
 
-# The keys of an account, read only by who speaks to the venue.
-
 MAX_BYTES = 4_096
 
 
 class Keys(NamedTuple):
-    """What a venue asks for; shown as ********** wherever they are printed. password: only some venues have one."""
+    """The keys of an account; they print as **********. api_password: only some venues have one."""
 
     api_key: SecretStr
     api_secret: SecretStr
@@ -108,7 +121,9 @@ class Keys(NamedTuple):
 
 
 def read_keys(gateway: GatewaySettings) -> Keys:
-    """From the variables, or else from the files in keys_dir; ConfigError, without their content, if there are none.
+    """Reads the keys from variables, or else from the files in keys_dir; only what speaks to the venue calls this.
+
+    Raises ConfigError, without the keys' content, where there are none.
 
     >>> read_keys(GatewaySettings(api_key=SecretStr("k"), api_secret=SecretStr("s"))).api_key
     SecretStr('**********')
@@ -132,7 +147,7 @@ def _read_key(path: Path, *, needed: bool) -> SecretStr:
 
 
 def read_secret(path: Path) -> SecretStr:
-    """A file's one line; ConfigError, without its content, when it is something else."""
+    """Returns a file's one line; raises ConfigError, without its content, when it holds something else."""
     try:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1).decode("ascii").strip()

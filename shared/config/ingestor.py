@@ -1,4 +1,4 @@
-"""The ingestor's part of the config."""
+"""The ingestor's settings say where ticks come from."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,18 +10,22 @@ from shared.config.gateway import Market
 from shared.config.section import Count, Instance, Positive, Section
 from shared.history.zone import zone_of
 
-# What the config says of live data of one venue.
-
 
 class LiveSettings(Section):
-    """exchange: by ccxt's id. markets: symbol -> ccxt market, as in gateway.markets.
+    """These settings describe the live data of one exchange.
 
-    price: of the last trade, or the middle of bid and ask. stream: bars are made of trades, or are the venue's own
-    candles. websocket: false asks over REST every poll_s, as is done where ccxt has no websocket. grace_s: how long
-    after a bar's end its trades may come. age_limit_s: an older tick is history. silence_s: for how long no trade means
-    that nothing traded. max_skew_s: how far our clock may be from the venue's; beyond it ticks are history. warm_bars:
-    fetched at the start. timeout_s: of one request. attempts: of a question. base_url: instead of the exchange's hosts,
-    e.g. a fake's.
+    - exchange: ccxt's id.
+    - markets: symbol -> ccxt market, as in gateway.markets.
+    - price: that of the last trade, or the middle of bid and ask.
+    - stream: the ingestor builds bars from trades, or takes the exchange's own candles.
+    - websocket: false polls over REST every `poll_s`; so does an exchange for which ccxt has no websocket.
+    - grace_s: how long after a bar's end its trades may arrive.
+    - age_limit_s: an older tick is history.
+    - silence_s: for how long no trade still means that nothing traded.
+    - max_skew_s: the most that our clock and the exchange's may differ; beyond it ticks are history.
+    - warm_bars: number of bars to fetch at the start.
+    - timeout_s, attempts: of one request.
+    - base_url: replaces the exchange's hosts, e.g. by a simulator's.
     """
 
     exchange: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{0,40}$")] = ""
@@ -48,7 +52,7 @@ class LiveSettings(Section):
         return self
 
 
-# In lower case, so that variables can name it.
+# Lower case, so that an environment variable can name it.
 VenueName = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=40)]
 OF_ONE_VENUE = frozenset({"exchange", "markets"})
 LIVE = LiveSettings.model_fields.keys()
@@ -60,17 +64,20 @@ def _known_zone(name: str) -> str:
 
 
 class IngestorSettings(LiveSettings):
-    """Where ticks come from. files: symbol -> CSV or Parquet file, for `replay`; seed ... for `simulated`.
+    """The ingestor's settings; the keys of LiveSettings describe its exchange when the source is `ccxt`.
 
-    `fake` is the market that the fake exchange has: the simulated one of this seed, at the present time.
-
-    ticks_per_s: per symbol, 0 means as fast as the line takes them. limit: ticks per symbol, none means endless.
-    ahead_nice: how much of their priority ingestor and signal give up (nice, 0 to 19) while ticks come as fast as the
-    line takes them: what works ahead must not keep the processor from orders in flight. timezone: of the files' times
-    that have no offset, by its IANA name; bars of whole days end at its midnights. Empty: UTC.
-
-    For `ccxt`: the keys of LiveSettings, for one venue. venues: several of them, by a name that stands in ticks and
-    trace ids; exchange is the name where it is left out, and each other key what stands here.
+    - source: `simulated`, `replay` (of `files`), `ccxt` (live data of an exchange), or `fake`: the simulator's market,
+      which is the simulated one of this seed at the present time.
+    - files: symbol -> CSV or Parquet file, for `replay`.
+    - seed: of the simulated market.
+    - ticks_per_s: per symbol; 0 means as fast as the line takes them.
+    - limit: ticks per symbol; none means endless.
+    - timezone: IANA name of the zone of the files' times that have no offset; daily bars end at its midnights. Empty
+      means UTC.
+    - ahead_nice: how much priority (nice, 0 to 19) ingestor and signal give up while ticks come as fast as the line
+      takes them, so that they leave the processor to orders in flight.
+    - venues: several exchanges, by a name that stands in ticks and trace ids. A venue's exchange is its name where it
+      names none, and each of its other keys defaults to the value here.
     """
 
     instance: Instance = "ingestor"
@@ -85,23 +92,23 @@ class IngestorSettings(LiveSettings):
 
     @property
     def works_ahead(self) -> bool:
-        """Whether ticks come as fast as the line takes them."""
+        """Says whether ticks come as fast as the line takes them."""
         return self.source == "replay" or (self.source == "simulated" and self.ticks_per_s == 0)
 
     @property
     def each_venue(self) -> Mapping[str, LiveSettings]:
-        """Those of source ccxt, by name."""
+        """Returns the exchanges of source ccxt, by name."""
         return self.venues or {self.exchange: self}
 
     @property
     def live_symbols(self) -> set[str]:
-        """Those that a venue has a market for."""
+        """Returns the symbols for which an exchange has a market."""
         return {sym for venue in self.each_venue.values() for sym in venue.markets}
 
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, given: Any) -> Any:
-        """Give each venue what it does not say itself."""
+        """Fills each venue's missing keys from the ingestor's."""
         if not isinstance(given, dict) or not isinstance(given.get("venues"), dict):
             return given
         common = {name: value for name, value in given.items() if name in LIVE - OF_ONE_VENUE}

@@ -1,4 +1,4 @@
-"""What an order may be, at most. The defaults let through little."""
+"""The limits say what an order may be, at most; their defaults let through little."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -11,19 +11,34 @@ Share = Annotated[Decimal, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 class RiskSettings(Section):
-    """The limits of an account. Money in quote units; they bind what adds exposure, never what only reduces it.
+    """The limits of one account bind what adds exposure, never what only reduces it. Money in quote units.
 
-    max_order_notional: of one order. max_position_notional: of one symbol's position with all orders in flight filled.
-    max_leverage: all positions' notional over the account's equity. orders_per_minute: sent within any 60 s.
-    daily_loss: fall of the equity since the last UTC midnight. max_drawdown: share of the highest equity seen.
-    daily_funding: funding paid since the last UTC midnight, less what was received. All three latch: they hold until
-    `tickline resume`.
-    collar_bps: how far the venue's quote may be from the decision price. quote_max_age_s: how long ago that quote
-    may have been asked for. book_max_lag_s: how long before that the exchange's book may have changed last.
-    max_tick_age_s: now against the tick's ts_event. max_prediction_age_s: now against when the order was written, where
-    that is known, else against the tick too.
-    max_capital_share: the balances of all books over the account's equity.
-    symbols: that may be traded; none given means all that are configured. reduce_only: nothing is added any more.
+    Sizes and rates:
+
+    - max_order_notional: the notional of one order.
+    - max_position_notional: the notional of one symbol's position with all its orders in flight filled.
+    - max_leverage: the notional of all positions over the account's equity.
+    - max_capital_share: the balances of all books over the account's equity.
+    - orders_per_minute: orders sent within any 60 s.
+
+    Losses; each of these three latches, until `tickline resume`:
+
+    - daily_loss: fall of the equity since the last UTC midnight.
+    - max_drawdown: fall of the equity, as a share of the highest equity seen.
+    - daily_funding: funding paid since the last UTC midnight, less funding received.
+
+    Prices and ages:
+
+    - collar_bps: distance between the venue's quote and the decision price.
+    - quote_max_age_s: time since the gateway asked for that quote.
+    - book_max_lag_s: time from the last change of the exchange's book to that question.
+    - max_tick_age_s: time since the tick's ts_event.
+    - max_prediction_age_s: time since the order was written where that is known, else since the tick's ts_event.
+
+    What may trade:
+
+    - symbols: those that may add exposure; none given means all that are configured.
+    - reduce_only: nothing adds exposure any more.
     """
 
     max_order_notional: PositiveMoney = Decimal(100)

@@ -1,7 +1,7 @@
-"""What can still be read of a config that cannot be loaded: for the verbs that stop an account, and for nothing else.
+"""The verbs that stop an account read what they need from a config that does not load; nothing else may use this.
 
-They need the account, where it is, its keys and its journal. Everything else in the config may be wrong; what of these
-is wrong is left out and named.
+They need the account's name, exchange, keys and journal. Every other setting may be wrong. Where one of these is wrong,
+it is left out and named.
 """
 
 import json
@@ -21,15 +21,19 @@ from shared.errors import ConfigError
 
 MOST_LINES = 60  # of one value in a file that is no TOML as a whole
 STATE_DIR = Path(".tickline")
-GATEWAY = frozenset(
-    {"mode", "venue", "account", "exchange", "fake_url", "allow_unlisted", "markets", "keys_dir", "journal",
-     "timeout_s", "request_validity_ms", "grace_ms", *SECRETS}
-)  # fmt: skip
+WHERE = {"mode", "venue", "account", "exchange", "fake_url", "allow_unlisted", "markets", "keys_dir", "journal"}
+GATEWAY = frozenset({*WHERE, *SECRETS, "timeout_s", "request_validity_ms", "grace_ms"})
 _HEADER = re.compile(r"\s*\[+\s*([A-Za-z0-9_.\"' -]+)")
 
 
 class Salvaged(NamedTuple):
-    """gateway: those of its values that are right, by name. unread: in words, what is not, each a line."""
+    """The part of a config that is right.
+
+    - gateway: the gateway's valid values, by name.
+    - state_dir: the folder of the journal.
+    - instance: the strategy's instance.
+    - unread: one line for each value that is wrong.
+    """
 
     gateway: dict[str, Any]
     state_dir: Path
@@ -38,7 +42,7 @@ class Salvaged(NamedTuple):
 
 
 def salvage() -> Salvaged:
-    """Of file and variables; never raises for what stands in them."""
+    """Reads file and variables; no content of theirs makes it raise."""
     unread: list[str] = []
     values = _file(unread)
     _variables(values, unread)
@@ -49,13 +53,15 @@ def salvage() -> Salvaged:
     instance = strategy.get("instance") if isinstance(strategy, dict) else None
     named = {} if instance is None else {"instance": instance}
     return Salvaged(
-        _right(GatewaySettings, "gateway", own, unread), Path(folder) if isinstance(folder, str) else STATE_DIR,
-        str(_right(StrategySettings, "strategy", named, unread).get("instance", StrategySettings().instance)), unread,
-    )  # fmt: skip
+        gateway=_right(GatewaySettings, "gateway", own, unread),
+        state_dir=Path(folder) if isinstance(folder, str) else STATE_DIR,
+        instance=_right(StrategySettings, "strategy", named, unread).get("instance", StrategySettings().instance),
+        unread=unread,
+    )
 
 
 def readable(text: str) -> tuple[dict[str, Any], list[int]]:
-    """The values of a TOML file, and the numbers of the lines that are none.
+    """Returns the values of a TOML file, and the numbers of the lines that are not TOML.
 
     >>> readable('a = 1\\nb = = 2\\n[c\\nd = "x"')
     ({'a': 1, 'c': {'d': 'x'}}, [2, 3])
@@ -86,7 +92,7 @@ def readable(text: str) -> tuple[dict[str, Any], list[int]]:
 
 
 def _lengths(lines: list[str], at: int) -> Iterator[int]:
-    """Of how many lines a value may be: up to the next header."""
+    """Yields how many lines a value may have: up to the next header."""
     for used in range(1, min(MOST_LINES, len(lines) - at) + 1):
         if used > 1 and _HEADER.fullmatch(lines[at + used - 1].rstrip().removesuffix("]")):
             return
@@ -127,7 +133,7 @@ def _file(unread: list[str]) -> dict[str, Any]:
 
 
 def _variables(values: dict[str, Any], unread: list[str]) -> None:
-    """As they win over the file: a whole section as JSON, then single keys."""
+    """Puts the variables over the file's values: first whole sections as JSON, then single keys."""
     for name, text in sorted(os.environ.items(), key=lambda pair: pair[0].count("__")):
         path = name.removeprefix(PREFIX).lower().split("__")
         if not name.startswith(PREFIX) or path[0] not in ("state_dir", "gateway", "strategy") or len(path) > 2:
@@ -152,7 +158,7 @@ def _variables(values: dict[str, Any], unread: list[str]) -> None:
 
 
 def _right(kind: type[Section], name: str, values: dict[str, Any], unread: list[str]) -> dict[str, Any]:
-    """The values without those that are wrong by themselves; how they go together is not asked."""
+    """Returns the values that are valid by themselves; whether they fit together does not matter here."""
     kept = dict(values)
     while kept:
         try:

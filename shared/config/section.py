@@ -1,4 +1,4 @@
-"""What every part of the config is made of."""
+"""Every part of the config builds on these types."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -12,6 +12,6 @@ Instance = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
 
 
 class Section(BaseModel):
-    """A part of the config; unknown keys are refused."""
+    """A section is a part of the config; it refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

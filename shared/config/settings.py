@@ -1,6 +1,6 @@
-"""All settings, from `tickline.toml` (or the file that TICKLINE_CONFIG names) and `TICKLINE_…` variables.
+"""All settings come from `tickline.toml`, or the file that TICKLINE_CONFIG names, and from `TICKLINE_…` variables.
 
-A variable wins over the file: TICKLINE_BUS__URL is `url` in `[bus]`. Unknown keys are refused.
+A variable wins over the file: TICKLINE_BUS__URL is `url` in `[bus]`. Unknown keys raise ConfigError.
 """
 
 import os
@@ -35,11 +35,28 @@ SIMULATED_SYMBOLS = tuple(f"SIM-{letter}" for letter in "ABCDEFGH")
 
 
 class BusSettings(Section):
-    """The bus. url: empty means an embedded server (only `tickline run` can start one).
+    """The bus's settings.
 
-    password_file: holds the password of the user that the url names, e.g. redis://ingestor@HOST:6379/0.
-    raise_after_s: how long every replica must know a newer wire before it is written; until then an older Tickline can
-    take over again.
+    The server:
+
+    - url: empty means an embedded server, which only `tickline run` starts.
+    - password_file: holds the password of the user that the url names, e.g. redis://ingestor@HOST:6379/0.
+    - folder: the embedded server's data.
+    - namespace: the prefix of all keys.
+    - partitions: fixed at the first start on a bus.
+    - timeout_s: of one request. start_timeout_s: how long a start waits for the server.
+    - lease_s: how long an owner keeps a partition without a renewal.
+
+    Bounds:
+
+    - market_maxlen: entries of a stream of ticks, features, predictions or decisions.
+    - bound: entries that a producer may be ahead of its consumer before it waits.
+    - dead_maxlen: entries of a stream of dead letters.
+    - read_count, commit_entries: entries of one read, and of one commit.
+    - trim_age_s: the age below which no order and no execution is trimmed.
+    - keep_runs: replays whose streams stay on the bus.
+    - raise_after_s: how long every replica must know a newer wire before one is written; until then an older Tickline
+      can take over again.
     """
 
     url: str = ""
@@ -61,10 +78,11 @@ class BusSettings(Section):
 
 
 class SignalSettings(Section):
-    """Features and model. model: a name, the path of a card, or `auto`: the one card that fits symbols and interval.
+    """The signal service's settings.
 
-    In testnet and live it is named. weights: the folder of the models; without it `weights` in the config's folder, and
-    behind that the shipped ones.
+    - model: a name, the path of a card, or `auto`, which takes the one card that fits symbols and interval. Testnet and
+      live need a name or a path.
+    - weights: the folder of the models; without it `weights` in the config's folder, then the shipped models.
     """
 
     instance: Instance = "signal"
@@ -73,12 +91,12 @@ class SignalSettings(Section):
 
     @property
     def home(self) -> Path:
-        """Where a new model goes."""
+        """Returns the folder into which `tickline train` writes a model."""
         return self.weights if self.weights is not None else config_folder() / WEIGHTS
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Where a name is looked for, the first first."""
+        """Returns the folders to search for a model's name, in order."""
         if self.weights is not None:
             return (self.weights,)
         own = self.home
@@ -86,11 +104,16 @@ class SignalSettings(Section):
 
 
 class StrategySettings(Section):
-    """The decision. params: the strategy's own (leverage, netting, threshold ...). balance: of each symbol's book.
+    """The strategy service's settings.
 
-    Where orders take time (gateway.mode testnet or live): order_valid_s: how long after its tick an order may be sent.
-    prediction_stale_s: how old a prediction that waited for orders in flight may be. on_missing: what a missing
-    prediction leads to.
+    - name, params: the strategy and its own parameters (leverage, netting, threshold ...).
+    - balance: of each symbol's book, quote units.
+
+    In testnet and live, where orders take time:
+
+    - order_valid_s: how long after its tick an order may be sent.
+    - prediction_stale_s: how old a prediction may be that waited for orders in flight.
+    - on_missing: a missing prediction closes the position (flat) or keeps it (hold).
     """
 
     instance: Instance = "strategy"
@@ -103,12 +126,14 @@ class StrategySettings(Section):
 
 
 class RecorderSettings(Section):
-    """What is recorded, and how much of it is kept. folder: empty means that nothing is.
+    """The recorder's settings.
 
-    streams: of the line's instances; also: more of them, as `predictions@signal-shadow`.
-    max_rows, max_bytes, max_age_s: a stream's rows go into a file when there are so many, or the first is so old.
-    keep_days, keep_bytes: the oldest files are removed beyond that; 0 keeps all. hold_s: orders and executions stay on
-    the bus until they are recorded, but no longer than this.
+    - folder: where the recording goes; empty means that nothing is recorded.
+    - streams: those of the line's instances. also: further ones, as `predictions@signal-shadow`.
+    - max_rows, max_bytes, max_age_s: the recorder writes a stream's rows into a file when there are so many of them, or
+      the oldest is so old.
+    - keep_days, keep_bytes: the recorder removes the oldest files beyond these; 0 keeps all.
+    - hold_s: orders and executions stay on the bus until they are recorded, but no longer than this.
     """
 
     instance: Instance = "recorder"
@@ -123,12 +148,12 @@ class RecorderSettings(Section):
     hold_s: Positive = 3_600.0
 
     def of(self, stream: Stream) -> tuple[str, ...]:
-        """The instance that records a stream of the line, if any does."""
+        """Returns the instance that records a stream of the line, or none."""
         return (self.instance,) if self.folder is not None and stream in self.streams else ()
 
 
 class Settings(BaseSettings):
-    """The whole config. run_id names a replay; its streams have a namespace of their own."""
+    """The whole config. run_id: names a replay, whose streams have a namespace of their own."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -189,13 +214,13 @@ class Settings(BaseSettings):
 
     @property
     def namespace(self) -> str:
-        """The key prefix on the bus: the config's, or a replay's own."""
+        """Returns the prefix of the keys on the bus: the config's, or the replay's own."""
         base = self.bus.namespace
         return f"{base}.replay.{self.run_id}" if self.ingestor.source == "replay" else base
 
     @property
     def journal_url(self) -> str:
-        """Where the journal is; empty for paper, which needs none."""
+        """Returns the journal's URL; empty for paper, which needs none."""
         own = self.gateway
         if own.mode is Mode.PAPER or own.journal:
             return own.journal
@@ -210,12 +235,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given in code first, then variables, then the file."""
+        """Ranks the sources: arguments in code, then variables, then the file."""
         return init_settings, env_settings, InitSettingsSource(settings_cls, file_values())
 
 
 def load_settings(**given: object) -> Settings:
-    """The settings, or a ConfigError that names the key."""
+    """Returns the settings; raises ConfigError, which names the key."""
     _refuse_unknown_variables()
     try:
         return Settings(**given)  # type: ignore[arg-type]
@@ -236,7 +261,7 @@ def load_settings(**given: object) -> Settings:
 
 
 def _said(kind: str, text: str, name: str) -> str:
-    """Pydantic's words where it has some for a person. name: of the key."""
+    """Returns Pydantic's message, or a better one where its own helps nobody. name: the key's."""
     if kind in ("tuple_type", "list_type"):
         return f'it must be a list, also of one: write {name} = ["..."]'
     if kind in ("dict_type", "model_type", "model_attributes_type"):
@@ -247,10 +272,10 @@ def _said(kind: str, text: str, name: str) -> str:
 
 
 def file_values() -> dict[str, object]:
-    """What the config file says, before it is checked; nothing where there is none. Raises ConfigError."""
+    """Returns the config file's values, unchecked; an empty map where there is no file. Raises ConfigError."""
     path = config_path()
     try:
-        # Windows editors begin a file with a byte order mark.
+        # Editors on Windows begin a file with a byte order mark.
         written: dict[str, object] = {} if path is None else tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"config: {path}: not UTF-8 text: save it in UTF-8") from error
@@ -267,13 +292,13 @@ def file_values() -> dict[str, object]:
 
 
 def config_folder() -> Path:
-    """Where the config file is, or would be."""
+    """Returns the folder of the config file, whether or not there is one."""
     named = os.environ.get(CONFIG_VARIABLE)
     return Path(named).parent if named else Path()
 
 
 def config_path() -> Path | None:
-    """The config file, if there is one; ConfigError where a variable names one that is not there."""
+    """Returns the config file, if there is one; raises ConfigError where TICKLINE_CONFIG names a missing one."""
     named = os.environ.get(CONFIG_VARIABLE)
     if named:
         if not Path(named).is_file():
