@@ -1,7 +1,7 @@
-"""How the house is kept: `make house`. Files and their lines, who imports whom, names that stand twice, circles.
+"""`make house` counts files and their lines, single importers, class names that stand twice, and circles.
 
-Read from the syntax trees of `shared` and `services`, so a name that a package hands on is followed to the file that
-has it: no re-export hides an importer.
+It reads the syntax trees of `shared` and `services` and follows a name that a package hands on to the file that has it,
+so no re-export hides an importer.
 """
 
 import ast
@@ -16,7 +16,7 @@ TARGETS = "files <= 350, median 90 to 140, none above 400, single importers <= 2
 
 
 class House:
-    """Every module of the rooms under `root`, parsed once."""
+    """A house parses every module of the rooms under `root`, once."""
 
     def __init__(self, root: Path) -> None:
         paths = sorted(path for room in ROOMS for path in (root / room).rglob("*.py"))
@@ -25,11 +25,11 @@ class House:
         self.imports = {name: set(self._imported(name)) for name in self.trees}
 
     def lines(self) -> dict[str, int]:
-        """Lines of every module, blank ones and comments included."""
+        """Returns the lines of every module, blank ones and comments included."""
         return {name: len(path.read_text().splitlines()) for name, path in self.paths.items()}
 
     def single_importers(self) -> list[tuple[str, str]]:
-        """Modules that only one module imports, which stands in the same folder: (module, its importer)."""
+        """Returns modules with one importer, where that stands in the same folder: (module, its importer)."""
         importers = defaultdict(set)
         for name, imported in self.imports.items():
             for other in imported - {name}:
@@ -38,7 +38,7 @@ class House:
         return [(name, by) for name, by in found if _folder(name) == _folder(by) and not self._is_package(name)]
 
     def names_twice(self) -> dict[str, list[str]]:
-        """Public classes of one name in several modules."""
+        """Returns the names of public classes that several modules define, with these modules."""
         found = defaultdict(list)
         for name, tree in self.trees.items():
             for node in tree.body:
@@ -47,7 +47,7 @@ class House:
         return {name: where for name, where in sorted(found.items()) if len(where) > 1}
 
     def circles(self) -> list[list[str]]:
-        """Modules that import one another, directly or through others, when they are loaded."""
+        """Returns groups of modules that import one another, directly or through others, when they load."""
         return [circle for circle in _components({name: self.imports[name] for name in self.trees}) if len(circle) > 1]
 
     def _is_package(self, name: str) -> bool:
@@ -62,7 +62,7 @@ class House:
                 yield from (alias.name for alias in node.names if alias.name in self.paths)
 
     def _where(self, module: str, name: str) -> Iterator[str]:
-        """The module that has the name, through those that only hand it on."""
+        """Yields the module that defines the name, through packages that only hand it on."""
         if f"{module}.{name}" in self.paths:
             yield f"{module}.{name}"
         elif module in self.paths:
@@ -84,7 +84,7 @@ def _folder(name: str) -> str:
 
 
 def _loaded(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes but those that only the type checker reads."""
+    """Yields all nodes except those that only the type checker reads."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
@@ -93,7 +93,7 @@ def _loaded(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _components(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Strongly connected components: https://en.wikipedia.org/wiki/Path-based_strong_component_algorithm."""
+    """Returns the strongly connected components: https://en.wikipedia.org/wiki/Path-based_strong_component_algorithm."""
     order: dict[str, int] = {}
     stack: list[str] = []
     path: list[str] = []
@@ -125,7 +125,7 @@ def _components(graph: dict[str, set[str]]) -> list[list[str]]:
 
 
 def report(house: House, *, long: bool) -> Iterator[str]:
-    """The figures, a line each; `long`: with what they count."""
+    """Yields the figures, a line each; `long` adds what they count."""
     lines, single, twice, circles = house.lines(), house.single_importers(), house.names_twice(), house.circles()
     sizes = [count for name, count in lines.items() if count]
     largest = max(lines, key=lambda name: lines[name])

@@ -1,12 +1,13 @@
-"""Which build of PyTorch to install: prints the arguments of `pip install`, none where pip finds it by itself.
+"""This script chooses a build of PyTorch: it prints the arguments for `pip install`, or none where pip needs none.
 
     python tools/torch_build.py cpu|cuda INDEX
 
-PyPI's build for Linux has CUDA in it, several GB that this project does not use. For `cpu` pip is asked first what it
-would take as it is configured (a folder of wheels, an index of your own). Has that CUDA, INDEX is asked, PyTorch's own
-of CPU builds; it has WAIT_S to answer. Else it stays PyPI's. What comes is said on stderr, in one line.
+PyPI's build for Linux contains CUDA, several GB that this project does not use. For `cpu` the script first asks pip
+what it would take as it is configured (a folder of wheels, an index of your own). If that has CUDA, it asks INDEX,
+PyTorch's own index of CPU builds, and waits WAIT_S for the answer. Without one, PyPI's build remains. One line on stderr
+says which build comes.
 
-Runs with the Python that PyTorch is for, and needs nothing but its pip.
+It runs on the Python for which PyTorch is, and needs only its pip.
 """
 
 import json
@@ -27,14 +28,14 @@ CUDA_SIZE = "about 5.8 GB with CUDA, which takes minutes"
 
 
 class Choice(NamedTuple):
-    """arguments: of `pip install`. said: what a person reads, or nothing."""
+    """The choice: arguments for `pip install`, and a line for a person, or an empty one."""
 
     arguments: list[str]
     said: str
 
 
 def choose(pin: str, build: str, index: str, wait_s: float) -> Choice:
-    """For a pin such as torch==2.13.0."""
+    """Chooses for a pin such as torch==2.13.0; raises SystemExit for an unknown build."""
     if build == "cuda" or installed(pin):
         return Choice([], "")
     if build != "cpu":
@@ -49,7 +50,7 @@ def choose(pin: str, build: str, index: str, wait_s: float) -> Choice:
 
 
 def installed(pin: str) -> bool:
-    """Whether this Python has it, in any build."""
+    """Says whether this Python has the pinned version, in any build."""
     name, _, wanted = pin.partition("==")
     try:
         return version(name).partition("+")[0] == wanted
@@ -58,7 +59,7 @@ def installed(pin: str) -> bool:
 
 
 def what_pip_takes(pin: str) -> dict[str, dict[str, Any]] | None:
-    """pip's report of what it would install; None where it finds nothing."""
+    """Returns pip's report of what it would install, or None where it finds nothing."""
     ask = ["install", "--dry-run", "--no-deps", "--ignore-installed", "--quiet", "--quiet", "--report", "-", pin]
     done = subprocess.run(
         [sys.executable, "-m", "pip", "--disable-pip-version-check", *ask], capture_output=True, text=True, check=False
@@ -70,7 +71,7 @@ def what_pip_takes(pin: str) -> dict[str, dict[str, Any]] | None:
 
 
 def needs_cuda(found: dict[str, dict[str, Any]]) -> bool:
-    """Whether a build asks for packages of CUDA on this machine."""
+    """Says whether a build requires packages of CUDA on this machine."""
     said = found["metadata"]
     if "+cpu" in str(said["version"]):
         return False
@@ -79,7 +80,7 @@ def needs_cuda(found: dict[str, dict[str, Any]]) -> bool:
 
 
 def holds_here(requirement: str) -> bool:
-    """Whether a requirement is one on this machine, too; pip's own reading of its marker."""
+    """Says whether a requirement applies to this machine, as pip reads its marker."""
     try:
         from pip._vendor.packaging.requirements import Requirement
     except ImportError:  # a pip without its libraries
@@ -89,7 +90,7 @@ def holds_here(requirement: str) -> bool:
 
 
 def offers(index: str, pin: str, wait_s: float) -> bool:
-    """Whether an index has the CPU build for this Python, and says so in time; also a slow name service counts."""
+    """Says whether an index shows the CPU build for this Python in time, a slow name service included."""
     name, _, wanted = pin.partition("==")
     pages: list[str] = []
     asking = threading.Thread(target=lambda: pages.append(page(f"{index.rstrip('/')}/{name}/", wait_s)), daemon=True)
@@ -101,7 +102,7 @@ def offers(index: str, pin: str, wait_s: float) -> bool:
 
 
 def page(url: str, wait_s: float) -> str:
-    """What stands there; nothing where nobody answers."""
+    """Returns the page's text; empty where nobody answers."""
     if not url.startswith(("https://", "http://127.0.0.1:")):
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Features: what a model sees of the prices. Tensors come from `make_feature`; this needs no torch."""
+"""A feature is what a model sees of the prices. This package loads torch only in `make_feature`."""
 
 from shared.features.feature import Feature
 from shared.features.log_return import LogReturn

@@ -1,4 +1,4 @@
-"""What every feature has beyond a Tick: a name that a card can carry, and a way to forget."""
+"""A feature adds two things to a Tick: a name that a card can carry, and a way to forget."""
 
 from abc import abstractmethod
 from typing import Generic, TypeVar
@@ -9,10 +9,11 @@ R = TypeVar("R")
 
 
 class Feature(Tick[float, R], Generic[R]):
-    """A Tick from price to feature value.
+    """A feature turns a price into one or several numbers, or into None until it has seen enough prices.
 
-    spec: what `make_feature` builds an equal, empty one from, e.g. `log_return_lags(3)`. It stands in the model's card.
-    width: how many numbers one result has; a model for it has as many inputs.
+    - spec: the text from which `make_feature` builds an equal, empty feature, e.g. `log_return_lags(3)`. A model's card
+      holds it.
+    - width: how many numbers one result has; a model of this feature has as many inputs.
     """
 
     width: int = 1
@@ -20,8 +21,8 @@ class Feature(Tick[float, R], Generic[R]):
     @property
     @abstractmethod
     def spec(self) -> str:
-        """The feature in one word, e.g. `log_return_lags(3)`."""
+        """Returns the feature's name and arguments, e.g. `log_return_lags(3)`."""
 
     @abstractmethod
     def reset(self) -> None:
-        """Forget all that was seen: after a gap the window would span it."""
+        """Forgets all prices; the service calls it after a gap, which no window may span."""

@@ -1,4 +1,4 @@
-"""The log return from one price to the next."""
+"""The log return measures the move from one price to the next."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ _EXACT_RATIO = 1e300  # beyond it, and below its inverse, a ratio of doubles ove
 
 
 class LogReturnSnapshot(Snapshot):
-    """What a LogReturn remembers."""
+    """The saved form of a LogReturn."""
 
     prices: Any
 
@@ -23,10 +23,11 @@ _snapshot = unvalidated(LogReturnSnapshot)
 
 
 class LogReturn(Feature[float]):
-    """ln(p_t / p_{t-1}), the natural log return; None for the first price.
+    """A LogReturn computes ln(p_t / p_{t-1}), the natural log return; it returns None for the first price.
 
-    Input: a price in any unit, finite and positive, else ValueError and the price is not taken. Output: a pure number,
-    always finite. Formula: Campbell, Lo, MacKinlay, The Econometrics of Financial Markets (1997), 1.4.1.
+    - Input: a price in any unit, finite and positive; any other raises ValueError and changes nothing.
+    - Output: a number without a unit, always finite.
+    - Formula: Campbell, Lo, MacKinlay, The Econometrics of Financial Markets (1997), 1.4.1.
 
     >>> f = LogReturn()
     >>> f.on_tick(90.0), f.on_tick(100.0)
@@ -40,11 +41,11 @@ class LogReturn(Feature[float]):
 
     @property
     def spec(self) -> str:
-        """`log_return`."""
+        """Returns `log_return`."""
         return "log_return"
 
     def on_tick(self, val: float) -> float | None:
-        """Take a price; return the log return since the one before."""
+        """Takes a price; returns the log return since the one before."""
         price = float(val)
         if not 0.0 < price < math.inf:
             raise ValueError(f"a price must be finite and positive, not {val!r}")
@@ -60,15 +61,15 @@ class LogReturn(Feature[float]):
         return result
 
     def reset(self) -> None:
-        """Forget the price before."""
+        """Forgets the price before."""
         self._window = NumpyWindow(2)
 
     def state(self) -> State:
-        """The last one or two prices."""
+        """Returns the last one or two prices."""
         return _snapshot(prices=self._window.state())
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         self._window.restore(LogReturnSnapshot.of(state).prices)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""The last log returns as a model's input."""
+"""The last log returns form a model's input."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _FLOAT32 = np.dtype(np.float32)
 
 
 class LogReturnLagsSnapshot(Snapshot):
-    """What a LogReturnLags remembers."""
+    """The saved form of a LogReturnLags."""
 
     lags: Any
     log_return: Any
@@ -25,10 +25,12 @@ _snapshot = unvalidated(LogReturnLagsSnapshot)
 
 
 class LogReturnLags(Feature[torch.Tensor]):
-    """The last `no_lags` log returns, newest first; None until there are that many (no_lags + 1 prices).
+    """LogReturnLags gives the last `no_lags` log returns, newest first; None until it has seen no_lags + 1 prices.
 
-    Input: a price, finite and positive, else ValueError. Output: float32 tensor of shape (no_lags,), pure numbers, in
-    memory of its own. The returns are computed in float64 and rounded once. ValueError if no_lags is not positive.
+    - no_lags: positive, else ValueError.
+    - Input: a price, finite and positive, else ValueError.
+    - Output: float32 tensor of shape (no_lags,), without a unit, in memory of its own. The returns are computed in
+      float64 and rounded once.
 
     >>> lags = LogReturnLags(3)
     >>> [lags.on_tick(p) for p in (90, 100, 150)]
@@ -44,11 +46,11 @@ class LogReturnLags(Feature[torch.Tensor]):
 
     @property
     def spec(self) -> str:
-        """E.g. `log_return_lags(3)`."""
+        """Returns e.g. `log_return_lags(3)`."""
         return f"log_return_lags({self.width})"
 
     def on_tick(self, val: float) -> torch.Tensor | None:
-        """Take a price; return the lags once there are enough."""
+        """Takes a price; returns the lags once there are enough."""
         log_return = self._log_return.on_tick(val)
         if log_return is None:
             return None
@@ -58,16 +60,16 @@ class LogReturnLags(Feature[torch.Tensor]):
         return torch.from_numpy(lags.astype(_FLOAT32))
 
     def reset(self) -> None:
-        """Forget all prices."""
+        """Forgets all prices."""
         self._lags = NumpyWindow(self.width)
         self._log_return.reset()
 
     def state(self) -> State:
-        """The lags and the last prices."""
+        """Returns the lags and the last prices."""
         return _snapshot(lags=self._lags.state(), log_return=self._log_return.state())
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = LogReturnLagsSnapshot.of(state)
         self._lags.restore(saved.lags)
         self._log_return.restore(saved.log_return)

@@ -1,4 +1,4 @@
-"""The features that a model can be trained on, by name. A new one: its file, and its line here."""
+"""The registry names the features on which a model can be trained. To add one: its file, and its line here."""
 
 import re
 from importlib import import_module
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from shared.features.feature import Feature
 
-# name -> module:class; imported when asked for, since a feature may need torch
+# name -> module:class; make_feature imports it, since a feature may need torch
 FEATURES = {
     "log_return_lags": "shared.features.log_return_lags:LogReturnLags",
 }
@@ -19,7 +19,7 @@ _SPEC = re.compile(r"([a-z][a-z0-9_]*)\(([0-9]+(?:, ?[0-9]+)*)?\)")
 
 
 def make_feature(spec: str) -> "Feature[torch.Tensor]":
-    """A new feature from its spec; ValueError if there is none of that name, or its arguments do not fit.
+    """Returns a new feature from its spec; raises ValueError for an unknown name or arguments that do not fit.
 
     >>> make_feature("log_return_lags(3)").spec
     'log_return_lags(3)'

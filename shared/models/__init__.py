@@ -1,4 +1,6 @@
-"""Models and their cards. Importing this needs no torch; its modules other than `card` do."""
+"""A model predicts from features, and its card says what it is. Of this room `card`, `choose` and `training` need no
+torch.
+"""
 
 from shared.models.card import Card, ModelRefused
 

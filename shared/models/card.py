@@ -1,4 +1,4 @@
-"""A model's card: the JSON file beside its weights that says what they are."""
+"""A card is the JSON file beside a model's weights that says what they are."""
 
 from codecs import BOM_UTF8
 from pathlib import Path
@@ -15,7 +15,7 @@ ANY_SYMBOL = "*"
 
 
 class ModelRefused(SafetyRefusal, ValueError):
-    """These weights are not used; the text says what, where and what to do, in one line."""
+    """The model may not be used; the text says in one line what is wrong, where, and what to do."""
 
 
 def _known_interval(text: str) -> str:
@@ -25,12 +25,17 @@ def _known_interval(text: str) -> str:
 
 
 class Card(BaseModel):
-    """What a weights file is and what it may be used for. Frozen and strict; unknown fields are refused.
+    """A card says what a weights file is and what it is for. It is frozen and strict and refuses unknown fields.
 
-    name: the stem of both files. model: a name in `shared.models.registry`, with its constructor's further arguments in
-    `params`. features: a feature spec. symbols: those it was made for, ["*"] for any. interval: time from tick to tick.
-    sha256: of the weights file. origin: where the weights are from, for a person. training: how it
-    was fitted, how good it was, and the distributions of its features and predictions; None where that is not known.
+    - name: the stem of both files.
+    - model, params: a name in `shared.models.registry`, and its constructor's further arguments.
+    - features, no_features: a feature spec, and how many numbers it gives.
+    - symbols: those it was made for, ["*"] for any.
+    - interval: time from tick to tick.
+    - sha256: of the weights file.
+    - origin: where the weights come from, for a person.
+    - training: how the model was fitted, how good it was, and the distributions of its features and predictions; None
+      where nobody knows.
 
     >>> Card(name="a", model="LinearModel", features="log_return_lags(3)", no_features=3, symbols=("BTCUSDT",),
     ...      interval="12h", sha256="0" * 64, origin="an example").covers("ETHUSDT")
@@ -51,25 +56,25 @@ class Card(BaseModel):
     training: Training | None = None
 
     def covers(self, sym: str) -> bool:
-        """Whether the model was made for `sym`."""
+        """Says whether the model was made for `sym`."""
         return sym in self.symbols or ANY_SYMBOL in self.symbols
 
     def ticks_every(self, interval: str) -> bool:
-        """Whether the model was made for ticks at `interval`, however that is written: 60s is 1m."""
+        """Says whether the model was made for ticks at `interval`; 60s equals 1m."""
         if TRADE in (interval, self.interval):
             return interval == self.interval
         return interval == self.interval or interval_ns(interval) == interval_ns(self.interval)
 
     @property
     def short_hash(self) -> str:
-        """The first 16 hex digits of sha256: the model's name in every Prediction."""
+        """Returns the first 16 hex digits of sha256, which every Prediction carries."""
         return self.sha256[:16]
 
 
 def card_of(path: Path, data: bytes) -> Card:
-    """The card that a file holds; ModelRefused with the first thing that is wrong with it."""
+    """Returns the card in a file's bytes; raises ModelRefused with the first fault."""
     try:
-        return Card.model_validate_json(data.removeprefix(BOM_UTF8))  # Windows editors begin a file with one
+        return Card.model_validate_json(data.removeprefix(BOM_UTF8))  # editors on Windows begin a file with one
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"

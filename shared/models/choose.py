@@ -1,6 +1,6 @@
-"""Which model a line uses: by name, by its card's path, or, when the config says `auto`, the one card that fits.
+"""A line finds its model by name, by its card's path, or, when the config says `auto`, by the one card that fits.
 
-Needs no torch.
+This module needs no torch.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,14 @@ from shared.errors import ConfigError
 from shared.models.card import Card, ModelRefused, card_of
 
 AUTO = "auto"
-FILES = (".json", ".pth")  # a model is two: its card and its weights, under one name
+FILES = (".json", ".pth")  # a card and weights of one name make a model
 
 
 def chosen_model(settings: Settings) -> Path:
-    """The card that the config means. Raises ModelRefused; ConfigError where real orders would follow a guess."""
+    """Returns the path of the card that the config names or implies.
+
+    Raises ModelRefused, and ConfigError where real orders would follow a guess.
+    """
     own = settings.signal
     real = settings.gateway.mode is not Mode.PAPER and settings.ingestor.source != "replay"
     if own.model == AUTO and real:
@@ -28,10 +31,12 @@ def chosen_model(settings: Settings) -> Path:
 
 
 def choose_model(model: str, folders: Sequence[Path], symbols: Sequence[str], interval: str) -> Path:
-    """The card of the model `model`: a path of its card or weights, or a name, in the first of `folders` that has it.
+    """Returns the path of a model's card; raises ModelRefused.
 
-    For `auto` it is the only one in the first folder that has any for these symbols and this interval; a card that
-    names the symbols goes before one for any symbol. Raises ModelRefused.
+    - model: a path of its card or weights, a name, or `auto`. `auto` means the only card that fits in the first folder
+      with any that does; a card that names the symbols goes before one for any symbol.
+    - folders: where to search for a name, in order.
+    - symbols, interval: what the model is for.
 
     >>> choose_model("auto", [Path("weights")], ["BTCUSDT"], "12h").name
     'btcusdt_12h_linear.json'
@@ -61,7 +66,7 @@ def choose_model(model: str, folders: Sequence[Path], symbols: Sequence[str], in
 
 
 def card_at(path: Path) -> Card:
-    """The card in a file; raises ModelRefused."""
+    """Returns the card in a file; raises ModelRefused."""
     try:
         return card_of(path, path.read_bytes())
     except OSError as error:

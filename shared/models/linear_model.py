@@ -1,4 +1,4 @@
-"""One weight per feature, and a bias."""
+"""A linear model has one weight per feature, and a bias."""
 
 import torch
 from torch import nn
@@ -8,7 +8,9 @@ from shared.models.model import Model, TensorFunction
 
 
 class LinearModel(Model):
-    """y = w · x + b. Input: float32 of shape (no_features,) or (batch, no_features); output (1,) or (batch, 1).
+    """A LinearModel computes y = w · x + b.
+
+    Input: float32 of shape (no_features,) or (batch, no_features); output (1,) or (batch, 1).
 
     >>> LinearModel(3)
     LinearModel(
@@ -21,19 +23,19 @@ class LinearModel(Model):
         self.linear = nn.Linear(no_features, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The prediction for x."""
+        """Returns the prediction for x."""
         y: torch.Tensor = self.linear(x)
         return y
 
     def plain(self) -> TensorFunction:
-        """One call of the same kernel."""
-        with torch.inference_mode():  # tensors that torch never looks for a graph behind
+        """Returns one call of the kernel that `forward` uses."""
+        with torch.inference_mode():  # torch builds no graph for tensors made here
             weight, bias = self.linear.weight.clone(), self.linear.bias.clone()
         return lambda x: linear(x, weight, bias)
 
     @torch.no_grad()
     def rescale(self, shift: torch.Tensor, scale: torch.Tensor, y_scale: float) -> None:
-        """Both are in the one layer."""
+        """Puts both scales into the one layer."""
         weight, bias = self.linear.weight, self.linear.bias
         weight.div_(scale)
         bias.sub_(weight @ shift)

@@ -1,4 +1,4 @@
-"""From a file to a model that may trade, or one line that says why not."""
+"""Loading turns a file into a model that may trade, or says in one line why not."""
 
 import hashlib
 import io
@@ -19,17 +19,17 @@ MAX_WEIGHTS_BYTES = 1_000_000_000
 
 
 class LoadedModel(NamedTuple):
-    """A model in eval mode, its parameters frozen, and the card that it matches."""
+    """A loaded model is in eval mode, has frozen parameters, and matches its card."""
 
     module: nn.Module
     card: Card
 
 
 def load_model(path: str | Path, *, symbols: str | Iterable[str] = (), interval: str | None = None) -> LoadedModel:
-    """The model whose card (.json) or weights (.pth) `path` names; both lie side by side under one name.
+    """Loads the model whose card (.json) or weights (.pth) `path` names; both lie side by side under one name.
 
-    Checked: the files, the card, the symbols and the interval it is wanted for (if given), the weights' sha256, that
-    they are plain tensors, and that they fit the model's class. Raises ModelRefused, in one line, at the first failure.
+    It checks the files, the card, the symbols and the interval (where given), the sha256 of the weights, that they are
+    plain tensors, and that they fit the model's class. The first failure raises ModelRefused, in one line.
 
     >>> loaded = load_model("weights/btcusdt_12h_linear.json", symbols="BTCUSDT", interval="12h")
     >>> loaded.card.features, loaded.module.linear.weight
@@ -102,10 +102,10 @@ def _empty_model(card: Card, path: Path) -> nn.Module:
 
 
 def _fill(module: nn.Module, weights: bytes, path: Path, card: Card) -> None:
-    """Put the weights into the module, if they are tensors of its names, shapes and dtypes."""
+    """Puts the weights into the module; refuses tensors of other names, shapes or dtypes."""
     try:
         loaded = torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
-    except Exception as error:  # any bytes may lie there, and torch has no one error for them
+    except Exception as error:  # the file may hold any bytes, and torch has no one error for them
         why = f"{type(error).__name__}; save model.state_dict() with torch.save"
         raise ModelRefused(f"weights {path} cannot be loaded as plain tensors: {why}") from error
     if not isinstance(loaded, dict):

@@ -1,4 +1,4 @@
-"""The base of the models here."""
+"""A model predicts from one feature vector, and Predict is the Tick that asks it."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -13,38 +13,38 @@ TensorFunction: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Model(nn.Module):
-    """A module that also gives its computation as a plain function, for one sample at a time.
+    """A model is a module that can also give its computation as a plain function of one sample.
 
-    nn.Module's calls cost several times the arithmetic of a small model, and they are on the path of every tick.
-    A model of another base works too; it is called as a module.
+    A call of an nn.Module costs several times the arithmetic of a small model, and every tick pays it. A module of
+    another base works too; Predict then calls it as a module.
     """
 
     @abstractmethod
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The prediction for x."""
+        """Returns the prediction for x."""
 
     def plain(self) -> TensorFunction:
-        """What `forward` computes, bit for bit, with the parameters bound as they are now."""
+        """Returns a function that computes what `forward` does, bit for bit, with the present parameters."""
         return self.__call__
 
     def rescale(self, shift: torch.Tensor, scale: torch.Tensor, y_scale: float) -> None:
-        """Become `y_scale · f((x - shift) / scale)`, f being this model as it was; shift and scale: (no_features,).
+        """Turns this model f into `y_scale · f((x - shift) / scale)`; shift and scale have the shape (no_features,).
 
-        Training needs it: it fits standardised features and targets, and the weights are for those as they are.
+        Training fits standardised features and targets; rescaled weights then take the features as they are.
         """
         raise NotImplementedError(f"{type(self).__name__} has no `rescale`")
 
 
-# One sample through a model.
-
-
 class Predict(Tick[torch.Tensor, float]):
-    """y_hat for one feature vector: the float32 that `module(x)` gives, as a Python float. Has no memory.
+    """Predict gives y_hat for one feature vector: the float32 of `module(x)`, as a Python float. It has no memory.
 
-    Input: float32 of shape (no_features,). Output: a predicted log return, NaN if the model says so.
-    Always one sample: a batched float32 product may differ in the last bit. Making one puts the module into eval mode,
-    freezes its parameters (so no graph is built, at less cost than entering inference_mode for each tick) and sets
-    torch to one thread in this process. Parameters that are changed afterwards are not seen: make a new Predict.
+    - Input: float32 of shape (no_features,); always one sample, since a batched float32 product may differ in the last
+      bit.
+    - Output: a predicted log return; NaN where the model gives NaN.
+
+    The constructor puts the module into eval mode, freezes its parameters (torch then builds no graph, at less cost
+    than inference_mode at each tick) and sets torch to one thread in this process. Predict does not see parameters that
+    change later: make a new one.
 
     >>> from shared.models.load_model import load_model
     >>> predict = Predict(load_model("weights/btcusdt_12h_linear.json").module)
@@ -59,7 +59,7 @@ class Predict(Tick[torch.Tensor, float]):
         self._function = module.plain() if isinstance(module, Model) else module.__call__
 
     def on_tick(self, val: torch.Tensor) -> float | None:
-        """The prediction for `val`."""
+        """Returns the prediction for `val`."""
         y_hat: float = self._function(val).item()
         return y_hat
 

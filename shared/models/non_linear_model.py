@@ -1,4 +1,4 @@
-"""One hidden layer."""
+"""A non-linear model has one hidden layer."""
 
 import torch
 from torch import nn
@@ -8,7 +8,7 @@ from shared.models.model import Model, TensorFunction
 
 
 class NonLinearModel(Model):
-    """y = W2 · relu(W1 · x + b1) + b2, `hidden` units between.
+    """A NonLinearModel computes y = W2 · relu(W1 · x + b1) + b2, with `hidden` units between.
 
     Input: float32 of shape (no_features,) or (batch, no_features); output (1,) or (batch, 1).
 
@@ -27,20 +27,20 @@ class NonLinearModel(Model):
         self.output = nn.Linear(hidden, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The prediction for x."""
+        """Returns the prediction for x."""
         y: torch.Tensor = self.output(self.relu(self.hidden(x)))
         return y
 
     def plain(self) -> TensorFunction:
-        """The same three kernels."""
+        """Returns a function of the three kernels that `forward` uses."""
         relu, inner, outer = torch.relu, self.hidden, self.output
-        with torch.inference_mode():  # tensors that torch never looks for a graph behind
+        with torch.inference_mode():  # torch builds no graph for tensors made here
             w1, b1, w2, b2 = (part.clone() for part in (inner.weight, inner.bias, outer.weight, outer.bias))
         return lambda x: linear(relu(linear(x, w1, b1)), w2, b2)
 
     @torch.no_grad()
     def rescale(self, shift: torch.Tensor, scale: torch.Tensor, y_scale: float) -> None:
-        """The input's scale goes into the first layer, the output's into the second."""
+        """Puts the input's scale into the first layer and the output's into the second."""
         self.hidden.weight.div_(scale)
         self.hidden.bias.sub_(self.hidden.weight @ shift)
         self.output.weight.mul_(y_scale)

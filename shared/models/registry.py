@@ -1,4 +1,4 @@
-"""The models by the name that a card gives. A new one: its file, and its line here."""
+"""The registry names the models as cards do. To add one: its file, and its line here."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from shared.models.linear_model import LinearModel
 from shared.models.model import Model
 from shared.models.non_linear_model import NonLinearModel
 
-# name -> what makes one from no_features and the card's params
+# name -> the class, or a function, that makes one from no_features and the card's params
 MODELS: dict[str, Callable[..., Model]] = {
     "LinearModel": LinearModel,
     "NonLinearModel": NonLinearModel,

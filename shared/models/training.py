@@ -1,4 +1,4 @@
-"""What a model's card says of its training: how it was made, from what, and how good it was."""
+"""A card's training part says how the model was made, from what, and how good it was."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -8,13 +8,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-# How values were distributed, in few numbers: what a later series is held against.
-
 PROBABILITIES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 
 
 def rounded(value: float) -> float:
-    """To 6 significant digits: enough for a person and a monitor, and the same on every machine.
+    """Rounds to 6 significant digits: enough for a person and a monitor, and the same on every machine.
 
     >>> rounded(0.012581138064722153)
     0.0125811
@@ -23,10 +21,13 @@ def rounded(value: float) -> float:
 
 
 class Distribution(BaseModel):
-    """The distribution of a series of numbers, in the numbers' unit. Frozen and strict.
+    """A distribution describes a series of numbers in few; a later series is compared with it.
 
-    std: of a sample (n - 1). quantiles: probability -> value, linear between neighbours (numpy's default), at
-    PROBABILITIES; 0 and 1 are the smallest and the largest value. All are rounded to 6 significant digits.
+    All values have the series' unit and are rounded to 6 significant digits.
+
+    - std: of a sample (n - 1).
+    - quantiles: probability -> value at PROBABILITIES, linear between neighbours (numpy's default); 0 and 1 give the
+      smallest and the largest value.
 
     >>> d = Distribution.of([1.0, 2.0, 3.0, 4.0, 5.0])
     >>> d.n, d.mean, d.std, d.quantiles[0.0], d.quantiles[0.5], d.quantiles[0.95]
@@ -49,7 +50,7 @@ class Distribution(BaseModel):
 
     @classmethod
     def of(cls, values: "ArrayLike") -> "Distribution":
-        """The distribution of `values`: one dimension, finite, at least two; else ValueError."""
+        """Returns the distribution of `values`: one dimension, finite, at least two; else ValueError."""
         import numpy as np
 
         array = np.asarray(values, dtype=np.float64)
@@ -80,20 +81,22 @@ def _rate(given: dict[str, Any]) -> float:
 
 
 class CardPart(BaseModel):
-    """A part of a card: frozen, strict, unknown fields refused."""
+    """A part of a card is frozen and strict, and refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class Recipe(CardPart):
-    """How weights are fitted to data.
+    """A recipe says how to fit weights to data.
 
-    loss: l1, mse, or huber, whose delta is one standard deviation of the training targets. optimiser: lbfgs (strong
-    Wolfe line search) or adam, both on the full batch. lr: of the optimiser, its own default if not given (features
-    and targets are standardised, so it has no unit). epochs: at most; one is 10 iterations of lbfgs, or one step of
-    adam. validation_share: the last part of the training window, on which early stop finds the number of epochs, then
-    used to fit anew on the whole window; 0: no early stop. patience: epochs without a lower validation loss until it
-    stops.
+    - loss: l1, mse, or huber, whose delta is one standard deviation of the training targets.
+    - optimiser: lbfgs (strong Wolfe line search) or adam, both on the full batch.
+    - lr: the optimiser's learning rate, by default its own in RATES; it has no unit, since features and targets are
+      standardised.
+    - epochs: at most; an epoch is 10 iterations of lbfgs, or one step of adam.
+    - validation_share: the last part of the training window, on which early stop finds the number of epochs for a new
+      fit on the whole window; 0 means no early stop.
+    - patience: epochs without a lower validation loss before early stop ends the fit.
 
     >>> Recipe(optimiser="adam").lr
     0.01
@@ -109,14 +112,14 @@ class Recipe(CardPart):
 
 
 class Fit(CardPart):
-    """How these weights were fitted: the recipe, and how many epochs they have seen."""
+    """The fit of a card's weights: its recipe, and how many epochs it took."""
 
     recipe: Recipe
     epochs: Count
 
 
 class Window(CardPart):
-    """A span of samples. start: when its first prediction could be made; end: when its last outcome was known."""
+    """A window is a span of samples, from its first prediction (start) to when its last outcome was known (end)."""
 
     start: Time
     end: Time
@@ -124,12 +127,15 @@ class Window(CardPart):
 
 
 class Scores(CardPart):
-    """How good predictions are; log returns of one interval throughout. None where undefined.
+    """Scores say how good predictions are, in log returns of one interval; a score is None where it is undefined.
 
-    l1, huber, mse: mean losses. hit_rate: share of outcomes, zeros apart, whose sign is the prediction's. ic: Pearson
-    correlation of prediction and outcome. r2_zero: 1 - sum (y - y_hat)² / sum y², so 0 is as good as predicting 0.
-    gross: sum of sign(y_hat) · y. net_legs: less the fee of both legs at each prediction, as a strategy pays that
-    closes and opens at every tick; net_netted: less the fee of what changes only.
+    - l1, huber, mse: mean losses.
+    - hit_rate: share of the outcomes other than 0 whose sign is the prediction's.
+    - ic: Pearson correlation of prediction and outcome.
+    - r2_zero: 1 - sum (y - y_hat)² / sum y², so 0 is as good as predicting 0.
+    - gross: sum of sign(y_hat) · y.
+    - net_legs: gross, less the fee of both legs at each prediction, for a strategy that closes and opens at every tick.
+    - net_netted: gross, less the fee of changes only.
     """
 
     samples: Count
@@ -145,14 +151,14 @@ class Scores(CardPart):
 
 
 class Compared(CardPart):
-    """Scores in the training window and, if anything was held out, after it."""
+    """Scores in the training window, beside those on the held-out data after it, if there is any."""
 
     in_sample: Scores
     out_of_sample: Scores | None = None
 
 
 class Fold(CardPart):
-    """One fold of a walk-forward: fitted on `train`, scored on `test`, which follows it."""
+    """A fold of a walk-forward fits on `train` and scores on `test`, which follows it."""
 
     train: Window
     test: Window
@@ -160,14 +166,14 @@ class Fold(CardPart):
 
 
 class WalkForward(CardPart):
-    """Folds by time within the training window, and the mean of each of their scores (samples: their sum)."""
+    """A walk-forward has folds by time within the training window, and the means of their scores (samples: the sum)."""
 
     folds: Annotated[tuple[Fold, ...], Field(min_length=1, strict=False)]
     mean: Scores
 
 
 class Revision(CardPart):
-    """The git commit of the code. dirty: tracked files differed from it."""
+    """The git commit of the code; dirty where tracked files differed from it."""
 
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")]
     dirty: bool
@@ -176,8 +182,13 @@ class Revision(CardPart):
 class Training(CardPart):
     """A model's training. What does not apply is None: weights from elsewhere have no fit, simulated data no window.
 
-    data_sha256: of the price file. fee: rate per leg in `scores` and `baselines`. features: a distribution for each,
-    in order; y_hat: of the predictions; both over the training window. libraries: name -> version.
+    - data_sha256: of the price file.
+    - train, test: the training window, and the held-out one after it.
+    - fit: how the weights were fitted.
+    - fee: rate per leg in `scores` and `baselines`.
+    - scores, baselines: of the model, and of each baseline by name.
+    - features, y_hat: distributions of each feature, in order, and of the predictions, over the training window.
+    - git, libraries: the code's revision, and name -> version.
     """
 
     data_sha256: Sha256 | None = None

@@ -1,4 +1,4 @@
-"""An order's life and the account's reconciliation, as pure functions: no I/O, no clock."""
+"""Pure functions say how an order's state changes and whether account and books agree: no I/O, no clock."""
 
 from shared.orders.answers import (
     Absent,

@@ -1,6 +1,7 @@
-"""What a venue says: of an order, and of the account. Times in ms on the venue's clock, money and quantities Decimal.
+"""A venue answers questions about an order and about the account with these types.
 
-Quantities are in base units and signed (> 0 bought or long); money is in quote units.
+Times are ms on the venue's clock. Quantities are Decimal, in base units and signed (> 0 bought or long); money is
+Decimal, in quote units.
 """
 
 from collections.abc import Mapping
@@ -12,10 +13,12 @@ from shared.messages.reasons import OrderPhase, Reason
 
 
 class OrderStatusReport(NamedTuple):
-    """An order as the venue shows it.
+    """A report says how an order stands at the venue.
 
-    phase: NEW, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED or EXPIRED. filled_qty: all that was filled so far, signed.
-    paid: Σ |qty| × price of those fills, exact.
+    - phase: NEW, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED or EXPIRED.
+    - filled_qty: all that was filled so far, signed.
+    - paid: Σ |qty| × price of those fills, exact.
+    - venue_order_id: the venue's own id of the order.
     """
 
     phase: OrderPhase
@@ -25,7 +28,12 @@ class OrderStatusReport(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A snapshot, when it was asked for (the answer to the send: the request's own timestamp) and when it came."""
+    """The venue answered with a report.
+
+    - at_ms: when we asked; for the answer to the send it is the request's own timestamp.
+    - what: the report.
+    - heard_ms: when the answer came.
+    """
 
     at_ms: int
     what: OrderStatusReport
@@ -33,9 +41,9 @@ class Answer(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The very request that was sent is refused: it is not on the venue and never will be.
+    """The venue refused the very request that we sent: the order is not there and never will be.
 
-    "This id is taken" is none: an order of that id is there, so the answer is Ambiguous.
+    "This id is taken" is no refusal, since an order of that id is there: that answer is Ambiguous.
     """
 
     reason: Reason
@@ -43,19 +51,19 @@ class Refused(NamedTuple):
 
 
 class Ambiguous(NamedTuple):
-    """Time-out, 5xx, lost connection, an error without a name: nobody knows."""
+    """The answer tells nothing: a time-out, a 5xx, a lost connection, an error without a name."""
 
     cause: str
 
 
 class Absent(NamedTuple):
-    """Asked at `at_ms`, the venue did not know the id."""
+    """The venue did not know the id when we asked, at `at_ms`."""
 
     at_ms: int
 
 
 class Forced(StrEnum):
-    """Why a venue trades for an account that has not asked for it."""
+    """The reason why a venue trades for an account by itself."""
 
     LIQUIDATION = "liquidation"  # too little margin
     ADL = "auto-deleveraging"  # the other side was liquidated, and nobody else took it
@@ -63,17 +71,23 @@ class Forced(StrEnum):
 
 
 class Maker(NamedTuple):
-    """Who made an order. client_order_id: empty where it was given none. forced: the venue did, and why."""
+    """A maker says who made an order.
+
+    - client_order_id: empty where it was given none.
+    - forced: the venue's reason, where the venue made it.
+    """
 
     client_order_id: str
     forced: Forced | None = None
 
 
 class VenueFill(NamedTuple):
-    """One trade of an order. client_order_id: empty where the venue does not tell. fee: positive when paid.
+    """A fill is one trade of an order.
 
-    extra_fees: those in other currencies than fee_currency, e.g. taxes; currency and amount. forced: whose order was
-    the venue's own, as far as the trade tells.
+    - client_order_id: empty where the venue does not tell.
+    - fee: in fee_currency, positive when paid.
+    - extra_fees: fees in other currencies, e.g. taxes: currency and amount.
+    - forced: the venue's reason, where the trade tells that the order was the venue's own.
     """
 
     trade_id: str
@@ -90,17 +104,19 @@ class VenueFill(NamedTuple):
 
     @property
     def fees(self) -> tuple[tuple[str, Decimal], ...]:
-        """All that was paid for it, by currency."""
+        """Returns all fees of the trade, by currency."""
         return (self.fee_currency, self.fee), *self.extra_fees
 
 
 class VenuePosition(NamedTuple):
-    """What the venue holds for us of a symbol; on spot, the base currency's whole amount.
+    """A position is what the venue holds for us of a symbol; on spot, the base currency's whole amount.
 
-    row: empty for the position that is traded here: one-way, isolated. Else its name, e.g. LONG or NET CROSS: a hedge
-    has two of one market, and some venues have one at cross margin beside the isolated one. at_stake: what can be lost
-    from now on, quote units: an isolated position's margin and its unrealised profit. liquidation: at which price.
-    None: not told.
+    None stands for what the venue does not tell.
+
+    - row: empty for the position that we trade, which is one-way and isolated. Else its name, e.g. LONG or NET CROSS: a
+      hedge has two positions of one market, and some venues have one at cross margin beside the isolated one.
+    - at_stake: what it can still lose, quote units: an isolated position's margin and its unrealised profit.
+    - liquidation: the price at which the venue closes it.
     """
 
     sym: str
@@ -112,10 +128,10 @@ class VenuePosition(NamedTuple):
 
 
 class VenueBalance(NamedTuple):
-    """What the account has, out of one answer.
+    """A balance is what the account has, out of one answer.
 
-    cash: of the quote currency, with the unrealised profit of swaps. coins: on spot, what there is of each symbol's
-    base currency, whoever's it is.
+    - cash: of the quote currency, with the unrealised profit of swaps.
+    - coins: on spot, the amount of each symbol's base currency, whoever owns it.
     """
 
     cash: Decimal
@@ -123,10 +139,12 @@ class VenueBalance(NamedTuple):
 
 
 class VenueOrder(NamedTuple):
-    """An open order. client_order_id: empty where whoever sent it gave none.
+    """An open order at the venue.
 
-    waits: for a price; none of these is ours. Where the venue keeps them with those that rest, it is not told apart.
-    forced: the venue made it, and why.
+    - client_order_id: empty where its sender gave none.
+    - waits: the order waits for a price; none of ours does. A venue that lists such orders with the resting ones does
+      not set it.
+    - forced: the venue's reason, where the venue made it.
     """
 
     sym: str
@@ -137,7 +155,7 @@ class VenueOrder(NamedTuple):
 
 
 class FundingPayment(NamedTuple):
-    """A payment for holding a perpetual swap. amount: positive when received."""
+    """A payment for holding a perpetual swap; the amount is positive when received."""
 
     payment_id: str
     sym: str
@@ -146,9 +164,11 @@ class FundingPayment(NamedTuple):
 
 
 class VenueQuote(NamedTuple):
-    """Best bid and ask. at_ms: when they were asked for.
+    """A quote is the best bid and ask.
 
-    book_ms: when they last changed, None where the venue does not tell. trading: whether the market is open.
+    - at_ms: when we asked.
+    - book_ms: when they last changed, None where the venue does not tell.
+    - trading: whether the market is open.
     """
 
     sym: str

@@ -1,4 +1,4 @@
-"""What was paid in fees, in whatever currency the venue took them."""
+"""The fees of an order add up trade by trade, in whatever currency the venue took them."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,19 +11,23 @@ _ZERO = Decimal(0)
 
 
 class Fees(NamedTuple):
-    """in_base: base units, taken out of what was bought. in_quote: quote units, all other fees. Positive when paid."""
+    """The fees of an order, positive when paid.
+
+    - in_base: base units, taken out of what was bought.
+    - in_quote: quote units, all other fees.
+    """
 
     in_base: Decimal
     in_quote: Decimal
 
 
 def distinct(fills: Iterable[VenueFill]) -> list[VenueFill]:
-    """Each trade once, however often the venue has told it."""
+    """Returns each trade once, however often the venue has told it."""
     return list({(fill.sym, fill.trade_id): fill for fill in fills}.values())
 
 
 def fees_text(fees: Iterable[tuple[str, Decimal]]) -> str:
-    """Fees by currency, as the journal keeps them; what is 0 is left out.
+    """Returns fees by currency as the journal keeps them, without those that are 0.
 
     >>> fees_text([("USDT", Decimal("0.21")), ("BNB", Decimal("0.002")), ("BTC", Decimal(0))])
     '0.21 USDT, 0.002 BNB'
@@ -32,7 +36,7 @@ def fees_text(fees: Iterable[tuple[str, Decimal]]) -> str:
 
 
 def fees_in(text: str) -> list[tuple[str, Decimal]]:
-    """What `fees_text` has written.
+    """Reads what `fees_text` has written.
 
     >>> fees_in("0.21 USDT, 0.002 BNB"), fees_in("")
     ([('USDT', Decimal('0.21')), ('BNB', Decimal('0.002'))], [])
@@ -42,22 +46,22 @@ def fees_in(text: str) -> list[tuple[str, Decimal]]:
 
 
 def third_currencies(fills: Iterable[VenueFill], quote: str, base: str = "") -> frozenset[str]:
-    """The fee currencies that need a price: neither quote nor base, and something was paid."""
+    """Returns the fee currencies that need a price: those that were paid and are neither quote nor base."""
     return frozenset({currency for fill in fills for currency, fee in fill.fees if fee} - {quote, base})
 
 
 def paid_in(currency: str, fills: Iterable[VenueFill]) -> Decimal:
-    """What was paid of a currency, over all trades."""
+    """Returns the fees in one currency, over all trades."""
     return sum((fee for fill in distinct(fills) for coin, fee in fill.fees if coin == currency), _ZERO)
 
 
 def fees_of(
     fills: Iterable[VenueFill], quote: str, base: str = "", prices: Mapping[str, Decimal] | None = None
 ) -> Fees:
-    """The fees of one order.
+    """Returns the fees of one order.
 
-    base: the currency in which a spot position is held; empty on a swap, whose position no fee makes smaller. prices:
-    quote units per unit of a third currency (e.g. BNB); one that is missing is a ValueError.
+    - base: the currency of a spot position; empty on a swap, whose position no fee makes smaller.
+    - prices: quote units per unit of a third currency (e.g. BNB); a missing one raises ValueError.
 
     >>> fill = VenueFill("1", "v", "c", "BTCUSDT", Decimal(1), Decimal(50), Decimal("0.001"), "BTC", 0)
     >>> fees_of([fill, fill._replace(trade_id="2", fee=Decimal("0.01"), fee_currency="BNB")], "USDT", "BTC",

@@ -1,4 +1,4 @@
-"""What is booked of an order that is over: the variable part of its one terminal report."""
+"""The outcome is what the books take of an order that is over: the variable part of its one terminal report."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -13,7 +13,7 @@ _ZERO = Decimal(0)
 
 
 class OrderOutcome(NamedTuple):
-    """The fields of an ExecutionReport that the venue decides. Quantities in base units, money in quote units."""
+    """The fields of an ExecutionReport that the venue decides; quantities in base units, money in quote units."""
 
     status: OrderStatus
     last_qty: Decimal
@@ -29,17 +29,17 @@ def outcome(
     base: str = "",
     prices: Mapping[str, Decimal] | None = None,
 ) -> OrderOutcome | None:
-    """What to book; None while the order is not over, or the trades of all its quantity are not there yet.
+    """Returns what to book; None while the order is not over, or trades of its quantity are still missing.
 
     last_px is Σ |qty| × price of the trades over their quantity: an average, in Decimal's default context, and the only
     division. A fee in quote, or in a third currency at the price given, is commission. A fee in base (spot; see
-    `fees_of`) leaves less than was bought, so the position gets less: last_qty = filled − fee, and its worth fee ×
-    last_px is commission. Position and cash then move by what the wallet moves by:
+    `fees_of`) leaves less than was bought, so the position gets less: last_qty = filled − fee, and the fee's worth, fee
+    × last_px, is commission. Position and cash then move as the wallet does:
 
         −last_qty × last_px − commission = −filled × last_px − other fees
 
-    What a later close cannot sell, because it is below the venue's step, is dust: it stays in the book as it stays in
-    the wallet, and the two agree. An order that a person resolved is booked as said, with the fees that are known.
+    What a later close cannot sell, because it is below the venue's step, is dust. It stays in the book as it stays in
+    the wallet, so the two agree. An order that a person resolved is booked as that person said, with the known fees.
 
     >>> from shared.messages.reasons import OrderPhase
     >>> fill = VenueFill("1", "v", "c", "BTCUSDT", Decimal(2), Decimal(50), Decimal("0.002"), "BTC", 0)

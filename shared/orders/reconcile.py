@@ -1,11 +1,12 @@
-"""What the venue shows against what journal and books say. Differences are shown, never repaired by trading.
+"""Reconciliation compares the venue's account with journal and books. It shows differences and never trades them away.
 
-Orders in flight are tolerated: one that was sent and is not over may or may not have been filled, so a position may
-lie anywhere between none and all of its quantity, its trades need not be in the journal, and the balance is not
-compared until it is over. What is younger than `settle_ms` may not be visible on the venue yet. Funding payments are
-the one thing that is taken over: they come unasked, the venue's list is the only source, and the payment's id keeps
-each from being booked twice. One that is booked with the wrong sign is set right by a second booking, `ID:sign`, of
-the difference.
+It tolerates orders in flight. One that was sent and is not over may or may not have been filled, so a position may lie
+anywhere between none and all of its quantity, its trades need not be in the journal, and the balance is compared only
+after it is over. What is younger than `settle_ms` may not be visible on the venue yet.
+
+Only funding payments are taken over from the venue: nobody asks for them, the venue's list is the only source, and a
+payment's id keeps it from being booked twice. A second booking, `ID:sign`, corrects one that was booked with the wrong
+sign.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
@@ -17,11 +18,9 @@ from shared.messages.reasons import OrderPhase
 from shared.orders.answers import FundingPayment, VenueFill, VenueOrder, VenuePosition
 from shared.orders.state import OPEN, OrderState
 
-# How the venue's account can differ from journal and books.
-
 
 class DifferenceKind(StrEnum):
-    """The name of a difference."""
+    """The kind names what differs between the venue's account and journal and books."""
 
     BALANCE = "BALANCE"
     EXTERNAL_FILL = "EXTERNAL_FILL"  # a trade of an order that is not ours
@@ -37,9 +36,12 @@ class DifferenceKind(StrEnum):
 
 
 class Difference(NamedTuple):
-    """One difference. key: what it is about (an id of order, trade or payment, or the symbol); text: for a person.
+    """A difference between the venue's account and journal and books.
 
-    trade: the one that the venue has, and the journal has not.
+    - key: the id of the order, trade or payment that it is about, or the symbol.
+    - text: for a person.
+    - expected, found: what journal and books say, and what the venue shows.
+    - trade: the trade that the venue has and the journal lacks.
     """
 
     kind: DifferenceKind
@@ -52,9 +54,9 @@ class Difference(NamedTuple):
 
 
 def persistent(before: Iterable[Difference], now: Iterable[Difference]) -> list[Difference]:
-    """The differences of this run that the run before had too.
+    """Returns the differences of this run that the run before had too.
 
-    A venue's reads are not made at one instant: a fill between two of them looks like a difference once, not twice.
+    The reads of a venue happen one after another; a fill between two of them looks like a difference once, not twice.
 
     >>> gone, new = (Difference(DifferenceKind.POSITION, sym, sym, "", "0", "1") for sym in ("ADAUSDT", "BTCUSDT"))
     >>> [difference.sym for difference in persistent([gone, new], [new])]
@@ -66,12 +68,16 @@ def persistent(before: Iterable[Difference], now: Iterable[Difference]) -> list[
 
 SIGN = ":sign"  # the end of the id of a booking that sets another's sign right
 _ZERO = Decimal(0)
-# Adopted by changing what is expected; what is not traded here is never adopted.
+# A person adopts these by changing what is expected.
 _AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS})
 
 
 class VenueView(NamedTuple):
-    """The venue's account. at_ms: when the first of the reads was asked. fills, funding: all since `since_ms`."""
+    """The account as the venue shows it.
+
+    - at_ms: when we sent the first of the reads.
+    - fills, funding: all since `since_ms`.
+    """
 
     at_ms: int
     since_ms: int
@@ -83,21 +89,23 @@ class VenueView(NamedTuple):
 
 
 class OwnOrder(NamedTuple):
-    """An order of the journal."""
+    """An order as the journal has it."""
 
     sym: str
     state: OrderState
 
 
 class OwnView(NamedTuple):
-    """Journal and books.
+    """The account as journal and books have it.
 
-    orders: by client_order_id, all that are not over and those that could have traded since `since_ms`. positions: what
-    the books hold of each symbol that one of them trades (0 when flat), and what a person adopted. before: what they
-    held when the first of the reads was asked, where that is known. balance: what the venue should show; None: not
-    compared. funding: the booked payments by id. adopted: kind and key of the differences that a person has taken note
-    of; those of position and balance are adopted by changing what is expected. mine: of each symbol, what the account
-    holds that a person has said is no book's.
+    - orders: by client_order_id, all that are not over and those that could have traded since `since_ms`.
+    - positions: what the books hold of each symbol that one of them trades (0 when flat), and what a person adopted.
+    - before: what the books held at the first of the reads, where that is known.
+    - balance: what the venue should show; None skips the comparison.
+    - funding: the booked payments, by id.
+    - adopted: kind and key of the differences that a person has adopted. For position and balance, adopting changes
+      what is expected instead.
+    - mine: of each symbol, what the account holds that a person has called no book's.
     """
 
     orders: Mapping[str, OwnOrder]
@@ -111,14 +119,14 @@ class OwnView(NamedTuple):
 
 
 class Reconciliation(NamedTuple):
-    """differences: to be shown. bookings: funding payments to be booked on their symbol's book, oldest first."""
+    """The result: differences to show, and funding payments to book on their symbol's book, oldest first."""
 
     differences: list[Difference]
     bookings: list[FundingPayment]
 
 
 def reconcile(shown: VenueView, known: OwnView, settle_ms: int, tolerance: Decimal = _ZERO) -> Reconciliation:
-    """Compare. tolerance: quote units by which the balance may differ.
+    """Compares the two views. tolerance: quote units by which the balance may differ.
 
     >>> shown = VenueView(at_ms=9_000, since_ms=0, positions=[VenuePosition("BTCUSDT", Decimal(1), None)])
     >>> reconcile(shown, OwnView({}, {"BTCUSDT": Decimal(0)}), settle_ms=1_000).differences[0].text
@@ -191,7 +199,7 @@ def _fills(shown: VenueView, known: OwnView, settle_ms: int) -> Iterator[Differe
 
 
 def _ids(known: OwnView) -> dict[tuple[str, str], str]:
-    """Symbol and venue_order_id → client_order_id, for venues that do not tell the latter everywhere."""
+    """Maps symbol and venue_order_id to client_order_id, for venues that do not tell the latter everywhere."""
     return {(own.sym, own.state.venue_order_id): key for key, own in known.orders.items() if own.state.venue_order_id}
 
 
@@ -217,14 +225,14 @@ def _positions(shown: VenueView, known: OwnView) -> Iterator[Difference]:
 
 
 def _in_flight(orders: Iterable[OwnOrder], sym: str) -> Iterator[Decimal]:
-    """What each order in flight of a symbol may add to its position, at most."""
+    """Yields the most that each order in flight may add to its symbol's position."""
     for own in orders:
         if own.sym == sym and own.state.in_flight:
             yield max(own.state.asked_qty, own.state.filled_qty, key=abs)
 
 
 def _bookings(shown: VenueView, known: OwnView) -> list[FundingPayment]:
-    """Payments that are shown and not booked, or with the wrong sign, of symbols that a book trades."""
+    """Returns payments of the books' symbols that are shown and not booked, or booked with the wrong sign."""
     new = {payment.payment_id: payment for payment in shown.funding if payment.payment_id not in known.funding}
     turned = [
         payment._replace(payment_id=payment.payment_id + SIGN, amount=2 * payment.amount)
@@ -238,7 +246,7 @@ def _bookings(shown: VenueView, known: OwnView) -> list[FundingPayment]:
 
 
 def _booked(known: OwnView, payment_id: str) -> Decimal:
-    """What a payment that is booked has come to, with what has set its sign right."""
+    """Returns the amount of a booked payment, including the correction of its sign."""
     turned = known.funding.get(payment_id + SIGN)
     return known.funding[payment_id].amount + (turned.amount if turned is not None else _ZERO)
 
@@ -271,12 +279,12 @@ def _balance(shown: VenueView, known: OwnView, to_book: Decimal, tolerance: Deci
 
 
 def _visible(at_ms: int, shown: VenueView, settle_ms: int) -> bool:
-    """Whether what happened then must be in the venue's answer."""
+    """Says whether the venue's answer must contain what happened then."""
     return shown.since_ms <= at_ms < shown.at_ms - settle_ms
 
 
 def external_text(fill: VenueFill) -> str:
-    """What a person is told of a trade that is not ours: what it was, what it cost, and whose it is."""
+    """Describes a trade that is not ours to a person: what it was, what it cost, and whose it is."""
     order = fill.client_order_id or fill.venue_order_id
     fees = ", ".join(f"{amount} {currency}" for currency, amount in fill.fees if amount)
     what = f"{_text(fill)}{f', fee {fees},' if fees else ''}"

@@ -1,4 +1,4 @@
-"""What is known of one order, and what a step of its life gives."""
+"""An order's state holds what we know of it; events change it, and each change is a step."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,15 +8,15 @@ from typing import NamedTuple
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders.answers import Absent, Ambiguous, Answer, OrderStatusReport, Refused
 
-# What is asked of a venue.
-
 
 class OrderRequest(NamedTuple):
-    """A market order as it is sent, once.
+    """A request asks a venue for one market order; it is sent once.
 
-    signed_qty: base units, > 0 buys, already truncated to the venue's step. at_ms: the timestamp that goes into the
-    signature, on the venue's clock; the request cannot be accepted after at_ms + validity_ms. row: the position that it
-    closes, where the venue has several of one market; empty for the one that is traded here.
+    - signed_qty: base units, > 0 buys, already truncated to the venue's step.
+    - reduce_only: the venue may only reduce a position with it.
+    - at_ms: the timestamp in the signature, on the venue's clock.
+    - validity_ms: the venue does not accept the request after at_ms + validity_ms.
+    - row: the position that it closes, where the venue has several of one market; empty for the one that we trade.
 
     >>> OrderRequest("BTCUSDT", "a1b2c3d4", Decimal("0.001"), False, at_ms=1_000, validity_ms=5_000).valid_until_ms
     6000
@@ -32,28 +32,28 @@ class OrderRequest(NamedTuple):
 
     @property
     def valid_until_ms(self) -> int:
-        """When the request's validity is over, on the venue's clock."""
+        """Returns when the request's validity is over, in ms on the venue's clock."""
         return self.at_ms + self.validity_ms
 
 
-# What can happen to an order: what we do, and what the venue answers.
+# Events: what we do with an order, and what the venue answers.
 
 
 class Send(NamedTuple):
-    """The request is about to go out, once, with this timestamp and validity (ms, the venue's clock)."""
+    """We send the request, once, with this timestamp and validity (ms, the venue's clock)."""
 
     at_ms: int
     validity_ms: int
 
 
 class Expire(NamedTuple):
-    """It is not going to be sent."""
+    """We decide not to send it."""
 
     reason: Reason
 
 
 class Resolve(NamedTuple):
-    """A person says how it ended, where the venue cannot be asked. at_ms: when, on the venue's clock."""
+    """A person says how it ended, where nobody can ask the venue; at_ms is on the venue's clock."""
 
     at_ms: int
     report: OrderStatusReport
@@ -70,15 +70,21 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """An order as far as it is known. Quantities signed, in base units; times ms on the venue's clock.
+    """The state holds what we know of one order. Quantities are signed, in base units; times are ms, venue's clock.
 
-    asked_qty: as sent. filled_qty, paid (Σ |qty| × price): the most that the venue has told. at_ms, valid_until_ms: the
-    request's timestamp and end of validity, 0 until it is sent. venue_order_id: empty until the venue has shown it.
-    reason: why it ended short.
+    - asked_qty: as sent.
+    - phase: where it is in its life.
+    - filled_qty, paid: the most that the venue has told; paid is Σ |qty| × price.
+    - at_ms, valid_until_ms: the request's timestamp and end of validity, 0 until it is sent.
+    - venue_order_id: empty until the venue has shown the order.
+    - reason: why it ended short.
 
-    The rest is the agreement's memory; an order loaded from the journal starts without it. told: the furthest state
-    that the venue has told. news_ms: when the last answer came that taught something. agreeing: how many answers
-    in a row have said just what is known, each asked later than `asked_ms`, the one before.
+    The rest counts agreeing answers; an order from the journal starts without it:
+
+    - agreeing: how many answers in a row have repeated just what we know, each asked later than the one before.
+    - told: the furthest phase that the venue has told.
+    - news_ms: when the last answer came that told something new.
+    - asked_ms: when the last of the agreeing answers was asked.
 
     >>> order = OrderState(Decimal("0.5"))
     >>> order.phase.name, order.ended, order.seen
@@ -100,22 +106,22 @@ class OrderState:
 
     @property
     def ended(self) -> bool:
-        """Whether it is over, for good."""
+        """Says whether it is over, for good."""
         return self.phase in ENDED
 
     @property
     def in_flight(self) -> bool:
-        """Whether it was sent and is not over: it may yet be filled, or may have been without our knowing."""
+        """Says whether it was sent and is not over: the venue may yet fill it, or may have done so."""
         return not self.ended and self.phase is not OrderPhase.INTENT
 
     @property
     def seen(self) -> bool:
-        """Whether the venue has ever shown it."""
+        """Says whether the venue has ever shown it."""
         return bool(self.venue_order_id or self.filled_qty or self.told or self.phase in OPEN)
 
 
 class NoteKind(StrEnum):
-    """What an answer had of its own, beside what it says of the order."""
+    """A note's kind says what is odd about an answer."""
 
     CONTRADICTION = "CONTRADICTION"  # it cannot be true together with what is known; not applied
     OTHER_QUANTITY = "OTHER_QUANTITY"  # FILLED, but not with the quantity asked
@@ -123,14 +129,14 @@ class NoteKind(StrEnum):
 
 
 class Note(NamedTuple):
-    """Something for the alarm or the counters; `text` is for a person."""
+    """A note goes to the alarm or the counters; `text` is for a person."""
 
     kind: NoteKind
     text: str
 
 
 class Step(NamedTuple):
-    """The order after an event, and what is to be told about the event."""
+    """A step is the order's state after an event, with notes about the event."""
 
     state: OrderState
     notes: tuple[Note, ...] = ()

@@ -1,4 +1,4 @@
-"""The order's life: one pure function, `on_event(order, event, grace_ms)`.
+"""An order goes from phase to phase by one pure function, `on_event(order, event, grace_ms)`.
 
 An order is sent once. After that only the venue knows what became of it, and its answers come late, twice, in another
 order than they were asked for, out of a replica that lags, or not at all. The rules:
@@ -6,23 +6,23 @@ order than they were asked for, out of a replica that lags, or not at all. The r
 1. **Nobody invents an outcome.** An answer that says nothing (time-out, 5xx, lost connection) makes a SENT order
    UNKNOWN and changes nothing later: a poll that failed is no news. Such answers may come for ever.
 2. **What is known only grows.** An order goes from open to ended; its filled quantity and what was paid for it rise. So
-   the truth is at least the most that was ever told, whatever came first: of each answer the larger part is kept. One
-   that says less is stale, and so is "not there" about an order that was shown. Neither is applied.
-3. **FILLED in full is believed at once**, by whatever way it comes: nothing can be added to it.
-4. **Everything else is believed when it is said twice**: two answers in a row that say just what is known, the second
-   asked later than the first (a doubled answer is one answer), both asked more than `grace_ms` after the request's
-   validity was over, and after the last answer that taught anything had come. This holds for an order that is not
-   there (it is EXPIRED; before that time the request may still be on its way, and be executed), for an end short of
-   the quantity asked (its last fills may not be visible yet; until then the order is UNKNOWN) and for an UNKNOWN order
-   that is found open. `grace_ms` must exceed what the venue's reads lag behind plus the error of our idea of its clock.
+   the truth is at least the most that the venue ever told, in whatever order it told it: we keep the larger part of
+   each answer. An answer that says less is stale, and so is "not there" about an order that was shown. Neither counts.
+3. **FILLED in full counts at once**, by whatever way it comes: nothing can follow it.
+4. **Everything else counts when the venue says it twice**: two answers in a row that repeat just what we know, the
+   second asked later than the first (a doubled answer is one answer), both asked more than `grace_ms` after the end of
+   the request's validity and after the last answer with news. This holds for an order that is not there (it is
+   EXPIRED; before that time the request may still be on its way, and be executed), for an end short of the quantity
+   asked (its last fills may not be visible yet; until then the order is UNKNOWN) and for an UNKNOWN order that the
+   venue shows as open. `grace_ms` must exceed the lag of the venue's reads plus our error about its clock.
 5. **A refusal of the very request that we sent counts at once**, also when it comes late: that request was the only
-   one. A lookup cannot refuse; and an order that was shown cannot have been refused: that is a contradiction.
-6. **An end is final.** What contradicts it later (more fills, another end, an order that should not exist) is returned
-   as a note for the alarm, never applied: the books have moved on, and a person has to look.
-7. **A person may end an order** that the venue cannot be asked about, after the grace time, never below the quantity
-   that is known to be filled.
+   one. A lookup cannot refuse. A refused order that was shown is a contradiction.
+6. **An end is final.** A later answer that contradicts it (more fills, another end, an order that should not exist)
+   gives a note for the alarm and changes nothing: the books have moved on, and a person has to look.
+7. **A person may end an order** about which nobody can ask the venue, after the grace time, and never below the
+   quantity that we know to be filled.
 
-What the venue does never raises. What we do at the wrong time, e.g. a second Send, is a bug of ours: ValueError.
+Nothing that the venue does raises. An event of ours at the wrong time, e.g. a second Send, is a bug: ValueError.
 """
 
 from collections.abc import Callable
@@ -40,34 +40,34 @@ _OVER = 3
 
 
 def _same(order: OrderState, _: Event, __: int) -> Step:
-    """It says nothing, or nothing new."""
+    """The event tells nothing new."""
     return Step(order)
 
 
 def _bug(order: OrderState, event: Event, _: int) -> Step:
-    """We did what must not be done now."""
+    """The event must not happen in this phase."""
     raise ValueError(f"an order that is {order.phase} takes no {type(event).__name__}")
 
 
 def _send(order: OrderState, event: Send, _: int) -> Step:
-    """From now on it may reach the venue."""
+    """The request may reach the venue from now on."""
     return Step(
         replace(order, phase=OrderPhase.SENT, at_ms=event.at_ms, valid_until_ms=event.at_ms + event.validity_ms)
     )
 
 
 def _expire(order: OrderState, event: Expire, _: int) -> Step:
-    """It never leaves the house."""
+    """The request never leaves this process."""
     return Step(replace(order, phase=OrderPhase.EXPIRED, reason=event.reason))
 
 
 def _doubt(order: OrderState, _: Ambiguous, __: int) -> Step:
-    """The send's answer is lost."""
+    """The answer to the send is lost."""
     return Step(replace(order, phase=OrderPhase.UNKNOWN))
 
 
 def _refuse(order: OrderState, event: Refused, _: int) -> Step:
-    """Our own check refused it, or the venue the request; but not an order that the venue has shown."""
+    """Our own check or the venue refused the request, which contradicts an order that the venue has shown."""
     if order.seen:
         return _contradiction(
             order, f"the venue refused an order that it had shown as {order.venue_order_id}: {event.text}"
@@ -76,7 +76,7 @@ def _refuse(order: OrderState, event: Refused, _: int) -> Step:
 
 
 def _refuse_late(order: OrderState, event: Refused, _: int) -> Step:
-    """The order is over. Refused agrees with an order that never was on the venue."""
+    """A refusal after the end agrees only with an order that the venue has never shown."""
     if order.seen:
         return _contradiction(order, f"the venue refused an order that is {order.phase}: {event.text}")
     return Step(order)
@@ -93,7 +93,7 @@ def _missed(order: OrderState, event: Absent, grace_ms: int) -> Step:
 
 
 def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
-    """Keep the larger part of what was known and what is told; see whether that settles it."""
+    """Keeps the larger part of what we know and what the venue tells, and sees whether that ends the order."""
     told = event.what
     if impossible := _impossible(order, told):
         return _contradiction(order, impossible)
@@ -113,7 +113,7 @@ def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
 
 
 def _compare(order: OrderState, event: Answer, _: int) -> Step:
-    """The order is over: what the venue shows agrees, or is older, or contradicts."""
+    """An answer after the end agrees with it, is older, or contradicts it."""
     told = event.what
     over = told.phase in ENDED
     differs = (
@@ -133,7 +133,7 @@ def _compare(order: OrderState, event: Answer, _: int) -> Step:
 
 
 def _foreign(order: OrderState, event: Answer, _: int) -> Step:
-    """The venue shows an order that was not sent."""
+    """The venue shows an order that we have not sent."""
     return _contradiction(order, f"{_text(event.what)} on the venue, never sent here")
 
 
@@ -154,7 +154,7 @@ def _resolve(order: OrderState, event: Resolve, grace_ms: int) -> Step:
     return Step(replace(joined, phase=said.phase, reason=Reason.RESOLVED), _other_quantity(joined))
 
 
-# One function for each cell of the table: (order, event, grace_ms) -> step.
+# The function for each event (rows) in each phase (columns).
 
 # fmt: off
 _TABLE: dict[type[Any], tuple[Callable[[OrderState, Any, int], Step], ...]] = {
@@ -190,7 +190,7 @@ MAY_BECOME: dict[OrderPhase, frozenset[OrderPhase]] = {
 
 
 def on_event(order: OrderState, event: Event, grace_ms: int) -> Step:
-    """The order after `event`, and notes about what the event contradicts.
+    """Returns the order's state after `event`, with notes about what is odd about the event.
 
     >>> from decimal import Decimal
     >>> order, _ = on_event(OrderState(Decimal(2)), Send(at_ms=1_000, validity_ms=5_000), grace_ms=3_000)
@@ -208,7 +208,7 @@ def on_event(order: OrderState, event: Event, grace_ms: int) -> Step:
 
 
 def _impossible(order: OrderState, told: OrderStatusReport) -> str:
-    """Why this cannot be our order, empty if it can."""
+    """Says why this cannot be our order; empty where it can."""
     if told.venue_order_id and order.venue_order_id and told.venue_order_id != order.venue_order_id:
         return f"two orders of one id on the venue: {order.venue_order_id} and {told.venue_order_id}"
     if told.filled_qty and told.filled_qty.is_signed() != order.asked_qty.is_signed():
@@ -217,7 +217,7 @@ def _impossible(order: OrderState, told: OrderStatusReport) -> str:
 
 
 def _joined(order: OrderState, answer: Answer) -> OrderState:
-    """The larger part of what was known and what is told; `order` itself where that is nothing new."""
+    """Returns the larger part of what we know and what the venue tells; `order` itself where nothing is new."""
     told = answer.what
     state = told.phase if _rank(told.phase) > _rank(order.told) or _other_end(order, told) else order.told
     filled = max(order.filled_qty, told.filled_qty, key=abs)
@@ -246,7 +246,7 @@ def _rank(state: OrderPhase | None) -> int:
 
 
 def _agree(order: OrderState, asked_ms: int, grace_ms: int) -> OrderState:
-    """Count an answer that says just what is known, if it was asked late enough and after the one before."""
+    """Counts an answer that repeats what we know, if it was asked late enough and after the one before."""
     settled_ms = max(order.valid_until_ms, order.news_ms) + grace_ms
     if asked_ms <= max(settled_ms, order.asked_ms):
         return order
@@ -266,7 +266,7 @@ def _other_quantity(order: OrderState) -> tuple[Note, ...]:
 
 
 def _stale(order: OrderState, asked_ms: int, text: str) -> Step:
-    """Not applied; but the venue has not said the same twice in a row."""
+    """Ignores the answer, but ends the row of agreeing ones."""
     if asked_ms > order.asked_ms:
         order = replace(order, agreeing=0, asked_ms=asked_ms)
     return Step(order, (Note(NoteKind.STALE, text),))

@@ -1,4 +1,4 @@
-"""The last n values of a stream. TensorWindow is in `shared.windows.tensor_window`: nothing here needs torch."""
+"""A window keeps the last n values of a stream. Only `shared.windows.tensor_window` needs torch."""
 
 from shared.windows.deque_window import DequeWindow
 from shared.windows.last import Last

@@ -1,4 +1,4 @@
-"""A window over values of any one type."""
+"""A DequeWindow keeps values of any one type."""
 
 from collections import deque
 from typing import Generic, TypeVar, cast
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class DequeWindow(Tick[T, T], Generic[T]):
-    """The last n values, oldest first; O(1) per tick.
+    """A DequeWindow keeps the last n values, oldest first, in O(1) per tick.
 
-    `on_tick` returns the value that fell out, None while the window fills. To be saved, the values must be what a
-    State may hold. ValueError if n is not positive.
+    `on_tick` returns the value that falls out, or None while the window fills. The values must be such as a State may
+    hold. ValueError if n is not positive.
 
     >>> w = DequeWindow[int](3)
     >>> [w.on_tick(v) for v in (1, 2, 3, 4)]
@@ -28,32 +28,32 @@ class DequeWindow(Tick[T, T], Generic[T]):
         self._data: deque[T] = deque(maxlen=n)
 
     def on_tick(self, val: T) -> T | None:
-        """Append a value; return the oldest one if it had to go."""
+        """Appends a value; returns the oldest one if it falls out."""
         dropped = self._data[0] if self.is_full() else None
         self._data.append(val)
         return dropped
 
     def values(self) -> list[T]:
-        """A copy of the values, oldest first."""
+        """Returns a copy of the values, oldest first."""
         return list(self._data)
 
     def capacity(self) -> int:
-        """How many values fit."""
+        """Returns how many values fit."""
         return self._capacity
 
     def is_full(self) -> bool:
-        """Whether the next value pushes one out."""
+        """Says whether the next value pushes one out."""
         return len(self._data) == self._capacity
 
     def __len__(self) -> int:
         return len(self._data)
 
     def state(self) -> State:
-        """The values, oldest first."""
+        """Returns the values, oldest first."""
         return cast(list[State], list(self._data))
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         if not isinstance(state, list) or len(state) > self._capacity:
             raise ValueError(f"a window of {self._capacity} restores a list of up to that many, not {state!r:.80}")
         self._data = deque(cast(list[T], state), maxlen=self._capacity)

@@ -1,4 +1,4 @@
-"""The last value of a stream."""
+"""A Last keeps the last value of a stream."""
 
 from typing import Any, Generic, TypeVar
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class LastSnapshot(Snapshot):
-    """What a Last remembers."""
+    """The saved form of a Last."""
 
     value: Any
 
@@ -18,7 +18,7 @@ _snapshot = unvalidated(LastSnapshot)
 
 
 class Last(Tick[T, T], Generic[T]):
-    """Remembers the last value, and returns each value as it came.
+    """A Last remembers the last value and returns each value unchanged.
 
     >>> last = Last[int]()
     >>> last
@@ -31,20 +31,20 @@ class Last(Tick[T, T], Generic[T]):
         self._value: T | None = None
 
     def on_tick(self, val: T) -> T | None:
-        """Remember `val` and return it."""
+        """Remembers `val` and returns it."""
         self._value = val
         return val
 
     def value(self) -> T | None:
-        """The last value, None before the first."""
+        """Returns the last value, or None before the first."""
         return self._value
 
     def state(self) -> State:
-        """The last value."""
+        """Returns the last value."""
         return _snapshot(value=self._value)
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         self._value = LastSnapshot.of(state).value
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""A window over scalars in numpy memory."""
+"""A NumpyWindow keeps scalars in numpy memory."""
 
 from typing import Any
 
@@ -9,12 +9,14 @@ from shared.tick import State, Tick
 
 
 class NumpyWindow(Tick[float, float]):
-    """The last n scalars, index 0 first; O(1) per `on_tick` and per `append_left`, in any mixture.
+    """A NumpyWindow keeps the last n scalars, index 0 first, in O(1) per `on_tick` and per `append_left`.
 
-    The buffer has 2n places and every value stands at two of them, n apart. So the window's values always lie side by
-    side somewhere, and nothing is ever shifted: a tick costs two writes. `on_tick` appends at the end and returns what
-    fell out at the front; `append_left` appends at the front and returns what fell out at the end.
-    ValueError if n is not positive or a value is beyond the dtype, IndexError outside 0 <= idx < len.
+    `on_tick` appends at the end and returns what falls out at the front; `append_left` appends at the front and returns
+    what falls out at the end. ValueError if n is not positive or a value does not fit the dtype, IndexError outside
+    0 <= idx < len.
+
+    The buffer has 2n places and holds every value twice, n places apart. So the window's values always lie side by side
+    somewhere, no tick shifts them, and each costs two writes.
 
     >>> w = NumpyWindow(3)
     >>> [w.on_tick(v) for v in (1, 2, 3, 4)]
@@ -33,7 +35,7 @@ class NumpyWindow(Tick[float, float]):
         self._size = 0
 
     def on_tick(self, val: float) -> float | None:
-        """Append at the end; return the value at the front if it had to go."""
+        """Appends at the end; returns the value at the front if it falls out."""
         value = float(val) if self._float64 else self._converted(val)
         n, start = self._capacity, self._start
         dropped: float | None = None
@@ -50,7 +52,7 @@ class NumpyWindow(Tick[float, float]):
         return dropped
 
     def append_left(self, val: float) -> float | None:
-        """Append at the front; return the value at the end if it had to go."""
+        """Appends at the front; returns the value at the end if it falls out."""
         value = float(val) if self._float64 else self._converted(val)
         n = self._capacity
         place = self._start - 1 if self._start else n - 1
@@ -64,7 +66,7 @@ class NumpyWindow(Tick[float, float]):
         return dropped
 
     def _converted(self, val: float) -> float:
-        """`val` in the buffer's dtype, before anything changes: what is refused leaves the window as it was."""
+        """Returns `val` in the buffer's dtype, or raises before the window changes."""
         try:
             with np.errstate(over="raise"):
                 value: float = self._data.dtype.type(val)
@@ -73,19 +75,19 @@ class NumpyWindow(Tick[float, float]):
         return value
 
     def values(self) -> npt.NDArray[Any]:
-        """A copy of the values, index 0 first, shape (len,)."""
+        """Returns a copy of the values, index 0 first, shape (len,)."""
         return self._data[self._start : self._start + self._size].copy()
 
     def astype(self, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """As `values()`, in another dtype, with one copy instead of two."""
+        """Returns `values()` in another dtype, with one copy instead of two."""
         return self._data[self._start : self._start + self._size].astype(dtype)
 
     def capacity(self) -> int:
-        """How many values fit."""
+        """Returns how many values fit."""
         return self._capacity
 
     def is_full(self) -> bool:
-        """Whether the next value pushes one out."""
+        """Says whether the next value pushes one out."""
         return self._size == self._capacity
 
     def __getitem__(self, idx: int) -> float:
@@ -98,12 +100,12 @@ class NumpyWindow(Tick[float, float]):
         return self._size
 
     def state(self) -> State:
-        """The values, index 0 first."""
+        """Returns the values, index 0 first."""
         values: list[State] = self._data[self._start : self._start + self._size].tolist()
         return values
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         values = numbers_of(state, self._capacity)
         self._start, self._size = 0, 0
         for value in values:
@@ -113,11 +115,8 @@ class NumpyWindow(Tick[float, float]):
         return f"{type(self).__name__}(capacity={self._capacity}, size={self._size}, values={self.values().tolist()})"
 
 
-# Reading a window's saved numbers.
-
-
 def numbers_of(state: State, capacity: int) -> list[float]:
-    """The numbers in a window's state; ValueError if they are none, or more than fit.
+    """Returns the numbers in a window's state; raises ValueError for other values, or for more than fit.
 
     >>> numbers_of([1.0, 2.0], 3)
     [1.0, 2.0]

@@ -1,4 +1,4 @@
-"""A window over scalars in torch memory."""
+"""A TensorWindow keeps scalars in torch memory."""
 
 import torch
 
@@ -7,10 +7,12 @@ from shared.windows.numpy_window import numbers_of
 
 
 class TensorWindow(Tick[float, float]):
-    """The last n scalars as a tensor, oldest first; a circular buffer, O(1) per tick.
+    """A TensorWindow keeps the last n scalars as a tensor, oldest first, in a circular buffer: O(1) per tick.
 
-    dtype and device are the buffer's and those of `values()`. `on_tick` returns the value that fell out, None while
-    the window fills. ValueError if n is not positive or a value is beyond the dtype, IndexError outside 0 <= idx < len.
+    `on_tick` returns the value that falls out, or None while the window fills. ValueError if n is not positive or a
+    value does not fit the dtype, IndexError outside 0 <= idx < len.
+
+    - dtype, device: those of the buffer and of `values()`.
 
     >>> w = TensorWindow(3)
     >>> [w.on_tick(v) for v in (1, 2, 3, 4)]
@@ -28,7 +30,7 @@ class TensorWindow(Tick[float, float]):
         self._size = 0
 
     def on_tick(self, val: float) -> float | None:
-        """Append a value; return the oldest one if it had to go."""
+        """Appends a value; returns the oldest one if it falls out."""
         place = (self._start + self._size) % self._capacity
         dropped: float | None = self._data[place].item() if self.is_full() else None
         try:
@@ -42,18 +44,18 @@ class TensorWindow(Tick[float, float]):
         return dropped
 
     def values(self) -> torch.Tensor:
-        """The values oldest first, shape (len,), in memory of their own: no later tick changes them."""
+        """Returns the values, oldest first, shape (len,), in memory that no later tick changes."""
         end = self._start + self._size
         if end <= self._capacity:
             return self._data[self._start : end].clone()
         return torch.cat((self._data[self._start :], self._data[: end - self._capacity]))
 
     def capacity(self) -> int:
-        """How many values fit."""
+        """Returns how many values fit."""
         return self._capacity
 
     def is_full(self) -> bool:
-        """Whether the next value pushes one out."""
+        """Says whether the next value pushes one out."""
         return self._size == self._capacity
 
     def __getitem__(self, idx: int) -> float:
@@ -65,12 +67,12 @@ class TensorWindow(Tick[float, float]):
         return self._size
 
     def state(self) -> State:
-        """The values, oldest first."""
+        """Returns the values, oldest first."""
         values: list[State] = self.values().tolist()
         return values
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         values = numbers_of(state, self._capacity)
         self._start, self._size = 0, 0
         for value in values:
