@@ -4,8 +4,8 @@
 
 PyPI's build for Linux contains CUDA, several GB that this project does not use. For `cpu` the script first asks pip
 what it would take as it is configured (a folder of wheels, an index of your own). If that has CUDA, it asks INDEX,
-PyTorch's own index of CPU builds, and waits WAIT_S for the answer. Without one, PyPI's build remains. One line on stderr
-says which build comes.
+PyTorch's own index of CPU builds, and waits WAIT_S for the answer. Without one, PyPI's build remains. One line on
+stderr says which build comes.
 
 It runs on the Python for which PyTorch is, and needs only its pip.
 """
