@@ -4,18 +4,10 @@ Only what facts.py lists is definite. The answer itself is read, not ccxt's name
 name, puts several meanings under one class, and calls "nobody knows" an error like any other.
 """
 
-import json
-from collections.abc import Iterator
-from typing import Any
-
 from shared.exchanges.trading.exchange_facts import ExchangeFacts
-from shared.exchanges.trading.reply import NotCleared, Overdue, Stamp
+from shared.exchanges.trading.reply import NotCleared, Overdue, Stamp, codes_in
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused
-
-CODES = ("sCode", "code", "retCode", "ret_code")
-TEXTS = ("sMsg", "msg", "retMsg", "ret_msg")
-DONE = frozenset({"0", "200", ""})
 
 
 def failed(facts: ExchangeFacts, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
@@ -38,26 +30,6 @@ def failed(facts: ExchangeFacts, stamp: Stamp, error: BaseException) -> Refused 
         return Refused(facts.refusal_statuses[stamp.status], f"HTTP {stamp.status}")
     status = "no answer" if stamp.status is None else f"HTTP {stamp.status}"
     return Ambiguous(f"{status}: {' '.join(f'{code} {text}' for code, text in codes) or _named(error)}")
-
-
-def codes_in(body: str) -> Iterator[tuple[str, str]]:
-    """(code, text) of each error in a venue's answer, the innermost first; nothing where it cannot be read."""
-    try:
-        content = json.loads(body)
-    except ValueError:
-        return
-    yield from _codes(content)
-
-
-def _codes(content: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(content, list):
-        for row in content:
-            yield from _codes(row)
-    elif isinstance(content, dict):
-        yield from _codes(content.get("data"))
-        code = next((str(content[name]) for name in CODES if content.get(name) is not None), "")
-        if code not in DONE:
-            yield code.partition("_")[0], next((str(content[name]) for name in TEXTS if content.get(name)), "")
 
 
 def _never_connected(error: BaseException) -> bool:

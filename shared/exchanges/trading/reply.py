@@ -1,5 +1,6 @@
 """What came back for the request that this task makes, and whose time it carries if it is an order's."""
 
+import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -8,6 +9,9 @@ from typing import Any, TypeVar
 
 # The last moment before a request goes to the socket: an order's is held there until it may go.
 
+CODES = ("sCode", "code", "retCode", "ret_code")
+TEXTS = ("sMsg", "msg", "retMsg", "ret_msg")
+DONE = frozenset({"0", "200", ""})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -124,3 +128,23 @@ def listening(reply: R) -> Iterator[R]:
         yield reply
     finally:
         _REPLY.reset(token)
+
+
+def codes_in(body: str) -> Iterator[tuple[str, str]]:
+    """(code, text) of each error in a venue's answer, the innermost first; nothing where it cannot be read."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return
+    yield from _codes(content)
+
+
+def _codes(content: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(content, list):
+        for row in content:
+            yield from _codes(row)
+    elif isinstance(content, dict):
+        yield from _codes(content.get("data"))
+        code = next((str(content[name]) for name in CODES if content.get(name) is not None), "")
+        if code not in DONE:
+            yield code.partition("_")[0], next((str(content[name]) for name in TEXTS if content.get(name)), "")

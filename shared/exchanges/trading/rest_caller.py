@@ -7,10 +7,9 @@ from decimal import localcontext
 from typing import Any
 
 from shared.errors import VenueError
-from shared.exchanges.trading.classify import codes_in
 from shared.exchanges.trading.options import Credentials
 from shared.exchanges.trading.parse import Unreadable
-from shared.exchanges.trading.reply import Reply, listening
+from shared.exchanges.trading.reply import Reply, codes_in, listening
 from shared.plural import plural
 from shared.retry import jittered, retry_after_s, wait_s
 

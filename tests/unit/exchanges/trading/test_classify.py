@@ -4,12 +4,12 @@ import pytest
 from aiohttp import ClientConnectorError, ServerDisconnectedError
 from aiohttp.client_reqrep import ConnectionKey
 
-from shared.exchanges.trading.classify import codes_in, failed
+from shared.exchanges.trading.classify import failed
 from shared.exchanges.trading.exchange_facts import UNLISTED, ExchangeFacts
 from shared.exchanges.trading.profiles.binance import BINANCE
 from shared.exchanges.trading.profiles.bybit import BYBIT
 from shared.exchanges.trading.profiles.okx import OKX
-from shared.exchanges.trading.reply import Overdue, Stamp
+from shared.exchanges.trading.reply import Overdue, Stamp, codes_in
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused
 
