@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from shared.plural import plural
 
 if TYPE_CHECKING:
-    from services.research.download.download import Progress as Fetched
+    from services.research.download.download import FetchProgress as Fetched
 
 
 class DownloadProgress:

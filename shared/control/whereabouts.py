@@ -8,8 +8,7 @@ from pydantic import Field
 
 from shared.config import Settings
 from shared.errors import ConfigError, SafetyRefusal
-from shared.exchanges.trading.identity import Identity
-from shared.exchanges.trading.venue import Venue
+from shared.exchanges.trading.venue import AccountIdentity, Venue
 from shared.journal.rows import LimitRow
 from shared.messages.codec import keep, kept
 from shared.record import Record
@@ -29,7 +28,7 @@ class Whereabouts(Record):
     gateway: dict[str, Any] = Field(default_factory=dict)
     markets: dict[str, str] = Field(default_factory=dict)
     instance: str = ""
-    identity: Identity | None = None
+    identity: AccountIdentity | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Whereabouts":

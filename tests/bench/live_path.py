@@ -11,8 +11,8 @@ from time import process_time
 from typing import Any
 
 from services.ingestor.live.stage import LiveStage, trade_pipeline
-from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import Clock, Connected, Event, Trade
+from shared.exchanges.market_data.options import ContinuityRules
 from shared.intervals import NS_PER_S
 from shared.messages.codec import pack
 

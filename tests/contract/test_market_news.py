@@ -8,10 +8,10 @@ from services.gateway.execution.venue_view import AccountReader
 from services.simulator.engine.matching_engine import Ask
 from services.simulator.http.serve import serving
 from shared.errors import VenueError
+from shared.exchanges.binance import BinanceProfile
 from shared.exchanges.trading.amounts import plain
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import VenueOptions
-from shared.exchanges.trading.profiles.binance import Binance
 from shared.exchanges.trading.venue import MarketNews
 from tests.in_process import LISTED, in_process
 from tests.seeded import virtually
@@ -19,7 +19,7 @@ from tests.venues import BINANCE, BYBIT, BYBIT_SPOT, KEYS, OKX, SPOTS, SWAPS, SY
 
 D = Decimal
 PLACES = [*SWAPS, *SPOTS]
-# Of Binance's exchangeInfo, of OKX's instruments; Bybit lists only what is traded.
+# Of BinanceProfile's exchangeInfo, of OKX's instruments; Bybit lists only what is traded.
 SUSPENDED = {"binance": "SETTLING", "okx": "suspend", "bybit": "Closed"}
 SPOT_SUSPENDED = {**SUSPENDED, "binance": "BREAK"}
 END_MS = 1_794_990_360_000
@@ -133,7 +133,7 @@ async def test_a_delisting_is_seen_when_it_is_announced(place: Place) -> None:
 async def test_a_market_that_cannot_be_read_is_no_news_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is no VenueError ends the desk, which would take the account over again and again."""
     async with trading(BINANCE) as pair:
-        monkeypatch.setattr(Binance, "ends_ms", lambda self, market: int("soon"))
+        monkeypatch.setattr(BinanceProfile, "ends_ms", lambda self, market: int("soon"))
         with pytest.raises(VenueError, match="binance: its markets cannot be read: ValueError"):
             await pair.venue.read_markets()
 

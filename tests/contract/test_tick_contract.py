@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import shared
 from shared.account import Account
-from shared.exchanges.market_data.clock_skew import ClockSkew, TimeAnswer
+from shared.exchanges.clock import ClockSkew, TimeAnswer
 from shared.features import LogReturn
 from shared.features.log_return_lags import LogReturnLags
 from shared.messages.codec import pack, unpack

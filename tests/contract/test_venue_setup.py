@@ -14,7 +14,7 @@ from services.simulator.http.serve import Fake, serving
 from shared.errors import SafetyRefusal, VenueError
 from shared.exchanges.trading import setup, silence
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
-from shared.exchanges.trading.identity import Identity
+from shared.exchanges.trading.venue import AccountIdentity
 from tests.until import until
 from tests.venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, Place, named, options, trading
 
@@ -169,7 +169,7 @@ async def test_a_fractional_leverage_is_none_that_was_wanted(place: Place) -> No
 async def test_whose_account_it_is_is_told_whatever_its_key(place: Place) -> None:
     async with serving(place.fake or place.exchange) as fake:
 
-        async def identity(key: str = "fake-key", *, only_out: bool = False) -> Identity:
+        async def identity(key: str = "fake-key", *, only_out: bool = False) -> AccountIdentity:
             fake.floor.keys.key = key
             venue = CcxtVenue(options(place, fake.url), replace(KEYS, api_key=SecretStr(key)))
             await venue.open(only_out=only_out)

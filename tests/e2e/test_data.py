@@ -7,9 +7,8 @@ import pytest
 from pyarrow import parquet
 
 from services.research.download.job import Origin
-from services.research.download.kinds import KINDS, KindName
-from services.research.download.month_file import About, table, write
-from services.research.download.rows import Row
+from services.research.download.kinds import KINDS, HistoryRow, KindName
+from services.research.download.month_file import Coverage, table, write
 from tests.e2e.command import Command
 
 HALF_DAY_MS = 43_200_000
@@ -110,8 +109,8 @@ def test_a_folder_that_was_downloaded(command: Command) -> None:
     Path("months").mkdir()
     origin, kind = Origin("binance", "BTC/USDT", KindName.OHLCV, "12h"), KINDS[KindName.OHLCV]
     for month, (first, last) in enumerate(((0, 60), (64, 116)), 1):
-        rows = [Row(n * HALF_DAY_MS, "", ("1", "1", "1", "1", "9")) for n in range(first, last)]
-        said = About(origin=origin, start_ms=first * HALF_DAY_MS, end_ms=last * HALF_DAY_MS, repeats=month)
+        rows = [HistoryRow(n * HALF_DAY_MS, "", ("1", "1", "1", "1", "9")) for n in range(first, last)]
+        said = Coverage(origin=origin, start_ms=first * HALF_DAY_MS, end_ms=last * HALF_DAY_MS, repeats=month)
         write(Path(f"months/1970-0{month}.parquet"), kind, said, [table(kind, rows)])
     done = command("data", "check", "months")
     assert (done.code, done.err) == (0, "")

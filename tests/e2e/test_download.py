@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.console.verbs.download import BASE_URL
-from services.research.download.venue import Venue
+from services.research.download.history import PublicExchange
 from services.simulator.binance.public_market import BinanceUsdm, Switches
 from services.simulator.engine.faults import Fault, Mode
 from services.simulator.engine.market import FakeBar, FakeMarket, bars, rates, trades
@@ -169,7 +169,7 @@ async def test_a_venue_that_does_not_answer_is_exit_code_4(tmp_path: Path) -> No
 
 async def test_requests_are_spaced_as_the_exchange_wants_it() -> None:
     requests = 20
-    async with FakeExchange(venue()) as exchange, Venue("binanceusdm", base_url=exchange.url) as one:
+    async with FakeExchange(venue()) as exchange, PublicExchange("binanceusdm", base_url=exchange.url) as one:
         begun = time.monotonic()
         for _ in range(requests):
             await one.now_ms()

@@ -37,14 +37,16 @@ def download(
 
 async def _download(job: Job, merged: Path | None) -> None:
     # pyarrow and ccxt, which takes seconds to load
+    from services.research.download.check import check_lines, merge, require_merge_path
     from services.research.download.download import Download
-    from services.research.download.summary import check_lines, merge, require_merge_path
-    from services.research.download.venue import Venue
+    from services.research.download.history import PublicExchange
 
     if merged is not None:
         require_merge_path(job, merged)
     with DownloadProgress() as progress:
-        async with Venue(job.origin.exchange, base_url=os.environ.get(BASE_URL, ""), say=progress.say) as venue:
+        async with PublicExchange(
+            job.origin.exchange, base_url=os.environ.get(BASE_URL, ""), say=progress.say
+        ) as venue:
             result = await Download(job, venue, progress.report).run()
     typer.echo(
         f"{job.origin} in {job.place}: {plural(len(result.files), 'month')}, "

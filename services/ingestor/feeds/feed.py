@@ -8,12 +8,12 @@ from typing import Any
 
 from services.ingestor.live.stage import LiveStage
 from shared.errors import VenueError
+from shared.exchanges.backoff import FIRST_S, MOST_S, jittered
 from shared.exchanges.market_data import history, parse
 from shared.exchanges.market_data.client import Overflow, WebsocketHooks
 from shared.exchanges.market_data.events import Answered, Connected, Disconnected, Event, Missing, Trade
 from shared.exchanges.market_data.rest_caller import shown
 from shared.exchanges.market_data.venue import LiveVenue
-from shared.retry import FIRST_S, MOST_S, jittered
 
 MOST_EVENTS = 100_000
 STOOD_S = 5.0  # a connection that stood for so long was no failure

@@ -4,13 +4,73 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from services.ingestor.feeds.restarting_venue import RestartingVenue
+import structlog
+
 from shared.errors import ConfigError, TicklineError, VenueError
+from shared.exchanges.backoff import FIRST_S, MOST_S, jittered
+from shared.exchanges.clock import ExchangeClock
+from shared.exchanges.log_once import LogOnce
 from shared.exchanges.market_data.client import Limit
 from shared.exchanges.market_data.events import Clock
-from shared.exchanges.market_data.exchange_clock import VenueClock
 from shared.exchanges.market_data.options import LiveOptions
-from shared.exchanges.market_data.venue import LiveVenue
+from shared.exchanges.market_data.venue import VENUE, LiveVenue
+
+# A venue that is made anew when it has ended, while others go on.
+
+log = structlog.get_logger()
+
+
+class RestartingVenue:
+    """venue: the one that works, or is about to be tried. Raises ConfigError as LiveVenue does.
+
+    limit: shared by all that ask the same exchange from here.
+    ended: what it ended with last.
+    """
+
+    def __init__(self, options: LiveOptions, clock: Callable[[int], ExchangeClock], limit: Limit) -> None:
+        self.options, self._clock, self._limit = options, clock, limit
+        self.complaints = LogOnce(options.venue)
+        self.venue = self._made()
+        self.ended: BaseException | None = None
+        self._worked = False
+
+    @property
+    def worked(self) -> bool:
+        """Whether symbols of it could ever be opened."""
+        return self._worked or self.venue.ready
+
+    def _made(self) -> LiveVenue:
+        return LiveVenue(self.options, self._clock(self.options.skew_ns), self.complaints, self._limit)
+
+    async def run(self, check: Callable[[], None]) -> None:
+        """Try again and again, at most MOST_S apart, later where the venue wants silence.
+
+        check: raises when there is nothing to go on with.
+        """
+        pause_s = FIRST_S
+        while True:
+            lost, self.ended = self.venue, None
+            running = asyncio.create_task(lost.run())
+            try:
+                await asyncio.wait({running})
+            finally:
+                running.cancel()
+                await asyncio.wait({running})
+            if lost.ready:
+                self._worked, pause_s = True, FIRST_S
+            self.venue = self._made()  # at once: that closes the feeds of the lost one
+            self.ended = VenueError("it was stopped") if running.cancelled() else running.exception()
+            check()
+            self._say(self.ended)
+            await asyncio.sleep(jittered(max(pause_s, lost.limit.silence_s)))
+            pause_s = min(2 * pause_s, MOST_S)
+
+    def _say(self, error: BaseException | None) -> None:
+        why = str(error)
+        if not isinstance(error, TicklineError):
+            why = f"{type(error).__name__} {error}"
+            log.error("market data", venue=self.options.venue, about=VENUE, exc_info=error)
+        self.complaints.say(VENUE, f"{why}: it is tried again, and the other venues go on")
 
 
 class Venues:
@@ -21,7 +81,7 @@ class Venues:
     clock, given the bound of its skew in ns.
     """
 
-    def __init__(self, options: Sequence[LiveOptions], clock: Callable[[int], VenueClock] = VenueClock) -> None:
+    def __init__(self, options: Sequence[LiveOptions], clock: Callable[[int], ExchangeClock] = ExchangeClock) -> None:
         limits = defaultdict[tuple[str, str], Limit](Limit)  # an exchange asks an address for silence, not an instance
         self._kept = [RestartingVenue(own, clock, limits[own.exchange, own.base_url]) for own in options]
         self._of = {sym: kept for kept in self._kept for sym in kept.options.markets}

@@ -12,7 +12,7 @@ from services.ingestor.live.saved import (
     saved_price,
     saved_question,
 )
-from shared.exchanges.market_data.events import Answered, Bar, Bars, Clock, Disconnected, Late, Lost, Missing
+from shared.exchanges.market_data.events import Answered, Bars, Clock, ClosedBar, Disconnected, Late, Lost, Missing
 from shared.intervals import NS_PER_S
 from shared.messages.reasons import GapCause
 from shared.record import Snapshot, unvalidated
@@ -33,7 +33,7 @@ class Cut(NamedTuple):
     cause: GapCause
 
 
-Joining: TypeAlias = Bar | Bars | Lost | Late | Answered | Clock | Disconnected
+Joining: TypeAlias = ClosedBar | Bars | Lost | Late | Answered | Clock | Disconnected
 Joined: TypeAlias = Close | Cut | Missing
 
 
@@ -66,11 +66,11 @@ class BarJoin(Tick[Joining, list[Joined]]):
     question only.
 
     >>> join = BarJoin(interval_ns=10, warm=0)
-    >>> join.on_tick(Bar(10, Decimal(1))), join.on_tick(Bar(10, Decimal(1)))
+    >>> join.on_tick(ClosedBar(10, Decimal(1))), join.on_tick(ClosedBar(10, Decimal(1)))
     ([Close(ts_event=10, price=Decimal('1'))], None)
-    >>> join.on_tick(Bar(40, Decimal(4)))
+    >>> join.on_tick(ClosedBar(40, Decimal(4)))
     [Missing(no=1, what='bars', from_id=None, to_id=None, from_ns=20, to_ns=30)]
-    >>> join.on_tick(Bars((Bar(10, Decimal(1)), Bar(20, Decimal(2)))))
+    >>> join.on_tick(Bars((ClosedBar(10, Decimal(1)), ClosedBar(20, Decimal(2)))))
     [Close(ts_event=20, price=Decimal('2'))]
     >>> join.on_tick(Answered(1, "bars", complete=True))
     [Close(ts_event=30, price=Decimal('2')), Close(ts_event=40, price=Decimal('4'))]
@@ -104,7 +104,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
     def on_tick(self, val: Joining) -> list[Joined] | None:
         """Take one value; None when nothing follows from it."""
         match val:
-            case Bar():
+            case ClosedBar():
                 return self._bar(val) or None
             case Clock(now):
                 return self._clock(now) or None
@@ -125,13 +125,13 @@ class BarJoin(Tick[Joining, list[Joined]]):
                 pass
         return None
 
-    def _bar(self, bar: Bar) -> list[Joined]:
+    def _bar(self, bar: ClosedBar) -> list[Joined]:
         given = self._put(bar)
         if not self._waiting or (self._question is not None and len(self._waiting) <= self._most):
             return given
         return given + self._missing(min(self._waiting) - self._interval_ns)
 
-    def _put(self, bar: Bar) -> list[Joined]:
+    def _put(self, bar: ClosedBar) -> list[Joined]:
         end, price = bar
         if end <= self._after or end in self._waiting:
             self.repeated += 1
@@ -250,5 +250,5 @@ class BarJoin(Tick[Joining, list[Joined]]):
         self._no, self._now = saved.no, saved.now
 
 
-def _end(bar: Bar) -> int:
+def _end(bar: ClosedBar) -> int:
     return bar.ts_event

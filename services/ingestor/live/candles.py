@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 from shared.exchanges.market_data.events import (
-    Bar,
     Candle,
     Clock,
+    ClosedBar,
     Connected,
     Disconnected,
     Event,
@@ -51,7 +51,7 @@ class Candles(Tick[Event, list[Sampled | FeedSilent]]):
     >>> candles = Candles(interval_ns=10, grace_ns=2)
     >>> updates = [Candle(10, Decimal(1)), Candle(10, Decimal(2)), Candle(20, Decimal(3))]
     >>> [candles.on_tick(val) for val in updates], candles.on_tick(Clock(32))
-    ([None, None, [Bar(ts_event=20, price=Decimal('2'))]], [Lost(ts_event=30)])
+    ([None, None, [ClosedBar(ts_event=20, price=Decimal('2'))]], [Lost(ts_event=30)])
     """
 
     def __init__(self, interval_ns: int, grace_ns: int, silence_ns: int = 0) -> None:
@@ -104,7 +104,7 @@ class Candles(Tick[Event, list[Sampled | FeedSilent]]):
     def _over(self, start: int) -> list[Sampled | FeedSilent]:
         """The open candle is over, since time is at `start`; what lies between was not heard."""
         end, close = self._start + self._interval_ns, self._close
-        given: list[Sampled | FeedSilent] = [Lost(end) if close is None else Bar(end, close)]
+        given: list[Sampled | FeedSilent] = [Lost(end) if close is None else ClosedBar(end, close)]
         if start > end:
             given.append(Lost(start))
         self._before, self._start, self._close = (self._start, close), start, None

@@ -17,7 +17,6 @@ from typing import Any, cast
 
 from services.ingestor.live.saved import SavedQuestion, question_in, saved_question
 from services.ingestor.live.trade_order import OrderById, OrderByTime
-from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import (
     Answered,
     Clock,
@@ -32,6 +31,7 @@ from shared.exchanges.market_data.events import (
     Trade,
     Watermark,
 )
+from shared.exchanges.market_data.options import ContinuityRules
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
 

@@ -5,7 +5,7 @@ from typing import Protocol, TypeAlias
 
 from services.ingestor.live.bar_join import Close, Cut
 from services.ingestor.live.saved import SavedBar, SavedPrice, saved_bar, saved_price
-from shared.exchanges.market_data.events import Bar, Late, Lost, MissingTrades, Sampled, Watermark
+from shared.exchanges.market_data.events import ClosedBar, Late, Lost, MissingTrades, Sampled, Watermark
 from shared.messages.reasons import GapCause
 from shared.record import Snapshot, unvalidated
 from shared.tick import State, Tick
@@ -61,7 +61,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
     >>> [sampler.on_tick(Trade(ts, ts, Decimal(ts), Decimal(1))) for ts in (5, 12, 19, 21)]
     [None, [Lost(ts_event=10)], None, None]
     >>> sampler.on_tick(Watermark(33))
-    [Bar(ts_event=20, price=Decimal('19')), Bar(ts_event=30, price=Decimal('21'))]
+    [ClosedBar(ts_event=20, price=Decimal('19')), ClosedBar(ts_event=30, price=Decimal('21'))]
     """
 
     def __init__(self, interval_ns: int, grace_ns: int) -> None:
@@ -132,7 +132,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
             forgotten = next(iter(self._closed))
             del self._closed[forgotten]
             self._remembered = forgotten + 1
-        return Bar(end, self._before)
+        return ClosedBar(end, self._before)
 
     def _jump(self, ts_event: int) -> None:
         """Time went on by too many bars: begin anew at the last of them."""

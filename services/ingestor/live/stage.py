@@ -8,8 +8,8 @@ from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
 from services.ingestor.live.mid_prices import MidPrices
 from services.ingestor.live.sampler import EachTrade, Sampler
-from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import Clock, Event, FeedSilent, Missing, Trade
+from shared.exchanges.market_data.options import ContinuityRules
 from shared.intervals import TRADE, interval_ns
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
@@ -166,7 +166,7 @@ class LiveStage(Tick[Event, list[Message]]):
     remake the connection. of: what the series is of, e.g. a market and an interval; the state of another is refused.
 
     >>> from decimal import Decimal
-    >>> from shared.exchanges.market_data.continuity_rules import ContinuityRules
+    >>> from shared.exchanges.market_data.options import ContinuityRules
     >>> from shared.exchanges.market_data.events import Connected, Trade
     >>> from services.ingestor.live.stage import trade_pipeline
     >>> stage = LiveStage("binance", "BTCUSDT", trade_pipeline("1s", "last", ContinuityRules(), 0, 0), age_ns=10**10)

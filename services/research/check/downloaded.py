@@ -9,8 +9,8 @@ from shared.plural import plural
 
 def check_folder(folder: Path) -> Checked:
     """Read the months of one download from end to end; raises DataError where they are not of one, or damaged."""
+    from services.research.download.check import checked
     from services.research.download.month_file import about  # pyarrow
-    from services.research.download.summary import checked
 
     found = [(path, said) for path in sorted(folder.glob("*.parquet")) if (said := about(path)) is not None]
     if not found:

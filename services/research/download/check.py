@@ -1,16 +1,21 @@
 """What the rows of a download are: how many, from when to when, and what is missing between them."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from services.research.download.kinds import KindName
-from services.research.download.month_file import ID, TIME
-from shared.errors import DataError
+from services.research.download.download import Result
+from services.research.download.job import Job, Origin
+from services.research.download.kinds import KINDS, KindName
+from services.research.download.month_file import ID, TIME, Coverage, about, tables, write
+from shared.errors import ConfigError, DataError
+from shared.history.files import PARQUET_SUFFIXES
 from shared.history.times import time_text
-from shared.intervals import interval_text
+from shared.intervals import interval_ns, interval_text
 from shared.plural import plural
 
 GAPS_SHOWN = 20
@@ -19,7 +24,7 @@ _Numbers = npt.NDArray[np.int64]
 _NONE: _Numbers = np.empty(0, np.int64)
 
 
-class Gap(NamedTuple):
+class MissingRows(NamedTuple):
     """Nothing between these times. missing: how many rows, by interval, by the times around it, or by id."""
 
     after_ms: int
@@ -27,7 +32,7 @@ class Gap(NamedTuple):
     missing: int
 
 
-class Check:
+class HistoryCheck:
     """Takes the rows of one job's files in order, table by table; `lines` is what a person reads.
 
     Bars are missing where two are more than an interval apart; funding, where a distance is more than 1.5 times each of
@@ -42,10 +47,10 @@ class Check:
         self._first_ms = 0
         self._last: _Numbers = _NONE  # the last time
         self._last_id: _Numbers = _NONE
-        self._gaps: list[Gap] = []
+        self._gaps: list[MissingRows] = []
         self._steps: dict[bool, int] = {True: 0, False: 0}  # of ids: by one, by more
         self._ids_are_numbers = kind is KindName.TRADES
-        self._silence = Gap(start_ms, start_ms, 0)
+        self._silence = MissingRows(start_ms, start_ms, 0)
         self._due: list[_Numbers] = []
 
     def add(self, name: str, table: Any) -> None:
@@ -70,7 +75,7 @@ class Check:
         else:
             self._trades(times, apart, table)
 
-    def gaps(self) -> list[Gap]:
+    def gaps(self) -> list[MissingRows]:
         """What is missing, in order of time."""
         if self._kind is KindName.FUNDING:
             return _funding_gaps(np.concatenate(self._due) if self._due else _NONE)
@@ -107,23 +112,23 @@ class Check:
             f"longest silence: {interval_text((before - after) * 1_000_000)}, from {_text(after)}",
         ]
 
-    def _bars(self, times: _Numbers, at: Any) -> Gap:
+    def _bars(self, times: _Numbers, at: Any) -> MissingRows:
         after, before = int(times[at]), int(times[at + 1])
-        return Gap(after, before, -(-(before - after) // self._interval_ms) - 1)
+        return MissingRows(after, before, -(-(before - after) // self._interval_ms) - 1)
 
-    def _head(self) -> list[Gap]:
+    def _head(self) -> list[MissingRows]:
         missing = (self._first_ms - self._start_ms) // self._interval_ms if self.rows else 0
-        return [Gap(self._start_ms, self._first_ms, missing)] if missing else []
+        return [MissingRows(self._start_ms, self._first_ms, missing)] if missing else []
 
-    def _tail(self) -> list[Gap]:
+    def _tail(self) -> list[MissingRows]:
         last_ms = int(self._last[0])
         missing = -(-(self._end_ms - last_ms) // self._interval_ms) - 1
-        return [Gap(last_ms, self._end_ms, missing)] if missing > 0 else []
+        return [MissingRows(last_ms, self._end_ms, missing)] if missing > 0 else []
 
     def _trades(self, times: _Numbers, apart: _Numbers, table: Any) -> None:
         if apart.size and apart.max() > self._silence.before_ms - self._silence.after_ms:
             at = int(np.argmax(apart))
-            self._silence = Gap(int(times[at]), int(times[at + 1]), 0)
+            self._silence = MissingRows(int(times[at]), int(times[at + 1]), 0)
         if not self._ids_are_numbers:
             return
         try:
@@ -141,21 +146,60 @@ class Check:
         if self.ids_count:
             offset = times.size - ids.size
             self._gaps += [
-                Gap(int(times[at + offset]), int(times[at + offset + 1]), int(steps[at]) - 1) for at in skips
+                MissingRows(int(times[at + offset]), int(times[at + offset + 1]), int(steps[at]) - 1) for at in skips
             ]
         self._last_id = ids[-1:]
 
 
-def _funding_gaps(times: _Numbers) -> list[Gap]:
+def _funding_gaps(times: _Numbers) -> list[MissingRows]:
     apart = np.diff(times)
     if apart.size < 2:
         return []
     around = np.maximum(np.append(apart[1:], apart[-2]), np.insert(apart[:-1], 0, apart[1]))
     return [
-        Gap(int(times[at]), int(times[at + 1]), round(int(apart[at]) / int(around[at])) - 1)
+        MissingRows(int(times[at]), int(times[at + 1]), round(int(apart[at]) / int(around[at])) - 1)
         for at in np.flatnonzero(apart > 1.5 * around)
     ]
 
 
 def _text(at_ms: int) -> str:
     return time_text(at_ms * 1_000_000)
+
+
+# What a download has brought, and one file out of its months.
+
+
+def check_lines(job: Job, result: Result) -> list[str]:
+    """Read the files once more from end to end, and say what they hold and lack; raises DataError."""
+    return checked(job.origin, result.files, job.start_ms, result.end_ms)
+
+
+def checked(origin: Origin, files: Sequence[Path], start_ms: int, end_ms: int) -> list[str]:
+    """The same of files in order of time, which should hold all there is from `start_ms` until before `end_ms`."""
+    interval_ms = interval_ns(origin.interval) // 1_000_000 if origin.interval else 0
+    check, repeats = HistoryCheck(origin.kind, interval_ms, start_ms, end_ms), 0
+    for path in files:
+        said = about(path)
+        repeats += said.repeats if said is not None else 0
+        for part in tables(path, start_ms, end_ms):
+            check.add(str(path), part)
+    return check.lines(repeats)
+
+
+def merge(job: Job, result: Result, path: Path) -> int:
+    """Write the job's rows into one Parquet file; their number. Memory does not grow with the file."""
+    if not result.files:
+        raise DataError(f"--merge {path}: there are no rows to write: the exchange has none")
+    parts = (part for month in result.files for part in tables(month, job.start_ms, result.end_ms))
+    source = Coverage(origin=job.origin, start_ms=job.start_ms, end_ms=result.end_ms, repeats=0)
+    return write(path, KINDS[job.origin.kind], source, parts)
+
+
+def require_merge_path(job: Job, path: Path) -> None:
+    """Refuse at once, with a ConfigError, what `merge` could not write."""
+    if path.suffix.lower() not in PARQUET_SUFFIXES:
+        raise ConfigError(f"--merge {path}: it becomes a Parquet file: name it .parquet")
+    if path.parent.resolve() == job.place.resolve():
+        raise ConfigError(f"--merge {path}: that folder is the months' own: name another")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--merge {path}: there is no folder {path.parent}: make it")

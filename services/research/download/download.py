@@ -4,20 +4,27 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from services.research.download.disk import locked, make_folder, storing
-from services.research.download.history import History
-from services.research.download.job import Job
-from services.research.download.kinds import KINDS, Kind
-from services.research.download.month_file import About, about, last_rows, table, tables, write
-from services.research.download.months import Month, months
+from services.research.download.history import History, PublicExchange
+from services.research.download.job import Job, MonthSpan, months
+from services.research.download.kinds import KINDS, HistoryRow, Kind
+from services.research.download.month_file import (
+    Coverage,
+    Head,
+    Partial,
+    about,
+    last_rows,
+    locked,
+    make_folder,
+    storing,
+    table,
+    tables,
+    write,
+)
 from services.research.download.pages import pages
-from services.research.download.partial import Head, Partial
-from services.research.download.rows import Row
-from services.research.download.venue import Venue
 from shared.errors import ConfigError
 
 
-class Progress(NamedTuple):
+class FetchProgress(NamedTuple):
     """Where a download is. rows: new ones of this run. done: from 0.0 to 1.0."""
 
     month: str
@@ -40,12 +47,14 @@ class Download:
     is asked again, and of one that is not, what comes behind its last row.
     """
 
-    def __init__(self, job: Job, venue: Venue, report: Callable[[Progress], None] = lambda progress: None) -> None:
+    def __init__(
+        self, job: Job, venue: PublicExchange, report: Callable[[FetchProgress], None] = lambda progress: None
+    ) -> None:
         self._job, self._venue, self._report = job, venue, report
         self._kind: Kind = KINDS[job.origin.kind]
         self._rows = 0
         self._end_ms = 0
-        self._last: list[Row] = []  # behind which the next month goes on
+        self._last: list[HistoryRow] = []  # behind which the next month goes on
 
     async def run(self) -> Result:
         """Fetch what is missing."""
@@ -68,7 +77,7 @@ class Download:
         complete_ms = await self._venue.now_ms() - self._kind.late_ms - max(history.apart_ms - 1, 0)
         return complete_ms if self._job.end_ms is None else min(self._job.end_ms, complete_ms)
 
-    async def _month(self, history: History, month: Month, path: Path) -> bool:
+    async def _month(self, history: History, month: MonthSpan, path: Path) -> bool:
         """Bring a month's file up to date; False where the exchange has nothing in it."""
         start_ms, end_ms = max(self._job.start_ms, month.start_ms), min(self._end_ms, month.end_ms)
         unfinished = path.with_name(f".{month.name}.partial")
@@ -94,11 +103,11 @@ class Download:
             unfinished.unlink()
         return bool(tail)
 
-    def _tell(self, month: Month, at_ms: int) -> None:
+    def _tell(self, month: MonthSpan, at_ms: int) -> None:
         done = (at_ms - self._job.start_ms) / (self._end_ms - self._job.start_ms)
-        self._report(Progress(month.name, self._rows, min(max(done, 0.0), 1.0)))
+        self._report(FetchProgress(month.name, self._rows, min(max(done, 0.0), 1.0)))
 
-    def _old(self, path: Path) -> About | None:
+    def _old(self, path: Path) -> Coverage | None:
         old = about(path)
         if old is not None and old.origin != self._job.origin:
             raise ConfigError(
@@ -106,7 +115,7 @@ class Download:
             )
         return old
 
-    def _begun(self, partial: Partial, path: Path, old: About | None, start_ms: int) -> Head:
+    def _begun(self, partial: Partial, path: Path, old: Coverage | None, start_ms: int) -> Head:
         """Go on with what an interrupted run left, or begin: behind the file's last row, or at `start_ms`."""
         head, origin = partial.head, str(self._job.origin)
         if head is not None and head.origin != origin:
@@ -116,7 +125,7 @@ class Download:
             )
         if head is not None and head.start_ms <= start_ms and (head.after_ms is None or old is not None):
             return head
-        tail: list[Row] = []
+        tail: list[HistoryRow] = []
         if old is not None and old.start_ms <= start_ms:
             tail = last_rows(path, self._kind)
             head = Head(origin, old.start_ms, tail[0].at_ms, tail[0].at_ms, old.repeats)
@@ -128,7 +137,7 @@ class Download:
     def _write(self, path: Path, partial: Partial, end_ms: int) -> None:
         head = partial.head
         assert head is not None
-        new = About(origin=self._job.origin, start_ms=head.start_ms, end_ms=end_ms, repeats=head.repeats)
+        new = Coverage(origin=self._job.origin, start_ms=head.start_ms, end_ms=end_ms, repeats=head.repeats)
         write(path, self._kind, new, self._tables(path, partial, head))
 
     def _tables(self, path: Path, partial: Partial, head: Head) -> Iterator[Any]:

@@ -1,6 +1,8 @@
 """What is to be fetched, and where it goes."""
 
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,3 +85,31 @@ def _time_ms(option: str, text: str) -> int:
         return text_time(text).ns // 1_000_000
     except ValueError as error:
         raise ConfigError(f"{option}: {error}") from error
+
+
+# Calendar months in UTC, as milliseconds since 1970.
+
+
+class MonthSpan(NamedTuple):
+    """name: as in 2024-01. From `start_ms` until before `end_ms`."""
+
+    name: str
+    start_ms: int
+    end_ms: int
+
+
+def months(start_ms: int, end_ms: int) -> Iterator[MonthSpan]:
+    """The months that share a time with [start, end).
+
+    >>> [month.name for month in months(1_703_980_800_000, 1_706_745_600_000)]
+    ['2023-12', '2024-01']
+    """
+    first = datetime.fromtimestamp(start_ms / 1000, UTC)
+    year, month = first.year, first.month
+    while (begin := _ms(year, month)) < end_ms:
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+        yield MonthSpan(f"{datetime.fromtimestamp(begin / 1000, UTC):%Y-%m}", begin, _ms(year, month))
+
+
+def _ms(year: int, month: int) -> int:
+    return int(datetime(year, month, 1, tzinfo=UTC).timestamp()) * 1000

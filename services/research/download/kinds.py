@@ -1,11 +1,58 @@
 """The kinds of history: their columns, and how ccxt's answers become rows. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from services.research.download.rows import Row, digits
 from shared.errors import VenueError
+
+# What a venue tells, whatever its kind: a time, an id where there is one, and values as text.
+
+
+class HistoryRow(NamedTuple):
+    """One bar (`at_ms`: its start), trade or funding rate. id: empty where the time alone tells it from the others.
+
+    values: of the kind's columns, the venue's own digits; None where the venue says nothing. on_book: False for a trade
+    at a price that nobody else could have had. seq: the venue's own order within one time; 0: it tells none.
+    """
+
+    at_ms: int
+    id: str
+    values: tuple[str | None, ...]
+    on_book: bool = True
+    seq: int = 0
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What two rows do not share."""
+        return self.at_ms, self.id
+
+
+def in_order(row: HistoryRow) -> tuple[int, int, int, str]:
+    """A sort key: by time, then as the venue numbers it, then by id, where 999 is before 1000.
+
+    A random text orders nothing.
+
+    >>> sorted([HistoryRow(5, "1000", ()), HistoryRow(5, "999", ()), HistoryRow(4, "2000", ())], key=in_order)[1].id
+    '999'
+    """
+    counts = row.id.isdigit()
+    return row.at_ms, row.seq, len(row.id) if counts else 0, row.id if counts else ""
+
+
+def digits(value: object) -> str | None:
+    """A number as plain digits, none lost and none added; None for what is no finite number.
+
+    >>> digits(Decimal("71440.10")), digits(1e-7), digits("NaN"), digits(None)
+    ('71440.10', '0.0000001', None, None)
+    """
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return format(number, "f") if number.is_finite() else None
+
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -34,24 +81,24 @@ class Kind(NamedTuple):
     cut_from: int
     step_ms: int
     late_ms: int
-    row: Callable[[Any], Row | None]
+    row: Callable[[Any], HistoryRow | None]
 
 
-def _bar(answer: Sequence[Any]) -> Row | None:
+def _bar(answer: Sequence[Any]) -> HistoryRow | None:
     values = tuple(digits(value) for value in answer[1:6])
-    return None if None in values[:4] else Row(int(answer[0]), "", values)  # a bar without prices is a gap
+    return None if None in values[:4] else HistoryRow(int(answer[0]), "", values)  # a bar without prices is a gap
 
 
-def _trade(answer: Mapping[str, Any]) -> Row | None:
+def _trade(answer: Mapping[str, Any]) -> HistoryRow | None:
     if answer["id"] is None:
         raise VenueError("the exchange gives its trades no id, so repeated ones cannot be told: take another exchange")
     values = digits(answer["price"]), digits(answer["amount"]), answer["side"]
-    return Row(int(answer["timestamp"]), str(answer["id"]), values)
+    return HistoryRow(int(answer["timestamp"]), str(answer["id"]), values)
 
 
-def _rate(answer: Mapping[str, Any]) -> Row | None:
+def _rate(answer: Mapping[str, Any]) -> HistoryRow | None:
     rate = digits(answer["fundingRate"])
-    return None if rate is None else Row(int(answer["timestamp"]), "", (rate,))
+    return None if rate is None else HistoryRow(int(answer["timestamp"]), "", (rate,))
 
 
 KINDS: Mapping[KindName, Kind] = {

@@ -1,4 +1,4 @@
-"""Page after page of a venue's history, each row once, however the venue cuts, repeats and overlaps its pages.
+"""HistoryPage after page of a venue's history, each row once, however the venue cuts, repeats and overlaps its pages.
 
 By time: every page begins at the time of the last row that is known, that row included, so that rows of one
 millisecond are not lost where a page was cut between them. By id, where the venue counts its trades: behind the last.
@@ -11,13 +11,13 @@ and nothing at all for the time of a row that it has, are errors. Each loop move
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import NamedTuple, Protocol
 
-from services.research.download.rows import Row, in_order
+from services.research.download.kinds import HistoryRow, in_order
 from shared.errors import VenueError
 from shared.history.times import time_text
 from shared.plural import plural
 
 
-class Source(Protocol):
+class HistorySource(Protocol):
     """The history of one market; every answer is in order of time."""
 
     @property
@@ -41,25 +41,27 @@ class Source(Protocol):
     def step_ms(self, limit: int) -> int:
         """How much time an empty page of this limit covers."""
 
-    async def since(self, at_ms: int, limit: int) -> list[Row]:
+    async def since(self, at_ms: int, limit: int) -> list[HistoryRow]:
         """The first rows from this time on."""
 
-    async def behind(self, last_id: int, limit: int) -> list[Row]:
+    async def behind(self, last_id: int, limit: int) -> list[HistoryRow]:
         """The first rows whose id is above this one."""
 
-    async def latest(self, limit: int) -> list[Row]:
+    async def latest(self, limit: int) -> list[HistoryRow]:
         """The venue's latest rows."""
 
 
-class Page(NamedTuple):
+class HistoryPage(NamedTuple):
     """rows: new ones, in order. repeats: how many came again. at_ms: how far the venue has been read."""
 
-    rows: list[Row]
+    rows: list[HistoryRow]
     repeats: int
     at_ms: int
 
 
-async def pages(source: Source, start_ms: int, end_ms: int, tail: Sequence[Row] = ()) -> AsyncIterator[Page]:
+async def pages(
+    source: HistorySource, start_ms: int, end_ms: int, tail: Sequence[HistoryRow] = ()
+) -> AsyncIterator[HistoryPage]:
     """All rows from `start_ms` until before `end_ms` that are not in or before `tail`, the last ones known.
 
     Trades that are no prices are left out, but where the ids count: there they would be missing. The last page says
@@ -68,11 +70,13 @@ async def pages(source: Source, start_ms: int, end_ms: int, tail: Sequence[Row] 
     walk = _by_id if source.by_id else _by_time
     async for page in walk(source, start_ms, end_ms, tail):
         rows = [row for row in page.rows if start_ms <= row.at_ms < end_ms and (row.on_book or source.by_id)]
-        yield Page(rows, page.repeats, min(max(page.at_ms, start_ms), end_ms))
-    yield Page([], 0, end_ms)
+        yield HistoryPage(rows, page.repeats, min(max(page.at_ms, start_ms), end_ms))
+    yield HistoryPage([], 0, end_ms)
 
 
-async def _by_time(source: Source, start_ms: int, end_ms: int, tail: Sequence[Row]) -> AsyncIterator[Page]:
+async def _by_time(
+    source: HistorySource, start_ms: int, end_ms: int, tail: Sequence[HistoryRow]
+) -> AsyncIterator[HistoryPage]:
     # A ms earlier where nothing is known: some venues give what is after the time that is asked for, not from it on.
     at_ms, known = start_ms - 1, frozenset[tuple[int, str]]()
     if tail and tail[-1].at_ms >= start_ms:
@@ -83,7 +87,7 @@ async def _by_time(source: Source, start_ms: int, end_ms: int, tail: Sequence[Ro
         rows = await source.since(at_ms, limit)
         keys = {row.key for row in rows}
         new = _unknown(rows, at_ms, known)
-        page = Page(new, len(rows) - len(new) - len(keys & known), at_ms)
+        page = HistoryPage(new, len(rows) - len(new) - len(keys & known), at_ms)
         if new:
             later = new[0].at_ms > at_ms + max(source.apart_ms, 1)
             if later and not keys & known and len(keys) >= source.cut_from(limit):
@@ -107,7 +111,9 @@ async def _by_time(source: Source, start_ms: int, end_ms: int, tail: Sequence[Ro
         yield page._replace(at_ms=at_ms)
 
 
-async def _by_id(source: Source, start_ms: int, end_ms: int, tail: Sequence[Row]) -> AsyncIterator[Page]:
+async def _by_id(
+    source: HistorySource, start_ms: int, end_ms: int, tail: Sequence[HistoryRow]
+) -> AsyncIterator[HistoryPage]:
     last_id = max((int(row.id) for row in tail), default=None)
     if last_id is None:
         last_id = await _id_before(source, start_ms, end_ms)
@@ -123,10 +129,10 @@ async def _by_id(source: Source, start_ms: int, end_ms: int, tail: Sequence[Row]
         if not new:
             return
         last_id, at_ms = new[-1][0], max(at_ms, new[-1][1].at_ms)
-        yield Page([row for _, row in new], len(rows) - len(new), at_ms)
+        yield HistoryPage([row for _, row in new], len(rows) - len(new), at_ms)
 
 
-async def _id_before(source: Source, start_ms: int, end_ms: int) -> int | None:
+async def _id_before(source: HistorySource, start_ms: int, end_ms: int) -> int | None:
     """An id before the first trade at or after `start_ms`, less than a page before it; None: there are no trades.
 
     A venue may answer a question for a time with the last trades of that time's window instead of the first, so the
@@ -156,7 +162,7 @@ async def _id_before(source: Source, start_ms: int, end_ms: int) -> int | None:
     return low - 1
 
 
-async def _refuse_only_latest(source: Source, first: Row, asked_ms: int, limit: int) -> None:
+async def _refuse_only_latest(source: HistorySource, first: HistoryRow, asked_ms: int, limit: int) -> None:
     """Many venues ignore the time that is asked for and give their latest rows, which look like any other page."""
     latest = await source.latest(limit)
     if latest and latest[0].key == first.key:
@@ -166,7 +172,7 @@ async def _refuse_only_latest(source: Source, first: Row, asked_ms: int, limit: 
         )
 
 
-async def _refuse_blind(source: Source, nothing_since_ms: int) -> None:
+async def _refuse_blind(source: HistorySource, nothing_since_ms: int) -> None:
     """Where a page is empty, the venue must at least give something when it is asked for its latest row's time."""
     latest = await source.latest(2)
     if not latest or latest[-1].at_ms < nothing_since_ms:
@@ -179,12 +185,12 @@ async def _refuse_blind(source: Source, nothing_since_ms: int) -> None:
         )
 
 
-def _unknown(rows: Sequence[Row], at_ms: int, known: Collection[tuple[int, str]]) -> list[Row]:
+def _unknown(rows: Sequence[HistoryRow], at_ms: int, known: Collection[tuple[int, str]]) -> list[HistoryRow]:
     new = {row.key: row for row in rows if row.at_ms >= at_ms and row.key not in known}
     return sorted(new.values(), key=in_order)
 
 
-def _keys_at(at_ms: int, rows: Sequence[Row]) -> frozenset[tuple[int, str]]:
+def _keys_at(at_ms: int, rows: Sequence[HistoryRow]) -> frozenset[tuple[int, str]]:
     return frozenset(row.key for row in rows if row.at_ms == at_ms)
 
 

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.errors import ConfigError
+from shared.exchanges.backoff import retry_after_s
 from shared.exchanges.market_data.events import Trade
 from shared.exchanges.market_data.exchange_facts import FACTS, UNLISTED
 from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.market_data.prints import as_they_happened
 from shared.extras import to_install
 from shared.redirected import redirected
-from shared.retry import retry_after_s
 
 MS = 1000
 SHOWN = 5

@@ -39,7 +39,7 @@ class Candle(NamedTuple):
     close: Decimal
 
 
-class Bar(NamedTuple):
+class ClosedBar(NamedTuple):
     """A finished bar; `ts_event` is its end. price: its close; None: nothing traded, so it is the close before."""
 
     ts_event: int
@@ -70,7 +70,7 @@ class Page(NamedTuple):
 class Bars(NamedTuple):
     """Finished bars that were fetched, in any order. Never ccxt's last row, which may still change."""
 
-    bars: tuple[Bar, ...]
+    bars: tuple[ClosedBar, ...]
 
 
 class Answered(NamedTuple):
@@ -132,4 +132,4 @@ FeedEvent: TypeAlias = Trade | TopOfBook | Candle
 Fetched: TypeAlias = Page | Bars | Answered
 Event: TypeAlias = FeedEvent | Fetched | Clock | Connected | Disconnected
 Ordered: TypeAlias = Trade | Watermark | MissingTrades | Missing | FeedSilent
-Sampled: TypeAlias = Bar | Lost | Late
+Sampled: TypeAlias = ClosedBar | Lost | Late

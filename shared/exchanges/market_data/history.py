@@ -1,15 +1,43 @@
 """What was missed, fetched over REST: trades by id or by time, and finished bars."""
 
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from shared.errors import VenueError
 from shared.exchanges.market_data import parse
-from shared.exchanges.market_data.budget import Budget
-from shared.exchanges.market_data.events import Bar, Bars, Missing, Page
+from shared.exchanges.market_data.events import Bars, ClosedBar, Missing, Page
 from shared.exchanges.market_data.exchange_facts import MarketDataFacts
 from shared.exchanges.market_data.rest_caller import RestCaller
 from shared.intervals import interval_ns
+
+# How often something may be done.
+
+
+class Budget:
+    """At most so many times in any `window_s`; most: 0 is no bound.
+
+    >>> now = [0.0]
+    >>> budget = Budget(2, window_s=60.0, clock=lambda: now[0])
+    >>> [budget.take() for _ in range(3)], now.append(now.pop() + 60.0), budget.take()
+    ([True, True, False], None, True)
+    """
+
+    def __init__(self, most: int, window_s: float = 60.0, clock: Callable[[], float] | None = None) -> None:
+        self._most, self._window_s, self._clock = most, window_s, clock or time.monotonic
+        self._taken: deque[float] = deque()
+
+    def take(self) -> bool:
+        """Whether it may be done once more now; it counts as done then."""
+        now = self._clock()
+        while self._taken and now - self._taken[0] >= self._window_s:
+            self._taken.popleft()
+        if self._most and len(self._taken) >= self._most:
+            return False
+        self._taken.append(now)
+        return True
+
 
 MOST_PAGES = 20
 HOUR_MS = 3_600_000
@@ -117,7 +145,7 @@ async def bars(
         starts = [candle.start // parse.NS_PER_MS for candle in candles]
         next_ms = max(starts, default=since_ms if facts.every_bar else last_ms) + believed_ms
         over = [candle for candle in candles if candle.start < next_ms * parse.NS_PER_MS]
-        ends = [Bar(candle.start + length_ns, candle.close) for candle in over]
+        ends = [ClosedBar(candle.start + length_ns, candle.close) for candle in over]
         give(Bars(tuple(bar for bar in ends if asked.from_ns <= bar.ts_event <= asked.to_ns)))
         if len(candles) < len(rows):
             return False

@@ -6,10 +6,10 @@ from decimal import localcontext
 from typing import Any
 
 from shared.errors import VenueError
+from shared.exchanges.backoff import jittered, wait_s
+from shared.exchanges.log_once import LogOnce
 from shared.exchanges.market_data.client import UNREADABLE, Limit
-from shared.exchanges.market_data.log_once import LogOnce
 from shared.plural import plural
-from shared.retry import jittered, wait_s
 
 LONGEST_S = 30.0
 SILENCE = "silence"

@@ -10,16 +10,16 @@ from typing import Any
 import structlog
 
 from shared.errors import ConfigError, VenueError
-from shared.exchanges.market_data.budget import Budget
+from shared.exchanges.backoff import FIRST_ATTEMPTS, FIRST_S, MOST_S, jittered
+from shared.exchanges.clock import ExchangeClock
+from shared.exchanges.log_once import LogOnce
 from shared.exchanges.market_data.client import Limit, WebsocketHooks, check_exchange, load_ccxt, make_client
 from shared.exchanges.market_data.events import Clock
-from shared.exchanges.market_data.exchange_clock import VenueClock
 from shared.exchanges.market_data.exchange_facts import FACTS, UNLISTED
-from shared.exchanges.market_data.log_once import LogOnce
+from shared.exchanges.market_data.history import Budget
 from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.market_data.rest_caller import RestCaller
 from shared.intervals import TRADE
-from shared.retry import FIRST_ATTEMPTS, FIRST_S, MOST_S, jittered
 
 TIME_EVERY_S = 10.0
 TIME_FIRST_S = 0.2  # until there are some to choose from
@@ -42,7 +42,7 @@ class LiveVenue:
     def __init__(
         self,
         options: LiveOptions,
-        clock: VenueClock | None = None,
+        clock: ExchangeClock | None = None,
         complaints: LogOnce | None = None,
         limit: Limit | None = None,
     ) -> None:
@@ -57,7 +57,7 @@ class LiveVenue:
         self.pages = Budget(0 if options.interval == TRADE else self.facts.pages)  # trades have no bars instead
         self._timer = make_client(self.ccxt, options, self.limit)
         self._timer.enableRateLimit = False  # in a queue behind other questions the way would be long
-        self.clock = clock or VenueClock(options.skew_ns)
+        self.clock = clock or ExchangeClock(options.skew_ns)
         self.markets: dict[str, str] = {}
         self._swept_s = 0.0
         self._probe = asyncio.Event()

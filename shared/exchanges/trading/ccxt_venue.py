@@ -9,21 +9,19 @@ from types import MappingProxyType
 from typing import Any
 
 from shared.errors import ConfigError, SafetyRefusal, VenueError
+from shared.exchanges.clock import ahead_ms
+from shared.exchanges.profile import NOT_PROTECTED
+from shared.exchanges.registry import PROFILES, profile_of
 from shared.exchanges.trading import parse
 from shared.exchanges.trading.client import load_ccxt, make_client
-from shared.exchanges.trading.exchange_facts import NOT_PROTECTED
-from shared.exchanges.trading.identity import Identity
-from shared.exchanges.trading.lookup import Lookup
 from shared.exchanges.trading.markets import changes, closed_why, least_changes, rules_of
 from shared.exchanges.trading.options import Credentials, VenueOptions
+from shared.exchanges.trading.orders import Lookup, OrderSender
 from shared.exchanges.trading.paging import trades
-from shared.exchanges.trading.profiles import PROFILES, profile_of
-from shared.exchanges.trading.profiles.profile import ISOLATED, Modes
+from shared.exchanges.trading.profile import ISOLATED, Modes
 from shared.exchanges.trading.rest_caller import UNREADABLE, RestCaller
-from shared.exchanges.trading.sending import OrderSender
 from shared.exchanges.trading.setup import check_account, check_fees, check_key, set_modes, shown
-from shared.exchanges.trading.venue import Cleared, Contract, MarketNews, MarketRules, NoPrice, at_once
-from shared.exchanges.trading.venue_clock import ahead_ms
+from shared.exchanges.trading.venue import AccountIdentity, Cleared, Contract, MarketNews, MarketRules, NoPrice, at_once
 from shared.messages.reasons import OrderPhase
 from shared.orders.answers import (
     Absent,
@@ -137,9 +135,9 @@ class CcxtVenue:
                 raise
             return ""
 
-    def identity(self, salt: str) -> Identity:
+    def identity(self, salt: str) -> AccountIdentity:
         """Of the account's number and the key."""
-        return Identity.of(salt, self._uid, self._api_key.get_secret_value())
+        return AccountIdentity.of(salt, self._uid, self._api_key.get_secret_value())
 
     def _traded(self) -> dict[str, MarketRules]:
         """Without the markets that are closed now: their modes are looked at, and would not be set."""

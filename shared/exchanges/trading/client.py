@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 from shared.errors import ConfigError
-from shared.exchanges.trading.exchange_facts import ExchangeFacts
+from shared.exchanges.profile import TradingFacts
 from shared.exchanges.trading.options import Credentials, VenueOptions
 from shared.exchanges.trading.reply import current, current_stamp, with_last_word
 from shared.exchanges.trading.silence import Silence
@@ -27,7 +27,7 @@ def load_ccxt() -> Any:
         raise ConfigError(f"this venue needs ccxt: {to_install('ccxt', 'journal')}") from error
 
 
-def make_client(ccxt: Any, options: VenueOptions, facts: ExchangeFacts, credentials: Credentials) -> Any:
+def make_client(ccxt: Any, options: VenueOptions, facts: TradingFacts, credentials: Credentials) -> Any:
     """One instance for one account. Numbers are the venue's own digits, as strings: a Decimal would lose its fees."""
     types = [facts.market_types[kind] for kind in sorted(options.kinds) if kind in facts.market_types]
     password = credentials.password.get_secret_value() if credentials.password else ""

@@ -7,7 +7,7 @@ from shared.errors import VenueError
 from shared.exchanges.trading.rest_caller import RestCaller
 
 if TYPE_CHECKING:
-    from shared.exchanges.trading.profiles.profile import ExchangeProfile
+    from shared.exchanges.trading.profile import TradingProfile
 
 MOST_PAGES = 1000
 LEEWAY_MS = 60_000  # our idea of the venue's clock is not exact, and its last trade must not be missed for that
@@ -36,7 +36,7 @@ async def all_pages(
 
 async def trades(
     asker: RestCaller,
-    profile: "ExchangeProfile",
+    profile: "TradingProfile",
     market: str | None,
     since_ms: int,
     now_ms: int,
@@ -54,7 +54,7 @@ async def trades(
     return sorted((row for row in found.values() if int(row["timestamp"]) >= since_ms), key=_order)
 
 
-async def order_trades(asker: RestCaller, profile: "ExchangeProfile", market: str, id_: str) -> list[Row]:
+async def order_trades(asker: RestCaller, profile: "TradingProfile", market: str, id_: str) -> list[Row]:
     """Of one order, where the venue can be asked for these."""
 
     def more(rows: Sequence[Row]) -> Params | None:
@@ -67,7 +67,7 @@ async def order_trades(asker: RestCaller, profile: "ExchangeProfile", market: st
 
 
 async def _window(
-    asker: RestCaller, profile: "ExchangeProfile", market: str | None, start_ms: int, end_ms: int,
+    asker: RestCaller, profile: "TradingProfile", market: str | None, start_ms: int, end_ms: int,
     found: dict[str, Row], given: Params,
 ) -> None:  # fmt: skip
     since: int | None = start_ms

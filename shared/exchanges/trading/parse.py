@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from shared.exchanges.trading.exchange_facts import ExchangeFacts
+from shared.exchanges.profile import TradingFacts
 from shared.exchanges.trading.venue import MarketRules
 from shared.messages.reasons import OrderPhase
 from shared.orders.answers import OrderStatusReport, VenueFill, VenuePosition, VenueQuote
@@ -18,7 +18,7 @@ ENDED = {
 
 
 if TYPE_CHECKING:
-    from shared.exchanges.trading.profiles.profile import ExchangeProfile
+    from shared.exchanges.trading.profile import TradingProfile
 
 
 class Unreadable(Exception):
@@ -26,9 +26,9 @@ class Unreadable(Exception):
 
 
 def snapshot(
-    facts: ExchangeFacts, rules: MarketRules, order: Mapping[str, Any], asked_qty: Decimal | None = None
+    facts: TradingFacts, rules: MarketRules, order: Mapping[str, Any], asked_qty: Decimal | None = None
 ) -> OrderStatusReport:
-    """What an order is now; its `paid` is exact only where the venue tells exactly (ExchangeFacts.exact_cost).
+    """What an order is now; its `paid` is exact only where the venue tells exactly (TradingFacts.exact_cost).
 
     asked_qty: ours, signed, for an answer that names no side. An answer without status is a bare acknowledgement: NEW.
     """
@@ -43,17 +43,17 @@ def snapshot(
     return OrderStatusReport(state, sign * filled if filled else Decimal(0), paid, id_)
 
 
-def order_id(facts: ExchangeFacts, order: Mapping[str, Any]) -> str:
+def order_id(facts: TradingFacts, order: Mapping[str, Any]) -> str:
     """The order's id at the venue, by which it is cancelled and its trades are found; empty where it has none.
 
     >>> fired = {"id": "7", "info": {"ordId": "8", "algoId": "7"}}
-    >>> order_id(ExchangeFacts(order_id_name="ordId"), fired), order_id(ExchangeFacts(), fired)
+    >>> order_id(TradingFacts(order_id_name="ordId"), fired), order_id(TradingFacts(), fired)
     ('8', '7')
     """
     return str((order.get("info") or {}).get(facts.order_id_name) or order.get("id") or "")
 
 
-def _state(facts: ExchangeFacts, order: Mapping[str, Any], filled: Decimal, qty: Decimal) -> OrderPhase:
+def _state(facts: TradingFacts, order: Mapping[str, Any], filled: Decimal, qty: Decimal) -> OrderPhase:
     """The venue's own word before ccxt's, which calls what was cancelled in part `closed`."""
     word, status = (order.get("info") or {}).get(facts.status_name), order.get("status")
     state = facts.states.get(str(word)) if word else ENDED.get(str(status))
@@ -68,7 +68,7 @@ def _state(facts: ExchangeFacts, order: Mapping[str, Any], filled: Decimal, qty:
     return state
 
 
-def fill(profile: "ExchangeProfile", rules: MarketRules, sym: str, trade: Mapping[str, Any]) -> VenueFill:
+def fill(profile: "TradingProfile", rules: MarketRules, sym: str, trade: Mapping[str, Any]) -> VenueFill:
     """One trade, with all its fees."""
     qty = number(trade.get("amount")) * rules.contract_size
     if trade.get("side") not in ("buy", "sell"):

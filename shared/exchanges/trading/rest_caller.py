@@ -7,11 +7,11 @@ from decimal import localcontext
 from typing import Any
 
 from shared.errors import VenueError
+from shared.exchanges.backoff import jittered, retry_after_s, wait_s
 from shared.exchanges.trading.options import Credentials
 from shared.exchanges.trading.parse import Unreadable
 from shared.exchanges.trading.reply import Reply, codes_in, listening
 from shared.plural import plural
-from shared.retry import jittered, retry_after_s, wait_s
 
 FIRST_S = 0.2
 LONGEST_S = 30.0

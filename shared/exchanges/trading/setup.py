@@ -12,7 +12,7 @@ from shared.errors import SafetyRefusal
 from shared.exchanges.trading.amounts import plain
 from shared.exchanges.trading.options import VenueOptions
 from shared.exchanges.trading.parse import number
-from shared.exchanges.trading.profiles.profile import ISOLATED, ExchangeProfile, Modes
+from shared.exchanges.trading.profile import ISOLATED, Modes, TradingProfile
 from shared.exchanges.trading.rest_caller import RestCaller
 from shared.exchanges.trading.venue import MarketRules
 
@@ -29,7 +29,7 @@ def shown(modes: Modes) -> str:
     return f"{'hedge' if modes.hedged else 'one-way'} mode, {modes.margin} margin, leverage {leverage}"
 
 
-async def check_key(asker: RestCaller, profile: ExchangeProfile, options: VenueOptions) -> None:
+async def check_key(asker: RestCaller, profile: TradingProfile, options: VenueOptions) -> None:
     """SafetyRefusal for a key that may withdraw, where the venue tells; a test account has nothing to withdraw.
 
     So for one that may not trade: better now than at the first order, which may be a close.
@@ -50,7 +50,7 @@ async def check_key(asker: RestCaller, profile: ExchangeProfile, options: VenueO
 
 
 async def check_fees(
-    asker: RestCaller, profile: ExchangeProfile, options: VenueOptions, rules: Mapping[str, MarketRules]
+    asker: RestCaller, profile: TradingProfile, options: VenueOptions, rules: Mapping[str, MarketRules]
 ) -> None:
     """SafetyRefusal for an account whose fees are in a coin without a price: what it costs could not be booked."""
     quotes = {rule.quote for rule in rules.values()}
@@ -63,14 +63,14 @@ async def check_fees(
             )
 
 
-async def check_account(asker: RestCaller, profile: ExchangeProfile, options: VenueOptions) -> None:
+async def check_account(asker: RestCaller, profile: TradingProfile, options: VenueOptions) -> None:
     """SafetyRefusal for an account whose equity or positions are of a kind that is not read here."""
     if (why := await profile.unfit(asker, live=options.mode == "live")) is not None:
         raise SafetyRefusal(f"this account of {options.exchange} {why}")
 
 
 async def set_modes(
-    asker: RestCaller, profile: ExchangeProfile, options: VenueOptions, rules: Mapping[str, MarketRules]
+    asker: RestCaller, profile: TradingProfile, options: VenueOptions, rules: Mapping[str, MarketRules]
 ) -> None:
     """One-way, isolated margin and leverage, for every swap; SafetyRefusal where the venue then says otherwise.
 

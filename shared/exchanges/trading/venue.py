@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from shared.errors import VenueError
-from shared.exchanges.trading.identity import Identity
 from shared.orders.answers import (
     Absent,
     Ambiguous,
@@ -22,6 +22,38 @@ from shared.orders.answers import (
 )
 from shared.orders.state import OrderRequest
 from shared.record import Record
+
+# Whose account a key is of: what a journal keeps of it, so that it is never traded with another account's key.
+
+
+class AccountIdentity(Record):
+    """Hashes, never the key itself. salt: the journal's own. uid: of the exchange's number of the account, empty where
+    it does not tell one: a new key of an account has the same. key: of the API key.
+
+    >>> one = AccountIdentity.of("salt", "7", "first")
+    >>> one.same_account(AccountIdentity.of("salt", "7", "second")), one.same_account(AccountIdentity.of("salt", "8", "first"))
+    (True, False)
+    >>> AccountIdentity.of("salt", "", "first").same_account(one), AccountIdentity.of("salt", "", "second").same_account(one)
+    (True, False)
+    """
+
+    salt: str
+    uid: str
+    key: str
+
+    @classmethod
+    def of(cls, salt: str, uid: str, api_key: str) -> "AccountIdentity":
+        """Of an account's number, where it is told, and its key."""
+        return cls(salt=salt, uid=uid and _hash(salt, f"uid {uid}"), key=_hash(salt, f"key {api_key}"))
+
+    def same_account(self, other: "AccountIdentity") -> bool:
+        """Whether the two are of one account, of the same salt; unless both have a uid, their keys must be the same."""
+        return self.uid == other.uid if self.uid and other.uid else self.key == other.key
+
+
+def _hash(salt: str, text: str) -> str:
+    return blake2b(text.encode(), digest_size=16, key=salt.encode()).hexdigest()
+
 
 Cleared: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -122,7 +154,7 @@ class Venue(Protocol):
     async def close(self) -> None:
         """Give the connections back."""
 
-    def identity(self, salt: str) -> Identity:
+    def identity(self, salt: str) -> AccountIdentity:
         """Whose account this is, as the exchange tells, or as the key says; after open()."""
 
     def rules(self, sym: str) -> MarketRules:

@@ -16,8 +16,8 @@ from shared.bus.api import Bus
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
+from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.market_data.events import Clock, Event
-from shared.exchanges.market_data.exchange_clock import VenueClock
 from shared.exchanges.market_data.exchange_facts import FACTS
 from shared.messages import MarketTick, Message, Stream
 from shared.messages.codec import decode
@@ -60,7 +60,7 @@ class Stages:
         return [stage._route.heard._order for stage in self.made.values()]  # type: ignore[union-attr,misc]
 
 
-class TakenClock(VenueClock):
+class TakenClock(ExchangeClock):
     """The time of the trades that were taken: the fake sends ahead as far as sockets hold."""
 
     stages: Stages

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from shared.errors import SafetyRefusal
+from shared.exchanges.bybit import BybitProfile
 from shared.exchanges.trading.paging import Row
-from shared.exchanges.trading.profiles.bybit import Bybit
-from shared.exchanges.trading.profiles.profile import ExchangeProfile
+from shared.exchanges.trading.profile import TradingProfile
 from shared.journal.journal import Journal
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.until import until
@@ -18,8 +18,8 @@ BOOK = f"strategy:{SYM}"
 TAX = Decimal("0.006403779")  # P: BYBIT_DOCS/order/execution has this one, of a trade's extraFees
 
 
-def taxed(profile: Bybit, trade: Row) -> list[tuple[str, Decimal]]:
-    return [*ExchangeProfile.fees(profile, trade), ("USDT", TAX)]
+def taxed(profile: BybitProfile, trade: Row) -> list[tuple[str, Decimal]]:
+    return [*TradingProfile.fees(profile, trade), ("USDT", TAX)]
 
 
 def forget_capital(trading: Gateway) -> None:
@@ -36,7 +36,7 @@ async def limits(trading: Gateway) -> dict[str, bytes]:
 
 async def test_a_second_fee_is_kept_and_booked_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A coin was bought, the exchange's fee is taken out of it, and a tax in the quote currency."""
-    monkeypatch.setattr(Bybit, "fees", taxed)
+    monkeypatch.setattr(BybitProfile, "fees", taxed)
     own = {"exchange": "bybit", "markets": {SYM: "BTC/USDT"}, "reconcile_s": 0.2}
     async with gateway(tmp_path, fake_venue="bybit-spot", **own) as trading:
         await trading.write(trading.intent("0.01000"))

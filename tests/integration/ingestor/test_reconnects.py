@@ -4,7 +4,7 @@ from itertools import cycle, pairwise
 
 import pytest
 
-from shared import retry
+from shared.exchanges import backoff as retry
 from tests import wire
 from tests.integration.ingestor.line import BTC, ETH, MARKETS, ingesting, new_bus, until_ticks
 from tests.seeded import virtually

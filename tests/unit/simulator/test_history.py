@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from services.research.download.venue import Venue
+from services.research.download.history import PublicExchange
 from services.simulator.binance.public_market import BinanceUsdm
 from services.simulator.engine.faults import Fault, Mode
 from services.simulator.engine.market import FakeMarket, bars, rates, trades
@@ -15,7 +15,7 @@ MARKET = FakeMarket({"1h": bars(START_MS, HOUR_MS, 30)}, trades(START_MS, [0, 5,
 
 async def test_bars_trades_and_rates_come_through_ccxt_digit_by_digit() -> None:
     fake = BinanceUsdm({"BTCUSDT": MARKET}, START_MS + 48 * HOUR_MS)
-    async with FakeExchange(fake) as server, Venue("binance", base_url=server.url) as venue:
+    async with FakeExchange(fake) as server, PublicExchange("binance", base_url=server.url) as venue:
         rows = await venue.ask(lambda: venue.ccxt.fetch_ohlcv("BTC/USDT:USDT", "1h", START_MS, 10))
         assert [(row[0], row[4]) for row in rows] == [(bar.at_ms, bar.close) for bar in MARKET.bars["1h"][:10]]
         told = await venue.ask(lambda: venue.ccxt.fetch_trades("BTC/USDT:USDT", START_MS, 10))
@@ -32,6 +32,9 @@ async def test_a_page_that_failed_is_asked_again() -> None:
         said.append(f"{seconds:g}")
 
     fault = Fault(Mode.STATUS, "klines", status=429, headers={"Retry-After": "7"})
-    async with FakeExchange(fake, fault) as server, Venue("binance", base_url=server.url, pause=no_pause) as venue:
+    async with (
+        FakeExchange(fake, fault) as server,
+        PublicExchange("binance", base_url=server.url, pause=no_pause) as venue,
+    ):
         rows = await venue.ask(lambda: venue.ccxt.fetch_ohlcv("BTC/USDT:USDT", "1h", START_MS, 5))
         assert (len(rows), said, server.count("klines")) == (5, ["7"], 2)

@@ -7,9 +7,9 @@ import pytest
 
 from shared.errors import VenueError
 from shared.exchanges.market_data import history
-from shared.exchanges.market_data.budget import Budget
-from shared.exchanges.market_data.events import Bar, Bars, Missing, Page
+from shared.exchanges.market_data.events import Bars, ClosedBar, Missing, Page
 from shared.exchanges.market_data.exchange_facts import BINANCE, UNLISTED, MarketDataFacts
+from shared.exchanges.market_data.history import Budget
 
 MS = 1_000_000
 
@@ -112,8 +112,8 @@ async def test_a_row_that_does_not_parse_is_no_answer() -> None:
     assert await trades(venue, BINANCE, by_id(0, 9)) == ([0, 1, 2, 4, 5, 6, 7, 8, 9], False)
 
 
-async def bars(venue: Venue, facts: MarketDataFacts, first: int, last: int) -> tuple[list[Bar], bool]:
-    given: list[Bar] = []
+async def bars(venue: Venue, facts: MarketDataFacts, first: int, last: int) -> tuple[list[ClosedBar], bool]:
+    given: list[ClosedBar] = []
 
     def give(got: Page | Bars) -> None:
         assert isinstance(got, Bars)
@@ -128,7 +128,7 @@ async def bars(venue: Venue, facts: MarketDataFacts, first: int, last: int) -> t
 @pytest.mark.parametrize("cap", [7, 1000])
 async def test_bars_end_where_asked_and_the_unfinished_one_is_left_out(facts: MarketDataFacts, cap: int) -> None:
     venue = Venue([at * 1000 for at in range(1, 31)], cap)
-    expected = [Bar(end * 1000 * MS, Decimal((end - 1) * 1000)) for end in range(10, 30)]
+    expected = [ClosedBar(end * 1000 * MS, Decimal((end - 1) * 1000)) for end in range(10, 30)]
     assert await bars(venue, facts, 10, 29) == (expected, True)
 
 
@@ -171,10 +171,10 @@ class Behind(Venue):
 
 @pytest.mark.parametrize("now_ms", [7_500, 8_500, 9_500, 10_000])
 async def test_a_bar_that_goes_on_by_the_venues_time_is_waited_for(now_ms: int) -> None:
-    expected = [Bar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8, 9, 10)]
+    expected = [ClosedBar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8, 9, 10)]
     assert await bars(Behind(now_ms), BINANCE, 8, 10) == (expected, True)
 
 
 async def test_a_bar_that_still_goes_on_when_it_was_asked_for_often_enough_is_missing() -> None:
-    expected = [Bar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8,)]
+    expected = [ClosedBar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8,)]
     assert await bars(Behind(5_500), BINANCE, 8, 10) == (expected, False)

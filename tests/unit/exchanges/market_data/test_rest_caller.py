@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from shared import retry
 from shared.errors import VenueError
+from shared.exchanges import backoff as retry
+from shared.exchanges.log_once import LogOnce
 from shared.exchanges.market_data.client import Limit, load_ccxt
-from shared.exchanges.market_data.log_once import LogOnce
 from shared.exchanges.market_data.rest_caller import RestCaller
 from tests.seeded import virtually
 

@@ -4,11 +4,11 @@ import pytest
 from aiohttp import ClientConnectorError, ServerDisconnectedError
 from aiohttp.client_reqrep import ConnectionKey
 
-from shared.exchanges.trading.classify import failed
-from shared.exchanges.trading.exchange_facts import UNLISTED, ExchangeFacts
-from shared.exchanges.trading.profiles.binance import BINANCE
-from shared.exchanges.trading.profiles.bybit import BYBIT
-from shared.exchanges.trading.profiles.okx import OKX
+from shared.exchanges.binance import BINANCE
+from shared.exchanges.bybit import BYBIT
+from shared.exchanges.okx import OKX
+from shared.exchanges.profile import UNLISTED, TradingFacts
+from shared.exchanges.trading.orders import failed
 from shared.exchanges.trading.reply import Overdue, Stamp, codes_in
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused
@@ -16,7 +16,7 @@ from shared.orders.answers import Ambiguous, Refused
 ERROR = RuntimeError("whatever ccxt makes of it")
 
 
-def answered(facts: ExchangeFacts, status: int | None, body: object) -> Refused | Ambiguous:
+def answered(facts: TradingFacts, status: int | None, body: object) -> Refused | Ambiguous:
     text = body if isinstance(body, str) else json.dumps(body)
     return failed(facts, Stamp(status, text, signed=True), ERROR)
 
@@ -44,7 +44,7 @@ def okx(code: str, text: str = "") -> dict[str, object]:
         (OKX, 401, {"code": "50102", "msg": "Timestamp request expired.", "data": []}, Reason.REQUEST_EXPIRED),
     ],
 )  # fmt: skip
-def test_what_is_listed_is_definite(facts: ExchangeFacts, status: int, body: object, reason: Reason) -> None:
+def test_what_is_listed_is_definite(facts: TradingFacts, status: int, body: object, reason: Reason) -> None:
     fate = answered(facts, status, body)
     assert isinstance(fate, Refused) and fate.reason is reason
 
@@ -70,7 +70,7 @@ def test_what_is_listed_is_definite(facts: ExchangeFacts, status: int, body: obj
         (UNLISTED, 429, ""),
     ],
 )  # fmt: skip
-def test_all_else_is_known_to_nobody(facts: ExchangeFacts, status: int | None, body: object) -> None:
+def test_all_else_is_known_to_nobody(facts: TradingFacts, status: int | None, body: object) -> None:
     assert isinstance(answered(facts, status, body), Ambiguous)
 
 

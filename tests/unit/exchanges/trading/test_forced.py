@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.exchanges.trading.profiles import profile_of
+from shared.exchanges.registry import profile_of
 from shared.orders.answers import Forced
 
 LIQUIDATION, ADL, SETTLEMENT = Forced.LIQUIDATION, Forced.ADL, Forced.SETTLEMENT

@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import VenueError
-from shared.exchanges.trading.exchange_facts import ExchangeFacts
+from shared.exchanges.profile import TradingFacts
 from shared.exchanges.trading.paging import trades
-from shared.exchanges.trading.profiles.profile import ExchangeProfile
+from shared.exchanges.trading.profile import TradingProfile
 
 PAGE = 5
-WINDOW_MS = ExchangeFacts().window_ms
+WINDOW_MS = TradingFacts().window_ms
 
 
-def unlisted(newest_first: bool) -> ExchangeProfile:
+def unlisted(newest_first: bool) -> TradingProfile:
     """An exchange of which nothing is known but how it pages by time."""
-    profile = ExchangeProfile("swap")
-    profile.facts = ExchangeFacts(page=PAGE, newest_first=newest_first)
+    profile = TradingProfile("swap")
+    profile.facts = TradingFacts(page=PAGE, newest_first=newest_first)
     return profile
 
 

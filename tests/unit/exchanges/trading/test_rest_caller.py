@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from shared import retry
 from shared.errors import VenueError
+from shared.exchanges import backoff as retry
 from shared.exchanges.trading.client import load_ccxt
 from shared.exchanges.trading.rest_caller import FIRST_S, RestCaller
 from tests.seeded import virtually

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.exchanges.trading.profiles.profile import Rights
+from shared.exchanges.trading.profile import Rights
 from tests.unit.exchanges.trading.raw import Raw
 
 BOTH = {"ContractTrade": ["Order", "Position"], "Spot": ["SpotTrade"], "Wallet": ["AccountTransfer"]}

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingestor.live.bar_join import BarJoin, Close, Cut, Joined, Joining
-from shared.exchanges.market_data.events import Answered, Bar, Bars, Clock, Disconnected, Late, Lost, Missing
+from shared.exchanges.market_data.events import Answered, Bars, Clock, ClosedBar, Disconnected, Late, Lost, Missing
 from shared.messages import GapCause
 
 
-def bar(end: int, price: int | None) -> Bar:
-    return Bar(end, None if price is None else Decimal(price))
+def bar(end: int, price: int | None) -> ClosedBar:
+    return ClosedBar(end, None if price is None else Decimal(price))
 
 
 def close(end: int, price: int) -> Close:

@@ -5,7 +5,6 @@ from decimal import Decimal
 import pytest
 
 from services.ingestor.live.continuity import Continuity
-from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import (
     Answered,
     Clock,
@@ -20,6 +19,7 @@ from shared.exchanges.market_data.events import (
     Trade,
     Watermark,
 )
+from shared.exchanges.market_data.options import ContinuityRules
 
 T = 1_000_000
 RULES = ContinuityRules(order_ns=10, order_count=3, waiting=6, silence_ns=100, ask_ns=20, fill_ns=500, ahead_ns=50)

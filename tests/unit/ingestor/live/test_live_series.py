@@ -12,7 +12,7 @@ from services.ingestor.live.bar_join import BarJoin
 from services.ingestor.live.continuity import Continuity
 from services.ingestor.live.sampler import EachTrade, Sampler
 from services.ingestor.live.stage import LiveStage, TickPipeline
-from shared.exchanges.market_data.continuity_rules import ContinuityRules
+from shared.exchanges.market_data.options import ContinuityRules
 from shared.messages import Gap, GapCause, MarketTick, Message, decode, encode
 from shared.messages.codec import pack, unpack
 from tests.unit.ingestor.live.world import (

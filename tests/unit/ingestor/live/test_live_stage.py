@@ -7,13 +7,12 @@ import pytest
 
 from services.ingestor.live.stage import LiveStage, TickPipeline, candle_pipeline, trade_pipeline
 from services.signal.stage import SignalStage
-from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import (
     Answered,
-    Bar,
     Bars,
     Candle,
     Clock,
+    ClosedBar,
     Connected,
     Disconnected,
     Event,
@@ -21,6 +20,7 @@ from shared.exchanges.market_data.events import (
     TopOfBook,
     Trade,
 )
+from shared.exchanges.market_data.options import ContinuityRules
 from shared.features import make_feature
 from shared.intervals import NS_PER_S
 from shared.messages import Gap, GapCause, MarketTick, Message, Prediction, Stream
@@ -89,14 +89,14 @@ def test_bars_of_candles() -> None:
     assert said == [tick(1, 1, "10"), tick(2, 2, "11")]
     assert run(stage, Clock(at(3))) == []
     assert stage.questions == [Missing(1, "bars", None, None, at(3), at(3))]
-    assert run(stage, Bars((Bar(at(3), Decimal(12)),)), Answered(1, "bars", True)) == [tick(3, 3, "12")]
+    assert run(stage, Bars((ClosedBar(at(3), Decimal(12)),)), Answered(1, "bars", True)) == [tick(3, 3, "12")]
 
 
 def test_what_is_older_than_the_age_limit_is_history() -> None:
     stage = live(warm=8)
     run(stage, Clock(at(8.5)), Connected())
     assert stage.questions == [Missing(1, "bars", None, None, at(1), at(8))]
-    said = run(stage, Bars(tuple(Bar(at(s), Decimal(s)) for s in range(1, 9))))
+    said = run(stage, Bars(tuple(ClosedBar(at(s), Decimal(s)) for s in range(1, 9))))
     assert said == [tick(s, s, str(s), history=s <= 3) for s in range(1, 9)]
     assert stage.made == {"history": 3, "ticks": 5}
     assert stage.counts["joined_fetched"] == 8
@@ -174,7 +174,9 @@ def test_a_warmed_stage_equals_one_that_had_run_all_along() -> None:
         warmed += run(stage, event)
         for asked in stage.questions:
             ends = range(asked.from_ns, asked.to_ns + 1, NS_PER_S)
-            warmed += run(stage, Bars(tuple(Bar(end, closes[end]) for end in ends)), Answered(asked.no, "bars", True))
+            warmed += run(
+                stage, Bars(tuple(ClosedBar(end, closes[end]) for end in ends)), Answered(asked.no, "bars", True)
+            )
     assert not any(isinstance(out, Gap) for out in warmed)
     old, new = predictions(all_along), predictions(warmed)
     assert min(new) < start < max(new)

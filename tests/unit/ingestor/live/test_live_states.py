@@ -19,13 +19,12 @@ from services.ingestor.live.continuity import Continuity
 from services.ingestor.live.mid_prices import MidPrices
 from services.ingestor.live.sampler import EachTrade, Sampler
 from services.ingestor.live.stage import LiveStage, TickPipeline, candle_pipeline, trade_pipeline
-from shared.exchanges.market_data.continuity_rules import ContinuityRules
 from shared.exchanges.market_data.events import (
     Answered,
-    Bar,
     Bars,
     Candle,
     Clock,
+    ClosedBar,
     Connected,
     Disconnected,
     Late,
@@ -36,6 +35,7 @@ from shared.exchanges.market_data.events import (
     Trade,
     Watermark,
 )
+from shared.exchanges.market_data.options import ContinuityRules
 from shared.intervals import NS_PER_S
 from shared.messages.codec import pack, unpack
 from shared.tick import Tick
@@ -47,7 +47,7 @@ NUMBER, WHAT = st.integers(1, 4), st.sampled_from(["trades", "bars"])
 NAMED = st.builds(Trade, st.sampled_from("abcdef"), TIME, PRICE, PRICE, st.integers(0, 2))
 NUMBERED = st.builds(Trade, st.integers(1, 9), TIME, PRICE, PRICE, st.just(0))
 END = st.integers(1, 10).map(lambda number: 10 * number)
-BAR = st.builds(Bar, END, st.none() | PRICE)
+BAR = st.builds(ClosedBar, END, st.none() | PRICE)
 COMMON = [
     st.builds(Clock, TIME, st.booleans()),
     st.builds(Connected),

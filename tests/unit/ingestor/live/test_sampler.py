@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingestor.live.sampler import MOST_BARS, Sampler, Sampling
-from shared.exchanges.market_data.events import Bar, Late, Lost, MissingTrades, Sampled, Trade, Watermark
+from shared.exchanges.market_data.events import ClosedBar, Late, Lost, MissingTrades, Sampled, Trade, Watermark
 
 DAY = 86_400 * 10**9
 
@@ -20,8 +20,8 @@ def run(sampler: Sampler, *values: Sampling) -> list[Sampled]:
     return [out for val in values for out in sampler.on_tick(val) or []]
 
 
-def bar(end: int, price: int | None) -> Bar:
-    return Bar(end, None if price is None else Decimal(price))
+def bar(end: int, price: int | None) -> ClosedBar:
+    return ClosedBar(end, None if price is None else Decimal(price))
 
 
 @given(
@@ -37,7 +37,7 @@ def test_each_bar_has_its_last_price_or_the_one_before(made: list[tuple[int, int
     sampler = Sampler(10, grace)
     given_out = run(sampler, Watermark(100), *(trade(ts, price) for ts, price in prices), Watermark(now + 100))
     price: int | None = None
-    expected = list[Bar]()
+    expected = list[ClosedBar]()
     for end in range(110, now + 100 - grace + 1, 10):
         price = next((p for ts, p in reversed(prices) if end - 10 <= ts < end), price)
         expected.append(bar(end, price))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from services.ingestor.live.stage import LiveStage
 from shared.exchanges.market_data.events import (
     Answered,
-    Bar,
     Bars,
     Clock,
+    ClosedBar,
     Connected,
     Disconnected,
     Event,
@@ -243,7 +243,7 @@ class Run:
             traded = {bar_end(trade.ts_event) for trade in self.world.trades}
             closes = perfect(self.world)
             asked = range(question.from_ns, question.to_ns + 1, INTERVAL)
-            yield Bars(tuple(Bar(end, closes[end]) for end in asked if end in traded))
+            yield Bars(tuple(ClosedBar(end, closes[end]) for end in asked if end in traded))
         yield Answered(question.no, "bars", not refused)
 
 

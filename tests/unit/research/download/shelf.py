@@ -4,7 +4,7 @@ import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.research.download.rows import Row
+from services.research.download.kinds import HistoryRow
 
 
 @dataclass
@@ -14,7 +14,7 @@ class Shelf:
     exclusive: the row at the very time asked for does not come.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[HistoryRow]
     page: int = 4
     by_id: bool = False
     apart_ms: int = 0
@@ -37,7 +37,7 @@ class Shelf:
     def step_ms(self, limit: int) -> int:
         return min(self.window_ms, 1 << 40)
 
-    async def since(self, at_ms: int, limit: int) -> list[Row]:
+    async def since(self, at_ms: int, limit: int) -> list[HistoryRow]:
         self.asked += 1
         if self.stuck:
             return [row for row in self.rows[:limit] if row.at_ms >= at_ms]  # ccxt drops older ones
@@ -47,22 +47,22 @@ class Shelf:
         found = [row for row in self.rows[max(first - self.early, 0) :] if row.at_ms < at_ms + self.window_ms]
         return self._repeated(found[-limit:] if self.last_of_window else found[:limit], limit)
 
-    async def behind(self, last_id: int, limit: int) -> list[Row]:
+    async def behind(self, last_id: int, limit: int) -> list[HistoryRow]:
         self.asked += 1
         if self.stuck:
             return list(self.rows[:limit])
         return self._repeated([row for row in self.rows if int(row.id) > last_id][:limit], limit)
 
-    async def latest(self, limit: int) -> list[Row]:
+    async def latest(self, limit: int) -> list[HistoryRow]:
         return list(self.rows[-limit:])
 
-    def _repeated(self, rows: list[Row], limit: int) -> list[Row]:
+    def _repeated(self, rows: list[HistoryRow], limit: int) -> list[HistoryRow]:
         return [*rows[:1], *rows][:limit] if self.repeat else rows
 
 
-def trade(number: int, at_ms: int) -> Row:
-    return Row(at_ms, str(number), ("1",))
+def trade(number: int, at_ms: int) -> HistoryRow:
+    return HistoryRow(at_ms, str(number), ("1",))
 
 
-def bar(at_ms: int) -> Row:
-    return Row(at_ms, "", ("1",))
+def bar(at_ms: int) -> HistoryRow:
+    return HistoryRow(at_ms, "", ("1",))

@@ -2,20 +2,19 @@
 
 import pytest
 
-from services.research.download.check import GAPS_SHOWN, Check
-from services.research.download.kinds import KINDS, KindName
+from services.research.download.check import GAPS_SHOWN, HistoryCheck
+from services.research.download.kinds import KINDS, HistoryRow, KindName
 from services.research.download.month_file import table
-from services.research.download.rows import Row
 from shared.errors import DataError
 
 HOUR_MS = 3_600_000
 
 
-def check_of(kind: KindName, rows: list[tuple[int, str]], hours: int, cut: int = 3) -> Check:
+def check_of(kind: KindName, rows: list[tuple[int, str]], hours: int, cut: int = 3) -> HistoryCheck:
     """The check of a job of so many hours, fed with rows (time in hours, id) in tables of `cut`."""
-    check = Check(kind, HOUR_MS if kind is KindName.OHLCV else 0, 0, hours * HOUR_MS)
+    check = HistoryCheck(kind, HOUR_MS if kind is KindName.OHLCV else 0, 0, hours * HOUR_MS)
     values = ("1",) * len(KINDS[kind].columns)
-    made = [Row(at * HOUR_MS, number, values) for at, number in rows]
+    made = [HistoryRow(at * HOUR_MS, number, values) for at, number in rows]
     for first in range(0, len(made), cut):
         check.add("2024-01.parquet", table(KINDS[kind], made[first : first + cut]))
     return check
@@ -25,7 +24,7 @@ def plain(hours: list[int]) -> list[tuple[int, str]]:
     return [(hour, "") for hour in hours]
 
 
-def missing(check: Check) -> list[tuple[int, int, int]]:
+def missing(check: HistoryCheck) -> list[tuple[int, int, int]]:
     return [(gap.after_ms // HOUR_MS, gap.before_ms // HOUR_MS, gap.missing) for gap in check.gaps()]
 
 

@@ -4,10 +4,8 @@ from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from services.research.download.history import History
-from services.research.download.kinds import KINDS, KindName
-from services.research.download.rows import Row
-from services.research.download.venue import Venue
+from services.research.download.history import History, PublicExchange
+from services.research.download.kinds import KINDS, HistoryRow, KindName
 
 
 class Answering:
@@ -40,8 +38,8 @@ def trade(time: int, seq: int, id_: str, *, block: bool = False) -> dict[str, An
     return {"time": time, "seq": str(seq), "execId": id_, "isBlockTrade": block, "isRPITrade": False}
 
 
-async def read(*raw: dict[str, Any]) -> list[Row]:
-    history = History(cast(Venue, Answering(list(raw))), "BTC/USDT:USDT", KINDS[KindName.TRADES], "")
+async def read(*raw: dict[str, Any]) -> list[HistoryRow]:
+    history = History(cast(PublicExchange, Answering(list(raw))), "BTC/USDT:USDT", KINDS[KindName.TRADES], "")
     return await history.since(0, 1_000)
 
 

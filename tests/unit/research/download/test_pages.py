@@ -5,19 +5,19 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.research.download.pages import Page, pages
-from services.research.download.rows import Row
+from services.research.download.kinds import HistoryRow
+from services.research.download.pages import HistoryPage, pages
 from shared.errors import VenueError
 from tests.unit.research.download.shelf import Shelf, bar, trade
 
 PAGE = 8
 
 
-async def fetched(shelf: Shelf, start_ms: int, end_ms: int, tail: list[Row] | None = None) -> list[Page]:
+async def fetched(shelf: Shelf, start_ms: int, end_ms: int, tail: list[HistoryRow] | None = None) -> list[HistoryPage]:
     return [page async for page in pages(shelf, start_ms, end_ms, tail or [])]
 
 
-def rows_of(found: list[Page]) -> list[Row]:
+def rows_of(found: list[HistoryPage]) -> list[HistoryRow]:
     return [row for page in found for row in page.rows]
 
 

@@ -1,11 +1,11 @@
 import pytest
 
 from services.strategy.order_id import client_order_id
-from shared.exchanges.trading.exchange_facts import ExchangeFacts
-from shared.exchanges.trading.profiles import PROFILES
-from shared.exchanges.trading.profiles.binance import BINANCE
-from shared.exchanges.trading.profiles.bybit import BYBIT
-from shared.exchanges.trading.profiles.okx import OKX
+from shared.exchanges.binance import BINANCE
+from shared.exchanges.bybit import BYBIT
+from shared.exchanges.okx import OKX
+from shared.exchanges.profile import TradingFacts
+from shared.exchanges.registry import PROFILES
 from shared.messages import Leg
 
 FACTS = [(name, facts) for name, profile in PROFILES.items() for facts in profile.by_kind.values()]
@@ -17,19 +17,19 @@ UNKNOWN_FATE = {
 
 
 @pytest.mark.parametrize(("exchange", "facts"), FACTS)
-def test_our_ids_fit_everywhere(exchange: str, facts: ExchangeFacts) -> None:
+def test_our_ids_fit_everywhere(exchange: str, facts: TradingFacts) -> None:
     assert facts.client_id_form.match(client_order_id("live:x", "replay:BTCUSDT:1:1", Leg.OPEN))
     assert not facts.client_id_form.match("a" * 37)
     assert not facts.client_id_form.match("a b")
 
 
 @pytest.mark.parametrize(("exchange", "facts"), FACTS)
-def test_what_says_that_nobody_knows_is_no_refusal(exchange: str, facts: ExchangeFacts) -> None:
+def test_what_says_that_nobody_knows_is_no_refusal(exchange: str, facts: TradingFacts) -> None:
     assert not UNKNOWN_FATE[exchange] & set(facts.refusals)
 
 
 @pytest.mark.parametrize(("exchange", "facts"), FACTS)
-def test_a_known_id_or_an_unknown_order_is_no_refusal_of_an_order(exchange: str, facts: ExchangeFacts) -> None:
+def test_a_known_id_or_an_unknown_order_is_no_refusal_of_an_order(exchange: str, facts: TradingFacts) -> None:
     assert not (facts.duplicate | facts.unknown | facts.unchanged) & set(facts.refusals)
     assert facts.duplicate and facts.unknown
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.exchanges.trading.classify import failed
+from shared.exchanges.registry import PROFILES, profile_of
 from shared.exchanges.trading.client import load_ccxt
-from shared.exchanges.trading.profiles import PROFILES, profile_of
+from shared.exchanges.trading.orders import failed
 from shared.exchanges.trading.reply import Stamp
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused

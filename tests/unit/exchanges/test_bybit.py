@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from shared.exchanges.bybit import BYBIT
 from shared.exchanges.trading.client import load_ccxt, make_client
 from shared.exchanges.trading.options import Credentials, VenueOptions
-from shared.exchanges.trading.profiles.bybit import BYBIT
 from shared.exchanges.trading.reply import AlreadySigned, Overdue, Stamp, listening
 
 KEYS = Credentials(SecretStr("key"), SecretStr("secret"))

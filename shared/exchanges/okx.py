@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges.trading.exchange_facts import ExchangeFacts, all_of, states_of
+from shared.exchanges import okx as okx_codes
+from shared.exchanges.profile import TradingFacts, all_of, states_of
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row, trades
 from shared.exchanges.trading.parse import Unreadable, number, order_id
-from shared.exchanges.trading.profiles import okx as okx_codes
-from shared.exchanges.trading.profiles.profile import ISOLATED, ExchangeProfile, Modes, Rights, Waiting, told
+from shared.exchanges.trading.profile import ISOLATED, Modes, Rights, TradingProfile, WaitingOrder, told
 from shared.exchanges.trading.rest_caller import RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
@@ -49,7 +49,7 @@ ORDERS_PAGE = 100
 MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
 OKX_DOCS = "https://www.okx.com/docs-v5/en"
-OKX = ExchangeFacts(
+OKX = TradingFacts(
     client_id="clOrdId",  # C, the letters U: OKX_DOCS/#order-book-trading-trade-post-place-order: 32 letters and digits
     client_id_form=re.compile(r"^[A-Za-z0-9]{1,32}$"),
     expiry="header",  # U: OKX_DOCS/#overview-transaction-timeouts: expTime, ms
@@ -94,11 +94,11 @@ MOST_CANCELS = 10  # P: OKX_DOCS/#order-book-trading-algo-trading-post-cancel-al
 GONE = frozenset({"51400", "51401", "51402", "51410"})  # C: it is filled, cancelled or about to be
 
 
-class Okx(ExchangeProfile):
+class OkxProfile(TradingProfile):
     """One API for both kinds, and one balance."""
 
     name: ClassVar[str] = "okx"
-    by_kind: ClassVar[Mapping[str, ExchangeFacts]] = dict.fromkeys(("swap", "spot"), OKX)
+    by_kind: ClassVar[Mapping[str, TradingFacts]] = dict.fromkeys(("swap", "spot"), OKX)
     lookup_name: ClassVar[str] = "clOrdId"
     rights_in_test: ClassVar[bool] = True
 
@@ -227,19 +227,19 @@ class Okx(ExchangeProfile):
         """
         return int(market["info"].get("expTime") or 0) or None
 
-    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[Waiting]:
+    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
         """Of the whole kind of market, or of one; each type of order by itself, page by page."""
         client = asker.client
         names = {client.markets[market]["id"]: market for market in markets}
         only = {"instId": next(iter(names))} if len(names) == 1 else {}
-        found: list[Waiting] = []
+        found: list[WaitingOrder] = []
         for kind in ALGO_KINDS + (SWAP_KINDS if self.kind == "swap" else ()):
             asked = {"instType": self.kind.upper(), "ordType": kind, "limit": str(ALGO_PAGE), **only}
             while True:
                 answer: Any = await asker.ask(client.privateGetTradeOrdersAlgoPending, asked)
                 rows = answer["data"]
                 found += (
-                    Waiting(names[row["instId"]], row["algoId"], row.get("algoClOrdId") or "")
+                    WaitingOrder(names[row["instId"]], row["algoId"], row.get("algoClOrdId") or "")
                     for row in rows
                     if row["instId"] in names
                 )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.exchanges.market_data.clock_skew import ClockSkew, Skew, TimeAnswer
+from shared.exchanges.clock import ClockSkew, Skew, TimeAnswer
 
 
 @given(st.integers(-(10**9), 10**9), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1))

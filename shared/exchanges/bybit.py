@@ -8,17 +8,17 @@ from functools import partial
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges.trading.exchange_facts import ExchangeFacts, all_of, states_of
+from shared.exchanges import bybit as bybit_codes
+from shared.exchanges.profile import TradingFacts, all_of, states_of
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row, all_pages, trades
 from shared.exchanges.trading.parse import number
-from shared.exchanges.trading.profiles import bybit as bybit_codes
-from shared.exchanges.trading.profiles.profile import ExchangeProfile, Modes, Rights, told
+from shared.exchanges.trading.profile import Modes, Rights, TradingProfile, told
 from shared.exchanges.trading.rest_caller import NotThere, RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
-# Which of Bybit's errors say that an order was not taken: https://bybit-exchange.github.io/docs/v5/error.
+# Which of BybitProfile's errors say that an order was not taken: https://bybit-exchange.github.io/docs/v5/error.
 #
 # All rows are on that page as stored copies of various dates have it (P), or in ccxt's table (C), but 10429 (P, of
 # websockets), 30208, 110074, 110090 and -1 (U). Between 110060 and 110070 the numbers have moved by one over the
@@ -54,7 +54,7 @@ MOST_WEEKS = 104  # P: BYBIT_DOCS/order/order-list: two years
 MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
 MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
 BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
-BYBIT = ExchangeFacts(
+BYBIT = TradingFacts(
     client_id="orderLinkId",  # C, the letters U: BYBIT_DOCS/order/create-order: 36 letters, digits, dashes, underscores
     client_id_form=re.compile(r"^[A-Za-z0-9_-]{1,36}$"),
     expiry="window",  # U: BYBIT_DOCS/guide#parameters-for-authenticated-endpoints
@@ -98,11 +98,11 @@ SPOT_KINDS = ("Order", "StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslO
 INDEX = {"LONG": 1, "SHORT": 2}  # P: BYBIT_DOCS/order/create-order: positionIdx
 
 
-class Bybit(ExchangeProfile):
+class BybitProfile(TradingProfile):
     """One API for both kinds, told apart by `category`."""
 
     name: ClassVar[str] = "bybit"
-    by_kind: ClassVar[Mapping[str, ExchangeFacts]] = dict.fromkeys(("swap", "spot"), BYBIT)
+    by_kind: ClassVar[Mapping[str, TradingFacts]] = dict.fromkeys(("swap", "spot"), BYBIT)
     lookup_name: ClassVar[str] = "orderLinkId"
     margin_of_account: ClassVar[bool] = True  # P: BYBIT_DOCS/account/set-margin-mode
 

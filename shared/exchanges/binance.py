@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges.trading.exchange_facts import ExchangeFacts, all_of, states_of
+from shared.exchanges import binance as binance_codes
+from shared.exchanges.profile import TradingFacts, all_of, states_of
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row
 from shared.exchanges.trading.parse import number
-from shared.exchanges.trading.profiles import binance as binance_codes
-from shared.exchanges.trading.profiles.profile import ExchangeProfile, Modes, Rights, Waiting, told
+from shared.exchanges.trading.profile import Modes, Rights, TradingProfile, WaitingOrder, told
 from shared.exchanges.trading.rest_caller import RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
-# Which of Binance's errors say that an order was not taken. The two APIs give one number different meanings.
+# Which of BinanceProfile's errors say that an order was not taken. The two APIs give one number different meanings.
 #
 # U: BINANCE_DOCS/error-code, SPOT_DOCS/errors: all rows but those marked otherwise were found there (P) or in ccxt's
 # table, which quotes them (C). What is here in no table is no answer: see tests/unit/gateway/venues/codes.toml.
@@ -58,7 +58,7 @@ MARGINS = {"ISOLATED": "isolated", "CROSSED": "cross"}  # as ccxt calls them
 MOST_SPOT_BY_SYMBOL, MOST_TICKERS_BY_SYMBOL = 13, 2
 MOST_BY_SYMBOL = 40  # P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders: weight 1 a symbol, 40 for all
 BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
-BINANCE = ExchangeFacts(
+BINANCE = TradingFacts(
     client_id="newClientOrderId",  # C, the form U: BINANCE_DOCS/trade/rest-api/New-Order; unique among open orders only
     client_id_form=re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$"),
     expiry="window",  # U: BINANCE_DOCS/general-info#timing-security
@@ -106,11 +106,11 @@ BINANCE_SPOT = BINANCE._replace(
 )
 
 
-class Binance(ExchangeProfile):
+class BinanceProfile(TradingProfile):
     """Its futures are signed, limited and answered by a host of their own; spot by another."""
 
     name: ClassVar[str] = "binance"
-    by_kind: ClassVar[Mapping[str, ExchangeFacts]] = {"swap": BINANCE, "spot": BINANCE_SPOT}
+    by_kind: ClassVar[Mapping[str, TradingFacts]] = {"swap": BINANCE, "spot": BINANCE_SPOT}
     lookup_name: ClassVar[str] = "origClientOrderId"
     trades_name_makers: ClassVar[bool] = False  # P: BINANCE_DOCS/trade/rest-api/Account-Trade-List
 
@@ -223,7 +223,7 @@ class Binance(ExchangeProfile):
         told_ms = int(market["info"].get("deliveryDate") or 0)
         return told_ms if 0 < told_ms < NEVER_MS else None
 
-    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[Waiting]:
+    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
         """Of futures they lie in the algo service since December 2025; on spot they are among the open orders.
 
         P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders
@@ -235,7 +235,7 @@ class Binance(ExchangeProfile):
         asked = [{"symbol": id_} for id_ in names] if len(names) <= MOST_BY_SYMBOL else [{}]
         rows = [row for params in asked for row in await asker.ask(client.fapiPrivateGetOpenAlgoOrders, params)]
         return [
-            Waiting(names[row["symbol"]], str(row["algoId"]), str(row.get("clientAlgoId") or ""))
+            WaitingOrder(names[row["symbol"]], str(row["algoId"]), str(row.get("clientAlgoId") or ""))
             for row in rows
             if row["symbol"] in names
         ]

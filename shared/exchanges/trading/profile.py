@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from shared.errors import SafetyRefusal, VenueError
-from shared.exchanges.trading.exchange_facts import UNLISTED, ExchangeFacts
+from shared.exchanges.profile import UNLISTED, TradingFacts
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import Row, all_pages, trades
 from shared.exchanges.trading.parse import Unreadable, number
@@ -26,7 +26,7 @@ class Rights(NamedTuple):
     withdraw: bool | None = None
 
 
-class Waiting(NamedTuple):
+class WaitingOrder(NamedTuple):
     """An order that waits for a price. market: ccxt's."""
 
     market: str
@@ -45,7 +45,7 @@ class Modes(NamedTuple):
     leverage: Decimal | None
 
 
-class ExchangeProfile:
+class TradingProfile:
     """An exchange of which nothing is known but what ccxt has in common for all. Subclasses say what is known.
 
     kind: `swap` or `spot`: an account here holds one of them, and the two may be two APIs.
@@ -54,7 +54,7 @@ class ExchangeProfile:
     name: ClassVar[str] = ""
     rights_in_test: ClassVar[bool] = False  # whether its test system tells a key's rights
     margin_of_account: ClassVar[bool] = False  # whether the margin mode is that of the whole account
-    by_kind: ClassVar[Mapping[str, ExchangeFacts]] = {}
+    by_kind: ClassVar[Mapping[str, TradingFacts]] = {}
     lookup_name: ClassVar[str] = "clientOrderId"  # the parameter of a look-up by our id
     trades_name_makers: ClassVar[bool] = True  # a trade tells its order's client id, and whether the exchange forced it
 
@@ -176,7 +176,7 @@ class ExchangeProfile:
             return None
         return found if found.get("clientOrderId") in (client_id, None) else None
 
-    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[Waiting]:
+    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
         """Those that the exchange keeps apart from what rests; all others are told with the open orders."""
         return []
 

@@ -1,11 +1,123 @@
 """The venue's time: ours with its skew taken off, advanced by a monotonic clock, asked for again and again."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from shared.exchanges.market_data.clock_skew import ClockSkew, Skew, TimeAnswer
 from shared.exchanges.market_data.events import Clock
+from shared.record import Record, Snapshot, unvalidated
+from shared.tick import State, Tick
+
+# How far our clock is from the venue's, measured by asking for the time.
+
+
+class TimeAnswer(NamedTuple):
+    """Our clock before and after a request, and the venue's in between; ns."""
+
+    sent: int
+    received: int
+    venue: int
+
+
+class Skew(NamedTuple):
+    """The venue's clock is ours + `offset_ns`, give or take `error_ns`."""
+
+    offset_ns: int
+    error_ns: int
+
+    def within(self, bound_ns: int) -> bool:
+        """Whether our clock is surely within the bound.
+
+        >>> Skew(40, 10).within(50), Skew(-45, 10).within(50)
+        (True, False)
+        """
+        return abs(self.offset_ns) + self.error_ns <= bound_ns
+
+
+class SavedAnswer(Record):
+    """A TimeAnswer."""
+
+    sent: int
+    received: int
+    venue: int
+
+
+class ClockSkewSnapshot(Snapshot):
+    """What a ClockSkew remembers; the answers as they came."""
+
+    refused: int
+    answers: list[SavedAnswer]
+
+
+_answer, _snapshot = unvalidated(SavedAnswer), unvalidated(ClockSkewSnapshot)
+
+
+class ClockSkew(Tick[TimeAnswer, Skew]):
+    """Answers in; the skew by the quickest of the last `count` of them out (Cristian's algorithm: half the way back).
+
+    An answer that came before it was asked for, since our clock was set back, is left out and counted in `refused`, and
+    so is all that was measured before it: None until the next one.
+
+    >>> skew = ClockSkew(count=8)
+    >>> skew.on_tick(TimeAnswer(sent=100, received=140, venue=1_120)), skew.on_tick(TimeAnswer(200, 210, 1_206))
+    (Skew(offset_ns=1000, error_ns=20), Skew(offset_ns=1001, error_ns=5))
+    """
+
+    def __init__(self, count: int = 16) -> None:
+        if count < 1:
+            raise ValueError(f"a skew of {count} answers is not possible")
+        self.refused = 0
+        self._answers: deque[TimeAnswer] = deque(maxlen=count)
+
+    def on_tick(self, val: TimeAnswer) -> Skew | None:
+        """Take an answer."""
+        if val.received < val.sent:
+            self.refused += 1
+            self._answers.clear()
+            return None
+        self._answers.append(val)
+        sent, received, venue = min(reversed(self._answers), key=_way)
+        return Skew(venue - (sent + received) // 2, (received - sent + 1) // 2)
+
+    def state(self) -> State:
+        """The last answers and the count."""
+        return _snapshot(refused=self.refused, answers=[_answer(**answer._asdict()) for answer in self._answers])
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        saved = ClockSkewSnapshot.of(state)
+        self.refused = saved.refused
+        self._answers.clear()
+        self._answers.extend(TimeAnswer(answer.sent, answer.received, answer.venue) for answer in saved.answers)
+
+
+def _way(answer: TimeAnswer) -> int:
+    return answer.received - answer.sent
+
+
+# What an answer about the venue's time says of its clock. Pure.
+
+SLOW_MS = 1_000
+
+
+def ahead_ms(before_ms: int, told_ms: int, after_ms: int, known_ms: int | None) -> int:
+    """How far the venue's clock is ahead of ours. before_ms, after_ms: ours, around the answer. known_ms: until now.
+
+    Half the way is taken off:
+
+    >>> ahead_ms(1_000, 3_020, 1_040, 5)
+    2000
+
+    An answer that took long may have waited anywhere on the way: what was known stays, as far as the answer allows it.
+
+    >>> ahead_ms(1_000, 8_010, 8_020, 5), ahead_ms(1_000, 8_010, 8_020, -700)
+    (5, -10)
+    """
+    if known_ms is None or after_ms - before_ms <= SLOW_MS:
+        return told_ms - (before_ms + after_ms) // 2
+    return min(max(known_ms, told_ms - after_ms), told_ms - before_ms)
+
 
 STEP_NS = 50_000_000
 STUBBORN = 3
@@ -23,14 +135,14 @@ def our_clocks() -> Now:
     return Now(time.time_ns(), time.monotonic_ns())
 
 
-class VenueClock:
+class ExchangeClock:
     """Answers of the venue in, its time out.
 
     An answer that does not fit to those before it is not believed until so many in a row say the same; meanwhile the
     clock goes on as before, and is not sure. When our own clock is set, all is measured anew.
 
     >>> ours = Now(5_000, 0)
-    >>> clock = VenueClock(bound_ns=1_000, clocks=lambda: ours)
+    >>> clock = ExchangeClock(bound_ns=1_000, clocks=lambda: ours)
     >>> clock.known, clock.heard(sent=4_000, venue=4_700), clock.known
     (False, True, True)
     >>> clock.read()

@@ -1,6 +1,6 @@
 """The venue's time, as far as it is believed."""
 
-from shared.exchanges.market_data.exchange_clock import STUBBORN, Now, VenueClock
+from shared.exchanges.clock import STUBBORN, ExchangeClock, Now
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -21,7 +21,7 @@ class Ours:
         self.monotonic += ns
 
 
-def asked(clock: VenueClock, ours: Ours, ahead_ns: int, way_ns: int = 10 * MS) -> bool:
+def asked(clock: ExchangeClock, ours: Ours, ahead_ns: int, way_ns: int = 10 * MS) -> bool:
     """A request to a venue whose clock is ahead of ours."""
     sent = clock.ask()
     ours.pass_on(way_ns)
@@ -29,14 +29,14 @@ def asked(clock: VenueClock, ours: Ours, ahead_ns: int, way_ns: int = 10 * MS) -
 
 
 def test_unknown_it_is_not_sure() -> None:
-    clock = VenueClock(S, Ours())
+    clock = ExchangeClock(S, Ours())
     assert not clock.known
     assert not clock.read().sure
 
 
 def test_it_goes_on_with_the_monotonic_clock() -> None:
     ours = Ours()
-    clock = VenueClock(S, ours)
+    clock = ExchangeClock(S, ours)
     assert asked(clock, ours, 300 * MS)
     before = clock.read()
     ours.monotonic += 2 * S
@@ -46,14 +46,14 @@ def test_it_goes_on_with_the_monotonic_clock() -> None:
 
 def test_too_far_apart_it_is_not_sure() -> None:
     ours = Ours()
-    clock = VenueClock(S, ours)
+    clock = ExchangeClock(S, ours)
     asked(clock, ours, -2 * S)
     assert (clock.read().sure, clock.read().now) == (False, ours.wall - 2 * S)
 
 
 def test_a_lone_jump_is_not_believed_and_one_that_stays_is() -> None:
     ours = Ours()
-    clock = VenueClock(S, ours)
+    clock = ExchangeClock(S, ours)
     asked(clock, ours, 0)
     assert not asked(clock, ours, 10 * S)
     assert (clock.doubted, clock.read().sure, clock.read().now) == (True, False, ours.wall)
@@ -65,7 +65,7 @@ def test_a_lone_jump_is_not_believed_and_one_that_stays_is() -> None:
 
 def test_when_our_clock_was_set_it_is_measured_anew() -> None:
     ours = Ours()
-    clock = VenueClock(S, ours)
+    clock = ExchangeClock(S, ours)
     asked(clock, ours, 0, way_ns=2 * MS)
     ours.wall += 5 * S
     assert asked(clock, ours, -5 * S, way_ns=40 * MS)
@@ -74,7 +74,7 @@ def test_when_our_clock_was_set_it_is_measured_anew() -> None:
 
 def test_a_slow_answer_that_can_be_true_moves_nothing() -> None:
     ours = Ours()
-    clock = VenueClock(S, ours)
+    clock = ExchangeClock(S, ours)
     asked(clock, ours, 100 * MS, way_ns=2 * MS)
     sent = clock.ask()
     ours.pass_on(800 * MS)

@@ -19,7 +19,7 @@ from shared.messages.reasons import OrderPhase, Reason
 DAY_MS = 86_400_000
 
 
-class ExchangeFacts(NamedTuple):
+class TradingFacts(NamedTuple):
     """client_id: the order's parameter for our id, and what it may look like. most_validity_ms: of a request.
 
     expiry: how a request says until when it is good: `window` (timestamp and recvWindow), `header` (expTime), or
@@ -78,7 +78,7 @@ def all_of(reason: Reason, codes: str) -> dict[str, Reason]:
     return dict.fromkeys(codes.split(), reason)
 
 
-UNLISTED = ExchangeFacts()
+UNLISTED = TradingFacts()
 NOT_PROTECTED = (
     "nothing here knows how it looks orders up by client id, which errors mean that it has not taken an order, and "
     "whether a request can expire: every failure is UNKNOWN until it is found, and an order may arrive after it was "

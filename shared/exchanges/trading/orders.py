@@ -1,0 +1,173 @@
+"""An order on its way to the venue: what is sent, once, and what is known of it when the answer came or did not."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from decimal import Decimal, localcontext
+from typing import Any
+
+from shared.exchanges.profile import TradingFacts
+from shared.exchanges.trading import amounts, parse
+from shared.exchanges.trading.paging import order_trades, trades
+from shared.exchanges.trading.profile import TradingProfile
+from shared.exchanges.trading.reply import NotCleared, Overdue, Stamp, codes_in, listening
+from shared.exchanges.trading.rest_caller import RestCaller
+from shared.exchanges.trading.venue import Cleared, MarketRules
+from shared.messages.reasons import Reason
+from shared.orders.answers import Ambiguous, OrderStatusReport, Refused
+from shared.orders.state import OrderRequest
+
+
+class OrderSender:
+    """Sends market orders through ccxt, each once. timeout_s: of one request, from when it may be written."""
+
+    def __init__(self, asker: RestCaller, profile: TradingProfile, timeout_s: float) -> None:
+        self._asker, self._profile, self._facts, self._timeout_s = asker, profile, profile.facts, timeout_s
+
+    async def place(
+        self, rules: MarketRules, request: OrderRequest, now_ms: Callable[[], int], cleared: Cleared
+    ) -> OrderStatusReport | Refused | Ambiguous:
+        """Send exactly one request, or none; never raises for what the venue does.
+
+        now_ms: the venue's clock. cleared: awaited when the request is made and before anything of it is written.
+        """
+        refused = self._unfit(rules, request)
+        if refused is not None:
+            return refused
+        amount = amounts.contracts(rules, request.signed_qty)
+        limit = asyncio.timeout(self._timeout_s)
+
+        async def held() -> None:
+            await cleared()
+            limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
+
+        stamp = Stamp(at_ms=request.at_ms, validity_ms=request.validity_ms, now_ms=now_ms, cleared=held)
+        try:
+            with listening(stamp), localcontext():
+                async with limit:
+                    order = await self._asker.client.create_order(
+                        rules.market, "market", "buy" if request.signed_qty > 0 else "sell", amount, None,
+                        self._params(rules, request),
+                    )  # fmt: skip
+            if order.get("clientOrderId") not in (None, request.client_order_id):
+                raise parse.Unreadable("the answer is about another order")
+            return parse.snapshot(self._facts, rules, order, request.signed_qty)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return self._failed(stamp, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the order may be there
+            return self._failed(stamp, error)
+
+    def _unfit(self, rules: MarketRules, request: OrderRequest) -> Refused | None:
+        facts, wanted = self._facts, request.signed_qty
+        if amounts.truncated(wanted, rules.step) != wanted or abs(wanted) < max(rules.min_qty, rules.step):
+            return Refused(Reason.BELOW_MINIMUM, f"{wanted}: at least {rules.min_qty} in steps of {rules.step}")
+        if not facts.client_id_form.match(request.client_order_id):
+            return Refused(Reason.NOT_SENT, f"client id {request.client_order_id!r} is not as the venue wants it")
+        if facts.expiry and request.validity_ms > facts.most_validity_ms:
+            return Refused(Reason.NOT_SENT, f"validity {request.validity_ms} ms: at most {facts.most_validity_ms} ms")
+        if self._asker.silence_s:
+            return Refused(Reason.RATE_LIMITED, f"the venue wants {self._asker.silence_s:.0f} s of silence: not sent")
+        return None
+
+    def _params(self, rules: MarketRules, request: OrderRequest) -> dict[str, Any]:
+        params: dict[str, Any] = {self._facts.client_id: request.client_order_id}
+        if request.row:
+            return {**params, **self._profile.closing(request.row)}
+        if rules.kind == "spot":
+            return {**params, **self._facts.spot_params}
+        return {**params, **self._facts.swap_params, **({"reduceOnly": True} if request.reduce_only else {})}
+
+    def _failed(self, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
+        self._asker.heard(stamp)
+        fate = failed(self._facts, stamp, error)
+        if isinstance(fate, Refused):
+            return Refused(fate.reason, self._asker.redact(fate.text))
+        return Ambiguous(self._asker.redact(fate.cause))
+
+
+# What became of an order, by its client id: by the venue's own look-up, then among the open ones.
+
+EARLIER_MS = 60_000
+
+
+class Lookup:
+    """Reads only; VenueError where the venue does not answer."""
+
+    def __init__(self, asker: RestCaller, profile: TradingProfile) -> None:
+        self._asker, self._profile, self._facts = asker, profile, profile.facts
+
+    async def find(
+        self, rules: MarketRules, client_id: str, since_ms: int | None = None
+    ) -> OrderStatusReport | Ambiguous | None:
+        """None: neither the look-up nor the open orders know it."""
+        order = await self._profile.order_by_client_id(self._asker, rules.market, client_id, since_ms)
+        if order is None:
+            opened = await self._profile.open_orders(self._asker, rules.market)
+            order = next((row for row in opened if row.get("clientOrderId") == client_id), None)
+        if order is None:
+            return None
+        found = parse.snapshot(self._facts, rules, order)
+        return found if self._facts.exact_cost or not found.filled_qty else await self._exact(rules, order, found)
+
+    async def _exact(
+        self, rules: MarketRules, order: Mapping[str, Any], found: OrderStatusReport
+    ) -> OrderStatusReport | Ambiguous:
+        """With what its fills have cost: an average price is rounded."""
+        fills = [
+            parse.fill(self._profile, rules, "", row)
+            for row in await self._trades_of(rules.market, order, found.venue_order_id)
+        ]
+        filled = sum((fill.signed_qty for fill in fills), Decimal(0))
+        if filled != found.filled_qty:
+            return Ambiguous(f"the order says {found.filled_qty} filled, its fills {filled}: not all are there yet")
+        return found._replace(paid=sum((abs(fill.signed_qty) * fill.price for fill in fills), Decimal(0)))
+
+    async def _trades_of(self, market: str, order: Mapping[str, Any], id_: str) -> list[Mapping[str, Any]]:
+        client = self._asker.client
+        if client.has["fetchOrderTrades"]:
+            return await order_trades(self._asker, self._profile, market, id_)
+        since_ms = int(order.get("timestamp") or 0) - EARLIER_MS
+        rows = await trades(self._asker, self._profile, market, since_ms, client.milliseconds())
+        return [row for row in rows if str(row.get("order")) == id_]
+
+
+# What a failed order means: the venue has definitely not taken it, or nobody knows. Pure.
+#
+# Only what facts.py lists is definite. The answer itself is read, not ccxt's name for it: ccxt maps codes by the
+# host's name, puts several meanings under one class, and calls "nobody knows" an error like any other.
+
+
+def failed(facts: TradingFacts, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
+    """The order's fate, from what came back and what was raised. Texts are the venue's: not redacted yet."""
+    if isinstance(error, Overdue):
+        return Refused(Reason.REQUEST_EXPIRED, "its validity was over before it was written: not sent")
+    if isinstance(error, NotCleared):
+        return Ambiguous(f"not sent: {error}")
+    if not stamp.may_be_there or _never_connected(error):
+        return Refused(Reason.NOT_SENT, f"not sent: {_named(error)}")
+    codes = list(codes_in(stamp.body))
+    for code, text in codes:
+        if code in facts.duplicate or "uplicate" in text:
+            return Ambiguous(f"the venue knows this id already: {code} {text}")
+    for code, text in codes:
+        if code in facts.refusals:
+            reason = next((reason for words, reason in facts.meant.items() if words in text), facts.refusals[code])
+            return Refused(reason, f"{code} {text}")
+    if stamp.status is not None and stamp.status in facts.refusal_statuses:
+        return Refused(facts.refusal_statuses[stamp.status], f"HTTP {stamp.status}")
+    status = "no answer" if stamp.status is None else f"HTTP {stamp.status}"
+    return Ambiguous(f"{status}: {' '.join(f'{code} {text}' for code, text in codes) or _named(error)}")
+
+
+def _never_connected(error: BaseException) -> bool:
+    """No connection was made, so nothing was written."""
+    from aiohttp import ClientConnectorError
+
+    return isinstance(error.__cause__, ClientConnectorError)
+
+
+def _named(error: BaseException) -> str:
+    cause = f" ({error.__cause__})" if error.__cause__ is not None and str(error.__cause__) else ""
+    return f"{type(error).__name__} {error}{cause}".strip()
