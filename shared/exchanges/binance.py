@@ -1,11 +1,10 @@
-"""Binance: USD-M futures and spot. What the letters in the comments mean stands in facts.py."""
+"""Binance: USD-M futures and spot. What the letters in the comments mean stands in profile.py."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges import binance as binance_codes
 from shared.exchanges.profile import TradingFacts, all_of, states_of
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row
@@ -15,7 +14,7 @@ from shared.exchanges.trading.rest_caller import RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
-# Which of BinanceProfile's errors say that an order was not taken. The two APIs give one number different meanings.
+# Which of Binance's errors say that an order was not taken. The two APIs give one number different meanings.
 #
 # U: BINANCE_DOCS/error-code, SPOT_DOCS/errors: all rows but those marked otherwise were found there (P) or in ccxt's
 # table, which quotes them (C). What is here in no table is no answer: see tests/unit/gateway/venues/codes.toml.
@@ -64,7 +63,7 @@ BINANCE = TradingFacts(
     expiry="window",  # U: BINANCE_DOCS/general-info#timing-security
     most_validity_ms=60_000,
     test="demo",  # C: futures' testnet is gone; https://www.binance.com/en/support/faq/detail/9be58f73e5e14338809e3b705b9687dd
-    refusals=binance_codes.FUTURES,
+    refusals=FUTURES,
     # U: BINANCE_DOCS/general-info#http-return-codes: 403 is the firewall, 429 and 418 are limits, 451 the law of
     # the place where we are; no engine is reached
     refusal_statuses={
@@ -101,7 +100,7 @@ OWN_IDS = {  # P: BINANCE_DOCS/user-data-streams/Event-Order-Update
 }  # fmt: skip
 SPOT_DOCS = "https://developers.binance.com/docs/binance-spot-api-docs"
 BINANCE_SPOT = BINANCE._replace(
-    refusals=binance_codes.SPOT,
+    refusals=SPOT,
     window_ms=86_400_000,  # P: SPOT_DOCS/rest-api/account-endpoints#account-trade-list-user_data
 )
 

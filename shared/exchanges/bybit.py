@@ -1,4 +1,4 @@
-"""Bybit: linear swaps and spot of a unified account. What the letters in the comments mean stands in facts.py."""
+"""Bybit: linear swaps and spot of a unified account. What the letters in the comments mean stands in profile.py."""
 
 import json
 import re
@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges import bybit as bybit_codes
 from shared.exchanges.profile import TradingFacts, all_of, states_of
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row, all_pages, trades
@@ -18,7 +17,7 @@ from shared.exchanges.trading.rest_caller import NotThere, RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
-# Which of BybitProfile's errors say that an order was not taken: https://bybit-exchange.github.io/docs/v5/error.
+# Which of Bybit's errors say that an order was not taken: https://bybit-exchange.github.io/docs/v5/error.
 #
 # All rows are on that page as stored copies of various dates have it (P), or in ccxt's table (C), but 10429 (P, of
 # websockets), 30208, 110074, 110090 and -1 (U). Between 110060 and 110070 the numbers have moved by one over the
@@ -60,7 +59,7 @@ BYBIT = TradingFacts(
     expiry="window",  # U: BYBIT_DOCS/guide#parameters-for-authenticated-endpoints
     most_validity_ms=60_000,
     test="demo",  # U: BYBIT_DOCS/demo
-    refusals=bybit_codes.REFUSALS,
+    refusals=REFUSALS,
     refusal_statuses={403: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED},
     duplicate=frozenset({"110072", "170141"}),  # C
     unknown=frozenset({"110001", "20001", "170213"}),  # C; 110001 also P

@@ -1,4 +1,4 @@
-"""OKX: linear swaps and spot. What the letters in the comments mean stands in facts.py."""
+"""OKX: linear swaps and spot. What the letters in the comments mean stands in profile.py."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges import okx as okx_codes
 from shared.exchanges.profile import TradingFacts, all_of, states_of
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row, trades
@@ -55,7 +54,7 @@ OKX = TradingFacts(
     expiry="header",  # U: OKX_DOCS/#overview-transaction-timeouts: expTime, ms
     most_validity_ms=30_000,  # U: OKX_DOCS/#overview-rest-authentication-making-requests: a timestamp is good for 30 s
     test="sandbox",  # C: OKX_DOCS/#overview-demo-trading-services: x-simulated-trading
-    refusals=okx_codes.REFUSALS,
+    refusals=REFUSALS,
     refusal_statuses={429: Reason.RATE_LIMITED},
     duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
     unknown=frozenset({"51603"}),  # C, K

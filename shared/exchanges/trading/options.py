@@ -57,7 +57,7 @@ class Credentials:
 class VenueOptions:
     """exchange: ccxt's name. markets: symbol -> ccxt's market, e.g. {"BTCUSDT": "BTC/USDT:USDT"}.
 
-    leverage: of every swap, isolated. allow_unlisted: an exchange that facts.py does not know. base_url: instead of the
+    leverage: of every swap, isolated. allow_unlisted: an exchange that has no profile. base_url: instead of the
     exchange's hosts. timeout_s: of one request. attempts: of a read. throttled: reads are
     spaced as ccxt knows the venue wants it; orders never are.
     """

@@ -135,8 +135,8 @@ class Lookup:
 
 # What a failed order means: the venue has definitely not taken it, or nobody knows. Pure.
 #
-# Only what facts.py lists is definite. The answer itself is read, not ccxt's name for it: ccxt maps codes by the
-# host's name, puts several meanings under one class, and calls "nobody knows" an error like any other.
+# Only what an exchange's facts list is definite. The answer itself is read, not ccxt's name for it: ccxt maps codes by
+# the host's name, puts several meanings under one class, and calls "nobody knows" an error like any other.
 
 
 def failed(facts: TradingFacts, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:

@@ -30,10 +30,11 @@ class AccountIdentity(Record):
     """Hashes, never the key itself. salt: the journal's own. uid: of the exchange's number of the account, empty where
     it does not tell one: a new key of an account has the same. key: of the API key.
 
-    >>> one = AccountIdentity.of("salt", "7", "first")
-    >>> one.same_account(AccountIdentity.of("salt", "7", "second")), one.same_account(AccountIdentity.of("salt", "8", "first"))
+    >>> of = AccountIdentity.of
+    >>> one = of("salt", "7", "first")
+    >>> one.same_account(of("salt", "7", "second")), one.same_account(of("salt", "8", "first"))
     (True, False)
-    >>> AccountIdentity.of("salt", "", "first").same_account(one), AccountIdentity.of("salt", "", "second").same_account(one)
+    >>> of("salt", "", "first").same_account(one), of("salt", "", "second").same_account(one)
     (True, False)
     """
 
