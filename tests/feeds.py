@@ -8,7 +8,7 @@ from typing import Any
 import ccxt.pro as ccxtpro
 
 from services.simulator.engine.trade_history import TradeHistory
-from services.simulator.http.serve import Fake
+from services.simulator.simulator import Simulator
 from shared.redirected import redirected
 
 BTC = "BTC/USDT:USDT"
@@ -16,7 +16,7 @@ Row = tuple[int, int, Decimal, Decimal]
 
 
 @asynccontextmanager
-async def client(fake: Fake, kind: str = "linear", **options: Any) -> AsyncIterator[Any]:
+async def client(fake: Simulator, kind: str = "linear", **options: Any) -> AsyncIterator[Any]:
     """With its markets loaded. newUpdates as ccxt has it: what is new comes, once."""
     made = ccxtpro.binance({"options": {"fetchMarkets": {"types": [kind]}, **options}})
     made.urls["api"] = redirected(made.urls["api"], fake.url)

@@ -18,11 +18,11 @@ import pytest
 
 from services.simulator.engine.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
 from services.simulator.engine.matching_engine import MatchingEngine
-from services.simulator.engine.prices import Prices
+from services.simulator.engine.prices import EnginePrices
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import Asked
-from services.simulator.http.serve import FEE, VENUES
-from services.simulator.http.server import Refused, Told
+from services.simulator.http.request import HttpRequest
+from services.simulator.http.server import ApiError, HttpAnswer
+from services.simulator.simulator import FEE, VENUES
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import VenueOptions
 from shared.exchanges.trading.reply import current
@@ -72,7 +72,7 @@ def plain(value: object) -> str:
 def in_process(place: Place, count: int, *, throttled: bool = True) -> InProcess:
     """Not opened yet, with so many markets; the throttle is off until `venue` is opened, if it is on at all."""
     listings = tuple(LISTED[kind_of(place)](f"C{number}") for number in range(count))
-    book = MatchingEngine(listings, Prices(listings, 1, 0), {"USDT": Decimal(1_000_000)}, FEE, None)
+    book = MatchingEngine(listings, EnginePrices(listings, 1, 0), {"USDT": Decimal(1_000_000)}, FEE, None)
     routes = VENUES[place.fake or place.exchange](SimulatorState(book)).routes
     markets = {f"{one.base}USDT": place.market.replace("BTC", one.base) for one in listings}
     venue = CcxtVenue(VenueOptions(place.exchange, markets, mode="live", throttled=False, attempts=1), KEYS)
@@ -80,7 +80,7 @@ def in_process(place: Place, count: int, *, throttled: bool = True) -> InProcess
 
     async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None, *rest: Any) -> Any:
         parts = urlsplit(url)
-        asked = Asked(
+        asked = HttpRequest(
             parts.netloc + parts.path, dict(parse_qsl(parts.query)), method, parts.query, body or "",
             {name.lower(): str(value) for name, value in (headers or {}).items()},
         )  # fmt: skip
@@ -89,8 +89,8 @@ def in_process(place: Place, count: int, *, throttled: bool = True) -> InProcess
         status, answer = 200, None
         try:
             answer = routes[f"{method} {asked.path}"](asked)
-            answer = answer.body if isinstance(answer, Told) else answer
-        except Refused as refused:
+            answer = answer.body if isinstance(answer, HttpAnswer) else answer
+        except ApiError as refused:
             status, answer = refused.status, refused.body
         text = json.dumps(answer, default=plain)
         reply = current()

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from services.simulator.bybit import rows as bybit_rows
-from services.simulator.engine.order import Order
-from services.simulator.http.serve import Fake, serving
+from services.simulator.bybit import rest as bybit_rows
+from services.simulator.engine.events import EngineOrder
+from services.simulator.simulator import Simulator, serving
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import Credentials, VenueOptions
 from shared.orders.state import OrderRequest
@@ -61,7 +61,7 @@ class Pair:
     """The venue under test and the fake that it speaks to; `sent` counts orders on the wire, `book` is the fake's."""
 
     venue: CcxtVenue
-    fake: Fake
+    fake: Simulator
     place: Place
 
     @property
@@ -69,7 +69,7 @@ class Pair:
         return self.fake.server.count("/order", "POST")
 
     @property
-    def accepted(self) -> list[Order]:
+    def accepted(self) -> list[EngineOrder]:
         return self.fake.book.accepted
 
     def request(self, qty: str, number: int = 1, *, reduce_only: bool = False, validity_ms: int = 5000) -> OrderRequest:

@@ -19,20 +19,17 @@ import yarl
 from aiohttp import WSMessage, WSMsgType
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.matching_engine import MatchingEngine
-from services.simulator.engine.prices import TapePrices
+from services.simulator.engine.prices import TradedPrices
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import Asked
-from services.simulator.http.serve import FEE, LISTINGS, VENUES, Fake, _streams
-from services.simulator.http.server import FakeExchange
-from services.simulator.websocket.faulty_stream import FaultyStream
-from services.simulator.websocket.feed import Feed
-from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.http.request import HttpRequest
+from services.simulator.http.server import SimulatorServer
+from services.simulator.simulator import FEE, LISTINGS, VENUES, Simulator, TradePlan, _streams
+from services.simulator.websocket.faults import FaultyStream, Strike, SubscriptionTrouble, Trouble
 from services.simulator.websocket.frames import unframed
-from services.simulator.websocket.random_faults import Strike, Trouble
-from services.simulator.websocket.streams import Stream, Talk, Unknown
-from services.simulator.websocket.subscription_faults import AtStart
+from services.simulator.websocket.server import WebsocketServer
+from services.simulator.websocket.streams import ConnectionState, MessageStream, UnknownStream
 from shared.exchanges.market_data import venue as venue_module
 from shared.exchanges.market_data.client import make_client
 
@@ -45,7 +42,7 @@ REST_MS = (2, 20)
 
 
 @dataclass
-class Wired(Fake):
+class Wired(Simulator):
     """A fake that nobody listens to but by the wire. asked_s: when what was asked for, by the loop's time.
 
     passes: while it is not set, nothing goes through, in neither direction: who waits goes on waiting.
@@ -60,17 +57,17 @@ class Wired(Fake):
         """When what has this in its path was asked for."""
         return [at_s for at_s, asked in self.asked_s if path in asked]
 
-    async def answered(self, asked: Asked) -> "Answer":
+    async def answered(self, asked: HttpRequest) -> "Answer":
         """What the venue says to a request."""
         await self.travel()
         server = self.server
         server.asked.append(asked)
         self.asked_s.append((asyncio.get_running_loop().time(), asked.path))
         fault = server._fault(asked)
-        if fault is not None and fault.mode is Mode.SLOW:
+        if fault is not None and fault.mode is FaultMode.SLOW:
             await asyncio.sleep(fault.delay_ms / MS)
             fault = None
-        if fault is not None and fault.mode is Mode.STATUS:
+        if fault is not None and fault.mode is FaultMode.STATUS:
             return Answer(fault.status, fault.text or "down for maintenance", fault.headers)
         if fault is not None:
             raise aiohttp.ServerDisconnectedError
@@ -88,14 +85,14 @@ _wires: dict[str, Wired] = {}
 
 
 @asynccontextmanager
-async def wired(venue: str, *faults: Fault, plan: FeedPlan, seed: int = 1, host: str = "") -> AsyncIterator[Wired]:
+async def wired(venue: str, *faults: Fault, plan: TradePlan, seed: int = 1, host: str = "") -> AsyncIterator[Wired]:
     """As `serving`, while its context lasts; then it is not there. host: of its URL."""
     listings = LISTINGS[venue]
     clock, tapes = plan.begin(listings, seed)
-    floor = SimulatorState(MatchingEngine(listings, TapePrices(tapes), {}, FEE, None), clock=clock, tapes=tapes)
-    feed = Feed(floor, _streams(venue, floor, plan))
+    floor = SimulatorState(MatchingEngine(listings, TradedPrices(tapes), {}, FEE, None), clock=clock, tapes=tapes)
+    feed = WebsocketServer(floor, _streams(venue, floor, plan))
     feed.weather.seed = seed
-    server = FakeExchange(VENUES[venue](floor), *faults)
+    server = SimulatorServer(VENUES[venue](floor), *faults)
     host = host or f"wire-{len(_wires)}"
     server.url = f"http://{host}"
     _wires[host] = made = Wired(server, floor, feed, random.Random(seed))
@@ -151,7 +148,7 @@ class Session:
     @asynccontextmanager
     async def get(self, url: yarl.URL, **given: Any) -> AsyncIterator[Answer]:
         """Ask; TimeoutError when no answer comes in time."""
-        asked = Asked(url.path.lstrip("/"), dict(url.query), "GET", url.raw_query_string)
+        asked = HttpRequest(url.path.lstrip("/"), dict(url.query), "GET", url.raw_query_string)
         async with asyncio.timeout(given["timeout"].total):
             answer = await _wire(url).answered(asked)
         yield answer
@@ -179,19 +176,19 @@ class Socket:
         self._url = url
         self._came = asyncio.Queue[WSMessage]()
         self._sent = asyncio.Queue[tuple[float, WSMessage]]()
-        self._streams: dict[str, tuple[Stream | None, FaultyStream]] = {}
+        self._streams: dict[str, tuple[MessageStream | None, FaultyStream]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._silent_until_s = 0.0
-        self._talk: Talk | None = None
+        self._talk: ConnectionState | None = None
         self.closed = False
 
     async def __aenter__(self) -> "Socket":
         self._wire = wire = _wire(self._url)
-        asked = Asked(self._url.path.lstrip("/"), dict(self._url.query))
+        asked = HttpRequest(self._url.path.lstrip("/"), dict(self._url.query))
         await wire.travel()
         wire.asked_s.append((asyncio.get_running_loop().time(), asked.path))
         fault = wire.server._fault(asked)
-        if fault is not None and fault.mode is Mode.STATUS:
+        if fault is not None and fault.mode is FaultMode.STATUS:
             about = aiohttp.RequestInfo(self._url, "GET", CIMultiDictProxy(CIMultiDict()), self._url)
             headers = CIMultiDict(fault.headers)
             raise aiohttp.WSServerHandshakeError(about, (), status=fault.status, message="no", headers=headers)
@@ -251,18 +248,18 @@ class Socket:
         except ValueError as error:
             return [feed.streams.nonsense(talk, text, error)]
         befallen = {name: feed.befalls(name) for name in wanted.subscribe}
-        refused = [name for name, what in befallen.items() if what is AtStart.REFUSED]
+        refused = [name for name, what in befallen.items() if what is SubscriptionTrouble.REFUSED]
         for name, what in befallen.items():
             try:
                 stream = feed.streams.stream(name, feed.floor.now_ms())
-            except Unknown:
+            except UnknownStream:
                 refused.append(name)
                 continue
-            if name not in self._streams and what is not AtStart.REFUSED:
+            if name not in self._streams and what is not SubscriptionTrouble.REFUSED:
                 feed.subscribed[name] += 1
                 kept = stream if what is None else None
                 self._streams[name] = kept, FaultyStream(name, feed.weather, feed.subscribed[name])
-        if AtStart.UNANSWERED in befallen.values():
+        if SubscriptionTrouble.UNANSWERED in befallen.values():
             return []
         return feed.streams.told(talk, wanted, refused, list(self._streams))
 

@@ -8,8 +8,7 @@ from itertools import islice
 from services.ingestor.source import Feed, Quote
 from shared.errors import ConfigError
 from shared.intervals import NS_PER_S, interval_ns
-from shared.simulated.market import EPOCH_NS, PHI, SIGMA, ReturnProcess
-from shared.simulated.present import PresentMarket
+from shared.simulated_market import EPOCH_NS, PHI, SIGMA, PresentMarket, ReturnProcess
 
 SYMBOLS = ("SIM-A", "SIM-B", "SIM-C", "SIM-D", "SIM-E", "SIM-F", "SIM-G", "SIM-H")
 START_PRICE = Decimal("100.00")
@@ -17,7 +16,7 @@ _ROUNDING_S = 1e-9
 
 
 class SimulatedSource:
-    """Prices of the process stated in shared/simulated/market.py; tick n is at 2025-01-01T00:00:00Z + n · interval.
+    """Prices of the process stated in shared/simulated_market.py; tick n is at 2025-01-01T00:00:00Z + n · interval.
 
     seed, sym and n fix the price (with phi, sigma and start_price), wherever the series was opened.
     ticks_per_s: pace of each symbol from the moment it is opened, the first tick then; 0 is as fast as taken.
@@ -175,7 +174,7 @@ class PresentSource:
 class PresentFeed:
     """One symbol's ticks from now on.
 
-    >>> from shared.simulated.market import EPOCH_NS
+    >>> from shared.simulated_market import EPOCH_NS
     >>> now = EPOCH_NS + 5 * 10**9
     >>> feed = PresentFeed("BTCUSDT", PresentMarket(1, 10**9), None, lambda: now)
     >>> [(quote.ts_event - EPOCH_NS) // 10**9 for quote in feed.take(10)], feed.take(10), feed.due_in_s()

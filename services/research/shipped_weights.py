@@ -19,7 +19,7 @@ from services.research.train.splits import holdout
 from shared.history import bars
 from shared.models.card import Card
 from shared.models.linear_model import LinearModel
-from shared.simulated.market import PHI, SIGMA
+from shared.simulated_market import PHI, SIGMA
 
 NO_LAGS = 3
 FEATURES = f"log_return_lags({NO_LAGS})"

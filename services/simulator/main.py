@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from services.simulator.binance.streams import MAKERS, BinanceStreams
+from services.simulator.binance.websocket import MAKERS, BinanceWebsocket
 from services.simulator.engine.listing import COINS, markets
-from services.simulator.http.serve import VENUES, serving
-from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.simulator import VENUES, TradePlan, serving
 from services.simulator.websocket.frames import BLOCK
 from shared.intervals import interval_ns
 from shared.runner.parent import stop_with_parent
-from shared.simulated.present import PresentMarket
+from shared.simulated_market import PresentMarket
 
 MS = 1000
 
@@ -63,8 +62,8 @@ async def _run(options: argparse.Namespace) -> None:
     simulated = PresentMarket(options.seed, interval_ns(options.simulated)) if options.simulated else None
     plan = None
     if options.trades_per_s:
-        kept = FeedPlan.kept if not options.prepared else options.trades // BLOCK + 2
-        plan = FeedPlan(
+        kept = TradePlan.kept if not options.prepared else options.trades // BLOCK + 2
+        plan = TradePlan(
             options.trades_per_s, options.trades, options.start_ms, options.past_s * MS, options.past_rate,
             options.flood, waits_for=options.waits_for, kept=kept,
         )  # fmt: skip
@@ -81,7 +80,7 @@ async def _run(options: argparse.Namespace) -> None:
     ) as fake:
         if options.prepared:
             streams = fake.feed.streams
-            assert isinstance(streams, BinanceStreams)
+            assert isinstance(streams, BinanceWebsocket)
             streams.prepare(options.prepared, options.trades)
         print(f"fake {options.venue} at {fake.url}", flush=True)  # noqa: T201
         await stopped.wait()

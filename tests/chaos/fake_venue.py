@@ -10,7 +10,7 @@ from typing import Any
 
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.trade_history import TradeHistory
-from services.simulator.websocket.random_faults import Trouble
+from services.simulator.websocket.faults import Trouble
 from tests.chaos.line import ROOT
 from tests.servers import free_port
 

@@ -15,7 +15,7 @@ import pytest
 from services.gateway.live import model_sha256
 from services.gateway.risk.check import Rules
 from services.simulator.engine.listing import btcusdt
-from services.simulator.http.serve import Fake, serving
+from services.simulator.simulator import Simulator, serving
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
@@ -159,7 +159,7 @@ async def trade(folder: Path, rng: random.Random, size: tuple[int, int], say: Sa
         server.stop()
 
 
-async def hold_together(settings: Settings, fake: Fake, asker: Asker, say: Say) -> None:
+async def hold_together(settings: Settings, fake: Simulator, asker: Asker, say: Say) -> None:
     """Venue, journal, stream and position agree to the last digit."""
     assert asker.contradictions == []
     sent = Counter(

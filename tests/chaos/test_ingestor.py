@@ -12,7 +12,7 @@ import pytest
 
 from services.simulator.engine.listing import swaps
 from services.simulator.engine.trade_history import TradeHistory
-from services.simulator.websocket.random_faults import Trouble
+from services.simulator.websocket.faults import Trouble
 from shared.messages import Stream
 from tests.chaos import fake_venue
 from tests.chaos.fake_venue import S_MS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.simulator.http.serve import serving
+from services.simulator.simulator import serving
 from shared.errors import SafetyRefusal
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from tests.venues import BINANCE, BYBIT, BYBIT_SPOT, KEYS, OKX, OKX_SPOT, SPOTS, SWAPS, Place, named, options

@@ -17,7 +17,7 @@ from services.gateway.execution.reconciler import Reconciler
 from services.gateway.execution.risk_context import RiskContext
 from services.gateway.execution.rules import DeskRules
 from services.gateway.risk import Risk, Rules
-from services.simulator.engine.matching_engine import Ask
+from services.simulator.engine.matching_engine import NewOrder
 from shared.config import Mode
 from shared.config.gateway import GatewaySettings
 from shared.config.risk import RiskSettings
@@ -60,9 +60,9 @@ async def test_the_lists_of_all_markets_are_whole(place: Place, count: int) -> N
     await venue.open()
     now_ms = venue.now_ms()
     for number, listing in enumerate(made.listings):
-        book.place(Ask(listing.id, Decimal(1), f"{number:032x}"), now_ms - 60_000 + number)
+        book.place(NewOrder(listing.id, Decimal(1), f"{number:032x}"), now_ms - 60_000 + number)
         for price in (50, 60):
-            book.place(Ask(listing.id, Decimal(1), f"{price}{number:030x}", limit=Decimal(price)), now_ms)
+            book.place(NewOrder(listing.id, Decimal(1), f"{price}{number:030x}", limit=Decimal(price)), now_ms)
         if place in SWAPS:
             book.pay("FUNDING_FEE", listing.id, "USDT", Decimal(number + 1), now_ms)
     orders = await venue.all_open_orders()

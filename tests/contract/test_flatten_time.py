@@ -10,8 +10,8 @@ import pytest
 
 from services.gateway.account.flatten import Flatten
 from services.gateway.account.waiting import Waiting
-from services.simulator.engine.matching_engine import Ask
-from services.simulator.engine.order import LIVE
+from services.simulator.engine.events import LIVE
+from services.simulator.engine.matching_engine import NewOrder
 from shared.config import load_settings
 from shared.control.books import book_of
 from shared.errors import VenueError
@@ -65,11 +65,11 @@ def crowded(made: InProcess, place: Place, hedged: bool) -> None:
     if place is OKX and not hedged:
         legs.append((one, -20, "CROSS"))
     for sym, size, leg in legs:
-        made.book.place(Ask(sym, D(size), leg=leg), now_ms)
+        made.book.place(NewOrder(sym, D(size), leg=leg), now_ms)
     leg = "LONG" if hedged else ""
-    made.book.place(Ask(one, D(10), "resting", limit=D(60), leg=leg), now_ms)
+    made.book.place(NewOrder(one, D(10), "resting", limit=D(60), leg=leg), now_ms)
     for number in range(3):
-        made.book.place(Ask(one, D(-10), f"waiting{number}", trigger=D(50 + number), leg=leg), now_ms)
+        made.book.place(NewOrder(one, D(-10), f"waiting{number}", trigger=D(50 + number), leg=leg), now_ms)
 
 
 def flat(made: InProcess) -> bool:
@@ -111,7 +111,7 @@ async def test_flat_soon(place: Place, hedged: bool, under_way: str) -> None:
         begun_s, valid_ms = time.monotonic(), venue.now_ms() + VALID_S * 1_000
         book = book_of(settings, made.syms[0])
         sent = order(sym=made.syms[0], book=book, signed_qty=D(10), valid_until_ms=valid_ms)
-        arriving = Ask(made.listings[0].id, D(10), "late", leg="LONG" if hedged else "")
+        arriving = NewOrder(made.listings[0].id, D(10), "late", leg="LONG" if hedged else "")
         if under_way == "rests":
             arriving = arriving._replace(limit=D(60))
         if under_way in ("late", "rests"):
@@ -152,7 +152,7 @@ async def test_what_is_filled_between_the_last_two_looks_is_seen(place: Place) -
         async def fires_meanwhile(syms: Sequence[str] = ()) -> list[VenueOrder]:
             if venue.now_ms() > valid_ms and not fired:
                 fired.append(sym)
-                engine.place(Ask(made.listings[0].id, D(-10), "fired"), venue.now_ms())
+                engine.place(NewOrder(made.listings[0].id, D(-10), "fired"), venue.now_ms())
             return await read(syms)
 
         venue.all_open_orders = fires_meanwhile  # type: ignore[method-assign]
@@ -170,7 +170,7 @@ async def test_a_close_that_is_refused_again_and_again_is_sent_less_and_less_oft
         made = in_process(SWAPS[0], 1)
         venue, sym = made.venue, made.syms[0]
         await venue.open(only_out=True)
-        made.book.place(Ask(made.listings[0].id, D(50)), venue.now_ms())
+        made.book.place(NewOrder(made.listings[0].id, D(50)), venue.now_ms())
         settings = load_settings(
             symbols=tuple(made.syms),
             gateway={
@@ -233,7 +233,7 @@ async def test_flat_is_said_once_while_an_order_cannot_be_cancelled() -> None:
         made = in_process(SWAPS[0], 1)
         venue, sym = made.venue, made.syms[0]
         await venue.open(only_out=True)
-        made.book.place(Ask(made.listings[0].id, D(10), "resting", limit=D(60)), venue.now_ms())
+        made.book.place(NewOrder(made.listings[0].id, D(10), "resting", limit=D(60)), venue.now_ms())
         settings = load_settings(
             symbols=tuple(made.syms),
             gateway={

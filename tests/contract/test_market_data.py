@@ -9,8 +9,7 @@ from dataclasses import replace
 import pytest
 
 from services.simulator.engine.listing import markets
-from services.simulator.http.serve import serving
-from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.simulator import TradePlan, serving
 from shared.exchanges.market_data.options import LiveOptions
 from shared.messages import Gap
 from tests import leaping
@@ -20,7 +19,7 @@ from tests.venues import BINANCE_SPOT, SPOTS, SWAPS, Place, named
 BARS = 4
 GRACE_NS = 3 * S_NS  # of what a busy machine brings late: only some venues number what they tell
 COUNTS = (1, 2, 30)
-PLAN = FeedPlan(rate=15, past_ms=60_000, past_rate=3)
+PLAN = TradePlan(rate=15, past_ms=60_000, past_rate=3)
 
 
 async def ingested(place: Place, count: int, **changed: object) -> None:

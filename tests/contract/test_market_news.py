@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from services.gateway.execution.venue_view import AccountReader
-from services.simulator.engine.matching_engine import Ask
-from services.simulator.http.serve import serving
+from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.simulator import serving
 from shared.errors import VenueError
 from shared.exchanges.binance import BinanceProfile
 from shared.exchanges.trading.amounts import plain
@@ -217,7 +217,7 @@ async def test_orders_that_wait_are_asked_for_together(place: Place, count: int)
     assert len(made.asked) <= (7 if place.exchange == "okx" else most)
     for number, listing in enumerate(made.listings):
         size, limit = (D(-1), None) if place.kind == "swap" else (D(1), D(30))
-        made.book.place(Ask(listing.id, size, f"{number:032x}", limit=limit, trigger=D(40)), made.venue.now_ms())
+        made.book.place(NewOrder(listing.id, size, f"{number:032x}", limit=limit, trigger=D(40)), made.venue.now_ms())
     orders = [*await made.venue.all_open_orders(), *await made.venue.waiting_orders()]
     assert sorted((order.client_order_id, order.sym) for order in orders) == [
         (f"{number:032x}", sym) for number, sym in enumerate(made.syms)

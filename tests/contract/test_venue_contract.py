@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.engine.matching_engine import Ask
-from services.simulator.engine.order import Plan, State
-from services.simulator.http.serve import serving
+from services.simulator.engine.events import FillPlan, State
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.simulator import serving
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import Credentials
@@ -88,7 +88,7 @@ async def test_an_order_is_on_the_venues_own_book_once_and_known_to_the_last_dig
 async def test_an_order_that_was_cancelled_in_part_is_canceled_with_what_was_filled(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pair.fake.floor.weather, "plan", lambda client_id: Plan(2, 3_600_000))
+    monkeypatch.setattr(pair.fake.floor.weather, "plan", lambda client_id: FillPlan(2, 3_600_000))
     await pair.venue.place(pair.request("0.010"))
     (order,) = pair.fake.book.open_orders()
     pair.fake.book.cancel(order, pair.fake.floor.now_ms())
@@ -147,7 +147,7 @@ async def test_the_request_carries_our_own_time_and_validity(swap: Pair) -> None
 
 async def test_a_read_beside_an_order_carries_its_own_time() -> None:
     async with trading(BINANCE) as pair:
-        pair.fake.server.faults.append(Fault(Mode.HOLD, "/order", method="POST"))
+        pair.fake.server.faults.append(Fault(FaultMode.HOLD, "/order", method="POST"))
         request = pair.request("0.010")._replace(at_ms=pair.venue.now_ms() - 2000)
         placing = asyncio.create_task(pair.venue.place(request))
         await pair.fake.server.wait_for("/order", 1)
@@ -219,17 +219,21 @@ async def test_a_clock_that_is_apart_is_measured(swap: Pair) -> None:
 
 async def test_a_time_that_was_asked_in_vain_moves_no_clock() -> None:
     async with trading(BINANCE, timeout_s=1.0) as pair:
-        pair.fake.server.faults.append(Fault(Mode.SLOW, "/time", delay_ms=5_000))
+        pair.fake.server.faults.append(Fault(FaultMode.SLOW, "/time", delay_ms=5_000))
         await pair.venue.server_time_ms()
         assert pair.fake.server.count("/time") == 2
         assert abs(pair.venue.now_ms() - pair.fake.floor.now_ms()) < 300
 
 
-UNSEEN = [Fault(Mode.STATUS), Fault(Mode.STATUS, status=500), Fault(Mode.DROP)]
+UNSEEN = [Fault(FaultMode.STATUS), Fault(FaultMode.STATUS, status=500), Fault(FaultMode.DROP)]
 TAKEN = [
-    Fault(Mode.STATUS, after=True), Fault(Mode.STATUS, status=504, after=True), Fault(Mode.DROP, after=True),
-    Fault(Mode.HTML, after=True), Fault(Mode.CUT), Fault(Mode.HOLD),
-]  # fmt: skip
+    Fault(FaultMode.STATUS, after=True),
+    Fault(FaultMode.STATUS, status=504, after=True),
+    Fault(FaultMode.DROP, after=True),
+    Fault(FaultMode.HTML, after=True),
+    Fault(FaultMode.CUT),
+    Fault(FaultMode.HOLD),
+]
 
 
 @pytest.mark.parametrize("number", range(len(UNSEEN) + len(TAKEN)))
@@ -237,7 +241,7 @@ TAKEN = [
 async def test_nobody_knows_so_it_is_asked_for_and_never_sent_again(place: Place, number: int) -> None:
     fault = (UNSEEN + TAKEN)[number]
     taken = number >= len(UNSEEN)
-    async with trading(place, timeout_s=2.0 if fault.mode is Mode.HOLD else 30.0) as pair:
+    async with trading(place, timeout_s=2.0 if fault.mode is FaultMode.HOLD else 30.0) as pair:
         struck = Fault(fault.mode, "/order", status=fault.status, after=fault.after, method="POST")
         pair.fake.server.faults.append(struck)
         answer = await pair.venue.place(pair.request("0.010"))
@@ -249,7 +253,7 @@ async def test_nobody_knows_so_it_is_asked_for_and_never_sent_again(place: Place
 
 
 async def test_a_request_may_arrive_after_it_was_given_up(swap: Pair) -> None:
-    swap.fake.server.faults.append(Fault(Mode.LATE, "/order", method="POST", delay_ms=300))
+    swap.fake.server.faults.append(Fault(FaultMode.LATE, "/order", method="POST", delay_ms=300))
     assert isinstance(await swap.venue.place(swap.request("0.010")), Ambiguous)
     assert isinstance(await found(swap), Absent)
     await until(lambda: len(swap.accepted) == 1)
@@ -257,7 +261,7 @@ async def test_a_request_may_arrive_after_it_was_given_up(swap: Pair) -> None:
 
 
 async def test_a_request_that_arrives_after_its_validity_is_not_taken(swap: Pair) -> None:
-    swap.fake.server.faults.append(Fault(Mode.LATE, "/order", method="POST", delay_ms=300))
+    swap.fake.server.faults.append(Fault(FaultMode.LATE, "/order", method="POST", delay_ms=300))
     assert isinstance(await swap.venue.place(swap.request("0.010", validity_ms=200)), Ambiguous)
     await until(lambda: swap.fake.server.late == 0)
     assert swap.accepted == []
@@ -274,7 +278,7 @@ async def test_no_connection_means_not_sent() -> None:
 
 
 async def test_a_limit_is_a_refusal_and_silence_is_kept(pair: Pair) -> None:
-    limit = Fault(Mode.STATUS, "/order", status=429, headers={"Retry-After": "600"}, method="POST")
+    limit = Fault(FaultMode.STATUS, "/order", status=429, headers={"Retry-After": "600"}, method="POST")
     pair.fake.server.faults.append(limit)
     answer = await pair.venue.place(pair.request("0.010"))
     assert isinstance(answer, Refused) and answer.reason is Reason.RATE_LIMITED
@@ -302,7 +306,7 @@ async def test_on_spot_the_words_tell_what_the_code_does_not() -> None:
         assert isinstance(poor, Refused) and poor.reason is Reason.NO_MARGIN
         small = await pair.venue.place(pair.request("0.0001"))
         assert isinstance(small, Refused) and small.reason is Reason.BELOW_MINIMUM
-        pair.fake.book.place(Ask("BTCUSDT", QTY, f"{1:032x}", limit=Decimal(40000)), pair.fake.floor.now_ms())
+        pair.fake.book.place(NewOrder("BTCUSDT", QTY, f"{1:032x}", limit=Decimal(40000)), pair.fake.floor.now_ms())
         assert isinstance(await pair.venue.place(pair.request("0.010")), Ambiguous)
         assert len(pair.accepted) == 1
 
@@ -312,7 +316,7 @@ async def test_a_redirect_is_not_followed_for_that_would_be_a_second_send(swap: 
     path = swap.fake.server.asked[-1].path
     elsewhere = {"Location": f"{swap.fake.url}/{path}"}
     swap.fake.server.faults.append(
-        Fault(Mode.STATUS, "/order", status=307, headers=elsewhere, after=True, method="POST")
+        Fault(FaultMode.STATUS, "/order", status=307, headers=elsewhere, after=True, method="POST")
     )
     assert isinstance(await swap.venue.place(swap.request("0.010")), Ambiguous)
     assert (swap.sent, len(swap.accepted)) == (2, 2)
@@ -340,7 +344,7 @@ async def test_an_id_that_the_venue_would_not_take_is_not_sent(pair: Pair) -> No
 
 
 async def test_an_id_that_is_open_already_is_no_refusal(swap: Pair) -> None:
-    ask = Ask(swap.place.id, Decimal("0.010"), f"{1:032x}", limit=Decimal(40000))
+    ask = NewOrder(swap.place.id, Decimal("0.010"), f"{1:032x}", limit=Decimal(40000))
     swap.fake.book.place(ask, swap.fake.floor.now_ms())
     assert isinstance(await swap.venue.place(swap.request("0.010")), Ambiguous)
 
@@ -355,7 +359,7 @@ async def test_a_finished_orders_id_is_accepted_again_which_is_why_nothing_is_se
 
 
 async def test_parts_over_time_cost_what_each_has_cost(swap: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(swap.fake.floor.weather, "plan", lambda client_id: Plan(3, 60))
+    monkeypatch.setattr(swap.fake.floor.weather, "plan", lambda client_id: FillPlan(3, 60))
     answer = await swap.venue.place(swap.request("-0.010"))
     assert isinstance(answer, OrderStatusReport) and answer.phase is not OrderPhase.FILLED
 
@@ -373,7 +377,7 @@ async def test_parts_over_time_cost_what_each_has_cost(swap: Pair, monkeypatch: 
 
 
 async def test_an_order_that_ends_in_part_says_so(swap: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(swap.fake.floor.weather, "plan", lambda client_id: Plan(2, 0, Decimal("0.5")))
+    monkeypatch.setattr(swap.fake.floor.weather, "plan", lambda client_id: FillPlan(2, 0, Decimal("0.5")))
     await swap.venue.place(swap.request("0.010"))
     known = await found(swap)
     assert isinstance(known, OrderStatusReport)
@@ -402,7 +406,7 @@ async def test_an_answer_about_another_order_is_none() -> None:
             "clientOrderId": f"{7:032x}",
             "executedQty": "1",
         }
-        fault = Fault(Mode.STATUS, "/order", status=200, text=json.dumps(other), method="POST")
+        fault = Fault(FaultMode.STATUS, "/order", status=200, text=json.dumps(other), method="POST")
         pair.fake.server.faults.append(fault)
         assert isinstance(await pair.venue.place(pair.request("0.010")), Ambiguous)
 
@@ -414,9 +418,9 @@ async def test_an_order_of_another_id_is_absent(pair: Pair) -> None:
 
 async def test_an_open_order_that_the_look_up_misses_is_found_among_the_open_ones() -> None:
     async with trading(BINANCE) as pair:
-        ask = Ask("BTCUSDT", QTY, f"{1:032x}", limit=Decimal(40000))
+        ask = NewOrder("BTCUSDT", QTY, f"{1:032x}", limit=Decimal(40000))
         order = pair.fake.book.place(ask, pair.fake.floor.now_ms())
-        missed = Fault(Mode.STATUS, "/order", status=400, text='{"code":-2013,"msg":"Order does not exist."}')
+        missed = Fault(FaultMode.STATUS, "/order", status=400, text='{"code":-2013,"msg":"Order does not exist."}')
         pair.fake.server.faults.append(missed)
         assert await found(pair) == OrderStatusReport(OrderPhase.NEW, Decimal(0), Decimal(0), str(order.id))
 
@@ -427,7 +431,7 @@ async def test_an_open_order_that_the_look_up_misses_is_found_among_the_open_one
 async def test_an_answer_that_is_none_is_an_error_and_never_an_empty_one(body: str) -> None:
     async with trading(BINANCE, attempts=1) as pair:
         venue = pair.venue
-        pair.fake.server.faults.append(Fault(Mode.STATUS, status=200, text=body or " ", times=100))
+        pair.fake.server.faults.append(Fault(FaultMode.STATUS, status=200, text=body or " ", times=100))
         assert isinstance(await venue.place(pair.request("0.010")), Ambiguous)
         assert isinstance(await found(pair), Ambiguous)
         reads: list[Awaitable[Any]] = [venue.quote(SYM), venue.server_time_ms()]
@@ -440,9 +444,9 @@ async def test_an_answer_that_is_none_is_an_error_and_never_an_empty_one(body: s
 
 
 async def test_a_read_is_asked_again_within_bounds(swap: Pair) -> None:
-    swap.fake.server.faults.append(Fault(Mode.STATUS, "/order", times=2))
+    swap.fake.server.faults.append(Fault(FaultMode.STATUS, "/order", times=2))
     assert isinstance(await found(swap), Absent)
-    swap.fake.server.faults.append(Fault(Mode.DROP, times=100))
+    swap.fake.server.faults.append(Fault(FaultMode.DROP, times=100))
     with pytest.raises(VenueError, match=r"does not answer, 3 times asked") as caught:
         await swap.venue.balance()
     assert "\n" not in str(caught.value)
@@ -451,7 +455,7 @@ async def test_a_read_is_asked_again_within_bounds(swap: Pair) -> None:
 
 async def test_no_key_and_no_signature_is_ever_shown(swap: Pair, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    swap.fake.server.faults.append(Fault(Mode.DROP, times=100))
+    swap.fake.server.faults.append(Fault(FaultMode.DROP, times=100))
     answer = await swap.venue.place(swap.request("0.010"))
     told = f"{answer} {await found(swap)} {swap.venue!r} {KEYS!r} {caplog.text}"
     with pytest.raises(VenueError) as caught:
@@ -544,7 +548,7 @@ async def test_one_way_is_set_where_it_is_not() -> None:
 
 async def test_what_cannot_be_set_is_refused() -> None:
     async with serving("binance") as fake:
-        fake.book.place(Ask("BTCUSDT", Decimal("0.010")), fake.floor.now_ms())  # a position at cross margin
+        fake.book.place(NewOrder("BTCUSDT", Decimal("0.010")), fake.floor.now_ms())  # a position at cross margin
         with pytest.raises(SafetyRefusal, match="-4048"):
             await CcxtVenue(options(BINANCE, fake.url), KEYS).open()
         assert fake.server.count("/order", "POST") == 0
@@ -553,7 +557,7 @@ async def test_what_cannot_be_set_is_refused() -> None:
 async def test_every_open_order_is_shown_and_can_be_cancelled(pair: Pair) -> None:
     now_ms = pair.fake.floor.now_ms()
     for number in range(2):
-        pair.fake.book.place(Ask(pair.place.id, QTY, f"{number:032x}", limit=Decimal(40000)), now_ms)
+        pair.fake.book.place(NewOrder(pair.place.id, QTY, f"{number:032x}", limit=Decimal(40000)), now_ms)
     rows = await pair.venue.open_orders(SYM)
     assert sorted((row.client_order_id, row.report.phase) for row in rows) == [
         (f"{number:032x}", OrderPhase.NEW) for number in range(2)
@@ -589,7 +593,7 @@ async def test_what_the_venue_does_by_itself_is_told_from_what_a_person_does(
     if origin:
         swap.fake.floor.close_out(swap.place.id, origin)
     else:
-        swap.fake.book.place(Ask(swap.place.id, -QTY, "byhand00001"), swap.fake.floor.now_ms(), Plan())
+        swap.fake.book.place(NewOrder(swap.place.id, -QTY, "byhand00001"), swap.fake.floor.now_ms(), FillPlan())
     since_ms = swap.venue.now_ms() - 60_000
     fills = await swap.venue.fills(SYM, since_ms)
     assert await swap.venue.all_fills([SYM], since_ms) == fills
@@ -602,7 +606,7 @@ async def test_all_fills_are_found_page_by_page(swap: Pair) -> None:
     now_ms = swap.fake.floor.now_ms()
     swap.fake.book.wallet.cash["USDT"] = Decimal(10**9)
     for number in range(2105):
-        ask = Ask(swap.place.id, QTY if number % 2 == 0 else -QTY, f"{number:032x}")
+        ask = NewOrder(swap.place.id, QTY if number % 2 == 0 else -QTY, f"{number:032x}")
         swap.fake.book.place(ask, now_ms - 8 * 86_400_000 + number * 300_000)
     fills = await swap.venue.fills(SYM, now_ms - 9 * 86_400_000)
     assert [fill.trade_id for fill in fills] == [swap.place.trade_id(fill.id) for fill in swap.fake.book.fills]
@@ -622,7 +626,7 @@ async def test_a_quotes_age_is_since_it_was_asked_for_and_the_books_own_time_sta
 ) -> None:
     """A quiet market is no stale one. P: bookTicker's `time` of futures, `ts` of OKX; other tickers tell none."""
     pair.fake.floor.quiet_ms = 45_000
-    slow = Fault(Mode.HOLD, "icker", after=True)
+    slow = Fault(FaultMode.HOLD, "icker", after=True)
     pair.fake.server.faults.append(slow)
     before_ms = pair.venue.now_ms()
     asking = asyncio.create_task(pair.venue.quotes([SYM]) if together else pair.venue.quote(SYM))
@@ -641,7 +645,7 @@ async def test_a_quotes_age_is_since_it_was_asked_for_and_the_books_own_time_sta
 
 
 async def test_a_cancelled_task_stays_cancelled_and_sends_no_more(swap: Pair) -> None:
-    swap.fake.server.faults.append(Fault(Mode.HOLD, "/order", method="POST"))
+    swap.fake.server.faults.append(Fault(FaultMode.HOLD, "/order", method="POST"))
     placing = asyncio.create_task(swap.venue.place(swap.request("0.010")))
     await swap.fake.server.wait_for("/order", 1)
     placing.cancel()

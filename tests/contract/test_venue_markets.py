@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from services.simulator.engine.events import State
 from services.simulator.engine.listing import Listing, markets
-from services.simulator.engine.matching_engine import Ask
-from services.simulator.engine.order import State
-from services.simulator.http.serve import Fake, serving
+from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.simulator import Simulator, serving
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import VenueOptions
 from shared.messages.reasons import OrderPhase
@@ -29,7 +29,7 @@ class Account(NamedTuple):
     """listings: by our symbol."""
 
     venue: CcxtVenue
-    fake: Fake
+    fake: Simulator
     listings: dict[str, Listing]
 
     def qty(self, sym: str) -> Decimal:
@@ -116,7 +116,7 @@ async def test_each_market_tells_its_own_quote_orders_and_fills_and_ends_only_it
             await held.buy(sym, number)
             listing = held.listings[sym]
             low = (listing.price * Decimal("0.8") / listing.tick).to_integral_value() * listing.tick
-            held.fake.book.place(Ask(listing.id, held.qty(sym), f"f{number}", limit=low), held.fake.floor.now_ms())
+            held.fake.book.place(NewOrder(listing.id, held.qty(sym), f"f{number}", limit=low), held.fake.floor.now_ms())
         for number, sym in enumerate(syms):
             quote, listing = await held.venue.quote(sym), held.listings[sym]
             assert (quote.bid, quote.ask) == (listing.price - listing.tick, listing.price + listing.tick)

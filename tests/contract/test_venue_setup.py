@@ -8,9 +8,9 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.engine.matching_engine import FEE_COIN, Ask
-from services.simulator.http.serve import Fake, serving
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.engine.matching_engine import FEE_COIN, NewOrder
+from services.simulator.simulator import Simulator, serving
 from shared.errors import SafetyRefusal, VenueError
 from shared.exchanges.trading import setup, silence
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
@@ -22,7 +22,7 @@ HEDGED = {"binance": ("dual", "true"), "okx": ("mode", "long_short_mode"), "bybi
 CROSS = {"binance": ("margin:BTCUSDT", "CROSSED"), "bybit": ("marginMode", "REGULAR_MARGIN")}
 
 
-async def opened(place: Place, fake: Fake) -> None:
+async def opened(place: Place, fake: Simulator) -> None:
     venue = CcxtVenue(options(place, fake.url), KEYS)
     await venue.open()
     await venue.close()
@@ -41,7 +41,7 @@ async def test_a_key_that_may_only_read_is_refused(place: Place) -> None:
 async def test_hedge_mode_with_something_open_is_a_sentence_with_the_remedy(place: Place, open_is: str) -> None:
     async with serving(place.exchange) as fake:
         limit = Decimal(30_000) if open_is == "order" else None
-        fake.book.place(Ask(place.id, Decimal("0.010"), limit=limit), fake.floor.now_ms())
+        fake.book.place(NewOrder(place.id, Decimal("0.010"), limit=limit), fake.floor.now_ms())
         fake.book.set(*HEDGED[place.exchange])
         with pytest.raises(SafetyRefusal, match=r"one-way position mode is needed.*tickline halt --flatten") as caught:
             await opened(place, fake)
@@ -53,7 +53,7 @@ async def test_hedge_mode_with_something_open_is_a_sentence_with_the_remedy(plac
 async def test_cross_margin_with_something_open_is_a_sentence_with_the_remedy(place: Place, open_is: str) -> None:
     async with serving(place.exchange) as fake:
         limit = Decimal(30_000) if open_is == "order" else None
-        fake.book.place(Ask(place.id, Decimal("0.010"), limit=limit), fake.floor.now_ms())
+        fake.book.place(NewOrder(place.id, Decimal("0.010"), limit=limit), fake.floor.now_ms())
         fake.book.set(*CROSS[place.exchange])
         with pytest.raises(SafetyRefusal, match=r"isolated margin is needed.*tickline halt --flatten"):
             await opened(place, fake)
@@ -109,7 +109,7 @@ async def test_an_order_of_weeks_ago_is_found_at_bybit() -> None:
         now_ms, week_ms = pair.fake.floor.now_ms(), 7 * 86_400_000
         for number in range(502):  # the open list keeps 500 that have ended
             qty = Decimal("0.010") if number % 2 else Decimal("-0.010")
-            pair.fake.book.place(Ask("BTCUSDT", qty, f"{number:032x}"), now_ms - 3 * week_ms + number)
+            pair.fake.book.place(NewOrder("BTCUSDT", qty, f"{number:032x}"), now_ms - 3 * week_ms + number)
         name = f"{0:032x}"
         found = await pair.venue.find("BTCUSDT", name, now_ms - 3 * week_ms)
         assert getattr(found, "filled_qty", None) == Decimal("-0.010")
@@ -119,7 +119,7 @@ async def test_a_silent_exchange_is_said_while_it_lasts_and_when_it_is_back(monk
     async with trading(BINANCE, attempts=1) as pair:
         monkeypatch.setattr(silence, "FIRST_S", 0.05)
         monkeypatch.setattr(silence, "AGAIN_S", 0.05)
-        pair.fake.server.faults.append(Fault(Mode.STATUS, "", status=503, times=1_000))
+        pair.fake.server.faults.append(Fault(FaultMode.STATUS, "", status=503, times=1_000))
         with structlog.testing.capture_logs() as logs:
 
             def told(event: str) -> list[Any]:
@@ -141,7 +141,7 @@ async def test_a_silent_exchange_is_said_while_it_lasts_and_when_it_is_back(monk
 async def test_an_exchange_that_refuses_is_not_silent(answer: str) -> None:
     async with trading(BINANCE, attempts=1) as pair:
         status = 429 if answer == "limit" else 400
-        pair.fake.server.faults.append(Fault(Mode.STATUS, "", status=status, times=1_000))
+        pair.fake.server.faults.append(Fault(FaultMode.STATUS, "", status=status, times=1_000))
         with pytest.raises(VenueError):
             await pair.venue.balance()
         assert pair.fake.server.count("/balance") + pair.fake.server.count("/account")

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from services.simulator.engine.matching_engine import Ask
-from services.simulator.engine.order import LIVE
+from services.simulator.engine.events import LIVE
+from services.simulator.engine.matching_engine import NewOrder
 from shared.errors import SafetyRefusal
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.orders import OrderStatusReport
@@ -45,7 +45,7 @@ async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
 def waits(pair: Pair, number: int, **changes: object) -> str:
     """Somebody's order that waits for a lower price; its client id."""
     client_id = f"{number:032x}"
-    ask = Ask(pair.place.id, D("-0.010"), client_id, trigger=D(30_000), **changes)  # type: ignore[arg-type]
+    ask = NewOrder(pair.place.id, D("-0.010"), client_id, trigger=D(30_000), **changes)  # type: ignore[arg-type]
     if pair.place.kind == "spot":
         ask = ask._replace(signed_qty=D("0.010"), limit=D(29_000))
     pair.fake.book.place(ask, pair.fake.floor.now_ms())
@@ -54,7 +54,7 @@ def waits(pair: Pair, number: int, **changes: object) -> str:
 
 def rests(pair: Pair, number: int) -> str:
     client_id = f"{number:032x}"
-    pair.fake.book.place(Ask(pair.place.id, D("0.010"), client_id, limit=D(40_000)), pair.fake.floor.now_ms())
+    pair.fake.book.place(NewOrder(pair.place.id, D("0.010"), client_id, limit=D(40_000)), pair.fake.floor.now_ms())
     return client_id
 
 
@@ -119,7 +119,7 @@ async def test_each_side_of_a_hedge_is_closed_as_what_it_is(pair: Pair) -> None:
     pair.fake.book.set(*HEDGED[pair.place.exchange])
     now_ms, wallet = pair.fake.floor.now_ms(), pair.fake.book.wallet
     for leg, size in (("LONG", "0.030"), ("SHORT", "-0.010")):
-        pair.fake.book.place(Ask(pair.place.id, D(size), leg=leg), now_ms)
+        pair.fake.book.place(NewOrder(pair.place.id, D(size), leg=leg), now_ms)
     rows = {row.row: row.signed_qty for row in await pair.venue.positions()}
     assert rows == {LONG_ROW[pair.place.exchange]: D("0.030"), SHORT_ROW[pair.place.exchange]: D("-0.010")}
     for number, (row, held) in enumerate(rows.items()):
@@ -133,7 +133,7 @@ async def test_each_side_of_a_hedge_is_closed_as_what_it_is(pair: Pair) -> None:
 async def test_cross_beside_isolated_is_closed_by_itself(pair: Pair) -> None:
     now_ms, wallet = pair.fake.floor.now_ms(), pair.fake.book.wallet
     for leg, size in (("", "0.030"), ("CROSS", "-0.020")):
-        pair.fake.book.place(Ask(pair.place.id, D(size), leg=leg), now_ms)
+        pair.fake.book.place(NewOrder(pair.place.id, D(size), leg=leg), now_ms)
     assert {row.row: row.signed_qty for row in await pair.venue.positions()} == {
         "": D("0.030"),
         "NET CROSS": D("-0.020"),
@@ -155,7 +155,7 @@ async def test_one_call_cancels_what_waits(place: Place) -> None:
 
 async def test_a_position_beside_the_one_that_is_traded_is_refused_at_open() -> None:
     async with trading(OKX) as pair:
-        pair.fake.book.place(Ask(pair.place.id, D("0.030"), leg="CROSS"), pair.fake.floor.now_ms())
+        pair.fake.book.place(NewOrder(pair.place.id, D("0.030"), leg="CROSS"), pair.fake.floor.now_ms())
         again = CcxtVenue(options(OKX, pair.fake.url), KEYS)
         with pytest.raises(SafetyRefusal, match=r"BTC/USDT:USDT: there is a position NET CROSS.*halt --flatten"):
             await again.open()

@@ -11,12 +11,12 @@ import pytest
 
 from services.console.verbs.download import BASE_URL
 from services.research.download.history import PublicExchange
-from services.simulator.binance.public_market import BinanceUsdm, Switches
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.engine.market import FakeBar, FakeMarket, bars, rates, trades
-from services.simulator.http.server import FakeExchange
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.engine.trade_history import MarketBar
+from services.simulator.http.server import SimulatorServer
 from shared.history import bars as read_bars
 from tests.e2e.command import COMMAND, Done, over
+from tests.public_history import PageFaults, PastMarket, PublicHistory, bars, rates, trades
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -30,23 +30,23 @@ MARKET = ("--exchange", "binanceusdm", "--market", "BTC/USDT:USDT", "--sym", "BT
 SINCE = ("--from", "2024-01-01")
 
 
-def venue(switches: Switches | None = None, missing: range = range(0)) -> BinanceUsdm:
+def venue(switches: PageFaults | None = None, missing: range = range(0)) -> PublicHistory:
     held = [bar for at, bar in enumerate(BARS) if at not in missing]
     apart = [0, 1, 250] * 400
-    market = FakeMarket(
+    market = PastMarket(
         {"12h": held, "15m": QUARTERS}, trades(JANUARY_MS, apart), rates(JANUARY_MS, 8 * 60 * MINUTE_MS, 90)
     )
-    return BinanceUsdm({"BTCUSDT": market}, NOW_MS, switches or Switches())
+    return PublicHistory({"BTCUSDT": market}, NOW_MS, switches or PageFaults())
 
 
-async def start(exchange: FakeExchange, folder: Path, *arguments: object) -> Process:
+async def start(exchange: SimulatorServer, folder: Path, *arguments: object) -> Process:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
     return await asyncio.create_subprocess_exec(
         COMMAND, *map(str, arguments), cwd=folder, env={**clean, BASE_URL: exchange.url}, stdout=PIPE, stderr=PIPE
     )
 
 
-async def tickline(exchange: FakeExchange, folder: Path, *arguments: object) -> Done:
+async def tickline(exchange: SimulatorServer, folder: Path, *arguments: object) -> Done:
     process = await start(exchange, folder, *arguments)
     out, err = await process.communicate()
     progress = re.compile(r"2024-0[12]: [\d,]+ rows so far\n")
@@ -61,12 +61,12 @@ def found(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.parquet"))
 
 
-def texts(held: list[FakeBar]) -> list[str]:
+def texts(held: list[MarketBar]) -> list[str]:
     return [str(bar.close) for bar in held]
 
 
 async def test_bars_with_a_gap_and_rows_that_come_twice(tmp_path: Path) -> None:
-    async with FakeExchange(venue(Switches(repeat=True, overlap=2), missing=range(70, 73))) as exchange:
+    async with SimulatorServer(venue(PageFaults(repeat=True, overlap=2), missing=range(70, 73))) as exchange:
         job = ("download", *MARKET, *SINCE, "--interval", "12h", "--merge", "all.parquet")
         done = await tickline(exchange, tmp_path, *job)
         assert (done.code, done.err) == (0, "")
@@ -93,7 +93,7 @@ async def test_bars_with_a_gap_and_rows_that_come_twice(tmp_path: Path) -> None:
 
 
 async def test_trades_and_funding_rates(tmp_path: Path) -> None:
-    async with FakeExchange(venue()) as exchange:
+    async with SimulatorServer(venue()) as exchange:
         done = await tickline(exchange, tmp_path, "download", *MARKET, *SINCE, "--kind", "trades", "--to", "2024-01-02")
         assert (done.code, done.err) == (0, "")
         assert "rows: 1,201, first 2024-01-01T00:00:00Z" in done.out
@@ -105,8 +105,8 @@ async def test_trades_and_funding_rates(tmp_path: Path) -> None:
 
 
 async def test_a_killed_download_goes_on_where_it_was(tmp_path: Path) -> None:
-    held = Fault(Mode.HOLD, "klines", skip=2)
-    async with FakeExchange(venue(), held) as exchange:
+    held = Fault(FaultMode.HOLD, "klines", skip=2)
+    async with SimulatorServer(venue(), held) as exchange:
         job = ("download", *MARKET, *SINCE, "--to", "2024-02-10", "--interval", "15m", "--merge", "all.parquet")
         killed = await start(exchange, tmp_path, *job)
         await exchange.wait_for("klines", 3)
@@ -125,9 +125,9 @@ async def test_a_killed_download_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 async def test_what_fails_is_asked_again(tmp_path: Path) -> None:
-    january = (Fault(Mode.STATUS, "klines"), Fault(Mode.CUT, "klines"))
-    february = (Fault(Mode.DROP, "klines", skip=1), Fault(Mode.HTML, "klines", skip=1))
-    async with FakeExchange(venue(), *january, *february) as exchange:
+    january = (Fault(FaultMode.STATUS, "klines"), Fault(FaultMode.CUT, "klines"))
+    february = (Fault(FaultMode.DROP, "klines", skip=1), Fault(FaultMode.HTML, "klines", skip=1))
+    async with SimulatorServer(venue(), *january, *february) as exchange:
         done = await tickline(exchange, tmp_path, "download", *MARKET, *SINCE, "--interval", "12h")
     assert [fault.struck for fault in (*january, *february)] == [1] * 4
     assert done.code == 0
@@ -151,7 +151,7 @@ async def test_what_fails_is_asked_again(tmp_path: Path) -> None:
 async def test_what_cannot_be_fetched_is_one_line(
     tmp_path: Path, options: tuple[str, ...], code: int, said: str
 ) -> None:
-    async with FakeExchange(venue()) as exchange:
+    async with SimulatorServer(venue()) as exchange:
         done = await tickline(exchange, tmp_path, "download", *over((*MARKET, *SINCE, "--interval", "12h"), options))
     assert (done.code, done.out) == (code, "")
     (line,) = done.err.splitlines()
@@ -160,7 +160,7 @@ async def test_what_cannot_be_fetched_is_one_line(
 
 
 async def test_a_venue_that_does_not_answer_is_exit_code_4(tmp_path: Path) -> None:
-    async with FakeExchange(venue(), Fault(Mode.STATUS, times=99)) as exchange:
+    async with SimulatorServer(venue(), Fault(FaultMode.STATUS, times=99)) as exchange:
         done = await tickline(exchange, tmp_path, "download", *MARKET, *SINCE, "--interval", "12h")
     assert done.code == 4
     assert "binanceusdm does not answer" in done.err.splitlines()[-1]
@@ -169,7 +169,7 @@ async def test_a_venue_that_does_not_answer_is_exit_code_4(tmp_path: Path) -> No
 
 async def test_requests_are_spaced_as_the_exchange_wants_it() -> None:
     requests = 20
-    async with FakeExchange(venue()) as exchange, PublicExchange("binanceusdm", base_url=exchange.url) as one:
+    async with SimulatorServer(venue()) as exchange, PublicExchange("binanceusdm", base_url=exchange.url) as one:
         begun = time.monotonic()
         for _ in range(requests):
             await one.now_ms()

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from services.console.verbs.download import BASE_URL
-from services.simulator.binance.public_market import BinanceUsdm
-from services.simulator.engine.market import FakeMarket, bars
-from services.simulator.http.server import FakeExchange
+from services.simulator.http.server import SimulatorServer
+from tests.public_history import PastMarket, PublicHistory, bars
 
 JANUARY_MS, HALF_DAY_MS = 1_704_067_200_000, 43_200_000
 ROOT = Path(__file__).parents[2]
@@ -46,8 +45,8 @@ def test_every_command_is_of_a_kind_that_is_run() -> None:
 async def test_the_tickline_commands_in_their_order(tmp_path: Path) -> None:
     rows = [f"2025-01-{day:02d}T{hour:02d}:00,{100 + (day * 7 + hour) % 5}" for day in range(1, 11) for hour in (0, 12)]
     (tmp_path / "bars.csv").write_text("\n".join(["datetime,price", *rows]) + "\n")
-    held = FakeMarket({"12h": bars(JANUARY_MS, HALF_DAY_MS, 200)})
-    async with FakeExchange(BinanceUsdm({"BTCUSDT": held}, JANUARY_MS + 200 * HALF_DAY_MS)) as exchange:
+    held = PastMarket({"12h": bars(JANUARY_MS, HALF_DAY_MS, 200)})
+    async with SimulatorServer(PublicHistory({"BTCUSDT": held}, JANUARY_MS + 200 * HALF_DAY_MS)) as exchange:
         await asyncio.to_thread(run_all, tmp_path, exchange.url)
     for written in ("summary.json", "btc.parquet", "models/mine.json", "trades.csv", "report.html"):
         assert (tmp_path / written).exists()

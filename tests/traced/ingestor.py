@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from services.ingestor.main import build
-from services.simulator.http.serve import serving
-from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.simulator import TradePlan, serving
 from shared.bus.scripts import COMMIT
 from shared.config import load_settings
 from tests.servers import VALKEY, Server
@@ -22,7 +21,7 @@ async def ingestor(folder: Path) -> list[Way]:
     server = Server(VALKEY, folder).start()
     try:
         with traced([way]):
-            async with serving("binance", plan=FeedPlan(rate=100)) as fake:
+            async with serving("binance", plan=TradePlan(rate=100)) as fake:
                 settings = load_settings(
                     symbols=(SYM,), interval="1s", state_dir=folder, bus={"url": server.url, "partitions": P},
                     ingestor={"source": "ccxt", "exchange": "binance", "markets": {SYM: "BTC/USDT:USDT"},

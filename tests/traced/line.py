@@ -16,7 +16,7 @@ from services.gateway.main import build as build_gateway
 from services.gateway.risk.check import Rules
 from services.gateway.risk.model import model_sha256
 from services.signal.main import build as build_signal
-from services.simulator.http.serve import serving
+from services.simulator.simulator import serving
 from services.strategy.main import build as build_strategy
 from shared.bus.api import Commit, Lease, Outcome
 from shared.bus.entry import Outgoing

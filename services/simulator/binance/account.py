@@ -5,10 +5,10 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/account/re
 
 from decimal import Decimal
 
-from services.simulator.binance.authentication import refused
+from services.simulator.binance.rest import refused
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.engine.wallet import Holding
-from services.simulator.http.request import Asked
+from services.simulator.engine.wallet import HeldPosition
+from services.simulator.http.request import HttpRequest
 
 ZERO = Decimal(0)
 CURRENCY = "USDT"
@@ -31,7 +31,7 @@ class BinanceAccount:
     def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
-    def account(self, asked: Asked) -> object:
+    def account(self, asked: HttpRequest) -> object:
         """GET account, v2 and v3."""
         now_ms, cash = self._floor.now_ms(), self._floor.book.wallet.cash
         profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
@@ -48,7 +48,7 @@ class BinanceAccount:
             "assets": [asset, *(_other(name, amount, now_ms) for name, amount in cash.items() if name != CURRENCY)],
         }  # fmt: skip
 
-    def balance(self, asked: Asked) -> object:
+    def balance(self, asked: HttpRequest) -> object:
         """GET balance, v2 and v3."""
         book, now_ms = self._floor.book, self._floor.now_ms()
         return [
@@ -61,7 +61,7 @@ class BinanceAccount:
             for coin, cash in book.wallet.cash.items()
         ]
 
-    def positions(self, asked: Asked) -> object:
+    def positions(self, asked: HttpRequest) -> object:
         """GET positionRisk, v2 and v3 (v3 leaves the flat ones out)."""
         return [
             self._position(sym, leg, held)
@@ -69,7 +69,7 @@ class BinanceAccount:
             if asked.form.get("symbol", sym) == sym and (held.qty or "/v2/" in asked.path)
         ]
 
-    def income(self, asked: Asked) -> object:
+    def income(self, asked: HttpRequest) -> object:
         """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most.
 
         A week where no times are given.
@@ -88,18 +88,18 @@ class BinanceAccount:
         ]  # fmt: skip
         return found[:limit]
 
-    def position_mode(self, asked: Asked) -> object:
+    def position_mode(self, asked: HttpRequest) -> object:
         """GET positionSide/dual."""
         return {"dualSidePosition": self._floor.book.settings.get("dual", "false") == "true"}
 
-    def set_position_mode(self, asked: Asked) -> object:
+    def set_position_mode(self, asked: HttpRequest) -> object:
         """POST positionSide/dual."""
         if self._floor.book.settings.get("dual", "false") == asked.form["dualSidePosition"]:
             raise refused(-4059, "No need to change position side.")
         self._set("dual", asked.form["dualSidePosition"], (-4068, -4067), "Position side", None)
         return {"code": 200, "msg": "success"}
 
-    def set_margin(self, asked: Asked) -> object:
+    def set_margin(self, asked: HttpRequest) -> object:
         """POST marginType."""
         key, wanted = f"margin:{asked.form['symbol']}", asked.form["marginType"]
         if self._floor.book.settings.get(key, "CROSSED") == wanted:
@@ -107,7 +107,7 @@ class BinanceAccount:
         self._set(key, wanted, (-4048, -4047), "Margin type", asked.form["symbol"])
         return {"code": 200, "msg": "success"}
 
-    def set_leverage(self, asked: Asked) -> object:
+    def set_leverage(self, asked: HttpRequest) -> object:
         """POST leverage."""
         sym, wanted = asked.form["symbol"], int(asked.form["leverage"])
         if not 1 <= wanted <= self._floor.book.listings[sym].most_leverage:
@@ -115,7 +115,7 @@ class BinanceAccount:
         self._floor.book.set(f"leverage:{sym}", str(wanted))
         return {"symbol": sym, "leverage": wanted, "maxNotionalValue": "1000000"}
 
-    def symbol_config(self, asked: Asked) -> object:
+    def symbol_config(self, asked: HttpRequest) -> object:
         """GET symbolConfig."""
         book = self._floor.book
         return [
@@ -127,7 +127,7 @@ class BinanceAccount:
             if asked.form.get("symbol", sym) == sym
         ]  # fmt: skip
 
-    def brackets(self, asked: Asked) -> object:
+    def brackets(self, asked: HttpRequest) -> object:
         """GET leverageBracket."""
         bracket = {
             "bracket": 1, "initialLeverage": 100, "notionalCap": 10**9, "notionalFloor": 0, "maintMarginRatio": 0.004,
@@ -135,7 +135,7 @@ class BinanceAccount:
         }  # fmt: skip
         return [{"symbol": sym, "brackets": [bracket]} for sym in self._floor.book.listings]
 
-    def config(self, asked: Asked) -> object:
+    def config(self, asked: HttpRequest) -> object:
         """GET accountConfig."""
         return {
             "feeTier": 0, "canTrade": not self._floor.keys.reads_only, "canDeposit": True, "canWithdraw": True,
@@ -144,11 +144,11 @@ class BinanceAccount:
             "multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true",
         }  # fmt: skip
 
-    def assets_mode(self, asked: Asked) -> object:
+    def assets_mode(self, asked: HttpRequest) -> object:
         """GET multiAssetsMargin."""
         return {"multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true"}
 
-    def info(self, asked: Asked) -> object:
+    def info(self, asked: HttpRequest) -> object:
         """GET sapi account/info: https://developers.binance.com/docs/wallet/account/account-info."""
         portfolio = self._floor.book.settings.get("portfolio", "false") == "true"
         return {
@@ -156,7 +156,7 @@ class BinanceAccount:
             "isPortfolioMarginRetailEnabled": portfolio,
         }  # fmt: skip
 
-    def key_rights(self, asked: Asked) -> object:
+    def key_rights(self, asked: HttpRequest) -> object:
         """GET sapi account/apiRestrictions."""
         return {
             "ipRestrict": True, "enableReading": True, "enableFutures": not self._floor.keys.reads_only,
@@ -177,10 +177,10 @@ class BinanceAccount:
             raise refused(codes[1], f"{what} cannot be changed if there exists open orders.")
         self._floor.book.set(key, value)
 
-    def _profit(self, sym: str, held: Holding) -> Decimal:
+    def _profit(self, sym: str, held: HeldPosition) -> Decimal:
         return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
 
-    def _position(self, sym: str, leg: str, held: Holding) -> dict[str, object]:
+    def _position(self, sym: str, leg: str, held: HeldPosition) -> dict[str, object]:
         book = self._floor.book
         mark, profit = book.prices.quote(sym, self._floor.now_ms()).mid, self._profit(sym, held)
         margin = abs(held.qty) * held.entry / book.leverage(sym)

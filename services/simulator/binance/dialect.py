@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 
 from services.simulator.binance.account import BinanceAccount
-from services.simulator.binance.authentication import refused, signed
-from services.simulator.binance.conditional_orders import BinanceAlgo
-from services.simulator.binance.history import BinanceHistory
-from services.simulator.binance.orders import BinanceOrders
-from services.simulator.binance.public_market import BinanceUsdm, symbol
+from services.simulator.binance.orders import BinanceAlgo, BinanceOrders
+from services.simulator.binance.rest import refused, signed
+from services.simulator.engine.intervals import INTERVALS_MS
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import Asked
-from services.simulator.http.server import Answer
+from services.simulator.engine.trade_history import BEHIND, FIRST_ID, MarketTrade, TradeHistory
+from services.simulator.http.request import HttpRequest
+from services.simulator.http.server import Handler
 
 HOSTS = ("", "demo-")  # demo trading has hosts of its own
 
@@ -19,17 +18,16 @@ HOSTS = ("", "demo-")  # demo trading has hosts of its own
 class Binance:
     """A FakeVenue that trades."""
 
-    def __init__(self, floor: SimulatorState, history: BinanceUsdm | None = None) -> None:
+    def __init__(self, floor: SimulatorState) -> None:
         self.floor = floor
-        self._history = history or BinanceUsdm({}, 0)
         self._tapes = BinanceHistory(floor, floor.tapes).routes("fapi.binance.com/fapi/v1") if floor.tapes else {}
         self._orders, self._account = BinanceOrders(floor), BinanceAccount(floor)
         floor.book.fires_as = lambda waited: waited.client_id  # see BinanceAlgo
 
     @property
-    def routes(self) -> Mapping[str, Answer]:
+    def routes(self) -> Mapping[str, Handler]:
         """What the server serves, at the real hosts and at those of demo trading."""
-        table = {**self._history.routes, **self._tapes, **self._public()}
+        table = {**self._public(), **self._tapes}
         table |= {route: signed(self.floor, answer) for route, answer in self._private().items()}
         return {
             " ".join((method, host + rest)): answer
@@ -37,10 +35,12 @@ class Binance:
             for host in HOSTS
         }
 
-    def _public(self) -> dict[str, Answer]:
+    def _public(self) -> dict[str, Handler]:
         fapi = "GET fapi.binance.com/fapi/v1"
         return {
             "GET api.binance.com/api/v3/time": self._time,
+            "GET api.binance.com/api/v3/exchangeInfo": lambda asked: {"symbols": []},
+            "GET dapi.binance.com/dapi/v1/exchangeInfo": lambda asked: {"symbols": []},
             "GET api.binance.com/sapi/v1/margin/allPairs": lambda asked: [],
             "GET api.binance.com/sapi/v1/margin/isolated/allPairs": lambda asked: [],
             f"{fapi}/time": self._time,
@@ -49,9 +49,10 @@ class Binance:
             f"{fapi}/ticker/bookTicker": self._book_ticker,
             f"{fapi}/ticker/price": self._price,
             f"{fapi}/premiumIndex": self._premium_index,
+            **dict.fromkeys((f"{fapi}/klines", f"{fapi}/aggTrades", f"{fapi}/fundingRate"), _no_history),
         }
 
-    def _private(self) -> dict[str, Answer]:
+    def _private(self) -> dict[str, Handler]:
         orders, account, host = self._orders, self._account, "fapi.binance.com/fapi"
         algo = BinanceAlgo(self.floor)
         table = {
@@ -86,10 +87,10 @@ class Binance:
             table[f"GET {host}/{version}/positionRisk"] = account.positions
         return table
 
-    def _time(self, asked: Asked) -> object:
+    def _time(self, asked: HttpRequest) -> object:
         return {"serverTime": self.floor.now_ms()}
 
-    def _exchange_info(self, asked: Asked) -> object:
+    def _exchange_info(self, asked: HttpRequest) -> object:
         listed = [listing for listing in self.floor.book.listings.values() if listing.kind == "swap"]
         return {
             "timezone": "UTC",
@@ -103,7 +104,7 @@ class Binance:
         ends = int(book.settings.get(f"delivery:{listing.id}", str(row["deliveryDate"])))
         return {**row, "status": book.status(listing.id) or row["status"], "deliveryDate": ends}
 
-    def _book_ticker(self, asked: Asked) -> object:
+    def _book_ticker(self, asked: HttpRequest) -> object:
         now_ms = self.floor.now_ms()
         rows = [
             {"symbol": sym, "bidPrice": quote.bid, "bidQty": "9.000", "askPrice": quote.ask, "askQty": "9.000",
@@ -112,7 +113,7 @@ class Binance:
         ]  # fmt: skip
         return rows[0] if "symbol" in asked.query else rows
 
-    def _price(self, asked: Asked) -> object:
+    def _price(self, asked: HttpRequest) -> object:
         now_ms = self.floor.now_ms()
         rows = [
             {"symbol": sym, "price": self.floor.book.prices.quote(sym, now_ms).mid, "time": now_ms}
@@ -120,7 +121,7 @@ class Binance:
         ]
         return rows[0] if "symbol" in asked.query else rows
 
-    def _premium_index(self, asked: Asked) -> object:
+    def _premium_index(self, asked: HttpRequest) -> object:
         now_ms = self.floor.now_ms()
         rows = [
             {"symbol": sym, "markPrice": mid, "indexPrice": mid, "estimatedSettlePrice": mid, "time": now_ms,
@@ -129,8 +130,135 @@ class Binance:
         ]  # fmt: skip
         return rows[0] if "symbol" in asked.query else rows
 
-    def _asked_for(self, asked: Asked) -> list[str]:
+    def _asked_for(self, asked: HttpRequest) -> list[str]:
         wanted = asked.query.get("symbol")
         if wanted is not None and wanted not in self.floor.book.listings:
             raise refused(-1121, "Invalid symbol.")
         return [wanted] if wanted else list(self.floor.book.listings)
+
+
+def _no_history(asked: HttpRequest) -> object:
+    raise refused(-1121, "Invalid symbol.")
+
+
+def symbol(listing: Listing) -> dict[str, object]:
+    """A row of exchangeInfo."""
+    step, least = str(listing.step), str(listing.min_qty)
+    return {
+        "symbol": listing.id, "pair": listing.id, "contractType": "PERPETUAL", "deliveryDate": 4133404800000,
+        "onboardDate": 1569398400000, "status": "TRADING", "baseAsset": listing.base,
+        "quoteAsset": listing.quote,
+        "marginAsset": listing.quote, "pricePrecision": 2, "quantityPrecision": 3, "baseAssetPrecision": 8,
+        "quotePrecision": 8, "underlyingType": "COIN", "orderTypes": ["LIMIT", "MARKET"],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": "0.10", "maxPrice": "4529764", "tickSize": str(listing.tick)},
+            {"filterType": "LOT_SIZE", "minQty": least, "maxQty": str(listing.most_limit), "stepSize": step},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": least, "maxQty": str(listing.most_market), "stepSize": step},
+            {"filterType": "MIN_NOTIONAL", "notional": str(listing.min_notional)},
+        ],
+    }  # fmt: skip
+
+
+# Binance's REST history of trades and bars over tapes, up to the venue's own now.
+#
+# https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
+
+HOUR_MS = 3_600_000
+NEVER_MS = 1 << 52
+LIMITS = {"klines": 1500, "aggTrades": 1000, "trades": 1000, "historicalTrades": 500}
+KEY = "x-mbx-apikey"
+
+
+class BinanceHistory:
+    """tapes: by the venue's id of the market."""
+
+    def __init__(self, floor: SimulatorState, tapes: Mapping[str, TradeHistory]) -> None:
+        self._floor, self._tapes = floor, tapes
+
+    def routes(self, root: str) -> Mapping[str, Handler]:
+        """Under a host and path, e.g. fapi.binance.com/fapi/v1."""
+        return {
+            f"GET {root}/aggTrades": self._agg_trades,
+            f"GET {root}/trades": self._trades,
+            f"GET {root}/historicalTrades": self._historical,
+            f"GET {root}/klines": self._klines,
+        }
+
+    def _agg_trades(self, asked: HttpRequest) -> object:
+        tape, limit, query = self._tape(asked), self._limit("aggTrades", asked), asked.query
+        begin, end = query.get("startTime"), query.get("endTime")
+        now_ms = self._floor.now_ms()
+        count = tape.upto(now_ms)
+        if "fromId" in query:
+            if begin or end:
+                raise refused(-1128, "Combination of optional parameters invalid.")
+            first = max(tape.index(int(query["fromId"]) + BEHIND), 0)
+            return [_agg(trade) for trade in tape.trades(first, min(first + limit, count))]
+        if begin and end and int(end) - int(begin) > HOUR_MS:
+            raise refused(-4179, "Time between startTime and endTime must be within 1 hour.")
+        first = tape.before(int(begin), now_ms) if begin else 0
+        last = tape.before(int(end) + 1, now_ms) if end else count
+        if begin and not end:
+            last = min(first + limit, last)
+        else:
+            first = max(first, last - limit)  # the window's last ones
+        return [_agg(trade) for trade in tape.trades(first, last)]
+
+    def _trades(self, asked: HttpRequest) -> object:
+        tape, limit = self._tape(asked), self._limit("trades", asked)
+        count = tape.upto(self._floor.now_ms())
+        return [_single(trade) for trade in tape.trades(max(count - limit, 0), count)]
+
+    def _historical(self, asked: HttpRequest) -> object:
+        if KEY not in asked.headers:
+            raise refused(-2014, "API-key format invalid.")
+        tape, limit = self._tape(asked), self._limit("historicalTrades", asked)
+        count = tape.upto(self._floor.now_ms())
+        first = int(asked.query.get("fromId", FIRST_ID + count - limit))
+        begin = max(tape.index(first), 0)
+        return [_single(trade) for trade in tape.trades(begin, min(begin + limit, count))]
+
+    def _klines(self, asked: HttpRequest) -> object:
+        tape, limit, query = self._tape(asked), self._limit("klines", asked), asked.query
+        length_ms = INTERVALS_MS.get(query.get("interval", ""))
+        if length_ms is None:
+            raise refused(-1120, "Invalid interval.")
+        now_ms = self._floor.now_ms()
+        end_ms = min(int(query.get("endTime", NEVER_MS)), now_ms) + 1
+        begin_ms = int(query["startTime"]) if "startTime" in query else end_ms - limit * length_ms
+        born_ms = tape.due_ms(0)
+        if born_ms is not None and begin_ms < born_ms:
+            begin_ms = born_ms // length_ms * length_ms
+        end_ms = min(end_ms, begin_ms + limit * length_ms)
+        rows = []
+        for bar in tape.bars(length_ms, begin_ms, end_ms, now_ms):
+            prices = [bar.open, bar.high, bar.low, bar.close, bar.volume]
+            rows.append([bar.at_ms, *prices, bar.at_ms + length_ms - 1, "0", 1, "0", "0", "0"])
+        return rows
+
+    def _tape(self, asked: HttpRequest) -> TradeHistory:
+        tape = self._tapes.get(asked.query.get("symbol", ""))
+        if tape is None:
+            raise refused(-1121, "Invalid symbol.")
+        return tape
+
+    def _limit(self, name: str, asked: HttpRequest) -> int:
+        limit = int(asked.query.get("limit", 500))
+        if not 1 <= limit <= LIMITS[name]:
+            raise refused(-1130, "Data sent for parameter 'limit' is not valid.")
+        return limit
+
+
+def _agg(trade: MarketTrade) -> dict[str, object]:
+    return {
+        "a": trade.id - BEHIND, "p": trade.price, "q": trade.amount, "f": trade.id, "l": trade.id, "T": trade.at_ms,
+        "m": trade.side == "sell",
+    }  # fmt: skip
+
+
+def _single(trade: MarketTrade) -> dict[str, object]:
+    return {
+        "id": trade.id, "price": trade.price, "qty": trade.amount, "quoteQty": trade.price * trade.amount,
+        "time": trade.at_ms, "isBuyerMaker": trade.side == "sell",
+    }  # fmt: skip

@@ -1,18 +1,17 @@
 """Orders and trades of Binance's USD-M futures.
 
-https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api
-"""
+https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api"""
 
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import ClassVar
 
-from services.simulator.binance.authentication import refused
-from services.simulator.engine.matching_engine import HEDGE, Ask
-from services.simulator.engine.order import OPEN, Declined, Fill, Order, Why
+from services.simulator.binance.rest import refused
+from services.simulator.engine.events import OPEN, Declined, DeclineReason, EngineFill, EngineOrder, State
+from services.simulator.engine.matching_engine import HEDGE, NewOrder
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import Asked
+from services.simulator.http.request import HttpRequest
 
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
 WEEK_MS = 7 * 86_400_000
@@ -36,22 +35,25 @@ class BinanceOrders:
 
     SPAN_MS: ClassVar[int] = WEEK_MS  # of trades, in one question
     TOO_LONG: ClassVar[tuple[int, str]] = (-4165, "Maximum time interval is 7 days")
-    CODES: ClassVar[Mapping[Why, tuple[int, str]]] = {
-        Why.MARGIN: (-2019, "Margin is insufficient."),
-        Why.REDUCE_ONLY: (-2022, "ReduceOnly Order is rejected."),
-        Why.DUPLICATE: (-4116, "ClientOrderId is duplicated."),
-        Why.STEP: (-1111, "Precision is over the maximum defined for this asset."),
-        Why.MIN_QTY: (-4003, "Quantity less than or equal to zero."),
-        Why.MIN_NOTIONAL: (-4164, "Order's notional must be no smaller than 100 (unless you choose reduce only)."),
-        Why.MOST_MARKET: (-4005, "Quantity greater than max quantity."),
-        Why.NOT_TRADING: (-4140, "Invalid symbol status for opening position."),
-        Why.WOULD_TRIGGER: (-2021, "Order would immediately trigger."),
+    CODES: ClassVar[Mapping[DeclineReason, tuple[int, str]]] = {
+        DeclineReason.MARGIN: (-2019, "Margin is insufficient."),
+        DeclineReason.REDUCE_ONLY: (-2022, "ReduceOnly Order is rejected."),
+        DeclineReason.DUPLICATE: (-4116, "ClientOrderId is duplicated."),
+        DeclineReason.STEP: (-1111, "Precision is over the maximum defined for this asset."),
+        DeclineReason.MIN_QTY: (-4003, "Quantity less than or equal to zero."),
+        DeclineReason.MIN_NOTIONAL: (
+            -4164,
+            "Order's notional must be no smaller than 100 (unless you choose reduce only).",
+        ),
+        DeclineReason.MOST_MARKET: (-4005, "Quantity greater than max quantity."),
+        DeclineReason.NOT_TRADING: (-4140, "Invalid symbol status for opening position."),
+        DeclineReason.WOULD_TRIGGER: (-2021, "Order would immediately trigger."),
     }
 
     def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
-    def place(self, asked: Asked) -> object:
+    def place(self, asked: HttpRequest) -> object:
         """POST order."""
         form = asked.form
         try:
@@ -60,7 +62,7 @@ class BinanceOrders:
             raise refused(*self.CODES[declined.why]) from declined
         return self._shown(order)
 
-    def find(self, asked: Asked) -> object:
+    def find(self, asked: HttpRequest) -> object:
         """GET order."""
         seen_ms = self._floor.seen_ms(asked)
         order = self._found(asked, seen_ms)
@@ -68,30 +70,30 @@ class BinanceOrders:
             raise refused(-2013, "Order does not exist.")
         return self._shown(order)
 
-    def cancel(self, asked: Asked) -> object:
+    def cancel(self, asked: HttpRequest) -> object:
         """DELETE order."""
         order = self._found(asked, self._floor.now_ms())
         if order is None or order.state not in OPEN:
             raise refused(-2011, "Unknown order sent.")
         return self._shown(self._floor.book.cancel(order, self._floor.now_ms()))
 
-    def open_orders(self, asked: Asked) -> object:
+    def open_orders(self, asked: HttpRequest) -> object:
         """GET openOrders."""
         seen_ms, sym = self._floor.seen_ms(asked), self._sym(asked.form) if "symbol" in asked.form else None
         return [self._shown(order) for order in self._floor.book.open_orders(sym, seen_ms)]
 
-    def cancel_all(self, asked: Asked) -> object:
+    def cancel_all(self, asked: HttpRequest) -> object:
         """DELETE allOpenOrders."""
         for order in self._floor.book.open_orders(self._sym(asked.form)):
             self._floor.book.cancel(order, self._floor.now_ms())
         return {"code": 200, "msg": "The operation of cancel all open order is done."}
 
-    def all_orders(self, asked: Asked) -> object:
+    def all_orders(self, asked: HttpRequest) -> object:
         """GET allOrders."""
         found = self._floor.book.orders(self._sym(asked.form), self._floor.seen_ms(asked))
         return [self._shown(order) for order in found if self._is_told(order)]
 
-    def trades(self, asked: Asked) -> object:
+    def trades(self, asked: HttpRequest) -> object:
         """GET userTrades: seven days, oldest first; fromId goes with no time."""
         form, seen_ms = asked.form, self._floor.seen_ms(asked)
         start_ms = int(form.get("startTime", seen_ms - self.SPAN_MS))
@@ -110,7 +112,7 @@ class BinanceOrders:
             fills = fills if "startTime" in form else fills[-limit:]
         return [self._trade(fill) for fill in fills[: min(limit, MOST_TRADES)]]
 
-    def _ask(self, form: dict[str, str]) -> Ask:
+    def _ask(self, form: dict[str, str]) -> NewOrder:
         client_id, kind = form.get("newClientOrderId", ""), form.get("type", "")
         if not CLIENT_ID.match(client_id):
             raise refused(-4015, "Client order id is not valid.")
@@ -123,7 +125,7 @@ class BinanceOrders:
             qty = Decimal(form["quantity"])
         except (KeyError, InvalidOperation):
             raise refused(-1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.") from None
-        return Ask(
+        return NewOrder(
             self._sym(form), qty if form["side"] == "BUY" else -qty, client_id, form.get("reduceOnly") == "true",
             Decimal(form["price"]) if kind == "LIMIT" else None, int(form["timestamp"]), int(form.get("recvWindow", 0)),
             leg,
@@ -134,7 +136,7 @@ class BinanceOrders:
             raise refused(-1121, "Invalid symbol.")
         return form["symbol"]
 
-    def _found(self, asked: Asked, seen_ms: int) -> Order | None:
+    def _found(self, asked: HttpRequest, seen_ms: int) -> EngineOrder | None:
         form, book = asked.form, self._floor.book
         self._sym(form)
         if "origClientOrderId" in form:
@@ -143,11 +145,11 @@ class BinanceOrders:
             found = book.by_id(int(form.get("orderId", 0)), seen_ms)
         return found if found is None or self._is_told(found) else None
 
-    def _is_told(self, order: Order) -> bool:
+    def _is_told(self, order: EngineOrder) -> bool:
         """What waits for a price lies in another service."""
         return not self._floor.book.elsewhere(order)
 
-    def _shown(self, order: Order) -> dict[str, object]:
+    def _shown(self, order: EngineOrder) -> dict[str, object]:
         kind = "MARKET" if order.limit is None else "LIMIT"
         average = order.paid / abs(order.filled) if order.filled else Decimal(0)
         return {
@@ -162,7 +164,7 @@ class BinanceOrders:
             "updateTime": order.updated_ms,
         }  # fmt: skip
 
-    def _trade(self, fill: Fill) -> dict[str, object]:
+    def _trade(self, fill: EngineFill) -> dict[str, object]:
         return {
             "symbol": fill.sym, "id": fill.id, "orderId": fill.order_id, "side": "BUY" if fill.qty > 0 else "SELL",
             "price": fill.price, "qty": abs(fill.qty), "realizedPnl": fill.profit,
@@ -171,7 +173,7 @@ class BinanceOrders:
         }  # fmt: skip
 
 
-def client_id_of(order: Order) -> str:
+def client_id_of(order: EngineOrder) -> str:
     """The account's, or that of an order of its own: BINANCE_DOCS/user-data-streams/Event-Order-Update (P).
 
     The digits behind it are as in its example of trade/rest-api/Users-Force-Orders.
@@ -180,3 +182,96 @@ def client_id_of(order: Order) -> str:
     if start is not None:
         return f"{start}{order.created_ms}{order.id:06}"
     return "adl_autoclose" if order.origin == "adl" else order.client_id
+
+
+# Orders of Binance's USD-M futures that wait for a price: since December 2025 in a service of their own.
+#
+# https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Current-All-Algo-Open-Orders
+# https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Cancel-All-Algo-Open-Orders
+# https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Query-Algo-Order A row's
+# fields: ccxt's binance.parse_order has one, recorded. One that fires becomes an order of the matching engine with an
+# id of its own, `actualOrderId`, and the same client id: an ALGO_UPDATE of X TRIGGERED with "aid" 1000000033225453
+# and "ai" 88937381063 is recorded in https://github.com/nautechsystems/nautilus_trader/issues/3287.
+
+# Event-Algo-Order-Update: TRIGGERED while the order that it became lives, FINISHED when that has ended.
+STATUS = {State.UNTRIGGERED: "NEW", State.CANCELED: "CANCELED", State.TRIGGERED: "TRIGGERED"}
+RISE_TO_BUY = ("STOP", "STOP_MARKET")
+
+
+class BinanceAlgo:
+    """Answers about them. They are neither in openOrders nor cancelled by allOpenOrders."""
+
+    def __init__(self, floor: SimulatorState) -> None:
+        self._floor = floor
+
+    def place(self, asked: HttpRequest) -> object:
+        """POST algoOrder."""
+        form, book = asked.form, self._floor.book
+        kind, sym, buys = form.get("type", ""), form.get("symbol", ""), form.get("side") == "BUY"
+        if form.get("algoType") != "CONDITIONAL" or kind not in CONDITIONAL:
+            raise refused(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
+        if sym not in book.listings:
+            raise refused(-1121, "Invalid symbol.")
+        leg, closes = leg_of(form, book.settings.get("dual") == "true"), form.get("closePosition") == "true"
+        try:
+            trigger = Decimal(form["triggerPrice"])
+            qty = abs(book.wallet.holding(sym, leg=leg).qty) if closes else Decimal(form["quantity"])
+        except (KeyError, InvalidOperation):
+            raise refused(-1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.") from None
+        ask = NewOrder(
+            sym, qty if buys else -qty, form.get("clientAlgoId", ""), closes or form.get("reduceOnly") == "true",
+            Decimal(form["price"]) if "price" in form else None, leg=leg, trigger=trigger,
+            rises=buys == (kind in RISE_TO_BUY), algo=kind,
+        )  # fmt: skip
+        try:
+            return self._shown(self._floor.place(ask))
+        except Declined as declined:
+            raise refused(*BinanceOrders.CODES[declined.why]) from declined
+
+    def find(self, asked: HttpRequest) -> object:
+        """GET algoOrder: also one that was cancelled, or has fired."""
+        named, book = (asked.form.get("algoId"), asked.form.get("clientAlgoId")), self._floor.book
+        kept = [order for order in book.orders() if book.elsewhere(order)]
+        found = next((order for order in kept if str(order.id) == named[0] or order.client_id == named[1]), None)
+        if found is None:
+            raise refused(-2013, "Order does not exist.")
+        return self._shown(found)
+
+    def cancel(self, asked: HttpRequest) -> object:
+        """DELETE algoOrder."""
+        named = (asked.form.get("algoId"), asked.form.get("clientAlgoId"))
+        waiting = self._floor.book.waiting_orders()
+        found = next((order for order in waiting if str(order.id) == named[0] or order.client_id == named[1]), None)
+        if found is None:
+            raise refused(-2011, "Unknown order sent.")
+        self._floor.book.cancel(found, self._floor.now_ms())
+        return {"algoId": found.id, "clientAlgoId": found.client_id, "code": "200", "msg": "success"}
+
+    def open_orders(self, asked: HttpRequest) -> object:
+        """GET openAlgoOrders: of one market, or of all."""
+        self._floor.seen_ms(asked)
+        return [self._shown(order) for order in self._floor.book.waiting_orders(asked.form.get("symbol"))]
+
+    def cancel_all(self, asked: HttpRequest) -> object:
+        """DELETE algoOpenOrders: of one market."""
+        if asked.form.get("symbol") not in self._floor.book.listings:
+            raise refused(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+        for order in self._floor.book.waiting_orders(asked.form["symbol"]):
+            self._floor.book.cancel(order, self._floor.now_ms())
+        return {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+    def _shown(self, order: EngineOrder) -> dict[str, object]:
+        actual = self._floor.book.by_id(order.became)
+        status = "FINISHED" if actual is not None and actual.state not in OPEN else STATUS[order.state]
+        average = abs(actual.paid / actual.filled) if actual is not None and actual.filled else Decimal(0)
+        return {
+            "algoId": order.id, "clientAlgoId": order.client_id or f"web_{order.id}", "algoType": "CONDITIONAL",
+            "orderType": order.algo or ("STOP_MARKET" if order.limit is None else "STOP"), "symbol": order.sym,
+            "side": "BUY" if order.side > 0 else "SELL", "positionSide": order.leg or "BOTH", "timeInForce": "GTC",
+            "quantity": abs(order.signed_qty), "algoStatus": status, "triggerPrice": order.trigger,
+            "actualOrderId": str(order.became or ""), "actualPrice": average.quantize(Decimal("0.00001")),
+            "price": order.limit or "0.00", "icebergQuantity": None, "selfTradePreventionMode": "EXPIRE_MAKER",
+            "workingType": "CONTRACT_PRICE", "priceMatch": "NONE", "closePosition": False, "priceProtect": False,
+            "reduceOnly": order.reduce_only, "createTime": order.created_ms, "updateTime": order.updated_ms,
+            "triggerTime": order.updated_ms if order.became else 0, "goodTillDate": 0,
+        }  # fmt: skip

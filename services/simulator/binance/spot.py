@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar
 
-from services.simulator.binance.authentication import refused, signed
-from services.simulator.binance.history import BinanceHistory
+from services.simulator.binance.dialect import BinanceHistory
 from services.simulator.binance.orders import BinanceOrders
+from services.simulator.binance.rest import refused, signed
+from services.simulator.engine.events import DeclineReason, EngineFill, EngineOrder, State
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.order import Fill, Order, State, Why
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import Asked
-from services.simulator.http.server import Answer
+from services.simulator.http.request import HttpRequest
+from services.simulator.http.server import Handler
 
 HOSTS = ("api.binance.com/api/v3", "demo-api.binance.com/api/v3")
 RIGHTS = "GET api.binance.com/sapi/v1/account/apiRestrictions"
@@ -26,28 +26,28 @@ class SpotOrders(BinanceOrders):
 
     SPAN_MS: ClassVar[int] = 86_400_000
     TOO_LONG: ClassVar[tuple[int, str]] = (-1127, "More than 24 hours between startTime and endTime.")
-    CODES: ClassVar[Mapping[Why, tuple[int, str]]] = {
-        Why.MARGIN: (-2010, "Account has insufficient balance for requested action."),
-        Why.REDUCE_ONLY: (-1104, "Not all sent parameters were read."),
-        Why.DUPLICATE: (-2010, "Duplicate order sent."),
-        Why.STEP: (-1013, "Filter failure: LOT_SIZE"),
-        Why.MIN_QTY: (-1013, "Filter failure: LOT_SIZE"),
-        Why.MIN_NOTIONAL: (-1013, "Filter failure: NOTIONAL"),
-        Why.MOST_MARKET: (-1013, "Filter failure: MARKET_LOT_SIZE"),
-        Why.NOT_TRADING: (-1013, "Market is closed."),
-        Why.WOULD_TRIGGER: (-2010, "Stop price would trigger immediately."),
+    CODES: ClassVar[Mapping[DeclineReason, tuple[int, str]]] = {
+        DeclineReason.MARGIN: (-2010, "Account has insufficient balance for requested action."),
+        DeclineReason.REDUCE_ONLY: (-1104, "Not all sent parameters were read."),
+        DeclineReason.DUPLICATE: (-2010, "Duplicate order sent."),
+        DeclineReason.STEP: (-1013, "Filter failure: LOT_SIZE"),
+        DeclineReason.MIN_QTY: (-1013, "Filter failure: LOT_SIZE"),
+        DeclineReason.MIN_NOTIONAL: (-1013, "Filter failure: NOTIONAL"),
+        DeclineReason.MOST_MARKET: (-1013, "Filter failure: MARKET_LOT_SIZE"),
+        DeclineReason.NOT_TRADING: (-1013, "Market is closed."),
+        DeclineReason.WOULD_TRIGGER: (-2010, "Stop price would trigger immediately."),
     }
 
-    def open_orders(self, asked: Asked) -> object:
+    def open_orders(self, asked: HttpRequest) -> object:
         """GET openOrders: also those that wait for a price."""
         sym = self._sym(asked.form) if "symbol" in asked.form else None
         found = [*self._floor.book.open_orders(sym, self._floor.seen_ms(asked)), *self._floor.book.waiting_orders(sym)]
         return [self._shown(order) for order in found]
 
-    def _is_told(self, order: Order) -> bool:
+    def _is_told(self, order: EngineOrder) -> bool:
         return True
 
-    def cancel_all(self, asked: Asked) -> object:
+    def cancel_all(self, asked: HttpRequest) -> object:
         """DELETE openOrders: an error where there is none."""
         sym, book = self._sym(asked.form), self._floor.book
         gone = [*book.open_orders(sym), *book.waiting_orders(sym)]
@@ -55,7 +55,7 @@ class SpotOrders(BinanceOrders):
             raise refused(-2011, "Unknown order sent.")
         return [self._shown(self._floor.book.cancel(order, self._floor.now_ms())) for order in gone]
 
-    def _shown(self, order: Order) -> dict[str, object]:
+    def _shown(self, order: EngineOrder) -> dict[str, object]:
         waits = order.state is State.UNTRIGGERED
         kind = "STOP_LOSS_LIMIT" if order.trigger is not None else "MARKET" if order.limit is None else "LIMIT"
         fills = [self._trade(fill) for fill in self._floor.book.fills_of(order)]
@@ -69,7 +69,7 @@ class SpotOrders(BinanceOrders):
             "isWorking": not waits, "selfTradePreventionMode": "EXPIRE_MAKER",
         }  # fmt: skip
 
-    def _trade(self, fill: Fill) -> dict[str, object]:
+    def _trade(self, fill: EngineFill) -> dict[str, object]:
         return {
             "symbol": fill.sym, "id": fill.id, "tradeId": fill.id, "orderId": fill.order_id, "price": fill.price,
             "qty": abs(fill.qty), "quoteQty": abs(fill.qty) * fill.price, "commission": fill.fee,
@@ -85,10 +85,10 @@ class BinanceSpot:
         self.floor = floor
 
     @property
-    def routes(self) -> Mapping[str, Answer]:
+    def routes(self) -> Mapping[str, Handler]:
         """What the server serves."""
         orders = SpotOrders(self.floor)
-        private: dict[str, Answer] = {
+        private: dict[str, Handler] = {
             "POST {}/order": orders.place,
             "GET {}/order": orders.find,
             "DELETE {}/order": orders.cancel,
@@ -98,7 +98,7 @@ class BinanceSpot:
             "GET {}/myTrades": orders.trades,
             "GET {}/account": self._account,
         }
-        table: dict[str, Answer] = {
+        table: dict[str, Handler] = {
             "GET {}/time": lambda asked: {"serverTime": self.floor.now_ms()},
             "GET {}/exchangeInfo": self._exchange_info,
             "GET {}/ticker/bookTicker": self._book_ticker,
@@ -108,7 +108,7 @@ class BinanceSpot:
         served = {route.format(host): answer for route, answer in {**table, **history}.items() for host in HOSTS}
         return {**served, RIGHTS: signed(self.floor, self._rights)}
 
-    def _exchange_info(self, asked: Asked) -> object:
+    def _exchange_info(self, asked: HttpRequest) -> object:
         return {
             "timezone": "UTC",
             "symbols": [
@@ -117,7 +117,7 @@ class BinanceSpot:
             ],
         }
 
-    def _book_ticker(self, asked: Asked) -> object:
+    def _book_ticker(self, asked: HttpRequest) -> object:
         wanted = json.loads(asked.query["symbols"]) if "symbols" in asked.query else list(self.floor.book.listings)
         quotes = {sym: self.floor.book.prices.quote(sym, self.floor.now_ms()) for sym in wanted}
         return [
@@ -125,7 +125,7 @@ class BinanceSpot:
             for sym, quote in quotes.items()
         ]
 
-    def _account(self, asked: Asked) -> object:
+    def _account(self, asked: HttpRequest) -> object:
         self.floor.seen_ms(asked)
         book = self.floor.book
         rows = [
@@ -140,7 +140,7 @@ class BinanceSpot:
             "uid": int(book.settings.get("uid", "354937868")),
         }
 
-    def _rights(self, asked: Asked) -> object:
+    def _rights(self, asked: HttpRequest) -> object:
         keys = self.floor.keys
         return {
             "enableReading": True, "enableSpotAndMarginTrading": not keys.reads_only, "enableFutures": False,

@@ -4,18 +4,28 @@ https://bybit-exchange.github.io/docs/v5/account/wallet-balance
 https://bybit-exchange.github.io/docs/v5/account/account-info
 https://bybit-exchange.github.io/docs/v5/account/set-margin-mode
 https://bybit-exchange.github.io/docs/v5/position
-https://bybit-exchange.github.io/docs/v5/user/apikey-info
-"""
+https://bybit-exchange.github.io/docs/v5/user/apikey-info"""
 
 from decimal import Decimal
+from typing import Any
 
-from services.simulator.bybit.authentication import Failed
-from services.simulator.bybit.orders import INDEX
-from services.simulator.bybit.rows import checked_category, listing_of, page
+from services.simulator.bybit.orders import CREATED_BY, INDEX
+from services.simulator.bybit.rest import (
+    BybitError,
+    category,
+    checked_category,
+    exec_id,
+    listing_of,
+    number_of,
+    order_id,
+    page,
+    window,
+)
+from services.simulator.engine.events import EngineFill, Payment
 from services.simulator.engine.matching_engine import HEDGE
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.engine.wallet import Holding
-from services.simulator.http.request import Asked
+from services.simulator.engine.wallet import HeldPosition
+from services.simulator.http.request import HttpRequest
 
 ZERO = Decimal(0)
 CLASSIC, UNIFIED = "1", "5"
@@ -29,12 +39,12 @@ class BybitAccount:
     def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
-    def balance(self, asked: Asked) -> object:
+    def balance(self, asked: HttpRequest) -> object:
         """GET account/wallet-balance: a coin's equity has what is not realised, its walletBalance has not."""
         book, now_ms = self._floor.book, self._floor.now_ms()
         classic, kind = self._status == CLASSIC, asked.query.get("accountType")
         if kind != ("CONTRACT" if classic else "UNIFIED"):
-            raise Failed(10001, f"accountType only support {'CONTRACT' if classic else 'UNIFIED'}.")
+            raise BybitError(10001, f"accountType only support {'CONTRACT' if classic else 'UNIFIED'}.")
         held = self._floor.holdings(asked)
         upl = sum((self._profit(sym, one) for sym, _, one in held), ZERO)
         margin = sum((abs(one.qty) * one.entry / book.leverage(sym) for sym, _, one in held), ZERO)
@@ -60,7 +70,7 @@ class BybitAccount:
         }  # fmt: skip
         return {"list": [row]}
 
-    def info(self, asked: Asked) -> object:
+    def info(self, asked: HttpRequest) -> object:
         """GET account/info."""
         return {
             "marginMode": self._mode, "updatedTime": str(self._floor.now_ms()),
@@ -68,64 +78,64 @@ class BybitAccount:
             "isMasterTrader": False, "spotHedgingStatus": "OFF",
         }  # fmt: skip
 
-    def set_margin(self, asked: Asked) -> object:
+    def set_margin(self, asked: HttpRequest) -> object:
         """POST account/set-margin-mode: of the whole account."""
         wanted, book = asked.content["setMarginMode"], self._floor.book
         if wanted not in (REGULAR, ISOLATED, PORTFOLIO):
-            raise Failed(10001, "params error: setMarginMode invalid")
+            raise BybitError(10001, "params error: setMarginMode invalid")
         if wanted != self._mode and (book.open_orders() or self._floor.in_position()):
             reason = {"reasonCode": "3400000", "reasonMsg": "Close positions and cancel orders first"}
-            raise Failed(3400045, "Set margin mode failed", result={"reasons": [reason]})
+            raise BybitError(3400045, "Set margin mode failed", result={"reasons": [reason]})
         book.set("marginMode", wanted)
         return {"reasons": []}
 
-    def set_position_mode(self, asked: Asked) -> object:
+    def set_position_mode(self, asked: HttpRequest) -> object:
         """POST position/switch-mode: 0 one-way, 3 both sides."""
         content, book = asked.content, self._floor.book
         if not content.get("symbol") and not content.get("coin"):
-            raise Failed(10001, "params error: symbol or coin is required")
+            raise BybitError(10001, "params error: symbol or coin is required")
         wanted = "true" if str(content["mode"]) == "3" else "false"
         if wanted == book.settings.get("dual", "false"):
-            raise Failed(110025, "Position mode is not modified")
+            raise BybitError(110025, "Position mode is not modified")
         if self._floor.in_position():
-            raise Failed(110024, "You have an existing position, so position mode cannot be switched")
+            raise BybitError(110024, "You have an existing position, so position mode cannot be switched")
         if book.open_orders():
-            raise Failed(110028, "Open orders exist, so you cannot change position mode")
+            raise BybitError(110028, "Open orders exist, so you cannot change position mode")
         book.set("dual", wanted)
         return {}
 
-    def set_leverage(self, asked: Asked) -> object:
+    def set_leverage(self, asked: HttpRequest) -> object:
         """POST position/set-leverage."""
         content, book = asked.content, self._floor.book
         listing = listing_of(self._floor, content)
         wanted = Decimal(content["buyLeverage"])
         if wanted == book.leverage(listing.id):
-            raise Failed(110043, "leverage not modified")
+            raise BybitError(110043, "leverage not modified")
         if not 1 <= wanted <= listing.most_leverage:
-            raise Failed(110013, f"cannot set leverage [{wanted}] gt maxLeverage [{listing.most_leverage}]")
+            raise BybitError(110013, f"cannot set leverage [{wanted}] gt maxLeverage [{listing.most_leverage}]")
         book.set(f"leverage:{listing.id}", str(wanted))
         return {}
 
-    def positions(self, asked: Asked) -> object:
+    def positions(self, asked: HttpRequest) -> object:
         """GET position/list: of one symbol, flat or not; or all of a settle coin that are not flat."""
         query, held = asked.query, self._floor.holdings(asked)
         kind = checked_category(query)
         if kind != "linear":
-            raise Failed(10001, "Illegal category")
+            raise BybitError(10001, "Illegal category")
         if "symbol" in query:
             sym = listing_of(self._floor, query).id
             mine = {leg: one for held_sym, leg, one in held if held_sym == sym}
             legs = HEDGE if self._hedged else ("",)
-            found = [(sym, leg, mine.get(leg, Holding(0, ZERO, ZERO))) for leg in legs]
+            found = [(sym, leg, mine.get(leg, HeldPosition(0, ZERO, ZERO))) for leg in legs]
         elif "settleCoin" in query:
             coin, listings = query["settleCoin"], self._floor.book.listings
             found = [(sym, leg, one) for sym, leg, one in held if one.qty and listings[sym].quote == coin]
         else:
-            raise Failed(10001, "Missing some parameters that must be filled in, symbol or settleCoin")
+            raise BybitError(10001, "Missing some parameters that must be filled in, symbol or settleCoin")
         rows, cursor = page(found, query, 20, 200)
         return {"list": [self._position(*row) for row in rows], "nextPageCursor": cursor, "category": kind}
 
-    def key_rights(self, asked: Asked) -> object:
+    def key_rights(self, asked: HttpRequest) -> object:
         """GET user/query-api."""
         keys, unified = self._floor.keys, self._status != CLASSIC
         trades, uid = not keys.reads_only, int(self._floor.book.settings.get("uid", "53888001"))
@@ -173,10 +183,10 @@ class BybitAccount:
             "spotHedgingQty": "0",
         }  # fmt: skip
 
-    def _profit(self, sym: str, held: Holding) -> Decimal:
+    def _profit(self, sym: str, held: HeldPosition) -> Decimal:
         return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
 
-    def _position(self, sym: str, leg: str, held: Holding) -> dict[str, object]:
+    def _position(self, sym: str, leg: str, held: HeldPosition) -> dict[str, object]:
         book = self._floor.book
         mark, lever = book.prices.quote(sym, self._floor.now_ms()).mid, book.leverage(sym)
         margin = (abs(held.qty) * held.entry / lever).quantize(CENT)
@@ -193,4 +203,95 @@ class BybitAccount:
             "unrealisedPnl": self._profit(sym, held) if held.qty else "", "curRealisedPnl": "0", "cumRealisedPnl": "0",
             "seq": 5723621632 if held.at_ms else -1, "isReduceOnly": False, "mmrSysUpdatedTime": "",
             "leverageSysUpdatedTime": "", "createdTime": str(held.at_ms or ""), "updatedTime": str(held.at_ms or ""),
+        }  # fmt: skip
+
+
+# What Bybit's account has executed: trades, what the venue closed itself, and funding, in one list.
+#
+# https://bybit-exchange.github.io/docs/v5/order/execution https://bybit-exchange.github.io/docs/v5/enum#exectype
+
+TYPES = {"": "Trade", "liquidation": "BustTrade", "adl": "AdlTrade", "settlement": "Delivery"}
+SEQ = 9_517_000_000
+
+
+class BybitExecutions:
+    """Answers about executions, in Bybit's words."""
+
+    def __init__(self, floor: SimulatorState) -> None:
+        self._floor = floor
+
+    def executions(self, asked: HttpRequest) -> object:
+        """GET execution/list, newest first: seven days where no times are given. `size` is no parameter of it."""
+        query, book, seen_ms = asked.query, self._floor.book, self._floor.seen_ms(asked)
+        kind, sym = checked_category(query), query.get("symbol")
+        if "orderId" in query or "orderLinkId" in query:
+            rows = [self._trade(fill) for fill in book.fills if self._named(fill, query) and fill.at_ms <= seen_ms]
+        else:
+            since_ms, until_ms = window(query, seen_ms)
+            until_ms = min(until_ms, seen_ms)
+            rows = [self._trade(fill) for fill in self._floor.fills(sym, since_ms, until_ms)]
+            rows += [
+                self._funding(pay)
+                for pay in book.payments
+                if pay.kind == "FUNDING_FEE" and sym in (None, pay.sym) and since_ms <= pay.at_ms <= until_ms
+            ]
+        wanted = query.get("execType")
+        rows = [
+            row
+            for row in rows
+            if wanted in (None, row["execType"]) and category(book.listings[str(row["symbol"])]) == kind
+        ]
+        rows.sort(key=lambda row: (-int(row["execTime"]), -int(row["seq"])))
+        shown, cursor = page(rows, query, 50, 100)
+        return {"list": shown, "nextPageCursor": cursor, "category": kind}
+
+    def _named(self, fill: EngineFill, query: dict[str, str]) -> bool:
+        if "orderId" in query:
+            return fill.order_id == number_of(query["orderId"])
+        return fill.client_id == query["orderLinkId"]
+
+    def _trade(self, fill: EngineFill) -> dict[str, Any]:
+        listing = self._floor.book.listings[fill.sym]
+        order = self._floor.book.by_id(fill.order_id)
+        assert order is not None
+        swap = listing.kind == "swap"
+        row: dict[str, Any] = {
+            "symbol": fill.sym, "orderId": order_id(fill.order_id, listing.kind), "orderLinkId": fill.client_id,
+            "side": "Buy" if fill.qty > 0 else "Sell", "orderPrice": order.limit or fill.price,
+            "orderQty": abs(order.signed_qty), "leavesQty": "0",
+            "orderType": "Market" if order.limit is None else "Limit",
+            "stopOrderType": "UNKNOWN" if swap else "", "execFee": fill.fee, "execId": exec_id(fill.id, listing.kind),
+            "execPrice": fill.price, "execQty": abs(fill.qty), "execType": TYPES[fill.origin],
+            "execValue": abs(fill.qty) * fill.price, "execTime": str(fill.at_ms), "isMaker": False,
+            "feeCurrency": "" if swap else fill.fee_currency, "feeRate": self._floor.book.fee, "tradeIv": "",
+            "markIv": "", "markPrice": fill.price, "indexPrice": "", "underlyingPrice": "", "blockTradeId": "",
+            "closedSize": abs(fill.qty) if fill.profit else "0", "seq": SEQ + fill.id,
+            "extraFees": self._extra(fill), "marketUnit": "" if swap else "baseCoin",
+        }  # fmt: skip
+        return {**row, "createType": CREATED_BY[fill.origin]} if swap else row
+
+    def _extra(self, fill: EngineFill) -> object:
+        """A tax on the fee; in India and the EU. C: recorded messages have a list, the page an empty string."""
+        if not fill.extra:
+            return ""
+        currency = fill.fee_currency
+        return [
+            {"feeCoin": currency, "feeType": "GST", "subFeeType": "IND_GST", "feeRate": "0.0001", "fee": fill.extra}
+        ]
+
+    def _funding(self, pay: Payment) -> dict[str, Any]:
+        """execFee is positive when it was paid. C: ccxt's bybit.parse_income has a recorded row."""
+        book = self._floor.book
+        held = book.wallet.holding(pay.sym, pay.at_ms).qty
+        mark = book.prices.quote(pay.sym, pay.at_ms).mid
+        value = abs(held) * mark
+        rate = (-pay.amount / value).quantize(Decimal("0.000001")) if value else Decimal(0)
+        return {
+            "symbol": pay.sym, "orderType": "UNKNOWN", "underlyingPrice": "", "orderLinkId": "",
+            "orderId": exec_id(-pay.id), "stopOrderType": "UNKNOWN", "execTime": str(pay.at_ms), "feeCurrency": "",
+            "createType": "", "feeRate": rate, "tradeIv": "", "blockTradeId": "", "markPrice": mark,
+            "execPrice": mark, "markIv": "", "orderQty": "0", "orderPrice": "0", "execValue": value,
+            "closedSize": "0", "execType": "Funding", "seq": SEQ + pay.id, "side": "Buy" if held > 0 else "Sell",
+            "indexPrice": "", "leavesQty": "0", "isMaker": False, "execFee": -pay.amount,
+            "execId": exec_id(pay.id), "marketUnit": "", "execQty": abs(held), "extraFees": "",
         }  # fmt: skip

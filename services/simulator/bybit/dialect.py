@@ -1,18 +1,29 @@
 """Bybit: linear swaps, or spot, of a unified account over the fake's book.
 
-https://bybit-exchange.github.io/docs/v5/intro
-"""
+https://bybit-exchange.github.io/docs/v5/intro"""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
-from services.simulator.bybit.account import BybitAccount
-from services.simulator.bybit.authentication import public, signed
-from services.simulator.bybit.executions import BybitExecutions
-from services.simulator.bybit.history import BybitHistory
+from services.simulator.bybit.account import BybitAccount, BybitExecutions
 from services.simulator.bybit.orders import BybitOrders
-from services.simulator.bybit.public_market import BybitMarket
+from services.simulator.bybit.rest import (
+    BybitError,
+    category,
+    checked_category,
+    exec_id,
+    listing_of,
+    page,
+    public,
+    signed,
+)
+from services.simulator.bybit.websocket import block_price, every_block
+from services.simulator.engine.intervals import BYBIT as INTERVALS
+from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.server import Answer
+from services.simulator.engine.trade_history import FIRST_ID, TradeHistory
+from services.simulator.http.request import HttpRequest
+from services.simulator.http.server import Handler
 
 HOSTS = ("api.bybit.com", "api-demo.bybit.com")  # demo trading has a host of its own
 
@@ -27,10 +38,10 @@ class Bybit:
         self._history = BybitHistory(floor)
 
     @property
-    def routes(self) -> Mapping[str, Answer]:
+    def routes(self) -> Mapping[str, Handler]:
         """What the server serves."""
         orders, account, market = self._orders, self._account, self._market
-        private: dict[str, Answer] = {
+        private: dict[str, Handler] = {
             "POST order/create": orders.place,
             "POST order/cancel": orders.cancel,
             "POST order/cancel-all": orders.cancel_all,
@@ -45,7 +56,7 @@ class Bybit:
             "POST position/set-leverage": account.set_leverage,
             "GET user/query-api": account.key_rights,
         }
-        open_to_all: dict[str, Answer] = {
+        open_to_all: dict[str, Handler] = {
             "GET market/time": market.time,
             "GET market/instruments-info": market.instruments,
             "GET market/tickers": market.tickers,
@@ -59,3 +70,190 @@ class Bybit:
         table = {route: signed(self.floor, answer) for route, answer in private.items()}
         table |= {route: public(self.floor, answer) for route, answer in open_to_all.items()}
         return {route.replace(" ", f" {host}/v5/", 1): answer for route, answer in table.items() for host in HOSTS}
+
+
+# What Bybit tells anybody: time, instruments, tickers.
+#
+# https://bybit-exchange.github.io/docs/v5/market/time https://bybit-exchange.github.io/docs/v5/market/instrument
+# https://bybit-exchange.github.io/docs/v5/market/tickers
+
+TRADING = "Trading"
+HOURS_8_MS = 28_800_000
+NS_PER_MS = 1_000_000
+
+
+class BybitMarket:
+    """Answers about markets, in Bybit's words."""
+
+    def __init__(self, floor: SimulatorState) -> None:
+        self._floor = floor
+
+    def time(self, asked: HttpRequest) -> object:
+        """GET market/time."""
+        now_ms = self._floor.now_ms()
+        return {"timeSecond": str(now_ms // 1000), "timeNano": str(now_ms * NS_PER_MS)}
+
+    def instruments(self, asked: HttpRequest) -> object:
+        """GET market/instruments-info: only those in trade, unless another status is asked for."""
+        query = asked.query
+        kind, wanted = checked_category(query), query.get("status", TRADING)
+        found = [
+            _instrument(listing, self._status(listing), self._floor.book.settings.get(f"delivery:{listing.id}", "0"))
+            for listing in self._floor.book.listings.values()
+            if category(listing) == kind and self._status(listing) == wanted
+            if query.get("symbol", listing.id) == listing.id
+        ]
+        if kind == "spot":
+            return {"category": kind, "list": found}
+        rows, cursor = page(found, query, 500, 1000)
+        return {"category": kind, "list": rows, "nextPageCursor": cursor}
+
+    def tickers(self, asked: HttpRequest) -> object:
+        """GET market/tickers: a row has no time of its own."""
+        query, kind = asked.query, checked_category(asked.query)
+        if "symbol" in query:
+            listings = [listing_of(self._floor, query)]
+        else:
+            listings = [listing for listing in self._floor.book.listings.values() if category(listing) == kind]
+        listings = [listing for listing in listings if self._status(listing) != "Closed"]
+        if not listings and "symbol" in query:
+            raise BybitError(10001, "params error: symbol invalid")
+        return {"category": kind, "list": [self._ticker(listing) for listing in listings]}
+
+    def _status(self, listing: Listing) -> str:
+        return self._floor.book.status(listing.id) or TRADING
+
+    def _ticker(self, listing: Listing) -> dict[str, object]:
+        now_ms = self._floor.now_ms()
+        quote = self._floor.book.prices.quote(listing.id, now_ms)
+        row: dict[str, object] = {
+            "symbol": listing.id, "lastPrice": quote.mid, "bid1Price": quote.bid, "bid1Size": "9",
+            "ask1Price": quote.ask, "ask1Size": "9", "prevPrice24h": quote.mid, "price24hPcnt": "0",
+            "highPrice24h": quote.mid, "lowPrice24h": quote.mid, "turnover24h": "0", "volume24h": "0",
+        }  # fmt: skip
+        if listing.kind == "spot":
+            return {**row, "usdIndexPrice": quote.mid}
+        due_ms = (now_ms // HOURS_8_MS + 1) * HOURS_8_MS
+        return row | {
+            "indexPrice": quote.mid, "markPrice": quote.mid, "prevPrice1h": quote.mid, "openInterest": "68744.761",
+            "openInterestValue": "1183601235.91", "fundingRate": "0.0001", "nextFundingTime": str(due_ms),
+            "predictedDeliveryPrice": "", "basisRate": "", "deliveryFeeRate": "", "deliveryTime": "0", "basis": "",
+            "preOpenPrice": "", "preQty": "", "curPreListingPhase": "", "fundingIntervalHour": "8",
+            "fundingCap": "0.005",
+        }  # fmt: skip
+
+
+def _instrument(listing: Listing, status: str, delivery_ms: str) -> dict[str, object]:
+    """Its lotSizeFilter has the largest order with a price and the largest market order by different names."""
+    row: dict[str, object] = {
+        "symbol": listing.id, "status": status, "baseCoin": listing.base, "quoteCoin": listing.quote,
+        "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"}, "symbolType": "",
+    }  # fmt: skip
+    limit, market = _plain(listing.most_limit), _plain(listing.most_market)
+    if listing.kind == "spot":
+        return row | {
+            "innovation": "0", "marginTrading": "utaOnly", "stTag": "0", "priceFilter": {"tickSize": listing.tick},
+            "lotSizeFilter": {
+                "basePrecision": listing.step, "quotePrecision": "0.0000001", "minOrderQty": listing.min_qty,
+                "maxOrderQty": limit, "minOrderAmt": listing.min_notional, "maxOrderAmt": "8000000",
+                "maxLimitOrderQty": limit, "maxMarketOrderQty": market, "postOnlyMaxLimitOrderSize": "60000",
+            },
+        }  # fmt: skip
+    return row | {
+        "contractType": "LinearPerpetual", "launchTime": "1585526400000", "deliveryTime": delivery_ms,
+        "deliveryFeeRate": "", "priceScale": "2", "unifiedMarginTrade": True, "fundingInterval": 480,
+        "settleCoin": listing.quote, "copyTrading": "both", "upperFundingRate": "0.005",
+        "lowerFundingRate": "-0.005", "isPreListing": False, "preListingInfo": None, "displayName": "",
+        "leverageFilter": {"minLeverage": "1", "maxLeverage": str(listing.most_leverage), "leverageStep": "0.01"},
+        "priceFilter": {"minPrice": "0.10", "maxPrice": "1999999.80", "tickSize": listing.tick},
+        "lotSizeFilter": {
+            "maxOrderQty": limit, "minOrderQty": listing.min_qty, "qtyStep": listing.step,
+            "postOnlyMaxOrderQty": limit, "maxMktOrderQty": market, "minNotionalValue": listing.min_notional,
+        },
+    }  # fmt: skip
+
+
+def _plain(number: Decimal) -> str:
+    return format(number, "f")
+
+
+# Bybit's public history over tapes: bars, recent trades, funding rates.
+#
+# https://bybit-exchange.github.io/docs/v5/market/kline https://bybit-exchange.github.io/docs/v5/market/recent-trade
+# https://bybit-exchange.github.io/docs/v5/market/history-fund-rate
+
+HOURS_8_MS = 28_800_000
+MOST_BARS, MOST_TRADES, MOST_SPOT_TRADES, MOST_RATES = 1000, 1000, 60, 200
+SEQ = 816_281_000_000
+
+
+class BybitHistory:
+    """Answers about what has been, in Bybit's words; the newest first."""
+
+    def __init__(self, floor: SimulatorState) -> None:
+        self._floor = floor
+
+    def klines(self, asked: HttpRequest) -> object:
+        """GET market/kline: from `start` on, or the last ones before `end`."""
+        query, tape = asked.query, self._tape(asked)
+        length_ms, limit = INTERVALS.get(query.get("interval", "")), _limit(asked, 200, MOST_BARS)
+        if length_ms is None:
+            raise BybitError(10001, "Invalid period!")
+        now_ms = self._floor.now_ms()
+        if "start" in query:
+            start_ms = -(-int(query["start"]) // length_ms) * length_ms
+            end_ms = min(int(query.get("end", now_ms)), now_ms)
+            if "end" not in query:
+                end_ms = min(end_ms, start_ms + (limit - 1) * length_ms)
+        else:
+            end_ms = min(int(query.get("end", now_ms)), now_ms)
+            start_ms = (end_ms // length_ms - limit + 1) * length_ms
+        bars = tape.bars(length_ms, start_ms, end_ms + 1, now_ms)[-limit:]
+        rows = [
+            [str(bar.at_ms), bar.open, bar.high, bar.low, bar.close, bar.volume, bar.volume * bar.close]
+            for bar in reversed(bars)
+        ]
+        return {"symbol": tape.listing.id, "category": category(tape.listing), "list": rows}
+
+    def recent_trades(self, asked: HttpRequest) -> object:
+        """GET market/recent-trade: nothing older can be asked for."""
+        tape = self._tape(asked)
+        swap = tape.listing.kind == "swap"
+        limit = _limit(asked, 500, MOST_TRADES) if swap else _limit(asked, MOST_SPOT_TRADES, MOST_SPOT_TRADES)
+        count = tape.upto(self._floor.now_ms())
+        rows, every, kind = list[dict[str, object]](), every_block(self._floor), tape.listing.kind
+        for trade in reversed(tape.trades(max(count - limit, 0), count)):
+            row = {
+                "execId": exec_id(trade.id, kind), "symbol": tape.listing.id, "price": trade.price,
+                "size": trade.amount, "side": trade.side.capitalize(), "time": str(trade.at_ms),
+                "isBlockTrade": False, "isRPITrade": False, "seq": str(SEQ + trade.id - FIRST_ID),
+            }  # fmt: skip
+            if every and (trade.id - FIRST_ID) % every == 0:
+                far = block_price(trade.price, tape.listing.tick)
+                rows.append({**row, "execId": exec_id(-trade.id, kind), "price": far, "isBlockTrade": True})
+            rows.append(row)
+        return {"category": category(tape.listing), "list": rows[:limit]}
+
+    def funding_rates(self, asked: HttpRequest) -> object:
+        """GET market/funding/history: every eight hours."""
+        query, listing = asked.query, listing_of(self._floor, asked.query)
+        if "startTime" in query and "endTime" not in query:
+            raise BybitError(10001, "params error: endTime is required")
+        now_ms, limit = self._floor.now_ms(), _limit(asked, MOST_RATES, MOST_RATES)
+        end_ms = min(int(query.get("endTime", now_ms)), now_ms) // HOURS_8_MS * HOURS_8_MS
+        start_ms = max(int(query.get("startTime", 0)), end_ms - (limit - 1) * HOURS_8_MS)
+        rows = [
+            {"symbol": listing.id, "fundingRate": "0.0001", "fundingRateTimestamp": str(at_ms)}
+            for at_ms in range(end_ms, start_ms - 1, -HOURS_8_MS)
+        ]
+        return {"category": category(listing), "list": rows}
+
+    def _tape(self, asked: HttpRequest) -> TradeHistory:
+        return self._floor.tapes[listing_of(self._floor, asked.query).id]
+
+
+def _limit(asked: HttpRequest, default: int, most: int) -> int:
+    limit = int(asked.query.get("limit", default))
+    if not 1 <= limit <= most:
+        raise BybitError(10001, "params error: limit invalid")
+    return limit

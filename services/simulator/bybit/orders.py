@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 
-from services.simulator.bybit.authentication import DEFAULT_MS, Failed
-from services.simulator.bybit.rows import (
+from services.simulator.bybit.rest import (
+    DEFAULT_MS,
+    BybitError,
     category,
     checked_category,
     listing_of,
@@ -20,11 +21,11 @@ from services.simulator.bybit.rows import (
     page,
     window,
 )
+from services.simulator.engine.events import LIVE, Declined, DeclineReason, EngineOrder, State
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.matching_engine import LONG, SHORT, Ask
-from services.simulator.engine.order import LIVE, Declined, Order, State, Why
+from services.simulator.engine.matching_engine import LONG, SHORT, NewOrder
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import Asked
+from services.simulator.http.request import HttpRequest
 
 CLIENT_ID = re.compile(r"^[A-Za-z0-9_-]{0,36}$")
 LEGS = {0: "", 1: LONG, 2: SHORT}
@@ -41,25 +42,25 @@ CREATED_BY = {
 }  # fmt: skip
 # Texts as users have posted them; https://bybit-exchange.github.io/docs/v5/error
 LINEAR = {
-    Why.MARGIN: (110007, "ab not enough for new order"),
-    Why.REDUCE_ONLY: (110017, "current position is zero, cannot fix reduce-only order qty"),
-    Why.DUPLICATE: (110072, "OrderLinkedID is duplicate"),
-    Why.STEP: (10001, "Qty invalid"),
-    Why.MIN_QTY: (10001, "The number of contracts exceeds minimum limit allowed"),
-    Why.MIN_NOTIONAL: (110094, "Order does not meet minimum order value 5USDT"),
-    Why.MOST_MARKET: (10001, "The number of contracts exceeds maximum limit allowed: too large"),
-    Why.NOT_TRADING: (110074, "This contract is not live"),
-    Why.WOULD_TRIGGER: (110093, "expect Falling, but trigger_price >= current??LastPrice"),
+    DeclineReason.MARGIN: (110007, "ab not enough for new order"),
+    DeclineReason.REDUCE_ONLY: (110017, "current position is zero, cannot fix reduce-only order qty"),
+    DeclineReason.DUPLICATE: (110072, "OrderLinkedID is duplicate"),
+    DeclineReason.STEP: (10001, "Qty invalid"),
+    DeclineReason.MIN_QTY: (10001, "The number of contracts exceeds minimum limit allowed"),
+    DeclineReason.MIN_NOTIONAL: (110094, "Order does not meet minimum order value 5USDT"),
+    DeclineReason.MOST_MARKET: (10001, "The number of contracts exceeds maximum limit allowed: too large"),
+    DeclineReason.NOT_TRADING: (110074, "This contract is not live"),
+    DeclineReason.WOULD_TRIGGER: (110093, "expect Falling, but trigger_price >= current??LastPrice"),
 }
 SPOT = {
     **LINEAR,
-    Why.MARGIN: (170131, "Insufficient balance."),
-    Why.DUPLICATE: (170141, "Duplicate clientOrderId"),
-    Why.STEP: (170137, "Order volume decimal too long."),
-    Why.MIN_QTY: (170136, "Order quantity exceeded lower limit."),
-    Why.MIN_NOTIONAL: (170140, "Order value exceeded lower limit."),
-    Why.MOST_MARKET: (170135, "Order quantity exceeded upper limit."),
-    Why.NOT_TRADING: (170157, "The trading pair is not available for api trading."),
+    DeclineReason.MARGIN: (170131, "Insufficient balance."),
+    DeclineReason.DUPLICATE: (170141, "Duplicate clientOrderId"),
+    DeclineReason.STEP: (170137, "Order volume decimal too long."),
+    DeclineReason.MIN_QTY: (170136, "Order quantity exceeded lower limit."),
+    DeclineReason.MIN_NOTIONAL: (170140, "Order value exceeded lower limit."),
+    DeclineReason.MOST_MARKET: (170135, "Order quantity exceeded upper limit."),
+    DeclineReason.NOT_TRADING: (170157, "The trading pair is not available for api trading."),
 }
 
 
@@ -69,29 +70,29 @@ class BybitOrders:
     def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
-    def place(self, asked: Asked) -> object:
+    def place(self, asked: HttpRequest) -> object:
         """POST order/create. A client id is good for one order for ever."""
         content = asked.content
         listing = listing_of(self._floor, content)
         codes = LINEAR if listing.kind == "swap" else SPOT
         client_id = content.get("orderLinkId", "")
         if not CLIENT_ID.match(client_id):
-            raise Failed(10001, "params error: OrderLinkId invalid")
+            raise BybitError(10001, "params error: OrderLinkId invalid")
         try:
             if client_id and self._floor.book.by_client(client_id) is not None:
-                raise Declined(Why.DUPLICATE)
+                raise Declined(DeclineReason.DUPLICATE)
             order = self._floor.place(self._ask(listing, content, client_id, asked))
         except Declined as declined:
-            raise Failed(*codes[declined.why]) from declined
+            raise BybitError(*codes[declined.why]) from declined
         return {"orderId": order_id(order.id, listing.kind), "orderLinkId": client_id}
 
-    def realtime(self, asked: Asked) -> object:
+    def realtime(self, asked: HttpRequest) -> object:
         """GET order/realtime: open ones of every kind, newest first; by id also the last 500 that have ended."""
         query, book, seen_ms = asked.query, self._floor.book, self._floor.seen_ms(asked)
         kind = checked_category(query)
         named = "orderId" in query or "orderLinkId" in query
         if kind == "linear" and not named and not any(name in query for name in ("symbol", "baseCoin", "settleCoin")):
-            raise Failed(10001, "Missing some parameters that must be filled in, symbol or settleCoin or baseCoin")
+            raise BybitError(10001, "Missing some parameters that must be filled in, symbol or settleCoin or baseCoin")
         if named:
             found = [order for order in (self._named(query, seen_ms),) if order is not None]
             found = [order for order in found if order.state in LIVE or order.id in self._recent()]
@@ -102,7 +103,7 @@ class BybitOrders:
             found = ended[-ENDED_SHOWN:]
         return self._page(kind, [order for order in found if _wanted(order, query, self._floor.book.settings)], query)
 
-    def history(self, asked: Asked) -> object:
+    def history(self, asked: HttpRequest) -> object:
         """GET order/history: those that have ended, of seven days; what the venue settled was no order."""
         query, seen_ms = asked.query, self._floor.seen_ms(asked)
         kind = checked_category(query)
@@ -114,18 +115,18 @@ class BybitOrders:
         found = [order for order in every if since_ms <= order.created_ms <= until_ms]
         return self._page(kind, [o for o in found if o.state not in LIVE and o.origin != "settlement"], query)
 
-    def cancel(self, asked: Asked) -> object:
+    def cancel(self, asked: HttpRequest) -> object:
         """POST order/cancel."""
         content = asked.content
         listing = listing_of(self._floor, content)
         order = self._named(content, self._floor.now_ms())
         if order is None or order.state not in LIVE:
             code = 110001 if listing.kind == "swap" else 170213
-            raise Failed(code, "order not exists or too late to cancel")
+            raise BybitError(code, "order not exists or too late to cancel")
         self._floor.book.cancel(order, self._floor.now_ms())
         return {"orderId": order_id(order.id, listing.kind), "orderLinkId": order.client_id}
 
-    def cancel_all(self, asked: Asked) -> object:
+    def cancel_all(self, asked: HttpRequest) -> object:
         """POST order/cancel-all: of one market, or of all that settle in a coin.
 
         Of contracts those that wait, too; of spot only `Order` without another orderFilter:
@@ -135,7 +136,7 @@ class BybitOrders:
         kind = checked_category(content)
         content = {"orderFilter": "Order", **content} if kind == "spot" else content
         if kind == "linear" and not any(name in content for name in ("symbol", "baseCoin", "settleCoin")):
-            raise Failed(10001, "Missing some parameters that must be filled in, symbol or settleCoin or baseCoin")
+            raise BybitError(10001, "Missing some parameters that must be filled in, symbol or settleCoin or baseCoin")
         sym = content.get("symbol")
         found = book.open_orders(sym) + book.waiting_orders(sym)
         wanted = [order for order in found if _wanted(order, content, book.settings)]
@@ -148,33 +149,33 @@ class BybitOrders:
         ]
         return {"list": rows, "success": "1"}
 
-    def _ask(self, listing: Listing, content: Mapping[str, str], client_id: str, asked: Asked) -> Ask:
+    def _ask(self, listing: Listing, content: Mapping[str, str], client_id: str, asked: HttpRequest) -> NewOrder:
         side, kind, swap = content.get("side"), content.get("orderType"), listing.kind == "swap"
         if side not in ("Buy", "Sell"):
-            raise Failed(10001, "params error: side invalid")
+            raise BybitError(10001, "params error: side invalid")
         if kind not in ("Market", "Limit"):
-            raise Failed(10001, "params error: orderType invalid")
+            raise BybitError(10001, "params error: orderType invalid")
         try:
             qty = Decimal(content["qty"])
         except (KeyError, InvalidOperation):
-            raise Failed(10001, "Qty invalid") from None
+            raise BybitError(10001, "Qty invalid") from None
         if not swap and kind == "Market" and side == "Buy" and content.get("marketUnit", "quoteCoin") == "quoteCoin":
             ask = self._floor.book.prices.quote(listing.id, self._floor.now_ms()).ask
             qty = (qty / ask / listing.step).to_integral_value(ROUND_DOWN) * listing.step
         index = int(content.get("positionIdx", 0))
         hedged = self._floor.book.settings.get("dual", "false") == "true"
         if swap and (index not in LEGS or hedged != bool(index)):
-            raise Failed(10001, "position idx not match position mode")
+            raise BybitError(10001, "position idx not match position mode")
         trigger = content.get("triggerPrice")
         told = asked.headers
-        return Ask(
+        return NewOrder(
             listing.id, qty if side == "Buy" else -qty, client_id, bool(content.get("reduceOnly", False)),
             Decimal(content["price"]) if kind == "Limit" else None, int(told["x-bapi-timestamp"]),
             int(told.get("x-bapi-recv-window", DEFAULT_MS)), LEGS[index] if swap else "",
             None if trigger is None else Decimal(trigger), str(content.get("triggerDirection", "1")) == "1",
         )  # fmt: skip
 
-    def _named(self, fields: Mapping[str, str], seen_ms: int) -> Order | None:
+    def _named(self, fields: Mapping[str, str], seen_ms: int) -> EngineOrder | None:
         if "orderId" in fields:
             return self._floor.book.by_id(number_of(fields["orderId"]), seen_ms)
         return self._floor.book.by_client(fields["orderLinkId"], seen_ms)
@@ -182,13 +183,13 @@ class BybitOrders:
     def _recent(self) -> frozenset[int]:
         return frozenset(order.id for order in self._floor.book.accepted[-ENDED_SHOWN:])
 
-    def _page(self, kind: str, found: list[Order], query: Mapping[str, str]) -> object:
+    def _page(self, kind: str, found: list[EngineOrder], query: Mapping[str, str]) -> object:
         listings = self._floor.book.listings
         mine = [order for order in found if category(listings[order.sym]) == kind]
         rows, cursor = page(sorted(mine, key=lambda order: (-order.created_ms, -order.id)), query, 20, 50)
         return {"list": [self._shown(order) for order in rows], "nextPageCursor": cursor, "category": kind}
 
-    def _shown(self, order: Order) -> dict[str, object]:
+    def _shown(self, order: EngineOrder) -> dict[str, object]:
         listing = self._floor.book.listings[order.sym]
         swap, qty, filled = listing.kind == "swap", abs(order.signed_qty), abs(order.filled)
         fills = self._floor.book.fills_of(order)
@@ -218,14 +219,14 @@ class BybitOrders:
             shown |= {"tpslMode": "", "createType": CREATED_BY[order.origin]}
         return shown
 
-    def _bound(self, listing: Listing, order: Order) -> Decimal:
+    def _bound(self, listing: Listing, order: EngineOrder) -> Decimal:
         """A market order is a limit order at a far price to Bybit, which its answer shows."""
         mid = self._floor.book.prices.quote(listing.id, self._floor.now_ms()).mid
         far = mid * SLIPPAGE if order.side > 0 else mid / SLIPPAGE
         return (far / listing.tick).to_integral_value() * listing.tick
 
 
-def _wanted(order: Order, fields: Mapping[str, str], settings: Mapping[str, str]) -> bool:
+def _wanted(order: EngineOrder, fields: Mapping[str, str], settings: Mapping[str, str]) -> bool:
     """orderFilter: `Order`, or a kind of those that wait; all kinds without.
 
     The setting `filter:CLIENT_ID` says of which kind one that waits is; `StopOrder` without.
@@ -235,7 +236,7 @@ def _wanted(order: Order, fields: Mapping[str, str], settings: Mapping[str, str]
     return fields.get("orderFilter") in (None, kind)
 
 
-def _status(order: Order, listing: Listing) -> str:
+def _status(order: EngineOrder, listing: Listing) -> str:
     if order.state in (State.CANCELED, State.EXPIRED):
         if order.trigger is not None and not order.filled:
             return "Deactivated"
@@ -244,17 +245,17 @@ def _status(order: Order, listing: Listing) -> str:
     return STATES[order.state]
 
 
-def _ended_by(order: Order) -> str:
+def _ended_by(order: EngineOrder) -> str:
     return "CancelByUser" if order.state is State.CANCELED else "UNKNOWN"
 
 
-def _why(order: Order) -> str:
+def _why(order: EngineOrder) -> str:
     if order.state is State.EXPIRED:
         return "EC_NoEnoughQtyToFill"
     return "EC_PerCancelRequest" if order.state is State.CANCELED else "EC_NoError"
 
 
-def _direction(order: Order) -> int:
+def _direction(order: EngineOrder) -> int:
     if order.trigger is None:
         return 0
     return 1 if order.rises else 2

@@ -11,10 +11,21 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from services.simulator.engine.event_file import File, Setting
+from services.simulator.engine.events import (
+    LIVE,
+    OPEN,
+    Declined,
+    DeclineReason,
+    EngineFill,
+    EngineOrder,
+    EventFile,
+    FillPlan,
+    Payment,
+    Setting,
+    State,
+)
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.order import LIVE, OPEN, Declined, Fill, Order, Payment, Plan, State, Why
-from services.simulator.engine.prices import Prices
+from services.simulator.engine.prices import EnginePrices
 from services.simulator.engine.wallet import Wallet
 
 FIRST_ID = 1_000_001
@@ -25,7 +36,7 @@ LONG, SHORT, CROSS = "LONG", "SHORT", "CROSS"
 HEDGE = (LONG, SHORT)
 
 
-class Ask(NamedTuple):
+class NewOrder(NamedTuple):
     """What a request asks for, in base units. limit: a price to rest at. stamp_ms, validity_ms: as signed.
 
     leg, trigger, rises, origin, algo: as in Order.
@@ -54,7 +65,7 @@ class MatchingEngine:
     def __init__(
         self,
         listings: Iterable[Listing],
-        prices: Prices,
+        prices: EnginePrices,
         cash: dict[str, Decimal],
         fee: Decimal,
         path: Path | None = None,
@@ -62,36 +73,36 @@ class MatchingEngine:
         self.listings = {listing.id: listing for listing in listings}
         self.prices, self.fee = prices, fee
         self.wallet = Wallet(cash)
-        self.accepted: list[Order] = []
-        self.fills: list[Fill] = []
+        self.accepted: list[EngineOrder] = []
+        self.fills: list[EngineFill] = []
         self.payments: list[Payment] = []
         self.settings: dict[str, str] = {}
-        self.fires_as: Callable[[Order], str] | None = None
-        self._versions: dict[int, list[Order]] = {}
+        self.fires_as: Callable[[EngineOrder], str] | None = None
+        self._versions: dict[int, list[EngineOrder]] = {}
         self._by_client: dict[str, list[int]] = {}
         self._open: dict[int, None] = {}
         self._ended: list[int] = []
-        self._fills_of: defaultdict[int, list[Fill]] = defaultdict(list)
-        self._file = File(path)
+        self._fills_of: defaultdict[int, list[EngineFill]] = defaultdict(list)
+        self._file = EventFile(path)
         for event in itertools.chain.from_iterable(self._file.events()):
             self._take(event)
         newest = [self.accepted[-1].id if self.accepted else 0, *(fill.id for fill in self.fills[-1:])]
         self._ids = itertools.count(max(FIRST_ID, *(id_ + 1 for id_ in newest), *(pay.id + 1 for pay in self.payments)))
 
-    def place(self, ask: Ask, now_ms: int, plan: Plan = Plan()) -> Order:  # noqa: B008
+    def place(self, ask: NewOrder, now_ms: int, plan: FillPlan = FillPlan()) -> EngineOrder:  # noqa: B008
         """Take an order, or raise Declined; what fills at once is filled."""
         self.advance(now_ms)
         listing = self.listings[ask.sym]
         if self.status(ask.sym) and not ask.origin:
-            raise Declined(Why.NOT_TRADING)
+            raise Declined(DeclineReason.NOT_TRADING)
         if ask.client_id and any(self._newest(id_).state in LIVE for id_ in self._by_client.get(ask.client_id, ())):
-            raise Declined(Why.DUPLICATE)
+            raise Declined(DeclineReason.DUPLICATE)
         waits = ask.trigger is not None
         if waits and self._reached(ask, now_ms):
-            raise Declined(Why.WOULD_TRIGGER)
+            raise Declined(DeclineReason.WOULD_TRIGGER)
         qty = ask.signed_qty if waits else self._admitted(listing, ask, now_ms)
         parts = () if waits or ask.limit is not None else plan.of(qty, listing.step, now_ms)
-        order = Order(
+        order = EngineOrder(
             next(self._ids), ask.client_id, ask.sym, ask.signed_qty, ask.reduce_only, ask.limit, ask.stamp_ms,
             ask.validity_ms, now_ms, now_ms, parts, state=State.UNTRIGGERED if waits else State.NEW, leg=ask.leg,
             trigger=ask.trigger, rises=ask.rises, origin=ask.origin, algo=ask.algo,
@@ -105,18 +116,18 @@ class MatchingEngine:
         for id_ in list(self._open):
             self._work(self._newest(id_), now_ms)
 
-    def cancel(self, order: Order, now_ms: int) -> Order:
+    def cancel(self, order: EngineOrder, now_ms: int) -> EngineOrder:
         """Of an open one."""
         gone = order._replace(state=State.CANCELED, updated_ms=now_ms)
         self._keep([gone])
         return gone
 
-    def orders(self, sym: str | None = None, at_ms: int | None = None) -> list[Order]:
+    def orders(self, sym: str | None = None, at_ms: int | None = None) -> list[EngineOrder]:
         """All there are, newest version, or as they were at a time."""
         seen = (self._as_of(order.id, at_ms) for order in self.accepted if sym in (None, order.sym))
         return [order for order in seen if order is not None]
 
-    def open_orders(self, sym: str | None = None, at_ms: int | None = None) -> list[Order]:
+    def open_orders(self, sym: str | None = None, at_ms: int | None = None) -> list[EngineOrder]:
         """NEW and PARTIALLY_FILLED, now or at a time not long ago."""
         ids = list(self._open)
         if at_ms is not None:
@@ -124,12 +135,12 @@ class MatchingEngine:
         seen = (self._as_of(id_, at_ms) for id_ in sorted(ids))
         return [order for order in seen if order and order.state in OPEN and sym in (None, order.sym)]
 
-    def waiting_orders(self, sym: str | None = None) -> list[Order]:
+    def waiting_orders(self, sym: str | None = None) -> list[EngineOrder]:
         """Those whose trigger was not reached yet."""
         newest = (self._newest(id_) for id_ in self._open)
         return [order for order in newest if order.state is State.UNTRIGGERED and sym in (None, order.sym)]
 
-    def elsewhere(self, order: Order) -> bool:
+    def elsewhere(self, order: EngineOrder) -> bool:
         """Whether it is kept by a service of its own, where one that waits is no order yet, and never becomes it."""
         return self.fires_as is not None and order.trigger is not None
 
@@ -149,16 +160,16 @@ class MatchingEngine:
                     locked -= left
         return locked
 
-    def fills_of(self, order: Order) -> list[Fill]:
+    def fills_of(self, order: EngineOrder) -> list[EngineFill]:
         """Of this order, as this version of it knows them."""
         return self._fills_of[order.id][: order.done]
 
-    def by_client(self, client_id: str, at_ms: int | None = None) -> Order | None:
+    def by_client(self, client_id: str, at_ms: int | None = None) -> EngineOrder | None:
         """The newest order of this client id."""
         ids = self._by_client.get(client_id, [])
         return next(filter(None, (self._as_of(id_, at_ms) for id_ in reversed(ids))), None)
 
-    def by_id(self, id_: int, at_ms: int | None = None) -> Order | None:
+    def by_id(self, id_: int, at_ms: int | None = None) -> EngineOrder | None:
         """The order."""
         return self._as_of(id_, at_ms) if id_ in self._versions else None
 
@@ -186,37 +197,37 @@ class MatchingEngine:
                     free += held.qty * (mid - held.entry) - abs(held.qty) * held.entry / self.leverage(listing.id)
         return free
 
-    def _admitted(self, listing: Listing, ask: Ask, now_ms: int) -> Decimal:
+    def _admitted(self, listing: Listing, ask: NewOrder, now_ms: int) -> Decimal:
         qty, price = ask.signed_qty, self._price(listing, ask.signed_qty, 0, now_ms)
         if qty % listing.step:
-            raise Declined(Why.STEP)
+            raise Declined(DeclineReason.STEP)
         if abs(qty) < listing.min_qty:
-            raise Declined(Why.MIN_QTY)
+            raise Declined(DeclineReason.MIN_QTY)
         if abs(qty) > (listing.most_market if ask.limit is None else listing.most_limit) and not ask.origin:
-            raise Declined(Why.MOST_MARKET)
+            raise Declined(DeclineReason.MOST_MARKET)
         if listing.kind == "spot":
             spent, currency = (qty * price, listing.quote) if qty > 0 else (-qty, listing.base)
             if spent > self.wallet.cash[currency] - self.locked(currency):
-                raise Declined(Why.MARGIN)
+                raise Declined(DeclineReason.MARGIN)
         held = self.wallet.holding(listing.id, leg=ask.leg).qty
         closes = ask.leg in HEDGE and (qty > 0) != (ask.leg == LONG)
         if ask.reduce_only or closes:
             if held * qty >= 0:
-                raise Declined(Why.REDUCE_ONLY)
+                raise Declined(DeclineReason.REDUCE_ONLY)
             return max(qty, -held) if qty < 0 else min(qty, -held)
         if abs(qty) * price < listing.min_notional:
-            raise Declined(Why.MIN_NOTIONAL)
+            raise Declined(DeclineReason.MIN_NOTIONAL)
         added = max(abs(held + qty) - abs(held), Decimal(0))
         margin = added * price / self.leverage(listing.id) + abs(qty) * price * self.fee
         if listing.kind == "swap" and added and margin > self.free(listing.quote, now_ms):
-            raise Declined(Why.MARGIN)
+            raise Declined(DeclineReason.MARGIN)
         return qty
 
-    def _reached(self, ask: Ask | Order, now_ms: int) -> bool:
+    def _reached(self, ask: NewOrder | EngineOrder, now_ms: int) -> bool:
         mid = self.prices.quote(ask.sym, now_ms).mid
         return ask.trigger is not None and (mid >= ask.trigger if ask.rises else mid <= ask.trigger)
 
-    def _woken(self, order: Order, now_ms: int) -> Order:
+    def _woken(self, order: EngineOrder, now_ms: int) -> EngineOrder:
         """fires_as: the client id of the new order that it becomes, where a venue makes one; else it stays itself."""
         listing = self.listings[order.sym]
         if self.fires_as is not None:
@@ -225,9 +236,9 @@ class MatchingEngine:
             order = order._replace(
                 id=id_, client_id=self.fires_as(order), created_ms=now_ms, trigger=None, algo="", was=order.id
             )
-        ask = Ask(order.sym, order.signed_qty, order.client_id, order.reduce_only, order.limit, leg=order.leg)
+        ask = NewOrder(order.sym, order.signed_qty, order.client_id, order.reduce_only, order.limit, leg=order.leg)
         try:
-            parts = Plan().of(self._admitted(listing, ask, now_ms), listing.step, now_ms)
+            parts = FillPlan().of(self._admitted(listing, ask, now_ms), listing.step, now_ms)
         except Declined:
             woken = order._replace(state=State.EXPIRED, updated_ms=now_ms)
         else:
@@ -235,7 +246,7 @@ class MatchingEngine:
         self._keep([woken])
         return woken
 
-    def _work(self, order: Order, now_ms: int) -> None:
+    def _work(self, order: EngineOrder, now_ms: int) -> None:
         if order.state is State.UNTRIGGERED:
             if not self._reached(order, now_ms):
                 return
@@ -250,12 +261,12 @@ class MatchingEngine:
                 return
             order = self._fill(order, now_ms)
 
-    def _fill(self, order: Order, now_ms: int) -> Order:
+    def _fill(self, order: EngineOrder, now_ms: int) -> EngineOrder:
         listing, part = self.listings[order.sym], order.parts[order.done]
         price = self._price(listing, part.qty, order.done, now_ms)
         notional = abs(part.qty) * price
         fee, currency = self._fee(listing, part.qty, notional, now_ms)
-        fill = Fill(
+        fill = EngineFill(
             next(self._ids), order.id, order.client_id, order.sym, part.qty, price, fee, currency,
             self.wallet.profit(order.sym, part.qty, price, order.leg), part.at_ms,
             order.leg, order.origin, fee * Decimal(self.settings.get(EXTRA_FEE, "0")),
@@ -284,10 +295,10 @@ class MatchingEngine:
         bid, ask = self.prices.quote(listing.id, now_ms)
         return ask + listing.tick * part if qty > 0 else max(bid - listing.tick * part, listing.tick)
 
-    def _newest(self, id_: int) -> Order:
+    def _newest(self, id_: int) -> EngineOrder:
         return self._versions[id_][-1]
 
-    def _as_of(self, id_: int, at_ms: int | None) -> Order | None:
+    def _as_of(self, id_: int, at_ms: int | None) -> EngineOrder | None:
         seen = (order for order in reversed(self._versions[id_]) if at_ms is None or order.updated_ms <= at_ms)
         return next(seen, None)
 
@@ -297,7 +308,7 @@ class MatchingEngine:
             self._take(event)
 
     def _take(self, event: NamedTuple) -> None:
-        if isinstance(event, Fill):
+        if isinstance(event, EngineFill):
             self.fills.append(event)
             self._fills_of[event.order_id].append(event)
             self.wallet.book(self.listings[event.sym], event)
@@ -306,7 +317,7 @@ class MatchingEngine:
             self.wallet.pay(event)
         elif isinstance(event, Setting):
             self.settings[event.key] = event.value
-        elif isinstance(event, Order):
+        elif isinstance(event, EngineOrder):
             if event.id not in self._versions:
                 self.accepted.append(event)
                 self._by_client.setdefault(event.client_id, []).append(event.id)

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.trade_history import TradeHistory
-from shared.simulated.present import PresentMarket
+from shared.simulated_market import PresentMarket
 
 MOST_STEPS = 1000
 MOST_TICKS = 20
 
 
-class Quote(NamedTuple):
+class BestPrices(NamedTuple):
     """What can be had now."""
 
     bid: Decimal
@@ -25,7 +25,7 @@ class Quote(NamedTuple):
         return (self.bid + self.ask) / 2
 
 
-class Prices:
+class EnginePrices:
     """The quotes of all listings. every_ms: the walk's step; 0: no walk. spread: in ticks, on each side."""
 
     def __init__(self, listings: Iterable[Listing], seed: int = 1, every_ms: int = 0, spread: int = 1) -> None:
@@ -39,7 +39,7 @@ class Prices:
         """From now on."""
         self._mids[id_] = price
 
-    def quote(self, id_: str, now_ms: int) -> Quote:
+    def quote(self, id_: str, now_ms: int) -> BestPrices:
         """At this time; the walk goes on from where it was last asked."""
         tick = self._listings[id_].tick
         if self._every_ms:
@@ -50,21 +50,21 @@ class Prices:
                 self._mids[id_] = max(moved, tick * (self._spread + 1))
             self._walked_ms[id_] = walked_ms + steps * self._every_ms
         mid = self._mids[id_]
-        return Quote(mid - tick * self._spread, mid + tick * self._spread)
+        return BestPrices(mid - tick * self._spread, mid + tick * self._spread)
 
 
-class TapePrices(Prices):
+class TradedPrices(EnginePrices):
     """The quotes around each tape's last trade; `set` does nothing to them."""
 
     def __init__(self, tapes: Mapping[str, TradeHistory]) -> None:
         super().__init__(tape.listing for tape in tapes.values())
         self._tapes = tapes
 
-    def quote(self, id_: str, now_ms: int) -> Quote:
+    def quote(self, id_: str, now_ms: int) -> BestPrices:
         """At this time."""
         tape = self._tapes[id_]
         last, tick = tape.price(now_ms), tape.listing.tick
-        return Quote(last - tick, last + tick)
+        return BestPrices(last - tick, last + tick)
 
 
 # The fake's quotes out of the simulated market at the present time, where the ingestor finds the same prices.
@@ -72,7 +72,7 @@ class TapePrices(Prices):
 NS_PER_MS = 1_000_000
 
 
-class SimulatedPrices(Prices):
+class SimulatedPrices(EnginePrices):
     """The newest tick's price, rounded to the listing's tick; one that was set stands.
 
     The simulated market knows BTCUSDT; the venue may call it otherwise, as OKX does with BTC-USDT-SWAP.
@@ -88,7 +88,7 @@ class SimulatedPrices(Prices):
         self._set.add(id_)
         super().set(id_, price)
 
-    def quote(self, id_: str, now_ms: int) -> Quote:
+    def quote(self, id_: str, now_ms: int) -> BestPrices:
         """At this time."""
         if id_ not in self._set:
             listing = self._listings[id_]

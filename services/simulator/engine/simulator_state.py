@@ -1,22 +1,60 @@
 """What all dialects of the fake share: the book, the weather, the clock, the one account's keys."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from services.simulator.engine.clock import Clock
-from services.simulator.engine.matching_engine import Ask, MatchingEngine
-from services.simulator.engine.order import Declined, Fill, Order, Why
-from services.simulator.engine.random_faults import RandomFaults
+from services.simulator.engine.events import Declined, DeclineReason, EngineFill, EngineOrder
+from services.simulator.engine.faults import RandomFaults
+from services.simulator.engine.matching_engine import MatchingEngine, NewOrder
 from services.simulator.engine.trade_history import TradeHistory
-from services.simulator.engine.wallet import Holding
-from services.simulator.http.request import Asked
+from services.simulator.engine.wallet import HeldPosition
+from services.simulator.http.request import HttpRequest
+
+# The venue's time: this machine's, or one that runs as fast as clients take what has happened.
+
+NS = 1_000_000
+
+
+class SimulatorClock:
+    """This machine's."""
+
+    def now_ms(self) -> int:
+        """Since 1970 UTC."""
+        return time.time_ns() // NS
+
+    def pass_on(self) -> bool:
+        """Let time pass, if that is ours to do: whether it did."""
+        return False
+
+
+class FloodClock(SimulatorClock):
+    """Stands until somebody has taken all that has happened, then goes on by `step_ms`: for benchmarks.
+
+    until_ms: it ends there.
+    """
+
+    def __init__(self, start_ms: int, step_ms: int = 10, until_ms: int | None = None) -> None:
+        self._now_ms, self._step_ms, self._until_ms = start_ms, step_ms, until_ms
+
+    def now_ms(self) -> int:
+        """Since 1970 UTC."""
+        return self._now_ms
+
+    def pass_on(self) -> bool:
+        """Go on by one step."""
+        if self._until_ms is not None and self._now_ms >= self._until_ms:
+            return False
+        self._now_ms += self._step_ms
+        return True
+
 
 SLACK_MS = 60_000
 
 
 @dataclass
-class Keys:
+class ApiKeys:
     """What a client signs with. withdraws: whether the key may. reads_only: it may not trade."""
 
     key: str = "fake-key"
@@ -35,9 +73,9 @@ class SimulatorState:
 
     book: MatchingEngine
     weather: RandomFaults = field(default_factory=RandomFaults)
-    keys: Keys = field(default_factory=Keys)
+    keys: ApiKeys = field(default_factory=ApiKeys)
     skew_ms: int = 0
-    clock: Clock = field(default_factory=Clock)
+    clock: SimulatorClock = field(default_factory=SimulatorClock)
     tapes: Mapping[str, TradeHistory] = field(default_factory=dict)
     quiet_ms: int = 0
 
@@ -45,21 +83,21 @@ class SimulatorState:
         """The venue's clock."""
         return self.clock.now_ms() + self.skew_ms
 
-    def place(self, ask: Ask) -> Order:
+    def place(self, ask: NewOrder) -> EngineOrder:
         """Through the weather, into the book."""
         if self.weather.rejects(ask.client_id):
-            raise Declined(Why.MARGIN)
+            raise Declined(DeclineReason.MARGIN)
         return self.book.place(ask, self.now_ms(), self.weather.plan(ask.client_id))
 
-    def seen_ms(self, asked: Asked) -> int:
+    def seen_ms(self, asked: HttpRequest) -> int:
         """The time as of which a read is answered; what is due by now is filled before."""
         now_ms = self.now_ms()
         self.book.advance(now_ms)
         return now_ms - self.weather.stale(asked)
 
-    def fills(self, sym: str | None, since_ms: int, seen_ms: int) -> list[Fill]:
+    def fills(self, sym: str | None, since_ms: int, seen_ms: int) -> list[EngineFill]:
         """Those of one market, between two times, oldest first."""
-        found: list[Fill] = []
+        found: list[EngineFill] = []
         for fill in reversed(self.book.fills):
             if fill.at_ms < since_ms - SLACK_MS:  # they come nearly in order of time
                 break
@@ -67,7 +105,7 @@ class SimulatorState:
                 found.append(fill)
         return found[::-1]
 
-    def holdings(self, asked: Asked) -> list[tuple[str, str, Holding]]:
+    def holdings(self, asked: HttpRequest) -> list[tuple[str, str, HeldPosition]]:
         """All swaps with their positions by leg, flat ones too, as this read sees it."""
         seen_ms, wallet = self.seen_ms(asked), self.book.wallet
         swaps = [listing.id for listing in self.book.listings.values() if listing.kind == "swap"]
@@ -88,9 +126,9 @@ class SimulatorState:
         amount = -self.book.wallet.net(sym) * self.book.prices.quote(sym, now_ms).mid * rate
         self.book.pay("FUNDING_FEE", sym, listing.quote, amount.quantize(Decimal("0.00000001")), now_ms)
 
-    def close_out(self, sym: str, origin: str) -> list[Order]:
+    def close_out(self, sym: str, origin: str) -> list[EngineOrder]:
         """End every position of a swap as the venue does it itself: `liquidation`, `adl` or `settlement`."""
         wallet = self.book.wallet
         held = [(leg, wallet.holding(sym, leg=leg).qty) for leg in wallet.legs(sym)]
-        asks = [Ask(sym, -qty, reduce_only=True, leg=leg, origin=origin) for leg, qty in held if qty]
+        asks = [NewOrder(sym, -qty, reduce_only=True, leg=leg, origin=origin) for leg, qty in held if qty]
         return [self.book.place(ask, self.now_ms()) for ask in asks]

@@ -8,7 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.market import FakeBar, FakeTrade
+
+# What a fake venue holds of one market; made from a seed.
+
+
+class MarketBar(NamedTuple):
+    """Of `at_ms` until before `at_ms` + interval."""
+
+    at_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+
+class MarketTrade(NamedTuple):
+    """One (aggregate) trade."""
+
+    id: int
+    at_ms: int
+    price: Decimal
+    amount: Decimal
+    side: str
+
 
 CHUNK = 4096
 FIRST_ID = 5_000_000
@@ -19,7 +42,7 @@ MOST_STEPS = 2000
 S_MS = 1000.0
 
 
-class Rows(NamedTuple):
+class TradeColumns(NamedTuple):
     """Some trades, column by column: id and time of each, price in ticks, quantity in steps, whether it sold."""
 
     ids: range
@@ -81,22 +104,22 @@ class TradeHistory:
         """Of the trade with this id."""
         return id_ - FIRST_ID
 
-    def rows(self, first: int, last: int) -> Rows:
+    def rows(self, first: int, last: int) -> TradeColumns:
         """Trades by index, `last` not included; they are made if need be."""
         if last > first:
             self.due_ms(last - 1)
         part = slice(first, min(last, self._size))
         ids = range(FIRST_ID + first, FIRST_ID + max(part.stop, first))
-        return Rows(
+        return TradeColumns(
             ids, self._at[part].tolist(), self._ticks[part].tolist(), self._steps[part].tolist(),
             self._sold[part].tolist(),
         )  # fmt: skip
 
-    def trades(self, first: int, last: int) -> list[FakeTrade]:
+    def trades(self, first: int, last: int) -> list[MarketTrade]:
         """The same as values."""
         tick, step = self.listing.tick, self.listing.step
         return [
-            FakeTrade(id_, at_ms, ticks * tick, steps * step, "sell" if sold else "buy")
+            MarketTrade(id_, at_ms, ticks * tick, steps * step, "sell" if sold else "buy")
             for id_, at_ms, ticks, steps, sold in zip(*self.rows(first, last), strict=True)
         ]
 
@@ -105,7 +128,7 @@ class TradeHistory:
         index = self.upto(now_ms) - 1
         return int(self._ticks[index]) * self.listing.tick if index >= 0 else self.listing.price
 
-    def bar(self, at_ms: int, interval_ms: int, now_ms: int) -> tuple[FakeBar, int, int]:
+    def bar(self, at_ms: int, interval_ms: int, now_ms: int) -> tuple[MarketBar, int, int]:
         """The bar that begins there, as far as it is by now; the indices of its trades, from and until.
 
         A bar in which nothing traded stands at the last price.
@@ -113,13 +136,13 @@ class TradeHistory:
         first, last = self.before(at_ms, now_ms), self.before(at_ms + interval_ms, now_ms)
         if first == last:
             still = self.price(at_ms)
-            return FakeBar(at_ms, still, still, still, still, 0 * self.listing.step), first, last
+            return MarketBar(at_ms, still, still, still, still, 0 * self.listing.step), first, last
         ticks, tick = self._ticks[first:last], self.listing.tick
         begin, high, low, end = (int(value) * tick for value in (ticks[0], ticks.max(), ticks.min(), ticks[-1]))
         volume = int(self._steps[first:last].sum()) * self.listing.step
-        return FakeBar(at_ms, begin, high, low, end, volume), first, last
+        return MarketBar(at_ms, begin, high, low, end, volume), first, last
 
-    def bars(self, interval_ms: int, from_ms: int, until_ms: int, now_ms: int) -> list[FakeBar]:
+    def bars(self, interval_ms: int, from_ms: int, until_ms: int, now_ms: int) -> list[MarketBar]:
         """Bars that begin within [from_ms, until_ms) and have begun by now; the last of them may be unfinished.
 
         The first bar is that of the first trade.

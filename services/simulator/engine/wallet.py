@@ -4,14 +4,14 @@ from collections import defaultdict
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
+from services.simulator.engine.events import EngineFill, Payment
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.order import Fill, Payment
 
 ZERO = Decimal(0)
 CENT = Decimal("0.00000001")
 
 
-class Holding(NamedTuple):
+class HeldPosition(NamedTuple):
     """A position as it was from this time on: signed quantity in base units, and its average entry price."""
 
     at_ms: int
@@ -28,7 +28,7 @@ class Wallet:
 
     def __init__(self, cash: dict[str, Decimal]) -> None:
         self.cash: defaultdict[str, Decimal] = defaultdict(Decimal, cash)
-        self._holdings: dict[tuple[str, str], list[Holding]] = {}
+        self._holdings: dict[tuple[str, str], list[HeldPosition]] = {}
 
     def legs(self, sym: str) -> list[str]:
         """Those that were ever held."""
@@ -38,12 +38,12 @@ class Wallet:
         """Of all legs."""
         return sum((self.holding(sym, leg=leg).qty for leg in self.legs(sym)), ZERO)
 
-    def holding(self, sym: str, at_ms: int | None = None, leg: str = "") -> Holding:
+    def holding(self, sym: str, at_ms: int | None = None, leg: str = "") -> HeldPosition:
         """The position of a swap, now or as it was."""
         for held in reversed(self._holdings.get((sym, leg), [])):
             if at_ms is None or held.at_ms <= at_ms:
                 return held
-        return Holding(0, ZERO, ZERO)
+        return HeldPosition(0, ZERO, ZERO)
 
     def profit(self, sym: str, qty: Decimal, price: Decimal, leg: str = "") -> Decimal:
         """What this trade of a swap would realise."""
@@ -53,7 +53,7 @@ class Wallet:
         closed = min(abs(qty), abs(held.qty)) * (1 if held.qty > 0 else -1)
         return (closed * (price - held.entry)).quantize(CENT, ROUND_HALF_EVEN)
 
-    def book(self, listing: Listing, fill: Fill) -> None:
+    def book(self, listing: Listing, fill: EngineFill) -> None:
         """Take a fill in."""
         self.cash[fill.fee_currency] -= fill.fee + fill.extra
         if listing.kind == "spot":
@@ -67,7 +67,7 @@ class Wallet:
             entry = (held.qty * held.entry + fill.qty * fill.price) / qty
         else:
             entry = held.entry if qty * held.qty > 0 else (fill.price if qty else ZERO)
-        self._holdings.setdefault((listing.id, fill.leg), []).append(Holding(fill.at_ms, qty, entry))
+        self._holdings.setdefault((listing.id, fill.leg), []).append(HeldPosition(fill.at_ms, qty, entry))
 
     def pay(self, payment: Payment) -> None:
         """Take a payment in."""

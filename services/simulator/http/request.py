@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 CLIENT_IDS = ("newClientOrderId", "origClientOrderId", "clOrdId", "orderLinkId")
 
 
-class Asked(NamedTuple):
+class HttpRequest(NamedTuple):
     """path: `HOST/PATH`. query: the URL's. raw_query, body: as they came. headers: names in lower case."""
 
     path: str

@@ -10,19 +10,18 @@ from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
 
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.engine.random_faults import RandomFaults
-from services.simulator.http.request import Asked
+from services.simulator.engine.faults import Fault, FaultMode, RandomFaults
+from services.simulator.http.request import HttpRequest
 
 MS = 1000
 ADMIN = "_fake/"
 KEPT = 100_000
 Query = Mapping[str, str]
-Answer = Callable[[Asked], object]
+Handler = Callable[[HttpRequest], object]
 Socket = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """A venue's own error."""
 
     def __init__(self, status: int, body: object) -> None:
@@ -30,7 +29,7 @@ class Refused(Exception):
         self.status, self.body = status, body
 
 
-class Told(NamedTuple):
+class HttpAnswer(NamedTuple):
     """An answer with headers of its own."""
 
     body: object
@@ -41,10 +40,10 @@ class FakeVenue(Protocol):
     """routes: of `GET HOST/PATH`, what answers a request with something that becomes JSON, or raises Refused."""
 
     @property
-    def routes(self) -> Mapping[str, Answer]: ...
+    def routes(self) -> Mapping[str, Handler]: ...
 
 
-class FakeExchange:
+class SimulatorServer:
     """Serves a venue while its context lasts. `asked`: what was; `faults`, `weather`: what is to go wrong.
 
     port 0: a free one. admin: answers `POST /_fake/NAME`, by name. sockets: serves websockets, at whatever path.
@@ -53,8 +52,8 @@ class FakeExchange:
     def __init__(self, venue: FakeVenue, *faults: Fault, port: int = 0, weather: RandomFaults | None = None) -> None:
         self.faults = list(faults)
         self.weather = weather or RandomFaults()
-        self.asked: deque[Asked] = deque(maxlen=KEPT)
-        self.admin: dict[str, Answer] = {}
+        self.asked: deque[HttpRequest] = deque(maxlen=KEPT)
+        self.admin: dict[str, Handler] = {}
         self.sockets: Socket | None = None
         self.url = ""
         self._port = port
@@ -63,7 +62,7 @@ class FakeExchange:
         self._runner: web.AppRunner | None = None
         self._late: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> "FakeExchange":
+    async def __aenter__(self) -> "SimulatorServer":
         app = web.Application()
         app.router.add_route("*", "/{rest:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -100,7 +99,7 @@ class FakeExchange:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["rest"]
-        asked = Asked(
+        asked = HttpRequest(
             path, dict(request.query), request.method, request.rel_url.raw_query_string, await request.text(),
             {name.lower(): value for name, value in request.headers.items()},
         )  # fmt: skip
@@ -110,24 +109,24 @@ class FakeExchange:
         async with self._came:
             self._came.notify_all()
         fault = self._fault(asked)
-        if fault is not None and fault.mode is Mode.LATE:
+        if fault is not None and fault.mode is FaultMode.LATE:
             self._later(fault, asked)
             return await fault.answer(request, None)
-        if fault is not None and fault.mode is Mode.SLOW:
+        if fault is not None and fault.mode is FaultMode.SLOW:
             await asyncio.sleep(fault.delay_ms / MS)
             fault = None
         if fault is None and self.sockets is not None and request.headers.get("Upgrade", "").lower() == "websocket":
             return await self.sockets(request)
         if fault is None:
             return self._routed(asked)
-        unseen = fault.mode in (Mode.STATUS, Mode.DROP, Mode.HTML) and not fault.after
+        unseen = fault.mode in (FaultMode.STATUS, FaultMode.DROP, FaultMode.HTML) and not fault.after
         return await fault.answer(request, None if unseen else self._routed(asked))
 
-    def _fault(self, asked: Asked) -> Fault | None:
+    def _fault(self, asked: HttpRequest) -> Fault | None:
         struck = next((fault for fault in self.faults if fault.strikes(asked.path, asked.method)), None)
         return struck or self.weather.fault(asked)
 
-    def _later(self, fault: Fault, asked: Asked) -> None:
+    def _later(self, fault: Fault, asked: HttpRequest) -> None:
         async def arrive() -> None:
             await asyncio.sleep(fault.delay_ms / MS)
             self._routed(asked)
@@ -136,20 +135,20 @@ class FakeExchange:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
-    def _routed(self, asked: Asked) -> web.Response:
+    def _routed(self, asked: HttpRequest) -> web.Response:
         return self._answer(self._routes.get(f"{asked.method} {asked.path}"), asked)
 
-    def _answer(self, route: Answer | None, asked: Asked) -> web.Response:
+    def _answer(self, route: Handler | None, asked: HttpRequest) -> web.Response:
         status: int = 200
         body: Any
         headers: Mapping[str, str] = {}
         try:
             if route is None:
-                raise Refused(404, {"code": -1, "msg": f"the fake exchange has no {asked.method} {asked.path}"})
+                raise ApiError(404, {"code": -1, "msg": f"the fake exchange has no {asked.method} {asked.path}"})
             body = route(asked)
-            if isinstance(body, Told):
+            if isinstance(body, HttpAnswer):
                 body, headers = body
-        except Refused as refused:
+        except ApiError as refused:
             status, body = refused.status, refused.body
         return web.Response(
             status=status, body=json.dumps(body, default=_plain).encode(), content_type="application/json",

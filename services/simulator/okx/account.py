@@ -8,9 +8,9 @@ from zlib import crc32
 
 from services.simulator.engine.matching_engine import CROSS, HEDGE
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.engine.wallet import Holding
-from services.simulator.http.request import Asked
-from services.simulator.okx.authentication import refused
+from services.simulator.engine.wallet import HeldPosition
+from services.simulator.http.request import HttpRequest
+from services.simulator.okx.rest import refused
 
 ZERO = Decimal(0)
 CENT = Decimal("0.00000001")
@@ -32,7 +32,7 @@ class OkxAccount:
     def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
-    def config(self, asked: Asked) -> object:
+    def config(self, asked: HttpRequest) -> object:
         """GET account/config."""
         keys = self._floor.keys
         rights = ",".join(
@@ -43,7 +43,7 @@ class OkxAccount:
         uid = self._floor.book.settings.get("uid", "43812")
         return [{"uid": uid, "mainUid": uid, "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
 
-    def set_position_mode(self, asked: Asked) -> object:
+    def set_position_mode(self, asked: HttpRequest) -> object:
         """POST account/set-position-mode."""
         book, wanted = self._floor.book, asked.content["posMode"]
         if (self._floor.in_position() or book.open_orders()) and wanted != book.settings.get("mode", "net_mode"):
@@ -51,7 +51,7 @@ class OkxAccount:
         book.set("mode", wanted)
         return [{"posMode": wanted}]
 
-    def leverage(self, asked: Asked) -> object:
+    def leverage(self, asked: HttpRequest) -> object:
         """GET account/leverage-info."""
         book, mode = self._floor.book, asked.query["mgnMode"]
         return [
@@ -59,7 +59,7 @@ class OkxAccount:
             for sym in asked.query["instId"].split(",")
         ]
 
-    def set_leverage(self, asked: Asked) -> object:
+    def set_leverage(self, asked: HttpRequest) -> object:
         """POST account/set-leverage."""
         content = asked.content
         if not 1 <= Decimal(content["lever"]) <= self._floor.book.listings[content["instId"]].most_leverage:
@@ -67,7 +67,7 @@ class OkxAccount:
         self._floor.book.set(f"leverage:{content['instId']}", str(content["lever"]))
         return [{**content, "lever": str(content["lever"])}]
 
-    def balance(self, asked: Asked) -> object:
+    def balance(self, asked: HttpRequest) -> object:
         """GET account/balance: equity is cash and unrealised profit."""
         book = self._floor.book
         now_ms, cash = self._floor.now_ms(), book.wallet.cash
@@ -83,7 +83,7 @@ class OkxAccount:
         ]  # fmt: skip
         return [{"uTime": str(now_ms), "totalEq": cash["USDT"] + profit, "details": details}]
 
-    def positions(self, asked: Asked) -> object:
+    def positions(self, asked: HttpRequest) -> object:
         """GET account/positions: open ones."""
         wanted = asked.query.get("instId")
         if wanted is not None and len(wanted.split(",")) > MOST_IDS:
@@ -94,7 +94,7 @@ class OkxAccount:
             if held.qty and (wanted is None or sym in wanted.split(","))
         ]
 
-    def bills(self, asked: Asked) -> object:
+    def bills(self, asked: HttpRequest) -> object:
         """GET account/bills and bills-archive: funding, newest first, 100 at most; an isolated position pays itself."""
         query = asked.query
         after, since_ms = int(query.get("after", 2**62)), int(query.get("begin", 0))
@@ -109,10 +109,10 @@ class OkxAccount:
         ]  # fmt: skip
         return found[: min(int(query.get("limit", 100)), 100)]
 
-    def _profit(self, sym: str, held: Holding) -> Decimal:
+    def _profit(self, sym: str, held: HeldPosition) -> Decimal:
         return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
 
-    def _position(self, sym: str, leg: str, held: Holding) -> dict[str, object]:
+    def _position(self, sym: str, leg: str, held: HeldPosition) -> dict[str, object]:
         book, listing = self._floor.book, self._floor.book.listings[sym]
         mark, lever = book.prices.quote(sym, self._floor.now_ms()).mid, book.leverage(sym)
         margin = abs(held.qty) * held.entry / lever

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
+from services.simulator.engine.intervals import OKX as INTERVALS
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import Asked
-from services.simulator.http.server import Answer
+from services.simulator.engine.trade_history import MarketTrade, TradeHistory
+from services.simulator.http.request import HttpRequest
+from services.simulator.http.server import Handler
 from services.simulator.okx.account import OkxAccount
-from services.simulator.okx.authentication import refused, signed
-from services.simulator.okx.conditional_orders import OkxAlgo
-from services.simulator.okx.history import OkxHistory
-from services.simulator.okx.orders import OkxOrders
+from services.simulator.okx.orders import OkxAlgo, OkxOrders
+from services.simulator.okx.rest import refused, signed
 
 HOST = "www.okx.com/api/v5"
 
@@ -25,10 +25,10 @@ class Okx:
         self._history = OkxHistory(floor)
 
     @property
-    def routes(self) -> Mapping[str, Answer]:
+    def routes(self) -> Mapping[str, Handler]:
         """What the server serves."""
         orders, account, algo = self._orders, self._account, OkxAlgo(self.floor)
-        private: dict[str, Answer] = {
+        private: dict[str, Handler] = {
             "POST trade/order": orders.place,
             "POST trade/batch-orders": orders.place,
             "GET trade/order": orders.find,
@@ -49,7 +49,7 @@ class Okx:
             "POST account/set-position-mode": account.set_position_mode,
             "GET asset/currencies": lambda asked: [],
         }
-        public: dict[str, Answer] = {
+        public: dict[str, Handler] = {
             "GET public/time": lambda asked: [{"ts": str(self.floor.now_ms())}],
             "GET public/instruments": self._instruments,
             "GET market/ticker": self._ticker,
@@ -67,7 +67,7 @@ class Okx:
         table |= {route: _wrapped(answer) for route, answer in public.items()}
         return {route.replace(" ", f" {HOST}/", 1): answer for route, answer in table.items()}
 
-    def _instruments(self, asked: Asked) -> object:
+    def _instruments(self, asked: HttpRequest) -> object:
         kind = asked.query.get("instType", "").lower()
         book, id_ = self.floor.book, asked.query.get("instId")
         return [
@@ -77,13 +77,13 @@ class Okx:
             if listing.kind == kind and id_ in (None, listing.id)
         ]  # fmt: skip
 
-    def _ticker(self, asked: Asked) -> object:
+    def _ticker(self, asked: HttpRequest) -> object:
         id_, now_ms = asked.query.get("instId", ""), self.floor.now_ms()
         if id_ not in self.floor.book.listings:
             raise refused("51001", "Instrument ID doesn't exist.")
         return [self._quoted(self.floor.book.listings[id_], now_ms)]
 
-    def _tickers(self, asked: Asked) -> object:
+    def _tickers(self, asked: HttpRequest) -> object:
         """GET market/tickers: of one kind."""
         kind, now_ms = asked.query.get("instType", "").lower(), self.floor.now_ms()
         return [self._quoted(listing, now_ms) for listing in self.floor.book.listings.values() if listing.kind == kind]
@@ -99,7 +99,7 @@ class Okx:
         }  # fmt: skip
 
 
-def _wrapped(answer: Answer) -> Answer:
+def _wrapped(answer: Handler) -> Handler:
     return lambda asked: {"code": "0", "msg": "", "data": answer(asked)}
 
 
@@ -120,3 +120,94 @@ def _row(listing: Listing) -> dict[str, object]:
         "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
         "optType": "",
     }  # fmt: skip
+
+
+# OKX's public history over tapes: bars, trades, funding rates; the newest first.
+#
+# https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-candlesticks
+# https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades and ...-get-trades-history
+# https://www.okx.com/docs-v5/en/#public-data-rest-api-get-funding-rate-history
+
+HOURS_8_MS = 28_800_000
+MOST_BARS, MOST_TRADES, MOST_PAST_TRADES, MOST_RATES = 300, 500, 100, 100
+RECENT_BARS = 1440  # older ones only in history-candles
+
+
+class OkxHistory:
+    """Answers about what has been, in OKX's words. `after` is older than, `before` newer than, both left out."""
+
+    def __init__(self, floor: SimulatorState) -> None:
+        self._floor = floor
+
+    def candles(self, asked: HttpRequest) -> object:
+        """GET market/candles and market/history-candles: with `before` alone, still the newest ones."""
+        query, tape = asked.query, self._tape(asked)
+        length_ms, now_ms = INTERVALS.get(query.get("bar", "1m")), self._floor.now_ms()
+        if length_ms is None:
+            raise refused("51000", "Parameter bar error")
+        limit = _limit(asked, 100, MOST_BARS)
+        end_ms = min(int(query.get("after", now_ms + 1)), now_ms + 1)
+        start_ms = int(query.get("before", -1)) + 1
+        if "history" not in asked.path:
+            start_ms = max(start_ms, now_ms // length_ms * length_ms - (RECENT_BARS - 1) * length_ms)
+        start_ms = max(start_ms, end_ms - (limit + 1) * length_ms)
+        bars = tape.bars(length_ms, start_ms, end_ms, now_ms)[-limit:]
+        size = tape.listing.contract_size
+        return [
+            [
+                str(bar.at_ms), bar.open, bar.high, bar.low, bar.close, bar.volume / size, bar.volume,
+                bar.volume * bar.close, str(int(bar.at_ms + length_ms <= now_ms)),
+            ]
+            for bar in reversed(bars)
+        ]  # fmt: skip
+
+    def trades(self, asked: HttpRequest) -> object:
+        """GET market/trades: the last ones."""
+        tape, limit = self._tape(asked), _limit(asked, 100, MOST_TRADES)
+        count = tape.upto(self._floor.now_ms())
+        return [_trade_row(tape, trade) for trade in reversed(tape.trades(max(count - limit, 0), count))]
+
+    def past_trades(self, asked: HttpRequest) -> object:
+        """GET market/history-trades: type 1 pages by id, 2 by time."""
+        query, tape, limit = asked.query, self._tape(asked), _limit(asked, 100, MOST_PAST_TRADES)
+        now_ms = self._floor.now_ms()
+        first, last = 0, tape.upto(now_ms)
+        if query.get("type", "1") == "2":
+            last = tape.before(int(query["after"]), now_ms) if "after" in query else last
+        else:
+            last = min(tape.index(int(query["after"])), last) if "after" in query else last
+            first = max(tape.index(int(query["before"])) + 1, 0) if "before" in query else first
+        return [_trade_row(tape, trade) for trade in reversed(tape.trades(max(last - limit, first, 0), max(last, 0)))]
+
+    def funding_rates(self, asked: HttpRequest) -> object:
+        """GET public/funding-rate-history: every eight hours."""
+        query, now_ms, limit = asked.query, self._floor.now_ms(), _limit(asked, MOST_RATES, MOST_RATES)
+        id_ = query.get("instId", "")
+        if id_ not in self._floor.book.listings:
+            raise refused("51001", "Instrument ID doesn't exist.")
+        end_ms = (min(int(query.get("after", now_ms + 1)), now_ms + 1) - 1) // HOURS_8_MS * HOURS_8_MS
+        start_ms = max(int(query.get("before", 0)) + 1, end_ms - (limit - 1) * HOURS_8_MS)
+        return [
+            {
+                "instType": "SWAP", "instId": id_, "fundingRate": "0.0001", "realizedRate": "0.0001",
+                "fundingTime": str(at_ms), "method": "current_period",
+            }
+            for at_ms in range(end_ms, start_ms - 1, -HOURS_8_MS)
+        ]  # fmt: skip
+
+    def _tape(self, asked: HttpRequest) -> TradeHistory:
+        tape = self._floor.tapes.get(asked.query.get("instId", ""))
+        if tape is None:
+            raise refused("51001", "Instrument ID doesn't exist.")
+        return tape
+
+
+def _trade_row(tape: TradeHistory, trade: MarketTrade) -> dict[str, object]:
+    return {
+        "instId": tape.listing.id, "tradeId": str(trade.id), "px": trade.price,
+        "sz": trade.amount / tape.listing.contract_size, "side": trade.side, "ts": str(trade.at_ms), "source": "0",
+    }  # fmt: skip
+
+
+def _limit(asked: HttpRequest, default: int, most: int) -> int:
+    return max(1, min(int(asked.query.get("limit", default)), most))

@@ -1,17 +1,16 @@
 """Orders and fills of OKX, swap and spot; sizes of a swap are contracts.
 
-https://www.okx.com/docs-v5/en/#order-book-trading-trade
-"""
+https://www.okx.com/docs-v5/en/#order-book-trading-trade"""
 
 import re
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 
+from services.simulator.engine.events import LIVE, OPEN, Declined, DeclineReason, EngineFill, EngineOrder, State
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.matching_engine import CROSS, HEDGE, Ask
-from services.simulator.engine.order import OPEN, Declined, Fill, Order, State, Why
+from services.simulator.engine.matching_engine import CROSS, HEDGE, NewOrder
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import Asked
-from services.simulator.okx.authentication import refused, refused_order, stamp_ms_of
+from services.simulator.http.request import HttpRequest
+from services.simulator.okx.rest import refused, refused_order, stamp_ms_of
 
 CLIENT_ID = re.compile(r"^[A-Za-z0-9]{1,32}$")
 STATES = {
@@ -19,15 +18,18 @@ STATES = {
     State.EXPIRED: "canceled", State.UNTRIGGERED: "live",
 }  # fmt: skip
 CODES = {
-    Why.MARGIN: ("51008", "Order failed. Insufficient margin in account."),
-    Why.REDUCE_ONLY: ("51169", "Order failed because you don't have any positions in this direction to reduce."),
-    Why.DUPLICATE: ("51016", "Duplicated client order ID."),
-    Why.STEP: ("51121", "Order quantity must be a multiple of the lot size."),
-    Why.MIN_QTY: ("51020", "Order amount should be greater than the min available amount."),
-    Why.MIN_NOTIONAL: ("51020", "Order amount should be greater than the min available amount."),
-    Why.MOST_MARKET: ("51202", "Market order amount exceeds the maximum amount."),
-    Why.NOT_TRADING: ("51022", "Contract suspended."),
-    Why.WOULD_TRIGGER: ("51278", "SL trigger price can not be higher than the last price"),
+    DeclineReason.MARGIN: ("51008", "Order failed. Insufficient margin in account."),
+    DeclineReason.REDUCE_ONLY: (
+        "51169",
+        "Order failed because you don't have any positions in this direction to reduce.",
+    ),
+    DeclineReason.DUPLICATE: ("51016", "Duplicated client order ID."),
+    DeclineReason.STEP: ("51121", "Order quantity must be a multiple of the lot size."),
+    DeclineReason.MIN_QTY: ("51020", "Order amount should be greater than the min available amount."),
+    DeclineReason.MIN_NOTIONAL: ("51020", "Order amount should be greater than the min available amount."),
+    DeclineReason.MOST_MARKET: ("51202", "Market order amount exceeds the maximum amount."),
+    DeclineReason.NOT_TRADING: ("51022", "Contract suspended."),
+    DeclineReason.WOULD_TRIGGER: ("51278", "SL trigger price can not be higher than the last price"),
 }
 # Who made an order, by Order.origin; of a trade, with what it sold and what it bought: one-way.
 # https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details and
@@ -44,7 +46,7 @@ class OkxOrders:
     def __init__(self, floor: SimulatorState) -> None:
         self._floor = floor
 
-    def place(self, asked: Asked) -> object:
+    def place(self, asked: HttpRequest) -> object:
         """POST trade/order, and trade/batch-orders with one."""
         content = asked.content[0] if isinstance(asked.content, list) else asked.content
         client_id = content.get("clOrdId", "")
@@ -54,7 +56,7 @@ class OkxOrders:
             raise refused_order(*CODES[declined.why], client_id) from declined
         return [{"clOrdId": client_id, "ordId": str(order.id), "sCode": "0", "sMsg": "Order placed", "tag": ""}]
 
-    def find(self, asked: Asked) -> object:
+    def find(self, asked: HttpRequest) -> object:
         """GET trade/order."""
         seen_ms = self._floor.seen_ms(asked)
         order = self._found(asked.query, seen_ms)
@@ -62,7 +64,7 @@ class OkxOrders:
             raise refused("51603", "Order does not exist")
         return [self._shown(order)]
 
-    def cancel(self, asked: Asked) -> object:
+    def cancel(self, asked: HttpRequest) -> object:
         """POST trade/cancel-order."""
         order = self._found(asked.content, self._floor.now_ms())
         if order is None or order.state not in OPEN:
@@ -72,7 +74,7 @@ class OkxOrders:
         self._floor.book.cancel(order, self._floor.now_ms())
         return [{"clOrdId": order.client_id, "ordId": str(order.id), "sCode": "0", "sMsg": ""}]
 
-    def open_orders(self, asked: Asked) -> object:
+    def open_orders(self, asked: HttpRequest) -> object:
         """GET trade/orders-pending."""
         seen_ms = self._floor.seen_ms(asked)
         found = self._floor.book.open_orders(asked.query.get("instId"), seen_ms)[::-1]
@@ -80,7 +82,7 @@ class OkxOrders:
             found = [order for order in found if order.id < int(asked.query["after"])]
         return [self._shown(order) for order in found[: _limit(asked)]]
 
-    def fills(self, asked: Asked) -> object:
+    def fills(self, asked: HttpRequest) -> object:
         """GET trade/fills and trade/fills-history: newest first."""
         query, seen_ms = asked.query, self._floor.seen_ms(asked)
         end_ms = min(int(query.get("end", seen_ms)), seen_ms)
@@ -91,7 +93,7 @@ class OkxOrders:
             found = [fill for fill in found if fill.id < int(query["after"])]
         return [self._fill(fill) for fill in found[::-1][: _limit(asked)]]
 
-    def _ask(self, content: dict[str, str], asked: Asked) -> Ask:
+    def _ask(self, content: dict[str, str], asked: HttpRequest) -> NewOrder:
         client_id, id_, kind = content.get("clOrdId", ""), content.get("instId", ""), content.get("ordType", "")
         listing = self._floor.book.listings.get(id_)
         if listing is None:
@@ -111,7 +113,7 @@ class OkxOrders:
         if side not in (("long", "short") if hedged else ("net",)):
             raise refused_order("51000", "Parameter posSide error", client_id)
         leg = side.upper() if hedged else CROSS if content["tdMode"] == "cross" else ""
-        return Ask(
+        return NewOrder(
             id_, qty if content["side"] == "buy" else -qty, client_id, str(content.get("reduceOnly")).lower() == "true",
             Decimal(content["px"]) if kind == "limit" else None, stamp_ms,
             int(asked.headers.get("exptime", stamp_ms)) - stamp_ms, leg,
@@ -121,7 +123,7 @@ class OkxOrders:
         ask = self._floor.book.prices.quote(listing.id, self._floor.now_ms()).ask
         return (money / ask / listing.step).to_integral_value(ROUND_DOWN) * listing.step
 
-    def _found(self, query: dict[str, str], seen_ms: int) -> Order | None:
+    def _found(self, query: dict[str, str], seen_ms: int) -> EngineOrder | None:
         book = self._floor.book
         if query.get("clOrdId"):
             found = book.by_client(query["clOrdId"], seen_ms)
@@ -129,7 +131,7 @@ class OkxOrders:
             found = book.by_id(int(query.get("ordId") or 0), seen_ms)
         return None if found is None or book.elsewhere(found) else found
 
-    def _shown(self, order: Order) -> dict[str, object]:
+    def _shown(self, order: EngineOrder) -> dict[str, object]:
         listing = self._floor.book.listings[order.sym]
         fills = self._floor.book.fills_of(order)
         average = (order.paid / abs(order.filled)).quantize(AVERAGE) if order.filled else ""
@@ -149,7 +151,7 @@ class OkxOrders:
             **self._algo(order),
         }  # fmt: skip
 
-    def _algo(self, order: Order) -> dict[str, object]:
+    def _algo(self, order: EngineOrder) -> dict[str, object]:
         """Of which waiting order it was made. source 6: a trigger order, 7: a take-profit or stop-loss order."""
         was = self._floor.book.by_id(order.was)
         if was is None:
@@ -157,7 +159,7 @@ class OkxOrders:
         source = "7" if was.algo in ("conditional", "oco") else "6"
         return {"algoId": str(was.id), "algoClOrdId": was.client_id, "source": source}
 
-    def _fill(self, fill: Fill) -> dict[str, object]:
+    def _fill(self, fill: EngineFill) -> dict[str, object]:
         listing = self._floor.book.listings[fill.sym]
         return {
             "instType": listing.kind.upper(), "instId": fill.sym, "tradeId": str(fill.id), "ordId": str(fill.order_id),
@@ -169,7 +171,7 @@ class OkxOrders:
         }  # fmt: skip
 
 
-def _limit(asked: Asked) -> int:
+def _limit(asked: HttpRequest) -> int:
     return min(int(asked.query.get("limit", MOST_ROWS)), MOST_ROWS)
 
 
@@ -181,3 +183,102 @@ def _mode(listing: Listing, leg: str) -> str:
     if listing.kind == "spot":
         return "cash"
     return "cross" if leg == CROSS else "isolated"
+
+
+# Orders of OKX that wait for a price.
+#
+# https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading-get-algo-order-list
+# https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading-post-cancel-algo-order A row's fields: ccxt's
+# okx.fetch_open_orders has one, recorded.
+
+KINDS = ("conditional", "oco", "chase", "trigger", "move_order_stop", "iceberg", "twap")
+TOGETHER = {"conditional", "oco"}  # asked for together; any other kind by itself only
+MOST_ROWS = 100
+MOST_CANCELS = 10
+
+
+class OkxAlgo:
+    """Answers about them. They are not among the pending orders, and each kind is asked for by its name.
+
+    One that fires becomes an order with an id of its own, which tells the algo order's (`algoId`, `algoClOrdId`):
+    https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details
+
+    The setting `algo:CLIENT_ID` says of which kind an order is; `trigger` without.
+    """
+
+    def __init__(self, floor: SimulatorState) -> None:
+        self._floor = floor
+
+    def place(self, asked: HttpRequest) -> object:
+        """POST trade/order-algo: `trigger` by its triggerPx, `conditional` by its slTriggerPx or tpTriggerPx."""
+        content, book = asked.content, self._floor.book
+        client_id, kind = content.get("algoClOrdId", ""), content.get("ordType", "")
+        listing = book.listings.get(content.get("instId", ""))
+        if listing is None or kind not in KINDS:
+            raise refused_order("51000", "Parameter ordType error", client_id)
+        prices = [content[name] for name in ("triggerPx", "slTriggerPx", "tpTriggerPx") if content.get(name)]
+        try:
+            trigger, qty = Decimal(prices[0]), Decimal(content["sz"]) * listing.contract_size
+        except (IndexError, KeyError, InvalidOperation):
+            raise refused_order("51000", "Parameter triggerPx error", client_id) from None
+        side, leg = content.get("posSide", "net"), ""
+        if listing.kind == "swap":
+            leg = side.upper() if side != "net" else (CROSS if content.get("tdMode") == "cross" else "")
+        now = book.prices.quote(listing.id, self._floor.now_ms()).mid
+        ask = NewOrder(
+            listing.id, qty if content["side"] == "buy" else -qty, client_id,
+            str(content.get("reduceOnly")).lower() == "true", None, leg=leg, trigger=trigger, rises=trigger > now,
+            algo=kind,
+        )  # fmt: skip
+        try:
+            order = self._floor.place(ask)
+        except Declined as declined:
+            raise refused_order(*CODES[declined.why], client_id) from declined
+        return [{"algoId": str(order.id), "algoClOrdId": client_id, "clOrdId": "", "sCode": "0", "sMsg": "", "tag": ""}]
+
+    def pending(self, asked: HttpRequest) -> object:
+        """GET trade/orders-algo-pending: newest first; `after`: older than this one."""
+        query, book = asked.query, self._floor.book
+        self._floor.seen_ms(asked)
+        kinds = set(query.get("ordType", "").split(","))
+        if not kinds <= set(KINDS) or (len(kinds) > 1 and kinds != TOGETHER):
+            raise refused("51000", "Parameter ordType error")
+        found = [order for order in book.waiting_orders(query.get("instId")) if self._kind(order) in kinds]
+        if "instType" in query:
+            found = [order for order in found if book.listings[order.sym].kind.upper() == query["instType"]]
+        if "after" in query:
+            found = [order for order in found if order.id < int(query["after"])]
+        newest = sorted(found, key=lambda order: -order.id)
+        return [self._shown(order) for order in newest[: min(int(query.get("limit", MOST_ROWS)), MOST_ROWS)]]
+
+    def cancel(self, asked: HttpRequest) -> object:
+        """POST trade/cancel-algos: a list of ids."""
+        if len(asked.content) > MOST_CANCELS:
+            raise refused("51000", "Parameter algoId error")
+        orders = [self._floor.book.by_id(int(row["algoId"])) for row in asked.content]
+        for order in orders:
+            if order is None or order.state not in LIVE:
+                raise refused_order("51400", "Cancellation failed as the order does not exist.")
+            self._floor.book.cancel(order, self._floor.now_ms())
+        return [{"algoId": row["algoId"], "algoClOrdId": "", "sCode": "0", "sMsg": ""} for row in asked.content]
+
+    def _kind(self, order: EngineOrder) -> str:
+        return order.algo or self._floor.book.settings.get(f"algo:{order.client_id}", "trigger")
+
+    def _shown(self, order: EngineOrder) -> dict[str, object]:
+        listing = self._floor.book.listings[order.sym]
+        swap = listing.kind == "swap"
+        return {
+            "activePx": "", "actualPx": "", "actualSide": "", "actualSz": "0", "algoId": str(order.id),
+            "algoClOrdId": order.client_id, "cTime": str(order.created_ms), "callbackRatio": "", "callbackSpread": "",
+            "ccy": "", "clOrdId": "", "instId": order.sym, "instType": listing.kind.upper(), "last": "",
+            "lever": str(self._floor.book.leverage(order.sym)) if swap else "", "notionalUsd": "", "ordId": "",
+            "ordPx": "-1" if order.limit is None else order.limit, "ordType": self._kind(order),
+            "posSide": order.leg.lower() if order.leg in HEDGE else "net", "reduceOnly": str(order.reduce_only).lower(),
+            "side": "buy" if order.side > 0 else "sell", "slOrdPx": "",
+            "slTriggerPx": order.trigger if self._kind(order) == "conditional" else "", "state": "live",
+            "sz": abs(order.signed_qty) / listing.contract_size, "tag": "",
+            "tdMode": ("cross" if order.leg == CROSS else "isolated") if swap else "cash", "tgtCcy": "", "tpOrdPx": "",
+            "tpTriggerPx": "", "triggerPx": order.trigger, "triggerPxType": "last", "triggerTime": "",
+            "uTime": str(order.updated_ms),
+        }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 from ccxt.async_support.base.ws.client import json_parser
 
 from services.ingestor.plan import live_stage
-from services.simulator.binance.streams import agg_trade
+from services.simulator.binance.websocket import agg_trade
 from services.simulator.engine.listing import btcusdt
 from services.simulator.engine.trade_history import TradeHistory
 from shared.exchanges.market_data.client import Limit, WebsocketHooks, load_ccxt, make_client

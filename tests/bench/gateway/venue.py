@@ -12,12 +12,12 @@ from decimal import Decimal
 from services.simulator.binance.dialect import Binance
 from services.simulator.engine.listing import btcusdt
 from services.simulator.engine.matching_engine import MatchingEngine
-from services.simulator.engine.prices import Prices
+from services.simulator.engine.prices import EnginePrices
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.admin import Admin
-from services.simulator.http.request import Asked
-from services.simulator.http.serve import FEE
-from services.simulator.http.server import Answer, FakeExchange
+from services.simulator.http.request import HttpRequest
+from services.simulator.http.server import Handler, SimulatorServer
+from services.simulator.simulator import FEE
 from tests.bench.gateway.orders import CASH, SYMBOLS
 
 
@@ -29,15 +29,15 @@ class Clocked:
         self._venue = Binance(floor)
 
     @property
-    def routes(self) -> Mapping[str, Answer]:
+    def routes(self) -> Mapping[str, Handler]:
         """As they are, the clock before the order's."""
         return {
             route: self._clocked(answer) if route.startswith("POST") and route.endswith("/order") else answer
             for route, answer in self._venue.routes.items()
         }
 
-    def _clocked(self, answer: Answer) -> Answer:
-        def answered(asked: Asked) -> object:
+    def _clocked(self, answer: Handler) -> Handler:
+        def answered(asked: HttpRequest) -> object:
             now_s = time.monotonic()
             self.arrived[asked.client_id] = now_s
             return answer(asked)
@@ -47,9 +47,9 @@ class Clocked:
 
 async def _serve() -> None:
     listings = tuple(btcusdt(sym) for sym in SYMBOLS)
-    floor = SimulatorState(MatchingEngine(listings, Prices(listings), {"USDT": Decimal(CASH)}, FEE))
+    floor = SimulatorState(MatchingEngine(listings, EnginePrices(listings), {"USDT": Decimal(CASH)}, FEE))
     venue = Clocked(floor)
-    async with FakeExchange(venue) as server:
+    async with SimulatorServer(venue) as server:
         server.admin.update(Admin(server, floor).answers())
         server.admin["arrived"] = lambda asked: venue.arrived
         print(server.url, flush=True)

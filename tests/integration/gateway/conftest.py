@@ -17,7 +17,7 @@ from services.gateway.account.resolve import made_of, write_adopted
 from services.gateway.execution.execution import Desk
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.check import Rules
-from services.simulator.http.serve import Fake, serving
+from services.simulator.simulator import Simulator, serving
 from services.strategy.order_id import client_order_id
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
@@ -42,7 +42,7 @@ LIMITS = Limits(round_s=0.05, stall_s=0.002, backoff_s=0.02, backoff_max_s=0.1)
 class Gateway:
     """Orders are written to the bus as the strategy would; reports are read from it."""
 
-    def __init__(self, settings: Settings, bus: MemoryBus, fake: Fake) -> None:
+    def __init__(self, settings: Settings, bus: MemoryBus, fake: Simulator) -> None:
         self.settings = settings
         self.bus = bus
         self.fake = fake

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.gateway.execution.balance import LIMIT
-from services.simulator.engine.matching_engine import Ask
-from services.simulator.engine.order import Fill, Plan
+from services.simulator.engine.events import EngineFill, FillPlan
+from services.simulator.engine.matching_engine import NewOrder
 from shared.errors import ConfigError, SafetyRefusal
 from shared.messages import Leg, OrderStatus
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
@@ -18,13 +18,13 @@ from tests.until import until
 POSITION = f"POSITION/{SYM}/{SYM}"
 
 
-def by_hand(trading: Gateway, qty: str) -> Fill:
+def by_hand(trading: Gateway, qty: str) -> EngineFill:
     """Somebody trades on the account, past the bot."""
-    trading.fake.book.place(Ask(SYM, Decimal(qty), "by-hand"), trading.fake.floor.now_ms(), Plan())
+    trading.fake.book.place(NewOrder(SYM, Decimal(qty), "by-hand"), trading.fake.floor.now_ms(), FillPlan())
     return trading.fake.book.fills[-1]
 
 
-def trade(fill: Fill) -> str:
+def trade(fill: EngineFill) -> str:
     return f"EXTERNAL_FILL/{SYM}/{SYM}:{fill.id}"
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from services.gateway.account.arm import _seen
 from services.gateway.account.capital import books_in
-from services.simulator.engine.matching_engine import Ask
-from services.simulator.http.serve import serving
+from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.simulator import serving
 from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal
 from tests.integration.gateway.test_broken_config import booked
@@ -26,7 +26,7 @@ async def test_a_loss_is_in_it_and_a_coin_that_was_bought_is_none(tmp_path: Path
         venue = make_venue(settings)
         await venue.open()  # its modes are set while nothing is open
         await venue.close()
-        fake.book.place(Ask(place.id, QTY), fake.floor.now_ms())
+        fake.book.place(NewOrder(place.id, QTY), fake.floor.now_ms())
         wallet = fake.book.wallet
         held = wallet.cash["BTC"] if place.kind == "spot" else QTY
         if place.kind == "spot":

@@ -10,7 +10,7 @@ from services.gateway.account import account_to_stop as to_stop
 from services.gateway.account.capital import books_in
 from services.gateway.account.halt import halt
 from services.simulator.engine.listing import binance_spot
-from services.simulator.engine.matching_engine import Ask
+from services.simulator.engine.matching_engine import NewOrder
 from shared.control.books import retired
 from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError
@@ -50,7 +50,7 @@ async def spot(tmp_path: Path) -> AsyncIterator[Gateway]:
 async def another(trading: Gateway, book: str, qty: str) -> None:
     """Another book of this journal has bought these coins."""
     sym, market = book.partition(":")[2], f"{book.partition(':')[2].removesuffix('USDT')}/USDT"
-    order = trading.fake.book.place(Ask(sym, D(qty)), trading.fake.floor.now_ms())
+    order = trading.fake.book.place(NewOrder(sym, D(qty)), trading.fake.floor.now_ms())
     (fill,) = trading.fake.book.fills_of(order)
     where = Whereabouts.of(trading.settings)
     async with await Journal.open(trading.settings.journal_url, "main", durable=False) as journal:

@@ -9,7 +9,7 @@ import pytest
 from services.gateway.account.account_to_stop import account_to_stop
 from services.gateway.account.disarm import disarm
 from services.gateway.account.halt import halt
-from services.simulator.http.serve import Fake, serving
+from services.simulator.simulator import Simulator, serving
 from shared.config import load_settings
 from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError
@@ -59,7 +59,7 @@ def booked(qty: str, sym: str = "BTCUSDT") -> ExecutionRow:
 class Folder:
     """A line's folder: its config, which `breaks`, and the journal that its gateway left."""
 
-    def __init__(self, folder: Path, fake: Fake) -> None:
+    def __init__(self, folder: Path, fake: Simulator) -> None:
         self.fake = fake
         self.config = folder / "tickline.toml"
         self.text = CONFIG.replace("URL", fake.url)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from services.gateway.execution.balance import LIMIT
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.engine.matching_engine import FEE_COIN, FEE_IN, Ask
-from services.simulator.engine.order import Plan
+from services.simulator.engine.events import FillPlan
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.engine.matching_engine import FEE_COIN, FEE_IN, NewOrder
 from shared.errors import JournalUnwritable, SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import Change
@@ -94,7 +94,7 @@ async def test_an_order_whose_write_fails_at_the_disk_is_sent_when_it_is_written
 
 
 async def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(trading: Gateway) -> None:
-    trading.fake.server.faults.append(Fault(Mode.DROP, "/order", method="POST", after=True))
+    trading.fake.server.faults.append(Fault(FaultMode.DROP, "/order", method="POST", after=True))
     await trading.write(trading.intent("0.010"))
     (report,) = await trading.reported(1)
     assert (report.status, report.last_qty) == (OrderStatus.FILLED, Decimal("0.010"))
@@ -102,7 +102,7 @@ async def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(trading
 
 
 async def test_an_order_that_never_arrived_is_expired_and_not_sent_again(trading: Gateway) -> None:
-    trading.fake.server.faults.append(Fault(Mode.DROP, "/order", method="POST"))
+    trading.fake.server.faults.append(Fault(FaultMode.DROP, "/order", method="POST"))
     await trading.write(trading.intent("0.010"), trading.intent("0.020"))
     reports = await trading.reported(2)
     assert [(report.status, report.reason) for report in reports] == [
@@ -112,7 +112,7 @@ async def test_an_order_that_never_arrived_is_expired_and_not_sent_again(trading
 
 
 async def test_a_kill_while_the_order_is_on_its_way(trading: Gateway) -> None:
-    held = Fault(Mode.HOLD, "/order", method="POST", after=True)
+    held = Fault(FaultMode.HOLD, "/order", method="POST", after=True)
     trading.fake.server.faults.append(held)
     await trading.write(trading.intent("0.010"))
     await trading.fake.server.wait_for("/order", 1)
@@ -169,7 +169,7 @@ async def test_an_order_whose_fee_has_no_price_is_over_when_there_is_one(trading
     await trading.write(trading.intent("0.010"))
     await trading.reported(1)
     trading.fake.book.set(FEE_IN, "BNBUSDT")
-    trading.fake.server.faults.append(Fault(Mode.STATUS, "/ticker/bookTicker", status=400, times=1_000))
+    trading.fake.server.faults.append(Fault(FaultMode.STATUS, "/ticker/bookTicker", status=400, times=1_000))
     await trading.write(trading.intent("0.010"))
 
     async def alarmed() -> bool:
@@ -198,7 +198,7 @@ async def test_a_price_that_cannot_be_had_is_not_waited_for_for_ever(tmp_path: P
         await trading.write(trading.intent("0.010"))
         await trading.reported(1)
         trading.fake.book.set(FEE_IN, "BNBUSDT")
-        trading.fake.server.faults.append(Fault(Mode.STATUS, "/ticker/bookTicker", status=400, times=1_000_000))
+        trading.fake.server.faults.append(Fault(FaultMode.STATUS, "/ticker/bookTicker", status=400, times=1_000_000))
         await trading.write(trading.intent("0.010"))
         *_, report = await trading.reported(2)
         assert (report.status, report.commission) == (OrderStatus.FILLED, Decimal(0))
@@ -206,7 +206,7 @@ async def test_a_price_that_cannot_be_had_is_not_waited_for_for_ever(tmp_path: P
 
 async def test_an_order_that_stays_unknown_calls_for_a_person_once(tmp_path: Path) -> None:
     async with gateway(tmp_path, unknown_alarm_s=0.5, grace_ms=60_000) as trading:
-        trading.fake.server.faults.append(Fault(Mode.DROP, "/order", method="POST"))
+        trading.fake.server.faults.append(Fault(FaultMode.DROP, "/order", method="POST"))
         lost = trading.intent("0.010")
         await trading.write(lost, trading.intent("0.020"))
 
@@ -292,7 +292,7 @@ async def test_without_arming_nothing_that_adds_is_sent_and_a_close_is(tmp_path:
 async def test_what_somebody_else_traded_is_shown_and_stops_what_adds(trading: Gateway) -> None:
     await trading.write(trading.intent("0.010"))
     await trading.reported(1)
-    trading.fake.book.place(Ask(SYM, Decimal("0.005"), "by-hand"), trading.fake.floor.now_ms(), Plan())
+    trading.fake.book.place(NewOrder(SYM, Decimal("0.005"), "by-hand"), trading.fake.floor.now_ms(), FillPlan())
 
     async def shown() -> bool:
         return bool(await trading.externals())
@@ -315,9 +315,9 @@ async def test_a_position_that_agrees_again_waits_for_nobody(trading: Gateway) -
 
     await trading.write(trading.intent("0.010"))
     await trading.reported(1)
-    trading.fake.book.place(Ask(SYM, Decimal("0.005"), "by-hand"), trading.fake.floor.now_ms(), Plan())
+    trading.fake.book.place(NewOrder(SYM, Decimal("0.005"), "by-hand"), trading.fake.floor.now_ms(), FillPlan())
     await until(differs, every_s=0.1)
-    trading.fake.book.place(Ask(SYM, Decimal("-0.005"), "back"), trading.fake.floor.now_ms(), Plan())
+    trading.fake.book.place(NewOrder(SYM, Decimal("-0.005"), "back"), trading.fake.floor.now_ms(), FillPlan())
     await until(agrees, every_s=0.1)
 
 

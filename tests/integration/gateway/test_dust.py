@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.faults import Fault, FaultMode
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Prediction, Reason
 from shared.strategies import BasicTaker
@@ -140,7 +140,7 @@ async def test_a_venue_that_calls_a_sale_too_small_is_believed_of_small_ones(
     await spot.write(spot.intent(qty))
     (bought,) = await spot.reported(1)
     refusal = '{"code": -1013, "msg": "Filter failure: NOTIONAL"}'
-    spot.fake.server.faults.append(Fault(Mode.STATUS, "/order", method="POST", status=400, text=refusal))
+    spot.fake.server.faults.append(Fault(FaultMode.STATUS, "/order", method="POST", status=400, text=refusal))
     await spot.write(spot.intent(f"-{bought.last_qty}", Leg.CLOSE))
     *_, refused = await spot.reported(2)
     assert (refused.status, refused.reason) == (OrderStatus.REJECTED, Reason.BELOW_MINIMUM)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.gateway.risk.marks import marks_in
-from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.faults import Fault, FaultMode
 from shared.control.latches import DAILY_FUNDING, DRAWDOWN
 from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
@@ -94,7 +94,7 @@ async def test_coins_that_no_book_holds_do_not_count(spot: Gateway) -> None:
 
 async def test_a_balance_that_was_read_while_an_order_was_out_is_no_observation(spot: Gateway) -> None:
     await until(lambda: last_equity(spot) == 10_000)
-    held = Fault(Mode.HOLD, "/order", method="POST", after=True)
+    held = Fault(FaultMode.HOLD, "/order", method="POST", after=True)
     spot.fake.server.faults.append(held)
     await spot.write(spot.intent("0.10000"))
     await spot.fake.server.wait_for("/order", 1)
@@ -114,7 +114,9 @@ async def test_one_order_that_is_unknown_leaves_the_equity_known(spot: Gateway, 
     spot.fake.book.wallet.cash["BTC"] = Decimal(7)  # somebody's own
     await observed(spot)
     for method, after in (("POST", filled), ("GET", False)):
-        spot.fake.server.faults.append(Fault(Mode.STATUS, "rder", method=method, status=503, times=10**6, after=after))
+        spot.fake.server.faults.append(
+            Fault(FaultMode.STATUS, "rder", method=method, status=503, times=10**6, after=after)
+        )
     await spot.write(spot.intent("0.10000"))
     await until(lambda: spot.fake.server.count("/order", "GET") > 1)
     await observed(spot, 4)

@@ -10,10 +10,10 @@ import pytest
 
 from services.gateway.account.flatten import Flatten
 from services.gateway.execution.persons_coins import mine_row
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.engine.matching_engine import Ask
-from services.simulator.engine.order import LIVE
-from services.simulator.http.serve import Fake, serving
+from services.simulator.engine.events import LIVE
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.simulator import Simulator, serving
 from shared.config import Settings, load_settings
 from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal
@@ -28,7 +28,7 @@ WEATHER = {
 }  # fmt: skip
 
 
-def settings_of(folder: Path, fake: Fake, **own: object) -> Settings:
+def settings_of(folder: Path, fake: Simulator, **own: object) -> Settings:
     return load_settings(
         symbols=(SYM,), state_dir=folder,
         gateway={
@@ -38,7 +38,7 @@ def settings_of(folder: Path, fake: Fake, **own: object) -> Settings:
     )  # fmt: skip
 
 
-def stranger(fake: Fake, qty: str) -> None:
+def stranger(fake: Simulator, qty: str) -> None:
     """Somebody's order: the account's position before the halt."""
     fake.server.admin["order"](_Content({"sym": SYM, "qty": qty}))  # type: ignore[arg-type]
 
@@ -101,10 +101,10 @@ async def test_an_answer_that_is_held_back_is_not_waited_for_longer_than_its_req
     path = {"binance": "/order", "okx": "trade/order", "bybit": "order/create"}[place.exchange]
     async with serving(place.exchange) as fake:
         settings = settings_of(tmp_path, fake, exchange=place.exchange, timeout_s=50)
-        fake.book.place(Ask(place.id, Decimal("0.050")), fake.floor.now_ms())
+        fake.book.place(NewOrder(place.id, Decimal("0.050")), fake.floor.now_ms())
         venue = make_venue(settings)
         await venue.open(only_out=True)
-        held = Fault(Mode.HOLD, path, method="POST", after=True)
+        held = Fault(FaultMode.HOLD, path, method="POST", after=True)
         fake.server.faults.append(held)
         said: list[str] = []
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
@@ -127,7 +127,7 @@ async def test_a_refusal_for_another_cause_makes_no_piece_small_for_ever(tmp_pat
         venue = make_venue(settings)
         await venue.open(only_out=True)
         refusal = '{"code": -2020, "msg": "Unable to fill."}'
-        fake.server.faults.append(Fault(Mode.STATUS, "/order", method="POST", status=400, text=refusal, times=8))
+        fake.server.faults.append(Fault(FaultMode.STATUS, "/order", method="POST", status=400, text=refusal, times=8))
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             try:
                 flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", print)
@@ -166,7 +166,7 @@ async def test_a_sale_that_rests_and_that_no_list_shows_yet_holds_up_nothing(
     async with serving("binance-spot") as fake:
         settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT"})
         stranger(fake, "0.020")
-        resting = Ask(SYM, Decimal("-0.019"), "rests", limit=Decimal(50_000))
+        resting = NewOrder(SYM, Decimal("-0.019"), "rests", limit=Decimal(50_000))
         fake.book.place(resting, fake.floor.now_ms())
         venue = make_venue(settings)
         await venue.open(only_out=True)
@@ -200,7 +200,7 @@ async def test_a_cancel_that_fails_is_tried_again_until_all_is_gone(
         await venue.open(only_out=True)
         for number, trigger in enumerate((None, Decimal(30_000))):
             limit = Decimal(40_000) if trigger is None else None
-            ask = Ask(SYM, Decimal("0.010" if limit else "-0.010"), f"o{number}", limit=limit, trigger=trigger)
+            ask = NewOrder(SYM, Decimal("0.010" if limit else "-0.010"), f"o{number}", limit=limit, trigger=trigger)
             fake.book.place(ask, fake.floor.now_ms())
         if not listed:
 
@@ -209,7 +209,7 @@ async def test_a_cancel_that_fails_is_tried_again_until_all_is_gone(
 
             monkeypatch.setattr(venue, "all_open_orders", nothing)
             monkeypatch.setattr(venue, "waiting_orders", nothing)
-        fake.server.faults.append(Fault(Mode.STATUS, "algoOpenOrders", method="DELETE", times=9))
+        fake.server.faults.append(Fault(FaultMode.STATUS, "algoOpenOrders", method="DELETE", times=9))
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             try:
                 flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", print)
@@ -226,9 +226,9 @@ async def test_a_hedge_and_what_waits_in_any_weather(tmp_path: Path, place: Plac
         fake.book.set(*(("mode", "long_short_mode") if place is OKX else ("dual", "true")))
         now_ms = fake.floor.now_ms()
         for leg, size in (("LONG", "0.050"), ("SHORT", "-0.030")):
-            fake.book.place(Ask(place.id, Decimal(size), leg=leg), now_ms)
-        fake.book.place(Ask(place.id, Decimal("0.010"), "rests", limit=Decimal(40_000), leg="LONG"), now_ms)
-        fake.book.place(Ask(place.id, Decimal("-0.010"), "waits", trigger=Decimal(30_000), leg="LONG"), now_ms)
+            fake.book.place(NewOrder(place.id, Decimal(size), leg=leg), now_ms)
+        fake.book.place(NewOrder(place.id, Decimal("0.010"), "rests", limit=Decimal(40_000), leg="LONG"), now_ms)
+        fake.book.place(NewOrder(place.id, Decimal("-0.010"), "waits", trigger=Decimal(30_000), leg="LONG"), now_ms)
         venue = make_venue(settings)
         await venue.open(only_out=True)
         fake.floor.weather.chances = dict(WEATHER)

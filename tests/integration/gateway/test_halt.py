@@ -12,9 +12,9 @@ import pytest
 from services.console.supervisor import as_environment
 from services.gateway.account import waiting
 from services.gateway.account.halt import halt as halting
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.engine.matching_engine import Ask
-from services.simulator.http.serve import serving
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.simulator import serving
 from shared.config import load_settings
 from shared.errors import VenueError
 from shared.messages import Leg, OrderStatus, Reason
@@ -99,8 +99,8 @@ async def test_a_silent_venue_is_asked_until_it_answers_and_each_ten_seconds_it_
 
     async with serving("binance") as fake:
         configured(tmp_path, monkeypatch, fake.url, timeout_s=0.3, request_validity_ms=500, grace_ms=100)
-        fake.book.place(Ask(SYM, Decimal("0.050")), fake.floor.now_ms())
-        silence = Fault(Mode.HOLD, after=True, times=10_000)
+        fake.book.place(NewOrder(SYM, Decimal("0.050")), fake.floor.now_ms())
+        silence = Fault(FaultMode.HOLD, after=True, times=10_000)
         fake.server.faults.append(silence)
         task = asyncio.create_task(halting(cancel=True, flatten=True))
         await until(lambda: said("it goes on trying; Ctrl-C ends it, and main stays halted in any case"))

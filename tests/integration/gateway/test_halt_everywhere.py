@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from services.gateway.account.halt import halt
-from services.simulator.engine.matching_engine import Ask
-from services.simulator.engine.order import LIVE
-from services.simulator.http.serve import Fake, serving
+from services.simulator.engine.events import LIVE
+from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.simulator import Simulator, serving
 from shared.config import load_settings
 from shared.control.whereabouts import Whereabouts
 from shared.journal.journal import Journal
@@ -35,20 +35,20 @@ markets = {BTCUSDT = "BTC/USDT:USDT", ETHUSDT = "ETH/USDT:USDT"}
 """
 
 
-def crowded(fake: Fake, place: Place, hedged: bool) -> None:
+def crowded(fake: Simulator, place: Place, hedged: bool) -> None:
     """Two positions, or a hedge pair beside one side of another; an order that rests, some that wait."""
     btc, eth, now_ms = place.id, ETH[place.exchange], fake.floor.now_ms()
     if hedged:
         fake.book.set(*HEDGED[place.exchange])
     legs = [(btc, "0.050", "LONG"), (btc, "-0.030", "SHORT"), (eth, "-1", "SHORT")]
     for sym, size, leg in legs if hedged else [(btc, "0.050", ""), (eth, "-1", "")]:
-        fake.book.place(Ask(sym, D(size), leg=leg), now_ms)
+        fake.book.place(NewOrder(sym, D(size), leg=leg), now_ms)
     if place is OKX and not hedged:
-        fake.book.place(Ask(btc, D("-0.020"), leg="CROSS"), now_ms)
+        fake.book.place(NewOrder(btc, D("-0.020"), leg="CROSS"), now_ms)
     leg = "LONG" if hedged else ""
-    fake.book.place(Ask(btc, D("0.010"), "resting", limit=D(40_000), leg=leg), now_ms)
+    fake.book.place(NewOrder(btc, D("0.010"), "resting", limit=D(40_000), leg=leg), now_ms)
     for number in range(3):
-        fake.book.place(Ask(btc, D("-0.010"), f"waiting{number}", trigger=D(30_000 + number), leg=leg), now_ms)
+        fake.book.place(NewOrder(btc, D("-0.010"), f"waiting{number}", trigger=D(30_000 + number), leg=leg), now_ms)
 
 
 @pytest.mark.parametrize("hedged", [False, True], ids=["one-way", "hedge"])

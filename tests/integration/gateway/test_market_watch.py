@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.simulator.engine.matching_engine import Ask
+from services.simulator.engine.matching_engine import NewOrder
 from shared.journal.rows import DropLatch
 from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
@@ -214,7 +214,7 @@ def most(trading: Gateway) -> Decimal | None:
 
 async def test_an_order_that_waits_for_a_price_is_somebody_elses(watched: Gateway) -> None:
     await bought(watched)
-    stop = Ask(SYM, Decimal("-0.010"), "bystander", reduce_only=True, trigger=Decimal(30_000))
+    stop = NewOrder(SYM, Decimal("-0.010"), "bystander", reduce_only=True, trigger=Decimal(30_000))
     watched.fake.book.place(stop, watched.fake.floor.now_ms())
 
     async def named() -> bool:
@@ -228,7 +228,7 @@ async def test_an_order_that_waits_for_a_price_is_somebody_elses(watched: Gatewa
 async def test_a_hedge_beside_the_position_is_never_traded_on(watched: Gateway) -> None:
     await bought(watched)
     for leg, size in (("LONG", "0.030"), ("SHORT", "-0.030")):
-        watched.fake.book.place(Ask(SYM, Decimal(size), leg=leg), watched.fake.floor.now_ms())
+        watched.fake.book.place(NewOrder(SYM, Decimal(size), leg=leg), watched.fake.floor.now_ms())
 
     async def named() -> bool:
         return ("POSITION_ROWS", SYM) in {(row.kind, row.key) for row in await watched.externals()}

@@ -12,7 +12,7 @@ from services.ingestor.feeds.feed_report import FeedReport
 from services.ingestor.feeds.venues import Venues
 from services.ingestor.plan import live_spec
 from services.simulator.engine.trade_history import TradeHistory
-from services.simulator.http.serve import Fake
+from services.simulator.simulator import Simulator
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId, partition_of
 from shared.exchanges.market_data.options import LiveOptions
@@ -93,7 +93,7 @@ async def until_ticks(
     return ticks(bus, sym)
 
 
-def check(bus: MemoryBus, fake: Fake, sym: str = BTC, interval_s: int = 1) -> None:
+def check(bus: MemoryBus, fake: Simulator, sym: str = BTC, interval_s: int = 1) -> None:
     """Each tick is the tape's bar, none is missing or twice, and there is no Gap."""
     found = ticks(bus, sym)
     assert [message for message in told(bus, sym) if isinstance(message, Gap)] == []
@@ -103,7 +103,7 @@ def check(bus: MemoryBus, fake: Fake, sym: str = BTC, interval_s: int = 1) -> No
     assert [tick.price for tick in found] == [perfect(fake.tapes[sym], end, interval_s, fake) for end in ends]
 
 
-def perfect(tape: TradeHistory, end_ns: int, interval_s: int, fake: Fake) -> Any:
+def perfect(tape: TradeHistory, end_ns: int, interval_s: int, fake: Simulator) -> Any:
     """The close of the tape's bar that ends there."""
     length_ms = interval_s * 1000
     bar, *_ = tape.bar(end_ns // 1_000_000 - length_ms, length_ms, fake.floor.now_ms())

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.simulator.websocket.feed_plan import FeedPlan
-from services.simulator.websocket.subscription_faults import AtStart, StartFault
+from services.simulator.simulator import TradePlan
+from services.simulator.websocket.faults import SubscriptionFault, SubscriptionTrouble
 from shared.bus.memory_bus import MemoryBus
 from shared.exchanges.market_data.exchange_facts import FACTS
 from shared.messages import Gap
@@ -14,7 +14,7 @@ from tests.seeded import virtually
 from tests.until import until
 from tests.wire import Wired, wired
 
-PLAN = FeedPlan(rate=8, past_ms=60_000, past_rate=3)
+PLAN = TradePlan(rate=8, past_ms=60_000, past_rate=3)
 SWAP, SPOT = "BTC/USDT:USDT", "BTC/USDT"
 # The fake, ccxt's name of the exchange and the market, the exchange's own of the market.
 EACH = [
@@ -57,20 +57,28 @@ async def test_ticks_are_the_bars_of_the_tape(venue: str, exchange: str, market:
 
 
 @pytest.mark.parametrize("known", [True, False])
-@pytest.mark.parametrize("what", [AtStart.MUTE, AtStart.UNANSWERED])
+@pytest.mark.parametrize("what", [SubscriptionTrouble.MUTE, SubscriptionTrouble.UNANSWERED])
 @virtually()
 async def test_a_connection_that_is_silent_from_the_start_is_made_anew(
-    venue: str, exchange: str, market: str, id_: str, what: AtStart, known: bool, monkeypatch: pytest.MonkeyPatch
+    venue: str,
+    exchange: str,
+    market: str,
+    id_: str,
+    what: SubscriptionTrouble,
+    known: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """known: whether we can read the exchange's acknowledgements."""
     monkeypatch.setitem(FACTS, exchange, FACTS[exchange] if known else FACTS[exchange]._replace(acknowledged=None))
     bus = new_bus()
     async with wired(venue, plan=PLAN) as fake, listening(bus, fake, exchange, market, silence_ns=4 * S_NS) as ingestor:
-        fake.feed.at_start.append(StartFault(what))
+        fake.feed.at_start.append(SubscriptionFault(what))
         await until_ticks(bus, 20, every_s=0.1)
         await check(bus, fake, id_)
         (said,) = ingestor.venue.complaints.said
-        unheard = "no data came over it" if what is AtStart.MUTE or not known else "not acknowledged within 2 s"
+        unheard = (
+            "no data came over it" if what is SubscriptionTrouble.MUTE or not known else "not acknowledged within 2 s"
+        )
         assert said == f"BTCUSDT connection: {unheard}: it is made anew"
         first_s, again_s, *_ = (at_s for at_s, path in fake.asked_s if "/ws" in path or "/public" in path)
         assert again_s - first_s < 10.0
@@ -89,7 +97,7 @@ async def test_candles_that_do_not_come_from_the_start_are_noticed(
         "silence_ns": S_NS,
     }
     async with wired(venue, plan=PLAN) as fake, ingesting(bus, fake.url, **options) as ingestor:
-        fake.feed.at_start.append(StartFault(AtStart.MUTE))
+        fake.feed.at_start.append(SubscriptionFault(SubscriptionTrouble.MUTE))
         await until(lambda: fake.feed.subscribed.total() == 2, within_s=300.0, every_s=0.5)
         assert ingestor.venue.complaints.said == ["BTCUSDT connection: no data came over it: it is made anew"]
 
@@ -98,7 +106,7 @@ async def test_candles_that_do_not_come_from_the_start_are_noticed(
 async def test_a_refused_subscription_is_said_and_tried_again(venue: str, exchange: str, market: str, id_: str) -> None:
     bus = new_bus()
     async with wired(venue, plan=PLAN) as fake, listening(bus, fake, exchange, market) as ingestor:
-        fake.feed.at_start.append(StartFault(AtStart.REFUSED))
+        fake.feed.at_start.append(SubscriptionFault(SubscriptionTrouble.REFUSED))
         await until_ticks(bus, 20, every_s=0.1)
         await check(bus, fake, id_)
         (said,) = ingestor.venue.complaints.said

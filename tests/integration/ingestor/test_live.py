@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.simulator.websocket.feed_plan import FeedPlan
-from services.simulator.websocket.random_faults import FeedFault, Trouble
+from services.simulator.simulator import TradePlan
+from services.simulator.websocket.faults import MessageFault, Trouble
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, ETH, MARKETS, S_NS, check, ingesting, new_bus, ticks, told, until_ticks
 from tests.seeded import virtually
@@ -11,7 +11,7 @@ from tests.until import until
 from tests.wire import wired
 
 pytestmark = pytest.mark.usefixtures("wires")
-PLAN = FeedPlan(rate=60, past_ms=60_000, past_rate=3)
+PLAN = TradePlan(rate=60, past_ms=60_000, past_rate=3)
 
 
 @virtually()
@@ -41,7 +41,7 @@ async def test_a_lost_connection_loses_no_bar(torn: bool) -> None:
     bus = new_bus()
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
         await until_ticks(bus, 1)
-        fake.feed.weather.faults.append(FeedFault(Trouble.DISCONNECT, torn=torn))
+        fake.feed.weather.faults.append(MessageFault(Trouble.DISCONNECT, torn=torn))
         await until(lambda: fake.feed.subscribed["btcusdt@aggTrade"] == 2)
         await until_ticks(bus, len(ticks(bus)) + 3)
         check(bus, fake)
@@ -57,7 +57,7 @@ async def test_a_silent_connection_is_found_and_made_anew() -> None:
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, silence_ns=S_NS // 5):
         await until_ticks(bus, 1)
         fake.feed.weather.silence_ms = 0
-        fake.feed.weather.faults.append(FeedFault(Trouble.SILENCE))
+        fake.feed.weather.faults.append(MessageFault(Trouble.SILENCE))
         await until(lambda: fake.feed.subscribed["btcusdt@aggTrade"] == 2)
         await until_ticks(bus, len(ticks(bus)) + 3)
         check(bus, fake)
@@ -80,7 +80,7 @@ async def test_a_restart_across_the_end_of_a_bar_misses_none_and_gives_none_twic
 @virtually()
 async def test_what_no_one_traded_is_known_without_a_word() -> None:
     bus = new_bus()
-    plan = FeedPlan(rate=0.3, past_ms=60_000, past_rate=3)
+    plan = TradePlan(rate=0.3, past_ms=60_000, past_rate=3)
     async with wired("binance", plan=plan) as fake, ingesting(bus, fake.url, warm_bars=3):
         await until_ticks(bus, 9)
         check(bus, fake)
@@ -103,7 +103,7 @@ async def test_troubles_of_all_kinds_leave_the_bars_as_they_were() -> None:
 @virtually()
 async def test_without_a_websocket_the_trades_are_asked_for(rate: float) -> None:
     bus = new_bus()
-    plan = FeedPlan(rate=rate, past_ms=60_000, past_rate=3)
+    plan = TradePlan(rate=rate, past_ms=60_000, past_rate=3)
     async with (
         wired("binance", plan=plan) as fake,
         ingesting(bus, fake.url, websocket=False, poll_s=0.3, warm_bars=2) as ingestor,

@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
-from services.simulator.http.serve import serving
-from services.simulator.websocket.feed_plan import FeedPlan
-from services.simulator.websocket.random_faults import FeedFault, Trouble
+from services.simulator.simulator import TradePlan, serving
+from services.simulator.websocket.faults import MessageFault, Trouble
 from shared.exchanges.market_data import venue
 from shared.exchanges.market_data.exchange_facts import BINANCE, FACTS
 from tests.integration.ingestor.line import BTC, ingesting, new_bus, ticks, until_ticks
 from tests.until import until
 
 RATE = 60
-PLAN = FeedPlan(rate=RATE, past_ms=60_000, past_rate=3)
+PLAN = TradePlan(rate=RATE, past_ms=60_000, past_rate=3)
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ async def test_lost_connections_are_not_kept(monkeypatch: pytest.MonkeyPatch) ->
 
         def remade(times: int) -> bool:
             if all(fault.struck for fault in faults):  # it may strike a connection that is being given up already
-                faults.append(FeedFault(Trouble.DISCONNECT))
+                faults.append(MessageFault(Trouble.DISCONNECT))
             return ingestor.feeder.feeds()[BTC].remade >= times
 
         for lost in (1, 2, 3, 4):

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from services.simulator.bybit.streams import BLOCKS
-from services.simulator.websocket.feed_plan import FeedPlan
-from services.simulator.websocket.random_faults import FeedFault, Trouble
+from services.simulator.bybit.websocket import BLOCKS
+from services.simulator.simulator import TradePlan
+from services.simulator.websocket.faults import MessageFault, Trouble
 from tests.integration.ingestor.line import BTC, S_NS, ingesting, new_bus, ticks, until_ticks
 from tests.seeded import virtually
 from tests.wire import wired
 
 pytestmark = pytest.mark.usefixtures("wires")
-PLAN = FeedPlan(rate=8, past_ms=60_000, past_rate=3)
+PLAN = TradePlan(rate=8, past_ms=60_000, past_rate=3)
 
 
 @pytest.mark.parametrize(("venue", "market"), [("bybit", "BTC/USDT:USDT"), ("bybit-spot", "BTC/USDT")])
@@ -31,7 +31,7 @@ async def test_block_trades_are_no_prices_and_one_millisecond_is_in_order(
         fake.book.settings[BLOCKS] = "3"
         await until_ticks(bus, 10, every_s=0.1)
         if way == "fetched":
-            fake.feed.weather.faults.append(FeedFault(Trouble.DISCONNECT))
+            fake.feed.weather.faults.append(MessageFault(Trouble.DISCONNECT))
         found = await until_ticks(bus, 80, every_s=0.1)
         tape, now_ms = fake.tapes["BTCUSDT"], fake.floor.now_ms()
         first = tape.before(found[0].ts_event // 1_000_000, now_ms)

@@ -9,10 +9,9 @@ import random
 
 import pytest
 
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.http.serve import Fake
-from services.simulator.websocket.feed_plan import FeedPlan
-from services.simulator.websocket.random_faults import FeedFault, Trouble
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.simulator import Simulator, TradePlan
+from services.simulator.websocket.faults import MessageFault, Trouble
 from shared.bus.memory_bus import MemoryBus
 from shared.messages import Gap, GapCause, MarketTick
 from tests.integration.ingestor.line import BTC, ETH, MARKETS, S_NS, check, ingesting, new_bus, perfect, ticks, told
@@ -23,12 +22,12 @@ from tests.wire import Wired, wired
 
 pytestmark = pytest.mark.usefixtures("wires")
 SEEDS = int(os.environ.get("TICKLINE_SEEDS", "12"))
-PLAN = FeedPlan(rate=60, past_ms=60_000, past_rate=3)
+PLAN = TradePlan(rate=60, past_ms=60_000, past_rate=3)
 MESSAGES = (Trouble.GAP, Trouble.DUPLICATE, Trouble.REORDER, Trouble.LATE, Trouble.WRONG_TYPE)
 WHOLE = (Trouble.DISCONNECT, Trouble.SILENCE)
 
 
-def true_or_said(bus: MemoryBus, fake: Fake, sym: str) -> None:
+def true_or_said(bus: MemoryBus, fake: Simulator, sym: str) -> None:
     """Each tick is the tape's bar, or a LATE Gap comes behind it; none is missing without an UNFILLED one."""
     said = told(bus, sym)
     assert [message.n for message in said] == list(range(1, len(said) + 1))
@@ -53,14 +52,16 @@ async def troubled(fake: Wired, dice: random.Random) -> None:
         match dice.choice(("messages", "messages", "whole", "answers", "silence", "cut")):
             case "messages":
                 size, skip = dice.choice((1, 5, 30, 90)), dice.randint(0, 20)
-                weather.faults.append(FeedFault(dice.choice(MESSAGES), skip=skip, size=size, ms=dice.randint(1, 400)))
+                weather.faults.append(
+                    MessageFault(dice.choice(MESSAGES), skip=skip, size=size, ms=dice.randint(1, 400))
+                )
             case "whole":
-                weather.faults.append(FeedFault(dice.choice(WHOLE), torn=dice.random() < 0.5, ms=60_000))
+                weather.faults.append(MessageFault(dice.choice(WHOLE), torn=dice.random() < 0.5, ms=60_000))
             case "answers":
-                answers += [Fault(Mode.STATUS, path, status=503, times=1000) for path in ("aggTrades", "klines")]
+                answers += [Fault(FaultMode.STATUS, path, status=503, times=1000) for path in ("aggTrades", "klines")]
                 fake.server.faults += answers
             case "silence":
-                fake.server.faults.append(Fault(Mode.STATUS, "Trades", status=429, headers={"Retry-After": "3"}))
+                fake.server.faults.append(Fault(FaultMode.STATUS, "Trades", status=429, headers={"Retry-After": "3"}))
             case _:
                 fake.passes.clear()
                 await asyncio.sleep(dice.uniform(0.1, 4.0))
@@ -98,7 +99,7 @@ async def test_what_comes_late_or_again_or_over_another_connection_changes_nothi
             await asyncio.sleep(dice.uniform(0.0, 1.0))
             trouble = dice.choice((*MESSAGES, *WHOLE))
             fake.feed.weather.faults.append(
-                FeedFault(trouble, size=dice.choice((1, 5, 30)), ms=dice.randint(1, 200), torn=dice.random() < 0.5)
+                MessageFault(trouble, size=dice.choice((1, 5, 30)), ms=dice.randint(1, 200), torn=dice.random() < 0.5)
             )
         for sym in (BTC, ETH):
             await enough(bus, len(ticks(bus, sym)) + 3, sym, every_s=0.05)

@@ -12,7 +12,7 @@ from tests.until import until
 from tests.wire import Wired, wired
 
 pytestmark = pytest.mark.usefixtures("wires")
-PLAN = wire.FeedPlan(rate=8, past_ms=60_000, past_rate=3)
+PLAN = wire.TradePlan(rate=8, past_ms=60_000, past_rate=3)
 BOTH = {BTC: MARKETS[BTC], ETH: MARKETS[ETH]}
 
 

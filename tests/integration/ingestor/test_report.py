@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.ingestor.feeds.feed_report import FeedReport
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.websocket.feed_plan import FeedPlan
-from services.simulator.websocket.random_faults import FeedFault, Trouble
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.simulator import TradePlan
+from services.simulator.websocket.faults import MessageFault, Trouble
 from shared.errors import VenueError
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, OPTIONS, ingesting_of, new_bus, ticks, told, until_ticks
@@ -20,7 +20,7 @@ from tests.until import until
 from tests.wire import wired
 
 pytestmark = pytest.mark.usefixtures("wires")
-PLAN = FeedPlan(rate=60, past_ms=60_000, past_rate=3)
+PLAN = TradePlan(rate=60, past_ms=60_000, past_rate=3)
 AGG = "btcusdt@aggTrade"
 # A field of another type is one that nobody reads, now and then.
 TROUBLES = {Trouble.DUPLICATE: 1, Trouble.GAP: 1, Trouble.WRONG_TYPE: 9, Trouble.DISCONNECT: 1}
@@ -42,7 +42,7 @@ async def test_each_trouble_is_counted() -> None:
                 await until_ticks(bus, 7)
                 struck = fake.feed.weather.struck
                 for trouble, times in TROUBLES.items():  # each behind the one before
-                    fake.feed.weather.faults.append(FeedFault(trouble, AGG, skip=5, times=times, size=3))
+                    fake.feed.weather.faults.append(MessageFault(trouble, AGG, skip=5, times=times, size=3))
                     await until(lambda trouble=trouble, times=times: struck[trouble] == times)  # type: ignore[misc]
                 await until(lambda: fake.feed.subscribed[AGG] == 2)
                 await until_ticks(bus, len(ticks(bus)) + 2)
@@ -74,8 +74,8 @@ async def test_gaps_are_counted_by_their_cause() -> None:
             async with ingesting_of(bus, options) as ingestor:
                 await until_ticks(bus, 2)
                 for path in ("aggTrades", "klines"):
-                    fake.server.faults.append(Fault(Mode.STATUS, path, status=503, times=1000))
-                fake.feed.weather.faults.append(FeedFault(Trouble.GAP, AGG, size=90))
+                    fake.server.faults.append(Fault(FaultMode.STATUS, path, status=503, times=1000))
+                fake.feed.weather.faults.append(MessageFault(Trouble.GAP, AGG, size=90))
                 await until(lambda: any(isinstance(message, Gap) for message in told(bus)))
                 ingestor.task.cancel()
                 await asyncio.wait({ingestor.task})

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.simulator import TradePlan
 from tests.integration.ingestor.line import S_NS, ingesting, new_bus, ticks, until_ticks
 from tests.seeded import virtually
 from tests.until import until
 from tests.wire import wired
 
 pytestmark = pytest.mark.usefixtures("wires")
-PLAN = FeedPlan(rate=20, past_ms=60_000, past_rate=3)
+PLAN = TradePlan(rate=20, past_ms=60_000, past_rate=3)
 SAID = ("exchange silent", "exchange is back")
 
 
@@ -46,11 +46,11 @@ async def test_nothing_comes_and_nothing_is_answered(websocket: bool) -> None:
 @virtually()
 async def test_a_quiet_market_and_an_exchange_that_wants_silence_are_none(banned: bool) -> None:
     bus = new_bus()
-    plan = FeedPlan(rate=0.05, past_ms=60_000, past_rate=3)
+    plan = TradePlan(rate=0.05, past_ms=60_000, past_rate=3)
     with capture_logs() as logs:
         async with wired("binance", plan=plan) as fake, ingesting(bus, fake.url, silence_ns=10 * S_NS):
             await until(lambda: fake.feed.subscribed["btcusdt@aggTrade"] == 1)
             if banned:
-                fake.server.faults.append(Fault(Mode.STATUS, "time", status=429, headers={"Retry-After": "30"}))
+                fake.server.faults.append(Fault(FaultMode.STATUS, "time", status=429, headers={"Retry-After": "30"}))
             await until(lambda: bool(fake.since_s("/time")) and fake.since_s("/time")[-1] > 60.0, every_s=0.5)
     assert said(logs) == []

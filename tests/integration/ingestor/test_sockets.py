@@ -2,14 +2,13 @@
 
 import pytest
 
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.http.serve import serving
-from services.simulator.websocket.feed_plan import FeedPlan
-from services.simulator.websocket.random_faults import FeedFault, Trouble
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.simulator import TradePlan, serving
+from services.simulator.websocket.faults import MessageFault, Trouble
 from tests.integration.ingestor.line import BTC, ingesting, new_bus, ticks, told, until_ticks
 from tests.until import until
 
-PLAN = FeedPlan(rate=60, past_ms=60_000, past_rate=3)
+PLAN = TradePlan(rate=60, past_ms=60_000, past_rate=3)
 AGG = "btcusdt@aggTrade"
 
 
@@ -18,7 +17,7 @@ async def test_a_lost_connection_is_made_anew(torn: bool) -> None:
     bus = new_bus()
     async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
         await until_ticks(bus, 1)
-        fake.feed.weather.faults.append(FeedFault(Trouble.DISCONNECT, torn=torn))
+        fake.feed.weather.faults.append(MessageFault(Trouble.DISCONNECT, torn=torn))
         await until(lambda: fake.feed.subscribed[AGG] >= 2)
         await until_ticks(bus, len(ticks(bus)) + 1)
         assert "BTCUSDT connection: NetworkError" in ingestor.venue.complaints.said[0]
@@ -27,7 +26,7 @@ async def test_a_lost_connection_is_made_anew(torn: bool) -> None:
 async def test_a_refused_handshake_is_tried_again() -> None:
     """Its headers are read: nothing is asked for in their silence."""
     bus = new_bus()
-    limit = Fault(Mode.STATUS, "/ws/", status=429, headers={"Retry-After": "1"})
+    limit = Fault(FaultMode.STATUS, "/ws/", status=429, headers={"Retry-After": "1"})
     async with serving("binance", limit, plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
         await until(lambda: limit.struck == 1)
         await until(lambda: fake.feed.subscribed[AGG] == 1)

@@ -7,9 +7,9 @@ import pytest
 
 from services.ingestor.feeds.feed import LiveFeed
 from services.ingestor.plan import live_stage
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.websocket.feed_plan import FeedPlan
-from services.simulator.websocket.random_faults import FeedFault, Trouble
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.simulator import TradePlan
+from services.simulator.websocket.faults import MessageFault, Trouble
 from shared.errors import ConfigError, TicklineError, VenueError
 from shared.exchanges.market_data.venue import LiveVenue
 from shared.messages import Gap, GapCause
@@ -31,7 +31,7 @@ from tests.until import until
 from tests.wire import wired
 
 pytestmark = pytest.mark.usefixtures("wires")
-PLAN = FeedPlan(rate=60, past_ms=60_000, past_rate=3)
+PLAN = TradePlan(rate=60, past_ms=60_000, past_rate=3)
 AGG = "btcusdt@aggTrade"
 
 
@@ -88,7 +88,7 @@ async def test_without_a_network_it_ends_after_some_attempts() -> None:
 
 @virtually()
 async def test_a_long_ban_at_the_start_ends_it_at_once() -> None:
-    ban = Fault(Mode.STATUS, "exchangeInfo", status=418, headers={"Retry-After": "3600"}, times=100)
+    ban = Fault(FaultMode.STATUS, "exchangeInfo", status=418, headers={"Retry-After": "3600"}, times=100)
     async with wired("binance", ban, plan=PLAN) as fake:
         error = await ended(fake.url)
         assert str(error) == (
@@ -103,9 +103,9 @@ async def test_the_silence_that_a_venue_asks_for_is_kept_while_its_websockets_go
     bus = new_bus()
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=MARKETS) as ingestor:
         await until_ticks(bus, 1)
-        ban = Fault(Mode.STATUS, "aggTrades", status=status, headers={"Retry-After": "6"})
+        ban = Fault(FaultMode.STATUS, "aggTrades", status=status, headers={"Retry-After": "6"})
         fake.server.faults.append(ban)
-        fake.feed.weather.faults.append(FeedFault(Trouble.GAP, AGG, size=5))
+        fake.feed.weather.faults.append(MessageFault(Trouble.GAP, AGG, size=5))
         await until(lambda: ban.struck == 1)
         banned_s, before = fake.since_s("aggTrades")[-1], len(ticks(bus, ETH))
         await until(lambda: fake.since_s("aggTrades")[-1] > banned_s)
@@ -122,7 +122,7 @@ async def test_the_silence_that_a_venue_asks_for_is_kept_while_its_websockets_go
 @virtually(seeds=10, busy_s=0.05)
 async def test_a_refused_handshake_is_tried_again_when_its_silence_is_over() -> None:
     bus = new_bus()
-    limit = Fault(Mode.STATUS, "/ws/", status=429, headers={"Retry-After": "2"})
+    limit = Fault(FaultMode.STATUS, "/ws/", status=429, headers={"Retry-After": "2"})
     async with wired("binance", limit, plan=PLAN) as fake, ingesting(bus, fake.url):
         await until_ticks(bus, 3)
         check(bus, fake)
@@ -138,9 +138,9 @@ async def test_what_cannot_be_filled_is_a_gap_and_the_other_symbol_has_none(seed
     async with wired("binance", plan=PLAN, seed=seed) as fake, ingesting(bus, fake.url, **changed):
         await until_ticks(bus, 2)
         for path in ("aggTrades", "klines"):
-            fake.server.faults.append(Fault(Mode.STATUS, path, status=503, times=1000))
+            fake.server.faults.append(Fault(FaultMode.STATUS, path, status=503, times=1000))
         await asyncio.sleep(seed / 10)
-        fake.feed.weather.faults.append(FeedFault(Trouble.GAP, AGG, size=90))  # more than a bar of trades
+        fake.feed.weather.faults.append(MessageFault(Trouble.GAP, AGG, size=90))  # more than a bar of trades
         await until(lambda: any(isinstance(x, Gap) and x.cause is GapCause.UNFILLED for x in told(bus)))
         await until_ticks(bus, len(ticks(bus)) + 2)
         await until_ticks(bus, 4, ETH)
@@ -162,7 +162,7 @@ async def test_while_the_clocks_are_far_apart_ticks_are_history() -> None:
 @virtually()
 async def test_a_connection_that_is_never_acknowledged_is_made_anew() -> None:
     bus = new_bus()
-    hold = Fault(Mode.SLOW, "/ws/", delay_ms=5_000)
+    hold = Fault(FaultMode.SLOW, "/ws/", delay_ms=5_000)
     async with wired("binance", hold, plan=PLAN) as fake, ingesting(bus, fake.url, timeout_s=0.5) as ingestor:
         await until_ticks(bus, 2)
         check(bus, fake)

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.http.serve import Fake
-from services.simulator.websocket.feed_plan import FeedPlan
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.simulator import Simulator, TradePlan
 from shared.bus.memory_bus import MemoryBus
 from shared.errors import ConfigError, VenueError
 from shared.exchanges.market_data.options import LiveOptions
@@ -30,7 +29,7 @@ from tests.until import until
 from tests.wire import wired
 
 pytestmark = pytest.mark.usefixtures("wires")
-PLAN = FeedPlan(rate=60, past_ms=60_000, past_rate=3)
+PLAN = TradePlan(rate=60, past_ms=60_000, past_rate=3)
 NOWHERE = "http://nowhere-{}"
 
 
@@ -42,7 +41,7 @@ def spot(url: str) -> LiveOptions:
     return replace(OPTIONS, name="spot", markets={ETH: "ETH/USDT"}, base_url=url)
 
 
-async def goes_on(bus: MemoryBus, fake: Fake, sym: str, count: int = 3) -> None:
+async def goes_on(bus: MemoryBus, fake: Simulator, sym: str, count: int = 3) -> None:
     """So many more bars come, and none of them all is wrong or missing."""
     await until_ticks(bus, len(ticks(bus, sym)) + count, sym)
     check(bus, fake, sym)
@@ -106,7 +105,7 @@ async def test_one_that_is_not_there_at_the_start_comes_later() -> None:
 @virtually()
 async def test_one_that_has_banned_us_is_left_in_peace() -> None:
     bus = new_bus()
-    ban = Fault(Mode.STATUS, "exchangeInfo", status=418, headers={"Retry-After": "3600"}, times=100)
+    ban = Fault(FaultMode.STATUS, "exchangeInfo", status=418, headers={"Retry-After": "3600"}, times=100)
     async with (
         wired("binance", plan=PLAN) as futures,
         wired("binance-spot", ban, plan=PLAN) as coins,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.simulator.binance.streams import agg_trade
+from services.simulator.binance.websocket import agg_trade
 from services.simulator.engine.listing import Listing, binance_spot, btcusdt
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.client import UNREADABLE, Limit, load_ccxt, make_client

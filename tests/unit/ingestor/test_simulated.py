@@ -14,7 +14,7 @@ from services.ingestor.simulated import START_PRICE, SYMBOLS, SimulatedSource
 from services.ingestor.source import Quote
 from shared.errors import ConfigError
 from shared.intervals import NS_PER_S
-from shared.simulated.market import BLOCK, EPOCH_NS, PHI, SIGMA, ReturnProcess
+from shared.simulated_market import BLOCK, EPOCH_NS, PHI, SIGMA, ReturnProcess
 
 
 class Clock:

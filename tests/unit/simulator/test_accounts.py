@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import ccxt.async_support as ccxt
 import pytest
 
-from services.simulator.engine.matching_engine import CROSS, LONG, SHORT, Ask
-from services.simulator.engine.order import Order
-from services.simulator.http.serve import Fake, serving
+from services.simulator.engine.events import EngineOrder
+from services.simulator.engine.matching_engine import CROSS, LONG, SHORT, NewOrder
+from services.simulator.simulator import Simulator, serving
 from shared.redirected import redirected
 
 D = Decimal
@@ -38,7 +38,7 @@ def at(request: pytest.FixtureRequest) -> At:
 
 
 @asynccontextmanager
-async def account(at: At, name: str = "", **options: Any) -> AsyncIterator[tuple[Fake, Any]]:
+async def account(at: At, name: str = "", **options: Any) -> AsyncIterator[tuple[Simulator, Any]]:
     """The fake and a ccxt instance with its keys."""
     exchange = (name or at.fake).partition("-")[0]
     kinds = {"binance": ["linear"], "okx": ["swap", "spot"], "bybit": ["linear", "spot"]}[exchange]
@@ -62,8 +62,8 @@ async def account(at: At, name: str = "", **options: Any) -> AsyncIterator[tuple
             await made.close()
 
 
-def put(fake: Fake, sym: str, qty: Decimal, **rest: Any) -> Order:
-    return fake.book.place(Ask(sym, qty, **rest), fake.floor.now_ms())
+def put(fake: Simulator, sym: str, qty: Decimal, **rest: Any) -> EngineOrder:
+    return fake.book.place(NewOrder(sym, qty, **rest), fake.floor.now_ms())
 
 
 async def rows(client: Any, at: At) -> list[tuple[str, str, Decimal]]:
@@ -328,7 +328,7 @@ async def test_bybit_history_without_times_is_of_seven_days_and_with_a_start_of_
     async with account(BYBIT) as (fake, client):
         now_ms = fake.floor.now_ms()
         for days in (20, 8, 1):
-            fake.book.place(Ask("BTCUSDT", QTY, f"d{days}"), now_ms - days * 86_400_000)
+            fake.book.place(NewOrder("BTCUSDT", QTY, f"d{days}"), now_ms - days * 86_400_000)
         ids = {0: ["d1"], now_ms - 21 * 86_400_000: ["d20"], now_ms - 9 * 86_400_000: ["d8"]}
         for since_ms, wanted in ids.items():
             found = await client.fetch_my_trades(BYBIT.symbols[0], since_ms or None)
@@ -340,10 +340,10 @@ async def test_bybit_history_without_times_is_of_seven_days_and_with_a_start_of_
 
 
 async def test_bybit_on_spot_ends_in_part_with_a_status_of_its_own() -> None:
-    from services.simulator.engine.order import Plan
+    from services.simulator.engine.events import FillPlan
 
     async with account(BYBIT, "bybit-spot") as (fake, client):
-        fake.floor.weather.plan = lambda client_id: Plan(1, 0, D("0.5"))  # type: ignore[method-assign]
+        fake.floor.weather.plan = lambda client_id: FillPlan(1, 0, D("0.5"))  # type: ignore[method-assign]
         sent = await client.create_order("BTC/USDT", "market", "buy", "0.010", None, {"marketUnit": "baseCoin"})
         (row,) = await client.fetch_open_orders("BTC/USDT", params={"orderId": sent["id"]})
         assert (row["info"]["orderStatus"], row["status"], D(row["filled"])) == (

@@ -11,15 +11,14 @@ import aiohttp
 import ccxt.pro as ccxtpro
 import pytest
 
-from services.simulator.bybit.rows import exec_id
-from services.simulator.http.serve import Fake, serving
-from services.simulator.websocket.feed_plan import FeedPlan
-from services.simulator.websocket.subscription_faults import AtStart, StartFault
+from services.simulator.bybit.rest import exec_id
+from services.simulator.simulator import Simulator, TradePlan, serving
+from services.simulator.websocket.faults import SubscriptionFault, SubscriptionTrouble
 from shared.redirected import redirected
 
 MINUTE_MS = 60_000
-PLAN = FeedPlan(rate=400, past_ms=10 * MINUTE_MS, past_rate=1.0)
-QUIET = FeedPlan(rate=0.001)
+PLAN = TradePlan(rate=400, past_ms=10 * MINUTE_MS, past_rate=1.0)
+QUIET = TradePlan(rate=0.001)
 
 
 class Dialect(NamedTuple):
@@ -73,7 +72,7 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 
 
 @asynccontextmanager
-async def client(fake: Fake, dialect: Dialect) -> AsyncIterator[Any]:
+async def client(fake: Simulator, dialect: Dialect) -> AsyncIterator[Any]:
     made = getattr(ccxtpro, dialect.exchange)({"options": {"fetchMarkets": {"types": ["swap", "spot"]}}})
     if dialect.exchange == "bybit":
         made.options["fetchMarkets"] = {"types": ["linear", "spot"]}
@@ -87,7 +86,7 @@ async def client(fake: Fake, dialect: Dialect) -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def socket(fake: Fake, dialect: Dialect) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+async def socket(fake: Simulator, dialect: Dialect) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{fake.url}/{dialect.path}") as connected:
         yield connected
 
@@ -169,7 +168,10 @@ async def test_a_client_that_pings_is_answered(dialect: Dialect) -> None:
 
 async def test_a_subscription_may_be_acknowledged_and_then_silent_or_not_answered_at_all(dialect: Dialect) -> None:
     async with serving(dialect.fake, plan=PLAN) as fake:
-        fake.feed.at_start += [StartFault(AtStart.MUTE, dialect.topic), StartFault(AtStart.UNANSWERED, dialect.topic)]
+        fake.feed.at_start += [
+            SubscriptionFault(SubscriptionTrouble.MUTE, dialect.topic),
+            SubscriptionFault(SubscriptionTrouble.UNANSWERED, dialect.topic),
+        ]
         for answered in (True, False):
             async with socket(fake, dialect) as wire:
                 await wire.send_str(dialect.subscribe)

@@ -3,19 +3,18 @@
 from decimal import Decimal
 
 from services.research.download.history import PublicExchange
-from services.simulator.binance.public_market import BinanceUsdm
-from services.simulator.engine.faults import Fault, Mode
-from services.simulator.engine.market import FakeMarket, bars, rates, trades
-from services.simulator.http.server import FakeExchange
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.http.server import SimulatorServer
+from tests.public_history import PastMarket, PublicHistory, bars, rates, trades
 
 HOUR_MS = 3_600_000
 START_MS = 1_700_000_000_000 // HOUR_MS * HOUR_MS
-MARKET = FakeMarket({"1h": bars(START_MS, HOUR_MS, 30)}, trades(START_MS, [0, 5, 5]), rates(START_MS, 8 * HOUR_MS, 3))
+MARKET = PastMarket({"1h": bars(START_MS, HOUR_MS, 30)}, trades(START_MS, [0, 5, 5]), rates(START_MS, 8 * HOUR_MS, 3))
 
 
 async def test_bars_trades_and_rates_come_through_ccxt_digit_by_digit() -> None:
-    fake = BinanceUsdm({"BTCUSDT": MARKET}, START_MS + 48 * HOUR_MS)
-    async with FakeExchange(fake) as server, PublicExchange("binance", base_url=server.url) as venue:
+    fake = PublicHistory({"BTCUSDT": MARKET}, START_MS + 48 * HOUR_MS)
+    async with SimulatorServer(fake) as server, PublicExchange("binance", base_url=server.url) as venue:
         rows = await venue.ask(lambda: venue.ccxt.fetch_ohlcv("BTC/USDT:USDT", "1h", START_MS, 10))
         assert [(row[0], row[4]) for row in rows] == [(bar.at_ms, bar.close) for bar in MARKET.bars["1h"][:10]]
         told = await venue.ask(lambda: venue.ccxt.fetch_trades("BTC/USDT:USDT", START_MS, 10))
@@ -25,15 +24,15 @@ async def test_bars_trades_and_rates_come_through_ccxt_digit_by_digit() -> None:
 
 
 async def test_a_page_that_failed_is_asked_again() -> None:
-    fake = BinanceUsdm({"BTCUSDT": MARKET}, START_MS + 48 * HOUR_MS)
+    fake = PublicHistory({"BTCUSDT": MARKET}, START_MS + 48 * HOUR_MS)
     said: list[str] = []
 
     async def no_pause(seconds: float) -> None:
         said.append(f"{seconds:g}")
 
-    fault = Fault(Mode.STATUS, "klines", status=429, headers={"Retry-After": "7"})
+    fault = Fault(FaultMode.STATUS, "klines", status=429, headers={"Retry-After": "7"})
     async with (
-        FakeExchange(fake, fault) as server,
+        SimulatorServer(fake, fault) as server,
         PublicExchange("binance", base_url=server.url, pause=no_pause) as venue,
     ):
         rows = await venue.ask(lambda: venue.ccxt.fetch_ohlcv("BTC/USDT:USDT", "1h", START_MS, 5))

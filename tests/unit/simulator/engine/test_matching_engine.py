@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.simulator.engine.events import OPEN, Declined, DeclineReason, FillPlan, State
 from services.simulator.engine.listing import btcusdt, okx_spot
-from services.simulator.engine.matching_engine import Ask, MatchingEngine
-from services.simulator.engine.order import OPEN, Declined, Plan, State, Why
-from services.simulator.engine.prices import Prices
+from services.simulator.engine.matching_engine import MatchingEngine, NewOrder
+from services.simulator.engine.prices import EnginePrices
 
 SWAP, SPOT = btcusdt(), okx_spot()
 CASH = Decimal(1_000_000)
@@ -16,21 +16,21 @@ FEE = Decimal("0.0005")
 
 
 def made(path: Path | None = None, cash: Decimal = CASH) -> MatchingEngine:
-    return MatchingEngine((SWAP, SPOT), Prices((SWAP, SPOT)), {"USDT": cash}, FEE, path)
+    return MatchingEngine((SWAP, SPOT), EnginePrices((SWAP, SPOT)), {"USDT": cash}, FEE, path)
 
 
-def ask(qty: str, client_id: str = "a", **changes: object) -> Ask:
-    return Ask(SWAP.id, Decimal(qty), client_id)._replace(**changes)  # type: ignore[arg-type]
+def ask(qty: str, client_id: str = "a", **changes: object) -> NewOrder:
+    return NewOrder(SWAP.id, Decimal(qty), client_id)._replace(**changes)  # type: ignore[arg-type]
 
 
-PLANS = st.builds(Plan, st.integers(1, 4), st.integers(0, 50), st.sampled_from([Decimal(1), Decimal("0.5")]))
+PLANS = st.builds(FillPlan, st.integers(1, 4), st.integers(0, 50), st.sampled_from([Decimal(1), Decimal("0.5")]))
 ORDERS = st.lists(
     st.tuples(st.integers(-50, 50).filter(bool), st.integers(40_000, 44_000), PLANS, st.integers(0, 100)), max_size=30
 )
 
 
 @given(ORDERS)
-def test_money_and_position_follow_from_the_fills(orders: list[tuple[int, int, Plan, int]]) -> None:
+def test_money_and_position_follow_from_the_fills(orders: list[tuple[int, int, FillPlan, int]]) -> None:
     book, now_ms = made(), 0
     for number, (steps, price, plan, later_ms) in enumerate(orders):
         now_ms += later_ms
@@ -54,7 +54,7 @@ def test_money_and_position_follow_from_the_fills(orders: list[tuple[int, int, P
 
 @given(ORDERS)
 def test_a_restart_forgets_nothing(
-    tmp_path_factory: pytest.TempPathFactory, orders: list[tuple[int, int, Plan, int]]
+    tmp_path_factory: pytest.TempPathFactory, orders: list[tuple[int, int, FillPlan, int]]
 ) -> None:
     path = tmp_path_factory.mktemp("book") / "state"
     kept, now_ms = made(path), 0
@@ -88,7 +88,7 @@ def test_an_id_is_refused_only_while_its_order_is_open() -> None:
     book.place(ask("0.010", limit=Decimal(40000)), 0)
     with pytest.raises(Declined) as caught:
         book.place(ask("0.010"), 1)
-    assert caught.value.why is Why.DUPLICATE
+    assert caught.value.why is DeclineReason.DUPLICATE
     book.cancel(book.accepted[0], 2)
     assert book.place(ask("0.010"), 3).state is State.FILLED
     assert book.place(ask("0.010"), 4).state is State.FILLED
@@ -97,17 +97,17 @@ def test_an_id_is_refused_only_while_its_order_is_open() -> None:
 @pytest.mark.parametrize(
     ("wanted", "why"),
     [
-        (ask("0.0105"), Why.STEP),
-        (ask("0.000"), Why.MIN_QTY),
-        (ask("0.001"), Why.MIN_NOTIONAL),
-        (ask("0.010", reduce_only=True), Why.REDUCE_ONLY),
-        (ask("-0.010", reduce_only=True), Why.REDUCE_ONLY),
-        (ask("9"), Why.MARGIN),
-        (Ask(SPOT.id, Decimal("-0.1")), Why.MARGIN),
-        (Ask(SPOT.id, Decimal("0.3")), Why.MARGIN),
+        (ask("0.0105"), DeclineReason.STEP),
+        (ask("0.000"), DeclineReason.MIN_QTY),
+        (ask("0.001"), DeclineReason.MIN_NOTIONAL),
+        (ask("0.010", reduce_only=True), DeclineReason.REDUCE_ONLY),
+        (ask("-0.010", reduce_only=True), DeclineReason.REDUCE_ONLY),
+        (ask("9"), DeclineReason.MARGIN),
+        (NewOrder(SPOT.id, Decimal("-0.1")), DeclineReason.MARGIN),
+        (NewOrder(SPOT.id, Decimal("0.3")), DeclineReason.MARGIN),
     ],
 )
-def test_what_is_declined_leaves_no_trace(wanted: Ask, why: Why) -> None:
+def test_what_is_declined_leaves_no_trace(wanted: NewOrder, why: DeclineReason) -> None:
     book = made(cash=Decimal(10_000))
     with pytest.raises(Declined) as caught:
         book.place(wanted, 0)
@@ -124,7 +124,7 @@ def test_reduce_only_takes_no_more_than_there_is() -> None:
 
 def test_an_older_state_can_be_seen() -> None:
     book = made()
-    order = book.place(ask("0.010"), 100, Plan(2, 50))
+    order = book.place(ask("0.010"), 100, FillPlan(2, 50))
     book.advance(1000)
     seen = [(book.by_client("a", at_ms), book.wallet.holding(SWAP.id, at_ms).qty) for at_ms in (99, 100, 149, 150)]
     assert [(None if order is None else order.filled, qty) for order, qty in seen] == [
@@ -136,8 +136,8 @@ def test_an_older_state_can_be_seen() -> None:
 
 def test_a_spot_buy_pays_its_fee_in_coins() -> None:
     book = made()
-    book.place(Ask(SPOT.id, Decimal("0.1")), 0)
-    book.place(Ask(SPOT.id, Decimal("-0.05")), 1)
+    book.place(NewOrder(SPOT.id, Decimal("0.1")), 0)
+    book.place(NewOrder(SPOT.id, Decimal("-0.05")), 1)
     bought, sold = book.fills
     assert (bought.fee, bought.fee_currency) == (Decimal("0.1") * FEE, "BTC")
     assert (sold.fee, sold.fee_currency) == (Decimal("0.05") * sold.price * FEE, "USDT")
@@ -146,9 +146,9 @@ def test_a_spot_buy_pays_its_fee_in_coins() -> None:
 
 def test_the_walk_is_the_seeds() -> None:
     def walked(seed: int) -> list[Decimal]:
-        prices = Prices((SWAP,), seed, every_ms=10)
+        prices = EnginePrices((SWAP,), seed, every_ms=10)
         return [prices.quote(SWAP.id, now_ms).mid for now_ms in (0, 10, 35, 100)]
 
     assert walked(1) == walked(1) != walked(2)
-    standing = Prices((SWAP,))
+    standing = EnginePrices((SWAP,))
     assert standing.quote(SWAP.id, 0) == standing.quote(SWAP.id, 10**9)

@@ -8,11 +8,16 @@ from collections.abc import Sequence
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.websocket.faulty_stream import FaultyStream
+from services.simulator.websocket.faults import (
+    FaultyStream,
+    MessageFaults,
+    Strike,
+    SubscriptionFault,
+    SubscriptionTrouble,
+    Trouble,
+)
 from services.simulator.websocket.frames import framed
-from services.simulator.websocket.random_faults import RandomMessageFaults, Strike, Trouble
-from services.simulator.websocket.streams import Stream, Streams, Talk, Unknown
-from services.simulator.websocket.subscription_faults import AtStart, StartFault
+from services.simulator.websocket.streams import ConnectionState, MessageStream, UnknownStream, WebsocketDialect
 
 MS = 1000
 MOST = 512
@@ -21,20 +26,20 @@ PING_S = 180.0
 TOO_MANY = 429
 
 
-class Feed:
+class WebsocketServer:
     """All websockets of a venue. `weather`: what befalls their messages. `at_start`: what befalls subscriptions.
 
     `subscribed`: how often each stream was. `open`: the connections. most_a_s: so many connections are let in in a
     second (0: any number); `turned_away`: how many were not.
     """
 
-    def __init__(self, floor: SimulatorState, streams: Streams, waits_for: int = 1, most_a_s: int = 0) -> None:
+    def __init__(self, floor: SimulatorState, streams: WebsocketDialect, waits_for: int = 1, most_a_s: int = 0) -> None:
         self.floor, self.streams = floor, streams
         self._waits_for = waits_for
-        self.weather = RandomMessageFaults()
-        self.at_start: list[StartFault] = []
+        self.weather = MessageFaults()
+        self.at_start: list[SubscriptionFault] = []
         self.subscribed: Counter[str] = Counter()
-        self.open: set[Connection] = set()
+        self.open: set[ClientConnection] = set()
         self.most_a_s, self.turned_away = most_a_s, 0
         self._came_s: deque[float] = deque()
 
@@ -45,7 +50,7 @@ class Feed:
             return web.Response(status=404)
         if not self._let_in():
             return web.Response(status=TOO_MANY)
-        connection = Connection(self, request, talk)
+        connection = ClientConnection(self, request, talk)
         self.open.add(connection)
         try:
             return await connection.serve()
@@ -67,7 +72,7 @@ class Feed:
         if for_ms:
             asyncio.get_running_loop().call_later(for_ms / MS, self.jump, -ms, 0)
 
-    def befalls(self, name: str) -> AtStart | None:
+    def befalls(self, name: str) -> SubscriptionTrouble | None:
         """What happens to a subscription of this name."""
         return next((fault.what for fault in self.at_start if fault.strikes(name)), None)
 
@@ -84,13 +89,13 @@ class Feed:
         return True
 
 
-class Connection:
+class ClientConnection:
     """One client's. talk: how it speaks."""
 
-    def __init__(self, feed: Feed, request: web.Request, talk: Talk) -> None:
+    def __init__(self, feed: WebsocketServer, request: web.Request, talk: ConnectionState) -> None:
         self._feed, self._request, self._talk = feed, request, talk
         self._socket = web.WebSocketResponse(compress=False, heartbeat=PING_S)
-        self._streams: dict[str, tuple[Stream | None, FaultyStream]] = {}
+        self._streams: dict[str, tuple[MessageStream | None, FaultyStream]] = {}
         self._silent_until_s = 0.0
 
     async def serve(self) -> web.StreamResponse:
@@ -120,24 +125,24 @@ class Connection:
         except ValueError as error:
             return [streams.nonsense(talk, text, error)]
         befallen = {name: self._feed.befalls(name) for name in wanted.subscribe}
-        refused = [name for name, what in befallen.items() if what is AtStart.REFUSED]
+        refused = [name for name, what in befallen.items() if what is SubscriptionTrouble.REFUSED]
         muted = [name for name, what in befallen.items() if what is not None]
         for name in wanted.unsubscribe:
             self._streams.pop(name, None)
         refused += self._subscribe([name for name in wanted.subscribe if name not in refused], muted)
-        if AtStart.UNANSWERED in befallen.values():
+        if SubscriptionTrouble.UNANSWERED in befallen.values():
             return []
         return streams.told(talk, wanted, refused, list(self._streams))
 
     def _subscribe(self, names: Sequence[str], muted: Sequence[str] = ()) -> list[str]:
         """The names that there are not."""
         now_ms, feed, unknown = self._feed.floor.now_ms(), self._feed, list[str]()
-        made: dict[str, Stream | None] = {}
+        made: dict[str, MessageStream | None] = {}
         for name in names:
             if name not in self._streams:
                 try:
                     made[name] = feed.streams.stream(name, now_ms)
-                except Unknown:
+                except UnknownStream:
                     unknown.append(name)
         for name, stream in made.items():
             feed.subscribed[name] += 1

@@ -12,18 +12,17 @@ import aiohttp
 import ccxt.async_support as ccxt_errors
 import pytest
 
-from services.simulator.engine.faults import Fault, Mode
+from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.listing import swaps
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID
-from services.simulator.http.serve import Fake, serving
-from services.simulator.websocket.feed_plan import FeedPlan
-from services.simulator.websocket.random_faults import FeedFault, Trouble
+from services.simulator.simulator import Simulator, TradePlan, serving
+from services.simulator.websocket.faults import MessageFault, Trouble
 from tests.feeds import BTC, Row, client, heard, perfect, row
 from tests.until import until
 
 SYM = "BTCUSDT"
 TRADES = "btcusdt@trade"
-FAST = FeedPlan(rate=400)
+FAST = TradePlan(rate=400)
 S_MS = 1000
 SPOT = "BTC/USDT"
 AGGREGATE = {"name": "aggTrade"}
@@ -34,7 +33,7 @@ def ids(rows: list[Row]) -> list[int]:
 
 
 @asynccontextmanager
-async def socket(fake: Fake, path: str = "ws", **options: Any) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+async def socket(fake: Simulator, path: str = "ws", **options: Any) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(f"{fake.url}/fstream.binance.com/{path}", **options) as connected,
@@ -47,7 +46,7 @@ def number(trade: dict[str, Any]) -> int:
     return int(trade["id"]) if str(trade["id"]).isdigit() else -1
 
 
-async def struck(plan: FeedPlan, fault: FeedFault, count: int = 100) -> tuple[list[Row], Fake]:
+async def struck(plan: TradePlan, fault: MessageFault, count: int = 100) -> tuple[list[Row], Simulator]:
     """What ccxt hears when this befalls a message."""
     async with serving("binance", plan=plan) as fake, client(fake) as ccxt:
         fake.feed.weather.faults.append(fault)
@@ -89,7 +88,7 @@ async def test_a_combined_url_names_the_stream_of_each_message() -> None:
 
 
 async def test_requests_are_answered_with_their_number() -> None:
-    async with serving("binance", plan=FeedPlan(rate=0.001)) as fake, socket(fake) as wire:
+    async with serving("binance", plan=TradePlan(rate=0.001)) as fake, socket(fake) as wire:
 
         async def asked(text: str) -> Any:
             await wire.send_str(text)
@@ -108,14 +107,14 @@ async def test_requests_are_answered_with_their_number() -> None:
 
 
 async def test_a_client_that_pings_is_answered() -> None:
-    async with serving("binance", plan=FeedPlan(rate=0.001)) as fake, socket(fake, autoping=False) as wire:
+    async with serving("binance", plan=TradePlan(rate=0.001)) as fake, socket(fake, autoping=False) as wire:
         await wire.ping(b"here")
         message = await wire.receive(5)
         assert (message.type, bytes(message.data)) == (aiohttp.WSMsgType.PONG, b"here")
 
 
 async def test_candles_over_rest_end_with_an_unfinished_one() -> None:
-    plan = FeedPlan(rate=200, past_ms=600 * S_MS, past_rate=2.0)
+    plan = TradePlan(rate=200, past_ms=600 * S_MS, past_rate=2.0)
     async with serving("binance", plan=plan) as fake, client(fake) as ccxt:
         rows = await ccxt.fetch_ohlcv(BTC, "1m", limit=5)
         now_ms = fake.floor.now_ms()
@@ -127,7 +126,7 @@ async def test_candles_over_rest_end_with_an_unfinished_one() -> None:
 
 
 async def test_candles_over_the_websocket_end_as_those_of_the_tape() -> None:
-    async with serving("binance", plan=FeedPlan(rate=200, past_ms=5000)) as fake, client(fake) as ccxt:
+    async with serving("binance", plan=TradePlan(rate=200, past_ms=5000)) as fake, client(fake) as ccxt:
         seen: dict[int, list[Any]] = {}
         while len(seen) < 3:
             for row in await ccxt.watch_ohlcv(BTC, "1s"):
@@ -150,7 +149,7 @@ async def test_the_best_prices_stand_around_the_last_trade_also_over_rest() -> N
 
 async def test_a_gap_is_in_rest() -> None:
     async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
-        fake.feed.weather.faults.append(FeedFault(Trouble.GAP, "btcusdt@aggTrade", skip=20, size=7))
+        fake.feed.weather.faults.append(MessageFault(Trouble.GAP, "btcusdt@aggTrade", skip=20, size=7))
         rows = await heard(ccxt, 100, name="aggTrade")
         missing = sorted(set(range(rows[0][0], rows[-1][0])) - set(ids(rows)))
         assert missing == list(range(rows[0][0] + 20, rows[0][0] + 27))
@@ -159,20 +158,20 @@ async def test_a_gap_is_in_rest() -> None:
 
 
 async def test_trades_come_twice() -> None:
-    rows, _ = await struck(FAST, FeedFault(Trouble.DUPLICATE, skip=20, size=3))
+    rows, _ = await struck(FAST, MessageFault(Trouble.DUPLICATE, skip=20, size=3))
     first = rows[0][0]
     assert ids(rows)[:26] == [*range(first, first + 21), *range(first + 18, first + 21), first + 21, first + 22]
 
 
 async def test_a_trade_comes_after_those_behind_it() -> None:
-    rows, _ = await struck(FAST, FeedFault(Trouble.REORDER, skip=20, size=3, ms=60_000))
+    rows, _ = await struck(FAST, MessageFault(Trouble.REORDER, skip=20, size=3, ms=60_000))
     first = rows[0][0]
     assert ids(rows)[19:26] == [first + number for number in (19, 21, 22, 23, 20, 24, 25)]
 
 
 async def test_a_trade_comes_late() -> None:
     async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
-        fake.feed.weather.faults.append(FeedFault(Trouble.LATE, skip=20, ms=300))
+        fake.feed.weather.faults.append(MessageFault(Trouble.LATE, skip=20, ms=300))
         rows = await heard(ccxt, 250)
         late = next(at for at, (row, later) in enumerate(pairwise(rows)) if later[0] < row[0]) + 1
         assert rows[late][0] == rows[0][0] + 20
@@ -181,19 +180,19 @@ async def test_a_trade_comes_late() -> None:
 
 
 async def test_a_message_of_megabytes_is_a_trade_like_any_other() -> None:
-    rows, fake = await struck(FAST, FeedFault(Trouble.HUGE, skip=20, size=4_000_000))
+    rows, fake = await struck(FAST, MessageFault(Trouble.HUGE, skip=20, size=4_000_000))
     assert rows == perfect(fake.tapes[SYM], rows[0][0], len(rows))
 
 
 async def test_one_of_more_than_ten_megabytes_breaks_the_connection() -> None:
     with pytest.raises(ccxt_errors.NetworkError):
-        await struck(FAST, FeedFault(Trouble.HUGE, skip=20, size=11_000_000))
+        await struck(FAST, MessageFault(Trouble.HUGE, skip=20, size=11_000_000))
 
 
 @pytest.mark.parametrize("torn", [False, True])
 async def test_a_lost_connection_is_an_error_and_the_next_watch_makes_a_new_one(torn: bool) -> None:
     async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
-        fake.feed.weather.faults.append(FeedFault(Trouble.DISCONNECT, skip=20, torn=torn))
+        fake.feed.weather.faults.append(MessageFault(Trouble.DISCONNECT, skip=20, torn=torn))
         with pytest.raises(ccxt_errors.NetworkError):
             await heard(ccxt, 10_000)
         again = await heard(ccxt, 50)
@@ -203,7 +202,7 @@ async def test_a_lost_connection_is_an_error_and_the_next_watch_makes_a_new_one(
 
 async def test_a_silent_connection_stands_and_goes_on_later() -> None:
     async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
-        fake.feed.weather.faults.append(FeedFault(Trouble.SILENCE, skip=20, ms=400))
+        fake.feed.weather.faults.append(MessageFault(Trouble.SILENCE, skip=20, ms=400))
         rows = await heard(ccxt, 60)
         before, behind = next(pair for pair in pairwise(rows) if pair[1][0] > pair[0][0] + 1)
         assert behind[1] - before[1] >= 390
@@ -212,7 +211,7 @@ async def test_a_silent_connection_stands_and_goes_on_later() -> None:
 
 async def test_a_field_of_another_type_never_reads_as_another_trade() -> None:
     async with serving("binance", plan=FAST) as fake:
-        fake.feed.weather.faults.append(FeedFault(Trouble.WRONG_TYPE, times=60))
+        fake.feed.weather.faults.append(MessageFault(Trouble.WRONG_TYPE, times=60))
         async with socket(fake, f"ws/{TRADES}") as wire:
             told = [await wire.receive_json() for _ in range(60)]
         first = next(message["t"] for message in told if isinstance(message["t"], int))
@@ -225,7 +224,7 @@ async def test_a_field_of_another_type_never_reads_as_another_trade() -> None:
 
 
 async def test_the_venues_clock_jumps_and_comes_back() -> None:
-    async with serving("binance", plan=FeedPlan(rate=50)) as fake, client(fake) as ccxt:
+    async with serving("binance", plan=TradePlan(rate=50)) as fake, client(fake) as ccxt:
         rows = await heard(ccxt, 5)
         before_ms = await ccxt.fetch_time()
         fake.feed.jump(10 * S_MS, 2 * S_MS)
@@ -237,7 +236,7 @@ async def test_the_venues_clock_jumps_and_comes_back() -> None:
 
 
 async def test_a_flood_gives_all_of_many_markets_in_order_of_time() -> None:
-    plan = FeedPlan(rate=100, count=300, flood=True)
+    plan = TradePlan(rate=100, count=300, flood=True)
     listings = swaps(20)
     names = "/".join(f"{listing.id.lower()}@trade" for listing in listings)
     async with (
@@ -251,7 +250,7 @@ async def test_a_flood_gives_all_of_many_markets_in_order_of_time() -> None:
 
 
 async def test_a_flood_waits_until_all_have_subscribed() -> None:
-    plan = FeedPlan(rate=100, count=50, flood=True, waits_for=2)
+    plan = TradePlan(rate=100, count=50, flood=True, waits_for=2)
     async with serving("binance", plan=plan) as fake, socket(fake, f"ws/{TRADES}") as first:
         await until(lambda: fake.feed.subscribed.total() == 1)
         assert fake.tapes[SYM].upto(fake.floor.now_ms()) == 0
@@ -273,7 +272,7 @@ async def test_the_same_seed_gives_the_same_troubles() -> None:
     chances = dict.fromkeys(("gap", "duplicate", "reorder", "wrong_type", "late"), 0.01)
 
     async def told(seed: int) -> list[str]:
-        plan = FeedPlan(rate=1000, count=2000, flood=True, start_ms=1_700_000_000_000)
+        plan = TradePlan(rate=1000, count=2000, flood=True, start_ms=1_700_000_000_000)
         async with serving("binance", plan=plan, seed=seed) as fake:
             fake.feed.weather.change(chances=chances)
             async with socket(fake, f"ws/{TRADES}") as wire:
@@ -287,7 +286,7 @@ async def test_the_same_seed_gives_the_same_troubles() -> None:
 
 
 async def test_the_handshake_fails_by_the_same_switches_as_any_request() -> None:
-    async with serving("binance", Fault(Mode.STATUS, "/ws/", status=429), plan=FAST) as fake, client(fake) as ccxt:
+    async with serving("binance", Fault(FaultMode.STATUS, "/ws/", status=429), plan=FAST) as fake, client(fake) as ccxt:
         with pytest.raises(ccxt_errors.NetworkError):
             await heard(ccxt, 1)
         assert fake.feed.subscribed[TRADES] == 0
@@ -302,7 +301,7 @@ async def test_a_client_that_went_is_forgotten() -> None:
 
 
 async def test_under_all_troubles_socket_and_rest_together_give_the_tape() -> None:
-    plan = FeedPlan(rate=2000)
+    plan = TradePlan(rate=2000)
     async with serving("binance", plan=plan) as fake:
         quick = {"late_ms": 50, "silence_ms": 20, "jump_ms": 50, "jump_for_ms": 20, "huge_bytes": 100_000}
         fake.feed.weather.change(chances=dict.fromkeys(Trouble, 0.002), **quick)

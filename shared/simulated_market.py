@@ -16,11 +16,11 @@ the last K innovations of the block before, with |phi|^K < 1e-18. That makes eac
 the place where a series was opened does not change it.
 
 For phi < 0 the returns revert. The best forecast of r_{n+1} is phi · r_n (weights phi, 0, 0 on three lags, bias 0), and
-corr(phi · r_n, r_{n+1}) = |phi|, less what rounding to 0.01 takes.
-"""
+corr(phi · r_n, r_{n+1}) = |phi|, less what rounding to 0.01 takes."""
 
 import math
 from collections.abc import Iterator
+from decimal import Decimal
 from zlib import crc32
 
 import numpy as np
@@ -79,3 +79,45 @@ class ReturnProcess:
         z = np.random.Generator(np.random.Philox(key=self._key, counter=(0, 0, 0, block))).standard_normal(BLOCK)
         shocks: list[float] = ((z - math.fsum(z.tolist()) / BLOCK) * self._sigma).tolist()
         return shocks
+
+
+# The simulated market where the clock stands now: one market for all who ask with the same seed and interval.
+
+START_PRICES = {"BTCUSDT": 42_000.0, "ETHUSDT": 2_300.0}
+START_PRICE = 100.0
+
+
+class PresentMarket:
+    """Tick n of each symbol at 2025-01-01T00:00:00Z + n · interval_ns, so n says how late it is.
+
+    Nothing is kept but the last block of each symbol: any tick may be asked for, at any time, by any process.
+
+    >>> market = PresentMarket(seed=1, interval_ns=10**9)
+    >>> market.n_at(EPOCH_NS + 5_900_000_000), market.at_ns(5) - EPOCH_NS
+    (5, 5000000000)
+    >>> market.price("BTCUSDT", 60_000_000) == PresentMarket(1, 10**9).price("BTCUSDT", 60_000_000)
+    True
+    """
+
+    def __init__(self, seed: int, interval_ns: int) -> None:
+        self._seed, self._interval_ns = seed, interval_ns
+        self._blocks: dict[str, tuple[int, list[int]]] = {}
+
+    def n_at(self, now_ns: int) -> int:
+        """The newest tick at this time."""
+        return (now_ns - EPOCH_NS) // self._interval_ns
+
+    def at_ns(self, n: int) -> int:
+        """When tick n is."""
+        return EPOCH_NS + n * self._interval_ns
+
+    def price(self, sym: str, n: int) -> Decimal:
+        """Of tick n, n ≥ 1."""
+        block, index = divmod(n - 1, BLOCK)
+        number, cents = self._blocks.get(sym, (-1, []))
+        if number != block:
+            process = ReturnProcess(self._seed, sym, PHI, SIGMA, START_PRICES.get(sym, START_PRICE))
+            series = process.cents(block * BLOCK)
+            cents = [next(series) for _ in range(BLOCK)]
+            self._blocks[sym] = block, cents
+        return Decimal(cents[index]).scaleb(-2)

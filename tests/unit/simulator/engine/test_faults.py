@@ -1,11 +1,11 @@
 import pytest
 
-from services.simulator.engine.random_faults import ORDERS, READS, TROUBLES, RandomFaults
-from services.simulator.http.request import Asked
+from services.simulator.engine.faults import ORDERS, READS, TROUBLES, RandomFaults
+from services.simulator.http.request import HttpRequest
 
 
-def order(number: int) -> Asked:
-    return Asked("fapi.binance.com/fapi/v1/order", {}, "POST", "", f"symbol=X&newClientOrderId=id{number}")
+def order(number: int) -> HttpRequest:
+    return HttpRequest("fapi.binance.com/fapi/v1/order", {}, "POST", "", f"symbol=X&newClientOrderId=id{number}")
 
 
 def lots(weather: RandomFaults, numbers: list[int]) -> dict[int, str]:

@@ -7,15 +7,21 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.simulator.engine.digits import digits
 from services.simulator.engine.intervals import OKX as INTERVALS
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.market import FakeBar
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.okx import streams as okx_messages
-from services.simulator.websocket.frames import FrameBlocks, Make
-from services.simulator.websocket.streams import Stream, Talk, Unknown, Wanted
-from services.simulator.websocket.trade_streams import BarStream, TellBar, TradeStream
+from services.simulator.engine.trade_history import MarketBar
+from services.simulator.okx import websocket as okx_messages
+from services.simulator.websocket.frames import FrameBlocks, Make, digits
+from services.simulator.websocket.streams import (
+    BarStream,
+    ConnectionState,
+    MessageStream,
+    SubscriptionRequest,
+    TellBar,
+    TradeStream,
+    UnknownStream,
+)
 
 # OKX's websocket messages, as text. Sizes of a swap are contracts.
 #
@@ -70,7 +76,7 @@ def candle(listing: Listing, channel: str) -> TellBar:
     """Of a candle's channel: the last field is 1 when the bar is finished."""
     sym, size = listing.id, listing.contract_size
 
-    def made(bar: FakeBar, first: int, last: int, now_ms: int, finished: bool) -> str:
+    def made(bar: MarketBar, first: int, last: int, now_ms: int, finished: bool) -> str:
         return (
             f'{{"arg":{{"channel":"{channel}","instId":"{sym}"}},"data":[["{bar.at_ms}","{bar.open}","{bar.high}",'
             f'"{bar.low}","{bar.close}","{bar.volume / size}","{bar.volume}","{bar.volume * bar.close}",'
@@ -84,23 +90,23 @@ MAKERS = {"trades": okx_messages.trade, "bbo-tbt": okx_messages.best, "tickers":
 CONNECTION = "a4d3ae55"
 
 
-class OkxStreams:
+class OkxWebsocket:
     """By channel and instrument, e.g. trades:BTC-USDT-SWAP; candles only at the address `business`."""
 
     def __init__(self, floor: SimulatorState, kept: int) -> None:
         self._floor, self._tapes, self._kept = floor, floor.tapes, kept
         self._blocks: dict[str, FrameBlocks] = {}
 
-    def talk(self, path: Sequence[str], query: Mapping[str, str]) -> Talk | None:
+    def talk(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
         """At ws/v5/public and ws/v5/business."""
         if list(path[1:3]) != ["ws", "v5"] or path[-1] not in ("public", "business"):
             return None
-        return Talk(state={"business": path[-1] == "business"})
+        return ConnectionState(state={"business": path[-1] == "business"})
 
-    def heard(self, talk: Talk, text: str) -> Wanted:
+    def heard(self, talk: ConnectionState, text: str) -> SubscriptionRequest:
         """subscribe, unsubscribe, and the text `ping`."""
         if text == "ping":
-            return Wanted(kind="ping")
+            return SubscriptionRequest(kind="ping")
         asked = json.loads(text)
         try:
             op, names = asked["op"], [f"{arg['channel']}:{arg['instId']}" for arg in asked["args"]]
@@ -109,9 +115,11 @@ class OkxStreams:
         if op not in ("subscribe", "unsubscribe"):
             raise ValueError(f"unknown op {op}")
         taken, dropped = (names, []) if op == "subscribe" else ([], names)
-        return Wanted([name for name in taken if self._here(talk, name)], dropped, names, op)
+        return SubscriptionRequest([name for name in taken if self._here(talk, name)], dropped, names, op)
 
-    def told(self, talk: Talk, wanted: Wanted, refused: Sequence[str], open_: Sequence[str]) -> Sequence[str]:
+    def told(
+        self, talk: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
+    ) -> Sequence[str]:
         """One answer for each name."""
         if wanted.kind == "ping":
             return ["pong"]
@@ -120,28 +128,28 @@ class OkxStreams:
         bad = {name for name in names if wanted.kind == "subscribe" and not self._here(talk, name)} | set(refused)
         return [_no(name) if name in bad else _yes(name, wanted.kind) for name in names]
 
-    def nonsense(self, talk: Talk, text: str, error: Exception) -> str:
+    def nonsense(self, talk: ConnectionState, text: str, error: Exception) -> str:
         """Code 60012."""
         return json.dumps({"event": "error", "code": "60012", "msg": f"Invalid request: {text}", "connId": CONNECTION})
 
-    def wrapped(self, talk: Talk, name: str, frame: bytes) -> bytes:
+    def wrapped(self, talk: ConnectionState, name: str, frame: bytes) -> bytes:
         """As it is."""
         return frame
 
-    def stream(self, name: str, now_ms: int) -> Stream | None:
+    def stream(self, name: str, now_ms: int) -> MessageStream | None:
         """From now on."""
         channel, _, sym = name.partition(":")
         tape = self._tapes.get(sym)
         interval = channel.removeprefix("candle")
         if tape is None or (channel not in MAKERS and interval not in INTERVALS):
-            raise Unknown(name)
+            raise UnknownStream(name)
         if channel not in MAKERS:
             return BarStream(tape, INTERVALS[interval], okx_messages.candle(tape.listing, channel), now_ms)
         if name not in self._blocks:
             self._blocks[name] = FrameBlocks(tape, MAKERS[channel](tape.listing), self._kept)
         return TradeStream(tape, self._blocks[name], now_ms)
 
-    def _here(self, talk: Talk, name: Any) -> bool:
+    def _here(self, talk: ConnectionState, name: Any) -> bool:
         channel, _, sym = str(name).partition(":")
         known = channel in MAKERS or channel.removeprefix("candle") in INTERVALS
         return known and sym in self._tapes and channel.startswith("candle") == talk.state["business"]

@@ -7,23 +7,23 @@ import hashlib
 import hmac
 
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import Asked
-from services.simulator.http.server import Answer, Refused
+from services.simulator.http.request import HttpRequest
+from services.simulator.http.server import ApiError, Handler
 
 AHEAD_MS = 1000
 DEFAULT_MS = 5000
 MOST_MS = 60_000
 
 
-def refused(code: int, text: str, status: int = 400) -> Refused:
+def refused(code: int, text: str, status: int = 400) -> ApiError:
     """Binance's form of an error."""
-    return Refused(status, {"code": code, "msg": text})
+    return ApiError(status, {"code": code, "msg": text})
 
 
-def signed(floor: SimulatorState, answer: Answer) -> Answer:
+def signed(floor: SimulatorState, answer: Handler) -> Handler:
     """`answer`, for requests that are signed with the account's keys and in time."""
 
-    def checked(asked: Asked) -> object:
+    def checked(asked: HttpRequest) -> object:
         if asked.headers.get("x-mbx-apikey") != floor.keys.key:
             raise refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
         payload, _, signature = (asked.raw_query + asked.body).rpartition("&signature=")

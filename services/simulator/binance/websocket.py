@@ -6,15 +6,19 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.simulator.binance import streams as binance_messages
-from services.simulator.engine.digits import digits
+from services.simulator.binance import websocket as binance_messages
 from services.simulator.engine.intervals import INTERVALS_MS
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.market import FakeBar
-from services.simulator.engine.trade_history import BEHIND, FIRST_ID, TradeHistory
-from services.simulator.websocket.frames import FrameBlocks, Make, framed, unframed
-from services.simulator.websocket.streams import Stream, Talk, Wanted
-from services.simulator.websocket.trade_streams import BarStream, TellBar, TradeStream
+from services.simulator.engine.trade_history import BEHIND, FIRST_ID, MarketBar, TradeHistory
+from services.simulator.websocket.frames import FrameBlocks, Make, digits, framed, unframed
+from services.simulator.websocket.streams import (
+    BarStream,
+    ConnectionState,
+    MessageStream,
+    SubscriptionRequest,
+    TellBar,
+    TradeStream,
+)
 
 # Binance's websocket messages about trades, as text.
 #
@@ -68,7 +72,7 @@ def kline(listing: Listing, interval: str) -> TellBar:
     """Of `@kline_`: `x` is true in the last one of a bar."""
     sym, length_ms = listing.id, INTERVALS_MS[interval]
 
-    def made(bar: FakeBar, first: int, last: int, now_ms: int, finished: bool) -> str:
+    def made(bar: MarketBar, first: int, last: int, now_ms: int, finished: bool) -> str:
         ids = (FIRST_ID + first, FIRST_ID + last - 1) if last > first else (-1, -1)
         return (
             f'{{"e":"kline","E":{now_ms},"s":"{sym}","k":{{"t":{bar.at_ms},"T":{bar.at_ms + length_ms - 1},'
@@ -90,7 +94,7 @@ ENDPOINTS = ("ws", "stream")
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS")
 
 
-class BinanceStreams:
+class BinanceWebsocket:
     """All streams of some tapes, by the venue's name for them: btcusdt@trade, btcusdt@kline_1m.
 
     A connection to `stream` is combined: each message carries the name of its stream.
@@ -100,16 +104,16 @@ class BinanceStreams:
         self._tapes, self._kept = {sym.lower(): tape for sym, tape in tapes.items()}, kept
         self._blocks: dict[str, FrameBlocks] = {}
 
-    def talk(self, path: Sequence[str], query: Mapping[str, str]) -> Talk | None:
+    def talk(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
         """At .../ws/NAMES and .../stream?streams=NAMES."""
         endpoint = next((part for part in path[1:] if part in ENDPOINTS), None)
         if endpoint is None:
             return None
         combined = endpoint == "stream"
         named = query.get("streams", "").split("/") if combined else path[list(path).index("ws") + 1 :]
-        return Talk([name for name in named if "@" in name], combined)
+        return ConnectionState([name for name in named if "@" in name], combined)
 
-    def heard(self, talk: Talk, text: str) -> Wanted:
+    def heard(self, talk: ConnectionState, text: str) -> SubscriptionRequest:
         """SUBSCRIBE, UNSUBSCRIBE and LIST_SUBSCRIPTIONS."""
         asked = json.loads(text)
         try:
@@ -121,13 +125,15 @@ class BinanceStreams:
         for name in names if method == "SUBSCRIBE" else ():
             self._kind(name)
         taken, dropped = (names if method == wanted else () for wanted in METHODS[:2])
-        return Wanted(taken, dropped, asked.get("id"), method)
+        return SubscriptionRequest(taken, dropped, asked.get("id"), method)
 
-    def told(self, talk: Talk, wanted: Wanted, refused: Sequence[str], open_: Sequence[str]) -> Sequence[str]:
+    def told(
+        self, talk: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
+    ) -> Sequence[str]:
         """null also for a market that there is not."""
         return [json.dumps({"result": list(open_) if wanted.kind == METHODS[2] else None, "id": wanted.number})]
 
-    def nonsense(self, talk: Talk, text: str, error: Exception) -> str:
+    def nonsense(self, talk: ConnectionState, text: str, error: Exception) -> str:
         """With the number of the request, if it can be read."""
         try:
             asked: Any = json.loads(text)
@@ -136,13 +142,13 @@ class BinanceStreams:
         number = asked.get("id") if isinstance(asked, dict) else None
         return json.dumps({"error": {"code": 2, "msg": f"Invalid request: {error}"}, "id": number})
 
-    def wrapped(self, talk: Talk, name: str, frame: bytes) -> bytes:
+    def wrapped(self, talk: ConnectionState, name: str, frame: bytes) -> bytes:
         """In an envelope with the stream's name, where it is combined."""
         if not talk.combined:
             return frame
         return framed(b'{"stream":"' + name.encode() + b'","data":' + unframed(frame) + b"}")
 
-    def stream(self, name: str, now_ms: int) -> Stream | None:
+    def stream(self, name: str, now_ms: int) -> MessageStream | None:
         """From now on; None where the venue has no such market. Raises ValueError where the name is none."""
         sym, kind, interval = self._kind(name)
         tape = self._tapes.get(sym)

@@ -9,28 +9,28 @@ import hmac
 from datetime import datetime
 
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import Asked
-from services.simulator.http.server import Answer, Refused
+from services.simulator.http.request import HttpRequest
+from services.simulator.http.server import ApiError, Handler
 
 GOOD_FOR_MS = 30_000
 MS = 1000
 
 
-def refused(code: str, text: str, status: int = 200) -> Refused:
+def refused(code: str, text: str, status: int = 200) -> ApiError:
     """OKX's form of an error."""
-    return Refused(status, {"code": code, "msg": text, "data": []})
+    return ApiError(status, {"code": code, "msg": text, "data": []})
 
 
-def refused_order(code: str, text: str, client_id: str = "") -> Refused:
+def refused_order(code: str, text: str, client_id: str = "") -> ApiError:
     """Its form where one order is meant."""
     row = {"clOrdId": client_id, "ordId": "", "sCode": code, "sMsg": text, "tag": ""}
-    return Refused(200, {"code": "1", "msg": "All operations failed", "data": [row]})
+    return ApiError(200, {"code": "1", "msg": "All operations failed", "data": [row]})
 
 
-def signed(floor: SimulatorState, answer: Answer) -> Answer:
+def signed(floor: SimulatorState, answer: Handler) -> Handler:
     """`answer`, for requests that are signed with the account's keys and in time."""
 
-    def checked(asked: Asked) -> object:
+    def checked(asked: HttpRequest) -> object:
         keys, told = floor.keys, asked.headers
         if told.get("ok-access-key") != keys.key:
             raise refused("50111", "Invalid OK-ACCESS-KEY.", 401)
@@ -54,6 +54,6 @@ def signed(floor: SimulatorState, answer: Answer) -> Answer:
     return checked
 
 
-def stamp_ms_of(asked: Asked) -> int:
+def stamp_ms_of(asked: HttpRequest) -> int:
     """The request's own time."""
     return round(datetime.fromisoformat(asked.headers["ok-access-timestamp"]).timestamp() * MS)

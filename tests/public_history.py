@@ -3,25 +3,79 @@
 https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
 """
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from services.simulator.engine.listing import Listing, btcusdt
-from services.simulator.engine.market import FakeBar, FakeMarket, FakeRate, FakeTrade
-from services.simulator.http.request import Asked
-from services.simulator.http.server import Answer, Query, Refused
+from services.simulator.binance.dialect import symbol
+from services.simulator.engine.listing import btcusdt
+from services.simulator.engine.trade_history import MarketBar, MarketTrade
+from services.simulator.http.request import HttpRequest
+from services.simulator.http.server import ApiError, Handler, Query
 
 FAPI = "GET fapi.binance.com/fapi/v1"
 HOUR_MS = 3_600_000
 LIMITS = {"klines": 1500, "aggTrades": 1000, "fundingRate": 1000}
-T = TypeVar("T", FakeBar, FakeTrade, FakeRate)
+TICK = Decimal("0.10")
+STEP = Decimal("0.001")
+
+
+class FundingRate(NamedTuple):
+    """One funding rate."""
+
+    at_ms: int
+    rate: Decimal
+
+
+T = TypeVar("T", MarketBar, MarketTrade, FundingRate)
 
 
 @dataclass
-class Switches:
+class PastMarket:
+    """Each in order of time. bars: by interval, e.g. 12h."""
+
+    bars: dict[str, list[MarketBar]] = field(default_factory=dict)
+    trades: list[MarketTrade] = field(default_factory=list)
+    rates: list[FundingRate] = field(default_factory=list)
+
+
+def bars(start_ms: int, interval_ms: int, count: int, seed: int = 1) -> list[MarketBar]:
+    """A walk of prices with the digits of a venue: 42000.10, never 42000.1."""
+    dice, made, price = random.Random(seed), [], Decimal("42000.00")
+    for at_ms in range(start_ms, start_ms + count * interval_ms, interval_ms):
+        close = price + TICK * dice.randint(-3000, 3000)
+        high, low = max(price, close) + TICK * dice.randint(0, 500), min(price, close) - TICK * dice.randint(0, 500)
+        made.append(MarketBar(at_ms, price, high, low, close, STEP * dice.randint(0, 10**9)))
+        price = close
+    return made
+
+
+def trades(start_ms: int, apart_ms: Sequence[int], first_id: int = 1_000, seed: int = 1) -> list[MarketTrade]:
+    """One trade, and one more after each of these times; 0 is a trade in the same millisecond."""
+    dice, at_ms = random.Random(seed), start_ms
+    made = []
+    for number, apart in enumerate((0, *apart_ms), first_id):
+        at_ms += apart
+        price = Decimal("42000.00") + TICK * dice.randint(-1000, 1000)
+        made.append(MarketTrade(number, at_ms, price, STEP * dice.randint(1, 10**6), dice.choice(("buy", "sell"))))
+    return made
+
+
+def rates(start_ms: int, interval_ms: int, count: int, seed: int = 1) -> list[FundingRate]:
+    """Eight digits, positive and negative."""
+    dice = random.Random(seed)
+    return [
+        FundingRate(start_ms + number * interval_ms, Decimal(dice.randint(-(10**5), 10**5)).scaleb(-8))
+        for number in range(count)
+    ]
+
+
+@dataclass
+class PageFaults:
     """repeat: each page has its first row twice. overlap: a page begins so many rows before the time asked for.
 
     stuck: the time and the id asked for are ignored, and the oldest page comes. only_latest: the latest page comes.
@@ -34,15 +88,15 @@ class Switches:
 
 
 @dataclass
-class BinanceUsdm:
+class PublicHistory:
     """Markets by Binance's id, e.g. BTCUSDT, at the time `now_ms`; what is later is not there yet."""
 
-    markets: dict[str, FakeMarket]
+    markets: dict[str, PastMarket]
     now_ms: int
-    switches: Switches = field(default_factory=Switches)
+    switches: PageFaults = field(default_factory=PageFaults)
 
     @property
-    def routes(self) -> Mapping[str, Answer]:
+    def routes(self) -> Mapping[str, Handler]:
         """What the server serves."""
         table: dict[str, Callable[[Query], object]] = {
             "GET api.binance.com/api/v3/time": self._time,
@@ -66,7 +120,7 @@ class BinanceUsdm:
         interval = query["interval"]
         held = self._market(query).bars.get(interval)
         if held is None:
-            raise Refused(400, {"code": -1120, "msg": "Invalid interval."})
+            raise ApiError(400, {"code": -1120, "msg": "Invalid interval."})
         length_ms = held[1].at_ms - held[0].at_ms if len(held) > 1 else HOUR_MS
         return [_kline(bar, length_ms) for bar in self._page("klines", held, query)]
 
@@ -74,13 +128,13 @@ class BinanceUsdm:
         held = self._market(query).trades
         if "fromId" in query:
             if "startTime" in query or "endTime" in query:
-                raise Refused(400, {"code": -1128, "msg": "Combination of optional parameters invalid."})
+                raise ApiError(400, {"code": -1128, "msg": "Combination of optional parameters invalid."})
             first_id = 0 if self.switches.stuck else int(query["fromId"])
             found = [trade for trade in self._past(held) if trade.id >= first_id]
             return [_agg_trade(trade) for trade in self._cut(found, self._limit("aggTrades", query))]
         if "startTime" in query and "endTime" in query:
             if int(query["endTime"]) - int(query["startTime"]) > HOUR_MS:
-                raise Refused(400, {"code": -4179, "msg": "Time between startTime and endTime must be within 1 hour."})
+                raise ApiError(400, {"code": -4179, "msg": "Time between startTime and endTime must be within 1 hour."})
             inside = [trade for trade in self._past(held) if _inside(trade, query)]
             return [_agg_trade(trade) for trade in inside[-self._limit("aggTrades", query) :]]  # the window's last ones
         return [_agg_trade(trade) for trade in self._page("aggTrades", held, query)]
@@ -112,51 +166,32 @@ class BinanceUsdm:
     def _limit(self, name: str, query: Query) -> int:
         limit = int(query.get("limit", 500))
         if not 1 <= limit <= LIMITS[name]:
-            raise Refused(400, {"code": -1130, "msg": "Data sent for parameter 'limit' is not valid."})
+            raise ApiError(400, {"code": -1130, "msg": "Data sent for parameter 'limit' is not valid."})
         return limit
 
-    def _market(self, query: Query) -> FakeMarket:
+    def _market(self, query: Query) -> PastMarket:
         try:
             return self.markets[query["symbol"]]
         except KeyError:
-            raise Refused(400, {"code": -1121, "msg": "Invalid symbol."}) from None
+            raise ApiError(400, {"code": -1121, "msg": "Invalid symbol."}) from None
 
 
-def _by_query(answer: Callable[[Query], object], asked: Asked) -> object:
+def _by_query(answer: Callable[[Query], object], asked: HttpRequest) -> object:
     return answer(asked.query)
 
 
-def _inside(row: FakeBar | FakeTrade | FakeRate, query: Query, begins: bool = True) -> bool:
+def _inside(row: MarketBar | MarketTrade | FundingRate, query: Query, begins: bool = True) -> bool:
     begun = not begins or row.at_ms >= int(query.get("startTime", 0))
     return begun and row.at_ms <= int(query.get("endTime", 2**62))
 
 
-def _kline(bar: FakeBar, length_ms: int) -> list[object]:
+def _kline(bar: MarketBar, length_ms: int) -> list[object]:
     prices = [str(price) for price in (bar.open, bar.high, bar.low, bar.close, bar.volume)]
     return [bar.at_ms, *prices, bar.at_ms + length_ms - 1, "0", 10, "0", "0", "0"]
 
 
-def _agg_trade(trade: FakeTrade) -> dict[str, object]:
+def _agg_trade(trade: MarketTrade) -> dict[str, object]:
     return {
         "a": trade.id, "p": str(trade.price), "q": str(trade.amount), "f": trade.id, "l": trade.id, "T": trade.at_ms,
         "m": trade.side == "sell",
-    }  # fmt: skip
-
-
-def symbol(listing: Listing) -> dict[str, object]:
-    """A row of exchangeInfo."""
-    step, least = str(listing.step), str(listing.min_qty)
-    return {
-        "symbol": listing.id, "pair": listing.id, "contractType": "PERPETUAL", "deliveryDate": 4133404800000,
-        "onboardDate": 1569398400000, "status": "TRADING", "baseAsset": listing.base,
-        "quoteAsset": listing.quote,
-        "marginAsset": listing.quote, "pricePrecision": 2, "quantityPrecision": 3, "baseAssetPrecision": 8,
-        "quotePrecision": 8, "underlyingType": "COIN", "orderTypes": ["LIMIT", "MARKET"],
-        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
-        "filters": [
-            {"filterType": "PRICE_FILTER", "minPrice": "0.10", "maxPrice": "4529764", "tickSize": str(listing.tick)},
-            {"filterType": "LOT_SIZE", "minQty": least, "maxQty": str(listing.most_limit), "stepSize": step},
-            {"filterType": "MARKET_LOT_SIZE", "minQty": least, "maxQty": str(listing.most_market), "stepSize": step},
-            {"filterType": "MIN_NOTIONAL", "notional": str(listing.min_notional)},
-        ],
     }  # fmt: skip

@@ -8,8 +8,7 @@ from services.ingestor.simulated import PresentSource
 from services.ingestor.source import Quote
 from services.simulator.engine.listing import MAKERS, btcusdt
 from services.simulator.engine.prices import SimulatedPrices
-from shared.simulated.market import BLOCK, EPOCH_NS, PHI, SIGMA, ReturnProcess
-from shared.simulated.present import START_PRICES, PresentMarket
+from shared.simulated_market import BLOCK, EPOCH_NS, PHI, SIGMA, START_PRICES, PresentMarket, ReturnProcess
 
 S_NS, S_MS = 10**9, 10**3
 FIRST = 60 * BLOCK - 3  # a block ends among the ticks

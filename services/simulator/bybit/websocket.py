@@ -8,16 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from services.simulator.bybit import streams as bybit_messages
-from services.simulator.bybit.rows import category, exec_id
-from services.simulator.engine.digits import digits
+from services.simulator.bybit import websocket as bybit_messages
+from services.simulator.bybit.rest import category, exec_id
 from services.simulator.engine.intervals import BYBIT as INTERVALS
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.market import FakeBar
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.engine.trade_history import FIRST_ID, TradeHistory
-from services.simulator.websocket.streams import Stream, Talk, Unknown, Wanted
-from services.simulator.websocket.trade_streams import BarStream, BatchStream, TellBar, TellTrades
+from services.simulator.engine.trade_history import FIRST_ID, MarketBar, TradeHistory
+from services.simulator.websocket.frames import digits
+from services.simulator.websocket.streams import (
+    BarStream,
+    BatchStream,
+    ConnectionState,
+    MessageStream,
+    SubscriptionRequest,
+    TellBar,
+    TellTrades,
+    UnknownStream,
+)
 
 # Bybit's websocket messages, as text.
 #
@@ -126,7 +133,7 @@ def kline(listing: Listing, interval: str) -> TellBar:
     """Of kline: `confirm` is true in the last one of a bar."""
     sym = listing.id
 
-    def made(bar: FakeBar, first: int, last: int, now_ms: int, finished: bool) -> str:
+    def made(bar: MarketBar, first: int, last: int, now_ms: int, finished: bool) -> str:
         end_ms = bar.at_ms + INTERVALS[interval] - 1
         return (
             f'{{"topic":"kline.{interval}.{sym}","data":[{{"start":{bar.at_ms},"end":{end_ms},'
@@ -147,46 +154,48 @@ TELLERS: Mapping[str, MostlyTold] = {
 }
 
 
-class BybitStreams:
+class BybitWebsocket:
     """By topic, e.g. publicTrade.BTCUSDT. A request with one bad topic is refused whole."""
 
     def __init__(self, floor: SimulatorState) -> None:
         self._floor, self._tapes = floor, floor.tapes
 
-    def talk(self, path: Sequence[str], query: Mapping[str, str]) -> Talk | None:
+    def talk(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
         """At v5/public/linear or v5/public/spot, as the markets are."""
         kinds = {category(tape.listing) for tape in self._tapes.values()}
         if list(path[1:3]) != ["v5", "public"] or path[-1] not in kinds:
             return None
-        return Talk(state={"spot": path[-1] == "spot"})
+        return ConnectionState(state={"spot": path[-1] == "spot"})
 
-    def heard(self, talk: Talk, text: str) -> Wanted:
+    def heard(self, talk: ConnectionState, text: str) -> SubscriptionRequest:
         """subscribe, unsubscribe and ping."""
         asked = json.loads(text)
         if not isinstance(asked, dict):
             raise ValueError("it is no object")
         op, names, number = asked.get("op"), [str(name) for name in asked.get("args") or []], asked.get("req_id", "")
         if op == "ping":
-            return Wanted(number=number, kind="ping")
+            return SubscriptionRequest(number=number, kind="ping")
         if op not in ("subscribe", "unsubscribe"):
             raise ValueError(f"unknown op {op}")
         if op == "subscribe" and talk.state["spot"] and len(names) > SPOT_ARGS:
             raise ValueError("args size >10")
         if op == "unsubscribe":
-            return Wanted((), names, number, op)
+            return SubscriptionRequest((), names, number, op)
         bad = next((name for name in names if not self._known(name)), None)
         if bad is not None:
             raise ValueError(f"error:handler not found,topic:{bad}")
-        return Wanted(names, (), number, op)
+        return SubscriptionRequest(names, (), number, op)
 
-    def told(self, talk: Talk, wanted: Wanted, refused: Sequence[str], open_: Sequence[str]) -> Sequence[str]:
+    def told(
+        self, talk: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
+    ) -> Sequence[str]:
         """Spot says "subscribe" in it, contracts nothing."""
         said = "pong" if wanted.kind == "ping" else (wanted.kind if talk.state["spot"] else "")
         if refused:
             return [self._answer(False, f"error:handler not found,topic:{refused[0]}", wanted.number, wanted.kind)]
         return [self._answer(True, said, wanted.number, wanted.kind)]
 
-    def nonsense(self, talk: Talk, text: str, error: Exception) -> str:
+    def nonsense(self, talk: ConnectionState, text: str, error: Exception) -> str:
         """With the number of the request, if it can be read."""
         try:
             asked: Any = json.loads(text)
@@ -195,15 +204,15 @@ class BybitStreams:
         number = asked.get("req_id", "") if isinstance(asked, dict) else ""
         return self._answer(False, str(error), number, "subscribe")
 
-    def wrapped(self, talk: Talk, name: str, frame: bytes) -> bytes:
+    def wrapped(self, talk: ConnectionState, name: str, frame: bytes) -> bytes:
         """As it is."""
         return frame
 
-    def stream(self, name: str, now_ms: int) -> Stream | None:
+    def stream(self, name: str, now_ms: int) -> MessageStream | None:
         """From now on."""
         kind, _, sym = name.rpartition(".")
         if not self._known(name):
-            raise Unknown(name)
+            raise UnknownStream(name)
         tape = self._tapes[sym]
         if kind.startswith("kline."):
             interval = kind.removeprefix("kline.")

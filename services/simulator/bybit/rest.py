@@ -1,0 +1,150 @@
+"""Who may ask Bybit: key, signature, time; and the form of its answers.
+
+https://bybit-exchange.github.io/docs/v5/guide#authentication
+https://bybit-exchange.github.io/docs/v5/rate-limit, for the headers"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from services.simulator.engine.listing import Listing
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.http.request import HttpRequest
+from services.simulator.http.server import ApiError, Handler, HttpAnswer
+
+AHEAD_MS = 1000
+DEFAULT_MS = 5000
+MOST_MS = 60_000
+A_SECOND = 50
+
+
+class BybitError(Exception):
+    """An error of Bybit's: HTTP 200 with a code, unless `status` says otherwise. result: what comes with it."""
+
+    def __init__(self, code: int, text: str, status: int = 200, result: object = None) -> None:
+        super().__init__(code, text)
+        self.code, self.text, self.status, self.result = code, text, status, result or {}
+
+
+def public(floor: SimulatorState, answer: Handler) -> Handler:
+    """`answer` in Bybit's envelope."""
+
+    def told(asked: HttpRequest) -> object:
+        now_ms = floor.now_ms()
+        headers = {
+            "X-Bapi-Limit": str(A_SECOND), "X-Bapi-Limit-Status": str(A_SECOND - 1),
+            "X-Bapi-Limit-Reset-Timestamp": str(now_ms), "Timenow": str(now_ms),
+        }  # fmt: skip
+        try:
+            body = {"retCode": 0, "retMsg": "OK", "result": answer(asked), "retExtInfo": {}, "time": now_ms}
+        except BybitError as failed:
+            body = {"retCode": failed.code, "retMsg": failed.text, "result": failed.result, "retExtInfo": {}}
+            raise ApiError(failed.status, {**body, "time": now_ms}) from failed
+        return HttpAnswer(body, headers)
+
+    return told
+
+
+def signed(floor: SimulatorState, answer: Handler) -> Handler:
+    """The same, for requests that are signed with the account's keys and in time."""
+
+    def checked(asked: HttpRequest) -> object:
+        keys, told = floor.keys, asked.headers
+        if told.get("x-bapi-api-key") != keys.key:
+            raise BybitError(10003, "API key is invalid.", 401)
+        stamp, window = told["x-bapi-timestamp"], told.get("x-bapi-recv-window", str(DEFAULT_MS))
+        payload = f"{stamp}{keys.key}{window}{asked.body if asked.method == 'POST' else asked.raw_query}"
+        wanted = hmac.new(keys.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(told.get("x-bapi-sign", ""), wanted):
+            raise BybitError(10004, "error sign! origin_string[hidden]")
+        now_ms, stamp_ms, window_ms = floor.now_ms(), int(stamp), int(window)
+        if window_ms > MOST_MS or stamp_ms >= now_ms + AHEAD_MS or stamp_ms < now_ms - window_ms:
+            raise BybitError(
+                10002,
+                "invalid request, please check your server timestamp or recv_window param. req_timestamp"
+                f"[{stamp_ms}],server_timestamp[{now_ms}],recv_window[{window_ms}]",
+            )
+        if keys.reads_only and asked.method == "POST":
+            raise BybitError(10005, "Permission denied, please check your API key permissions.")
+        return answer(asked)
+
+    return public(floor, checked)
+
+
+# Bybit's ids, and its pages of rows.
+#
+# https://bybit-exchange.github.io/docs/v5/order/open-order, for `limit` and `cursor`
+
+T = TypeVar("T")
+WEEK_MS = 7 * 86_400_000
+SPOT_FIRST = 1_538_686_353_240_000_000
+
+
+def order_id(id_: int, kind: str = "swap") -> str:
+    """A contract's are UUIDs, those of spot are numbers.
+
+    >>> order_id(1_000_001), order_id(1_000_001, "spot")
+    ('000f4241-0000-4000-8000-0000000f4241', '1538686353241000001')
+    """
+    return str(SPOT_FIRST + id_) if kind == "spot" else str(UUID(f"{id_:08x}-0000-4000-8000-{id_:012x}"))
+
+
+def number_of(order: str) -> int:
+    """The book's number of an order's id; 0: it is none."""
+    try:
+        return int(order) - SPOT_FIRST if order.isdigit() else int(order.rpartition("-")[2], 16)
+    except ValueError:
+        return 0
+
+
+def exec_id(id_: int, kind: str = "swap") -> str:
+    """A contract's is a random UUID, which tells nothing of the order in time; spot's is a number.
+
+    C: ccxt's bybit.parse_trade has both forms, recorded.
+    """
+    return f"22100000{id_:011d}" if kind == "spot" else str(uuid5(NAMESPACE_OID, str(id_)))
+
+
+def listing_of(floor: SimulatorState, fields: Mapping[str, str]) -> Listing:
+    """The market that is asked for."""
+    found = floor.book.listings.get(fields.get("symbol", ""))
+    if found is None or category(found) != fields.get("category"):
+        raise BybitError(10001, "params error: symbol invalid")
+    return found
+
+
+def category(listing: Listing) -> str:
+    """Its product type."""
+    return "linear" if listing.kind == "swap" else "spot"
+
+
+def checked_category(fields: Mapping[str, str]) -> str:
+    """The one that is asked for; of inverse and option there are no markets here."""
+    wanted = fields.get("category", "")
+    if wanted not in ("linear", "spot", "inverse", "option"):
+        raise BybitError(10001, "Illegal category")
+    return wanted
+
+
+def page(rows: Sequence[T], fields: Mapping[str, str], default: int, most: int) -> tuple[list[T], str]:
+    """One page, and the cursor of the next; there is none behind the last row."""
+    limit, start = int(fields.get("limit", default)), int(fields.get("cursor", "0").removeprefix("page_token=") or 0)
+    if not 1 <= limit <= most:
+        raise BybitError(10001, "params error: limit invalid")
+    end = start + limit
+    return list(rows[start:end]), f"page_token={end}" if end < len(rows) else ""
+
+
+def window(fields: Mapping[str, str], now_ms: int, most_ms: int = WEEK_MS) -> tuple[int, int]:
+    """From when until when history is asked for: without times, the last seven days."""
+    start, end = fields.get("startTime"), fields.get("endTime")
+    if start is None:
+        end_ms = now_ms if end is None else int(end)
+        return end_ms - most_ms, end_ms
+    start_ms = int(start)
+    end_ms = start_ms + most_ms if end is None else int(end)
+    if end_ms - start_ms > most_ms:
+        raise BybitError(10001, "The time range between startTime and endTime cannot exceed 7 days.")
+    return start_ms, end_ms

@@ -1,1 +1,0 @@
-"""The simulated market: what the ingestor plays, and what the fake exchange quotes."""
