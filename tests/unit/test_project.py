@@ -1,12 +1,15 @@
 """What the project's own files promise."""
 
+import json
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from shared.config import Settings, load_settings
 from shared.messages.reasons import Reason
@@ -33,6 +36,33 @@ def test_the_lock_holds_every_pinned_package() -> None:
     wanted = project["dependencies"] + [pin for extra in project["optional-dependencies"].values() for pin in extra]
     for pin in wanted:
         assert re.sub(r"\[.*\]", "", pin) in locked, f"{pin}: run `make lock`"
+
+
+def test_the_workflow_of_the_forge_fits_its_schema_and_runs_what_a_person_runs() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    workflow["on"] = workflow.pop(True)  # YAML 1.1 takes the key `on` for true
+    jsonschema.validate(workflow, json.loads((ROOT / "tests/fixtures/schemas/github-workflow.json").read_text()))
+    assert ".ci/run" in workflow["jobs"]["check"]["steps"][-1]["run"]
+
+
+def test_pre_commit_runs_make_lint() -> None:
+    """`pre-commit validate-config` takes the file; here, that its one hook starts the target."""
+    (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    (hook,) = repo["hooks"]
+    assert (repo["repo"], hook["language"], hook["entry"], hook["pass_filenames"]) == (
+        "local",
+        "system",
+        "make lint",
+        False,
+    )
+
+
+def test_make_lists_its_targets_on_one_screen() -> None:
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = re.findall(r"^  make ([\w-]+) ", done.stdout, flags=re.MULTILINE)
+    assert 10 <= len(listed) <= 20
+    ci = (ROOT / ".ci/run").read_text()
+    assert {target for target in re.findall(r"\bmake ([\w-]+)", ci)} <= set(listed)
 
 
 def test_containers_start_python_on_its_safe_path() -> None:
