@@ -1,4 +1,4 @@
-# The one front door: people and CI call the same targets. `make` alone lists them.
+# People and CI call these targets. `make` alone lists them.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -8,20 +8,20 @@ MAKEFLAGS += --no-builtin-rules
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# What `make run` needs: the line on the simulated market, files and recordings; and what the rest needs.
+# LINE is what `make run` needs: the simulated market, files and recordings. READY is everything.
 LINE   := $(VENV)/.ready-line
 LINE_EXTRAS := torch,parquet
 EXTRAS := torch,parquet,research,ccxt,journal,dev
 # cpu: a build of PyTorch without CUDA, where pip finds one or else from PyTorch's index; cuda: PyPI's, several GB.
 TORCH  ?= cpu
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-# What an older Python needs besides (redis, before 3.11.3): the lock holds for it too.
+# redis needs it on a Python before 3.11.3; the lock holds for that, too.
 OLDER  := async-timeout
 PIP    := -m pip --disable-pip-version-check -qq
-# What run, test, chaos and bench take besides, e.g. make test ARGS="-k codec -x"
+# More arguments for run, test, house, chaos and bench, e.g. make test ARGS="-k codec -x"
 ARGS   ?=
-# Processes that share the tests when all are run: half of their time is waiting. They start hundreds of others, so what
-# is compiled is kept, and who else keeps nothing has it here (`make clean` takes it away).
+# The processes that share the whole suite; half of their time is waiting. The tests start hundreds of Python processes,
+# so the suite always keeps compiled files; `make clean` removes them.
 WORKERS ?= 4
 
 # The Python that makes the environment: the first that runs here and is new enough. Ours: make setup PYTHON=/path/to/python
@@ -38,7 +38,7 @@ setup: $(READY)  ## all of it in .venv: the `tickline` command, research, exchan
 
 $(READY): WITH := $(EXTRAS)
 $(LINE): WITH := $(LINE_EXTRAS)
-# Python compiles what it imports, when it does and may keep it; pip would compile all of PyTorch, for half a minute.
+# pip would compile all of PyTorch, for half a minute; Python compiles what it imports, unless it may keep nothing.
 $(LINE): HOW := $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 $(READY) $(LINE): pyproject.toml requirements.lock tools/torch_build.py
 	@[ -n "$(PYTHON)" ] || { echo "make setup: needs Python 3.11 or newer, and found none: apt-get install python3 python3-venv" >&2; exit 1; }
@@ -82,9 +82,12 @@ format: $(READY)  ## rewrite the code as ruff wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# line: messages per second and latency, beside bare redis-py and FastStream. backtest: ticks per second, beside
-# backtesting.py. gateway: milliseconds from an order to its request, beside a bare fsync. feed: trades per second, beside
-# bare ccxt and cryptofeed. idle: CPU and memory of every service while no tick comes.
+# WHAT is measured:
+#   line      messages per second and latency, beside bare redis-py and FastStream
+#   backtest  bars per second, beside backtesting.py
+#   gateway   milliseconds from an order to its request, beside a bare fsync
+#   feed      trades per second, beside bare ccxt and cryptofeed
+#   idle      CPU and memory of every service while no tick comes
 WHAT ?= line
 BENCH = $(BIN)/python -m tests.bench$(patsubst %,.%,$(filter-out line,$(WHAT)))
 
@@ -93,7 +96,7 @@ bench: $(READY)  ## measure WHAT=line|backtest|gateway|feed|idle beside a bare b
 	$(BENCH) $(ARGS)
 
 .PHONY: bench-short
-bench-short: $(READY)  ## the same with little of it: does it still run, and are its results right?
+bench-short: $(READY)  ## the same with little data: does it still run, and are its results right?
 	$(BENCH) --short $(ARGS)
 
 .PHONY: chaos
@@ -108,7 +111,7 @@ chaos-short: $(READY)  ## the same with few kills (minutes)
 compose-test: $(READY)  ## docker compose up from a clean clone, down, up again (needs a Docker engine)
 	$(BIN)/python -m pytest tests/compose $(ARGS)
 
-# torch's local version (+cpu) and what only its CUDA build needs stay out: the lock holds for either build.
+# The lock leaves out torch's local version (+cpu) and what only its CUDA build needs, so it holds for either build.
 define LOCK
 import json, sys
 print("# Every package that .[$(EXTRAS)] installs. Remade by make lock; not edited by hand.")
