@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
-from services.research.backtest import Backtest, Observer, Rules, Totals
+from services.research.backtest import Backtest, Observer, Totals, VenueRules
 from services.research.backtest.rules import variants
 from services.research.metrics import Metrics, Results
 from shared.config import Settings
@@ -41,7 +41,12 @@ Progress = Callable[[str, int], None]  # the variant, and how many rows of the f
 
 
 def outcomes(
-    settings: Settings, rules: Rules, window: Window, watching: Sequence[Observer], curves: bool, progress: Progress
+    settings: Settings,
+    rules: VenueRules,
+    window: Window,
+    watching: Sequence[Observer],
+    curves: bool,
+    progress: Progress,
 ) -> dict[str, Outcome]:
     """Run each variant and name it, the configured one first. watching: observers of that one."""
     try:
@@ -64,10 +69,10 @@ def outcomes(
     return done
 
 
-def rules_of(**options: object) -> Rules:
+def rules_of(**options: object) -> VenueRules:
     """The venue's rules from those options that were given; raises ConfigError."""
     try:
-        return Rules.model_validate({name: value for name, value in options.items() if value is not None})
+        return VenueRules.model_validate({name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         option = "--" + str(first["loc"][0]).replace("_", "-")
@@ -82,7 +87,7 @@ def time_of(option: str, text: str | None) -> int | None:
         raise ConfigError(f"{option}: {error}") from error
 
 
-def described(settings: Settings, rules: Rules, window: Window) -> dict[str, str]:
+def described(settings: Settings, rules: VenueRules, window: Window) -> dict[str, str]:
     """How a backtest was run, for its JSON file and its report."""
     own, sym = settings.strategy, settings.symbols[0]
     card, identity = _card(settings), Identity.of(settings)

@@ -1,7 +1,7 @@
 """Collects the orders of a run while it goes on, for the comparison at its end."""
 
 from services.console.stream_taker import StreamTaker
-from services.research.parity import OrderKey
+from services.research.parity.orders import OrderKey
 from shared.bus.api import Bus
 from shared.bus.entry import Entry
 from shared.config import Settings

@@ -22,8 +22,8 @@ from services.console.summary import Summary, open_line
 from services.console.supervisor import FakeExchange, Supervisor, as_environment, keys_environment
 from services.console.troubles import Troubles
 from services.console.watch import AccountLine, View, Watcher
-from services.research.parity import compare
-from services.research.plans import check_input
+from services.research.line import check_input
+from services.research.parity.orders import compare
 from shared.bus.api import BusLost
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.redis_bus import RedisBus

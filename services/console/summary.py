@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from services.console.refusals import Ended
-from services.research.parity import Parity
+from services.research.parity.orders import OrderParity
 from shared.messages import Stream
 from shared.plural import plural
 from shared.strategies.identity import Identity
@@ -28,7 +28,7 @@ class Summary:
     final_equity: Decimal
     fees: Decimal
     latency_us: Mapping[str, float | None]
-    parity: Parity | None
+    parity: OrderParity | None
     restarts: int
     finished: bool
     ended: Ended | None = None

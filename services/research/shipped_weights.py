@@ -11,11 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from services.research.train.baselines import least_squares
-from services.research.train.dataset import Dataset, dataset
-from services.research.train.evaluation import evaluate, evaluate_on_file
+from services.research.train.dataset import Dataset, dataset, holdout
 from services.research.train.files import sha256_of, weights_bytes, write_model
-from services.research.train.splits import holdout
+from services.research.train.scores import evaluate, evaluate_on_file, least_squares
 from shared.history import bars
 from shared.models.card import Card
 from shared.models.linear_model import LinearModel

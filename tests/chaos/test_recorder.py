@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services.research.recording import parity
+from services.research.parity.recording import parity
 from shared.messages import Stream
 from shared.recording.layout import UNFINISHED, parts
 from shared.recording.part import read_positions, read_rows

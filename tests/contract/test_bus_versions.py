@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from services.ingestor.live.stage import LiveStage
 from services.ingestor.replay import recorded_ticks
-from services.research.recording import parity
+from services.research.parity.recording import parity
 from services.strategy.live_stage import LiveStrategyStage
 from shared.bus.api import Bus, Session
 from shared.bus.embedded import EmbeddedBus

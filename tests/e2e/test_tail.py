@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from services.research.line import InProcessLine
-from services.research.plans import line_plans
+from services.research.line import InProcessLine, line_plans
 from shared.bus.api import Commit, Outcome
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.entry import Outgoing

@@ -15,7 +15,7 @@ def parity(
     ] = None,
 ) -> None:
     """Compute a recorded session again, and compare every prediction, decision and order, bit for bit."""
-    from services.research.recording import parity as compute  # the model's runtime takes seconds to load
+    from services.research.parity.recording import parity as compute  # the model's runtime takes seconds to load
 
     found = compute(recording, model)
     for line in found.identities:

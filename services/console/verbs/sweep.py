@@ -70,7 +70,7 @@ def sweep(
     settings = settings_for(options)
     from services.research.sweep import Pool  # the models' runtime takes seconds to load
     from services.research.sweep import sweep as run
-    from services.research.sweep.summary import described, lines, write_csv
+    from services.research.sweep.results import described, lines, write_csv
 
     spec = _spec(given)
     pool = Pool(backend, -1 if jobs is None else jobs, named_values("--backend-option", backend_option or ()))

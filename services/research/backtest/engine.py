@@ -11,10 +11,9 @@ from typing import NamedTuple, cast
 import torch
 
 from services.ingestor.source import Quote
-from services.research.backtest.rules import Observer, Rules, Totals
+from services.research.backtest.rules import Observer, Totals, VenueRules
 from services.research.backtest.venue import BacktestVenue
-from services.research.line import InProcessLine, Tap
-from services.research.plans import LinePlans, line_plans
+from services.research.line import InProcessLine, LinePlans, Tap, line_plans
 from shared.account import Fill, RoundTrips
 from shared.config import Settings
 from shared.errors import ConfigError, DataError
@@ -58,7 +57,7 @@ class Backtest:
     def __init__(
         self,
         settings: Settings,
-        rules: Rules = Rules(),  # noqa: B008  (frozen)
+        rules: VenueRules = VenueRules(),  # noqa: B008  (frozen)
         start_ns: int | None = None,
         end_ns: int | None = None,
         given: Given | None = None,
@@ -166,7 +165,7 @@ class _Run:
     def __init__(
         self,
         settings: Settings,
-        rules: Rules,
+        rules: VenueRules,
         plans: LinePlans,
         venue: BacktestVenue | None,
         observers: Sequence[Observer],

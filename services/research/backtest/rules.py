@@ -11,7 +11,7 @@ from shared.config import Settings
 from shared.strategies import make_decider
 
 
-class Rules(BaseModel):
+class VenueRules(BaseModel):
     """The defaults are what the live paper venue does.
 
     fill: `decision`, at the decision price; `next_open`, at the next bar's open (in a file with a price alone: at the

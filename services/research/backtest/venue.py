@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import cast
 
 from services.research.backtest.funding import FundingRates
-from services.research.backtest.rules import Rules
+from services.research.backtest.rules import VenueRules
 from services.strategy.order_id import client_order_id
 from shared.account import Account, Position
 from shared.account.paper_fill import PaperFill
@@ -66,7 +66,7 @@ class BacktestVenue(Stage):
     """
 
     def __init__(
-        self, sym: str, rules: Rules, fee: Decimal, slippage_bps: Decimal, leverage: Decimal, interval_ns: int,
+        self, sym: str, rules: VenueRules, fee: Decimal, slippage_bps: Decimal, leverage: Decimal, interval_ns: int,
         zone: Zone | None = None,
     ) -> None:  # fmt: skip
         self._sym = sym

@@ -1,28 +1,125 @@
 """A backtest with other futures: no decision before them may move."""
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from services.research.backtest import Backtest, Rules
+from services.research.backtest import Backtest, VenueRules
 from services.research.lookahead.cuts import Change, Shortest, changed, choose_cuts, write_bars
 from services.research.lookahead.guard import Guard
-from services.research.lookahead.record import OnTick, PerTick, Record, in_words
 from shared.config import Settings
 from shared.errors import LookaheadFound
 from shared.history import Bar, bars
 from shared.history.times import time_text
 from shared.history.zone import zone_of
 from shared.intervals import interval_ns
-from shared.messages import Message
+from shared.messages import Message, Stream
+from shared.messages.codec import encode
 from shared.plural import plural
+
+# What was decided at each tick, small enough for all of them.
+
+DECIDED = frozenset({Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS})
+_DIGEST = 8  # bytes: one item of array("Q")
+
+OnTick = Callable[[int, int, list[Message]], None]  # the tick's n, its digest, what was decided at it
+
+
+class PerTick:
+    """A tap: gathers what is decided between a tick and the next, and hands it on with a digest of its content.
+
+    Executions are not among it: with `--fill next_open` they rightly depend on the bar after the decision.
+    """
+
+    def __init__(self, on_tick: OnTick) -> None:
+        self._on_tick = on_tick
+        self._n = 0
+        self._decided: list[Message] = []
+
+    def __call__(self, message: Message) -> None:
+        """Take the next message of the line."""
+        if message.to is Stream.TICKS:
+            self.end()
+            self._n = message.n
+        elif message.to in DECIDED:
+            self._decided.append(message)
+
+    def end(self) -> None:
+        """The tick at hand was the last so far."""
+        if self._n:
+            n, decided = self._n, self._decided
+            self._n, self._decided = 0, []
+            self._on_tick(n, _digest(decided), decided)
+
+
+class TickDigests:
+    """The digests of a whole run: 8 bytes a tick. decided_at: n of each tick with a decision, ascending."""
+
+    def __init__(self) -> None:
+        self._first_n = 0
+        self.decided_at = array("Q")
+        self._digests = array("Q")
+
+    def on_tick(self, n: int, digest: int, decided: list[Message]) -> None:
+        """Keep it."""
+        self._first_n = self._first_n or n
+        self._digests.append(digest)
+        if any(message.to is Stream.DECISIONS for message in decided):
+            self.decided_at.append(n)
+
+    def digest(self, n: int) -> int:
+        """Of tick n."""
+        return self._digests[n - self._first_n]
+
+
+def _digest(decided: list[Message]) -> int:
+    found = blake2b(digest_size=_DIGEST)
+    for message in decided:
+        content = encode(message)
+        found.update(f"{message.to} {len(content)} ".encode())
+        found.update(content)
+    return int.from_bytes(found.digest(), "big")
+
+
+# Two decisions of one tick, in words.
+
+_MOST_TELLING = (Stream.ORDERS, Stream.DECISIONS, Stream.PREDICTIONS, Stream.FEATURES)
+
+
+def in_words(one: Sequence[Message], other: Sequence[Message]) -> tuple[str, str]:
+    """What differs between the messages of a tick, on both sides: the orders where these do, else what led to them.
+
+    Where people read the same of both, the first field that differs is added.
+    """
+    for stream in _MOST_TELLING:
+        mine, others = ([message for message in side if message.to is stream] for side in (one, other))
+        if mine != others:
+            break
+    else:
+        return _text(one), _text(other)
+    left, right = _text(mine or one), _text(others or other)
+    if left == right:
+        for a, b in zip(mine, others, strict=False):
+            for field, value in a.content().items():
+                if value != b.content()[field]:
+                    return f"{left} ({field}={value})", f"{right} ({field}={b.content()[field]})"
+    return left, right
+
+
+def _text(messages: Sequence[Message]) -> str:
+    """The last stage's messages."""
+    last = [message.human() for message in messages if message.to is messages[-1].to]
+    return ", ".join(last) or "nothing"
+
 
 Progress = Callable[[str, int, int], None]  # what is done, how many runs are, of how many
 
 
-class Checked(NamedTuple):
+class NoLookahead(NamedTuple):
     """decisions: how many there are up to the last cut, each the same with every future behind a cut after it."""
 
     decisions: int
@@ -30,7 +127,7 @@ class Checked(NamedTuple):
 
     def __str__(self) -> str:
         """
-        >>> print(Checked(250, 8))
+        >>> print(NoLookahead(250, 8))
         no lookahead: 250 decisions identical, with the prices behind 8 cuts mirrored, scaled and removed
         """
         *first, last = Change
@@ -52,7 +149,7 @@ class LookaheadCheck:
     """
 
     def __init__(
-        self, settings: Settings, rules: Rules, start_ns: int | None, end_ns: int | None, guard: Guard
+        self, settings: Settings, rules: VenueRules, start_ns: int | None, end_ns: int | None, guard: Guard
     ) -> None:
         self._settings = settings
         self._sym = settings.symbols[0]
@@ -66,7 +163,7 @@ class LookaheadCheck:
         Backtest(settings, rules, *self._window)  # what makes no backtest is refused
         self._path = settings.ingestor.files[self._sym]
 
-    def run(self, cuts: int, progress: Progress | None = None) -> Checked:
+    def run(self, cuts: int, progress: Progress | None = None) -> NoLookahead:
         """Check with `cuts` cuts, or as many as there are decisions. Raises LookaheadFound, or what a backtest does."""
         self._require_unopened()
         with TemporaryDirectory(prefix="tickline-lookahead-") as name:
@@ -75,7 +172,7 @@ class LookaheadCheck:
             shortest = Shortest(self._start_ns, self._interval_ns)
             rows = write_bars(true, shortest.watch(self._bars(self._path)), self._interval_ns, self._zone)
             self._guard.opened()  # it was this
-            record = Record()
+            record = TickDigests()
             self._run(true, record.on_tick)
             self._require_unopened()  # what was decided without the file is compared with what follows
             decided_at = record.decided_at
@@ -93,12 +190,12 @@ class LookaheadCheck:
                 write_bars(other, changed(self._bars(true), cut, change), self._interval_ns, self._zone)
                 self._compare(record, true, other, cut, change)
                 other.unlink()
-        return Checked(bisect_right(decided_at, chosen[-1]), len(chosen))
+        return NoLookahead(bisect_right(decided_at, chosen[-1]), len(chosen))
 
     def _bars(self, path: Path) -> Iterator[Bar]:
         return bars(path, self._settings.interval, timezone=self._timezone)
 
-    def _compare(self, record: Record, true: Path, other: Path, cut: int, change: Change) -> None:
+    def _compare(self, record: TickDigests, true: Path, other: Path, cut: int, change: Change) -> None:
         def on_tick(n: int, digest: int, decided: list[Message]) -> None:
             if digest != record.digest(n):
                 raise _Moved(n, decided)
@@ -112,7 +209,7 @@ class LookaheadCheck:
         except _Moved as moved:
             raise LookaheadFound(self._found(record, true, moved, f"the {change} rows behind tick {cut}")) from None
 
-    def _found(self, record: Record, true: Path, moved: "_Moved", future: str) -> str:
+    def _found(self, record: TickDigests, true: Path, moved: "_Moved", future: str) -> str:
         again: list[Message] = []
 
         def on_tick(n: int, digest: int, decided: list[Message]) -> None:

@@ -2,8 +2,7 @@
 
 from services.research.sweep.job import sweep
 from services.research.sweep.pool import Pool
-from services.research.sweep.results import Holdout, Row, Swept
-from services.research.sweep.spec import SweepSpec
-from services.research.sweep.trials import Trading, Trial, trials
+from services.research.sweep.results import Holdout, RankedTrial, Swept
+from services.research.sweep.spec import SweepSpec, Trading, Trial, trials
 
-__all__ = ["Holdout", "Pool", "Row", "SweepSpec", "Swept", "Trading", "Trial", "sweep", "trials"]
+__all__ = ["Holdout", "Pool", "RankedTrial", "SweepSpec", "Swept", "Trading", "Trial", "sweep", "trials"]

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 
 from services.research.backtest import Backtest, Given, Observer, Totals
-from services.research.plans import line_plans_with
-from services.research.sweep.periods import Span
-from services.research.sweep.prices import Prices
-from services.research.sweep.trials import Trading
+from services.research.line import line_plans_with
+from services.research.sweep.data import PriceSeries, Span
+from services.research.sweep.spec import Trading
 from services.research.train import fit
 from services.research.train.dataset import Floats, samples
 from services.research.train.fit import FitSpec
@@ -29,7 +28,7 @@ class Task(NamedTuple):
 
     name: str
     settings: Settings
-    prices: Prices
+    prices: PriceSeries
     lags: int
     span: Span
     fit: FitSpec

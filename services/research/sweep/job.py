@@ -5,14 +5,11 @@ from itertools import product
 from pathlib import Path
 
 from services.research.metrics import Metrics
+from services.research.sweep.data import MIN_BARS, Periods, PriceSeries, Span, periods
 from services.research.sweep.fold import Task, Traded, backtest, learn, trade
-from services.research.sweep.periods import MIN_BARS, Periods, Span, periods
 from services.research.sweep.pool import Pool
-from services.research.sweep.prices import Prices
-from services.research.sweep.results import Holdout, Row, Swept, highest_by_luck, rank
-from services.research.sweep.score import Score, score
-from services.research.sweep.spec import SweepSpec
-from services.research.sweep.trials import Trading, Trial, tradings, trials
+from services.research.sweep.results import Holdout, RankedTrial, Score, Swept, highest_by_luck, rank, score
+from services.research.sweep.spec import SweepSpec, Trading, Trial, tradings, trials
 from shared.config import Settings
 from shared.errors import DataError
 from shared.history import Bar, bars
@@ -43,9 +40,10 @@ def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progres
     timezone = settings.ingestor.timezone
     base = list(bars(path, own, timezone=timezone))
     prices = {
-        interval: Prices.of(interval, _resampled(base, own, interval, path, timezone)) for interval in spec.intervals
+        interval: PriceSeries.of(interval, _resampled(base, own, interval, path, timezone))
+        for interval in spec.intervals
     }
-    cuts = periods(Prices.of(own, base).ts, spec.folds, spec.holdout)
+    cuts = periods(PriceSeries.of(own, base).ts, spec.folds, spec.holdout)
     _require_bars(prices, cuts, path)
     scores = _scores(settings, spec, pool or Pool(), prices, cuts, say)
     rows = rank(scores, spec.earlier_trials)
@@ -77,7 +75,7 @@ def _resampled(base: Sequence[Bar], own: str, interval: str, path: Path, timezon
     return base if length == shortest else resample(base, length)
 
 
-def _require_bars(prices: Mapping[str, Prices], cuts: Periods, path: Path) -> None:
+def _require_bars(prices: Mapping[str, PriceSeries], cuts: Periods, path: Path) -> None:
     for interval, found in prices.items():
         for span in (*cuts.folds, cuts.holdout):
             count = found.count_until(span.end_ns) - found.count_until(span.start_ns)
@@ -90,7 +88,7 @@ def _require_bars(prices: Mapping[str, Prices], cuts: Periods, path: Path) -> No
 
 
 def _scores(
-    settings: Settings, spec: SweepSpec, pool: Pool, prices: Mapping[str, Prices], cuts: Periods, say: Progress
+    settings: Settings, spec: SweepSpec, pool: Pool, prices: Mapping[str, PriceSeries], cuts: Periods, say: Progress
 ) -> dict[Trial, Score]:
     ways, path = tuple(tradings(spec)), settings.ingestor.files[settings.symbols[0]]
     models = list(product(spec.intervals, spec.lags))
@@ -116,7 +114,7 @@ def _scores(
     return {trial: scores[trial] for trial in trials(spec)}
 
 
-def _holdout(settings: Settings, spec: SweepSpec, prices: Prices, span: Span, chosen: Row) -> Holdout:
+def _holdout(settings: Settings, spec: SweepSpec, prices: PriceSeries, span: Span, chosen: RankedTrial) -> Holdout:
     way = Trading(chosen.sizing, chosen.leverage, chosen.threshold, spec.netting)
     task = Task("hold-out", _settings(settings, chosen.interval), prices, chosen.lags, span, spec.fit, (way,))
     metrics = Metrics(chosen.interval, float(settings.strategy.balance))

@@ -1,19 +1,79 @@
 """What a sweep says."""
 
+import csv
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from statistics import variance
-from typing import Literal
+from typing import Literal, TextIO
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from services.research.metrics import Results
+from services.research.metrics.equity_curve import YEAR_NS, Moments
 from services.research.metrics.statistics import deflated_sharpe, expected_max_sharpe
-from services.research.sweep.score import Score, periods_per_year
-from services.research.sweep.trials import Trial
+from services.research.metrics.table import number, percent
+from services.research.sweep.fold import Traded
+from services.research.sweep.spec import SweepSpec, Trial
+from shared.config import Settings
+from shared.intervals import interval_ns
+from shared.plural import plural
+
+# What a trial's returns are worth.
 
 
-class Row(Score):
+class Score(BaseModel):
+    """Of the period returns of all folds, joined. total: their product − 1. sharpe: a year's, of 365 days.
+
+    sharpe_per_period, skewness and kurtosis (3 for a normal one) are what a deflated Sharpe needs. None where there is
+    no variance, and after ruin.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    periods: int
+    fills: int
+    ruined: bool
+    total: float | None = None
+    sharpe: float | None = None
+    sharpe_per_period: float | None = None
+    skewness: float | None = None
+    kurtosis: float | None = None
+
+
+def score(folds: Sequence[Traded], interval: str) -> Score:
+    """The score of folds in the order of time.
+
+    >>> fold = Traded(np.array([0.01, -0.005]), fills=2, ruined=False)
+    >>> found = score([fold, fold], "1d")
+    >>> found.periods, round(found.sharpe_per_period, 4), round(found.sharpe, 2)
+    (4, 0.2887, 5.52)
+    """
+    returns = np.concatenate([fold.returns for fold in folds])
+    fills, ruined = sum(fold.fills for fold in folds), any(fold.ruined for fold in folds)
+    if ruined:
+        return Score(periods=len(returns), fills=fills, ruined=True)
+    moments = Moments()
+    moments.add(returns)
+    sharpe = moments.mean / moments.std if moments.std else None
+    return Score(
+        periods=moments.n,
+        fills=fills,
+        ruined=False,
+        total=float(np.prod(1 + returns)) - 1,
+        sharpe=None if sharpe is None else sharpe * periods_per_year(interval) ** 0.5,
+        sharpe_per_period=sharpe,
+        skewness=moments.skewness,
+        kurtosis=moments.kurtosis,
+    )
+
+
+def periods_per_year(interval: str) -> float:
+    """How many bars a year of 365 days has."""
+    return YEAR_NS / interval_ns(interval)
+
+
+class RankedTrial(Score):
     """A trial and its score. rank: 1 for the highest Sharpe; trials without one come last, as the grid has them.
 
     deflated_sharpe: probability that the true Sharpe is above 0, after the best of so many trials was looked for.
@@ -49,11 +109,11 @@ class Swept(BaseModel):
     trials: int
     expected_max_sharpe: float | None
     folds: tuple[tuple[str, str], ...]
-    rows: tuple[Row, ...]
+    rows: tuple[RankedTrial, ...]
     holdout: Holdout
 
 
-def rank(scores: Mapping[Trial, Score], earlier_trials: int = 0) -> list[Row]:
+def rank(scores: Mapping[Trial, Score], earlier_trials: int = 0) -> list[RankedTrial]:
     """Rows by descending Sharpe, each with its deflated one.
 
     After Bailey and López de Prado, "The Deflated Sharpe Ratio" (2014): the benchmark is the highest Sharpe that all
@@ -63,7 +123,7 @@ def rank(scores: Mapping[Trial, Score], earlier_trials: int = 0) -> list[Row]:
     count, spread = len(scores) + earlier_trials, sharpe_variance(list(scores.values()))
     order = sorted(scores.items(), key=lambda one: (one[1].sharpe is None, -(one[1].sharpe or 0.0)))
     return [
-        Row(
+        RankedTrial(
             rank=at, interval=trial.interval, lags=trial.lags, sizing=trial.trading.sizing,
             leverage=trial.trading.leverage, threshold=trial.trading.threshold,
             deflated_sharpe=_deflated(found, trial.interval, count, spread), **found.model_dump(),
@@ -95,3 +155,72 @@ def _deflated(found: Score, interval: str, count: int, spread: float | None) -> 
         found.sharpe_per_period, found.periods, found.skewness, found.kurtosis,
         trials=count, variance=(spread or 0.0) / periods_per_year(interval),
     )  # fmt: skip
+
+
+# A sweep in lines for a person, and its rows as CSV.
+
+_COLUMNS = ("rank", "interval", "lags", "sizing", "leverage", "threshold", "Sharpe", "deflated", "total", "fills")
+_FIRST = ("rank", "interval", "lags", "sizing", "leverage", "threshold", "sharpe", "deflated_sharpe", "total")
+_WIDTHS = (4, 9, 5, 12, 9, 10, 8, 9, 11, 8)
+
+
+def lines(swept: Swept, top: int = 10) -> list[str]:
+    """The best rows, what luck alone would give, and the hold-out."""
+    first, last, chosen = swept.folds[0], swept.folds[-1], swept.rows[0]
+    return [
+        f"walk-forward: {plural(len(swept.folds), 'fold')}, {first[0]} to {last[1]}, {plural(swept.trials, 'trial')}",
+        "",
+        _line(_COLUMNS),
+        *(_line(_cells(row)) for row in swept.rows[:top]),
+        *([f"... and {len(swept.rows) - top} more"] if len(swept.rows) > top else []),
+        "",
+        f"best of {plural(swept.trials, 'trial')} without skill: Sharpe {number(swept.expected_max_sharpe)} to expect; "
+        f"probability that the chosen one's is above 0: {percent(chosen.deflated_sharpe)}",
+        *_holdout(swept),
+    ]
+
+
+def described(settings: Settings, spec: SweepSpec) -> dict[str, object]:
+    """How a sweep was run, for its JSON file."""
+    sym = settings.symbols[0]
+    return {
+        "data": str(settings.ingestor.files[sym]),
+        "sym": sym,
+        "balance": str(settings.strategy.balance),
+        "fee": str(settings.gateway.fee),
+        "slippage_bps": str(settings.gateway.slippage_bps),
+        **spec.model_dump(mode="json"),
+    }
+
+
+def write_csv(swept: Swept, file: TextIO) -> None:
+    """All rows with a header; what is not defined is empty."""
+    fields = [*_FIRST, *(name for name in RankedTrial.model_fields if name not in _FIRST)]
+    write = csv.DictWriter(file, fields, lineterminator="\n")
+    write.writeheader()
+    write.writerows(row.model_dump() for row in swept.rows)
+
+
+def _holdout(swept: Swept) -> list[str]:
+    results = swept.holdout.results
+    period, risk = results.period, results.risk
+    held = results.benchmark.sharpe
+    return [
+        f"hold-out, once, trained until {swept.holdout.trained_until}: {plural(period.bars, 'bar')} to "
+        f"{period.end:%Y-%m-%d}, "
+        f"total {percent(results.returns.total)}, Sharpe {number(risk.sharpe)} "
+        f"(above 0 with {percent(risk.probabilistic_sharpe)}), max drawdown {percent(results.drawdown.depth)}; "
+        f"buy and hold: Sharpe {number(held)}",
+    ]
+
+
+def _cells(row: RankedTrial) -> tuple[str, ...]:
+    sharpe = "ruined" if row.ruined else number(row.sharpe)
+    return (
+        str(row.rank), row.interval, str(row.lags), row.sizing, f"{row.leverage:f}", f"{row.threshold:g}", sharpe,
+        number(row.deflated_sharpe), percent(row.total), f"{row.fills:,}",
+    )  # fmt: skip
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, _WIDTHS, strict=True))

@@ -1,11 +1,9 @@
 """Training: from history to a carded model."""
 
-from services.research.train.dataset import Dataset, dataset
+from services.research.train.dataset import Dataset, dataset, holdout, walk_forward_splits
 from services.research.train.fit import Diverged, FitSpec, Fitted, fit
 from services.research.train.job import Progress, Trained, TrainSpec, train
-from services.research.train.predictions import predictions
-from services.research.train.scores import score
-from services.research.train.splits import holdout, walk_forward_splits
+from services.research.train.scores import predictions, score
 
 __all__ = [
     "Dataset",

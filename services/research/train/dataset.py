@@ -2,22 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from shared.errors import ConfigError
 from shared.features.log_return import LogReturn
 from shared.features.registry import make_feature
 from shared.history.bar import Bar
 from shared.history.times import time_text
 from shared.models.training import Window
+from shared.plural import plural
 
 Floats = npt.NDArray[np.float64]
 _FIRST_ROOM = 1024
 
 
-class Close(NamedTuple):
+class ClosePrice(NamedTuple):
     """A price and when it was known, ns since 1970 UTC."""
 
     ts_event: int
@@ -65,16 +68,16 @@ def dataset(bars: Iterable[Bar], feature_spec: str) -> Dataset:
     >>> data.x.tolist(), data.y.round(4).tolist(), data.ts.tolist()
     ([[0.09531018137931824], [0.09531018137931824]], [0.0953, -0.1906], [1, 2])
     """
-    return samples((Close(bar.ts_event, float(bar.close)) for bar in bars), feature_spec)
+    return samples((ClosePrice(bar.ts_event, float(bar.close)) for bar in bars), feature_spec)
 
 
-def samples(closes: Iterable[Close], feature_spec: str) -> Dataset:
+def samples(closes: Iterable[ClosePrice], feature_spec: str) -> Dataset:
     """As `dataset`, from closes."""
     feature, log_return = make_feature(feature_spec), LogReturn()
     x = np.empty((_FIRST_ROOM, feature.width), np.float32)
     numbers: list[tuple[float, float, float]] = []  # y, price, last
     times: list[tuple[int, int]] = []
-    ready, last, before = False, 0.0, Close(0, 0.0)
+    ready, last, before = False, 0.0, ClosePrice(0, 0.0)
     for close in closes:
         moved = log_return.on_tick(close.price)
         y = 0.0 if moved is None else float(moved)
@@ -96,3 +99,32 @@ def samples(closes: Iterable[Close], feature_spec: str) -> Dataset:
     columns = np.array(numbers, np.float64).reshape(count, 3).T.copy()
     stamps = np.array(times, np.int64).reshape(count, 2).T.copy()
     return Dataset(x, columns[0], stamps[0], stamps[1], columns[1], columns[2])
+
+
+# Splits by time. Nothing is shuffled: what is tested on lies after what was trained on.
+
+
+def holdout(n: int, share: float) -> tuple[slice, slice]:
+    """The first samples to train on, and the last `share` of n, rounded, which the model never sees.
+
+    >>> holdout(688, 0.25)
+    (slice(0, 516, None), slice(516, 688, None))
+    """
+    first = n - round(n * share)
+    return slice(0, first), slice(first, n)
+
+
+def walk_forward_splits(n: int, k: int) -> list[tuple[slice, slice]]:
+    """k folds of n samples, cut into k + 1 equal parts: each part but the first is tested after all before it.
+
+    >>> walk_forward_splits(10, 4)
+    [(slice(0, 2, None), slice(2, 4, None)), (slice(0, 4, None), slice(4, 6, None)), ..., (..., slice(8, 10, None))]
+
+    Raises ConfigError where there are fewer samples than parts.
+    """
+    if k < 1 or n < k + 1:
+        raise ConfigError(
+            f"walk-forward of {plural(k, 'fold')} over {plural(n, 'sample')}: use at least 1 fold and {k + 1} samples"
+        )
+    edges = [n * i // (k + 1) for i in range(1, k + 2)]
+    return [(slice(0, start), slice(start, end)) for start, end in pairwise(edges)]

@@ -7,14 +7,10 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from services.research.train.dataset import Dataset, dataset
-from services.research.train.evaluation import evaluate_on_file
-from services.research.train.files import sha256_of, weights_bytes, write_model
+from services.research.train.dataset import Dataset, dataset, holdout, walk_forward_splits
+from services.research.train.files import git_revision, library_versions, sha256_of, weights_bytes, write_model
 from services.research.train.fit import EpochDone, FitSpec, fit
-from services.research.train.predictions import predictions
-from services.research.train.provenance import git_revision, library_versions
-from services.research.train.scores import mean_scores, score
-from services.research.train.splits import holdout, walk_forward_splits
+from services.research.train.scores import evaluate_on_file, mean_scores, predictions, score
 from shared.errors import DataError
 from shared.features.registry import make_feature
 from shared.history import Bar, bars

@@ -1,11 +1,17 @@
 """Scores of predictions, and of mere directions."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
 
-from services.research.train.dataset import Floats
-from shared.models.training import Scores, rounded
+from services.research.train.dataset import Dataset, Floats
+from services.research.train.files import file_sha256
+from shared.models.model import Predict
+from shared.models.training import Compared, Distribution, Scores, Training, rounded
 
 
 def score(y_hat: Floats, y: Floats, *, fee: float, delta: float) -> Scores:
@@ -68,3 +74,73 @@ def _correlation(a: Floats, b: Floats) -> float | None:
     a, b = a - a.mean(), b - b.mean()
     spread = float(np.sqrt(np.sum(a**2) * np.sum(b**2)))
     return rounded(float(np.clip(np.sum(a * b) / spread, -1, 1))) if spread else None
+
+
+# What a model says of each sample, as it would live: one at a time, through the line's own Tick.
+
+
+def predictions(module: nn.Module, data: Dataset) -> Floats:
+    """y_hat of each sample, float64 (n,): the float32 that the line computes.
+
+    Each sample is copied into memory of its own, as the feature Tick gives it: how it is aligned may move the last bit.
+    """
+    predict = Predict(module)
+    return np.array([predict.on_tick(torch.from_numpy(row.copy())) for row in data.x], np.float64)
+
+
+# What a model has to beat: rules that need no model, and the simplest one there is.
+
+
+def baselines(train: Dataset, test: Dataset | None, *, fee: float, delta: float) -> dict[str, Compared]:
+    """always_long; flat, the prediction of 0; last_sign, the direction of the last return; least_squares on `train`."""
+    weights, bias = least_squares(train.x.astype(np.float64), train.y)
+
+    def scored(data: Dataset) -> dict[str, Scores]:
+        return {
+            "always_long": score_sides(np.ones(len(data)), data.y, fee=fee),
+            "flat": score(np.zeros(len(data)), data.y, fee=fee, delta=delta),
+            "last_sign": score_sides(np.sign(data.last), data.y, fee=fee),
+            "least_squares": score(data.x @ np.array(weights) + bias, data.y, fee=fee, delta=delta),
+        }
+
+    inside, outside = scored(train), scored(test) if test is not None else {}
+    return {name: Compared(in_sample=inside[name], out_of_sample=outside.get(name)) for name in inside}
+
+
+def least_squares(x: npt.NDArray[np.floating], y: Floats) -> tuple[list[float], float]:
+    """Weights and bias of y on x (n, width), by ordinary least squares.
+
+    >>> weights, bias = least_squares(np.array([[1.0], [2.0], [4.0]]), np.array([3.0, 5.0, 9.0]))
+    >>> round(weights[0], 9), round(bias, 9)
+    (2.0, 1.0)
+    """
+    solution = np.linalg.lstsq(np.column_stack([x, np.ones(len(x))]), y, rcond=None)[0].tolist()
+    return solution[:-1], solution[-1]
+
+
+# What a card says of a model: its scores beside the baselines, and the distributions it was made on.
+
+
+def evaluate(module: nn.Module, train: Dataset, test: Dataset | None, *, fee: float) -> Training:
+    """Scores, baselines and distributions; the Huber delta is one standard deviation of the training targets."""
+    delta = float(train.y.std())
+    y_hat = predictions(module, train)
+    outside = None if test is None else score(predictions(module, test), test.y, fee=fee, delta=delta)
+    return Training(
+        fee=fee,
+        scores=Compared(in_sample=score(y_hat, train.y, fee=fee, delta=delta), out_of_sample=outside),
+        baselines=baselines(train, test, fee=fee, delta=delta),
+        features=tuple(Distribution.of(column) for column in train.x.T),
+        y_hat=Distribution.of(y_hat),
+    )
+
+
+def evaluate_on_file(module: nn.Module, path: Path, train: Dataset, test: Dataset | None, *, fee: float) -> Training:
+    """As `evaluate`, with the file's hash and the windows."""
+    return evaluate(module, train, test, fee=fee).model_copy(
+        update={
+            "data_sha256": file_sha256(path),
+            "train": train.window(),
+            "test": None if test is None else test.window(),
+        }
+    )

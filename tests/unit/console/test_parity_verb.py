@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.console.app import app
-from services.research import recording
+from services.research.parity import recording
 from shared.messages import Stream
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from services.console.latency import percentiles
 from services.console.refusals import Ended
 from services.console.summary import Summary
-from services.research.parity import Parity
+from services.research.parity.orders import OrderParity
 from shared.messages import Stream
 from shared.strategies.identity import Identity
 
@@ -17,7 +17,7 @@ COUNTS = {
 }  # fmt: skip
 EQUITY = Decimal("74.96356913824383872516905796")
 WAITS = {"p50": 1234.0, "p99": 56_789.0, "p999": 1_000_000.0}
-SAME = Parity(1377, 1377, EQUITY, None)
+SAME = OrderParity(1377, 1377, EQUITY, None)
 WELL = Summary(
     COUNTS, EQUITY, Decimal("31.850"), WAITS, SAME, restarts=0, finished=True, start_equity=Decimal(100)
 )  # fmt: skip
@@ -62,7 +62,7 @@ def test_an_order_without_an_end_is_no_flat_book() -> None:
 
 
 def test_what_went_wrong_is_said() -> None:
-    parity = Parity(1377, 1376, Decimal(75), "BTCUSDT order n=3: backtest x, line y")
+    parity = OrderParity(1377, 1376, Decimal(75), "BTCUSDT order n=3: backtest x, line y")
     lines = Summary(COUNTS, EQUITY, Decimal(0), WAITS, parity, restarts=2, finished=True).lines()
     assert lines[3:] == [
         "restarted processes: 2",
@@ -73,7 +73,7 @@ def test_what_went_wrong_is_said() -> None:
 
 
 def test_a_stopped_run_may_have_orders_in_flight() -> None:
-    parity = Parity(1377, 1377, Decimal(75), None)
+    parity = OrderParity(1377, 1377, Decimal(75), None)
     lines = Summary(COUNTS, EQUITY, Decimal(0), WAITS, parity, restarts=0, finished=False).lines()
     assert lines[0].startswith("stopped: ")
     assert lines[-1] == "parity: 1377 of 1377 orders identical to the backtest"
@@ -111,7 +111,7 @@ def test_orders_that_went_to_a_venue_are_not_compared() -> None:
 def test_orders_that_are_not_compared_are_explained() -> None:
     """An earlier run's have left the bus; and those of symbols that only an earlier run had."""
     counts = COUNTS | {Stream.ORDERS: 3944}
-    lines = replace(WELL, counts=counts, parity=Parity(3624, 3624, EQUITY, None, before=300)).lines()
+    lines = replace(WELL, counts=counts, parity=OrderParity(3624, 3624, EQUITY, None, before=300)).lines()
     assert lines[3:] == [
         "parity: 3624 of 3624 orders identical to the backtest",
         "parity: 300 orders before them are an earlier run's and left the bus: 3924 in all",
@@ -120,7 +120,7 @@ def test_orders_that_are_not_compared_are_explained() -> None:
 
 
 def test_one_is_not_many() -> None:
-    parity = Parity(1, 1, EQUITY, None, before=1)
+    parity = OrderParity(1, 1, EQUITY, None, before=1)
     assert replace(WELL, counts=COUNTS | {Stream.ORDERS: 3}, parity=parity).lines()[3:] == [
         "parity: 1 of 1 order identical to the backtest",
         "parity: 1 order before them is an earlier run's and left the bus: 2 in all",

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from services.console.watch import View, Watcher
-from services.research.line import InProcessLine
-from services.research.plans import line_plans
+from services.research.line import InProcessLine, line_plans
 from services.strategy.stage import StrategyStage
 from shared.bus.api import Commit, Outcome
 from shared.bus.memory_bus import MemoryBus

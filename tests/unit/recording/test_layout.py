@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.research.recording.job import parity
+from services.research.parity.recording import parity
 from shared import record
 from shared.errors import ConfigError, DataError
 from shared.record import WIRE

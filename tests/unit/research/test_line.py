@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.ingestor.source import Quote
-from services.research.line import InProcessLine
-from services.research.plans import LinePlans, check_input, line_plans
+from services.research.line import InProcessLine, LinePlans, check_input, line_plans
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError, DataError
 from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Message, OrderIntent, Prediction, Stream

@@ -17,7 +17,7 @@ import pytest
 import torch
 from backtesting.test import EURUSD, GOOG
 
-from services.research.backtest import Backtest, Rules, Totals
+from services.research.backtest import Backtest, Totals, VenueRules
 from services.research.train.files import sha256_of, weights_bytes, write_model
 from shared.account import RoundTrip
 from shared.config import Settings, load_settings
@@ -137,7 +137,7 @@ def ours(folder: Path, market: Market, fill: Fill, strategy: dict[str, Any]) -> 
     """Without the last bar where orders fill at their decision: the other engine never fills those of its last bar."""
     end_ns = int(market.starts[-1]) + market.step_ns if fill == "decision" else None
     watch = Watch()
-    totals = Backtest(settings(folder, market, strategy), Rules(fill=fill), end_ns=end_ns).run([watch])
+    totals = Backtest(settings(folder, market, strategy), VenueRules(fill=fill), end_ns=end_ns).run([watch])
     return Ours(watch.trips, watch.marks, totals)
 
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.research.backtest import Backtest, Rules, Totals
-from services.research.line import InProcessLine
-from services.research.plans import line_plans
+from services.research.backtest import Backtest, Totals, VenueRules
+from services.research.line import InProcessLine, line_plans
 from shared.config import Settings
 from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.log_return_lags import LogReturnLags
@@ -19,9 +18,9 @@ from tests.unit.research.backtest.helpers import DAY_NS, START_NS, SYM, MakeSett
 UP_DOWN = [[str(price)] for price in (100, 110, 99, 99, 120, 90, 95)]
 
 
-def run(settings: Settings, rules: Rules | None = None, **window: int) -> tuple[Totals, Seen]:
+def run(settings: Settings, rules: VenueRules | None = None, **window: int) -> tuple[Totals, Seen]:
     seen = Seen()
-    return Backtest(settings, rules or Rules(), **window).run([seen]), seen
+    return Backtest(settings, rules or VenueRules(), **window).run([seen]), seen
 
 
 def test_it_ends_where_the_line_ends(settings_of: MakeSettings) -> None:
@@ -102,7 +101,7 @@ def test_a_venue_of_the_papers_rules_fills_as_the_paper_venue_does(
     rows = [[str(price)] for price in prices]
     settings = settings_in(folder, momentum, rows, fee="0.001", slippage_bps="3", netting=netting)
     paper, by_paper = run(settings)
-    venue, by_venue = run(settings, Rules(funding=folder / "none.csv"))
+    venue, by_venue = run(settings, VenueRules(funding=folder / "none.csv"))
     assert paper == venue
     assert by_paper.trips == by_venue.trips
     assert repr(by_paper.marks) == repr(by_venue.marks)

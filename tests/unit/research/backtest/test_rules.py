@@ -1,15 +1,15 @@
-"""Rules that only a backtest knows: the next open, liquidation, funding; by hand."""
+"""VenueRules that only a backtest knows: the next open, liquidation, funding; by hand."""
 
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from services.research.backtest import Backtest, Rules
+from services.research.backtest import Backtest, VenueRules
 from shared.errors import ConfigError, DataError
 from tests.unit.research.backtest.helpers import DAY_NS, START_NS, MakeSettings, Seen
 
-MARGIN = Rules(maintenance_margin=Decimal("0.01"))
+MARGIN = VenueRules(maintenance_margin=Decimal("0.01"))
 FLAT = Decimal("1e-20")
 
 
@@ -22,7 +22,7 @@ def test_orders_fill_at_the_next_open(settings_of: MakeSettings) -> None:
     bars = [(90, 90, 90, 90), (90, 110, 90, 100), (102, 110, 80, 81), (80, 99, 70, 90)]
     seen = Seen()
     settings = settings_of(bars, fee="0.001", slippage_bps="100", sizing="constant")
-    totals = Backtest(settings, Rules(fill="next_open")).run([seen])
+    totals = Backtest(settings, VenueRules(fill="next_open")).run([seen])
     (trip,) = seen.trips
     assert (trip.datetime, trip.exit_datetime) == (day(2), day(3))  # opens of the third and the fourth day
     assert (trip.signed_qty, trip.entry_price, trip.exit_price) == (1, Decimal("103.02"), Decimal("79.2"))
@@ -37,7 +37,7 @@ def test_orders_fill_at_the_next_open(settings_of: MakeSettings) -> None:
 def test_a_price_alone_fills_at_the_next_price(settings_of: MakeSettings) -> None:
     seen = Seen()
     settings = settings_of([("90",), ("100",), ("102",), ("81",)], sizing="constant")
-    totals = Backtest(settings, Rules(fill="next_open")).run([seen])
+    totals = Backtest(settings, VenueRules(fill="next_open")).run([seen])
     assert [(trip.datetime, trip.entry_price, trip.exit_price) for trip in seen.trips] == [(day(3), 102, 81)]
     assert totals.open_trip is not None
     assert (totals.open_trip.ts_event, totals.open_trip.price, totals.expired) == (day(4), 81, 2)
@@ -97,7 +97,7 @@ def test_funding_is_paid_by_longs_on_their_value(settings_of: MakeSettings, tmp_
         "2024-01-05T00:00:00.000000001,0.1\n"  # short now, at the open, 99: received
     )
     seen = Seen()
-    totals = Backtest(settings_of(bars, sizing="constant"), Rules(funding=funding)).run([seen])
+    totals = Backtest(settings_of(bars, sizing="constant"), VenueRules(funding=funding)).run([seen])
     long_1, long_2 = seen.trips
     assert long_1.fee == Decimal("1.0") + Decimal("2.2")
     assert (long_1.gross_pnl, long_1.equity) == (10, 100 + 10 - Decimal("3.2"))
@@ -116,4 +116,4 @@ def test_rules_that_cannot_be_kept(settings_of: MakeSettings, tmp_path: Path) ->
     with pytest.raises(ConfigError, match=r"maintenance margin 0.01: with leverage 100 it must be below 1/100"):
         Backtest(settings_of(bars, leverage=100), MARGIN).run()
     with pytest.raises(DataError, match=r"none\.csv: there is no such file"):
-        Backtest(settings_of(bars), Rules(funding=tmp_path / "none.csv")).run()
+        Backtest(settings_of(bars), VenueRules(funding=tmp_path / "none.csv")).run()

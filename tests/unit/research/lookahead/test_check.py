@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.research.backtest import Rules
-from services.research.lookahead.check import Checked, LookaheadCheck, reading
+from services.research.backtest import VenueRules
+from services.research.lookahead.check import LookaheadCheck, NoLookahead, reading
 from services.research.lookahead.guard import Guard
 from shared.config import Settings
 from shared.errors import LookaheadFound
@@ -24,10 +24,10 @@ def with_strategy(settings: Settings, name: str, **params: str) -> Settings:
     return settings.model_copy(update={"strategy": own})
 
 
-def check(settings: Settings, rules: Rules | None = None, cuts: int = 6, **window: int | None) -> Checked:
+def check(settings: Settings, rules: VenueRules | None = None, cuts: int = 6, **window: int | None) -> NoLookahead:
     with Guard(settings.ingestor.files[SYM]) as guard:
         start, end = window.get("start_ns"), window.get("end_ns")
-        return LookaheadCheck(settings, rules or Rules(), start, end, guard).run(cuts)
+        return LookaheadCheck(settings, rules or VenueRules(), start, end, guard).run(cuts)
 
 
 @pytest.mark.parametrize("name", ["peeks", "peeks_far", "awaits_moves", "knows_the_end"])
@@ -36,7 +36,7 @@ def test_a_strategy_that_knows_the_future(settings_of: MakeSettings, name: str, 
     settings = settings_of(ROWS)
     path = settings.ingestor.files[SYM]
     with pytest.raises(LookaheadFound, match=rf"lookahead at tick \d+ \(2024-.*\) of {SYM}: .*, but with the") as found:
-        check(with_strategy(settings, name, prices=str(path)), Rules(fill=fill))
+        check(with_strategy(settings, name, prices=str(path)), VenueRules(fill=fill))
     assert found.value.exit_code == 6
     assert str(path) in str(found.value)
 
@@ -57,15 +57,17 @@ def test_the_first_difference_is_told(settings_of: MakeSettings) -> None:
 @pytest.mark.parametrize(
     ("rules", "window"),
     [
-        (Rules(), {}),
-        (Rules(fill="next_open"), {}),
-        (Rules(maintenance_margin="0.005"), {}),
-        (Rules(), {"start_ns": START_NS + 20 * DAY_NS}),
-        (Rules(fill="next_open"), {"start_ns": START_NS + 20 * DAY_NS, "end_ns": START_NS + 40 * DAY_NS}),
+        (VenueRules(), {}),
+        (VenueRules(fill="next_open"), {}),
+        (VenueRules(maintenance_margin="0.005"), {}),
+        (VenueRules(), {"start_ns": START_NS + 20 * DAY_NS}),
+        (VenueRules(fill="next_open"), {"start_ns": START_NS + 20 * DAY_NS, "end_ns": START_NS + 40 * DAY_NS}),
     ],
 )
 @pytest.mark.parametrize("name", ["basic_taker", "recalls"])
-def test_what_uses_the_past_alone(settings_of: MakeSettings, name: str, rules: Rules, window: dict[str, int]) -> None:
+def test_what_uses_the_past_alone(
+    settings_of: MakeSettings, name: str, rules: VenueRules, window: dict[str, int]
+) -> None:
     settings = settings_of(ROWS, fee="0.001")
     params = {"prices": str(settings.ingestor.files[SYM])} if name == "recalls" else {}
     first, last = window.get("start_ns", START_NS + 2 * DAY_NS), window.get("end_ns", START_NS + 60 * DAY_NS)
@@ -79,11 +81,11 @@ def test_funding_is_no_future(settings_of: MakeSettings, tmp_path: Path) -> None
     rates = tmp_path / "funding.csv"
     days = range(0, 60, 2)
     rates.write_text("datetime,rate\n" + "".join(f"{time_text(START_NS + day * DAY_NS)},0.001\n" for day in days))
-    assert check(settings_of(ROWS), Rules(funding=rates)).cuts == 6
+    assert check(settings_of(ROWS), VenueRules(funding=rates)).cuts == 6
 
 
 def test_a_cut_before_any_price_moved_is_not_made(settings_of: MakeSettings) -> None:
-    assert check(settings_of([["5"]] * 10 + [["6"], ["7"], ["8"]]), cuts=100) == Checked(11, 2)
+    assert check(settings_of([["5"]] * 10 + [["6"], ["7"], ["8"]]), cuts=100) == NoLookahead(11, 2)
 
 
 def test_a_cut_is_made_where_the_rows_before_it_are_a_file_by_themselves(settings_of: MakeSettings) -> None:
@@ -92,7 +94,7 @@ def test_a_cut_is_made_where_the_rows_before_it_are_a_file_by_themselves(setting
     days = [0, 2, 4, 6, 8, 9, 11, 12]
     lines = [f"{time_text(START_NS + day * DAY_NS)},{100 + day}" for day in days]
     settings.ingestor.files[SYM].write_text("\n".join(["datetime,price", *lines]) + "\n")
-    assert check(settings, cuts=100) == Checked(6, 2)
+    assert check(settings, cuts=100) == NoLookahead(6, 2)
 
 
 def test_a_feature_that_read_the_whole_file(settings_of: MakeSettings, tmp_path: Path) -> None:
@@ -110,14 +112,14 @@ def test_what_was_opened_before_the_check_counts(settings_of: MakeSettings) -> N
     with Guard(path) as guard:
         path.read_text()
         with pytest.raises(LookaheadFound, match="opened while"):
-            LookaheadCheck(settings, Rules(), None, None, guard).run(1)
+            LookaheadCheck(settings, VenueRules(), None, None, guard).run(1)
 
 
 def test_another_program_may_open_it_after_the_first_run(settings_of: MakeSettings) -> None:
     settings = settings_of(ROWS)
     path = settings.ingestor.files[SYM]
     with Guard(path) as guard:
-        check = LookaheadCheck(settings, Rules(), None, None, guard)
+        check = LookaheadCheck(settings, VenueRules(), None, None, guard)
         assert check.run(1, lambda *_: assert_read(path)).cuts == 1
 
 
@@ -145,7 +147,7 @@ def test_the_file_stays_and_nothing_is_left(
     before = path.read_bytes(), path.stat().st_mtime_ns
     reports: list[tuple[str, int, int]] = []
     with Guard(path) as guard:
-        LookaheadCheck(settings, Rules(), None, None, guard).run(2, lambda *report: reports.append(report))
+        LookaheadCheck(settings, VenueRules(), None, None, guard).run(2, lambda *report: reports.append(report))
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     assert not list(scratch.iterdir())
     assert [report[1:] for report in reports] == [(done, 6) for done in range(6)]

@@ -4,9 +4,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from services.research.sweep import Trading
+from services.research.sweep.data import PriceSeries, Span
 from services.research.sweep.fold import Task
-from services.research.sweep.periods import Span
-from services.research.sweep.prices import Prices
 from services.research.train import FitSpec
 from shared.config import Settings, load_settings
 from shared.history import bars
@@ -34,6 +33,6 @@ def written(folder: Path, prices: list[Decimal] = PRICES) -> Path:
 
 def task_of(path: Path, first: int = 200, last: int = 250, ways: tuple[Trading, ...] = WAYS) -> Task:
     """Traded on the bars first to last - 1 of the file; two lags."""
-    prices = Prices.of("1h", bars(path, "1h"))
+    prices = PriceSeries.of("1h", bars(path, "1h"))
     span = Span(*prices.ts[[first, last]].tolist())
     return Task("one", settings_of(path), prices, 2, span, FitSpec(), ways)

@@ -1,13 +1,20 @@
 """Ranks and deflation."""
 
+import csv
+import io
+import json
 from decimal import Decimal
+from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy  # which loads its parts when they are asked for
 
 from services.research.metrics.statistics import probabilistic_sharpe
-from services.research.sweep import Trading, Trial
-from services.research.sweep.results import highest_by_luck, rank
-from services.research.sweep.score import Score
+from services.research.sweep import Pool, RankedTrial, SweepSpec, Swept, Trading, Trial, sweep
+from services.research.sweep.fold import Traded
+from services.research.sweep.results import Score, described, highest_by_luck, lines, rank, score, write_csv
+from tests.unit.research.sweep.made import settings_of, written
 
 YEAR = 365
 
@@ -68,3 +75,69 @@ def test_a_single_trial_is_not_deflated_and_a_variance_that_is_not_known_deflate
     assert rank(one)[0].deflated_sharpe == probabilistic_sharpe(1.0 / YEAR**0.5, 1250, -3.0, 10.0)
     assert highest_by_luck(list(one.values()), 5) is None
     assert rank(one, 5)[0].deflated_sharpe is None
+
+
+# Scores of joined folds, against numpy and scipy.
+
+RETURNS = np.random.default_rng(3).normal(0.001, 0.01, 300)
+
+
+def test_folds_are_joined() -> None:
+    found = score([Traded(RETURNS[:100], 5, False), Traded(RETURNS[100:], 6, False)], "12h")
+    assert (found.periods, found.fills, found.ruined) == (300, 11, False)
+    ratio = RETURNS.mean() / RETURNS.std(ddof=1)
+    assert found.sharpe_per_period == pytest.approx(ratio)
+    assert found.sharpe == pytest.approx(ratio * 730**0.5)
+    assert found.total == pytest.approx(np.prod(1 + RETURNS) - 1)
+    assert found.skewness == pytest.approx(scipy.stats.skew(RETURNS))
+    assert found.kurtosis == pytest.approx(scipy.stats.kurtosis(RETURNS, fisher=False))
+
+
+def test_without_trades_or_after_ruin_there_is_no_sharpe() -> None:
+    flat = score([Traded(np.zeros(10), 0, False)], "1d")
+    assert (flat.sharpe, flat.sharpe_per_period, flat.total, flat.ruined) == (None, None, 0.0, False)
+    lost = score([Traded(RETURNS, 5, False), Traded(np.array([0.1, -1.2]), 2, True)], "1d")
+    assert (lost.sharpe, lost.total, lost.ruined, lost.periods, lost.fills) == (None, None, True, 302, 7)
+
+
+# What is shown and written of a sweep.
+
+SPEC = SweepSpec(lags=(1, 2), thresholds=(0.0, 0.001, 9.0), folds=2)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
+    return sweep(settings_of(written(tmp_path_factory.mktemp("data"))), SPEC, Pool(jobs=1))
+
+
+def test_lines_of_a_sweep(swept: Swept) -> None:
+    shown = lines(swept, top=5)
+    assert shown[0] == "walk-forward: 2 folds, 2024-01-04T09:00:00Z to 2024-01-11T02:00:00Z, 6 trials"
+    table = shown[2:8]
+    assert len({len(line) for line in table}) == 1
+    assert [line.split()[0] for line in table] == ["rank", "1", "2", "3", "4", "5"]
+    assert table[-1].split()[6:8] == ["-", "-"]  # a threshold that nothing exceeds
+    assert shown[8] == "... and 1 more"
+    assert shown[-1].startswith("hold-out, once, trained until 2024-01-11T01:00:00Z: 60 bars to 2024-01-13, total ")
+    assert not any(line.startswith("...") for line in lines(swept, top=6))
+
+
+def test_ruin_is_shown(swept: Swept) -> None:
+    ruined = swept.rows[0].model_copy(update={"ruined": True, "sharpe": None})
+    assert "ruined" in lines(swept.model_copy(update={"rows": (ruined,)}))[3]
+
+
+def test_csv_has_all_rows_and_fields(swept: Swept) -> None:
+    text = io.StringIO()
+    write_csv(swept, text)
+    rows = list(csv.DictReader(io.StringIO(text.getvalue())))
+    assert len(rows) == 6
+    assert set(rows[0]) == set(RankedTrial.model_fields)
+    assert float(rows[0]["sharpe"]) == swept.rows[0].sharpe
+    assert rows[-1]["sharpe"] == ""
+
+
+def test_how_it_was_run_can_be_written_as_json() -> None:
+    said = described(settings_of(Path("bars.csv"), fee="0.001"), SPEC)
+    assert json.loads(json.dumps(said, allow_nan=False)) == said
+    assert (said["data"], said["sym"], said["fee"], said["lags"]) == ("bars.csv", "BTCUSDT", "0.001", [1, 2])

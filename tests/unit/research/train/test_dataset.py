@@ -9,11 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.research.line import InProcessLine
-from services.research.plans import line_plans
-from services.research.train import dataset, predictions
-from services.research.train.dataset import Close, samples
+from services.research.line import InProcessLine, line_plans
+from services.research.train import dataset, holdout, predictions, walk_forward_splits
+from services.research.train.dataset import ClosePrice, samples
 from shared.config import load_settings
+from shared.errors import ConfigError
 from shared.features import registry
 from shared.features.feature import Feature
 from shared.messages import Features, Prediction
@@ -64,7 +64,7 @@ def test_features_and_predictions_are_the_lines_own_to_the_bit(tmp_path: Path) -
 
 
 def test_parts_windows_and_holes() -> None:
-    closes = [Close(hour * HOUR_NS, price) for hour, price in ((1, 1.0), (2, 2.0), (3, 3.0), (5, 4.0), (6, 5.0))]
+    closes = [ClosePrice(hour * HOUR_NS, price) for hour, price in ((1, 1.0), (2, 2.0), (3, 3.0), (5, 4.0), (6, 5.0))]
     data = samples(closes, "log_return_lags(1)")
     assert data.holes(HOUR_NS) == 1
     window = data.part(slice(1, None)).window()
@@ -85,6 +85,31 @@ class Broken(Feature[torch.Tensor]):
 
 def test_a_feature_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.FEATURES, "broken", f"{__name__}:Broken")
-    closes = [Close(hour * HOUR_NS, float(hour)) for hour in range(1, 6)]
+    closes = [ClosePrice(hour * HOUR_NS, float(hour)) for hour in range(1, 6)]
     with pytest.raises(ValueError, match=r"broken\(\) is not finite at 1970-01-01T03:00:00Z"):
         samples(closes, "broken()")
+
+
+# Splits by time.
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_each_part_but_the_first_is_tested_once_after_all_before_it(n: int, k: int) -> None:
+    if n < k + 1:
+        with pytest.raises(ConfigError, match="samples"):
+            walk_forward_splits(n, k)
+        return
+    folds = [(list(range(n))[train], list(range(n))[test]) for train, test in walk_forward_splits(n, k)]
+    assert len(folds) == k
+    for train, test in folds:
+        assert train == list(range(test[0]))
+    tested = [index for _, test in folds for index in test]
+    assert tested == list(range(folds[0][1][0], n))
+    assert max(len(test) for _, test in folds) - min(len(test) for _, test in folds) <= 1
+
+
+@given(st.integers(0, 1000), st.floats(0, 0.9))
+def test_the_held_out_part_is_the_last(n: int, share: float) -> None:
+    train, test = holdout(n, share)
+    assert [*range(n)[train], *range(n)[test]] == list(range(n))
+    assert abs(len(range(n)[test]) - n * share) <= 0.5

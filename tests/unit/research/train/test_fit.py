@@ -10,8 +10,8 @@ import torch
 from pydantic import ValidationError
 
 from services.research.train import Dataset, Diverged, FitSpec, dataset, fit, predictions
-from services.research.train.baselines import least_squares
 from services.research.train.files import sha256_of, weights_bytes
+from services.research.train.scores import least_squares
 from shared.errors import ConfigError, DataError
 from shared.models import registry
 from shared.models.model import Model

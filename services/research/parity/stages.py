@@ -1,13 +1,92 @@
 """The strategy stage over recorded predictions and executions, in the order that the recorded decisions tell."""
 
-from services.research.recording.gaps import gap_before
-from services.research.recording.rows import Rows, message_of
-from services.research.recording.tally import Tally
-from services.strategy.live_stage import closed_by
-from shared.messages import Decision, Gap, Message, Stream
+from services.research.parity.comparison import Comparison, RecordedRows, message_of
+from services.strategy.live_stage import MISSING, closed_by
+from shared.messages import Decision, Gap, GapCause, Message, Stream
 from shared.plural import plural
 from shared.recording.part import RecordedEntry
 from shared.runner.stage import Stage
+
+# A Gap that the reader of a stream made itself: it says at which row, by its trace id, and why.
+
+
+def gap_before(recorded: Gap, outputs: RecordedRows, inputs: RecordedRows) -> Gap | None:
+    """The Gap that made the stage write `recorded`, the input rows in front of it taken; None: no row has its trace.
+
+    That row is a Gap itself, which was passed on. Or the reader made one: MISSED when it had lost what comes before
+    that row, another cause when that very row could not be taken. outputs: what was written, from `recorded` on.
+    """
+    while (row := inputs.peek()) is not None:
+        if row.tr != recorded.tr:
+            inputs.next()
+            continue
+        found = message_of(row)
+        passed_on = isinstance(found, Gap) and found.cause is recorded.cause
+        if isinstance(found, Gap) and passed_on and _gaps(outputs, row.tr) <= _gaps(inputs, row.tr):
+            inputs.next()
+            return found
+        missed = recorded.cause is GapCause.MISSED
+        if not missed:
+            inputs.next()
+        n = max(1, row.n - missed)
+        return recorded.model_copy(update={"n": n, "stream": inputs.stream})
+    return None
+
+
+def _gaps(rows: RecordedRows, tr: str) -> int:
+    """How many Gaps with this trace come now, with the decisions that they led to."""
+    count = further = 0
+    while (row := rows.peek(further)) is not None:
+        further += 1
+        if row.tr == tr and isinstance(message_of(row), Gap):
+            count += 1
+        elif MISSING not in row.tr:
+            break
+    return count
+
+
+# The signal stage over recorded ticks: every feature and prediction again.
+
+
+def replay_signal(
+    sym: str,
+    stage: Stage,
+    ticks: RecordedRows,
+    recorded: dict[Stream, RecordedRows],
+    tally: Comparison,
+    upto: int | None = None,
+) -> None:
+    """Compare until the predictions end, or up to n = `upto`. Raises Hole where rows are missing.
+
+    recorded: predictions, and features where they were recorded.
+    """
+    predictions = recorded[Stream.PREDICTIONS]
+    while (row := ticks.peek()) is not None and (expected := predictions.peek()) is not None:
+        if upto is not None and predictions.last_n >= upto:
+            return
+        said, tick = message_of(expected), message_of(row)
+        if isinstance(said, Gap) and not predictions.lacks(predictions.last_n + 1):
+            tick = gap_before(said, predictions, ticks)
+            if tick is None:
+                what = f"{sym} predictions n={said.n}: recorded {said.human()}, no tick has its trace"
+                tally.differs(said.ts_event, what)
+                return
+        else:
+            ticks.next()
+            if tick is None:
+                tally.differs(0, f"{sym} ticks n={row.n}: cannot be read, and no Gap was recorded for it")
+                return
+        _compare(stage.on_tick(tick) or [], recorded, tally)
+    tally.ahead[Stream.TICKS] += ticks.left()
+    if behind := predictions.left():
+        tally.unshown.append(f"{sym}: {plural(behind, 'prediction')} behind the last recorded tick")
+
+
+def _compare(computed: list[Message], recorded: dict[Stream, RecordedRows], tally: Comparison) -> None:
+    for message in computed:
+        if message.to in recorded:
+            tally.compare(message, recorded[message.to])
+
 
 SUPERSEDED, STALE = "SUPERSEDED", "STALE_PREDICTION"  # reasons of a live strategy's waiting predictions
 
@@ -27,7 +106,12 @@ class StrategyReplay:
     """
 
     def __init__(
-        self, sym: str, stage: Stage, inputs: dict[Stream, Rows], recorded: dict[Stream, Rows], tally: Tally
+        self,
+        sym: str,
+        stage: Stage,
+        inputs: dict[Stream, RecordedRows],
+        recorded: dict[Stream, RecordedRows],
+        tally: Comparison,
     ) -> None:
         self._sym, self._stage, self._tally = sym, stage, tally
         self._predictions, self._executions = inputs[Stream.PREDICTIONS], inputs[Stream.EXECUTIONS]
@@ -100,7 +184,7 @@ class StrategyReplay:
             further += 1
         return None
 
-    def _give(self, rows: Rows) -> None:
+    def _give(self, rows: RecordedRows) -> None:
         row = rows.next()
         message = message_of(row)
         if message is None:

@@ -6,13 +6,13 @@ from typing import Literal
 
 import pytest
 
-from services.research.recording.strategy import StrategyReplay
-from services.research.recording.tally import Tally
+from services.research.parity.comparison import Comparison
+from services.research.parity.stages import StrategyReplay
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.messages import Decision, ExecutionReport, GapCause, Leg, OrderStatus, Stream
 from shared.strategies import BasicTaker
-from tests.unit.research.recording.session import SYM, Session, prediction
-from tests.unit.research.recording.test_strategy import gap, replayed, whole
+from tests.unit.research.parity.session import SYM, Session, prediction
+from tests.unit.research.parity.test_strategy import gap, replayed, whole
 
 
 def live(on_missing: Literal["flat", "hold"] = "flat") -> LiveStrategyStage:
@@ -96,7 +96,7 @@ def test_a_position_closed_at_the_first_gap_behind_a_checkpoint(tmp_path: Path) 
     rows = session.record(tmp_path)
     for stream in (Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS):
         rows[stream].next()
-    tally = Tally()
+    tally = Comparison()
     StrategyReplay(SYM, again, rows, rows, tally).run()
     assert whole(tally, 2)
 
@@ -113,7 +113,7 @@ def test_a_prediction_that_waits_at_a_checkpoint_with_a_gap_behind_it(tmp_path: 
     rows = session.record(tmp_path)
     for stream in (Stream.PREDICTIONS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS):
         rows[stream].next()
-    tally = Tally()
+    tally = Comparison()
     StrategyReplay(SYM, again, rows, rows, tally).run()
     assert whole(tally, 2)
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from services.research.recording.rows import Hole, Rows
-from services.research.recording.signal import replay_signal
-from services.research.recording.tally import Tally
+from services.research.parity.comparison import Comparison, MissingRows, RecordedRows
+from services.research.parity.stages import replay_signal
 from services.signal.stage import SignalStage
 from shared.errors import ConfigError
 from shared.features import make_feature
@@ -14,7 +13,7 @@ from shared.messages import Gap, GapCause, Message, Stream, encode
 from shared.models.load_model import load_model
 from shared.models.model import Predict
 from tests.altered import alter, the_row
-from tests.unit.research.recording.session import INSTANCE, SYM, Session
+from tests.unit.research.parity.session import INSTANCE, SYM, Session
 from tests.unit.runner.fakes import tick
 
 SPEC = "log_return_lags(3)"
@@ -47,8 +46,8 @@ def give(session: Session, *messages: Message, seen: bool = True) -> None:
             session.take(message)
 
 
-def replayed(stage: SignalStage, rows: dict[Stream, Rows]) -> Tally:
-    tally = Tally()
+def replayed(stage: SignalStage, rows: dict[Stream, RecordedRows]) -> Comparison:
+    tally = Comparison()
     replay_signal(SYM, stage, rows[Stream.TICKS], rows, tally)
     return tally
 
@@ -98,7 +97,7 @@ def test_any_byte_of_a_prediction_is_a_difference(tmp_path: Path, session: Sessi
         wrong = right[:at] + bytes([right[at] ^ 1]) + right[at + 1 :]
         alter(tmp_path, Stream.PREDICTIONS, lambda rows, d=wrong: the_row(rows, SYM, 3).update(d=d))  # type: ignore[misc]
         again.restore(fresh)
-        tally = replayed(again, {stream: Rows(tmp_path, stream, INSTANCE, SYM, 0) for stream in Stream})
+        tally = replayed(again, {stream: RecordedRows(tmp_path, stream, INSTANCE, SYM, 0) for stream in Stream})
         assert tally.first is not None, at
         assert tally.first.text.startswith("A predictions n=3: recorded "), at
         assert tally.compared[Stream.PREDICTIONS] - tally.identical[Stream.PREDICTIONS] == 1
@@ -112,7 +111,7 @@ def test_another_model_is_refused(tmp_path: Path, session: Session, predict: Pre
 
 def test_missing_ticks_end_it(tmp_path: Path, session: Session, again: SignalStage) -> None:
     give(session, *map(tick, range(1, 9)))
-    with pytest.raises(Hole, match="ticks n=5 to 6 not recorded"):
+    with pytest.raises(MissingRows, match="ticks n=5 to 6 not recorded"):
         replayed(again, session.record(tmp_path, without=[(Stream.TICKS, 5), (Stream.TICKS, 6)]))
 
 

@@ -4,10 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from services.research.recording.rows import Hole, Rows
-from services.research.recording.signal import replay_signal
-from services.research.recording.strategy import StrategyReplay
-from services.research.recording.tally import Tally
+from services.research.parity.comparison import Comparison, MissingRows, RecordedRows
+from services.research.parity.stages import StrategyReplay, replay_signal
 from services.signal.plan import plan as signal_plan
 from services.strategy.plan import plan as strategy_plan
 from shared.config import Settings
@@ -57,7 +55,7 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
     if lacking := [str(stream) for stream in NEEDED if stream not in streams]:
         raise DataError(f"{folder}: has no {' and no '.join(lacking)}: there is nothing to compare")
     spans = _spans(folder, model)
-    tally = Tally()
+    tally = Comparison()
     for sym in recorded_symbols(folder):
         report(sym)
         with blaming(sym):
@@ -109,7 +107,7 @@ def _spans(folder: Path, model: str | None) -> list[_Span]:
 class _Symbol:
     """One symbol's stages, each from the first checkpoint on; behind a hole or new settings from the next one."""
 
-    def __init__(self, folder: Path, sym: str, spans: list[_Span], streams: set[Stream], tally: Tally) -> None:
+    def __init__(self, folder: Path, sym: str, spans: list[_Span], streams: set[Stream], tally: Comparison) -> None:
         self._folder, self._sym, self._spans, self._streams, self._tally = folder, sym, spans, streams, tally
 
     def run(self) -> None:
@@ -135,12 +133,12 @@ class _Symbol:
             try:
                 replay(span, span.restored(plan_of(span), self._sym), upto)
                 at = other
-            except Hole as hole:
+            except MissingRows as hole:
                 at = self._behind(hole, at or 0, plan_of)
                 later = "" if at is not None else ", and no checkpoint behind that"
                 self._tally.unshown.append(f"{self._sym}: {hole}{later}")
 
-    def _behind(self, hole: Hole, at: int, plan_of: Callable[[_Span], ServiceSpec]) -> int | None:
+    def _behind(self, hole: MissingRows, at: int, plan_of: Callable[[_Span], ServiceSpec]) -> int | None:
         """The first later checkpoint at which the missing rows had been taken, or written."""
         for i in range(at + 1, len(self._spans)):
             symbol = self._spans[i].restored(plan_of(self._spans[i]), self._sym)
@@ -165,11 +163,11 @@ class _Symbol:
         recorded = {stream: self._rows(stream, own.strategy.instance, symbol.sent) for stream in made}
         StrategyReplay(self._sym, _stage(symbol), inputs, recorded, self._tally).run(upto)
 
-    def _taken(self, stream: Stream, instance: str, symbol: Symbol) -> Rows:
-        return Rows(self._folder, stream, instance, self._sym, symbol.last.get(stream, (0, ""))[0])
+    def _taken(self, stream: Stream, instance: str, symbol: Symbol) -> RecordedRows:
+        return RecordedRows(self._folder, stream, instance, self._sym, symbol.last.get(stream, (0, ""))[0])
 
-    def _rows(self, stream: Stream, instance: str, sent: Mapping[str, int]) -> Rows:
-        return Rows(self._folder, stream, instance, self._sym, sent.get(stream, 0))
+    def _rows(self, stream: Stream, instance: str, sent: Mapping[str, int]) -> RecordedRows:
+        return RecordedRows(self._folder, stream, instance, self._sym, sent.get(stream, 0))
 
 
 def _stage(symbol: Symbol) -> Stage:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.gateway.paper import PaperStage
-from services.research.recording.rows import Rows
+from services.research.parity.comparison import RecordedRows
 from services.strategy.stage import StrategyStage
 from shared.bus.names import PartitionId
 from shared.messages import ExecutionReport, Gap, Message, OrderIntent, Prediction, Stream
@@ -67,7 +67,7 @@ class Session:
 
     def record(
         self, folder: Path, without: Sequence[tuple[Stream, int]] = (), *, noted: bool = False
-    ) -> dict[Stream, Rows]:
+    ) -> dict[Stream, RecordedRows]:
         """The session as a recording; without some rows (stream, n), which the recorder has noted as missing or not."""
         recording = RecordingFolder(folder)
         for stream, messages in self.written.items():
@@ -79,4 +79,4 @@ class Session:
             ]
             if rows:
                 recording.add(stream, rows, "server")
-        return {stream: Rows(folder, stream, INSTANCE, SYM, 0) for stream in Stream}
+        return {stream: RecordedRows(folder, stream, INSTANCE, SYM, 0) for stream in Stream}

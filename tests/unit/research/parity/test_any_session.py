@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from services.research.recording.rows import Rows
-from services.research.recording.signal import replay_signal
-from services.research.recording.strategy import StrategyReplay
-from services.research.recording.tally import Tally
+from services.research.parity.comparison import Comparison, RecordedRows
+from services.research.parity.stages import StrategyReplay, replay_signal
 from services.signal.stage import SignalStage
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.features import make_feature
@@ -20,7 +18,7 @@ from shared.models.model import Predict
 from shared.runner.stage import Stage
 from shared.strategies import BasicTaker
 from shared.tick import State
-from tests.unit.research.recording.session import INSTANCE, SYM, Session, prediction
+from tests.unit.research.parity.session import INSTANCE, SYM, Session, prediction
 
 STEPS = 40
 OWN = (GapCause.FAILED, GapCause.UNREADABLE)
@@ -89,12 +87,12 @@ class Anything:
         self._n += 1
         return Gap(n=self._n, sym=SYM, ts_event=self._n, tr=f"t:{SYM}:{self._n}", stream=self._stream, cause=cause)
 
-    def rows(self, folder: Path, cut: Cut) -> dict[Stream, Rows]:
+    def rows(self, folder: Path, cut: Cut) -> dict[Stream, RecordedRows]:
         """What was recorded behind a checkpoint."""
         after = cut.written | {self._stream: cut.taken}
-        return {each: Rows(folder, each, INSTANCE, SYM, after.get(each, 0)) for each in Stream}
+        return {each: RecordedRows(folder, each, INSTANCE, SYM, after.get(each, 0)) for each in Stream}
 
-    def whole(self, tally: Tally, cut: Cut, *streams: Stream) -> bool:
+    def whole(self, tally: Comparison, cut: Cut, *streams: Stream) -> bool:
         """Whether everything behind the checkpoint was made again."""
         assert tally.first is None, tally.first
         assert tally.unshown == []
@@ -114,7 +112,7 @@ def test_a_live_strategy(tmp_path: Path, seed: int) -> None:
     made = Anything(dice, live(), Stream.PREDICTIONS)
     made.session.record(tmp_path)
     for cut in (Cut(live().state(), 0, {}), made.cut):
-        rows, stage, tally = made.rows(tmp_path, cut), live(), Tally()
+        rows, stage, tally = made.rows(tmp_path, cut), live(), Comparison()
         stage.restore(cut.state)
         StrategyReplay(SYM, stage, rows, rows, tally).run()
         assert made.whole(tally, cut, Stream.DECISIONS, Stream.ORDERS)
@@ -133,7 +131,7 @@ def test_the_signal_stage(tmp_path: Path, seed: int, predict: Predict) -> None:
     made = Anything(random.Random(seed), signal(), Stream.TICKS)
     made.session.record(tmp_path)
     for cut in (Cut(signal().state(), 0, {}), made.cut):
-        rows, stage, tally = made.rows(tmp_path, cut), signal(), Tally()
+        rows, stage, tally = made.rows(tmp_path, cut), signal(), Comparison()
         stage.restore(cut.state)
         replay_signal(SYM, stage, rows[Stream.TICKS], rows, tally)
         assert made.whole(tally, cut, Stream.FEATURES, Stream.PREDICTIONS)

@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from services.research.plans import LinePlans, line_plans
-from services.research.recording import Parity, parity
+from services.research.line import LinePlans, line_plans
+from services.research.parity.recording import Parity, parity
 from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.config.settings import IngestorSettings, StrategySettings

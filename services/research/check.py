@@ -1,18 +1,82 @@
 """What a price file holds, and what is wrong with it: all of it, where a backtest stops at the first defect."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from services.research.check.trades_file import check_trades
 from shared.errors import ConfigError, DataError
+from shared.history.bar import Bar
 from shared.history.files import is_trades, read
 from shared.history.row_order import RowOrder, Steps
 from shared.history.times import Instant, time_text
+from shared.history.trade_bars import TradeOrder, bars_of_trades
 from shared.history.zone import Zone, zone_of
 from shared.intervals import interval_ns, interval_text
 from shared.plural import plural
+
+# What a file of trades holds, and what is wrong with it.
+
+
+class TradeFindings(TradeOrder):
+    """Ends at no row: it counts those that cannot be used."""
+
+    def __init__(self, name: str, zone: Zone | None = None) -> None:
+        super().__init__(name, zone)
+        self.unusable = 0
+        self.faults: list[str] = []
+
+    def refuse(self, row: int, error: ValueError | DataError) -> None:
+        """Remember it, and go on."""
+        self.unusable += 1
+        if len(self.faults) < SHOWN:
+            self.faults.append(str(error) if isinstance(error, DataError) else f"{self.name}: row {row}: {error}")
+
+
+def check_trades(
+    path: Path, interval: str | None, timezone: str, progress: Callable[[int], None]
+) -> tuple[list[str], str | None]:
+    """Read a file of trades from end to end. interval: of bars that are made of them, to see how many there would be.
+
+    Returns what a person reads, and why it cannot be used or None. Raises DataError for a file without usable rows.
+    """
+    zone = zone_of(timezone)
+    order = TradeFindings(str(path), zone)
+    trades, first, last = 0, 0, 0
+
+    def counted() -> Iterator[Bar]:
+        nonlocal trades, first, last
+        for trade in read(path, order):
+            trades, first, last = trades + 1, first or trade.ts_event, trade.ts_event
+            if trades % EVERY == 0:
+                progress(trades)
+            yield trade
+
+    bars = holes = 0
+    before: int | None = None
+    length = interval_ns(interval or "1d")
+    try:
+        for bar in bars_of_trades(counted(), length, zone):
+            holes += before is not None and bar.ts_event - before >= 2 * length
+            bars, before = bars + 1, bar.ts_event
+    except DataError as error:  # behind it nothing can be read
+        if not trades:
+            raise
+        order.refuse(trades, DataError(f"{error} (the rest was not read)"))
+    progress(trades)
+    if not trades:
+        raise DataError(order.faults[0] if order.faults else f"{path}: no rows: there is nothing to read")
+    lines = [
+        f"trades: {trades:,}, first {time_text(first)}, last {time_text(last)}",
+        f"unusable rows: {order.unusable:,}" if order.unusable else "unusable rows: none",
+    ]
+    if interval is not None:
+        lines.append(f"whole bars of {interval}: {bars:,}, gaps: {holes:,}")
+        if not bars:
+            order.refuse(0, DataError(f"{path}: has no whole bar of {interval}: pass a shorter --interval"))
+    more = f" (and {order.unusable - 1:,} more)" if order.unusable > 1 else ""
+    return [*lines, *order.faults], order.faults[0] + more if order.faults else None
+
 
 SHOWN = 5  # gaps and defects
 EVERY = 10_000  # rows from one report to the next
@@ -20,14 +84,14 @@ EVERY = 10_000  # rows from one report to the next
 Progress = Callable[[str, int], None]  # what is done, and how many rows it has read
 
 
-class Checked(NamedTuple):
+class FileCheck(NamedTuple):
     """lines: what a person reads. fault: why it cannot be used, in one line; None where it can."""
 
     lines: list[str]
     fault: str | None
 
 
-class Gap(NamedTuple):
+class MissingBars(NamedTuple):
     """Nothing between these two starts of bars. missing: how many."""
 
     after_ns: int
@@ -55,8 +119,8 @@ class Findings(RowOrder):
         super().__init__(name, interval_ns, zone)
         self.first: Instant | None = None
         self.gaps = self.missing = self.duplicates = self.unusable = 0
-        self.shown: list[Gap] = []
-        self.largest = Gap(0, 0, 0)
+        self.shown: list[MissingBars] = []
+        self.largest = MissingBars(0, 0, 0)
         self.faults: list[str] = []
 
     def end(self, row: int, start: Instant) -> int:
@@ -71,7 +135,7 @@ class Findings(RowOrder):
             raise
         self.first = self.first or start
         if last is not None and self.apart > self.interval_ns:
-            self._gap(Gap(last.ns, start.ns, self.apart // self.interval_ns - 1))
+            self._gap(MissingBars(last.ns, start.ns, self.apart // self.interval_ns - 1))
         return end
 
     def refuse(self, row: int, error: ValueError | DataError) -> None:
@@ -84,7 +148,7 @@ class Findings(RowOrder):
         if len(self.faults) < SHOWN:
             self.faults.append(str(DataError(text)))
 
-    def _gap(self, gap: Gap) -> None:
+    def _gap(self, gap: MissingBars) -> None:
         self.gaps += 1
         self.missing += gap.missing
         if len(self.shown) < SHOWN:
@@ -93,7 +157,7 @@ class Findings(RowOrder):
             self.largest = gap
 
 
-def check_file(path: Path, interval: str | None, progress: Progress, timezone: str = "") -> Checked:
+def check_file(path: Path, interval: str | None, progress: Progress, timezone: str = "") -> FileCheck:
     """Read a CSV or Parquet file from end to end, twice. interval: what its bars should be; the file's by default.
 
     timezone: as `shared.history.bars` takes it. Raises DataError for a file without readable rows, ConfigError for an
@@ -108,7 +172,7 @@ def check_file(path: Path, interval: str | None, progress: Progress, timezone: s
     except ValueError as error:
         raise ConfigError(f"--timezone: {error}") from error
     if is_trades(path):
-        return Checked(*check_trades(path, interval, timezone, lambda done: progress("trades", done)))
+        return FileCheck(*check_trades(path, interval, timezone, lambda done: progress("trades", done)))
     steps = Steps(str(path), zone)
     _read(path, steps, lambda done: progress("interval", done))
     found = steps.commonest_ns()
@@ -126,7 +190,7 @@ def check_file(path: Path, interval: str | None, progress: Progress, timezone: s
         *findings.faults,
     ]
     more = f" (and {findings.unusable - 1:,} more)" if findings.unusable > 1 else ""
-    return Checked(shown, findings.faults[0] + more if findings.faults else None)
+    return FileCheck(shown, findings.faults[0] + more if findings.faults else None)
 
 
 def _read(path: Path, order: Steps | Findings, progress: Callable[[int], None]) -> tuple[int, Decimal | None]:
@@ -177,3 +241,22 @@ def _gaps(findings: Findings) -> list[str]:
         *([f"... and {plural(more, 'more gap', spec=',')}"] if more else []),
         f"gaps: {findings.gaps:,}, missing: {findings.missing:,}, the largest: {findings.largest}",
     ]
+
+
+# What a folder of `tickline download` holds and lacks.
+
+
+def check_folder(folder: Path) -> FileCheck:
+    """Read the months of one download from end to end; raises DataError where they are not of one, or damaged."""
+    from services.research.download.check import checked
+    from services.research.download.month_file import about  # pyarrow
+
+    found = [(path, said) for path in sorted(folder.glob("*.parquet")) if (said := about(path)) is not None]
+    if not found:
+        raise DataError(f"{folder}: has no month's file of `tickline download`: pass such a folder, or one file")
+    paths, months = zip(*found, strict=True)
+    if len({said.origin for said in months}) > 1:
+        raise DataError(f"{folder}: its files are of several downloads: pass a folder of one")
+    first, last = months[0], months[-1]
+    lines = checked(first.origin, list(paths), first.start_ms, last.end_ms)
+    return FileCheck([f"{first.origin}: {plural(len(paths), 'month')}", *lines], None)

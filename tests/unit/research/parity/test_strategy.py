@@ -5,22 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from services.research.recording.rows import Hole, Rows
-from services.research.recording.strategy import StrategyReplay
-from services.research.recording.tally import Tally
+from services.research.parity.comparison import Comparison, MissingRows, RecordedRows
+from services.research.parity.stages import StrategyReplay
 from services.strategy.stage import StrategyStage
 from shared.messages import Gap, GapCause, Reason, Stream
 from shared.runner.stage import Stage
-from tests.unit.research.recording.session import SYM, Session, prediction, strategy
+from tests.unit.research.parity.session import SYM, Session, prediction, strategy
 
 
-def replayed(rows: dict[Stream, Rows], stage: Stage | None = None) -> Tally:
-    tally = Tally()
+def replayed(rows: dict[Stream, RecordedRows], stage: Stage | None = None) -> Comparison:
+    tally = Comparison()
     StrategyReplay(SYM, stage or strategy(), rows, rows, tally).run()
     return tally
 
 
-def whole(tally: Tally, decisions: int) -> bool:
+def whole(tally: Comparison, decisions: int) -> bool:
     assert tally.first is None, tally.first
     assert tally.unshown == []
     assert tally.identical == tally.compared
@@ -129,7 +128,7 @@ def test_rows_that_are_missing_end_it(tmp_path: Path, stream: Stream) -> None:
     for n in range(1, 6):
         session.predict(prediction(n))
         session.report()
-    with pytest.raises(Hole, match=f"{stream} n=3 not recorded"):
+    with pytest.raises(MissingRows, match=f"{stream} n=3 not recorded"):
         replayed(session.record(tmp_path, without=[(stream, 3)], noted=True))
 
 
@@ -162,7 +161,7 @@ def test_what_was_removed_with_age_is_a_hole(tmp_path: Path) -> None:
     for n in (1, 2, 3):
         session.predict(prediction(n))
         session.report()
-    with pytest.raises(Hole, match="orders n=1 to 2 not recorded"):
+    with pytest.raises(MissingRows, match="orders n=1 to 2 not recorded"):
         replayed(session.record(tmp_path, without=[(Stream.ORDERS, 1), (Stream.ORDERS, 2)]))
 
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.research.line import InProcessLine
-from services.research.plans import LinePlans, line_plans
+from services.research.line import InProcessLine, LinePlans, line_plans
 from shared.config import Settings
 from shared.messages import OrderIntent, Stream
 from shared.plural import plural
@@ -32,7 +31,7 @@ class OrderKey(NamedTuple):
         return cls(order.tick_n, order.leg.value, order.sym, order.signed_qty, order.price)
 
 
-class Parity(NamedTuple):
+class OrderParity(NamedTuple):
     """compared: orders that the line or the backtest has; identical: those that both have, equal to the last digit.
 
     before: orders in front of the first known one, which left the bus before this run began.
@@ -48,7 +47,7 @@ class Parity(NamedTuple):
 def compare(
     settings: Settings, ticks: Mapping[str, int], orders: Mapping[str, Mapping[int, OrderKey]],
     written: Mapping[str, int] | None = None,
-) -> Parity:  # fmt: skip
+) -> OrderParity:  # fmt: skip
     """Backtest each symbol's first `ticks` ticks and compare its orders, by n, with those that the line wrote.
 
     `orders`: symbol -> n -> order. When the first of them are not known (a run that went on from an earlier one), the
@@ -61,7 +60,7 @@ def compare(
     for sym in settings.symbols:
         with blaming(sym):
             sums.add(plans, sym, ticks.get(sym, 0), orders.get(sym, {}), (written or {}).get(sym, 0))
-    return Parity(sums.compared, sums.identical, sums.equity, sums.first, sums.before)
+    return OrderParity(sums.compared, sums.identical, sums.equity, sums.first, sums.before)
 
 
 class _Sums:

@@ -4,9 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from services.research.line import InProcessLine
-from services.research.parity import OrderKey, Parity, compare
-from services.research.plans import line_plans
+from services.research.line import InProcessLine, line_plans
+from services.research.parity.orders import OrderKey, OrderParity, compare
 from shared.config import Settings, load_settings
 from shared.errors import UserCodeFailed
 from shared.messages import OrderIntent
@@ -37,7 +36,7 @@ def orders() -> Orders:
     }
 
 
-def compared(orders: Orders, settings: Settings = SETTINGS, ticks: int = TICKS) -> Parity:
+def compared(orders: Orders, settings: Settings = SETTINGS, ticks: int = TICKS) -> OrderParity:
     return compare(settings, dict.fromkeys(SYMBOLS, ticks), orders)
 
 
@@ -120,7 +119,7 @@ def test_a_run_that_went_on_is_compared_from_its_first_known_order(orders: Order
 def test_no_orders_at_all(orders: Orders) -> None:
     parity = compared({})
     assert parity[:2] == (total(orders), 0)
-    assert compare(SETTINGS, {}, {}) == Parity(0, 0, 2 * SETTINGS.strategy.balance, None)
+    assert compare(SETTINGS, {}, {}) == OrderParity(0, 0, 2 * SETTINGS.strategy.balance, None)
 
 
 def test_orders_that_left_the_bus_are_counted_not_compared(orders: Orders) -> None:
@@ -140,5 +139,5 @@ def test_a_strategy_that_raises_is_its_authors(monkeypatch: pytest.MonkeyPatch) 
         raise KeyError("close")
 
     monkeypatch.setattr(BasicTaker, "decide", decide)
-    with pytest.raises(UserCodeFailed, match=r"^SIM-A: KeyError: 'close' \(.*test_parity.py:\d+, in decide\)$"):
+    with pytest.raises(UserCodeFailed, match=r"^SIM-A: KeyError: 'close' \(.*test_orders.py:\d+, in decide\)$"):
         compared({})

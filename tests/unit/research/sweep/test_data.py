@@ -1,5 +1,7 @@
 """The cuts of a file."""
 
+import pickle
+from decimal import Decimal
 from itertools import pairwise
 
 import numpy as np
@@ -7,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.research.sweep.periods import MIN_BARS, periods
+from services.research.sweep.data import MIN_BARS, PriceSeries, periods
 from shared.errors import ConfigError
+from tests.unit.research.train.market import HOUR_NS, hourly
 
 
 @given(st.integers(2, 400), st.integers(1, 20), st.floats(0.01, 0.9))
@@ -33,3 +36,23 @@ def test_folds_and_holdout_follow_each_other_to_the_last_bar(n: int, folds: int,
 def test_too_little_is_one_line() -> None:
     with pytest.raises(ConfigError, match=r"a hold-out of 0\.2 and 9 folds in 30 bars: each part needs 3 bars"):
         periods(np.arange(30), 9, 0.2)
+
+
+# PriceSeries that travel keep their digits.
+
+PRICE = st.decimals("1e-18", "1e18", allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(PRICE, max_size=20), st.integers(0, 25))
+def test_there_and_back(prices: list[Decimal], first: int) -> None:
+    found: PriceSeries = pickle.loads(pickle.dumps(PriceSeries.of("1h", hourly(prices))))
+    bars = list(found.bars(first))
+    assert [(bar.ts_event, str(bar.close)) for bar in bars] == [
+        ((at + 1) * HOUR_NS, str(price)) for at, price in enumerate(prices)
+    ][first:]
+    assert [close.price for close in found.closes()] == [float(price) for price in prices]
+
+
+def test_until_a_time_is_without_that_time() -> None:
+    found = PriceSeries.of("1h", hourly([Decimal(1), Decimal(2), Decimal(3)]))
+    assert [len(found.until(ts)) for ts in (0, HOUR_NS, HOUR_NS + 1, 3 * HOUR_NS, 9 * HOUR_NS)] == [0, 0, 1, 2, 3]

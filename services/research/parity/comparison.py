@@ -1,0 +1,165 @@
+"""What was compared, what was the same, and the first difference."""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from shared.errors import ConfigError
+from shared.messages import DecodeError, Message, Prediction, Stream, decode
+from shared.messages.codec import is_said
+from shared.record import NewerWire
+from shared.recording.layout import NewerRecording
+from shared.recording.part import RecordedEntry, read_rows
+
+# A symbol's rows of one recorded stream, one after the other.
+
+
+class MissingRows(Exception):
+    """RecordedRows that are needed were not recorded; `upto` is the last n of them."""
+
+    def __init__(self, stream: Stream, first: int, upto: int) -> None:
+        missing = f"n={first}" if first == upto else f"n={first} to {upto}"
+        super().__init__(f"{stream} {missing} not recorded")
+        self.stream, self.upto = stream, upto
+
+
+class RecordedRows:
+    """The rows behind n = `after`. `next()` raises MissingRows where the numbers jump.
+
+    first_n: of the first row that is kept, once one was looked at: what came before was removed, or never recorded.
+    """
+
+    def __init__(self, folder: Path, stream: Stream, instance: str, sym: str, after: int) -> None:
+        self.stream = stream
+        self.last_n = after
+        self.first_n = 0
+        self._rows = self._behind(read_rows(folder, stream, instance, [sym]), after)
+        self._seen: deque[RecordedEntry] = deque()
+
+    def peek(self, further: int = 0) -> RecordedEntry | None:
+        """The next row, or one further on; None at the end."""
+        while len(self._seen) <= further:
+            row = next(self._rows, None)
+            if row is None:
+                return None
+            self._seen.append(row)
+        return self._seen[further]
+
+    def next(self) -> RecordedEntry:
+        """Take it."""
+        row = self.peek()
+        assert row is not None
+        self.require(row.n - 1)
+        self._seen.popleft()
+        self.last_n = row.n
+        return row
+
+    def require(self, n: int) -> None:
+        """Everything up to n must have been taken by now; raises MissingRows where it was not."""
+        if self.last_n < n:
+            first, row = self.last_n + 1, self.peek()
+            raise MissingRows(self.stream, first, n if row is None else max(first, row.n - 1))
+
+    def lacks(self, n: int) -> bool:
+        """Whether n is not there, though the recorder had it: it noted no hole, and has rows on both sides of it."""
+        row = self.peek()
+        return row is not None and row.n > n and not row.missing and 0 < self.first_n <= self.last_n
+
+    def leave_out(self, n: int) -> None:
+        """Go on as if n had been taken."""
+        self.last_n = n
+
+    def left(self) -> int:
+        """How many rows are left; takes them all."""
+        count = len(self._seen) + sum(1 for _ in self._rows)
+        self._seen.clear()
+        return count
+
+    def _behind(self, rows: Iterator[RecordedEntry], n: int) -> Iterator[RecordedEntry]:
+        for row in rows:
+            self.first_n = self.first_n or row.n
+            if row.n > n:
+                yield row
+
+
+def message_of(row: RecordedEntry) -> Message | None:
+    """What the row says; None where it cannot be read. Raises DataError for a newer Tickline's row."""
+    try:
+        return decode(row.t, row.d)
+    except NewerWire as newer:
+        raise NewerRecording(f"the recorded {row.t.partition('/')[0]} n={row.n} of {row.k}", newer) from newer
+    except DecodeError:
+        return None
+
+
+class Mismatch(NamedTuple):
+    """ts_event: of what differs. text: which, recorded and computed."""
+
+    ts_event: int
+    text: str
+
+
+class Comparison:
+    """compared, identical: messages by stream. unshown: what could not be compared, and why."""
+
+    def __init__(self) -> None:
+        self.compared: Counter[Stream] = Counter()
+        self.identical: Counter[Stream] = Counter()
+        self.first: Mismatch | None = None
+        self.unshown: list[str] = []
+        self.ahead: Counter[Stream] = Counter()
+
+    def compare(self, computed: Message, recorded: RecordedRows) -> None:
+        """Hold a message against the next recorded one, bit for bit, as the wire of that one writes it.
+
+        Raises Hole where that one was not recorded.
+        """
+        stream = computed.to
+        lacking = recorded.lacks(computed.n)
+        if lacking or recorded.peek() is None:
+            what = f"{computed.sym} {stream} n={computed.n}: recorded none, computed {computed.human()}"
+            self.differs(computed.ts_event, what)
+            if lacking:
+                self.compared[stream] += 1
+                recorded.leave_out(computed.n)
+            return
+        row = recorded.next()
+        self.compared[stream] += 1
+        if is_said(computed, row.t, row.d):
+            self.identical[stream] += 1
+            return
+        found = message_of(row)
+        if not self.identical[stream]:
+            _same_model(found, computed)
+        self.differs(computed.ts_event, f"{computed.sym} {stream} n={row.n}: {_difference(row, found, computed)}")
+
+    def differs(self, ts_event: int, text: str) -> None:
+        """Note a difference; the earliest stays."""
+        if self.first is None or ts_event < self.first.ts_event:
+            self.first = Mismatch(ts_event, text)
+
+
+def _same_model(found: Message | None, computed: Message) -> None:
+    if isinstance(found, Prediction) and isinstance(computed, Prediction) and found.model != computed.model:
+        raise ConfigError(
+            f"the recording's predictions of {found.sym} are of model {found.model}, here is {computed.model}: "
+            "put that model back, or name it with --model"
+        )
+
+
+def _difference(row: RecordedEntry, found: Message | None, computed: Message) -> str:
+    """The first field that differs, recorded against computed."""
+    if found is None or type(found) is not type(computed):
+        shown = row.t if found is None else found.human()
+        return f"recorded {shown}, computed {computed.human()}"
+    ours = computed.content()
+    for name, value in found.content().items():
+        if encoded(value) != encoded(ours[name]):
+            return f"recorded {name} {value}, computed {ours[name]}"
+    return f"recorded and computed {computed.human()}, in other bytes"
+
+
+def encoded(value: object) -> str:
+    """A field's value, told apart to the last digit; NaN is NaN."""
+    return repr(value)
