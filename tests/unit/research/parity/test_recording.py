@@ -22,8 +22,7 @@ from shared.recording.layout import Origin, checkpoint_paths, claim, parts
 from shared.recording.part import ReceivedEntry
 from shared.runner.progress import producers
 from shared.runner.stage import Stage
-from shared.runner.symbol import ReceivedEntry as Received
-from shared.runner.symbol import Symbol
+from shared.runner.symbol import Received, Symbol
 from shared.strategies import BasicTaker
 from tests.altered import Row, alter, the_row
 from tests.unit.recording.entries import FIRST_DAY_MS
