@@ -3,10 +3,23 @@
 import secrets
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
 
 from shared.bus.users import ADMIN, READER, acl
-from shared.config import Settings
+from shared.config import Settings, load_settings
 from shared.errors import ConfigError
+
+
+def bus_users(
+    folder: Annotated[Path, typer.Argument(help="Where to; it must not be there yet.")] = Path("bus-users"),
+) -> None:
+    """Make a user with a password of its own for each service on a shared bus, with the least rights that it needs."""
+    users = write_users(folder, load_settings())
+    typer.echo(f"{folder / ACL_FILE}: for the server's aclfile")
+    typer.echo(f"{folder}/USER.password: for bus.password_file of {', '.join(users)}")
+
 
 ACL_FILE = "users.acl"
 SUFFIX = ".password"

@@ -1,116 +1,84 @@
-"""The options of `tickline run` and `tickline backtest`, laid over the config."""
+"""What is typed: options that several verbs share, values with commas between them, and the files that options name."""
 
+import contextlib
 import json
-import re
-import secrets
-import shlex
-import sys
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import NamedTuple
+from types import TracebackType
+from typing import Annotated, TextIO, TypeAlias, TypeVar
 
-from shared.config import Settings, load_settings
+import typer
+
 from shared.errors import ConfigError
-from shared.plural import plural
-from shared.recording.layout import is_recording
-from shared.recording.part import recorded_symbols
 
-QUOTES = ("USDT", "USDC", "USD", "EUR", "BTC")  # by which a file's name is taken for a symbol's
-TIMEZONE = "Of the file's times without an offset, e.g. Europe/Berlin; bars of whole days are days there. UTC if none."
+PriceFile: TypeAlias = Annotated[Path, typer.Option(help="CSV or Parquet file of bars or prices.")]
+FileSymbol: TypeAlias = Annotated[str, typer.Option(help="The symbol of the file, e.g. BTCUSDT.")]
+FileInterval: TypeAlias = Annotated[
+    str | None, typer.Option(help="Time between two bars, e.g. 12h; the file's by default.")
+]
+Timezone: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Of the file's times without an offset, e.g. Europe/Berlin; bars of whole days are days there. "
+        "UTC if none."
+    ),
+]
+StrategyName: TypeAlias = Annotated[str | None, typer.Option(help="The strategy's name, e.g. basic_taker.")]
+FillFee: TypeAlias = Annotated[str | None, typer.Option(help="Fee rate of each fill's value, e.g. 0.0003.")]
+SlippageBps: TypeAlias = Annotated[
+    str | None, typer.Option(help="Basis points that each fill is worse than its price.")
+]
+ModelClass: TypeAlias = Annotated[
+    str, typer.Option("--class", help="The model's class: LinearModel or NonLinearModel.")
+]
+Seed: TypeAlias = Annotated[int, typer.Option(help="Of the first weights.")]
+AccountName: TypeAlias = Annotated[
+    str | None, typer.Option("--account", help="Whose, where the config cannot tell it any more.")
+]
 
-
-class RunOptions(NamedTuple):
-    """As given; None where the option was not."""
-
-    data: Sequence[Path] | None = None
-    sym: Sequence[str] | None = None
-    interval: str | None = None
-    model: str | None = None
-    strategy: str | None = None
-    param: Sequence[str] | None = None
-    balance: str | None = None
-    fee: str | None = None
-    limit: int | None = None
-    rate: float | None = None
-    run_id: str | None = None
-    slippage_bps: str | None = None
-    record: Path | None = None
-    timezone: str | None = None
-
-
-def settings_for(options: RunOptions) -> Settings:
-    """The settings of the run; raises ConfigError."""
-    sections: dict[str, dict[str, object]] = {
-        "ingestor": _present(limit=options.limit, ticks_per_s=options.rate, timezone=options.timezone),
-        "signal": _present(model=options.model),
-        "strategy": _present(name=options.strategy, balance=options.balance),
-        "gateway": _present(fee=options.fee, slippage_bps=options.slippage_bps),
-        "recorder": _present(folder=options.record and options.record.absolute()),
-    }
-    if options.param:
-        sections["strategy"]["params"] = named_values("--param", options.param)
-    given = _present(interval=options.interval, run_id=options.run_id)
-    if options.data:
-        files = _files(options.data, options.sym or ())
-        if (recording := next(filter(is_recording, options.data), None)) is not None:
-            from shared.recording.checkpoint import (
-                last_settings,  # they load strategies: not before the guard
-                recorded_model,
-            )
-
-            kept = last_settings(recording)
-            given.setdefault("interval", kept["interval"])
-            if options.model is None and (found := recorded_model(kept, load_settings().signal.folders)) is not None:
-                sections["signal"] = {"model": found}
-        sections["ingestor"] |= {"source": "replay", "files": files}
-        given["symbols"] = tuple(files)
-        given.setdefault("run_id", new_run_id())
-    elif options.sym:
-        given["symbols"] = tuple(options.sym)
-    given |= {name: section for name, section in sections.items() if section}
-    return load_settings(**given)
+T = TypeVar("T")
 
 
-def new_run_id() -> str:
-    """A name for a replay: the time, and something random."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+def words(option: str, text: str, example: str) -> tuple[str, ...]:
+    """The values as they are written. Raises ConfigError, which names the option, as all here do.
 
-
-def _present(**options: object) -> dict[str, object]:
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _files(data: Sequence[Path], syms: Sequence[str]) -> dict[str, Path]:
-    if len(data) == 1 and is_recording(data[0]):
-        return dict.fromkeys(syms or recorded_symbols(data[0]), data[0].absolute())
-    if len(data) != len(syms):
-        strange = [f"; {path} is no recording and no file" for path in data if not path.is_file()]
-        raise ConfigError(_unmatched(data, syms) + "".join(strange[:1]))
-    if len(set(syms)) != len(syms):
-        raise ConfigError("--sym names a symbol twice: give each symbol one file")
-    return dict(zip(syms, data, strict=True))
-
-
-def _unmatched(data: Sequence[Path], syms: Sequence[str]) -> str:
-    """What is missing, and where it is --sym the whole command, as it was typed, with it."""
-    if len(syms) > len(data):
-        files = plural(len(data), "file")
-        return f"--data: {files} for {plural(len(syms), 'symbol')}: give each --sym its file, in the same order"
-    typed = shlex.join(["tickline", *sys.argv[1:], *(f"--sym={sym_of(path)}" for path in data[len(syms) :])])
-    lacking = ", ".join(str(path) for path in data[len(syms) :])
-    return f"--sym is missing: say of which symbol {lacking} is, in the order of the files, e.g. `{typed}`"
-
-
-def sym_of(path: Path) -> str:
-    """A guess by the file's name, for a person to correct.
-
-    >>> sym_of(Path("data/BTCUSDT-12h-2024-01.csv.gz")), sym_of(Path("bars.csv")), sym_of(Path("eth_usdt.csv"))
-    ('BTCUSDT', 'BTCUSDT', 'ETHUSDT')
+    >>> words("--interval", "12h, 1d", "12h,1d")
+    ('12h', '1d')
     """
-    word = re.match(r"[A-Z0-9]{5,20}|[A-Z0-9]{2,10}[_ ][A-Z0-9]{2,10}", path.name.upper().partition(".")[0])
-    found = re.sub("[_ ]", "", word.group()) if word else ""
-    return found if found.endswith(QUOTES) else "BTCUSDT"
+    return _each(option, text, _word, f"values with commas between them, e.g. {example}")
+
+
+def integers(option: str, text: str) -> tuple[int, ...]:
+    """Whole numbers."""
+    return _each(option, text, int, "whole numbers with commas between them, e.g. 1,3,5")
+
+
+def floats(option: str, text: str) -> tuple[float, ...]:
+    """Numbers.
+
+    >>> floats("--threshold", "0,1e-3")
+    (0.0, 0.001)
+    """
+    return _each(option, text, float, "numbers with commas between them, e.g. 0,0.001")
+
+
+def decimals(option: str, text: str) -> tuple[Decimal, ...]:
+    """Numbers with all their digits."""
+    return _each(option, text, Decimal, "numbers with commas between them, e.g. 1,2.5")
+
+
+def _each(option: str, text: str, kind: Callable[[str], T], what: str) -> tuple[T, ...]:
+    try:
+        return tuple(kind(part) for part in text.split(","))
+    except (ValueError, InvalidOperation) as error:
+        raise ConfigError(f"{option} {text!r:.80}: write {what}") from error
+
+
+def _word(text: str) -> str:
+    if not text.strip():
+        raise ValueError("empty")
+    return text.strip()
 
 
 def named_values(option: str, texts: Iterable[str]) -> dict[str, object]:
@@ -130,3 +98,48 @@ def _named_value(option: str, text: str) -> tuple[str, object]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+class OutputFile:
+    """Text that is written beside `path` and takes its place when all went well; what stood there stays until then.
+
+    A context manager; it opens at once, so that an option that cannot be met fails before the work: ConfigError, which
+    names `option`. What is no regular file, e.g. /dev/stdout, is written directly.
+
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "rows.csv"
+    >>> with OutputFile("--csv", path) as file:
+    ...     _ = file.write("a")
+    ...     path.exists()
+    False
+    >>> path.read_text()
+    'a'
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, option: str, path: Path) -> None:
+        self._path = path
+        self._direct = path.exists() and not path.is_file()
+        self._written = path if self._direct else path.with_name(f".{path.name}.part")
+        self._what = f"{option} {path}: cannot be written"
+        try:
+            self._file = self._written.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise ConfigError(f"{self._what}: {error.strerror}") from error
+
+    def __enter__(self) -> TextIO:
+        return self._file
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            self._file.close()
+            if not self._direct and error is None:
+                self._written.replace(self._path)
+        except OSError as failed:
+            if error is None:
+                raise ConfigError(f"{self._what}: {failed.strerror}") from failed
+        finally:
+            if not self._direct:
+                with contextlib.suppress(OSError):
+                    self._written.unlink(missing_ok=True)

@@ -1,24 +1,70 @@
-"""`tickline tail`: any stream, decoded, over all partitions."""
+"""`tickline tail`: a stream's last entries, decoded, over all partitions."""
 
+import asyncio
 import base64
+import contextlib
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any
+from typing import Annotated, Any
 
-from services.console.follow import Source, follow
+import typer
+
+from services.console.run.streams import Source, follow
+from shared.bus.api import BusLost
+from shared.bus.embedded import running_url, stored_bus
 from shared.bus.entry import START, Entry
 from shared.bus.names import PartitionId
 from shared.bus.redis_bus import RedisBus, RedisSession
 from shared.bus.runs import known_runs
-from shared.config import Settings
-from shared.errors import ConfigError
+from shared.config import Settings, load_settings
+from shared.errors import BusUnreachable, ConfigError
 from shared.messages import DecodeError, Stream, Tensor, decode
 from shared.messages.codec import newer
 from shared.record import NewerWire
 from shared.runner.progress import producers
 from shared.runner.service import make_bus
+
+
+def tail(
+    stream: Annotated[Stream, typer.Argument(help="The stream's name.")],
+    sym: Annotated[str | None, typer.Option(help="Only this symbol.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many of the last entries.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    run_id: Annotated[
+        str | None, typer.Option(help="A replay's run id, or `last`; else the config's namespace.")
+    ] = None,
+) -> None:
+    """Show a stream's last entries, decoded, over all partitions."""
+    settings = load_settings()
+    with contextlib.ExitStack() as stack:
+        if not settings.bus.url:
+            url = running_url(settings.bus.folder) or stack.enter_context(stored_bus(settings.bus.folder)).url
+            settings = settings.model_copy(update={"bus": settings.bus.model_copy(update={"url": url})})
+        try:
+            asyncio.run(_tail(settings, run_id, stream, sym, limit, as_json, follow))
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            pass  # Ctrl-C is how --follow ends
+        except BrokenPipeError:  # the reader has left, e.g. `| head`; at exit Python would flush to it once more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+async def _tail(
+    settings: Settings, run_id: str | None, stream: Stream, sym: str | None, limit: int, as_json: bool, keep_on: bool
+) -> None:
+    form = json_line if as_json else text_line
+    try:
+        settings = await of_run(settings, run_id)
+        async for entry in entries(make_bus(settings), settings, stream, sym, limit, keep_on):
+            typer.echo(form(entry))
+    except BusLost as lost:
+        raise BusUnreachable(str(lost)) from lost
+
 
 LAST = "last"
 CHUNK = 500  # entries read backwards at a time
@@ -107,7 +153,7 @@ async def _newest(
     return found[:limit]
 
 
-def as_json(entry: Entry) -> str:
+def json_line(entry: Entry) -> str:
     """One line of JSON: id, type, number, trace, time of writing and the message's fields."""
     try:
         fields: dict[str, Any] = {name: _plain(value) for name, value in decode(entry.t, entry.d).content().items()}
@@ -117,7 +163,7 @@ def as_json(entry: Entry) -> str:
     return json.dumps({**beside, "sym": entry.k, "n": entry.n, "tr": entry.tr, **fields})
 
 
-def as_line(entry: Entry) -> str:
+def text_line(entry: Entry) -> str:
     """One line for a person; its last word is `newer` where a newer Tickline wrote the entry."""
     word = "" if newer(entry.t) is None else "  newer"
     return f"{entry.id.decode()}  n={entry.n}  {entry.h.decode(errors='replace')}  [{entry.tr}]{word}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.console.verbs.download import BASE_URL
+from services.console.download import BASE_URL
 from services.research.download.history import PublicExchange
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.trade_history import MarketBar

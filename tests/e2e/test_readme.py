@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services.console.verbs.download import BASE_URL
+from services.console.download import BASE_URL
 from services.simulator.http.server import SimulatorServer
 from tests.public_history import PastMarket, PublicHistory, bars
 

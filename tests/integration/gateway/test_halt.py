@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.console.supervisor import as_environment
+from services.console.run.processes import as_environment
 from services.gateway.account import waiting
 from services.gateway.account.halt import halt as halting
 from services.simulator.engine.faults import Fault, FaultMode

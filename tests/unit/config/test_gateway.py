@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from services.console.supervisor import as_environment, keys_environment
+from services.console.run.processes import as_environment, keys_environment
 from shared.config import Mode, load_settings
 from shared.config.gateway import GatewaySettings, read_keys
 from shared.errors import ConfigError

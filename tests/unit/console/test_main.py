@@ -10,11 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from services.console import main as module
-from services.console.app import app
+from services.console.main import app_for
 from services.gateway.account.main import app as control
 from shared.runner.parent import SAFE_PATH
 
 RUNNER = CliRunner()
+app = app_for([])
 VERBS = (["run"], ["backtest"], ["train"], ["sweep"], ["parity"], ["tail"], ["config", "show"], ["data", "check"])
 
 
@@ -41,7 +42,7 @@ def test_short_help_of_the_verbs_on_an_account(verb: str) -> None:
 def test_a_verb_on_an_account_waits_for_nothing_that_others_need() -> None:
     """A halt hands over to the gateway's process at once."""
     code = (
-        "import sys; from services.console.main import _app; _app(['halt', '--flatten']);"
+        "import sys; from services.console.main import app_for; app_for(['halt', '--flatten']);"
         "print(*({'numpy', 'redis', 'services.research'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from services.console.tail import REMEMBERED, Repeats, as_json, as_line, entries
+from services.console.tail import REMEMBERED, Repeats, entries, json_line, text_line
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.entry import Entry
 from shared.config import Settings
@@ -56,8 +56,8 @@ async def test_a_repeated_entry_is_shown_once_and_counts_once(bus: EmbeddedBus) 
 def test_what_a_newer_tickline_wrote_is_shown_and_said() -> None:
     """Its line for a person is there all the same; the fields are not."""
     seen = Entry(b"1-1", [b"t", b"MarketTick/%d" % (WIRE + 1), b"k", b"A", b"n", b"2", b"h", b"A 5", b"tr", b"t"])
-    assert as_line(seen) == "1-1  n=2  A 5  [t]  newer"
-    told = json.loads(as_json(seen))
+    assert text_line(seen) == "1-1  n=2  A 5  [t]  newer"
+    told = json.loads(json_line(seen))
     assert told["why"] == f"a MarketTick was written by a newer Tickline (wire {WIRE + 1}; this one knows {WIRE})"
     assert (told["n"], told["undecoded"]) == (2, "")
-    assert as_line(entry(2)) == "1-1  n=2    [t]"
+    assert text_line(entry(2)) == "1-1  n=2    [t]"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.console.options import RunOptions, settings_for
+from services.console.settings import RunOptions, settings_for
 from shared import record
 from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings

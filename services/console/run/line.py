@@ -1,0 +1,347 @@
+"""`tickline run`: the whole line on this machine, from the bus to the summary."""
+
+import asyncio
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from services.console.run.display import Summary, open_line
+from services.console.run.processes import SimulatorProcess, Supervisor, as_environment, keys_environment
+from services.console.run.status import AccountLine, View, Watcher, one_history
+from services.console.run.streams import Ended, OrderCollector, RefusalCounter, latencies_us
+from services.console.run.troubles import FolderWatch, SilenceLines, Troubles
+from services.console.run.try_out import write_config
+from services.research.line import check_input
+from services.research.parity.orders import compare
+from shared.bus.api import BusLost
+from shared.bus.embedded import EmbeddedBus
+from shared.bus.redis_bus import RedisBus
+from shared.bus.runs import register_run
+from shared.config import Mode, Settings
+from shared.config.settings import CONFIG_VARIABLE
+from shared.errors import BusUnreachable, TicklineError, UserCodeFailed
+from shared.extras import need_extras
+from shared.plural import plural
+from shared.recording.checkpoint import differences
+from shared.recording.layout import is_recording
+from shared.runner.health import alive_file, touched_after
+from shared.runner.service import check_bus, make_bus
+from shared.strategies.identity import Identity
+from shared.user_code import blaming
+
+RECORDER = "recorder"
+SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before writers, so that nothing piles up
+POLL_S = 0.25
+READY_S = 30.0
+READY_POLL_S = 0.05
+NO_SUMMARY = "there is no summary"
+
+T = TypeVar("T")
+# The view, how many processes were restarted, what holds of the account, and how this run's orders ended at a venue.
+Report = Callable[[View, int, str, Ended | None], None]
+Say = Callable[[str], None]  # a line about a trouble
+
+
+class Server(Protocol):
+    """What stands beside the services and is started again where it was when it dies."""
+
+    def alive(self) -> bool: ...
+    def start(self) -> None: ...
+
+
+async def run_line(settings: Settings, report: Report, say: Say, *, with_fake: bool = False) -> Summary:
+    """Run until the source is drained, or until SIGINT, SIGTERM or SIGHUP; returns what came of it.
+
+    with_fake: the fake exchange runs beside the line, and the config is written for the verbs on its account.
+    """
+    if settings.gateway.mode is not Mode.PAPER:
+        need_extras("ccxt", "journal")
+    with blaming(", ".join(settings.symbols)):
+        expected, own_bus = check_input(settings), settings.bus
+    servers: list[Server] = []
+    how = _command()
+    with ExitStack() as stack:
+        if not settings.bus.url:
+            embedded = stack.enter_context(EmbeddedBus(settings.bus.folder))
+            servers.append(embedded)
+            bus = settings.bus.model_copy(update={"url": embedded.url})
+            settings = settings.model_copy(update={"bus": bus})
+        if with_fake:
+            fake = stack.enter_context(SimulatorProcess(settings))
+            servers.append(fake)
+            gateway = settings.gateway.model_copy(update={"fake_url": fake.url})
+            settings = settings.model_copy(update={"gateway": gateway})
+            written = write_config(settings.model_copy(update={"bus": own_bus}))  # where `tail` finds a bus that rests
+            how = f"{CONFIG_VARIABLE}={shlex.quote(str(written))} {how}"
+        return await _Run(settings, servers, expected, report, say, how).run()
+
+
+def _ended(collector: OrderCollector | RefusalCounter) -> Ended | None:
+    return collector.ended if isinstance(collector, RefusalCounter) else None
+
+
+def _command() -> str:
+    """How this command is typed: its name, or where it is when the shell does not find it."""
+    return "tickline" if shutil.which("tickline") else shlex.quote(str(Path(sys.argv[0]).absolute()))
+
+
+class _Run:
+    """One run, from a bus that is up to the summary."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        servers: Sequence[Server],
+        expected: Mapping[str, int] | None,
+        report: Report,
+        say: Say,
+        how: str,
+    ) -> None:
+        self._settings = settings
+        self._servers = servers
+        self._expected = expected
+        self._report, self._say = report, say
+        self._bus: RedisBus = make_bus(settings)
+        self._watcher = Watcher(self._bus, settings)
+        logs = settings.state_dir / "logs"
+        beside = () if settings.recorder.folder is None else (RECORDER,)
+        self._readers = (*beside, *SERVICES[:-1])
+        self._real = settings.gateway.mode is not Mode.PAPER
+        self._supervisor = Supervisor(
+            (*beside, *SERVICES), as_environment(settings), logs, ready=self._readers_ready, last=beside,
+            own_env={"gateway": keys_environment(settings)}, lasting=self._keeps_dying if self._real else None,
+        )  # fmt: skip
+        self._troubles = Troubles(logs, (*beside, *SERVICES))
+        self._stop = asyncio.Event()
+        self._server_restarts = 0
+        self._began_ns = time.time_ns()
+        self._comparable = True
+        self._account = AccountLine(settings, how) if self._real else None
+        self._identity = Identity.of(settings)
+        self._flatten = f"{how} halt --flatten"
+        self._silence = SilenceLines("the bus does not answer", "the bus is back")
+        self._first: list[str] = []  # what is said when the services are up
+        self._unstarted = ""  # why a server could not be started again
+        self._seen: View | None = None
+        self._ended = False
+
+    async def run(self) -> Summary:
+        """Start the services, watch them, stop them, sum up."""
+        try:
+            return await self._run()
+        finally:
+            await self._watcher.close()
+
+    async def _look_first(self) -> None:
+        """What is on the bus before anything is started; raises BusLost."""
+        self._seen = await self._watcher.look()  # also what an earlier run left open, should this one end at once
+        self._first += [str(self._identity), *self._recorded(), *await self._limited()]
+        one = await one_history(self._bus, self._settings)
+        self._comparable = one and self._settings.ingestor.source != "ccxt"  # that cannot be had once more
+        if self._settings.ingestor.source == "replay":
+            await self._register()
+
+    async def _run(self) -> Summary:
+        cautions = await check_bus(self._bus, self._settings)
+        await self._once_the_bus_answers(self._look_first, "nothing was started")
+        self._first = [*cautions, *dict.fromkeys(self._first)]
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._stop.set)
+        collector = self._collector()
+        collecting = asyncio.create_task(collector.run())
+        keeping = asyncio.create_task(self._supervisor.run())
+        try:
+            finished = await self._watch(keeping, collector)
+        finally:
+            self._ended = True
+            self._say_open()
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            await self._supervisor.stop()
+            if self._account is not None:
+                await self._account.close()
+        await self._once_the_bus_answers(lambda: collector.finish(collecting), NO_SUMMARY)
+        loop.remove_signal_handler(signal.SIGINT)  # from here on a second Ctrl-C ends a long comparison
+        return await self._once_the_bus_answers(lambda: self._summary(collector, finished), NO_SUMMARY)
+
+    def _recorded(self) -> Iterator[str]:
+        """In what a replay differs from the recording that it is of."""
+        own = self._settings.ingestor
+        files = own.files.values() if own.source == "replay" else ()
+        for recording in dict.fromkeys(path for path in files if is_recording(path)):
+            yield from differences(recording, self._identity)
+
+    async def _limited(self) -> list[str]:
+        """`limit` counts all ticks of the bus, also those of earlier runs."""
+        limit = self._settings.ingestor.limit
+        if limit is None or self._settings.ingestor.source == "replay":
+            return []
+        before = max((await self._watcher.look()).taken.values(), default=0)
+        if not before:
+            return []
+        left = f"so {limit - before} more come" if limit > before else "so no more come"
+        return [
+            f"--limit {limit}: this bus holds up to {plural(before, 'tick')} a symbol of earlier runs, which "
+            f"count: {left}; "
+            "another TICKLINE_BUS__FOLDER begins anew"
+        ]
+
+    async def _readers_ready(self, name: str) -> None:
+        """The source starts when its readers are at work, within a bound: until then its ticks would only grow old."""
+        if name != SERVICES[-1]:
+            return
+        files = [alive_file(self._settings.state_dir, reader) for reader in self._readers]
+        until = time.monotonic() + READY_S
+        # The time of a file gives nothing to wait on.
+        while time.monotonic() < until and not all(touched_after(f, self._began_ns) for f in files):  # noqa: ASYNC110
+            await asyncio.sleep(READY_POLL_S)
+
+    async def _register(self) -> None:
+        session = await self._bus.connect()
+        try:
+            own = self._settings.bus
+            await register_run(session, own.namespace, self._settings.run_id, own.keep_runs)
+        finally:
+            await session.close()
+
+    async def _watch(self, keeping: "asyncio.Task[None]", collector: OrderCollector | RefusalCounter) -> bool:
+        """Report progress until the end; True when the source was drained."""
+        stopping = asyncio.create_task(self._stop.wait())
+        ground = FolderWatch(self._folders())
+        try:
+            while not self._stop.is_set():
+                await asyncio.wait((keeping, stopping), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+                if keeping.done():
+                    keeping.result()
+                first, self._first = self._first, []
+                for line in (*first, *self._troubles.new(), *ground.news()):
+                    self._say(line)
+                if self._troubles.code and self._settings.ingestor.source == "replay":
+                    return False  # what comes after it is no replay any more
+                self._revive(last=not self._real)
+                began_s = time.monotonic()
+                try:
+                    self._seen = view = await self._watcher.look()
+                except BusLost as lost:  # the services wait for it too
+                    self._silence.begins(began_s)
+                    self._say_if(self._silence.goes_on(time.monotonic(), str(lost)))
+                    continue
+                self._say_if(self._silence.over(time.monotonic()))
+                account = await self._account.look() if self._account else ""
+                self._report(view, self._restarts, account, _ended(collector))
+                if self._expected is not None and view.complete(self._expected):
+                    return True
+            return False
+        finally:
+            stopping.cancel()
+            ground.close()
+
+    def _folders(self) -> dict[str, Path]:
+        """What is written there -> the folder, where it is one of this machine."""
+        own = self._settings
+        kept = "logs, the journal" if self._real else "logs"
+        folders = {kept: own.state_dir} if own.state_dir.is_dir() else {}
+        if self._servers and own.bus.folder.is_dir():
+            folders["the bus's data"] = own.bus.folder
+        return folders
+
+    def _revive(self, *, last: bool) -> None:
+        """Start a server again that has died; what hinders it is raised with `last`, else said and waited for."""
+        for server in self._servers:
+            if server.alive():
+                continue
+            try:
+                server.start()
+            except TicklineError as error:
+                if last:
+                    raise
+                if str(error) != self._unstarted:
+                    self._unstarted = str(error)
+                    self._say(f"{error}; it is tried again")
+                continue
+            self._server_restarts += 1
+
+    async def _once_the_bus_answers(self, work: Callable[[], Awaitable[T]], otherwise: str) -> T:
+        """Do what needs the bus, again when it is lost meanwhile; BusUnreachable, with `otherwise`, if it stays so."""
+        own = self._settings.bus
+        until = time.monotonic() + own.start_timeout_s
+        while True:
+            self._revive(last=True)
+            try:
+                return await work()
+            except BusLost as lost:
+                if time.monotonic() > until:
+                    raise BusUnreachable(
+                        f"{lost}; it stayed away for {own.start_timeout_s:g} s, so {otherwise}: what was "
+                        "committed is on the bus, and the next start goes on from there"
+                    ) from lost
+                self._say_if(self._silence.goes_on(time.monotonic(), str(lost)))
+            await asyncio.sleep(POLL_S)  # a server that is away gives nothing to wait on
+
+    def _say_if(self, line: str) -> None:
+        if line:
+            self._say(line)
+
+    def _keeps_dying(self, what: str) -> None:
+        self._say(what)
+        self._say_open()
+
+    def _say_open(self) -> None:
+        """What stays at the exchange when nobody trades any more."""
+        if self._real and self._seen is not None:
+            self._say_if(open_line(self._seen.positions, self._seen.in_flight, self._flatten, self._first_of_all()))
+
+    def _first_of_all(self) -> str:
+        """What must be done before a verb reaches the account: its config, its journal and a venue must be there."""
+        needed = [] if self._settings.state_dir.is_dir() else [f"put {self._settings.state_dir} back"]
+        if self._ended and self._settings.gateway.venue == "fake" and self._servers:
+            needed.append("start the fake exchange again (`tickline run --venue fake`)")
+        return ", ".join(needed)
+
+    def _collector(self) -> OrderCollector | RefusalCounter:
+        """What the summary needs besides the counts: at a venue fills are not the backtest's."""
+        if self._account is not None:
+            return RefusalCounter(self._bus, self._settings, self._began_ns)
+        return OrderCollector(self._bus, self._settings)
+
+    async def _summary(self, collector: OrderCollector | RefusalCounter, finished: bool) -> Summary:
+        view = await self._watcher.look()
+        await self._watcher.close()
+        parity, code = None, self._troubles.code
+        if isinstance(collector, OrderCollector) and self._comparable and collector.newer:
+            self._say(f"the orders are not compared with the backtest: {collector.newer}")
+        elif isinstance(collector, OrderCollector) and self._comparable and not code:
+            try:
+                parity = compare(self._settings, view.decided, collector.orders, view.ordered)
+            except UserCodeFailed as failed:
+                code = str(failed)
+        return Summary(
+            counts=view.progress.written,
+            final_equity=view.equity,
+            fees=view.fees,
+            latency_us=await latencies_us(self._bus, self._settings, self._began_ns),
+            parity=parity,
+            restarts=self._restarts,
+            finished=finished,
+            ended=_ended(collector),
+            start_equity=(began := self._settings.strategy.balance * len(self._settings.symbols)),
+            capital_added=view.capital - began,
+            positions=view.positions if self._real else {},
+            in_flight=view.in_flight if self._real else {},
+            flatten=self._flatten,
+            first=self._first_of_all(),
+            identity=self._identity,
+            code=code,
+            live=self._settings.ingestor.source == "ccxt",
+        )
+
+    @property
+    def _restarts(self) -> int:
+        return self._supervisor.restarted + self._server_restarts

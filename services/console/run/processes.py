@@ -1,0 +1,256 @@
+"""Keeps the services of one run alive: each its own process, restarted when it dies, a bounded number of times."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from shared.config import Settings
+from shared.config.gateway import SECRETS
+from shared.config.settings import PREFIX
+from shared.errors import TicklineError, VenueError
+from shared.runner.parent import PYTHON, WITH_PARENT
+
+# Settings as the environment of a child process.
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """One variable for each section, complete, so that no file or other variable changes anything.
+
+    The account's keys are not among them.
+
+    >>> as_environment(Settings(interval="12h"))["TICKLINE_INTERVAL"]
+    '12h'
+    """
+    values = settings.model_dump(mode="json", exclude={"gateway": set(SECRETS)})
+    return {
+        f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+    }
+
+
+def keys_environment(settings: Settings) -> dict[str, str]:
+    """The account's keys, for the gateway and nobody else; empty where there are none.
+
+    >>> sorted(keys_environment(Settings()))
+    ['TICKLINE_GATEWAY__API_KEY', 'TICKLINE_GATEWAY__API_PASSWORD', 'TICKLINE_GATEWAY__API_SECRET']
+    """
+    keys = {name: getattr(settings.gateway, name) for name in SECRETS}
+    return {f"{PREFIX}GATEWAY__{name.upper()}": key.get_secret_value() for name, key in keys.items()}
+
+
+# The fake exchange beside the line, as a process of its own that outlives the gateway by a moment.
+
+STOP_TIMEOUT_S = 10.0
+
+
+class SimulatorProcess:
+    """Its book is in the state folder, so that the next start goes on with it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = ""
+        self._folder = settings.state_dir
+        self._log = settings.state_dir / "logs" / "simulator.log"
+        self._options = (
+            "--state", str(settings.state_dir / "fake-exchange.jsonl"), "--seed", str(settings.ingestor.seed),
+            "--simulated", settings.interval,
+        )  # fmt: skip
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start it, on a free port or where it was before; returns when it answers. Raises VenueError."""
+        self._end()
+        port = self.url.rpartition(":")[2] or "0"
+        try:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            log = self._log.open("ab")
+        except OSError as error:
+            raise VenueError(f"the fake exchange's log {self._log} cannot be written: {error.strerror}") from error
+        with log:
+            self._process = subprocess.Popen(
+                [*PYTHON, "-m", "services.simulator", "--port", port, *self._options], text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
+                env=_environment(),
+            )  # fmt: skip
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline().split()
+        if not said:
+            self._end()
+            raise VenueError(f"the fake exchange does not start (log: {self._log})")
+        self.url = said[-1]
+
+    def alive(self) -> bool:
+        """Whether its process is running."""
+        return self._process is not None and self._process.poll() is None
+
+    def __enter__(self) -> "SimulatorProcess":
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.communicate(timeout=STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def _environment() -> dict[str, str]:
+    """Ours without an account's keys."""
+    keys = {f"{PREFIX}GATEWAY__{name.upper()}" for name in SECRETS}
+    return {name: value for name, value in os.environ.items() if name not in keys} | {WITH_PARENT: "1"}
+
+
+NO_RESTART = (2, 3, 5, 7)  # bad config, bad data, refused for safety, code that raises: it would end the same again
+PAUSE_S, PAUSE_MAX_S = 1.0, 60.0  # before what keeps dying is started again, where nothing is given up
+
+
+class ServiceFailed(TicklineError):
+    """A service cannot be kept alive."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]
+
+
+class Supervisor:
+    """Starts `python -P -m services.NAME` for each name, when `ready(name)` returns; their logs go to files in `logs`.
+
+    lasting: told of a service that keeps dying, after which it is started again and again, with a growing pause, and
+    the others stay; without it such a service ends the run, as does always one that is refused at its first start.
+    last: those of them that are stopped when the others have ended.
+    own_env: variables of one service; no other is given them, not even from our own environment.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        env: Mapping[str, str],
+        logs: Path,
+        *,
+        own_env: Mapping[str, Mapping[str, str]] | None = None,
+        ready: Callable[[str], Awaitable[None]] | None = None,
+        lasting: Callable[[str], None] | None = None,
+        last: Sequence[str] = (),
+        restarts: int = 5,
+        within_s: float = 60.0,
+    ) -> None:
+        self.restarted = 0
+        self._names = tuple(names)
+        self._own_env = own_env or {}
+        hidden = {variable for own in self._own_env.values() for variable in own}
+        inherited = {variable: value for variable, value in os.environ.items() if variable not in hidden}
+        self._env = {**inherited, **env, WITH_PARENT: "1"}
+        self._logs = logs
+        self._ready = ready
+        self._lasting = lasting
+        self._last = tuple(last)
+        self._restarts = restarts
+        self._within_s = within_s
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+
+    async def run(self) -> None:
+        """Start all and keep them alive until cancelled; raises ServiceFailed."""
+        try:
+            self._logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ServiceFailed(f"{self._logs}: the services' logs cannot be written: {error.strerror}", 2) from error
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name in self._names:
+                    group.create_task(self._keep(name))
+        except* ServiceFailed as failed:
+            first = failed.exceptions[0]
+        else:
+            return
+        raise first
+
+    async def stop(self) -> None:
+        """SIGTERM to all, and SIGKILL to what has not ended in time; ServiceFailed where one of `last` failed then."""
+        await self._stop([name for name in self._names if name not in self._last])
+        await self._stop(self._last)
+        for name in self._last:
+            code = self._processes[name].returncode if name in self._processes else 0
+            if code not in (0, -signal.SIGTERM, None):
+                raise ServiceFailed(f"{name} ended with code {code}: {self._last_word(name)}", code if code > 0 else 1)
+
+    async def _stop(self, names: Sequence[str]) -> None:
+        known = (self._processes.get(name) for name in names)
+        living = [process for process in known if process is not None and process.returncode is None]
+        for process in living:
+            process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await asyncio.gather(*(process.wait() for process in living))
+        except TimeoutError:
+            for process in living:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+    async def _keep(self, name: str) -> None:
+        loop = asyncio.get_running_loop()
+        died_at: deque[float] = deque()
+        pause_s, first = 0.0, True
+        if self._ready is not None:
+            await self._ready(name)
+        while True:
+            began = loop.time()
+            process = await self._start(name)
+            code = await process.wait()
+            now = loop.time()
+            died_at.append(now)
+            while died_at and now - died_at[0] > self._within_s:
+                died_at.popleft()
+            lasted = now - began > self._within_s
+            if lasted:
+                pause_s = 0.0
+            if code in NO_RESTART or len(died_at) > self._restarts or pause_s:
+                said = f"{name} ended with code {code}: {self._last_word(name)}"
+                refused = first and code in NO_RESTART and not lasted
+                if self._lasting is None or refused:
+                    raise ServiceFailed(said, code if code > 0 else 1)
+                pause_s = min(2 * pause_s or PAUSE_S, PAUSE_MAX_S)
+                self._lasting(f"{said}; the others stay, and it is started again in {pause_s:g} s")
+                await asyncio.sleep(pause_s)
+            first = False
+            self.restarted += 1
+
+    async def _start(self, name: str) -> asyncio.subprocess.Process:
+        with self._log(name) as log:
+            process = await asyncio.create_subprocess_exec(
+                *PYTHON, "-m", f"services.{name}", stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log,
+                env={**self._env, **self._own_env.get(name, {})}, start_new_session=True,
+            )  # fmt: skip
+        self._processes[name] = process
+        return process
+
+    def _log(self, name: str) -> IO[bytes]:
+        """Its log file; nothing where none can be made any more, since the service counts more than its log."""
+        try:
+            self._logs.mkdir(parents=True, exist_ok=True)
+            return (self._logs / f"{name}.log").open("ab")
+        except OSError:
+            return Path(os.devnull).open("ab")
+
+    def _last_word(self, name: str) -> str:
+        path = self._logs / f"{name}.log"
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        last = lines[-1] if lines else "it said nothing"
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            last = json.loads(last)["why"]  # the service told why it ended
+        return f"{last[:300]} (log: {path})"

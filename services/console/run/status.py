@@ -1,0 +1,261 @@
+"""Looking at a running line from outside."""
+
+import contextlib
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from services.research.line import Book, book_from, position_from
+from shared.bus.api import Bus, BusLost, Session
+from shared.config import Settings
+from shared.config.fingerprint import config_hash
+from shared.errors import ConfigError, JournalUnwritable
+from shared.messages import Reason
+from shared.models.choose import card_at, chosen_model
+from shared.plural import plural
+from shared.runner.health import MAX_AGE_S, alive_file, fresh, touched_after
+from shared.runner.progress import Progress, read_progress, read_snapshots
+
+if TYPE_CHECKING:
+    from shared.journal.journal import Journal
+    from shared.journal.rows import ArmingRow
+import hashlib
+
+from shared.strategies.identity import identity_or_none
+
+
+class View(NamedTuple):
+    """What was seen at one moment. books: of the run's symbols, in their order, as the strategy service committed them.
+
+    Sums go in that order, as the backtest's do: in another one their last digit could differ.
+    balance: of a book that has not decided yet (None).
+    taken: symbol -> quotes that the ingestor has committed, seen before the progress was.
+    """
+
+    taken: dict[str, int]
+    progress: Progress
+    books: dict[str, Book | None]
+    balance: Decimal
+
+    @property
+    def equity(self) -> Decimal:
+        """Sum over all books, in quote units."""
+        return sum((book.equity() if book else self.balance for book in self.books.values()), Decimal(0))
+
+    @property
+    def fees(self) -> Decimal:
+        """Sum over all books, in quote units."""
+        return sum((book.fees for book in self.books.values() if book), Decimal(0))
+
+    @property
+    def capital(self) -> Decimal:
+        """Of all books, with what a person has given or taken since they began, in quote units."""
+        return sum((book.account.capital if book else self.balance for book in self.books.values()), Decimal(0))
+
+    @property
+    def in_flight(self) -> dict[str, int]:
+        """Symbol -> its orders whose end its book has not been told; only where there are any."""
+        counts = {sym: len(book.in_flight) for sym, book in self.books.items() if book}
+        return {sym: count for sym, count in counts.items() if count}
+
+    @property
+    def decided(self) -> dict[str, int]:
+        """Symbol -> number of the last tick that was decided on."""
+        return {sym: book.last_tick_n for sym, book in self.books.items() if book}
+
+    @property
+    def ordered(self) -> dict[str, int]:
+        """Symbol -> number of the last order that was written."""
+        return {sym: book.orders_written for sym, book in self.books.items() if book}
+
+    @property
+    def positions(self) -> dict[str, Decimal]:
+        """Symbol -> what its book holds, in base units; only where it holds something."""
+        held = {sym: book.account.position(sym) for sym, book in self.books.items() if book}
+        return {sym: position.signed_qty for sym, position in held.items() if position}
+
+    def complete(self, expected: Mapping[str, int]) -> bool:
+        """Whether so many quotes of each symbol went all the way through the line."""
+        return self.progress.drained and all(self.taken.get(sym, 0) >= count for sym, count in expected.items())
+
+
+class Watcher:
+    """Keeps one session to the bus for looking."""
+
+    def __init__(self, bus: Bus, settings: Settings) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._session: Session | None = None
+
+    async def look(self) -> View:
+        """The line as it is now; raises BusLost."""
+        try:
+            if self._session is None:
+                self._session = await self._bus.connect()
+            own = self._settings
+            ingested = await read_snapshots(self._session, own.ingestor.instance, own.bus.partitions)
+            progress = await read_progress(self._session, own)
+            snapshots = await read_snapshots(self._session, own.strategy.instance, own.bus.partitions)
+        except BusLost:
+            await self.close()
+            raise
+        mine = set(own.symbols)  # an earlier run may have left others
+        counted = own.ingestor.source != "ccxt"  # there are no quotes to count
+        taken = {sym: position_from(sym, data) for sym, data in ingested.items() if counted and sym in mine}
+        books = {sym: book_from(own, sym, snapshots[sym]) if sym in snapshots else None for sym in own.symbols}
+        return View(taken, progress, books, own.strategy.balance)
+
+    async def close(self) -> None:
+        """End the session."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+
+# What a service says of its trouble, as its log has it.
+
+MOST = 300
+TAIL_BYTES = 8_192
+
+
+def last_why(log: Path, since: int = 0) -> str:
+    """The newest reason that the service told behind the first `since` bytes of its log; empty where it told none."""
+    for line in reversed(_tail(log, since).splitlines()):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            return str(json.loads(line)["why"])[:MOST]
+    return ""
+
+
+def _tail(log: Path, since: int) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(log.stat().st_size - TAIL_BYTES, since, 0))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+# Whether the account may send, and what keeps it from that: a line for the person at the screen.
+
+LOOK_EVERY_S = 0.5
+GATEWAY = "gateway"  # the service
+MINUTE_S = 60.0
+
+
+class AccountLine:
+    """Reads the journal now and then; writes nothing. how: what is typed before a verb, e.g. `tickline`."""
+
+    def __init__(self, settings: Settings, how: str) -> None:
+        gateway = settings.gateway
+        card = card_at(chosen_model(settings))
+        self._settings = settings
+        self._hash = config_hash(settings, card.sha256)
+        self._how = how
+        self._began_s, self._began_ns = time.monotonic(), time.time_ns()
+        self._log = settings.state_dir / "logs" / f"{GATEWAY}.log"
+        self._log_began = self._log.stat().st_size if self._log.exists() else 0
+        most = gateway.risk.max_position_notional * len(settings.symbols)
+        self._arm = f"{how} arm --account {gateway.account} --max-notional {most:f} --for 12h"
+        self._journal: Journal | None = None
+        self._looked_s = float("-inf")
+        self._line = ""
+
+    async def look(self) -> str:
+        """The line; empty while there is no journal yet."""
+        if time.monotonic() - self._looked_s < LOOK_EVERY_S:
+            return self._line
+        self._looked_s = time.monotonic()
+        try:
+            self._line = self._trouble() or await self._said()
+        except (ConfigError, JournalUnwritable) as error:
+            self._line = f"the journal cannot be read: {error}" if self._journal else ""
+            await self.close()
+        return self._line
+
+    async def close(self) -> None:
+        """Let go of the journal."""
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            with suppress(JournalUnwritable):
+                await journal.close()
+
+    async def _said(self) -> str:
+        own = self._settings
+        if self._journal is None:
+            from shared.journal.journal import Journal  # what a line on paper does without
+
+            self._journal = await Journal.open(own.journal_url, own.gateway.account, durable=True, create=False)
+        latches, arming = await self._journal.latches(), await self._journal.arming()
+        if latches:
+            names = sorted(latches.keys() - {Reason.OTHER_BUS})
+            verbs = [" ".join(["resume", *names])] * bool(names)
+            verbs += ["adopt"] * (Reason.OTHER_BUS in latches)
+            typed = ", ".join(f"{self._how} {verb}" for verb in verbs)
+            return f"held by {', '.join(sorted(latches))}: in another terminal: {typed}"
+        if why := self._not_armed(arming):
+            return f"{why}: nothing that adds exposure is sent; in another terminal: {self._arm}"
+        assert arming is not None
+        armed = f"armed until {_utc(arming)}, for positions of at most {arming.max_notional.normalize():f}"
+        differences = len(await self._journal.externals(adopted=False))
+        waiting = plural(differences, "difference waits", "differences wait")
+        return armed + (f"; {waiting} for a person: {self._how} resolve" if differences else "")
+
+    def _not_armed(self, arming: "ArmingRow | None") -> str:
+        if arming is None:
+            return "not armed"
+        if time.time() * 1_000 >= arming.expires_at_ms:
+            return f"armed no more, since {_utc(arming)}"
+        return "" if arming.config_hash == self._hash else "armed for another config, which does not count"
+
+    def _trouble(self) -> str:
+        """Why the gateway does nothing, where it should have been at work by now."""
+        folder, runs_s = self._settings.state_dir, time.monotonic() - self._began_s
+        if self._journal is not None and not folder.is_dir():
+            return f"{folder} is away: no verb reaches this account until it is put back"
+        alive = alive_file(folder, GATEWAY)
+        if runs_s < MAX_AGE_S or fresh(alive, time.time()):
+            return ""
+        why = last_why(self._log, self._log_began)
+        if not why and not touched_after(alive, self._began_ns):
+            long = ", for more than a minute" if runs_s > MINUTE_S else ""
+            return f"the gateway is starting{long} (log: {self._log})"
+        return f"the gateway is not at work: {why or 'it said nothing'} (log: {self._log})"
+
+
+def _utc(arming: "ArmingRow") -> str:
+    return f"{datetime.fromtimestamp(arming.expires_at_ms // 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+# Whether all that the bus holds was made under the settings of this run: only then does a backtest tell something.
+
+RAN_WITH = "ran_with:"  # beside the partition count: one field for all settings that `tickline run` ran with
+
+
+async def one_history(bus: Bus, settings: Settings) -> bool:
+    """Note this run's settings on the bus; whether no run before it had others."""
+    session = await bus.connect()
+    try:
+        known = await session.meta({f"{RAN_WITH}{mark(settings)}": "1"})
+    finally:
+        await session.close()
+    return sum(name.startswith(RAN_WITH) for name in known) == 1
+
+
+def mark(settings: Settings) -> str:
+    """A short name for everything that decides which orders are made; pace, limit and symbols are not among it.
+
+    >>> mark(Settings(symbols=("SIM-A",))) == mark(Settings()) != mark(Settings(interval="5m"))
+    True
+    """
+    ingestor = settings.ingestor.model_dump(mode="json", include={"source", "files", "seed"})
+    made = identity_or_none(settings)
+    signal = None if made is None else made.sha256
+    strategy = settings.strategy.model_dump(mode="json", include={"name", "params", "balance"})
+    gateway = settings.gateway.model_dump(mode="json", include={"venue", "fee", "slippage_bps"})
+    text = json.dumps([settings.interval, ingestor, signal, strategy, gateway], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,205 @@
+"""Following streams from outside the line, over restarts of the bus."""
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from shared.bus.api import Bus, BusLost
+from shared.bus.entry import START, Entry
+from shared.bus.names import PartitionId
+from shared.config import Settings
+from shared.messages import DecodeError, ExecutionReport, Leg, OrderIntent, Stream, decode
+from shared.record import NewerWire
+from shared.runner.progress import producers
+
+COUNT = 500
+BLOCK_MS = 300
+
+
+Source = tuple[str, PartitionId]
+
+
+async def follow(
+    bus: Bus, sources: Sequence[Source], *, forever: bool = True, behind: Mapping[Source, bytes] | None = None
+) -> AsyncIterator[Entry]:
+    """Every entry of the streams from their starts; without `forever` until nothing more is there.
+
+    After a restart of the bus it starts anew: the same entry may come twice, told apart by symbol and n. With `behind`
+    it starts there instead, and goes on where it was after a restart.
+    """
+    run_id, cursors = "", dict(behind or {})
+    while True:
+        try:
+            session = await bus.connect()
+        except BusLost:
+            if not forever:
+                raise
+            await asyncio.sleep(BLOCK_MS / 1000)  # a server that is away gives nothing to wait on
+            continue
+        try:
+            if behind is None and session.run_id != run_id:
+                run_id, cursors = session.run_id, dict.fromkeys(sources, START)
+            while True:
+                batches = await session.read(cursors, COUNT, BLOCK_MS if forever else 0)
+                if not batches and not forever:
+                    return
+                for source, entries in batches:
+                    cursors[source] = entries[-1].id
+                    for entry in entries:
+                        yield entry
+        except BusLost:
+            if not forever:
+                raise
+        finally:
+            await session.close()
+
+
+# Takes a stream while a run goes on, and to its end.
+
+
+class StreamTaker(ABC):
+    """Gives `take` each entry of one stream of one instance, in all partitions; after a restart of the bus again."""
+
+    def __init__(self, bus: Bus, stream: Stream, instance: str, partitions: int) -> None:
+        self._bus = bus
+        self._sources: list[Source] = [(stream, PartitionId(instance, p)) for p in range(partitions)]
+
+    @abstractmethod
+    def take(self, entry: Entry) -> None:
+        """One entry."""
+
+    async def run(self) -> None:
+        """Take until cancelled."""
+        await self._follow(forever=True)
+
+    async def finish(self, running: "asyncio.Task[None]") -> None:
+        """End the running one, and take what it has not seen yet; raises BusLost, and may be called again."""
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await self._follow(forever=False)
+
+    async def _follow(self, forever: bool) -> None:
+        async for entry in follow(self._bus, self._sources, forever=forever):
+            self.take(entry)
+
+
+# Collects the orders of a run while it goes on, for the comparison at its end.
+
+MAX_PER_SYMBOL = 500_000
+
+
+class OrderCollector(StreamTaker):
+    """orders: symbol -> n -> order; the oldest of a symbol go when there are too many.
+
+    newer: why these are not all, where a newer Tickline wrote some: then nothing can be compared.
+    """
+
+    def __init__(self, bus: Bus, settings: Settings) -> None:
+        super().__init__(bus, Stream.ORDERS, settings.strategy.instance, settings.bus.partitions)
+        from services.research.parity.orders import OrderKey  # it loads the models' runtime, which `tail` does without
+
+        self._key_of = OrderKey.of
+        self.orders: dict[str, dict[int, OrderKey]] = {}
+        self.newer = ""
+
+    def take(self, entry: Entry) -> None:
+        """Keep the order; to the comparison, one that cannot be read is missing."""
+        try:
+            message = decode(entry.t, entry.d)
+        except NewerWire as newer:
+            self.newer = str(newer)
+            return
+        except DecodeError:
+            return
+        if isinstance(message, OrderIntent):
+            known = self.orders.setdefault(message.sym, {})
+            known[message.n] = self._key_of(message)
+            if len(known) > MAX_PER_SYMBOL:
+                del known[next(iter(known))]
+
+
+# Counts, while a run goes on, how its orders ended: how many were filled, and why the others were not.
+
+ASKED_FOR = (Leg.OPEN, Leg.CLOSE, Leg.NET)  # other reports end no order of this line
+
+
+class Ended(NamedTuple):
+    """filled: orders of which something was filled. reasons: reason -> orders that were not filled, or not in full."""
+
+    filled: int = 0
+    reasons: Mapping[str, int] = MappingProxyType({})
+
+
+class RefusalCounter(StreamTaker):
+    """Counts the reports of this run, each once. Reports before `since_ns` are an earlier run's."""
+
+    def __init__(self, bus: Bus, settings: Settings, since_ns: int) -> None:
+        super().__init__(bus, Stream.EXECUTIONS, settings.gateway.instance, settings.bus.partitions)
+        self._filled = 0
+        self._reasons: Counter[str] = Counter()
+        self._since_ns = since_ns
+        self._seen: dict[str, int] = {}
+
+    @property
+    def ended(self) -> Ended:
+        """The counts as they stand."""
+        return Ended(self._filled, dict(self._reasons))
+
+    def take(self, entry: Entry) -> None:
+        """Count the report, once; what cannot be read is none of ours."""
+        if entry.w < self._since_ns or entry.n <= self._seen.get(entry.k, 0):
+            return
+        self._seen[entry.k] = entry.n
+        try:
+            message = decode(entry.t, entry.d)
+        except (DecodeError, NewerWire):
+            return
+        if not isinstance(message, ExecutionReport):
+            return
+        if message.leg in ASKED_FOR and message.last_qty:
+            self._filled += 1
+        if message.reason is not None:
+            self._reasons[message.reason.value] += 1
+
+
+# How long from a tick written to its execution written, from the entries that the bus still holds.
+
+
+async def latencies_us(bus: Bus, settings: Settings, since_ns: int) -> Mapping[str, float | None]:
+    """p50, p99 and p99.9 in µs, by the wall clocks in the entries; None without executions.
+
+    Of ticks that were written at `since_ns` or later: what an earlier run left is not this run's.
+    """
+    written = {}
+    async for entry in follow(bus, _sources(settings, Stream.TICKS), forever=False):
+        if entry.w >= since_ns:
+            written[entry.tr] = entry.w
+    waits = []
+    async for entry in follow(bus, _sources(settings, Stream.EXECUTIONS), forever=False):
+        if entry.tr in written:
+            waits.append((entry.w - written[entry.tr]) / 1000)
+    return percentiles(waits)
+
+
+def percentiles(waits_us: Sequence[float]) -> Mapping[str, float | None]:
+    """The named percentiles, rounded to whole µs.
+
+    >>> percentiles([1.0, 2.0, 3.0])
+    {'p50': 2.0, 'p99': 3.0, 'p999': 3.0}
+    """
+    names = {"p50": 50, "p99": 99, "p999": 99.9}
+    if not waits_us:
+        return dict.fromkeys(names)
+    return {name: float(round(np.percentile(waits_us, q))) for name, q in names.items()}
+
+
+def _sources(settings: Settings, stream: Stream) -> list[tuple[str, PartitionId]]:
+    instance = producers(settings)[stream]
+    return [(stream, PartitionId(instance, p)) for p in range(settings.bus.partitions)]

@@ -1,0 +1,152 @@
+"""`tickline run --venue fake`: the whole config of a try-out, and the file that the other verbs find it in."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from services.console.options import named_values
+from services.console.settings import RunOptions
+from shared.config import Settings, load_settings
+from shared.config.gateway import SECRETS
+from shared.config.settings import CONFIG_VARIABLE
+from shared.errors import ConfigError
+from shared.models.card import ModelRefused
+from shared.models.choose import AUTO, choose_model
+
+ACCOUNT = "fake"
+INTERVAL = "1s"
+MARKETS = {"BTCUSDT": "BTC/USDT:USDT", "ETHUSDT": "ETH/USDT:USDT"}
+STRATEGY = "threshold"
+PARAMS = {"threshold": 0.001}  # what two legs cost: smaller predictions are not worth an order
+NOT_HERE = {"data": "--data", "rate": "--rate", "run_id": "--run-id", "fee": "--fee"}
+KEYS = {"api_key": SecretStr("fake-key"), "api_secret": SecretStr("fake-secret"), "api_password": SecretStr("")}
+
+
+def fake_settings(options: RunOptions) -> Settings:
+    """A try-out's config. Of the user's own only the folders, the bus and the seed count; raises ConfigError."""
+    for name, option in NOT_HERE.items():
+        if getattr(options, name) not in (None, []):
+            raise ConfigError(
+                f"{option} does not go with --venue fake: the fake exchange has a market and fees of its own"
+            )
+    symbols = list(options.sym or MARKETS)
+    if strange := set(symbols) - MARKETS.keys():
+        raise ConfigError(f"--sym {', '.join(sorted(strange))}: the fake exchange lists {', '.join(MARKETS)}")
+    user = load_settings()
+    values: dict[str, object] = {
+        "state_dir": str(user.state_dir.absolute()),
+        "interval": options.interval or INTERVAL,
+        "symbols": symbols,
+        "bus": _bus(user),
+        "ingestor": {"source": "fake", "seed": user.ingestor.seed, "limit": options.limit},
+        "signal": {"model": _model(options, user, symbols)},
+        "strategy": _strategy(options),
+        "gateway": {
+            "mode": "testnet", "venue": "fake", "exchange": "binance", "account": ACCOUNT,
+            "markets": {sym: MARKETS[sym] for sym in symbols}, "fee": "0.0005",
+            "risk": {
+                "max_order_notional": 2_500, "max_position_notional": 1_250, "orders_per_minute": 300,
+                "daily_loss": 500, "max_tick_age_s": 10, "max_prediction_age_s": 10,
+            },
+        },
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        only = Path(folder) / "fake.toml"
+        only.write_text("\n".join(toml_lines(values)) + "\n")
+        with _config_file(only):
+            settings = load_settings()
+    own = settings.gateway.model_copy(update={"keys_dir": None, **KEYS})
+    return settings.model_copy(update={"gateway": own})
+
+
+def write_config(settings: Settings) -> Path:
+    """The settings of the run, where `arm` and the others are told to look for them; replaced at each start."""
+    path = config_path(settings)
+    values = settings.model_dump(mode="json", exclude={"gateway": set(SECRETS)})
+    text = "\n".join(("# Written by `tickline run --venue fake` at each start.", *toml_lines(values))) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.touch(0o600)  # a bus may have a password
+    new.write_text(text)
+    shutil.move(new, path)
+    return path
+
+
+def config_path(settings: Settings) -> Path:
+    """In the state folder."""
+    return settings.state_dir / "fake.toml"
+
+
+def _bus(user: Settings) -> dict[str, object]:
+    """The user's, in a namespace of its own; the file is read from anywhere, so no folder in it is relative."""
+    own = {"namespace": f"{user.bus.namespace}.fake", "folder": str(user.bus.folder.absolute())}
+    return user.bus.model_dump(mode="json") | own
+
+
+def _model(options: RunOptions, user: Settings, symbols: Sequence[str]) -> str:
+    """Its card's path: what is armed is named, and found from anywhere. Raises ConfigError."""
+    try:
+        card = choose_model(options.model or AUTO, user.signal.folders, symbols, options.interval or INTERVAL)
+    except ModelRefused as refused:
+        raise ConfigError(f"--venue fake: {refused}") from refused
+    return str(card.absolute())
+
+
+def _strategy(options: RunOptions) -> dict[str, object]:
+    name = options.strategy or STRATEGY
+    params = named_values("--param", options.param or ())
+    if name == STRATEGY:
+        params = PARAMS | params
+    return {
+        "name": name, "params": params, "balance": options.balance or 1_000,
+        "order_valid_s": 5, "prediction_stale_s": 5,
+    }  # fmt: skip
+
+
+@contextmanager
+def _config_file(path: Path) -> Iterator[None]:
+    before = os.environ.get(CONFIG_VARIABLE)
+    os.environ[CONFIG_VARIABLE] = str(path)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[CONFIG_VARIABLE]
+        else:
+            os.environ[CONFIG_VARIABLE] = before
+
+
+# Settings as a TOML file that a person can read and the line reads back.
+
+
+def toml_lines(values: Mapping[str, object]) -> Iterator[str]:
+    """Sections are mappings; what is None is left out, since TOML has no such value.
+
+    >>> list(toml_lines({"interval": "1s", "gateway": {"leverage": 1, "markets": {"A": "A/B"}, "keys_dir": None}}))
+    ['interval = "1s"', '', '[gateway]', 'leverage = 1', 'markets = {"A" = "A/B"}']
+    """
+    for name, value in values.items():
+        if not isinstance(value, Mapping) and value is not None:
+            yield f"{name} = {_value(value)}"
+    for name, section in values.items():
+        if isinstance(section, Mapping):
+            yield ""
+            yield f"[{name}]"
+            for key, value in section.items():
+                if value is not None:
+                    yield f"{key} = {_value(value)}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(key)} = {_value(held)}" for key, held in value.items() if held is not None)
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_value(held) for held in value) + "]"
+    return json.dumps(value)

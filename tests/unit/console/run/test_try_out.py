@@ -1,0 +1,72 @@
+"""The config of `tickline run --venue fake`."""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.console.run.try_out import fake_settings, write_config
+from services.console.settings import RunOptions
+from shared.config import Mode, load_settings
+from shared.config.fingerprint import config_hash
+from shared.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_what_it_trades_on() -> None:
+    settings = fake_settings(RunOptions(limit=7))
+    gateway = settings.gateway
+    assert (gateway.mode, gateway.venue, gateway.account) == (Mode.TESTNET, "fake", "fake")
+    assert (settings.ingestor.source, settings.ingestor.limit, settings.interval) == ("fake", 7, "1s")
+    assert settings.namespace == "tickline.fake"
+    assert settings.strategy.params == {"threshold": 0.001}
+
+
+def test_of_the_users_config_only_the_folders_the_bus_and_the_seed_count(tmp_path: Path) -> None:
+    Path("tickline.toml").write_text(
+        'symbols = ["AUSDT"]\nstate_dir = "mine"\n[bus]\npartitions = 3\n[ingestor]\nseed = 5\n'
+        '[gateway]\nmode = "testnet"\nvenue = "ccxt"\nexchange = "okx"\naccount = "real"\nkeys_dir = "keys"\n'
+        'markets = {AUSDT = "A/USDT"}\n[strategy]\nname = "basic_taker"\nparams = {leverage = 3}\n'
+    )
+    settings = fake_settings(RunOptions(sym=["ETHUSDT"]))
+    assert (settings.state_dir, settings.bus.partitions, settings.ingestor.seed) == (tmp_path / "mine", 3, 5)
+    assert settings.gateway.markets == {"ETHUSDT": "ETH/USDT:USDT"}
+    assert (settings.gateway.exchange, settings.gateway.account, settings.gateway.keys_dir) == ("binance", "fake", None)
+    assert settings.strategy.params == {"threshold": 0.001}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        RunOptions(),
+        RunOptions(sym=["BTCUSDT"], balance="250.5", strategy="basic_taker", param=["leverage=2", "netting=true"]),
+        RunOptions(param=["threshold=0.00001"], interval="5s", model="simulated_linear"),
+    ],
+)
+def test_the_other_verbs_find_the_same_config(options: RunOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = fake_settings(options)
+    path = write_config(settings)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "fake-secret" not in path.read_text()
+    monkeypatch.setenv("TICKLINE_CONFIG", str(path))
+    again = load_settings()
+    assert config_hash(again, "") == config_hash(settings, "")
+    keys: dict[str, Any] = {name: getattr(settings.gateway, name) for name in ("api_key", "api_secret")}
+    assert again.model_copy(update={"gateway": again.gateway.model_copy(update=keys)}) == settings
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (RunOptions(data=[Path("a.csv")], sym=["BTCUSDT"]), "--data"), (RunOptions(rate=0.0), "--rate"),
+        (RunOptions(run_id="x"), "--run-id"), (RunOptions(fee="0"), "--fee"), (RunOptions(sym=["SIM-A"]), "SIM-A"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_with_it(options: RunOptions, named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        fake_settings(options)
