@@ -22,7 +22,7 @@ from shared.recording.layout import Origin, checkpoint_paths, claim, parts
 from shared.recording.part import ReceivedEntry
 from shared.runner.progress import producers
 from shared.runner.stage import Stage
-from shared.runner.symbol import Received, Symbol
+from shared.runner.symbol import Symbol, Taken
 from shared.strategies import BasicTaker
 from tests.altered import Row, alter, the_row
 from tests.unit.recording.entries import FIRST_DAY_MS
@@ -69,7 +69,7 @@ class Line:
 
     def _give(self, symbol: Symbol, message: Message) -> list[Message]:
         made = cast(Stage, symbol.stage).on_tick(message) or []
-        symbol.last[message.to] = Received(message.n, message.tr, message)
+        symbol.last[message.to] = Taken(message.n, message.tr, message)
         for output in made:
             self._written[output.to].append(output)
             symbol.sent[output.to] = output.n
