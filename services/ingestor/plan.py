@@ -10,8 +10,8 @@ from services.ingestor.stage import IngestStage
 from shared.config import Settings
 from shared.config.ingestor import LiveSettings
 from shared.errors import ConfigError
-from shared.exchanges.market_data.exchange_facts import FACTS, UNLISTED
 from shared.exchanges.market_data.options import LiveOptions
+from shared.exchanges.registry import market_data_profile
 from shared.intervals import NS_PER_S, TRADE, interval_ns, interval_text
 from shared.messages import Stream
 from shared.runner.plan import Output, ServiceSpec
@@ -60,7 +60,7 @@ def _options(own: LiveSettings, interval: str, name: str) -> LiveOptions:
 
 def live_stage(options: LiveOptions, sym: str) -> LiveStage:
     """A fresh stage for one symbol."""
-    rules = options.rules(FACTS.get(options.exchange, UNLISTED).consecutive)
+    rules = options.rules(market_data_profile(options.exchange).consecutive)
     if options.stream == "candles":
         route = candle_pipeline(options.interval, options.grace_ns, options.warm_bars, rules.fill_ns, rules.silence_ns)
     else:

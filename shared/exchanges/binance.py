@@ -1,11 +1,13 @@
-"""Binance: USD-M futures and spot. What the letters in the comments mean stands in profile.py."""
+"""Binance: how its markets are read, and how USD-M futures and spot are traded. The letters: profile.py."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges.profile import TradingFacts, all_of, states_of
+from shared.exchanges.market_data import parse
+from shared.exchanges.market_data.events import Trade
+from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row
 from shared.exchanges.trading.parse import number
@@ -14,11 +16,78 @@ from shared.exchanges.trading.rest_caller import RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
-# Which of Binance's errors say that an order was not taken. The two APIs give one number different meanings.
-#
-# U: BINANCE_DOCS/error-code, SPOT_DOCS/errors: all rows but those marked otherwise were found there (P) or in ccxt's
-# table, which quotes them (C). What is here in no table is no answer: see tests/unit/gateway/venues/codes.toml.
+DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
+SPOT_DOCS = "https://developers.binance.com/docs/binance-spot-api-docs"
 
+
+def _acknowledged(message: Any) -> bool | None:
+    """As in DOCS/websocket-market-streams/Live-Subscribing-Unsubscribing-to-streams.
+
+    >>> _acknowledged({"result": None, "id": 1}), _acknowledged({"e": "aggTrade", "a": 1})
+    (True, None)
+    >>> _acknowledged({"error": {"code": 2, "msg": "Invalid request: invalid stream"}, "id": 1})
+    False
+    """
+    if not isinstance(message, dict) or "id" not in message:
+        return None
+    return False if message.get("error") is not None else True if message.get("result", 0) is None else None
+
+
+def _trade(message: Any, market_id: str) -> Trade | None:
+    """An aggregate trade whose fields have the types of DOCS/websocket-market-streams/Aggregate-Trade-Streams.
+
+    >>> message = {"e": "aggTrade", "s": "BTCUSDT", "a": 7, "p": "1.5", "q": "2", "T": 1000, "m": True}
+    >>> _trade(message, "BTCUSDT")
+    Trade(id=7, ts_event=1000000000, price=Decimal('1.5'), qty=Decimal('2'), seq=0, on_book=True)
+    >>> _trade(message, "ETHUSDT"), _trade({**message, "p": 1.5}, "BTCUSDT")
+    (None, None)
+    """
+    try:
+        if message["e"] != "aggTrade" or message["s"] != market_id:
+            return None
+        on_book = "nq" not in message or not _all_improved(message)
+        return parse.plain_trade(message["a"], message["T"], message["p"], message["q"], on_book)
+    except (KeyError, TypeError):
+        return None
+
+
+def _off_book(raw: Mapping[str, Any]) -> bool:
+    """X of the raw `@trade` stream (MARKET, INSURANCE_FUND, ADL, NA), `nq` of aggregate trades: P, market data streams.
+
+    nq is the quantity without trades against RPI orders, also over REST: P, aggregate trade streams and list.
+    """
+    return raw.get("X", "MARKET") != "MARKET" or raw.get("isRPITrade") is True or _all_improved(raw)
+
+
+def _all_improved(raw: Mapping[str, Any]) -> bool:
+    """Says whether all of an aggregate trade was against RPI orders.
+
+    >>> [_all_improved(raw) for raw in ({"q": "1.5", "nq": "0.000"}, {"q": "1.5", "nq": "0.1"}, {"q": "1.5"})]
+    [True, False, False]
+    """
+    nq = raw.get("nq")
+    return nq.__class__ is str and nq != "" and not nq.strip("0.")
+
+
+MARKET_DATA = MarketDataProfile(
+    watch={"name": "aggTrade"},  # REST gives aggregate trades, and these have ids of their own
+    consecutive=True,
+    from_id="fromId",  # inclusive: DOCS/market-data/rest-api/Compressed-Aggregate-Trades-List
+    page=1000,
+    pages=30,  # each costs 20 of the 1200 to 2400 a minute, a question about bars 1: DOCS/market-data/rest-api
+    forward=True,
+    every_bar=True,
+    market_types={"swap": "linear", "spot": "spot"},
+    acknowledged=_acknowledged,
+    trade=_trade,
+    off_book=_off_book,
+    spacing="rollingWindow",  # its limits are by the minute: DOCS/general-info
+)
+
+# Errors that say that an order was not taken. The two APIs give one number different meanings.
+#
+# U: DOCS/error-code, SPOT_DOCS/errors: all rows but those marked otherwise were found there (P) or in ccxt's table,
+# which quotes them (C). What is here in no table is no answer: see tests/unit/exchanges/codes.toml.
 BOTH = {
     **all_of(Reason.REQUEST_EXPIRED, "-1021"),
     **all_of(Reason.RATE_LIMITED, "-1003 -1008 -1015"),
@@ -29,7 +98,7 @@ BOTH = {
         " -1119 -1121 -1128 -1130 -1131 -2010",
     ),
 }
-FUTURES = {
+FUTURES_REFUSALS = {
     **BOTH,
     **all_of(Reason.NO_MARGIN, "-2018 -2019 -2027 -2028"),
     **all_of(Reason.REQUEST_EXPIRED, "-5028"),
@@ -45,7 +114,8 @@ FUTURES = {
         " -4405 -4407 -4517 -4518 -4519",  # P: only what reduces is taken
     ),
 }
-SPOT = {  # there -2021 and -2022 speak of a replaced order, -2026 of one that was archived, -4xxx of withdrawals
+SPOT_REFUSALS = {
+    # there -2021 and -2022 speak of a replaced order, -2026 of one that was archived, -4xxx of withdrawals
     **BOTH,
     **all_of(Reason.KEY_REFUSED, "-2008"),
     **all_of(Reason.VENUE_REFUSED, "-1134 -1135"),
@@ -55,16 +125,15 @@ SPOT = {  # there -2021 and -2022 speak of a replaced order, -2026 of one that w
 NEVER_MS = 4_133_404_800_000  # C: what a perpetual has as its deliveryDate
 MARGINS = {"ISOLATED": "isolated", "CROSSED": "cross"}  # as ccxt calls them
 MOST_SPOT_BY_SYMBOL, MOST_TICKERS_BY_SYMBOL = 13, 2
-MOST_BY_SYMBOL = 40  # P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders: weight 1 a symbol, 40 for all
-BINANCE_DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
-BINANCE = TradingFacts(
-    client_id="newClientOrderId",  # C, the form U: BINANCE_DOCS/trade/rest-api/New-Order; unique among open orders only
+MOST_BY_SYMBOL = 40  # P: DOCS/trade/rest-api/Current-All-Algo-Open-Orders: weight 1 a symbol, 40 for all
+FUTURES_FACTS = TradingFacts(
+    client_id="newClientOrderId",  # C, the form U: DOCS/trade/rest-api/New-Order; unique among open orders only
     client_id_form=re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$"),
-    expiry="window",  # U: BINANCE_DOCS/general-info#timing-security
+    expiry="window",  # U: DOCS/general-info#timing-security
     most_validity_ms=60_000,
     test="demo",  # C: futures' testnet is gone; https://www.binance.com/en/support/faq/detail/9be58f73e5e14338809e3b705b9687dd
-    refusals=FUTURES,
-    # U: BINANCE_DOCS/general-info#http-return-codes: 403 is the firewall, 429 and 418 are limits, 451 the law of
+    refusals=FUTURES_REFUSALS,
+    # U: DOCS/general-info#http-return-codes: 403 is the firewall, 429 and 418 are limits, 451 the law of
     # the place where we are; no engine is reached
     refusal_statuses={
         403: Reason.RATE_LIMITED,
@@ -95,12 +164,11 @@ BINANCE = TradingFacts(
 
 CREDITS = "BNFCR"
 FUNDING = "FUNDING_FEE"
-OWN_IDS = {  # P: BINANCE_DOCS/user-data-streams/Event-Order-Update
+OWN_IDS = {  # P: DOCS/user-data-streams/Event-Order-Update
     "autoclose-": Forced.LIQUIDATION, "adl_autoclose": Forced.ADL, "settlement_autoclose-": Forced.SETTLEMENT,
 }  # fmt: skip
-SPOT_DOCS = "https://developers.binance.com/docs/binance-spot-api-docs"
-BINANCE_SPOT = BINANCE._replace(
-    refusals=SPOT,
+SPOT_FACTS = FUTURES_FACTS._replace(
+    refusals=SPOT_REFUSALS,
     window_ms=86_400_000,  # P: SPOT_DOCS/rest-api/account-endpoints#account-trade-list-user_data
 )
 
@@ -109,12 +177,12 @@ class BinanceProfile(TradingProfile):
     """Its futures are signed, limited and answered by a host of their own; spot by another."""
 
     name: ClassVar[str] = "binance"
-    by_kind: ClassVar[Mapping[str, TradingFacts]] = {"swap": BINANCE, "spot": BINANCE_SPOT}
+    by_kind: ClassVar[Mapping[str, TradingFacts]] = {"swap": FUTURES_FACTS, "spot": SPOT_FACTS}
     lookup_name: ClassVar[str] = "origClientOrderId"
-    trades_name_makers: ClassVar[bool] = False  # P: BINANCE_DOCS/trade/rest-api/Account-Trade-List
+    trades_name_makers: ClassVar[bool] = False  # P: DOCS/trade/rest-api/Account-Trade-List
 
     def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
-        """By id, which goes with no time: BINANCE_DOCS/trade/rest-api/Account-Trade-List (P)."""
+        """By id, which goes with no time: DOCS/trade/rest-api/Account-Trade-List (P)."""
         return {"since": None, "until": None, "fromId": max(int(row["id"]) for row in rows) + 1}
 
     def forced(self, info: Mapping[str, Any]) -> Forced | None:
@@ -152,7 +220,7 @@ class BinanceProfile(TradingProfile):
         """Spot's `uid`; futures have an `accountAlias` in each row of the balance.
 
         P: SPOT_DOCS/rest-api/account-endpoints#account-information-user_data; C, that it is unique to the account U:
-        BINANCE_DOCS/account/rest-api/Futures-Account-Balance-V3
+        DOCS/account/rest-api/Futures-Account-Balance-V3
         """
         if self.kind == "swap":
             rows: Any = await asker.ask(asker.client.fapiprivatev3_get_balance)
@@ -173,7 +241,7 @@ class BinanceProfile(TradingProfile):
     async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
         """Market by market while that is cheaper than all at once.
 
-        C, P: weights 1 and 40 of futures (BINANCE_DOCS/trade/rest-api/Current-All-Open-Orders), 6 and 80 of spot.
+        C, P: weights 1 and 40 of futures (DOCS/trade/rest-api/Current-All-Open-Orders), 6 and 80 of spot.
         """
         if len(markets) <= (MOST_BY_SYMBOL if self.kind == "swap" else MOST_SPOT_BY_SYMBOL):
             return await super().all_open_orders(asker, markets)
@@ -199,7 +267,7 @@ class BinanceProfile(TradingProfile):
     modes_a_round: ClassVar[int] = 1_000
 
     async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
-        """Margin and leverage of all markets in one call: BINANCE_DOCS/account/rest-api/Symbol-Config (P, C)."""
+        """Margin and leverage of all markets in one call: DOCS/account/rest-api/Symbol-Config (P, C)."""
         client = asker.client
         hedged = bool(await told(asker, "dualSidePosition", client.fapiprivate_get_accountconfig))  # a sixth of dual
         names = {client.markets[market]["id"]: market for market in swaps}
@@ -217,7 +285,7 @@ class BinanceProfile(TradingProfile):
     def ends_ms(self, market: Row) -> int | None:
         """A perpetual's deliveryDate is in 2100 until its delisting is announced.
 
-        P: BINANCE_DOCS/market-data/rest-api/Exchange-Information
+        P: DOCS/market-data/rest-api/Exchange-Information
         """
         told_ms = int(market["info"].get("deliveryDate") or 0)
         return told_ms if 0 < told_ms < NEVER_MS else None
@@ -225,7 +293,7 @@ class BinanceProfile(TradingProfile):
     async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
         """Of futures they lie in the algo service since December 2025; on spot they are among the open orders.
 
-        P: BINANCE_DOCS/trade/rest-api/Current-All-Algo-Open-Orders
+        P: DOCS/trade/rest-api/Current-All-Algo-Open-Orders
         """
         if self.kind != "swap":
             return []
@@ -240,7 +308,7 @@ class BinanceProfile(TradingProfile):
         ]
 
     async def cancel_waiting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
-        """At once: BINANCE_DOCS/trade/rest-api/Cancel-All-Algo-Open-Orders (P)."""
+        """At once: DOCS/trade/rest-api/Cancel-All-Algo-Open-Orders (P)."""
         if self.kind == "swap":
             params = {"symbol": asker.client.markets[market]["id"]}
             await asker.ask(asker.client.fapiPrivateDeleteAlgoOpenOrders, params, tolerated=self.facts.unknown)
@@ -251,13 +319,13 @@ class BinanceProfile(TradingProfile):
         return "" if side == "BOTH" else side
 
     def closing(self, row: str) -> Mapping[str, Any]:
-        """reduceOnly is refused in hedge mode: BINANCE_DOCS/trade/rest-api/New-Order (P)."""
+        """reduceOnly is refused in hedge mode: DOCS/trade/rest-api/New-Order (P)."""
         return {"positionSide": row}
 
     async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
         """Single-asset mode, and no portfolio margin, whose positions and balance lie elsewhere (papi).
 
-        P: BINANCE_DOCS/account/rest-api/Account-Config; https://developers.binance.com/docs/wallet/account/account-info,
+        P: DOCS/account/rest-api/Account-Config; https://developers.binance.com/docs/wallet/account/account-info,
         which the demo system has not.
         """
         if self.kind != "swap":
@@ -288,5 +356,11 @@ class BinanceProfile(TradingProfile):
 
 
 def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
-    """C, P: BINANCE_DOCS/account/rest-api/Get-Income-History: `income` > 0 came in."""
+    """C, P: DOCS/account/rest-api/Get-Income-History: `income` > 0 came in."""
     return FundingPayment(str(row["tranId"]), ids[row["symbol"]], number(row["income"]), int(row["time"]))
+
+
+BINANCE = ExchangeProfile("binance", MARKET_DATA, BinanceProfile)
+BINANCE_USD_M = ExchangeProfile("binanceusdm", MARKET_DATA)
+BINANCE_COIN_M = ExchangeProfile("binancecoinm", MarketDataProfile(from_id="fromId", off_book=_off_book))
+BINANCE_US = ExchangeProfile("binanceus", MarketDataProfile(from_id="fromId"))

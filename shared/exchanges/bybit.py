@@ -1,4 +1,4 @@
-"""Bybit: linear swaps and spot of a unified account. What the letters in the comments mean stands in profile.py."""
+"""Bybit: how its markets are read, and how a unified account trades linear swaps and spot. The letters: profile.py."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges.profile import TradingFacts, all_of, states_of
+from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row, all_pages, trades
 from shared.exchanges.trading.parse import number
@@ -17,12 +17,42 @@ from shared.exchanges.trading.rest_caller import NotThere, RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
-# Which of Bybit's errors say that an order was not taken: https://bybit-exchange.github.io/docs/v5/error.
+DOCS = "https://bybit-exchange.github.io/docs/v5"
+
+
+def _acknowledged(message: Any) -> bool | None:
+    """As in DOCS/ws/connect; ccxt's bybit.handle_error_message has a refusal, recorded.
+
+    >>> _acknowledged({"success": True, "ret_msg": "subscribe", "conn_id": "5e07", "op": "subscribe"})
+    True
+    >>> _acknowledged({"success": False, "ret_msg": "error:handler not found", "conn_id": "5e07"})
+    False
+    >>> _acknowledged({"success": True, "ret_msg": "pong", "conn_id": "5e07", "op": "ping"})
+    """
+    if not isinstance(message, dict) or "topic" in message:
+        return None
+    success = message.get("success")
+    return False if success is False else True if success is True and message.get("op") == "subscribe" else None
+
+
+def _off_book(raw: Mapping[str, Any]) -> bool:
+    """P: DOCS/websocket/public/trade (BT, RPI), DOCS/market/recent-trade (isBlockTrade, isRPITrade).
+
+    >>> _off_book({"p": "16578.50", "BT": True}), _off_book({"p": "16578.50", "BT": False})
+    (True, False)
+    """
+    return any(raw.get(name) is True for name in ("BT", "RPI", "isBlockTrade", "isRPITrade"))
+
+
+# DOCS/market/recent-trade
+MARKET_DATA = MarketDataProfile(page=1000, spot_page=60, last_rows=True, acknowledged=_acknowledged, off_book=_off_book)
+
+# Errors that say that an order was not taken: DOCS/error.
 #
 # All rows are on that page as stored copies of various dates have it (P), or in ccxt's table (C), but 10429 (P, of
 # websockets), 30208, 110074, 110090 and -1 (U). Between 110060 and 110070 the numbers have moved by one over the
 # years: there only those are here that refuse by each reading. What is in no table is no answer, and listed in
-# tests/unit/gateway/venues/codes.toml.
+# tests/unit/exchanges/codes.toml.
 
 REFUSALS = {
     **all_of(
@@ -49,23 +79,22 @@ REFUSALS = {
 
 WEEK_MS = 7 * 86_400_000
 EARLIER_MS = 60_000
-MOST_WEEKS = 104  # P: BYBIT_DOCS/order/order-list: two years
+MOST_WEEKS = 104  # P: DOCS/order/order-list: two years
 MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
-MOST_POSITIONS = 200  # P: BYBIT_DOCS/position
-BYBIT_DOCS = "https://bybit-exchange.github.io/docs/v5"
-BYBIT = TradingFacts(
-    client_id="orderLinkId",  # C, the letters U: BYBIT_DOCS/order/create-order: 36 letters, digits, dashes, underscores
+MOST_POSITIONS = 200  # P: DOCS/position
+FACTS = TradingFacts(
+    client_id="orderLinkId",  # C, the letters U: DOCS/order/create-order: 36 letters, digits, dashes, underscores
     client_id_form=re.compile(r"^[A-Za-z0-9_-]{1,36}$"),
-    expiry="window",  # U: BYBIT_DOCS/guide#parameters-for-authenticated-endpoints
+    expiry="window",  # U: DOCS/guide#parameters-for-authenticated-endpoints
     most_validity_ms=60_000,
-    test="demo",  # U: BYBIT_DOCS/demo
+    test="demo",  # U: DOCS/demo
     refusals=REFUSALS,
     refusal_statuses={403: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED},
     duplicate=frozenset({"110072", "170141"}),  # C
     unknown=frozenset({"110001", "20001", "170213"}),  # C; 110001 also P
     unchanged=frozenset({"110025", "110043", "110026"}),  # C, P
-    in_the_way=frozenset({"110024", "110028", "110073", "3400045"}),  # C, P but the last two: BYBIT_DOCS/error
-    status_name="orderStatus",  # P: BYBIT_DOCS/enum#orderstatus, and the older words that ccxt has
+    in_the_way=frozenset({"110024", "110028", "110073", "3400045"}),  # C, P but the last two: DOCS/error
+    status_name="orderStatus",  # P: DOCS/enum#orderstatus, and the older words that ccxt has
     states=states_of(
         new="New Created Active PartiallyFilled Untriggered Triggered PendingCancel",
         filled="Filled",
@@ -73,37 +102,37 @@ BYBIT = TradingFacts(
         canceled="Cancelled PartiallyFilledCanceled Deactivated",
     ),
     market_types={"swap": "linear", "spot": "spot"},
-    swap_params={"positionIdx": 0},  # U: BYBIT_DOCS/order/create-order: one-way
-    spot_params={"marketUnit": "baseCoin"},  # C: BYBIT_DOCS/order/create-order: else a market buy's qty is quote
+    swap_params={"positionIdx": 0},  # U: DOCS/order/create-order: one-way
+    spot_params={"marketUnit": "baseCoin"},  # C: DOCS/order/create-order: else a market buy's qty is quote
     exact_cost=True,  # C: cumExecValue
-    page=100,  # P: BYBIT_DOCS/order/execution: 50 unless asked for
-    orders_page=50,  # P: BYBIT_DOCS/order/open-order: 20 unless asked for
+    page=100,  # P: DOCS/order/execution: 50 unless asked for
+    orders_page=50,  # P: DOCS/order/open-order: 20 unless asked for
     newest_first=True,
 )
 
-EXEC_TYPES = {  # P: BYBIT_DOCS/enum#exectype
+EXEC_TYPES = {  # P: DOCS/enum#exectype
     "BustTrade": Forced.LIQUIDATION, "AdlTrade": Forced.ADL, "Delivery": Forced.SETTLEMENT, "Settle": Forced.SETTLEMENT,
 }  # fmt: skip
 TRADES = {"Trade", "BlockTrade", "MovePosition", "FutureSpread", *EXEC_TYPES}
-CREATED_BY = {  # P: BYBIT_DOCS/enum#createtype
+CREATED_BY = {  # P: DOCS/enum#createtype
     "CreateByLiq": Forced.LIQUIDATION, "CreateByTakeOver_PassThrough": Forced.LIQUIDATION,
     "CreateByAdl_PassThrough": Forced.ADL, "CreateBySettle": Forced.SETTLEMENT,
 }  # fmt: skip
 FUNDING, CLASSIC, PORTFOLIO = "Funding", "1", "PORTFOLIO_MARGIN"
 
 
-# P: BYBIT_DOCS/order/cancel-all: of spot only `Order` is cancelled unless another kind is named
+# P: DOCS/order/cancel-all: of spot only `Order` is cancelled unless another kind is named
 SPOT_KINDS = ("Order", "StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslOrder")
-INDEX = {"LONG": 1, "SHORT": 2}  # P: BYBIT_DOCS/order/create-order: positionIdx
+INDEX = {"LONG": 1, "SHORT": 2}  # P: DOCS/order/create-order: positionIdx
 
 
 class BybitProfile(TradingProfile):
     """One API for both kinds, told apart by `category`."""
 
     name: ClassVar[str] = "bybit"
-    by_kind: ClassVar[Mapping[str, TradingFacts]] = dict.fromkeys(("swap", "spot"), BYBIT)
+    by_kind: ClassVar[Mapping[str, TradingFacts]] = dict.fromkeys(("swap", "spot"), FACTS)
     lookup_name: ClassVar[str] = "orderLinkId"
-    margin_of_account: ClassVar[bool] = True  # P: BYBIT_DOCS/account/set-margin-mode
+    margin_of_account: ClassVar[bool] = True  # P: DOCS/account/set-margin-mode
 
     def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """ccxt puts the answer's cursor into a row."""
@@ -137,7 +166,7 @@ class BybitProfile(TradingProfile):
     def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
         """With taxes, which stand in a list of their own, and in the coin that the exchange names.
 
-        P: BYBIT_DOCS/order/execution: feeCurrency, extraFees. ccxt reads neither, and guesses the coin.
+        P: DOCS/order/execution: feeCurrency, extraFees. ccxt reads neither, and guesses the coin.
         """
         info = trade["info"]
         ((currency, cost),) = super().fees(trade)
@@ -147,7 +176,7 @@ class BybitProfile(TradingProfile):
         return [(named, cost), *((str(tax.get("feeCoin") or named), number(tax.get("fee"), "0")) for tax in taxes)]
 
     def market_order(self, market: Row) -> MarketOrder:
-        """maxMktOrderQty of a swap (P: BYBIT_DOCS/market/instrument); maxMarketOrderQty of a spot market.
+        """maxMktOrderQty of a swap (P: DOCS/market/instrument); maxMarketOrderQty of a spot market.
 
         The latter is in the answers since 2025, and is smaller than maxOrderQty.
         """
@@ -169,7 +198,7 @@ class BybitProfile(TradingProfile):
     trades_at_once: ClassVar[bool] = True
 
     async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
-        """Of one, or of all that settle in a coin: BYBIT_DOCS/order/open-order (P)."""
+        """Of one, or of all that settle in a coin: DOCS/order/open-order (P)."""
         if len(markets) == 1:
             return await super().all_open_orders(asker, markets)
         if self.kind == "spot":
@@ -179,7 +208,7 @@ class BybitProfile(TradingProfile):
         return [row for params in given for row in await self.open_orders(asker, None, params)]
 
     async def all_trades(self, asker: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
-        """Of all markets of a kind at once: BYBIT_DOCS/order/execution (P)."""
+        """Of all markets of a kind at once: DOCS/order/execution (P)."""
         return await trades(asker, self, None, since_ms, now_ms)
 
     async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
@@ -197,7 +226,7 @@ class BybitProfile(TradingProfile):
         await asker.ask(asker.client.is_unified_enabled)
 
     async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
-        """A unified account, in no portfolio margin. P: BYBIT_DOCS/account/account-info, which the demo has not (C)."""
+        """A unified account, in no portfolio margin. P: DOCS/account/account-info, which the demo has not (C)."""
         if not live:
             return None
         info = (await asker.ask(asker.client.private_get_v5_account_info))["result"]
@@ -208,7 +237,7 @@ class BybitProfile(TradingProfile):
         return None
 
     async def rights(self, asker: RestCaller) -> Rights:
-        """Told with the key. P: BYBIT_DOCS/user/apikey-info."""
+        """Told with the key. P: DOCS/user/apikey-info."""
         answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
         told = answer["result"]
         permissions = told.get("permissions") or {}
@@ -219,7 +248,7 @@ class BybitProfile(TradingProfile):
         )
 
     async def account_id(self, asker: RestCaller, *, live: bool) -> str:
-        """`userID`, told with the key, which the demo has no answer for. P: BYBIT_DOCS/user/apikey-info."""
+        """`userID`, told with the key, which the demo has no answer for. P: DOCS/user/apikey-info."""
         if not live:
             return ""
         answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
@@ -230,7 +259,7 @@ class BybitProfile(TradingProfile):
     ) -> Row | None:
         """No single look-up there; the open list keeps the last 500 that have ended, the history a week at a time.
 
-        P: BYBIT_DOCS/order/order-list: without times the last seven days; before these, only what was filled.
+        P: DOCS/order/order-list: without times the last seven days; before these, only what was filled.
         """
         client, params = asker.client, {self.lookup_name: client_id}
         try:
@@ -262,7 +291,7 @@ class BybitProfile(TradingProfile):
     async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """A market's list of positions tells leverage and mode, flat or not; the margin mode is the account's.
 
-        P: BYBIT_DOCS/position, BYBIT_DOCS/account/account-info
+        P: DOCS/position, DOCS/account/account-info
         """
         client = asker.client
         margin = await told(asker, "marginMode", client.fetch_margin_mode, swaps[0])
@@ -283,7 +312,7 @@ class BybitProfile(TradingProfile):
         return modes.margin, modes.leverage
 
     def ends_ms(self, market: Row) -> int | None:
-        """A perpetual's deliveryTime is 0 until its delisting is announced: BYBIT_DOCS/market/instrument (P)."""
+        """A perpetual's deliveryTime is 0 until its delisting is announced: DOCS/market/instrument (P)."""
         return int(market["info"].get("deliveryTime") or 0) or None
 
     async def cancel_resting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
@@ -303,7 +332,7 @@ class BybitProfile(TradingProfile):
     def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
         """The coin's `equity`: ccxt's `total` is `walletBalance`, without unrealised profit and without what is owed.
 
-        C, P: BYBIT_DOCS/account/wallet-balance.
+        C, P: DOCS/account/wallet-balance.
         """
         accounts = answer["info"]["result"]["list"]
         return {coin["coin"]: number(coin["equity"]) for account in accounts for coin in account["coin"]}
@@ -331,5 +360,8 @@ class BybitProfile(TradingProfile):
 
 
 def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
-    """P: BYBIT_DOCS/order/execution: a positive `execFee` was paid, a negative one came in."""
+    """P: DOCS/order/execution: a positive `execFee` was paid, a negative one came in."""
     return FundingPayment(str(row["execId"]), ids[row["symbol"]], -number(row["execFee"]), int(row["execTime"]))
+
+
+BYBIT = ExchangeProfile("bybit", MARKET_DATA, BybitProfile)

@@ -1,4 +1,4 @@
-"""OKX: linear swaps and spot. What the letters in the comments mean stands in profile.py."""
+"""OKX: how its markets are read, and how linear swaps and spot are traded. The letters: profile.py."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges.profile import TradingFacts, all_of, states_of
+from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row, trades
 from shared.exchanges.trading.parse import Unreadable, number, order_id
@@ -15,11 +15,35 @@ from shared.exchanges.trading.rest_caller import RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
-# Which of OKX's errors say that an order was not taken: https://www.okx.com/docs-v5/en/#error-code-rest-api.
+DOCS = "https://www.okx.com/docs-v5/en"
+
+
+def _acknowledged(message: Any) -> bool | None:
+    """As in DOCS/#overview-websocket-subscribe; ccxt's okx.handle_error_message has a refusal, recorded.
+
+    >>> _acknowledged({"event": "subscribe", "arg": {"channel": "trades", "instId": "BTC-USDT"}, "connId": "a4"})
+    True
+    >>> _acknowledged({"event": "error", "code": "60018", "msg": "Wrong URL or channel", "connId": "a4"})
+    False
+    >>> _acknowledged({"arg": {"channel": "trades", "instId": "BTC-USDT"}, "data": []})
+    """
+    event = message.get("event") if isinstance(message, dict) else None
+    return {"subscribe": True, "error": False}.get(event) if isinstance(event, str) else None
+
+
+def _off_book(raw: Mapping[str, Any]) -> bool:
+    """P: DOCS, trades channel and Get trades: source 0 is a normal order, 1 one of the liquidity program (ELP)."""
+    return raw.get("source") not in (None, "", "0")
+
+
+# DOCS/#overview-websocket-connect: 3 a second for an IP; #order-book-trading-market-data-get-trades
+MARKET_DATA = MarketDataProfile(last_rows=True, acknowledged=_acknowledged, off_book=_off_book, connects=3)
+
+# Errors that say that an order was not taken: DOCS/#error-code-rest-api.
 #
 # All rows are in ccxt's table, which quotes that page (C), but: K: 50029 50030 50032 50033 50035 50036 50037; U:
 # 50040 50119 50120 50121 50122 51169 51290 54031. What is in no table is no answer:
-# tests/unit/gateway/venues/codes.toml.
+# tests/unit/exchanges/codes.toml.
 
 REFUSALS = {
     **all_of(Reason.NO_MARGIN, "51008 51119 51127 51131"),
@@ -47,20 +71,19 @@ REFUSALS = {
 ORDERS_PAGE = 100
 MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
-OKX_DOCS = "https://www.okx.com/docs-v5/en"
-OKX = TradingFacts(
-    client_id="clOrdId",  # C, the letters U: OKX_DOCS/#order-book-trading-trade-post-place-order: 32 letters and digits
+FACTS = TradingFacts(
+    client_id="clOrdId",  # C, the letters U: DOCS/#order-book-trading-trade-post-place-order: 32 letters and digits
     client_id_form=re.compile(r"^[A-Za-z0-9]{1,32}$"),
-    expiry="header",  # U: OKX_DOCS/#overview-transaction-timeouts: expTime, ms
-    most_validity_ms=30_000,  # U: OKX_DOCS/#overview-rest-authentication-making-requests: a timestamp is good for 30 s
-    test="sandbox",  # C: OKX_DOCS/#overview-demo-trading-services: x-simulated-trading
+    expiry="header",  # U: DOCS/#overview-transaction-timeouts: expTime, ms
+    most_validity_ms=30_000,  # U: DOCS/#overview-rest-authentication-making-requests: a timestamp is good for 30 s
+    test="sandbox",  # C: DOCS/#overview-demo-trading-services: x-simulated-trading
     refusals=REFUSALS,
     refusal_statuses={429: Reason.RATE_LIMITED},
     duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
     unknown=frozenset({"51603"}),  # C, K
     in_the_way=frozenset({"59000", "59100", "59101", "59107"}),  # C
     order_id_name="ordId",  # C: parse_order takes `algoId` first, which an order that was a fired algo order has, too
-    status_name="state",  # P: OKX_DOCS/#order-book-trading-trade-get-order-details
+    status_name="state",  # P: DOCS/#order-book-trading-trade-get-order-details
     states=states_of(new="live partially_filled", filled="filled", canceled="canceled mmp_canceled"),
     market_types={"swap": "swap", "spot": "spot"},
     options={"createOrder": "privatePostTradeOrder"},  # ccxt would take the batch route, whose errors have another form
@@ -71,25 +94,25 @@ OKX = TradingFacts(
     newest_first=True,
 )
 
-CATEGORIES = {  # P: OKX_DOCS/#order-book-trading-trade-get-order-details; the others are the account's own
+CATEGORIES = {  # P: DOCS/#order-book-trading-trade-get-order-details; the others are the account's own
     "full_liquidation": Forced.LIQUIDATION, "partial_liquidation": Forced.LIQUIDATION, "adl": Forced.ADL,
     "delivery": Forced.SETTLEMENT,
 }  # fmt: skip
-SUB_TYPES = {  # P: OKX_DOCS/#trading-account-rest-api-get-bills-details-last-7-days, which a trade's subType is of
+SUB_TYPES = {  # P: DOCS/#trading-account-rest-api-get-bills-details-last-7-days, which a trade's subType is of
     **dict.fromkeys(map(str, range(100, 108)), Forced.LIQUIDATION),
     **dict.fromkeys(map(str, range(125, 129)), Forced.ADL),
     **dict.fromkeys(("112", "113"), Forced.SETTLEMENT),
 }
 UNFIT = {"1": "spot mode (level 1)", "4": "portfolio margin mode (level 4)"}
-FUNDING, PAID, CAME_IN = "8", "173", "174"  # C, U: OKX_DOCS/#trading-account-rest-api-get-bills-details-last-7-days
+FUNDING, PAID, CAME_IN = "8", "173", "174"  # C, U: DOCS/#trading-account-rest-api-get-bills-details-last-7-days
 
 
-# P: OKX_DOCS/#order-book-trading-algo-trading-get-algo-order-list: each type is asked for by itself, but these two
+# P: DOCS/#order-book-trading-algo-trading-get-algo-order-list: each type is asked for by itself, but these two
 ALGO_KINDS = ("conditional,oco", "trigger", "move_order_stop", "iceberg", "twap")
 SWAP_KINDS = ("chase",)  # as the page has it, for swaps only
 ALGO_PAGE = 100
 MOST_LEVERAGES = 20
-MOST_CANCELS = 10  # P: OKX_DOCS/#order-book-trading-algo-trading-post-cancel-algo-order
+MOST_CANCELS = 10  # P: DOCS/#order-book-trading-algo-trading-post-cancel-algo-order
 GONE = frozenset({"51400", "51401", "51402", "51410"})  # C: it is filled, cancelled or about to be
 
 
@@ -97,12 +120,12 @@ class OkxProfile(TradingProfile):
     """One API for both kinds, and one balance."""
 
     name: ClassVar[str] = "okx"
-    by_kind: ClassVar[Mapping[str, TradingFacts]] = dict.fromkeys(("swap", "spot"), OKX)
+    by_kind: ClassVar[Mapping[str, TradingFacts]] = dict.fromkeys(("swap", "spot"), FACTS)
     lookup_name: ClassVar[str] = "clOrdId"
     rights_in_test: ClassVar[bool] = True
 
     def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
-        """`after` is what is older than an order: OKX_DOCS/#order-book-trading-trade-get-order-list (P)."""
+        """`after` is what is older than an order: DOCS/#order-book-trading-trade-get-order-list (P)."""
         if len(rows) < ORDERS_PAGE:
             return None
         return {"after": str(min(int(row["info"]["ordId"]) for row in rows))}
@@ -118,7 +141,7 @@ class OkxProfile(TradingProfile):
     def market_order(self, market: Row) -> MarketOrder:
         """maxMktSz is contracts of a swap, and USDT on spot, where maxMktAmt is USD.
 
-        P: OKX_DOCS/#public-data-rest-api-get-instruments. A quote that is not a dollar has no such bound that we know.
+        P: DOCS/#public-data-rest-api-get-instruments. A quote that is not a dollar has no such bound that we know.
         """
         info = market["info"]
         most = decimal_at(info, "maxMktSz")
@@ -128,14 +151,14 @@ class OkxProfile(TradingProfile):
         return MarketOrder(most_cost=min(costs) if costs and market["quote"] in DOLLARS else None)
 
     async def positions(self, asker: RestCaller, swaps: Sequence[str]) -> list[Row]:
-        """All there are: it takes no more than ten markets: OKX_DOCS/#trading-account-rest-api-get-positions (P)."""
+        """All there are: it takes no more than ten markets: DOCS/#trading-account-rest-api-get-positions (P)."""
         found: list[Row] = await asker.ask(asker.client.fetch_positions, None, {"instType": "SWAP"})
         return found
 
     trades_at_once: ClassVar[bool] = True
 
     async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
-        """Of one, or of all of a kind: OKX_DOCS/#order-book-trading-trade-get-order-list (P)."""
+        """Of one, or of all of a kind: DOCS/#order-book-trading-trade-get-order-list (P)."""
         if len(markets) == 1:
             return await super().all_open_orders(asker, markets)
         return await self.open_orders(asker, None, {"instType": self.kind.upper()})
@@ -158,20 +181,20 @@ class OkxProfile(TradingProfile):
         }
 
     async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
-        """Levels 2 and 3: OKX_DOCS/#trading-account-rest-api-get-account-configuration (P)."""
+        """Levels 2 and 3: DOCS/#trading-account-rest-api-get-account-configuration (P)."""
         level = (await asker.ask(asker.client.private_get_account_config))["data"][0]["acctLv"]
         if level not in UNFIT:
             return None
         return f"is in {UNFIT[level]}: switch its account mode to futures mode"
 
     async def rights(self, asker: RestCaller) -> Rights:
-        """Told with the account's config. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
+        """Told with the account's config. P: DOCS/#trading-account-rest-api-get-account-configuration."""
         answer: Any = await asker.ask(asker.client.private_get_account_config)
         told = answer["data"][0]["perm"].split(",")
         return Rights(trade="trade" in told, withdraw="withdraw" in told)
 
     async def account_id(self, asker: RestCaller, *, live: bool) -> str:
-        """`uid`. P: OKX_DOCS/#trading-account-rest-api-get-account-configuration."""
+        """`uid`. P: DOCS/#trading-account-rest-api-get-account-configuration."""
         answer: Any = await asker.ask(asker.client.private_get_account_config)
         return str(answer["data"][0].get("uid") or "")
 
@@ -195,7 +218,7 @@ class OkxProfile(TradingProfile):
     async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """The leverage of isolated positions, of twenty markets in a call; the margin mode goes with each order.
 
-        P: OKX_DOCS/#trading-account-rest-api-get-leverage
+        P: DOCS/#trading-account-rest-api-get-leverage
         """
         hedged = bool(await told(asker, "hedged", asker.client.fetch_position_mode, swaps[0]))
         leverages = await self._leverages(asker, swaps)
@@ -222,7 +245,7 @@ class OkxProfile(TradingProfile):
     def ends_ms(self, market: Row) -> int | None:
         """expTime of swap and spot is empty until the delisting is announced.
 
-        P: OKX_DOCS/#public-data-rest-api-get-instruments
+        P: DOCS/#public-data-rest-api-get-instruments
         """
         return int(market["info"].get("expTime") or 0) or None
 
@@ -269,7 +292,7 @@ class OkxProfile(TradingProfile):
         return "" if (side, mode) == ("net", ISOLATED) else f"{side} {mode}".upper()
 
     def closing(self, row: str) -> Mapping[str, Any]:
-        """reduceOnly goes with net positions only: OKX_DOCS/#order-book-trading-trade-post-place-order (P)."""
+        """reduceOnly goes with net positions only: DOCS/#order-book-trading-trade-post-place-order (P)."""
         side, mode = row.lower().split()
         return {"posSide": side, "tdMode": mode, **({"reduceOnly": True} if side == "net" else {})}
 
@@ -299,3 +322,6 @@ def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
     amount = number(row["balChg"], "0") or number(row["posBalChg"], "0")
     signed = {PAID: -abs(amount), CAME_IN: abs(amount)}.get(row["subType"], amount)
     return FundingPayment(str(row["billId"]), ids[row["instId"]], signed, int(row["ts"]))
+
+
+OKX = ExchangeProfile("okx", MARKET_DATA, OkxProfile)

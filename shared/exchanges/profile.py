@@ -1,37 +1,102 @@
-"""What ccxt does not tell of a venue, each with where it stands. A code that is in no table is no answer: the order's
-fate is unknown.
+"""What is known of an exchange beside what ccxt makes the same for all: plain data, one module an exchange.
 
-No venue could be asked from where this was written, and not every page be read. The links say where a row stands in
-the venue's documentation; the letters say what it was checked against, last in November 2026:
+A code that is in no table is no answer: the order's fate is unknown. An exchange without a profile is believed less and
+asked more.
 
-    P  the text of the venue's own page or of its repository of pages, as stored copies have it, of various dates
+No exchange could be asked from where this was written, and not every page be read. The links say where a row stands in
+the exchange's documentation; the letters say what it was checked against, last in November 2026:
+
+    P  the text of the exchange's own page or of its repository of pages, as stored copies have it, of various dates
     C  ccxt 4.5.90 has it, in its table of errors or in its code
     K  the table of errors of another open client (gocryptotrader for OKX)
     U  from an earlier reading only, and not found again: to be looked up before much depends on it
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shared.exchanges.market_data.events import Trade
 from shared.messages.reasons import OrderPhase, Reason
 
+if TYPE_CHECKING:
+    from shared.exchanges.trading.profile import TradingProfile
+
 DAY_MS = 86_400_000
+NOT_PROTECTED = (
+    "nothing here knows how it looks orders up by client id, which errors mean that it has not taken an order, and "
+    "whether a request can expire: every failure is UNKNOWN until it is found, and an order may arrive after it was "
+    "given up"
+)
+
+
+class MarketDataProfile(NamedTuple):
+    """The half of a profile that says how an exchange's prices are heard and fetched.
+
+    - watch: parameters of ccxt's watch_trades
+    - consecutive: trades are numbered 1, 2, 3 …, by websocket and REST alike
+    - from_id: the parameter that asks for trades from an id on; their ids ascend one by one
+    - page: how many rows a page has at most; spot_page: of spot markets, where that is another
+    - pages: so many pages of trades a minute (0: no bound); beyond that bars are asked for instead, of which the
+      exchange allows many more
+    - forward: a page holds the first rows since the time asked for, not the last ones there are; last_rows: it holds
+      those, as many as are asked for
+    - every_bar: bars in which nothing traded have rows too
+    - market_types: what ccxt loads for `swap` and `spot`
+    - acknowledged: True where a message says that the subscription stands, False where it says that it does not;
+      without it the first datum says that it stands, or that nothing came for so long as an answer may take
+    - trade: reads a trade of a market, by the exchange's id of it, out of a websocket's message, with the same result
+      as by ccxt, at a part of the cost; None where the message is anything else: then ccxt reads it
+    - off_book: whether a print, as the exchange sent it, is no price: nobody else's order could have traded there. A
+      block trade is agreed elsewhere; orders that improve the price for people at the exchange's own screen (RPI, ELP)
+      do not trade with those that come through the API; what the exchange settles by itself (insurance fund, ADL,
+      assignment) meets no book. None: every print is a price
+    - spacing: how ccxt keeps to the exchange's limits. Its leaky bucket does not fill while nothing is asked: each
+      question waits
+    - connects: so many websockets are let in in a second; 0: no bound that matters here
+    """
+
+    watch: Mapping[str, Any] = {}
+    consecutive: bool = False
+    from_id: str = ""
+    page: int = 500
+    spot_page: int = 0
+    pages: int = 0
+    forward: bool = False
+    last_rows: bool = False
+    every_bar: bool = False
+    market_types: Mapping[str, str] = {}
+    acknowledged: Callable[[Any], bool | None] | None = None
+    trade: Callable[[Any, str], Trade | None] | None = None
+    off_book: Callable[[Mapping[str, Any]], bool] | None = None
+    spacing: str = "leakyBucket"
+    connects: int = 0
+
+    def on_book(self, raw: Any) -> bool:
+        """Says whether a print is a price. raw: as the exchange sent it."""
+        return self.off_book is None or not isinstance(raw, Mapping) or not self.off_book(raw)
 
 
 class TradingFacts(NamedTuple):
-    """client_id: the order's parameter for our id, and what it may look like. most_validity_ms: of a request.
+    """The plain data of the trading half: how one API of an exchange writes and answers orders.
 
-    expiry: how a request says until when it is good: `window` (timestamp and recvWindow), `header` (expTime), or
-    nothing. test: `sandbox` or `demo`. refusals: definite errors, by code; meant: the words that tell more than a code.
-    duplicate: this client id is known already.
-    unknown: no such order. unchanged: a setting was as wanted already. in_the_way: positions or orders that are open
-    keep a setting from being changed. market_types: what ccxt loads for our kinds.
-    order_id_name: of an order's own id, where ccxt's is another one for some.
-    status_name: of the order's own word for how it stands; states: what each of these words is, NEW for all that rest.
-    exact_cost: whether an order tells exactly what its fills have cost, or its fills must be asked.
-    page, orders_page: rows of trades and of open orders that one answer has at most; None: it has all. newest_first: of
-    trades, where there are more. window_ms: the longest time that trades can be asked for at once.
+    - client_id: the order's parameter for our id; client_id_form: what it may look like
+    - expiry: how a request says until when it is good: `window` (timestamp and recvWindow), `header` (expTime), or
+      not at all; most_validity_ms: how long it may be good
+    - test: `sandbox` or `demo`
+    - refusals, refusal_statuses: errors, by code or HTTP status, that say that an order was not taken; meant: the words
+      that tell more than a code
+    - duplicate: codes for a client id that is known already; unknown: for no such order; unchanged: for a setting that
+      was as wanted already; in_the_way: for open positions or orders that keep a setting from being changed
+    - order_id_name: the field of an order's own id, where ccxt's is another one for some
+    - status_name: the field of the order's own word for how it stands; states: what each of these words is, NEW for all
+      that rest
+    - market_types: what ccxt loads for `swap` and `spot`; options: ccxt's own
+    - swap_params, spot_params: of every order
+    - exact_cost: whether an order tells exactly what its fills have cost, or its fills must be asked
+    - page, orders_page: rows of trades and of open orders that one answer has at most; None: it has all
+    - newest_first: of trades, where there are more than a page
+    - window_ms: the longest time that trades can be asked for at once
     """
 
     client_id: str = "clientOrderId"
@@ -60,8 +125,16 @@ class TradingFacts(NamedTuple):
     window_ms: int = 7 * DAY_MS
 
 
+class ExchangeProfile(NamedTuple):
+    """An exchange's profile says what differs there. exchange: ccxt's id. trading: None where no account is traded."""
+
+    exchange: str
+    market_data: MarketDataProfile = MarketDataProfile()
+    trading: "type[TradingProfile] | None" = None
+
+
 def states_of(**words: str) -> dict[str, OrderPhase]:
-    """What each of an exchange's words for an order's state is.
+    """Returns what each of an exchange's words for an order's state is.
 
     >>> states_of(new="live", filled="filled")
     {'live': <OrderPhase.NEW: 'NEW'>, 'filled': <OrderPhase.FILLED: 'FILLED'>}
@@ -70,17 +143,9 @@ def states_of(**words: str) -> dict[str, OrderPhase]:
 
 
 def all_of(reason: Reason, codes: str) -> dict[str, Reason]:
-    """Each of these codes, with this reason.
+    """Returns each of these codes with this reason.
 
     >>> all_of(Reason.NO_MARGIN, "-2018 -2019")
     {'-2018': <Reason.NO_MARGIN: 'NO_MARGIN'>, '-2019': <Reason.NO_MARGIN: 'NO_MARGIN'>}
     """
     return dict.fromkeys(codes.split(), reason)
-
-
-UNLISTED = TradingFacts()
-NOT_PROTECTED = (
-    "nothing here knows how it looks orders up by client id, which errors mean that it has not taken an order, and "
-    "whether a request can expire: every failure is UNKNOWN until it is found, and an order may arrive after it was "
-    "given up"
-)

@@ -95,11 +95,11 @@ class LiveFeed:
         venue = self._venue
         try:
             if asked.what == "trades":
-                complete = await history.trades(venue.asker, venue.facts, self._market, asked, self._put, venue.pages)
+                complete = await history.trades(venue.asker, venue.profile, self._market, asked, self._put, venue.pages)
             else:
                 await self._wait_for_end(asked)
                 complete = await history.bars(
-                    venue.asker, venue.facts, self._market, venue.options.interval, asked, self._put
+                    venue.asker, venue.profile, self._market, venue.options.interval, asked, self._put
                 )
             venue.complaints.over(f"{self._sym} {asked.what}")
         except VenueError as error:
@@ -119,7 +119,7 @@ class LiveFeed:
         while True:
             if (silence_s := self._venue.limit.silence_s) > 0:
                 await asyncio.sleep(silence_s)
-            if (turn_s := self._venue.limit.turn_s(self._venue.facts.connects)) > 0:
+            if (turn_s := self._venue.limit.turn_s(self._venue.profile.connects)) > 0:
                 await asyncio.sleep(turn_s)
             self._connected_s = 0.0
             self._hearing = asyncio.create_task(self._hear())
@@ -141,7 +141,7 @@ class LiveFeed:
         timeout_s = self._venue.options.timeout_s
         await asyncio.wait({hearing}, timeout=timeout_s)
         if not hearing.done() and not self._connected_s:
-            if self._venue.facts.acknowledged is not None:
+            if self._venue.profile.acknowledged is not None:
                 return f"not acknowledged within {timeout_s:g} s"
             self._acknowledged()  # as far as anybody can tell: if nothing comes, it is asked whether something traded
         await asyncio.wait({hearing})
@@ -167,7 +167,7 @@ class LiveFeed:
 
     def _ears(self) -> WebsocketHooks:
         """Trades come by themselves where the venue's facts can read them, and watching is only waiting for the end."""
-        venue, read = self._venue, self._venue.facts.trade
+        venue, read = self._venue, self._venue.profile.trade
         if read is None or venue.options.price == "mid" or venue.options.stream == "candles":
             return WebsocketHooks(self._acknowledged, self._unreadable)
         market_id = venue.client.market(self._market)["id"]
@@ -199,7 +199,7 @@ class LiveFeed:
 
     def _unreadable(self) -> None:
         self.unfit += 1
-        if not self._venue.facts.consecutive and self._connected_s:  # ids cannot show what is missing now
+        if not self._venue.profile.consecutive and self._connected_s:  # ids cannot show what is missing now
             self._put(Disconnected(), self._venue.now(), Connected())
 
     def _watch(self, client: Any) -> Callable[[], Any]:
@@ -211,13 +211,11 @@ class LiveFeed:
         return lambda: self._trades(client)
 
     async def _trades(self, client: Any) -> Sequence[Trade]:
-        venue, facts = self._venue, self._venue.facts
-        rows = await client.watch_trades(self._market, None, None, dict(facts.watch))
+        profile = self._venue.profile
+        rows = await client.watch_trades(self._market, None, None, dict(profile.watch))
         if (kept := client.trades.get(self._market)) is not None:
             kept.clear()  # ccxt keeps what it has given, and looks through it each time
-        consecutive, read = facts.consecutive, parse.trade
-        exchange = venue.options.exchange
-        trades = [trade for row in rows if (trade := read(row, consecutive, exchange)) is not None]
+        trades = [trade for row in rows if (trade := parse.trade(row, profile)) is not None]
         for _ in range(len(rows) - len(trades)):
             self._unreadable()
         return trades

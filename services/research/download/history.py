@@ -11,7 +11,8 @@ from typing import Any
 from services.research.download.kinds import HistoryRow, Kind, KindName, in_order
 from shared.errors import ConfigError, VenueError
 from shared.exchanges.backoff import ATTEMPTS, FIRST_ATTEMPTS, retry_after_s, wait_s
-from shared.exchanges.market_data.prints import on_book, sequence
+from shared.exchanges.market_data.parse import sequence
+from shared.exchanges.registry import market_data_profile
 from shared.extras import to_install
 from shared.intervals import interval_ns, interval_text
 from shared.redirected import redirected
@@ -144,13 +145,6 @@ def _ccxt() -> Any:
     return ccxt
 
 
-# Where trades can be asked for by id, and by which parameter; ids ascend there, one by one.
-# Needed on Binance, which answers a time window with its last trades (https://github.com/binance/
-# binance-spot-api-docs/issues/10); `fromId` is inclusive: https://developers.binance.com/docs/derivatives/
-# usds-margined-futures/market-data/rest-api/Compressed-Aggregate-Trades-List
-FROM_ID: Mapping[str, str] = dict.fromkeys(("binance", "binancecoinm", "binanceus", "binanceusdm"), "fromId")
-
-
 class History:
     """A Source (pages.py). interval: of bars only.
 
@@ -167,7 +161,10 @@ class History:
             raise ConfigError(f"--market {market} is a {found['type']} market, and only perpetual swaps have funding")
         self._timeframe = _timeframe(venue, interval) if kind.name is KindName.OHLCV else ""
         self.apart_ms = interval_ns(interval) // 1_000_000 if self._timeframe else int(not kind.has_id)
-        self._from_id = FROM_ID.get(venue.name) if kind.name is KindName.TRADES else None
+        self._profile = market_data_profile(venue.name)
+        # Needed on Binance, which answers a time window with its last trades:
+        # https://github.com/binance/binance-spot-api-docs/issues/10
+        self._from_id = self._profile.from_id if kind.name is KindName.TRADES else ""
         cap = venue.ccxt.feature_value(market, kind.has, "limit")
         self._cap = min(int(cap), 1000) if cap else kind.limit
         self._cut_from = self._cap if cap else kind.cut_from
@@ -175,7 +172,7 @@ class History:
     @property
     def by_id(self) -> bool:
         """Whether `behind` can be asked."""
-        return self._from_id is not None
+        return bool(self._from_id)
 
     def limit(self, at_ms: int, end_ms: int) -> int:
         """How many rows to ask for at once; of bars no more than fit."""
@@ -195,7 +192,6 @@ class History:
 
     async def behind(self, last_id: int, limit: int) -> list[HistoryRow]:
         """The first rows whose id is above this one."""
-        assert self._from_id is not None
         return await self._rows(None, limit, {self._from_id: last_id + 1})
 
     async def latest(self, limit: int) -> list[HistoryRow]:
@@ -215,7 +211,7 @@ class History:
         if row is None or self._kind.name is not KindName.TRADES:
             return row
         raw = answer.get("info")
-        return row._replace(on_book=on_book(self._venue.name, raw), seq=sequence(raw))
+        return row._replace(on_book=self._profile.on_book(raw), seq=sequence(raw))
 
     def _call(self, at_ms: int | None, limit: int, params: Mapping[str, object]) -> Awaitable[Any]:
         ccxt = self._venue.ccxt

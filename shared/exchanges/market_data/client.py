@@ -14,9 +14,9 @@ from typing import Any
 from shared.errors import ConfigError
 from shared.exchanges.backoff import retry_after_s
 from shared.exchanges.market_data.events import Trade
-from shared.exchanges.market_data.exchange_facts import FACTS, UNLISTED
 from shared.exchanges.market_data.options import LiveOptions
-from shared.exchanges.market_data.prints import as_they_happened
+from shared.exchanges.market_data.parse import as_they_happened
+from shared.exchanges.registry import market_data_profile
 from shared.extras import to_install
 from shared.redirected import redirected
 
@@ -111,15 +111,15 @@ class Overflow(Exception):
 def make_client(ccxt: Any, options: LiveOptions, limit: Limit, ears: WebsocketHooks | None = None) -> Any:
     """One instance, without keys. Numbers are the venue's own digits, as strings. ears: of its websocket."""
     name = options.exchange
-    facts = FACTS.get(name, UNLISTED)
+    profile = market_data_profile(name)
     kinds = {"spot" if ":" not in market else "swap" for market in options.markets.values()}
-    types = [facts.market_types[kind] for kind in sorted(kinds) if kind in facts.market_types]
+    types = [profile.market_types[kind] for kind in sorted(kinds) if kind in profile.market_types]
     home = ccxt.pro if name in ccxt.pro.exchanges else ccxt.async_support
-    made: Any = _class(getattr(home, name), ccxt, limit, ears, facts.acknowledged)(
+    made: Any = _class(getattr(home, name), ccxt, limit, ears, profile.acknowledged)(
         {
             "timeout": round(options.timeout_s * MS),
             "enableRateLimit": True,
-            "rateLimiterAlgorithm": facts.spacing,
+            "rateLimiterAlgorithm": profile.spacing,
             "options": {
                 "fetchMargins": False,
                 "maxRetriesOnFailure": 0,

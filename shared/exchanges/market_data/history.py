@@ -8,8 +8,8 @@ from typing import Any
 from shared.errors import VenueError
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.events import Bars, ClosedBar, Missing, Page
-from shared.exchanges.market_data.exchange_facts import MarketDataFacts
 from shared.exchanges.market_data.rest_caller import RestCaller
+from shared.exchanges.profile import MarketDataProfile
 from shared.intervals import interval_ns
 
 # How often something may be done.
@@ -47,28 +47,28 @@ Give = Callable[[Page | Bars], None]
 
 
 async def trades(
-    asker: RestCaller, facts: MarketDataFacts, market: str, asked: Missing, give: Give, pages: Budget
+    asker: RestCaller, profile: MarketDataProfile, market: str, asked: Missing, give: Give, pages: Budget
 ) -> bool:
     """Give what was asked for, as many pages as there may be; whether that is all there is. Raises VenueError."""
-    if asked.from_id is not None and facts.from_id:
-        return await _by_id(asker, facts, market, asked, give, pages)
-    return await _by_time(asker, facts, market, asked, give, pages)
+    if asked.from_id is not None and profile.from_id:
+        return await _by_id(asker, profile, market, asked, give, pages)
+    return await _by_time(asker, profile, market, asked, give, pages)
 
 
 async def _by_id(
-    asker: RestCaller, facts: MarketDataFacts, market: str, asked: Missing, give: Give, pages: Budget
+    asker: RestCaller, profile: MarketDataProfile, market: str, asked: Missing, give: Give, pages: Budget
 ) -> bool:
     """Whole pages: they cost the venue's patience no more than parts, and may fill the next hole too."""
     number = asked.from_id or 0
     for _ in range(MOST_PAGES):
         if not pages.take():
             return False
-        rows = await asker.ask(asker.client.fetch_trades, market, None, facts.page, {facts.from_id: number})
-        page = _page(rows, facts, asker.client.id)
+        rows = await asker.ask(asker.client.fetch_trades, market, None, profile.page, {profile.from_id: number})
+        page = _page(rows, profile)
         give(page)
         if len(page.trades) < len(rows):
             return False
-        if len(rows) < facts.page:
+        if len(rows) < profile.page:
             return True
         number = max(int(trade.id) for trade in page.trades) + 1
         if asked.to_id is not None and number > asked.to_id:
@@ -77,49 +77,49 @@ async def _by_id(
 
 
 async def _by_time(
-    asker: RestCaller, facts: MarketDataFacts, market: str, asked: Missing, give: Give, pages: Budget
+    asker: RestCaller, profile: MarketDataProfile, market: str, asked: Missing, give: Give, pages: Budget
 ) -> bool:
     """Hour by hour where a page is known to hold the first rows; else on from the newest until none is newer.
 
     That a page reaches back to what is asked for, an older row shows: ccxt leaves out those before `since`.
     """
     since_ms, last_ms = asked.from_ns // parse.NS_PER_MS, -(-asked.to_ns // parse.NS_PER_MS)
-    complete = facts.forward
-    size = facts.page if ":" in market else facts.spot_page or facts.page
+    complete = profile.forward
+    size = profile.page if ":" in market else profile.spot_page or profile.page
     for number in range(MOST_PAGES):
         if not pages.take():
             return False
         until_ms = min(last_ms, since_ms + HOUR_MS)
-        params = {"until": until_ms} if facts.forward else {}
-        back_ms = 0 if facts.forward or number else LOOK_BACK_MS
+        params = {"until": until_ms} if profile.forward else {}
+        back_ms = 0 if profile.forward or number else LOOK_BACK_MS
         rows = await asker.ask(asker.client.fetch_trades, market, max(since_ms - back_ms, 0), size, params)
-        page = _page(rows, facts, asker.client.id)
+        page = _page(rows, profile)
         give(Page(tuple(trade for trade in page.trades if trade.ts_event >= since_ms * parse.NS_PER_MS)))
         if len(page.trades) < len(rows):
             return False
         times = [trade.ts_event // parse.NS_PER_MS for trade in page.trades]
-        reaches_back = min(times, default=since_ms) <= since_ms or (facts.last_rows and len(rows) < size)
+        reaches_back = min(times, default=since_ms) <= since_ms or (profile.last_rows and len(rows) < size)
         complete = complete or (not number and reaches_back)
         newest_ms = max(times, default=since_ms)
-        if facts.forward and len(rows) < size:
+        if profile.forward and len(rows) < size:
             newest_ms = until_ms
         if newest_ms >= last_ms:
             return complete
         if back_ms and times and newest_ms <= since_ms:
             continue  # a page of first rows, and all were before it
         if newest_ms <= since_ms:
-            return complete and not facts.forward  # where pages are full: more in one millisecond than a page holds
+            return complete and not profile.forward  # where pages are full: more in one millisecond than a page holds
         since_ms = newest_ms
     return False
 
 
-def _page(rows: Any, facts: MarketDataFacts, exchange: str) -> Page:
-    found = (parse.trade(row, facts.consecutive, exchange) for row in rows)
+def _page(rows: Any, profile: MarketDataProfile) -> Page:
+    found = (parse.trade(row, profile) for row in rows)
     return Page(tuple(trade for trade in found if trade is not None))
 
 
 async def bars(
-    asker: RestCaller, facts: MarketDataFacts, market: str, interval: str, asked: Missing, give: Give
+    asker: RestCaller, profile: MarketDataProfile, market: str, interval: str, asked: Missing, give: Give
 ) -> bool:
     """Give the finished bars that were asked for; whether these are all. Raises VenueError, also without such candles.
 
@@ -135,15 +135,15 @@ async def bars(
     length_ns = interval_ns(interval)
     length_ms = length_ns // parse.NS_PER_MS
     since_ms, last_ms = asked.from_ns // parse.NS_PER_MS - length_ms, asked.to_ns // parse.NS_PER_MS - length_ms
-    believed_ms = 0 if facts.every_bar else length_ms  # of the newest row
-    complete, attempt = facts.forward, 0
+    believed_ms = 0 if profile.every_bar else length_ms  # of the newest row
+    complete, attempt = profile.forward, 0
     for number in range(MOST_PAGES):
         size = min(BARS_PAGE, (last_ms - since_ms) // length_ms + 2)
         rows = await asker.ask(asker.client.fetch_ohlcv, market, interval, since_ms, size)
         read = [parse.candle(row) for row in rows]
         candles = [candle for candle in read if candle is not None and candle.start % length_ns == 0]
         starts = [candle.start // parse.NS_PER_MS for candle in candles]
-        next_ms = max(starts, default=since_ms if facts.every_bar else last_ms) + believed_ms
+        next_ms = max(starts, default=since_ms if profile.every_bar else last_ms) + believed_ms
         over = [candle for candle in candles if candle.start < next_ms * parse.NS_PER_MS]
         ends = [ClosedBar(candle.start + length_ns, candle.close) for candle in over]
         give(Bars(tuple(bar for bar in ends if asked.from_ns <= bar.ts_event <= asked.to_ns)))
@@ -156,6 +156,6 @@ async def bars(
             since_ms = next_ms
             continue
         attempt += 1
-        if not facts.every_bar or not await asker.again(attempt):
+        if not profile.every_bar or not await asker.again(attempt):
             return False
     return False

@@ -1,11 +1,12 @@
 """ccxt's structures as events; None for what does not fit. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from typing import Any
 
 from shared.exchanges.market_data.events import Candle, TopOfBook, Trade
-from shared.exchanges.market_data.prints import on_book, sequence
+from shared.exchanges.profile import MarketDataProfile
 
 NS_PER_MS = 1_000_000
 MOST_MS = 2**63 // NS_PER_MS - 1
@@ -15,21 +16,22 @@ DIGITS = 20
 COLUMNS = 6
 
 
-def trade(row: Mapping[str, Any], consecutive: bool, exchange: str = "") -> Trade | None:
-    """A trade. consecutive: its id must be a number; else it is a text, of a number so that its order is that of texts.
+def trade(row: Mapping[str, Any], profile: MarketDataProfile) -> Trade | None:
+    """Returns a trade out of ccxt's.
 
-    exchange: ccxt's name, for what the exchange's own fields say of it.
+    Where the exchange numbers its trades without a hole, the id must be a number; else it is a text, of a number so
+    that its order is that of texts.
 
-    >>> trade({"id": "7", "timestamp": 1000, "price": "1.5", "amount": "2"}, consecutive=True)
+    >>> trade({"id": "7", "timestamp": 1000, "price": "1.5", "amount": "2"}, MarketDataProfile(consecutive=True))
     Trade(id=7, ts_event=1000000000, price=Decimal('1.5'), qty=Decimal('2'), seq=0, on_book=True)
-    >>> trade({"id": "7", "timestamp": 1000, "price": "-1.5", "amount": "2"}, consecutive=True)
+    >>> trade({"id": "7", "timestamp": 1000, "price": "-1.5", "amount": "2"}, MarketDataProfile(consecutive=True))
     """
-    number, at_ns = _id(row.get("id"), consecutive), _ns(row.get("timestamp"))
+    number, at_ns = _id(row.get("id"), profile.consecutive), _ns(row.get("timestamp"))
     price, qty = _positive(row.get("price")), _positive(row.get("amount"))
     if number is None or at_ns is None or price is None or qty is None:
         return None
     raw = row.get("info")
-    return Trade(number, at_ns, price, qty, 0 if consecutive else sequence(raw), on_book(exchange, raw))
+    return Trade(number, at_ns, price, qty, 0 if profile.consecutive else sequence(raw), profile.on_book(raw))
 
 
 def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any, on_book: bool = True) -> Trade | None:
@@ -53,6 +55,45 @@ def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any, on_book: bool = True
     if not (at.is_finite() and of.is_finite() and at > 0 and of > 0):
         return None
     return Trade(id_, at_ms * NS_PER_MS, at, of, 0, on_book)
+
+
+def sequence(raw: Any) -> int:
+    """The exchange's own number of what happened first within a millisecond; 0 where it gives none.
+
+    Bybit's `seq`: fills of one order share it (P: v5/websocket/public/trade; U: two in one message).
+
+    >>> sequence({"seq": 111156121170}), sequence({"seq": "12"}), sequence({"i": "a7"})
+    (111156121170, 12, 0)
+    """
+    seq = raw.get("seq") if isinstance(raw, Mapping) else None
+    if isinstance(seq, str) and seq.isascii() and seq.isdigit():
+        seq = int(seq)
+    return seq if isinstance(seq, int) and not isinstance(seq, bool) and 0 <= seq < 2**63 else 0
+
+
+def as_they_happened(raw: Sequence[Any], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put ccxt's trades of an answer in the order of time, and those of one millisecond in that of the answer.
+
+    ccxt orders these by their id, which on some exchanges is a random text. raw: the answer's list; newest first or
+    last, as its times say, else by `seq`, else newest first. rows: what ccxt made of it, each with its `info`.
+
+    >>> raw = [{"t": 5, "i": "a"}, {"t": 5, "i": "c"}, {"t": 4, "i": "b"}]
+    >>> by_id = [{"timestamp": one["t"], "info": one} for one in (raw[2], raw[0], raw[1])]
+    >>> [row["info"]["i"] for row in as_they_happened(raw, by_id)]
+    ['b', 'c', 'a']
+    """
+    place = {id(one): at for at, one in enumerate(raw)}
+    known = [row for row in rows if id(row.get("info")) in place and isinstance(row.get("timestamp"), int)]
+    if len(known) < len(rows):
+        return list(rows)
+    told = sorted(known, key=lambda row: place[id(row["info"])])
+    back = -1
+    for first, second in pairwise(told):
+        one, other = ((row["timestamp"], sequence(row["info"])) for row in (first, second))
+        if one != other:
+            back = -1 if one > other else 1
+            break
+    return sorted(known, key=lambda row: (row["timestamp"], sequence(row["info"]), back * place[id(row["info"])]))
 
 
 def top_of_book(row: Mapping[str, Any], now: int) -> TopOfBook | None:

@@ -15,10 +15,10 @@ from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.log_once import LogOnce
 from shared.exchanges.market_data.client import Limit, WebsocketHooks, check_exchange, load_ccxt, make_client
 from shared.exchanges.market_data.events import Clock
-from shared.exchanges.market_data.exchange_facts import FACTS, UNLISTED
 from shared.exchanges.market_data.history import Budget
 from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.market_data.rest_caller import RestCaller
+from shared.exchanges.registry import market_data_profile
 from shared.intervals import TRADE
 
 TIME_EVERY_S = 10.0
@@ -49,12 +49,12 @@ class LiveVenue:
         self.options = options
         self.ccxt = load_ccxt()
         check_exchange(self.ccxt, options)
-        self.facts = FACTS.get(options.exchange, UNLISTED)
+        self.profile = market_data_profile(options.exchange)
         self.complaints = complaints or LogOnce(options.venue)
         self.limit = limit or Limit()
         self.client = make_client(self.ccxt, options, self.limit)
         self.asker = RestCaller(self.ccxt, self.client, self.limit, self.complaints, options.attempts)
-        self.pages = Budget(0 if options.interval == TRADE else self.facts.pages)  # trades have no bars instead
+        self.pages = Budget(0 if options.interval == TRADE else self.profile.pages)  # trades have no bars instead
         self._timer = make_client(self.ccxt, options, self.limit)
         self._timer.enableRateLimit = False  # in a queue behind other questions the way would be long
         self.clock = clock or ExchangeClock(options.skew_ns)

@@ -11,7 +11,7 @@ from typing import Any
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.exchanges.clock import ahead_ms
 from shared.exchanges.profile import NOT_PROTECTED
-from shared.exchanges.registry import PROFILES, profile_of
+from shared.exchanges.registry import TRADED, trading_profile
 from shared.exchanges.trading import parse
 from shared.exchanges.trading.client import load_ccxt, make_client
 from shared.exchanges.trading.markets import changes, closed_why, least_changes, rules_of
@@ -55,9 +55,9 @@ class CcxtVenue:
                 f"[gateway] exchange {name[:40]!r} is unknown to ccxt {ccxt.__version__}: "
                 + (f"did you mean {', '.join(near)}?" if near else "use ccxt's name, e.g. binance, bybit, okx")
             )
-        if name not in PROFILES and not options.allow_unlisted:
+        if name not in TRADED and not options.allow_unlisted:
             raise SafetyRefusal(
-                f"[gateway] exchange {name} is not one of {', '.join(PROFILES)}: {NOT_PROTECTED}; "
+                f"[gateway] exchange {name} is not one of {', '.join(TRADED)}: {NOT_PROTECTED}; "
                 "allow_unlisted = true goes on all the same"
             )
         if not options.markets:
@@ -69,7 +69,7 @@ class CcxtVenue:
                 "[gateway] markets has swaps and spot markets: an account here holds one kind; give the other kind an "
                 "account, and a line, of its own"
             )
-        self._options, self._profile = options, profile_of(name, *options.kinds)
+        self._options, self._profile = options, trading_profile(name, *options.kinds)
         self._facts = self._profile.facts
         self._client = make_client(ccxt, options, self._facts, credentials)
         credentials.check_complete(name, self._client.requiredCredentials)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from shared.errors import SafetyRefusal, VenueError
-from shared.exchanges.profile import UNLISTED, TradingFacts
+from shared.exchanges.profile import TradingFacts
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import Row, all_pages, trades
 from shared.exchanges.trading.parse import Unreadable, number
@@ -60,7 +60,7 @@ class TradingProfile:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.facts = self.by_kind.get(kind, UNLISTED)
+        self.facts = self.by_kind.get(kind, TradingFacts())
 
     # ---- lists
 

@@ -11,9 +11,9 @@ from services.ingestor.plan import live_stage
 from services.simulator.binance.websocket import agg_trade
 from services.simulator.engine.listing import btcusdt
 from services.simulator.engine.trade_history import TradeHistory
+from shared.exchanges.binance import MARKET_DATA
 from shared.exchanges.market_data.client import Limit, WebsocketHooks, load_ccxt, make_client
 from shared.exchanges.market_data.events import Clock, Connected, Event
-from shared.exchanges.market_data.exchange_facts import FACTS
 from shared.exchanges.market_data.options import LiveOptions
 from tests.bench.feed.asked import RATE, START_MS, Asked
 
@@ -29,7 +29,7 @@ async def costs(given: Asked) -> dict[str, Any]:
     messages = [json_parser.loads(text) for text in texts]
     options = LiveOptions("binance", {ID: MARKET}, "1s")
     events: list[Event] = []
-    read = FACTS["binance"].trade
+    read = MARKET_DATA.trade
     assert read is not None
     ours = make_client(
         load_ccxt(), options, Limit(), WebsocketHooks(print, print, events.append, lambda message: read(message, ID))

@@ -16,9 +16,10 @@ from shared.bus.api import Bus
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
+from shared.exchanges.binance import BINANCE, MARKET_DATA
 from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.market_data.events import Clock, Event
-from shared.exchanges.market_data.exchange_facts import FACTS
+from shared.exchanges.registry import PROFILES
 from shared.messages import MarketTick, Message, Stream
 from shared.messages.codec import decode
 from shared.runner.loading import GC_ALLOCATIONS
@@ -100,7 +101,7 @@ async def ingestor(given: Asked) -> dict[str, Any]:
 
 async def ingestor_by_ccxt(given: Asked) -> dict[str, Any]:
     """As `ingestor`, of a venue whose trades only ccxt can read."""
-    FACTS["binance"] = FACTS["binance"]._replace(trade=None)
+    PROFILES["binance"] = BINANCE._replace(market_data=MARKET_DATA._replace(trade=None))
     return await ingestor(given)
 
 

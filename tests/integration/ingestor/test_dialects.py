@@ -7,7 +7,7 @@ import pytest
 from services.simulator.simulator import TradePlan
 from services.simulator.websocket.faults import SubscriptionFault, SubscriptionTrouble
 from shared.bus.memory_bus import MemoryBus
-from shared.exchanges.market_data.exchange_facts import FACTS
+from shared.exchanges.registry import PROFILES
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, S_NS, ingesting, new_bus, ticks, told, until_ticks
 from tests.seeded import virtually
@@ -56,6 +56,13 @@ async def test_ticks_are_the_bars_of_the_tape(venue: str, exchange: str, market:
         assert ingestor.venue.complaints.said == []
 
 
+def known_of(exchange: str, monkeypatch: pytest.MonkeyPatch, **changes: None) -> None:
+    """Less is known of how an exchange's prices are read."""
+    profile = PROFILES[exchange]
+    less = profile.market_data._replace(**changes)
+    monkeypatch.setitem(PROFILES, exchange, profile._replace(market_data=less))
+
+
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("what", [SubscriptionTrouble.MUTE, SubscriptionTrouble.UNANSWERED])
 @virtually()
@@ -69,7 +76,8 @@ async def test_a_connection_that_is_silent_from_the_start_is_made_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """known: whether we can read the exchange's acknowledgements."""
-    monkeypatch.setitem(FACTS, exchange, FACTS[exchange] if known else FACTS[exchange]._replace(acknowledged=None))
+    if not known:
+        known_of(exchange, monkeypatch, acknowledged=None)
     bus = new_bus()
     async with wired(venue, plan=PLAN) as fake, listening(bus, fake, exchange, market, silence_ns=4 * S_NS) as ingestor:
         fake.feed.at_start.append(SubscriptionFault(what))
@@ -118,8 +126,7 @@ async def test_a_refused_subscription_is_said_and_tried_again(venue: str, exchan
 async def test_what_ccxt_itself_raises_while_it_reads_ends_the_connection(
     venue: str, exchange: str, market: str, id_: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = FACTS[exchange]._replace(trade=None)  # so that ccxt reads the trades
-    monkeypatch.setitem(FACTS, exchange, facts)
+    known_of(exchange, monkeypatch, trade=None)  # so that ccxt reads the trades
     bus, raised = new_bus(), list[int]()
     async with wired(venue, plan=PLAN) as fake, listening(bus, fake, exchange, market) as ingestor:
         ours, listener = ingestor.venue, ingestor.venue.listener

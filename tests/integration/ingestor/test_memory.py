@@ -9,8 +9,9 @@ import pytest
 
 from services.simulator.simulator import TradePlan, serving
 from services.simulator.websocket.faults import MessageFault, Trouble
+from shared.exchanges.binance import BINANCE, MARKET_DATA
 from shared.exchanges.market_data import venue
-from shared.exchanges.market_data.exchange_facts import BINANCE, FACTS
+from shared.exchanges.registry import PROFILES
 from tests.integration.ingestor.line import BTC, ingesting, new_bus, ticks, until_ticks
 from tests.until import until
 
@@ -33,7 +34,8 @@ def living(module: str, name: str) -> list[Any]:
 
 
 async def test_trades_that_ccxt_has_read_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(FACTS, "binance", BINANCE._replace(trade=None))
+    by_ccxt = BINANCE._replace(market_data=MARKET_DATA._replace(trade=None))
+    monkeypatch.setitem(PROFILES, "binance", by_ccxt)
     gc.collect()
     bus = new_bus()
     async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url):

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from services.simulator.binance.websocket import agg_trade
 from services.simulator.engine.listing import Listing, binance_spot, btcusdt
+from shared.exchanges.binance import MARKET_DATA
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.client import UNREADABLE, Limit, load_ccxt, make_client
 from shared.exchanges.market_data.events import Trade
-from shared.exchanges.market_data.exchange_facts import FACTS
 from shared.exchanges.market_data.options import LiveOptions
 
 SYMBOLS = {"spot": "BTC/USDT", "swap": "BTC/USDT:USDT"}
@@ -38,15 +38,13 @@ CLIENTS = {kind: ccxt_client(kind) for kind in SYMBOLS}
 def by_ccxt(kind: str, message: Any) -> Trade | None:
     client = CLIENTS[kind]
     try:
-        return parse.trade(
-            client.parse_ws_trade(message, client.market(SYMBOLS[kind])), consecutive=True, exchange="binance"
-        )
+        return parse.trade(client.parse_ws_trade(message, client.market(SYMBOLS[kind])), MARKET_DATA)
     except UNREADABLE:
         return None
 
 
 def read(message: Any) -> Trade | None:
-    of = FACTS["binance"].trade
+    of = MARKET_DATA.trade
     assert of is not None
     return of(message, "BTCUSDT")
 

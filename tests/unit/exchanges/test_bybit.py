@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from shared.exchanges.bybit import BYBIT
+from shared.exchanges.bybit import FACTS
 from shared.exchanges.trading.client import load_ccxt, make_client
 from shared.exchanges.trading.options import Credentials, VenueOptions
 from shared.exchanges.trading.reply import AlreadySigned, Overdue, Stamp, listening
@@ -18,12 +18,12 @@ KEYS = Credentials(SecretStr("key"), SecretStr("secret"))
 
 @pytest.fixture
 def client() -> Any:
-    return make_client(load_ccxt(), VenueOptions("bybit", {"BTCUSDT": "BTC/USDT:USDT"}), BYBIT, KEYS)
+    return make_client(load_ccxt(), VenueOptions("bybit", {"BTCUSDT": "BTC/USDT:USDT"}), FACTS, KEYS)
 
 
 def signed(client: Any, stamp: Stamp) -> Any:
     with listening(stamp):
-        return client.sign("v5/order/create", ["private"], "POST", {"symbol": "BTCUSDT", BYBIT.client_id: "id1"})
+        return client.sign("v5/order/create", ["private"], "POST", {"symbol": "BTCUSDT", FACTS.client_id: "id1"})
 
 
 def test_an_orders_signature_covers_our_time_and_validity(client: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.exchanges.registry import PROFILES, profile_of
+from shared.exchanges.registry import TRADED, trading_profile
 from shared.exchanges.trading.client import load_ccxt
 from shared.exchanges.trading.orders import failed
 from shared.exchanges.trading.reply import Stamp
@@ -14,7 +14,7 @@ from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused
 
 LISTED: dict[str, Any] = tomllib.loads(Path(__file__).with_name("codes.toml").read_text())
-APIS = [(name, kind) for name in PROFILES for kind in ("swap", "spot")]
+APIS = [(name, kind) for name in TRADED for kind in ("swap", "spot")]
 TABLE = {"swap": "linear", "spot": "spot"}  # Binance's are split by market inside ccxt; the others have one
 
 
@@ -35,7 +35,7 @@ def listed(exchange: str, kind: str) -> tuple[set[str], set[str]]:
 
 
 def decided(exchange: str, kind: str) -> set[str]:
-    facts = profile_of(exchange, kind).facts
+    facts = trading_profile(exchange, kind).facts
     return {*facts.refusals, *facts.duplicate, *facts.unknown, *facts.unchanged, *facts.in_the_way}
 
 
@@ -47,7 +47,7 @@ def test_every_code_that_ccxt_knows_is_decided_or_listed_as_no_refusal(exchange:
     assert not (unknown | elsewhere) & decided(exchange, kind)
 
 
-@pytest.mark.parametrize("exchange", PROFILES)
+@pytest.mark.parametrize("exchange", TRADED)
 def test_what_ccxt_finds_by_words_is_listed(exchange: str) -> None:
     words = {
         word
@@ -67,7 +67,7 @@ def answered(exchange: str, kind: str, code: str, status: int = 200) -> Refused 
         "okx": f'{{"code": "1", "msg": "all", "data": [{{"sCode": "{code}", "sMsg": "m"}}]}}',
     }[exchange]
     stamp = Stamp(status, body if status != 451 else "", signed=True)
-    return failed(profile_of(exchange, kind).facts, stamp, RuntimeError("ccxt's"))
+    return failed(trading_profile(exchange, kind).facts, stamp, RuntimeError("ccxt's"))
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,13 @@
 import pytest
 
 from services.strategy.order_id import client_order_id
-from shared.exchanges.binance import BINANCE
-from shared.exchanges.bybit import BYBIT
-from shared.exchanges.okx import OKX
+from shared.exchanges import bybit, okx
+from shared.exchanges.binance import FUTURES_FACTS
 from shared.exchanges.profile import TradingFacts
-from shared.exchanges.registry import PROFILES
+from shared.exchanges.registry import TRADED
 from shared.messages import Leg
 
-FACTS = [(name, facts) for name, profile in PROFILES.items() for facts in profile.by_kind.values()]
+FACTS = [(name, facts) for name, profile in TRADED.items() for facts in profile.by_kind.values()]
 UNKNOWN_FATE = {
     "binance": {"-1000", "-1001", "-1006", "-1007"},
     "bybit": {"10000", "10016", "10014"},
@@ -35,6 +34,6 @@ def test_a_known_id_or_an_unknown_order_is_no_refusal_of_an_order(exchange: str,
 
 
 def test_a_requests_validity() -> None:
-    assert [(facts.expiry, facts.most_validity_ms) for facts in (BINANCE, BYBIT, OKX)] == [
+    assert [(facts.expiry, facts.most_validity_ms) for facts in (FUTURES_FACTS, bybit.FACTS, okx.FACTS)] == [
         ("window", 60_000), ("window", 60_000), ("header", 30_000),
     ]  # fmt: skip

@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 
 from shared.errors import VenueError
+from shared.exchanges.binance import MARKET_DATA as BINANCE
 from shared.exchanges.market_data import history
 from shared.exchanges.market_data.events import Bars, ClosedBar, Missing, Page
-from shared.exchanges.market_data.exchange_facts import BINANCE, UNLISTED, MarketDataFacts
 from shared.exchanges.market_data.history import Budget
+from shared.exchanges.profile import MarketDataProfile
 
 MS = 1_000_000
+
+UNLISTED = MarketDataProfile()
 
 
 class Venue:
@@ -44,14 +47,14 @@ class Venue:
         return rows[-size:] if self._newest else [row for row in rows if row[0] >= since][:size]
 
 
-async def trades(venue: Venue, facts: MarketDataFacts, asked: Missing, pages: int = 0) -> tuple[list[int], bool]:
+async def trades(venue: Venue, profile: MarketDataProfile, asked: Missing, pages: int = 0) -> tuple[list[int], bool]:
     given: list[int] = []
 
     def give(got: Page | Bars) -> None:
         assert isinstance(got, Page)
         given.extend(int(trade.id) for trade in got.trades)
 
-    complete = await history.trades(venue, facts, "M", asked, give, Budget(pages))  # type: ignore[arg-type]
+    complete = await history.trades(venue, profile, "M", asked, give, Budget(pages))  # type: ignore[arg-type]
     return sorted(set(given)), complete
 
 
@@ -112,7 +115,7 @@ async def test_a_row_that_does_not_parse_is_no_answer() -> None:
     assert await trades(venue, BINANCE, by_id(0, 9)) == ([0, 1, 2, 4, 5, 6, 7, 8, 9], False)
 
 
-async def bars(venue: Venue, facts: MarketDataFacts, first: int, last: int) -> tuple[list[ClosedBar], bool]:
+async def bars(venue: Venue, profile: MarketDataProfile, first: int, last: int) -> tuple[list[ClosedBar], bool]:
     given: list[ClosedBar] = []
 
     def give(got: Page | Bars) -> None:
@@ -120,16 +123,16 @@ async def bars(venue: Venue, facts: MarketDataFacts, first: int, last: int) -> t
         given.extend(got.bars)
 
     asked = Missing(1, "bars", None, None, first * 1000 * MS, last * 1000 * MS)
-    complete = await history.bars(venue, facts, "M", "1s", asked, give)  # type: ignore[arg-type]
+    complete = await history.bars(venue, profile, "M", "1s", asked, give)  # type: ignore[arg-type]
     return given, complete
 
 
-@pytest.mark.parametrize("facts", [BINANCE, UNLISTED])
+@pytest.mark.parametrize("profile", [BINANCE, UNLISTED])
 @pytest.mark.parametrize("cap", [7, 1000])
-async def test_bars_end_where_asked_and_the_unfinished_one_is_left_out(facts: MarketDataFacts, cap: int) -> None:
+async def test_bars_end_where_asked_and_the_unfinished_one_is_left_out(profile: MarketDataProfile, cap: int) -> None:
     venue = Venue([at * 1000 for at in range(1, 31)], cap)
     expected = [ClosedBar(end * 1000 * MS, Decimal((end - 1) * 1000)) for end in range(10, 30)]
-    assert await bars(venue, facts, 10, 29) == (expected, True)
+    assert await bars(venue, profile, 10, 29) == (expected, True)
 
 
 async def test_bars_in_which_nothing_traded_may_be_left_out() -> None:

@@ -7,13 +7,16 @@ import pytest
 
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.events import Candle, TopOfBook, Trade
+from shared.exchanges.profile import MarketDataProfile
+from shared.exchanges.registry import market_data_profile
 
+NUMBERED = MarketDataProfile(consecutive=True)
 GOOD: dict[str, Any] = {"id": "12", "timestamp": 1_700_000_000_000, "price": "42000.10", "amount": "0.001"}
 
 
 def test_a_good_trade() -> None:
     expected = Trade(12, 1_700_000_000_000_000_000, Decimal("42000.10"), Decimal("0.001"))
-    assert parse.trade(GOOD, consecutive=True) == expected
+    assert parse.trade(GOOD, NUMBERED) == expected
 
 
 @pytest.mark.parametrize(
@@ -26,11 +29,11 @@ def test_a_good_trade() -> None:
     ],
 )
 def test_a_field_that_does_not_fit_makes_it_none(name: str, value: object) -> None:
-    assert parse.trade({**GOOD, name: value}, consecutive=True) is None
+    assert parse.trade({**GOOD, name: value}, NUMBERED) is None
 
 
 def test_other_ids_are_texts_whose_order_is_that_of_the_numbers() -> None:
-    read = [parse.trade({**GOOD, "id": value}, consecutive=False) for value in ("10", "9", "a-7")]
+    read = [parse.trade({**GOOD, "id": value}, MarketDataProfile()) for value in ("10", "9", "a-7")]
     ids = [trade.id for trade in read if trade is not None]
     assert all(isinstance(id_, str) for id_ in ids)
     assert sorted(ids[:2]) == [ids[1], ids[0]]
@@ -40,9 +43,9 @@ def test_other_ids_are_texts_whose_order_is_that_of_the_numbers() -> None:
 def test_what_the_exchange_numbers_within_one_time_is_kept_where_ids_do_not_count() -> None:
     """As Bybit's: the id is a random text."""
     row = {**GOOD, "id": "81b7d5c9", "info": {"i": "81b7d5c9", "seq": 111156121170}}
-    numbered = parse.trade(row, consecutive=False, exchange="bybit")
+    numbered = parse.trade(row, market_data_profile("bybit"))
     assert numbered is not None and numbered.seq == 111156121170
-    counted = parse.trade({**row, "id": "12"}, consecutive=True, exchange="bybit")
+    counted = parse.trade({**row, "id": "12"}, NUMBERED)
     assert counted is not None and counted.seq == 0
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
-from shared.exchanges.registry import profile_of
+from shared.exchanges.registry import trading_profile
 from shared.exchanges.trading.client import load_ccxt, make_client
 from shared.exchanges.trading.markets import rules_of
 from shared.exchanges.trading.options import Credentials, VenueOptions
@@ -24,7 +24,7 @@ class Raw:
     """An exchange for one kind of market. answers: by the end of a request's path, from its query or form."""
 
     def __init__(self, exchange: str, kind: str, answers: Answers, markets: int = 1, quote: str = "USDT") -> None:
-        self.profile: TradingProfile = profile_of(exchange, kind)
+        self.profile: TradingProfile = trading_profile(exchange, kind)
         names = [f"{base}/{quote}" + (f":{quote}" if kind == "swap" else "") for base in bases(markets)]
         self.markets = names
         options = VenueOptions(exchange, {base + quote: name for base, name in zip(bases(markets), names, strict=True)})

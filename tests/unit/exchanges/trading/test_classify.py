@@ -4,10 +4,10 @@ import pytest
 from aiohttp import ClientConnectorError, ServerDisconnectedError
 from aiohttp.client_reqrep import ConnectionKey
 
-from shared.exchanges.binance import BINANCE
-from shared.exchanges.bybit import BYBIT
-from shared.exchanges.okx import OKX
-from shared.exchanges.profile import UNLISTED, TradingFacts
+from shared.exchanges.binance import FUTURES_FACTS as BINANCE
+from shared.exchanges.bybit import FACTS as BYBIT
+from shared.exchanges.okx import FACTS as OKX
+from shared.exchanges.profile import TradingFacts
 from shared.exchanges.trading.orders import failed
 from shared.exchanges.trading.reply import Overdue, Stamp, codes_in
 from shared.messages.reasons import Reason
@@ -66,8 +66,8 @@ def test_what_is_listed_is_definite(facts: TradingFacts, status: int, body: obje
         (OKX, 200, okx("51016", "Duplicated client order ID.")),
         (OKX, 200, okx("51149", "Order timed out.")),
         (OKX, 400, {"code": "50004", "msg": "does not mean that the request was successful or failed", "data": []}),
-        (UNLISTED, 400, {"code": -2019, "msg": "Margin is insufficient."}),
-        (UNLISTED, 429, ""),
+        (TradingFacts(), 400, {"code": -2019, "msg": "Margin is insufficient."}),
+        (TradingFacts(), 429, ""),
     ],
 )  # fmt: skip
 def test_all_else_is_known_to_nobody(facts: TradingFacts, status: int | None, body: object) -> None:

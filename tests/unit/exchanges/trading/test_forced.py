@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.exchanges.registry import profile_of
+from shared.exchanges.registry import trading_profile
 from shared.orders.answers import Forced
 
 LIQUIDATION, ADL, SETTLEMENT = Forced.LIQUIDATION, Forced.ADL, Forced.SETTLEMENT
@@ -38,4 +38,4 @@ LIQUIDATION, ADL, SETTLEMENT = Forced.LIQUIDATION, Forced.ADL, Forced.SETTLEMENT
     ],
 )
 def test_what_is_the_exchanges_own(exchange: str, row: dict[str, Any], why: Forced | None) -> None:
-    assert profile_of(exchange, "swap").forced(row) is why
+    assert trading_profile(exchange, "swap").forced(row) is why
