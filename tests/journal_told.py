@@ -6,11 +6,10 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from services.gateway.execution import balance
-from services.gateway.execution import persons_coins as mine
+from services.gateway.execution import baseline
 from services.gateway.execution.account_session import BEGAN, Began
-from services.gateway.execution.market_watch import CONTRACT
-from services.gateway.risk import funding, marks, order_rate
+from services.gateway.execution.watches import CONTRACT
+from services.gateway.risk import marks
 from shared.control import capital, whereabouts
 from shared.control.books import execution_row, reports_of
 from shared.exchanges.trading.venue import Contract
@@ -25,11 +24,17 @@ from tests.next_version import FIELD, TEXT
 Told = dict[str, dict[str, dict[str, str]]]  # kind -> key -> field -> value
 
 LIMITS: dict[str, type[Record]] = {
-    marks.LIMIT: marks.Marks, funding.LIMIT: funding.FundingMarks, order_rate.LIMIT: order_rate.SentOrders,
-    balance.LIMIT: balance.Beside, balance.ELSEWHERE: balance.PaidElsewhere, BEGAN: Began,
-    whereabouts.LIMIT: whereabouts.Whereabouts, capital.BEGUN: capital.Begun, mine.MINE: mine.Mine,
+    marks.EQUITY_MARKS: marks.Marks,
+    marks.FUNDING_MARKS: marks.FundingMarks,
+    marks.ORDER_RATE: marks.SentOrders,
+    baseline.BALANCE_BESIDE: baseline.Beside,
+    baseline.ELSEWHERE: baseline.PaidElsewhere,
+    baseline.MINE: baseline.Mine,
+    whereabouts.LIMIT: whereabouts.Whereabouts,
+    capital.BEGUN: capital.Begun,
+    BEGAN: Began,
     CONTRACT: Contract,
-}  # fmt: skip
+}
 
 
 async def told(journal: Journal) -> Told:
@@ -73,7 +78,7 @@ async def work(journal: Journal, who: str) -> None:
     changes: list[Change] = [
         first._replace(state=OrderPhase.FILLED, updated_ms=first.updated_ms + 1),
         execution_row(first.book, ExecutionReport(**(fields | _new(ExecutionReport.model_fields))), 1),
-        order_rate.one_more(limits, rows.T_MS),
+        marks.one_more(limits, rows.T_MS),
         EventRow("WORK", "", "", who, 1),
         *(row._replace(updated_ms=row.updated_ms + 1, **_new(row._fields)) for row in others),
     ]

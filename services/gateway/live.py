@@ -2,15 +2,11 @@
 
 from functools import partial
 
-from services.gateway.execution.execution import Desk
-from services.gateway.execution.feeder import LiveFeeder
-from services.gateway.execution.rules import DeskRules
-from services.gateway.execution.session_context import Timeouts
-from services.gateway.execution.stage import DeskStage
-from services.gateway.plan import plan_with
-from services.gateway.risk.check import Rules
-from services.gateway.risk.model import model_sha256
-from services.gateway.risk.risk import Risk
+from services.gateway.execution.engine import ExecutionEngine, GatewayReader, GatewayStage
+from services.gateway.execution.session_context import SessionConfig, Timeouts
+from services.gateway.paper import plan_with
+from services.gateway.risk.check import RiskRules, model_sha256
+from services.gateway.risk.limits import RiskCheck
 from shared.config import Settings
 from shared.control.books import book_of
 from shared.control.whereabouts import Whereabouts
@@ -23,23 +19,23 @@ from shared.runner.service import ServiceParts
 
 def live(settings: Settings, limits: Limits) -> ServiceParts:
     """Orders to the desk, reports from the journal."""
-    desk = make_desk(settings)
+    desk = make_engine(settings)
     return ServiceParts(
-        plan_with(settings, lambda sym: DeskStage(desk.taken)), LiveFeeder(BusReader(limits), desk), desk
+        plan_with(settings, lambda sym: GatewayStage(desk.taken)), GatewayReader(BusReader(limits), desk), desk
     )
 
 
-def make_desk(settings: Settings) -> Desk:
+def make_engine(settings: Settings) -> ExecutionEngine:
     """The desk of the account that the config names."""
-    risk = Risk(Rules.of(settings, model_sha256(settings)))
+    risk = RiskCheck(RiskRules.of(settings, model_sha256(settings)))
     journal = partial(Journal.open, settings.journal_url, settings.gateway.account, durable=True, reserve=True)
-    return Desk(desk_rules(settings), risk, journal, partial(make_venue, settings))
+    return ExecutionEngine(session_config(settings), risk, journal, partial(make_venue, settings))
 
 
-def desk_rules(settings: Settings) -> DeskRules:
+def session_config(settings: Settings) -> SessionConfig:
     """What the config tells the desk."""
     own = settings.gateway
-    return DeskRules(
+    return SessionConfig(
         symbols=settings.symbols,
         book=partial(book_of, settings),
         capital=settings.strategy.balance,

@@ -1,6 +1,6 @@
 """The gateway service: bus → stage → bus."""
 
-from services.gateway.plan import plan
+from services.gateway.paper import plan
 from shared.config import Mode, Settings
 from shared.extras import need_extras
 from shared.runner.bus_reader import BusReader

@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 from torch import nn
 
-from services.gateway.plan import plan as gateway_plan
+from services.gateway.paper import plan as gateway_plan
 from services.ingestor.plan import make_source
 from services.ingestor.plan import plan as ingestor_plan
 from services.ingestor.replay import ReplaySource

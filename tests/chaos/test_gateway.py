@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from services.gateway.live import model_sha256
-from services.gateway.risk.check import Rules
+from services.gateway.risk.check import RiskRules
 from services.simulator.engine.listing import btcusdt
 from services.simulator.simulator import Simulator, serving
 from shared.bus.names import Names
@@ -72,7 +72,7 @@ def as_variables(values: dict[str, object], prefix: str = "TICKLINE_") -> dict[s
 
 async def arm(settings: Settings) -> None:
     now = time.time_ns() // 1_000_000
-    rules = Rules.of(settings, model_sha256(settings))
+    rules = RiskRules.of(settings, model_sha256(settings))
     async with await Journal.open(settings.journal_url, "main", durable=True) as journal:
         await journal.write_by_person([ArmingRow(Decimal("1e12"), now, now + 10**8, rules.config_hash, "test")])
 

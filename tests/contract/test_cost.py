@@ -10,13 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from services.gateway.execution.equity_watch import EquityPace, EquityWatch
-from services.gateway.execution.market_watch import MarketWatch, WatchPace
-from services.gateway.execution.quote_watch import QuoteWatch
 from services.gateway.execution.reconciler import Reconciler
-from services.gateway.execution.risk_context import RiskContext
-from services.gateway.execution.rules import DeskRules
-from services.gateway.risk import Risk, Rules
+from services.gateway.execution.session_context import SessionConfig
+from services.gateway.execution.watches import EquityPace, EquityWatch, MarketWatch, QuoteWatch, WatchPace
+from services.gateway.risk import RiskCheck, RiskRules
+from services.gateway.risk.context import RiskContext
 from services.simulator.engine.matching_engine import NewOrder
 from shared.config import Mode
 from shared.config.gateway import GatewaySettings
@@ -99,9 +97,9 @@ async def test_with_100_markets_and_the_throttle_on_nothing_gets_too_old(place: 
         made = in_process(place, 100)
         await made.venue.open()
         limits = RiskSettings()
-        rules = DeskRules(tuple(made.syms), str, Decimal(10), 1, cast(Any, None), GatewaySettings().reconcile_s)
+        rules = SessionConfig(tuple(made.syms), str, Decimal(10), 1, cast(Any, None), GatewaySettings().reconcile_s)
         books = Books(made.syms, Decimal(10))
-        risk = Risk(Rules(Mode.LIVE, limits, frozenset(made.syms), "hash"))
+        risk = RiskCheck(RiskRules(Mode.LIVE, limits, frozenset(made.syms), "hash"))
         clearance = RiskContext(risk, books, lambda sym: (), rules.equity_max_age_s)
         journal = cast(Any, Journal())
         lanes: Any = {sym: SimpleNamespace(sym=sym, tickets={}) for sym in made.syms}

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.gateway.execution.venue_view import AccountReader
+from services.gateway.execution.account_reader import AccountReader
 from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import serving
 from shared.errors import VenueError

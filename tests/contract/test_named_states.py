@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.execution.stage import DeskStage
+from services.gateway.execution.engine import GatewayStage
 from services.ingestor.live.trade_order import OrderById, OrderByTime
 from services.ingestor.source import Quote
 from services.ingestor.stage import IngestStage
@@ -21,7 +21,7 @@ from shared.messages.codec import pack, unpack
 from shared.runner.stage import SequenceNumbers
 from tests.contract.test_tick_contract import CASES as LIBRARY
 from tests.contract.test_tick_contract import PRICES
-from tests.unit.gateway import test_paper_stage as paper
+from tests.unit.gateway import test_paper as paper
 from tests.unit.ingestor.live.test_live_states import CASES as LIVE
 from tests.unit.signal import test_signal_stage as signal
 from tests.unit.strategy import test_live_stage as live
@@ -115,8 +115,8 @@ def paper_stage() -> Iterator[Any]:
     yield made
 
 
-def desk_stage() -> Iterator[DeskStage]:
-    made = DeskStage([])
+def desk_stage() -> Iterator[GatewayStage]:
+    made = GatewayStage([])
     yield made
     made.on_tick(paper.filled(paper.paper(), paper.order()))
     yield made
@@ -125,7 +125,7 @@ def desk_stage() -> Iterator[DeskStage]:
 # class -> the same object before it saw anything, and after
 GROWN: dict[str, Callable[[], Iterator[Any]]] = {
     "Account": account,
-    "DeskStage": desk_stage,
+    "GatewayStage": desk_stage,
     "IngestStage": ingest_stage,
     "LiveStrategyStage": live_strategy_stage,
     "SequenceNumbers": numbers,

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from services.gateway.main import build as build_gateway
-from services.gateway.risk.check import Rules
-from services.gateway.risk.model import model_sha256
+from services.gateway.risk.check import RiskRules, model_sha256
 from services.signal.main import build as build_signal
 from services.simulator.simulator import serving
 from services.strategy.main import build as build_strategy
@@ -109,7 +108,7 @@ def _settings(folder: Path, bus: str, fake: str, signal: str) -> Settings:
 
 async def _arm(settings: Settings) -> None:
     now_ms = time.time_ns() // 1_000_000
-    rules = Rules.of(settings, model_sha256(settings))
+    rules = RiskRules.of(settings, model_sha256(settings))
     async with await Journal.open(settings.journal_url, settings.gateway.account, durable=True) as journal:
         row = ArmingRow(Decimal(CASH), now_ms, now_ms + DAY_MS, rules.config_hash, "traced")
         await journal.write_by_person([row])

@@ -7,9 +7,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from services.gateway.account.resolution import Ending
-from services.gateway.execution.balance import elsewhere_row
-from services.gateway.execution.persons_coins import mine_of, mine_row
-from services.gateway.execution.reports import NS_PER_MS
+from services.gateway.execution.baseline import elsewhere_row, mine_of, mine_row
+from services.gateway.execution.records import NS_PER_MS
 from shared.control.books import execution_row
 from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.amounts import plain

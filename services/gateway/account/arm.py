@@ -9,10 +9,9 @@ from services.gateway.account.arm_preview import MarketSeen, Seen, arm_screen
 from services.gateway.account.capital import books_in, check_books
 from services.gateway.account.opened import journal_of, settings_of_account
 from services.gateway.account.terminal import confirm, need_terminal, now_ms, person, utc
-from services.gateway.execution.last_bid import last_bids, with_last
-from services.gateway.risk import Rules
-from services.gateway.risk.equity import equity
-from services.gateway.risk.model import model_sha256
+from services.gateway.risk import RiskRules
+from services.gateway.risk.check import model_sha256
+from services.gateway.risk.equity import equity, last_bids, with_last
 from shared.config import Settings
 from shared.control.books import Books
 from shared.control.latches import HALT
@@ -33,7 +32,7 @@ async def arm(account: str, max_notional: Decimal, length: str) -> Iterator[str]
         raise ConfigError(f"--account {account}: the config's account is {settings.gateway.account}")
     length_ms = _length_ms(length)
     need_terminal("arm")
-    rules = Rules.of(settings, model_sha256(settings))
+    rules = RiskRules.of(settings, model_sha256(settings))
     async with journal_of(settings) as journal:
         books = await books_in(settings, journal)
         await check_books(settings, journal, books)
@@ -60,7 +59,7 @@ def _length_ms(text: str) -> int:
     return length_ms
 
 
-def _arming(rules: Rules, max_notional: Decimal, length_ms: int) -> ArmingRow:
+def _arming(rules: RiskRules, max_notional: Decimal, length_ms: int) -> ArmingRow:
     now = now_ms()
     return ArmingRow(max_notional, now, now + length_ms, rules.config_hash, person())
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from services.gateway.account.terminal import utc
 from services.gateway.account.worst_case import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
-from services.gateway.risk import Asked, Context, Hold, Pass, Risk, Rules
+from services.gateway.risk import Context, Hold, Pass, ProposedOrder, RiskCheck, RiskRules
 from shared.account import Account
 from shared.config import Settings
 from shared.control.books import Books
@@ -53,7 +53,7 @@ class Seen(NamedTuple):
     closed: Sequence[str] = ()
 
 
-def arm_screen(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen) -> Iterator[str]:
+def arm_screen(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Seen) -> Iterator[str]:
     """Venue, account, equity, limits, positions, each symbol's first order after rounding, and what would be armed."""
     own, limits = settings.gateway, settings.gateway.risk
     at = own.exchange if own.venue == "ccxt" else f"the fake exchange, {own.fake_url}"
@@ -133,7 +133,7 @@ def _flat(settings: Settings, books: Books | None, sym: str) -> Account:
     return account
 
 
-def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, market: MarketSeen) -> str:
+def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Seen, market: MarketSeen) -> str:
     """What the strategy's first order from a flat book would become, and which gate it would meet."""
     price, own = market.quote.ask, settings.strategy
     costs = settings.gateway
@@ -155,7 +155,7 @@ def _first(settings: Settings, rules: Rules, arming: ArmingRow, seen: Seen, mark
         latches={latch.name: latch for latch in seen.latches}, position=_own(seen, market),
         other_notional=sum((_notional(seen, other) for other in seen.markets if other.sym != market.sym), Decimal(0)),
     )  # fmt: skip
-    verdict = Risk(rules).on_tick(Asked(market.sym, qty, price, False, context.now_ns, context))
+    verdict = RiskCheck(rules).on_tick(ProposedOrder(market.sym, qty, price, False, context.now_ns, context))
     shown = f"BUY {plain(qty)} at about {plain(price)} = {plain(qty * price)} {market.rules.quote}"
     if isinstance(verdict, Pass):
         return shown if verdict.cut_by is None else f"{shown}, cut by {verdict.cut_by}"

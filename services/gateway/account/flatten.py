@@ -18,7 +18,7 @@ from services.gateway.account.closing_orders import Held, Part, last_valid_ms, p
 from services.gateway.account.resting import Resting
 from services.gateway.account.settling import settled
 from services.gateway.account.waiting import Waiting, longer
-from services.gateway.execution.persons_coins import mine_of
+from services.gateway.execution.baseline import mine_of
 from shared.config import Settings
 from shared.control.books import book_of, booked_qty
 from shared.control.latches import AT_WORK

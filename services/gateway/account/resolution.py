@@ -5,8 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.gateway.execution.reports import report_of
-from services.gateway.execution.rows import following, open_order_of
+from services.gateway.execution.records import following, open_order_of, report_of
 from shared.config.gateway import GatewaySettings
 from shared.control.books import execution_row
 from shared.errors import ConfigError, SafetyRefusal

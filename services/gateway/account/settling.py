@@ -2,10 +2,9 @@
 
 import time
 
-from services.gateway.execution.balance import elsewhere_row
-from services.gateway.execution.reports import NS_PER_MS, report_of
-from services.gateway.execution.rows import fill_row, following, open_order_of
-from services.gateway.execution.trades import base_held, trades_of
+from services.gateway.execution.account_reader import base_held, trades_of
+from services.gateway.execution.baseline import elsewhere_row
+from services.gateway.execution.records import NS_PER_MS, fill_row, following, open_order_of, report_of
 from shared.control.books import execution_row
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal

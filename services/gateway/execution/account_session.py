@@ -7,19 +7,21 @@ from typing import Any
 
 import structlog
 
-from services.gateway.execution.equity_watch import EquityPace, EquityWatch
-from services.gateway.execution.fenced_journal import FencedJournal, acted
-from services.gateway.execution.market_watch import MarketWatch, WatchPace
 from services.gateway.execution.order_manager import OrderManager
-from services.gateway.execution.outbox import Outbox
-from services.gateway.execution.quote_watch import QuoteWatch
-from services.gateway.execution.recent_orders import RecentOrders
 from services.gateway.execution.reconciler import Reconciler
-from services.gateway.execution.risk_context import RiskContext
-from services.gateway.execution.rows import OpenOrder
-from services.gateway.execution.rules import DeskRules
-from services.gateway.execution.session_context import SessionContext, now_ms
-from services.gateway.risk.risk import Risk
+from services.gateway.execution.records import OpenOrder
+from services.gateway.execution.session_context import (
+    FencedJournal,
+    Outbox,
+    RecentOrders,
+    SessionConfig,
+    SessionContext,
+    acted,
+    now_ms,
+)
+from services.gateway.execution.watches import EquityPace, EquityWatch, MarketWatch, QuoteWatch, WatchPace
+from services.gateway.risk.context import RiskContext
+from services.gateway.risk.limits import RiskCheck
 from shared.bus.names import partition_of
 from shared.control.books import Books, reports_of, retire_others
 from shared.control.capital import begun_row, begun_with, check_capital, unknown_capital
@@ -53,8 +55,8 @@ class AccountSession:
     """Made by `begin`. The first task that fails ends it: `check` raises what was wrong."""
 
     def __init__(
-        self, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, known: RecentOrders,
-        epoch: int, leased: Callable[[], bool],
+        self, rules: SessionConfig, risk: RiskCheck, journal: Journal, venue: Venue, outbox: Outbox,
+        known: RecentOrders, epoch: int, leased: Callable[[], bool],
     ) -> None:  # fmt: skip
         self._rules = rules
         self._journal = journal
@@ -81,7 +83,7 @@ class AccountSession:
 
     @classmethod
     async def begin(
-        cls, rules: DeskRules, risk: Risk, journal: Journal, venue: Venue, outbox: Outbox, known: RecentOrders,
+        cls, rules: SessionConfig, risk: RiskCheck, journal: Journal, venue: Venue, outbox: Outbox, known: RecentOrders,
         owner: str, leased: Callable[[], bool], parts: Sequence[Partition], bus_id: str,
     ) -> "AccountSession":  # fmt: skip
         """Raise the epoch, load what is open, and start.

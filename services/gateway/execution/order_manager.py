@@ -2,27 +2,36 @@
 
 Everything is written to the journal before it is done or told. Steps of one lane come one after the other; lanes run
 side by side, and what they write at the same time shares one commit of the journal. When a write fails the desk drops
-all of its memory, so what was changed here before a failed write is never acted upon.
-"""
+all of its memory, so what was changed here before a failed write is never acted upon."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from enum import StrEnum
 from functools import partial
+from typing import Any
 
 import structlog
 
-from services.gateway.execution.balance import elsewhere_row
-from services.gateway.execution.prepared_send import PreparedSend
-from services.gateway.execution.readiness import Readiness, turn_of
-from services.gateway.execution.reports import NS_PER_MS, funding_report, report_of
-from services.gateway.execution.rows import OpenOrder, content_of, fill_row, following, open_order_of, row_of
+from services.gateway.execution.account_reader import OrderTrades, base_held, trades_of
+from services.gateway.execution.baseline import elsewhere_row
+from services.gateway.execution.records import (
+    NS_PER_MS,
+    OpenOrder,
+    content_of,
+    fill_row,
+    following,
+    funding_report,
+    open_order_of,
+    report_of,
+    row_of,
+)
 from services.gateway.execution.session_context import SessionContext, now_ms
-from services.gateway.execution.trades import Trades, base_held, trades_of
 from services.gateway.risk.check import Hold, Refusal
 from shared.control.books import execution_row
 from shared.exchanges.trading.amounts import dust, may_be_dust, most_at_once, sized
+from shared.exchanges.trading.reply import NotCleared
 from shared.exchanges.trading.venue import Cleared, MarketRules
 from shared.journal.rows import Change, EventRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
@@ -48,9 +57,75 @@ log = structlog.get_logger()
 
 MS = 1000
 TURNS_TO_SOCKET = 3  # of the event loop: the held task, aiohttp's own for the writing, and what it wakes
-NO_TRADES = Trades()
+NO_TRADES = OrderTrades()
 OF_OTHER_RULES = frozenset({Reason.BELOW_MINIMUM, Reason.VENUE_REFUSED})  # precision, status and the like
 _ZERO = Decimal(0)
+
+
+# Whose turn it is: pure, over the open orders of one symbol.
+#
+# One order at a time in a symbol: the next waits until the one before is settled, so also behind an UNKNOWN one. An
+# order that comes `after` another waits until that one is FILLED, or has left no more than dust. What has waited past
+# its time expires.
+
+
+class Readiness(StrEnum):
+    """GO: it may be judged and sent. WAIT: something must end before."""
+
+    GO = "GO"
+    WAIT = "WAIT"
+
+
+def turn_of(
+    ticket: OpenOrder, lane: Iterable[OpenOrder], ended: Mapping[str, OrderPhase], now_ns: int, *, dust: bool = False
+) -> Readiness | Reason:
+    """GO, WAIT, or the reason why it expires.
+
+    lane: the symbol's open orders, in the order in which they came. ended: how the orders ended that others come after.
+    dust: what the book holds now cannot be sold, so there is nothing left to close.
+    """
+    row = ticket.row
+    if row.valid_until_ns and now_ns > row.valid_until_ns:
+        return Reason.PAST_VALID_UNTIL
+    if row.after and not dust and ended.get(row.after, OrderPhase.FILLED) is not OrderPhase.FILLED:
+        return Reason.CLOSE_NOT_FILLED
+    return Readiness.GO if next(iter(lane), ticket) is ticket else Readiness.WAIT
+
+
+# An order on its way out: its request is made while the journal writes, and goes when that has written.
+
+Work = Coroutine[Any, Any, None]
+
+
+class PreparedSend:
+    """send: makes the request and awaits what it is given before it writes it. spawn: runs that beside all else.
+
+    barred: asked at the last moment why it may not go after all; empty when it may.
+    """
+
+    def __init__(
+        self, send: Callable[[Cleared], Work], spawn: Callable[[Work], None], barred: Callable[[], str]
+    ) -> None:
+        self._send: Callable[[Cleared], Work] | None = send
+        self._spawn = spawn
+        self._barred = barred
+        self._journaled = asyncio.Event()
+
+    def prepare(self) -> None:
+        """Begin to make the request, unless it is begun."""
+        send, self._send = self._send, None
+        if send is not None:
+            self._spawn(send(self._cleared))
+
+    def go(self) -> None:
+        """It is in the journal as SENT."""
+        self._journaled.set()
+        self.prepare()
+
+    async def _cleared(self) -> None:
+        await self._journaled.wait()
+        if why := self._barred():
+            raise NotCleared(why)
 
 
 class Effects(list[Callable[[], None]]):
@@ -291,7 +366,7 @@ class OrderManager:
         changes.append(ticket.row)
 
     def _end(
-        self, ticket: OpenOrder, state: OrderState, trades: Trades, changes: list[Change], effects: Effects
+        self, ticket: OpenOrder, state: OrderState, trades: OrderTrades, changes: list[Change], effects: Effects
     ) -> bool:
         """The order's one terminal report; False, and nothing done, while a trade or a fee's price is missing."""
         rules = self._tools.venue.rules(self.sym)

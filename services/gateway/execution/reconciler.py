@@ -7,13 +7,12 @@ from decimal import Decimal
 
 import structlog
 
-from services.gateway.execution.balance import TOLERANCE, beside, paid_elsewhere
+from services.gateway.execution.account_reader import AccountReader
+from services.gateway.execution.baseline import TOLERANCE, beside, mine_of, paid_elsewhere
 from services.gateway.execution.order_manager import OrderManager
-from services.gateway.execution.persons_coins import mine_of
-from services.gateway.execution.rows import external_row, open_order_of
+from services.gateway.execution.records import external_row, open_order_of
 from services.gateway.execution.session_context import SessionContext, now_ms
-from services.gateway.execution.venue_view import AccountReader
-from services.gateway.risk.funding import LIMIT, counted_from_ms
+from services.gateway.risk.marks import FUNDING_MARKS, counted_from_ms
 from shared.errors import VenueError
 from shared.journal.rows import DropExternal, EventRow, ExternalRow, FillRow, LatchRow
 from shared.messages import Reason
@@ -138,7 +137,7 @@ class Reconciler:
         """What was paid today; nothing is remembered of an account that was never asked for any."""
         tools = self._tools
         payments = await tools.journal.funding(since_ms=counted_from_ms(time.time_ns()))
-        if not payments and LIMIT not in tools.clearance.limits:
+        if not payments and FUNDING_MARKS not in tools.clearance.limits:
             return
         changes = tools.clearance.see_funding(payments)
         if changes:

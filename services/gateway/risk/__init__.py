@@ -1,6 +1,6 @@
 """May this order go out? A pure Tick over an order and all that is known when it is asked."""
 
-from services.gateway.risk.check import Asked, Context, Hold, InFlight, Pass, Refusal, Rules, Verdict
-from services.gateway.risk.risk import Risk
+from services.gateway.risk.check import Context, Hold, InFlight, Pass, ProposedOrder, Refusal, RiskRules, Verdict
+from services.gateway.risk.limits import RiskCheck
 
-__all__ = ["Asked", "Context", "Hold", "InFlight", "Pass", "Refusal", "Risk", "Rules", "Verdict"]
+__all__ = ["Context", "Hold", "InFlight", "Pass", "ProposedOrder", "Refusal", "RiskCheck", "RiskRules", "Verdict"]

@@ -9,12 +9,13 @@ from shared.config.fingerprint import config_hash
 from shared.config.risk import RiskSettings
 from shared.journal.rows import ArmingRow, EventRow, LatchRow, LimitRow
 from shared.messages import OrderIntent, Reason
+from shared.models.choose import card_at, chosen_model
 from shared.orders import VenueQuote
 
 # What the config says to the risk check.
 
 
-class Rules(NamedTuple):
+class RiskRules(NamedTuple):
     """symbols: that may be traded. config_hash: what an arming must have been given for."""
 
     mode: Mode
@@ -23,7 +24,7 @@ class Rules(NamedTuple):
     config_hash: str
 
     @classmethod
-    def of(cls, settings: Settings, model_sha256: str) -> "Rules":
+    def of(cls, settings: Settings, model_sha256: str) -> "RiskRules":
         """The rules of a config and the weights that it uses."""
         limits = settings.gateway.risk
         symbols = frozenset(limits.symbols or settings.symbols)
@@ -77,7 +78,7 @@ class Context(NamedTuple):
         return self.now_ns // 1_000_000
 
 
-class Asked(NamedTuple):
+class ProposedOrder(NamedTuple):
     """An order as it would be sent, and its context. signed_qty: base units, finite and not 0."""
 
     sym: str
@@ -88,7 +89,7 @@ class Asked(NamedTuple):
     context: Context
 
     @classmethod
-    def of(cls, intent: OrderIntent, context: Context, signed_qty: Decimal | None = None) -> "Asked":
+    def of(cls, intent: OrderIntent, context: Context, signed_qty: Decimal | None = None) -> "ProposedOrder":
         """The intent's order. signed_qty: what the venue's rules have made of its quantity."""
         qty = intent.signed_qty if signed_qty is None else signed_qty
         return cls(intent.sym, qty, intent.price, intent.reduce_only, intent.ts_event, context)
@@ -136,13 +137,13 @@ Verdict: TypeAlias = Pass | Refusal | Hold
 # here.
 
 
-class Exposure(NamedTuple):
+class ExposureChange(NamedTuple):
     """reduces, adds: parts of the order, both with its sign; their sum is the order.
 
     worst: the position, signed, if the order and all in flight in its direction are filled.
 
     >>> exposure(Decimal(-5), Decimal(3), [])
-    Exposure(reduces=Decimal('-3'), adds=Decimal('-2'), worst=Decimal('-2'))
+    ExposureChange(reduces=Decimal('-3'), adds=Decimal('-2'), worst=Decimal('-2'))
     >>> exposure(Decimal(-3), Decimal(3), [Decimal(-2)]).adds
     Decimal('-2')
     """
@@ -152,14 +153,14 @@ class Exposure(NamedTuple):
     worst: Decimal
 
 
-def exposure(signed_qty: Decimal, position: Decimal, in_flight: Iterable[Decimal]) -> Exposure:
+def exposure(signed_qty: Decimal, position: Decimal, in_flight: Iterable[Decimal]) -> ExposureChange:
     """Of an order over `position`, beside orders in flight; all signed base units."""
     sign = 1 if signed_qty > 0 else -1
     along = position + sum((qty for qty in in_flight if qty * sign > 0), _ZERO)
     left = max(-along * sign, _ZERO)
     size = signed_qty.copy_abs()
     reduces = min(size, left)
-    return Exposure(reduces * sign, (size - reduces) * sign, along + signed_qty)
+    return ExposureChange(reduces * sign, (size - reduces) * sign, along + signed_qty)
 
 
 class Subject(NamedTuple):
@@ -168,9 +169,9 @@ class Subject(NamedTuple):
     suspected: those that only the newest observation is past.
     """
 
-    asked: Asked
-    rules: Rules
-    exposure: Exposure
+    asked: ProposedOrder
+    rules: RiskRules
+    exposure: ExposureChange
     standing: tuple[str, ...]
     suspected: tuple[str, ...] = ()
 
@@ -196,7 +197,7 @@ class Subject(NamedTuple):
         return self.context.other_notional + self.exposure.worst.copy_abs() * self.price
 
 
-class Check(NamedTuple):
+class RiskLimit(NamedTuple):
     """A limit: `violation` gives the reason why this order does not pass, None when it does.
 
     applies_to_reducing: it stands even against what only reduces our own position. defers: the order waits instead of
@@ -208,3 +209,14 @@ class Check(NamedTuple):
     applies_to_reducing: bool = False
     defers: bool = False
     of_book: bool = False
+
+
+# The weights that a config means; an arming is given for them.
+
+
+def model_sha256(settings: Settings) -> str:
+    """sha256, in hex, of the configured model's weights, as its card says; the signal service holds the file to it.
+
+    Raises ModelRefused where no card is found, or several are, ConfigError where none is named.
+    """
+    return card_at(chosen_model(settings)).sha256

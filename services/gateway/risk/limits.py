@@ -1,10 +1,27 @@
 """All gates, in the order in which they are asked; the first that is closed gives the reason."""
 
-from services.gateway.risk.check import Check, Subject
-from services.gateway.risk.order_rate import sent
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
+
+from services.gateway.risk.check import (
+    Changes,
+    Hold,
+    Pass,
+    ProposedOrder,
+    Refusal,
+    RiskLimit,
+    RiskRules,
+    Subject,
+    Verdict,
+    exposure,
+)
+from services.gateway.risk.marks import WATCHED, Watched, one_more, sent, watch, watch_funding
+from shared.config import Mode
 from shared.control import latches
 from shared.control.latches import HALT, latched
+from shared.journal.rows import FundingRow, LatchRow
 from shared.messages import Reason
+from shared.tick import Tick
 
 # Halted: nothing goes out. The halt's own flatten does not come this way.
 
@@ -206,27 +223,94 @@ def reconciled(subject: Subject) -> Reason | None:
     return None if subject.context.reconciled else Reason.NOT_RECONCILED
 
 
-CHECKS = (
-    Check("halt", halt, applies_to_reducing=True, of_book=True),
-    Check("unknown order", unknown_order, applies_to_reducing=True, defers=True),
-    Check("symbols", symbol, of_book=True),
-    Check("reduce_only", reduce_only, of_book=True),
-    Check("meant to reduce", meant_to_reduce, of_book=True),
-    Check("blocked", blocked),
-    Check("latches", latch, of_book=True),
-    Check("daily_loss", daily_loss, of_book=True),
-    Check("max_drawdown", drawdown, of_book=True),
-    Check("armed", armed),
-    Check("max_tick_age_s", tick_age),
-    Check("max_prediction_age_s", prediction_age),
-    Check("fresh quote", fresh_quote),
-    Check("collar_bps", collar),
-    Check("max_order_notional", order_notional, of_book=True),
-    Check("max_position_notional", position_notional, of_book=True),
-    Check("armed notional", armed_notional),
-    Check("max_leverage", leverage, of_book=True),
-    Check("max_capital_share", capital),
-    Check("orders_per_minute", rate),
-    Check("loss seen once", seen_once, defers=True, of_book=True),
-    Check("reconciled", reconciled, defers=True),  # last: what would be refused anyway need not wait
+LIMITS = (
+    RiskLimit("halt", halt, applies_to_reducing=True, of_book=True),
+    RiskLimit("unknown order", unknown_order, applies_to_reducing=True, defers=True),
+    RiskLimit("symbols", symbol, of_book=True),
+    RiskLimit("reduce_only", reduce_only, of_book=True),
+    RiskLimit("meant to reduce", meant_to_reduce, of_book=True),
+    RiskLimit("blocked", blocked),
+    RiskLimit("latches", latch, of_book=True),
+    RiskLimit("daily_loss", daily_loss, of_book=True),
+    RiskLimit("max_drawdown", drawdown, of_book=True),
+    RiskLimit("armed", armed),
+    RiskLimit("max_tick_age_s", tick_age),
+    RiskLimit("max_prediction_age_s", prediction_age),
+    RiskLimit("fresh quote", fresh_quote),
+    RiskLimit("collar_bps", collar),
+    RiskLimit("max_order_notional", order_notional, of_book=True),
+    RiskLimit("max_position_notional", position_notional, of_book=True),
+    RiskLimit("armed notional", armed_notional),
+    RiskLimit("max_leverage", leverage, of_book=True),
+    RiskLimit("max_capital_share", capital),
+    RiskLimit("orders_per_minute", rate),
+    RiskLimit("loss seen once", seen_once, defers=True, of_book=True),
+    RiskLimit("reconciled", reconciled, defers=True),  # last: what would be refused anyway need not wait
 )
+
+
+# The risk check as a Tick. Its memory lies in the journal: limits and latches come with what is asked.
+
+
+class RiskCheck(Tick[ProposedOrder, Verdict]):
+    """May this order go out?
+
+    What only reduces our own position passes every gate but the halt and an unknown order in its symbol. What adds must
+    pass all. An order that does both (a flip) passes whole or, where a gate refuses its addition, is cut to the part
+    that reduces; where a gate only lets it wait, all of it waits. A quantity that is 0 or not finite is a ValueError.
+    """
+
+    def __init__(self, rules: RiskRules) -> None:
+        self._rules = rules
+        book_only = rules.mode is Mode.PAPER
+        self._checks = tuple(check for check in LIMITS if check.of_book or not book_only)
+
+    def on_tick(self, val: ProposedOrder) -> Verdict:
+        """Take an order and its context."""
+        if not val.signed_qty.is_finite() or not val.signed_qty:
+            raise ValueError(f"an order's quantity must be finite and not 0, not {val.signed_qty}")
+        context = val.context
+        made = exposure(val.signed_qty, context.position, (order.signed_qty for order in context.in_flight))
+        seen = Watched((), ())
+        if context.equity is not None:
+            # A book's equity is exact; an account's was observed before, and being asked again is no observation.
+            suspected = WATCHED if self._rules.mode is Mode.PAPER else ()
+            seen = self.watch(context.now_ns, context.equity, context.limits, context.latches, suspected)
+        return self._asked_all(Subject(val, self._rules, made, seen.standing, seen.suspected), seen.changes)
+
+    def watch(
+        self, now_ns: int, equity: Decimal, limits: Mapping[str, bytes], latches: Mapping[str, LatchRow],
+        suspected: Collection[str],
+    ) -> Watched:  # fmt: skip
+        """What follows from seeing the account's equity, whether or not an order is asked for.
+
+        suspected: limits that the observation before this one was past.
+        """
+        return watch(self._rules.limits, now_ns, equity, limits, latches, suspected)
+
+    def watch_funding(
+        self, now_ns: int, payments: Iterable[FundingRow], limits: Mapping[str, bytes], latches: Mapping[str, LatchRow]
+    ) -> Changes:
+        """What follows from the day's funding payments, as they are booked."""
+        return watch_funding(self._rules.limits.daily_funding, now_ns, payments, limits, latches)
+
+    def _asked_all(self, subject: Subject, seen: Changes) -> Verdict:
+        reduces, adds = subject.exposure.reduces, subject.exposure.adds
+        for check in self._checks:
+            if not adds and not check.applies_to_reducing:
+                continue
+            reason = check.violation(subject)
+            if reason is None:
+                continue
+            if check.defers:
+                return Hold(reason, seen)
+            if check.applies_to_reducing or not reduces:
+                return Refusal(reason, seen)
+            return Pass(reduces, True, reason, self._sent(subject, seen))
+        return Pass(subject.asked.signed_qty, not adds, None, self._sent(subject, seen))
+
+    def _sent(self, subject: Subject, seen: Changes) -> Changes:
+        """What is remembered when the order goes out: it counts against the rate, whatever it does."""
+        if self._rules.mode is Mode.PAPER:
+            return seen
+        return (*seen, one_more(subject.context.limits, subject.context.now_ms))

@@ -6,21 +6,21 @@ have reached. A limit that is reached sets its latch, and stands until a person 
 have set, and which of these were seen to stand: one that was seen and is gone was dropped by a person (`tickline
 resume`), and that limit counts anew from the present equity. One that was not seen yet stands too, and is set again
 until it is seen. Money paid in counts as profit, money taken out as loss. Marks of another definition of equity than
-today's (`equity.py`) are no measure: they are begun anew.
-"""
+today's (`equity.py`) are no measure: they are begun anew."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, NamedTuple
 
 from services.gateway.risk.check import Changes
 from shared.config.risk import RiskSettings
 from shared.control import latches as names
-from shared.journal.rows import EventRow, LatchRow, LimitRow
+from shared.control.latches import DAILY_FUNDING
+from shared.journal.rows import EventRow, FundingRow, LatchRow, LimitRow
 from shared.messages.codec import keep, kept
-from shared.record import BY_VALUE, Record
+from shared.record import BY_VALUE, Record, unvalidated
 
-LIMIT = "equity_marks"
+EQUITY_MARKS = "equity_marks"
 DEFINITION = 2  # 1: ccxt's total of the quote currency, which left out a spot account's coins and Bybit's open profit
 DAY_NS = 86_400 * 10**9
 BY = "gateway"
@@ -43,7 +43,7 @@ class Marks(Record):
 
     def row(self) -> LimitRow:
         """As it stands in the journal."""
-        return LimitRow(LIMIT, keep(self))
+        return LimitRow(EQUITY_MARKS, keep(self))
 
 
 class Watched(NamedTuple):
@@ -60,7 +60,7 @@ def marks_in(limits: Mapping[str, bytes]) -> Marks | None:
 
     Raises ValueError when they are no marks.
     """
-    marks = kept(Marks, limits[LIMIT]) if LIMIT in limits else None
+    marks = kept(Marks, limits[EQUITY_MARKS]) if EQUITY_MARKS in limits else None
     return marks if marks and marks.definition == DEFINITION else None
 
 
@@ -77,8 +77,10 @@ def watch(
     past = set(_reached(rules, new)) - set(new.latched)
     new = new.model_copy(update={"latched": tuple(sorted({*new.latched, *(past & set(suspected))}))})
     rows: list[LimitRow | LatchRow | EventRow] = [] if new == old else [new.row()]
-    if old is None and LIMIT in limits:
-        rows.append(EventRow("EQUITY", "", "", _begun_anew(kept(Marks, limits[LIMIT]), equity), now_ns // 1_000_000))
+    if old is None and EQUITY_MARKS in limits:
+        rows.append(
+            EventRow("EQUITY", "", "", _begun_anew(kept(Marks, limits[EQUITY_MARKS]), equity), now_ns // 1_000_000)
+        )
     unseen = [name for name in new.latched if name not in latches]
     set_now = [LatchRow(name, _said(rules, name, new), BY, now_ns // 1_000_000) for name in unseen]
     return Watched((*rows, *set_now), new.latched, tuple(sorted(past - set(new.latched))))
@@ -116,3 +118,95 @@ def _said(rules: RiskSettings, name: str, marks: Marks) -> str:
 def _begun_anew(before: Marks, equity: Decimal) -> str:
     were = f"{before.day_equity} when the day began, {before.peak} at its highest, {before.last} in the end"
     return f"daily loss and drawdown are begun anew at {equity}: equity was defined otherwise before ({were})"
+
+
+# How much funding the account has paid since midnight, less what it has received: a limit of its own, with a latch.
+#
+# It is counted from the payments that the journal has booked. Reaching the limit sets the latch, which stands until a
+# person drops it (`tickline resume`), also over midnight; from then on only what is paid later counts. As with the
+# marks of the equity, a latch that was seen to stand and is gone was dropped by a person.
+
+FUNDING_MARKS = "funding_marks"
+MS_NS = 1_000_000
+
+
+class FundingMarks(Record):
+    """day: since 1970, UTC. since_ms: from when on payments count. latched: the limit stands. seen: in the journal."""
+
+    day: int
+    since_ms: int
+    latched: bool = False
+    seen: bool = False
+
+    def row(self) -> LimitRow:
+        """As it stands in the journal."""
+        return LimitRow(FUNDING_MARKS, keep(self))
+
+
+def funding_marks_in(limits: Mapping[str, bytes]) -> FundingMarks | None:
+    """None before the first; ValueError when they are no marks."""
+    return kept(FundingMarks, limits[FUNDING_MARKS]) if FUNDING_MARKS in limits else None
+
+
+def counted_from_ms(now_ns: int) -> int:
+    """The payments from then on are enough: the present day's, and no mark is older."""
+    return now_ns // DAY_NS * DAY_NS // MS_NS
+
+
+def watch_funding(
+    limit: Decimal, now_ns: int, payments: Iterable[FundingRow], limits: Mapping[str, bytes],
+    latches: Mapping[str, LatchRow],
+) -> Changes:  # fmt: skip
+    """What is to be written after payments were booked: the marks, if they moved, and the latch when it is reached."""
+    old, stands = funding_marks_in(limits), DAILY_FUNDING in latches
+    day, now_ms = now_ns // DAY_NS, now_ns // MS_NS
+    resumed = old is not None and old.seen and not stands
+    begun_ms = counted_from_ms(now_ns) if old is None or day > old.day else old.since_ms
+    since_ms = now_ms if resumed else begun_ms
+    paid = -sum((payment.amount for payment in payments if payment.at_ms >= since_ms), Decimal(0))
+    latched = stands or paid >= limit or (old is not None and old.latched and not resumed)
+    new = FundingMarks(day=max(day, old.day if old else day), since_ms=since_ms, latched=latched, seen=stands)
+    rows: list[LimitRow | LatchRow] = [] if new == old else [new.row()]
+    if latched and not stands:
+        since = "midnight, UTC" if since_ms == counted_from_ms(now_ns) else "it was resumed"
+        text = f"{paid} of funding paid since {since}: the limit is {limit}"
+        rows.append(LatchRow(DAILY_FUNDING, text, BY, now_ms))
+    return tuple(rows)
+
+
+# How many orders were sent within the last minute, counted by the second.
+
+ORDER_RATE = "orders_per_minute"
+WINDOW_S = 60
+
+
+class SentOrders(Record):
+    """seconds: since 1970, in their order. orders: how many were sent in each."""
+
+    seconds: list[int]
+    orders: list[int]
+
+
+_sent = unvalidated(SentOrders)  # an order waits for it
+
+
+def sent(limits: Mapping[str, bytes], now_ms: int) -> int:
+    """Orders whose second began at most 60 s before the present one, or lies ahead of it: never too few."""
+    return sum(count for _, count in _counts(limits, now_ms))
+
+
+def one_more(limits: Mapping[str, bytes], now_ms: int) -> LimitRow:
+    """The counts with one order more, sent now. At most 62 seconds are kept."""
+    counts = dict(_counts(limits, now_ms))
+    second = now_ms // 1_000
+    counts[second] = counts.get(second, 0) + 1
+    seconds = sorted(counts)
+    return LimitRow(ORDER_RATE, keep(_sent(seconds=seconds, orders=[counts[at] for at in seconds])))
+
+
+def _counts(limits: Mapping[str, bytes], now_ms: int) -> list[tuple[int, int]]:
+    if ORDER_RATE not in limits:
+        return []
+    first = now_ms // 1_000 - WINDOW_S
+    saved = kept(SentOrders, limits[ORDER_RATE])
+    return [(at, count) for at, count in zip(saved.seconds, saved.orders, strict=True) if at >= first]

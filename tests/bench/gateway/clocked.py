@@ -12,9 +12,9 @@ from urllib.parse import parse_qs
 
 import aiohttp
 
-from services.gateway.execution.execution import Desk
-from services.gateway.risk.check import Asked, Verdict
-from services.gateway.risk.risk import Risk
+from services.gateway.execution.engine import ExecutionEngine
+from services.gateway.risk.check import ProposedOrder, Verdict
+from services.gateway.risk.limits import RiskCheck
 from shared.bus.entry import Entry
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import PartitionId
@@ -67,7 +67,7 @@ class _Session(MemorySession):
         return found
 
 
-class ClockedDesk(Desk):
+class ClockedDesk(ExecutionEngine):
     """keep: the orders that were read have been through their stages."""
 
     places: Places
@@ -79,14 +79,14 @@ class ClockedDesk(Desk):
         await super().keep()
 
 
-class ClockedRisk(Risk):
+class ClockedRisk(RiskCheck):
     """spent_s: of each verdict."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.spent_s: list[float] = []
 
-    def on_tick(self, val: Asked) -> Verdict:
+    def on_tick(self, val: ProposedOrder) -> Verdict:
         began_s = time.monotonic()
         verdict = super().on_tick(val)
         self.spent_s.append(time.monotonic() - began_s)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import structlog
 
+from services.gateway.execution.account_reader import AccountReader
 from services.gateway.execution.reconciler import WINDOW_MS
-from services.gateway.execution.venue_view import AccountReader
 from tests.in_process import InProcess, in_process, throttle_in_virtual_time
 from tests.seeded import run
 from tests.venues import BINANCE, BINANCE_SPOT, BYBIT, BYBIT_SPOT, OKX, OKX_SPOT, Place, named

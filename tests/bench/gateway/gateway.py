@@ -7,11 +7,10 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
-from services.gateway.execution.feeder import LiveFeeder
-from services.gateway.execution.stage import DeskStage
-from services.gateway.live import desk_rules
-from services.gateway.plan import plan_with
-from services.gateway.risk.check import Rules
+from services.gateway.execution.engine import GatewayReader, GatewayStage
+from services.gateway.live import session_config
+from services.gateway.paper import plan_with
+from services.gateway.risk.check import RiskRules
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
 from shared.bus.names import PartitionId, partition_of
@@ -37,11 +36,11 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.places = Places()
         self._settings = settings
-        self._rules = Rules.of(settings, "bench")
+        self._rules = RiskRules.of(settings, "bench")
         self.risk = ClockedRisk(self._rules)
         self._bus = ClockedBus(lease_s=LEASE_S, maxlens={Stream.ORDERS: 256, Stream.EXECUTIONS: 256})
         self._bus.places = self.places
-        self._desk = ClockedDesk(desk_rules(settings), self.risk, self._journal, self._venue)
+        self._desk = ClockedDesk(session_config(settings), self.risk, self._journal, self._venue)
         self._desk.places = self.places
         self._seqs = dict.fromkeys(range(P), 0)
 
@@ -63,8 +62,8 @@ class Gateway:
             now = time.time_ns() // 1_000_000
             await journal.write_by_person([ArmingRow(Decimal(CASH), now, now + DAY_MS, self._rules.config_hash, "")])
         limits = Limits(lease_s=LEASE_S)
-        plan = plan_with(self._settings, lambda sym: DeskStage(self._desk.taken))
-        feeder = LiveFeeder(BusReader(limits), self._desk)
+        plan = plan_with(self._settings, lambda sym: GatewayStage(self._desk.taken))
+        feeder = GatewayReader(BusReader(limits), self._desk)
         worker = Worker(plan, self._bus, feeder, partitions=P, limits=limits, keeper=self._desk)
         task = asyncio.create_task(worker.run())
         self._session = await self._bus.connect()

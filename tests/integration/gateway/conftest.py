@@ -14,9 +14,9 @@ from services.gateway.account.adoption import Booking, Said, adoption
 from services.gateway.account.capital import Wanted, write_capital
 from services.gateway.account.resolution import Ending
 from services.gateway.account.resolve import made_of, write_adopted
-from services.gateway.execution.execution import Desk
+from services.gateway.execution.engine import ExecutionEngine
 from services.gateway.live import live, model_sha256
-from services.gateway.risk.check import Rules
+from services.gateway.risk.check import RiskRules
 from services.simulator.simulator import Simulator, serving
 from services.strategy.order_id import client_order_id
 from shared.bus.api import Commit, Outcome
@@ -48,13 +48,13 @@ class Gateway:
         self.fake = fake
         self.task: asyncio.Task[None] | None = None
         self.worker: Worker | None = None
-        self.desk: Desk | None = None
+        self.desk: ExecutionEngine | None = None
         self._n = 0
         self._seq = 0
 
     def start(self) -> None:
         wiring = live(self.settings, LIMITS)
-        self.desk = cast(Desk, wiring.keeper)
+        self.desk = cast(ExecutionEngine, wiring.keeper)
         self.worker = Worker(
             wiring.plan, self.bus, wiring.feeder, partitions=P, limits=LIMITS, keeper=wiring.keeper
         )  # fmt: skip
@@ -75,7 +75,7 @@ class Gateway:
 
     async def arm(self, hours: float = 1.0, notional: Decimal = Decimal(10_000)) -> None:
         now = time.time_ns() // 1_000_000
-        rules = Rules.of(self.settings, model_sha256(self.settings))
+        rules = RiskRules.of(self.settings, model_sha256(self.settings))
         async with self._opened() as journal:
             row = ArmingRow(notional, now, now + round(hours * 3_600_000), rules.config_hash, "test")
             await journal.write_by_person([row])

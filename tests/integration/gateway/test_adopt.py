@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.execution.balance import LIMIT
+from services.gateway.execution.baseline import BALANCE_BESIDE
 from services.simulator.engine.events import EngineFill, FillPlan
 from services.simulator.engine.matching_engine import NewOrder
 from shared.errors import ConfigError, SafetyRefusal
@@ -32,7 +32,7 @@ async def flat_once(trading: Gateway) -> None:
     """The balance is measured."""
     await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
     await trading.reported(2)
-    await until(lambda: LIMIT in trading.limits(), every_s=0.05)
+    await until(lambda: BALANCE_BESIDE in trading.limits(), every_s=0.05)
 
 
 @pytest.mark.parametrize(

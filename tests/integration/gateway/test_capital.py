@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import structlog
 
-from services.gateway.execution.balance import LIMIT
+from services.gateway.execution.baseline import BALANCE_BESIDE
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.errors import ConfigError
 from shared.journal.journal import Journal
@@ -37,7 +37,7 @@ async def test_capital_reaches_every_book_in_sequence_and_is_no_difference(tradi
     """Alive; the strategy's book is the same whichever of the two allowed configs it is rebuilt with."""
     await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
     await trading.reported(2)
-    await until(lambda: LIMIT in trading.limits(), every_s=0.05)
+    await until(lambda: BALANCE_BESIDE in trading.limits(), every_s=0.05)
     with structlog.testing.capture_logs() as logs:
         assert await trading.set_capital(add="400") == 500
         *_, told = await trading.reported(3)

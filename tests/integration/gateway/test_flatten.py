@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.gateway.account.flatten import Flatten
-from services.gateway.execution.persons_coins import mine_row
+from services.gateway.execution.baseline import mine_row
 from services.simulator.engine.events import LIVE
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.matching_engine import NewOrder

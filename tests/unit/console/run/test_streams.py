@@ -14,7 +14,7 @@ from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
 from shared.messages import Leg, OrderIntent, Reason, encode
 from shared.record import WIRE
-from tests.unit.gateway.test_paper_stage import order
+from tests.unit.gateway.test_paper import order
 from tests.unit.runner.fakes import entry, report
 
 PLACES = (PartitionId("strategy", 0), PartitionId("strategy", 1))

@@ -7,8 +7,7 @@ import pytest
 
 from services.gateway.account.adoption import Adopted, Booking, Market, Said, adopted, written
 from services.gateway.account.resolution import Ending
-from services.gateway.execution.balance import LIMIT, Beside, beside
-from services.gateway.execution.persons_coins import mine_of, mine_row
+from services.gateway.execution.baseline import BALANCE_BESIDE, Beside, beside, mine_of, mine_row
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExternalRow, LimitRow
 
@@ -114,6 +113,6 @@ def test_money_that_a_person_traded_with_is_measured_anew_and_only_then() -> Non
     assert mine_of({found[LimitRow].name: found[LimitRow].value}, [SYM]) == {SYM: D("0.2")}  # type: ignore[attr-defined]
     noted = [one for one in rows if isinstance(one, ExternalRow)]
     measured = Beside(amount=D(1_000), measured_ms=5)
-    limits = {LIMIT: measured.row().value}
+    limits = {BALANCE_BESIDE: measured.row().value}
     assert beside(limits, [], D(900), D(7), 10) == measured
     assert beside(limits, noted, D(900), D(7), 10) == Beside(amount=D(893), measured_ms=10)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.gateway.account.arm_preview import MarketSeen, Seen, arm_screen
-from services.gateway.risk import Rules
+from services.gateway.risk import RiskRules
 from shared.config import load_settings
 from shared.control.books import Books
 from shared.control.capital import capital_report
@@ -39,7 +39,7 @@ def shown(seen: Seen = SEEN, max_notional: int = 2_000, balance: int = 1_000, **
         symbols=("BTCUSDT",), interval="12h", strategy={"balance": balance}, signal={"model": "btcusdt_12h_linear"},
         gateway={"markets": {"BTCUSDT": "BTC/USDT:USDT"}, **gateway},
     )  # fmt: skip
-    rules = Rules.of(settings, "0" * 64)
+    rules = RiskRules.of(settings, "0" * 64)
     arming = ArmingRow(D(max_notional), NOW_MS, NOW_MS + 3_600_000, rules.config_hash, "ada")
     return list(arm_screen(settings, rules, arming, seen))
 

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from services.gateway.risk import Asked, Context, InFlight, Risk, Rules, Verdict
-from services.gateway.risk.marks import DAY_NS, Marks
-from services.gateway.risk.order_rate import one_more
+from services.gateway.risk import Context, InFlight, ProposedOrder, RiskCheck, RiskRules, Verdict
+from services.gateway.risk.marks import DAY_NS, Marks, one_more
 from shared.config import Mode
 from shared.config.risk import RiskSettings
 from shared.control.latches import DAILY_FUNDING, DAILY_LOSS, DRAWDOWN, HALT, OTHER_BUS, symbol_latch
@@ -22,15 +21,15 @@ LIMITS = RiskSettings(
     max_order_notional=Decimal(10_000), max_position_notional=Decimal(20_000), max_leverage=Decimal(2),
     orders_per_minute=3, daily_loss=Decimal(500), max_drawdown=Decimal("0.2"),
 )  # fmt: skip
-RULES = Rules(Mode.LIVE, LIMITS, frozenset({SYM}), "hash")
+RULES = RiskRules(Mode.LIVE, LIMITS, frozenset({SYM}), "hash")
 ARMING = ArmingRow(Decimal(20_000), NOW_MS - 1_000, NOW_MS + 1_000, "hash", "ada")
 OPEN = Context(
     now_ns=NOW_NS, predicted_ns=NOW_NS, equity=Decimal(10_000), books_balance=Decimal(9_000), arming=ARMING,
     quote=VenueQuote(SYM, Decimal("99.9"), Decimal("100.1"), NOW_MS), reconciled=True,
 )  # fmt: skip
-BUY = Asked(SYM, Decimal(10), PRICE, reduce_only=False, ts_event=NOW_NS, context=OPEN)
+BUY = ProposedOrder(SYM, Decimal(10), PRICE, reduce_only=False, ts_event=NOW_NS, context=OPEN)
 
-Change = Callable[[Asked, Rules], tuple[Asked, Rules]]
+Change = Callable[[ProposedOrder, RiskRules], tuple[ProposedOrder, RiskRules]]
 
 
 class Gate(NamedTuple):
@@ -41,14 +40,14 @@ class Gate(NamedTuple):
     change: Change
 
 
-def verdict(asked: Asked, rules: Rules = RULES) -> Verdict:
-    return Risk(rules).on_tick(asked)
+def verdict(asked: ProposedOrder, rules: RiskRules = RULES) -> Verdict:
+    return RiskCheck(rules).on_tick(asked)
 
 
 def in_context(**changes: Any) -> Change:
     """These fields of the context; mappings and orders in flight are added to what is there."""
 
-    def change(asked: Asked, rules: Rules) -> tuple[Asked, Rules]:
+    def change(asked: ProposedOrder, rules: RiskRules) -> tuple[ProposedOrder, RiskRules]:
         made = dict(changes)
         for name, value in changes.items():
             if isinstance(value, dict):

@@ -4,8 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.gateway.risk.funding import LIMIT, counted_from_ms, marks_in, watch_funding
-from services.gateway.risk.marks import DAY_NS
+from services.gateway.risk.marks import DAY_NS, FUNDING_MARKS, counted_from_ms, funding_marks_in, watch_funding
 from shared.control.latches import DAILY_FUNDING
 from shared.journal.rows import FundingRow, LatchRow, LimitRow
 from shared.messages.codec import pack
@@ -95,4 +94,4 @@ def test_nothing_is_written_when_nothing_moved() -> None:
 
 def test_what_is_no_marks_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"FundingMarks\.day: Field required"):
-        marks_in({LIMIT: pack({"v": WIRE})})
+        funding_marks_in({FUNDING_MARKS: pack({"v": WIRE})})

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.risk import Asked, Hold, InFlight, Pass, Refusal
-from services.gateway.risk.limits import CHECKS
+from services.gateway.risk import Hold, InFlight, Pass, ProposedOrder, Refusal
+from services.gateway.risk.limits import LIMITS
 from shared.config import Mode
 from shared.messages import Reason
 from tests.unit.gateway.risk.open_gates import BUY, GATES, JUST_OPEN, RULES, WITH_THE_ORDER, Change, Gate, verdict
 
-BY_NAME = {check.name: check for check in CHECKS}
+BY_NAME = {check.name: check for check in LIMITS}
 SELL = BUY._replace(signed_qty=Decimal(-10))
 
 
-def holding(asked: Asked, position: int, *in_flight: int) -> Asked:
+def holding(asked: ProposedOrder, position: int, *in_flight: int) -> ProposedOrder:
     orders = asked.context.in_flight + tuple(InFlight(Decimal(qty)) for qty in in_flight)
     return asked._replace(context=asked.context._replace(position=Decimal(position), in_flight=orders))
 
@@ -94,7 +94,7 @@ def test_a_position_that_is_not_filled_yet_cannot_be_reduced() -> None:
     assert isinstance(made, Refusal)
 
 
-@pytest.mark.parametrize("check", [check for check in CHECKS if not check.of_book], ids=lambda check: check.name)
+@pytest.mark.parametrize("check", [check for check in LIMITS if not check.of_book], ids=lambda check: check.name)
 def test_paper_and_replay_know_the_book_only(check: object) -> None:
     paper = RULES._replace(mode=Mode.PAPER)
     for gate in GATES:
@@ -102,7 +102,7 @@ def test_paper_and_replay_know_the_book_only(check: object) -> None:
             assert isinstance(verdict(*gate.change(BUY, paper)), Pass)
 
 
-@pytest.mark.parametrize("check", [check for check in CHECKS if check.of_book], ids=lambda check: check.name)
+@pytest.mark.parametrize("check", [check for check in LIMITS if check.of_book], ids=lambda check: check.name)
 def test_paper_and_replay_keep_the_limits_of_the_book(check: object) -> None:
     paper = RULES._replace(mode=Mode.PAPER)
     for gate in GATES:

@@ -4,8 +4,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.gateway.risk.marks import DAY_NS, LIMIT, WATCHED, Marks, marks_in, watch
+from services.gateway.risk.marks import DAY_NS, EQUITY_MARKS, WATCHED, Marks, marks_in, one_more, sent, watch
 from shared.config.risk import RiskSettings
 from shared.control.latches import DAILY_LOSS, DRAWDOWN
 from shared.journal.rows import EventRow, LatchRow, LimitRow
@@ -184,7 +186,7 @@ def before(**changes: Any) -> bytes:
 
 def test_marks_of_another_definition_are_begun_anew_with_an_event() -> None:
     account = Account()
-    account.limits[LIMIT] = before()
+    account.limits[EQUITY_MARKS] = before()
     assert account.sees(900) == set()
     assert marks_in(account.limits) == Marks(day=DAY, day_equity=Decimal(900), peak=Decimal(900), last=Decimal(900))
     (event,) = account.events
@@ -194,11 +196,44 @@ def test_marks_of_another_definition_are_begun_anew_with_an_event() -> None:
 
 def test_what_is_latched_stays_so_when_the_marks_are_begun_anew() -> None:
     account = Account()
-    account.limits[LIMIT] = before(latched=(DAILY_LOSS,), seen=(DAILY_LOSS,))
+    account.limits[EQUITY_MARKS] = before(latched=(DAILY_LOSS,), seen=(DAILY_LOSS,))
     account.latches[DAILY_LOSS] = LatchRow(DAILY_LOSS, "before", "gateway", 0)
     assert account.sees(4_000) == {DAILY_LOSS}
 
 
 def test_what_is_no_marks_is_an_error() -> None:
     with pytest.raises(ValueError, match="Marks has named fields"):
-        marks_in({LIMIT: pack([1, 2])})
+        marks_in({EQUITY_MARKS: pack([1, 2])})
+
+
+# Never more than the limit within any 60 s, and a memory that does not grow.
+
+
+@given(st.lists(st.integers(0, 30_000), max_size=60), st.integers(1, 5))
+def test_no_60_seconds_have_more_than_the_limit(pauses_ms: list[int], limit: int) -> None:
+    limits: dict[str, bytes] = {}
+    went_out: list[int] = []
+    now_ms = 1_763_985_600_000
+    for pause_ms in pauses_ms:
+        now_ms += pause_ms
+        if sent(limits, now_ms) < limit:
+            row = one_more(limits, now_ms)
+            limits[row.name] = row.value
+            went_out.append(now_ms)
+    for last_ms in went_out:
+        assert sum(last_ms - 60_000 < at_ms <= last_ms for at_ms in went_out) <= limit
+
+
+def test_after_a_minute_and_a_second_all_are_free_again() -> None:
+    row = one_more({}, 1_000_500)
+    limits = {row.name: row.value}
+    assert [sent(limits, 1_000_500 + ms) for ms in (0, 60_000, 61_000)] == [1, 1, 0]
+
+
+def test_only_the_last_minute_is_kept() -> None:
+    limits: dict[str, bytes] = {}
+    for second in range(200):
+        row = one_more(limits, second * 1_000)
+        limits = {row.name: row.value}
+    assert len(limits[row.name]) < 300
+    assert sent(limits, 199_000) == 61

@@ -1,12 +1,15 @@
 """No variable and no edit of the config lets out what adds exposure: it takes an arming, given for this very config."""
 
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.gateway.risk import Pass, Refusal, Risk, Rules
-from services.gateway.risk.model import model_sha256
+from services.gateway.risk import Pass, Refusal, RiskCheck, RiskRules
+from services.gateway.risk.check import exposure, model_sha256
 from shared.config import load_settings
 from shared.messages import Reason
 from tests.unit.gateway.risk.open_gates import ARMING, BUY, NOW_NS
@@ -48,21 +51,21 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("tickline.toml").write_text(LIVE)
 
 
-def rules() -> Rules:
+def rules() -> RiskRules:
     settings = load_settings()
-    return Rules.of(settings, model_sha256(settings))
+    return RiskRules.of(settings, model_sha256(settings))
 
 
 def armed_for(config_hash: str) -> object:
     context = ORDER.context._replace(arming=ARMING._replace(config_hash=config_hash))
-    return Risk(rules()).on_tick(ORDER._replace(context=context))
+    return RiskCheck(rules()).on_tick(ORDER._replace(context=context))
 
 
 @pytest.mark.parametrize("variables", VARIABLES.values(), ids=VARIABLES)
 def test_variables_alone_do_not_arm(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(PREFIX + name, value)
-    made = Risk(rules()).on_tick(ORDER._replace(context=ORDER.context._replace(arming=None)))
+    made = RiskCheck(rules()).on_tick(ORDER._replace(context=ORDER.context._replace(arming=None)))
     assert isinstance(made, Refusal)
     assert made.reason is Reason.NOT_ARMED
 
@@ -100,3 +103,24 @@ def test_other_weights_are_another_config(tmp_path: Path) -> None:
     made = armed_for(was)
     assert isinstance(made, Refusal)
     assert made.reason is Reason.ARMED_FOR_OTHER_CONFIG
+
+
+# What an order adds and reduces, held against every way in which the orders beside it may be filled.
+
+small = st.integers(-6, 6)
+
+
+@given(qty=small.filter(bool), position=small, in_flight=st.lists(small, max_size=3))
+def test_the_reducing_part_is_the_most_that_never_adds(qty: int, position: int, in_flight: list[int]) -> None:
+    made = exposure(Decimal(qty), Decimal(position), [Decimal(other) for other in in_flight])
+    assert made.reduces + made.adds == qty
+    before = {position + sum(filled) for filled in product(*[(0, other) for other in in_flight])}
+    sign = 1 if qty > 0 else -1
+    most = max(size for size in range(abs(qty) + 1) if all(_shrinks(held, sign * size) for held in before))
+    assert made.reduces == sign * most
+    assert made.worst * sign == max((held + qty) * sign for held in before)
+
+
+def _shrinks(held: int, qty: int) -> bool:
+    """Whether the order brings a position of `held` nearer to zero, at every part of its way."""
+    return qty == 0 or (held * qty < 0 and abs(qty) <= abs(held))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.execution.prepared_send import PreparedSend
+from services.gateway.execution.order_manager import PreparedSend
 from shared.exchanges.trading.reply import NotCleared
 from shared.exchanges.trading.venue import Cleared
 

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from services.gateway.execution.rows import OpenOrder
-from services.gateway.risk.check import Asked, Changes, Context, Hold, InFlight, Refusal, Verdict
-from services.gateway.risk.risk import Risk
+from services.gateway.execution.records import OpenOrder
+from services.gateway.risk.check import Changes, Context, Hold, InFlight, ProposedOrder, Refusal, Verdict
+from services.gateway.risk.limits import RiskCheck
 from shared.control.books import Books
 from shared.journal.rows import ArmingRow, FundingRow, LatchRow, LimitRow, OrderRow
 from shared.messages.reasons import OrderPhase, Reason
@@ -25,7 +25,7 @@ class RiskContext:
     """
 
     def __init__(
-        self, risk: Risk, books: Books, open_orders: Callable[[str], Iterable[OpenOrder]], equity_max_age_s: float
+        self, risk: RiskCheck, books: Books, open_orders: Callable[[str], Iterable[OpenOrder]], equity_max_age_s: float
     ) -> None:
         self.limits: dict[str, bytes] = {}
         self.latches: dict[str, LatchRow] = {}
@@ -68,7 +68,7 @@ class RiskContext:
     def judge(self, row: OrderRow) -> Verdict:
         """May this order go now? All other open orders count."""
         verdict = self._risk.on_tick(
-            Asked(row.sym, row.intended_qty, row.price, row.reduce_only, row.ts_event, self._context(row))
+            ProposedOrder(row.sym, row.intended_qty, row.price, row.reduce_only, row.ts_event, self._context(row))
         )
         if isinstance(verdict, Refusal) and not self.ready:
             return Hold(verdict.reason, verdict.changes)

@@ -5,10 +5,10 @@ from typing import cast
 
 import pytest
 
-from services.gateway.execution.risk_context import RiskContext
-from services.gateway.risk import Rules
-from services.gateway.risk.check import Asked, Pass, Verdict
-from services.gateway.risk.risk import Risk
+from services.gateway.risk import RiskRules
+from services.gateway.risk.check import Pass, ProposedOrder, Verdict
+from services.gateway.risk.context import RiskContext
+from services.gateway.risk.limits import RiskCheck
 from shared.config import Mode
 from shared.config.risk import RiskSettings
 from shared.control.books import Books
@@ -22,7 +22,7 @@ BTC, ETH = "BTCUSDT", "ETHUSDT"
 class Heard:
     """A check that lets all pass, and keeps what it was asked."""
 
-    def on_tick(self, asked: Asked) -> Verdict:
+    def on_tick(self, asked: ProposedOrder) -> Verdict:
         self.asked = asked
         return Pass(asked.signed_qty, asked.reduce_only, None, ())
 
@@ -30,7 +30,7 @@ class Heard:
 @pytest.mark.parametrize("reason", [Reason.MARKET_CLOSED, Reason.ACCOUNT_MODES])
 def test_what_stops_one_symbol_stops_no_other(reason: Reason) -> None:
     heard = Heard()
-    clearance = RiskContext(cast(Risk, heard), Books([BTC, ETH], Decimal(100)), lambda sym: (), 60.0)
+    clearance = RiskContext(cast(RiskCheck, heard), Books([BTC, ETH], Decimal(100)), lambda sym: (), 60.0)
     clearance.stopped[ETH, reason] = "why"
     clearance.judge(order(sym=BTC))
     assert heard.asked.context.blocked == ()
@@ -41,8 +41,8 @@ def test_what_stops_one_symbol_stops_no_other(reason: Reason) -> None:
 
 def test_one_observation_past_a_limit_is_doubted_and_two_in_a_row_latch() -> None:
     """A balance that was read around a fill is no loss."""
-    rules = Rules(Mode.LIVE, RiskSettings(daily_loss=Decimal(100)), frozenset({"BTCUSDT"}), "hash")
-    made = RiskContext(Risk(rules), Books(["BTCUSDT"], Decimal(1_000)), lambda sym: (), 90.0)
+    rules = RiskRules(Mode.LIVE, RiskSettings(daily_loss=Decimal(100)), frozenset({"BTCUSDT"}), "hash")
+    made = RiskContext(RiskCheck(rules), Books(["BTCUSDT"], Decimal(1_000)), lambda sym: (), 90.0)
 
     def seen(equity: int) -> tuple[list[str], bool]:
         changes = made.see_equity(Decimal(equity))

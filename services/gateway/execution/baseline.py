@@ -5,8 +5,7 @@ time, and kept. From then on a deposit, a withdrawal or a fee that nobody booked
 has it measured anew. Capital that a person gives to a book, or takes from it, and a symbol that is new or traded no
 more change nothing: only what the books have made counts. A fee that was paid in a third coin (BNB) is a loss of the
 books at its price, and took nothing from this balance: such fees are summed up beside it. While anything is held that
-could be sold, or is on its way, it is not compared: the venue values that at its own price.
-"""
+could be sold, or is on its way, it is not compared: the venue values that at its own price."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -16,7 +15,7 @@ from shared.messages.codec import keep, kept
 from shared.orders.reconcile import DifferenceKind
 from shared.record import Record
 
-LIMIT = "balance_without_profit"
+BALANCE_BESIDE = "balance_without_profit"
 ELSEWHERE = "fees_in_other_coins"  # what they were worth, quote units, since they are counted
 TOLERANCE = Decimal("0.01")  # quote units: venues round what they show
 
@@ -29,7 +28,7 @@ class Beside(Record):
 
     def row(self) -> LimitRow:
         """As it stands in the journal."""
-        return LimitRow(LIMIT, keep(self))
+        return LimitRow(BALANCE_BESIDE, keep(self))
 
 
 class PaidElsewhere(Record):
@@ -63,9 +62,35 @@ def beside(
     >>> beside({}, [], Decimal(1_000), Decimal(-100), 5)
     Beside(amount=Decimal('1100'), measured_ms=5)
     """
-    if LIMIT in limits:
-        before = kept(Beside, limits[LIMIT])
+    if BALANCE_BESIDE in limits:
+        before = kept(Beside, limits[BALANCE_BESIDE])
         since = [row for row in adopted if row.kind == DifferenceKind.BALANCE and row.at_ms > before.measured_ms]
         if not since:
             return before
     return Beside(amount=balance - profit, measured_ms=now_ms)
+
+
+# What a spot account holds of a coin that is no book's: a person has said so, and the journal keeps it by symbol.
+
+MINE = "mine:"  # and the symbol
+
+
+class Mine(Record):
+    """qty: base units."""
+
+    qty: Decimal
+
+
+def mine_row(sym: str, qty: Decimal) -> LimitRow:
+    """As it stands in the journal; base units."""
+    return LimitRow(MINE + sym, keep(Mine(qty=qty)))
+
+
+def mine_of(limits: Mapping[str, bytes], symbols: Iterable[str]) -> dict[str, Decimal]:
+    """Base units, by symbol; those of which nothing was said are left out.
+
+    >>> row = mine_row("BTCUSDT", Decimal("0.5"))
+    >>> mine_of({row.name: row.value}, ["BTCUSDT", "ETHUSDT"])
+    {'BTCUSDT': Decimal('0.5')}
+    """
+    return {sym: kept(Mine, limits[MINE + sym]).qty for sym in symbols if MINE + sym in limits}

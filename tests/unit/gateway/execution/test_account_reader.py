@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from services.gateway.execution.venue_view import TRADES_A_ROUND, AccountReader
+from services.gateway.execution.account_reader import TRADES_A_ROUND, AccountReader
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Venue
 

@@ -2,34 +2,38 @@
 
 It is the gateway's keeper beside the bus. While it is attached it owns the account: the journal's epoch is its own, its
 lanes send and follow orders, and it compares with the venue. Whatever goes wrong in any of its tasks ends the attach:
-the worker drops everything, waits, and attaches again from what the journal says.
-"""
+the worker drops everything, waits, and attaches again from what the journal says."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, cast
 from uuid import uuid4
 
 from services.gateway.execution.account_session import AccountSession
-from services.gateway.execution.outbox import Outbox
-from services.gateway.execution.recent_orders import RecentOrders
-from services.gateway.execution.rules import DeskRules
-from services.gateway.risk.risk import Risk
+from services.gateway.execution.session_context import Outbox, RecentOrders, SessionConfig
+from services.gateway.risk.limits import RiskCheck
 from shared.bus.api import Session
 from shared.errors import JournalUnwritable, VenueError
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
-from shared.messages import OrderIntent
+from shared.messages import ExecutionReport, Message, OrderIntent, Stream
+from shared.record import Snapshot
+from shared.runner.backpressure import Backpressure
+from shared.runner.bus_reader import BusReader
 from shared.runner.external_store import ExternalStoreLost
 from shared.runner.partition import Partition
+from shared.runner.stage import SequenceNumbers, Stage
+from shared.tick import State
 
 MakeVenue = Callable[[], Venue]
 OpenJournal = Callable[[], Awaitable[Journal]]
 
 
-class Desk:
+class ExecutionEngine:
     """taken: where the stages put the orders that they took. outbox: reports on their way to the bus."""
 
-    def __init__(self, rules: DeskRules, risk: Risk, open_journal: OpenJournal, make_venue: MakeVenue) -> None:
+    def __init__(self, rules: SessionConfig, risk: RiskCheck, open_journal: OpenJournal, make_venue: MakeVenue) -> None:
         self.taken: list[OrderIntent] = []
         self.outbox = Outbox(rules.partitions)
         self._known = RecentOrders()
@@ -119,3 +123,73 @@ class Desk:
         """The partition was loaded anew from the bus: its reports are told again from there on."""
         if self._attached is not None:
             await self._attached.fill_outbox(part)
+
+
+# The gateway's stage where orders really go: they leave to the desk, and reports come back from the journal.
+
+
+class GatewaySnapshot(Snapshot):
+    """The stream numbers."""
+
+    numbers: Any
+
+
+class GatewayStage(Stage):
+    """Orders in, nothing out: the desk journals them before the cursor moves. Reports of the journal in, to be written.
+
+    A report's n is its sequence in its book, so what is on the stream already is known by it.
+    """
+
+    def __init__(self, taken: list[OrderIntent]) -> None:
+        self._taken = taken
+        self._numbers = SequenceNumbers()
+
+    def on_tick(self, val: Message) -> list[Message] | None:
+        """Take an OrderIntent from the bus, or an ExecutionReport from the journal."""
+        if isinstance(val, ExecutionReport):
+            n = self._numbers.next(Stream.EXECUTIONS)
+            if val.n != n:
+                raise ValueError(f"report n={val.n} of {val.sym} came where n={n} was due")
+            return [val]
+        self._taken.append(cast(OrderIntent, val))
+        return []
+
+    def state(self) -> State:
+        """The stream numbers."""
+        return GatewaySnapshot(numbers=self._numbers.state())
+
+    def restore(self, state: State) -> None:
+        """Take back what `state()` gave."""
+        self._numbers.restore(GatewaySnapshot.of(state).numbers)
+
+
+# Input of a live gateway: orders from the bus, and reports from the journal.
+
+
+class GatewayReader:
+    """Reports first: they are what the strategy waits for."""
+
+    def __init__(self, orders: BusReader, desk: ExecutionEngine) -> None:
+        self._orders = orders
+        self._desk = desk
+        self._stale: set[int] = set()
+
+    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
+        """What waits in the outbox, as far as there is room; then orders, waiting only if there was nothing."""
+        for part in parts:
+            p = part.lease.place.p
+            if p in self._stale:
+                self._stale.discard(p)
+                await self._desk.reload(part)
+            for report in self._desk.outbox.take(p, partial(_written, part), flow.room(part)):
+                part.feed(report.sym, report)
+                wait_s = 0.0
+        await self._orders.gather(session, parts, flow, wait_s)
+
+    def forget(self, p: int) -> None:
+        """The partition was loaded anew: what was fed may not have been committed."""
+        self._stale.add(p)
+
+
+def _written(part: Partition, sym: str) -> int:
+    return part.symbol(sym).sent.get(Stream.EXECUTIONS, 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.execution.balance import LIMIT
+from services.gateway.execution.baseline import BALANCE_BESIDE
 from services.simulator.engine.events import FillPlan
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.matching_engine import FEE_COIN, FEE_IN, NewOrder
@@ -148,7 +148,7 @@ async def test_a_fee_in_a_third_currency_is_no_difference_of_the_balance(trading
     """Its worth is a loss of the book; the balance, in the quote currency, did not pay it."""
     await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
     await trading.reported(2)
-    await until(lambda: LIMIT in trading.limits(), every_s=0.05)
+    await until(lambda: BALANCE_BESIDE in trading.limits(), every_s=0.05)
     trading.fake.book.set(FEE_IN, "BNBUSDT")
     await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
     await trading.reported(4)
@@ -388,7 +388,7 @@ async def test_funding_is_booked_once(trading: Gateway) -> None:
 async def test_money_that_nobody_booked_is_a_difference_until_a_person_adopts_it(trading: Gateway) -> None:
     await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
     await trading.reported(2)
-    await until(lambda: LIMIT in trading.limits(), every_s=0.05)
+    await until(lambda: BALANCE_BESIDE in trading.limits(), every_s=0.05)
     trading.fake.book.pay("TRANSFER", SYM, "USDT", Decimal(50), trading.fake.floor.now_ms())
 
     async def shown() -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from services.gateway.execution.account_session import AccountSession
-from services.gateway.execution.equity_watch import EquityPace, EquityWatch
-from services.gateway.execution.rules import DeskRules
+from services.gateway.execution.session_context import SessionConfig
+from services.gateway.execution.watches import EquityPace, EquityWatch
 from shared.errors import VenueError
 from shared.orders import VenueQuote
 from shared.orders.answers import VenueBalance
@@ -90,6 +90,6 @@ async def test_what_is_not_certain_is_observed_again_soon(why: str) -> None:
 @pytest.mark.parametrize(("reconcile_s", "every_s"), [(10.0, 10.0), (600.0, 30.0)])
 def test_the_equity_has_a_pace_of_its_own(reconcile_s: float, every_s: float) -> None:
     """However rarely the rest is compared: it would be unknown in between."""
-    rules = DeskRules((SYM,), str, Decimal(1), 1, Any, reconcile_s)  # type: ignore[arg-type]
+    rules = SessionConfig((SYM,), str, Decimal(1), 1, Any, reconcile_s)  # type: ignore[arg-type]
     attached: Any = SimpleNamespace(_rules=rules)
     assert AccountSession._equity_pace(attached).every_s == every_s

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import pytest
 
-from services.gateway.execution.rows import content_of
+from services.gateway.execution.records import content_of
 from shared.messages import Leg, OrderIntent
 from shared.record import WIRE, Since
 
