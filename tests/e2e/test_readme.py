@@ -1,7 +1,7 @@
 """Every command of README.md and of the pages it sends a newcomer to is run.
 
-Those of `tickline` run here, in the order of PAGES; those of going live in `test_going_live.py`, the make targets in CI,
-Docker's in the compose test.
+Those of `tickline` run here, in the order of PAGES; those of going live in `test_going_live.py`, the make targets in
+CI, Docker's in the compose test.
 """
 
 import asyncio
