@@ -12,17 +12,21 @@ from shared.control.books import book_of
 from shared.control.whereabouts import Whereabouts
 from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal
+from shared.messages import Stream
 from shared.runner.bus_reader import BusReader
-from shared.runner.plan import Limits
+from shared.runner.plan import Limits, ServiceSpec
 from shared.runner.service import ServiceParts
 
 
 def live(settings: Settings, limits: Limits) -> ServiceParts:
     """Orders to the desk, reports from the journal."""
-    desk = make_engine(settings)
-    return ServiceParts(
-        plan_with(settings, lambda sym: GatewayStage(desk.taken)), GatewayReader(BusReader(limits), desk), desk
-    )
+    engine = make_engine(settings)
+    return ServiceParts(live_plan(settings), GatewayReader(BusReader(limits), engine), engine)
+
+
+def live_plan(settings: Settings) -> ServiceSpec:
+    """Returns the plan of a gateway whose orders go to its engine."""
+    return plan_with(settings, lambda sym: GatewayStage(), kept=(Stream.ORDERS,))
 
 
 def make_engine(settings: Settings) -> ExecutionEngine:

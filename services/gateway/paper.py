@@ -1,5 +1,6 @@
 """The paper venue as a Tick stage: every order is filled at its decision price, plus slippage."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, cast
 
@@ -64,8 +65,8 @@ def plan(settings: Settings) -> ServiceSpec:
     return plan_with(settings, lambda sym: PaperStage(own.fee, own.slippage_bps))
 
 
-def plan_with(settings: Settings, make_stage: StageFactory) -> ServiceSpec:
-    """One instance per account, whatever becomes of its orders."""
+def plan_with(settings: Settings, make_stage: StageFactory, kept: Iterable[Stream] = ()) -> ServiceSpec:
+    """Returns what both gateways have in common: one instance per account, orders in, executions out."""
     return ServiceSpec(
         instance=settings.gateway.instance,
         make_stage=make_stage,
@@ -81,4 +82,5 @@ def plan_with(settings: Settings, make_stage: StageFactory) -> ServiceSpec:
             ),
         ),
         exclusive=True,
+        kept=frozenset(kept),
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from shared.bus.api import Session
+from shared.messages import Message
 from shared.runner.partition import Partition
 
 
@@ -26,8 +27,8 @@ class ExternalStore(Protocol):
     def renewed(self, until_s: float) -> None:
         """Our leases are good until then, by time.monotonic()."""
 
-    async def keep(self) -> None:
-        """Before each commit: keep what the stages took; raises ExternalStoreLost."""
+    async def keep(self, taken: Sequence[Message]) -> None:
+        """Keeps what the stages gave of the streams that are `kept`, before each commit; raises ExternalStoreLost."""
 
     async def detach(self) -> None:
         """A partition is ours no more: start nothing new. Comes also without an `attach` before it."""

@@ -82,6 +82,7 @@ class Partition:
         self._active: dict[str, Symbol] = {}
         self._touched: dict[str, Symbol] = {}
         self._entries: list[Message | Outgoing] = []
+        self._kept: list[Message] = []  # for the external store
         self._last_taken: Suspect | None = None
         self._fields: dict[str, bytes | str] = {}
         # Under a new id the cursors are renewed in all streams, also where nothing came yet.
@@ -146,6 +147,11 @@ class Partition:
                         queue.popleft()
                     return
             del self._active[name]
+
+    def take_kept(self) -> list[Message]:
+        """Returns what the stages gave since the last time for the external store, in order."""
+        kept, self._kept = self._kept, []
+        return kept
 
     def behind(self, suspect: Suspect) -> bool:
         """Whether this entry was taken."""
@@ -254,6 +260,9 @@ class Partition:
     def _send(self, symbol: Symbol, outputs: list[Message]) -> None:
         for message in outputs:
             stream = message.to
+            if stream in self.plan.kept:
+                self._kept.append(message)
+                continue
             last = symbol.sent.get(stream, 0)
             if message.n != last + 1:
                 raise ValueError(f"{symbol.name}: the stage gave {stream} n={message.n} after {last}")

@@ -47,6 +47,7 @@ class ServiceSpec:
     """One service. `make_stage` gives a fresh stage for a symbol.
 
     exclusive: one replica owns all partitions together, the others stand by.
+    kept: streams of which the external store gets what the stages give; nothing of them is written to the bus.
     """
 
     instance: str
@@ -54,6 +55,7 @@ class ServiceSpec:
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
     exclusive: bool = False
+    kept: frozenset[Stream] = frozenset()
 
 
 @dataclass(frozen=True)

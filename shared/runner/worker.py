@@ -241,8 +241,9 @@ class Worker:
                 self._work(part)
             except StageFailed as error:
                 failed.append((part, error))
+        kept = [message for part in parts for message in part.take_kept()]
         if self._keeper is not None:
-            await self._keeper.keep()
+            await self._keeper.keep(kept)
         spoilt = [part for part, _ in failed]
         for part in parts:
             if part in spoilt:

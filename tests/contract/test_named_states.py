@@ -116,7 +116,7 @@ def paper_stage() -> Iterator[Any]:
 
 
 def desk_stage() -> Iterator[GatewayStage]:
-    made = GatewayStage([])
+    made = GatewayStage()
     yield made
     made.on_tick(paper.filled(paper.paper(), paper.order()))
     yield made

@@ -31,10 +31,9 @@ OpenJournal = Callable[[], Awaitable[Journal]]
 
 
 class ExecutionEngine:
-    """taken: where the stages put the orders that they took. outbox: reports on their way to the bus."""
+    """outbox: reports on their way to the bus."""
 
     def __init__(self, rules: SessionConfig, risk: RiskCheck, open_journal: OpenJournal, make_venue: MakeVenue) -> None:
-        self.taken: list[OrderIntent] = []
         self.outbox = Outbox(rules.partitions)
         self._known = RecentOrders()
         self._rules = rules
@@ -82,22 +81,20 @@ class ExecutionEngine:
     def _leased(self) -> bool:
         return time.monotonic() < self._leased_until_s
 
-    async def keep(self) -> None:
+    async def keep(self, taken: Sequence[Message]) -> None:
         """Journal the orders that the stages took; those whose turn it is go out."""
         attached = self._attached
         if attached is None:
-            if self.taken:
+            if taken:
                 raise ExternalStoreLost("orders came before the account was taken over")
             return
         attached.check()
-        if self.taken:
-            taken, self.taken[:] = list(self.taken), []
-            await attached.take(taken)
+        if taken:
+            await attached.take(cast(Sequence[OrderIntent], taken))
 
     async def detach(self) -> None:
         """Start nothing new, and forget what is not in the journal."""
         self._leased_until_s = 0.0
-        self.taken.clear()
         attached, self._attached = self._attached, None
         if attached is not None:
             await attached.end()
@@ -135,13 +132,12 @@ class GatewaySnapshot(Snapshot):
 
 
 class GatewayStage(Stage):
-    """Orders in, nothing out: the desk journals them before the cursor moves. Reports of the journal in, to be written.
+    """The stage gives each order on to the engine, which journals it before the cursor moves, and reports to the bus.
 
     A report's n is its sequence in its book, so what is on the stream already is known by it.
     """
 
-    def __init__(self, taken: list[OrderIntent]) -> None:
-        self._taken = taken
+    def __init__(self) -> None:
         self._numbers = SequenceNumbers()
 
     def on_tick(self, val: Message) -> list[Message] | None:
@@ -151,8 +147,7 @@ class GatewayStage(Stage):
             if val.n != n:
                 raise ValueError(f"report n={val.n} of {val.sym} came where n={n} was due")
             return [val]
-        self._taken.append(cast(OrderIntent, val))
-        return []
+        return [val]
 
     def state(self) -> State:
         """The stream numbers."""

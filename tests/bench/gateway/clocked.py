@@ -22,7 +22,7 @@ from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.venue import Cleared, at_once
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
-from shared.messages import OrderIntent, OrderPhase
+from shared.messages import Message, OrderIntent, OrderPhase
 from shared.messages.codec import decode
 from shared.orders import Ambiguous, OrderRequest, OrderStatusReport, Refused
 
@@ -72,11 +72,12 @@ class ClockedDesk(ExecutionEngine):
 
     places: Places
 
-    async def keep(self) -> None:
+    async def keep(self, taken: Sequence[Message]) -> None:
         now_s = time.monotonic()
-        for intent in self.taken:
+        for intent in taken:
+            assert isinstance(intent, OrderIntent)
             self.places.at[intent.client_order_id]["kept"] = now_s
-        await super().keep()
+        await super().keep(taken)
 
 
 class ClockedRisk(RiskCheck):

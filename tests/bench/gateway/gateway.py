@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
-from services.gateway.execution.engine import GatewayReader, GatewayStage
-from services.gateway.live import session_config
-from services.gateway.paper import plan_with
+from services.gateway.execution.engine import GatewayReader
+from services.gateway.live import live_plan, session_config
 from services.gateway.risk.check import RiskRules
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
@@ -62,7 +61,7 @@ class Gateway:
             now = time.time_ns() // 1_000_000
             await journal.write_by_person([ArmingRow(Decimal(CASH), now, now + DAY_MS, self._rules.config_hash, "")])
         limits = Limits(lease_s=LEASE_S)
-        plan = plan_with(self._settings, lambda sym: GatewayStage(self._desk.taken))
+        plan = live_plan(self._settings)
         feeder = GatewayReader(BusReader(limits), self._desk)
         worker = Worker(plan, self._bus, feeder, partitions=P, limits=limits, keeper=self._desk)
         task = asyncio.create_task(worker.run())

@@ -492,10 +492,9 @@ async def test_the_bound_holds_after_the_bus_lost_everything(start: Start) -> No
 
 
 class Kept:
-    """Keeps all ticks that the stages of its plan took; what it is called for is its history."""
+    """Keeps all ticks, which the stages of its plan hand on; what it is called for is its history."""
 
     def __init__(self, bus: MemoryBus) -> None:
-        self.taken: list[str] = []
         self.kept: list[str] = []
         self.history: list[str] = []
         self.unkept: list[str] = []  # what was committed before it was kept
@@ -504,8 +503,8 @@ class Kept:
 
     def plan(self) -> ServiceSpec:
         return ServiceSpec(
-            "signal", lambda sym: Noting(self.taken), (Input(Stream.TICKS, "source"),), (Output(Stream.FEATURES),),
-            exclusive=True,
+            "signal", lambda sym: Noting(), (Input(Stream.TICKS, "source"),), (Output(Stream.FEATURES),),
+            exclusive=True, kept=frozenset({Stream.TICKS}),
         )  # fmt: skip
 
     async def prepare(self) -> None:
@@ -517,33 +516,26 @@ class Kept:
     def renewed(self, until_s: float) -> None:
         pass
 
-    async def keep(self) -> None:
+    async def keep(self, taken: Sequence[Message]) -> None:
         await asyncio.sleep(0)  # as a disk would let others run
         if self.broken:
             raise ExternalStoreLost("disk full")
-        self.kept += self.taken
-        self.taken.clear()
+        self.kept += [message.tr for message in taken]
         committed = {tr for entries in features(self._bus).values() for _, tr in entries}
         self.unkept += committed - set(self.kept)
 
     async def detach(self) -> None:
         self.history.append("detach")
-        self.taken.clear()
 
     async def close(self) -> None:
         self.history.append("close")
 
 
 class Noting(Echo):
-    """Echo that puts each trace id where the keeper finds it."""
-
-    def __init__(self, taken: list[str]) -> None:
-        super().__init__()
-        self._taken = taken
+    """Echo that hands each tick on, too."""
 
     def on_tick(self, val: Message) -> list[Message] | None:
-        self._taken.append(val.tr)
-        return super().on_tick(val)
+        return [val, *(super().on_tick(val) or [])]
 
 
 async def test_what_is_committed_was_kept_before(bus: MemoryBus, start: Start) -> None:
@@ -554,6 +546,7 @@ async def test_what_is_committed_was_kept_before(bus: MemoryBus, start: Start) -
     await written(bus, 35)
     assert sorted(kept.kept) == sorted(f"t:{sym}:{n}" for sym in SYMBOLS for n in range(1, 36))
     assert kept.unkept == []
+    assert not [place for stream, place in bus.streams if stream == Stream.TICKS and place.instance == "signal"]
     await running.stop()
     assert [word for word, _ in groupby(kept.history)] == ["prepare", f"attach {P}", "detach", "close"]
 
