@@ -33,10 +33,10 @@ def row(trade: dict[str, Any]) -> Row:
     return int(trade["id"]), trade["timestamp"], Decimal(trade["price"]), Decimal(trade["amount"])
 
 
-def perfect(tape: TradeHistory, first_id: int, count: int) -> list[Row]:
-    """The same out of a tape."""
-    first = tape.index(first_id)
-    return [(trade.id, trade.at_ms, trade.price, trade.amount) for trade in tape.trades(first, first + count)]
+def perfect(history: TradeHistory, first_id: int, count: int) -> list[Row]:
+    """The same out of a history."""
+    first = history.index(first_id)
+    return [(trade.id, trade.at_ms, trade.price, trade.amount) for trade in history.trades(first, first + count)]
 
 
 async def heard(client: Any, count: int, symbol: str = BTC, **params: Any) -> list[Row]:

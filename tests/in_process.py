@@ -41,12 +41,12 @@ LISTED = {
 
 @dataclass
 class InProcess:
-    """asked: the paths of all requests. costs: what each cost, in the throttle's units."""
+    """requests: the paths of all requests. costs: what each cost, in the throttle's units."""
 
     venue: CcxtVenue
-    book: MatchingEngine
+    engine: MatchingEngine
     listings: tuple[Listing, ...]
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     costs: list[float] = field(default_factory=list)
 
     @property
@@ -72,23 +72,23 @@ def plain(value: object) -> str:
 def in_process(place: Place, count: int, *, throttled: bool = True) -> InProcess:
     """Not opened yet, with so many markets; the throttle is off until `venue` is opened, if it is on at all."""
     listings = tuple(LISTED[kind_of(place)](f"C{number}") for number in range(count))
-    book = MatchingEngine(listings, EnginePrices(listings, 1, 0), {"USDT": Decimal(1_000_000)}, FEE, None)
-    routes = VENUES[place.fake or place.exchange](SimulatorState(book)).routes
+    engine = MatchingEngine(listings, EnginePrices(listings, 1, 0), {"USDT": Decimal(1_000_000)}, FEE, None)
+    routes = VENUES[place.fake or place.exchange](SimulatorState(engine)).routes
     markets = {f"{one.base}USDT": place.market.replace("BTC", one.base) for one in listings}
     venue = CcxtVenue(VenueOptions(place.exchange, markets, mode="live", throttled=False, attempts=1), KEYS)
-    made, client = InProcess(venue, book, listings), venue._client
+    made, client = InProcess(venue, engine, listings), venue._client
 
     async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None, *rest: Any) -> Any:
         parts = urlsplit(url)
-        asked = HttpRequest(
+        request = HttpRequest(
             parts.netloc + parts.path, dict(parse_qsl(parts.query)), method, parts.query, body or "",
             {name.lower(): str(value) for name, value in (headers or {}).items()},
         )  # fmt: skip
-        made.asked.append(asked.path)
+        made.requests.append(request.path)
         await asyncio.sleep(ROUND_TRIP_S)
         status, answer = 200, None
         try:
-            answer = routes[f"{method} {asked.path}"](asked)
+            answer = routes[f"{method} {request.path}"](request)
             answer = answer.body if isinstance(answer, HttpAnswer) else answer
         except ApiError as refused:
             status, answer = refused.status, refused.body
@@ -113,7 +113,7 @@ def in_process(place: Place, count: int, *, throttled: bool = True) -> InProcess
             await opened(**given)
             client.throttler.loop = asyncio.get_running_loop()
             client.enableRateLimit = True
-            made.asked.clear()
+            made.requests.clear()
 
         venue.open = open_  # type: ignore[method-assign]
     return made

@@ -70,7 +70,7 @@ class Pair:
 
     @property
     def accepted(self) -> list[EngineOrder]:
-        return self.fake.book.accepted
+        return self.fake.engine.accepted
 
     def request(self, qty: str, number: int = 1, *, reduce_only: bool = False, validity_ms: int = 5000) -> OrderRequest:
         return OrderRequest(
@@ -89,7 +89,7 @@ async def trading(place: Place, **changes: Any) -> AsyncIterator[Pair]:
     async with serving(place.fake or place.exchange) as fake:
         venue = CcxtVenue(options(place, fake.url, **changes), KEYS)
         await venue.open()
-        fake.server.asked.clear()
+        fake.server.requests.clear()
         try:
             yield Pair(venue, fake, place)
         finally:

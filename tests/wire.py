@@ -57,13 +57,13 @@ class Wired(Simulator):
         """When what has this in its path was asked for."""
         return [at_s for at_s, asked in self.asked_s if path in asked]
 
-    async def answered(self, asked: HttpRequest) -> "Answer":
+    async def answered(self, request: HttpRequest) -> "Answer":
         """What the venue says to a request."""
         await self.travel()
         server = self.server
-        server.asked.append(asked)
-        self.asked_s.append((asyncio.get_running_loop().time(), asked.path))
-        fault = server._fault(asked)
+        server.requests.append(request)
+        self.asked_s.append((asyncio.get_running_loop().time(), request.path))
+        fault = server._fault(request)
         if fault is not None and fault.mode is FaultMode.SLOW:
             await asyncio.sleep(fault.delay_ms / MS)
             fault = None
@@ -71,7 +71,7 @@ class Wired(Simulator):
             return Answer(fault.status, fault.text or "down for maintenance", fault.headers)
         if fault is not None:
             raise aiohttp.ServerDisconnectedError
-        routed = server._routed(asked)
+        routed = server._routed(request)
         assert isinstance(routed.body, bytes)
         await self.travel()
         return Answer(routed.status, routed.body.decode(), {"Content-Type": "application/json"})
@@ -88,14 +88,16 @@ _wires: dict[str, Wired] = {}
 async def wired(venue: str, *faults: Fault, plan: TradePlan, seed: int = 1, host: str = "") -> AsyncIterator[Wired]:
     """As `serving`, while its context lasts; then it is not there. host: of its URL."""
     listings = LISTINGS[venue]
-    clock, tapes = plan.begin(listings, seed)
-    floor = SimulatorState(MatchingEngine(listings, TradedPrices(tapes), {}, FEE, None), clock=clock, tapes=tapes)
-    feed = WebsocketServer(floor, _streams(venue, floor, plan))
-    feed.weather.seed = seed
-    server = SimulatorServer(VENUES[venue](floor), *faults)
+    clock, histories = plan.begin(listings, seed)
+    state = SimulatorState(
+        MatchingEngine(listings, TradedPrices(histories), {}, FEE, None), clock=clock, histories=histories
+    )
+    websockets = WebsocketServer(state, _streams(venue, state, plan))
+    websockets.message_faults.seed = seed
+    server = SimulatorServer(VENUES[venue](state), *faults)
     host = host or f"wire-{len(_wires)}"
     server.url = f"http://{host}"
-    _wires[host] = made = Wired(server, floor, feed, random.Random(seed))
+    _wires[host] = made = Wired(server, state, websockets, random.Random(seed))
     made.passes.set()
     try:
         yield made
@@ -148,9 +150,9 @@ class Session:
     @asynccontextmanager
     async def get(self, url: yarl.URL, **given: Any) -> AsyncIterator[Answer]:
         """Ask; TimeoutError when no answer comes in time."""
-        asked = HttpRequest(url.path.lstrip("/"), dict(url.query), "GET", url.raw_query_string)
+        request = HttpRequest(url.path.lstrip("/"), dict(url.query), "GET", url.raw_query_string)
         async with asyncio.timeout(given["timeout"].total):
-            answer = await _wire(url).answered(asked)
+            answer = await _wire(url).answered(request)
         yield answer
 
     def ws_connect(self, url: str, **given: Any) -> "Socket":
@@ -179,15 +181,15 @@ class Socket:
         self._streams: dict[str, tuple[MessageStream | None, FaultyStream]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._silent_until_s = 0.0
-        self._talk: ConnectionState | None = None
+        self._connection: ConnectionState | None = None
         self.closed = False
 
     async def __aenter__(self) -> "Socket":
         self._wire = wire = _wire(self._url)
-        asked = HttpRequest(self._url.path.lstrip("/"), dict(self._url.query))
+        request = HttpRequest(self._url.path.lstrip("/"), dict(self._url.query))
         await wire.travel()
-        wire.asked_s.append((asyncio.get_running_loop().time(), asked.path))
-        fault = wire.server._fault(asked)
+        wire.asked_s.append((asyncio.get_running_loop().time(), request.path))
+        fault = wire.server._fault(request)
         if fault is not None and fault.mode is FaultMode.STATUS:
             about = aiohttp.RequestInfo(self._url, "GET", CIMultiDictProxy(CIMultiDict()), self._url)
             headers = CIMultiDict(fault.headers)
@@ -195,8 +197,8 @@ class Socket:
         if fault is not None:
             await asyncio.sleep(fault.delay_ms / MS)
         await wire.travel()
-        self._talk = wire.feed.streams.talk(asked.path.split("/"), asked.query)
-        assert self._talk is not None, f"nobody is there at {asked.path}"
+        self._connection = wire.websockets.dialect.connect(request.path.split("/"), request.query)
+        assert self._connection is not None, f"nobody is there at {request.path}"
         wire.sockets.add(self)
         self._start(self._pump())
         self._start(self._deliver())
@@ -241,34 +243,34 @@ class Socket:
             self._tell(answer)
 
     def _answers(self, text: str) -> Sequence[str]:
-        feed, talk = self._wire.feed, self._talk
-        assert talk is not None
+        websockets, connection = self._wire.websockets, self._connection
+        assert connection is not None
         try:
-            wanted = feed.streams.heard(talk, text)
+            wanted = websockets.dialect.parse(connection, text)
         except ValueError as error:
-            return [feed.streams.nonsense(talk, text, error)]
-        befallen = {name: feed.befalls(name) for name in wanted.subscribe}
+            return [websockets.dialect.error_reply(connection, text, error)]
+        befallen = {name: websockets.befalls(name) for name in wanted.subscribe}
         refused = [name for name, what in befallen.items() if what is SubscriptionTrouble.REFUSED]
         for name, what in befallen.items():
             try:
-                stream = feed.streams.stream(name, feed.floor.now_ms())
+                stream = websockets.dialect.open_stream(name, websockets.state.now_ms())
             except UnknownStream:
                 refused.append(name)
                 continue
             if name not in self._streams and what is not SubscriptionTrouble.REFUSED:
-                feed.subscribed[name] += 1
+                websockets.subscribed[name] += 1
                 kept = stream if what is None else None
-                self._streams[name] = kept, FaultyStream(name, feed.weather, feed.subscribed[name])
+                self._streams[name] = kept, FaultyStream(name, websockets.message_faults, websockets.subscribed[name])
         if SubscriptionTrouble.UNANSWERED in befallen.values():
             return []
-        return feed.streams.told(talk, wanted, refused, list(self._streams))
+        return websockets.dialect.reply(connection, wanted, refused, list(self._streams))
 
     async def _pump(self) -> None:
         while True:
-            now_ms = self._wire.floor.now_ms()
-            for stream, passage in self._streams.values():
+            now_ms = self._wire.state.now_ms()
+            for stream, faulty in self._streams.values():
                 frames = () if stream is None else stream.take(now_ms, MOST)
-                told, strikes = passage.through(frames, now_ms)
+                told, strikes = faulty.through(frames, now_ms)
                 for frame in told:
                     self._tell(unframed(frame).decode())
                 for strike in strikes:
@@ -276,11 +278,11 @@ class Socket:
             await asyncio.sleep(self._wire.dice.randint(*REST_MS) / MS)
 
     def _strike(self, strike: Strike) -> None:
-        feed, now_s = self._wire.feed, asyncio.get_running_loop().time()
+        websockets, now_s = self._wire.websockets, asyncio.get_running_loop().time()
         if strike.trouble is Trouble.SILENCE:
             self._silent_until_s = now_s + strike.ms / MS if strike.ms else math.inf
         elif strike.trouble is Trouble.CLOCK_JUMP:
-            feed.jump(strike.ms, feed.weather.jump_for_ms)
+            websockets.jump(strike.ms, websockets.message_faults.jump_for_ms)
         else:
             torn = WSMessage(WSMsgType.ERROR, ConnectionResetError("torn"), None)
             self._send(torn if strike.torn else WSMessage(WSMsgType.CLOSE, 1001, None))

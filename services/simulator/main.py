@@ -70,7 +70,7 @@ async def _run(options: argparse.Namespace) -> None:
     async with serving(
         options.venue,
         port=options.port,
-        state=options.state,
+        state_file=options.state,
         seed=options.seed,
         walk_ms=options.walk_ms,
         cash=options.cash,
@@ -79,7 +79,7 @@ async def _run(options: argparse.Namespace) -> None:
         plan=plan,
     ) as fake:
         if options.prepared:
-            streams = fake.feed.streams
+            streams = fake.websockets.dialect
             assert isinstance(streams, BinanceWebsocket)
             streams.prepare(options.prepared, options.trades)
         print(f"fake {options.venue} at {fake.url}", flush=True)  # noqa: T201

@@ -51,7 +51,7 @@ class TradePlan:
         """The venue's clock, and the tapes by the venue's id of the market."""
         clock = SimulatorClock()
         start_ms = clock.now_ms() if self.start_ms is None else self.start_ms
-        tapes = {
+        histories = {
             listing.id: TradeHistory(
                 listing, seed, start_ms=start_ms, rate=self.rate, count=self.count, past_ms=self.past_ms,
                 past_rate=self.past_rate,
@@ -59,9 +59,9 @@ class TradePlan:
             for listing in listings
         }  # fmt: skip
         if self.flood:
-            last_ms = None if self.count is None else max(tape.last_ms for tape in tapes.values())
+            last_ms = None if self.count is None else max(history.last_ms for history in histories.values())
             clock = FloodClock(start_ms - 1, until_ms=last_ms)
-        return clock, tapes
+        return clock, histories
 
 
 FEE = Decimal("0.0005")
@@ -81,11 +81,11 @@ LISTINGS = {
 
 @dataclass
 class Simulator:
-    """server: what was asked, what is to go wrong. floor: book, weather, clock, keys, tapes. feed: websockets."""
+    """server: what was asked, what is to go wrong. floor: book, weather, clock, keys, tapes. websockets: websockets."""
 
     server: SimulatorServer
-    floor: SimulatorState
-    feed: WebsocketServer
+    state: SimulatorState
+    websockets: WebsocketServer
 
     @property
     def url(self) -> str:
@@ -93,25 +93,25 @@ class Simulator:
         return self.server.url
 
     @property
-    def book(self) -> MatchingEngine:
+    def engine(self) -> MatchingEngine:
         """The venue's own."""
-        return self.floor.book
+        return self.state.engine
 
     @property
-    def tapes(self) -> Mapping[str, TradeHistory]:
-        """What a perfect feed gives, by the venue's id of the market."""
-        return self.floor.tapes
+    def histories(self) -> Mapping[str, TradeHistory]:
+        """What a perfect websockets gives, by the venue's id of the market."""
+        return self.state.histories
 
 
-def _streams(venue: str, floor: SimulatorState, plan: TradePlan) -> WebsocketDialect:
+def _streams(venue: str, state: SimulatorState, plan: TradePlan) -> WebsocketDialect:
     if venue == "okx":
-        return OkxWebsocket(floor, plan.kept)
-    return BybitWebsocket(floor) if venue.startswith("bybit") else BinanceWebsocket(floor.tapes, plan.kept)
+        return OkxWebsocket(state, plan.kept)
+    return BybitWebsocket(state) if venue.startswith("bybit") else BinanceWebsocket(state.histories, plan.kept)
 
 
 @asynccontextmanager
 async def serving(
-    venue: str, *faults: Fault, port: int = 0, state: Path | None = None, seed: int = 1, walk_ms: int = 0,
+    venue: str, *faults: Fault, port: int = 0, state_file: Path | None = None, seed: int = 1, walk_ms: int = 0,
     cash: Decimal = Decimal(10_000), listings: tuple[Listing, ...] | None = None, plan: TradePlan | None = None,
     simulated: PresentMarket | None = None,
 ) -> AsyncIterator[Simulator]:  # fmt: skip
@@ -120,22 +120,24 @@ async def serving(
     plan: it is traded, and websockets tell of it.
     """
     traded = listings or LISTINGS[venue]
-    clock, tapes = (SimulatorClock(), dict[str, TradeHistory]()) if plan is None else plan.begin(traded, seed)
+    clock, histories = (SimulatorClock(), dict[str, TradeHistory]()) if plan is None else plan.begin(traded, seed)
     prices = SimulatedPrices(traded, simulated) if simulated else EnginePrices(traded, seed, walk_ms)
-    if tapes:
-        prices = TradedPrices(tapes)
-    floor = SimulatorState(MatchingEngine(traded, prices, {"USDT": cash}, FEE, state), clock=clock, tapes=tapes)
-    floor.weather.seed = seed
-    told = plan or TradePlan()
-    feed = WebsocketServer(
-        floor, _streams(venue, floor, told), told.waits_for, OKX_CONNECTIONS if venue == "okx" else 0
+    if histories:
+        prices = TradedPrices(histories)
+    state = SimulatorState(
+        MatchingEngine(traded, prices, {"USDT": cash}, FEE, state_file), clock=clock, histories=histories
     )
-    feed.weather.seed = seed
-    async with SimulatorServer(VENUES[venue](floor), *faults, port=port, weather=floor.weather) as server:
-        server.admin.update(Admin(server, floor).answers() | FeedAdmin(feed).answers())
-        if tapes:
-            server.sockets = feed.serve
+    state.random_faults.seed = seed
+    told = plan or TradePlan()
+    websockets = WebsocketServer(
+        state, _streams(venue, state, told), told.waits_for, OKX_CONNECTIONS if venue == "okx" else 0
+    )
+    websockets.message_faults.seed = seed
+    async with SimulatorServer(VENUES[venue](state), *faults, port=port, random_faults=state.random_faults) as server:
+        server.admin.update(Admin(server, state).answers() | FeedAdmin(websockets).answers())
+        if histories:
+            server.websockets = websockets.serve
         try:
-            yield Simulator(server, floor, feed)
+            yield Simulator(server, state, websockets)
         finally:
-            feed.abort()
+            websockets.abort()

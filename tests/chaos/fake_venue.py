@@ -26,7 +26,7 @@ WEATHER = {"chances": CHANCES, "late_ms": 1_500, "jump_for_ms": 500, "huge_bytes
 REST_CHANCES = {"limit": 0.005, "status_before": 0.02, "drop_after": 0.02, "slow": 0.05, "html": 0.01}
 
 
-def tape(listing: Listing, start_ms: int) -> TradeHistory:
+def history(listing: Listing, start_ms: int) -> TradeHistory:
     """What is traded in a market of `venue`."""
     return TradeHistory(listing, start_ms=start_ms, rate=RATE, past_ms=PAST_S * S_MS)
 

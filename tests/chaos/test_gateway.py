@@ -143,14 +143,14 @@ async def trade(folder: Path, rng: random.Random, size: tuple[int, int], say: Sa
             asker = Asker(bus, SYMBOLS, each, P, rng)
             with Line(folder, server.url, as_variables(values)) as line:
                 line.start("gateway-a", "gateway-b")
-                fake.floor.weather.chances = TROUBLES
+                fake.state.random_faults.chances = TROUBLES
                 began = time.monotonic()
                 asking = asyncio.create_task(asker.run())
                 done = await disturb(line, rng, asker, asking, kills, server if bus_too else None)
                 async with asyncio.timeout(900):
                     await asking
                 took = time.monotonic() - began
-                fake.floor.weather.chances = {}
+                fake.state.random_faults.chances = {}
                 await asyncio.to_thread(line.stop)  # the venue lives on this loop: a gateway that starts asks it
                 assert not line.unexpected
             await hold_together(settings, fake, asker, say)
@@ -164,14 +164,14 @@ async def hold_together(settings: Settings, fake: Simulator, asker: Asker, say: 
     assert asker.contradictions == []
     sent = Counter(
         asked.form["newClientOrderId"]
-        for asked in fake.server.asked
+        for asked in fake.server.requests
         if asked.method == "POST" and asked.path.endswith("/order")
     )
     assert set(sent.values()) <= {1}, "an order was sent twice"
-    accepted = Counter(order.client_id for order in fake.book.accepted)
+    accepted = Counter(order.client_id for order in fake.engine.accepted)
     assert set(accepted.values()) <= {1}, "an order is on the venue twice"
     filled: dict[str, Decimal] = {}
-    for fill in fake.book.fills:
+    for fill in fake.engine.fills:
         filled[fill.client_id] = filled.get(fill.client_id, Decimal(0)) + fill.qty
     async with await Journal.open(settings.journal_url, "main", durable=True) as journal:
         rows = {row.client_order_id: row for row in await journal.orders(open_only=False)}
@@ -189,7 +189,7 @@ async def hold_together(settings: Settings, fake: Simulator, asker: Asker, say: 
                 book.answered[n] for n in range(1, len(book.asked) + 1)
             ]
             position = sum((report.last_qty for report in book.answered.values()), Decimal(0))
-            assert position == fake.book.wallet.holding(sym).qty
+            assert position == fake.engine.wallet.holding(sym).qty
     say(
         f"{len(rows)} orders: {len(accepted)} on the venue, "
         f"{sum(row.reason is Reason.NOT_ON_VENUE for row in rows.values())} never there, "

@@ -54,9 +54,9 @@ def test_bars_are_those_of_a_perfect_feed_or_marked(
     markets, kills, for_s = (4, 5, SHORT_S) if short else (20, 50, FULL_S)
     start_ms = time.time_ns() // MS_NS
     listings = swaps(markets)
-    tapes = {x.id: fake_venue.tape(x, start_ms) for x in listings}
+    histories = {x.id: fake_venue.history(x, start_ms) for x in listings}
     usage, began = Usage(), time.monotonic()
-    say(f"the tape's start_ms={start_ms}")
+    say(f"the history's start_ms={start_ms}")
 
     with server_in(folder) as (server, client), fake_venue.venue(markets, start_ms) as url:
         watch = Watch(client, NAMESPACE)
@@ -66,12 +66,12 @@ def test_bars_are_those_of_a_perfect_feed_or_marked(
             fake_venue.storm(url, rng.randrange(1_000_000))
             killed = kill_at_random(line, rng, kills, for_s, usage)
             struck = fake_venue.calm(url)
-            until_told(server, list(tapes), time.time_ns() + 3 * S_NS)
+            until_told(server, list(histories), time.time_ns() + 3 * S_NS)
             usage.look(line)
-        verdicts = {sym: judged(server, sym, tape) for sym, tape in tapes.items()}
+        verdicts = {sym: judged(server, sym, history) for sym, history in histories.items()}
         counts = sum((verdict.counts for verdict in verdicts.values()), Counter[str]())
         faults = [fault for verdict in verdicts.values() for fault in verdict.faults]
-        trades = sum(taken_in(tape, verdicts[sym]) for sym, tape in tapes.items())
+        trades = sum(taken_in(history, verdicts[sym]) for sym, history in histories.items())
         took_s = time.monotonic() - began
         say(f"{killed} kills, {markets} symbols, {trades} trades, {took_s:.0f} s; {dict(counts)}; troubles {struck}")
         lags = statistics.quantiles((lag for x in verdicts.values() for lag in x.lags_s), n=100)
@@ -89,20 +89,20 @@ def test_bars_are_those_of_a_perfect_feed_or_marked(
             assert all(struck.get(trouble) for trouble in Trouble), struck
 
 
-def judged(server: Server, sym: str, tape: TradeHistory) -> Verdict:
-    """What was written of a symbol against its tape."""
+def judged(server: Server, sym: str, history: TradeHistory) -> Verdict:
+    """What was written of a symbol against its history."""
     now_ms = time.time_ns() // MS_NS
 
     def close(end_ns: int) -> Decimal:
-        return tape.bar(end_ns // MS_NS - S_MS, S_MS, now_ms)[0].close
+        return history.bar(end_ns // MS_NS - S_MS, S_MS, now_ms)[0].close
 
     return Verdict(sym, told(server, sym), close)
 
 
-def taken_in(tape: TradeHistory, verdict: Verdict) -> int:
+def taken_in(history: TradeHistory, verdict: Verdict) -> int:
     """How many trades there were in its bars, from the first to the last."""
     first_ms, last_ms = verdict.first_ns // MS_NS - S_MS, verdict.last_ns // MS_NS
-    return tape.before(last_ms, last_ms) - tape.before(first_ms, last_ms)
+    return history.before(last_ms, last_ms) - history.before(first_ms, last_ms)
 
 
 def until_told(server: Server, symbols: list[str], end_ns: int, within_s: float = 60.0) -> None:

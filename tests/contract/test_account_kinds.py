@@ -24,7 +24,7 @@ UNFIT = [
 @pytest.mark.parametrize(("place", "setting", "value", "said"), UNFIT)
 async def test_an_account_of_another_kind_is_refused_at_open(place: Place, setting: str, value: str, said: str) -> None:
     async with serving(place.fake or place.exchange) as fake:
-        fake.book.set(setting, value)
+        fake.engine.set(setting, value)
         with pytest.raises(SafetyRefusal, match=f"this account of {place.exchange} {said}"):
             await CcxtVenue(options(place, fake.url), KEYS).open()
         assert fake.server.count("leverage", "POST") == fake.server.count("margin", "POST") == 0, "nothing was set"

@@ -42,9 +42,9 @@ def test_funding_of_many_markets_costs_what_that_of_one_does(place: Place) -> No
     async def asked(count: int) -> int:
         made = in_process(place, count, throttled=False)
         await made.venue.open()
-        made.asked.clear()
+        made.requests.clear()
         await made.venue.funding(made.venue.now_ms() - 1_000)
-        return len(made.asked)
+        return len(made.requests)
 
     assert [run(lambda count=count: asked(count), seed=1) for count in (1, 2, 30, 100)] == [1] * 4  # type: ignore[misc]
 
@@ -54,7 +54,7 @@ def test_funding_of_many_markets_costs_what_that_of_one_does(place: Place) -> No
 @virtually()
 async def test_the_lists_of_all_markets_are_whole(place: Place, count: int) -> None:
     made = in_process(place, count, throttled=False)
-    venue, book = made.venue, made.book
+    venue, book = made.venue, made.engine
     await venue.open()
     now_ms = venue.now_ms()
     for number, listing in enumerate(made.listings):

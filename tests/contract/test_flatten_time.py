@@ -60,23 +60,23 @@ def crowded(made: InProcess, place: Place, hedged: bool) -> None:
     """Two positions, or a hedge pair beside one side of another; an order that rests, some that wait."""
     one, two, now_ms = made.listings[0].id, made.listings[1].id, made.venue.now_ms()
     if hedged:
-        made.book.set(*HEDGED[place.exchange])
+        made.engine.set(*HEDGED[place.exchange])
     legs = [(one, 50, "LONG"), (one, -30, "SHORT"), (two, -10, "SHORT")] if hedged else [(one, 50, ""), (two, -10, "")]
     if place is OKX and not hedged:
         legs.append((one, -20, "CROSS"))
     for sym, size, leg in legs:
-        made.book.place(NewOrder(sym, D(size), leg=leg), now_ms)
+        made.engine.place(NewOrder(sym, D(size), leg=leg), now_ms)
     leg = "LONG" if hedged else ""
-    made.book.place(NewOrder(one, D(10), "resting", limit=D(60), leg=leg), now_ms)
+    made.engine.place(NewOrder(one, D(10), "resting", limit=D(60), leg=leg), now_ms)
     for number in range(3):
-        made.book.place(NewOrder(one, D(-10), f"waiting{number}", trigger=D(50 + number), leg=leg), now_ms)
+        made.engine.place(NewOrder(one, D(-10), f"waiting{number}", trigger=D(50 + number), leg=leg), now_ms)
 
 
 def flat(made: InProcess) -> bool:
     """Nothing is held, and nothing rests or waits."""
-    held = [made.book.wallet.holding(one.id, leg=leg).qty for one in made.listings
-            for leg in made.book.wallet.legs(one.id)]  # fmt: skip
-    return not any(held) and not any(order.state in LIVE for order in made.book.orders())
+    held = [made.engine.wallet.holding(one.id, leg=leg).qty for one in made.listings
+            for leg in made.engine.wallet.legs(one.id)]  # fmt: skip
+    return not any(held) and not any(order.state in LIVE for order in made.engine.orders())
 
 
 async def last_not_flat(made: InProcess) -> None:
@@ -98,7 +98,7 @@ async def test_flat_soon(place: Place, hedged: bool, under_way: str) -> None:
     """What was on its way is lost, or arrives in the last moment of its validity, where it may rest."""
     with throttle_in_virtual_time():
         made = in_process(place, 2)
-        venue, engine = made.venue, made.book
+        venue, engine = made.venue, made.engine
         await venue.open(only_out=True)
         crowded(made, place, hedged)
         settings = load_settings(
@@ -136,7 +136,7 @@ async def test_what_is_filled_between_the_last_two_looks_is_seen(place: Place) -
     orders are: these show nothing, too."""
     with throttle_in_virtual_time():
         made = in_process(place, 1)
-        venue, engine, sym = made.venue, made.book, made.syms[0]
+        venue, engine, sym = made.venue, made.engine, made.syms[0]
         await venue.open(only_out=True)
         settings = load_settings(
             symbols=tuple(made.syms),
@@ -170,7 +170,7 @@ async def test_a_close_that_is_refused_again_and_again_is_sent_less_and_less_oft
         made = in_process(SWAPS[0], 1)
         venue, sym = made.venue, made.syms[0]
         await venue.open(only_out=True)
-        made.book.place(NewOrder(made.listings[0].id, D(50)), venue.now_ms())
+        made.engine.place(NewOrder(made.listings[0].id, D(50)), venue.now_ms())
         settings = load_settings(
             symbols=tuple(made.syms),
             gateway={
@@ -233,7 +233,7 @@ async def test_flat_is_said_once_while_an_order_cannot_be_cancelled() -> None:
         made = in_process(SWAPS[0], 1)
         venue, sym = made.venue, made.syms[0]
         await venue.open(only_out=True)
-        made.book.place(NewOrder(made.listings[0].id, D(10), "resting", limit=D(60)), venue.now_ms())
+        made.engine.place(NewOrder(made.listings[0].id, D(10), "resting", limit=D(60)), venue.now_ms())
         settings = load_settings(
             symbols=tuple(made.syms),
             gateway={

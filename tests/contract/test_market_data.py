@@ -1,6 +1,6 @@
 """The contract of market data on three dialects, each with 1, 2 and 30 markets, at the pace of ccxt's own throttle.
 
-Ticks are the bars of the venue's tape, none is missing or wrong, and history joins live without a seam.
+Ticks are the bars of the venue's history, none is missing or wrong, and history joins live without a seam.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ PLAN = TradePlan(rate=15, past_ms=60_000, past_rate=3)
 
 
 async def ingested(place: Place, count: int, **changed: object) -> None:
-    """Some bars of so many markets, each as the tape has it."""
+    """Some bars of so many markets, each as the history has it."""
     listings = {f"{one.base}USDT": one for one in markets(named(place), count)}
     suffix = ":USDT" if place.kind == "swap" else ""
     names = {sym: f"{one.base}/USDT{suffix}" for sym, one in listings.items()}
@@ -40,9 +40,9 @@ async def ingested(place: Place, count: int, **changed: object) -> None:
             assert not [message for message in told(bus, sym) if isinstance(message, Gap)]
             ends = [tick.ts_event for tick in found]
             assert ends == list(range(ends[0], ends[0] + len(ends) * S_NS, S_NS))
-            wanted = [perfect(fake.tapes[listing.id], end, 1, fake) for end in ends]
+            wanted = [perfect(fake.histories[listing.id], end, 1, fake) for end in ends]
             wrong = [(tick, price) for tick, price in zip(found, wanted, strict=True) if tick.price != price]
-            assert not wrong, fake.feed.floor.now_ms()
+            assert not wrong, fake.state.now_ms()
 
 
 @pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)

@@ -43,7 +43,7 @@ async def test_what_is_as_it_was_is_no_news(place: Place) -> None:
 async def test_a_market_that_is_not_traded_any_more(place: Place) -> None:
     async with trading(place) as pair:
         status = (SUSPENDED if place.kind == "swap" else SPOT_SUSPENDED)[place.exchange]
-        pair.fake.book.set(f"status:{place.id}", status)
+        pair.fake.engine.set(f"status:{place.id}", status)
         news, before = await news_of(pair), pair.venue.rules(SYM)
         told = "does not list it any more" if place.exchange == "bybit" else f"does not trade it now ({status})"
         assert (news.closed, news.changed) == (f"{place.exchange} {place.market}: the exchange {told}", "")
@@ -56,7 +56,7 @@ async def test_a_market_that_is_not_traded_any_more(place: Place) -> None:
             assert not (await pair.venue.quote(SYM)).trading, "no quote is fresh where nothing is traded"
         await pair.venue.positions()
         await pair.venue.cancel_all(SYM)
-        pair.fake.book.set(f"status:{place.id}", "")
+        pair.fake.engine.set(f"status:{place.id}", "")
         assert (await news_of(pair)).closed == ""
         assert (await pair.venue.quotes([SYM]))[SYM].trading
 
@@ -72,7 +72,7 @@ async def test_a_market_that_is_gone_keeps_no_other_from_being_read(place: Place
         )
         await venue.open()
         try:
-            del fake.book.listings[listings["ETH"].id]
+            del fake.engine.listings[listings["ETH"].id]
             gone = next(news for news in await venue.read_markets() if news.sym == "ETHUSDT")
             assert gone.closed.endswith("the exchange does not list it any more")
             assert venue.gone == {"ETHUSDT"}
@@ -95,7 +95,7 @@ async def test_a_market_in_maintenance_holds_up_no_other_at_the_start(place: Pla
     listings = {base: LISTED[named(place)](base) for base in ("BTC", "ETH")}
     async with serving(place.fake or place.exchange, listings=tuple(listings.values())) as fake:
         status = (SUSPENDED if place.kind == "swap" else SPOT_SUSPENDED)[place.exchange]
-        fake.book.set(f"status:{listings['ETH'].id}", status)
+        fake.engine.set(f"status:{listings['ETH'].id}", status)
         markets = {f"{base}USDT": f"{base}/USDT{tail}" for base in listings}
         venue = CcxtVenue(VenueOptions(place.exchange, markets, "live", 3, base_url=fake.url, throttled=False), KEYS)
         await venue.open()
@@ -104,7 +104,7 @@ async def test_a_market_in_maintenance_holds_up_no_other_at_the_start(place: Pla
                 "BTCUSDT": "",
                 "ETHUSDT": f"{place.exchange} ETH/USDT{tail}: the exchange does not trade it now ({status})",
             }  # fmt: skip
-            assert f"leverage:{listings['ETH'].id}" not in fake.book.settings, "nothing is set in it"
+            assert f"leverage:{listings['ETH'].id}" not in fake.engine.settings, "nothing is set in it"
         finally:
             await venue.close()
 
@@ -112,8 +112,8 @@ async def test_a_market_in_maintenance_holds_up_no_other_at_the_start(place: Pla
 @pytest.mark.parametrize("place", PLACES, ids=named)
 async def test_a_least_that_changes_is_told(place: Place) -> None:
     async with trading(place) as pair:
-        before, listing = pair.venue.rules(SYM), pair.fake.book.listings[place.id]
-        pair.fake.book.listings[place.id] = listing._replace(min_qty=3 * listing.min_qty)
+        before, listing = pair.venue.rules(SYM), pair.fake.engine.listings[place.id]
+        pair.fake.engine.listings[place.id] = listing._replace(min_qty=3 * listing.min_qty)
         was, now = plain(before.min_qty), plain(3 * before.min_qty)
         news = await news_of(pair)
         least = f"{place.exchange} {place.market}: the least quantity was {was} and is {now}"
@@ -124,7 +124,7 @@ async def test_a_least_that_changes_is_told(place: Place) -> None:
 @pytest.mark.parametrize("place", SWAPS, ids=named)
 async def test_a_delisting_is_seen_when_it_is_announced(place: Place) -> None:
     async with trading(place) as pair:
-        pair.fake.book.set(f"delivery:{place.id}", str(END_MS))
+        pair.fake.engine.set(f"delivery:{place.id}", str(END_MS))
         assert (
             await news_of(pair)
         ).closed == f"{place.exchange} {place.market}: trading in it ends on 2026-11-18 08:26 UTC"
@@ -141,8 +141,8 @@ async def test_a_market_that_cannot_be_read_is_no_news_and_no_end(monkeypatch: p
 @pytest.mark.parametrize("place", PLACES, ids=named)
 async def test_another_step_holds_at_once_and_is_told(place: Place) -> None:
     async with trading(place) as pair:
-        before, listing = pair.venue.rules(SYM).step, pair.fake.book.listings[place.id]
-        pair.fake.book.listings[place.id] = listing._replace(step=listing.step * 10, min_qty=listing.step * 10)
+        before, listing = pair.venue.rules(SYM).step, pair.fake.engine.listings[place.id]
+        pair.fake.engine.listings[place.id] = listing._replace(step=listing.step * 10, min_qty=listing.step * 10)
         news, now = await news_of(pair), pair.venue.rules(SYM).step
         assert now == before * 10
         assert news.closed == ""
@@ -155,8 +155,8 @@ async def test_another_step_holds_at_once_and_is_told(place: Place) -> None:
 
 async def test_another_size_of_the_contract_is_told() -> None:
     async with trading(OKX) as pair:
-        listing = pair.fake.book.listings[OKX.id]
-        pair.fake.book.listings[OKX.id] = listing._replace(contract_size=D("0.1"))
+        listing = pair.fake.engine.listings[OKX.id]
+        pair.fake.engine.listings[OKX.id] = listing._replace(contract_size=D("0.1"))
         assert "the contract's size was 0.01 and is 0.1" in (await news_of(pair)).changed
         assert pair.venue.rules(SYM).contract_size == D("0.1")
 
@@ -165,11 +165,11 @@ async def test_another_size_of_the_contract_is_told() -> None:
 async def test_leverage_and_modes_that_somebody_sets_are_seen(place: Place) -> None:
     async with trading(place) as pair:
         wanted = f"{place.exchange} {place.market}: {{}}; wanted one-way mode, isolated margin, leverage 3"
-        pair.fake.book.set(f"leverage:{place.id}", "20")
+        pair.fake.engine.set(f"leverage:{place.id}", "20")
         assert await pair.venue.read_modes() == {SYM: wanted.format("one-way mode, isolated margin, leverage 20")}
-        pair.fake.book.set(f"leverage:{place.id}", "3")
+        pair.fake.engine.set(f"leverage:{place.id}", "3")
         assert await pair.venue.read_modes() == {}
-        pair.fake.book.set(*(("mode", "long_short_mode") if place is OKX else ("dual", "true")))
+        pair.fake.engine.set(*(("mode", "long_short_mode") if place is OKX else ("dual", "true")))
         assert await pair.venue.read_modes() == {SYM: wanted.format("hedge mode, isolated margin, leverage 3")}
 
 
@@ -180,7 +180,7 @@ async def test_leverage_and_modes_that_somebody_sets_are_seen(place: Place) -> N
 )
 async def test_another_margin_mode_is_seen(place: Place, key: str, value: str) -> None:
     async with trading(place) as pair:
-        pair.fake.book.set(key, value)
+        pair.fake.engine.set(key, value)
         assert "one-way mode, cross margin, leverage 3; wanted" in (await pair.venue.read_modes())[SYM]
 
 
@@ -191,16 +191,16 @@ async def test_modes_of_many_markets_are_read_in_a_few_questions(place: Place, c
     made = in_process(place, count, throttled=False)
     await made.venue.open()
     last = made.listings[-1]
-    made.book.set(f"leverage:{last.id}", "7")
+    made.engine.set(f"leverage:{last.id}", "7")
     most, rounds, seen = 0, 0, dict[str, str]()
     while not seen and rounds < 6:
-        made.asked.clear()
+        made.requests.clear()
         seen, rounds = await made.venue.read_modes(), rounds + 1
-        most = max(most, len(made.asked))
+        most = max(most, len(made.requests))
     assert list(seen) == [f"{last.base}USDT"]
     assert most <= 22, "a question for the account, one for its margin, and twenty"
-    made.book.set(f"leverage:{last.id}", "1")
-    made.asked.clear()
+    made.engine.set(f"leverage:{last.id}", "1")
+    made.requests.clear()
     assert {tuple(await made.venue.read_modes()) for _ in range(rounds)} >= {()}
     await made.venue.close()
 
@@ -211,13 +211,13 @@ async def test_modes_of_many_markets_are_read_in_a_few_questions(place: Place, c
 async def test_orders_that_wait_are_asked_for_together(place: Place, count: int) -> None:
     made = in_process(place, count, throttled=False)
     await made.venue.open()
-    made.asked.clear()
+    made.requests.clear()
     assert await made.venue.waiting_orders() == []
     most = count if place is BINANCE and count <= 40 else 1
-    assert len(made.asked) <= (7 if place.exchange == "okx" else most)
+    assert len(made.requests) <= (7 if place.exchange == "okx" else most)
     for number, listing in enumerate(made.listings):
         size, limit = (D(-1), None) if place.kind == "swap" else (D(1), D(30))
-        made.book.place(NewOrder(listing.id, size, f"{number:032x}", limit=limit, trigger=D(40)), made.venue.now_ms())
+        made.engine.place(NewOrder(listing.id, size, f"{number:032x}", limit=limit, trigger=D(40)), made.venue.now_ms())
     orders = [*await made.venue.all_open_orders(), *await made.venue.waiting_orders()]
     assert sorted((order.client_order_id, order.sym) for order in orders) == [
         (f"{number:032x}", sym) for number, sym in enumerate(made.syms)

@@ -76,10 +76,10 @@ async def test_an_order_is_on_the_venues_own_book_once_and_known_to_the_last_dig
     (order,) = pair.accepted
     assert (order.client_id, order.signed_qty, order.sym, pair.sent) == (f"{1:032x}", QTY, pair.place.id, 1)
     id_ = pair.place.order_id(order.id)
-    known = OrderStatusReport(OrderPhase.FILLED, QTY, pair.fake.book.fills[0].price * QTY, id_)
+    known = OrderStatusReport(OrderPhase.FILLED, QTY, pair.fake.engine.fills[0].price * QTY, id_)
     assert await found(pair) == known
     (fill,) = await pair.venue.fills(SYM, pair.venue.now_ms() - 60_000)
-    theirs = pair.fake.book.fills[0]
+    theirs = pair.fake.engine.fills[0]
     assert (fill.trade_id, fill.venue_order_id, fill.signed_qty, fill.price, fill.fee, fill.fee_currency) == (
         pair.place.trade_id(theirs.id), id_, theirs.qty, theirs.price, theirs.fee, theirs.fee_currency,
     )  # fmt: skip
@@ -88,10 +88,10 @@ async def test_an_order_is_on_the_venues_own_book_once_and_known_to_the_last_dig
 async def test_an_order_that_was_cancelled_in_part_is_canceled_with_what_was_filled(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pair.fake.floor.weather, "plan", lambda client_id: FillPlan(2, 3_600_000))
+    monkeypatch.setattr(pair.fake.state.random_faults, "plan", lambda client_id: FillPlan(2, 3_600_000))
     await pair.venue.place(pair.request("0.010"))
-    (order,) = pair.fake.book.open_orders()
-    pair.fake.book.cancel(order, pair.fake.floor.now_ms())
+    (order,) = pair.fake.engine.open_orders()
+    pair.fake.engine.cancel(order, pair.fake.state.now_ms())
     known = await found(pair)
     assert isinstance(known, OrderStatusReport)
     assert (known.phase, known.filled_qty) == (OrderPhase.CANCELED, order.filled)
@@ -99,7 +99,7 @@ async def test_an_order_that_was_cancelled_in_part_is_canceled_with_what_was_fil
 
 
 async def test_the_price_of_a_currency_is_between_bid_and_ask(pair: Pair) -> None:
-    quote = pair.fake.book.prices.quote(pair.place.id, pair.venue.now_ms())
+    quote = pair.fake.engine.prices.quote(pair.place.id, pair.venue.now_ms())
     assert await pair.venue.price("BTC", "USDT") == quote.mid
     with pytest.raises(VenueError, match="no market DOGE/USDT is loaded: DOGE has no price"):
         await pair.venue.price("DOGE", "USDT")
@@ -109,25 +109,25 @@ async def test_positions_and_balance_are_the_venues(pair: Pair) -> None:
     await pair.venue.place(pair.request("0.010"))
     await pair.venue.place(pair.request("-0.004", 2))
     (held,) = await pair.venue.positions()
-    cash = pair.fake.book.wallet.cash
+    cash = pair.fake.engine.wallet.cash
     if pair.place in SPOTS:
         assert (held.signed_qty, held.entry_price) == (cash["BTC"], None)  # what was bought, less the fee in coins
-        assert cash["BTC"] == Decimal("0.006") - Decimal("0.010") * pair.fake.book.fee
+        assert cash["BTC"] == Decimal("0.006") - Decimal("0.010") * pair.fake.engine.fee
         assert await pair.venue.balance() == (cash["USDT"], {SYM: cash["BTC"]})
     else:
-        mark = pair.fake.book.prices.quote(pair.place.id, 0).mid
-        holding = pair.fake.book.wallet.holding(pair.place.id)
+        mark = pair.fake.engine.prices.quote(pair.place.id, 0).mid
+        holding = pair.fake.engine.wallet.holding(pair.place.id)
         assert (held.signed_qty, held.entry_price) == (Decimal("0.006"), holding.entry)
         assert await pair.venue.balance() == (cash["USDT"] + holding.qty * (mark - holding.entry), {})
 
 
 async def test_what_a_position_can_lose_is_its_margin_and_its_profit_by_liquidation(swap: Pair) -> None:
     await swap.venue.place(swap.request("-0.010"))
-    swap.fake.book.prices.set(swap.place.id, Decimal("41000.0"))
-    entry = swap.fake.book.wallet.holding(swap.place.id).entry
+    swap.fake.engine.prices.set(swap.place.id, Decimal("41000.0"))
+    entry = swap.fake.engine.wallet.holding(swap.place.id).entry
     (held,) = await swap.venue.positions()
     assert held.at_stake is not None and held.liquidation is not None
-    mark = swap.fake.book.prices.quote(swap.place.id, 0).mid
+    mark = swap.fake.engine.prices.quote(swap.place.id, 0).mid
     assert abs(held.at_stake - Decimal("0.010") * (entry / 3 + entry - mark)) < 15  # less what liquidation leaves
     assert abs(held.liquidation - entry * 4 / 3) < 1
 
@@ -154,14 +154,14 @@ async def test_a_read_beside_an_order_carries_its_own_time() -> None:
         await pair.venue.open_orders(SYM)
         pair.fake.server.faults[0].release.set()
         assert isinstance(await placing, OrderStatusReport)
-        order, read = pair.fake.server.asked
+        order, read = pair.fake.server.requests
         assert order.form["timestamp"] == str(request.at_ms)
         assert int(read.form["timestamp"]) > request.at_ms + 1000
         assert read.form["recvWindow"] != order.form["recvWindow"]
 
 
 async def test_what_the_venue_gets_too_late_is_refused_by_it(swap: Pair) -> None:
-    swap.fake.floor.skew_ms = 40_000  # its clock has moved on since we asked
+    swap.fake.state.skew_ms = 40_000  # its clock has moved on since we asked
     answer = await swap.venue.place(swap.request("0.010"))
     assert isinstance(answer, Refused) and answer.reason is Reason.REQUEST_EXPIRED
     assert (swap.sent, swap.accepted) == (1, [])
@@ -210,9 +210,9 @@ async def test_what_is_too_late_here_is_not_sent(pair: Pair) -> None:
 
 
 async def test_a_clock_that_is_apart_is_measured(swap: Pair) -> None:
-    swap.fake.floor.skew_ms = -50_000
+    swap.fake.state.skew_ms = -50_000
     await swap.venue.server_time_ms()
-    assert abs(swap.venue.now_ms() - swap.fake.floor.now_ms()) < 1000
+    assert abs(swap.venue.now_ms() - swap.fake.state.now_ms()) < 1000
     assert isinstance(await swap.venue.place(swap.request("0.010")), OrderStatusReport)
     await swap.venue.balance()
 
@@ -222,7 +222,7 @@ async def test_a_time_that_was_asked_in_vain_moves_no_clock() -> None:
         pair.fake.server.faults.append(Fault(FaultMode.SLOW, "/time", delay_ms=5_000))
         await pair.venue.server_time_ms()
         assert pair.fake.server.count("/time") == 2
-        assert abs(pair.venue.now_ms() - pair.fake.floor.now_ms()) < 300
+        assert abs(pair.venue.now_ms() - pair.fake.state.now_ms()) < 300
 
 
 UNSEEN = [Fault(FaultMode.STATUS), Fault(FaultMode.STATUS, status=500), Fault(FaultMode.DROP)]
@@ -306,14 +306,14 @@ async def test_on_spot_the_words_tell_what_the_code_does_not() -> None:
         assert isinstance(poor, Refused) and poor.reason is Reason.NO_MARGIN
         small = await pair.venue.place(pair.request("0.0001"))
         assert isinstance(small, Refused) and small.reason is Reason.BELOW_MINIMUM
-        pair.fake.book.place(NewOrder("BTCUSDT", QTY, f"{1:032x}", limit=Decimal(40000)), pair.fake.floor.now_ms())
+        pair.fake.engine.place(NewOrder("BTCUSDT", QTY, f"{1:032x}", limit=Decimal(40000)), pair.fake.state.now_ms())
         assert isinstance(await pair.venue.place(pair.request("0.010")), Ambiguous)
         assert len(pair.accepted) == 1
 
 
 async def test_a_redirect_is_not_followed_for_that_would_be_a_second_send(swap: Pair) -> None:
     assert isinstance(await swap.venue.place(swap.request("0.010", 7)), OrderStatusReport)
-    path = swap.fake.server.asked[-1].path
+    path = swap.fake.server.requests[-1].path
     elsewhere = {"Location": f"{swap.fake.url}/{path}"}
     swap.fake.server.faults.append(
         Fault(FaultMode.STATUS, "/order", status=307, headers=elsewhere, after=True, method="POST")
@@ -345,7 +345,7 @@ async def test_an_id_that_the_venue_would_not_take_is_not_sent(pair: Pair) -> No
 
 async def test_an_id_that_is_open_already_is_no_refusal(swap: Pair) -> None:
     ask = NewOrder(swap.place.id, Decimal("0.010"), f"{1:032x}", limit=Decimal(40000))
-    swap.fake.book.place(ask, swap.fake.floor.now_ms())
+    swap.fake.engine.place(ask, swap.fake.state.now_ms())
     assert isinstance(await swap.venue.place(swap.request("0.010")), Ambiguous)
 
 
@@ -359,7 +359,7 @@ async def test_a_finished_orders_id_is_accepted_again_which_is_why_nothing_is_se
 
 
 async def test_parts_over_time_cost_what_each_has_cost(swap: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(swap.fake.floor.weather, "plan", lambda client_id: FillPlan(3, 60))
+    monkeypatch.setattr(swap.fake.state.random_faults, "plan", lambda client_id: FillPlan(3, 60))
     answer = await swap.venue.place(swap.request("-0.010"))
     assert isinstance(answer, OrderStatusReport) and answer.phase is not OrderPhase.FILLED
 
@@ -368,7 +368,7 @@ async def test_parts_over_time_cost_what_each_has_cost(swap: Pair, monkeypatch: 
         return isinstance(known, OrderStatusReport) and known.phase is OrderPhase.FILLED
 
     await until(filled)
-    fills = swap.fake.book.fills
+    fills = swap.fake.engine.fills
     known = await found(swap)
     assert isinstance(known, OrderStatusReport)
     assert len({fill.price for fill in fills}) == 3
@@ -377,7 +377,7 @@ async def test_parts_over_time_cost_what_each_has_cost(swap: Pair, monkeypatch: 
 
 
 async def test_an_order_that_ends_in_part_says_so(swap: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(swap.fake.floor.weather, "plan", lambda client_id: FillPlan(2, 0, Decimal("0.5")))
+    monkeypatch.setattr(swap.fake.state.random_faults, "plan", lambda client_id: FillPlan(2, 0, Decimal("0.5")))
     await swap.venue.place(swap.request("0.010"))
     known = await found(swap)
     assert isinstance(known, OrderStatusReport)
@@ -387,13 +387,13 @@ async def test_an_order_that_ends_in_part_says_so(swap: Pair, monkeypatch: pytes
 
 async def test_a_stale_read_is_absent_and_then_there(swap: Pair) -> None:
     await swap.venue.place(swap.request("0.010"))
-    swap.fake.floor.weather.chances = {"stale": 1.0}
-    swap.fake.floor.weather.stale_ms = 60_000
+    swap.fake.state.random_faults.chances = {"stale": 1.0}
+    swap.fake.state.random_faults.stale_ms = 60_000
     before_ms = swap.venue.now_ms()
     known = await found(swap)
     assert isinstance(known, Absent) and before_ms <= known.at_ms <= swap.venue.now_ms()
     assert [held.signed_qty for held in await swap.venue.positions()] == [0]
-    swap.fake.floor.weather.chances = {}
+    swap.fake.state.random_faults.chances = {}
     assert isinstance(await found(swap), OrderStatusReport)
 
 
@@ -419,7 +419,7 @@ async def test_an_order_of_another_id_is_absent(pair: Pair) -> None:
 async def test_an_open_order_that_the_look_up_misses_is_found_among_the_open_ones() -> None:
     async with trading(BINANCE) as pair:
         ask = NewOrder("BTCUSDT", QTY, f"{1:032x}", limit=Decimal(40000))
-        order = pair.fake.book.place(ask, pair.fake.floor.now_ms())
+        order = pair.fake.engine.place(ask, pair.fake.state.now_ms())
         missed = Fault(FaultMode.STATUS, "/order", status=400, text='{"code":-2013,"msg":"Order does not exist."}')
         pair.fake.server.faults.append(missed)
         assert await found(pair) == OrderStatusReport(OrderPhase.NEW, Decimal(0), Decimal(0), str(order.id))
@@ -463,7 +463,7 @@ async def test_no_key_and_no_signature_is_ever_shown(swap: Pair, caplog: pytest.
     told += repr(caught.value)
     for secret in ("fake-key", "fake-secret", "fake-password"):
         assert secret not in told
-    signatures = [asked.query["signature"] for asked in swap.fake.server.asked if "signature" in asked.query]
+    signatures = [asked.query["signature"] for asked in swap.fake.server.requests if "signature" in asked.query]
     assert not any(signature in told for signature in signatures)
     assert swap.place is not BINANCE or signatures
 
@@ -480,7 +480,7 @@ async def test_wrong_keys_are_told_without_showing_them(swap: Pair) -> None:
 @pytest.mark.parametrize("place", SWAPS, ids=named)
 async def test_a_key_that_may_withdraw_is_refused(place: Place) -> None:
     async with serving(place.exchange) as fake:
-        fake.floor.keys.withdraws = True
+        fake.state.keys.withdraws = True
         with pytest.raises(SafetyRefusal, match="may withdraw"):
             await CcxtVenue(options(place, fake.url), KEYS).open()
         testnet = CcxtVenue(options(place, fake.url, mode="testnet"), KEYS)
@@ -496,13 +496,13 @@ async def test_testnet_speaks_to_the_venues_test_system() -> None:
     ):
         for pair in (binance, okx, bybit):
             await pair.venue.place(pair.request("0.010"))
-        assert all(asked.path.startswith("demo-fapi.binance.com/") for asked in binance.fake.server.asked)
-        assert all(asked.headers["x-simulated-trading"] == "1" for asked in okx.fake.server.asked)
-        assert all(asked.path.startswith("api-demo.bybit.com/") for asked in bybit.fake.server.asked)
+        assert all(asked.path.startswith("demo-fapi.binance.com/") for asked in binance.fake.server.requests)
+        assert all(asked.headers["x-simulated-trading"] == "1" for asked in okx.fake.server.requests)
+        assert all(asked.path.startswith("api-demo.bybit.com/") for asked in bybit.fake.server.requests)
 
 
 async def test_one_way_isolated_and_the_leverage_are_set(swap: Pair) -> None:
-    settings = swap.fake.book.settings
+    settings = swap.fake.engine.settings
     assert settings[f"leverage:{swap.place.id}"] == "3"
     if swap.place is BINANCE:
         assert settings[f"margin:{swap.place.id}"] == "ISOLATED"
@@ -510,26 +510,26 @@ async def test_one_way_isolated_and_the_leverage_are_set(swap: Pair) -> None:
         assert settings["marginMode"] == "ISOLATED_MARGIN"
     else:
         await swap.venue.place(swap.request("0.010"))
-        assert swap.fake.server.asked[-1].content["tdMode"] == "isolated"
+        assert swap.fake.server.requests[-1].content["tdMode"] == "isolated"
 
 
 async def test_what_is_as_wanted_is_not_set_again(swap: Pair) -> None:
     again = CcxtVenue(options(swap.place, swap.fake.url), KEYS)
     await again.open()
     await again.close()
-    written = {asked.path for asked in swap.fake.server.asked if asked.method != "GET"}
+    written = {asked.path for asked in swap.fake.server.requests if asked.method != "GET"}
     assert all(
         path.endswith("/position/switch-mode") for path in written
     )  # Bybit does not tell it, and changes nothing
 
 
 async def test_the_way_out_asks_neither_for_rights_nor_for_modes(swap: Pair) -> None:
-    swap.fake.floor.keys.withdraws = True
+    swap.fake.state.keys.withdraws = True
     out = CcxtVenue(options(swap.place, swap.fake.url, leverage=5), KEYS)
     await out.open(only_out=True)
     await out.cancel_all(SYM)
     await out.close()
-    assert swap.fake.book.leverage(swap.place.id) == 3
+    assert swap.fake.engine.leverage(swap.place.id) == 3
 
 
 async def test_one_way_is_set_where_it_is_not() -> None:
@@ -539,31 +539,31 @@ async def test_one_way_is_set_where_it_is_not() -> None:
         (BYBIT, "dual", "true", "false"),
     ):
         async with serving(place.exchange) as fake:
-            fake.book.set(key, hedged)
+            fake.engine.set(key, hedged)
             venue = CcxtVenue(options(place, fake.url), KEYS)
             await venue.open()
             await venue.close()
-            assert fake.book.settings[key] == one_way
+            assert fake.engine.settings[key] == one_way
 
 
 async def test_what_cannot_be_set_is_refused() -> None:
     async with serving("binance") as fake:
-        fake.book.place(NewOrder("BTCUSDT", Decimal("0.010")), fake.floor.now_ms())  # a position at cross margin
+        fake.engine.place(NewOrder("BTCUSDT", Decimal("0.010")), fake.state.now_ms())  # a position at cross margin
         with pytest.raises(SafetyRefusal, match="-4048"):
             await CcxtVenue(options(BINANCE, fake.url), KEYS).open()
         assert fake.server.count("/order", "POST") == 0
 
 
 async def test_every_open_order_is_shown_and_can_be_cancelled(pair: Pair) -> None:
-    now_ms = pair.fake.floor.now_ms()
+    now_ms = pair.fake.state.now_ms()
     for number in range(2):
-        pair.fake.book.place(NewOrder(pair.place.id, QTY, f"{number:032x}", limit=Decimal(40000)), now_ms)
+        pair.fake.engine.place(NewOrder(pair.place.id, QTY, f"{number:032x}", limit=Decimal(40000)), now_ms)
     rows = await pair.venue.open_orders(SYM)
     assert sorted((row.client_order_id, row.report.phase) for row in rows) == [
         (f"{number:032x}", OrderPhase.NEW) for number in range(2)
     ]
     await pair.venue.cancel_all(SYM)
-    assert {order.state for order in pair.fake.book.orders()} == {State.CANCELED}
+    assert {order.state for order in pair.fake.engine.orders()} == {State.CANCELED}
     await pair.venue.cancel_all(SYM)
     assert await pair.venue.open_orders(SYM) == []
 
@@ -571,11 +571,11 @@ async def test_every_open_order_is_shown_and_can_be_cancelled(pair: Pair) -> Non
 async def test_funding_is_told_with_its_sign(swap: Pair) -> None:
     await swap.venue.place(swap.request("0.010"))
     for number, rate in enumerate(("0.0001", "-0.0003")):
-        swap.fake.floor.skew_ms = number
-        swap.fake.floor.fund(swap.place.id, Decimal(rate))
+        swap.fake.state.skew_ms = number
+        swap.fake.state.fund(swap.place.id, Decimal(rate))
     paid = await swap.venue.funding(swap.venue.now_ms() - 60_000)
     assert [(row.payment_id, row.sym, row.amount) for row in paid] == [
-        (swap.place.trade_id(row.id), SYM, row.amount) for row in swap.fake.book.payments
+        (swap.place.trade_id(row.id), SYM, row.amount) for row in swap.fake.engine.payments
     ]
     assert [row.amount < 0 for row in paid] == [True, False]
 
@@ -589,11 +589,11 @@ async def test_what_the_venue_does_by_itself_is_told_from_what_a_person_does(
 ) -> None:
     """By the trade, or by the order that it was of; a funding payment beside it is no trade."""
     await swap.venue.place(swap.request("0.010"))
-    swap.fake.floor.fund(swap.place.id, Decimal("0.0001"))
+    swap.fake.state.fund(swap.place.id, Decimal("0.0001"))
     if origin:
-        swap.fake.floor.close_out(swap.place.id, origin)
+        swap.fake.state.close_out(swap.place.id, origin)
     else:
-        swap.fake.book.place(NewOrder(swap.place.id, -QTY, "byhand00001"), swap.fake.floor.now_ms(), FillPlan())
+        swap.fake.engine.place(NewOrder(swap.place.id, -QTY, "byhand00001"), swap.fake.state.now_ms(), FillPlan())
     since_ms = swap.venue.now_ms() - 60_000
     fills = await swap.venue.fills(SYM, since_ms)
     assert await swap.venue.all_fills([SYM], since_ms) == fills
@@ -603,17 +603,17 @@ async def test_what_the_venue_does_by_itself_is_told_from_what_a_person_does(
 
 
 async def test_all_fills_are_found_page_by_page(swap: Pair) -> None:
-    now_ms = swap.fake.floor.now_ms()
-    swap.fake.book.wallet.cash["USDT"] = Decimal(10**9)
+    now_ms = swap.fake.state.now_ms()
+    swap.fake.engine.wallet.cash["USDT"] = Decimal(10**9)
     for number in range(2105):
         ask = NewOrder(swap.place.id, QTY if number % 2 == 0 else -QTY, f"{number:032x}")
-        swap.fake.book.place(ask, now_ms - 8 * 86_400_000 + number * 300_000)
+        swap.fake.engine.place(ask, now_ms - 8 * 86_400_000 + number * 300_000)
     fills = await swap.venue.fills(SYM, now_ms - 9 * 86_400_000)
-    assert [fill.trade_id for fill in fills] == [swap.place.trade_id(fill.id) for fill in swap.fake.book.fills]
+    assert [fill.trade_id for fill in fills] == [swap.place.trade_id(fill.id) for fill in swap.fake.engine.fills]
 
 
 async def test_the_quote_is_bid_and_ask(pair: Pair) -> None:
-    pair.fake.book.prices.set(pair.place.id, Decimal("43000.0"))
+    pair.fake.engine.prices.set(pair.place.id, Decimal("43000.0"))
     tick = pair.venue.rules(SYM).price_tick
     quote = await pair.venue.quote(SYM)
     assert (quote.bid, quote.ask) == (43000 - tick, 43000 + tick)
@@ -625,7 +625,7 @@ async def test_a_quotes_age_is_since_it_was_asked_for_and_the_books_own_time_sta
     pair: Pair, together: bool
 ) -> None:
     """A quiet market is no stale one. P: bookTicker's `time` of futures, `ts` of OKX; other tickers tell none."""
-    pair.fake.floor.quiet_ms = 45_000
+    pair.fake.state.quiet_ms = 45_000
     slow = Fault(FaultMode.HOLD, "icker", after=True)
     pair.fake.server.faults.append(slow)
     before_ms = pair.venue.now_ms()
@@ -695,14 +695,14 @@ async def test_at_random_every_order_is_known_in_the_end(swap: Pair) -> None:
         "expire",
         "reject",
     )
-    swap.fake.floor.weather.chances = dict.fromkeys(chances, 0.08)
+    swap.fake.state.random_faults.chances = dict.fromkeys(chances, 0.08)
     refused = set()
     for number in range(60):
         side = "" if number % 2 == 0 else "-"
         answer = await swap.venue.place(swap.request(f"{side}0.010", number))
         if isinstance(answer, Refused):
             refused.add(f"{number:032x}")
-    swap.fake.floor.weather.chances = {}
+    swap.fake.state.random_faults.chances = {}
     assert swap.sent <= 60
     on_book = [order.client_id for order in swap.accepted]
     assert len(set(on_book)) == len(on_book)

@@ -101,7 +101,7 @@ async def test_all_coins_are_told_at_once(place: Place, count: int) -> None:
     async with account(place, count) as held:
         for number, sym in enumerate(held.listings):
             await held.buy(sym, number)
-        cash = held.fake.book.wallet.cash
+        cash = held.fake.engine.wallet.cash
         assert {one.sym: one.signed_qty for one in await held.venue.positions()} == {
             sym: cash[listing.base] for sym, listing in held.listings.items()
         }
@@ -116,7 +116,9 @@ async def test_each_market_tells_its_own_quote_orders_and_fills_and_ends_only_it
             await held.buy(sym, number)
             listing = held.listings[sym]
             low = (listing.price * Decimal("0.8") / listing.tick).to_integral_value() * listing.tick
-            held.fake.book.place(NewOrder(listing.id, held.qty(sym), f"f{number}", limit=low), held.fake.floor.now_ms())
+            held.fake.engine.place(
+                NewOrder(listing.id, held.qty(sym), f"f{number}", limit=low), held.fake.state.now_ms()
+            )
         for number, sym in enumerate(syms):
             quote, listing = await held.venue.quote(sym), held.listings[sym]
             assert (quote.bid, quote.ask) == (listing.price - listing.tick, listing.price + listing.tick)
@@ -125,7 +127,7 @@ async def test_each_market_tells_its_own_quote_orders_and_fills_and_ends_only_it
             (fill,) = await held.venue.fills(sym, held.venue.now_ms() - 60_000)
             assert (fill.sym, fill.signed_qty) == (sym, held.qty(sym))
         await held.venue.cancel_all(syms[-1])
-        resting = [order for order in held.fake.book.orders() if order.limit is not None]
+        resting = [order for order in held.fake.engine.orders() if order.limit is not None]
         assert [order.state for order in resting] == [State.NEW] * (count - 1) + [State.CANCELED]
 
 
@@ -135,10 +137,10 @@ async def test_funding_of_all_is_told_with_its_sign(place: Place, count: int) ->
     async with account(place, count) as held:
         for number, sym in enumerate(held.listings):
             await held.buy(sym, number)
-            held.fake.floor.fund(held.listings[sym].id, Decimal("0.0001"))
+            held.fake.state.fund(held.listings[sym].id, Decimal("0.0001"))
         paid = await held.venue.funding(held.venue.now_ms() - 60_000)
         assert {row.sym: row.amount for row in paid} == {
-            sym: next(pay.amount for pay in held.fake.book.payments if pay.sym == listing.id)
+            sym: next(pay.amount for pay in held.fake.engine.payments if pay.sym == listing.id)
             for sym, listing in held.listings.items()
         }
 

@@ -31,7 +31,7 @@ async def opened(place: Place, fake: Simulator) -> None:
 @pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
 async def test_a_key_that_may_only_read_is_refused(place: Place) -> None:
     async with serving(place.fake or place.exchange) as fake:
-        fake.floor.keys.reads_only = True
+        fake.state.keys.reads_only = True
         with pytest.raises(SafetyRefusal, match=f"this key of {place.exchange} may not trade {place.kind} markets"):
             await opened(place, fake)
 
@@ -41,8 +41,8 @@ async def test_a_key_that_may_only_read_is_refused(place: Place) -> None:
 async def test_hedge_mode_with_something_open_is_a_sentence_with_the_remedy(place: Place, open_is: str) -> None:
     async with serving(place.exchange) as fake:
         limit = Decimal(30_000) if open_is == "order" else None
-        fake.book.place(NewOrder(place.id, Decimal("0.010"), limit=limit), fake.floor.now_ms())
-        fake.book.set(*HEDGED[place.exchange])
+        fake.engine.place(NewOrder(place.id, Decimal("0.010"), limit=limit), fake.state.now_ms())
+        fake.engine.set(*HEDGED[place.exchange])
         with pytest.raises(SafetyRefusal, match=r"one-way position mode is needed.*tickline halt --flatten") as caught:
             await opened(place, fake)
         assert caught.value.exit_code == 5
@@ -53,8 +53,8 @@ async def test_hedge_mode_with_something_open_is_a_sentence_with_the_remedy(plac
 async def test_cross_margin_with_something_open_is_a_sentence_with_the_remedy(place: Place, open_is: str) -> None:
     async with serving(place.exchange) as fake:
         limit = Decimal(30_000) if open_is == "order" else None
-        fake.book.place(NewOrder(place.id, Decimal("0.010"), limit=limit), fake.floor.now_ms())
-        fake.book.set(*CROSS[place.exchange])
+        fake.engine.place(NewOrder(place.id, Decimal("0.010"), limit=limit), fake.state.now_ms())
+        fake.engine.set(*CROSS[place.exchange])
         with pytest.raises(SafetyRefusal, match=r"isolated margin is needed.*tickline halt --flatten"):
             await opened(place, fake)
 
@@ -65,16 +65,18 @@ async def test_that_bybits_margin_mode_is_the_whole_accounts_is_said_before_it_i
     async with serving("bybit") as fake:
         when = list[str | None]()
         with monkeypatch.context() as patch:
-            patch.setattr(setup.log, "warning", lambda *told, **more: when.append(fake.book.settings.get("marginMode")))
+            patch.setattr(
+                setup.log, "warning", lambda *told, **more: when.append(fake.engine.settings.get("marginMode"))
+            )
             await opened(BYBIT, fake)
-        assert (when, fake.book.settings["marginMode"]) == ([None], "ISOLATED_MARGIN")
-        fake.book.set("marginMode", "REGULAR_MARGIN")
+        assert (when, fake.engine.settings["marginMode"]) == ([None], "ISOLATED_MARGIN")
+        fake.engine.set("marginMode", "REGULAR_MARGIN")
         for said in (1, 0):  # the second time it is isolated already
             with structlog.testing.capture_logs() as logs:
                 await opened(BYBIT, fake)
             told = [entry for entry in logs if "the whole account's" in entry["event"]]
             assert len(told) == said
-        fake.book.set("leverage:BTCUSDT", "7")
+        fake.engine.set("leverage:BTCUSDT", "7")
         with structlog.testing.capture_logs() as logs:
             await opened(BYBIT, fake)
         assert not [entry for entry in logs if "the whole account's" in entry["event"]]
@@ -82,8 +84,8 @@ async def test_that_bybits_margin_mode_is_the_whole_accounts_is_said_before_it_i
 
 async def test_fees_in_a_coin_without_a_price_are_refused() -> None:
     async with serving("binance") as fake:
-        fake.book.set(FEE_COIN, "BNFCR")
-        fake.book.wallet.cash["BNFCR"] = Decimal("-0.5")
+        fake.engine.set(FEE_COIN, "BNFCR")
+        fake.engine.wallet.cash["BNFCR"] = Decimal("-0.5")
         with pytest.raises(SafetyRefusal, match="pays fees in BNFCR, which has no price in USDT"):
             await opened(BINANCE, fake)
 
@@ -100,16 +102,16 @@ async def test_fees_in_a_coin_without_a_price_are_refused() -> None:
 async def test_requests_are_signed_by_the_time_of_the_host_that_gets_them(place: Place, asked: str, never: str) -> None:
     async with serving(place.fake or place.exchange) as fake:
         await opened(place, fake)
-        paths = {request.path for request in fake.server.asked}
+        paths = {request.path for request in fake.server.requests}
         assert asked in paths and never not in paths
 
 
 async def test_an_order_of_weeks_ago_is_found_at_bybit() -> None:
     async with trading(BYBIT) as pair:
-        now_ms, week_ms = pair.fake.floor.now_ms(), 7 * 86_400_000
+        now_ms, week_ms = pair.fake.state.now_ms(), 7 * 86_400_000
         for number in range(502):  # the open list keeps 500 that have ended
             qty = Decimal("0.010") if number % 2 else Decimal("-0.010")
-            pair.fake.book.place(NewOrder("BTCUSDT", qty, f"{number:032x}"), now_ms - 3 * week_ms + number)
+            pair.fake.engine.place(NewOrder("BTCUSDT", qty, f"{number:032x}"), now_ms - 3 * week_ms + number)
         name = f"{0:032x}"
         found = await pair.venue.find("BTCUSDT", name, now_ms - 3 * week_ms)
         assert getattr(found, "filled_qty", None) == Decimal("-0.010")
@@ -152,13 +154,13 @@ async def test_an_exchange_that_refuses_is_not_silent(answer: str) -> None:
 async def test_a_fractional_leverage_is_none_that_was_wanted(place: Place) -> None:
     """Both write it as text and take fractions; ccxt makes a whole number of it."""
     async with serving(place.exchange) as fake:
-        fake.book.set(f"leverage:{place.id}", "2.5")
+        fake.engine.set(f"leverage:{place.id}", "2.5")
         venue = CcxtVenue(options(place, fake.url, leverage=2), KEYS)
         await venue.open()
         try:
-            assert fake.book.leverage(place.id) == 2, "set as wanted"
+            assert fake.engine.leverage(place.id) == 2, "set as wanted"
             assert await venue.read_modes() == {}
-            fake.book.set(f"leverage:{place.id}", "2.50")
+            fake.engine.set(f"leverage:{place.id}", "2.50")
             wrong = "one-way mode, isolated margin, leverage 2.5; wanted one-way mode, isolated margin, leverage 2"
             assert await venue.read_modes() == {"BTCUSDT": f"{place.exchange} {place.market}: {wrong}"}
         finally:
@@ -170,7 +172,7 @@ async def test_whose_account_it_is_is_told_whatever_its_key(place: Place) -> Non
     async with serving(place.fake or place.exchange) as fake:
 
         async def identity(key: str = "fake-key", *, only_out: bool = False) -> AccountIdentity:
-            fake.floor.keys.key = key
+            fake.state.keys.key = key
             venue = CcxtVenue(options(place, fake.url), replace(KEYS, api_key=SecretStr(key)))
             await venue.open(only_out=only_out)
             await venue.close()
@@ -180,6 +182,6 @@ async def test_whose_account_it_is_is_told_whatever_its_key(place: Place) -> Non
         assert first.uid
         assert first.same_account(await identity("another-key"))
         assert first.same_account(await identity("another-key", only_out=True))
-        fake.book.set("uid", "77")
+        fake.engine.set("uid", "77")
         assert not first.same_account(await identity())
         assert "fake-key" not in str(first)

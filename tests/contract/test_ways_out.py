@@ -48,13 +48,13 @@ def waits(pair: Pair, number: int, **changes: object) -> str:
     ask = NewOrder(pair.place.id, D("-0.010"), client_id, trigger=D(30_000), **changes)  # type: ignore[arg-type]
     if pair.place.kind == "spot":
         ask = ask._replace(signed_qty=D("0.010"), limit=D(29_000))
-    pair.fake.book.place(ask, pair.fake.floor.now_ms())
+    pair.fake.engine.place(ask, pair.fake.state.now_ms())
     return client_id
 
 
 def rests(pair: Pair, number: int) -> str:
     client_id = f"{number:032x}"
-    pair.fake.book.place(NewOrder(pair.place.id, D("0.010"), client_id, limit=D(40_000)), pair.fake.floor.now_ms())
+    pair.fake.engine.place(NewOrder(pair.place.id, D("0.010"), client_id, limit=D(40_000)), pair.fake.state.now_ms())
     return client_id
 
 
@@ -68,7 +68,7 @@ async def test_orders_that_wait_are_shown_and_cancelled_with_those_that_rest(pai
     assert len(shown) == 13, "each once"
     assert shown == [*await pair.venue.open_orders(SYM), *await pair.venue.waiting_orders([SYM])]
     await pair.venue.cancel_all(SYM)
-    assert not [order for order in pair.fake.book.orders() if order.state in LIVE]
+    assert not [order for order in pair.fake.engine.orders() if order.state in LIVE]
     await pair.venue.cancel_all(SYM)
     assert await pair.venue.waiting_orders() == []
 
@@ -78,33 +78,33 @@ async def test_one_that_fired_and_rests_is_an_open_order_and_waits_no_more(pair:
     """At Binance and OKX it is another one by then, with another id."""
     client_id = waits(pair, 1, limit=D(45_000))
     (before,) = [*await pair.venue.waiting_orders(), *await pair.venue.open_orders(SYM)]  # Bybit keeps both kinds there
-    pair.fake.book.prices.set(pair.place.id, D(29_000))
+    pair.fake.engine.prices.set(pair.place.id, D(29_000))
     (resting,) = await pair.venue.open_orders(SYM)
     assert await pair.venue.waiting_orders() == []
     assert (resting.report.venue_order_id == before.report.venue_order_id) == (pair.place is BYBIT)
     assert resting.client_order_id == ("" if pair.place is OKX else client_id)
     await pair.venue.cancel_all(SYM)
     assert await pair.venue.open_orders(SYM) == []
-    assert not [order for order in pair.fake.book.orders() if order.state in LIVE]
+    assert not [order for order in pair.fake.engine.orders() if order.state in LIVE]
 
 
 @pytest.mark.parametrize("pair", [OKX, OKX_SPOT], indirect=True, ids=named)
 async def test_every_kind_that_okx_knows(pair: Pair) -> None:
     kinds = (*KINDS, "chase") if pair.place is OKX else KINDS
     for number, kind in enumerate(kinds):
-        pair.fake.book.set(f"algo:{waits(pair, number)}", kind)
+        pair.fake.engine.set(f"algo:{waits(pair, number)}", kind)
     assert len(await pair.venue.waiting_orders()) == len(kinds)
     await pair.venue.cancel_all(SYM)
-    assert pair.fake.book.waiting_orders() == []
+    assert pair.fake.engine.waiting_orders() == []
 
 
 @pytest.mark.parametrize("pair", [BYBIT_SPOT], indirect=True, ids=named)
 async def test_every_kind_that_bybits_spot_knows(pair: Pair) -> None:
     """P: https://bybit-exchange.github.io/docs/v5/order/cancel-all: each is cancelled by its own name only."""
     for number, kind in enumerate(("StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslOrder")):
-        pair.fake.book.set(f"filter:{waits(pair, number)}", kind)
+        pair.fake.engine.set(f"filter:{waits(pair, number)}", kind)
     await pair.venue.cancel_all(SYM)
-    assert pair.fake.book.waiting_orders() == []
+    assert pair.fake.engine.waiting_orders() == []
 
 
 @pytest.mark.parametrize("pair", [OKX], indirect=True, ids=named)
@@ -116,10 +116,10 @@ async def test_more_than_a_page_of_them(pair: Pair) -> None:
 
 @pytest.mark.parametrize("pair", SWAPS, indirect=True, ids=named)
 async def test_each_side_of_a_hedge_is_closed_as_what_it_is(pair: Pair) -> None:
-    pair.fake.book.set(*HEDGED[pair.place.exchange])
-    now_ms, wallet = pair.fake.floor.now_ms(), pair.fake.book.wallet
+    pair.fake.engine.set(*HEDGED[pair.place.exchange])
+    now_ms, wallet = pair.fake.state.now_ms(), pair.fake.engine.wallet
     for leg, size in (("LONG", "0.030"), ("SHORT", "-0.010")):
-        pair.fake.book.place(NewOrder(pair.place.id, D(size), leg=leg), now_ms)
+        pair.fake.engine.place(NewOrder(pair.place.id, D(size), leg=leg), now_ms)
     rows = {row.row: row.signed_qty for row in await pair.venue.positions()}
     assert rows == {LONG_ROW[pair.place.exchange]: D("0.030"), SHORT_ROW[pair.place.exchange]: D("-0.010")}
     for number, (row, held) in enumerate(rows.items()):
@@ -131,9 +131,9 @@ async def test_each_side_of_a_hedge_is_closed_as_what_it_is(pair: Pair) -> None:
 
 @pytest.mark.parametrize("pair", [OKX], indirect=True, ids=named)
 async def test_cross_beside_isolated_is_closed_by_itself(pair: Pair) -> None:
-    now_ms, wallet = pair.fake.floor.now_ms(), pair.fake.book.wallet
+    now_ms, wallet = pair.fake.state.now_ms(), pair.fake.engine.wallet
     for leg, size in (("", "0.030"), ("CROSS", "-0.020")):
-        pair.fake.book.place(NewOrder(pair.place.id, D(size), leg=leg), now_ms)
+        pair.fake.engine.place(NewOrder(pair.place.id, D(size), leg=leg), now_ms)
     assert {row.row: row.signed_qty for row in await pair.venue.positions()} == {
         "": D("0.030"),
         "NET CROSS": D("-0.020"),
@@ -148,14 +148,14 @@ async def test_one_call_cancels_what_waits(place: Place) -> None:
     async with trading(place) as pair:
         for number in range(30):
             waits(pair, number)
-        pair.fake.server.asked.clear()
+        pair.fake.server.requests.clear()
         await pair.venue.cancel_all(SYM)
-        assert len(pair.fake.server.asked) <= 2
+        assert len(pair.fake.server.requests) <= 2
 
 
 async def test_a_position_beside_the_one_that_is_traded_is_refused_at_open() -> None:
     async with trading(OKX) as pair:
-        pair.fake.book.place(NewOrder(pair.place.id, D("0.030"), leg="CROSS"), pair.fake.floor.now_ms())
+        pair.fake.engine.place(NewOrder(pair.place.id, D("0.030"), leg="CROSS"), pair.fake.state.now_ms())
         again = CcxtVenue(options(OKX, pair.fake.url), KEYS)
         with pytest.raises(SafetyRefusal, match=r"BTC/USDT:USDT: there is a position NET CROSS.*halt --flatten"):
             await again.open()

@@ -112,11 +112,11 @@ async def test_a_killed_download_goes_on_where_it_was(tmp_path: Path) -> None:
         await exchange.wait_for("klines", 3)
         killed.kill()
         await killed.communicate()
-        asked = [int(one.query["startTime"]) for one in exchange.asked if "klines" in one.path]
+        asked = [int(one.query["startTime"]) for one in exchange.requests if "klines" in one.path]
         held.release.set()
         done = await tickline(exchange, tmp_path, *job)
         assert (done.code, done.err) == (0, "")
-        later = [int(one.query["startTime"]) for one in exchange.asked if "klines" in one.path][len(asked) :]
+        later = [int(one.query["startTime"]) for one in exchange.requests if "klines" in one.path][len(asked) :]
         assert min(later) >= asked[2] > asked[1] > asked[0]
     assert "gaps: none" in done.out
     expected = QUARTERS[: 40 * 96]

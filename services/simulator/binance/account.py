@@ -28,14 +28,14 @@ def _other(name: str, amount: Decimal, now_ms: int) -> dict[str, object]:
 class BinanceAccount:
     """Answers about the account, in Binance's words."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
-    def account(self, asked: HttpRequest) -> object:
+    def account(self, request: HttpRequest) -> object:
         """GET account, v2 and v3."""
-        now_ms, cash = self._floor.now_ms(), self._floor.book.wallet.cash
-        profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
-        wallet, free = self._floor.book.wallet.cash[CURRENCY], self._floor.book.free(CURRENCY, now_ms)
+        now_ms, cash = self._state.now_ms(), self._state.engine.wallet.cash
+        profit = sum((self._profit(sym, held) for sym, _, held in self._state.holdings(request)), ZERO)
+        wallet, free = self._state.engine.wallet.cash[CURRENCY], self._state.engine.free(CURRENCY, now_ms)
         asset = {
             "asset": CURRENCY, "walletBalance": wallet, "unrealizedProfit": profit, "marginBalance": wallet + profit,
             "maintMargin": "0", "initialMargin": wallet + profit - free, "positionInitialMargin": "0",
@@ -44,37 +44,37 @@ class BinanceAccount:
         }  # fmt: skip
         return {
             "totalWalletBalance": wallet, "totalUnrealizedProfit": profit, "totalMarginBalance": wallet + profit,
-            "availableBalance": free, "canTrade": not self._floor.keys.reads_only, "positions": [],
+            "availableBalance": free, "canTrade": not self._state.keys.reads_only, "positions": [],
             "assets": [asset, *(_other(name, amount, now_ms) for name, amount in cash.items() if name != CURRENCY)],
         }  # fmt: skip
 
-    def balance(self, asked: HttpRequest) -> object:
+    def balance(self, request: HttpRequest) -> object:
         """GET balance, v2 and v3."""
-        book, now_ms = self._floor.book, self._floor.now_ms()
+        engine, now_ms = self._state.engine, self._state.now_ms()
         return [
             {
-                "accountAlias": book.settings.get("uid", "FzFzXquXXqoC"),
+                "accountAlias": engine.settings.get("uid", "FzFzXquXXqoC"),
                 "asset": coin,
                 "balance": cash,
-                "availableBalance": book.free(coin, now_ms),
+                "availableBalance": engine.free(coin, now_ms),
             }
-            for coin, cash in book.wallet.cash.items()
+            for coin, cash in engine.wallet.cash.items()
         ]
 
-    def positions(self, asked: HttpRequest) -> object:
+    def positions(self, request: HttpRequest) -> object:
         """GET positionRisk, v2 and v3 (v3 leaves the flat ones out)."""
         return [
             self._position(sym, leg, held)
-            for sym, leg, held in self._floor.holdings(asked)
-            if asked.form.get("symbol", sym) == sym and (held.qty or "/v2/" in asked.path)
+            for sym, leg, held in self._state.holdings(request)
+            if request.form.get("symbol", sym) == sym and (held.qty or "/v2/" in request.path)
         ]
 
-    def income(self, asked: HttpRequest) -> object:
+    def income(self, request: HttpRequest) -> object:
         """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most.
 
         A week where no times are given.
         """
-        form, now_ms = asked.form, self._floor.now_ms()
+        form, now_ms = request.form, self._state.now_ms()
         since_ms = int(form.get("startTime", 0 if "endTime" in form else now_ms - WEEK_MS))
         until_ms, kind = int(form.get("endTime", now_ms)), form.get("incomeType")
         limit = min(int(form.get("limit", 100)), 1000)
@@ -83,85 +83,85 @@ class BinanceAccount:
                 "symbol": pay.sym, "incomeType": pay.kind, "income": pay.amount, "asset": pay.currency,
                 "info": pay.kind, "time": pay.at_ms, "tranId": pay.id, "tradeId": "",
             }
-            for pay in self._floor.book.payments
+            for pay in self._state.engine.payments
             if since_ms <= pay.at_ms <= until_ms and kind in (None, pay.kind) and form.get("symbol", pay.sym) == pay.sym
         ]  # fmt: skip
         return found[:limit]
 
-    def position_mode(self, asked: HttpRequest) -> object:
+    def position_mode(self, request: HttpRequest) -> object:
         """GET positionSide/dual."""
-        return {"dualSidePosition": self._floor.book.settings.get("dual", "false") == "true"}
+        return {"dualSidePosition": self._state.engine.settings.get("dual", "false") == "true"}
 
-    def set_position_mode(self, asked: HttpRequest) -> object:
+    def set_position_mode(self, request: HttpRequest) -> object:
         """POST positionSide/dual."""
-        if self._floor.book.settings.get("dual", "false") == asked.form["dualSidePosition"]:
+        if self._state.engine.settings.get("dual", "false") == request.form["dualSidePosition"]:
             raise refused(-4059, "No need to change position side.")
-        self._set("dual", asked.form["dualSidePosition"], (-4068, -4067), "Position side", None)
+        self._set("dual", request.form["dualSidePosition"], (-4068, -4067), "Position side", None)
         return {"code": 200, "msg": "success"}
 
-    def set_margin(self, asked: HttpRequest) -> object:
+    def set_margin(self, request: HttpRequest) -> object:
         """POST marginType."""
-        key, wanted = f"margin:{asked.form['symbol']}", asked.form["marginType"]
-        if self._floor.book.settings.get(key, "CROSSED") == wanted:
+        key, wanted = f"margin:{request.form['symbol']}", request.form["marginType"]
+        if self._state.engine.settings.get(key, "CROSSED") == wanted:
             raise refused(-4046, "No need to change margin type.")
-        self._set(key, wanted, (-4048, -4047), "Margin type", asked.form["symbol"])
+        self._set(key, wanted, (-4048, -4047), "Margin type", request.form["symbol"])
         return {"code": 200, "msg": "success"}
 
-    def set_leverage(self, asked: HttpRequest) -> object:
+    def set_leverage(self, request: HttpRequest) -> object:
         """POST leverage."""
-        sym, wanted = asked.form["symbol"], int(asked.form["leverage"])
-        if not 1 <= wanted <= self._floor.book.listings[sym].most_leverage:
+        sym, wanted = request.form["symbol"], int(request.form["leverage"])
+        if not 1 <= wanted <= self._state.engine.listings[sym].most_leverage:
             raise refused(-4028, f"Leverage {wanted} is not valid")
-        self._floor.book.set(f"leverage:{sym}", str(wanted))
+        self._state.engine.set(f"leverage:{sym}", str(wanted))
         return {"symbol": sym, "leverage": wanted, "maxNotionalValue": "1000000"}
 
-    def symbol_config(self, asked: HttpRequest) -> object:
+    def symbol_config(self, request: HttpRequest) -> object:
         """GET symbolConfig."""
-        book = self._floor.book
+        engine = self._state.engine
         return [
             {
-                "symbol": sym, "marginType": book.settings.get(f"margin:{sym}", "CROSSED"), "isAutoAddMargin": False,
-                "leverage": int(book.leverage(sym)), "maxNotionalValue": "1000000",
+                "symbol": sym, "marginType": engine.settings.get(f"margin:{sym}", "CROSSED"), "isAutoAddMargin": False,
+                "leverage": int(engine.leverage(sym)), "maxNotionalValue": "1000000",
             }
-            for sym in book.listings
-            if asked.form.get("symbol", sym) == sym
+            for sym in engine.listings
+            if request.form.get("symbol", sym) == sym
         ]  # fmt: skip
 
-    def brackets(self, asked: HttpRequest) -> object:
+    def brackets(self, request: HttpRequest) -> object:
         """GET leverageBracket."""
         bracket = {
             "bracket": 1, "initialLeverage": 100, "notionalCap": 10**9, "notionalFloor": 0, "maintMarginRatio": 0.004,
             "cum": 0.0,
         }  # fmt: skip
-        return [{"symbol": sym, "brackets": [bracket]} for sym in self._floor.book.listings]
+        return [{"symbol": sym, "brackets": [bracket]} for sym in self._state.engine.listings]
 
-    def config(self, asked: HttpRequest) -> object:
+    def config(self, request: HttpRequest) -> object:
         """GET accountConfig."""
         return {
-            "feeTier": 0, "canTrade": not self._floor.keys.reads_only, "canDeposit": True, "canWithdraw": True,
+            "feeTier": 0, "canTrade": not self._state.keys.reads_only, "canDeposit": True, "canWithdraw": True,
             "tradeGroupId": -1,
-            "dualSidePosition": self._floor.book.settings.get("dual", "false") == "true",
-            "multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true",
+            "dualSidePosition": self._state.engine.settings.get("dual", "false") == "true",
+            "multiAssetsMargin": self._state.engine.settings.get("multiAssets", "false") == "true",
         }  # fmt: skip
 
-    def assets_mode(self, asked: HttpRequest) -> object:
+    def assets_mode(self, request: HttpRequest) -> object:
         """GET multiAssetsMargin."""
-        return {"multiAssetsMargin": self._floor.book.settings.get("multiAssets", "false") == "true"}
+        return {"multiAssetsMargin": self._state.engine.settings.get("multiAssets", "false") == "true"}
 
-    def info(self, asked: HttpRequest) -> object:
+    def info(self, request: HttpRequest) -> object:
         """GET sapi account/info: https://developers.binance.com/docs/wallet/account/account-info."""
-        portfolio = self._floor.book.settings.get("portfolio", "false") == "true"
+        portfolio = self._state.engine.settings.get("portfolio", "false") == "true"
         return {
             "vipLevel": 0, "isMarginEnabled": True, "isFutureEnabled": True, "isOptionsEnabled": False,
             "isPortfolioMarginRetailEnabled": portfolio,
         }  # fmt: skip
 
-    def key_rights(self, asked: HttpRequest) -> object:
+    def key_rights(self, request: HttpRequest) -> object:
         """GET sapi account/apiRestrictions."""
         return {
-            "ipRestrict": True, "enableReading": True, "enableFutures": not self._floor.keys.reads_only,
-            "enableSpotAndMarginTrading": not self._floor.keys.reads_only, "enableMargin": False,
-            "enableWithdrawals": self._floor.keys.withdraws, "enableInternalTransfer": False,
+            "ipRestrict": True, "enableReading": True, "enableFutures": not self._state.keys.reads_only,
+            "enableSpotAndMarginTrading": not self._state.keys.reads_only, "enableMargin": False,
+            "enableWithdrawals": self._state.keys.withdraws, "enableInternalTransfer": False,
             "permitsUniversalTransfer": False, "createTime": 1_600_000_000_000,
         }  # fmt: skip
 
@@ -171,22 +171,22 @@ class BinanceAccount:
         https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Change-Margin-Type
         https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Change-Position-Mode
         """
-        if self._floor.in_position(sym):
+        if self._state.in_position(sym):
             raise refused(codes[0], f"{what} cannot be changed if there exists position.")
-        if self._floor.book.open_orders(sym):
+        if self._state.engine.open_orders(sym):
             raise refused(codes[1], f"{what} cannot be changed if there exists open orders.")
-        self._floor.book.set(key, value)
+        self._state.engine.set(key, value)
 
     def _profit(self, sym: str, held: HeldPosition) -> Decimal:
-        return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
+        return held.qty * (self._state.engine.prices.quote(sym, self._state.now_ms()).mid - held.entry)
 
     def _position(self, sym: str, leg: str, held: HeldPosition) -> dict[str, object]:
-        book = self._floor.book
-        mark, profit = book.prices.quote(sym, self._floor.now_ms()).mid, self._profit(sym, held)
-        margin = abs(held.qty) * held.entry / book.leverage(sym)
-        side = (1 if held.qty > 0 else -1) / book.leverage(sym)
+        engine = self._state.engine
+        mark, profit = engine.prices.quote(sym, self._state.now_ms()).mid, self._profit(sym, held)
+        margin = abs(held.qty) * held.entry / engine.leverage(sym)
+        side = (1 if held.qty > 0 else -1) / engine.leverage(sym)
         far = (held.entry * (1 - side)).quantize(Decimal("0.00000001")) if held.qty else ZERO
-        isolated = book.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
+        isolated = engine.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
         return {
             "symbol": sym, "positionSide": leg or "BOTH", "positionAmt": held.qty, "entryPrice": held.entry,
             "breakEvenPrice": held.entry, "markPrice": mark, "unRealizedProfit": profit, "liquidationPrice": far,
@@ -194,6 +194,6 @@ class BinanceAccount:
             "marginAsset": CURRENCY,
             "isolatedWallet": margin if isolated else "0", "initialMargin": margin, "maintMargin": "0",
             "positionInitialMargin": margin, "openOrderInitialMargin": "0", "adl": 1, "bidNotional": "0",
-            "askNotional": "0", "updateTime": held.at_ms, "leverage": str(book.leverage(sym)),
+            "askNotional": "0", "updateTime": held.at_ms, "leverage": str(engine.leverage(sym)),
             "marginType": "isolated" if isolated else "cross",
         }  # fmt: skip

@@ -18,17 +18,19 @@ HOSTS = ("", "demo-")  # demo trading has hosts of its own
 class Binance:
     """A FakeVenue that trades."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self.floor = floor
-        self._tapes = BinanceHistory(floor, floor.tapes).routes("fapi.binance.com/fapi/v1") if floor.tapes else {}
-        self._orders, self._account = BinanceOrders(floor), BinanceAccount(floor)
-        floor.book.fires_as = lambda waited: waited.client_id  # see BinanceAlgo
+    def __init__(self, state: SimulatorState) -> None:
+        self.state = state
+        self._histories = (
+            BinanceHistory(state, state.histories).routes("fapi.binance.com/fapi/v1") if state.histories else {}
+        )
+        self._orders, self._account = BinanceOrders(state), BinanceAccount(state)
+        state.engine.fires_as = lambda waited: waited.client_id  # see BinanceAlgo
 
     @property
     def routes(self) -> Mapping[str, Handler]:
         """What the server serves, at the real hosts and at those of demo trading."""
-        table = {**self._public(), **self._tapes}
-        table |= {route: signed(self.floor, answer) for route, answer in self._private().items()}
+        table = {**self._public(), **self._histories}
+        table |= {route: signed(self.state, answer) for route, answer in self._private().items()}
         return {
             " ".join((method, host + rest)): answer
             for (method, _, rest), answer in ((route.partition(" "), answer) for route, answer in table.items())
@@ -39,12 +41,12 @@ class Binance:
         fapi = "GET fapi.binance.com/fapi/v1"
         return {
             "GET api.binance.com/api/v3/time": self._time,
-            "GET api.binance.com/api/v3/exchangeInfo": lambda asked: {"symbols": []},
-            "GET dapi.binance.com/dapi/v1/exchangeInfo": lambda asked: {"symbols": []},
-            "GET api.binance.com/sapi/v1/margin/allPairs": lambda asked: [],
-            "GET api.binance.com/sapi/v1/margin/isolated/allPairs": lambda asked: [],
+            "GET api.binance.com/api/v3/exchangeInfo": lambda request: {"symbols": []},
+            "GET dapi.binance.com/dapi/v1/exchangeInfo": lambda request: {"symbols": []},
+            "GET api.binance.com/sapi/v1/margin/allPairs": lambda request: [],
+            "GET api.binance.com/sapi/v1/margin/isolated/allPairs": lambda request: [],
             f"{fapi}/time": self._time,
-            f"{fapi}/ping": lambda asked: {},
+            f"{fapi}/ping": lambda request: {},
             f"{fapi}/exchangeInfo": self._exchange_info,
             f"{fapi}/ticker/bookTicker": self._book_ticker,
             f"{fapi}/ticker/price": self._price,
@@ -54,7 +56,7 @@ class Binance:
 
     def _private(self) -> dict[str, Handler]:
         orders, account, host = self._orders, self._account, "fapi.binance.com/fapi"
-        algo = BinanceAlgo(self.floor)
+        algo = BinanceAlgo(self.state)
         table = {
             f"POST {host}/v1/order": orders.place,
             f"GET {host}/v1/order": orders.find,
@@ -79,7 +81,7 @@ class Binance:
             f"GET {host}/v1/multiAssetsMargin": account.assets_mode,
             "GET api.binance.com/sapi/v1/account/info": account.info,
             "GET api.binance.com/sapi/v1/account/apiRestrictions": account.key_rights,
-            "GET api.binance.com/sapi/v1/capital/config/getall": lambda asked: [],
+            "GET api.binance.com/sapi/v1/capital/config/getall": lambda request: [],
         }
         for version in ("v2", "v3"):
             table[f"GET {host}/{version}/account"] = account.account
@@ -87,57 +89,57 @@ class Binance:
             table[f"GET {host}/{version}/positionRisk"] = account.positions
         return table
 
-    def _time(self, asked: HttpRequest) -> object:
-        return {"serverTime": self.floor.now_ms()}
+    def _time(self, request: HttpRequest) -> object:
+        return {"serverTime": self.state.now_ms()}
 
-    def _exchange_info(self, asked: HttpRequest) -> object:
-        listed = [listing for listing in self.floor.book.listings.values() if listing.kind == "swap"]
+    def _exchange_info(self, request: HttpRequest) -> object:
+        listed = [listing for listing in self.state.engine.listings.values() if listing.kind == "swap"]
         return {
             "timezone": "UTC",
-            "serverTime": self.floor.now_ms(),
+            "serverTime": self.state.now_ms(),
             "symbols": [self._symbol(listing) for listing in listed],
         }
 
     def _symbol(self, listing: Listing) -> dict[str, object]:
         """A market that is to be delisted has its time as deliveryDate, and then another status."""
-        book, row = self.floor.book, symbol(listing)
-        ends = int(book.settings.get(f"delivery:{listing.id}", str(row["deliveryDate"])))
-        return {**row, "status": book.status(listing.id) or row["status"], "deliveryDate": ends}
+        engine, row = self.state.engine, symbol(listing)
+        ends = int(engine.settings.get(f"delivery:{listing.id}", str(row["deliveryDate"])))
+        return {**row, "status": engine.status(listing.id) or row["status"], "deliveryDate": ends}
 
-    def _book_ticker(self, asked: HttpRequest) -> object:
-        now_ms = self.floor.now_ms()
+    def _book_ticker(self, request: HttpRequest) -> object:
+        now_ms = self.state.now_ms()
         rows = [
             {"symbol": sym, "bidPrice": quote.bid, "bidQty": "9.000", "askPrice": quote.ask, "askQty": "9.000",
-             "time": now_ms - self.floor.quiet_ms, "lastUpdateId": now_ms}
-            for sym, quote in ((sym, self.floor.book.prices.quote(sym, now_ms)) for sym in self._asked_for(asked))
+             "time": now_ms - self.state.quiet_ms, "lastUpdateId": now_ms}
+            for sym, quote in ((sym, self.state.engine.prices.quote(sym, now_ms)) for sym in self._asked_for(request))
         ]  # fmt: skip
-        return rows[0] if "symbol" in asked.query else rows
+        return rows[0] if "symbol" in request.query else rows
 
-    def _price(self, asked: HttpRequest) -> object:
-        now_ms = self.floor.now_ms()
+    def _price(self, request: HttpRequest) -> object:
+        now_ms = self.state.now_ms()
         rows = [
-            {"symbol": sym, "price": self.floor.book.prices.quote(sym, now_ms).mid, "time": now_ms}
-            for sym in self._asked_for(asked)
+            {"symbol": sym, "price": self.state.engine.prices.quote(sym, now_ms).mid, "time": now_ms}
+            for sym in self._asked_for(request)
         ]
-        return rows[0] if "symbol" in asked.query else rows
+        return rows[0] if "symbol" in request.query else rows
 
-    def _premium_index(self, asked: HttpRequest) -> object:
-        now_ms = self.floor.now_ms()
+    def _premium_index(self, request: HttpRequest) -> object:
+        now_ms = self.state.now_ms()
         rows = [
             {"symbol": sym, "markPrice": mid, "indexPrice": mid, "estimatedSettlePrice": mid, "time": now_ms,
              "lastFundingRate": "0.00010000", "interestRate": "0.00010000", "nextFundingTime": now_ms + 28_800_000}
-            for sym, mid in ((sym, self.floor.book.prices.quote(sym, now_ms).mid) for sym in self._asked_for(asked))
+            for sym, mid in ((sym, self.state.engine.prices.quote(sym, now_ms).mid) for sym in self._asked_for(request))
         ]  # fmt: skip
-        return rows[0] if "symbol" in asked.query else rows
+        return rows[0] if "symbol" in request.query else rows
 
-    def _asked_for(self, asked: HttpRequest) -> list[str]:
-        wanted = asked.query.get("symbol")
-        if wanted is not None and wanted not in self.floor.book.listings:
+    def _asked_for(self, request: HttpRequest) -> list[str]:
+        wanted = request.query.get("symbol")
+        if wanted is not None and wanted not in self.state.engine.listings:
             raise refused(-1121, "Invalid symbol.")
-        return [wanted] if wanted else list(self.floor.book.listings)
+        return [wanted] if wanted else list(self.state.engine.listings)
 
 
-def _no_history(asked: HttpRequest) -> object:
+def _no_history(request: HttpRequest) -> object:
     raise refused(-1121, "Invalid symbol.")
 
 
@@ -173,8 +175,8 @@ KEY = "x-mbx-apikey"
 class BinanceHistory:
     """tapes: by the venue's id of the market."""
 
-    def __init__(self, floor: SimulatorState, tapes: Mapping[str, TradeHistory]) -> None:
-        self._floor, self._tapes = floor, tapes
+    def __init__(self, state: SimulatorState, histories: Mapping[str, TradeHistory]) -> None:
+        self._state, self._histories = state, histories
 
     def routes(self, root: str) -> Mapping[str, Handler]:
         """Under a host and path, e.g. fapi.binance.com/fapi/v1."""
@@ -185,66 +187,66 @@ class BinanceHistory:
             f"GET {root}/klines": self._klines,
         }
 
-    def _agg_trades(self, asked: HttpRequest) -> object:
-        tape, limit, query = self._tape(asked), self._limit("aggTrades", asked), asked.query
+    def _agg_trades(self, request: HttpRequest) -> object:
+        history, limit, query = self._history(request), self._limit("aggTrades", request), request.query
         begin, end = query.get("startTime"), query.get("endTime")
-        now_ms = self._floor.now_ms()
-        count = tape.upto(now_ms)
+        now_ms = self._state.now_ms()
+        count = history.upto(now_ms)
         if "fromId" in query:
             if begin or end:
                 raise refused(-1128, "Combination of optional parameters invalid.")
-            first = max(tape.index(int(query["fromId"]) + BEHIND), 0)
-            return [_agg(trade) for trade in tape.trades(first, min(first + limit, count))]
+            first = max(history.index(int(query["fromId"]) + BEHIND), 0)
+            return [_agg(trade) for trade in history.trades(first, min(first + limit, count))]
         if begin and end and int(end) - int(begin) > HOUR_MS:
             raise refused(-4179, "Time between startTime and endTime must be within 1 hour.")
-        first = tape.before(int(begin), now_ms) if begin else 0
-        last = tape.before(int(end) + 1, now_ms) if end else count
+        first = history.before(int(begin), now_ms) if begin else 0
+        last = history.before(int(end) + 1, now_ms) if end else count
         if begin and not end:
             last = min(first + limit, last)
         else:
             first = max(first, last - limit)  # the window's last ones
-        return [_agg(trade) for trade in tape.trades(first, last)]
+        return [_agg(trade) for trade in history.trades(first, last)]
 
-    def _trades(self, asked: HttpRequest) -> object:
-        tape, limit = self._tape(asked), self._limit("trades", asked)
-        count = tape.upto(self._floor.now_ms())
-        return [_single(trade) for trade in tape.trades(max(count - limit, 0), count)]
+    def _trades(self, request: HttpRequest) -> object:
+        history, limit = self._history(request), self._limit("trades", request)
+        count = history.upto(self._state.now_ms())
+        return [_single(trade) for trade in history.trades(max(count - limit, 0), count)]
 
-    def _historical(self, asked: HttpRequest) -> object:
-        if KEY not in asked.headers:
+    def _historical(self, request: HttpRequest) -> object:
+        if KEY not in request.headers:
             raise refused(-2014, "API-key format invalid.")
-        tape, limit = self._tape(asked), self._limit("historicalTrades", asked)
-        count = tape.upto(self._floor.now_ms())
-        first = int(asked.query.get("fromId", FIRST_ID + count - limit))
-        begin = max(tape.index(first), 0)
-        return [_single(trade) for trade in tape.trades(begin, min(begin + limit, count))]
+        history, limit = self._history(request), self._limit("historicalTrades", request)
+        count = history.upto(self._state.now_ms())
+        first = int(request.query.get("fromId", FIRST_ID + count - limit))
+        begin = max(history.index(first), 0)
+        return [_single(trade) for trade in history.trades(begin, min(begin + limit, count))]
 
-    def _klines(self, asked: HttpRequest) -> object:
-        tape, limit, query = self._tape(asked), self._limit("klines", asked), asked.query
+    def _klines(self, request: HttpRequest) -> object:
+        history, limit, query = self._history(request), self._limit("klines", request), request.query
         length_ms = INTERVALS_MS.get(query.get("interval", ""))
         if length_ms is None:
             raise refused(-1120, "Invalid interval.")
-        now_ms = self._floor.now_ms()
+        now_ms = self._state.now_ms()
         end_ms = min(int(query.get("endTime", NEVER_MS)), now_ms) + 1
         begin_ms = int(query["startTime"]) if "startTime" in query else end_ms - limit * length_ms
-        born_ms = tape.due_ms(0)
+        born_ms = history.due_ms(0)
         if born_ms is not None and begin_ms < born_ms:
             begin_ms = born_ms // length_ms * length_ms
         end_ms = min(end_ms, begin_ms + limit * length_ms)
         rows = []
-        for bar in tape.bars(length_ms, begin_ms, end_ms, now_ms):
+        for bar in history.bars(length_ms, begin_ms, end_ms, now_ms):
             prices = [bar.open, bar.high, bar.low, bar.close, bar.volume]
             rows.append([bar.at_ms, *prices, bar.at_ms + length_ms - 1, "0", 1, "0", "0", "0"])
         return rows
 
-    def _tape(self, asked: HttpRequest) -> TradeHistory:
-        tape = self._tapes.get(asked.query.get("symbol", ""))
-        if tape is None:
+    def _history(self, request: HttpRequest) -> TradeHistory:
+        history = self._histories.get(request.query.get("symbol", ""))
+        if history is None:
             raise refused(-1121, "Invalid symbol.")
-        return tape
+        return history
 
-    def _limit(self, name: str, asked: HttpRequest) -> int:
-        limit = int(asked.query.get("limit", 500))
+    def _limit(self, name: str, request: HttpRequest) -> int:
+        limit = int(request.query.get("limit", 500))
         if not 1 <= limit <= LIMITS[name]:
             raise refused(-1130, "Data sent for parameter 'limit' is not valid.")
         return limit

@@ -50,52 +50,52 @@ class BinanceOrders:
         DeclineReason.WOULD_TRIGGER: (-2021, "Order would immediately trigger."),
     }
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
-    def place(self, asked: HttpRequest) -> object:
+    def place(self, request: HttpRequest) -> object:
         """POST order."""
-        form = asked.form
+        form = request.form
         try:
-            order = self._floor.place(self._ask(form))
+            order = self._state.place(self._ask(form))
         except Declined as declined:
             raise refused(*self.CODES[declined.why]) from declined
         return self._shown(order)
 
-    def find(self, asked: HttpRequest) -> object:
+    def find(self, request: HttpRequest) -> object:
         """GET order."""
-        seen_ms = self._floor.seen_ms(asked)
-        order = self._found(asked, seen_ms)
+        seen_ms = self._state.seen_ms(request)
+        order = self._found(request, seen_ms)
         if order is None:
             raise refused(-2013, "Order does not exist.")
         return self._shown(order)
 
-    def cancel(self, asked: HttpRequest) -> object:
+    def cancel(self, request: HttpRequest) -> object:
         """DELETE order."""
-        order = self._found(asked, self._floor.now_ms())
+        order = self._found(request, self._state.now_ms())
         if order is None or order.state not in OPEN:
             raise refused(-2011, "Unknown order sent.")
-        return self._shown(self._floor.book.cancel(order, self._floor.now_ms()))
+        return self._shown(self._state.engine.cancel(order, self._state.now_ms()))
 
-    def open_orders(self, asked: HttpRequest) -> object:
+    def open_orders(self, request: HttpRequest) -> object:
         """GET openOrders."""
-        seen_ms, sym = self._floor.seen_ms(asked), self._sym(asked.form) if "symbol" in asked.form else None
-        return [self._shown(order) for order in self._floor.book.open_orders(sym, seen_ms)]
+        seen_ms, sym = self._state.seen_ms(request), self._sym(request.form) if "symbol" in request.form else None
+        return [self._shown(order) for order in self._state.engine.open_orders(sym, seen_ms)]
 
-    def cancel_all(self, asked: HttpRequest) -> object:
+    def cancel_all(self, request: HttpRequest) -> object:
         """DELETE allOpenOrders."""
-        for order in self._floor.book.open_orders(self._sym(asked.form)):
-            self._floor.book.cancel(order, self._floor.now_ms())
+        for order in self._state.engine.open_orders(self._sym(request.form)):
+            self._state.engine.cancel(order, self._state.now_ms())
         return {"code": 200, "msg": "The operation of cancel all open order is done."}
 
-    def all_orders(self, asked: HttpRequest) -> object:
+    def all_orders(self, request: HttpRequest) -> object:
         """GET allOrders."""
-        found = self._floor.book.orders(self._sym(asked.form), self._floor.seen_ms(asked))
+        found = self._state.engine.orders(self._sym(request.form), self._state.seen_ms(request))
         return [self._shown(order) for order in found if self._is_told(order)]
 
-    def trades(self, asked: HttpRequest) -> object:
+    def trades(self, request: HttpRequest) -> object:
         """GET userTrades: seven days, oldest first; fromId goes with no time."""
-        form, seen_ms = asked.form, self._floor.seen_ms(asked)
+        form, seen_ms = request.form, self._state.seen_ms(request)
         start_ms = int(form.get("startTime", seen_ms - self.SPAN_MS))
         end_ms = min(int(form.get("endTime", start_ms + self.SPAN_MS)), seen_ms)
         if end_ms - start_ms > self.SPAN_MS:
@@ -104,11 +104,11 @@ class BinanceOrders:
             raise refused(-1128, "Combination of optional parameters invalid.")
         limit = int(form.get("limit", 500))
         if "orderId" in form:
-            fills = [fill for fill in self._floor.book.fills if fill.order_id == int(form["orderId"])]
+            fills = [fill for fill in self._state.engine.fills if fill.order_id == int(form["orderId"])]
         elif "fromId" in form:
-            fills = [fill for fill in self._floor.fills(self._sym(form), 0, seen_ms) if fill.id >= int(form["fromId"])]
+            fills = [fill for fill in self._state.fills(self._sym(form), 0, seen_ms) if fill.id >= int(form["fromId"])]
         else:
-            fills = self._floor.fills(self._sym(form), start_ms, end_ms)
+            fills = self._state.fills(self._sym(form), start_ms, end_ms)
             fills = fills if "startTime" in form else fills[-limit:]
         return [self._trade(fill) for fill in fills[: min(limit, MOST_TRADES)]]
 
@@ -120,7 +120,7 @@ class BinanceOrders:
             raise refused(-4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints.")
         if kind not in ("MARKET", "LIMIT") or form.get("side") not in ("BUY", "SELL"):
             raise refused(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
-        leg = leg_of(form, self._floor.book.settings.get("dual") == "true")
+        leg = leg_of(form, self._state.engine.settings.get("dual") == "true")
         try:
             qty = Decimal(form["quantity"])
         except (KeyError, InvalidOperation):
@@ -132,22 +132,22 @@ class BinanceOrders:
         )  # fmt: skip
 
     def _sym(self, form: dict[str, str]) -> str:
-        if form.get("symbol") not in self._floor.book.listings:
+        if form.get("symbol") not in self._state.engine.listings:
             raise refused(-1121, "Invalid symbol.")
         return form["symbol"]
 
-    def _found(self, asked: HttpRequest, seen_ms: int) -> EngineOrder | None:
-        form, book = asked.form, self._floor.book
+    def _found(self, request: HttpRequest, seen_ms: int) -> EngineOrder | None:
+        form, engine = request.form, self._state.engine
         self._sym(form)
         if "origClientOrderId" in form:
-            found = book.by_client(form["origClientOrderId"], seen_ms)
+            found = engine.by_client(form["origClientOrderId"], seen_ms)
         else:
-            found = book.by_id(int(form.get("orderId", 0)), seen_ms)
+            found = engine.by_id(int(form.get("orderId", 0)), seen_ms)
         return found if found is None or self._is_told(found) else None
 
     def _is_told(self, order: EngineOrder) -> bool:
         """What waits for a price lies in another service."""
-        return not self._floor.book.elsewhere(order)
+        return not self._state.engine.elsewhere(order)
 
     def _shown(self, order: EngineOrder) -> dict[str, object]:
         kind = "MARKET" if order.limit is None else "LIMIT"
@@ -201,21 +201,21 @@ RISE_TO_BUY = ("STOP", "STOP_MARKET")
 class BinanceAlgo:
     """Answers about them. They are neither in openOrders nor cancelled by allOpenOrders."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
-    def place(self, asked: HttpRequest) -> object:
+    def place(self, request: HttpRequest) -> object:
         """POST algoOrder."""
-        form, book = asked.form, self._floor.book
+        form, engine = request.form, self._state.engine
         kind, sym, buys = form.get("type", ""), form.get("symbol", ""), form.get("side") == "BUY"
         if form.get("algoType") != "CONDITIONAL" or kind not in CONDITIONAL:
             raise refused(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
-        if sym not in book.listings:
+        if sym not in engine.listings:
             raise refused(-1121, "Invalid symbol.")
-        leg, closes = leg_of(form, book.settings.get("dual") == "true"), form.get("closePosition") == "true"
+        leg, closes = leg_of(form, engine.settings.get("dual") == "true"), form.get("closePosition") == "true"
         try:
             trigger = Decimal(form["triggerPrice"])
-            qty = abs(book.wallet.holding(sym, leg=leg).qty) if closes else Decimal(form["quantity"])
+            qty = abs(engine.wallet.holding(sym, leg=leg).qty) if closes else Decimal(form["quantity"])
         except (KeyError, InvalidOperation):
             raise refused(-1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.") from None
         ask = NewOrder(
@@ -224,44 +224,44 @@ class BinanceAlgo:
             rises=buys == (kind in RISE_TO_BUY), algo=kind,
         )  # fmt: skip
         try:
-            return self._shown(self._floor.place(ask))
+            return self._shown(self._state.place(ask))
         except Declined as declined:
             raise refused(*BinanceOrders.CODES[declined.why]) from declined
 
-    def find(self, asked: HttpRequest) -> object:
+    def find(self, request: HttpRequest) -> object:
         """GET algoOrder: also one that was cancelled, or has fired."""
-        named, book = (asked.form.get("algoId"), asked.form.get("clientAlgoId")), self._floor.book
-        kept = [order for order in book.orders() if book.elsewhere(order)]
+        named, engine = (request.form.get("algoId"), request.form.get("clientAlgoId")), self._state.engine
+        kept = [order for order in engine.orders() if engine.elsewhere(order)]
         found = next((order for order in kept if str(order.id) == named[0] or order.client_id == named[1]), None)
         if found is None:
             raise refused(-2013, "Order does not exist.")
         return self._shown(found)
 
-    def cancel(self, asked: HttpRequest) -> object:
+    def cancel(self, request: HttpRequest) -> object:
         """DELETE algoOrder."""
-        named = (asked.form.get("algoId"), asked.form.get("clientAlgoId"))
-        waiting = self._floor.book.waiting_orders()
+        named = (request.form.get("algoId"), request.form.get("clientAlgoId"))
+        waiting = self._state.engine.waiting_orders()
         found = next((order for order in waiting if str(order.id) == named[0] or order.client_id == named[1]), None)
         if found is None:
             raise refused(-2011, "Unknown order sent.")
-        self._floor.book.cancel(found, self._floor.now_ms())
+        self._state.engine.cancel(found, self._state.now_ms())
         return {"algoId": found.id, "clientAlgoId": found.client_id, "code": "200", "msg": "success"}
 
-    def open_orders(self, asked: HttpRequest) -> object:
+    def open_orders(self, request: HttpRequest) -> object:
         """GET openAlgoOrders: of one market, or of all."""
-        self._floor.seen_ms(asked)
-        return [self._shown(order) for order in self._floor.book.waiting_orders(asked.form.get("symbol"))]
+        self._state.seen_ms(request)
+        return [self._shown(order) for order in self._state.engine.waiting_orders(request.form.get("symbol"))]
 
-    def cancel_all(self, asked: HttpRequest) -> object:
+    def cancel_all(self, request: HttpRequest) -> object:
         """DELETE algoOpenOrders: of one market."""
-        if asked.form.get("symbol") not in self._floor.book.listings:
+        if request.form.get("symbol") not in self._state.engine.listings:
             raise refused(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
-        for order in self._floor.book.waiting_orders(asked.form["symbol"]):
-            self._floor.book.cancel(order, self._floor.now_ms())
+        for order in self._state.engine.waiting_orders(request.form["symbol"]):
+            self._state.engine.cancel(order, self._state.now_ms())
         return {"code": 200, "msg": "The operation of cancel all open order is done."}
 
     def _shown(self, order: EngineOrder) -> dict[str, object]:
-        actual = self._floor.book.by_id(order.became)
+        actual = self._state.engine.by_id(order.became)
         status = "FINISHED" if actual is not None and actual.state not in OPEN else STATUS[order.state]
         average = abs(actual.paid / actual.filled) if actual is not None and actual.filled else Decimal(0)
         return {

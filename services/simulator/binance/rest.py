@@ -20,26 +20,26 @@ def refused(code: int, text: str, status: int = 400) -> ApiError:
     return ApiError(status, {"code": code, "msg": text})
 
 
-def signed(floor: SimulatorState, answer: Handler) -> Handler:
+def signed(state: SimulatorState, answer: Handler) -> Handler:
     """`answer`, for requests that are signed with the account's keys and in time."""
 
-    def checked(asked: HttpRequest) -> object:
-        if asked.headers.get("x-mbx-apikey") != floor.keys.key:
+    def checked(request: HttpRequest) -> object:
+        if request.headers.get("x-mbx-apikey") != state.keys.key:
             raise refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-        payload, _, signature = (asked.raw_query + asked.body).rpartition("&signature=")
-        wanted = hmac.new(floor.keys.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+        payload, _, signature = (request.raw_query + request.body).rpartition("&signature=")
+        wanted = hmac.new(state.keys.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(signature, wanted):
             raise refused(-1022, "Signature for this request is not valid.")
-        stamp_ms, window_ms = int(asked.form["timestamp"]), int(asked.form.get("recvWindow", DEFAULT_MS))
+        stamp_ms, window_ms = int(request.form["timestamp"]), int(request.form.get("recvWindow", DEFAULT_MS))
         if not 0 < window_ms <= MOST_MS:
             raise refused(-1131, "recvWindow must be less than 60000")
-        now_ms = floor.now_ms()
+        now_ms = state.now_ms()
         if stamp_ms >= now_ms + AHEAD_MS:
             raise refused(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
         if now_ms - stamp_ms > window_ms:
             raise refused(-1021, "Timestamp for this request is outside of the recvWindow.")
-        if floor.keys.reads_only and asked.method != "GET":
+        if state.keys.reads_only and request.method != "GET":
             raise refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-        return answer(asked)
+        return answer(request)
 
     return checked

@@ -38,27 +38,30 @@ class SpotOrders(BinanceOrders):
         DeclineReason.WOULD_TRIGGER: (-2010, "Stop price would trigger immediately."),
     }
 
-    def open_orders(self, asked: HttpRequest) -> object:
+    def open_orders(self, request: HttpRequest) -> object:
         """GET openOrders: also those that wait for a price."""
-        sym = self._sym(asked.form) if "symbol" in asked.form else None
-        found = [*self._floor.book.open_orders(sym, self._floor.seen_ms(asked)), *self._floor.book.waiting_orders(sym)]
+        sym = self._sym(request.form) if "symbol" in request.form else None
+        found = [
+            *self._state.engine.open_orders(sym, self._state.seen_ms(request)),
+            *self._state.engine.waiting_orders(sym),
+        ]
         return [self._shown(order) for order in found]
 
     def _is_told(self, order: EngineOrder) -> bool:
         return True
 
-    def cancel_all(self, asked: HttpRequest) -> object:
+    def cancel_all(self, request: HttpRequest) -> object:
         """DELETE openOrders: an error where there is none."""
-        sym, book = self._sym(asked.form), self._floor.book
-        gone = [*book.open_orders(sym), *book.waiting_orders(sym)]
+        sym, engine = self._sym(request.form), self._state.engine
+        gone = [*engine.open_orders(sym), *engine.waiting_orders(sym)]
         if not gone:
             raise refused(-2011, "Unknown order sent.")
-        return [self._shown(self._floor.book.cancel(order, self._floor.now_ms())) for order in gone]
+        return [self._shown(self._state.engine.cancel(order, self._state.now_ms())) for order in gone]
 
     def _shown(self, order: EngineOrder) -> dict[str, object]:
         waits = order.state is State.UNTRIGGERED
         kind = "STOP_LOSS_LIMIT" if order.trigger is not None else "MARKET" if order.limit is None else "LIMIT"
-        fills = [self._trade(fill) for fill in self._floor.book.fills_of(order)]
+        fills = [self._trade(fill) for fill in self._state.engine.fills_of(order)]
         return {
             "symbol": order.sym, "orderId": order.id, "orderListId": -1, "clientOrderId": order.client_id,
             "transactTime": order.updated_ms, "price": order.limit or Decimal(0), "origQty": abs(order.signed_qty),
@@ -81,13 +84,13 @@ class SpotOrders(BinanceOrders):
 class BinanceSpot:
     """A FakeVenue that trades."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self.floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self.state = state
 
     @property
     def routes(self) -> Mapping[str, Handler]:
         """What the server serves."""
-        orders = SpotOrders(self.floor)
+        orders = SpotOrders(self.state)
         private: dict[str, Handler] = {
             "POST {}/order": orders.place,
             "GET {}/order": orders.find,
@@ -99,49 +102,51 @@ class BinanceSpot:
             "GET {}/account": self._account,
         }
         table: dict[str, Handler] = {
-            "GET {}/time": lambda asked: {"serverTime": self.floor.now_ms()},
+            "GET {}/time": lambda request: {"serverTime": self.state.now_ms()},
             "GET {}/exchangeInfo": self._exchange_info,
             "GET {}/ticker/bookTicker": self._book_ticker,
         }
-        table |= {route: signed(self.floor, answer) for route, answer in private.items()}
-        history = BinanceHistory(self.floor, self.floor.tapes).routes("{}") if self.floor.tapes else {}
+        table |= {route: signed(self.state, answer) for route, answer in private.items()}
+        history = BinanceHistory(self.state, self.state.histories).routes("{}") if self.state.histories else {}
         served = {route.format(host): answer for route, answer in {**table, **history}.items() for host in HOSTS}
-        return {**served, RIGHTS: signed(self.floor, self._rights)}
+        return {**served, RIGHTS: signed(self.state, self._rights)}
 
-    def _exchange_info(self, asked: HttpRequest) -> object:
+    def _exchange_info(self, request: HttpRequest) -> object:
         return {
             "timezone": "UTC",
             "symbols": [
-                {**_symbol(listing), "status": self.floor.book.status(listing.id) or "TRADING"}
-                for listing in self.floor.book.listings.values()
+                {**_symbol(listing), "status": self.state.engine.status(listing.id) or "TRADING"}
+                for listing in self.state.engine.listings.values()
             ],
         }
 
-    def _book_ticker(self, asked: HttpRequest) -> object:
-        wanted = json.loads(asked.query["symbols"]) if "symbols" in asked.query else list(self.floor.book.listings)
-        quotes = {sym: self.floor.book.prices.quote(sym, self.floor.now_ms()) for sym in wanted}
+    def _book_ticker(self, request: HttpRequest) -> object:
+        wanted = (
+            json.loads(request.query["symbols"]) if "symbols" in request.query else list(self.state.engine.listings)
+        )
+        quotes = {sym: self.state.engine.prices.quote(sym, self.state.now_ms()) for sym in wanted}
         return [
             {"symbol": sym, "bidPrice": quote.bid, "bidQty": "9", "askPrice": quote.ask, "askQty": "9"}
             for sym, quote in quotes.items()
         ]
 
-    def _account(self, asked: HttpRequest) -> object:
-        self.floor.seen_ms(asked)
-        book = self.floor.book
+    def _account(self, request: HttpRequest) -> object:
+        self.state.seen_ms(request)
+        engine = self.state.engine
         rows = [
-            {"asset": asset, "free": amount - book.locked(asset), "locked": book.locked(asset)}
-            for asset, amount in book.wallet.cash.items()
+            {"asset": asset, "free": amount - engine.locked(asset), "locked": engine.locked(asset)}
+            for asset, amount in engine.wallet.cash.items()
         ]
         return {
-            "canTrade": not self.floor.keys.reads_only,
+            "canTrade": not self.state.keys.reads_only,
             "accountType": "SPOT",
-            "updateTime": self.floor.now_ms(),
+            "updateTime": self.state.now_ms(),
             "balances": rows,
-            "uid": int(book.settings.get("uid", "354937868")),
+            "uid": int(engine.settings.get("uid", "354937868")),
         }
 
-    def _rights(self, asked: HttpRequest) -> object:
-        keys = self.floor.keys
+    def _rights(self, request: HttpRequest) -> object:
+        keys = self.state.keys
         return {
             "enableReading": True, "enableSpotAndMarginTrading": not keys.reads_only, "enableFutures": False,
             "enableWithdrawals": keys.withdraws,

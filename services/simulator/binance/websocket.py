@@ -100,11 +100,11 @@ class BinanceWebsocket:
     A connection to `stream` is combined: each message carries the name of its stream.
     """
 
-    def __init__(self, tapes: Mapping[str, TradeHistory], kept: int) -> None:
-        self._tapes, self._kept = {sym.lower(): tape for sym, tape in tapes.items()}, kept
+    def __init__(self, histories: Mapping[str, TradeHistory], kept: int) -> None:
+        self._histories, self._kept = {sym.lower(): history for sym, history in histories.items()}, kept
         self._blocks: dict[str, FrameBlocks] = {}
 
-    def talk(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
+    def connect(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
         """At .../ws/NAMES and .../stream?streams=NAMES."""
         endpoint = next((part for part in path[1:] if part in ENDPOINTS), None)
         if endpoint is None:
@@ -113,11 +113,11 @@ class BinanceWebsocket:
         named = query.get("streams", "").split("/") if combined else path[list(path).index("ws") + 1 :]
         return ConnectionState([name for name in named if "@" in name], combined)
 
-    def heard(self, talk: ConnectionState, text: str) -> SubscriptionRequest:
+    def parse(self, connection: ConnectionState, text: str) -> SubscriptionRequest:
         """SUBSCRIBE, UNSUBSCRIBE and LIST_SUBSCRIPTIONS."""
-        asked = json.loads(text)
+        request = json.loads(text)
         try:
-            method, names = asked["method"], list(asked.get("params") or [])
+            method, names = request["method"], list(request.get("params") or [])
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(str(error)) from error
         if method not in METHODS:
@@ -125,47 +125,47 @@ class BinanceWebsocket:
         for name in names if method == "SUBSCRIBE" else ():
             self._kind(name)
         taken, dropped = (names if method == wanted else () for wanted in METHODS[:2])
-        return SubscriptionRequest(taken, dropped, asked.get("id"), method)
+        return SubscriptionRequest(taken, dropped, request.get("id"), method)
 
-    def told(
-        self, talk: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
+    def reply(
+        self, connection: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
     ) -> Sequence[str]:
         """null also for a market that there is not."""
         return [json.dumps({"result": list(open_) if wanted.kind == METHODS[2] else None, "id": wanted.number})]
 
-    def nonsense(self, talk: ConnectionState, text: str, error: Exception) -> str:
+    def error_reply(self, connection: ConnectionState, text: str, error: Exception) -> str:
         """With the number of the request, if it can be read."""
         try:
-            asked: Any = json.loads(text)
+            request: Any = json.loads(text)
         except ValueError:
-            asked = None
-        number = asked.get("id") if isinstance(asked, dict) else None
+            request = None
+        number = request.get("id") if isinstance(request, dict) else None
         return json.dumps({"error": {"code": 2, "msg": f"Invalid request: {error}"}, "id": number})
 
-    def wrapped(self, talk: ConnectionState, name: str, frame: bytes) -> bytes:
+    def envelope(self, connection: ConnectionState, name: str, frame: bytes) -> bytes:
         """In an envelope with the stream's name, where it is combined."""
-        if not talk.combined:
+        if not connection.combined:
             return frame
         return framed(b'{"stream":"' + name.encode() + b'","data":' + unframed(frame) + b"}")
 
-    def stream(self, name: str, now_ms: int) -> MessageStream | None:
+    def open_stream(self, name: str, now_ms: int) -> MessageStream | None:
         """From now on; None where the venue has no such market. Raises ValueError where the name is none."""
         sym, kind, interval = self._kind(name)
-        tape = self._tapes.get(sym)
-        if tape is None:
+        history = self._histories.get(sym)
+        if history is None:
             return None
         if kind not in MAKERS:
-            return BarStream(tape, INTERVALS_MS[interval], binance_messages.kline(tape.listing, interval), now_ms)
+            return BarStream(history, INTERVALS_MS[interval], binance_messages.kline(history.listing, interval), now_ms)
         if name not in self._blocks:
-            self._blocks[name] = FrameBlocks(tape, MAKERS[kind](tape.listing), self._kept)
-        return TradeStream(tape, self._blocks[name], now_ms)
+            self._blocks[name] = FrameBlocks(history, MAKERS[kind](history.listing), self._kept)
+        return TradeStream(history, self._blocks[name], now_ms)
 
     def prepare(self, kind: str, count: int) -> None:
         """Make the first `count` frames of every market now, so that sending is all that is left: for benchmarks."""
-        for sym, tape in self._tapes.items():
+        for sym, history in self._histories.items():
             name = f"{sym}@{kind}"
-            self.stream(name, tape.start_ms)
-            self._blocks[name].between(tape.past, tape.past + count)
+            self.open_stream(name, history.start_ms)
+            self._blocks[name].between(history.past, history.past + count)
 
     @staticmethod
     def _kind(name: Any) -> tuple[str, str, str]:

@@ -36,24 +36,24 @@ CENT = Decimal("0.00000001")
 class BybitAccount:
     """Answers in Bybit's words. The book's settings: unifiedMarginStatus, marginMode, dual, leverage:SYM."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
-    def balance(self, asked: HttpRequest) -> object:
+    def balance(self, request: HttpRequest) -> object:
         """GET account/wallet-balance: a coin's equity has what is not realised, its walletBalance has not."""
-        book, now_ms = self._floor.book, self._floor.now_ms()
-        classic, kind = self._status == CLASSIC, asked.query.get("accountType")
+        engine, now_ms = self._state.engine, self._state.now_ms()
+        classic, kind = self._status == CLASSIC, request.query.get("accountType")
         if kind != ("CONTRACT" if classic else "UNIFIED"):
             raise BybitError(10001, f"accountType only support {'CONTRACT' if classic else 'UNIFIED'}.")
-        held = self._floor.holdings(asked)
+        held = self._state.holdings(request)
         upl = sum((self._profit(sym, one) for sym, _, one in held), ZERO)
-        margin = sum((abs(one.qty) * one.entry / book.leverage(sym) for sym, _, one in held), ZERO)
+        margin = sum((abs(one.qty) * one.entry / engine.leverage(sym) for sym, _, one in held), ZERO)
         coins = [
             self._coin(currency, amount, upl if currency == "USDT" else ZERO, margin if currency == "USDT" else ZERO)
-            for currency, amount in book.wallet.cash.items()
+            for currency, amount in engine.wallet.cash.items()
             if amount or currency == "USDT"
         ]
-        worth = sum((self._worth(currency, amount, now_ms) for currency, amount in book.wallet.cash.items()), ZERO)
+        worth = sum((self._worth(currency, amount, now_ms) for currency, amount in engine.wallet.cash.items()), ZERO)
         # U: rates and margins of the account are empty strings in isolated margin mode, and all of it in a classic one
         isolated = self._mode == ISOLATED
         rate = "" if isolated or classic else (margin / (worth + upl)).quantize(Decimal("0.0001"))
@@ -70,75 +70,75 @@ class BybitAccount:
         }  # fmt: skip
         return {"list": [row]}
 
-    def info(self, asked: HttpRequest) -> object:
+    def info(self, request: HttpRequest) -> object:
         """GET account/info."""
         return {
-            "marginMode": self._mode, "updatedTime": str(self._floor.now_ms()),
+            "marginMode": self._mode, "updatedTime": str(self._state.now_ms()),
             "unifiedMarginStatus": int(self._status), "dcpStatus": "OFF", "timeWindow": 10, "smpGroup": 0,
             "isMasterTrader": False, "spotHedgingStatus": "OFF",
         }  # fmt: skip
 
-    def set_margin(self, asked: HttpRequest) -> object:
+    def set_margin(self, request: HttpRequest) -> object:
         """POST account/set-margin-mode: of the whole account."""
-        wanted, book = asked.content["setMarginMode"], self._floor.book
+        wanted, engine = request.content["setMarginMode"], self._state.engine
         if wanted not in (REGULAR, ISOLATED, PORTFOLIO):
             raise BybitError(10001, "params error: setMarginMode invalid")
-        if wanted != self._mode and (book.open_orders() or self._floor.in_position()):
+        if wanted != self._mode and (engine.open_orders() or self._state.in_position()):
             reason = {"reasonCode": "3400000", "reasonMsg": "Close positions and cancel orders first"}
             raise BybitError(3400045, "Set margin mode failed", result={"reasons": [reason]})
-        book.set("marginMode", wanted)
+        engine.set("marginMode", wanted)
         return {"reasons": []}
 
-    def set_position_mode(self, asked: HttpRequest) -> object:
+    def set_position_mode(self, request: HttpRequest) -> object:
         """POST position/switch-mode: 0 one-way, 3 both sides."""
-        content, book = asked.content, self._floor.book
+        content, engine = request.content, self._state.engine
         if not content.get("symbol") and not content.get("coin"):
             raise BybitError(10001, "params error: symbol or coin is required")
         wanted = "true" if str(content["mode"]) == "3" else "false"
-        if wanted == book.settings.get("dual", "false"):
+        if wanted == engine.settings.get("dual", "false"):
             raise BybitError(110025, "Position mode is not modified")
-        if self._floor.in_position():
+        if self._state.in_position():
             raise BybitError(110024, "You have an existing position, so position mode cannot be switched")
-        if book.open_orders():
+        if engine.open_orders():
             raise BybitError(110028, "Open orders exist, so you cannot change position mode")
-        book.set("dual", wanted)
+        engine.set("dual", wanted)
         return {}
 
-    def set_leverage(self, asked: HttpRequest) -> object:
+    def set_leverage(self, request: HttpRequest) -> object:
         """POST position/set-leverage."""
-        content, book = asked.content, self._floor.book
-        listing = listing_of(self._floor, content)
+        content, engine = request.content, self._state.engine
+        listing = listing_of(self._state, content)
         wanted = Decimal(content["buyLeverage"])
-        if wanted == book.leverage(listing.id):
+        if wanted == engine.leverage(listing.id):
             raise BybitError(110043, "leverage not modified")
         if not 1 <= wanted <= listing.most_leverage:
             raise BybitError(110013, f"cannot set leverage [{wanted}] gt maxLeverage [{listing.most_leverage}]")
-        book.set(f"leverage:{listing.id}", str(wanted))
+        engine.set(f"leverage:{listing.id}", str(wanted))
         return {}
 
-    def positions(self, asked: HttpRequest) -> object:
+    def positions(self, request: HttpRequest) -> object:
         """GET position/list: of one symbol, flat or not; or all of a settle coin that are not flat."""
-        query, held = asked.query, self._floor.holdings(asked)
+        query, held = request.query, self._state.holdings(request)
         kind = checked_category(query)
         if kind != "linear":
             raise BybitError(10001, "Illegal category")
         if "symbol" in query:
-            sym = listing_of(self._floor, query).id
+            sym = listing_of(self._state, query).id
             mine = {leg: one for held_sym, leg, one in held if held_sym == sym}
             legs = HEDGE if self._hedged else ("",)
             found = [(sym, leg, mine.get(leg, HeldPosition(0, ZERO, ZERO))) for leg in legs]
         elif "settleCoin" in query:
-            coin, listings = query["settleCoin"], self._floor.book.listings
+            coin, listings = query["settleCoin"], self._state.engine.listings
             found = [(sym, leg, one) for sym, leg, one in held if one.qty and listings[sym].quote == coin]
         else:
             raise BybitError(10001, "Missing some parameters that must be filled in, symbol or settleCoin")
         rows, cursor = page(found, query, 20, 200)
         return {"list": [self._position(*row) for row in rows], "nextPageCursor": cursor, "category": kind}
 
-    def key_rights(self, asked: HttpRequest) -> object:
+    def key_rights(self, request: HttpRequest) -> object:
         """GET user/query-api."""
-        keys, unified = self._floor.keys, self._status != CLASSIC
-        trades, uid = not keys.reads_only, int(self._floor.book.settings.get("uid", "53888001"))
+        keys, unified = self._state.keys, self._status != CLASSIC
+        trades, uid = not keys.reads_only, int(self._state.engine.settings.get("uid", "53888001"))
         return {
             "id": "16651472", "note": "fake", "apiKey": keys.key, "readOnly": int(keys.reads_only), "secret": "",
             "permissions": {
@@ -155,28 +155,30 @@ class BybitAccount:
 
     @property
     def _mode(self) -> str:
-        return self._floor.book.settings.get("marginMode", REGULAR)
+        return self._state.engine.settings.get("marginMode", REGULAR)
 
     @property
     def _status(self) -> str:
-        return self._floor.book.settings.get("unifiedMarginStatus", UNIFIED)
+        return self._state.engine.settings.get("unifiedMarginStatus", UNIFIED)
 
     @property
     def _hedged(self) -> bool:
-        return self._floor.book.settings.get("dual", "false") == "true"
+        return self._state.engine.settings.get("dual", "false") == "true"
 
     def _worth(self, currency: str, amount: Decimal, now_ms: int) -> Decimal:
         if currency == "USDT":
             return amount
-        book = self._floor.book
-        market = next((one.id for one in book.listings.values() if one.base == currency and one.quote == "USDT"), None)
-        return amount * book.prices.quote(market, now_ms).mid if market else ZERO
+        engine = self._state.engine
+        market = next(
+            (one.id for one in engine.listings.values() if one.base == currency and one.quote == "USDT"), None
+        )
+        return amount * engine.prices.quote(market, now_ms).mid if market else ZERO
 
     def _coin(self, currency: str, amount: Decimal, upl: Decimal, margin: Decimal) -> dict[str, object]:
-        book = self._floor.book
+        engine = self._state.engine
         return {
             "coin": currency, "equity": amount + upl, "walletBalance": amount, "unrealisedPnl": upl,
-            "usdValue": self._worth(currency, amount + upl, self._floor.now_ms()), "locked": book.locked(currency),
+            "usdValue": self._worth(currency, amount + upl, self._state.now_ms()), "locked": engine.locked(currency),
             "totalOrderIM": "0", "totalPositionIM": margin, "totalPositionMM": margin / 10, "borrowAmount": "0",
             "spotBorrow": "0", "accruedInterest": "0", "availableToBorrow": "", "availableToWithdraw": "",
             "bonus": "0", "cumRealisedPnl": "0", "marginCollateral": True, "collateralSwitch": True,
@@ -184,11 +186,11 @@ class BybitAccount:
         }  # fmt: skip
 
     def _profit(self, sym: str, held: HeldPosition) -> Decimal:
-        return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
+        return held.qty * (self._state.engine.prices.quote(sym, self._state.now_ms()).mid - held.entry)
 
     def _position(self, sym: str, leg: str, held: HeldPosition) -> dict[str, object]:
-        book = self._floor.book
-        mark, lever = book.prices.quote(sym, self._floor.now_ms()).mid, book.leverage(sym)
+        engine = self._state.engine
+        mark, lever = engine.prices.quote(sym, self._state.now_ms()).mid, engine.leverage(sym)
         margin = (abs(held.qty) * held.entry / lever).quantize(CENT)
         side = "" if not held.qty else ("Buy" if held.qty > 0 else "Sell")
         far = held.entry * (1 - Decimal(1) / lever if held.qty > 0 else 1 + Decimal(1) / lever)
@@ -197,7 +199,7 @@ class BybitAccount:
             "size": abs(held.qty), "avgPrice": held.entry, "positionValue": abs(held.qty) * held.entry, "tradeMode": 0,
             "positionStatus": "Normal", "autoAddMargin": 0, "adlRankIndicator": 2 if held.qty else 0,
             "leverage": str(lever), "positionBalance": margin, "markPrice": mark,
-            "liqPrice": far.quantize(book.listings[sym].tick) if held.qty and self._mode == ISOLATED else "",
+            "liqPrice": far.quantize(engine.listings[sym].tick) if held.qty and self._mode == ISOLATED else "",
             "bustPrice": "", "positionMM": margin / 10, "positionIM": margin, "tpslMode": "Full", "takeProfit": "",
             "stopLoss": "", "trailingStop": "0", "sessionAvgPrice": "",
             "unrealisedPnl": self._profit(sym, held) if held.qty else "", "curRealisedPnl": "0", "cumRealisedPnl": "0",
@@ -217,29 +219,29 @@ SEQ = 9_517_000_000
 class BybitExecutions:
     """Answers about executions, in Bybit's words."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
-    def executions(self, asked: HttpRequest) -> object:
+    def executions(self, request: HttpRequest) -> object:
         """GET execution/list, newest first: seven days where no times are given. `size` is no parameter of it."""
-        query, book, seen_ms = asked.query, self._floor.book, self._floor.seen_ms(asked)
+        query, engine, seen_ms = request.query, self._state.engine, self._state.seen_ms(request)
         kind, sym = checked_category(query), query.get("symbol")
         if "orderId" in query or "orderLinkId" in query:
-            rows = [self._trade(fill) for fill in book.fills if self._named(fill, query) and fill.at_ms <= seen_ms]
+            rows = [self._trade(fill) for fill in engine.fills if self._named(fill, query) and fill.at_ms <= seen_ms]
         else:
             since_ms, until_ms = window(query, seen_ms)
             until_ms = min(until_ms, seen_ms)
-            rows = [self._trade(fill) for fill in self._floor.fills(sym, since_ms, until_ms)]
+            rows = [self._trade(fill) for fill in self._state.fills(sym, since_ms, until_ms)]
             rows += [
                 self._funding(pay)
-                for pay in book.payments
+                for pay in engine.payments
                 if pay.kind == "FUNDING_FEE" and sym in (None, pay.sym) and since_ms <= pay.at_ms <= until_ms
             ]
         wanted = query.get("execType")
         rows = [
             row
             for row in rows
-            if wanted in (None, row["execType"]) and category(book.listings[str(row["symbol"])]) == kind
+            if wanted in (None, row["execType"]) and category(engine.listings[str(row["symbol"])]) == kind
         ]
         rows.sort(key=lambda row: (-int(row["execTime"]), -int(row["seq"])))
         shown, cursor = page(rows, query, 50, 100)
@@ -251,8 +253,8 @@ class BybitExecutions:
         return fill.client_id == query["orderLinkId"]
 
     def _trade(self, fill: EngineFill) -> dict[str, Any]:
-        listing = self._floor.book.listings[fill.sym]
-        order = self._floor.book.by_id(fill.order_id)
+        listing = self._state.engine.listings[fill.sym]
+        order = self._state.engine.by_id(fill.order_id)
         assert order is not None
         swap = listing.kind == "swap"
         row: dict[str, Any] = {
@@ -263,7 +265,7 @@ class BybitExecutions:
             "stopOrderType": "UNKNOWN" if swap else "", "execFee": fill.fee, "execId": exec_id(fill.id, listing.kind),
             "execPrice": fill.price, "execQty": abs(fill.qty), "execType": TYPES[fill.origin],
             "execValue": abs(fill.qty) * fill.price, "execTime": str(fill.at_ms), "isMaker": False,
-            "feeCurrency": "" if swap else fill.fee_currency, "feeRate": self._floor.book.fee, "tradeIv": "",
+            "feeCurrency": "" if swap else fill.fee_currency, "feeRate": self._state.engine.fee, "tradeIv": "",
             "markIv": "", "markPrice": fill.price, "indexPrice": "", "underlyingPrice": "", "blockTradeId": "",
             "closedSize": abs(fill.qty) if fill.profit else "0", "seq": SEQ + fill.id,
             "extraFees": self._extra(fill), "marketUnit": "" if swap else "baseCoin",
@@ -281,9 +283,9 @@ class BybitExecutions:
 
     def _funding(self, pay: Payment) -> dict[str, Any]:
         """execFee is positive when it was paid. C: ccxt's bybit.parse_income has a recorded row."""
-        book = self._floor.book
-        held = book.wallet.holding(pay.sym, pay.at_ms).qty
-        mark = book.prices.quote(pay.sym, pay.at_ms).mid
+        engine = self._state.engine
+        held = engine.wallet.holding(pay.sym, pay.at_ms).qty
+        mark = engine.prices.quote(pay.sym, pay.at_ms).mid
         value = abs(held) * mark
         rate = (-pay.amount / value).quantize(Decimal("0.000001")) if value else Decimal(0)
         return {

@@ -31,11 +31,11 @@ HOSTS = ("api.bybit.com", "api-demo.bybit.com")  # demo trading has a host of it
 class Bybit:
     """A FakeVenue that trades. Both kinds of market have the same ids at Bybit: here a floor has one of the kinds."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self.floor = floor
-        self._orders, self._executions = BybitOrders(floor), BybitExecutions(floor)
-        self._account, self._market = BybitAccount(floor), BybitMarket(floor)
-        self._history = BybitHistory(floor)
+    def __init__(self, state: SimulatorState) -> None:
+        self.state = state
+        self._orders, self._executions = BybitOrders(state), BybitExecutions(state)
+        self._account, self._market = BybitAccount(state), BybitMarket(state)
+        self._history = BybitHistory(state)
 
     @property
     def routes(self) -> Mapping[str, Handler]:
@@ -62,13 +62,13 @@ class Bybit:
             "GET market/tickers": market.tickers,
             "GET market/funding/history": self._history.funding_rates,
         }
-        if self.floor.tapes:
+        if self.state.histories:
             open_to_all |= {
                 "GET market/kline": self._history.klines,
                 "GET market/recent-trade": self._history.recent_trades,
             }
-        table = {route: signed(self.floor, answer) for route, answer in private.items()}
-        table |= {route: public(self.floor, answer) for route, answer in open_to_all.items()}
+        table = {route: signed(self.state, answer) for route, answer in private.items()}
+        table |= {route: public(self.state, answer) for route, answer in open_to_all.items()}
         return {route.replace(" ", f" {host}/v5/", 1): answer for route, answer in table.items() for host in HOSTS}
 
 
@@ -85,21 +85,21 @@ NS_PER_MS = 1_000_000
 class BybitMarket:
     """Answers about markets, in Bybit's words."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
-    def time(self, asked: HttpRequest) -> object:
+    def time(self, request: HttpRequest) -> object:
         """GET market/time."""
-        now_ms = self._floor.now_ms()
+        now_ms = self._state.now_ms()
         return {"timeSecond": str(now_ms // 1000), "timeNano": str(now_ms * NS_PER_MS)}
 
-    def instruments(self, asked: HttpRequest) -> object:
+    def instruments(self, request: HttpRequest) -> object:
         """GET market/instruments-info: only those in trade, unless another status is asked for."""
-        query = asked.query
+        query = request.query
         kind, wanted = checked_category(query), query.get("status", TRADING)
         found = [
-            _instrument(listing, self._status(listing), self._floor.book.settings.get(f"delivery:{listing.id}", "0"))
-            for listing in self._floor.book.listings.values()
+            _instrument(listing, self._status(listing), self._state.engine.settings.get(f"delivery:{listing.id}", "0"))
+            for listing in self._state.engine.listings.values()
             if category(listing) == kind and self._status(listing) == wanted
             if query.get("symbol", listing.id) == listing.id
         ]
@@ -108,24 +108,24 @@ class BybitMarket:
         rows, cursor = page(found, query, 500, 1000)
         return {"category": kind, "list": rows, "nextPageCursor": cursor}
 
-    def tickers(self, asked: HttpRequest) -> object:
+    def tickers(self, request: HttpRequest) -> object:
         """GET market/tickers: a row has no time of its own."""
-        query, kind = asked.query, checked_category(asked.query)
+        query, kind = request.query, checked_category(request.query)
         if "symbol" in query:
-            listings = [listing_of(self._floor, query)]
+            listings = [listing_of(self._state, query)]
         else:
-            listings = [listing for listing in self._floor.book.listings.values() if category(listing) == kind]
+            listings = [listing for listing in self._state.engine.listings.values() if category(listing) == kind]
         listings = [listing for listing in listings if self._status(listing) != "Closed"]
         if not listings and "symbol" in query:
             raise BybitError(10001, "params error: symbol invalid")
         return {"category": kind, "list": [self._ticker(listing) for listing in listings]}
 
     def _status(self, listing: Listing) -> str:
-        return self._floor.book.status(listing.id) or TRADING
+        return self._state.engine.status(listing.id) or TRADING
 
     def _ticker(self, listing: Listing) -> dict[str, object]:
-        now_ms = self._floor.now_ms()
-        quote = self._floor.book.prices.quote(listing.id, now_ms)
+        now_ms = self._state.now_ms()
+        quote = self._state.engine.prices.quote(listing.id, now_ms)
         row: dict[str, object] = {
             "symbol": listing.id, "lastPrice": quote.mid, "bid1Price": quote.bid, "bid1Size": "9",
             "ask1Price": quote.ask, "ask1Size": "9", "prevPrice24h": quote.mid, "price24hPcnt": "0",
@@ -190,16 +190,16 @@ SEQ = 816_281_000_000
 class BybitHistory:
     """Answers about what has been, in Bybit's words; the newest first."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
-    def klines(self, asked: HttpRequest) -> object:
+    def klines(self, request: HttpRequest) -> object:
         """GET market/kline: from `start` on, or the last ones before `end`."""
-        query, tape = asked.query, self._tape(asked)
-        length_ms, limit = INTERVALS.get(query.get("interval", "")), _limit(asked, 200, MOST_BARS)
+        query, history = request.query, self._history(request)
+        length_ms, limit = INTERVALS.get(query.get("interval", "")), _limit(request, 200, MOST_BARS)
         if length_ms is None:
             raise BybitError(10001, "Invalid period!")
-        now_ms = self._floor.now_ms()
+        now_ms = self._state.now_ms()
         if "start" in query:
             start_ms = -(-int(query["start"]) // length_ms) * length_ms
             end_ms = min(int(query.get("end", now_ms)), now_ms)
@@ -208,38 +208,38 @@ class BybitHistory:
         else:
             end_ms = min(int(query.get("end", now_ms)), now_ms)
             start_ms = (end_ms // length_ms - limit + 1) * length_ms
-        bars = tape.bars(length_ms, start_ms, end_ms + 1, now_ms)[-limit:]
+        bars = history.bars(length_ms, start_ms, end_ms + 1, now_ms)[-limit:]
         rows = [
             [str(bar.at_ms), bar.open, bar.high, bar.low, bar.close, bar.volume, bar.volume * bar.close]
             for bar in reversed(bars)
         ]
-        return {"symbol": tape.listing.id, "category": category(tape.listing), "list": rows}
+        return {"symbol": history.listing.id, "category": category(history.listing), "list": rows}
 
-    def recent_trades(self, asked: HttpRequest) -> object:
+    def recent_trades(self, request: HttpRequest) -> object:
         """GET market/recent-trade: nothing older can be asked for."""
-        tape = self._tape(asked)
-        swap = tape.listing.kind == "swap"
-        limit = _limit(asked, 500, MOST_TRADES) if swap else _limit(asked, MOST_SPOT_TRADES, MOST_SPOT_TRADES)
-        count = tape.upto(self._floor.now_ms())
-        rows, every, kind = list[dict[str, object]](), every_block(self._floor), tape.listing.kind
-        for trade in reversed(tape.trades(max(count - limit, 0), count)):
+        history = self._history(request)
+        swap = history.listing.kind == "swap"
+        limit = _limit(request, 500, MOST_TRADES) if swap else _limit(request, MOST_SPOT_TRADES, MOST_SPOT_TRADES)
+        count = history.upto(self._state.now_ms())
+        rows, every, kind = list[dict[str, object]](), every_block(self._state), history.listing.kind
+        for trade in reversed(history.trades(max(count - limit, 0), count)):
             row = {
-                "execId": exec_id(trade.id, kind), "symbol": tape.listing.id, "price": trade.price,
+                "execId": exec_id(trade.id, kind), "symbol": history.listing.id, "price": trade.price,
                 "size": trade.amount, "side": trade.side.capitalize(), "time": str(trade.at_ms),
                 "isBlockTrade": False, "isRPITrade": False, "seq": str(SEQ + trade.id - FIRST_ID),
             }  # fmt: skip
             if every and (trade.id - FIRST_ID) % every == 0:
-                far = block_price(trade.price, tape.listing.tick)
+                far = block_price(trade.price, history.listing.tick)
                 rows.append({**row, "execId": exec_id(-trade.id, kind), "price": far, "isBlockTrade": True})
             rows.append(row)
-        return {"category": category(tape.listing), "list": rows[:limit]}
+        return {"category": category(history.listing), "list": rows[:limit]}
 
-    def funding_rates(self, asked: HttpRequest) -> object:
+    def funding_rates(self, request: HttpRequest) -> object:
         """GET market/funding/history: every eight hours."""
-        query, listing = asked.query, listing_of(self._floor, asked.query)
+        query, listing = request.query, listing_of(self._state, request.query)
         if "startTime" in query and "endTime" not in query:
             raise BybitError(10001, "params error: endTime is required")
-        now_ms, limit = self._floor.now_ms(), _limit(asked, MOST_RATES, MOST_RATES)
+        now_ms, limit = self._state.now_ms(), _limit(request, MOST_RATES, MOST_RATES)
         end_ms = min(int(query.get("endTime", now_ms)), now_ms) // HOURS_8_MS * HOURS_8_MS
         start_ms = max(int(query.get("startTime", 0)), end_ms - (limit - 1) * HOURS_8_MS)
         rows = [
@@ -248,12 +248,12 @@ class BybitHistory:
         ]
         return {"category": category(listing), "list": rows}
 
-    def _tape(self, asked: HttpRequest) -> TradeHistory:
-        return self._floor.tapes[listing_of(self._floor, asked.query).id]
+    def _history(self, request: HttpRequest) -> TradeHistory:
+        return self._state.histories[listing_of(self._state, request.query).id]
 
 
-def _limit(asked: HttpRequest, default: int, most: int) -> int:
-    limit = int(asked.query.get("limit", default))
+def _limit(request: HttpRequest, default: int, most: int) -> int:
+    limit = int(request.query.get("limit", default))
     if not 1 <= limit <= most:
         raise BybitError(10001, "params error: limit invalid")
     return limit

@@ -67,28 +67,28 @@ SPOT = {
 class BybitOrders:
     """Answers about orders, in Bybit's words."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
-    def place(self, asked: HttpRequest) -> object:
+    def place(self, request: HttpRequest) -> object:
         """POST order/create. A client id is good for one order for ever."""
-        content = asked.content
-        listing = listing_of(self._floor, content)
+        content = request.content
+        listing = listing_of(self._state, content)
         codes = LINEAR if listing.kind == "swap" else SPOT
         client_id = content.get("orderLinkId", "")
         if not CLIENT_ID.match(client_id):
             raise BybitError(10001, "params error: OrderLinkId invalid")
         try:
-            if client_id and self._floor.book.by_client(client_id) is not None:
+            if client_id and self._state.engine.by_client(client_id) is not None:
                 raise Declined(DeclineReason.DUPLICATE)
-            order = self._floor.place(self._ask(listing, content, client_id, asked))
+            order = self._state.place(self._ask(listing, content, client_id, request))
         except Declined as declined:
             raise BybitError(*codes[declined.why]) from declined
         return {"orderId": order_id(order.id, listing.kind), "orderLinkId": client_id}
 
-    def realtime(self, asked: HttpRequest) -> object:
+    def realtime(self, request: HttpRequest) -> object:
         """GET order/realtime: open ones of every kind, newest first; by id also the last 500 that have ended."""
-        query, book, seen_ms = asked.query, self._floor.book, self._floor.seen_ms(asked)
+        query, engine, seen_ms = request.query, self._state.engine, self._state.seen_ms(request)
         kind = checked_category(query)
         named = "orderId" in query or "orderLinkId" in query
         if kind == "linear" and not named and not any(name in query for name in ("symbol", "baseCoin", "settleCoin")):
@@ -97,59 +97,59 @@ class BybitOrders:
             found = [order for order in (self._named(query, seen_ms),) if order is not None]
             found = [order for order in found if order.state in LIVE or order.id in self._recent()]
         elif query.get("openOnly", "0") == "0":
-            found = book.open_orders(query.get("symbol"), seen_ms) + book.waiting_orders(query.get("symbol"))
+            found = engine.open_orders(query.get("symbol"), seen_ms) + engine.waiting_orders(query.get("symbol"))
         else:
-            ended = [order for order in book.orders(query.get("symbol"), seen_ms) if order.state not in LIVE]
+            ended = [order for order in engine.orders(query.get("symbol"), seen_ms) if order.state not in LIVE]
             found = ended[-ENDED_SHOWN:]
-        return self._page(kind, [order for order in found if _wanted(order, query, self._floor.book.settings)], query)
+        return self._page(kind, [order for order in found if _wanted(order, query, self._state.engine.settings)], query)
 
-    def history(self, asked: HttpRequest) -> object:
+    def history(self, request: HttpRequest) -> object:
         """GET order/history: those that have ended, of seven days; what the venue settled was no order."""
-        query, seen_ms = asked.query, self._floor.seen_ms(asked)
+        query, seen_ms = request.query, self._state.seen_ms(request)
         kind = checked_category(query)
         since_ms, until_ms = window(query, seen_ms)
         if "orderId" in query or "orderLinkId" in query:
             every = [order for order in (self._named(query, seen_ms),) if order is not None]
         else:
-            every = self._floor.book.orders(query.get("symbol"), seen_ms)
+            every = self._state.engine.orders(query.get("symbol"), seen_ms)
         found = [order for order in every if since_ms <= order.created_ms <= until_ms]
         return self._page(kind, [o for o in found if o.state not in LIVE and o.origin != "settlement"], query)
 
-    def cancel(self, asked: HttpRequest) -> object:
+    def cancel(self, request: HttpRequest) -> object:
         """POST order/cancel."""
-        content = asked.content
-        listing = listing_of(self._floor, content)
-        order = self._named(content, self._floor.now_ms())
+        content = request.content
+        listing = listing_of(self._state, content)
+        order = self._named(content, self._state.now_ms())
         if order is None or order.state not in LIVE:
             code = 110001 if listing.kind == "swap" else 170213
             raise BybitError(code, "order not exists or too late to cancel")
-        self._floor.book.cancel(order, self._floor.now_ms())
+        self._state.engine.cancel(order, self._state.now_ms())
         return {"orderId": order_id(order.id, listing.kind), "orderLinkId": order.client_id}
 
-    def cancel_all(self, asked: HttpRequest) -> object:
+    def cancel_all(self, request: HttpRequest) -> object:
         """POST order/cancel-all: of one market, or of all that settle in a coin.
 
         Of contracts those that wait, too; of spot only `Order` without another orderFilter:
         https://bybit-exchange.github.io/docs/v5/order/cancel-all
         """
-        content, book = asked.content, self._floor.book
+        content, engine = request.content, self._state.engine
         kind = checked_category(content)
         content = {"orderFilter": "Order", **content} if kind == "spot" else content
         if kind == "linear" and not any(name in content for name in ("symbol", "baseCoin", "settleCoin")):
             raise BybitError(10001, "Missing some parameters that must be filled in, symbol or settleCoin or baseCoin")
         sym = content.get("symbol")
-        found = book.open_orders(sym) + book.waiting_orders(sym)
-        wanted = [order for order in found if _wanted(order, content, book.settings)]
-        gone = [order for order in wanted if category(book.listings[order.sym]) == kind]
+        found = engine.open_orders(sym) + engine.waiting_orders(sym)
+        wanted = [order for order in found if _wanted(order, content, engine.settings)]
+        gone = [order for order in wanted if category(engine.listings[order.sym]) == kind]
         for order in gone:
-            book.cancel(order, self._floor.now_ms())
+            engine.cancel(order, self._state.now_ms())
         rows = [
-            {"orderId": order_id(order.id, book.listings[order.sym].kind), "orderLinkId": order.client_id}
+            {"orderId": order_id(order.id, engine.listings[order.sym].kind), "orderLinkId": order.client_id}
             for order in gone
         ]
         return {"list": rows, "success": "1"}
 
-    def _ask(self, listing: Listing, content: Mapping[str, str], client_id: str, asked: HttpRequest) -> NewOrder:
+    def _ask(self, listing: Listing, content: Mapping[str, str], client_id: str, request: HttpRequest) -> NewOrder:
         side, kind, swap = content.get("side"), content.get("orderType"), listing.kind == "swap"
         if side not in ("Buy", "Sell"):
             raise BybitError(10001, "params error: side invalid")
@@ -160,14 +160,14 @@ class BybitOrders:
         except (KeyError, InvalidOperation):
             raise BybitError(10001, "Qty invalid") from None
         if not swap and kind == "Market" and side == "Buy" and content.get("marketUnit", "quoteCoin") == "quoteCoin":
-            ask = self._floor.book.prices.quote(listing.id, self._floor.now_ms()).ask
+            ask = self._state.engine.prices.quote(listing.id, self._state.now_ms()).ask
             qty = (qty / ask / listing.step).to_integral_value(ROUND_DOWN) * listing.step
         index = int(content.get("positionIdx", 0))
-        hedged = self._floor.book.settings.get("dual", "false") == "true"
+        hedged = self._state.engine.settings.get("dual", "false") == "true"
         if swap and (index not in LEGS or hedged != bool(index)):
             raise BybitError(10001, "position idx not match position mode")
         trigger = content.get("triggerPrice")
-        told = asked.headers
+        told = request.headers
         return NewOrder(
             listing.id, qty if side == "Buy" else -qty, client_id, bool(content.get("reduceOnly", False)),
             Decimal(content["price"]) if kind == "Limit" else None, int(told["x-bapi-timestamp"]),
@@ -177,22 +177,22 @@ class BybitOrders:
 
     def _named(self, fields: Mapping[str, str], seen_ms: int) -> EngineOrder | None:
         if "orderId" in fields:
-            return self._floor.book.by_id(number_of(fields["orderId"]), seen_ms)
-        return self._floor.book.by_client(fields["orderLinkId"], seen_ms)
+            return self._state.engine.by_id(number_of(fields["orderId"]), seen_ms)
+        return self._state.engine.by_client(fields["orderLinkId"], seen_ms)
 
     def _recent(self) -> frozenset[int]:
-        return frozenset(order.id for order in self._floor.book.accepted[-ENDED_SHOWN:])
+        return frozenset(order.id for order in self._state.engine.accepted[-ENDED_SHOWN:])
 
     def _page(self, kind: str, found: list[EngineOrder], query: Mapping[str, str]) -> object:
-        listings = self._floor.book.listings
+        listings = self._state.engine.listings
         mine = [order for order in found if category(listings[order.sym]) == kind]
         rows, cursor = page(sorted(mine, key=lambda order: (-order.created_ms, -order.id)), query, 20, 50)
         return {"list": [self._shown(order) for order in rows], "nextPageCursor": cursor, "category": kind}
 
     def _shown(self, order: EngineOrder) -> dict[str, object]:
-        listing = self._floor.book.listings[order.sym]
+        listing = self._state.engine.listings[order.sym]
         swap, qty, filled = listing.kind == "swap", abs(order.signed_qty), abs(order.filled)
-        fills = self._floor.book.fills_of(order)
+        fills = self._state.engine.fills_of(order)
         left = qty - filled if order.state in LIVE else Decimal(0)
         fees = sum((fill.fee for fill in fills), Decimal(0))
         price = order.limit if order.limit is not None else self._bound(listing, order)
@@ -221,7 +221,7 @@ class BybitOrders:
 
     def _bound(self, listing: Listing, order: EngineOrder) -> Decimal:
         """A market order is a limit order at a far price to Bybit, which its answer shows."""
-        mid = self._floor.book.prices.quote(listing.id, self._floor.now_ms()).mid
+        mid = self._state.engine.prices.quote(listing.id, self._state.now_ms()).mid
         far = mid * SLIPPAGE if order.side > 0 else mid / SLIPPAGE
         return (far / listing.tick).to_integral_value() * listing.tick
 

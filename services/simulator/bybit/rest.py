@@ -28,17 +28,17 @@ class BybitError(Exception):
         self.code, self.text, self.status, self.result = code, text, status, result or {}
 
 
-def public(floor: SimulatorState, answer: Handler) -> Handler:
+def public(state: SimulatorState, answer: Handler) -> Handler:
     """`answer` in Bybit's envelope."""
 
-    def told(asked: HttpRequest) -> object:
-        now_ms = floor.now_ms()
+    def told(request: HttpRequest) -> object:
+        now_ms = state.now_ms()
         headers = {
             "X-Bapi-Limit": str(A_SECOND), "X-Bapi-Limit-Status": str(A_SECOND - 1),
             "X-Bapi-Limit-Reset-Timestamp": str(now_ms), "Timenow": str(now_ms),
         }  # fmt: skip
         try:
-            body = {"retCode": 0, "retMsg": "OK", "result": answer(asked), "retExtInfo": {}, "time": now_ms}
+            body = {"retCode": 0, "retMsg": "OK", "result": answer(request), "retExtInfo": {}, "time": now_ms}
         except BybitError as failed:
             body = {"retCode": failed.code, "retMsg": failed.text, "result": failed.result, "retExtInfo": {}}
             raise ApiError(failed.status, {**body, "time": now_ms}) from failed
@@ -47,30 +47,30 @@ def public(floor: SimulatorState, answer: Handler) -> Handler:
     return told
 
 
-def signed(floor: SimulatorState, answer: Handler) -> Handler:
+def signed(state: SimulatorState, answer: Handler) -> Handler:
     """The same, for requests that are signed with the account's keys and in time."""
 
-    def checked(asked: HttpRequest) -> object:
-        keys, told = floor.keys, asked.headers
+    def checked(request: HttpRequest) -> object:
+        keys, told = state.keys, request.headers
         if told.get("x-bapi-api-key") != keys.key:
             raise BybitError(10003, "API key is invalid.", 401)
         stamp, window = told["x-bapi-timestamp"], told.get("x-bapi-recv-window", str(DEFAULT_MS))
-        payload = f"{stamp}{keys.key}{window}{asked.body if asked.method == 'POST' else asked.raw_query}"
+        payload = f"{stamp}{keys.key}{window}{request.body if request.method == 'POST' else request.raw_query}"
         wanted = hmac.new(keys.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(told.get("x-bapi-sign", ""), wanted):
             raise BybitError(10004, "error sign! origin_string[hidden]")
-        now_ms, stamp_ms, window_ms = floor.now_ms(), int(stamp), int(window)
+        now_ms, stamp_ms, window_ms = state.now_ms(), int(stamp), int(window)
         if window_ms > MOST_MS or stamp_ms >= now_ms + AHEAD_MS or stamp_ms < now_ms - window_ms:
             raise BybitError(
                 10002,
                 "invalid request, please check your server timestamp or recv_window param. req_timestamp"
                 f"[{stamp_ms}],server_timestamp[{now_ms}],recv_window[{window_ms}]",
             )
-        if keys.reads_only and asked.method == "POST":
+        if keys.reads_only and request.method == "POST":
             raise BybitError(10005, "Permission denied, please check your API key permissions.")
-        return answer(asked)
+        return answer(request)
 
-    return public(floor, checked)
+    return public(state, checked)
 
 
 # Bybit's ids, and its pages of rows.
@@ -107,9 +107,9 @@ def exec_id(id_: int, kind: str = "swap") -> str:
     return f"22100000{id_:011d}" if kind == "spot" else str(uuid5(NAMESPACE_OID, str(id_)))
 
 
-def listing_of(floor: SimulatorState, fields: Mapping[str, str]) -> Listing:
+def listing_of(state: SimulatorState, fields: Mapping[str, str]) -> Listing:
     """The market that is asked for."""
-    found = floor.book.listings.get(fields.get("symbol", ""))
+    found = state.engine.listings.get(fields.get("symbol", ""))
     if found is None or category(found) != fields.get("category"):
         raise BybitError(10001, "params error: symbol invalid")
     return found

@@ -37,9 +37,9 @@ BLOCK_SHARE = Decimal("0.9")
 SEQ = 816_281_000_000
 
 
-def every_block(floor: SimulatorState) -> int:
+def every_block(state: SimulatorState) -> int:
     """0: there are none."""
-    return int(floor.book.settings.get(BLOCKS, "0"))
+    return int(state.engine.settings.get(BLOCKS, "0"))
 
 
 def block_price(price: Decimal, tick: Decimal) -> Decimal:
@@ -47,9 +47,9 @@ def block_price(price: Decimal, tick: Decimal) -> Decimal:
     return (price * BLOCK_SHARE / tick).to_integral_value() * tick
 
 
-def trades(tape: TradeHistory, floor: SimulatorState) -> TellTrades:
+def trades(history: TradeHistory, state: SimulatorState) -> TellTrades:
     """Of publicTrade: all of one millisecond, in the order in which they were matched."""
-    listing = tape.listing
+    listing = history.listing
     price, qty, sym, swap = digits(listing.tick), digits(listing.step), listing.id, listing.kind == "swap"
 
     def row(index: int, at_ms: int, told: str, size: str, sold: bool, block: bool) -> str:
@@ -61,7 +61,7 @@ def trades(tape: TradeHistory, floor: SimulatorState) -> TellTrades:
         )
 
     def made(first: int, last: int) -> str:
-        rows, out, every = tape.rows(first, last), list[str](), every_block(floor)
+        rows, out, every = history.rows(first, last), list[str](), every_block(state)
         for index, at_ms, ticks, steps, sold in zip(
             range(first, last), rows.at_ms, rows.ticks, rows.steps, rows.sold, strict=True
         ):
@@ -74,14 +74,14 @@ def trades(tape: TradeHistory, floor: SimulatorState) -> TellTrades:
     return made
 
 
-def best(tape: TradeHistory, floor: SimulatorState) -> TellTrades:
+def best(history: TradeHistory, state: SimulatorState) -> TellTrades:
     """Of orderbook.1: after each millisecond with trades, one tick below and above the last one's price."""
-    listing = tape.listing
+    listing = history.listing
     price, qty, sym, swap = digits(listing.tick), digits(listing.step), listing.id, listing.kind == "swap"
     told: list[int] = []
 
     def made(first: int, last: int) -> str:
-        rows = tape.rows(last - 1, last)
+        rows = history.rows(last - 1, last)
         ticks, size, at_ms = rows.ticks[0], qty(rows.steps[0]), rows.at_ms[0]
         bids, asks = (f'["{price(ticks + side)}","{size}"]' for side in (-1, 1))
         kind = "snapshot" if swap or not told else "delta"
@@ -97,14 +97,14 @@ def best(tape: TradeHistory, floor: SimulatorState) -> TellTrades:
     return made
 
 
-def ticker(tape: TradeHistory, floor: SimulatorState) -> TellTrades:
+def ticker(history: TradeHistory, state: SimulatorState) -> TellTrades:
     """Of tickers: a contract's first message is whole, the others have what has changed; spot's have no bid and ask."""
-    listing = tape.listing
+    listing = history.listing
     price, sym, swap = digits(listing.tick), listing.id, listing.kind == "swap"
     whole: list[bool] = []
 
     def made(first: int, last: int) -> str:
-        rows = tape.rows(last - 1, last)
+        rows = history.rows(last - 1, last)
         ticks, at_ms = rows.ticks[0], rows.at_ms[0]
         last_price = price(ticks)
         kind = "delta" if swap and whole else "snapshot"
@@ -157,27 +157,31 @@ TELLERS: Mapping[str, MostlyTold] = {
 class BybitWebsocket:
     """By topic, e.g. publicTrade.BTCUSDT. A request with one bad topic is refused whole."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor, self._tapes = floor, floor.tapes
+    def __init__(self, state: SimulatorState) -> None:
+        self._state, self._histories = state, state.histories
 
-    def talk(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
+    def connect(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
         """At v5/public/linear or v5/public/spot, as the markets are."""
-        kinds = {category(tape.listing) for tape in self._tapes.values()}
+        kinds = {category(history.listing) for history in self._histories.values()}
         if list(path[1:3]) != ["v5", "public"] or path[-1] not in kinds:
             return None
         return ConnectionState(state={"spot": path[-1] == "spot"})
 
-    def heard(self, talk: ConnectionState, text: str) -> SubscriptionRequest:
+    def parse(self, connection: ConnectionState, text: str) -> SubscriptionRequest:
         """subscribe, unsubscribe and ping."""
-        asked = json.loads(text)
-        if not isinstance(asked, dict):
+        request = json.loads(text)
+        if not isinstance(request, dict):
             raise ValueError("it is no object")
-        op, names, number = asked.get("op"), [str(name) for name in asked.get("args") or []], asked.get("req_id", "")
+        op, names, number = (
+            request.get("op"),
+            [str(name) for name in request.get("args") or []],
+            request.get("req_id", ""),
+        )
         if op == "ping":
             return SubscriptionRequest(number=number, kind="ping")
         if op not in ("subscribe", "unsubscribe"):
             raise ValueError(f"unknown op {op}")
-        if op == "subscribe" and talk.state["spot"] and len(names) > SPOT_ARGS:
+        if op == "subscribe" and connection.state["spot"] and len(names) > SPOT_ARGS:
             raise ValueError("args size >10")
         if op == "unsubscribe":
             return SubscriptionRequest((), names, number, op)
@@ -186,43 +190,43 @@ class BybitWebsocket:
             raise ValueError(f"error:handler not found,topic:{bad}")
         return SubscriptionRequest(names, (), number, op)
 
-    def told(
-        self, talk: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
+    def reply(
+        self, connection: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
     ) -> Sequence[str]:
         """Spot says "subscribe" in it, contracts nothing."""
-        said = "pong" if wanted.kind == "ping" else (wanted.kind if talk.state["spot"] else "")
+        said = "pong" if wanted.kind == "ping" else (wanted.kind if connection.state["spot"] else "")
         if refused:
             return [self._answer(False, f"error:handler not found,topic:{refused[0]}", wanted.number, wanted.kind)]
         return [self._answer(True, said, wanted.number, wanted.kind)]
 
-    def nonsense(self, talk: ConnectionState, text: str, error: Exception) -> str:
+    def error_reply(self, connection: ConnectionState, text: str, error: Exception) -> str:
         """With the number of the request, if it can be read."""
         try:
-            asked: Any = json.loads(text)
+            request: Any = json.loads(text)
         except ValueError:
-            asked = {}
-        number = asked.get("req_id", "") if isinstance(asked, dict) else ""
+            request = {}
+        number = request.get("req_id", "") if isinstance(request, dict) else ""
         return self._answer(False, str(error), number, "subscribe")
 
-    def wrapped(self, talk: ConnectionState, name: str, frame: bytes) -> bytes:
+    def envelope(self, connection: ConnectionState, name: str, frame: bytes) -> bytes:
         """As it is."""
         return frame
 
-    def stream(self, name: str, now_ms: int) -> MessageStream | None:
+    def open_stream(self, name: str, now_ms: int) -> MessageStream | None:
         """From now on."""
         kind, _, sym = name.rpartition(".")
         if not self._known(name):
             raise UnknownStream(name)
-        tape = self._tapes[sym]
+        history = self._histories[sym]
         if kind.startswith("kline."):
             interval = kind.removeprefix("kline.")
-            return BarStream(tape, INTERVALS[interval], bybit_messages.kline(tape.listing, interval), now_ms)
-        return BatchStream(tape, TELLERS[kind](tape, self._floor), now_ms)
+            return BarStream(history, INTERVALS[interval], bybit_messages.kline(history.listing, interval), now_ms)
+        return BatchStream(history, TELLERS[kind](history, self._state), now_ms)
 
     def _known(self, name: str) -> bool:
         kind, _, sym = name.rpartition(".")
         known = kind in TELLERS or (kind.startswith("kline.") and kind.removeprefix("kline.") in INTERVALS)
-        return known and sym in self._tapes and self._floor.book.status(sym) != "Closed"
+        return known and sym in self._histories and self._state.engine.status(sym) != "Closed"
 
     @staticmethod
     def _answer(success: bool, said: str, number: object, op: str) -> str:

@@ -129,16 +129,16 @@ class RandomFaults:
     slow_ms: int = 50
     apart_ms: int = 30
     stale_ms: int = 100
-    asked: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         unknown = set(self.chances) - {*TROUBLES, *ORDERS, *READS}
         if unknown:
             raise ValueError(f"no such trouble: {', '.join(sorted(unknown))}")
 
-    def fault(self, asked: HttpRequest) -> Fault | None:
+    def fault(self, request: HttpRequest) -> Fault | None:
         """What befalls this request on its way."""
-        dice = self._dice(f"{asked.method} {asked.path} {asked.client_id}")
+        dice = self._dice(f"{request.method} {request.path} {request.client_id}")
         lot = dice.random()
         for trouble in TROUBLES:
             lot -= self.chances.get(trouble, 0.0)
@@ -162,9 +162,9 @@ class RandomFaults:
         """Whether the venue finds too little margin."""
         return self._dice(f"reject {client_id}").random() < self.chances.get("reject", 0.0)
 
-    def stale(self, asked: HttpRequest) -> int:
+    def stale(self, request: HttpRequest) -> int:
         """How many ms old this read's answer is."""
-        dice = self._dice(f"stale {asked.path} {asked.client_id}")
+        dice = self._dice(f"stale {request.path} {request.client_id}")
         return self.stale_ms if dice.random() < self.chances.get("stale", 0.0) else 0
 
     def _fault(self, trouble: str, dice: random.Random) -> Fault:
@@ -184,5 +184,5 @@ class RandomFaults:
     def _dice(self, what: str) -> random.Random:
         if not self.chances:
             return random.Random(0)
-        self.asked[what] += 1
-        return random.Random(f"{self.seed}|{what}|{self.asked[what]}")
+        self.counts[what] += 1
+        return random.Random(f"{self.seed}|{what}|{self.counts[what]}")

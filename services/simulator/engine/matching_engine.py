@@ -311,7 +311,7 @@ class MatchingEngine:
         if isinstance(event, EngineFill):
             self.fills.append(event)
             self._fills_of[event.order_id].append(event)
-            self.wallet.book(self.listings[event.sym], event)
+            self.wallet.apply(self.listings[event.sym], event)
         elif isinstance(event, Payment):
             self.payments.append(event)
             self.wallet.pay(event)

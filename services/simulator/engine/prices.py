@@ -56,14 +56,14 @@ class EnginePrices:
 class TradedPrices(EnginePrices):
     """The quotes around each tape's last trade; `set` does nothing to them."""
 
-    def __init__(self, tapes: Mapping[str, TradeHistory]) -> None:
-        super().__init__(tape.listing for tape in tapes.values())
-        self._tapes = tapes
+    def __init__(self, histories: Mapping[str, TradeHistory]) -> None:
+        super().__init__(history.listing for history in histories.values())
+        self._histories = histories
 
     def quote(self, id_: str, now_ms: int) -> BestPrices:
         """At this time."""
-        tape = self._tapes[id_]
-        last, tick = tape.price(now_ms), tape.listing.tick
+        history = self._histories[id_]
+        last, tick = history.price(now_ms), history.listing.tick
         return BestPrices(last - tick, last + tick)
 
 

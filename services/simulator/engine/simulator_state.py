@@ -71,12 +71,12 @@ class SimulatorState:
     quiet_ms: how long ago the best prices have changed last, where a ticker tells that.
     """
 
-    book: MatchingEngine
-    weather: RandomFaults = field(default_factory=RandomFaults)
+    engine: MatchingEngine
+    random_faults: RandomFaults = field(default_factory=RandomFaults)
     keys: ApiKeys = field(default_factory=ApiKeys)
     skew_ms: int = 0
     clock: SimulatorClock = field(default_factory=SimulatorClock)
-    tapes: Mapping[str, TradeHistory] = field(default_factory=dict)
+    histories: Mapping[str, TradeHistory] = field(default_factory=dict)
     quiet_ms: int = 0
 
     def now_ms(self) -> int:
@@ -85,30 +85,30 @@ class SimulatorState:
 
     def place(self, ask: NewOrder) -> EngineOrder:
         """Through the weather, into the book."""
-        if self.weather.rejects(ask.client_id):
+        if self.random_faults.rejects(ask.client_id):
             raise Declined(DeclineReason.MARGIN)
-        return self.book.place(ask, self.now_ms(), self.weather.plan(ask.client_id))
+        return self.engine.place(ask, self.now_ms(), self.random_faults.plan(ask.client_id))
 
-    def seen_ms(self, asked: HttpRequest) -> int:
+    def seen_ms(self, request: HttpRequest) -> int:
         """The time as of which a read is answered; what is due by now is filled before."""
         now_ms = self.now_ms()
-        self.book.advance(now_ms)
-        return now_ms - self.weather.stale(asked)
+        self.engine.advance(now_ms)
+        return now_ms - self.random_faults.stale(request)
 
     def fills(self, sym: str | None, since_ms: int, seen_ms: int) -> list[EngineFill]:
         """Those of one market, between two times, oldest first."""
         found: list[EngineFill] = []
-        for fill in reversed(self.book.fills):
+        for fill in reversed(self.engine.fills):
             if fill.at_ms < since_ms - SLACK_MS:  # they come nearly in order of time
                 break
             if sym in (None, fill.sym) and since_ms <= fill.at_ms <= seen_ms:
                 found.append(fill)
         return found[::-1]
 
-    def holdings(self, asked: HttpRequest) -> list[tuple[str, str, HeldPosition]]:
+    def holdings(self, request: HttpRequest) -> list[tuple[str, str, HeldPosition]]:
         """All swaps with their positions by leg, flat ones too, as this read sees it."""
-        seen_ms, wallet = self.seen_ms(asked), self.book.wallet
-        swaps = [listing.id for listing in self.book.listings.values() if listing.kind == "swap"]
+        seen_ms, wallet = self.seen_ms(request), self.engine.wallet
+        swaps = [listing.id for listing in self.engine.listings.values() if listing.kind == "swap"]
         return [
             (sym, leg, wallet.holding(sym, seen_ms, leg))
             for sym in swaps
@@ -117,18 +117,18 @@ class SimulatorState:
 
     def in_position(self, sym: str | None = None) -> bool:
         """Whether this swap is held, or any, in any leg."""
-        wallet, syms = self.book.wallet, self.book.listings if sym is None else [sym]
+        wallet, syms = self.engine.wallet, self.engine.listings if sym is None else [sym]
         return any(wallet.holding(one, leg=leg).qty for one in syms for leg in wallet.legs(one))
 
     def fund(self, sym: str, rate: Decimal) -> None:
         """Long pays short at a positive rate."""
-        now_ms, listing = self.now_ms(), self.book.listings[sym]
-        amount = -self.book.wallet.net(sym) * self.book.prices.quote(sym, now_ms).mid * rate
-        self.book.pay("FUNDING_FEE", sym, listing.quote, amount.quantize(Decimal("0.00000001")), now_ms)
+        now_ms, listing = self.now_ms(), self.engine.listings[sym]
+        amount = -self.engine.wallet.net(sym) * self.engine.prices.quote(sym, now_ms).mid * rate
+        self.engine.pay("FUNDING_FEE", sym, listing.quote, amount.quantize(Decimal("0.00000001")), now_ms)
 
     def close_out(self, sym: str, origin: str) -> list[EngineOrder]:
         """End every position of a swap as the venue does it itself: `liquidation`, `adl` or `settlement`."""
-        wallet = self.book.wallet
+        wallet = self.engine.wallet
         held = [(leg, wallet.holding(sym, leg=leg).qty) for leg in wallet.legs(sym)]
         asks = [NewOrder(sym, -qty, reduce_only=True, leg=leg, origin=origin) for leg, qty in held if qty]
-        return [self.book.place(ask, self.now_ms()) for ask in asks]
+        return [self.engine.place(ask, self.now_ms()) for ask in asks]

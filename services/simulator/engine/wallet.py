@@ -53,7 +53,7 @@ class Wallet:
         closed = min(abs(qty), abs(held.qty)) * (1 if held.qty > 0 else -1)
         return (closed * (price - held.entry)).quantize(CENT, ROUND_HALF_EVEN)
 
-    def book(self, listing: Listing, fill: EngineFill) -> None:
+    def apply(self, listing: Listing, fill: EngineFill) -> None:
         """Take a fill in."""
         self.cash[fill.fee_currency] -= fill.fee + fill.extra
         if listing.kind == "spot":

@@ -49,12 +49,14 @@ class SimulatorServer:
     port 0: a free one. admin: answers `POST /_fake/NAME`, by name. sockets: serves websockets, at whatever path.
     """
 
-    def __init__(self, venue: FakeVenue, *faults: Fault, port: int = 0, weather: RandomFaults | None = None) -> None:
+    def __init__(
+        self, venue: FakeVenue, *faults: Fault, port: int = 0, random_faults: RandomFaults | None = None
+    ) -> None:
         self.faults = list(faults)
-        self.weather = weather or RandomFaults()
-        self.asked: deque[HttpRequest] = deque(maxlen=KEPT)
+        self.random_faults = random_faults or RandomFaults()
+        self.requests: deque[HttpRequest] = deque(maxlen=KEPT)
         self.admin: dict[str, Handler] = {}
-        self.sockets: Socket | None = None
+        self.websockets: Socket | None = None
         self.url = ""
         self._port = port
         self._routes = venue.routes
@@ -90,62 +92,62 @@ class SimulatorServer:
 
     def count(self, path: str, method: str = "") -> int:
         """How many requests had this in their path."""
-        return sum(path in asked.path and method in ("", asked.method) for asked in self.asked)
+        return sum(path in request.path and method in ("", request.method) for request in self.requests)
 
     async def wait_for(self, path: str, count: int) -> None:
         """Until so many requests with this in their path have come."""
         async with self._came:
             await self._came.wait_for(lambda: self.count(path) >= count)
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        path = request.match_info["rest"]
-        asked = HttpRequest(
-            path, dict(request.query), request.method, request.rel_url.raw_query_string, await request.text(),
-            {name.lower(): value for name, value in request.headers.items()},
+    async def _serve(self, came: web.Request) -> web.StreamResponse:
+        path = came.match_info["rest"]
+        request = HttpRequest(
+            path, dict(came.query), came.method, came.rel_url.raw_query_string, await came.text(),
+            {name.lower(): value for name, value in came.headers.items()},
         )  # fmt: skip
         if path.startswith(ADMIN):
-            return self._answer(self.admin.get(path.removeprefix(ADMIN)), asked)
-        self.asked.append(asked)
+            return self._answer(self.admin.get(path.removeprefix(ADMIN)), request)
+        self.requests.append(request)
         async with self._came:
             self._came.notify_all()
-        fault = self._fault(asked)
+        fault = self._fault(request)
         if fault is not None and fault.mode is FaultMode.LATE:
-            self._later(fault, asked)
-            return await fault.answer(request, None)
+            self._later(fault, request)
+            return await fault.answer(came, None)
         if fault is not None and fault.mode is FaultMode.SLOW:
             await asyncio.sleep(fault.delay_ms / MS)
             fault = None
-        if fault is None and self.sockets is not None and request.headers.get("Upgrade", "").lower() == "websocket":
-            return await self.sockets(request)
+        if fault is None and self.websockets is not None and came.headers.get("Upgrade", "").lower() == "websocket":
+            return await self.websockets(came)
         if fault is None:
-            return self._routed(asked)
+            return self._routed(request)
         unseen = fault.mode in (FaultMode.STATUS, FaultMode.DROP, FaultMode.HTML) and not fault.after
-        return await fault.answer(request, None if unseen else self._routed(asked))
+        return await fault.answer(came, None if unseen else self._routed(request))
 
-    def _fault(self, asked: HttpRequest) -> Fault | None:
-        struck = next((fault for fault in self.faults if fault.strikes(asked.path, asked.method)), None)
-        return struck or self.weather.fault(asked)
+    def _fault(self, request: HttpRequest) -> Fault | None:
+        struck = next((fault for fault in self.faults if fault.strikes(request.path, request.method)), None)
+        return struck or self.random_faults.fault(request)
 
-    def _later(self, fault: Fault, asked: HttpRequest) -> None:
+    def _later(self, fault: Fault, request: HttpRequest) -> None:
         async def arrive() -> None:
             await asyncio.sleep(fault.delay_ms / MS)
-            self._routed(asked)
+            self._routed(request)
 
         task = asyncio.create_task(arrive())
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
-    def _routed(self, asked: HttpRequest) -> web.Response:
-        return self._answer(self._routes.get(f"{asked.method} {asked.path}"), asked)
+    def _routed(self, request: HttpRequest) -> web.Response:
+        return self._answer(self._routes.get(f"{request.method} {request.path}"), request)
 
-    def _answer(self, route: Handler | None, asked: HttpRequest) -> web.Response:
+    def _answer(self, route: Handler | None, request: HttpRequest) -> web.Response:
         status: int = 200
         body: Any
         headers: Mapping[str, str] = {}
         try:
             if route is None:
-                raise ApiError(404, {"code": -1, "msg": f"the fake exchange has no {asked.method} {asked.path}"})
-            body = route(asked)
+                raise ApiError(404, {"code": -1, "msg": f"the fake exchange has no {request.method} {request.path}"})
+            body = route(request)
             if isinstance(body, HttpAnswer):
                 body, headers = body
         except ApiError as refused:

@@ -29,74 +29,74 @@ def position_id(sym: str, leg: str) -> int:
 class OkxAccount:
     """Answers about the account, in OKX's words."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
-    def config(self, asked: HttpRequest) -> object:
+    def config(self, request: HttpRequest) -> object:
         """GET account/config."""
-        keys = self._floor.keys
+        keys = self._state.keys
         rights = ",".join(
             ["read_only", *(["trade"] if not keys.reads_only else []), *(["withdraw"] if keys.withdraws else [])]
         )
-        mode = self._floor.book.settings.get("mode", "net_mode")
-        level = self._floor.book.settings.get("acctLv", "2")
-        uid = self._floor.book.settings.get("uid", "43812")
+        mode = self._state.engine.settings.get("mode", "net_mode")
+        level = self._state.engine.settings.get("acctLv", "2")
+        uid = self._state.engine.settings.get("uid", "43812")
         return [{"uid": uid, "mainUid": uid, "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
 
-    def set_position_mode(self, asked: HttpRequest) -> object:
+    def set_position_mode(self, request: HttpRequest) -> object:
         """POST account/set-position-mode."""
-        book, wanted = self._floor.book, asked.content["posMode"]
-        if (self._floor.in_position() or book.open_orders()) and wanted != book.settings.get("mode", "net_mode"):
+        engine, wanted = self._state.engine, request.content["posMode"]
+        if (self._state.in_position() or engine.open_orders()) and wanted != engine.settings.get("mode", "net_mode"):
             raise refused("59000", "Settings failed. Close any open positions or orders.")
-        book.set("mode", wanted)
+        engine.set("mode", wanted)
         return [{"posMode": wanted}]
 
-    def leverage(self, asked: HttpRequest) -> object:
+    def leverage(self, request: HttpRequest) -> object:
         """GET account/leverage-info."""
-        book, mode = self._floor.book, asked.query["mgnMode"]
+        engine, mode = self._state.engine, request.query["mgnMode"]
         return [
-            {"instId": sym, "mgnMode": mode, "posSide": "net", "lever": str(book.leverage(sym)), "ccy": ""}
-            for sym in asked.query["instId"].split(",")
+            {"instId": sym, "mgnMode": mode, "posSide": "net", "lever": str(engine.leverage(sym)), "ccy": ""}
+            for sym in request.query["instId"].split(",")
         ]
 
-    def set_leverage(self, asked: HttpRequest) -> object:
+    def set_leverage(self, request: HttpRequest) -> object:
         """POST account/set-leverage."""
-        content = asked.content
-        if not 1 <= Decimal(content["lever"]) <= self._floor.book.listings[content["instId"]].most_leverage:
+        content = request.content
+        if not 1 <= Decimal(content["lever"]) <= self._state.engine.listings[content["instId"]].most_leverage:
             raise refused("59102", "Leverage exceeds the maximum limit.")
-        self._floor.book.set(f"leverage:{content['instId']}", str(content["lever"]))
+        self._state.engine.set(f"leverage:{content['instId']}", str(content["lever"]))
         return [{**content, "lever": str(content["lever"])}]
 
-    def balance(self, asked: HttpRequest) -> object:
+    def balance(self, request: HttpRequest) -> object:
         """GET account/balance: equity is cash and unrealised profit."""
-        book = self._floor.book
-        now_ms, cash = self._floor.now_ms(), book.wallet.cash
-        profit = sum((self._profit(sym, held) for sym, _, held in self._floor.holdings(asked)), ZERO)
+        engine = self._state.engine
+        now_ms, cash = self._state.now_ms(), engine.wallet.cash
+        profit = sum((self._profit(sym, held) for sym, _, held in self._state.holdings(request)), ZERO)
         details = [
             {
                 "ccy": currency, "cashBal": amount, "eq": amount + (profit if currency == "USDT" else 0),
-                "availBal": amount - book.locked(currency), "availEq": book.free(currency, now_ms),
-                "frozenBal": book.locked(currency), "ordFrozen": book.locked(currency),
+                "availBal": amount - engine.locked(currency), "availEq": engine.free(currency, now_ms),
+                "frozenBal": engine.locked(currency), "ordFrozen": engine.locked(currency),
                 "upl": profit if currency == "USDT" else "0", "uTime": str(now_ms),
             }
             for currency, amount in cash.items()
         ]  # fmt: skip
         return [{"uTime": str(now_ms), "totalEq": cash["USDT"] + profit, "details": details}]
 
-    def positions(self, asked: HttpRequest) -> object:
+    def positions(self, request: HttpRequest) -> object:
         """GET account/positions: open ones."""
-        wanted = asked.query.get("instId")
+        wanted = request.query.get("instId")
         if wanted is not None and len(wanted.split(",")) > MOST_IDS:
             raise refused("51000", "Parameter instId error")
         return [
             self._position(sym, leg, held)
-            for sym, leg, held in self._floor.holdings(asked)
+            for sym, leg, held in self._state.holdings(request)
             if held.qty and (wanted is None or sym in wanted.split(","))
         ]
 
-    def bills(self, asked: HttpRequest) -> object:
+    def bills(self, request: HttpRequest) -> object:
         """GET account/bills and bills-archive: funding, newest first, 100 at most; an isolated position pays itself."""
-        query = asked.query
+        query = request.query
         after, since_ms = int(query.get("after", 2**62)), int(query.get("begin", 0))
         found = [
             {
@@ -104,17 +104,17 @@ class OkxAccount:
                 "type": "8", "subType": "173" if pay.amount < 0 else "174", "ts": str(pay.at_ms), "instType": "SWAP",
                 "mgnMode": "isolated", "pnl": pay.amount, "sz": "0", "fee": "0", "ordId": "",
             }
-            for pay in reversed(self._floor.book.payments)
+            for pay in reversed(self._state.engine.payments)
             if pay.kind == "FUNDING_FEE" and query.get("type", "8") == "8" and pay.id < after and pay.at_ms >= since_ms
         ]  # fmt: skip
         return found[: min(int(query.get("limit", 100)), 100)]
 
     def _profit(self, sym: str, held: HeldPosition) -> Decimal:
-        return held.qty * (self._floor.book.prices.quote(sym, self._floor.now_ms()).mid - held.entry)
+        return held.qty * (self._state.engine.prices.quote(sym, self._state.now_ms()).mid - held.entry)
 
     def _position(self, sym: str, leg: str, held: HeldPosition) -> dict[str, object]:
-        book, listing = self._floor.book, self._floor.book.listings[sym]
-        mark, lever = book.prices.quote(sym, self._floor.now_ms()).mid, book.leverage(sym)
+        engine, listing = self._state.engine, self._state.engine.listings[sym]
+        mark, lever = engine.prices.quote(sym, self._state.now_ms()).mid, engine.leverage(sym)
         margin = abs(held.qty) * held.entry / lever
         far = held.entry * (1 - (1 if held.qty > 0 else -1) / lever) if held.qty else ZERO
         return {

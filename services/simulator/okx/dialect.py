@@ -18,16 +18,16 @@ HOST = "www.okx.com/api/v5"
 class Okx:
     """A FakeVenue that trades. Its demo trading has the same host."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self.floor = floor
-        self._orders, self._account = OkxOrders(floor), OkxAccount(floor)
-        floor.book.fires_as = lambda waited: ""  # see OkxAlgo
-        self._history = OkxHistory(floor)
+    def __init__(self, state: SimulatorState) -> None:
+        self.state = state
+        self._orders, self._account = OkxOrders(state), OkxAccount(state)
+        state.engine.fires_as = lambda waited: ""  # see OkxAlgo
+        self._history = OkxHistory(state)
 
     @property
     def routes(self) -> Mapping[str, Handler]:
         """What the server serves."""
-        orders, account, algo = self._orders, self._account, OkxAlgo(self.floor)
+        orders, account, algo = self._orders, self._account, OkxAlgo(self.state)
         private: dict[str, Handler] = {
             "POST trade/order": orders.place,
             "POST trade/batch-orders": orders.place,
@@ -47,60 +47,62 @@ class Okx:
             "GET account/bills-archive": account.bills,
             "POST account/set-leverage": account.set_leverage,
             "POST account/set-position-mode": account.set_position_mode,
-            "GET asset/currencies": lambda asked: [],
+            "GET asset/currencies": lambda request: [],
         }
         public: dict[str, Handler] = {
-            "GET public/time": lambda asked: [{"ts": str(self.floor.now_ms())}],
+            "GET public/time": lambda request: [{"ts": str(self.state.now_ms())}],
             "GET public/instruments": self._instruments,
             "GET market/ticker": self._ticker,
             "GET public/funding-rate-history": self._history.funding_rates,
             "GET market/tickers": self._tickers,
         }
-        if self.floor.tapes:
+        if self.state.histories:
             public |= {
                 "GET market/trades": self._history.trades,
                 "GET market/history-trades": self._history.past_trades,
                 "GET market/candles": self._history.candles,
                 "GET market/history-candles": self._history.candles,
             }
-        table = {route: signed(self.floor, answer) for route, answer in private.items()}
+        table = {route: signed(self.state, answer) for route, answer in private.items()}
         table |= {route: _wrapped(answer) for route, answer in public.items()}
         return {route.replace(" ", f" {HOST}/", 1): answer for route, answer in table.items()}
 
-    def _instruments(self, asked: HttpRequest) -> object:
-        kind = asked.query.get("instType", "").lower()
-        book, id_ = self.floor.book, asked.query.get("instId")
+    def _instruments(self, request: HttpRequest) -> object:
+        kind = request.query.get("instType", "").lower()
+        engine, id_ = self.state.engine, request.query.get("instId")
         return [
-            {**_row(listing), "state": book.status(listing.id) or "live",
-             "expTime": book.settings.get(f"delivery:{listing.id}", "")}
-            for listing in book.listings.values()
+            {**_row(listing), "state": engine.status(listing.id) or "live",
+             "expTime": engine.settings.get(f"delivery:{listing.id}", "")}
+            for listing in engine.listings.values()
             if listing.kind == kind and id_ in (None, listing.id)
         ]  # fmt: skip
 
-    def _ticker(self, asked: HttpRequest) -> object:
-        id_, now_ms = asked.query.get("instId", ""), self.floor.now_ms()
-        if id_ not in self.floor.book.listings:
+    def _ticker(self, request: HttpRequest) -> object:
+        id_, now_ms = request.query.get("instId", ""), self.state.now_ms()
+        if id_ not in self.state.engine.listings:
             raise refused("51001", "Instrument ID doesn't exist.")
-        return [self._quoted(self.floor.book.listings[id_], now_ms)]
+        return [self._quoted(self.state.engine.listings[id_], now_ms)]
 
-    def _tickers(self, asked: HttpRequest) -> object:
+    def _tickers(self, request: HttpRequest) -> object:
         """GET market/tickers: of one kind."""
-        kind, now_ms = asked.query.get("instType", "").lower(), self.floor.now_ms()
-        return [self._quoted(listing, now_ms) for listing in self.floor.book.listings.values() if listing.kind == kind]
+        kind, now_ms = request.query.get("instType", "").lower(), self.state.now_ms()
+        return [
+            self._quoted(listing, now_ms) for listing in self.state.engine.listings.values() if listing.kind == kind
+        ]
 
     def _quoted(self, listing: Listing, now_ms: int) -> dict[str, object]:
-        quote = self.floor.book.prices.quote(listing.id, now_ms)
+        quote = self.state.engine.prices.quote(listing.id, now_ms)
         return {
             "instType": listing.kind.upper(), "instId": listing.id, "last": quote.mid, "lastSz": "1",
             "askPx": quote.ask, "askSz": "9", "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid,
             "high24h": quote.mid, "low24h": quote.mid, "volCcy24h": "1", "vol24h": "1",
-            "ts": str(now_ms - self.floor.quiet_ms),
+            "ts": str(now_ms - self.state.quiet_ms),
             "sodUtc0": quote.mid, "sodUtc8": quote.mid,
         }  # fmt: skip
 
 
 def _wrapped(answer: Handler) -> Handler:
-    return lambda asked: {"code": "0", "msg": "", "data": answer(asked)}
+    return lambda request: {"code": "0", "msg": "", "data": answer(request)}
 
 
 def _row(listing: Listing) -> dict[str, object]:
@@ -136,23 +138,23 @@ RECENT_BARS = 1440  # older ones only in history-candles
 class OkxHistory:
     """Answers about what has been, in OKX's words. `after` is older than, `before` newer than, both left out."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
-    def candles(self, asked: HttpRequest) -> object:
+    def candles(self, request: HttpRequest) -> object:
         """GET market/candles and market/history-candles: with `before` alone, still the newest ones."""
-        query, tape = asked.query, self._tape(asked)
-        length_ms, now_ms = INTERVALS.get(query.get("bar", "1m")), self._floor.now_ms()
+        query, history = request.query, self._history(request)
+        length_ms, now_ms = INTERVALS.get(query.get("bar", "1m")), self._state.now_ms()
         if length_ms is None:
             raise refused("51000", "Parameter bar error")
-        limit = _limit(asked, 100, MOST_BARS)
+        limit = _limit(request, 100, MOST_BARS)
         end_ms = min(int(query.get("after", now_ms + 1)), now_ms + 1)
         start_ms = int(query.get("before", -1)) + 1
-        if "history" not in asked.path:
+        if "history" not in request.path:
             start_ms = max(start_ms, now_ms // length_ms * length_ms - (RECENT_BARS - 1) * length_ms)
         start_ms = max(start_ms, end_ms - (limit + 1) * length_ms)
-        bars = tape.bars(length_ms, start_ms, end_ms, now_ms)[-limit:]
-        size = tape.listing.contract_size
+        bars = history.bars(length_ms, start_ms, end_ms, now_ms)[-limit:]
+        size = history.listing.contract_size
         return [
             [
                 str(bar.at_ms), bar.open, bar.high, bar.low, bar.close, bar.volume / size, bar.volume,
@@ -161,29 +163,31 @@ class OkxHistory:
             for bar in reversed(bars)
         ]  # fmt: skip
 
-    def trades(self, asked: HttpRequest) -> object:
+    def trades(self, request: HttpRequest) -> object:
         """GET market/trades: the last ones."""
-        tape, limit = self._tape(asked), _limit(asked, 100, MOST_TRADES)
-        count = tape.upto(self._floor.now_ms())
-        return [_trade_row(tape, trade) for trade in reversed(tape.trades(max(count - limit, 0), count))]
+        history, limit = self._history(request), _limit(request, 100, MOST_TRADES)
+        count = history.upto(self._state.now_ms())
+        return [_trade_row(history, trade) for trade in reversed(history.trades(max(count - limit, 0), count))]
 
-    def past_trades(self, asked: HttpRequest) -> object:
+    def past_trades(self, request: HttpRequest) -> object:
         """GET market/history-trades: type 1 pages by id, 2 by time."""
-        query, tape, limit = asked.query, self._tape(asked), _limit(asked, 100, MOST_PAST_TRADES)
-        now_ms = self._floor.now_ms()
-        first, last = 0, tape.upto(now_ms)
+        query, history, limit = request.query, self._history(request), _limit(request, 100, MOST_PAST_TRADES)
+        now_ms = self._state.now_ms()
+        first, last = 0, history.upto(now_ms)
         if query.get("type", "1") == "2":
-            last = tape.before(int(query["after"]), now_ms) if "after" in query else last
+            last = history.before(int(query["after"]), now_ms) if "after" in query else last
         else:
-            last = min(tape.index(int(query["after"])), last) if "after" in query else last
-            first = max(tape.index(int(query["before"])) + 1, 0) if "before" in query else first
-        return [_trade_row(tape, trade) for trade in reversed(tape.trades(max(last - limit, first, 0), max(last, 0)))]
+            last = min(history.index(int(query["after"])), last) if "after" in query else last
+            first = max(history.index(int(query["before"])) + 1, 0) if "before" in query else first
+        return [
+            _trade_row(history, trade) for trade in reversed(history.trades(max(last - limit, first, 0), max(last, 0)))
+        ]
 
-    def funding_rates(self, asked: HttpRequest) -> object:
+    def funding_rates(self, request: HttpRequest) -> object:
         """GET public/funding-rate-history: every eight hours."""
-        query, now_ms, limit = asked.query, self._floor.now_ms(), _limit(asked, MOST_RATES, MOST_RATES)
+        query, now_ms, limit = request.query, self._state.now_ms(), _limit(request, MOST_RATES, MOST_RATES)
         id_ = query.get("instId", "")
-        if id_ not in self._floor.book.listings:
+        if id_ not in self._state.engine.listings:
             raise refused("51001", "Instrument ID doesn't exist.")
         end_ms = (min(int(query.get("after", now_ms + 1)), now_ms + 1) - 1) // HOURS_8_MS * HOURS_8_MS
         start_ms = max(int(query.get("before", 0)) + 1, end_ms - (limit - 1) * HOURS_8_MS)
@@ -195,19 +199,19 @@ class OkxHistory:
             for at_ms in range(end_ms, start_ms - 1, -HOURS_8_MS)
         ]  # fmt: skip
 
-    def _tape(self, asked: HttpRequest) -> TradeHistory:
-        tape = self._floor.tapes.get(asked.query.get("instId", ""))
-        if tape is None:
+    def _history(self, request: HttpRequest) -> TradeHistory:
+        history = self._state.histories.get(request.query.get("instId", ""))
+        if history is None:
             raise refused("51001", "Instrument ID doesn't exist.")
-        return tape
+        return history
 
 
-def _trade_row(tape: TradeHistory, trade: MarketTrade) -> dict[str, object]:
+def _trade_row(history: TradeHistory, trade: MarketTrade) -> dict[str, object]:
     return {
-        "instId": tape.listing.id, "tradeId": str(trade.id), "px": trade.price,
-        "sz": trade.amount / tape.listing.contract_size, "side": trade.side, "ts": str(trade.at_ms), "source": "0",
+        "instId": history.listing.id, "tradeId": str(trade.id), "px": trade.price,
+        "sz": trade.amount / history.listing.contract_size, "side": trade.side, "ts": str(trade.at_ms), "source": "0",
     }  # fmt: skip
 
 
-def _limit(asked: HttpRequest, default: int, most: int) -> int:
-    return max(1, min(int(asked.query.get("limit", default)), most))
+def _limit(request: HttpRequest, default: int, most: int) -> int:
+    return max(1, min(int(request.query.get("limit", default)), most))

@@ -43,59 +43,59 @@ AVERAGE = Decimal("0.1")  # an average price is rounded, so it does not tell wha
 class OkxOrders:
     """Answers about orders, in OKX's words."""
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
-    def place(self, asked: HttpRequest) -> object:
+    def place(self, request: HttpRequest) -> object:
         """POST trade/order, and trade/batch-orders with one."""
-        content = asked.content[0] if isinstance(asked.content, list) else asked.content
+        content = request.content[0] if isinstance(request.content, list) else request.content
         client_id = content.get("clOrdId", "")
         try:
-            order = self._floor.place(self._ask(content, asked))
+            order = self._state.place(self._ask(content, request))
         except Declined as declined:
             raise refused_order(*CODES[declined.why], client_id) from declined
         return [{"clOrdId": client_id, "ordId": str(order.id), "sCode": "0", "sMsg": "Order placed", "tag": ""}]
 
-    def find(self, asked: HttpRequest) -> object:
+    def find(self, request: HttpRequest) -> object:
         """GET trade/order."""
-        seen_ms = self._floor.seen_ms(asked)
-        order = self._found(asked.query, seen_ms)
+        seen_ms = self._state.seen_ms(request)
+        order = self._found(request.query, seen_ms)
         if order is None:
             raise refused("51603", "Order does not exist")
         return [self._shown(order)]
 
-    def cancel(self, asked: HttpRequest) -> object:
+    def cancel(self, request: HttpRequest) -> object:
         """POST trade/cancel-order."""
-        order = self._found(asked.content, self._floor.now_ms())
+        order = self._found(request.content, self._state.now_ms())
         if order is None or order.state not in OPEN:
             raise refused_order(
                 "51400", "Cancellation failed as the order has been filled, canceled or does not exist."
             )
-        self._floor.book.cancel(order, self._floor.now_ms())
+        self._state.engine.cancel(order, self._state.now_ms())
         return [{"clOrdId": order.client_id, "ordId": str(order.id), "sCode": "0", "sMsg": ""}]
 
-    def open_orders(self, asked: HttpRequest) -> object:
+    def open_orders(self, request: HttpRequest) -> object:
         """GET trade/orders-pending."""
-        seen_ms = self._floor.seen_ms(asked)
-        found = self._floor.book.open_orders(asked.query.get("instId"), seen_ms)[::-1]
-        if "after" in asked.query:
-            found = [order for order in found if order.id < int(asked.query["after"])]
-        return [self._shown(order) for order in found[: _limit(asked)]]
+        seen_ms = self._state.seen_ms(request)
+        found = self._state.engine.open_orders(request.query.get("instId"), seen_ms)[::-1]
+        if "after" in request.query:
+            found = [order for order in found if order.id < int(request.query["after"])]
+        return [self._shown(order) for order in found[: _limit(request)]]
 
-    def fills(self, asked: HttpRequest) -> object:
+    def fills(self, request: HttpRequest) -> object:
         """GET trade/fills and trade/fills-history: newest first."""
-        query, seen_ms = asked.query, self._floor.seen_ms(asked)
+        query, seen_ms = request.query, self._state.seen_ms(request)
         end_ms = min(int(query.get("end", seen_ms)), seen_ms)
-        found = self._floor.fills(query.get("instId"), int(query.get("begin", 0)), end_ms)
+        found = self._state.fills(query.get("instId"), int(query.get("begin", 0)), end_ms)
         if "ordId" in query:
             found = [fill for fill in found if str(fill.order_id) == query["ordId"]]
         if "after" in query:
             found = [fill for fill in found if fill.id < int(query["after"])]
-        return [self._fill(fill) for fill in found[::-1][: _limit(asked)]]
+        return [self._fill(fill) for fill in found[::-1][: _limit(request)]]
 
-    def _ask(self, content: dict[str, str], asked: HttpRequest) -> NewOrder:
+    def _ask(self, content: dict[str, str], request: HttpRequest) -> NewOrder:
         client_id, id_, kind = content.get("clOrdId", ""), content.get("instId", ""), content.get("ordType", "")
-        listing = self._floor.book.listings.get(id_)
+        listing = self._state.engine.listings.get(id_)
         if listing is None:
             raise refused_order("51001", "Instrument ID doesn't exist.", client_id)
         modes = ("isolated", "cross") if listing.kind == "swap" else ("cash",)
@@ -107,33 +107,33 @@ class OkxOrders:
             raise refused_order("51000", "Parameter sz error", client_id) from None
         if listing.kind == "spot" and content["side"] == "buy" and content.get("tgtCcy", "quote_ccy") == "quote_ccy":
             qty = self._for_money(listing, qty)
-        stamp_ms = stamp_ms_of(asked)
+        stamp_ms = stamp_ms_of(request)
         side = content.get("posSide", "net")
-        hedged = listing.kind == "swap" and self._floor.book.settings.get("mode") == "long_short_mode"
+        hedged = listing.kind == "swap" and self._state.engine.settings.get("mode") == "long_short_mode"
         if side not in (("long", "short") if hedged else ("net",)):
             raise refused_order("51000", "Parameter posSide error", client_id)
         leg = side.upper() if hedged else CROSS if content["tdMode"] == "cross" else ""
         return NewOrder(
             id_, qty if content["side"] == "buy" else -qty, client_id, str(content.get("reduceOnly")).lower() == "true",
             Decimal(content["px"]) if kind == "limit" else None, stamp_ms,
-            int(asked.headers.get("exptime", stamp_ms)) - stamp_ms, leg,
+            int(request.headers.get("exptime", stamp_ms)) - stamp_ms, leg,
         )  # fmt: skip
 
     def _for_money(self, listing: Listing, money: Decimal) -> Decimal:
-        ask = self._floor.book.prices.quote(listing.id, self._floor.now_ms()).ask
+        ask = self._state.engine.prices.quote(listing.id, self._state.now_ms()).ask
         return (money / ask / listing.step).to_integral_value(ROUND_DOWN) * listing.step
 
     def _found(self, query: dict[str, str], seen_ms: int) -> EngineOrder | None:
-        book = self._floor.book
+        engine = self._state.engine
         if query.get("clOrdId"):
-            found = book.by_client(query["clOrdId"], seen_ms)
+            found = engine.by_client(query["clOrdId"], seen_ms)
         else:
-            found = book.by_id(int(query.get("ordId") or 0), seen_ms)
-        return None if found is None or book.elsewhere(found) else found
+            found = engine.by_id(int(query.get("ordId") or 0), seen_ms)
+        return None if found is None or engine.elsewhere(found) else found
 
     def _shown(self, order: EngineOrder) -> dict[str, object]:
-        listing = self._floor.book.listings[order.sym]
-        fills = self._floor.book.fills_of(order)
+        listing = self._state.engine.listings[order.sym]
+        fills = self._state.engine.fills_of(order)
         average = (order.paid / abs(order.filled)).quantize(AVERAGE) if order.filled else ""
         return {
             "accFillSz": abs(order.filled) / listing.contract_size, "avgPx": average, "cTime": str(order.created_ms),
@@ -142,7 +142,8 @@ class OkxOrders:
             "fillPx": fills[-1].price if fills else "",
             "fillSz": abs(fills[-1].qty) / listing.contract_size if fills else "",
             "fillTime": str(order.updated_ms) if fills else "", "tradeId": str(fills[-1].id) if fills else "",
-            "lever": str(self._floor.book.leverage(order.sym)), "ordType": "market" if order.limit is None else "limit",
+            "lever": str(self._state.engine.leverage(order.sym)),
+            "ordType": "market" if order.limit is None else "limit",
             "px": "" if order.limit is None else order.limit, "posSide": _side(order.leg), "state": STATES[order.state],
             "side": "buy" if order.side > 0 else "sell", "sz": abs(order.signed_qty) / listing.contract_size,
             "tdMode": _mode(listing, order.leg), "category": CATEGORIES[order.origin],
@@ -153,14 +154,14 @@ class OkxOrders:
 
     def _algo(self, order: EngineOrder) -> dict[str, object]:
         """Of which waiting order it was made. source 6: a trigger order, 7: a take-profit or stop-loss order."""
-        was = self._floor.book.by_id(order.was)
+        was = self._state.engine.by_id(order.was)
         if was is None:
             return {"algoId": "", "algoClOrdId": "", "source": ""}
         source = "7" if was.algo in ("conditional", "oco") else "6"
         return {"algoId": str(was.id), "algoClOrdId": was.client_id, "source": source}
 
     def _fill(self, fill: EngineFill) -> dict[str, object]:
-        listing = self._floor.book.listings[fill.sym]
+        listing = self._state.engine.listings[fill.sym]
         return {
             "instType": listing.kind.upper(), "instId": fill.sym, "tradeId": str(fill.id), "ordId": str(fill.order_id),
             "clOrdId": fill.client_id, "billId": str(fill.id), "fillPx": fill.price,
@@ -171,8 +172,8 @@ class OkxOrders:
         }  # fmt: skip
 
 
-def _limit(asked: HttpRequest) -> int:
-    return min(int(asked.query.get("limit", MOST_ROWS)), MOST_ROWS)
+def _limit(request: HttpRequest) -> int:
+    return min(int(request.query.get("limit", MOST_ROWS)), MOST_ROWS)
 
 
 def _side(leg: str) -> str:
@@ -206,14 +207,14 @@ class OkxAlgo:
     The setting `algo:CLIENT_ID` says of which kind an order is; `trigger` without.
     """
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self._floor = floor
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
-    def place(self, asked: HttpRequest) -> object:
+    def place(self, request: HttpRequest) -> object:
         """POST trade/order-algo: `trigger` by its triggerPx, `conditional` by its slTriggerPx or tpTriggerPx."""
-        content, book = asked.content, self._floor.book
+        content, engine = request.content, self._state.engine
         client_id, kind = content.get("algoClOrdId", ""), content.get("ordType", "")
-        listing = book.listings.get(content.get("instId", ""))
+        listing = engine.listings.get(content.get("instId", ""))
         if listing is None or kind not in KINDS:
             raise refused_order("51000", "Parameter ordType error", client_id)
         prices = [content[name] for name in ("triggerPx", "slTriggerPx", "tpTriggerPx") if content.get(name)]
@@ -224,55 +225,55 @@ class OkxAlgo:
         side, leg = content.get("posSide", "net"), ""
         if listing.kind == "swap":
             leg = side.upper() if side != "net" else (CROSS if content.get("tdMode") == "cross" else "")
-        now = book.prices.quote(listing.id, self._floor.now_ms()).mid
+        now = engine.prices.quote(listing.id, self._state.now_ms()).mid
         ask = NewOrder(
             listing.id, qty if content["side"] == "buy" else -qty, client_id,
             str(content.get("reduceOnly")).lower() == "true", None, leg=leg, trigger=trigger, rises=trigger > now,
             algo=kind,
         )  # fmt: skip
         try:
-            order = self._floor.place(ask)
+            order = self._state.place(ask)
         except Declined as declined:
             raise refused_order(*CODES[declined.why], client_id) from declined
         return [{"algoId": str(order.id), "algoClOrdId": client_id, "clOrdId": "", "sCode": "0", "sMsg": "", "tag": ""}]
 
-    def pending(self, asked: HttpRequest) -> object:
+    def pending(self, request: HttpRequest) -> object:
         """GET trade/orders-algo-pending: newest first; `after`: older than this one."""
-        query, book = asked.query, self._floor.book
-        self._floor.seen_ms(asked)
+        query, engine = request.query, self._state.engine
+        self._state.seen_ms(request)
         kinds = set(query.get("ordType", "").split(","))
         if not kinds <= set(KINDS) or (len(kinds) > 1 and kinds != TOGETHER):
             raise refused("51000", "Parameter ordType error")
-        found = [order for order in book.waiting_orders(query.get("instId")) if self._kind(order) in kinds]
+        found = [order for order in engine.waiting_orders(query.get("instId")) if self._kind(order) in kinds]
         if "instType" in query:
-            found = [order for order in found if book.listings[order.sym].kind.upper() == query["instType"]]
+            found = [order for order in found if engine.listings[order.sym].kind.upper() == query["instType"]]
         if "after" in query:
             found = [order for order in found if order.id < int(query["after"])]
         newest = sorted(found, key=lambda order: -order.id)
         return [self._shown(order) for order in newest[: min(int(query.get("limit", MOST_ROWS)), MOST_ROWS)]]
 
-    def cancel(self, asked: HttpRequest) -> object:
+    def cancel(self, request: HttpRequest) -> object:
         """POST trade/cancel-algos: a list of ids."""
-        if len(asked.content) > MOST_CANCELS:
+        if len(request.content) > MOST_CANCELS:
             raise refused("51000", "Parameter algoId error")
-        orders = [self._floor.book.by_id(int(row["algoId"])) for row in asked.content]
+        orders = [self._state.engine.by_id(int(row["algoId"])) for row in request.content]
         for order in orders:
             if order is None or order.state not in LIVE:
                 raise refused_order("51400", "Cancellation failed as the order does not exist.")
-            self._floor.book.cancel(order, self._floor.now_ms())
-        return [{"algoId": row["algoId"], "algoClOrdId": "", "sCode": "0", "sMsg": ""} for row in asked.content]
+            self._state.engine.cancel(order, self._state.now_ms())
+        return [{"algoId": row["algoId"], "algoClOrdId": "", "sCode": "0", "sMsg": ""} for row in request.content]
 
     def _kind(self, order: EngineOrder) -> str:
-        return order.algo or self._floor.book.settings.get(f"algo:{order.client_id}", "trigger")
+        return order.algo or self._state.engine.settings.get(f"algo:{order.client_id}", "trigger")
 
     def _shown(self, order: EngineOrder) -> dict[str, object]:
-        listing = self._floor.book.listings[order.sym]
+        listing = self._state.engine.listings[order.sym]
         swap = listing.kind == "swap"
         return {
             "activePx": "", "actualPx": "", "actualSide": "", "actualSz": "0", "algoId": str(order.id),
             "algoClOrdId": order.client_id, "cTime": str(order.created_ms), "callbackRatio": "", "callbackSpread": "",
             "ccy": "", "clOrdId": "", "instId": order.sym, "instType": listing.kind.upper(), "last": "",
-            "lever": str(self._floor.book.leverage(order.sym)) if swap else "", "notionalUsd": "", "ordId": "",
+            "lever": str(self._state.engine.leverage(order.sym)) if swap else "", "notionalUsd": "", "ordId": "",
             "ordPx": "-1" if order.limit is None else order.limit, "ordType": self._kind(order),
             "posSide": order.leg.lower() if order.leg in HEDGE else "net", "reduceOnly": str(order.reduce_only).lower(),
             "side": "buy" if order.side > 0 else "sell", "slOrdPx": "",

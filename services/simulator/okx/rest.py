@@ -27,33 +27,33 @@ def refused_order(code: str, text: str, client_id: str = "") -> ApiError:
     return ApiError(200, {"code": "1", "msg": "All operations failed", "data": [row]})
 
 
-def signed(floor: SimulatorState, answer: Handler) -> Handler:
+def signed(state: SimulatorState, answer: Handler) -> Handler:
     """`answer`, for requests that are signed with the account's keys and in time."""
 
-    def checked(asked: HttpRequest) -> object:
-        keys, told = floor.keys, asked.headers
+    def checked(request: HttpRequest) -> object:
+        keys, told = state.keys, request.headers
         if told.get("ok-access-key") != keys.key:
             raise refused("50111", "Invalid OK-ACCESS-KEY.", 401)
         if told.get("ok-access-passphrase") != keys.password:
             raise refused("50105", 'Request header "OK-ACCESS-PASSPHRASE" incorrect.', 401)
         stamp = told["ok-access-timestamp"]
-        path = "/" + asked.path.partition("/")[2] + (f"?{asked.raw_query}" if asked.raw_query else "")
-        payload = f"{stamp}{asked.method}{path}{asked.body}"
+        path = "/" + request.path.partition("/")[2] + (f"?{request.raw_query}" if request.raw_query else "")
+        payload = f"{stamp}{request.method}{path}{request.body}"
         wanted = base64.b64encode(hmac.new(keys.secret.encode(), payload.encode(), hashlib.sha256).digest()).decode()
         if not hmac.compare_digest(told.get("ok-access-sign", ""), wanted):
             raise refused("50113", "Invalid signature.", 401)
-        now_ms, stamp_ms = floor.now_ms(), stamp_ms_of(asked)
+        now_ms, stamp_ms = state.now_ms(), stamp_ms_of(request)
         if abs(now_ms - stamp_ms) > GOOD_FOR_MS:
             raise refused("50102", "Timestamp request expired.", 401)
         if "exptime" in told and now_ms >= int(told["exptime"]):
             raise refused_order("50036", "The expTime can't be earlier than the current system time.")
-        if floor.keys.reads_only and asked.method == "POST":
+        if state.keys.reads_only and request.method == "POST":
             raise refused("50120", "This API key doesn't have permission to use this function", 401)
-        return {"code": "0", "msg": "", "data": answer(asked)}
+        return {"code": "0", "msg": "", "data": answer(request)}
 
     return checked
 
 
-def stamp_ms_of(asked: HttpRequest) -> int:
+def stamp_ms_of(request: HttpRequest) -> int:
     """The request's own time."""
-    return round(datetime.fromisoformat(asked.headers["ok-access-timestamp"]).timestamp() * MS)
+    return round(datetime.fromisoformat(request.headers["ok-access-timestamp"]).timestamp() * MS)

@@ -93,66 +93,66 @@ CONNECTION = "a4d3ae55"
 class OkxWebsocket:
     """By channel and instrument, e.g. trades:BTC-USDT-SWAP; candles only at the address `business`."""
 
-    def __init__(self, floor: SimulatorState, kept: int) -> None:
-        self._floor, self._tapes, self._kept = floor, floor.tapes, kept
+    def __init__(self, state: SimulatorState, kept: int) -> None:
+        self._state, self._histories, self._kept = state, state.histories, kept
         self._blocks: dict[str, FrameBlocks] = {}
 
-    def talk(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
+    def connect(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
         """At ws/v5/public and ws/v5/business."""
         if list(path[1:3]) != ["ws", "v5"] or path[-1] not in ("public", "business"):
             return None
         return ConnectionState(state={"business": path[-1] == "business"})
 
-    def heard(self, talk: ConnectionState, text: str) -> SubscriptionRequest:
+    def parse(self, connection: ConnectionState, text: str) -> SubscriptionRequest:
         """subscribe, unsubscribe, and the text `ping`."""
         if text == "ping":
             return SubscriptionRequest(kind="ping")
-        asked = json.loads(text)
+        request = json.loads(text)
         try:
-            op, names = asked["op"], [f"{arg['channel']}:{arg['instId']}" for arg in asked["args"]]
+            op, names = request["op"], [f"{arg['channel']}:{arg['instId']}" for arg in request["args"]]
         except (KeyError, TypeError) as error:
             raise ValueError(str(error)) from error
         if op not in ("subscribe", "unsubscribe"):
             raise ValueError(f"unknown op {op}")
         taken, dropped = (names, []) if op == "subscribe" else ([], names)
-        return SubscriptionRequest([name for name in taken if self._here(talk, name)], dropped, names, op)
+        return SubscriptionRequest([name for name in taken if self._here(connection, name)], dropped, names, op)
 
-    def told(
-        self, talk: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
+    def reply(
+        self, connection: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
     ) -> Sequence[str]:
         """One answer for each name."""
         if wanted.kind == "ping":
             return ["pong"]
         names = wanted.number
         assert isinstance(names, list)
-        bad = {name for name in names if wanted.kind == "subscribe" and not self._here(talk, name)} | set(refused)
+        bad = {name for name in names if wanted.kind == "subscribe" and not self._here(connection, name)} | set(refused)
         return [_no(name) if name in bad else _yes(name, wanted.kind) for name in names]
 
-    def nonsense(self, talk: ConnectionState, text: str, error: Exception) -> str:
+    def error_reply(self, connection: ConnectionState, text: str, error: Exception) -> str:
         """Code 60012."""
         return json.dumps({"event": "error", "code": "60012", "msg": f"Invalid request: {text}", "connId": CONNECTION})
 
-    def wrapped(self, talk: ConnectionState, name: str, frame: bytes) -> bytes:
+    def envelope(self, connection: ConnectionState, name: str, frame: bytes) -> bytes:
         """As it is."""
         return frame
 
-    def stream(self, name: str, now_ms: int) -> MessageStream | None:
+    def open_stream(self, name: str, now_ms: int) -> MessageStream | None:
         """From now on."""
         channel, _, sym = name.partition(":")
-        tape = self._tapes.get(sym)
+        history = self._histories.get(sym)
         interval = channel.removeprefix("candle")
-        if tape is None or (channel not in MAKERS and interval not in INTERVALS):
+        if history is None or (channel not in MAKERS and interval not in INTERVALS):
             raise UnknownStream(name)
         if channel not in MAKERS:
-            return BarStream(tape, INTERVALS[interval], okx_messages.candle(tape.listing, channel), now_ms)
+            return BarStream(history, INTERVALS[interval], okx_messages.candle(history.listing, channel), now_ms)
         if name not in self._blocks:
-            self._blocks[name] = FrameBlocks(tape, MAKERS[channel](tape.listing), self._kept)
-        return TradeStream(tape, self._blocks[name], now_ms)
+            self._blocks[name] = FrameBlocks(history, MAKERS[channel](history.listing), self._kept)
+        return TradeStream(history, self._blocks[name], now_ms)
 
-    def _here(self, talk: ConnectionState, name: Any) -> bool:
+    def _here(self, connection: ConnectionState, name: Any) -> bool:
         channel, _, sym = str(name).partition(":")
         known = channel in MAKERS or channel.removeprefix("candle") in INTERVALS
-        return known and sym in self._tapes and channel.startswith("candle") == talk.state["business"]
+        return known and sym in self._histories and channel.startswith("candle") == connection.state["business"]
 
 
 def _yes(name: str, event: str) -> str:

@@ -73,7 +73,7 @@ class MessageFaults:
     jump_ms: int = 2000
     jump_for_ms: int = 2000
     huge_bytes: int = 4_000_000
-    faults: list[MessageFault] = field(default_factory=list)
+    switched: list[MessageFault] = field(default_factory=list)
     struck: Counter[str] = field(default_factory=Counter)
     version: int = 0
 
@@ -108,9 +108,9 @@ class MessageFaults:
             ms *= dice.choice((-1, 1))
         return Strike(trouble, size, ms, dice.random() < 0.5)
 
-    def switched(self, stream: str, dice: random.Random) -> Strike | None:
+    def strike_of_switch(self, stream: str, dice: random.Random) -> Strike | None:
         """What a switch does to this message."""
-        fault = next((fault for fault in self.faults if fault.strikes(stream)), None)
+        fault = next((fault for fault in self.switched if fault.strikes(stream)), None)
         if fault is None:
             return None
         thrown = self.strike(fault.trouble, dice)
@@ -160,11 +160,11 @@ class HeldFrame(NamedTuple):
 class FaultyStream:
     """serial: which subscription of this stream it is, as its dice are thrown by that."""
 
-    def __init__(self, stream: str, weather: MessageFaults, serial: int) -> None:
+    def __init__(self, stream: str, faults: MessageFaults, serial: int) -> None:
         self.stream = stream
-        self._weather = weather
-        self._dice = random.Random(f"{weather.seed}|{stream}|{serial}")
-        self._version = weather.version
+        self._faults = faults
+        self._dice = random.Random(f"{faults.seed}|{stream}|{serial}")
+        self._version = faults.version
         self._left = self._until_next()
         self._lost = 0
         self._held: list[HeldFrame] = []
@@ -172,9 +172,9 @@ class FaultyStream:
 
     def through(self, frames: Sequence[bytes], now_ms: int) -> tuple[Sequence[bytes], list[Strike]]:
         """What comes out now of these, and what befalls the connection meanwhile; behind a disconnect comes nothing."""
-        if self._version != self._weather.version:
-            self._version, self._left = self._weather.version, self._until_next()
-        if not self._held and not self._lost and not self._weather.faults and self._left > len(frames):
+        if self._version != self._faults.version:
+            self._version, self._left = self._faults.version, self._until_next()
+        if not self._held and not self._lost and not self._faults.switched and self._left > len(frames):
             self._left -= len(frames)
             self._recent.extend(frames[-KEPT:])
             return frames, []
@@ -228,20 +228,20 @@ class FaultyStream:
         return due
 
     def _strike(self) -> Strike | None:
-        strike = self._weather.switched(self.stream, self._dice) if self._weather.faults else None
+        strike = self._faults.strike_of_switch(self.stream, self._dice) if self._faults.switched else None
         self._left -= 1
         if self._left <= 0:
             self._left = self._until_next()
-            chances = self._weather.chances
+            chances = self._faults.chances
             drawn = self._dice.choices(list(chances), list(chances.values()))[0]
-            strike = strike or self._weather.strike(Trouble(drawn), self._dice)
+            strike = strike or self._faults.strike(Trouble(drawn), self._dice)
         if strike is not None and not self._lost:
-            self._weather.struck[strike.trouble] += 1
+            self._faults.struck[strike.trouble] += 1
         return strike
 
     def _until_next(self) -> float:
         """How many messages it takes to the next trouble: a geometric lot, so that the others cost nothing."""
-        chance = sum(self._weather.chances.values())
+        chance = sum(self._faults.chances.values())
         if not chance:
             return math.inf
         return 1 + (0 if chance >= 1 else math.floor(math.log(1 - self._dice.random()) / math.log(1 - chance)))

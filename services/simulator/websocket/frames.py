@@ -50,8 +50,8 @@ class FrameBlocks:
     Blocks are kept, `kept` of them, the oldest asked for goes first.
     """
 
-    def __init__(self, tape: TradeHistory, make: Make, kept: int = KEPT) -> None:
-        self._tape, self._make, self._kept = tape, make, kept
+    def __init__(self, history: TradeHistory, make: Make, kept: int = KEPT) -> None:
+        self._history, self._make, self._kept = history, make, kept
         self._blocks: OrderedDict[int, list[bytes]] = OrderedDict()
 
     def between(self, first: int, last: int) -> Sequence[bytes]:
@@ -65,7 +65,7 @@ class FrameBlocks:
     def _block(self, number: int) -> list[bytes]:
         block = self._blocks.get(number)
         if block is None:
-            rows = self._tape.rows(number * BLOCK, (number + 1) * BLOCK)
+            rows = self._history.rows(number * BLOCK, (number + 1) * BLOCK)
             block = [framed(self._make(*row).encode()) for row in zip(*rows, strict=True)]
             self._blocks[number] = block
             while len(self._blocks) > self._kept:

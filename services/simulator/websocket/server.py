@@ -1,4 +1,4 @@
-"""One client's websocket: what it has subscribed to is pumped to it as it happens, through the feed's weather."""
+"""One client's websocket: what it has subscribed to is pumped to it as it happens, through the server's weather."""
 
 import asyncio
 import contextlib
@@ -33,11 +33,11 @@ class WebsocketServer:
     second (0: any number); `turned_away`: how many were not.
     """
 
-    def __init__(self, floor: SimulatorState, streams: WebsocketDialect, waits_for: int = 1, most_a_s: int = 0) -> None:
-        self.floor, self.streams = floor, streams
+    def __init__(self, state: SimulatorState, dialect: WebsocketDialect, waits_for: int = 1, most_a_s: int = 0) -> None:
+        self.state, self.dialect = state, dialect
         self._waits_for = waits_for
-        self.weather = MessageFaults()
-        self.at_start: list[SubscriptionFault] = []
+        self.message_faults = MessageFaults()
+        self.subscription_faults: list[SubscriptionFault] = []
         self.subscribed: Counter[str] = Counter()
         self.open: set[ClientConnection] = set()
         self.most_a_s, self.turned_away = most_a_s, 0
@@ -45,12 +45,12 @@ class WebsocketServer:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Until either side ends it."""
-        talk = self.streams.talk(request.match_info["rest"].split("/"), request.query)
-        if talk is None:
+        state = self.dialect.connect(request.match_info["rest"].split("/"), request.query)
+        if state is None:
             return web.Response(status=404)
         if not self._let_in():
             return web.Response(status=TOO_MANY)
-        connection = ClientConnection(self, request, talk)
+        connection = ClientConnection(self, request, state)
         self.open.add(connection)
         try:
             return await connection.serve()
@@ -59,7 +59,7 @@ class WebsocketServer:
 
     def pass_on(self) -> bool:
         """Nothing is left to tell a client: whether time goes on by that."""
-        return self.subscribed.total() >= self._waits_for and self.floor.clock.pass_on()
+        return self.subscribed.total() >= self._waits_for and self.state.clock.pass_on()
 
     def abort(self) -> None:
         """Tear all connections."""
@@ -68,13 +68,13 @@ class WebsocketServer:
 
     def jump(self, ms: int, for_ms: int) -> None:
         """Set the venue's clock ahead, and back after a while; 0: it stays."""
-        self.floor.skew_ms += ms
+        self.state.skew_ms += ms
         if for_ms:
             asyncio.get_running_loop().call_later(for_ms / MS, self.jump, -ms, 0)
 
     def befalls(self, name: str) -> SubscriptionTrouble | None:
         """What happens to a subscription of this name."""
-        return next((fault.what for fault in self.at_start if fault.strikes(name)), None)
+        return next((fault.what for fault in self.subscription_faults if fault.strikes(name)), None)
 
     def _let_in(self) -> bool:
         if not self.most_a_s:
@@ -90,10 +90,10 @@ class WebsocketServer:
 
 
 class ClientConnection:
-    """One client's. talk: how it speaks."""
+    """One client's. connection: how it speaks."""
 
-    def __init__(self, feed: WebsocketServer, request: web.Request, talk: ConnectionState) -> None:
-        self._feed, self._request, self._talk = feed, request, talk
+    def __init__(self, server: WebsocketServer, request: web.Request, connection: ConnectionState) -> None:
+        self._server, self._request, self._connection = server, request, connection
         self._socket = web.WebSocketResponse(compress=False, heartbeat=PING_S)
         self._streams: dict[str, tuple[MessageStream | None, FaultyStream]] = {}
         self._silent_until_s = 0.0
@@ -101,7 +101,7 @@ class ClientConnection:
     async def serve(self) -> web.StreamResponse:
         """Until either side ends it."""
         await self._socket.prepare(self._request)
-        self._subscribe(self._talk.names)
+        self._subscribe(self._connection.names)
         pump = asyncio.create_task(self._pump())
         try:
             async for message in self._socket:
@@ -119,12 +119,12 @@ class ClientConnection:
             self._request.transport.abort()
 
     def _answers(self, text: str) -> Sequence[str]:
-        streams, talk = self._feed.streams, self._talk
+        dialect, connection = self._server.dialect, self._connection
         try:
-            wanted = streams.heard(talk, text)
+            wanted = dialect.parse(connection, text)
         except ValueError as error:
-            return [streams.nonsense(talk, text, error)]
-        befallen = {name: self._feed.befalls(name) for name in wanted.subscribe}
+            return [dialect.error_reply(connection, text, error)]
+        befallen = {name: self._server.befalls(name) for name in wanted.subscribe}
         refused = [name for name, what in befallen.items() if what is SubscriptionTrouble.REFUSED]
         muted = [name for name, what in befallen.items() if what is not None]
         for name in wanted.unsubscribe:
@@ -132,52 +132,52 @@ class ClientConnection:
         refused += self._subscribe([name for name in wanted.subscribe if name not in refused], muted)
         if SubscriptionTrouble.UNANSWERED in befallen.values():
             return []
-        return streams.told(talk, wanted, refused, list(self._streams))
+        return dialect.reply(connection, wanted, refused, list(self._streams))
 
     def _subscribe(self, names: Sequence[str], muted: Sequence[str] = ()) -> list[str]:
         """The names that there are not."""
-        now_ms, feed, unknown = self._feed.floor.now_ms(), self._feed, list[str]()
+        now_ms, server, unknown = self._server.state.now_ms(), self._server, list[str]()
         made: dict[str, MessageStream | None] = {}
         for name in names:
             if name not in self._streams:
                 try:
-                    made[name] = feed.streams.stream(name, now_ms)
+                    made[name] = server.dialect.open_stream(name, now_ms)
                 except UnknownStream:
                     unknown.append(name)
         for name, stream in made.items():
-            feed.subscribed[name] += 1
+            server.subscribed[name] += 1
             kept = None if name in muted else stream
-            self._streams[name] = kept, FaultyStream(name, feed.weather, feed.subscribed[name])
+            self._streams[name] = kept, FaultyStream(name, server.message_faults, server.subscribed[name])
         return unknown
 
     async def _pump(self) -> None:
         while True:
-            taken, out, strikes = self._turn(self._feed.floor.now_ms())
+            taken, out, strikes = self._turn(self._server.state.now_ms())
             if not self._silent:
                 self._write(out)
             for strike in strikes:
                 if not await self._survives(strike):
                     return
             await self._request.writer.drain()
-            moved = taken or (self._streams and self._feed.pass_on())
+            moved = taken or (self._streams and self._server.pass_on())
             await asyncio.sleep(0 if moved else self._rest_ms() / MS)
 
     def _rest_ms(self) -> int:
         """Until something is due; not long, as something may be subscribed to, or the clock jump."""
         parts = [part for pair in self._streams.values() for part in pair if part is not None]
         due_ms = [at_ms for part in parts if (at_ms := part.due_ms()) is not None]
-        now_ms = self._feed.floor.now_ms()
+        now_ms = self._server.state.now_ms()
         return min(max(min(due_ms, default=now_ms + MOST_REST_MS) - now_ms, LEAST_REST_MS), MOST_REST_MS)
 
     def _turn(self, now_ms: int) -> tuple[bool, list[bytes], list[Strike]]:
         """Whether something happened, what is told of it, and what befalls the connection."""
         taken, out, strikes = False, list[bytes](), list[Strike]()
-        wrapped = self._feed.streams.wrapped
-        for name, (stream, passage) in self._streams.items():
+        envelope = self._server.dialect.envelope
+        for name, (stream, faulty) in self._streams.items():
             frames = () if stream is None else stream.take(now_ms, MOST)
             taken = taken or bool(frames)
-            told, struck = passage.through(frames, now_ms)
-            out += (wrapped(self._talk, name, frame) for frame in told) if self._talk.combined else told
+            told, struck = faulty.through(frames, now_ms)
+            out += (envelope(self._connection, name, frame) for frame in told) if self._connection.combined else told
             strikes += struck
         return taken, out, strikes
 
@@ -190,7 +190,7 @@ class ClientConnection:
             forever = asyncio.get_running_loop().time() + strike.ms / MS if strike.ms else float("inf")
             self._silent_until_s = max(self._silent_until_s, forever)
         elif strike.trouble is Trouble.CLOCK_JUMP:
-            self._feed.jump(strike.ms, self._feed.weather.jump_for_ms)
+            self._server.jump(strike.ms, self._server.message_faults.jump_for_ms)
         elif strike.torn:
             self.abort()
         else:

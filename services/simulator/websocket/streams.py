@@ -43,24 +43,24 @@ class ConnectionState:
 class WebsocketDialect(Protocol):
     """All streams of one venue."""
 
-    def talk(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
+    def connect(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
         """How it speaks at this address; None: nobody is there."""
 
-    def heard(self, talk: ConnectionState, text: str) -> SubscriptionRequest:
+    def parse(self, connection: ConnectionState, text: str) -> SubscriptionRequest:
         """What a message asks for. Raises ValueError for one that makes no sense."""
 
-    def told(
-        self, talk: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
+    def reply(
+        self, connection: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
     ) -> Sequence[str]:
         """The answers to it, when it is done. refused: the names that there are not."""
 
-    def nonsense(self, talk: ConnectionState, text: str, error: Exception) -> str:
+    def error_reply(self, connection: ConnectionState, text: str, error: Exception) -> str:
         """The answer to what makes no sense."""
 
-    def stream(self, name: str, now_ms: int) -> MessageStream | None:
+    def open_stream(self, name: str, now_ms: int) -> MessageStream | None:
         """From now on; None where it never says anything. Raises Unknown."""
 
-    def wrapped(self, talk: ConnectionState, name: str, frame: bytes) -> bytes:
+    def envelope(self, connection: ConnectionState, name: str, frame: bytes) -> bytes:
         """A stream's frame as this connection gets it."""
 
 
@@ -76,13 +76,13 @@ TellTrades: TypeAlias = Callable[[int, int], str]
 class TradeStream:
     """One message for every trade after `now_ms`."""
 
-    def __init__(self, tape: TradeHistory, blocks: FrameBlocks, now_ms: int) -> None:
-        self._tape, self._blocks = tape, blocks
-        self._next = tape.upto(now_ms)
+    def __init__(self, history: TradeHistory, blocks: FrameBlocks, now_ms: int) -> None:
+        self._history, self._blocks = history, blocks
+        self._next = history.upto(now_ms)
 
     def take(self, now_ms: int, most: int) -> Sequence[bytes]:
         """In the order of their ids."""
-        first, last = self._next, min(self._tape.upto(now_ms), self._next + most)
+        first, last = self._next, min(self._history.upto(now_ms), self._next + most)
         if last <= first:
             return ()
         self._next = last
@@ -90,24 +90,24 @@ class TradeStream:
 
     def due_ms(self) -> int | None:
         """When the next trade is."""
-        return self._tape.due_ms(self._next)
+        return self._history.due_ms(self._next)
 
 
 class BatchStream:
     """One message for all trades of a millisecond."""
 
-    def __init__(self, tape: TradeHistory, tell: TellTrades, now_ms: int) -> None:
-        self._tape, self._tell = tape, tell
-        self._next = tape.upto(now_ms)
+    def __init__(self, history: TradeHistory, tell: TellTrades, now_ms: int) -> None:
+        self._history, self._tell = history, tell
+        self._next = history.upto(now_ms)
 
     def take(self, now_ms: int, most: int) -> Sequence[bytes]:
         """In the order of their ids; a millisecond that is not over is not told yet."""
         out: list[bytes] = []
-        last = self._tape.before(now_ms, now_ms)
+        last = self._history.before(now_ms, now_ms)
         while self._next < last and len(out) < most:
-            at_ms = self._tape.due_ms(self._next)
+            at_ms = self._history.due_ms(self._next)
             end = self._next + 1
-            while end < last and self._tape.due_ms(end) == at_ms:
+            while end < last and self._history.due_ms(end) == at_ms:
                 end += 1
             out.append(framed(self._tell(self._next, end).encode()))
             self._next = end
@@ -115,17 +115,17 @@ class BatchStream:
 
     def due_ms(self) -> int | None:
         """When the next trade's millisecond is over."""
-        due_ms = self._tape.due_ms(self._next)
+        due_ms = self._history.due_ms(self._next)
         return None if due_ms is None else due_ms + 1
 
 
 class BarStream:
     """The bar as it stands, four times a second while it changes, and once more when it is finished."""
 
-    def __init__(self, tape: TradeHistory, length_ms: int, tell: TellBar, now_ms: int) -> None:
-        self._tape, self._length_ms, self._tell = tape, length_ms, tell
+    def __init__(self, history: TradeHistory, length_ms: int, tell: TellBar, now_ms: int) -> None:
+        self._history, self._length_ms, self._tell = history, length_ms, tell
         self._bar_ms = now_ms // length_ms * length_ms
-        self._told, self._told_ms = tape.upto(now_ms), now_ms
+        self._told, self._told_ms = history.upto(now_ms), now_ms
 
     def take(self, now_ms: int, most: int) -> Sequence[bytes]:
         """The ends of bars, or the one that goes on."""
@@ -135,7 +135,7 @@ class BarStream:
             self._bar_ms += self._length_ms
         if not out and now_ms >= self._told_ms + KLINE_MS:
             self._told_ms = now_ms
-            if (count := self._tape.upto(now_ms)) > self._told:
+            if (count := self._history.upto(now_ms)) > self._told:
                 self._told = count
                 out.append(self._message(now_ms, finished=False))
         return out
@@ -145,5 +145,5 @@ class BarStream:
         return min(self._bar_ms + self._length_ms, self._told_ms + KLINE_MS)
 
     def _message(self, now_ms: int, finished: bool) -> bytes:
-        bar, first, last = self._tape.bar(self._bar_ms, self._length_ms, now_ms)
+        bar, first, last = self._history.bar(self._bar_ms, self._length_ms, now_ms)
         return framed(self._tell(bar, first, last, now_ms, finished).encode())

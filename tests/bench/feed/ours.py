@@ -71,7 +71,7 @@ class TakenClock(ExchangeClock):
 
 
 async def ingestor(given: Asked) -> dict[str, Any]:
-    """Trades taken by the stages, ticks on the bus. Raises AssertionError where a tick is not the tape's."""
+    """Trades taken by the stages, ticks on the bus. Raises AssertionError where a tick is not the history's."""
     settings = settings_of(given)
     options = live_options(settings)
     stages = Stages(live_spec(options, settings.ingestor.instance))
@@ -133,11 +133,11 @@ async def ticks(bus: Bus, settings: Settings) -> dict[str, list[Message]]:
 
 
 def check_ticks(given: Asked, found: Mapping[str, Sequence[Message]]) -> int:
-    """How many there are; each must be the next close of its tape, and at most the last bars may still be open."""
+    """How many there are; each must be the next close of its history, and at most the last bars may still be open."""
     for listing in given.listings:
-        tape = TradeHistory(listing, start_ms=START_MS, rate=RATE, count=given.trades)
-        last_ms = tape.last_ms
-        bars = tape.bars(S_MS, START_MS, last_ms, last_ms)
+        history = TradeHistory(listing, start_ms=START_MS, rate=RATE, count=given.trades)
+        last_ms = history.last_ms
+        bars = history.bars(S_MS, START_MS, last_ms, last_ms)
         closes = [((bar.at_ms + S_MS) * MS, bar.close) for bar in bars]
         made = [(tick.ts_event, tick.price) for tick in found[listing.id] if isinstance(tick, MarketTick)]
         assert len(made) == len(found[listing.id]) >= len(closes) - OPEN_BARS, (listing.id, len(made), len(closes))

@@ -17,7 +17,7 @@ NOTES = (
     "and the bus where it is a server, on another. They are sent as fast as they are read, from the moment when all "
     "markets are subscribed to; cryptofeed has them in its combined form.",
     "Tickline: the service's own parts, bars of a second; every trade went through its stages, and every tick on the "
-    "bus is the tape's. The others count what they are given. All run on uvloop.",
+    "bus is the history's. The others count what they are given. All run on uvloop.",
     "`trades by ccxt`: as of a venue whose messages only ccxt can read.",
     "Only Tickline's clock is replaced: the fake's time runs as it is read.",
     "A trade that comes alone costs more in each of them: here a read brings many.",

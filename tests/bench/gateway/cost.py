@@ -49,12 +49,12 @@ class Costs(NamedTuple):
 async def _measured(made: InProcess, work: Awaitable[object]) -> Cost:
     await asyncio.sleep(IDLE_S)
     await made.settle()
-    made.asked.clear()
+    made.requests.clear()
     made.costs.clear()
     begun_s = time.monotonic()
     await work
     await made.settle()
-    return Cost(len(made.asked), round(sum(made.costs), 2), time.monotonic() - begun_s)
+    return Cost(len(made.requests), round(sum(made.costs), 2), time.monotonic() - begun_s)
 
 
 async def _costs(place: Place, count: int) -> Costs:

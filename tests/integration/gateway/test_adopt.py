@@ -20,8 +20,8 @@ POSITION = f"POSITION/{SYM}/{SYM}"
 
 def by_hand(trading: Gateway, qty: str) -> EngineFill:
     """Somebody trades on the account, past the bot."""
-    trading.fake.book.place(NewOrder(SYM, Decimal(qty), "by-hand"), trading.fake.floor.now_ms(), FillPlan())
-    return trading.fake.book.fills[-1]
+    trading.fake.engine.place(NewOrder(SYM, Decimal(qty), "by-hand"), trading.fake.state.now_ms(), FillPlan())
+    return trading.fake.engine.fills[-1]
 
 
 def trade(fill: EngineFill) -> str:
@@ -106,7 +106,7 @@ async def spot(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 
 async def test_coins_that_a_person_holds_are_theirs_and_the_bot_trades_beside_them(spot: Gateway) -> None:
-    cash = spot.fake.book.wallet.cash
+    cash = spot.fake.engine.wallet.cash
     await spot.kill()
     by_hand(spot, "0.05000")
     held = cash["BTC"]
@@ -145,7 +145,7 @@ async def test_what_the_venue_did_by_itself_is_named_so(tmp_path: Path, venue: s
     async with gateway(tmp_path, fake_venue=venue, exchange=venue, **password) as trading:
         await trading.write(trading.intent("0.010"))
         await trading.reported(1)
-        trading.fake.floor.close_out(next(iter(trading.fake.book.listings)), "liquidation")
+        trading.fake.state.close_out(next(iter(trading.fake.engine.listings)), "liquidation")
 
         async def told() -> bool:
             return {"EXTERNAL_FILL", "POSITION"} <= {row.kind for row in await trading.externals()}

@@ -26,13 +26,13 @@ async def test_a_loss_is_in_it_and_a_coin_that_was_bought_is_none(tmp_path: Path
         venue = make_venue(settings)
         await venue.open()  # its modes are set while nothing is open
         await venue.close()
-        fake.book.place(NewOrder(place.id, QTY), fake.floor.now_ms())
-        wallet = fake.book.wallet
+        fake.engine.place(NewOrder(place.id, QTY), fake.state.now_ms())
+        wallet = fake.engine.wallet
         held = wallet.cash["BTC"] if place.kind == "spot" else QTY
         if place.kind == "spot":
             wallet.cash["BTC"] += 7  # of which no book knows
-        fake.book.prices.set(place.id, D(30_000))
-        bid = D(30_000) - fake.book.listings[place.id].tick
+        fake.engine.prices.set(place.id, D(30_000))
+        bid = D(30_000) - fake.engine.listings[place.id].tick
         worth = wallet.cash["USDT"] + held * (bid if place.kind == "spot" else 30_000 - wallet.holding(place.id).entry)
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             await journal.write([booked(str(held))], await journal.raise_epoch("gateway"))

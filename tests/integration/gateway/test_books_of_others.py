@@ -50,8 +50,8 @@ async def spot(tmp_path: Path) -> AsyncIterator[Gateway]:
 async def another(trading: Gateway, book: str, qty: str) -> None:
     """Another book of this journal has bought these coins."""
     sym, market = book.partition(":")[2], f"{book.partition(':')[2].removesuffix('USDT')}/USDT"
-    order = trading.fake.book.place(NewOrder(sym, D(qty)), trading.fake.floor.now_ms())
-    (fill,) = trading.fake.book.fills_of(order)
+    order = trading.fake.engine.place(NewOrder(sym, D(qty)), trading.fake.state.now_ms())
+    (fill,) = trading.fake.engine.fills_of(order)
     where = Whereabouts.of(trading.settings)
     async with await Journal.open(trading.settings.journal_url, "main", durable=False) as journal:
         before = Whereabouts.known(await journal.limits())
@@ -102,10 +102,10 @@ async def test_coins_of_a_market_that_is_gone_count_at_the_last_price_and_others
     await another(spot, f"strategy:{ETH}", "2")
     spot.start()
     await until(lambda: 9_980 < last_equity(spot) < 10_000)
-    spot.fake.book.prices.set(ETH, D(1_800))
+    spot.fake.engine.prices.set(ETH, D(1_800))
     await until(lambda: 9_580 < last_equity(spot) < 9_600)
     await spot.stop()
-    gone = spot.fake.book.listings.pop(ETH)
+    gone = spot.fake.engine.listings.pop(ETH)
     spot.start()
     await until(lambda: bool(spot.desk and spot.desk._attached and spot.desk._attached.tools.clearance.ready))
     await observed(spot)
@@ -114,7 +114,7 @@ async def test_coins_of_a_market_that_is_gone_count_at_the_last_price_and_others
     assert 9_580 < last_equity(spot) < 9_600
     await spot.write(spot.intent("0.01"))
     assert (await spot.reported(1))[0].status is OrderStatus.FILLED
-    spot.fake.book.listings[ETH] = gone
+    spot.fake.engine.listings[ETH] = gone
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["at once", "after a restart"])
@@ -122,9 +122,9 @@ async def test_a_market_that_closes_keeps_its_last_price(spot: Gateway, again: b
     spot.start()
     await spot.write(spot.intent("0.10000"))
     await spot.reported(1)
-    spot.fake.book.prices.set(SYM, D("41000.00"))
+    spot.fake.engine.prices.set(SYM, D("41000.00"))
     await until(lambda: 9_880 < last_equity(spot) < 9_900)
-    gone = spot.fake.book.listings.pop(SYM)
+    gone = spot.fake.engine.listings.pop(SYM)
     assert spot.desk is not None
     assert spot.desk._attached is not None
     spot.desk._attached.tools.markets_in_doubt.set()
@@ -135,12 +135,12 @@ async def test_a_market_that_closes_keeps_its_last_price(spot: Gateway, again: b
     await until(told)
     if again:
         await spot.stop()
-        spot.fake.book.listings[SYM] = gone
-        spot.fake.book.set(f"status:{SYM}", "BREAK")
+        spot.fake.engine.listings[SYM] = gone
+        spot.fake.engine.set(f"status:{SYM}", "BREAK")
         spot.start()
     await observed(spot, 4)
     assert (9_880 < last_equity(spot) < 9_900, spot.latches()) == (True, [])
-    spot.fake.book.listings[SYM] = gone
+    spot.fake.engine.listings[SYM] = gone
 
 
 async def test_a_flatten_closes_the_books_of_all_and_settles_those_that_no_gateway_trades(
@@ -155,7 +155,7 @@ async def test_a_flatten_closes_the_books_of_all_and_settles_those_that_no_gatew
     settings = spot.settings
     monkeypatch.setattr(to_stop, "load_settings", lambda: settings)
     await halt(cancel=True, flatten=True, within_s=30)
-    assert max(spot.fake.book.wallet.cash[coin] for coin in ("BTC", "ETH")) < D("0.00002"), "dust of each"
+    assert max(spot.fake.engine.wallet.cash[coin] for coin in ("BTC", "ETH")) < D("0.00002"), "dust of each"
     said = capsys.readouterr().out
     assert all(f"ours: {book}" in said for book in (f"strategy:{SYM}", OTHER, f"strategy:{ETH}"))
     async with await Journal.open(settings.journal_url, "main", durable=False) as journal:

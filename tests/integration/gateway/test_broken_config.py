@@ -101,7 +101,7 @@ async def test_halt_flattens(line: Folder, fault: str, capsys: pytest.CaptureFix
     named = "main" if fault in ("no account", "nothing") else None
     await halt(cancel=True, flatten=True, within_s=30, named=named)
     shown = capsys.readouterr()
-    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0, shown
+    assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0, shown
     assert shown.out.startswith("main is halted: nothing is sent until `tickline resume HALT`\n")
     assert ": going on with what can be read\n" in shown.err
     said = [line for line in shown.err.splitlines() if line.startswith("not read: ")]
@@ -148,7 +148,7 @@ async def test_an_account_that_nothing_tells_is_asked_for(line: Folder) -> None:
     line.breaks(*BROKEN["wrong type"])
     with pytest.raises(ConfigError, match="--account other: the config's account is main"):
         await halt(cancel=False, flatten=True, within_s=30, named="other")
-    assert line.fake.book.wallet.holding("BTCUSDT").qty == D("0.020")
+    assert line.fake.engine.wallet.holding("BTCUSDT").qty == D("0.020")
 
 
 async def test_only_what_the_books_traded_is_closed(line: Folder) -> None:
@@ -159,7 +159,7 @@ async def test_only_what_the_books_traded_is_closed(line: Folder) -> None:
         'markets = {BTCUSDT = "BTC/USDT:USDT"}', 'markets = {BTCUSDT = "BTC/USDT:USDT", ETHUSDT = "ETH/USDT:USDT"}'
     )
     await halt(cancel=False, flatten=True, within_s=30)
-    wallet = line.fake.book.wallet
+    wallet = line.fake.engine.wallet
     assert (wallet.holding("BTCUSDT").qty, wallet.holding("ETHUSDT").qty) == (D(0), D(1))
 
 
@@ -180,7 +180,7 @@ async def test_a_symbol_that_the_config_names_no_more_is_closed_too(line: Folder
     line.config.write_text(line.config.read_text().replace('BTCUSDT = "BTC/USDT:USDT"', 'ETHUSDT = "ETH/USDT:USDT"'))
     load_settings()
     await halt(cancel=False, flatten=True, within_s=30)
-    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
+    assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0
 
 
 async def test_what_an_account_of_another_kind_left_in_the_journal_holds_up_no_position(line: Folder) -> None:
@@ -192,12 +192,12 @@ async def test_what_an_account_of_another_kind_left_in_the_journal_holds_up_no_p
         await journal.write([booked("0.00001", "OLDUSDT"), where.row()], await journal.raise_epoch("gateway"))
     with pytest.raises(ConfigError, match="OLDUSDT: its market cannot be told"):
         await halt(cancel=False, flatten=True, within_s=30)
-    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
+    assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0
     stranger(line.fake, "0.020")
     line.breaks(*BROKEN["nothing"])
     with pytest.raises(ConfigError, match="OLDUSDT: its market cannot be told"):
         await halt(cancel=False, flatten=True, within_s=30, named="main")
-    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
+    assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0
 
 
 async def test_markets_of_another_exchange_are_not_taken_for_those_of_this_one(line: Folder) -> None:
@@ -210,7 +210,7 @@ async def test_markets_of_another_exchange_are_not_taken_for_those_of_this_one(l
     line.fake.server.admin["order"](_Order({"sym": "ETHUSDT", "qty": "1"}))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="ETHUSDT: its market cannot be told"):
         await halt(cancel=False, flatten=True, within_s=30)
-    wallet = line.fake.book.wallet
+    wallet = line.fake.engine.wallet
     assert (wallet.holding("BTCUSDT").qty, wallet.holding("ETHUSDT").qty) == (D(0), D(1))
 
 
@@ -223,7 +223,7 @@ async def test_what_a_book_holds_is_closed_where_it_was_traded(
     line.breaks("BTC/USDT:USDT", market)
     load_settings()
     await halt(cancel=False, flatten=True, within_s=30)
-    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
+    assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0
     shown = f"BTCUSDT: its book traded BTC/USDT:USDT, the config names {market}: taken is the first\n"
     assert shown in capsys.readouterr().out
 
@@ -233,7 +233,7 @@ async def test_a_market_that_has_another_name_now_is_found_by_it(line: Folder) -
     await line.traded()
     line.config.write_text(line.text)
     await halt(cancel=False, flatten=True, within_s=30)
-    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
+    assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0
 
 
 async def test_what_cannot_be_looked_at_is_not_called_flat(line: Folder, capsys: pytest.CaptureFixture[str]) -> None:
@@ -242,7 +242,7 @@ async def test_what_cannot_be_looked_at_is_not_called_flat(line: Folder, capsys:
     line.config.write_text(line.config.read_text().replace('["BTCUSDT"]', '["BTCUSDT", "GONE"]'))
     with pytest.raises(ConfigError, match="no such market"):
         await halt(cancel=False, flatten=True, within_s=30)
-    assert line.fake.book.wallet.holding("BTCUSDT").qty == 0
+    assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0
     assert "\nflat, but for GONE: not looked at" in capsys.readouterr().out
 
 

@@ -67,10 +67,10 @@ async def test_round_trips_with_a_fee_in_the_coin_end_flat_for_ever(tmp_path: Pa
             assert (short.status, short.reason) == (OrderStatus.REJECTED, Reason.NO_SHORT_ON_SPOT)
             assert line.stage.account.position(SYM) is None
             held = line.stage.account.held(SYM)
-            assert trading.fake.book.wallet.cash["BTC"] == sold.dust == (held.signed_qty if held else 0)
+            assert trading.fake.engine.wallet.cash["BTC"] == sold.dust == (held.signed_qty if held else 0)
         (short,) = await line.predict(-0.01)  # flat: there is no close any more
         assert (short.leg, short.reason) == (Leg.OPEN, Reason.NO_SHORT_ON_SPOT)
-        assert len(trading.fake.book.accepted) == 16
+        assert len(trading.fake.engine.accepted) == 16
 
 
 async def test_dust_keeps_no_balance_from_being_compared_and_what_it_cost_is_no_difference(spot: Gateway) -> None:
@@ -80,7 +80,7 @@ async def test_dust_keeps_no_balance_from_being_compared_and_what_it_cost_is_no_
     sold, _ = await line.predict(-0.01)
     assert sold.dust
     await spot.agreed()
-    spot.fake.book.wallet.cash["USDT"] += 50
+    spot.fake.engine.wallet.cash["USDT"] += 50
 
     async def shown() -> bool:
         return [row.kind for row in await spot.externals()] == ["BALANCE"]

@@ -28,7 +28,7 @@ async def test_an_order_goes_all_the_way(trading: Gateway) -> None:
     assert (report.client_order_id, report.status, report.last_qty) == (
         intent.client_order_id, OrderStatus.FILLED, Decimal("0.010"),
     )  # fmt: skip
-    (fill,) = trading.fake.book.fills
+    (fill,) = trading.fake.engine.fills
     assert (report.last_px, report.commission) == (fill.price, fill.fee)
     assert trading.fake.server.count("/order", "POST") == 1
 
@@ -41,8 +41,8 @@ async def test_the_open_leg_goes_when_the_close_leg_is_filled(trading: Gateway) 
     await trading.write(close, trading.intent("-0.012", after=close))
     reports = await trading.reported(3)
     assert [report.last_qty for report in reports] == [Decimal("0.010"), Decimal("-0.010"), Decimal("-0.012")]
-    assert trading.fake.book.wallet.holding(SYM).qty == Decimal("-0.012")
-    assert [order.reduce_only for order in trading.fake.book.accepted] == [False, True, False]
+    assert trading.fake.engine.wallet.holding(SYM).qty == Decimal("-0.012")
+    assert [order.reduce_only for order in trading.fake.engine.accepted] == [False, True, False]
 
 
 async def test_an_open_leg_whose_close_leg_was_not_filled_is_expired(trading: Gateway) -> None:
@@ -136,10 +136,10 @@ async def test_reports_that_the_bus_has_lost_come_out_of_the_journal(trading: Ga
 
 
 async def test_a_fee_in_a_third_currency_is_booked_at_its_price(trading: Gateway) -> None:
-    trading.fake.book.set(FEE_IN, "BNBUSDT")
+    trading.fake.engine.set(FEE_IN, "BNBUSDT")
     await trading.write(trading.intent("0.010"))
     (report,) = await trading.reported(1)
-    (fill,) = trading.fake.book.fills
+    (fill,) = trading.fake.engine.fills
     assert (fill.fee_currency, fill.fee) == ("BNB", Decimal("0.00035000"))
     assert (report.status, report.commission) == (OrderStatus.FILLED, fill.fee * 600)
 
@@ -149,7 +149,7 @@ async def test_a_fee_in_a_third_currency_is_no_difference_of_the_balance(trading
     await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
     await trading.reported(2)
     await until(lambda: BALANCE_BESIDE in trading.limits(), every_s=0.05)
-    trading.fake.book.set(FEE_IN, "BNBUSDT")
+    trading.fake.engine.set(FEE_IN, "BNBUSDT")
     await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
     await trading.reported(4)
     await trading.agreed()
@@ -168,7 +168,7 @@ async def test_a_fee_in_a_third_currency_is_no_difference_of_the_balance(trading
 async def test_an_order_whose_fee_has_no_price_is_over_when_there_is_one(trading: Gateway) -> None:
     await trading.write(trading.intent("0.010"))
     await trading.reported(1)
-    trading.fake.book.set(FEE_IN, "BNBUSDT")
+    trading.fake.engine.set(FEE_IN, "BNBUSDT")
     trading.fake.server.faults.append(Fault(FaultMode.STATUS, "/ticker/bookTicker", status=400, times=1_000))
     await trading.write(trading.intent("0.010"))
 
@@ -183,7 +183,7 @@ async def test_an_order_whose_fee_has_no_price_is_over_when_there_is_one(trading
 
 
 async def test_an_order_whose_fee_never_has_a_price_is_over_with_an_alarm(trading: Gateway) -> None:
-    trading.fake.book.set(FEE_COIN, "BNFCR")
+    trading.fake.engine.set(FEE_COIN, "BNFCR")
     await trading.write(trading.intent("0.010"))
     (report,) = await trading.reported(1)
     assert (report.status, report.commission) == (OrderStatus.FILLED, Decimal(0))
@@ -197,7 +197,7 @@ async def test_a_price_that_cannot_be_had_is_not_waited_for_for_ever(tmp_path: P
     async with gateway(tmp_path, unknown_alarm_s=0.5) as trading:
         await trading.write(trading.intent("0.010"))
         await trading.reported(1)
-        trading.fake.book.set(FEE_IN, "BNBUSDT")
+        trading.fake.engine.set(FEE_IN, "BNBUSDT")
         trading.fake.server.faults.append(Fault(FaultMode.STATUS, "/ticker/bookTicker", status=400, times=1_000_000))
         await trading.write(trading.intent("0.010"))
         *_, report = await trading.reported(2)
@@ -232,7 +232,7 @@ async def test_a_clock_too_far_apart_stops_what_adds_until_it_is_right(trading: 
     async def alarmed() -> bool:
         return any("clock" in event.text for event in await trading.events())
 
-    trading.fake.floor.skew_ms = 2_900
+    trading.fake.state.skew_ms = 2_900
     await until(alarmed, every_s=0.1)
     await trading.write(trading.intent("0.010"))
     *_, refused = await trading.reported(2)
@@ -240,7 +240,7 @@ async def test_a_clock_too_far_apart_stops_what_adds_until_it_is_right(trading: 
     await trading.write(trading.intent("-0.005", Leg.CLOSE))
     *_, closed = await trading.reported(3)
     assert closed.status is OrderStatus.FILLED
-    trading.fake.floor.skew_ms = 0
+    trading.fake.state.skew_ms = 0
     asked = trading.fake.server.count("/income")
     await trading.fake.server.wait_for("/income", asked + 3)
     await trading.write(trading.intent("0.010"))
@@ -292,7 +292,7 @@ async def test_without_arming_nothing_that_adds_is_sent_and_a_close_is(tmp_path:
 async def test_what_somebody_else_traded_is_shown_and_stops_what_adds(trading: Gateway) -> None:
     await trading.write(trading.intent("0.010"))
     await trading.reported(1)
-    trading.fake.book.place(NewOrder(SYM, Decimal("0.005"), "by-hand"), trading.fake.floor.now_ms(), FillPlan())
+    trading.fake.engine.place(NewOrder(SYM, Decimal("0.005"), "by-hand"), trading.fake.state.now_ms(), FillPlan())
 
     async def shown() -> bool:
         return bool(await trading.externals())
@@ -315,9 +315,9 @@ async def test_a_position_that_agrees_again_waits_for_nobody(trading: Gateway) -
 
     await trading.write(trading.intent("0.010"))
     await trading.reported(1)
-    trading.fake.book.place(NewOrder(SYM, Decimal("0.005"), "by-hand"), trading.fake.floor.now_ms(), FillPlan())
+    trading.fake.engine.place(NewOrder(SYM, Decimal("0.005"), "by-hand"), trading.fake.state.now_ms(), FillPlan())
     await until(differs, every_s=0.1)
-    trading.fake.book.place(NewOrder(SYM, Decimal("-0.005"), "back"), trading.fake.floor.now_ms(), FillPlan())
+    trading.fake.engine.place(NewOrder(SYM, Decimal("-0.005"), "back"), trading.fake.state.now_ms(), FillPlan())
     await until(agrees, every_s=0.1)
 
 
@@ -374,8 +374,8 @@ async def test_on_spot_a_short_means_flat(tmp_path: Path) -> None:
 async def test_funding_is_booked_once(trading: Gateway) -> None:
     await trading.write(trading.intent("0.010"))
     await trading.reported(1)
-    now = trading.fake.floor.now_ms()
-    trading.fake.book.pay("FUNDING_FEE", SYM, "USDT", Decimal("-0.25"), now)
+    now = trading.fake.state.now_ms()
+    trading.fake.engine.pay("FUNDING_FEE", SYM, "USDT", Decimal("-0.25"), now)
     *_, report = await trading.reported(2)
     assert (report.leg, report.commission, report.last_qty) == (Leg.FUNDING, Decimal("0.25"), Decimal(0))
     await trading.stop()
@@ -389,7 +389,7 @@ async def test_money_that_nobody_booked_is_a_difference_until_a_person_adopts_it
     await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
     await trading.reported(2)
     await until(lambda: BALANCE_BESIDE in trading.limits(), every_s=0.05)
-    trading.fake.book.pay("TRANSFER", SYM, "USDT", Decimal(50), trading.fake.floor.now_ms())
+    trading.fake.engine.pay("TRANSFER", SYM, "USDT", Decimal(50), trading.fake.state.now_ms())
 
     async def shown() -> bool:
         return [row.kind for row in await trading.externals()] == ["BALANCE"]

@@ -52,7 +52,7 @@ async def test_a_coin_that_was_bought_is_no_loss(spot: Gateway) -> None:
 async def test_a_coin_that_falls_is_a_loss(spot: Gateway) -> None:
     await spot.write(spot.intent("0.10000"))
     await spot.reported(1)
-    spot.fake.book.prices.set(SYM, Decimal("30000.00"))
+    spot.fake.engine.prices.set(SYM, Decimal("30000.00"))
     await until(lambda: spot.latches() == [DRAWDOWN])
     assert last_equity(spot) < Decimal(9_000)
 
@@ -80,14 +80,14 @@ async def test_a_loss_that_is_not_realised_is_a_loss(
         asked = trading.fake.server.count(path)
         await trading.fake.server.wait_for(path, asked + 2)
         assert trading.latches() == []
-        trading.fake.book.prices.set(id_, Decimal("31000.0"))
+        trading.fake.engine.prices.set(id_, Decimal("31000.0"))
         await until(lambda: trading.latches() == [DRAWDOWN])
         assert 8_500 < last_equity(trading) < 9_000
 
 
 async def test_coins_that_no_book_holds_do_not_count(spot: Gateway) -> None:
     await until(lambda: last_equity(spot) == 10_000)
-    spot.fake.book.wallet.cash["BTC"] = Decimal(7)
+    spot.fake.engine.wallet.cash["BTC"] = Decimal(7)
     await observed(spot)
     assert last_equity(spot) == 10_000
 
@@ -98,7 +98,7 @@ async def test_a_balance_that_was_read_while_an_order_was_out_is_no_observation(
     spot.fake.server.faults.append(held)
     await spot.write(spot.intent("0.10000"))
     await spot.fake.server.wait_for("/order", 1)
-    await until(lambda: spot.fake.book.wallet.cash["BTC"] > 0)
+    await until(lambda: spot.fake.engine.wallet.cash["BTC"] > 0)
     await observed(spot, 4)
     assert last_equity(spot) == 10_000
     held.release.set()
@@ -111,7 +111,7 @@ async def test_a_balance_that_was_read_while_an_order_was_out_is_no_observation(
 async def test_one_order_that_is_unknown_leaves_the_equity_known(spot: Gateway, filled: bool) -> None:
     """Its symbol waits; all others would, too, when the equity is too old."""
     await until(lambda: last_equity(spot) == 10_000)
-    spot.fake.book.wallet.cash["BTC"] = Decimal(7)  # somebody's own
+    spot.fake.engine.wallet.cash["BTC"] = Decimal(7)  # somebody's own
     await observed(spot)
     for method, after in (("POST", filled), ("GET", False)):
         spot.fake.server.faults.append(
@@ -121,7 +121,7 @@ async def test_one_order_that_is_unknown_leaves_the_equity_known(spot: Gateway, 
     await until(lambda: spot.fake.server.count("/order", "GET") > 1)
     await observed(spot, 4)
     assert (9_990 < last_equity(spot) < 10_000) if filled else last_equity(spot) == 10_000
-    spot.fake.book.prices.set(SYM, Decimal("41000.00"))
+    spot.fake.engine.prices.set(SYM, Decimal("41000.00"))
     if filled:
         await until(lambda: 9_880 < last_equity(spot) < 9_900)
     await observed(spot, 4)
@@ -141,7 +141,7 @@ async def test_funding_of_a_day_beyond_its_limit_latches_and_nothing_is_added(tm
         await trading.write(trading.intent("0.010"))
         await trading.reported(1)
         for number in (1, 2):
-            trading.fake.book.pay("FUNDING_FEE", SYM, "USDT", Decimal("-0.25"), trading.fake.floor.now_ms())
+            trading.fake.engine.pay("FUNDING_FEE", SYM, "USDT", Decimal("-0.25"), trading.fake.state.now_ms())
             await trading.reported(1 + number)
         await until(lambda: trading.latches() == [DAILY_FUNDING])
         await trading.write(trading.intent("0.010"))
@@ -156,14 +156,14 @@ async def test_a_payment_that_was_booked_with_the_wrong_sign_is_set_right(tmp_pa
     async with gateway(tmp_path, risk={**RISK, "max_leverage": "3"}, reconcile_s=0.1) as trading:
         await trading.write(trading.intent("0.010"))
         await trading.reported(1)
-        trading.fake.book.pay("FUNDING_FEE", SYM, "USDT", Decimal("0.25"), trading.fake.floor.now_ms())
+        trading.fake.engine.pay("FUNDING_FEE", SYM, "USDT", Decimal("0.25"), trading.fake.state.now_ms())
         *_, booked = await trading.reported(2)
         assert booked.commission == Decimal("-0.25")
-        payments = trading.fake.book.payments
+        payments = trading.fake.engine.payments
         payments[0] = payments[0]._replace(amount=Decimal("-0.25"))  # as it was in truth
         *_, right = await trading.reported(3)
         assert (right.leg, right.commission) == (Leg.FUNDING, Decimal("0.50"))
-        trading.fake.book.wallet.cash["USDT"] -= Decimal("0.50")
+        trading.fake.engine.wallet.cash["USDT"] -= Decimal("0.50")
         await trading.write(trading.intent("-0.010", Leg.CLOSE))
         await trading.reported(4)
         assert await trading.externals() == []

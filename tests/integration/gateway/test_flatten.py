@@ -56,7 +56,7 @@ async def test_flat_in_any_weather(tmp_path: Path, seed: int, start: str) -> Non
         stranger(fake, start)
         venue = make_venue(settings)
         await venue.open(only_out=True)
-        fake.floor.weather.chances = dict(WEATHER)
+        fake.state.random_faults.chances = dict(WEATHER)
         said: list[str] = []
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             epoch = await journal.raise_epoch("halt by test")
@@ -67,10 +67,10 @@ async def test_flat_in_any_weather(tmp_path: Path, seed: int, start: str) -> Non
             finally:
                 await venue.close()
             noted = {event.client_order_id for event in await journal.events(100) if event.kind == "FLATTEN"}
-        assert fake.book.wallet.holding(SYM).qty == 0, said
-        ours = {order.client_id for order in fake.book.orders()} - {""}
+        assert fake.engine.wallet.holding(SYM).qty == 0, said
+        ours = {order.client_id for order in fake.engine.orders()} - {""}
         assert ours <= noted
-        held = list(accumulate(fill.qty for fill in fake.book.fills))
+        held = list(accumulate(fill.qty for fill in fake.engine.fills))
         assert all(qty * Decimal(start) >= 0 for qty in held), "through zero"
 
 
@@ -81,7 +81,7 @@ async def test_what_is_refused_as_too_large_goes_in_smaller_pieces(tmp_path: Pat
         stranger(fake, "0.050")
         venue = make_venue(settings)
         await venue.open(only_out=True)
-        fake.book.listings[SYM] = fake.book.listings[SYM]._replace(most_market=Decimal("0.020"))
+        fake.engine.listings[SYM] = fake.engine.listings[SYM]._replace(most_market=Decimal("0.020"))
         said: list[str] = []
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             try:
@@ -89,7 +89,7 @@ async def test_what_is_refused_as_too_large_goes_in_smaller_pieces(tmp_path: Pat
                 await flatten.flatten(time.monotonic() + 40)
             finally:
                 await venue.close()
-        assert fake.book.wallet.holding(SYM).qty == 0
+        assert fake.engine.wallet.holding(SYM).qty == 0
         assert sum("refused" in line for line in said) == 2, said  # 0.050, 0.025
 
 
@@ -101,7 +101,7 @@ async def test_an_answer_that_is_held_back_is_not_waited_for_longer_than_its_req
     path = {"binance": "/order", "okx": "trade/order", "bybit": "order/create"}[place.exchange]
     async with serving(place.exchange) as fake:
         settings = settings_of(tmp_path, fake, exchange=place.exchange, timeout_s=50)
-        fake.book.place(NewOrder(place.id, Decimal("0.050")), fake.floor.now_ms())
+        fake.engine.place(NewOrder(place.id, Decimal("0.050")), fake.state.now_ms())
         venue = make_venue(settings)
         await venue.open(only_out=True)
         held = Fault(FaultMode.HOLD, path, method="POST", after=True)
@@ -115,7 +115,7 @@ async def test_an_answer_that_is_held_back_is_not_waited_for_longer_than_its_req
                 held.release.set()
                 await venue.close()
         assert held.struck == 1
-        assert fake.book.wallet.holding(place.id).qty == 0, said
+        assert fake.engine.wallet.holding(place.id).qty == 0, said
         assert sum("order" in line for line in said) == 1, "sent once"
 
 
@@ -134,8 +134,8 @@ async def test_a_refusal_for_another_cause_makes_no_piece_small_for_ever(tmp_pat
                 await flatten.flatten(time.monotonic() + 40)
             finally:
                 await venue.close()
-        assert fake.book.wallet.holding(SYM).qty == 0
-        assert len(fake.book.fills) - 1 < 100, "0.400 in pieces of 0.001 are 400"
+        assert fake.engine.wallet.holding(SYM).qty == 0
+        assert len(fake.engine.fills) - 1 < 100, "0.400 in pieces of 0.001 are 400"
 
 
 async def test_coins_that_a_person_has_called_theirs_are_not_sold_for_an_order_that_nobody_knows(
@@ -145,7 +145,7 @@ async def test_coins_that_a_person_has_called_theirs_are_not_sold_for_an_order_t
     async with serving("binance-spot") as fake:
         settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT"})
         stranger(fake, "0.020")
-        coins = fake.book.wallet.cash["BTC"]
+        coins = fake.engine.wallet.cash["BTC"]
         venue = make_venue(settings)
         await venue.open(only_out=True)
         said: list[str] = []
@@ -156,7 +156,7 @@ async def test_coins_that_a_person_has_called_theirs_are_not_sold_for_an_order_t
                 await Flatten(settings, journal, venue, epoch, "test", said.append).flatten(time.monotonic() + 40)
             finally:
                 await venue.close()
-        assert fake.book.wallet.cash["BTC"] == coins, said
+        assert fake.engine.wallet.cash["BTC"] == coins, said
 
 
 async def test_a_sale_that_rests_and_that_no_list_shows_yet_holds_up_nothing(
@@ -167,7 +167,7 @@ async def test_a_sale_that_rests_and_that_no_list_shows_yet_holds_up_nothing(
         settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT"})
         stranger(fake, "0.020")
         resting = NewOrder(SYM, Decimal("-0.019"), "rests", limit=Decimal(50_000))
-        fake.book.place(resting, fake.floor.now_ms())
+        fake.engine.place(resting, fake.state.now_ms())
         venue = make_venue(settings)
         await venue.open(only_out=True)
         asked, shown = list[int](), venue.all_open_orders
@@ -185,8 +185,8 @@ async def test_a_sale_that_rests_and_that_no_list_shows_yet_holds_up_nothing(
                 await Flatten(settings, journal, venue, epoch, "test", said.append).flatten(time.monotonic() + 40)
             finally:
                 await venue.close()
-        assert fake.book.wallet.cash["BTC"] < Decimal("0.0001"), said
-        assert not [order for order in fake.book.orders() if order.state in LIVE]
+        assert fake.engine.wallet.cash["BTC"] < Decimal("0.0001"), said
+        assert not [order for order in fake.engine.orders() if order.state in LIVE]
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -201,7 +201,7 @@ async def test_a_cancel_that_fails_is_tried_again_until_all_is_gone(
         for number, trigger in enumerate((None, Decimal(30_000))):
             limit = Decimal(40_000) if trigger is None else None
             ask = NewOrder(SYM, Decimal("0.010" if limit else "-0.010"), f"o{number}", limit=limit, trigger=trigger)
-            fake.book.place(ask, fake.floor.now_ms())
+            fake.engine.place(ask, fake.state.now_ms())
         if not listed:
 
             async def nothing(syms: Sequence[str] = ()) -> list[VenueOrder]:
@@ -216,22 +216,22 @@ async def test_a_cancel_that_fails_is_tried_again_until_all_is_gone(
                 await flatten.cancel(time.monotonic() + 40)
             finally:
                 await venue.close()
-        assert not [order for order in fake.book.orders() if order.state in LIVE]
+        assert not [order for order in fake.engine.orders() if order.state in LIVE]
 
 
 @pytest.mark.parametrize("place", [OKX, BYBIT], ids=named)
 async def test_a_hedge_and_what_waits_in_any_weather(tmp_path: Path, place: Place) -> None:
     async with serving(place.exchange, seed=1) as fake:
         settings = settings_of(tmp_path, fake, exchange=place.exchange)
-        fake.book.set(*(("mode", "long_short_mode") if place is OKX else ("dual", "true")))
-        now_ms = fake.floor.now_ms()
+        fake.engine.set(*(("mode", "long_short_mode") if place is OKX else ("dual", "true")))
+        now_ms = fake.state.now_ms()
         for leg, size in (("LONG", "0.050"), ("SHORT", "-0.030")):
-            fake.book.place(NewOrder(place.id, Decimal(size), leg=leg), now_ms)
-        fake.book.place(NewOrder(place.id, Decimal("0.010"), "rests", limit=Decimal(40_000), leg="LONG"), now_ms)
-        fake.book.place(NewOrder(place.id, Decimal("-0.010"), "waits", trigger=Decimal(30_000), leg="LONG"), now_ms)
+            fake.engine.place(NewOrder(place.id, Decimal(size), leg=leg), now_ms)
+        fake.engine.place(NewOrder(place.id, Decimal("0.010"), "rests", limit=Decimal(40_000), leg="LONG"), now_ms)
+        fake.engine.place(NewOrder(place.id, Decimal("-0.010"), "waits", trigger=Decimal(30_000), leg="LONG"), now_ms)
         venue = make_venue(settings)
         await venue.open(only_out=True)
-        fake.floor.weather.chances = dict(WEATHER)
+        fake.state.random_faults.chances = dict(WEATHER)
         said: list[str] = []
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             try:
@@ -239,5 +239,5 @@ async def test_a_hedge_and_what_waits_in_any_weather(tmp_path: Path, place: Plac
                 await flatten.flatten(time.monotonic() + 40)
             finally:
                 await venue.close()
-        assert [fake.book.wallet.holding(place.id, leg=leg).qty for leg in ("LONG", "SHORT")] == [0, 0], said
-        assert not [order for order in fake.book.orders() if order.state in LIVE]
+        assert [fake.engine.wallet.holding(place.id, leg=leg).qty for leg in ("LONG", "SHORT")] == [0, 0], said
+        assert not [order for order in fake.engine.orders() if order.state in LIVE]

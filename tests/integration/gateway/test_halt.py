@@ -37,7 +37,7 @@ async def halt(trading: Gateway, *options: str) -> str:
 
 
 def held(trading: Gateway) -> Decimal:
-    return trading.fake.book.wallet.holding(SYM).qty
+    return trading.fake.engine.wallet.holding(SYM).qty
 
 
 @pytest.mark.parametrize("options", [(), ("--flatten",)])
@@ -46,12 +46,12 @@ async def test_a_halt_stops_a_gateway_that_is_alive(trading: Gateway, options: t
     await trading.reported(1)
     shown = await halt(trading, *options)
     assert shown.startswith("main is halted")
-    sent = len(trading.fake.book.orders())
+    sent = len(trading.fake.engine.orders())
     assert sent == (2 if options else 1)
     await trading.write(trading.intent("0.010"), trading.intent("-0.010", Leg.CLOSE))
     reports = await trading.reported(len(options) + 3)
     assert [report.reason for report in reports[-2:]] == [Reason.HALTED, Reason.HALTED]
-    assert len(trading.fake.book.orders()) == sent, "nothing after the halt"
+    assert len(trading.fake.engine.orders()) == sent, "nothing after the halt"
     if options:
         assert held(trading) == 0
         closed = next(report for report in reports[1:] if report.status is OrderStatus.FILLED)
@@ -99,7 +99,7 @@ async def test_a_silent_venue_is_asked_until_it_answers_and_each_ten_seconds_it_
 
     async with serving("binance") as fake:
         configured(tmp_path, monkeypatch, fake.url, timeout_s=0.3, request_validity_ms=500, grace_ms=100)
-        fake.book.place(NewOrder(SYM, Decimal("0.050")), fake.floor.now_ms())
+        fake.engine.place(NewOrder(SYM, Decimal("0.050")), fake.state.now_ms())
         silence = Fault(FaultMode.HOLD, after=True, times=10_000)
         fake.server.faults.append(silence)
         task = asyncio.create_task(halting(cancel=True, flatten=True))
@@ -109,7 +109,7 @@ async def test_a_silent_venue_is_asked_until_it_answers_and_each_ten_seconds_it_
         silence.release.set()
         async with asyncio.timeout(100):
             await task
-        assert fake.book.wallet.holding(SYM).qty == 0
+        assert fake.engine.wallet.holding(SYM).qty == 0
 
 
 async def test_within_ends_it_and_says_that_it_is_halted_all_the_same(

@@ -37,18 +37,18 @@ markets = {BTCUSDT = "BTC/USDT:USDT", ETHUSDT = "ETH/USDT:USDT"}
 
 def crowded(fake: Simulator, place: Place, hedged: bool) -> None:
     """Two positions, or a hedge pair beside one side of another; an order that rests, some that wait."""
-    btc, eth, now_ms = place.id, ETH[place.exchange], fake.floor.now_ms()
+    btc, eth, now_ms = place.id, ETH[place.exchange], fake.state.now_ms()
     if hedged:
-        fake.book.set(*HEDGED[place.exchange])
+        fake.engine.set(*HEDGED[place.exchange])
     legs = [(btc, "0.050", "LONG"), (btc, "-0.030", "SHORT"), (eth, "-1", "SHORT")]
     for sym, size, leg in legs if hedged else [(btc, "0.050", ""), (eth, "-1", "")]:
-        fake.book.place(NewOrder(sym, D(size), leg=leg), now_ms)
+        fake.engine.place(NewOrder(sym, D(size), leg=leg), now_ms)
     if place is OKX and not hedged:
-        fake.book.place(NewOrder(btc, D("-0.020"), leg="CROSS"), now_ms)
+        fake.engine.place(NewOrder(btc, D("-0.020"), leg="CROSS"), now_ms)
     leg = "LONG" if hedged else ""
-    fake.book.place(NewOrder(btc, D("0.010"), "resting", limit=D(40_000), leg=leg), now_ms)
+    fake.engine.place(NewOrder(btc, D("0.010"), "resting", limit=D(40_000), leg=leg), now_ms)
     for number in range(3):
-        fake.book.place(NewOrder(btc, D("-0.010"), f"waiting{number}", trigger=D(30_000 + number), leg=leg), now_ms)
+        fake.engine.place(NewOrder(btc, D("-0.010"), f"waiting{number}", trigger=D(30_000 + number), leg=leg), now_ms)
 
 
 @pytest.mark.parametrize("hedged", [False, True], ids=["one-way", "hedge"])
@@ -60,7 +60,7 @@ async def test_flat_and_nothing_rests(
     async with serving(place.exchange) as fake:
         crowded(fake, place, hedged)
         for sym in (place.id, ETH[place.exchange]):  # more than the venue takes at once
-            fake.book.listings[sym] = fake.book.listings[sym]._replace(
+            fake.engine.listings[sym] = fake.engine.listings[sym]._replace(
                 most_market=D("0.020") if sym == place.id else D(1)
             )
         config = tmp_path / "tickline.toml"
@@ -71,12 +71,14 @@ async def test_flat_and_nothing_rests(
             rows: list[Change] = [Whereabouts.of(load_settings()).row(), booked("0", sym="ETHUSDT"), held]
             await journal.write(rows, await journal.raise_epoch("gateway"))
         config.write_text(config.read_text().replace("symbols", "symbol =").replace("venue =", "vennue ="))
-        fake.server.asked.clear()
+        fake.server.requests.clear()
         await halt(cancel=True, flatten=True, within_s=60)
-        wallet = fake.book.wallet
-        legs = {(sym, leg): wallet.holding(sym, leg=leg).qty for sym in fake.book.listings for leg in wallet.legs(sym)}
+        wallet = fake.engine.wallet
+        legs = {
+            (sym, leg): wallet.holding(sym, leg=leg).qty for sym in fake.engine.listings for leg in wallet.legs(sym)
+        }
         assert not any(legs.values()), legs
-        assert not [order for order in fake.book.orders() if order.state in LIVE]
+        assert not [order for order in fake.engine.orders() if order.state in LIVE]
         async with await Journal.open(url, "main", durable=False) as journal:
             ours = await journal.orders()
         assert [row.signed_qty for row in ours] == ([] if hedged else [D("-0.020"), D("-0.020"), D("-0.010")])

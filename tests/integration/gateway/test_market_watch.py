@@ -43,13 +43,13 @@ async def bought(trading: Gateway) -> None:
 
 async def test_a_delisting_that_is_announced_stops_adding_until_it_is_taken_back(watched: Gateway) -> None:
     await bought(watched)
-    watched.fake.book.set(f"delivery:{SYM}", "1795000000000")
+    watched.fake.engine.set(f"delivery:{SYM}", "1795000000000")
     await until(lambda: (SYM, Reason.MARKET_CLOSED) in stopped(watched))
     await watched.write(watched.intent("0.010"), watched.intent("-0.010", Leg.CLOSE))
     added, closed = (await watched.reported(3))[1:]
     assert (added.status, added.reason) == (OrderStatus.REJECTED, Reason.MARKET_CLOSED)
     assert closed.status is OrderStatus.FILLED
-    watched.fake.book.set(f"delivery:{SYM}", "4133404800000")
+    watched.fake.engine.set(f"delivery:{SYM}", "4133404800000")
     await until(lambda: not stopped(watched))
     await watched.write(watched.intent("0.010"))
     assert (await watched.reported(4))[3].status is OrderStatus.FILLED
@@ -62,7 +62,7 @@ async def test_a_delisting_that_is_announced_stops_adding_until_it_is_taken_back
 
 async def test_a_maintenance_status_stops_adding(watched: Gateway) -> None:
     await bought(watched)
-    watched.fake.book.set(f"status:{SYM}", "PENDING_TRADING")
+    watched.fake.engine.set(f"status:{SYM}", "PENDING_TRADING")
     await until(lambda: (SYM, Reason.MARKET_CLOSED) in stopped(watched))
     assert "does not trade it now (PENDING_TRADING)" in stopped(watched)[SYM, Reason.MARKET_CLOSED]
     await watched.write(watched.intent("0.010"))
@@ -72,11 +72,11 @@ async def test_a_maintenance_status_stops_adding(watched: Gateway) -> None:
 async def test_a_market_in_maintenance_at_the_start_is_no_reason_not_to_start(watched: Gateway) -> None:
     await bought(watched)
     await watched.stop()
-    watched.fake.book.set(f"status:{SYM}", "PENDING_TRADING")
+    watched.fake.engine.set(f"status:{SYM}", "PENDING_TRADING")
     await watched.write(watched.intent("0.010"))
     watched.start()
     assert (await watched.reported(2))[1].reason is Reason.MARKET_CLOSED, "the first thing that is judged"
-    watched.fake.book.set(f"status:{SYM}", "")
+    watched.fake.engine.set(f"status:{SYM}", "")
     await until(lambda: not stopped(watched) and quoted(watched))
     await watched.write(watched.intent("0.010"))
     assert (await watched.reported(3))[2].status is OrderStatus.FILLED
@@ -92,12 +92,12 @@ async def test_another_least_is_taken_over_and_told_also_between_two_runs(watche
     async def told_two() -> bool:
         return len(await told()) == 2
 
-    watched.fake.book.listings[SYM] = watched.fake.book.listings[SYM]._replace(min_notional=Decimal(500))
+    watched.fake.engine.listings[SYM] = watched.fake.engine.listings[SYM]._replace(min_notional=Decimal(500))
     await until(lambda: watched.rules().min_notional == 500)
     await watched.write(watched.intent("0.010"))
     assert (await watched.reported(2))[1].reason is Reason.BELOW_MINIMUM
     await watched.stop()
-    watched.fake.book.listings[SYM] = watched.fake.book.listings[SYM]._replace(min_qty=Decimal("0.005"))
+    watched.fake.engine.listings[SYM] = watched.fake.engine.listings[SYM]._replace(min_qty=Decimal("0.005"))
     watched.start()
     await until(told_two)
     assert await told() == [
@@ -109,8 +109,8 @@ async def test_another_least_is_taken_over_and_told_also_between_two_runs(watche
 
 async def test_another_step_stops_adding_until_a_person_lifts_it_and_closing_uses_it(watched: Gateway) -> None:
     await bought(watched)
-    listing = watched.fake.book.listings[SYM]
-    watched.fake.book.listings[SYM] = listing._replace(step=Decimal("0.010"), min_qty=Decimal("0.010"))
+    listing = watched.fake.engine.listings[SYM]
+    watched.fake.engine.listings[SYM] = listing._replace(step=Decimal("0.010"), min_qty=Decimal("0.010"))
     await until(lambda: watched.latches() == [f"SYMBOL:{SYM}"])
     await watched.write(watched.intent("0.025"), watched.intent("-0.010", Leg.CLOSE))
     added, closed = (await watched.reported(3))[1:]
@@ -129,8 +129,8 @@ async def test_a_contract_that_changes_between_two_runs_is_seen_once(watched: Ga
     await bought(watched)
     await until(lambda: f"contract:{SYM}" in watched.limits())
     await watched.stop()
-    listing = watched.fake.book.listings[SYM]
-    watched.fake.book.listings[SYM] = listing._replace(step=Decimal("0.010"), min_qty=Decimal("0.010"))
+    listing = watched.fake.engine.listings[SYM]
+    watched.fake.engine.listings[SYM] = listing._replace(step=Decimal("0.010"), min_qty=Decimal("0.010"))
     watched.start()
     await until(lambda: watched.latches() == [f"SYMBOL:{SYM}"])
     async with watched._opened() as journal:
@@ -144,21 +144,21 @@ async def test_a_contract_that_changes_between_two_runs_is_seen_once(watched: Ga
 
 async def test_leverage_that_somebody_sets_by_hand_stops_adding(watched: Gateway) -> None:
     await bought(watched)
-    watched.fake.book.set(f"leverage:{SYM}", "20")
+    watched.fake.engine.set(f"leverage:{SYM}", "20")
     await until(lambda: (SYM, Reason.ACCOUNT_MODES) in stopped(watched))
     await watched.write(watched.intent("0.010"), watched.intent("-0.010", Leg.CLOSE))
     added, closed = (await watched.reported(3))[1:]
     assert (added.status, added.reason) == (OrderStatus.REJECTED, Reason.ACCOUNT_MODES)
     assert closed.status is OrderStatus.FILLED
-    watched.fake.book.set(f"leverage:{SYM}", "1")
+    watched.fake.engine.set(f"leverage:{SYM}", "1")
     await until(lambda: not stopped(watched))
 
 
 async def test_a_refusal_for_the_step_makes_it_look_at_once(tmp_path: Path) -> None:
     async with gateway(tmp_path, markets_s=3_600.0, markets_pause_s=0.05) as trading:
         await bought(trading)
-        listing = trading.fake.book.listings[SYM]
-        trading.fake.book.listings[SYM] = listing._replace(step=Decimal("0.010"), min_qty=Decimal("0.010"))
+        listing = trading.fake.engine.listings[SYM]
+        trading.fake.engine.listings[SYM] = listing._replace(step=Decimal("0.010"), min_qty=Decimal("0.010"))
         await trading.write(trading.intent("0.015"))
         assert (await trading.reported(2))[1].status is OrderStatus.REJECTED
         await until(lambda: trading.latches() == [f"SYMBOL:{SYM}"])
@@ -167,15 +167,15 @@ async def test_a_refusal_for_the_step_makes_it_look_at_once(tmp_path: Path) -> N
 async def test_a_settlement_makes_it_look_at_once(tmp_path: Path) -> None:
     async with gateway(tmp_path, markets_s=3_600.0, markets_pause_s=0.05, reconcile_s=0.2) as trading:
         await bought(trading)
-        trading.fake.book.set(f"status:{SYM}", "SETTLING")
-        trading.fake.floor.close_out(SYM, "settlement")
+        trading.fake.engine.set(f"status:{SYM}", "SETTLING")
+        trading.fake.state.close_out(SYM, "settlement")
         await until(lambda: (SYM, Reason.MARKET_CLOSED) in stopped(trading), within_s=30)
 
 
 async def test_a_close_beyond_the_largest_market_order_is_cut_to_it(watched: Gateway) -> None:
     await watched.write(watched.intent("0.050"))
     await watched.reported(1)
-    watched.fake.book.listings[SYM] = watched.fake.book.listings[SYM]._replace(most_market=Decimal("0.020"))
+    watched.fake.engine.listings[SYM] = watched.fake.engine.listings[SYM]._replace(most_market=Decimal("0.020"))
     await until(lambda: most(watched) == Decimal("0.020"))
     for count, size in enumerate(("-0.050", "-0.030", "-0.010"), 2):
         await watched.write(watched.intent(size, Leg.CLOSE))
@@ -192,7 +192,7 @@ async def test_what_opens_after_a_close_that_was_cut_does_not_go(watched: Gatewa
     """The position is still there: the two together would be more than the strategy has ever wanted."""
     await watched.write(watched.intent("0.050"))
     await watched.reported(1)
-    watched.fake.book.listings[SYM] = watched.fake.book.listings[SYM]._replace(most_market=Decimal("0.020"))
+    watched.fake.engine.listings[SYM] = watched.fake.engine.listings[SYM]._replace(most_market=Decimal("0.020"))
     await until(lambda: most(watched) == Decimal("0.020"))
     close = watched.intent("-0.050", Leg.CLOSE)
     if again:
@@ -215,7 +215,7 @@ def most(trading: Gateway) -> Decimal | None:
 async def test_an_order_that_waits_for_a_price_is_somebody_elses(watched: Gateway) -> None:
     await bought(watched)
     stop = NewOrder(SYM, Decimal("-0.010"), "bystander", reduce_only=True, trigger=Decimal(30_000))
-    watched.fake.book.place(stop, watched.fake.floor.now_ms())
+    watched.fake.engine.place(stop, watched.fake.state.now_ms())
 
     async def named() -> bool:
         return [(row.kind, row.key) for row in await watched.externals()] == [("EXTERNAL_ORDER", "bystander")]
@@ -228,7 +228,7 @@ async def test_an_order_that_waits_for_a_price_is_somebody_elses(watched: Gatewa
 async def test_a_hedge_beside_the_position_is_never_traded_on(watched: Gateway) -> None:
     await bought(watched)
     for leg, size in (("LONG", "0.030"), ("SHORT", "-0.030")):
-        watched.fake.book.place(NewOrder(SYM, Decimal(size), leg=leg), watched.fake.floor.now_ms())
+        watched.fake.engine.place(NewOrder(SYM, Decimal(size), leg=leg), watched.fake.state.now_ms())
 
     async def named() -> bool:
         return ("POSITION_ROWS", SYM) in {(row.kind, row.key) for row in await watched.externals()}

@@ -41,7 +41,7 @@ async def test_a_second_fee_is_kept_and_booked_the_same(tmp_path: Path, monkeypa
     async with gateway(tmp_path, fake_venue="bybit-spot", **own) as trading:
         await trading.write(trading.intent("0.01000"))
         (bought,) = await trading.reported(1)
-        trading.fake.book.wallet.cash["USDT"] -= TAX
+        trading.fake.engine.wallet.cash["USDT"] -= TAX
         before = trading.books().position(SYM), trading.books().balance()
         assert bought.last_px is not None
         assert before[1] == trading.settings.strategy.balance - bought.commission

@@ -71,7 +71,7 @@ async def test_a_key_of_another_account_is_refused_and_nothing_is_closed_there(
 ) -> None:
     """`--account OTHER` with the keys of this config: that journal knows whose it is."""
     await stopped(trading, {})
-    trading.fake.book.set("uid", "another")
+    trading.fake.engine.set("uid", "another")
     trading.start()
     assert trading.task is not None
     with pytest.raises(SafetyRefusal, match=r"of main is of one account at binance, and this key is of an") as no:
@@ -81,9 +81,9 @@ async def test_a_key_of_another_account_is_refused_and_nothing_is_closed_there(
     monkeypatch.setattr(to_stop, "load_settings", lambda: settings)
     with pytest.raises(SafetyRefusal, match="this key is of another account"):
         await halt(cancel=True, flatten=True, within_s=5)
-    assert len(trading.fake.book.accepted) == 1, "the buy, and no sale"
+    assert len(trading.fake.engine.accepted) == 1, "the buy, and no sale"
     assert "fake-key" not in repr(await whereabouts(trading))
-    trading.fake.book.set("uid", "FzFzXquXXqoC")
+    trading.fake.engine.set("uid", "FzFzXquXXqoC")
     await attached(trading)
 
 
@@ -91,7 +91,7 @@ async def test_a_new_key_needs_a_word_where_the_exchange_does_not_tell_whose_it_
     """Bybit's demo."""
     async with gateway(tmp_path, fake_venue="bybit", exchange="bybit") as trading:
         await stopped(trading, {"api_key": SecretStr("a-new-key")})
-        trading.fake.floor.keys.key = "a-new-key"
+        trading.fake.state.keys.key = "a-new-key"
         trading.start()
         assert trading.task is not None
         with pytest.raises(SafetyRefusal, match="say so: `tickline adopt --key`"):

@@ -94,17 +94,17 @@ async def until_ticks(
 
 
 def check(bus: MemoryBus, fake: Simulator, sym: str = BTC, interval_s: int = 1) -> None:
-    """Each tick is the tape's bar, none is missing or twice, and there is no Gap."""
+    """Each tick is the history's bar, none is missing or twice, and there is no Gap."""
     found = ticks(bus, sym)
     assert [message for message in told(bus, sym) if isinstance(message, Gap)] == []
     ends = [tick.ts_event for tick in found]
     assert ends == list(range(ends[0], ends[0] + len(ends) * interval_s * S_NS, interval_s * S_NS))
     assert [message.n for message in told(bus, sym)] == list(range(1, len(found) + 1))
-    assert [tick.price for tick in found] == [perfect(fake.tapes[sym], end, interval_s, fake) for end in ends]
+    assert [tick.price for tick in found] == [perfect(fake.histories[sym], end, interval_s, fake) for end in ends]
 
 
-def perfect(tape: TradeHistory, end_ns: int, interval_s: int, fake: Simulator) -> Any:
-    """The close of the tape's bar that ends there."""
+def perfect(history: TradeHistory, end_ns: int, interval_s: int, fake: Simulator) -> Any:
+    """The close of the history's bar that ends there."""
     length_ms = interval_s * 1000
-    bar, *_ = tape.bar(end_ns // 1_000_000 - length_ms, length_ms, fake.floor.now_ms())
+    bar, *_ = history.bar(end_ns // 1_000_000 - length_ms, length_ms, fake.state.now_ms())
     return bar.close

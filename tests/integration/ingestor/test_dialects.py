@@ -37,11 +37,11 @@ def listening(bus: MemoryBus, fake: Wired, exchange: str, market: str, **changed
 
 
 async def check(bus: MemoryBus, fake: Wired, id_: str) -> None:
-    """The next ticks are the tape's trades, none is missing."""
+    """The next ticks are the history's trades, none is missing."""
     found = await until_ticks(bus, len(ticks(bus)) + 20, every_s=0.1)
-    tape, now_ms = fake.tapes[id_], fake.floor.now_ms()
-    first = tape.before(found[0].ts_event // 1_000_000, now_ms)
-    trades = tape.trades(first, tape.upto(now_ms))
+    history, now_ms = fake.histories[id_], fake.state.now_ms()
+    first = history.before(found[0].ts_event // 1_000_000, now_ms)
+    trades = history.trades(first, history.upto(now_ms))
     at = next(at for at, trade in enumerate(trades) if trade.price == found[0].price)
     assert [tick.price for tick in found] == [trade.price for trade in trades[at : at + len(found)]]
     assert not [message for message in told(bus) if isinstance(message, Gap)]
@@ -80,7 +80,7 @@ async def test_a_connection_that_is_silent_from_the_start_is_made_anew(
         known_of(exchange, monkeypatch, acknowledged=None)
     bus = new_bus()
     async with wired(venue, plan=PLAN) as fake, listening(bus, fake, exchange, market, silence_ns=4 * S_NS) as ingestor:
-        fake.feed.at_start.append(SubscriptionFault(what))
+        fake.websockets.subscription_faults.append(SubscriptionFault(what))
         await until_ticks(bus, 20, every_s=0.1)
         await check(bus, fake, id_)
         (said,) = ingestor.venue.complaints.said
@@ -105,8 +105,8 @@ async def test_candles_that_do_not_come_from_the_start_are_noticed(
         "silence_ns": S_NS,
     }
     async with wired(venue, plan=PLAN) as fake, ingesting(bus, fake.url, **options) as ingestor:
-        fake.feed.at_start.append(SubscriptionFault(SubscriptionTrouble.MUTE))
-        await until(lambda: fake.feed.subscribed.total() == 2, within_s=300.0, every_s=0.5)
+        fake.websockets.subscription_faults.append(SubscriptionFault(SubscriptionTrouble.MUTE))
+        await until(lambda: fake.websockets.subscribed.total() == 2, within_s=300.0, every_s=0.5)
         assert ingestor.venue.complaints.said == ["BTCUSDT connection: no data came over it: it is made anew"]
 
 
@@ -114,7 +114,7 @@ async def test_candles_that_do_not_come_from_the_start_are_noticed(
 async def test_a_refused_subscription_is_said_and_tried_again(venue: str, exchange: str, market: str, id_: str) -> None:
     bus = new_bus()
     async with wired(venue, plan=PLAN) as fake, listening(bus, fake, exchange, market) as ingestor:
-        fake.feed.at_start.append(SubscriptionFault(SubscriptionTrouble.REFUSED))
+        fake.websockets.subscription_faults.append(SubscriptionFault(SubscriptionTrouble.REFUSED))
         await until_ticks(bus, 20, every_s=0.1)
         await check(bus, fake, id_)
         (said,) = ingestor.venue.complaints.said

@@ -1,4 +1,4 @@
-"""Live market data through unmodified ccxt, from the fake's tape to ticks on the bus."""
+"""Live market data through unmodified ccxt, from the fake's history to ticks on the bus."""
 
 import pytest
 
@@ -41,8 +41,8 @@ async def test_a_lost_connection_loses_no_bar(torn: bool) -> None:
     bus = new_bus()
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
         await until_ticks(bus, 1)
-        fake.feed.weather.faults.append(MessageFault(Trouble.DISCONNECT, torn=torn))
-        await until(lambda: fake.feed.subscribed["btcusdt@aggTrade"] == 2)
+        fake.websockets.message_faults.switched.append(MessageFault(Trouble.DISCONNECT, torn=torn))
+        await until(lambda: fake.websockets.subscribed["btcusdt@aggTrade"] == 2)
         await until_ticks(bus, len(ticks(bus)) + 3)
         check(bus, fake)
         assert ingestor.feeder.feeds()[BTC].remade == 1
@@ -56,9 +56,9 @@ async def test_a_silent_connection_is_found_and_made_anew() -> None:
     bus = new_bus()
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, silence_ns=S_NS // 5):
         await until_ticks(bus, 1)
-        fake.feed.weather.silence_ms = 0
-        fake.feed.weather.faults.append(MessageFault(Trouble.SILENCE))
-        await until(lambda: fake.feed.subscribed["btcusdt@aggTrade"] == 2)
+        fake.websockets.message_faults.silence_ms = 0
+        fake.websockets.message_faults.switched.append(MessageFault(Trouble.SILENCE))
+        await until(lambda: fake.websockets.subscribed["btcusdt@aggTrade"] == 2)
         await until_ticks(bus, len(ticks(bus)) + 3)
         check(bus, fake)
 
@@ -71,7 +71,7 @@ async def test_a_restart_across_the_end_of_a_bar_misses_none_and_gives_none_twic
             async with ingesting(bus, fake.url):
                 before = await until_ticks(bus, count)
             ended_ns = before[-1].ts_event + 2 * S_NS
-            await until(lambda ended_ns=ended_ns: fake.floor.now_ms() * 1_000_000 > ended_ns)  # type: ignore[misc]
+            await until(lambda ended_ns=ended_ns: fake.state.now_ms() * 1_000_000 > ended_ns)  # type: ignore[misc]
         async with ingesting(bus, fake.url):
             await until_ticks(bus, 10)
         check(bus, fake)
@@ -92,10 +92,10 @@ async def test_troubles_of_all_kinds_leave_the_bars_as_they_were() -> None:
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
         await until_ticks(bus, 1)
         chances = dict.fromkeys(("gap", "duplicate", "reorder", "wrong_type"), 0.02)
-        fake.feed.weather.change(chances=chances)
+        fake.websockets.message_faults.change(chances=chances)
         await until_ticks(bus, 5)
         check(bus, fake)
-        assert set(fake.feed.weather.struck) == set(chances)
+        assert set(fake.websockets.message_faults.struck) == set(chances)
         assert ingestor.feeder.feeds()[BTC].remade == 0
 
 
@@ -110,7 +110,7 @@ async def test_without_a_websocket_the_trades_are_asked_for(rate: float) -> None
     ):
         await until_ticks(bus, 7)
         check(bus, fake)
-        assert not fake.feed.subscribed
+        assert not fake.websockets.subscribed
         assert ingestor.venue.complaints.said == []
 
 
@@ -120,7 +120,7 @@ async def test_candles_of_the_venue_are_bars() -> None:
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, stream="candles", warm_bars=5):
         await until_ticks(bus, 9)
         check(bus, fake)
-        assert set(fake.feed.subscribed) == {"btcusdt@kline_1s"}
+        assert set(fake.websockets.subscribed) == {"btcusdt@kline_1s"}
 
 
 @virtually()
@@ -129,7 +129,7 @@ async def test_mid_prices_of_the_book() -> None:
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, price="mid"):
         await until_ticks(bus, 3)
         check(bus, fake)  # the fake's best prices stand one tick around the last trade
-        assert set(fake.feed.subscribed) == {"btcusdt@bookTicker"}
+        assert set(fake.websockets.subscribed) == {"btcusdt@bookTicker"}
 
 
 @virtually()
@@ -137,9 +137,9 @@ async def test_each_trade_is_a_tick() -> None:
     bus = new_bus()
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, interval="trade"):
         found = await until_ticks(bus, 100)
-        tape = fake.tapes[BTC]
-        first = tape.before(found[0].ts_event // 1_000_000, fake.floor.now_ms())
-        prices = [trade.price for trade in tape.trades(first, first + len(found) + 10)]
+        history = fake.histories[BTC]
+        first = history.before(found[0].ts_event // 1_000_000, fake.state.now_ms())
+        prices = [trade.price for trade in history.trades(first, first + len(found) + 10)]
         shift = next(at for at in range(10) if prices[at : at + len(found)] == [tick.price for tick in found])
         assert shift < 10
         assert not [message for message in told(bus) if isinstance(message, Gap)]

@@ -50,7 +50,7 @@ async def test_lost_connections_are_not_kept(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(venue, "SWEEP_S", 0.0)
     bus = new_bus()
     async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
-        faults = fake.feed.weather.faults
+        faults = fake.websockets.message_faults.switched
 
         def remade(times: int) -> bool:
             if all(fault.struck for fault in faults):  # it may strike a connection that is being given up already

@@ -28,13 +28,13 @@ async def test_block_trades_are_no_prices_and_one_millisecond_is_in_order(
         wired(venue, plan=PLAN, seed=seed) as fake,
         ingesting(bus, fake.url, exchange="bybit", markets={BTC: market}, interval="trade", **changed),
     ):
-        fake.book.settings[BLOCKS] = "3"
+        fake.engine.settings[BLOCKS] = "3"
         await until_ticks(bus, 10, every_s=0.1)
         if way == "fetched":
-            fake.feed.weather.faults.append(MessageFault(Trouble.DISCONNECT))
+            fake.websockets.message_faults.switched.append(MessageFault(Trouble.DISCONNECT))
         found = await until_ticks(bus, 80, every_s=0.1)
-        tape, now_ms = fake.tapes["BTCUSDT"], fake.floor.now_ms()
-        first = tape.before(found[0].ts_event // 1_000_000, now_ms)
-        prices = [trade.price for trade in tape.trades(first, tape.upto(now_ms))]
+        history, now_ms = fake.histories["BTCUSDT"], fake.state.now_ms()
+        first = history.before(found[0].ts_event // 1_000_000, now_ms)
+        prices = [trade.price for trade in history.trades(first, history.upto(now_ms))]
         at = prices.index(found[0].price)
         assert [tick.price for tick in ticks(bus)][: len(prices) - at] == prices[at : at + len(ticks(bus))]

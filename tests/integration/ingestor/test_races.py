@@ -28,13 +28,13 @@ WHOLE = (Trouble.DISCONNECT, Trouble.SILENCE)
 
 
 def true_or_said(bus: MemoryBus, fake: Simulator, sym: str) -> None:
-    """Each tick is the tape's bar, or a LATE Gap comes behind it; none is missing without an UNFILLED one."""
+    """Each tick is the history's bar, or a LATE Gap comes behind it; none is missing without an UNFILLED one."""
     said = told(bus, sym)
     assert [message.n for message in said] == list(range(1, len(said) + 1))
     last = late = None
     for message in reversed(said):
         if isinstance(message, MarketTick):
-            right = message.price == perfect(fake.tapes[sym], message.ts_event, 1, fake)
+            right = message.price == perfect(fake.histories[sym], message.ts_event, 1, fake)
             assert right or late, f"{message.human()} is wrong, and nobody says so"
             if last is not None:
                 assert last.ts_event == message.ts_event + S_NS, f"what is behind {message.human()} is missing"
@@ -46,17 +46,17 @@ def true_or_said(bus: MemoryBus, fake: Simulator, sym: str) -> None:
 
 async def troubled(fake: Wired, dice: random.Random) -> None:
     """Some seconds with some faults; behind them all is well again."""
-    weather, answers = fake.feed.weather, list[Fault]()
+    faults, answers = fake.websockets.message_faults, list[Fault]()
     for _ in range(dice.randint(1, 4)):
         await asyncio.sleep(dice.uniform(0.0, 2.0))
         match dice.choice(("messages", "messages", "whole", "answers", "silence", "cut")):
             case "messages":
                 size, skip = dice.choice((1, 5, 30, 90)), dice.randint(0, 20)
-                weather.faults.append(
+                faults.switched.append(
                     MessageFault(dice.choice(MESSAGES), skip=skip, size=size, ms=dice.randint(1, 400))
                 )
             case "whole":
-                weather.faults.append(MessageFault(dice.choice(WHOLE), torn=dice.random() < 0.5, ms=60_000))
+                faults.switched.append(MessageFault(dice.choice(WHOLE), torn=dice.random() < 0.5, ms=60_000))
             case "answers":
                 answers += [Fault(FaultMode.STATUS, path, status=503, times=1000) for path in ("aggTrades", "klines")]
                 fake.server.faults += answers
@@ -68,7 +68,7 @@ async def troubled(fake: Wired, dice: random.Random) -> None:
                 fake.passes.set()
     await asyncio.sleep(dice.uniform(0.0, 4.0))
     fake.server.faults.clear()
-    weather.faults.clear()
+    faults.switched.clear()
 
 
 @pytest.mark.parametrize("websocket", [True, False])
@@ -98,7 +98,7 @@ async def test_what_comes_late_or_again_or_over_another_connection_changes_nothi
         for _ in range(dice.randint(1, 6)):
             await asyncio.sleep(dice.uniform(0.0, 1.0))
             trouble = dice.choice((*MESSAGES, *WHOLE))
-            fake.feed.weather.faults.append(
+            fake.websockets.message_faults.switched.append(
                 MessageFault(trouble, size=dice.choice((1, 5, 30)), ms=dice.randint(1, 200), torn=dice.random() < 0.5)
             )
         for sym in (BTC, ETH):

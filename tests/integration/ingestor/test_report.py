@@ -36,15 +36,17 @@ async def test_each_trouble_is_counted() -> None:
     bus = new_bus()
     with capture_logs() as logs:
         async with wired("binance", plan=PLAN) as fake:
-            fake.floor.skew_ms = 400
+            fake.state.skew_ms = 400
             options = replace(OPTIONS, base_url=fake.url, warm_bars=5, age_ns=3_000_000_000)
             async with ingesting_of(bus, options, report=FeedReport(0.5)) as ingestor:
                 await until_ticks(bus, 7)
-                struck = fake.feed.weather.struck
+                struck = fake.websockets.message_faults.struck
                 for trouble, times in TROUBLES.items():  # each behind the one before
-                    fake.feed.weather.faults.append(MessageFault(trouble, AGG, skip=5, times=times, size=3))
+                    fake.websockets.message_faults.switched.append(
+                        MessageFault(trouble, AGG, skip=5, times=times, size=3)
+                    )
                     await until(lambda trouble=trouble, times=times: struck[trouble] == times)  # type: ignore[misc]
-                await until(lambda: fake.feed.subscribed[AGG] == 2)
+                await until(lambda: fake.websockets.subscribed[AGG] == 2)
                 await until_ticks(bus, len(ticks(bus)) + 2)
                 came = ticks(bus)
                 await until(lambda: bool(lines(logs)) and lines(logs)[-1].get("ticks", 0) >= 3)
@@ -75,7 +77,7 @@ async def test_gaps_are_counted_by_their_cause() -> None:
                 await until_ticks(bus, 2)
                 for path in ("aggTrades", "klines"):
                     fake.server.faults.append(Fault(FaultMode.STATUS, path, status=503, times=1000))
-                fake.feed.weather.faults.append(MessageFault(Trouble.GAP, AGG, size=90))
+                fake.websockets.message_faults.switched.append(MessageFault(Trouble.GAP, AGG, size=90))
                 await until(lambda: any(isinstance(message, Gap) for message in told(bus)))
                 ingestor.task.cancel()
                 await asyncio.wait({ingestor.task})

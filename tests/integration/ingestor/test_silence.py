@@ -49,7 +49,7 @@ async def test_a_quiet_market_and_an_exchange_that_wants_silence_are_none(banned
     plan = TradePlan(rate=0.05, past_ms=60_000, past_rate=3)
     with capture_logs() as logs:
         async with wired("binance", plan=plan) as fake, ingesting(bus, fake.url, silence_ns=10 * S_NS):
-            await until(lambda: fake.feed.subscribed["btcusdt@aggTrade"] == 1)
+            await until(lambda: fake.websockets.subscribed["btcusdt@aggTrade"] == 1)
             if banned:
                 fake.server.faults.append(Fault(FaultMode.STATUS, "time", status=429, headers={"Retry-After": "30"}))
             await until(lambda: bool(fake.since_s("/time")) and fake.since_s("/time")[-1] > 60.0, every_s=0.5)

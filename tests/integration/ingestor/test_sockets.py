@@ -17,8 +17,8 @@ async def test_a_lost_connection_is_made_anew(torn: bool) -> None:
     bus = new_bus()
     async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
         await until_ticks(bus, 1)
-        fake.feed.weather.faults.append(MessageFault(Trouble.DISCONNECT, torn=torn))
-        await until(lambda: fake.feed.subscribed[AGG] >= 2)
+        fake.websockets.message_faults.switched.append(MessageFault(Trouble.DISCONNECT, torn=torn))
+        await until(lambda: fake.websockets.subscribed[AGG] >= 2)
         await until_ticks(bus, len(ticks(bus)) + 1)
         assert "BTCUSDT connection: NetworkError" in ingestor.venue.complaints.said[0]
 
@@ -29,7 +29,7 @@ async def test_a_refused_handshake_is_tried_again() -> None:
     limit = Fault(FaultMode.STATUS, "/ws/", status=429, headers={"Retry-After": "1"})
     async with serving("binance", limit, plan=PLAN) as fake, ingesting(bus, fake.url) as ingestor:
         await until(lambda: limit.struck == 1)
-        await until(lambda: fake.feed.subscribed[AGG] == 1)
+        await until(lambda: fake.websockets.subscribed[AGG] == 1)
         assert (ingestor.venue.limit.status, ingestor.venue.limit.wanted_s) == (429, 1.0)
         await until_ticks(bus, 1)
 
@@ -38,5 +38,5 @@ async def test_without_a_websocket_the_trades_are_asked_for() -> None:
     bus = new_bus()
     async with serving("binance", plan=PLAN) as fake, ingesting(bus, fake.url, websocket=False, poll_s=0.3):
         await until_ticks(bus, 2)
-        assert not fake.feed.subscribed
+        assert not fake.websockets.subscribed
         assert [message.sym for message in told(bus)] == [BTC] * len(told(bus))

@@ -105,7 +105,7 @@ async def test_the_silence_that_a_venue_asks_for_is_kept_while_its_websockets_go
         await until_ticks(bus, 1)
         ban = Fault(FaultMode.STATUS, "aggTrades", status=status, headers={"Retry-After": "6"})
         fake.server.faults.append(ban)
-        fake.feed.weather.faults.append(MessageFault(Trouble.GAP, AGG, size=5))
+        fake.websockets.message_faults.switched.append(MessageFault(Trouble.GAP, AGG, size=5))
         await until(lambda: ban.struck == 1)
         banned_s, before = fake.since_s("aggTrades")[-1], len(ticks(bus, ETH))
         await until(lambda: fake.since_s("aggTrades")[-1] > banned_s)
@@ -140,7 +140,9 @@ async def test_what_cannot_be_filled_is_a_gap_and_the_other_symbol_has_none(seed
         for path in ("aggTrades", "klines"):
             fake.server.faults.append(Fault(FaultMode.STATUS, path, status=503, times=1000))
         await asyncio.sleep(seed / 10)
-        fake.feed.weather.faults.append(MessageFault(Trouble.GAP, AGG, size=90))  # more than a bar of trades
+        fake.websockets.message_faults.switched.append(
+            MessageFault(Trouble.GAP, AGG, size=90)
+        )  # more than a bar of trades
         await until(lambda: any(isinstance(x, Gap) and x.cause is GapCause.UNFILLED for x in told(bus)))
         await until_ticks(bus, len(ticks(bus)) + 2)
         await until_ticks(bus, 4, ETH)
@@ -151,7 +153,7 @@ async def test_what_cannot_be_filled_is_a_gap_and_the_other_symbol_has_none(seed
 async def test_while_the_clocks_are_far_apart_ticks_are_history() -> None:
     bus = new_bus()
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, age_ns=10**18) as ingestor:
-        fake.floor.skew_ms = 5_000
+        fake.state.skew_ms = 5_000
         found = await until_ticks(bus, 3)
         check(bus, fake)
         assert all(tick.history for tick in found)

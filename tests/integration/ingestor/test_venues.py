@@ -60,15 +60,15 @@ async def test_each_symbol_is_of_its_venue_and_by_its_rules() -> None:
         wired("binance-spot", plan=PLAN, seed=2) as coins,
         ingesting_of(bus, perp(futures.url), replace(spot(coins.url), stream="candles", age_ns=10**18)),
     ):
-        coins.floor.skew_ms = 5_000
+        coins.state.skew_ms = 5_000
         await goes_on(bus, futures, BTC)
         await goes_on(bus, coins, ETH)
         assert {(tick.venue, tick.tr.split(":")[0], tick.history) for tick in ticks(bus)} == {("perp", "perp", False)}
         assert {(tick.venue, tick.tr.split(":")[0], tick.history) for tick in ticks(bus, ETH)} == {
             ("spot", "spot", True)
         }
-        assert set(futures.feed.subscribed) == {"btcusdt@aggTrade"}
-        assert set(coins.feed.subscribed) == {"ethusdt@kline_1s"}
+        assert set(futures.websockets.subscribed) == {"btcusdt@aggTrade"}
+        assert set(coins.websockets.subscribed) == {"ethusdt@kline_1s"}
 
 
 @virtually()
@@ -81,7 +81,7 @@ async def test_one_that_dies_does_not_disturb_the_other() -> None:
         await until(lambda: bool(said(ingestor, ETH)))
         await goes_on(bus, futures, BTC, 5)
         assert said(ingestor, BTC) == []
-        assert futures.feed.subscribed["btcusdt@aggTrade"] == 1
+        assert futures.websockets.subscribed["btcusdt@aggTrade"] == 1
 
 
 @virtually()
@@ -143,7 +143,7 @@ async def test_one_that_ends_in_the_middle_is_made_anew_without_a_hole(monkeypat
         await goes_on(bus, coins, ETH)
         assert ingestor.feeder.feeds()[ETH].venue is ingestor.venues.of(ETH)
         await goes_on(bus, futures, BTC)
-        assert futures.feed.subscribed["btcusdt@aggTrade"] == 1
+        assert futures.websockets.subscribed["btcusdt@aggTrade"] == 1
 
 
 @pytest.mark.parametrize(("market", "kind"), [("ETHH/USDT", ConfigError), ("ETH/USDT", VenueError)])

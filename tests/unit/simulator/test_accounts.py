@@ -63,7 +63,7 @@ async def account(at: At, name: str = "", **options: Any) -> AsyncIterator[tuple
 
 
 def put(fake: Simulator, sym: str, qty: Decimal, **rest: Any) -> EngineOrder:
-    return fake.book.place(NewOrder(sym, qty, **rest), fake.floor.now_ms())
+    return fake.engine.place(NewOrder(sym, qty, **rest), fake.state.now_ms())
 
 
 async def rows(client: Any, at: At) -> list[tuple[str, str, Decimal]]:
@@ -76,7 +76,7 @@ async def test_two_positions_of_one_account_are_two_rows(at: At) -> None:
     async with account(at) as (fake, client):
         put(fake, at.ids[0], QTY)
         put(fake, at.ids[1], -10 * QTY)
-        size = [fake.book.listings[id_].contract_size for id_ in at.ids]
+        size = [fake.engine.listings[id_].contract_size for id_ in at.ids]
         assert sorted(await rows(client, at)) == [
             (at.symbols[0], "long", QTY / size[0]),
             (at.symbols[1], "short", 10 * QTY / size[1]),
@@ -85,10 +85,10 @@ async def test_two_positions_of_one_account_are_two_rows(at: At) -> None:
 
 async def test_a_hedge_is_a_row_for_each_side(at: At) -> None:
     async with account(at) as (fake, client):
-        fake.book.set("mode" if at is OKX else "dual", "long_short_mode" if at is OKX else "true")
+        fake.engine.set("mode" if at is OKX else "dual", "long_short_mode" if at is OKX else "true")
         put(fake, at.ids[0], 2 * QTY, leg=LONG)
         put(fake, at.ids[0], -QTY, leg=SHORT)
-        size = fake.book.listings[at.ids[0]].contract_size
+        size = fake.engine.listings[at.ids[0]].contract_size
         assert sorted(await rows(client, at)) == [
             (at.symbols[0], "long", 2 * QTY / size),
             (at.symbols[0], "short", QTY / size),
@@ -107,10 +107,10 @@ SIDES: dict[str, dict[str, dict[str, Any]]] = {
 
 async def test_each_side_of_a_hedge_is_closed_as_what_it_is_and_the_net_cannot_be(at: At) -> None:
     async with account(at) as (fake, client):
-        fake.book.set("mode" if at is OKX else "dual", "long_short_mode" if at is OKX else "true")
+        fake.engine.set("mode" if at is OKX else "dual", "long_short_mode" if at is OKX else "true")
         put(fake, at.ids[0], 2 * QTY, leg=LONG)
         put(fake, at.ids[0], -QTY, leg=SHORT)
-        size = fake.book.listings[at.ids[0]].contract_size
+        size = fake.engine.listings[at.ids[0]].contract_size
         with pytest.raises(ccxt.ExchangeError):
             await client.create_order(at.symbols[0], "market", "sell", str(QTY / size), None, {"clientOrderId": "net"})
         for number, (side, qty) in enumerate((("long", 2 * QTY), ("short", QTY))):
@@ -151,7 +151,7 @@ async def test_orders_that_wait_are_seen_where_they_are_kept_and_end_or_fire(at:
         ]
         assert sorted(row["side"] for row in found) == ["sell", "sell"]
         assert {row["status"] for row in found} == {"open"}
-        fake.book.prices.set(at.ids[0], D(40_000))
+        fake.engine.prices.set(at.ids[0], D(40_000))
         assert (await rows(client, at)) == []
         left = [
             row for params in PENDING[at.fake] for row in await client.fetch_open_orders(at.symbols[0], params=params)
@@ -161,7 +161,7 @@ async def test_orders_that_wait_are_seen_where_they_are_kept_and_end_or_fire(at:
             await client.cancel_orders([row["id"] for row in left], at.symbols[0], {"trigger": True})
         else:
             await client.cancel_all_orders(at.symbols[0], {"trigger": True})
-        assert fake.book.waiting_orders() == []
+        assert fake.engine.waiting_orders() == []
 
 
 async def test_one_that_fires_becomes_another_order_at_binance_and_okx(at: At) -> None:
@@ -169,11 +169,11 @@ async def test_one_that_fires_becomes_another_order_at_binance_and_okx(at: At) -
     async with account(at) as (fake, client):
         put(fake, at.ids[0], QTY)
         waits = put(fake, at.ids[0], -QTY, client_id="stop", reduce_only=True, trigger=D(41_000))
-        fake.book.prices.set(at.ids[0], D(40_000))
-        fake.book.advance(fake.floor.now_ms())
-        made = fake.book.fills[-1].order_id
+        fake.engine.prices.set(at.ids[0], D(40_000))
+        fake.engine.advance(fake.state.now_ms())
+        made = fake.engine.fills[-1].order_id
         assert (made == waits.id) == (at is BYBIT)
-        assert not fake.book.wallet.holding(at.ids[0]).qty
+        assert not fake.engine.wallet.holding(at.ids[0]).qty
         if at is BINANCE:
             algo = await client.fapiPrivateGetAlgoOrder({"clientAlgoId": "stop"})
             assert (algo["algoId"], algo["actualOrderId"], algo["algoStatus"]) == (waits.id, str(made), "FINISHED")
@@ -210,7 +210,7 @@ async def test_what_the_venue_closes_itself_says_so(at: At) -> None:
     async with account(at) as (fake, client):
         for origin in ("liquidation", "adl"):
             put(fake, at.ids[0], QTY)
-            fake.floor.close_out(at.ids[0], origin)
+            fake.state.close_out(at.ids[0], origin)
         if at is BINANCE:
             ids = [order["clientOrderId"] for order in await client.fetch_orders(at.symbols[0])]
             assert [id_.partition("-")[0] for id_ in ids if id_] == ["autoclose", "adl_autoclose"]
@@ -220,14 +220,14 @@ async def test_what_the_venue_closes_itself_says_so(at: At) -> None:
             assert sorted(kinds) == ["AdlTrade", "BustTrade", "Trade", "Trade"]
             assert len(await client.fetch_my_trades(at.symbols[0])) == 2  # ccxt asks for Trade only
         else:
-            orders = fake.book.orders()
+            orders = fake.engine.orders()
             told = [(await client.fetch_order(str(one.id), at.symbols[0]))["info"]["category"] for one in orders]
             assert told == ["normal", "full_liquidation", "normal", "adl"]
 
 
 async def test_a_key_that_only_reads_is_told_and_cannot_trade(at: At) -> None:
     async with account(at) as (fake, client):
-        fake.floor.keys.reads_only = True
+        fake.state.keys.reads_only = True
         if at is BINANCE:
             assert (await client.sapi_get_account_apirestrictions())["enableFutures"] is False
         elif at is BYBIT:
@@ -240,18 +240,18 @@ async def test_a_key_that_only_reads_is_told_and_cannot_trade(at: At) -> None:
 
 async def test_the_largest_market_order_is_another_than_the_largest_with_a_price(at: At) -> None:
     async with account(at) as (fake, client):
-        listing = fake.book.listings[at.ids[0]]
+        listing = fake.engine.listings[at.ids[0]]
         info = client.market(at.symbols[0])["info"]
         if at is BINANCE:
             told = next(row["maxQty"] for row in info["filters"] if row["filterType"] == "MARKET_LOT_SIZE")
         else:
             told = info["lotSizeFilter"]["maxMktOrderQty"] if at is BYBIT else info["maxMktSz"]
         assert D(told) * listing.contract_size == listing.most_market < listing.most_limit
-        fake.book.wallet.cash["USDT"] = D(10**9)
+        fake.engine.wallet.cash["USDT"] = D(10**9)
         more = (listing.most_market + listing.step) / listing.contract_size
         with pytest.raises(ccxt.ExchangeError):
             await client.create_order(at.symbols[0], "market", "buy", str(more), None, SIDES_ONE[at.fake])
-        assert fake.book.accepted == []
+        assert fake.engine.accepted == []
 
 
 SIDES_ONE: dict[str, dict[str, Any]] = {"binance": {}, "okx": {"tdMode": "isolated", "clientOrderId": "a"}, "bybit": {}}
@@ -260,7 +260,7 @@ STOPPED = {"binance": "SETTLING", "okx": "suspend", "bybit": "Delivering"}
 
 async def test_a_market_that_is_not_traded_says_so_and_takes_no_order(at: At) -> None:
     async with account(at) as (fake, client):
-        fake.book.set(f"status:{at.ids[0]}", STOPPED[at.fake])
+        fake.engine.set(f"status:{at.ids[0]}", STOPPED[at.fake])
         with pytest.raises(ccxt.ExchangeError):
             await client.create_order(at.symbols[0], "market", "buy", "1", None, SIDES_ONE[at.fake])
         await client.load_markets(True)
@@ -272,8 +272,8 @@ async def test_a_market_that_is_not_traded_says_so_and_takes_no_order(at: At) ->
 async def test_funding_has_each_venues_own_sign(at: At) -> None:
     async with account(at) as (fake, client):
         put(fake, at.ids[0], QTY)
-        fake.floor.fund(at.ids[0], D("0.0001"))
-        (payment,) = fake.book.payments
+        fake.state.fund(at.ids[0], D("0.0001"))
+        (payment,) = fake.engine.payments
         assert payment.amount < 0
         (row,) = await client.fetch_funding_history(at.symbols[0])
         info = row["info"]
@@ -284,7 +284,7 @@ async def test_funding_has_each_venues_own_sign(at: At) -> None:
 
 async def test_a_tickers_own_time_is_when_it_has_changed(at: At) -> None:
     async with account(at) as (fake, client):
-        fake.floor.quiet_ms = 45_000
+        fake.state.quiet_ms = 45_000
         ticker = (
             await client.fetch_ticker(at.symbols[0])
             if at is not BINANCE
@@ -293,16 +293,16 @@ async def test_a_tickers_own_time_is_when_it_has_changed(at: At) -> None:
         if at is BYBIT:
             assert ticker["timestamp"] is None  # its rows have none
         else:
-            assert abs(fake.floor.now_ms() - 45_000 - ticker["timestamp"]) < 1000
+            assert abs(fake.state.now_ms() - 45_000 - ticker["timestamp"]) < 1000
 
 
 async def test_bybits_equity_has_what_is_not_realised_and_its_wallet_has_not() -> None:
     """As recorded: an equity of 900 with a wallet of 1000.50 is no account without a loss."""
     async with account(BYBIT) as (fake, client):
-        fake.book.wallet.cash["USDT"] = D("1000.50")
+        fake.engine.wallet.cash["USDT"] = D("1000.50")
         put(fake, "BTCUSDT", D("0.020"))
-        wallet = fake.book.wallet.cash["USDT"]
-        fake.book.prices.set("BTCUSDT", D(37_000))
+        wallet = fake.engine.wallet.cash["USDT"]
+        fake.engine.prices.set("BTCUSDT", D(37_000))
         info = (await client.private_get_v5_account_wallet_balance({"accountType": "UNIFIED"}))["result"]["list"][0]
         (coin,) = info["coin"]
         assert D(coin["walletBalance"]) == wallet
@@ -326,9 +326,9 @@ async def test_bybit_pages_open_orders_by_twenty_and_positions_need_a_symbol_or_
 
 async def test_bybit_history_without_times_is_of_seven_days_and_with_a_start_of_the_seven_from_there() -> None:
     async with account(BYBIT) as (fake, client):
-        now_ms = fake.floor.now_ms()
+        now_ms = fake.state.now_ms()
         for days in (20, 8, 1):
-            fake.book.place(NewOrder("BTCUSDT", QTY, f"d{days}"), now_ms - days * 86_400_000)
+            fake.engine.place(NewOrder("BTCUSDT", QTY, f"d{days}"), now_ms - days * 86_400_000)
         ids = {0: ["d1"], now_ms - 21 * 86_400_000: ["d20"], now_ms - 9 * 86_400_000: ["d8"]}
         for since_ms, wanted in ids.items():
             found = await client.fetch_my_trades(BYBIT.symbols[0], since_ms or None)
@@ -343,7 +343,7 @@ async def test_bybit_on_spot_ends_in_part_with_a_status_of_its_own() -> None:
     from services.simulator.engine.events import FillPlan
 
     async with account(BYBIT, "bybit-spot") as (fake, client):
-        fake.floor.weather.plan = lambda client_id: FillPlan(1, 0, D("0.5"))  # type: ignore[method-assign]
+        fake.state.random_faults.plan = lambda client_id: FillPlan(1, 0, D("0.5"))  # type: ignore[method-assign]
         sent = await client.create_order("BTC/USDT", "market", "buy", "0.010", None, {"marketUnit": "baseCoin"})
         (row,) = await client.fetch_open_orders("BTC/USDT", params={"orderId": sent["id"]})
         assert (row["info"]["orderStatus"], row["status"], D(row["filled"])) == (
@@ -353,13 +353,13 @@ async def test_bybit_on_spot_ends_in_part_with_a_status_of_its_own() -> None:
 
 async def test_bybit_tells_a_tax_on_the_fee_beside_it() -> None:
     async with account(BYBIT) as (fake, client):
-        fake.book.set("extra_fee", "0.18")
-        before = fake.book.wallet.cash["USDT"]
+        fake.engine.set("extra_fee", "0.18")
+        before = fake.engine.wallet.cash["USDT"]
         await client.create_order(BYBIT.symbols[0], "market", "buy", "0.010")
         (row,) = await client.fetch_my_trades(BYBIT.symbols[0])
         fee, extra = D(row["info"]["execFee"]), D(row["info"]["extraFees"][0]["fee"])
         assert extra == fee * D("0.18")
-        assert before - fake.book.wallet.cash["USDT"] == fee + extra
+        assert before - fake.engine.wallet.cash["USDT"] == fee + extra
 
 
 @pytest.mark.parametrize("name", ["binance-spot", "okx", "bybit-spot"])
@@ -367,7 +367,7 @@ async def test_spot_coins_are_free_or_locked_by_what_rests(name: str) -> None:
     at = {"binance-spot": BINANCE, "okx": OKX, "bybit-spot": BYBIT}[name]
     id_ = "BTC-USDT" if name == "okx" else "BTCUSDT"
     async with account(at, name) as (fake, client):
-        fake.book.pay("TRANSFER", "", "BTC", D("0.5"), fake.floor.now_ms())
+        fake.engine.pay("TRANSFER", "", "BTC", D("0.5"), fake.state.now_ms())
         put(fake, id_, D("-0.2"), client_id="a", limit=D(50_000))
         put(fake, id_, D("0.1"), client_id="b", limit=D(30_000))
         told = await client.fetch_balance()
@@ -377,7 +377,7 @@ async def test_spot_coins_are_free_or_locked_by_what_rests(name: str) -> None:
 
 async def test_binance_takes_fees_in_a_coin_that_has_no_price() -> None:
     async with account(BINANCE) as (fake, client):
-        fake.book.set("fee_coin", "BNFCR")
+        fake.engine.set("fee_coin", "BNFCR")
         await client.create_order(BINANCE.symbols[0], "market", "buy", "0.010")
         (row,) = await client.fetch_my_trades(BINANCE.symbols[0])
         assert row["fee"]["currency"] == "BNFCR"
@@ -385,12 +385,12 @@ async def test_binance_takes_fees_in_a_coin_that_has_no_price() -> None:
 
 async def test_accounts_of_other_kinds_say_what_they_are() -> None:
     async with account(BINANCE) as (fake, client):
-        fake.book.set("multiAssets", "true")
+        fake.engine.set("multiAssets", "true")
         assert (await client.fapiprivate_get_multiassetsmargin())["multiAssetsMargin"] is True
     async with account(OKX) as (fake, client):
-        fake.book.set("acctLv", "4")
+        fake.engine.set("acctLv", "4")
         assert (await client.private_get_account_config())["data"][0]["acctLv"] == "4"
     async with account(BYBIT) as (fake, client):
-        fake.book.set("unifiedMarginStatus", "1")
+        fake.engine.set("unifiedMarginStatus", "1")
         assert await client.is_unified_enabled() == [False, False]
         assert (await client.private_get_v5_account_info())["result"]["unifiedMarginStatus"] == 1

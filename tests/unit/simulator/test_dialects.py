@@ -106,45 +106,47 @@ async def test_trades_are_those_of_the_tape_in_its_order(dialect: Dialect) -> No
         rows: list[Any] = []
         while len(rows) < 60:
             rows += await ccxt.watch_trades(dialect.symbol)
-        tape = fake.tapes[dialect.id]
-        whole = [trade_id(dialect, trade.id) for trade in tape.trades(0, tape.upto(fake.floor.now_ms()))]
+        history = fake.histories[dialect.id]
+        whole = [trade_id(dialect, trade.id) for trade in history.trades(0, history.upto(fake.state.now_ms()))]
         first = whole.index(rows[0]["id"])
         assert [row["id"] for row in rows] == whole[first : first + len(rows)]
-        for row, trade in zip(rows, tape.trades(first, first + len(rows)), strict=True):
+        for row, trade in zip(rows, history.trades(first, first + len(rows)), strict=True):
             told = Decimal(row["price"]), Decimal(row["amount"]) * size(dialect), row["timestamp"], row["side"]
             assert told == (trade.price, trade.amount, trade.at_ms, trade.side)
 
 
 async def test_recent_trades_and_bars_of_rest_are_the_tapes(dialect: Dialect) -> None:
     async with serving(dialect.fake, plan=PLAN) as fake, client(fake, dialect) as ccxt:
-        tape = fake.tapes[dialect.id]
+        history = fake.histories[dialect.id]
         trades = await ccxt.fetch_trades(dialect.symbol, limit=20)
-        assert {trade_id(dialect, trade.id) for trade in tape.trades(0, tape.upto(fake.floor.now_ms()))} >= {
+        assert {trade_id(dialect, trade.id) for trade in history.trades(0, history.upto(fake.state.now_ms()))} >= {
             trade["id"] for trade in trades
         }
         bars = await ccxt.fetch_ohlcv(dialect.symbol, "1m", limit=5)
         assert [later[0] - row[0] for row, later in pairwise(bars)] == [MINUTE_MS] * 4
-        held = tape.bars(MINUTE_MS, bars[0][0], bars[-1][0], fake.floor.now_ms())
+        held = history.bars(MINUTE_MS, bars[0][0], bars[-1][0], fake.state.now_ms())
         assert [[Decimal(value) for value in row[1:5]] for row in bars[:-1]] == [
             [bar.open, bar.high, bar.low, bar.close] for bar in held
         ]
         since = await ccxt.fetch_ohlcv(dialect.symbol, "1m", bars[0][0], 3)
         assert [row[0] for row in since] == [row[0] for row in bars[:3]]
-        assert abs(await ccxt.fetch_time() - fake.floor.now_ms()) < 1000
+        assert abs(await ccxt.fetch_time() - fake.state.now_ms()) < 1000
 
 
 async def test_best_prices_and_candles_come_over_the_websocket(dialect: Dialect) -> None:
     async with serving(dialect.fake, plan=PLAN) as fake, client(fake, dialect) as ccxt:
-        tape = fake.tapes[dialect.id]
+        history = fake.histories[dialect.id]
         for _ in range(5):
             ticker = (await ccxt.watch_bids_asks([dialect.symbol]))[dialect.symbol]
-            assert Decimal(ticker["ask"]) - Decimal(ticker["bid"]) == 2 * tape.listing.tick
-        begun_ms = fake.floor.now_ms()
-        (row, *_), now_ms = await ccxt.watch_ohlcv(dialect.symbol, "1m"), fake.floor.now_ms()
+            assert Decimal(ticker["ask"]) - Decimal(ticker["bid"]) == 2 * history.listing.tick
+        begun_ms = fake.state.now_ms()
+        (row, *_), now_ms = await ccxt.watch_ohlcv(dialect.symbol, "1m"), fake.state.now_ms()
         assert begun_ms // MINUTE_MS * MINUTE_MS <= row[0] <= now_ms // MINUTE_MS * MINUTE_MS
         assert row[0] % MINUTE_MS == 0
         ticker = await ccxt.watch_ticker(dialect.symbol)
-        assert Decimal(ticker["last"]) in {trade.price for trade in tape.trades(0, tape.upto(fake.floor.now_ms()))}
+        assert Decimal(ticker["last"]) in {
+            trade.price for trade in history.trades(0, history.upto(fake.state.now_ms()))
+        }
 
 
 async def test_a_subscription_is_acknowledged_or_refused_in_its_own_words(dialect: Dialect) -> None:
@@ -168,7 +170,7 @@ async def test_a_client_that_pings_is_answered(dialect: Dialect) -> None:
 
 async def test_a_subscription_may_be_acknowledged_and_then_silent_or_not_answered_at_all(dialect: Dialect) -> None:
     async with serving(dialect.fake, plan=PLAN) as fake:
-        fake.feed.at_start += [
+        fake.websockets.subscription_faults += [
             SubscriptionFault(SubscriptionTrouble.MUTE, dialect.topic),
             SubscriptionFault(SubscriptionTrouble.UNANSWERED, dialect.topic),
         ]
@@ -178,7 +180,7 @@ async def test_a_subscription_may_be_acknowledged_and_then_silent_or_not_answere
                 await wire.send_str("ping" if dialect.fake == "okx" else '{"op":"ping"}')
                 told = [await wire.receive_str() for _ in range(1 + answered)]
                 assert "pong" in told[-1]
-                assert fake.tapes[dialect.id].upto(fake.floor.now_ms()) > 0
+                assert fake.histories[dialect.id].upto(fake.state.now_ms()) > 0
         async with socket(fake, dialect) as wire:
             await wire.send_str(dialect.subscribe)
             assert "pong" not in "".join([await wire.receive_str() for _ in range(5)])
@@ -194,13 +196,13 @@ async def test_okx_lets_three_connections_in_in_a_second() -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
             async with socket(fake, okx):
                 pass
-        assert (caught.value.status, fake.feed.turned_away) == (429, 1)
+        assert (caught.value.status, fake.websockets.turned_away) == (429, 1)
 
 
 async def test_block_trades_are_told_beside_the_others_far_from_the_price() -> None:
     bybit = DIALECTS[1]
     async with serving("bybit", plan=PLAN) as fake, socket(fake, bybit) as wire:
-        fake.book.set("block_trades", "3")
+        fake.engine.set("block_trades", "3")
         await wire.send_str(bybit.subscribe)
         assert (await wire.receive_json())["success"]
         rows: list[Any] = []

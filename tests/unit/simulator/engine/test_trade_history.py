@@ -13,12 +13,12 @@ S_MS = 1000
 FAR_MS = START_MS + 1_000_000 * S_MS
 
 
-def tape(seed: int = 1, sym: str = "BTCUSDT", count: int | None = None, past_ms: int = 0) -> TradeHistory:
+def history(seed: int = 1, sym: str = "BTCUSDT", count: int | None = None, past_ms: int = 0) -> TradeHistory:
     return TradeHistory(btcusdt(sym), seed, start_ms=START_MS, rate=50, count=count, past_ms=past_ms)
 
 
 def test_ids_are_consecutive_and_times_in_order() -> None:
-    trades = tape(past_ms=100 * S_MS).trades(0, 2 * CHUNK)
+    trades = history(past_ms=100 * S_MS).trades(0, 2 * CHUNK)
     assert [trade.id for trade in trades] == list(range(FIRST_ID, FIRST_ID + 2 * CHUNK))
     assert all(later.at_ms >= trade.at_ms for trade, later in pairwise(trades))
     assert any(later.at_ms == trade.at_ms for trade, later in pairwise(trades))
@@ -27,19 +27,19 @@ def test_ids_are_consecutive_and_times_in_order() -> None:
 
 
 def test_it_does_not_matter_how_it_is_asked() -> None:
-    first, second = tape(), tape()
+    first, second = history(), history()
     second.upto(START_MS + 500 * S_MS)
     assert first.trades(CHUNK - 5, CHUNK + 5) == second.trades(CHUNK - 5, CHUNK + 5)
     assert [first.trades(at, at + 1)[0] for at in range(9)] == second.trades(0, 9)
 
 
 def test_each_seed_and_market_has_its_own() -> None:
-    assert tape().trades(0, 50) != tape(seed=2).trades(0, 50)
-    assert tape().trades(0, 50) != tape(sym="ETHUSDT").trades(0, 50)
+    assert history().trades(0, 50) != history(seed=2).trades(0, 50)
+    assert history().trades(0, 50) != history(sym="ETHUSDT").trades(0, 50)
 
 
 def test_the_rate_is_kept_and_the_past_has_its_own() -> None:
-    made = tape(past_ms=1000 * S_MS)
+    made = history(past_ms=1000 * S_MS)
     assert made.past == 1000
     assert made.upto(START_MS - 1) == made.past
     assert made.trades(0, 1)[0].at_ms >= START_MS - 1000 * S_MS
@@ -48,15 +48,15 @@ def test_the_rate_is_kept_and_the_past_has_its_own() -> None:
 
 @pytest.mark.parametrize("count", [1, CHUNK, CHUNK + 1])
 def test_it_ends_after_its_count(count: int) -> None:
-    made = tape(count=count, past_ms=10 * S_MS)
+    made = history(count=count, past_ms=10 * S_MS)
     assert made.upto(FAR_MS) == 10 + count
     assert made.due_ms(10 + count) is None
     assert made.due_ms(10 + count - 1) == made.last_ms
-    assert made.trades(0, 10 * CHUNK) == tape(past_ms=10 * S_MS).trades(0, 10 + count)
+    assert made.trades(0, 10 * CHUNK) == history(past_ms=10 * S_MS).trades(0, 10 + count)
 
 
 def test_what_is_due_agrees_with_the_times() -> None:
-    made = tape()
+    made = history()
     trades = made.trades(0, 1000)
     for now_ms in (START_MS, trades[17].at_ms, trades[500].at_ms - 1, trades[999].at_ms):
         assert made.upto(now_ms) >= sum(trade.at_ms <= now_ms for trade in trades)
@@ -64,7 +64,7 @@ def test_what_is_due_agrees_with_the_times() -> None:
 
 
 def test_bars_are_made_of_the_trades_and_stand_where_nothing_traded() -> None:
-    made = tape(count=300)
+    made = history(count=300)
     trades = made.trades(0, 300)
     bars = made.bars(S_MS, START_MS, START_MS + 20 * S_MS, FAR_MS)
     assert [bar.at_ms for bar in bars] == list(range(START_MS, START_MS + 20 * S_MS, S_MS))
@@ -81,7 +81,7 @@ def test_bars_are_made_of_the_trades_and_stand_where_nothing_traded() -> None:
 
 
 def test_the_last_bar_is_as_far_as_time_is() -> None:
-    made = tape()
+    made = history()
     now_ms = START_MS + 2500
     bars = made.bars(S_MS, 0, FAR_MS, now_ms)
     assert [bar.at_ms - START_MS for bar in bars] == [0, S_MS, 2 * S_MS]

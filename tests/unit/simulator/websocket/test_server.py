@@ -49,14 +49,14 @@ def number(trade: dict[str, Any]) -> int:
 async def struck(plan: TradePlan, fault: MessageFault, count: int = 100) -> tuple[list[Row], Simulator]:
     """What ccxt hears when this befalls a message."""
     async with serving("binance", plan=plan) as fake, client(fake) as ccxt:
-        fake.feed.weather.faults.append(fault)
+        fake.websockets.message_faults.switched.append(fault)
         return await heard(ccxt, count), fake
 
 
 async def test_trades_are_those_of_the_tape() -> None:
     async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
         rows = await heard(ccxt, 100)
-        assert rows == perfect(fake.tapes[SYM], rows[0][0], len(rows))
+        assert rows == perfect(fake.histories[SYM], rows[0][0], len(rows))
 
 
 async def test_aggregate_trades_are_numbered_by_themselves_as_in_rest() -> None:
@@ -72,7 +72,7 @@ async def test_aggregate_trades_are_numbered_by_themselves_as_in_rest() -> None:
 async def test_the_spot_market_has_streams_and_history_of_its_own() -> None:
     async with serving("binance-spot", plan=FAST) as fake, client(fake, "spot") as ccxt:
         rows = await heard(ccxt, 50, SPOT)
-        assert rows == perfect(fake.tapes[SYM], rows[0][0], len(rows))
+        assert rows == perfect(fake.histories[SYM], rows[0][0], len(rows))
         assert (await ccxt.watch_bids_asks([SPOT]))[SPOT]["bid"] is not None
         assert len(await ccxt.fetch_trades(SPOT, limit=20)) == 20
 
@@ -117,10 +117,10 @@ async def test_candles_over_rest_end_with_an_unfinished_one() -> None:
     plan = TradePlan(rate=200, past_ms=600 * S_MS, past_rate=2.0)
     async with serving("binance", plan=plan) as fake, client(fake) as ccxt:
         rows = await ccxt.fetch_ohlcv(BTC, "1m", limit=5)
-        now_ms = fake.floor.now_ms()
+        now_ms = fake.state.now_ms()
         assert rows[-1][0] + 60 * S_MS > now_ms - S_MS
         assert [later[0] - row[0] for row, later in pairwise(rows)] == [60 * S_MS] * 4
-        bars = fake.tapes[SYM].bars(60 * S_MS, rows[0][0], rows[-1][0], now_ms)
+        bars = fake.histories[SYM].bars(60 * S_MS, rows[0][0], rows[-1][0], now_ms)
         shown = [[Decimal(value) for value in row[1:]] for row in rows[:-1]]
         assert shown == [[bar.open, bar.high, bar.low, bar.close, bar.volume] for bar in bars]
 
@@ -132,7 +132,7 @@ async def test_candles_over_the_websocket_end_as_those_of_the_tape() -> None:
             for row in await ccxt.watch_ohlcv(BTC, "1s"):
                 seen[row[0]] = row
         at_ms = sorted(seen)[1]
-        bar, *_ = fake.tapes[SYM].bar(at_ms, S_MS, fake.floor.now_ms())
+        bar, *_ = fake.histories[SYM].bar(at_ms, S_MS, fake.state.now_ms())
         assert [Decimal(str(value)) for value in seen[at_ms][1:5]] == [bar.open, bar.high, bar.low, bar.close]
 
 
@@ -140,7 +140,7 @@ async def test_the_best_prices_stand_around_the_last_trade_also_over_rest() -> N
     async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
         ticker = (await ccxt.watch_bids_asks([BTC]))[BTC]
         at_ms = ticker["timestamp"]
-        trades = fake.tapes[SYM].trades(0, fake.tapes[SYM].upto(fake.floor.now_ms()))
+        trades = fake.histories[SYM].trades(0, fake.histories[SYM].upto(fake.state.now_ms()))
         assert Decimal(ticker["ask"]) - Decimal(ticker["bid"]) == Decimal("0.20")
         assert Decimal(ticker["bid"]) + Decimal("0.10") in {trade.price for trade in trades if trade.at_ms == at_ms}
         rest = (await ccxt.fetch_bids_asks([BTC]))[BTC]
@@ -149,7 +149,7 @@ async def test_the_best_prices_stand_around_the_last_trade_also_over_rest() -> N
 
 async def test_a_gap_is_in_rest() -> None:
     async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
-        fake.feed.weather.faults.append(MessageFault(Trouble.GAP, "btcusdt@aggTrade", skip=20, size=7))
+        fake.websockets.message_faults.switched.append(MessageFault(Trouble.GAP, "btcusdt@aggTrade", skip=20, size=7))
         rows = await heard(ccxt, 100, name="aggTrade")
         missing = sorted(set(range(rows[0][0], rows[-1][0])) - set(ids(rows)))
         assert missing == list(range(rows[0][0] + 20, rows[0][0] + 27))
@@ -171,17 +171,17 @@ async def test_a_trade_comes_after_those_behind_it() -> None:
 
 async def test_a_trade_comes_late() -> None:
     async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
-        fake.feed.weather.faults.append(MessageFault(Trouble.LATE, skip=20, ms=300))
+        fake.websockets.message_faults.switched.append(MessageFault(Trouble.LATE, skip=20, ms=300))
         rows = await heard(ccxt, 250)
         late = next(at for at, (row, later) in enumerate(pairwise(rows)) if later[0] < row[0]) + 1
         assert rows[late][0] == rows[0][0] + 20
         assert rows[late - 1][1] >= rows[late][1] + 250  # the one before may be some ms old
-        assert sorted(rows) == perfect(fake.tapes[SYM], rows[0][0], len(rows))
+        assert sorted(rows) == perfect(fake.histories[SYM], rows[0][0], len(rows))
 
 
 async def test_a_message_of_megabytes_is_a_trade_like_any_other() -> None:
     rows, fake = await struck(FAST, MessageFault(Trouble.HUGE, skip=20, size=4_000_000))
-    assert rows == perfect(fake.tapes[SYM], rows[0][0], len(rows))
+    assert rows == perfect(fake.histories[SYM], rows[0][0], len(rows))
 
 
 async def test_one_of_more_than_ten_megabytes_breaks_the_connection() -> None:
@@ -192,26 +192,26 @@ async def test_one_of_more_than_ten_megabytes_breaks_the_connection() -> None:
 @pytest.mark.parametrize("torn", [False, True])
 async def test_a_lost_connection_is_an_error_and_the_next_watch_makes_a_new_one(torn: bool) -> None:
     async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
-        fake.feed.weather.faults.append(MessageFault(Trouble.DISCONNECT, skip=20, torn=torn))
+        fake.websockets.message_faults.switched.append(MessageFault(Trouble.DISCONNECT, skip=20, torn=torn))
         with pytest.raises(ccxt_errors.NetworkError):
             await heard(ccxt, 10_000)
         again = await heard(ccxt, 50)
-        assert again[-50:] == perfect(fake.tapes[SYM], again[-50][0], 50)
-        assert fake.feed.subscribed[TRADES] == 2
+        assert again[-50:] == perfect(fake.histories[SYM], again[-50][0], 50)
+        assert fake.websockets.subscribed[TRADES] == 2
 
 
 async def test_a_silent_connection_stands_and_goes_on_later() -> None:
     async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
-        fake.feed.weather.faults.append(MessageFault(Trouble.SILENCE, skip=20, ms=400))
+        fake.websockets.message_faults.switched.append(MessageFault(Trouble.SILENCE, skip=20, ms=400))
         rows = await heard(ccxt, 60)
         before, behind = next(pair for pair in pairwise(rows) if pair[1][0] > pair[0][0] + 1)
         assert behind[1] - before[1] >= 390
-        assert fake.feed.subscribed[TRADES] == 1
+        assert fake.websockets.subscribed[TRADES] == 1
 
 
 async def test_a_field_of_another_type_never_reads_as_another_trade() -> None:
     async with serving("binance", plan=FAST) as fake:
-        fake.feed.weather.faults.append(MessageFault(Trouble.WRONG_TYPE, times=60))
+        fake.websockets.message_faults.switched.append(MessageFault(Trouble.WRONG_TYPE, times=60))
         async with socket(fake, f"ws/{TRADES}") as wire:
             told = [await wire.receive_json() for _ in range(60)]
         first = next(message["t"] for message in told if isinstance(message["t"], int))
@@ -227,12 +227,12 @@ async def test_the_venues_clock_jumps_and_comes_back() -> None:
     async with serving("binance", plan=TradePlan(rate=50)) as fake, client(fake) as ccxt:
         rows = await heard(ccxt, 5)
         before_ms = await ccxt.fetch_time()
-        fake.feed.jump(10 * S_MS, 2 * S_MS)
+        fake.websockets.jump(10 * S_MS, 2 * S_MS)
         assert await ccxt.fetch_time() >= before_ms + 10 * S_MS
         jumped = await heard(ccxt, 100)
-        assert jumped == perfect(fake.tapes[SYM], jumped[0][0], len(jumped))
+        assert jumped == perfect(fake.histories[SYM], jumped[0][0], len(jumped))
         assert jumped[-1][1] >= rows[-1][1] + 5 * S_MS
-        await until(lambda: fake.floor.skew_ms == 0)
+        await until(lambda: fake.state.skew_ms == 0)
 
 
 async def test_a_flood_gives_all_of_many_markets_in_order_of_time() -> None:
@@ -245,15 +245,15 @@ async def test_a_flood_gives_all_of_many_markets_in_order_of_time() -> None:
     ):
         told = [(await wire.receive_json())["data"] for _ in range(20 * 300)]
         assert all(later["T"] >= trade["T"] - 10 for trade, later in pairwise(told))
-        for sym, tape in fake.tapes.items():
-            assert [t["t"] for t in told if t["s"] == sym] == [trade.id for trade in tape.trades(0, 300)]
+        for sym, history in fake.histories.items():
+            assert [t["t"] for t in told if t["s"] == sym] == [trade.id for trade in history.trades(0, 300)]
 
 
 async def test_a_flood_waits_until_all_have_subscribed() -> None:
     plan = TradePlan(rate=100, count=50, flood=True, waits_for=2)
     async with serving("binance", plan=plan) as fake, socket(fake, f"ws/{TRADES}") as first:
-        await until(lambda: fake.feed.subscribed.total() == 1)
-        assert fake.tapes[SYM].upto(fake.floor.now_ms()) == 0
+        await until(lambda: fake.websockets.subscribed.total() == 1)
+        assert fake.histories[SYM].upto(fake.state.now_ms()) == 0
         async with socket(fake, "ws/ethusdt@trade") as second:
             for wire in (first, second):
                 assert [(await wire.receive_json())["t"] - FIRST_ID for _ in range(50)] == list(range(50))
@@ -264,8 +264,8 @@ async def test_what_is_not_watched_any_more_can_be_watched_again() -> None:
         await heard(ccxt, 10)
         await ccxt.un_watch_trades(BTC)
         again = await heard(ccxt, 10)
-        assert again == perfect(fake.tapes[SYM], again[0][0], len(again))
-        assert fake.feed.subscribed[TRADES] == 2
+        assert again == perfect(fake.histories[SYM], again[0][0], len(again))
+        assert fake.websockets.subscribed[TRADES] == 2
 
 
 async def test_the_same_seed_gives_the_same_troubles() -> None:
@@ -274,10 +274,10 @@ async def test_the_same_seed_gives_the_same_troubles() -> None:
     async def told(seed: int) -> list[str]:
         plan = TradePlan(rate=1000, count=2000, flood=True, start_ms=1_700_000_000_000)
         async with serving("binance", plan=plan, seed=seed) as fake:
-            fake.feed.weather.change(chances=chances)
+            fake.websockets.message_faults.change(chances=chances)
             async with socket(fake, f"ws/{TRADES}") as wire:
                 messages = [await wire.receive_str() for _ in range(1500)]
-            assert set(fake.feed.weather.struck) == set(chances)
+            assert set(fake.websockets.message_faults.struck) == set(chances)
             return messages
 
     first, second, other = await told(3), await told(3), await told(4)
@@ -289,24 +289,24 @@ async def test_the_handshake_fails_by_the_same_switches_as_any_request() -> None
     async with serving("binance", Fault(FaultMode.STATUS, "/ws/", status=429), plan=FAST) as fake, client(fake) as ccxt:
         with pytest.raises(ccxt_errors.NetworkError):
             await heard(ccxt, 1)
-        assert fake.feed.subscribed[TRADES] == 0
+        assert fake.websockets.subscribed[TRADES] == 0
 
 
 async def test_a_client_that_went_is_forgotten() -> None:
     async with serving("binance", plan=FAST) as fake:
         async with client(fake) as ccxt:
             await heard(ccxt, 10)
-            assert len(fake.feed.open) == 1
-        await until(lambda: not fake.feed.open)
+            assert len(fake.websockets.open) == 1
+        await until(lambda: not fake.websockets.open)
 
 
 async def test_under_all_troubles_socket_and_rest_together_give_the_tape() -> None:
     plan = TradePlan(rate=2000)
     async with serving("binance", plan=plan) as fake:
         quick = {"late_ms": 50, "silence_ms": 20, "jump_ms": 50, "jump_for_ms": 20, "huge_bytes": 100_000}
-        fake.feed.weather.change(chances=dict.fromkeys(Trouble, 0.002), **quick)
+        fake.websockets.message_faults.change(chances=dict.fromkeys(Trouble, 0.002), **quick)
         told: dict[int, Row] = {}
-        while set(fake.feed.weather.struck) != set(Trouble) or len(told) < 1000:
+        while set(fake.websockets.message_faults.struck) != set(Trouble) or len(told) < 1000:
             async with client(fake) as ccxt:
                 with suppress(TimeoutError, ccxt_errors.NetworkError):
                     while True:  # until it is cut off, or ccxt has died of a wrong type
@@ -315,7 +315,9 @@ async def test_under_all_troubles_socket_and_rest_together_give_the_tape() -> No
                                 told[number(trade)] = row({**trade, "id": number(trade)})
         told.pop(-1, None)
         first, last = min(told), max(told)
-        expected = [(id_ - BEHIND, *rest) for id_, *rest in perfect(fake.tapes[SYM], first + BEHIND, last - first + 1)]
+        expected = [
+            (id_ - BEHIND, *rest) for id_, *rest in perfect(fake.histories[SYM], first + BEHIND, last - first + 1)
+        ]
         async with client(fake) as ccxt:
             for missing in (id_ for id_ in range(first, last + 1) if id_ not in told):
                 if missing not in told:
