@@ -1,4 +1,4 @@
-"""Period returns and falls of a series of values above 0: equity, or a price that is held."""
+"""Period returns and falls of a series of values above 0, in pieces of any size: equity, or a price that is held."""
 
 import math
 from typing import NamedTuple
@@ -6,13 +6,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from services.research.metrics.statistics import Floats, probabilistic_sharpe
 from shared.intervals import NS_PER_S
 
-# The deepest and the longest fall from a peak, of a series that comes in pieces.
+Ints = NDArray[np.int64]
+
+YEAR_NS = 365 * 86_400 * NS_PER_S
+_NOISE = 1e-14  # a standard deviation of returns below it is rounding
 
 
-class Fall(NamedTuple):
-    """From the last time at a peak to the lowest point, and the first time at the peak again. depth: share of it."""
+class Drawdown(NamedTuple):
+    """A drawdown goes from the last time at a peak to the lowest point and the first time at the peak again.
+
+    depth: share of the peak. recovery_ts: None where the peak was not reached again.
+    """
 
     depth: float
     money: float
@@ -21,27 +28,27 @@ class Fall(NamedTuple):
     recovery_ts: int | None
 
 
-class Falls:
-    """Watches a series. value and ts: the first peak, above 0.
+class Drawdowns:
+    """Watches a series for its deepest and its longest fall from a peak. value and ts: the first peak, above 0.
 
-    >>> falls = Falls(100.0, 0)
-    >>> falls.add(np.array([1, 2, 3, 4]), np.array([110.0, 88.0, 99.0, 110.0]))
-    >>> falls.deepest
-    Fall(depth=0.2, money=22.0, peak_ts=1, trough_ts=2, recovery_ts=4)
-    >>> falls.longest
+    >>> drawdowns = Drawdowns(100.0, 0)
+    >>> drawdowns.add(np.array([1, 2, 3, 4]), np.array([110.0, 88.0, 99.0, 110.0]))
+    >>> drawdowns.deepest
+    Drawdown(depth=0.2, money=22.0, peak_ts=1, trough_ts=2, recovery_ts=4)
+    >>> drawdowns.longest
     3
     """
 
     def __init__(self, value: float, ts: int) -> None:
-        self.deepest: Fall | None = None
+        self.deepest: Drawdown | None = None
         self._peak = value
         self._peak_ts = ts  # last time at the peak
         self._last_ts = ts
         self._below = False
         self._longest = 0
 
-    def add(self, ts: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        """Take the next values and their times."""
+    def add(self, ts: Ints, values: Floats) -> None:
+        """Takes the next values and their times."""
         if not len(values):
             return
         peaks = np.maximum(np.maximum.accumulate(values), self._peak)
@@ -52,14 +59,14 @@ class Falls:
             before = int(np.searchsorted(tops, trough))
             since = int(ts[tops[before - 1]]) if before else self._peak_ts
             recovery = int(ts[tops[before]]) if before < len(tops) else None
-            self.deepest = Fall(depth, float(peaks[trough] - values[trough]), since, int(ts[trough]), recovery)
+            self.deepest = Drawdown(depth, float(peaks[trough] - values[trough]), since, int(ts[trough]), recovery)
         elif self.deepest and self.deepest.recovery_ts is None and len(tops):
             self.deepest = self.deepest._replace(recovery_ts=int(ts[tops[0]]))
         self._measure(ts, tops)
         self._peak, self._last_ts = float(peaks[-1]), int(ts[-1])
 
-    def _measure(self, ts: NDArray[np.int64], tops: NDArray[np.intp]) -> None:
-        """How long the series was below its peak between the times at which it was there."""
+    def _measure(self, ts: Ints, tops: NDArray[np.intp]) -> None:
+        """Measures how long the series was below its peak between the times at which it was there."""
         if not len(tops):
             self._below = True
             return
@@ -72,18 +79,33 @@ class Falls:
         self._below = bool(tops[-1] + 1 < len(ts))
 
     @property
+    def depth(self) -> float:
+        """The deepest fall as a share of its peak; 0.0 where the series never fell."""
+        return self.deepest.depth if self.deepest else 0.0
+
+    @property
+    def money(self) -> float:
+        """The deepest fall in money; 0.0 where the series never fell."""
+        return self.deepest.money if self.deepest else 0.0
+
+    @property
+    def duration(self) -> int | None:
+        """The time from the deepest fall's peak until the peak was reached again, or until now; None without one."""
+        if self.deepest is None:
+            return None
+        recovery_ts = self.deepest.recovery_ts
+        return (self._last_ts if recovery_ts is None else recovery_ts) - self.deepest.peak_ts
+
+    @property
     def longest(self) -> int:
         """The longest time from a peak until the peak was reached again, or until now; 0 where it never fell."""
         return max(self._longest, self._last_ts - self._peak_ts) if self._below else self._longest
 
 
-# Mean, variance, skewness and kurtosis of a series that comes in pieces.
-
-_NOISE = 1e-14  # a standard deviation of returns below it is rounding
-
-
 class Moments:
-    """Central moments to the fourth, merged by the formulas of Chan and Pébay, so that pieces of any size agree.
+    """Computes mean, deviation, skewness and kurtosis of a series.
+
+    Central moments to the fourth are merged by the formulas of Chan and Pébay, so that pieces of any size agree.
 
     >>> moments = Moments()
     >>> moments.add(np.array([0.01, -0.02]))
@@ -99,8 +121,8 @@ class Moments:
         self.highest: float | None = None
         self._m2 = self._m3 = self._m4 = self._down = 0.0
 
-    def add(self, values: NDArray[np.float64]) -> None:
-        """Take the next values."""
+    def add(self, values: Floats) -> None:
+        """Takes the next values."""
         if not len(values):
             return
         low, high = float(values.min()), float(values.max())
@@ -154,32 +176,29 @@ class Moments:
         return self._m4 * self.n / self._m2**2 if self.std else None
 
 
-YEAR_NS = 365 * 86_400 * NS_PER_S
-
-
-class Growth:
+class EquityCurve:
     """Watches a series that begins with `value` at `ts`; each further value gives a period return.
 
     A value of 0 or less is ruin: the return that led there is the last one.
 
-    >>> growth = Growth(100.0, 0)
-    >>> growth.add(np.array([1, 2]), np.array([110.0, 99.0]))
-    >>> round(growth.returns.mean, 6), round(growth.total, 6), growth.ruined_ts
+    >>> curve = EquityCurve(100.0, 0)
+    >>> curve.add(np.array([1, 2]), np.array([110.0, 99.0]))
+    >>> round(curve.returns.mean, 6), round(curve.total, 6), curve.ruined_ts
     (0.0, -0.01, None)
     """
 
     def __init__(self, value: float, ts: int) -> None:
         self.returns = Moments()
-        self.falls = Falls(value, ts)
+        self.drawdowns = Drawdowns(value, ts)
         self.ruined_ts: int | None = None
         self._first = self._last = value
         self.first_ts = self.last_ts = ts
 
-    def add(self, ts: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        """Take the next values and their times."""
+    def add(self, ts: Ints, values: Floats) -> None:
+        """Takes the next values and their times."""
         if not len(values):
             return
-        self.falls.add(ts, values)
+        self.drawdowns.add(ts, values)
         if self.ruined_ts is None:
             ruined = np.flatnonzero(values <= 0)
             known = values[: ruined[0] + 1] if len(ruined) else values
@@ -219,3 +238,16 @@ class Growth:
         """Mean / downside deviation of the period returns, of one period; None after ruin or without a loss."""
         downside = self.returns.downside
         return self.returns.mean / downside if downside and self.ruined_ts is None else None
+
+    @property
+    def calmar(self) -> float | None:
+        """Growth a year / the deepest fall; None without either."""
+        return self.cagr / self.drawdowns.deepest.depth if self.drawdowns.deepest and self.cagr is not None else None
+
+    @property
+    def probabilistic_sharpe(self) -> float | None:
+        """The probability that the true Sharpe ratio is above 0; None where that is not defined."""
+        skewness, kurtosis = self.returns.skewness, self.returns.kurtosis
+        if self.sharpe is None or skewness is None or kurtosis is None:
+            return None
+        return probabilistic_sharpe(self.sharpe, self.returns.n, skewness, kurtosis)

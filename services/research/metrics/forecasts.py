@@ -1,29 +1,43 @@
-"""Predictions beside what came."""
+"""Predictions beside what came: correlations of any number of pairs in bounded memory."""
 
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
-from services.research.metrics.results import Estimate, Model
+from services.research.metrics.formats import number
 from services.research.metrics.statistics import (
     RESAMPLES,
+    Floats,
     Interval,
     block_length,
+    pair_sums,
     pearson,
     pearson_interval,
     spearman,
     spearman_interval,
 )
 
-# Predictions beside what came: correlations of any number of pairs in bounded memory.
 
-Floats = NDArray[np.float64]
+class Estimate(BaseModel):
+    """A number with its 95 % interval from a block bootstrap; the bounds are None where too little was there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def __str__(self) -> str:
+        if self.value is None or self.low is None or self.high is None:
+            return number(self.value)
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
 class PairSums:
-    """Sums over blocks of neighbouring pairs; nothing is left out. When there would be more than `limit` blocks, two
-    neighbours become one, so the blocks lengthen with the series.
+    """Sums all pairs in blocks of neighbours.
+
+    When there would be more than `limit` blocks, two neighbours become one, so the blocks lengthen with the series.
 
     >>> sums = PairSums(limit=4)
     >>> sums.add(np.arange(10.0), np.arange(10.0))
@@ -40,13 +54,13 @@ class PairSums:
         self._shift: tuple[float, float] | None = None
 
     def add(self, x: Floats, y: Floats) -> None:
-        """Take the next pairs."""
+        """Takes the next pairs."""
         if not len(x):
             return
         if self._shift is None:  # correlations do not change by it, and sums of squares keep their digits
             self._shift = float(x[0]), float(y[0])
         x, y = x - self._shift[0], y - self._shift[1]
-        rows = np.column_stack([np.ones(len(x)), x, y, x * x, y * y, x * y])
+        rows = pair_sums(x, y)
         self.n += len(x)
         while self.n // self._length > self._limit:
             self._done, self._open = _halved(self._done, self._open)
@@ -59,7 +73,7 @@ class PairSums:
         self._open = sums[whole] if whole < len(sums) else np.zeros(6)
 
     def blocks(self) -> Floats:
-        """Rows of n, Σx, Σy, Σx², Σy², Σxy in blocks as long as a bootstrap of all pairs wants; the last is shorter."""
+        """Returns `pair_sums` of blocks as long as a bootstrap of all pairs wants; the last is shorter."""
         done, rest, length = self._done, self._open, self._length
         while length < block_length(self.n):
             done, rest = _halved(done, rest)
@@ -68,8 +82,10 @@ class PairSums:
 
 
 class PairSample:
-    """Pairs for what needs them one by one: all, while there are at most blocks × length; else that many, in blocks
-    drawn from all with equal chance (reservoir, seeded). The draw does not depend on how the pairs come in pieces.
+    """Keeps pairs for what needs them one by one: all of at most blocks × length, else so many of them.
+
+    They are drawn in blocks from all with equal chance (reservoir, seeded). In which pieces the pairs come does not
+    change the draw.
     """
 
     def __init__(self, blocks: int = 1_024, length: int = 64, seed: int = 0) -> None:
@@ -87,7 +103,7 @@ class PairSample:
         return self._seen <= self._limit
 
     def add(self, x: Floats, y: Floats) -> None:
-        """Take the next pairs."""
+        """Takes the next pairs."""
         pairs = np.concatenate([self._rest, np.column_stack([x, y])])
         count = len(pairs) // self.length
         self._rest = pairs[count * self.length :].copy()
@@ -103,8 +119,13 @@ class PairSample:
             self._ids[places[i]] = numbers[i]
         self._seen += count
 
+    @property
+    def kept(self) -> int:
+        """How many pairs are kept in whole blocks."""
+        return len(self._kept) * self.length
+
     def pairs(self) -> tuple[Floats, Floats]:
-        """The kept pairs in the order of time."""
+        """Returns the kept pairs in the order of time."""
         kept = self._kept[np.argsort(self._ids)].reshape(-1, 2)
         if self.complete:
             kept = np.concatenate([kept, self._rest])
@@ -112,7 +133,7 @@ class PairSample:
 
 
 def _halved(done: Floats, rest: Floats) -> tuple[Floats, Floats]:
-    """Blocks of twice the length; one without a neighbour goes to what is still open."""
+    """Returns blocks of twice the length; one without a neighbour goes to what is still open."""
     even = len(done) // 2 * 2
     if even < len(done):
         rest = done[-1] + rest
@@ -120,7 +141,7 @@ def _halved(done: Floats, rest: Floats) -> tuple[Floats, Floats]:
 
 
 class Forecasts:
-    """Watches prices and the predictions made at them, NaN for none. The outcome of one is ln(next price / price)."""
+    """Watches prices and the predictions made at them, NaN for none; an outcome is ln(next price / price)."""
 
     def __init__(self, *, seed: int = 0, resamples: int = RESAMPLES) -> None:
         self._seed, self._resamples = seed, resamples
@@ -129,7 +150,7 @@ class Forecasts:
         self._waiting = np.empty((2, 0))  # the last price and prediction: their outcome is not known yet
 
     def add(self, prices: Floats, y_hats: Floats) -> None:
-        """Take the next bars."""
+        """Takes the next bars."""
         if not len(prices):
             return
         price, y_hat = np.concatenate([self._waiting, [prices, y_hats]], axis=1)
@@ -142,31 +163,38 @@ class Forecasts:
         self._moves += int(moved.sum())
         self._hits += int((np.sign(y_hat) == np.sign(outcome))[moved].sum())
 
-    def model(self) -> Model:
-        """The correlations with their intervals, and the hit rate."""
-        sample = self._sample
-        x, y = sample.pairs()
-        return Model(
-            predictions=self._sums.n,
-            ic=self._ic(),
-            rank_ic=self._rank_ic(x, y, block_length(len(x)) if sample.complete else sample.length),
-            hit_rate=self._hits / self._moves if self._moves else None,
-            sampled=None if sample.complete else len(x),
-        )
+    @property
+    def count(self) -> int:
+        """How many predictions have an outcome."""
+        return self._sums.n
 
-    def _ic(self) -> Estimate:
+    @property
+    def hit_rate(self) -> float | None:
+        """The share of equal signs where the price moved; None where it never did."""
+        return self._hits / self._moves if self._moves else None
+
+    @property
+    def sampled(self) -> int | None:
+        """How many pairs the rank correlation is of; None when of all."""
+        return None if self._sample.complete else self._sample.kept
+
+    def ic(self) -> Estimate:
+        """Returns Pearson's correlation with its interval; without a value where one side does not vary."""
         blocks = self._sums.blocks()
         value = float(pearson(blocks.sum(axis=0))) if len(blocks) else math.nan
         if math.isnan(value):
-            return _estimate(None, None)
+            return Estimate()
         return _estimate(value, pearson_interval(blocks, self._resamples, self._seed))
 
-    def _rank_ic(self, x: Floats, y: Floats, block: int) -> Estimate:
+    def rank_ic(self) -> Estimate:
+        """Returns Spearman's correlation with its interval; without a value where one side does not vary."""
+        x, y = self._sample.pairs()
         value = spearman(x, y)
         if value is None:
-            return _estimate(None, None)
+            return Estimate()
+        block = block_length(len(x)) if self._sample.complete else self._sample.length
         return _estimate(value, spearman_interval(x, y, block, self._resamples, self._seed))
 
 
-def _estimate(value: float | None, interval: Interval | None) -> Estimate:
+def _estimate(value: float, interval: Interval | None) -> Estimate:
     return Estimate(value=value, low=interval.low if interval else None, high=interval.high if interval else None)

@@ -1,127 +1,355 @@
-"""The observer that turns a backtest into its metrics."""
+"""The registry: every metric of a backtest has one entry here.
+
+An entry is a field of its section. The field's name and type are those of the JSON, its label and form those of the
+tables in the terminal and on the HTML page, and its function computes the value out of what was `Measured`, or of
+round trips out of their `TripSums`. A new entry stands in all three by itself. In the entries m is what was measured,
+e and p are the curves of equity and price, t the sums of trips, s is the section itself.
+"""
 
 import math
-from struct import Struct
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
+from pydantic import BaseModel, ConfigDict
 
-from services.research.metrics.equity_curve import Growth
-from services.research.metrics.forecasts import Forecasts
-from services.research.metrics.results import Results
-from services.research.metrics.sections import (
-    benchmark_of,
-    costs_of,
-    drawdown_of,
-    notes_of,
-    open_of,
-    period_of,
-    returns_of,
-    risk_of,
-)
-from services.research.metrics.statistics import RESAMPLES
-from services.research.metrics.trips import TRIP, Holding, Months, TripSums
-from shared.account import RoundTrip
-from shared.intervals import interval_ns
+from services.research.metrics import formats
+from services.research.metrics.forecasts import Estimate
+from services.research.metrics.registry import Section, joint_row, metric, part, stored, trip_metric
+from services.research.metrics.table import table
 
 if TYPE_CHECKING:
-    from services.research.backtest.rules import Totals
+    from services.research.metrics.equity_curve import Drawdown, EquityCurve
+    from services.research.metrics.observer import Measured
+    from shared.account import Fill
 
-CHUNK = 16_384  # marks and trips that wait for numpy; with any other number the metrics are the same
+T = TypeVar("T")
 
-_MARK = np.dtype([("ts", "i8"), ("price", "f8"), ("equity", "f8"), ("exposure", "f8"), ("y_hat", "f8")])
-_MARK_SIZE, _TRIP_SIZE = _MARK.itemsize, TRIP.itemsize
-_put_mark = Struct("=qdddd").pack_into
-_put_trip = Struct("=qqqddddd").pack_into
+DAY_NS = 86_400 * 10**9
+BPS = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Metrics:
-    """Watches a backtest (an Observer) and gives its Results. Memory does not grow with the number of bars or trades.
+def _equity(of: Callable[["EquityCurve"], T | None]) -> Callable[["Measured"], T | None]:
+    """Computes a value of the equity curve, from the first bar's start on; None without a bar."""
+    return lambda measured: None if measured.equity is None else of(measured.equity)
 
-    interval: of the bars, e.g. "12h"; ValueError when unknown. start_equity: quote units, finite and above 0, else
-    ValueError. seed: of the bootstrap, and of the sample that ranks are made of when there are too many predictions.
-    resamples: of the bootstrap; 0 for no intervals.
+
+def _unruined(of: Callable[["EquityCurve"], T | None]) -> Callable[["Measured"], T | None]:
+    """Computes a value of an equity curve that stayed above 0; else None."""
+    return _equity(lambda equity: None if equity.ruined_ts is not None else of(equity))
+
+
+def _fall(of: Callable[["Drawdown"], T | None]) -> Callable[["Measured"], T | None]:
+    """Computes a value of the deepest fall of equity; None where it never fell."""
+    return _equity(lambda equity: of(equity.drawdowns.deepest) if equity.drawdowns.deepest else None)
+
+
+def _price(of: Callable[["EquityCurve"], T | None]) -> Callable[["Measured"], T | None]:
+    """Computes a value of the price, from the first bar's close on; None without a bar."""
+    return lambda measured: None if measured.price is None else of(measured.price)
+
+
+def _a_year(of: Callable[["Measured"], float | None]) -> Callable[["Measured"], float | None]:
+    """Brings a deviation, or a ratio, of period returns to a year."""
+
+    def a_years(measured: "Measured") -> float | None:
+        value = of(measured)
+        return None if value is None else value * math.sqrt(measured.periods_per_year)
+
+    return a_years
+
+
+def _open(of: Callable[["Fill"], T]) -> Callable[["Measured"], T | None]:
+    """Computes a value of the position that is still open, which is one fill at its average entry price."""
+    return lambda measured: None if measured.totals.open_trip is None else of(measured.totals.open_trip)
+
+
+def _time(ns: int | None) -> datetime | None:
+    """Returns the time in UTC, to the microsecond."""
+    return None if ns is None else _EPOCH + timedelta(microseconds=ns // 1_000)
+
+
+def _days(ns: float | None) -> float | None:
+    return None if ns is None else ns / DAY_NS
+
+
+class PeriodMetrics(Section):
+    """The period that was covered: start is the first bar's, end the last one's, in UTC, days the time between them.
+
+    periods_per_year is 365 days / interval; all that is "a year's" was made with it.
     """
 
-    def __init__(
-        self, interval: str, start_equity: float, *, seed: int = 0, resamples: int = RESAMPLES, chunk: int = CHUNK
-    ) -> None:
-        if not 0 < start_equity < math.inf:
-            raise ValueError(f"start equity must be finite and above 0, not {start_equity}")
-        self._interval, self._interval_ns = interval, interval_ns(interval)
-        self._start_equity = start_equity
-        self._marks, self._marks_at = bytearray(chunk * _MARK_SIZE), 0
-        self._trips, self._trips_at = bytearray(chunk * _TRIP_SIZE), 0
-        self._bars = 0
-        self._equity: Growth | None = None
-        self._price: Growth | None = None
-        self._holding, self._months = Holding(), Months(start_equity)
-        self._forecasts = Forecasts(seed=seed, resamples=resamples)
-        self._long, self._short = TripSums(), TripSums()
+    start: datetime | None = metric("first bar", formats.moment, _equity(lambda e: _time(e.first_ts)))
+    end: datetime | None = metric("last bar", formats.moment, _equity(lambda e: _time(e.last_ts)))
+    days: float = metric("length", formats.days, _equity(lambda e: e.span_ns / DAY_NS), default=0.0)
+    bars: int = joint_row("bars", lambda s: f"{s.bars:,} of {s.interval}", lambda m: m.bars)
+    interval: str = stored(lambda m: m.interval)
+    periods_per_year: float = stored(lambda m: m.periods_per_year)
 
-    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
-        """Take a bar's end, ns since 1970 UTC and ascending: see Observer."""
-        at = self._marks_at
-        _put_mark(self._marks, at, ts_event, price, equity, exposure, y_hat)
-        self._marks_at = at = at + _MARK_SIZE
-        if at == len(self._marks):
-            self._take_marks()
 
-    def on_trip(self, trip: RoundTrip) -> None:
-        """Take a closed round trip: see Observer."""
-        at = self._trips_at
-        _put_trip(
-            self._trips, at, trip.datetime, trip.exit_datetime, trip.dir_signal, trip.trade_log_return,
-            trip.signed_qty, trip.entry_price, trip.gross_pnl, trip.fee,
-        )  # fmt: skip
-        self._trips_at = at = at + _TRIP_SIZE
-        if at == len(self._trips):
-            self._take_trips()
+class ExposureMetrics(Section):
+    """The exposure counts bars that ended with a position, as shares of all from 0 to 1.
 
-    def result(self, totals: "Totals") -> Results:
-        """The metrics of all that was taken so far. totals: what the backtest gave at its end."""
-        self._take_marks()
-        self._take_trips()
-        equity, model = self._equity, self._forecasts.model()
-        period = period_of(equity, self._bars, self._interval, self._interval_ns)
-        returns, year = returns_of(equity, totals), period.periods_per_year
-        return Results(
-            period=period,
-            exposure=self._holding.exposure(),
-            returns=returns,
-            risk=risk_of(equity, year),
-            drawdown=drawdown_of(equity),
-            trades=(self._long + self._short).trades(),
-            long=self._long.trades(),
-            short=self._short.trades(),
-            open=open_of(totals),
-            costs=costs_of(totals, period.days),
-            benchmark=benchmark_of(self._price, self._start_equity, year),
-            model=model,
-            monthly=self._months.months(),
-            notes=tuple(notes_of(period, returns, model)),
+    max_leverage: largest position value / equity.
+    """
+
+    share: float | None = metric("in the market", formats.percent, lambda m: m.exposure.share)
+    long: float | None = joint_row(
+        "long, short",
+        lambda s: f"{formats.percent(s.long)}, {formats.percent(s.short)}",
+        lambda m: m.exposure.long,
+    )
+    short: float | None = stored(lambda m: m.exposure.short)
+    max_leverage: float | None = metric("highest leverage", formats.number, lambda m: m.exposure.highest)
+
+
+class ReturnMetrics(Section):
+    """The returns say what became of the money, in quote units: total = end / start − 1, cagr with 365 days.
+
+    best_bar, worst_bar: period returns.
+    ruined_at: when equity was first 0 or less; from there on period returns and what comes of them are not defined.
+    """
+
+    start_equity: float = metric("start equity", formats.money, lambda m: float(m.totals.start_equity))
+    end_equity: float = metric("end equity", formats.money, lambda m: float(m.totals.end_equity))
+    total: float | None = metric("return", formats.percent, lambda m: _total(m))
+    cagr: float | None = metric("CAGR", formats.percent, _equity(lambda e: e.cagr))
+    best_bar: float | None = metric("best bar", formats.percent, _equity(lambda e: e.returns.highest))
+    worst_bar: float | None = metric("worst bar", formats.percent, _equity(lambda e: e.returns.lowest))
+    ruined_at: datetime | None = stored(_equity(lambda e: _time(e.ruined_ts)))
+
+
+def _total(measured: "Measured") -> float | None:
+    if not measured.bars:
+        return None
+    return float(measured.totals.end_equity) / float(measured.totals.start_equity) - 1
+
+
+class RiskMetrics(Section):
+    """The risk is computed of period returns, equity_t / equity_{t-1} − 1, one a bar; it is not defined after ruin.
+
+    volatility, sharpe, sortino and calmar are a year's. probabilistic_sharpe: probability that the true Sharpe is
+    above 0. periods, sharpe_per_period, skewness and kurtosis (3 for a normal one) are what a deflated Sharpe needs.
+    """
+
+    volatility: float | None = metric("volatility", formats.percent, _a_year(_unruined(lambda e: e.returns.std)))
+    sharpe: float | None = metric("Sharpe", formats.number, _a_year(_unruined(lambda e: e.sharpe)))
+    sortino: float | None = metric("Sortino", formats.number, _a_year(_unruined(lambda e: e.sortino)))
+    calmar: float | None = metric("Calmar", formats.number, _unruined(lambda e: e.calmar))
+    probabilistic_sharpe: float | None = metric(
+        "probabilistic Sharpe", formats.percent, _unruined(lambda e: e.probabilistic_sharpe)
+    )
+    periods: int = stored(_equity(lambda e: e.returns.n), default=0)
+    sharpe_per_period: float | None = stored(_unruined(lambda e: e.sharpe))
+    skewness: float | None = metric("skewness", formats.number, _unruined(lambda e: e.returns.skewness))
+    kurtosis: float | None = metric("kurtosis", formats.number, _unruined(lambda e: e.returns.kurtosis))
+
+
+class DrawdownMetrics(Section):
+    """The drawdown is the deepest fall of marked equity from its highest so far.
+
+    depth: share of the peak, 0.25 for a quarter; 0 has no dates. money: quote units, of that same fall.
+    peak, trough, recovery: bar ends; recovery None: not yet recovered. days: peak to recovery, or to the last bar.
+    longest_days: the longest time below a peak, not only of this fall.
+    """
+
+    depth: float | None = metric("max drawdown", formats.percent, _equity(lambda e: e.drawdowns.depth))
+    money: float | None = metric("in money", formats.money, _equity(lambda e: e.drawdowns.money))
+    peak: datetime | None = metric("peak", formats.moment, _fall(lambda fall: _time(fall.peak_ts)))
+    trough: datetime | None = metric("trough", formats.moment, _fall(lambda fall: _time(fall.trough_ts)))
+    recovery: datetime | None = joint_row(
+        "recovery",
+        lambda s: "not yet" if s.peak and not s.recovery else formats.moment(s.recovery),
+        _fall(lambda fall: _time(fall.recovery_ts)),
+    )
+    days: float | None = metric("duration", formats.days, _equity(lambda e: _days(e.drawdowns.duration)))
+    longest_days: float = metric(
+        "longest below a peak", formats.days, _equity(lambda e: e.drawdowns.longest / DAY_NS), default=0.0
+    )
+
+
+class TripMetrics(Section):
+    """The trips are closed round trips. A win has net_pnl > 0; gross_win_rate counts trade_log_return > 0, before fees.
+
+    Money in quote units, net of fees. best_return, worst_return and average_return: net_pnl / entry value.
+    profit_factor: sum of wins / sum of losses. expectancy: average net_pnl. average_days: time in a trade.
+    """
+
+    trades: int = trip_metric("number", formats.count, lambda t: t.n)
+    wins: int = trip_metric("wins", formats.count, lambda t: t.wins)
+    win_rate: float | None = trip_metric("win rate", formats.percent, lambda t: _per(t.wins, t.n))
+    gross_win_rate: float | None = trip_metric(
+        "win rate before fees", formats.percent, lambda t: _per(t.gross_wins, t.n)
+    )
+    average_win: float | None = trip_metric("average win", formats.money, lambda t: _per(t.won, t.wins))
+    average_loss: float | None = trip_metric("average loss", formats.money, lambda t: _per(-t.lost, t.losses))
+    best: float | None = joint_row(
+        "best",
+        lambda s: f"{formats.money(s.best)} ({formats.percent(s.best_return)})",
+        lambda t: t.best if t.n else None,
+    )
+    worst: float | None = joint_row(
+        "worst",
+        lambda s: f"{formats.money(s.worst)} ({formats.percent(s.worst_return)})",
+        lambda t: t.worst if t.n else None,
+    )
+    average_return: float | None = stored(lambda t: _per(t.returns, t.n))
+    best_return: float | None = stored(lambda t: t.best_return if t.n else None)
+    worst_return: float | None = stored(lambda t: t.worst_return if t.n else None)
+    profit_factor: float | None = trip_metric("profit factor", formats.number, lambda t: _per(t.won, t.lost))
+    expectancy: float | None = joint_row(
+        "expectancy",
+        lambda s: f"{formats.money(s.expectancy)} ({formats.percent(s.average_return)})",
+        lambda t: _per(t.net, t.n),
+    )
+    average_days: float | None = trip_metric("average time", formats.days, lambda t: _per(t.time_ns / DAY_NS, t.n))
+    gross_pnl: float = trip_metric("gross profit", formats.money, lambda t: t.gross)
+    fees: float = trip_metric("fees", formats.money, lambda t: t.fees)
+    net_pnl: float = trip_metric("net profit", formats.money, lambda t: t.net)
+    sum_log_return: float = trip_metric("sum of log returns", "{:.5f}".format, lambda t: t.log_return)
+
+
+SIDE = ("trades", "win_rate", "profit_factor", "expectancy", "net_pnl")  # rows of the long, and of the short ones
+
+
+def _per(value: float, by: float) -> float | None:
+    return value / by if by else None
+
+
+class OpenPosition(Section):
+    """The position is still open at the end; its profit is in end_equity, not in the trades."""
+
+    since: datetime = metric("since", formats.moment, _open(lambda trip: _time(trip.ts_event)))
+    signed_qty: float = joint_row(
+        "quantity",
+        lambda s: f"{s.signed_qty:g} at {s.entry_price:g}",
+        _open(lambda trip: float(trip.signed_qty)),
+    )
+    entry_price: float = stored(_open(lambda trip: float(trip.price)))
+    unrealised: float = metric("unrealised profit", formats.money, lambda m: float(m.totals.unrealised))
+
+
+class CostMetrics(Section):
+    """The costs are quote units, positive when paid. net = end − start equity; gross: net before all of its costs.
+
+    turnover: sum of quantity × price of all fills; turnover_per_year: in start equities. paid_bps: fees and slippage
+    per turnover. break_even_bps: what fees and slippage could be per turnover until nothing is left; below 0 the
+    strategy loses even when trading is free.
+    """
+
+    turnover: float = metric("turnover", formats.money, lambda m: float(m.totals.turnover))
+    turnover_per_year: float | None = metric(
+        "turnover a year", lambda value: f"{formats.number(value)} x start equity", lambda m: _turnover_per_year(m)
+    )
+    fees: float = metric("fees", formats.money, lambda m: float(m.totals.fees))
+    slippage: float = metric("slippage", formats.money, lambda m: float(m.totals.slippage))
+    funding: float = metric("funding", formats.money, lambda m: float(m.totals.funding))
+    gross: float = metric(
+        "gross profit", formats.money, lambda m: float(m.net + m.paid + m.totals.funding), above="fees"
+    )
+    net: float = metric("net profit", formats.money, lambda m: float(m.net))
+    paid_bps: float | None = metric("paid", lambda value: f"{formats.number(value)} bps", lambda m: _bps(m, m.paid))
+    break_even_bps: float | None = metric(
+        "break-even cost", lambda value: f"{formats.number(value)} bps", lambda m: _bps(m, m.net + m.paid)
+    )
+    fills: int = metric("fills", formats.count, lambda m: m.totals.fills)
+    liquidations: int = metric("liquidations", formats.count, lambda m: m.totals.liquidations)
+
+
+def _turnover_per_year(measured: "Measured") -> float | None:
+    length = measured.equity.span_ns / DAY_NS if measured.equity else 0.0
+    return float(measured.totals.turnover) / float(measured.totals.start_equity) * 365 / length if length else None
+
+
+def _bps(measured: "Measured", money: Decimal) -> float | None:
+    turnover = float(measured.totals.turnover)
+    return BPS * float(money) / turnover if turnover else None
+
+
+class BenchmarkMetrics(Section):
+    """The benchmark buys for all of the start equity at the first bar's close and holds to the last, without costs."""
+
+    end_equity: float | None = metric(
+        "end equity", formats.money, lambda m: m.start_equity * (1 + m.price.total) if m.price else None
+    )
+    total: float | None = metric("return", formats.percent, _price(lambda p: p.total))
+    cagr: float | None = metric("CAGR", formats.percent, _price(lambda p: p.cagr))
+    volatility: float | None = metric("volatility", formats.percent, _a_year(_price(lambda p: p.returns.std)))
+    sharpe: float | None = metric("Sharpe", formats.number, _a_year(_price(lambda p: p.sharpe)))
+    max_drawdown: float | None = metric("max drawdown", formats.percent, _price(lambda p: p.drawdowns.depth))
+
+
+class PredictionMetrics(Section):
+    """The predictions are compared with what came: y_hat beside ln(next close / close).
+
+    predictions: pairs of both. ic: Pearson's correlation; rank_ic: Spearman's. hit_rate: share of equal signs where
+    the price moved. sampled: how many pairs rank_ic and its interval were made of, None when of all.
+    """
+
+    predictions: int = metric("predictions", formats.count, lambda m: m.forecasts.count)
+    ic: Estimate = metric("IC [95 %]", str, lambda m: m.forecasts.ic())
+    rank_ic: Estimate = metric("rank IC [95 %]", str, lambda m: m.forecasts.rank_ic())
+    hit_rate: float | None = metric("hit rate", formats.percent, lambda m: m.forecasts.hit_rate)
+    sampled: int | None = stored(lambda m: m.forecasts.sampled)
+
+
+class MonthReturn(BaseModel):
+    """A month's return, of the strategy and of holding; months are the calendar's, in UTC.
+
+    A bar belongs to the month that it ended in, one that ended on the first at 00:00 to the month before.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    year: int
+    month: int
+    total: float | None = None
+    buy_and_hold: float | None = None
+
+
+class Results(Section):
+    """The results are every metric of one backtest. `model_dump_json()` is strict JSON: no NaN, no infinity.
+
+    notes: what a reader must know beside the numbers, one sentence each: the annualisation, ruin, a sample.
+    """
+
+    period: PeriodMetrics = part("Period", PeriodMetrics.of)
+    exposure: ExposureMetrics = part("Period", ExposureMetrics.of)
+    returns: ReturnMetrics = part("Return", ReturnMetrics.of)
+    risk: RiskMetrics = part("Risk", RiskMetrics.of)
+    drawdown: DrawdownMetrics = part("Drawdown", DrawdownMetrics.of)
+    trades: TripMetrics = part("Trades, after fees", lambda m: TripMetrics.of(m.long + m.short))
+    long: TripMetrics = part("Long trades", lambda m: TripMetrics.of(m.long), only=SIDE)
+    short: TripMetrics = part("Short trades", lambda m: TripMetrics.of(m.short), only=SIDE)
+    open: OpenPosition | None = part("Still open", lambda m: OpenPosition.of(m) if m.totals.open_trip else None)
+    costs: CostMetrics = part("Costs", CostMetrics.of, above="open")
+    benchmark: BenchmarkMetrics = part("Buy and hold, no costs", BenchmarkMetrics.of, above="risk")
+    model: PredictionMetrics = part("Model", PredictionMetrics.of, above="open")
+    monthly: tuple[MonthReturn, ...] = stored(lambda m: m.months.months())
+    notes: tuple[str, ...] = stored(lambda m: tuple(_notes(m)))
+
+    def lines(self) -> list[str]:
+        """Returns the table that a person reads: all metrics, the months, the notes."""
+        return table({"": self})
+
+
+def _notes(measured: "Measured") -> Iterator[str]:
+    """Yields what a reader must know beside the numbers."""
+    yield (
+        f"Annualised with 365 days, from the interval: {measured.interval} is {measured.periods_per_year:,.6g} "
+        "periods a year; a period return is equity / equity one bar before - 1."
+    )
+    ruined = _time(measured.equity.ruined_ts) if measured.equity else None
+    if ruined is not None:
+        yield (
+            f"Ruin: equity was 0 or less at {formats.moment(ruined)} UTC; "
+            "CAGR, volatility, Sharpe, Sortino, Calmar and probabilistic Sharpe are not defined."
         )
-
-    def _take_marks(self) -> None:
-        marks = np.frombuffer(self._marks, _MARK, self._marks_at // _MARK_SIZE)
-        self._marks_at = 0
-        if not len(marks):
-            return
-        ts, price, equity = marks["ts"].copy(), marks["price"].copy(), marks["equity"].copy()
-        if self._equity is None or self._price is None:
-            self._equity = Growth(self._start_equity, int(ts[0]) - self._interval_ns)
-            self._price = Growth(float(price[0]), int(ts[0]))
-            self._price.add(ts[1:], price[1:])
-        else:
-            self._price.add(ts, price)
-        self._bars += len(marks)
-        self._equity.add(ts, equity)
-        self._holding.add(marks["exposure"].copy())
-        self._months.add(ts, equity, price)
-        self._forecasts.add(price, marks["y_hat"])
-
-    def _take_trips(self) -> None:
-        trips = np.frombuffer(self._trips, TRIP, self._trips_at // _TRIP_SIZE)
-        self._trips_at = 0
-        self._long += TripSums.of(trips[trips["side"] > 0])
-        self._short += TripSums.of(trips[trips["side"] < 0])
+    if measured.forecasts.sampled is not None:
+        yield (
+            f"Rank IC and its interval are of a sample: {measured.forecasts.sampled:,} of "
+            f"{measured.forecasts.count:,} predictions, "
+            "in blocks of neighbours drawn with equal chance; all else is of all."
+        )

@@ -1,4 +1,4 @@
-"""What a Sharpe ratio is worth, and how sure a number is. Pure functions.
+"""What a Sharpe ratio is worth, how two series go together, and how sure that is. Pure functions.
 
 Sharpe ratios here are those of one period (mean / standard deviation of the period returns), never annualised ones.
 Sources: Bailey and López de Prado, "The Sharpe Ratio Efficient Frontier" (2012) and "The Deflated Sharpe Ratio:
@@ -23,7 +23,7 @@ _NORMAL = NormalDist()
 
 
 class Interval(NamedTuple):
-    """Lower and upper bound."""
+    """A lower and an upper bound."""
 
     low: float
     high: float
@@ -32,7 +32,7 @@ class Interval(NamedTuple):
 def probabilistic_sharpe(
     sharpe: float, n: int, skewness: float = 0.0, kurtosis: float = 3.0, benchmark: float = 0.0
 ) -> float | None:
-    """Probability that the true Sharpe ratio is above `benchmark`, after `n` period returns gave `sharpe`.
+    """Returns the probability that the true Sharpe ratio is above `benchmark`, after `n` returns gave `sharpe`.
 
     skewness, kurtosis: of the period returns, 0 and 3 for normal ones. None with fewer than two returns, or where
     these moments leave the estimate no variance.
@@ -47,7 +47,7 @@ def probabilistic_sharpe(
 
 
 def expected_max_sharpe(trials: int, variance: float) -> float:
-    """The highest Sharpe ratio to expect of `trials` independent strategies that all have none.
+    """Returns the highest Sharpe ratio to expect of `trials` independent strategies that all have none.
 
     variance: of the trials' Sharpe ratios, per period and not below 0. One trial: 0.
 
@@ -67,8 +67,9 @@ def expected_max_sharpe(trials: int, variance: float) -> float:
 def deflated_sharpe(
     sharpe: float, n: int, skewness: float, kurtosis: float, trials: int, variance: float
 ) -> float | None:
-    """Probability that the true Sharpe ratio of the best of `trials` is above 0: its probabilistic Sharpe ratio
-    against the highest that luck alone would have given.
+    """Returns the probability that the true Sharpe ratio of the best of `trials` is above 0.
+
+    It is its probabilistic Sharpe ratio against the highest that luck alone would have given.
 
     trials: all that were looked at, those that were thrown away too. variance: of their Sharpe ratios, per period.
     None as in `probabilistic_sharpe`.
@@ -81,7 +82,7 @@ def deflated_sharpe(
 
 
 def block_length(n: int) -> int:
-    """How many neighbours of `n` values stay together in a bootstrap: the power of two nearest to n^(1/3).
+    """Returns how many neighbours of `n` values stay together in a bootstrap: the power of two nearest to n^(1/3).
 
     >>> [block_length(n) for n in (1, 20, 688, 10_000_000)]
     [1, 2, 8, 256]
@@ -90,14 +91,43 @@ def block_length(n: int) -> int:
 
 
 def resampled(blocks: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.intp]]:
-    """For each resample how often each block was drawn: `blocks` draws with replacement."""
+    """Yields, for each resample, how often each block was drawn: `blocks` draws with replacement."""
     rng = np.random.default_rng(seed)
     for _ in range(resamples):
         yield np.bincount(rng.integers(0, blocks, blocks), minlength=blocks)
 
 
+def pair_sums(x: Floats, y: Floats) -> Floats:
+    """Returns n, Σx, Σy, Σx², Σy², Σxy of each pair alone: shape (len(x), 6), zeros where x or y is NaN.
+
+    Rows add up, so stretches of pairs can be joined without the pairs.
+
+    >>> pair_sums(np.array([2.0, np.nan]), np.array([3.0, 1.0])).tolist()
+    [[1.0, 2.0, 3.0, 4.0, 9.0, 6.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]
+    """
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = np.where(known, x, 0.0), np.where(known, y, 0.0)
+    return np.stack((known.astype(np.float64), x, y, x * x, y * y, x * y), axis=-1)
+
+
+def least_squares_line(total: Floats) -> tuple[float, float] | None:
+    """Returns slope and intercept of the line of y on x, out of added-up `pair_sums`; None where x does not vary.
+
+    >>> x = np.array([1.0, 2.0, 4.0])
+    >>> slope, intercept = least_squares_line(pair_sums(x, 3 * x + 1).sum(axis=0))
+    >>> round(slope, 12), round(intercept, 12)
+    (3.0, 1.0)
+    """
+    n, x, y, xx, _, xy = (float(value) for value in total)
+    varies = n * xx - x * x
+    if varies <= 1e-12 * n * xx:  # no more than rounding
+        return None
+    slope = (n * xy - x * y) / varies
+    return slope, (y - slope * x) / n
+
+
 def pearson(sums: Floats) -> Floats:
-    """Correlations out of sums of pairs, shape (..., 6): n, Σx, Σy, Σx², Σy², Σxy. NaN where one does not vary."""
+    """Returns correlations out of `pair_sums` that were added up, shape (..., 6); NaN where one does not vary."""
     n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
     of_x, of_y, both = n * xx - x * x, n * yy - y * y, n * xy - x * y
     varies = (of_x > 1e-12 * n * xx) & (of_y > 1e-12 * n * yy)
@@ -106,7 +136,7 @@ def pearson(sums: Floats) -> Floats:
 
 
 def pearson_interval(sums: Floats, resamples: int = RESAMPLES, seed: int = 0) -> Interval | None:
-    """95 % block bootstrap interval of a correlation. sums: as in `pearson`, a row for each block of neighbours."""
+    """Returns the 95 % block bootstrap interval of a correlation. sums: a row for each block of neighbours."""
     blocks = len(sums)
     if blocks < MIN_BLOCKS:
         return None
@@ -116,7 +146,9 @@ def pearson_interval(sums: Floats, resamples: int = RESAMPLES, seed: int = 0) ->
 
 
 def spearman(x: Floats, y: Floats) -> float | None:
-    """Rank correlation; equal values share their mean rank. None for fewer than two pairs or where one does not vary.
+    """Returns the rank correlation; None for fewer than two pairs or where one does not vary.
+
+    Equal values share their mean rank.
 
     >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 100.0, 1000.0]))
     1.0
@@ -125,7 +157,7 @@ def spearman(x: Floats, y: Floats) -> float | None:
 
 
 def spearman_interval(x: Floats, y: Floats, block: int, resamples: int = RESAMPLES, seed: int = 0) -> Interval | None:
-    """95 % interval of a rank correlation by bootstrap of blocks of `block` pairs; each resample is ranked anew."""
+    """Returns the 95 % interval of a rank correlation: blocks of `block` pairs are resampled, and ranked anew."""
     blocks = -(-len(x) // block)
     if blocks < MIN_BLOCKS:
         return None

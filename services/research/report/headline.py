@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from services.research.metrics.results import Estimate, Results
-from services.research.metrics.table import money
+from services.research.metrics.forecasts import Estimate
+from services.research.metrics.formats import money
+from services.research.metrics.metrics import Results
 from shared.plural import plural
 
 _NONE = "–"

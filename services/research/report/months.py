@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import altair as alt
 
-from services.research.metrics.results import Month
+from services.research.metrics.metrics import MonthReturn
 from services.research.metrics.table import MONTHS, compound
 from services.research.report import style
 from services.research.report.panel import Panel, rows
@@ -13,12 +13,12 @@ YEAR = "Year"
 ROW = 34  # pixels
 
 
-def strongest(monthly: Iterable[Month]) -> float:
+def strongest(monthly: Iterable[MonthReturn]) -> float:
     """The largest monthly return of either sign; 1.0 where none moved."""
     return max((abs(month.total) for month in monthly if month.total is not None), default=0.0) or 1.0
 
 
-def months(name: str, monthly: Sequence[Month], place: str, full: float) -> Panel:
+def months(name: str, monthly: Sequence[MonthReturn], place: str, full: float) -> Panel:
     """Return of each calendar month and year, in percent. full: the return that has the full colour."""
     title = f"Return by month, %: {name}"
     caption = "Calendar months in UTC; the first and the last may be a part. Blue gained, orange lost."

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from services.research.metrics.results import Results
-from services.research.metrics.table import moment, notes, sections
+from services.research.metrics.formats import moment
+from services.research.metrics.metrics import Results
+from services.research.metrics.table import notes, sections
 from services.research.report import style
 from services.research.report.curve import Curve
 from services.research.report.headline import figures, words

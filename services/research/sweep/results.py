@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from services.research.metrics import Results
 from services.research.metrics.equity_curve import YEAR_NS, Moments
+from services.research.metrics.formats import number, percent
 from services.research.metrics.statistics import deflated_sharpe, expected_max_sharpe
-from services.research.metrics.table import number, percent
 from services.research.sweep.fold import Traded
 from services.research.sweep.spec import SweepSpec, Trial
 from shared.config import Settings

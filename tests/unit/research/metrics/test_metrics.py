@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.research.metrics import Metrics, Results
-from services.research.metrics.results import Benchmark, Drawdown, Exposure, Open, Risk, Trades
+from services.research.metrics.metrics import (
+    BenchmarkMetrics,
+    DrawdownMetrics,
+    ExposureMetrics,
+    OpenPosition,
+    RiskMetrics,
+    TripMetrics,
+)
 from shared.account import Fill
 from tests.unit.research.metrics.booked import HOUR, totals, trip
 from tests.unit.research.metrics.series import Floats, values_of
@@ -114,9 +121,9 @@ def test_a_year_by_hand() -> None:
     assert (found.risk.skewness, found.risk.kurtosis) == (pytest.approx(0, abs=1e-12), pytest.approx(1))
     assert found.risk.probabilistic_sharpe == pytest.approx(0.5932, abs=1e-4)  # Φ(0.2357)
     peak, end = datetime(2025, 4, 2, tzinfo=UTC), datetime(2025, 7, 2, tzinfo=UTC)
-    assert found.drawdown == Drawdown(depth=0.1, money=12, peak=peak, trough=end, days=91, longest_days=91)
-    assert found.exposure == Exposure(share=1, long=0.5, short=0.5, max_leverage=1.5)
-    held = Benchmark(end_equity=120, total=0.2, cagr=1.2**a_year - 1, max_drawdown=0)
+    assert found.drawdown == DrawdownMetrics(depth=0.1, money=12, peak=peak, trough=end, days=91, longest_days=91)
+    assert found.exposure == ExposureMetrics(share=1, long=0.5, short=0.5, max_leverage=1.5)
+    held = BenchmarkMetrics(end_equity=120, total=0.2, cagr=1.2**a_year - 1, max_drawdown=0)
     assert found.benchmark.model_dump() == pytest.approx(held.model_dump())
     assert found.notes[0].startswith("Annualised with 365 days, from the interval: 91d is 4.01099 periods a year")
     assert [(month.year, month.month) for month in found.monthly] == [(2025, 4), (2025, 7)]
@@ -130,7 +137,7 @@ def test_trades_and_their_sides_by_hand() -> None:
     metrics.on_trip(trip(-1, "1", "1", log=0.01))  # neither won nor lost
     metrics.on_trip(trip(1, "3", "1", log=0.03, entry="25", qty="1"))
     found = strict(metrics.result(totals(105.5)))
-    expected = Trades(
+    expected = TripMetrics(
         trades=5, wins=2, win_rate=0.4, gross_win_rate=0.8, average_win=5.5, average_loss=-2.75, best=9, worst=-5,
         average_return=0.023, best_return=0.09, worst_return=-0.05,
         profit_factor=2, expectancy=1.1, average_days=0.6, gross_pnl=10.5, fees=5, net_pnl=5.5,
@@ -159,7 +166,9 @@ def test_costs_by_hand() -> None:
 def test_the_open_position_is_apart() -> None:
     first = Fill(START, "BTCUSDT", 0.1, Decimal("-0.5"), Decimal(70), Decimal(0), Decimal(100))
     found = strict(Metrics("12h", 100.0).result(totals(open_trip=first, unrealised=Decimal("2.5"))))
-    assert found.open == Open(since=datetime(2025, 1, 1, tzinfo=UTC), signed_qty=-0.5, entry_price=70, unrealised=2.5)
+    assert found.open == OpenPosition(
+        since=datetime(2025, 1, 1, tzinfo=UTC), signed_qty=-0.5, entry_price=70, unrealised=2.5
+    )
     assert found.trades.trades == 0
 
 
@@ -167,9 +176,9 @@ def test_nothing_at_all() -> None:
     found = strict(Metrics("12h", 100.0).result(totals()))
     assert (found.period.start, found.period.bars, found.monthly) == (None, 0, ())
     assert found.returns.total is None
-    assert found.risk == Risk(periods=0)
-    assert found.drawdown == Drawdown(longest_days=0)
-    assert found.benchmark == Benchmark()
+    assert found.risk == RiskMetrics(periods=0)
+    assert found.drawdown == DrawdownMetrics(longest_days=0)
+    assert found.benchmark == BenchmarkMetrics()
     assert found.trades.win_rate is found.trades.profit_factor is found.trades.best is None
     assert found.costs.break_even_bps is found.costs.turnover_per_year is None
 
@@ -184,9 +193,9 @@ def test_one_bar() -> None:
 
 def test_never_a_trade() -> None:
     found = strict(marked(Metrics("12h", 100.0), np.full(100, 100.0)).result(totals()))
-    assert found.risk == Risk(volatility=0.0, periods=100)
+    assert found.risk == RiskMetrics(volatility=0.0, periods=100)
     assert found.returns.cagr == 0
-    assert found.drawdown == Drawdown(depth=0.0, money=0.0, longest_days=0.0)
+    assert found.drawdown == DrawdownMetrics(depth=0.0, money=0.0, longest_days=0.0)
     assert found.model.hit_rate is found.model.ic.value is None
 
 
@@ -197,7 +206,7 @@ def test_ruin_is_said_and_ends_the_ratios(chunk: int) -> None:
     assert found.returns.ruined_at == datetime(2025, 1, 2, 12, tzinfo=UTC)
     assert found.returns.total == pytest.approx(-0.95)
     assert found.returns.cagr is None
-    assert found.risk == Risk(periods=3)
+    assert found.risk == RiskMetrics(periods=3)
     assert found.drawdown.depth == pytest.approx(120 / 110)
     assert found.drawdown.money == 120
     assert any(note.startswith("Ruin: equity was 0 or less at 2025-01-02 12:00:00 UTC") for note in found.notes)
@@ -227,4 +236,4 @@ def test_an_interval_that_is_none_is_refused() -> None:
 
 def test_results_hold_no_infinity() -> None:
     with pytest.raises(ValidationError, match="finite"):
-        Benchmark(total=float("inf"))
+        BenchmarkMetrics(total=float("inf"))

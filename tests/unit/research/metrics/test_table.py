@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.research.metrics import Metrics, Results, table
-from services.research.metrics.results import Month
+from services.research.metrics.metrics import MonthReturn
 from services.research.metrics.table import month_rows
 from tests.unit.research.metrics.booked import totals, trip
 from tests.unit.research.metrics.test_metrics import marked
@@ -58,8 +58,8 @@ def test_several_side_by_side(won: Results, ruined: Results) -> None:
 
 
 def test_a_year_is_compounded_and_a_year_with_a_ruined_month_is_not() -> None:
-    months = [Month(year=2024, month=12, total=0.1), Month(year=2025, month=1, total=0.5)]
-    months += [Month(year=2025, month=3, total=-0.5), Month(year=2026, month=1, total=None)]
+    months = [MonthReturn(year=2024, month=12, total=0.1), MonthReturn(year=2025, month=1, total=0.5)]
+    months += [MonthReturn(year=2025, month=3, total=-0.5), MonthReturn(year=2026, month=1, total=None)]
     shown = [line.split() for line in month_rows("", months)[2:]]
     assert shown[0] == ["2024", *["-"] * 11, "10.0", "10.0"]
     assert shown[1] == ["2025", "50.0", "-", "-50.0", *["-"] * 9, "-25.0"]

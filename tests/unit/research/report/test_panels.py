@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.research.metrics.results import Month
+from services.research.metrics.metrics import MonthReturn
 from services.research.report import Curve
 from services.research.report.learned import Learned
 from services.research.report.money import equity, fees, underwater
@@ -72,7 +72,7 @@ def test_fees_are_the_difference_of_the_lines() -> None:
 
 def test_months_have_a_year_and_few_letters() -> None:
     found = [(2024, 12, 0.5), (2025, 1, -0.12345), (2025, 2, 0.1), (2025, 3, -0.0001)]
-    panel = months("legs", [Month(year=y, month=m, total=t, buy_and_hold=0.0) for y, m, t in found], "m", 0.5)
+    panel = months("legs", [MonthReturn(year=y, month=m, total=t, buy_and_hold=0.0) for y, m, t in found], "m", 0.5)
     assert column(panel, "text") == ["50", "−12", "10", "0.0"]
     assert column(panel, "month") == ["Dec", "Jan", "Feb", "Mar"]
     assert column(panel, "month", part=1) == ["Year", "Year"]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.research.metrics.results import Month
-from services.research.metrics.trips import Months
+from services.research.metrics.metrics import MonthReturn
+from services.research.metrics.observer import Months
 from tests.unit.research.metrics.series import PIECE, in_pieces
 
 HOURS = st.lists(st.integers(1, 1_500), min_size=1, max_size=40)
@@ -40,9 +40,9 @@ def test_a_month_that_begins_with_nothing_has_no_return() -> None:
     ends = [int(datetime(2024, month, 15, tzinfo=UTC).timestamp()) * 10**9 for month in (1, 2, 3)]
     months.add(np.array(ends), np.array([-5.0, 10.0, 20.0]), np.array([10.0, 11.0, 11.0]))
     assert months.months() == (
-        Month(year=2024, month=1, total=-5 / 100 - 1, buy_and_hold=0.0),
-        Month(year=2024, month=2, total=None, buy_and_hold=11 / 10 - 1),
-        Month(year=2024, month=3, total=1.0, buy_and_hold=0.0),
+        MonthReturn(year=2024, month=1, total=-5 / 100 - 1, buy_and_hold=0.0),
+        MonthReturn(year=2024, month=2, total=None, buy_and_hold=11 / 10 - 1),
+        MonthReturn(year=2024, month=3, total=1.0, buy_and_hold=0.0),
     )
 
 
