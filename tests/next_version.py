@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from shared.journal.upgrade import HEAD
+from shared.journal.migrations import HEAD
 from shared.record import WIRE
 
 ROOT = Path(__file__).parents[1]
@@ -63,9 +63,8 @@ def make_next(folder: Path) -> Path:
 
 def add_column(journal: Path) -> None:
     """Give orders the new column, in a step of the journal's that this version's code can work with."""
-    change(journal / "upgrade.py", rf'^HEAD = "{HEAD}"', f'HEAD = "{NEXT_HEAD}"')
+    change(journal / "migrations/__init__.py", rf'^HEAD = "{HEAD}"', f'HEAD = "{NEXT_HEAD}"')
     (journal / "migrations/versions/next.py").write_text(_STEP)
-    change(journal / "schema.py", r'^(    _must\("updated_ms", Whole\),\n)', rf'\1    Column("{FIELD}", {_COLUMN}),\n')
     change(journal / "rows.py", r"^(    epoch: int\n    updated_ms: int\n)", rf'\1    {FIELD}: str = ""\n')
 
 

@@ -1,12 +1,15 @@
-"""What the two databases must give. SQLite is one file on one host, PostgreSQL serves several."""
+"""The one way to talk to a database: its driver (PEP 249), with statements that SQLite and PostgreSQL both understand.
 
+A statement writes `?` where a value goes; `Database.statement` turns it into the driver's own form. Transactions are
+begun by `transaction`, never by a driver. SQLAlchemy is loaded by alembic alone, to make or upgrade the tables.
+"""
+
+import re
 import sqlite3
-from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias
-
-from sqlalchemy import URL, Connection, Engine, make_url
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import parse_qsl, unquote
 
 from shared.errors import ConfigError, JournalUnwritable, TicklineError
 
@@ -33,32 +36,69 @@ class WriteRefused(TicklineError):
     exit_code = 5
 
 
-AnyInsert: TypeAlias = sqlite.Insert | postgresql.Insert
-Insert: TypeAlias = type[sqlite.Insert] | type[postgresql.Insert]
+class Cursor(Protocol):
+    """A statement that was run, as both drivers give it."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were written."""
+
+    def fetchone(self) -> Any:
+        """Returns the next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Returns all rows that are left."""
+
+
+class Connection(Protocol):
+    """What a `sqlite3.Connection` and a `psycopg.Connection` have in common."""
+
+    def execute(self, statement: Any, values: Sequence[Any] = ..., /) -> Cursor:
+        """Run a statement in the driver's form."""
+
+    def commit(self) -> None:
+        """End the transaction, if there is one."""
+
+    def rollback(self) -> None:
+        """Take the transaction back, if there is one."""
+
+    def close(self) -> None:
+        """Give the connection back."""
 
 
 class Database(Protocol):
-    """Where a journal lies, and how it is spoken to there."""
+    """A journal's place, and how its driver is spoken to."""
+
+    dialect: str  # SQLAlchemy's name for it, for alembic
+    begin: str  # the statement that begins a transaction which will write
+    lock_row: str  # what a SELECT ends with whose row nobody else may change until the transaction ends
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What its driver raises."""
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """Those of `errors` that are about the values of one row."""
 
     @property
     def shown(self) -> str:
-        """Where it lies, for people: without a password."""
+        """The place, for people: without a password."""
 
-    @property
-    def insert(self) -> Insert:
-        """The dialect's INSERT, which knows ON CONFLICT."""
+    def statement(self, text: str) -> str:
+        """Returns the text with the driver's sign wherever a `?` stands."""
 
     def prepare(self, create: bool) -> None:
         """Make what must be there before the first connection, e.g. the folder."""
 
-    def writer(self, durable: bool) -> Engine:
-        """For the one writing connection. Every transaction begins with the right to write."""
+    def writer(self, durable: bool) -> Connection:
+        """Returns a connection that may write; durable: a commit survives a power cut."""
 
-    def reader(self) -> Engine:
-        """For reads; they wait for no writer."""
+    def reader(self) -> Connection:
+        """Returns a connection that only reads, and waits for no writer."""
 
-    def transaction(self, connection: Connection) -> AbstractContextManager[object]:
-        """What `connection.begin` gives, the shortest way."""
+    def tables(self, connection: Connection) -> set[str]:
+        """Returns the names of all tables."""
 
     def lock_upgrade(self, connection: Connection) -> None:
         """Keep other upgrades out until this transaction ends."""
@@ -70,25 +110,88 @@ class Database(Protocol):
         """Take the disk's space that commits will need, as far as it is there; between transactions."""
 
     def check_place(self) -> None:
-        """Raise JournalUnwritable when what is connected to lies there no more. Cheap: asked before every commit."""
+        """Raise JournalUnwritable when what is connected to lies there no more. Cheap: called before every commit."""
 
     def housekeep(self, connection: Connection) -> None:
-        """What is better done while nobody waits; between transactions."""
+        """Do what is better done while nobody waits; between transactions."""
+
+
+@contextmanager
+def transaction(database: Database, connection: Connection) -> Iterator[None]:
+    """Begin with the right to write; commit at the end, or take all of it back on an error."""
+    connection.execute(database.begin)
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        with suppress(*database.errors):  # a lost connection cannot be rolled back
+            connection.rollback()
+        raise
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """A part of a transaction that is taken back alone on an error."""
+    connection.execute("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK TO SAVEPOINT part")
+        connection.execute("RELEASE SAVEPOINT part")
+        raise
+    connection.execute("RELEASE SAVEPOINT part")
 
 
 def no_journal(shown: str) -> ConfigError:
-    """What to tell where a journal should be and is not."""
+    """Returns the error for a place where a journal should be and is not."""
     return ConfigError(f"journal {shown}: there is none: correct the journal's URL, or start the gateway once")
 
 
-def parse_url(url: str) -> URL:
-    """The URL, or a ConfigError that does not show its password."""
-    try:
-        return make_url(url)
-    except (ArgumentError, ValueError):
+class Address(NamedTuple):
+    """A journal's URL in its parts; what is not named is empty. user is as it was written, quoted where it must be."""
+
+    scheme: str
+    user: str
+    password: str | None
+    host: str
+    port: int | None
+    name: str
+    query: dict[str, str]
+
+
+_URL = re.compile(
+    r"([\w+]+)://"
+    r"(?:([^:/@]*)(?::([^@]*))?@)?"
+    r"(\[[^/?\]]+\]|[^/:?@\[]*)"
+    r"(?::(\d+))?"
+    r"(?:/([^?]*))?"
+    r"(?:\?(.*))?"
+)
+
+
+def parse_url(url: str) -> Address:
+    """Returns the parts of a journal's URL; a ConfigError, which does not show its password, where it is none.
+
+    >>> parse_url("sqlite:////var/lib/tickline/journal.db").name
+    '/var/lib/tickline/journal.db'
+    >>> parse_url("postgresql://ann@host:5432/journal?sslmode=require")[3:]
+    ('host', 5432, 'journal', {'sslmode': 'require'})
+    """
+    found = _URL.fullmatch(url)
+    if found is None:
         raise ConfigError(
             "config: the journal's URL is none: write sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-        ) from None  # the cause shows the whole text
+        )
+    scheme, user, password, host, port, name, query = found.groups()
+    return Address(
+        scheme,
+        user or "",
+        None if password is None else unquote(password),
+        host,
+        None if port is None else int(port),
+        name or "",
+        dict(parse_qsl(query or "")),
+    )
 
 
 # By the beginning of SQLite's name of the error, or of PostgreSQL's SQLSTATE; the longest that fits.
@@ -114,23 +217,21 @@ CAUSES = {
     "55P03": "another process holds it locked: pg_stat_activity shows which",
     "57": "the server ended the connection ({said}): see that it runs",
 }
-DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error)
 LOST = "the connection is lost or was never made ({said}): see that the server runs and can be reached"
 OTHER = "the database refuses ({said})"
 OURS = "a fault of Tickline's own ({said}): please report it"
 
 
-def unwritable(shown: str, error: BaseException) -> JournalUnwritable:
-    """What to tell of this error of the journal at `shown`."""
-    cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
-    lines = str(cause).strip().splitlines()
-    said = (lines[0] if lines else type(cause).__name__).strip()
-    code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
-    if not isinstance(error, DATABASE_ERRORS):
+def unwritable(database: Database, error: BaseException) -> JournalUnwritable:
+    """Returns one line about an error: which journal, what is wrong with it, and what to do."""
+    lines = str(error).strip().splitlines()
+    said = (lines[0] if lines else type(error).__name__).strip()
+    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
+    if not isinstance(error, database.errors):
         what = OURS
     elif code is None:
-        what = LOST if isinstance(error, DBAPIError) and not isinstance(cause, sqlite3.Error) else OTHER
+        what = OTHER if isinstance(error, sqlite3.Error) else LOST
     else:
         known = [start for start in CAUSES if code.startswith(start)]
         what = CAUSES[max(known, key=len)] if known else OTHER
-    return JournalUnwritable(f"journal {shown}: {what.format(said=said)}")
+    return JournalUnwritable(f"journal {database.shown}: {what.format(said=said)}")

@@ -9,14 +9,12 @@ commit on the gateway's next write is Fenced, so it sends nothing before it has 
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine
-
-from shared.journal import reads
-from shared.journal.database import DATABASE_ERRORS, Database, parse_url, unwritable
-from shared.journal.postgres import PostgresDatabase
+from shared.journal.database import Connection, Database, parse_url, unwritable
+from shared.journal.migrations import bring_up_to_date
 from shared.journal.rows import (
     ArmingRow,
     Change,
@@ -30,14 +28,27 @@ from shared.journal.rows import (
     OrderRow,
     PersonChange,
 )
+from shared.journal.schema import (
+    ACCOUNTS,
+    TERMINAL,
+    Table,
+    armings,
+    events,
+    executions,
+    externals,
+    fills,
+    funding,
+    latches,
+    limits,
+    orders,
+)
 from shared.journal.sqlite import SqliteDatabase
-from shared.journal.store import Store
-from shared.journal.upgrade import bring_up_to_date
+from shared.journal.store import LAST_SEQ, Store, quoted
 from shared.journal.writer import Writer
 
 BUSY_S = 5.0
 
-R = TypeVar("R")
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
 class Journal:
@@ -54,14 +65,12 @@ class Journal:
     1
     """
 
-    def __init__(
-        self, database: Database, account: str, writer: Writer, reader: Engine, threads: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, database: Database, account: str, writer: Writer, threads: ThreadPoolExecutor) -> None:
         self._database = database
         self._account = account
         self._store = Store(database, account)
         self._writer = writer
-        self._reader = reader
+        self._reader: Connection | None = None  # made at the first read, and anew after an error
         self._threads = threads
 
     @classmethod
@@ -79,13 +88,13 @@ class Journal:
         database = _database(url, busy_s)
         threads = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
         try:
-            connection, reader = await asyncio.get_running_loop().run_in_executor(
+            connection = await asyncio.get_running_loop().run_in_executor(
                 threads, _connect, database, durable, create, reserve
             )
         except BaseException:
             threads.shutdown(wait=False)
             raise
-        return cls(database, account, Writer(connection, database), reader, threads)
+        return cls(database, account, Writer(connection, database), threads)
 
     @property
     def shown(self) -> str:
@@ -97,7 +106,7 @@ class Journal:
         if self._writer.closed:
             return
         await self._writer.close()
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._reader.dispose)
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._drop_reader)
         self._threads.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:
@@ -137,76 +146,105 @@ class Journal:
         await self._writer.do(lambda connection: self._store.put(connection, changes))
 
     async def epoch(self) -> EpochRow:
-        """Who may write."""
-        return await self._read(lambda here: reads.epoch_row(here, self._account))
+        """Returns who may write."""
+        found = await self._select(f"SELECT {quoted(EpochRow._fields)} FROM {ACCOUNTS} WHERE account = ?")
+        return EpochRow(*found[0]) if found else EpochRow(0, "", 0)
 
     async def orders(self, *, open_only: bool = True, since_ms: int = 0) -> list[OrderRow]:
-        """Orders in the order of their decisions; since_ms: last changed then or later."""
-        return await self._read(lambda here: reads.order_rows(here, self._account, open_only, since_ms))
+        """Returns orders in the order of their decisions; since_ms: last changed then or later."""
+        still_open = f"AND state NOT IN ({', '.join(map(repr, TERMINAL))}) " if open_only else ""
+        wanted = f"AND updated_ms >= ? {still_open}ORDER BY ts_event, sym, order_n, client_order_id"
+        return await self._rows(orders, wanted, since_ms)
 
     async def order(self, client_order_id: str) -> OrderRow | None:
-        """The order, if it is known."""
-        return await self._read(lambda here: reads.order_row(here, self._account, client_order_id))
+        """Returns the order, if it is known."""
+        return await self._row(orders, "AND client_order_id = ?", client_order_id)
 
     async def newest_tick_ns(self) -> int:
-        """ts_event of the newest tick that an order comes from, 0 without an order."""
-        return await self._read(lambda here: reads.newest_tick_ns(here, self._account))
+        """Returns ts_event of the newest tick that an order comes from, 0 without an order."""
+        return int((await self._select("SELECT COALESCE(MAX(ts_event), 0) FROM orders WHERE account = ?"))[0][0])
 
     async def executions(self, book: str, after_seq: int = 0, limit: int = 1000) -> list[ExecutionRow]:
-        """A book's executions behind `after_seq`, in sequence."""
-        return await self._read(lambda here: reads.execution_rows(here, self._account, book, after_seq, limit))
+        """Returns a book's executions behind `after_seq`, in sequence."""
+        wanted = "AND book = ? AND seq > ? ORDER BY seq LIMIT ?"
+        return await self._rows(executions, wanted, book, after_seq, limit)
 
     async def last_seqs(self) -> dict[str, int]:
-        """Every book that has an execution, and the number of its last."""
-        return await self._read(lambda here: reads.last_seqs(here, self._account))
+        """Returns every book that has an execution, and the number of its last."""
+        return dict(await self._select("SELECT book, MAX(seq) FROM executions WHERE account = ? GROUP BY book"))
 
     async def last_seq(self, book: str) -> int:
-        """The number of the book's last execution, 0 before the first."""
-        return await self._read(lambda here: reads.last_seq(here, self._account, book))
+        """Returns the number of the book's last execution, 0 before the first."""
+        return int((await self._select(LAST_SEQ, book))[0][0])
 
     async def fills(self, *, since_ms: int = 0, client_order_id: str | None = None) -> list[FillRow]:
-        """Trades in the order of their times; of one order, or of all."""
-        return await self._read(lambda here: reads.fill_rows(here, self._account, since_ms, client_order_id))
+        """Returns trades in the order of their times; of one order, or of all."""
+        of_order = () if client_order_id is None else (client_order_id,)
+        wanted = f"AND at_ms >= ? {'AND client_order_id = ? ' if of_order else ''}"
+        return await self._rows(fills, f"{wanted}ORDER BY at_ms, sym, trade_id, venue_order_id", since_ms, *of_order)
 
     async def funding(self, *, since_ms: int = 0) -> list[FundingRow]:
-        """Funding payments in the order of their times."""
-        return await self._read(lambda here: reads.funding_rows(here, self._account, since_ms))
+        """Returns funding payments in the order of their times."""
+        return await self._rows(funding, "AND at_ms >= ? ORDER BY at_ms, sym, payment_id", since_ms)
 
     async def limits(self) -> dict[str, bytes]:
-        """Each limit's state by its name."""
-        return await self._read(lambda here: reads.limit_values(here, self._account))
+        """Returns each limit's state by its name."""
+        return {row.name: row.value for row in await self._rows(limits)}
 
     async def latches(self) -> dict[str, LatchRow]:
-        """What is latched, by name."""
-        return await self._read(lambda here: reads.latch_rows(here, self._account))
+        """Returns what is latched, by name, in the order of time."""
+        return {row.name: row for row in await self._rows(latches, "ORDER BY at_ms, name")}
 
     async def arming(self) -> ArmingRow | None:
-        """The arming, run out or not, if there is one."""
-        return await self._read(lambda here: reads.arming_row(here, self._account))
+        """Returns the arming, run out or not, if there is one."""
+        return await self._row(armings)
 
     async def externals(self, *, adopted: bool | None = None) -> list[ExternalRow]:
-        """All differences, or those that are (not) adopted."""
-        return await self._read(lambda here: reads.external_rows(here, self._account, adopted))
+        """Returns all differences, or those that are (not) adopted, in the order of their times."""
+        wanted = {None: "", True: "AND adopted_by != '' ", False: "AND adopted_by = '' "}[adopted]
+        return await self._rows(externals, f'{wanted}ORDER BY at_ms, kind, sym, "key"')
 
     async def events(self, limit: int) -> list[EventRow]:
-        """The newest events, the last one last."""
-        return await self._read(lambda here: reads.event_rows(here, self._account, limit))
+        """Returns the newest events, the last one last."""
+        return (await self._rows(events, "ORDER BY id DESC LIMIT ?", limit))[::-1]
 
     async def bus_id(self) -> str | None:
-        """The bus that this account belongs to, once it is known (SetBusId)."""
-        return await self._read(lambda here: reads.bus_id(here, self._account))
+        """Returns the bus that this account belongs to, once it is known (SetBusId)."""
+        found = await self._select(f"SELECT bus_id FROM {ACCOUNTS} WHERE account = ?")
+        return str(found[0][0]) or None if found else None
 
-    async def _read(self, work: Callable[[Connection], R]) -> R:
+    async def _row(self, table: Table[Row], wanted: str = "", *given: Any) -> Row | None:
+        found = await self._rows(table, wanted, *given)
+        return found[0] if found else None
+
+    async def _rows(self, table: Table[Row], wanted: str = "", *given: Any) -> list[Row]:
+        """The account's rows. wanted: what follows the first condition."""
+        columns = quoted(table.columns[1:])
+        found = await self._select(f'SELECT {columns} FROM "{table.name}" WHERE account = ? {wanted}', *given)
+        return list(map(table.row, found))
+
+    async def _select(self, text: str, *given: Any) -> list[Any]:
+        """What the statement finds; its first value is the account."""
         self._writer.check_open()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_now, work)
+        statement = self._database.statement(text)
+        work = asyncio.get_running_loop().run_in_executor(self._threads, self._read, statement, given)
+        return await work
 
-    def _read_now(self, work: Callable[[Connection], R]) -> R:
+    def _read(self, statement: str, given: tuple[Any, ...]) -> list[Any]:
         self._database.check_place()
         try:
-            with self._reader.connect() as connection:
-                return work(connection)
-        except DATABASE_ERRORS as error:
-            raise unwritable(self._database.shown, error) from error
+            if self._reader is None:
+                self._reader = self._database.reader()
+            return self._reader.execute(statement, (self._account, *given)).fetchall()
+        except self._database.errors as error:
+            self._drop_reader()
+            raise unwritable(self._database, error) from error
+
+    def _drop_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            with suppress(*self._database.errors):  # a lost connection cannot be closed
+                reader.close()
 
 
 def _check_commands(changes: Sequence[Change]) -> None:
@@ -216,28 +254,29 @@ def _check_commands(changes: Sequence[Change]) -> None:
 
 
 def _database(url: str, busy_s: float) -> Database:
-    parsed = parse_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return SqliteDatabase(parsed, busy_s)
-    return PostgresDatabase(parsed, busy_s)
+    address = parse_url(url)
+    if address.scheme.partition("+")[0] == "sqlite":
+        return SqliteDatabase(address, busy_s)
+    from shared.journal.postgres import PostgresDatabase  # with its driver, which SQLite's journals do without
+
+    return PostgresDatabase(address, busy_s)
 
 
-def _connect(database: Database, durable: bool, create: bool, reserve: bool) -> tuple[Connection, Engine]:
-    """The writing connection, on tables that are up to date, and the readers' engine."""
+def _connect(database: Database, durable: bool, create: bool, reserve: bool) -> Connection:
+    """The writing connection, on tables that are up to date."""
     database.prepare(create)
     try:
-        connection = database.writer(durable).connect()
+        connection = database.writer(durable)
         try:
             bring_up_to_date(connection, database, create)
             if durable:
-                with connection.begin():
-                    database.check_durable(connection)
+                database.check_durable(connection)
             if reserve:
                 database.reserve(connection)
             database.check_place()
         except BaseException:
             connection.close()
             raise
-    except DATABASE_ERRORS as error:
-        raise unwritable(database.shown, error) from error
-    return connection, database.reader()
+    except database.errors as error:
+        raise unwritable(database, error) from error
+    return connection

@@ -1,67 +1,78 @@
 """PostgreSQL, for replicas on several hosts."""
 
-from contextlib import AbstractContextManager
+from typing import Any
+from urllib.parse import unquote
 
-from sqlalchemy import URL, Connection, Engine, create_engine
-from sqlalchemy.dialects.postgresql import Insert
-from sqlalchemy.pool import NullPool, Pool, QueuePool
+import psycopg
 
 from shared.errors import ConfigError, SafetyRefusal
+from shared.journal.database import Address, Connection
 
-DRIVER = "postgresql+psycopg"
+SCHEMES = ("postgresql", "postgresql+psycopg")
 UPGRADE_LOCK = 0x7469636B6C696E65  # `tickline`
 CONNECT_S = 5
 # A server that is gone without a word is noticed in this time, and so is a client by the server.
 KEEPALIVE = {
-    "keepalives": 1, "keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 6000,
-}  # fmt: skip
+    "keepalives": 1,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 6000,
+}
 
 
 class PostgresDatabase:
-    """A database. busy_s: how long another process's transaction is waited for."""
+    """A database on a server. busy_s: how long another process's transaction is waited for."""
 
-    insert = Insert
+    dialect = SCHEMES[-1]
+    begin = "BEGIN"
+    lock_row = " FOR UPDATE"
+    errors = (psycopg.Error,)
+    refusals = (psycopg.IntegrityError, psycopg.DataError)
 
-    def __init__(self, url: URL, busy_s: float) -> None:
-        if url.drivername not in ("postgresql", DRIVER):
-            raise ConfigError(f"config: the journal's URL begins with {url.drivername}: write {DRIVER}://")
-        self._url = url.set(drivername=DRIVER)
-        self.shown = self._url.set(query={}).render_as_string(hide_password=True)
+    def __init__(self, address: Address, busy_s: float) -> None:
+        if address.scheme not in SCHEMES:
+            raise ConfigError(f"config: the journal's URL begins with {address.scheme}: write {self.dialect}://")
+        password = "" if address.password is None else ":***"
+        user = f"{address.user}{password}@" if address.user or password else ""
+        port = "" if address.port is None else f":{address.port}"
+        name = f"/{address.name}" if address.name else ""
+        self.shown = f"{self.dialect}://{user}{address.host}{port}{name}"
+        self._address = address
         self._busy_ms = max(1, round(busy_s * 1000))
+
+    def statement(self, text: str) -> str:
+        """The driver's sign is `%s`."""
+        return text.replace("?", "%s")
 
     def prepare(self, create: bool) -> None:
         """The database must be there."""
 
-    def writer(self, durable: bool) -> Engine:
-        """A process that is stopped in the middle of a transaction loses its locks before others give up."""
-        return self._engine(
-            NullPool,
+    def writer(self, durable: bool) -> Connection:
+        """Returns a connection that loses its locks before others give up, when its process stops in a transaction."""
+        return self._connect(
             synchronous_commit="on" if durable else "off",
             lock_timeout=str(self._busy_ms),
             statement_timeout=str(2 * self._busy_ms),
             idle_in_transaction_session_timeout=str(max(1, self._busy_ms // 2)),
         )
 
-    def reader(self) -> Engine:
-        """Sees what was committed when its transaction began."""
-        return self._engine(
-            QueuePool,
-            default_transaction_read_only="on",
-            default_transaction_isolation="repeatable\\ read",
-            statement_timeout=str(2 * self._busy_ms),
-        )
+    def reader(self) -> Connection:
+        """Returns a connection that the server keeps from writing."""
+        return self._connect(default_transaction_read_only="on", statement_timeout=str(2 * self._busy_ms))
 
-    def transaction(self, connection: Connection) -> AbstractContextManager[object]:
-        """SQLAlchemy's."""
-        return connection.begin()
+    def tables(self, connection: Connection) -> set[str]:
+        """Returns the names of all tables of the schema that is written to."""
+        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        return {name for (name,) in found.fetchall()}
 
     def lock_upgrade(self, connection: Connection) -> None:
-        """Held until the transaction ends."""
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
+        """The lock is held until the transaction ends."""
+        connection.execute(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
 
     def check_durable(self, connection: Connection) -> None:
         """A server with fsync off answers before anything is on disk."""
-        if connection.exec_driver_sql("SHOW fsync").scalar_one() != "on":
+        if connection.execute("SHOW fsync").fetchone()[0] != "on":
             raise SafetyRefusal(f"journal {self.shown}: the server runs with fsync = off: set it to on")
 
     def reserve(self, connection: Connection) -> None:
@@ -73,11 +84,21 @@ class PostgresDatabase:
     def housekeep(self, connection: Connection) -> None:
         """The server does it by itself."""
 
-    def _engine(self, pool: type[Pool], **settings: str) -> Engine:
-        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        return create_engine(
-            self._url,
-            hide_parameters=True,
-            poolclass=pool,
-            connect_args={"connect_timeout": CONNECT_S, "options": options, **KEEPALIVE},
+    def _connect(self, **settings: str) -> "psycopg.Connection[tuple[Any, ...]]":
+        """A connection whose transactions this room begins, not the driver."""
+        address = self._address
+        named = {
+            "host": address.host, "port": address.port, "dbname": address.name,
+            "user": unquote(address.user), "password": address.password,
+        }  # fmt: skip
+        given: dict[str, Any] = {name: value for name, value in named.items() if value}
+        return psycopg.connect(
+            autocommit=True,
+            **{
+                **given,
+                **address.query,
+                **KEEPALIVE,
+                "connect_timeout": CONNECT_S,
+                "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+            },
         )

@@ -8,41 +8,40 @@ for the file system's own journal too, which ext4 writes in a thread of its own,
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.dialects.sqlite import Insert
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool, QueuePool
-
 from shared.errors import ConfigError, JournalUnwritable
-from shared.journal.database import no_journal
+from shared.journal.database import Address, Connection, no_journal
 
 WAL_PAGES = 4000  # of 4 KiB: at this length the log is carried over inside a commit after all
 PAGE = 4096
 RESERVED = (WAL_PAGES + 100) * PAGE
 PLENTY = 20 * RESERVED  # of the disk must be free, else the log grows as it is used
 RETRY_S = 0.01
-BEGIN = "BEGIN IMMEDIATE"
 
 
 class SqliteDatabase:
-    """A file. busy_s: how long another process's transaction is waited for."""
+    """A file on this host. busy_s: how long another process's transaction is waited for."""
 
-    insert = Insert
+    dialect = "sqlite"
+    begin = "BEGIN IMMEDIATE"  # what a transaction reads first is still true when it writes
+    lock_row = ""  # it has the whole file
+    errors = (sqlite3.Error,)
+    refusals = (sqlite3.IntegrityError, sqlite3.DataError)
 
-    def __init__(self, url: URL, busy_s: float) -> None:
-        if not url.database or url.database == ":memory:" or url.query or url.host:
+    def __init__(self, address: Address, busy_s: float) -> None:
+        if not address.name or address.name == ":memory:" or address.query or address.host:
             raise ConfigError(
                 "config: the journal's URL names no file: write sqlite:///PATH (four / before a full path)"
             )
-        self.path = Path(url.database).absolute()
-        self.shown = url.database
-        self._url = url
+        self.path = Path(address.name).absolute()
+        self.shown = address.name
         self._busy_s = busy_s
         self._file = 0  # its inode, once it is there
+
+    def statement(self, text: str) -> str:
+        """The driver's sign is `?`."""
+        return text
 
     def prepare(self, create: bool) -> None:
         """Make the file's folder."""
@@ -55,33 +54,22 @@ class SqliteDatabase:
                 f"journal {self.shown}: its folder cannot be made: {error.strerror}: name another place"
             ) from error
 
-    def writer(self, durable: bool) -> Engine:
-        """A transaction begins as IMMEDIATE: what it reads first is still true when it writes."""
+    def writer(self, durable: bool) -> Connection:
+        """Returns a connection whose log is carried over only where `housekeep` is not called for long."""
         synchronous = "FULL" if durable else "NORMAL"
-        pragmas = (f"PRAGMA synchronous = {synchronous}", f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-        return self._engine(NullPool, BEGIN, *pragmas)
+        return self._connect(f"PRAGMA synchronous = {synchronous}", f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
 
-    def reader(self) -> Engine:
-        """Sees what was committed when its transaction began."""
-        return self._engine(QueuePool, "BEGIN", "PRAGMA query_only = ON")
+    def reader(self) -> Connection:
+        """Returns a connection that SQLite keeps from writing."""
+        return self._connect("PRAGMA query_only = ON")
 
-    @contextmanager
-    def transaction(self, connection: Connection) -> Iterator[None]:
-        """Without SQLAlchemy's own, unless a statement needs that: an order waits for each line of it."""
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        driver.execute(BEGIN)
-        try:
-            yield
-            driver.execute("COMMIT")
-        except BaseException:
-            driver.rollback()
-            raise
-        finally:
-            connection.rollback()
+    def tables(self, connection: Connection) -> set[str]:
+        """Returns the names of all tables."""
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in found.fetchall()}
 
     def lock_upgrade(self, connection: Connection) -> None:
-        """BEGIN IMMEDIATE has done it."""
+        """`begin` has done it."""
 
     def check_durable(self, connection: Connection) -> None:
         """Its writer sets what it takes."""
@@ -92,17 +80,15 @@ class SqliteDatabase:
         taken = log.stat().st_size if log.exists() else 0
         if taken >= RESERVED or shutil.disk_usage(self.path.parent).free < PLENTY:
             return
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        (before,) = driver.execute("PRAGMA cache_size").fetchone()
-        driver.execute("PRAGMA cache_size = 16")  # what memory does not hold is written
+        (before,) = connection.execute("PRAGMA cache_size").fetchone()
+        connection.execute("PRAGMA cache_size = 16")  # what memory does not hold is written
         try:
-            driver.execute(BEGIN)
-            driver.execute("CREATE TABLE reserved (bytes BLOB)")
-            driver.execute("INSERT INTO reserved VALUES (zeroblob(?))", [RESERVED])
+            connection.execute(self.begin)
+            connection.execute("CREATE TABLE reserved (bytes BLOB)")
+            connection.execute("INSERT INTO reserved VALUES (zeroblob(?))", [RESERVED])
         finally:
-            driver.rollback()
-            driver.execute(f"PRAGMA cache_size = {before}")
+            connection.rollback()
+            connection.execute(f"PRAGMA cache_size = {before}")
 
     def check_place(self) -> None:
         """A file that was deleted or replaced takes writes all the same, and nobody would ever read them."""
@@ -119,29 +105,19 @@ class SqliteDatabase:
 
     def housekeep(self, connection: Connection) -> None:
         """Carry the log over into the file, as far as no reader needs it."""
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
-    def _engine(self, pool: type[Pool], begin: str, *pragmas: str) -> Engine:
-        engine = create_engine(self._url, poolclass=pool, hide_parameters=True, connect_args={"timeout": self._busy_s})
-
-        @event.listens_for(engine, "connect")
-        def connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-            assert isinstance(connection, sqlite3.Connection)
-            connection.isolation_level = None  # this module begins transactions, not the driver
+    def _connect(self, *pragmas: str) -> sqlite3.Connection:
+        """A connection in WAL mode whose transactions this room begins, not the driver; for one thread at a time."""
+        connection = sqlite3.connect(self.path, self._busy_s, isolation_level=None, check_same_thread=False)
+        try:
             self._write_ahead(connection)
             for pragma in pragmas:
                 connection.execute(pragma)
-
-        @event.listens_for(engine, "begin")
-        def begin_transaction(connection: Connection) -> None:
-            driver = connection.connection.driver_connection  # each order waits for it: the shortest way
-            assert isinstance(driver, sqlite3.Connection)
-            if not driver.in_transaction:
-                driver.execute(begin)
-
-        return engine
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _write_ahead(self, connection: sqlite3.Connection) -> None:
         """WAL mode. SQLite does not wait for others here, so this does."""

@@ -1,14 +1,10 @@
 """Writes one account's rows, inside a transaction that somebody else holds."""
 
-import sqlite3
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Delete, Executable, Select, Table, bindparam, delete, func, select
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
-
-from shared.journal.database import AnyInsert, Database, Fenced, Insert, WriteRefused
+from shared.journal.database import Connection, Cursor, Database, Fenced, WriteRefused
 from shared.journal.rows import (
     ArmingRow,
     Change,
@@ -26,8 +22,9 @@ from shared.journal.rows import (
     SetBusId,
 )
 from shared.journal.schema import (
+    ACCOUNTS,
     TERMINAL,
-    accounts,
+    Table,
     armings,
     events,
     executions,
@@ -39,189 +36,122 @@ from shared.journal.schema import (
     orders,
 )
 
-# The statements that write, made once for a dialect. Their parameters are named as the columns.
+R = TypeVar("R", bound=tuple[Any, ...])
 
 INTENT = OrderRow._fields[: OrderRow._fields.index("order_n")]  # what an order's row keeps for ever
 
 
-def put(insert: Insert, table: Table, only: Collection[str] = ()) -> AnyInsert:
-    """Insert, or replace the row with the same key; `only`: the columns that are replaced."""
-    new = insert(table)
-    keys = table.primary_key.columns.keys()
-    names = only or set(table.columns.keys()).difference(keys)
-    return new.on_conflict_do_update(index_elements=keys, set_={name: new.excluded[name] for name in names})
+def quoted(names: Iterable[str], before: str = "") -> str:
+    """Returns the names of columns as a list of SQL; before: what stands before each.
 
-
-def put_once(insert: Insert, table: Table) -> AnyInsert:
-    """Insert, or change nothing where the key stands."""
-    return insert(table).on_conflict_do_nothing(index_elements=table.primary_key.columns.keys())
-
-
-def put_fill(insert: Insert) -> AnyInsert:
-    """Insert; where it stands, only an order's id that was not known then is added."""
-    new = insert(fills)
-    named = new.excluded.client_order_id
-    return new.on_conflict_do_update(
-        index_elements=fills.primary_key.columns.keys(),
-        set_={"client_order_id": named},
-        where=(fills.c.client_order_id == "") & (named != ""),
-    )
-
-
-def put_order(insert: Insert) -> AnyInsert:
-    """Insert; or replace what may change, unless the order is terminal or the id is another intent's."""
-    new = insert(orders)
-    key = ("account", "client_order_id")
-    return new.on_conflict_do_update(
-        index_elements=key,
-        set_={name: new.excluded[name] for name in OrderRow._fields if name not in (*key, *INTENT)},
-        where=orders.c.state.not_in(TERMINAL)
-        & (orders.c.content == new.excluded.content)
-        & (orders.c.book == new.excluded.book),
-    )
-
-
-def drop(table: Table, *keys: str) -> Delete:
-    """Delete the row with this key."""
-    return delete(table).where(*(table.c[key] == bindparam(key) for key in ("account", *keys)))
-
-
-def stored(table: Table) -> Select[Any]:
-    """The row with this key, without the account."""
-    mine = [column == bindparam(column.name) for column in table.primary_key]
-    return select(*(column for column in table.columns if column.name != "account")).where(*mine)
-
-
-def raise_epoch(insert: Insert) -> Executable:
-    """One more, for this owner; gives the new epoch."""
-    new = insert(accounts).values(epoch=1)
-    taken = {name: new.excluded[name] for name in ("owner", "raised_ms")}
-    return new.on_conflict_do_update(
-        index_elements=["account"], set_={"epoch": accounts.c.epoch + 1, **taken}
-    ).returning(accounts.c.epoch)
-
-
-def newest_epoch() -> Select[Any]:
-    """Epoch and owner; the row is locked until the transaction ends."""
-    return (
-        select(accounts.c.epoch, accounts.c.owner).where(accounts.c.account == bindparam("account")).with_for_update()
-    )
-
-
-def last_seq() -> Select[Any]:
-    """The newest execution's number of a book, 0 before the first."""
-    mine = (executions.c.account == bindparam("account")) & (executions.c.book == bindparam("book"))
-    return select(func.coalesce(func.max(executions.c.seq), 0)).where(mine)
-
-
-# A statement that SQLite's own driver runs: on an order's way to the venue SQLAlchemy would cost more than SQLite.
-#
-# PostgreSQL's statements go through SQLAlchemy as ever.
-
-Processor = Callable[[Any], Any]
-
-
-class Bind(NamedTuple):
-    """A place in the statement. value: what stands there where no parameter has this name."""
-
-    name: str
-    process: Processor | None
-    value: Any
-
-
-class Ran(NamedTuple):
-    """rowcount: rows that were written. rows: that were read."""
-
-    rowcount: int
-    rows: list[Any]
-
-
-class Prepared:
-    """Compiled with its first parameters; these must have the same names each time.
-
-    What is wrong with a row is a StatementError; all else is raised as sqlite3 does.
+    >>> quoted(["by", "at_ms"]), quoted(["by"], "excluded.")
+    ('"by", "at_ms"', 'excluded."by"')
     """
-
-    def __init__(self, statement: Any) -> None:
-        self._statement: Executable = statement
-        self._sql = ""
-        self._binds: tuple[Bind, ...] = ()
-
-    def run(self, connection: Connection, given: Mapping[str, Any]) -> Ran:
-        """Within a transaction."""
-        driver = connection.connection.driver_connection
-        if not isinstance(driver, sqlite3.Connection):
-            done = connection.execute(self._statement, dict(given), execution_options={"preserve_rowcount": True})
-            return Ran(done.rowcount, list(done) if done.returns_rows else [])
-        if not self._sql:
-            self._prepare(connection, given)
-        try:
-            cursor = driver.execute(self._sql, [self._value(bind, given) for bind in self._binds])
-            return Ran(cursor.rowcount, cursor.fetchall())
-        except (sqlite3.IntegrityError, sqlite3.DataError, ValueError) as error:
-            raise StatementError(str(error), self._sql, None, error) from error
-
-    def _value(self, bind: Bind, given: Mapping[str, Any]) -> Any:
-        if bind.name not in given:
-            return bind.value
-        return given[bind.name] if bind.process is None else bind.process(given[bind.name])
-
-    def _prepare(self, connection: Connection, given: Mapping[str, Any]) -> None:
-        dialect = connection.dialect
-        compiled: Any = self._statement.compile(dialect=dialect, column_keys=list(given))  # type: ignore[attr-defined]
-        state = compiled.construct_expanded_state(dict(given))
-        binds = []
-        for name in state.positiontup:
-            process = state.processors.get(name)
-            if name in compiled.binds:
-                process = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
-            value = None if name in given else state.parameters[name]
-            binds.append(Bind(name, process, value if process is None else process(value)))
-        self._binds, self._sql = tuple(binds), state.statement
+    return ", ".join(f'{before}"{name}"' for name in names)
 
 
-BEFORE_SENDING: tuple[type[Change], ...] = (OrderRow, LimitRow)  # what an order waits for
+def where(names: Iterable[str]) -> str:
+    """Returns the condition that these columns have the values given."""
+    return " AND ".join(f'"{name}" = ?' for name in names)
+
+
+def insert(table: Table[Any]) -> str:
+    """Returns the statement that adds a row; its values are those of `Table.values`."""
+    places = ", ".join("?" * len(table.columns))
+    return f'INSERT INTO "{table.name}" ({quoted(table.columns)}) VALUES ({places})'
+
+
+def put(table: Table[Any], only: Collection[str] = ()) -> str:
+    """Returns the statement that adds a row or replaces the one with its key; only: the columns that are replaced."""
+    names = only or [name for name in table.columns if name not in table.key]
+    replaced = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
+    return f"{insert(table)} ON CONFLICT ({quoted(table.key)}) DO UPDATE SET {replaced}"
+
+
+def put_once(table: Table[Any]) -> str:
+    """Returns the statement that adds a row, and changes nothing where its key stands."""
+    return f"{insert(table)} ON CONFLICT ({quoted(table.key)}) DO NOTHING"
+
+
+def drop(table: Table[Any]) -> str:
+    """Returns the statement that deletes the row with a key."""
+    return f'DELETE FROM "{table.name}" WHERE {where(table.key)}'
+
+
+def stored(table: Table[Any]) -> str:
+    """Returns the statement that reads the fields of the row with a key."""
+    return f'SELECT {quoted(table.columns[1:])} FROM "{table.name}" WHERE {where(table.key)}'
+
+
+# A fill that stands keeps what it is; only an order's id that was not known then is added.
+PUT_FILL = (
+    f"{put(fills, ['client_order_id'])} "
+    "WHERE fills.client_order_id = '' AND excluded.client_order_id != ''"
+)  # fmt: skip
+
+# An order that stands keeps its intent, and all of it once it is terminal; the id of another intent changes nothing.
+PUT_ORDER = (
+    f"{put(orders, [name for name in OrderRow._fields if name not in INTENT])} "
+    f"WHERE orders.state NOT IN ({', '.join(map(repr, TERMINAL))}) "
+    "AND orders.content = excluded.content AND orders.book = excluded.book"
+)
+
+RAISE_EPOCH = (
+    f"INSERT INTO {ACCOUNTS} (account, epoch, owner, raised_ms, bus_id) VALUES (?, 1, ?, ?, '') "
+    f"ON CONFLICT (account) DO UPDATE SET epoch = {ACCOUNTS}.epoch + 1, owner = excluded.owner, "
+    "raised_ms = excluded.raised_ms RETURNING epoch"
+)
+NEWEST_EPOCH = f"SELECT epoch, owner FROM {ACCOUNTS} WHERE account = ?"
+SET_BUS_ID = (
+    f"INSERT INTO {ACCOUNTS} (account, epoch, owner, raised_ms, bus_id) VALUES (?, 0, '', 0, ?) "
+    "ON CONFLICT (account) DO UPDATE SET bus_id = excluded.bus_id"
+)
+LAST_SEQ = "SELECT COALESCE(MAX(seq), 0) FROM executions WHERE account = ? AND book = ?"
+
+# Each kind of change: the statement that makes it, and the table that says how its values are written.
+CHANGES: Mapping[type[Change], tuple[str, Table[Any] | None]] = {
+    OrderRow: (PUT_ORDER, orders),
+    FillRow: (PUT_FILL, fills),
+    FundingRow: (put_once(funding), funding),
+    ExecutionRow: (insert(executions), executions),
+    LimitRow: (put(limits), limits),
+    LatchRow: (put(latches), latches),
+    ArmingRow: (put(armings), armings),
+    ExternalRow: (put(externals), externals),
+    EventRow: (insert(events), events),
+    DropLatch: (drop(latches), None),
+    DropArming: (drop(armings), None),
+    DropExternal: (drop(externals), None),
+    SetBusId: (SET_BUS_ID, None),
+}
 
 
 class Store:
-    """Raises WriteRefused for what contradicts the journal; whoever holds the transaction rolls it back."""
+    """Puts changes into the tables; raises WriteRefused for what contradicts the journal, and rolls nothing back."""
 
     def __init__(self, database: Database, account: str) -> None:
         self._account = account
         self._shown = database.shown
-        insert = database.insert
-        self._newest_epoch, self._raise, self._last_seq = Prepared(newest_epoch()), raise_epoch(insert), last_seq()
-        self._statements: Mapping[type[Change], Executable] = {
-            OrderRow: put_order(insert),
-            FillRow: put_fill(insert),
-            FundingRow: put_once(insert, funding),
-            ExecutionRow: insert(executions),
-            LimitRow: put(insert, limits),
-            LatchRow: put(insert, latches),
-            ArmingRow: put(insert, armings),
-            ExternalRow: put(insert, externals),
-            EventRow: insert(events),
-            DropLatch: drop(latches, "name"),
-            DropArming: drop(armings),
-            DropExternal: drop(externals, "kind", "sym", "key"),
-            SetBusId: put(insert, accounts, ("bus_id",)),
-        }
-        self._prepared = {kind: Prepared(self._statements[kind]) for kind in BEFORE_SENDING}
-        self._stored: Mapping[type[Change], Executable] = {
-            OrderRow: stored(orders),
-            FillRow: stored(fills),
-            FundingRow: stored(funding),
-        }
+        self._unfit: tuple[type[Exception], ...] = (
+            *database.refusals,
+            OverflowError,
+            ValueError,  # UnicodeError is one, too
+        )
+        text = database.statement
+        self._newest_epoch = text(NEWEST_EPOCH + database.lock_row)
+        self._raise_epoch = text(RAISE_EPOCH)
+        self._last_seq = text(LAST_SEQ)
+        self._changes = {kind: (text(statement), table) for kind, (statement, table) in CHANGES.items()}
+        self._stored = {table.name: text(stored(table)) for table in (orders, fills, funding)}
 
     def raise_epoch(self, connection: Connection, owner: str) -> int:
-        """The new epoch; every older one is fenced from the commit on."""
-        given = self._given(owner=owner, raised_ms=time.time_ns() // 1_000_000)
-        return int(connection.execute(self._raise, given).scalar_one())
+        """Returns the new epoch; every older one is fenced from the commit on."""
+        given = (self._account, owner, time.time_ns() // 1_000_000)
+        return int(connection.execute(self._raise_epoch, given).fetchone()[0])
 
     def check_epoch(self, connection: Connection, epoch: int) -> None:
         """Raise Fenced unless this is the newest epoch; it stays so until the transaction ends."""
-        rows = self._newest_epoch.run(connection, self._given()).rows
-        newest, owner = rows[0] if rows else (0, "")
+        newest, owner = connection.execute(self._newest_epoch, (self._account,)).fetchone() or (0, "")
         if epoch != newest or not newest:
             holder = f"{owner} holds {newest}" if newest else "nobody holds one yet"
             raise Fenced(
@@ -232,37 +162,43 @@ class Store:
         """Write the changes in their order."""
         for change in changes:
             try:
-                self._put(connection, change)
-            except (OverflowError, UnicodeError) as error:  # no value that the database can hold
+                if isinstance(change, ExecutionRow):
+                    self._check_sequence(connection, change)
+                done = self._write(connection, change)
+            except self._unfit as error:
                 raise self._refused(change, str(error)) from error
-            except StatementError as error:
-                if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError):
-                    raise
-                raise self._refused(change, str(error.orig)) from error
+            if isinstance(change, OrderRow):
+                if done.rowcount != 1:
+                    raise self._refused(change, _why_not(self._read(connection, orders, change), change))
+            elif isinstance(change, FillRow):
+                self._check_fill(connection, change)
+            elif isinstance(change, FundingRow):
+                self._check_same(change, self._read(connection, funding, change))
 
-    def _put(self, connection: Connection, change: Change) -> None:
-        given = self._given(**change._asdict())
-        if isinstance(change, ExecutionRow):
-            last = connection.execute(self._last_seq, given).scalar_one()
-            if change.seq != last + 1:
-                raise self._refused(change, f"the book's last execution is {last}, so the next is {last + 1}")
-        if type(change) in self._prepared:
-            written = self._prepared[type(change)].run(connection, given).rowcount
-        else:
-            written = connection.execute(self._statements[type(change)], given).rowcount
-        if isinstance(change, OrderRow):
-            if written != 1:
-                before = OrderRow(*connection.execute(self._stored[OrderRow], given).one())
-                raise self._refused(change, _why_not(before, change))
-        elif isinstance(change, FillRow | FundingRow):
-            now = connection.execute(self._stored[type(change)], given).one()
-            if isinstance(change, FillRow) and not change.client_order_id:
-                change = change._replace(client_order_id=now.client_order_id)
-            if tuple(now) != tuple(change):
-                raise self._refused(change, f"stands there with other content: {tuple(now)}")
+    def _write(self, connection: Connection, change: Change) -> Cursor:
+        statement, table = self._changes[type(change)]
+        given = [self._account, *change] if table is None else table.values(self._account, change)
+        return connection.execute(statement, given)
 
-    def _given(self, **values: Any) -> dict[str, Any]:
-        return {"account": self._account, **values}
+    def _read(self, connection: Connection, table: Table[R], row: R) -> R:
+        """The row that stands there under the same key."""
+        key = [self._account, *(getattr(row, name) for name in table.key[1:])]
+        return table.row(connection.execute(self._stored[table.name], key).fetchone())
+
+    def _check_sequence(self, connection: Connection, change: ExecutionRow) -> None:
+        (last,) = connection.execute(self._last_seq, (self._account, change.book)).fetchone()
+        if change.seq != last + 1:
+            raise self._refused(change, f"the book's last execution is {last}, so the next is {last + 1}")
+
+    def _check_fill(self, connection: Connection, change: FillRow) -> None:
+        there = self._read(connection, fills, change)
+        if not change.client_order_id:
+            change = change._replace(client_order_id=there.client_order_id)
+        self._check_same(change, there)
+
+    def _check_same(self, change: FillRow | FundingRow, there: FillRow | FundingRow) -> None:
+        if there != change:
+            raise self._refused(change, f"stands there with other content: {tuple(there)}")
 
     def _refused(self, change: Change, why: str) -> WriteRefused:
         key = " ".join(str(part) for part in change[:3])

@@ -12,11 +12,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
-
 from shared.errors import JournalUnwritable
-from shared.journal.database import DATABASE_ERRORS, Database, Fenced, WriteRefused, unwritable
+from shared.journal.database import Connection, Database, Fenced, WriteRefused, savepoint, transaction, unwritable
 
 GROUP = 256  # calls that share one commit at most
 WAITING = 10_000  # calls that wait at most
@@ -87,7 +84,7 @@ class Writer:
                 else:
                     self._tidy()
         finally:
-            with contextlib.suppress(SQLAlchemyError):  # a lost connection cannot be closed
+            with contextlib.suppress(*self._database.errors):  # a lost connection cannot be closed
                 self._connection.close()
             self._tell(_end, self._ended)
 
@@ -122,7 +119,7 @@ class Writer:
     def _together(self, group: Sequence[_Call]) -> list[Any]:
         self._untidy += 1
         try:
-            with self._database.transaction(self._connection):
+            with transaction(self._database, self._connection):
                 answers = [call.work(self._connection) for call in group]
                 for call in group:
                     if call.meanwhile is not None:
@@ -133,10 +130,10 @@ class Writer:
 
     def _each_alone(self, group: Sequence[_Call]) -> list[Any]:
         answers: list[Any] = []
-        with self._connection.begin():
+        with transaction(self._database, self._connection):
             for call in group:
                 try:
-                    with self._connection.begin_nested():
+                    with savepoint(self._connection):
                         answers.append(call.work(self._connection))
                 except REFUSALS as error:
                     answers.append(error)
@@ -146,11 +143,11 @@ class Writer:
         self._untidy = 0
         try:
             self._database.housekeep(self._connection)
-        except DATABASE_ERRORS as error:
+        except self._database.errors as error:
             self._break(error)
 
     def _break(self, error: Exception) -> None:
-        said = error if isinstance(error, JournalUnwritable) else unwritable(self._database.shown, error)
+        said = error if isinstance(error, JournalUnwritable) else unwritable(self._database, error)
         self._broken = f"{said}; what was being written may be there or not"
 
     def _tell(self, what: Callable[..., None], *given: Any) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import make_url
 
-from shared.journal.database import Fenced, WriteRefused
+from shared.journal import writer
+from shared.journal.database import Connection, Database, Fenced, WriteRefused, transaction
 from shared.journal.journal import Journal
 from shared.journal.rows import (
     ArmingRow,
@@ -52,16 +53,17 @@ async def notes(journal: Journal) -> list[str]:
 
 @contextmanager
 def counted_commits() -> Iterator[Callable[[], int]]:
-    """How many transactions this process has committed since."""
+    """How many transactions this process's writers have begun since; each ends with one commit."""
     count = 0
 
-    def add(_: object) -> None:
+    def counted(database: Database, connection: Connection) -> AbstractContextManager[None]:
         nonlocal count
         count += 1
+        return transaction(database, connection)
 
-    event.listen(Engine, "commit", add)
-    yield lambda: count
-    event.remove(Engine, "commit", add)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "transaction", counted)
+        yield lambda: count
 
 
 # Epochs

@@ -4,13 +4,15 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine
 
 from shared.errors import ConfigError, JournalUnwritable, SafetyRefusal
 from shared.journal import writer
+from shared.journal.database import parse_url
 from shared.journal.journal import Journal
 from shared.journal.postgres import PostgresDatabase
 from shared.journal.rows import EventRow
@@ -245,10 +247,10 @@ async def test_a_disk_that_can_only_be_read(small_disk: Path) -> None:
 
 async def test_durable_is_full_synchronous(tmp_path: Path) -> None:
     for durable, level in ((True, 2), (False, 1)):
-        database = SqliteDatabase(make_url(f"sqlite:///{tmp_path}/journal.db"), SHORT_S)
-        with database.writer(durable).connect() as connection:
-            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == level
-            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        database = SqliteDatabase(parse_url(f"sqlite:///{tmp_path}/journal.db"), SHORT_S)
+        with closing(database.writer(durable)) as connection:
+            assert connection.execute("PRAGMA synchronous").fetchone() == (level,)
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 async def test_the_log_is_carried_over_while_nobody_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,10 +270,10 @@ async def test_a_process_that_stops_in_a_transaction_loses_its_lock(postgres: Po
     url = postgres.new_database()
     async with await Journal.open(url, "main", durable=True) as journal:
         await journal.raise_epoch("stopped")
-        with PostgresDatabase(make_url(url), SHORT_S).writer(True).connect() as stopped:
-            stopped.exec_driver_sql("SELECT * FROM accounts FOR UPDATE")
+        with closing(PostgresDatabase(parse_url(url), SHORT_S).writer(True)) as stopped:
+            stopped.execute("BEGIN")
+            stopped.execute("SELECT * FROM accounts FOR UPDATE")
             assert await journal.raise_epoch("stand-by") == 2
-            stopped.invalidate()
 
 
 async def test_a_connection_that_is_lost(postgres: Postgres) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, inspect
 
 from shared.journal.database import Fenced
 from shared.journal.journal import Journal
-from shared.journal.schema import METADATA
+from shared.journal.schema import TABLES
 from shared.messages.codec import kept
 from shared.record import FIRST, WIRE
 from tests.fixtures.journal import rows
@@ -49,15 +49,17 @@ async def test_what_any_version_wrote_is_read(journal_url: str, wire: int) -> No
     assert said == {key: {name: repr(value) for name, value in one.items()} for key, one in wanted.items()}
 
 
-def test_columns_that_came_later_have_a_default_in_the_database(journal_url: str) -> None:
+async def test_columns_that_came_later_have_a_default_in_the_database(journal_url: str) -> None:
     """An older Tickline writes rows without them."""
     engine = create_engine(loaded(journal_url, FIRST))
-    first = {name: {column["name"] for column in inspect(engine).get_columns(name)} for name in METADATA.tables}
+    first = {table.name: {column["name"] for column in inspect(engine).get_columns(table.name)} for table in TABLES}
+    await (await Journal.open(journal_url, "main", durable=True)).close()
+    for table in TABLES:
+        now = inspect(engine).get_columns(table.name)
+        assert first[table.name] <= {column["name"] for column in now}
+        later = [column for column in now if column["name"] not in first[table.name]]
+        assert all(column["nullable"] or column["default"] is not None for column in later), table.name
     engine.dispose()
-    for name, table in METADATA.tables.items():
-        assert first[name] <= set(table.columns.keys())
-        later = [column for column in table.columns if column.name not in first[name]]
-        assert all(column.nullable or column.server_default is not None for column in later), name
 
 
 async def test_up_down_and_up_again(journal_url: str, next_version: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,11 @@
-"""What alembic runs: the steps, on the connection and inside the transaction that `upgrade.py` holds."""
+"""What alembic runs: the steps, on the connection and inside the transaction that `bring_up_to_date` holds."""
 
 from alembic import context
 
-from shared.journal.schema import METADATA, VERSION_TABLE
+from shared.journal.schema import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=METADATA,
     version_table=VERSION_TABLE,
     render_as_batch=True,
 )

@@ -4,14 +4,14 @@ import sqlite3
 
 import pytest
 from psycopg import errors
-from sqlalchemy.exc import OperationalError
 
-from shared.journal.database import unwritable
+from shared.errors import ConfigError
+from shared.journal.database import Address, parse_url, unwritable
+from shared.journal.postgres import PostgresDatabase
+from shared.journal.sqlite import SqliteDatabase
 
-
-def wrapped(error: Exception) -> OperationalError:
-    """As SQLAlchemy raises it."""
-    return OperationalError("INSERT", {}, error)
+SQLITE = SqliteDatabase(parse_url("sqlite:///here"), 1.0)
+POSTGRES = PostgresDatabase(parse_url("postgresql://here"), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def wrapped(error: Exception) -> OperationalError:
     ],
 )
 def test_postgres(error: Exception, told: str) -> None:
-    assert str(unwritable("here", wrapped(error))).startswith(f"journal here: {told}")
+    assert str(unwritable(POSTGRES, error)).startswith(f"journal postgresql+psycopg://here: {told}")
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,39 @@ def test_postgres(error: Exception, told: str) -> None:
     ],
 )
 def test_sqlite(name: str, told: str) -> None:
-    """As the driver raises it, and as SQLAlchemy does."""
     error = sqlite3.OperationalError("said")
     error.sqlite_errorname = name
-    for raised in (error, wrapped(error)):
-        assert str(unwritable("here", raised)).startswith(f"journal here: {told}")
+    assert str(unwritable(SQLITE, error)).startswith(f"journal here: {told}")
 
 
 def test_what_is_no_error_of_the_database_is_a_fault_of_ours() -> None:
-    assert str(unwritable("here", KeyError("x"))) == "journal here: a fault of Tickline's own ('x'): please report it"
+    assert str(unwritable(SQLITE, KeyError("x"))) == "journal here: a fault of Tickline's own ('x'): please report it"
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("sqlite:///state/journal.db", Address("sqlite", "", None, "", None, "state/journal.db", {})),
+        ("sqlite:////a b/#1%20.db", Address("sqlite", "", None, "", None, "/a b/#1%20.db", {})),
+        ("sqlite://", Address("sqlite", "", None, "", None, "", {})),
+        (
+            "postgresql+psycopg://ann%40x:p%3Aw@[::1]:5433/j?sslmode=require&a=%20",
+            Address("postgresql+psycopg", "ann%40x", "p:w", "[::1]", 5433, "j", {"sslmode": "require", "a": " "}),
+        ),
+        (
+            "postgresql:///j?host=/run/postgresql",
+            Address("postgresql", "", None, "", None, "j", {"host": "/run/postgresql"}),
+        ),
+    ],
+)
+def test_an_address(url: str, parts: Address) -> None:
+    assert parse_url(url) == parts
+
+
+@pytest.mark.parametrize(
+    "url", ["journal.db", "", "postgresql://ann:s3cret@host:port/j", "postgresql://a:s3cret@b@c/d"]
+)
+def test_what_is_no_address_is_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigError, match="the journal's URL is none") as refused:
+        parse_url(url)
+    assert "s3cret" not in str(refused.value)
