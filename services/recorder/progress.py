@@ -1,20 +1,50 @@
-"""How far was recorded, where a stream's writer looks before it cuts off what everybody has."""
+"""What the recorder has read: the rows that wait for a file, and how far it has come."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from services.recorder.plan import RecorderPlan
 from shared.bus.api import BusLost, Commit, Outcome, Session
-from shared.messages import Stream
-from shared.recording.part import Positions, ReceivedEntry
+from shared.bus.entry import Entry
+from shared.bus.names import PartitionId
+from shared.messages import DecodeError, Stream, decode
+from shared.messages.codec import content_hash
+from shared.recording.folder import Age, RecordingFolder
+from shared.recording.part import Positions, ReceivedEntry, RecordedEntry
 from shared.runner.partition_leases import PartitionLeases
 
 BESIDE_BYTES = 300  # of an entry, beside its message: about
 
+Source = tuple[str, PartitionId]
+
+
+@dataclass(frozen=True)
+class RecorderPlan:
+    """The config says what is recorded.
+
+    sources: every stream's key.
+    max_rows, max_bytes, max_age_s: when the rows of a stream are written.
+    age: what is removed again.
+    """
+
+    instance: str
+    folder: Path
+    sources: tuple[Source, ...]
+    max_rows: int
+    max_bytes: int
+    max_age_s: float
+    age: Age
+
 
 @dataclass
 class Buffer:
-    """One stream's rows in memory. positions: as they will be with these rows. since_s: when the first one came."""
+    """One stream's rows wait in memory for a file.
+
+    positions: as they will be with these rows.
+    size: of the rows, in bytes.
+    since_s: when the first one came, on a clock that never goes back.
+    """
 
     positions: Positions
     rows: list[ReceivedEntry] = field(default_factory=list)
@@ -29,27 +59,63 @@ class Buffer:
         self.size += len(row.entry.d) + BESIDE_BYTES
 
     def due(self, plan: RecorderPlan, now_s: float) -> bool:
-        """Whether there are enough rows, or the first has waited long enough."""
+        """Returns whether there are enough rows, or the first has waited long enough."""
         if not self.rows:
             return False
         many = len(self.rows) >= plan.max_rows or self.size >= plan.max_bytes
         return many or now_s - self.since_s >= plan.max_age_s
 
     def clear(self) -> None:
-        """They are in a file."""
+        """Forget the rows: they are in a file."""
         self.rows, self.size = [], 0
 
 
 def buffers_behind(positions: dict[Stream, Positions]) -> dict[Stream, Buffer]:
-    """Empty ones, which go on where the files end."""
+    """Returns empty buffers, which go on where the files end."""
     return {
         stream: Buffer({place: position.copy() for place, position in known.items()})
         for stream, known in positions.items()
     }
 
 
+class LastEntries:
+    """The last entry of each symbol is compared with one that has its number; what is not in memory, the files have.
+
+    A dead letter is not decoded and not compared: its symbol has no numbers of its own.
+    """
+
+    def __init__(self, folder: RecordingFolder) -> None:
+        self._folder = folder
+        self._last: dict[tuple[Source, str], Entry] = {}
+
+    def keep(self, source: Source, entry: Entry) -> None:
+        """Remember the entry as its symbol's last."""
+        self._last[source, entry.k] = entry
+
+    async def contradicts(self, source: Source, entry: Entry) -> bool:
+        """Returns whether the last entry of the symbol has the same number and another content."""
+        stream, place = Stream(source[0]), source[1]
+        if stream is Stream.DEAD:
+            return False
+        last: Entry | RecordedEntry | None = self._last.get((source, entry.k))
+        if last is None:
+            last = await asyncio.to_thread(self._folder.last_row, stream, place.instance, entry.k)
+        return last is not None and last.n == entry.n and _content(last.t, last.d) != _content(entry.t, entry.d)
+
+
+def _content(tag: str | bytes, data: bytes) -> bytes:
+    """What decides in a message; of one that cannot be read, its bytes."""
+    try:
+        return content_hash(decode(tag, data))
+    except DecodeError:
+        return data
+
+
 class ProgressOnBus:
-    """The fields `in:STREAM` of the recorder's own state, as any consumer has them. Nothing here reads them back."""
+    """The bus is told how far was recorded: a stream's writer looks there before it cuts off what everybody has.
+
+    These are the fields `in:STREAM` of the recorder's own state, as any consumer has them. It reads none of them back.
+    """
 
     def __init__(self, ownership: PartitionLeases, session: Session) -> None:
         self._leases = dict(ownership.leases)

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from services.recorder.plan import RecorderPlan, Source
-from services.recorder.progress import Buffer, ProgressOnBus, buffers_behind
+from services.recorder.progress import Buffer, LastEntries, ProgressOnBus, RecorderPlan, Source, buffers_behind
 from shared.bus.api import Bus, BusLost, Session
 from shared.bus.entry import Entry
 from shared.config import Settings
@@ -57,6 +56,7 @@ class Recorder:
         self._ownership = PartitionLeases(plan.instance, settings.bus.partitions, exclusive=True)
         self._backoff_s = BACKOFF_S
         self._hole = False
+        self._diverged: set[tuple[Source, str]] = set()  # symbols of which nothing more is recorded
         self._stood_by = ""  # why, since the last file
         self._unwritten = ""  # why, where the disk took no more since the last whole round
         self._checked_day = ""
@@ -153,7 +153,7 @@ class Recorder:
         folder = RecordingFolder(self._plan.folder)
         if not self._stood_by:  # else with the first file, if there is one again
             await self._checkpoint(session)
-        buffers = buffers_behind(folder.positions)
+        buffers, last = buffers_behind(folder.positions), LastEntries(folder)
         cursors = {source: _behind(buffers, source, session.run_id) for source in self._plan.sources}
         progress = ProgressOnBus(self._ownership, session)
         await progress.load()
@@ -162,13 +162,13 @@ class Recorder:
         try:
             while not self._stopping:
                 wait_s = max(0.001, next_round - time.monotonic())
-                await self._read(session, cursors, buffers, wait_s)
+                await self._read(session, cursors, buffers, last, wait_s)
                 await self._write(session, folder, buffers, progress, everything=False)
                 if time.monotonic() >= next_round:
                     await self._round(session)
                     next_round = time.monotonic() + ROUND_S
             until = time.monotonic() + LAST_READS_S
-            while await self._read(session, cursors, buffers, 0.0) and time.monotonic() < until:
+            while await self._read(session, cursors, buffers, last, 0.0) and time.monotonic() < until:
                 await self._write(session, folder, buffers, progress, everything=False)
         except NewerWire:
             await self._write(session, folder, buffers, progress, everything=True)  # what came before it
@@ -198,9 +198,14 @@ class Recorder:
             touch(self.alive_file)
 
     async def _read(
-        self, session: Session, cursors: dict[Source, bytes], buffers: dict[Stream, Buffer], wait_s: float
+        self,
+        session: Session,
+        cursors: dict[Source, bytes],
+        buffers: dict[Stream, Buffer],
+        last: LastEntries,
+        wait_s: float,
     ) -> bool:
-        """One read over all streams; whether anything came."""
+        """Read once over all streams; returns whether anything came."""
         batches = await session.read(cursors, self._settings.bus.read_count, int(wait_s * 1000))
         now_s = time.monotonic()
         for source, entries in batches:
@@ -208,7 +213,11 @@ class Recorder:
             buffer = buffers[Stream(source[0])]
             for entry in entries:
                 await self._judge(session, Stream(source[0]), entry)
-                self._take(source, entry, buffer, session.run_id, now_s)
+                position = buffer.positions.setdefault(source[1], StreamPosition())
+                if await self._diverges(source, entry, position, last):
+                    self.counts["skipped"] += 1
+                elif self._take(source, entry, buffer, session.run_id, now_s):
+                    last.keep(source, entry)
         return bool(batches)
 
     async def _judge(self, session: Session, stream: Stream, entry: Entry) -> None:
@@ -222,21 +231,40 @@ class Recorder:
         entry.t = DAMAGED + entry.t
         self._alarm(f"{stream} of {entry.k} n={entry.n}: {beyond.what} of wire {beyond.wire}, where all write {stands}")
 
-    def _take(self, source: Source, entry: Entry, buffer: Buffer, run_id: str, now_s: float) -> None:
+    async def _diverges(self, source: Source, entry: Entry, position: StreamPosition, last: LastEntries) -> bool:
+        """Whether the entry's symbol went another way than what is recorded: its number stands for something else.
+
+        A recording is of one history: nothing more of that symbol is recorded, in this stream, by this process. What
+        the next one leaves out so is a hole like any other.
+        """
+        stream, name = Stream(source[0]), position.name(Stream(source[0]), entry)
+        if (source, name) in self._diverged:
+            return True
+        if not position.repeats(stream, entry):
+            return False
+        if entry.tr == position.last[name][1] and not await last.contradicts(source, entry):
+            return False
+        self._diverged.add((source, name))
+        self._alarm(
+            f"divergence: {stream} of {entry.k or source[1]} n={entry.n} was recorded otherwise: nothing more of it is "
+            "recorded until the recorder is started anew"
+        )
+        return True
+
+    def _take(self, source: Source, entry: Entry, buffer: Buffer, run_id: str, now_s: float) -> bool:
+        """Keep the entry for the next file, unless it was recorded before; returns whether it is new."""
         stream, place = Stream(source[0]), source[1]
-        position = buffer.positions.setdefault(place, StreamPosition())
-        if position.differs(stream, entry):
-            self._alarm(f"divergence: {stream} of {entry.k or place} n={entry.n} was recorded otherwise")
-        missing = position.take(stream, entry, run_id)
+        missing = buffer.positions[place].take(stream, entry, run_id)
         if missing is None:
             self.counts["skipped"] += 1
-            return
+            return False
         if missing:
             self.counts["missing"] += missing
             self._hole = True
             before = f"n={entry.n - missing} to {entry.n - 1}" if missing > 1 else f"n={entry.n - 1}"
             self._alarm(f"hole: {stream} of {entry.k or place}: {before} left the bus before it was recorded")
         buffer.add(ReceivedEntry(place, entry, missing), now_s)
+        return True
 
     def _alarm(self, what: str) -> None:
         log.error("alarm", instance=self._plan.instance, what=what)

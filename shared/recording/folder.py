@@ -5,15 +5,15 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from shared.errors import ConfigError
+from shared.errors import ConfigError, DataError
 from shared.messages import Stream
 from shared.record import WIRE
 from shared.recording.layout import LOCK, UNFINISHED, Part, checkpoint_paths, day_of, part_path, parts
-from shared.recording.part import Positions, ReceivedEntry, read_positions, write_part
+from shared.recording.part import Positions, ReceivedEntry, RecordedEntry, last_rows, read_positions, write_part
 from shared.recording.position import StreamPosition
 
 DAY_S = 86_400
@@ -57,6 +57,8 @@ class RecordingFolder:
         self._next = known[-1].seq + 1 if known else 1
         newest = {part.stream: part for part in known}
         self.positions: dict[Stream, Positions] = {stream: {} for stream in Stream}
+        self._unread = {stream: [part for part in known if part.stream is stream] for stream in Stream}
+        self._last_rows: dict[Stream, dict[tuple[str, str], RecordedEntry]] = {}
         self.positions |= {stream: read_positions(part.path) for stream, part in newest.items()}
 
     def add(self, stream: Stream, rows: list[ReceivedEntry], run_id: str, wire: int = WIRE) -> int:
@@ -75,6 +77,19 @@ class RecordingFolder:
             self.positions[stream] = positions
             self._next += 1
         return len(days)
+
+    def last_row(self, stream: Stream, instance: str, sym: str) -> RecordedEntry | None:
+        """Returns the last row of a symbol that an instance wrote, from before this object was made; None without one.
+
+        It reads the newest parts first, and each once, so a first call may take long. A part that cannot be read, or
+        was removed meanwhile, is left out.
+        """
+        found, unread = self._last_rows.setdefault(stream, {}), self._unread[stream]
+        while (instance, sym) not in found and unread:
+            with suppress(DataError):
+                for key, row in last_rows(unread.pop()).items():
+                    found.setdefault(key, row)
+        return found.get((instance, sym))
 
     def remove_old(self, age: Age) -> list[Part]:
         """Remove the oldest parts, and checkpoints that no part needs any more; returns the parts."""

@@ -212,24 +212,32 @@ def recorded_symbols(folder: Path) -> list[str]:
     return found
 
 
+def last_rows(part: Part) -> dict[tuple[str, str], RecordedEntry]:
+    """Returns the last row of each instance and symbol in a part; raises DataError."""
+    return {(instance, row.k): row for instance, row in _rows(part)}
+
+
 def read_rows(folder: Path, stream: Stream, instance: str, symbols: Sequence[str] = ()) -> Iterator[RecordedEntry]:
     """The rows that an instance wrote to a stream, in the recorded order; of these symbols, or of all. DataError."""
     for part in parts(folder, stream):
-        yield from _part_rows(part, instance, symbols)
+        yield from (row for _, row in _rows(part, instance, symbols))
 
 
-def _part_rows(part: Part, instance: str, symbols: Sequence[str]) -> Iterator[RecordedEntry]:
+def _rows(part: Part, instance: str = "", symbols: Sequence[str] = ()) -> Iterator[tuple[str, RecordedEntry]]:
+    """Each row behind its instance; of these, or of all."""
     import pyarrow as pa
     from pyarrow import compute, parquet
 
+    columns = ("instance", *RecordedEntry._fields)
     try:
         with parquet.ParquetFile(part.path) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=["instance", *RecordedEntry._fields], use_threads=False):
-                wanted = compute.equal(batch.column("instance"), instance)
+            for batch in file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False):
+                if instance:
+                    batch = batch.filter(compute.equal(batch.column("instance"), instance))
                 if symbols:
-                    wanted = compute.and_(wanted, compute.is_in(batch.column("k"), value_set=pa.array(symbols)))
-                chosen = batch.filter(wanted)
-                yield from map(RecordedEntry, *(chosen.column(name).to_pylist() for name in RecordedEntry._fields))
+                    batch = batch.filter(compute.is_in(batch.column("k"), value_set=pa.array(symbols)))
+                cells = [batch.column(name).to_pylist() for name in columns]
+                yield from zip(cells[0], map(RecordedEntry, *cells[1:]), strict=True)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         why = " ".join(str(error).split())[:160]
         raise DataError(f"{part.path}: no whole part of a recording ({why}): restore it or remove it") from error

@@ -53,7 +53,7 @@ class StreamPosition:
         An entry whose number cannot be believed, which no part of the line writes, is new when its id is. Raises
         NewerWire where that is asked of a message that a newer Tickline wrote.
         """
-        name, missing = ALL if stream is Stream.DEAD else entry.k, 0
+        name, missing = self.name(stream, entry), 0
         last_n = self.last.get(name, (0, ""))[0]
         if (entry.k or stream is Stream.DEAD) and 0 < entry.n <= last_n:
             return None
@@ -65,10 +65,14 @@ class StreamPosition:
         self.run_id, self.cursor = run_id, entry.id
         return missing
 
-    def differs(self, stream: Stream, entry: Entry) -> bool:
-        """Whether the number recorded last now stands for something else: the bus went back and went another way."""
-        n, tr = self.last.get(ALL if stream is Stream.DEAD else entry.k, (0, ""))
-        return bool(entry.n) and entry.n == n and entry.tr != tr
+    def repeats(self, stream: Stream, entry: Entry) -> bool:
+        """Returns whether the entry has the number that was recorded last: it should then be the same entry."""
+        return 0 < entry.n == self.last.get(self.name(stream, entry), (0, ""))[0]
+
+    @staticmethod
+    def name(stream: Stream, entry: Entry) -> str:
+        """Returns what the entry's number counts in: its symbol, or all dead letters of a partition."""
+        return ALL if stream is Stream.DEAD else entry.k
 
     def copy(self) -> "StreamPosition":
         """One that changes by itself."""

@@ -11,7 +11,7 @@ import structlog
 from pyarrow import parquet
 
 from services.recorder import recorder as module
-from services.recorder.plan import plan
+from services.recorder.main import plan
 from services.recorder.recorder import Recorder
 from shared.bus.api import Commit
 from shared.bus.entry import Outgoing
@@ -185,17 +185,75 @@ async def test_a_hole_is_in_the_rows_the_log_and_the_next_checkpoint(tmp_path: P
     assert len(read_checkpoints(tmp_path)) == before + 2
 
 
-async def test_a_divergence_is_said(tmp_path: Path) -> None:
+OTHERWISE = [
+    pytest.param(tick(2, tr="other"), id="another trace"),
+    pytest.param(tick(2).model_copy(update={"price": tick(2).price + 1}), id="another price"),
+]
+
+
+async def forgotten_and_written_again(line: Line, folder: Path, *again: Message) -> list[str]:
+    """The bus has lost tick 2 of A, which is recorded, and gets others; what the recorder says, once B has come."""
+    line.forget(Stream.TICKS, PartitionId("ingestor", 0), 1)
+    with structlog.testing.capture_logs() as logs:
+        await line.write("ingestor", *again, tick(1, "B"))
+        await until(lambda: any(row.k == "B" for row in ticks(folder)))
+    return [each["what"] for each in logs if each["event"] == "alarm"]
+
+
+@pytest.mark.parametrize("other", OTHERWISE)
+@pytest.mark.parametrize("anew", [False, True], ids=["same process", "new process"])
+async def test_a_symbol_that_went_another_way_is_recorded_no_further(
+    tmp_path: Path, other: Message, anew: bool
+) -> None:
+    """Its number stands for something else. The others go on."""
     line = Line()
-    await line.write("ingestor", tick(1))
+    await line.write("ingestor", *map(tick, (1, 2)))
+    async with recording(line, settings(tmp_path)):
+        await recorded(tmp_path, 2)
+        said = [] if anew else await forgotten_and_written_again(line, tmp_path, other, tick(3))
+    if anew:
+        async with recording(line, settings(tmp_path)):
+            said = await forgotten_and_written_again(line, tmp_path, other, tick(3))
+    assert [(row.k, row.n) for row in ticks(tmp_path)] == [("A", 1), ("A", 2), ("B", 1)]
+    assert said == [
+        "divergence: ticks of A n=2 was recorded otherwise: nothing more of it is recorded until the recorder is "
+        "started anew"
+    ]
+
+
+@pytest.mark.parametrize("other", OTHERWISE)
+async def test_a_number_that_stands_twice_with_another_content(tmp_path: Path, other: Message) -> None:
+    """No file has the first one yet."""
+    line = Line()
+    await line.write("ingestor", *map(tick, (1, 2)), other, tick(3), tick(1, "B"))
     with structlog.testing.capture_logs() as logs:
         async with recording(line, settings(tmp_path)):
-            await recorded(tmp_path, 1)
-            line.forget(Stream.TICKS, PartitionId("ingestor", 0), 1)
-            await line.write("ingestor", tick(1, tr="other"), tick(2))
-            await recorded(tmp_path, 2)
-    assert numbers(tmp_path) == [1, 2]
-    assert any("divergence: ticks of A n=1" in each.get("what", "") for each in logs)
+            await recorded(tmp_path, 3)
+    assert [(row.k, row.n) for row in ticks(tmp_path)] == [("A", 1), ("A", 2), ("B", 1)]
+    (alarm,) = [each["what"] for each in logs if each["event"] == "alarm"]
+    assert alarm.startswith("divergence: ticks of A n=2 was recorded otherwise")
+
+
+async def test_the_same_content_at_another_time_is_no_divergence(tmp_path: Path) -> None:
+    line = Line()
+    await line.write("ingestor", *map(tick, (1, 2)))
+    async with recording(line, settings(tmp_path)) as recorder:
+        await recorded(tmp_path, 2)
+        assert await forgotten_and_written_again(line, tmp_path, *map(tick, (2, 3))) == []
+    assert [(row.k, row.n) for row in ticks(tmp_path)] == [("A", 1), ("A", 2), ("A", 3), ("B", 1)]
+    assert recorder.counts["skipped"] == 2
+
+
+async def test_what_a_stopped_symbol_missed_is_a_hole_for_the_next_recorder(tmp_path: Path) -> None:
+    line = Line()
+    await line.write("ingestor", *map(tick, (1, 2)))
+    async with recording(line, settings(tmp_path)):
+        await recorded(tmp_path, 2)
+        await forgotten_and_written_again(line, tmp_path, tick(2, tr="other"), tick(3))
+    async with recording(line, settings(tmp_path)):
+        await line.write("ingestor", tick(4))
+        await recorded(tmp_path, 4)
+    assert [(row.k, row.n, row.missing) for row in ticks(tmp_path)][-1] == ("A", 4, 1)
 
 
 async def test_chosen_streams_and_a_shadow_instance(tmp_path: Path) -> None:

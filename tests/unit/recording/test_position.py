@@ -42,11 +42,13 @@ def test_what_has_no_number_is_known_by_its_id() -> None:
     assert position.last == {}
 
 
-def test_the_same_number_with_another_trace_is_told() -> None:
+def test_the_number_that_was_recorded_last_is_told() -> None:
     position = StreamPosition()
-    position.take(Stream.TICKS, entry(tick(1), 1), "a")
-    assert not position.differs(Stream.TICKS, entry(tick(1), 2))
-    assert position.differs(Stream.TICKS, entry(tick(1, tr="other"), 2))
+    assert not position.repeats(Stream.TICKS, entry(tick(1), 1))
+    for n in (1, 2):
+        position.take(Stream.TICKS, entry(tick(n), n), "a")
+    assert [position.repeats(Stream.TICKS, entry(tick(n), 9)) for n in (1, 2, 3)] == [False, True, False]
+    assert not position.repeats(Stream.TICKS, entry(tick(2, "B"), 9))
 
 
 def test_what_was_dumped_goes_on() -> None:
