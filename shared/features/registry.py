@@ -1,18 +1,21 @@
 """The registry names the features on which a model can be trained. To add one: its file, and its line here."""
 
 import re
-from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from shared.registry import Registry
 
 if TYPE_CHECKING:
     import torch
 
     from shared.features.feature import Feature
 
-# name -> module:class; make_feature imports it, since a feature may need torch
-FEATURES = {
-    "log_return_lags": "shared.features.log_return_lags:LogReturnLags",
-}
+FEATURES = Registry[Callable[..., "Feature[torch.Tensor]"]](
+    {
+        "log_return_lags": "shared.features.log_return_lags:LogReturnLags",
+    }
+)
 
 MAX_ARGUMENT = 10_000
 _SPEC = re.compile(r"([a-z][a-z0-9_]*)\(([0-9]+(?:, ?[0-9]+)*)?\)")
@@ -32,8 +35,7 @@ def make_feature(spec: str) -> "Feature[torch.Tensor]":
         raise ValueError(f"feature {name!r:.60} is unknown; there are: {', '.join(FEATURES)}")
     if any(argument > MAX_ARGUMENT for argument in arguments):
         raise ValueError(f"feature {spec!r:.80} asks for more than {MAX_ARGUMENT}")
-    module, _, kind = FEATURES[name].partition(":")
     try:
-        return cast("Feature[torch.Tensor]", getattr(import_module(module), kind)(*arguments))
+        return FEATURES[name](*arguments)
     except (TypeError, ValueError) as error:
         raise ValueError(f"feature {spec!r:.80} cannot be built: {error}") from error

@@ -1,21 +1,22 @@
-"""The strategies by name. A new one: its file, and its line here."""
+"""The registry names the strategies as configs do. To add one: its file, and its line here."""
 
 from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from shared.strategies.basic_taker import BasicTaker
+from shared.registry import Registry
 from shared.strategies.decider import Decider
-from shared.strategies.threshold import Threshold
 
-STRATEGIES: dict[str, type[Decider]] = {
-    "basic_taker": BasicTaker,
-    "threshold": Threshold,
-}
+STRATEGIES = Registry[type[Decider]](
+    {
+        "basic_taker": "shared.strategies.basic_taker:BasicTaker",
+        "threshold": "shared.strategies.threshold:Threshold",
+    }
+)
 
 
 def make_decider(name: str, params: Mapping[str, object]) -> Decider:
-    """A strategy's decision with its parameters; ValueError, in one line, if there is none or they do not fit.
+    """Returns a strategy with its parameters; raises ValueError, in one line, for a wrong name or parameter.
 
     >>> make_decider("basic_taker", {"netting": True})
     BasicTaker(leverage=Decimal('1'), netting=True, sizing='compounding', fraction=Decimal('1'))

@@ -16,6 +16,7 @@ from services.research.train import Dataset, FitSpec, TrainSpec, dataset, predic
 from services.research.train.summary import lines
 from shared.errors import DataError, UserCodeFailed
 from shared.features.log_return_lags import LogReturnLags
+from shared.features.registry import FEATURES
 from shared.history import bars
 from shared.models.card import Card
 from shared.models.linear_model import LinearModel
@@ -208,6 +209,6 @@ def test_a_model_that_raises_is_its_authors(file: Path, monkeypatch: pytest.Monk
 def test_a_feature_that_raises_is_its_authors_and_no_fault_of_the_file(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.features.log_return_lags.LogReturnLags", FailingFeature)
+    monkeypatch.setitem(FEATURES, "log_return_lags", FailingFeature)
     with pytest.raises(UserCodeFailed, match=r"^BTCUSDT: ValueError: no price \(.*test_job.py:\d+, in on_tick\)$"):
         train(spec(file))
