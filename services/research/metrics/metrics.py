@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.research.metrics import formats
 from services.research.metrics.forecasts import Estimate
-from services.research.metrics.registry import Section, joint_row, metric, part, stored, trip_metric
+from services.research.metrics.registry import MetricSection, joint_row, metric, part, stored, trip_metric
 from services.research.metrics.table import table
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _days(ns: float | None) -> float | None:
     return None if ns is None else ns / DAY_NS
 
 
-class PeriodMetrics(Section):
+class PeriodMetrics(MetricSection):
     """The period that was covered: start is the first bar's, end the last one's, in UTC, days the time between them.
 
     periods_per_year is 365 days / interval; all that is "a year's" was made with it.
@@ -89,7 +89,7 @@ class PeriodMetrics(Section):
     periods_per_year: float = stored(lambda m: m.periods_per_year)
 
 
-class ExposureMetrics(Section):
+class ExposureMetrics(MetricSection):
     """The exposure counts bars that ended with a position, as shares of all from 0 to 1.
 
     max_leverage: largest position value / equity.
@@ -105,7 +105,7 @@ class ExposureMetrics(Section):
     max_leverage: float | None = metric("highest leverage", formats.number, lambda m: m.exposure.highest)
 
 
-class ReturnMetrics(Section):
+class ReturnMetrics(MetricSection):
     """The returns say what became of the money, in quote units: total = end / start − 1, cagr with 365 days.
 
     best_bar, worst_bar: period returns.
@@ -127,7 +127,7 @@ def _total(measured: "Measured") -> float | None:
     return float(measured.totals.end_equity) / float(measured.totals.start_equity) - 1
 
 
-class RiskMetrics(Section):
+class RiskMetrics(MetricSection):
     """The risk is computed of period returns, equity_t / equity_{t-1} − 1, one a bar; it is not defined after ruin.
 
     volatility, sharpe, sortino and calmar are a year's. probabilistic_sharpe: probability that the true Sharpe is
@@ -147,7 +147,7 @@ class RiskMetrics(Section):
     kurtosis: float | None = metric("kurtosis", formats.number, _unruined(lambda e: e.returns.kurtosis))
 
 
-class DrawdownMetrics(Section):
+class DrawdownMetrics(MetricSection):
     """The drawdown is the deepest fall of marked equity from its highest so far.
 
     depth: share of the peak, 0.25 for a quarter; 0 has no dates. money: quote units, of that same fall.
@@ -170,7 +170,7 @@ class DrawdownMetrics(Section):
     )
 
 
-class TripMetrics(Section):
+class TripMetrics(MetricSection):
     """The trips are closed round trips. A win has net_pnl > 0; gross_win_rate counts trade_log_return > 0, before fees.
 
     Money in quote units, net of fees. best_return, worst_return and average_return: net_pnl / entry value.
@@ -218,7 +218,7 @@ def _per(value: float, by: float) -> float | None:
     return value / by if by else None
 
 
-class OpenPosition(Section):
+class OpenPosition(MetricSection):
     """The position is still open at the end; its profit is in end_equity, not in the trades."""
 
     since: datetime = metric("since", formats.moment, _open(lambda trip: _time(trip.ts_event)))
@@ -231,7 +231,7 @@ class OpenPosition(Section):
     unrealised: float = metric("unrealised profit", formats.money, lambda m: float(m.totals.unrealised))
 
 
-class CostMetrics(Section):
+class CostMetrics(MetricSection):
     """The costs are quote units, positive when paid. net = end − start equity; gross: net before all of its costs.
 
     turnover: sum of quantity × price of all fills; turnover_per_year: in start equities. paid_bps: fees and slippage
@@ -268,7 +268,7 @@ def _bps(measured: "Measured", money: Decimal) -> float | None:
     return BPS * float(money) / turnover if turnover else None
 
 
-class BenchmarkMetrics(Section):
+class BenchmarkMetrics(MetricSection):
     """The benchmark buys for all of the start equity at the first bar's close and holds to the last, without costs."""
 
     end_equity: float | None = metric(
@@ -281,7 +281,7 @@ class BenchmarkMetrics(Section):
     max_drawdown: float | None = metric("max drawdown", formats.percent, _price(lambda p: p.drawdowns.depth))
 
 
-class PredictionMetrics(Section):
+class PredictionMetrics(MetricSection):
     """The predictions are compared with what came: y_hat beside ln(next close / close).
 
     predictions: pairs of both. ic: Pearson's correlation; rank_ic: Spearman's. hit_rate: share of equal signs where
@@ -309,7 +309,7 @@ class MonthReturn(BaseModel):
     buy_and_hold: float | None = None
 
 
-class Results(Section):
+class Results(MetricSection):
     """The results are every metric of one backtest. `model_dump_json()` is strict JSON: no NaN, no infinity.
 
     notes: what a reader must know beside the numbers, one sentence each: the annualisation, ruin, a sample.

@@ -292,7 +292,7 @@ class Metrics:
         return Results.of(self.measured(totals))
 
     def measured(self, totals: "Totals") -> Measured:
-        """Returns what the metrics are computed of: for a `Section` with entries of your own."""
+        """Returns what the metrics are computed of: for a `MetricSection` with entries of your own."""
         self._take_marks()
         self._take_trips()
         return Measured(

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Metric:
-    """An entry of the registry: a field of a `Section`, whose name is the metric's name in the JSON.
+    """An entry of the registry: a field of a `MetricSection`, whose name is the metric's name in the JSON.
 
     of: computes the value out of what was measured; None where it is not defined.
     label: the row's, in the terminal and on the HTML page; "" where only the JSON has the metric.
@@ -35,12 +35,12 @@ class Metric:
         if self.label:
             schema["title"] = self.label
 
-    def cell(self, section: "Section", name: str) -> str:
+    def cell(self, section: "MetricSection", name: str) -> str:
         """Returns the text of field `name` of a section."""
         return self.form(section if self.whole else getattr(section, name))
 
 
-class Section(BaseModel):
+class MetricSection(BaseModel):
     """A section holds some metrics, each with its value and its entry. It is frozen, and every float is finite.
 
     A value that is not defined is None: no trades, no variance, one bar, ruin.
@@ -98,6 +98,8 @@ def stored(of: Callable[[Any], object], default: object = None) -> Any:
     return Field(default=default, json_schema_extra=Metric(of))
 
 
-def part(title: str, of: Callable[["Measured"], Section | None], above: str = "", only: Collection[str] = ()) -> Any:
+def part(
+    title: str, of: Callable[["Measured"], MetricSection | None], above: str = "", only: Collection[str] = ()
+) -> Any:
     """Declares a section of `Results`. Sections of one title share it in the table."""
     return Field(default=None, json_schema_extra=Metric(of, title, above=above, only=only))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from services.research.metrics.formats import NONE
-from services.research.metrics.registry import Section
+from services.research.metrics.registry import MetricSection
 
 if TYPE_CHECKING:
     from services.research.metrics.metrics import MonthReturn, Results
@@ -30,7 +30,7 @@ def sections(results: Mapping[str, "Results"]) -> list[tuple[str, list[tuple[str
 
 def _rows_of(part: str, only: Collection[str], results: Mapping[str, "Results"]) -> list[tuple[str, list[str]]]:
     """Returns the rows of one section of all results; one that does not have it has empty cells."""
-    found: list[Section | None] = [getattr(result, part) for result in results.values()]
+    found: list[MetricSection | None] = [getattr(result, part) for result in results.values()]
     kind = next((type(section) for section in found if section is not None), None)
     return [
         (entry.label, [NONE if section is None else entry.cell(section, name) for section in found])

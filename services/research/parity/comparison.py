@@ -15,7 +15,7 @@ from shared.recording.part import RecordedEntry, read_rows
 # A symbol's rows of one recorded stream, one after the other.
 
 
-class MissingRows(Exception):
+class NotRecorded(Exception):
     """RecordedRows that are needed were not recorded; `upto` is the last n of them."""
 
     def __init__(self, stream: Stream, first: int, upto: int) -> None:
@@ -25,7 +25,7 @@ class MissingRows(Exception):
 
 
 class RecordedRows:
-    """The rows behind n = `after`. `next()` raises MissingRows where the numbers jump.
+    """The rows behind n = `after`. `next()` raises NotRecorded where the numbers jump.
 
     first_n: of the first row that is kept, once one was looked at: what came before was removed, or never recorded.
     """
@@ -56,10 +56,10 @@ class RecordedRows:
         return row
 
     def require(self, n: int) -> None:
-        """Everything up to n must have been taken by now; raises MissingRows where it was not."""
+        """Everything up to n must have been taken by now; raises NotRecorded where it was not."""
         if self.last_n < n:
             first, row = self.last_n + 1, self.peek()
-            raise MissingRows(self.stream, first, n if row is None else max(first, row.n - 1))
+            raise NotRecorded(self.stream, first, n if row is None else max(first, row.n - 1))
 
     def lacks(self, n: int) -> bool:
         """Whether n is not there, though the recorder had it: it noted no hole, and has rows on both sides of it."""

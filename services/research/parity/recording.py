@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from services.research.parity.comparison import Comparison, MissingRows, RecordedRows
+from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows
 from services.research.parity.stages import StrategyReplay, replay_signal
 from services.signal.plan import plan as signal_plan
 from services.strategy.plan import plan as strategy_plan
@@ -133,12 +133,12 @@ class _Symbol:
             try:
                 replay(span, span.restored(plan_of(span), self._sym), upto)
                 at = other
-            except MissingRows as hole:
+            except NotRecorded as hole:
                 at = self._behind(hole, at or 0, plan_of)
                 later = "" if at is not None else ", and no checkpoint behind that"
                 self._tally.unshown.append(f"{self._sym}: {hole}{later}")
 
-    def _behind(self, hole: MissingRows, at: int, plan_of: Callable[[_Span], ServiceSpec]) -> int | None:
+    def _behind(self, hole: NotRecorded, at: int, plan_of: Callable[[_Span], ServiceSpec]) -> int | None:
         """The first later checkpoint at which the missing rows had been taken, or written."""
         for i in range(at + 1, len(self._spans)):
             symbol = self._spans[i].restored(plan_of(self._spans[i]), self._sym)

@@ -1,21 +1,21 @@
-"""The charts of the money: equity, underwater, fees."""
+"""The charts of the money: equity, underwater, fees, returns by month."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import altair as alt
 
-from services.research.report import style
+from services.research.metrics.metrics import MonthReturn
+from services.research.metrics.table import MONTHS, compound
+from services.research.report import charts
+from services.research.report.charts import MS, TRAINED, Panel, Series, TrainingSpan, lines, rows, tables, training_band
 from services.research.report.curve import Curve
-from services.research.report.learned import TABLE, Learned, band
-from services.research.report.lines import MS, Series, lines, tables
-from services.research.report.panel import Panel, rows
 
 HOLD = "buy and hold"
 _LOG_FROM = 10.0  # a curve whose highest value is so many times its lowest is drawn on a log scale
 
 
-def equity(curves: Mapping[str, Curve], learned: Learned | None) -> Panel:
-    """Account value over time, beside the start money put into the asset."""
+def equity(curves: Mapping[str, Curve], learned: TrainingSpan | None) -> Panel:
+    """Draws the account's value over time, beside the start money put into the asset."""
     title = "Equity beside buy and hold"
     caption = (
         "What the account is worth at each bar's close, open positions included. Dashed: the same start money put into "
@@ -26,39 +26,39 @@ def equity(curves: Mapping[str, Curve], learned: Learned | None) -> Panel:
         return Panel("equity", title, caption, sentence="There are fewer than two bars, so there is no curve to draw.")
     series = {
         name: Series(curve.points().equity.tolist(), colour)
-        for (name, curve), colour in zip(curves.items(), style.SERIES, strict=False)
+        for (name, curve), colour in zip(curves.items(), charts.SERIES, strict=False)
     }
     held = first.start_equity * first.points().price / first.first.price
-    series[HOLD] = Series(held.tolist(), style.HOLD, (5, 4))
+    series[HOLD] = Series(held.tolist(), charts.HOLD, (5, 4))
     lowest, highest = (of(of(one.values) for one in series.values()) for of in (min, max))
     log = lowest > 0 and highest / lowest > _LOG_FROM
     scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False)
     y = alt.Y("y:Q", title="quote units" + ", log scale" * log, scale=scale, axis=alt.Axis(format=",~r"))
     chart, drawn = lines(series, y, ",.2f"), tables(_times(first), series)
     if learned is not None:
-        chart, drawn = style.layered(band("top"), chart), drawn | {TABLE: learned.rows()}
-    return Panel("equity", title, caption, style.spec(chart, 320), drawn)
+        chart, drawn = charts.layered(training_band("top"), chart), drawn | {TRAINED: learned.rows()}
+    return Panel("equity", title, caption, charts.spec(chart, 320), drawn)
 
 
 def underwater(curves: Mapping[str, Curve]) -> Panel:
-    """How far below its highest value the account is."""
+    """Draws how far below its highest value the account is."""
     title = "Underwater: how far below the last peak"
     caption = "0 % is a new high. The deepest point is the largest loss of one who joined at the worst moment."
     series = {
         name: Series(curve.points().drawdown.tolist(), colour)
-        for (name, curve), colour in zip(curves.items(), style.SERIES, strict=False)
+        for (name, curve), colour in zip(curves.items(), charts.SERIES, strict=False)
     }
     deepest = min((min(one.values, default=0.0) for one in series.values()), default=0.0)
     if not deepest < 0:
         sentence = "The account never was below an earlier value, so there is no drawdown to draw."
         return Panel("underwater", title, caption, sentence=sentence)
     y = alt.Y("y:Q", title="below the peak", axis=alt.Axis(format=".0%" if deepest < -0.05 else "~%"))
-    chart = style.spec(lines(series, y, ".2%", fill=0.14), 200)
+    chart = charts.spec(lines(series, y, ".2%", fill=0.14), 200)
     return Panel("underwater", title, caption, chart, tables(_times(next(iter(curves.values()))), series))
 
 
 def fees(name: str, curve: Curve, place: str, slippage: float) -> Panel:
-    """Profit before and after fees, added up trade by trade."""
+    """Draws profit before and after fees, added up trade by trade."""
     title = f"Fees eaten: {name}"
     caption = "Profit of the closed trades, added up. The band is what fees and funding took."
     if slippage:
@@ -71,20 +71,109 @@ def fees(name: str, curve: Curve, place: str, slippage: float) -> Panel:
     taken = [0.0, *(at.fees for at in paid)]
     net = [before - fee for before, fee in zip(gross, taken, strict=True)]
     series = {
-        "before fees": Series(gross, style.GROSS),
-        "after fees": Series(net, style.INK),
-        "fees": Series(taken, style.FEES, (5, 3)),
+        "before fees": Series(gross, charts.GROSS),
+        "after fees": Series(net, charts.INK),
+        "fees": Series(taken, charts.FEES, (5, 3)),
     }
     taken_band = (
         alt.Chart(alt.NamedData(name="band"))
-        .mark_area(color=style.FEES, opacity=0.2, interpolate="step-after")
-        .encode(x=style.time_axis(), y=alt.Y("net:Q"), y2="gross:Q")
+        .mark_area(color=charts.FEES, opacity=0.2, interpolate="step-after")
+        .encode(x=charts.time_axis(), y=alt.Y("net:Q"), y2="gross:Q")
     )
     y = alt.Y("y:Q", title="quote units, added up", axis=alt.Axis(format=",~r"))
-    chart = style.spec(style.layered(taken_band, lines(series, y, ",.4~f", "step-after")), 260)
+    chart = charts.spec(charts.layered(taken_band, lines(series, y, ",.4~f", "step-after")), 260)
     drawn = tables(times, series) | {"band": rows({"t": times, "net": net, "gross": gross})}
     return Panel(place, title, caption, chart, drawn, half=True)
 
 
 def _times(curve: Curve) -> list[int]:
     return [int(ts) for ts in curve.points().ts_event // MS]
+
+
+YEAR = "Year"
+ROW = 34  # pixels
+
+
+def strongest(monthly: Iterable[MonthReturn]) -> float:
+    """Returns the largest monthly return of either sign; 1.0 where none moved."""
+    return max((abs(month.total) for month in monthly if month.total is not None), default=0.0) or 1.0
+
+
+def months(name: str, monthly: Sequence[MonthReturn], place: str, full: float) -> Panel:
+    """Draws the return of each calendar month and year as a heat map, in percent.
+
+    full: the return that has the full colour.
+    """
+    title = f"Return by month, %: {name}"
+    caption = "Calendar months in UTC; the first and the last may be a part. Blue gained, orange lost."
+    known = [(month, month.total) for month in monthly if month.total is not None]
+    if not known:
+        return Panel(
+            place, title, caption, sentence="There is no month with a return: there are too few bars.", half=True
+        )
+    years = sorted({month.year for month, _ in known})
+    table = rows(
+        {
+            "year": [str(month.year) for month, _ in known],
+            "month": [MONTHS[month.month - 1] for month, _ in known],
+            "value": [total for _, total in known],
+            "text": [_percent_text(total) for _, total in known],
+            "hold": [month.buy_and_hold for month, _ in known],
+        }
+    )
+    whole = [compound(month.total for month in monthly if month.year == year) for year in years]
+    table += rows(
+        {"year": [str(year) for year in years], "month": [YEAR] * len(years), "text": list(map(_percent_text, whole))}
+    )
+    return Panel(place, title, caption, charts.spec(_heat_map(full), ROW * len(years)), {"rows": table}, half=True)
+
+
+def _heat_map(full: float) -> alt.LayerChart:
+    base = alt.Chart(alt.NamedData(name="rows")).encode(
+        x=alt.X(
+            "month:O",
+            title=None,
+            sort=[*MONTHS, YEAR],
+            scale=alt.Scale(domain=[*MONTHS, YEAR], paddingInner=0.06),
+            axis=alt.Axis(
+                orient="top",
+                labelAngle=0,
+                domain=False,
+                ticks=False,
+                labelFontSize=_font_size(12, 9),
+                labelOverlap=False,
+            ),
+        ),
+        y=alt.Y("year:O", title=None, scale=alt.Scale(paddingInner=0.1), axis=alt.Axis(domain=False, ticks=False)),
+    )
+    scale = alt.Scale(domain=[-full, 0, full], range=[charts.LOSS, charts.PAPER, charts.GAIN], interpolate="rgb")
+    cells = (
+        base.transform_filter(alt.datum.month != YEAR)
+        .mark_rect(cornerRadius=3)
+        .encode(
+            color=alt.Color("value:Q", scale=scale, legend=None),
+            tooltip=[
+                alt.Tooltip("month:O", title="month"),
+                alt.Tooltip("year:O", title="year"),
+                alt.Tooltip("value:Q", title="strategy", format="+.2%"),
+                alt.Tooltip("hold:Q", title="buy and hold", format="+.2%"),
+            ],
+        )
+    )
+    year = alt.datum.month == YEAR
+    texts = base.transform_filter(~year).mark_text(fontSize=_font_size(12, 9), color=charts.INK).encode(text="text:N")
+    sums = base.transform_filter(year).mark_text(fontSize=_font_size(12, 9), color=charts.INK, fontWeight="bold")
+    return charts.layered(cells, texts, sums.encode(text="text:N"))
+
+
+def _font_size(wide: int, narrow: int) -> alt.ExprRef:
+    return alt.ExprRef(f"width < 420 ? {narrow} : {wide}")
+
+
+def _percent_text(total: float | None) -> str:
+    """Returns a return in few enough letters for a narrow cell: 0.5, −3.2, 12."""
+    if total is None:
+        return "–"
+    percent = round(100 * total, 1) + 0.0  # no -0.0
+    shown = f"{percent:.1f}" if abs(percent) < 9.95 else f"{percent:,.0f}"
+    return shown.replace("-", "−")

@@ -3,7 +3,7 @@
 from services.research.metrics import Metrics, Results, table
 from services.research.metrics.formats import count
 from services.research.metrics.metrics import RiskMetrics
-from services.research.metrics.registry import Section, metric, part
+from services.research.metrics.registry import MetricSection, metric, part
 from services.research.metrics.table import sections
 from services.research.report import Curve, html_report
 from tests.unit.research.metrics.booked import totals
@@ -37,7 +37,7 @@ def test_every_entry_has_a_name_of_its_own_in_its_part_of_the_table() -> None:
     parts: dict[str, list[str]] = {}
     for name, entry in Results.shown():
         kind = Results.model_fields[name].annotation
-        rows = kind.shown() if isinstance(kind, type) and issubclass(kind, Section) else []
+        rows = kind.shown() if isinstance(kind, type) and issubclass(kind, MetricSection) else []
         parts.setdefault(entry.label, []).extend(row.label for _, row in rows)
     assert [*parts][:4] == ["Period", "Return", "Buy and hold, no costs", "Risk"]
     assert all(len(labels) == len(set(labels)) for labels in parts.values())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.research.parity.comparison import Comparison, MissingRows, RecordedRows
+from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows
 from services.research.parity.stages import replay_signal
 from services.signal.stage import SignalStage
 from shared.errors import ConfigError
@@ -111,7 +111,7 @@ def test_another_model_is_refused(tmp_path: Path, session: Session, predict: Pre
 
 def test_missing_ticks_end_it(tmp_path: Path, session: Session, again: SignalStage) -> None:
     give(session, *map(tick, range(1, 9)))
-    with pytest.raises(MissingRows, match="ticks n=5 to 6 not recorded"):
+    with pytest.raises(NotRecorded, match="ticks n=5 to 6 not recorded"):
         replayed(again, session.record(tmp_path, without=[(Stream.TICKS, 5), (Stream.TICKS, 6)]))
 
 

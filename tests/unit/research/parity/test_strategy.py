@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.research.parity.comparison import Comparison, MissingRows, RecordedRows
+from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows
 from services.research.parity.stages import StrategyReplay
 from services.strategy.stage import StrategyStage
 from shared.messages import Gap, GapCause, Reason, Stream
@@ -128,7 +128,7 @@ def test_rows_that_are_missing_end_it(tmp_path: Path, stream: Stream) -> None:
     for n in range(1, 6):
         session.predict(prediction(n))
         session.report()
-    with pytest.raises(MissingRows, match=f"{stream} n=3 not recorded"):
+    with pytest.raises(NotRecorded, match=f"{stream} n=3 not recorded"):
         replayed(session.record(tmp_path, without=[(stream, 3)], noted=True))
 
 
@@ -161,7 +161,7 @@ def test_what_was_removed_with_age_is_a_hole(tmp_path: Path) -> None:
     for n in (1, 2, 3):
         session.predict(prediction(n))
         session.report()
-    with pytest.raises(MissingRows, match="orders n=1 to 2 not recorded"):
+    with pytest.raises(NotRecorded, match="orders n=1 to 2 not recorded"):
         replayed(session.record(tmp_path, without=[(Stream.ORDERS, 1), (Stream.ORDERS, 2)]))
 
 

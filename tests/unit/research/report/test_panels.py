@@ -8,12 +8,9 @@ import pytest
 
 from services.research.metrics.metrics import MonthReturn
 from services.research.report import Curve
-from services.research.report.learned import Learned
-from services.research.report.money import equity, fees, underwater
-from services.research.report.months import months
-from services.research.report.panel import Panel
-from services.research.report.rolling import rolling_ic
-from services.research.report.scatter import scatter
+from services.research.report.charts import Panel, TrainingSpan
+from services.research.report.money import equity, fees, months, underwater
+from services.research.report.predictions import rolling_ic, scatter
 from tests.unit.research.report.made import START, at, made
 
 NOTHING = "nothing was said"
@@ -115,11 +112,11 @@ def test_rolling_is_the_correlation_of_each_window() -> None:
 
 def test_where_the_model_was_fitted_is_shaded() -> None:
     _, curve = made(bars=400)
-    fitted = Learned(START // 10**6, at(200) // 10**6)
+    fitted = TrainingSpan(START // 10**6, at(200) // 10**6)
     for panel in (equity({"legs": curve}, fitted), rolling_ic(curve, NOTHING, fitted)):
         assert column(panel, "until", "learned") == [fitted.end]
         assert column(panel, "t", "learned")[0] >= fitted.start
-    assert "learned" not in rolling_ic(curve, NOTHING, Learned(0, START // 10**6)).tables
+    assert "learned" not in rolling_ic(curve, NOTHING, TrainingSpan(0, START // 10**6)).tables
 
 
 @pytest.mark.parametrize(
