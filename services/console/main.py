@@ -9,8 +9,6 @@ from typing import Annotated, Final
 
 import typer
 
-from services.console.verbs.account import VERBS as ACCOUNT
-from services.console.verbs.account import add_account_verbs
 from shared.errors import TicklineError
 from shared.once import refuse_repeats
 from shared.runner.loading import loading
@@ -27,6 +25,13 @@ VERBS: Final = {
     "parity": "parity",
     "tail": "tail",
     "bus-users": "bus_users",
+    "arm": "arm",
+    "disarm": "arm",
+    "halt": "halt",
+    "resume": "halt",
+    "resolve": "resolve",
+    "capital": "capital",
+    "adopt": "adopt",
     "config": "config",
     "data": "data",
 }
@@ -42,24 +47,25 @@ def main() -> None:
     except TicklineError as error:
         typer.echo(f"tickline: {error}", err=True)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(130)
 
 
 def app_for(arguments: Sequence[str]) -> typer.Typer:
     """Returns the app with the verb that is asked for, whose module alone is loaded; with all of them otherwise."""
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings=dict(HELP))
     app.callback()(tickline)
-    asked = arguments[0] if arguments else ""
+    asked = arguments[0] if arguments and arguments[0] in VERBS else None
     with loading():
-        for verb, module in VERBS.items() if asked not in VERBS | ACCOUNT else ((asked, VERBS.get(asked, "")),):
-            if verb in ACCOUNT:
+        for verb, module in VERBS.items():
+            if asked not in (None, verb):
                 continue
             found = getattr(import_module(f"services.console.{module}"), verb.replace("-", "_"))
             if isinstance(found, typer.Typer):
                 app.add_typer(found, name=verb)
             else:
                 app.command(verb)(found)
-    if asked not in VERBS:
-        add_account_verbs(app)
     refuse_repeats(app)
     return app
 

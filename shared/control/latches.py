@@ -1,9 +1,14 @@
 """Latches: what stops an account, or one of its symbols, until a person lifts it by name. They stand in its journal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from shared.journal.rows import LatchRow, SetBusId
+from shared.errors import ConfigError, SafetyRefusal
+from shared.journal.rows import DropLatch, EventRow, LatchRow, SetBusId
 from shared.messages import Reason
+
+if TYPE_CHECKING:
+    from shared.journal.journal import Journal
 
 HALT = "HALT"
 DAILY_LOSS = "DAILY_LOSS"
@@ -60,3 +65,45 @@ def bus_changes(known: str | None, present: str, now_ms: int) -> tuple[SetBusId 
     if known == present:
         return ()
     return (LatchRow(OTHER_BUS, f"bus {present[:12]} instead of {known[:12]}", "gateway", now_ms),)
+
+
+async def halt(journal: "Journal", by: str, at_ms: int, *, at_work: bool) -> int:
+    """Latches the account and raises the journal's epoch, which it returns: a gateway can send no more.
+
+    The gateway's next write is Fenced, and what it reads then is the latch. at_work: the halt goes on to cancel and to
+    close under this epoch, and the gateway leaves the account to it meanwhile.
+    """
+    owner = f"{AT_WORK} by {by}" if at_work else f"a person, {by}"
+    latch = LatchRow(HALT, "a person's word", by, at_ms)
+    return await journal.raise_epoch(owner, [latch, EventRow("HALT", "", "", f"by {by}", at_ms)])
+
+
+def to_lift(names: Sequence[str], latches: Mapping[str, LatchRow]) -> list[LatchRow]:
+    """Returns the latches of these names, each once. Raises ConfigError for a name that is not latched.
+
+    The latch of another bus is lifted by `tickline adopt` only: SafetyRefusal.
+    """
+    if OTHER_BUS in names:
+        raise SafetyRefusal(f"{OTHER_BUS} is lifted by `tickline adopt`")
+    if unknown := [name for name in names if name not in latches]:
+        latched = ", ".join(sorted(latches)) or "nothing"
+        raise ConfigError(f"resume {', '.join(unknown)}: not latched; {latched} is")
+    return [latches[name] for name in dict.fromkeys(names)]
+
+
+async def lift(journal: "Journal", latches: Sequence[LatchRow], by: str, at_ms: int) -> None:
+    """Drops these latches, as a person says."""
+    await journal.write_by_person(
+        [
+            *(DropLatch(latch.name) for latch in latches),
+            *(EventRow("RESUMED", "", "", f"{latch.name} by {by}", at_ms) for latch in latches),
+        ]
+    )
+
+
+async def adopt_bus(journal: "Journal", present: str, known: str | None, by: str, at_ms: int) -> None:
+    """Makes the bus of this id the one that the journal belongs to, and drops its latch, as a person says."""
+    text = f"{present} instead of {known or 'none'}, by {by}"
+    await journal.write_by_person(
+        [SetBusId(present), DropLatch(OTHER_BUS), EventRow("ADOPTED_BUS", "", "", text, at_ms)]
+    )

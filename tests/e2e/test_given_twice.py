@@ -1,10 +1,7 @@
 """An option that takes one value is not taken twice with one of them dropped in silence."""
 
-import sys
-
 import pytest
 
-from services.gateway.account.main import main
 from tests.e2e.command import Command
 
 DATA = ("--data", "one.csv", "--data", "two.csv", "--sym", "BTCUSDT")
@@ -35,13 +32,7 @@ def test_what_takes_several_is_given_several_times(command: Command) -> None:
     assert "there is no such file" in done.err
 
 
-def test_an_amount_of_real_money_is_not_given_twice(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(
-        sys, "argv", ["tickline", "arm", "--account", "a", "--max-notional", "5", "--max-notional", "500"]
-    )
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    assert "--max-notional was given 2 times and takes one value: give it once" in capsys.readouterr().err
+def test_an_amount_of_real_money_is_not_given_twice(command: Command) -> None:
+    done = command("arm", "--account", "a", "--max-notional", "5", "--max-notional", "500")
+    assert done.code == 2
+    assert "--max-notional was given 2 times and takes one value: give it once" in done.err

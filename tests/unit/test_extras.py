@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from services.gateway.account.main import control
+from services.console.resolve import waiting
+from services.console.terminal import on_account
 from services.gateway.main import build
 from shared.config import load_settings
 from shared.errors import ConfigError
@@ -33,4 +34,4 @@ def test_paper_needs_none() -> None:
 
 def test_the_verbs_say_it() -> None:
     with pytest.raises(ConfigError, match=SAYS):
-        control()
+        on_account(waiting)

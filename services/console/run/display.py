@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from services.console.run.streams import Ended
+from shared.explain.orders import not_filled, open_line
 from shared.messages import Stream
 from shared.plural import plural
 
@@ -68,7 +69,7 @@ class Display:
             shown = (Stream.TICKS, Stream.ORDERS, *([Stream.EXECUTIONS] if ended is None else []))
             counts = ", ".join(f"{view.progress.written[s]} {s}" for s in shown)
             if ended is not None:
-                counts += f", {ended.filled} filled{_not_filled(ended.reasons, self._refused)}"
+                counts += f", {ended.filled} filled{not_filled(ended.reasons, self._refused)}"
                 self._refused = ended.reasons
             self.say(f"{counts}; equity {view.equity:.2f}; {self._shown_rate()}")
 
@@ -91,19 +92,8 @@ class Display:
             f"equity {view.equity:.2f}   fees {view.fees:.2f}   {self._shown_rate()}   "
             f"restarts {restarts}   Ctrl-C ends"
         )
-        orders = [] if ended is None else [f"orders of this run: {ended.filled} filled{_not_filled(ended.reasons, {})}"]
+        orders = [] if ended is None else [f"orders of this run: {ended.filled} filled{not_filled(ended.reasons, {})}"]
         return Group(table, below, *orders)
-
-
-def _not_filled(refusals: Mapping[str, int], before: Mapping[str, int]) -> str:
-    """Those that were not among the ones before.
-
-    >>> _not_filled({"DUST": 2, "NOT_ARMED": 7}, {"DUST": 2, "NOT_ARMED": 4}), _not_filled({}, {})
-    ('; not filled: 3 NOT_ARMED', '')
-    """
-    newly = {reason: count - before.get(reason, 0) for reason, count in sorted(refusals.items())}
-    shown = ", ".join(f"{count} {reason}" for reason, count in newly.items() if count > 0)
-    return f"; not filled: {shown}" if shown else ""
 
 
 SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
@@ -221,26 +211,6 @@ class Summary:
             return ""
         given = self.capital_added > 0
         return f", {_cents(abs(self.capital_added))} of capital {'given' if given else 'taken'} since"
-
-
-def open_line(positions: Mapping[str, Decimal], in_flight: Mapping[str, int], flatten: str, first: str = "") -> str:
-    """What a person must know of open positions, and of orders that may become some; empty without any.
-
-    first: what must be done before `flatten` can close them.
-
-    >>> open_line({"BTCUSDT": Decimal("0.50"), "ETHUSDT": Decimal(-2)}, {}, "tickline halt --flatten")
-    'open at the exchange, with nobody trading: BTCUSDT 0.5, ETHUSDT -2: `tickline halt --flatten` closes them'
-    >>> open_line({}, {"ETHUSDT": 1}, "tickline halt")
-    'open at the exchange, with nobody trading: what becomes of 1 order in ETHUSDT: `tickline halt` closes them'
-    >>> open_line({"ETHUSDT": Decimal(1)}, {}, "tickline halt", "put it back")
-    'open at the exchange, with nobody trading: ETHUSDT 1: put it back, then `tickline halt` closes them'
-    """
-    held = [f"{sym} {qty.normalize():f}" for sym, qty in positions.items()]
-    held += [f"what becomes of {plural(count, 'order')} in {sym}" for sym, count in in_flight.items()]
-    if not held:
-        return ""
-    before = f"{first}, then " * bool(first)
-    return f"open at the exchange, with nobody trading: {', '.join(held)}: {before}`{flatten}` closes them"
 
 
 def _cents(amount: Decimal) -> str:

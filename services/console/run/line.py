@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from services.console.run.display import Summary, open_line
+from services.console.run.display import Summary
 from services.console.run.processes import SimulatorProcess, Supervisor, as_environment, keys_environment
 from services.console.run.status import AccountLine, View, Watcher, one_history
 from services.console.run.streams import Ended, OrderCollector, RefusalCounter, latencies_us
@@ -26,6 +26,7 @@ from shared.bus.runs import register_run
 from shared.config import Mode, Settings
 from shared.config.settings import CONFIG_VARIABLE
 from shared.errors import BusUnreachable, TicklineError, UserCodeFailed
+from shared.explain.orders import open_line
 from shared.extras import need_extras
 from shared.plural import plural
 from shared.recording.checkpoint import differences

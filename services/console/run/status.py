@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,15 +14,13 @@ from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
 from shared.config.fingerprint import config_hash
 from shared.errors import ConfigError, JournalUnwritable
-from shared.messages import Reason
+from shared.explain.account import standing
 from shared.models.choose import card_at, chosen_model
-from shared.plural import plural
 from shared.runner.health import MAX_AGE_S, alive_file, fresh, touched_after
 from shared.runner.progress import Progress, read_progress, read_snapshots
 
 if TYPE_CHECKING:
     from shared.journal.journal import Journal
-    from shared.journal.rows import ArmingRow
 import hashlib
 
 from shared.strategies.identity import identity_or_none
@@ -190,27 +187,12 @@ class AccountLine:
             from shared.journal.journal import Journal  # what a line on paper does without
 
             self._journal = await Journal.open(own.journal_url, own.gateway.account, durable=True, create=False)
-        latches, arming = await self._journal.latches(), await self._journal.arming()
-        if latches:
-            names = sorted(latches.keys() - {Reason.OTHER_BUS})
-            verbs = [" ".join(["resume", *names])] * bool(names)
-            verbs += ["adopt"] * (Reason.OTHER_BUS in latches)
-            typed = ", ".join(f"{self._how} {verb}" for verb in verbs)
-            return f"held by {', '.join(sorted(latches))}: in another terminal: {typed}"
-        if why := self._not_armed(arming):
-            return f"{why}: nothing that adds exposure is sent; in another terminal: {self._arm}"
-        assert arming is not None
-        armed = f"armed until {_utc(arming)}, for positions of at most {arming.max_notional.normalize():f}"
-        differences = len(await self._journal.externals(adopted=False))
-        waiting = plural(differences, "difference waits", "differences wait")
-        return armed + (f"; {waiting} for a person: {self._how} resolve" if differences else "")
-
-    def _not_armed(self, arming: "ArmingRow | None") -> str:
-        if arming is None:
-            return "not armed"
-        if time.time() * 1_000 >= arming.expires_at_ms:
-            return f"armed no more, since {_utc(arming)}"
-        return "" if arming.config_hash == self._hash else "armed for another config, which does not count"
+        journal = self._journal
+        differences = len(await journal.externals(adopted=False))
+        return standing(
+            await journal.latches(), await journal.arming(), self._hash, differences, time.time() * 1_000, self._how,
+            self._arm,
+        )  # fmt: skip
 
     def _trouble(self) -> str:
         """Why the gateway does nothing, where it should have been at work by now."""
@@ -225,10 +207,6 @@ class AccountLine:
             long = ", for more than a minute" if runs_s > MINUTE_S else ""
             return f"the gateway is starting{long} (log: {self._log})"
         return f"the gateway is not at work: {why or 'it said nothing'} (log: {self._log})"
-
-
-def _utc(arming: "ArmingRow") -> str:
-    return f"{datetime.fromtimestamp(arming.expires_at_ms // 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 # Whether all that the bus holds was made under the settings of this run: only then does a backtest tell something.

@@ -1,5 +1,1 @@
-"""What a person does to an account: arm, disarm, halt, resume, resolve, adopt. All of it on the journal.
-
-It runs as a process of its own, `python -m services.gateway.account`, which the `tickline` command starts with the
-terminal attached. So it needs neither bus nor gateway, and works when both are dead.
-"""
+"""What a person does to an account at its exchange: look at it before arming, cancel, flatten, resolve."""

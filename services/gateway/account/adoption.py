@@ -1,4 +1,4 @@
-"""What becomes of differences that a person adopts: what is booked on whose book, and what is only noted. Pure."""
+"""What becomes of differences that a person adopts: what is booked on whose book, and what is only noted."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -6,12 +6,16 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import NamedTuple
 
-from services.gateway.account.resolution import Ending
+from services.gateway.account.ending import Ending
 from services.gateway.execution.baseline import elsewhere_row, mine_of, mine_row
 from services.gateway.execution.records import NS_PER_MS
-from shared.control.books import execution_row
+from shared.config import Settings
+from shared.control.accounts import write_alone
+from shared.control.books import book_of, booked, execution_row
 from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.amounts import plain
+from shared.explain.orders import difference_name
+from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, ExecutionRow, ExternalRow
 from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
 from shared.orders.fees import fees_in
@@ -22,8 +26,8 @@ ANEW = "the account's BALANCE is measured anew when the books are flat: what it 
 RANGE = " to "  # between the two ends of what the books may hold while orders are on their way
 
 
-class Said(NamedTuple):
-    """A person's word. qty: base units; price, fee: quote units. None: what is known of it."""
+class AdoptRequest(NamedTuple):
+    """What a person says of differences. qty: base units; price, fee: quote units. None: what is known of it."""
 
     ending: Ending
     qty: Decimal | None
@@ -73,7 +77,7 @@ class Market(NamedTuple):
 
 
 def adopted(
-    named: Sequence[ExternalRow], waiting: Sequence[ExternalRow], said: Said, markets: Mapping[str, Market],
+    named: Sequence[ExternalRow], waiting: Sequence[ExternalRow], said: AdoptRequest, markets: Mapping[str, Market],
     limits: Mapping[str, bytes],
 ) -> list[Adopted]:  # fmt: skip
     """Each difference that is named, and the trades that explain one of a position. ConfigError, SafetyRefusal.
@@ -102,7 +106,7 @@ def adopted(
     return list(found.values())
 
 
-def _mine(row: ExternalRow, said: Said, market: Market, limits: Mapping[str, bytes]) -> Adopted:
+def _mine(row: ExternalRow, said: AdoptRequest, market: Market, limits: Mapping[str, bytes]) -> Adopted:
     if not market.base:
         raise SafetyRefusal(
             f"{row.sym}: a swap is one position of the account and cannot be yours in part: "
@@ -121,7 +125,7 @@ def _mine(row: ExternalRow, said: Said, market: Market, limits: Mapping[str, byt
     return Adopted(row, None, mine, text)
 
 
-def _booked(row: ExternalRow, said: Said, trades: Sequence[ExternalRow], market: Market) -> Adopted:
+def _booked(row: ExternalRow, said: AdoptRequest, trades: Sequence[ExternalRow], market: Market) -> Adopted:
     qty = _quantity(row, said)
     price, fee = said.price, said.fee
     if trades and (price is None or fee is None):
@@ -144,7 +148,7 @@ def _booked(row: ExternalRow, said: Said, trades: Sequence[ExternalRow], market:
     return Adopted(row, booking, None, text)
 
 
-def _quantity(row: ExternalRow, said: Said) -> Decimal:
+def _quantity(row: ExternalRow, said: AdoptRequest) -> Decimal:
     """How much more (+) or less (-) the venue holds than the book, or as much of it as the person says."""
     low, high, found = _numbers(row)
     if low is None or high is None or found is None:
@@ -174,7 +178,7 @@ def _numbers(row: ExternalRow) -> tuple[Decimal | None, Decimal | None, Decimal 
 
 
 def _trades_of(
-    row: ExternalRow, named: Sequence[ExternalRow], waiting: Sequence[ExternalRow], market: Market, said: Said
+    row: ExternalRow, named: Sequence[ExternalRow], waiting: Sequence[ExternalRow], market: Market, said: AdoptRequest
 ) -> list[ExternalRow]:
     """The trades that made what is adopted of this position: those that are named, else all that wait; if they did."""
     low, high, found = _numbers(row)
@@ -198,7 +202,7 @@ def _moved(trades: Sequence[ExternalRow], market: Market) -> Decimal | None:
     return moved
 
 
-def _cost(trades: Sequence[ExternalRow], qty: Decimal, market: Market, said: Said) -> Booking:
+def _cost(trades: Sequence[ExternalRow], qty: Decimal, market: Market, said: AdoptRequest) -> Booking:
     """As `outcome` books an order: an average price, and fees in the coin as money."""
     filled = sum((Decimal(trade.found or 0) for trade in trades), _ZERO)
     paid = sum((Decimal(trade.found or 0) * (trade.price or _ZERO) for trade in trades), _ZERO)
@@ -215,10 +219,10 @@ def _cost(trades: Sequence[ExternalRow], qty: Decimal, market: Market, said: Sai
 
 
 def written(
-    one: Adopted, said: Said, book: str, seq: int, limits: Mapping[str, bytes] = MappingProxyType({})
+    one: Adopted, said: AdoptRequest, book: str, seq: int, limits: Mapping[str, bytes] = MappingProxyType({})
 ) -> list[Change]:
     """What adopting a difference writes. seq: of the book's next report, where one is booked. limits: as they stand."""
-    row, name = one.row._replace(adopted_by=said.by), f"{one.row.kind}/{one.row.sym}/{one.row.key}"
+    row, name = one.row._replace(adopted_by=said.by), difference_name(one.row)
     changes: list[Change] = [row, EventRow("ADOPTED", row.sym, "", f"{name} by {said.by}: {one.shown}", said.at_ms)]
     if one.booking is not None:
         changes.insert(0, adoption(row, one.booking, book, seq, (said.by, said.at_ms)))
@@ -229,7 +233,7 @@ def written(
     return changes
 
 
-def _measured_anew(said: Said) -> ExternalRow:
+def _measured_anew(said: AdoptRequest) -> ExternalRow:
     """What is yours was bought or sold with money that is yours, too: the balance is measured anew when all is flat."""
     text = "a person has called a position no book's"
     return ExternalRow(DifferenceKind.BALANCE, "", "balance", text, said.at_ms, said.by)
@@ -249,3 +253,50 @@ def adoption(difference: ExternalRow, booked: Booking, book: str, seq: int, said
         reason=Reason.RESOLVED,
     )  # fmt: skip
     return execution_row(book, report, at_ms)
+
+
+async def write_adopted(
+    settings: Settings, journal: Journal, made: Sequence[Adopted], names: Sequence[str], said: AdoptRequest
+) -> None:
+    """Writes what was made, as it was shown; raises SafetyRefusal where it is another thing by now."""
+    if not any(one.booking or one.mine is not None for one in made):
+        await journal.write_by_person(
+            [
+                change
+                for one in made
+                for change in written(one, said, "", 0)
+                if isinstance(change, ExternalRow | EventRow)
+            ]
+        )
+        return
+    books = {book_of(settings, one.row.sym) for one in made if one.booking is not None or one.mine is not None}
+    before = {book: await booked(journal, book) for book in books}
+
+    async def adopted(_: int) -> list[Change]:
+        if await made_of(settings, journal, names, said) != made:
+            raise SafetyRefusal("a difference has changed meanwhile: look at it again: `tickline resolve`")
+        changes: list[Change] = []
+        for one in made:
+            book = book_of(settings, one.row.sym)
+            if one.booking is not None or one.mine is not None:
+                held = (await booked(journal, book, before[book])).qty
+                if one.row.expected is not None and held != Decimal(one.row.expected):
+                    raise SafetyRefusal(
+                        f"{one.row.sym}: its book holds {plain(held)} by now, not {one.row.expected}: the gateway "
+                        "compares anew when it is at work; then look again: `tickline resolve`"
+                    )
+            changes += written(one, said, book, await journal.last_seq(book) + 1, await journal.limits())
+        return changes
+
+    await write_alone(journal, f"adopt by {said.by}", adopted)  # the gateway loads its books anew
+
+
+async def made_of(settings: Settings, journal: Journal, names: Sequence[str], said: AdoptRequest) -> list[Adopted]:
+    """Returns what adopting the differences of these names means now; raises ConfigError or SafetyRefusal."""
+    waiting = await journal.externals(adopted=False)
+    by_name = {difference_name(row): row for row in waiting}
+    for name in names:
+        if name not in by_name:
+            raise ConfigError(f"difference {name[:80]!r} is unknown or adopted; `tickline resolve` lists what waits")
+    markets = {sym: Market.of(market) for sym, market in settings.gateway.markets.items()}
+    return adopted([by_name[name] for name in dict.fromkeys(names)], waiting, said, markets, await journal.limits())

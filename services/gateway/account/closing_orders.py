@@ -1,4 +1,4 @@
-"""What a flatten sends for one symbol, and as whose. Pure."""
+"""The orders that a flatten sends for one symbol, and whose each is. Pure."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -13,8 +13,8 @@ _ZERO = Decimal(0)
 MOST_PIECES = 20  # sent in a row before it is looked again
 
 
-class Held(NamedTuple):
-    """A symbol as it stands: what the venue shows, what its books have booked, what of orders may still be filled.
+class PositionSeen(NamedTuple):
+    """A symbol's position as the venue shows it, as its books have booked it, and what of orders may still be filled.
 
     mine: of the position, what a person has called no book's. books: what each of several books has booked; that of
     the config comes first, and takes what none of them is known to hold.
@@ -27,14 +27,14 @@ class Held(NamedTuple):
     books: Mapping[str, Decimal] = MappingProxyType({"book": _ZERO})
 
 
-def own_part(held: Held) -> Decimal:
-    """How much of the venue's position is the book's, as far as the venue's position allows; the rest is not ours.
+def own_part(held: PositionSeen) -> Decimal:
+    """Returns how much of the venue's position is the book's, as far as that position allows; the rest is not ours.
 
-    >>> own_part(Held(Decimal(5), Decimal(3))), own_part(Held(Decimal(5), Decimal(3), (Decimal(4),)))
+    >>> own_part(PositionSeen(Decimal(5), Decimal(3))), own_part(PositionSeen(Decimal(5), Decimal(3), (Decimal(4),)))
     (Decimal('3'), Decimal('5'))
-    >>> own_part(Held(Decimal(5), Decimal(-1)))
+    >>> own_part(PositionSeen(Decimal(5), Decimal(-1)))
     Decimal('0')
-    >>> own_part(Held(Decimal(5), Decimal(3), (Decimal(4),), mine=Decimal(2)))
+    >>> own_part(PositionSeen(Decimal(5), Decimal(3), (Decimal(4),), mine=Decimal(2)))
     Decimal('3')
     """
     lowest = held.booked + sum((qty for qty in held.unsettled if qty < 0), _ZERO)
@@ -43,8 +43,8 @@ def own_part(held: Held) -> Decimal:
     return min(max(own, min(held.position, _ZERO)), max(held.position, _ZERO))
 
 
-class Part(NamedTuple):
-    """An order of a flatten. book: whose; empty for what is not ours. row: the position that it closes."""
+class ClosingOrder(NamedTuple):
+    """An order that a flatten sends. book: whose it is, empty for what is not ours. row: the position it closes."""
 
     signed_qty: Decimal
     book: str = ""
@@ -52,7 +52,7 @@ class Part(NamedTuple):
 
 
 def by_book(own: Decimal, books: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """What of our position is each book's, all of the position's sign; the first has what is left.
+    """Returns what of our position is each book's, all of the position's sign; the first has what is left.
 
     >>> by_book(Decimal(5), {"a": Decimal(1), "b": Decimal(3), "c": Decimal(-1)})
     {'a': Decimal('2'), 'b': Decimal('3')}
@@ -68,30 +68,30 @@ def by_book(own: Decimal, books: Mapping[str, Decimal]) -> dict[str, Decimal]:
     return {book: share for book, share in shares.items() if share}
 
 
-def parts(held: Held, rules: MarketRules, price: Decimal) -> list[Part]:
-    """The orders that close the position, or as much of it as the venue takes; none when it is flat or dust.
+def closing_orders(held: PositionSeen, rules: MarketRules, price: Decimal) -> list[ClosingOrder]:
+    """Returns the orders that close the position, or as much of it as the venue takes; none when it is flat or dust.
 
     What is more than one order may be goes in pieces. Of a swap all is closed, ours or not: the venue knows one
     position only. On spot what is not ours is somebody's savings, and stays.
     """
     own, first = own_part(held), next(iter(held.books))
-    wanted = [Part(-share, book) for book, share in by_book(own, held.books).items()]
+    wanted = [ClosingOrder(-share, book) for book, share in by_book(own, held.books).items()]
     if rules.kind == "swap":
-        wanted.append(Part(own - held.position))
-    fits = [Part(qty, part.book) for part in wanted for qty in pieces(part.signed_qty, rules, price)]
+        wanted.append(ClosingOrder(own - held.position))
+    fits = [ClosingOrder(qty, part.book) for part in wanted for qty in pieces(part.signed_qty, rules, price)]
     if fits:
         return fits
     crumbs = own if rules.kind == "spot" else held.position
-    return [Part(qty, first) for qty in pieces(-crumbs, rules, price)]  # two may be a piece
+    return [ClosingOrder(qty, first) for qty in pieces(-crumbs, rules, price)]  # two may be a piece
 
 
-def parts_of_row(row: str, qty: Decimal, rules: MarketRules, price: Decimal) -> list[Part]:
-    """The orders that close one of several positions of a market: each by itself, since no order closes their sum."""
-    return [Part(piece, row=row) for piece in pieces(-qty, rules, price)]
+def closing_orders_of_row(row: str, qty: Decimal, rules: MarketRules, price: Decimal) -> list[ClosingOrder]:
+    """Returns the orders that close one of several positions of a market by itself, since no order closes their sum."""
+    return [ClosingOrder(piece, row=row) for piece in pieces(-qty, rules, price)]
 
 
 def pieces(qty: Decimal, rules: MarketRules, price: Decimal) -> list[Decimal]:
-    """The quantity in as few orders as the venue takes, at most MOST_PIECES; what is dust is left out.
+    """Returns the quantity in as few orders as the venue takes, at most MOST_PIECES, without what is dust.
 
     >>> rules = MarketRules("swap", "", "", "", Decimal(1), Decimal(3), Decimal(10), Decimal(0), Decimal(1), Decimal(1))
     >>> pieces(Decimal(-21), rules, Decimal(5)), pieces(Decimal(2), rules, Decimal(5))
@@ -112,5 +112,5 @@ def pieces(qty: Decimal, rules: MarketRules, price: Decimal) -> list[Decimal]:
 
 
 def last_valid_ms(valid_until_ms: Iterable[int]) -> int:
-    """When no request that is on its way can arrive any more; 0 if there is none."""
+    """Returns when no request that is on its way can arrive any more; 0 if there is none."""
     return max(valid_until_ms, default=0)

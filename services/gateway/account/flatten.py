@@ -14,13 +14,21 @@ from contextlib import suppress
 from decimal import Decimal
 from hashlib import blake2b
 
-from services.gateway.account.closing_orders import Held, Part, last_valid_ms, parts, parts_of_row
+from services.gateway.account.closing_orders import (
+    ClosingOrder,
+    PositionSeen,
+    closing_orders,
+    closing_orders_of_row,
+    last_valid_ms,
+)
 from services.gateway.account.resting import Resting
-from services.gateway.account.settling import settled
-from services.gateway.account.waiting import Waiting, longer
-from services.gateway.execution.baseline import mine_of
+from services.gateway.account.waiting import WaitNotices, longer
+from services.gateway.execution.account_reader import base_held, trades_of
+from services.gateway.execution.baseline import elsewhere_row, mine_of
+from services.gateway.execution.records import fill_row, following, open_order_of, report_of
 from shared.config import Settings
-from shared.control.books import book_of, booked_qty
+from shared.control.accounts import Say
+from shared.control.books import book_of, booked_qty, execution_row
 from shared.control.latches import AT_WORK
 from shared.errors import VenueError
 from shared.exchanges.trading.amounts import truncated
@@ -30,9 +38,11 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, OrderRow
 from shared.messages import Leg
 from shared.messages.reasons import OrderPhase, Reason
-from shared.orders import Absent, Ambiguous, OrderRequest, OrderStatusReport, Refused
+from shared.orders import Absent, Ambiguous, Answer, OrderRequest, OrderStatusReport, Refused
 from shared.orders.answers import VenuePosition
+from shared.orders.outcome import outcome
 from shared.orders.state import ENDED
+from shared.orders.transitions import on_event
 
 POLL_S = 0.2
 SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
@@ -40,8 +50,6 @@ MARGIN_MS = 500  # past the last validity, before the last look
 FENCED_TIMES = TOLD_TIMES = 20
 REFUSED_TIMES = 12  # in a row, at full pace: halved so often, a close is small enough for any venue
 NS_PER_MS = 1_000_000
-
-Say = Callable[[str], None]
 
 
 class Flatten:
@@ -53,7 +61,7 @@ class Flatten:
 
     def __init__(
         self, settings: Settings, journal: Journal, venue: Venue, epoch: int, by: str, say: Say,
-        unplaced: Sequence[str] = (), traded: Collection[str] | None = None, waiting: Waiting | None = None,
+        unplaced: Sequence[str] = (), traded: Collection[str] | None = None, waiting: WaitNotices | None = None,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._journal = journal
@@ -61,16 +69,18 @@ class Flatten:
         self._epoch = epoch
         self._by = by
         self._say = say
-        self._waiting = waiting or Waiting(settings.gateway.account, say)
+        self._waiting = waiting or WaitNotices(settings.gateway.account, say)
         self._trouble, self._pause_s = False, POLL_S  # whether the venue has answered since the last pause
         self._syms = tuple(sym for sym in settings.gateway.markets if sym not in venue.out_of_reach)
         self._not_seen = (*unplaced, *(sym for sym in settings.gateway.markets if sym in venue.out_of_reach))
-        self._on_its_way: dict[str, list[tuple[OrderRequest, Part]]] = {}
+        self._on_its_way: dict[str, list[tuple[OrderRequest, ClosingOrder]]] = {}
         self._unsettled: dict[str, tuple[Decimal, ...]] = {}
         self._booked: dict[str, dict[str, Decimal]] = {}  # by symbol and book, that of the config first
         self._of_others: list[OrderRow] = []
         self._mine: dict[str, Decimal] = {}
-        self._lanes = frozenset(book_of(settings, sym) for sym in (settings.symbols if traded is None else traded))
+        self._traded_books = frozenset(
+            book_of(settings, sym) for sym in (settings.symbols if traded is None else traded)
+        )
         self._told: set[str] = set()
         self._resting = Resting(venue, self._syms, say)
         self._refused: set[str] = set()  # since the last look
@@ -138,7 +148,7 @@ class Flatten:
     async def _load(self) -> int:
         """Books and unsettled orders out of the journal; returns when the last of these cannot arrive any more."""
         rows = [row for row in await self._journal.orders() if row.state is not OrderPhase.INTENT]
-        self._of_others += (row for row in rows if row.book not in self._lanes and row.sym in self._syms)
+        self._of_others += (row for row in rows if row.book not in self._traded_books and row.sym in self._syms)
         self._mine = mine_of(await self._journal.limits(), self._syms)
         known = sorted(await self._journal.last_seqs())
         for sym in self._syms:
@@ -168,18 +178,18 @@ class Flatten:
     async def _settle(self, sym: str) -> None:
         """Strike off what has ended; what the venue does not know counts as on its way until its validity is over."""
         still = []
-        for request, part in self._on_its_way.get(sym, []):
+        for request, order in self._on_its_way.get(sym, []):
             asked_ms = self._venue.now_ms()
             found = await self._venue.find(sym, request.client_order_id)
             if isinstance(found, OrderStatusReport) and found.phase in ENDED:
-                self._ended(sym, part, found)
+                self._ended(sym, order, found)
             elif not isinstance(found, Absent) or asked_ms <= request.valid_until_ms + self._settings.gateway.grace_ms:
-                still.append((request, part))
+                still.append((request, order))
         self._on_its_way[sym] = still
 
-    def _ended(self, sym: str, part: Part, snapshot: OrderStatusReport) -> None:
-        if part.book:
-            self._booked[sym][part.book] += snapshot.filled_qty
+    def _ended(self, sym: str, order: ClosingOrder, snapshot: OrderStatusReport) -> None:
+        if order.book:
+            self._booked[sym][order.book] += snapshot.filled_qty
 
     async def _close(self, position: VenuePosition) -> bool:
         """Send what closes a position; False when what is left of it cannot be traded.
@@ -190,16 +200,16 @@ class Flatten:
         quote = await self._venue.quote(sym)
         price = quote.bid if qty > 0 else quote.ask
         if row:
-            wanted = parts_of_row(row, qty, rules, price)
+            wanted = closing_orders_of_row(row, qty, rules, price)
         else:
             books, mine = self._booked[sym], self._mine.get(sym, Decimal(0))
             booked = sum(books.values(), Decimal(0))
-            wanted = parts(Held(qty, booked, self._unsettled[sym], mine, books), rules, price)
+            wanted = closing_orders(PositionSeen(qty, booked, self._unsettled[sym], mine, books), rules, price)
         if not wanted and f"{sym} {row}" not in self._told:
             self._told.add(f"{sym} {row}")
             self._say(f"{sym}: {qty} stays{f' in {row}' if row else ''}: below the venue's minimum, or not ours")
-        for number, part in enumerate(wanted):
-            if not await self._send(sym, part, number, price):
+        for number, order in enumerate(wanted):
+            if not await self._send(sym, order, number, price):
                 break
         return bool(wanted)
 
@@ -211,17 +221,17 @@ class Flatten:
         most = max(truncated(self._most[sym], rules.step), least)
         return rules._replace(most_qty=most if rules.most_qty is None else min(most, rules.most_qty))
 
-    async def _send(self, sym: str, part: Part, number: int, price: Decimal) -> bool:
+    async def _send(self, sym: str, order: ClosingOrder, number: int, price: Decimal) -> bool:
         """False where the venue has refused it, or refuses no more: what is left is thought over."""
         own = self._settings.gateway
         at_ms = self._venue.now_ms()
-        name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{part.row}|{at_ms}|{number}"
+        name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{order.row}|{at_ms}|{number}"
         order_id = blake2b(name.encode(), digest_size=16).hexdigest()
-        request = OrderRequest(sym, order_id, part.signed_qty, True, at_ms, own.request_validity_ms, part.row)
-        await self._write([self._row(request, part.book, price) if part.book else _note(request)])
-        side = "BUY" if part.signed_qty > 0 else "SELL"
-        whose = f"{part.row}, " * bool(part.row) + (f"ours: {part.book}" if part.book else "not ours")
-        self._say(f"{side} {abs(part.signed_qty)} {sym} ({whose}), order {order_id}")
+        request = OrderRequest(sym, order_id, order.signed_qty, True, at_ms, own.request_validity_ms, order.row)
+        await self._write([self._row(request, order.book, price) if order.book else _note(request)])
+        side = "BUY" if order.signed_qty > 0 else "SELL"
+        whose = f"{order.row}, " * bool(order.row) + (f"ours: {order.book}" if order.book else "not ours")
+        self._say(f"{side} {abs(order.signed_qty)} {sym} ({whose}), order {order_id}")
         answer = await self._placed(request)
         if isinstance(answer, Refused):
             self._say(f"{sym}: refused: {answer.reason} {answer.text}")
@@ -229,17 +239,17 @@ class Flatten:
             self._in_row[sym] = self._in_row.get(sym, 0) + 1
             self._trouble = self._trouble or self._in_row[sym] > REFUSED_TIMES
             if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
-                self._most[sym] = abs(part.signed_qty) / 2
+                self._most[sym] = abs(order.signed_qty) / 2
             return False
         size_mattered = self._in_row.pop(sym, 0) <= REFUSED_TIMES
         if not size_mattered:
             self._most.pop(sym, None)  # the smallest was refused, too
         elif sym in self._most:  # or it had another cause, which may be over
-            self._most[sym] = max(self._most[sym], abs(part.signed_qty) * 2)
+            self._most[sym] = max(self._most[sym], abs(order.signed_qty) * 2)
         if isinstance(answer, OrderStatusReport) and answer.phase in ENDED:
-            self._ended(sym, part, answer)
+            self._ended(sym, order, answer)
         else:
-            self._on_its_way.setdefault(sym, []).append((request, part))
+            self._on_its_way.setdefault(sym, []).append((request, order))
         return size_mattered
 
     async def _placed(self, request: OrderRequest) -> OrderStatusReport | Refused | Ambiguous:
@@ -261,7 +271,7 @@ class Flatten:
             valid_until_ms=request.valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero,
             reason=None, epoch=self._epoch, updated_ms=now_ms,
         )  # fmt: skip
-        if book not in self._lanes:
+        if book not in self._traded_books:
             self._of_others.append(row)
         return row
 
@@ -296,3 +306,28 @@ class Flatten:
 def _note(request: OrderRequest) -> EventRow:
     text = f"closes {-request.signed_qty}{f' in {request.row}' if request.row else ''} that is not ours"
     return EventRow("FLATTEN", request.sym, request.client_order_id, text, request.at_ms)
+
+
+async def settled(journal: Journal, venue: Venue, row: OrderRow, grace_ms: int) -> list[Change]:
+    """Returns what ends an order whose book no gateway trades, as a gateway would write it.
+
+    It is nothing while the venue does not tell how the order ended, or not all of its trades.
+    """
+    asked_ms = venue.now_ms()
+    found = await venue.find(row.sym, row.client_order_id, row.at_ms)
+    event = Answer(asked_ms, found, venue.now_ms()) if isinstance(found, OrderStatusReport) else found
+    state = on_event(open_order_of(row).state, event, grace_ms).state
+    if not state.ended:
+        return []
+    rules, trades = venue.rules(row.sym), await trades_of(venue, row.sym, state, last=True)
+    booked = outcome(state, trades.fills, rules.quote, base_held(rules), trades.prices)
+    if booked is None:
+        return []
+    now_ms = time.time_ns() // NS_PER_MS
+    ended = following(row, state, row.epoch, now_ms, booked.commission)
+    report = report_of(ended, await journal.last_seq(row.book) + 1, booked, now_ms)
+    fills = (fill_row(fill, row.client_order_id) for fill in trades.fills)
+    changes: list[Change] = [ended, *fills, execution_row(row.book, report, now_ms)]
+    if elsewhere := trades.elsewhere():
+        changes.append(elsewhere_row(await journal.limits(), elsewhere))
+    return changes

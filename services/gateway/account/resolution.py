@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from enum import StrEnum
 from typing import NamedTuple
 
 from services.gateway.execution.records import following, open_order_of, report_of
@@ -17,29 +16,12 @@ from shared.orders.outcome import outcome
 from shared.orders.state import Resolve
 from shared.orders.transitions import on_event
 
-# How a person may say that an order ended, or whose a difference is.
 
+class ResolveRequest(NamedTuple):
+    """What a person says of an order: how it ended, and what was filled, at what average price.
 
-class Ending(StrEnum):
-    """Of an order: FILLED to EXPIRED. Of a difference: EXTERNAL is taken note of, a position is BOT's or MINE.
-
-    BOT: the book takes the position over. MINE: it is nobody's business here, now and later; spot only.
+    None: the order's quantity if it is FILLED, else what is known.
     """
-
-    FILLED = "filled"
-    CANCELED = "canceled"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    EXTERNAL = "external"
-    BOT = "bot"
-    MINE = "mine"
-
-
-OF_DIFFERENCES = frozenset({Ending.EXTERNAL, Ending.BOT, Ending.MINE})
-
-
-class Said(NamedTuple):
-    """A person's word. qty, price: of what was filled; None: the order's quantity if FILLED, else what is known."""
 
     state: OrderPhase
     qty: Decimal | None
@@ -56,8 +38,10 @@ class Resolution(NamedTuple):
     shown: str
 
 
-def resolution(row: OrderRow, fills: Sequence[FillRow], said: Said, seq: int, gateway: GatewaySettings) -> Resolution:
-    """The order as said. seq: of its report in the book. Raises ConfigError or SafetyRefusal where it cannot be so."""
+def resolution(
+    row: OrderRow, fills: Sequence[FillRow], said: ResolveRequest, seq: int, gateway: GatewaySettings
+) -> Resolution:
+    """Returns the order as said. seq: of its report in the book. ConfigError or SafetyRefusal where it cannot be so."""
     state = open_order_of(row).state
     snapshot = OrderStatusReport(said.state, *_filled(row, said), row.venue_order_id)
     if state.ended or row.state is OrderPhase.INTENT:
@@ -81,7 +65,7 @@ def resolution(row: OrderRow, fills: Sequence[FillRow], said: Said, seq: int, ga
     return Resolution(ended, execution_row(row.book, report, said.at_ms), shown)
 
 
-def _filled(row: OrderRow, said: Said) -> tuple[Decimal, Decimal]:
+def _filled(row: OrderRow, said: ResolveRequest) -> tuple[Decimal, Decimal]:
     """Signed quantity and what was paid for it."""
     qty = said.qty if said.qty is not None else (row.signed_qty if said.state is OrderPhase.FILLED else row.filled_qty)
     if qty == row.filled_qty and said.price is None:

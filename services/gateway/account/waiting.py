@@ -1,4 +1,4 @@
-"""What a halt waits for, so that a person knows that it goes on, and on what."""
+"""A halt that waits for an exchange says so, and on what, and waits longer and longer between two attempts."""
 
 import asyncio
 import time
@@ -8,8 +8,11 @@ SAY_EVERY_S = 10.0
 RETRY_S, RETRY_MAX_S = 0.5, 5.0
 
 
-class Waiting:
-    """It says every ten seconds what is waited for. on: what that is, set by whoever waits. within_s: None: no end."""
+class WaitNotices:
+    """Notices tell a person every ten seconds what a halt waits for.
+
+    on: what that is, set by whoever waits. within_s: when it ends; None: it has no end.
+    """
 
     def __init__(self, account: str, say: Callable[[str], None], within_s: float | None = None) -> None:
         self.on = "the exchange's answer"
@@ -17,7 +20,7 @@ class Waiting:
         self._ends = "Ctrl-C ends it" if within_s is None else f"it ends after {within_s:g} s"
 
     async def tell(self) -> None:
-        """Say it until cancelled."""
+        """Says it until cancelled."""
         began_s = time.monotonic()
         while True:
             await asyncio.sleep(SAY_EVERY_S)
@@ -28,7 +31,7 @@ class Waiting:
 
 
 def longer(pause_s: float) -> float:
-    """The pause after one that was in vain: an exchange that asks for silence is not asked faster and faster.
+    """Returns the pause after one that was in vain: an exchange that asks for silence is not asked faster and faster.
 
     >>> longer(0.5), longer(4.0)
     (1.0, 5.0)

@@ -10,10 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from services.gateway.account.adoption import Booking, Said, adoption
-from services.gateway.account.capital import Wanted, write_capital
-from services.gateway.account.resolution import Ending
-from services.gateway.account.resolve import made_of, write_adopted
+from services.gateway.account.adoption import AdoptRequest, Booking, adoption, made_of, write_adopted
+from services.gateway.account.ending import Ending
 from services.gateway.execution.engine import ExecutionEngine
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.check import RiskRules
@@ -25,6 +23,7 @@ from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
 from shared.control.books import Books, book_of
+from shared.control.capital import CapitalChange, write_capital
 from shared.exchanges.trading.venue import MarketRules
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, DropArming, DropLatch, EventRow, ExternalRow, FillRow, SetBusId
@@ -109,9 +108,9 @@ class Gateway:
 
     async def set_capital(self, to: str | None = None, add: str | None = None) -> Decimal:
         """As `tickline capital` does."""
-        wanted = Wanted(None if to is None else Decimal(to), None if add is None else Decimal(add))
+        change = CapitalChange(None if to is None else Decimal(to), None if add is None else Decimal(add))
         async with self._opened() as journal:
-            return await write_capital(self.settings, journal, SYM, wanted, "test")
+            return await write_capital(self.settings, journal, SYM, change, "test", time.time_ns() // 1_000_000)
 
     async def book(self, qty: str, price: str, *, adopt: bool = True) -> None:
         """A person books what somebody else has traded."""
@@ -125,7 +124,7 @@ class Gateway:
     async def resolve(self, *names: str, ending: str = "bot", **said: str) -> list[str]:
         """As `tickline resolve NAMES --as ENDING` does; what it would show."""
         amounts = [Decimal(said[name]) if name in said else None for name in ("qty", "price", "fee")]
-        word = Said(Ending(ending), *amounts, by="test", at_ms=time.time_ns() // 1_000_000)
+        word = AdoptRequest(Ending(ending), *amounts, by="test", at_ms=time.time_ns() // 1_000_000)
         async with self._opened() as journal:
             made = await made_of(self.settings, journal, names, word)
             await write_adopted(self.settings, journal, made, names, word)

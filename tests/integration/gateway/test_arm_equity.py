@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.account.arm import _seen
-from services.gateway.account.capital import books_in
+from services.gateway.account.preview import look
 from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import serving
+from shared.control.capital import books_in
 from shared.exchanges.trading.make import make_venue
 from shared.journal.journal import Journal
 from tests.integration.gateway.test_broken_config import booked
@@ -36,6 +36,6 @@ async def test_a_loss_is_in_it_and_a_coin_that_was_bought_is_none(tmp_path: Path
         worth = wallet.cash["USDT"] + held * (bid if place.kind == "spot" else 30_000 - wallet.holding(place.id).entry)
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             await journal.write([booked(str(held))], await journal.raise_epoch("gateway"))
-            seen = await _seen(settings, journal, await books_in(settings, journal))
+            seen = await look(settings, journal, await books_in(settings, journal))
     assert abs(seen.equity - worth) < D("0.01"), "what the exchange shows is rounded"
     assert seen.equity < 9_000

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.account import account_to_stop as to_stop
-from services.gateway.account.capital import books_in
-from services.gateway.account.halt import halt
+from services.console.halt import stop
 from services.simulator.engine.listing import binance_spot
 from services.simulator.engine.matching_engine import NewOrder
+from shared.control import accounts
 from shared.control.books import retired
+from shared.control.capital import books_in
 from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError
 from shared.journal.journal import Journal
@@ -153,8 +153,8 @@ async def test_a_flatten_closes_the_books_of_all_and_settles_those_that_no_gatew
     await spot.reported(1)
     await spot.stop()
     settings = spot.settings
-    monkeypatch.setattr(to_stop, "load_settings", lambda: settings)
-    await halt(cancel=True, flatten=True, within_s=30)
+    monkeypatch.setattr(accounts, "load_settings", lambda: settings)
+    await stop(cancel=True, flatten=True, within_s=30)
     assert max(spot.fake.engine.wallet.cash[coin] for coin in ("BTC", "ETH")) < D("0.00002"), "dust of each"
     said = capsys.readouterr().out
     assert all(f"ours: {book}" in said for book in (f"strategy:{SYM}", OTHER, f"strategy:{ETH}"))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.account.account_to_stop import account_to_stop
-from services.gateway.account.disarm import disarm
-from services.gateway.account.halt import halt
+from services.console.arm import disarm_account
+from services.console.halt import stop
 from services.simulator.simulator import Simulator, serving
 from shared.config import load_settings
+from shared.control.accounts import account_to_stop
 from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError
 from shared.journal.journal import Journal
@@ -99,7 +99,7 @@ async def test_halt_flattens(line: Folder, fault: str, capsys: pytest.CaptureFix
     with pytest.raises(ConfigError):
         load_settings()
     named = "main" if fault in ("no account", "nothing") else None
-    await halt(cancel=True, flatten=True, within_s=30, named=named)
+    await stop(cancel=True, flatten=True, within_s=30, named=named)
     shown = capsys.readouterr()
     assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0, shown
     assert shown.out.startswith("main is halted: nothing is sent until `tickline resume HALT`\n")
@@ -112,7 +112,7 @@ async def test_halt_flattens(line: Folder, fault: str, capsys: pytest.CaptureFix
 async def test_disarm_ends_the_arming(line: Folder) -> None:
     await line.traded()
     line.breaks(*BROKEN["nothing"])
-    assert list(await disarm("main")) == ["main is disarmed"]
+    assert list(await disarm_account("main")) == ["main is disarmed"]
     assert await line.holds(lambda journal: journal.arming()) is None
 
 
@@ -123,8 +123,8 @@ async def test_the_books_are_those_of_its_own_strategy(line: Folder, fault: str,
     line.config.write_text(line.text)
     await line.traded(known)
     line.breaks(*BROKEN[fault])
-    async with account_to_stop("main") as stopped:
-        settings, *_ = await stopped.way_out()
+    async with account_to_stop("main", print) as stopped:
+        settings, *_ = await stopped.way_out(print)
     assert settings.strategy.instance == "second"
 
 
@@ -134,7 +134,7 @@ async def test_a_journal_that_is_somewhere_else_is_found(line: Folder, tmp_path:
     line.config.write_text(line.text)
     await line.traded()
     line.breaks(*BROKEN["no toml"])
-    assert list(await disarm()) == ["main is disarmed"]
+    assert list(await disarm_account()) == ["main is disarmed"]
     assert await line.holds(lambda journal: journal.arming()) is None
 
 
@@ -142,12 +142,12 @@ async def test_an_account_that_nothing_tells_is_asked_for(line: Folder) -> None:
     await line.traded()
     line.breaks(*BROKEN["nothing"])
     with pytest.raises(ConfigError, match=r"add --account NAME; .tickline has the journals of main"):
-        await halt(cancel=False, flatten=True, within_s=30)
+        await stop(cancel=False, flatten=True, within_s=30)
     with pytest.raises(ConfigError, match=r"journal-other.db: there is none"):
-        await halt(cancel=False, flatten=True, within_s=30, named="other")
+        await stop(cancel=False, flatten=True, within_s=30, named="other")
     line.breaks(*BROKEN["wrong type"])
     with pytest.raises(ConfigError, match="--account other: the config's account is main"):
-        await halt(cancel=False, flatten=True, within_s=30, named="other")
+        await stop(cancel=False, flatten=True, within_s=30, named="other")
     assert line.fake.engine.wallet.holding("BTCUSDT").qty == D("0.020")
 
 
@@ -158,7 +158,7 @@ async def test_only_what_the_books_traded_is_closed(line: Folder) -> None:
     line.breaks(
         'markets = {BTCUSDT = "BTC/USDT:USDT"}', 'markets = {BTCUSDT = "BTC/USDT:USDT", ETHUSDT = "ETH/USDT:USDT"}'
     )
-    await halt(cancel=False, flatten=True, within_s=30)
+    await stop(cancel=False, flatten=True, within_s=30)
     wallet = line.fake.engine.wallet
     assert (wallet.holding("BTCUSDT").qty, wallet.holding("ETHUSDT").qty) == (D(0), D(1))
 
@@ -170,7 +170,7 @@ async def test_the_account_is_halted_also_where_it_cannot_be_closed(line: Folder
     with pytest.raises(
         ConfigError, match=r"where main is cannot be told .*: correct .gateway. mode, venue and exchange"
     ):
-        await halt(cancel=False, flatten=True, within_s=30)
+        await stop(cancel=False, flatten=True, within_s=30)
     assert "HALT" in await line.holds(lambda journal: journal.latches())  # type: ignore[operator]
 
 
@@ -179,7 +179,7 @@ async def test_a_symbol_that_the_config_names_no_more_is_closed_too(line: Folder
     line.breaks('symbols = ["BTCUSDT"]', 'symbols = ["ETHUSDT"]')
     line.config.write_text(line.config.read_text().replace('BTCUSDT = "BTC/USDT:USDT"', 'ETHUSDT = "ETH/USDT:USDT"'))
     load_settings()
-    await halt(cancel=False, flatten=True, within_s=30)
+    await stop(cancel=False, flatten=True, within_s=30)
     assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0
 
 
@@ -191,12 +191,12 @@ async def test_what_an_account_of_another_kind_left_in_the_journal_holds_up_no_p
     async with await Journal.open(line.url, "main", durable=False) as journal:
         await journal.write([booked("0.00001", "OLDUSDT"), where.row()], await journal.raise_epoch("gateway"))
     with pytest.raises(ConfigError, match="OLDUSDT: its market cannot be told"):
-        await halt(cancel=False, flatten=True, within_s=30)
+        await stop(cancel=False, flatten=True, within_s=30)
     assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0
     stranger(line.fake, "0.020")
     line.breaks(*BROKEN["nothing"])
     with pytest.raises(ConfigError, match="OLDUSDT: its market cannot be told"):
-        await halt(cancel=False, flatten=True, within_s=30, named="main")
+        await stop(cancel=False, flatten=True, within_s=30, named="main")
     assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0
 
 
@@ -209,7 +209,7 @@ async def test_markets_of_another_exchange_are_not_taken_for_those_of_this_one(l
         await journal.write([booked("1", "ETHUSDT"), before.row()], await journal.raise_epoch("gateway"))
     line.fake.server.admin["order"](_Order({"sym": "ETHUSDT", "qty": "1"}))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="ETHUSDT: its market cannot be told"):
-        await halt(cancel=False, flatten=True, within_s=30)
+        await stop(cancel=False, flatten=True, within_s=30)
     wallet = line.fake.engine.wallet
     assert (wallet.holding("BTCUSDT").qty, wallet.holding("ETHUSDT").qty) == (D(0), D(1))
 
@@ -222,7 +222,7 @@ async def test_what_a_book_holds_is_closed_where_it_was_traded(
     await line.traded()
     line.breaks("BTC/USDT:USDT", market)
     load_settings()
-    await halt(cancel=False, flatten=True, within_s=30)
+    await stop(cancel=False, flatten=True, within_s=30)
     assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0
     shown = f"BTCUSDT: its book traded BTC/USDT:USDT, the config names {market}: taken is the first\n"
     assert shown in capsys.readouterr().out
@@ -232,7 +232,7 @@ async def test_a_market_that_has_another_name_now_is_found_by_it(line: Folder) -
     line.breaks("BTC/USDT:USDT", "XBT/USDT:USDT")  # as it was called when the book traded it
     await line.traded()
     line.config.write_text(line.text)
-    await halt(cancel=False, flatten=True, within_s=30)
+    await stop(cancel=False, flatten=True, within_s=30)
     assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0
 
 
@@ -241,7 +241,7 @@ async def test_what_cannot_be_looked_at_is_not_called_flat(line: Folder, capsys:
     line.breaks('{BTCUSDT = "BTC/USDT:USDT"}', '{BTCUSDT = "BTC/USDT:USDT", GONE = "GONE/USDT:USDT"}')
     line.config.write_text(line.config.read_text().replace('["BTCUSDT"]', '["BTCUSDT", "GONE"]'))
     with pytest.raises(ConfigError, match="no such market"):
-        await halt(cancel=False, flatten=True, within_s=30)
+        await stop(cancel=False, flatten=True, within_s=30)
     assert line.fake.engine.wallet.holding("BTCUSDT").qty == 0
     assert "\nflat, but for GONE: not looked at" in capsys.readouterr().out
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from services.console.halt import stop as halting
 from services.console.run.processes import as_environment
 from services.gateway.account import waiting
-from services.gateway.account.halt import halt as halting
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import serving

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.account.halt import halt
+from services.console.halt import stop
 from services.simulator.engine.events import LIVE
 from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import Simulator, serving
@@ -72,7 +72,7 @@ async def test_flat_and_nothing_rests(
             await journal.write(rows, await journal.raise_epoch("gateway"))
         config.write_text(config.read_text().replace("symbols", "symbol =").replace("venue =", "vennue ="))
         fake.server.requests.clear()
-        await halt(cancel=True, flatten=True, within_s=60)
+        await stop(cancel=True, flatten=True, within_s=60)
         wallet = fake.engine.wallet
         legs = {
             (sym, leg): wallet.holding(sym, leg=leg).qty for sym in fake.engine.listings for leg in wallet.legs(sym)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from services.gateway.account import account_to_stop as to_stop
-from services.gateway.account.adopt import write_key
-from services.gateway.account.capital import books_in, check_books
-from services.gateway.account.halt import halt
+from services.console.halt import stop
 from shared.config import Mode
+from shared.control import accounts
+from shared.control.accounts import write_key
+from shared.control.capital import books_in, check_books
 from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.make import make_venue
@@ -78,9 +78,9 @@ async def test_a_key_of_another_account_is_refused_and_nothing_is_closed_there(
         await trading.task
     assert no.value.exit_code == 5
     settings = trading.settings
-    monkeypatch.setattr(to_stop, "load_settings", lambda: settings)
+    monkeypatch.setattr(accounts, "load_settings", lambda: settings)
     with pytest.raises(SafetyRefusal, match="this key is of another account"):
-        await halt(cancel=True, flatten=True, within_s=5)
+        await stop(cancel=True, flatten=True, within_s=5)
     assert len(trading.fake.engine.accepted) == 1, "the buy, and no sale"
     assert "fake-key" not in repr(await whereabouts(trading))
     trading.fake.engine.set("uid", "FzFzXquXXqoC")
@@ -102,5 +102,5 @@ async def test_a_new_key_needs_a_word_where_the_exchange_does_not_tell_whose_it_
             await venue.open(only_out=True)
             await venue.close()
             now = Whereabouts.of(trading.settings).of_account(venue, Whereabouts(), "main")
-            await write_key(journal, before.model_copy(update={"identity": now.identity}), "test")
+            await write_key(journal, before.model_copy(update={"identity": now.identity}), "test", 1)
         await attached(trading)

@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 from services.console import main as module
 from services.console.main import app_for
-from services.gateway.account.main import app as control
 from shared.runner.parent import SAFE_PATH
+from tests.e2e.account import CONFIG
 
+ROOT = Path(__file__).parents[3]
+HEAVY = ("torch", "polars", "pyarrow", "scipy", "altair", "joblib", "ccxt", "services.research.backtest")
 RUNNER = CliRunner()
 app = app_for([])
 VERBS = (["run"], ["backtest"], ["train"], ["sweep"], ["parity"], ["tail"], ["config", "show"], ["data", "check"])
@@ -34,19 +36,32 @@ def test_short_help(verb: list[str]) -> None:
 
 @pytest.mark.parametrize("verb", ["arm", "disarm", "halt", "resume", "resolve", "adopt"])
 def test_short_help_of_the_verbs_on_an_account(verb: str) -> None:
-    shown = RUNNER.invoke(control, [verb, "-h"])
+    shown = RUNNER.invoke(app_for([verb]), [verb, "-h"])
     assert shown.exit_code == 0
     assert "Usage: " in shown.output
 
 
-def test_a_verb_on_an_account_waits_for_nothing_that_others_need() -> None:
-    """A halt hands over to the gateway's process at once."""
+@pytest.mark.parametrize(
+    "typed",
+    ["halt", "disarm", "resume", "resolve", "arm --help", "config show", "tail --help", "--help"],
+)
+def test_what_only_research_and_exchanges_need_is_not_loaded(tmp_path: Path, typed: str) -> None:
+    """A halt waits for none of it, nor does a person who asks for help."""
+    (tmp_path / "tickline.toml").write_text(CONFIG)
     code = (
-        "import sys; from services.console.main import app_for; app_for(['halt', '--flatten']);"
-        "print(*({'numpy', 'redis', 'services.research'} & sys.modules.keys()))"
+        "import sys\n"
+        "from services.console.main import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as ended:\n"
+        "    print('loaded:', ended.code, *sorted(set(HEAVY) & sys.modules.keys()))\n"
+    ).replace("HEAVY", repr(HEAVY))
+    command = [sys.executable, "-c", code, *typed.split()]
+    environment = {"TICKLINE_STATE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, check=True
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+    assert done.stdout.splitlines()[-1] == "loaded: 0", done.stderr
 
 
 @pytest.mark.parametrize(("typed", "offered"), [("tickline ru", "run"), ("tickline tail exe", "executions")])

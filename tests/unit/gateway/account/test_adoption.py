@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.gateway.account.adoption import Adopted, Booking, Market, Said, adopted, written
-from services.gateway.account.resolution import Ending
+from services.gateway.account.adoption import Adopted, AdoptRequest, Booking, Market, adopted, written
+from services.gateway.account.ending import Ending
 from services.gateway.execution.baseline import BALANCE_BESIDE, Beside, beside, mine_of, mine_row
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExternalRow, LimitRow
@@ -25,11 +25,13 @@ def trade(qty: str, price: str, fees: str, id_: str = "7") -> ExternalRow:
     return ExternalRow("EXTERNAL_FILL", SYM, f"{SYM}:{id_}", f"trade of {qty}", 1, "", "no trade", qty, D(price), fees)
 
 
-def said(ending: str = "bot", **given: str) -> Said:
-    return Said(Ending(ending), *(D(given[n]) if n in given else None for n in ("qty", "price", "fee")), "ada", 9)
+def said(ending: str = "bot", **given: str) -> AdoptRequest:
+    return AdoptRequest(
+        Ending(ending), *(D(given[n]) if n in given else None for n in ("qty", "price", "fee")), "ada", 9
+    )
 
 
-def first(row: ExternalRow, *waiting: ExternalRow, word: Said | None = None, **more: Any) -> Adopted:
+def first(row: ExternalRow, *waiting: ExternalRow, word: AdoptRequest | None = None, **more: Any) -> Adopted:
     markets, limits = more.get("markets", SWAP), more.get("limits", {})
     return adopted([row], [row, *waiting], word or said(), markets, limits)[0]
 
@@ -61,7 +63,7 @@ def first(row: ExternalRow, *waiting: ExternalRow, word: Said | None = None, **m
     ],
 )  # fmt: skip
 def test_what_is_booked(
-    row: ExternalRow, waiting: tuple[ExternalRow, ...], word: Said, markets: dict[str, Market], booking: Booking
+    row: ExternalRow, waiting: tuple[ExternalRow, ...], word: AdoptRequest, markets: dict[str, Market], booking: Booking
 ) -> None:
     assert first(row, *waiting, word=word, markets=markets).booking == booking
 
@@ -80,7 +82,7 @@ def test_what_is_booked(
         (BALANCE, said("mine"), ConfigError, "--as mine: a position can be yours"),
     ],
 )
-def test_what_cannot_be(row: ExternalRow, word: Said, error: type[Exception], why: str) -> None:
+def test_what_cannot_be(row: ExternalRow, word: AdoptRequest, error: type[Exception], why: str) -> None:
     with pytest.raises(error, match=why):
         first(row, word=word)
 

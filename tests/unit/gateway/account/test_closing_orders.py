@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.account.closing_orders import MOST_PIECES, Held, Part, own_part, parts, parts_of_row, pieces
+from services.gateway.account.closing_orders import (
+    MOST_PIECES,
+    ClosingOrder,
+    PositionSeen,
+    closing_orders,
+    closing_orders_of_row,
+    own_part,
+    pieces,
+)
 from shared.exchanges.trading.venue import MarketRules
 
 D = Decimal
@@ -16,8 +24,8 @@ PRICE = D(42_000)
 qty = st.integers(-20, 20).map(lambda n: D(n).scaleb(-3))
 
 
-def sent(position: str, booked: str, *unsettled: str, rules: MarketRules = SWAP) -> list[Part]:
-    return parts(Held(D(position), D(booked), tuple(map(D, unsettled))), rules, PRICE)
+def sent(position: str, booked: str, *unsettled: str, rules: MarketRules = SWAP) -> list[ClosingOrder]:
+    return closing_orders(PositionSeen(D(position), D(booked), tuple(map(D, unsettled))), rules, PRICE)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +47,7 @@ def sent(position: str, booked: str, *unsettled: str, rules: MarketRules = SWAP)
     ],
 )
 def test_a_swap(position: str, booked: str, unsettled: tuple[str, ...], wanted: list[tuple[str, bool]]) -> None:
-    assert sent(position, booked, *unsettled) == [Part(D(size), "book" if own else "") for size, own in wanted]
+    assert sent(position, booked, *unsettled) == [ClosingOrder(D(size), "book" if own else "") for size, own in wanted]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +55,7 @@ def test_a_swap(position: str, booked: str, unsettled: tuple[str, ...], wanted: 
     [("1.5", "0.5", [("-0.5", True)]), ("1.5", "0", []), ("0.002", "0.002", []), ("0.3", "0.5", [("-0.3", True)])],
 )
 def test_spot_leaves_savings_alone(position: str, booked: str, wanted: list[tuple[str, bool]]) -> None:
-    assert sent(position, booked, rules=SPOT) == [Part(D(size), "book" if own else "") for size, own in wanted]
+    assert sent(position, booked, rules=SPOT) == [ClosingOrder(D(size), "book" if own else "") for size, own in wanted]
 
 
 @pytest.mark.parametrize(
@@ -63,13 +71,13 @@ def test_spot_leaves_savings_alone(position: str, booked: str, wanted: list[tupl
 def test_what_a_person_has_called_theirs_is_not_ours(
     position: str, booked: str, mine: str, unsettled: tuple[str, ...], own: str
 ) -> None:
-    assert own_part(Held(D(position), D(booked), tuple(map(D, unsettled)), D(mine))) == D(own)
+    assert own_part(PositionSeen(D(position), D(booked), tuple(map(D, unsettled)), D(mine))) == D(own)
 
 
 @given(position=qty, booked=qty, unsettled=st.lists(qty, max_size=3))
 def test_all_of_a_swap_and_no_more(position: D, booked: D, unsettled: list[D]) -> None:
-    held = Held(position, booked, tuple(unsettled))
-    assert sum((part.signed_qty for part in parts(held, SWAP, PRICE)), D(0)) == -position
+    held = PositionSeen(position, booked, tuple(unsettled))
+    assert sum((part.signed_qty for part in closing_orders(held, SWAP, PRICE)), D(0)) == -position
 
 
 @given(wanted=st.integers(-200, 200), most=st.integers(2, 30), least=st.integers(1, 15))
@@ -84,11 +92,14 @@ def test_pieces_are_each_an_order_and_together_the_whole(wanted: int, most: int,
 
 
 def test_a_row_is_closed_by_itself() -> None:
-    assert parts_of_row("SHORT", D(-12), SWAP, PRICE) == [Part(D(10), "", "SHORT"), Part(D(2), "", "SHORT")]
+    assert closing_orders_of_row("SHORT", D(-12), SWAP, PRICE) == [
+        ClosingOrder(D(10), "", "SHORT"),
+        ClosingOrder(D(2), "", "SHORT"),
+    ]
 
 
 @given(position=qty, booked=qty, unsettled=st.lists(qty, max_size=3))
 def test_what_is_ours_is_part_of_the_position(position: D, booked: D, unsettled: list[D]) -> None:
-    held = Held(position, booked, tuple(unsettled))
+    held = PositionSeen(position, booked, tuple(unsettled))
     assert abs(own_part(held)) <= abs(position)
     assert own_part(held) * position >= 0

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.gateway.account.resolution import Said, resolution
+from services.gateway.account.resolution import ResolveRequest, resolution
 from shared.config.gateway import GatewaySettings
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import FillRow, OrderRow
@@ -26,7 +26,7 @@ LATER = 7_001
 def resolved(
     state: OrderPhase, qty: str | None = None, price: str | None = None, row: OrderRow = ROW, at_ms: int = LATER
 ) -> tuple[OrderRow, ExecutionReport]:
-    said = Said(state, None if qty is None else D(qty), None if price is None else D(price), "ada", at_ms)
+    said = ResolveRequest(state, None if qty is None else D(qty), None if price is None else D(price), "ada", at_ms)
     fee = FillRow("BTCUSDT", "1", "v", "a" * 32, D("-0.004"), D(41_000), D("0.05"), "USDT", 2_000)
     made = resolution(row, [fee] if row.filled_qty else [], said, 9, GATEWAY)
     report = kept(ExecutionReport, made.execution.report)

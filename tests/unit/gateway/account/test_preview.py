@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.account.arm_preview import MarketSeen, Seen, arm_screen
+from services.gateway.account.preview import AccountSeen, MarketSeen, preview_lines
 from services.gateway.risk import RiskRules
 from shared.config import load_settings
 from shared.control.books import Books
@@ -24,7 +24,7 @@ D = Decimal
 NOW_MS = 1_763_985_600_000
 SWAP = MarketRules("swap", "BTC/USDT:USDT", "BTC", "USDT", D("0.001"), D("0.001"), None, D(100), D("0.1"), D(1))
 BTC = MarketSeen("BTCUSDT", SWAP, D(0), 0, VenueQuote("BTCUSDT", D("41999.9"), D("42000.0"), NOW_MS - 60_000))
-SEEN = Seen(NOW_MS, D(10_000), [BTC], [], 0, 0)
+SEEN = AccountSeen(NOW_MS, D(10_000), [BTC], [], 0, 0)
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def shown(seen: Seen = SEEN, max_notional: int = 2_000, balance: int = 1_000, **own: Any) -> list[str]:
+def shown(seen: AccountSeen = SEEN, max_notional: int = 2_000, balance: int = 1_000, **own: Any) -> list[str]:
     risk = {"max_order_notional": 2_000, "max_position_notional": 2_000, **own.pop("risk", {})}
     gateway = {"mode": "live", "venue": "ccxt", "exchange": "okx", "account": "main", "risk": risk, **own}
     settings = load_settings(
@@ -41,7 +41,7 @@ def shown(seen: Seen = SEEN, max_notional: int = 2_000, balance: int = 1_000, **
     )  # fmt: skip
     rules = RiskRules.of(settings, "0" * 64)
     arming = ArmingRow(D(max_notional), NOW_MS, NOW_MS + 3_600_000, rules.config_hash, "ada")
-    return list(arm_screen(settings, rules, arming, seen))
+    return list(preview_lines(settings, rules, arming, seen))
 
 
 def first(lines: list[str]) -> str:

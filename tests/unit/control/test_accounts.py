@@ -1,13 +1,25 @@
-"""A person's change beside a gateway that takes the journal's epoch back."""
+"""The journal that a verb works on, and a person's change beside a gateway that takes its epoch back."""
 
 from pathlib import Path
 
 import pytest
 
-from services.gateway.account.alone import write_alone
+from shared.config import load_settings
+from shared.control.accounts import journal_of, write_alone
 from shared.errors import SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import EventRow
+
+
+async def test_a_person_is_told_of_a_new_journal(tmp_path: Path) -> None:
+    """E.g. in another folder than the line's, whose gateway knows nothing of a halt in it."""
+    settings = load_settings(state_dir=tmp_path, gateway={"mode": "testnet", "venue": "fake", "account": "main"})
+    warned: list[str] = []
+    async with journal_of(settings, warned.append):
+        said = f"journal {tmp_path / 'journal-main.db'} is new: a line that is at work has another journal"
+        assert warned.pop().startswith(said)
+    async with journal_of(settings, warned.append):
+        assert warned == []
 
 
 @pytest.mark.parametrize("times", [0, 1, 3])

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from services.gateway.account.worst_case import Stake, coins_at_stake, if_everything_dies, swaps_at_stake
+from shared.explain.account import Stake, coins_at_stake, if_everything_dies, swaps_at_stake
 from shared.orders import VenueQuote
 from shared.orders.answers import VenuePosition
 

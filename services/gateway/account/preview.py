@@ -1,19 +1,26 @@
-"""What a person sees before arming. Pure."""
+"""What a person sees before arming: the account as venue and journal tell it now, and what an arming would allow."""
 
+import time
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.gateway.account.terminal import utc
-from services.gateway.account.worst_case import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
 from services.gateway.risk import Context, Hold, Pass, ProposedOrder, RiskCheck, RiskRules
+from services.gateway.risk.check import model_sha256
+from services.gateway.risk.equity import equity, last_bids, with_last
 from shared.account import Account
 from shared.config import Settings
 from shared.control.books import Books
+from shared.control.whereabouts import Whereabouts
+from shared.errors import VenueError
 from shared.exchanges.trading.amounts import plain, sized
+from shared.exchanges.trading.make import make_venue
 from shared.exchanges.trading.venue import MarketRules
+from shared.explain.account import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake, utc
+from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import Reason
+from shared.messages.reasons import OrderPhase
 from shared.orders import VenueQuote
 from shared.orders.answers import VenuePosition
 from shared.plural import plural
@@ -23,11 +30,12 @@ from shared.strategies.fee_reserve import with_reserve
 from shared.strategies.identity import Identity
 from shared.user_code import blaming
 
+_ZERO = Decimal(0)
 UP = 1.0  # a forecast that every strategy would buy on
 
 
 class MarketSeen(NamedTuple):
-    """One symbol at the venue, now. position: of all its rows together."""
+    """One symbol as the venue shows it now. position: of all its rows together."""
 
     sym: str
     rules: MarketRules
@@ -37,10 +45,11 @@ class MarketSeen(NamedTuple):
     rows: Sequence[VenuePosition] = ()
 
 
-class Seen(NamedTuple):
-    """What was found: at the venue, and in the journal. unsettled: orders without an end. differences: not adopted.
+class AccountSeen(NamedTuple):
+    """The account as venue and journal show it now.
 
-    books: as the journal has them; None: all are new. closed: markets in which nothing is added now, and why.
+    unsettled: orders without an end. differences: those that nobody has adopted. books: as the journal has them; None:
+    all are new. closed: markets in which nothing is added now, and why.
     """
 
     now_ms: int
@@ -53,8 +62,54 @@ class Seen(NamedTuple):
     closed: Sequence[str] = ()
 
 
-def arm_screen(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Seen) -> Iterator[str]:
-    """Venue, account, equity, limits, positions, each symbol's first order after rounding, and what would be armed."""
+def rules_of(settings: Settings) -> RiskRules:
+    """Returns the rules that an arming is given for: those of the config, and of the weights that it means."""
+    return RiskRules.of(settings, model_sha256(settings))
+
+
+async def look(settings: Settings, journal: Journal, books: Books) -> AccountSeen:
+    """Returns what the venue and the journal tell of the account now. Raises VenueError, ConfigError, SafetyRefusal."""
+    limits, here = await journal.limits(), Whereabouts.of(settings)
+    others = [sym for sym in books.others() if sym not in settings.symbols]
+    also = here.of_others(Whereabouts.known(limits), others)
+    venue = make_venue(settings)
+    await venue.open()
+    try:
+        here.of_account(venue, Whereabouts.known(limits), settings.gateway.account)
+        venue.also(also)
+        syms = sorted(settings.gateway.markets)
+        positions, orders = await venue.positions(), await venue.all_open_orders()
+        quotes = await venue.quotes([*syms, *also])
+        if missing := [sym for sym in syms if sym not in quotes and sym not in venue.untraded]:
+            raise VenueError(f"{settings.gateway.account}: no quote of {', '.join(missing)}: ask again")
+        markets = [
+            MarketSeen(
+                sym, venue.rules(sym), sum((row.signed_qty for row in positions if row.sym == sym), _ZERO),
+                sum(order.sym == sym for order in orders), quotes[sym], [row for row in positions if row.sym == sym],
+            )
+            for sym in syms if sym in quotes
+        ]  # fmt: skip
+        held = books.held()
+        bids = last_bids(held, quotes, venue.untraded, {}, limits, books.paid())
+        worth = equity(await venue.balance(), held, with_last(quotes, bids))
+        if worth is None:
+            raise VenueError(
+                f"{settings.gateway.account}: a coin that the books hold has no price: its equity is unknown"
+            )
+        closed = [one.closed for one in venue.market_news() if one.closed]
+    finally:
+        await venue.close()
+    sent = [row for row in await journal.orders() if row.state is not OrderPhase.INTENT]
+    return AccountSeen(
+        now_ms=time.time_ns() // 1_000_000, equity=worth, markets=markets,
+        latches=list((await journal.latches()).values()),
+        unsettled=len(sent), differences=len(await journal.externals(adopted=False)),
+        books=books, closed=closed,
+    )  # fmt: skip
+
+
+def preview_lines(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: AccountSeen) -> Iterator[str]:
+    """Yields venue, account, equity, limits, positions, each symbol's first order after rounding, and what is armed."""
     own, limits = settings.gateway, settings.gateway.risk
     at = own.exchange if own.venue == "ccxt" else f"the fake exchange, {own.fake_url}"
     coins = all(market.rules.kind == "spot" for market in seen.markets)
@@ -97,8 +152,8 @@ def arm_screen(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Se
     )
 
 
-def _stakes(seen: Seen) -> Iterator[Stake]:
-    """Each position at the venue; on spot what the books hold."""
+def _stakes(seen: AccountSeen) -> Iterator[Stake]:
+    """Yields what is at stake in each position at the venue; on spot in what the books hold."""
     for market in seen.markets:
         if market.rules.kind == "swap":
             yield from swaps_at_stake(market.rows)
@@ -106,14 +161,14 @@ def _stakes(seen: Seen) -> Iterator[Stake]:
             yield from coins_at_stake(market.sym, min(seen.books.position(market.sym), market.position), market.quote)
 
 
-def _most_armed(settings: Settings, arming: ArmingRow, seen: Seen) -> Stake:
+def _most_armed(settings: Settings, arming: ArmingRow, seen: AccountSeen) -> Stake:
     if any(market.rules.kind == "spot" for market in seen.markets):
         return Stake(arming.max_notional, "if the coins are worth nothing")
     return Stake(arming.max_notional / settings.gateway.leverage, "by liquidation")
 
 
 def _books(settings: Settings, books: Books | None) -> str:
-    """How many of what capital; and what each has now, where that is something else."""
+    """Returns how many books have what capital; and what each has now, where that is something else."""
     begun = settings.strategy.balance
     text = f"{plural(len(settings.symbols), 'book')} of {plain(begun)}{' each' * (len(settings.symbols) > 1)}"
     now = [] if books is None else [(sym, books.balance_of(sym), books.capital(sym)) for sym in settings.symbols]
@@ -125,7 +180,7 @@ def _books(settings: Settings, books: Books | None) -> str:
 
 
 def _flat(settings: Settings, books: Books | None, sym: str) -> Account:
-    """The symbol's book as it would be flat."""
+    """Returns the symbol's book as it would be flat."""
     if books is None:
         return Account(settings.strategy.balance)
     account = Account(books.capital(sym))
@@ -133,8 +188,8 @@ def _flat(settings: Settings, books: Books | None, sym: str) -> Account:
     return account
 
 
-def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Seen, market: MarketSeen) -> str:
-    """What the strategy's first order from a flat book would become, and which gate it would meet."""
+def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: AccountSeen, market: MarketSeen) -> str:
+    """Returns what the strategy's first order from a flat book would become, and which limit it would meet."""
     price, own = market.quote.ask, settings.strategy
     costs = settings.gateway
     decider = with_reserve(make_decider(own.name, own.params), costs.fee, costs.slippage_bps)
@@ -153,7 +208,7 @@ def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Seen, 
         now_ns=seen.now_ms * 1_000_000, equity=seen.equity, books_balance=booked, arming=arming,
         quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
         latches={latch.name: latch for latch in seen.latches}, position=_own(seen, market),
-        other_notional=sum((_notional(seen, other) for other in seen.markets if other.sym != market.sym), Decimal(0)),
+        other_notional=sum((_notional(seen, other) for other in seen.markets if other.sym != market.sym), _ZERO),
     )  # fmt: skip
     verdict = RiskCheck(rules).on_tick(ProposedOrder(market.sym, qty, price, False, context.now_ns, context))
     shown = f"BUY {plain(qty)} at about {plain(price)} = {plain(qty * price)} {market.rules.quote}"
@@ -162,17 +217,17 @@ def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Seen, 
     return f"{shown}, would {'wait' if isinstance(verdict, Hold) else 'be refused'}: {verdict.reason}"
 
 
-def _beside(seen: Seen, market: MarketSeen) -> str:
-    """What of the position cannot be sold, and what is no book's."""
-    dust, other = seen.books.dust(market.sym) if seen.books else Decimal(0), market.position - _own(seen, market)
+def _beside(seen: AccountSeen, market: MarketSeen) -> str:
+    """Returns what of the position cannot be sold, and what is no book's."""
+    dust, other = seen.books.dust(market.sym) if seen.books else _ZERO, market.position - _own(seen, market)
     said = f"of it dust {plain(dust)}, " if dust else ""
     return said + (f"{plain(other)} of it no book's, " if other else "")
 
 
-def _own(seen: Seen, market: MarketSeen) -> Decimal:
-    """What the limits count: a swap's whole position; of a coin what the book holds, the rest is somebody's savings."""
+def _own(seen: AccountSeen, market: MarketSeen) -> Decimal:
+    """Returns what the limits count: a swap's whole position; of a coin what the book holds, the rest is savings."""
     return market.position if seen.books is None or market.rules.kind == "swap" else seen.books.position(market.sym)
 
 
-def _notional(seen: Seen, market: MarketSeen) -> Decimal:
+def _notional(seen: AccountSeen, market: MarketSeen) -> Decimal:
     return _own(seen, market).copy_abs() * market.quote.ask

@@ -1,0 +1,81 @@
+"""`tickline halt` stops an account's sending; `tickline resume` lifts what stopped it.
+
+What a halt can do without is loaded behind its latch: the latch waits for neither research nor ccxt.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import typer
+
+from services.console.options import AccountName
+from services.console.terminal import confirm, need_terminal, now_ms, on_account, person, warn
+
+
+def halt(
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel what is open at the venue.")] = False,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Cancel, and close all positions.")] = False,
+    within_s: Annotated[
+        float | None, typer.Option("--within", min=1, help="Seconds to try; without it until it is done, or Ctrl-C.")
+    ] = None,
+    account: AccountName = None,
+) -> None:
+    """Stop sending at once, with or without bus and gateway. Needs no confirmation."""
+    on_account(lambda: stop(cancel=cancel, flatten=flatten, within_s=within_s, named=account))
+
+
+async def stop(
+    *, cancel: bool, flatten: bool, within_s: float | None = None, named: str | None = None
+) -> Iterable[str]:
+    """Halts the account; then, if asked for, cancels and closes through the venue itself.
+
+    within_s: how long the venue is asked; None: until it is done. named: as `account_to_stop` has it. While the halt is
+    at work the gateway leaves the account to it; then it comes back, settles what the halt has sent, and refuses
+    everything else.
+    """
+    from shared.control.accounts import account_to_stop
+    from shared.control.latches import halt as latch_account
+
+    by = person()
+    async with account_to_stop(named, warn) as stopped:
+        epoch = await latch_account(stopped.journal, by, now_ms(), at_work=cancel or flatten)
+        typer.echo(f"{stopped.account} is halted: nothing is sent until `tickline resume HALT`")
+        if cancel or flatten:
+            from services.gateway.account.way_out import leave
+
+            await leave(stopped, epoch, by, typer.echo, warn, flatten=flatten, within_s=within_s)
+    return ()
+
+
+def resume(
+    names: Annotated[list[str] | None, typer.Argument(help="What is lifted, e.g. HALT; none: list it.")] = None,
+) -> None:
+    """Lift what is latched, by name; without one it lists them. Lifting needs a terminal."""
+    on_account(lambda: lift(names or []))
+
+
+async def lift(names: Sequence[str]) -> Iterable[str]:
+    """Drops the latches of these names, after a person has seen them; without names, lists what is latched."""
+    from shared.control.accounts import journal_of, settings_of_account
+    from shared.control.latches import lift as lift_latches
+    from shared.control.latches import to_lift
+    from shared.explain.account import latch_line, latch_with_its_verb
+
+    if names:
+        need_terminal("resume")
+    settings = settings_of_account()
+    account = settings.gateway.account
+    async with journal_of(settings, warn) as journal:
+        latches = await journal.latches()
+        if not names:
+            listed = [latch_with_its_verb(latch) for _, latch in sorted(latches.items())]
+            return listed or [f"nothing of {account} is latched"]
+        dropped, left = to_lift(names, latches), sorted(latches.keys() - set(names))
+        for latch in dropped:
+            typer.echo(f"latched: {latch_line(latch)}")
+        for name in left:
+            typer.echo(f"stays: {latch_line(latches[name])}")
+        confirm(account, "resume")
+        await lift_latches(journal, dropped, person(), now_ms())
+    goes = f"; still held by {', '.join(left)}" if left else ""
+    return [f"{', '.join(latch.name for latch in dropped)} of {account} lifted{goes}"]

@@ -1,8 +1,0 @@
-"""`python -m services.gateway.account`."""
-
-from shared.runner.loading import loading
-
-with loading():
-    from services.gateway.account.main import main
-
-main()

@@ -1,0 +1,122 @@
+"""An account in sentences: whether it may add exposure, what holds it, and what it can lose. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from shared.control.latches import OTHER_BUS
+from shared.exchanges.trading.amounts import plain
+from shared.journal.rows import ArmingRow, LatchRow
+from shared.orders.answers import VenuePosition, VenueQuote
+from shared.plural import plural
+
+CENT = Decimal("0.01")
+_ZERO = Decimal(0)
+
+
+def utc(at_ms: int) -> str:
+    """Returns a time to the second.
+
+    >>> utc(1_763_985_600_000)
+    '2025-11-24 12:00:00 UTC'
+    """
+    return f"{datetime.fromtimestamp(at_ms // 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def money(amount: Decimal) -> str:
+    """Returns an amount to the cent, without trailing zeros.
+
+    >>> money(Decimal("999.995")), money(Decimal("10000.00"))
+    ('1000', '10000')
+    """
+    return plain(amount.quantize(CENT))
+
+
+def latch_line(latch: LatchRow) -> str:
+    """Returns what holds an account, since when, and who says so.
+
+    >>> latch_line(LatchRow("DAILY_LOSS", "equity 900", "gateway", 1_763_985_600_000))
+    'DAILY_LOSS since 2025-11-24 12:00:00 UTC by gateway: equity 900'
+    """
+    return f"{latch.name} since {utc(latch.at_ms)} by {latch.by}: {latch.reason}"
+
+
+def latch_with_its_verb(latch: LatchRow) -> str:
+    """Returns the line of a latch with the verb that lifts it."""
+    verb = "adopt" if latch.name == OTHER_BUS else f"resume {latch.name}"
+    return f"latched: {latch_line(latch)}: `tickline {verb}`"
+
+
+def standing(
+    latches: Mapping[str, LatchRow], arming: ArmingRow | None, config_hash: str, differences: int, now_ms: float,
+    how: str, arm: str,
+) -> str:  # fmt: skip
+    """Returns whether an account may send, and what keeps it from that, with what is typed to change it.
+
+    config_hash: of the config that an arming must be given for. differences: that wait for a person. how: what is typed
+    before a verb, e.g. `tickline`. arm: what is typed to arm.
+
+    >>> standing({}, None, "", 0, 0, "tickline", "tickline arm --account main")
+    'not armed: nothing that adds exposure is sent; in another terminal: tickline arm --account main'
+    """
+    if latches:
+        names = sorted(latches.keys() - {OTHER_BUS})
+        verbs = [" ".join(["resume", *names])] * bool(names)
+        verbs += ["adopt"] * (OTHER_BUS in latches)
+        typed = ", ".join(f"{how} {verb}" for verb in verbs)
+        return f"held by {', '.join(sorted(latches))}: in another terminal: {typed}"
+    if arming is None or (why := _not_armed(arming, config_hash, now_ms)):
+        why = "not armed" if arming is None else why
+        return f"{why}: nothing that adds exposure is sent; in another terminal: {arm}"
+    armed = f"armed until {utc(arming.expires_at_ms)}, for positions of at most {arming.max_notional.normalize():f}"
+    waiting = plural(differences, "difference waits", "differences wait")
+    return armed + (f"; {waiting} for a person: {how} resolve" if differences else "")
+
+
+def _not_armed(arming: ArmingRow, config_hash: str, now_ms: float) -> str:
+    if now_ms >= arming.expires_at_ms:
+        return f"armed no more, since {utc(arming.expires_at_ms)}"
+    return "" if arming.config_hash == config_hash else "armed for another config, which does not count"
+
+
+class Stake(NamedTuple):
+    """A stake is what may be lost: an amount in quote units, None for all that there is. how: for a person."""
+
+    amount: Decimal | None
+    how: str
+
+
+def swaps_at_stake(rows: Sequence[VenuePosition]) -> Iterator[Stake]:
+    """Yields each position's stake: an isolated one takes its margin and its profit with it, and no more."""
+    for row in rows:
+        if not row.signed_qty:
+            continue
+        at = "a price that the exchange does not tell" if row.liquidation is None else plain(row.liquidation)
+        name = " ".join(filter(None, (row.sym, row.row)))
+        amount = None if row.at_stake is None else max(row.at_stake, _ZERO)
+        what = "all there is" if amount is None else money(amount)
+        yield Stake(amount, f"{name} {what} by liquidation at {at}")
+
+
+def coins_at_stake(sym: str, qty: Decimal, quote: VenueQuote) -> Iterator[Stake]:
+    """Yields a coin's stake: nothing liquidates it, it can fall to nothing."""
+    if qty > 0:
+        yield Stake(qty * quote.bid, f"{sym} {money(qty * quote.bid)} if the coin is worth nothing")
+
+
+def if_everything_dies(stakes: Iterable[Stake], equity: Decimal, armed: Stake) -> str:
+    """Returns what is lost at most when line, host and network die and nobody acts any more, in one line.
+
+    armed: what may come to it under the arming.
+
+    >>> if_everything_dies([], Decimal(1_000), Stake(Decimal(500), "by liquidation"))
+    'if everything dies now: nothing is open, nothing is lost; with all open that is armed: at most 500, by liquidation'
+    """
+    there, found = max(equity, _ZERO), list(stakes)
+    lost = min(sum((there if stake.amount is None else stake.amount for stake in found), _ZERO), there)
+    now = "nothing is open, nothing is lost"
+    if found:
+        now = f"at most {money(lost)} of {money(there)}: {', '.join(stake.how for stake in found)}"
+    most = there if armed.amount is None else min(armed.amount, there)
+    return f"if everything dies now: {now}; with all open that is armed: at most {money(most)}, {armed.how}"
