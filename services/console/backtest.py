@@ -68,7 +68,7 @@ def backtest(
             from services.research.lookahead.guard import Guard
 
             guard = stack.enter_context(Guard(data))  # before the strategies are imported
-        from services.research.backtest.rows import CsvRows
+        from services.research.backtest.observer import CsvRows
         from services.research.metrics import table
         from shared.strategies.identity import Identity
 
@@ -128,7 +128,7 @@ def run_variants(
     watching: observers of that one. curves: whether each result has its curve. Raises ConfigError.
     """
     from services.research.backtest import Backtest  # it loads the models' runtime, which takes seconds
-    from services.research.backtest.rules import variants
+    from services.research.backtest.engine import variants
     from services.research.metrics import Metrics
 
     try:

@@ -1,6 +1,7 @@
 """Backtests: history through the very stages of the line."""
 
 from services.research.backtest.engine import Backtest, Given
-from services.research.backtest.rules import Observer, Totals, VenueRules
+from services.research.backtest.observer import Observer, Totals
+from services.research.backtest.venue import VenueRules
 
 __all__ = ["Backtest", "Given", "Observer", "Totals", "VenueRules"]

@@ -1,4 +1,4 @@
-"""A backtest: a file through the very stages that the services run."""
+"""A backtest takes a file through the very stages that the services run."""
 
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -11,8 +11,9 @@ from typing import NamedTuple, cast
 import torch
 
 from services.ingestor.source import Quote
-from services.research.backtest.rules import Observer, Totals, VenueRules
-from services.research.backtest.venue import BacktestVenue
+from services.research.backtest.funding import FundingRates
+from services.research.backtest.observer import Observer, Totals
+from services.research.backtest.venue import BacktestVenue, VenueRules
 from services.research.line import InProcessLine, LinePlans, Tap, line_plans
 from shared.account import Fill, RoundTrips
 from shared.config import Settings
@@ -34,21 +35,45 @@ UNREAD = (Stream.FEATURES, Stream.DECISIONS)  # by no stage, and by none of the 
 BATCH = 64  # bars that are read and predicted on before the first of them is traded: so each part has the caches
 PROGRESS_EVERY = 16 * BATCH
 
-Progress = Callable[[int], None]
+LEGS, NETTED = "legs", "netted"
+
+Progress = Callable[[int], None]  # the rows read so far
+
+
+def variants(settings: Settings) -> dict[str, Settings]:
+    """Returns the settings by a name for the table, the configured ones first.
+
+    A strategy with a parameter `netting` has the other way of ordering beside it. Raises ValueError for parameters
+    that do not fit.
+
+    >>> from shared.config import load_settings
+    >>> [(name, found.strategy.params) for name, found in variants(load_settings()).items()]
+    [('legs', {}), ('netted', {'netting': True})]
+    """
+    own = settings.strategy
+    netting = getattr(make_decider(own.name, own.params), "netting", None)
+    if not isinstance(netting, bool):
+        return {own.name: settings}
+    strategy = own.model_copy(update={"params": {**own.params, "netting": not netting}})
+    other = settings.model_copy(update={"strategy": strategy})
+    return {NETTED: settings, LEGS: other} if netting else {LEGS: settings, NETTED: other}
 
 
 class Given(NamedTuple):
-    """Bars in memory and a model at hand, instead of the file and the weights that the settings name."""
+    """What is given is traded instead of the file and the weights that the settings name: bars in memory, and plans."""
 
     bars: Iterable[Bar]
     plans: LinePlans
 
 
 class Backtest:
-    """One symbol, the first of the settings, out of its file; with the default rules, what the paper line would do.
+    """A backtest trades one symbol, the first of the settings, out of its file.
+
+    With the default rules it does what the paper line would do. Rows are streamed: memory does not grow with the file,
+    but for what observers keep.
 
     start_ns, end_ns: only bars whose end is in [start_ns, end_ns) are traded on. Those before warm the features, then
-    trading starts flat. Rows are streamed: memory does not grow with the file, but for what observers keep.
+        trading starts flat.
     given: what is traded instead of the file and the model, which are then not read.
 
     Raises ConfigError for settings that make no backtest, DataError for a file, or a model, that does not fit them.
@@ -80,7 +105,9 @@ class Backtest:
     def run(
         self, observers: Sequence[Observer] = (), progress: Progress | None = None, tap: Tap | None = None
     ) -> Totals:
-        """The whole backtest, from the file's first row. progress: called now and then with the rows read so far.
+        """Runs the whole backtest, from the file's first row.
+
+        progress: called now and then with the rows read so far.
         tap: called with every message of the bars that are traded on, before their mark.
         """
         with blaming(self._sym):
@@ -141,6 +168,7 @@ class Backtest:
             leverage or Decimal(1),
             interval_ns(self._settings.interval),
             zone_of(self._settings.ingestor.timezone),
+            FundingRates(self._rules.funding) if self._rules.funding is not None else None,
         )
 
     def _require_sense(self, run: "_Run", rows: int) -> None:
@@ -160,7 +188,7 @@ class Backtest:
 
 
 class _Run:
-    """The state of one run: the line, and the sums."""
+    """A run holds the line and the sums of one backtest."""
 
     def __init__(
         self,
@@ -195,7 +223,7 @@ class _Run:
         self._fills = self._expired = self._liquidations = 0
 
     def on_bars(self, bars: list[Bar], start_ns: int) -> None:
-        """The next bars; those that end before `start_ns` are not traded on."""
+        """Takes the next bars; those that end before `start_ns` are not traded on."""
         ahead, sym = self._line.ahead, self._sym
         written = [ahead(_new(Quote, (sym, bar.ts_event, bar.close))) for bar in bars]
         for bar, messages in zip(bars, written, strict=True):
@@ -219,18 +247,28 @@ class _Run:
             self._mark(bar)
 
     def totals(self) -> Totals:
-        """The sums; orders that still wait expire."""
+        """Returns the sums; orders that still wait expire."""
         bar, account = self._bar, self._account
         assert bar is not None
         if self._venue is not None:
             self._line.deliver(list(self._venue.at_end()))
         unrealised = account.unrealised(self._sym, bar.close)
         return Totals(
-            start_equity=account.capital, end_equity=account.balance() + unrealised, fees=self._fees,
-            funding=self._funding, slippage=self._slippage, turnover=self._turnover, bars=self.bars, fills=self._fills,
-            expired=self._expired, liquidations=self._liquidations, first_ts=self._first_ts, last_ts=bar.ts_event,
-            open_trip=self._trips.open(), unrealised=unrealised,
-        )  # fmt: skip
+            start_equity=account.capital,
+            end_equity=account.balance() + unrealised,
+            fees=self._fees,
+            funding=self._funding,
+            slippage=self._slippage,
+            turnover=self._turnover,
+            bars=self.bars,
+            fills=self._fills,
+            expired=self._expired,
+            liquidations=self._liquidations,
+            first_ts=self._first_ts,
+            last_ts=bar.ts_event,
+            open_trip=self._trips.open(),
+            unrealised=unrealised,
+        )
 
     def _mark(self, bar: Bar) -> None:
         account, price = self._account, float(bar.close)
@@ -249,7 +287,7 @@ class _Run:
         self.predictions += 1
 
     def _on_execution(self, report: ExecutionReport) -> None:
-        """A report that the strategy has booked."""
+        """Adds a report that the strategy has booked."""
         qty, price, commission, leg = report.last_qty, report.last_px, report.commission, report.leg
         if leg is _FUNDING:
             self._funding += commission
@@ -273,7 +311,7 @@ class _Run:
                 on_trip(trip)
 
     def _reference(self) -> Decimal:
-        """The price of a fill before slippage."""
+        """Returns the price of a fill before slippage."""
         assert self._bar is not None
         return self._bar.open if self._at_open else self._bar.close
 

@@ -1,4 +1,4 @@
-"""Funding rates out of a file."""
+"""Funding rates, read out of a file as they fall due."""
 
 import csv
 from collections.abc import Iterator
@@ -33,12 +33,10 @@ class Rate(NamedTuple):
 
 
 class FundingRates:
-    """The rates of a CSV or Parquet file with columns `datetime` and `rate`, in order, read as they fall due.
+    """Reads the rates of a CSV or Parquet file with columns `datetime` and `rate`, in order, as they fall due.
 
-    Names of `TIMES` and `RATES`, and packed files, are read as well.
-
-    A defect is a DataError with file and row: a column that is missing, a time or rate that is none, a rate of 100 % or
-    more, times that do not ascend.
+    Other names of `TIMES` and `RATES` are read as well, and packed files. A defect is a DataError with file and row: a
+    column that is missing, a time or rate that is none, a rate of 100 % or more, times that do not ascend.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
@@ -55,7 +53,7 @@ class FundingRates:
         self._next = next(self._rates, None)
 
     def until(self, ts_event: int) -> Iterator[Rate]:
-        """The rates up to and with `ts_event` that were not given yet."""
+        """Yields the rates up to and with `ts_event` that were not given yet."""
         while self._next is not None and self._next.ts_event <= ts_event:
             yield self._next
             self._next = next(self._rates, None)
@@ -127,7 +125,7 @@ def _parquet(path: Path) -> _Cells:
 
 
 def _places(path: Path, names: list[str]) -> tuple[int, int]:
-    """Where time and rate stand."""
+    """Returns the places of time and rate among the columns."""
     plain = [plain_name(name) for name in names]
     found = [next((plain.index(name) for name in known if name in plain), -1) for known in (TIMES, RATES)]
     missing = [known[0] for known, at in zip((TIMES, RATES), found, strict=True) if at < 0]

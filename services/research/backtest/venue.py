@@ -1,12 +1,14 @@
-"""The venue of a backtest whose rules are more than the paper venue's."""
+"""What a backtest's venue does beyond filling each order at its decision price: its rules, and liquidation."""
 
 from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import cast
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.research.backtest.funding import FundingRates
-from services.research.backtest.rules import VenueRules
 from services.strategy.order_id import client_order_id
 from shared.account import Account, Position
 from shared.account.paper_fill import PaperFill
@@ -17,11 +19,33 @@ from shared.messages.market import trace_id
 from shared.record import unvalidated
 from shared.runner.stage import SequenceNumbers, Stage
 
-# When a leveraged position is closed by the venue.
+_ZERO = Decimal(0)
+_report = unvalidated(ExecutionReport)
+
+
+class VenueRules(BaseModel):
+    """The rules say what a backtest's venue does; by default, what the live paper venue does.
+
+    fill: `decision`, at the decision price; `next_open`, at the next bar's open (in a file with a price alone: at the
+        next price), and EXPIRED where there is no next one.
+    maintenance_margin: positions are isolated and liquidated at this margin rate; None: never.
+    funding: a CSV or Parquet file `datetime, rate`; None: no funding.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    fill: Literal["decision", "next_open"] = "decision"
+    maintenance_margin: Annotated[Decimal, Field(ge=0, lt=1)] | None = None
+    funding: Path | None = None
+
+    @property
+    def as_paper(self) -> bool:
+        """Whether the gateway's own paper venue does all of it."""
+        return self.fill == "decision" and self.maintenance_margin is None and self.funding is None
 
 
 def liquidation_price(position: Position, leverage: Decimal, maintenance_margin: Decimal) -> Decimal:
-    """Where the margin of an isolated position in a linear contract has fallen to the maintenance margin.
+    """Returns the price at which an isolated position's margin, in a linear contract, is the maintenance margin.
 
     With entry price p, leverage l and maintenance margin rate m: long p (l − 1) / (l (1 − m)), short
     p (l + 1) / (l (1 + m)). There p / l + (price − p) = m × price, for one unit held long. A long without leverage is
@@ -38,9 +62,10 @@ def liquidation_price(position: Position, leverage: Decimal, maintenance_margin:
 
 
 def liquidated_at(position: Position, price: Decimal, first: Decimal, high: Decimal, low: Decimal) -> Decimal | None:
-    """The price at which a bar liquidates a position whose liquidation price is `price`; None where it does not.
+    """Returns the price at which a bar liquidates a position; None where it does not.
 
-    A bar that opened beyond it gapped through: then it is the open.
+    price: the position's liquidation price. first, high, low: the bar's, first its open. A bar that opened beyond it
+    gapped through: then it is the open.
 
     >>> long = Position("BTCUSDT", Decimal(1), Decimal(100))
     >>> bars = ((98, 99, 91), (98, 99, 85), (88, 95, 85))  # open, high, low
@@ -52,37 +77,43 @@ def liquidated_at(position: Position, price: Decimal, first: Decimal, high: Deci
     return min(price, first) if low <= price else None
 
 
-_ZERO = Decimal(0)
-_report = unvalidated(ExecutionReport)
-
-
 class BacktestVenue(Stage):
-    """One symbol's orders in, one terminal report for each out: at once, or with the next bar.
+    """The venue takes one symbol's orders and gives one terminal report for each: at once, or with the next bar.
 
     Prices and commissions are PaperFill's, as the paper venue's are. `on_bar` is called before the bar's tick: the
     orders that wait fill at its open; then the funding that fell due since the bar before is paid; then the position is
     liquidated if the bar's low or high reaches its liquidation price, with the taker's fee and without slippage.
-    leverage: of the isolated margin. zone: whose days the bars are, where they are of whole days.
+
+    funding: the rates that fall due; None without.
+    leverage: of the isolated margin.
+    zone: whose days the bars are, where they are of whole days.
     """
 
     def __init__(
-        self, sym: str, rules: VenueRules, fee: Decimal, slippage_bps: Decimal, leverage: Decimal, interval_ns: int,
+        self,
+        sym: str,
+        rules: VenueRules,
+        fee: Decimal,
+        slippage_bps: Decimal,
+        leverage: Decimal,
+        interval_ns: int,
         zone: Zone | None = None,
-    ) -> None:  # fmt: skip
+        funding: FundingRates | None = None,
+    ) -> None:
         self._sym = sym
         self._order = PaperFill(fee, slippage_bps)
         self._forced = PaperFill(fee, _ZERO)
         self._waits = rules.fill == "next_open"
         self._margin = rules.maintenance_margin
         self._leverage = leverage
-        self._funding = FundingRates(rules.funding) if rules.funding is not None else None
+        self._funding = funding
         self._start_of = start_of(interval_ns, zone)
         self._numbers = SequenceNumbers()
         self._waiting: deque[OrderIntent] = deque()
         self._tick_n = 0
 
     def on_tick(self, val: Message) -> list[Message] | None:
-        """Take an OrderIntent."""
+        """Takes an OrderIntent."""
         order = cast(OrderIntent, val)
         self._tick_n = order.tick_n
         if self._waits:
@@ -91,8 +122,10 @@ class BacktestVenue(Stage):
         return [self._filled(order, order.price, order.ts_event)]
 
     def on_bar(self, bar: Bar, account: Account) -> Iterator[ExecutionReport]:
-        """What happens in a bar before its close. Each report is to be booked in `account` before the next is asked
-        for: funding and liquidation look at the position as the fills left it.
+        """Yields what happens in a bar before its close.
+
+        Each report is to be booked in `account` before the next one is taken: funding and liquidation look at the
+        position as the fills left it.
         """
         opened = bar.ts_event if bar.open is bar.close else self._start_of(bar.ts_event)  # a price has no open
         while self._waiting:
@@ -110,7 +143,7 @@ class BacktestVenue(Stage):
             yield self._unasked(Leg.LIQUIDATION, bar.ts_event, qty, price, commission)
 
     def at_end(self) -> Iterator[ExecutionReport]:
-        """The reports of the orders that no bar came for."""
+        """Yields the reports of the orders that no bar came for."""
         while self._waiting:
             order = self._waiting.popleft()
             yield _report(
@@ -121,7 +154,11 @@ class BacktestVenue(Stage):
             )  # fmt: skip
 
     def _funded(self, funding: FundingRates, bar: Bar, account: Account) -> Iterator[ExecutionReport]:
-        """At the price nearest in time that the bar knows: its open in its first half, its close in the second."""
+        """Yields the funding that fell due.
+
+        The position is valued at the price nearest in time that the bar knows: its open in its first half, its close
+        in the second.
+        """
         for ts_event, rate in funding.until(bar.ts_event):
             position = account.position(self._sym)
             if position is not None:

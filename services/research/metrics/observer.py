@@ -17,7 +17,7 @@ from shared.account import RoundTrip
 from shared.intervals import interval_ns
 
 if TYPE_CHECKING:
-    from services.research.backtest.rules import Totals
+    from services.research.backtest.observer import Totals
 
 Ints = NDArray[np.int64]
 

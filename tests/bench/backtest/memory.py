@@ -25,7 +25,7 @@ def measure(bars: int) -> dict[str, Any]:
 
 
 def _child(folder: Path, bars: int) -> dict[str, float]:
-    from services.research.backtest.rows import CsvRows
+    from services.research.backtest.observer import CsvRows
     from services.research.metrics import Metrics
     from tests.bench.backtest import ours
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.research.backtest import Backtest, Observer, Totals
-from services.research.backtest.rows import CsvRows
+from services.research.backtest.observer import CsvRows
 from services.research.metrics import Metrics
 from shared.account import RoundTrip
 from shared.history.times import MAX_NS

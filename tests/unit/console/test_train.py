@@ -7,6 +7,7 @@ import pytest
 from services.console.train import _spec
 from shared.errors import ConfigError, UserCodeFailed
 from shared.features.log_return_lags import LogReturnLags
+from shared.features.registry import FEATURES
 
 GIVEN: dict[str, object] = {
     "data": Path("bars.csv"), "sym": "BTCUSDT", "interval": "1h", "features": "log_return_lags(3)", "fit": {},
@@ -21,7 +22,7 @@ class Unbuilt(LogReturnLags):
 
 
 def test_a_feature_that_cannot_be_made_is_its_authors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.features.log_return_lags.LogReturnLags", Unbuilt)
+    monkeypatch.setitem(FEATURES, "log_return_lags", Unbuilt)
     with pytest.raises(UserCodeFailed, match=r"^BTCUSDT: KeyError: 'lags' \(.*test_train.py:\d+, in __init__\)$"):
         _spec(GIVEN)
 

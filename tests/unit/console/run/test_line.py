@@ -22,6 +22,7 @@ from shared.bus.entry import Entry
 from shared.config import Settings, load_settings
 from shared.errors import BusUnreachable, SafetyRefusal, UserCodeFailed
 from shared.features.log_return_lags import LogReturnLags
+from shared.features.registry import FEATURES
 from shared.messages import Stream
 from shared.record import WIRE
 from shared.runner.progress import Progress
@@ -174,7 +175,7 @@ class Unbuilt(LogReturnLags):
 async def test_code_that_fails_before_anything_is_started_is_its_authors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.features.log_return_lags.LogReturnLags", Unbuilt)
+    monkeypatch.setitem(FEATURES, "log_return_lags", Unbuilt)
     own = load_settings(symbols=("SIM-A", "SIM-B"), bus={"folder": tmp_path / "bus"}, state_dir=tmp_path / "state")
     with pytest.raises(UserCodeFailed, match=r"^SIM-A, SIM-B: KeyError: 'lags' \(.*test_line.py:\d+, in __init__\)$"):
         await module.run_line(own, lambda *_: None, lambda line: None)

@@ -13,6 +13,7 @@ from services.research.line import InProcessLine, line_plans
 from shared.config import Settings
 from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.log_return_lags import LogReturnLags
+from shared.features.registry import FEATURES
 from tests.unit.research.backtest.helpers import DAY_NS, START_NS, SYM, MakeSettings, Row, Seen, settings_in
 
 UP_DOWN = [[str(price)] for price in (100, 110, 99, 99, 120, 90, 95)]
@@ -158,6 +159,6 @@ class Unbuilt(LogReturnLags):
 def test_code_that_fails_before_the_first_row_is_its_authors_too(
     settings_of: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.features.log_return_lags.LogReturnLags", Unbuilt)
+    monkeypatch.setitem(FEATURES, "log_return_lags", Unbuilt)
     with pytest.raises(UserCodeFailed, match=r"^BTCUSDT: KeyError: 'lags' \(.*test_engine.py:\d+, in __init__\)$"):
         Backtest(settings_of([[100], [101], [102]])).run()

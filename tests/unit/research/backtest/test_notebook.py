@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.research.backtest import Backtest
-from services.research.backtest.rows import CsvRows
+from services.research.backtest.observer import CsvRows
 from shared.account import Account, RoundTrip
 from shared.config import load_settings
 from shared.features.log_return_lags import LogReturnLags

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from services.research.backtest.rules import Totals
+from services.research.backtest.observer import Totals
 from shared.account import RoundTrip
 
 HOUR = 3_600 * 10**9
