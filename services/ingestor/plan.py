@@ -1,8 +1,14 @@
-"""The ingestor service: a market data source in, ticks out."""
+"""What the ingestor is made of: its source and stage, or for live data the pipeline of each symbol."""
 
 from collections.abc import Iterable
+from typing import Literal
 
-from services.ingestor.live.stage import LiveStage, candle_pipeline, trade_pipeline
+from services.ingestor.live.bar_join import BarJoin
+from services.ingestor.live.candles import Candles
+from services.ingestor.live.continuity import Continuity
+from services.ingestor.live.mid_prices import MidPrices
+from services.ingestor.live.sampler import EachTrade, Sampler
+from services.ingestor.live.stage import LiveStage, TickPipeline
 from services.ingestor.replay import ReplaySource
 from services.ingestor.simulated import PresentSource, SimulatedSource
 from services.ingestor.source import Source
@@ -10,15 +16,24 @@ from services.ingestor.stage import IngestStage
 from shared.config import Settings
 from shared.config.ingestor import LiveSettings
 from shared.errors import ConfigError
-from shared.exchanges.market_data.options import LiveOptions
+from shared.exchanges.market_data.options import ContinuityRules, LiveOptions
 from shared.exchanges.registry import market_data_profile
 from shared.intervals import NS_PER_S, TRADE, interval_ns, interval_text
 from shared.messages import Stream
 from shared.runner.plan import Output, ServiceSpec
 
 
+def plan(settings: Settings, venue: str) -> ServiceSpec:
+    """Returns a service that writes the ticks of `venue`, never more than a bound ahead of who reads them."""
+    return ServiceSpec(
+        instance=settings.ingestor.instance,
+        make_stage=lambda sym: IngestStage(venue, sym),
+        outputs=(Output(Stream.TICKS, (settings.signal.instance,), settings.bus.bound),),
+    )
+
+
 def make_source(settings: Settings) -> Source:
-    """The source of data without a venue that the config names; ConfigError for `ccxt`."""
+    """Returns the source that the config names, of data without a venue; raises ConfigError for `ccxt`."""
     own = settings.ingestor
     if own.source == "ccxt":
         raise ConfigError("ingestor.source ccxt gives live data only: pass --data FILE for what has been")
@@ -31,17 +46,53 @@ def make_source(settings: Settings) -> Source:
     )
 
 
-def plan(settings: Settings, venue: str) -> ServiceSpec:
-    """Ticks of `venue`, never more than a bound ahead of who reads them."""
-    return ServiceSpec(
-        instance=settings.ingestor.instance,
-        make_stage=lambda sym: IngestStage(venue, sym),
-        outputs=(Output(Stream.TICKS, (settings.signal.instance,), settings.bus.bound),),
-    )
+def live_spec(venues: Iterable[LiveOptions], instance: str) -> ServiceSpec:
+    """Returns a service that writes ticks as they come; who is too slow for them sees a gap.
+
+    Each symbol goes by the rules of its venue.
+    """
+    of = {sym: options for options in venues for sym in options.markets}
+    return ServiceSpec(instance, lambda sym: live_stage(of[sym], sym), outputs=(Output(Stream.TICKS),))
+
+
+def live_stage(options: LiveOptions, sym: str) -> LiveStage:
+    """Returns a fresh stage for one symbol."""
+    rules = options.rules(market_data_profile(options.exchange).consecutive)
+    interval, grace_ns, warm = options.interval, options.grace_ns, options.warm_bars
+    if options.stream == "candles":
+        pipeline = candle_pipeline(interval, grace_ns, warm, rules.fill_ns, rules.silence_ns)
+    else:
+        pipeline = trade_pipeline(interval, options.price, rules, grace_ns, warm)
+    of = f"{interval} of {options.markets[sym]} at {options.exchange}"
+    return LiveStage(options.venue, sym, pipeline, options.age_ns, of)
+
+
+def trade_pipeline(
+    interval: str, price: Literal["last", "mid"], rules: ContinuityRules, grace_ns: int, warm: int
+) -> TickPipeline:
+    """Returns the pipeline that makes ticks of trades, or of quotes for `mid`.
+
+    interval: `trade`, or as `shared.intervals` has it.
+    grace_ns: how long after a bar's end a late price is waited for.
+    warm: how many bars are fetched at the start. Mid prices cannot be fetched: they start cold.
+    """
+    mid = price == "mid"
+    heard = MidPrices(rules.silence_ns, rules.ahead_ns) if mid else Continuity(rules)
+    if interval == TRADE:
+        return TickPipeline(heard, EachTrade(), None)
+    ns = interval_ns(interval)
+    join = BarJoin(ns, 0 if mid else warm, fetch=not mid, fill_ns=rules.fill_ns)
+    return TickPipeline(heard, Sampler(ns, grace_ns), join)
+
+
+def candle_pipeline(interval: str, grace_ns: int, warm: int, fill_ns: int, silence_ns: int = 0) -> TickPipeline:
+    """Returns the pipeline that makes ticks of the venue's own candles."""
+    ns = interval_ns(interval)
+    return TickPipeline(Candles(ns, grace_ns, silence_ns), None, BarJoin(ns, warm, fill_ns=fill_ns))
 
 
 def live_options(settings: Settings) -> tuple[LiveOptions, ...]:
-    """What the config says of the venues, each on its own."""
+    """Returns what the config says of each venue."""
     own = settings.ingestor
     return tuple(
         _options(venue, settings.interval, name if own.venues else "") for name, venue in own.each_venue.items()
@@ -49,30 +100,24 @@ def live_options(settings: Settings) -> tuple[LiveOptions, ...]:
 
 
 def _options(own: LiveSettings, interval: str, name: str) -> LiveOptions:
-    usual = interval if interval == TRADE else interval_text(interval_ns(interval))  # venues know 1m, and no 60s
     return LiveOptions(
-        exchange=own.exchange, markets=own.markets, interval=usual, price=own.price, stream=own.stream,
-        websocket=own.websocket, grace_ns=_ns(own.grace_s), age_ns=_ns(own.age_limit_s), silence_ns=_ns(own.silence_s),
-        skew_ns=_ns(own.max_skew_s), warm_bars=own.warm_bars, poll_s=own.poll_s, timeout_s=own.timeout_s,
-        attempts=own.attempts, base_url=own.base_url, name=name,
-    )  # fmt: skip
-
-
-def live_stage(options: LiveOptions, sym: str) -> LiveStage:
-    """A fresh stage for one symbol."""
-    rules = options.rules(market_data_profile(options.exchange).consecutive)
-    if options.stream == "candles":
-        route = candle_pipeline(options.interval, options.grace_ns, options.warm_bars, rules.fill_ns, rules.silence_ns)
-    else:
-        route = trade_pipeline(options.interval, options.price, rules, options.grace_ns, options.warm_bars)
-    of = f"{options.interval} of {options.markets[sym]} at {options.exchange}"
-    return LiveStage(options.venue, sym, route, options.age_ns, of)
-
-
-def live_spec(venues: Iterable[LiveOptions], instance: str) -> ServiceSpec:
-    """Ticks as they come, each symbol's by the rules of its venue; who is too slow for them sees a gap."""
-    of = {sym: options for options in venues for sym in options.markets}
-    return ServiceSpec(instance, lambda sym: live_stage(of[sym], sym), outputs=(Output(Stream.TICKS),))
+        name=name,
+        exchange=own.exchange,
+        markets=own.markets,
+        interval=interval if interval == TRADE else interval_text(interval_ns(interval)),  # venues know 1m, and no 60s
+        price=own.price,
+        stream=own.stream,
+        websocket=own.websocket,
+        grace_ns=_ns(own.grace_s),
+        age_ns=_ns(own.age_limit_s),
+        silence_ns=_ns(own.silence_s),
+        skew_ns=_ns(own.max_skew_s),
+        warm_bars=own.warm_bars,
+        poll_s=own.poll_s,
+        timeout_s=own.timeout_s,
+        attempts=own.attempts,
+        base_url=own.base_url,
+    )
 
 
 def _ns(seconds: float) -> int:

@@ -10,7 +10,8 @@ from decimal import Decimal
 from time import process_time
 from typing import Any
 
-from services.ingestor.live.stage import LiveStage, trade_pipeline
+from services.ingestor.live.stage import LiveStage
+from services.ingestor.plan import trade_pipeline
 from shared.exchanges.market_data.events import Clock, Connected, Event, Trade
 from shared.exchanges.market_data.options import ContinuityRules
 from shared.intervals import NS_PER_S

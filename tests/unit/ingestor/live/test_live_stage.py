@@ -5,7 +5,8 @@ from typing import Literal
 
 import pytest
 
-from services.ingestor.live.stage import LiveStage, TickPipeline, candle_pipeline, trade_pipeline
+from services.ingestor.live.stage import LiveStage, TickPipeline
+from services.ingestor.plan import candle_pipeline, trade_pipeline
 from services.signal.stage import SignalStage
 from shared.exchanges.market_data.events import (
     Answered,

@@ -18,7 +18,8 @@ from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
 from services.ingestor.live.mid_prices import MidPrices
 from services.ingestor.live.sampler import EachTrade, Sampler
-from services.ingestor.live.stage import LiveStage, TickPipeline, candle_pipeline, trade_pipeline
+from services.ingestor.live.stage import LiveStage, TickPipeline
+from services.ingestor.plan import candle_pipeline, trade_pipeline
 from shared.exchanges.market_data.events import (
     Answered,
     Bars,
