@@ -1,4 +1,4 @@
-"""Input from a market data source: for every owned partition the feeds of its symbols."""
+"""What feeds the stages: quotes of a source, or events of live exchanges, for the symbols of the owned partitions."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,10 @@ from shared.runner.plan import Limits
 
 
 class SourceFeeder:
-    """Opens each symbol's feed where its last commit stood, and takes what is due."""
+    """The feeder opens each symbol's feed where its last commit stood, and takes what is due.
+
+    partitions: how many there are; a symbol is fed only to the owner of its own.
+    """
 
     def __init__(self, source: Source, partitions: int, limits: Limits) -> None:
         self._source = source
@@ -61,22 +64,26 @@ class SourceFeeder:
         return self._feeds[p]
 
     def forget(self, p: int) -> None:
-        """The partition was reloaded: its feeds must start from the committed position again."""
+        """Drop the partition's feeds: it was reloaded, and they start from the committed position again."""
         self._feeds.pop(p, None)
 
 
 HEARD = (Trade, TopOfBook, Candle)
-CLOCK_S = 0.1
+CLOCK_S = 0.1  # between two Clocks of an exchange
 BATCH_S = 0.02  # what comes meanwhile is one commit
 CLOSE_S = 2.0
 BATCH = 16_384  # events of one symbol; below, a busy loop would take less than it hears
 
 
 class ExchangeFeeder:
-    """Opens a symbol's feed when its partition is owned, and closes it when it is not any more.
+    """The feeder opens a symbol's feed when its partition is owned, and closes it when it is not any more.
 
-    A venue that ended is another object when it is tried again: the feeds of the old one are closed. Raises what the
-    venues cannot go on with. A Clock follows what was heard before it: it is read before the wait.
+    An exchange that ended is another object when it is tried again: the feeds of the old one are closed. A Clock comes
+    behind everything that was heard before it, so the time is read before the wait. Raises what the exchanges cannot go
+    on with.
+
+    batch: how many events of one symbol one round takes.
+    report: says from time to time what the feeds did.
     """
 
     def __init__(self, venues: Venues, partitions: int, batch: int = BATCH, report: FeedReport | None = None) -> None:
@@ -91,11 +98,11 @@ class ExchangeFeeder:
         self._clock_s = 0.0
 
     def feeds(self) -> dict[str, LiveFeed]:
-        """Those that are open, by symbol."""
+        """Returns the feeds that are open, by symbol."""
         return {sym: feed for feeds in self._feeds.values() for sym, feed in feeds.items()}
 
     async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
-        """Feed the stages with what has come; then do what they ask for."""
+        """Feed the stages with what has come; then let each feed fetch what its stage asks for."""
         if self._running is None:
             self._running = asyncio.create_task(self._venues.run())
         if self._running.done():
@@ -121,7 +128,7 @@ class ExchangeFeeder:
                 feed.follow(stage)
 
     async def _wait(self, wait_s: float) -> Mapping[LiveVenue, Clock]:
-        """Until something came or the time is to be told; each venue's time, as it was before."""
+        """Wait until something came or a Clock is due; the Clocks that are due have the time before the wait."""
         loop = asyncio.get_running_loop()
         now_s = loop.time()
         due_s = min(self._clock_s + CLOCK_S - now_s, wait_s)
@@ -155,7 +162,7 @@ class ExchangeFeeder:
             task.add_done_callback(self._closing.discard)
 
     def forget(self, p: int) -> None:
-        """The partition was reloaded or given up: what was heard and not committed is asked for again."""
+        """Close the partition's feeds: it was reloaded or given up, and what was not committed is fetched again."""
         for sym, feed in self._feeds.pop(p, {}).items():
             self._shut(sym, feed)
 

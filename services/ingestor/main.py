@@ -9,7 +9,7 @@ from shared.runner.service import ServiceParts, serve
 
 
 def build(settings: Settings, limits: Limits) -> ServiceParts:
-    """What this process does, and where its input comes from."""
+    """Returns what this process does, and what feeds it."""
     if settings.ingestor.source == "ccxt":
         options = live_options(settings)
         live = ExchangeFeeder(Venues(options), settings.bus.partitions)

@@ -19,7 +19,7 @@ REPLAY = "replay"
 
 
 class FileSpan(NamedTuple):
-    """What a whole file holds: its number of rows, and when the first and the last of them are known."""
+    """A whole file's number of rows, and when the first and the last of them are known (ns since 1970 UTC)."""
 
     rows: int
     first_ts_event: int
@@ -27,14 +27,13 @@ class FileSpan(NamedTuple):
 
 
 class ReplaySource:
-    """The bars of one file per symbol, as `shared.history.bars` reads them: each gives its close, at its end.
+    """The source gives the bars of one file per symbol, as `shared.history.bars` reads them: each close, at its end.
 
-    timezone: of their times, see there. A folder instead of a file is a recording: its ticks and gaps, with their own
-    times.
+    A folder instead of a file is a recording: the source gives its ticks and gaps, with their own times. Any defect is
+    a DataError of one line with file and row, raised by `check()` for the whole file and by a Feed when it gets there.
+    Raises ConfigError without files and for `trade` with bars, ValueError for an unknown interval.
 
-    Any defect is a DataError of one line with file and row, raised by `check()` for the whole file and by a Feed
-    when it gets there. Raises ConfigError without files and for `trade` with bars, ValueError for an unknown
-    interval.
+    timezone: of the bars' times, as `shared.history.bars` takes it.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
@@ -71,7 +70,7 @@ class ReplaySource:
         return tuple(self._files)
 
     def open(self, sym: str, position: int) -> Feed:
-        """The quotes behind the first `position` rows."""
+        """Returns the quotes behind the first `position` rows."""
         if position < 0:
             raise ValueError(f"position {position} is negative")
         return ReplayFeed(self._quotes(sym, position))
@@ -100,7 +99,7 @@ class ReplaySource:
 
 
 class ReplayFeed:
-    """One symbol's quotes, all of them due at once. A bad row is raised when the quotes before it were taken."""
+    """The feed gives one symbol's quotes, all due at once; it raises a bad row when those before it were taken."""
 
     def __init__(self, quotes: Iterator[Datum]) -> None:
         self._quotes = quotes
@@ -109,7 +108,7 @@ class ReplayFeed:
         self._advance()
 
     def take(self, limit: int) -> list[Datum]:
-        """The next quotes, at most `limit`; raises DataError at a bad row."""
+        """Returns the next quotes, at most `limit`; raises DataError at a bad row."""
         taken: list[Datum] = []
         while self._next is not None and len(taken) < limit:
             taken.append(self._next)
@@ -119,7 +118,7 @@ class ReplayFeed:
         return taken
 
     def due_in_s(self) -> float | None:
-        """0.0 until the file is at its end, then None."""
+        """Returns 0.0 until the file is at its end, then None."""
         return 0.0 if self._next is not None or self._error is not None else None
 
     def _advance(self) -> None:
@@ -130,7 +129,7 @@ class ReplayFeed:
 
 
 def recorded_ticks(folder: Path, sym: str, skip: int) -> Iterator[MarketTick | Gap]:
-    """One symbol's recorded ticks and gaps behind the first `skip`; raises DataError.
+    """Returns one symbol's recorded ticks and gaps behind the first `skip`; raises DataError.
 
     Where entries were not recorded, or cannot be read, stands one Gap with the cause MISSED; but what a newer Tickline
     wrote is not left out: it is refused.
@@ -148,7 +147,7 @@ def recorded_ticks(folder: Path, sym: str, skip: int) -> Iterator[MarketTick | G
 
 
 def recorded_venue(folder: Path, sym: str) -> str:
-    """The venue in the trace ids of a symbol's ticks; raises DataError where it has none."""
+    """Returns the venue in the trace ids of a symbol's ticks; raises DataError where it has none."""
     for message in _messages(folder, sym):
         if isinstance(message, MarketTick):
             return message.venue
@@ -168,8 +167,12 @@ def _messages(folder: Path, sym: str) -> Iterator[MarketTick | Gap]:
             continue
         if last_n and message.n > last_n + 1:
             yield Gap(
-                n=message.n - 1, sym=sym, ts_event=message.ts_event, tr=message.tr, stream=Stream.TICKS,
+                n=message.n - 1,
+                sym=sym,
+                ts_event=message.ts_event,
+                tr=message.tr,
+                stream=Stream.TICKS,
                 cause=GapCause.MISSED,
-            )  # fmt: skip
+            )
         last_n = message.n
         yield message

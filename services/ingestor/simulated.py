@@ -1,4 +1,4 @@
-"""The simulated venue: a seeded market of several symbols, always the same for the same seed."""
+"""Simulated markets as sources: one of any pace from 2025 on, and the simulator's own, at the present time."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,12 +16,14 @@ _ROUNDING_S = 1e-9
 
 
 class SimulatedSource:
-    """Prices of the process stated in shared/simulated_market.py; tick n is at 2025-01-01T00:00:00Z + n · interval.
+    """The source gives prices of the process in shared/simulated_market.py, always the same for the same seed.
 
-    seed, sym and n fix the price (with phi, sigma and start_price), wherever the series was opened.
+    Tick n is at 2025-01-01T00:00:00Z + n · interval. seed, sym and n fix its price (with phi, sigma and start_price),
+    wherever the series was opened. Raises ConfigError for parameters out of range, ValueError for the interval.
+
     ticks_per_s: pace of each symbol from the moment it is opened, the first tick then; 0 is as fast as taken.
     limit: the number of ticks of each symbol in all; None goes on for ever.
-    clock: seconds that never go back. Raises ConfigError for parameters out of range, ValueError for the interval.
+    clock: seconds that never go back.
 
     >>> source = SimulatedSource(seed=7, interval="1s", ticks_per_s=0, limit=10_000_001)
     >>> source.open("SIM-A", 0).take(2)
@@ -65,7 +67,7 @@ class SimulatedSource:
         return self._symbols
 
     def open(self, sym: str, position: int) -> Feed:
-        """The ticks from n = position + 1 on; takes as long for ten million as for none."""
+        """Returns the ticks from n = position + 1 on; it takes as long for ten million as for none."""
         if sym not in self._symbols:
             raise ConfigError(f"the simulated market has no {sym}: it has {', '.join(self._symbols)}")
         if position < 0:
@@ -76,7 +78,7 @@ class SimulatedSource:
 
 
 class Pace:
-    """When the ticks since now are due: the first at once, the others at a fixed rate (0: all of them at once).
+    """The pace says when ticks are due: the first at once, the others at a fixed rate (0: all of them at once).
 
     >>> now = 5.0
     >>> pace = Pace(10.0, lambda: now)
@@ -90,21 +92,21 @@ class Pace:
         self._opened_s = clock()
 
     def due(self, taken: int, limit: int) -> int:
-        """How many more are due now, after `taken` ones, at most `limit`."""
+        """Returns how many more are due now, after `taken` ones, at most `limit`."""
         if not self._ticks_per_s:
             return limit
         elapsed_s = self._clock() - self._opened_s + _ROUNDING_S
         return max(0, min(limit, int(elapsed_s * self._ticks_per_s) + 1 - taken))
 
     def due_in_s(self, taken: int) -> float:
-        """Seconds until the next is due."""
+        """Returns the seconds until the next is due."""
         if self.due(taken, 1):
             return 0.0
         return max(_ROUNDING_S, taken / self._ticks_per_s - (self._clock() - self._opened_s))
 
 
 class SimulatedFeed:
-    """One symbol's ticks from a position on."""
+    """The feed gives one symbol's ticks from a position on."""
 
     def __init__(
         self, sym: str, process: ReturnProcess, position: int, interval_ns: int, limit: int | None, pace: Pace
@@ -114,7 +116,7 @@ class SimulatedFeed:
         self._left = max(0, limit - position) if limit is not None else None
 
     def take(self, limit: int) -> list[Quote]:
-        """The next ticks that are due, at most `limit`."""
+        """Returns the next ticks that are due, at most `limit`."""
         if self._left is not None:
             limit = min(limit, self._left)
         count = self._pace.due(self._position - self._opened_at, limit)
@@ -129,7 +131,7 @@ class SimulatedFeed:
         return taken
 
     def due_in_s(self) -> float | None:
-        """Seconds until the next tick; None after the last."""
+        """Returns the seconds until the next tick; None after the last."""
         return None if self._left == 0 else self._pace.due_in_s(self._position - self._opened_at)
 
 
@@ -142,15 +144,22 @@ _SOON_S = 1e-3
 
 
 class PresentSource:
-    """One tick an interval, when the clock says so. What was not taken in time is not made up for after a restart.
+    """The source gives the simulator's own market: one tick an interval, when the clock says so.
 
-    limit: the number of ticks of each symbol in all; None goes on for ever. clock: ns since 1970 UTC.
+    What was not taken in time is not made up for after a restart.
+
+    limit: the number of ticks of each symbol in all; None goes on for ever.
+    clock: ns since 1970 UTC.
     """
 
     def __init__(
-        self, symbols: Sequence[str], seed: int, interval: str, limit: int | None = None,
+        self,
+        symbols: Sequence[str],
+        seed: int,
+        interval: str,
+        limit: int | None = None,
         clock: Callable[[], int] = time.time_ns,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._symbols = tuple(sorted(set(symbols)))
         self._market = PresentMarket(seed, interval_ns(interval))
         self._limit, self._clock = limit, clock
@@ -166,13 +175,13 @@ class PresentSource:
         return self._symbols
 
     def open(self, sym: str, position: int) -> Feed:
-        """From the newest tick on, wherever the last run stopped."""
+        """Returns the ticks from the newest on, wherever the last run stopped."""
         left = None if self._limit is None else max(0, self._limit - position)
         return PresentFeed(sym, self._market, left, self._clock)
 
 
 class PresentFeed:
-    """One symbol's ticks from now on.
+    """The feed gives one symbol's ticks from now on.
 
     >>> from shared.simulated_market import EPOCH_NS
     >>> now = EPOCH_NS + 5 * 10**9
@@ -186,7 +195,7 @@ class PresentFeed:
         self._next = market.n_at(clock())
 
     def take(self, limit: int) -> list[Quote]:
-        """The next ticks that are due, at most `limit`."""
+        """Returns the next ticks that are due, at most `limit`."""
         if self._left is not None:
             limit = min(limit, self._left)
         until = min(self._market.n_at(self._clock()), self._next + limit - 1)
@@ -198,7 +207,7 @@ class PresentFeed:
         return taken
 
     def due_in_s(self) -> float | None:
-        """Seconds until the next tick; None after the last."""
+        """Returns the seconds until the next tick; None after the last."""
         if self._left == 0:
             return None
         wait_s = (self._market.at_ns(self._next) - self._clock()) / NS_PER_S

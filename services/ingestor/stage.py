@@ -1,4 +1,4 @@
-"""The ingestor's Tick stage: a source's quotes become numbered market ticks."""
+"""The ingestor's Tick stage: a source's quotes in, numbered market ticks out."""
 
 from typing import Any, cast
 
@@ -25,11 +25,13 @@ _market_tick, _snapshot = unvalidated(MarketTick), unvalidated(IngestSnapshot)
 
 
 class IngestStage(Tick[Datum, list[Message]]):
-    """One symbol's quotes in, its ticks out, numbered from 1 without a hole.
+    """The stage turns one symbol's quotes into its ticks, numbered from 1 without a hole.
 
     A quote that is not newer than the last one is no tick: it gives an empty list and is counted in `stale`.
-    `position` counts all quotes taken, so a Source opened there goes on with the next one. What a recording gives is
-    written as it was: history stays history, a Gap is one again.
+    `position` counts all quotes taken, so a Source opened there goes on with the next one. A recording's messages are
+    written as they were: history stays history, a Gap is one again.
+
+    venue, sym: as they stand in the ticks and their trace ids.
 
     >>> from decimal import Decimal
     >>> stage = IngestStage("replay", "BTCUSDT")
@@ -58,7 +60,7 @@ class IngestStage(Tick[Datum, list[Message]]):
         return self._stale
 
     def on_tick(self, val: Datum) -> list[Message]:
-        """The tick of this quote; raises ValueError for another symbol's quote or an impossible price."""
+        """Returns the tick of a quote; raises ValueError for another symbol's quote or an impossible price."""
         if val.__class__ is not Quote:
             return [self._again(cast(MarketTick | Gap, val))]
         sym, ts_event, price = val
@@ -77,7 +79,7 @@ class IngestStage(Tick[Datum, list[Message]]):
         return [_market_tick(n=n, sym=sym, ts_event=ts_event, tr=trace, venue=venue, price=price, history=False)]
 
     def _again(self, recorded: MarketTick | Gap) -> Message:
-        """Under this line's number, which is the last part of its trace."""
+        """The message under this line's number, which is the last part of its trace."""
         if recorded.sym != self._sym:
             raise ValueError(f"a recording's {recorded.sym} was given to {self._sym}")
         n = self._numbers.next(_TICKS)
@@ -86,7 +88,7 @@ class IngestStage(Tick[Datum, list[Message]]):
         return recorded.model_copy(update={"n": n, "tr": f"{recorded.tr.rpartition(':')[0]}:{n}"})
 
     def state(self) -> State:
-        """Position, last time, number of stale quotes, stream numbers."""
+        """Returns position, last time, number of stale quotes, stream numbers."""
         return _snapshot(
             position=self._position, last_ts_event=self._last_ts_event, stale=self._stale, numbers=self._numbers.state()
         )

@@ -36,10 +36,14 @@ def plan(settings: Settings) -> RecorderPlan:
         raise ConfigError(f"the recorder writes Parquet, which needs pyarrow: {to_install('parquet')}") from error
     wanted = dict.fromkeys((*_of_line(settings), *(_named(text) for text in own.also)))
     return RecorderPlan(
-        own.instance, own.folder,
+        own.instance,
+        own.folder,
         tuple((stream, PartitionId(who, p)) for stream, who in wanted for p in range(settings.bus.partitions)),
-        own.max_rows, own.max_bytes, own.max_age_s, Age(own.keep_days, own.keep_bytes),
-    )  # fmt: skip
+        own.max_rows,
+        own.max_bytes,
+        own.max_age_s,
+        Age(own.keep_days, own.keep_bytes),
+    )
 
 
 def _of_line(settings: Settings) -> Iterator[tuple[Stream, str]]:

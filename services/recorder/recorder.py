@@ -270,9 +270,14 @@ class Recorder:
         log.error("alarm", instance=self._plan.instance, what=what)
 
     async def _write(
-        self, session: Session, folder: RecordingFolder, buffers: dict[Stream, Buffer], progress: ProgressOnBus,
-        *, everything: bool,
-    ) -> None:  # fmt: skip
+        self,
+        session: Session,
+        folder: RecordingFolder,
+        buffers: dict[Stream, Buffer],
+        progress: ProgressOnBus,
+        *,
+        everything: bool,
+    ) -> None:
         """Put the rows that are due into files; then the bus may forget them."""
         wrote = False
         for stream, buffer in buffers.items():

@@ -75,9 +75,15 @@ class Journal:
 
     @classmethod
     async def open(
-        cls, url: str, account: str, *, durable: bool, create: bool = True, reserve: bool = False,
+        cls,
+        url: str,
+        account: str,
+        *,
+        durable: bool,
+        create: bool = True,
+        reserve: bool = False,
         busy_s: float = BUSY_S,
-    ) -> Self:  # fmt: skip
+    ) -> Self:
         """The account's journal at `url`: sqlite:///PATH or postgresql://…; made or upgraded where needed.
 
         durable: a write that was answered survives a power cut (else: the end of the process, however it comes).

@@ -88,9 +88,12 @@ class PostgresDatabase:
         """A connection whose transactions this room begins, not the driver."""
         address = self._address
         named = {
-            "host": address.host, "port": address.port, "dbname": address.name,
-            "user": unquote(address.user), "password": address.password,
-        }  # fmt: skip
+            "host": address.host,
+            "port": address.port,
+            "dbname": address.name,
+            "user": unquote(address.user),
+            "password": address.password,
+        }
         given: dict[str, Any] = {name: value for name, value in named.items() if value}
         return psycopg.connect(
             autocommit=True,

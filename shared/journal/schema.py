@@ -112,5 +112,13 @@ externals = Table("externals", ExternalRow, "kind", "sym", "key")
 funding = Table("funding", FundingRow, "sym", "payment_id")
 
 TABLES: tuple[Table[Any], ...] = (
-    orders, fills, executions, limits, latches, armings, events, externals, funding,
-)  # fmt: skip
+    orders,
+    fills,
+    executions,
+    limits,
+    latches,
+    armings,
+    events,
+    externals,
+    funding,
+)

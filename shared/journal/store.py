@@ -84,10 +84,7 @@ def stored(table: Table[Any]) -> str:
 
 
 # A fill that stands keeps what it is; only an order's id that was not known then is added.
-PUT_FILL = (
-    f"{put(fills, ['client_order_id'])} "
-    "WHERE fills.client_order_id = '' AND excluded.client_order_id != ''"
-)  # fmt: skip
+PUT_FILL = f"{put(fills, ['client_order_id'])} WHERE fills.client_order_id = '' AND excluded.client_order_id != ''"
 
 # An order that stands keeps its intent, and all of it once it is terminal; the id of another intent changes nothing.
 PUT_ORDER = (

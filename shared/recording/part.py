@@ -85,9 +85,18 @@ def schema(stream: Stream) -> Any:
 
     words = pa.dictionary(pa.int32(), pa.string())
     own = {
-        "id": pa.string(), "instance": words, "p": pa.int32(), "t": pa.string(), "k": pa.string(), "n": pa.int64(),
-        "h": pa.string(), "tr": pa.string(), "w": pa.int64(), "d": pa.binary(), "missing": pa.int64(),
-    }  # fmt: skip
+        "id": pa.string(),
+        "instance": words,
+        "p": pa.int32(),
+        "t": pa.string(),
+        "k": pa.string(),
+        "n": pa.int64(),
+        "h": pa.string(),
+        "tr": pa.string(),
+        "w": pa.int64(),
+        "d": pa.binary(),
+        "missing": pa.int64(),
+    }
     return pa.schema(own | {column.name: _arrow_type(column.kind) for column in message_columns(stream)})
 
 
@@ -114,9 +123,18 @@ def table(stream: Stream, rows: list[ReceivedEntry], metadata: Mapping[str, byte
     values: dict[str, list[Any]] = {name: [] for name in own.names}
     for place, entry, missing in rows:
         cells = (
-            entry.id.decode(), place.instance, place.p, entry.t.decode(errors="replace"), entry.k, _fitting(entry.n),
-            entry.h.decode(errors="replace"), entry.tr, _fitting(entry.w), entry.d, missing,
-        )  # fmt: skip
+            entry.id.decode(),
+            place.instance,
+            place.p,
+            entry.t.decode(errors="replace"),
+            entry.k,
+            _fitting(entry.n),
+            entry.h.decode(errors="replace"),
+            entry.tr,
+            _fitting(entry.w),
+            entry.d,
+            missing,
+        )
         message = _message(stream, entry)
         for name, cell in zip(own.names, (*cells, *(_cell(message, column.path) for column in kinds)), strict=True):
             values[name].append(cell)

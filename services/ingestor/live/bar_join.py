@@ -1,4 +1,4 @@
-"""Bars of two ways made one series: what was sampled or streamed, and what was fetched; by bar time, without a hole."""
+"""One series of bars out of two: those that were sampled or streamed, and those that were fetched."""
 
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
@@ -20,14 +20,14 @@ from shared.tick import State, Tick
 
 
 class Close(NamedTuple):
-    """A bar of the joined series: its end and its close."""
+    """A bar of the joined series has its end and its close."""
 
     ts_event: int
     price: Decimal
 
 
 class Cut(NamedTuple):
-    """Before this place the series is broken; `ts_event` is the end of the last bar that is concerned."""
+    """The series is broken before this place; `ts_event` is the end of the last bar that is concerned."""
 
     ts_event: int
     cause: GapCause
@@ -38,7 +38,7 @@ Joined: TypeAlias = Close | Cut | Missing
 
 
 class BarJoinSnapshot(Snapshot):
-    """What a BarJoin remembers; see the comments there. waiting: in order."""
+    """What a BarJoin remembers, by the names of its attributes. waiting: in order."""
 
     repeated: int
     other: int
@@ -57,13 +57,20 @@ _snapshot = unvalidated(BarJoinSnapshot)
 
 
 class BarJoin(Tick[Joining, list[Joined]]):
-    """Bars in, in any order and from both ways; each bar time once and in order out, with a Cut where bars are missing.
+    """The join takes bars in any order and from both ways, and gives each bar time once and in order.
 
-    A missing bar is asked for, and what comes behind it waits. In a complete answer a bar that is not there is one in
-    which nothing traded: it has the close before. What is not answered, or needs more than `waiting` bars to wait, is
-    cut. Without `fetch` nothing is asked. warm: how many bars before the start are asked for at the first Clock.
-    repeated: bars whose time had been given. other: how many of those had another price. fetched: bars that came by a
-    question only.
+    It asks for a missing bar (Missing), and what comes behind it waits. In a complete answer a bar that is not there is
+    one in which nothing traded: it has the close before. Where there is no answer, or more bars would have to wait than
+    may, it gives a Cut.
+
+    interval_ns: of the bars, which end at its multiples.
+    warm: how many bars before the start are asked for at the first Clock.
+    fetch: whether anything can be asked for.
+    waiting: how many bars may wait.
+    fill_ns: how long an answer is waited for.
+
+    It counts bars whose time had been given (`repeated`), those of them with another price (`other`), and bars that
+    came only because it asked (`fetched`).
 
     >>> join = BarJoin(interval_ns=10, warm=0)
     >>> join.on_tick(ClosedBar(10, Decimal(1))), join.on_tick(ClosedBar(10, Decimal(1)))
@@ -93,7 +100,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
 
     @property
     def question(self) -> Missing | None:
-        """What is asked for and not answered."""
+        """What it has asked for and has no answer to."""
         return self._question
 
     @property
@@ -162,7 +169,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
         return given
 
     def _missing(self, upto: int) -> list[Joined]:
-        """Bars until `upto` are missing: ask for them, or cut."""
+        """Ask for the missing bars until `upto`, or cut."""
         if self._fetch and self._question is None and len(self._waiting) <= self._most:
             return [self._ask(self._after + self._interval_ns, upto)]
         self._question = None
@@ -197,7 +204,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
         return []
 
     def _settle(self, question: Missing, complete: bool) -> list[Joined]:
-        """The question is through: fill or cut what it left open, give what follows, ask for what is open then."""
+        """End the question: fill or cut what it left open, give what follows, ask for what is open then."""
         self._question = None
         given: list[Joined] = []
         if not self._after and self._waiting:  # the start: there is nothing that could be cut
@@ -229,15 +236,21 @@ class BarJoin(Tick[Joining, list[Joined]]):
         return self._question
 
     def state(self) -> State:
-        """All of it but the parameters."""
+        """Returns all of it but the parameters."""
         last = self._last
         return _snapshot(
-            repeated=self.repeated, other=self.other, fetched=self.fetched,
+            repeated=self.repeated,
+            other=self.other,
+            fetched=self.fetched,
             last=None if last is None else saved_price(ts_event=last.ts_event, price=last.price),
-            after=self._after, lost_ns=self._lost_ns,
+            after=self._after,
+            lost_ns=self._lost_ns,
             waiting=[saved_bar(ts_event=end, price=self._waiting[end]) for end in sorted(self._waiting)],
-            question=saved_question(self._question), asked_now=self._asked_now, no=self._no, now=self._now,
-        )  # fmt: skip
+            question=saved_question(self._question),
+            asked_now=self._asked_now,
+            no=self._no,
+            now=self._now,
+        )
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""

@@ -1,4 +1,4 @@
-"""Bars out of a stream of candles, whose last one is never finished."""
+"""Bars out of a stream of candles, of which the last one is never finished."""
 
 from decimal import Decimal
 
@@ -18,14 +18,14 @@ from shared.tick import State, Tick
 
 
 class SavedCandle(Record):
-    """A candle that is over. close: None where it was not heard, or not believed."""
+    """A candle that is over has its start and its last price; None where that was not heard, or not believed."""
 
     start: int
     close: Decimal | None
 
 
 class CandlesSnapshot(Snapshot):
-    """What a Candles remembers; see the comments there."""
+    """What a Candles remembers, by the names of its attributes."""
 
     old: int
     other: int
@@ -42,11 +42,14 @@ _candle, _snapshot = unvalidated(SavedCandle), unvalidated(CandlesSnapshot)
 
 
 class Candles(Tick[Event, list[Sampled | FeedSilent]]):
-    """Candles of one symbol as the venue updates them in; a bar out when a later candle shows that it is finished.
+    """The stage takes one symbol's candles as the venue updates them, and gives a bar when a later candle ends it.
 
-    Is none heard until `grace_ns` after the bar's end, or was the connection lost since the candle's last update, the
-    bar is Lost: it must be fetched. If no candle at all is heard for three bars, or three times `silence_ns`, the feed
-    is deaf: once for each connection. old: updates of bars that are over. other: how many of these had another price.
+    Where none comes until `grace_ns` after the bar's end, or the connection was lost since the candle's last update,
+    the bar is Lost: it must be fetched. Where no candle at all comes for three bars, or three times `silence_ns`, the
+    feed is silent (FeedSilent), once for each connection.
+
+    It counts updates of bars that are over (`old`), those of them with another price (`other`), and how often the feed
+    was silent (`deaf`).
 
     >>> candles = Candles(interval_ns=10, grace_ns=2)
     >>> updates = [Candle(10, Decimal(1)), Candle(10, Decimal(2)), Candle(20, Decimal(3))]
@@ -102,7 +105,7 @@ class Candles(Tick[Event, list[Sampled | FeedSilent]]):
         return given
 
     def _over(self, start: int) -> list[Sampled | FeedSilent]:
-        """The open candle is over, since time is at `start`; what lies between was not heard."""
+        """End the open candle, since time is at `start`; what lies between was not heard."""
         end, close = self._start + self._interval_ns, self._close
         given: list[Sampled | FeedSilent] = [Lost(end) if close is None else ClosedBar(end, close)]
         if start > end:
@@ -111,12 +114,19 @@ class Candles(Tick[Event, list[Sampled | FeedSilent]]):
         return given
 
     def state(self) -> State:
-        """The open candle, the one before, the counts, what was heard last."""
+        """Returns the open candle, the one before, the counts, what was heard last."""
         start, close = self._before
         return _snapshot(
-            old=self.old, other=self.other, deaf=self.deaf, now=self._now, heard_now=self._heard_now,
-            listening=self._listening, start=self._start, close=self._close, before=_candle(start=start, close=close),
-        )  # fmt: skip
+            old=self.old,
+            other=self.other,
+            deaf=self.deaf,
+            now=self._now,
+            heard_now=self._heard_now,
+            listening=self._listening,
+            start=self._start,
+            close=self._close,
+            before=_candle(start=start, close=close),
+        )
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""

@@ -1,16 +1,16 @@
-"""One symbol's trades without repetition, in order, and without a hole, or with the word that there is one.
+"""One symbol's trades without repetition, in order and without a hole; where a hole stays, MissingTrades say so.
 
 The rules:
-- Where ids are consecutive they alone decide what comes next; a trade that follows the last one proves that nothing is
-  missing before it. Otherwise trades are put in order by time, and a hole is suspected after a lost connection, after a
-  longer silence, and where a trade was not believed.
-- What comes behind a hole waits. If the hole does not close by itself within the bounds of order, it is asked for
-  (`Missing`), and nothing goes out before the answer. What then is still missing gives a `MissingTrades`.
-- That nothing traded is believed for `silence_ns` after the last word, and while the connection stands. After that it
-  is asked for. If the answer, be it all there is or not, holds trades that should have been heard over the connection
-  that stands, or there is no answer, the feed is deaf.
-- An id that is behind, at a time that is far ahead: the venue counts anew, and so does this, with MissingTrades.
-- While nothing is in doubt, each Clock gives `Watermark`: until then everything was given. So does a complete answer.
+- Consecutive ids alone decide what comes next: a trade that follows the last one proves that nothing is missing before
+  it. Other trades go by time, and a hole is suspected after a lost connection, after a longer silence, and where a
+  trade was not believed.
+- What comes behind a hole waits. A hole that does not close by itself within the bounds of order is asked for
+  (`Missing`), and nothing goes out before the answer. What is still missing then gives `MissingTrades`.
+- Silence is believed for `silence_ns` after the last event, while the connection stands. After that the stage asks for
+  all trades since. The feed is deaf (`FeedSilent`) where the answer, complete or not, has trades that should have been
+  heard over this connection, or where there is no answer.
+- Where an id is behind, at a time that is far ahead, the venue counts anew, and so does the stage, with MissingTrades.
+- While nothing is in doubt, each Clock gives a `Watermark`: until then everything was given. So does a complete answer.
 """
 
 from typing import Any, cast
@@ -39,7 +39,7 @@ _NEVER = 2**63 - 1
 
 
 class ContinuitySnapshot(Snapshot):
-    """What a Continuity remembers; see the comments there."""
+    """What a Continuity remembers, by the names of its attributes."""
 
     order: Any
     ahead: int
@@ -67,11 +67,11 @@ _snapshot = unvalidated(ContinuitySnapshot)
 
 
 class Continuity(Tick[Event, list[Ordered]]):
-    """Trades and what else a source has to say in; the trades in order out, with what else is to be known of them.
+    """The stage takes a source's events and gives its trades in order, with what is known of the rest.
 
-    That is: Watermark, MissingTrades, Missing and FeedSilent.
-
-    ahead: how many trades were not believed. fetched: how many came by a question only. holes, deaf: how often.
+    That is: Watermark, MissingTrades, Missing and FeedSilent. It counts trades that came again or too late (`old`), that
+    were not believed (`ahead`), and that came only because it asked (`fetched`); holes that stayed (`holes`), and how
+    often the feed was silent (`deaf`).
 
     >>> from decimal import Decimal
     >>> from shared.intervals import NS_PER_S
@@ -104,7 +104,7 @@ class Continuity(Tick[Event, list[Ordered]]):
 
     @property
     def question(self) -> Missing | None:
-        """What is asked for and not answered."""
+        """What it has asked for and has no answer to."""
         return self._question
 
     @property
@@ -162,7 +162,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return None if out_of_order and not self._doubt else [self._ask_for_hole()]
 
     def _renumbered(self, trade: Trade, ts_event: int) -> bool:
-        """Whether this id was given long before anything that happened at this time: the venue began to count anew."""
+        """Whether its id was given long before anything that happened at its time: the venue began to count anew."""
         expected, rules = self._order.next_id, self._rules
         behind = expected is not None and isinstance(trade.id, int) and trade.id < expected
         return behind and ts_event - self._order.last_ns > rules.silence_ns + rules.ahead_ns
@@ -222,7 +222,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return given
 
     def _settle(self, question: Missing, complete: bool) -> list[Ordered]:
-        """The question is through: what may go out now, and the next question where there is one."""
+        """End the question; what may go out now, and the next question where there is one."""
         self._question, self._hole_now, self._ask_after = None, 0, self._now + self._rules.ask_ns
         doubtful_ns = self._doubtful_ns and max(self._doubtful_ns, self._connected_ns)
         given: list[Ordered] = [*self._order.settle(question, complete, doubtful_ns, self._heard_ns)]
@@ -256,7 +256,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return self._connected and not self._order.waiting and self._now - since > self._rules.silence_ns
 
     def _overflow(self) -> list[Ordered]:
-        """More waits than may: what is asked for is given up."""
+        """Give up what was asked for: more waits than may."""
         question = self._question
         if question is None or (self._certain and question.to_id is None):
             question = self._hole()
@@ -293,15 +293,29 @@ class Continuity(Tick[Event, list[Ordered]]):
         self._connected, self._doubt, self._asked_now, self._doubtful_ns = False, self._begun, 0, 0
 
     def state(self) -> State:
-        """All of it but the rules."""
+        """Returns all of it but the rules."""
         return _snapshot(
-            order=self._order.state(), ahead=self.ahead, fetched=self.fetched, holes=self.holes, deaf=self.deaf,
-            now=self._now, believed_ns=self._believed_ns, heard_ns=self._heard_ns,
-            begun=self._begun, connected=self._connected, connected_ns=self._connected_ns,
-            doubt=self._doubt, doubtful_ns=self._doubtful_ns, hole_now=self._hole_now, hole_ns=self._hole_ns,
-            question=saved_question(self._question), asked_now=self._asked_now, ask_after=self._ask_after,
-            unheard=self._unheard, no=self._no,
-        )  # fmt: skip
+            order=self._order.state(),
+            ahead=self.ahead,
+            fetched=self.fetched,
+            holes=self.holes,
+            deaf=self.deaf,
+            now=self._now,
+            believed_ns=self._believed_ns,
+            heard_ns=self._heard_ns,
+            begun=self._begun,
+            connected=self._connected,
+            connected_ns=self._connected_ns,
+            doubt=self._doubt,
+            doubtful_ns=self._doubtful_ns,
+            hole_now=self._hole_now,
+            hole_ns=self._hole_ns,
+            question=saved_question(self._question),
+            asked_now=self._asked_now,
+            ask_after=self._ask_after,
+            unheard=self._unheard,
+            no=self._no,
+        )
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""

@@ -1,4 +1,4 @@
-"""The mid price as it changes. Quotes cannot be fetched afterwards: what was not heard is missing."""
+"""The mid price as it changes. Quotes cannot be fetched afterwards: what was not heard stays missing."""
 
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
@@ -18,7 +18,7 @@ from shared.tick import State, Tick
 
 
 class Mid(NamedTuple):
-    """The middle of bid and ask since `ts_event`."""
+    """A mid is the middle of bid and ask since `ts_event`."""
 
     ts_event: int
     price: Decimal
@@ -46,11 +46,11 @@ _snapshot = unvalidated(MidPricesSnapshot)
 
 
 class MidPrices(Tick[Event, list[Quoted]]):
-    """The best bids and asks in; their mids out, in order, with MissingTrades and Watermark as Continuity gives them.
+    """The stage turns best bids and asks into mids in order, with MissingTrades and Watermark as Continuity gives them.
 
-    A quote that is older than the last one is superseded and counted in `old`, one that is more than `ahead_ns` ahead
-    of the clock in `ahead`. After a lost connection, or a silence of more than `silence_ns`, when the feed counts as
-    deaf, the next quote comes with MissingTrades before it.
+    A quote that is older than the last one is superseded (counted in `old`), one that is more than `ahead_ns` ahead of
+    the clock is not believed (`ahead`). After a lost connection, or a silence of more than `silence_ns`, which gives
+    FeedSilent (`deaf`), the next quote comes with MissingTrades before it.
 
     >>> mids = MidPrices(silence_ns=100, ahead_ns=10)
     >>> _ = [mids.on_tick(val) for val in (Clock(10), Connected())]
@@ -110,11 +110,19 @@ class MidPrices(Tick[Event, list[Quoted]]):
         return [FeedSilent()]
 
     def state(self) -> State:
-        """Times, flags and counts."""
+        """Returns times, flags and counts."""
         return _snapshot(
-            old=self.old, ahead=self.ahead, deaf=self.deaf, now=self._now, heard_ns=self._heard_ns,
-            last_ns=self._last_ns, connected=self._connected, begun=self._begun, broken=self._broken, told=self._told,
-        )  # fmt: skip
+            old=self.old,
+            ahead=self.ahead,
+            deaf=self.deaf,
+            now=self._now,
+            heard_ns=self._heard_ns,
+            last_ns=self._last_ns,
+            connected=self._connected,
+            begun=self._begun,
+            broken=self._broken,
+            told=self._told,
+        )
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""

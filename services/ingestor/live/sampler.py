@@ -15,11 +15,11 @@ REMEMBERED = 8
 
 
 class Priced(Protocol):
-    """A price at a time: a Trade, a Mid."""
+    """A price at a time, e.g. a Trade or a Mid."""
 
     @property
     def ts_event(self) -> int:
-        """When."""
+        """When it became known, in ns since 1970 UTC."""
 
     @property
     def price(self) -> Decimal:
@@ -30,7 +30,7 @@ Sampling: TypeAlias = Priced | Watermark | MissingTrades
 
 
 class SamplerSnapshot(Snapshot):
-    """What a Sampler remembers; see the comments there."""
+    """What a Sampler remembers, by the names of its attributes."""
 
     late: int
     end: int
@@ -48,13 +48,15 @@ _snapshot = unvalidated(SamplerSnapshot)
 
 
 class Sampler(Tick[Sampling, list[Sampled]]):
-    """Prices, watermarks and missing trades in; each finished bar once, aligned to UTC, and what cannot be known.
+    """The sampler turns prices, watermarks and missing trades into finished bars, each once, aligned to UTC.
 
-    A bar ends at a multiple of `interval_ns`; its price is the last one before its end, in the order of arrival. It is
-    closed when a price or a Watermark reaches end + `grace_ns`. A bar in which nothing traded has the price before it,
-    or None if that is not known. The bar in which this begins is Lost, as are bars that MissingTrades may reach into
-    and that have no price behind it. late: prices for bars that were closed before; such a bar is never changed, and
-    Late says that it would have been, or may have been if MissingTrades reach into it.
+    - A bar ends at a multiple of `interval_ns`; its price is the last one before its end, in the order of arrival. It
+      closes when a price or a Watermark reaches end + `grace_ns`.
+    - A bar in which nothing traded has the price before it, or None where that is not known.
+    - The bar in which the sampler begins is Lost, as are bars that MissingTrades may reach into and that have no price
+      behind it.
+    - A price for a bar that was closed before (counted in `late`) never changes it. Late says that it would have, or
+      may have, where MissingTrades reach into it.
 
     >>> from shared.exchanges.market_data.events import Trade
     >>> sampler = Sampler(interval_ns=10, grace_ns=2)
@@ -105,7 +107,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         self._first = self._remembered = self._end + interval_ns if ts_event % interval_ns else self._end
 
     def _reach(self, ts_event: int) -> list[Sampled] | None:
-        """Close what ends early enough."""
+        """Close each bar that ends early enough."""
         if not self._end:
             self._begin(ts_event)
         if ts_event < self._end + self._grace_ns:
@@ -135,7 +137,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         return ClosedBar(end, self._before)
 
     def _jump(self, ts_event: int) -> None:
-        """Time went on by too many bars: begin anew at the last of them."""
+        """Begin anew at the last of the bars: time went on by too many of them."""
         self._pass()
         self._closed.clear()
         self._end = self._remembered = ts_event - ts_event % self._interval_ns + self._interval_ns
@@ -145,7 +147,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         self._price = self._ahead.pop(self._end, None)
 
     def _doubt(self, ts_event: int, since: int) -> list[Sampled] | None:
-        """What was missed may lie in any bar from now until that of `ts_event`, or in the next within the grace."""
+        """Take note that missed prices may lie in any bar until that of `ts_event`, or in the next within the grace."""
         doubted = self._committed_in_doubt(since)
         if self._end:
             newest = max(ts_event + self._grace_ns, self._end - 1, *(end - 1 for end in self._ahead))
@@ -168,7 +170,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
             self._before, self._before_end, self._price = self._price, self._end, None
 
     def _too_late(self, ts_event: int, price: Decimal) -> list[Sampled] | None:
-        """Late is its bar, if its close was another one, and so are the bars behind it that had only that close."""
+        """Its bar is Late, if its close was another one, and so are the bars behind it that had only that close."""
         self.late += 1
         end = ts_event - ts_event % self._interval_ns + self._interval_ns
         newest, was = end >= self._before_end, self._closed.get(end)
@@ -188,14 +190,19 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         return [Late(later) for later in wrong] or None
 
     def state(self) -> State:
-        """The bars that are open and the last that were closed."""
+        """Returns the bars that are open and the last that were closed."""
         return _snapshot(
-            late=self.late, end=self._end, first=self._first, price=self._price,
+            late=self.late,
+            end=self._end,
+            first=self._first,
+            price=self._price,
             ahead=[saved_price(ts_event=end, price=price) for end, price in sorted(self._ahead.items())],
-            before=self._before, before_end=self._before_end, unsure_end=self._unsure_end,
+            before=self._before,
+            before_end=self._before_end,
+            unsure_end=self._unsure_end,
             closed=[saved_bar(ts_event=end, price=price) for end, price in self._closed.items()],
             remembered=self._remembered,
-        )  # fmt: skip
+        )
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""
@@ -204,9 +211,6 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         self._ahead = {bar.ts_event: bar.price for bar in saved.ahead}
         self._before, self._before_end, self._unsure_end = saved.before, saved.before_end, saved.unsure_end
         self._closed, self._remembered = {bar.ts_event: bar.price for bar in saved.closed}, saved.remembered
-
-
-# `interval = "trade"`: every trade is a tick.
 
 
 class EachTradeSnapshot(Snapshot):
@@ -219,7 +223,7 @@ _each_trade = unvalidated(EachTradeSnapshot)
 
 
 class EachTrade(Tick[Priced | Watermark | MissingTrades, list[Close | Cut]]):
-    """Prices in order in; each of them out, and a Cut at MissingTrades. A price is known when its turn comes.
+    """With `interval = "trade"` each price is a tick of its own, known when its turn comes; MissingTrades give a Cut.
 
     >>> from decimal import Decimal
     >>> from shared.exchanges.market_data.events import Trade
@@ -241,7 +245,7 @@ class EachTrade(Tick[Priced | Watermark | MissingTrades, list[Close | Cut]]):
         return [Close(self._last_ns, val.price)]
 
     def state(self) -> State:
-        """The last time."""
+        """Returns the last time."""
         return _each_trade(last_ns=self._last_ns)
 
     def restore(self, state: State) -> None:

@@ -1,4 +1,4 @@
-"""Values of this package as a snapshot holds them."""
+"""Events of the feed as a snapshot keeps them: with their fields' names."""
 
 from decimal import Decimal
 from typing import Literal
@@ -26,7 +26,7 @@ class SavedBar(Record):
 
 
 class SavedPrice(Record):
-    """A Bar or a Close whose price is known."""
+    """A bar or a Close whose price is known."""
 
     ts_event: int
     price: Decimal
@@ -48,22 +48,22 @@ _trade, _question = unvalidated(SavedTrade), unvalidated(SavedQuestion)
 
 
 def saved_trade(trade: Trade) -> SavedTrade:
-    """The trade with its fields' names."""
+    """Returns the trade as a snapshot keeps it."""
     return _trade(**trade._asdict())
 
 
 def trade_in(saved: SavedTrade) -> Trade:
-    """What was given to `saved_trade`."""
+    """Returns the trade that a snapshot kept."""
     return Trade(saved.id, saved.ts_event, saved.price, saved.qty, saved.seq, saved.on_book)
 
 
 def saved_question(question: Missing | None) -> SavedQuestion | None:
-    """The question with its fields' names."""
+    """Returns the question as a snapshot keeps it."""
     return None if question is None else _question(**question._asdict())
 
 
 def question_in(saved: SavedQuestion | None) -> Missing | None:
-    """What was given to `saved_question`."""
+    """Returns the question that a snapshot kept."""
     if saved is None:
         return None
     return Missing(saved.no, saved.what, saved.from_id, saved.to_id, saved.from_ns, saved.to_ns)

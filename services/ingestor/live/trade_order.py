@@ -1,4 +1,4 @@
-"""Trades whose ids are consecutive: the ids say what comes next, what was there already, and what is missing."""
+"""Trades in order: by consecutive ids, which also say what is missing, or by time, where ids only tell them apart."""
 
 from heapq import heappop, heappush
 
@@ -21,9 +21,10 @@ _snapshot = unvalidated(OrderByIdSnapshot)
 
 
 class OrderById:
-    """Puts trades in the order of their ids; what is ahead of a hole waits.
+    """The order of consecutive ids says what comes next, what was there already, and what is missing.
 
-    old: how many came that were behind the last one given: repeated, or given up before.
+    A trade that is ahead of a hole waits. It counts those that are behind the last one given (`old`): repeated, or
+    given up before.
 
     >>> from decimal import Decimal
     >>> one, two, three = (Trade(i, i, Decimal(1), Decimal(1)) for i in (1, 2, 3))
@@ -53,7 +54,7 @@ class OrderById:
         return len(self._waiting)
 
     def put(self, trade: Trade, hold: bool = False) -> list[Trade]:
-        """The trades that may go out now; what follows the last one always may."""
+        """Returns the trades that may go out now; what follows the last one always may."""
         number, expected = trade.id, self._next
         if number == expected:
             self._next = expected + 1
@@ -70,19 +71,19 @@ class OrderById:
         return []
 
     def release(self, now: int) -> list[Trade]:
-        """What may go out because time went on: nothing, here."""
+        """Returns what may go out because time went on: nothing, here."""
         return []
 
     def upto(self, now: int) -> int:
-        """Until when everything was given, if all was heard until now."""
+        """Returns until when everything was given, if all was heard until now."""
         return now
 
     def hole(self) -> Trade | None:
-        """The trade behind the first hole; None when there is no hole."""
+        """Returns the trade behind the first hole; None without one."""
         return self._waiting[min(self._waiting)] if self._waiting else None
 
     def settle(self, question: Missing, complete: bool, doubtful_ns: int, since: int) -> list[Trade | MissingTrades]:
-        """Give up what was asked for and did not come.
+        """Returns what may go out when the missing trades that were asked for are given up.
 
         Surely known is what was given, and no more: that nothing traded since was an answer that the hole belies.
         """
@@ -108,7 +109,7 @@ class OrderById:
         return found
 
     def state(self) -> State:
-        """The next id, the last time, what waits, the count."""
+        """Returns the next id, the last time, what waits, the count."""
         waiting = [saved_trade(self._waiting[number]) for number in sorted(self._waiting)]
         return _snapshot(next_id=self._next, last_ns=self.last_ns, waiting=waiting, old=self.old)
 
@@ -122,14 +123,12 @@ class OrderById:
         self._waiting = {int(trade.id): trade for trade in trades}
 
 
-# Trades whose ids only tell them apart: time says what comes next, and nothing says what is missing.
-
 _Key = tuple[int, int, int | str]
 _Place = tuple[_Key, int, Trade]
 
 
 class SavedPlace(Record):
-    """What a trade is put in order by."""
+    """A trade's place: what it is put in order by."""
 
     ts_event: int
     seq: int
@@ -149,11 +148,11 @@ _saved_place, _by_time = unvalidated(SavedPlace), unvalidated(OrderByTimeSnapsho
 
 
 class OrderByTime:
-    """Puts trades in the order of time, within one time in that of `seq`, then of their number, then as they came. Each
-    waits until one that is `order_ns` younger came, or the time has, or until `order_count` wait.
+    """The order of time, within one time of `seq`, then of the number, then of arrival; nothing says what is missing.
 
-    What is before the last one given, in this order, is not looked at: it is either a repetition or too late for its
-    place. So the ids to be remembered are those of what waits, and of the last place. old: how many of these came.
+    A trade waits until one that is `order_ns` younger came, or the time has, or until `order_count` wait. One that is
+    before the last one given, in this order, is left out and counted (`old`): it is either a repetition or too late for
+    its place. So only the ids of what waits, and of the last place, are remembered.
 
     >>> from decimal import Decimal
     >>> order = OrderByTime(order_ns=10, order_count=100)
@@ -185,7 +184,7 @@ class OrderByTime:
         return len(self._waiting)
 
     def put(self, trade: Trade, hold: bool = False) -> list[Trade]:
-        """The trades that may go out now; none with `hold`."""
+        """Returns the trades that may go out now; none with `hold`."""
         name = trade.id
         key = _key(trade)
         if name in self._ids or (self._given and (key < self._last or (key == self._last and name in self._given))):
@@ -200,19 +199,19 @@ class OrderByTime:
         heappush(self._waiting, (key, self._came, trade))
 
     def release(self, now: int) -> list[Trade]:
-        """What is at least `order_ns` old, and what is too much."""
+        """Returns the trades that are at least `order_ns` old, and those that are too many."""
         return self._give(now - self._order_ns, self._order_count)
 
     def upto(self, now: int) -> int:
-        """Until when everything was given, if all was heard until now."""
+        """Returns until when everything was given, if all was heard until now."""
         return min(now, self._waiting[0][2].ts_event - 1) if self._waiting else now
 
     def hole(self) -> Trade | None:
-        """The oldest trade that waits."""
+        """Returns the oldest trade that waits."""
         return self._waiting[0][2] if self._waiting else None
 
     def settle(self, question: Missing, complete: bool, doubtful_ns: int, since: int) -> list[Trade | MissingTrades]:
-        """Give what was asked for; or else, where something stands behind it, what there is and MissingTrades.
+        """Returns what was asked for; or else, where something stands behind it, what there is and MissingTrades.
 
         doubtful_ns: until when something may be missing, and the first trade behind happened; 0 for none such.
         since: until when all is known.
@@ -235,7 +234,7 @@ class OrderByTime:
         return found
 
     def state(self) -> State:
-        """The place of the last one given, what waits in its order, the count."""
+        """Returns the place of the last one given, what waits in its order, the count."""
         ts_event, seq, number = self._last
         return _by_time(
             last=_saved_place(ts_event=ts_event, seq=seq, number=number),
