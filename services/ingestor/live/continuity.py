@@ -69,9 +69,9 @@ _snapshot = unvalidated(ContinuitySnapshot)
 class Continuity(Tick[Event, list[Ordered]]):
     """The stage takes a source's events and gives its trades in order, with what is known of the rest.
 
-    That is: Watermark, MissingTrades, Missing and FeedSilent. It counts trades that came again or too late (`old`), that
-    were not believed (`ahead`), and that came only because it asked (`fetched`); holes that stayed (`holes`), and how
-    often the feed was silent (`deaf`).
+    That is: Watermark, MissingTrades, Missing and FeedSilent. It counts trades that came again or too late (`old`),
+    that were not believed (`ahead`), and that came only because it asked (`fetched`); holes that stayed (`holes`), and
+    how often the feed was silent (`deaf`).
 
     >>> from decimal import Decimal
     >>> from shared.intervals import NS_PER_S
