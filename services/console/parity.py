@@ -25,7 +25,7 @@ def parity(
     for stream, count in found.ahead.items():
         if count:
             typer.echo(f"parity: {count} {stream} at the end were not answered yet")
-    for line in found.unshown:
+    for line in found.not_compared:
         typer.echo(f"parity: not compared: {line}")
     if found.first_difference is not None:
         raise ParityBroken(f"first difference: {found.first_difference}")

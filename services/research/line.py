@@ -1,4 +1,4 @@
-"""The line without its bus: the very stages that the services wrap, one calling the next."""
+"""The line without its bus: the very stages that the services wrap, one calling the next, and their plans."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
@@ -24,13 +24,11 @@ from shared.runner.stage import Stage
 from shared.runner.symbol import Symbol
 from shared.tick import Tick
 
-# The plans of all services of the line, for those who run its stages without its processes.
-
-Book = StrategyStage  # by the name that says what a reader of snapshots wants of it
+Book = StrategyStage  # what a reader of snapshots wants of it
 
 
 class LinePlans(NamedTuple):
-    """The source, and what each service does, from the config."""
+    """The plans say what the source is and what each service does, from the config."""
 
     source: Source
     ingestor: ServiceSpec
@@ -40,12 +38,12 @@ class LinePlans(NamedTuple):
 
 
 def line_plans(settings: Settings) -> LinePlans:
-    """All plans; loads the model. Raises ConfigError or DataError as the services would."""
+    """Makes all plans and loads the model. Raises ConfigError or DataError as the services would."""
     return _line_plans(settings, signal_plan(settings))
 
 
 def line_plans_with(settings: Settings, module: nn.Module, features: str, model: str) -> LinePlans:
-    """As `line_plans`, with a model at hand instead of the config's. features: its spec. model: its name."""
+    """Makes all plans with a model at hand instead of the config's. features: its spec. model: its name."""
     return _line_plans(settings, signal_plan_with(settings, module, features, model))
 
 
@@ -56,7 +54,7 @@ def _line_plans(settings: Settings, signal: ServiceSpec) -> LinePlans:
 
 
 def check_input(settings: Settings) -> Mapping[str, int] | None:
-    """Read the whole input once and load the model, so that what is bad stops the run before it starts.
+    """Reads the whole input once and loads the model, so that what is bad stops the run before it starts.
 
     Returns symbol -> how many quotes there will be, None for an endless source.
     """
@@ -72,7 +70,7 @@ def check_input(settings: Settings) -> Mapping[str, int] | None:
 
 
 def book_from(settings: Settings, sym: str, snapshot: bytes) -> StrategyStage:
-    """A symbol's book as the strategy service committed it."""
+    """Returns a symbol's book as the strategy service committed it."""
     stage = strategy_plan(settings).make_stage(sym)
     Symbol(sym, stage).restore(snapshot)
     assert isinstance(stage, StrategyStage)
@@ -80,7 +78,7 @@ def book_from(settings: Settings, sym: str, snapshot: bytes) -> StrategyStage:
 
 
 def position_from(sym: str, snapshot: bytes) -> int:
-    """How many quotes of a symbol the ingestor service has taken and committed."""
+    """Returns how many quotes of a symbol the ingestor service has taken and committed."""
     stage = IngestStage("", sym)
     Symbol(sym, stage).restore(snapshot)
     return stage.position
@@ -90,7 +88,7 @@ Tap = Callable[[Message], None]
 
 
 class InProcessLine(Tick[Datum, list[Message]]):
-    """One symbol's line: a quote in; every message that the services would write for it out, in order.
+    """The line of one symbol takes a quote and gives every message that the services would write for it, in order.
 
     A message that its stage is not ready for waits, as it does in the service, and is offered again when that stage
     has taken something else. taps: called with each message of a stream, after all stages that read it. unread:
@@ -120,12 +118,14 @@ class InProcessLine(Tick[Datum, list[Message]]):
         self._by_kind = {kind: self._routes[kind.STREAM] for kind in TYPES.values() if hasattr(kind, "STREAM")}
 
     def on_tick(self, val: Datum) -> list[Message]:
-        """Take a quote."""
+        """Takes a quote through the whole line."""
         return self.deliver(self.ahead(val))
 
     def ahead(self, val: Datum) -> list[Message]:
-        """Take a quote for ingestor and signal alone: what they write, for `deliver`. As in the line, these two may be
-        far ahead of the strategy; and if nothing is delivered, windows fill and nothing is decided.
+        """Takes a quote through ingestor and signal alone and returns what they write, for `deliver`.
+
+        As in the line, these two may be far ahead of the strategy; and if nothing is delivered, windows fill and
+        nothing is decided.
         """
         ticks = self._ingest.on_tick(val) or []
         written = ticks.copy()
@@ -134,7 +134,7 @@ class InProcessLine(Tick[Datum, list[Message]]):
         return written
 
     def deliver(self, messages: list[Message]) -> list[Message]:
-        """Bring messages to strategy and gateway, and what these write to its readers; all of it, in order."""
+        """Brings messages to strategy and gateway, and what these write to its readers; returns all of it, in order."""
         written = list(messages)
         by_kind = self._by_kind
         for message in written:  # it grows while it is walked: it is the queue and the record
@@ -151,7 +151,7 @@ class InProcessLine(Tick[Datum, list[Message]]):
 
 
 class _Place:
-    """A stage, and what waits for it. ready: None for a stage that always is."""
+    """A place holds a stage and what waits for it. ready: None for a stage that always is."""
 
     __slots__ = ("on_tick", "ready", "waiting")
 
@@ -161,7 +161,7 @@ class _Place:
         self.waiting: deque[Message] = deque()
 
     def offer(self, message: Message) -> list[Message]:
-        """Take a message, or let it wait; then all that waited and may be taken now."""
+        """Takes a message, or lets it wait; then takes all that waited and may be taken now."""
         waiting, outputs = self.waiting, list[Message]()
         if not self._is_ready(message) or any(held.to == message.to for held in waiting):
             waiting.append(message)
@@ -176,7 +176,7 @@ class _Place:
 
 
 class _Route(NamedTuple):
-    """Who reads a stream."""
+    """A route says who reads a stream."""
 
     places: tuple[_Place, ...]
     tap: Tap | None

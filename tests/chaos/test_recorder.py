@@ -83,7 +83,7 @@ def record(server: Server, folder: Path, replay: Replay, rng: random.Random, vic
     assert differences(replay.expected, rows) == []
     assert not list(recording.rglob(f"*{UNFINISHED}"))
     again = parity(recording)
-    assert again.proved, (again.first_difference, again.unshown)
+    assert again.proved, (again.first_difference, again.not_compared)
     assert again.compared == {stream: replay.expected.count(stream) for stream in COMPARED}
     return lost
 

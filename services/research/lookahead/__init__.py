@@ -1,1 +1,4 @@
-"""Whether a decision depended on what came after it. Nothing is imported here: a guard starts before what it guards."""
+"""The lookahead check shows that no decision depended on what came after it.
+
+Nothing is imported here: a guard starts before what it guards.
+"""

@@ -1,4 +1,4 @@
-"""A backtest with other futures: no decision before them may move."""
+"""The lookahead check runs a backtest with other futures: no decision before them may move."""
 
 from array import array
 from bisect import bisect_left, bisect_right
@@ -21,8 +21,6 @@ from shared.messages import Message, Stream
 from shared.messages.codec import encode
 from shared.plural import plural
 
-# What was decided at each tick, small enough for all of them.
-
 DECIDED = frozenset({Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS})
 _DIGEST = 8  # bytes: one item of array("Q")
 
@@ -30,7 +28,7 @@ OnTick = Callable[[int, int, list[Message]], None]  # the tick's n, its digest, 
 
 
 class PerTick:
-    """A tap: gathers what is decided between a tick and the next, and hands it on with a digest of its content.
+    """A tap that gathers what is decided between a tick and the next, and hands it on with a digest of its content.
 
     Executions are not among it: with `--fill next_open` they rightly depend on the bar after the decision.
     """
@@ -41,7 +39,7 @@ class PerTick:
         self._decided: list[Message] = []
 
     def __call__(self, message: Message) -> None:
-        """Take the next message of the line."""
+        """Takes the next message of the line."""
         if message.to is Stream.TICKS:
             self.end()
             self._n = message.n
@@ -49,7 +47,7 @@ class PerTick:
             self._decided.append(message)
 
     def end(self) -> None:
-        """The tick at hand was the last so far."""
+        """Hands on the tick at hand: it was the last so far."""
         if self._n:
             n, decided = self._n, self._decided
             self._n, self._decided = 0, []
@@ -57,7 +55,7 @@ class PerTick:
 
 
 class TickDigests:
-    """The digests of a whole run: 8 bytes a tick. decided_at: n of each tick with a decision, ascending."""
+    """Keeps the digests of a whole run: 8 bytes a tick. decided_at: n of each tick with a decision, ascending."""
 
     def __init__(self) -> None:
         self._first_n = 0
@@ -65,14 +63,14 @@ class TickDigests:
         self._digests = array("Q")
 
     def on_tick(self, n: int, digest: int, decided: list[Message]) -> None:
-        """Keep it."""
+        """Keeps the digest of tick n."""
         self._first_n = self._first_n or n
         self._digests.append(digest)
         if any(message.to is Stream.DECISIONS for message in decided):
             self.decided_at.append(n)
 
     def digest(self, n: int) -> int:
-        """Of tick n."""
+        """Returns the digest of tick n."""
         return self._digests[n - self._first_n]
 
 
@@ -85,15 +83,14 @@ def _digest(decided: list[Message]) -> int:
     return int.from_bytes(found.digest(), "big")
 
 
-# Two decisions of one tick, in words.
-
 _MOST_TELLING = (Stream.ORDERS, Stream.DECISIONS, Stream.PREDICTIONS, Stream.FEATURES)
 
 
 def in_words(one: Sequence[Message], other: Sequence[Message]) -> tuple[str, str]:
-    """What differs between the messages of a tick, on both sides: the orders where these do, else what led to them.
+    """Tells what differs between the messages of a tick, on both sides.
 
-    Where people read the same of both, the first field that differs is added.
+    That is the orders where these differ, else what led to them. Where people read the same of both, the first field
+    that differs is added.
     """
     for stream in _MOST_TELLING:
         mine, others = ([message for message in side if message.to is stream] for side in (one, other))
@@ -111,7 +108,7 @@ def in_words(one: Sequence[Message], other: Sequence[Message]) -> tuple[str, str
 
 
 def _text(messages: Sequence[Message]) -> str:
-    """The last stage's messages."""
+    """Returns the last stage's messages."""
     last = [message.human() for message in messages if message.to is messages[-1].to]
     return ", ".join(last) or "nothing"
 
@@ -120,7 +117,10 @@ Progress = Callable[[str, int, int], None]  # what is done, how many runs are, o
 
 
 class NoLookahead(NamedTuple):
-    """decisions: how many there are up to the last cut, each the same with every future behind a cut after it."""
+    """What a check without a finding says.
+
+    decisions: how many there are up to the last cut, each the same with every future behind a cut after it.
+    """
 
     decisions: int
     cuts: int
@@ -164,14 +164,17 @@ class LookaheadCheck:
         self._path = settings.ingestor.files[self._sym]
 
     def run(self, cuts: int, progress: Progress | None = None) -> NoLookahead:
-        """Check with `cuts` cuts, or as many as there are decisions. Raises LookaheadFound, or what a backtest does."""
+        """Checks with `cuts` cuts, or as many as there are decisions.
+
+        Raises LookaheadFound, or what a backtest does.
+        """
         self._require_unopened()
         with TemporaryDirectory(prefix="tickline-lookahead-") as name:
             folder = Path(name)
             true = folder / "true.csv"
             shortest = Shortest(self._start_ns, self._interval_ns)
             rows = write_bars(true, shortest.watch(self._bars(self._path)), self._interval_ns, self._zone)
-            self._guard.opened()  # it was this
+            self._guard.opened()  # this run of ours opened it
             record = TickDigests()
             self._run(true, record.on_tick)
             self._require_unopened()  # what was decided without the file is compared with what follows
@@ -252,7 +255,7 @@ class LookaheadCheck:
 
 
 def reading(settings: Settings, path: Path) -> Settings:
-    """The settings with `path` for the file of the first symbol, also in parameters of the strategy."""
+    """Returns the settings with `path` for the file of the first symbol, also in parameters of the strategy."""
     sym = settings.symbols[0]
     own = settings.ingestor.files[sym].resolve()
     params = {
@@ -265,11 +268,11 @@ def reading(settings: Settings, path: Path) -> Settings:
 
 
 class _Enough(Exception):
-    """All that was to be compared was."""
+    """All that was to be compared has been."""
 
 
 class _Moved(Exception):
-    """At tick n another digest."""
+    """Tick n has another digest than before."""
 
     def __init__(self, n: int, decided: list[Message]) -> None:
         super().__init__(n)

@@ -1,4 +1,4 @@
-"""Behind which ticks the future is changed."""
+"""Cuts: behind which ticks the future is changed, how, and the file that a backtest reads then."""
 
 import csv
 import random
@@ -16,7 +16,9 @@ from shared.history.zone import Zone, start_of
 
 
 def choose_cuts(possible: Sequence[int], count: int) -> list[int]:
-    """`count` of the ticks, ascending: the first, the last, the quarters, others by a seeded draw; or all there are.
+    """Returns `count` of the ticks, ascending, or all that there are.
+
+    They are the first, the last, the quarters, and others by a seeded draw.
 
     >>> choose_cuts(range(10, 110), 5), choose_cuts([3, 4], 5)
     ([10, 35, 60, 85, 109], [3, 4])
@@ -30,9 +32,9 @@ def choose_cuts(possible: Sequence[int], count: int) -> list[int]:
 
 
 class Shortest:
-    """rows: how many of a file's first rows make a backtest by themselves, as the file as a whole does.
+    """Finds how many of a file's first rows make a backtest by themselves, as the file as a whole does.
 
-    There a price that is traded on has moved, and two rows are an interval apart. Beyond any file until then.
+    There a price that is traded on has moved, and two rows are an interval apart. `rows` is beyond any file until then.
     """
 
     def __init__(self, start_ns: int, interval_ns: int) -> None:
@@ -41,7 +43,7 @@ class Shortest:
         self.rows = sys.maxsize
 
     def watch(self, found: Iterable[Bar]) -> Iterator[Bar]:
-        """The bars, as they are."""
+        """Yields the bars, as they are."""
         before: Bar | None = None
         moved = close = False
         for n, bar in enumerate(found, 1):
@@ -54,14 +56,15 @@ class Shortest:
             yield bar
 
 
-# Other futures: what the bars behind a cut might have been.
-
 _WIDEST = 4.0  # times higher or lower
 
 
 class Change(StrEnum):
-    """MIRRORED: each later return is the opposite one. SCALED: each later bar is higher or lower by a factor of its
-    own. REMOVED: there is no later bar.
+    """A change says what the bars behind a cut might have been.
+
+    MIRRORED: each later return is the opposite one.
+    SCALED: each later bar is higher or lower by a factor of its own.
+    REMOVED: there is no later bar.
     """
 
     MIRRORED = "mirrored"
@@ -70,7 +73,7 @@ class Change(StrEnum):
 
 
 def changed(bars: Iterable[Bar], cut: int, change: Change) -> Iterator[Bar]:
-    """The bars, the first `cut` (1 or more) as they are; the others changed, but for their times.
+    """Yields the bars, the first `cut` (1 or more) as they are, the others changed but for their times.
 
     What is random is seeded by `cut`: the same future each time.
 
@@ -95,18 +98,15 @@ def changed(bars: Iterable[Bar], cut: int, change: Change) -> Iterator[Bar]:
 
 
 def _with(bar: Bar, *prices: Decimal) -> Bar:
-    """With these prices, as far as a file can hold them; of a price alone there is one, as before."""
+    """Returns the bar with these prices, as far as a file can hold them; a price alone stays one."""
     first, high, low, last = (min(max(price, LOWEST), HIGHEST) for price in prices)
     if bar.open is bar.close:
         return bar._replace(open=last, high=last, low=last, close=last)
     return bar._replace(open=first, high=high, low=low, close=last)
 
 
-# Bars back into a file.
-
-
 def write_bars(path: Path, bars: Iterable[Bar], interval_ns: int, zone: Zone | None = None) -> int:
-    """Write bars as a CSV file out of which `shared.history.bars` reads the same ones; returns how many there were.
+    """Writes bars as a CSV file out of which `shared.history.bars` reads the same ones; returns how many there were.
 
     zone: whose days they are, where they are of whole days.
 

@@ -1,4 +1,4 @@
-"""Whether a file is opened while only copies of it should be."""
+"""A guard sees whether a file is opened while only copies of it should be."""
 
 import ctypes
 import os
@@ -12,9 +12,10 @@ _EVENTS = 4_096
 
 
 class Guard:
-    """Counts on Linux's own record (inotify) of who opens one file, from its making on: Python, a library in C or Rust,
-    a child process, and any other program too. A context manager; LookaheadFound where the file cannot be watched,
-    for then nothing can be shown.
+    """Watches one file through Linux's inotify, from the guard's making on.
+
+    It sees whoever opens the file: Python, a library in C or Rust, a child process, and any other program too. A
+    context manager. Raises LookaheadFound where the file cannot be watched, for then nothing can be shown.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile() as file, Guard(Path(file.name)) as guard:
@@ -43,7 +44,7 @@ class Guard:
         self._close()
 
     def opened(self) -> bool:
-        """Whether the file was opened since the last call."""
+        """Says whether the file was opened since the last call."""
         found = False
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What was compared, what was the same, and the first difference."""
+"""The rows of a recording, and what was computed again compared with them."""
 
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -12,11 +12,9 @@ from shared.record import NewerWire
 from shared.recording.layout import NewerRecording
 from shared.recording.part import RecordedEntry, read_rows
 
-# A symbol's rows of one recorded stream, one after the other.
-
 
 class NotRecorded(Exception):
-    """RecordedRows that are needed were not recorded; `upto` is the last n of them."""
+    """Rows that are needed were not recorded; `upto` is the last n of them."""
 
     def __init__(self, stream: Stream, first: int, upto: int) -> None:
         missing = f"n={first}" if first == upto else f"n={first} to {upto}"
@@ -25,7 +23,9 @@ class NotRecorded(Exception):
 
 
 class RecordedRows:
-    """The rows behind n = `after`. `next()` raises NotRecorded where the numbers jump.
+    """Reads one symbol's rows of a recorded stream, those behind n = `after`.
+
+    `next()` raises NotRecorded where the numbers jump.
 
     first_n: of the first row that is kept, once one was looked at: what came before was removed, or never recorded.
     """
@@ -38,7 +38,7 @@ class RecordedRows:
         self._seen: deque[RecordedEntry] = deque()
 
     def peek(self, further: int = 0) -> RecordedEntry | None:
-        """The next row, or one further on; None at the end."""
+        """Returns the next row, or one further on, without taking it; None at the end."""
         while len(self._seen) <= further:
             row = next(self._rows, None)
             if row is None:
@@ -47,7 +47,7 @@ class RecordedRows:
         return self._seen[further]
 
     def next(self) -> RecordedEntry:
-        """Take it."""
+        """Takes the next row."""
         row = self.peek()
         assert row is not None
         self.require(row.n - 1)
@@ -56,22 +56,25 @@ class RecordedRows:
         return row
 
     def require(self, n: int) -> None:
-        """Everything up to n must have been taken by now; raises NotRecorded where it was not."""
+        """Raises NotRecorded where not everything up to n has been taken by now."""
         if self.last_n < n:
             first, row = self.last_n + 1, self.peek()
             raise NotRecorded(self.stream, first, n if row is None else max(first, row.n - 1))
 
     def lacks(self, n: int) -> bool:
-        """Whether n is not there, though the recorder had it: it noted no hole, and has rows on both sides of it."""
+        """Says whether n is not there, though the recorder had it.
+
+        The recorder noted no hole then, and has rows on both sides of it.
+        """
         row = self.peek()
         return row is not None and row.n > n and not row.missing and 0 < self.first_n <= self.last_n
 
     def leave_out(self, n: int) -> None:
-        """Go on as if n had been taken."""
+        """Goes on as if n had been taken."""
         self.last_n = n
 
     def left(self) -> int:
-        """How many rows are left; takes them all."""
+        """Takes all rows that are left, and returns how many there were."""
         count = len(self._seen) + sum(1 for _ in self._rows)
         self._seen.clear()
         return count
@@ -84,7 +87,7 @@ class RecordedRows:
 
 
 def message_of(row: RecordedEntry) -> Message | None:
-    """What the row says; None where it cannot be read. Raises DataError for a newer Tickline's row."""
+    """Returns the row's message; None where it cannot be read. Raises DataError for a newer Tickline's row."""
     try:
         return decode(row.t, row.d)
     except NewerWire as newer:
@@ -94,26 +97,32 @@ def message_of(row: RecordedEntry) -> Message | None:
 
 
 class Mismatch(NamedTuple):
-    """ts_event: of what differs. text: which, recorded and computed."""
+    """A mismatch says what differs, recorded and computed. ts_event: of the message."""
 
     ts_event: int
     text: str
 
 
 class Comparison:
-    """compared, identical: messages by stream. unshown: what could not be compared, and why."""
+    """Compares messages with recorded ones, and counts.
+
+    compared, identical: messages by stream.
+    first: the earliest mismatch.
+    not_compared: what could not be compared, and why.
+    ahead: inputs at the end that were not answered.
+    """
 
     def __init__(self) -> None:
         self.compared: Counter[Stream] = Counter()
         self.identical: Counter[Stream] = Counter()
         self.first: Mismatch | None = None
-        self.unshown: list[str] = []
+        self.not_compared: list[str] = []
         self.ahead: Counter[Stream] = Counter()
 
     def compare(self, computed: Message, recorded: RecordedRows) -> None:
-        """Hold a message against the next recorded one, bit for bit, as the wire of that one writes it.
+        """Compares a message with the next recorded one, bit for bit, as the wire of that one writes it.
 
-        Raises Hole where that one was not recorded.
+        Raises NotRecorded where that one was not recorded.
         """
         stream = computed.to
         lacking = recorded.lacks(computed.n)
@@ -135,7 +144,7 @@ class Comparison:
         self.differs(computed.ts_event, f"{computed.sym} {stream} n={row.n}: {_difference(row, found, computed)}")
 
     def differs(self, ts_event: int, text: str) -> None:
-        """Note a difference; the earliest stays."""
+        """Notes a difference; the earliest stays."""
         if self.first is None or ts_event < self.first.ts_event:
             self.first = Mismatch(ts_event, text)
 
@@ -149,7 +158,7 @@ def _same_model(found: Message | None, computed: Message) -> None:
 
 
 def _difference(row: RecordedEntry, found: Message | None, computed: Message) -> str:
-    """The first field that differs, recorded against computed."""
+    """Tells the first field that differs, recorded and computed."""
     if found is None or type(found) is not type(computed):
         shown = row.t if found is None else found.human()
         return f"recorded {shown}, computed {computed.human()}"
@@ -161,5 +170,5 @@ def _difference(row: RecordedEntry, found: Message | None, computed: Message) ->
 
 
 def encoded(value: object) -> str:
-    """A field's value, told apart to the last digit; NaN is NaN."""
+    """Returns a field's value as text that is another one for another value, to the last digit; NaN equals NaN."""
     return repr(value)

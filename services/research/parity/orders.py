@@ -1,4 +1,4 @@
-"""Whether the line's orders are the backtest's, one for one."""
+"""The parity of a run: whether the line's orders are the backtest's, one for one."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -14,7 +14,7 @@ BLOCK = 1024
 
 
 class OrderKey(NamedTuple):
-    """What must be the same of an order."""
+    """A key is what must be the same of an order."""
 
     tick_n: int
     leg: str
@@ -27,13 +27,15 @@ class OrderKey(NamedTuple):
 
     @classmethod
     def of(cls, order: OrderIntent) -> "OrderKey":
-        """The comparable part of an order."""
+        """Returns the comparable part of an order."""
         return cls(order.tick_n, order.leg.value, order.sym, order.signed_qty, order.price)
 
 
 class OrderParity(NamedTuple):
-    """compared: orders that the line or the backtest has; identical: those that both have, equal to the last digit.
+    """The parity of a run's orders.
 
+    compared: orders that the line or the backtest has.
+    identical: those that both have, equal to the last digit.
     before: orders in front of the first known one, which left the bus before this run began.
     """
 
@@ -45,14 +47,16 @@ class OrderParity(NamedTuple):
 
 
 def compare(
-    settings: Settings, ticks: Mapping[str, int], orders: Mapping[str, Mapping[int, OrderKey]],
+    settings: Settings,
+    ticks: Mapping[str, int],
+    orders: Mapping[str, Mapping[int, OrderKey]],
     written: Mapping[str, int] | None = None,
-) -> OrderParity:  # fmt: skip
-    """Backtest each symbol's first `ticks` ticks and compare its orders, by n, with those that the line wrote.
+) -> OrderParity:
+    """Backtests each symbol's first `ticks` ticks and compares its orders, by n, with those that the line wrote.
 
-    `orders`: symbol -> n -> order. When the first of them are not known (a run that went on from an earlier one), the
-    comparison starts at the first known one. written: symbol -> n of the last order: where none is known, it starts
-    behind that.
+    orders: symbol -> n -> order. When the first of them are not known (a run that went on from an earlier one), the
+        comparison starts at the first known one.
+    written: symbol -> n of the last order; where no order is known, the comparison starts behind it.
     """
     at_once = settings.ingestor.model_copy(update={"ticks_per_s": 0.0, "limit": None})
     plans = line_plans(settings.model_copy(update={"ingestor": at_once}))
@@ -64,7 +68,7 @@ def compare(
 
 
 class _Sums:
-    """What the comparison has come to."""
+    """Sums up the comparison of all symbols."""
 
     def __init__(self) -> None:
         self.compared = self.identical = self.before = 0
@@ -72,7 +76,7 @@ class _Sums:
         self.first: str | None = None
 
     def add(self, plans: LinePlans, sym: str, left: int, known: Mapping[int, OrderKey], written: int) -> None:
-        """Compare one symbol's first `left` ticks."""
+        """Compares one symbol's first `left` ticks."""
         line, start, seen = InProcessLine(plans, sym), min(known, default=written + 1), 0
         self.before += start - 1
         feed = plans.source.open(sym, 0)

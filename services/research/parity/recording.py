@@ -1,4 +1,4 @@
-"""Every stage of a recorded session over its recorded inputs, from checkpoint to checkpoint."""
+"""The parity of a recorded session: every stage over its recorded inputs, from checkpoint to checkpoint."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,31 +23,34 @@ from shared.user_code import blaming
 
 NEEDED = (Stream.TICKS, Stream.PREDICTIONS)
 
-Report = Callable[[str], None]  # the symbol that is at work
+Report = Callable[[str], None]  # called with each symbol when it begins
 
 
 class Parity(NamedTuple):
-    """compared, identical: messages by stream. first_difference: recorded against computed.
+    """The parity of a recorded session.
 
-    unshown: what could not be compared, and why. ahead: inputs at the end that the line had not answered.
+    compared, identical: messages by stream.
+    first_difference: recorded and computed.
+    not_compared: what could not be compared, and why.
+    ahead: inputs at the end that the line had not answered.
     identities: what traded, a line each where it changed.
     """
 
     compared: Mapping[Stream, int]
     identical: Mapping[Stream, int]
     first_difference: str | None
-    unshown: list[str]
+    not_compared: list[str]
     ahead: Mapping[Stream, int]
     identities: Sequence[str] = ()
 
     @property
     def proved(self) -> bool:
-        """Whether all there is was compared, and was the same."""
-        return self.first_difference is None and not self.unshown and sum(self.compared.values()) > 0
+        """Whether all that there is was compared, and was the same."""
+        return self.first_difference is None and not self.not_compared and sum(self.compared.values()) > 0
 
 
 def parity(folder: Path, model: str | None = None, report: Report = lambda sym: None) -> Parity:
-    """Compute a recorded session again. model: where its model is now. Raises DataError, ConfigError."""
+    """Computes a recorded session again. model: where its model is now. Raises DataError, ConfigError."""
     if not is_recording(folder):
         raise DataError(f"{folder}: is no recording: pass the folder that the recorder wrote")
     read_origin(folder)
@@ -55,18 +58,23 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
     if lacking := [str(stream) for stream in NEEDED if stream not in streams]:
         raise DataError(f"{folder}: has no {' and no '.join(lacking)}: there is nothing to compare")
     spans = _spans(folder, model)
-    tally = Comparison()
+    comparison = Comparison()
     for sym in recorded_symbols(folder):
         report(sym)
         with blaming(sym):
-            _Symbol(folder, sym, spans, streams, tally).run()
-    first = tally.first.text if tally.first else None
+            _Symbol(folder, sym, spans, streams, comparison).run()
+    first = comparison.first.text if comparison.first else None
     identities = list(dict.fromkeys(str(Identity.of(span.settings)) for span in spans))
-    return Parity(tally.compared, tally.identical, first, tally.unshown, tally.ahead, identities)
+    return Parity(
+        comparison.compared, comparison.identical, first, comparison.not_compared, comparison.ahead, identities
+    )
 
 
 class _Span(NamedTuple):
-    """A checkpoint, with the plans of its settings. number: equal where nothing changed from one to the next."""
+    """A span begins at a checkpoint and has the plans of its settings.
+
+    number: equal where nothing changed from one span to the next.
+    """
 
     number: int
     checkpoint: Checkpoint
@@ -75,7 +83,7 @@ class _Span(NamedTuple):
     strategy: ServiceSpec
 
     def restored(self, plan: ServiceSpec, sym: str) -> Symbol:
-        """The symbol as the checkpoint has it; a fresh one where it was not there yet. Raises DataError."""
+        """Returns the symbol as the checkpoint has it, a fresh one where it was not there yet. Raises DataError."""
         symbol = Symbol(sym, plan.make_stage(sym))
         snapshot = self.checkpoint.snapshots.get(plan.instance, {}).get(sym)
         if snapshot is not None:
@@ -105,13 +113,18 @@ def _spans(folder: Path, model: str | None) -> list[_Span]:
 
 
 class _Symbol:
-    """One symbol's stages, each from the first checkpoint on; behind a hole or new settings from the next one."""
+    """Replays one symbol's stages, each from the first checkpoint on.
 
-    def __init__(self, folder: Path, sym: str, spans: list[_Span], streams: set[Stream], tally: Comparison) -> None:
-        self._folder, self._sym, self._spans, self._streams, self._tally = folder, sym, spans, streams, tally
+    Behind a hole, or new settings, it goes on from the next checkpoint.
+    """
+
+    def __init__(
+        self, folder: Path, sym: str, spans: list[_Span], streams: set[Stream], comparison: Comparison
+    ) -> None:
+        self._folder, self._sym, self._spans, self._streams, self._comparison = folder, sym, spans, streams, comparison
 
     def run(self) -> None:
-        """Signal, then strategy."""
+        """Replays the signal stage, then the strategy stage."""
         self._over_spans(Stream.PREDICTIONS, lambda span: span.signal, self._signal)
         if Stream.DECISIONS in self._streams:
             self._over_spans(Stream.DECISIONS, lambda span: span.strategy, self._strategy)
@@ -133,17 +146,17 @@ class _Symbol:
             try:
                 replay(span, span.restored(plan_of(span), self._sym), upto)
                 at = other
-            except NotRecorded as hole:
-                at = self._behind(hole, at or 0, plan_of)
+            except NotRecorded as missing:
+                at = self._behind(missing, at or 0, plan_of)
                 later = "" if at is not None else ", and no checkpoint behind that"
-                self._tally.unshown.append(f"{self._sym}: {hole}{later}")
+                self._comparison.not_compared.append(f"{self._sym}: {missing}{later}")
 
-    def _behind(self, hole: NotRecorded, at: int, plan_of: Callable[[_Span], ServiceSpec]) -> int | None:
-        """The first later checkpoint at which the missing rows had been taken, or written."""
+    def _behind(self, missing: NotRecorded, at: int, plan_of: Callable[[_Span], ServiceSpec]) -> int | None:
+        """Returns the first later checkpoint at which the missing rows had been taken, or written."""
         for i in range(at + 1, len(self._spans)):
             symbol = self._spans[i].restored(plan_of(self._spans[i]), self._sym)
-            taken = max(symbol.last.get(hole.stream, (0, ""))[0], symbol.sent.get(hole.stream, 0))
-            if taken >= hole.upto:
+            taken = max(symbol.last.get(missing.stream, (0, ""))[0], symbol.sent.get(missing.stream, 0))
+            if taken >= missing.upto:
                 return i
         return None
 
@@ -151,7 +164,7 @@ class _Symbol:
         made = self._streams & {Stream.FEATURES, Stream.PREDICTIONS}
         recorded = {stream: self._rows(stream, span.settings.signal.instance, symbol.sent) for stream in made}
         ticks = self._taken(Stream.TICKS, span.settings.ingestor.instance, symbol)
-        replay_signal(self._sym, _stage(symbol), ticks, recorded, self._tally, upto)
+        replay_signal(self._sym, _stage(symbol), ticks, recorded, self._comparison, upto)
 
     def _strategy(self, span: _Span, symbol: Symbol, upto: int | None) -> None:
         own = span.settings
@@ -161,7 +174,7 @@ class _Symbol:
         }
         made = (Stream.DECISIONS, Stream.ORDERS)
         recorded = {stream: self._rows(stream, own.strategy.instance, symbol.sent) for stream in made}
-        StrategyReplay(self._sym, _stage(symbol), inputs, recorded, self._tally).run(upto)
+        StrategyReplay(self._sym, _stage(symbol), inputs, recorded, self._comparison).run(upto)
 
     def _taken(self, stream: Stream, instance: str, symbol: Symbol) -> RecordedRows:
         return RecordedRows(self._folder, stream, instance, self._sym, symbol.last.get(stream, (0, ""))[0])

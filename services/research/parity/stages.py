@@ -1,4 +1,7 @@
-"""The strategy stage over recorded predictions and executions, in the order that the recorded decisions tell."""
+"""The signal and the strategy stage over what was recorded as their input.
+
+The strategy takes its two inputs in the order that the recorded decisions tell.
+"""
 
 from services.research.parity.comparison import Comparison, RecordedRows, message_of
 from services.strategy.live_stage import MISSING, closed_by
@@ -7,14 +10,15 @@ from shared.plural import plural
 from shared.recording.part import RecordedEntry
 from shared.runner.stage import Stage
 
-# A Gap that the reader of a stream made itself: it says at which row, by its trace id, and why.
-
 
 def gap_before(recorded: Gap, outputs: RecordedRows, inputs: RecordedRows) -> Gap | None:
-    """The Gap that made the stage write `recorded`, the input rows in front of it taken; None: no row has its trace.
+    """Returns the Gap that made the stage write `recorded`, and takes the input rows in front of it.
 
-    That row is a Gap itself, which was passed on. Or the reader made one: MISSED when it had lost what comes before
-    that row, another cause when that very row could not be taken. outputs: what was written, from `recorded` on.
+    The row with its trace id is a Gap itself, which was passed on. Or the reader of the stream made the Gap: MISSED
+    when it had lost what comes before that row, another cause when that very row could not be taken. None: no row has
+    this trace id.
+
+    outputs: what was written, from `recorded` on. inputs: what was read.
     """
     while (row := inputs.peek()) is not None:
         if row.tr != recorded.tr:
@@ -34,7 +38,7 @@ def gap_before(recorded: Gap, outputs: RecordedRows, inputs: RecordedRows) -> Ga
 
 
 def _gaps(rows: RecordedRows, tr: str) -> int:
-    """How many Gaps with this trace come now, with the decisions that they led to."""
+    """Counts the Gaps with this trace that come now, with the decisions that they led to."""
     count = further = 0
     while (row := rows.peek(further)) is not None:
         further += 1
@@ -45,20 +49,17 @@ def _gaps(rows: RecordedRows, tr: str) -> int:
     return count
 
 
-# The signal stage over recorded ticks: every feature and prediction again.
-
-
 def replay_signal(
     sym: str,
     stage: Stage,
     ticks: RecordedRows,
     recorded: dict[Stream, RecordedRows],
-    tally: Comparison,
+    comparison: Comparison,
     upto: int | None = None,
 ) -> None:
-    """Compare until the predictions end, or up to n = `upto`. Raises Hole where rows are missing.
+    """Computes every feature and prediction again, until the predictions end or up to n = `upto`.
 
-    recorded: predictions, and features where they were recorded.
+    Raises NotRecorded where rows are missing. recorded: predictions, and features where they were recorded.
     """
     predictions = recorded[Stream.PREDICTIONS]
     while (row := ticks.peek()) is not None and (expected := predictions.peek()) is not None:
@@ -69,23 +70,23 @@ def replay_signal(
             tick = gap_before(said, predictions, ticks)
             if tick is None:
                 what = f"{sym} predictions n={said.n}: recorded {said.human()}, no tick has its trace"
-                tally.differs(said.ts_event, what)
+                comparison.differs(said.ts_event, what)
                 return
         else:
             ticks.next()
             if tick is None:
-                tally.differs(0, f"{sym} ticks n={row.n}: cannot be read, and no Gap was recorded for it")
+                comparison.differs(0, f"{sym} ticks n={row.n}: cannot be read, and no Gap was recorded for it")
                 return
-        _compare(stage.on_tick(tick) or [], recorded, tally)
-    tally.ahead[Stream.TICKS] += ticks.left()
+        _compare(stage.on_tick(tick) or [], recorded, comparison)
+    comparison.ahead[Stream.TICKS] += ticks.left()
     if behind := predictions.left():
-        tally.unshown.append(f"{sym}: {plural(behind, 'prediction')} behind the last recorded tick")
+        comparison.not_compared.append(f"{sym}: {plural(behind, 'prediction')} behind the last recorded tick")
 
 
-def _compare(computed: list[Message], recorded: dict[Stream, RecordedRows], tally: Comparison) -> None:
+def _compare(computed: list[Message], recorded: dict[Stream, RecordedRows], comparison: Comparison) -> None:
     for message in computed:
         if message.to in recorded:
-            tally.compare(message, recorded[message.to])
+            comparison.compare(message, recorded[message.to])
 
 
 SUPERSEDED, STALE = "SUPERSEDED", "STALE_PREDICTION"  # reasons of a live strategy's waiting predictions
@@ -96,7 +97,9 @@ class Stuck(Exception):
 
 
 class StrategyReplay:
-    """One symbol. A decision says which prediction it is of and which execution was booked last before it.
+    """Replays one symbol's strategy stage.
+
+    A decision says which prediction it is of and which execution was booked last before it.
 
     - Executions up to that one come first, then predictions up to its own.
     - A SUPERSEDED prediction was answered when the next one came, so that one is taken too.
@@ -111,16 +114,19 @@ class StrategyReplay:
         stage: Stage,
         inputs: dict[Stream, RecordedRows],
         recorded: dict[Stream, RecordedRows],
-        tally: Comparison,
+        comparison: Comparison,
     ) -> None:
-        self._sym, self._stage, self._tally = sym, stage, tally
+        self._sym, self._stage, self._comparison = sym, stage, comparison
         self._predictions, self._executions = inputs[Stream.PREDICTIONS], inputs[Stream.EXECUTIONS]
         self._recorded = recorded
         self._decisions = recorded[Stream.DECISIONS]
         self._made = self._decisions.last_n  # n of the last computed decision
 
     def run(self, upto: int | None = None) -> None:
-        """Compare until the decisions end, or up to n = `upto`. Raises Hole where rows are missing."""
+        """Computes every decision and order again, until the decisions end or up to n = `upto`.
+
+        Raises NotRecorded where rows are missing.
+        """
         while (row := self._decisions.peek()) is not None and (upto is None or self._decisions.last_n < upto):
             said, n = message_of(row), self._decisions.last_n + 1
             try:
@@ -133,19 +139,21 @@ class StrategyReplay:
                     raise Stuck("it cannot be read")
             except Stuck as stuck:
                 ts_event = said.ts_event if said else 0
-                self._tally.differs(ts_event, f"{self._sym} decisions n={n}: {stuck}")
-                self._tally.unshown.append(f"{self._sym}: {plural(self._decisions.left(), 'decision')} from there on")
+                self._comparison.differs(ts_event, f"{self._sym} decisions n={n}: {stuck}")
+                self._comparison.not_compared.append(
+                    f"{self._sym}: {plural(self._decisions.left(), 'decision')} from there on"
+                )
                 return
-        self._tally.ahead[Stream.PREDICTIONS] += self._predictions.left() if upto is None else 0
+        self._comparison.ahead[Stream.PREDICTIONS] += self._predictions.left() if upto is None else 0
 
     def _require(self, n: int, row: RecordedEntry) -> None:
-        """The next decision must be n."""
+        """Raises where the next decision is not n."""
         if n < row.n and self._decisions.lacks(n):
             raise Stuck("recorded none, so it is not known what came before it")
         self._decisions.require(row.n - 1)
 
     def _lead_to(self, said: Decision) -> None:
-        """Give the stage what it takes for its next decision."""
+        """Gives the stage what it takes for its next decision."""
         made, last = self._made, said.prediction_n + (said.reason == SUPERSEDED)
         while self._made == made:
             execution, prediction = self._executions.peek(), self._predictions.peek()
@@ -176,7 +184,7 @@ class StrategyReplay:
         self._take(gap)
 
     def _next_decision(self) -> Decision | None:
-        """The first one behind the Gaps that come now."""
+        """Returns the first decision behind the Gaps that come now."""
         further = 0
         while (row := self._decisions.peek(further)) is not None:
             if isinstance(decision := message_of(row), Decision):
@@ -200,4 +208,4 @@ class StrategyReplay:
             raise Stuck(str(error)) from error
         for output in computed:
             self._made += output.to is Stream.DECISIONS
-            self._tally.compare(output, self._recorded[output.to])
+            self._comparison.compare(output, self._recorded[output.to])

@@ -92,13 +92,13 @@ class Anything:
         after = cut.written | {self._stream: cut.taken}
         return {each: RecordedRows(folder, each, INSTANCE, SYM, after.get(each, 0)) for each in Stream}
 
-    def whole(self, tally: Comparison, cut: Cut, *streams: Stream) -> bool:
+    def whole(self, comparison: Comparison, cut: Cut, *streams: Stream) -> bool:
         """Whether everything behind the checkpoint was made again."""
-        assert tally.first is None, tally.first
-        assert tally.unshown == []
-        assert tally.identical == tally.compared
+        assert comparison.first is None, comparison.first
+        assert comparison.not_compared == []
+        assert comparison.identical == comparison.compared
         left = {each: len(self.session.written[each]) - cut.written.get(each, 0) for each in streams}
-        return {each: tally.compared[each] for each in streams} == left
+        return {each: comparison.compared[each] for each in streams} == left
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -112,10 +112,10 @@ def test_a_live_strategy(tmp_path: Path, seed: int) -> None:
     made = Anything(dice, live(), Stream.PREDICTIONS)
     made.session.record(tmp_path)
     for cut in (Cut(live().state(), 0, {}), made.cut):
-        rows, stage, tally = made.rows(tmp_path, cut), live(), Comparison()
+        rows, stage, comparison = made.rows(tmp_path, cut), live(), Comparison()
         stage.restore(cut.state)
-        StrategyReplay(SYM, stage, rows, rows, tally).run()
-        assert made.whole(tally, cut, Stream.DECISIONS, Stream.ORDERS)
+        StrategyReplay(SYM, stage, rows, rows, comparison).run()
+        assert made.whole(comparison, cut, Stream.DECISIONS, Stream.ORDERS)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_the_signal_stage(tmp_path: Path, seed: int, predict: Predict) -> None:
     made = Anything(random.Random(seed), signal(), Stream.TICKS)
     made.session.record(tmp_path)
     for cut in (Cut(signal().state(), 0, {}), made.cut):
-        rows, stage, tally = made.rows(tmp_path, cut), signal(), Comparison()
+        rows, stage, comparison = made.rows(tmp_path, cut), signal(), Comparison()
         stage.restore(cut.state)
-        replay_signal(SYM, stage, rows[Stream.TICKS], rows, tally)
-        assert made.whole(tally, cut, Stream.FEATURES, Stream.PREDICTIONS)
+        replay_signal(SYM, stage, rows[Stream.TICKS], rows, comparison)
+        assert made.whole(comparison, cut, Stream.FEATURES, Stream.PREDICTIONS)

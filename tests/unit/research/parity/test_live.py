@@ -96,9 +96,9 @@ def test_a_position_closed_at_the_first_gap_behind_a_checkpoint(tmp_path: Path) 
     rows = session.record(tmp_path)
     for stream in (Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS):
         rows[stream].next()
-    tally = Comparison()
-    StrategyReplay(SYM, again, rows, rows, tally).run()
-    assert whole(tally, 2)
+    comparison = Comparison()
+    StrategyReplay(SYM, again, rows, rows, comparison).run()
+    assert whole(comparison, 2)
 
 
 def test_a_prediction_that_waits_at_a_checkpoint_with_a_gap_behind_it(tmp_path: Path) -> None:
@@ -113,9 +113,9 @@ def test_a_prediction_that_waits_at_a_checkpoint_with_a_gap_behind_it(tmp_path: 
     rows = session.record(tmp_path)
     for stream in (Stream.PREDICTIONS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS):
         rows[stream].next()
-    tally = Comparison()
-    StrategyReplay(SYM, again, rows, rows, tally).run()
-    assert whole(tally, 2)
+    comparison = Comparison()
+    StrategyReplay(SYM, again, rows, rows, comparison).run()
+    assert whole(comparison, 2)
 
 
 def test_a_session_with_dust_and_with_capital_that_a_person_has_changed(tmp_path: Path) -> None:

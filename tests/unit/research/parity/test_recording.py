@@ -143,7 +143,7 @@ def test_behind_a_hole_it_goes_on_at_the_next_checkpoint(tmp_path: Path) -> None
     found = parity(tmp_path)
     assert counts(found) == [17 + 25, 17 + 25]
     assert not found.proved
-    assert found.unshown == ["SIM-A: ticks n=21 to 30 not recorded", "SIM-A: predictions n=18 to 27 not recorded"]
+    assert found.not_compared == ["SIM-A: ticks n=21 to 30 not recorded", "SIM-A: predictions n=18 to 27 not recorded"]
 
 
 def test_new_settings_hold_from_their_checkpoint_on(tmp_path: Path) -> None:

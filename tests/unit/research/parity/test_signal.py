@@ -47,9 +47,9 @@ def give(session: Session, *messages: Message, seen: bool = True) -> None:
 
 
 def replayed(stage: SignalStage, rows: dict[Stream, RecordedRows]) -> Comparison:
-    tally = Comparison()
-    replay_signal(SYM, stage, rows[Stream.TICKS], rows, tally)
-    return tally
+    comparison = Comparison()
+    replay_signal(SYM, stage, rows[Stream.TICKS], rows, comparison)
+    return comparison
 
 
 def gap(n: int, tr: str, cause: GapCause, ts_event: int = 0) -> Gap:
@@ -58,9 +58,9 @@ def gap(n: int, tr: str, cause: GapCause, ts_event: int = 0) -> Gap:
 
 def test_every_prediction_and_every_feature(tmp_path: Path, session: Session, again: SignalStage) -> None:
     give(session, *map(tick, range(1, 21)))
-    tally = replayed(again, session.record(tmp_path))
-    assert tally.first is None
-    assert tally.compared == tally.identical == {Stream.FEATURES: 17, Stream.PREDICTIONS: 17}
+    comparison = replayed(again, session.record(tmp_path))
+    assert comparison.first is None
+    assert comparison.compared == comparison.identical == {Stream.FEATURES: 17, Stream.PREDICTIONS: 17}
 
 
 def test_gaps_of_every_kind(tmp_path: Path, session: Session, again: SignalStage) -> None:
@@ -73,20 +73,22 @@ def test_gaps_of_every_kind(tmp_path: Path, session: Session, again: SignalStage
     give(session, tick(22), seen=False)  # could not be taken
     session.take(gap(22, "t:A:22", GapCause.UNREADABLE))
     give(session, *map(tick, range(23, 30)))
-    tally = replayed(again, session.record(tmp_path))
-    assert tally.first is None
-    assert tally.unshown == []
-    assert tally.compared[Stream.PREDICTIONS] == tally.identical[Stream.PREDICTIONS] == 3 + 1 + 3 + 1 + 3 + 1 + 4
+    comparison = replayed(again, session.record(tmp_path))
+    assert comparison.first is None
+    assert comparison.not_compared == []
+    assert (
+        comparison.compared[Stream.PREDICTIONS] == comparison.identical[Stream.PREDICTIONS] == 3 + 1 + 3 + 1 + 3 + 1 + 4
+    )
 
 
 def test_the_last_bit_is_a_difference(tmp_path: Path, session: Session, again: SignalStage) -> None:
     give(session, *map(tick, range(1, 9)))
     right = session.written[Stream.PREDICTIONS][2]
     session.written[Stream.PREDICTIONS][2] = right.model_copy(update={"y_hat": right.y_hat * (1 + 2**-52)})  # type: ignore[attr-defined]
-    tally = replayed(again, session.record(tmp_path))
-    assert tally.first is not None
-    assert tally.first.text.startswith("A predictions n=3: recorded y_hat ")
-    assert tally.compared[Stream.PREDICTIONS] - tally.identical[Stream.PREDICTIONS] == 1
+    comparison = replayed(again, session.record(tmp_path))
+    assert comparison.first is not None
+    assert comparison.first.text.startswith("A predictions n=3: recorded y_hat ")
+    assert comparison.compared[Stream.PREDICTIONS] - comparison.identical[Stream.PREDICTIONS] == 1
 
 
 def test_any_byte_of_a_prediction_is_a_difference(tmp_path: Path, session: Session, again: SignalStage) -> None:
@@ -97,10 +99,10 @@ def test_any_byte_of_a_prediction_is_a_difference(tmp_path: Path, session: Sessi
         wrong = right[:at] + bytes([right[at] ^ 1]) + right[at + 1 :]
         alter(tmp_path, Stream.PREDICTIONS, lambda rows, d=wrong: the_row(rows, SYM, 3).update(d=d))  # type: ignore[misc]
         again.restore(fresh)
-        tally = replayed(again, {stream: RecordedRows(tmp_path, stream, INSTANCE, SYM, 0) for stream in Stream})
-        assert tally.first is not None, at
-        assert tally.first.text.startswith("A predictions n=3: recorded "), at
-        assert tally.compared[Stream.PREDICTIONS] - tally.identical[Stream.PREDICTIONS] == 1
+        comparison = replayed(again, {stream: RecordedRows(tmp_path, stream, INSTANCE, SYM, 0) for stream in Stream})
+        assert comparison.first is not None, at
+        assert comparison.first.text.startswith("A predictions n=3: recorded "), at
+        assert comparison.compared[Stream.PREDICTIONS] - comparison.identical[Stream.PREDICTIONS] == 1
 
 
 def test_another_model_is_refused(tmp_path: Path, session: Session, predict: Predict) -> None:
@@ -119,11 +121,11 @@ def test_the_end_of_a_recording_may_be_uneven(tmp_path: Path, session: Session, 
     """Ticks that were not predicted on yet are no difference; predictions without their ticks are not shown."""
     give(session, *map(tick, range(1, 9)))
     give(session, tick(9), seen=False)
-    tally = replayed(again, session.record(tmp_path / "ticks"))
-    assert (tally.first, tally.unshown, tally.ahead[Stream.TICKS]) == (None, [], 1)
+    comparison = replayed(again, session.record(tmp_path / "ticks"))
+    assert (comparison.first, comparison.not_compared, comparison.ahead[Stream.TICKS]) == (None, [], 1)
 
 
 def test_predictions_behind_the_last_tick(tmp_path: Path, session: Session, again: SignalStage) -> None:
     give(session, *map(tick, range(1, 9)))
-    tally = replayed(again, session.record(tmp_path, without=[(Stream.TICKS, 8)]))
-    assert tally.unshown == ["A: 1 prediction behind the last recorded tick"]
+    comparison = replayed(again, session.record(tmp_path, without=[(Stream.TICKS, 8)]))
+    assert comparison.not_compared == ["A: 1 prediction behind the last recorded tick"]

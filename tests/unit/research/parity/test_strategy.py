@@ -14,16 +14,16 @@ from tests.unit.research.parity.session import SYM, Session, prediction, strateg
 
 
 def replayed(rows: dict[Stream, RecordedRows], stage: Stage | None = None) -> Comparison:
-    tally = Comparison()
-    StrategyReplay(SYM, stage or strategy(), rows, rows, tally).run()
-    return tally
+    comparison = Comparison()
+    StrategyReplay(SYM, stage or strategy(), rows, rows, comparison).run()
+    return comparison
 
 
-def whole(tally: Comparison, decisions: int) -> bool:
-    assert tally.first is None, tally.first
-    assert tally.unshown == []
-    assert tally.identical == tally.compared
-    return tally.compared[Stream.DECISIONS] == decisions
+def whole(comparison: Comparison, decisions: int) -> bool:
+    assert comparison.first is None, comparison.first
+    assert comparison.not_compared == []
+    assert comparison.identical == comparison.compared
+    return comparison.compared[Stream.DECISIONS] == decisions
 
 
 def gap(n: int, tr: str, cause: GapCause, ts_event: int = 0) -> Gap:
@@ -47,9 +47,9 @@ def test_predictions_that_waited_for_reports(tmp_path: Path) -> None:
     session.report()
     session.take(prediction(2))
     assert len(session.due) == 2
-    tally = replayed(session.record(tmp_path))
-    assert whole(tally, 2)
-    assert tally.compared[Stream.ORDERS] == 3
+    comparison = replayed(session.record(tmp_path))
+    assert whole(comparison, 2)
+    assert comparison.compared[Stream.ORDERS] == 3
 
 
 def test_gaps_that_were_written_and_gaps_that_the_reader_made(tmp_path: Path) -> None:
@@ -76,18 +76,18 @@ def test_the_first_difference_names_the_field(tmp_path: Path) -> None:
         session.report()
     altered = session.written[Stream.ORDERS][1].model_copy(update={"price": Decimal("102.5")})
     session.written[Stream.ORDERS][1] = altered
-    tally = replayed(session.record(tmp_path))
-    assert tally.first is not None
-    assert tally.first.text == "A orders n=2: recorded price 102.5, computed 102"
-    assert tally.compared[Stream.ORDERS] - tally.identical[Stream.ORDERS] == 1
+    comparison = replayed(session.record(tmp_path))
+    assert comparison.first is not None
+    assert comparison.first.text == "A orders n=2: recorded price 102.5, computed 102"
+    assert comparison.compared[Stream.ORDERS] - comparison.identical[Stream.ORDERS] == 1
 
 
 def test_other_capital_is_found(tmp_path: Path) -> None:
     session = Session()
     session.predict(prediction(1))
-    tally = replayed(session.record(tmp_path), StrategyStage(SYM, strategy()._decider, Decimal(99), "book"))
-    assert tally.first is not None
-    assert tally.first.text == "A decisions n=1: recorded balance 100, computed 99"
+    comparison = replayed(session.record(tmp_path), StrategyStage(SYM, strategy()._decider, Decimal(99), "book"))
+    assert comparison.first is not None
+    assert comparison.first.text == "A decisions n=1: recorded balance 100, computed 99"
 
 
 def test_a_decision_that_no_stage_makes_is_a_difference(tmp_path: Path) -> None:
@@ -96,10 +96,10 @@ def test_a_decision_that_no_stage_makes_is_a_difference(tmp_path: Path) -> None:
     session.written[Stream.DECISIONS] += [
         session.written[Stream.DECISIONS][0].model_copy(update={"n": n, "prediction_n": 1}) for n in (2, 3)
     ]
-    tally = replayed(session.record(tmp_path))
-    assert tally.first is not None
-    assert tally.first.text == "A decisions n=2: recorded A 1 order, computed nothing of prediction n=1"
-    assert tally.unshown == ["A: 2 decisions from there on"]
+    comparison = replayed(session.record(tmp_path))
+    assert comparison.first is not None
+    assert comparison.first.text == "A decisions n=2: recorded A 1 order, computed nothing of prediction n=1"
+    assert comparison.not_compared == ["A: 2 decisions from there on"]
 
 
 def test_an_execution_of_no_order_in_flight_is_a_difference(tmp_path: Path) -> None:
@@ -109,17 +109,17 @@ def test_an_execution_of_no_order_in_flight_is_a_difference(tmp_path: Path) -> N
     session.written[Stream.EXECUTIONS].append(foreign)
     later = session.written[Stream.DECISIONS][0].model_copy(update={"n": 2, "prediction_n": 2, "booked_n": 1})
     session.written[Stream.DECISIONS].append(later)
-    tally = replayed(session.record(tmp_path))
-    assert tally.first is not None
-    assert "which is not in flight" in tally.first.text
+    comparison = replayed(session.record(tmp_path))
+    assert comparison.first is not None
+    assert "which is not in flight" in comparison.first.text
 
 
 def test_an_order_that_was_never_written_is_a_difference(tmp_path: Path) -> None:
     session = Session()
     session.predict(prediction(1))
-    tally = replayed(session.record(tmp_path, without=[(Stream.ORDERS, 1)]))
-    assert tally.first is not None
-    assert "orders n=1: recorded none, computed BUY" in tally.first.text
+    comparison = replayed(session.record(tmp_path, without=[(Stream.ORDERS, 1)]))
+    assert comparison.first is not None
+    assert "orders n=1: recorded none, computed BUY" in comparison.first.text
 
 
 @pytest.mark.parametrize("stream", [Stream.PREDICTIONS, Stream.EXECUTIONS, Stream.DECISIONS])
@@ -138,11 +138,11 @@ def test_an_order_that_was_dropped_is_a_difference(tmp_path: Path) -> None:
         session.predict(prediction(n))
         session.report()
     dropped = session.written[Stream.ORDERS][2]
-    tally = replayed(session.record(tmp_path, without=[(Stream.ORDERS, 3)]))
-    assert tally.first is not None
-    assert tally.first.text == f"A orders n=3: recorded none, computed {dropped.human()}"
-    assert tally.unshown == []
-    assert (tally.compared[Stream.ORDERS], tally.identical[Stream.ORDERS]) == (9, 8)
+    comparison = replayed(session.record(tmp_path, without=[(Stream.ORDERS, 3)]))
+    assert comparison.first is not None
+    assert comparison.first.text == f"A orders n=3: recorded none, computed {dropped.human()}"
+    assert comparison.not_compared == []
+    assert (comparison.compared[Stream.ORDERS], comparison.identical[Stream.ORDERS]) == (9, 8)
 
 
 def test_a_decision_that_was_dropped_is_a_difference(tmp_path: Path) -> None:
@@ -150,10 +150,10 @@ def test_a_decision_that_was_dropped_is_a_difference(tmp_path: Path) -> None:
     for n in range(1, 6):
         session.predict(prediction(n))
         session.report()
-    tally = replayed(session.record(tmp_path, without=[(Stream.DECISIONS, 3)]))
-    assert tally.first is not None
-    assert tally.first.text == "A decisions n=3: recorded none, so it is not known what came before it"
-    assert tally.unshown == ["A: 2 decisions from there on"]
+    comparison = replayed(session.record(tmp_path, without=[(Stream.DECISIONS, 3)]))
+    assert comparison.first is not None
+    assert comparison.first.text == "A decisions n=3: recorded none, so it is not known what came before it"
+    assert comparison.not_compared == ["A: 2 decisions from there on"]
 
 
 def test_what_was_removed_with_age_is_a_hole(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_another_reason_is_a_difference(tmp_path: Path) -> None:
         session.predict(prediction(n, y_hat=0.0))
     altered = session.written[Stream.DECISIONS][1].model_copy(update={"reason": Reason.NO_CHANGE})
     session.written[Stream.DECISIONS][1] = altered
-    tally = replayed(session.record(tmp_path))
-    assert tally.first is not None
-    assert tally.first.text == "A decisions n=2: recorded reason NO_CHANGE, computed ZERO_PREDICTION"
-    assert (tally.compared[Stream.DECISIONS], tally.identical[Stream.DECISIONS]) == (3, 2)
+    comparison = replayed(session.record(tmp_path))
+    assert comparison.first is not None
+    assert comparison.first.text == "A decisions n=2: recorded reason NO_CHANGE, computed ZERO_PREDICTION"
+    assert (comparison.compared[Stream.DECISIONS], comparison.identical[Stream.DECISIONS]) == (3, 2)
