@@ -16,27 +16,19 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from services.simulator.engine.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
+from services.simulator.dialects import DIALECTS, LISTED_AS
+from services.simulator.engine.listing import Listing
 from services.simulator.engine.matching_engine import MatchingEngine
 from services.simulator.engine.prices import EnginePrices
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import HttpRequest
-from services.simulator.http.server import ApiError, HttpAnswer
-from services.simulator.simulator import FEE, VENUES
+from services.simulator.http.request import ApiError, HttpAnswer, HttpRequest
+from services.simulator.simulator import FEE
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import VenueOptions
 from shared.exchanges.trading.reply import current
 from tests.venues import KEYS, Place
 
 ROUND_TRIP_S = 0.05
-LISTED = {
-    "binance": lambda base: btcusdt(f"{base}USDT", Decimal(100)),
-    "binance-spot": lambda base: binance_spot(base, Decimal(100)),
-    "bybit": lambda base: bybit_swap(base, Decimal(100)),
-    "bybit-spot": lambda base: bybit_spot(base, Decimal(100)),
-    "okx": lambda base: okx_swap(base, Decimal(100)),
-    "okx-spot": lambda base: okx_spot(base, Decimal(100)),
-}
 
 
 @dataclass
@@ -71,9 +63,9 @@ def plain(value: object) -> str:
 
 def in_process(place: Place, count: int, *, throttled: bool = True) -> InProcess:
     """Not opened yet, with so many markets; the throttle is off until `venue` is opened, if it is on at all."""
-    listings = tuple(LISTED[kind_of(place)](f"C{number}") for number in range(count))
+    listings = tuple(LISTED_AS[kind_of(place)](f"C{number}", Decimal(100)) for number in range(count))
     engine = MatchingEngine(listings, EnginePrices(listings, 1, 0), {"USDT": Decimal(1_000_000)}, FEE, None)
-    routes = VENUES[place.fake or place.exchange](SimulatorState(engine)).routes
+    routes = DIALECTS[place.fake or place.exchange].routes(SimulatorState(engine))
     markets = {f"{one.base}USDT": place.market.replace("BTC", one.base) for one in listings}
     venue = CcxtVenue(VenueOptions(place.exchange, markets, mode="live", throttled=False, attempts=1), KEYS)
     made, client = InProcess(venue, engine, listings), venue._client

@@ -11,12 +11,11 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from services.simulator.binance.dialect import symbol
-from services.simulator.engine.listing import btcusdt
+from services.simulator.binance.dialect import swap, symbol
 from services.simulator.engine.trade_history import MarketBar, MarketTrade
-from services.simulator.http.request import HttpRequest
-from services.simulator.http.server import ApiError, Handler, Query
+from services.simulator.http.request import ApiError, Handler, HttpRequest
 
+Query = Mapping[str, str]
 FAPI = "GET fapi.binance.com/fapi/v1"
 HOUR_MS = 3_600_000
 LIMITS = {"klines": 1500, "aggTrades": 1000, "fundingRate": 1000}
@@ -114,7 +113,10 @@ class PublicHistory:
         return {"serverTime": self.now_ms}
 
     def _exchange_info(self, query: Query) -> object:
-        return {"serverTime": self.now_ms, "symbols": [symbol(btcusdt(name)) for name in self.markets]}
+        return {
+            "serverTime": self.now_ms,
+            "symbols": [symbol(swap(name.removesuffix("USDT"))) for name in self.markets],
+        }
 
     def _klines(self, query: Query) -> object:
         interval = query["interval"]

@@ -19,13 +19,14 @@ import yarl
 from aiohttp import WSMessage, WSMsgType
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from services.simulator.dialects import DIALECTS
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.matching_engine import MatchingEngine
 from services.simulator.engine.prices import TradedPrices
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import HttpRequest
 from services.simulator.http.server import SimulatorServer
-from services.simulator.simulator import FEE, LISTINGS, VENUES, Simulator, TradePlan, _streams
+from services.simulator.simulator import FEE, Simulator, TradePlan
 from services.simulator.websocket.faults import FaultyStream, Strike, SubscriptionTrouble, Trouble
 from services.simulator.websocket.frames import unframed
 from services.simulator.websocket.server import WebsocketServer
@@ -87,14 +88,15 @@ _wires: dict[str, Wired] = {}
 @asynccontextmanager
 async def wired(venue: str, *faults: Fault, plan: TradePlan, seed: int = 1, host: str = "") -> AsyncIterator[Wired]:
     """As `serving`, while its context lasts; then it is not there. host: of its URL."""
-    listings = LISTINGS[venue]
+    dialect = DIALECTS[venue]
+    listings = dialect.listings
     clock, histories = plan.begin(listings, seed)
     state = SimulatorState(
         MatchingEngine(listings, TradedPrices(histories), {}, FEE, None), clock=clock, histories=histories
     )
-    websockets = WebsocketServer(state, _streams(venue, state, plan))
+    websockets = WebsocketServer(state, dialect.websocket(state, plan.kept))
     websockets.message_faults.seed = seed
-    server = SimulatorServer(VENUES[venue](state), *faults)
+    server = SimulatorServer(dialect.routes(state), *faults)
     host = host or f"wire-{len(_wires)}"
     server.url = f"http://{host}"
     _wires[host] = made = Wired(server, state, websockets, random.Random(seed))

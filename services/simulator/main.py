@@ -1,4 +1,4 @@
-"""The fake exchange as a process: `python -m services.simulator --port 8900`."""
+"""The simulator as a process: `python -m services.simulator --port 8900`."""
 
 import argparse
 import asyncio
@@ -9,8 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from services.simulator.binance.websocket import MAKERS, BinanceWebsocket
-from services.simulator.engine.listing import COINS, markets
-from services.simulator.simulator import VENUES, TradePlan, serving
+from services.simulator.dialects import COINS, DIALECTS, markets
+from services.simulator.simulator import TradePlan, serving
 from services.simulator.websocket.frames import BLOCK
 from shared.intervals import interval_ns
 from shared.runner.parent import stop_with_parent
@@ -22,7 +22,7 @@ MS = 1000
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m services.simulator", description=__doc__)
-    parser.add_argument("--venue", choices=sorted(VENUES), default="binance", help="whose API it speaks")
+    parser.add_argument("--venue", choices=sorted(DIALECTS), default="binance", help="whose API it speaks")
     parser.add_argument("--port", type=int, default=8900, help="0: a free one; the URL is printed")
     parser.add_argument("--state", type=Path, help="a file that keeps its book over a restart")
     parser.add_argument("--seed", type=int, default=1, help="of the price's walk and of what goes wrong")

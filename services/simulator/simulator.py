@@ -1,41 +1,38 @@
-"""A fake venue, put together and served: for tests in their own process, and for the process of its own."""
+"""A simulator, put together and served: for tests in their own process, and for `python -m services.simulator`."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from services.simulator.binance.dialect import Binance
-from services.simulator.binance.spot import BinanceSpot
-from services.simulator.binance.websocket import BinanceWebsocket
-from services.simulator.bybit.dialect import Bybit
-from services.simulator.bybit.websocket import BybitWebsocket
+from services.simulator.dialects import DIALECTS
 from services.simulator.engine.faults import Fault
-from services.simulator.engine.listing import Listing, binance_spot, btcusdt, bybit_spot, bybit_swap, okx_spot, okx_swap
+from services.simulator.engine.listing import Listing
 from services.simulator.engine.matching_engine import MatchingEngine
 from services.simulator.engine.prices import EnginePrices, SimulatedPrices, TradedPrices
 from services.simulator.engine.simulator_state import FloodClock, SimulatorClock, SimulatorState
 from services.simulator.engine.trade_history import TradeHistory
-from services.simulator.http.admin import Admin, FeedAdmin
-from services.simulator.http.server import FakeVenue, SimulatorServer
-from services.simulator.okx.dialect import Okx
-from services.simulator.okx.websocket import OkxWebsocket
+from services.simulator.http.admin import Admin, WebsocketAdmin
+from services.simulator.http.server import SimulatorServer
 from services.simulator.websocket.frames import KEPT
 from services.simulator.websocket.server import WebsocketServer
-from services.simulator.websocket.streams import WebsocketDialect
 from shared.simulated_market import PresentMarket
 
-# How much is traded on a fake venue, and since when.
+FEE = Decimal("0.0005")
 
 
 @dataclass(frozen=True)
 class TradePlan:
-    """rate: trades per second in each market, `count` of them (None: without end), from `start_ms` on (None: now).
+    """How much is traded on a simulator, and since when.
 
-    past_ms: so much was traded before, `past_rate` per second, for warm-up. flood: the venue's clock runs as fast as
-    clients take what happens, from `start_ms`, once `waits_for` streams were subscribed to. kept: blocks of 512
-    messages kept per stream.
+    rate: trades per second in each market
+    count: so many in each market; None: without end
+    start_ms: when they begin; None: now
+    past_ms, past_rate: so long it was traded before, at so many per second, for warm-up
+    flood: the simulator's clock runs as fast as clients take what happens, from `start_ms` on
+    waits_for: a flood begins when so many streams were subscribed to
+    kept: blocks of 512 messages kept per stream
     """
 
     rate: float = 20.0
@@ -48,40 +45,30 @@ class TradePlan:
     kept: int = KEPT
 
     def begin(self, listings: Iterable[Listing], seed: int) -> tuple[SimulatorClock, dict[str, TradeHistory]]:
-        """The venue's clock, and the tapes by the venue's id of the market."""
+        """Returns the simulator's clock, and the trades of each market by the exchange's id of it."""
         clock = SimulatorClock()
         start_ms = clock.now_ms() if self.start_ms is None else self.start_ms
         histories = {
             listing.id: TradeHistory(
-                listing, seed, start_ms=start_ms, rate=self.rate, count=self.count, past_ms=self.past_ms,
+                listing,
+                seed,
+                start_ms=start_ms,
+                rate=self.rate,
+                count=self.count,
+                past_ms=self.past_ms,
                 past_rate=self.past_rate,
             )
             for listing in listings
-        }  # fmt: skip
+        }
         if self.flood:
             last_ms = None if self.count is None else max(history.last_ms for history in histories.values())
             clock = FloodClock(start_ms - 1, until_ms=last_ms)
         return clock, histories
 
 
-FEE = Decimal("0.0005")
-VENUES: dict[str, Callable[[SimulatorState], FakeVenue]] = {
-    "binance": Binance, "binance-spot": BinanceSpot, "okx": Okx,
-    "bybit": Bybit, "bybit-spot": Bybit,
-}  # fmt: skip
-OKX_CONNECTIONS = 3  # a second, for an IP: https://www.okx.com/docs-v5/en/#overview-websocket-connect
-LISTINGS = {
-    "binance": (btcusdt(), btcusdt("ETHUSDT", Decimal("2300.00")), btcusdt("BNBUSDT", Decimal("600.00"))),
-    "binance-spot": (binance_spot(), binance_spot("ETH", Decimal("2300.00")), binance_spot("BNB", Decimal("600.00"))),
-    "okx": (okx_swap(), okx_swap("ETH", Decimal("2300.0")), okx_spot()),
-    "bybit": (bybit_swap(), bybit_swap("ETH", Decimal("2300.00")), bybit_swap("BNB", Decimal("600.00"))),
-    "bybit-spot": (bybit_spot(), bybit_spot("ETH", Decimal("2300.0")), bybit_spot("BNB", Decimal("600.0"))),
-}
-
-
 @dataclass
 class Simulator:
-    """server: what was asked, what is to go wrong. floor: book, weather, clock, keys, tapes. websockets: websockets."""
+    """A running simulator: its HTTP server, its state, and its websockets."""
 
     server: SimulatorServer
     state: SimulatorState
@@ -89,52 +76,61 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """In front of each of the venue's hosts."""
+        """The URL that stands in front of each of the exchange's hosts."""
         return self.server.url
 
     @property
     def engine(self) -> MatchingEngine:
-        """The venue's own."""
+        """The engine, which knows every order and fill whatever clients make of them."""
         return self.state.engine
 
     @property
     def histories(self) -> Mapping[str, TradeHistory]:
-        """What a perfect websockets gives, by the venue's id of the market."""
+        """The trades that a perfect feed gives, by the exchange's id of the market."""
         return self.state.histories
-
-
-def _streams(venue: str, state: SimulatorState, plan: TradePlan) -> WebsocketDialect:
-    if venue == "okx":
-        return OkxWebsocket(state, plan.kept)
-    return BybitWebsocket(state) if venue.startswith("bybit") else BinanceWebsocket(state.histories, plan.kept)
 
 
 @asynccontextmanager
 async def serving(
-    venue: str, *faults: Fault, port: int = 0, state_file: Path | None = None, seed: int = 1, walk_ms: int = 0,
-    cash: Decimal = Decimal(10_000), listings: tuple[Listing, ...] | None = None, plan: TradePlan | None = None,
+    dialect: str,
+    *faults: Fault,
+    port: int = 0,
+    state_file: Path | None = None,
+    seed: int = 1,
+    walk_ms: int = 0,
+    cash: Decimal = Decimal(10_000),
+    listings: tuple[Listing, ...] | None = None,
+    plan: TradePlan | None = None,
     simulated: PresentMarket | None = None,
-) -> AsyncIterator[Simulator]:  # fmt: skip
-    """venue: one of VENUES. The price stands unless `walk_ms`, or is the simulated market's.
+) -> AsyncIterator[Simulator]:
+    """Serves a simulator while its context lasts.
 
-    plan: it is traded, and websockets tell of it.
+    dialect: its name in DIALECTS
+    faults: strike chosen requests
+    port: 0 takes a free one
+    state_file: keeps orders, fills and payments over a restart
+    seed: of the price's walk, of trades, and of what goes wrong at random
+    walk_ms: the step of the price's walk; 0: it stands
+    cash: USDT at the start
+    listings: None: those of the dialect
+    plan: what is traded, as the websockets then tell; None: nothing, and there are no websockets
+    simulated: the price is this market's, and does not walk
     """
-    traded = listings or LISTINGS[venue]
+    speaks = DIALECTS[dialect]
+    traded = listings or speaks.listings
     clock, histories = (SimulatorClock(), dict[str, TradeHistory]()) if plan is None else plan.begin(traded, seed)
     prices = SimulatedPrices(traded, simulated) if simulated else EnginePrices(traded, seed, walk_ms)
     if histories:
         prices = TradedPrices(histories)
-    state = SimulatorState(
-        MatchingEngine(traded, prices, {"USDT": cash}, FEE, state_file), clock=clock, histories=histories
-    )
+    engine = MatchingEngine(traded, prices, {"USDT": cash}, FEE, state_file)
+    state = SimulatorState(engine, clock=clock, histories=histories)
     state.random_faults.seed = seed
-    told = plan or TradePlan()
-    websockets = WebsocketServer(
-        state, _streams(venue, state, told), told.waits_for, OKX_CONNECTIONS if venue == "okx" else 0
-    )
+    streamed = plan or TradePlan()
+    streams = speaks.websocket(state, streamed.kept)
+    websockets = WebsocketServer(state, streams, streamed.waits_for, speaks.connections_per_s)
     websockets.message_faults.seed = seed
-    async with SimulatorServer(VENUES[venue](state), *faults, port=port, random_faults=state.random_faults) as server:
-        server.admin.update(Admin(server, state).answers() | FeedAdmin(websockets).answers())
+    async with SimulatorServer(speaks.routes(state), *faults, port=port, random_faults=state.random_faults) as server:
+        server.admin.update(Admin(server, state).handlers() | WebsocketAdmin(websockets).handlers())
         if histories:
             server.websockets = websockets.serve
         try:

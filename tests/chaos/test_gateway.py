@@ -14,7 +14,7 @@ import pytest
 
 from services.gateway.live import model_sha256
 from services.gateway.risk.check import RiskRules
-from services.simulator.engine.listing import btcusdt
+from services.simulator.binance.dialect import swap
 from services.simulator.simulator import Simulator, serving
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
@@ -134,7 +134,10 @@ async def trade(folder: Path, rng: random.Random, size: tuple[int, int], say: Sa
     server.start()
     try:
         async with serving(
-            "binance", seed=rng.randint(1, 10**6), cash=Decimal(10**8), listings=tuple(map(btcusdt, SYMBOLS))
+            "binance",
+            seed=rng.randint(1, 10**6),
+            cash=Decimal(10**8),
+            listings=tuple(swap(sym.removesuffix("USDT")) for sym in SYMBOLS),
         ) as fake:
             values = given(folder, fake.url)
             settings = load_settings(**values)

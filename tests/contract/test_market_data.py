@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.simulator.engine.listing import markets
+from services.simulator.dialects import markets
 from services.simulator.simulator import TradePlan, serving
 from shared.exchanges.market_data.options import LiveOptions
 from shared.messages import Gap

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from services.gateway.execution.account_reader import AccountReader
+from services.simulator.dialects import LISTED_AS
 from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import serving
 from shared.errors import VenueError
@@ -13,7 +14,7 @@ from shared.exchanges.trading.amounts import plain
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import VenueOptions
 from shared.exchanges.trading.venue import MarketNews
-from tests.in_process import LISTED, in_process
+from tests.in_process import in_process
 from tests.seeded import virtually
 from tests.venues import BINANCE, BYBIT, BYBIT_SPOT, KEYS, OKX, SPOTS, SWAPS, SYM, Pair, Place, named, trading
 
@@ -64,7 +65,7 @@ async def test_a_market_that_is_not_traded_any_more(place: Place) -> None:
 @pytest.mark.parametrize("place", PLACES, ids=named)
 async def test_a_market_that_is_gone_keeps_no_other_from_being_read(place: Place) -> None:
     bases, tail = ["BTC", "ETH", "SOL", "XRP", "ADA"], ":USDT" if place.kind == "swap" else ""
-    listings = {base: LISTED[named(place)](base) for base in bases}
+    listings = {base: LISTED_AS[named(place)](base, D(100)) for base in bases}
     async with serving(place.fake or place.exchange, listings=tuple(listings.values())) as fake:
         markets = {f"{base}USDT": f"{base}/USDT{tail}" for base in bases}
         venue = CcxtVenue(
@@ -92,7 +93,7 @@ async def test_a_market_that_is_gone_keeps_no_other_from_being_read(place: Place
 async def test_a_market_in_maintenance_holds_up_no_other_at_the_start(place: Place) -> None:
     """Bybit lists only what is traded."""
     tail = ":USDT" if place.kind == "swap" else ""
-    listings = {base: LISTED[named(place)](base) for base in ("BTC", "ETH")}
+    listings = {base: LISTED_AS[named(place)](base, D(100)) for base in ("BTC", "ETH")}
     async with serving(place.fake or place.exchange, listings=tuple(listings.values())) as fake:
         status = (SUSPENDED if place.kind == "swap" else SPOT_SUSPENDED)[place.exchange]
         fake.engine.set(f"status:{listings['ETH'].id}", status)

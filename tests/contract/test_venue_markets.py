@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from services.simulator.dialects import markets
 from services.simulator.engine.events import State
-from services.simulator.engine.listing import Listing, markets
+from services.simulator.engine.listing import Listing
 from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import Simulator, serving
 from shared.exchanges.trading.ccxt_venue import CcxtVenue

@@ -5,6 +5,7 @@ import os
 import re
 import time
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from services.console.download import BASE_URL
 from services.research.download.history import PublicExchange
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.trade_history import MarketBar
+from services.simulator.http.request import Handler
 from services.simulator.http.server import SimulatorServer
 from shared.history import bars as read_bars
 from tests.e2e.command import COMMAND, Done, over
@@ -30,13 +32,13 @@ MARKET = ("--exchange", "binanceusdm", "--market", "BTC/USDT:USDT", "--sym", "BT
 SINCE = ("--from", "2024-01-01")
 
 
-def venue(switches: PageFaults | None = None, missing: range = range(0)) -> PublicHistory:
+def routes(faults: PageFaults | None = None, missing: range = range(0)) -> Mapping[str, Handler]:
     held = [bar for at, bar in enumerate(BARS) if at not in missing]
     apart = [0, 1, 250] * 400
     market = PastMarket(
         {"12h": held, "15m": QUARTERS}, trades(JANUARY_MS, apart), rates(JANUARY_MS, 8 * 60 * MINUTE_MS, 90)
     )
-    return PublicHistory({"BTCUSDT": market}, NOW_MS, switches or PageFaults())
+    return PublicHistory({"BTCUSDT": market}, NOW_MS, faults or PageFaults()).routes
 
 
 async def start(exchange: SimulatorServer, folder: Path, *arguments: object) -> Process:
@@ -66,7 +68,7 @@ def texts(held: list[MarketBar]) -> list[str]:
 
 
 async def test_bars_with_a_gap_and_rows_that_come_twice(tmp_path: Path) -> None:
-    async with SimulatorServer(venue(PageFaults(repeat=True, overlap=2), missing=range(70, 73))) as exchange:
+    async with SimulatorServer(routes(PageFaults(repeat=True, overlap=2), missing=range(70, 73))) as exchange:
         job = ("download", *MARKET, *SINCE, "--interval", "12h", "--merge", "all.parquet")
         done = await tickline(exchange, tmp_path, *job)
         assert (done.code, done.err) == (0, "")
@@ -93,7 +95,7 @@ async def test_bars_with_a_gap_and_rows_that_come_twice(tmp_path: Path) -> None:
 
 
 async def test_trades_and_funding_rates(tmp_path: Path) -> None:
-    async with SimulatorServer(venue()) as exchange:
+    async with SimulatorServer(routes()) as exchange:
         done = await tickline(exchange, tmp_path, "download", *MARKET, *SINCE, "--kind", "trades", "--to", "2024-01-02")
         assert (done.code, done.err) == (0, "")
         assert "rows: 1,201, first 2024-01-01T00:00:00Z" in done.out
@@ -106,7 +108,7 @@ async def test_trades_and_funding_rates(tmp_path: Path) -> None:
 
 async def test_a_killed_download_goes_on_where_it_was(tmp_path: Path) -> None:
     held = Fault(FaultMode.HOLD, "klines", skip=2)
-    async with SimulatorServer(venue(), held) as exchange:
+    async with SimulatorServer(routes(), held) as exchange:
         job = ("download", *MARKET, *SINCE, "--to", "2024-02-10", "--interval", "15m", "--merge", "all.parquet")
         killed = await start(exchange, tmp_path, *job)
         await exchange.wait_for("klines", 3)
@@ -127,7 +129,7 @@ async def test_a_killed_download_goes_on_where_it_was(tmp_path: Path) -> None:
 async def test_what_fails_is_asked_again(tmp_path: Path) -> None:
     january = (Fault(FaultMode.STATUS, "klines"), Fault(FaultMode.CUT, "klines"))
     february = (Fault(FaultMode.DROP, "klines", skip=1), Fault(FaultMode.HTML, "klines", skip=1))
-    async with SimulatorServer(venue(), *january, *february) as exchange:
+    async with SimulatorServer(routes(), *january, *february) as exchange:
         done = await tickline(exchange, tmp_path, "download", *MARKET, *SINCE, "--interval", "12h")
     assert [fault.struck for fault in (*january, *february)] == [1] * 4
     assert done.code == 0
@@ -151,7 +153,7 @@ async def test_what_fails_is_asked_again(tmp_path: Path) -> None:
 async def test_what_cannot_be_fetched_is_one_line(
     tmp_path: Path, options: tuple[str, ...], code: int, said: str
 ) -> None:
-    async with SimulatorServer(venue()) as exchange:
+    async with SimulatorServer(routes()) as exchange:
         done = await tickline(exchange, tmp_path, "download", *over((*MARKET, *SINCE, "--interval", "12h"), options))
     assert (done.code, done.out) == (code, "")
     (line,) = done.err.splitlines()
@@ -160,7 +162,7 @@ async def test_what_cannot_be_fetched_is_one_line(
 
 
 async def test_a_venue_that_does_not_answer_is_exit_code_4(tmp_path: Path) -> None:
-    async with SimulatorServer(venue(), Fault(FaultMode.STATUS, times=99)) as exchange:
+    async with SimulatorServer(routes(), Fault(FaultMode.STATUS, times=99)) as exchange:
         done = await tickline(exchange, tmp_path, "download", *MARKET, *SINCE, "--interval", "12h")
     assert done.code == 4
     assert "binanceusdm does not answer" in done.err.splitlines()[-1]
@@ -169,7 +171,7 @@ async def test_a_venue_that_does_not_answer_is_exit_code_4(tmp_path: Path) -> No
 
 async def test_requests_are_spaced_as_the_exchange_wants_it() -> None:
     requests = 20
-    async with SimulatorServer(venue()) as exchange, PublicExchange("binanceusdm", base_url=exchange.url) as one:
+    async with SimulatorServer(routes()) as exchange, PublicExchange("binanceusdm", base_url=exchange.url) as one:
         begun = time.monotonic()
         for _ in range(requests):
             await one.now_ms()

@@ -59,7 +59,7 @@ async def test_the_tickline_commands_in_their_order(tmp_path: Path) -> None:
     rows = [f"2025-01-{day:02d}T{hour:02d}:00,{100 + (day * 7 + hour) % 5}" for day in range(1, 11) for hour in (0, 12)]
     (tmp_path / "bars.csv").write_text("\n".join(["datetime,price", *rows]) + "\n")
     held = PastMarket({"12h": bars(JANUARY_MS, HALF_DAY_MS, 200)})
-    async with SimulatorServer(PublicHistory({"BTCUSDT": held}, JANUARY_MS + 200 * HALF_DAY_MS)) as exchange:
+    async with SimulatorServer(PublicHistory({"BTCUSDT": held}, JANUARY_MS + 200 * HALF_DAY_MS).routes) as exchange:
         await asyncio.to_thread(run_all, tmp_path, exchange.url)
     for written in ("summary.json", "btc.parquet", "models/mine.json", "trades.csv", "report.html"):
         assert (tmp_path / written).exists()

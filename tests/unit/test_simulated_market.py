@@ -6,7 +6,8 @@ import pytest
 
 from services.ingestor.simulated import PresentSource
 from services.ingestor.source import Quote
-from services.simulator.engine.listing import MAKERS, btcusdt
+from services.simulator.binance.dialect import swap
+from services.simulator.dialects import LISTED_AS
 from services.simulator.engine.prices import SimulatedPrices
 from shared.simulated_market import BLOCK, EPOCH_NS, PHI, SIGMA, START_PRICES, PresentMarket, ReturnProcess
 
@@ -32,7 +33,7 @@ def test_it_is_the_series_of_the_simulated_market() -> None:
 
 def test_at_any_time_the_exchange_quotes_around_the_newest_tick() -> None:
     clock = Clock()
-    prices = SimulatedPrices([btcusdt()], PresentMarket(3, S_NS))
+    prices = SimulatedPrices([swap()], PresentMarket(3, S_NS))
     feed = PresentSource(["BTCUSDT"], 3, "1s", clock=clock).open("BTCUSDT", 0)
     for _ in range(8):
         (tick,) = feed.take(100)
@@ -43,17 +44,17 @@ def test_at_any_time_the_exchange_quotes_around_the_newest_tick() -> None:
         clock.now_ns += S_NS
 
 
-@pytest.mark.parametrize("venue", MAKERS)
+@pytest.mark.parametrize("venue", LISTED_AS)
 def test_a_venue_that_names_it_otherwise_has_the_same_prices(venue: str) -> None:
     clock = Clock()
-    listing = MAKERS[venue]("BTC", Decimal(42_000))
+    listing = LISTED_AS[venue]("BTC", Decimal(42_000))
     (tick,) = PresentSource(["BTCUSDT"], 3, "1s", clock=clock).open("BTCUSDT", 0).take(1)
     quote = SimulatedPrices([listing], PresentMarket(3, S_NS)).quote(listing.id, tick.ts_event // 10**6)
     assert abs(quote.mid - tick.price) <= listing.tick / 2
 
 
 def test_a_price_that_was_set_stands() -> None:
-    prices = SimulatedPrices([btcusdt()], PresentMarket(3, S_NS))
+    prices = SimulatedPrices([swap()], PresentMarket(3, S_NS))
     prices.set("BTCUSDT", Decimal("50000.00"))
     assert {prices.quote("BTCUSDT", EPOCH_NS // 10**6 + k * S_MS).mid for k in range(1, 4)} == {Decimal(50_000)}
 

@@ -5,7 +5,7 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/account/re
 
 from decimal import Decimal
 
-from services.simulator.binance.rest import refused
+from services.simulator.binance.rest import api_error
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.wallet import HeldPosition
 from services.simulator.http.request import HttpRequest
@@ -95,7 +95,7 @@ class BinanceAccount:
     def set_position_mode(self, request: HttpRequest) -> object:
         """POST positionSide/dual."""
         if self._state.engine.settings.get("dual", "false") == request.form["dualSidePosition"]:
-            raise refused(-4059, "No need to change position side.")
+            raise api_error(-4059, "No need to change position side.")
         self._set("dual", request.form["dualSidePosition"], (-4068, -4067), "Position side", None)
         return {"code": 200, "msg": "success"}
 
@@ -103,7 +103,7 @@ class BinanceAccount:
         """POST marginType."""
         key, wanted = f"margin:{request.form['symbol']}", request.form["marginType"]
         if self._state.engine.settings.get(key, "CROSSED") == wanted:
-            raise refused(-4046, "No need to change margin type.")
+            raise api_error(-4046, "No need to change margin type.")
         self._set(key, wanted, (-4048, -4047), "Margin type", request.form["symbol"])
         return {"code": 200, "msg": "success"}
 
@@ -111,7 +111,7 @@ class BinanceAccount:
         """POST leverage."""
         sym, wanted = request.form["symbol"], int(request.form["leverage"])
         if not 1 <= wanted <= self._state.engine.listings[sym].most_leverage:
-            raise refused(-4028, f"Leverage {wanted} is not valid")
+            raise api_error(-4028, f"Leverage {wanted} is not valid")
         self._state.engine.set(f"leverage:{sym}", str(wanted))
         return {"symbol": sym, "leverage": wanted, "maxNotionalValue": "1000000"}
 
@@ -172,9 +172,9 @@ class BinanceAccount:
         https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Change-Position-Mode
         """
         if self._state.in_position(sym):
-            raise refused(codes[0], f"{what} cannot be changed if there exists position.")
+            raise api_error(codes[0], f"{what} cannot be changed if there exists position.")
         if self._state.engine.open_orders(sym):
-            raise refused(codes[1], f"{what} cannot be changed if there exists open orders.")
+            raise api_error(codes[1], f"{what} cannot be changed if there exists open orders.")
         self._state.engine.set(key, value)
 
     def _profit(self, sym: str, held: HeldPosition) -> Decimal:

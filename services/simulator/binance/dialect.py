@@ -1,146 +1,171 @@
-"""Binance: USD-M futures over the fake's book, and public history beside them."""
+"""Binance's USD-M futures: their listings, their routes, and what Binance tells without a key.
+
+https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
+"""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from services.simulator.binance.account import BinanceAccount
-from services.simulator.binance.orders import BinanceAlgo, BinanceOrders
-from services.simulator.binance.rest import refused, signed
-from services.simulator.engine.intervals import INTERVALS_MS
+from services.simulator.binance.orders import BinanceConditionalOrders, BinanceOrders
+from services.simulator.binance.rest import api_error, signed
+from services.simulator.binance.websocket import INTERVALS_MS
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID, MarketTrade, TradeHistory
-from services.simulator.http.request import HttpRequest
-from services.simulator.http.server import Handler
+from services.simulator.http.request import Handler, HttpRequest
 
 HOSTS = ("", "demo-")  # demo trading has hosts of its own
+FUTURES = "fapi.binance.com/fapi"
+HOUR_MS = 3_600_000
+NEVER_MS = 1 << 52
+LIMITS = {"klines": 1500, "aggTrades": 1000, "trades": 1000, "historicalTrades": 500}
+KEY = "x-mbx-apikey"
 
 
-class Binance:
-    """A FakeVenue that trades."""
+def swap(base: str = "BTC", price: Decimal = Decimal("42000.00")) -> Listing:
+    """Lists a coin's perpetual, with BTCUSDT's steps."""
+    return Listing(
+        f"{base}USDT", "swap", base, "USDT", price, Decimal("0.10"), Decimal("0.001"), Decimal("0.001"), Decimal(100)
+    )
 
-    def __init__(self, state: SimulatorState) -> None:
-        self.state = state
-        self._histories = (
-            BinanceHistory(state, state.histories).routes("fapi.binance.com/fapi/v1") if state.histories else {}
-        )
-        self._orders, self._account = BinanceOrders(state), BinanceAccount(state)
-        state.engine.fires_as = lambda waited: waited.client_id  # see BinanceAlgo
 
-    @property
-    def routes(self) -> Mapping[str, Handler]:
-        """What the server serves, at the real hosts and at those of demo trading."""
-        table = {**self._public(), **self._histories}
-        table |= {route: signed(self.state, answer) for route, answer in self._private().items()}
-        return {
-            " ".join((method, host + rest)): answer
-            for (method, _, rest), answer in ((route.partition(" "), answer) for route, answer in table.items())
-            for host in HOSTS
-        }
+LISTINGS = (swap(), swap("ETH", Decimal("2300.00")), swap("BNB", Decimal("600.00")))
 
-    def _public(self) -> dict[str, Handler]:
-        fapi = "GET fapi.binance.com/fapi/v1"
-        return {
-            "GET api.binance.com/api/v3/time": self._time,
-            "GET api.binance.com/api/v3/exchangeInfo": lambda request: {"symbols": []},
-            "GET dapi.binance.com/dapi/v1/exchangeInfo": lambda request: {"symbols": []},
-            "GET api.binance.com/sapi/v1/margin/allPairs": lambda request: [],
-            "GET api.binance.com/sapi/v1/margin/isolated/allPairs": lambda request: [],
-            f"{fapi}/time": self._time,
-            f"{fapi}/ping": lambda request: {},
-            f"{fapi}/exchangeInfo": self._exchange_info,
-            f"{fapi}/ticker/bookTicker": self._book_ticker,
-            f"{fapi}/ticker/price": self._price,
-            f"{fapi}/premiumIndex": self._premium_index,
-            **dict.fromkeys((f"{fapi}/klines", f"{fapi}/aggTrades", f"{fapi}/fundingRate"), _no_history),
-        }
 
-    def _private(self) -> dict[str, Handler]:
-        orders, account, host = self._orders, self._account, "fapi.binance.com/fapi"
-        algo = BinanceAlgo(self.state)
-        table = {
-            f"POST {host}/v1/order": orders.place,
-            f"GET {host}/v1/order": orders.find,
-            f"DELETE {host}/v1/order": orders.cancel,
-            f"GET {host}/v1/openOrders": orders.open_orders,
-            f"DELETE {host}/v1/allOpenOrders": orders.cancel_all,
-            f"POST {host}/v1/algoOrder": algo.place,
-            f"GET {host}/v1/algoOrder": algo.find,
-            f"DELETE {host}/v1/algoOrder": algo.cancel,
-            f"GET {host}/v1/openAlgoOrders": algo.open_orders,
-            f"DELETE {host}/v1/algoOpenOrders": algo.cancel_all,
-            f"GET {host}/v1/allOrders": orders.all_orders,
-            f"GET {host}/v1/userTrades": orders.trades,
-            f"GET {host}/v1/income": account.income,
-            f"GET {host}/v1/positionSide/dual": account.position_mode,
-            f"POST {host}/v1/positionSide/dual": account.set_position_mode,
-            f"POST {host}/v1/marginType": account.set_margin,
-            f"POST {host}/v1/leverage": account.set_leverage,
-            f"GET {host}/v1/symbolConfig": account.symbol_config,
-            f"GET {host}/v1/leverageBracket": account.brackets,
-            f"GET {host}/v1/accountConfig": account.config,
-            f"GET {host}/v1/multiAssetsMargin": account.assets_mode,
-            "GET api.binance.com/sapi/v1/account/info": account.info,
-            "GET api.binance.com/sapi/v1/account/apiRestrictions": account.key_rights,
-            "GET api.binance.com/sapi/v1/capital/config/getall": lambda request: [],
-        }
-        for version in ("v2", "v3"):
-            table[f"GET {host}/{version}/account"] = account.account
-            table[f"GET {host}/{version}/balance"] = account.balance
-            table[f"GET {host}/{version}/positionRisk"] = account.positions
-        return table
+def routes(state: SimulatorState) -> dict[str, Handler]:
+    """Returns the handler of each `METHOD HOST/PATH`, at the real hosts and at those of demo trading."""
+    state.engine.fires_as = lambda waited: waited.client_id  # see BinanceConditionalOrders
+    table = _public(state)
+    if state.histories:
+        table |= BinanceHistory(state).routes(f"{FUTURES}/v1")
+    table |= {route: signed(state, handler) for route, handler in _private(state).items()}
+    return {
+        " ".join((method, host + rest)): handler
+        for (method, _, rest), handler in ((route.partition(" "), handler) for route, handler in table.items())
+        for host in HOSTS
+    }
 
-    def _time(self, request: HttpRequest) -> object:
-        return {"serverTime": self.state.now_ms()}
 
-    def _exchange_info(self, request: HttpRequest) -> object:
-        listed = [listing for listing in self.state.engine.listings.values() if listing.kind == "swap"]
-        return {
-            "timezone": "UTC",
-            "serverTime": self.state.now_ms(),
-            "symbols": [self._symbol(listing) for listing in listed],
-        }
+def _public(state: SimulatorState) -> dict[str, Handler]:
+    market, futures = BinanceMarket(state), f"GET {FUTURES}/v1"
+    return {
+        "GET api.binance.com/api/v3/time": market.time,
+        "GET api.binance.com/api/v3/exchangeInfo": lambda request: {"symbols": []},
+        "GET dapi.binance.com/dapi/v1/exchangeInfo": lambda request: {"symbols": []},
+        "GET api.binance.com/sapi/v1/margin/allPairs": lambda request: [],
+        "GET api.binance.com/sapi/v1/margin/isolated/allPairs": lambda request: [],
+        f"{futures}/time": market.time,
+        f"{futures}/ping": lambda request: {},
+        f"{futures}/exchangeInfo": market.exchange_info,
+        f"{futures}/ticker/bookTicker": market.book_ticker,
+        f"{futures}/ticker/price": market.price,
+        f"{futures}/premiumIndex": market.premium_index,
+        **dict.fromkeys((f"{futures}/klines", f"{futures}/aggTrades", f"{futures}/fundingRate"), _no_history),
+    }
 
-    def _symbol(self, listing: Listing) -> dict[str, object]:
-        """A market that is to be delisted has its time as deliveryDate, and then another status."""
-        engine, row = self.state.engine, symbol(listing)
-        ends = int(engine.settings.get(f"delivery:{listing.id}", str(row["deliveryDate"])))
-        return {**row, "status": engine.status(listing.id) or row["status"], "deliveryDate": ends}
 
-    def _book_ticker(self, request: HttpRequest) -> object:
-        now_ms = self.state.now_ms()
-        rows = [
-            {"symbol": sym, "bidPrice": quote.bid, "bidQty": "9.000", "askPrice": quote.ask, "askQty": "9.000",
-             "time": now_ms - self.state.quiet_ms, "lastUpdateId": now_ms}
-            for sym, quote in ((sym, self.state.engine.prices.quote(sym, now_ms)) for sym in self._asked_for(request))
-        ]  # fmt: skip
-        return rows[0] if "symbol" in request.query else rows
-
-    def _price(self, request: HttpRequest) -> object:
-        now_ms = self.state.now_ms()
-        rows = [
-            {"symbol": sym, "price": self.state.engine.prices.quote(sym, now_ms).mid, "time": now_ms}
-            for sym in self._asked_for(request)
-        ]
-        return rows[0] if "symbol" in request.query else rows
-
-    def _premium_index(self, request: HttpRequest) -> object:
-        now_ms = self.state.now_ms()
-        rows = [
-            {"symbol": sym, "markPrice": mid, "indexPrice": mid, "estimatedSettlePrice": mid, "time": now_ms,
-             "lastFundingRate": "0.00010000", "interestRate": "0.00010000", "nextFundingTime": now_ms + 28_800_000}
-            for sym, mid in ((sym, self.state.engine.prices.quote(sym, now_ms).mid) for sym in self._asked_for(request))
-        ]  # fmt: skip
-        return rows[0] if "symbol" in request.query else rows
-
-    def _asked_for(self, request: HttpRequest) -> list[str]:
-        wanted = request.query.get("symbol")
-        if wanted is not None and wanted not in self.state.engine.listings:
-            raise refused(-1121, "Invalid symbol.")
-        return [wanted] if wanted else list(self.state.engine.listings)
+def _private(state: SimulatorState) -> dict[str, Handler]:
+    orders, conditional, account = BinanceOrders(state), BinanceConditionalOrders(state), BinanceAccount(state)
+    table: dict[str, Handler] = {
+        f"POST {FUTURES}/v1/order": orders.place,
+        f"GET {FUTURES}/v1/order": orders.find,
+        f"DELETE {FUTURES}/v1/order": orders.cancel,
+        f"GET {FUTURES}/v1/openOrders": orders.open_orders,
+        f"DELETE {FUTURES}/v1/allOpenOrders": orders.cancel_all,
+        f"POST {FUTURES}/v1/algoOrder": conditional.place,
+        f"GET {FUTURES}/v1/algoOrder": conditional.find,
+        f"DELETE {FUTURES}/v1/algoOrder": conditional.cancel,
+        f"GET {FUTURES}/v1/openAlgoOrders": conditional.open_orders,
+        f"DELETE {FUTURES}/v1/algoOpenOrders": conditional.cancel_all,
+        f"GET {FUTURES}/v1/allOrders": orders.all_orders,
+        f"GET {FUTURES}/v1/userTrades": orders.trades,
+        f"GET {FUTURES}/v1/income": account.income,
+        f"GET {FUTURES}/v1/positionSide/dual": account.position_mode,
+        f"POST {FUTURES}/v1/positionSide/dual": account.set_position_mode,
+        f"POST {FUTURES}/v1/marginType": account.set_margin,
+        f"POST {FUTURES}/v1/leverage": account.set_leverage,
+        f"GET {FUTURES}/v1/symbolConfig": account.symbol_config,
+        f"GET {FUTURES}/v1/leverageBracket": account.brackets,
+        f"GET {FUTURES}/v1/accountConfig": account.config,
+        f"GET {FUTURES}/v1/multiAssetsMargin": account.assets_mode,
+        "GET api.binance.com/sapi/v1/account/info": account.info,
+        "GET api.binance.com/sapi/v1/account/apiRestrictions": account.key_rights,
+        "GET api.binance.com/sapi/v1/capital/config/getall": lambda request: [],
+    }
+    for version in ("v2", "v3"):
+        table[f"GET {FUTURES}/{version}/account"] = account.account
+        table[f"GET {FUTURES}/{version}/balance"] = account.balance
+        table[f"GET {FUTURES}/{version}/positionRisk"] = account.positions
+    return table
 
 
 def _no_history(request: HttpRequest) -> object:
-    raise refused(-1121, "Invalid symbol.")
+    raise api_error(-1121, "Invalid symbol.")
+
+
+class BinanceMarket:
+    """Handles what needs no key, of the futures: time, listings, best prices, mark prices."""
+
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
+
+    def time(self, request: HttpRequest) -> object:
+        """Answers GET time."""
+        return {"serverTime": self._state.now_ms()}
+
+    def exchange_info(self, request: HttpRequest) -> object:
+        """Answers GET exchangeInfo."""
+        listed = [listing for listing in self._state.engine.listings.values() if listing.kind == "swap"]
+        return {
+            "timezone": "UTC",
+            "serverTime": self._state.now_ms(),
+            "symbols": [self._symbol(listing) for listing in listed],
+        }
+
+    def book_ticker(self, request: HttpRequest) -> object:
+        """Answers GET ticker/bookTicker: of one market, or a list of all."""
+        now_ms, prices = self._state.now_ms(), self._state.engine.prices
+        rows = []
+        for sym in self._asked_for(request):
+            quote = prices.quote(sym, now_ms)
+            rows.append({
+                "symbol": sym, "bidPrice": quote.bid, "bidQty": "9.000", "askPrice": quote.ask, "askQty": "9.000",
+                "time": now_ms - self._state.quiet_ms, "lastUpdateId": now_ms,
+            })  # fmt: skip
+        return rows[0] if "symbol" in request.query else rows
+
+    def price(self, request: HttpRequest) -> object:
+        """Answers GET ticker/price: of one market, or a list of all."""
+        now_ms, prices = self._state.now_ms(), self._state.engine.prices
+        rows = [
+            {"symbol": sym, "price": prices.quote(sym, now_ms).mid, "time": now_ms} for sym in self._asked_for(request)
+        ]
+        return rows[0] if "symbol" in request.query else rows
+
+    def premium_index(self, request: HttpRequest) -> object:
+        """Answers GET premiumIndex: of one market, or a list of all."""
+        now_ms, prices = self._state.now_ms(), self._state.engine.prices
+        rows = []
+        for sym in self._asked_for(request):
+            mid = prices.quote(sym, now_ms).mid
+            rows.append({
+                "symbol": sym, "markPrice": mid, "indexPrice": mid, "estimatedSettlePrice": mid, "time": now_ms,
+                "lastFundingRate": "0.00010000", "interestRate": "0.00010000", "nextFundingTime": now_ms + 28_800_000,
+            })  # fmt: skip
+        return rows[0] if "symbol" in request.query else rows
+
+    def _symbol(self, listing: Listing) -> dict[str, object]:
+        """A market that is to be delisted has its time as deliveryDate, and then another status."""
+        engine, row = self._state.engine, symbol(listing)
+        ends = int(engine.settings.get(f"delivery:{listing.id}", str(row["deliveryDate"])))
+        return {**row, "status": engine.status(listing.id) or row["status"], "deliveryDate": ends}
+
+    def _asked_for(self, request: HttpRequest) -> list[str]:
+        wanted = request.query.get("symbol")
+        if wanted is not None and wanted not in self._state.engine.listings:
+            raise api_error(-1121, "Invalid symbol.")
+        return [wanted] if wanted else list(self._state.engine.listings)
 
 
 def symbol(listing: Listing) -> dict[str, object]:
@@ -162,24 +187,14 @@ def symbol(listing: Listing) -> dict[str, object]:
     }  # fmt: skip
 
 
-# Binance's REST history of trades and bars over tapes, up to the venue's own now.
-#
-# https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
-
-HOUR_MS = 3_600_000
-NEVER_MS = 1 << 52
-LIMITS = {"klines": 1500, "aggTrades": 1000, "trades": 1000, "historicalTrades": 500}
-KEY = "x-mbx-apikey"
-
-
 class BinanceHistory:
-    """tapes: by the venue's id of the market."""
+    """Handles the history of trades and bars up to the exchange's own now, of the futures and of spot."""
 
-    def __init__(self, state: SimulatorState, histories: Mapping[str, TradeHistory]) -> None:
-        self._state, self._histories = state, histories
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
     def routes(self, root: str) -> Mapping[str, Handler]:
-        """Under a host and path, e.g. fapi.binance.com/fapi/v1."""
+        """Returns the handlers under a host and path, e.g. fapi.binance.com/fapi/v1."""
         return {
             f"GET {root}/aggTrades": self._agg_trades,
             f"GET {root}/trades": self._trades,
@@ -194,11 +209,11 @@ class BinanceHistory:
         count = history.upto(now_ms)
         if "fromId" in query:
             if begin or end:
-                raise refused(-1128, "Combination of optional parameters invalid.")
+                raise api_error(-1128, "Combination of optional parameters invalid.")
             first = max(history.index(int(query["fromId"]) + BEHIND), 0)
             return [_agg(trade) for trade in history.trades(first, min(first + limit, count))]
         if begin and end and int(end) - int(begin) > HOUR_MS:
-            raise refused(-4179, "Time between startTime and endTime must be within 1 hour.")
+            raise api_error(-4179, "Time between startTime and endTime must be within 1 hour.")
         first = history.before(int(begin), now_ms) if begin else 0
         last = history.before(int(end) + 1, now_ms) if end else count
         if begin and not end:
@@ -214,7 +229,7 @@ class BinanceHistory:
 
     def _historical(self, request: HttpRequest) -> object:
         if KEY not in request.headers:
-            raise refused(-2014, "API-key format invalid.")
+            raise api_error(-2014, "API-key format invalid.")
         history, limit = self._history(request), self._limit("historicalTrades", request)
         count = history.upto(self._state.now_ms())
         first = int(request.query.get("fromId", FIRST_ID + count - limit))
@@ -225,7 +240,7 @@ class BinanceHistory:
         history, limit, query = self._history(request), self._limit("klines", request), request.query
         length_ms = INTERVALS_MS.get(query.get("interval", ""))
         if length_ms is None:
-            raise refused(-1120, "Invalid interval.")
+            raise api_error(-1120, "Invalid interval.")
         now_ms = self._state.now_ms()
         end_ms = min(int(query.get("endTime", NEVER_MS)), now_ms) + 1
         begin_ms = int(query["startTime"]) if "startTime" in query else end_ms - limit * length_ms
@@ -240,15 +255,15 @@ class BinanceHistory:
         return rows
 
     def _history(self, request: HttpRequest) -> TradeHistory:
-        history = self._histories.get(request.query.get("symbol", ""))
+        history = self._state.histories.get(request.query.get("symbol", ""))
         if history is None:
-            raise refused(-1121, "Invalid symbol.")
+            raise api_error(-1121, "Invalid symbol.")
         return history
 
     def _limit(self, name: str, request: HttpRequest) -> int:
         limit = int(request.query.get("limit", 500))
         if not 1 <= limit <= LIMITS[name]:
-            raise refused(-1130, "Data sent for parameter 'limit' is not valid.")
+            raise api_error(-1130, "Data sent for parameter 'limit' is not valid.")
         return limit
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import ClassVar
 
-from services.simulator.binance.rest import refused
+from services.simulator.binance.rest import api_error
 from services.simulator.engine.events import OPEN, Declined, DeclineReason, EngineFill, EngineOrder, State
 from services.simulator.engine.matching_engine import HEDGE, NewOrder
 from services.simulator.engine.simulator_state import SimulatorState
@@ -24,9 +24,9 @@ def leg_of(form: Mapping[str, str], hedged: bool) -> str:
     """Of positionSide, which must be as the account's mode is; in a hedge nothing is told to reduce only."""
     side = form.get("positionSide", "BOTH")
     if side not in (HEDGE if hedged else ("BOTH",)):
-        raise refused(-4061, "Order's position side does not match user's setting.")
+        raise api_error(-4061, "Order's position side does not match user's setting.")
     if hedged and "reduceOnly" in form:
-        raise refused(-1106, "Parameter 'reduceonly' sent when not required.")
+        raise api_error(-1106, "Parameter 'reduceonly' sent when not required.")
     return side if hedged else ""
 
 
@@ -59,7 +59,7 @@ class BinanceOrders:
         try:
             order = self._state.place(self._ask(form))
         except Declined as declined:
-            raise refused(*self.CODES[declined.why]) from declined
+            raise api_error(*self.CODES[declined.why]) from declined
         return self._shown(order)
 
     def find(self, request: HttpRequest) -> object:
@@ -67,14 +67,14 @@ class BinanceOrders:
         seen_ms = self._state.seen_ms(request)
         order = self._found(request, seen_ms)
         if order is None:
-            raise refused(-2013, "Order does not exist.")
+            raise api_error(-2013, "Order does not exist.")
         return self._shown(order)
 
     def cancel(self, request: HttpRequest) -> object:
         """DELETE order."""
         order = self._found(request, self._state.now_ms())
         if order is None or order.state not in OPEN:
-            raise refused(-2011, "Unknown order sent.")
+            raise api_error(-2011, "Unknown order sent.")
         return self._shown(self._state.engine.cancel(order, self._state.now_ms()))
 
     def open_orders(self, request: HttpRequest) -> object:
@@ -99,9 +99,9 @@ class BinanceOrders:
         start_ms = int(form.get("startTime", seen_ms - self.SPAN_MS))
         end_ms = min(int(form.get("endTime", start_ms + self.SPAN_MS)), seen_ms)
         if end_ms - start_ms > self.SPAN_MS:
-            raise refused(*self.TOO_LONG)
+            raise api_error(*self.TOO_LONG)
         if "fromId" in form and ("startTime" in form or "endTime" in form):
-            raise refused(-1128, "Combination of optional parameters invalid.")
+            raise api_error(-1128, "Combination of optional parameters invalid.")
         limit = int(form.get("limit", 500))
         if "orderId" in form:
             fills = [fill for fill in self._state.engine.fills if fill.order_id == int(form["orderId"])]
@@ -115,16 +115,20 @@ class BinanceOrders:
     def _ask(self, form: dict[str, str]) -> NewOrder:
         client_id, kind = form.get("newClientOrderId", ""), form.get("type", "")
         if not CLIENT_ID.match(client_id):
-            raise refused(-4015, "Client order id is not valid.")
+            raise api_error(-4015, "Client order id is not valid.")
         if kind in CONDITIONAL:
-            raise refused(-4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints.")
+            raise api_error(
+                -4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints."
+            )
         if kind not in ("MARKET", "LIMIT") or form.get("side") not in ("BUY", "SELL"):
-            raise refused(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
+            raise api_error(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
         leg = leg_of(form, self._state.engine.settings.get("dual") == "true")
         try:
             qty = Decimal(form["quantity"])
         except (KeyError, InvalidOperation):
-            raise refused(-1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.") from None
+            raise api_error(
+                -1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed."
+            ) from None
         return NewOrder(
             self._sym(form), qty if form["side"] == "BUY" else -qty, client_id, form.get("reduceOnly") == "true",
             Decimal(form["price"]) if kind == "LIMIT" else None, int(form["timestamp"]), int(form.get("recvWindow", 0)),
@@ -133,7 +137,7 @@ class BinanceOrders:
 
     def _sym(self, form: dict[str, str]) -> str:
         if form.get("symbol") not in self._state.engine.listings:
-            raise refused(-1121, "Invalid symbol.")
+            raise api_error(-1121, "Invalid symbol.")
         return form["symbol"]
 
     def _found(self, request: HttpRequest, seen_ms: int) -> EngineOrder | None:
@@ -198,7 +202,7 @@ STATUS = {State.UNTRIGGERED: "NEW", State.CANCELED: "CANCELED", State.TRIGGERED:
 RISE_TO_BUY = ("STOP", "STOP_MARKET")
 
 
-class BinanceAlgo:
+class BinanceConditionalOrders:
     """Answers about them. They are neither in openOrders nor cancelled by allOpenOrders."""
 
     def __init__(self, state: SimulatorState) -> None:
@@ -209,15 +213,17 @@ class BinanceAlgo:
         form, engine = request.form, self._state.engine
         kind, sym, buys = form.get("type", ""), form.get("symbol", ""), form.get("side") == "BUY"
         if form.get("algoType") != "CONDITIONAL" or kind not in CONDITIONAL:
-            raise refused(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
+            raise api_error(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
         if sym not in engine.listings:
-            raise refused(-1121, "Invalid symbol.")
+            raise api_error(-1121, "Invalid symbol.")
         leg, closes = leg_of(form, engine.settings.get("dual") == "true"), form.get("closePosition") == "true"
         try:
             trigger = Decimal(form["triggerPrice"])
             qty = abs(engine.wallet.holding(sym, leg=leg).qty) if closes else Decimal(form["quantity"])
         except (KeyError, InvalidOperation):
-            raise refused(-1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.") from None
+            raise api_error(
+                -1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed."
+            ) from None
         ask = NewOrder(
             sym, qty if buys else -qty, form.get("clientAlgoId", ""), closes or form.get("reduceOnly") == "true",
             Decimal(form["price"]) if "price" in form else None, leg=leg, trigger=trigger,
@@ -226,7 +232,7 @@ class BinanceAlgo:
         try:
             return self._shown(self._state.place(ask))
         except Declined as declined:
-            raise refused(*BinanceOrders.CODES[declined.why]) from declined
+            raise api_error(*BinanceOrders.CODES[declined.why]) from declined
 
     def find(self, request: HttpRequest) -> object:
         """GET algoOrder: also one that was cancelled, or has fired."""
@@ -234,7 +240,7 @@ class BinanceAlgo:
         kept = [order for order in engine.orders() if engine.elsewhere(order)]
         found = next((order for order in kept if str(order.id) == named[0] or order.client_id == named[1]), None)
         if found is None:
-            raise refused(-2013, "Order does not exist.")
+            raise api_error(-2013, "Order does not exist.")
         return self._shown(found)
 
     def cancel(self, request: HttpRequest) -> object:
@@ -243,7 +249,7 @@ class BinanceAlgo:
         waiting = self._state.engine.waiting_orders()
         found = next((order for order in waiting if str(order.id) == named[0] or order.client_id == named[1]), None)
         if found is None:
-            raise refused(-2011, "Unknown order sent.")
+            raise api_error(-2011, "Unknown order sent.")
         self._state.engine.cancel(found, self._state.now_ms())
         return {"algoId": found.id, "clientAlgoId": found.client_id, "code": "200", "msg": "success"}
 
@@ -255,7 +261,7 @@ class BinanceAlgo:
     def cancel_all(self, request: HttpRequest) -> object:
         """DELETE algoOpenOrders: of one market."""
         if request.form.get("symbol") not in self._state.engine.listings:
-            raise refused(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+            raise api_error(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         for order in self._state.engine.waiting_orders(request.form["symbol"]):
             self._state.engine.cancel(order, self._state.now_ms())
         return {"code": 200, "msg": "The operation of cancel all open order is done."}

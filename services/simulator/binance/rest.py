@@ -7,15 +7,14 @@ import hashlib
 import hmac
 
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import HttpRequest
-from services.simulator.http.server import ApiError, Handler
+from services.simulator.http.request import ApiError, Handler, HttpRequest
 
 AHEAD_MS = 1000
 DEFAULT_MS = 5000
 MOST_MS = 60_000
 
 
-def refused(code: int, text: str, status: int = 400) -> ApiError:
+def api_error(code: int, text: str, status: int = 400) -> ApiError:
     """Binance's form of an error."""
     return ApiError(status, {"code": code, "msg": text})
 
@@ -25,21 +24,21 @@ def signed(state: SimulatorState, answer: Handler) -> Handler:
 
     def checked(request: HttpRequest) -> object:
         if request.headers.get("x-mbx-apikey") != state.keys.key:
-            raise refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+            raise api_error(-2015, "Invalid API-key, IP, or permissions for action.", 401)
         payload, _, signature = (request.raw_query + request.body).rpartition("&signature=")
         wanted = hmac.new(state.keys.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(signature, wanted):
-            raise refused(-1022, "Signature for this request is not valid.")
+            raise api_error(-1022, "Signature for this request is not valid.")
         stamp_ms, window_ms = int(request.form["timestamp"]), int(request.form.get("recvWindow", DEFAULT_MS))
         if not 0 < window_ms <= MOST_MS:
-            raise refused(-1131, "recvWindow must be less than 60000")
+            raise api_error(-1131, "recvWindow must be less than 60000")
         now_ms = state.now_ms()
         if stamp_ms >= now_ms + AHEAD_MS:
-            raise refused(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+            raise api_error(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
         if now_ms - stamp_ms > window_ms:
-            raise refused(-1021, "Timestamp for this request is outside of the recvWindow.")
+            raise api_error(-1021, "Timestamp for this request is outside of the recvWindow.")
         if state.keys.reads_only and request.method != "GET":
-            raise refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+            raise api_error(-2015, "Invalid API-key, IP, or permissions for action.", 401)
         return answer(request)
 
     return checked

@@ -10,15 +10,21 @@ from typing import ClassVar
 
 from services.simulator.binance.dialect import BinanceHistory
 from services.simulator.binance.orders import BinanceOrders
-from services.simulator.binance.rest import refused, signed
+from services.simulator.binance.rest import api_error, signed
 from services.simulator.engine.events import DeclineReason, EngineFill, EngineOrder, State
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import HttpRequest
-from services.simulator.http.server import Handler
+from services.simulator.http.request import Handler, HttpRequest
 
 HOSTS = ("api.binance.com/api/v3", "demo-api.binance.com/api/v3")
 RIGHTS = "GET api.binance.com/sapi/v1/account/apiRestrictions"
+
+
+def spot(base: str = "BTC", price: Decimal = Decimal("42000.00")) -> Listing:
+    """Lists a coin's pair with USDT."""
+    return Listing(
+        f"{base}USDT", "spot", base, "USDT", price, Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5)
+    )
 
 
 class SpotOrders(BinanceOrders):
@@ -55,7 +61,7 @@ class SpotOrders(BinanceOrders):
         sym, engine = self._sym(request.form), self._state.engine
         gone = [*engine.open_orders(sym), *engine.waiting_orders(sym)]
         if not gone:
-            raise refused(-2011, "Unknown order sent.")
+            raise api_error(-2011, "Unknown order sent.")
         return [self._shown(self._state.engine.cancel(order, self._state.now_ms())) for order in gone]
 
     def _shown(self, order: EngineOrder) -> dict[str, object]:
@@ -81,72 +87,76 @@ class SpotOrders(BinanceOrders):
         }  # fmt: skip
 
 
-class BinanceSpot:
-    """A FakeVenue that trades."""
+LISTINGS = (spot(), spot("ETH", Decimal("2300.00")), spot("BNB", Decimal("600.00")))
+
+
+def routes(state: SimulatorState) -> dict[str, Handler]:
+    """Returns the handler of each `METHOD HOST/PATH`, at the real host and at that of demo trading."""
+    orders, account = SpotOrders(state), SpotAccount(state)
+    private: dict[str, Handler] = {
+        "POST {}/order": orders.place,
+        "GET {}/order": orders.find,
+        "DELETE {}/order": orders.cancel,
+        "GET {}/openOrders": orders.open_orders,
+        "DELETE {}/openOrders": orders.cancel_all,
+        "GET {}/allOrders": orders.all_orders,
+        "GET {}/myTrades": orders.trades,
+        "GET {}/account": account.account,
+    }
+    table: dict[str, Handler] = {
+        "GET {}/time": lambda request: {"serverTime": state.now_ms()},
+        "GET {}/exchangeInfo": account.exchange_info,
+        "GET {}/ticker/bookTicker": account.book_ticker,
+    }
+    table |= {route: signed(state, handler) for route, handler in private.items()}
+    if state.histories:
+        table |= BinanceHistory(state).routes("{}")
+    served = {route.format(host): handler for route, handler in table.items() for host in HOSTS}
+    return {**served, RIGHTS: signed(state, account.key_rights)}
+
+
+class SpotAccount:
+    """Handles the account, its key, and what needs no key: listings and best prices."""
 
     def __init__(self, state: SimulatorState) -> None:
-        self.state = state
+        self._state = state
 
-    @property
-    def routes(self) -> Mapping[str, Handler]:
-        """What the server serves."""
-        orders = SpotOrders(self.state)
-        private: dict[str, Handler] = {
-            "POST {}/order": orders.place,
-            "GET {}/order": orders.find,
-            "DELETE {}/order": orders.cancel,
-            "GET {}/openOrders": orders.open_orders,
-            "DELETE {}/openOrders": orders.cancel_all,
-            "GET {}/allOrders": orders.all_orders,
-            "GET {}/myTrades": orders.trades,
-            "GET {}/account": self._account,
-        }
-        table: dict[str, Handler] = {
-            "GET {}/time": lambda request: {"serverTime": self.state.now_ms()},
-            "GET {}/exchangeInfo": self._exchange_info,
-            "GET {}/ticker/bookTicker": self._book_ticker,
-        }
-        table |= {route: signed(self.state, answer) for route, answer in private.items()}
-        history = BinanceHistory(self.state, self.state.histories).routes("{}") if self.state.histories else {}
-        served = {route.format(host): answer for route, answer in {**table, **history}.items() for host in HOSTS}
-        return {**served, RIGHTS: signed(self.state, self._rights)}
-
-    def _exchange_info(self, request: HttpRequest) -> object:
+    def exchange_info(self, request: HttpRequest) -> object:
         return {
             "timezone": "UTC",
             "symbols": [
-                {**_symbol(listing), "status": self.state.engine.status(listing.id) or "TRADING"}
-                for listing in self.state.engine.listings.values()
+                {**_symbol(listing), "status": self._state.engine.status(listing.id) or "TRADING"}
+                for listing in self._state.engine.listings.values()
             ],
         }
 
-    def _book_ticker(self, request: HttpRequest) -> object:
+    def book_ticker(self, request: HttpRequest) -> object:
         wanted = (
-            json.loads(request.query["symbols"]) if "symbols" in request.query else list(self.state.engine.listings)
+            json.loads(request.query["symbols"]) if "symbols" in request.query else list(self._state.engine.listings)
         )
-        quotes = {sym: self.state.engine.prices.quote(sym, self.state.now_ms()) for sym in wanted}
+        quotes = {sym: self._state.engine.prices.quote(sym, self._state.now_ms()) for sym in wanted}
         return [
             {"symbol": sym, "bidPrice": quote.bid, "bidQty": "9", "askPrice": quote.ask, "askQty": "9"}
             for sym, quote in quotes.items()
         ]
 
-    def _account(self, request: HttpRequest) -> object:
-        self.state.seen_ms(request)
-        engine = self.state.engine
+    def account(self, request: HttpRequest) -> object:
+        self._state.seen_ms(request)
+        engine = self._state.engine
         rows = [
             {"asset": asset, "free": amount - engine.locked(asset), "locked": engine.locked(asset)}
             for asset, amount in engine.wallet.cash.items()
         ]
         return {
-            "canTrade": not self.state.keys.reads_only,
+            "canTrade": not self._state.keys.reads_only,
             "accountType": "SPOT",
-            "updateTime": self.state.now_ms(),
+            "updateTime": self._state.now_ms(),
             "balances": rows,
             "uid": int(engine.settings.get("uid", "354937868")),
         }
 
-    def _rights(self, request: HttpRequest) -> object:
-        keys = self.state.keys
+    def key_rights(self, request: HttpRequest) -> object:
+        keys = self._state.keys
         return {
             "enableReading": True, "enableSpotAndMarginTrading": not keys.reads_only, "enableFutures": False,
             "enableWithdrawals": keys.withdraws,

@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.simulator.binance import websocket as binance_messages
-from services.simulator.engine.intervals import INTERVALS_MS
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.trade_history import BEHIND, FIRST_ID, MarketBar, TradeHistory
+from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.engine.trade_history import BEHIND, FIRST_ID, MarketBar
 from services.simulator.websocket.frames import FrameBlocks, Make, digits, framed, unframed
 from services.simulator.websocket.streams import (
     BarStream,
@@ -20,9 +19,12 @@ from services.simulator.websocket.streams import (
     TradeStream,
 )
 
-# Binance's websocket messages about trades, as text.
-#
-# https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
+S_MS = 1000
+INTERVALS_MS = {
+    "1s": S_MS, "1m": 60 * S_MS, "3m": 180 * S_MS, "5m": 300 * S_MS, "15m": 900 * S_MS, "30m": 1800 * S_MS,
+    "1h": 3600 * S_MS, "2h": 7200 * S_MS, "4h": 14_400 * S_MS, "6h": 21_600 * S_MS, "8h": 28_800 * S_MS,
+    "12h": 43_200 * S_MS, "1d": 86_400 * S_MS,
+}  # fmt: skip
 
 
 def trade(listing: Listing) -> Make:
@@ -86,9 +88,9 @@ def kline(listing: Listing, interval: str) -> TellBar:
 
 KLINE = "kline_"
 MAKERS = {
-    "trade": binance_messages.trade,
-    "aggTrade": binance_messages.agg_trade,
-    "bookTicker": binance_messages.book_ticker,
+    "trade": trade,
+    "aggTrade": agg_trade,
+    "bookTicker": book_ticker,
 }
 ENDPOINTS = ("ws", "stream")
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS")
@@ -100,8 +102,8 @@ class BinanceWebsocket:
     A connection to `stream` is combined: each message carries the name of its stream.
     """
 
-    def __init__(self, histories: Mapping[str, TradeHistory], kept: int) -> None:
-        self._histories, self._kept = {sym.lower(): history for sym, history in histories.items()}, kept
+    def __init__(self, state: SimulatorState, kept: int) -> None:
+        self._histories, self._kept = {sym.lower(): history for sym, history in state.histories.items()}, kept
         self._blocks: dict[str, FrameBlocks] = {}
 
     def connect(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
@@ -155,7 +157,7 @@ class BinanceWebsocket:
         if history is None:
             return None
         if kind not in MAKERS:
-            return BarStream(history, INTERVALS_MS[interval], binance_messages.kline(history.listing, interval), now_ms)
+            return BarStream(history, INTERVALS_MS[interval], kline(history.listing, interval), now_ms)
         if name not in self._blocks:
             self._blocks[name] = FrameBlocks(history, MAKERS[kind](history.listing), self._kept)
         return TradeStream(history, self._blocks[name], now_ms)

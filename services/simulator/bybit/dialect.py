@@ -1,8 +1,14 @@
-"""Bybit: linear swaps, or spot, of a unified account over the fake's book.
+"""Bybit's unified account: its listings, its routes, and what it tells without a key.
 
-https://bybit-exchange.github.io/docs/v5/intro"""
+https://bybit-exchange.github.io/docs/v5/intro
+https://bybit-exchange.github.io/docs/v5/market/time
+https://bybit-exchange.github.io/docs/v5/market/instrument
+https://bybit-exchange.github.io/docs/v5/market/tickers
+https://bybit-exchange.github.io/docs/v5/market/kline
+https://bybit-exchange.github.io/docs/v5/market/recent-trade
+https://bybit-exchange.github.io/docs/v5/market/history-fund-rate
+"""
 
-from collections.abc import Mapping
 from decimal import Decimal
 
 from services.simulator.bybit.account import BybitAccount, BybitExecutions
@@ -17,73 +23,77 @@ from services.simulator.bybit.rest import (
     public,
     signed,
 )
-from services.simulator.bybit.websocket import block_price, every_block
-from services.simulator.engine.intervals import BYBIT as INTERVALS
+from services.simulator.bybit.websocket import INTERVALS_MS, SEQ, block_price, every_block
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import FIRST_ID, TradeHistory
-from services.simulator.http.request import HttpRequest
-from services.simulator.http.server import Handler
+from services.simulator.http.request import Handler, HttpRequest
 
 HOSTS = ("api.bybit.com", "api-demo.bybit.com")  # demo trading has a host of its own
-
-
-class Bybit:
-    """A FakeVenue that trades. Both kinds of market have the same ids at Bybit: here a floor has one of the kinds."""
-
-    def __init__(self, state: SimulatorState) -> None:
-        self.state = state
-        self._orders, self._executions = BybitOrders(state), BybitExecutions(state)
-        self._account, self._market = BybitAccount(state), BybitMarket(state)
-        self._history = BybitHistory(state)
-
-    @property
-    def routes(self) -> Mapping[str, Handler]:
-        """What the server serves."""
-        orders, account, market = self._orders, self._account, self._market
-        private: dict[str, Handler] = {
-            "POST order/create": orders.place,
-            "POST order/cancel": orders.cancel,
-            "POST order/cancel-all": orders.cancel_all,
-            "GET order/realtime": orders.realtime,
-            "GET order/history": orders.history,
-            "GET execution/list": self._executions.executions,
-            "GET account/wallet-balance": account.balance,
-            "GET account/info": account.info,
-            "POST account/set-margin-mode": account.set_margin,
-            "GET position/list": account.positions,
-            "POST position/switch-mode": account.set_position_mode,
-            "POST position/set-leverage": account.set_leverage,
-            "GET user/query-api": account.key_rights,
-        }
-        open_to_all: dict[str, Handler] = {
-            "GET market/time": market.time,
-            "GET market/instruments-info": market.instruments,
-            "GET market/tickers": market.tickers,
-            "GET market/funding/history": self._history.funding_rates,
-        }
-        if self.state.histories:
-            open_to_all |= {
-                "GET market/kline": self._history.klines,
-                "GET market/recent-trade": self._history.recent_trades,
-            }
-        table = {route: signed(self.state, answer) for route, answer in private.items()}
-        table |= {route: public(self.state, answer) for route, answer in open_to_all.items()}
-        return {route.replace(" ", f" {host}/v5/", 1): answer for route, answer in table.items() for host in HOSTS}
-
-
-# What Bybit tells anybody: time, instruments, tickers.
-#
-# https://bybit-exchange.github.io/docs/v5/market/time https://bybit-exchange.github.io/docs/v5/market/instrument
-# https://bybit-exchange.github.io/docs/v5/market/tickers
-
 TRADING = "Trading"
 HOURS_8_MS = 28_800_000
 NS_PER_MS = 1_000_000
+MOST_BARS, MOST_TRADES, MOST_SPOT_TRADES, MOST_RATES = 1000, 1000, 60, 200
+
+
+def swap(base: str = "BTC", price: Decimal = Decimal("42000.00")) -> Listing:
+    """Lists a coin's linear perpetual.
+
+    P: https://bybit-exchange.github.io/docs/v5/market/instrument has this row of BTCUSDT.
+    """
+    return Listing(
+        f"{base}USDT", "swap", base, "USDT", price, Decimal("0.10"), Decimal("0.001"), Decimal("0.001"), Decimal(5),
+        most_limit=Decimal("1190.000"), most_market=Decimal("500.000"),
+    )  # fmt: skip
+
+
+def spot(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
+    """Lists a coin's pair with USDT. P: the same page."""
+    return Listing(
+        f"{base}USDT", "spot", base, "USDT", price, Decimal("0.1"), Decimal("0.000001"), Decimal("0.000011"),
+        Decimal(5), most_limit=Decimal(83), most_market=Decimal("41.5"),
+    )  # fmt: skip
+
+
+# Both kinds of market have the same ids at Bybit: a simulator has one of the kinds.
+LISTINGS = (swap(), swap("ETH", Decimal("2300.00")), swap("BNB", Decimal("600.00")))
+SPOT_LISTINGS = (spot(), spot("ETH", Decimal("2300.0")), spot("BNB", Decimal("600.0")))
+
+
+def routes(state: SimulatorState) -> dict[str, Handler]:
+    """Returns the handler of each `METHOD HOST/PATH`."""
+    orders, executions = BybitOrders(state), BybitExecutions(state)
+    account, market = BybitAccount(state), BybitMarket(state)
+    private: dict[str, Handler] = {
+        "POST order/create": orders.place,
+        "POST order/cancel": orders.cancel,
+        "POST order/cancel-all": orders.cancel_all,
+        "GET order/realtime": orders.realtime,
+        "GET order/history": orders.history,
+        "GET execution/list": executions.executions,
+        "GET account/wallet-balance": account.balance,
+        "GET account/info": account.info,
+        "POST account/set-margin-mode": account.set_margin,
+        "GET position/list": account.positions,
+        "POST position/switch-mode": account.set_position_mode,
+        "POST position/set-leverage": account.set_leverage,
+        "GET user/query-api": account.key_rights,
+    }
+    open_to_all: dict[str, Handler] = {
+        "GET market/time": market.time,
+        "GET market/instruments-info": market.instruments,
+        "GET market/tickers": market.tickers,
+        "GET market/funding/history": market.funding_rates,
+    }
+    if state.histories:
+        open_to_all |= {"GET market/kline": market.klines, "GET market/recent-trade": market.recent_trades}
+    table = {route: signed(state, handler) for route, handler in private.items()}
+    table |= {route: public(state, handler) for route, handler in open_to_all.items()}
+    return {route.replace(" ", f" {host}/v5/", 1): handler for route, handler in table.items() for host in HOSTS}
 
 
 class BybitMarket:
-    """Answers about markets, in Bybit's words."""
+    """Handles what needs no key: time, instruments, tickers, and the history of trades, newest first."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
@@ -142,61 +152,10 @@ class BybitMarket:
             "fundingCap": "0.005",
         }  # fmt: skip
 
-
-def _instrument(listing: Listing, status: str, delivery_ms: str) -> dict[str, object]:
-    """Its lotSizeFilter has the largest order with a price and the largest market order by different names."""
-    row: dict[str, object] = {
-        "symbol": listing.id, "status": status, "baseCoin": listing.base, "quoteCoin": listing.quote,
-        "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"}, "symbolType": "",
-    }  # fmt: skip
-    limit, market = _plain(listing.most_limit), _plain(listing.most_market)
-    if listing.kind == "spot":
-        return row | {
-            "innovation": "0", "marginTrading": "utaOnly", "stTag": "0", "priceFilter": {"tickSize": listing.tick},
-            "lotSizeFilter": {
-                "basePrecision": listing.step, "quotePrecision": "0.0000001", "minOrderQty": listing.min_qty,
-                "maxOrderQty": limit, "minOrderAmt": listing.min_notional, "maxOrderAmt": "8000000",
-                "maxLimitOrderQty": limit, "maxMarketOrderQty": market, "postOnlyMaxLimitOrderSize": "60000",
-            },
-        }  # fmt: skip
-    return row | {
-        "contractType": "LinearPerpetual", "launchTime": "1585526400000", "deliveryTime": delivery_ms,
-        "deliveryFeeRate": "", "priceScale": "2", "unifiedMarginTrade": True, "fundingInterval": 480,
-        "settleCoin": listing.quote, "copyTrading": "both", "upperFundingRate": "0.005",
-        "lowerFundingRate": "-0.005", "isPreListing": False, "preListingInfo": None, "displayName": "",
-        "leverageFilter": {"minLeverage": "1", "maxLeverage": str(listing.most_leverage), "leverageStep": "0.01"},
-        "priceFilter": {"minPrice": "0.10", "maxPrice": "1999999.80", "tickSize": listing.tick},
-        "lotSizeFilter": {
-            "maxOrderQty": limit, "minOrderQty": listing.min_qty, "qtyStep": listing.step,
-            "postOnlyMaxOrderQty": limit, "maxMktOrderQty": market, "minNotionalValue": listing.min_notional,
-        },
-    }  # fmt: skip
-
-
-def _plain(number: Decimal) -> str:
-    return format(number, "f")
-
-
-# Bybit's public history over tapes: bars, recent trades, funding rates.
-#
-# https://bybit-exchange.github.io/docs/v5/market/kline https://bybit-exchange.github.io/docs/v5/market/recent-trade
-# https://bybit-exchange.github.io/docs/v5/market/history-fund-rate
-
-HOURS_8_MS = 28_800_000
-MOST_BARS, MOST_TRADES, MOST_SPOT_TRADES, MOST_RATES = 1000, 1000, 60, 200
-SEQ = 816_281_000_000
-
-
-class BybitHistory:
-    """Answers about what has been, in Bybit's words; the newest first."""
-
-    def __init__(self, state: SimulatorState) -> None:
-        self._state = state
-
     def klines(self, request: HttpRequest) -> object:
         """GET market/kline: from `start` on, or the last ones before `end`."""
         query, history = request.query, self._history(request)
-        length_ms, limit = INTERVALS.get(query.get("interval", "")), _limit(request, 200, MOST_BARS)
+        length_ms, limit = INTERVALS_MS.get(query.get("interval", "")), _limit(request, 200, MOST_BARS)
         if length_ms is None:
             raise BybitError(10001, "Invalid period!")
         now_ms = self._state.now_ms()
@@ -250,6 +209,40 @@ class BybitHistory:
 
     def _history(self, request: HttpRequest) -> TradeHistory:
         return self._state.histories[listing_of(self._state, request.query).id]
+
+
+def _instrument(listing: Listing, status: str, delivery_ms: str) -> dict[str, object]:
+    """Its lotSizeFilter has the largest order with a price and the largest market order by different names."""
+    row: dict[str, object] = {
+        "symbol": listing.id, "status": status, "baseCoin": listing.base, "quoteCoin": listing.quote,
+        "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"}, "symbolType": "",
+    }  # fmt: skip
+    limit, market = _plain(listing.most_limit), _plain(listing.most_market)
+    if listing.kind == "spot":
+        return row | {
+            "innovation": "0", "marginTrading": "utaOnly", "stTag": "0", "priceFilter": {"tickSize": listing.tick},
+            "lotSizeFilter": {
+                "basePrecision": listing.step, "quotePrecision": "0.0000001", "minOrderQty": listing.min_qty,
+                "maxOrderQty": limit, "minOrderAmt": listing.min_notional, "maxOrderAmt": "8000000",
+                "maxLimitOrderQty": limit, "maxMarketOrderQty": market, "postOnlyMaxLimitOrderSize": "60000",
+            },
+        }  # fmt: skip
+    return row | {
+        "contractType": "LinearPerpetual", "launchTime": "1585526400000", "deliveryTime": delivery_ms,
+        "deliveryFeeRate": "", "priceScale": "2", "unifiedMarginTrade": True, "fundingInterval": 480,
+        "settleCoin": listing.quote, "copyTrading": "both", "upperFundingRate": "0.005",
+        "lowerFundingRate": "-0.005", "isPreListing": False, "preListingInfo": None, "displayName": "",
+        "leverageFilter": {"minLeverage": "1", "maxLeverage": str(listing.most_leverage), "leverageStep": "0.01"},
+        "priceFilter": {"minPrice": "0.10", "maxPrice": "1999999.80", "tickSize": listing.tick},
+        "lotSizeFilter": {
+            "maxOrderQty": limit, "minOrderQty": listing.min_qty, "qtyStep": listing.step,
+            "postOnlyMaxOrderQty": limit, "maxMktOrderQty": market, "minNotionalValue": listing.min_notional,
+        },
+    }  # fmt: skip
+
+
+def _plain(number: Decimal) -> str:
+    return format(number, "f")
 
 
 def _limit(request: HttpRequest, default: int, most: int) -> int:

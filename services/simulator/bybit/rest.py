@@ -11,8 +11,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import HttpRequest
-from services.simulator.http.server import ApiError, Handler, HttpAnswer
+from services.simulator.http.request import ApiError, Handler, HttpAnswer, HttpRequest
 
 AHEAD_MS = 1000
 DEFAULT_MS = 5000

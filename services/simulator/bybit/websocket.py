@@ -8,9 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from services.simulator.bybit import websocket as bybit_messages
 from services.simulator.bybit.rest import category, exec_id
-from services.simulator.engine.intervals import BYBIT as INTERVALS
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import FIRST_ID, MarketBar, TradeHistory
@@ -26,12 +24,11 @@ from services.simulator.websocket.streams import (
     UnknownStream,
 )
 
-# Bybit's websocket messages, as text.
-#
-# Fields as in messages recorded from its streams in 2025 and 2026 (hftbacktest's example files for contracts, and the
-# pages that bybit_streams.py names): a contract's best prices come as snapshots, those of spot as deltas in which a
-# price that is gone has size 0; trades have `seq` and `RPI`, and a contract's `i` is a random UUID.
-
+S_MS = 1000
+INTERVALS_MS = {
+    "1": 60 * S_MS, "3": 180 * S_MS, "5": 300 * S_MS, "15": 900 * S_MS, "30": 1800 * S_MS, "60": 3600 * S_MS,
+    "120": 7200 * S_MS, "240": 14_400 * S_MS, "360": 21_600 * S_MS, "720": 43_200 * S_MS, "D": 86_400 * S_MS,
+}  # fmt: skip
 BLOCKS = "block_trades"  # the setting: each so-manyth trade has a block trade beside it, far from the price
 BLOCK_SHARE = Decimal("0.9")
 SEQ = 816_281_000_000
@@ -134,7 +131,7 @@ def kline(listing: Listing, interval: str) -> TellBar:
     sym = listing.id
 
     def made(bar: MarketBar, first: int, last: int, now_ms: int, finished: bool) -> str:
-        end_ms = bar.at_ms + INTERVALS[interval] - 1
+        end_ms = bar.at_ms + INTERVALS_MS[interval] - 1
         return (
             f'{{"topic":"kline.{interval}.{sym}","data":[{{"start":{bar.at_ms},"end":{end_ms},'
             f'"interval":"{interval}","open":"{bar.open}","close":"{bar.close}","high":"{bar.high}",'
@@ -148,16 +145,16 @@ def kline(listing: Listing, interval: str) -> TellBar:
 SPOT_ARGS = 10
 MostlyTold: TypeAlias = Callable[[TradeHistory, SimulatorState], TellTrades]
 TELLERS: Mapping[str, MostlyTold] = {
-    "publicTrade": bybit_messages.trades,
-    "orderbook.1": bybit_messages.best,
-    "tickers": bybit_messages.ticker,
+    "publicTrade": trades,
+    "orderbook.1": best,
+    "tickers": ticker,
 }
 
 
 class BybitWebsocket:
     """By topic, e.g. publicTrade.BTCUSDT. A request with one bad topic is refused whole."""
 
-    def __init__(self, state: SimulatorState) -> None:
+    def __init__(self, state: SimulatorState, kept: int) -> None:
         self._state, self._histories = state, state.histories
 
     def connect(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
@@ -220,12 +217,12 @@ class BybitWebsocket:
         history = self._histories[sym]
         if kind.startswith("kline."):
             interval = kind.removeprefix("kline.")
-            return BarStream(history, INTERVALS[interval], bybit_messages.kline(history.listing, interval), now_ms)
+            return BarStream(history, INTERVALS_MS[interval], kline(history.listing, interval), now_ms)
         return BatchStream(history, TELLERS[kind](history, self._state), now_ms)
 
     def _known(self, name: str) -> bool:
         kind, _, sym = name.rpartition(".")
-        known = kind in TELLERS or (kind.startswith("kline.") and kind.removeprefix("kline.") in INTERVALS)
+        known = kind in TELLERS or (kind.startswith("kline.") and kind.removeprefix("kline.") in INTERVALS_MS)
         return known and sym in self._histories and self._state.engine.status(sym) != "Closed"
 
     @staticmethod

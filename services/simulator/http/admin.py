@@ -7,8 +7,8 @@ from services.simulator.engine.events import ORIGINS, Declined
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.matching_engine import FEE_IN, NewOrder
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import HttpRequest
-from services.simulator.http.server import ApiError, Handler, SimulatorServer
+from services.simulator.http.request import ApiError, Handler, HttpRequest
+from services.simulator.http.server import SimulatorServer
 from services.simulator.websocket.faults import MessageFault, SubscriptionFault, SubscriptionTrouble, Trouble
 from services.simulator.websocket.server import WebsocketServer
 
@@ -19,7 +19,7 @@ class Admin:
     def __init__(self, server: SimulatorServer, state: SimulatorState) -> None:
         self._server, self._state = server, state
 
-    def answers(self) -> dict[str, Handler]:
+    def handlers(self) -> dict[str, Handler]:
         """By name."""
         table: dict[str, Handler] = {
             "weather": self.random_faults, "fault": self.fault, "price": self.price, "skew": self.skew,
@@ -174,13 +174,13 @@ def checked(answer: Handler) -> Handler:
 # The switches of the websockets over HTTP: `POST http://127.0.0.1:PORT/_fake/NAME`, JSON in, JSON out.
 
 
-class FeedAdmin:
+class WebsocketAdmin:
     """Of one venue's feed."""
 
     def __init__(self, feed: WebsocketServer) -> None:
         self._feed = feed
 
-    def answers(self) -> dict[str, Handler]:
+    def handlers(self) -> dict[str, Handler]:
         """By name."""
         table: dict[str, Handler] = {
             "feed": self.feed, "feed_fault": self.fault, "feed_cut": self.cut, "clock_jump": self.jump,

@@ -1,7 +1,7 @@
-"""One request that came to the fake."""
+"""A request as a handler gets it, and the forms in which it answers."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -9,7 +9,13 @@ CLIENT_IDS = ("newClientOrderId", "origClientOrderId", "clOrdId", "orderLinkId")
 
 
 class HttpRequest(NamedTuple):
-    """path: `HOST/PATH`. query: the URL's. raw_query, body: as they came. headers: names in lower case."""
+    """A request that came to the simulator.
+
+    path: `HOST/PATH`, as an exchange serves it at `https://HOST/PATH`
+    query: the fields of the URL
+    raw_query, body: as they came, since signatures are made over them
+    headers: names in lower case
+    """
 
     path: str
     query: dict[str, str]
@@ -20,17 +26,17 @@ class HttpRequest(NamedTuple):
 
     @property
     def form(self) -> dict[str, str]:
-        """The URL's query and the form in the body, together."""
+        """The fields of the URL and those of a form in the body, together."""
         return {**self.query, **dict(parse_qsl(self.body, keep_blank_values=True))}
 
     @property
     def content(self) -> Any:
-        """The JSON in the body; None where there is none."""
+        """The JSON in the body; None where the body is empty."""
         return json.loads(self.body) if self.body else None
 
     @property
     def client_id(self) -> str:
-        """The client order id that it names, or nothing."""
+        """The client order id that the request names; empty where it names none."""
         fields: dict[str, Any] = dict(self.query)
         if self.body.startswith(("{", "[")):
             content = self.content
@@ -38,3 +44,22 @@ class HttpRequest(NamedTuple):
         else:
             fields |= self.form
         return next((str(fields[name]) for name in CLIENT_IDS if fields.get(name)), "")
+
+
+# Returns what becomes the answer's JSON, or an HttpAnswer; raises ApiError.
+Handler = Callable[[HttpRequest], object]
+
+
+class HttpAnswer(NamedTuple):
+    """An answer that has headers of its own. body: becomes JSON."""
+
+    body: object
+    headers: Mapping[str, str]
+
+
+class ApiError(Exception):
+    """An error in the exchange's own form. body: becomes JSON."""
+
+    def __init__(self, status: int, body: object) -> None:
+        super().__init__(status, body)
+        self.status, self.body = status, body

@@ -1,4 +1,4 @@
-"""The HTTP server: `http://127.0.0.1:PORT/HOST/PATH` is what a venue serves as `https://HOST/PATH`."""
+"""The HTTP server: what an exchange serves at `https://HOST/PATH` is at `http://127.0.0.1:PORT/HOST/PATH`."""
 
 import asyncio
 import json
@@ -6,60 +6,42 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from aiohttp import web
 
 from services.simulator.engine.faults import Fault, FaultMode, RandomFaults
-from services.simulator.http.request import HttpRequest
+from services.simulator.http.request import ApiError, Handler, HttpAnswer, HttpRequest
 
 MS = 1000
 ADMIN = "_fake/"
 KEPT = 100_000
-Query = Mapping[str, str]
-Handler = Callable[[HttpRequest], object]
-Socket = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class ApiError(Exception):
-    """A venue's own error."""
-
-    def __init__(self, status: int, body: object) -> None:
-        super().__init__(status, body)
-        self.status, self.body = status, body
-
-
-class HttpAnswer(NamedTuple):
-    """An answer with headers of its own."""
-
-    body: object
-    headers: Mapping[str, str]
-
-
-class FakeVenue(Protocol):
-    """routes: of `GET HOST/PATH`, what answers a request with something that becomes JSON, or raises Refused."""
-
-    @property
-    def routes(self) -> Mapping[str, Handler]: ...
+WebsocketHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class SimulatorServer:
-    """Serves a venue while its context lasts. `asked`: what was; `faults`, `weather`: what is to go wrong.
+    """Serves a dialect's routes while its context lasts.
 
-    port 0: a free one. admin: answers `POST /_fake/NAME`, by name. sockets: serves websockets, at whatever path.
+    routes: the handler of each `METHOD HOST/PATH`
+    port: 0 takes a free one; `url` has it
+    faults: strike chosen requests; may be added to at any time
+    random_faults: strike the other ones, at random
+    requests: the last 100,000 that came, those of the admin apart
+    admin: the handler of `POST /_fake/NAME`, by name
+    websockets: serves a websocket at any path; None: there are none
     """
 
     def __init__(
-        self, venue: FakeVenue, *faults: Fault, port: int = 0, random_faults: RandomFaults | None = None
+        self, routes: Mapping[str, Handler], *faults: Fault, port: int = 0, random_faults: RandomFaults | None = None
     ) -> None:
         self.faults = list(faults)
         self.random_faults = random_faults or RandomFaults()
         self.requests: deque[HttpRequest] = deque(maxlen=KEPT)
         self.admin: dict[str, Handler] = {}
-        self.websockets: Socket | None = None
+        self.websockets: WebsocketHandler | None = None
         self.url = ""
         self._port = port
-        self._routes = venue.routes
+        self._routes = routes
         self._came = asyncio.Condition()
         self._runner: web.AppRunner | None = None
         self._late: set[asyncio.Task[None]] = set()
@@ -87,37 +69,41 @@ class SimulatorServer:
 
     @property
     def late(self) -> int:
-        """How many requests are still on their way to the venue."""
+        """The number of requests that a LATE fault still holds back."""
         return len(self._late)
 
     def count(self, path: str, method: str = "") -> int:
-        """How many requests had this in their path."""
+        """Returns how many requests had this in their path."""
         return sum(path in request.path and method in ("", request.method) for request in self.requests)
 
     async def wait_for(self, path: str, count: int) -> None:
-        """Until so many requests with this in their path have come."""
+        """Waits until so many requests with this in their path have come."""
         async with self._came:
             await self._came.wait_for(lambda: self.count(path) >= count)
 
     async def _serve(self, came: web.Request) -> web.StreamResponse:
-        path = came.match_info["rest"]
+        headers = {name.lower(): value for name, value in came.headers.items()}
         request = HttpRequest(
-            path, dict(came.query), came.method, came.rel_url.raw_query_string, await came.text(),
-            {name.lower(): value for name, value in came.headers.items()},
-        )  # fmt: skip
-        if path.startswith(ADMIN):
-            return self._answer(self.admin.get(path.removeprefix(ADMIN)), request)
+            path=came.match_info["rest"],
+            query=dict(came.query),
+            method=came.method,
+            raw_query=came.rel_url.raw_query_string,
+            body=await came.text(),
+            headers=headers,
+        )
+        if request.path.startswith(ADMIN):
+            return self._answer(self.admin.get(request.path.removeprefix(ADMIN)), request)
         self.requests.append(request)
         async with self._came:
             self._came.notify_all()
         fault = self._fault(request)
         if fault is not None and fault.mode is FaultMode.LATE:
-            self._later(fault, request)
+            self._route_later(fault, request)
             return await fault.answer(came, None)
         if fault is not None and fault.mode is FaultMode.SLOW:
             await asyncio.sleep(fault.delay_ms / MS)
             fault = None
-        if fault is None and self.websockets is not None and came.headers.get("Upgrade", "").lower() == "websocket":
+        if fault is None and self.websockets is not None and headers.get("upgrade", "").lower() == "websocket":
             return await self.websockets(came)
         if fault is None:
             return self._routed(request)
@@ -128,7 +114,7 @@ class SimulatorServer:
         struck = next((fault for fault in self.faults if fault.strikes(request.path, request.method)), None)
         return struck or self.random_faults.fault(request)
 
-    def _later(self, fault: Fault, request: HttpRequest) -> None:
+    def _route_later(self, fault: Fault, request: HttpRequest) -> None:
         async def arrive() -> None:
             await asyncio.sleep(fault.delay_ms / MS)
             self._routed(request)
@@ -140,24 +126,22 @@ class SimulatorServer:
     def _routed(self, request: HttpRequest) -> web.Response:
         return self._answer(self._routes.get(f"{request.method} {request.path}"), request)
 
-    def _answer(self, route: Handler | None, request: HttpRequest) -> web.Response:
+    def _answer(self, handler: Handler | None, request: HttpRequest) -> web.Response:
         status: int = 200
         body: Any
         headers: Mapping[str, str] = {}
         try:
-            if route is None:
+            if handler is None:
                 raise ApiError(404, {"code": -1, "msg": f"the fake exchange has no {request.method} {request.path}"})
-            body = route(request)
+            body = handler(request)
             if isinstance(body, HttpAnswer):
                 body, headers = body
-        except ApiError as refused:
-            status, body = refused.status, refused.body
-        return web.Response(
-            status=status, body=json.dumps(body, default=_plain).encode(), content_type="application/json",
-            headers=headers,
-        )  # fmt: skip
+        except ApiError as error:
+            status, body = error.status, error.body
+        text = json.dumps(body, default=_plain).encode()
+        return web.Response(status=status, body=text, content_type="application/json", headers=headers)
 
 
 def _plain(value: object) -> str:
-    """A Decimal as a venue writes it: never with an exponent."""
+    """Writes a Decimal as exchanges do: never with an exponent."""
     return format(value, "f") if isinstance(value, Decimal) else str(value)

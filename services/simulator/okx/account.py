@@ -10,7 +10,7 @@ from services.simulator.engine.matching_engine import CROSS, HEDGE
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.wallet import HeldPosition
 from services.simulator.http.request import HttpRequest
-from services.simulator.okx.rest import refused
+from services.simulator.okx.rest import api_error
 
 ZERO = Decimal(0)
 CENT = Decimal("0.00000001")
@@ -47,7 +47,7 @@ class OkxAccount:
         """POST account/set-position-mode."""
         engine, wanted = self._state.engine, request.content["posMode"]
         if (self._state.in_position() or engine.open_orders()) and wanted != engine.settings.get("mode", "net_mode"):
-            raise refused("59000", "Settings failed. Close any open positions or orders.")
+            raise api_error("59000", "Settings failed. Close any open positions or orders.")
         engine.set("mode", wanted)
         return [{"posMode": wanted}]
 
@@ -63,7 +63,7 @@ class OkxAccount:
         """POST account/set-leverage."""
         content = request.content
         if not 1 <= Decimal(content["lever"]) <= self._state.engine.listings[content["instId"]].most_leverage:
-            raise refused("59102", "Leverage exceeds the maximum limit.")
+            raise api_error("59102", "Leverage exceeds the maximum limit.")
         self._state.engine.set(f"leverage:{content['instId']}", str(content["lever"]))
         return [{**content, "lever": str(content["lever"])}]
 
@@ -87,7 +87,7 @@ class OkxAccount:
         """GET account/positions: open ones."""
         wanted = request.query.get("instId")
         if wanted is not None and len(wanted.split(",")) > MOST_IDS:
-            raise refused("51000", "Parameter instId error")
+            raise api_error("51000", "Parameter instId error")
         return [
             self._position(sym, leg, held)
             for sym, leg, held in self._state.holdings(request)

@@ -1,152 +1,139 @@
-"""OKX: linear swaps and spot over the fake's book."""
+"""OKX: its listings, its routes, and what it tells without a key. It has swaps and spot at one address.
 
-from collections.abc import Mapping
+https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-candlesticks
+https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades and ...-get-trades-history
+https://www.okx.com/docs-v5/en/#public-data-rest-api-get-funding-rate-history
+"""
 
-from services.simulator.engine.intervals import OKX as INTERVALS
+from decimal import Decimal
+
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import MarketTrade, TradeHistory
-from services.simulator.http.request import HttpRequest
-from services.simulator.http.server import Handler
+from services.simulator.http.request import Handler, HttpRequest
 from services.simulator.okx.account import OkxAccount
-from services.simulator.okx.orders import OkxAlgo, OkxOrders
-from services.simulator.okx.rest import refused, signed
+from services.simulator.okx.orders import OkxConditionalOrders, OkxOrders
+from services.simulator.okx.rest import api_error, public, signed
+from services.simulator.okx.websocket import INTERVALS_MS
 
-HOST = "www.okx.com/api/v5"
-
-
-class Okx:
-    """A FakeVenue that trades. Its demo trading has the same host."""
-
-    def __init__(self, state: SimulatorState) -> None:
-        self.state = state
-        self._orders, self._account = OkxOrders(state), OkxAccount(state)
-        state.engine.fires_as = lambda waited: ""  # see OkxAlgo
-        self._history = OkxHistory(state)
-
-    @property
-    def routes(self) -> Mapping[str, Handler]:
-        """What the server serves."""
-        orders, account, algo = self._orders, self._account, OkxAlgo(self.state)
-        private: dict[str, Handler] = {
-            "POST trade/order": orders.place,
-            "POST trade/batch-orders": orders.place,
-            "GET trade/order": orders.find,
-            "POST trade/cancel-order": orders.cancel,
-            "GET trade/orders-pending": orders.open_orders,
-            "POST trade/order-algo": algo.place,
-            "GET trade/orders-algo-pending": algo.pending,
-            "POST trade/cancel-algos": algo.cancel,
-            "GET trade/fills": orders.fills,
-            "GET trade/fills-history": orders.fills,
-            "GET account/config": account.config,
-            "GET account/balance": account.balance,
-            "GET account/positions": account.positions,
-            "GET account/leverage-info": account.leverage,
-            "GET account/bills": account.bills,
-            "GET account/bills-archive": account.bills,
-            "POST account/set-leverage": account.set_leverage,
-            "POST account/set-position-mode": account.set_position_mode,
-            "GET asset/currencies": lambda request: [],
-        }
-        public: dict[str, Handler] = {
-            "GET public/time": lambda request: [{"ts": str(self.state.now_ms())}],
-            "GET public/instruments": self._instruments,
-            "GET market/ticker": self._ticker,
-            "GET public/funding-rate-history": self._history.funding_rates,
-            "GET market/tickers": self._tickers,
-        }
-        if self.state.histories:
-            public |= {
-                "GET market/trades": self._history.trades,
-                "GET market/history-trades": self._history.past_trades,
-                "GET market/candles": self._history.candles,
-                "GET market/history-candles": self._history.candles,
-            }
-        table = {route: signed(self.state, answer) for route, answer in private.items()}
-        table |= {route: _wrapped(answer) for route, answer in public.items()}
-        return {route.replace(" ", f" {HOST}/", 1): answer for route, answer in table.items()}
-
-    def _instruments(self, request: HttpRequest) -> object:
-        kind = request.query.get("instType", "").lower()
-        engine, id_ = self.state.engine, request.query.get("instId")
-        return [
-            {**_row(listing), "state": engine.status(listing.id) or "live",
-             "expTime": engine.settings.get(f"delivery:{listing.id}", "")}
-            for listing in engine.listings.values()
-            if listing.kind == kind and id_ in (None, listing.id)
-        ]  # fmt: skip
-
-    def _ticker(self, request: HttpRequest) -> object:
-        id_, now_ms = request.query.get("instId", ""), self.state.now_ms()
-        if id_ not in self.state.engine.listings:
-            raise refused("51001", "Instrument ID doesn't exist.")
-        return [self._quoted(self.state.engine.listings[id_], now_ms)]
-
-    def _tickers(self, request: HttpRequest) -> object:
-        """GET market/tickers: of one kind."""
-        kind, now_ms = request.query.get("instType", "").lower(), self.state.now_ms()
-        return [
-            self._quoted(listing, now_ms) for listing in self.state.engine.listings.values() if listing.kind == kind
-        ]
-
-    def _quoted(self, listing: Listing, now_ms: int) -> dict[str, object]:
-        quote = self.state.engine.prices.quote(listing.id, now_ms)
-        return {
-            "instType": listing.kind.upper(), "instId": listing.id, "last": quote.mid, "lastSz": "1",
-            "askPx": quote.ask, "askSz": "9", "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid,
-            "high24h": quote.mid, "low24h": quote.mid, "volCcy24h": "1", "vol24h": "1",
-            "ts": str(now_ms - self.state.quiet_ms),
-            "sodUtc0": quote.mid, "sodUtc8": quote.mid,
-        }  # fmt: skip
-
-
-def _wrapped(answer: Handler) -> Handler:
-    return lambda request: {"code": "0", "msg": "", "data": answer(request)}
-
-
-def _row(listing: Listing) -> dict[str, object]:
-    swap, pair = listing.kind == "swap", f"{listing.base}-{listing.quote}"
-    return {
-        "instType": listing.kind.upper(), "instId": listing.id, "uly": pair if swap else "",
-        "instFamily": pair if swap else "",
-        "settleCcy": listing.quote if swap else "", "ctVal": listing.contract_size if swap else "",
-        "ctMult": "1" if swap else "", "ctValCcy": listing.base if swap else "", "ctType": "linear" if swap else "",
-        "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": "live",
-        "lotSz": listing.step / listing.contract_size, "minSz": listing.min_qty / listing.contract_size,
-        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "",
-        "maxLmtSz": listing.most_limit / listing.contract_size,
-        # of a swap in contracts, of spot in USDT: #public-data-rest-api-get-instruments (P)
-        "maxMktSz": listing.most_market / listing.contract_size if swap else "1000000",
-        "maxMktAmt": "" if swap else "1000000",
-        "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
-        "optType": "",
-    }  # fmt: skip
-
-
-# OKX's public history over tapes: bars, trades, funding rates; the newest first.
-#
-# https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-candlesticks
-# https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades and ...-get-trades-history
-# https://www.okx.com/docs-v5/en/#public-data-rest-api-get-funding-rate-history
-
+HOST = "www.okx.com/api/v5"  # its demo trading has the same host
+CONNECTIONS_PER_S = 3  # for an IP: https://www.okx.com/docs-v5/en/#overview-websocket-connect
 HOURS_8_MS = 28_800_000
 MOST_BARS, MOST_TRADES, MOST_PAST_TRADES, MOST_RATES = 300, 500, 100, 100
 RECENT_BARS = 1440  # older ones only in history-candles
 
 
-class OkxHistory:
-    """Answers about what has been, in OKX's words. `after` is older than, `before` newer than, both left out."""
+def swap(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
+    """Lists a coin's swap: contracts of 0.01 of the coin, traded in hundredths of a contract."""
+    return Listing(
+        f"{base}-USDT-SWAP", "swap", base, "USDT", price, Decimal("0.1"), Decimal("0.0001"), Decimal("0.0001"),
+        contract_size=Decimal("0.01"), most_limit=Decimal(10_000), most_market=Decimal(120),
+    )  # fmt: skip
+
+
+def spot(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
+    """Lists a coin's pair with USDT."""
+    return Listing(
+        f"{base}-USDT", "spot", base, "USDT", price, Decimal("0.1"), Decimal("0.00000001"), Decimal("0.00001")
+    )
+
+
+LISTINGS = (swap(), swap("ETH", Decimal("2300.0")), spot())
+
+
+def routes(state: SimulatorState) -> dict[str, Handler]:
+    """Returns the handler of each `METHOD HOST/PATH`."""
+    orders, conditional = OkxOrders(state), OkxConditionalOrders(state)
+    account, market = OkxAccount(state), OkxMarket(state)
+    state.engine.fires_as = lambda waited: ""  # see OkxConditionalOrders
+    private: dict[str, Handler] = {
+        "POST trade/order": orders.place,
+        "POST trade/batch-orders": orders.place,
+        "GET trade/order": orders.find,
+        "POST trade/cancel-order": orders.cancel,
+        "GET trade/orders-pending": orders.open_orders,
+        "POST trade/order-algo": conditional.place,
+        "GET trade/orders-algo-pending": conditional.pending,
+        "POST trade/cancel-algos": conditional.cancel,
+        "GET trade/fills": orders.fills,
+        "GET trade/fills-history": orders.fills,
+        "GET account/config": account.config,
+        "GET account/balance": account.balance,
+        "GET account/positions": account.positions,
+        "GET account/leverage-info": account.leverage,
+        "GET account/bills": account.bills,
+        "GET account/bills-archive": account.bills,
+        "POST account/set-leverage": account.set_leverage,
+        "POST account/set-position-mode": account.set_position_mode,
+        "GET asset/currencies": lambda request: [],
+    }
+    open_to_all: dict[str, Handler] = {
+        "GET public/time": lambda request: [{"ts": str(state.now_ms())}],
+        "GET public/instruments": market.instruments,
+        "GET market/ticker": market.ticker,
+        "GET public/funding-rate-history": market.funding_rates,
+        "GET market/tickers": market.tickers,
+    }
+    if state.histories:
+        open_to_all |= {
+            "GET market/trades": market.trades,
+            "GET market/history-trades": market.past_trades,
+            "GET market/candles": market.candles,
+            "GET market/history-candles": market.candles,
+        }
+    table = {route: signed(state, handler) for route, handler in private.items()}
+    table |= {route: public(handler) for route, handler in open_to_all.items()}
+    return {route.replace(" ", f" {HOST}/", 1): handler for route, handler in table.items()}
+
+
+class OkxMarket:
+    """Handles what needs no key: instruments, tickers, and the history of trades, newest first.
+
+    `after` is older than, `before` newer than; both leave out the row that they name.
+    """
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
 
+    def instruments(self, request: HttpRequest) -> object:
+        kind = request.query.get("instType", "").lower()
+        engine, id_ = self._state.engine, request.query.get("instId")
+        return [
+            {**_instrument_row(listing), "state": engine.status(listing.id) or "live",
+             "expTime": engine.settings.get(f"delivery:{listing.id}", "")}
+            for listing in engine.listings.values()
+            if listing.kind == kind and id_ in (None, listing.id)
+        ]  # fmt: skip
+
+    def ticker(self, request: HttpRequest) -> object:
+        id_, now_ms = request.query.get("instId", ""), self._state.now_ms()
+        if id_ not in self._state.engine.listings:
+            raise api_error("51001", "Instrument ID doesn't exist.")
+        return [self._quoted(self._state.engine.listings[id_], now_ms)]
+
+    def tickers(self, request: HttpRequest) -> object:
+        """GET market/tickers: of one kind."""
+        kind, now_ms = request.query.get("instType", "").lower(), self._state.now_ms()
+        return [
+            self._quoted(listing, now_ms) for listing in self._state.engine.listings.values() if listing.kind == kind
+        ]
+
+    def _quoted(self, listing: Listing, now_ms: int) -> dict[str, object]:
+        quote = self._state.engine.prices.quote(listing.id, now_ms)
+        return {
+            "instType": listing.kind.upper(), "instId": listing.id, "last": quote.mid, "lastSz": "1",
+            "askPx": quote.ask, "askSz": "9", "bidPx": quote.bid, "bidSz": "9", "open24h": quote.mid,
+            "high24h": quote.mid, "low24h": quote.mid, "volCcy24h": "1", "vol24h": "1",
+            "ts": str(now_ms - self._state.quiet_ms),
+            "sodUtc0": quote.mid, "sodUtc8": quote.mid,
+        }  # fmt: skip
+
     def candles(self, request: HttpRequest) -> object:
         """GET market/candles and market/history-candles: with `before` alone, still the newest ones."""
         query, history = request.query, self._history(request)
-        length_ms, now_ms = INTERVALS.get(query.get("bar", "1m")), self._state.now_ms()
+        length_ms, now_ms = INTERVALS_MS.get(query.get("bar", "1m")), self._state.now_ms()
         if length_ms is None:
-            raise refused("51000", "Parameter bar error")
+            raise api_error("51000", "Parameter bar error")
         limit = _limit(request, 100, MOST_BARS)
         end_ms = min(int(query.get("after", now_ms + 1)), now_ms + 1)
         start_ms = int(query.get("before", -1)) + 1
@@ -188,7 +175,7 @@ class OkxHistory:
         query, now_ms, limit = request.query, self._state.now_ms(), _limit(request, MOST_RATES, MOST_RATES)
         id_ = query.get("instId", "")
         if id_ not in self._state.engine.listings:
-            raise refused("51001", "Instrument ID doesn't exist.")
+            raise api_error("51001", "Instrument ID doesn't exist.")
         end_ms = (min(int(query.get("after", now_ms + 1)), now_ms + 1) - 1) // HOURS_8_MS * HOURS_8_MS
         start_ms = max(int(query.get("before", 0)) + 1, end_ms - (limit - 1) * HOURS_8_MS)
         return [
@@ -202,8 +189,27 @@ class OkxHistory:
     def _history(self, request: HttpRequest) -> TradeHistory:
         history = self._state.histories.get(request.query.get("instId", ""))
         if history is None:
-            raise refused("51001", "Instrument ID doesn't exist.")
+            raise api_error("51001", "Instrument ID doesn't exist.")
         return history
+
+
+def _instrument_row(listing: Listing) -> dict[str, object]:
+    swap, pair = listing.kind == "swap", f"{listing.base}-{listing.quote}"
+    return {
+        "instType": listing.kind.upper(), "instId": listing.id, "uly": pair if swap else "",
+        "instFamily": pair if swap else "",
+        "settleCcy": listing.quote if swap else "", "ctVal": listing.contract_size if swap else "",
+        "ctMult": "1" if swap else "", "ctValCcy": listing.base if swap else "", "ctType": "linear" if swap else "",
+        "baseCcy": "" if swap else listing.base, "quoteCcy": "" if swap else listing.quote, "state": "live",
+        "lotSz": listing.step / listing.contract_size, "minSz": listing.min_qty / listing.contract_size,
+        "tickSz": listing.tick, "lever": str(listing.most_leverage) if swap else "",
+        "maxLmtSz": listing.most_limit / listing.contract_size,
+        # of a swap in contracts, of spot in USDT: #public-data-rest-api-get-instruments (P)
+        "maxMktSz": listing.most_market / listing.contract_size if swap else "1000000",
+        "maxMktAmt": "" if swap else "1000000",
+        "listTime": "1611916828000", "expTime": "", "alias": "", "category": "1", "stk": "",
+        "optType": "",
+    }  # fmt: skip
 
 
 def _trade_row(history: TradeHistory, trade: MarketTrade) -> dict[str, object]:

@@ -10,7 +10,7 @@ from services.simulator.engine.listing import Listing
 from services.simulator.engine.matching_engine import CROSS, HEDGE, NewOrder
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import HttpRequest
-from services.simulator.okx.rest import refused, refused_order, stamp_ms_of
+from services.simulator.okx.rest import api_error, order_error, stamp_ms_of
 
 CLIENT_ID = re.compile(r"^[A-Za-z0-9]{1,32}$")
 STATES = {
@@ -53,7 +53,7 @@ class OkxOrders:
         try:
             order = self._state.place(self._ask(content, request))
         except Declined as declined:
-            raise refused_order(*CODES[declined.why], client_id) from declined
+            raise order_error(*CODES[declined.why], client_id) from declined
         return [{"clOrdId": client_id, "ordId": str(order.id), "sCode": "0", "sMsg": "Order placed", "tag": ""}]
 
     def find(self, request: HttpRequest) -> object:
@@ -61,16 +61,14 @@ class OkxOrders:
         seen_ms = self._state.seen_ms(request)
         order = self._found(request.query, seen_ms)
         if order is None:
-            raise refused("51603", "Order does not exist")
+            raise api_error("51603", "Order does not exist")
         return [self._shown(order)]
 
     def cancel(self, request: HttpRequest) -> object:
         """POST trade/cancel-order."""
         order = self._found(request.content, self._state.now_ms())
         if order is None or order.state not in OPEN:
-            raise refused_order(
-                "51400", "Cancellation failed as the order has been filled, canceled or does not exist."
-            )
+            raise order_error("51400", "Cancellation failed as the order has been filled, canceled or does not exist.")
         self._state.engine.cancel(order, self._state.now_ms())
         return [{"clOrdId": order.client_id, "ordId": str(order.id), "sCode": "0", "sMsg": ""}]
 
@@ -97,21 +95,21 @@ class OkxOrders:
         client_id, id_, kind = content.get("clOrdId", ""), content.get("instId", ""), content.get("ordType", "")
         listing = self._state.engine.listings.get(id_)
         if listing is None:
-            raise refused_order("51001", "Instrument ID doesn't exist.", client_id)
+            raise order_error("51001", "Instrument ID doesn't exist.", client_id)
         modes = ("isolated", "cross") if listing.kind == "swap" else ("cash",)
         if not CLIENT_ID.match(client_id) or content.get("tdMode") not in modes or kind not in ("market", "limit"):
-            raise refused_order("51000", "Parameter error", client_id)
+            raise order_error("51000", "Parameter error", client_id)
         try:
             qty = Decimal(content["sz"]) * listing.contract_size
         except (KeyError, InvalidOperation):
-            raise refused_order("51000", "Parameter sz error", client_id) from None
+            raise order_error("51000", "Parameter sz error", client_id) from None
         if listing.kind == "spot" and content["side"] == "buy" and content.get("tgtCcy", "quote_ccy") == "quote_ccy":
             qty = self._for_money(listing, qty)
         stamp_ms = stamp_ms_of(request)
         side = content.get("posSide", "net")
         hedged = listing.kind == "swap" and self._state.engine.settings.get("mode") == "long_short_mode"
         if side not in (("long", "short") if hedged else ("net",)):
-            raise refused_order("51000", "Parameter posSide error", client_id)
+            raise order_error("51000", "Parameter posSide error", client_id)
         leg = side.upper() if hedged else CROSS if content["tdMode"] == "cross" else ""
         return NewOrder(
             id_, qty if content["side"] == "buy" else -qty, client_id, str(content.get("reduceOnly")).lower() == "true",
@@ -198,7 +196,7 @@ MOST_ROWS = 100
 MOST_CANCELS = 10
 
 
-class OkxAlgo:
+class OkxConditionalOrders:
     """Answers about them. They are not among the pending orders, and each kind is asked for by its name.
 
     One that fires becomes an order with an id of its own, which tells the algo order's (`algoId`, `algoClOrdId`):
@@ -216,12 +214,12 @@ class OkxAlgo:
         client_id, kind = content.get("algoClOrdId", ""), content.get("ordType", "")
         listing = engine.listings.get(content.get("instId", ""))
         if listing is None or kind not in KINDS:
-            raise refused_order("51000", "Parameter ordType error", client_id)
+            raise order_error("51000", "Parameter ordType error", client_id)
         prices = [content[name] for name in ("triggerPx", "slTriggerPx", "tpTriggerPx") if content.get(name)]
         try:
             trigger, qty = Decimal(prices[0]), Decimal(content["sz"]) * listing.contract_size
         except (IndexError, KeyError, InvalidOperation):
-            raise refused_order("51000", "Parameter triggerPx error", client_id) from None
+            raise order_error("51000", "Parameter triggerPx error", client_id) from None
         side, leg = content.get("posSide", "net"), ""
         if listing.kind == "swap":
             leg = side.upper() if side != "net" else (CROSS if content.get("tdMode") == "cross" else "")
@@ -234,7 +232,7 @@ class OkxAlgo:
         try:
             order = self._state.place(ask)
         except Declined as declined:
-            raise refused_order(*CODES[declined.why], client_id) from declined
+            raise order_error(*CODES[declined.why], client_id) from declined
         return [{"algoId": str(order.id), "algoClOrdId": client_id, "clOrdId": "", "sCode": "0", "sMsg": "", "tag": ""}]
 
     def pending(self, request: HttpRequest) -> object:
@@ -243,7 +241,7 @@ class OkxAlgo:
         self._state.seen_ms(request)
         kinds = set(query.get("ordType", "").split(","))
         if not kinds <= set(KINDS) or (len(kinds) > 1 and kinds != TOGETHER):
-            raise refused("51000", "Parameter ordType error")
+            raise api_error("51000", "Parameter ordType error")
         found = [order for order in engine.waiting_orders(query.get("instId")) if self._kind(order) in kinds]
         if "instType" in query:
             found = [order for order in found if engine.listings[order.sym].kind.upper() == query["instType"]]
@@ -255,11 +253,11 @@ class OkxAlgo:
     def cancel(self, request: HttpRequest) -> object:
         """POST trade/cancel-algos: a list of ids."""
         if len(request.content) > MOST_CANCELS:
-            raise refused("51000", "Parameter algoId error")
+            raise api_error("51000", "Parameter algoId error")
         orders = [self._state.engine.by_id(int(row["algoId"])) for row in request.content]
         for order in orders:
             if order is None or order.state not in LIVE:
-                raise refused_order("51400", "Cancellation failed as the order does not exist.")
+                raise order_error("51400", "Cancellation failed as the order does not exist.")
             self._state.engine.cancel(order, self._state.now_ms())
         return [{"algoId": row["algoId"], "algoClOrdId": "", "sCode": "0", "sMsg": ""} for row in request.content]
 

@@ -9,19 +9,18 @@ import hmac
 from datetime import datetime
 
 from services.simulator.engine.simulator_state import SimulatorState
-from services.simulator.http.request import HttpRequest
-from services.simulator.http.server import ApiError, Handler
+from services.simulator.http.request import ApiError, Handler, HttpRequest
 
 GOOD_FOR_MS = 30_000
 MS = 1000
 
 
-def refused(code: str, text: str, status: int = 200) -> ApiError:
+def api_error(code: str, text: str, status: int = 200) -> ApiError:
     """OKX's form of an error."""
     return ApiError(status, {"code": code, "msg": text, "data": []})
 
 
-def refused_order(code: str, text: str, client_id: str = "") -> ApiError:
+def order_error(code: str, text: str, client_id: str = "") -> ApiError:
     """Its form where one order is meant."""
     row = {"clOrdId": client_id, "ordId": "", "sCode": code, "sMsg": text, "tag": ""}
     return ApiError(200, {"code": "1", "msg": "All operations failed", "data": [row]})
@@ -33,22 +32,22 @@ def signed(state: SimulatorState, answer: Handler) -> Handler:
     def checked(request: HttpRequest) -> object:
         keys, told = state.keys, request.headers
         if told.get("ok-access-key") != keys.key:
-            raise refused("50111", "Invalid OK-ACCESS-KEY.", 401)
+            raise api_error("50111", "Invalid OK-ACCESS-KEY.", 401)
         if told.get("ok-access-passphrase") != keys.password:
-            raise refused("50105", 'Request header "OK-ACCESS-PASSPHRASE" incorrect.', 401)
+            raise api_error("50105", 'Request header "OK-ACCESS-PASSPHRASE" incorrect.', 401)
         stamp = told["ok-access-timestamp"]
         path = "/" + request.path.partition("/")[2] + (f"?{request.raw_query}" if request.raw_query else "")
         payload = f"{stamp}{request.method}{path}{request.body}"
         wanted = base64.b64encode(hmac.new(keys.secret.encode(), payload.encode(), hashlib.sha256).digest()).decode()
         if not hmac.compare_digest(told.get("ok-access-sign", ""), wanted):
-            raise refused("50113", "Invalid signature.", 401)
+            raise api_error("50113", "Invalid signature.", 401)
         now_ms, stamp_ms = state.now_ms(), stamp_ms_of(request)
         if abs(now_ms - stamp_ms) > GOOD_FOR_MS:
-            raise refused("50102", "Timestamp request expired.", 401)
+            raise api_error("50102", "Timestamp request expired.", 401)
         if "exptime" in told and now_ms >= int(told["exptime"]):
-            raise refused_order("50036", "The expTime can't be earlier than the current system time.")
+            raise order_error("50036", "The expTime can't be earlier than the current system time.")
         if state.keys.reads_only and request.method == "POST":
-            raise refused("50120", "This API key doesn't have permission to use this function", 401)
+            raise api_error("50120", "This API key doesn't have permission to use this function", 401)
         return {"code": "0", "msg": "", "data": answer(request)}
 
     return checked
@@ -57,3 +56,8 @@ def signed(state: SimulatorState, answer: Handler) -> Handler:
 def stamp_ms_of(request: HttpRequest) -> int:
     """The request's own time."""
     return round(datetime.fromisoformat(request.headers["ok-access-timestamp"]).timestamp() * MS)
+
+
+def public(handler: Handler) -> Handler:
+    """Wraps a handler: its answer goes into OKX's envelope."""
+    return lambda request: {"code": "0", "msg": "", "data": handler(request)}

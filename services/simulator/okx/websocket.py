@@ -7,11 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.simulator.engine.intervals import OKX as INTERVALS
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import MarketBar
-from services.simulator.okx import websocket as okx_messages
 from services.simulator.websocket.frames import FrameBlocks, Make, digits
 from services.simulator.websocket.streams import (
     BarStream,
@@ -23,9 +21,12 @@ from services.simulator.websocket.streams import (
     UnknownStream,
 )
 
-# OKX's websocket messages, as text. Sizes of a swap are contracts.
-#
-# https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-trades-channel and its neighbours
+S_MS = 1000
+INTERVALS_MS = {
+    "1s": S_MS, "1m": 60 * S_MS, "3m": 180 * S_MS, "5m": 300 * S_MS, "15m": 900 * S_MS, "30m": 1800 * S_MS,
+    "1H": 3600 * S_MS, "2H": 7200 * S_MS, "4H": 14_400 * S_MS, "6Hutc": 21_600 * S_MS, "12Hutc": 43_200 * S_MS,
+    "1Dutc": 86_400 * S_MS,
+}  # fmt: skip
 
 
 def trade(listing: Listing) -> Make:
@@ -86,7 +87,7 @@ def candle(listing: Listing, channel: str) -> TellBar:
     return made
 
 
-MAKERS = {"trades": okx_messages.trade, "bbo-tbt": okx_messages.best, "tickers": okx_messages.ticker}
+MAKERS = {"trades": trade, "bbo-tbt": best, "tickers": ticker}
 CONNECTION = "a4d3ae55"
 
 
@@ -141,17 +142,17 @@ class OkxWebsocket:
         channel, _, sym = name.partition(":")
         history = self._histories.get(sym)
         interval = channel.removeprefix("candle")
-        if history is None or (channel not in MAKERS and interval not in INTERVALS):
+        if history is None or (channel not in MAKERS and interval not in INTERVALS_MS):
             raise UnknownStream(name)
         if channel not in MAKERS:
-            return BarStream(history, INTERVALS[interval], okx_messages.candle(history.listing, channel), now_ms)
+            return BarStream(history, INTERVALS_MS[interval], candle(history.listing, channel), now_ms)
         if name not in self._blocks:
             self._blocks[name] = FrameBlocks(history, MAKERS[channel](history.listing), self._kept)
         return TradeStream(history, self._blocks[name], now_ms)
 
     def _here(self, connection: ConnectionState, name: Any) -> bool:
         channel, _, sym = str(name).partition(":")
-        known = channel in MAKERS or channel.removeprefix("candle") in INTERVALS
+        known = channel in MAKERS or channel.removeprefix("candle") in INTERVALS_MS
         return known and sym in self._histories and channel.startswith("candle") == connection.state["business"]
 
 

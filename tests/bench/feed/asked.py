@@ -5,7 +5,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.simulator.engine.listing import Listing, swaps
+from services.simulator.dialects import markets
+from services.simulator.engine.listing import Listing
 
 STREAM = "aggTrade"
 HOST = "fstream.binance.com"
@@ -28,7 +29,7 @@ class Asked:
     @property
     def listings(self) -> tuple[Listing, ...]:
         """The markets."""
-        return swaps(self.markets)
+        return markets("binance", self.markets)
 
     @property
     def whole(self) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 from ccxt.async_support.base.ws.client import json_parser
 
 from services.ingestor.plan import live_stage
+from services.simulator.binance.dialect import swap
 from services.simulator.binance.websocket import agg_trade
-from services.simulator.engine.listing import btcusdt
 from services.simulator.engine.trade_history import TradeHistory
 from shared.exchanges.binance import MARKET_DATA
 from shared.exchanges.market_data.client import Limit, WebsocketHooks, load_ccxt, make_client
@@ -24,8 +24,8 @@ MARKET, ID = "BTC/USDT:USDT", "BTCUSDT"
 
 async def costs(given: Asked) -> dict[str, Any]:
     """By part. The last is what `read` and the queue replace."""
-    rows = TradeHistory(btcusdt(), start_ms=START_MS, rate=RATE, count=COUNT).rows(0, COUNT)
-    texts = [agg_trade(btcusdt())(*row) for row in zip(*rows, strict=True)]
+    rows = TradeHistory(swap(), start_ms=START_MS, rate=RATE, count=COUNT).rows(0, COUNT)
+    texts = [agg_trade(swap())(*row) for row in zip(*rows, strict=True)]
     messages = [json_parser.loads(text) for text in texts]
     options = LiveOptions("binance", {ID: MARKET}, "1s")
     events: list[Event] = []

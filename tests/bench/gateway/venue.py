@@ -9,49 +9,41 @@ import time
 from collections.abc import Mapping
 from decimal import Decimal
 
-from services.simulator.binance.dialect import Binance
-from services.simulator.engine.listing import btcusdt
+from services.simulator.binance.dialect import routes, swap
 from services.simulator.engine.matching_engine import MatchingEngine
 from services.simulator.engine.prices import EnginePrices
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.admin import Admin
-from services.simulator.http.request import HttpRequest
-from services.simulator.http.server import Handler, SimulatorServer
+from services.simulator.http.request import Handler, HttpRequest
+from services.simulator.http.server import SimulatorServer
 from services.simulator.simulator import FEE
 from tests.bench.gateway.orders import CASH, SYMBOLS
 
 
-class Clocked:
-    """Binance, and when its orders came."""
+def clocked(routes: Mapping[str, Handler], arrived: dict[str, float]) -> dict[str, Handler]:
+    """Returns the routes, those that take an order with a clock before them. arrived: when, by client id."""
+    return {
+        route: _clocked(handler, arrived) if route.startswith("POST") and route.endswith("/order") else handler
+        for route, handler in routes.items()
+    }
 
-    def __init__(self, floor: SimulatorState) -> None:
-        self.arrived: dict[str, float] = {}
-        self._venue = Binance(floor)
 
-    @property
-    def routes(self) -> Mapping[str, Handler]:
-        """As they are, the clock before the order's."""
-        return {
-            route: self._clocked(answer) if route.startswith("POST") and route.endswith("/order") else answer
-            for route, answer in self._venue.routes.items()
-        }
+def _clocked(handler: Handler, arrived: dict[str, float]) -> Handler:
+    def answered(request: HttpRequest) -> object:
+        now_s = time.monotonic()
+        arrived[request.client_id] = now_s
+        return handler(request)
 
-    def _clocked(self, answer: Handler) -> Handler:
-        def answered(asked: HttpRequest) -> object:
-            now_s = time.monotonic()
-            self.arrived[asked.client_id] = now_s
-            return answer(asked)
-
-        return answered
+    return answered
 
 
 async def _serve() -> None:
-    listings = tuple(btcusdt(sym) for sym in SYMBOLS)
-    floor = SimulatorState(MatchingEngine(listings, EnginePrices(listings), {"USDT": Decimal(CASH)}, FEE))
-    venue = Clocked(floor)
-    async with SimulatorServer(venue) as server:
-        server.admin.update(Admin(server, floor).answers())
-        server.admin["arrived"] = lambda asked: venue.arrived
+    listings = tuple(swap(sym.removesuffix("USDT")) for sym in SYMBOLS)
+    state = SimulatorState(MatchingEngine(listings, EnginePrices(listings), {"USDT": Decimal(CASH)}, FEE))
+    arrived: dict[str, float] = {}
+    async with SimulatorServer(clocked(routes(state), arrived)) as server:
+        server.admin.update(Admin(server, state).handlers())
+        server.admin["arrived"] = lambda request: arrived
         print(server.url, flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)  # until the bench has ended
 

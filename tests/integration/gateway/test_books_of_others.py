@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.console.halt import stop
-from services.simulator.engine.listing import binance_spot
+from services.simulator.binance.spot import spot as binance_spot
 from services.simulator.engine.matching_engine import NewOrder
 from shared.control import accounts
 from shared.control.books import retired

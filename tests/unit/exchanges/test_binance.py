@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.simulator.binance.dialect import swap
+from services.simulator.binance.spot import spot as binance_spot
 from services.simulator.binance.websocket import agg_trade
-from services.simulator.engine.listing import Listing, binance_spot, btcusdt
+from services.simulator.engine.listing import Listing
 from shared.exchanges.binance import MARKET_DATA
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.client import UNREADABLE, Limit, load_ccxt, make_client
@@ -16,7 +18,7 @@ from shared.exchanges.market_data.events import Trade
 from shared.exchanges.market_data.options import LiveOptions
 
 SYMBOLS = {"spot": "BTC/USDT", "swap": "BTC/USDT:USDT"}
-GOOD = json.loads(agg_trade(btcusdt())(5_000_000, 1_730_203_200_123, 420_001, 17, True))
+GOOD = json.loads(agg_trade(swap())(5_000_000, 1_730_203_200_123, 420_001, 17, True))
 DIGITS = st.text("0123456789", max_size=25)
 NUMBERS = st.builds("{}{}{}".format, DIGITS, st.sampled_from(["", ".", "-", "_", " ", "٣"]), DIGITS)
 POWERS = st.builds("{}{}{}".format, DIGITS, st.sampled_from(["e", "E", "e-", "E+"]), st.integers(0, 30))
@@ -49,7 +51,7 @@ def read(message: Any) -> Trade | None:
     return of(message, "BTCUSDT")
 
 
-@pytest.mark.parametrize("listing", [btcusdt(), binance_spot()], ids=lambda listing: listing.kind)
+@pytest.mark.parametrize("listing", [swap(), binance_spot()], ids=lambda listing: listing.kind)
 @given(
     id_=st.integers(5_000_000, 2**61), at_ms=st.integers(1, 2**42), ticks=st.integers(1, 10**12),
     steps=st.integers(1, 10**12), sold=st.booleans(),

@@ -14,7 +14,7 @@ MARKET = PastMarket({"1h": bars(START_MS, HOUR_MS, 30)}, trades(START_MS, [0, 5,
 
 async def test_bars_trades_and_rates_come_through_ccxt_digit_by_digit() -> None:
     fake = PublicHistory({"BTCUSDT": MARKET}, START_MS + 48 * HOUR_MS)
-    async with SimulatorServer(fake) as server, PublicExchange("binance", base_url=server.url) as venue:
+    async with SimulatorServer(fake.routes) as server, PublicExchange("binance", base_url=server.url) as venue:
         rows = await venue.ask(lambda: venue.ccxt.fetch_ohlcv("BTC/USDT:USDT", "1h", START_MS, 10))
         assert [(row[0], row[4]) for row in rows] == [(bar.at_ms, bar.close) for bar in MARKET.bars["1h"][:10]]
         told = await venue.ask(lambda: venue.ccxt.fetch_trades("BTC/USDT:USDT", START_MS, 10))
@@ -32,7 +32,7 @@ async def test_a_page_that_failed_is_asked_again() -> None:
 
     fault = Fault(FaultMode.STATUS, "klines", status=429, headers={"Retry-After": "7"})
     async with (
-        SimulatorServer(fake, fault) as server,
+        SimulatorServer(fake.routes, fault) as server,
         PublicExchange("binance", base_url=server.url, pause=no_pause) as venue,
     ):
         rows = await venue.ask(lambda: venue.ccxt.fetch_ohlcv("BTC/USDT:USDT", "1h", START_MS, 5))

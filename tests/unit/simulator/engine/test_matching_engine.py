@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.simulator.binance.dialect import swap
 from services.simulator.engine.events import OPEN, Declined, DeclineReason, FillPlan, State
-from services.simulator.engine.listing import btcusdt, okx_spot
 from services.simulator.engine.matching_engine import MatchingEngine, NewOrder
 from services.simulator.engine.prices import EnginePrices
+from services.simulator.okx.dialect import spot as okx_spot
 
-SWAP, SPOT = btcusdt(), okx_spot()
+SWAP, SPOT = swap(), okx_spot()
 CASH = Decimal(1_000_000)
 FEE = Decimal("0.0005")
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from services.simulator.engine.listing import btcusdt
+from services.simulator.binance.dialect import swap
 from services.simulator.engine.trade_history import CHUNK, FIRST_ID, TradeHistory
 
 START_MS = 1_700_000_000_000
@@ -14,7 +14,7 @@ FAR_MS = START_MS + 1_000_000 * S_MS
 
 
 def history(seed: int = 1, sym: str = "BTCUSDT", count: int | None = None, past_ms: int = 0) -> TradeHistory:
-    return TradeHistory(btcusdt(sym), seed, start_ms=START_MS, rate=50, count=count, past_ms=past_ms)
+    return TradeHistory(swap(sym.removesuffix("USDT")), seed, start_ms=START_MS, rate=50, count=count, past_ms=past_ms)
 
 
 def test_ids_are_consecutive_and_times_in_order() -> None:

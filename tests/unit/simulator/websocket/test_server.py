@@ -12,8 +12,8 @@ import aiohttp
 import ccxt.async_support as ccxt_errors
 import pytest
 
+from services.simulator.dialects import markets
 from services.simulator.engine.faults import Fault, FaultMode
-from services.simulator.engine.listing import swaps
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID
 from services.simulator.simulator import Simulator, TradePlan, serving
 from services.simulator.websocket.faults import MessageFault, Trouble
@@ -237,7 +237,7 @@ async def test_the_venues_clock_jumps_and_comes_back() -> None:
 
 async def test_a_flood_gives_all_of_many_markets_in_order_of_time() -> None:
     plan = TradePlan(rate=100, count=300, flood=True)
-    listings = swaps(20)
+    listings = markets("binance", 20)
     names = "/".join(f"{listing.id.lower()}@trade" for listing in listings)
     async with (
         serving("binance", plan=plan, listings=listings) as fake,
