@@ -23,7 +23,7 @@ from shared.messages.codec import newer
 from shared.record import WIRE, NewerWire
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.folder import FolderInUse, RecordingFolder, locked
-from shared.recording.layout import NewerRecording, Origin, claim, day_of
+from shared.recording.layout import NewerRecording, RecordingOrigin, claim, day_of
 from shared.recording.part import ReceivedEntry
 from shared.recording.position import StreamPosition
 from shared.runner.health import touch
@@ -182,7 +182,7 @@ class Recorder:
     async def _claim(self, session: Session) -> None:
         partitions = self._settings.bus.partitions
         bus_id = (await session.meta({"partitions": str(partitions)}))["bus_id"]
-        about = Origin(bus_id=bus_id, namespace=self._settings.namespace, partitions=partitions)
+        about = RecordingOrigin(bus_id=bus_id, namespace=self._settings.namespace, partitions=partitions)
         try:
             claim(self._plan.folder, about, self._ownership.wire)
         except OSError as error:

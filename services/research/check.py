@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.errors import ConfigError, DataError
-from shared.history.bar import Bar
+from shared.history.bar import Bar, bars_of_trades
 from shared.history.files import is_trades, read
-from shared.history.row_order import RowOrder, Steps
+from shared.history.row_order import RowOrder, Steps, TradeOrder
 from shared.history.times import Instant, time_text
-from shared.history.trade_bars import TradeOrder, bars_of_trades
 from shared.history.zone import Zone, zone_of
 from shared.intervals import interval_ns, interval_text
 from shared.plural import plural

@@ -1,20 +1,22 @@
-"""What one row of a price file says."""
+"""Bars: of one row of a price file, of shorter bars, and of trades."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from shared.errors import DataError
+from shared.history.zone import DAY_NS, Zone
 from shared.intervals import interval_text
 
 _new = tuple.__new__  # of a named tuple, at half the cost of its constructor
 
 
 class Bar(NamedTuple):
-    """One bar, known at `ts_event`, its end, in ns since 1970 UTC.
+    """A bar is known at `ts_event`, its end, in ns since 1970 UTC.
 
     In a file with a price alone all four prices are that one.
-    row: as an editor shows it, the header being row 1.
+
+    row: its number in the file, as an editor shows it, the header being row 1.
     """
 
     ts_event: int
@@ -26,7 +28,7 @@ class Bar(NamedTuple):
 
 
 def bar_of(ts_event: int, prices: Sequence[Decimal], row: int) -> Bar:
-    """A bar out of open, high, low and close, or out of one price; a ValueError where they contradict each other.
+    """Returns a bar of open, high, low and close, or of one price; raises ValueError where they contradict each other.
 
     >>> bar_of(0, [Decimal(7)], 2).low
     Decimal('7')
@@ -52,7 +54,7 @@ def _fault(first: Decimal, high: Decimal, low: Decimal, last: Decimal) -> str:
 
 
 def resample(bars: Iterable[Bar], interval_ns: int) -> Iterator[Bar]:
-    """Bars of `interval_ns`, aligned to its multiples since 1970 UTC; streaming.
+    """Returns bars of `interval_ns`, aligned to its multiples since 1970 UTC, as the shorter ones come.
 
     A period takes the bars that end within it or with it, so nothing is known before its time; `row` is that of its
     last bar. Only whole periods are given: neither a last one whose end is not reached, nor a first one that the bars
@@ -102,3 +104,39 @@ def _periods(bars: Iterable[Bar], interval_ns: int) -> Iterator[Bar]:
 
 def _end(ts_event: int, interval_ns: int) -> int:
     return -(-ts_event // interval_ns) * interval_ns
+
+
+def bars_of_trades(trades: Iterable[Bar], interval_ns: int, zone: Zone | None = None) -> Iterator[Bar]:
+    """Returns bars of `interval_ns` at its multiples since 1970, of UTC or, for whole days, of the zone's clock.
+
+    A bar has the trades from its start until before its end; `row` is that of its last one. One without trades is a
+    hole. Only whole bars are given: neither a last one whose end is not reached, nor a first one that the trades enter
+    in its midst.
+
+    >>> from decimal import Decimal
+    >>> trades = [Bar(at, *[Decimal(p)] * 4, row) for row, (at, p) in enumerate([(60, 3), (90, 1), (120, 2)], 1)]
+    >>> [(bar.ts_event, *map(int, bar[1:])) for bar in bars_of_trades(trades, 60)]
+    [(120, 3, 3, 1, 1, 2)]
+    """
+    days = zone if zone is not None and interval_ns % DAY_NS == 0 else None
+
+    def bounds(ns: int) -> tuple[int, int]:
+        if days is None:
+            start = ns - ns % interval_ns
+            return start, start + interval_ns
+        wall = days.wall_ns(ns)
+        start = wall - wall % interval_ns
+        return days.instant_ns(start), days.instant_ns(start + interval_ns)
+
+    end, whole, bar = 0, False, None
+    for trade in trades:
+        price = trade.close
+        if bar is not None and trade.ts_event < end:
+            bar = Bar(end, bar.open, max(bar.high, price), min(bar.low, price), price, trade.row)
+            continue
+        if bar is not None and whole:
+            yield bar
+        start, end = bounds(trade.ts_event)
+        whole = bar is not None or start == trade.ts_event
+        # Another object than its close: of a bar whose open is its close there was one price alone.
+        bar = Bar(end, price.copy_abs(), price, price, price, trade.row)

@@ -1,4 +1,6 @@
-"""Which columns of a price file are read, by their names, or where it has none, by the form of its first row.
+"""Which columns of a price file are read: by their names, or without a header by the form of the first row.
+
+Every format asks here: a new name of a column, or another archive's rows, is added in this file alone.
 
 Archives of data.binance.vision (github.com/binance/binance-public-data, README: the columns of spot, USD-M and COIN-M
 files): klines have 12 columns, trades 6 or 7, aggTrades 7 or 8. Spot files have no header, newer files of futures have
@@ -23,9 +25,12 @@ _AMOUNTS = frozenset({"qty", "quantity", "amount"})
 
 
 class Columns(NamedTuple):
-    """time, prices: places in a row of `width` fields. names: of the prices, `OHLC` or `PRICE`.
+    """The columns that are read stand at these places in a row.
 
-    trades: each row is a trade with its time, not a bar with its start.
+    time, prices: places, counted from 0.
+    names: of the prices, `OHLC` or `PRICE`.
+    width: how many fields a row has.
+    trades: whether each row is a trade with its time, not a bar with its start.
     """
 
     time: int
@@ -47,7 +52,7 @@ _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 def columns_of(name: str, header: Sequence[str]) -> Columns:
-    """The columns to read of those that a header names, in any letters; a DataError where some are missing.
+    """Returns the columns to read of those that a header names, in any letters; a DataError where some are missing.
 
     >>> columns_of("f.csv", ["Date", "Volume", "Price"])
     Columns(time=0, prices=(2,), names=('price',), width=3, trades=False)
@@ -74,7 +79,7 @@ def columns_of(name: str, header: Sequence[str]) -> Columns:
 
 
 def columns_without_header(fields: Sequence[str]) -> Columns | None:
-    """The columns of an archive's first row; None where it is a header, or a row of something else.
+    """Returns the columns of an archive's first row; None where it is a header, or a row of something else.
 
     >>> columns_without_header("28457,4.00000100,12.00000000,48.00,1499865549590,true".split(","))
     Columns(time=4, prices=(1,), names=('price',), width=6, trades=True)
@@ -83,7 +88,7 @@ def columns_without_header(fields: Sequence[str]) -> Columns | None:
 
 
 def plain_name(column: str) -> str:
-    """A column's name without what differs from tool to tool.
+    """Returns a column's name without what differs from tool to tool.
 
     >>> plain_name(" Open time"), plain_name("<CLOSE>")
     ('open_time', 'close')

@@ -23,8 +23,12 @@ MAX_LINE_CHARS = 1 << 20
 SEPARATORS = (",", ";", "\t")
 
 
-class Table(NamedTuple):
-    """An opened file. first: the row that stands where others have a header. reader: those behind it."""
+class OpenedCsv(NamedTuple):
+    """An opened file has its columns and its rows.
+
+    first: the row that stands where others have a header.
+    reader: gives the rows behind it.
+    """
 
     columns: Columns
     first: list[list[str]]
@@ -33,7 +37,7 @@ class Table(NamedTuple):
 
 
 def csv_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
-    """The bars or trades after the first `skip` rows. Skipped rows are not looked at, apart from the file's form."""
+    """Returns the bars or trades behind the first `skip` rows, which are not looked at apart from the file's form."""
     number = 1
     try:
         with opened_text(path) as file:
@@ -70,7 +74,7 @@ def csv_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
 
 
 def csv_columns(path: Path) -> Columns:
-    """What a file's rows are; a DataError where it has no usable header."""
+    """Returns what a file's rows are; raises DataError where it has no usable header."""
     try:
         with opened_text(path) as file:
             return _table(path, file).columns
@@ -80,19 +84,19 @@ def csv_columns(path: Path) -> Columns:
         raise DataError(f"{path}: row {_undecodable_row(path)}: not UTF-8 text: save it as CSV in UTF-8") from error
 
 
-def _table(path: Path, file: TextIO) -> Table:
+def _table(path: Path, file: TextIO) -> OpenedCsv:
     reader, separator = separated(file)
     header = next(reader, [])
     if not header:
         raise DataError(f"{path}: row 1: no header: the file needs one and rows, e.g. datetime,price")
     columns = columns_without_header(header)
     if columns is not None:
-        return Table(columns, [header], reader, separator)
-    return Table(columns_of(str(path), [column.strip() for column in header]), [], reader, separator)
+        return OpenedCsv(columns, [header], reader, separator)
+    return OpenedCsv(columns_of(str(path), [column.strip() for column in header]), [], reader, separator)
 
 
 def separated(file: TextIO) -> "tuple[Reader, str]":
-    """A file's rows, and the sign between their fields: the one that stands most often in the first line."""
+    """Returns a file's rows, and the sign between their fields: the one that stands most often in the first line."""
     # Lines are bounded, so that a file without line ends cannot fill the memory.
     lines = iter(partial(file.readline, MAX_LINE_CHARS), "")
     first = next(lines, "")

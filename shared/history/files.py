@@ -1,16 +1,17 @@
-"""Bars out of price files, whatever their kind."""
+"""Bars out of price files of every format. A new format is a module like csv_bars.py, and a line in FORMATS."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from shared.errors import ConfigError, DataError
-from shared.history.bar import Bar
+from shared.history.bar import Bar, bars_of_trades
+from shared.history.columns import Columns
 from shared.history.csv_bars import csv_bars, csv_columns
 from shared.history.packed import PARQUET, begins_with
 from shared.history.parquet_bars import parquet_bars, parquet_columns
-from shared.history.row_order import RowOrder, Steps
-from shared.history.trade_bars import TradeOrder, bars_of_trades
+from shared.history.row_order import RowOrder, Steps, TradeOrder
 from shared.history.zone import Zone, zone_of
 from shared.intervals import interval_ns, interval_text
 from shared.plural import plural
@@ -18,21 +19,45 @@ from shared.plural import plural
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 
 
-def bars(path: Path, interval: str, *, skip: int = 0, timezone: str = "") -> Iterator[Bar]:
-    """The bars of one CSV or Parquet file behind the first `skip` of them.
+def is_parquet(path: Path) -> bool:
+    """Returns whether a file is Parquet, by its name or by how it begins."""
+    return path.suffix.lower() in PARQUET_SUFFIXES or begins_with(path, PARQUET)
 
-    Columns: `datetime, open, high, low, close` or `datetime, price`, in small or capital letters; for `datetime` also
-    `open_time`, `timestamp` or `date`; others are ignored. It is the bar's start, so `ts_event` is that + interval. A
-    hole in the times is let through. Klines, trades and aggTrades of data.binance.vision are read without a header
-    too; of trades, bars are made (`bars_of_trades`). Fields are separated by commas, semicolons or tabs; a file may be
-    packed (`packed`). Memory does not grow with the file.
+
+class PriceFormat(NamedTuple):
+    """A format of price files says which files are its own, what their rows are, and reads them.
+
+    columns: raises DataError where a file has no usable columns.
+    bars: gives the bars or trades behind the first `skip` rows, each held against an order.
+    """
+
+    recognises: Callable[[Path], bool]
+    columns: Callable[[Path], Columns]
+    bars: Callable[[Path, RowOrder, int], Iterator[Bar]]
+
+
+# The first that recognises a file reads it.
+FORMATS = (
+    PriceFormat(is_parquet, parquet_columns, parquet_bars),
+    PriceFormat(lambda path: True, csv_columns, csv_bars),
+)
+
+
+def bars(path: Path, interval: str, *, skip: int = 0, timezone: str = "") -> Iterator[Bar]:
+    """Returns the bars of one CSV or Parquet file behind the first `skip` of them; memory does not grow with the file.
+
+    The file has the columns `datetime, open, high, low, close` or `datetime, price`, in small or capital letters; for
+    `datetime` also `open_time`, `timestamp` or `date`; others are left out (`columns.py`). The time is the bar's start,
+    so `ts_event` is that + interval. A hole in the times is let through. Klines, trades and aggTrades of
+    data.binance.vision are read without a header too; trades become bars (`bars_of_trades`). Commas, semicolons or tabs
+    separate the fields; a file may be packed (`packed.py`).
 
     timezone: an IANA name, of times that have no offset; bars of whole days are then days there, which end at local
     midnight. By default UTC.
 
     Any defect is a DataError of one line with file and row, raised when its row is reached. What only a whole file
-    shows, bars that are longer than the interval, is raised behind the last row, where no row was skipped.
-    Raises ValueError for an unknown interval or time zone, or a negative `skip`.
+    shows, bars that are longer than the interval, is raised behind the last row, where no row was skipped. Raises
+    ValueError for an unknown interval or time zone, or a negative `skip`.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
@@ -50,9 +75,9 @@ def bars(path: Path, interval: str, *, skip: int = 0, timezone: str = "") -> Ite
 
 
 def infer_interval(path: Path, timezone: str = "") -> str:
-    """The interval of a file's bars: the most frequent difference between two of its times. Reads the whole file.
+    """Returns the interval of a file's bars: the most frequent difference between its times. Reads the whole file.
 
-    Rows that cannot be used are skipped: `bars` tells of them. A DataError where none can, for fewer than two, for
+    Rows that cannot be used are skipped: `bars` names them. A DataError where none can, for fewer than two, for
     trades, and where the difference is no interval, e.g. 0.25 s. ConfigError for an unknown time zone.
 
     >>> import tempfile
@@ -83,18 +108,13 @@ def infer_interval(path: Path, timezone: str = "") -> str:
 
 
 def is_trades(path: Path) -> bool:
-    """Whether a file's rows are trades, not bars; a DataError for a file that is neither."""
+    """Returns whether a file's rows are trades, not bars; raises DataError for a file that is neither."""
     _require_file(path)
-    return (parquet_columns if is_parquet(path) else csv_columns)(path).trades
-
-
-def is_parquet(path: Path) -> bool:
-    """By its name, or by how it begins."""
-    return path.suffix.lower() in PARQUET_SUFFIXES or begins_with(path, PARQUET)
+    return _format(path).columns(path).trades
 
 
 def read(path: Path, order: RowOrder) -> Iterator[Bar]:
-    """The rows of a file, held against an order of one's own; what a whole file shows is not looked at."""
+    """Returns the rows of a file, held against an order of one's own; what only a whole file shows is left out."""
     _require_file(path)
     return _read(path, order, 0)
 
@@ -145,4 +165,8 @@ def _made_of_trades(path: Path, length: int, zone: Zone | None, skip: int) -> It
 
 
 def _read(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
-    return (parquet_bars if is_parquet(path) else csv_bars)(path, order, skip)
+    return _format(path).bars(path, order, skip)
+
+
+def _format(path: Path) -> PriceFormat:
+    return next(known for known in FORMATS if known.recognises(path))

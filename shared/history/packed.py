@@ -1,4 +1,4 @@
-"""The bytes of a file, unpacked where it is packed: told by how it begins, whatever its name is."""
+"""The bytes of a file, unpacked where it is packed. How it begins decides, whatever its name is."""
 
 import gzip
 import io
@@ -21,7 +21,7 @@ _REMEDY = "unpack it yourself, or fetch it again"
 
 
 def begins_with(path: Path, *marks: bytes) -> bool:
-    """Whether a file begins with one of these; a DataError where it cannot be read."""
+    """Returns whether a file begins with one of these; raises DataError where it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(4).startswith(marks)
@@ -30,13 +30,13 @@ def begins_with(path: Path, *marks: bytes) -> bool:
 
 
 def is_packed(path: Path) -> bool:
-    """Whether `opened` unpacks it."""
+    """Returns whether `opened` unpacks it."""
     return begins_with(path, GZIP, ZSTD, ZIP, _EMPTY_ZIP)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """The bytes of a plain, gzip, zstd or zip file (one file in it), streaming; DataError where they cannot be had.
+    """Opens the bytes of a plain, gzip, zstd or zip file (one file in it); raises DataError where they cannot be had.
 
     zstd needs pyarrow, which is imported with the first such file: ConfigError without it.
     """
@@ -64,7 +64,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def opened_text(path: Path) -> Iterator[TextIO]:
-    """As `opened`, for UTF-8, with or without a byte order mark; line ends stay as they are."""
+    """Opens a file as `opened` does, for UTF-8 with or without a byte order mark; line ends stay as they are."""
     with opened(path) as file, io.TextIOWrapper(cast(IO[bytes], file), encoding="utf-8-sig", newline="") as text:
         yield text
 

@@ -28,7 +28,11 @@ _DAY_NS = 86_400 * NS_PER_S
 
 
 class Column(NamedTuple, Generic[V]):
-    """`cells` gives a batch's cells as Python values, None where there is none; `value` converts one of the others."""
+    """A column of a Parquet file turns its cells into values.
+
+    cells: gives a batch's cells as Python values, None where there is none.
+    value: converts one of the others.
+    """
 
     name: str
     cells: Callable[[Any], list[Any]]
@@ -36,7 +40,7 @@ class Column(NamedTuple, Generic[V]):
 
 
 def time_column(name: str, arrow_type: Any, zone: Zone | None = None) -> Column[Instant]:
-    """For timestamps of any unit, dates, integer epochs and texts; ValueError for other types.
+    """Returns a column of timestamps of any unit, dates, integer epochs or texts; raises ValueError for other types.
 
     zone: of the times that have none.
     """
@@ -58,7 +62,7 @@ def time_column(name: str, arrow_type: Any, zone: Zone | None = None) -> Column[
 
 
 def price_column(name: str, arrow_type: Any) -> Column[Decimal]:
-    """For floats (the shortest digits that give the same float), decimals (exact), integers and texts."""
+    """Returns a column of floats (as the shortest digits that give the same float), decimals, integers or texts."""
     from pyarrow import types
 
     if types.is_float64(arrow_type):
@@ -96,13 +100,13 @@ READ_BYTES = 1 << 20
 
 
 def parquet_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
-    """The bars after the first `skip` rows. pyarrow is imported when the first such file is opened."""
+    """Returns the bars or trades behind the first `skip` rows. Imports pyarrow with the first such file."""
     with _opened(path) as file:
         yield from _bars(path, file, order, skip)
 
 
 def parquet_columns(path: Path) -> Columns:
-    """What a file's rows are; a DataError where it lacks the columns."""
+    """Returns what a file's rows are; raises DataError where it lacks the columns."""
     with _opened(path) as file:
         return columns_of(str(path), file.schema_arrow.names)
 
@@ -155,7 +159,7 @@ def _value(column: Column[V], cell: Any) -> V:
 
 
 def _batches(file: Any, columns: list[str], skip: int) -> Iterator[tuple[int, Any]]:
-    """Batches behind the first `skip` rows, each with the number of its first row. Whole row groups are not read."""
+    """Batches behind the first `skip` rows, each with the number of its first row. Skips whole row groups unread."""
     sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     before, group = 0, 0
     while group < len(sizes) and before + sizes[group] <= skip:

@@ -1,4 +1,4 @@
-"""Prices as files hold them, to Decimal. A ValueError says what is wrong and what to do; not in which row."""
+"""Prices as files hold them, as Decimals. A ValueError says what is wrong and what to do; its catcher adds the row."""
 
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
@@ -9,7 +9,7 @@ MAX_CHARS = 40
 
 
 def text_price(column: str, text: str) -> Decimal:
-    """A price exactly as written; it must be positive and finite.
+    """Returns a price exactly as written; it must be positive and finite.
 
     >>> text_price("close", "71440.10")
     Decimal('71440.10')
@@ -27,7 +27,7 @@ def text_price(column: str, text: str) -> Decimal:
 
 
 def text_prices(columns: Sequence[str], texts: Sequence[str]) -> list[Decimal]:
-    """A row's prices, as `text_price` reads each, at half the cost.
+    """Returns a row's prices, as `text_price` reads each, at half the cost.
 
     >>> text_prices(["open", "close"], ["71440.10", "7"])
     [Decimal('71440.10'), Decimal('7')]
@@ -60,7 +60,9 @@ def _fault(column: str, text: str, price: Decimal | None) -> str:
 
 
 class DecimalMark:
-    """Gives numbers with a point, and holds a file to one sign: in two of them a number would be read wrong.
+    """The decimal mark of a file is a comma or a point: with both, a number would be read wrong.
+
+    Only files whose fields are not separated by commas may have commas in their numbers.
 
     >>> mark = DecimalMark()
     >>> mark.plain("42079,63"), mark.plain("7")
@@ -74,7 +76,7 @@ class DecimalMark:
         self._mark = ""
 
     def plain(self, text: str) -> str:
-        """A number as `Decimal` reads it; a ValueError where it is not certain."""
+        """Returns a number as `Decimal` reads it; raises ValueError where it is not certain."""
         comma, point = "," in text, "." in text
         if not comma and not point:
             return text

@@ -8,14 +8,18 @@ from shared.intervals import NS_PER_S, interval_text
 DISTINCT = 4_096  # more than so many different steps are not told apart
 MONTHS = frozenset({28, 29, 30, 31})  # days
 MOSTLY = 10  # steps, from which on it counts what most of them are
+BACK_NS = NS_PER_S  # how far the times of an archive may go back from one trade to the next: ids are its order
 _CLOCK_CHANGE_NS = 3_600 * NS_PER_S
 
 
 class RowOrder:
-    """Gives each row's end, start + interval, and refuses what does not follow from the row before.
+    """The order of a file's bars gives each row's end, start + interval, and refuses a row that does not follow.
 
-    A difference of several intervals is a hole in the data and is let through. zone: of times without an offset; where
-    the interval is of whole days, they are days on its clock, of 23 to 25 hours.
+    A difference of several intervals is a hole in the data and is let through.
+
+    name: of the file, for errors.
+    zone: of times without an offset; where the interval is of whole days, they are days on its clock, of 23 to 25
+    hours.
 
     >>> order = RowOrder("bars.csv", 3_600_000_000_000)
     >>> order.end(2, Instant(1_730_196_000_000_000_000, "ISO 8601"))
@@ -40,7 +44,7 @@ class RowOrder:
         self._closest_count = self._other = 0
 
     def end(self, row: int, start: Instant) -> int:
-        """When the bar of this row is known."""
+        """Returns when the bar of a row is known; raises DataError where the row does not follow."""
         days, last, interval_ns = self._days, self.last, self.interval_ns
         ns = start.ns if days is None else days.wall_ns(start.ns)
         if last is not None:
@@ -63,7 +67,7 @@ class RowOrder:
             raise DataError(f"{self.name}: {self._fault(row, start, last, apart)}")
 
     def _count(self, apart: int, row: int) -> None:
-        """Of a step that is not the closest so far."""
+        """Count a step that is not the closest so far."""
         if self.closest_ns is None or apart < self.closest_ns:
             self._steps = self._all_steps()
             self._closest_count = self._steps.pop(apart, 0)
@@ -90,13 +94,13 @@ class RowOrder:
         self._last_ns = start.ns if self._days is None else self._days.wall_ns(start.ns)
 
     def refuse(self, row: int, error: ValueError | DataError) -> None:
-        """A row that cannot be used ends the reading with a DataError; where this returns, the row is skipped."""
+        """Raise DataError for a row that cannot be used; where a subclass returns instead, the row is skipped."""
         if isinstance(error, DataError):
             raise error
         raise DataError(f"{self.name}: row {row}: {error}") from error
 
     def commonest_ns(self) -> int | None:
-        """The step that is there most often, of equally many the shortest; None where there are fewer than two rows."""
+        """Returns the step that is there most often, of equals the shortest; None with fewer than two rows."""
         steps = self._all_steps()
         return min(steps, key=lambda step: (-steps[step], step), default=None)
 
@@ -167,7 +171,9 @@ class RowOrder:
 
 
 class Steps(RowOrder):
-    """Counts the steps between rows that can be used, and skips the others. first_fault: of those.
+    """Steps between the rows are counted, over all rows that can be used.
+
+    first_fault: the error of the first row that cannot.
 
     >>> steps = Steps("bars.csv")
     >>> for row, hour in enumerate((0, 12, 24, 60, 60, 72), 2):
@@ -185,6 +191,33 @@ class Steps(RowOrder):
         self.first_fault: str | None = None
 
     def refuse(self, row: int, error: ValueError | DataError) -> None:
-        """Skip the row: who reads the rows tells of it."""
+        """Skip the row, and keep the first fault."""
         if self.first_fault is None:
             self.first_fault = str(error) if isinstance(error, DataError) else f"{self.name}: row {row}: {error}"
+
+
+class TradeOrder(RowOrder):
+    """The order of a file's trades gives each one's time, never before the last one's, and refuses one that goes back.
+
+    >>> order = TradeOrder("trades.csv")
+    >>> [order.end(row, Instant(ms * 1_000_000, "epoch milliseconds")) for row, ms in enumerate((5, 5, 4), 2)]
+    [5000000, 5000000, 5000000]
+    """
+
+    def __init__(self, name: str, zone: Zone | None = None) -> None:
+        super().__init__(name, 1, zone)
+
+    def end(self, row: int, start: Instant) -> int:
+        """Returns when the trade was known; raises DataError where it goes back by more than BACK_NS."""
+        last = self.last
+        if last is not None:
+            if start.form != last.form:
+                raise DataError(f"{self.name}: {self._fault(row, start, last, 0)}")
+            if start.ns < last.ns - BACK_NS:
+                raise DataError(
+                    f"{self.name}: row {row}: time {time_text(start.ns)} is before {time_text(last.ns)} of row "
+                    f"{self.row}: sort the trades by time"
+                )
+            start = max(start, last)
+        self.row, self.last = row, start
+        return start.ns

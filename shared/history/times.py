@@ -1,4 +1,4 @@
-"""Times as files hold them, to ns since 1970 UTC. A ValueError says what is wrong and what to do; not in which row."""
+"""Times as files hold them, as ns since 1970 UTC. A ValueError says what is wrong; its catcher adds the row."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -32,14 +32,14 @@ _HOW = "write e.g. 2024-10-29T12:00:00Z, or epoch s, ms, us or ns as an integer"
 
 
 class Instant(NamedTuple):
-    """A time, and the form in which it was written; one file has one form."""
+    """An instant is a time, and the form in which it was written; one file has one form."""
 
     ns: int
     form: str
 
 
 def text_time(text: str, zone: Zone | None = None) -> Instant:
-    """A time out of a text: ISO 8601 (without an offset it is of `zone`, by default UTC) or an integer epoch.
+    """Returns the time in a text: ISO 8601 (without an offset it is of `zone`, by default UTC) or an integer epoch.
 
     >>> text_time("2024-10-29T12:00:00.000000001+02:00")
     Instant(ns=1730196000000000001, form='ISO 8601')
@@ -82,7 +82,7 @@ def text_time(text: str, zone: Zone | None = None) -> Instant:
 
 
 def epoch_time(count: int) -> Instant:
-    """A time out of a count since 1970; its unit is told by the number of digits.
+    """Returns the time of a count since 1970; the number of its digits decides its unit.
 
     >>> epoch_time(1730196000)
     Instant(ns=1730196000000000000, form='epoch seconds')
@@ -97,7 +97,7 @@ def epoch_time(count: int) -> Instant:
 
 
 def timestamp_time(count: int, unit_ns: int, zone: Zone | None = None) -> Instant:
-    """A typed timestamp: a count of `unit_ns` since 1970, on the clock of `zone` if there is one, else UTC.
+    """Returns the time of a count of `unit_ns` since 1970, on the clock of `zone` if there is one, else UTC.
 
     >>> timestamp_time(1730196000, NS_PER_S)
     Instant(ns=1730196000000000000, form='timestamp')
@@ -107,7 +107,7 @@ def timestamp_time(count: int, unit_ns: int, zone: Zone | None = None) -> Instan
 
 
 def time_text(ns: int) -> str:
-    """A time as a person reads it.
+    """Returns a time as a person reads it.
 
     >>> time_text(1_730_196_000_000_000_001), time_text(1_730_196_000_000_000_000)
     ('2024-10-29T10:00:00.000000001Z', '2024-10-29T10:00:00Z')

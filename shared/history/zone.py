@@ -13,9 +13,9 @@ _SECOND = timedelta(seconds=1)
 
 
 class Zone:
-    """The clock on the wall in a place, by its IANA name. Wall times are ns since 1970-01-01T00:00 on that clock.
+    """A zone is the clock on the wall in a place. Wall times are ns since 1970-01-01T00:00 on that clock.
 
-    Raises ValueError for a name that is not known.
+    name: IANA's; raises ValueError where it is not known.
 
     >>> berlin = Zone("Europe/Berlin")
     >>> midnight = berlin.instant_ns(19_813 * DAY_NS)  # 2024-03-31, the day of 23 hours
@@ -33,7 +33,7 @@ class Zone:
         self._midnight_s = lru_cache(maxsize=64)(self._first_s)
 
     def wall_ns(self, ns: int) -> int:
-        """What the clock shows at an instant; at a day's first instant its midnight, also where the clock jumps it."""
+        """Returns what the clock shows; at a day's first instant its midnight, also where the clock jumps it."""
         seconds, rest = divmod(ns, NS_PER_S)
         local = datetime.fromtimestamp(seconds, self._zone)
         day = (local.date() - _1970.date()).days
@@ -42,7 +42,7 @@ class Zone:
         return (local.replace(tzinfo=None) - _1970) // _SECOND * NS_PER_S + rest
 
     def instant_ns(self, wall_ns: int) -> int:
-        """The instant at which the clock shows this; of two the first, and where the clock jumps it, behind the jump.
+        """Returns the instant at which the clock shows this; of two the first, and the one behind a jump.
 
         Raises ValueError beyond the years that a date can have.
         """
@@ -53,7 +53,7 @@ class Zone:
         return self._instant_s(seconds) * NS_PER_S + rest
 
     def written_ns(self, wall_ns: int, text: str) -> int:
-        """As `instant_ns`, for a time without an offset in a file: a ValueError where it was twice or never."""
+        """Returns `instant_ns` of a time in a file; raises ValueError where that time was twice or never."""
         found = self.instant_ns(wall_ns)
         if wall_ns % DAY_NS:
             if self.wall_ns(found) != wall_ns:
@@ -76,12 +76,12 @@ class Zone:
 
 
 def zone_of(name: str) -> Zone | None:
-    """The zone of this name; None for an empty one, which means UTC."""
+    """Returns the zone of a name; None for an empty one, which means UTC."""
     return Zone(name) if name else None
 
 
 def start_of(interval_ns: int, zone: Zone | None) -> Callable[[int], int]:
-    """Gives a bar's start from its end: an interval before it, of whole days on the local clock.
+    """Returns what gives a bar's start from its end: an interval before it, of whole days on the local clock.
 
     >>> hours = start_of(12 * 3_600 * NS_PER_S, Zone("Europe/Berlin"))
     >>> hours(DAY_NS) // (3_600 * NS_PER_S)

@@ -29,7 +29,7 @@ TERMINAL = tuple(status.value for status in OrderStatus)
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
-class Column(NamedTuple):
+class RowField(NamedTuple):
     """One field of a row: its type, and how its values are written and read. None stays None."""
 
     name: str
@@ -71,13 +71,13 @@ class Table(Generic[Row]):
         return self.row_type(*values)
 
 
-def _column(name: str, annotation: Any) -> Column:
+def _column(name: str, annotation: Any) -> RowField:
     kind = next((each for each in get_args(annotation) if each is not type(None)), annotation)
     if kind is Decimal:
-        return Column(name, kind, _exact, Decimal)
+        return RowField(name, kind, _exact, Decimal)
     if issubclass(kind, StrEnum):
-        return Column(name, kind, lambda value: kind(value).value, _member(kind))
-    return Column(name, kind, None, bool if kind is bool else None)
+        return RowField(name, kind, lambda value: kind(value).value, _member(kind))
+    return RowField(name, kind, None, bool if kind is bool else None)
 
 
 def _exact(value: Decimal) -> str:

@@ -78,7 +78,7 @@ class NewerRecording(DataError):
         super().__init__(f"{where} was written by a newer Tickline {known}: read the recording with that one")
 
 
-class Origin(Snapshot):
+class RecordingOrigin(Snapshot):
     """Numbers `n` only mean something together with the bus that counted them."""
 
     bus_id: str
@@ -86,11 +86,11 @@ class Origin(Snapshot):
     partitions: int
 
 
-def read_origin(folder: Path) -> Origin:
+def read_origin(folder: Path) -> RecordingOrigin:
     """Raises DataError where there is no recording, or a newer Tickline's."""
     path = folder / ORIGIN
     try:
-        return Origin.of(json.loads(path.read_bytes()))
+        return RecordingOrigin.of(json.loads(path.read_bytes()))
     except NewerWire as newer:
         raise NewerRecording(path, newer) from newer
     except (OSError, ValueError) as error:
@@ -98,7 +98,7 @@ def read_origin(folder: Path) -> Origin:
         raise DataError(f"{folder}: is no recording: {ORIGIN} is not there or not whole ({why})") from error
 
 
-def claim(folder: Path, about: Origin, wire: int = WIRE) -> bool:
+def claim(folder: Path, about: RecordingOrigin, wire: int = WIRE) -> bool:
     """Begin a recording, or go on with this very one; True when it is new. Raises ConfigError for another's folder."""
     path = folder / ORIGIN
     if path.exists():

@@ -15,7 +15,7 @@ from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.folder import RecordingFolder
-from shared.recording.layout import Origin, claim
+from shared.recording.layout import RecordingOrigin, claim
 from tests.unit.recording.entries import taken
 
 
@@ -42,7 +42,7 @@ def test_files_make_a_replay_in_a_namespace_of_its_own() -> None:
 
 
 def test_a_recording_brings_its_symbols_and_its_interval(tmp_path: Path) -> None:
-    claim(tmp_path, Origin(bus_id="b", namespace="tickline", partitions=1))
+    claim(tmp_path, RecordingOrigin(bus_id="b", namespace="tickline", partitions=1))
     write_checkpoint(tmp_path, Checkpoint(taken_ns=1, settings=kept_settings(Settings(interval="5m")), snapshots={}))
     RecordingFolder(tmp_path).add(Stream.TICKS, [taken(1, "B"), taken(1, "A")], "server")
     settings = settings_for(RunOptions(data=[tmp_path]))

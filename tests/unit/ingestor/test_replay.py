@@ -25,7 +25,7 @@ from shared.messages import Gap, GapCause, Message, Stream
 from shared.record import WIRE
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.folder import RecordingFolder
-from shared.recording.layout import Origin, claim
+from shared.recording.layout import RecordingOrigin, claim
 from shared.recording.part import ReceivedEntry
 from tests.altered import Row, alter, the_row
 from tests.unit.recording.entries import FIRST_DAY_MS, PLACE, raw, taken
@@ -475,7 +475,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 
 def recording(folder: Path, *parts: Sequence[ReceivedEntry]) -> Path:
-    claim(folder, Origin(bus_id="b", namespace="tickline", partitions=1))
+    claim(folder, RecordingOrigin(bus_id="b", namespace="tickline", partitions=1))
     write_checkpoint(folder, Checkpoint(taken_ns=1, settings=kept_settings(Settings()), snapshots={}))
     made = RecordingFolder(folder)
     for rows in parts:

@@ -27,7 +27,7 @@ from shared.recording.checkpoint import (
     write_checkpoint,
 )
 from shared.recording.folder import RecordingFolder
-from shared.recording.layout import Origin, claim
+from shared.recording.layout import RecordingOrigin, claim
 from shared.recording.part import ReceivedEntry
 from shared.strategies.identity import Identity
 from tests.unit.runner.fakes import entry, tick
@@ -51,7 +51,7 @@ def test_no_address_and_no_secret_is_kept() -> None:
 
 
 def test_the_newest_says_what_holds(tmp_path: Path) -> None:
-    claim(tmp_path, Origin(bus_id="b", namespace="tickline", partitions=1))
+    claim(tmp_path, RecordingOrigin(bus_id="b", namespace="tickline", partitions=1))
     for interval in ("1s", "5m"):
         kept = kept_settings(Settings(interval=interval))
         write_checkpoint(tmp_path, Checkpoint(taken_ns=1, settings=kept, snapshots={"signal": {"A": b"\x00\xff"}}))
@@ -61,7 +61,7 @@ def test_the_newest_says_what_holds(tmp_path: Path) -> None:
 
 
 def test_damage_is_told(tmp_path: Path) -> None:
-    claim(tmp_path, Origin(bus_id="b", namespace="tickline", partitions=1))
+    claim(tmp_path, RecordingOrigin(bus_id="b", namespace="tickline", partitions=1))
     with pytest.raises(DataError, match="without a checkpoint"):
         last_settings(tmp_path)
     (tmp_path / "checkpoints").mkdir()
@@ -75,7 +75,7 @@ def test_damage_is_told(tmp_path: Path) -> None:
 def test_one_of_an_older_wire_is_read_and_one_of_a_newer_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim(tmp_path, Origin(bus_id="b", namespace="tickline", partitions=1))
+    claim(tmp_path, RecordingOrigin(bus_id="b", namespace="tickline", partitions=1))
     write_checkpoint(tmp_path, Checkpoint(taken_ns=1, settings={}, snapshots={"signal": {"A": b"x"}}))
     (path,) = (tmp_path / "checkpoints").iterdir()
     written = unpack(path.read_bytes())
@@ -117,7 +117,7 @@ def mine(folder: str = "weights") -> Path:
 def recording(of: Settings, folder: str = "session") -> Path:
     path = Path(folder)
     path.mkdir()
-    claim(path, Origin(bus_id="b", namespace="tickline", partitions=8))
+    claim(path, RecordingOrigin(bus_id="b", namespace="tickline", partitions=8))
     RecordingFolder(path).add(
         Stream.TICKS,
         [ReceivedEntry(PartitionId("ingestor", 0), entry(tick(1, "BTCUSDT"), 1_700_000_000_000), 0)],

@@ -11,9 +11,9 @@ from shared import record
 from shared.errors import ConfigError, DataError
 from shared.record import WIRE
 from shared.recording.checkpoint import last_settings
-from shared.recording.layout import Origin, claim, read_origin
+from shared.recording.layout import RecordingOrigin, claim, read_origin
 
-ABOUT = Origin(bus_id="b", namespace="tickline", partitions=8)
+ABOUT = RecordingOrigin(bus_id="b", namespace="tickline", partitions=8)
 
 
 def change(folder: Path, **fields: object) -> None:
@@ -46,7 +46,7 @@ def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"recording.json was written by a newer Tickline \(wire .*: read the rec"):
         read_origin(tmp_path)
     change(tmp_path, v=WIRE)
-    with pytest.raises(DataError, match=r"not whole \(Origin.added: "):
+    with pytest.raises(DataError, match=r"not whole \(RecordingOrigin.added: "):
         read_origin(tmp_path)
 
 

@@ -18,7 +18,7 @@ from shared.messages.codec import pack, unpack
 from shared.record import WIRE
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.folder import RecordingFolder
-from shared.recording.layout import Origin, checkpoint_paths, claim, parts
+from shared.recording.layout import RecordingOrigin, checkpoint_paths, claim, parts
 from shared.recording.part import ReceivedEntry
 from shared.runner.progress import producers
 from shared.runner.stage import Stage
@@ -40,7 +40,7 @@ class Line:
     """A line of one symbol that records itself, a part a stream at each `record`."""
 
     def __init__(self, folder: Path, made: Settings) -> None:
-        claim(folder, Origin(bus_id="b", namespace="tickline", partitions=1))
+        claim(folder, RecordingOrigin(bus_id="b", namespace="tickline", partitions=1))
         self._folder, self._settings = folder, made
         self._plans: LinePlans = line_plans(made)
         self._signal, self._strategy = (
