@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -20,7 +21,7 @@ from shared.bus.entry import START, Entry
 from shared.errors import SafetyRefusal
 from shared.messages import ExecutionReport, MarketTick, Stream, decode
 from shared.messages.codec import unpack
-from shared.record import FIRST, WIRE
+from shared.record import FIRST, WIRE, Record
 from shared.recording.layout import NewerRecording
 from shared.runner.input_cursor import position_in
 from shared.runner.service import check_bus
@@ -76,8 +77,15 @@ async def read(session: Session, stream: Stream) -> list[Entry]:
     return batches[0][1] if batches else []
 
 
+@cache
+def later_fields(kind: type[Record] = Record) -> set[str]:
+    """The names of all fields that came after the first wire, the next version's among them."""
+    later = getattr(kind, "LATER", {})
+    return {FIELD, *later, *(name for each in kind.__subclasses__() for name in later_fields(each))}
+
+
 def said(entries: list[Said]) -> list[tuple[object, ...]]:
-    """What they say, whatever the wire; without what only the next version knows."""
+    """What they say, whatever the wire: without the fields that came later, which an older wire does not carry."""
     texts: list[tuple[object, ...]] = []
     for t, k, n, _, tr, d in entries:
         kind = t.partition(b"/")[0]
@@ -86,9 +94,9 @@ def said(entries: list[Said]) -> list[tuple[object, ...]]:
 
 
 def known(value: object) -> object:
-    """Without what only the next version knows, also in the records in it."""
+    """Without the fields that came later, also in the records in it."""
     if isinstance(value, dict):
-        return {name: known(each) for name, each in value.items() if name != FIELD}
+        return {name: known(each) for name, each in value.items() if name not in later_fields()}
     return value
 
 
