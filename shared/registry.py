@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Registry(MutableMapping[str, T], Generic[T]):
-    """A registry maps a name to an object; it starts with `module:object` for each and imports at first use.
+    """A registry maps a name to an object; it starts with `module:object` for each and imports that when asked.
 
     >>> counters = Registry[type]({"counter": "collections:Counter"})
     >>> list(counters), counters["counter"]
@@ -16,29 +16,24 @@ class Registry(MutableMapping[str, T], Generic[T]):
     """
 
     def __init__(self, where: Mapping[str, str]) -> None:
-        self._where = dict(where)
-        self._found: dict[str, T] = {}
+        self._entries: dict[str, T | str] = dict(where)
 
     def __getitem__(self, name: str) -> T:
-        if name not in self._found:
-            module, _, what = self._where[name].partition(":")
-            self._found[name] = cast(T, getattr(import_module(module), what))
-        return self._found[name]
+        entry = self._entries[name]
+        if not isinstance(entry, str):
+            return entry
+        module, _, what = entry.partition(":")
+        return cast(T, getattr(import_module(module), what))
 
-    def __setitem__(self, name: str, found: T | str) -> None:
+    def __setitem__(self, name: str, entry: T | str) -> None:
         """Adds an object, or where it lies."""
-        self._found.pop(name, None)
-        if isinstance(found, str):
-            self._where[name] = found
-        else:
-            self._where[name], self._found[name] = "", found
+        self._entries[name] = entry
 
     def __delitem__(self, name: str) -> None:
-        del self._where[name]
-        self._found.pop(name, None)
+        del self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._where)
+        return iter(self._entries)
 
     def __len__(self) -> int:
-        return len(self._where)
+        return len(self._entries)
