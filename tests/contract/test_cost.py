@@ -12,7 +12,7 @@ import pytest
 
 from services.gateway.execution.reconciler import Reconciler
 from services.gateway.execution.session_context import SessionConfig
-from services.gateway.execution.watches import EquityPace, EquityWatch, MarketWatch, QuoteWatch, WatchPace
+from services.gateway.execution.watches import EquityWatch, MarketWatch, QuoteWatch
 from services.gateway.risk import RiskCheck, RiskRules
 from services.gateway.risk.context import RiskContext
 from services.simulator.engine.matching_engine import NewOrder
@@ -96,44 +96,47 @@ async def test_with_100_markets_and_the_throttle_on_nothing_gets_too_old(place: 
     with throttle_in_virtual_time():
         made = in_process(place, 100)
         await made.venue.open()
-        limits = RiskSettings()
-        rules = SessionConfig(tuple(made.syms), str, Decimal(10), 1, cast(Any, None), GatewaySettings().reconcile_s)
+        own = GatewaySettings()
+        config = SessionConfig(
+            tuple(made.syms), str, Decimal(10), 1, own.request_validity_ms, own.grace_ms, own.reconcile_s,
+            max_clock_skew_ms=10_000,
+        )  # fmt: skip
         books = Books(made.syms, Decimal(10))
-        risk = RiskCheck(RiskRules(Mode.LIVE, limits, frozenset(made.syms), "hash"))
-        clearance = RiskContext(risk, books, lambda sym: (), rules.equity_max_age_s)
+        check = RiskCheck(RiskRules(Mode.LIVE, RiskSettings(), frozenset(made.syms), "hash"))
+        risk = RiskContext(check, books, lambda sym: (), config.equity_max_age_s)
         journal = cast(Any, Journal())
-        lanes: Any = {sym: SimpleNamespace(sym=sym, tickets={}) for sym in made.syms}
-        tools: Any = SimpleNamespace(
+        managers: Any = {sym: SimpleNamespace(sym=sym, open_orders={}) for sym in made.syms}
+        context: Any = SimpleNamespace(
+            config=config,
             venue=made.venue,
             books=books,
-            clearance=clearance,
-            pen=journal,
+            risk=risk,
+            fenced=journal,
             journal=journal,
-            known=None,
+            recent=None,
             markets_in_doubt=asyncio.Event(),
         )
-        comparing = Reconciler(lanes, tools, 0, 10_000)
-        equity = EquityWatch(lanes, tools, EquityPace(30.0, 1.0, limits.quote_max_age_s))
-
-        quotes = QuoteWatch(made.syms, tools, rules.quote_s)
-        watch = MarketWatch(rules.symbols, tools, WatchPace(rules.markets_s, rules.markets_pause_s, rules.reconcile_s))
+        comparing = Reconciler(managers, context, 0)
+        equity = EquityWatch(managers, context)
+        quotes = QuoteWatch(made.syms, context)
+        watch = MarketWatch(config.symbols, context)
         await comparing.once()
         await quotes.once()
         await equity.once()
         forever = (
-            comparing.run(rules.reconcile_s), equity.run(), quotes.run(), watch.run_modes(), watch.run_markets(),
+            comparing.run(), equity.run(), quotes.run(), watch.run_modes(), watch.run_markets(),
         )  # fmt: skip
         at_work = [asyncio.create_task(work) for work in forever]
         oldest_s = stalest_s = 0.0
         for _ in range(1_000):
             await asyncio.sleep(0.1)
-            assert clearance._equity is not None
-            oldest_s = max(oldest_s, time.monotonic() - clearance._equity[1])
-            newest_ms = min(quote.at_ms for quote in clearance.quotes.values())
+            assert risk._equity is not None
+            oldest_s = max(oldest_s, time.monotonic() - risk._equity[1])
+            newest_ms = min(quote.at_ms for quote in risk.quotes.values())
             stalest_s = max(stalest_s, time.time() - newest_ms / 1_000)
         assert not any(task.done() for task in at_work), "all were at work the whole time"
         for task in at_work:
             task.cancel()
-        assert clearance.reconciled
-        assert oldest_s < rules.equity_max_age_s / 2
-        assert stalest_s < limits.quote_max_age_s
+        assert risk.reconciled
+        assert oldest_s < config.equity_max_age_s / 2
+        assert stalest_s < config.quote_max_age_s

@@ -132,7 +132,7 @@ async def test_a_delisting_is_seen_when_it_is_announced(place: Place) -> None:
 
 
 async def test_a_market_that_cannot_be_read_is_no_news_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is no VenueError ends the desk, which would take the account over again and again."""
+    """What is no VenueError ends the session, which would take the account over again and again."""
     async with trading(BINANCE) as pair:
         monkeypatch.setattr(BinanceProfile, "ends_ms", lambda self, market: int("soon"))
         with pytest.raises(VenueError, match="binance: its markets cannot be read: ValueError"):

@@ -115,7 +115,7 @@ def paper_stage() -> Iterator[Any]:
     yield made
 
 
-def desk_stage() -> Iterator[GatewayStage]:
+def gateway_stage() -> Iterator[GatewayStage]:
     made = GatewayStage()
     yield made
     made.on_tick(paper.filled(paper.paper(), paper.order()))
@@ -125,7 +125,7 @@ def desk_stage() -> Iterator[GatewayStage]:
 # class -> the same object before it saw anything, and after
 GROWN: dict[str, Callable[[], Iterator[Any]]] = {
     "Account": account,
-    "GatewayStage": desk_stage,
+    "GatewayStage": gateway_stage,
     "IngestStage": ingest_stage,
     "LiveStrategyStage": live_strategy_stage,
     "SequenceNumbers": numbers,

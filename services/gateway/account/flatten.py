@@ -23,12 +23,12 @@ from services.gateway.account.closing_orders import (
 )
 from services.gateway.account.resting import Resting
 from services.gateway.account.waiting import WaitNotices, longer
-from services.gateway.execution.account_reader import base_held, trades_of
+from services.gateway.execution.account_reader import trades_of
 from services.gateway.execution.baseline import elsewhere_row, mine_of
-from services.gateway.execution.records import fill_row, following, open_order_of, report_of
+from services.gateway.execution.records import ending, open_order_of
 from shared.config import Settings
 from shared.control.accounts import Say
-from shared.control.books import book_of, booked_qty, execution_row
+from shared.control.books import book_of, booked_qty
 from shared.control.latches import AT_WORK
 from shared.errors import VenueError
 from shared.exchanges.trading.amounts import truncated
@@ -40,7 +40,6 @@ from shared.messages import Leg
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import Absent, Ambiguous, Answer, OrderRequest, OrderStatusReport, Refused
 from shared.orders.answers import VenuePosition
-from shared.orders.outcome import outcome
 from shared.orders.state import ENDED
 from shared.orders.transitions import on_event
 
@@ -319,15 +318,12 @@ async def settled(journal: Journal, venue: Venue, row: OrderRow, grace_ms: int) 
     state = on_event(open_order_of(row).state, event, grace_ms).state
     if not state.ended:
         return []
-    rules, trades = venue.rules(row.sym), await trades_of(venue, row.sym, state, last=True)
-    booked = outcome(state, trades.fills, rules.quote, base_held(rules), trades.prices)
-    if booked is None:
+    trades = await trades_of(venue, row.sym, state, last=True)
+    seq, now_ms = await journal.last_seq(row.book) + 1, time.time_ns() // NS_PER_MS
+    end = ending(row, state, trades, venue.rules(row.sym), seq=seq, epoch=row.epoch, now_ms=now_ms)
+    if end is None:
         return []
-    now_ms = time.time_ns() // NS_PER_MS
-    ended = following(row, state, row.epoch, now_ms, booked.commission)
-    report = report_of(ended, await journal.last_seq(row.book) + 1, booked, now_ms)
-    fills = (fill_row(fill, row.client_order_id) for fill in trades.fills)
-    changes: list[Change] = [ended, *fills, execution_row(row.book, report, now_ms)]
+    changes = list(end.changes)
     if elsewhere := trades.elsewhere():
         changes.append(elsewhere_row(await journal.limits(), elsewhere))
     return changes

@@ -1,8 +1,9 @@
-"""What a comparison asks of the venue, so that its cost grows little with the number of markets.
+"""What the venue is asked about the account: all of it, round by round, and the trades of one order.
 
-Open orders, positions and funding payments take one question each, whatever the number of markets, or as many as are
-cheaper. Trades do where the venue has them all in one list; where it must be asked symbol by symbol, a round asks for
-those that matter now, and for some of the others in turn."""
+The cost of a round grows little with the number of markets. Open orders, positions and funding payments take one
+question each, or as many as are cheaper. Trades do where the venue has them all in one list; where it must be asked
+symbol by symbol, a round asks for those that matter now, and for some of the others in turn.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
@@ -10,25 +11,29 @@ from typing import NamedTuple
 
 import structlog
 
+from services.gateway.execution.records import OrderTrades, base_held
 from shared.errors import VenueError
-from shared.exchanges.trading.venue import MarketRules, NoPrice, Venue
-from shared.orders import OrderState, VenueFill
+from shared.exchanges.trading.venue import NoPrice, Venue
+from shared.orders import OrderState
 from shared.orders.fees import paid_in, third_currencies
 from shared.orders.reconcile import VenueView
 
+log = structlog.get_logger()
+
+CLOCK_ERROR_MS = 60_000  # our idea of the venue's clock is not exact: its trade may seem older than our request
 TRADES_A_ROUND = 10  # symbols whose trades a round asks for where they are asked for one by one
 NEVER = -1
 
 
 class Read(NamedTuple):
-    """shown: the venue's account. traded: the symbols whose trades are in it."""
+    """One round: the account as the venue shows it, and the symbols whose trades are in it (`traded`)."""
 
     shown: VenueView
     traded: frozenset[str]
 
 
 class AccountReader:
-    """Reads the account round by round. syms: all symbols that are traded."""
+    """It reads the account round by round; syms: all symbols that are traded."""
 
     def __init__(self, venue: Venue, syms: Sequence[str]) -> None:
         self._venue = venue
@@ -38,10 +43,11 @@ class AccountReader:
         self._open: frozenset[str] = frozenset()
 
     async def read(self, at_ms: int, since_ms: int, urgent: Collection[str]) -> Read:
-        """One round; VenueError where something is not answered. at_ms: the venue's clock now.
+        """Returns one round; raises VenueError where something is not answered. What changes fastest is asked last.
 
-        urgent: symbols whose trades must be among it, beside those that had open orders in the round before. The first
-        round has the trades of all symbols. What changes fastest is asked last.
+        - at_ms: the venue's clock now; since_ms: how far back trades and payments are asked for.
+        - urgent: symbols whose trades must be among it, beside those that had open orders in the round before. The
+          first round has the trades of all symbols.
         """
         venue, syms = self._venue, self._syms
         if not venue.fills_at_once and self._round:
@@ -60,7 +66,7 @@ class AccountReader:
 
 
 def due(asked: Mapping[str, int], urgent: Collection[str], most: int) -> tuple[str, ...]:
-    """The urgent ones, whatever their number, and then those that were not asked for longest, `most` in all.
+    """Returns the urgent ones, whatever their number, and then those that were not asked for longest, `most` in all.
 
     asked: when each was asked for.
 
@@ -72,36 +78,11 @@ def due(asked: Mapping[str, int], urgent: Collection[str], most: int) -> tuple[s
     return tuple(first + others[: max(most - len(first), 1)])
 
 
-# The trades of an order that is over, and what their fees are worth in its quote currency.
-
-log = structlog.get_logger()
-
-CLOCK_ERROR_MS = 60_000  # our idea of the venue's clock is not exact: its trade may seem older than our request
-
-
-class OrderTrades(NamedTuple):
-    """prices: of the fee currencies that are neither quote nor base (e.g. BNB), 0 of those without one, for good.
-
-    worthless: these, with what was paid of them. unpriced: those whose price could not be had now.
-    """
-
-    fills: tuple[VenueFill, ...] = ()
-    prices: Mapping[str, Decimal] = {}
-    unpriced: tuple[str, ...] = ()
-    worthless: Mapping[str, Decimal] = {}
-
-    def elsewhere(self) -> Decimal:
-        """What the fees in such currencies were worth, quote units: the balance does not show them."""
-        return sum((price * paid_in(coin, self.fills) for coin, price in self.prices.items()), Decimal(0))
-
-
-def base_held(rules: MarketRules) -> str:
-    """The currency in which a spot position is held; nothing on a swap."""
-    return rules.base if rules.kind == "spot" else ""
-
-
 async def trades_of(venue: Venue, sym: str, state: OrderState, *, last: bool = False) -> OrderTrades:
-    """As far as the venue tells them now; it is asked, so it takes a while. last: no price is waited for any more."""
+    """Returns the order's trades as far as the venue has them now, which it is asked for.
+
+    last: no price is waited for any more; a fee that has none counts as worthless.
+    """
     if not state.filled_qty:
         return OrderTrades()
     try:

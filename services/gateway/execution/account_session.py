@@ -1,9 +1,8 @@
-"""One attach of the desk: from the moment the account is ours until it is not."""
+"""One session of the live gateway on its account: from the moment it is ours until it is not."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -16,10 +15,11 @@ from services.gateway.execution.session_context import (
     RecentOrders,
     SessionConfig,
     SessionContext,
-    acted,
+    Work,
+    fenced_by,
     now_ms,
 )
-from services.gateway.execution.watches import EquityPace, EquityWatch, MarketWatch, QuoteWatch, WatchPace
+from services.gateway.execution.watches import EquityWatch, MarketWatch, QuoteWatch
 from services.gateway.risk.context import RiskContext
 from services.gateway.risk.limits import RiskCheck
 from shared.bus.names import partition_of
@@ -46,237 +46,242 @@ HALT_WORKS_MS = 30_000  # how long a halt's own cancel and flatten may hold the 
 
 
 class Began(Record):
-    """When the account was first taken over."""
+    """The journal keeps when the account was first taken over."""
 
     at_ms: int
 
 
 class AccountSession:
-    """Made by `begin`. The first task that fails ends it: `check` raises what was wrong."""
+    """It owns the account from `begin` to `end`. The first task that fails loses it: `check` raises what was wrong.
+
+    - journal, venue: open; they outlive the session, as do outbox and recent.
+    - leased: whether our leases on the bus are good.
+    """
+
+    context: SessionContext
 
     def __init__(
-        self, rules: SessionConfig, risk: RiskCheck, journal: Journal, venue: Venue, outbox: Outbox,
-        known: RecentOrders, epoch: int, leased: Callable[[], bool],
+        self, config: SessionConfig, check: RiskCheck, journal: Journal, venue: Venue, outbox: Outbox,
+        recent: RecentOrders, leased: Callable[[], bool],
     ) -> None:  # fmt: skip
-        self._rules = rules
+        self._config = config
+        self._check = check
         self._journal = journal
+        self._venue = venue
+        self._outbox = outbox
+        self._recent = recent
+        self._leased = leased
+        self._managers: dict[str, OrderManager] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._lost = ""
         self._over = False
-        self._outbox = outbox
-        self._lanes: dict[str, OrderManager] = {}
-        books = Books(rules.symbols, rules.capital)
-        clearance = RiskContext(risk, books, self._open_orders, rules.equity_max_age_s)
-        self.tools = SessionContext(
-            journal,
-            FencedJournal(journal, epoch),
-            venue,
-            clearance,
-            books,
-            outbox,
-            known,
-            rules.pace,
-            self._spawn,
-            leased,
-            asyncio.Event(),
-        )
 
-    @classmethod
-    async def begin(
-        cls, rules: SessionConfig, risk: RiskCheck, journal: Journal, venue: Venue, outbox: Outbox, known: RecentOrders,
-        owner: str, leased: Callable[[], bool], parts: Sequence[Partition], bus_id: str,
-    ) -> "AccountSession":  # fmt: skip
-        """Raise the epoch, load what is open, and start.
+    async def begin(self, owner: str, parts: Sequence[Partition], bus_id: str) -> None:
+        """Raises the epoch, loads what is open, and starts.
 
         Raises ExternalStoreLost, JournalUnwritable, VenueError or SafetyRefusal.
 
-        bus_id: of the bus that the parts are on. Another one than the journal's latches until a person adopts it.
+        - owner: the name of this process in the journal.
+        - bus_id: of the bus that the parts are on. Another one than the journal's latches until a person adopts it.
         """
-        holder = await journal.epoch()
+        holder = await self._journal.epoch()
         if holder.owner.startswith(AT_WORK) and now_ms() - holder.raised_ms < HALT_WORKS_MS:
             raise ExternalStoreLost("a halt is at work on this account")
-        self = cls(rules, risk, journal, venue, outbox, known, await journal.raise_epoch(owner), leased)
-        log.info("account taken over", epoch=self.tools.pen.epoch)
+        epoch = await self._journal.raise_epoch(owner)
+        self.context = self._new_context(epoch)
+        log.info("account taken over", epoch=epoch)
         try:
-            changes = bus_changes(await journal.bus_id(), bus_id, now_ms())
+            changes = bus_changes(await self._journal.bus_id(), bus_id, now_ms())
             if changes:
-                await self.tools.pen.write(changes)
+                await self.context.fenced.write(changes)
             await self._start(parts)
         except BaseException:
             await self.end()
             raise
-        return self
 
-    async def _start(self, parts: Sequence[Partition]) -> None:
-        self.tools.clearance.limits = await self._journal.limits()  # from here on nobody but us writes them
-        await self.tools.known.begin(self._journal)
-        seqs = await self._journal.last_seqs()
-        before = await self._keep_whereabouts([sym for sym in self._rules.symbols if self._rules.book(sym) in seqs])
-        await self._look_at_controls()
-        self._check_that_they_belong_together(parts, seqs)
-        await self._load_books(seqs, before)
-        for sym in self._rules.symbols:
-            book = self._rules.book(sym)
-            self._lanes[sym] = OrderManager(sym, book, seqs.get(book, 0), self.tools)
-        for part in parts:
-            await self.fill_outbox(part)
-        rows = await self._journal.orders()
-        for lane in self._lanes.values():
-            await lane.resume([row for row in rows if row.book == lane.book])
-        self._spawn(self._look_around())
-        self._spawn(self._watch_controls())
+    def _new_context(self, epoch: int) -> SessionContext:
+        config, journal = self._config, self._journal
+        books = Books(config.symbols, config.capital)
+        return SessionContext(
+            config=config,
+            journal=journal,
+            fenced=FencedJournal(journal, epoch),
+            venue=self._venue,
+            risk=RiskContext(self._check, books, self._open_orders, config.equity_max_age_s),
+            books=books,
+            outbox=self._outbox,
+            recent=self._recent,
+            spawn=self._spawn,
+            leased=self._leased,
+            markets_in_doubt=asyncio.Event(),
+        )
 
-    async def _keep_whereabouts(self, traded: Sequence[str]) -> Whereabouts:
-        """Where this account is and what its symbols are called there, for a halt whose config is broken.
-
-        Returns what stood there before.
-        """
-        limits, here = self.tools.clearance.limits, self._rules.whereabouts
-        before = Whereabouts.known(limits)
-        here.check(before, traded)
-        here = here.of_account(self.tools.venue, before, self._rules.account).after(before)
-        row = here.row()
-        if not is_kept(here, limits.get(row.name)):
-            await self.tools.pen.write([row])
-            limits[row.name] = row.value
-        return before
+    async def end(self) -> None:
+        """Stops everything; what was sent and not answered is found in the journal."""
+        self._over = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def check(self) -> None:
-        """Raise ExternalStoreLost when a task has failed."""
+        """Raises ExternalStoreLost when a task has failed."""
         if self._lost:
             raise ExternalStoreLost(self._lost)
 
     async def take(self, intents: Sequence[OrderIntent]) -> None:
-        """Journal these orders; those whose turn it is go out. Lanes share one commit of the journal."""
+        """Journals these orders; those whose turn it is go out. All symbols share one commit of the journal."""
         by_symbol: dict[str, list[OrderIntent]] = defaultdict(list)
         for intent in intents:
             by_symbol[intent.sym].append(intent)
-        unknown = by_symbol.keys() - self._lanes.keys()
+        unknown = by_symbol.keys() - self._managers.keys()
         if unknown:
             raise ExternalStoreLost(
                 f"orders for {', '.join(sorted(unknown))}, which the config does not name: add to symbols"
             )
         if len(by_symbol) == 1:  # as most often: a task less on the order's way
             ((sym, own),) = by_symbol.items()
-            await self._lanes[sym].take(own)
+            await self._managers[sym].take(own)
         else:
-            await asyncio.gather(*(self._lanes[sym].take(own) for sym, own in by_symbol.items()))
+            await asyncio.gather(*(self._managers[sym].take(own) for sym, own in by_symbol.items()))
+
+    async def fill_outbox(self, part: Partition) -> None:
+        """Puts into the outbox what the partition's stream of executions lacks."""
+        for sym in self._config.symbols:
+            if self._lies_in(part, sym):
+                async for report in reports_of(self._journal, self._config.book(sym), published(part, sym)):
+                    self._outbox.add(report)
+
+    # What the journal has of the account.
+
+    async def _start(self, parts: Sequence[Partition]) -> None:
+        self.context.risk.limits = await self._journal.limits()  # from here on nobody but us writes them
+        await self._recent.begin(self._journal)
+        seqs = await self._journal.last_seqs()
+        before = await self._keep_whereabouts([sym for sym in self._config.symbols if self._config.book(sym) in seqs])
+        await self._look_at_controls()
+        self._check_that_they_belong_together(parts, seqs)
+        await self._load_books(seqs, before)
+        for sym in self._config.symbols:
+            book = self._config.book(sym)
+            self._managers[sym] = OrderManager(sym, book, seqs.get(book, 0), self.context)
+        for part in parts:
+            await self.fill_outbox(part)
+        rows = await self._journal.orders()
+        for manager in self._managers.values():
+            await manager.resume([row for row in rows if row.book == manager.book])
+        self._spawn(self._look_around())
+        self._spawn(self._watch_controls())
+
+    async def _keep(self, row: LimitRow) -> None:
+        await self.context.fenced.write([row])
+        self.context.risk.limits[row.name] = row.value
+
+    async def _keep_whereabouts(self, traded: Sequence[str]) -> Whereabouts:
+        """Keeps where this account is and what its symbols are called there, for a halt whose config is broken.
+
+        Returns what stood there before.
+        """
+        limits, here = self.context.risk.limits, self._config.whereabouts
+        before = Whereabouts.known(limits)
+        here.check(before, traded)
+        here = here.of_account(self._venue, before, self._config.account).after(before)
+        row = here.row()
+        if not is_kept(here, limits.get(row.name)):
+            await self._keep(row)
+        return before
 
     def _check_that_they_belong_together(self, parts: Sequence[Partition], seqs: Mapping[str, int]) -> None:
-        """The journal is written first, so the bus never has more: its next reports would be taken for old ones."""
-        for sym in self._rules.symbols:
-            known = seqs.get(self._rules.book(sym), 0)
+        """Raises SafetyRefusal where the bus has more reports than the journal: the next would be taken for old ones.
+
+        The journal is written first, so a bus of its own never has more.
+        """
+        for sym in self._config.symbols:
+            known = seqs.get(self._config.book(sym), 0)
             for part in parts:
-                if self._lies_in(part, sym) and (published := _published(part, sym)) > known:
+                if self._lies_in(part, sym) and (on_bus := published(part, sym)) > known:
                     raise SafetyRefusal(
-                        f"{sym}: this bus has {plural(published, 'execution')}, the account's journal {known}: if "
+                        f"{sym}: this bus has {plural(on_bus, 'execution')}, the account's journal {known}: if "
                         "these are paper's or another account's, give this account books of its own by another "
                         "`namespace` in [bus] of its config, e.g. the account's name; else put its newest journal there"
                     )
 
     def _lies_in(self, part: Partition, sym: str) -> bool:
-        return partition_of(sym, self._rules.partitions) == part.lease.place.p
-
-    async def fill_outbox(self, part: Partition) -> None:
-        """Put into the outbox what the partition's stream of executions lacks."""
-        for sym in self._rules.symbols:
-            if self._lies_in(part, sym):
-                async for report in reports_of(self._journal, self._rules.book(sym), _published(part, sym)):
-                    self._outbox.add(report)
-
-    async def end(self) -> None:
-        """Stop everything; what was sent and not answered is found in the journal."""
-        self._over = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return partition_of(sym, self._config.partitions) == part.lease.place.p
 
     async def _load_books(self, seqs: Mapping[str, int], before: Whereabouts) -> None:
-        """Out of the journal; a new one begins with the config's capital. ConfigError where that says otherwise.
+        """Loads the books; a new one begins with the config's capital. ConfigError where that says otherwise.
 
         What others hold that are traded no more counts in what the account is worth.
         """
-        rules, limits, books = self._rules, self.tools.clearance.limits, self.tools.books
-        own = {rules.book(sym): sym for sym in rules.symbols}
+        config, limits, books = self._config, self.context.risk.limits, self.context.books
+        own = {config.book(sym): sym for sym in config.symbols}
         for book, sym in own.items():
             begun = begun_with(limits, book)
             if begun is None and book in seqs:
-                raise unknown_capital(sym, rules.capital)
+                raise unknown_capital(sym, config.capital)
             if begun is None:
-                begun, row = rules.capital, begun_row(book, rules.capital)
-                await self.tools.pen.write([row])
-                limits[row.name] = row.value
+                begun = config.capital
+                await self._keep(begun_row(book, begun))
             books.begin(sym, begun)
             async for report in reports_of(self._journal, book):
                 books.book(report)
-            check_capital(sym, rules.capital, begun, books.capital(sym))
-        here = rules.whereabouts
+            check_capital(sym, config.capital, begun, books.capital(sym))
+        here = config.whereabouts
         for other in await retire_others(self._journal, books, own, here.renamed(before)):
             held = f"the book {other.book} holds {plain(other.qty)}, and is not traded by this config"
             log.warning("it counts, and nobody trades it: `tickline halt --flatten` sells it, too", what=held)
-        others = [sym for sym in books.others() if sym not in rules.symbols]
-        self.tools.venue.also(here.of_others(before, others))
+        others = [sym for sym in books.others() if sym not in config.symbols]
+        self._venue.also(here.of_others(before, others))
 
     def _open_orders(self, sym: str) -> Iterable[OpenOrder]:
-        lane = self._lanes.get(sym)
-        return () if lane is None else lane.tickets.values()
+        manager = self._managers.get(sym)
+        return () if manager is None else manager.open_orders.values()
+
+    # What is watched, for as long as the session lasts.
 
     async def _look_around(self) -> None:
-        """Quotes and a comparison; from then on what is asked is answered, and both are repeated."""
-        comparing = Reconciler(self._lanes, self.tools, await self._began_ms(), self._rules.max_clock_skew_ms)
-        equity = EquityWatch(self._lanes, self.tools, self._equity_pace())
-        watch = MarketWatch(self._rules.symbols, self.tools, self._watch_pace())
-        quoted = dict.fromkeys([*self._rules.symbols, *self.tools.books.others()])
-        quotes = QuoteWatch(list(quoted), self.tools, self._rules.quote_s)
-        await watch.as_opened()
-        await asyncio.gather(comparing.once(), watch.modes(), quotes.once())
+        """Looks at quotes, markets and modes, and compares; then orders are judged, and all of it is repeated."""
+        context = self.context
+        reconciler = Reconciler(self._managers, context, await self._began_ms())
+        equity = EquityWatch(self._managers, context)
+        markets = MarketWatch(self._config.symbols, context)
+        quotes = QuoteWatch(list(dict.fromkeys([*self._config.symbols, *context.books.others()])), context)
+        await markets.as_opened()
+        await asyncio.gather(reconciler.once(), markets.modes(), quotes.once())
         await quotes.once()  # a first comparison may have taken long
         await equity.once()  # what coins are worth takes a quote
-        self.tools.clearance.ready = True
+        context.risk.ready = True
         await self._go_on()
-        self._spawn(comparing.run(self._rules.reconcile_s))
-        self._spawn(equity.run())
-        self._spawn(watch.run_markets())
-        self._spawn(watch.run_modes())
-        self._spawn(quotes.run())
-
-    def _watch_pace(self) -> WatchPace:
-        rules = self._rules
-        return WatchPace(rules.markets_s, rules.markets_pause_s, rules.reconcile_s)
-
-    def _equity_pace(self) -> EquityPace:
-        """At least three observations within the age at which the equity is not known any more."""
-        rules = self._rules
-        return EquityPace(min(rules.reconcile_s, rules.equity_max_age_s / 3), rules.again_s, rules.quote_max_age_s)
+        for work in (reconciler.run(), equity.run(), markets.run_markets(), markets.run_modes(), quotes.run()):
+            self._spawn(work)
 
     async def _began_ms(self) -> int:
-        """When this account was first taken over: what it did before is not compared."""
-        limits = self.tools.clearance.limits
+        """Returns when this account was first taken over: what it did before is not compared."""
+        limits = self.context.risk.limits
         if BEGAN not in limits:
-            limits[BEGAN] = keep(Began(at_ms=now_ms()))
-            await self.tools.pen.write([LimitRow(BEGAN, limits[BEGAN])])
+            await self._keep(LimitRow(BEGAN, keep(Began(at_ms=now_ms()))))
         return kept(Began, limits[BEGAN]).at_ms
 
     async def _go_on(self) -> None:
-        await asyncio.gather(*(lane.go_on() for lane in self._lanes.values()))
+        await asyncio.gather(*(manager.go_on() for manager in self._managers.values()))
 
     async def _watch_controls(self) -> None:
-        """See what a person has changed, and let time pass for orders that wait."""
+        """Looks at what a person has changed, and lets time pass for orders that wait."""
         while True:
-            await asyncio.sleep(self._rules.watch_s)
+            await asyncio.sleep(self._config.watch_s)
             await self._look_at_controls()
             await self._go_on()
 
     async def _look_at_controls(self) -> None:
-        """Also whether the account is still ours: a person may have acted while there was nothing to write."""
+        """Reads latches and arming, and whether the account is still ours: a person may have acted on it."""
         holder = await self._journal.epoch()
-        if holder.epoch != self.tools.pen.epoch:
-            raise ExternalStoreLost(acted(holder.owner))
-        clearance = self.tools.clearance
-        clearance.latches = await self._journal.latches()
-        clearance.arming = await self._journal.arming()
+        if holder.epoch != self.context.fenced.epoch:
+            raise ExternalStoreLost(fenced_by(holder.owner))
+        risk = self.context.risk
+        risk.latches = await self._journal.latches()
+        risk.arming = await self._journal.arming()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Work) -> None:
         if self._over:  # the journal's thread may tell late that it writes
             work.close()
             return
@@ -291,10 +296,10 @@ class AccountSession:
         error = task.exception()
         if error is not None and not self._lost:
             self._lost = str(error) if isinstance(error, ExternalStoreLost) else f"{type(error).__name__}: {error}"
-            log.error("the desk stops", why=self._lost)
+            log.error("the session ends", why=self._lost)
             self._outbox.wake()
 
 
-def _published(part: Partition, sym: str) -> int:
-    """The number of the symbol's last execution on the bus."""
+def published(part: Partition, sym: str) -> int:
+    """Returns the number of the symbol's last execution on the bus."""
     return part.symbol(sym).sent.get(Stream.EXECUTIONS, 0)

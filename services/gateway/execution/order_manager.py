@@ -1,38 +1,37 @@
-"""One symbol's orders on the desk: one at a time, each sent once and followed until the venue has settled it.
+"""One symbol's orders: one at a time, each sent once and followed until the venue has settled it.
 
-Everything is written to the journal before it is done or told. Steps of one lane come one after the other; lanes run
-side by side, and what they write at the same time shares one commit of the journal. When a write fails the desk drops
-all of its memory, so what was changed here before a failed write is never acted upon."""
+Everything is written to the journal before it is done or told. Steps of one symbol come one after the other; symbols
+work side by side, and what they write at the same time shares one commit of the journal. When a write fails the session
+drops all of its memory, so what was changed here before a failed write is never acted upon.
+"""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import replace
-from decimal import Decimal
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import structlog
 
-from services.gateway.execution.account_reader import OrderTrades, base_held, trades_of
+from services.gateway.execution.account_reader import trades_of
 from services.gateway.execution.baseline import elsewhere_row
 from services.gateway.execution.records import (
     NS_PER_MS,
     OpenOrder,
+    OrderTrades,
+    Readiness,
     content_of,
-    fill_row,
+    ending,
     following,
     funding_report,
     open_order_of,
-    report_of,
+    readiness,
     row_of,
+    to_send,
 )
-from services.gateway.execution.session_context import SessionContext, now_ms
+from services.gateway.execution.session_context import PreparedSend, SessionContext, now_ms
 from services.gateway.risk.check import Hold, Refusal
 from shared.control.books import execution_row
-from shared.exchanges.trading.amounts import dust, may_be_dust, most_at_once, sized
-from shared.exchanges.trading.reply import NotCleared
-from shared.exchanges.trading.venue import Cleared, MarketRules
+from shared.exchanges.trading.venue import Cleared
 from shared.journal.rows import Change, EventRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
 from shared.messages.reasons import OrderPhase, Reason
@@ -51,7 +50,6 @@ from shared.orders import (
     Send,
     on_event,
 )
-from shared.orders.outcome import OrderOutcome, outcome
 
 log = structlog.get_logger()
 
@@ -59,379 +57,289 @@ MS = 1000
 TURNS_TO_SOCKET = 3  # of the event loop: the held task, aiohttp's own for the writing, and what it wakes
 NO_TRADES = OrderTrades()
 OF_OTHER_RULES = frozenset({Reason.BELOW_MINIMUM, Reason.VENUE_REFUSED})  # precision, status and the like
-_ZERO = Decimal(0)
 
 
-# Whose turn it is: pure, over the open orders of one symbol.
-#
-# One order at a time in a symbol: the next waits until the one before is settled, so also behind an UNKNOWN one. An
-# order that comes `after` another waits until that one is FILLED, or has left no more than dust. What has waited past
-# its time expires.
+@dataclass(slots=True)
+class Step:
+    """A step gathers what it changes: it is written together, and only then done.
 
-
-class Readiness(StrEnum):
-    """GO: it may be judged and sent. WAIT: something must end before."""
-
-    GO = "GO"
-    WAIT = "WAIT"
-
-
-def turn_of(
-    ticket: OpenOrder, lane: Iterable[OpenOrder], ended: Mapping[str, OrderPhase], now_ns: int, *, dust: bool = False
-) -> Readiness | Reason:
-    """GO, WAIT, or the reason why it expires.
-
-    lane: the symbol's open orders, in the order in which they came. ended: how the orders ended that others come after.
-    dust: what the book holds now cannot be sold, so there is nothing left to close.
-    """
-    row = ticket.row
-    if row.valid_until_ns and now_ns > row.valid_until_ns:
-        return Reason.PAST_VALID_UNTIL
-    if row.after and not dust and ended.get(row.after, OrderPhase.FILLED) is not OrderPhase.FILLED:
-        return Reason.CLOSE_NOT_FILLED
-    return Readiness.GO if next(iter(lane), ticket) is ticket else Readiness.WAIT
-
-
-# An order on its way out: its request is made while the journal writes, and goes when that has written.
-
-Work = Coroutine[Any, Any, None]
-
-
-class PreparedSend:
-    """send: makes the request and awaits what it is given before it writes it. spawn: runs that beside all else.
-
-    barred: asked at the last moment why it may not go after all; empty when it may.
+    - changes: rows for the journal.
+    - reports: go to the bus when they are written.
+    - sends: the order that goes out then, if one does.
     """
 
-    def __init__(
-        self, send: Callable[[Cleared], Work], spawn: Callable[[Work], None], barred: Callable[[], str]
-    ) -> None:
-        self._send: Callable[[Cleared], Work] | None = send
-        self._spawn = spawn
-        self._barred = barred
-        self._journaled = asyncio.Event()
-
-    def prepare(self) -> None:
-        """Begin to make the request, unless it is begun."""
-        send, self._send = self._send, None
-        if send is not None:
-            self._spawn(send(self._cleared))
-
-    def go(self) -> None:
-        """It is in the journal as SENT."""
-        self._journaled.set()
-        self.prepare()
-
-    async def _cleared(self) -> None:
-        await self._journaled.wait()
-        if why := self._barred():
-            raise NotCleared(why)
-
-
-class Effects(list[Callable[[], None]]):
-    """What is done when the changes are written. leaving: the order that goes out then, if one does."""
-
-    leaving: PreparedSend | None = None
+    changes: list[Change] = field(default_factory=list)
+    reports: list[ExecutionReport] = field(default_factory=list)
+    sends: PreparedSend | None = None
 
 
 class OrderManager:
-    """tickets: open orders, in the order in which they came. seq: the number of the book's last report."""
+    """It takes one symbol's orders, in turn, from the bus to their one terminal report.
 
-    def __init__(self, sym: str, book: str, seq: int, tools: SessionContext) -> None:
+    - open_orders: by client order id, in the order in which they came.
+    - seq: the number of the book's last report.
+    """
+
+    def __init__(self, sym: str, book: str, seq: int, context: SessionContext) -> None:
         self.sym = sym
         self.book = book
-        self.tickets: dict[str, OpenOrder] = {}
+        self.open_orders: dict[str, OpenOrder] = {}
         self._seq = seq
         self._ended: dict[str, OrderPhase] = {}  # of the orders that open ones come after
-        self._tools = tools
-        self._step = asyncio.Lock()
+        self._context = context
+        self._lock = asyncio.Lock()  # one step at a time
 
     async def resume(self, rows: Sequence[OrderRow]) -> None:
-        """Open orders of an earlier attach. What was SENT is UNKNOWN now, and what was not is judged anew."""
-        changes: list[Change] = []
+        """Goes on with open orders of an earlier session: what was SENT is UNKNOWN now, all else is judged anew."""
+        step = Step()
         for row in rows:
-            ticket = self.tickets[row.client_order_id] = open_order_of(row)
+            order = self.open_orders[row.client_order_id] = open_order_of(row)
             if row.state is OrderPhase.SENT:
-                self._live(ticket, Ambiguous("the gateway was stopped before the answer"), changes)
-        for ticket in self.tickets.values():
-            await self._recall(ticket.row)
-            if ticket.state.in_flight:
-                self._tools.spawn(self._follow(ticket))
-        if changes:
-            await self._tools.pen.write(changes)
+                self._move(order, Ambiguous("the gateway was stopped before the answer"), step)
+        for order in self.open_orders.values():
+            await self._recall(order.row)
+            if order.state.in_flight:
+                self._context.spawn(self._follow(order))
+        if step.changes:
+            await self._context.fenced.write(step.changes)
 
     async def take(self, intents: Sequence[OrderIntent]) -> None:
-        """New orders, in their order; what the journal knows already is nothing new."""
-        tools = self._tools
-        async with self._step:
-            changes: list[Change] = []
+        """Takes orders from the bus, in their order; what the journal knows already is nothing new."""
+        context, step = self._context, Step()
+        async with self._lock:
             for intent in intents:
-                known = self.tickets.get(intent.client_order_id)
-                content = known.row.content if known else await tools.known.content(tools.journal, intent)
+                known = self.open_orders.get(intent.client_order_id)
+                content = known.row.content if known else await context.recent.content(context.journal, intent)
                 if content is None:
-                    row = row_of(intent, self.book, tools.pen.epoch, now_ms())
-                    tools.known.add(row)
-                    self.tickets[row.client_order_id] = open_order_of(row)
+                    row = row_of(intent, self.book, context.fenced.epoch, now_ms())
+                    context.recent.add(row)
+                    self.open_orders[row.client_order_id] = open_order_of(row)
                     await self._recall(row)
-                    changes.append(row)
+                    step.changes.append(row)
                 elif content != content_of(intent):
-                    self._alarm(intent.client_order_id, "its id is known with other content: not sent", changes)
-            await self._advance(changes)
+                    self._alarm(intent.client_order_id, "its id is known with other content: not sent", step)
+            await self._advance(step)
 
     async def go_on(self) -> None:
-        """Look again whether something may go: time has passed, or something else has changed."""
-        if self.tickets:
-            async with self._step:
-                await self._advance([])
+        """Looks again whether something may go: time has passed, or something else has changed."""
+        if self.open_orders:
+            async with self._lock:
+                await self._advance(Step())
 
     async def fund(self, payment: FundingPayment) -> None:
-        """Book a funding payment."""
-        async with self._step:
+        """Books a funding payment."""
+        async with self._lock:
             self._seq += 1
             report = funding_report(payment, self._seq)
             row = FundingRow(payment.sym, payment.payment_id, payment.amount, payment.at_ms)
-            effects = Effects()
-            self._book(report, effects)
-            await self._write([row, execution_row(self.book, report, now_ms())], effects)
+            step = Step([row, execution_row(self.book, report, now_ms())])
+            self._book(report, step)
+            await self._write(step)
+
+    # From the journal to the venue.
 
     async def _recall(self, row: OrderRow) -> None:
-        """How the order ended that this one comes after, if it is not open here."""
-        if row.after and row.after not in self.tickets:
-            before = await self._tools.journal.order(row.after)
+        """Remembers how the order ended that this one comes after, if it is not open here."""
+        if row.after and row.after not in self.open_orders:
+            before = await self._context.journal.order(row.after)
             self._ended[row.after] = OrderPhase.EXPIRED if before is None else self._ended_as(before)
 
     def _ended_as(self, row: OrderRow) -> OrderPhase:
-        """How an order ended, for the one that comes after it. A close that was cut has not closed what is left."""
+        """Returns how an order ended, for the one after it: a close that was cut has not closed what is left."""
         cut = row.state is OrderPhase.FILLED and row.reduce_only and abs(row.signed_qty) < abs(row.intended_qty)
-        books = self._tools.books
+        books = self._context.books
         left = cut and books.position(self.sym) and not books.dust(self.sym)
         return OrderPhase.CANCELED if left else row.state
 
-    async def _advance(self, changes: list[Change], effects: Effects | None = None) -> None:
-        """Let the head of the lane go, or end, until one waits or is on its way; then write, then do."""
-        effects = Effects() if effects is None else effects
-        while self._head(changes, effects):
+    async def _advance(self, step: Step) -> None:
+        """Lets the first order go, or end, and the next, until one waits or is on its way; then writes."""
+        while self._first(step):
             pass
-        await self._write(changes, effects)
+        await self._write(step)
 
-    def _head(self, changes: list[Change], effects: Effects) -> bool:
-        """Whether there is more to do."""
+    def _first(self, step: Step) -> bool:
+        """Sends, ends or holds the first order whose turn it is; True when the next one may be looked at."""
         now_ns = now_ms() * NS_PER_MS
-        for ticket in self.tickets.values():
-            if ticket.state.in_flight:
+        for order in self.open_orders.values():
+            if order.state.in_flight:
                 continue
-            dusty = bool(self._tools.books.dust(self.sym))
-            turn = turn_of(ticket, self.tickets.values(), self._ended, now_ns, dust=dusty)
+            dusty = bool(self._context.books.dust(self.sym))
+            turn = readiness(order, self.open_orders.values(), self._ended, now_ns, dust=dusty)
             if isinstance(turn, Reason):
-                if turn is Reason.PAST_VALID_UNTIL and ticket.held is not None:
-                    turn = ticket.held  # what it waited for in vain says more than that it did
-                self._end(ticket, on_event(ticket.state, Expire(turn), 0).state, NO_TRADES, changes, effects)
+                if turn is Reason.PAST_VALID_UNTIL and order.held is not None:
+                    turn = order.held  # what it waited for in vain says more than that it did
+                self._end(order, on_event(order.state, Expire(turn), 0).state, NO_TRADES, step)
                 return True
             if turn is Readiness.GO:
-                return self._judge(ticket, changes, effects)
+                return self._judge(order, step)
         return False
 
-    def _judge(self, ticket: OpenOrder, changes: list[Change], effects: Effects) -> bool:
-        """Send the ticket, refuse it, or leave it waiting; whether the next one may be looked at."""
-        row, tools = ticket.row, self._tools
-        verdict = tools.clearance.judge(row)
-        changes += verdict.changes
-        tools.clearance.remember(verdict.changes)
-        ticket.held = verdict.reason if isinstance(verdict, Hold) else None
+    def _judge(self, order: OpenOrder, step: Step) -> bool:
+        """Sends the order, refuses it, or leaves it waiting; True when the next one may be looked at."""
+        context, row = self._context, order.row
+        verdict = context.risk.judge(row)
+        step.changes += verdict.changes
+        context.risk.remember(verdict.changes)
+        order.held = verdict.reason if isinstance(verdict, Hold) else None
         if isinstance(verdict, Hold):
             return False
         if isinstance(verdict, Refusal):
-            return self._refuse(ticket, verdict.reason, changes, effects)
-        rules, wanted, cut_by = tools.venue.rules(self.sym), verdict.signed_qty, verdict.cut_by
-        held = tools.books.position(self.sym)
-        if rules.kind == "spot" and wanted < -held:
-            wanted, cut_by = -held, Reason.NO_SHORT_ON_SPOT
-            if not wanted:
-                return self._refuse(ticket, cut_by, changes, effects)
-        most = most_at_once(rules, row.price)
-        if (verdict.reduce_only or row.reduce_only) and most is not None and abs(wanted) > most:
-            wanted, cut_by = most.copy_sign(wanted), Reason.ABOVE_MAXIMUM  # the rest goes with the next one
-        qty = sized(rules, wanted, row.price, verdict.reduce_only)
+            return self._refuse(order, verdict.reason, step)
+        qty, cut_by = to_send(row, verdict, context.venue.rules(self.sym), context.books.position(self.sym))
         if isinstance(qty, Reason):
-            if qty is Reason.BELOW_MINIMUM and dust(rules, held, row.price):
-                qty = Reason.DUST if row.reduce_only else cut_by or qty  # nothing else was there to be sold
-            return self._refuse(ticket, qty, changes, effects)
+            return self._refuse(order, qty, step)
         if cut_by is not None:
-            text = f"only {qty} of {row.intended_qty} is sent: {cut_by}"
-            changes.append(self._event("CUT", row.client_order_id, text))
+            step.changes.append(self._event("CUT", order.name, f"only {qty} of {row.intended_qty} is sent: {cut_by}"))
         request = OrderRequest(
-            self.sym, row.client_order_id, qty, verdict.reduce_only, tools.venue.now_ms(), tools.pace.validity_ms
+            self.sym, order.name, qty, verdict.reduce_only, context.venue.now_ms(), context.config.validity_ms
         )
-        ticket.state = replace(ticket.state, asked_qty=qty)
-        self._live(ticket, Send(request.at_ms, request.validity_ms), changes)
-        effects.leaving = PreparedSend(
-            partial(self._send, ticket, request), tools.spawn, partial(self._barred, request)
-        )
-        effects.append(effects.leaving.go)
+        order.state = replace(order.state, asked_qty=qty)
+        self._move(order, Send(request.at_ms, request.validity_ms), step)
+        step.sends = PreparedSend(partial(self._send, order, request), context.spawn, partial(self._barred, request))
         return False
 
-    def _refuse(self, ticket: OpenOrder, reason: Reason, changes: list[Change], effects: Effects) -> bool:
+    def _refuse(self, order: OpenOrder, reason: Reason, step: Step) -> bool:
         """It is never sent; the next one may be looked at."""
-        return self._end(ticket, on_event(ticket.state, Refused(reason, ""), 0).state, NO_TRADES, changes, effects)
+        return self._end(order, on_event(order.state, Refused(reason, ""), 0).state, NO_TRADES, step)
 
-    async def _send(self, ticket: OpenOrder, request: OrderRequest, cleared: Cleared) -> None:
+    async def _send(self, order: OpenOrder, request: OrderRequest, cleared: Cleared) -> None:
         """The only place from which an order goes out. It is in the journal as SENT when it is cleared.
 
         The journal's epoch is not asked again here: that is one more way to a thread and back for each order, and a
         newer one could still come right after it. Whoever takes the account over, or flattens it, counts what is SENT
         as under way until its validity has passed.
         """
-        answer = await self._tools.venue.place(request, cleared)
+        answer = await self._context.venue.place(request, cleared)
         if isinstance(answer, Refused) and answer.reason in OF_OTHER_RULES:
-            self._tools.markets_in_doubt.set()
-        await self._answered(ticket, self._event_of(answer, request.at_ms))
-        await self._follow(ticket)
+            self._context.markets_in_doubt.set()
+        await self._answered(order, self._event_of(answer, request.at_ms))
+        await self._follow(order)
 
     def _barred(self, request: OrderRequest) -> str:
-        """Why what is in the journal as SENT must not go; the venue is asked then, as if it had gone."""
-        tools = self._tools
-        if tools.leased() and not tools.pen.broken and tools.venue.now_ms() < request.valid_until_ms:
+        """Returns why what is in the journal as SENT must not go; the venue is asked then, as if it had gone."""
+        context = self._context
+        if context.leased() and not context.fenced.broken and context.venue.now_ms() < request.valid_until_ms:
             return ""
         return "the lease or the request's validity was over"
 
-    async def _follow(self, ticket: OpenOrder) -> None:
-        """Ask the venue until the order is settled, however long it takes."""
-        tools, wait_s = self._tools, self._tools.pace.poll_s
-        while ticket.state.in_flight:
+    # From the venue to the journal.
+
+    async def _follow(self, order: OpenOrder) -> None:
+        """Asks the venue until the order is settled, however long it takes."""
+        venue, config = self._context.venue, self._context.config
+        wait_s = config.poll_s
+        while order.state.in_flight:
             await asyncio.sleep(wait_s)  # a venue tells only when it is asked
-            wait_s = min(2 * wait_s, tools.pace.poll_max_s)
-            asked_ms = tools.venue.now_ms()
-            found = await tools.venue.find(self.sym, ticket.row.client_order_id, ticket.state.at_ms)
-            await self._answered(ticket, self._event_of(found, asked_ms))
-            await self._call_for_a_person(ticket)
+            wait_s = min(2 * wait_s, config.poll_max_s)
+            asked_ms = venue.now_ms()
+            found = await venue.find(self.sym, order.name, order.state.at_ms)
+            await self._answered(order, self._event_of(found, asked_ms))
+            await self._call_for_a_person(order)
 
-    async def _call_for_a_person(self, ticket: OpenOrder) -> None:
-        """When nobody has known for long what became of an order; its symbol stands still meanwhile."""
-        tools, state = self._tools, ticket.state
-        since_s = (tools.venue.now_ms() - state.at_ms) / MS
-        if state.phase is OrderPhase.UNKNOWN and since_s > tools.pace.unknown_alarm_s:
-            name = ticket.row.client_order_id
-            text = (
-                f"UNKNOWN for long: {self.sym} stands still until the venue tells, or a person: tickline resolve {name}"
-            )
-            async with self._step:
-                await self._alarm_once(ticket, text)
+    async def _call_for_a_person(self, order: OpenOrder) -> None:
+        """Alarms when nobody has known for long what became of an order; its symbol stands still meanwhile."""
+        if order.state.phase is OrderPhase.UNKNOWN and self._waited_long(order.state):
+            text = f"UNKNOWN for long: {self.sym} stands still until the venue tells, or a person: "
+            async with self._lock:
+                await self._alarm_once(order, f"{text}tickline resolve {order.name}")
 
-    def _event_of(self, said: OrderStatusReport | Refused | Ambiguous | Absent, asked_ms: int) -> Event:
-        if isinstance(said, OrderStatusReport):
-            return Answer(asked_ms, said, self._tools.venue.now_ms())
-        return said
+    def _waited_long(self, state: OrderState) -> bool:
+        return (self._context.venue.now_ms() - state.at_ms) / MS > self._context.config.unknown_alarm_s
 
-    async def _answered(self, ticket: OpenOrder, event: Event) -> None:
-        """What the venue said: written, then believed. An order ends when the trades of all its quantity are known.
+    def _event_of(self, answer: OrderStatusReport | Refused | Ambiguous | Absent, asked_ms: int) -> Event:
+        if isinstance(answer, OrderStatusReport):
+            return Answer(asked_ms, answer, self._context.venue.now_ms())
+        return answer
+
+    async def _answered(self, order: OpenOrder, event: Event) -> None:
+        """Writes what the venue said, then believes it. An order ends when the trades of all its quantity are known.
 
         They are asked for before the step begins: a step never waits for the venue.
         """
-        heard = on_event(ticket.state, event, self._tools.pace.grace_ms).state
-        over = heard.ended and not ticket.state.ended
-        waited_s = (self._tools.venue.now_ms() - heard.at_ms) / MS
-        last = waited_s > self._tools.pace.unknown_alarm_s
-        trades = await trades_of(self._tools.venue, self.sym, heard, last=last) if over else NO_TRADES
-        async with self._step:
-            if ticket.state.ended:
+        context, grace_ms = self._context, self._context.config.grace_ms
+        heard, trades = on_event(order.state, event, grace_ms).state, NO_TRADES
+        if heard.ended and not order.state.ended:
+            trades = await trades_of(context.venue, self.sym, heard, last=self._waited_long(heard))
+        async with self._lock:
+            if order.state.ended:
                 return
-            changes: list[Change] = []
-            step = on_event(ticket.state, event, self._tools.pace.grace_ms)
-            for note in step.notes:
+            step, moved = Step(), on_event(order.state, event, grace_ms)
+            for note in moved.notes:
                 if note.kind is not NoteKind.STALE:
-                    self._alarm(ticket.row.client_order_id, note.text, changes)
-            if not step.state.ended:
-                if step.state.phase is not ticket.state.phase or step.state.filled_qty != ticket.state.filled_qty:
-                    self._live(ticket, event, changes)
-                ticket.state = step.state
-                await self._write(changes, Effects())
-                return
-            effects = Effects()
-            if self._end(ticket, step.state, trades, changes, effects):
-                await self._advance(changes, effects)
+                    self._alarm(order.name, note.text, step)
+            if not moved.state.ended:
+                if moved.state.phase is not order.state.phase or moved.state.filled_qty != order.state.filled_qty:
+                    self._move(order, event, step)
+                order.state = moved.state
+                await self._write(step)
+            elif self._end(order, moved.state, trades, step):
+                await self._advance(step)
             elif trades.unpriced:
-                await self._alarm_once(
-                    ticket,
-                    "a fee in {} has no price in {} now: the order is not over before it has, or {:.0f} s".format(
-                        ", ".join(trades.unpriced),
-                        self._tools.venue.rules(self.sym).quote,
-                        self._tools.pace.unknown_alarm_s,
-                    ),
-                )
+                coins, quote = ", ".join(trades.unpriced), context.venue.rules(self.sym).quote
+                text = f"a fee in {coins} has no price in {quote} now: the order is not over before it has, or "
+                await self._alarm_once(order, f"{text}{context.config.unknown_alarm_s:.0f} s")
 
-    def _live(self, ticket: OpenOrder, event: Event, changes: list[Change]) -> None:
-        """A step that leaves the order open."""
-        ticket.state = on_event(ticket.state, event, self._tools.pace.grace_ms).state
-        ticket.row = following(ticket.row, ticket.state, self._tools.pen.epoch, now_ms())
-        changes.append(ticket.row)
+    # What a step changes.
 
-    def _end(
-        self, ticket: OpenOrder, state: OrderState, trades: OrderTrades, changes: list[Change], effects: Effects
-    ) -> bool:
-        """The order's one terminal report; False, and nothing done, while a trade or a fee's price is missing."""
-        rules = self._tools.venue.rules(self.sym)
-        if trades.unpriced:
+    def _move(self, order: OpenOrder, event: Event, step: Step) -> None:
+        """Gives the order its next state, which leaves it open."""
+        order.state = on_event(order.state, event, self._context.config.grace_ms).state
+        order.row = following(order.row, order.state, self._context.fenced.epoch, now_ms())
+        step.changes.append(order.row)
+
+    def _end(self, order: OpenOrder, state: OrderState, trades: OrderTrades, step: Step) -> bool:
+        """Gives the order its one terminal report; False, and nothing done, while a trade or a price is missing."""
+        context, rules = self._context, self._context.venue.rules(self.sym)
+        end = ending(
+            order.row, state, trades, rules, seq=self._seq + 1, epoch=context.fenced.epoch, now_ms=now_ms(),
+            held=context.books.position(self.sym),
+        )  # fmt: skip
+        if end is None:
             return False
-        booked = outcome(state, trades.fills, rules.quote, base_held(rules), trades.prices)
-        if booked is None:
-            return False
-        now = now_ms()
         self._seq += 1
-        ticket.state = state
-        ticket.row = following(ticket.row, state, self._tools.pen.epoch, now, booked.commission)
-        left = self._dust_after(ticket.row, booked, rules)
-        report = report_of(ticket.row, self._seq, booked, now, left)
+        order.state, order.row = state, end.row
         for currency, paid in trades.worthless.items():
             text = f"{paid} {currency} was paid in fees and has no price in {rules.quote}: it stands with its "
-            text += "trades in the journal, and is not in the books"
-            self._alarm(ticket.row.client_order_id, text, changes)
-        fills = (fill_row(fill, ticket.row.client_order_id) for fill in trades.fills)
-        changes += (ticket.row, *fills, execution_row(self.book, report, now))
+            self._alarm(order.name, f"{text}trades in the journal, and is not in the books", step)
+        step.changes += end.changes
         if elsewhere := trades.elsewhere():
-            changes.append(row := elsewhere_row(self._tools.clearance.limits, elsewhere))
-            self._tools.clearance.remember((row,))
-        del self.tickets[ticket.row.client_order_id]
-        self._book(report, effects)
-        self._ended[ticket.row.client_order_id] = self._ended_as(ticket.row)
-        wanted = {other.row.after for other in self.tickets.values()}
-        self._ended = {name: state for name, state in self._ended.items() if name in wanted}
+            step.changes.append(row := elsewhere_row(context.risk.limits, elsewhere))
+            context.risk.remember((row,))
+        del self.open_orders[order.name]
+        self._book(end.report, step)
+        self._ended[order.name] = self._ended_as(order.row)
+        wanted = {other.row.after for other in self.open_orders.values()}
+        self._ended = {name: phase for name, phase in self._ended.items() if name in wanted}
         return True
 
-    def _dust_after(self, row: OrderRow, booked: OrderOutcome, rules: MarketRules) -> Decimal:
-        """What the book holds after this order, if the venue sells no quantity so small."""
-        held = self._tools.books.position(self.sym) + booked.last_qty
-        if booked.last_px is not None:
-            return dust(rules, held, booked.last_px)
-        by_venue = row.reason is Reason.BELOW_MINIMUM and row.reduce_only and held == -row.intended_qty
-        by_venue = by_venue and may_be_dust(rules, held, row.price)
-        return held if by_venue or row.reason is Reason.DUST else _ZERO
+    def _book(self, report: ExecutionReport, step: Step) -> None:
+        """Books it: the next order sees it at once, the bus gets it when it is in the journal."""
+        self._context.books.book(report)
+        step.reports.append(report)
 
-    def _book(self, report: ExecutionReport, effects: Effects) -> None:
-        """The next order sees it at once; the bus gets it when it is in the journal."""
-        self._tools.books.book(report)
-        effects.append(lambda: self._tools.outbox.add(report))
-
-    async def _write(self, changes: Sequence[Change], effects: Effects) -> None:
-        if changes:
-            leaving = effects.leaving
-            await self._tools.pen.write(changes, None if leaving is None else leaving.prepare)
-        for effect in effects:
-            effect()
-        if effects.leaving is not None:
+    async def _write(self, step: Step) -> None:
+        """Writes the step; then its reports go to the bus, and its order out."""
+        sends = step.sends
+        if step.changes:
+            await self._context.fenced.write(step.changes, None if sends is None else sends.prepare)
+        for report in step.reports:
+            self._context.outbox.add(report)
+        if sends is not None:
+            sends.go()
             for _ in range(TURNS_TO_SOCKET):  # it goes now, before whatever else there is to do
                 await asyncio.sleep(0)
 
-    async def _alarm_once(self, ticket: OpenOrder, text: str) -> None:
-        """Within a step; however often it is found while this ticket is open."""
-        if text not in ticket.alarmed:
-            ticket.alarmed.add(text)
-            changes: list[Change] = []
-            self._alarm(ticket.row.client_order_id, text, changes)
-            await self._write(changes, Effects())
+    async def _alarm_once(self, order: OpenOrder, text: str) -> None:
+        """Alarms, within a step, however often it is found while the order is open."""
+        if text not in order.alarmed:
+            order.alarmed.add(text)
+            step = Step()
+            self._alarm(order.name, text, step)
+            await self._write(step)
 
-    def _alarm(self, client_order_id: str, text: str, changes: list[Change]) -> None:
+    def _alarm(self, client_order_id: str, text: str, step: Step) -> None:
         log.error("alarm", sym=self.sym, order=client_order_id, what=text)
-        changes.append(self._event("ALARM", client_order_id, text))
+        step.changes.append(self._event("ALARM", client_order_id, text))
 
     def _event(self, kind: str, client_order_id: str, text: str) -> EventRow:
         return EventRow(kind, self.sym, client_order_id, text, now_ms())

@@ -37,34 +37,34 @@ LAG_MS = 3_000  # how long the venue's lists may take to show what is settled
 
 
 class Reconciler:
-    """Sets `clearance.reconciled`. `since_ms`: nothing before it is compared, e.g. what the account did before us."""
+    """It compares, shows what differs, and sets `risk.reconciled`.
 
-    def __init__(
-        self, lanes: Mapping[str, OrderManager], tools: SessionContext, since_ms: int, max_skew_ms: int
-    ) -> None:
-        self._lanes = lanes
-        self._tools = tools
+    since_ms: nothing before it is compared, e.g. what the account did before us.
+    """
+
+    def __init__(self, managers: Mapping[str, OrderManager], context: SessionContext, since_ms: int) -> None:
+        self._managers = managers
+        self._context = context
         self._since_ms = since_ms
-        self._max_skew_ms = max_skew_ms
-        self._reader = AccountReader(tools.venue, list(lanes))
+        self._reader = AccountReader(context.venue, list(managers))
         self._before: list[Difference] | None = None
         self._alarmed: dict[tuple[DifferenceKind, str], tuple[str, str]] = {}  # with the amounts that were told
 
-    async def run(self, every_s: float) -> None:
-        """Compare for ever; twice in a row where something is found, before it counts."""
-        agreed = not self._before
+    async def run(self) -> None:
+        """Compares for ever; twice in a row where something is found, before it counts."""
+        every_s, agreed = self._context.config.reconcile_s, not self._before
         while True:
             await asyncio.sleep(every_s if agreed else min(every_s, LAG_MS / 1000))
             agreed = await self.once()
 
     async def once(self) -> bool:
-        """Whether all agreed."""
-        tools = self._tools
+        """Compares once; True where all agreed."""
+        context = self._context
         try:
             found = await self._compared()
         except VenueError as error:
             log.warning("cannot compare with the venue", why=str(error))
-            tools.clearance.reconciled = False
+            context.risk.reconciled = False
             return False
         certain = persistent(self._before, found) if self._before is not None else []
         if self._before is not None:
@@ -72,35 +72,35 @@ class Reconciler:
         self._before = found
         await self._show(certain)
         if not found:
-            if not tools.clearance.reconciled:
+            if not context.risk.reconciled:
                 log.info("journal and venue agree")
-            tools.clearance.reconciled = True
+            context.risk.reconciled = True
         elif certain:
-            tools.clearance.reconciled = False
+            context.risk.reconciled = False
         return not found
 
     async def _compared(self) -> list[Difference]:
-        tools, since_ms = self._tools, max(self._since_ms, now_ms() - WINDOW_MS)
-        at_ms = await tools.venue.server_time_ms()  # which also sets our idea of its clock
+        context, since_ms = self._context, max(self._since_ms, now_ms() - WINDOW_MS)
+        at_ms = await context.venue.server_time_ms()  # which also sets our idea of its clock
         await self._look_at_skew(at_ms - now_ms())
-        before = tools.books.positions()
+        before = context.books.positions()
         shown, traded = await self._reader.read(at_ms, since_ms, self._urgent())
         known = (await self._known(since_ms, traded))._replace(before=before)
         if self._flat(shown, known):
-            balance = (await tools.venue.balance()).cash
+            balance = (await context.venue.balance()).cash
             known = (await self._known(since_ms, traded))._replace(before=before)  # an order may have been sent
             if self._flat(shown, known):
                 shown = shown._replace(balance=balance)
                 known = known._replace(balance=await self._expected_balance(balance))
         made = reconcile(shown, known, LAG_MS, TOLERANCE)
         for payment in made.bookings:
-            await self._lanes[payment.sym].fund(payment)
+            await self._managers[payment.sym].fund(payment)
         await self._look_at_funding()
         return made.differences
 
     def _flat(self, shown: VenueView, known: OwnView) -> bool:
-        """Nothing is held but what cannot be sold, and nothing is on its way."""
-        books, mine = self._tools.books, known.mine
+        """Returns whether nothing is held but what cannot be sold, and nothing is on its way."""
+        books, mine = self._context.books, known.mine
         if books.others() and not self._spot():
             return False  # a position that is traded no more is worth what the venue says
         dust = books.dust
@@ -109,58 +109,58 @@ class Reconciler:
         return not held and not any(own.state.in_flight for own in known.orders.values())
 
     async def _expected_balance(self, balance: Decimal) -> Decimal:
-        tools, books = self._tools, self._tools.books
-        made = books.profit() + paid_elsewhere(tools.clearance.limits)
+        context, books = self._context, self._context.books
+        made = books.profit() + paid_elsewhere(context.risk.limits)
         made -= books.cost_of_rest() if self._spot() else Decimal(0)
-        adopted = await tools.journal.externals(adopted=True)
-        found = beside(tools.clearance.limits, adopted, balance, made, now_ms())
+        adopted = await context.journal.externals(adopted=True)
+        found = beside(context.risk.limits, adopted, balance, made, now_ms())
         row = found.row()
-        if not is_kept(found, tools.clearance.limits.get(row.name)):
-            await tools.pen.write([row])
-            tools.clearance.limits[row.name] = row.value
+        if not is_kept(found, context.risk.limits.get(row.name)):
+            await context.fenced.write([row])
+            context.risk.limits[row.name] = row.value
         return found.amount + made
 
     async def _look_at_skew(self, skew_ms: int) -> None:
-        """Ages are taken between the two clocks: when these are far apart, nothing is added."""
-        clearance = self._tools.clearance
-        before, apart = bool(clearance.blocked), abs(skew_ms) > self._max_skew_ms
-        clearance.blocked = (Reason.CLOCK_SKEW,) if apart else ()
+        """Blocks what adds while the two clocks are far apart: ages are taken between them."""
+        risk = self._context.risk
+        before, apart = bool(risk.blocked), abs(skew_ms) > self._context.config.max_clock_skew_ms
+        risk.blocked = (Reason.CLOCK_SKEW,) if apart else ()
         if apart and not before:
             text = f"the venue's clock is {skew_ms} ms ahead of ours: nothing is added until it is within "
-            text += f"{self._max_skew_ms} ms; set this host's clock (NTP)"
+            text += f"{self._context.config.max_clock_skew_ms} ms; set this host's clock (NTP)"
             log.error("alarm", what=text)
-            await self._tools.pen.write([EventRow("ALARM", "", "", text, now_ms())])
+            await self._context.fenced.write([EventRow("ALARM", "", "", text, now_ms())])
         elif before and not apart:
             log.info("the venue's clock and ours agree", apart_ms=skew_ms)
 
     async def _look_at_funding(self) -> None:
-        """What was paid today; nothing is remembered of an account that was never asked for any."""
-        tools = self._tools
-        payments = await tools.journal.funding(since_ms=counted_from_ms(time.time_ns()))
-        if not payments and FUNDING_MARKS not in tools.clearance.limits:
+        """Looks at what was paid today; nothing is remembered of an account that was never asked for any."""
+        context = self._context
+        payments = await context.journal.funding(since_ms=counted_from_ms(time.time_ns()))
+        if not payments and FUNDING_MARKS not in context.risk.limits:
             return
-        changes = tools.clearance.see_funding(payments)
+        changes = context.risk.see_funding(payments)
         if changes:
-            await tools.pen.write(changes)
+            await context.fenced.write(changes)
         for latch in changes:
             if isinstance(latch, LatchRow):
                 log.error("alarm", what=latch.reason, latch=latch.name)
 
     def _urgent(self) -> set[str]:
-        """Symbols whose trades tell something now: what differed, and what was just traded."""
-        traded = {sym for sym, lane in self._lanes.items() if lane.tickets}
+        """Returns the symbols whose trades tell something now: what differed, and what was just traded."""
+        traded = {sym for sym, manager in self._managers.items() if manager.open_orders}
         return traded | {difference.sym for difference in self._before or ()}
 
     async def _known(self, since_ms: int, traded: Collection[str]) -> OwnView:
-        journal = self._tools.journal
+        journal = self._context.journal
         rows = [*await journal.orders(), *await journal.orders(open_only=False, since_ms=since_ms - WINDOW_MS)]
         orders = {row.client_order_id: OwnOrder(row.sym, open_order_of(row).state) for row in rows}
-        for lane in self._lanes.values():
-            orders |= {name: OwnOrder(lane.sym, ticket.state) for name, ticket in lane.tickets.items()}
+        for manager in self._managers.values():
+            orders |= {name: OwnOrder(manager.sym, order.state) for name, order in manager.open_orders.items()}
         adopted = frozenset((DifferenceKind(row.kind), row.key) for row in await journal.externals(adopted=True))
         return OwnView(
             orders=orders,
-            positions=self._tools.books.positions(),
+            positions=self._context.books.positions(),
             fills=[_fill(row) for row in await journal.fills(since_ms=since_ms) if row.sym in traded],
             funding={
                 row.payment_id: FundingPayment(row.payment_id, row.sym, row.amount, row.at_ms)
@@ -171,16 +171,16 @@ class Reconciler:
         )
 
     def _of_no_book_here(self) -> dict[str, Decimal]:
-        """Of each coin: what a person has said is no book's, and what books hold that are traded no more."""
-        mine = mine_of(self._tools.clearance.limits, self._lanes)
-        others = self._tools.books.others() if self._spot() else {}
-        return mine | {sym: mine.get(sym, Decimal(0)) + qty for sym, qty in others.items() if sym in self._lanes}
+        """Returns of each coin what is no book's, as a person has said, and what books hold that are traded no more."""
+        mine = mine_of(self._context.risk.limits, self._managers)
+        others = self._context.books.others() if self._spot() else {}
+        return mine | {sym: mine.get(sym, Decimal(0)) + qty for sym, qty in others.items() if sym in self._managers}
 
     def _spot(self) -> bool:
-        return any(self._tools.venue.rules(sym).kind == "spot" for sym in self._lanes)
+        return any(self._context.venue.rules(sym).kind == "spot" for sym in self._managers)
 
     async def _show(self, certain: Sequence[Difference]) -> None:
-        """Once each: alarmed, and tagged EXTERNAL in the journal until a person adopts it."""
+        """Alarms each difference once, and tags it EXTERNAL in the journal until a person adopts it."""
         now = {(one.kind, one.key): (one.expected, one.found) for one in certain}
         new = [
             await self._named(one) for one in certain
@@ -193,17 +193,17 @@ class Reconciler:
             changes.append(external_row(one, now_ms()))
             changes.append(EventRow("EXTERNAL", one.sym, "", one.text, now_ms()))
         if any(one.kind is DifferenceKind.EXTERNAL_FILL for one in new):
-            self._tools.markets_in_doubt.set()  # a settlement, perhaps
+            self._context.markets_in_doubt.set()  # a settlement, perhaps
         if changes:
-            await self._tools.pen.write(changes)
+            await self._context.fenced.write(changes)
 
     async def _named(self, one: Difference) -> Difference:
-        """A trade of which only the venue's own order id is known, with whose order it was."""
+        """Returns a trade of which only the venue's own order id is known, with whose order it was."""
         trade = one.trade
         if one.kind is not DifferenceKind.EXTERNAL_FILL or trade is None or trade.client_order_id or trade.forced:
             return one
         try:
-            maker = await self._tools.venue.maker(trade.sym, trade.venue_order_id)
+            maker = await self._context.venue.maker(trade.sym, trade.venue_order_id)
         except VenueError as error:
             log.warning("whose order it was is not told", sym=trade.sym, why=str(error))
             return one
@@ -211,15 +211,15 @@ class Reconciler:
         return one._replace(trade=trade, text=external_text(trade))
 
     async def _strike(self, there: Collection[tuple[str, str]]) -> None:
-        """Positions that agree again wait for nobody any more: to book them then would be wrong."""
+        """Strikes differences of positions that agree again: they wait for nobody, and to book them would be wrong."""
         changes: list[DropExternal | EventRow] = []
-        for row in await self._tools.journal.externals(adopted=False):
+        for row in await self._context.journal.externals(adopted=False):
             if row.kind in (DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS) and (row.kind, row.key) not in there:
                 text = f"is no more: {row.text}"
                 log.info("a difference is no more", what=row.text, kind=row.kind, sym=row.sym)
                 changes += (DropExternal(row.kind, row.sym, row.key), EventRow("EXTERNAL", row.sym, "", text, now_ms()))
         if changes:
-            await self._tools.pen.write(changes)
+            await self._context.fenced.write(changes)
 
 
 def _fill(row: FillRow) -> VenueFill:

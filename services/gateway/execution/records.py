@@ -1,26 +1,38 @@
-"""From an intent to its row in the journal, and how the row follows the order's life. Pure."""
+"""What holds for one order, pure: its row in the journal, its turn, how much of it goes out, how it ends."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from hashlib import sha256
+from typing import NamedTuple
 
-from shared.journal.rows import ExternalRow, FillRow, OrderRow
+from services.gateway.risk.check import Pass
+from shared.control.books import execution_row
+from shared.exchanges.trading.amounts import dust, may_be_dust, most_at_once, sized
+from shared.exchanges.trading.venue import MarketRules
+from shared.journal.rows import Change, ExternalRow, FillRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderIntent, OrderStatus
 from shared.messages.codec import content
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import Difference, FundingPayment, OrderState, VenueFill
-from shared.orders.fees import fees_text
-from shared.orders.outcome import OrderOutcome
+from shared.orders.fees import fees_text, paid_in
+from shared.orders.outcome import OrderOutcome, outcome
 from shared.record import unvalidated
 
+NS_PER_MS = 1_000_000
 _ZERO = Decimal(0)
+_report = unvalidated(ExecutionReport)
 
 
 @dataclass(slots=True)
 class OpenOrder:
-    """An order that has no terminal report yet: its row as the journal has it, its life, what a person was told.
+    """An order that has no terminal report yet.
 
-    held: what let it wait when it was last judged; none where it waits for another order only.
+    - row: as the journal has it.
+    - state: what is known of it.
+    - held: what let it wait when it was last judged; none where it waits for another order only.
+    - alarmed: what a person was told.
     """
 
     row: OrderRow
@@ -28,9 +40,14 @@ class OpenOrder:
     held: Reason | None = None
     alarmed: set[str] = field(default_factory=set)
 
+    @property
+    def name(self) -> str:
+        """Its client order id."""
+        return self.row.client_order_id
+
 
 def row_of(intent: OrderIntent, book: str, epoch: int, now_ms: int) -> OrderRow:
-    """The row of an order that was read just now."""
+    """Returns the row of an order that was read just now."""
     return OrderRow(
         client_order_id=intent.client_order_id, book=book, sym=intent.sym, tick_n=intent.tick_n, tr=intent.tr,
         ts_event=intent.ts_event, leg=intent.leg, intended_qty=intent.signed_qty, reduce_only=intent.reduce_only,
@@ -41,12 +58,12 @@ def row_of(intent: OrderIntent, book: str, epoch: int, now_ms: int) -> OrderRow:
 
 
 def content_of(intent: OrderIntent) -> str:
-    """What makes two orders of one id the same order, at whatever wire: all that decides."""
+    """Returns the hash of all that decides: two orders of one id are the same order where it is equal, at any wire."""
     return sha256(content(intent)).hexdigest()
 
 
 def open_order_of(row: OrderRow) -> OpenOrder:
-    """What a row says of its order."""
+    """Returns the order of a row."""
     state = OrderState(
         asked_qty=row.signed_qty if row.at_ms else row.intended_qty, phase=row.state, filled_qty=row.filled_qty,
         paid=row.paid, at_ms=row.at_ms, valid_until_ms=row.valid_until_ms, venue_order_id=row.venue_order_id,
@@ -56,7 +73,7 @@ def open_order_of(row: OrderRow) -> OpenOrder:
 
 
 def following(row: OrderRow, state: OrderState, epoch: int, now_ms: int, commission: Decimal = _ZERO) -> OrderRow:
-    """The row after a step of the order's life."""
+    """Returns the row with the order's new state."""
     return row._replace(
         state=state.phase, signed_qty=state.asked_qty if state.at_ms else _ZERO, filled_qty=state.filled_qty,
         paid=state.paid, at_ms=state.at_ms, valid_until_ms=state.valid_until_ms, venue_order_id=state.venue_order_id,
@@ -64,33 +81,117 @@ def following(row: OrderRow, state: OrderState, epoch: int, now_ms: int, commiss
     )  # fmt: skip
 
 
-def fill_row(fill: VenueFill, client_order_id: str) -> FillRow:
-    """A trade of our order as the journal keeps it."""
-    return FillRow(
-        fill.sym, fill.trade_id, fill.venue_order_id, client_order_id, fill.signed_qty, fill.price, fill.fee,
-        fill.fee_currency, fill.at_ms, fees_text(fill.extra_fees),
-    )  # fmt: skip
+class Readiness(StrEnum):
+    """GO: the order may be judged and sent; WAIT: something must end before."""
+
+    GO = "GO"
+    WAIT = "WAIT"
 
 
-def external_row(found: Difference, now_ms: int) -> ExternalRow:
-    """A difference as it waits for a person."""
-    trade = found.trade
-    fees = None if trade is None else fees_text(trade.fees)
-    price = None if trade is None else trade.price
-    return ExternalRow(
-        found.kind, found.sym, found.key, found.text, now_ms, "", found.expected, found.found, price, fees
-    )  # fmt: skip
+def readiness(
+    order: OpenOrder, orders: Iterable[OpenOrder], ended: Mapping[str, OrderPhase], now_ns: int, *, dust: bool = False
+) -> Readiness | Reason:
+    """Returns GO, WAIT, or the reason why the order expires.
+
+    One order at a time in a symbol: the next waits until the one before is settled, so also behind an UNKNOWN one. An
+    order that comes `after` another waits until that one is FILLED, or has left no more than dust. What has waited past
+    its time expires.
+
+    - orders: the symbol's open ones, in the order in which they came.
+    - ended: how the orders ended that others come after.
+    - dust: what the book holds now cannot be sold, so there is nothing left to close.
+    """
+    row = order.row
+    if row.valid_until_ns and now_ns > row.valid_until_ns:
+        return Reason.PAST_VALID_UNTIL
+    if row.after and not dust and ended.get(row.after, OrderPhase.FILLED) is not OrderPhase.FILLED:
+        return Reason.CLOSE_NOT_FILLED
+    return Readiness.GO if next(iter(orders), order) is order else Readiness.WAIT
 
 
-# The one terminal report of an order, as the bus and the journal keep it. Pure.
+def to_send(row: OrderRow, verdict: Pass, rules: MarketRules, held: Decimal) -> tuple[Decimal | Reason, Reason | None]:
+    """Returns the quantity that goes out, and why it is less than the order's; or the reason why nothing goes.
 
-NS_PER_MS = 1_000_000
-_ZERO = Decimal(0)
-_report = unvalidated(ExecutionReport)
+    - rules: what the market lets through.
+    - held: the book's position, signed base units.
+    """
+    wanted, cut_by = verdict.signed_qty, verdict.cut_by
+    if rules.kind == "spot" and wanted < -held:
+        wanted, cut_by = -held, Reason.NO_SHORT_ON_SPOT
+        if not wanted:
+            return cut_by, None
+    most = most_at_once(rules, row.price)
+    if (verdict.reduce_only or row.reduce_only) and most is not None and abs(wanted) > most:
+        wanted, cut_by = most.copy_sign(wanted), Reason.ABOVE_MAXIMUM  # the rest goes with the next one
+    qty = sized(rules, wanted, row.price, verdict.reduce_only)
+    if qty is Reason.BELOW_MINIMUM and dust(rules, held, row.price):
+        return Reason.DUST if row.reduce_only else cut_by or qty, None  # nothing else was there to be sold
+    return qty, cut_by
+
+
+class OrderTrades(NamedTuple):
+    """The trades of an order that is over, and what their fees are worth in its quote currency.
+
+    - prices: of the fee currencies that are neither quote nor base (e.g. BNB), 0 of those without one, for good.
+    - worthless: these, with what was paid of them.
+    - unpriced: those whose price could not be had now.
+    """
+
+    fills: tuple[VenueFill, ...] = ()
+    prices: Mapping[str, Decimal] = {}
+    unpriced: tuple[str, ...] = ()
+    worthless: Mapping[str, Decimal] = {}
+
+    def elsewhere(self) -> Decimal:
+        """Returns what the fees in such currencies were worth, quote units: the balance does not show them."""
+        return sum((price * paid_in(coin, self.fills) for coin, price in self.prices.items()), _ZERO)
+
+
+def base_held(rules: MarketRules) -> str:
+    """Returns the currency in which a spot position is held; nothing on a swap."""
+    return rules.base if rules.kind == "spot" else ""
+
+
+class Ending(NamedTuple):
+    """An order's end: its last row, its one terminal report, and all that is written for it, both among it."""
+
+    row: OrderRow
+    report: ExecutionReport
+    changes: tuple[Change, ...]
+
+
+def ending(
+    row: OrderRow, state: OrderState, trades: OrderTrades, rules: MarketRules, *, seq: int, epoch: int, now_ms: int,
+    held: Decimal | None = None,
+) -> Ending | None:  # fmt: skip
+    """Returns how the order ends; None while a trade or a fee's price is missing.
+
+    - seq: the number of its report in its book.
+    - held: what the book held before, signed base units; None: no dust is told of it.
+    """
+    if trades.unpriced:
+        return None
+    booked = outcome(state, trades.fills, rules.quote, base_held(rules), trades.prices)
+    if booked is None:
+        return None
+    last = following(row, state, epoch, now_ms, booked.commission)
+    dust_left = _ZERO if held is None else _dust_after(last, booked, rules, held + booked.last_qty)
+    report = report_of(last, seq, booked, now_ms, dust_left)
+    fills = (fill_row(fill, row.client_order_id) for fill in trades.fills)
+    return Ending(last, report, (last, *fills, execution_row(row.book, report, now_ms)))
+
+
+def _dust_after(row: OrderRow, booked: OrderOutcome, rules: MarketRules, held: Decimal) -> Decimal:
+    """Returns what the book holds after the order, `held`, if the venue sells no quantity so small; else 0."""
+    if booked.last_px is not None:
+        return dust(rules, held, booked.last_px)
+    by_venue = row.reason is Reason.BELOW_MINIMUM and row.reduce_only and held == -row.intended_qty
+    by_venue = by_venue and may_be_dust(rules, held, row.price)
+    return held if by_venue or row.reason is Reason.DUST else _ZERO
 
 
 def report_of(row: OrderRow, seq: int, booked: OrderOutcome, now_ms: int, dust: Decimal = _ZERO) -> ExecutionReport:
-    """The report with number `seq` in its book. ts_event: when it was known. dust: see ExecutionReport."""
+    """Returns the report with number `seq` in its book; its ts_event is when it was known."""
     return _report(
         n=seq, sym=row.sym, ts_event=now_ms * NS_PER_MS, tr=row.tr, tick_n=row.tick_n, order_n=row.order_n,
         client_order_id=row.client_order_id, leg=row.leg, status=booked.status, last_qty=booked.last_qty,
@@ -99,11 +200,29 @@ def report_of(row: OrderRow, seq: int, booked: OrderOutcome, now_ms: int, dust: 
 
 
 def funding_report(payment: FundingPayment, seq: int) -> ExecutionReport:
-    """A funding payment as its book sees it: a cost, negative when money was received."""
+    """Returns a funding payment's report: its book sees it as a cost, negative when money was received."""
     trace = f"funding:{payment.sym}:{payment.payment_id}"[:160]
     name = sha256(f"funding {payment.sym} {payment.payment_id}".encode()).hexdigest()[:32]
     return _report(
         n=seq, sym=payment.sym, ts_event=payment.at_ms * NS_PER_MS, tr=trace,
         tick_n=0, order_n=0, client_order_id=name, leg=Leg.FUNDING, status=OrderStatus.FILLED, last_qty=_ZERO,
         last_px=None, commission=-payment.amount, reason=None, dust=_ZERO, capital=None,
+    )  # fmt: skip
+
+
+def fill_row(fill: VenueFill, client_order_id: str) -> FillRow:
+    """Returns the row of a trade of our order."""
+    return FillRow(
+        fill.sym, fill.trade_id, fill.venue_order_id, client_order_id, fill.signed_qty, fill.price, fill.fee,
+        fill.fee_currency, fill.at_ms, fees_text(fill.extra_fees),
+    )  # fmt: skip
+
+
+def external_row(found: Difference, now_ms: int) -> ExternalRow:
+    """Returns the row of a difference that waits for a person."""
+    trade = found.trade
+    fees = None if trade is None else fees_text(trade.fees)
+    price = None if trade is None else trade.price
+    return ExternalRow(
+        found.kind, found.sym, found.key, found.text, now_ms, "", found.expected, found.found, price, fees
     )  # fmt: skip

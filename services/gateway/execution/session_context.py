@@ -1,29 +1,109 @@
-"""What the lanes of a desk share."""
+"""What the parts of an account session share.
+
+Its config; how it writes to the journal, and sends what it has written; the orders that it knows; its outbox.
+"""
 
 import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 from services.gateway.risk.context import RiskContext
 from shared.bus.names import partition_of
-from shared.control.books import Books
+from shared.config import Settings
+from shared.control.books import Books, book_of
 from shared.control.whereabouts import Whereabouts
 from shared.errors import JournalUnwritable
-from shared.exchanges.trading.venue import Venue
+from shared.exchanges.trading.reply import NotCleared
+from shared.exchanges.trading.venue import Cleared, Venue
 from shared.journal.database import Fenced, WriteRefused
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
 from shared.runner.external_store import ExternalStoreLost
 
-# Writes to the journal under the epoch of this attach. What cannot be written ends the attach.
+MOST_RECENT = 10_000
+NS_PER_MS = 1_000_000
+Work: TypeAlias = Coroutine[Any, Any, None]
+
+
+@dataclass(frozen=True)
+class SessionConfig:
+    """The config says what a session trades, how long it waits, and how often it looks.
+
+    - symbols: those that have an order manager; book: what the journal calls a symbol's book.
+    - capital: what a new book begins with, in quote units.
+    - partitions: of the bus.
+    - validity_ms: of a request; grace_ms: after that, before what is not told twice is believed.
+    - reconcile_s: between two comparisons with the venue, and between two looks at the account's modes.
+    - poll_s, poll_max_s: between two questions about an order, longer each time.
+    - unknown_alarm_s: after so long a person is called.
+    - max_clock_skew_ms: between the venue's clock and ours; beyond it nothing is added.
+    - quote_s: between two looks at the quotes; watch_s: between two looks at what a person may have changed.
+    - equity_max_age_s: beyond it the equity is not known; quote_max_age_s: of a quote that values coins.
+    - again_s: before a second observation of the equity where one has not made it certain.
+    - markets_s, markets_pause_s: between two looks at the markets, as a rule and at least.
+    - whereabouts: what the journal keeps of the config; account: the account's name.
+    """
+
+    symbols: tuple[str, ...]
+    book: Callable[[str], str]
+    capital: Decimal
+    partitions: int
+    validity_ms: int
+    grace_ms: int
+    reconcile_s: float
+    poll_s: float = 0.1
+    poll_max_s: float = 2.0
+    unknown_alarm_s: float = 60.0
+    max_clock_skew_ms: int = 2_000
+    quote_s: float = 1.0
+    watch_s: float = 0.5
+    equity_max_age_s: float = 90.0
+    quote_max_age_s: float = 5.0
+    again_s: float = 1.0
+    markets_s: float = 3_600.0
+    markets_pause_s: float = 10.0
+    whereabouts: Whereabouts = field(default_factory=Whereabouts)
+    account: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "SessionConfig":
+        """Returns what the settings say."""
+        own = settings.gateway
+        return cls(
+            symbols=settings.symbols,
+            book=partial(book_of, settings),
+            capital=settings.strategy.balance,
+            partitions=settings.bus.partitions,
+            validity_ms=own.request_validity_ms,
+            grace_ms=own.grace_ms,
+            reconcile_s=own.reconcile_s,
+            unknown_alarm_s=own.unknown_alarm_s,
+            max_clock_skew_ms=own.max_clock_skew_ms,
+            quote_max_age_s=own.risk.quote_max_age_s,
+            markets_s=own.markets_s,
+            markets_pause_s=own.markets_pause_s,
+            whereabouts=Whereabouts.of(settings),
+            account=own.account,
+        )
+
+    @property
+    def equity_s(self) -> float:
+        """Between two observations of the equity: at least three within the age at which it is not known any more."""
+        return min(self.reconcile_s, self.equity_max_age_s / 3)
 
 
 class FencedJournal:
-    """`broken`: why nothing can be written any more; empty while it can. `refused`: what was to be written is why."""
+    """The session writes to the journal through it, under its epoch; the first write that fails is the last.
+
+    - broken: why nothing can be written any more; empty while it can.
+    - refused: whether that is because of what was to be written.
+    """
 
     def __init__(self, journal: Journal, epoch: int) -> None:
         self.epoch = epoch
@@ -32,85 +112,110 @@ class FencedJournal:
         self._journal = journal
 
     async def write(self, changes: Sequence[Change], meanwhile: Callable[[], None] | None = None) -> None:
-        """All or nothing; when this returns it is on the disk. Raises ExternalStoreLost, and from then on always.
+        """Writes all or nothing; when it returns they are on the disk. Raises ExternalStoreLost, from then on always.
 
-        meanwhile: what may be done while the disk is at work, whether or not it succeeds; perhaps it is never called.
+        meanwhile: called while the disk is at work, whether or not that succeeds; perhaps never.
         """
         if self.broken:
             raise ExternalStoreLost(self.broken)
         try:
-            await self._journal.write(_newest(changes), self.epoch, meanwhile)
+            await self._journal.write(_last_rows(changes), self.epoch, meanwhile)
         except Fenced as fenced:
-            self.broken = acted(fenced.holder) if fenced.holder else str(fenced)
+            self.broken = fenced_by(fenced.holder) if fenced.holder else str(fenced)
             raise ExternalStoreLost(self.broken) from fenced
         except (WriteRefused, JournalUnwritable) as error:
             self.broken, self.refused = str(error), isinstance(error, WriteRefused)
             raise ExternalStoreLost(self.broken) from error
 
 
-def acted(holder: str) -> str:
-    """Why a desk stops when the account was taken from it: no fault of its own, found by its look or its next write."""
-    return f"{holder} acted on the account: what it has changed is read, and the desk goes on"
+def fenced_by(holder: str) -> str:
+    """Returns why a session ends whose account somebody else has acted on: no fault of its own."""
+    return f"{holder} acted on the account: what it has changed is read, and the gateway goes on"
 
 
-def _newest(changes: Sequence[Change]) -> list[Change]:
-    """Of several rows of one order only the last: the ones before would be seen by nobody."""
+def _last_rows(changes: Sequence[Change]) -> list[Change]:
+    """Returns the changes with the last row only of each order: the ones before would be seen by nobody."""
     last = {change.client_order_id: change for change in changes if isinstance(change, OrderRow)}
     return [change for change in changes if not isinstance(change, OrderRow) or change is last[change.client_order_id]]
 
 
-# Whether an order's id is known, mostly without asking the journal: that is a read on the order's way to the venue.
+class PreparedSend:
+    """An order on its way out: its request is made while the journal writes, and goes when that has written.
 
-MOST = 10_000
+    - send: makes the request, and awaits what it is given before it writes the request to the socket.
+    - spawn: runs that beside all else.
+    - barred: called at the last moment, returns why the request may not go after all; empty when it may.
+    """
+
+    def __init__(
+        self, send: Callable[[Cleared], Work], spawn: Callable[[Work], None], barred: Callable[[], str]
+    ) -> None:
+        self._send: Callable[[Cleared], Work] | None = send
+        self._spawn = spawn
+        self._barred = barred
+        self._journaled = asyncio.Event()
+
+    def prepare(self) -> None:
+        """Begins to make the request, unless that is begun."""
+        send, self._send = self._send, None
+        if send is not None:
+            self._spawn(send(self._cleared))
+
+    def go(self) -> None:
+        """Lets the request go: it is in the journal as SENT."""
+        self._journaled.set()
+        self.prepare()
+
+    async def _cleared(self) -> None:
+        await self._journaled.wait()
+        if why := self._barred():
+            raise NotCleared(why)
 
 
 class RecentOrders:
-    """The contents of the newest orders, by client id.
+    """It knows the newest orders by client id: most need no read of the journal on their way to the venue.
 
     `begin` has the time of the newest tick that any order in the journal comes from. An order of a later tick is known
     only if it was added since. When the newest are too many, the oldest goes, and that time moves up to its tick's.
-    So what is not here and is later cannot be in the journal; all else is asked for.
+    So what is not here and is later cannot be in the journal; all else is looked up there.
     """
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MOST_RECENT) -> None:
         self._contents: dict[str, tuple[str, int]] = {}
         self._most = most
-        self._asked_to_ns: int | None = None  # None: all are asked for
+        self._complete_after_ns: int | None = None  # None: all are looked up
         self._doubted = False
 
     async def begin(self, journal: Journal) -> None:
-        """Nobody but us writes orders from here on."""
+        """Begins anew; nobody but us writes orders from here on."""
         self._contents.clear()
-        self._asked_to_ns = None if self._doubted else await journal.newest_tick_ns()
+        self._complete_after_ns = None if self._doubted else await journal.newest_tick_ns()
 
     def doubt(self) -> None:
-        """The journal refused an order, e.g. an old id with a later tick: from `begin` on all are asked for."""
+        """The journal refused an order, e.g. an old id with a later tick: from `begin` on all are looked up."""
         self._doubted = True
 
     async def content(self, journal: Journal, intent: OrderIntent) -> str | None:
-        """What the order of this id says (`content_of`); None for a new id."""
+        """Returns the content (`content_of`) of the order with this id; None for a new id."""
         held = self._contents.get(intent.client_order_id)
         if held is not None:
             return held[0]
-        if self._asked_to_ns is not None and intent.ts_event > self._asked_to_ns:
+        if self._complete_after_ns is not None and intent.ts_event > self._complete_after_ns:
             return None
         row = await journal.order(intent.client_order_id)
         return None if row is None else row.content
 
     def add(self, row: OrderRow) -> None:
-        """An order that is about to be written."""
+        """Adds an order that is about to be written."""
         self._contents[row.client_order_id] = (row.content, row.ts_event)
         if len(self._contents) > self._most:
             _, at_ns = self._contents.pop(next(iter(self._contents)))
-            if self._asked_to_ns is not None:
-                self._asked_to_ns = max(self._asked_to_ns, at_ns)
-
-
-# Terminal reports that are in the journal and not on the bus yet, by symbol and number.
+            if self._complete_after_ns is not None:
+                self._complete_after_ns = max(self._complete_after_ns, at_ns)
 
 
 class Outbox:
-    """Reports wait here until their partition takes them. wake: called when one came.
+    """Reports that are in the journal wait here until their partition puts them on the bus; wake: called for each.
 
     One that is added twice, or before an earlier one, does no harm: they are taken by their numbers.
     """
@@ -121,13 +226,13 @@ class Outbox:
         self._waiting: dict[int, dict[str, dict[int, ExecutionReport]]] = defaultdict(dict)
 
     def add(self, report: ExecutionReport) -> None:
-        """A report of its book; it is in the journal."""
+        """Adds a report of its book."""
         waiting = self._waiting[partition_of(report.sym, self._partitions)]
         waiting.setdefault(report.sym, {})[report.n] = report
         self.wake()
 
     def take(self, p: int, written: Callable[[str], int], most: int) -> list[ExecutionReport]:
-        """What comes next on a partition's stream, at most so many. written: the number of a symbol's last one."""
+        """Returns what comes next on a partition's stream, at most so many; written: a symbol's last number there."""
         taken: list[ExecutionReport] = []
         for sym, waiting in list(self._waiting[p].items()):
             n = written(sym) + 1
@@ -141,69 +246,31 @@ class Outbox:
         return taken
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forgets all."""
         self._waiting.clear()
 
 
-NS_PER_MS = 1_000_000
-
-
-class Timeouts(NamedTuple):
-    """validity_ms: of a request. grace_ms: after it, before what is not told twice is believed. poll_s ... poll_max_s:
-    between two looks at an order, longer each time. unknown_alarm_s: after so long a person is called."""
-
-    validity_ms: int
-    grace_ms: int
-    poll_s: float = 0.1
-    poll_max_s: float = 2.0
-    unknown_alarm_s: float = 60.0
-
-
-class SessionConfig(NamedTuple):
-    """symbols: that have a lane. book: what a symbol's book is called in the journal. capital: of each book, quote
-    units. max_clock_skew_ms: between the venue's clock and ours; beyond it nothing is added. quote_s: between two looks
-    at a symbol's quote. equity_max_age_s: beyond it the equity is not known. quote_max_age_s: of a quote that
-    values coins. again_s: before a second observation of what one has not made certain.
-    markets_s, markets_pause_s: between two looks at the markets, as a rule and at least.
-    account: its name. whereabouts: what the journal is to keep of the config."""
-
-    symbols: tuple[str, ...]
-    book: Callable[[str], str]
-    capital: Decimal
-    partitions: int
-    pace: Timeouts
-    reconcile_s: float
-    max_clock_skew_ms: int = 2_000
-    quote_s: float = 1.0
-    watch_s: float = 0.5
-    equity_max_age_s: float = 90.0
-    quote_max_age_s: float = 5.0
-    again_s: float = 1.0
-    markets_s: float = 3_600.0
-    markets_pause_s: float = 10.0
-    whereabouts: Whereabouts = Whereabouts()
-    account: str = ""
-
-
 class SessionContext(NamedTuple):
-    """spawn: runs something beside the lanes, as long as the desk is attached. leased: whether our leases are good.
+    """The parts of a session reach one another, and the account, by it.
 
-    markets_in_doubt: set when something speaks for other rules of a market than those that are known.
+    - spawn: runs something beside the order managers, for as long as the session lasts.
+    - leased: whether our leases are good.
+    - markets_in_doubt: set when something speaks for other rules of a market than those that are known.
     """
 
+    config: SessionConfig
     journal: Journal
-    pen: FencedJournal
+    fenced: FencedJournal
     venue: Venue
-    clearance: RiskContext
+    risk: RiskContext
     books: Books
     outbox: Outbox
-    known: RecentOrders
-    pace: Timeouts
-    spawn: Callable[[Coroutine[Any, Any, None]], None]
+    recent: RecentOrders
+    spawn: Callable[[Work], None]
     leased: Callable[[], bool]
     markets_in_doubt: asyncio.Event
 
 
 def now_ms() -> int:
-    """The wall clock."""
+    """Returns the wall clock."""
     return time.time_ns() // NS_PER_MS

@@ -1,4 +1,7 @@
-"""The account's equity, observed now and then at a pace of its own: no other question makes it older than its limit."""
+"""What a session looks at again and again, each at a pace of its own: equity, markets and modes, quotes.
+
+No watch waits for another, so no question makes another's answer older than its limit.
+"""
 
 import asyncio
 import time
@@ -28,53 +31,45 @@ log = structlog.get_logger()
 _ZERO = Decimal(0)
 
 
-class EquityPace(NamedTuple):
-    """every_s: between two observations. again_s: after one that says nothing, or that a second one must confirm.
-
-    quote_max_age_s: of a quote that values coins.
-    """
-
-    every_s: float
-    again_s: float
-    quote_max_age_s: float
-
-
 class AtWork(NamedTuple):
-    """held: what the books hold. unknown: orders of which nobody knows what became, by id: symbol and quantity."""
+    """The books and their orders at one moment, while none is on its way.
+
+    - held: what the books hold, by symbol.
+    - unknown: orders of which nobody knows what became, by id: symbol and quantity.
+    """
 
     held: Mapping[str, Decimal]
     unknown: Mapping[str, tuple[str, Decimal]]
 
 
 class EquityWatch:
-    """Asks for the balance and hands the equity to `clearance`, whose limits go into the journal."""
+    """It asks for the balance and hands the equity to `risk`, whose limits go into the journal."""
 
-    def __init__(self, lanes: Mapping[str, OrderManager], tools: SessionContext, pace: EquityPace) -> None:
-        self._lanes = lanes
-        self._tools = tools
-        self._pace = pace
+    def __init__(self, managers: Mapping[str, OrderManager], context: SessionContext) -> None:
+        self._managers = managers
+        self._context = context
         self._others: dict[str, Decimal] = {}  # coins that are no book's, when last seen with no order in doubt
         self._told: set[str] = set()
 
     async def run(self) -> None:
-        """Observe for ever."""
-        sure = not self._tools.clearance.doubtful
+        """Observes for ever."""
+        config, sure = self._context.config, not self._context.risk.doubtful
         while True:
-            await asyncio.sleep(self._pace.every_s if sure else min(self._pace.every_s, self._pace.again_s))
+            await asyncio.sleep(config.equity_s if sure else min(config.equity_s, config.again_s))
             sure = await self.once()
 
     async def once(self) -> bool:
-        """Whether the equity was observed, and no second observation must confirm it."""
-        tools = self._tools
+        """Observes once; True where the equity was observed, and no second observation must confirm it."""
+        context = self._context
         before = self._at_work()
         try:
-            balance = await tools.venue.balance()
+            balance = await context.venue.balance()
         except VenueError as error:
             log.warning("no equity", why=str(error))
             return False
         if balance.coins and (before is None or before != self._at_work()):
             return False  # coins and cash are on their way from one to the other: this answer is no measure
-        held = self._held(balance, before) if before is not None else tools.books.held()
+        held = self._held(balance, before) if before is not None else context.books.held()
         if held is None:
             log.warning("no equity", why="coins came in while an order is UNKNOWN: what is whose cannot be told")
             return False
@@ -83,19 +78,19 @@ class EquityWatch:
         if worth is None:
             log.warning("no equity", why="a coin that the books hold has no fresh quote")
             return False
-        if changes := tools.clearance.see_equity(worth):
-            await tools.pen.write([*changes, *self._bids(held, balance, quotes)])
+        if changes := context.risk.see_equity(worth):
+            await context.fenced.write([*changes, *self._bids(held, balance, quotes)])
             for change in changes:
                 if isinstance(change, EventRow):
                     log.warning("alarm", what=change.text)
                 elif isinstance(change, LatchRow):
                     log.error("alarm", what=change.reason, latch=change.name)
-        return not tools.clearance.doubtful
+        return not context.risk.doubtful
 
     def _held(self, balance: VenueBalance, at_work: AtWork) -> dict[str, Decimal] | None:
-        """What of the coins is the books'; None where it cannot be told."""
+        """Returns what of the coins is the books'; None where it cannot be told."""
         doubted = {sym for sym, _ in at_work.unknown.values()} & balance.coins.keys()
-        mine = mine_of(self._tools.clearance.limits, balance.coins)
+        mine = mine_of(self._context.risk.limits, balance.coins)
         held = dict(at_work.held)
         for sym, coins in balance.coins.items():
             booked = held.get(sym, _ZERO)
@@ -113,23 +108,23 @@ class EquityWatch:
     def _bids(
         self, held: Mapping[str, Decimal], balance: VenueBalance, quotes: Mapping[str, VenueQuote]
     ) -> list[LimitRow]:
-        """What the coins were valued at: the next run may find their market closed."""
+        """Returns what the coins were valued at: the next run may find their market closed."""
         rows = [last_bid_row(sym, quotes[sym].bid) for sym in balance.coins if held.get(sym, _ZERO) > 0]
-        limits = self._tools.clearance.limits
+        limits = self._context.risk.limits
         new = [row for row in rows if limits.get(row.name) != row.value]
         limits |= {row.name: row.value for row in new}
         return new
 
     async def _quotes(self, held: Mapping[str, Decimal]) -> Mapping[str, VenueQuote]:
-        """What coins are worth; where a market is closed its last bid, which is said and kept."""
-        tools, clearance = self._tools, self._tools.clearance
-        quotes = fresh(clearance.quotes, time.time_ns() // 1_000_000, self._pace.quote_max_age_s)
-        bids = last_bids(held, quotes, tools.venue.untraded, clearance.quotes, clearance.limits, tools.books.paid())
+        """Returns what coins are worth; where a market is closed its last bid, which is alarmed and kept."""
+        context, risk = self._context, self._context.risk
+        quotes = fresh(risk.quotes, time.time_ns() // 1_000_000, self._context.config.quote_max_age_s)
+        bids = last_bids(held, quotes, context.venue.untraded, risk.quotes, risk.limits, context.books.paid())
         changes = list[Change]()
         for sym, bid in bids.items():
             row = last_bid_row(sym, bid)
-            if clearance.limits.get(row.name) != row.value:
-                clearance.limits[row.name] = row.value
+            if risk.limits.get(row.name) != row.value:
+                risk.limits[row.name] = row.value
                 changes.append(row)
             if sym not in self._told:
                 text = f"{plain(held[sym])} of it count at {plain(bid)}, the last price: its market is closed, and "
@@ -138,91 +133,78 @@ class EquityWatch:
                 changes.append(EventRow("ALARM", sym, "", text, now_ms()))
         self._told = set(bids)
         if changes:
-            await tools.pen.write(changes)
+            await context.fenced.write(changes)
         return with_last(quotes, bids)
 
     def _at_work(self) -> AtWork | None:
-        """What the books hold; None while an order is on its way, or its answer. One that is UNKNOWN may stay so."""
+        """Returns None while an order is on its way, or its answer. One that is UNKNOWN may stay so."""
         sent = [
-            ticket for lane in self._lanes.values() for ticket in lane.tickets.values()
-            if ticket.state.phase is not OrderPhase.INTENT
+            order for manager in self._managers.values() for order in manager.open_orders.values()
+            if order.state.phase is not OrderPhase.INTENT
         ]  # fmt: skip
-        if any(ticket.state.phase is not OrderPhase.UNKNOWN for ticket in sent):
+        if any(order.state.phase is not OrderPhase.UNKNOWN for order in sent):
             return None
-        unknown = {ticket.row.client_order_id: (ticket.row.sym, ticket.state.asked_qty) for ticket in sent}
-        return AtWork(self._tools.books.held(), unknown)
+        unknown = {order.row.client_order_id: (order.row.sym, order.state.asked_qty) for order in sent}
+        return AtWork(self._context.books.held(), unknown)
 
-
-# What a person or the exchange changes while the gateway runs: markets and modes, read again and again.
-#
-# A market that is not traded, or is about to end, and modes that are not as configured stop adding in that symbol
-# until it is otherwise. Another contract than before, of another size or step, stops it until a person has looked: a
-# latch. What it was stands in the journal, so that one that changes between two runs is seen, too.
-
-log = structlog.get_logger()
 
 BY = "gateway"
 CONTRACT = "contract:"  # and the symbol: the row of what it was when last read
 
 
-class WatchPace(NamedTuple):
-    """markets_s: between two looks at the markets. pause_s: the least, however often one is in doubt. modes_s: between
-    two looks at the modes."""
-
-    markets_s: float
-    pause_s: float
-    modes_s: float
-
-
 class MarketWatch:
-    """Sets `clearance.stopped`, and latches."""
+    """It reads markets and modes again, which a person or the exchange may change, and sets `risk.stopped` and latches.
 
-    def __init__(self, syms: Sequence[str], tools: SessionContext, pace: WatchPace) -> None:
+    A market that is not traded, or is about to end, and modes that are not as configured stop adding in that symbol
+    until it is otherwise. Another contract than before, of another size or step, stops it until a person has looked: a
+    latch. What it was stands in the journal, so that one that changes between two runs is seen, too.
+    """
+
+    def __init__(self, syms: Sequence[str], context: SessionContext) -> None:
         self._syms = syms
-        self._tools = tools
-        self._pace = pace
+        self._context = context
 
     async def run_markets(self) -> None:
-        """For ever: at once, since whoever stood by knows them as they were; when it is time; and in doubt."""
-        doubt = self._tools.markets_in_doubt
+        """Looks at the markets for ever: at once, since who stood by knows them as they were; when due; in doubt."""
+        config, doubt = self._context.config, self._context.markets_in_doubt
         while True:
             doubt.clear()
             await self.markets()
-            await asyncio.sleep(self._pace.pause_s)
+            await asyncio.sleep(config.markets_pause_s)
             try:
-                async with asyncio.timeout(max(self._pace.markets_s - self._pace.pause_s, 0)):
+                async with asyncio.timeout(max(config.markets_s - config.markets_pause_s, 0)):
                     await doubt.wait()
             except TimeoutError:
                 continue
 
     async def run_modes(self) -> None:
-        """For ever."""
+        """Looks at the modes for ever."""
         while True:
-            await asyncio.sleep(self._pace.modes_s)
+            await asyncio.sleep(self._context.config.reconcile_s)
             await self.modes()
 
     async def markets(self) -> None:
-        """Look at them once; where the venue does not answer, all stays as it was."""
+        """Looks at the markets once; where the venue does not answer, all stays as it was."""
         try:
-            news = await self._tools.venue.read_markets(self._known())
+            news = await self._context.venue.read_markets(self._known())
         except VenueError as error:
             log.warning("cannot read the markets", why=str(error))
             return
         await self._see(news)
 
     async def as_opened(self) -> None:
-        """What is known of them already counts before anything is judged: one that was closed at the start, too."""
-        await self._see(self._tools.venue.market_news(self._known()))
+        """Sees the markets as they were at the start: one that was closed then counts before any order is judged."""
+        await self._see(self._context.venue.market_news(self._known()))
 
     def _known(self) -> dict[str, Contract]:
-        limits = self._tools.clearance.limits
+        limits = self._context.risk.limits
         return {sym: kept(Contract, limits[CONTRACT + sym]) for sym in self._syms if CONTRACT + sym in limits}
 
     async def _see(self, news: Sequence[MarketNews]) -> None:
-        limits = self._tools.clearance.limits
+        limits = self._context.risk.limits
         await self._stop(Reason.MARKET_CLOSED, {one.sym: one.closed for one in news if one.closed})
         for one in news:
-            now = Contract.of(self._tools.venue.rules(one.sym))
+            now = Contract.of(self._context.venue.rules(one.sym))
             row = LimitRow(CONTRACT + one.sym, keep(now))
             if one.changed:
                 await self._latch(one.sym, one.changed, row)
@@ -231,20 +213,20 @@ class MarketWatch:
                 told = [EventRow("MARKET", one.sym, "", one.least, now_ms())] if one.least else []
                 for event in told:
                     log.warning("an order must be", sym=event.sym, what=event.text)
-                await self._tools.pen.write([row, *told])
+                await self._context.fenced.write([row, *told])
 
     async def modes(self) -> None:
-        """Look at them once, likewise."""
+        """Looks at the modes once, likewise."""
         try:
-            found = await self._tools.venue.read_modes()
+            found = await self._context.venue.read_modes()
         except VenueError as error:
             log.warning("cannot read the account's modes", why=str(error))
             return
         await self._stop(Reason.ACCOUNT_MODES, found)
 
     async def _stop(self, reason: Reason, found: Mapping[str, str]) -> None:
-        """Stop adding in these symbols, and in no other, for this reason; both are told once."""
-        stopped, changes = self._tools.clearance.stopped, list[Change]()
+        """Stops adding in these symbols, and in no other, for this reason; both are told once."""
+        stopped, changes = self._context.risk.stopped, list[Change]()
         for sym, why in found.items():
             if stopped.get((sym, reason)) != why:
                 log.error("alarm", sym=sym, what=f"nothing is added: {why}")
@@ -254,40 +236,35 @@ class MarketWatch:
             log.info("adding goes on", sym=sym, after=stopped.pop((sym, reason)))
             changes.append(EventRow("MARKET", sym, "", f"{reason} is over", now_ms()))
         if changes:
-            await self._tools.pen.write(changes)
+            await self._context.fenced.write(changes)
 
     async def _latch(self, sym: str, why: str, row: LimitRow) -> None:
-        """Set together with what the contract is now: seen once, and not lost.
+        """Sets the latch together with what the contract is now: seen once, and not lost.
 
         A person lifts it, by its name, when the strategy's own sizes have been looked at.
         """
         latch = LatchRow(symbol_latch(sym), why, BY, now_ms())
         log.error("alarm", sym=sym, what=f"nothing is added: {why}: `tickline resume {latch.name}` goes on")
-        self._tools.clearance.latches = {**self._tools.clearance.latches, latch.name: latch}
-        self._tools.clearance.limits[row.name] = row.value
-        await self._tools.pen.write([latch, row, EventRow("ALARM", sym, "", f"{latch.name}: {why}", now_ms())])
+        self._context.risk.latches = {**self._context.risk.latches, latch.name: latch}
+        self._context.risk.limits[row.name] = row.value
+        await self._context.fenced.write([latch, row, EventRow("ALARM", sym, "", f"{latch.name}: {why}", now_ms())])
 
 
-# The venue's quotes, asked for all symbols together.
-
-log = structlog.get_logger()
-
-LEAST_S = 0.1
+LEAST_PAUSE_S = 0.1
 
 
 class QuoteWatch:
-    """Hands quotes to `clearance`. every_s: between the beginnings of two looks, where the venue answers in time."""
+    """It asks the venue for all symbols' quotes together, and hands them to `risk`."""
 
-    def __init__(self, syms: Sequence[str], tools: SessionContext, every_s: float) -> None:
+    def __init__(self, syms: Sequence[str], context: SessionContext) -> None:
         self._syms = syms
-        self._tools = tools
-        self._every_s = every_s
+        self._context = context
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Looks for ever, so many seconds between the beginnings of two looks, where the venue answers in time."""
         took_s = 0.0
         while True:
-            await asyncio.sleep(max(self._every_s - took_s, LEAST_S))
+            await asyncio.sleep(max(self._context.config.quote_s - took_s, LEAST_PAUSE_S))
             begun_s = time.monotonic()
             await self.once()
             took_s = time.monotonic() - begun_s
@@ -295,10 +272,10 @@ class QuoteWatch:
     async def once(self) -> None:
         """A quote that is too old stands for none in the risk check, so a failed look needs no more than a log."""
         try:
-            found = await self._tools.venue.quotes(self._syms)
+            found = await self._context.venue.quotes(self._syms)
         except VenueError as error:
             log.warning("no quotes", why=str(error))
             return
-        self._tools.clearance.quotes.update(found)
+        self._context.risk.quotes.update(found)
         if missing := [sym for sym in self._syms if sym not in found]:
             log.warning("no quote", sym=", ".join(missing), why="the venue has none")

@@ -1,4 +1,4 @@
-"""All that the risk check is to know at one moment, and the check itself."""
+"""All that the risk check knows at one moment: journal, books, open orders, quotes, clock."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -17,15 +17,18 @@ NS_PER_S = 1_000_000_000
 
 
 class RiskContext:
-    """Judges orders. The desk keeps what stands here up to date; equity is forgotten when it is too old.
+    """It judges orders by all that the session knows, which the session keeps up to date here.
 
-    open_orders: those of a symbol, as the desk has them. ready: whether venue and clock have been looked at since the
-    attach; before that nothing is refused for want of knowledge, it waits. stopped: symbols in which nothing
-    is added, by reason, and in words why.
+    - limits, latches, arming: as they stand in the journal.
+    - quotes: the venue's newest, by symbol.
+    - reconciled: journal and venue agreed when they were last compared.
+    - blocked: why nothing is added in any symbol; stopped: symbols in which nothing is added, by reason, and why.
+    - ready: whether venue and clock have been looked at since the session began; before that nothing is refused for
+      want of knowledge, it waits.
     """
 
     def __init__(
-        self, risk: RiskCheck, books: Books, open_orders: Callable[[str], Iterable[OpenOrder]], equity_max_age_s: float
+        self, check: RiskCheck, books: Books, open_orders: Callable[[str], Iterable[OpenOrder]], equity_max_age_s: float
     ) -> None:
         self.limits: dict[str, bytes] = {}
         self.latches: dict[str, LatchRow] = {}
@@ -35,27 +38,27 @@ class RiskContext:
         self.blocked: tuple[Reason, ...] = ()
         self.stopped: dict[tuple[str, Reason], str] = {}
         self.ready = False
-        self._risk = risk
+        self._check = check
         self._books = books
         self._open_orders = open_orders
-        self._equity: tuple[Decimal, float] | None = None
+        self._equity: tuple[Decimal, float] | None = None  # and when it was seen, by the monotonic clock
         self._suspected: tuple[str, ...] = ()
         self._equity_max_age_s = equity_max_age_s
 
     def see_equity(self, equity: Decimal) -> Changes:
-        """The account's equity, as the venue told it just now; returns what is to be written for it."""
+        """Takes the account's equity, as the venue told it just now; returns what is to be written for it."""
         self._equity = equity, time.monotonic()
-        seen = self._risk.watch(time.time_ns(), equity, self.limits, self.latches, self._suspected)
+        seen = self._check.watch(time.time_ns(), equity, self.limits, self.latches, self._suspected)
         self._suspected = seen.suspected
         self.remember(seen.changes)
         return seen.changes
 
     def see_funding(self, payments: Iterable[FundingRow]) -> Changes:
-        """The payments since `counted_from_ms`, as they are booked; returns what is to be written for them.
+        """Takes the payments since `counted_from_ms`, as they are booked; returns what is to be written for them.
 
         A latch among it counts at once.
         """
-        changes = self._risk.watch_funding(time.time_ns(), payments, self.limits, self.latches)
+        changes = self._check.watch_funding(time.time_ns(), payments, self.limits, self.latches)
         self.remember(changes)
         self.latches = {**self.latches, **{row.name: row for row in changes if isinstance(row, LatchRow)}}
         return changes
@@ -66,25 +69,24 @@ class RiskContext:
         return bool(self._suspected)
 
     def judge(self, row: OrderRow) -> Verdict:
-        """May this order go now? All other open orders count."""
-        verdict = self._risk.on_tick(
-            ProposedOrder(row.sym, row.intended_qty, row.price, row.reduce_only, row.ts_event, self._context(row))
+        """Returns whether this order may go now. All other open orders count."""
+        verdict = self._check.on_tick(
+            ProposedOrder(row.sym, row.intended_qty, row.price, row.reduce_only, row.ts_event, self._known(row))
         )
         if isinstance(verdict, Refusal) and not self.ready:
             return Hold(verdict.reason, verdict.changes)
         return verdict
 
     def remember(self, changes: Changes) -> None:
-        """The limits that a verdict changes; they go into the journal in the same step.
+        """Takes the limits that a verdict changes; they go into the journal in the same step.
 
         A latch counts as set by the limit that set it, until it is read from the journal: only then can its being gone
         mean that a person has dropped it.
         """
         self.limits |= {change.name: change.value for change in changes if isinstance(change, LimitRow)}
 
-    def _context(self, row: OrderRow) -> Context:
-        own = self._open_orders(row.sym)
-        others = [ticket for ticket in own if ticket.row.client_order_id != row.client_order_id]
+    def _known(self, row: OrderRow) -> Context:
+        others = [order for order in self._open_orders(row.sym) if order.row.client_order_id != row.client_order_id]
         return Context(
             now_ns=time.time_ns(), position=self._books.position(row.sym), in_flight=tuple(_in_flight(others)),
             other_notional=self._other_notional(row.sym), equity=self._known_equity(),
@@ -99,24 +101,25 @@ class RiskContext:
         return self._equity[0]
 
     def _other_notional(self, sym: str) -> Decimal:
+        """Returns what all other symbols' positions are worth with their orders in flight filled, at the worst."""
         total = _ZERO
         for other, held in self._books.positions().items():
             if other == sym:
                 continue
             low = high = held
             price = self.quotes[other].ask if other in self.quotes else _ZERO
-            for ticket in self._open_orders(other):
-                price = max(price, ticket.row.price)
-                for order in _in_flight([ticket]):
-                    low, high = low + min(order.signed_qty, _ZERO), high + max(order.signed_qty, _ZERO)
+            for order in self._open_orders(other):
+                price = max(price, order.row.price)
+                for part in _in_flight([order]):
+                    low, high = low + min(part.signed_qty, _ZERO), high + max(part.signed_qty, _ZERO)
             total += max(abs(low), abs(high)) * price
         for other, held in self._books.others().items():
             total += abs(held) * (self.quotes[other].ask if other in self.quotes else _ZERO)
         return total
 
 
-def _in_flight(tickets: Iterable[OpenOrder]) -> Iterable[InFlight]:
-    for ticket in tickets:
-        state = ticket.state
+def _in_flight(orders: Iterable[OpenOrder]) -> Iterable[InFlight]:
+    for order in orders:
+        state = order.state
         if state.in_flight:
             yield InFlight(state.asked_qty - state.filled_qty, state.phase is OrderPhase.UNKNOWN)

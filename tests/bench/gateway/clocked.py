@@ -67,7 +67,7 @@ class _Session(MemorySession):
         return found
 
 
-class ClockedDesk(ExecutionEngine):
+class ClockedEngine(ExecutionEngine):
     """keep: the orders that were read have been through their stages."""
 
     places: Places

@@ -8,7 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from services.gateway.execution.engine import GatewayReader
-from services.gateway.live import live_plan, session_config
+from services.gateway.execution.session_context import SessionConfig
+from services.gateway.live import live_plan
 from services.gateway.risk.check import RiskRules
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
@@ -21,7 +22,7 @@ from shared.messages.codec import decode
 from shared.runner.bus_reader import BusReader
 from shared.runner.plan import Limits
 from shared.runner.worker import Worker
-from tests.bench.gateway.clocked import ClockedBus, ClockedDesk, ClockedJournal, ClockedRisk, ClockedVenue, Places
+from tests.bench.gateway.clocked import ClockedBus, ClockedEngine, ClockedJournal, ClockedRisk, ClockedVenue, Places
 from tests.bench.gateway.orders import CASH, SYMBOLS
 
 P = 2
@@ -39,8 +40,8 @@ class Gateway:
         self.risk = ClockedRisk(self._rules)
         self._bus = ClockedBus(lease_s=LEASE_S, maxlens={Stream.ORDERS: 256, Stream.EXECUTIONS: 256})
         self._bus.places = self.places
-        self._desk = ClockedDesk(session_config(settings), self.risk, self._journal, self._venue)
-        self._desk.places = self.places
+        self._engine = ClockedEngine(SessionConfig.of(settings), self.risk, self._journal, self._venue)
+        self._engine.places = self.places
         self._seqs = dict.fromkeys(range(P), 0)
 
     async def _journal(self) -> ClockedJournal:
@@ -62,8 +63,8 @@ class Gateway:
             await journal.write_by_person([ArmingRow(Decimal(CASH), now, now + DAY_MS, self._rules.config_hash, "")])
         limits = Limits(lease_s=LEASE_S)
         plan = live_plan(self._settings)
-        feeder = GatewayReader(BusReader(limits), self._desk)
-        worker = Worker(plan, self._bus, feeder, partitions=P, limits=limits, keeper=self._desk)
+        feeder = GatewayReader(BusReader(limits), self._engine)
+        worker = Worker(plan, self._bus, feeder, partitions=P, limits=limits, keeper=self._engine)
         task = asyncio.create_task(worker.run())
         self._session = await self._bus.connect()
         self._leases = {p: await self._session.acquire(PartitionId("strategy", p), "bench") for p in range(P)}

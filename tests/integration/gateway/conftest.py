@@ -47,13 +47,13 @@ class Gateway:
         self.fake = fake
         self.task: asyncio.Task[None] | None = None
         self.worker: Worker | None = None
-        self.desk: ExecutionEngine | None = None
+        self.engine: ExecutionEngine | None = None
         self._n = 0
         self._seq = 0
 
     def start(self) -> None:
         wiring = live(self.settings, LIMITS)
-        self.desk = cast(ExecutionEngine, wiring.keeper)
+        self.engine = cast(ExecutionEngine, wiring.keeper)
         self.worker = Worker(
             wiring.plan, self.bus, wiring.feeder, partitions=P, limits=LIMITS, keeper=wiring.keeper
         )  # fmt: skip
@@ -96,9 +96,9 @@ class Gateway:
 
     def limits(self) -> list[str]:
         """What the gateway's risk check remembers."""
-        assert self.desk is not None
-        attached = self.desk._attached
-        return [] if attached is None else list(attached.tools.clearance.limits)
+        assert self.engine is not None
+        session = self.engine._session
+        return [] if session is None else list(session.context.risk.limits)
 
     async def adopt_difference(self) -> None:
         """As `tickline resolve … --as external` does."""
@@ -142,22 +142,22 @@ class Gateway:
     async def agreed(self) -> None:
         """Until the gateway has found nothing, after now; and nothing in the comparison behind that."""
         await self.compared(3)
-        await until(lambda: self.desk is not None and self.desk._attached is not None and
-                    self.desk._attached.tools.clearance.reconciled, every_s=0.05)  # fmt: skip
+        await until(lambda: self.engine is not None and self.engine._session is not None and
+                    self.engine._session.context.risk.reconciled, every_s=0.05)  # fmt: skip
         await self.compared(2)
         assert [row for row in await self.externals() if not row.adopted_by] == []
 
     def rules(self) -> MarketRules:
         """The market's."""
-        assert self.desk is not None
-        assert self.desk._venue is not None
-        return self.desk._venue.rules(SYM)
+        assert self.engine is not None
+        assert self.engine._venue is not None
+        return self.engine._venue.rules(SYM)
 
     def books(self) -> Books:
         """The gateway's own."""
-        assert self.desk is not None
-        assert self.desk._attached is not None
-        return self.desk._attached.tools.books
+        assert self.engine is not None
+        assert self.engine._session is not None
+        return self.engine._session.context.books
 
     async def compared(self, times: int) -> None:
         """The venue is asked so many times more for what only a comparison asks for, once each."""
@@ -170,9 +170,9 @@ class Gateway:
 
     def latches(self) -> list[str]:
         """What the gateway knows of."""
-        assert self.desk is not None
-        attached = self.desk._attached
-        return [] if attached is None else list(attached.tools.clearance.latches)
+        assert self.engine is not None
+        session = self.engine._session
+        return [] if session is None else list(session.context.risk.latches)
 
     async def adopt(self) -> None:
         """As `tickline adopt` does; returns when the gateway has seen it."""

@@ -41,8 +41,10 @@ async def test_capital_reaches_every_book_in_sequence_and_is_no_difference(tradi
     with structlog.testing.capture_logs() as logs:
         assert await trading.set_capital(add="400") == 500
         *_, told = await trading.reported(3)
-    (why,) = [line["why"] for line in logs if line["event"] == "the desk stops"]
-    assert why.endswith("acted on the account: what it has changed is read, and the desk goes on"), "no fault of ours"
+    (why,) = [line["why"] for line in logs if line["event"] == "the session ends"]
+    assert why.endswith("acted on the account: what it has changed is read, and the gateway goes on"), (
+        "no fault of ours"
+    )
     assert (told.leg, told.capital, bool(told.last_qty), bool(told.commission)) == (Leg.CAPITAL, 500, False, False)
     await trading.write(trading.intent("0.010"), trading.intent("-0.010"))
     await trading.reported(5)

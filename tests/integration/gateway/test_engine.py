@@ -81,9 +81,9 @@ class AtTheDisk(Journal):
 async def test_an_order_whose_write_fails_at_the_disk_is_sent_when_it_is_written(trading: Gateway) -> None:
     await trading.stop()
     trading.start()
-    assert trading.desk is not None
+    assert trading.engine is not None
     own = trading.settings
-    trading.desk._open_journal = lambda: AtTheDisk.open(own.journal_url, own.gateway.account, durable=True)
+    trading.engine._open_journal = lambda: AtTheDisk.open(own.journal_url, own.gateway.account, durable=True)
     await trading.write(trading.intent("0.010"))
     await until(lambda: AtTheDisk.failed >= 3)
     assert trading.fake.server.count("/order", "POST") == 0

@@ -32,9 +32,9 @@ async def observed(trading: Gateway, times: int = 3) -> None:
 
 def last_equity(trading: Gateway) -> Decimal:
     """The newest that was observed; Infinity before the first."""
-    assert trading.desk is not None
-    attached = trading.desk._attached
-    marks = None if attached is None else marks_in(attached.tools.clearance.limits)
+    assert trading.engine is not None
+    session = trading.engine._session
+    marks = None if session is None else marks_in(session.context.risk.limits)
     return Decimal("Infinity") if marks is None else marks.last
 
 
@@ -126,13 +126,13 @@ async def test_one_order_that_is_unknown_leaves_the_equity_known(spot: Gateway, 
         await until(lambda: 9_880 < last_equity(spot) < 9_900)
     await observed(spot, 4)
     assert (spot.latches(), last_equity(spot) == 10_000) == ([], not filled)
-    assert spot.desk is not None
-    assert spot.desk._attached is not None
-    clearance = spot.desk._attached.tools.clearance
-    at_s = clearance._equity[1] if clearance._equity else 0.0
+    assert spot.engine is not None
+    assert spot.engine._session is not None
+    risk = spot.engine._session.context.risk
+    at_s = risk._equity[1] if risk._equity else 0.0
     await observed(spot, 2)
-    assert clearance._equity is not None
-    assert clearance._equity[1] > at_s, "it grows no older"
+    assert risk._equity is not None
+    assert risk._equity[1] > at_s, "it grows no older"
 
 
 async def test_funding_of_a_day_beyond_its_limit_latches_and_nothing_is_added(tmp_path: Path) -> None:

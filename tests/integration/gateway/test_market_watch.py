@@ -23,16 +23,16 @@ async def watched(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 
 def stopped(trading: Gateway) -> dict[tuple[str, Reason], str]:
-    assert trading.desk is not None
-    attached = trading.desk._attached
-    return {} if attached is None else attached.tools.clearance.stopped
+    assert trading.engine is not None
+    session = trading.engine._session
+    return {} if session is None else session.context.risk.stopped
 
 
 def quoted(trading: Gateway) -> bool:
     """Whether the newest quote is one of an open market."""
-    assert trading.desk is not None
-    attached = trading.desk._attached
-    return attached is not None and SYM in (quotes := attached.tools.clearance.quotes) and quotes[SYM].trading
+    assert trading.engine is not None
+    session = trading.engine._session
+    return session is not None and SYM in (quotes := session.context.risk.quotes) and quotes[SYM].trading
 
 
 async def bought(trading: Gateway) -> None:
@@ -207,9 +207,9 @@ async def test_what_opens_after_a_close_that_was_cut_does_not_go(watched: Gatewa
 
 
 def most(trading: Gateway) -> Decimal | None:
-    assert trading.desk is not None
-    assert trading.desk._attached is not None
-    return trading.desk._attached.tools.venue.rules(SYM).most_qty
+    assert trading.engine is not None
+    assert trading.engine._session is not None
+    return trading.engine._session.context.venue.rules(SYM).most_qty
 
 
 async def test_an_order_that_waits_for_a_price_is_somebody_elses(watched: Gateway) -> None:

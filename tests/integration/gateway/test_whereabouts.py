@@ -61,9 +61,9 @@ async def test_no_trading_elsewhere(trading: Gateway) -> None:
     assert await trading.externals() == []
 
 
-async def attached(trading: Gateway) -> None:
+async def until_taken_over(trading: Gateway) -> None:
     trading.start()
-    await until(lambda: trading.desk is not None and trading.desk._attached is not None)
+    await until(lambda: trading.engine is not None and trading.engine._session is not None)
 
 
 async def test_a_key_of_another_account_is_refused_and_nothing_is_closed_there(
@@ -84,7 +84,7 @@ async def test_a_key_of_another_account_is_refused_and_nothing_is_closed_there(
     assert len(trading.fake.engine.accepted) == 1, "the buy, and no sale"
     assert "fake-key" not in repr(await whereabouts(trading))
     trading.fake.engine.set("uid", "FzFzXquXXqoC")
-    await attached(trading)
+    await until_taken_over(trading)
 
 
 async def test_a_new_key_needs_a_word_where_the_exchange_does_not_tell_whose_it_is(tmp_path: Path) -> None:
@@ -103,4 +103,4 @@ async def test_a_new_key_needs_a_word_where_the_exchange_does_not_tell_whose_it_
             await venue.close()
             now = Whereabouts.of(trading.settings).of_account(venue, Whereabouts(), "main")
             await write_key(journal, before.model_copy(update={"identity": now.identity}), "test", 1)
-        await attached(trading)
+        await until_taken_over(trading)

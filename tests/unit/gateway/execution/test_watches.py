@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.gateway.execution.account_session import AccountSession
 from services.gateway.execution.session_context import SessionConfig
-from services.gateway.execution.watches import EquityPace, EquityWatch
+from services.gateway.execution.watches import EquityWatch
 from shared.errors import VenueError
 from shared.orders import VenueQuote
 from shared.orders.answers import VenueBalance
@@ -20,7 +19,7 @@ SYM = "BTCUSDT"
 
 
 class Account:
-    """A venue, and what the desk knows; `seen`: each equity with its time. One below `loss` is doubted, once."""
+    """A venue, and what the session knows; `seen`: each equity with its time. One below `loss` is doubted, once."""
 
     doubtful = False
     loss = Decimal(0)
@@ -53,8 +52,9 @@ class Account:
 
 
 def watching(account: Account) -> EquityWatch:
-    tools: Any = SimpleNamespace(venue=account, clearance=account, books=account, pen=None)
-    return EquityWatch({}, tools, EquityPace(every_s=30.0, again_s=1.0, quote_max_age_s=5.0))
+    config = SimpleNamespace(equity_s=30.0, again_s=1.0, quote_max_age_s=5.0)
+    context: Any = SimpleNamespace(config=config, venue=account, risk=account, books=account, fenced=None)
+    return EquityWatch({}, context)
 
 
 @virtually()
@@ -90,6 +90,4 @@ async def test_what_is_not_certain_is_observed_again_soon(why: str) -> None:
 @pytest.mark.parametrize(("reconcile_s", "every_s"), [(10.0, 10.0), (600.0, 30.0)])
 def test_the_equity_has_a_pace_of_its_own(reconcile_s: float, every_s: float) -> None:
     """However rarely the rest is compared: it would be unknown in between."""
-    rules = SessionConfig((SYM,), str, Decimal(1), 1, Any, reconcile_s)  # type: ignore[arg-type]
-    attached: Any = SimpleNamespace(_rules=rules)
-    assert AccountSession._equity_pace(attached).every_s == every_s
+    assert SessionConfig((SYM,), str, Decimal(1), 1, 5_000, 3_000, reconcile_s).equity_s == every_s

@@ -30,12 +30,12 @@ class Heard:
 @pytest.mark.parametrize("reason", [Reason.MARKET_CLOSED, Reason.ACCOUNT_MODES])
 def test_what_stops_one_symbol_stops_no_other(reason: Reason) -> None:
     heard = Heard()
-    clearance = RiskContext(cast(RiskCheck, heard), Books([BTC, ETH], Decimal(100)), lambda sym: (), 60.0)
-    clearance.stopped[ETH, reason] = "why"
-    clearance.judge(order(sym=BTC))
+    risk = RiskContext(cast(RiskCheck, heard), Books([BTC, ETH], Decimal(100)), lambda sym: (), 60.0)
+    risk.stopped[ETH, reason] = "why"
+    risk.judge(order(sym=BTC))
     assert heard.asked.context.blocked == ()
-    clearance.blocked = (Reason.CLOCK_SKEW,)
-    clearance.judge(order(sym=ETH))
+    risk.blocked = (Reason.CLOCK_SKEW,)
+    risk.judge(order(sym=ETH))
     assert heard.asked.context.blocked == (Reason.CLOCK_SKEW, reason)
 
 
