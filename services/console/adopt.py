@@ -2,14 +2,15 @@
 
 import contextlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from services.console.terminal import confirm, need_terminal, now_ms, on_account, person, warn
-
-if TYPE_CHECKING:
-    from shared.config import Settings
+from shared.config import Settings
+from shared.control import latches
+from shared.control.accounts import journal_of, settings_of_account, write_key
+from shared.control.whereabouts import Whereabouts
 
 
 def adopt(
@@ -21,9 +22,6 @@ def adopt(
 
 async def adopt_bus() -> Iterable[str]:
     """Writes the present bus's id into the journal. The gateway then gives it all executions it lacks."""
-    from shared.control import latches
-    from shared.control.accounts import journal_of, settings_of_account
-
     need_terminal("adopt")
     settings = settings_of_account()
     account = settings.gateway.account
@@ -46,11 +44,9 @@ async def adopt_bus() -> Iterable[str]:
 
 async def adopt_key() -> Iterable[str]:
     """Writes down that the config's key is of the account that its journal belongs to: a person has made a new one."""
-    from services.gateway.account.key import other_key
-    from shared.control.accounts import journal_of, settings_of_account, write_key
-    from shared.control.whereabouts import Whereabouts
-
     need_terminal("adopt")
+    from services.gateway.account.preview import other_key  # ccxt takes a while to load
+
     settings = settings_of_account()
     account = settings.gateway.account
     async with journal_of(settings, warn) as journal:
@@ -64,7 +60,7 @@ async def adopt_key() -> Iterable[str]:
     return [f"{account}'s journal belongs to this key's account now"]
 
 
-async def _present_bus(settings: "Settings") -> str:
+async def _present_bus(settings: Settings) -> str:
     from shared.bus.embedded import running_url, stored_bus
     from shared.runner.service import check_bus, make_bus
 

@@ -8,7 +8,12 @@ import typer
 
 from services.console.options import AccountName
 from services.console.terminal import amount, confirm, need_terminal, now_ms, on_account, person, warn
+from shared.control import arming
+from shared.control.accounts import account_to_stop, journal_of, settings_of_account
+from shared.control.capital import books_in, check_books
+from shared.control.latches import HALT
 from shared.errors import ConfigError, SafetyRefusal
+from shared.explain.account import utc
 
 
 def arm(
@@ -25,12 +30,6 @@ def arm(
 
 async def arm_account(account: str, max_notional: Decimal, length: str) -> Iterable[str]:
     """Shows what would be armed, lets the person type the account's name, and writes the arming."""
-    from shared.control import arming
-    from shared.control.accounts import journal_of, settings_of_account
-    from shared.control.capital import books_in, check_books
-    from shared.control.latches import HALT
-    from shared.explain.account import utc
-
     settings = settings_of_account()
     if account != settings.gateway.account:
         raise ConfigError(f"--account {account}: the config's account is {settings.gateway.account}")
@@ -62,9 +61,6 @@ def disarm(account: AccountName = None) -> None:
 
 async def disarm_account(named: str | None = None) -> Iterable[str]:
     """Ends the arming at once. named: as `account_to_stop` has it."""
-    from shared.control import arming
-    from shared.control.accounts import account_to_stop
-
     async with account_to_stop(named, warn) as stopped:
         was_armed = await arming.disarm(stopped.journal, person(), now_ms())
     return [f"{stopped.account} is disarmed" if was_armed else f"{stopped.account} was not armed, and is not"]

@@ -1,16 +1,17 @@
 """`tickline capital`: a person gives a book more money to trade with, or less."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from services.console.terminal import amount, confirm, need_terminal, now_ms, on_account, person, warn
 from shared.config import Mode, load_settings
+from shared.control.accounts import journal_of, settings_of_account
+from shared.control.capital import CapitalChange, books_in, lacks_beginning, write_capital
 from shared.errors import ConfigError
-
-if TYPE_CHECKING:
-    from shared.control.capital import CapitalChange
+from shared.exchanges.trading.amounts import plain
+from shared.explain.account import money
 
 
 def capital(
@@ -19,19 +20,12 @@ def capital(
     add: Annotated[str | None, typer.Option("--add", help="What is added to it; with a minus: taken out.")] = None,
 ) -> None:
     """Give a book more capital to trade with, or less; needs a terminal."""
-    from shared.control.capital import CapitalChange
-
     change = CapitalChange(amount("--set", to), amount("--add", add))
     on_account(lambda: set_capital(sym, change))
 
 
-async def set_capital(sym: str, change: "CapitalChange") -> Iterable[str]:
+async def set_capital(sym: str, change: CapitalChange) -> Iterable[str]:
     """Shows what a book has and would have, lets the person type the account's name, and writes it."""
-    from shared.control.accounts import journal_of, settings_of_account
-    from shared.control.capital import books_in, lacks_beginning, write_capital
-    from shared.exchanges.trading.amounts import plain
-    from shared.explain.account import money
-
     loaded = load_settings()
     if loaded.gateway.mode is Mode.PAPER:
         raise ConfigError(

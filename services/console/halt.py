@@ -10,6 +10,9 @@ import typer
 
 from services.console.options import AccountName
 from services.console.terminal import confirm, need_terminal, now_ms, on_account, person, warn
+from shared.control import latches
+from shared.control.accounts import account_to_stop, journal_of, settings_of_account
+from shared.explain.account import latch_line, latch_with_its_verb
 
 
 def halt(
@@ -33,12 +36,9 @@ async def stop(
     at work the gateway leaves the account to it; then it comes back, settles what the halt has sent, and refuses
     everything else.
     """
-    from shared.control.accounts import account_to_stop
-    from shared.control.latches import halt as latch_account
-
     by = person()
     async with account_to_stop(named, warn) as stopped:
-        epoch = await latch_account(stopped.journal, by, now_ms(), at_work=cancel or flatten)
+        epoch = await latches.halt(stopped.journal, by, now_ms(), at_work=cancel or flatten)
         typer.echo(f"{stopped.account} is halted: nothing is sent until `tickline resume HALT`")
         if cancel or flatten:
             from services.gateway.account.way_out import leave
@@ -56,26 +56,21 @@ def resume(
 
 async def lift(names: Sequence[str]) -> Iterable[str]:
     """Drops the latches of these names, after a person has seen them; without names, lists what is latched."""
-    from shared.control.accounts import journal_of, settings_of_account
-    from shared.control.latches import lift as lift_latches
-    from shared.control.latches import to_lift
-    from shared.explain.account import latch_line, latch_with_its_verb
-
     if names:
         need_terminal("resume")
     settings = settings_of_account()
     account = settings.gateway.account
     async with journal_of(settings, warn) as journal:
-        latches = await journal.latches()
+        standing = await journal.latches()
         if not names:
-            listed = [latch_with_its_verb(latch) for _, latch in sorted(latches.items())]
+            listed = [latch_with_its_verb(latch) for _, latch in sorted(standing.items())]
             return listed or [f"nothing of {account} is latched"]
-        dropped, left = to_lift(names, latches), sorted(latches.keys() - set(names))
+        dropped, left = latches.to_lift(names, standing), sorted(standing.keys() - set(names))
         for latch in dropped:
             typer.echo(f"latched: {latch_line(latch)}")
         for name in left:
-            typer.echo(f"stays: {latch_line(latches[name])}")
+            typer.echo(f"stays: {latch_line(standing[name])}")
         confirm(account, "resume")
-        await lift_latches(journal, dropped, person(), now_ms())
+        await latches.lift(journal, dropped, person(), now_ms())
     goes = f"; still held by {', '.join(left)}" if left else ""
     return [f"{', '.join(latch.name for latch in dropped)} of {account} lifted{goes}"]

@@ -2,19 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from services.console.terminal import amount, confirm, need_terminal, now_ms, on_account, person, warn
-from services.gateway.account.ending import OF_DIFFERENCES, Ending
+from services.gateway.account.adoption import AdoptRequest, made_of, write_adopted
+from services.gateway.account.resolution import OF_DIFFERENCES, Ending, ResolveRequest, resolution
+from shared.config import Settings
+from shared.control.accounts import journal_of, settings_of_account, write_alone
 from shared.errors import ConfigError, SafetyRefusal
-
-if TYPE_CHECKING:
-    from services.gateway.account.adoption import AdoptRequest
-    from shared.config import Settings
-    from shared.journal.journal import Journal
-    from shared.journal.rows import Change, ExternalRow
+from shared.explain.orders import difference_line, order_line
+from shared.journal.journal import Journal
+from shared.journal.rows import Change, EventRow, ExternalRow
+from shared.messages.reasons import OrderPhase
 
 
 def resolve(
@@ -41,10 +42,6 @@ def resolve(
 
 async def waiting() -> Iterable[str]:
     """Returns what waits for a person: orders without an end, differences that nobody has adopted."""
-    from shared.control.accounts import journal_of, settings_of_account
-    from shared.explain.orders import order_line
-    from shared.messages.reasons import OrderPhase
-
     settings = settings_of_account()
     async with journal_of(settings, warn) as journal:
         orders = [row for row in await journal.orders() if row.state is not OrderPhase.INTENT]
@@ -57,13 +54,6 @@ async def decide(
     what: Sequence[str], ending: Ending, qty: Decimal | None, price: Decimal | None, fee: Decimal | None
 ) -> Iterable[str]:
     """Ends an order as the person says, or adopts differences."""
-    from services.gateway.account.adoption import AdoptRequest
-    from services.gateway.account.resolution import ResolveRequest, resolution
-    from shared.control.accounts import journal_of, settings_of_account, write_alone
-    from shared.explain.orders import order_line
-    from shared.journal.rows import EventRow
-    from shared.messages.reasons import OrderPhase
-
     need_terminal("resolve")
     settings = settings_of_account()
     async with journal_of(settings, warn) as journal:
@@ -83,7 +73,7 @@ async def decide(
         typer.echo(resolution(row, fills, said, 1, settings.gateway).shown)
         confirm(settings.gateway.account, "resolve")
 
-        async def resolved(epoch: int) -> "list[Change]":
+        async def resolved(epoch: int) -> list[Change]:
             if await journal.order(name) != row:
                 raise SafetyRefusal(f"order {name} has changed meanwhile: look at it again")
             made = resolution(row, fills, said, await journal.last_seq(row.book) + 1, settings.gateway)
@@ -94,10 +84,8 @@ async def decide(
     return [f"{name} is {ending}"]
 
 
-async def _adopt(settings: "Settings", journal: "Journal", names: Sequence[str], said: "AdoptRequest") -> None:
+async def _adopt(settings: Settings, journal: Journal, names: Sequence[str], said: AdoptRequest) -> None:
     """Shows what adopting these differences means, lets the person type the account's name, and writes it."""
-    from services.gateway.account.adoption import made_of, write_adopted
-
     made = await made_of(settings, journal, names, said)
     for one in made:
         typer.echo(_difference_line(one.row, settings))
@@ -106,8 +94,6 @@ async def _adopt(settings: "Settings", journal: "Journal", names: Sequence[str],
     await write_adopted(settings, journal, made, names, said)
 
 
-def _difference_line(row: "ExternalRow", settings: "Settings") -> str:
-    from shared.explain.orders import difference_line
-
+def _difference_line(row: ExternalRow, settings: Settings) -> str:
     market = settings.gateway.markets.get(row.sym, "")
     return difference_line(row, spot=bool(market) and ":" not in market)

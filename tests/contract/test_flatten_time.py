@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from services.gateway.account.flatten import Flatten
-from services.gateway.account.waiting import WaitNotices
+from services.gateway.account.waiting import VenueWait
 from services.simulator.engine.events import LIVE
 from services.simulator.engine.matching_engine import NewOrder
 from shared.config import load_settings
@@ -218,7 +218,7 @@ async def test_an_order_of_another_book_that_nobody_tells_holds_up_no_end() -> N
 
         venue.find = unknown  # type: ignore[method-assign]
         rows = [order(sym=sym, book=f"other:{sym}", client_order_id=f"{n:016}", signed_qty=D(1)) for n in range(5)]
-        begun_s, waiting = time.monotonic(), WaitNotices("main", said.append)
+        begun_s, waiting = time.monotonic(), VenueWait("main", said.append)
         flatten = Flatten(settings, cast(Any, Journal(rows)), venue, 1, "test", said.append, waiting=waiting)
         await flatten.flatten(begun_s + 10)
         assert time.monotonic() - begun_s < 11
@@ -250,7 +250,7 @@ async def test_flat_is_said_once_while_an_order_cannot_be_cancelled() -> None:
             await cancel(sym, shown)
 
         venue.cancel_all = refuses  # type: ignore[method-assign]
-        waiting = WaitNotices("main", said.append)
+        waiting = VenueWait("main", said.append)
         flatten = Flatten(settings, cast(Any, Journal([])), venue, 1, "test", said.append, waiting=waiting)
         await flatten.flatten(begun_s + 120)
         assert flat(made)

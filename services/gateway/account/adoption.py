@@ -6,7 +6,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import NamedTuple
 
-from services.gateway.account.ending import Ending
+from services.gateway.account.resolution import Ending
 from services.gateway.execution.baseline import elsewhere_row, mine_of, mine_row
 from services.gateway.execution.records import NS_PER_MS
 from shared.config import Settings

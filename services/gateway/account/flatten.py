@@ -22,7 +22,7 @@ from services.gateway.account.closing_orders import (
     last_valid_ms,
 )
 from services.gateway.account.resting import Resting
-from services.gateway.account.waiting import WaitNotices, longer
+from services.gateway.account.waiting import POLL_S, VenueWait
 from services.gateway.execution.account_reader import trades_of
 from services.gateway.execution.baseline import elsewhere_row, mine_of
 from services.gateway.execution.records import ending, open_order_of
@@ -43,7 +43,6 @@ from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
 from shared.orders.transitions import on_event
 
-POLL_S = 0.2
 SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
 MARGIN_MS = 500  # past the last validity, before the last look
 FENCED_TIMES = TOLD_TIMES = 20
@@ -60,7 +59,7 @@ class Flatten:
 
     def __init__(
         self, settings: Settings, journal: Journal, venue: Venue, epoch: int, by: str, say: Say,
-        unplaced: Sequence[str] = (), traded: Collection[str] | None = None, waiting: WaitNotices | None = None,
+        unplaced: Sequence[str] = (), traded: Collection[str] | None = None, waiting: VenueWait | None = None,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._journal = journal
@@ -68,8 +67,8 @@ class Flatten:
         self._epoch = epoch
         self._by = by
         self._say = say
-        self._waiting = waiting or WaitNotices(settings.gateway.account, say)
-        self._trouble, self._pause_s = False, POLL_S  # whether the venue has answered since the last pause
+        self._waiting = waiting or VenueWait(settings.gateway.account, say)
+        self._trouble = False  # whether the venue has not answered since the last pause
         self._syms = tuple(sym for sym in settings.gateway.markets if sym not in venue.out_of_reach)
         self._not_seen = (*unplaced, *(sym for sym in settings.gateway.markets if sym in venue.out_of_reach))
         self._on_its_way: dict[str, list[tuple[OrderRequest, ClosingOrder]]] = {}
@@ -85,11 +84,6 @@ class Flatten:
         self._refused: set[str] = set()  # since the last look
         self._in_row: dict[str, int] = {}  # refusals since something was taken, by symbol
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
-
-    async def cancel(self, until: float) -> None:
-        """Every open order of our symbols; asked until `until` (monotonic; inf: without end), then VenueError."""
-        while left := await self._resting.cancel_unseen() or await self._resting.cancel():
-            await self._pause(until, f"not all is cancelled yet ({left})")
 
     async def flatten(self, until: float) -> None:
         """Cancel, and close until the venue shows no position and nothing can arrive any more.
@@ -123,14 +117,9 @@ class Flatten:
                 return
             await self._pause(until, f"not flat yet ({left or rests or 'orders can still arrive'})")
 
-    async def _pause(self, until: float, what: str) -> None:
-        """A venue tells only when it is asked; one that does not answer is asked less and less often."""
-        if time.monotonic() > until:
-            raise VenueError(what)
-        self._waiting.on = what
-        trouble = self._trouble or bool(self._resting.failed)
-        self._pause_s, self._trouble = longer(self._pause_s) if trouble else POLL_S, False
-        await asyncio.sleep(self._pause_s)
+    async def _pause(self, until: float, on: str) -> None:
+        trouble, self._trouble = self._trouble or bool(self._resting.failed), False
+        await self._waiting.pause(until, on, trouble=trouble)
 
     async def _each(self, step: Callable[[str], Awaitable[bool]]) -> str:
         """Do this for all symbols side by side; returns those that are not done, and what the venue said."""

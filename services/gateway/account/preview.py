@@ -1,4 +1,4 @@
-"""What a person sees before arming: the account as venue and journal tell it now, and what an arming would allow."""
+"""What a person sees of an account before a word on it: what an arming would allow, whose the config's key is."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,10 @@ from shared.account import Account
 from shared.config import Settings
 from shared.control.books import Books
 from shared.control.whereabouts import Whereabouts
-from shared.errors import VenueError
+from shared.errors import SafetyRefusal, VenueError
 from shared.exchanges.trading.amounts import plain, sized
 from shared.exchanges.trading.make import make_venue
-from shared.exchanges.trading.venue import MarketRules
+from shared.exchanges.trading.venue import AccountIdentity, MarketRules
 from shared.explain.account import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake, utc
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, LatchRow
@@ -231,3 +231,28 @@ def _own(seen: AccountSeen, market: MarketSeen) -> Decimal:
 
 def _notional(seen: AccountSeen, market: MarketSeen) -> Decimal:
     return _own(seen, market).copy_abs() * market.quote.ask
+
+
+class OtherKey(NamedTuple):
+    """A key of which nobody knows that it is of the journal's account. why: for a person. identity: the key's."""
+
+    why: str
+    identity: AccountIdentity | None
+
+
+async def other_key(settings: Settings, before: Whereabouts) -> OtherKey | None:
+    """Returns the config's key as the exchange knows it; None where it is of the account that the journal belongs to.
+
+    before: what the journal knows of the account.
+    """
+    account, here = settings.gateway.account, Whereabouts.of(settings)
+    venue = make_venue(settings)
+    await venue.open(only_out=True)
+    try:
+        try:
+            here.of_account(venue, before, account)
+        except SafetyRefusal as other:
+            return OtherKey(str(other), here.of_account(venue, Whereabouts(), account).identity)
+        return None
+    finally:
+        await venue.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from enum import StrEnum
 from typing import NamedTuple
 
 from services.gateway.execution.records import following, open_order_of, report_of
@@ -15,6 +16,24 @@ from shared.orders.fees import fees_in
 from shared.orders.outcome import outcome
 from shared.orders.state import Resolve
 from shared.orders.transitions import on_event
+
+
+class Ending(StrEnum):
+    """An order ends as FILLED to EXPIRED. A difference is EXTERNAL, taken note of, or its position is BOT's or MINE.
+
+    BOT: the book takes the position over. MINE: a person's coins, which the bot neither counts nor sells; spot only.
+    """
+
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    EXTERNAL = "external"
+    BOT = "bot"
+    MINE = "mine"
+
+
+OF_DIFFERENCES = frozenset({Ending.EXTERNAL, Ending.BOT, Ending.MINE})
 
 
 class ResolveRequest(NamedTuple):

@@ -1,4 +1,4 @@
-"""What rests or waits in the account's markets, on the way out: looked at together, and cancelled where there is any.
+"""Orders that rest or wait in an account's markets are looked at together on the way out, and cancelled.
 
 A question for all markets costs what one of a single market does, and exchanges bound how many are asked in a second.
 """
@@ -6,15 +6,18 @@ A question for all markets costs what one of a single market does, and exchanges
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
+from services.gateway.account.waiting import VenueWait
+from shared.control.accounts import Say
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Venue
 from shared.orders.answers import VenueOrder
 
-Say = Callable[[str], None]
-
 
 class Resting:
-    """Anybody's orders in the markets of `syms`. failed: symbols that could not be looked at or cancelled last."""
+    """The orders, anybody's, that rest or wait in the markets of `syms`.
+
+    failed: symbols that could not be looked at or cancelled the last time.
+    """
 
     def __init__(self, venue: Venue, syms: Sequence[str], say: Say) -> None:
         self.failed: set[str] = set()
@@ -23,12 +26,17 @@ class Resting:
         self._say = say
         self._cancelled: set[str] = set()
 
+    async def cancel_all(self, until: float, waiting: VenueWait) -> None:
+        """Cancels every open order; tried until `until` (monotonic; inf: without end), then VenueError."""
+        while left := await self.cancel_unseen() or await self.cancel():
+            await waiting.pause(until, f"not all is cancelled yet ({left})", trouble=bool(self.failed))
+
     async def cancel_unseen(self) -> str:
-        """Cancel in all markets, whatever is shown: a list may be older than the newest order. Returns what failed."""
+        """Cancels in all markets, whatever is shown: a list may be older than the newest order. Returns what failed."""
         return await self._each(self._syms, self._cancel)
 
     async def cancel(self, syms: Collection[str] = ()) -> str:
-        """Look at these markets, or at all, and cancel what is there; returns what failed or was there, "" for nothing.
+        """Looks at these markets, or at all, and cancels what is there; returns what failed or was there, or "".
 
         A symbol that cannot be asked holds up no other.
         """
@@ -60,7 +68,7 @@ class Resting:
         self._cancelled.add(sym)
 
     async def _each(self, syms: Collection[str], step: Callable[[str], Awaitable[None]]) -> str:
-        """Do this for these symbols side by side; returns what the venue said where it did not work."""
+        """Does this for these symbols side by side; returns what the venue said where it did not work."""
 
         async def tried(sym: str) -> str:
             try:

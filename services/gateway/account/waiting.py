@@ -1,23 +1,27 @@
-"""A halt that waits for an exchange says so, and on what, and waits longer and longer between two attempts."""
+"""A halt that waits for its exchange says so, and on what, and waits longer and longer where there is no answer."""
 
 import asyncio
 import time
-from collections.abc import Callable
+
+from shared.control.accounts import Say
+from shared.errors import VenueError
 
 SAY_EVERY_S = 10.0
+POLL_S = 0.2  # between two looks at an exchange that answers
 RETRY_S, RETRY_MAX_S = 0.5, 5.0
 
 
-class WaitNotices:
-    """Notices tell a person every ten seconds what a halt waits for.
+class VenueWait:
+    """One halt's waiting: a person is told every ten seconds what is waited for.
 
-    on: what that is, set by whoever waits. within_s: when it ends; None: it has no end.
+    on: what that is, set by whoever waits. within_s: when the halt ends; None: it has no end.
     """
 
-    def __init__(self, account: str, say: Callable[[str], None], within_s: float | None = None) -> None:
+    def __init__(self, account: str, say: Say, within_s: float | None = None) -> None:
         self.on = "the exchange's answer"
         self._account, self._say = account, say
         self._ends = "Ctrl-C ends it" if within_s is None else f"it ends after {within_s:g} s"
+        self._pause_s = POLL_S
 
     async def tell(self) -> None:
         """Says it until cancelled."""
@@ -28,6 +32,17 @@ class WaitNotices:
                 f"{time.monotonic() - began_s:.0f} s: {self.on}: it goes on trying; {self._ends}, and {self._account} "
                 "stays halted in any case"
             )
+
+    async def pause(self, until: float, on: str, *, trouble: bool) -> None:
+        """Waits before the next look, since a venue tells only when it is asked; longer and longer while in trouble.
+
+        Raises VenueError, with what is waited on, after `until` (monotonic; inf: without end).
+        """
+        if time.monotonic() > until:
+            raise VenueError(on)
+        self.on = on
+        self._pause_s = longer(self._pause_s) if trouble else POLL_S
+        await asyncio.sleep(self._pause_s)
 
 
 def longer(pause_s: float) -> float:

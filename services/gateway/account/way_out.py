@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from services.gateway.account.waiting import RETRY_S, WaitNotices, longer
+from services.gateway.account.waiting import RETRY_S, VenueWait, longer
 from shared.config import Settings
 from shared.control.accounts import AccountToStop, Say
 from shared.control.whereabouts import Whereabouts
@@ -27,7 +27,7 @@ async def leave(
     epoch: the journal's, as the halt has raised it; by: the person. say, warn: show what is done, and what is not.
     within_s: how long the venue is asked, VenueError then; None: one that is silent is asked until it answers.
     """
-    waiting = WaitNotices(stopped.account, say, within_s)
+    waiting = VenueWait(stopped.account, say, within_s)
     telling = asyncio.create_task(waiting.tell())
     try:
         async with asyncio.timeout(None if within_s is None else within_s + LATE_S):
@@ -46,17 +46,23 @@ async def leave(
 
 
 async def _leave(
-    stopped: AccountToStop, epoch: int, by: str, until: float, waiting: WaitNotices, say: Say, *, flatten: bool
+    stopped: AccountToStop, epoch: int, by: str, until: float, waiting: VenueWait, say: Say, *, flatten: bool
 ) -> None:
-    from services.gateway.account.flatten import Flatten  # whatever it loads can fail: the epoch is given back then too
+    # Loading them takes a while, and can fail: the epoch is given back then, too.
+    from services.gateway.account.flatten import Flatten
+    from services.gateway.account.resting import Resting
 
     settings, unplaced, others, traded = await stopped.way_out(say)
     venue = await _reached(settings, others, until, waiting, say)
     try:
         before = Whereabouts.known(await stopped.journal.limits())
         Whereabouts.of(settings).of_account(venue, before, stopped.account)
-        way_out = Flatten(settings, stopped.journal, venue, epoch, by, say, unplaced, traded, waiting)
-        await (way_out.flatten(until) if flatten else way_out.cancel(until))
+        if flatten:
+            way_out = Flatten(settings, stopped.journal, venue, epoch, by, say, unplaced, traded, waiting)
+            await way_out.flatten(until)
+        else:
+            reached = [sym for sym in settings.gateway.markets if sym not in venue.out_of_reach]
+            await Resting(venue, reached, say).cancel_all(until, waiting)
     finally:
         await venue.close()
     lost = [*venue.out_of_reach.values(), *(f"{sym}: its market cannot be told" for sym in unplaced)]
@@ -65,7 +71,7 @@ async def _leave(
 
 
 async def _reached(
-    settings: Settings, others: Mapping[str, str], until: float, waiting: WaitNotices, say: Say
+    settings: Settings, others: Mapping[str, str], until: float, waiting: VenueWait, say: Say
 ) -> "Venue":
     """Returns the open venue; a market that it does not have is looked for by the other name, if there is one."""
     venue: Venue | None = None
@@ -85,7 +91,7 @@ async def _reached(
     return await _opened(settings.model_copy(update={"gateway": gateway}), until, waiting, say)
 
 
-async def _opened(settings: Settings, until: float, waiting: WaitNotices, say: Say) -> "Venue":
+async def _opened(settings: Settings, until: float, waiting: VenueWait, say: Say) -> "Venue":
     """Returns the open venue, which is asked again until `until` (monotonic); then VenueError."""
     from shared.exchanges.trading.make import make_venue
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from services.gateway.account.adoption import AdoptRequest, Booking, adoption, made_of, write_adopted
-from services.gateway.account.ending import Ending
+from services.gateway.account.resolution import Ending
 from services.gateway.execution.engine import ExecutionEngine
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.check import RiskRules

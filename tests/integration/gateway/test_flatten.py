@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.gateway.account.flatten import Flatten
+from services.gateway.account.resting import Resting
+from services.gateway.account.waiting import VenueWait
 from services.gateway.execution.baseline import mine_row
 from services.simulator.engine.events import LIVE
 from services.simulator.engine.faults import Fault, FaultMode
@@ -210,12 +212,10 @@ async def test_a_cancel_that_fails_is_tried_again_until_all_is_gone(
             monkeypatch.setattr(venue, "all_open_orders", nothing)
             monkeypatch.setattr(venue, "waiting_orders", nothing)
         fake.server.faults.append(Fault(FaultMode.STATUS, "algoOpenOrders", method="DELETE", times=9))
-        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
-            try:
-                flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", print)
-                await flatten.cancel(time.monotonic() + 40)
-            finally:
-                await venue.close()
+        try:
+            await Resting(venue, [SYM], print).cancel_all(time.monotonic() + 40, VenueWait("main", print))
+        finally:
+            await venue.close()
         assert not [order for order in fake.engine.orders() if order.state in LIVE]
 
 

@@ -15,7 +15,8 @@ from shared.runner.parent import SAFE_PATH
 from tests.e2e.account import CONFIG
 
 ROOT = Path(__file__).parents[3]
-HEAVY = ("torch", "polars", "pyarrow", "scipy", "altair", "joblib", "ccxt", "services.research.backtest")
+RESEARCH = {"torch", "polars", "pyarrow", "scipy", "altair", "joblib", "services.research.backtest"}
+EXTRAS = {"ccxt", "aiohttp", "sqlalchemy", "alembic", "psycopg"}
 RUNNER = CliRunner()
 app = app_for([])
 VERBS = (["run"], ["backtest"], ["train"], ["sweep"], ["parity"], ["tail"], ["config", "show"], ["data", "check"])
@@ -42,26 +43,35 @@ def test_short_help_of_the_verbs_on_an_account(verb: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed",
-    ["halt", "disarm", "resume", "resolve", "arm --help", "config show", "tail --help", "--help"],
+    ("typed", "code", "heavy"),
+    [
+        ("halt", 0, {*RESEARCH, "ccxt"}),
+        ("halt --cancel --within 1", 4, RESEARCH),
+        ("disarm", 0, {*RESEARCH, "ccxt"}),
+        ("resume", 0, {*RESEARCH, "ccxt"}),
+        ("resolve", 0, {*RESEARCH, "ccxt"}),
+        ("arm --help", 0, {*RESEARCH, *EXTRAS}),
+        ("config show", 0, {*RESEARCH, *EXTRAS}),
+        ("tail --help", 0, {*RESEARCH, *EXTRAS}),
+        ("--help", 0, {*RESEARCH, *EXTRAS}),
+    ],
 )
-def test_what_only_research_and_exchanges_need_is_not_loaded(tmp_path: Path, typed: str) -> None:
-    """A halt waits for none of it, nor does a person who asks for help."""
+def test_a_verb_does_not_wait_for_what_others_need(tmp_path: Path, typed: str, code: int, heavy: set[str]) -> None:
+    """Nor does a person who asks for help, or who has not installed it."""
     (tmp_path / "tickline.toml").write_text(CONFIG)
-    code = (
+    program = (
         "import sys\n"
         "from services.console.main import main\n"
         "try:\n"
         "    main()\n"
         "except SystemExit as ended:\n"
-        "    print('loaded:', ended.code, *sorted(set(HEAVY) & sys.modules.keys()))\n"
-    ).replace("HEAVY", repr(HEAVY))
-    command = [sys.executable, "-c", code, *typed.split()]
-    environment = {"TICKLINE_STATE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, check=True
+        f"    print('loaded:', ended.code, *sorted({heavy!r} & sys.modules.keys()))\n"
     )
-    assert done.stdout.splitlines()[-1] == "loaded: 0", done.stderr
+    folders = {"TICKLINE_STATE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    given = os.environ | folders | {"TICKLINE_GATEWAY__FAKE_URL": "http://127.0.0.1:1"}
+    command = [sys.executable, "-c", program, *typed.split()]
+    done = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"loaded: {code}", done.stderr
 
 
 @pytest.mark.parametrize(("typed", "offered"), [("tickline ru", "run"), ("tickline tail exe", "executions")])

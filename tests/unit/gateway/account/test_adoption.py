@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.gateway.account.adoption import Adopted, AdoptRequest, Booking, Market, adopted, written
-from services.gateway.account.ending import Ending
+from services.gateway.account.resolution import Ending
 from services.gateway.execution.baseline import BALANCE_BESIDE, Beside, beside, mine_of, mine_row
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExternalRow, LimitRow
