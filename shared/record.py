@@ -8,7 +8,7 @@ To add a field: raise WIRE by one, give the field a default and mark it `Since(W
 (a new name, another meaning) `upgrade` says how the old fields become the new, and `downgrade` the way back.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from types import UnionType
 from typing import (
@@ -56,6 +56,8 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     LATER: ClassVar[Mapping[str, int]]  # field -> the wire that brought it, of those that were not there from the first
+    NOT_DECIDING: ClassVar[frozenset[str]] = frozenset()  # what may differ between two records that say the same
+    deciding: ClassVar[Callable[[dict[str, Any]], dict[str, Any]]]  # of fields by name those that decide; see _picked
 
     if not TYPE_CHECKING:  # as pydantic does, since the type checker would take any attribute then
 
@@ -76,6 +78,7 @@ class Record(BaseModel):
         for name in cls.LATER:
             if cls.model_fields[name].is_required():
                 raise TypeError(f"{cls.__name__}.{name} came later: it needs a default")
+        cls.deciding = staticmethod(_picked(cls))
 
     @classmethod
     def upgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
@@ -88,9 +91,23 @@ class Record(BaseModel):
         later = cls.LATER
         return {name: value for name, value in fields.items() if later.get(name, FIRST) <= wire}
 
-    def written(self, wire: int = WIRE) -> dict[str, Any]:
-        """The fields by name as `wire` writes them; at WIRE without a copy, and not to be changed."""
-        return self.__dict__ if wire == WIRE else self.downgrade(self.__dict__, wire)
+    def written(self) -> dict[str, Any]:
+        """The fields by name as WIRE writes them; without a copy, and not to be changed."""
+        return self.__dict__
+
+
+def _picked(kind: type[Record]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The function that picks what decides out of a record's fields. It is compiled, as every commit calls it."""
+    fields = {name: field for name, field in sorted(kind.model_fields.items()) if name not in kind.NOT_DECIDING}
+    defaults = {
+        name: field.get_default(call_default_factory=True) for name, field in fields.items() if not field.is_required()
+    }
+    values: dict[str, Any] = {"defaults": defaults}
+    lines = ["def picked(values):", f"    found = {{{', '.join(f'{name!r}: values[{name!r}]' for name in fields)}}}"]
+    lines += [f"    if found[{name!r}] == defaults[{name!r}]: del found[{name!r}]" for name in defaults]
+    exec("\n".join([*lines, "    return found"]), values)  # noqa: S102  (of the class's own field names)
+    picked: Callable[[dict[str, Any]], dict[str, Any]] = values["picked"]
+    return picked
 
 
 class Snapshot(Record):
@@ -103,10 +120,9 @@ class Snapshot(Record):
     Seen(count=2, last='')
     """
 
-    def written(self, wire: int = WIRE) -> dict[str, Any]:
+    def written(self) -> dict[str, Any]:
         """The fields by name, and the wire."""
-        fields = self.__dict__ if wire == WIRE else self.downgrade(self.__dict__, wire)
-        return {WIRE_FIELD: wire, **fields}
+        return {WIRE_FIELD: WIRE, **self.__dict__}
 
     @classmethod
     def of(cls, saved: object) -> Self:
@@ -147,7 +163,8 @@ def read_fields(
     if wire != WIRE:
         fields = _upgraded(kind, fields, wire)
     try:
-        return cast(R, kind.__pydantic_validator__.validate_python(fields, extra=extra))
+        record: R = kind.__pydantic_validator__.validate_python(fields, extra=extra)
+        return record
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:60] or "record"
@@ -167,20 +184,69 @@ def _upgraded(kind: type[Record], fields: dict[str, Any], wire: int) -> dict[str
 
 
 def _upgraded_value(annotation: Any, value: Any, wire: int) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, Record):
-        return _upgraded(annotation, value, wire) if isinstance(value, dict) else value
-    origin, inner = get_origin(annotation), [each for each in get_args(annotation) if each is not type(None)]
-    if origin in (Annotated, Union, UnionType):
-        return _upgraded_value(inner[0], value, wire)
-    if not inner:
-        return value
+    kind = _record_in(annotation)
+    if kind is not None:
+        return _upgraded(kind, value, wire) if isinstance(value, dict) else value
     if isinstance(value, list | tuple):
-        kinds = inner if origin is tuple and ... not in inner else [inner[0]] * len(value)
-        if len(kinds) == len(value):
-            return [_upgraded_value(kind, each, wire) for kind, each in zip(kinds, value, strict=True)]
+        return [_upgraded_value(each, part, wire) for each, part in zip(_parts(annotation, value), value, strict=True)]
     if isinstance(value, dict):
-        return {key: _upgraded_value(inner[-1], each, wire) for key, each in value.items()}
+        each = _parts(annotation, value)[-1] if value else None
+        return {key: _upgraded_value(each, part, wire) for key, part in value.items()}
     return value
+
+
+def at_wire(value: Any, wire: int, annotation: Any = None) -> Any:
+    """A record, a map of `fields_of`, or whatever holds some, as an older wire writes it.
+
+    annotation: the type of the field that it stands in. A map without a wire of its own is the record that this says.
+    """
+    kind = _kind_of(value, annotation)
+    if kind is not None:
+        fields = value.__dict__ if isinstance(value, Record) else value
+        older = {
+            name: at_wire(fields[name], wire, field.annotation)
+            for name, field in kind.model_fields.items()
+            if name in fields
+        }
+        head = {WIRE_FIELD: wire} if issubclass(kind, Snapshot) else {}
+        return {**head, **kind.downgrade(older, wire)}
+    if isinstance(value, list | tuple):
+        return [at_wire(part, wire, each) for each, part in zip(_parts(annotation, value), value, strict=True)]
+    if isinstance(value, dict):
+        each = _parts(annotation, value)[-1] if value else None
+        return {key: at_wire(part, wire, each) for key, part in value.items()}
+    return value
+
+
+def _kind_of(value: Any, annotation: Any) -> type[Record] | None:
+    if isinstance(value, Record):
+        return type(value)
+    if not isinstance(value, dict):
+        return None
+    wire = value.get(WIRE_FIELD)
+    return wire.kind if isinstance(wire, WireOf) else _record_in(annotation)
+
+
+def _plain(annotation: Any) -> Any:
+    """The type in what says more about it: an Annotated, or one that may also be None."""
+    while get_origin(annotation) in (Annotated, Union, UnionType):
+        annotation = next(each for each in get_args(annotation) if each is not type(None))
+    return annotation
+
+
+def _record_in(annotation: Any) -> type[Record] | None:
+    found = _plain(annotation)
+    return found if isinstance(found, type) and issubclass(found, Record) else None
+
+
+def _parts(annotation: Any, values: Sized) -> list[Any]:
+    """The types of a list's, a tuple's or a map's values, one for each; None where nothing says them."""
+    found = _plain(annotation)
+    inner = get_args(found)
+    if get_origin(found) is tuple and ... not in inner and len(inner) == len(values):
+        return list(inner)
+    last = next((each for each in reversed(inner) if each is not ...), None)
+    return [last] * len(values)
 
 
 P = ParamSpec("P")
@@ -205,3 +271,34 @@ def unvalidated(kind: Callable[P, W]) -> Callable[P, W]:
         return record
 
     return make
+
+
+class WireOf(int):
+    """The wire in a snapshot's fields, which knows whose they are: what is written at an older wire asks for it."""
+
+    kind: type[Record]
+
+
+def fields_of(kind: Callable[P, W]) -> Callable[P, W]:
+    """The function that gives what a record of these values writes at WIRE: a map of its fields, without the record.
+
+    For what every commit writes and only a restart reads. The map costs a fifth of the record, which would have to be
+    made, and then asked for its fields. All of them must be given. The type checker takes the map for the record, so
+    that it can stand where another record has one.
+
+    >>> class Seen(Snapshot):
+    ...     count: int
+    >>> fields_of(Seen)(count=2) == Seen(count=2).written()
+    True
+    """
+    cls = cast(Any, kind)
+    names, head = list(cls.model_fields), ""
+    values: dict[str, Any] = {}
+    if issubclass(cls, Snapshot):
+        values["wire"] = wire = WireOf(WIRE)
+        wire.kind = cls
+        head = f"'{WIRE_FIELD}': wire, "
+    fields = ", ".join(f"{name!r}: {name}" for name in names)
+    exec(f"def give(*, {', '.join(names)}): return {{{head}{fields}}}", values)  # noqa: S102  (likewise)
+    give: Callable[P, W] = values["give"]
+    return give

@@ -55,6 +55,12 @@ def make_next(folder: Path) -> Path:
         r"^( +)(if len\(fields\) != count:)$",
         rf'\1if "{FIELD}" in names:\n\1    fields["{FIELD}"] = "{TEXT}"\n\1\2',
     )
+    change(
+        record,
+        r"^( +)(fields = .* for name in names\))$",
+        rf"\1\2\n\1if '{FIELD}' in names:\n\1    names.remove('{FIELD}')"
+        rf"\n\1    fields = fields.replace(': {FIELD}', ': {TEXT!r}')",
+    )
     add_column(folder / "shared/journal")
     for file in (file for package in ("shared", "services") for file in (folder / package).rglob("*.py")):
         add_fields(file)

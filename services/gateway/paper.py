@@ -7,7 +7,7 @@ from typing import Any, cast
 from shared.account.paper_fill import PaperFill
 from shared.config import Settings
 from shared.messages import ExecutionReport, Message, OrderIntent, OrderStatus, Stream
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.plan import Input, Output, ServiceSpec, StageFactory
 from shared.runner.stage import SequenceNumbers, Stage
 from shared.tick import State
@@ -21,6 +21,9 @@ class PaperSnapshot(Snapshot):
     """The stream numbers."""
 
     numbers: Any
+
+
+_snapshot = fields_of(PaperSnapshot)
 
 
 class PaperStage(Stage):
@@ -49,7 +52,7 @@ class PaperStage(Stage):
 
     def state(self) -> State:
         """The stream numbers."""
-        return PaperSnapshot(numbers=self._numbers.state())
+        return _snapshot(numbers=self._numbers.state())
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""

@@ -5,7 +5,7 @@ from typing import Any, cast
 from services.ingestor.source import Datum, Quote
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.stage import SequenceNumbers
 from shared.tick import State, Tick
 
@@ -21,7 +21,7 @@ class IngestSnapshot(Snapshot):
     numbers: Any
 
 
-_market_tick, _snapshot = unvalidated(MarketTick), unvalidated(IngestSnapshot)
+_market_tick, _snapshot = unvalidated(MarketTick), fields_of(IngestSnapshot)
 
 
 class IngestStage(Tick[Datum, list[Message]]):

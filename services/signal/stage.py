@@ -7,7 +7,7 @@ import torch
 from shared.features import Feature
 from shared.messages import Features, Gap, MarketTick, Message, Prediction, Stream, Tensor
 from shared.models.model import Predict
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.stage import SequenceNumbers, Stage
 from shared.tick import State
 
@@ -73,4 +73,4 @@ class SignalStage(Stage):
         self._numbers.restore(saved.numbers)
 
 
-_snapshot = unvalidated(SignalSnapshot)
+_snapshot = fields_of(SignalSnapshot)

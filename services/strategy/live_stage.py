@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 from services.strategy.stage import StrategyStage
 from shared.messages import Decision, ExecutionReport, Gap, Message, Prediction, Reason
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of
 from shared.strategies import Decider
 from shared.tick import State
 
@@ -108,4 +108,4 @@ def _missing(gap: Gap) -> str:
     return f"{MISSING}{gap.n}"
 
 
-_snapshot = unvalidated(LiveStrategySnapshot)
+_snapshot = fields_of(LiveStrategySnapshot)

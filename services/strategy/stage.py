@@ -12,7 +12,7 @@ from services.strategy.order_id import client_order_id
 from shared.account import Account, Order
 from shared.account.account import book_report
 from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderIntent, Prediction, Reason, Stream
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.stage import SequenceNumbers, Stage
 from shared.strategies import Decider
 from shared.strategies.decider import require_orders
@@ -168,4 +168,4 @@ class StrategyStage(Stage):
         self._numbers.restore(saved.numbers)
 
 
-_snapshot = unvalidated(StrategySnapshot)
+_snapshot = fields_of(StrategySnapshot)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from shared.messages.orders import ExecutionReport
 from shared.messages.reasons import Leg
-from shared.record import Record, Snapshot, unvalidated
+from shared.record import Record, Snapshot, fields_of
 from shared.tick import State
 
 
@@ -226,7 +226,7 @@ class Account:
     def state(self) -> State:
         """Returns balance and positions, and which of them are dust."""
         positions = {sym: _position(signed_qty=x.signed_qty, price=x.price) for sym, x in self._positions.items()}
-        return _snapshot(balance=self._balance, positions=positions, dust=sorted(self._dust))
+        return _snapshot(balance=self._balance, positions=positions, dust=sorted(self._dust) if self._dust else [])
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave; raises ValueError when it does not fit."""
@@ -255,7 +255,7 @@ def _merge(held: Position | None, fill: Position) -> tuple[Position | None, Deci
     return Position(fill.sym, total, held.price), closed * (fill.price - held.price)
 
 
-_position, _snapshot = unvalidated(PositionSnapshot), unvalidated(AccountSnapshot)
+_position, _snapshot = fields_of(PositionSnapshot), fields_of(AccountSnapshot)
 
 
 _FUNDING = Leg.FUNDING

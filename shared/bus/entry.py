@@ -31,7 +31,8 @@ class Outgoing(NamedTuple):
     def of(cls, message: Message, wire: int = WIRE) -> "Outgoing":
         """The entry of a message, as `wire` writes it."""
         tag = message.TAG if wire == WIRE else message.tag(wire)
-        return cls(message.to, tag, message.sym, message.n, message.human(), message.tr, encode(message, wire))
+        line, data = message.human(), encode(message, wire)
+        return tuple.__new__(cls, (message.to, tag, message.sym, message.n, line, message.tr, data))  # twice as fast
 
 
 class Entry:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from shared.exchanges.market_data.events import Clock
-from shared.record import Record, Snapshot, unvalidated
+from shared.record import Record, Snapshot, fields_of
 from shared.tick import State, Tick
 
 # How far our clock is from the venue's, measured by asking for the time.
@@ -50,7 +50,7 @@ class ClockSkewSnapshot(Snapshot):
     answers: list[SavedAnswer]
 
 
-_answer, _snapshot = unvalidated(SavedAnswer), unvalidated(ClockSkewSnapshot)
+_answer, _snapshot = fields_of(SavedAnswer), fields_of(ClockSkewSnapshot)
 
 
 class ClockSkew(Tick[TimeAnswer, Skew]):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from shared.features.feature import Feature
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of
 from shared.tick import State
 from shared.windows.numpy_window import NumpyWindow
 
@@ -19,7 +19,7 @@ class LogReturnSnapshot(Snapshot):
     prices: Any
 
 
-_snapshot = unvalidated(LogReturnSnapshot)
+_snapshot = fields_of(LogReturnSnapshot)
 
 
 class LogReturn(Feature[float]):

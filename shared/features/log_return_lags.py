@@ -7,7 +7,7 @@ import torch
 
 from shared.features.feature import Feature
 from shared.features.log_return import LogReturn
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of
 from shared.tick import State
 from shared.windows.numpy_window import NumpyWindow
 
@@ -21,7 +21,7 @@ class LogReturnLagsSnapshot(Snapshot):
     log_return: Any
 
 
-_snapshot = unvalidated(LogReturnLagsSnapshot)
+_snapshot = fields_of(LogReturnLagsSnapshot)
 
 
 class LogReturnLags(Feature[torch.Tensor]):

@@ -1,7 +1,6 @@
 """The base of all wire messages: a record with a number, a symbol, a time and a trace."""
 
 from abc import abstractmethod
-from functools import cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -26,7 +25,7 @@ class Message(Record):
 
     STREAM: ClassVar[Stream]
     TAG: ClassVar[str]  # type and wire as they stand on the bus, e.g. `MarketTick/3`
-    NOT_DECIDING: ClassVar[frozenset[str]] = frozenset({"n"})  # what may differ between two messages that say the same
+    NOT_DECIDING: ClassVar[frozenset[str]] = frozenset({"n"})
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -56,23 +55,3 @@ class Message(Record):
     def content(self) -> dict[str, Any]:
         """The fields by name, without a copy; not to be changed."""
         return self.__dict__
-
-    def deciding(self) -> dict[str, Any]:
-        """What it says, by name in a fixed order, the same at every wire: no clock, and no field at its default."""
-        return told(self, self.NOT_DECIDING)
-
-
-def told(record: Record, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The fields by name in a fixed order, without those at their default: who wrote it need not have known them."""
-    values = record.__dict__
-    return {name: value for name, default in _defaults(type(record), without) if (value := values[name]) != default}
-
-
-@cache
-def _defaults(kind: type[Record], without: frozenset[str]) -> list[tuple[str, object]]:
-    """Each other field and its default, which nothing equals where there is none; in a fixed order."""
-    return [
-        (name, object() if field.is_required() else field.get_default(call_default_factory=True))
-        for name, field in sorted(kind.model_fields.items())
-        if name not in without
-    ]

@@ -4,19 +4,19 @@ A message is a msgpack map of its fields. Beyond msgpack's own types: extension 
 so that money is exact. The type and the wire that wrote it stand beside the bytes, in the entry's field `t`.
 """
 
-from collections.abc import Callable
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from functools import cache
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 import msgpack
+from msgpack import ExtType
 
-from shared.messages.base import Message, told
+from shared.messages.base import Message
 from shared.messages.market import Gap, MarketTick
 from shared.messages.orders import Decision, ExecutionReport, OrderIntent
 from shared.messages.signals import Features, Prediction
-from shared.record import FIRST, WIRE, WIRE_FIELD, NewerWire, Record, checked_wire, read_fields, read_kept
+from shared.record import FIRST, WIRE, WIRE_FIELD, NewerWire, Record, at_wire, checked_wire, read_fields, read_kept
 from shared.tick import State
 
 DECIMAL_EXT = 1
@@ -28,6 +28,7 @@ TYPES: dict[str, type[Message]] = {
     kind.__name__: kind for kind in (MarketTick, Gap, Features, Prediction, Decision, OrderIntent, ExecutionReport)
 }
 CONTENT_BYTES = 8
+_HASH = blake2b(digest_size=CONTENT_BYTES)
 
 R = TypeVar("R", bound=Record)
 
@@ -39,37 +40,30 @@ class DecodeError(ValueError):
 _new = tuple.__new__  # an ExtType is a named tuple; its constructor only checks what is right here
 
 
-def _pack_other(wire: int) -> Callable[[object], msgpack.ExtType | dict[str, Any]]:
-    def other(value: object) -> msgpack.ExtType | dict[str, Any]:
-        if isinstance(value, Decimal):
-            return _new(msgpack.ExtType, (DECIMAL_EXT, str(value).encode()))
-        if isinstance(value, Record):
-            return value.written(wire)
-        raise TypeError(f"{type(value).__name__} has no wire form")
-
-    return other
+def _pack_other(value: object) -> ExtType | dict[str, Any]:
+    if value.__class__ is Decimal:
+        return _new(ExtType, (DECIMAL_EXT, str(value).encode()))
+    if isinstance(value, Record):
+        return value.written()
+    raise TypeError(f"{type(value).__name__} has no wire form")
 
 
-@cache  # kept, since making one costs as much as packing; one thread packs
-def _packer(wire: int) -> msgpack.Packer:
-    return msgpack.Packer(default=_pack_other(wire))
-
-
-_newest = _packer(WIRE)
+_pack = msgpack.Packer(default=_pack_other).pack  # kept, since making one costs as much as packing; one thread packs
 
 
 def _unpack_ext(code: int, data: bytes) -> Decimal:
     if code != DECIMAL_EXT or len(data) > MAX_DECIMAL_BYTES:
         raise DecodeError(f"extension {code} of {len(data)} bytes is unknown")
-    number = Decimal(data.decode("ascii"))
-    if b"E" in data.upper() and not -MAX_DECIMAL_EXPONENT < number.adjusted() < MAX_DECIMAL_EXPONENT:
+    text = str(data, "ascii")
+    number = Decimal(text)
+    if ("E" in text or "e" in text) and not -MAX_DECIMAL_EXPONENT < number.adjusted() < MAX_DECIMAL_EXPONENT:
         raise DecodeError(f"number {number:.3e} is out of range")
     return number
 
 
 def pack(value: State | dict[str, Any] | tuple[object, ...], wire: int = WIRE) -> bytes:
     """Any state or field map as msgpack; the records in it as `wire` writes them."""
-    packed: bytes = (_newest if wire == WIRE else _packer(wire)).pack(value)
+    packed: bytes = _pack(value if wire == WIRE else at_wire(value, wire))
     return packed
 
 
@@ -90,7 +84,8 @@ def encode(message: Message, wire: int = WIRE) -> bytes:
     >>> decode("MarketTick/3", encode(tick)) == tick
     True
     """
-    return pack(message.written(wire), wire)
+    packed: bytes = _pack(message.__dict__ if wire == WIRE else at_wire(message, wire))
+    return packed
 
 
 def keep(record: Record) -> bytes:
@@ -117,15 +112,15 @@ _EXACT = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[InvalidOper
 _ZERO = Decimal(0)
 
 
-def _pack_told(value: object) -> msgpack.ExtType | dict[str, Any]:
+def _told(value: object) -> ExtType | dict[str, Any]:
     if isinstance(value, Decimal):
-        return _new(msgpack.ExtType, (DECIMAL_EXT, str(_EXACT.normalize(value) or _ZERO).encode()))
+        return _new(ExtType, (DECIMAL_EXT, str(_EXACT.normalize(value) or _ZERO).encode()))
     if isinstance(value, Record):
-        return told(value)
+        return type(value).deciding(value.__dict__)
     raise TypeError(f"{type(value).__name__} has no wire form")
 
 
-_told = msgpack.Packer(default=_pack_told)
+_pack_told = msgpack.Packer(default=_told).pack
 
 
 def content(message: Message) -> bytes:
@@ -135,18 +130,20 @@ def content(message: Message) -> bytes:
     >>> content(tick) == content(tick.model_copy(update={"n": 2, "price": Decimal("71440.1")}))
     True
     """
-    packed: bytes = _told.pack(message.deciding())
+    packed: bytes = _pack_told(type(message).deciding(message.__dict__))
     return packed
 
 
 def content_hash(message: Message) -> bytes:
     """What tells two messages of one number apart: of their `content`."""
-    return blake2b(content(message), digest_size=CONTENT_BYTES).digest()
+    hashed = _HASH.copy()  # a third cheaper than a new one
+    hashed.update(_pack_told(type(message).deciding(message.__dict__)))
+    return hashed.digest()
 
 
 def decode(tag: str | bytes, data: bytes) -> Message:
     """The message in `data`, whose type and wire are `tag`; raises DecodeError, or NewerWire."""
-    kind, wire = _kind(tag)
+    kind, wire = _known().get(tag) or _kind(tag)
     if len(data) > MAX_MESSAGE_BYTES:
         raise DecodeError(f"{len(data)} bytes are more than the {MAX_MESSAGE_BYTES} a message may have")
     fields = unpack(data)

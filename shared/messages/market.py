@@ -38,7 +38,7 @@ class MarketTick(Message):
 
     def human(self) -> str:
         """E.g. `BTCUSDT 71440.1`, or `BTCUSDT 71440.1 history`."""
-        return f"{self.sym} {self.price} history" if self.history else f"{self.sym} {self.price}"
+        return f"{self.sym} {self.price!s} history" if self.history else f"{self.sym} {self.price!s}"
 
 
 class Gap(Message):

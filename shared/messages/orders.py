@@ -61,7 +61,7 @@ class OrderIntent(Message):
     def human(self) -> str:
         """E.g. `BUY 0.00139977 BTCUSDT (open) at 71440.1`."""
         side = "BUY" if self.signed_qty > 0 else "SELL"
-        return f"{side} {abs(float(self.signed_qty)):.8g} {self.sym} ({self.leg}) at {self.price}"
+        return f"{side} {abs(float(self.signed_qty)):.8g} {self.sym} ({self.leg!s}) at {self.price!s}"
 
 
 class ExecutionReport(Message):
@@ -97,4 +97,4 @@ class ExecutionReport(Message):
         if self.last_px is None:
             return f"{self.sym} {self.status} {self.reason or ''}".rstrip() + left
         qty, fee = float(self.last_qty), float(self.commission)
-        return f"{self.sym} {self.status} {qty:+.8g} at {self.last_px} fee {fee:.4g}{left}"
+        return f"{self.sym} {self.status!s} {qty:+.8g} at {self.last_px!s} fee {fee:.4g}{left}"

@@ -1,5 +1,8 @@
 """What the signal service says of a tick: the features it computed and what the model made of them."""
 
+from collections.abc import Callable
+from functools import cache
+from struct import Struct
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -15,10 +18,7 @@ Dtype = Literal["float32", "float64"]
 
 _NUMPY_DTYPE: dict[Dtype, np.dtype[Any]] = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
 _WIRE_DTYPE = {np.dtype(name): (name, dtype) for name, dtype in _NUMPY_DTYPE.items()}
-_FORMAT: dict[str, Literal["f", "d"]] = {
-    "float32": "f",
-    "float64": "d",
-}  # as memoryview names them; for people only, in the machine's byte order
+_SIZES: dict[Dtype, tuple[str, int]] = {"float32": ("f", 4), "float64": ("d", 8)}
 _SHOWN = 8
 
 
@@ -64,6 +64,14 @@ class Tensor(Record):
 _tensor = unvalidated(Tensor)
 
 
+@cache
+def _shown(dtype: Dtype, size: int) -> tuple[Callable[[bytes], tuple[Any, ...]], str]:
+    """How the first values in so many bytes are read and shown."""
+    code, width = _SIZES[dtype]
+    count = min(size // width, _SHOWN)
+    return Struct(f"<{count}{code}").unpack_from, " ".join(["%.4g"] * count)
+
+
 class Features(Message):
     """What the model saw."""
 
@@ -74,8 +82,9 @@ class Features(Message):
 
     def human(self) -> str:
         """E.g. `BTCUSDT log_return_lags(3) [0.1542 -0.2007 0.0953]`."""
-        first = memoryview(self.values.data).cast(_FORMAT[self.values.dtype])[:_SHOWN]
-        return f"{self.sym} {self.spec} [{' '.join([f'{value:.4g}' for value in first])}]"
+        values = self.values
+        unpack, form = _shown(values.dtype, len(values.data))
+        return f"{self.sym} {self.spec} [{form % unpack(values.data)}]"
 
 
 class Prediction(Message):
@@ -97,4 +106,4 @@ class Prediction(Message):
 
     def human(self) -> str:
         """E.g. `BTCUSDT y_hat=+0.000813 at 71440.1`."""
-        return f"{self.sym} y_hat={self.y_hat:+.6f} at {self.price}"
+        return f"{self.sym} y_hat={self.y_hat:+.6f} at {self.price!s}"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from shared.errors import ConfigError, DataError
 from shared.messages import Stream
 from shared.plural import plural
-from shared.record import WIRE, NewerWire, Snapshot
+from shared.record import WIRE, NewerWire, Snapshot, at_wire
 
 ORIGIN = "recording.json"
 CHECKPOINTS = "checkpoints"
@@ -110,7 +110,7 @@ def claim(folder: Path, about: RecordingOrigin, wire: int = WIRE) -> bool:
                 f"{about.partitions}: name another folder"
             )
         return False
-    text = json.dumps(about.written(wire), indent=2) + "\n"
+    text = json.dumps(at_wire(about, wire), indent=2) + "\n"
     write_durably(path, lambda unfinished: _write(unfinished, text))
     return True
 

@@ -23,7 +23,7 @@ from shared.record import WIRE, NewerWire
 from shared.runner.input_cursor import InputCursor
 from shared.runner.plan import Limits, ServiceSpec
 from shared.runner.stage import Stage
-from shared.runner.symbol import FIELD, NOTHING, Quarantined, Symbol, Taken
+from shared.runner.symbol import FIELD, Quarantined, Symbol, Taken
 from shared.user_code import described, place_of
 
 Suspect = tuple[str, bytes]  # input stream, entry id
@@ -100,6 +100,8 @@ class Partition:
             if snapshot is not None:
                 known.restore(snapshot)
             known.queues = {stream: deque() for stream in self.inboxes}
+            for stream in self.inboxes:
+                known.last.setdefault(stream, Taken())
             self._symbols[name] = known
         return known
 
@@ -117,7 +119,7 @@ class Partition:
                 entry.settled = True
                 continue
             symbol = self.symbol(entry.k)
-            if entry.n > symbol.last.get(stream, NOTHING).n:
+            if entry.n > symbol.last[stream].n:
                 self._decode(entry, stream)
             symbol.queues[stream].append(entry)
             self._active[entry.k] = symbol
@@ -215,7 +217,7 @@ class Partition:
 
     def _take(self, symbol: Symbol, inbox: InputCursor, entry: Entry) -> bool:
         stream = inbox.source.stream
-        last = symbol.last.get(stream, NOTHING)
+        last = symbol.last[stream]
         if symbol.stopped:
             return self._put_aside(symbol, inbox, entry)
         if entry.n <= last.n:
@@ -238,7 +240,7 @@ class Partition:
         if not self._give(symbol, inbox, entry, message):
             return False
         inbox.position += 1
-        symbol.last[stream] = Taken(entry.n, entry.tr, message)
+        last.n, last.tr, last.said = entry.n, entry.tr, message
         self._moved.add(stream)
         entry.settled = True
         return True
@@ -272,7 +274,7 @@ class Partition:
 
     def _taken(self, symbol: Symbol, inbox: InputCursor, n: int, tr: str) -> None:
         stream = inbox.source.stream
-        inbox.position += n - symbol.last.get(stream, NOTHING).n
+        inbox.position += n - symbol.last[stream].n
         symbol.last[stream] = Taken(n, tr)
         self._moved.add(stream)
         self._touched[symbol.name] = symbol
@@ -283,7 +285,7 @@ class Partition:
             self._bury(entry, stream, cause)
             self._stop(symbol, f"{stream} n={entry.n}: {cause}")
             return True
-        last_n = symbol.last.get(stream, NOTHING).n
+        last_n = symbol.last[stream].n
         if gap is GapCause.FAILED or entry.n == last_n + 1:
             tr = entry.tr[:MAX_TRACE] or "?"
             stand_in = Gap(n=entry.n, sym=symbol.name, ts_event=0, tr=tr, stream=stream, cause=gap)
@@ -331,7 +333,7 @@ class Partition:
         Market data are dropped: by the time that a person lets the symbol go on they are old, and their jump is a Gap.
         """
         stream = inbox.source.stream
-        upto = max(symbol.aside.get(stream, 0), symbol.last.get(stream, NOTHING).n)
+        upto = max(symbol.aside.get(stream, 0), symbol.last[stream].n)
         if entry.n <= upto:
             self.counts["skipped"] += 1
         elif not inbox.source.strict:

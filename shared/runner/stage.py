@@ -47,7 +47,7 @@ class SequenceNumbers:
 
     def state(self) -> State:
         """Last number by stream."""
-        return {str(stream): n for stream, n in self._last.items()}
+        return dict(self._last)
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave."""

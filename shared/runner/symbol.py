@@ -2,7 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 from pydantic import Field
 
@@ -10,7 +10,7 @@ from shared.bus.entry import Entry
 from shared.errors import SafetyRefusal
 from shared.messages import Message
 from shared.messages.codec import content_hash, pack, unpack
-from shared.record import WIRE, Record, Snapshot, unvalidated
+from shared.record import WIRE, Record, Snapshot, fields_of
 from shared.tick import Tick
 
 FIELD = "s:"
@@ -45,20 +45,20 @@ class SymbolSnapshot(Snapshot):
     aside: dict[str, int] = Field(default_factory=dict)
 
 
-class Taken(NamedTuple):
+@dataclass(slots=True)
+class Taken:
     """What was taken last of one input stream. said: the message, or its content's hash, or nothing after a gap."""
 
-    n: int
-    tr: str
+    n: int = 0
+    tr: str = ""
     said: Message | bytes = b""
 
     @property
     def content(self) -> bytes:
-        """The hash of what it said."""
-        return self.said if isinstance(self.said, bytes) else content_hash(self.said)
-
-
-NOTHING = Taken(0, "")
+        """The hash of what it said; computed once."""
+        if not isinstance(self.said, bytes):
+            self.said = content_hash(self.said)
+        return self.said
 
 
 @dataclass(slots=True)
@@ -79,12 +79,20 @@ class Symbol:
     aside: dict[str, int] = field(default_factory=dict)
     queues: dict[str, deque[Entry]] = field(default_factory=dict)
 
+    def taken(self, stream: str) -> int:
+        """The number of what was taken last of an input stream; 0 where nothing was."""
+        last = self.last.get(stream)
+        return last.n if last else 0
+
     def dump(self, wire: int = WIRE) -> bytes:
         """The snapshot, as `wire` writes it."""
-        for stream, x in self.last.items():
-            if not isinstance(x.said, bytes):
-                self.last[stream] = Taken(x.n, x.tr, x.content)  # once for all dumps until the next is taken
-        last = {stream: _taken(n=x.n, tr=x.tr, content=x.content) for stream, x in self.last.items()}
+        last = {}
+        for stream, taken in self.last.items():
+            if taken.n:
+                said = taken.said
+                if said.__class__ is not bytes:
+                    said = taken.said = content_hash(cast(Message, said))  # once for all dumps until the next is taken
+                last[stream] = _taken(n=taken.n, tr=taken.tr, content=said)
         snapshot = _snapshot(
             last=last, sent=self.sent, stage=self.stage.state(), stopped=self.stopped, quarantined=self.quarantined,
             aside=self.aside,
@@ -106,4 +114,4 @@ class Symbol:
             ) from error
 
 
-_taken, _snapshot = unvalidated(TakenSnapshot), unvalidated(SymbolSnapshot)
+_taken, _snapshot = fields_of(TakenSnapshot), fields_of(SymbolSnapshot)

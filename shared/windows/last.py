@@ -2,7 +2,7 @@
 
 from typing import Any, Generic, TypeVar
 
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ class LastSnapshot(Snapshot):
     value: Any
 
 
-_snapshot = unvalidated(LastSnapshot)
+_snapshot = fields_of(LastSnapshot)
 
 
 class Last(Tick[T, T], Generic[T]):

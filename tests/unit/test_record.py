@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import shared.messages.codec
 import shared.record
 from shared.messages.codec import pack, unpack
 from shared.record import BY_VALUE, FIRST, WIRE, NewerWire, Record, Since, Snapshot, read_kept, unvalidated
@@ -46,6 +47,7 @@ class Book(Snapshot):
 def next_wire(monkeypatch: pytest.MonkeyPatch) -> None:
     """This process knows one wire more."""
     monkeypatch.setattr(shared.record, "WIRE", NEXT)
+    monkeypatch.setattr(shared.messages.codec, "WIRE", NEXT)
 
 
 class Nested(Snapshot):

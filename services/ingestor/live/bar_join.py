@@ -15,7 +15,7 @@ from services.ingestor.live.saved import (
 from shared.exchanges.market_data.events import Answered, Bars, Clock, ClosedBar, Disconnected, Late, Lost, Missing
 from shared.intervals import NS_PER_S
 from shared.messages.reasons import GapCause
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
 
 
@@ -53,7 +53,7 @@ class BarJoinSnapshot(Snapshot):
     now: int
 
 
-_snapshot = unvalidated(BarJoinSnapshot)
+_snapshot = fields_of(BarJoinSnapshot)
 
 
 class BarJoin(Tick[Joining, list[Joined]]):

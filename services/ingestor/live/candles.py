@@ -13,7 +13,7 @@ from shared.exchanges.market_data.events import (
     Lost,
     Sampled,
 )
-from shared.record import Record, Snapshot, unvalidated
+from shared.record import Record, Snapshot, fields_of
 from shared.tick import State, Tick
 
 
@@ -38,7 +38,7 @@ class CandlesSnapshot(Snapshot):
     before: SavedCandle
 
 
-_candle, _snapshot = unvalidated(SavedCandle), unvalidated(CandlesSnapshot)
+_candle, _snapshot = fields_of(SavedCandle), fields_of(CandlesSnapshot)
 
 
 class Candles(Tick[Event, list[Sampled | FeedSilent]]):

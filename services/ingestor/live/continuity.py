@@ -32,7 +32,7 @@ from shared.exchanges.market_data.events import (
     Watermark,
 )
 from shared.exchanges.market_data.options import ContinuityRules
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
 
 _NEVER = 2**63 - 1
@@ -63,7 +63,7 @@ class ContinuitySnapshot(Snapshot):
     no: int
 
 
-_snapshot = unvalidated(ContinuitySnapshot)
+_snapshot = fields_of(ContinuitySnapshot)
 
 
 class Continuity(Tick[Event, list[Ordered]]):

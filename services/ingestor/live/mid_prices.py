@@ -13,7 +13,7 @@ from shared.exchanges.market_data.events import (
     TopOfBook,
     Watermark,
 )
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
 
 
@@ -42,7 +42,7 @@ class MidPricesSnapshot(Snapshot):
     told: bool
 
 
-_snapshot = unvalidated(MidPricesSnapshot)
+_snapshot = fields_of(MidPricesSnapshot)
 
 
 class MidPrices(Tick[Event, list[Quoted]]):

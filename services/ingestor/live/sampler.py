@@ -7,7 +7,7 @@ from services.ingestor.live.bar_join import Close, Cut
 from services.ingestor.live.saved import SavedBar, SavedPrice, saved_bar, saved_price
 from shared.exchanges.market_data.events import ClosedBar, Late, Lost, MissingTrades, Sampled, Watermark
 from shared.messages.reasons import GapCause
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
 
 MOST_BARS = 10_000  # closed at once; a longer jump of time is left to whoever fetches bars
@@ -44,7 +44,7 @@ class SamplerSnapshot(Snapshot):
     remembered: int
 
 
-_snapshot = unvalidated(SamplerSnapshot)
+_snapshot = fields_of(SamplerSnapshot)
 
 
 class Sampler(Tick[Sampling, list[Sampled]]):
@@ -219,7 +219,7 @@ class EachTradeSnapshot(Snapshot):
     last_ns: int
 
 
-_each_trade = unvalidated(EachTradeSnapshot)
+_each_trade = fields_of(EachTradeSnapshot)
 
 
 class EachTrade(Tick[Priced | Watermark | MissingTrades, list[Close | Cut]]):

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Literal
 
 from shared.exchanges.market_data.events import Missing, Trade
-from shared.record import Record, unvalidated
+from shared.record import Record, fields_of
 
 
 class SavedTrade(Record):
@@ -43,8 +43,8 @@ class SavedQuestion(Record):
     to_ns: int
 
 
-saved_bar, saved_price = unvalidated(SavedBar), unvalidated(SavedPrice)
-_trade, _question = unvalidated(SavedTrade), unvalidated(SavedQuestion)
+saved_bar, saved_price = fields_of(SavedBar), fields_of(SavedPrice)
+_trade, _question = fields_of(SavedTrade), fields_of(SavedQuestion)
 
 
 def saved_trade(trade: Trade) -> SavedTrade:

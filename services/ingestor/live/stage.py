@@ -12,7 +12,7 @@ from shared.exchanges.market_data.events import Clock, Event, FeedSilent, Missin
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
 from shared.messages.reasons import GapCause
-from shared.record import Snapshot, unvalidated
+from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.stage import SequenceNumbers
 from shared.tick import State, Tick
 
@@ -40,7 +40,7 @@ class LiveSnapshot(Snapshot):
     numbers: Any
 
 
-_pipeline_snapshot, _snapshot = unvalidated(TickPipelineSnapshot), unvalidated(LiveSnapshot)
+_pipeline_snapshot, _snapshot = fields_of(TickPipelineSnapshot), fields_of(LiveSnapshot)
 _market_tick, _gap = unvalidated(MarketTick), unvalidated(Gap)
 
 

@@ -4,7 +4,7 @@ from heapq import heappop, heappush
 
 from services.ingestor.live.saved import SavedTrade, saved_trade, trade_in
 from shared.exchanges.market_data.events import Missing, MissingTrades, Trade
-from shared.record import Record, Snapshot, unvalidated
+from shared.record import Record, Snapshot, fields_of
 from shared.tick import State
 
 
@@ -17,7 +17,7 @@ class OrderByIdSnapshot(Snapshot):
     old: int
 
 
-_snapshot = unvalidated(OrderByIdSnapshot)
+_snapshot = fields_of(OrderByIdSnapshot)
 
 
 class OrderById:
@@ -144,7 +144,7 @@ class OrderByTimeSnapshot(Snapshot):
     old: int
 
 
-_saved_place, _by_time = unvalidated(SavedPlace), unvalidated(OrderByTimeSnapshot)
+_saved_place, _by_time = fields_of(SavedPlace), fields_of(OrderByTimeSnapshot)
 
 
 class OrderByTime:

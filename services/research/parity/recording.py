@@ -177,7 +177,7 @@ class _Symbol:
         StrategyReplay(self._sym, _stage(symbol), inputs, recorded, self._comparison).run(upto)
 
     def _taken(self, stream: Stream, instance: str, symbol: Symbol) -> RecordedRows:
-        return RecordedRows(self._folder, stream, instance, self._sym, symbol.last.get(stream, (0, ""))[0])
+        return RecordedRows(self._folder, stream, instance, self._sym, symbol.taken(stream))
 
     def _rows(self, stream: Stream, instance: str, sent: Mapping[str, int]) -> RecordedRows:
         return RecordedRows(self._folder, stream, instance, self._sym, sent.get(stream, 0))

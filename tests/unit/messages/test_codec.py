@@ -320,7 +320,7 @@ def test_a_field_at_its_default_is_not_told() -> None:
         n=1, sym="A", ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="0" * 32, leg=Leg.OPEN,
         status=OrderStatus.FILLED, last_qty=Decimal(1), last_px=Decimal(2), commission=Decimal(0), reason=None,
     )  # fmt: skip
-    assert not {"dust", "capital"} & report.deciding().keys()
+    assert not {"dust", "capital"} & ExecutionReport.deciding(report.content()).keys()
     assert content_hash(report.model_copy(update={"dust": Decimal(1)})) != content_hash(report)
 
 
