@@ -58,8 +58,8 @@ def make_next(folder: Path) -> Path:
     change(
         record,
         r"^( +)(fields = .* for name in names\))$",
-        rf"\1\2\n\1if '{FIELD}' in names:\n\1    names.remove('{FIELD}')"
-        rf"\n\1    fields = fields.replace(': {FIELD}', ': {TEXT!r}')",
+        rf'\1\2\n\1if "{FIELD}" in names:\n\1    names.remove("{FIELD}")'
+        rf'\n\1    fields = fields.replace(": {FIELD}", ": {TEXT!r}")',
     )
     add_column(folder / "shared/journal")
     for file in (file for package in ("shared", "services") for file in (folder / package).rglob("*.py")):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import shared.messages.codec
 import shared.record
 from shared.messages.codec import pack, unpack
-from shared.record import BY_VALUE, FIRST, WIRE, NewerWire, Record, Since, Snapshot, read_kept, unvalidated
+from shared.record import BY_VALUE, FIRST, WIRE, NewerWire, Record, Since, Snapshot, fields_of, read_kept, unvalidated
 
 NEXT = WIRE + 1
 
@@ -80,6 +80,20 @@ def test_what_an_older_wire_wrote_is_read_with_defaults_and_new_names() -> None:
     }  # fmt: skip
     plain = Leg(size=2)
     assert Book.of(older) == Book(one=plain, maybe=plain, many=[plain], row=(plain,), named={"a": plain})
+
+
+@pytest.mark.usefixtures("next_wire")
+def test_a_map_of_fields_is_written_at_an_older_wire_as_its_record_is() -> None:
+    leg = fields_of(Leg)(size=2, note="n")
+    book = fields_of(Book)(one=leg, maybe=None, many=[leg], row=(leg,), named={"a": leg}, by="me")
+    record = BOOK.model_copy(update={"maybe": None})
+    assert pack(book, WIRE) == pack(record, WIRE)
+    assert unpack(pack({"any": [book]}, WIRE)) == {"any": [unpack(pack(record, WIRE))]}
+
+
+def test_a_map_of_fields_has_all_of_them() -> None:
+    with pytest.raises(TypeError, match="note"):
+        fields_of(Leg)(size=1)
 
 
 def test_a_snapshot_of_a_newer_wire_is_no_damage() -> None:
