@@ -155,7 +155,7 @@ class _Symbol:
         """Returns the first later checkpoint at which the missing rows had been taken, or written."""
         for i in range(at + 1, len(self._spans)):
             symbol = self._spans[i].restored(plan_of(self._spans[i]), self._sym)
-            taken = max(symbol.last.get(missing.stream, (0, ""))[0], symbol.sent.get(missing.stream, 0))
+            taken = max(symbol.taken(missing.stream), symbol.sent.get(missing.stream, 0))
             if taken >= missing.upto:
                 return i
         return None
