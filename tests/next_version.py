@@ -91,7 +91,7 @@ def change(file: Path, pattern: str, by: str | Callable[[re.Match[str]], str], f
     file.write_text(text)
 
 
-def run_next(folder: Path, *arguments: str | Path, timeout_s: float = 60) -> str:
+def run_next(folder: Path, *arguments: str | Path, timeout_s: float = 500) -> str:
     """What the next version's Python prints for these arguments (`-m tests.some_module`, or a script's path)."""
     path = os.pathsep.join((str(folder), str(ROOT)))
     done = subprocess.run(

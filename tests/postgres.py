@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.servers import free_port
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 300.0
 PASSWORD = "s3cret"
 NO_POSTGRES = "PostgreSQL is not installed: apt-get install postgresql"
 

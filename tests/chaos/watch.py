@@ -101,7 +101,7 @@ class Watch:
         return self.last
 
     def wait(
-        self, what: str, reached: Callable[[Status], bool], within_s: float = 60.0, every_s: float = 0.01
+        self, what: str, reached: Callable[[Status], bool], within_s: float = 300.0, every_s: float = 0.01
     ) -> Status:
         """Wait until `reached`; a bus that is away is waited for too."""
         deadline = time.monotonic() + within_s

@@ -2,12 +2,15 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
@@ -107,6 +110,19 @@ async def test_an_older_schema_is_upgraded_once_and_keeps_its_rows(journal_url: 
     version, columns = stands_there(journal_url)
     assert version == AFTER
     assert "until_ms" in columns
+
+
+async def test_an_upgrade_has_as_long_as_it_takes(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, with a large table: PostgreSQL ends no transaction that is idle between two steps."""
+    upgrade, busy_s = command.upgrade, 1.0
+
+    def slowly(config: Config, revision: str) -> None:
+        time.sleep(busy_s)  # the server counts by its own clock
+        upgrade(config, revision)
+
+    monkeypatch.setattr(command, "upgrade", slowly)
+    await (await Journal.open(journal_url, "main", durable=True, busy_s=busy_s)).close()
+    assert stands_there(journal_url)[0] == HEAD
 
 
 @pytest.mark.parametrize("readable_by", [HEAD, AFTER])

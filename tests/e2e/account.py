@@ -118,7 +118,7 @@ def ask(url: str, name: str, **content: object) -> Any:
     request = urllib.request.Request(
         f"{url}/_fake/{name}", json.dumps(content).encode(), {"content-type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=300) as answer:
         return json.load(answer)
 
 

@@ -171,7 +171,7 @@ def test_follow_shows_what_comes_until_ctrl_c(filled: Tickline, tmp_path: Path) 
 
         wait_for(comes, "two new letters are shown")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=300)
     finally:
         process.kill()
         process.wait()

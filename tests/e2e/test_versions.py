@@ -34,7 +34,7 @@ ENVIRONMENT = {
 }
 STRATEGIES = ("strategy", "strategy-next", "strategy-back", "strategy-again")
 BY_THE_NEXT = ("ingestor", "signal", "strategy-next", "strategy-again", "gateway-next")
-PATIENCE_S = 60.0  # as Watch has: a busy machine is no failure
+PATIENCE_S = 300.0  # as Watch has: a busy machine is no failure
 Rows = list[tuple[int, dict[str, Any]]]
 
 

@@ -130,7 +130,7 @@ class Gateway:
             await write_adopted(self.settings, journal, made, names, word)
         return [one.shown for one in made]
 
-    async def waiting(self, *names: str, within_s: float = 30.0) -> None:
+    async def waiting(self, *names: str, within_s: float = 300.0) -> None:
         """Until just these differences wait for a person, by their names."""
 
         async def there() -> bool:
@@ -166,7 +166,7 @@ class Gateway:
         paths = {"binance": "/openOrders" if spot else "/positionRisk", "okx": "/account/positions"}
         path = paths.get(self.settings.gateway.exchange, "/position/list")
         wanted = counts(path) + times
-        await until(lambda: counts(path) >= wanted, within_s=30)
+        await until(lambda: counts(path) >= wanted)
 
     def latches(self) -> list[str]:
         """What the gateway knows of."""
@@ -233,7 +233,7 @@ class Gateway:
         assert [report.n for report in found] == list(range(1, len(found) + 1))
         return [report for report in found if isinstance(report, ExecutionReport)]
 
-    async def reported(self, count: int, within_s: float = 100.0) -> list[ExecutionReport]:
+    async def reported(self, count: int, within_s: float = 500.0) -> list[ExecutionReport]:
         await until(lambda: len(self.reports()) >= count, within_s=within_s)
         assert len(self.reports()) == count
         return self.reports()

@@ -150,7 +150,7 @@ async def test_what_the_venue_did_by_itself_is_named_so(tmp_path: Path, venue: s
         async def told() -> bool:
             return {"EXTERNAL_FILL", "POSITION"} <= {row.kind for row in await trading.externals()}
 
-        await until(told, within_s=30, every_s=0.1)
+        await until(told, every_s=0.1)
         (row,) = (row for row in await trading.externals() if row.kind == "EXTERNAL_FILL")
         assert "is the venue's own: liquidation (order" in row.text
         assert any("is the venue's own: liquidation" in event.text for event in await trading.events())

@@ -169,7 +169,7 @@ async def test_a_settlement_makes_it_look_at_once(tmp_path: Path) -> None:
         await bought(trading)
         trading.fake.engine.set(f"status:{SYM}", "SETTLING")
         trading.fake.state.close_out(SYM, "settlement")
-        await until(lambda: (SYM, Reason.MARKET_CLOSED) in stopped(trading), within_s=30)
+        await until(lambda: (SYM, Reason.MARKET_CLOSED) in stopped(trading))
 
 
 async def test_a_close_beyond_the_largest_market_order_is_cut_to_it(watched: Gateway) -> None:

@@ -38,7 +38,7 @@ AGG = "btcusdt@aggTrade"
 async def ended(base_url: str, **changed: object) -> TicklineError:
     """What an ingestor ends with."""
     async with ingesting(new_bus(), base_url, **changed) as ingestor:
-        await asyncio.wait({ingestor.task}, timeout=20)
+        await asyncio.wait({ingestor.task}, timeout=300)
         error = ingestor.task.exception()
         assert isinstance(error, TicklineError)
         return error

@@ -43,7 +43,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def asked(url: str, name: str, **content: Any) -> Any:
     request = urllib.request.Request(f"{url}/_fake/{name}", json.dumps(content).encode(), method="POST")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=300) as answer:
         return json.load(answer)
 
 
@@ -77,15 +77,15 @@ def test_the_switches(start: Start) -> None:
     asked(url, "fault", mode="STATUS", path="/ping", status=418, headers={"Retry-After": "9"})
     ping = f"{url}/fapi.binance.com/fapi/v1/ping"
     with pytest.raises(urllib.error.HTTPError, match="418") as caught:
-        urllib.request.urlopen(ping, timeout=10)
+        urllib.request.urlopen(ping, timeout=300)
     caught.value.close()
     assert caught.value.headers["Retry-After"] == "9"
-    with urllib.request.urlopen(ping, timeout=10) as answer:
+    with urllib.request.urlopen(ping, timeout=300) as answer:
         assert answer.status == 200
     assert asked(url, "asked", path="/ping")["count"] == 2
     asked(url, "skew", ms=-60_000)
     with urllib.request.urlopen(
-        f"{url}/fapi.binance.com/fapi/v1/ticker/bookTicker?symbol=BTCUSDT", timeout=10
+        f"{url}/fapi.binance.com/fapi/v1/ticker/bookTicker?symbol=BTCUSDT", timeout=300
     ) as answer:
         assert 49_000 < float(json.load(answer)["bidPrice"]) < 51_000
 
@@ -97,7 +97,7 @@ def test_it_ends_with_its_parent() -> None:
     )  # fmt: skip
     assert process.stdout is not None
     assert b" at http://127.0.0.1:" in process.stdout.readline()
-    process.communicate(timeout=20)
+    process.communicate(timeout=300)
     assert process.returncode == 0
 
 

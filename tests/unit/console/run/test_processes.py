@@ -104,7 +104,7 @@ async def test_with_positions_nothing_is_given_up(make: Make, monkeypatch: pytes
     said: list[str] = []
     supervisor = make({"one": STARTED + "sys.exit('boom')", "two": SLEEP}, restarts=1, lasting=said.append)
     async with kept(supervisor):
-        await until(lambda: len(said) >= 3 and starts("two") == 1)
+        await until(lambda: len(said) >= 3 and starts("two") == 1 and "two" in pids(supervisor))
         assert not gone(pids(supervisor)["two"])
     assert [line.partition("again in ")[2] for line in said[:3]] == ["0.02 s", "0.04 s", "0.08 s"]
     assert all(line.startswith("one ended with code 1: boom") and "the others stay" in line for line in said)
@@ -182,7 +182,7 @@ async def test_a_service_is_kept_alive_without_its_log(make: Make) -> None:
     """The folder was removed while it ran, and is a file now."""
     supervisor = make({"one": SLEEP})
     async with kept(supervisor):
-        await until(lambda: starts("one") == 1)
+        await until(lambda: starts("one") == 1 and "one" in pids(supervisor))
         a_file_instead("logs")
         os.kill(pids(supervisor)["one"], signal.SIGKILL)
         await until(lambda: starts("one") == 2)
