@@ -78,6 +78,24 @@ def test_these_services_load_neither_torch_nor_a_venue_client(service: str) -> N
     assert done.stdout.strip() == ""
 
 
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_names_is_there(page: Path) -> None:
+    """Every path in backticks, but those of a recipe (`your_…`), and every link to another page."""
+    text = page.read_text()
+    paths = re.findall(r"`((?:shared|services|tests|tools|docs|weights)/[\w./-]*)", text)
+    assert [path for path in paths if "your_" not in path and not (ROOT / path).exists()] == []
+    links = re.findall(r"\]\(([\w./-]+\.md)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_index_has_every_page() -> None:
+    index = (ROOT / "docs/README.md").read_text()
+    assert [page.name for page in PAGES if f"{page.name})" not in index and page.parent != ROOT] == []
+
+
 def test_every_reason_that_a_gateway_gives_is_explained() -> None:
     """In the table of docs/going-live.md; what a strategy gives for a prediction without an order is not of it."""
     table = (ROOT / "docs" / "going-live.md").read_text().partition("| what you see |")[2]
