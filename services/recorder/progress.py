@@ -1,7 +1,7 @@
 """What the recorder has read: the rows that wait for a file, and how far it has come."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from shared.messages import DecodeError, Stream, decode
 from shared.messages.codec import content_hash
 from shared.recording.folder import Age, RecordingFolder
 from shared.recording.part import Positions, ReceivedEntry, RecordedEntry
+from shared.recording.position import StreamPosition
 from shared.runner.partition_leases import PartitionLeases
 
 BESIDE_BYTES = 300  # of an entry, beside its message: about
@@ -70,14 +71,6 @@ class Buffer:
         self.rows, self.size = [], 0
 
 
-def buffers_behind(positions: dict[Stream, Positions]) -> dict[Stream, Buffer]:
-    """Returns empty buffers, which go on where the files end."""
-    return {
-        stream: Buffer({place: position.copy() for place, position in known.items()})
-        for stream, known in positions.items()
-    }
-
-
 class LastEntries:
     """The last entry of each symbol is compared with one that has its number; what is not in memory, the files have.
 
@@ -117,8 +110,8 @@ class ProgressOnBus:
     These are the fields `in:STREAM` of the recorder's own state, as any consumer has them. It reads none of them back.
     """
 
-    def __init__(self, ownership: PartitionLeases, session: Session) -> None:
-        self._leases = dict(ownership.leases)
+    def __init__(self, leases: PartitionLeases, session: Session) -> None:
+        self._leases = dict(leases.leases)
         self._session = session
         self._seqs: dict[int, int] = {}
         self._told: dict[tuple[int, str], str] = {}
@@ -154,3 +147,25 @@ def _lowest(known: Positions) -> dict[int, str]:
         if place.p not in found or order < found[place.p][0]:
             found[place.p] = order, text
     return {p: text for p, (_, text) in found.items()}
+
+
+class Attachment:
+    """While one connection to the bus stands, the recorder goes on where the files end.
+
+    cursors: what was read of each stream, written or not.
+    buffers: the rows of each stream that wait for a file.
+    """
+
+    def __init__(self, session: Session, folder: RecordingFolder, sources: Sequence[Source], leases: PartitionLeases):
+        self.session, self.folder = session, folder
+        self.last = LastEntries(folder)
+        self.progress = ProgressOnBus(leases, session)
+        self.buffers = {
+            stream: Buffer({place: position.copy() for place, position in known.items()})
+            for stream, known in folder.positions.items()
+        }
+        self.cursors = {source: self.position(source).behind(session.run_id) for source in sources}
+
+    def position(self, source: Source) -> StreamPosition:
+        """Returns how far a stream's partition will be recorded with the rows that wait."""
+        return self.buffers[Stream(source[0])].positions.setdefault(source[1], StreamPosition())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from services.recorder.progress import Buffer, LastEntries, ProgressOnBus, RecorderPlan, Source, buffers_behind
+from services.recorder.progress import Attachment, RecorderPlan, Source
 from shared.bus.api import Bus, BusLost, Session
 from shared.bus.entry import Entry
 from shared.config import Settings
@@ -25,7 +25,6 @@ from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpo
 from shared.recording.folder import FolderInUse, RecordingFolder, locked
 from shared.recording.layout import NewerRecording, RecordingOrigin, claim, day_of
 from shared.recording.part import ReceivedEntry
-from shared.recording.position import StreamPosition
 from shared.runner.health import touch
 from shared.runner.partition_leases import PartitionLeases
 from shared.runner.progress import read_snapshots
@@ -41,11 +40,15 @@ log = structlog.get_logger()
 
 
 class DiskLost(Exception):
-    """A file cannot be written: drop the memory, wait, go on behind the newest file."""
+    """A file could not be written: drop the memory, wait, go on behind the newest file."""
 
 
 class Recorder:
-    """One process; `run` returns after `stop`. counts: rows and files written, entries skipped and missing."""
+    """The recorder writes the bus's streams to files until it is stopped.
+
+    counts: rows and files written, entries skipped and missing.
+    alive_file: is touched while it makes progress, for a health check.
+    """
 
     def __init__(self, plan: RecorderPlan, bus: Bus, settings: Settings) -> None:
         self.counts: Counter[str] = Counter()
@@ -53,7 +56,7 @@ class Recorder:
         self._plan, self._bus, self._settings = plan, bus, settings
         self._stopping = False
         self._session: Session | None = None
-        self._ownership = PartitionLeases(plan.instance, settings.bus.partitions, exclusive=True)
+        self._leases = PartitionLeases(plan.instance, settings.bus.partitions, exclusive=True)
         self._backoff_s = BACKOFF_S
         self._hole = False
         self._diverged: set[tuple[Source, str]] = set()  # symbols of which nothing more is recorded
@@ -63,13 +66,13 @@ class Recorder:
         self._tidied_s = float("-inf")
 
     def stop(self) -> None:
-        """Write what was read, tell the bus, return."""
+        """Let `run` write what was read, tell the bus, and return."""
         self._stopping = True
         if self._session is not None:
             self._session.wake()
 
     async def run(self) -> None:
-        """Record until stopped. A lost bus and a full disk are waited for; ConfigError where one is still full then.
+        """Record until stopped, over lost buses and full disks; raises ConfigError where a disk is still full then.
 
         What a newer Tickline wrote is left to a newer recorder: this one stands by, with neither lease nor folder.
         """
@@ -100,22 +103,22 @@ class Recorder:
             try:
                 await self._serve(self._session)
                 self._unwritten = ""
-                await self._ownership.leave(self._session)
+                await self._leases.leave(self._session)
             except (BusLost, DiskLost) as lost:
                 if isinstance(lost, DiskLost):
                     self._unwritten = str(lost)
                 await self._pause("recording interrupted", lost)
             except (TicklineError, NewerWire):
                 with suppress(BusLost):
-                    await self._ownership.leave(self._session)
+                    await self._leases.leave(self._session)
                 raise
             finally:
                 session, self._session = self._session, None
-                self._ownership.leases.clear()
+                self._leases.leases.clear()
                 await session.close()
 
     async def _stand_by(self, why: str) -> None:
-        """Say so once, and look again after a while: this one may be the only one left."""
+        """Log it once, and look again after a while: this one may be the only one left."""
         if why != self._stood_by:
             remedy = "run that Tickline's recorder"
             log.warning("stands by", instance=self._plan.instance, why=why, remedy=remedy)
@@ -124,7 +127,7 @@ class Recorder:
         await asyncio.sleep(BACKOFF_MAX_S)
 
     async def _lock(self, stack: ExitStack) -> None:
-        """The folder is ours, perhaps after another process's last file."""
+        """Take the folder, perhaps after another process's last file."""
         until = time.monotonic() + LOCK_WAIT_S
         while True:
             try:
@@ -144,47 +147,48 @@ class Recorder:
         self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
 
     async def _serve(self, session: Session) -> None:
+        """Record over one connection; raises BusLost, DiskLost, or NewerWire behind what could be written."""
         while not await self._owns_all(session):
             if self._stopping:
                 return
             self._touch()
             await asyncio.sleep(ROUND_S)  # another recorder of this name holds the lease
         await self._claim(session)
-        folder = RecordingFolder(self._plan.folder)
+        attached = Attachment(session, RecordingFolder(self._plan.folder), self._plan.sources, self._leases)
         if not self._stood_by:  # else with the first file, if there is one again
             await self._checkpoint(session)
-        buffers, last = buffers_behind(folder.positions), LastEntries(folder)
-        cursors = {source: _behind(buffers, source, session.run_id) for source in self._plan.sources}
-        progress = ProgressOnBus(self._ownership, session)
-        await progress.load()
+        await attached.progress.load()
         log.info("recording", folder=str(self._plan.folder), run_id=session.run_id)
-        next_round = time.monotonic() + ROUND_S
         try:
-            while not self._stopping:
-                wait_s = max(0.001, next_round - time.monotonic())
-                await self._read(session, cursors, buffers, last, wait_s)
-                await self._write(session, folder, buffers, progress, everything=False)
-                if time.monotonic() >= next_round:
-                    await self._round(session)
-                    next_round = time.monotonic() + ROUND_S
-            until = time.monotonic() + LAST_READS_S
-            while await self._read(session, cursors, buffers, last, 0.0) and time.monotonic() < until:
-                await self._write(session, folder, buffers, progress, everything=False)
+            await self._read_and_write(attached)
         except NewerWire:
-            await self._write(session, folder, buffers, progress, everything=True)  # what came before it
+            await self._write(attached, everything=True)  # what came before it
             raise
-        await self._write(session, folder, buffers, progress, everything=True)
+        await self._write(attached, everything=True)
+
+    async def _read_and_write(self, attached: Attachment) -> None:
+        """Go on until stopped, then a little longer for what is there by then."""
+        next_round = time.monotonic() + ROUND_S
+        while not self._stopping:
+            await self._read(attached, max(0.001, next_round - time.monotonic()))
+            await self._write(attached, everything=False)
+            if time.monotonic() >= next_round:
+                await self._round(attached.session)
+                next_round = time.monotonic() + ROUND_S
+        until = time.monotonic() + LAST_READS_S
+        while await self._read(attached, 0.0) and time.monotonic() < until:
+            await self._write(attached, everything=False)
 
     async def _owns_all(self, session: Session) -> bool:
-        await self._ownership.round(session)
-        return len(self._ownership.leases) == self._settings.bus.partitions
+        await self._leases.round(session)
+        return len(self._leases.leases) == self._settings.bus.partitions
 
     async def _claim(self, session: Session) -> None:
         partitions = self._settings.bus.partitions
         bus_id = (await session.meta({"partitions": str(partitions)}))["bus_id"]
-        about = RecordingOrigin(bus_id=bus_id, namespace=self._settings.namespace, partitions=partitions)
+        origin = RecordingOrigin(bus_id=bus_id, namespace=self._settings.namespace, partitions=partitions)
         try:
-            claim(self._plan.folder, about, self._ownership.wire)
+            claim(self._plan.folder, origin, self._leases.wire)
         except OSError as error:
             raise DiskLost(f"{self._plan.folder}: {error.strerror or error}") from error
 
@@ -197,31 +201,23 @@ class Recorder:
         if self.alive_file is not None:
             touch(self.alive_file)
 
-    async def _read(
-        self,
-        session: Session,
-        cursors: dict[Source, bytes],
-        buffers: dict[Stream, Buffer],
-        last: LastEntries,
-        wait_s: float,
-    ) -> bool:
+    async def _read(self, attached: Attachment, wait_s: float) -> bool:
         """Read once over all streams; returns whether anything came."""
-        batches = await session.read(cursors, self._settings.bus.read_count, int(wait_s * 1000))
+        session = attached.session
+        batches = await session.read(attached.cursors, self._settings.bus.read_count, int(wait_s * 1000))
         now_s = time.monotonic()
         for source, entries in batches:
-            cursors[source] = entries[-1].id
-            buffer = buffers[Stream(source[0])]
+            attached.cursors[source] = entries[-1].id
             for entry in entries:
                 await self._judge(session, Stream(source[0]), entry)
-                position = buffer.positions.setdefault(source[1], StreamPosition())
-                if await self._diverges(source, entry, position, last):
+                if await self._diverges(attached, source, entry):
                     self.counts["skipped"] += 1
-                elif self._take(source, entry, buffer, session.run_id, now_s):
-                    last.keep(source, entry)
+                else:
+                    self._take(attached, source, entry, now_s)
         return bool(batches)
 
     async def _judge(self, session: Session, stream: Stream, entry: Entry) -> None:
-        """Raise NewerWire where a newer Tickline may have written it; else its tag is damaged, and recorded as that."""
+        """Raise NewerWire where a newer Tickline may have written the entry; else mark its tag as damaged."""
         beyond = None if stream is Stream.DEAD else newer(entry.t)  # a dead letter is kept as it is, and not read
         if beyond is None:
             return
@@ -231,18 +227,19 @@ class Recorder:
         entry.t = DAMAGED + entry.t
         self._alarm(f"{stream} of {entry.k} n={entry.n}: {beyond.what} of wire {beyond.wire}, where all write {stands}")
 
-    async def _diverges(self, source: Source, entry: Entry, position: StreamPosition, last: LastEntries) -> bool:
+    async def _diverges(self, attached: Attachment, source: Source, entry: Entry) -> bool:
         """Whether the entry's symbol went another way than what is recorded: its number stands for something else.
 
         A recording is of one history: nothing more of that symbol is recorded, in this stream, by this process. What
         the next one leaves out so is a hole like any other.
         """
-        stream, name = Stream(source[0]), position.name(Stream(source[0]), entry)
+        stream, position = Stream(source[0]), attached.position(source)
+        name = position.name(stream, entry)
         if (source, name) in self._diverged:
             return True
         if not position.repeats(stream, entry):
             return False
-        if entry.tr == position.last[name][1] and not await last.contradicts(source, entry):
+        if entry.tr == position.last[name][1] and not await attached.last.contradicts(source, entry):
             return False
         self._diverged.add((source, name))
         self._alarm(
@@ -251,41 +248,33 @@ class Recorder:
         )
         return True
 
-    def _take(self, source: Source, entry: Entry, buffer: Buffer, run_id: str, now_s: float) -> bool:
-        """Keep the entry for the next file, unless it was recorded before; returns whether it is new."""
+    def _take(self, attached: Attachment, source: Source, entry: Entry, now_s: float) -> None:
+        """Keep the entry for the next file, unless it was recorded before."""
         stream, place = Stream(source[0]), source[1]
-        missing = buffer.positions[place].take(stream, entry, run_id)
+        missing = attached.position(source).take(stream, entry, attached.session.run_id)
         if missing is None:
             self.counts["skipped"] += 1
-            return False
+            return
         if missing:
             self.counts["missing"] += missing
             self._hole = True
             before = f"n={entry.n - missing} to {entry.n - 1}" if missing > 1 else f"n={entry.n - 1}"
             self._alarm(f"hole: {stream} of {entry.k or place}: {before} left the bus before it was recorded")
-        buffer.add(ReceivedEntry(place, entry, missing), now_s)
-        return True
+        attached.last.keep(source, entry)
+        attached.buffers[stream].add(ReceivedEntry(place, entry, missing), now_s)
 
     def _alarm(self, what: str) -> None:
         log.error("alarm", instance=self._plan.instance, what=what)
 
-    async def _write(
-        self,
-        session: Session,
-        folder: RecordingFolder,
-        buffers: dict[Stream, Buffer],
-        progress: ProgressOnBus,
-        *,
-        everything: bool,
-    ) -> None:
+    async def _write(self, attached: Attachment, *, everything: bool) -> None:
         """Put the rows that are due into files; then the bus may forget them."""
-        wrote = False
-        for stream, buffer in buffers.items():
+        session, folder, wrote = attached.session, attached.folder, False
+        for stream, buffer in attached.buffers.items():
             if not buffer.rows or not (everything or buffer.due(self._plan, time.monotonic())):
                 continue
             try:
                 self.counts["files"] += await asyncio.to_thread(
-                    folder.add, stream, buffer.rows, session.run_id, self._ownership.wire
+                    folder.add, stream, buffer.rows, session.run_id, self._leases.wire
                 )
             except OSError as error:
                 why = f"{self._plan.folder}: {stream} cannot be written: {error.strerror or error}"
@@ -297,7 +286,7 @@ class Recorder:
         if not wrote:
             return
         self._backoff_s = BACKOFF_S
-        await progress.tell(folder.positions)
+        await attached.progress.tell(folder.positions)
         if self._hole or self._stood_by:
             self._hole, self._stood_by = False, ""
             await self._checkpoint(session)
@@ -329,10 +318,6 @@ class Recorder:
         }
         made = Checkpoint(taken_ns=time.time_ns(), settings=kept_settings(own), snapshots=snapshots)
         try:
-            write_checkpoint(self._plan.folder, made, self._ownership.wire)
+            write_checkpoint(self._plan.folder, made, self._leases.wire)
         except OSError as error:
             raise DiskLost(f"{self._plan.folder}: {error.strerror or error}") from error
-
-
-def _behind(buffers: dict[Stream, Buffer], source: Source, run_id: str) -> bytes:
-    return buffers[Stream(source[0])].positions.get(source[1], StreamPosition()).behind(run_id)

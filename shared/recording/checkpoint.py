@@ -1,4 +1,4 @@
-"""A checkpoint: the settings, and each stage's state at one moment, so that parity can go on from there.
+"""Checkpoints: the settings, the model, and each stage's state at one moment, so that parity can go on from there.
 
 A snapshot names the last n of each input that its stage had taken, so it need not be of the moment where a part ends.
 """
@@ -35,7 +35,12 @@ PRIVATE = {"journal", "keys_dir"}  # an address may have a password; what is a S
 
 
 class Checkpoint(Snapshot):
-    """settings: as JSON values, see KEPT. snapshots: instance -> symbol -> what the bus held. taken_ns: wall clock."""
+    """A checkpoint is of one moment.
+
+    taken_ns: by the wall clock.
+    settings: as JSON values, see `kept_settings`.
+    snapshots: instance -> symbol -> what the bus held.
+    """
 
     taken_ns: int
     settings: dict[str, Any]
@@ -43,7 +48,7 @@ class Checkpoint(Snapshot):
 
 
 def kept_settings(settings: Settings) -> dict[str, Any]:
-    """The part of the settings that a checkpoint keeps: no secret, no address of a bus.
+    """Returns the part of the settings that a checkpoint keeps: no secret, no address of a bus.
 
     >>> sorted(kept_settings(Settings()))
     ['gateway', 'ingestor', 'interval', 'run_id', 'signal', 'strategy', 'symbols', 'traded']
@@ -59,7 +64,7 @@ def kept_settings(settings: Settings) -> dict[str, Any]:
 
 
 def settings_of(kept: Mapping[str, Any]) -> Settings:
-    """The settings of a checkpoint; no file and no variable is asked. Raises DataError for another version's."""
+    """Returns a checkpoint's settings, by no file and no variable; raises DataError for another version's."""
     try:
         values: dict[str, Any] = {name: kind.model_validate(kept[name]) for name, kind in SECTIONS.items()}
         values |= {"interval": kept["interval"], "symbols": tuple(kept["symbols"]), "run_id": kept["run_id"]}
@@ -70,20 +75,20 @@ def settings_of(kept: Mapping[str, Any]) -> Settings:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, wire: int = WIRE) -> None:
-    """Add one, as `wire` writes it; raises OSError."""
+    """Add a checkpoint, as `wire` writes it; raises OSError."""
     numbers = [int(path.stem) for path in checkpoint_paths(folder)]
     path = folder / CHECKPOINTS / f"{max(numbers, default=0) + 1:010d}{CHECKPOINT}"
     data = pack(checkpoint, wire)
-    write_durably(path, lambda unfinished: _write(unfinished, data))
+    write_durably(path, lambda unfinished: unfinished.write_bytes(data))
 
 
 def read_checkpoints(folder: Path) -> list[Checkpoint]:
-    """All, the oldest first; raises DataError."""
+    """Returns all checkpoints, the oldest first; raises DataError."""
     return [_read(path) for path in checkpoint_paths(folder)]
 
 
 def last_settings(folder: Path) -> dict[str, Any]:
-    """The settings of the last checkpoint; raises DataError, also where the folder is not whole."""
+    """Returns the settings of the last checkpoint; raises DataError, also where the folder is not whole."""
     read_origin(folder)
     paths = checkpoint_paths(folder)
     if not paths:
@@ -92,7 +97,7 @@ def last_settings(folder: Path) -> dict[str, Any]:
 
 
 def ingestor_of(folder: Path) -> str:
-    """The instance whose ticks were recorded."""
+    """Returns the instance whose ticks were recorded; raises DataError."""
     name: str = last_settings(folder)["ingestor"]["instance"]
     return name
 
@@ -107,12 +112,8 @@ def _read(path: Path) -> Checkpoint:
         raise DataError(f"{path}: no whole checkpoint of a recording ({why}): restore it or remove it") from error
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-
-
 def recorded_model(kept: Mapping[str, Any], folders: Sequence[Path]) -> str | None:
-    """The recorded model's card, where it is there under its path or name; None where it is not, or was not kept."""
+    """Returns the recorded model's card where it stands under its path or name; else, or where none was kept, None."""
     named = str(kept["signal"]["model"])
     name = kept[TRADED]["model"]["name"] if TRADED in kept else named
     told = kept[TRADED]["model"]["sha256"] if TRADED in kept else None
@@ -128,8 +129,8 @@ def recorded_model(kept: Mapping[str, Any], folders: Sequence[Path]) -> str | No
     return None
 
 
-def differences(recording: Path, now: Identity) -> Iterator[str]:
-    """A line for the model and one for the strategy, where they are not the recording's. Raises DataError."""
+def identity_differences(recording: Path, now: Identity) -> Iterator[str]:
+    """Yields a line for the model and one for the strategy, where they are not the recording's; raises DataError."""
     kept = last_settings(recording)
     if TRADED not in kept:
         return

@@ -21,7 +21,7 @@ DAY_S = 86_400
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Nobody else writes the folder meanwhile; raises ConfigError. A dead process's hold ends with it."""
+    """Keep others from writing the folder meanwhile; raises ConfigError. The hold ends with the process."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / LOCK).open("w")
@@ -42,14 +42,14 @@ class FolderInUse(ConfigError):
 
 
 class Age(NamedTuple):
-    """How much of a recording stays; 0: all. The newest part of a stream always stays: it has the positions."""
+    """The age says how much of a recording stays; 0: all. Each stream's newest part stays: it has the positions."""
 
     keep_days: int = 0
     keep_bytes: int = 0
 
 
 class RecordingFolder:
-    """Adds parts, knows how far each stream was recorded, and removes what is too old or too much."""
+    """The folder takes new parts, knows how far each stream was recorded, and removes what is too old or too much."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -110,7 +110,7 @@ class RecordingFolder:
         return removed
 
     def needs_checkpoint(self) -> bool:
-        """Whether the last checkpoint is older than half of the parts: soon nothing would be left to go on from."""
+        """Returns whether the last checkpoint is older than half of the parts: soon nothing is left to go on from."""
         known, checkpoints = parts(self.folder), checkpoint_paths(self.folder)
         if not known or not checkpoints:
             return bool(known)

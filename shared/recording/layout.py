@@ -1,4 +1,4 @@
-"""Where everything lies in a recording's folder.
+"""A recording's folder: where everything lies, whose it is, and how a file gets there whole.
 
 recording.json                          which bus and namespace it is of
 ticks/2026-11-24/0000000042.parquet     one part; parts of all streams are numbered together, in order of writing
@@ -26,7 +26,7 @@ CHECKPOINT = ".msgpack"
 
 
 class Part(NamedTuple):
-    """One file: its number, stream and day."""
+    """A part is one file, of one stream and day."""
 
     seq: int
     stream: Stream
@@ -35,12 +35,12 @@ class Part(NamedTuple):
 
 
 def is_recording(folder: Path) -> bool:
-    """Whether a folder holds a recording."""
+    """Returns whether a folder holds a recording."""
     return (folder / ORIGIN).is_file()
 
 
 def day_of(entry_id: bytes) -> str:
-    """The UTC day at which the server wrote an entry, by its id.
+    """Returns the UTC day at which the server wrote an entry, by its id.
 
     >>> day_of(b"1732406400000-0")
     '2024-11-24'
@@ -49,12 +49,12 @@ def day_of(entry_id: bytes) -> str:
 
 
 def part_path(folder: Path, stream: Stream, day: str, seq: int) -> Path:
-    """Where a part lies."""
+    """Returns where a part lies."""
     return folder / stream / day / f"{seq:010d}{PART}"
 
 
 def parts(folder: Path, *streams: Stream) -> list[Part]:
-    """All parts of these streams (of all without a name), in the order of writing."""
+    """Returns all parts of these streams (without a name: of all), in the order of writing."""
     found = (part for stream in streams or tuple(Stream) for part in _parts(folder, stream))
     return sorted(found, key=lambda part: part.seq)
 
@@ -66,12 +66,12 @@ def _parts(folder: Path, stream: Stream) -> Iterator[Part]:
 
 
 def checkpoint_paths(folder: Path) -> list[Path]:
-    """All checkpoints, the oldest first."""
+    """Returns all checkpoints, the oldest first."""
     return sorted(path for path in (folder / CHECKPOINTS).glob(f"*{CHECKPOINT}") if path.stem.isdigit())
 
 
 class NewerRecording(DataError):
-    """A newer Tickline wrote this part of a recording. Older ones are read for ever."""
+    """A newer Tickline wrote this file of a recording. Older ones are read for ever."""
 
     def __init__(self, where: object, newer: NewerWire) -> None:
         known = f"(wire {newer.wire}; this one knows {WIRE})"
@@ -79,7 +79,7 @@ class NewerRecording(DataError):
 
 
 class RecordingOrigin(Snapshot):
-    """Numbers `n` only mean something together with the bus that counted them."""
+    """A recording is of one namespace on one bus: numbers `n` mean nothing without the bus that counted them."""
 
     bus_id: str
     namespace: str
@@ -87,7 +87,7 @@ class RecordingOrigin(Snapshot):
 
 
 def read_origin(folder: Path) -> RecordingOrigin:
-    """Raises DataError where there is no recording, or a newer Tickline's."""
+    """Returns what a recording is of; raises DataError where there is none, or a newer Tickline's."""
     path = folder / ORIGIN
     try:
         return RecordingOrigin.of(json.loads(path.read_bytes()))
@@ -98,29 +98,28 @@ def read_origin(folder: Path) -> RecordingOrigin:
         raise DataError(f"{folder}: is no recording: {ORIGIN} is not there or not whole ({why})") from error
 
 
-def claim(folder: Path, about: RecordingOrigin, wire: int = WIRE) -> bool:
-    """Begin a recording, or go on with this very one; True when it is new. Raises ConfigError for another's folder."""
+def claim(folder: Path, origin: RecordingOrigin, wire: int = WIRE) -> bool:
+    """Begin a recording, or go on with this very one; returns whether it is new. Raises ConfigError for another's."""
     path = folder / ORIGIN
     if path.exists():
         found = read_origin(folder)
-        if found != about:
+        if found != origin:
             raise ConfigError(
                 f"recorder.folder {folder}: holds the recording of {found.namespace} on bus {found.bus_id[:8]} with "
-                f"{plural(found.partitions, 'partition')}, not of {about.namespace} on {about.bus_id[:8]} with "
-                f"{about.partitions}: name another folder"
+                f"{plural(found.partitions, 'partition')}, not of {origin.namespace} on {origin.bus_id[:8]} with "
+                f"{origin.partitions}: name another folder"
             )
         return False
-    text = json.dumps(at_wire(about, wire), indent=2) + "\n"
-    write_durably(path, lambda unfinished: _write(unfinished, text))
+    text = json.dumps(at_wire(origin, wire), indent=2) + "\n"
+    write_durably(path, lambda unfinished: unfinished.write_text(text))
     return True
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)
+def write_durably(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a file beside `path`, force it to the disk, then give it its name; raises OSError.
 
-
-def write_durably(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a file beside `path`, force it to the disk, then give it its name; raises OSError."""
+    So the file is there whole or not at all, also after a power cut.
+    """
     made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}{UNFINISHED}")

@@ -30,7 +30,10 @@ BESIDE = {"sym", "n", "tr", "stream"}  # they have columns already, or a folder
 
 
 class ReceivedEntry(NamedTuple):
-    """An entry that is to be recorded. missing: how many entries should have come before it and did not."""
+    """An entry of a stream's partition is to be recorded.
+
+    missing: how many entries should have come before it and did not.
+    """
 
     place: PartitionId
     entry: Entry
@@ -38,7 +41,11 @@ class ReceivedEntry(NamedTuple):
 
 
 class MessageColumn(NamedTuple):
-    """A message field's column: the path of names to its value, and the type of the value."""
+    """A field of a message has a column of its own.
+
+    path: the names that lead from the message to the value.
+    kind: the value's type.
+    """
 
     name: str
     path: tuple[str, ...]
@@ -47,7 +54,7 @@ class MessageColumn(NamedTuple):
 
 @cache
 def message_columns(stream: Stream) -> tuple[MessageColumn, ...]:
-    """The columns of the messages that may stand in a stream.
+    """Returns the columns of the messages that may stand in a stream.
 
     >>> [column.name for column in message_columns(Stream.TICKS)]
     ['ts_event', 'venue', 'price', 'history', 'cause']
@@ -80,7 +87,7 @@ def _plain_type(annotation: Any) -> Any:
 
 
 def schema(stream: Stream) -> Any:
-    """The Arrow schema of a stream's parts."""
+    """Returns the Arrow schema of a stream's parts."""
     import pyarrow as pa
 
     words = pa.dictionary(pa.int32(), pa.string())
@@ -116,7 +123,7 @@ def _arrow_type(kind: Any) -> Any:
 
 
 def table(stream: Stream, rows: list[ReceivedEntry], metadata: Mapping[str, bytes]) -> Any:
-    """The rows as an Arrow table, every message decoded; raises NewerWire where one is a newer Tickline's."""
+    """Returns the rows as an Arrow table, every message decoded; raises NewerWire where one is a newer Tickline's."""
     import pyarrow as pa
 
     own, kinds = schema(stream), message_columns(stream)
@@ -168,13 +175,13 @@ Positions = dict[PartitionId, StreamPosition]
 
 
 class PositionsSnapshot(Snapshot):
-    """How far a stream was recorded: a place as it is named -> its position."""
+    """How far a stream was recorded: the name of each partition -> its position."""
 
     places: dict[str, SavedPosition]
 
 
 class RecordedEntry(NamedTuple):
-    """A recorded entry, as far as it is read again."""
+    """An entry that was recorded, as far as it is read again."""
 
     k: str
     n: int
@@ -200,7 +207,7 @@ def write_part(
 
 
 def read_positions(path: Path) -> Positions:
-    """How far the stream was recorded when this part was written; raises DataError."""
+    """Returns how far the stream was recorded when a part was written; raises DataError."""
     from pyarrow import ArrowException, parquet
 
     try:
@@ -221,7 +228,7 @@ def _place(name: str) -> PartitionId:
 
 
 def recorded_symbols(folder: Path) -> list[str]:
-    """The symbols of which there are ticks, sorted; raises DataError."""
+    """Returns the symbols of which there are ticks, sorted; raises DataError."""
     newest = parts(folder, Stream.TICKS)[-1:]
     positions = read_positions(newest[0].path) if newest else {}
     found = sorted({sym for position in positions.values() for sym in position.last})
@@ -236,7 +243,10 @@ def last_rows(part: Part) -> dict[tuple[str, str], RecordedEntry]:
 
 
 def read_rows(folder: Path, stream: Stream, instance: str, symbols: Sequence[str] = ()) -> Iterator[RecordedEntry]:
-    """The rows that an instance wrote to a stream, in the recorded order; of these symbols, or of all. DataError."""
+    """Returns the rows that an instance wrote to a stream, in the recorded order; raises DataError.
+
+    symbols: whose rows; without one, of all.
+    """
     for part in parts(folder, stream):
         yield from (row for _, row in _rows(part, instance, symbols))
 

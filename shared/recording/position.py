@@ -1,4 +1,4 @@
-"""How far a stream of one partition was recorded: what tells a new entry from one that was seen."""
+"""How far a stream of one partition was recorded, which tells a new entry from one that was seen."""
 
 from dataclasses import dataclass, field
 
@@ -11,14 +11,14 @@ MAX_N = 2**63 - 1
 
 
 class SavedLast(Record):
-    """Of one symbol: what was recorded last."""
+    """A symbol's last entry has this number and trace id."""
 
     n: int
     tr: str
 
 
 class SavedPosition(Record):
-    """A StreamPosition as it is kept in a part."""
+    """A StreamPosition as a part keeps it."""
 
     run_id: str
     cursor: bytes
@@ -30,7 +30,11 @@ _last, _position = unvalidated(SavedLast), unvalidated(SavedPosition)
 
 @dataclass
 class StreamPosition:
-    """run_id: the server whose entry ids `cursor` counts in. last: symbol -> (n, trace id) recorded last.
+    """The position takes a stream's entries one by one and says of each whether it is new.
+
+    run_id: the server whose entry ids `cursor` counts in.
+    cursor: the id of the last entry that was recorded.
+    last: symbol -> number and trace id of its last entry.
 
     >>> position = StreamPosition()
     >>> def entry(entry_id, n):
@@ -44,11 +48,11 @@ class StreamPosition:
     last: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def behind(self, run_id: str) -> bytes:
-        """Where to read on: another server may have lost what was read, so there from the start."""
+        """Returns where to read on: from the start of another server, which may have lost what was read."""
         return self.cursor if self.run_id == run_id else START
 
     def take(self, stream: Stream, entry: Entry, run_id: str) -> int | None:
-        """How many entries are missing before this one; None: it was recorded before, and nothing changes.
+        """Returns how many entries are missing before this one; None: it was recorded before, and nothing changes.
 
         An entry whose number cannot be believed, which no part of the line writes, is new when its id is. Raises
         NewerWire where that is asked of a message that a newer Tickline wrote.
@@ -75,22 +79,22 @@ class StreamPosition:
         return ALL if stream is Stream.DEAD else entry.k
 
     def copy(self) -> "StreamPosition":
-        """One that changes by itself."""
+        """Returns a position that changes by itself."""
         return StreamPosition(self.run_id, self.cursor, dict(self.last))
 
     def dump(self) -> SavedPosition:
-        """As it is kept in a part."""
+        """Returns the position as a part keeps it."""
         last = {name: _last(n=n, tr=tr) for name, (n, tr) in self.last.items()}
         return _position(run_id=self.run_id, cursor=self.cursor, last=last)
 
     @classmethod
     def of(cls, saved: SavedPosition) -> "StreamPosition":
-        """What `dump` gave."""
+        """Returns the position that `dump` gave."""
         return cls(saved.run_id, saved.cursor, {name: (x.n, x.tr) for name, x in saved.last.items()})
 
 
 def _numbered(stream: Stream, entry: Entry, last_n: int) -> bool:
-    """Whether n counts. A jump is believed only where the message says the same."""
+    """Whether the entry's n counts. A jump is believed only where the message inside says the same."""
     if not 0 < entry.n <= MAX_N or not (entry.k or stream is Stream.DEAD):
         return False
     if entry.n == last_n + 1 or stream is Stream.DEAD:

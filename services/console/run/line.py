@@ -29,7 +29,7 @@ from shared.errors import BusUnreachable, TicklineError, UserCodeFailed
 from shared.explain.orders import open_line
 from shared.extras import need_extras
 from shared.plural import plural
-from shared.recording.checkpoint import differences
+from shared.recording.checkpoint import identity_differences
 from shared.recording.layout import is_recording
 from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
@@ -177,7 +177,7 @@ class _Run:
         own = self._settings.ingestor
         files = own.files.values() if own.source == "replay" else ()
         for recording in dict.fromkeys(path for path in files if is_recording(path)):
-            yield from differences(recording, self._identity)
+            yield from identity_differences(recording, self._identity)
 
     async def _limited(self) -> list[str]:
         """`limit` counts all ticks of the bus, also those of earlier runs."""

@@ -18,7 +18,7 @@ from shared.record import WIRE
 from shared.recording.checkpoint import (
     TRADED,
     Checkpoint,
-    differences,
+    identity_differences,
     kept_settings,
     last_settings,
     read_checkpoints,
@@ -142,12 +142,12 @@ def test_a_replay_takes_the_recordings_model() -> None:
     assert Identity.of(settings()).model == "mine"
     replayed = Identity.of(settings_for(RunOptions(data=[path])))
     assert replayed.model == "btcusdt_12h_linear"
-    assert list(differences(path, replayed)) == []
+    assert list(identity_differences(path, replayed)) == []
     named = Identity.of(
         settings_for(RunOptions(data=[path], model="mine", strategy="threshold", param=["threshold=0.1"]))
     )
     assert named.model == "mine"
-    model, strategy = differences(path, named)
+    model, strategy = identity_differences(path, named)
     assert "was made with model btcusdt_12h_linear (" in model
     assert "this run takes mine (0000000000000000)" in model
     assert "was made with another strategy" in strategy
@@ -163,7 +163,7 @@ def test_where_the_recordings_model_is_gone_or_another_one_it_is_said() -> None:
     assert recorded_model(kept, [Path("weights")]) is None
     card.unlink()
     now = settings_for(RunOptions(data=[path]))
-    (line,) = differences(path, Identity.of(now))
+    (line,) = identity_differences(path, Identity.of(now))
     assert "was made with model mine (0000000000000000), and this run takes btcusdt_12h_linear (" in line
 
 
