@@ -9,7 +9,7 @@ import ccxt.pro as ccxtpro
 
 from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.simulator import Simulator
-from shared.redirected import redirected
+from shared.exchanges.client import redirected
 
 BTC = "BTC/USDT:USDT"
 Row = tuple[int, int, Decimal, Decimal]

@@ -32,7 +32,7 @@ from services.simulator.websocket.frames import unframed
 from services.simulator.websocket.server import WebsocketServer
 from services.simulator.websocket.streams import ConnectionState, MessageStream, UnknownStream
 from shared.exchanges.market_data import venue as venue_module
-from shared.exchanges.market_data.client import make_client
+from shared.exchanges.market_data.client import make_market_data_client
 
 THROTTLER = "ccxt.async_support.base.throttler"  # it took the clock that there was when it was loaded
 MS = 1000
@@ -114,11 +114,11 @@ def wires(monkeypatch: pytest.MonkeyPatch) -> None:
     """ccxt asks through the wires, whatever it asks for."""
 
     def make(*given: Any) -> Any:
-        made = make_client(*given)
+        made = make_market_data_client(*given)
         made.session, made.ssl_context = Session(), False
         return made
 
-    monkeypatch.setattr(venue_module, "make_client", make)
+    monkeypatch.setattr(venue_module, "make_market_data_client", make)
     monkeypatch.setattr(venue_module, "SWEEP_S", math.inf)  # it takes half a second
     monkeypatch.setattr(import_module(THROTTLER), "time", lambda: time.time())
 

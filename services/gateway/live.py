@@ -8,7 +8,7 @@ from services.gateway.paper import plan_with
 from services.gateway.risk.check import RiskRules, model_sha256
 from services.gateway.risk.limits import RiskCheck
 from shared.config import Settings
-from shared.exchanges.trading.make import make_venue
+from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
 from shared.messages import Stream
 from shared.runner.bus_reader import BusReader

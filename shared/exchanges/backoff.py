@@ -1,7 +1,8 @@
-"""How long to wait before a question is asked again. Pure, apart from dice and the clock that an HTTP date needs."""
+"""How long to wait: before a question is asked again, and while an exchange wants to hear nothing."""
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
@@ -10,13 +11,16 @@ FIRST_ATTEMPTS = 4  # to reach the exchange at all
 FIRST_S = 0.5
 MOST_S = 30.0
 SPREAD = 0.25  # of a pause, at most
-LONGEST_S = 300.0  # a venue that wants longer has banned us: say so instead of waiting
+LONGEST_S = 300.0  # an exchange that wants longer has banned us: say so instead of waiting
+LIMITS = frozenset({418, 429})
+LEAST_SILENCE_S = 1.0
+SPACE_S = 1.2  # more than the second that the exchange counts, as the way there is not always equally long
 
 
 def wait_s(
     attempt: int, attempts: int, retry_after_s: float | None, first_s: float = FIRST_S, longest_s: float = LONGEST_S
 ) -> float | None:
-    """Seconds before the next attempt, after `attempt` (from 1) of `attempts` has failed; None: give up.
+    """Returns the seconds before the next attempt, after `attempt` (from 1) of `attempts` has failed; None: give up.
 
     >>> wait_s(1, 7, None), wait_s(3, 7, None), wait_s(3, 7, 20.0), wait_s(7, 7, None), wait_s(1, 7, 86_400.0)
     (0.5, 2.0, 20.0, None, None)
@@ -26,7 +30,7 @@ def wait_s(
 
 
 def jittered(pause_s: float, dice: Callable[[], float] = random.random) -> float:
-    """The pause, up to a quarter longer: those that an exchange has cut off together do not come back together.
+    """Returns the pause, up to a quarter longer: those that an exchange has cut off together must not return together.
 
     dice: from 0 to 1.
 
@@ -37,7 +41,7 @@ def jittered(pause_s: float, dice: Callable[[], float] = random.random) -> float
 
 
 def retry_after_s(headers: Mapping[str, str] | None) -> float | None:
-    """What a `Retry-After` asks for, in seconds or as a date; None where there is none that can be read.
+    """Returns what a `Retry-After` asks for, in seconds or as a date; None where there is none that can be read.
 
     >>> retry_after_s({"retry-after": "7"}), retry_after_s({"Content-Type": "text/html"})
     (7.0, None)
@@ -51,3 +55,91 @@ def retry_after_s(headers: Mapping[str, str] | None) -> float | None:
         return max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
     except ValueError:
         return None
+
+
+class Backoff:
+    """A Backoff gives the pauses between attempts that never end: twice as long each time up to `most_s`, with jitter.
+
+    >>> backoff = Backoff(first_s=1.0, most_s=3.0, dice=lambda: 0.0)
+    >>> [backoff.next_s() for _ in range(3)], backoff.reset(), backoff.next_s(at_least_s=10.0)
+    ([1.0, 2.0, 3.0], None, 10.0)
+    """
+
+    def __init__(
+        self, first_s: float = FIRST_S, most_s: float = MOST_S, dice: Callable[[], float] = random.random
+    ) -> None:
+        self._first_s, self._most_s, self._dice = first_s, most_s, dice
+        self._pause_s = first_s
+
+    def next_s(self, at_least_s: float = 0.0) -> float:
+        """Returns the next pause, s."""
+        pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, self._most_s)
+        return jittered(max(pause_s, at_least_s), self._dice)
+
+    def reset(self) -> None:
+        """Begins anew, after what was tried has worked."""
+        self._pause_s = self._first_s
+
+
+class RateLimit:
+    """A RateLimit knows for how long an exchange wants to hear nothing (418, 429), from all that share it.
+
+    - least_s: the silence that such an answer asks for at least
+    - status, wanted_s: of the last such answer
+    """
+
+    def __init__(self, least_s: float = LEAST_SILENCE_S) -> None:
+        self.status = 0
+        self.wanted_s = 0.0
+        self._least_s = least_s
+        self._until_s = 0.0
+        self._turn_s = 0.0
+
+    @property
+    def silence_s(self) -> float:
+        """How much longer nothing may be asked, s."""
+        return max(self._until_s - time.monotonic(), 0.0)
+
+    def heard(self, status: int, headers: Mapping[str, str] | None) -> None:
+        """Takes an answer's status and headers, which may ask for silence."""
+        if status in LIMITS:
+            self.status, self.wanted_s = status, max(retry_after_s(headers) or 0.0, self._least_s)
+            self._until_s = max(self._until_s, time.monotonic() + self.wanted_s)
+
+    def turn_s(self, connects: int) -> float:
+        """Returns how long to wait with a connection, of which so many a second are let in; asking takes the turn.
+
+        >>> limit = RateLimit()
+        >>> [limit.turn_s(0), limit.turn_s(3), round(limit.turn_s(3), 1)]
+        [0.0, 0.0, 0.4]
+        """
+        if not connects:
+            return 0.0
+        now_s = time.monotonic()
+        turn_s = max(self._turn_s, now_s)
+        self._turn_s = turn_s + SPACE_S / connects
+        return turn_s - now_s
+
+
+class Budget:
+    """A Budget lets something be done at most `most` times in any `window_s`; most: 0 is no bound.
+
+    >>> now = [0.0]
+    >>> budget = Budget(2, window_s=60.0, clock=lambda: now[0])
+    >>> [budget.take() for _ in range(3)], now.append(now.pop() + 60.0), budget.take()
+    ([True, True, False], None, True)
+    """
+
+    def __init__(self, most: int, window_s: float = 60.0, clock: Callable[[], float] | None = None) -> None:
+        self._most, self._window_s, self._clock = most, window_s, clock or time.monotonic
+        self._taken: deque[float] = deque()
+
+    def take(self) -> bool:
+        """Says whether it may be done once more now; it counts as done then."""
+        now = self._clock()
+        while self._taken and now - self._taken[0] >= self._window_s:
+            self._taken.popleft()
+        if self._most and len(self._taken) >= self._most:
+            return False
+        self._taken.append(now)
+        return True

@@ -8,11 +8,11 @@ from shared.errors import VenueError
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.events import Trade
 from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
+from shared.exchanges.rest_caller import RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row
 from shared.exchanges.trading.parse import number
 from shared.exchanges.trading.profile import Modes, Rights, TradingProfile, WaitingOrder, told
-from shared.exchanges.trading.rest_caller import RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
@@ -190,9 +190,9 @@ class BinanceProfile(TradingProfile):
         name = str(info.get("clientOrderId") or "")
         return next((why for start, why in OWN_IDS.items() if name.startswith(start)), None)
 
-    async def book_ticker(self, asker: RestCaller, market: str) -> Row:
+    async def book_ticker(self, caller: RestCaller, market: str) -> Row:
         """bookTicker: a twentieth of a ticker's weight on spot."""
-        rows: Mapping[str, Row] = await asker.ask(asker.client.fetch_bids_asks, [market])
+        rows: Mapping[str, Row] = await caller.ask(caller.client.fetch_bids_asks, [market])
         return rows[market]
 
     def market_order(self, market: Row) -> MarketOrder:
@@ -210,54 +210,54 @@ class BinanceProfile(TradingProfile):
             decimal_at(value, "maxNotional") if value.get("applyMaxToMarket") else None,
         )
 
-    async def rights(self, asker: RestCaller) -> Rights:
+    async def rights(self, caller: RestCaller) -> Rights:
         """Told by the wallet's API. P: https://developers.binance.com/docs/wallet/account/api-key-permission."""
-        rights: Any = await asker.ask(asker.client.sapi_get_account_apirestrictions)
+        rights: Any = await caller.ask(caller.client.sapi_get_account_apirestrictions)
         trade = rights["enableFutures" if self.kind == "swap" else "enableSpotAndMarginTrading"]
         return Rights(trade=trade is True, withdraw=rights["enableWithdrawals"] is not False)
 
-    async def account_id(self, asker: RestCaller, *, live: bool) -> str:
+    async def account_id(self, caller: RestCaller, *, live: bool) -> str:
         """Spot's `uid`; futures have an `accountAlias` in each row of the balance.
 
         P: SPOT_DOCS/rest-api/account-endpoints#account-information-user_data; C, that it is unique to the account U:
         DOCS/account/rest-api/Futures-Account-Balance-V3
         """
         if self.kind == "swap":
-            rows: Any = await asker.ask(asker.client.fapiprivatev3_get_balance)
+            rows: Any = await caller.ask(caller.client.fapiprivatev3_get_balance)
             return next((str(row["accountAlias"]) for row in rows if row.get("accountAlias")), "")
-        answer: Any = await asker.ask(asker.client.private_get_account, {"omitZeroBalances": "true"})
+        answer: Any = await caller.ask(caller.client.private_get_account, {"omitZeroBalances": "true"})
         return str(answer.get("uid") or "")
 
-    async def fee_currencies(self, asker: RestCaller) -> frozenset[str]:
+    async def fee_currencies(self, caller: RestCaller) -> frozenset[str]:
         """BNFCR: in the EEA futures are margined, settled and charged in credits, which no market has a price for.
 
         U: https://www.binance.com/en/support/faq (futures credits trading mode); P: the coin, in the conversion pages.
         """
         if self.kind != "swap":
             return frozenset()
-        rows: Any = await asker.ask(asker.client.fapiprivatev3_get_balance)
+        rows: Any = await caller.ask(caller.client.fapiprivatev3_get_balance)
         return frozenset(row["asset"] for row in rows if row["asset"] == CREDITS and number(row["balance"], "0"))
 
-    async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
+    async def all_open_orders(self, caller: RestCaller, markets: Sequence[str]) -> list[Row]:
         """Market by market while that is cheaper than all at once.
 
         C, P: weights 1 and 40 of futures (DOCS/trade/rest-api/Current-All-Open-Orders), 6 and 80 of spot.
         """
         if len(markets) <= (MOST_BY_SYMBOL if self.kind == "swap" else MOST_SPOT_BY_SYMBOL):
-            return await super().all_open_orders(asker, markets)
+            return await super().all_open_orders(caller, markets)
         kind = {"type": "swap", "subType": "linear"} if self.kind == "swap" else {"type": "spot"}
-        return await self.open_orders(asker, None, kind)
+        return await self.open_orders(caller, None, kind)
 
-    async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
+    async def book_tickers(self, caller: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
         """All at once from three on: weights 2 and 5 (C)."""
         if len(markets) <= MOST_TICKERS_BY_SYMBOL:
-            return await super().book_tickers(asker, markets)
-        client = asker.client
+            return await super().book_tickers(caller, markets)
+        client = caller.client
         names = {client.markets[market]["id"]: market for market in markets}
         if self.kind == "swap":
-            rows = await asker.ask(client.fapipublic_get_ticker_bookticker)
+            rows = await caller.ask(client.fapipublic_get_ticker_bookticker)
         else:
-            rows = await asker.ask(client.public_get_ticker_bookticker, {"symbols": client.json(sorted(names))})
+            rows = await caller.ask(client.public_get_ticker_bookticker, {"symbols": client.json(sorted(names))})
         return {
             names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]])
             for row in rows
@@ -266,10 +266,10 @@ class BinanceProfile(TradingProfile):
 
     modes_a_round: ClassVar[int] = 1_000
 
-    async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
+    async def modes(self, caller: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """Margin and leverage of all markets in one call: DOCS/account/rest-api/Symbol-Config (P, C)."""
-        client = asker.client
-        hedged = bool(await told(asker, "dualSidePosition", client.fapiprivate_get_accountconfig))  # a sixth of dual
+        client = caller.client
+        hedged = bool(await told(caller, "dualSidePosition", client.fapiprivate_get_accountconfig))  # a sixth of dual
         names = {client.markets[market]["id"]: market for market in swaps}
 
         def read(rows: Any) -> Mapping[str, Modes]:
@@ -279,7 +279,7 @@ class BinanceProfile(TradingProfile):
                 for market in swaps
             }
 
-        made: Mapping[str, Modes] = await asker.ask(client.fapiPrivateGetSymbolConfig, {}, read=read)
+        made: Mapping[str, Modes] = await caller.ask(client.fapiPrivateGetSymbolConfig, {}, read=read)
         return made
 
     def ends_ms(self, market: Row) -> int | None:
@@ -290,28 +290,28 @@ class BinanceProfile(TradingProfile):
         told_ms = int(market["info"].get("deliveryDate") or 0)
         return told_ms if 0 < told_ms < NEVER_MS else None
 
-    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
+    async def waiting(self, caller: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
         """Of futures they lie in the algo service since December 2025; on spot they are among the open orders.
 
         P: DOCS/trade/rest-api/Current-All-Algo-Open-Orders
         """
         if self.kind != "swap":
             return []
-        client = asker.client
+        client = caller.client
         names = {client.markets[market]["id"]: market for market in markets}
         asked = [{"symbol": id_} for id_ in names] if len(names) <= MOST_BY_SYMBOL else [{}]
-        rows = [row for params in asked for row in await asker.ask(client.fapiPrivateGetOpenAlgoOrders, params)]
+        rows = [row for params in asked for row in await caller.ask(client.fapiPrivateGetOpenAlgoOrders, params)]
         return [
             WaitingOrder(names[row["symbol"]], str(row["algoId"]), str(row.get("clientAlgoId") or ""))
             for row in rows
             if row["symbol"] in names
         ]
 
-    async def cancel_waiting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+    async def cancel_waiting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """At once: DOCS/trade/rest-api/Cancel-All-Algo-Open-Orders (P)."""
         if self.kind == "swap":
-            params = {"symbol": asker.client.markets[market]["id"]}
-            await asker.ask(asker.client.fapiPrivateDeleteAlgoOpenOrders, params, tolerated=self.facts.unknown)
+            params = {"symbol": caller.client.markets[market]["id"]}
+            await caller.ask(caller.client.fapiPrivateDeleteAlgoOpenOrders, params, tolerated=self.facts.unknown)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
         """LONG and SHORT of a hedge."""
@@ -322,7 +322,7 @@ class BinanceProfile(TradingProfile):
         """reduceOnly is refused in hedge mode: DOCS/trade/rest-api/New-Order (P)."""
         return {"positionSide": row}
 
-    async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
+    async def unfit(self, caller: RestCaller, *, live: bool) -> str | None:
         """Single-asset mode, and no portfolio margin, whose positions and balance lie elsewhere (papi).
 
         P: DOCS/account/rest-api/Account-Config; https://developers.binance.com/docs/wallet/account/account-info,
@@ -330,15 +330,15 @@ class BinanceProfile(TradingProfile):
         """
         if self.kind != "swap":
             return None
-        if live and (await asker.ask(asker.client.sapi_get_account_info))["isPortfolioMarginRetailEnabled"]:
+        if live and (await caller.ask(caller.client.sapi_get_account_info))["isPortfolioMarginRetailEnabled"]:
             return "is a portfolio margin account: leave portfolio margin, or use a sub-account that is none"
-        if (await asker.ask(asker.client.fapiprivate_get_accountconfig))["multiAssetsMargin"]:
+        if (await caller.ask(caller.client.fapiprivate_get_accountconfig))["multiAssetsMargin"]:
             return "is in multi-assets mode: switch its futures to single-asset mode (Preferences, Asset Mode)"
         return None
 
-    async def funding(self, asker: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+    async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """Of all markets in one call, since each costs 30; a page is the oldest rows of what was asked."""
-        client, found, start_ms = asker.client, dict[str, FundingPayment](), since_ms
+        client, found, start_ms = caller.client, dict[str, FundingPayment](), since_ms
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
 
         def read(rows: Any) -> tuple[int, int, list[FundingPayment]]:
@@ -347,7 +347,7 @@ class BinanceProfile(TradingProfile):
 
         for _ in range(MOST_PAGES):
             asked = {"incomeType": FUNDING, "startTime": start_ms, "limit": self.facts.page}
-            count, last_ms, payments = await asker.ask(client.fapiprivate_get_income, asked, read=read)
+            count, last_ms, payments = await caller.ask(client.fapiprivate_get_income, asked, read=read)
             found |= {payment.payment_id: payment for payment in payments}
             if count < self.facts.page or last_ms == start_ms:
                 return list(found.values())

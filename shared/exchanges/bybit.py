@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 from shared.errors import VenueError
 from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
+from shared.exchanges.rest_caller import NotThere, RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row, all_pages, trades
 from shared.exchanges.trading.parse import number
 from shared.exchanges.trading.profile import Modes, Rights, TradingProfile, told
-from shared.exchanges.trading.rest_caller import NotThere, RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
@@ -142,10 +142,10 @@ class BybitProfile(TradingProfile):
     more_trades = more_orders
 
     async def trades_page(
-        self, asker: RestCaller, market: str | None, since: int | None, params: Mapping[str, Any]
+        self, caller: RestCaller, market: str | None, since: int | None, params: Mapping[str, Any]
     ) -> list[Row]:
         """ccxt asks for `execType=Trade` alone, so that no liquidation would ever be seen: here without."""
-        client, known = asker.client, None if market is None else asker.client.markets[market]
+        client, known = caller.client, None if market is None else caller.client.markets[market]
         asked = {
             "category": self.facts.market_types[self.kind], "symbol": known and known["id"], "limit": self.facts.page,
             "startTime": since, "endTime": params.get("until"),
@@ -183,62 +183,62 @@ class BybitProfile(TradingProfile):
         lot = market["info"].get("lotSizeFilter") or {}
         return MarketOrder(most=decimal_at(lot, "maxMktOrderQty") or decimal_at(lot, "maxMarketOrderQty"))
 
-    async def positions(self, asker: RestCaller, swaps: Sequence[str]) -> list[Row]:
+    async def positions(self, caller: RestCaller, swaps: Sequence[str]) -> list[Row]:
         """All that are open, by the coin that they settle in: ccxt takes no second symbol."""
-        coins = sorted({asker.client.markets[swap]["settle"] for swap in swaps})
+        coins = sorted({caller.client.markets[swap]["settle"] for swap in swaps})
         found: list[Row] = []
         for coin in coins:
             params = {"category": "linear", "settleCoin": coin, "limit": MOST_POSITIONS}
-            found += await all_pages(asker, self.more_orders, partial(self._positions_page, asker), params)
+            found += await all_pages(caller, self.more_orders, partial(self._positions_page, caller), params)
         return found
 
-    async def _positions_page(self, asker: RestCaller, params: Mapping[str, Any]) -> Any:
-        return await asker.client.fetch_positions(None, dict(params))
+    async def _positions_page(self, caller: RestCaller, params: Mapping[str, Any]) -> Any:
+        return await caller.client.fetch_positions(None, dict(params))
 
     trades_at_once: ClassVar[bool] = True
 
-    async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
+    async def all_open_orders(self, caller: RestCaller, markets: Sequence[str]) -> list[Row]:
         """Of one, or of all that settle in a coin: DOCS/order/open-order (P)."""
         if len(markets) == 1:
-            return await super().all_open_orders(asker, markets)
+            return await super().all_open_orders(caller, markets)
         if self.kind == "spot":
-            return await self.open_orders(asker, None, {"type": "spot"})
-        coins = sorted({asker.client.markets[market]["settle"] for market in markets})
+            return await self.open_orders(caller, None, {"type": "spot"})
+        coins = sorted({caller.client.markets[market]["settle"] for market in markets})
         given = [{"type": "swap", "subType": "linear", "settleCoin": coin} for coin in coins]
-        return [row for params in given for row in await self.open_orders(asker, None, params)]
+        return [row for params in given for row in await self.open_orders(caller, None, params)]
 
-    async def all_trades(self, asker: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+    async def all_trades(self, caller: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
         """Of all markets of a kind at once: DOCS/order/execution (P)."""
-        return await trades(asker, self, None, since_ms, now_ms)
+        return await trades(caller, self, None, since_ms, now_ms)
 
-    async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
+    async def book_tickers(self, caller: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
         """All of a kind at once from five on: each question costs the same (C)."""
         if len(markets) <= MOST_TICKERS_BY_SYMBOL:
-            return await super().book_tickers(asker, markets)
-        client = asker.client
+            return await super().book_tickers(caller, markets)
+        client = caller.client
         names = {client.markets[market]["id"]: market for market in markets}
-        answer = await asker.ask(client.public_get_v5_market_tickers, {"category": self.facts.market_types[self.kind]})
+        answer = await caller.ask(client.public_get_v5_market_tickers, {"category": self.facts.market_types[self.kind]})
         rows = [row for row in answer["result"]["list"] if row["symbol"] in names]
         return {names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]]) for row in rows}
 
-    async def prepare(self, asker: RestCaller) -> None:
+    async def prepare(self, caller: RestCaller) -> None:
         """ccxt asks which kind of account it is."""
-        await asker.ask(asker.client.is_unified_enabled)
+        await caller.ask(caller.client.is_unified_enabled)
 
-    async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
+    async def unfit(self, caller: RestCaller, *, live: bool) -> str | None:
         """A unified account, in no portfolio margin. P: DOCS/account/account-info, which the demo has not (C)."""
         if not live:
             return None
-        info = (await asker.ask(asker.client.private_get_v5_account_info))["result"]
+        info = (await caller.ask(caller.client.private_get_v5_account_info))["result"]
         if str(info["unifiedMarginStatus"]) == CLASSIC:
             return "is a classic account: upgrade it to a unified trading account"
         if info["marginMode"] == PORTFOLIO:
             return "is in portfolio margin: switch its margin mode to isolated margin"
         return None
 
-    async def rights(self, asker: RestCaller) -> Rights:
+    async def rights(self, caller: RestCaller) -> Rights:
         """Told with the key. P: DOCS/user/apikey-info."""
-        answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
+        answer: Any = await caller.ask(caller.client.private_get_v5_user_query_api)
         told = answer["result"]
         permissions = told.get("permissions") or {}
         name, needed = ("ContractTrade", {"Order", "Position"}) if self.kind == "swap" else ("Spot", {"SpotTrade"})
@@ -247,54 +247,56 @@ class BybitProfile(TradingProfile):
             withdraw="Withdraw" in (permissions.get("Wallet") or []),
         )
 
-    async def account_id(self, asker: RestCaller, *, live: bool) -> str:
+    async def account_id(self, caller: RestCaller, *, live: bool) -> str:
         """`userID`, told with the key, which the demo has no answer for. P: DOCS/user/apikey-info."""
         if not live:
             return ""
-        answer: Any = await asker.ask(asker.client.private_get_v5_user_query_api)
+        answer: Any = await caller.ask(caller.client.private_get_v5_user_query_api)
         return str(answer["result"].get("userID") or "")
 
     async def order_by_client_id(
-        self, asker: RestCaller, market: str, client_id: str, since_ms: int | None = None
+        self, caller: RestCaller, market: str, client_id: str, since_ms: int | None = None
     ) -> Row | None:
         """No single look-up there; the open list keeps the last 500 that have ended, the history a week at a time.
 
         P: DOCS/order/order-list: without times the last seven days; before these, only what was filled.
         """
-        client, params = asker.client, {self.lookup_name: client_id}
+        client, params = caller.client, {self.lookup_name: client_id}
         try:
-            rows = await asker.ask(client.fetch_open_orders, market, None, None, params)
-            rows = rows or await asker.ask(client.fetch_canceled_and_closed_orders, market, None, None, params)
+            rows = await caller.ask(client.fetch_open_orders, market, None, None, params)
+            rows = rows or await caller.ask(client.fetch_canceled_and_closed_orders, market, None, None, params)
             end_ms = client.milliseconds() - WEEK_MS
             oldest_ms = end_ms if since_ms is None else max(since_ms - EARLIER_MS, end_ms - MOST_WEEKS * WEEK_MS)
             while not rows and end_ms > oldest_ms:
                 times = {"startTime": max(end_ms - WEEK_MS, oldest_ms), "endTime": end_ms}
-                rows = await asker.ask(client.fetch_canceled_and_closed_orders, market, None, None, {**params, **times})
+                rows = await caller.ask(
+                    client.fetch_canceled_and_closed_orders, market, None, None, {**params, **times}
+                )
                 end_ms -= WEEK_MS
         except NotThere:
             return None
         if not rows and since_ms is not None and since_ms < client.milliseconds() - WEEK_MS:
-            own = await asker.ask(client.fetch_my_trades, market, since_ms - EARLIER_MS, None, params)
+            own = await caller.ask(client.fetch_my_trades, market, since_ms - EARLIER_MS, None, params)
             if own:  # cancelled in part, perhaps: the history of weeks ago is said to have only what was filled
                 raise VenueError(
                     f"{client.id} has {len(own)} trades of {client_id}, and does not show the order any more"
                 )
         return rows[0] if rows else None
 
-    async def set_one_way(self, asker: RestCaller, swaps: Sequence[str]) -> None:
+    async def set_one_way(self, caller: RestCaller, swaps: Sequence[str]) -> None:
         """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
         for market in swaps:
             await self.set_mode(
-                asker, f"{market}: one-way position mode", asker.client.set_position_mode, False, market
+                caller, f"{market}: one-way position mode", caller.client.set_position_mode, False, market
             )
 
-    async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
+    async def modes(self, caller: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """A market's list of positions tells leverage and mode, flat or not; the margin mode is the account's.
 
         P: DOCS/position, DOCS/account/account-info
         """
-        client = asker.client
-        margin = await told(asker, "marginMode", client.fetch_margin_mode, swaps[0])
+        client = caller.client
+        margin = await told(caller, "marginMode", client.fetch_margin_mode, swaps[0])
 
         def read(answer: Any) -> Modes:
             rows = answer["result"]["list"]
@@ -303,22 +305,22 @@ class BybitProfile(TradingProfile):
         found: dict[str, Modes] = {}
         for market in swaps:
             params = {"category": "linear", "symbol": client.markets[market]["id"]}
-            found[market] = await asker.ask(client.privateGetV5PositionList, params, read=read)
+            found[market] = await caller.ask(client.privateGetV5PositionList, params, read=read)
         return found
 
-    async def margin_and_leverage(self, asker: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
+    async def margin_and_leverage(self, caller: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
         """Of the same two answers: ccxt makes a whole number of `2.5`."""
-        modes = (await self.modes(asker, [market]))[market]
+        modes = (await self.modes(caller, [market]))[market]
         return modes.margin, modes.leverage
 
     def ends_ms(self, market: Row) -> int | None:
         """A perpetual's deliveryTime is 0 until its delisting is announced: DOCS/market/instrument (P)."""
         return int(market["info"].get("deliveryTime") or 0) or None
 
-    async def cancel_resting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+    async def cancel_resting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """Of every kind: a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""
         for params in [{}] if self.kind == "swap" else [{"orderFilter": kind} for kind in SPOT_KINDS]:
-            await asker.ask(asker.client.cancel_all_orders, market, params, tolerated=self.facts.unknown)
+            await caller.ask(caller.client.cancel_all_orders, market, params, tolerated=self.facts.unknown)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
         """LONG and SHORT of a hedge."""
@@ -337,9 +339,9 @@ class BybitProfile(TradingProfile):
         accounts = answer["info"]["result"]["list"]
         return {coin["coin"]: number(coin["equity"]) for account in accounts for coin in account["coin"]}
 
-    async def funding(self, asker: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+    async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """Of all markets together, page by page; raw, since ccxt gives `execFee` as the amount that came in."""
-        client, cursor, found = asker.client, "", dict[str, FundingPayment]()
+        client, cursor, found = caller.client, "", dict[str, FundingPayment]()
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
 
         def read(answer: Any) -> tuple[str, list[FundingPayment]]:
@@ -350,7 +352,7 @@ class BybitProfile(TradingProfile):
         for _ in range(MOST_PAGES):
             asked = {"category": "linear", "execType": FUNDING, "startTime": since_ms, "limit": self.facts.page}
             before = cursor
-            cursor, payments = await asker.ask(
+            cursor, payments = await caller.ask(
                 client.private_get_v5_execution_list, {**asked, **({"cursor": cursor} if cursor else {})}, read=read
             )
             found |= {payment.payment_id: payment for payment in payments}

@@ -98,6 +98,7 @@ def _way(answer: TimeAnswer) -> int:
 
 # What an answer about the venue's time says of its clock. Pure.
 
+NS_PER_MS = 1_000_000
 SLOW_MS = 1_000
 
 
@@ -149,7 +150,7 @@ class ExchangeClock:
     Clock(now=5200, sure=True)
     """
 
-    def __init__(self, bound_ns: int, clocks: Callable[[], Now] = our_clocks) -> None:
+    def __init__(self, bound_ns: int = 0, clocks: Callable[[], Now] = our_clocks) -> None:
         self._bound_ns, self._clocks = bound_ns, clocks
         self._measured = ClockSkew()
         self._doubted = ClockSkew()
@@ -200,6 +201,24 @@ class ExchangeClock:
         if skew is not None:
             self._take(skew)
         return True
+
+    def told(self, sent_ms: int, exchange_ms: int, received_ms: int) -> None:
+        """Takes an answer at its word, at once: what orders are stamped with follows the exchange's clock.
+
+        - sent_ms, received_ms: ours, around the answer
+        """
+        known_ms = None if self._skew is None else self._skew.offset_ns // NS_PER_MS
+        ahead = ahead_ms(sent_ms, exchange_ms, received_ms, known_ms)
+        self._take(Skew(ahead * NS_PER_MS, (received_ms - sent_ms) * NS_PER_MS // 2))
+
+    @property
+    def ahead_ms(self) -> int:
+        """How far the exchange's clock is ahead of ours, ms; 0 before it is known."""
+        return 0 if self._skew is None else self._skew.offset_ns // NS_PER_MS
+
+    def now_ms(self) -> int:
+        """The exchange's time by our wall clock, ms: a machine that was suspended does not stamp an order too early."""
+        return self._clocks().wall // NS_PER_MS + self.ahead_ms
 
     def read(self) -> Clock:
         """The venue's time now."""

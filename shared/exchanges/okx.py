@@ -6,12 +6,13 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
+from shared.exchanges.client import Unreadable
 from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
+from shared.exchanges.rest_caller import RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row, trades
-from shared.exchanges.trading.parse import Unreadable, number, order_id
+from shared.exchanges.trading.parse import number, order_id
 from shared.exchanges.trading.profile import ISOLATED, Modes, Rights, TradingProfile, WaitingOrder, told
-from shared.exchanges.trading.rest_caller import RestCaller
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
@@ -150,82 +151,82 @@ class OkxProfile(TradingProfile):
         costs = [cost for cost in (most, decimal_at(info, "maxMktAmt")) if cost]
         return MarketOrder(most_cost=min(costs) if costs and market["quote"] in DOLLARS else None)
 
-    async def positions(self, asker: RestCaller, swaps: Sequence[str]) -> list[Row]:
+    async def positions(self, caller: RestCaller, swaps: Sequence[str]) -> list[Row]:
         """All there are: it takes no more than ten markets: DOCS/#trading-account-rest-api-get-positions (P)."""
-        found: list[Row] = await asker.ask(asker.client.fetch_positions, None, {"instType": "SWAP"})
+        found: list[Row] = await caller.ask(caller.client.fetch_positions, None, {"instType": "SWAP"})
         return found
 
     trades_at_once: ClassVar[bool] = True
 
-    async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
+    async def all_open_orders(self, caller: RestCaller, markets: Sequence[str]) -> list[Row]:
         """Of one, or of all of a kind: DOCS/#order-book-trading-trade-get-order-list (P)."""
         if len(markets) == 1:
-            return await super().all_open_orders(asker, markets)
-        return await self.open_orders(asker, None, {"instType": self.kind.upper()})
+            return await super().all_open_orders(caller, markets)
+        return await self.open_orders(caller, None, {"instType": self.kind.upper()})
 
-    async def all_trades(self, asker: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+    async def all_trades(self, caller: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
         """Of all markets of a kind at once."""
-        return await trades(asker, self, None, since_ms, now_ms, {"type": self.kind})
+        return await trades(caller, self, None, since_ms, now_ms, {"type": self.kind})
 
-    async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
+    async def book_tickers(self, caller: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
         """All of a kind at once from five on: each question costs the same (C)."""
         if len(markets) <= MOST_TICKERS_BY_SYMBOL:
-            return await super().book_tickers(asker, markets)
-        client = asker.client
+            return await super().book_tickers(caller, markets)
+        client = caller.client
         names = {client.markets[market]["id"]: market for market in markets}
-        answer = await asker.ask(client.public_get_market_tickers, {"instType": self.kind.upper()})
+        answer = await caller.ask(client.public_get_market_tickers, {"instType": self.kind.upper()})
         return {
             names[row["instId"]]: client.parse_ticker(row, client.markets[names[row["instId"]]])
             for row in answer["data"]
             if row["instId"] in names
         }
 
-    async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
+    async def unfit(self, caller: RestCaller, *, live: bool) -> str | None:
         """Levels 2 and 3: DOCS/#trading-account-rest-api-get-account-configuration (P)."""
-        level = (await asker.ask(asker.client.private_get_account_config))["data"][0]["acctLv"]
+        level = (await caller.ask(caller.client.private_get_account_config))["data"][0]["acctLv"]
         if level not in UNFIT:
             return None
         return f"is in {UNFIT[level]}: switch its account mode to futures mode"
 
-    async def rights(self, asker: RestCaller) -> Rights:
+    async def rights(self, caller: RestCaller) -> Rights:
         """Told with the account's config. P: DOCS/#trading-account-rest-api-get-account-configuration."""
-        answer: Any = await asker.ask(asker.client.private_get_account_config)
+        answer: Any = await caller.ask(caller.client.private_get_account_config)
         told = answer["data"][0]["perm"].split(",")
         return Rights(trade="trade" in told, withdraw="withdraw" in told)
 
-    async def account_id(self, asker: RestCaller, *, live: bool) -> str:
+    async def account_id(self, caller: RestCaller, *, live: bool) -> str:
         """`uid`. P: DOCS/#trading-account-rest-api-get-account-configuration."""
-        answer: Any = await asker.ask(asker.client.private_get_account_config)
+        answer: Any = await caller.ask(caller.client.private_get_account_config)
         return str(answer["data"][0].get("uid") or "")
 
     def balance_params(self) -> Mapping[str, str]:
         """There is one for all kinds."""
         return {}
 
-    async def margin_and_leverage(self, asker: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
+    async def margin_and_leverage(self, caller: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
         """The mode goes with each order, and the leverage with the mode; ccxt makes a whole number of `2.5`."""
-        return ISOLATED, (await self._leverages(asker, [market]))[market]
+        return ISOLATED, (await self._leverages(caller, [market]))[market]
 
-    async def set_margin_and_leverage(self, asker: RestCaller, market: str, leverage: int) -> None:
+    async def set_margin_and_leverage(self, caller: RestCaller, market: str, leverage: int) -> None:
         """The leverage of isolated positions."""
         params = {"mgnMode": ISOLATED}
         await self.set_mode(
-            asker, f"{market}: leverage {leverage}", asker.client.set_leverage, leverage, market, params
+            caller, f"{market}: leverage {leverage}", caller.client.set_leverage, leverage, market, params
         )
 
     modes_a_round: ClassVar[int] = 1_000
 
-    async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
+    async def modes(self, caller: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """The leverage of isolated positions, of twenty markets in a call; the margin mode goes with each order.
 
         P: DOCS/#trading-account-rest-api-get-leverage
         """
-        hedged = bool(await told(asker, "hedged", asker.client.fetch_position_mode, swaps[0]))
-        leverages = await self._leverages(asker, swaps)
+        hedged = bool(await told(caller, "hedged", caller.client.fetch_position_mode, swaps[0]))
+        leverages = await self._leverages(caller, swaps)
         return {market: Modes(hedged, ISOLATED, leverage) for market, leverage in leverages.items()}
 
-    async def _leverages(self, asker: RestCaller, swaps: Sequence[str]) -> dict[str, Decimal]:
-        client, found = asker.client, dict[str, Decimal]()
+    async def _leverages(self, caller: RestCaller, swaps: Sequence[str]) -> dict[str, Decimal]:
+        client, found = caller.client, dict[str, Decimal]()
         names = {client.markets[market]["id"]: market for market in swaps}
 
         def read(answer: Any) -> dict[str, Decimal]:
@@ -239,7 +240,7 @@ class OkxProfile(TradingProfile):
             some = ids[first : first + MOST_LEVERAGES]
             asked = [names[id_] for id_ in some]
             params = {"instId": ",".join(some), "mgnMode": ISOLATED}
-            found |= await asker.ask(client.privateGetAccountLeverageInfo, params, read=read)
+            found |= await caller.ask(client.privateGetAccountLeverageInfo, params, read=read)
         return found
 
     def ends_ms(self, market: Row) -> int | None:
@@ -249,16 +250,16 @@ class OkxProfile(TradingProfile):
         """
         return int(market["info"].get("expTime") or 0) or None
 
-    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
+    async def waiting(self, caller: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
         """Of the whole kind of market, or of one; each type of order by itself, page by page."""
-        client = asker.client
+        client = caller.client
         names = {client.markets[market]["id"]: market for market in markets}
         only = {"instId": next(iter(names))} if len(names) == 1 else {}
         found: list[WaitingOrder] = []
         for kind in ALGO_KINDS + (SWAP_KINDS if self.kind == "swap" else ()):
             asked = {"instType": self.kind.upper(), "ordType": kind, "limit": str(ALGO_PAGE), **only}
             while True:
-                answer: Any = await asker.ask(client.privateGetTradeOrdersAlgoPending, asked)
+                answer: Any = await caller.ask(client.privateGetTradeOrdersAlgoPending, asked)
                 rows = answer["data"]
                 found += (
                     WaitingOrder(names[row["instId"]], row["algoId"], row.get("algoClOrdId") or "")
@@ -270,21 +271,21 @@ class OkxProfile(TradingProfile):
                 asked = {**asked, "after": rows[-1]["algoId"]}
         return found
 
-    async def cancel_waiting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+    async def cancel_waiting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """By their ids, some at a time."""
         if ids is None:
-            ids = [order.order_id for order in await self.waiting(asker, [market])]
+            ids = [order.order_id for order in await self.waiting(caller, [market])]
         for first in range(0, len(ids), MOST_CANCELS):
             some, gone = ids[first : first + MOST_CANCELS], self.facts.unknown | GONE
-            await asker.ask(asker.client.cancel_orders, some, market, {"trigger": True}, tolerated=gone)
+            await caller.ask(caller.client.cancel_orders, some, market, {"trigger": True}, tolerated=gone)
 
-    async def cancel_resting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+    async def cancel_resting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """One by one; what is gone meanwhile is gone."""
         gone = self.facts.unknown | GONE
         if ids is None:
-            ids = [order_id(self.facts, order) for order in await self.open_orders(asker, market)]
+            ids = [order_id(self.facts, order) for order in await self.open_orders(caller, market)]
         for id_ in ids:
-            await asker.ask(asker.client.cancel_order, id_, market, tolerated=gone)
+            await caller.ask(caller.client.cancel_order, id_, market, tolerated=gone)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
         """By side and margin mode, as each is closed: NET CROSS, LONG ISOLATED ..."""
@@ -296,9 +297,9 @@ class OkxProfile(TradingProfile):
         side, mode = row.lower().split()
         return {"posSide": side, "tdMode": mode, **({"reduceOnly": True} if side == "net" else {})}
 
-    async def funding(self, asker: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+    async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """Of all markets together, newest first, page by page; ccxt gives one page and cannot ask from a time on."""
-        client, after, found = asker.client, "", dict[str, FundingPayment]()
+        client, after, found = caller.client, "", dict[str, FundingPayment]()
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
 
         def read(answer: Any) -> tuple[int, str, list[FundingPayment]]:
@@ -308,7 +309,7 @@ class OkxProfile(TradingProfile):
 
         for _ in range(MOST_PAGES):
             asked = {"instType": "SWAP", "type": FUNDING, "begin": str(since_ms), "limit": str(self.facts.page)}
-            count, after, payments = await asker.ask(
+            count, after, payments = await caller.ask(
                 client.private_get_account_bills, {**asked, **({"after": after} if after else {})}, read=read
             )
             found |= {payment.payment_id: payment for payment in payments}

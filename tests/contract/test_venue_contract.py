@@ -17,8 +17,8 @@ from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import serving
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.client import NotCleared
 from shared.exchanges.trading.options import Credentials
-from shared.exchanges.trading.reply import NotCleared
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders.answers import Absent, Ambiguous, Forced, OrderStatusReport, Refused
 from tests.until import until

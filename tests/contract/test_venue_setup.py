@@ -12,7 +12,8 @@ from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.matching_engine import FEE_COIN, NewOrder
 from services.simulator.simulator import Simulator, serving
 from shared.errors import SafetyRefusal, VenueError
-from shared.exchanges.trading import setup, silence
+from shared.exchanges import log_once
+from shared.exchanges.trading import setup
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.venue import AccountIdentity
 from tests.until import until
@@ -119,8 +120,8 @@ async def test_an_order_of_weeks_ago_is_found_at_bybit() -> None:
 
 async def test_a_silent_exchange_is_said_while_it_lasts_and_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     async with trading(BINANCE, attempts=1) as pair:
-        monkeypatch.setattr(silence, "FIRST_S", 0.05)
-        monkeypatch.setattr(silence, "AGAIN_S", 0.05)
+        monkeypatch.setattr(log_once, "SILENT_S", 0.05)
+        monkeypatch.setattr(log_once, "SAID_AGAIN_S", 0.05)
         pair.fake.server.faults.append(Fault(FaultMode.STATUS, "", status=503, times=1_000))
         with structlog.testing.capture_logs() as logs:
 

@@ -14,7 +14,7 @@ from shared.control.books import Books
 from shared.control.whereabouts import Whereabouts
 from shared.errors import SafetyRefusal, VenueError
 from shared.exchanges.trading.amounts import plain, sized
-from shared.exchanges.trading.make import make_venue
+from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.exchanges.trading.venue import AccountIdentity, MarketRules
 from shared.explain.account import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake, utc
 from shared.journal.journal import Journal

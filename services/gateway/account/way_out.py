@@ -93,7 +93,7 @@ async def _reached(
 
 async def _opened(settings: Settings, until: float, waiting: VenueWait, say: Say) -> "Venue":
     """Returns the open venue, which is asked again until `until` (monotonic); then VenueError."""
-    from shared.exchanges.trading.make import make_venue
+    from shared.exchanges.trading.ccxt_venue import make_venue
 
     pause_s, said = RETRY_S, ""
     while True:

@@ -18,7 +18,7 @@ from shared.config import Settings
 from shared.control.books import Books, book_of
 from shared.control.whereabouts import Whereabouts
 from shared.errors import JournalUnwritable
-from shared.exchanges.trading.reply import NotCleared
+from shared.exchanges.trading.client import NotCleared
 from shared.exchanges.trading.venue import Cleared, Venue
 from shared.journal.database import Fenced, WriteRefused
 from shared.journal.journal import Journal

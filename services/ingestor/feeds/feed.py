@@ -8,12 +8,12 @@ from typing import Any
 
 from services.ingestor.live.stage import LiveStage
 from shared.errors import VenueError
-from shared.exchanges.backoff import FIRST_S, MOST_S, jittered
+from shared.exchanges.backoff import Backoff
 from shared.exchanges.market_data import history, parse
 from shared.exchanges.market_data.client import Overflow, WebsocketHooks
 from shared.exchanges.market_data.events import Answered, Connected, Disconnected, Event, Missing, Trade
-from shared.exchanges.market_data.rest_caller import shown
 from shared.exchanges.market_data.venue import LiveVenue
+from shared.exchanges.rest_caller import with_type
 
 MOST_EVENTS = 100_000
 STOOD_S = 5.0  # a connection that stood for so long was no failure
@@ -95,11 +95,13 @@ class LiveFeed:
         venue = self._venue
         try:
             if asked.what == "trades":
-                complete = await history.trades(venue.asker, venue.profile, self._market, asked, self._put, venue.pages)
+                complete = await history.trades(
+                    venue.caller, venue.profile, self._market, asked, self._put, venue.pages
+                )
             else:
                 await self._wait_for_end(asked)
                 complete = await history.bars(
-                    venue.asker, venue.profile, self._market, venue.options.interval, asked, self._put
+                    venue.caller, venue.profile, self._market, venue.options.interval, asked, self._put
                 )
             venue.complaints.over(f"{self._sym} {asked.what}")
         except VenueError as error:
@@ -115,7 +117,7 @@ class LiveFeed:
 
     async def _keep_connected(self) -> None:
         loop = asyncio.get_running_loop()
-        pause_s, about = FIRST_S, f"{self._sym} connection"
+        backoff, about = Backoff(), f"{self._sym} connection"
         while True:
             if (silence_s := self._venue.limit.silence_s) > 0:
                 await asyncio.sleep(silence_s)
@@ -131,10 +133,9 @@ class LiveFeed:
             self._put(Disconnected())
             self.remade += 1
             if self._connected_s and loop.time() - self._connected_s > STOOD_S:
-                pause_s = FIRST_S
+                backoff.reset()
             self._venue.complaints.say(about, f"{why}: it is made anew")
-            await asyncio.sleep(jittered(pause_s))
-            pause_s = min(2 * pause_s, MOST_S)
+            await asyncio.sleep(backoff.next_s())
 
     async def _end_of(self, hearing: asyncio.Task[None]) -> str:
         """Wait until a connection is lost, or is not acknowledged in time; why."""
@@ -148,11 +149,11 @@ class LiveFeed:
         if hearing.cancelled():
             return "no data came over it"
         error = hearing.exception()
-        return "it ended" if error is None else shown(error)
+        return "it ended" if error is None else _shown(error)
 
     async def _hear(self) -> None:
         """One connection's life: until an error, or cancelled."""
-        client = self._venue.listener(self._ears())
+        client = self._venue.listener(self._hooks())
         try:
             watch, events = self._watch(client), self._events
             while True:
@@ -165,7 +166,7 @@ class LiveFeed:
         finally:
             await self._closed(client)
 
-    def _ears(self) -> WebsocketHooks:
+    def _hooks(self) -> WebsocketHooks:
         """Trades come by themselves where the venue's facts can read them, and watching is only waiting for the end."""
         venue, read = self._venue, self._venue.profile.trade
         if read is None or venue.options.price == "mid" or venue.options.stream == "candles":
@@ -232,3 +233,7 @@ class LiveFeed:
         read = [parse.candle(row) for row in rows]
         self.unfit += read.count(None)
         return [candle for candle in read if candle is not None]
+
+
+def _shown(error: BaseException) -> str:
+    return " ".join(with_type(error).split())[:300]

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from shared.errors import ConfigError, TicklineError, VenueError
-from shared.exchanges.backoff import FIRST_S, MOST_S, jittered
+from shared.exchanges.backoff import Backoff, RateLimit
 from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.log_once import LogOnce
-from shared.exchanges.market_data.client import Limit
 from shared.exchanges.market_data.events import Clock
 from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.market_data.venue import VENUE, LiveVenue
@@ -27,7 +26,7 @@ class RestartingVenue:
     ended: what it ended with last.
     """
 
-    def __init__(self, options: LiveOptions, clock: Callable[[int], ExchangeClock], limit: Limit) -> None:
+    def __init__(self, options: LiveOptions, clock: Callable[[int], ExchangeClock], limit: RateLimit) -> None:
         self.options, self._clock, self._limit = options, clock, limit
         self.complaints = LogOnce(options.venue)
         self.venue = self._made()
@@ -47,7 +46,7 @@ class RestartingVenue:
 
         check: raises when there is nothing to go on with.
         """
-        pause_s = FIRST_S
+        backoff = Backoff()
         while True:
             lost, self.ended = self.venue, None
             running = asyncio.create_task(lost.run())
@@ -57,13 +56,13 @@ class RestartingVenue:
                 running.cancel()
                 await asyncio.wait({running})
             if lost.ready:
-                self._worked, pause_s = True, FIRST_S
+                self._worked = True
+                backoff.reset()
             self.venue = self._made()  # at once: that closes the feeds of the lost one
             self.ended = VenueError("it was stopped") if running.cancelled() else running.exception()
             check()
             self._say(self.ended)
-            await asyncio.sleep(jittered(max(pause_s, lost.limit.silence_s)))
-            pause_s = min(2 * pause_s, MOST_S)
+            await asyncio.sleep(backoff.next_s(at_least_s=lost.limit.silence_s))
 
     def _say(self, error: BaseException | None) -> None:
         why = str(error)
@@ -82,7 +81,9 @@ class Venues:
     """
 
     def __init__(self, options: Sequence[LiveOptions], clock: Callable[[int], ExchangeClock] = ExchangeClock) -> None:
-        limits = defaultdict[tuple[str, str], Limit](Limit)  # an exchange asks an address for silence, not an instance
+        limits = defaultdict[tuple[str, str], RateLimit](
+            RateLimit
+        )  # an exchange asks an address for silence, not an instance
         self._kept = [RestartingVenue(own, clock, limits[own.exchange, own.base_url]) for own in options]
         self._of = {sym: kept for kept in self._kept for sym in kept.options.markets}
 

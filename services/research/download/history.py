@@ -1,39 +1,33 @@
-"""The history of one market through one PublicExchange, as pages.py asks for it."""
+"""One exchange's public history through ccxt, a market's rows as pages.py asks for them; no keys."""
 
-import asyncio
 import difflib
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from decimal import Decimal
 from types import TracebackType
 from typing import Any
 
 from services.research.download.kinds import HistoryRow, Kind, KindName, in_order
 from shared.errors import ConfigError, VenueError
-from shared.exchanges.backoff import ATTEMPTS, FIRST_ATTEMPTS, retry_after_s, wait_s
+from shared.exchanges.backoff import ATTEMPTS, FIRST_ATTEMPTS, RateLimit
+from shared.exchanges.client import answering, exchange_class, load_ccxt, make_client, redirect, require_known
 from shared.exchanges.market_data.parse import sequence
 from shared.exchanges.registry import market_data_profile
-from shared.extras import to_install
+from shared.exchanges.rest_caller import CallRules, NoAnswer, RestCaller
 from shared.intervals import interval_ns, interval_text
-from shared.redirected import redirected
 
-# One exchange, through ccxt's own class as it is: its markets, its clock, its answers; no keys.
-#
-# Numbers come as Decimals with the exchange's own digits (`number`, which ccxt offers for that), and requests are
-# spaced as ccxt knows the exchange wants it (`enableRateLimit`). What failed on the way is asked again, within
-# bounds.
-
-# A broken answer makes ccxt's parsers raise any of these.
-_UNREADABLE = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 SHOWN = 8
+LONGEST = 240
 
 
 class PublicExchange:
-    """An exchange by ccxt's name; an async context manager that knows the markets inside.
+    """A PublicExchange is an exchange without keys; an async context manager that knows the markets inside.
 
-    say: is told of each failed attempt. pause: sleeps. base_url: instead of the exchange's own hosts, for tests.
-    options: ccxt's own, for tests. Raises ConfigError for an unknown name, VenueError where the exchange cannot be
-    reached or refuses.
+    - name: ccxt's
+    - base_url: of a server instead of the exchange's own hosts, for tests
+    - options: ccxt's own, for tests
+    - say: takes a line for each attempt that failed
+
+    Raises ConfigError for an unknown name, VenueError where the exchange cannot be reached or refuses.
     """
 
     def __init__(
@@ -43,20 +37,14 @@ class PublicExchange:
         base_url: str = "",
         options: Mapping[str, object] | None = None,
         say: Callable[[str], None] = lambda line: None,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        ccxt = _ccxt()
-        if name not in ccxt.exchanges:
-            near = difflib.get_close_matches(name.lower(), ccxt.exchanges, SHOWN, 0.6)
-            raise ConfigError(
-                f"--exchange {name[:40]!r} is unknown to ccxt {ccxt.__version__}: "
-                + (f"did you mean {', '.join(near)}?" if near else "use ccxt's name, e.g. binance, bybit, okx")
-            )
+        ccxt, limit = load_ccxt("downloads", "parquet"), RateLimit(least_s=0.0)
+        require_known(ccxt, name, "--exchange", SHOWN)
         self.name = name
-        self._say, self._pause = say, pause
-        self.ccxt: Any = getattr(ccxt, name)({"enableLastJsonResponse": True, **(options or {})})
-        if base_url:
-            self.ccxt.urls["api"] = redirected(self.ccxt.urls["api"], base_url)
+        self.profile = market_data_profile(name)
+        self.ccxt = make_client(answering(exchange_class(ccxt, name), ccxt, limit), options or {})
+        redirect(self.ccxt, base_url)
+        self._caller = RestCaller(ccxt, self.ccxt, CallRules(ATTEMPTS), limit, redact=_shown, say=say)
 
     async def __aenter__(self) -> "PublicExchange":
         try:
@@ -66,7 +54,6 @@ class PublicExchange:
         except BaseException:
             await self.ccxt.close()
             raise
-        self.ccxt.number = Decimal
         return self
 
     async def __aexit__(
@@ -75,13 +62,13 @@ class PublicExchange:
         await self.ccxt.close()
 
     async def now_ms(self) -> int:
-        """The exchange's clock; this machine's where the exchange does not tell."""
+        """Returns the exchange's time; this machine's where the exchange does not tell."""
         if self.ccxt.has["fetchTime"] is True:
             return int(await self.ask(self.ccxt.fetch_time))
         return time.time_ns() // 1_000_000
 
     def market(self, symbol: str) -> Mapping[str, Any]:
-        """ccxt's market of this symbol, or a ConfigError that names those near to it."""
+        """Returns ccxt's market of this symbol, or raises a ConfigError that names those near to it."""
         found: Mapping[str, Any] | None = self.ccxt.markets.get(symbol)
         if found is None:
             near = self._near(symbol)
@@ -95,54 +82,20 @@ class PublicExchange:
         same = [market["symbol"] for market in self.ccxt.markets_by_id.get(symbol.upper(), [])]
         return same or difflib.get_close_matches(symbol.upper(), self.ccxt.symbols, SHOWN, 0.7)
 
-    async def ask(self, call: Callable[[], Awaitable[Any]], attempts: int = ATTEMPTS) -> Any:
-        """The answer to a request, asked again while there is hope."""
-        ccxt, attempt = _ccxt(), 0
-        while True:
-            attempt += 1
-            self.ccxt.last_response_headers = self.ccxt.last_json_response = None
-            try:
-                answer = await call()
-                if self.ccxt.last_json_response is not None:
-                    return answer
-                trouble = "the answer is no JSON"  # ccxt takes it for an empty one
-            except ccxt.BaseError as error:
-                if not _passing(ccxt, error):
-                    raise VenueError(f"{self.name} refuses: {_shown(error)}") from error
-                trouble = _shown(error)
-            except _UNREADABLE as error:
-                trouble = f"ccxt cannot read the answer ({type(error).__name__}: {_shown(error)})"
-            asked_s = retry_after_s(self.ccxt.last_response_headers)
-            pause_s = wait_s(attempt, attempts, asked_s)
-            if pause_s is None:
-                wants = f" and wants {asked_s:.0f} s of silence" if asked_s else ""
-                raise VenueError(
-                    f"{self.name} does not answer{wants}: {trouble}: check the network, and later run the same command "
-                    f"again; what was fetched is kept"
-                )
-            self._say(f"{self.name}: {trouble}: attempt {attempt + 1} in {pause_s:g} s")
-            await self._pause(pause_s)
+    async def ask(self, call: Callable[[], Awaitable[Any]], attempts: int = 0) -> Any:
+        """Returns the answer to a request, asked again while there is hope."""
+        try:
+            return await self._caller.ask(call, attempts=attempts)
+        except NoAnswer as error:
+            wants = f" and wants {error.wanted_s:.0f} s of silence" if error.wanted_s else ""
+            raise VenueError(
+                f"{self.name} does not answer{wants}: {error.trouble}: check the network, and later run the same "
+                f"command again; what was fetched is kept"
+            ) from None
 
 
-def _passing(ccxt: Any, error: Exception) -> bool:
-    """Network, time-outs, limits, 5xx; and a connection lost within an answer, which ccxt has no name for."""
-    from aiohttp import ClientError
-
-    return isinstance(error, ccxt.OperationFailed) or isinstance(error.__cause__, ClientError)
-
-
-def _shown(error: Exception) -> str:
-    cause = f" ({error.__cause__})" if error.__cause__ is not None and str(error.__cause__) else ""
-    return " ".join(f"{error}{cause}".split())[:240]
-
-
-def _ccxt() -> Any:
-    """ccxt takes seconds to load, so it is loaded when it is needed."""
-    try:
-        import ccxt.async_support as ccxt
-    except ImportError as error:
-        raise ConfigError(f"downloads need ccxt: {to_install('ccxt', 'parquet')}") from error
-    return ccxt
+def _shown(text: str) -> str:
+    return " ".join(text.split())[:LONGEST]
 
 
 class History:
@@ -161,7 +114,7 @@ class History:
             raise ConfigError(f"--market {market} is a {found['type']} market, and only perpetual swaps have funding")
         self._timeframe = _timeframe(venue, interval) if kind.name is KindName.OHLCV else ""
         self.apart_ms = interval_ns(interval) // 1_000_000 if self._timeframe else int(not kind.has_id)
-        self._profile = market_data_profile(venue.name)
+        self._profile = venue.profile
         # Needed on Binance, which answers a time window with its last trades:
         # https://github.com/binance/binance-spot-api-docs/issues/10
         self._from_id = self._profile.from_id if kind.name is KindName.TRADES else ""

@@ -1,43 +1,15 @@
 """What was missed, fetched over REST: trades by id or by time, and finished bars."""
 
-import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from shared.errors import VenueError
+from shared.exchanges.backoff import Budget
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.events import Bars, ClosedBar, Missing, Page
-from shared.exchanges.market_data.rest_caller import RestCaller
 from shared.exchanges.profile import MarketDataProfile
+from shared.exchanges.rest_caller import RestCaller
 from shared.intervals import interval_ns
-
-# How often something may be done.
-
-
-class Budget:
-    """At most so many times in any `window_s`; most: 0 is no bound.
-
-    >>> now = [0.0]
-    >>> budget = Budget(2, window_s=60.0, clock=lambda: now[0])
-    >>> [budget.take() for _ in range(3)], now.append(now.pop() + 60.0), budget.take()
-    ([True, True, False], None, True)
-    """
-
-    def __init__(self, most: int, window_s: float = 60.0, clock: Callable[[], float] | None = None) -> None:
-        self._most, self._window_s, self._clock = most, window_s, clock or time.monotonic
-        self._taken: deque[float] = deque()
-
-    def take(self) -> bool:
-        """Whether it may be done once more now; it counts as done then."""
-        now = self._clock()
-        while self._taken and now - self._taken[0] >= self._window_s:
-            self._taken.popleft()
-        if self._most and len(self._taken) >= self._most:
-            return False
-        self._taken.append(now)
-        return True
-
 
 MOST_PAGES = 20
 HOUR_MS = 3_600_000
@@ -47,23 +19,23 @@ Give = Callable[[Page | Bars], None]
 
 
 async def trades(
-    asker: RestCaller, profile: MarketDataProfile, market: str, asked: Missing, give: Give, pages: Budget
+    caller: RestCaller, profile: MarketDataProfile, market: str, asked: Missing, give: Give, pages: Budget
 ) -> bool:
     """Give what was asked for, as many pages as there may be; whether that is all there is. Raises VenueError."""
     if asked.from_id is not None and profile.from_id:
-        return await _by_id(asker, profile, market, asked, give, pages)
-    return await _by_time(asker, profile, market, asked, give, pages)
+        return await _by_id(caller, profile, market, asked, give, pages)
+    return await _by_time(caller, profile, market, asked, give, pages)
 
 
 async def _by_id(
-    asker: RestCaller, profile: MarketDataProfile, market: str, asked: Missing, give: Give, pages: Budget
+    caller: RestCaller, profile: MarketDataProfile, market: str, asked: Missing, give: Give, pages: Budget
 ) -> bool:
     """Whole pages: they cost the venue's patience no more than parts, and may fill the next hole too."""
     number = asked.from_id or 0
     for _ in range(MOST_PAGES):
         if not pages.take():
             return False
-        rows = await asker.ask(asker.client.fetch_trades, market, None, profile.page, {profile.from_id: number})
+        rows = await caller.ask(caller.client.fetch_trades, market, None, profile.page, {profile.from_id: number})
         page = _page(rows, profile)
         give(page)
         if len(page.trades) < len(rows):
@@ -77,7 +49,7 @@ async def _by_id(
 
 
 async def _by_time(
-    asker: RestCaller, profile: MarketDataProfile, market: str, asked: Missing, give: Give, pages: Budget
+    caller: RestCaller, profile: MarketDataProfile, market: str, asked: Missing, give: Give, pages: Budget
 ) -> bool:
     """Hour by hour where a page is known to hold the first rows; else on from the newest until none is newer.
 
@@ -92,7 +64,7 @@ async def _by_time(
         until_ms = min(last_ms, since_ms + HOUR_MS)
         params = {"until": until_ms} if profile.forward else {}
         back_ms = 0 if profile.forward or number else LOOK_BACK_MS
-        rows = await asker.ask(asker.client.fetch_trades, market, max(since_ms - back_ms, 0), size, params)
+        rows = await caller.ask(caller.client.fetch_trades, market, max(since_ms - back_ms, 0), size, params)
         page = _page(rows, profile)
         give(Page(tuple(trade for trade in page.trades if trade.ts_event >= since_ms * parse.NS_PER_MS)))
         if len(page.trades) < len(rows):
@@ -119,17 +91,17 @@ def _page(rows: Any, profile: MarketDataProfile) -> Page:
 
 
 async def bars(
-    asker: RestCaller, profile: MarketDataProfile, market: str, interval: str, asked: Missing, give: Give
+    caller: RestCaller, profile: MarketDataProfile, market: str, interval: str, asked: Missing, give: Give
 ) -> bool:
     """Give the finished bars that were asked for; whether these are all. Raises VenueError, also without such candles.
 
     That a bar is finished, a later one shows: the venue's clock may have been set back since it was told. Where bars in
     which nothing traded have no row there may be none, and the time is believed.
     """
-    known = asker.client.timeframes or {}
+    known = caller.client.timeframes or {}
     if known and interval not in known:
         raise VenueError(
-            f"{asker.client.id} has no candles of {interval}, only {', '.join(known)}: features warm up as bars come, "
+            f"{caller.client.id} has no candles of {interval}, only {', '.join(known)}: features warm up as bars come, "
             "and a bar whose trades are missing stays a Gap"
         )
     length_ns = interval_ns(interval)
@@ -139,7 +111,7 @@ async def bars(
     complete, attempt = profile.forward, 0
     for number in range(MOST_PAGES):
         size = min(BARS_PAGE, (last_ms - since_ms) // length_ms + 2)
-        rows = await asker.ask(asker.client.fetch_ohlcv, market, interval, since_ms, size)
+        rows = await caller.ask(caller.client.fetch_ohlcv, market, interval, since_ms, size)
         read = [parse.candle(row) for row in rows]
         candles = [candle for candle in read if candle is not None and candle.start % length_ns == 0]
         starts = [candle.start // parse.NS_PER_MS for candle in candles]
@@ -156,6 +128,6 @@ async def bars(
             since_ms = next_ms
             continue
         attempt += 1
-        if not profile.every_bar or not await asker.again(attempt):
+        if not profile.every_bar or not await caller.again(attempt):
             return False
     return False

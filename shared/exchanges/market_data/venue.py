@@ -10,15 +10,15 @@ from typing import Any
 import structlog
 
 from shared.errors import ConfigError, VenueError
-from shared.exchanges.backoff import FIRST_ATTEMPTS, FIRST_S, MOST_S, jittered
+from shared.exchanges.backoff import FIRST_ATTEMPTS, Backoff, Budget, RateLimit
+from shared.exchanges.client import load_ccxt, require_known
 from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.log_once import LogOnce
-from shared.exchanges.market_data.client import Limit, WebsocketHooks, check_exchange, load_ccxt, make_client
+from shared.exchanges.market_data.client import WebsocketHooks, make_market_data_client
 from shared.exchanges.market_data.events import Clock
-from shared.exchanges.market_data.history import Budget
 from shared.exchanges.market_data.options import LiveOptions
-from shared.exchanges.market_data.rest_caller import RestCaller
 from shared.exchanges.registry import market_data_profile
+from shared.exchanges.rest_caller import CallRules, RestCaller
 from shared.intervals import TRADE
 
 TIME_EVERY_S = 10.0
@@ -44,18 +44,18 @@ class LiveVenue:
         options: LiveOptions,
         clock: ExchangeClock | None = None,
         complaints: LogOnce | None = None,
-        limit: Limit | None = None,
+        limit: RateLimit | None = None,
     ) -> None:
         self.options = options
-        self.ccxt = load_ccxt()
-        check_exchange(self.ccxt, options)
+        self.ccxt = load_ccxt("ingestor.source ccxt", websockets=True)
+        require_known(self.ccxt, options.exchange, f"{options.section} exchange")
         self.profile = market_data_profile(options.exchange)
         self.complaints = complaints or LogOnce(options.venue)
-        self.limit = limit or Limit()
-        self.client = make_client(self.ccxt, options, self.limit)
-        self.asker = RestCaller(self.ccxt, self.client, self.limit, self.complaints, options.attempts)
+        self.limit = limit or RateLimit()
+        self.client = make_market_data_client(self.ccxt, options, self.limit)
+        self.caller = self._caller(self.client, options.attempts)
         self.pages = Budget(0 if options.interval == TRADE else self.profile.pages)  # trades have no bars instead
-        self._timer = make_client(self.ccxt, options, self.limit)
+        self._timer = make_market_data_client(self.ccxt, options, self.limit)
         self._timer.enableRateLimit = False  # in a queue behind other questions the way would be long
         self.clock = clock or ExchangeClock(options.skew_ns)
         self.markets: dict[str, str] = {}
@@ -84,6 +84,10 @@ class LiveVenue:
             known = ", ".join(self.client.timeframes or {})
             raise ConfigError(f"{where} {name} has no candles of {own.interval}: it has {known}")
 
+    def _caller(self, client: Any, attempts: int) -> RestCaller:
+        rules = CallRules(attempts, sits_out=True, says_types=True)
+        return RestCaller(self.ccxt, client, rules, self.limit, troubles=self.complaints)
+
     @property
     def ready(self) -> bool:
         """Whether symbols can be opened: the markets are known, and the time."""
@@ -98,7 +102,7 @@ class LiveVenue:
         watching = asyncio.create_task(self._watch_silence())
         try:
             try:
-                await self.asker.ask(self.client.load_markets, attempts=FIRST_ATTEMPTS, patient=False)
+                await self.caller.ask(self.client.load_markets, attempts=FIRST_ATTEMPTS, patient=False)
             except VenueError as error:
                 raise VenueError(f"no market data: {error}") from None
             self._choose()
@@ -109,9 +113,9 @@ class LiveVenue:
             await self._timer.close()
             await self.client.close()
 
-    def listener(self, ears: WebsocketHooks) -> Any:
+    def listener(self, hooks: WebsocketHooks) -> Any:
         """A new instance for a websocket, with the markets and the TLS certificates of the one that loaded them."""
-        made = make_client(self.ccxt, self.options, self.limit, ears)
+        made = make_market_data_client(self.ccxt, self.options, self.limit, hooks)
         made.set_markets_from_exchange(self.client)
         made.ssl_context = self.client.ssl_context
         return made
@@ -145,24 +149,24 @@ class LiveVenue:
         return f" and no other spot market: a swap is written {market}:{market.partition('/')[2]}"
 
     async def _keep_time(self) -> None:
-        asked, pause_s = 0, FIRST_S
+        asked, backoff = 0, Backoff()
         if self.client.has.get("fetchTime") is not True:
             log.warning("market data", venue=self.options.venue, why="it does not tell its time: ours is taken")
             self.clock.unasked()
             await asyncio.Event().wait()
-        asker = RestCaller(self.ccxt, self._timer, self.limit, self.complaints, attempts=1)
+        caller = self._caller(self._timer, attempts=1)
         while True:
-            await asker.keep_silence()
+            await caller.keep_silence()
             sent = self.clock.ask()
             try:
-                venue_ms = int(await asker.ask(self._timer.fetch_time))
+                venue_ms = int(await caller.ask(self._timer.fetch_time))
             except (VenueError, TypeError, ValueError) as error:
                 self.complaints.say(TIME, f"its time is not known: {error}")
-                await asyncio.sleep(jittered(pause_s))
-                pause_s = min(2 * pause_s, MOST_S)
+                await asyncio.sleep(backoff.next_s())
                 continue
             self.complaints.over(TIME)
-            asked, pause_s = asked + 1, FIRST_S
+            asked += 1
+            backoff.reset()
             self.clock.heard(sent, venue_ms * 1_000_000)
             self._show_skew()
             soon = asked < TIME_FIRST or self.clock.doubted

@@ -1,6 +1,5 @@
 """A venue through ccxt: market orders on linear swaps and on spot, each sent once."""
 
-import difflib
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -8,20 +7,31 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from shared.config import Settings
 from shared.errors import ConfigError, SafetyRefusal, VenueError
-from shared.exchanges.clock import ahead_ms
+from shared.exchanges.backoff import RateLimit
+from shared.exchanges.client import UNREADABLE, Unreadable, load_ccxt, require_known
+from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.profile import NOT_PROTECTED
 from shared.exchanges.registry import TRADED, trading_profile
+from shared.exchanges.rest_caller import CallRules, RestCaller
 from shared.exchanges.trading import parse
-from shared.exchanges.trading.client import load_ccxt, make_client
-from shared.exchanges.trading.markets import changes, closed_why, least_changes, rules_of
-from shared.exchanges.trading.options import Credentials, VenueOptions
-from shared.exchanges.trading.orders import Lookup, OrderSender
+from shared.exchanges.trading.client import make_trading_client
+from shared.exchanges.trading.markets import Markets
+from shared.exchanges.trading.options import Credentials, VenueOptions, credentials_of, venue_options
+from shared.exchanges.trading.orders import OrderLookup, OrderSender
 from shared.exchanges.trading.paging import trades
-from shared.exchanges.trading.profile import ISOLATED, Modes
-from shared.exchanges.trading.rest_caller import UNREADABLE, RestCaller
-from shared.exchanges.trading.setup import check_account, check_fees, check_key, set_modes, shown
-from shared.exchanges.trading.venue import AccountIdentity, Cleared, Contract, MarketNews, MarketRules, NoPrice, at_once
+from shared.exchanges.trading.setup import AccountSetup
+from shared.exchanges.trading.venue import (
+    AccountIdentity,
+    Cleared,
+    Contract,
+    MarketNews,
+    MarketRules,
+    NoPrice,
+    Venue,
+    at_once,
+)
 from shared.messages.reasons import OrderPhase
 from shared.orders.answers import (
     Absent,
@@ -38,23 +48,26 @@ from shared.orders.answers import (
 )
 from shared.orders.state import OrderRequest
 
-NS = 1_000_000
-SHOWN = 5
+NS_PER_MS = 1_000_000
+FIRST_S = 0.2
+LONGEST_S = 30.0
 BRIDGE = "USDT"
 
 
+def make_venue(settings: Settings) -> Venue:
+    """Makes the venue that a config means. It is not opened yet, and nothing is asked.
+
+    Raises ConfigError or SafetyRefusal.
+    """
+    return CcxtVenue(venue_options(settings), credentials_of(settings))
+
+
 class CcxtVenue:
-    """A Venue. One instance is one account; its connections are made in open() and given back in close()."""
+    """A CcxtVenue is one account at one exchange; its connections are made in open() and given back in close()."""
 
     def __init__(self, options: VenueOptions, credentials: Credentials) -> None:
-        ccxt = load_ccxt()
-        name = options.exchange
-        if name not in ccxt.exchanges:
-            near = difflib.get_close_matches(name.lower(), ccxt.exchanges, SHOWN, 0.6)
-            raise ConfigError(
-                f"[gateway] exchange {name[:40]!r} is unknown to ccxt {ccxt.__version__}: "
-                + (f"did you mean {', '.join(near)}?" if near else "use ccxt's name, e.g. binance, bybit, okx")
-            )
+        ccxt, name = load_ccxt("this venue", "journal"), options.exchange
+        require_known(ccxt, name, "[gateway] exchange")
         if name not in TRADED and not options.allow_unlisted:
             raise SafetyRefusal(
                 f"[gateway] exchange {name} is not one of {', '.join(TRADED)}: {NOT_PROTECTED}; "
@@ -70,165 +83,117 @@ class CcxtVenue:
                 "account, and a line, of its own"
             )
         self._options, self._profile = options, trading_profile(name, *options.kinds)
-        self._facts = self._profile.facts
-        self._client = make_client(ccxt, options, self._facts, credentials)
+        self._facts, limit = self._profile.facts, RateLimit(least_s=0.0)
+        self._client = make_trading_client(ccxt, options, self._facts, credentials, limit)
         credentials.check_complete(name, self._client.requiredCredentials)
         self._api_key, self._uid = credentials.api_key, ""
-        self._asker = RestCaller(ccxt, self._client, credentials, self._facts.unknown, options.attempts)
-        self._lookup = Lookup(self._asker, self._profile)
-        self._sender = OrderSender(self._asker, self._profile, options.timeout_s)
-        self._rules: dict[str, MarketRules] = {}
-        self.out_of_reach: dict[str, str] = {}
-        self.gone: frozenset[str] = frozenset()
-        self._also: dict[str, str] = {}
-        self._modes: dict[str, Modes] = {}
-        self._modes_turn = 0
-        self._ahead_ms: int | None = None
+        rules = CallRules(options.attempts, FIRST_S, LONGEST_S)
+        self._caller = RestCaller(
+            ccxt, self._client, rules, limit, unknown=self._facts.unknown, redact=credentials.redact
+        )
+        self._markets = Markets(self._caller, self._profile, options)
+        self._rules = self._markets.rules
+        self._setup = AccountSetup(self._caller, self._profile, options)
+        self._lookup = OrderLookup(self._caller, self._profile)
+        self._sender = OrderSender(self._caller, self._profile, options.timeout_s)
+        self._clock = ExchangeClock()
 
     async def open(self, *, only_out: bool = False) -> None:
-        """Markets, clock, key and modes. ConfigError, SafetyRefusal or VenueError, with the connections given back."""
+        """Loads markets and clock, and checks key and modes.
+
+        Raises ConfigError, SafetyRefusal or VenueError, with the connections given back.
+        """
         try:
-            await self._asker.ask(self._client.load_markets)
-            markets = self._client.markets
-            for sym, name in self._options.markets.items():
-                try:
-                    self._rules[sym] = self._rules_of(sym, name, markets)
-                except ConfigError as error:
-                    if not only_out:
-                        raise
-                    self.out_of_reach[sym] = str(error)
-            if not self._rules:
-                raise ConfigError("; ".join(self.out_of_reach.values()))
-            if not only_out:
-                self._check_quotes()
+            await self._markets.load(only_out=only_out)
             await self.server_time_ms()
             if not only_out:
-                await check_key(self._asker, self._profile, self._options)
-                await check_account(self._asker, self._profile, self._options)
-                await check_fees(self._asker, self._profile, self._options, self._rules)
+                await self._setup.check(self._rules)
             self._uid = await self._account_id(only_out=only_out)
-            await self._profile.prepare(self._asker)
+            await self._profile.prepare(self._caller)
             if not only_out:
-                await set_modes(self._asker, self._profile, self._options, self._traded())
+                await self._setup.set_modes(self._markets.traded())
         except UNREADABLE as error:
             await self.close()
-            shown = self._asker.redact(f"{type(error).__name__}: {error}")
+            shown = self._caller.redact(f"{type(error).__name__}: {error}")
             raise VenueError(f"{self._options.exchange}: an answer cannot be read: {shown}") from None
         except BaseException:
             await self.close()
             raise
 
     async def close(self) -> None:
-        """Also when it was never opened."""
+        """Gives the connections back, also when it was never opened."""
         self._client.silence.close()
         await self._client.close()
-
-    def _rules_of(self, sym: str, name: str, markets: Any) -> MarketRules:
-        return rules_of(self._options.exchange, sym, name, markets, self._profile.market_order)
 
     async def _account_id(self, *, only_out: bool) -> str:
         """The exchange's number of the account. What it does not answer holds up no way out: the key tells, then."""
         try:
-            return await self._profile.account_id(self._asker, live=self._options.mode == "live")
+            return await self._profile.account_id(self._caller, live=self._options.mode == "live")
         except VenueError:
             if not only_out:
                 raise
             return ""
 
     def identity(self, salt: str) -> AccountIdentity:
-        """Of the account's number and the key."""
+        """Returns whose account this is, by its number and the key."""
         return AccountIdentity.of(salt, self._uid, self._api_key.get_secret_value())
 
-    def _traded(self) -> dict[str, MarketRules]:
-        """Without the markets that are closed now: their modes are looked at, and would not be set."""
-        markets = self._client.markets
-        return {sym: rules for sym, rules in self._rules.items() if markets[rules.market].get("active") is not False}
+    @property
+    def out_of_reach(self) -> Mapping[str, str]:
+        """Symbols without rules here, and why."""
+        return self._markets.out_of_reach
+
+    @property
+    def gone(self) -> frozenset[str]:
+        """Symbols whose market the exchange lists no more."""
+        return self._markets.gone
 
     @property
     def untraded(self) -> frozenset[str]:
-        """Those whose market does not trade now, or is gone."""
-        closed, markets = frozenset(self._rules) - self._traded().keys(), self._client.markets
-        gone = {"active": False}
-        return closed.union(sym for sym, name in self._also.items() if markets.get(name, gone).get("active") is False)
+        """Symbols whose market does not trade now, or is gone."""
+        return self._markets.untraded
 
     def also(self, markets: Mapping[str, str]) -> None:
-        """Told of with the balance and the quotes."""
-        self._also = dict(markets)
+        """Takes symbols that balance and quotes tell of, too."""
+        self._markets.also = dict(markets)
 
     def rules(self, sym: str) -> MarketRules:
-        """Of a configured symbol."""
+        """Returns how a configured symbol is traded."""
         return self._rules[sym]
 
     async def read_markets(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
-        """One reload for all. A market that is not listed any more stays, as one that is closed."""
-        client, before = self._client, self._client.markets
-        await self._asker.ask(client.load_markets, True)
-        for rules in self._rules.values():
-            if rules.market not in client.markets:
-                gone = client.markets[rules.market] = {**before[rules.market], "active": False, "gone": True}
-                client.markets_by_id.setdefault(gone["id"], [gone])
-        self.gone = frozenset(sym for sym, rules in self._rules.items() if client.markets[rules.market].get("gone"))
-        return self.market_news(known)
+        """Reads all markets anew."""
+        await self._markets.read()
+        return self._markets.news(known)
 
     def market_news(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
-        """As last read."""
-        try:
-            return [
-                self._news_of(sym, self._client.markets[rules.market], known.get(sym, Contract.of(rules)))
-                for sym, rules in self._rules.items()
-            ]
-        except (ConfigError, *UNREADABLE) as error:
-            shown = f"{type(error).__name__}: {error}"
-            raise VenueError(f"{self._options.exchange}: its markets cannot be read: {shown}") from None
-
-    def _news_of(self, sym: str, market: Any, known: Contract) -> MarketNews:
-        exchange, old = self._options.exchange, self._rules[sym]
-        closed = closed_why(market, self._profile.ends_ms(market))
-        if not market.get("gone"):
-            self._rules[sym] = self._rules_of(sym, old.market, self._client.markets)
-        now, where = Contract.of(self._rules[sym]), f"{exchange} {old.market}: "
-        changed, least = changes(known, now), least_changes(known, now)
-        return MarketNews(sym, closed and where + closed, changed and where + changed, least and where + least)
+        """Returns what the markets are, as last read."""
+        return self._markets.news(known)
 
     async def read_modes(self) -> dict[str, str]:
-        """Of swaps, some in turn where each is a question of its own; spot has none."""
-        swaps = {market: sym for market, sym in self._listed().items() if self._rules[sym].kind == "swap"}
-        if not swaps:
-            return {}
-        wanted = Modes(hedged=False, margin=ISOLATED, leverage=Decimal(self._options.leverage))
-        turn, most = self._modes_turn, self._profile.modes_a_round
-        self._modes |= await self._profile.modes(self._asker, list(swaps)[turn : turn + most])
-        self._modes_turn = turn + most if turn + most < len(swaps) else 0
-        return {
-            swaps[market]: f"{self._options.exchange} {market}: {shown(modes)}; wanted {shown(wanted)}"
-            for market, modes in self._modes.items()
-            if modes != wanted and market in swaps
-        }
+        """Returns the swaps whose modes are not as configured."""
+        listed = self._markets.listed()
+        return await self._setup.wrong_modes({market: sym for market, sym in listed.items() if self._is_swap(sym)})
 
-    def _listed(self, syms: Sequence[str] = ()) -> dict[str, str]:
-        """ccxt's market → symbol, of these symbols or of all; without those that the venue lists no more.
-
-        Asking for one of them by its name would be refused, with all that is asked in the same breath.
-        """
-        return {self._rules[sym].market: sym for sym in syms or self._rules if sym not in self.gone}
+    def _is_swap(self, sym: str) -> bool:
+        return self._rules[sym].kind == "swap"
 
     def now_ms(self) -> int:
-        """Ours and what the two were apart when last asked."""
-        return time.time_ns() // NS + (self._ahead_ms or 0)
+        """Returns the exchange's time, by its clock as last asked."""
+        return self._clock.now_ms()
 
     async def server_time_ms(self) -> int:
-        """Asked now; only the way of the question that was answered counts, not what was asked before it in vain."""
+        """Asks the exchange's clock; what was asked before in vain does not count for the way of the answer."""
         if self._client.has["fetchTime"] is not True:
             return self.now_ms()
 
         async def timed() -> tuple[int, int, int]:
-            before = time.time_ns() // NS
+            before = time.time_ns() // NS_PER_MS
             told = int(await self._client.fetch_time())
-            return before, told, time.time_ns() // NS
+            return before, told, time.time_ns() // NS_PER_MS
 
-        before, told, after = await self._asker.ask(timed)
-        self._ahead_ms = ahead_ms(before, told, after, self._ahead_ms)
-        self._client.options["timeDifference"] = -self._ahead_ms
+        self._clock.told(*await self._caller.ask(timed))
+        self._client.options["timeDifference"] = -self._clock.ahead_ms
         return self.now_ms()
 
     async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> OrderStatusReport | Refused | Ambiguous:
@@ -243,7 +208,7 @@ class CcxtVenue:
         try:
             found = await self._lookup.find(self._rules[sym], client_order_id, since_ms)
         except (VenueError, *UNREADABLE) as error:
-            return Ambiguous(self._asker.redact(f"{type(error).__name__}: {error}"))
+            return Ambiguous(self._caller.redact(f"{type(error).__name__}: {error}"))
         return Absent(at_ms) if found is None else found
 
     async def open_orders(self, sym: str) -> list[VenueOrder]:
@@ -265,14 +230,14 @@ class CcxtVenue:
                 for sym, row in mine
             ]  # fmt: skip
 
-        given = self._asker, list(self._listed(syms))
-        found: list[VenueOrder] = await self._asker.ask(self._profile.all_open_orders, *given, read=read)
+        given = self._caller, list(self._markets.listed(syms))
+        found: list[VenueOrder] = await self._caller.ask(self._profile.all_open_orders, *given, read=read)
         return found
 
     async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
         """Of these symbols, or of all: asked for together, which costs some venues as much as one."""
-        names = self._listed(syms)
-        found = await self._profile.waiting(self._asker, list(names))
+        names = self._markets.listed(syms)
+        found = await self._profile.waiting(self._caller, list(names))
         return [
             VenueOrder(
                 names[order.market], order.client_id,
@@ -289,7 +254,7 @@ class CcxtVenue:
         def read(order: Any) -> Maker:
             return Maker(str(order.get("clientOrderId") or ""), self._profile.forced(order.get("info") or {}))
 
-        found: Maker = await self._asker.ask(
+        found: Maker = await self._caller.ask(
             self._client.fetch_order, venue_order_id, self._rules[sym].market, read=read
         )
         return found
@@ -297,12 +262,12 @@ class CcxtVenue:
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
         """Oldest first."""
         rules = self._rules[sym]
-        given = self._asker, self._profile, rules.market, since_ms, self.now_ms()
+        given = self._caller, self._profile, rules.market, since_ms, self.now_ms()
 
         def read(rows: Any) -> list[VenueFill]:
             return [parse.fill(self._profile, rules, sym, row) for row in rows if self._profile.is_trade(row)]
 
-        found: list[VenueFill] = await self._asker.ask(trades, *given, read=read)
+        found: list[VenueFill] = await self._caller.ask(trades, *given, read=read)
         return found
 
     @property
@@ -320,24 +285,27 @@ class CcxtVenue:
             ]
             return [parse.fill(self._profile, self._rules[sym], sym, row) for sym, row in mine]
 
-        given = self._asker, list(self._listed(syms)), since_ms, self.now_ms()
-        found: list[VenueFill] = await self._asker.ask(self._profile.all_trades, *given, read=read)
+        given = self._caller, list(self._markets.listed(syms)), since_ms, self.now_ms()
+        found: list[VenueFill] = await self._caller.ask(self._profile.all_trades, *given, read=read)
         return found
 
     async def positions(self) -> list[VenuePosition]:
         """Of every configured symbol."""
         found: list[VenuePosition] = []
-        swaps = {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
+        swaps = self._swaps()
         if swaps:
 
             def read(rows: Any) -> list[VenuePosition]:
                 return [place for market, sym in swaps.items() for place in self._rows(sym, market, rows)]
 
-            found += await self._asker.ask(self._profile.positions, self._asker, list(swaps), read=read)
+            found += await self._caller.ask(self._profile.positions, self._caller, list(swaps), read=read)
         if len(swaps) < len(self._rules):
             held = await self._held()
             found += [VenuePosition(sym, qty, None) for sym, qty in self._coins(held).items()]
         return found
+
+    def _swaps(self) -> dict[str, str]:
+        return {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
 
     async def balance(self) -> VenueBalance:
         """In the one quote currency, and the coins."""
@@ -347,8 +315,8 @@ class CcxtVenue:
 
     async def funding(self, since_ms: int) -> list[FundingPayment]:
         """Of all swaps; spot has none."""
-        syms = {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
-        found = await self._profile.funding(self._asker, syms, since_ms) if syms else []
+        syms = self._swaps()
+        found = await self._profile.funding(self._caller, syms, since_ms) if syms else []
         return sorted(found, key=lambda payment: (payment.at_ms, len(payment.payment_id), payment.payment_id))
 
     async def quote(self, sym: str) -> VenueQuote:
@@ -358,24 +326,24 @@ class CcxtVenue:
     async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
         """Now, of all of these that the venue answers for."""
         own = [sym for sym in syms if sym in self._rules]
-        names = self._listed(own) if own else {}
-        also = {market: sym for sym, market in self._also.items() if sym in syms}
+        names = self._markets.listed(own) if own else {}
+        also = {market: sym for sym, market in self._markets.also.items() if sym in syms}
         names |= {market: sym for market, sym in also.items() if market in self._client.markets}
 
         async def timed() -> tuple[int, Any]:
             asked_ms = self.now_ms()
-            return asked_ms, await self._profile.book_tickers(self._asker, list(names))
+            return asked_ms, await self._profile.book_tickers(self._caller, list(names))
 
         def read(answer: tuple[int, Any]) -> dict[str, VenueQuote]:
             asked_ms, tickers = answer
             found = {}
             for market, ticker in tickers.items():
                 trading = self._client.markets[market].get("active") is not False
-                with suppress(parse.Unreadable):  # a side without orders
+                with suppress(Unreadable):  # a side without orders
                     found[names[market]] = parse.quote(names[market], ticker, asked_ms, trading=trading)
             return found
 
-        found: dict[str, VenueQuote] = await self._asker.ask(timed, read=read)
+        found: dict[str, VenueQuote] = await self._caller.ask(timed, read=read)
         return found
 
     async def price(self, currency: str, quote: str) -> Decimal:
@@ -398,13 +366,13 @@ class CcxtVenue:
     async def _quote(self, sym: str, market: str) -> VenueQuote:
         async def timed() -> tuple[int, Any]:
             asked_ms = self.now_ms()
-            return asked_ms, await self._profile.book_ticker(self._asker, market)
+            return asked_ms, await self._profile.book_ticker(self._caller, market)
 
         def read(answer: tuple[int, Any]) -> VenueQuote:
             asked_ms, ticker = answer
             return parse.quote(sym, ticker, asked_ms, trading=self._client.markets[market].get("active") is not False)
 
-        found: VenueQuote = await self._asker.ask(timed, read=read)
+        found: VenueQuote = await self._caller.ask(timed, read=read)
         return found
 
     async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
@@ -412,8 +380,8 @@ class CcxtVenue:
         market, ids = self._rules[sym].market, dict[bool, list[str] | None]({False: None, True: None})
         if shown is not None:
             ids = {waits: [one.report.venue_order_id for one in shown if one.waits is waits] for waits in ids}
-        await self._profile.cancel_resting(self._asker, market, ids[False])
-        await self._profile.cancel_waiting(self._asker, market, ids[True])
+        await self._profile.cancel_resting(self._caller, market, ids[False])
+        await self._profile.cancel_waiting(self._caller, market, ids[True])
 
     def _rows(self, sym: str, market: str, rows: Any) -> list[VenuePosition]:
         """One for each position in this market; a flat one where there is none."""
@@ -423,7 +391,7 @@ class CcxtVenue:
         return held or [parse.position(rules, sym, {})]
 
     async def _held(self) -> Mapping[str, Decimal]:
-        found: Mapping[str, Decimal] = await self._asker.ask(
+        found: Mapping[str, Decimal] = await self._caller.ask(
             self._client.fetch_balance, self._profile.balance_params(), read=self._profile.held
         )
         return found
@@ -433,12 +401,5 @@ class CcxtVenue:
 
     def _coins_also(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
         """By the coin's name, which a market that is gone has left."""
-        coins = {sym: market.partition("/")[0] for sym, market in self._also.items() if ":" not in market}
+        coins = {sym: market.partition("/")[0] for sym, market in self._markets.also.items() if ":" not in market}
         return {sym: held.get(coin, Decimal(0)) for sym, coin in coins.items()}
-
-    def _check_quotes(self) -> None:
-        quotes = {rules.quote for rules in self._rules.values()}
-        if len(quotes) > 1:
-            raise ConfigError(
-                f"[gateway] markets: one account, one quote currency; these have {', '.join(sorted(quotes))}"
-            )

@@ -1,77 +1,127 @@
-"""ccxt's own exchange class with five seams: a request's time, no queue, the last word, no redirects, the raw answer.
+"""An account's ccxt client, and the seams that an order passes: its time, no queue, the last word, no redirects.
 
-Nothing of ccxt is changed: a subclass is made at run time, and without a stamp it behaves as its parent does.
+A stamp goes with an order's request. Without one the client behaves as ccxt's own: other requests on their way see
+nothing of it.
 """
 
-import importlib
-import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from shared.errors import ConfigError
+from shared.exchanges.backoff import RateLimit
+from shared.exchanges.client import MS, Reply, answering, current, exchange_class, make_client, redirect
+from shared.exchanges.log_once import Silence
 from shared.exchanges.profile import TradingFacts
 from shared.exchanges.trading.options import Credentials, VenueOptions
-from shared.exchanges.trading.reply import current, current_stamp, with_last_word
-from shared.exchanges.trading.silence import Silence
-from shared.extras import to_install
-from shared.redirected import redirected
 
-MS = 1000
-FIRST_ERROR, SERVER_ERROR = 400, 500
+SERVER_ERROR = 500
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def load_ccxt() -> Any:
-    """It takes seconds to load, so it is loaded when a venue is configured that needs it."""
-    try:
-        return importlib.import_module("ccxt.async_support")
-    except ImportError as error:
-        raise ConfigError(f"this venue needs ccxt: {to_install('ccxt', 'journal')}") from error
+class Overdue(Exception):
+    """The request's validity was over before it was written."""
 
 
-def make_client(ccxt: Any, options: VenueOptions, facts: TradingFacts, credentials: Credentials) -> Any:
-    """One instance for one account. Numbers are the venue's own digits, as strings: a Decimal would lose its fees."""
+class NotCleared(Exception):
+    """The request was made, and may not be written after all."""
+
+
+class AlreadySigned(Exception):
+    """An order's request was to be signed, or written, a second time."""
+
+
+@dataclass
+class Stamp(Reply):
+    """A stamp says whose time an order's request carries, and how far it has got.
+
+    - at_ms, validity_ms: the request's time, and how long it is good
+    - now_ms: the exchange's clock
+    - signed: the request has been made
+    - cleared: is awaited before anything of it is written
+    - gone: what was written; an order is in it, or was not sent
+    """
+
+    at_ms: int = 0
+    validity_ms: int = 0
+    now_ms: Callable[[], int] = int
+    signed: bool = False
+    cleared: Callable[[], Awaitable[None]] | None = None
+    gone: set[str] = field(default_factory=set)
+
+    @property
+    def until_ms(self) -> int:
+        """When the request's validity is over."""
+        return self.at_ms + self.validity_ms
+
+    @property
+    def may_be_there(self) -> bool:
+        """Whether the exchange may have the order."""
+        return self.signed or bool(self.gone)
+
+    def sign(self) -> None:
+        """Lets the request be made once, and in time."""
+        if self.signed:
+            raise AlreadySigned("an order is sent once")
+        self._check_time()
+        self.signed = True
+
+    async def leave(self, request: str) -> None:
+        """Waits, right before the request is written, until it may be; it must be in time still, and the first."""
+        if self.cleared is not None:
+            await self.cleared()
+        self._check_time()
+        if request in self.gone:  # aiohttp sends a GET again when its connection was lost
+            raise AlreadySigned("an order is sent once")
+        self.gone.add(request)
+
+    def _check_time(self) -> None:
+        if self.now_ms() >= self.until_ms:
+            raise Overdue(f"valid until {self.until_ms}")
+
+
+def current_stamp() -> Stamp | None:
+    """Returns the stamp of the order that this task is sending."""
+    reply = current()
+    return reply if isinstance(reply, Stamp) else None
+
+
+def make_trading_client(
+    ccxt: Any, options: VenueOptions, facts: TradingFacts, credentials: Credentials, limit: RateLimit | None = None
+) -> Any:
+    """Makes one instance for one account. Its `silence` says when the exchange answers nothing."""
     types = [facts.market_types[kind] for kind in sorted(options.kinds) if kind in facts.market_types]
-    password = credentials.password.get_secret_value() if credentials.password else ""
-    made: Any = _class(getattr(ccxt, options.exchange), facts.expiry)(
-        {
-            "apiKey": credentials.api_key.get_secret_value(),
-            "secret": credentials.secret.get_secret_value(),
-            "password": password,
-            "timeout": round(options.timeout_s * MS),
-            "enableRateLimit": options.throttled,
-            "options": {
-                "adjustForTimeDifference": True,
-                "fetchMargins": False,
-                **({"defaultType": next(iter(options.kinds))} if len(options.kinds) == 1 else {}),
-                "maxRetriesOnFailure": 0,
-                **({"fetchMarkets": {"types": types}} if types else {}),
-                **facts.options,
-                **options.options,
-            },
-        }
-    )
+    config = {
+        "apiKey": credentials.api_key.get_secret_value(),
+        "secret": credentials.secret.get_secret_value(),
+        "password": credentials.password.get_secret_value() if credentials.password else "",
+        "timeout": round(options.timeout_s * MS),
+        "enableRateLimit": options.throttled,
+        "options": {
+            "adjustForTimeDifference": True,
+            "fetchMargins": False,
+            **({"defaultType": next(iter(options.kinds))} if len(options.kinds) == 1 else {}),
+            "maxRetriesOnFailure": 0,
+            **({"fetchMarkets": {"types": types}} if types else {}),
+            **facts.options,
+            **options.options,
+        },
+    }
+    own = answering(exchange_class(ccxt, options.exchange), ccxt, limit or RateLimit(least_s=0.0))
+    made = make_client(_stamped(own, facts.expiry), config)
     made.silence = Silence(made.id)
-    made.number = str
-    made.has["fetchCurrencies"] = False  # asks for rights that trading does not need
-    made.logger = logging.getLogger("ccxt.silent")
-    made.logger.disabled = True  # it writes headers, and so the key
     if options.mode == "testnet":
         if facts.test == "demo":
             made.enable_demo_trading(True)
         else:
             made.set_sandbox_mode(True)
-    if options.base_url:
-        made.urls["api"] = redirected(made.urls["api"], options.base_url)
-        if options.base_url.startswith("http://"):
-            made.timeout_on_exit = 0  # ccxt waits for TLS to end; there is none
+    redirect(made, options.base_url)
     return made
 
 
-def _class(parent: Any, expiry: str) -> Any:
-    """`parent` with the seams. The stamp of the sending task decides: other requests on their way see nothing of it."""
+def _stamped(parent: Any, expiry: str) -> Any:
+    """Makes a subclass with the seams. The stamp of the sending task decides."""
 
-    bad = load_ccxt().BadResponse
-
-    class Client(parent):  # type: ignore[misc]
+    class Stamped(parent):  # type: ignore[misc]
         options: Any
         session: Any
         markets: Any
@@ -82,7 +132,7 @@ def _class(parent: Any, expiry: str) -> Any:
             before = self.session
             super().open(lazy)
             if self.session is not before:
-                self.session = with_last_word(self.session, self.tcp_connector, self.aiohttp_trust_env)
+                self.session = _with_last_word(self.session, self.tcp_connector, self.aiohttp_trust_env)
 
         async def load_markets(self, reload: Any = False, params: Any = None) -> Any:
             if self.markets and self.markets_by_id and not reload:  # ccxt makes a task even then
@@ -117,22 +167,37 @@ def _class(parent: Any, expiry: str) -> Any:
             with self.silence.asking():
                 return await super().fetch(*given, **named)
 
-        def on_rest_response(
-            self, code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, *rest: Any
-        ) -> Any:
+        def on_rest_response(self, code: Any, *given: Any) -> Any:
             if code < SERVER_ERROR:
                 self.silence.heard()
-            reply = current()
-            if reply is not None:
-                reply.status, reply.headers, reply.body = code, headers, str(body)
-                if code < FIRST_ERROR and not _is_json(reply.body):
-                    raise bad("the answer is no JSON")  # ccxt takes it for an empty one: no order, no position
-            return super().on_rest_response(code, reason, url, method, headers, body, *rest)
+            return super().on_rest_response(code, *given)
 
-    Client.__name__ = Client.__qualname__ = parent.__name__
-    return Client
+    Stamped.__name__ = Stamped.__qualname__ = parent.__name__
+    return Stamped
 
 
-def _is_json(body: str) -> bool:
-    text = body.strip()
-    return text[:1] + text[-1:] in ("{}", "[]")
+def _with_last_word(session: Any, connector: Any, trust_env: bool) -> Any:
+    """Makes another session in place of ccxt's, on its connector: the last moment before a request goes to the socket.
+
+    An order's request is held there until it may go; whatever an order's task asks for is held.
+    """
+    import aiohttp
+
+    class Request(aiohttp.ClientRequest):
+        async def send(self, conn: Any) -> Any:  # the connection is there; nothing is written yet
+            stamp = current_stamp()
+            if stamp is not None:
+                await stamp.leave(f"{self.method} {self.url}")
+            return await super().send(conn)
+
+    async def no_redirects(request: Any, handler: Any) -> Any:
+        response = await handler(request)
+        if response.status in REDIRECTS:  # a 307 makes aiohttp send a POST again, to wherever it points
+            response.close()
+            raise aiohttp.ClientError(f"redirected with status {response.status}: not followed")
+        return response
+
+    session.detach()
+    return aiohttp.ClientSession(
+        connector=connector, trust_env=trust_env, request_class=Request, middlewares=(no_redirects,)
+    )

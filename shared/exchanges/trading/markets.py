@@ -1,15 +1,22 @@
-"""A symbol's one market, as ccxt has it and as it is traded here."""
+"""The markets of an account's symbols: how each is traded, and what has become of it."""
 
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.errors import ConfigError, VenueError
+from shared.exchanges.client import UNREADABLE
+from shared.exchanges.rest_caller import RestCaller
 from shared.exchanges.trading.amounts import plain
-from shared.exchanges.trading.venue import Contract, MarketRules
+from shared.exchanges.trading.options import VenueOptions
+from shared.exchanges.trading.venue import Contract, MarketNews, MarketRules
+
+if TYPE_CHECKING:
+    from shared.exchanges.trading.profile import TradingProfile
 
 SHOWN = 5
 STATUS = ("status", "contractStatus", "state")  # what the exchanges call it in their own rows
@@ -28,6 +35,93 @@ class MarketOrder(NamedTuple):
 
 
 ALL_ORDERS = MarketOrder()
+
+
+class Markets:
+    """Markets hold the rules of an account's symbols as the exchange's markets are now.
+
+    - rules: of each configured symbol that has a market
+    - out_of_reach: symbols without one, and why; only where a way out is wanted
+    - gone: symbols whose market the exchange lists no more, as last read
+    - also: symbols that are not traded here, and their markets
+    """
+
+    def __init__(self, caller: RestCaller, profile: "TradingProfile", options: VenueOptions) -> None:
+        self._caller, self._client, self._profile, self._options = caller, caller.client, profile, options
+        self.rules: dict[str, MarketRules] = {}
+        self.out_of_reach: dict[str, str] = {}
+        self.gone: frozenset[str] = frozenset()
+        self.also: dict[str, str] = {}
+
+    async def load(self, *, only_out: bool) -> None:
+        """Reads the markets for the first time; ConfigError where a symbol cannot be traded as configured."""
+        await self._caller.ask(self._client.load_markets)
+        for sym, name in self._options.markets.items():
+            try:
+                self.rules[sym] = self._rules_of(sym, name)
+            except ConfigError as error:
+                if not only_out:
+                    raise
+                self.out_of_reach[sym] = str(error)
+        if not self.rules:
+            raise ConfigError("; ".join(self.out_of_reach.values()))
+        quotes = {rules.quote for rules in self.rules.values()}
+        if len(quotes) > 1 and not only_out:
+            raise ConfigError(
+                f"[gateway] markets: one account, one quote currency; these have {', '.join(sorted(quotes))}"
+            )
+
+    async def read(self) -> None:
+        """Reads all markets anew, by one question. One that is not listed any more stays, as one that is closed."""
+        client, before = self._client, self._client.markets
+        await self._caller.ask(client.load_markets, True)
+        for rules in self.rules.values():
+            if rules.market not in client.markets:
+                gone = client.markets[rules.market] = {**before[rules.market], "active": False, "gone": True}
+                client.markets_by_id.setdefault(gone["id"], [gone])
+        self.gone = frozenset(sym for sym, rules in self.rules.items() if client.markets[rules.market].get("gone"))
+
+    def news(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
+        """Returns what each symbol's market is, as last read. known: what its contract was, where more is known."""
+        try:
+            return [
+                self._news_of(sym, self._client.markets[rules.market], known.get(sym, Contract.of(rules)))
+                for sym, rules in self.rules.items()
+            ]
+        except (ConfigError, *UNREADABLE) as error:
+            shown = f"{type(error).__name__}: {error}"
+            raise VenueError(f"{self._options.exchange}: its markets cannot be read: {shown}") from None
+
+    def _news_of(self, sym: str, market: Any, known: Contract) -> MarketNews:
+        exchange, old = self._options.exchange, self.rules[sym]
+        closed = closed_why(market, self._profile.ends_ms(market))
+        if not market.get("gone"):
+            self.rules[sym] = self._rules_of(sym, old.market)
+        now, where = Contract.of(self.rules[sym]), f"{exchange} {old.market}: "
+        changed, least = changes(known, now), least_changes(known, now)
+        return MarketNews(sym, closed and where + closed, changed and where + changed, least and where + least)
+
+    def traded(self) -> dict[str, MarketRules]:
+        """Returns the rules without the markets that are closed now, whose modes would not be set."""
+        markets = self._client.markets
+        return {sym: rules for sym, rules in self.rules.items() if markets[rules.market].get("active") is not False}
+
+    @property
+    def untraded(self) -> frozenset[str]:
+        """Those whose market does not trade now, or is gone."""
+        closed, markets = frozenset(self.rules) - self.traded().keys(), self._client.markets
+        gone = {"active": False}
+        return closed.union(sym for sym, name in self.also.items() if markets.get(name, gone).get("active") is False)
+
+    def listed(self, syms: Sequence[str] = ()) -> dict[str, str]:
+        """Returns ccxt's market → symbol, of these symbols or of all, without those that the exchange lists no more.
+
+        Asking for one of them by its name would be refused, with all that is asked in the same breath.
+        """
+        return {self.rules[sym].market: sym for sym in syms or self.rules if sym not in self.gone}
+
+    def _rules_of(self, sym: str, name: str) -> MarketRules:
+        return rules_of(self._options.exchange, sym, name, self._client.markets, self._profile.market_order)
 
 
 def rules_of(

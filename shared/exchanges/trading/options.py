@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from shared.config import Mode, Settings
+from shared.config.gateway import read_keys
 from shared.errors import ConfigError
-
-# What an account's requests are signed with, and how it is kept out of everything that is shown.
 
 HIDDEN = "***"
 _SIGNED = re.compile(r"(?i)((?:signature|sign|api_?key|listenkey|passphrase)[\"']?\s*[=:]\s*[\"']?)[^&\s\"',}]+")
@@ -81,3 +81,35 @@ class VenueOptions:
         ['spot', 'swap']
         """
         return frozenset("swap" if ":" in market else "spot" for market in self.markets.values())
+
+
+FAKE_KEYS = Credentials(SecretStr("fake-key"), SecretStr("fake-secret"), SecretStr("fake-password"))
+FAKE_EXCHANGE = "binance"
+
+
+def venue_options(settings: Settings) -> VenueOptions:
+    """Returns what the config says of the venue; ConfigError in paper, which has none."""
+    own = settings.gateway
+    if own.mode is Mode.PAPER:
+        raise ConfigError("config: gateway.mode is paper: there is no venue to speak to")
+    fake = own.venue == "fake"
+    mode: Literal["testnet", "live"] = "live" if own.mode is Mode.LIVE else "testnet"
+    return VenueOptions(
+        exchange=own.exchange or (FAKE_EXCHANGE if fake else ""),
+        markets=own.markets,
+        mode=mode,
+        leverage=own.leverage,
+        allow_unlisted=own.allow_unlisted,
+        base_url=own.fake_url if fake else "",
+        timeout_s=own.timeout_s,
+        throttled=not fake,
+    )
+
+
+def credentials_of(settings: Settings) -> Credentials:
+    """Returns the key that the config names; a made-up one for the simulator, unless there is one."""
+    own = settings.gateway
+    if own.venue == "fake" and own.keys_dir is None and not own.api_key:
+        return FAKE_KEYS
+    keys = read_keys(own)
+    return Credentials(keys.api_key, keys.api_secret, keys.api_password if keys.api_password else None)

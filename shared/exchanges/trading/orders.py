@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, localcontext
 from typing import Any
 
+from shared.exchanges.client import Unreadable, codes_in, listening
 from shared.exchanges.profile import TradingFacts
+from shared.exchanges.rest_caller import RestCaller, with_type
 from shared.exchanges.trading import amounts, parse
+from shared.exchanges.trading.client import NotCleared, Overdue, Stamp
 from shared.exchanges.trading.paging import order_trades, trades
 from shared.exchanges.trading.profile import TradingProfile
-from shared.exchanges.trading.reply import NotCleared, Overdue, Stamp, codes_in, listening
-from shared.exchanges.trading.rest_caller import RestCaller
 from shared.exchanges.trading.venue import Cleared, MarketRules
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, OrderStatusReport, Refused
@@ -20,8 +21,8 @@ from shared.orders.state import OrderRequest
 class OrderSender:
     """Sends market orders through ccxt, each once. timeout_s: of one request, from when it may be written."""
 
-    def __init__(self, asker: RestCaller, profile: TradingProfile, timeout_s: float) -> None:
-        self._asker, self._profile, self._facts, self._timeout_s = asker, profile, profile.facts, timeout_s
+    def __init__(self, caller: RestCaller, profile: TradingProfile, timeout_s: float) -> None:
+        self._caller, self._profile, self._facts, self._timeout_s = caller, profile, profile.facts, timeout_s
 
     async def place(
         self, rules: MarketRules, request: OrderRequest, now_ms: Callable[[], int], cleared: Cleared
@@ -44,12 +45,12 @@ class OrderSender:
         try:
             with listening(stamp), localcontext():
                 async with limit:
-                    order = await self._asker.client.create_order(
+                    order = await self._caller.client.create_order(
                         rules.market, "market", "buy" if request.signed_qty > 0 else "sell", amount, None,
                         self._params(rules, request),
                     )  # fmt: skip
             if order.get("clientOrderId") not in (None, request.client_order_id):
-                raise parse.Unreadable("the answer is about another order")
+                raise Unreadable("the answer is about another order")
             return parse.snapshot(self._facts, rules, order, request.signed_qty)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
@@ -67,8 +68,8 @@ class OrderSender:
             return Refused(Reason.NOT_SENT, f"client id {request.client_order_id!r} is not as the venue wants it")
         if facts.expiry and request.validity_ms > facts.most_validity_ms:
             return Refused(Reason.NOT_SENT, f"validity {request.validity_ms} ms: at most {facts.most_validity_ms} ms")
-        if self._asker.silence_s:
-            return Refused(Reason.RATE_LIMITED, f"the venue wants {self._asker.silence_s:.0f} s of silence: not sent")
+        if self._caller.silence_s:
+            return Refused(Reason.RATE_LIMITED, f"the venue wants {self._caller.silence_s:.0f} s of silence: not sent")
         return None
 
     def _params(self, rules: MarketRules, request: OrderRequest) -> dict[str, Any]:
@@ -80,11 +81,10 @@ class OrderSender:
         return {**params, **self._facts.swap_params, **({"reduceOnly": True} if request.reduce_only else {})}
 
     def _failed(self, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
-        self._asker.heard(stamp)
         fate = failed(self._facts, stamp, error)
         if isinstance(fate, Refused):
-            return Refused(fate.reason, self._asker.redact(fate.text))
-        return Ambiguous(self._asker.redact(fate.cause))
+            return Refused(fate.reason, self._caller.redact(fate.text))
+        return Ambiguous(self._caller.redact(fate.cause))
 
 
 # What became of an order, by its client id: by the venue's own look-up, then among the open ones.
@@ -92,19 +92,19 @@ class OrderSender:
 EARLIER_MS = 60_000
 
 
-class Lookup:
+class OrderLookup:
     """Reads only; VenueError where the venue does not answer."""
 
-    def __init__(self, asker: RestCaller, profile: TradingProfile) -> None:
-        self._asker, self._profile, self._facts = asker, profile, profile.facts
+    def __init__(self, caller: RestCaller, profile: TradingProfile) -> None:
+        self._caller, self._profile, self._facts = caller, profile, profile.facts
 
     async def find(
         self, rules: MarketRules, client_id: str, since_ms: int | None = None
     ) -> OrderStatusReport | Ambiguous | None:
         """None: neither the look-up nor the open orders know it."""
-        order = await self._profile.order_by_client_id(self._asker, rules.market, client_id, since_ms)
+        order = await self._profile.order_by_client_id(self._caller, rules.market, client_id, since_ms)
         if order is None:
-            opened = await self._profile.open_orders(self._asker, rules.market)
+            opened = await self._profile.open_orders(self._caller, rules.market)
             order = next((row for row in opened if row.get("clientOrderId") == client_id), None)
         if order is None:
             return None
@@ -125,11 +125,11 @@ class Lookup:
         return found._replace(paid=sum((abs(fill.signed_qty) * fill.price for fill in fills), Decimal(0)))
 
     async def _trades_of(self, market: str, order: Mapping[str, Any], id_: str) -> list[Mapping[str, Any]]:
-        client = self._asker.client
+        client = self._caller.client
         if client.has["fetchOrderTrades"]:
-            return await order_trades(self._asker, self._profile, market, id_)
+            return await order_trades(self._caller, self._profile, market, id_)
         since_ms = int(order.get("timestamp") or 0) - EARLIER_MS
-        rows = await trades(self._asker, self._profile, market, since_ms, client.milliseconds())
+        rows = await trades(self._caller, self._profile, market, since_ms, client.milliseconds())
         return [row for row in rows if str(row.get("order")) == id_]
 
 
@@ -146,7 +146,7 @@ def failed(facts: TradingFacts, stamp: Stamp, error: BaseException) -> Refused |
     if isinstance(error, NotCleared):
         return Ambiguous(f"not sent: {error}")
     if not stamp.may_be_there or _never_connected(error):
-        return Refused(Reason.NOT_SENT, f"not sent: {_named(error)}")
+        return Refused(Reason.NOT_SENT, f"not sent: {with_type(error)}")
     codes = list(codes_in(stamp.body))
     for code, text in codes:
         if code in facts.duplicate or "uplicate" in text:
@@ -158,7 +158,7 @@ def failed(facts: TradingFacts, stamp: Stamp, error: BaseException) -> Refused |
     if stamp.status is not None and stamp.status in facts.refusal_statuses:
         return Refused(facts.refusal_statuses[stamp.status], f"HTTP {stamp.status}")
     status = "no answer" if stamp.status is None else f"HTTP {stamp.status}"
-    return Ambiguous(f"{status}: {' '.join(f'{code} {text}' for code, text in codes) or _named(error)}")
+    return Ambiguous(f"{status}: {' '.join(f'{code} {text}' for code, text in codes) or with_type(error)}")
 
 
 def _never_connected(error: BaseException) -> bool:
@@ -166,8 +166,3 @@ def _never_connected(error: BaseException) -> bool:
     from aiohttp import ClientConnectorError
 
     return isinstance(error.__cause__, ClientConnectorError)
-
-
-def _named(error: BaseException) -> str:
-    cause = f" ({error.__cause__})" if error.__cause__ is not None and str(error.__cause__) else ""
-    return f"{type(error).__name__} {error}{cause}".strip()

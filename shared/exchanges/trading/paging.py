@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shared.errors import VenueError
-from shared.exchanges.trading.rest_caller import RestCaller
+from shared.exchanges.rest_caller import RestCaller
 
 if TYPE_CHECKING:
     from shared.exchanges.trading.profile import TradingProfile
@@ -17,7 +17,7 @@ Params: TypeAlias = Mapping[str, Any]
 
 
 async def all_pages(
-    asker: RestCaller,
+    caller: RestCaller,
     more: Callable[[Sequence[Row]], Params | None],
     page: Callable[[Params], Awaitable[Any]],
     params: Params,
@@ -26,16 +26,16 @@ async def all_pages(
     found: list[Row] = []
     further: Params | None = params
     for _ in range(MOST_PAGES):
-        rows = await asker.ask(page, {**params, **(further or {})})
+        rows = await caller.ask(page, {**params, **(further or {})})
         found += rows
         further = more(rows) if rows else None
         if further is None:
             return found
-    raise VenueError(f"{asker.client.id}: more than {MOST_PAGES} pages of a list")
+    raise VenueError(f"{caller.client.id}: more than {MOST_PAGES} pages of a list")
 
 
 async def trades(
-    asker: RestCaller,
+    caller: RestCaller,
     profile: "TradingProfile",
     market: str | None,
     since_ms: int,
@@ -50,31 +50,31 @@ async def trades(
     last_ms, window_ms = now_ms + LEEWAY_MS, profile.facts.window_ms
     for start_ms in range(since_ms, last_ms + 1, window_ms):
         end_ms = min(start_ms + window_ms - 1, last_ms)
-        await _window(asker, profile, market, start_ms, end_ms, found, params or {})
+        await _window(caller, profile, market, start_ms, end_ms, found, params or {})
     return sorted((row for row in found.values() if int(row["timestamp"]) >= since_ms), key=_order)
 
 
-async def order_trades(asker: RestCaller, profile: "TradingProfile", market: str, id_: str) -> list[Row]:
+async def order_trades(caller: RestCaller, profile: "TradingProfile", market: str, id_: str) -> list[Row]:
     """Of one order, where the venue can be asked for these."""
 
     def more(rows: Sequence[Row]) -> Params | None:
         return profile.more_trades(rows) if len(rows) >= profile.facts.page else None
 
     async def page(params: Params) -> Any:
-        return await asker.client.fetch_order_trades(id_, market, None, profile.facts.page, dict(params))
+        return await caller.client.fetch_order_trades(id_, market, None, profile.facts.page, dict(params))
 
-    return sorted({str(row["id"]): row for row in await all_pages(asker, more, page, {})}.values(), key=_order)
+    return sorted({str(row["id"]): row for row in await all_pages(caller, more, page, {})}.values(), key=_order)
 
 
 async def _window(
-    asker: RestCaller, profile: "TradingProfile", market: str | None, start_ms: int, end_ms: int,
+    caller: RestCaller, profile: "TradingProfile", market: str | None, start_ms: int, end_ms: int,
     found: dict[str, Row], given: Params,
 ) -> None:  # fmt: skip
     since: int | None = start_ms
     params: dict[str, Any] = {**given, "until": end_ms}
     for _ in range(MOST_PAGES):
         asked = {name: value for name, value in params.items() if value is not None}
-        rows = await asker.ask(profile.trades_page, asker, market, since, asked)
+        rows = await caller.ask(profile.trades_page, caller, market, since, asked)
         new = [row for row in rows if str(row["id"]) not in found]
         found.update((str(row["id"]), row) for row in new)
         if len(rows) < profile.facts.page:
@@ -88,13 +88,13 @@ async def _window(
                 return
         elif not new:
             raise VenueError(
-                f"{asker.client.id}: more trades of {market or 'all markets'} in one millisecond than one answer has"
+                f"{caller.client.id}: more trades of {market or 'all markets'} in one millisecond than one answer has"
             )
         elif profile.facts.newest_first:
             params["until"] = min(times)
         else:
             since = max(times)
-    raise VenueError(f"{asker.client.id}: more than {MOST_PAGES} pages of trades of {market or 'all markets'}")
+    raise VenueError(f"{caller.client.id}: more than {MOST_PAGES} pages of trades of {market or 'all markets'}")
 
 
 def _order(trade: Row) -> tuple[int, int, str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from shared.exchanges.client import Unreadable
 from shared.exchanges.profile import TradingFacts
 from shared.exchanges.trading.venue import MarketRules
 from shared.messages.reasons import OrderPhase
@@ -19,10 +20,6 @@ ENDED = {
 
 if TYPE_CHECKING:
     from shared.exchanges.trading.profile import TradingProfile
-
-
-class Unreadable(Exception):
-    """An answer without what it must have."""
 
 
 def snapshot(

@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from shared.errors import SafetyRefusal, VenueError
+from shared.exchanges.client import Unreadable
 from shared.exchanges.profile import TradingFacts
+from shared.exchanges.rest_caller import NotThere, Refusing, RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import Row, all_pages, trades
-from shared.exchanges.trading.parse import Unreadable, number
-from shared.exchanges.trading.rest_caller import NotThere, Refusing, RestCaller
+from shared.exchanges.trading.parse import number
 from shared.orders.answers import Forced, FundingPayment
 
 ISOLATED = "isolated"
@@ -76,52 +77,52 @@ class TradingProfile:
         return None
 
     async def open_orders(
-        self, asker: RestCaller, market: str | None, params: Mapping[str, Any] | None = None
+        self, caller: RestCaller, market: str | None, params: Mapping[str, Any] | None = None
     ) -> list[Row]:
         """All that rest in a market, anybody's. params: of ccxt, beside its own."""
-        return await all_pages(asker, self.more_orders, partial(self._open_page, asker, market), params or {})
+        return await all_pages(caller, self.more_orders, partial(self._open_page, caller, market), params or {})
 
-    async def _open_page(self, asker: RestCaller, market: str | None, params: Mapping[str, Any]) -> Any:
-        return await asker.client.fetch_open_orders(market, None, self.facts.orders_page, dict(params))
+    async def _open_page(self, caller: RestCaller, market: str | None, params: Mapping[str, Any]) -> Any:
+        return await caller.client.fetch_open_orders(market, None, self.facts.orders_page, dict(params))
 
-    async def positions(self, asker: RestCaller, swaps: Sequence[str]) -> list[Row]:
+    async def positions(self, caller: RestCaller, swaps: Sequence[str]) -> list[Row]:
         """The rows of these swaps, or of more than these."""
-        found: list[Row] = await asker.ask(asker.client.fetch_positions, list(swaps))
+        found: list[Row] = await caller.ask(caller.client.fetch_positions, list(swaps))
         return found
 
-    async def book_ticker(self, asker: RestCaller, market: str) -> Row:
+    async def book_ticker(self, caller: RestCaller, market: str) -> Row:
         """Bid and ask of one market."""
-        found: Row = await asker.ask(asker.client.fetch_ticker, market)
+        found: Row = await caller.ask(caller.client.fetch_ticker, market)
         return found
 
     # ---- the same of many markets, as cheaply as the exchange gives it
 
     trades_at_once: ClassVar[bool] = False  # whether one question has the trades of all markets
 
-    async def all_open_orders(self, asker: RestCaller, markets: Sequence[str]) -> list[Row]:
+    async def all_open_orders(self, caller: RestCaller, markets: Sequence[str]) -> list[Row]:
         """All that rest in these markets, or in more than these."""
-        return [row for market in markets for row in await self.open_orders(asker, market)]
+        return [row for market in markets for row in await self.open_orders(caller, market)]
 
-    async def all_trades(self, asker: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
+    async def all_trades(self, caller: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
         """The account's trades in these markets, or in more than these."""
-        return [row for market in markets for row in await trades(asker, self, market, since_ms, now_ms)]
+        return [row for market in markets for row in await trades(caller, self, market, since_ms, now_ms)]
 
-    async def book_tickers(self, asker: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
+    async def book_tickers(self, caller: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
         """Bid and ask of these markets; one that the exchange does not answer for is left out."""
         found = {}
         for market in markets:
             try:
-                found[market] = await self.book_ticker(asker, market)
+                found[market] = await self.book_ticker(caller, market)
             except VenueError:
                 if len(markets) == 1:
                     raise
         return found
 
     async def trades_page(
-        self, asker: RestCaller, market: str | None, since: int | None, params: Mapping[str, Any]
+        self, caller: RestCaller, market: str | None, since: int | None, params: Mapping[str, Any]
     ) -> list[Row]:
         """A page of the account's trades, in all markets for None; what is no trade is told apart by `is_trade`."""
-        found: list[Row] = await asker.client.fetch_my_trades(market, since, self.facts.page, dict(params))
+        found: list[Row] = await caller.client.fetch_my_trades(market, since, self.facts.page, dict(params))
         return found
 
     def is_trade(self, row: Row) -> bool:
@@ -145,52 +146,52 @@ class TradingProfile:
 
     # ---- the account
 
-    async def prepare(self, asker: RestCaller) -> None:
+    async def prepare(self, caller: RestCaller) -> None:
         """Ask what ccxt would else ask in the middle of the first order."""
 
-    async def rights(self, asker: RestCaller) -> Rights:
+    async def rights(self, caller: RestCaller) -> Rights:
         """Of the key, as far as the exchange tells."""
         return Rights()
 
-    async def account_id(self, asker: RestCaller, *, live: bool) -> str:
+    async def account_id(self, caller: RestCaller, *, live: bool) -> str:
         """The exchange's own number of the account, whatever its key; empty where it does not tell one."""
         return ""
 
-    async def unfit(self, asker: RestCaller, *, live: bool) -> str | None:
+    async def unfit(self, caller: RestCaller, *, live: bool) -> str | None:
         """Why an account is of no kind that is traded here, and what to do about it; None where it is."""
         return None
 
-    async def fee_currencies(self, asker: RestCaller) -> frozenset[str]:
+    async def fee_currencies(self, caller: RestCaller) -> frozenset[str]:
         """Those that the account pays fees in beside quote and base, as far as it can be known before the first one."""
         return frozenset()
 
     async def order_by_client_id(
-        self, asker: RestCaller, market: str, client_id: str, since_ms: int | None = None
+        self, caller: RestCaller, market: str, client_id: str, since_ms: int | None = None
     ) -> Row | None:
         """ccxt's order; None where the exchange does not know it. since_ms: it was not made before."""
         try:
-            found: Mapping[str, Any] = await asker.ask(
-                asker.client.fetch_order, "", market, {self.lookup_name: client_id}
+            found: Mapping[str, Any] = await caller.ask(
+                caller.client.fetch_order, "", market, {self.lookup_name: client_id}
             )
         except NotThere:
             return None
         return found if found.get("clientOrderId") in (client_id, None) else None
 
-    async def waiting(self, asker: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
+    async def waiting(self, caller: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
         """Those that the exchange keeps apart from what rests; all others are told with the open orders."""
         return []
 
-    async def cancel_waiting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+    async def cancel_waiting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """All of these, anybody's. ids: theirs, where they are known; None: they are not."""
 
-    async def cancel_resting(self, asker: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+    async def cancel_resting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """All open orders, anybody's: at once where the exchange can, else one by one. ids: likewise."""
-        client, gone = asker.client, self.facts.unknown
+        client, gone = caller.client, self.facts.unknown
         if client.has["cancelAllOrders"] is True:
-            await asker.ask(client.cancel_all_orders, market, tolerated=gone)
+            await caller.ask(client.cancel_all_orders, market, tolerated=gone)
             return
-        for order in await self.open_orders(asker, market):
-            await asker.ask(client.cancel_order, str(order["id"]), market, tolerated=gone)
+        for order in await self.open_orders(caller, market):
+            await caller.ask(client.cancel_order, str(order["id"]), market, tolerated=gone)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
         """The name of one of several positions in a market; empty for the one that is traded here."""
@@ -210,64 +211,64 @@ class TradingProfile:
         """What a ccxt balance says that there is of each currency, with the unrealised profit of its swaps."""
         return {currency: number(amount, "0") for currency, amount in answer["total"].items()}
 
-    async def funding(self, asker: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
+    async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """The payments of these markets (ccxt's name → symbol) from a time on, positive when received."""
         found: list[FundingPayment] = []
         for market, sym in syms.items():
             read = partial(_payments, sym)
-            found += await asker.ask(asker.client.fetch_funding_history, market, since_ms, self.facts.page, read=read)
+            found += await caller.ask(caller.client.fetch_funding_history, market, since_ms, self.facts.page, read=read)
         return found
 
-    async def set_one_way(self, asker: RestCaller, swaps: Sequence[str]) -> None:
+    async def set_one_way(self, caller: RestCaller, swaps: Sequence[str]) -> None:
         """One position a market, not one each way; SafetyRefusal where the exchange then says otherwise."""
-        client = asker.client
+        client = caller.client
         if not client.has["fetchPositionMode"]:
             raise VenueError(f"{client.id}: ccxt cannot read the position mode back: swaps are not traded there")
-        if await _hedged(asker, swaps[0]) is False:  # of the whole account
+        if await _hedged(caller, swaps[0]) is False:  # of the whole account
             return
-        await self.set_mode(asker, "one-way position mode", client.set_position_mode, False, swaps[0])
-        if (hedged := await _hedged(asker, swaps[0])) is not False:
+        await self.set_mode(caller, "one-way position mode", client.set_position_mode, False, swaps[0])
+        if (hedged := await _hedged(caller, swaps[0])) is not False:
             raise SafetyRefusal(f"{client.id}: hedged is {hedged}, wanted one-way: close what is open, set it by hand")
 
-    async def margin_and_leverage(self, asker: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
+    async def margin_and_leverage(self, caller: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
         """As they are now, e.g. ("isolated", 1)."""
-        client = asker.client
+        client = caller.client
         if not client.has["fetchLeverage"] or not client.has["fetchMarginMode"]:
             raise VenueError(f"{client.id}: ccxt cannot read margin mode and leverage back: swaps are not traded there")
-        margin = await told(asker, "marginMode", client.fetch_margin_mode, market)
-        return margin, number(await told(asker, "longLeverage", client.fetch_leverage, market))
+        margin = await told(caller, "marginMode", client.fetch_margin_mode, market)
+        return margin, number(await told(caller, "longLeverage", client.fetch_leverage, market))
 
     modes_a_round: ClassVar[int] = 20  # markets whose modes one look asks for, where each is a question of its own
 
-    async def modes(self, asker: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
+    async def modes(self, caller: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
         """As they are now, by market: anybody may have changed them by hand."""
-        hedged = await _hedged(asker, swaps[0])
-        return {market: Modes(hedged, *await self.margin_and_leverage(asker, market)) for market in swaps}
+        hedged = await _hedged(caller, swaps[0])
+        return {market: Modes(hedged, *await self.margin_and_leverage(caller, market)) for market in swaps}
 
     def ends_ms(self, market: Row) -> int | None:
         """When trading in this market is announced to end; None: not that we know."""
         return None
 
-    async def set_margin_and_leverage(self, asker: RestCaller, market: str, leverage: int) -> None:
+    async def set_margin_and_leverage(self, caller: RestCaller, market: str, leverage: int) -> None:
         """Isolated margin and this leverage."""
-        client = asker.client
-        await self.set_mode(asker, f"{market}: isolated margin", client.set_margin_mode, ISOLATED, market)
-        await self.set_mode(asker, f"{market}: leverage {leverage}", client.set_leverage, leverage, market, {})
+        client = caller.client
+        await self.set_mode(caller, f"{market}: isolated margin", client.set_margin_mode, ISOLATED, market)
+        await self.set_mode(caller, f"{market}: leverage {leverage}", client.set_leverage, leverage, market, {})
 
-    async def set_mode(self, asker: RestCaller, wanted: str, call: Callable[..., Awaitable[Any]], *given: Any) -> None:
+    async def set_mode(self, caller: RestCaller, wanted: str, call: Callable[..., Awaitable[Any]], *given: Any) -> None:
         """Ask for a setting. SafetyRefusal with the remedy, where what is open keeps the exchange from changing it."""
         try:
-            await asker.ask(call, *given, tolerated=self.facts.unchanged)
+            await caller.ask(call, *given, tolerated=self.facts.unchanged)
         except Refusing as error:
             if error.codes & self.facts.in_the_way:
                 raise SafetyRefusal(
-                    f"{wanted} is needed, and {asker.client.id} does not change it while positions or orders are open: "
-                    f"close and cancel them (tickline halt --flatten, or on its site), then try again: {error}"
+                    f"{wanted} is needed, and {caller.client.id} does not change it while positions or orders are "
+                    f"open: close and cancel them (tickline halt --flatten, or on its site), then try again: {error}"
                 ) from None
             raise
 
 
-async def told(asker: RestCaller, name: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
+async def told(caller: RestCaller, name: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
     """One field of an answer. An answer without it is none: it is asked for again, and in the end a VenueError."""
 
     async def once() -> Any:
@@ -276,11 +277,11 @@ async def told(asker: RestCaller, name: str, call: Callable[..., Awaitable[Any]]
             raise Unreadable(f"it does not tell {name}")
         return answer[name]
 
-    return await asker.ask(once)
+    return await caller.ask(once)
 
 
-async def _hedged(asker: RestCaller, market: str) -> bool:
-    return bool(await told(asker, "hedged", asker.client.fetch_position_mode, market))
+async def _hedged(caller: RestCaller, market: str) -> bool:
+    return bool(await told(caller, "hedged", caller.client.fetch_position_mode, market))
 
 
 def _payments(sym: str, rows: Any) -> list[FundingPayment]:

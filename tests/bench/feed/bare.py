@@ -8,7 +8,7 @@ import aiohttp
 import ccxt.pro
 
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID
-from shared.redirected import redirected
+from shared.exchanges.client import redirected
 from tests.bench.feed.asked import HOST, STREAM, Asked
 from tests.bench.feed.span import spanned
 

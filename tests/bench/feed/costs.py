@@ -11,8 +11,10 @@ from services.ingestor.plan import live_stage
 from services.simulator.binance.dialect import swap
 from services.simulator.binance.websocket import agg_trade
 from services.simulator.engine.trade_history import TradeHistory
+from shared.exchanges.backoff import RateLimit
 from shared.exchanges.binance import MARKET_DATA
-from shared.exchanges.market_data.client import Limit, WebsocketHooks, load_ccxt, make_client
+from shared.exchanges.client import load_ccxt
+from shared.exchanges.market_data.client import WebsocketHooks, make_market_data_client
 from shared.exchanges.market_data.events import Clock, Connected, Event
 from shared.exchanges.market_data.options import LiveOptions
 from tests.bench.feed.asked import RATE, START_MS, Asked
@@ -31,10 +33,13 @@ async def costs(given: Asked) -> dict[str, Any]:
     events: list[Event] = []
     read = MARKET_DATA.trade
     assert read is not None
-    ours = make_client(
-        load_ccxt(), options, Limit(), WebsocketHooks(print, print, events.append, lambda message: read(message, ID))
+    ours = make_market_data_client(
+        load_ccxt(),
+        options,
+        RateLimit(),
+        WebsocketHooks(print, print, events.append, lambda message: read(message, ID)),
     )
-    theirs = make_client(load_ccxt(), options, Limit())
+    theirs = make_market_data_client(load_ccxt(), options, RateLimit())
     market = {"id": ID, "symbol": MARKET, "base": "BTC", "quote": "USDT", "type": "swap", "option": False}
     market |= {"spot": False, "contract": True, "linear": True, "inverse": False, "settle": "USDT"}
     theirs.set_markets([market])

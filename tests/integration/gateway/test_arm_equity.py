@@ -9,7 +9,7 @@ from services.gateway.account.preview import look
 from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import serving
 from shared.control.capital import books_in
-from shared.exchanges.trading.make import make_venue
+from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
 from tests.integration.gateway.test_broken_config import booked
 from tests.integration.gateway.test_flatten import settings_of

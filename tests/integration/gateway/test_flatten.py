@@ -17,7 +17,7 @@ from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import Simulator, serving
 from shared.config import Settings, load_settings
-from shared.exchanges.trading.make import make_venue
+from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
 from shared.orders.answers import VenueOrder
 from tests.integration.gateway.conftest import SYM

@@ -12,7 +12,7 @@ from shared.control.accounts import write_key
 from shared.control.capital import books_in, check_books
 from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError, SafetyRefusal
-from shared.exchanges.trading.make import make_venue
+from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.until import until

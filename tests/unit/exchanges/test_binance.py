@@ -11,9 +11,11 @@ from services.simulator.binance.dialect import swap
 from services.simulator.binance.spot import spot as binance_spot
 from services.simulator.binance.websocket import agg_trade
 from services.simulator.engine.listing import Listing
+from shared.exchanges.backoff import RateLimit
 from shared.exchanges.binance import MARKET_DATA
+from shared.exchanges.client import UNREADABLE, load_ccxt
 from shared.exchanges.market_data import parse
-from shared.exchanges.market_data.client import UNREADABLE, Limit, load_ccxt, make_client
+from shared.exchanges.market_data.client import make_market_data_client
 from shared.exchanges.market_data.events import Trade
 from shared.exchanges.market_data.options import LiveOptions
 
@@ -27,7 +29,7 @@ VALUES = st.one_of(NUMBERS, POWERS, WORDS, st.integers(-2, 2**70), st.floats(), 
 
 
 def ccxt_client(kind: str) -> Any:
-    client = make_client(load_ccxt(), LiveOptions("binance", {"BTCUSDT": SYMBOLS[kind]}, "1s"), Limit())
+    client = make_market_data_client(load_ccxt(), LiveOptions("binance", {"BTCUSDT": SYMBOLS[kind]}, "1s"), RateLimit())
     market = {"id": "BTCUSDT", "symbol": SYMBOLS[kind], "base": "BTC", "quote": "USDT", "type": kind, "option": False}
     market |= {"spot": kind == "spot", "contract": kind == "swap", "linear": kind == "swap", "inverse": False}
     client.set_markets([market])

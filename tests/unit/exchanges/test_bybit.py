@@ -9,16 +9,16 @@ import pytest
 from pydantic import SecretStr
 
 from shared.exchanges.bybit import FACTS
-from shared.exchanges.trading.client import load_ccxt, make_client
+from shared.exchanges.client import listening, load_ccxt
+from shared.exchanges.trading.client import AlreadySigned, Overdue, Stamp, make_trading_client
 from shared.exchanges.trading.options import Credentials, VenueOptions
-from shared.exchanges.trading.reply import AlreadySigned, Overdue, Stamp, listening
 
 KEYS = Credentials(SecretStr("key"), SecretStr("secret"))
 
 
 @pytest.fixture
 def client() -> Any:
-    return make_client(load_ccxt(), VenueOptions("bybit", {"BTCUSDT": "BTC/USDT:USDT"}), FACTS, KEYS)
+    return make_trading_client(load_ccxt(), VenueOptions("bybit", {"BTCUSDT": "BTC/USDT:USDT"}), FACTS, KEYS)
 
 
 def signed(client: Any, stamp: Stamp) -> Any:

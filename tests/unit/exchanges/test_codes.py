@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from shared.exchanges.client import load_ccxt
 from shared.exchanges.registry import TRADED, trading_profile
-from shared.exchanges.trading.client import load_ccxt
+from shared.exchanges.trading.client import Stamp
 from shared.exchanges.trading.orders import failed
-from shared.exchanges.trading.reply import Stamp
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused
 

@@ -11,7 +11,7 @@ import pytest
 from services.simulator.engine.events import EngineOrder
 from services.simulator.engine.matching_engine import CROSS, LONG, SHORT, NewOrder
 from services.simulator.simulator import Simulator, serving
-from shared.redirected import redirected
+from shared.exchanges.client import redirected
 
 D = Decimal
 QTY = D("0.010")

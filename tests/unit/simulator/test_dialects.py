@@ -14,7 +14,7 @@ import pytest
 from services.simulator.bybit.rest import exec_id
 from services.simulator.simulator import Simulator, TradePlan, serving
 from services.simulator.websocket.faults import SubscriptionFault, SubscriptionTrouble
-from shared.redirected import redirected
+from shared.exchanges.client import redirected
 
 MINUTE_MS = 60_000
 PLAN = TradePlan(rate=400, past_ms=10 * MINUTE_MS, past_rate=1.0)

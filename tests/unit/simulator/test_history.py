@@ -1,10 +1,14 @@
 """Public history, through the download's own venue and unmodified ccxt."""
 
+import asyncio
 from decimal import Decimal
+
+import pytest
 
 from services.research.download.history import PublicExchange
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.http.server import SimulatorServer
+from tests import leaping
 from tests.public_history import PastMarket, PublicHistory, bars, rates, trades
 
 HOUR_MS = 3_600_000
@@ -16,24 +20,29 @@ async def test_bars_trades_and_rates_come_through_ccxt_digit_by_digit() -> None:
     fake = PublicHistory({"BTCUSDT": MARKET}, START_MS + 48 * HOUR_MS)
     async with SimulatorServer(fake.routes) as server, PublicExchange("binance", base_url=server.url) as venue:
         rows = await venue.ask(lambda: venue.ccxt.fetch_ohlcv("BTC/USDT:USDT", "1h", START_MS, 10))
-        assert [(row[0], row[4]) for row in rows] == [(bar.at_ms, bar.close) for bar in MARKET.bars["1h"][:10]]
+        assert [(row[0], Decimal(row[4])) for row in rows] == [(bar.at_ms, bar.close) for bar in MARKET.bars["1h"][:10]]
         told = await venue.ask(lambda: venue.ccxt.fetch_trades("BTC/USDT:USDT", START_MS, 10))
-        assert [(row["id"], row["price"]) for row in told] == [(str(row.id), row.price) for row in MARKET.trades]
+        assert [(row["id"], Decimal(row["price"])) for row in told] == [
+            (str(row.id), row.price) for row in MARKET.trades
+        ]
         paid = await venue.ask(lambda: venue.ccxt.fetch_funding_rate_history("BTC/USDT:USDT", START_MS, 10))
         assert [Decimal(row["fundingRate"]) for row in paid] == [rate.rate for rate in MARKET.rates]
 
 
-async def test_a_page_that_failed_is_asked_again() -> None:
+def test_a_page_that_failed_is_asked_again_when_the_exchange_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = PublicHistory({"BTCUSDT": MARKET}, START_MS + 48 * HOUR_MS)
+    fault = Fault(FaultMode.STATUS, "klines", status=429, headers={"Retry-After": "7"})
     said: list[str] = []
 
-    async def no_pause(seconds: float) -> None:
-        said.append(f"{seconds:g}")
+    async def asked() -> tuple[int, int]:
+        async with (
+            SimulatorServer(fake.routes, fault) as server,
+            PublicExchange("binance", base_url=server.url, say=said.append) as exchange,
+        ):
+            began_s = asyncio.get_running_loop().time()
+            rows = await exchange.ask(lambda: exchange.ccxt.fetch_ohlcv("BTC/USDT:USDT", "1h", START_MS, 5))
+            assert 7 <= asyncio.get_running_loop().time() - began_s < 9.5
+            return len(rows), server.count("klines")
 
-    fault = Fault(FaultMode.STATUS, "klines", status=429, headers={"Retry-After": "7"})
-    async with (
-        SimulatorServer(fake.routes, fault) as server,
-        PublicExchange("binance", base_url=server.url, pause=no_pause) as venue,
-    ):
-        rows = await venue.ask(lambda: venue.ccxt.fetch_ohlcv("BTC/USDT:USDT", "1h", START_MS, 5))
-        assert (len(rows), said, server.count("klines")) == (5, ["7"], 2)
+    assert leaping.run(asked(), monkeypatch, clocks=True) == (5, 2)
+    assert [line.partition(": attempt ")[2] for line in said] == ["2 in 7 s"]

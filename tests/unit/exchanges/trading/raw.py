@@ -7,13 +7,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
+from shared.exchanges.backoff import RateLimit
+from shared.exchanges.client import current, load_ccxt
 from shared.exchanges.registry import trading_profile
-from shared.exchanges.trading.client import load_ccxt, make_client
+from shared.exchanges.rest_caller import CallRules, RestCaller
+from shared.exchanges.trading.client import make_trading_client
 from shared.exchanges.trading.markets import rules_of
 from shared.exchanges.trading.options import Credentials, VenueOptions
 from shared.exchanges.trading.profile import TradingProfile
-from shared.exchanges.trading.reply import current
-from shared.exchanges.trading.rest_caller import RestCaller
 from shared.exchanges.trading.venue import MarketRules
 
 KEYS = Credentials(SecretStr("key"), SecretStr("secret"), SecretStr("word"))
@@ -30,14 +31,16 @@ class Raw:
         options = VenueOptions(exchange, {base + quote: name for base, name in zip(bases(markets), names, strict=True)})
         self.asked: list[tuple[str, dict[str, str]]] = []
         ccxt = load_ccxt()
-        self.client = make_client(ccxt, options, self.profile.facts, KEYS)
+        self.client = make_trading_client(ccxt, options, self.profile.facts, KEYS)
         self.client.fetch = self._fetch
         self.client.enableRateLimit = False
         self.client.options |= {"crossMarginPairsData": [], "isolatedMarginPairsData": []}
         self.client.set_markets([LISTED[exchange](self.client, kind, base, quote) for base in bases(markets)])
         self.client.options["leverageBrackets"] = {}
         self._answers = answers
-        self.asker = RestCaller(ccxt, self.client, KEYS, self.profile.facts.unknown, 1)
+        self.caller = RestCaller(
+            ccxt, self.client, CallRules(1), RateLimit(), unknown=self.profile.facts.unknown, redact=KEYS.redact
+        )
 
     def rules(self, market: str) -> MarketRules:
         """Of one of its markets."""

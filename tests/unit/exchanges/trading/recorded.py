@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from shared.exchanges.client import current
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.markets import rules_of
 from shared.exchanges.trading.options import VenueOptions
-from shared.exchanges.trading.reply import current
 from tests.venues import KEYS
 
 IDS = {"bybit": "{base}USDT", "binance": "{base}USDT", "okx": "{base}-USDT-SWAP"}

@@ -6,10 +6,11 @@ from aiohttp.client_reqrep import ConnectionKey
 
 from shared.exchanges.binance import FUTURES_FACTS as BINANCE
 from shared.exchanges.bybit import FACTS as BYBIT
+from shared.exchanges.client import codes_in
 from shared.exchanges.okx import FACTS as OKX
 from shared.exchanges.profile import TradingFacts
+from shared.exchanges.trading.client import Overdue, Stamp
 from shared.exchanges.trading.orders import failed
-from shared.exchanges.trading.reply import Overdue, Stamp, codes_in
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused
 

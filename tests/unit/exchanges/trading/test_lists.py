@@ -61,7 +61,7 @@ POSITIONS: dict[str, dict[str, Callable[[dict[str, str]], Any]]] = {
 @pytest.mark.parametrize("exchange", POSITIONS)
 async def test_positions_of_any_number_of_swaps(exchange: str, count: int) -> None:
     raw = Raw(exchange, "swap", POSITIONS[exchange], markets=count)
-    rows = await raw.profile.positions(raw.asker, raw.markets)
+    rows = await raw.profile.positions(raw.caller, raw.markets)
     held = {row["symbol"]: row["contracts"] for row in rows}
     assert held.keys() >= set(raw.markets)
     assert {held[market] for market in raw.markets} == {"50" if exchange == "okx" else "0.5"}
@@ -69,7 +69,7 @@ async def test_positions_of_any_number_of_swaps(exchange: str, count: int) -> No
 
 async def test_bybits_positions_are_asked_by_the_coin_that_they_settle_in() -> None:
     raw = Raw("bybit", "swap", POSITIONS["bybit"], markets=2, quote="USDC")
-    await raw.profile.positions(raw.asker, raw.markets)
+    await raw.profile.positions(raw.caller, raw.markets)
     assert {form["settleCoin"] for _, form in raw.asked} == {"USDC"}
 
 
@@ -118,7 +118,7 @@ ORDERS: dict[str, dict[str, Callable[[dict[str, str]], Any]]] = {
 @pytest.mark.parametrize("exchange", ORDERS)
 async def test_all_open_orders_are_seen_however_many(exchange: str) -> None:
     raw = Raw(exchange, "swap", ORDERS[exchange])
-    rows = await raw.profile.open_orders(raw.asker, raw.markets[0])
+    rows = await raw.profile.open_orders(raw.caller, raw.markets[0])
     assert len({row["id"] for row in rows}) == len(rows) == 120
 
 
@@ -169,13 +169,13 @@ FILLS: dict[str, tuple[dict[str, Callable[[dict[str, str]], Any]], int]] = {
 async def test_all_trades_are_seen_even_if_one_millisecond_has_more_than_a_page(exchange: str) -> None:
     answers, count = FILLS[exchange]
     raw = Raw(exchange, "swap", answers)
-    rows = await trades(raw.asker, raw.profile, raw.markets[0], 1_000, 6_000)
+    rows = await trades(raw.caller, raw.profile, raw.markets[0], 1_000, 6_000)
     assert len({row["id"] for row in rows}) == len(rows) == count
 
 
 async def test_all_trades_of_one_order_are_seen() -> None:
     raw = Raw("okx", "swap", FILLS["okx"][0])
-    rows = await order_trades(raw.asker, raw.profile, raw.markets[0], "77")
+    rows = await order_trades(raw.caller, raw.profile, raw.markets[0], "77")
     assert len({row["id"] for row in rows}) == len(rows) == 250
     assert all(form["ordId"] == "77" for _, form in raw.asked)
 
@@ -183,7 +183,7 @@ async def test_all_trades_of_one_order_are_seen() -> None:
 async def test_binances_spot_trades_are_asked_a_day_at_a_time() -> None:
     """P: .../binance-spot-api-docs/rest-api/account-endpoints: no more than 24 hours between startTime and endTime."""
     raw = Raw("binance", "spot", {"/myTrades": lambda form: []})
-    await trades(raw.asker, raw.profile, raw.markets[0], 0, 3 * 86_400_000)
+    await trades(raw.caller, raw.profile, raw.markets[0], 0, 3 * 86_400_000)
     spans = [int(form["endTime"]) - int(form["startTime"]) for _, form in raw.asked]
     assert max(spans) < 86_400_000 and sum(spans) >= 3 * 86_400_000 - len(spans)
 
@@ -192,7 +192,7 @@ async def test_a_quote_is_one_markets_question() -> None:
     ticker = {"symbol": "BTCUSDT", "bid1Price": "1", "ask1Price": "2", "openInterestValue": "1"}
     answer = {"retCode": 0, "result": {"list": [ticker]}}
     raw = Raw("bybit", "swap", {"/market/tickers": lambda form: answer}, markets=30)
-    row = await raw.profile.book_ticker(raw.asker, "BTC/USDT:USDT")
+    row = await raw.profile.book_ticker(raw.caller, "BTC/USDT:USDT")
     assert (row["bid"], row["ask"]) == ("1", "2")
     assert [form["symbol"] for _, form in raw.asked] == ["BTCUSDT"]
 
@@ -210,7 +210,7 @@ async def test_an_order_that_bybit_shows_no_more_is_not_given_up_where_it_has_tr
     raw = Raw("bybit", "spot", answers)
     weeks_ago = raw.client.milliseconds() - 3 * 7 * 86_400_000
     one["result"]["list"][0]["execTime"] = str(weeks_ago + 5)
-    look = raw.profile.order_by_client_id(raw.asker, raw.markets[0], "c" * 32, weeks_ago)
+    look = raw.profile.order_by_client_id(raw.caller, raw.markets[0], "c" * 32, weeks_ago)
     if traded:
         with pytest.raises(VenueError, match="does not show the order any more"):
             await look
@@ -220,5 +220,5 @@ async def test_an_order_that_bybit_shows_no_more_is_not_given_up_where_it_has_tr
     assert len(spans) == 3 and max(spans) <= 7 * 86_400_000
     young = raw.client.milliseconds() - 1_000
     raw.asked.clear()
-    assert await raw.profile.order_by_client_id(raw.asker, raw.markets[0], "c" * 32, young) is None
+    assert await raw.profile.order_by_client_id(raw.caller, raw.markets[0], "c" * 32, young) is None
     assert len(raw.asked) == 2

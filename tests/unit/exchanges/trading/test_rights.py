@@ -52,4 +52,4 @@ async def test_rights(exchange: str, kind: str, answer: dict[str, Any], rights: 
     raw = Raw(exchange, kind, {paths[exchange]: lambda form: answer})
     if exchange == "binance":
         raw.client.enable_demo_trading(False)  # its test system does not tell
-    assert await raw.profile.rights(raw.asker) == rights
+    assert await raw.profile.rights(raw.caller) == rights

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from shared.exchanges.trading.silence import Silence
+from shared.exchanges.log_once import Silence
 
 
 class Timer:

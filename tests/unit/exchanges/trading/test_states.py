@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.exchanges.client import Unreadable
 from shared.exchanges.trading import parse
 from shared.messages.reasons import OrderPhase
 from shared.orders.answers import OrderStatusReport
@@ -82,13 +83,13 @@ def test_every_word_that_is_known_is_shown_here(exchange: str) -> None:
 
 @pytest.mark.parametrize(("exchange", "word"), [("binance", "FILLED"), ("okx", "filled"), ("bybit", "Filled")])
 def test_filled_in_part_is_never_filled(exchange: str, word: str) -> None:
-    with pytest.raises(parse.Unreadable, match="of 10"):
+    with pytest.raises(Unreadable, match="of 10"):
         read(exchange, "spot", row(exchange, "spot", word, "4"))
 
 
 @pytest.mark.parametrize("exchange", WORDS)
 def test_a_word_of_tomorrow_is_not_guessed(exchange: str) -> None:
-    with pytest.raises(parse.Unreadable, match="status is 'Paused'"):
+    with pytest.raises(Unreadable, match="status is 'Paused'"):
         read(exchange, "spot", row(exchange, "spot", "Paused", "4"))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from services.gateway.execution.records import content_of, row_of
 from services.gateway.execution.session_context import FencedJournal, PreparedSend, RecentOrders
-from shared.exchanges.trading.reply import NotCleared
+from shared.exchanges.trading.client import NotCleared
 from shared.exchanges.trading.venue import Cleared
 from shared.journal.journal import Journal
 from shared.journal.rows import SetBusId

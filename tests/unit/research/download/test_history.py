@@ -6,12 +6,14 @@ from typing import Any, cast
 
 from services.research.download.history import History, PublicExchange
 from services.research.download.kinds import KINDS, HistoryRow, KindName
+from shared.exchanges.registry import market_data_profile
 
 
 class Answering:
     """A venue whose trades are these, as Bybit has them; ccxt puts those of one time in the order of their ids."""
 
     name = "bybit"
+    profile = market_data_profile("bybit")
 
     def __init__(self, raw: list[dict[str, Any]]) -> None:
         rows = [
