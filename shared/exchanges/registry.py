@@ -28,8 +28,6 @@ def _kraken_futures_off_book(raw: Mapping[str, Any]) -> bool:
     return raw.get("type") in ("assignment", "termination", "block")
 
 
-GATE = MarketDataProfile(off_book=_gate_off_book)
-
 PROFILES: dict[str, ExchangeProfile] = {
     profile.exchange: profile
     for profile in (
@@ -39,8 +37,7 @@ PROFILES: dict[str, ExchangeProfile] = {
         BINANCE_US,
         BYBIT,
         OKX,
-        ExchangeProfile("gate", GATE),
-        ExchangeProfile("gateio", GATE),
+        ExchangeProfile("gate", MarketDataProfile(off_book=_gate_off_book)),
         ExchangeProfile("deribit", MarketDataProfile(off_book=_deribit_off_book)),
         ExchangeProfile("krakenfutures", MarketDataProfile(off_book=_kraken_futures_off_book)),
     )

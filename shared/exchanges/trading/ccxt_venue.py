@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from shared.config import Settings
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.exchanges.backoff import RateLimit
-from shared.exchanges.client import UNREADABLE, Unreadable, load_ccxt, require_known
+from shared.exchanges.client import UNREADABLE, load_ccxt, require_known
 from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.profile import NOT_PROTECTED
 from shared.exchanges.registry import TRADED, trading_profile
@@ -28,7 +27,6 @@ from shared.exchanges.trading.venue import (
     Contract,
     MarketNews,
     MarketRules,
-    NoPrice,
     Venue,
     at_once,
 )
@@ -51,7 +49,6 @@ from shared.orders.state import OrderRequest
 NS_PER_MS = 1_000_000
 FIRST_S = 0.2
 LONGEST_S = 30.0
-BRIDGE = "USDT"
 
 
 def make_venue(settings: Settings) -> Venue:
@@ -91,7 +88,7 @@ class CcxtVenue:
         self._caller = RestCaller(
             ccxt, self._client, rules, limit, unknown=self._facts.unknown, redact=credentials.redact
         )
-        self._markets = Markets(self._caller, self._profile, options)
+        self._markets = Markets(self._caller, self._profile, options, self.now_ms)
         self._rules = self._markets.rules
         self._setup = AccountSetup(self._caller, self._profile, options)
         self._lookup = OrderLookup(self._caller, self._profile)
@@ -197,13 +194,13 @@ class CcxtVenue:
         return self.now_ms()
 
     async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> OrderStatusReport | Refused | Ambiguous:
-        """Exactly one request, or none; never raises for what the venue does."""
+        """Sends exactly one request, or none; never raises for what the exchange does."""
         return await self._sender.place(self._rules[request.sym], request, self.now_ms, cleared)
 
     async def find(
         self, sym: str, client_order_id: str, since_ms: int | None = None
     ) -> OrderStatusReport | Absent | Ambiguous:
-        """By client id, then among the open orders; Absent carries the time before it was asked."""
+        """Looks an order up, then among the open orders; Absent carries the time before it was asked."""
         at_ms = self.now_ms()
         try:
             found = await self._lookup.find(self._rules[sym], client_order_id, since_ms)
@@ -212,11 +209,11 @@ class CcxtVenue:
         return Absent(at_ms) if found is None else found
 
     async def open_orders(self, sym: str) -> list[VenueOrder]:
-        """Anybody's."""
+        """Returns anybody's."""
         return await self.all_open_orders([sym])
 
     async def all_open_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
-        """Anybody's, of these symbols or of all, by the fewest questions."""
+        """Returns anybody's, of these symbols or of all, by the fewest questions."""
         names = {self._rules[sym].market: sym for sym in syms or self._rules}
 
         def read(rows: Any) -> list[VenueOrder]:
@@ -235,7 +232,7 @@ class CcxtVenue:
         return found
 
     async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
-        """Of these symbols, or of all: asked for together, which costs some venues as much as one."""
+        """Returns those that wait for a price: asked for together, which costs at some exchanges as much as one."""
         names = self._markets.listed(syms)
         found = await self._profile.waiting(self._caller, list(names))
         return [
@@ -247,7 +244,7 @@ class CcxtVenue:
         ]  # fmt: skip
 
     async def maker(self, sym: str, venue_order_id: str) -> Maker:
-        """Asked only where trades do not tell."""
+        """Asks who made an order, only where trades do not tell."""
         if self._profile.trades_name_makers:
             return Maker("")
 
@@ -260,7 +257,7 @@ class CcxtVenue:
         return found
 
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
-        """Oldest first."""
+        """Returns a symbol's trades, the oldest first."""
         rules = self._rules[sym]
         given = self._caller, self._profile, rules.market, since_ms, self.now_ms()
 
@@ -276,7 +273,7 @@ class CcxtVenue:
         return self._profile.trades_at_once
 
     async def all_fills(self, syms: Sequence[str], since_ms: int) -> list[VenueFill]:
-        """Of these symbols; each symbol's the oldest first."""
+        """Returns the trades of these symbols; each symbol's are the oldest first."""
         names = {self._rules[sym].market: sym for sym in syms}
 
         def read(rows: Any) -> list[VenueFill]:
@@ -290,7 +287,7 @@ class CcxtVenue:
         return found
 
     async def positions(self) -> list[VenuePosition]:
-        """Of every configured symbol."""
+        """Returns those of every configured symbol."""
         found: list[VenuePosition] = []
         swaps = self._swaps()
         if swaps:
@@ -308,75 +305,31 @@ class CcxtVenue:
         return {rules.market: sym for sym, rules in self._rules.items() if rules.kind == "swap"}
 
     async def balance(self) -> VenueBalance:
-        """In the one quote currency, and the coins."""
+        """Returns what there is of the one quote currency, and the coins."""
         held = await self._held()
         quote = next(iter(self._rules.values())).quote
         return VenueBalance(held.get(quote, Decimal(0)), {**self._coins(held), **self._coins_also(held)})
 
     async def funding(self, since_ms: int) -> list[FundingPayment]:
-        """Of all swaps; spot has none."""
+        """Returns the payments of all swaps; spot has none."""
         syms = self._swaps()
         found = await self._profile.funding(self._caller, syms, since_ms) if syms else []
         return sorted(found, key=lambda payment: (payment.at_ms, len(payment.payment_id), payment.payment_id))
 
     async def quote(self, sym: str) -> VenueQuote:
-        """Now."""
-        return await self._quote(sym, self._rules[sym].market)
+        """Returns what can be had now."""
+        return await self._markets.quote(sym, self._rules[sym].market)
 
     async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
-        """Now, of all of these that the venue answers for."""
-        own = [sym for sym in syms if sym in self._rules]
-        names = self._markets.listed(own) if own else {}
-        also = {market: sym for sym, market in self._markets.also.items() if sym in syms}
-        names |= {market: sym for market, sym in also.items() if market in self._client.markets}
-
-        async def timed() -> tuple[int, Any]:
-            asked_ms = self.now_ms()
-            return asked_ms, await self._profile.book_tickers(self._caller, list(names))
-
-        def read(answer: tuple[int, Any]) -> dict[str, VenueQuote]:
-            asked_ms, tickers = answer
-            found = {}
-            for market, ticker in tickers.items():
-                trading = self._client.markets[market].get("active") is not False
-                with suppress(Unreadable):  # a side without orders
-                    found[names[market]] = parse.quote(names[market], ticker, asked_ms, trading=trading)
-            return found
-
-        found: dict[str, VenueQuote] = await self._caller.ask(timed, read=read)
-        return found
+        """Returns what can be had now of each symbol that the exchange answers for."""
+        return await self._markets.quotes(syms)
 
     async def price(self, currency: str, quote: str) -> Decimal:
-        """The middle between bid and ask of its spot market with quote, or of its swap; else over BRIDGE."""
-        direct = await self._middle(currency, quote)
-        if direct is not None:
-            return direct
-        first, second = await self._middle(currency, BRIDGE), await self._middle(quote, BRIDGE)
-        if first is None or second is None:
-            raise NoPrice(f"{self._options.exchange}: no market {currency}/{quote} is loaded: {currency} has no price")
-        return first / second
-
-    async def _middle(self, currency: str, quote: str) -> Decimal | None:
-        for market in (f"{currency}/{quote}", f"{currency}/{quote}:{quote}"):
-            if market in self._client.markets:
-                found = await self._quote(currency, market)
-                return (found.bid + found.ask) / 2
-        return None
-
-    async def _quote(self, sym: str, market: str) -> VenueQuote:
-        async def timed() -> tuple[int, Any]:
-            asked_ms = self.now_ms()
-            return asked_ms, await self._profile.book_ticker(self._caller, market)
-
-        def read(answer: tuple[int, Any]) -> VenueQuote:
-            asked_ms, ticker = answer
-            return parse.quote(sym, ticker, asked_ms, trading=self._client.markets[market].get("active") is not False)
-
-        found: VenueQuote = await self._caller.ask(timed, read=read)
-        return found
+        """Returns the price of a currency, now; NoPrice where it has no market here."""
+        return await self._markets.price(currency, quote)
 
     async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
-        """Of every kind: those that rest, and those that wait for a price."""
+        """Cancels orders of every kind: those that rest, and those that wait for a price."""
         market, ids = self._rules[sym].market, dict[bool, list[str] | None]({False: None, True: None})
         if shown is not None:
             ids = {waits: [one.report.venue_order_id for one in shown if one.waits is waits] for waits in ids}

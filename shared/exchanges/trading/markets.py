@@ -3,22 +3,26 @@
 import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.errors import ConfigError, VenueError
-from shared.exchanges.client import UNREADABLE
+from shared.exchanges.client import UNREADABLE, Unreadable
 from shared.exchanges.rest_caller import RestCaller
+from shared.exchanges.trading import parse
 from shared.exchanges.trading.amounts import plain
 from shared.exchanges.trading.options import VenueOptions
-from shared.exchanges.trading.venue import Contract, MarketNews, MarketRules
+from shared.exchanges.trading.venue import Contract, MarketNews, MarketRules, NoPrice
+from shared.orders.answers import VenueQuote
 
 if TYPE_CHECKING:
     from shared.exchanges.trading.profile import TradingProfile
 
 SHOWN = 5
+BRIDGE = "USDT"
 STATUS = ("status", "contractStatus", "state")  # what the exchanges call it in their own rows
 
 
@@ -44,10 +48,15 @@ class Markets:
     - out_of_reach: symbols without one, and why; only where a way out is wanted
     - gone: symbols whose market the exchange lists no more, as last read
     - also: symbols that are not traded here, and their markets
+
+    now_ms: the exchange's clock.
     """
 
-    def __init__(self, caller: RestCaller, profile: "TradingProfile", options: VenueOptions) -> None:
+    def __init__(
+        self, caller: RestCaller, profile: "TradingProfile", options: VenueOptions, now_ms: Callable[[], int]
+    ) -> None:
         self._caller, self._client, self._profile, self._options = caller, caller.client, profile, options
+        self._now_ms = now_ms
         self.rules: dict[str, MarketRules] = {}
         self.out_of_reach: dict[str, str] = {}
         self.gone: frozenset[str] = frozenset()
@@ -119,6 +128,63 @@ class Markets:
         Asking for one of them by its name would be refused, with all that is asked in the same breath.
         """
         return {self.rules[sym].market: sym for sym in syms or self.rules if sym not in self.gone}
+
+    async def quote(self, sym: str, market: str) -> VenueQuote:
+        """Asks what can be had now in one market."""
+
+        async def timed() -> tuple[int, Any]:
+            asked_ms = self._now_ms()
+            return asked_ms, await self._profile.book_ticker(self._caller, market)
+
+        def read(answer: tuple[int, Any]) -> VenueQuote:
+            asked_ms, ticker = answer
+            return parse.quote(sym, ticker, asked_ms, trading=self._client.markets[market].get("active") is not False)
+
+        found: VenueQuote = await self._caller.ask(timed, read=read)
+        return found
+
+    async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
+        """Asks what can be had now of all of these symbols that the exchange answers for, by the fewest questions."""
+        own = [sym for sym in syms if sym in self.rules]
+        names = self.listed(own) if own else {}
+        also = {market: sym for sym, market in self.also.items() if sym in syms}
+        names |= {market: sym for market, sym in also.items() if market in self._client.markets}
+
+        async def timed() -> tuple[int, Any]:
+            asked_ms = self._now_ms()
+            return asked_ms, await self._profile.book_tickers(self._caller, list(names))
+
+        def read(answer: tuple[int, Any]) -> dict[str, VenueQuote]:
+            asked_ms, tickers = answer
+            found = {}
+            for market, ticker in tickers.items():
+                trading = self._client.markets[market].get("active") is not False
+                with suppress(Unreadable):  # a side without orders
+                    found[names[market]] = parse.quote(names[market], ticker, asked_ms, trading=trading)
+            return found
+
+        found: dict[str, VenueQuote] = await self._caller.ask(timed, read=read)
+        return found
+
+    async def price(self, currency: str, quote: str) -> Decimal:
+        """Asks for the middle between bid and ask of a currency's spot market or swap; else over BRIDGE.
+
+        Raises NoPrice where there is none of these markets.
+        """
+        direct = await self._middle(currency, quote)
+        if direct is not None:
+            return direct
+        first, second = await self._middle(currency, BRIDGE), await self._middle(quote, BRIDGE)
+        if first is None or second is None:
+            raise NoPrice(f"{self._options.exchange}: no market {currency}/{quote} is loaded: {currency} has no price")
+        return first / second
+
+    async def _middle(self, currency: str, quote: str) -> Decimal | None:
+        for market in (f"{currency}/{quote}", f"{currency}/{quote}:{quote}"):
+            if market in self._client.markets:
+                found = await self.quote(currency, market)
+                return (found.bid + found.ask) / 2
+        return None
 
     def _rules_of(self, sym: str, name: str) -> MarketRules:
         return rules_of(self._options.exchange, sym, name, self._client.markets, self._profile.market_order)
