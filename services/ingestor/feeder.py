@@ -120,7 +120,7 @@ class ExchangeFeeder:
                 for event in events:
                     part.feed(sym, event)
                 if events and (isinstance(events[-1], HEARD) or isinstance(events[0], HEARD)):
-                    feed.venue.complaints.silence.heard()
+                    feed.venue.troubles.silence.heard()
                 if clock is not None and not feed.waiting:
                     part.feed(sym, clock)
                 if feed.waiting:

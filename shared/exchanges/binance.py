@@ -21,7 +21,7 @@ SPOT_DOCS = "https://developers.binance.com/docs/binance-spot-api-docs"
 
 
 def _acknowledged(message: Any) -> bool | None:
-    """As in DOCS/websocket-market-streams/Live-Subscribing-Unsubscribing-to-streams.
+    """Reads what DOCS/websocket-market-streams/Live-Subscribing-Unsubscribing-to-streams says of a subscription.
 
     >>> _acknowledged({"result": None, "id": 1}), _acknowledged({"e": "aggTrade", "a": 1})
     (True, None)
@@ -34,7 +34,7 @@ def _acknowledged(message: Any) -> bool | None:
 
 
 def _trade(message: Any, market_id: str) -> Trade | None:
-    """An aggregate trade whose fields have the types of DOCS/websocket-market-streams/Aggregate-Trade-Streams.
+    """Reads an aggregate trade whose fields have the types of DOCS/websocket-market-streams/Aggregate-Trade-Streams.
 
     >>> message = {"e": "aggTrade", "s": "BTCUSDT", "a": 7, "p": "1.5", "q": "2", "T": 1000, "m": True}
     >>> _trade(message, "BTCUSDT")
@@ -52,9 +52,10 @@ def _trade(message: Any, market_id: str) -> Trade | None:
 
 
 def _off_book(raw: Mapping[str, Any]) -> bool:
-    """X of the raw `@trade` stream (MARKET, INSURANCE_FUND, ADL, NA), `nq` of aggregate trades: P, market data streams.
+    """Reads X of the raw `@trade` stream (MARKET, INSURANCE_FUND, ADL, NA) and `nq` of aggregate trades.
 
-    nq is the quantity without trades against RPI orders, also over REST: P, aggregate trade streams and list.
+    P: market data streams. nq is the quantity without trades against RPI orders, also over REST: P, aggregate trade
+    streams and list.
     """
     return raw.get("X", "MARKET") != "MARKET" or raw.get("isRPITrade") is True or _all_improved(raw)
 
@@ -174,7 +175,7 @@ SPOT_FACTS = FUTURES_FACTS._replace(
 
 
 class BinanceProfile(TradingProfile):
-    """Its futures are signed, limited and answered by a host of their own; spot by another."""
+    """A BinanceProfile knows two APIs: futures are signed, limited and answered by one host, spot by another."""
 
     name: ClassVar[str] = "binance"
     by_kind: ClassVar[Mapping[str, TradingFacts]] = {"swap": FUTURES_FACTS, "spot": SPOT_FACTS}
@@ -182,21 +183,21 @@ class BinanceProfile(TradingProfile):
     trades_name_makers: ClassVar[bool] = False  # P: DOCS/trade/rest-api/Account-Trade-List
 
     def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
-        """By id, which goes with no time: DOCS/trade/rest-api/Account-Trade-List (P)."""
+        """Pages by id, which goes with no time: DOCS/trade/rest-api/Account-Trade-List (P)."""
         return {"since": None, "until": None, "fromId": max(int(row["id"]) for row in rows) + 1}
 
     def forced(self, info: Mapping[str, Any]) -> Forced | None:
-        """By the client id that it gives its own orders."""
+        """Tells by the client id that it gives its own orders."""
         name = str(info.get("clientOrderId") or "")
         return next((why for start, why in OWN_IDS.items() if name.startswith(start)), None)
 
     async def book_ticker(self, caller: RestCaller, market: str) -> Row:
-        """bookTicker: a twentieth of a ticker's weight on spot."""
+        """Asks bookTicker, which weighs a twentieth of a ticker on spot."""
         rows: Mapping[str, Row] = await caller.ask(caller.client.fetch_bids_asks, [market])
         return rows[market]
 
     def market_order(self, market: Row) -> MarketOrder:
-        """MARKET_LOT_SIZE beside LOT_SIZE; a 0 in it is no rule.
+        """Reads MARKET_LOT_SIZE beside LOT_SIZE; a 0 in it is no rule.
 
         P: https://developers.binance.com/docs/binance-spot-api-docs/filters#market_lot_size
         """
@@ -211,13 +212,13 @@ class BinanceProfile(TradingProfile):
         )
 
     async def rights(self, caller: RestCaller) -> Rights:
-        """Told by the wallet's API. P: https://developers.binance.com/docs/wallet/account/api-key-permission."""
+        """Asks the wallet's API. P: https://developers.binance.com/docs/wallet/account/api-key-permission."""
         rights: Any = await caller.ask(caller.client.sapi_get_account_apirestrictions)
         trade = rights["enableFutures" if self.kind == "swap" else "enableSpotAndMarginTrading"]
         return Rights(trade=trade is True, withdraw=rights["enableWithdrawals"] is not False)
 
     async def account_id(self, caller: RestCaller, *, live: bool) -> str:
-        """Spot's `uid`; futures have an `accountAlias` in each row of the balance.
+        """Returns spot's `uid`; futures have an `accountAlias` in each row of the balance.
 
         P: SPOT_DOCS/rest-api/account-endpoints#account-information-user_data; C, that it is unique to the account U:
         DOCS/account/rest-api/Futures-Account-Balance-V3
@@ -229,7 +230,7 @@ class BinanceProfile(TradingProfile):
         return str(answer.get("uid") or "")
 
     async def fee_currencies(self, caller: RestCaller) -> frozenset[str]:
-        """BNFCR: in the EEA futures are margined, settled and charged in credits, which no market has a price for.
+        """Returns BNFCR where it is used: in the EEA futures are charged in credits, which have no price.
 
         U: https://www.binance.com/en/support/faq (futures credits trading mode); P: the coin, in the conversion pages.
         """
@@ -239,7 +240,7 @@ class BinanceProfile(TradingProfile):
         return frozenset(row["asset"] for row in rows if row["asset"] == CREDITS and number(row["balance"], "0"))
 
     async def all_open_orders(self, caller: RestCaller, markets: Sequence[str]) -> list[Row]:
-        """Market by market while that is cheaper than all at once.
+        """Asks market by market while that is cheaper than all at once.
 
         C, P: weights 1 and 40 of futures (DOCS/trade/rest-api/Current-All-Open-Orders), 6 and 80 of spot.
         """
@@ -249,7 +250,7 @@ class BinanceProfile(TradingProfile):
         return await self.open_orders(caller, None, kind)
 
     async def book_tickers(self, caller: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
-        """All at once from three on: weights 2 and 5 (C)."""
+        """Asks for all at once from three on: weights 2 and 5 (C)."""
         if len(markets) <= MOST_TICKERS_BY_SYMBOL:
             return await super().book_tickers(caller, markets)
         client = caller.client
@@ -267,7 +268,7 @@ class BinanceProfile(TradingProfile):
     modes_a_round: ClassVar[int] = 1_000
 
     async def modes(self, caller: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
-        """Margin and leverage of all markets in one call: DOCS/account/rest-api/Symbol-Config (P, C)."""
+        """Asks for margin and leverage of all markets in one call: DOCS/account/rest-api/Symbol-Config (P, C)."""
         client = caller.client
         hedged = bool(await told(caller, "dualSidePosition", client.fapiprivate_get_accountconfig))  # a sixth of dual
         names = {client.markets[market]["id"]: market for market in swaps}
@@ -283,7 +284,7 @@ class BinanceProfile(TradingProfile):
         return made
 
     def ends_ms(self, market: Row) -> int | None:
-        """A perpetual's deliveryDate is in 2100 until its delisting is announced.
+        """Reads a perpetual's deliveryDate, which is in 2100 until its delisting is announced.
 
         P: DOCS/market-data/rest-api/Exchange-Information
         """
@@ -291,7 +292,7 @@ class BinanceProfile(TradingProfile):
         return told_ms if 0 < told_ms < NEVER_MS else None
 
     async def waiting(self, caller: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
-        """Of futures they lie in the algo service since December 2025; on spot they are among the open orders.
+        """Asks the algo service, where those of futures lie since December 2025; spot's are among the open orders.
 
         P: DOCS/trade/rest-api/Current-All-Algo-Open-Orders
         """
@@ -308,22 +309,22 @@ class BinanceProfile(TradingProfile):
         ]
 
     async def cancel_waiting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
-        """At once: DOCS/trade/rest-api/Cancel-All-Algo-Open-Orders (P)."""
+        """Cancels all at once: DOCS/trade/rest-api/Cancel-All-Algo-Open-Orders (P)."""
         if self.kind == "swap":
             params = {"symbol": caller.client.markets[market]["id"]}
             await caller.ask(caller.client.fapiPrivateDeleteAlgoOpenOrders, params, tolerated=self.facts.unknown)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
-        """LONG and SHORT of a hedge."""
+        """Returns LONG or SHORT for a position of a hedge."""
         side = str(position["info"].get("positionSide") or "BOTH")
         return "" if side == "BOTH" else side
 
     def closing(self, row: str) -> Mapping[str, Any]:
-        """reduceOnly is refused in hedge mode: DOCS/trade/rest-api/New-Order (P)."""
+        """Names the side only: reduceOnly is refused in hedge mode: DOCS/trade/rest-api/New-Order (P)."""
         return {"positionSide": row}
 
     async def unfit(self, caller: RestCaller, *, live: bool) -> str | None:
-        """Single-asset mode, and no portfolio margin, whose positions and balance lie elsewhere (papi).
+        """Wants single-asset mode, and no portfolio margin, whose positions and balance lie elsewhere (papi).
 
         P: DOCS/account/rest-api/Account-Config; https://developers.binance.com/docs/wallet/account/account-info,
         which the demo system has not.
@@ -337,7 +338,7 @@ class BinanceProfile(TradingProfile):
         return None
 
     async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
-        """Of all markets in one call, since each costs 30; a page is the oldest rows of what was asked."""
+        """Asks for all markets in one call, since each costs 30; a page is the oldest rows of what was asked."""
         client, found, start_ms = caller.client, dict[str, FundingPayment](), since_ms
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
 
@@ -356,7 +357,7 @@ class BinanceProfile(TradingProfile):
 
 
 def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
-    """C, P: DOCS/account/rest-api/Get-Income-History: `income` > 0 came in."""
+    """Reads a payment: `income` > 0 came in. C, P: DOCS/account/rest-api/Get-Income-History."""
     return FundingPayment(str(row["tranId"]), ids[row["symbol"]], number(row["income"]), int(row["time"]))
 
 

@@ -21,7 +21,7 @@ DOCS = "https://bybit-exchange.github.io/docs/v5"
 
 
 def _acknowledged(message: Any) -> bool | None:
-    """As in DOCS/ws/connect; ccxt's bybit.handle_error_message has a refusal, recorded.
+    """Reads what DOCS/ws/connect says of a subscription; ccxt's bybit.handle_error_message has a refusal, recorded.
 
     >>> _acknowledged({"success": True, "ret_msg": "subscribe", "conn_id": "5e07", "op": "subscribe"})
     True
@@ -36,7 +36,7 @@ def _acknowledged(message: Any) -> bool | None:
 
 
 def _off_book(raw: Mapping[str, Any]) -> bool:
-    """P: DOCS/websocket/public/trade (BT, RPI), DOCS/market/recent-trade (isBlockTrade, isRPITrade).
+    """Reads BT and RPI (P: DOCS/websocket/public/trade), isBlockTrade and isRPITrade (P: DOCS/market/recent-trade).
 
     >>> _off_book({"p": "16578.50", "BT": True}), _off_book({"p": "16578.50", "BT": False})
     (True, False)
@@ -127,7 +127,7 @@ INDEX = {"LONG": 1, "SHORT": 2}  # P: DOCS/order/create-order: positionIdx
 
 
 class BybitProfile(TradingProfile):
-    """One API for both kinds, told apart by `category`."""
+    """A BybitProfile knows one API for both kinds, which `category` tells apart."""
 
     name: ClassVar[str] = "bybit"
     by_kind: ClassVar[Mapping[str, TradingFacts]] = dict.fromkeys(("swap", "spot"), FACTS)
@@ -135,7 +135,7 @@ class BybitProfile(TradingProfile):
     margin_of_account: ClassVar[bool] = True  # P: DOCS/account/set-margin-mode
 
     def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
-        """ccxt puts the answer's cursor into a row."""
+        """Reads the answer's cursor, which ccxt puts into a row."""
         cursor = next((row["info"]["nextPageCursor"] for row in rows if row["info"].get("nextPageCursor")), None)
         return None if cursor is None else {"cursor": cursor}
 
@@ -144,7 +144,7 @@ class BybitProfile(TradingProfile):
     async def trades_page(
         self, caller: RestCaller, market: str | None, since: int | None, params: Mapping[str, Any]
     ) -> list[Row]:
-        """ccxt asks for `execType=Trade` alone, so that no liquidation would ever be seen: here without."""
+        """Asks without `execType`: ccxt asks for `execType=Trade` alone, so that no liquidation would ever be seen."""
         client, known = caller.client, None if market is None else caller.client.markets[market]
         asked = {
             "category": self.facts.market_types[self.kind], "symbol": known and known["id"], "limit": self.facts.page,
@@ -156,15 +156,15 @@ class BybitProfile(TradingProfile):
         return found
 
     def is_trade(self, row: Row) -> bool:
-        """Not a funding payment, nor what a person has done elsewhere: it moves the position at a price."""
+        """Leaves out funding payments; what a person has done elsewhere moves the position at a price."""
         return str(row["info"].get("execType")) in TRADES
 
     def forced(self, info: Mapping[str, Any]) -> Forced | None:
-        """An execution's `execType`, an order's `createType`."""
+        """Reads an execution's `execType`, an order's `createType`."""
         return EXEC_TYPES.get(str(info.get("execType"))) or CREATED_BY.get(str(info.get("createType")))
 
     def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
-        """With taxes, which stand in a list of their own, and in the coin that the exchange names.
+        """Adds taxes, which stand in a list of their own, and takes the coin that the exchange names.
 
         P: DOCS/order/execution: feeCurrency, extraFees. ccxt reads neither, and guesses the coin.
         """
@@ -176,7 +176,7 @@ class BybitProfile(TradingProfile):
         return [(named, cost), *((str(tax.get("feeCoin") or named), number(tax.get("fee"), "0")) for tax in taxes)]
 
     def market_order(self, market: Row) -> MarketOrder:
-        """maxMktOrderQty of a swap (P: DOCS/market/instrument); maxMarketOrderQty of a spot market.
+        """Reads maxMktOrderQty of a swap (P: DOCS/market/instrument), maxMarketOrderQty of a spot market.
 
         The latter is in the answers since 2025, and is smaller than maxOrderQty.
         """
@@ -184,7 +184,7 @@ class BybitProfile(TradingProfile):
         return MarketOrder(most=decimal_at(lot, "maxMktOrderQty") or decimal_at(lot, "maxMarketOrderQty"))
 
     async def positions(self, caller: RestCaller, swaps: Sequence[str]) -> list[Row]:
-        """All that are open, by the coin that they settle in: ccxt takes no second symbol."""
+        """Asks for all that are open, by the coin that they settle in: ccxt takes no second symbol."""
         coins = sorted({caller.client.markets[swap]["settle"] for swap in swaps})
         found: list[Row] = []
         for coin in coins:
@@ -198,7 +198,7 @@ class BybitProfile(TradingProfile):
     trades_at_once: ClassVar[bool] = True
 
     async def all_open_orders(self, caller: RestCaller, markets: Sequence[str]) -> list[Row]:
-        """Of one, or of all that settle in a coin: DOCS/order/open-order (P)."""
+        """Asks for those of one market, or of all that settle in a coin: DOCS/order/open-order (P)."""
         if len(markets) == 1:
             return await super().all_open_orders(caller, markets)
         if self.kind == "spot":
@@ -208,11 +208,11 @@ class BybitProfile(TradingProfile):
         return [row for params in given for row in await self.open_orders(caller, None, params)]
 
     async def all_trades(self, caller: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
-        """Of all markets of a kind at once: DOCS/order/execution (P)."""
+        """Asks for all markets of a kind at once: DOCS/order/execution (P)."""
         return await trades(caller, self, None, since_ms, now_ms)
 
     async def book_tickers(self, caller: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
-        """All of a kind at once from five on: each question costs the same (C)."""
+        """Asks for all of a kind at once from five on: each question costs the same (C)."""
         if len(markets) <= MOST_TICKERS_BY_SYMBOL:
             return await super().book_tickers(caller, markets)
         client = caller.client
@@ -222,11 +222,11 @@ class BybitProfile(TradingProfile):
         return {names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]]) for row in rows}
 
     async def prepare(self, caller: RestCaller) -> None:
-        """ccxt asks which kind of account it is."""
+        """Lets ccxt ask which kind of account it is."""
         await caller.ask(caller.client.is_unified_enabled)
 
     async def unfit(self, caller: RestCaller, *, live: bool) -> str | None:
-        """A unified account, in no portfolio margin. P: DOCS/account/account-info, which the demo has not (C)."""
+        """Wants a unified account, in no portfolio margin. P: DOCS/account/account-info, which the demo has not (C)."""
         if not live:
             return None
         info = (await caller.ask(caller.client.private_get_v5_account_info))["result"]
@@ -237,7 +237,7 @@ class BybitProfile(TradingProfile):
         return None
 
     async def rights(self, caller: RestCaller) -> Rights:
-        """Told with the key. P: DOCS/user/apikey-info."""
+        """Asks about the key. P: DOCS/user/apikey-info."""
         answer: Any = await caller.ask(caller.client.private_get_v5_user_query_api)
         told = answer["result"]
         permissions = told.get("permissions") or {}
@@ -248,7 +248,7 @@ class BybitProfile(TradingProfile):
         )
 
     async def account_id(self, caller: RestCaller, *, live: bool) -> str:
-        """`userID`, told with the key, which the demo has no answer for. P: DOCS/user/apikey-info."""
+        """Returns the key's `userID`, for which the demo has no answer. P: DOCS/user/apikey-info."""
         if not live:
             return ""
         answer: Any = await caller.ask(caller.client.private_get_v5_user_query_api)
@@ -257,7 +257,7 @@ class BybitProfile(TradingProfile):
     async def order_by_client_id(
         self, caller: RestCaller, market: str, client_id: str, since_ms: int | None = None
     ) -> Row | None:
-        """No single look-up there; the open list keeps the last 500 that have ended, the history a week at a time.
+        """Asks the open list, which keeps the last 500 that have ended, then the history, a week at a time.
 
         P: DOCS/order/order-list: without times the last seven days; before these, only what was filled.
         """
@@ -284,14 +284,14 @@ class BybitProfile(TradingProfile):
         return rows[0] if rows else None
 
     async def set_one_way(self, caller: RestCaller, swaps: Sequence[str]) -> None:
-        """By symbol, and not told; but asking for what is so has an answer of its own, and orders say positionIdx."""
+        """Sets it by symbol. It is not told, but asking for what is so has an answer, and orders say positionIdx."""
         for market in swaps:
             await self.set_mode(
                 caller, f"{market}: one-way position mode", caller.client.set_position_mode, False, market
             )
 
     async def modes(self, caller: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
-        """A market's list of positions tells leverage and mode, flat or not; the margin mode is the account's.
+        """Asks for each market's list of positions: leverage and mode, flat or not; the margin mode is the account's.
 
         P: DOCS/position, DOCS/account/account-info
         """
@@ -309,30 +309,30 @@ class BybitProfile(TradingProfile):
         return found
 
     async def margin_and_leverage(self, caller: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
-        """Of the same two answers: ccxt makes a whole number of `2.5`."""
+        """Reads the same two answers: ccxt makes a whole number of `2.5`."""
         modes = (await self.modes(caller, [market]))[market]
         return modes.margin, modes.leverage
 
     def ends_ms(self, market: Row) -> int | None:
-        """A perpetual's deliveryTime is 0 until its delisting is announced: DOCS/market/instrument (P)."""
+        """Reads a perpetual's deliveryTime, 0 until its delisting is announced: DOCS/market/instrument (P)."""
         return int(market["info"].get("deliveryTime") or 0) or None
 
     async def cancel_resting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
-        """Of every kind: a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""
+        """Cancels a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""
         for params in [{}] if self.kind == "swap" else [{"orderFilter": kind} for kind in SPOT_KINDS]:
             await caller.ask(caller.client.cancel_all_orders, market, params, tolerated=self.facts.unknown)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
-        """LONG and SHORT of a hedge."""
+        """Returns LONG or SHORT for a position of a hedge."""
         index = int(position["info"].get("positionIdx") or 0)
         return next((name for name, number in INDEX.items() if number == index), "")
 
     def closing(self, row: str) -> Mapping[str, Any]:
-        """By its index."""
+        """Names the position by its index."""
         return {"positionIdx": INDEX[row], "reduceOnly": True}
 
     def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
-        """The coin's `equity`: ccxt's `total` is `walletBalance`, without unrealised profit and without what is owed.
+        """Reads the coin's `equity`: ccxt's `total` is `walletBalance`, without unrealised profit and what is owed.
 
         C, P: DOCS/account/wallet-balance.
         """
@@ -340,7 +340,7 @@ class BybitProfile(TradingProfile):
         return {coin["coin"]: number(coin["equity"]) for account in accounts for coin in account["coin"]}
 
     async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
-        """Of all markets together, page by page; raw, since ccxt gives `execFee` as the amount that came in."""
+        """Asks for all markets together, page by page; raw, since ccxt gives `execFee` as the amount that came in."""
         client, cursor, found = caller.client, "", dict[str, FundingPayment]()
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
 
@@ -362,7 +362,7 @@ class BybitProfile(TradingProfile):
 
 
 def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
-    """P: DOCS/order/execution: a positive `execFee` was paid, a negative one came in."""
+    """Reads a payment: a positive `execFee` was paid, a negative one came in. P: DOCS/order/execution."""
     return FundingPayment(str(row["execId"]), ids[row["symbol"]], -number(row["execFee"]), int(row["execTime"]))
 
 

@@ -1,4 +1,4 @@
-"""The venue's time: ours with its skew taken off, advanced by a monotonic clock, asked for again and again."""
+"""An exchange's clock: how far it is from ours, measured by asking for the time again and again."""
 
 import time
 from collections import deque
@@ -9,11 +9,9 @@ from shared.exchanges.market_data.events import Clock
 from shared.record import Record, Snapshot, fields_of
 from shared.tick import State, Tick
 
-# How far our clock is from the venue's, measured by asking for the time.
-
 
 class TimeAnswer(NamedTuple):
-    """Our clock before and after a request, and the venue's in between; ns."""
+    """A TimeAnswer holds our clock before and after a request, and the exchange's in between; ns."""
 
     sent: int
     received: int
@@ -21,13 +19,13 @@ class TimeAnswer(NamedTuple):
 
 
 class Skew(NamedTuple):
-    """The venue's clock is ours + `offset_ns`, give or take `error_ns`."""
+    """A Skew says that the exchange's clock is ours + `offset_ns`, give or take `error_ns`."""
 
     offset_ns: int
     error_ns: int
 
     def within(self, bound_ns: int) -> bool:
-        """Whether our clock is surely within the bound.
+        """Says whether our clock is surely within the bound.
 
         >>> Skew(40, 10).within(50), Skew(-45, 10).within(50)
         (True, False)
@@ -36,7 +34,7 @@ class Skew(NamedTuple):
 
 
 class SavedAnswer(Record):
-    """A TimeAnswer."""
+    """A SavedAnswer is a TimeAnswer in a snapshot."""
 
     sent: int
     received: int
@@ -44,7 +42,7 @@ class SavedAnswer(Record):
 
 
 class ClockSkewSnapshot(Snapshot):
-    """What a ClockSkew remembers; the answers as they came."""
+    """A ClockSkewSnapshot holds what a ClockSkew remembers; the answers as they came."""
 
     refused: int
     answers: list[SavedAnswer]
@@ -54,10 +52,11 @@ _answer, _snapshot = fields_of(SavedAnswer), fields_of(ClockSkewSnapshot)
 
 
 class ClockSkew(Tick[TimeAnswer, Skew]):
-    """Answers in; the skew by the quickest of the last `count` of them out (Cristian's algorithm: half the way back).
+    """A ClockSkew turns answers into the skew, by the quickest of the last `count` of them.
 
-    An answer that came before it was asked for, since our clock was set back, is left out and counted in `refused`, and
-    so is all that was measured before it: None until the next one.
+    Half the way back is taken off (Cristian's algorithm). An answer that came before it was asked for, since our clock
+    was set back, is left out and counted in `refused`, and so is all that was measured before it: None until the next
+    one.
 
     >>> skew = ClockSkew(count=8)
     >>> skew.on_tick(TimeAnswer(sent=100, received=140, venue=1_120)), skew.on_tick(TimeAnswer(200, 210, 1_206))
@@ -71,7 +70,7 @@ class ClockSkew(Tick[TimeAnswer, Skew]):
         self._answers: deque[TimeAnswer] = deque(maxlen=count)
 
     def on_tick(self, val: TimeAnswer) -> Skew | None:
-        """Take an answer."""
+        """Takes an answer."""
         if val.received < val.sent:
             self.refused += 1
             self._answers.clear()
@@ -81,11 +80,11 @@ class ClockSkew(Tick[TimeAnswer, Skew]):
         return Skew(venue - (sent + received) // 2, (received - sent + 1) // 2)
 
     def state(self) -> State:
-        """The last answers and the count."""
+        """Returns the last answers and the count."""
         return _snapshot(refused=self.refused, answers=[_answer(**answer._asdict()) for answer in self._answers])
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = ClockSkewSnapshot.of(state)
         self.refused = saved.refused
         self._answers.clear()
@@ -96,14 +95,15 @@ def _way(answer: TimeAnswer) -> int:
     return answer.received - answer.sent
 
 
-# What an answer about the venue's time says of its clock. Pure.
-
 NS_PER_MS = 1_000_000
 SLOW_MS = 1_000
 
 
 def ahead_ms(before_ms: int, told_ms: int, after_ms: int, known_ms: int | None) -> int:
-    """How far the venue's clock is ahead of ours. before_ms, after_ms: ours, around the answer. known_ms: until now.
+    """Returns how far the exchange's clock is ahead of ours.
+
+    - before_ms, after_ms: ours, around the answer told_ms
+    - known_ms: what was known until now
 
     Half the way is taken off:
 
@@ -125,22 +125,24 @@ STUBBORN = 3
 
 
 class Now(NamedTuple):
-    """Our two clocks at one moment; ns."""
+    """A Now holds our two clocks at one moment; ns."""
 
     wall: int
     monotonic: int
 
 
 def our_clocks() -> Now:
-    """This machine's."""
+    """Reads this machine's clocks."""
     return Now(time.time_ns(), time.monotonic_ns())
 
 
 class ExchangeClock:
-    """Answers of the venue in, its time out.
+    """An ExchangeClock turns answers of an exchange into its time.
 
-    An answer that does not fit to those before it is not believed until so many in a row say the same; meanwhile the
-    clock goes on as before, and is not sure. When our own clock is set, all is measured anew.
+    Prices are read by `heard` and `read`: an answer that does not fit to those before it is not believed until so many
+    in a row say the same; meanwhile the clock goes on as before, by our monotonic clock, and is not sure. When our own
+    clock is set, all is measured anew. Orders are stamped by `told` and `now_ms`, which follow every answer at once, on
+    our wall clock. bound_ns: how far our clock may be away to be sure.
 
     >>> ours = Now(5_000, 0)
     >>> clock = ExchangeClock(bound_ns=1_000, clocks=lambda: ours)
@@ -175,7 +177,7 @@ class ExchangeClock:
         return self._against > 0
 
     def ask(self) -> int:
-        """Our time, right before the venue is asked."""
+        """Returns our time, right before the exchange is asked."""
         now = self._clocks()
         before = self._asked
         if before is not None and abs((now.wall - before.wall) - (now.monotonic - before.monotonic)) > STEP_NS:
@@ -184,11 +186,11 @@ class ExchangeClock:
         return now.wall
 
     def unasked(self) -> None:
-        """The venue does not tell its time: ours is taken for it."""
+        """Takes our time for that of an exchange that does not tell its own."""
         self._take(Skew(0, 0))
 
     def heard(self, sent: int, venue: int) -> bool:
-        """The venue's answer; whether it is believed."""
+        """Takes the exchange's answer; says whether it is believed."""
         now = self._clocks()
         answer = TimeAnswer(sent, now.wall, venue)
         alone = ClockSkew().on_tick(answer)
@@ -203,7 +205,7 @@ class ExchangeClock:
         return True
 
     def told(self, sent_ms: int, exchange_ms: int, received_ms: int) -> None:
-        """Takes an answer at its word, at once: what orders are stamped with follows the exchange's clock.
+        """Takes an answer at its word, at once. sent_ms, received_ms: ours, around it.
 
         - sent_ms, received_ms: ours, around the answer
         """
@@ -217,11 +219,11 @@ class ExchangeClock:
         return 0 if self._skew is None else self._skew.offset_ns // NS_PER_MS
 
     def now_ms(self) -> int:
-        """The exchange's time by our wall clock, ms: a machine that was suspended does not stamp an order too early."""
+        """Returns the exchange's time by our wall clock, which goes on while a machine is suspended."""
         return self._clocks().wall // NS_PER_MS + self.ahead_ms
 
     def read(self) -> Clock:
-        """The venue's time now."""
+        """Returns the exchange's time by our monotonic clock, and whether it is sure."""
         now = self._clocks()
         offset = 0 if self._skew is None else self._skew.offset_ns
         sure = self._skew is not None and not self._against and self._skew.within(self._bound_ns)

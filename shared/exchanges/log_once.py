@@ -16,11 +16,15 @@ log = structlog.get_logger()
 
 
 class LogOnce:
-    """Troubles by what they are about, e.g. a symbol. `said`: all lines of trouble so far, the newest last, bounded.
-    `silence`: of the venue as a whole.
+    """A LogOnce writes one line when a trouble begins or changes, and one when it is over.
 
-    >>> complaints = LogOnce("binance")
-    >>> [complaints.new("BTCUSDT", why) for why in ("no network", "no network", "banned")]
+    - said: all lines of trouble so far, the newest last, bounded
+    - silence: of the exchange as a whole
+
+    Troubles are told apart by what they are about, e.g. a symbol.
+
+    >>> troubles = LogOnce("binance")
+    >>> [troubles.new("BTCUSDT", why) for why in ("no network", "no network", "banned")]
     [True, False, True]
     """
 
@@ -33,27 +37,28 @@ class LogOnce:
         self.silence = FeedSilence(venue)
 
     def new(self, about: str, why: str) -> bool:
-        """Whether this is another trouble than the one that this already has; kept in mind."""
+        """Says whether this is another trouble than the one that this already has; it is kept in mind."""
         known, self._now[about] = self._now.get(about), why
         return known != why
 
     def say(self, about: str, why: str) -> None:
-        """Write the line, if it is new."""
+        """Writes the line, if it is new."""
         line = " ".join(why.split())[:400]
         if self.new(about, line):
             self.said = [*self.said[1 - self.KEPT :], f"{about}: {line}"]
             log.warning("market data", venue=self._venue, about=about, why=line)
 
     def over(self, about: str) -> None:
-        """It goes on again."""
+        """Writes that it goes on again."""
         if self._now.pop(about, None) is not None:
             log.info("market data again", venue=self._venue, about=about)
 
 
 class FeedSilence:
-    """Nothing was heard for SILENT_S, and what was asked has no answer: a market in which nobody trades is no silence.
+    """A FeedSilence says when nothing comes from an exchange at all, once, and when it is back.
 
-    Its lines are `exchange silent` with `since_s`, and `exchange is back` with `after_s`; seconds.
+    Nothing was heard for SILENT_S, and what was asked has no answer: a market in which nobody trades is no silence. Its
+    lines are `exchange silent` with `since_s`, and `exchange is back` with `after_s`; seconds.
     """
 
     def __init__(self, venue: str) -> None:
@@ -73,22 +78,22 @@ class FeedSilence:
         return self.lasts_s >= PROBE_S and not self._asked_s
 
     def heard(self) -> None:
-        """Something came: data, or an answer."""
+        """Takes that something came: data, or an answer."""
         if self._said:
             self._said = False
             log.info("exchange is back", venue=self._venue, after_s=round(self.lasts_s))
         self._heard_s, self._asked_s, self._why = time.monotonic(), 0.0, ""
 
     def asked(self) -> None:
-        """A question was sent."""
+        """Takes that a question was sent."""
         self._asked_s = self._asked_s or time.monotonic()
 
     def failed(self, why: str) -> None:
-        """It had no answer."""
+        """Takes that it had no answer."""
         self._why = why
 
     def look(self) -> None:
-        """Say it when it is time."""
+        """Writes the line when it is time."""
         unanswered = self._asked_s and time.monotonic() - self._asked_s >= UNANSWERED_S
         if not self._said and unanswered and self.lasts_s >= SILENT_S:
             self._said = True
@@ -97,26 +102,27 @@ class FeedSilence:
 
 
 class Timer(Protocol):
-    """What has not happened yet."""
+    """A Timer stands for what has not happened yet."""
 
     def cancel(self) -> None:
-        """It never will."""
+        """Makes it never happen."""
 
 
 class LoopClock(Protocol):
-    """An event loop, as far as it is a clock."""
+    """A LoopClock is an event loop, as far as it is a clock."""
 
     def time(self) -> float:
-        """Now, s."""
+        """Returns the time, s."""
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> "Timer":
-        """Later."""
+        """Calls back after a delay, s."""
 
 
 class Silence:
-    """An exchange is silent when a question was asked and none has been answered since, by whatever endpoint.
+    """A Silence says when an exchange answers no question, for how long, and when it is back.
 
-    Time-outs, lost connections and 5xx are no answers; a refusal is one.
+    It is silent when a question was asked and none has been answered since, by whatever endpoint. Time-outs, lost
+    connections and 5xx are no answers; a refusal is one.
     """
 
     def __init__(self, exchange: str, clock: LoopClock | None = None) -> None:
@@ -134,7 +140,7 @@ class Silence:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """A question is on its way."""
+        """Holds while a question is on its way."""
         before = self._answers
         self._open += 1
         if self._since is None:
@@ -150,7 +156,7 @@ class Silence:
                 self.close()
 
     def heard(self) -> None:
-        """The exchange has answered something."""
+        """Takes that the exchange has answered something."""
         now, since, told = self._now(), self._since, self._told
         self._answers += 1
         self.close()
@@ -160,7 +166,7 @@ class Silence:
             self._begin()
 
     def close(self) -> None:
-        """Nothing is asked any more."""
+        """Ends it: nothing is asked any more."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._since, self._told, self._failing = None, None, False, False

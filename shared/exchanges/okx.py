@@ -20,7 +20,9 @@ DOCS = "https://www.okx.com/docs-v5/en"
 
 
 def _acknowledged(message: Any) -> bool | None:
-    """As in DOCS/#overview-websocket-subscribe; ccxt's okx.handle_error_message has a refusal, recorded.
+    """Reads what DOCS/#overview-websocket-subscribe says of a subscription.
+
+    ccxt's okx.handle_error_message has a refusal, recorded.
 
     >>> _acknowledged({"event": "subscribe", "arg": {"channel": "trades", "instId": "BTC-USDT"}, "connId": "a4"})
     True
@@ -33,7 +35,7 @@ def _acknowledged(message: Any) -> bool | None:
 
 
 def _off_book(raw: Mapping[str, Any]) -> bool:
-    """P: DOCS, trades channel and Get trades: source 0 is a normal order, 1 one of the liquidity program (ELP)."""
+    """Reads source: 0 is a normal order, 1 one of the liquidity program (ELP). P: trades channel, Get trades."""
     return raw.get("source") not in (None, "", "0")
 
 
@@ -118,7 +120,7 @@ GONE = frozenset({"51400", "51401", "51402", "51410"})  # C: it is filled, cance
 
 
 class OkxProfile(TradingProfile):
-    """One API for both kinds, and one balance."""
+    """An OkxProfile knows one API for both kinds, and one balance."""
 
     name: ClassVar[str] = "okx"
     by_kind: ClassVar[Mapping[str, TradingFacts]] = dict.fromkeys(("swap", "spot"), FACTS)
@@ -126,21 +128,21 @@ class OkxProfile(TradingProfile):
     rights_in_test: ClassVar[bool] = True
 
     def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
-        """`after` is what is older than an order: DOCS/#order-book-trading-trade-get-order-list (P)."""
+        """Asks for what is older than an order (`after`): DOCS/#order-book-trading-trade-get-order-list (P)."""
         if len(rows) < ORDERS_PAGE:
             return None
         return {"after": str(min(int(row["info"]["ordId"]) for row in rows))}
 
     def forced(self, info: Mapping[str, Any]) -> Forced | None:
-        """An order's `category`, a trade's `subType`."""
+        """Reads an order's `category`, a trade's `subType`."""
         return CATEGORIES.get(str(info.get("category"))) or SUB_TYPES.get(str(info.get("subType")))
 
     def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
-        """What is older than a bill."""
+        """Asks for what is older than a bill."""
         return {"after": str(min(int(row["info"]["billId"]) for row in rows))}
 
     def market_order(self, market: Row) -> MarketOrder:
-        """maxMktSz is contracts of a swap, and USDT on spot, where maxMktAmt is USD.
+        """Reads maxMktSz, which is contracts of a swap, and USDT on spot, where maxMktAmt is USD.
 
         P: DOCS/#public-data-rest-api-get-instruments. A quote that is not a dollar has no such bound that we know.
         """
@@ -152,24 +154,24 @@ class OkxProfile(TradingProfile):
         return MarketOrder(most_cost=min(costs) if costs and market["quote"] in DOLLARS else None)
 
     async def positions(self, caller: RestCaller, swaps: Sequence[str]) -> list[Row]:
-        """All there are: it takes no more than ten markets: DOCS/#trading-account-rest-api-get-positions (P)."""
+        """Asks for all: it takes no more than ten markets: DOCS/#trading-account-rest-api-get-positions (P)."""
         found: list[Row] = await caller.ask(caller.client.fetch_positions, None, {"instType": "SWAP"})
         return found
 
     trades_at_once: ClassVar[bool] = True
 
     async def all_open_orders(self, caller: RestCaller, markets: Sequence[str]) -> list[Row]:
-        """Of one, or of all of a kind: DOCS/#order-book-trading-trade-get-order-list (P)."""
+        """Asks for those of one market, or of all of a kind: DOCS/#order-book-trading-trade-get-order-list (P)."""
         if len(markets) == 1:
             return await super().all_open_orders(caller, markets)
         return await self.open_orders(caller, None, {"instType": self.kind.upper()})
 
     async def all_trades(self, caller: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
-        """Of all markets of a kind at once."""
+        """Asks for all markets of a kind at once."""
         return await trades(caller, self, None, since_ms, now_ms, {"type": self.kind})
 
     async def book_tickers(self, caller: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
-        """All of a kind at once from five on: each question costs the same (C)."""
+        """Asks for all of a kind at once from five on: each question costs the same (C)."""
         if len(markets) <= MOST_TICKERS_BY_SYMBOL:
             return await super().book_tickers(caller, markets)
         client = caller.client
@@ -182,33 +184,33 @@ class OkxProfile(TradingProfile):
         }
 
     async def unfit(self, caller: RestCaller, *, live: bool) -> str | None:
-        """Levels 2 and 3: DOCS/#trading-account-rest-api-get-account-configuration (P)."""
+        """Wants account level 2 or 3: DOCS/#trading-account-rest-api-get-account-configuration (P)."""
         level = (await caller.ask(caller.client.private_get_account_config))["data"][0]["acctLv"]
         if level not in UNFIT:
             return None
         return f"is in {UNFIT[level]}: switch its account mode to futures mode"
 
     async def rights(self, caller: RestCaller) -> Rights:
-        """Told with the account's config. P: DOCS/#trading-account-rest-api-get-account-configuration."""
+        """Reads the account's config. P: DOCS/#trading-account-rest-api-get-account-configuration."""
         answer: Any = await caller.ask(caller.client.private_get_account_config)
         told = answer["data"][0]["perm"].split(",")
         return Rights(trade="trade" in told, withdraw="withdraw" in told)
 
     async def account_id(self, caller: RestCaller, *, live: bool) -> str:
-        """`uid`. P: DOCS/#trading-account-rest-api-get-account-configuration."""
+        """Returns `uid`. P: DOCS/#trading-account-rest-api-get-account-configuration."""
         answer: Any = await caller.ask(caller.client.private_get_account_config)
         return str(answer["data"][0].get("uid") or "")
 
     def balance_params(self) -> Mapping[str, str]:
-        """There is one for all kinds."""
+        """Asks for none: there is one balance for all kinds."""
         return {}
 
     async def margin_and_leverage(self, caller: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
-        """The mode goes with each order, and the leverage with the mode; ccxt makes a whole number of `2.5`."""
+        """Asks for the leverage; the mode goes with each order. ccxt makes a whole number of `2.5`."""
         return ISOLATED, (await self._leverages(caller, [market]))[market]
 
     async def set_margin_and_leverage(self, caller: RestCaller, market: str, leverage: int) -> None:
-        """The leverage of isolated positions."""
+        """Sets the leverage of isolated positions."""
         params = {"mgnMode": ISOLATED}
         await self.set_mode(
             caller, f"{market}: leverage {leverage}", caller.client.set_leverage, leverage, market, params
@@ -217,7 +219,7 @@ class OkxProfile(TradingProfile):
     modes_a_round: ClassVar[int] = 1_000
 
     async def modes(self, caller: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
-        """The leverage of isolated positions, of twenty markets in a call; the margin mode goes with each order.
+        """Asks for the leverage of isolated positions, of twenty markets a call; the margin mode goes with each order.
 
         P: DOCS/#trading-account-rest-api-get-leverage
         """
@@ -244,14 +246,14 @@ class OkxProfile(TradingProfile):
         return found
 
     def ends_ms(self, market: Row) -> int | None:
-        """expTime of swap and spot is empty until the delisting is announced.
+        """Reads expTime of swap and spot, which is empty until the delisting is announced.
 
         P: DOCS/#public-data-rest-api-get-instruments
         """
         return int(market["info"].get("expTime") or 0) or None
 
     async def waiting(self, caller: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
-        """Of the whole kind of market, or of one; each type of order by itself, page by page."""
+        """Asks for the whole kind of market, or for one; each type of order by itself, page by page."""
         client = caller.client
         names = {client.markets[market]["id"]: market for market in markets}
         only = {"instId": next(iter(names))} if len(names) == 1 else {}
@@ -272,7 +274,7 @@ class OkxProfile(TradingProfile):
         return found
 
     async def cancel_waiting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
-        """By their ids, some at a time."""
+        """Cancels them by their ids, some at a time."""
         if ids is None:
             ids = [order.order_id for order in await self.waiting(caller, [market])]
         for first in range(0, len(ids), MOST_CANCELS):
@@ -280,7 +282,7 @@ class OkxProfile(TradingProfile):
             await caller.ask(caller.client.cancel_orders, some, market, {"trigger": True}, tolerated=gone)
 
     async def cancel_resting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
-        """One by one; what is gone meanwhile is gone."""
+        """Cancels them one by one; what is gone meanwhile is gone."""
         gone = self.facts.unknown | GONE
         if ids is None:
             ids = [order_id(self.facts, order) for order in await self.open_orders(caller, market)]
@@ -288,17 +290,17 @@ class OkxProfile(TradingProfile):
             await caller.ask(caller.client.cancel_order, id_, market, tolerated=gone)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
-        """By side and margin mode, as each is closed: NET CROSS, LONG ISOLATED ..."""
+        """Returns side and margin mode, as each is closed: NET CROSS, LONG ISOLATED ..."""
         side, mode = str(position["info"].get("posSide") or "net"), str(position["info"].get("mgnMode") or ISOLATED)
         return "" if (side, mode) == ("net", ISOLATED) else f"{side} {mode}".upper()
 
     def closing(self, row: str) -> Mapping[str, Any]:
-        """reduceOnly goes with net positions only: DOCS/#order-book-trading-trade-post-place-order (P)."""
+        """Adds reduceOnly to net positions only: DOCS/#order-book-trading-trade-post-place-order (P)."""
         side, mode = row.lower().split()
         return {"posSide": side, "tdMode": mode, **({"reduceOnly": True} if side == "net" else {})}
 
     async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
-        """Of all markets together, newest first, page by page; ccxt gives one page and cannot ask from a time on."""
+        """Asks for all markets together, newest first: ccxt gives one page and cannot ask from a time on."""
         client, after, found = caller.client, "", dict[str, FundingPayment]()
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
 
@@ -319,7 +321,7 @@ class OkxProfile(TradingProfile):
 
 
 def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
-    """C: the balance changes, or an isolated position's own. The bill's kind says which way it went."""
+    """Reads a payment, whose kind says which way it went. C: the balance changes, or an isolated position's own."""
     amount = number(row["balChg"], "0") or number(row["posBalChg"], "0")
     signed = {PAID: -abs(amount), CAME_IN: abs(amount)}.get(row["subType"], amount)
     return FundingPayment(str(row["billId"]), ids[row["instId"]], signed, int(row["ts"]))

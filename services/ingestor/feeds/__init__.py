@@ -1,1 +1,1 @@
-"""Live market data of a venue through ccxt: what `services.ingestor.live` is fed with, and what it asks for."""
+"""Live market data of an exchange: what the live stages are fed with, and what they ask for."""

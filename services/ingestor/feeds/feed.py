@@ -20,10 +20,10 @@ STOOD_S = 5.0  # a connection that stood for so long was no failure
 
 
 class LiveFeed:
-    """Events of one symbol, in order. came: is set when there are new ones. Connections and questions are tasks of it.
+    """A LiveFeed holds one symbol's events, in order, until its stage takes them. came: is set when there are new ones.
 
-    After each batch the owner shows it the stage (`follow`): what that asks for is fetched, and if it is deaf the
-    connection is remade, by a new exchange instance.
+    Its connection and its questions are tasks of it. After each batch the owner shows it the stage (`follow`): what
+    that asks for is fetched, and if it is deaf the connection is remade, by a new exchange instance.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class LiveFeed:
         self.unfit = 0  # what did not parse
         self.remade = 0
         if venue.listens:
-            self._life: asyncio.Task[None] | None = asyncio.create_task(self._keep_connected())
+            self._connection: asyncio.Task[None] | None = asyncio.create_task(self._keep_connected())
         else:
-            self._life = None
+            self._connection = None
             self._put(venue.now(), Connected(), Disconnected())
 
     @property
@@ -59,7 +59,7 @@ class LiveFeed:
         return len(self._events)
 
     def take(self, limit: int) -> list[Event]:
-        """The next events, at most so many."""
+        """Returns the next events, at most so many."""
         events = self._events
         if len(events) <= limit:
             taken = list(events)
@@ -68,7 +68,7 @@ class LiveFeed:
         return [events.popleft() for _ in range(limit)]
 
     def follow(self, stage: LiveStage) -> None:
-        """Do what the stage asks for."""
+        """Does what the stage asks for."""
         open_ = {(asked.what, asked.no): asked for asked in stage.questions}
         for key in [key for key in self._asked if key not in open_]:
             self._asked.pop(key).cancel()
@@ -80,8 +80,8 @@ class LiveFeed:
         self._deaf = stage.deaf
 
     def close(self) -> set["asyncio.Task[None]"]:
-        """Nothing is heard or asked any more; what is still giving back its connection."""
-        tasks = {task for task in (self._life, *self._asked.values()) if task is not None}
+        """Ends all hearing and asking; returns what is still giving back its connection."""
+        tasks = {task for task in (self._connection, *self._asked.values()) if task is not None}
         for task in tasks:
             task.cancel()
         self._asked.clear()
@@ -103,14 +103,14 @@ class LiveFeed:
                 complete = await history.bars(
                     venue.caller, venue.profile, self._market, venue.options.interval, asked, self._put
                 )
-            venue.complaints.over(f"{self._sym} {asked.what}")
+            venue.troubles.over(f"{self._sym} {asked.what}")
         except VenueError as error:
-            venue.complaints.say(f"{self._sym} {asked.what}", str(error))
+            venue.troubles.say(f"{self._sym} {asked.what}", str(error))
             complete = False
         self._put(Answered(asked.no, asked.what, complete))
 
     async def _wait_for_end(self, asked: Missing) -> None:
-        """Until the venue's time is past the last bar by the grace: then a bar that is not there had no trade."""
+        """Waits until the exchange's time is past the last bar by the grace: what is not there then had no trade."""
         left_ns = asked.to_ns + self._venue.options.grace_ns - self._venue.now().now
         if left_ns > 0:
             await asyncio.sleep(left_ns / 1e9)
@@ -134,11 +134,11 @@ class LiveFeed:
             self.remade += 1
             if self._connected_s and loop.time() - self._connected_s > STOOD_S:
                 backoff.reset()
-            self._venue.complaints.say(about, f"{why}: it is made anew")
+            self._venue.troubles.say(about, f"{why}: it is made anew")
             await asyncio.sleep(backoff.next_s())
 
     async def _end_of(self, hearing: asyncio.Task[None]) -> str:
-        """Wait until a connection is lost, or is not acknowledged in time; why."""
+        """Waits until a connection is lost, or is not acknowledged in time; says why."""
         timeout_s = self._venue.options.timeout_s
         await asyncio.wait({hearing}, timeout=timeout_s)
         if not hearing.done() and not self._connected_s:
@@ -152,7 +152,7 @@ class LiveFeed:
         return "it ended" if error is None else _shown(error)
 
     async def _hear(self) -> None:
-        """One connection's life: until an error, or cancelled."""
+        """Lives for one connection: until an error, or cancelled."""
         client = self._venue.listener(self._hooks())
         try:
             watch, events = self._watch(client), self._events
@@ -167,7 +167,7 @@ class LiveFeed:
             await self._closed(client)
 
     def _hooks(self) -> WebsocketHooks:
-        """Trades come by themselves where the venue's facts can read them, and watching is only waiting for the end."""
+        """Lets trades come by themselves where the profile can read them; watching is only waiting for the end then."""
         venue, read = self._venue, self._venue.profile.trade
         if read is None or venue.options.price == "mid" or venue.options.stream == "candles":
             return WebsocketHooks(self._acknowledged, self._unreadable)
@@ -196,7 +196,7 @@ class LiveFeed:
         if not self._connected_s:
             self._connected_s = asyncio.get_running_loop().time()
             self._put(self._venue.now(), Connected())
-            self._venue.complaints.over(f"{self._sym} connection")
+            self._venue.troubles.over(f"{self._sym} connection")
 
     def _unreadable(self) -> None:
         self.unfit += 1

@@ -8,18 +8,17 @@ import structlog
 from services.ingestor.feeds.feed import LiveFeed
 from shared.exchanges.market_data.venue import LiveVenue
 
-# What the symbols of one venue did since this process began, added up.
-
 
 class FeedCounters:
-    """Counts of symbols that come and go, each with a past of its own; only what is counted meanwhile is added.
+    """FeedCounters add up what the symbols of one exchange did since this process began.
 
-    What was lost with a commit and is done again is counted again.
+    Symbols come and go, each with a past of its own; only what is counted meanwhile is added. What was lost with a
+    commit and is done again is counted again.
 
-    >>> tally = FeedCounters()
-    >>> tally.begin("BTCUSDT", {"ticks": 100, "holes": 0})
-    >>> tally.see("BTCUSDT", {"ticks": 103, "holes": 0, "remade": 1})
-    >>> tally.news(), tally.news()
+    >>> counters = FeedCounters()
+    >>> counters.begin("BTCUSDT", {"ticks": 100, "holes": 0})
+    >>> counters.see("BTCUSDT", {"ticks": 103, "holes": 0, "remade": 1})
+    >>> counters.news(), counters.news()
     ({'remade': 1, 'ticks': 3}, None)
     """
 
@@ -29,16 +28,16 @@ class FeedCounters:
         self._seen: dict[str, Mapping[str, int]] = {}
 
     def begin(self, sym: str, counts: Mapping[str, int]) -> None:
-        """From these on."""
+        """Counts from these on."""
         self._seen[sym] = counts
 
     def see(self, sym: str, counts: Mapping[str, int]) -> None:
-        """So far it is now."""
+        """Takes how far it is now."""
         before, self._seen[sym] = self._seen[sym], counts
         self._total.update({name: count - before.get(name, 0) for name, count in counts.items()})
 
     def news(self) -> dict[str, int] | None:
-        """All counts that are not 0, by name; None when none is another than the last time."""
+        """Returns all counts that are not 0, by name; None when none is another than the last time."""
         if self._total == self._told:
             return None
         self._told = self._total.copy()
@@ -51,23 +50,23 @@ log = structlog.get_logger()
 
 
 class FeedReport:
-    """Lines at least `every_s` apart, each with all counts since the start, and none where nothing was counted."""
+    """A FeedReport writes lines at least `every_s` apart, each with all counts since the start."""
 
     def __init__(self, every_s: float = EVERY_S) -> None:
         self._every_s = every_s
         self._due_s = 0.0
-        self._tallies: dict[str, FeedCounters] = defaultdict(FeedCounters)
+        self._counters: dict[str, FeedCounters] = defaultdict(FeedCounters)
 
     def begin(self, sym: str, feed: LiveFeed) -> None:
-        """It was opened."""
-        self._tallies[feed.venue.options.venue].begin(sym, feed.counts)
+        """Takes that a feed was opened."""
+        self._counters[feed.venue.options.venue].begin(sym, feed.counts)
 
     def see(self, sym: str, feed: LiveFeed) -> None:
-        """Look at what it has counted."""
-        self._tallies[feed.venue.options.venue].see(sym, feed.counts)
+        """Looks at what it has counted."""
+        self._counters[feed.venue.options.venue].see(sym, feed.counts)
 
     def due(self, now_s: float) -> bool:
-        """Whether it is time; not before the first `every_s` are over."""
+        """Says whether it is time; not before the first `every_s` are over."""
         if not self._due_s:
             self._due_s = now_s + self._every_s
         if now_s < self._due_s:
@@ -76,11 +75,11 @@ class FeedReport:
         return True
 
     def tell(self, venues: Iterable[LiveVenue], feeds: Mapping[str, LiveFeed]) -> None:
-        """Write the lines. open: so many feeds. clock_ms: how far the venue's clock is ahead, to clock_error_ms."""
+        """Writes the lines. open: so many feeds. clock_ms: how far the exchange's clock is ahead, to clock_error_ms."""
         for sym, feed in feeds.items():
             self.see(sym, feed)
         for venue in venues:
-            news = self._tallies[venue.options.venue].news()
+            news = self._counters[venue.options.venue].news()
             if news is not None:
                 opened = sum(feed.venue is venue for feed in feeds.values())
                 log.info("feed", venue=venue.options.venue, open=opened, **_clock(venue), **news)

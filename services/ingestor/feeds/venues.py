@@ -14,21 +14,20 @@ from shared.exchanges.market_data.events import Clock
 from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.market_data.venue import VENUE, LiveVenue
 
-# A venue that is made anew when it has ended, while others go on.
-
 log = structlog.get_logger()
 
 
 class RestartingVenue:
-    """venue: the one that works, or is about to be tried. Raises ConfigError as LiveVenue does.
+    """A RestartingVenue makes a venue anew when it has ended, while others go on. Raises ConfigError as LiveVenue does.
 
-    limit: shared by all that ask the same exchange from here.
-    ended: what it ended with last.
+    - venue: the one that works, or is about to be tried
+    - limit: shared by all that ask the same exchange from here
+    - ended: what it ended with last
     """
 
     def __init__(self, options: LiveOptions, clock: Callable[[int], ExchangeClock], limit: RateLimit) -> None:
         self.options, self._clock, self._limit = options, clock, limit
-        self.complaints = LogOnce(options.venue)
+        self.troubles = LogOnce(options.venue)
         self.venue = self._made()
         self.ended: BaseException | None = None
         self._worked = False
@@ -39,10 +38,10 @@ class RestartingVenue:
         return self._worked or self.venue.ready
 
     def _made(self) -> LiveVenue:
-        return LiveVenue(self.options, self._clock(self.options.skew_ns), self.complaints, self._limit)
+        return LiveVenue(self.options, self._clock(self.options.skew_ns), self.troubles, self._limit)
 
     async def run(self, check: Callable[[], None]) -> None:
-        """Try again and again, at most MOST_S apart, later where the venue wants silence.
+        """Tries again and again, at most MOST_S apart, later where the exchange wants silence.
 
         check: raises when there is nothing to go on with.
         """
@@ -69,11 +68,11 @@ class RestartingVenue:
         if not isinstance(error, TicklineError):
             why = f"{type(error).__name__} {error}"
             log.error("market data", venue=self.options.venue, about=VENUE, exc_info=error)
-        self.complaints.say(VENUE, f"{why}: it is tried again, and the other venues go on")
+        self.troubles.say(VENUE, f"{why}: it is tried again, and the other venues go on")
 
 
 class Venues:
-    """Raises ConfigError where one of them can never work. No symbol is in two of them.
+    """Venues are all of one ingestor; no symbol is in two of them. Raises ConfigError where one can never work.
 
     `run` works until cancelled. It ends as a venue does that is alone; of several, only with the errors of all, when
     none has ever worked. One that ends while others work, or are still tried, is tried again. clock: makes a venue's
@@ -84,8 +83,8 @@ class Venues:
         limits = defaultdict[tuple[str, str], RateLimit](
             RateLimit
         )  # an exchange asks an address for silence, not an instance
-        self._kept = [RestartingVenue(own, clock, limits[own.exchange, own.base_url]) for own in options]
-        self._of = {sym: kept for kept in self._kept for sym in kept.options.markets}
+        self._restarting = [RestartingVenue(own, clock, limits[own.exchange, own.base_url]) for own in options]
+        self._of = {sym: one for one in self._restarting for sym in one.options.markets}
 
     @property
     def symbols(self) -> list[str]:
@@ -100,19 +99,19 @@ class Venues:
     @property
     def each(self) -> list[LiveVenue]:
         """All of them."""
-        return [kept.venue for kept in self._kept]
+        return [one.venue for one in self._restarting]
 
     def of(self, sym: str) -> LiveVenue:
-        """The venue of a symbol; another object after it has ended."""
+        """Returns the venue of a symbol; another object after it has ended."""
         return self._of[sym].venue
 
     def now(self) -> Mapping[LiveVenue, Clock]:
-        """The time of each that is ready."""
+        """Returns the time of each that is ready."""
         return {venue: venue.now() for venue in self.each if venue.ready}
 
     async def run(self) -> None:
-        """Keep all of them."""
-        tasks = [asyncio.create_task(kept.run(self._check)) for kept in self._kept]
+        """Keeps all of them."""
+        tasks = [asyncio.create_task(one.run(self._check)) for one in self._restarting]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -123,17 +122,17 @@ class Venues:
             await asyncio.wait(tasks)
 
     def _check(self) -> None:
-        errors = [kept.ended for kept in self._kept if kept.ended is not None]
-        if len(errors) < len(self._kept):
+        errors = [one.ended for one in self._restarting if one.ended is not None]
+        if len(errors) < len(self._restarting):
             return
         if len(errors) == 1:
             raise errors[0]
-        if not any(kept.worked for kept in self._kept):
-            raise _all_of([kept.options.venue for kept in self._kept], errors)
+        if not any(one.worked for one in self._restarting):
+            raise _all_of([one.options.venue for one in self._restarting], errors)
 
 
 def _all_of(names: Sequence[str], errors: Sequence[BaseException]) -> BaseException:
-    """One of the kind that may be over at the next start, if there is one."""
+    """Returns one of the kind that may be over at the next start, if there is one."""
     strange = next((error for error in errors if not isinstance(error, TicklineError)), None)
     if strange is not None:
         return strange

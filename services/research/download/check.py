@@ -25,7 +25,7 @@ _NONE: _Numbers = np.empty(0, np.int64)
 
 
 class MissingRows(NamedTuple):
-    """Nothing between these times. missing: how many rows, by interval, by the times around it, or by id."""
+    """MissingRows say that nothing is between these times. missing: how many rows, by interval, neighbours or id."""
 
     after_ms: int
     before_ms: int
@@ -33,7 +33,7 @@ class MissingRows(NamedTuple):
 
 
 class HistoryCheck:
-    """Takes the rows of one job's files in order, table by table; `lines` is what a person reads.
+    """A HistoryCheck takes the rows of one job's files in order, table by table; `lines` is what a person reads.
 
     Bars are missing where two are more than an interval apart; funding, where a distance is more than 1.5 times each of
     the two beside it; trades, where their ids are numbers that count up one by one and some are skipped.
@@ -54,7 +54,7 @@ class HistoryCheck:
         self._due: list[_Numbers] = []
 
     def add(self, name: str, table: Any) -> None:
-        """The next rows; `name` is their file."""
+        """Takes the next rows; `name` is their file."""
         if not table.num_rows:
             return
         times = np.concatenate([self._last, table[TIME].cast(pa.int64()).to_numpy()])
@@ -76,7 +76,7 @@ class HistoryCheck:
             self._trades(times, apart, table)
 
     def gaps(self) -> list[MissingRows]:
-        """What is missing, in order of time."""
+        """Returns what is missing, in order of time."""
         if self._kind is KindName.FUNDING:
             return _funding_gaps(np.concatenate(self._due) if self._due else _NONE)
         if self._kind is KindName.TRADES:
@@ -90,7 +90,7 @@ class HistoryCheck:
         return self._ids_are_numbers and by_one >= COUNTING * (by_one + by_more)
 
     def lines(self, repeats: int) -> list[str]:
-        """What a person reads. repeats: duplicates that were removed."""
+        """Returns what a person reads. repeats: duplicates that were removed."""
         if not self.rows:
             return [f"0 rows from {_text(self._start_ms)} to {_text(self._end_ms)}: the exchange has none"]
         gaps = self.gaps()
@@ -166,16 +166,13 @@ def _text(at_ms: int) -> str:
     return time_text(at_ms * 1_000_000)
 
 
-# What a download has brought, and one file out of its months.
-
-
 def check_lines(job: Job, result: Result) -> list[str]:
-    """Read the files once more from end to end, and say what they hold and lack; raises DataError."""
+    """Reads the files once more from end to end, and says what they hold and lack; raises DataError."""
     return checked(job.origin, result.files, job.start_ms, result.end_ms)
 
 
 def checked(origin: Origin, files: Sequence[Path], start_ms: int, end_ms: int) -> list[str]:
-    """The same of files in order of time, which should hold all there is from `start_ms` until before `end_ms`."""
+    """Says the same of files in order of time, which should hold all there is from `start_ms` until before `end_ms`."""
     interval_ms = interval_ns(origin.interval) // 1_000_000 if origin.interval else 0
     check, repeats = HistoryCheck(origin.kind, interval_ms, start_ms, end_ms), 0
     for path in files:
@@ -187,7 +184,7 @@ def checked(origin: Origin, files: Sequence[Path], start_ms: int, end_ms: int) -
 
 
 def merge(job: Job, result: Result, path: Path) -> int:
-    """Write the job's rows into one Parquet file; their number. Memory does not grow with the file."""
+    """Writes the job's rows into one Parquet file; returns their number. Memory does not grow with the file."""
     if not result.files:
         raise DataError(f"--merge {path}: there are no rows to write: the exchange has none")
     parts = (part for month in result.files for part in tables(month, job.start_ms, result.end_ms))
@@ -196,7 +193,7 @@ def merge(job: Job, result: Result, path: Path) -> int:
 
 
 def require_merge_path(job: Job, path: Path) -> None:
-    """Refuse at once, with a ConfigError, what `merge` could not write."""
+    """Refuses at once, with a ConfigError, what `merge` could not write."""
     if path.suffix.lower() not in PARQUET_SUFFIXES:
         raise ConfigError(f"--merge {path}: it becomes a Parquet file: name it .parquet")
     if path.parent.resolve() == job.place.resolve():

@@ -25,7 +25,7 @@ from shared.errors import ConfigError
 
 
 class FetchProgress(NamedTuple):
-    """Where a download is. rows: new ones of this run. done: from 0.0 to 1.0."""
+    """FetchProgress says where a download is. rows: new ones of this run. done: from 0.0 to 1.0."""
 
     month: str
     rows: int
@@ -33,7 +33,10 @@ class FetchProgress(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What is there now, in order of time: all that the exchange has from the job's start until before `end_ms`."""
+    """A Result says what is there now, in order of time.
+
+    That is all that the exchange has from the job's start until before `end_ms`.
+    """
 
     files: list[Path]
     rows: int
@@ -41,7 +44,7 @@ class Result(NamedTuple):
 
 
 class Download:
-    """Fetches one Job. Raises ConfigError, DataError (a file that is damaged or not of this market), VenueError.
+    """A Download fetches one Job. Raises ConfigError, DataError (a damaged file, or of another market), VenueError.
 
     However it ends, what was fetched is kept, and the same job goes on from there: of a month that is complete nothing
     is asked again, and of one that is not, what comes behind its last row.
@@ -57,7 +60,7 @@ class Download:
         self._last: list[HistoryRow] = []  # behind which the next month goes on
 
     async def run(self) -> Result:
-        """Fetch what is missing."""
+        """Fetches what is missing."""
         job = self._job
         history = History(self._venue, job.origin.market, self._kind, job.origin.interval)
         self._end_ms = await self._complete_before(history)
@@ -73,12 +76,12 @@ class Download:
         return Result(files, self._rows, self._end_ms)
 
     async def _complete_before(self, history: History) -> int:
-        """Rows before this time are complete, by the exchange's clock: bars have ended, trades have settled."""
+        """Returns before when rows are complete, by the exchange's clock: bars have ended, trades have settled."""
         complete_ms = await self._venue.now_ms() - self._kind.late_ms - max(history.apart_ms - 1, 0)
         return complete_ms if self._job.end_ms is None else min(self._job.end_ms, complete_ms)
 
     async def _month(self, history: History, month: MonthSpan, path: Path) -> bool:
-        """Bring a month's file up to date; False where the exchange has nothing in it."""
+        """Brings a month's file up to date; False where the exchange has nothing in it."""
         start_ms, end_ms = max(self._job.start_ms, month.start_ms), min(self._end_ms, month.end_ms)
         unfinished = path.with_name(f".{month.name}.partial")
         old = self._old(path)
@@ -116,7 +119,7 @@ class Download:
         return old
 
     def _begun(self, partial: Partial, path: Path, old: Coverage | None, start_ms: int) -> Head:
-        """Go on with what an interrupted run left, or begin: behind the file's last row, or at `start_ms`."""
+        """Goes on with what an interrupted run left, or begins: behind the file's last row, or at `start_ms`."""
         head, origin = partial.head, str(self._job.origin)
         if head is not None and head.origin != origin:
             raise ConfigError(

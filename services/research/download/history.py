@@ -99,7 +99,7 @@ def _shown(text: str) -> str:
 
 
 class History:
-    """A Source (pages.py). interval: of bars only.
+    """A History is a HistorySource of one market. interval: of bars only.
 
     Raises ConfigError for what the exchange does not have: the market, the kind, the interval.
     """
@@ -128,27 +128,27 @@ class History:
         return bool(self._from_id)
 
     def limit(self, at_ms: int, end_ms: int) -> int:
-        """How many rows to ask for at once; of bars no more than fit."""
+        """Returns how many rows to ask for at once; of bars no more than fit."""
         return max(2, min(self._cap, -(-(end_ms - at_ms) // self.apart_ms))) if self._timeframe else self._cap
 
     def cut_from(self, limit: int) -> int:
-        """A page of so many rows may have been cut off."""
+        """Returns how long a page is that may have been cut off."""
         return min(limit, self._cut_from)
 
     def step_ms(self, limit: int) -> int:
-        """How much time an empty page covers."""
+        """Returns how much time an empty page covers."""
         return limit * self.apart_ms if self._timeframe else self._kind.step_ms
 
     async def since(self, at_ms: int, limit: int) -> list[HistoryRow]:
-        """The first rows from this time on."""
+        """Asks for the first rows from this time on."""
         return await self._rows(at_ms, limit, {})
 
     async def behind(self, last_id: int, limit: int) -> list[HistoryRow]:
-        """The first rows whose id is above this one."""
+        """Asks for the first rows whose id is above this one."""
         return await self._rows(None, limit, {self._from_id: last_id + 1})
 
     async def latest(self, limit: int) -> list[HistoryRow]:
-        """The latest rows."""
+        """Asks for the latest rows."""
         return await self._rows(None, limit, {})
 
     async def _rows(self, at_ms: int | None, limit: int, params: Mapping[str, object]) -> list[HistoryRow]:
@@ -178,7 +178,7 @@ class History:
 
 
 def _timeframe(venue: PublicExchange, interval: str) -> str:
-    """The exchange's own name of an interval."""
+    """Returns the exchange's own name of an interval."""
     lengths = {_length_ns(venue, name): name for name in venue.ccxt.timeframes or {} if not name.endswith("M")}
     wanted = interval_ns(interval)
     if wanted not in lengths:

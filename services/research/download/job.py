@@ -1,4 +1,4 @@
-"""What is to be fetched, and where it goes."""
+"""What is to be fetched, where it goes, and the months that it goes over."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _SYM = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 class Origin(NamedTuple):
-    """Where rows come from; rows of two origins do not stand in one file. interval: of bars only, else empty."""
+    """An Origin says where rows come from; rows of two do not stand in one file. interval: of bars only, else empty."""
 
     exchange: str
     market: str
@@ -27,7 +27,7 @@ class Origin(NamedTuple):
 
 
 class Job(NamedTuple):
-    """From `start_ms` until before `end_ms`; None: the present."""
+    """A Job goes from `start_ms` until before `end_ms`; None: the present."""
 
     origin: Origin
     sym: str
@@ -51,7 +51,7 @@ def make_job(
     end: str | None,
     folder: Path,
 ) -> Job:
-    """The options as written, checked as far as that goes without the exchange; raises ConfigError.
+    """Checks the options as written, as far as that goes without the exchange; raises ConfigError.
 
     >>> job = make_job("binance", "BTC/USDT", "BTCUSDT", KindName.OHLCV, "60m", "2024-01-01", None, Path("data"))
     >>> job.place.as_posix(), str(job.origin)
@@ -87,11 +87,8 @@ def _time_ms(option: str, text: str) -> int:
         raise ConfigError(f"{option}: {error}") from error
 
 
-# Calendar months in UTC, as milliseconds since 1970.
-
-
 class MonthSpan(NamedTuple):
-    """name: as in 2024-01. From `start_ms` until before `end_ms`."""
+    """A MonthSpan is a calendar month in UTC, from `start_ms` until before `end_ms`. name: as in 2024-01."""
 
     name: str
     start_ms: int
@@ -99,7 +96,7 @@ class MonthSpan(NamedTuple):
 
 
 def months(start_ms: int, end_ms: int) -> Iterator[MonthSpan]:
-    """The months that share a time with [start, end).
+    """Returns the months that share a time with [start, end).
 
     >>> [month.name for month in months(1_703_980_800_000, 1_706_745_600_000)]
     ['2023-12', '2024-01']

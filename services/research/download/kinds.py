@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 from shared.errors import VenueError
 
-# What a venue tells, whatever its kind: a time, an id where there is one, and values as text.
-
 
 class HistoryRow(NamedTuple):
-    """One bar (`at_ms`: its start), trade or funding rate. id: empty where the time alone tells it from the others.
+    """A HistoryRow is one bar (`at_ms`: its start), trade or funding rate.
 
-    values: of the kind's columns, the venue's own digits; None where the venue says nothing. on_book: False for a trade
-    at a price that nobody else could have had. seq: the venue's own order within one time; 0: it tells none.
+    - id: empty where the time alone tells it from the others
+    - values: of the kind's columns, the exchange's own digits; None where the exchange says nothing
+    - on_book: False for a trade at a price that nobody else could have had
+    - seq: the exchange's own order within one time; 0: it tells none
     """
 
     at_ms: int
@@ -30,7 +30,7 @@ class HistoryRow(NamedTuple):
 
 
 def in_order(row: HistoryRow) -> tuple[int, int, int, str]:
-    """A sort key: by time, then as the venue numbers it, then by id, where 999 is before 1000.
+    """Returns a sort key: by time, then as the exchange numbers it, then by id, where 999 is before 1000.
 
     A random text orders nothing.
 
@@ -42,7 +42,7 @@ def in_order(row: HistoryRow) -> tuple[int, int, int, str]:
 
 
 def digits(value: object) -> str | None:
-    """A number as plain digits, none lost and none added; None for what is no finite number.
+    """Writes a number as plain digits, none lost and none added; None for what is no finite number.
 
     >>> digits(Decimal("71440.10")), digits(1e-7), digits("NaN"), digits(None)
     ('71440.10', '0.0000001', None, None)
@@ -59,7 +59,7 @@ DAY_MS = 24 * HOUR_MS
 
 
 class KindName(StrEnum):
-    """As written on the command line."""
+    """A KindName is written on the command line."""
 
     OHLCV = "ohlcv"
     TRADES = "trades"
@@ -67,10 +67,13 @@ class KindName(StrEnum):
 
 
 class Kind(NamedTuple):
-    """has: ccxt's name of the method. columns: of a row's values; `id` follows them where rows have one.
+    """A Kind says how one kind of history is asked for and written.
 
-    limit: rows to ask for at once. cut_from: a page of at least so many may have been cut off by the venue.
-    step_ms: how far to go on where the venue has nothing. late_ms: rows younger than this may still be incomplete.
+    - has: ccxt's name of the method
+    - columns: of a row's values; `id` follows them where rows have one
+    - limit: rows to ask for at once; cut_from: a page of at least so many may have been cut off by the exchange
+    - step_ms: how far to go on where the exchange has nothing
+    - late_ms: rows younger than this may still be incomplete
     """
 
     name: KindName

@@ -34,7 +34,7 @@ _REMEDY = "move it away and run the same command again"
 
 
 class Coverage(BaseModel):
-    """Where a file's rows come from. They are all there are from `start_ms` until before `end_ms`."""
+    """Coverage says where a file's rows come from: all there are from `start_ms` until before `end_ms`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,13 +45,13 @@ class Coverage(BaseModel):
 
 
 def schema(kind: Kind) -> Any:
-    """The columns of a kind's files."""
+    """Returns the columns of a kind's files."""
     texts = (*kind.columns, ID) if kind.has_id else kind.columns
     return pa.schema([pa.field(TIME, _TIME_TYPE, nullable=False), *(pa.field(name, pa.string()) for name in texts)])
 
 
 def about(path: Path) -> Coverage | None:
-    """What a file says of itself; None where there is no file. A DataError where it is none of ours."""
+    """Returns what a file says of itself; None where there is no file. A DataError where it is none of ours."""
     if not path.exists():
         return None
     with _opened(path) as file:
@@ -59,7 +59,7 @@ def about(path: Path) -> Coverage | None:
 
 
 def write(path: Path, kind: Kind, new: Coverage, parts: Iterable[Any]) -> int:
-    """Put a file of these tables in the place of what is there, as a whole; the number of rows."""
+    """Puts a file of these tables in the place of what is there, as a whole; returns the number of rows."""
     rows = 0
     with replacing(path) as temporary:
         form = schema(kind).with_metadata({_KEY: new.model_dump_json().encode()})
@@ -72,7 +72,7 @@ def write(path: Path, kind: Kind, new: Coverage, parts: Iterable[Any]) -> int:
 
 
 def table(kind: Kind, rows: Sequence[HistoryRow]) -> Any:
-    """Rows as a table."""
+    """Makes a table of rows."""
     times = pa.array([row.at_ms for row in rows], pa.int64()).cast(_TIME_TYPE)
     texts = [pa.array([row.values[at] for row in rows], pa.string()) for at in range(len(kind.columns))]
     ids = [pa.array([row.id for row in rows], pa.string())] if kind.has_id else []
@@ -80,7 +80,7 @@ def table(kind: Kind, rows: Sequence[HistoryRow]) -> Any:
 
 
 def tables(path: Path, start_ms: int, end_ms: int) -> Iterator[Any]:
-    """A file's rows from `start_ms` until before `end_ms`, a row group at a time."""
+    """Yields a file's rows from `start_ms` until before `end_ms`, a row group at a time."""
     first, end = (pa.scalar(at_ms, pa.int64()).cast(_TIME_TYPE) for at_ms in (start_ms, end_ms))
     with _opened(path) as file:
         for group in range(file.num_row_groups):
@@ -90,7 +90,7 @@ def tables(path: Path, start_ms: int, end_ms: int) -> Iterator[Any]:
 
 
 def last_rows(path: Path, kind: Kind) -> list[HistoryRow]:
-    """The rows of a file's last time."""
+    """Returns the rows of a file's last time."""
     with _opened(path) as file:
         last = file.read_row_group(file.num_row_groups - 1)
     at_ms = pc.max(last[TIME].cast(pa.int64())).as_py()
@@ -114,14 +114,12 @@ def _about(path: Path, file: Any) -> Coverage:
         raise DataError(f"{path}: was not written by `tickline download`: {_REMEDY}") from error
 
 
-# What the disk refuses, as one line.
-
 _FULL = "no space is left on the disk: free some and run the same command again; what was fetched is kept"
 
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Turn the errors of writing and reading back into ConfigErrors and, for a damaged file, a DataError."""
+    """Turns the errors of writing and reading back into ConfigErrors and, for a damaged file, a DataError."""
     try:
         yield
     except sqlite3.Error as error:
@@ -137,14 +135,14 @@ def storing(path: Path) -> Iterator[None]:
 
 
 def make_folder(folder: Path) -> None:
-    """A folder that can be written into, or a ConfigError."""
+    """Makes a folder that can be written into, or raises a ConfigError."""
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Only one process works in this folder; the lock ends with its process, however that ends."""
+    """Lets only one process work in this folder; the lock ends with its process, however that ends."""
     with storing(folder / ".lock"):
         lock = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
     try:
@@ -159,7 +157,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path whose file takes the place of `path` as a whole, on the disk, when the block ends well."""
+    """Yields a temporary path whose file takes the place of `path` as a whole when the block ends well."""
     temporary = path.with_name(f".{path.name}.tmp")
     with storing(path):
         try:
@@ -177,17 +175,18 @@ def replacing(path: Path) -> Iterator[Path]:
             raise
 
 
-# A month while it is fetched: SQLite, so that a page is there as a whole or not at all, and each row once.
-
 BATCH_ROWS = 65_536
 _SQLITE_FIELDS = "origin TEXT, start_ms INTEGER, after_ms INTEGER, at_ms INTEGER, repeats INTEGER"
 
 
 class Head(NamedTuple):
-    """origin: of the rows, as text. start_ms: all rows from here on are wanted.
+    """A Head says how a month was begun, and how far it is.
 
-    after_ms: those before it stand in the month's file; None: there is no such file, or it is not to be kept.
-    at_ms: how far the exchange has been read. repeats: how many rows came again, in all runs.
+    - origin: of the rows, as text
+    - start_ms: all rows from here on are wanted
+    - after_ms: those before it stand in the month's file; None: there is no such file, or it is not to be kept
+    - at_ms: how far the exchange has been read
+    - repeats: how many rows came again, in all runs
     """
 
     origin: str
@@ -198,10 +197,12 @@ class Head(NamedTuple):
 
 
 class Partial:
-    """One month's rows so far; a context manager. Nothing can be added before `begin`, in this or an earlier run.
+    """A Partial holds one month's rows while they are fetched, in SQLite; a context manager.
 
-    Each change is one transaction, on the disk when its method returns: a process that is killed loses no page but the
-    one it is writing. Raises ConfigError where the disk does not take it, DataError where the file is damaged.
+    A page is there as a whole or not at all, and each row once. Nothing can be added before `begin`, in this or an
+    earlier run. Each change is one transaction, on the disk when its method returns: a process that is killed loses no
+    page but the one it is writing. Raises ConfigError where the disk does not take it, DataError where the file is
+    damaged.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
@@ -237,7 +238,7 @@ class Partial:
         return None if found is None else Head(*found)
 
     def begin(self, head: Head, tail: Sequence[HistoryRow]) -> None:
-        """Begin anew. tail: what the month's file has from `after_ms` on."""
+        """Begins anew. tail: what the month's file has from `after_ms` on."""
         with storing(self._path), self._transaction():
             self._db.execute("DELETE FROM rows")
             self._db.execute("DELETE FROM head")
@@ -245,18 +246,18 @@ class Partial:
             self._insert(tail)
 
     def add(self, page: HistoryPage) -> None:
-        """Write a page, all of it or nothing."""
+        """Writes a page, all of it or nothing."""
         with storing(self._path), self._transaction():
             self._insert(page.rows)
             self._db.execute("UPDATE head SET at_ms = max(at_ms, ?), repeats = repeats + ?", (page.at_ms, page.repeats))
 
     def tail(self) -> list[HistoryRow]:
-        """The rows of the latest time that there is."""
+        """Returns the rows of the latest time that there is."""
         with storing(self._path), self._select("WHERE at_ms = (SELECT max(at_ms) FROM rows)") as cursor:
             return [_row(fields) for fields in cursor]
 
     def batches(self) -> Iterator[list[HistoryRow]]:
-        """All rows in order, some at a time."""
+        """Yields all rows in order, some at a time."""
         with storing(self._path), self._select("ORDER BY at_ms, length(id), id") as cursor:
             while found := cursor.fetchmany(BATCH_ROWS):
                 yield [_row(fields) for fields in found]

@@ -18,7 +18,7 @@ from shared.plural import plural
 
 
 class HistorySource(Protocol):
-    """The history of one market; every answer is in order of time."""
+    """A HistorySource is the history of one market; every answer is in order of time."""
 
     @property
     def name(self) -> str:
@@ -33,26 +33,26 @@ class HistorySource(Protocol):
         """What two rows are apart at least; 0 where they may share a time."""
 
     def limit(self, at_ms: int, end_ms: int) -> int:
-        """How many rows to ask for at once, at least 2."""
+        """Returns how many rows to ask for at once, at least 2."""
 
     def cut_from(self, limit: int) -> int:
-        """A page of so many rows may have been cut off by the venue."""
+        """Returns how long a page is that may have been cut off by the exchange."""
 
     def step_ms(self, limit: int) -> int:
-        """How much time an empty page of this limit covers."""
+        """Returns how much time an empty page of this limit covers."""
 
     async def since(self, at_ms: int, limit: int) -> list[HistoryRow]:
-        """The first rows from this time on."""
+        """Asks for the first rows from this time on."""
 
     async def behind(self, last_id: int, limit: int) -> list[HistoryRow]:
-        """The first rows whose id is above this one."""
+        """Asks for the first rows whose id is above this one."""
 
     async def latest(self, limit: int) -> list[HistoryRow]:
-        """The venue's latest rows."""
+        """Asks for the exchange's latest rows."""
 
 
 class HistoryPage(NamedTuple):
-    """rows: new ones, in order. repeats: how many came again. at_ms: how far the venue has been read."""
+    """A HistoryPage holds new rows, in order. repeats: how many came again. at_ms: how far it was read."""
 
     rows: list[HistoryRow]
     repeats: int
@@ -62,7 +62,7 @@ class HistoryPage(NamedTuple):
 async def pages(
     source: HistorySource, start_ms: int, end_ms: int, tail: Sequence[HistoryRow] = ()
 ) -> AsyncIterator[HistoryPage]:
-    """All rows from `start_ms` until before `end_ms` that are not in or before `tail`, the last ones known.
+    """Yields all rows from `start_ms` until before `end_ms` that are not in or before `tail`, the last ones known.
 
     Trades that are no prices are left out, but where the ids count: there they would be missing. The last page says
     `end_ms`. Raises VenueError where the venue's answers do not add up to a history.
@@ -133,7 +133,7 @@ async def _by_id(
 
 
 async def _id_before(source: HistorySource, start_ms: int, end_ms: int) -> int | None:
-    """An id before the first trade at or after `start_ms`, less than a page before it; None: there are no trades.
+    """Finds an id before the first trade at or after `start_ms`, less than a page before it; None without trades.
 
     A venue may answer a question for a time with the last trades of that time's window instead of the first, so the
     place is found between the ids.
@@ -163,7 +163,7 @@ async def _id_before(source: HistorySource, start_ms: int, end_ms: int) -> int |
 
 
 async def _refuse_only_latest(source: HistorySource, first: HistoryRow, asked_ms: int, limit: int) -> None:
-    """Many venues ignore the time that is asked for and give their latest rows, which look like any other page."""
+    """Refuses latest rows for older ones: many exchanges ignore the time that is asked for."""
     latest = await source.latest(limit)
     if latest and latest[0].key == first.key:
         raise VenueError(
@@ -173,7 +173,7 @@ async def _refuse_only_latest(source: HistorySource, first: HistoryRow, asked_ms
 
 
 async def _refuse_blind(source: HistorySource, nothing_since_ms: int) -> None:
-    """Where a page is empty, the venue must at least give something when it is asked for its latest row's time."""
+    """Refuses an exchange that gives nothing for its own latest row's time, where a page is empty."""
     latest = await source.latest(2)
     if not latest or latest[-1].at_ms < nothing_since_ms:
         return

@@ -1,7 +1,8 @@
-"""What the live stages take in and give out. All times are the venue's, in ns since 1970 UTC.
+"""What the live stages take in and give out. All times are the exchange's, in ns since 1970 UTC.
 
 In: what a source heard (Trade, TopOfBook, Candle), what it fetched (Page, Bars, Answered), and how it stands with its
-connection and the time (Connected, Disconnected, Clock). Out: what it is asked to do (Missing, FeedSilent).
+connection and the time (Connected, Disconnected, Clock). Out: what the source shall do (Missing, FeedSilent).
+
 """
 
 from decimal import Decimal
@@ -9,11 +10,14 @@ from typing import Literal, NamedTuple, TypeAlias
 
 
 class Trade(NamedTuple):
-    """A trade as the venue tells of it.
+    """A Trade is as the exchange tells of it.
 
-    id: an integer where the venue numbers them, also if it leaves some out; its own text otherwise. Never both in one
-    symbol. qty: in base units. seq: the venue's own order within one time; 0: it tells none. on_book: whether somebody
-    else could have traded at this price; else it is none, and only a trade that was not missed.
+    - id: an integer where the exchange numbers them, also if it leaves some out; its own text otherwise. Never both in
+      one symbol
+    - qty: base units
+    - seq: the exchange's own order within one time; 0: it tells none
+    - on_book: whether somebody else could have traded at this price; else it is none, and only a trade that was not
+      missed
     """
 
     id: int | str
@@ -25,7 +29,7 @@ class Trade(NamedTuple):
 
 
 class TopOfBook(NamedTuple):
-    """The best bid and ask since `ts_event`."""
+    """A TopOfBook is the best bid and ask since `ts_event`."""
 
     ts_event: int
     bid: Decimal
@@ -33,48 +37,48 @@ class TopOfBook(NamedTuple):
 
 
 class Candle(NamedTuple):
-    """A bar as the venue tells of it over the websocket, finished or not; `start` is its beginning."""
+    """A Candle is a bar as a websocket tells of it, finished or not; `start` is its beginning."""
 
     start: int
     close: Decimal
 
 
 class ClosedBar(NamedTuple):
-    """A finished bar; `ts_event` is its end. price: its close; None: nothing traded, so it is the close before."""
+    """A ClosedBar is finished; `ts_event` is its end. price: its close; None: nothing traded, it is the one before."""
 
     ts_event: int
     price: Decimal | None
 
 
 class Clock(NamedTuple):
-    """The venue's time now: our clock with its skew taken off. sure: the skew is known and within its bound."""
+    """A Clock tells the exchange's time: ours with its skew taken off. sure: the skew is known and within its bound."""
 
     now: int
     sure: bool = True
 
 
 class Connected(NamedTuple):
-    """The subscription stands, from now on."""
+    """Connected says that the subscription stands, from now on."""
 
 
 class Disconnected(NamedTuple):
-    """It does not any more. Also the first event after a restart."""
+    """Disconnected says that it does not any more. It is also the first event after a restart."""
 
 
 class Page(NamedTuple):
-    """Trades that were fetched, in any order; those of one time that nothing else orders as they happened."""
+    """A Page holds fetched trades, in any order; those of one time that nothing else orders as they happened."""
 
     trades: tuple[Trade, ...]
 
 
 class Bars(NamedTuple):
-    """Finished bars that were fetched, in any order. Never ccxt's last row, which may still change."""
+    """Bars hold finished bars that were fetched, in any order. Never ccxt's last row, which may still change."""
 
     bars: tuple[ClosedBar, ...]
 
 
 class Answered(NamedTuple):
-    """The source is through with question `no`. complete: all that the venue has for it was given before this."""
+    """Answered ends question `no`. complete: all that the exchange has for it was given before this."""
 
     no: int
     what: Literal["trades", "bars"]
@@ -82,10 +86,10 @@ class Answered(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A question: fetch what lies between, both ends included, and give it in `Page` or `Bars`; then `Answered`.
+    """Missing asks for what lies between, both ends included, to be given in `Page` or `Bars`; then `Answered`.
 
-    from_id, to_id: where ids are consecutive; to_id None: all that there is by now. from_ns, to_ns: for trades when
-    they happened, for bars their ends.
+    - from_id, to_id: where ids are consecutive; to_id None: all that there is by now
+    - from_ns, to_ns: for trades when they happened, for bars their ends
     """
 
     no: int
@@ -97,19 +101,20 @@ class Missing(NamedTuple):
 
 
 class FeedSilent(NamedTuple):
-    """The connection stands, but this symbol's data do not come over it: remake it."""
+    """FeedSilent asks for another connection: it stands, but this symbol's data do not come over it."""
 
 
 class Watermark(NamedTuple):
-    """Everything until `ts_event` was given."""
+    """A Watermark says that everything until `ts_event` was given."""
 
     ts_event: int
 
 
 class MissingTrades(NamedTuple):
-    """Trades are missing before the next one and will not come; `ts_event` is when that one happened.
+    """MissingTrades says that trades are missing before the next one and will not come.
 
-    since: until then everything was known.
+    - ts_event: when that one happened
+    - since: until then everything was known
     """
 
     ts_event: int
@@ -117,13 +122,16 @@ class MissingTrades(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """The bar that ends at `ts_event` cannot be known from what was heard."""
+    """Lost says that the bar that ends at `ts_event` cannot be known from what was heard."""
 
     ts_event: int
 
 
 class Late(NamedTuple):
-    """The bar that ended at `ts_event` was given, and what came later, or is missing, would or may have changed it."""
+    """Late says that the bar that ended at `ts_event` was given, and may have been another.
+
+    What came later, or is missing, would or may have changed it.
+    """
 
     ts_event: int
 

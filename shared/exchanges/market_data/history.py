@@ -1,4 +1,4 @@
-"""What was missed, fetched over REST: trades by id or by time, and finished bars."""
+"""What a feed has missed, fetched over REST: trades by id or by time, and finished bars."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ Give = Callable[[Page | Bars], None]
 async def trades(
     caller: RestCaller, profile: MarketDataProfile, market: str, asked: Missing, give: Give, pages: Budget
 ) -> bool:
-    """Give what was asked for, as many pages as there may be; whether that is all there is. Raises VenueError."""
+    """Gives what was asked for, as many pages as there may be; says whether that is all. Raises VenueError."""
     if asked.from_id is not None and profile.from_id:
         return await _by_id(caller, profile, market, asked, give, pages)
     return await _by_time(caller, profile, market, asked, give, pages)
@@ -30,7 +30,7 @@ async def trades(
 async def _by_id(
     caller: RestCaller, profile: MarketDataProfile, market: str, asked: Missing, give: Give, pages: Budget
 ) -> bool:
-    """Whole pages: they cost the venue's patience no more than parts, and may fill the next hole too."""
+    """Asks for whole pages: they cost the exchange's patience no more than parts, and may fill the next hole too."""
     number = asked.from_id or 0
     for _ in range(MOST_PAGES):
         if not pages.take():
@@ -51,7 +51,7 @@ async def _by_id(
 async def _by_time(
     caller: RestCaller, profile: MarketDataProfile, market: str, asked: Missing, give: Give, pages: Budget
 ) -> bool:
-    """Hour by hour where a page is known to hold the first rows; else on from the newest until none is newer.
+    """Asks hour by hour where a page is known to hold the first rows; else on from the newest until none is newer.
 
     That a page reaches back to what is asked for, an older row shows: ccxt leaves out those before `since`.
     """
@@ -93,7 +93,7 @@ def _page(rows: Any, profile: MarketDataProfile) -> Page:
 async def bars(
     caller: RestCaller, profile: MarketDataProfile, market: str, interval: str, asked: Missing, give: Give
 ) -> bool:
-    """Give the finished bars that were asked for; whether these are all. Raises VenueError, also without such candles.
+    """Gives the finished bars that were asked for; says whether these are all. Raises VenueError.
 
     That a bar is finished, a later one shows: the venue's clock may have been set back since it was told. Where bars in
     which nothing traded have no row there may be none, and the time is believed.

@@ -1,4 +1,4 @@
-"""Which data of which venue, and how it is listened to."""
+"""Which data of which exchange, how it is listened to, and within which bounds it is believed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from typing import Literal
 
 from shared.intervals import NS_PER_S
 
-# The bounds within which trades are put in order, asked for and believed.
-
 
 @dataclass(frozen=True)
 class ContinuityRules:
-    """The bounds. consecutive: the venue numbers a symbol's trades 1, 2, 3 …, over websocket and REST alike.
+    """ContinuityRules bound how trades are put in order, asked for and believed.
 
-    order_ns, order_count: how long, and behind how many others, a trade may come out of order without being asked for.
-    waiting: how many may wait behind a hole. silence_ns: how long silence is believed to mean that nothing traded.
-    ask_ns: between two questions about a silence. fill_ns: after which a question counts as not answered.
-    ahead_ns: a trade that is further ahead of the clock is not believed.
+    - consecutive: the exchange numbers a symbol's trades 1, 2, 3 …, over websocket and REST alike
+    - order_ns, order_count: how long, and behind how many others, a trade may come out of order without being asked for
+    - waiting: how many may wait behind a hole
+    - silence_ns: how long silence is believed to mean that nothing traded; ask_ns: between two questions about it
+    - fill_ns: after which a question counts as not answered
+    - ahead_ns: a trade that is further ahead of the clock is not believed
     """
 
     consecutive: bool = True
@@ -36,12 +36,17 @@ class ContinuityRules:
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """exchange: ccxt's name. markets: symbol -> ccxt's market. interval: of a bar, or `trade`.
+    """LiveOptions say which data of which exchange, and how it is listened to.
 
-    price: of the last trade, or the middle of bid and ask. stream: bars are made of trades, or are the venue's candles.
-    websocket: false asks every `poll_s` over REST. skew_ns: how far our clock may be from the venue's.
-    timeout_s: of one request. attempts: of a question. base_url: instead of the exchange's hosts.
-    name: of one among several venues.
+    - exchange: ccxt's name; name: of one among several venues
+    - markets: symbol -> ccxt's market
+    - interval: of a bar, or `trade`
+    - price: of the last trade, or the middle of bid and ask
+    - stream: bars are made of trades, or are the exchange's candles
+    - websocket: false asks every `poll_s` over REST
+    - skew_ns: how far our clock may be from the exchange's
+    - timeout_s: of one request; attempts: of a question
+    - base_url: instead of the exchange's hosts
     """
 
     exchange: str
@@ -72,6 +77,6 @@ class LiveOptions:
         return f"[ingestor.venues.{self.name}]" if self.name else "[ingestor]"
 
     def rules(self, consecutive: bool) -> ContinuityRules:
-        """The bounds of continuity. consecutive: the venue numbers trades without a hole."""
+        """Returns the bounds of continuity. consecutive: the exchange numbers trades without a hole."""
         ask_ns = NS_PER_S if self.websocket else round(self.poll_s * NS_PER_S)
         return ContinuityRules(consecutive=consecutive, silence_ns=self.silence_ns, ask_ns=ask_ns)

@@ -1,4 +1,4 @@
-"""ccxt's structures as events; None for what does not fit. Pure."""
+"""ccxt's structures as events, in the order in which they happened; None for what does not fit. Pure."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -35,7 +35,7 @@ def trade(row: Mapping[str, Any], profile: MarketDataProfile) -> Trade | None:
 
 
 def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any, on_book: bool = True) -> Trade | None:
-    """A numbered trade of which each field has its plain type: integers, and numbers as texts. Else None.
+    """Makes a numbered trade of fields of plain types: integers, and numbers as texts. Else None.
 
     Decimal skips underscores, wherever they stand, and ccxt does not.
 
@@ -58,7 +58,7 @@ def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any, on_book: bool = True
 
 
 def sequence(raw: Any) -> int:
-    """The exchange's own number of what happened first within a millisecond; 0 where it gives none.
+    """Returns the exchange's own number of what happened first within a millisecond; 0 where it gives none.
 
     Bybit's `seq`: fills of one order share it (P: v5/websocket/public/trade; U: two in one message).
 
@@ -72,7 +72,7 @@ def sequence(raw: Any) -> int:
 
 
 def as_they_happened(raw: Sequence[Any], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put ccxt's trades of an answer in the order of time, and those of one millisecond in that of the answer.
+    """Puts ccxt's trades of an answer in the order of time, those of one millisecond in that of the answer.
 
     ccxt orders these by their id, which on some exchanges is a random text. raw: the answer's list; newest first or
     last, as its times say, else by `seq`, else newest first. rows: what ccxt made of it, each with its `info`.
@@ -97,14 +97,14 @@ def as_they_happened(raw: Sequence[Any], rows: Sequence[dict[str, Any]]) -> list
 
 
 def top_of_book(row: Mapping[str, Any], now: int) -> TopOfBook | None:
-    """The best prices; some venues do not tell since when: then it is `now`."""
+    """Reads the best prices; some exchanges do not tell since when: then it is `now`."""
     at_ns = now if row.get("timestamp") is None else _ns(row["timestamp"])
     bid, ask = _positive(row.get("bid")), _positive(row.get("ask"))
     return None if at_ns is None or bid is None or ask is None or bid > ask else TopOfBook(at_ns, bid, ask)
 
 
 def candle(row: Any) -> Candle | None:
-    """A row of [start, open, high, low, close, volume].
+    """Reads a row of [start, open, high, low, close, volume].
 
     >>> candle([1000, "1", "3", "1", "2", "9"])
     Candle(start=1000000000, close=Decimal('2'))

@@ -1,4 +1,4 @@
-"""What all symbols of one venue share: the markets, the REST connection, the time, the silence that it asks for."""
+"""What all symbols of one exchange share: the markets, the REST connection, the time, the silence that it asks for."""
 
 import asyncio
 import contextlib
@@ -33,24 +33,25 @@ log = structlog.get_logger()
 
 
 class LiveVenue:
-    """Raises ConfigError for an exchange that ccxt does not have, or that cannot give what is wanted.
+    """A LiveVenue is an exchange that is listened to.
 
-    `run` works until cancelled; it ends with ConfigError or VenueError when the venue cannot be used at all. A market
-    that it does not have is one line, and its symbol stays silent.
+    `run` works until cancelled; it ends with ConfigError or VenueError when the exchange cannot be used at all. A
+    market that it does not have is one line, and its symbol stays silent. Making one raises ConfigError for an exchange
+    that ccxt does not have, or that cannot give what is wanted.
     """
 
     def __init__(
         self,
         options: LiveOptions,
         clock: ExchangeClock | None = None,
-        complaints: LogOnce | None = None,
+        troubles: LogOnce | None = None,
         limit: RateLimit | None = None,
     ) -> None:
         self.options = options
         self.ccxt = load_ccxt("ingestor.source ccxt", websockets=True)
         require_known(self.ccxt, options.exchange, f"{options.section} exchange")
         self.profile = market_data_profile(options.exchange)
-        self.complaints = complaints or LogOnce(options.venue)
+        self.troubles = troubles or LogOnce(options.venue)
         self.limit = limit or RateLimit()
         self.client = make_market_data_client(self.ccxt, options, self.limit)
         self.caller = self._caller(self.client, options.attempts)
@@ -86,7 +87,7 @@ class LiveVenue:
 
     def _caller(self, client: Any, attempts: int) -> RestCaller:
         rules = CallRules(attempts, sits_out=True, says_types=True)
-        return RestCaller(self.ccxt, client, rules, self.limit, troubles=self.complaints)
+        return RestCaller(self.ccxt, client, rules, self.limit, troubles=self.troubles)
 
     @property
     def ready(self) -> bool:
@@ -94,11 +95,11 @@ class LiveVenue:
         return bool(self.markets) and self.clock.known
 
     def now(self) -> Clock:
-        """The venue's time."""
+        """Returns the exchange's time."""
         return self.clock.read()
 
     async def run(self) -> None:
-        """Load the markets, then keep the time."""
+        """Loads the markets, then keeps the time."""
         watching = asyncio.create_task(self._watch_silence())
         try:
             try:
@@ -106,7 +107,7 @@ class LiveVenue:
             except VenueError as error:
                 raise VenueError(f"no market data: {error}") from None
             self._choose()
-            self.complaints.over(VENUE)
+            self.troubles.over(VENUE)
             await self._keep_time()
         finally:
             watching.cancel()
@@ -114,14 +115,14 @@ class LiveVenue:
             await self.client.close()
 
     def listener(self, hooks: WebsocketHooks) -> Any:
-        """A new instance for a websocket, with the markets and the TLS certificates of the one that loaded them."""
+        """Makes an instance for a websocket, with the markets and the TLS certificates of the one that loaded them."""
         made = make_market_data_client(self.ccxt, self.options, self.limit, hooks)
         made.set_markets_from_exchange(self.client)
         made.ssl_context = self.client.ssl_context
         return made
 
     def sweep(self) -> None:
-        """Free what closed instances leave: they hold themselves. All stands still for some ms, so it is rare."""
+        """Frees what closed instances leave: they hold themselves. All stands still for some ms, so it is rare."""
         now_s = time.monotonic()
         if now_s >= self._swept_s + SWEEP_S:
             self._swept_s = now_s
@@ -136,12 +137,12 @@ class LiveVenue:
             near = difflib.get_close_matches(market, known, SHOWN, 0.6)
             hint = f": did you mean {', '.join(near)}?" if near else self._other_kind(market)
             line = f"{name} has no market {market}{hint}; {sym} stays without data"
-            self.complaints.say(sym, line)
+            self.troubles.say(sym, line)
         if not self.markets:
             raise ConfigError(f"{self.options.section} {name} has none of the markets: {sym}: {line}")
 
     def _other_kind(self, market: str) -> str:
-        """What helps where the venue has no market at all of the kind that the name is of."""
+        """Says what helps where the exchange has no market at all of the kind that the name is of."""
         if any((":" in known) == (":" in market) for known in self.client.markets):
             return ""
         if ":" in market:
@@ -161,10 +162,10 @@ class LiveVenue:
             try:
                 venue_ms = int(await caller.ask(self._timer.fetch_time))
             except (VenueError, TypeError, ValueError) as error:
-                self.complaints.say(TIME, f"its time is not known: {error}")
+                self.troubles.say(TIME, f"its time is not known: {error}")
                 await asyncio.sleep(backoff.next_s())
                 continue
-            self.complaints.over(TIME)
+            self.troubles.over(TIME)
             asked += 1
             backoff.reset()
             self.clock.heard(sent, venue_ms * 1_000_000)
@@ -173,14 +174,14 @@ class LiveVenue:
             await self._rest(TIME_FIRST_S if soon else TIME_EVERY_S)
 
     async def _rest(self, seconds: float) -> None:
-        """So long, unless a silence begins: then it is asked whether somebody is there."""
+        """Waits so long, unless a silence begins: then it is asked whether somebody is there."""
         self._probe.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._probe.wait()
 
     async def _watch_silence(self) -> None:
-        silence = self.complaints.silence
+        silence = self.troubles.silence
         while True:
             await asyncio.sleep(LOOK_S)
             silence.look()
@@ -190,12 +191,12 @@ class LiveVenue:
     def _show_skew(self) -> None:
         skew = self.clock.skew
         if skew is None or self.clock.read().sure:
-            self.complaints.over("clock")
+            self.troubles.over("clock")
             return
         apart_ms, error_ms = skew.offset_ns // 1_000_000, skew.error_ns // 1_000_000
         limit_ms = self.options.skew_ns // 1_000_000
         if not skew.within(self.options.skew_ns):
-            self.complaints.say(
+            self.troubles.say(
                 "clock",
                 f"the venue's clock is far from ours, more than {limit_ms} ms (max_skew_s): ticks are history until it "
                 "is not; set this machine's clock",

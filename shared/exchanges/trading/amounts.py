@@ -1,4 +1,4 @@
-"""Quantities as a venue takes them: whole steps, truncated toward zero, exact in Decimal."""
+"""Quantities as an exchange takes them: whole steps, truncated toward zero, exact in Decimal."""
 
 from decimal import ROUND_DOWN, Context, Decimal
 
@@ -11,7 +11,7 @@ RISEN = 10  # times: how far a least quantity or value may have risen since it w
 
 
 def truncated(qty: Decimal, step: Decimal) -> Decimal:
-    """The largest multiple of step that is not farther from zero.
+    """Returns the largest multiple of step that is not farther from zero.
 
     >>> truncated(Decimal("-0.0129"), Decimal("0.001")), truncated(Decimal("0.0009"), Decimal("0.001"))
     (Decimal('-0.012'), Decimal('0'))
@@ -21,7 +21,7 @@ def truncated(qty: Decimal, step: Decimal) -> Decimal:
 
 
 def sized(rules: MarketRules, qty: Decimal, price: Decimal, reduce_only: bool = False) -> Decimal | Reason:
-    """The quantity that can be sent, truncated, or why none can; at about this price.
+    """Returns the quantity that can be sent, truncated, or why none can; at about this price.
 
     A swap asks no least value of what only reduces; spot knows no such order, a sale is a sale.
     """
@@ -34,7 +34,7 @@ def sized(rules: MarketRules, qty: Decimal, price: Decimal, reduce_only: bool = 
 
 
 def dust(rules: MarketRules, held: Decimal, price: Decimal) -> Decimal:
-    """The position, signed, if it is too small to be closed at about this price; else 0.
+    """Returns the position, signed, if it is too small to be closed at about this price; else 0.
 
     >>> from shared.exchanges.trading.venue import MarketRules
     >>> step = Decimal("0.00001")
@@ -51,7 +51,7 @@ def dust(rules: MarketRules, held: Decimal, price: Decimal) -> Decimal:
 
 
 def may_be_dust(rules: MarketRules, held: Decimal, price: Decimal) -> bool:
-    """Whether a venue is believed that calls the position too small: its least may be more by now than we have read.
+    """Says whether an exchange is believed that calls the position too small: its least may be more by now.
 
     Not without bound: some say the same of what is too large.
     """
@@ -60,7 +60,7 @@ def may_be_dust(rules: MarketRules, held: Decimal, price: Decimal) -> bool:
 
 
 def most_at_once(rules: MarketRules, price: Decimal) -> Decimal | None:
-    """The largest market order at about this price, in base units and whole steps; None: no bound is known."""
+    """Returns the largest market order at about this price, in base units and whole steps; None: no bound is known."""
     bounds = [] if rules.most_qty is None else [rules.most_qty]
     if rules.most_notional is not None and price > 0:
         bounds.append(_WIDE.divide(rules.most_notional, price))
@@ -68,9 +68,9 @@ def most_at_once(rules: MarketRules, price: Decimal) -> Decimal | None:
 
 
 def contracts(rules: MarketRules, qty: Decimal) -> str:
-    """|qty| base units in the venue's own contracts, as it is written in the request; ValueError for a part of a step.
+    """Returns |qty| base units in the exchange's own contracts, as it is written in the request.
 
-    No exponent and no digit lost: the venue gets the very number.
+    No exponent and no digit lost: the exchange gets the very number. ValueError for a part of a step.
     """
     if truncated(qty, rules.step) != qty or not qty:
         raise ValueError(f"{qty} is no multiple of {rules.step}")
@@ -78,7 +78,7 @@ def contracts(rules: MarketRules, qty: Decimal) -> str:
 
 
 def plain(number: Decimal) -> str:
-    """Without exponent and trailing zeros.
+    """Writes a number without exponent and trailing zeros.
 
     >>> plain(Decimal("1E+3")), plain(Decimal("0.0100")), plain(Decimal("0E-8"))
     ('1000', '0.01', '0')

@@ -27,9 +27,9 @@ STATUS = ("status", "contractStatus", "state")  # what the exchanges call it in 
 
 
 class MarketOrder(NamedTuple):
-    """What holds for a market order beside what holds for all orders; None: nothing. In the venue's contracts.
+    """A MarketOrder says what holds for market orders beside what holds for all orders, in the exchange's contracts.
 
-    most_cost: quote units.
+    None: nothing. most_cost: quote units.
     """
 
     least: Decimal | None = None
@@ -197,7 +197,7 @@ def rules_of(
     markets: Mapping[str, Mapping[str, Any]],
     market_order: Callable[[Mapping[str, Any]], MarketOrder] = lambda market: ALL_ORDERS,
 ) -> MarketRules:
-    """The rules of `sym`, which the config maps to ccxt's market `name`; ConfigError where it cannot be traded here.
+    """Returns how `sym` is traded, which the config maps to ccxt's market `name`; ConfigError where it cannot be.
 
     Orders are market orders, so what bounds these counts beside what bounds all. One in which nothing is traded now has
     its rules, too: it holds up no other, and `closed_why` keeps orders that add out of it.
@@ -232,7 +232,7 @@ def rules_of(
 
 
 def closed_why(market: Mapping[str, Any], ends_ms: int | None) -> str:
-    """Why nothing is to be added in a market now; empty where it is traded, and no end of that is announced.
+    """Says why nothing is to be added in a market now; empty where it is traded, and no end of that is announced.
 
     >>> closed_why({"active": True}, None), closed_why({"active": True}, 1_764_576_000_000)
     ('', 'trading in it ends on 2025-12-01 08:00 UTC')
@@ -248,12 +248,12 @@ def closed_why(market: Mapping[str, Any], ends_ms: int | None) -> str:
 
 
 def changes(old: Contract, new: Contract) -> str:
-    """What is another contract than before: its size, or the step of its quantity; empty where neither is."""
+    """Says what is another contract than before: its size, or the step of its quantity; empty where neither is."""
     return _told(old, new, {"contract's size": (old.size, new.size), "quantity's step": (old.step, new.step)})
 
 
 def least_changes(old: Contract, new: Contract) -> str:
-    """What an order must be at least that it needed not be before, or the other way; empty where it is the same.
+    """Says what an order must be at least that it needed not be before, or the other way; empty where it is the same.
 
     >>> least = {"min_qty": Decimal("0.1"), "min_notional": Decimal(5)}
     >>> old = Contract(market="BTC/USDT", size=Decimal(1), step=Decimal("0.1"), **least)
@@ -275,7 +275,7 @@ def _told(old: Contract, new: Contract, both: Mapping[str, tuple[Decimal | None,
 
 
 def _common(one: Decimal, other: Decimal) -> Decimal:
-    """The least step that is a whole number of both.
+    """Returns the least step that is a whole number of both.
 
     >>> _common(Decimal("0.001"), Decimal("0.01")), _common(Decimal("0.4"), Decimal("0.6"))
     (Decimal('0.01'), Decimal('1.2'))
@@ -285,7 +285,7 @@ def _common(one: Decimal, other: Decimal) -> Decimal:
 
 
 def decimal_at(market: Mapping[str, Any], *path: str) -> Decimal | None:
-    """The number that stands there, if one does.
+    """Returns the number that stands there, if one does.
 
     >>> decimal_at({"limits": {"amount": {"min": "0.2"}}}, "limits", "amount", "min")
     Decimal('0.2')

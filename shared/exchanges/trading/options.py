@@ -1,4 +1,4 @@
-"""Which account of which venue, and how it is used."""
+"""Which account of which exchange, how it is used, and what its requests are signed with."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ MOST = 300
 
 @dataclass(frozen=True)
 class Credentials:
-    """An API key. password: what OKX calls a passphrase.
+    """Credentials are an API key, kept out of everything that is shown. password: what OKX calls a passphrase.
 
     >>> Credentials(SecretStr("abc"), SecretStr("def"))
     Credentials(api_key=SecretStr('**********'), secret=SecretStr('**********'), password=None)
@@ -29,7 +29,7 @@ class Credentials:
     password: SecretStr | None = None
 
     def check_complete(self, exchange: str, asked_for: Mapping[str, bool]) -> None:
-        """ConfigError where the exchange's keys have a part that was not given. asked_for: by ccxt's names."""
+        """Raises a ConfigError where the exchange's keys have a part that was not given. asked_for: by ccxt's names."""
         given = {"apiKey", "secret", *(("password",) if self.password else ())}
         lacking = sorted({name for name, needed in asked_for.items() if needed} - given)
         if lacking == ["password"]:
@@ -41,7 +41,7 @@ class Credentials:
             raise ConfigError(f"[gateway] exchange {exchange} asks for {', '.join(lacking)}: it cannot be traded here")
 
     def redact(self, text: str) -> str:
-        """The text in one line, without keys and signatures, and no longer than a person reads.
+        """Returns the text in one line, without keys and signatures, and no longer than a person reads.
 
         >>> keys = Credentials(SecretStr("abc"), SecretStr("def"))
         >>> keys.redact("GET https://x/y?key=abc&signature=0123456789 failed")
@@ -55,11 +55,15 @@ class Credentials:
 
 @dataclass(frozen=True)
 class VenueOptions:
-    """exchange: ccxt's name. markets: symbol -> ccxt's market, e.g. {"BTCUSDT": "BTC/USDT:USDT"}.
+    """VenueOptions say which account of which exchange is traded, and how.
 
-    leverage: of every swap, isolated. allow_unlisted: an exchange that has no profile. base_url: instead of the
-    exchange's hosts. timeout_s: of one request. attempts: of a read. throttled: reads are
-    spaced as ccxt knows the venue wants it; orders never are.
+    - exchange: ccxt's name
+    - markets: symbol -> ccxt's market, e.g. {"BTCUSDT": "BTC/USDT:USDT"}
+    - leverage: of every swap, isolated
+    - allow_unlisted: also an exchange without a profile
+    - base_url: instead of the exchange's hosts
+    - timeout_s: of one request; attempts: of a read
+    - throttled: reads are spaced as ccxt knows the exchange wants it; orders never are
     """
 
     exchange: str

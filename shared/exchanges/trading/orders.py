@@ -1,4 +1,4 @@
-"""An order on its way to the venue: what is sent, once, and what is known of it when the answer came or did not."""
+"""An order at an exchange: sent once, what a failure means, and what has become of it."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from shared.orders.state import OrderRequest
 
 
 class OrderSender:
-    """Sends market orders through ccxt, each once. timeout_s: of one request, from when it may be written."""
+    """An OrderSender sends market orders through ccxt, each once. timeout_s: from when a request may be written."""
 
     def __init__(self, caller: RestCaller, profile: TradingProfile, timeout_s: float) -> None:
         self._caller, self._profile, self._facts, self._timeout_s = caller, profile, profile.facts, timeout_s
@@ -27,7 +27,7 @@ class OrderSender:
     async def place(
         self, rules: MarketRules, request: OrderRequest, now_ms: Callable[[], int], cleared: Cleared
     ) -> OrderStatusReport | Refused | Ambiguous:
-        """Send exactly one request, or none; never raises for what the venue does.
+        """Sends exactly one request, or none; never raises for what the exchange does.
 
         now_ms: the venue's clock. cleared: awaited when the request is made and before anything of it is written.
         """
@@ -87,13 +87,11 @@ class OrderSender:
         return Ambiguous(self._caller.redact(fate.cause))
 
 
-# What became of an order, by its client id: by the venue's own look-up, then among the open ones.
-
 EARLIER_MS = 60_000
 
 
 class OrderLookup:
-    """Reads only; VenueError where the venue does not answer."""
+    """An OrderLookup finds orders by their client id; it reads only. VenueError where the exchange does not answer."""
 
     def __init__(self, caller: RestCaller, profile: TradingProfile) -> None:
         self._caller, self._profile, self._facts = caller, profile, profile.facts
@@ -101,7 +99,7 @@ class OrderLookup:
     async def find(
         self, rules: MarketRules, client_id: str, since_ms: int | None = None
     ) -> OrderStatusReport | Ambiguous | None:
-        """None: neither the look-up nor the open orders know it."""
+        """Returns None where neither the look-up nor the open orders know it."""
         order = await self._profile.order_by_client_id(self._caller, rules.market, client_id, since_ms)
         if order is None:
             opened = await self._profile.open_orders(self._caller, rules.market)
@@ -114,7 +112,7 @@ class OrderLookup:
     async def _exact(
         self, rules: MarketRules, order: Mapping[str, Any], found: OrderStatusReport
     ) -> OrderStatusReport | Ambiguous:
-        """With what its fills have cost: an average price is rounded."""
+        """Adds what its fills have cost: an average price is rounded."""
         fills = [
             parse.fill(self._profile, rules, "", row)
             for row in await self._trades_of(rules.market, order, found.venue_order_id)
@@ -133,14 +131,13 @@ class OrderLookup:
         return [row for row in rows if str(row.get("order")) == id_]
 
 
-# What a failed order means: the venue has definitely not taken it, or nobody knows. Pure.
-#
-# Only what an exchange's facts list is definite. The answer itself is read, not ccxt's name for it: ccxt maps codes by
-# the host's name, puts several meanings under one class, and calls "nobody knows" an error like any other.
-
-
 def failed(facts: TradingFacts, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
-    """The order's fate, from what came back and what was raised. Texts are the venue's: not redacted yet."""
+    """Says what a failed order means: the exchange has definitely not taken it, or nobody knows.
+
+    Only what an exchange's facts list is definite. The answer itself is read, not ccxt's name for it: ccxt maps codes
+    by the host's name, puts several meanings under one class, and calls "nobody knows" an error like any other. Texts
+    are the exchange's: not redacted yet.
+    """
     if isinstance(error, Overdue):
         return Refused(Reason.REQUEST_EXPIRED, "its validity was over before it was written: not sent")
     if isinstance(error, NotCleared):

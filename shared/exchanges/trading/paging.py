@@ -1,4 +1,4 @@
-"""Lists that a venue gives page by page: open orders and positions, and the account's trades from a time on."""
+"""Lists that an exchange gives page by page: open orders and positions, and the account's trades from a time on."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,7 +22,7 @@ async def all_pages(
     page: Callable[[Params], Awaitable[Any]],
     params: Params,
 ) -> list[Row]:
-    """The rows of all pages. more: what is asked for after a page, None after the last one."""
+    """Returns the rows of all pages. more: what is asked for after a page, None after the last one."""
     found: list[Row] = []
     further: Params | None = params
     for _ in range(MOST_PAGES):
@@ -42,7 +42,7 @@ async def trades(
     now_ms: int,
     params: Params | None = None,
 ) -> list[Row]:
-    """Each once, oldest first. Venues give a page's first or its last rows of a window; both are paged.
+    """Returns each trade once, oldest first, whether a page has a window's first rows or its last ones.
 
     market: None where a venue gives those of all markets; params then say of which.
     """
@@ -55,7 +55,7 @@ async def trades(
 
 
 async def order_trades(caller: RestCaller, profile: "TradingProfile", market: str, id_: str) -> list[Row]:
-    """Of one order, where the venue can be asked for these."""
+    """Returns the trades of one order, where the exchange can be asked for these."""
 
     def more(rows: Sequence[Row]) -> Params | None:
         return profile.more_trades(rows) if len(rows) >= profile.facts.page else None

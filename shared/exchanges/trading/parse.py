@@ -1,4 +1,4 @@
-"""ccxt's structures as our answers; numbers come as the venue's digits, amounts as its contracts."""
+"""ccxt's structures as our answers. Numbers come as the exchange's digits, amounts as its contracts."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def snapshot(
     facts: TradingFacts, rules: MarketRules, order: Mapping[str, Any], asked_qty: Decimal | None = None
 ) -> OrderStatusReport:
-    """What an order is now; its `paid` is exact only where the venue tells exactly (TradingFacts.exact_cost).
+    """Reads what an order is now; its `paid` is exact only where the exchange tells exactly (TradingFacts.exact_cost).
 
     asked_qty: ours, signed, for an answer that names no side. An answer without status is a bare acknowledgement: NEW.
     """
@@ -41,7 +41,7 @@ def snapshot(
 
 
 def order_id(facts: TradingFacts, order: Mapping[str, Any]) -> str:
-    """The order's id at the venue, by which it is cancelled and its trades are found; empty where it has none.
+    """Returns an order's id at the exchange, by which it is cancelled and its trades are found; empty without one.
 
     >>> fired = {"id": "7", "info": {"ordId": "8", "algoId": "7"}}
     >>> order_id(TradingFacts(order_id_name="ordId"), fired), order_id(TradingFacts(), fired)
@@ -51,7 +51,7 @@ def order_id(facts: TradingFacts, order: Mapping[str, Any]) -> str:
 
 
 def _state(facts: TradingFacts, order: Mapping[str, Any], filled: Decimal, qty: Decimal) -> OrderPhase:
-    """The venue's own word before ccxt's, which calls what was cancelled in part `closed`."""
+    """Reads the exchange's own word before ccxt's, which calls what was cancelled in part `closed`."""
     word, status = (order.get("info") or {}).get(facts.status_name), order.get("status")
     state = facts.states.get(str(word)) if word else ENDED.get(str(status))
     if state is None and status not in (None, "open"):
@@ -66,7 +66,7 @@ def _state(facts: TradingFacts, order: Mapping[str, Any], filled: Decimal, qty: 
 
 
 def fill(profile: "TradingProfile", rules: MarketRules, sym: str, trade: Mapping[str, Any]) -> VenueFill:
-    """One trade, with all its fees."""
+    """Reads one trade, with all its fees."""
     qty = number(trade.get("amount")) * rules.contract_size
     if trade.get("side") not in ("buy", "sell"):
         raise Unreadable("the trade has no side")
@@ -82,7 +82,7 @@ def fill(profile: "TradingProfile", rules: MarketRules, sym: str, trade: Mapping
 
 
 def summed(fees: Iterable[tuple[str, Decimal]]) -> list[tuple[str, Decimal]]:
-    """One sum a currency, in the order in which they came.
+    """Returns one sum a currency, in the order in which they came.
 
     >>> summed([("USDT", Decimal(1)), ("BTC", Decimal(2)), ("USDT", Decimal(3))])
     [('USDT', Decimal('4')), ('BTC', Decimal('2'))]
@@ -94,7 +94,7 @@ def summed(fees: Iterable[tuple[str, Decimal]]) -> list[tuple[str, Decimal]]:
 
 
 def position(rules: MarketRules, sym: str, held: Mapping[str, Any], row: str = "") -> VenuePosition:
-    """One of a swap's."""
+    """Reads one of a swap's positions."""
     qty = number(held.get("contracts"), "0") * rules.contract_size
     if qty and held.get("side") not in ("long", "short"):
         raise Unreadable(f"the position in {sym} has no side")
@@ -108,14 +108,14 @@ def position(rules: MarketRules, sym: str, held: Mapping[str, Any], row: str = "
 
 
 def quote(sym: str, ticker: Mapping[str, Any], asked_ms: int, *, trading: bool = True) -> VenueQuote:
-    """Bid and ask, as they were asked for; the book's own time where the venue tells it."""
+    """Reads bid and ask, as they were asked for; the book's own time where the exchange tells it."""
     book_ms = ticker.get("timestamp")
     bid, ask = number(ticker.get("bid")), number(ticker.get("ask"))
     return VenueQuote(sym, bid, ask, asked_ms, None if book_ms is None else int(book_ms), trading)
 
 
 def number(value: object, default: str | None = None) -> Decimal:
-    """The venue's digits, exactly."""
+    """Returns the exchange's digits, exactly."""
     if value is None or value == "":
         if default is None:
             raise Unreadable("a number is missing")

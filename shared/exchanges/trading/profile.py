@@ -1,6 +1,6 @@
 """What differs from exchange to exchange in trading, with what ccxt's common interface gives for all others.
 
-One module an exchange beside this one, and nowhere else does the code ask which exchange it is.
+One module an exchange in the folder above, and nowhere else does the code ask which exchange it is.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,14 +21,14 @@ ISOLATED = "isolated"
 
 
 class Rights(NamedTuple):
-    """What a key may do; None: the exchange does not tell."""
+    """Rights say what a key may do; None: the exchange does not tell."""
 
     trade: bool | None = None
     withdraw: bool | None = None
 
 
 class WaitingOrder(NamedTuple):
-    """An order that waits for a price. market: ccxt's."""
+    """A WaitingOrder waits for a price at the exchange. market: ccxt's."""
 
     market: str
     order_id: str
@@ -36,7 +36,7 @@ class WaitingOrder(NamedTuple):
 
 
 class Modes(NamedTuple):
-    """How a swap is set: hedged: one position each way; margin: ccxt's word, e.g. isolated.
+    """Modes say how a swap is set. hedged: one position each way. margin: ccxt's word, e.g. isolated.
 
     leverage: as the exchange writes it, which may be a fraction: ccxt's own number of it is cut to a whole one.
     """
@@ -47,9 +47,10 @@ class Modes(NamedTuple):
 
 
 class TradingProfile:
-    """An exchange of which nothing is known but what ccxt has in common for all. Subclasses say what is known.
+    """A TradingProfile trades at an exchange of which nothing is known but what ccxt has in common for all.
 
-    kind: `swap` or `spot`: an account here holds one of them, and the two may be two APIs.
+    Subclasses say what is known. kind: `swap` or `spot`: an account here holds one of them, and the two may be two
+    APIs.
     """
 
     name: ClassVar[str] = ""
@@ -66,32 +67,33 @@ class TradingProfile:
     # ---- lists
 
     def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
-        """What to ask for after this page of open orders, or of positions; None where there is no more."""
+        """Returns what to ask for after this page of open orders, or of positions; None where there is no more."""
         return None
 
     def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
-        """What to ask for after this page of trades, beside the same times or, with `since` in it, instead of them.
+        """Returns what to ask for after this page of trades.
 
-        None: nothing is known but the times, and the next page is asked for by them.
+        That goes beside the same times or, with `since` in it, instead of them. None: nothing is known but the times,
+        and the next page is asked for by them.
         """
         return None
 
     async def open_orders(
         self, caller: RestCaller, market: str | None, params: Mapping[str, Any] | None = None
     ) -> list[Row]:
-        """All that rest in a market, anybody's. params: of ccxt, beside its own."""
+        """Asks for all orders that rest in a market, anybody's. params: of ccxt, beside its own."""
         return await all_pages(caller, self.more_orders, partial(self._open_page, caller, market), params or {})
 
     async def _open_page(self, caller: RestCaller, market: str | None, params: Mapping[str, Any]) -> Any:
         return await caller.client.fetch_open_orders(market, None, self.facts.orders_page, dict(params))
 
     async def positions(self, caller: RestCaller, swaps: Sequence[str]) -> list[Row]:
-        """The rows of these swaps, or of more than these."""
+        """Asks for the rows of these swaps, or of more than these."""
         found: list[Row] = await caller.ask(caller.client.fetch_positions, list(swaps))
         return found
 
     async def book_ticker(self, caller: RestCaller, market: str) -> Row:
-        """Bid and ask of one market."""
+        """Asks for bid and ask of one market."""
         found: Row = await caller.ask(caller.client.fetch_ticker, market)
         return found
 
@@ -100,15 +102,15 @@ class TradingProfile:
     trades_at_once: ClassVar[bool] = False  # whether one question has the trades of all markets
 
     async def all_open_orders(self, caller: RestCaller, markets: Sequence[str]) -> list[Row]:
-        """All that rest in these markets, or in more than these."""
+        """Asks for all that rest in these markets, or in more than these."""
         return [row for market in markets for row in await self.open_orders(caller, market)]
 
     async def all_trades(self, caller: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
-        """The account's trades in these markets, or in more than these."""
+        """Asks for the account's trades in these markets, or in more than these."""
         return [row for market in markets for row in await trades(caller, self, market, since_ms, now_ms)]
 
     async def book_tickers(self, caller: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
-        """Bid and ask of these markets; one that the exchange does not answer for is left out."""
+        """Asks for bid and ask of these markets; one that the exchange does not answer for is left out."""
         found = {}
         for market in markets:
             try:
@@ -121,54 +123,54 @@ class TradingProfile:
     async def trades_page(
         self, caller: RestCaller, market: str | None, since: int | None, params: Mapping[str, Any]
     ) -> list[Row]:
-        """A page of the account's trades, in all markets for None; what is no trade is told apart by `is_trade`."""
+        """Asks for a page of the account's trades, in all markets for None; `is_trade` tells what is none."""
         found: list[Row] = await caller.client.fetch_my_trades(market, since, self.facts.page, dict(params))
         return found
 
     def is_trade(self, row: Row) -> bool:
-        """Whether a row of a page of trades is one."""
+        """Says whether a row of a page of trades is one."""
         return True
 
     # ---- single rows
 
     def forced(self, info: Mapping[str, Any]) -> Forced | None:
-        """Why the exchange itself made this order, or traded so, out of its own row; None where it does not say so."""
+        """Says why the exchange itself made this order or trade, out of its own row; None where it does not say so."""
         return None
 
     def fees(self, trade: Row) -> list[tuple[str, Decimal]]:
-        """What a trade has cost, by currency; positive when paid."""
+        """Returns what a trade has cost, by currency; positive when paid."""
         fee = trade.get("fee") or {}
         return [(str(fee.get("currency") or ""), number(fee.get("cost"), "0"))]
 
     def market_order(self, market: Row) -> MarketOrder:
-        """What a market order may be, beside what holds for all orders."""
+        """Returns what a market order may be, beside what holds for all orders."""
         return MarketOrder(*(decimal_at(market, "limits", "market", edge) for edge in ("min", "max")))
 
     # ---- the account
 
     async def prepare(self, caller: RestCaller) -> None:
-        """Ask what ccxt would else ask in the middle of the first order."""
+        """Asks what ccxt would else ask in the middle of the first order."""
 
     async def rights(self, caller: RestCaller) -> Rights:
-        """Of the key, as far as the exchange tells."""
+        """Asks what the key may do, as far as the exchange tells."""
         return Rights()
 
     async def account_id(self, caller: RestCaller, *, live: bool) -> str:
-        """The exchange's own number of the account, whatever its key; empty where it does not tell one."""
+        """Asks for the exchange's own number of the account, whatever its key; empty where it does not tell one."""
         return ""
 
     async def unfit(self, caller: RestCaller, *, live: bool) -> str | None:
-        """Why an account is of no kind that is traded here, and what to do about it; None where it is."""
+        """Says why an account is of no kind that is traded here, and what to do about it; None where it is."""
         return None
 
     async def fee_currencies(self, caller: RestCaller) -> frozenset[str]:
-        """Those that the account pays fees in beside quote and base, as far as it can be known before the first one."""
+        """Asks which currencies fees are paid in beside quote and base, as far as that is known before the first."""
         return frozenset()
 
     async def order_by_client_id(
         self, caller: RestCaller, market: str, client_id: str, since_ms: int | None = None
     ) -> Row | None:
-        """ccxt's order; None where the exchange does not know it. since_ms: it was not made before."""
+        """Looks an order up; None where the exchange does not know it. since_ms: it was not made before."""
         try:
             found: Mapping[str, Any] = await caller.ask(
                 caller.client.fetch_order, "", market, {self.lookup_name: client_id}
@@ -178,14 +180,14 @@ class TradingProfile:
         return found if found.get("clientOrderId") in (client_id, None) else None
 
     async def waiting(self, caller: RestCaller, markets: Sequence[str]) -> list[WaitingOrder]:
-        """Those that the exchange keeps apart from what rests; all others are told with the open orders."""
+        """Asks for orders that the exchange keeps apart from what rests; all others are told with the open orders."""
         return []
 
     async def cancel_waiting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
-        """All of these, anybody's. ids: theirs, where they are known; None: they are not."""
+        """Cancels all of these, anybody's. ids: theirs, where they are known; None: they are not."""
 
     async def cancel_resting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
-        """All open orders, anybody's: at once where the exchange can, else one by one. ids: likewise."""
+        """Cancels all open orders, anybody's: at once where the exchange can, else one by one. ids: likewise."""
         client, gone = caller.client, self.facts.unknown
         if client.has["cancelAllOrders"] is True:
             await caller.ask(client.cancel_all_orders, market, tolerated=gone)
@@ -194,25 +196,25 @@ class TradingProfile:
             await caller.ask(client.cancel_order, str(order["id"]), market, tolerated=gone)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
-        """The name of one of several positions in a market; empty for the one that is traded here."""
+        """Names one of several positions in a market; empty for the one that is traded here."""
         return str(position.get("side") or "").upper() if position.get("hedged") else ""
 
     def closing(self, row: str) -> Mapping[str, Any]:
-        """The parameters of an order that closes that position, or part of it, and nothing else."""
+        """Returns the parameters of an order that closes that position, or part of it, and nothing else."""
         raise VenueError(
             f"{self.name or 'this exchange'}: how its position {row} is closed is not known: do it by hand"
         )
 
     def balance_params(self) -> Mapping[str, str]:
-        """What is asked for a balance."""
+        """Returns what is asked for a balance."""
         return {"type": self.kind}
 
     def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
-        """What a ccxt balance says that there is of each currency, with the unrealised profit of its swaps."""
+        """Reads out of a ccxt balance what there is of each currency, with the unrealised profit of its swaps."""
         return {currency: number(amount, "0") for currency, amount in answer["total"].items()}
 
     async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
-        """The payments of these markets (ccxt's name → symbol) from a time on, positive when received."""
+        """Asks for the payments of these markets (ccxt's name → symbol) from a time on, positive when received."""
         found: list[FundingPayment] = []
         for market, sym in syms.items():
             read = partial(_payments, sym)
@@ -220,7 +222,7 @@ class TradingProfile:
         return found
 
     async def set_one_way(self, caller: RestCaller, swaps: Sequence[str]) -> None:
-        """One position a market, not one each way; SafetyRefusal where the exchange then says otherwise."""
+        """Sets one position a market, not one each way; SafetyRefusal where the exchange then says otherwise."""
         client = caller.client
         if not client.has["fetchPositionMode"]:
             raise VenueError(f"{client.id}: ccxt cannot read the position mode back: swaps are not traded there")
@@ -231,7 +233,7 @@ class TradingProfile:
             raise SafetyRefusal(f"{client.id}: hedged is {hedged}, wanted one-way: close what is open, set it by hand")
 
     async def margin_and_leverage(self, caller: RestCaller, market: str) -> tuple[str | None, Decimal | None]:
-        """As they are now, e.g. ("isolated", 1)."""
+        """Asks how they are now, e.g. ("isolated", 1)."""
         client = caller.client
         if not client.has["fetchLeverage"] or not client.has["fetchMarginMode"]:
             raise VenueError(f"{client.id}: ccxt cannot read margin mode and leverage back: swaps are not traded there")
@@ -241,22 +243,22 @@ class TradingProfile:
     modes_a_round: ClassVar[int] = 20  # markets whose modes one look asks for, where each is a question of its own
 
     async def modes(self, caller: RestCaller, swaps: Sequence[str]) -> Mapping[str, Modes]:
-        """As they are now, by market: anybody may have changed them by hand."""
+        """Asks how they are now, by market: anybody may have changed them by hand."""
         hedged = await _hedged(caller, swaps[0])
         return {market: Modes(hedged, *await self.margin_and_leverage(caller, market)) for market in swaps}
 
     def ends_ms(self, market: Row) -> int | None:
-        """When trading in this market is announced to end; None: not that we know."""
+        """Says when trading in this market is announced to end; None: not that we know."""
         return None
 
     async def set_margin_and_leverage(self, caller: RestCaller, market: str, leverage: int) -> None:
-        """Isolated margin and this leverage."""
+        """Sets isolated margin and this leverage."""
         client = caller.client
         await self.set_mode(caller, f"{market}: isolated margin", client.set_margin_mode, ISOLATED, market)
         await self.set_mode(caller, f"{market}: leverage {leverage}", client.set_leverage, leverage, market, {})
 
     async def set_mode(self, caller: RestCaller, wanted: str, call: Callable[..., Awaitable[Any]], *given: Any) -> None:
-        """Ask for a setting. SafetyRefusal with the remedy, where what is open keeps the exchange from changing it."""
+        """Asks for a setting. SafetyRefusal with the remedy, where what is open keeps it from being changed."""
         try:
             await caller.ask(call, *given, tolerated=self.facts.unchanged)
         except Refusing as error:
@@ -269,7 +271,7 @@ class TradingProfile:
 
 
 async def told(caller: RestCaller, name: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
-    """One field of an answer. An answer without it is none: it is asked for again, and in the end a VenueError."""
+    """Asks for one field of an answer. One without it is asked for again, and in the end a VenueError."""
 
     async def once() -> Any:
         answer = await call(*given)

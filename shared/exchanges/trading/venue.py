@@ -23,12 +23,15 @@ from shared.orders.answers import (
 from shared.orders.state import OrderRequest
 from shared.record import Record
 
-# Whose account a key is of: what a journal keeps of it, so that it is never traded with another account's key.
-
 
 class AccountIdentity(Record):
-    """Hashes, never the key itself. salt: the journal's own. uid: of the exchange's number of the account, empty where
-    it does not tell one: a new key of an account has the same. key: of the API key.
+    """An AccountIdentity says whose account a key is of, so that a journal is never traded with another account's key.
+
+    It holds hashes, never the key itself.
+
+    - salt: the journal's own
+    - uid: of the exchange's number of the account, which a new key of it has too; empty where it is not told
+    - key: of the API key
 
     >>> of = AccountIdentity.of
     >>> one = of("salt", "7", "first")
@@ -44,11 +47,11 @@ class AccountIdentity(Record):
 
     @classmethod
     def of(cls, salt: str, uid: str, api_key: str) -> "AccountIdentity":
-        """Of an account's number, where it is told, and its key."""
+        """Makes one of an account's number, where it is told, and its key."""
         return cls(salt=salt, uid=uid and _hash(salt, f"uid {uid}"), key=_hash(salt, f"key {api_key}"))
 
     def same_account(self, other: "AccountIdentity") -> bool:
-        """Whether the two are of one account, of the same salt; unless both have a uid, their keys must be the same."""
+        """Says whether the two are of one account, of the same salt; without both uids, their keys must be the same."""
         return self.uid == other.uid if self.uid and other.uid else self.key == other.key
 
 
@@ -60,7 +63,7 @@ Cleared: TypeAlias = Callable[[], Awaitable[None]]
 
 
 async def at_once() -> None:
-    """Nothing is waited for."""
+    """Waits for nothing."""
 
 
 class NoPrice(VenueError):
@@ -68,9 +71,12 @@ class NoPrice(VenueError):
 
 
 class MarketRules(NamedTuple):
-    """How one market is traded. market: ccxt's symbol. step, min_qty: base units. min_notional: quote; 0: none known.
+    """MarketRules say how one market is traded.
 
-    contract_size: base units in one of the venue's contracts; 1 on spot. most_qty, most_notional: of one market order.
+    - market: ccxt's symbol
+    - step, min_qty: base units; min_notional: quote units, 0 where none is known
+    - contract_size: base units in one of the exchange's contracts; 1 on spot
+    - most_qty, most_notional: of one market order
     """
 
     kind: Literal["swap", "spot"]
@@ -87,9 +93,11 @@ class MarketRules(NamedTuple):
 
 
 class Contract(Record):
-    """What a strategy's sizes stand on. market: ccxt's. size, step: in base units.
+    """A Contract is what a strategy's sizes stand on.
 
-    min_qty, min_notional: as in MarketRules; None: not known, an earlier version has not kept them.
+    - market: ccxt's symbol
+    - size, step: base units
+    - min_qty, min_notional: as in MarketRules; None: not known, an earlier version has not kept them
     """
 
     market: str
@@ -100,7 +108,7 @@ class Contract(Record):
 
     @classmethod
     def of(cls, rules: MarketRules) -> "Contract":
-        """As the market's rules have it."""
+        """Returns it as the market's rules have it."""
         return cls(
             market=rules.market, size=rules.contract_size, step=rules.step, min_qty=rules.min_qty,
             min_notional=rules.min_notional,
@@ -108,10 +116,11 @@ class Contract(Record):
 
 
 class MarketNews(NamedTuple):
-    """What a market is now. closed: why nothing is to be added in it; empty where it is traded and goes on to be.
+    """MarketNews say what a market is now.
 
-    changed: what its contract is that it was not before; empty where it is the same. least: likewise the least that an
-    order may be, which is taken over and asks nothing of a strategy.
+    - closed: why nothing is to be added in it; empty where it is traded and goes on to be
+    - changed: what its contract is that it was not before; empty where it is the same
+    - least: likewise the least that an order may be, which is taken over and asks nothing of a strategy
     """
 
     sym: str
@@ -121,9 +130,9 @@ class MarketNews(NamedTuple):
 
 
 class Venue(Protocol):
-    """One account at one venue.
+    """A Venue is one account, where orders are executed.
 
-    place never asks twice and never raises for what the venue does. All else are reads, or can be repeated without
+    `place` never asks twice and never raises for what the exchange does. All else are reads, or can be repeated without
     harm: asked again within bounds, then VenueError in one line.
     """
 
@@ -140,47 +149,47 @@ class Venue(Protocol):
         """Symbols, those of `also` too, whose market does not trade now or is gone, as last read."""
 
     def also(self, markets: Mapping[str, str]) -> None:
-        """Symbols that are not traded here, of which books hold something: `balance` and `quotes` tell of them, too.
+        """Takes symbols that are not traded here, and of which books hold something, into `balance` and `quotes`.
 
         markets: ccxt's, of each; after open().
         """
 
     async def open(self, *, only_out: bool = False) -> None:
-        """Markets, clock, key, modes: all checked; SafetyRefusal or ConfigError where they are not as configured.
+        """Checks markets, clock, key and modes; SafetyRefusal or ConfigError where they are not as configured.
 
         only_out: key and modes stay as they are, since what follows is a way out of positions. A symbol without a
         market then stands in `out_of_reach`, with the reason, and holds up no other.
         """
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Gives the connections back."""
 
     def identity(self, salt: str) -> AccountIdentity:
-        """Whose account this is, as the exchange tells, or as the key says; after open()."""
+        """Returns whose account this is, as the exchange tells, or as the key says; after open()."""
 
     def rules(self, sym: str) -> MarketRules:
-        """Of a configured symbol; after open()."""
+        """Returns how a configured symbol is traded; after open()."""
 
     def now_ms(self) -> int:
-        """The venue's clock, as far as it is known here: ours and what it was apart when last asked."""
+        """Returns the exchange's time, as far as it is known here: ours and what it was apart when last asked."""
 
     def market_news(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
-        """Of every configured symbol, as last read; nothing is asked. known: as in `read_markets`."""
+        """Returns what every configured symbol is, as last read; nothing is asked. known: as in `read_markets`."""
 
     async def read_markets(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
-        """Anew, of every configured symbol; `rules` are then as read. A market that is gone keeps its last rules.
+        """Reads every configured symbol anew; `rules` are then as read. A market that is gone keeps its last rules.
 
         known: what its contract was, of those symbols of which more is known than the venue's own last reading.
         """
 
     async def read_modes(self) -> dict[str, str]:
-        """Symbols of which position mode, margin mode or leverage are not as configured, and how they are.
+        """Returns symbols whose position mode, margin mode or leverage are not as configured, and how they are.
 
         Of many markets some are asked for each time, where each is a question of its own.
         """
 
     async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> OrderStatusReport | Refused | Ambiguous:
-        """Send a market order, once. Refused: the venue has not taken it. Ambiguous: nobody knows.
+        """Sends a market order, once. Refused: the exchange has not taken it. Ambiguous: nobody knows.
 
         cleared: awaited when the request is made and before anything of it is written. NotCleared of it: it is not
         written, and the answer is Ambiguous, since whoever raises it does so because others may have acted.
@@ -189,55 +198,59 @@ class Venue(Protocol):
     async def find(
         self, sym: str, client_order_id: str, since_ms: int | None = None
     ) -> OrderStatusReport | Absent | Ambiguous:
-        """What became of an order, by its client id. since_ms: it was not sent before; venues look back a week else."""
+        """Looks an order up by its client id. since_ms: it was not sent before; exchanges look back a week else."""
 
     async def open_orders(self, sym: str) -> list[VenueOrder]:
-        """All that rest or are being filled, anybody's."""
+        """Returns all that rest or are being filled, anybody's."""
 
     async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
-        """Orders that wait for a price, of these symbols or of all, anybody's; where the venue keeps them apart from
-        those that rest. Else they are among the open orders."""
+        """Returns orders that wait for a price, of these symbols or of all, anybody's.
+
+        Only where the exchange keeps them apart from those that rest; else they are among the open orders.
+        """
 
     async def maker(self, sym: str, venue_order_id: str) -> Maker:
-        """Who made an order of which a trade tells the venue's own id alone."""
+        """Asks who made an order of which a trade tells the exchange's own id alone."""
 
     async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
-        """The account's trades from a time on, oldest first, each once."""
+        """Returns the account's trades from a time on, oldest first, each once."""
 
     async def all_open_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
-        """Those of these symbols, or of all, by the fewest questions."""
+        """Returns those of these symbols, or of all, by the fewest questions."""
 
     @property
     def fills_at_once(self) -> bool:
         """Whether one question has the trades of all symbols."""
 
     async def all_fills(self, syms: Sequence[str], since_ms: int) -> list[VenueFill]:
-        """The trades in these symbols from a time on; a symbol's own are the oldest first."""
+        """Returns the trades in these symbols from a time on; a symbol's own are the oldest first."""
 
     async def positions(self) -> list[VenuePosition]:
-        """Of every configured symbol, flat ones too; several of one symbol by their `row`. Spot: what is held of the
-        base currency."""
+        """Returns those of every configured symbol, flat ones too; several of one symbol by their `row`.
+
+        Spot: what is held of the base currency.
+        """
 
     async def balance(self) -> VenueBalance:
-        """What the account has, by one question; `services/gateway/risk/equity.py` says what it is worth."""
+        """Asks what the account has, by one question; `services/gateway/risk` says what it is worth."""
 
     async def funding(self, since_ms: int) -> list[FundingPayment]:
-        """Funding payments of all symbols from a time on, oldest first; positive when received."""
+        """Returns funding payments of all symbols from a time on, oldest first; positive when received."""
 
     async def quote(self, sym: str) -> VenueQuote:
-        """What can be had now."""
+        """Asks what can be had now."""
 
     async def quotes(self, syms: Sequence[str]) -> dict[str, VenueQuote]:
-        """What can be had now of each symbol that the venue answers for, by the fewest questions."""
+        """Asks what can be had now of each symbol that the exchange answers for, by the fewest questions."""
 
     async def price(self, currency: str, quote: str) -> Decimal:
-        """Quote units for one of a currency, now; NoPrice where it has no market here."""
+        """Asks for quote units for one of a currency, now; NoPrice where it has no market here."""
 
     async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
-        """Every open order of this symbol, also those that wait for a price, anybody's.
+        """Cancels every open order of this symbol, also those that wait for a price, anybody's.
 
-        shown: what was seen of them a moment ago; then a venue that cancels by id need not be asked for them again.
+        shown: what was seen of them a moment ago; where an exchange cancels by id, they are not asked for again.
         """
 
     async def server_time_ms(self) -> int:
-        """The venue's clock, asked now."""
+        """Asks the exchange's clock, now."""

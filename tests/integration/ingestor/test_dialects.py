@@ -53,7 +53,7 @@ async def test_ticks_are_the_bars_of_the_tape(venue: str, exchange: str, market:
     async with wired(venue, plan=PLAN) as fake, listening(bus, fake, exchange, market) as ingestor:
         await until_ticks(bus, 20, every_s=0.1)
         await check(bus, fake, id_)
-        assert ingestor.venue.complaints.said == []
+        assert ingestor.venue.troubles.said == []
 
 
 def known_of(exchange: str, monkeypatch: pytest.MonkeyPatch, **changes: None) -> None:
@@ -83,7 +83,7 @@ async def test_a_connection_that_is_silent_from_the_start_is_made_anew(
         fake.websockets.subscription_faults.append(SubscriptionFault(what))
         await until_ticks(bus, 20, every_s=0.1)
         await check(bus, fake, id_)
-        (said,) = ingestor.venue.complaints.said
+        (said,) = ingestor.venue.troubles.said
         unheard = (
             "no data came over it" if what is SubscriptionTrouble.MUTE or not known else "not acknowledged within 2 s"
         )
@@ -107,7 +107,7 @@ async def test_candles_that_do_not_come_from_the_start_are_noticed(
     async with wired(venue, plan=PLAN) as fake, ingesting(bus, fake.url, **options) as ingestor:
         fake.websockets.subscription_faults.append(SubscriptionFault(SubscriptionTrouble.MUTE))
         await until(lambda: fake.websockets.subscribed.total() == 2, within_s=300.0, every_s=0.5)
-        assert ingestor.venue.complaints.said == ["BTCUSDT connection: no data came over it: it is made anew"]
+        assert ingestor.venue.troubles.said == ["BTCUSDT connection: no data came over it: it is made anew"]
 
 
 @virtually()
@@ -117,7 +117,7 @@ async def test_a_refused_subscription_is_said_and_tried_again(venue: str, exchan
         fake.websockets.subscription_faults.append(SubscriptionFault(SubscriptionTrouble.REFUSED))
         await until_ticks(bus, 20, every_s=0.1)
         await check(bus, fake, id_)
-        (said,) = ingestor.venue.complaints.said
+        (said,) = ingestor.venue.troubles.said
         assert said.startswith("BTCUSDT connection: ")
         assert "not acknowledged" not in said
 
@@ -148,4 +148,4 @@ async def test_what_ccxt_itself_raises_while_it_reads_ends_the_connection(
         await until_ticks(bus, 20, every_s=0.1)
         await check(bus, fake, id_)
         assert raised
-        assert ours.complaints.said == ["BTCUSDT connection: BadSymbol a market that nobody knows: it is made anew"]
+        assert ours.troubles.said == ["BTCUSDT connection: BadSymbol a market that nobody knows: it is made anew"]

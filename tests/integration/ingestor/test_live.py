@@ -46,8 +46,8 @@ async def test_a_lost_connection_loses_no_bar(torn: bool) -> None:
         await until_ticks(bus, len(ticks(bus)) + 3)
         check(bus, fake)
         assert ingestor.feeder.feeds()[BTC].remade == 1
-        assert len(ingestor.venue.complaints.said) == 1
-        assert "BTCUSDT connection: NetworkError" in ingestor.venue.complaints.said[0]
+        assert len(ingestor.venue.troubles.said) == 1
+        assert "BTCUSDT connection: NetworkError" in ingestor.venue.troubles.said[0]
 
 
 @virtually()
@@ -111,7 +111,7 @@ async def test_without_a_websocket_the_trades_are_asked_for(rate: float) -> None
         await until_ticks(bus, 7)
         check(bus, fake)
         assert not fake.websockets.subscribed
-        assert ingestor.venue.complaints.said == []
+        assert ingestor.venue.troubles.said == []
 
 
 @virtually()

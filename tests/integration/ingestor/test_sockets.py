@@ -20,7 +20,7 @@ async def test_a_lost_connection_is_made_anew(torn: bool) -> None:
         fake.websockets.message_faults.switched.append(MessageFault(Trouble.DISCONNECT, torn=torn))
         await until(lambda: fake.websockets.subscribed[AGG] >= 2)
         await until_ticks(bus, len(ticks(bus)) + 1)
-        assert "BTCUSDT connection: NetworkError" in ingestor.venue.complaints.said[0]
+        assert "BTCUSDT connection: NetworkError" in ingestor.venue.troubles.said[0]
 
 
 async def test_a_refused_handshake_is_tried_again() -> None:

@@ -58,7 +58,7 @@ async def test_an_unknown_market_is_one_line_and_the_others_go_on() -> None:
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=markets) as ingestor:
         await until_ticks(bus, 3)
         check(bus, fake)
-        assert ingestor.venue.complaints.said == [
+        assert ingestor.venue.troubles.said == [
             "ETHUSDT: binance has no market ETHH/USDT:USDT: did you mean ETH/USDT:USDT, BTC/USDT:USDT, BNB/USDT:USDT?; "
             "ETHUSDT stays without data"
         ]
@@ -114,7 +114,7 @@ async def test_the_silence_that_a_venue_asks_for_is_kept_while_its_websockets_go
         await until_ticks(bus, 6)
         check(bus, fake, BTC)
         check(bus, fake, ETH)
-        assert ingestor.venue.complaints.said == [
+        assert ingestor.venue.troubles.said == [
             f"silence: binance answered {status} and wants 6 s of silence: it is asked nothing until then"
         ]
 
@@ -157,8 +157,8 @@ async def test_while_the_clocks_are_far_apart_ticks_are_history() -> None:
         found = await until_ticks(bus, 3)
         check(bus, fake)
         assert all(tick.history for tick in found)
-        assert len(ingestor.venue.complaints.said) == 1
-        assert "the venue's clock is far from ours, more than 1000 ms" in ingestor.venue.complaints.said[0]
+        assert len(ingestor.venue.troubles.said) == 1
+        assert "the venue's clock is far from ours, more than 1000 ms" in ingestor.venue.troubles.said[0]
 
 
 @virtually()
@@ -181,6 +181,6 @@ async def test_more_than_is_taken_ends_the_connection_and_it_is_made_anew() -> N
         feed = LiveFeed(venue, BTC, live_stage(options, BTC), asyncio.Event(), most=20)
         await until(lambda: feed.remade >= 1)
         assert 20 < feed.waiting < 30  # nobody took any
-        assert f"{BTC} connection: Overflow more than 20 events wait: it is made anew" in venue.complaints.said
+        assert f"{BTC} connection: Overflow more than 20 events wait: it is made anew" in venue.troubles.said
         await asyncio.wait(feed.close())
         running.cancel()

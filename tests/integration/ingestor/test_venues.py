@@ -49,7 +49,7 @@ async def goes_on(bus: MemoryBus, fake: Simulator, sym: str, count: int = 3) -> 
 
 def said(ingestor: Ingestor, sym: str) -> list[str]:
     """All lines of trouble of a symbol's venue."""
-    return ingestor.venues.of(sym).complaints.said
+    return ingestor.venues.of(sym).troubles.said
 
 
 @virtually()
