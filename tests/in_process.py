@@ -23,9 +23,9 @@ from services.simulator.engine.prices import EnginePrices
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import ApiError, HttpAnswer, HttpRequest
 from services.simulator.simulator import FEE
+from shared.exchanges.client import current
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import VenueOptions
-from shared.exchanges.client import current
 from tests.venues import KEYS, Place
 
 ROUND_TRIP_S = 0.05
