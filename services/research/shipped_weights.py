@@ -32,7 +32,7 @@ NOTEBOOK_BIAS = 0.00067121
 
 
 def simulated_returns() -> npt.NDArray[np.float64]:
-    """Mean-reverting log returns, r_t = PHI r_{t-1} + eps, eps normal with standard deviation SIGMA."""
+    """Returns mean-reverting log returns, r_t = PHI r_{t-1} + eps, eps normal with standard deviation SIGMA."""
     eps = np.random.default_rng(SEED).normal(0.0, SIGMA, NO_RETURNS).tolist()
     returns = [0.0]
     for shock in eps:
@@ -41,19 +41,19 @@ def simulated_returns() -> npt.NDArray[np.float64]:
 
 
 def lagged(returns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """For each return that has so many before it, the NO_LAGS before it, newest first."""
+    """Returns, for each return that has so many before it, the NO_LAGS before it, newest first."""
     return np.lib.stride_tricks.sliding_window_view(returns, NO_LAGS)[:-1, ::-1]
 
 
 def linear_model(weights: list[float], bias: float) -> LinearModel:
-    """A LinearModel of these."""
+    """Returns a LinearModel of these."""
     model = LinearModel(len(weights))
     model.load_state_dict({"linear.weight": torch.tensor([weights]), "linear.bias": torch.tensor([bias])})
     return model
 
 
 def write_notebook_model(folder: Path, data: Path) -> None:
-    """The notebook's weights, described on the first three quarters of `data`."""
+    """Writes the notebook's weights, described on the first three quarters of `data`."""
     model = linear_model(list(NOTEBOOK_WEIGHTS), NOTEBOOK_BIAS)
     samples = dataset(bars(data, "12h"), FEATURES)
     train, test = (samples.part(span) for span in holdout(len(samples), TEST_SHARE))
@@ -73,7 +73,7 @@ def write_notebook_model(folder: Path, data: Path) -> None:
 
 
 def write_simulated_model(folder: Path) -> None:
-    """Least squares on simulated returns, and described on them."""
+    """Writes a least-squares fit of simulated returns, described on them."""
     returns = simulated_returns()
     x, y = lagged(returns), returns[NO_LAGS:]
     found, constant = least_squares(x, y)
@@ -101,7 +101,7 @@ def write_simulated_model(folder: Path) -> None:
 
 
 def main() -> None:
-    """Write both models, or the one that needs no file."""
+    """Writes both models, or the one that needs no file."""
     parser = argparse.ArgumentParser(prog="python -m services.research.shipped_weights")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("weights"))
     parser.add_argument("--data", type=Path, help="BTCUSDT_12h_ohlc.csv")

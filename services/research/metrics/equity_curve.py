@@ -15,6 +15,11 @@ YEAR_NS = 365 * 86_400 * NS_PER_S
 _NOISE = 1e-14  # a standard deviation of returns below it is rounding
 
 
+def periods_per_year(interval_ns: int) -> float:
+    """Returns how many bars of this length a year of 365 days has."""
+    return YEAR_NS / interval_ns
+
+
 class Drawdown(NamedTuple):
     """A drawdown goes from the last time at a peak to the lowest point and the first time at the peak again.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.research.metrics.equity_curve import YEAR_NS, EquityCurve
+from services.research.metrics.equity_curve import EquityCurve, periods_per_year
 from services.research.metrics.forecasts import Forecasts
 from services.research.metrics.metrics import MonthReturn, Results
 from services.research.metrics.statistics import RESAMPLES, Floats
@@ -230,7 +230,7 @@ class Measured(NamedTuple):
     @property
     def periods_per_year(self) -> float:
         """How many bars a year of 365 days has."""
-        return YEAR_NS / self.interval_ns
+        return periods_per_year(self.interval_ns)
 
     @property
     def net(self) -> Decimal:

@@ -1,4 +1,4 @@
-"""Sweeps: many strategies tried on the past of a file, the best one scored once on the rest."""
+"""A sweep tries many strategies on the past of a file and scores the best one once on the rest."""
 
 from services.research.sweep.job import sweep
 from services.research.sweep.pool import Pool

@@ -1,4 +1,4 @@
-"""The prices of one interval, in a form that travels well."""
+"""The data of a sweep: the prices of an interval, and which of their time is for what."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,9 +17,10 @@ from shared.plural import plural
 
 @dataclass(frozen=True, eq=False)
 class PriceSeries:
-    """n closes. ts: int64 (n,), when each was known, ns since 1970 UTC, ascending. text: bytes (n,), all their digits.
+    """A series holds n closes of one interval, in a form that travels well.
 
-    Two arrays, so that joblib maps large ones into its workers instead of copying them.
+    ts: int64 (n,), when each was known, ns since 1970 UTC, ascending. text: bytes (n,), all their digits. They are two
+    arrays, so that joblib maps large ones into its workers instead of copying them.
 
     >>> prices = PriceSeries.of("1h", [Bar(ts, *[Decimal(p)] * 4, 2) for ts, p in ((1, "1.50"), (2, "2"))])
     >>> len(prices), list(prices.closes()), prices.until(2).text.tolist()
@@ -32,7 +33,7 @@ class PriceSeries:
 
     @classmethod
     def of(cls, interval: str, bars: Iterable[Bar]) -> "PriceSeries":
-        """The closes of bars."""
+        """Returns the closes of bars."""
         rows = [(bar.ts_event, str(bar.close).encode()) for bar in bars]
         return cls(
             interval, np.array([ts for ts, _ in rows], np.int64), np.array([text for _, text in rows], np.bytes_)
@@ -42,46 +43,50 @@ class PriceSeries:
         return len(self.ts)
 
     def count_until(self, ts_event: int) -> int:
-        """How many were known before `ts_event`."""
+        """Returns how many were known before `ts_event`."""
         return int(np.searchsorted(self.ts, ts_event))
 
     def until(self, ts_event: int) -> "PriceSeries":
-        """Those known before `ts_event`."""
+        """Returns those known before `ts_event`."""
         count = self.count_until(ts_event)
         return replace(self, ts=self.ts[:count], text=self.text[:count])
 
     def closes(self) -> Iterator[ClosePrice]:
-        """For training, as floats."""
+        """Yields the closes as floats, for training."""
         return (ClosePrice(ts, float(text)) for ts, text in zip(self.ts.tolist(), self.text.tolist(), strict=True))
 
     def bars(self, first: int) -> Iterator[Bar]:
-        """For trading, as Decimals, behind the first `first`; row: the place among the closes."""
+        """Yields the bars behind the first `first`, as Decimals, for trading; row: the place among the closes."""
         for row, (ts, text) in enumerate(zip(self.ts[first:].tolist(), self.text[first:].tolist(), strict=True), first):
             price = Decimal(text.decode())
             yield Bar(ts, price, price, price, price, row)
 
 
-# Which time is for learning, which for ranking, and which for nothing before the end.
-
 MIN_BARS = 3  # two bars have one return of the market between them, of which there is no deviation
 
 
 class Span(NamedTuple):
-    """The bars that end in [start_ns, end_ns)."""
+    """A span has the bars that end in [start_ns, end_ns)."""
 
     start_ns: int
     end_ns: int
 
 
 class Periods(NamedTuple):
-    """folds: each is traded by a model that learned from all before it. holdout: the rest, up to the last bar."""
+    """The periods say which time is for what.
+
+    folds: each is traded by a model that learned from all before it. holdout: the rest, up to the last bar, which
+    nothing sees before the end.
+    """
 
     folds: tuple[Span, ...]
     holdout: Span
 
 
 def periods(ts: npt.NDArray[np.int64], folds: int, share: float) -> Periods:
-    """Cut the ends of a file's bars. Cuts are times, so that trials of all lags and intervals trade the same ones.
+    """Cuts the time of a file. ts: the ends of its bars. share: of the hold-out.
+
+    The cuts are times, so that trials of all lags and intervals trade the same ones.
 
     Raises ConfigError where a part would have fewer than `MIN_BARS`.
 

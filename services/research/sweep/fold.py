@@ -1,4 +1,4 @@
-"""One model on one stretch of time: made from all before it, traded in every way that is asked for."""
+"""One fold of a sweep: a model is made from all before a stretch of time, and traded on it in every way."""
 
 from array import array
 from typing import NamedTuple
@@ -21,9 +21,12 @@ from shared.user_code import blaming
 
 
 class Task(NamedTuple):
-    """All that a worker needs; it can be pickled, and no file is read. prices: with or without those after the span.
+    """A task has all that a worker needs; it can be pickled, and no file is read.
 
-    name: what it is, in errors. The model depends on prices, lags and fit alone, so it is made once for all tradings.
+    The model depends on prices, lags and fit alone, so it is made once for all tradings.
+
+    name: what it is, in errors.
+    prices: with or without those after the span.
     """
 
     name: str
@@ -36,7 +39,7 @@ class Task(NamedTuple):
 
 
 class Traded(NamedTuple):
-    """returns: one for each bar of the span, the first from the start equity; none after ruin."""
+    """What one way to trade came to. returns: one for each bar of the span, from the start equity; none after ruin."""
 
     returns: Floats
     fills: int
@@ -44,7 +47,10 @@ class Traded(NamedTuple):
 
 
 def trade(task: Task) -> list[Traded]:
-    """What each trading came to, in their order. Raises DataError, ConfigError or UserCodeFailed, which say whose."""
+    """Returns what each trading came to, in their order.
+
+    Raises DataError, ConfigError or UserCodeFailed, with the task's name in front.
+    """
     try:
         model = learn(task)
         return [_traded(task, model, trading) for trading in task.tradings]
@@ -53,14 +59,14 @@ def trade(task: Task) -> list[Traded]:
 
 
 def learn(task: Task) -> Model:
-    """The model of all prices before the span; not even the span's first price is seen."""
+    """Makes the model of all prices before the span; not even the span's first price is seen."""
     torch.set_num_threads(1)
     with blaming(_sym(task)):
         return fit(samples(task.prices.until(task.span.start_ns).closes(), features(task)), task.fit).module
 
 
 def backtest(task: Task, model: Model, trading: Trading, observers: list[Observer]) -> Totals:
-    """The span through the line's own stages, flat at its start; prices before it only warm the features."""
+    """Trades the span through the line's own stages, flat at its start; prices before it only warm the features."""
     settings = trading.settings(task.settings)
     warm = max(task.prices.count_until(task.span.start_ns) - task.lags, 0)
     with blaming(_sym(task)):
@@ -69,7 +75,7 @@ def backtest(task: Task, model: Model, trading: Trading, observers: list[Observe
 
 
 def features(task: Task) -> str:
-    """The spec of what the model sees."""
+    """Returns the spec of what the model sees."""
     return f"log_return_lags({task.lags})"
 
 
@@ -94,10 +100,10 @@ class _Equity:
         self._values.append(equity)
 
     def on_trip(self, trip: RoundTrip) -> None:
-        """Not needed."""
+        """Does nothing: the equity has it."""
 
     def returns(self) -> tuple[Floats, bool]:
-        """Period returns up to ruin, and whether there was one."""
+        """Returns the period returns up to ruin, and whether there was one."""
         values = np.frombuffer(self._values)
         ruin = np.flatnonzero(values <= 0)
         known = values[: ruin[0] + 1] if len(ruin) else values

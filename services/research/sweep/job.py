@@ -1,4 +1,4 @@
-"""A whole sweep, from a price file to ranked rows and one score of the best."""
+"""The whole sweep, from a price file to ranked trials and one score of the best."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
@@ -23,12 +23,11 @@ Progress = Callable[[str, int, int], None]  # what is being done, how far, of ho
 
 
 def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progress: Progress | None = None) -> Swept:
-    """Try every trial of `spec` on the file of the settings' first symbol, walking forward; then score the best one,
-    once, on the hold-out.
+    """Tries every trial of `spec` on the file of the settings' first symbol, walking forward.
 
-    A model is made once for each interval, lags and fold, on that fold's past, and traded in all ways: that is a task
-    of the pool. Results do not depend on the pool. Of the settings it takes the file and its
-    interval, balance, fee and slippage.
+    Then it scores the best one, once, on the hold-out. A model is made once for each interval, lags and fold, on that
+    fold's past, and traded in all ways: that is a task of the pool. Results do not depend on the pool. Of the settings
+    it takes the file and its interval, balance, fee and slippage.
 
     Raises DataError for a file that cannot be used, ConfigError for what cannot be done with it or for the pool.
     """
@@ -95,12 +94,17 @@ def _scores(
     known = {interval: found.until(cuts.holdout.start_ns) for interval, found in prices.items()}
     tasks = [
         Task(
-            f"{path}: {interval}, {plural(lags, 'lag')}, fold {number} of {spec.folds}", _settings(settings, interval),
-            known[interval], lags, span, spec.fit, ways,
+            f"{path}: {interval}, {plural(lags, 'lag')}, fold {number} of {spec.folds}",
+            _settings(settings, interval),
+            known[interval],
+            lags,
+            span,
+            spec.fit,
+            ways,
         )
         for interval, lags in models
         for number, span in enumerate(cuts.folds, 1)
-    ]  # fmt: skip
+    ]
     say("walk-forward", 0, len(tasks))
     found: dict[int, list[Traded]] = {}
     for at, traded in pool.map(trade, tasks):

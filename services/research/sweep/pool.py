@@ -1,4 +1,4 @@
-"""Where the work is done: processes of this machine, or a cluster, by configuration."""
+"""A pool does a sweep's tasks: in processes of this machine, or on a cluster, by configuration."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
@@ -17,9 +17,11 @@ REMEDIES = {
 
 
 class Pool(NamedTuple):
-    """joblib's backends by name: loky, threading, sequential, dask, ray, or any that was registered with joblib.
+    """A pool is one of joblib's backends.
 
-    jobs: how many at a time, -1 for all cores. options: of the backend, e.g. dask's scheduler_host.
+    backend: loky, threading, sequential, dask, ray, or any that was registered with joblib.
+    jobs: how many tasks at a time, -1 for all cores.
+    options: of the backend, e.g. dask's scheduler_host.
     """
 
     backend: str = "loky"
@@ -27,10 +29,10 @@ class Pool(NamedTuple):
     options: Mapping[str, object] = {}
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[tuple[int, R]]:
-        """The results as they come (Ray: when all are there), each with its task's place, in any order.
-        Function and tasks must be picklable.
+        """Yields the results as they come (Ray: when all are there), each with its task's place, in any order.
 
-        Raises ConfigError for a backend that cannot be had; what the function raises goes through.
+        Function and tasks must be picklable. Raises ConfigError for a backend that cannot be had; what the function
+        raises goes through.
         """
         joblib = _joblib()
         try:

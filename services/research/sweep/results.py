@@ -1,4 +1,4 @@
-"""What a sweep says."""
+"""What a sweep says: the score of each trial, their ranks, the hold-out; as lines and as CSV."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from services.research.metrics import Results
-from services.research.metrics.equity_curve import YEAR_NS, Moments
+from services.research.metrics.equity_curve import Moments, periods_per_year
 from services.research.metrics.formats import number, percent
 from services.research.metrics.statistics import deflated_sharpe, expected_max_sharpe
 from services.research.sweep.fold import Traded
@@ -19,14 +19,25 @@ from shared.config import Settings
 from shared.intervals import interval_ns
 from shared.plural import plural
 
-# What a trial's returns are worth.
+COLUMNS = {
+    "rank": ("rank", 4),
+    "interval": ("interval", 9),
+    "lags": ("lags", 5),
+    "sizing": ("sizing", 12),
+    "leverage": ("leverage", 9),
+    "threshold": ("threshold", 10),
+    "sharpe": ("Sharpe", 8),
+    "deflated_sharpe": ("deflated", 9),
+    "total": ("total", 11),
+    "fills": ("fills", 8),
+}  # of the table: its heading and its width
 
 
 class Score(BaseModel):
-    """Of the period returns of all folds, joined. total: their product − 1. sharpe: a year's, of 365 days.
+    """A trial's score is computed of the period returns of all folds, joined.
 
-    sharpe_per_period, skewness and kurtosis (3 for a normal one) are what a deflated Sharpe needs. None where there is
-    no variance, and after ruin.
+    total: their product − 1. sharpe: a year's, of 365 days. sharpe_per_period, skewness and kurtosis (3 for a normal
+    one) are what a deflated Sharpe needs. None where there is no variance, and after ruin.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -42,7 +53,7 @@ class Score(BaseModel):
 
 
 def score(folds: Sequence[Traded], interval: str) -> Score:
-    """The score of folds in the order of time.
+    """Returns the score of folds in the order of time.
 
     >>> fold = Traded(np.array([0.01, -0.005]), fills=2, ruined=False)
     >>> found = score([fold, fold], "1d")
@@ -61,22 +72,18 @@ def score(folds: Sequence[Traded], interval: str) -> Score:
         fills=fills,
         ruined=False,
         total=float(np.prod(1 + returns)) - 1,
-        sharpe=None if sharpe is None else sharpe * periods_per_year(interval) ** 0.5,
+        sharpe=None if sharpe is None else sharpe * periods_per_year(interval_ns(interval)) ** 0.5,
         sharpe_per_period=sharpe,
         skewness=moments.skewness,
         kurtosis=moments.kurtosis,
     )
 
 
-def periods_per_year(interval: str) -> float:
-    """How many bars a year of 365 days has."""
-    return YEAR_NS / interval_ns(interval)
-
-
 class RankedTrial(Score):
-    """A trial and its score. rank: 1 for the highest Sharpe; trials without one come last, as the grid has them.
+    """A ranked trial has its score and its rank.
 
-    deflated_sharpe: probability that the true Sharpe is above 0, after the best of so many trials was looked for.
+    rank: 1 for the highest Sharpe; trials without one come last, as the grid has them. deflated_sharpe: probability
+    that the true Sharpe is above 0, after the best of so many trials was looked for.
     """
 
     rank: int
@@ -89,7 +96,7 @@ class RankedTrial(Score):
 
 
 class Holdout(BaseModel):
-    """The one score of the chosen trial on what no ranking has seen. trained_until, and times in results: UTC."""
+    """The hold-out scores the chosen trial once, on what no ranking has seen. All times are UTC."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -98,10 +105,13 @@ class Holdout(BaseModel):
 
 
 class Swept(BaseModel):
-    """rows: all trials, best first; the first is the chosen one. trials: all that count, with earlier ones.
+    """What a whole sweep came to.
 
+    trials: how many count, with earlier ones.
     expected_max_sharpe: a year's Sharpe to expect of the best of so many trials without skill; None where that is not
-    known. folds: start and end of each in UTC.
+        known.
+    folds: start and end of each in UTC.
+    rows: all trials, best first; the first is the chosen one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -114,7 +124,7 @@ class Swept(BaseModel):
 
 
 def rank(scores: Mapping[Trial, Score], earlier_trials: int = 0) -> list[RankedTrial]:
-    """Rows by descending Sharpe, each with its deflated one.
+    """Returns the trials by descending Sharpe, each with its deflated one.
 
     After Bailey and López de Prado, "The Deflated Sharpe Ratio" (2014): the benchmark is the highest Sharpe that all
     trials would give without skill, by their number and the variance of their Sharpe ratios. Those of different
@@ -124,22 +134,27 @@ def rank(scores: Mapping[Trial, Score], earlier_trials: int = 0) -> list[RankedT
     order = sorted(scores.items(), key=lambda one: (one[1].sharpe is None, -(one[1].sharpe or 0.0)))
     return [
         RankedTrial(
-            rank=at, interval=trial.interval, lags=trial.lags, sizing=trial.trading.sizing,
-            leverage=trial.trading.leverage, threshold=trial.trading.threshold,
-            deflated_sharpe=_deflated(found, trial.interval, count, spread), **found.model_dump(),
+            rank=at,
+            interval=trial.interval,
+            lags=trial.lags,
+            sizing=trial.trading.sizing,
+            leverage=trial.trading.leverage,
+            threshold=trial.trading.threshold,
+            deflated_sharpe=_deflated(found, trial.interval, count, spread),
+            **found.model_dump(),
         )
         for at, (trial, found) in enumerate(order, 1)
-    ]  # fmt: skip
+    ]
 
 
 def sharpe_variance(scores: Sequence[Score]) -> float | None:
-    """Of a year's Sharpe ratios of those that have one; None for fewer than two."""
+    """Returns the variance of a year's Sharpe ratios, of those trials that have one; None for fewer than two."""
     known = [each.sharpe for each in scores if each.sharpe is not None]
     return variance(known) if len(known) > 1 else None
 
 
 def highest_by_luck(scores: Sequence[Score], earlier_trials: int = 0) -> float | None:
-    """A year's Sharpe to expect of the best of these trials without skill; 0 for a single one."""
+    """Returns a year's Sharpe to expect of the best of these trials without skill; 0 for a single one."""
     count, spread = len(scores) + earlier_trials, sharpe_variance(scores)
     if count == 1:
         return 0.0
@@ -152,25 +167,22 @@ def _deflated(found: Score, interval: str, count: int, spread: float | None) -> 
     if spread is None and count > 1:
         return None
     return deflated_sharpe(
-        found.sharpe_per_period, found.periods, found.skewness, found.kurtosis,
-        trials=count, variance=(spread or 0.0) / periods_per_year(interval),
-    )  # fmt: skip
-
-
-# A sweep in lines for a person, and its rows as CSV.
-
-_COLUMNS = ("rank", "interval", "lags", "sizing", "leverage", "threshold", "Sharpe", "deflated", "total", "fills")
-_FIRST = ("rank", "interval", "lags", "sizing", "leverage", "threshold", "sharpe", "deflated_sharpe", "total")
-_WIDTHS = (4, 9, 5, 12, 9, 10, 8, 9, 11, 8)
+        found.sharpe_per_period,
+        found.periods,
+        found.skewness,
+        found.kurtosis,
+        trials=count,
+        variance=(spread or 0.0) / periods_per_year(interval_ns(interval)),
+    )
 
 
 def lines(swept: Swept, top: int = 10) -> list[str]:
-    """The best rows, what luck alone would give, and the hold-out."""
+    """Returns lines for a person: the best rows, what luck alone would give, and the hold-out."""
     first, last, chosen = swept.folds[0], swept.folds[-1], swept.rows[0]
     return [
         f"walk-forward: {plural(len(swept.folds), 'fold')}, {first[0]} to {last[1]}, {plural(swept.trials, 'trial')}",
         "",
-        _line(_COLUMNS),
+        _line([heading for heading, _ in COLUMNS.values()]),
         *(_line(_cells(row)) for row in swept.rows[:top]),
         *([f"... and {len(swept.rows) - top} more"] if len(swept.rows) > top else []),
         "",
@@ -181,7 +193,7 @@ def lines(swept: Swept, top: int = 10) -> list[str]:
 
 
 def described(settings: Settings, spec: SweepSpec) -> dict[str, object]:
-    """How a sweep was run, for its JSON file."""
+    """Returns how a sweep was run, for its JSON file."""
     sym = settings.symbols[0]
     return {
         "data": str(settings.ingestor.files[sym]),
@@ -194,8 +206,9 @@ def described(settings: Settings, spec: SweepSpec) -> dict[str, object]:
 
 
 def write_csv(swept: Swept, file: TextIO) -> None:
-    """All rows with a header; what is not defined is empty."""
-    fields = [*_FIRST, *(name for name in RankedTrial.model_fields if name not in _FIRST)]
+    """Writes all rows with a header; what is not defined is empty."""
+    first = [name for name in COLUMNS if name != "fills"]
+    fields = [*first, *(name for name in RankedTrial.model_fields if name not in first)]
     write = csv.DictWriter(file, fields, lineterminator="\n")
     write.writeheader()
     write.writerows(row.model_dump() for row in swept.rows)
@@ -217,10 +230,18 @@ def _holdout(swept: Swept) -> list[str]:
 def _cells(row: RankedTrial) -> tuple[str, ...]:
     sharpe = "ruined" if row.ruined else number(row.sharpe)
     return (
-        str(row.rank), row.interval, str(row.lags), row.sizing, f"{row.leverage:f}", f"{row.threshold:g}", sharpe,
-        number(row.deflated_sharpe), percent(row.total), f"{row.fills:,}",
-    )  # fmt: skip
+        str(row.rank),
+        row.interval,
+        str(row.lags),
+        row.sizing,
+        f"{row.leverage:f}",
+        f"{row.threshold:g}",
+        sharpe,
+        number(row.deflated_sharpe),
+        percent(row.total),
+        f"{row.fills:,}",
+    )
 
 
-def _line(cells: tuple[str, ...]) -> str:
-    return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, _WIDTHS, strict=True))
+def _line(cells: Sequence[str]) -> str:
+    return " ".join(f"{cell:>{width}}" for cell, (_, width) in zip(cells, COLUMNS.values(), strict=True))

@@ -1,4 +1,4 @@
-"""What a sweep tries."""
+"""What a sweep tries: its spec, and the grid of trials that the spec makes."""
 
 from collections.abc import Hashable
 from decimal import Decimal
@@ -33,11 +33,14 @@ _Threshold = Annotated[float, Field(ge=0)]
 
 
 class SweepSpec(BaseModel):
-    """Every combination of the first five is a trial.
+    """A spec names the values to try; every combination of the first five fields is a trial.
 
-    intervals: multiples of the file's; none: the file's own. thresholds: log returns; a trial trades where |y_hat|
-    exceeds it, with 0 always. netting: one order a decision instead of two legs, in all of them. folds: of the
-    walk-forward. holdout: the file's last share, which only the chosen trial is scored on. fit: how each model is made.
+    intervals: multiples of the file's; none: the file's own.
+    thresholds: log returns; a trial trades where |y_hat| exceeds it, with 0 always.
+    netting: one order a decision instead of two legs, in all trials.
+    folds: of the walk-forward.
+    holdout: the file's last share, which only the chosen trial is scored on.
+    fit: how each model is made.
     earlier_trials: how many trials on the same data came before this sweep; they deflate too.
 
     >>> SweepSpec(lags=(1, 3), leverages=(Decimal(1), Decimal(2))).fit.model
@@ -58,11 +61,8 @@ class SweepSpec(BaseModel):
     earlier_trials: Annotated[int, Field(ge=0)] = 0
 
 
-# The grid of a sweep, one trial after the other.
-
-
 class Trading(NamedTuple):
-    """How predictions are traded. threshold: a log return; 0 is the basic taker."""
+    """A way to trade predictions. threshold: a log return; 0 is the basic taker."""
 
     sizing: Literal["compounding", "constant"]
     leverage: Decimal
@@ -70,7 +70,7 @@ class Trading(NamedTuple):
     netting: bool
 
     def settings(self, base: Settings) -> Settings:
-        """`base` with this strategy."""
+        """Returns `base` with this strategy."""
         params = {"sizing": self.sizing, "leverage": str(self.leverage), "netting": self.netting}
         update = {"name": "basic_taker", "params": params}
         if self.threshold:
@@ -79,7 +79,7 @@ class Trading(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A model, which is one of lags and interval alone, and how it is traded."""
+    """A trial is a model, which depends on lags and interval alone, and a way to trade it."""
 
     interval: str
     lags: int
@@ -87,13 +87,13 @@ class Trial(NamedTuple):
 
 
 def tradings(spec: SweepSpec) -> list[Trading]:
-    """All ways to trade one model."""
+    """Returns all ways to trade one model."""
     grid = product(spec.sizings, spec.leverages, spec.thresholds)
     return [Trading(*values, spec.netting) for values in grid]
 
 
 def trials(spec: SweepSpec) -> list[Trial]:
-    """All trials, those of one model side by side.
+    """Returns all trials, those of one model side by side.
 
     >>> spec = SweepSpec(intervals=("12h", "1d"), lags=(1, 3), leverages=(Decimal(1), Decimal(2)))
     >>> found = trials(spec)

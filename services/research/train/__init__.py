@@ -1,4 +1,4 @@
-"""Training: from history to a carded model."""
+"""Training makes a carded model out of a file of prices."""
 
 from services.research.train.dataset import Dataset, dataset, holdout, walk_forward_splits
 from services.research.train.fit import Diverged, FitSpec, Fitted, fit

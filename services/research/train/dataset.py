@@ -1,4 +1,4 @@
-"""From bars to samples: what a model is shown, and what it should have said."""
+"""A dataset has the samples of a file: what a model is shown, and what it should have said; splits are by time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -21,7 +21,7 @@ _FIRST_ROOM = 1024
 
 
 class ClosePrice(NamedTuple):
-    """A price and when it was known, ns since 1970 UTC."""
+    """A close is a price and when it was known, ns since 1970 UTC."""
 
     ts_event: int
     price: float
@@ -29,11 +29,15 @@ class ClosePrice(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """n samples in the order of time, one for each price at which the feature was ready and that another followed.
+    """A dataset holds n samples in the order of time.
 
-    x: float32 (n, width), the feature as the line computes it, to the bit. y: float64 (n,), the log return to the next
-    price. ts, ts_next: int64 (n,), when x and y were known, ns. price: float64 (n,), at ts. last: float64 (n,), the log
-    return that led to it, 0.0 for a first price.
+    There is one for each price at which the feature was ready and that another price followed.
+
+    x: float32 (n, width), the feature as the line computes it, to the bit.
+    y: float64 (n,), the log return to the next price.
+    ts, ts_next: int64 (n,), when x and y were known, ns.
+    price: float64 (n,), at ts.
+    last: float64 (n,), the log return that led to price, 0.0 for a first one.
     """
 
     x: npt.NDArray[np.float32]
@@ -47,20 +51,22 @@ class Dataset:
         return len(self.y)
 
     def part(self, span: slice) -> "Dataset":
-        """The samples in `span`; views, no copies."""
+        """Returns the samples in `span`; views, no copies."""
         return Dataset(*(getattr(self, field.name)[span] for field in fields(self)))
 
     def window(self) -> Window:
-        """From the first sample's time to the last outcome's."""
+        """Returns the time from the first sample to the last outcome."""
         return Window(start=time_text(int(self.ts[0])), end=time_text(int(self.ts_next[-1])), samples=len(self))
 
     def holes(self, interval_ns: int) -> int:
-        """How many outcomes came later than an interval after their sample."""
+        """Counts the outcomes that came later than an interval after their sample."""
         return int(np.count_nonzero(self.ts_next - self.ts > interval_ns))
 
 
 def dataset(bars: Iterable[Bar], feature_spec: str) -> Dataset:
-    """The samples of `bars`, by their closes. ValueError for an unknown feature, or one that is not finite somewhere.
+    """Makes the samples of `bars`, by their closes.
+
+    Raises ValueError for an unknown feature, or one that is not finite somewhere.
 
     >>> from decimal import Decimal
     >>> prices = [Decimal(p) for p in (100, 110, 121, 100)]
@@ -72,7 +78,7 @@ def dataset(bars: Iterable[Bar], feature_spec: str) -> Dataset:
 
 
 def samples(closes: Iterable[ClosePrice], feature_spec: str) -> Dataset:
-    """As `dataset`, from closes."""
+    """Makes the samples of closes: see `dataset`."""
     feature, log_return = make_feature(feature_spec), LogReturn()
     x = np.empty((_FIRST_ROOM, feature.width), np.float32)
     numbers: list[tuple[float, float, float]] = []  # y, price, last
@@ -101,11 +107,8 @@ def samples(closes: Iterable[ClosePrice], feature_spec: str) -> Dataset:
     return Dataset(x, columns[0], stamps[0], stamps[1], columns[1], columns[2])
 
 
-# Splits by time. Nothing is shuffled: what is tested on lies after what was trained on.
-
-
 def holdout(n: int, share: float) -> tuple[slice, slice]:
-    """The first samples to train on, and the last `share` of n, rounded, which the model never sees.
+    """Splits n samples into the first ones, to train on, and the last `share`, rounded, which the model never sees.
 
     >>> holdout(688, 0.25)
     (slice(0, 516, None), slice(516, 688, None))
@@ -115,7 +118,9 @@ def holdout(n: int, share: float) -> tuple[slice, slice]:
 
 
 def walk_forward_splits(n: int, k: int) -> list[tuple[slice, slice]]:
-    """k folds of n samples, cut into k + 1 equal parts: each part but the first is tested after all before it.
+    """Splits n samples into k folds: of k + 1 equal parts each but the first is tested after all before it.
+
+    Nothing is shuffled: what is tested on lies after what was trained on.
 
     >>> walk_forward_splits(10, 4)
     [(slice(0, 2, None), slice(2, 4, None)), (slice(0, 4, None), slice(4, 6, None)), ..., (..., slice(8, 10, None))]

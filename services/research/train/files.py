@@ -1,4 +1,4 @@
-"""A model's two files, written whole or not at all."""
+"""A model's two files, written whole or not at all, and where it is from: the data, the code, the libraries."""
 
 import hashlib
 import io
@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
 def check_name(folder: Path, name: str, *, force: bool) -> None:
-    """ConfigError for a name that is none, or is taken and not to be replaced."""
+    """Raises ConfigError for a name that is none, or is taken and not to be replaced."""
     if _NAME.fullmatch(name) is None:
         raise ConfigError(f"name {name!r:.120}: use letters, digits, _ and -, at most 100")
     taken = [path for path in _paths(folder, name) if path.exists()]
@@ -30,7 +30,7 @@ def check_name(folder: Path, name: str, *, force: bool) -> None:
 
 
 def weights_bytes(state: Mapping[str, torch.Tensor]) -> bytes:
-    """Tensors as the content of a weights file; the same bytes for the same tensors.
+    """Returns tensors as the content of a weights file; the same bytes for the same tensors.
 
     They go through a buffer, so that torch does not write the file's name into it.
     """
@@ -40,12 +40,12 @@ def weights_bytes(state: Mapping[str, torch.Tensor]) -> bytes:
 
 
 def sha256_of(weights: bytes) -> str:
-    """The hash by which a card knows its weights."""
+    """Returns the hash by which a card knows its weights."""
     return hashlib.sha256(weights).hexdigest()
 
 
 def write_model(folder: Path, card: Card, weights: bytes, *, force: bool = False) -> tuple[Path, Path]:
-    """Write NAME.pth and NAME.json, each by a rename; returns their paths. Raises ConfigError.
+    """Writes NAME.pth and NAME.json, each by a rename; returns their paths. Raises ConfigError.
 
     The card comes last: a crash between the two leaves a card that the loader refuses, or none.
     """
@@ -79,14 +79,12 @@ def _replace(path: Path, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-# Where a model is from: the data, the code, the libraries.
-
 ROOT = Path(__file__).parents[3]
 LIBRARIES = ("numpy", "tickline", "torch")
 
 
 def file_sha256(path: Path) -> str:
-    """The sha256 of a file, in hex; DataError where it cannot be read."""
+    """Returns the sha256 of a file, in hex; raises DataError where it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -95,7 +93,7 @@ def file_sha256(path: Path) -> str:
 
 
 def git_revision(root: Path = ROOT) -> Revision | None:
-    """The commit that `root` is the work tree of; None where it is none, or there is no git."""
+    """Returns the commit that `root` is the work tree of; None where it is none, or there is no git."""
     if _git(root, "rev-parse", "--show-toplevel") != str(root.resolve()):
         return None
     commit, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain", "--untracked-files=no")
@@ -103,7 +101,7 @@ def git_revision(root: Path = ROOT) -> Revision | None:
 
 
 def library_versions() -> dict[str, str]:
-    """Name -> version of what the numbers depend on."""
+    """Returns name -> version of what the numbers depend on."""
     return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
 
 

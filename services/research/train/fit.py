@@ -1,4 +1,4 @@
-"""Weights fitted to samples; the same bits for the same samples and recipe on one machine."""
+"""A fit finds a model's weights: the same bits for the same samples and recipe on one machine."""
 
 import inspect
 import threading
@@ -43,7 +43,9 @@ def _known_model(name: str) -> str:
 
 
 class FitSpec(BaseModel):
-    """What is fitted, and how. model: a name in `shared.models.registry`; params: its constructor's further arguments.
+    """A spec says what is fitted, and how.
+
+    model: a name in `shared.models.registry`. params: its constructor's further arguments.
 
     >>> FitSpec(recipe=Recipe(loss="mse", seed=1)).model
     'LinearModel'
@@ -57,14 +59,14 @@ class FitSpec(BaseModel):
 
 
 class Fitted(NamedTuple):
-    """A model, float32 and in eval mode, and how many epochs its weights have seen."""
+    """What was fitted: a model, float32 and in eval mode, and how many epochs its weights have seen."""
 
     module: Model
     epochs: int
 
 
 def fit(data: Dataset, spec: FitSpec, done: EpochDone | None = None) -> Fitted:
-    """Fit a model to all of `data`.
+    """Fits a model to all of `data`.
 
     With a validation share the number of epochs is found first, on the earlier samples, as that after which the loss
     on the later ones was lowest (early stop); then a new model is fitted to all samples for that many epochs
@@ -115,7 +117,7 @@ def _best_epoch(earlier: Dataset, later: Dataset, spec: FitSpec, done: EpochDone
 
 @contextmanager
 def _reproducible() -> Iterator[None]:
-    """One thread, deterministic kernels, random numbers of its own; all as before afterwards. Other threads wait."""
+    """Gives torch one thread, deterministic kernels and random numbers of its own; other threads wait meanwhile."""
     with _ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
         threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
         torch.set_num_threads(1)
@@ -128,7 +130,7 @@ def _reproducible() -> Iterator[None]:
 
 
 class _Run:
-    """One model on its way, in standardised units."""
+    """A run fits one model, in standardised units."""
 
     def __init__(self, data: Dataset, spec: FitSpec) -> None:
         x = data.x.astype(np.float64)
@@ -150,7 +152,7 @@ class _Run:
         self._began = self._last = self._value(self._x, self._y)
 
     def epoch(self) -> bool:
-        """One more; False when it changed nothing."""
+        """Runs one more epoch; False when it changed nothing."""
         self._module.train()
         cast(Any, self._optimiser).step(self._closure)
         self._epochs += 1
@@ -160,11 +162,11 @@ class _Run:
         return self._last != before
 
     def loss_on(self, data: Dataset) -> float:
-        """The loss on other samples, in the units of this run."""
+        """Returns the loss on other samples, in the units of this run."""
         return self._value(*self._tensors(data))
 
     def module(self) -> Model:
-        """The model for data as they are."""
+        """Returns the model for data as they are."""
         shift, scale = torch.from_numpy(self._shift), torch.from_numpy(self._scale)
         self._module.rescale(shift, scale, self._y_scale)
         module = self._module.float().eval()
@@ -198,6 +200,11 @@ def _optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimiser == "adam":
         return torch.optim.Adam(module.parameters(), lr=recipe.lr)
     return torch.optim.LBFGS(
-        module.parameters(), lr=recipe.lr, max_iter=LBFGS_ITERATIONS, history_size=LBFGS_HISTORY,
-        tolerance_grad=GRADIENT_TOLERANCE, tolerance_change=CHANGE_TOLERANCE, line_search_fn="strong_wolfe",
-    )  # fmt: skip
+        module.parameters(),
+        lr=recipe.lr,
+        max_iter=LBFGS_ITERATIONS,
+        history_size=LBFGS_HISTORY,
+        tolerance_grad=GRADIENT_TOLERANCE,
+        tolerance_change=CHANGE_TOLERANCE,
+        line_search_fn="strong_wolfe",
+    )

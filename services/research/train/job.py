@@ -1,4 +1,4 @@
-"""One training, from a price file to a carded model."""
+"""A training makes a carded model out of a price file."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -43,10 +43,13 @@ def _narrow_feature(spec: str) -> str:
 
 
 class TrainSpec(BaseModel):
-    """One training. features: a spec of `shared.features.registry`. test_share: the file's last samples, held out.
+    """A spec says what a training is of.
 
-    walk_forward: folds within the training window, 0 for none. fee: rate of each leg in the scores. timezone: of the
-    file's times, as `shared.history.bars` takes it.
+    features: a spec of `shared.features.registry`.
+    test_share: the file's last samples, held out.
+    walk_forward: folds within the training window, 0 for none.
+    fee: rate of each leg in the scores.
+    timezone: of the file's times, as `shared.history.bars` takes it.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -72,7 +75,10 @@ class TrainSpec(BaseModel):
 
 
 class Trained(NamedTuple):
-    """A model, its card, and the content of its weights file. holes: outcomes that came late, as the file has holes."""
+    """What was trained: a model, its card, and the content of its weights file.
+
+    holes: outcomes that came late, as the file has holes.
+    """
 
     module: Model
     card: Card
@@ -80,12 +86,12 @@ class Trained(NamedTuple):
     holes: int
 
     def save(self, folder: Path, *, force: bool = False) -> tuple[Path, Path]:
-        """Write both files; ConfigError where the name is taken and `force` is not given."""
+        """Writes both files; raises ConfigError where the name is taken and `force` is not given."""
         return write_model(folder, self.card, self.weights, force=force)
 
 
 def train(spec: TrainSpec, progress: Progress | None = None) -> Trained:
-    """Read the file, fit the model on the training window, score it there and on what was held out.
+    """Reads the file, fits the model on the training window, scores it there and on what was held out.
 
     Raises DataError for a file that cannot be used or has too few rows, ConfigError and Diverged as `fit` does, and
     UserCodeFailed for a feature or a model that raises.
@@ -130,7 +136,7 @@ def _train(spec: TrainSpec, say: Progress) -> Trained:
 
 
 def _longest_ns(spec: TrainSpec) -> int:
-    """How long a bar of the file may be; a local day has an hour more where the clocks go back."""
+    """Returns how long a bar of the file may be; a local day has an hour more where the clocks go back."""
     length = interval_ns(spec.interval)
     return length + HOUR_NS if spec.timezone and length % DAY_NS == 0 else length
 

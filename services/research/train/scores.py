@@ -1,4 +1,4 @@
-"""Scores of predictions, and of mere directions."""
+"""How good a model is: scores of its predictions beside those of baselines, as its card has them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from shared.models.training import Compared, Distribution, Scores, Training, rou
 
 
 def score(y_hat: Floats, y: Floats, *, fee: float, delta: float) -> Scores:
-    """Scores of predicted log returns. fee: rate of each leg. delta: where the Huber loss turns linear.
+    """Scores predicted log returns. fee: rate of each leg. delta: where the Huber loss turns linear.
 
     >>> score(np.array([0.01, -0.02]), np.array([0.02, 0.01]), fee=0.001, delta=0.01).hit_rate
     0.5
@@ -36,7 +36,7 @@ def score(y_hat: Floats, y: Floats, *, fee: float, delta: float) -> Scores:
 
 
 def score_sides(side: Floats, y: Floats, *, fee: float) -> Scores:
-    """Scores of directions, 1, -1 or 0: they have no size, hence no loss.
+    """Scores directions, 1, -1 or 0: they have no size, hence no loss.
 
     >>> score_sides(np.array([1.0, 1.0]), np.array([0.02, -0.01]), fee=0.001).net_legs
     0.006
@@ -45,7 +45,7 @@ def score_sides(side: Floats, y: Floats, *, fee: float) -> Scores:
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """The mean of each score over those that have it; samples: the sum."""
+    """Returns the mean of each score over those that have it; samples: the sum."""
     fields = [name for name in Scores.model_fields if name != "samples"]
     found = {name: [value for each in scores if (value := getattr(each, name)) is not None] for name in fields}
     means = {name: rounded(float(np.mean(values))) for name, values in found.items() if values}
@@ -76,11 +76,8 @@ def _correlation(a: Floats, b: Floats) -> float | None:
     return rounded(float(np.clip(np.sum(a * b) / spread, -1, 1))) if spread else None
 
 
-# What a model says of each sample, as it would live: one at a time, through the line's own Tick.
-
-
 def predictions(module: nn.Module, data: Dataset) -> Floats:
-    """y_hat of each sample, float64 (n,): the float32 that the line computes.
+    """Predicts each sample by itself through the line's own Tick: float64 (n,), the float32 that the line computes.
 
     Each sample is copied into memory of its own, as the feature Tick gives it: how it is aligned may move the last bit.
     """
@@ -88,11 +85,11 @@ def predictions(module: nn.Module, data: Dataset) -> Floats:
     return np.array([predict.on_tick(torch.from_numpy(row.copy())) for row in data.x], np.float64)
 
 
-# What a model has to beat: rules that need no model, and the simplest one there is.
-
-
 def baselines(train: Dataset, test: Dataset | None, *, fee: float, delta: float) -> dict[str, Compared]:
-    """always_long; flat, the prediction of 0; last_sign, the direction of the last return; least_squares on `train`."""
+    """Scores what a model has to beat: rules that need no model, and the simplest one that there is.
+
+    always_long; flat, the prediction of 0; last_sign, the direction of the last return; least_squares on `train`.
+    """
     weights, bias = least_squares(train.x.astype(np.float64), train.y)
 
     def scored(data: Dataset) -> dict[str, Scores]:
@@ -108,7 +105,7 @@ def baselines(train: Dataset, test: Dataset | None, *, fee: float, delta: float)
 
 
 def least_squares(x: npt.NDArray[np.floating], y: Floats) -> tuple[list[float], float]:
-    """Weights and bias of y on x (n, width), by ordinary least squares.
+    """Returns weights and bias of y on x (n, width), by ordinary least squares.
 
     >>> weights, bias = least_squares(np.array([[1.0], [2.0], [4.0]]), np.array([3.0, 5.0, 9.0]))
     >>> round(weights[0], 9), round(bias, 9)
@@ -118,11 +115,11 @@ def least_squares(x: npt.NDArray[np.floating], y: Floats) -> tuple[list[float], 
     return solution[:-1], solution[-1]
 
 
-# What a card says of a model: its scores beside the baselines, and the distributions it was made on.
-
-
 def evaluate(module: nn.Module, train: Dataset, test: Dataset | None, *, fee: float) -> Training:
-    """Scores, baselines and distributions; the Huber delta is one standard deviation of the training targets."""
+    """Returns what a card says of a model: scores, baselines and the distributions that it was made on.
+
+    The Huber loss turns linear at one standard deviation of the training targets.
+    """
     delta = float(train.y.std())
     y_hat = predictions(module, train)
     outside = None if test is None else score(predictions(module, test), test.y, fee=fee, delta=delta)
@@ -136,7 +133,7 @@ def evaluate(module: nn.Module, train: Dataset, test: Dataset | None, *, fee: fl
 
 
 def evaluate_on_file(module: nn.Module, path: Path, train: Dataset, test: Dataset | None, *, fee: float) -> Training:
-    """As `evaluate`, with the file's hash and the windows."""
+    """Returns what a card says of a model made on a file: as `evaluate`, with the file's hash and the windows."""
     return evaluate(module, train, test, fee=fee).model_copy(
         update={
             "data_sha256": file_sha256(path),

@@ -1,4 +1,4 @@
-"""A training in lines for a person."""
+"""A summary tells a training in lines for a person."""
 
 from shared.models.card import Card
 from shared.models.training import Scores, Training
@@ -19,7 +19,7 @@ _NAME_WIDTH, _WIDTH = 16, 12
 
 
 def lines(card: Card, holes: int = 0) -> list[str]:
-    """What was trained, on what, and the scores beside the baselines."""
+    """Returns lines: what was trained, on what, and the scores beside the baselines."""
     training = card.training
     if training is None:
         return [f"model {card.name}: its card says nothing of its training"]
