@@ -9,7 +9,7 @@ from shared.runner.service import ServiceParts, serve
 
 
 def build(settings: Settings, limits: Limits) -> ServiceParts:
-    """What this process does, and where its input comes from."""
+    """Returns what this process does, and where its input comes from."""
     if settings.gateway.mode is Mode.PAPER:
         return ServiceParts(plan(settings), BusReader(limits))
     need_extras("ccxt", "journal")
@@ -19,5 +19,5 @@ def build(settings: Settings, limits: Limits) -> ServiceParts:
 
 
 def main() -> None:
-    """Run the service."""
+    """Runs the service."""
     serve("gateway", build)

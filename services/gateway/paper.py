@@ -1,4 +1,4 @@
-"""The paper venue as a Tick stage: every order is filled at its decision price, plus slippage."""
+"""The gateway on paper: every order is filled at its decision price, plus slippage. And the plan of any gateway."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -18,7 +18,7 @@ _EXECUTIONS, _FILLED = Stream.EXECUTIONS, OrderStatus.FILLED
 
 
 class PaperSnapshot(Snapshot):
-    """The stream numbers."""
+    """The snapshot keeps the stream numbers."""
 
     numbers: Any
 
@@ -27,17 +27,14 @@ _snapshot = fields_of(PaperSnapshot)
 
 
 class PaperStage(Stage):
-    """One symbol's orders in, one FILLED report for each out.
-
-    Price and commission: PaperFill's, from the decision price.
-    """
+    """The stage turns each order of a symbol into one FILLED report; price and commission are PaperFill's."""
 
     def __init__(self, fee: Decimal, slippage_bps: Decimal) -> None:
         self._fill = PaperFill(fee, slippage_bps)
         self._numbers = SequenceNumbers()
 
     def on_tick(self, val: Message) -> list[Message] | None:
-        """Take an OrderIntent."""
+        """Takes an OrderIntent."""
         order = cast(OrderIntent, val)
         qty = order.signed_qty
         price, commission = self._fill.of(qty, order.price)
@@ -51,25 +48,25 @@ class PaperStage(Stage):
         ]  # fmt: skip
 
     def state(self) -> State:
-        """The stream numbers."""
+        """Returns the stream numbers."""
         return _snapshot(numbers=self._numbers.state())
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         self._numbers.restore(PaperSnapshot.of(state).numbers)
 
 
-# The gateway service: orders in, executions out. One replica is active, the others stand by.
-
-
 def plan(settings: Settings) -> ServiceSpec:
-    """Orders filled on paper."""
+    """Returns the plan of a gateway on paper."""
     own = settings.gateway
     return plan_with(settings, lambda sym: PaperStage(own.fee, own.slippage_bps))
 
 
 def plan_with(settings: Settings, make_stage: StageFactory, kept: Iterable[Stream] = ()) -> ServiceSpec:
-    """Returns what both gateways have in common: one instance per account, orders in, executions out."""
+    """Returns what both gateways have in common: orders in, executions out; one replica is active, others stand by.
+
+    kept: see ServiceSpec.
+    """
     return ServiceSpec(
         instance=settings.gateway.instance,
         make_stage=make_stage,

@@ -1,1 +1,1 @@
-"""The desk: from an order that was read to its one terminal report, with the journal in between."""
+"""From an order that was read to its one terminal report, with the journal in between."""

@@ -1,11 +1,13 @@
-"""What the venue's balance should be: what the account had beside our books, and what the books have made since.
+"""What the account holds beside our books: money, and a person's coins. Pure.
 
-The account may hold more than the books' capital, so the difference is measured when everything is flat for the first
-time, and kept. From then on a deposit, a withdrawal or a fee that nobody booked is a difference; a person who adopts it
-has it measured anew. Capital that a person gives to a book, or takes from it, and a symbol that is new or traded no
-more change nothing: only what the books have made counts. A fee that was paid in a third coin (BNB) is a loss of the
-books at its price, and took nothing from this balance: such fees are summed up beside it. While anything is held that
-could be sold, or is on its way, it is not compared: the venue values that at its own price."""
+The venue's balance should be that money and what the books have made since. The account may hold more than the books'
+capital, so the difference is measured when everything is flat for the first time, and kept. From then on a deposit, a
+withdrawal or a fee that nobody booked is a difference; a person who adopts it has it measured anew. Capital that a
+person gives to a book, or takes from it, and a symbol that is new or traded no more change nothing: only what the books
+have made counts. A fee that was paid in a third coin (BNB) is a loss of the books at its price, and took nothing from
+this balance: such fees are summed up beside it. While anything is held that could be sold, or is on its way, it is not
+compared: the venue values that at its own price.
+"""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -17,33 +19,34 @@ from shared.record import Record
 
 BALANCE_BESIDE = "balance_without_profit"
 ELSEWHERE = "fees_in_other_coins"  # what they were worth, quote units, since they are counted
+MINE = "mine:"  # and the symbol
 TOLERANCE = Decimal("0.01")  # quote units: venues round what they show
 
 
 class Beside(Record):
-    """amount: the account's balance without what the books have made, quote units. measured_ms: when."""
+    """The account's balance without what the books have made, quote units, and when it was measured."""
 
     amount: Decimal
     measured_ms: int
 
     def row(self) -> LimitRow:
-        """As it stands in the journal."""
+        """Returns the row that the journal keeps."""
         return LimitRow(BALANCE_BESIDE, keep(self))
 
 
 class PaidElsewhere(Record):
-    """amount: quote units."""
+    """Fees in coins that are neither quote nor base, quote units."""
 
     amount: Decimal
 
 
 def paid_elsewhere(limits: Mapping[str, bytes]) -> Decimal:
-    """Fees in coins that are neither quote nor base, of all books, quote units; in the books, not in the balance."""
+    """Returns such fees of all books, quote units; they are in the books, and not in the balance."""
     return kept(PaidElsewhere, limits[ELSEWHERE]).amount if ELSEWHERE in limits else Decimal(0)
 
 
 def elsewhere_row(limits: Mapping[str, bytes], more: Decimal) -> LimitRow:
-    """With more of them, as it stands in the journal.
+    """Returns the row that the journal keeps, with more of them.
 
     >>> row = elsewhere_row({}, Decimal("0.2"))
     >>> paid_elsewhere({row.name: elsewhere_row({row.name: row.value}, Decimal("0.1")).value})
@@ -55,7 +58,7 @@ def elsewhere_row(limits: Mapping[str, bytes], more: Decimal) -> LimitRow:
 def beside(
     limits: Mapping[str, bytes], adopted: Iterable[ExternalRow], balance: Decimal, profit: Decimal, now_ms: int
 ) -> Beside:
-    """What was measured before; measured now where it never was, or where a person has adopted a difference since.
+    """Returns what was measured before; measured now where it never was, or a person has adopted a difference since.
 
     profit: what the books have made, in the currency of the balance.
 
@@ -70,24 +73,19 @@ def beside(
     return Beside(amount=balance - profit, measured_ms=now_ms)
 
 
-# What a spot account holds of a coin that is no book's: a person has said so, and the journal keeps it by symbol.
-
-MINE = "mine:"  # and the symbol
-
-
 class Mine(Record):
-    """qty: base units."""
+    """What a spot account holds of a coin that is no book's, as a person has said, in base units."""
 
     qty: Decimal
 
 
 def mine_row(sym: str, qty: Decimal) -> LimitRow:
-    """As it stands in the journal; base units."""
+    """Returns the row that the journal keeps; base units."""
     return LimitRow(MINE + sym, keep(Mine(qty=qty)))
 
 
 def mine_of(limits: Mapping[str, bytes], symbols: Iterable[str]) -> dict[str, Decimal]:
-    """Base units, by symbol; those of which nothing was said are left out.
+    """Returns base units, by symbol; those of which nothing was said are left out.
 
     >>> row = mine_row("BTCUSDT", Decimal("0.5"))
     >>> mine_of({row.name: row.value}, ["BTCUSDT", "ETHUSDT"])

@@ -60,7 +60,7 @@ OF_OTHER_RULES = frozenset({Reason.BELOW_MINIMUM, Reason.VENUE_REFUSED})  # prec
 
 
 @dataclass(slots=True)
-class Step:
+class SymbolStep:
     """A step gathers what it changes: it is written together, and only then done.
 
     - changes: rows for the journal.
@@ -91,7 +91,7 @@ class OrderManager:
 
     async def resume(self, rows: Sequence[OrderRow]) -> None:
         """Goes on with open orders of an earlier session: what was SENT is UNKNOWN now, all else is judged anew."""
-        step = Step()
+        step = SymbolStep()
         for row in rows:
             order = self.open_orders[row.client_order_id] = open_order_of(row)
             if row.state is OrderPhase.SENT:
@@ -105,7 +105,7 @@ class OrderManager:
 
     async def take(self, intents: Sequence[OrderIntent]) -> None:
         """Takes orders from the bus, in their order; what the journal knows already is nothing new."""
-        context, step = self._context, Step()
+        context, step = self._context, SymbolStep()
         async with self._lock:
             for intent in intents:
                 known = self.open_orders.get(intent.client_order_id)
@@ -124,7 +124,7 @@ class OrderManager:
         """Looks again whether something may go: time has passed, or something else has changed."""
         if self.open_orders:
             async with self._lock:
-                await self._advance(Step())
+                await self._advance(SymbolStep())
 
     async def fund(self, payment: FundingPayment) -> None:
         """Books a funding payment."""
@@ -132,7 +132,7 @@ class OrderManager:
             self._seq += 1
             report = funding_report(payment, self._seq)
             row = FundingRow(payment.sym, payment.payment_id, payment.amount, payment.at_ms)
-            step = Step([row, execution_row(self.book, report, now_ms())])
+            step = SymbolStep([row, execution_row(self.book, report, now_ms())])
             self._book(report, step)
             await self._write(step)
 
@@ -151,13 +151,13 @@ class OrderManager:
         left = cut and books.position(self.sym) and not books.dust(self.sym)
         return OrderPhase.CANCELED if left else row.state
 
-    async def _advance(self, step: Step) -> None:
+    async def _advance(self, step: SymbolStep) -> None:
         """Lets the first order go, or end, and the next, until one waits or is on its way; then writes."""
         while self._first(step):
             pass
         await self._write(step)
 
-    def _first(self, step: Step) -> bool:
+    def _first(self, step: SymbolStep) -> bool:
         """Sends, ends or holds the first order whose turn it is; True when the next one may be looked at."""
         now_ns = now_ms() * NS_PER_MS
         for order in self.open_orders.values():
@@ -174,7 +174,7 @@ class OrderManager:
                 return self._judge(order, step)
         return False
 
-    def _judge(self, order: OpenOrder, step: Step) -> bool:
+    def _judge(self, order: OpenOrder, step: SymbolStep) -> bool:
         """Sends the order, refuses it, or leaves it waiting; True when the next one may be looked at."""
         context, row = self._context, order.row
         verdict = context.risk.judge(row)
@@ -198,7 +198,7 @@ class OrderManager:
         step.sends = PreparedSend(partial(self._send, order, request), context.spawn, partial(self._barred, request))
         return False
 
-    def _refuse(self, order: OpenOrder, reason: Reason, step: Step) -> bool:
+    def _refuse(self, order: OpenOrder, reason: Reason, step: SymbolStep) -> bool:
         """It is never sent; the next one may be looked at."""
         return self._end(order, on_event(order.state, Refused(reason, ""), 0).state, NO_TRADES, step)
 
@@ -263,7 +263,7 @@ class OrderManager:
         async with self._lock:
             if order.state.ended:
                 return
-            step, moved = Step(), on_event(order.state, event, grace_ms)
+            step, moved = SymbolStep(), on_event(order.state, event, grace_ms)
             for note in moved.notes:
                 if note.kind is not NoteKind.STALE:
                     self._alarm(order.name, note.text, step)
@@ -281,13 +281,13 @@ class OrderManager:
 
     # What a step changes.
 
-    def _move(self, order: OpenOrder, event: Event, step: Step) -> None:
+    def _move(self, order: OpenOrder, event: Event, step: SymbolStep) -> None:
         """Gives the order its next state, which leaves it open."""
         order.state = on_event(order.state, event, self._context.config.grace_ms).state
         order.row = following(order.row, order.state, self._context.fenced.epoch, now_ms())
         step.changes.append(order.row)
 
-    def _end(self, order: OpenOrder, state: OrderState, trades: OrderTrades, step: Step) -> bool:
+    def _end(self, order: OpenOrder, state: OrderState, trades: OrderTrades, step: SymbolStep) -> bool:
         """Gives the order its one terminal report; False, and nothing done, while a trade or a price is missing."""
         context, rules = self._context, self._context.venue.rules(self.sym)
         end = ending(
@@ -312,12 +312,12 @@ class OrderManager:
         self._ended = {name: phase for name, phase in self._ended.items() if name in wanted}
         return True
 
-    def _book(self, report: ExecutionReport, step: Step) -> None:
+    def _book(self, report: ExecutionReport, step: SymbolStep) -> None:
         """Books it: the next order sees it at once, the bus gets it when it is in the journal."""
         self._context.books.book(report)
         step.reports.append(report)
 
-    async def _write(self, step: Step) -> None:
+    async def _write(self, step: SymbolStep) -> None:
         """Writes the step; then its reports go to the bus, and its order out."""
         sends = step.sends
         if step.changes:
@@ -333,11 +333,11 @@ class OrderManager:
         """Alarms, within a step, however often it is found while the order is open."""
         if text not in order.alarmed:
             order.alarmed.add(text)
-            step = Step()
+            step = SymbolStep()
             self._alarm(order.name, text, step)
             await self._write(step)
 
-    def _alarm(self, client_order_id: str, text: str, step: Step) -> None:
+    def _alarm(self, client_order_id: str, text: str, step: SymbolStep) -> None:
         log.error("alarm", sym=self.sym, order=client_order_id, what=text)
         step.changes.append(self._event("ALARM", client_order_id, text))
 

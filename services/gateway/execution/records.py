@@ -152,7 +152,7 @@ def base_held(rules: MarketRules) -> str:
     return rules.base if rules.kind == "spot" else ""
 
 
-class Ending(NamedTuple):
+class OrderEnd(NamedTuple):
     """An order's end: its last row, its one terminal report, and all that is written for it, both among it."""
 
     row: OrderRow
@@ -163,7 +163,7 @@ class Ending(NamedTuple):
 def ending(
     row: OrderRow, state: OrderState, trades: OrderTrades, rules: MarketRules, *, seq: int, epoch: int, now_ms: int,
     held: Decimal | None = None,
-) -> Ending | None:  # fmt: skip
+) -> OrderEnd | None:  # fmt: skip
     """Returns how the order ends; None while a trade or a fee's price is missing.
 
     - seq: the number of its report in its book.
@@ -178,7 +178,7 @@ def ending(
     dust_left = _ZERO if held is None else _dust_after(last, booked, rules, held + booked.last_qty)
     report = report_of(last, seq, booked, now_ms, dust_left)
     fills = (fill_row(fill, row.client_order_id) for fill in trades.fills)
-    return Ending(last, report, (last, *fills, execution_row(row.book, report, now_ms)))
+    return OrderEnd(last, report, (last, *fills, execution_row(row.book, report, now_ms)))
 
 
 def _dust_after(row: OrderRow, booked: OrderOutcome, rules: MarketRules, held: Decimal) -> Decimal:

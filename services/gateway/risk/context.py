@@ -7,6 +7,7 @@ from decimal import Decimal
 from services.gateway.execution.records import OpenOrder
 from services.gateway.risk.check import Changes, Context, Hold, InFlight, ProposedOrder, Refusal, Verdict
 from services.gateway.risk.limits import RiskCheck
+from services.gateway.risk.marks import watch, watch_funding
 from shared.control.books import Books
 from shared.journal.rows import ArmingRow, FundingRow, LatchRow, LimitRow, OrderRow
 from shared.messages.reasons import OrderPhase, Reason
@@ -48,7 +49,7 @@ class RiskContext:
     def see_equity(self, equity: Decimal) -> Changes:
         """Takes the account's equity, as the venue told it just now; returns what is to be written for it."""
         self._equity = equity, time.monotonic()
-        seen = self._check.watch(time.time_ns(), equity, self.limits, self.latches, self._suspected)
+        seen = watch(self._check.rules.limits, time.time_ns(), equity, self.limits, self.latches, self._suspected)
         self._suspected = seen.suspected
         self.remember(seen.changes)
         return seen.changes
@@ -58,7 +59,9 @@ class RiskContext:
 
         A latch among it counts at once.
         """
-        changes = self._check.watch_funding(time.time_ns(), payments, self.limits, self.latches)
+        changes = watch_funding(
+            self._check.rules.limits.daily_funding, time.time_ns(), payments, self.limits, self.latches
+        )
         self.remember(changes)
         self.latches = {**self.latches, **{row.name: row for row in changes if isinstance(row, LatchRow)}}
         return changes

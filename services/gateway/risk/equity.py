@@ -1,8 +1,12 @@
-"""What the account is worth: one definition, for the limits, for arming and for whoever shows it. Pure.
+"""What the account is worth, and which of its coins are the books': one definition for limits, arming and status. Pure.
 
 Equity = cash of the quote currency + unrealised profit of swaps + the coins that the books hold, at the bid. It comes
 out of one answer about the balance and one quote of each coin. Coins that no book holds are not the line's: they do not
-count, however many there are. What rests in an order counts as what it is."""
+count, however many there are. What rests in an order counts as what it is.
+
+A market that is delisted, or closed for maintenance, has no price. Its coins count at the last one, which the journal
+keeps: none would be a loss that nobody has seen, and would stop all symbols; an equity that is unknown would, too.
+"""
 
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
@@ -13,11 +17,14 @@ from shared.orders import VenueQuote
 from shared.orders.answers import VenueBalance
 from shared.record import Record
 
+LAST_BID = "last_bid:"  # and the symbol
 _ZERO = Decimal(0)
 
 
 def equity(balance: VenueBalance, held: Mapping[str, Decimal], quotes: Mapping[str, VenueQuote]) -> Decimal | None:
-    """In quote units; None where a coin that counts has no quote. held: what the books hold, by symbol.
+    """Returns the equity in quote units; None where a coin that counts has no quote.
+
+    held: what the books hold, by symbol.
 
     Of a coin no more counts than the answer shows: one that was withdrawn is a loss.
 
@@ -38,26 +45,18 @@ def equity(balance: VenueBalance, held: Mapping[str, Decimal], quotes: Mapping[s
 
 
 def fresh(quotes: Mapping[str, VenueQuote], now_ms: int, max_age_s: float) -> dict[str, VenueQuote]:
-    """Those that are not too old; one of the future is no fresher."""
+    """Returns the quotes that are not too old; one of the future is no fresher."""
     return {sym: quote for sym, quote in quotes.items() if abs(now_ms - quote.at_ms) <= max_age_s * 1_000}
 
 
-# What a coin was worth when its market was last traded: kept in the journal, for as long as nobody quotes it.
-#
-# A market that is delisted, or closed for maintenance, has no price. Its coins count at the last one: none would be a
-# loss that nobody has seen, and would stop all symbols; an equity that is unknown would stop them, too.
-
-LAST_BID = "last_bid:"  # and the symbol
-
-
 class LastBid(Record):
-    """Quote units."""
+    """What a coin was worth when its market was last traded, in quote units."""
 
     bid: Decimal
 
 
 def last_bid_row(sym: str, bid: Decimal) -> LimitRow:
-    """As it stands in the journal; quote units."""
+    """Returns the row that the journal keeps; quote units."""
     return LimitRow(LAST_BID + sym, keep(LastBid(bid=bid)))
 
 
@@ -65,7 +64,7 @@ def last_bids(
     held: Mapping[str, Decimal], fresh: Mapping[str, VenueQuote], closed: Collection[str],
     quotes: Mapping[str, VenueQuote], limits: Mapping[str, bytes], paid: Mapping[str, Decimal],
 ) -> dict[str, Decimal]:  # fmt: skip
-    """The last bid of each coin that is held and has no price now because its market is closed; quote units.
+    """Returns the last bid of each coin that is held and has no price now because its market is closed; quote units.
 
     That of `quotes`, the newest of this run; else what the journal has; else what was paid for it, on average.
 
@@ -88,20 +87,19 @@ def last_bids(
 
 
 def with_last(quotes: Mapping[str, VenueQuote], bids: Mapping[str, Decimal]) -> dict[str, VenueQuote]:
-    """Quotes to value coins by: where there is none, the last bid."""
+    """Returns the quotes to value coins by: where there is none, the last bid."""
     return {**quotes, **{sym: VenueQuote(sym, bid, bid, 0, trading=False) for sym, bid in bids.items()}}
 
 
-# How many coins of an account are the books', while nobody knows what became of an order. Pure.
-
-_ZERO = Decimal(0)
-
-
 def coins_of_books(coins: Decimal, others: Decimal, booked: Decimal, unknown: Iterable[Decimal]) -> Decimal | None:
-    """Of what the balance shows: filled or not, the order shows in the same answer, in coins or in cash.
+    """Returns how many of an account's coins are the books', while nobody knows what became of an order.
 
-    others: coins that are no book's. booked: what the books hold. unknown: orders that may have been filled, signed.
-    None where more is there than all of them together explain: somebody has paid coins in, and what is whose is open.
+    Filled or not, the order shows in the same answer, in coins or in cash. None where more is there than all of them
+    together explain: somebody has paid coins in, and what is whose is open.
+
+    - coins: what the balance shows; others: coins that are no book's.
+    - booked: what the books hold.
+    - unknown: orders that may have been filled, signed.
 
     >>> known = Decimal(7), Decimal(1), [Decimal(2)]
     >>> coins_of_books(Decimal(8), *known), coins_of_books(Decimal(10), *known)

@@ -1,195 +1,215 @@
-"""All gates, in the order in which they are asked; the first that is closed gives the reason."""
+"""The risk check: what an order does to its position, each limit as a function, their table, and the verdict.
 
-from collections.abc import Collection, Iterable, Mapping
+A limit looks at a Subject and returns the reason why it refuses it, or None. The table beneath the functions has them
+in the order in which they are asked: the first that refuses gives the reason. A new limit is a function and its line.
+"""
+
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import NamedTuple
 
-from services.gateway.risk.check import (
-    Changes,
-    Hold,
-    Pass,
-    ProposedOrder,
-    Refusal,
-    RiskLimit,
-    RiskRules,
-    Subject,
-    Verdict,
-    exposure,
-)
-from services.gateway.risk.marks import WATCHED, Watched, one_more, sent, watch, watch_funding
+from services.gateway.risk.check import Changes, Context, Hold, Pass, ProposedOrder, Refusal, RiskRules, Verdict
+from services.gateway.risk.marks import WATCHED, Watched, one_more, sent, watch
 from shared.config import Mode
+from shared.config.risk import RiskSettings
 from shared.control import latches
-from shared.control.latches import HALT, latched
-from shared.journal.rows import FundingRow, LatchRow
 from shared.messages import Reason
 from shared.tick import Tick
 
-# Halted: nothing goes out. The halt's own flatten does not come this way.
+CLOCK_MS = 60_000  # how far two machines' clocks may differ
+NS_PER_S, NS_PER_MS, MS_PER_S, BPS = 10**9, 10**6, 1_000, 10_000
+_ZERO = Decimal(0)
+
+
+class ExposureChange(NamedTuple):
+    """An order's parts, whatever becomes of the orders in flight beside it.
+
+    An order reduces as far as it cannot carry the position through zero even if every other order in its direction is
+    filled and none against it. All beyond adds exposure. So two closes of one position are one close and one addition,
+    and a flip is its closing part and an addition of the rest. The order's own word, reduce_only, counts for nothing.
+
+    - reduces, adds: parts of the order, both with its sign; their sum is the order.
+    - worst: the position, signed, if the order and all in flight in its direction are filled.
+
+    >>> exposure(Decimal(-5), Decimal(3), [])
+    ExposureChange(reduces=Decimal('-3'), adds=Decimal('-2'), worst=Decimal('-2'))
+    >>> exposure(Decimal(-3), Decimal(3), [Decimal(-2)]).adds
+    Decimal('-2')
+    """
+
+    reduces: Decimal
+    adds: Decimal
+    worst: Decimal
+
+
+def exposure(signed_qty: Decimal, position: Decimal, in_flight: Iterable[Decimal]) -> ExposureChange:
+    """Returns what an order does over `position`, beside orders in flight; all signed base units."""
+    sign = 1 if signed_qty > 0 else -1
+    along = position + sum((qty for qty in in_flight if qty * sign > 0), _ZERO)
+    left = max(-along * sign, _ZERO)
+    size = signed_qty.copy_abs()
+    reduces = min(size, left)
+    return ExposureChange(reduces * sign, (size - reduces) * sign, along + signed_qty)
+
+
+class Subject(NamedTuple):
+    """A limit looks at it.
+
+    - standing: limits of the equity that are reached, latched in the journal or not yet.
+    - suspected: those that only the newest observation is past.
+    """
+
+    order: ProposedOrder
+    context: Context
+    rules: RiskRules
+    exposure: ExposureChange
+    standing: tuple[str, ...]
+    suspected: tuple[str, ...] = ()
+
+    @property
+    def limits(self) -> RiskSettings:
+        """The limits of the config."""
+        return self.rules.limits
+
+    @property
+    def now_ms(self) -> int:
+        """The context's time."""
+        return self.context.now_ns // NS_PER_MS
+
+    @property
+    def price(self) -> Decimal:
+        """The price at which exposure is counted: the higher of decision price and the venue's ask."""
+        quote = self.context.quote
+        return max(self.order.price, quote.ask) if quote is not None else self.order.price
+
+    @property
+    def account_notional(self) -> Decimal:
+        """All positions' notional with this order, and all others in flight in its direction, filled."""
+        return self.context.other_notional + self.exposure.worst.copy_abs() * self.price
 
 
 def halt(subject: Subject) -> Reason | None:
-    """Closed while the latch is set."""
-    return Reason.HALTED if HALT in subject.context.latches else None
-
-
-# An order of this symbol may or may not have reached the venue: what comes after it would stand on a guess.
+    """Refuses all while the halt is set; its own flatten does not come this way."""
+    return Reason.HALTED if latches.HALT in subject.context.latches else None
 
 
 def unknown_order(subject: Subject) -> Reason | None:
-    """Closed while one is unknown."""
+    """Refuses while an order of this symbol may or may not have reached the venue: the next would stand on a guess."""
     return Reason.UNKNOWN_ORDER if any(order.unknown for order in subject.context.in_flight) else None
 
 
-# The list of what may be traded.
-
-
 def symbol(subject: Subject) -> Reason | None:
-    """Closed for a symbol that is not on it."""
-    return None if subject.asked.sym in subject.rules.symbols else Reason.SYMBOL_NOT_ALLOWED
-
-
-# The switch that lets positions only shrink.
+    """Refuses a symbol that is not on the list of what may be traded."""
+    return None if subject.order.sym in subject.rules.symbols else Reason.SYMBOL_NOT_ALLOWED
 
 
 def reduce_only(subject: Subject) -> Reason | None:
-    """Closed while it is on."""
+    """Refuses what adds while the config lets positions only shrink."""
     return Reason.REDUCE_ONLY if subject.limits.reduce_only else None
 
 
-# An order that is meant to reduce never adds, e.g. a second close beside one in flight.
-
-
 def meant_to_reduce(subject: Subject) -> Reason | None:
-    """Closed for its excess; like every gate that binds only what adds, it is not asked without one."""
-    return Reason.NOT_REDUCING if subject.asked.reduce_only else None
-
-
-# What the gateway itself found: a gap, a lost bus, a journal that cannot be written.
+    """Refuses the excess of an order that is meant to reduce, e.g. of a second close beside one in flight."""
+    return Reason.NOT_REDUCING if subject.order.reduce_only else None
 
 
 def blocked(subject: Subject) -> Reason | None:
-    """Closed with the first thing found."""
+    """Refuses with the first thing that the gateway found: a gap, a lost bus, a journal that cannot be written."""
     return next(iter(subject.context.blocked), None)
 
 
-# A stop that waits for a person: a loss limit, another bus, a symbol that is out of order.
-
-
 def latch(subject: Subject) -> Reason | None:
-    """Closed while it is set."""
-    return latched(subject.asked.sym, subject.context.latches)
-
-
-# Daily loss and drawdown at this very moment, before their latch is in the journal.
+    """Refuses while a latch is set: a loss limit, another bus, a symbol that is out of order."""
+    return latches.latched(subject.order.sym, subject.context.latches)
 
 
 def daily_loss(subject: Subject) -> Reason | None:
-    """Closed when the equity has fallen by the limit since midnight, until a person resumes."""
+    """Refuses when the equity has fallen by the limit since midnight, until a person resumes; before it is latched."""
     return Reason.DAILY_LOSS if latches.DAILY_LOSS in subject.standing else None
 
 
 def drawdown(subject: Subject) -> Reason | None:
-    """Closed when the equity has fallen by the limit's share from its highest, until a person resumes."""
+    """Refuses when the equity has fallen by the limit's share from its highest, likewise."""
     return Reason.DRAWDOWN if latches.DRAWDOWN in subject.standing else None
 
 
 def seen_once(subject: Subject) -> Reason | None:
-    """Closed after one observation past a limit, until the next one says whether it was a loss."""
+    """Refuses after one observation past a limit, until the next one says whether it was a loss."""
     if latches.DAILY_LOSS in subject.suspected:
         return Reason.DAILY_LOSS
     return Reason.DRAWDOWN if subject.suspected else None
 
 
-# A person's word, typed at a terminal, for this config and for a limited time.
-
-CLOCK_MS = 60_000  # how far two machines' clocks may differ
-
-
 def armed(subject: Subject) -> Reason | None:
-    """Closed without it, after it, before it (a clock was set back), and under another config."""
+    """Refuses without a person's arming, after it, before it (a clock was set back), and under another config."""
     arming = subject.context.arming
     if arming is None:
         return Reason.NOT_ARMED
-    if not arming.armed_at_ms - CLOCK_MS <= subject.context.now_ms < arming.expires_at_ms:
+    if not arming.armed_at_ms - CLOCK_MS <= subject.now_ms < arming.expires_at_ms:
         return Reason.ARMING_EXPIRED
     return None if arming.config_hash == subject.rules.config_hash else Reason.ARMED_FOR_OTHER_CONFIG
 
 
 def armed_notional(subject: Subject) -> Reason | None:
-    """Closed when all positions together would be more than was armed."""
+    """Refuses when all positions together would be more than was armed."""
     arming = subject.context.arming
     if arming is None:
         return Reason.NOT_ARMED
     return Reason.ARMED_NOTIONAL if subject.account_notional > arming.max_notional else None
 
 
-# How old what the order was decided on may be. A time that lies ahead by as much is a wrong clock, and no fresher.
-
-S_NS = 10**9
-
-
 def tick_age(subject: Subject) -> Reason | None:
-    """Closed when the tick behind the order is too old."""
-    age_ns = subject.context.now_ns - subject.asked.ts_event
-    return Reason.STALE_TICK if abs(age_ns) > subject.limits.max_tick_age_s * S_NS else None
+    """Refuses when the tick behind the order is too old. One that lies ahead by as much is of a wrong clock."""
+    age_ns = subject.context.now_ns - subject.order.ts_event
+    return Reason.STALE_TICK if abs(age_ns) > subject.limits.max_tick_age_s * NS_PER_S else None
 
 
 def prediction_age(subject: Subject) -> Reason | None:
-    """Closed when the order was written too long ago; by the tick's time where nobody knows."""
-    written_ns = subject.context.predicted_ns or subject.asked.ts_event
+    """Refuses when the order was written too long ago; by the tick's time where nobody knows."""
+    written_ns = subject.context.predicted_ns or subject.order.ts_event
     age_ns = subject.context.now_ns - written_ns
-    return Reason.STALE_PREDICTION if abs(age_ns) > subject.limits.max_prediction_age_s * S_NS else None
-
-
-# The venue's own price, now.
-
-BPS = 10_000
-MS = 1_000
+    return Reason.STALE_PREDICTION if abs(age_ns) > subject.limits.max_prediction_age_s * NS_PER_S else None
 
 
 def fresh_quote(subject: Subject) -> Reason | None:
-    """Closed without one of this symbol, and with one that is too old or has no two sides.
+    """Refuses without a quote of this symbol, and with one that is too old or has no two sides.
 
     Its age is since it was asked for: a book that does not change is a quiet market. One that has not changed for very
     long may be an engine that stands still, and where the market is closed no age is young.
     """
     quote = subject.context.quote
-    if quote is None or quote.sym != subject.asked.sym or not 0 < quote.bid <= quote.ask:
+    if quote is None or quote.sym != subject.order.sym or not 0 < quote.bid <= quote.ask:
         return Reason.NO_FRESH_QUOTE
-    age_ms = subject.context.now_ms - quote.at_ms
+    age_ms = subject.now_ms - quote.at_ms
     lag_ms = 0 if quote.book_ms is None else quote.at_ms - quote.book_ms
-    too_old = abs(age_ms) > subject.limits.quote_max_age_s * MS or lag_ms > subject.limits.book_max_lag_s * MS
+    own = subject.limits
+    too_old = abs(age_ms) > own.quote_max_age_s * MS_PER_S or lag_ms > own.book_max_lag_s * MS_PER_S
     return Reason.NO_FRESH_QUOTE if too_old or not quote.trading else None
 
 
 def collar(subject: Subject) -> Reason | None:
-    """Closed when the side that the order would meet is too far from the decision price, whichever way."""
-    quote, price = subject.context.quote, subject.asked.price
+    """Refuses when the side that the order would meet is too far from the decision price, whichever way."""
+    quote, price = subject.context.quote, subject.order.price
     if quote is None:
         return Reason.NO_FRESH_QUOTE
-    met = quote.ask if subject.asked.signed_qty > 0 else quote.bid
+    met = quote.ask if subject.order.signed_qty > 0 else quote.bid
     return Reason.PRICE_COLLAR if abs(met - price) * BPS > subject.limits.collar_bps * price else None
 
 
-# How much one order may add, and how large one position may become, in quote units.
-
-
 def order_notional(subject: Subject) -> Reason | None:
-    """Closed when what the order adds is more than the limit."""
+    """Refuses when what the order adds is more than the limit, in quote units."""
     added = subject.exposure.adds.copy_abs() * subject.price
     return Reason.ORDER_NOTIONAL if added > subject.limits.max_order_notional else None
 
 
 def position_notional(subject: Subject) -> Reason | None:
-    """Closed when the position, with all in flight in the order's direction filled, would be more than the limit."""
+    """Refuses when the position, with all in flight in the order's direction filled, would be more than the limit."""
     position = subject.exposure.worst.copy_abs() * subject.price
     return Reason.POSITION_NOTIONAL if position > subject.limits.max_position_notional else None
 
 
-# What stands behind the positions.
-
-
 def leverage(subject: Subject) -> Reason | None:
-    """Closed when all positions together would be more than so many times the equity, or it is not known."""
+    """Refuses when all positions together would be more than so many times the equity, or it is not known."""
     equity = subject.context.equity
     if equity is None:
         return Reason.EQUITY_UNKNOWN
@@ -197,30 +217,38 @@ def leverage(subject: Subject) -> Reason | None:
 
 
 def capital(subject: Subject) -> Reason | None:
-    """Closed when the books together have more money than their share of the account."""
+    """Refuses when the books together have more money than their share of the account."""
     equity = subject.context.equity
     if equity is None:
         return Reason.EQUITY_UNKNOWN
-    has = subject.limits.max_capital_share * equity
-    return Reason.CAPITAL_ABOVE_EQUITY if subject.context.books_balance > has else None
-
-
-# How many orders go out in a minute.
+    share = subject.limits.max_capital_share * equity
+    return Reason.CAPITAL_ABOVE_EQUITY if subject.context.books_balance > share else None
 
 
 def rate(subject: Subject) -> Reason | None:
-    """Closed when the limit was sent within the last 60 s."""
-    context = subject.context
-    full = sent(context.limits, context.now_ms) >= subject.limits.orders_per_minute
+    """Refuses when as many orders as the limit were sent within the last 60 s."""
+    full = sent(subject.context.limits, subject.now_ms) >= subject.limits.orders_per_minute
     return Reason.ORDERS_PER_MINUTE if full else None
 
 
-# Journal and venue were compared, and agreed.
-
-
 def reconciled(subject: Subject) -> Reason | None:
-    """Closed until they are."""
+    """Refuses until journal and venue were compared, and agreed."""
     return None if subject.context.reconciled else Reason.NOT_RECONCILED
+
+
+class RiskLimit(NamedTuple):
+    """A line of the table: a limit's name and function, and how it counts.
+
+    - applies_to_reducing: it stands even against what only reduces our own position.
+    - defers: the order waits instead of being refused.
+    - of_book: it counts in paper and replay too; the others need a venue.
+    """
+
+    name: str
+    violation: Callable[[Subject], Reason | None]
+    applies_to_reducing: bool = False
+    defers: bool = False
+    of_book: bool = False
 
 
 LIMITS = (
@@ -249,68 +277,44 @@ LIMITS = (
 )
 
 
-# The risk check as a Tick. Its memory lies in the journal: limits and latches come with what is asked.
-
-
 class RiskCheck(Tick[ProposedOrder, Verdict]):
-    """May this order go out?
+    """The check returns whether an order may go out. Its memory lies in the journal: it comes with the order's context.
 
-    What only reduces our own position passes every gate but the halt and an unknown order in its symbol. What adds must
-    pass all. An order that does both (a flip) passes whole or, where a gate refuses its addition, is cut to the part
-    that reduces; where a gate only lets it wait, all of it waits. A quantity that is 0 or not finite is a ValueError.
+    What only reduces our own position passes every limit but the halt and an unknown order in its symbol. What adds
+    must pass all. An order that does both (a flip) passes whole or, where a limit refuses its addition, is cut to the
+    part that reduces; where a limit only lets it wait, all of it waits. A quantity that is 0 or not finite is a
+    ValueError.
     """
 
     def __init__(self, rules: RiskRules) -> None:
-        self._rules = rules
-        book_only = rules.mode is Mode.PAPER
-        self._checks = tuple(check for check in LIMITS if check.of_book or not book_only)
+        self.rules = rules
+        self._on_paper = rules.mode is Mode.PAPER
+        self._limits = tuple(limit for limit in LIMITS if limit.of_book or not self._on_paper)
 
     def on_tick(self, val: ProposedOrder) -> Verdict:
-        """Take an order and its context."""
+        """Takes an order and its context."""
         if not val.signed_qty.is_finite() or not val.signed_qty:
             raise ValueError(f"an order's quantity must be finite and not 0, not {val.signed_qty}")
-        context = val.context
-        made = exposure(val.signed_qty, context.position, (order.signed_qty for order in context.in_flight))
-        seen = Watched((), ())
+        context, seen = val.context, Watched((), ())
         if context.equity is not None:
             # A book's equity is exact; an account's was observed before, and being asked again is no observation.
-            suspected = WATCHED if self._rules.mode is Mode.PAPER else ()
-            seen = self.watch(context.now_ns, context.equity, context.limits, context.latches, suspected)
-        return self._asked_all(Subject(val, self._rules, made, seen.standing, seen.suspected), seen.changes)
-
-    def watch(
-        self, now_ns: int, equity: Decimal, limits: Mapping[str, bytes], latches: Mapping[str, LatchRow],
-        suspected: Collection[str],
-    ) -> Watched:  # fmt: skip
-        """What follows from seeing the account's equity, whether or not an order is asked for.
-
-        suspected: limits that the observation before this one was past.
-        """
-        return watch(self._rules.limits, now_ns, equity, limits, latches, suspected)
-
-    def watch_funding(
-        self, now_ns: int, payments: Iterable[FundingRow], limits: Mapping[str, bytes], latches: Mapping[str, LatchRow]
-    ) -> Changes:
-        """What follows from the day's funding payments, as they are booked."""
-        return watch_funding(self._rules.limits.daily_funding, now_ns, payments, limits, latches)
-
-    def _asked_all(self, subject: Subject, seen: Changes) -> Verdict:
-        reduces, adds = subject.exposure.reduces, subject.exposure.adds
-        for check in self._checks:
-            if not adds and not check.applies_to_reducing:
+            suspected = WATCHED if self._on_paper else ()
+            seen = watch(self.rules.limits, context.now_ns, context.equity, context.limits, context.latches, suspected)
+        parts = exposure(val.signed_qty, context.position, (order.signed_qty for order in context.in_flight))
+        subject = Subject(val, context, self.rules, parts, seen.standing, seen.suspected)
+        for limit in self._limits:
+            if not parts.adds and not limit.applies_to_reducing:
                 continue
-            reason = check.violation(subject)
+            reason = limit.violation(subject)
             if reason is None:
                 continue
-            if check.defers:
-                return Hold(reason, seen)
-            if check.applies_to_reducing or not reduces:
-                return Refusal(reason, seen)
-            return Pass(reduces, True, reason, self._sent(subject, seen))
-        return Pass(subject.asked.signed_qty, not adds, None, self._sent(subject, seen))
+            if limit.defers:
+                return Hold(reason, seen.changes)
+            if limit.applies_to_reducing or not parts.reduces:
+                return Refusal(reason, seen.changes)
+            return Pass(parts.reduces, True, reason, self._with_rate(subject, seen.changes))
+        return Pass(val.signed_qty, not parts.adds, None, self._with_rate(subject, seen.changes))
 
-    def _sent(self, subject: Subject, seen: Changes) -> Changes:
-        """What is remembered when the order goes out: it counts against the rate, whatever it does."""
-        if self._rules.mode is Mode.PAPER:
-            return seen
-        return (*seen, one_more(subject.context.limits, subject.context.now_ms))
+    def _with_rate(self, subject: Subject, changes: Changes) -> Changes:
+        """Returns the changes of an order that goes out: it counts against the rate, whatever it does."""
+        return changes if self._on_paper else (*changes, one_more(subject.context.limits, subject.now_ms))

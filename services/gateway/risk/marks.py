@@ -1,12 +1,14 @@
-"""How far the equity has fallen since midnight and from its highest: what daily loss and drawdown are measured against.
+"""What limits remember, in the journal: marks of the equity, marks of the day's funding, and the orders sent of late.
 
-A limit is reached when two observations in a row are past it: a balance and a price that were read around a fill look
-like a loss once. After the first nothing is added until the second has come. The highest, too, is what two in a row
-have reached. A limit that is reached sets its latch, and stands until a person drops it. Marks remember which they
-have set, and which of these were seen to stand: one that was seen and is gone was dropped by a person (`tickline
-resume`), and that limit counts anew from the present equity. One that was not seen yet stands too, and is set again
-until it is seen. Money paid in counts as profit, money taken out as loss. Marks of another definition of equity than
-today's (`equity.py`) are no measure: they are begun anew."""
+Daily loss and drawdown are measured against the equity at midnight and at its highest. A limit is reached when two
+observations in a row are past it: a balance and a price that were read around a fill look like a loss once. After the
+first nothing is added until the second has come. The highest, too, is what two in a row have reached. A limit that is
+reached sets its latch, and stands until a person drops it. Marks remember which they have set, and which of these were
+seen to stand: one that was seen and is gone was dropped by a person (`tickline resume`), and that limit counts anew
+from the present equity. One that was not seen yet stands too, and is set again until it is seen. Money paid in counts
+as profit, money taken out as loss. Marks of another definition of equity than today's (`equity.py`) are no measure:
+they are begun anew.
+"""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -14,23 +16,27 @@ from typing import Annotated, NamedTuple
 
 from services.gateway.risk.check import Changes
 from shared.config.risk import RiskSettings
-from shared.control import latches as names
-from shared.control.latches import DAILY_FUNDING
+from shared.control.latches import DAILY_FUNDING, DAILY_LOSS, DRAWDOWN
 from shared.journal.rows import EventRow, FundingRow, LatchRow, LimitRow
 from shared.messages.codec import keep, kept
 from shared.record import BY_VALUE, Record, unvalidated
 
-EQUITY_MARKS = "equity_marks"
+EQUITY_MARKS, FUNDING_MARKS, ORDER_RATE = "equity_marks", "funding_marks", "orders_per_minute"  # names of rows
 DEFINITION = 2  # 1: ccxt's total of the quote currency, which left out a spot account's coins and Bybit's open profit
 DAY_NS = 86_400 * 10**9
+MS_NS, MS_PER_S = 1_000_000, 1_000
+WINDOW_S = 60  # of the rate of orders
 BY = "gateway"
-WATCHED = (names.DAILY_LOSS, names.DRAWDOWN)
+WATCHED = (DAILY_LOSS, DRAWDOWN)
 
 
 class Marks(Record):
-    """day: since 1970, UTC. day_equity: when it began. peak: the highest, of two in a row. last: the newest.
+    """The marks keep what the equity was.
 
-    latched: limits that stand. seen: those of them whose latch was found in the journal. definition: of the equity.
+    - day: since 1970, UTC; day_equity: when it began.
+    - peak: the highest, of two in a row; last: the newest.
+    - latched: limits that stand; seen: those of them whose latch was found in the journal.
+    - definition: of the equity.
     """
 
     day: int
@@ -42,13 +48,17 @@ class Marks(Record):
     definition: int = DEFINITION
 
     def row(self) -> LimitRow:
-        """As it stands in the journal."""
+        """Returns the row that the journal keeps."""
         return LimitRow(EQUITY_MARKS, keep(self))
 
 
 class Watched(NamedTuple):
-    """changes: to be written: the marks, if they moved, and a latch for each limit that is reached. standing: limits
-    that let nothing more through. suspected: limits that this observation is past, and the one before was not."""
+    """An observation of the equity has these consequences.
+
+    - changes: to be written: the marks, if they moved, and a latch for each limit that is reached.
+    - standing: limits that let nothing more through.
+    - suspected: limits that this observation is past, and the one before was not.
+    """
 
     changes: Changes
     standing: tuple[str, ...]
@@ -56,7 +66,7 @@ class Watched(NamedTuple):
 
 
 def marks_in(limits: Mapping[str, bytes]) -> Marks | None:
-    """The marks that stand in the journal; None before the first, and for those of another definition.
+    """Returns the marks that stand in the journal; None before the first, and for those of another definition.
 
     Raises ValueError when they are no marks.
     """
@@ -68,9 +78,10 @@ def watch(
     rules: RiskSettings, now_ns: int, equity: Decimal, limits: Mapping[str, bytes], latches: Mapping[str, LatchRow],
     suspected: Collection[str] = (),
 ) -> Watched:  # fmt: skip
-    """What follows from seeing the account's equity. limits, latches: as they stand.
+    """Returns what follows from seeing the account's equity.
 
-    suspected: limits that the observation before this one was past; only these can be reached by this one.
+    - limits, latches: as they stand.
+    - suspected: limits that the observation before this one was past; only these can be reached by this one.
     """
     old = marks_in(limits)
     new = _moved(old, now_ns // DAY_NS, equity, latches)
@@ -78,11 +89,9 @@ def watch(
     new = new.model_copy(update={"latched": tuple(sorted({*new.latched, *(past & set(suspected))}))})
     rows: list[LimitRow | LatchRow | EventRow] = [] if new == old else [new.row()]
     if old is None and EQUITY_MARKS in limits:
-        rows.append(
-            EventRow("EQUITY", "", "", _begun_anew(kept(Marks, limits[EQUITY_MARKS]), equity), now_ns // 1_000_000)
-        )
+        rows.append(EventRow("EQUITY", "", "", _begun_anew(kept(Marks, limits[EQUITY_MARKS]), equity), now_ns // MS_NS))
     unseen = [name for name in new.latched if name not in latches]
-    set_now = [LatchRow(name, _said(rules, name, new), BY, now_ns // 1_000_000) for name in unseen]
+    set_now = [LatchRow(name, _reason(rules, name, new), BY, now_ns // MS_NS) for name in unseen]
     return Watched((*rows, *set_now), new.latched, tuple(sorted(past - set(new.latched))))
 
 
@@ -94,8 +103,8 @@ def _moved(old: Marks | None, day: int, equity: Decimal, latches: Mapping[str, L
     resumed = set(old.seen) - set(seen)
     return Marks(
         day=max(day, old.day),
-        day_equity=equity if names.DAILY_LOSS in resumed else begun,
-        peak=equity if names.DRAWDOWN in resumed else max(old.peak, min(old.last, equity)),
+        day_equity=equity if DAILY_LOSS in resumed else begun,
+        peak=equity if DRAWDOWN in resumed else max(old.peak, min(old.last, equity)),
         last=equity,
         latched=tuple(sorted({*old.latched, *seen} - resumed)),
         seen=seen,
@@ -104,13 +113,13 @@ def _moved(old: Marks | None, day: int, equity: Decimal, latches: Mapping[str, L
 
 def _reached(rules: RiskSettings, marks: Marks) -> Iterator[str]:
     if marks.day_equity - marks.last >= rules.daily_loss:
-        yield names.DAILY_LOSS
+        yield DAILY_LOSS
     if marks.peak - marks.last >= rules.max_drawdown * marks.peak and marks.peak > 0:
-        yield names.DRAWDOWN
+        yield DRAWDOWN
 
 
-def _said(rules: RiskSettings, name: str, marks: Marks) -> str:
-    if name == names.DAILY_LOSS:
+def _reason(rules: RiskSettings, name: str, marks: Marks) -> str:
+    if name == DAILY_LOSS:
         return f"equity {marks.last}, {marks.day_equity} when the day began: the limit is {rules.daily_loss}"
     return f"equity {marks.last}, {marks.peak} at its highest: the limit is {rules.max_drawdown:%}"
 
@@ -120,18 +129,16 @@ def _begun_anew(before: Marks, equity: Decimal) -> str:
     return f"daily loss and drawdown are begun anew at {equity}: equity was defined otherwise before ({were})"
 
 
-# How much funding the account has paid since midnight, less what it has received: a limit of its own, with a latch.
-#
-# It is counted from the payments that the journal has booked. Reaching the limit sets the latch, which stands until a
-# person drops it (`tickline resume`), also over midnight; from then on only what is paid later counts. As with the
-# marks of the equity, a latch that was seen to stand and is gone was dropped by a person.
-
-FUNDING_MARKS = "funding_marks"
-MS_NS = 1_000_000
-
-
 class FundingMarks(Record):
-    """day: since 1970, UTC. since_ms: from when on payments count. latched: the limit stands. seen: in the journal."""
+    """The marks keep from when on the day's funding counts: what the account has paid, less what it has received.
+
+    It is counted from the payments that the journal has booked. Reaching the limit sets the latch, which stands until a
+    person drops it (`tickline resume`), also over midnight; from then on only what is paid later counts. As with the
+    marks of the equity, a latch that was seen to stand and is gone was dropped by a person.
+
+    - day: since 1970, UTC; since_ms: from when on payments count.
+    - latched: the limit stands; seen: its latch was found in the journal.
+    """
 
     day: int
     since_ms: int
@@ -139,17 +146,17 @@ class FundingMarks(Record):
     seen: bool = False
 
     def row(self) -> LimitRow:
-        """As it stands in the journal."""
+        """Returns the row that the journal keeps."""
         return LimitRow(FUNDING_MARKS, keep(self))
 
 
 def funding_marks_in(limits: Mapping[str, bytes]) -> FundingMarks | None:
-    """None before the first; ValueError when they are no marks."""
+    """Returns the marks that stand in the journal; None before the first, ValueError when they are no marks."""
     return kept(FundingMarks, limits[FUNDING_MARKS]) if FUNDING_MARKS in limits else None
 
 
 def counted_from_ms(now_ns: int) -> int:
-    """The payments from then on are enough: the present day's, and no mark is older."""
+    """Returns from when on payments are needed: since midnight, and no mark is older."""
     return now_ns // DAY_NS * DAY_NS // MS_NS
 
 
@@ -157,7 +164,7 @@ def watch_funding(
     limit: Decimal, now_ns: int, payments: Iterable[FundingRow], limits: Mapping[str, bytes],
     latches: Mapping[str, LatchRow],
 ) -> Changes:  # fmt: skip
-    """What is to be written after payments were booked: the marks, if they moved, and the latch when it is reached."""
+    """Returns changes after payments were booked: the marks, if they moved, and the latch, if it is reached."""
     old, stands = funding_marks_in(limits), DAILY_FUNDING in latches
     day, now_ms = now_ns // DAY_NS, now_ns // MS_NS
     resumed = old is not None and old.seen and not stands
@@ -174,14 +181,12 @@ def watch_funding(
     return tuple(rows)
 
 
-# How many orders were sent within the last minute, counted by the second.
-
-ORDER_RATE = "orders_per_minute"
-WINDOW_S = 60
-
-
 class SentOrders(Record):
-    """seconds: since 1970, in their order. orders: how many were sent in each."""
+    """The orders sent within the last minute are counted by the second.
+
+    - seconds: since 1970, in their order.
+    - orders: how many were sent in each.
+    """
 
     seconds: list[int]
     orders: list[int]
@@ -191,14 +196,14 @@ _sent = unvalidated(SentOrders)  # an order waits for it
 
 
 def sent(limits: Mapping[str, bytes], now_ms: int) -> int:
-    """Orders whose second began at most 60 s before the present one, or lies ahead of it: never too few."""
+    """Returns how many were sent in seconds that began at most 60 s ago, or lie ahead: never too few."""
     return sum(count for _, count in _counts(limits, now_ms))
 
 
 def one_more(limits: Mapping[str, bytes], now_ms: int) -> LimitRow:
-    """The counts with one order more, sent now. At most 62 seconds are kept."""
+    """Returns the row of the counts with one order more, sent now. At most 62 seconds are kept."""
     counts = dict(_counts(limits, now_ms))
-    second = now_ms // 1_000
+    second = now_ms // MS_PER_S
     counts[second] = counts.get(second, 0) + 1
     seconds = sorted(counts)
     return LimitRow(ORDER_RATE, keep(_sent(seconds=seconds, orders=[counts[at] for at in seconds])))
@@ -207,6 +212,6 @@ def one_more(limits: Mapping[str, bytes], now_ms: int) -> LimitRow:
 def _counts(limits: Mapping[str, bytes], now_ms: int) -> list[tuple[int, int]]:
     if ORDER_RATE not in limits:
         return []
-    first = now_ms // 1_000 - WINDOW_S
+    first = now_ms // MS_PER_S - WINDOW_S
     saved = kept(SentOrders, limits[ORDER_RATE])
     return [(at, count) for at, count in zip(saved.seconds, saved.orders, strict=True) if at >= first]

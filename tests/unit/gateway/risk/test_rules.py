@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.risk import Pass, Refusal, RiskCheck, RiskRules
-from services.gateway.risk.check import exposure, model_sha256
+from services.gateway.risk.check import model_sha256
+from services.gateway.risk.limits import exposure
 from shared.config import load_settings
 from shared.messages import Reason
 from tests.unit.gateway.risk.open_gates import ARMING, BUY, NOW_NS
