@@ -4,14 +4,14 @@ from typing import ClassVar
 
 
 class TicklineError(Exception):
-    """What went wrong, where, and what to do, in one line.
+    """An error says in one line what went wrong, where, and what to do.
 
     >>> str(DataError("ticks.csv: row 3: price 'abc' is not a number: correct the row"))
     "ticks.csv: row 3: price 'abc' is not a number: correct the row"
     >>> DataError("first line\\nsecond line").args
     ('first line second line',)
 
-    What a terminal would act on, e.g. an escape sequence out of a file, is shown as `?`.
+    Characters on which a terminal would act, e.g. an escape sequence out of a file, become `?`.
     """
 
     exit_code: ClassVar[int] = 1
@@ -22,37 +22,37 @@ class TicklineError(Exception):
 
 
 class ConfigError(TicklineError):
-    """Bad usage or a bad configuration."""
+    """The usage or the configuration is wrong."""
 
     exit_code = 2
 
 
 class DataError(TicklineError):
-    """Input data that cannot be used."""
+    """The input data are unusable."""
 
     exit_code = 3
 
 
 class BusUnreachable(TicklineError):
-    """No answer from the bus at start."""
+    """The bus did not answer at the start."""
 
     exit_code = 4
 
 
 class JournalUnwritable(TicklineError):
-    """The journal cannot be used. What was being written may be there or not: open it again and read."""
+    """The journal is unusable. It may hold the last write or not: open it again and read."""
 
     exit_code = 4
 
 
 class VenueError(TicklineError):
-    """An exchange that cannot be reached, or does not give what it should."""
+    """An exchange did not answer, or gave something else than it should."""
 
     exit_code = 4
 
 
 class SafetyRefusal(TicklineError):
-    """Possible, but not safe: refused."""
+    """The wish is possible, but not safe."""
 
     exit_code = 5
 
@@ -64,12 +64,12 @@ class UserCodeFailed(TicklineError):
 
 
 class LookaheadFound(TicklineError):
-    """A decision depended on what came after it, or it could not be shown that it did not."""
+    """A decision depended on what came after it, or nobody could show that it did not."""
 
     exit_code = 6
 
 
 class ParityBroken(TicklineError):
-    """What was computed again is not what was recorded, or it could not be shown that it is."""
+    """A computation differs from the recording, or nobody could show that it does not."""
 
     exit_code = 6

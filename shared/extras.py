@@ -1,4 +1,4 @@
-"""What is installed only where it is asked for: pyproject.toml's extras."""
+"""The extras of pyproject.toml are installed only on request; a verb that needs one checks for it here."""
 
 from importlib.util import find_spec
 from typing import Final
@@ -9,7 +9,7 @@ MODULES: Final = {"ccxt": ("ccxt", "aiohttp"), "journal": ("sqlalchemy", "alembi
 
 
 def need_extras(*extras: str) -> None:
-    """Raise ConfigError, with what to type, when a module of these extras is not installed.
+    """Raises ConfigError, with what to type, when a module of these extras is missing.
 
     >>> need_extras("ccxt", "journal")
     """
@@ -19,7 +19,7 @@ def need_extras(*extras: str) -> None:
 
 
 def to_install(*extras: str) -> str:
-    """What to type for extras that are missing.
+    """Returns what to type for missing extras.
 
     >>> to_install("ccxt", "parquet")
     "pip install 'tickline[ccxt,parquet]' (in a clone: make setup)"

@@ -1,4 +1,4 @@
-"""Intervals between bars as people write them ("12h"), and as nanoseconds."""
+"""People write an interval between bars as "12h"; the code counts it in nanoseconds."""
 
 import re
 
@@ -11,7 +11,7 @@ _PATTERN = re.compile(r"([1-9][0-9]{0,8})([smhd])", re.ASCII)
 
 
 def interval_ns(text: str) -> int:
-    """The length of an interval in ns; raises ValueError with what is wrong.
+    """Returns the length of an interval in ns; raises ValueError with what is wrong.
 
     >>> interval_ns("1s"), interval_ns("12h") // NS_PER_S
     (1000000000, 43200)
@@ -29,7 +29,7 @@ def interval_ns(text: str) -> int:
 
 
 def interval_text(ns: int) -> str:
-    """A time span as a person writes it, in the largest unit that fits; whole seconds can be parsed again.
+    """Returns a time span as a person writes it, in the largest unit that fits; `interval_ns` reads whole seconds.
 
     >>> interval_text(43_200_000_000_000), interval_text(5_400_000_000_000), interval_text(250_000_000)
     ('12h', '90m', '0.25s')

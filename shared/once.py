@@ -1,4 +1,4 @@
-"""A command's option that takes one value may be given once: of two, click silently takes the last."""
+"""An option that takes one value may be given once; of two, click would silently take the last."""
 
 from collections import Counter
 from typing import Any
@@ -13,7 +13,7 @@ class OnceCommand(TyperCommand):
     """A command that refuses an option that is given twice and takes one value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As click; raises ConfigError."""
+        """Parses as click does; raises ConfigError for a repeated option."""
         if not ctx.resilient_parsing:
             _, _, given = self.make_parser(ctx).parse_args(args=list(args))
             for name, count in Counter(param.name for param in given).items():
@@ -24,7 +24,7 @@ class OnceCommand(TyperCommand):
 
 
 def refuse_repeats(app: typer.Typer) -> None:
-    """Make every command of an app an OnceCommand, also in its groups."""
+    """Makes every command of an app an OnceCommand, also in its groups."""
     for command in app.registered_commands:
         command.cls = OnceCommand
     for group in app.registered_groups:

@@ -1,4 +1,4 @@
-"""The simulated market: log returns that revert, with random access to any place of the series.
+"""The simulated market has log returns that revert, and random access to any place of the series.
 
 For one symbol, ticks n = 1, 2, … in blocks of B = 16384:
 
@@ -16,7 +16,8 @@ the last K innovations of the block before, with |phi|^K < 1e-18. That makes eac
 the place where a series was opened does not change it.
 
 For phi < 0 the returns revert. The best forecast of r_{n+1} is phi · r_n (weights phi, 0, 0 on three lags, bias 0), and
-corr(phi · r_n, r_{n+1}) = |phi|, less what rounding to 0.01 takes."""
+corr(phi · r_n, r_{n+1}) = |phi|, less what rounding to 0.01 takes.
+"""
 
 import math
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ _FORGOTTEN = math.log(1e-18)
 
 
 class ReturnProcess:
-    """The prices of one symbol, from any place of the series on.
+    """A return process gives the prices of one symbol, from any place of the series on.
 
     >>> process = ReturnProcess(seed=1, sym="SIM-A", phi=-0.5, sigma=0.001, start_price=100.0)
     >>> from itertools import islice
@@ -53,7 +54,7 @@ class ReturnProcess:
         self._memory = min(BLOCK, math.ceil(_FORGOTTEN / math.log(abs(phi)))) if phi else 1
 
     def cents(self, position: int) -> Iterator[int]:
-        """The prices of ticks position + 1, position + 2, … in hundredths, without an end."""
+        """Yields the prices of ticks position + 1, position + 2, … in hundredths, without an end."""
         block, skip = divmod(position, BLOCK)
         while True:
             r = self._return_before(block)
@@ -75,22 +76,21 @@ class ReturnProcess:
         return r
 
     def _shocks(self, block: int) -> list[float]:
-        """sigma · e over one block."""
+        """Returns sigma · e over one block."""
         z = np.random.Generator(np.random.Philox(key=self._key, counter=(0, 0, 0, block))).standard_normal(BLOCK)
         shocks: list[float] = ((z - math.fsum(z.tolist()) / BLOCK) * self._sigma).tolist()
         return shocks
 
-
-# The simulated market where the clock stands now: one market for all who ask with the same seed and interval.
 
 START_PRICES = {"BTCUSDT": 42_000.0, "ETHUSDT": 2_300.0}
 START_PRICE = 100.0
 
 
 class PresentMarket:
-    """Tick n of each symbol at 2025-01-01T00:00:00Z + n · interval_ns, so n says how late it is.
+    """The present market has tick n of each symbol at 2025-01-01T00:00:00Z + n · interval_ns: n says how late it is.
 
-    Nothing is kept but the last block of each symbol: any tick may be asked for, at any time, by any process.
+    All processes with the same seed and interval see the same market. Anybody may ask for any tick at any time, since
+    an object keeps only the last block of each symbol.
 
     >>> market = PresentMarket(seed=1, interval_ns=10**9)
     >>> market.n_at(EPOCH_NS + 5_900_000_000), market.at_ns(5) - EPOCH_NS
@@ -104,15 +104,15 @@ class PresentMarket:
         self._blocks: dict[str, tuple[int, list[int]]] = {}
 
     def n_at(self, now_ns: int) -> int:
-        """The newest tick at this time."""
+        """Returns the newest tick at this time."""
         return (now_ns - EPOCH_NS) // self._interval_ns
 
     def at_ns(self, n: int) -> int:
-        """When tick n is."""
+        """Returns the time of tick n, in ns."""
         return EPOCH_NS + n * self._interval_ns
 
     def price(self, sym: str, n: int) -> Decimal:
-        """Of tick n, n ≥ 1."""
+        """Returns the price of tick n, n ≥ 1."""
         block, index = divmod(n - 1, BLOCK)
         number, cents = self._blocks.get(sym, (-1, []))
         if number != block:

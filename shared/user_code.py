@@ -1,4 +1,4 @@
-"""Whose line raised: a strategy's, a feature's or a model's author is told file, line and symbol."""
+"""An error of a strategy's, a feature's or a model's author names file, line and symbol of the author's own code."""
 
 import sys
 import sysconfig
@@ -13,13 +13,13 @@ from shared.errors import TicklineError, UserCodeFailed
 ROOT = Path(__file__).parents[1]
 _AUTHORS = tuple(str(ROOT / "shared" / name) + "/" for name in ("strategies", "features", "models"))
 _OURS = (str(ROOT / "shared") + "/", str(ROOT / "services") + "/")
-# Under the authors' folders, but called by their code or calling it.
+# These lie in the authors' folders, but are no author's code.
 _MACHINERY = frozenset({"decider.py", "feature.py", "model.py", "registry.py", "strategy.py", "reserve.py"})
 _LIBRARIES = tuple({sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 class Place(NamedTuple):
-    """A line of a file, and the function that it is in."""
+    """A place is a line of a file, and the function around it."""
 
     file: str
     line: int
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 
 
 class WrongDecision(TypeError):
-    """`decide` returned what is no decision; `place` is where it begins."""
+    """`decide` returned no decision; `place` is where its code begins."""
 
     def __init__(self, message: str, place: Place) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class WrongDecision(TypeError):
 
 
 def place_of(error: BaseException) -> Place | None:
-    """The innermost line of an author's code that the exception went through; None where it went through none."""
+    """Returns the innermost line of an author's code through which the exception went, or None."""
     if isinstance(error, WrongDecision):
         return error.place
     found = [place for place in _places(error.__traceback__) if _is_authors(place.file)]
@@ -49,20 +49,20 @@ def place_of(error: BaseException) -> Place | None:
 
 
 def user_code_failed(error: BaseException, sym: str) -> UserCodeFailed | None:
-    """The one line for it; None where no author's code was at work."""
+    """Returns the error of one line for it, or None where no author's code was at work."""
     place = place_of(error)
     return None if place is None else UserCodeFailed(described(error, sym))
 
 
 def described(error: BaseException, about: str) -> str:
-    """What it is about, what was raised, and where in an author's code, if it was there."""
+    """Returns what the error is about, the exception, and its place in an author's code, if any."""
     what, place = f"{type(error).__name__}: {error}", place_of(error)
     return f"{about}: {what}" if place is None else f"{about}: {what} ({place})"
 
 
 @contextmanager
 def blaming(sym: str) -> Iterator[None]:
-    """What an author's code raises within becomes UserCodeFailed; everything else goes through as it is."""
+    """Turns what an author's code raises within into UserCodeFailed; lets everything else through."""
     try:
         yield
     except TicklineError:
