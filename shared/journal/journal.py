@@ -1,9 +1,10 @@
 """The journal of one account: one transaction per write, fenced by an epoch, read by anybody.
 
-Whoever writes holds the newest epoch; raising it fences whoever held one before, in the middle of whatever it does. A
-person's commands come from another process. What gives a right (arm, resume, adopt) is a `write_by_person` beside the
-gateway, which reads it when it looks. What takes one away (halt, disarm) is a `raise_epoch` with its changes: from that
-commit on the gateway's next write is Fenced, so it sends nothing before it has read the journal anew.
+Whoever writes holds the newest epoch. Who raises it fences whoever held one before, in the middle of whatever that one
+does. A person's commands come from another process. A command that gives a right (arm, resume, adopt) is a
+`write_by_person`, and the gateway reads it when it next looks. One that takes a right away (halt, disarm) is a
+`raise_epoch` with its changes: from that commit on the gateway's next write is Fenced, so it sends nothing before it
+has read the journal anew.
 """
 
 import asyncio
@@ -52,7 +53,9 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
 class Journal:
-    """Made by `open`. After JournalUnwritable a write may be done or not: close it, open it again, read what is there.
+    """The journal keeps one account's rows; `open` makes it.
+
+    After JournalUnwritable a write may be done or not: close it, open it again, read what is there.
 
     >>> import asyncio, tempfile
     >>> async def show(folder: str) -> int:
@@ -84,12 +87,15 @@ class Journal:
         reserve: bool = False,
         busy_s: float = BUSY_S,
     ) -> Self:
-        """The account's journal at `url`: sqlite:///PATH or postgresql://…; made or upgraded where needed.
+        """Returns the account's journal at `url`, made or upgraded where needed.
 
-        durable: a write that was answered survives a power cut (else: the end of the process, however it comes).
-        create: whether one may be made. reserve: take the disk's space at once, for whoever waits for each commit.
-        busy_s: how long another process's transaction is waited for.
         Raises ConfigError, SafetyRefusal (a newer schema) or JournalUnwritable.
+
+        url: sqlite:///PATH or postgresql://…
+        durable: a write that was answered survives a power cut (else: the end of the process, however it comes).
+        create: whether a journal may be made.
+        reserve: take the disk's space at once, for whoever waits for each commit.
+        busy_s: how long another process's transaction is waited for.
         """
         database = _database(url, busy_s)
         threads = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
@@ -108,7 +114,7 @@ class Journal:
         return f"journal {self._database.shown}"
 
     async def close(self) -> None:
-        """Finish the writes that were asked for, and let go."""
+        """Finish the writes that were begun, and let go."""
         if self._writer.closed:
             return
         await self._writer.close()
@@ -124,7 +130,7 @@ class Journal:
         await self.close()
 
     async def raise_epoch(self, owner: str, changes: Sequence[PersonChange] = ()) -> int:
-        """A new epoch, and these changes with it; every older one is fenced when this returns."""
+        """Returns a new epoch, written with these changes; every older one is fenced when this returns."""
         _check_commands(changes)
 
         def work(connection: Connection) -> int:
@@ -135,9 +141,9 @@ class Journal:
         return await self._writer.do(work)
 
     async def write(self, changes: Sequence[Change], epoch: int, meanwhile: Callable[[], None] | None = None) -> None:
-        """All of it or nothing, on disk when this returns. Raises Fenced, WriteRefused or JournalUnwritable.
+        """Write all changes or none, on disk when this returns; raises Fenced, WriteRefused or JournalUnwritable.
 
-        meanwhile: is called while the disk is at work, where that can be told; it knows nothing of how the write ends.
+        meanwhile: is called while the disk is at work, as far as can be known; it knows nothing of how the write ends.
         """
 
         def work(connection: Connection) -> None:
@@ -147,7 +153,7 @@ class Journal:
         await self._writer.do(work, meanwhile)
 
     async def write_by_person(self, changes: Sequence[PersonChange]) -> None:
-        """A person's word, whoever holds the epoch; never an order, a fill, an execution or a limit."""
+        """Write a person's word, whoever holds the epoch; never an order, a fill, an execution or a limit."""
         _check_commands(changes)
         await self._writer.do(lambda connection: self._store.put(connection, changes))
 

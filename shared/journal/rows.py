@@ -1,4 +1,7 @@
-"""What the journal holds, row by row. A row that is written replaces the one with the same key, where it may.
+"""The journal's rows: each class is one kind, its fields are the columns of a table, behind the account.
+
+A row that is written replaces the one with the same key, where it may. A new column is a field with a default and a
+step in migrations/.
 
 Money and quantities are exact Decimals in base or quote units, quantities signed (+ buys). `_ms` is the venue's or the
 wall clock, `_ns` a `ts_event`. An account's rows never meet another account's.
@@ -11,12 +14,15 @@ from shared.messages.reasons import Leg, OrderPhase, Reason
 
 
 class OrderRow(NamedTuple):
-    """An order's whole life: the intent as it was read, the request as it was sent, and what became of it.
+    """An order's row has its whole life: the intent as it was read, the request as it was sent, and its fills.
 
     Key: client_order_id. The intent (book to content) is written once and for all; the rest changes until `state` is
-    terminal, and then nothing does. content: sha256 (hex) of all in the intent that decides. after: the order that must
-    be FILLED before this one is sent, empty for none. at_ms, valid_until_ms: the request's timestamp and end of
-    validity, 0 before it is sent. paid: Σ |qty| · price in quote units.
+    terminal, and then nothing does.
+
+    content: sha256 (hex) of all in the intent that decides.
+    after: the order that must be FILLED before this one is sent, empty for none.
+    at_ms, valid_until_ms: the request's timestamp and end of validity, 0 before it is sent.
+    paid: Σ |qty| · price in quote units.
     """
 
     client_order_id: str
@@ -47,11 +53,12 @@ class OrderRow(NamedTuple):
 
 
 class FillRow(NamedTuple):
-    """One trade at the venue. Key: sym, trade_id and venue_order_id; written twice it must be the same.
+    """A fill is one trade at the venue. Key: sym, trade_id and venue_order_id; written twice it must be the same.
 
-    client_order_id is empty where the venue does not tell; it may be told later. fee is in fee_currency, positive when
-    paid. extra_fees: those in other currencies, e.g. taxes, as shared/orders/fees.py writes them; None where an
-    earlier version has not kept them.
+    client_order_id: empty where the venue does not name it; it may be added later.
+    fee: in fee_currency, positive when paid.
+    extra_fees: those in other currencies, e.g. taxes, as shared/orders/fees.py writes them; None where an earlier
+    version has not kept them.
     """
 
     sym: str
@@ -67,7 +74,7 @@ class FillRow(NamedTuple):
 
 
 class ExecutionRow(NamedTuple):
-    """An order's one terminal report. Key: book and seq, which counts from 1 without a hole; one per client_order_id.
+    """An execution is an order's one terminal report. Key: book and seq, which counts from 1 without a hole.
 
     report: the ExecutionReport by name, with its wire (`keep`); its n is seq.
     """
@@ -80,15 +87,17 @@ class ExecutionRow(NamedTuple):
 
 
 class LimitRow(NamedTuple):
-    """What a risk limit remembers, e.g. the day's loss. value: its state by name, with its wire
-    (`keep`). Key: name."""
+    """A risk limit remembers a state, e.g. the day's loss. Key: name.
+
+    value: the state by name, with its wire (`keep`).
+    """
 
     name: str
     value: bytes
 
 
 class LatchRow(NamedTuple):
-    """A stop that stays until a person drops it: the halt, the day's loss limit ... Key: name."""
+    """A latch is a stop that stays until a person drops it: the halt, the day's loss limit ... Key: name."""
 
     name: str
     reason: str
@@ -97,7 +106,7 @@ class LatchRow(NamedTuple):
 
 
 class ArmingRow(NamedTuple):
-    """A person's word that this account may trade, until when and how much. One per account."""
+    """An arming is a person's word that the account may trade, until when and how much. One per account."""
 
     max_notional: Decimal
     armed_at_ms: int
@@ -107,7 +116,7 @@ class ArmingRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """Something a person may ask about later: who did what, what was seen. Only added, never changed."""
+    """An event is something a person may look up later: who did what, what was seen. Only added, never changed."""
 
     kind: str
     sym: str
@@ -117,10 +126,12 @@ class EventRow(NamedTuple):
 
 
 class ExternalRow(NamedTuple):
-    """A difference between venue and journal that is not ours. Key: kind, sym, key. adopted_by: empty until adopted.
+    """An external row is a difference between venue and journal that is not ours. Key: kind, sym, key.
 
-    expected, found: what journal and venue say. price, fees (`0.1 USDT, 0.002 BNB`): of a trade. None where the version
-    that wrote the row did not keep it, or there is none.
+    adopted_by: who adopted it, empty until then.
+    expected, found: what journal and venue say.
+    price, fees (`0.1 USDT, 0.002 BNB`): of a trade.
+    None where the version that wrote the row did not keep it, or there is none.
     """
 
     kind: str
@@ -136,7 +147,7 @@ class ExternalRow(NamedTuple):
 
 
 class FundingRow(NamedTuple):
-    """A funding payment in quote units, positive when received. Key: sym and payment_id; as a fill."""
+    """A funding payment is in quote units, positive when received. Key: sym and payment_id; as a fill."""
 
     sym: str
     payment_id: str
@@ -169,7 +180,7 @@ class SetBusId(NamedTuple):
 
 
 class EpochRow(NamedTuple):
-    """Who may write: the holder of the newest epoch. 0 and nobody before the first."""
+    """The holder of the newest epoch may write; 0 and nobody before the first."""
 
     epoch: int
     owner: str

@@ -44,7 +44,7 @@ class SqliteDatabase:
         return text
 
     def prepare(self, create: bool) -> None:
-        """Make the file's folder."""
+        """Make the file's folder; raises ConfigError or JournalUnwritable."""
         if not create and not self.path.exists():
             raise no_journal(self.shown)
         try:
@@ -75,7 +75,7 @@ class SqliteDatabase:
         """Its writer sets what it takes."""
 
     def reserve(self, connection: Connection) -> None:
-        """A transaction as long as the log may become, taken back. SQLite leaves the file at its length."""
+        """Write as much as the log may become, and take it back: SQLite leaves the log's file at its length."""
         log = Path(f"{self.path}-wal")
         taken = log.stat().st_size if log.exists() else 0
         if taken >= RESERVED or shutil.disk_usage(self.path.parent).free < PLENTY:
@@ -91,7 +91,7 @@ class SqliteDatabase:
             connection.execute(f"PRAGMA cache_size = {before}")
 
     def check_place(self) -> None:
-        """A file that was deleted or replaced takes writes all the same, and nobody would ever read them."""
+        """Look whether the file is still the same: a deleted one takes writes all the same, and nobody reads them."""
         try:
             found = self.path.stat().st_ino
         except OSError:
@@ -120,7 +120,7 @@ class SqliteDatabase:
         return connection
 
     def _write_ahead(self, connection: sqlite3.Connection) -> None:
-        """WAL mode. SQLite does not wait for others here, so this does."""
+        """Set WAL mode. SQLite does not wait for others here, so this does."""
         until = time.monotonic() + self._busy_s
         while True:
             try:

@@ -1,6 +1,6 @@
-"""One thread that writes. What is asked while a commit is under way shares the next one.
+"""One thread writes. Calls that come while a commit is under way share the next one.
 
-A call is answered after the commit that it was part of has returned, so it is on disk. A call that is refused leaves
+A call is answered when the commit that it was part of has returned, so it is on disk. A call that is refused leaves
 the others of its group as they are: the group is done again, each call behind a savepoint of its own. Any other error
 may have hit the commit itself; then nobody knows what was written, and the writer is over for good.
 """
@@ -33,7 +33,7 @@ class _Call(NamedTuple):
 
 
 class Writer:
-    """Owns the connection that it is given, and closes it at the end. For the running event loop only."""
+    """The writer owns its connection, and closes it at the end. It serves the running event loop only."""
 
     def __init__(self, connection: Connection, database: Database) -> None:
         self._connection = connection
@@ -47,12 +47,12 @@ class Writer:
         threading.Thread(target=self._run, name="journal", daemon=True).start()
 
     async def do(self, work: Work[R], meanwhile: Callable[[], None] | None = None) -> R:
-        """What `work` gives, when it is committed. Raises Fenced or WriteRefused as it does, or JournalUnwritable.
+        """Returns what `work` gives, once that is committed; raises what it raises, or JournalUnwritable.
+
+        When this is cancelled, the work may be done or not.
 
         meanwhile: called in the event loop while the disk is at work, as a rule; its time costs nothing then. It may
         come late, not at all, and for a commit that fails.
-
-        When this is cancelled, the work may be done or not.
         """
         self.check_open()
         if self._broken:
@@ -71,7 +71,7 @@ class Writer:
             raise JournalUnwritable(f"journal {self._database.shown}: it is closed: open it again")
 
     async def close(self) -> None:
-        """Once: end after the calls that were made before; the connection is closed."""
+        """End behind the calls that were made before, and close the connection; to be called once."""
         self.closed = True
         self._calls.put(None)
         await asyncio.shield(self._ended)

@@ -88,19 +88,32 @@ class Continuity(Tick[Event, list[Ordered]]):
         self.ahead = self.fetched = self.holes = self.deaf = 0
         self._rules = rules
         self._order = OrderById() if rules.consecutive else OrderByTime(rules.order_ns, rules.order_count)
-        self._certain = rules.consecutive
+        self._certain = rules.consecutive  # the order itself shows every hole
+
+        # Times: `_now` ones are by the last Clock, `_ns` ones by the trades.
         self._now = 0
-        self._believed_ns = _NEVER  # a later trade is not
+        self._believed_ns = _NEVER  # a trade after it is not believed
         self._heard_ns = 0  # until then everything was heard
-        self._begun = self._connected = self._doubt = False
-        self._connected_ns = 0
-        self._doubtful_ns = 0  # of the first trade that came in doubt
-        self._hole_now = self._hole_ns = 0  # when the hole was noticed, and when the first trade behind it happened
+
+        # The connection.
+        self._begun = False  # the series has begun: with the first connection or trade
+        self._connected = False
+        self._connected_ns = 0  # since when, by the Clock before it
+
+        # A doubt is that something may be missing behind what was given; nothing goes out by time before an answer.
+        self._doubt = False
+        self._doubtful_ns = 0  # of the first trade that came in doubt, 0 without one
+
+        # A hole is seen where ids are consecutive: something waits.
+        self._hole_now = 0  # when it was noticed, 0 without one
+        self._hole_ns = 0  # of the first trade behind it
+
+        # The question, at most one at a time.
         self._question: Missing | None = None
         self._asked_now = 0
-        self._ask_after = 0
-        self._unheard = False  # whether the answer held a trade that should have been heard
-        self._no = 0
+        self._ask_after = 0  # none about all trades before
+        self._unheard = False  # the answer had a trade that should have been heard
+        self._no = 0  # of the last question
 
     @property
     def question(self) -> Missing | None:
@@ -228,15 +241,15 @@ class Continuity(Tick[Event, list[Ordered]]):
         given: list[Ordered] = [*self._order.settle(question, complete, doubtful_ns, self._heard_ns)]
         holes = sum(isinstance(val, MissingTrades) for val in given)
         self.holes += holes
-        if question.to_id is None and complete:
+        if question.to_id is None and complete:  # everything until `to_ns` is known
             self._heard_ns = max(self._heard_ns, question.to_ns)
             if self._connected and question.to_ns > self._connected_ns:
                 self._doubt, self._doubtful_ns = False, 0
         elif not complete and not holes and not self._certain and self._order.waiting:
             self._doubt = True  # what was fetched may stand behind what was not
-        elif question.to_id is None and self._silent():
+        elif question.to_id is None and self._silent():  # neither heard nor answered
             given.append(FeedSilent())
-        elif holes and not self._certain:
+        elif holes and not self._certain:  # the hole was told, and what waited behind it went out
             self._doubt, self._doubtful_ns = False, 0
         if self._connected and self._unheard and not any(isinstance(val, FeedSilent) for val in given):
             given.append(FeedSilent())
