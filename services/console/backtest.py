@@ -70,7 +70,7 @@ def backtest(
             guard = stack.enter_context(Guard(data))  # before the strategies are imported
         from services.research.backtest.observer import CsvRows
         from services.research.metrics import table
-        from shared.strategies.identity import Identity
+        from shared.strategies.registry import Identity
 
         rules = rules_of(fill=fill, maintenance_margin=maintenance_margin, funding=funding)
         traded = TimeRange(time_of("--from", start), time_of("--to", end))
@@ -175,7 +175,7 @@ def time_of(option: str, text: str | None) -> int | None:
 
 def described(settings: Settings, rules: "VenueRules", traded: TimeRange) -> dict[str, str]:
     """Returns how a backtest was run, for its JSON file and its report."""
-    from shared.strategies.identity import Identity
+    from shared.strategies.registry import Identity
 
     own, sym = settings.strategy, settings.symbols[0]
     card, identity = _card(settings), Identity.of(settings)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import typer
 from pydantic import BaseModel, SecretStr
 
-from shared.bus.address import without_password
+from shared.bus.connection import without_password
 from shared.config import Settings, load_settings
 from shared.config.settings import PREFIX, file_values
 

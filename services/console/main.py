@@ -11,9 +11,8 @@ import typer
 
 from shared.errors import TicklineError
 from shared.once import refuse_repeats
-from shared.runner.loading import loading
 from shared.runner.logs import configure_logs
-from shared.runner.parent import SAFE_PATH
+from shared.runner.process import SAFE_PATH, loading
 
 # Each verb's module in this package, in the order of --help. It has a function, or a group, of the verb's name.
 VERBS: Final = {

@@ -18,8 +18,7 @@ from shared.bus.api import BusLost
 from shared.bus.embedded import running_url, stored_bus
 from shared.bus.entry import START, Entry
 from shared.bus.names import PartitionId
-from shared.bus.redis_bus import RedisBus, RedisSession
-from shared.bus.runs import known_runs
+from shared.bus.redis_bus import RedisBus, RedisSession, known_runs
 from shared.config import Settings, load_settings
 from shared.errors import BusUnreachable, ConfigError
 from shared.messages import DecodeError, Stream, Tensor, decode

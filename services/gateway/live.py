@@ -11,9 +11,9 @@ from shared.config import Settings
 from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
 from shared.messages import Stream
-from shared.runner.bus_reader import BusReader
-from shared.runner.plan import Limits, ServiceSpec
+from shared.runner.backpressure import BusReader
 from shared.runner.service import ServiceParts
+from shared.runner.spec import Limits, ServiceSpec
 
 
 def live(settings: Settings, limits: Limits) -> ServiceParts:

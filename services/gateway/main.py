@@ -3,9 +3,9 @@
 from services.gateway.paper import plan
 from shared.config import Mode, Settings
 from shared.extras import need_extras
-from shared.runner.bus_reader import BusReader
-from shared.runner.plan import Limits
+from shared.runner.backpressure import BusReader
 from shared.runner.service import ServiceParts, serve
+from shared.runner.spec import Limits
 
 
 def build(settings: Settings, limits: Limits) -> ServiceParts:

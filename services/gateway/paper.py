@@ -8,8 +8,7 @@ from shared.account.paper_fill import PaperFill
 from shared.config import Settings
 from shared.messages import ExecutionReport, Message, OrderIntent, OrderStatus, Stream
 from shared.record import Snapshot, fields_of, unvalidated
-from shared.runner.plan import Input, Output, ServiceSpec, StageFactory
-from shared.runner.stage import SequenceNumbers, Stage
+from shared.runner.spec import Input, Output, SequenceNumbers, ServiceSpec, Stage, StageFactory
 from shared.tick import State
 
 _report = unvalidated(ExecutionReport)

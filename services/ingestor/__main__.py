@@ -1,6 +1,6 @@
 """`python -m services.ingestor`."""
 
-from shared.runner.loading import loading
+from shared.runner.process import loading
 
 with loading():
     from services.ingestor.main import main

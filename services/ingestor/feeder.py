@@ -17,7 +17,7 @@ from shared.exchanges.market_data.events import Candle, Clock, TopOfBook, Trade
 from shared.exchanges.market_data.venue import LiveVenue
 from shared.runner.backpressure import Backpressure
 from shared.runner.partition import Partition
-from shared.runner.plan import Limits
+from shared.runner.spec import Limits
 
 
 class SourceFeeder:

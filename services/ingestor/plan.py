@@ -20,7 +20,7 @@ from shared.exchanges.market_data.options import ContinuityRules, LiveOptions
 from shared.exchanges.registry import market_data_profile
 from shared.intervals import NS_PER_S, TRADE, interval_ns, interval_text
 from shared.messages import Stream
-from shared.runner.plan import Output, ServiceSpec
+from shared.runner.spec import Output, ServiceSpec
 
 
 def plan(settings: Settings, venue: str) -> ServiceSpec:

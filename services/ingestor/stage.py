@@ -6,7 +6,7 @@ from services.ingestor.source import Datum, Quote
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
 from shared.record import Snapshot, fields_of, unvalidated
-from shared.runner.stage import SequenceNumbers
+from shared.runner.spec import SequenceNumbers
 from shared.tick import State, Tick
 
 _TICKS = Stream.TICKS  # a member at hand: to look it up in its enum costs as much as a dict's look-up

@@ -1,6 +1,6 @@
 """`python -m services.recorder`."""
 
-from shared.runner.loading import loading
+from shared.runner.process import loading
 
 with loading():
     from services.recorder.main import main

@@ -13,7 +13,7 @@ from shared.messages.codec import content_hash
 from shared.recording.folder import Age, RecordingFolder
 from shared.recording.part import Positions, ReceivedEntry, RecordedEntry
 from shared.recording.position import StreamPosition
-from shared.runner.partition_leases import PartitionLeases
+from shared.runner.leases import PartitionLeases
 
 BESIDE_BYTES = 300  # of an entry, beside its message: about
 

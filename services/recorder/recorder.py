@@ -26,7 +26,7 @@ from shared.recording.folder import FolderInUse, RecordingFolder, locked
 from shared.recording.layout import NewerRecording, RecordingOrigin, claim, day_of
 from shared.recording.part import ReceivedEntry
 from shared.runner.health import touch
-from shared.runner.partition_leases import PartitionLeases
+from shared.runner.leases import PartitionLeases
 from shared.runner.progress import read_snapshots
 
 ROUND_S = 0.4

@@ -12,15 +12,14 @@ from services.ingestor.plan import plan as ingestor_plan
 from services.ingestor.replay import ReplaySource
 from services.ingestor.source import Datum, Source
 from services.ingestor.stage import IngestStage
-from services.signal.plan import plan as signal_plan
-from services.signal.plan import plan_with as signal_plan_with
+from services.signal.stage import plan as signal_plan
+from services.signal.stage import plan_with as signal_plan_with
 from services.strategy.plan import plan as strategy_plan
 from services.strategy.stage import StrategyStage
 from shared.config import Settings
 from shared.messages import Message, Stream
 from shared.messages.codec import TYPES
-from shared.runner.plan import ServiceSpec
-from shared.runner.stage import Stage
+from shared.runner.spec import ServiceSpec, Stage
 from shared.runner.symbol import Symbol
 from shared.tick import Tick
 

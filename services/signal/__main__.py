@@ -1,6 +1,6 @@
 """`python -m services.signal`."""
 
-from shared.runner.loading import loading
+from shared.runner.process import loading
 
 with loading():
     from services.signal.main import main

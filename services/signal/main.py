@@ -1,10 +1,10 @@
 """The signal service: bus → stage → bus."""
 
-from services.signal.plan import plan
+from services.signal.stage import plan
 from shared.config import Settings
-from shared.runner.bus_reader import BusReader
-from shared.runner.plan import Limits
+from shared.runner.backpressure import BusReader
 from shared.runner.service import ServiceParts, serve
+from shared.runner.spec import Limits
 
 
 def build(settings: Settings, limits: Limits) -> ServiceParts:

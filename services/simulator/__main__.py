@@ -2,7 +2,7 @@
 
 import sys
 
-from shared.runner.loading import loading
+from shared.runner.process import loading
 
 with loading():
     from services.simulator.main import main

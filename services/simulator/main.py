@@ -13,7 +13,7 @@ from services.simulator.dialects import COINS, DIALECTS, markets
 from services.simulator.simulator import TradePlan, serving
 from services.simulator.websocket.frames import BLOCK
 from shared.intervals import interval_ns
-from shared.runner.parent import stop_with_parent
+from shared.runner.process import stop_with_parent
 from shared.simulated_market import PresentMarket
 
 MS = 1000

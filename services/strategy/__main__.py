@@ -1,6 +1,6 @@
 """`python -m services.strategy`."""
 
-from shared.runner.loading import loading
+from shared.runner.process import loading
 
 with loading():
     from services.strategy.main import main

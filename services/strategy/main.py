@@ -1,11 +1,60 @@
 """The strategy service: bus → stage → bus."""
 
-from services.strategy.feeder import StrategyFeeder
+from collections.abc import Sequence
+
 from services.strategy.plan import plan
-from shared.config import Settings
-from shared.runner.bus_reader import BusReader
-from shared.runner.plan import Limits
+from services.strategy.stage import StrategyStage
+from shared.bus.api import Session
+from shared.bus.names import partition_of
+from shared.config import Mode, Settings
+from shared.errors import ConfigError
+from shared.runner.backpressure import Backpressure, BusReader
+from shared.runner.partition import Partition
 from shared.runner.service import ServiceParts, serve
+from shared.runner.spec import Limits
+
+# Input of the strategy: the bus, with the books taken back before anything is read from it.
+
+
+class StrategyFeeder:
+    """A book that does not fit the config is so refused at the start, not at its next prediction."""
+
+    def __init__(self, bus: BusReader, settings: Settings) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._restored: set[int] = set()
+
+    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
+        """As BusReader does; SafetyRefusal or ConfigError for a book that cannot be taken back."""
+        for part in parts:
+            if part.lease.place.p not in self._restored:
+                self._take_back(part)
+                self._restored.add(part.lease.place.p)
+        await self._bus.gather(session, parts, flow, wait_s)
+
+    def forget(self, p: int) -> None:
+        """The partition is loaded anew, or given up."""
+        self._restored.discard(p)
+        self._bus.forget(p)
+
+    def _take_back(self, part: Partition) -> None:
+        own = self._settings
+        for sym in own.symbols:
+            if partition_of(sym, own.bus.partitions) == part.lease.place.p:
+                stage = part.symbol(sym).stage
+                assert isinstance(stage, StrategyStage)
+                if own.gateway.mode is Mode.PAPER:  # elsewhere the gateway judges it: it has the journal
+                    _check_capital(own, sym, stage)
+
+
+def _check_capital(settings: Settings, sym: str, stage: StrategyStage) -> None:
+    begun, wanted = stage.account.capital, settings.strategy.balance
+    if begun != wanted:
+        raise ConfigError(
+            f"config: strategy.balance is {wanted:f}, but the book of {sym} on this bus was begun with {begun:f}, and "
+            f"on paper nothing changes it: put {begun:f} back, or begin new books: another bus.namespace than "
+            f"{settings.bus.namespace!r}"
+        )
 
 
 def build(settings: Settings, limits: Limits) -> ServiceParts:

@@ -5,9 +5,9 @@ from services.strategy.stage import StrategyStage
 from shared.config import Mode, Settings
 from shared.errors import ConfigError
 from shared.messages import Stream
-from shared.runner.plan import Input, Output, ServiceSpec
+from shared.runner.spec import Input, Output, ServiceSpec
 from shared.strategies import make_decider
-from shared.strategies.fee_reserve import with_reserve
+from shared.strategies.decider import with_reserve
 
 
 def plan(settings: Settings) -> ServiceSpec:

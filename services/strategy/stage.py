@@ -1,22 +1,33 @@
 """The strategy service's Tick stage: one book, which decides on predictions and books executions.
 
 While orders are in flight the next prediction waits. So the decision sees the book as its own last orders left it,
-and is the same however fast the executions come back.
-"""
+and is the same however fast the executions come back."""
 
 import math
 from decimal import Decimal
+from hashlib import blake2b
 from typing import Any, cast
 
-from services.strategy.order_id import client_order_id
 from shared.account import Account, Order
 from shared.account.account import book_report
 from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderIntent, Prediction, Reason, Stream
 from shared.record import Snapshot, fields_of, unvalidated
-from shared.runner.stage import SequenceNumbers, Stage
+from shared.runner.spec import SequenceNumbers, Stage
 from shared.strategies import Decider
 from shared.strategies.decider import require_orders
 from shared.tick import State
+
+# The name of an order: the same wherever and whenever the same decision is made again.
+
+
+def client_order_id(book: str, tr: str, leg: Leg) -> str:
+    """32 hex digits from the book (mode, venue, account, strategy, run), the tick's trace id and the leg.
+
+    >>> client_order_id("paper:paper:basic_taker:run1", "replay:BTCUSDT:1:1", Leg.OPEN)
+    '7f36d2d8e45562c7e4bf2328e23b6c08'
+    """
+    return blake2b(f"{book}|{tr}|{leg}".encode(), digest_size=16).hexdigest()
+
 
 _ZERO = Decimal(0)
 _UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL})  # what a venue, or a person, does by itself

@@ -24,7 +24,7 @@ from shared.config.ingestor import IngestorSettings
 from shared.config.section import Count, Instance, Positive, Section
 from shared.errors import ConfigError
 from shared.intervals import TRADE, interval_ns
-from shared.messages.streams import Stream
+from shared.messages.base import Stream
 
 PREFIX = "TICKLINE_"
 CONFIG_VARIABLE = "TICKLINE_CONFIG"

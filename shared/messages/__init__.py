@@ -1,12 +1,11 @@
 """What goes over the wire, and how it is written there."""
 
-from shared.messages.base import Message
+from shared.messages.base import Message, Stream
 from shared.messages.codec import DecodeError, decode, encode
 from shared.messages.market import Gap, MarketTick
 from shared.messages.orders import Decision, ExecutionReport, OrderIntent
 from shared.messages.reasons import GapCause, Leg, OrderPhase, OrderStatus, Reason
 from shared.messages.signals import Features, Prediction, Tensor
-from shared.messages.streams import Stream
 
 __all__ = [
     "Decision",

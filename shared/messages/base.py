@@ -1,12 +1,27 @@
 """The base of all wire messages: a record with a number, a symbol, a time and a trace."""
 
 from abc import abstractmethod
+from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from shared.messages.streams import Stream
 from shared.record import WIRE, Record
+
+# The names of the streams; each stands here and nowhere else.
+
+
+class Stream(StrEnum):
+    """A stream's name. The bus adds namespace, instance and partition: `tickline:ticks:{ingestor.3}`."""
+
+    TICKS = "ticks"
+    FEATURES = "features"
+    PREDICTIONS = "predictions"
+    DECISIONS = "decisions"
+    ORDERS = "orders"
+    EXECUTIONS = "executions"
+    DEAD = "dead"
+
 
 # The largest integers msgpack carries are 64 bit; times in ns fit until the year 2262.
 Nanoseconds = Annotated[int, Field(ge=0, lt=2**63)]

@@ -5,9 +5,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shared.messages.base import Message
+from shared.messages.base import Message, Stream
 from shared.messages.reasons import GapCause
-from shared.messages.streams import Stream
 from shared.record import BY_VALUE
 
 Price = Annotated[Decimal, Field(gt=0)]

@@ -5,10 +5,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shared.messages.base import Message, Nanoseconds
+from shared.messages.base import Message, Nanoseconds, Stream
 from shared.messages.market import Price
 from shared.messages.reasons import Leg, OrderStatus, Reason
-from shared.messages.streams import Stream
 from shared.plural import plural
 from shared.record import BY_VALUE
 

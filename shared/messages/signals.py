@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, Field, model_validator
 
-from shared.messages.base import Message
+from shared.messages.base import Message, Stream
 from shared.messages.market import Price
-from shared.messages.streams import Stream
 from shared.record import Record, unvalidated
 
 Dtype = Literal["float32", "float64"]

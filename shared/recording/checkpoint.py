@@ -23,7 +23,7 @@ from shared.recording.layout import (
     read_origin,
     write_durably,
 )
-from shared.strategies.identity import Identity, identity_or_none
+from shared.strategies.registry import Identity, identity_or_none
 
 # What decides which predictions and orders are made: these sections.
 SECTIONS: Mapping[str, type[BaseModel]] = {

@@ -20,10 +20,8 @@ from shared.bus.entry import Entry, Outgoing
 from shared.messages import DecodeError, Gap, GapCause, Message, Stream, decode
 from shared.messages.codec import content_hash
 from shared.record import WIRE, NewerWire
-from shared.runner.input_cursor import InputCursor
-from shared.runner.plan import Limits, ServiceSpec
-from shared.runner.stage import Stage
-from shared.runner.symbol import FIELD, Quarantined, Symbol, Taken
+from shared.runner.spec import Limits, ServiceSpec, Stage
+from shared.runner.symbol import FIELD, InputCursor, Quarantined, Symbol, Taken
 from shared.user_code import described, place_of
 
 Suspect = tuple[str, bytes]  # input stream, entry id

@@ -7,8 +7,7 @@ from shared.bus.api import Session
 from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.messages import Stream
-from shared.runner.input_cursor import position_in
-from shared.runner.symbol import FIELD
+from shared.runner.symbol import FIELD, position_in
 
 
 class Progress(NamedTuple):

@@ -16,8 +16,8 @@ from uuid import uuid4
 import structlog
 import uvloop
 
-from shared.bus.address import without_password
 from shared.bus.api import Bus, BusLost, Storage
+from shared.bus.connection import without_password
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
@@ -27,10 +27,9 @@ from shared.messages import Stream
 from shared.record import WIRE
 from shared.runner.external_store import ExternalStore
 from shared.runner.health import alive_file
-from shared.runner.loading import GC_ALLOCATIONS
 from shared.runner.logs import configure_logs
-from shared.runner.parent import stop_with_parent
-from shared.runner.plan import Limits, ServiceSpec
+from shared.runner.process import GC_ALLOCATIONS, stop_with_parent
+from shared.runner.spec import Limits, ServiceSpec
 from shared.runner.worker import Feeder, Worker
 from shared.user_code import blaming
 

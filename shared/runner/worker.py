@@ -16,9 +16,9 @@ from shared.record import WIRE, NewerWire
 from shared.runner.backpressure import Backpressure
 from shared.runner.external_store import ExternalStore, ExternalStoreLost
 from shared.runner.health import touch
+from shared.runner.leases import PartitionLeases
 from shared.runner.partition import NewerEntry, Partition, StageFailed, Suspect
-from shared.runner.partition_leases import PartitionLeases
-from shared.runner.plan import Limits, ServiceSpec
+from shared.runner.spec import Limits, ServiceSpec
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from services.strategy.order_id import client_order_id
+from services.strategy.stage import client_order_id
 from shared.bus.api import BusLost, Commit, Lease, Session
 from shared.bus.entry import Outgoing
 from shared.bus.names import PartitionId, partition_of

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
 
-from shared.runner.parent import WITH_PARENT
+from shared.runner.process import WITH_PARENT
 from tests.chaos.watch import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]

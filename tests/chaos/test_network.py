@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.config.settings import BusSettings
-from shared.runner.plan import Limits
+from shared.runner.spec import Limits
 from tests.chaos.compare import content, differences
 from tests.chaos.line import Line
 from tests.chaos.proxy import LATE_S, Fate, Proxy

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from shared.bus.names import Names, PartitionId
 from shared.messages import Stream
-from shared.runner.input_cursor import position_in
+from shared.runner.symbol import position_in
 
 PARTITIONS = 8
 SERVICES = ("ingestor", "signal", "strategy", "gateway")

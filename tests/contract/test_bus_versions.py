@@ -23,10 +23,9 @@ from shared.messages import ExecutionReport, MarketTick, Stream, decode
 from shared.messages.codec import unpack
 from shared.record import FIRST, WIRE, Record
 from shared.recording.layout import NewerRecording
-from shared.runner.input_cursor import position_in
 from shared.runner.service import check_bus
 from shared.runner.symbol import FIELD as SNAPSHOT
-from shared.runner.symbol import Symbol
+from shared.runner.symbol import Symbol, position_in
 from tests.fixtures.bus.line import FOREVER_S, PLANS, SETTINGS, WRITERS, A, B, bus_at, found, place, working
 from tests.fixtures.bus.make import dump, in_memory, load, recording, told_at
 from tests.next_version import FIELD, NEXT_WIRE, ROOT, TEXT, make_next, run_next

@@ -18,7 +18,7 @@ from shared.account import Account
 from shared.exchanges.market_data.events import Trade
 from shared.messages import Stream
 from shared.messages.codec import pack, unpack
-from shared.runner.stage import SequenceNumbers
+from shared.runner.spec import SequenceNumbers
 from tests.contract.test_tick_contract import CASES as LIBRARY
 from tests.contract.test_tick_contract import PRICES
 from tests.unit.gateway import test_paper as paper

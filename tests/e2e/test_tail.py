@@ -17,7 +17,7 @@ from shared.bus.api import Commit, Outcome
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.entry import Outgoing
 from shared.bus.names import PartitionId, partition_of
-from shared.bus.runs import register_run
+from shared.bus.redis_bus import register_run
 from shared.config import Settings
 from shared.messages import Message, Stream
 from shared.runner.progress import producers

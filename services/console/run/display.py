@@ -21,7 +21,7 @@ from shared.plural import plural
 if TYPE_CHECKING:
     from services.console.run.status import View
     from services.research.parity.orders import OrderParity
-    from shared.strategies.identity import Identity
+    from shared.strategies.registry import Identity
 
 LINE_EVERY_S = 5.0
 

@@ -21,8 +21,7 @@ from services.research.line import check_input
 from services.research.parity.orders import compare
 from shared.bus.api import BusLost
 from shared.bus.embedded import EmbeddedBus
-from shared.bus.redis_bus import RedisBus
-from shared.bus.runs import register_run
+from shared.bus.redis_bus import RedisBus, register_run
 from shared.config import Mode, Settings
 from shared.config.settings import CONFIG_VARIABLE
 from shared.errors import BusUnreachable, TicklineError, UserCodeFailed
@@ -33,7 +32,7 @@ from shared.recording.checkpoint import identity_differences
 from shared.recording.layout import is_recording
 from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
-from shared.strategies.identity import Identity
+from shared.strategies.registry import Identity
 from shared.user_code import blaming
 
 RECORDER = "recorder"

@@ -16,7 +16,7 @@ from shared.config import Settings
 from shared.config.gateway import SECRETS
 from shared.config.settings import PREFIX
 from shared.errors import TicklineError, VenueError
-from shared.runner.parent import PYTHON, WITH_PARENT
+from shared.runner.process import PYTHON, WITH_PARENT
 
 # Settings as the environment of a child process.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shared.journal.journal import Journal
 import hashlib
 
-from shared.strategies.identity import identity_or_none
+from shared.strategies.registry import identity_or_none
 
 
 class View(NamedTuple):

@@ -25,9 +25,8 @@ from shared.orders import VenueQuote
 from shared.orders.answers import VenuePosition
 from shared.plural import plural
 from shared.strategies import make_decider
-from shared.strategies.decider import Forecast, require_orders
-from shared.strategies.fee_reserve import with_reserve
-from shared.strategies.identity import Identity
+from shared.strategies.decider import Forecast, require_orders, with_reserve
+from shared.strategies.registry import Identity
 from shared.user_code import blaming
 
 _ZERO = Decimal(0)

@@ -19,11 +19,10 @@ from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.messages import ExecutionReport, Message, OrderIntent, Stream
 from shared.record import Snapshot
-from shared.runner.backpressure import Backpressure
-from shared.runner.bus_reader import BusReader
+from shared.runner.backpressure import Backpressure, BusReader
 from shared.runner.external_store import ExternalStoreLost
 from shared.runner.partition import Partition
-from shared.runner.stage import SequenceNumbers, Stage
+from shared.runner.spec import SequenceNumbers, Stage
 from shared.tick import State
 
 MakeVenue = Callable[[], Venue]

@@ -13,7 +13,7 @@ from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
 from shared.messages.reasons import GapCause
 from shared.record import Snapshot, fields_of, unvalidated
-from shared.runner.stage import SequenceNumbers
+from shared.runner.spec import SequenceNumbers
 from shared.tick import State, Tick
 
 PipelineOutput: TypeAlias = Close | Cut | Missing | FeedSilent

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.research.backtest.funding import FundingRates
-from services.strategy.order_id import client_order_id
+from services.strategy.stage import client_order_id
 from shared.account import Account, Position
 from shared.account.paper_fill import PaperFill
 from shared.history import Bar
@@ -17,7 +17,7 @@ from shared.history.zone import Zone, start_of
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Reason, Stream
 from shared.messages.market import trace_id
 from shared.record import unvalidated
-from shared.runner.stage import SequenceNumbers, Stage
+from shared.runner.spec import SequenceNumbers, Stage
 
 _ZERO = Decimal(0)
 _report = unvalidated(ExecutionReport)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows
 from services.research.parity.stages import StrategyReplay, replay_signal
-from services.signal.plan import plan as signal_plan
+from services.signal.stage import plan as signal_plan
 from services.strategy.plan import plan as strategy_plan
 from shared.config import Settings
 from shared.errors import DataError
@@ -15,10 +15,9 @@ from shared.record import NewerWire
 from shared.recording.checkpoint import Checkpoint, read_checkpoints, recorded_model, settings_of
 from shared.recording.layout import NewerRecording, is_recording, parts, read_origin
 from shared.recording.part import recorded_symbols
-from shared.runner.plan import ServiceSpec
-from shared.runner.stage import Stage
+from shared.runner.spec import ServiceSpec, Stage
 from shared.runner.symbol import Symbol
-from shared.strategies.identity import Identity
+from shared.strategies.registry import Identity
 from shared.user_code import blaming
 
 NEEDED = (Stream.TICKS, Stream.PREDICTIONS)

@@ -8,7 +8,7 @@ from services.strategy.live_stage import MISSING, closed_by
 from shared.messages import Decision, Gap, GapCause, Message, Stream
 from shared.plural import plural
 from shared.recording.part import RecordedEntry
-from shared.runner.stage import Stage
+from shared.runner.spec import Stage
 
 
 def gap_before(recorded: Gap, outputs: RecordedRows, inputs: RecordedRows) -> Gap | None:

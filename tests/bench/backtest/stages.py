@@ -15,7 +15,7 @@ from shared.history import bars
 from shared.messages import ExecutionReport, MarketTick, OrderIntent, Prediction
 from shared.models.load_model import load_model
 from shared.models.model import Predict
-from shared.runner.stage import Stage
+from shared.runner.spec import Stage
 from tests.bench.backtest import ours
 from tests.bench.backtest.market import CASH, INTERVAL, MODEL, SYM, Market
 from tests.bench.backtest.speed import best_us

@@ -22,9 +22,9 @@ from shared.exchanges.market_data.events import Clock, Event
 from shared.exchanges.registry import PROFILES
 from shared.messages import MarketTick, Message, Stream
 from shared.messages.codec import decode
-from shared.runner.loading import GC_ALLOCATIONS
-from shared.runner.plan import ServiceSpec
+from shared.runner.process import GC_ALLOCATIONS
 from shared.runner.service import limits_of, make_bus
+from shared.runner.spec import ServiceSpec
 from shared.runner.worker import Worker
 from shared.tick import Tick
 from tests.bench.feed.asked import RATE, START_MS, Asked

@@ -19,8 +19,8 @@ from shared.exchanges.trading.options import FAKE_KEYS, venue_options
 from shared.journal.rows import ArmingRow
 from shared.messages import ExecutionReport, OrderIntent, OrderStatus, Stream
 from shared.messages.codec import decode
-from shared.runner.bus_reader import BusReader
-from shared.runner.plan import Limits
+from shared.runner.backpressure import BusReader
+from shared.runner.spec import Limits
 from shared.runner.worker import Worker
 from tests.bench.gateway.clocked import ClockedBus, ClockedEngine, ClockedJournal, ClockedRisk, ClockedVenue, Places
 from tests.bench.gateway.orders import CASH, SYMBOLS

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from decimal import Decimal
 
-from services.strategy.order_id import client_order_id
+from services.strategy.stage import client_order_id
 from shared.messages import Leg, OrderIntent
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT", "LTCUSDT")

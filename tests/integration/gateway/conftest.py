@@ -16,7 +16,7 @@ from services.gateway.execution.engine import ExecutionEngine
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.check import RiskRules
 from services.simulator.simulator import Simulator, serving
-from services.strategy.order_id import client_order_id
+from services.strategy.stage import client_order_id
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus
@@ -28,7 +28,7 @@ from shared.exchanges.trading.venue import MarketRules
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, DropArming, DropLatch, EventRow, ExternalRow, FillRow, SetBusId
 from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode
-from shared.runner.plan import Limits
+from shared.runner.spec import Limits
 from shared.runner.worker import Worker
 from tests.until import until
 

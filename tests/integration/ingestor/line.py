@@ -18,7 +18,7 @@ from shared.bus.names import PartitionId, partition_of
 from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.market_data.venue import LiveVenue
 from shared.messages import Gap, MarketTick, Message, Stream, decode
-from shared.runner.plan import Limits
+from shared.runner.spec import Limits
 from shared.runner.worker import Worker
 from tests.until import until
 

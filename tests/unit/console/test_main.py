@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from services.console import main as module
 from services.console.main import app_for
-from shared.runner.parent import SAFE_PATH
+from shared.runner.process import SAFE_PATH
 from tests.e2e.account import CONFIG
 
 ROOT = Path(__file__).parents[3]

@@ -29,7 +29,7 @@ from shared.recording.checkpoint import (
 from shared.recording.folder import RecordingFolder
 from shared.recording.layout import RecordingOrigin, claim
 from shared.recording.part import ReceivedEntry
-from shared.strategies.identity import Identity
+from shared.strategies.registry import Identity
 from tests.unit.runner.fakes import entry, tick
 
 

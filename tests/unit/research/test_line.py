@@ -11,8 +11,7 @@ from services.research.line import InProcessLine, LinePlans, check_input, line_p
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError, DataError
 from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Message, OrderIntent, Prediction, Stream
-from shared.runner.plan import Input, ServiceSpec
-from shared.runner.stage import Stage
+from shared.runner.spec import Input, ServiceSpec, Stage
 from shared.tick import State
 
 PRICES = ("100", "110", "90", "105", "105", "80", "120.5")

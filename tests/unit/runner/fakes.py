@@ -21,8 +21,7 @@ from shared.messages import (
     decode,
 )
 from shared.runner.partition import Partition
-from shared.runner.plan import Input, Limits, Output, ServiceSpec
-from shared.runner.stage import SequenceNumbers, Stage
+from shared.runner.spec import Input, Limits, Output, SequenceNumbers, ServiceSpec, Stage
 from shared.tick import State
 
 FIELDS = ("t", "k", "n", "h", "tr", "d", "w")

@@ -12,7 +12,7 @@ from shared.bus.names import PartitionId
 from shared.messages import Stream
 from shared.runner.backpressure import Backpressure
 from shared.runner.partition import Partition
-from shared.runner.plan import Limits, Output, ServiceSpec
+from shared.runner.spec import Limits, Output, ServiceSpec
 
 LIMITS = Limits(trim_age_s=60.0)
 HOLD_S = 600.0

@@ -17,7 +17,7 @@ from shared.bus.api import Stored
 from shared.bus.entry import Entry, Outgoing
 from shared.messages import ExecutionReport, Message, Prediction, Stream
 from shared.runner.partition import Partition
-from shared.runner.plan import Limits
+from shared.runner.spec import Limits
 from tests.unit.runner.fakes import HOLDING, Store, entry, prediction, report
 
 LIMITS = Limits(pending=6)

@@ -12,8 +12,8 @@ from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId
 from shared.messages import Prediction, Stream
-from shared.runner.bus_reader import BusReader
-from shared.runner.plan import Input, Limits, Output, ServiceSpec
+from shared.runner.backpressure import BusReader
+from shared.runner.spec import Input, Limits, Output, ServiceSpec
 from shared.runner.worker import Worker
 from shared.strategies import BasicTaker
 from tests.until import until

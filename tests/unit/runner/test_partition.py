@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from shared.bus.entry import Entry
 from shared.messages import Message, Stream
 from shared.runner.partition import Partition, StageFailed
-from shared.runner.plan import Input, Limits, Output, ServiceSpec
+from shared.runner.spec import Input, Limits, Output, ServiceSpec
 from tests.unit.runner.fakes import HOLDING, STRICT_IN, TICKS_IN, Echo, Store, entry, prediction, report, tick
 
 T = Stream.TICKS

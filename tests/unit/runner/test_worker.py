@@ -17,10 +17,10 @@ from shared.errors import SafetyRefusal
 from shared.messages import Gap, Message, Stream, decode
 from shared.messages.codec import pack, unpack
 from shared.record import WIRE
-from shared.runner.bus_reader import BusReader
+from shared.runner.backpressure import BusReader
 from shared.runner.external_store import ExternalStore, ExternalStoreLost
 from shared.runner.partition import Partition
-from shared.runner.plan import Input, Limits, Output, ServiceSpec
+from shared.runner.spec import Input, Limits, Output, ServiceSpec
 from shared.runner.symbol import FIELD
 from shared.runner.worker import Worker
 from tests.unit.runner.fakes import Echo, tick

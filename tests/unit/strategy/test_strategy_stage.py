@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
-from services.strategy.order_id import client_order_id
-from services.strategy.stage import StrategyStage
+from services.strategy.stage import StrategyStage, client_order_id
 from shared.account import Account, Order
 from shared.messages import (
     Decision,

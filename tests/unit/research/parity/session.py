@@ -12,7 +12,7 @@ from shared.bus.names import PartitionId
 from shared.messages import ExecutionReport, Gap, Message, OrderIntent, Prediction, Stream
 from shared.recording.folder import RecordingFolder
 from shared.recording.part import ReceivedEntry
-from shared.runner.stage import Stage
+from shared.runner.spec import Stage
 from shared.strategies import BasicTaker
 from tests.unit.recording.entries import FIRST_DAY_MS
 from tests.unit.runner.fakes import entry

@@ -15,7 +15,7 @@ from shared.features import make_feature
 from shared.messages import Gap, GapCause, MarketTick, Message, Prediction, Stream
 from shared.models.load_model import load_model
 from shared.models.model import Predict
-from shared.runner.stage import Stage
+from shared.runner.spec import Stage
 from shared.strategies import BasicTaker
 from shared.tick import State
 from tests.unit.research.parity.session import INSTANCE, SYM, Session, prediction

@@ -21,7 +21,7 @@ from shared.recording.folder import RecordingFolder
 from shared.recording.layout import RecordingOrigin, checkpoint_paths, claim, parts
 from shared.recording.part import ReceivedEntry
 from shared.runner.progress import producers
-from shared.runner.stage import Stage
+from shared.runner.spec import Stage
 from shared.runner.symbol import Symbol, Taken
 from shared.strategies import BasicTaker
 from tests.altered import Row, alter, the_row

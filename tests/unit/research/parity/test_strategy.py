@@ -9,7 +9,7 @@ from services.research.parity.comparison import Comparison, NotRecorded, Recorde
 from services.research.parity.stages import StrategyReplay
 from services.strategy.stage import StrategyStage
 from shared.messages import Gap, GapCause, Reason, Stream
-from shared.runner.stage import Stage
+from shared.runner.spec import Stage
 from tests.unit.research.parity.session import SYM, Session, prediction, strategy
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.bus.api import Lease
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import PartitionId
-from shared.runner.partition_leases import PartitionLeases, share
+from shared.runner.leases import PartitionLeases, share
 
 MEMBERS = st.lists(st.text("abcdef", min_size=1, max_size=4), min_size=1, max_size=12, unique=True)
 

@@ -7,8 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from redis.exceptions import ConnectionError, NoPermissionError
 
-from shared.bus.address import check_address, remedy, without_password
-from shared.bus.connection import BusConnection
+from shared.bus.connection import BusConnection, check_address, remedy, without_password
 from shared.errors import ConfigError
 
 GOOD = [

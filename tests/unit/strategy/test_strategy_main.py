@@ -11,7 +11,7 @@ from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
-from shared.runner.plan import Limits
+from shared.runner.spec import Limits
 from shared.runner.symbol import FIELD, Symbol
 from shared.runner.worker import Worker
 from tests.until import until
