@@ -1,4 +1,4 @@
-"""The signal service's Tick stage: featurise, then predict."""
+"""The signal service: its Tick stage featurises and predicts; its plan says what it reads and writes."""
 
 from typing import Any, cast
 
@@ -80,9 +80,6 @@ class SignalStage(Stage):
 
 
 _snapshot = fields_of(SignalSnapshot)
-
-
-# The signal service: ticks in, features and predictions out.
 
 
 def plan(settings: Settings) -> ServiceSpec:

@@ -13,11 +13,12 @@ from shared.runner.partition import Partition
 from shared.runner.service import ServiceParts, serve
 from shared.runner.spec import Limits
 
-# Input of the strategy: the bus, with the books taken back before anything is read from it.
-
 
 class StrategyFeeder:
-    """A book that does not fit the config is so refused at the start, not at its next prediction."""
+    """The feeder takes the books back before it reads anything from the bus.
+
+    So it refuses a book that does not fit the config at the start, not at that book's next prediction.
+    """
 
     def __init__(self, bus: BusReader, settings: Settings) -> None:
         self._bus = bus

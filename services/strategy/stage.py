@@ -1,7 +1,8 @@
 """The strategy service's Tick stage: one book, which decides on predictions and books executions.
 
 While orders are in flight the next prediction waits. So the decision sees the book as its own last orders left it,
-and is the same however fast the executions come back."""
+and is the same however fast the executions come back.
+"""
 
 import math
 from decimal import Decimal
@@ -17,11 +18,11 @@ from shared.strategies import Decider
 from shared.strategies.decider import require_orders
 from shared.tick import State
 
-# The name of an order: the same wherever and whenever the same decision is made again.
-
 
 def client_order_id(book: str, tr: str, leg: Leg) -> str:
-    """32 hex digits from the book (mode, venue, account, strategy, run), the tick's trace id and the leg.
+    """Returns the name of an order, which is the same wherever and whenever the same decision is made again.
+
+    32 hex digits from the book (mode, venue, account, strategy, run), the tick's trace id and the leg.
 
     >>> client_order_id("paper:paper:basic_taker:run1", "replay:BTCUSDT:1:1", Leg.OPEN)
     '7f36d2d8e45562c7e4bf2328e23b6c08'

@@ -1,7 +1,12 @@
-"""One connection that is never remade in silence: any failure ends it, and says so as BusLost.
+"""A connection to the bus is never remade in silence: any failure ends it, and says so as BusLost.
 
 It stands on redis-py's Connection (URL, TLS, authentication, hiredis), without the client above it: that one reconnects
-and retries by itself, and what was read from a server before its restart would be committed to the one after it."""
+and retries by itself, and what was read from a server before its restart would be committed to the one after it.
+
+redis-py takes much for an address that is none: of `redis://:a@b/c@HOST` (a password with a slash) it makes the host
+`b`, and shows it; of `redis:///path` its own host; a path that is no number is database 0. So the address is checked
+here.
+"""
 
 import asyncio
 import re
@@ -25,11 +30,6 @@ from redis.exceptions import (
 from shared.bus.api import BusLost
 from shared.bus.scripts import Script
 from shared.errors import ConfigError
-
-# The address of a bus: what is one, what may be shown of it, and what to do when it does not let us in.
-#
-# redis-py takes much for an address that is none: of `redis://:a@b/c@HOST` (a password with a slash) it makes the
-# host `b`, and shows it; of `redis:///path` its own host; a path that is no number is database 0.
 
 _HOW = "write redis://HOST:PORT/0, and in a password %2F for /, %3F for ?, %23 for # and %40 for @"
 _SERVER = re.compile(

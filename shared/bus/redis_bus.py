@@ -1,4 +1,4 @@
-"""The bus on a Redis or Valkey server."""
+"""The bus on a Redis or Valkey server. Replay runs each have a namespace of their own there; only the last are kept."""
 
 import asyncio
 import time
@@ -233,8 +233,6 @@ def _info(text: bytes, *names: str) -> str:
             return value.strip()
     raise BusLost(f"the server's INFO has no {' or '.join(names)}")
 
-
-# Replay runs each have a namespace of their own; only the last ones are kept.
 
 _SCAN = 1_000
 

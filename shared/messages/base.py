@@ -1,4 +1,4 @@
-"""The base of all wire messages: a record with a number, a symbol, a time and a trace."""
+"""The streams by name, each of which stands here and nowhere else, and the base of all messages in them."""
 
 from abc import abstractmethod
 from enum import StrEnum
@@ -7,8 +7,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from shared.record import WIRE, Record
-
-# The names of the streams; each stands here and nowhere else.
 
 
 class Stream(StrEnum):

@@ -1,4 +1,4 @@
-"""How far a producer is ahead of its consumers, and what its streams may lose."""
+"""Backpressure bounds how far a producer is ahead of its consumers; the reader of the bus reads while there is room."""
 
 import asyncio
 import time
@@ -87,9 +87,6 @@ class Backpressure:
 
 def _ms(entry_id: bytes) -> int:
     return int(entry_id.partition(b"-")[0])
-
-
-# Input from the bus: plain XREAD behind the cursors of all owned partitions.
 
 
 class BusReader:

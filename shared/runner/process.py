@@ -1,6 +1,7 @@
-"""A child process of ours: how it is started, and how it ends with its parent.
+"""How a process of ours loads its modules, and how a child ends with its parent.
 
-Its standard input is a pipe whose other end the parent holds."""
+A child's standard input is a pipe whose other end the parent holds.
+"""
 
 import asyncio
 import atexit
@@ -10,16 +11,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# What a process loads stays: the garbage collector is not to look through it, while it grows or at the end.
-
 GC_ALLOCATIONS = 50_000  # container objects more than were freed, before a young collection
 
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Keep the garbage collector off while modules are imported; from then on let it work rarely, and not at the exit.
+    """Keeps the garbage collector off while modules are imported; from then on it works rarely, and not at the exit.
 
-    Of a process that loads PyTorch it took a third of a second for what it never found.
+    What a process loads stays. The collector looked through it for a third of a second in a process with PyTorch, and
+    found nothing.
 
     >>> with loading():
     ...     import decimal

@@ -7,11 +7,9 @@ from typing import Any
 from shared.messages import Message, Stream
 from shared.tick import State, Tick
 
-# A Stage: one symbol's work in one service, messages in and messages out.
-
 
 class Stage(Tick[Message, list[Message]]):
-    """The Tick stage that a service wraps; one object per symbol.
+    """A stage does one symbol's work in one service: messages in, messages out.
 
     A backtest, a replay and the live line feed the same object. `on_tick` gives the messages to write, in order; an
     empty list says "taken, nothing to write", None "need more data": the runner treats both alike.

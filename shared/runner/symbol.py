@@ -1,4 +1,8 @@
-"""One symbol's memory in one service: its stage, the last number of every stream, and what still waits."""
+"""What a partition remembers: of each input stream a cursor, and of each symbol its stage, its numbers and what waits.
+
+The committed cursor stands before the oldest entry that still waits. Later entries that were already taken are read
+again after a restart and skipped by their n. So a waiting entry costs nothing in the snapshot.
+"""
 
 from collections import deque
 from collections.abc import Sequence
@@ -15,14 +19,9 @@ from shared.record import WIRE, Record, Snapshot, fields_of
 from shared.runner.spec import Input
 from shared.tick import Tick
 
-# What was read of one input stream of one partition, until it is settled.
-#
-# The committed cursor stands before the oldest entry that still waits. Later entries that were already taken are read
-# again after a restart and skipped by their n. So a waiting entry costs nothing in the snapshot.
-
 
 class InputCursor:
-    """Cursor, position and unsettled entries.
+    """A cursor knows how far one input stream of a partition was read, and which entries are not settled yet.
 
     hold: whether the stored cursor may be used; else everything is read again.
     position: the sum of the last n over all symbols, so that producer minus consumer is the lag in entries.

@@ -67,13 +67,11 @@ class Decider(BaseModel):
         """The orders for this prediction, in the order to be sent; or the reason why there are none."""
 
 
-# Room for what an order costs, where the venue wants it out of the same money.
-
 _BPS = Decimal(10_000)
 
 
 def with_reserve(decider: Decider, fee: Decimal, slippage_bps: Decimal) -> Decider:
-    """The decider with a little less leverage: a position opened and closed again costs twice fee and slippage.
+    """Returns the decider with a little less leverage: a position opened and closed again costs twice fee and slippage.
 
     fee: a share of each fill's value. A venue refuses an order for all of the money, since nothing is left for its fee.
     A decider without the parameter `leverage` stays as it is.

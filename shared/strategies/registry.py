@@ -1,4 +1,7 @@
-"""The registry names the strategies as configs do. To add one: its file, and its line here."""
+"""The registry names the strategies as configs do, and `Identity` says which one a config trades with.
+
+To add a strategy: its file, and its line here.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -39,11 +42,10 @@ def make_decider(name: str, params: Mapping[str, object]) -> Decider:
         raise ValueError(f"strategy {name}{which}: {first['msg']} (it has: {known})") from error
 
 
-# What trades: the model and the strategy, in one line for a person and as JSON.
-
-
 class Identity(NamedTuple):
-    """model: its name. sha256: of its weights. params: all of the strategy's, also those at their defaults."""
+    """An identity says what trades: the model and the strategy, in one line for a person and as JSON.
+
+    model: its name. sha256: of its weights. params: all of the strategy's, also those at their defaults."""
 
     model: str
     sha256: str
