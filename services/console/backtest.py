@@ -57,10 +57,18 @@ def backtest(
     """Trade a file of prices with the line's own stages, and measure what came of it."""
     param = [*(param or ()), *([f"leverage={leverage}"] if leverage is not None else ())]
     options = RunOptions(
-        data=[data], sym=[sym], interval=interval or infer_interval(data, timezone or ""), model=model,
-        strategy=strategy, param=param, balance=balance, fee=fee, slippage_bps=slippage_bps, run_id="backtest",
+        data=[data],
+        sym=[sym],
+        interval=interval or infer_interval(data, timezone or ""),
+        model=model,
+        strategy=strategy,
+        param=param,
+        balance=balance,
+        fee=fee,
+        slippage_bps=slippage_bps,
+        run_id="backtest",
         timezone=timezone,
-    )  # fmt: skip
+    )
     settings = settings_for(options)
     with contextlib.ExitStack() as stack:
         guard = None
@@ -120,9 +128,13 @@ Progress = Callable[[str, int], None]  # the variant, and how many rows of the f
 
 
 def run_variants(
-    settings: Settings, rules: "VenueRules", traded: TimeRange, watching: "Sequence[Observer]", curves: bool,
+    settings: Settings,
+    rules: "VenueRules",
+    traded: TimeRange,
+    watching: "Sequence[Observer]",
+    curves: bool,
     progress: Progress,
-) -> dict[str, VariantResult]:  # fmt: skip
+) -> dict[str, VariantResult]:
     """Runs each variant of the strategy and returns the results by name, the configured one first.
 
     watching: observers of that one. curves: whether each result has its curve. Raises ConfigError.

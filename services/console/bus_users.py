@@ -32,10 +32,12 @@ def write_users(folder: Path, settings: Settings) -> list[str]:
     Within it the files can be read by all: a container's user is another than the one who owns them.
     """
     instances = {
-        "ingestor": settings.ingestor.instance, "signal": settings.signal.instance,
-        "strategy": settings.strategy.instance, "gateway": settings.gateway.instance,
+        "ingestor": settings.ingestor.instance,
+        "signal": settings.signal.instance,
+        "strategy": settings.strategy.instance,
+        "gateway": settings.gateway.instance,
         "recorder": settings.recorder.instance,
-    }  # fmt: skip
+    }
     passwords = {user: secrets.token_urlsafe(BYTES) for user in (*instances, READER, ADMIN)}
     files = {f"{user}{SUFFIX}": password + "\n" for user, password in passwords.items()}
     files[ACL_FILE] = acl(settings.bus.namespace, passwords, instances)

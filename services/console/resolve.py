@@ -8,7 +8,7 @@ import typer
 
 from services.console.terminal import amount, confirm, need_terminal, now_ms, on_account, person, warn
 from services.gateway.account.adoption import AdoptRequest, made_of, write_adopted
-from services.gateway.account.resolution import OF_DIFFERENCES, Ending, ResolveRequest, resolution
+from services.gateway.account.resolution import OF_DIFFERENCES, ResolveAs, ResolveRequest, resolution
 from shared.config import Settings
 from shared.control.accounts import journal_of, settings_of_account, write_alone
 from shared.errors import ConfigError, SafetyRefusal
@@ -21,7 +21,7 @@ from shared.messages.reasons import OrderPhase
 def resolve(
     what: Annotated[list[str] | None, typer.Argument(help="An order's id, or differences; none: list all.")] = None,
     ending: Annotated[
-        Ending | None,
+        ResolveAs | None,
         typer.Option("--as", help="How the order ended; of a difference: external (noted), bot or mine (a position)."),
     ] = None,
     qty: Annotated[str | None, typer.Option(help="What was filled, or is taken over, in base units.")] = None,
@@ -51,7 +51,7 @@ async def waiting() -> Iterable[str]:
 
 
 async def decide(
-    what: Sequence[str], ending: Ending, qty: Decimal | None, price: Decimal | None, fee: Decimal | None
+    what: Sequence[str], ending: ResolveAs, qty: Decimal | None, price: Decimal | None, fee: Decimal | None
 ) -> Iterable[str]:
     """Ends an order as the person says, or adopts differences."""
     need_terminal("resolve")

@@ -65,16 +65,27 @@ def sweep(
     """Try many strategies on a file's past, on all cores; rank them, and score the best one on the rest."""
     wanted = () if interval is None else words("--interval", interval, "12h,1d")
     given: dict[str, object] = {
-        "lags": integers("--lags", lags), "sizings": words("--sizing", sizing, "compounding,constant"),
+        "lags": integers("--lags", lags),
+        "sizings": words("--sizing", sizing, "compounding,constant"),
         "intervals": wanted,
-        "leverages": decimals("--leverage", leverage), "thresholds": floats("--threshold", threshold),
-        "netting": netting, "folds": folds, "holdout": holdout, "earlier_trials": earlier_trials,
+        "leverages": decimals("--leverage", leverage),
+        "thresholds": floats("--threshold", threshold),
+        "netting": netting,
+        "folds": folds,
+        "holdout": holdout,
+        "earlier_trials": earlier_trials,
         "fit": {"model": kind, "recipe": {"loss": loss, "seed": seed}},
-    }  # fmt: skip
+    }
     options = RunOptions(
-        data=[data], sym=[sym], interval=_base_interval(data, wanted, timezone or ""), balance=balance, fee=fee,
-        slippage_bps=slippage_bps, run_id="sweep", timezone=timezone,
-    )  # fmt: skip
+        data=[data],
+        sym=[sym],
+        interval=_base_interval(data, wanted, timezone or ""),
+        balance=balance,
+        fee=fee,
+        slippage_bps=slippage_bps,
+        run_id="sweep",
+        timezone=timezone,
+    )
     settings = settings_for(options)
     from services.research.sweep import Pool  # the models' runtime takes seconds to load
     from services.research.sweep import sweep as run
@@ -100,9 +111,13 @@ def sweep(
 
 
 _OPTIONS = {
-    "intervals": "interval", "sizings": "sizing", "leverages": "leverage", "thresholds": "threshold",
-    "earlier_trials": "earlier-trials", "model": "class",
-}  # fmt: skip
+    "intervals": "interval",
+    "sizings": "sizing",
+    "leverages": "leverage",
+    "thresholds": "threshold",
+    "earlier_trials": "earlier-trials",
+    "model": "class",
+}
 
 
 def _base_interval(data: Path, wanted: tuple[str, ...], timezone: str) -> str:

@@ -60,15 +60,21 @@ def train(
     options = {"epochs": epochs, "lr": lr, "patience": patience, "validation_share": validation_share}
     recipe = {name: value for name, value in options.items() if value is not None}
     given = {
-        "data": data, "sym": sym, "interval": interval or infer_interval(data, timezone or ""), "name": name,
+        "data": data,
+        "sym": sym,
+        "interval": interval or infer_interval(data, timezone or ""),
+        "name": name,
         "timezone": timezone or "",
         "features": features or f"log_return_lags({3 if lags is None else lags})",
         "fit": {
-            "model": kind, "params": dict(_param(text) for text in param or ()),
+            "model": kind,
+            "params": dict(_param(text) for text in param or ()),
             "recipe": {"loss": loss, "optimiser": optimiser, "seed": seed, **recipe},
         },
-        "test_share": test_share, "walk_forward": walk_forward, "fee": fee,
-    }  # fmt: skip
+        "test_share": test_share,
+        "walk_forward": walk_forward,
+        "fee": fee,
+    }
     with ExitStack() as stack:
         output = None if json_file is None else stack.enter_context(OutputFile("--json", json_file))
         from services.research.train import train as run  # the models' runtime takes seconds to load

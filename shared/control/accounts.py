@@ -116,9 +116,11 @@ class AccountToStop:
             whole = self._whole(self._salvaged, known)
             configured, syms = dict(whole.pop("markets")), await self._book_syms()
             settings = _Given(
-                state_dir=self._salvaged.state_dir, symbols=("-",), gateway=GatewaySettings(**whole),
+                state_dir=self._salvaged.state_dir,
+                symbols=("-",),
+                gateway=GatewaySettings(**whole),
                 strategy=StrategySettings(instance=known.instance or self._salvaged.instance),
-            )  # fmt: skip
+            )
         before = known.markets if known.place in ({}, Whereabouts.of(settings).place) else {}
         newest = next(reversed([*before.values(), *configured.values()]), "")
         # An account has one kind: the newest. What the other kind left is of an earlier account.

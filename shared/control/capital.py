@@ -68,10 +68,21 @@ def check_capital(sym: str, config: Decimal, begun: Decimal, now: Decimal) -> No
 def capital_report(sym: str, book: str, seq: int, capital: Decimal, at_ms: int) -> ExecutionReport:
     """Returns the report that tells a book that its capital is another one from here on."""
     return ExecutionReport(
-        n=seq, sym=sym, ts_event=at_ms * NS_PER_MS, tr=f"capital:{sym}:{at_ms}", tick_n=0, order_n=0,
-        client_order_id=blake2b(f"capital|{book}|{seq}".encode(), digest_size=16).hexdigest(), leg=Leg.CAPITAL,
-        status=OrderStatus.FILLED, last_qty=_ZERO, last_px=None, commission=_ZERO, reason=None, capital=capital,
-    )  # fmt: skip
+        n=seq,
+        sym=sym,
+        ts_event=at_ms * NS_PER_MS,
+        tr=f"capital:{sym}:{at_ms}",
+        tick_n=0,
+        order_n=0,
+        client_order_id=blake2b(f"capital|{book}|{seq}".encode(), digest_size=16).hexdigest(),
+        leg=Leg.CAPITAL,
+        status=OrderStatus.FILLED,
+        last_qty=_ZERO,
+        last_px=None,
+        commission=_ZERO,
+        reason=None,
+        capital=capital,
+    )
 
 
 class CapitalChange:

@@ -49,9 +49,14 @@ def latch_with_its_verb(latch: LatchRow) -> str:
 
 
 def standing(
-    latches: Mapping[str, LatchRow], arming: ArmingRow | None, config_hash: str, differences: int, now_ms: float,
-    how: str, arm: str,
-) -> str:  # fmt: skip
+    latches: Mapping[str, LatchRow],
+    arming: ArmingRow | None,
+    config_hash: str,
+    differences: int,
+    now_ms: float,
+    how: str,
+    arm: str,
+) -> str:
     """Returns whether an account may send, and what keeps it from that, with what is typed to change it.
 
     config_hash: of the config that an arming must be given for. differences: that wait for a person. how: what is typed

@@ -114,9 +114,14 @@ class _Run:
         self._readers = (*beside, *SERVICES[:-1])
         self._real = settings.gateway.mode is not Mode.PAPER
         self._supervisor = Supervisor(
-            (*beside, *SERVICES), as_environment(settings), logs, ready=self._readers_ready, last=beside,
-            own_env={"gateway": keys_environment(settings)}, lasting=self._keeps_dying if self._real else None,
-        )  # fmt: skip
+            (*beside, *SERVICES),
+            as_environment(settings),
+            logs,
+            ready=self._readers_ready,
+            last=beside,
+            own_env={"gateway": keys_environment(settings)},
+            lasting=self._keeps_dying if self._real else None,
+        )
         self._troubles = Troubles(logs, (*beside, *SERVICES))
         self._stop = asyncio.Event()
         self._server_restarts = 0

@@ -59,9 +59,13 @@ class SimulatorProcess:
         self._folder = settings.state_dir
         self._log = settings.state_dir / "logs" / "simulator.log"
         self._options = (
-            "--state", str(settings.state_dir / "fake-exchange.jsonl"), "--seed", str(settings.ingestor.seed),
-            "--simulated", settings.interval,
-        )  # fmt: skip
+            "--state",
+            str(settings.state_dir / "fake-exchange.jsonl"),
+            "--seed",
+            str(settings.ingestor.seed),
+            "--simulated",
+            settings.interval,
+        )
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -75,10 +79,14 @@ class SimulatorProcess:
             raise VenueError(f"the fake exchange's log {self._log} cannot be written: {error.strerror}") from error
         with log:
             self._process = subprocess.Popen(
-                [*PYTHON, "-m", "services.simulator", "--port", port, *self._options], text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
+                [*PYTHON, "-m", "services.simulator", "--port", port, *self._options],
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
                 env=_environment(),
-            )  # fmt: skip
+            )
         assert self._process.stdout is not None
         said = self._process.stdout.readline().split()
         if not said:
@@ -233,9 +241,15 @@ class Supervisor:
     async def _start(self, name: str) -> asyncio.subprocess.Process:
         with self._log(name) as log:
             process = await asyncio.create_subprocess_exec(
-                *PYTHON, "-m", f"services.{name}", stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log,
-                env={**self._env, **self._own_env.get(name, {})}, start_new_session=True,
-            )  # fmt: skip
+                *PYTHON,
+                "-m",
+                f"services.{name}",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**self._env, **self._own_env.get(name, {})},
+                start_new_session=True,
+            )
         self._processes[name] = process
         return process
 

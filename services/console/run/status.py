@@ -190,9 +190,14 @@ class AccountLine:
         journal = self._journal
         differences = len(await journal.externals(adopted=False))
         return standing(
-            await journal.latches(), await journal.arming(), self._hash, differences, time.time() * 1_000, self._how,
+            await journal.latches(),
+            await journal.arming(),
+            self._hash,
+            differences,
+            time.time() * 1_000,
+            self._how,
             self._arm,
-        )  # fmt: skip
+        )
 
     def _trouble(self) -> str:
         """Why the gateway does nothing, where it should have been at work by now."""

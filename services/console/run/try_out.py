@@ -48,14 +48,22 @@ def fake_settings(options: RunOptions) -> Settings:
         "signal": {"model": _model(options, user, symbols)},
         "strategy": _strategy(options),
         "gateway": {
-            "mode": "testnet", "venue": "fake", "exchange": "binance", "account": ACCOUNT,
-            "markets": {sym: MARKETS[sym] for sym in symbols}, "fee": "0.0005",
+            "mode": "testnet",
+            "venue": "fake",
+            "exchange": "binance",
+            "account": ACCOUNT,
+            "markets": {sym: MARKETS[sym] for sym in symbols},
+            "fee": "0.0005",
             "risk": {
-                "max_order_notional": 2_500, "max_position_notional": 1_250, "orders_per_minute": 300,
-                "daily_loss": 500, "max_tick_age_s": 10, "max_prediction_age_s": 10,
+                "max_order_notional": 2_500,
+                "max_position_notional": 1_250,
+                "orders_per_minute": 300,
+                "daily_loss": 500,
+                "max_tick_age_s": 10,
+                "max_prediction_age_s": 10,
             },
         },
-    }  # fmt: skip
+    }
     with tempfile.TemporaryDirectory() as folder:
         only = Path(folder) / "fake.toml"
         only.write_text("\n".join(toml_lines(values)) + "\n")
@@ -104,9 +112,12 @@ def _strategy(options: RunOptions) -> dict[str, object]:
     if name == STRATEGY:
         params = PARAMS | params
     return {
-        "name": name, "params": params, "balance": options.balance or 1_000,
-        "order_valid_s": 5, "prediction_stale_s": 5,
-    }  # fmt: skip
+        "name": name,
+        "params": params,
+        "balance": options.balance or 1_000,
+        "order_valid_s": 5,
+        "prediction_stale_s": 5,
+    }
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import NamedTuple
 
-from services.gateway.account.resolution import Ending
+from services.gateway.account.resolution import ResolveAs
 from services.gateway.execution.baseline import elsewhere_row, mine_of, mine_row
 from services.gateway.execution.records import NS_PER_MS
 from shared.config import Settings
@@ -29,7 +29,7 @@ RANGE = " to "  # between the two ends of what the books may hold while orders a
 class AdoptRequest(NamedTuple):
     """What a person says of differences. qty: base units; price, fee: quote units. None: what is known of it."""
 
-    ending: Ending
+    ending: ResolveAs
     qty: Decimal | None
     price: Decimal | None
     fee: Decimal | None
@@ -77,9 +77,12 @@ class Market(NamedTuple):
 
 
 def adopted(
-    named: Sequence[ExternalRow], waiting: Sequence[ExternalRow], said: AdoptRequest, markets: Mapping[str, Market],
+    named: Sequence[ExternalRow],
+    waiting: Sequence[ExternalRow],
+    said: AdoptRequest,
+    markets: Mapping[str, Market],
     limits: Mapping[str, bytes],
-) -> list[Adopted]:  # fmt: skip
+) -> list[Adopted]:
     """Each difference that is named, and the trades that explain one of a position. ConfigError, SafetyRefusal.
 
     waiting: all that are not adopted.
@@ -89,13 +92,13 @@ def adopted(
         raise ConfigError("--qty, --price, --fee: only a difference of kind POSITION is booked, others are noted")
     if len(held) > 1 and said[1:4] != (None, None, None):
         raise ConfigError("--qty, --price, --fee: are of one position: name one difference of kind POSITION at a time")
-    if said.ending is Ending.MINE and not held:
+    if said.ending is ResolveAs.MINE and not held:
         raise ConfigError("--as mine: a position can be yours; another difference is noted: --as external")
     found: dict[tuple[str, str, str], Adopted] = {}
     for row in held:
         market = markets.get(row.sym, Market("", ""))
         trades = _trades_of(row, named, waiting, market, said)
-        if said.ending is Ending.MINE:
+        if said.ending is ResolveAs.MINE:
             found[row[:3]] = _mine(row, said, market, limits)
         else:
             found[row[:3]] = _booked(row, said, trades, market)
@@ -247,11 +250,20 @@ def adoption(difference: ExternalRow, booked: Booking, book: str, seq: int, said
     by, at_ms = said
     name = f"adopted|{difference.kind}|{difference.sym}|{difference.key}|{by}|{at_ms}"
     report = ExecutionReport(
-        n=seq, sym=difference.sym, ts_event=at_ms * NS_PER_MS, tr=f"adopted:{difference.sym}:{at_ms}", tick_n=0,
-        order_n=0, client_order_id=blake2b(name.encode(), digest_size=16).hexdigest(), leg=Leg.LIQUIDATION,
-        status=OrderStatus.FILLED, last_qty=booked.qty, last_px=booked.price, commission=booked.fee,
+        n=seq,
+        sym=difference.sym,
+        ts_event=at_ms * NS_PER_MS,
+        tr=f"adopted:{difference.sym}:{at_ms}",
+        tick_n=0,
+        order_n=0,
+        client_order_id=blake2b(name.encode(), digest_size=16).hexdigest(),
+        leg=Leg.LIQUIDATION,
+        status=OrderStatus.FILLED,
+        last_qty=booked.qty,
+        last_px=booked.price,
+        commission=booked.fee,
         reason=Reason.RESOLVED,
-    )  # fmt: skip
+    )
     return execution_row(book, report, at_ms)
 
 

@@ -58,9 +58,17 @@ class Flatten:
     """
 
     def __init__(
-        self, settings: Settings, journal: Journal, venue: Venue, epoch: int, by: str, say: Say,
-        unplaced: Sequence[str] = (), traded: Collection[str] | None = None, waiting: VenueWait | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        settings: Settings,
+        journal: Journal,
+        venue: Venue,
+        epoch: int,
+        by: str,
+        say: Say,
+        unplaced: Sequence[str] = (),
+        traded: Collection[str] | None = None,
+        waiting: VenueWait | None = None,
+    ) -> None:
         self._settings = settings
         self._journal = journal
         self._venue = venue
@@ -251,14 +259,32 @@ class Flatten:
     def _row(self, request: OrderRequest, book: str, price: Decimal) -> OrderRow:
         zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS
         row = OrderRow(
-            client_order_id=request.client_order_id, book=book, sym=request.sym, tick_n=0,
-            tr=f"halt:{request.sym}:{request.at_ms}"[:160], ts_event=now_ms * NS_PER_MS, leg=Leg.CLOSE,
-            intended_qty=request.signed_qty, reduce_only=True, price=price,
-            valid_until_ns=request.valid_until_ms * NS_PER_MS, after="", content=request.client_order_id, order_n=0,
-            state=OrderPhase.SENT, signed_qty=request.signed_qty, at_ms=request.at_ms,
-            valid_until_ms=request.valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero,
-            reason=None, epoch=self._epoch, updated_ms=now_ms,
-        )  # fmt: skip
+            client_order_id=request.client_order_id,
+            book=book,
+            sym=request.sym,
+            tick_n=0,
+            tr=f"halt:{request.sym}:{request.at_ms}"[:160],
+            ts_event=now_ms * NS_PER_MS,
+            leg=Leg.CLOSE,
+            intended_qty=request.signed_qty,
+            reduce_only=True,
+            price=price,
+            valid_until_ns=request.valid_until_ms * NS_PER_MS,
+            after="",
+            content=request.client_order_id,
+            order_n=0,
+            state=OrderPhase.SENT,
+            signed_qty=request.signed_qty,
+            at_ms=request.at_ms,
+            valid_until_ms=request.valid_until_ms,
+            venue_order_id="",
+            filled_qty=zero,
+            paid=zero,
+            commission=zero,
+            reason=None,
+            epoch=self._epoch,
+            updated_ms=now_ms,
+        )
         if book not in self._traded_books:
             self._of_others.append(row)
         return row

@@ -83,11 +83,16 @@ async def look(settings: Settings, journal: Journal, books: Books) -> AccountSee
             raise VenueError(f"{settings.gateway.account}: no quote of {', '.join(missing)}: ask again")
         markets = [
             MarketSeen(
-                sym, venue.rules(sym), sum((row.signed_qty for row in positions if row.sym == sym), _ZERO),
-                sum(order.sym == sym for order in orders), quotes[sym], [row for row in positions if row.sym == sym],
+                sym,
+                venue.rules(sym),
+                sum((row.signed_qty for row in positions if row.sym == sym), _ZERO),
+                sum(order.sym == sym for order in orders),
+                quotes[sym],
+                [row for row in positions if row.sym == sym],
             )
-            for sym in syms if sym in quotes
-        ]  # fmt: skip
+            for sym in syms
+            if sym in quotes
+        ]
         held = books.held()
         bids = last_bids(held, quotes, venue.untraded, {}, limits, books.paid())
         worth = equity(await venue.balance(), held, with_last(quotes, bids))
@@ -100,11 +105,15 @@ async def look(settings: Settings, journal: Journal, books: Books) -> AccountSee
         await venue.close()
     sent = [row for row in await journal.orders() if row.state is not OrderPhase.INTENT]
     return AccountSeen(
-        now_ms=time.time_ns() // 1_000_000, equity=worth, markets=markets,
+        now_ms=time.time_ns() // 1_000_000,
+        equity=worth,
+        markets=markets,
         latches=list((await journal.latches()).values()),
-        unsettled=len(sent), differences=len(await journal.externals(adopted=False)),
-        books=books, closed=closed,
-    )  # fmt: skip
+        unsettled=len(sent),
+        differences=len(await journal.externals(adopted=False)),
+        books=books,
+        closed=closed,
+    )
 
 
 def preview_lines(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: AccountSeen) -> Iterator[str]:
@@ -173,8 +182,9 @@ def _books(settings: Settings, books: Books | None) -> str:
     now = [] if books is None else [(sym, books.balance_of(sym), books.capital(sym)) for sym in settings.symbols]
     other = [
         f"{sym} {money(balance)}" + (f" of a capital of {plain(capital)}" if capital != begun else "")
-        for sym, balance, capital in now if balance != begun or capital != begun
-    ]  # fmt: skip
+        for sym, balance, capital in now
+        if balance != begun or capital != begun
+    ]
     return f"{text}, now {', '.join(other)}" if other else text
 
 
@@ -204,11 +214,16 @@ def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Accoun
         return f"none: {wanted:.8f} would be refused, {qty} (step {plain(market.rules.step)})"
     booked = seen.books.balance() if seen.books else own.balance * len(settings.symbols)
     context = Context(
-        now_ns=seen.now_ms * 1_000_000, equity=seen.equity, books_balance=booked, arming=arming,
-        quote=market.quote._replace(at_ms=seen.now_ms), reconciled=True,
-        latches={latch.name: latch for latch in seen.latches}, position=_own(seen, market),
+        now_ns=seen.now_ms * 1_000_000,
+        equity=seen.equity,
+        books_balance=booked,
+        arming=arming,
+        quote=market.quote._replace(at_ms=seen.now_ms),
+        reconciled=True,
+        latches={latch.name: latch for latch in seen.latches},
+        position=_own(seen, market),
         other_notional=sum((_notional(seen, other) for other in seen.markets if other.sym != market.sym), _ZERO),
-    )  # fmt: skip
+    )
     verdict = RiskCheck(rules).on_tick(ProposedOrder(market.sym, qty, price, False, context.now_ns, context))
     shown = f"BUY {plain(qty)} at about {plain(price)} = {plain(qty * price)} {market.rules.quote}"
     if isinstance(verdict, Pass):

@@ -18,7 +18,7 @@ from shared.orders.state import Resolve
 from shared.orders.transitions import on_event
 
 
-class Ending(StrEnum):
+class ResolveAs(StrEnum):
     """An order ends as FILLED to EXPIRED. A difference is EXTERNAL, taken note of, or its position is BOT's or MINE.
 
     BOT: the book takes the position over. MINE: a person's coins, which the bot neither counts nor sells; spot only.
@@ -33,7 +33,7 @@ class Ending(StrEnum):
     MINE = "mine"
 
 
-OF_DIFFERENCES = frozenset({Ending.EXTERNAL, Ending.BOT, Ending.MINE})
+OF_DIFFERENCES = frozenset({ResolveAs.EXTERNAL, ResolveAs.BOT, ResolveAs.MINE})
 
 
 class ResolveRequest(NamedTuple):
@@ -72,10 +72,26 @@ def resolution(
     market = gateway.markets.get(row.sym, "")
     base, _, rest = market.partition("/")
     quote, _, settled = rest.partition(":")
-    booked = outcome(state, [VenueFill(
-        fill.trade_id, fill.venue_order_id, fill.client_order_id, fill.sym, fill.signed_qty, fill.price, fill.fee,
-        fill.fee_currency, fill.at_ms, tuple(fees_in(fill.extra_fees or "")),
-    ) for fill in fills], quote, "" if settled else base)  # fmt: skip
+    booked = outcome(
+        state,
+        [
+            VenueFill(
+                fill.trade_id,
+                fill.venue_order_id,
+                fill.client_order_id,
+                fill.sym,
+                fill.signed_qty,
+                fill.price,
+                fill.fee,
+                fill.fee_currency,
+                fill.at_ms,
+                tuple(fees_in(fill.extra_fees or "")),
+            )
+            for fill in fills
+        ],
+        quote,
+        "" if settled else base,
+    )
     assert booked is not None, "an order that a person ended is booked as said"
     ended = following(row, state, row.epoch, said.at_ms, booked.commission)
     report = report_of(ended, seq, booked, said.at_ms)

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from services.gateway.account.adoption import AdoptRequest, Booking, adoption, made_of, write_adopted
-from services.gateway.account.resolution import Ending
+from services.gateway.account.resolution import ResolveAs
 from services.gateway.execution.engine import ExecutionEngine
 from services.gateway.live import live, model_sha256
 from services.gateway.risk.check import RiskRules
@@ -124,7 +124,7 @@ class Gateway:
     async def resolve(self, *names: str, ending: str = "bot", **said: str) -> list[str]:
         """As `tickline resolve NAMES --as ENDING` does; what it would show."""
         amounts = [Decimal(said[name]) if name in said else None for name in ("qty", "price", "fee")]
-        word = AdoptRequest(Ending(ending), *amounts, by="test", at_ms=time.time_ns() // 1_000_000)
+        word = AdoptRequest(ResolveAs(ending), *amounts, by="test", at_ms=time.time_ns() // 1_000_000)
         async with self._opened() as journal:
             made = await made_of(self.settings, journal, names, word)
             await write_adopted(self.settings, journal, made, names, word)

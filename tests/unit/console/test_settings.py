@@ -75,8 +75,13 @@ def test_an_option_wins_over_the_file_and_leaves_the_rest_of_its_section(monkeyp
 def test_parameters_are_json_where_they_can_be() -> None:
     given = ["netting=true", "leverage=1.5", "mode=fast", 'list=[1, "a"]', "empty=", "sign=a=b"]
     assert settings_for(RunOptions(param=given)).strategy.params == {
-        "netting": True, "leverage": 1.5, "mode": "fast", "list": [1, "a"], "empty": "", "sign": "a=b",
-    }  # fmt: skip
+        "netting": True,
+        "leverage": 1.5,
+        "mode": "fast",
+        "list": [1, "a"],
+        "empty": "",
+        "sign": "a=b",
+    }
 
 
 @pytest.mark.parametrize(
@@ -115,13 +120,20 @@ def test_run_ids_differ_and_sort_by_time() -> None:
 @pytest.mark.parametrize(
     ("typed", "given", "lacking", "command"),
     [
-        ("run --data f.csv --interval 12h", {"data": [Path("f.csv")], "interval": "12h"}, "f.csv",
-         "tickline run --data f.csv --interval 12h --sym=BTCUSDT"),
-        ("backtest --data ETHUSDT-1h.csv --data 'b c.csv' --sym ETHUSDT",
-         {"data": [Path("ETHUSDT-1h.csv"), Path("b c.csv")], "sym": ["ETHUSDT"]}, "b c.csv",
-         "tickline backtest --data ETHUSDT-1h.csv --data 'b c.csv' --sym ETHUSDT --sym=BTCUSDT"),
+        (
+            "run --data f.csv --interval 12h",
+            {"data": [Path("f.csv")], "interval": "12h"},
+            "f.csv",
+            "tickline run --data f.csv --interval 12h --sym=BTCUSDT",
+        ),
+        (
+            "backtest --data ETHUSDT-1h.csv --data 'b c.csv' --sym ETHUSDT",
+            {"data": [Path("ETHUSDT-1h.csv"), Path("b c.csv")], "sym": ["ETHUSDT"]},
+            "b c.csv",
+            "tickline backtest --data ETHUSDT-1h.csv --data 'b c.csv' --sym ETHUSDT --sym=BTCUSDT",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_file_without_its_symbol_is_answered_with_the_whole_command(
     monkeypatch: pytest.MonkeyPatch, typed: str, given: Mapping[str, Any], lacking: str, command: str
 ) -> None:

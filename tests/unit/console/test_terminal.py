@@ -149,8 +149,10 @@ async def test_what_is_lifted_is_lifted_by_its_name(at_terminal: Callable[[str],
     everything = (0, ["DRAWDOWN", "HALT", OTHER_BUS])
     at_terminal("main")
     assert [line.rpartition("`tickline ")[2] for line in await lift([])] == [
-        "resume DRAWDOWN`", "resume HALT`", "adopt`",
-    ]  # fmt: skip
+        "resume DRAWDOWN`",
+        "resume HALT`",
+        "adopt`",
+    ]
     with pytest.raises(ConfigError, match="resume DAILY_LOSS: not latched; DRAWDOWN, HALT, OTHER_BUS is"):
         await lift(["HALT", "DAILY_LOSS"])
     with pytest.raises(SafetyRefusal, match="OTHER_BUS is lifted by `tickline adopt`"):

@@ -10,8 +10,12 @@ from shared.features.log_return_lags import LogReturnLags
 from shared.features.registry import FEATURES
 
 GIVEN: dict[str, object] = {
-    "data": Path("bars.csv"), "sym": "BTCUSDT", "interval": "1h", "features": "log_return_lags(3)", "fit": {},
-}  # fmt: skip
+    "data": Path("bars.csv"),
+    "sym": "BTCUSDT",
+    "interval": "1h",
+    "features": "log_return_lags(3)",
+    "fit": {},
+}
 
 
 class Unbuilt(LogReturnLags):

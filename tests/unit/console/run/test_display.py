@@ -51,8 +51,10 @@ def test_every_line_has_a_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     shown.report(view(9), 0, "")
     lines = capsys.readouterr().err.splitlines()
     assert [re.sub(r"^\d\d:\d\d:\d\dZ  ", "", line).partition(";")[0] for line in lines] == [
-        "the bus is back, after 5 s", "not armed", "9 ticks, 0 orders, 0 executions",
-    ]  # fmt: skip
+        "the bus is back, after 5 s",
+        "not armed",
+        "9 ticks, 0 orders, 0 executions",
+    ]
     assert all(re.match(r"\d\d:\d\d:\d\dZ  ", line) for line in lines)
 
 
@@ -69,32 +71,44 @@ def test_what_is_refused_meanwhile_is_said_with_its_reason(
     lines = capsys.readouterr().err.splitlines()
     assert [line[11:].rpartition("; equity")[0] for line in lines] == [
         "5 ticks, 0 orders, 2 filled; not filled: 4 NOT_ARMED",
-        "5 ticks, 0 orders, 2 filled; not filled: 1 DUST, 3 NOT_ARMED", "5 ticks, 0 orders, 2 filled",
-    ]  # fmt: skip
+        "5 ticks, 0 orders, 2 filled; not filled: 1 DUST, 3 NOT_ARMED",
+        "5 ticks, 0 orders, 2 filled",
+    ]
 
 
 # What a run says at its end.
 
 COUNTS = {
-    Stream.TICKS: 692, Stream.FEATURES: 689, Stream.PREDICTIONS: 689, Stream.DECISIONS: 689,
-    Stream.ORDERS: 1377, Stream.EXECUTIONS: 1377,
-}  # fmt: skip
+    Stream.TICKS: 692,
+    Stream.FEATURES: 689,
+    Stream.PREDICTIONS: 689,
+    Stream.DECISIONS: 689,
+    Stream.ORDERS: 1377,
+    Stream.EXECUTIONS: 1377,
+}
 EQUITY = Decimal("74.96356913824383872516905796")
 WAITS = {"p50": 1234.0, "p99": 56_789.0, "p999": 1_000_000.0}
 SAME = OrderParity(1377, 1377, EQUITY, None)
-WELL = Summary(
-    COUNTS, EQUITY, Decimal("31.850"), WAITS, SAME, restarts=0, finished=True, start_equity=Decimal(100)
-)  # fmt: skip
+WELL = Summary(COUNTS, EQUITY, Decimal("31.850"), WAITS, SAME, restarts=0, finished=True, start_equity=Decimal(100))
 
 
 def test_the_documented_json() -> None:
     told = json.loads(json.dumps(WELL.as_json()))
     assert told == {
-        "ticks": 692, "predictions": 689, "decisions": 689, "orders": 1377, "executions": 1377,
-        "start_equity": "100", "final_equity": "74.96356913824383872516905796",
-        "profit": "-25.03643086175616127483094204", "fees": "31.850",
-        "parity": {"compared": 1377, "identical": 1377}, "latency_us": WAITS, "restarts": 0, "finished": True,
-    }  # fmt: skip
+        "ticks": 692,
+        "predictions": 689,
+        "decisions": 689,
+        "orders": 1377,
+        "executions": 1377,
+        "start_equity": "100",
+        "final_equity": "74.96356913824383872516905796",
+        "profit": "-25.03643086175616127483094204",
+        "fees": "31.850",
+        "parity": {"compared": 1377, "identical": 1377},
+        "latency_us": WAITS,
+        "restarts": 0,
+        "finished": True,
+    }
 
 
 def test_the_lines_for_a_person() -> None:

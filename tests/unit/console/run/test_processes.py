@@ -35,9 +35,14 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     made = []
 
     def supervisor(
-        scripts: Mapping[str, str], *, restarts: int = 5, within_s: float = 60.0, last: Sequence[str] = (),
-        own_env: Mapping[str, Mapping[str, str]] | None = None, lasting: Callable[[str], None] | None = None,
-    ) -> Supervisor:  # fmt: skip
+        scripts: Mapping[str, str],
+        *,
+        restarts: int = 5,
+        within_s: float = 60.0,
+        last: Sequence[str] = (),
+        own_env: Mapping[str, Mapping[str, str]] | None = None,
+        lasting: Callable[[str], None] | None = None,
+    ) -> Supervisor:
         for name, text in scripts.items():
             (tmp_path / "services" / f"{name}.py").write_text(text.replace("__name__", repr(name)))
         env, logs = {"PYTHONPATH": str(tmp_path)}, tmp_path / "logs"
@@ -287,13 +292,16 @@ CHANGED = {
     "state_dir": "/tmp/a folder",
     "bus": {"url": "redis://user:p%40ss@127.0.0.1:6379/0", "partitions": 3, "lease_s": 0.25},
     "ingestor": {
-        "source": "replay", "seed": -5, "limit": 7, "ticks_per_s": 0.1,
+        "source": "replay",
+        "seed": -5,
+        "limit": 7,
+        "ticks_per_s": 0.1,
         "files": {"BTCUSDT": "/data/a b.csv", "Ω/USD": "b.parquet", "1": "c.csv"},
     },
     "signal": {"model": 'a "quoted" name'},
     "strategy": {"params": {"netting": True, "leverage": 2, "deep": [1, None, {"x": "y"}]}, "balance": "0.10"},
     "gateway": {"fee": "0.00030", "slippage_bps": "1.5"},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(autouse=True)

@@ -114,10 +114,16 @@ def test_fills_are_counted_and_refusals_by_their_reason() -> None:
     none = {"last_qty": Decimal(0), "last_px": None}
     for n, changed in enumerate(
         (
-            {}, {"leg": Leg.CLOSE}, {**none, "reason": Reason.NOT_ARMED}, {"reason": Reason.ENDED_BY_VENUE},
-            {**none, "leg": Leg.FUNDING}, {"leg": Leg.LIQUIDATION}, {"leg": Leg.CAPITAL, **none},
-        ), 1,
-    ):  # fmt: skip
+            {},
+            {"leg": Leg.CLOSE},
+            {**none, "reason": Reason.NOT_ARMED},
+            {"reason": Reason.ENDED_BY_VENUE},
+            {**none, "leg": Leg.FUNDING},
+            {"leg": Leg.LIQUIDATION},
+            {"leg": Leg.CAPITAL, **none},
+        ),
+        1,
+    ):
         message = report(n).model_copy(update=changed)
         for _ in range(2):  # a stream may give an entry twice
             counter.take(entry(message, n))

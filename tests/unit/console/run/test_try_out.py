@@ -63,10 +63,13 @@ def test_the_other_verbs_find_the_same_config(options: RunOptions, monkeypatch: 
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (RunOptions(data=[Path("a.csv")], sym=["BTCUSDT"]), "--data"), (RunOptions(rate=0.0), "--rate"),
-        (RunOptions(run_id="x"), "--run-id"), (RunOptions(fee="0"), "--fee"), (RunOptions(sym=["SIM-A"]), "SIM-A"),
+        (RunOptions(data=[Path("a.csv")], sym=["BTCUSDT"]), "--data"),
+        (RunOptions(rate=0.0), "--rate"),
+        (RunOptions(run_id="x"), "--run-id"),
+        (RunOptions(fee="0"), "--fee"),
+        (RunOptions(sym=["SIM-A"]), "SIM-A"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_go_with_it(options: RunOptions, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         fake_settings(options)

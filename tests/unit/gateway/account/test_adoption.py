@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.gateway.account.adoption import Adopted, AdoptRequest, Booking, Market, adopted, written
-from services.gateway.account.resolution import Ending
+from services.gateway.account.resolution import ResolveAs
 from services.gateway.execution.baseline import BALANCE_BESIDE, Beside, beside, mine_of, mine_row
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExternalRow, LimitRow
@@ -27,7 +27,7 @@ def trade(qty: str, price: str, fees: str, id_: str = "7") -> ExternalRow:
 
 def said(ending: str = "bot", **given: str) -> AdoptRequest:
     return AdoptRequest(
-        Ending(ending), *(D(given[n]) if n in given else None for n in ("qty", "price", "fee")), "ada", 9
+        ResolveAs(ending), *(D(given[n]) if n in given else None for n in ("qty", "price", "fee")), "ada", 9
     )
 
 
@@ -39,21 +39,51 @@ def first(row: ExternalRow, *waiting: ExternalRow, word: AdoptRequest | None = N
 @pytest.mark.parametrize(
     ("row", "waiting", "word", "markets", "booking"),
     [
-        (position("0.010", "0.006"), (trade("-0.004", "42000", "0.08 USDT"),), said(), SWAP,
-         Booking(D("-0.004"), D(42_000), D("0.08"))),
+        (
+            position("0.010", "0.006"),
+            (trade("-0.004", "42000", "0.08 USDT"),),
+            said(),
+            SWAP,
+            Booking(D("-0.004"), D(42_000), D("0.08")),
+        ),
         # two trades: their average
-        (position("0", "3"), (trade("1", "40", "0.1 USDT", "1"), trade("2", "46", "0.2 USDT", "2")), said(), SWAP,
-         Booking(D(3), D(44), D("0.3"))),
+        (
+            position("0", "3"),
+            (trade("1", "40", "0.1 USDT", "1"), trade("2", "46", "0.2 USDT", "2")),
+            said(),
+            SWAP,
+            Booking(D(3), D(44), D("0.3")),
+        ),
         # of a fee in the coin less is held, and its worth is a cost, as with an order of ours
-        (position("0", "0.999"), (trade("1", "40", "0.001 BTC"),), said(), SPOT,
-         Booking(D("0.999"), D(40), D("0.040"))),
+        (
+            position("0", "0.999"),
+            (trade("1", "40", "0.001 BTC"),),
+            said(),
+            SPOT,
+            Booking(D("0.999"), D(40), D("0.040")),
+        ),
         # a person's word goes before what is known
-        (position("0", "1"), (trade("1", "40", "0.1 USDT"),), said(price="41", fee="0.5"), SWAP,
-         Booking(D(1), D(41), D("0.5"))),
-        (position("0", "1"), (trade("1", "40", "0.002 BNB"),), said(fee="1.2"), SWAP,
-         Booking(D(1), D(40), D("1.2"), elsewhere=D("1.2"))),
-        (position("0", "1"), (trade("1", "40", "0.2 USDT, 0.002 BNB"),), said(fee="1.4"), SWAP,
-         Booking(D(1), D(40), D("1.4"), elsewhere=D("1.2"))),
+        (
+            position("0", "1"),
+            (trade("1", "40", "0.1 USDT"),),
+            said(price="41", fee="0.5"),
+            SWAP,
+            Booking(D(1), D(41), D("0.5")),
+        ),
+        (
+            position("0", "1"),
+            (trade("1", "40", "0.002 BNB"),),
+            said(fee="1.2"),
+            SWAP,
+            Booking(D(1), D(40), D("1.2"), elsewhere=D("1.2")),
+        ),
+        (
+            position("0", "1"),
+            (trade("1", "40", "0.2 USDT, 0.002 BNB"),),
+            said(fee="1.4"),
+            SWAP,
+            Booking(D(1), D(40), D("1.4"), elsewhere=D("1.2")),
+        ),
         # trades that do not make the difference explain nothing
         (position("0", "2"), (trade("1", "40", "0.1 USDT"),), said(price="41"), SWAP, Booking(D(2), D(41), D(0))),
         # of a version that kept no numbers
@@ -61,7 +91,7 @@ def first(row: ExternalRow, *waiting: ExternalRow, word: AdoptRequest | None = N
         # a short that was closed
         (position("-1", "0"), (), said(price="41", qty="1"), SWAP, Booking(D(1), D(41), D(0))),
     ],
-)  # fmt: skip
+)
 def test_what_is_booked(
     row: ExternalRow, waiting: tuple[ExternalRow, ...], word: AdoptRequest, markets: dict[str, Market], booking: Booking
 ) -> None:

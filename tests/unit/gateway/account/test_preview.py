@@ -36,9 +36,12 @@ def shown(seen: AccountSeen = SEEN, max_notional: int = 2_000, balance: int = 1_
     risk = {"max_order_notional": 2_000, "max_position_notional": 2_000, **own.pop("risk", {})}
     gateway = {"mode": "live", "venue": "ccxt", "exchange": "okx", "account": "main", "risk": risk, **own}
     settings = load_settings(
-        symbols=("BTCUSDT",), interval="12h", strategy={"balance": balance}, signal={"model": "btcusdt_12h_linear"},
+        symbols=("BTCUSDT",),
+        interval="12h",
+        strategy={"balance": balance},
+        signal={"model": "btcusdt_12h_linear"},
         gateway={"markets": {"BTCUSDT": "BTC/USDT:USDT"}, **gateway},
-    )  # fmt: skip
+    )
     rules = RiskRules.of(settings, "0" * 64)
     arming = ArmingRow(D(max_notional), NOW_MS, NOW_MS + 3_600_000, rules.config_hash, "ada")
     return list(preview_lines(settings, rules, arming, seen))
@@ -140,9 +143,20 @@ def test_what_is_lost_of_coins() -> None:
 
 def fill(qty: str) -> ExecutionReport:
     return ExecutionReport(
-        n=1, sym="BTCUSDT", ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="a" * 8, leg=Leg.OPEN,
-        status=OrderStatus.FILLED, last_qty=D(qty), last_px=D(42_000), commission=D(0), reason=None,
-    )  # fmt: skip
+        n=1,
+        sym="BTCUSDT",
+        ts_event=1,
+        tr="t",
+        tick_n=1,
+        order_n=1,
+        client_order_id="a" * 8,
+        leg=Leg.OPEN,
+        status=OrderStatus.FILLED,
+        last_qty=D(qty),
+        last_px=D(42_000),
+        commission=D(0),
+        reason=None,
+    )
 
 
 def test_coins_that_no_book_holds_count_for_no_limit_and_dust_is_shown() -> None:
@@ -150,9 +164,11 @@ def test_coins_that_no_book_holds_count_for_no_limit_and_dust_is_shown() -> None
     rules = SWAP._replace(kind="spot", market="BTC/USDT", step=D("0.00001"), min_qty=D("0.00001"), min_notional=D(5))
     books = Books(["BTCUSDT"], D(1_000))
     left = D("0.000005")
-    books.book(capital_report("BTCUSDT", "b", 1, D(1_000), 1).model_copy(
-        update={"leg": Leg.OPEN, "capital": None, "last_qty": left, "last_px": D(42_000), "dust": left}
-    ))  # fmt: skip
+    books.book(
+        capital_report("BTCUSDT", "b", 1, D(1_000), 1).model_copy(
+            update={"leg": Leg.OPEN, "capital": None, "last_qty": left, "last_px": D(42_000), "dust": left}
+        )
+    )
     lines = shown(SEEN._replace(books=books, markets=[BTC._replace(rules=rules, position=D(5) + left)]))
     (line,) = (line for line in lines if "first order" in line)
     assert "position 5.000005, of it dust 0.000005, 5 of it no book's, 0 open orders" in line

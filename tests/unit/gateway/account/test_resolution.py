@@ -15,11 +15,32 @@ from shared.messages.reasons import OrderPhase
 D = Decimal
 GATEWAY = GatewaySettings(markets={"BTCUSDT": "BTC/USDT:USDT"}, grace_ms=1_000)
 ROW = OrderRow(
-    client_order_id="a" * 32, book="strategy:BTCUSDT", sym="BTCUSDT", tick_n=7, tr="t", ts_event=1, leg=Leg.OPEN,
-    intended_qty=D("-0.0105"), reduce_only=False, price=D(42_000), valid_until_ns=0, after="", content="c", order_n=3,
-    state=OrderPhase.UNKNOWN, signed_qty=D("-0.010"), at_ms=1_000, valid_until_ms=6_000, venue_order_id="",
-    filled_qty=D(0), paid=D(0), commission=D(0), reason=None, epoch=4, updated_ms=1_000,
-)  # fmt: skip
+    client_order_id="a" * 32,
+    book="strategy:BTCUSDT",
+    sym="BTCUSDT",
+    tick_n=7,
+    tr="t",
+    ts_event=1,
+    leg=Leg.OPEN,
+    intended_qty=D("-0.0105"),
+    reduce_only=False,
+    price=D(42_000),
+    valid_until_ns=0,
+    after="",
+    content="c",
+    order_n=3,
+    state=OrderPhase.UNKNOWN,
+    signed_qty=D("-0.010"),
+    at_ms=1_000,
+    valid_until_ms=6_000,
+    venue_order_id="",
+    filled_qty=D(0),
+    paid=D(0),
+    commission=D(0),
+    reason=None,
+    epoch=4,
+    updated_ms=1_000,
+)
 LATER = 7_001
 
 
