@@ -1,4 +1,4 @@
-"""A folder with the users of a shared bus: the server's ACL file, and a file with each user's password."""
+"""`tickline bus-users`: a folder with the users of a shared bus, the server's ACL file and each user's password."""
 
 import secrets
 from pathlib import Path
@@ -11,6 +11,10 @@ from shared.bus.users import ADMIN, READER, acl
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
 
+ACL_FILE = "users.acl"
+SUFFIX = ".password"
+BYTES = 32
+
 
 def bus_users(
     folder: Annotated[Path, typer.Argument(help="Where to; it must not be there yet.")] = Path("bus-users"),
@@ -21,13 +25,8 @@ def bus_users(
     typer.echo(f"{folder}/USER.password: for bus.password_file of {', '.join(users)}")
 
 
-ACL_FILE = "users.acl"
-SUFFIX = ".password"
-BYTES = 32
-
-
 def write_users(folder: Path, settings: Settings) -> list[str]:
-    """Make the folder, open to its owner only; returns the users. ConfigError when something is there already.
+    """Makes the folder, open to its owner only, and returns the users. Raises ConfigError when something is there.
 
     Within it the files can be read by all: a container's user is another than the one who owns them.
     """

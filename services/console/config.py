@@ -1,4 +1,4 @@
-"""`tickline config`."""
+"""`tickline config show`: all settings as a person reads them, and where each comes from. No secret is shown."""
 
 import json
 import os
@@ -28,8 +28,6 @@ def show() -> None:
         typer.echo(line)
 
 
-# All settings as a person reads them: the value, and where it comes from. No secret is shown.
-
 HIDDEN = "********"
 OTHERS = re.compile(
     r"(?P<scheme>postgresql(?:\+\w+)?|sqlite|https?)://(?:(?:[^/?#@]*@)?(?P<place>[^@?#\s]*)(?:\?[^#@]*)?|.*)"
@@ -40,7 +38,7 @@ Keys: TypeAlias = tuple[str, ...]
 
 
 def config_lines(settings: Settings) -> Iterator[str]:
-    """One line a setting, e.g. `gateway.fee = 0.0003  (default)`."""
+    """Yields a line for each setting, e.g. `gateway.fee = 0.0003  (default)`."""
     written = file_values()
     for path, value in _leaves(settings, ()):
         yield f"{'.'.join(path)} = {_shown(value)}  ({_origin(path, written)})"
@@ -60,7 +58,7 @@ def _are_models(values: Mapping[str, object]) -> bool:
 
 
 def _shown(value: object) -> str:
-    """As JSON, addresses without the user and password in them.
+    """Returns a value as JSON, addresses without the user and password in them.
 
     >>> _shown(SecretStr("hush")), _shown("redis://me:hush@bus/0"), _shown(("A", "B"))
     ('********', '"redis://bus/0"', '["A", "B"]')
@@ -75,7 +73,7 @@ def _shown(value: object) -> str:
 
 
 def _address(url: str) -> str:
-    """Of the bus, or of a journal or an exchange; of what could be read in two ways only how it begins.
+    """Returns an address of a bus, a journal or an exchange; of one that reads in two ways only how it begins.
 
     >>> _address("postgresql://me:hush@db/tickline?password=hush"), _address("postgresql://me:hu@sh@db/tickline")
     ('postgresql://db/tickline', 'postgresql://...')

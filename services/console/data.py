@@ -1,4 +1,4 @@
-"""`tickline data`: what is said of files of prices."""
+"""`tickline data check` says what a file of prices holds."""
 
 from pathlib import Path
 from typing import Annotated

@@ -2,15 +2,16 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
-from shared.errors import TicklineError
-from shared.once import refuse_repeats
+from shared.errors import ConfigError, TicklineError
 from shared.runner.logs import configure_logs
 from shared.runner.process import SAFE_PATH, loading
 
@@ -38,7 +39,7 @@ HELP = {"help_option_names": ["-h", "--help"]}
 
 
 def main() -> None:
-    """The entry point."""
+    """Runs the verb that is typed."""
     configure_logs("console")
     os.environ.setdefault(SAFE_PATH, "1")  # for what a library starts, e.g. a sweep's workers
     try:
@@ -81,3 +82,26 @@ def tickline(
     ] = False,
 ) -> None:
     """A line of small processes from a market tick to an executed order."""
+
+
+class OnceCommand(TyperCommand):
+    """A command that refuses an option of one value that is given twice: of two, click silently takes the last."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses as click does; raises ConfigError."""
+        if not ctx.resilient_parsing:
+            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+            for name, count in Counter(param.name for param in given).items():
+                option = next(param for param in given if param.name == name)
+                if count > 1 and isinstance(option, TyperOption) and not (option.multiple or option.is_flag):
+                    raise ConfigError(f"{option.opts[0]} was given {count} times and takes one value: give it once")
+        return super().parse_args(ctx, args)
+
+
+def refuse_repeats(app: typer.Typer) -> None:
+    """Makes every command of an app an OnceCommand, also in its groups."""
+    for command in app.registered_commands:
+        command.cls = OnceCommand
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            refuse_repeats(group.typer_instance)

@@ -1,4 +1,4 @@
-"""What is typed: options that several verbs share, values with commas between them, and the files that options name."""
+"""Options that several verbs share, options that hold several values, and the files that options name."""
 
 import contextlib
 import json
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 def words(option: str, text: str, example: str) -> tuple[str, ...]:
-    """The values as they are written. Raises ConfigError, which names the option, as all here do.
+    """Returns the values as they are written. Raises ConfigError, which names the option, as all here do.
 
     >>> words("--interval", "12h, 1d", "12h,1d")
     ('12h', '1d')
@@ -50,12 +50,12 @@ def words(option: str, text: str, example: str) -> tuple[str, ...]:
 
 
 def integers(option: str, text: str) -> tuple[int, ...]:
-    """Whole numbers."""
+    """Returns whole numbers."""
     return _each(option, text, int, "whole numbers with commas between them, e.g. 1,3,5")
 
 
 def floats(option: str, text: str) -> tuple[float, ...]:
-    """Numbers.
+    """Returns numbers.
 
     >>> floats("--threshold", "0,1e-3")
     (0.0, 0.001)
@@ -64,7 +64,7 @@ def floats(option: str, text: str) -> tuple[float, ...]:
 
 
 def decimals(option: str, text: str) -> tuple[Decimal, ...]:
-    """Numbers with all their digits."""
+    """Returns numbers with all their digits."""
     return _each(option, text, Decimal, "numbers with commas between them, e.g. 1,2.5")
 
 
@@ -82,7 +82,7 @@ def _word(text: str) -> str:
 
 
 def named_values(option: str, texts: Iterable[str]) -> dict[str, object]:
-    """`netting=true` → {"netting": True}; what is not JSON is a text. Raises ConfigError, which names the option.
+    """Returns `netting=true` as {"netting": True}; what is not JSON is a text. Raises ConfigError, as above.
 
     >>> named_values("--param", ["netting=true", "mode=fast"])
     {'netting': True, 'mode': 'fast'}
@@ -101,10 +101,10 @@ def _named_value(option: str, text: str) -> tuple[str, object]:
 
 
 class OutputFile:
-    """Text that is written beside `path` and takes its place when all went well; what stood there stays until then.
+    """A file is written beside `path` and takes its place when all went well; what stood there stays until then.
 
-    A context manager; it opens at once, so that an option that cannot be met fails before the work: ConfigError, which
-    names `option`. What is no regular file, e.g. /dev/stdout, is written directly.
+    It is a context manager, and opens at once, so that an option that cannot be met fails before the work: ConfigError,
+    which names `option`. What is no regular file, e.g. /dev/stdout, is written directly.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()

@@ -1,4 +1,4 @@
-"""`tickline parity`."""
+"""`tickline parity`: a recorded session is computed again and compared."""
 
 from pathlib import Path
 from typing import Annotated

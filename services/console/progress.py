@@ -1,4 +1,4 @@
-"""What a job is at, and how far: a bar on a terminal, nothing elsewhere."""
+"""Bars that show on a terminal how far a job is; elsewhere they show nothing, or a line now and then."""
 
 import sys
 from pathlib import Path
@@ -25,9 +25,11 @@ from shared.plural import plural
 if TYPE_CHECKING:
     from services.research.download.download import FetchProgress as Fetched
 
+_BLOCK = 1 << 20
+
 
 class JobProgress:
-    """One bar that changes its name; a context manager, since a live bar needs an end."""
+    """One bar changes its name with what the job is at; a context manager, since a live bar needs an end."""
 
     def __init__(self, console: Console | None = None) -> None:
         console = console or Console(file=sys.stderr)
@@ -43,17 +45,12 @@ class JobProgress:
         self._progress.stop()
 
     def report(self, what: str, done: int, total: int) -> None:
-        """Show that `what` is so far; a total of 0 is not known."""
+        """Shows that `what` is so far; a total of 0 is not known."""
         self._progress.update(self._task, description=what, completed=done, total=total or None)
 
 
-# How far a job is in a file: a bar on a terminal, nothing elsewhere.
-
-_BLOCK = 1 << 20
-
-
 class RowProgress:
-    """Shows rows read, by a name; a context manager, since a live bar needs an end."""
+    """A bar for each name shows the rows that are read; a context manager, since a live bar needs an end."""
 
     def __init__(self, path: Path) -> None:
         console = Console(file=sys.stderr)
@@ -70,14 +67,14 @@ class RowProgress:
         self._progress.stop()
 
     def report(self, name: str, rows: int) -> None:
-        """Show that `name` has read so many rows."""
+        """Shows that `name` has read so many rows."""
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=self._total)
         self._progress.update(self._tasks[name], completed=rows)
 
 
 def count_rows(path: Path) -> int | None:
-    """About how many rows a price file has; None where that cannot be told quickly. Refuses nothing.
+    """Returns about how many rows a price file has; None where that cannot be told quickly. Refuses nothing.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile(suffix=".csv") as file:
@@ -97,11 +94,8 @@ def count_rows(path: Path) -> int | None:
     return max(lines - 1, 0)
 
 
-# The progress of a download: a bar on a terminal, a line for each month elsewhere.
-
-
 class DownloadProgress:
-    """Shows what `report` is given and what `say` is told, on stderr; a context manager, since a bar needs an end."""
+    """A bar shows the months of a download, elsewhere a line for each; a context manager, since a bar needs an end."""
 
     def __init__(self) -> None:
         self._console = Console(file=sys.stderr)
@@ -119,7 +113,7 @@ class DownloadProgress:
         self._month_ends(None)
 
     def report(self, fetched: "Fetched") -> None:
-        """How far it is."""
+        """Shows how far the download is."""
         self._month_ends(fetched.month)
         self._last = fetched
         self._bar.update(
@@ -127,7 +121,7 @@ class DownloadProgress:
         )
 
     def say(self, line: str) -> None:
-        """Something a person should know meanwhile, e.g. that the exchange does not answer."""
+        """Shows what a person should know meanwhile, e.g. that the exchange does not answer."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _month_ends(self, month: str | None) -> None:

@@ -20,7 +20,7 @@ QUOTES = ("USDT", "USDC", "USD", "EUR", "BTC")  # by which a file's name is take
 
 
 class RunOptions(NamedTuple):
-    """As given; None where the option was not."""
+    """Options as they are typed; None where one is not."""
 
     data: Sequence[Path] | None = None
     sym: Sequence[str] | None = None
@@ -39,7 +39,7 @@ class RunOptions(NamedTuple):
 
 
 def settings_for(options: RunOptions) -> Settings:
-    """The settings of the run; raises ConfigError."""
+    """Returns the settings of a run or a backtest; raises ConfigError."""
     sections: dict[str, dict[str, object]] = {
         "ingestor": _present(limit=options.limit, ticks_per_s=options.rate, timezone=options.timezone),
         "signal": _present(model=options.model),
@@ -70,7 +70,7 @@ def settings_for(options: RunOptions) -> Settings:
 
 
 def new_run_id() -> str:
-    """A name for a replay: the time, and something random."""
+    """Returns a name for a replay: the time, and something random."""
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
 
 
@@ -90,7 +90,7 @@ def _files(data: Sequence[Path], syms: Sequence[str]) -> dict[str, Path]:
 
 
 def _unmatched(data: Sequence[Path], syms: Sequence[str]) -> str:
-    """What is missing, and where it is --sym the whole command, as it was typed, with it."""
+    """Returns what is missing; where it is --sym, with the whole command as it was typed, and --sym."""
     if len(syms) > len(data):
         files = plural(len(data), "file")
         return f"--data: {files} for {plural(len(syms), 'symbol')}: give each --sym its file, in the same order"
@@ -100,7 +100,7 @@ def _unmatched(data: Sequence[Path], syms: Sequence[str]) -> str:
 
 
 def sym_of(path: Path) -> str:
-    """A guess by the file's name, for a person to correct.
+    """Returns a guess by the file's name, for a person to correct.
 
     >>> sym_of(Path("data/BTCUSDT-12h-2024-01.csv.gz")), sym_of(Path("bars.csv")), sym_of(Path("eth_usdt.csv"))
     ('BTCUSDT', 'BTCUSDT', 'ETHUSDT')

@@ -121,7 +121,7 @@ _OPTIONS = {
 
 
 def _base_interval(data: Path, wanted: tuple[str, ...], timezone: str) -> str:
-    """The file's; of trades, of which bars of any length are made, the shortest that is wanted."""
+    """Returns the file's interval; of trades, which make bars of any length, the shortest that is wanted."""
     if not wanted or not is_trades(data):
         return infer_interval(data, timezone)
     try:

@@ -27,6 +27,10 @@ from shared.record import NewerWire
 from shared.runner.progress import producers
 from shared.runner.service import make_bus
 
+LAST = "last"
+CHUNK = 500  # entries read backwards at a time
+REMEMBERED = 4_096  # more than one commit writes
+
 
 def tail(
     stream: Annotated[Stream, typer.Argument(help="The stream's name.")],
@@ -65,20 +69,15 @@ async def _tail(
         raise BusUnreachable(str(lost)) from lost
 
 
-LAST = "last"
-CHUNK = 500  # entries read backwards at a time
-REMEMBERED = 4_096  # more than one commit writes
-
-
 def sources(settings: Settings, stream: Stream) -> list[tuple[str, PartitionId]]:
-    """The stream's keys; dead letters are written by every service."""
+    """Returns the stream's keys; every service writes dead letters."""
     made_by = producers(settings)
     instances = sorted(set(made_by.values())) if stream is Stream.DEAD else [made_by[stream]]
     return [(stream, PartitionId(instance, p)) for instance in instances for p in range(settings.bus.partitions)]
 
 
 async def of_run(settings: Settings, run_id: str | None) -> Settings:
-    """The settings under which a replay's streams are found; `last` is the replay that began last."""
+    """Returns the settings under which a replay's streams are found; `last` is the replay that began last."""
     if run_id is None:
         return settings
     base = settings.bus.namespace
@@ -97,7 +96,7 @@ async def of_run(settings: Settings, run_id: str | None) -> Settings:
 async def entries(
     bus: RedisBus, settings: Settings, stream: Stream, sym: str | None, limit: int, keep_on: bool
 ) -> AsyncIterator[Entry]:
-    """The last `limit` entries in the order of writing, then, with `keep_on`, what comes."""
+    """Yields the last `limit` entries in the order of writing, then, with `keep_on`, what comes."""
     ends: dict[Source, bytes] = {}
     found: list[Entry] = []
     repeats = {source: Repeats() for source in sources(settings, stream)}
@@ -127,7 +126,7 @@ class Repeats:
         self._known: dict[tuple[str, int, str, bytes], None] = {}
 
     def seen(self, entry: Entry) -> bool:
-        """Whether the same message was there before; from now on it was."""
+        """Returns whether the same message was there before; from now on it was."""
         key = (entry.k, entry.n, entry.tr, blake2b(entry.d, digest_size=16).digest())
         if key in self._known:
             return True
@@ -140,7 +139,7 @@ class Repeats:
 async def _newest(
     session: RedisSession, source: Source, end: bytes, sym: str | None, limit: int, repeats: Repeats
 ) -> list[Entry]:
-    """The last `limit` entries up to `end`, of one symbol if it is named; read backwards, no further than needed."""
+    """Returns the last `limit` entries up to `end`, of one symbol if it is named; reads no further than needed."""
     found: list[Entry] = []
     before = end
     while len(found) < limit:
@@ -153,7 +152,7 @@ async def _newest(
 
 
 def json_line(entry: Entry) -> str:
-    """One line of JSON: id, type, number, trace, time of writing and the message's fields."""
+    """Returns a line of JSON: id, type, number, trace, time of writing and the message's fields."""
     try:
         fields: dict[str, Any] = {name: _plain(value) for name, value in decode(entry.t, entry.d).content().items()}
     except (DecodeError, NewerWire) as error:
@@ -163,7 +162,7 @@ def json_line(entry: Entry) -> str:
 
 
 def text_line(entry: Entry) -> str:
-    """One line for a person; its last word is `newer` where a newer Tickline wrote the entry."""
+    """Returns a line for a person; its last word is `newer` where a newer Tickline wrote the entry."""
     word = "" if newer(entry.t) is None else "  newer"
     return f"{entry.id.decode()}  n={entry.n}  {entry.h.decode(errors='replace')}  [{entry.tr}]{word}"
 

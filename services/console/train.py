@@ -110,7 +110,7 @@ def _spec(given: dict[str, object]) -> "TrainSpec":
 
 
 def _param(text: str) -> tuple[str, int]:
-    """`hidden=32` → ("hidden", 32)."""
+    """Returns `hidden=32` as ("hidden", 32)."""
     name, _, value = text.partition("=")
     if not name or not value.isdecimal():
         raise ConfigError(f"--param {text!r}: write name=number, e.g. hidden=32")

@@ -1,1 +1,1 @@
-"""What a person says to an account, and its journal keeps: arming, latches, capital, where it trades. No Typer here."""
+"""What a person says to an account, and what its journal keeps of that: arming, latches, capital, where it trades."""

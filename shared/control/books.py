@@ -1,4 +1,4 @@
-"""What the gateway itself knows of the books: the same reports that the strategy books, in the same order."""
+"""The books as an account's journal has them: the same reports that the strategy books, in the same order."""
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from decimal import Decimal
@@ -31,28 +31,28 @@ class Retired(NamedTuple):
 
 
 class Books:
-    """One account per symbol, each with its own capital; and the books of this journal that are traded no more."""
+    """Books have an account per symbol, each with its own capital; and what the journal's retired books hold."""
 
     def __init__(self, symbols: Iterable[str], capital: Decimal) -> None:
         self._accounts = {sym: Account(capital) for sym in symbols}
         self._retired: list[Retired] = []
 
     def begin(self, sym: str, capital: Decimal) -> None:
-        """A new account for the symbol, before anything is booked on it. capital: what its book was begun with."""
+        """Opens a new account for the symbol, before anything is booked. capital: what its book was begun with."""
         self._accounts[sym] = Account(capital)
 
     def book(self, report: ExecutionReport) -> None:
-        """Take a report that is in the journal. A symbol that is not configured any more has no book here."""
+        """Books a report of the journal. A symbol that is not configured any more has no book here."""
         account = self._accounts.get(report.sym)
         if account is not None:
             book_report(account, report)
 
     def retire(self, book: Retired) -> None:
-        """A book that is traded no more; its coins are the account's all the same."""
+        """Takes a book that is traded no more; its coins are the account's all the same."""
         self._retired.append(book)
 
     def others(self) -> dict[str, Decimal]:
-        """What books hold that are traded no more, by symbol."""
+        """Returns what books hold that are traded no more, by symbol."""
         held: dict[str, Decimal] = {}
         for book in self._retired:
             if book.qty:
@@ -60,71 +60,71 @@ class Books:
         return held
 
     def held(self) -> dict[str, Decimal]:
-        """What all books hold, by symbol, traded or not."""
+        """Returns what all books hold, by symbol, traded or not."""
         others = self.others()
         return {sym: self.position(sym) + others.get(sym, _ZERO) for sym in (*self._accounts, *others)}
 
     def paid(self) -> dict[str, Decimal]:
-        """What was paid for what is held, on average, by symbol."""
+        """Returns what was paid for what is held, on average, by symbol."""
         found = {book.sym: book.price for book in self._retired if book.qty}
         own = ((sym, account.held(sym)) for sym, account in self._accounts.items())
         return found | {sym: held.price for sym, held in own if held is not None}
 
     def position(self, sym: str) -> Decimal:
-        """Signed, base units, dust too; 0 when flat."""
+        """Returns the symbol's position: signed, base units, dust too; 0 when flat."""
         account = self._accounts.get(sym)
         held = None if account is None else account.held(sym)
         return _ZERO if held is None else held.signed_qty
 
     def dust(self, sym: str) -> Decimal:
-        """Signed, base units: what is held and cannot be sold."""
+        """Returns what is held and cannot be sold: signed, base units."""
         account = self._accounts.get(sym)
         return _ZERO if account is None else account.dust(sym)
 
     def cost_of_rest(self) -> Decimal:
-        """What was paid for what is held and not for sale here, quote units: dust, and what retired books hold."""
+        """Returns what was paid for what is held and not for sale, quote units: dust, and what is in retired books."""
         dust = [account.held(sym) for sym, account in self._accounts.items() if account.dust(sym)]
         cost = sum((held.signed_qty.copy_abs() * held.price for held in dust if held is not None), _ZERO)
         return cost + sum((book.qty.copy_abs() * book.price for book in self._retired), _ZERO)
 
     def positions(self) -> dict[str, Decimal]:
-        """Of every book."""
+        """Returns the position of every book."""
         return {sym: self.position(sym) for sym in self._accounts}
 
     def balance(self) -> Decimal:
-        """Of all books together, quote units, without unrealised profit."""
+        """Returns the balance of all books together, quote units, without unrealised profit."""
         return sum((account.balance() for account in self._accounts.values()), _ZERO)
 
     def balance_of(self, sym: str) -> Decimal:
-        """Of one book, which must be there."""
+        """Returns the balance of one book, which must be there."""
         return self._accounts[sym].balance()
 
     def capital(self, sym: str) -> Decimal:
-        """Of one book, which must be there: what a person has given it."""
+        """Returns what a person has given a book, which must be there."""
         return self._accounts[sym].capital
 
     def capitals(self) -> Decimal:
-        """Of all books together."""
+        """Returns the capital of all books together."""
         return sum((account.capital for account in self._accounts.values()), _ZERO)
 
     def profit(self) -> Decimal:
-        """What all books have made since they were begun, quote units: the balances without the capital."""
+        """Returns what all books have made since they were begun, quote units: the balances without the capital."""
         made = (account.balance() - account.capital for account in self._accounts.values())
         return sum(made, sum((book.profit for book in self._retired), _ZERO))
 
 
 def book_of(settings: Settings, sym: str) -> str:
-    """What the journal calls the book of a symbol."""
+    """Returns what the journal calls the book of a symbol."""
     return f"{settings.strategy.instance}:{sym}"
 
 
 def execution_row(book: str, report: ExecutionReport, now_ms: int) -> ExecutionRow:
-    """A report's row in the journal."""
+    """Returns a report's row in the journal."""
     return ExecutionRow(book, report.n, report.client_order_id, keep(report), now_ms)
 
 
 async def reports_of(journal: Journal, book: str, after: int = 0) -> AsyncIterator[ExecutionReport]:
-    """A book's reports behind number `after`, as the journal has them, in sequence."""
+    """Yields a book's reports behind number `after`, as the journal has them, in sequence."""
     while rows := await journal.executions(book, after, PAGE):
         for row in rows:
             yield kept(ExecutionReport, row.report)
@@ -132,7 +132,7 @@ async def reports_of(journal: Journal, book: str, after: int = 0) -> AsyncIterat
 
 
 async def retired(journal: Journal, book: str) -> Retired:
-    """A book of the journal that is traded no more."""
+    """Returns a book of the journal that is traded no more."""
     account, sym = Account(_ZERO), book.partition(":")[2]
     async for report in reports_of(journal, book):
         book_report(account, report)
@@ -145,7 +145,7 @@ async def retired(journal: Journal, book: str) -> Retired:
 async def retire_others(
     journal: Journal, books: Books, own: Collection[str], names: Mapping[str, str]
 ) -> list[Retired]:
-    """Every book of the journal but `own` is traded no more; those of them that hold something.
+    """Retires every book of the journal but `own`; returns those of them that hold something.
 
     names: what a symbol is called now whose market has another name in the config.
     """
@@ -167,7 +167,7 @@ NOTHING = Booked()
 
 
 async def booked(journal: Journal, book: str, before: Booked = NOTHING) -> Booked:
-    """What a book holds now. before: what was read of it already.
+    """Returns what a book holds now. before: what was read of it already.
 
     A long book takes a while: who writes under an epoch of its own reads it before it raises that, and the rest then,
     or the gateway has taken the account back.
@@ -179,5 +179,5 @@ async def booked(journal: Journal, book: str, before: Booked = NOTHING) -> Booke
 
 
 async def booked_qty(journal: Journal, book: str) -> Decimal:
-    """What a book holds, in base units."""
+    """Returns what a book holds, in base units."""
     return (await booked(journal, book)).qty

@@ -1,4 +1,4 @@
-"""Where an account's orders go, kept in its journal: a halt finds the way out when the config can no longer say it."""
+"""Where an account's orders go. Its journal keeps that, so that a halt finds it when the config can say it no more."""
 
 from collections.abc import Collection, Mapping
 from secrets import token_hex
@@ -19,10 +19,11 @@ KEPT = (*PLACE, "fake_url", "allow_unlisted")
 
 
 class Whereabouts(Record):
-    """gateway: those of its settings that tell the venue. markets: also of symbols that were traded once, these first.
+    """Whereabouts tell an account's venue and its markets.
 
-    instance: the strategy's, which the books are named after. identity: whose account it is; None where
-    that is not known yet.
+    gateway: those of its settings that tell the venue. markets: also of symbols that were traded once, these first.
+    instance: the strategy's, which the books are named after. identity: whose account it is; None where that is not
+    known yet.
     """
 
     gateway: dict[str, Any] = Field(default_factory=dict)
@@ -32,13 +33,13 @@ class Whereabouts(Record):
 
     @classmethod
     def of(cls, settings: Settings) -> "Whereabouts":
-        """As the config has it."""
+        """Returns them as the config has them."""
         own = settings.gateway.model_dump(mode="json", include=set(KEPT))
         return cls(gateway=own, markets=dict(settings.gateway.markets), instance=settings.strategy.instance)
 
     @classmethod
     def known(cls, limits: Mapping[str, bytes]) -> "Whereabouts":
-        """As the journal has it; empty where no gateway has written it yet."""
+        """Returns them as the journal has them; empty where no gateway has written any yet."""
         if LIMIT not in limits:
             return cls()
         known = kept(cls, limits[LIMIT])
@@ -48,23 +49,23 @@ class Whereabouts(Record):
 
     @property
     def place(self) -> dict[str, Any]:
-        """What has to be the same for a name to mean the same market."""
+        """Returns what has to be the same for a name to mean the same market."""
         return {name: self.gateway[name] for name in PLACE if name in self.gateway}
 
     def after(self, before: "Whereabouts") -> "Whereabouts":
-        """With the markets of before, if they were at the same place: what was bought there may still be held."""
+        """Returns these with the markets of before, if that was the same place: it may still hold what it bought."""
         if before.place != self.place:
             return self
         earlier = {sym: market for sym, market in before.markets.items() if sym not in self.markets}
         return self.model_copy(update={"markets": {**earlier, **self.markets}})
 
     def renamed(self, before: "Whereabouts") -> dict[str, str]:
-        """Symbols of before whose market has another name now: old → new."""
+        """Returns symbols of before whose market has another name now: old → new."""
         names = {market: sym for sym, market in self.markets.items()}
         return {sym: names[market] for sym, market in before.markets.items() if names.get(market, sym) != sym}
 
     def of_others(self, before: "Whereabouts", held: Collection[str]) -> dict[str, str]:
-        """The markets of these symbols, of which books hold something that are traded no more.
+        """Returns the markets of these symbols, of which books hold something that are traded no more.
 
         ConfigError where one cannot be told, or is in another currency: what the account is worth could not be, then.
         What was held of another kind of account, swaps or coins, is not in this one.
@@ -94,7 +95,7 @@ class Whereabouts(Record):
         return found
 
     def of_account(self, venue: Venue, before: "Whereabouts", account: str) -> "Whereabouts":
-        """With whose account it is, as the open venue has it; SafetyRefusal where the journal is of another one.
+        """Returns these with whose account it is, as the open venue says. SafetyRefusal where it is not the journal's.
 
         Its orders would be compared with, and its positions closed on, an account that is not theirs. At another place
         nothing is told by what it was. account: the journal's name of it.
@@ -113,7 +114,7 @@ class Whereabouts(Record):
         return self.model_copy(update={"identity": kept})
 
     def check(self, before: "Whereabouts", traded: Collection[str]) -> None:
-        """Raise ConfigError where a book would go on at another exchange, or in another market, than it traded.
+        """Raises ConfigError where a book would go on at another exchange, or in another market, than it traded.
 
         Its position would be looked for where it is not, and a halt would leave it open. traded: symbols whose books
         have executions.
@@ -139,7 +140,7 @@ class Whereabouts(Record):
                 )
 
     def row(self) -> LimitRow:
-        """As it stands in the journal."""
+        """Returns the journal's row."""
         return LimitRow(LIMIT, keep(self))
 
 

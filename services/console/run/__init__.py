@@ -1,1 +1,1 @@
-"""`tickline run`: the line, its processes, what is looked at while it runs, and what is shown of it."""
+"""`tickline run`: the line, its processes, what a person sees of it while it runs and at its end."""

@@ -1,4 +1,4 @@
-"""What a run shows: a live table on a terminal, or a line now and then; and its summary at the end, also as JSON."""
+"""A run shows a live table on a terminal, or a line now and then elsewhere; and a summary at its end, also as JSON."""
 
 import sys
 import time
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shared.strategies.registry import Identity
 
 LINE_EVERY_S = 5.0
+SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
 
 
 class Display:
@@ -48,7 +49,7 @@ class Display:
             self._live.stop()
 
     def report(self, view: "View", restarts: int, account: str, ended: Ended | None = None) -> None:
-        """Show a view of the line, and what is to be said of the account. ended: this run's orders, if at a venue.
+        """Shows a view of the line, and the account's line. ended: how this run's orders ended, if at a venue.
 
         On paper each order's execution fills it; at a venue an execution may as well be a refusal: fills are counted.
         """
@@ -74,7 +75,7 @@ class Display:
             self.say(f"{counts}; equity {view.equity:.2f}; {self._shown_rate()}")
 
     def say(self, line: str) -> None:
-        """A line that stays, with the time (UTC), in one piece, so that it can be copied."""
+        """Shows a line that stays, with the time (UTC), in one piece, so that it can be copied."""
         self._console.print(
             f"{time.strftime('%H:%M:%SZ', time.gmtime())}  {line}", markup=False, highlight=False, soft_wrap=True
         )
@@ -96,12 +97,11 @@ class Display:
         return Group(table, below, *orders)
 
 
-SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
-
-
 @dataclass(frozen=True)
 class Summary:
-    """Counts per stream, money in quote units, waits in µs. parity: None where it was not compared.
+    """The summary of a run: counts per stream, money in quote units, waits in µs.
+
+    parity: None where it was not compared.
 
     ended: how this run's orders ended, where they went to a venue; None where they were filled on paper.
     start_equity: the capital that all books began with; capital_added: what a person has given them since, negative
@@ -130,11 +130,11 @@ class Summary:
 
     @property
     def profit(self) -> Decimal:
-        """What was made since the books began, in quote units; capital given or taken is none of it."""
+        """Returns what was made since the books began, in quote units; capital given or taken is none of it."""
         return self.final_equity - self.start_equity - self.capital_added
 
     def as_json(self) -> dict[str, object]:
-        """The documented form. executions: entries of that stream, one for each order, filled or not."""
+        """Returns the documented form. executions: entries of that stream, one for each order, filled or not."""
         parity = {"compared": self.parity.compared, "identical": self.parity.identical} if self.parity else None
         return {
             **{str(stream): self.counts[stream] for stream in SHOWN},
@@ -155,7 +155,7 @@ class Summary:
         }
 
     def lines(self) -> list[str]:
-        """The same for a person."""
+        """Returns the same for a person."""
         shown_streams = SHOWN if self.ended is None else SHOWN[:-1]  # at a venue an execution may be a refusal
         counts = ", ".join(f"{self.counts[stream]} {stream}" for stream in shown_streams)
         waits = ", ".join(
@@ -214,7 +214,7 @@ class Summary:
 
 
 def _cents(amount: Decimal) -> str:
-    """Money for a person; a price too small for cents keeps its digits in the JSON.
+    """Returns money for a person; a price too small for cents keeps its digits in the JSON.
 
     >>> _cents(Decimal("812.345")), _cents(Decimal("-0.001"))
     ('812.34', '0.00')

@@ -9,10 +9,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from services.console.run.display import Summary
-from services.console.run.processes import SimulatorProcess, Supervisor, as_environment, keys_environment
+from services.console.run.processes import Server, SimulatorProcess, Supervisor, as_environment, keys_environment
 from services.console.run.status import AccountLine, View, Watcher, one_history
 from services.console.run.streams import Ended, OrderCollector, RefusalCounter, latencies_us
 from services.console.run.troubles import FolderWatch, SilenceLines, Troubles
@@ -48,17 +48,11 @@ Report = Callable[[View, int, str, Ended | None], None]
 Say = Callable[[str], None]  # a line about a trouble
 
 
-class Server(Protocol):
-    """What stands beside the services and is started again where it was when it dies."""
-
-    def alive(self) -> bool: ...
-    def start(self) -> None: ...
-
-
 async def run_line(settings: Settings, report: Report, say: Say, *, with_fake: bool = False) -> Summary:
-    """Run until the source is drained, or until SIGINT, SIGTERM or SIGHUP; returns what came of it.
+    """Runs the line until the source is drained, or until SIGINT, SIGTERM or SIGHUP; returns its summary.
 
-    with_fake: the fake exchange runs beside the line, and the config is written for the verbs on its account.
+    report, say: show a view of the line, and a line about a trouble. with_fake: the fake exchange runs beside the line,
+    and the config is written for the verbs on its account.
     """
     if settings.gateway.mode is not Mode.PAPER:
         need_extras("ccxt", "journal")
@@ -87,7 +81,7 @@ def _ended(collector: OrderCollector | RefusalCounter) -> Ended | None:
 
 
 def _command() -> str:
-    """How this command is typed: its name, or where it is when the shell does not find it."""
+    """Returns how this command is typed: its name, or where it is when the shell does not find it."""
     return "tickline" if shutil.which("tickline") else shlex.quote(str(Path(sys.argv[0]).absolute()))
 
 
@@ -137,14 +131,14 @@ class _Run:
         self._ended = False
 
     async def run(self) -> Summary:
-        """Start the services, watch them, stop them, sum up."""
+        """Starts the services, watches them, stops them, sums up."""
         try:
             return await self._run()
         finally:
             await self._watcher.close()
 
     async def _look_first(self) -> None:
-        """What is on the bus before anything is started; raises BusLost."""
+        """Looks at what is on the bus before anything is started; raises BusLost."""
         self._seen = await self._watcher.look()  # also what an earlier run left open, should this one end at once
         self._first += [str(self._identity), *self._recorded(), *await self._limited()]
         one = await one_history(self._bus, self._settings)
@@ -177,14 +171,14 @@ class _Run:
         return await self._once_the_bus_answers(lambda: self._summary(collector, finished), NO_SUMMARY)
 
     def _recorded(self) -> Iterator[str]:
-        """In what a replay differs from the recording that it is of."""
+        """Yields in what a replay differs from the recording that it is of."""
         own = self._settings.ingestor
         files = own.files.values() if own.source == "replay" else ()
         for recording in dict.fromkeys(path for path in files if is_recording(path)):
             yield from identity_differences(recording, self._identity)
 
     async def _limited(self) -> list[str]:
-        """`limit` counts all ticks of the bus, also those of earlier runs."""
+        """Returns a warning where earlier runs' ticks are on the bus: `limit` counts them, too."""
         limit = self._settings.ingestor.limit
         if limit is None or self._settings.ingestor.source == "replay":
             return []
@@ -199,7 +193,7 @@ class _Run:
         ]
 
     async def _readers_ready(self, name: str) -> None:
-        """The source starts when its readers are at work, within a bound: until then its ticks would only grow old."""
+        """Waits before the source starts until its readers are at work, but not for ever: ticks would only grow old."""
         if name != SERVICES[-1]:
             return
         files = [alive_file(self._settings.state_dir, reader) for reader in self._readers]
@@ -217,7 +211,7 @@ class _Run:
             await session.close()
 
     async def _watch(self, keeping: "asyncio.Task[None]", collector: OrderCollector | RefusalCounter) -> bool:
-        """Report progress until the end; True when the source was drained."""
+        """Reports progress until the end; returns whether the source was drained."""
         stopping = asyncio.create_task(self._stop.wait())
         ground = FolderWatch(self._folders())
         try:
@@ -249,7 +243,7 @@ class _Run:
             ground.close()
 
     def _folders(self) -> dict[str, Path]:
-        """What is written there -> the folder, where it is one of this machine."""
+        """Returns what is written -> the folder where, if it is one of this machine."""
         own = self._settings
         kept = "logs, the journal" if self._real else "logs"
         folders = {kept: own.state_dir} if own.state_dir.is_dir() else {}
@@ -258,7 +252,7 @@ class _Run:
         return folders
 
     def _revive(self, *, last: bool) -> None:
-        """Start a server again that has died; what hinders it is raised with `last`, else said and waited for."""
+        """Starts a server again that has died; what hinders it is raised with `last`, else said and waited for."""
         for server in self._servers:
             if server.alive():
                 continue
@@ -274,7 +268,7 @@ class _Run:
             self._server_restarts += 1
 
     async def _once_the_bus_answers(self, work: Callable[[], Awaitable[T]], otherwise: str) -> T:
-        """Do what needs the bus, again when it is lost meanwhile; BusUnreachable, with `otherwise`, if it stays so."""
+        """Does what needs the bus, again when it is lost meanwhile; BusUnreachable, with `otherwise`, if that lasts."""
         own = self._settings.bus
         until = time.monotonic() + own.start_timeout_s
         while True:
@@ -299,19 +293,19 @@ class _Run:
         self._say_open()
 
     def _say_open(self) -> None:
-        """What stays at the exchange when nobody trades any more."""
+        """Says what stays at the exchange when nobody trades any more."""
         if self._real and self._seen is not None:
             self._say_if(open_line(self._seen.positions, self._seen.in_flight, self._flatten, self._first_of_all()))
 
     def _first_of_all(self) -> str:
-        """What must be done before a verb reaches the account: its config, its journal and a venue must be there."""
+        """Returns what must be done before a verb reaches the account: config, journal and venue must be there."""
         needed = [] if self._settings.state_dir.is_dir() else [f"put {self._settings.state_dir} back"]
         if self._ended and self._settings.gateway.venue == "fake" and self._servers:
             needed.append("start the fake exchange again (`tickline run --venue fake`)")
         return ", ".join(needed)
 
     def _collector(self) -> OrderCollector | RefusalCounter:
-        """What the summary needs besides the counts: at a venue fills are not the backtest's."""
+        """Returns what collects the orders for the summary: at a venue fills are not the backtest's."""
         if self._account is not None:
             return RefusalCounter(self._bus, self._settings, self._began_ns)
         return OrderCollector(self._bus, self._settings)

@@ -1,4 +1,4 @@
-"""Keeps the services of one run alive: each its own process, restarted when it dies, a bounded number of times."""
+"""The processes of a run: its services, each started again when it dies, and the simulator beside them."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Protocol
 
 from shared.config import Settings
 from shared.config.gateway import SECRETS
@@ -18,11 +18,20 @@ from shared.config.settings import PREFIX
 from shared.errors import TicklineError, VenueError
 from shared.runner.process import PYTHON, WITH_PARENT
 
-# Settings as the environment of a child process.
+STOP_TIMEOUT_S = 10.0
+NO_RESTART = (2, 3, 5, 7)  # bad config, bad data, refused for safety, code that raises: it would end the same again
+PAUSE_S, PAUSE_MAX_S = 1.0, 60.0  # before what keeps dying is started again, where nothing is given up
+
+
+class Server(Protocol):
+    """A server stands beside the services; the run starts it again, where it was, when it dies."""
+
+    def alive(self) -> bool: ...
+    def start(self) -> None: ...
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
-    """One variable for each section, complete, so that no file or other variable changes anything.
+    """Returns settings as variables, one for each section, complete: no file or other variable changes anything.
 
     The account's keys are not among them.
 
@@ -37,7 +46,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
 
 
 def keys_environment(settings: Settings) -> dict[str, str]:
-    """The account's keys, for the gateway and nobody else; empty where there are none.
+    """Returns the account's keys as variables, for the gateway alone; empty where there are none.
 
     >>> sorted(keys_environment(Settings()))
     ['TICKLINE_GATEWAY__API_KEY', 'TICKLINE_GATEWAY__API_PASSWORD', 'TICKLINE_GATEWAY__API_SECRET']
@@ -46,13 +55,11 @@ def keys_environment(settings: Settings) -> dict[str, str]:
     return {f"{PREFIX}GATEWAY__{name.upper()}": key.get_secret_value() for name, key in keys.items()}
 
 
-# The fake exchange beside the line, as a process of its own that outlives the gateway by a moment.
-
-STOP_TIMEOUT_S = 10.0
-
-
 class SimulatorProcess:
-    """Its book is in the state folder, so that the next start goes on with it."""
+    """The fake exchange is a process beside the line, which outlives the gateway by a moment.
+
+    Its state is in the state folder, so that the next start goes on with it.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.url = ""
@@ -69,7 +76,7 @@ class SimulatorProcess:
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start it, on a free port or where it was before; returns when it answers. Raises VenueError."""
+        """Starts it, on a free port or where it was before; returns when it answers. Raises VenueError."""
         self._end()
         port = self.url.rpartition(":")[2] or "0"
         try:
@@ -95,7 +102,7 @@ class SimulatorProcess:
         self.url = said[-1]
 
     def alive(self) -> bool:
-        """Whether its process is running."""
+        """Returns whether its process is running."""
         return self._process is not None and self._process.poll() is None
 
     def __enter__(self) -> "SimulatorProcess":
@@ -118,13 +125,9 @@ class SimulatorProcess:
 
 
 def _environment() -> dict[str, str]:
-    """Ours without an account's keys."""
+    """Returns our own variables without an account's keys."""
     keys = {f"{PREFIX}GATEWAY__{name.upper()}" for name in SECRETS}
     return {name: value for name, value in os.environ.items() if name not in keys} | {WITH_PARENT: "1"}
-
-
-NO_RESTART = (2, 3, 5, 7)  # bad config, bad data, refused for safety, code that raises: it would end the same again
-PAUSE_S, PAUSE_MAX_S = 1.0, 60.0  # before what keeps dying is started again, where nothing is given up
 
 
 class ServiceFailed(TicklineError):
@@ -136,7 +139,9 @@ class ServiceFailed(TicklineError):
 
 
 class Supervisor:
-    """Starts `python -P -m services.NAME` for each name, when `ready(name)` returns; their logs go to files in `logs`.
+    """A supervisor starts `python -P -m services.NAME` for each name, and keeps it alive, with its log in `logs`.
+
+    Whoever dies is started again, a bounded number of times. ready: returns when the service may start.
 
     lasting: told of a service that keeps dying, after which it is started again and again, with a growing pause, and
     the others stay; without it such a service ends the run, as does always one that is refused at its first start.
@@ -172,7 +177,7 @@ class Supervisor:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
 
     async def run(self) -> None:
-        """Start all and keep them alive until cancelled; raises ServiceFailed."""
+        """Starts all and keeps them alive until cancelled; raises ServiceFailed."""
         try:
             self._logs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -188,7 +193,7 @@ class Supervisor:
         raise first
 
     async def stop(self) -> None:
-        """SIGTERM to all, and SIGKILL to what has not ended in time; ServiceFailed where one of `last` failed then."""
+        """Sends SIGTERM to all, SIGKILL to those that do not end in time; ServiceFailed where one of `last` failed."""
         await self._stop([name for name in self._names if name not in self._last])
         await self._stop(self._last)
         for name in self._last:
@@ -254,7 +259,7 @@ class Supervisor:
         return process
 
     def _log(self, name: str) -> IO[bytes]:
-        """Its log file; nothing where none can be made any more, since the service counts more than its log."""
+        """Returns its log file, or none where none can be made any more: the service counts more than its log."""
         try:
             self._logs.mkdir(parents=True, exist_ok=True)
             return (self._logs / f"{name}.log").open("ab")

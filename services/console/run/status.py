@@ -1,4 +1,4 @@
-"""Looking at a running line from outside."""
+"""A running line looked at from outside: its progress, its books, and whether its account may send."""
 
 import contextlib
 import json
@@ -25,13 +25,20 @@ import hashlib
 
 from shared.strategies.registry import identity_or_none
 
+MOST = 300
+TAIL_BYTES = 8_192
+LOOK_EVERY_S = 0.5
+GATEWAY = "gateway"  # the service
+MINUTE_S = 60.0
+RAN_WITH = "ran_with:"  # beside the partition count: one field for all settings that `tickline run` ran with
+
 
 class View(NamedTuple):
-    """What was seen at one moment. books: of the run's symbols, in their order, as the strategy service committed them.
+    """The line as it was at one moment.
 
-    Sums go in that order, as the backtest's do: in another one their last digit could differ.
-    balance: of a book that has not decided yet (None).
-    taken: symbol -> quotes that the ingestor has committed, seen before the progress was.
+    taken: symbol -> quotes that the ingestor has committed, seen before the progress was. books: of the run's symbols,
+    in their order, as the strategy service committed them; sums go in that order, as the backtest's do, or their last
+    digit could differ. balance: of a book that has not decided yet (None).
     """
 
     taken: dict[str, int]
@@ -41,48 +48,48 @@ class View(NamedTuple):
 
     @property
     def equity(self) -> Decimal:
-        """Sum over all books, in quote units."""
+        """Returns the sum over all books, in quote units."""
         return sum((book.equity() if book else self.balance for book in self.books.values()), Decimal(0))
 
     @property
     def fees(self) -> Decimal:
-        """Sum over all books, in quote units."""
+        """Returns the sum over all books, in quote units."""
         return sum((book.fees for book in self.books.values() if book), Decimal(0))
 
     @property
     def capital(self) -> Decimal:
-        """Of all books, with what a person has given or taken since they began, in quote units."""
+        """Returns the capital of all books, with what a person has given or taken since they began, in quote units."""
         return sum((book.account.capital if book else self.balance for book in self.books.values()), Decimal(0))
 
     @property
     def in_flight(self) -> dict[str, int]:
-        """Symbol -> its orders whose end its book has not been told; only where there are any."""
+        """Returns symbol -> how many of its orders have no end that its book knows; only where there are any."""
         counts = {sym: len(book.in_flight) for sym, book in self.books.items() if book}
         return {sym: count for sym, count in counts.items() if count}
 
     @property
     def decided(self) -> dict[str, int]:
-        """Symbol -> number of the last tick that was decided on."""
+        """Returns symbol -> number of the last tick that was decided on."""
         return {sym: book.last_tick_n for sym, book in self.books.items() if book}
 
     @property
     def ordered(self) -> dict[str, int]:
-        """Symbol -> number of the last order that was written."""
+        """Returns symbol -> number of the last order that was written."""
         return {sym: book.orders_written for sym, book in self.books.items() if book}
 
     @property
     def positions(self) -> dict[str, Decimal]:
-        """Symbol -> what its book holds, in base units; only where it holds something."""
+        """Returns symbol -> what its book holds, in base units; only where it holds something."""
         held = {sym: book.account.position(sym) for sym, book in self.books.items() if book}
         return {sym: position.signed_qty for sym, position in held.items() if position}
 
     def complete(self, expected: Mapping[str, int]) -> bool:
-        """Whether so many quotes of each symbol went all the way through the line."""
+        """Returns whether so many quotes of each symbol went all the way through the line."""
         return self.progress.drained and all(self.taken.get(sym, 0) >= count for sym, count in expected.items())
 
 
 class Watcher:
-    """Keeps one session to the bus for looking."""
+    """A watcher keeps one session to the bus for looking."""
 
     def __init__(self, bus: Bus, settings: Settings) -> None:
         self._bus = bus
@@ -90,7 +97,7 @@ class Watcher:
         self._session: Session | None = None
 
     async def look(self) -> View:
-        """The line as it is now; raises BusLost."""
+        """Returns the line as it is now; raises BusLost."""
         try:
             if self._session is None:
                 self._session = await self._bus.connect()
@@ -108,20 +115,14 @@ class Watcher:
         return View(taken, progress, books, own.strategy.balance)
 
     async def close(self) -> None:
-        """End the session."""
+        """Ends the session."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
 
-# What a service says of its trouble, as its log has it.
-
-MOST = 300
-TAIL_BYTES = 8_192
-
-
 def last_why(log: Path, since: int = 0) -> str:
-    """The newest reason that the service told behind the first `since` bytes of its log; empty where it told none."""
+    """Returns the newest reason in a service's log behind its first `since` bytes; empty where there is none."""
     for line in reversed(_tail(log, since).splitlines()):
         with contextlib.suppress(ValueError, KeyError, TypeError):
             return str(json.loads(line)["why"])[:MOST]
@@ -137,15 +138,11 @@ def _tail(log: Path, since: int) -> str:
         return ""
 
 
-# Whether the account may send, and what keeps it from that: a line for the person at the screen.
-
-LOOK_EVERY_S = 0.5
-GATEWAY = "gateway"  # the service
-MINUTE_S = 60.0
-
-
 class AccountLine:
-    """Reads the journal now and then; writes nothing. how: what is typed before a verb, e.g. `tickline`."""
+    """The line of an account tells whether it may send, and what keeps it from that.
+
+    It reads the journal now and then, and writes nothing. how: what is typed before a verb, e.g. `tickline`.
+    """
 
     def __init__(self, settings: Settings, how: str) -> None:
         gateway = settings.gateway
@@ -163,7 +160,7 @@ class AccountLine:
         self._line = ""
 
     async def look(self) -> str:
-        """The line; empty while there is no journal yet."""
+        """Returns the line; empty while there is no journal yet."""
         if time.monotonic() - self._looked_s < LOOK_EVERY_S:
             return self._line
         self._looked_s = time.monotonic()
@@ -175,7 +172,7 @@ class AccountLine:
         return self._line
 
     async def close(self) -> None:
-        """Let go of the journal."""
+        """Closes the journal."""
         journal, self._journal = self._journal, None
         if journal is not None:
             with suppress(JournalUnwritable):
@@ -200,7 +197,7 @@ class AccountLine:
         )
 
     def _trouble(self) -> str:
-        """Why the gateway does nothing, where it should have been at work by now."""
+        """Returns why the gateway does nothing, where it should have been at work by now."""
         folder, runs_s = self._settings.state_dir, time.monotonic() - self._began_s
         if self._journal is not None and not folder.is_dir():
             return f"{folder} is away: no verb reaches this account until it is put back"
@@ -214,13 +211,11 @@ class AccountLine:
         return f"the gateway is not at work: {why or 'it said nothing'} (log: {self._log})"
 
 
-# Whether all that the bus holds was made under the settings of this run: only then does a backtest tell something.
-
-RAN_WITH = "ran_with:"  # beside the partition count: one field for all settings that `tickline run` ran with
-
-
 async def one_history(bus: Bus, settings: Settings) -> bool:
-    """Note this run's settings on the bus; whether no run before it had others."""
+    """Notes this run's settings on the bus; returns whether no run before it had others.
+
+    Only then does a backtest tell something of all that the bus holds.
+    """
     session = await bus.connect()
     try:
         known = await session.meta({f"{RAN_WITH}{mark(settings)}": "1"})
@@ -230,7 +225,7 @@ async def one_history(bus: Bus, settings: Settings) -> bool:
 
 
 def mark(settings: Settings) -> str:
-    """A short name for everything that decides which orders are made; pace, limit and symbols are not among it.
+    """Returns a short name of everything that decides which orders are made; not of pace, limit and symbols.
 
     >>> mark(Settings(symbols=("SIM-A",))) == mark(Settings()) != mark(Settings(interval="5m"))
     True

@@ -1,4 +1,4 @@
-"""Following streams from outside the line, over restarts of the bus."""
+"""Streams followed from outside the line, over restarts of the bus, and what a run collects of them."""
 
 import asyncio
 import contextlib
@@ -20,6 +20,8 @@ from shared.runner.progress import producers
 
 COUNT = 500
 BLOCK_MS = 300
+MAX_PER_SYMBOL = 500_000  # orders that are kept for the comparison
+ASKED_FOR = (Leg.OPEN, Leg.CLOSE, Leg.NET)  # other reports end no order of this line
 
 
 Source = tuple[str, PartitionId]
@@ -28,7 +30,7 @@ Source = tuple[str, PartitionId]
 async def follow(
     bus: Bus, sources: Sequence[Source], *, forever: bool = True, behind: Mapping[Source, bytes] | None = None
 ) -> AsyncIterator[Entry]:
-    """Every entry of the streams from their starts; without `forever` until nothing more is there.
+    """Yields every entry of the streams from their starts; without `forever` until nothing more is there.
 
     After a restart of the bus it starts anew: the same entry may come twice, told apart by symbol and n. With `behind`
     it starts there instead, and goes on where it was after a restart.
@@ -60,11 +62,11 @@ async def follow(
             await session.close()
 
 
-# Takes a stream while a run goes on, and to its end.
-
-
 class StreamTaker(ABC):
-    """Gives `take` each entry of one stream of one instance, in all partitions; after a restart of the bus again."""
+    """A taker gives `take` each entry of one stream of an instance, while a run goes on and to its end.
+
+    It does so in all partitions, and again after a restart of the bus.
+    """
 
     def __init__(self, bus: Bus, stream: Stream, instance: str, partitions: int) -> None:
         self._bus = bus
@@ -72,14 +74,14 @@ class StreamTaker(ABC):
 
     @abstractmethod
     def take(self, entry: Entry) -> None:
-        """One entry."""
+        """Takes one entry."""
 
     async def run(self) -> None:
-        """Take until cancelled."""
+        """Takes until cancelled."""
         await self._follow(forever=True)
 
     async def finish(self, running: "asyncio.Task[None]") -> None:
-        """End the running one, and take what it has not seen yet; raises BusLost, and may be called again."""
+        """Ends the running one, and takes what it has not seen yet; raises BusLost, and may be called again."""
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
@@ -90,15 +92,11 @@ class StreamTaker(ABC):
             self.take(entry)
 
 
-# Collects the orders of a run while it goes on, for the comparison at its end.
-
-MAX_PER_SYMBOL = 500_000
-
-
 class OrderCollector(StreamTaker):
-    """orders: symbol -> n -> order; the oldest of a symbol go when there are too many.
+    """A collector keeps the orders of a run for the comparison at its end.
 
-    newer: why these are not all, where a newer Tickline wrote some: then nothing can be compared.
+    orders: symbol -> n -> order; the oldest of a symbol go when there are too many. newer: why these are not all, where
+    a newer Tickline wrote some: then nothing can be compared.
     """
 
     def __init__(self, bus: Bus, settings: Settings) -> None:
@@ -110,7 +108,7 @@ class OrderCollector(StreamTaker):
         self.newer = ""
 
     def take(self, entry: Entry) -> None:
-        """Keep the order; to the comparison, one that cannot be read is missing."""
+        """Keeps the order; to the comparison, one that cannot be read is missing."""
         try:
             message = decode(entry.t, entry.d)
         except NewerWire as newer:
@@ -125,20 +123,15 @@ class OrderCollector(StreamTaker):
                 del known[next(iter(known))]
 
 
-# Counts, while a run goes on, how its orders ended: how many were filled, and why the others were not.
-
-ASKED_FOR = (Leg.OPEN, Leg.CLOSE, Leg.NET)  # other reports end no order of this line
-
-
 class Ended(NamedTuple):
-    """filled: orders of which something was filled. reasons: reason -> orders that were not filled, or not in full."""
+    """How orders ended. filled: those of which something was filled. reasons: reason -> orders not filled in full."""
 
     filled: int = 0
     reasons: Mapping[str, int] = MappingProxyType({})
 
 
 class RefusalCounter(StreamTaker):
-    """Counts the reports of this run, each once. Reports before `since_ns` are an earlier run's."""
+    """A counter counts the reports of a run, each once. Reports before `since_ns` are an earlier run's."""
 
     def __init__(self, bus: Bus, settings: Settings, since_ns: int) -> None:
         super().__init__(bus, Stream.EXECUTIONS, settings.gateway.instance, settings.bus.partitions)
@@ -149,11 +142,11 @@ class RefusalCounter(StreamTaker):
 
     @property
     def ended(self) -> Ended:
-        """The counts as they stand."""
+        """Returns the counts as they stand."""
         return Ended(self._filled, dict(self._reasons))
 
     def take(self, entry: Entry) -> None:
-        """Count the report, once; what cannot be read is none of ours."""
+        """Counts the report, once; what cannot be read is none of ours."""
         if entry.w < self._since_ns or entry.n <= self._seen.get(entry.k, 0):
             return
         self._seen[entry.k] = entry.n
@@ -169,13 +162,11 @@ class RefusalCounter(StreamTaker):
             self._reasons[message.reason.value] += 1
 
 
-# How long from a tick written to its execution written, from the entries that the bus still holds.
-
-
 async def latencies_us(bus: Bus, settings: Settings, since_ns: int) -> Mapping[str, float | None]:
-    """p50, p99 and p99.9 in µs, by the wall clocks in the entries; None without executions.
+    """Returns p50, p99 and p99.9 of the time from a tick written to its execution written, in µs; None without any.
 
-    Of ticks that were written at `since_ns` or later: what an earlier run left is not this run's.
+    It is told by the wall clocks in the entries that the bus still holds, of ticks that were written at `since_ns` or
+    later: what an earlier run left is not this run's.
     """
     written = {}
     async for entry in follow(bus, _sources(settings, Stream.TICKS), forever=False):
@@ -189,7 +180,7 @@ async def latencies_us(bus: Bus, settings: Settings, since_ns: int) -> Mapping[s
 
 
 def percentiles(waits_us: Sequence[float]) -> Mapping[str, float | None]:
-    """The named percentiles, rounded to whole µs.
+    """Returns the named percentiles, rounded to whole µs.
 
     >>> percentiles([1.0, 2.0, 3.0])
     {'p50': 2.0, 'p99': 3.0, 'p999': 3.0}

@@ -1,4 +1,4 @@
-"""What the services' logs say of trouble while they run, for a person who looks at a run."""
+"""Troubles of a run, for the person who looks at it: what logs tell, how long a silence lasts, which folder is gone."""
 
 import json
 import os
@@ -28,10 +28,13 @@ SET_ASIDE = "entry set aside"
 SAID_ONCE = 1_000
 MOST_LINES = 20
 MINUTE_S = 60.0
+NEXT_S = (3.0, 10.0, 30.0, 60.0)  # of a silence; from then on every minute
+LOW_BYTES = 100_000_000  # a bus that rewrites its log needs more than that in a moment
+MB = 1_000_000
 
 
 class Troubles:
-    """Lines of the logs from now on: errors of all services, warnings of those that nothing else shows.
+    """Troubles reads the logs from now on: errors of all services, warnings of those that nothing else shows.
 
     What lasts is given when it begins, again while it goes on, and when it ends. Of others, which come again with each
     attempt, one text is given once. What ends a run is not given: the run ends with it. At most MOST_LINES a minute.
@@ -48,7 +51,7 @@ class Troubles:
         self._minute_s, self._count = clock(), 0
 
     def new(self) -> list[str]:
-        """What came since the last call."""
+        """Returns what came since the last call."""
         now_s = self._clock()
         if now_s - self._minute_s >= MINUTE_S:
             self._minute_s, self._count = now_s, 0
@@ -61,7 +64,7 @@ class Troubles:
         return found[: max(left, 0)]
 
     def _read(self, name: str) -> Iterator[bytes]:
-        """Whole lines; a longer one than is read at a time is left out."""
+        """Yields whole lines; one that is longer than is read at a time is left out."""
         try:
             with self._paths[name].open("rb") as file:
                 file.seek(self._at[name])
@@ -122,7 +125,7 @@ class Troubles:
 
 
 def joined(*parts: str) -> str:
-    """Parts of a line with colons between them: none empty, none twice, and nothing that a terminal would obey.
+    """Returns the parts of a line with colons between them: none empty, none twice, nothing that a terminal obeys.
 
     >>> joined("gateway", "alarm", "BTCUSDT", "", "BTCUSDT: BTCUSDT: no  answer")
     'gateway: alarm: BTCUSDT: no answer'
@@ -133,13 +136,10 @@ def joined(*parts: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in line)
 
 
-# How long something does not answer, said soon and then less and less often; and that it is back.
-
-NEXT_S = (3.0, 10.0, 30.0, 60.0)  # of the silence; from then on every minute
-
-
 class SilenceLines:
-    """One silence at a time. `what` begins each line. now_s: seconds that never go back.
+    """Lines tell soon, and then less and less often, how long something does not answer; and that it is back.
+
+    One silence at a time; `what` begins each line. now_s: seconds that never go back.
 
     >>> bus = SilenceLines("the bus does not answer", "the bus is back")
     >>> [bus.goes_on(now_s, "refused") for now_s in (100.0, 102.0, 103.0, 104.0, 110.0)]
@@ -154,13 +154,13 @@ class SilenceLines:
         self._said_s = 0.0
 
     def begins(self, now_s: float) -> float:
-        """It has lasted since then, unless it had begun before; returns since when."""
+        """Begins a silence, unless there is one; returns since when it lasts."""
         if self._since_s is None:
             self._since_s, self._said_s = now_s, -1.0
         return self._since_s
 
     def goes_on(self, now_s: float, why: str = "") -> str:
-        """The line that is due; empty where none is."""
+        """Returns the line that is due; empty where none is."""
         lasts_s = now_s - self.begins(now_s)
         if lasts_s < self._first_s or lasts_s < _after(self._said_s):
             return ""
@@ -168,7 +168,7 @@ class SilenceLines:
         return f"{self._what}, for {lasts_s:.0f} s{f': {why}' if why else ''}"
 
     def goes_on_since(self, now_s: float, lasts_s: float, why: str) -> str:
-        """As `goes_on`, for one that has lasted a while when it is told; at its very beginning its length is left out.
+        """Returns the first line of one that has lasted a while already; at its very beginning without a length.
 
         >>> SilenceLines("exchange silent", "exchange is back", 0.0).goes_on_since(100.0, 0.0, "time-out")
         'exchange silent: time-out'
@@ -181,7 +181,7 @@ class SilenceLines:
         return f"{self._what}{f': {why}' if why else ''}"
 
     def over(self, now_s: float) -> str:
-        """That it is over, where it was said that it had begun."""
+        """Ends the silence; returns the line for it, empty where none was said of it."""
         since_s, self._since_s = self._since_s, None
         if since_s is None or self._said_s < 0:
             return ""
@@ -189,18 +189,15 @@ class SilenceLines:
 
 
 def _after(said_s: float) -> float:
-    """How long a silence lasts when it is said again."""
+    """Returns how long a silence lasts when it is said again."""
     return next((due_s for due_s in NEXT_S if due_s > said_s), said_s + NEXT_S[-1])
 
 
-# What a run stands on, the folders and the room on their disks: a person is told when it goes.
-
-LOW_BYTES = 100_000_000  # a bus that rewrites its log needs more than that in a moment
-MB = 1_000_000
-
-
 class FolderWatch:
-    """folders: what each holds -> where it is; they must be there. free: bytes that may be written to a path."""
+    """A watch tells when a folder that the run writes to is gone, or its disk full, and when it is back.
+
+    folders: what each holds -> where it is; they must be there. free: bytes that may be written to a path.
+    """
 
     def __init__(
         self, folders: Mapping[str, Path], free: Callable[[Path], int] = lambda p: shutil.disk_usage(p).free
@@ -211,13 +208,13 @@ class FolderWatch:
         self._full: set[Path] = set()
 
     def close(self) -> None:
-        """Let go of the folders."""
+        """Closes the folders."""
         for _, held in self._held.values():
             os.close(held)
         self._held = {}
 
     def news(self) -> Iterator[str]:
-        """What has changed since the last call."""
+        """Yields what has changed since the last call."""
         for what, (path, held) in self._held.items():
             if any(self._held[gone][0] in path.parents for gone in self._gone):
                 continue  # with the folder around it
@@ -261,7 +258,7 @@ def _gone(what: str, path: Path, held: int) -> str:
 
 
 def _place(held: int) -> Path | None:
-    """Where the folder that was opened stands now; None where it is no more, or the system does not tell."""
+    """Returns where an open folder stands now; None where it is no more, or the system does not tell."""
     try:
         place = Path(os.readlink(f"/proc/self/fd/{held}"))
     except OSError:
@@ -270,7 +267,7 @@ def _place(held: int) -> Path | None:
 
 
 def _is_still(path: Path, held: int) -> bool:
-    """Whether the folder that was opened is the one that stands there: its place may have been taken by a new one."""
+    """Returns whether an open folder is the one that stands there: a new one may have taken its place."""
     try:
         return os.path.samestat(path.stat(), os.fstat(held))
     except OSError:

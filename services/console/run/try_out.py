@@ -29,7 +29,7 @@ KEYS = {"api_key": SecretStr("fake-key"), "api_secret": SecretStr("fake-secret")
 
 
 def fake_settings(options: RunOptions) -> Settings:
-    """A try-out's config. Of the user's own only the folders, the bus and the seed count; raises ConfigError."""
+    """Returns a try-out's config; of the user's only the folders, the bus and the seed count. Raises ConfigError."""
     for name, option in NOT_HERE.items():
         if getattr(options, name) not in (None, []):
             raise ConfigError(
@@ -74,7 +74,7 @@ def fake_settings(options: RunOptions) -> Settings:
 
 
 def write_config(settings: Settings) -> Path:
-    """The settings of the run, where `arm` and the others are told to look for them; replaced at each start."""
+    """Writes the run's settings to the file in which `arm` and the others look for them; returns its path."""
     path = config_path(settings)
     values = settings.model_dump(mode="json", exclude={"gateway": set(SECRETS)})
     text = "\n".join(("# Written by `tickline run --venue fake` at each start.", *toml_lines(values))) + "\n"
@@ -87,18 +87,18 @@ def write_config(settings: Settings) -> Path:
 
 
 def config_path(settings: Settings) -> Path:
-    """In the state folder."""
+    """Returns the file's path, in the state folder."""
     return settings.state_dir / "fake.toml"
 
 
 def _bus(user: Settings) -> dict[str, object]:
-    """The user's, in a namespace of its own; the file is read from anywhere, so no folder in it is relative."""
+    """Returns the user's bus, in a namespace of its own, with absolute folders: the file is read from anywhere."""
     own = {"namespace": f"{user.bus.namespace}.fake", "folder": str(user.bus.folder.absolute())}
     return user.bus.model_dump(mode="json") | own
 
 
 def _model(options: RunOptions, user: Settings, symbols: Sequence[str]) -> str:
-    """Its card's path: what is armed is named, and found from anywhere. Raises ConfigError."""
+    """Returns the path of the model's card: what is armed is named, and found from anywhere. Raises ConfigError."""
     try:
         card = choose_model(options.model or AUTO, user.signal.folders, symbols, options.interval or INTERVAL)
     except ModelRefused as refused:
@@ -133,11 +133,10 @@ def _config_file(path: Path) -> Iterator[None]:
             os.environ[CONFIG_VARIABLE] = before
 
 
-# Settings as a TOML file that a person can read and the line reads back.
-
-
 def toml_lines(values: Mapping[str, object]) -> Iterator[str]:
-    """Sections are mappings; what is None is left out, since TOML has no such value.
+    """Yields settings as a TOML file that a person can read and the line reads back. Sections are mappings.
+
+    What is None is left out, since TOML has no such value.
 
     >>> list(toml_lines({"interval": "1s", "gateway": {"leverage": 1, "markets": {"A": "A/B"}, "keys_dir": None}}))
     ['interval = "1s"', '', '[gateway]', 'leverage = 1', 'markets = {"A" = "A/B"}']

@@ -1,4 +1,4 @@
-"""`tickline run`."""
+"""`tickline run`: its options, the line that runs, and what is shown of it."""
 
 import asyncio
 import json

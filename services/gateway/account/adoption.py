@@ -1,4 +1,4 @@
-"""What becomes of differences that a person adopts: what is booked on whose book, and what is only noted."""
+"""Differences that a person adopts: what is booked on whose book, and what is only noted."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -38,7 +38,7 @@ class AdoptRequest(NamedTuple):
 
 
 class Booking(NamedTuple):
-    """What a book takes over: signed base units at a price, and what it cost; elsewhere: of that, in a third coin."""
+    """What a book takes over: signed base units at a price, and a fee. elsewhere: of that, paid in a third coin."""
 
     qty: Decimal
     price: Decimal
@@ -47,9 +47,9 @@ class Booking(NamedTuple):
 
 
 class Adopted(NamedTuple):
-    """One difference, and what follows from adopting it. booking: on the symbol's book. mine: of its coin, all told.
+    """One difference, and what follows from adopting it.
 
-    shown: for a person.
+    booking: on the symbol's book. mine: a person's part of its coin, all told. shown: for a person.
     """
 
     row: ExternalRow
@@ -59,14 +59,14 @@ class Adopted(NamedTuple):
 
 
 class Market(NamedTuple):
-    """base: of a spot market, empty for a swap. quote: what it is traded against."""
+    """The currencies of a market. base: of a spot market, empty for a swap. quote: what it is traded against."""
 
     base: str
     quote: str
 
     @classmethod
     def of(cls, name: str) -> "Market":
-        """Out of ccxt's name.
+        """Returns them out of ccxt's name.
 
         >>> Market.of("BTC/USDT"), Market.of("BTC/USDT:USDT")
         (Market(base='BTC', quote='USDT'), Market(base='', quote='USDT'))
@@ -83,9 +83,9 @@ def adopted(
     markets: Mapping[str, Market],
     limits: Mapping[str, bytes],
 ) -> list[Adopted]:
-    """Each difference that is named, and the trades that explain one of a position. ConfigError, SafetyRefusal.
+    """Returns what follows from each difference that is named, and from the trades that explain one of a position.
 
-    waiting: all that are not adopted.
+    waiting: all that are not adopted. Raises ConfigError, SafetyRefusal.
     """
     held = [row for row in named if row.kind == DifferenceKind.POSITION]
     if not held and said[1:4] != (None, None, None):
@@ -152,7 +152,7 @@ def _booked(row: ExternalRow, said: AdoptRequest, trades: Sequence[ExternalRow],
 
 
 def _quantity(row: ExternalRow, said: AdoptRequest) -> Decimal:
-    """How much more (+) or less (-) the venue holds than the book, or as much of it as the person says."""
+    """Returns how much more (+) or less (-) the venue holds than the book, or as much of it as the person says."""
     low, high, found = _numbers(row)
     if low is None or high is None or found is None:
         if not said.qty:
@@ -183,7 +183,7 @@ def _numbers(row: ExternalRow) -> tuple[Decimal | None, Decimal | None, Decimal 
 def _trades_of(
     row: ExternalRow, named: Sequence[ExternalRow], waiting: Sequence[ExternalRow], market: Market, said: AdoptRequest
 ) -> list[ExternalRow]:
-    """The trades that made what is adopted of this position: those that are named, else all that wait; if they did."""
+    """Returns the trades, named or waiting, that made what is adopted of this position; none where they did not."""
     low, high, found = _numbers(row)
     if low is None or found is None or low != high:
         return []
@@ -196,7 +196,7 @@ def _trades_of(
 
 
 def _moved(trades: Sequence[ExternalRow], market: Market) -> Decimal | None:
-    """By how much they moved the position, fees in its coin taken out; None where that is not known."""
+    """Returns by how much they moved the position, fees in its coin taken out; None where that is not known."""
     moved = _ZERO
     for trade in trades:
         if trade.found is None or trade.fees is None:
@@ -206,7 +206,7 @@ def _moved(trades: Sequence[ExternalRow], market: Market) -> Decimal | None:
 
 
 def _cost(trades: Sequence[ExternalRow], qty: Decimal, market: Market, said: AdoptRequest) -> Booking:
-    """As `outcome` books an order: an average price, and fees in the coin as money."""
+    """Returns their cost as `outcome` books an order: an average price, and fees in the coin as money."""
     filled = sum((Decimal(trade.found or 0) for trade in trades), _ZERO)
     paid = sum((Decimal(trade.found or 0) * (trade.price or _ZERO) for trade in trades), _ZERO)
     price, fee = paid / filled, _ZERO
@@ -224,7 +224,7 @@ def _cost(trades: Sequence[ExternalRow], qty: Decimal, market: Market, said: Ado
 def written(
     one: Adopted, said: AdoptRequest, book: str, seq: int, limits: Mapping[str, bytes] = MappingProxyType({})
 ) -> list[Change]:
-    """What adopting a difference writes. seq: of the book's next report, where one is booked. limits: as they stand."""
+    """Returns what adopting a difference writes. seq: of the book's next report. limits: as the journal has them."""
     row, name = one.row._replace(adopted_by=said.by), difference_name(one.row)
     changes: list[Change] = [row, EventRow("ADOPTED", row.sym, "", f"{name} by {said.by}: {one.shown}", said.at_ms)]
     if one.booking is not None:
@@ -237,13 +237,13 @@ def written(
 
 
 def _measured_anew(said: AdoptRequest) -> ExternalRow:
-    """What is yours was bought or sold with money that is yours, too: the balance is measured anew when all is flat."""
+    """Returns the row that has the balance measured anew when all is flat: what is yours was traded with your money."""
     text = "a person has called a position no book's"
     return ExternalRow(DifferenceKind.BALANCE, "", "balance", text, said.at_ms, said.by)
 
 
 def adoption(difference: ExternalRow, booked: Booking, book: str, seq: int, said: tuple[str, int]) -> ExecutionRow:
-    """A report that books what the venue holds more (+) or less (-) than the book, as something nobody here ordered.
+    """Returns a report that books what the venue holds more (+) or less (-), as something that nobody here ordered.
 
     said: by whom, and when in ms.
     """

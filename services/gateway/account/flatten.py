@@ -1,10 +1,10 @@
-"""Cancel and flatten through the venue itself, each order in the journal before it is sent, until the venue is flat.
+"""A flatten closes positions through the venue itself, each order in the journal before it is sent, until all is flat.
 
-What the fenced gateway had sent may arrive until its validity is over: until then, and once more after it, is looked
-again. What closes our own position is an order of its book: it stays SENT in the journal, and the gateway settles it,
-like any other, when it is back. All books of the account are closed, whose symbols it trades, or another instance: no
-gateway comes back for the latter, and their orders are settled here. What closes the rest is noted, and stays a
-difference that a person may adopt.
+What the fenced gateway had sent may arrive until its validity is over: until then, and once more after it, the flatten
+looks again. What closes our own position is an order of its book: it stays SENT in the journal, and the gateway settles
+it, like any other, when it is back. All books of the account are closed, those of this gateway and those of another
+instance: no gateway comes back for the latter, so their orders are settled here. What closes the rest is noted, and
+stays a difference that a person may adopt.
 """
 
 import asyncio
@@ -51,10 +51,11 @@ NS_PER_MS = 1_000_000
 
 
 class Flatten:
-    """One way out. epoch: the journal's, raised by the halt; it is raised again where a gateway took it meanwhile.
+    """One flatten of an account.
 
-    traded: symbols that a gateway trades when it is back; None: all of the settings.
+    epoch: the journal's, raised by the halt; raised again where a gateway took it meanwhile. by: the person.
     unplaced: symbols that may hold something, of which nobody knows the market; they are never called flat.
+    traded: symbols that a gateway trades when it is back; None: all of the settings.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Flatten:
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
 
     async def flatten(self, until: float) -> None:
-        """Cancel, and close until the venue shows no position and nothing can arrive any more.
+        """Cancels, and closes until the venue shows no position and nothing can arrive any more.
 
         VenueError after `until` (monotonic). A symbol that cannot be asked holds up no other.
         """
@@ -130,7 +131,7 @@ class Flatten:
         await self._waiting.pause(until, on, trouble=trouble)
 
     async def _each(self, step: Callable[[str], Awaitable[bool]]) -> str:
-        """Do this for all symbols side by side; returns those that are not done, and what the venue said."""
+        """Does this for all symbols side by side; returns those that are not done, and what the venue said."""
 
         async def tried(sym: str) -> str:
             try:
@@ -142,7 +143,7 @@ class Flatten:
         return ", ".join(filter(None, await asyncio.gather(*map(tried, self._syms))))
 
     async def _load(self) -> int:
-        """Books and unsettled orders out of the journal; returns when the last of these cannot arrive any more."""
+        """Reads books and unsettled orders of the journal; returns when the last of these cannot arrive any more."""
         rows = [row for row in await self._journal.orders() if row.state is not OrderPhase.INTENT]
         self._of_others += (row for row in rows if row.book not in self._traded_books and row.sym in self._syms)
         self._mine = mine_of(await self._journal.limits(), self._syms)
@@ -155,7 +156,7 @@ class Flatten:
         return quiet_ms + MARGIN_MS if quiet_ms else 0
 
     async def _look(self) -> str:
-        """Look at the positions, and send what is needed; returns what is not flat yet."""
+        """Looks at the positions, and sends what is needed; returns what is not flat yet."""
         try:
             held = [position for position in await self._venue.positions() if position.signed_qty]
         except VenueError as error:
@@ -172,7 +173,7 @@ class Flatten:
         return await self._each(is_flat)
 
     async def _settle(self, sym: str) -> None:
-        """Strike off what has ended; what the venue does not know counts as on its way until its validity is over."""
+        """Strikes off what has ended; what the venue does not know counts as on its way until its validity is over."""
         still = []
         for request, order in self._on_its_way.get(sym, []):
             asked_ms = self._venue.now_ms()
@@ -188,7 +189,7 @@ class Flatten:
             self._booked[sym][order.book] += snapshot.filled_qty
 
     async def _close(self, position: VenuePosition) -> bool:
-        """Send what closes a position; False when what is left of it cannot be traded.
+        """Sends what closes a position; returns False when what is left of it cannot be traded.
 
         One of several in its market is closed as what it is. None of them is ours: those are not traded.
         """
@@ -218,7 +219,7 @@ class Flatten:
         return rules._replace(most_qty=most if rules.most_qty is None else min(most, rules.most_qty))
 
     async def _send(self, sym: str, order: ClosingOrder, number: int, price: Decimal) -> bool:
-        """False where the venue has refused it, or refuses no more: what is left is thought over."""
+        """Sends an order; returns False where the venue refuses it, or refuses no more: the rest is looked at anew."""
         own = self._settings.gateway
         at_ms = self._venue.now_ms()
         name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{order.row}|{at_ms}|{number}"
@@ -249,7 +250,7 @@ class Flatten:
         return size_mattered
 
     async def _placed(self, request: OrderRequest) -> OrderStatusReport | Refused | Ambiguous:
-        """An answer that comes no more while the request is good is not waited for: it is asked what became of it."""
+        """Places an order. It waits for an answer while the request is good; after that the order is looked up."""
         try:
             async with asyncio.timeout(self._settings.gateway.request_validity_ms / 1_000):
                 return await self._venue.place(request)
@@ -290,7 +291,7 @@ class Flatten:
         return row
 
     async def _settle_others(self, until: float) -> None:
-        """End the orders of books that no gateway trades; what cannot be told now is for a person."""
+        """Ends the orders of books that no gateway trades; what the venue does not tell now is for a person."""
         for row in self._of_others:
             changes: list[Change] = []
             self._waiting.on = f"it is flat; what became of order {row.client_order_id} of {row.book} is asked"
@@ -306,7 +307,7 @@ class Flatten:
                 self._say(f"{row.book}: order {row.client_order_id} is not told yet: `tickline resolve` lists it")
 
     async def _write(self, changes: Sequence[Change]) -> None:
-        """Under the newest epoch: the latch stops a gateway from sending, whatever epoch it takes meanwhile."""
+        """Writes under the newest epoch: the latch stops a gateway from sending, whatever epoch it takes meanwhile."""
         for _ in range(FENCED_TIMES):
             try:
                 await self._journal.write(changes, self._epoch)

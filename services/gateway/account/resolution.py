@@ -1,4 +1,4 @@
-"""What a person's word on an order becomes: its end and its one terminal report. Pure."""
+"""A person's word on an order becomes its end and its one terminal report. Pure."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -50,7 +50,7 @@ class ResolveRequest(NamedTuple):
 
 
 class Resolution(NamedTuple):
-    """What is written, and one line of what it means."""
+    """A resolution is what is written, and one line of what it means."""
 
     row: OrderRow
     execution: ExecutionRow
@@ -101,7 +101,7 @@ def resolution(
 
 
 def _filled(row: OrderRow, said: ResolveRequest) -> tuple[Decimal, Decimal]:
-    """Signed quantity and what was paid for it."""
+    """Returns the signed quantity that was filled, and what was paid for it."""
     qty = said.qty if said.qty is not None else (row.signed_qty if said.state is OrderPhase.FILLED else row.filled_qty)
     if qty == row.filled_qty and said.price is None:
         return qty, row.paid
