@@ -149,8 +149,8 @@ def _lowest(known: Positions) -> dict[int, str]:
     return {p: text for p, (_, text) in found.items()}
 
 
-class Attachment:
-    """While one connection to the bus stands, the recorder goes on where the files end.
+class RecordingSession:
+    """A session lasts as long as one connection to the bus; it goes on where the files end.
 
     cursors: what was read of each stream, written or not.
     buffers: the rows of each stream that wait for a file.

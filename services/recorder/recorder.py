@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from services.recorder.progress import Attachment, RecorderPlan, Source
+from services.recorder.progress import RecorderPlan, RecordingSession, Source
 from shared.bus.api import Bus, BusLost, Session
 from shared.bus.entry import Entry
 from shared.config import Settings
@@ -154,30 +154,30 @@ class Recorder:
             self._touch()
             await asyncio.sleep(ROUND_S)  # another recorder of this name holds the lease
         await self._claim(session)
-        attached = Attachment(session, RecordingFolder(self._plan.folder), self._plan.sources, self._leases)
+        recording = RecordingSession(session, RecordingFolder(self._plan.folder), self._plan.sources, self._leases)
         if not self._stood_by:  # else with the first file, if there is one again
             await self._checkpoint(session)
-        await attached.progress.load()
+        await recording.progress.load()
         log.info("recording", folder=str(self._plan.folder), run_id=session.run_id)
         try:
-            await self._read_and_write(attached)
+            await self._read_and_write(recording)
         except NewerWire:
-            await self._write(attached, everything=True)  # what came before it
+            await self._write(recording, everything=True)  # what came before it
             raise
-        await self._write(attached, everything=True)
+        await self._write(recording, everything=True)
 
-    async def _read_and_write(self, attached: Attachment) -> None:
+    async def _read_and_write(self, recording: RecordingSession) -> None:
         """Go on until stopped, then a little longer for what is there by then."""
         next_round = time.monotonic() + ROUND_S
         while not self._stopping:
-            await self._read(attached, max(0.001, next_round - time.monotonic()))
-            await self._write(attached, everything=False)
+            await self._read(recording, max(0.001, next_round - time.monotonic()))
+            await self._write(recording, everything=False)
             if time.monotonic() >= next_round:
-                await self._round(attached.session)
+                await self._round(recording.session)
                 next_round = time.monotonic() + ROUND_S
         until = time.monotonic() + LAST_READS_S
-        while await self._read(attached, 0.0) and time.monotonic() < until:
-            await self._write(attached, everything=False)
+        while await self._read(recording, 0.0) and time.monotonic() < until:
+            await self._write(recording, everything=False)
 
     async def _owns_all(self, session: Session) -> bool:
         await self._leases.round(session)
@@ -201,19 +201,19 @@ class Recorder:
         if self.alive_file is not None:
             touch(self.alive_file)
 
-    async def _read(self, attached: Attachment, wait_s: float) -> bool:
+    async def _read(self, recording: RecordingSession, wait_s: float) -> bool:
         """Read once over all streams; returns whether anything came."""
-        session = attached.session
-        batches = await session.read(attached.cursors, self._settings.bus.read_count, int(wait_s * 1000))
+        session = recording.session
+        batches = await session.read(recording.cursors, self._settings.bus.read_count, int(wait_s * 1000))
         now_s = time.monotonic()
         for source, entries in batches:
-            attached.cursors[source] = entries[-1].id
+            recording.cursors[source] = entries[-1].id
             for entry in entries:
                 await self._judge(session, Stream(source[0]), entry)
-                if await self._diverges(attached, source, entry):
+                if await self._diverges(recording, source, entry):
                     self.counts["skipped"] += 1
                 else:
-                    self._take(attached, source, entry, now_s)
+                    self._take(recording, source, entry, now_s)
         return bool(batches)
 
     async def _judge(self, session: Session, stream: Stream, entry: Entry) -> None:
@@ -227,19 +227,19 @@ class Recorder:
         entry.t = DAMAGED + entry.t
         self._alarm(f"{stream} of {entry.k} n={entry.n}: {beyond.what} of wire {beyond.wire}, where all write {stands}")
 
-    async def _diverges(self, attached: Attachment, source: Source, entry: Entry) -> bool:
+    async def _diverges(self, recording: RecordingSession, source: Source, entry: Entry) -> bool:
         """Whether the entry's symbol went another way than what is recorded: its number stands for something else.
 
         A recording is of one history: nothing more of that symbol is recorded, in this stream, by this process. What
         the next one leaves out so is a hole like any other.
         """
-        stream, position = Stream(source[0]), attached.position(source)
+        stream, position = Stream(source[0]), recording.position(source)
         name = position.name(stream, entry)
         if (source, name) in self._diverged:
             return True
         if not position.repeats(stream, entry):
             return False
-        if entry.tr == position.last[name][1] and not await attached.last.contradicts(source, entry):
+        if entry.tr == position.last[name][1] and not await recording.last.contradicts(source, entry):
             return False
         self._diverged.add((source, name))
         self._alarm(
@@ -248,10 +248,10 @@ class Recorder:
         )
         return True
 
-    def _take(self, attached: Attachment, source: Source, entry: Entry, now_s: float) -> None:
+    def _take(self, recording: RecordingSession, source: Source, entry: Entry, now_s: float) -> None:
         """Keep the entry for the next file, unless it was recorded before."""
         stream, place = Stream(source[0]), source[1]
-        missing = attached.position(source).take(stream, entry, attached.session.run_id)
+        missing = recording.position(source).take(stream, entry, recording.session.run_id)
         if missing is None:
             self.counts["skipped"] += 1
             return
@@ -260,16 +260,16 @@ class Recorder:
             self._hole = True
             before = f"n={entry.n - missing} to {entry.n - 1}" if missing > 1 else f"n={entry.n - 1}"
             self._alarm(f"hole: {stream} of {entry.k or place}: {before} left the bus before it was recorded")
-        attached.last.keep(source, entry)
-        attached.buffers[stream].add(ReceivedEntry(place, entry, missing), now_s)
+        recording.last.keep(source, entry)
+        recording.buffers[stream].add(ReceivedEntry(place, entry, missing), now_s)
 
     def _alarm(self, what: str) -> None:
         log.error("alarm", instance=self._plan.instance, what=what)
 
-    async def _write(self, attached: Attachment, *, everything: bool) -> None:
+    async def _write(self, recording: RecordingSession, *, everything: bool) -> None:
         """Put the rows that are due into files; then the bus may forget them."""
-        session, folder, wrote = attached.session, attached.folder, False
-        for stream, buffer in attached.buffers.items():
+        session, folder, wrote = recording.session, recording.folder, False
+        for stream, buffer in recording.buffers.items():
             if not buffer.rows or not (everything or buffer.due(self._plan, time.monotonic())):
                 continue
             try:
@@ -286,7 +286,7 @@ class Recorder:
         if not wrote:
             return
         self._backoff_s = BACKOFF_S
-        await attached.progress.tell(folder.positions)
+        await recording.progress.tell(folder.positions)
         if self._hole or self._stood_by:
             self._hole, self._stood_by = False, ""
             await self._checkpoint(session)

@@ -168,12 +168,12 @@ class BarJoin(Tick[Joining, list[Joined]]):
             given += self._give(end, waiting.pop(end))
         return given
 
-    def _missing(self, upto: int) -> list[Joined]:
-        """Ask for the missing bars until `upto`, or cut."""
+    def _missing(self, until: int) -> list[Joined]:
+        """Ask for the missing bars until `until`, or cut."""
         if self._fetch and self._question is None and len(self._waiting) <= self._most:
-            return [self._ask(self._after + self._interval_ns, upto)]
+            return [self._ask(self._after + self._interval_ns, until)]
         self._question = None
-        return self._cut(upto) + self._follow()
+        return self._cut(until) + self._follow()
 
     def _lost(self, end: int) -> list[Joined]:
         if not self._after or end in self._waiting:
@@ -199,8 +199,8 @@ class BarJoin(Tick[Joining, list[Joined]]):
             if now - self._asked_now > self._fill_ns:
                 return self._settle(self._question, complete=False)
         elif first and self._warm and self._fetch and not self._after:
-            upto = now - now % self._interval_ns
-            return [self._ask(upto - (self._warm - 1) * self._interval_ns, upto)]
+            until = now - now % self._interval_ns
+            return [self._ask(until - (self._warm - 1) * self._interval_ns, until)]
         return []
 
     def _settle(self, question: Missing, complete: bool) -> list[Joined]:
@@ -218,17 +218,17 @@ class BarJoin(Tick[Joining, list[Joined]]):
             given += self._missing(min(self._waiting) - self._interval_ns)
         return given + self._missing_lost()
 
-    def _cut_before(self, upto: int) -> list[Joined]:
-        """Cut what is open until `upto`, giving what was fetched of it."""
+    def _cut_before(self, until: int) -> list[Joined]:
+        """Cut what is open until `until`, giving what was fetched of it."""
         given: list[Joined] = []
-        while self._after < upto:
-            nxt = min((end for end in self._waiting if end <= upto), default=upto + self._interval_ns)
+        while self._after < until:
+            nxt = min((end for end in self._waiting if end <= until), default=until + self._interval_ns)
             given += self._cut(nxt - self._interval_ns) + self._follow()
         return given + self._follow()
 
-    def _cut(self, upto: int) -> list[Joined]:
-        self._last, self._after = None, upto
-        return [Cut(upto, GapCause.UNFILLED)]
+    def _cut(self, until: int) -> list[Joined]:
+        self._last, self._after = None, until
+        return [Cut(until, GapCause.UNFILLED)]
 
     def _ask(self, from_ns: int, to_ns: int) -> Missing:
         self._no += 1

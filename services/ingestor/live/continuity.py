@@ -213,7 +213,7 @@ class Continuity(Tick[Event, list[Ordered]]):
             return []
         if self._doubt or not self._connected or now - self._heard_ns > self._rules.silence_ns:
             return [self._ask_for_all()] if now >= self._ask_after else []
-        return [*self._order.release(now), Watermark(self._order.upto(now))]
+        return [*self._order.release(now), Watermark(self._order.given_until(now))]
 
     def _page(self, page: Page) -> list[Ordered]:
         given: list[Ordered] = []
@@ -260,7 +260,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         elif not self._doubt:
             given += self._order.release(self._now)
         if question.to_id is None and complete and not self._order.waiting:
-            given.append(Watermark(self._order.upto(question.to_ns)))
+            given.append(Watermark(self._order.given_until(question.to_ns)))
         return given
 
     def _silent(self) -> bool:

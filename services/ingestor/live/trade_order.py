@@ -74,7 +74,7 @@ class OrderById:
         """Returns what may go out because time went on: nothing, here."""
         return []
 
-    def upto(self, now: int) -> int:
+    def given_until(self, now: int) -> int:
         """Returns until when everything was given, if all was heard until now."""
         return now
 
@@ -202,7 +202,7 @@ class OrderByTime:
         """Returns the trades that are at least `order_ns` old, and those that are too many."""
         return self._give(now - self._order_ns, self._order_count)
 
-    def upto(self, now: int) -> int:
+    def given_until(self, now: int) -> int:
         """Returns until when everything was given, if all was heard until now."""
         return min(now, self._waiting[0][2].ts_event - 1) if self._waiting else now
 
@@ -220,10 +220,10 @@ class OrderByTime:
             return [*self._give(question.to_ns)]
         return [*self._give(doubtful_ns - 1), MissingTrades(doubtful_ns, since)] if doubtful_ns else []
 
-    def _give(self, upto_ns: int, keep: int | None = None) -> list[Trade]:
+    def _give(self, until_ns: int, keep: int | None = None) -> list[Trade]:
         found: list[Trade] = []
         waiting = self._waiting
-        while waiting and (waiting[0][0][0] <= upto_ns or (keep is not None and len(waiting) > keep)):
+        while waiting and (waiting[0][0][0] <= until_ns or (keep is not None and len(waiting) > keep)):
             key, _, trade = heappop(waiting)
             if key != self._last:
                 self._last = key

@@ -20,7 +20,7 @@ WORDS = {
     "cleared to sent": "aiohttp writes what ccxt made meanwhile",
     "sent to arrived": "kernel and the venue's process",
 }
-PACKAGES = ("ccxt", "aiohttp", "sqlalchemy", "uvloop")
+PACKAGES = ("ccxt", "aiohttp", "uvloop")
 
 
 def show(result: dict[str, Any]) -> bool:

@@ -1,6 +1,9 @@
 """Each error of a database as one line that says what, where and what to do."""
 
 import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from psycopg import errors
@@ -79,3 +82,22 @@ def test_what_is_no_address_is_not_repeated(url: str) -> None:
     with pytest.raises(ConfigError, match="the journal's URL is none") as refused:
         parse_url(url)
     assert "s3cret" not in str(refused.value)
+
+
+def test_a_journal_that_stands_is_opened_without_alembic_and_what_it_needs(tmp_path: Path) -> None:
+    """They cost half a second, which a halt does not have."""
+    url = f"sqlite:///{tmp_path}/journal.db"
+    opens = (
+        "import asyncio, sys\n"
+        "from shared.journal.journal import Journal\n"
+        "async def look() -> None:\n"
+        "    async with await Journal.open(sys.argv[1], 'main', durable=True) as journal:\n"
+        "        await journal.raise_epoch('me')\n"
+        "asyncio.run(look())\n"
+        "print(sorted({'sqlalchemy', 'alembic', 'psycopg'} & sys.modules.keys()))\n"
+    )
+    shown = [
+        subprocess.run([sys.executable, "-c", opens, url], capture_output=True, text=True, check=True).stdout.strip()
+        for _ in range(2)
+    ]
+    assert shown == ["['alembic', 'sqlalchemy']", "[]"]
