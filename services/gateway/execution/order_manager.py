@@ -152,37 +152,37 @@ class OrderManager:
         return OrderPhase.CANCELED if left else row.state
 
     async def _advance(self, step: SymbolStep) -> None:
-        """Lets the first order go, or end, and the next, until one waits or is on its way; then writes."""
-        while self._first(step):
-            pass
+        """Judges the orders whose turn it is, until one goes out or has to wait; then writes."""
+        while (order := self._next(step)) is not None:
+            if self._judge(order, step):
+                break
         await self._write(step)
 
-    def _first(self, step: SymbolStep) -> bool:
-        """Sends, ends or holds the first order whose turn it is; True when the next one may be looked at."""
-        now_ns = now_ms() * NS_PER_MS
-        for order in self.open_orders.values():
+    def _next(self, step: SymbolStep) -> OpenOrder | None:
+        """Returns the order whose turn it is, None while another has to end before; ends what has expired."""
+        now_ns, books = now_ms() * NS_PER_MS, self._context.books
+        for order in list(self.open_orders.values()):
             if order.state.in_flight:
                 continue
-            dusty = bool(self._context.books.dust(self.sym))
+            dusty = bool(books.dust(self.sym))
             turn = readiness(order, self.open_orders.values(), self._ended, now_ns, dust=dusty)
+            if turn is Readiness.GO:
+                return order
             if isinstance(turn, Reason):
                 if turn is Reason.PAST_VALID_UNTIL and order.held is not None:
                     turn = order.held  # what it waited for in vain says more than that it did
                 self._end(order, on_event(order.state, Expire(turn), 0).state, NO_TRADES, step)
-                return True
-            if turn is Readiness.GO:
-                return self._judge(order, step)
-        return False
+        return None
 
     def _judge(self, order: OpenOrder, step: SymbolStep) -> bool:
-        """Sends the order, refuses it, or leaves it waiting; True when the next one may be looked at."""
+        """Sends the order, or leaves it waiting; False where it is refused, and the next one's turn has come."""
         context, row = self._context, order.row
         verdict = context.risk.judge(row)
         step.changes += verdict.changes
         context.risk.remember(verdict.changes)
         order.held = verdict.reason if isinstance(verdict, Hold) else None
         if isinstance(verdict, Hold):
-            return False
+            return True
         if isinstance(verdict, Refusal):
             return self._refuse(order, verdict.reason, step)
         qty, cut_by = to_send(row, verdict, context.venue.rules(self.sym), context.books.position(self.sym))
@@ -196,11 +196,12 @@ class OrderManager:
         order.state = replace(order.state, asked_qty=qty)
         self._move(order, Send(request.at_ms, request.validity_ms), step)
         step.sends = PreparedSend(partial(self._send, order, request), context.spawn, partial(self._barred, request))
-        return False
+        return True
 
     def _refuse(self, order: OpenOrder, reason: Reason, step: SymbolStep) -> bool:
-        """It is never sent; the next one may be looked at."""
-        return self._end(order, on_event(order.state, Refused(reason, ""), 0).state, NO_TRADES, step)
+        """Ends the order unsent; False, for `_judge`."""
+        self._end(order, on_event(order.state, Refused(reason, ""), 0).state, NO_TRADES, step)
+        return False
 
     async def _send(self, order: OpenOrder, request: OrderRequest, cleared: Cleared) -> None:
         """The only place from which an order goes out. It is in the journal as SENT when it is cleared.
