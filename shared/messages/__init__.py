@@ -1,4 +1,4 @@
-"""What goes over the wire, and how it is written there."""
+"""Messages go over the wire; the codec writes and reads them."""
 
 from shared.messages.base import Message, Stream
 from shared.messages.codec import DecodeError, decode, encode

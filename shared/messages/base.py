@@ -1,4 +1,4 @@
-"""The streams by name, each of which stands here and nowhere else, and the base of all messages in them."""
+"""The streams have their names here and nowhere else; every message in them has one base."""
 
 from abc import abstractmethod
 from enum import StrEnum
@@ -29,11 +29,11 @@ Trace = Annotated[str, Field(min_length=1, max_length=160)]
 
 
 class Message(Record):
-    """One entry of a stream.
+    """A message is one entry of a stream.
 
-    n: its number, counted from 1 per stream and symbol by the producer.
-    ts_event: ns since 1970 UTC at which the datum was known (a bar: its end).
-    tr: trace id of the tick this goes back to (venue, symbol, ts_event, n of the tick).
+    - n: its number, which the producer counts from 1 per stream and symbol.
+    - ts_event: when the datum was known (a bar: its end), in ns since 1970 UTC.
+    - tr: the trace id of the tick to which it goes back (venue, symbol, ts_event, n of the tick).
     """
 
     STREAM: ClassVar[Stream]
@@ -42,13 +42,13 @@ class Message(Record):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Name the type on the wire."""
+        """Names the type on the wire."""
         super().__pydantic_init_subclass__(**kwargs)
         cls.TAG = cls.tag(WIRE)
 
     @classmethod
     def tag(cls, wire: int) -> str:
-        """Type and wire, as they stand beside the message."""
+        """Returns type and wire as they stand beside the message."""
         return f"{cls.__name__}/{wire}"
 
     n: Counter
@@ -58,13 +58,13 @@ class Message(Record):
 
     @property
     def to(self) -> Stream:
-        """The stream this message belongs to."""
+        """Returns the stream of this message."""
         return self.STREAM
 
     @abstractmethod
     def human(self) -> str:
-        """One short line for a person who reads the stream."""
+        """Returns one short line for a person who reads the stream."""
 
     def content(self) -> dict[str, Any]:
-        """The fields by name, without a copy; not to be changed."""
+        """Returns the fields by name, without a copy; do not change them."""
         return self.__dict__

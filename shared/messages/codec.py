@@ -1,4 +1,4 @@
-"""Messages to msgpack and back. Any bytes at all give a message or a DecodeError, never a crash.
+"""The codec turns messages into msgpack and back. Any bytes at all give a message or a DecodeError, never a crash.
 
 A message is a msgpack map of its fields. Beyond msgpack's own types: extension 1 is a Decimal (its digits as ASCII),
 so that money is exact. The type and the wire that wrote it stand beside the bytes, in the entry's field `t`.
@@ -34,7 +34,7 @@ R = TypeVar("R", bound=Record)
 
 
 class DecodeError(ValueError):
-    """These bytes are no message; the text says why in one line."""
+    """The bytes are no message; the text says why in one line."""
 
 
 _new = tuple.__new__  # an ExtType is a named tuple; its constructor only checks what is right here
@@ -62,13 +62,13 @@ def _unpack_ext(code: int, data: bytes) -> Decimal:
 
 
 def pack(value: State | dict[str, Any] | tuple[object, ...], wire: int = WIRE) -> bytes:
-    """Any state or field map as msgpack; the records in it as `wire` writes them."""
+    """Returns any state or field map as msgpack, with the records in it as `wire` writes them."""
     packed: bytes = _pack(value if wire == WIRE else at_wire(value, wire))
     return packed
 
 
 def unpack(data: bytes) -> Any:
-    """What `pack` gave; raises DecodeError for any other bytes."""
+    """Reads what `pack` gave; raises DecodeError for any other bytes."""
     try:
         return msgpack.unpackb(data, ext_hook=_unpack_ext)
     except DecodeError:
@@ -78,7 +78,7 @@ def unpack(data: bytes) -> Any:
 
 
 def encode(message: Message, wire: int = WIRE) -> bytes:
-    """The message's fields as msgpack bytes, as `wire` writes them.
+    """Returns the message's fields as msgpack, as `wire` writes them.
 
     >>> tick = MarketTick(n=1, sym="BTCUSDT", ts_event=1, tr="t", venue="replay", price=Decimal("71440.10"))
     >>> decode("MarketTick/3", encode(tick)) == tick
@@ -89,12 +89,12 @@ def encode(message: Message, wire: int = WIRE) -> bytes:
 
 
 def keep(record: Record) -> bytes:
-    """The record where no tag stands beside it, as in a journal: the wire is among the fields."""
+    """Returns the record with its wire among the fields, for a place without a tag, e.g. a journal."""
     return pack({WIRE_FIELD: WIRE, **record.written()})
 
 
 def kept(kind: type[R], data: bytes) -> R:
-    """What `keep` gave, of any wire; raises DecodeError. A newer one's fields that are unknown here are left out."""
+    """Reads what `keep` gave, at any wire; raises DecodeError. It drops fields that only a newer Tickline knows."""
     try:
         return read_kept(kind, unpack(data), gains_only=True)
     except DecodeError:
@@ -104,7 +104,7 @@ def kept(kind: type[R], data: bytes) -> R:
 
 
 def is_kept(record: Record, data: bytes | None) -> bool:
-    """Whether the data say as much already: to write them again would lose what a newer Tickline added."""
+    """Says whether the data hold the record already; writing it again would lose what a newer Tickline added."""
     return data is not None and kept(type(record), data) == record
 
 
@@ -112,7 +112,7 @@ _EXACT = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[InvalidOper
 _ZERO = Decimal(0)
 
 
-def _told(value: object) -> ExtType | dict[str, Any]:
+def _deciding(value: object) -> ExtType | dict[str, Any]:
     if isinstance(value, Decimal):
         return _new(ExtType, (DECIMAL_EXT, str(_EXACT.normalize(value) or _ZERO).encode()))
     if isinstance(value, Record):
@@ -120,29 +120,29 @@ def _told(value: object) -> ExtType | dict[str, Any]:
     raise TypeError(f"{type(value).__name__} has no wire form")
 
 
-_pack_told = msgpack.Packer(default=_told).pack
+_pack_deciding = msgpack.Packer(default=_deciding).pack
 
 
 def content(message: Message) -> bytes:
-    """All that decides, the same at every wire and for every way to write a number.
+    """Returns all that decides, as equal bytes at every wire and for every way to write a number.
 
     >>> tick = MarketTick(n=1, sym="BTCUSDT", ts_event=1, tr="t", venue="replay", price=Decimal("71440.10"))
     >>> content(tick) == content(tick.model_copy(update={"n": 2, "price": Decimal("71440.1")}))
     True
     """
-    packed: bytes = _pack_told(type(message).deciding(message.__dict__))
+    packed: bytes = _pack_deciding(type(message).deciding(message.__dict__))
     return packed
 
 
 def content_hash(message: Message) -> bytes:
-    """What tells two messages of one number apart: of their `content`."""
+    """Returns 8 bytes of hash of `content`, which tell two messages of one number apart."""
     hashed = _HASH.copy()  # a third cheaper than a new one
-    hashed.update(_pack_told(type(message).deciding(message.__dict__)))
+    hashed.update(_pack_deciding(type(message).deciding(message.__dict__)))
     return hashed.digest()
 
 
 def decode(tag: str | bytes, data: bytes) -> Message:
-    """The message in `data`, whose type and wire are `tag`; raises DecodeError, or NewerWire."""
+    """Returns the message in `data`, whose type and wire `tag` names; raises DecodeError, or NewerWire."""
     kind, wire = _known().get(tag) or _kind(tag)
     if len(data) > MAX_MESSAGE_BYTES:
         raise DecodeError(f"{len(data)} bytes are more than the {MAX_MESSAGE_BYTES} a message may have")
@@ -156,7 +156,7 @@ def decode(tag: str | bytes, data: bytes) -> Message:
 
 
 def is_said(message: Message, tag: str | bytes, data: bytes) -> bool:
-    """Whether the data are this message, bit for bit, as the wire in `tag` writes it.
+    """Says whether the data are this message, bit for bit, as the wire in `tag` writes it.
 
     >>> tick = MarketTick(n=1, sym="BTCUSDT", ts_event=1, tr="t", venue="replay", price=Decimal("71440.10"))
     >>> is_said(tick, MarketTick.TAG, encode(tick)), is_said(tick, Gap.TAG, encode(tick))
@@ -167,7 +167,7 @@ def is_said(message: Message, tag: str | bytes, data: bytes) -> bool:
 
 
 def newer(tag: str | bytes) -> NewerWire | None:
-    """Why this code cannot read what has this tag, where a newer Tickline wrote it; None for anything else.
+    """Returns the error for a tag that a newer Tickline wrote; None for any other tag.
 
     >>> str(newer("MarketTick/99"))
     'a MarketTick was written by a newer Tickline (wire 99; this one knows 3)'

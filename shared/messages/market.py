@@ -1,4 +1,4 @@
-"""Market data: a price that was known at a time, or the word that something is missing."""
+"""Market data are prices that were known at a time; a gap says that something is missing."""
 
 from decimal import Decimal
 from typing import Annotated, ClassVar
@@ -13,7 +13,7 @@ Price = Annotated[Decimal, Field(gt=0)]
 
 
 def trace_id(venue: str, sym: str, ts_event: int, n: int) -> str:
-    """The trace id of a tick: what every later message of that tick carries.
+    """Returns the trace id of a tick, which every later message of that tick carries.
 
     >>> trace_id("replay", "BTCUSDT", 1730203200000000000, 1)
     'replay:BTCUSDT:1730203200000000000:1'
@@ -22,10 +22,10 @@ def trace_id(venue: str, sym: str, ts_event: int, n: int) -> str:
 
 
 class MarketTick(Message):
-    """One price. For a bar: its close, with `ts_event` the bar's end.
+    """A tick is one price; of a bar its close, with the bar's end as `ts_event`.
 
-    history: it was older than the age limit when it was committed, or its age is in doubt. Features warm by it, and
-    nothing is traded on it. In a replay only where the recording has it.
+    - history: the tick was older than the age limit when it was committed, or its age is in doubt. Features warm by it,
+      and no strategy trades on it. A replay sets it only where the recording has it.
     """
 
     STREAM: ClassVar[Stream] = Stream.TICKS
@@ -36,14 +36,14 @@ class MarketTick(Message):
     history: bool = False
 
     def human(self) -> str:
-        """E.g. `BTCUSDT 71440.1`, or `BTCUSDT 71440.1 history`."""
+        """Returns e.g. `BTCUSDT 71440.1`, or `BTCUSDT 71440.1 history`."""
         return f"{self.sym} {self.price!s} history" if self.history else f"{self.sym} {self.price!s}"
 
 
 class Gap(Message):
-    """Something is missing before this place. Every stage forgets its window and passes this on.
+    """A gap says that something is missing before it. Every stage forgets its window and passes the gap on.
 
-    n counts in the stream `stream`, as any message of that stream does.
+    n counts in the stream `stream`, like that of any message there.
     """
 
     stream: Annotated[Stream, BY_VALUE]
@@ -51,9 +51,9 @@ class Gap(Message):
 
     @property
     def to(self) -> Stream:
-        """The stream in which something is missing."""
+        """Returns the stream in which something is missing."""
         return self.stream
 
     def human(self) -> str:
-        """E.g. `BTCUSDT GAP MISSED`."""
+        """Returns e.g. `BTCUSDT GAP MISSED`."""
         return f"{self.sym} GAP {self.cause}"

@@ -1,4 +1,4 @@
-"""From a decision to what became of its orders. Money and quantities are Decimals in base units."""
+"""A decision leads to orders, and an order to reports. Quantities are Decimals in base units."""
 
 from decimal import Decimal
 from typing import Annotated, ClassVar
@@ -15,10 +15,10 @@ ClientOrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{8,36}$")]
 
 
 class Decision(Message):
-    """What the strategy made of one prediction: its orders, or the reason why there are none.
+    """A decision is a strategy's answer to one prediction: its orders, or the reason why there are none.
 
-    booked_n: n of the last execution report that was booked before this decision (0: none yet).
-    balance, signed_qty: the book as the decision found it; dust, which was none to it, is in signed_qty.
+    - booked_n: n of the last execution report that was booked before this decision (0: none yet).
+    - balance, signed_qty: the book as the decision found it; signed_qty includes dust, which the decision did not see.
     """
 
     STREAM: ClassVar[Stream] = Stream.DECISIONS
@@ -33,17 +33,19 @@ class Decision(Message):
     reason: Annotated[Reason | None, BY_VALUE]
 
     def human(self) -> str:
-        """E.g. `BTCUSDT 2 orders` or `BTCUSDT no order: NO_CHANGE`."""
+        """Returns e.g. `BTCUSDT 2 orders` or `BTCUSDT no order: NO_CHANGE`."""
         return (
             f"{self.sym} {plural(len(self.orders), 'order')}" if self.orders else f"{self.sym} no order: {self.reason}"
         )
 
 
 class OrderIntent(Message):
-    """An order that the strategy wants: `signed_qty` > 0 buys, < 0 sells, in base units.
+    """An intent is an order that the strategy wants.
 
-    price: the decision price. valid_until: ns after which it must not be sent; 0 means no limit.
-    after: the order that must be FILLED before this one is sent, as an open leg's close leg.
+    - signed_qty: base units, > 0 buys, < 0 sells.
+    - price: the decision price.
+    - valid_until: nobody may send it after this time, in ns; 0 means no limit.
+    - after: the order that must be FILLED before this one goes out, e.g. an open leg's close leg.
     """
 
     STREAM: ClassVar[Stream] = Stream.ORDERS
@@ -58,18 +60,19 @@ class OrderIntent(Message):
     after: ClientOrderId | None
 
     def human(self) -> str:
-        """E.g. `BUY 0.00139977 BTCUSDT (open) at 71440.1`."""
+        """Returns e.g. `BUY 0.00139977 BTCUSDT (open) at 71440.1`."""
         side = "BUY" if self.signed_qty > 0 else "SELL"
         return f"{side} {abs(float(self.signed_qty)):.8g} {self.sym} ({self.leg!s}) at {self.price!s}"
 
 
 class ExecutionReport(Message):
-    """The one terminal report of an order; or what a book is told without one: funding, capital, a person's word.
+    """A report is the one terminal report of an order, or books something without one: funding, capital, a correction.
 
-    last_qty is signed as the order is; commission is in quote units, positive when paid. dust: what the book holds
-    after it, signed, where the venue sells no quantity so small; 0 where it can be sold, or where nothing was looked
-    at. A report without a fill says so too: a close that found nothing to sell. capital: the book's from here on, quote
-    units, where a person has changed it.
+    - last_qty: signed as the order.
+    - commission: quote units, positive when paid.
+    - dust: what the book holds afterwards, signed, where the venue sells no quantity so small; else 0. A report without
+      a fill has it too, of a close that found nothing to sell.
+    - capital: the book's new capital, quote units, where a person has changed it.
     """
 
     STREAM: ClassVar[Stream] = Stream.EXECUTIONS
@@ -87,7 +90,7 @@ class ExecutionReport(Message):
     capital: Decimal | None = None
 
     def human(self) -> str:
-        """E.g. `BTCUSDT FILLED 0.00139977 at 71440.1 fee 0.03`."""
+        """Returns e.g. `BTCUSDT FILLED 0.00139977 at 71440.1 fee 0.03`."""
         left = f", dust {float(self.dust):.4g} left" if self.dust else ""
         if self.capital is not None:
             return f"{self.sym} capital {self.capital}"

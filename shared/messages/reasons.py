@@ -1,10 +1,10 @@
-"""Every named reason and state, in one place. Values are what a person reads on the stream."""
+"""Every reason and state has its name here. A person reads the values on the stream."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a prediction has no order, or an order no fill."""
+    """A reason says why a prediction has no order, or an order no fill."""
 
     ZERO_PREDICTION = "ZERO_PREDICTION"
     NAN_PREDICTION = "NAN_PREDICTION"
@@ -14,13 +14,13 @@ class Reason(StrEnum):
     END_OF_DATA = "END_OF_DATA"
     HISTORY = "HISTORY"  # its tick was past the age limit, or of doubtful age
     SUPERSEDED = "SUPERSEDED"  # a newer prediction came while orders were in flight
-    # How an order ended that was not filled in full.
-    PAST_VALID_UNTIL = "PAST_VALID_UNTIL"  # it waited longer than it was meant for
+    # An order ended without a full fill.
+    PAST_VALID_UNTIL = "PAST_VALID_UNTIL"  # it waited longer than its validity
     CLOSE_NOT_FILLED = "CLOSE_NOT_FILLED"  # the order that had to be filled before it was not
     ENDED_BY_VENUE = "ENDED_BY_VENUE"  # canceled, expired or rejected there; the status says which
     NOT_ON_VENUE = "NOT_ON_VENUE"  # the venue did not know it when it could no longer arrive
     RESOLVED = "RESOLVED"  # a person decided
-    # What a venue has definitely not taken.
+    # The venue has definitely not taken the order.
     ABOVE_MAXIMUM = "ABOVE_MAXIMUM"  # cut to the most that the venue takes in one market order
     BELOW_MINIMUM = "BELOW_MINIMUM"  # less than the venue's least quantity or value, after rounding
     KEY_REFUSED = "KEY_REFUSED"  # the key, its rights, its address or its signature
@@ -66,7 +66,7 @@ class Reason(StrEnum):
 
 
 class GapCause(StrEnum):
-    """Why something is missing at this place of a stream."""
+    """A cause says why something is missing at this place of a stream."""
 
     MISSED = "MISSED"  # n jumped: entries were lost before they were read
     UNREADABLE = "UNREADABLE"  # an entry could not be decoded; it lies in dead:
@@ -76,7 +76,7 @@ class GapCause(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """The terminal states of an order (FIX OrdStatus words)."""
+    """An order ends in one of these states (FIX OrdStatus words)."""
 
     FILLED = "FILLED"
     CANCELED = "CANCELED"
@@ -85,7 +85,7 @@ class OrderStatus(StrEnum):
 
 
 class OrderPhase(StrEnum):
-    """Where an order is in its life; `shared/orders/transitions.py` has the rules."""
+    """The phase says where an order is in its life; `shared/orders/transitions.py` has the rules."""
 
     INTENT = "INTENT"  # journaled, not sent
     SENT = "SENT"  # on its way; the answer to the send is still to come
@@ -99,12 +99,12 @@ class OrderPhase(StrEnum):
 
 
 class Leg(StrEnum):
-    """An order's part in its decision."""
+    """A leg is an order's part in its decision."""
 
     CLOSE = "close"
     OPEN = "open"
     NET = "net"
-    # What no decision asked for.
+    # No decision asked for these.
     LIQUIDATION = "liquidation"  # also what a person has booked
     FUNDING = "funding"
     CAPITAL = "capital"  # a person gave the book more money to trade with, or less

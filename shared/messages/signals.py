@@ -1,4 +1,4 @@
-"""What the signal service says of a tick: the features it computed and what the model made of them."""
+"""The signal service answers a tick with its features and with the model's prediction."""
 
 from collections.abc import Callable
 from functools import cache
@@ -22,7 +22,7 @@ _SHOWN = 8
 
 
 class Tensor(Record):
-    """A tensor as it goes over the wire: dtype, shape and the bytes, little-endian and row by row.
+    """A tensor goes over the wire as dtype, shape and bytes, little-endian and row by row.
 
     >>> t = Tensor.of(np.array([0.5, -1.0], dtype=np.float32))
     >>> t.shape, t.numpy().tolist()
@@ -46,7 +46,7 @@ class Tensor(Record):
 
     @classmethod
     def of(cls, array: npt.NDArray[Any]) -> "Tensor":
-        """The wire form of a numpy array (float32 or float64)."""
+        """Returns the wire form of a numpy array (float32 or float64); raises ValueError for another dtype."""
         wire = _WIRE_DTYPE.get(array.dtype)
         if wire is None:
             raise ValueError(f"a Tensor is float32 or float64, not {array.dtype}")
@@ -55,7 +55,7 @@ class Tensor(Record):
         return _tensor(dtype=name, shape=array.shape, data=data)
 
     def numpy(self) -> npt.NDArray[Any]:
-        """A read-only numpy array over the same bytes."""
+        """Returns a read-only numpy array over the same bytes."""
         array: npt.NDArray[Any] = np.frombuffer(self.data, dtype=_NUMPY_DTYPE[self.dtype])
         return array.reshape(self.shape)
 
@@ -65,14 +65,14 @@ _tensor = unvalidated(Tensor)
 
 @cache
 def _shown(dtype: Dtype, size: int) -> tuple[Callable[[bytes], tuple[Any, ...]], str]:
-    """How the first values in so many bytes are read and shown."""
+    """Returns what reads the first values out of so many bytes, and their format."""
     code, width = _SIZES[dtype]
     count = min(size // width, _SHOWN)
     return Struct(f"<{count}{code}").unpack_from, " ".join(["%.4g"] * count)
 
 
 class Features(Message):
-    """What the model saw."""
+    """The features of one tick, as the model sees them."""
 
     STREAM: ClassVar[Stream] = Stream.FEATURES
 
@@ -80,17 +80,19 @@ class Features(Message):
     values: Tensor
 
     def human(self) -> str:
-        """E.g. `BTCUSDT log_return_lags(3) [0.1542 -0.2007 0.0953]`."""
+        """Returns e.g. `BTCUSDT log_return_lags(3) [0.1542 -0.2007 0.0953]`."""
         values = self.values
         unpack, form = _shown(values.dtype, len(values.data))
         return f"{self.sym} {self.spec} [{form % unpack(values.data)}]"
 
 
 class Prediction(Message):
-    """What the model said, at which price, and which model it was.
+    """A prediction is the model's answer to one tick.
 
-    y_hat: predicted log return until the next tick; NaN stays NaN and trades nothing.
-    model: the first 16 hex digits of the weights' sha256. history: as in its tick.
+    - price: the tick's.
+    - y_hat: predicted log return until the next tick; NaN stays NaN and trades nothing.
+    - model: the first 16 hex digits of the weights' sha256.
+    - history: as in its tick.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=True)
@@ -104,5 +106,5 @@ class Prediction(Message):
     history: bool = False
 
     def human(self) -> str:
-        """E.g. `BTCUSDT y_hat=+0.000813 at 71440.1`."""
+        """Returns e.g. `BTCUSDT y_hat=+0.000813 at 71440.1`."""
         return f"{self.sym} y_hat={self.y_hat:+.6f} at {self.price!s}"
