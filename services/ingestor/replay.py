@@ -19,7 +19,7 @@ REPLAY = "replay"
 
 
 class FileSpan(NamedTuple):
-    """A whole file's number of rows, and when the first and the last of them are known (ns since 1970 UTC)."""
+    """A whole file has so many rows; the first and the last are known at these times (ns since 1970 UTC)."""
 
     rows: int
     first_ts_event: int

@@ -37,7 +37,7 @@ class WriteRefused(TicklineError):
 
 
 class Cursor(Protocol):
-    """A statement that was run, as both drivers give it."""
+    """A cursor has what came of a statement, with both drivers."""
 
     @property
     def rowcount(self) -> int:
@@ -51,7 +51,7 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """What a `sqlite3.Connection` and a `psycopg.Connection` have in common."""
+    """A connection runs statements; `sqlite3.Connection` and `psycopg.Connection` have this in common."""
 
     def execute(self, statement: Any, values: Sequence[Any] = ..., /) -> Cursor:
         """Run a statement in the driver's form."""
@@ -67,7 +67,7 @@ class Connection(Protocol):
 
 
 class Database(Protocol):
-    """A journal's place, and how its driver is spoken to."""
+    """A database knows where a journal lies and how its driver is spoken to."""
 
     dialect: str  # SQLAlchemy's name for it, for alembic
     begin: str  # the statement that begins a transaction which will write
@@ -131,7 +131,7 @@ def transaction(database: Database, connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
-    """A part of a transaction that is taken back alone on an error."""
+    """Begin a part of a transaction; on an error it is taken back alone."""
     connection.execute("SAVEPOINT part")
     try:
         yield
@@ -148,7 +148,10 @@ def no_journal(shown: str) -> ConfigError:
 
 
 class Address(NamedTuple):
-    """A journal's URL in its parts; what is not named is empty. user is as it was written, quoted where it must be."""
+    """An address has the parts of a journal's URL; those that it does not name are empty.
+
+    user: as it was written, quoted where it must be.
+    """
 
     scheme: str
     user: str

@@ -110,7 +110,7 @@ class Journal:
 
     @property
     def shown(self) -> str:
-        """Which one, for a person; without a password."""
+        """Its name for a person, without a password."""
         return f"journal {self._database.shown}"
 
     async def close(self) -> None:

@@ -22,7 +22,10 @@ KEEPALIVE = {
 
 
 class PostgresDatabase:
-    """A database on a server. busy_s: how long another process's transaction is waited for."""
+    """The journal lies in a database on a server.
+
+    busy_s: how long another process's transaction is waited for.
+    """
 
     dialect = SCHEMES[-1]
     begin = "BEGIN"

@@ -174,7 +174,7 @@ class DropExternal(NamedTuple):
 
 
 class SetBusId(NamedTuple):
-    """The random id of the bus that this journal belongs to."""
+    """Name the bus that the account belongs to, by its random id."""
 
     bus_id: str
 

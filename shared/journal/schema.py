@@ -30,7 +30,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
 class RowField(NamedTuple):
-    """One field of a row: its type, and how its values are written and read. None stays None."""
+    """A field of a row says how its values are written and read; None stays None."""
 
     name: str
     kind: type
@@ -39,7 +39,10 @@ class RowField(NamedTuple):
 
 
 class Table(Generic[Row]):
-    """One table, whose rows are `row`s of an account; key: the fields that tell them apart.
+    """A table holds rows of one kind, for all accounts.
+
+    row: the kind.
+    key: the fields that tell an account's rows apart.
 
     >>> latches.columns, latches.key
     (('account', 'name', 'reason', 'by', 'at_ms'), ('account', 'name'))

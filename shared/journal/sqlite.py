@@ -21,7 +21,10 @@ RETRY_S = 0.01
 
 
 class SqliteDatabase:
-    """A file on this host. busy_s: how long another process's transaction is waited for."""
+    """The journal lies in a file on this host.
+
+    busy_s: how long another process's transaction is waited for.
+    """
 
     dialect = "sqlite"
     begin = "BEGIN IMMEDIATE"  # what a transaction reads first is still true when it writes

@@ -124,7 +124,10 @@ CHANGES: Mapping[type[Change], tuple[str, Table[Any] | None]] = {
 
 
 class Store:
-    """Puts changes into the tables; raises WriteRefused for what contradicts the journal, and rolls nothing back."""
+    """The store puts an account's changes into the tables.
+
+    It raises WriteRefused for what contradicts the journal, and rolls nothing back: whoever holds the transaction does.
+    """
 
     def __init__(self, database: Database, account: str) -> None:
         self._account = account

@@ -175,13 +175,13 @@ Positions = dict[PartitionId, StreamPosition]
 
 
 class PositionsSnapshot(Snapshot):
-    """How far a stream was recorded: the name of each partition -> its position."""
+    """A part keeps how far its stream was recorded: the name of each partition -> its position."""
 
     places: dict[str, SavedPosition]
 
 
 class RecordedEntry(NamedTuple):
-    """An entry that was recorded, as far as it is read again."""
+    """A recorded entry is read again with these fields."""
 
     k: str
     n: int

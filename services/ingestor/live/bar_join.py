@@ -20,14 +20,14 @@ from shared.tick import State, Tick
 
 
 class Close(NamedTuple):
-    """A bar of the joined series has its end and its close."""
+    """A close is the last price of a bar of the joined series, known at the bar's end."""
 
     ts_event: int
     price: Decimal
 
 
 class Cut(NamedTuple):
-    """The series is broken before this place; `ts_event` is the end of the last bar that is concerned."""
+    """A cut says that the series is broken before this place; `ts_event` is the end of the last bar concerned."""
 
     ts_event: int
     cause: GapCause
@@ -105,7 +105,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
 
     @property
     def last_ns(self) -> int:
-        """The end of the last bar that was given or cut; 0 before the first."""
+        """The last bar that was given or cut ended then; 0 before the first."""
         return self._after
 
     def on_tick(self, val: Joining) -> list[Joined] | None:

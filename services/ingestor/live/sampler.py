@@ -15,7 +15,7 @@ REMEMBERED = 8
 
 
 class Priced(Protocol):
-    """A price at a time, e.g. a Trade or a Mid."""
+    """Whatever has a price and a time can be sampled, e.g. a Trade or a Mid."""
 
     @property
     def ts_event(self) -> int:

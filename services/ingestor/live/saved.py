@@ -8,7 +8,7 @@ from shared.record import Record, fields_of
 
 
 class SavedTrade(Record):
-    """A Trade."""
+    """A snapshot keeps a Trade so."""
 
     id: int | str
     ts_event: int
@@ -19,21 +19,21 @@ class SavedTrade(Record):
 
 
 class SavedBar(Record):
-    """A Bar."""
+    """A snapshot keeps a bar so; price: None where nothing traded."""
 
     ts_event: int
     price: Decimal | None
 
 
 class SavedPrice(Record):
-    """A bar or a Close whose price is known."""
+    """A snapshot keeps a bar or a Close so whose price is known."""
 
     ts_event: int
     price: Decimal
 
 
 class SavedQuestion(Record):
-    """A Missing."""
+    """A snapshot keeps a Missing so."""
 
     no: int
     what: Literal["trades", "bars"]
