@@ -251,7 +251,7 @@ class Socket:
             wanted = websockets.dialect.parse(connection, text)
         except ValueError as error:
             return [websockets.dialect.error_reply(connection, text, error)]
-        befallen = {name: websockets.befalls(name) for name in wanted.subscribe}
+        befallen = {name: websockets.subscription_trouble(name) for name in wanted.subscribe}
         refused = [name for name, what in befallen.items() if what is SubscriptionTrouble.REFUSED]
         for name, what in befallen.items():
             try:

@@ -20,11 +20,11 @@ MS = 1000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT."""
+    """Serves until SIGTERM or SIGINT; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m services.simulator", description=__doc__)
     parser.add_argument("--venue", choices=sorted(DIALECTS), default="binance", help="whose API it speaks")
     parser.add_argument("--port", type=int, default=8900, help="0: a free one; the URL is printed")
-    parser.add_argument("--state", type=Path, help="a file that keeps its book over a restart")
+    parser.add_argument("--state", type=Path, help="a file that keeps its orders and money over a restart")
     parser.add_argument("--seed", type=int, default=1, help="of the price's walk and of what goes wrong")
     parser.add_argument("--walk-ms", type=int, default=1000, help="the price's step; 0: it stands")
     parser.add_argument("--simulated", metavar="INTERVAL", help="no walk: the simulated market's price, e.g. 1s a tick")
@@ -37,9 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--start-ms", type=int, help="of its trades; now if not given")
     parser.add_argument("--waits-for", type=int, default=1, help="of --flood: until so many streams are subscribed to")
     parser.add_argument(
-        "--prepared", nargs="?", const="trade", choices=sorted(MAKERS), metavar="STREAM",
+        "--prepared",
+        nargs="?",
+        const="trade",
+        choices=sorted(MAKERS),
+        metavar="STREAM",
         help="make the messages of all --trades before the start; of `trade` if no stream is named",
-    )  # fmt: skip
+    )
     parser.add_argument("--flood", action="store_true", help="trades as fast as clients take them")
     options = parser.parse_args(argv)
     if options.markets is not None and not 1 <= options.markets <= len(COINS):
@@ -64,9 +68,15 @@ async def _run(options: argparse.Namespace) -> None:
     if options.trades_per_s:
         kept = TradePlan.kept if not options.prepared else options.trades // BLOCK + 2
         plan = TradePlan(
-            options.trades_per_s, options.trades, options.start_ms, options.past_s * MS, options.past_rate,
-            options.flood, waits_for=options.waits_for, kept=kept,
-        )  # fmt: skip
+            rate=options.trades_per_s,
+            count=options.trades,
+            start_ms=options.start_ms,
+            past_ms=options.past_s * MS,
+            past_rate=options.past_rate,
+            flood=options.flood,
+            waits_for=options.waits_for,
+            kept=kept,
+        )
     async with serving(
         options.venue,
         port=options.port,
@@ -77,10 +87,10 @@ async def _run(options: argparse.Namespace) -> None:
         simulated=simulated,
         listings=markets(options.venue, options.markets) if options.markets else None,
         plan=plan,
-    ) as fake:
+    ) as simulator:
         if options.prepared:
-            streams = fake.websockets.dialect
+            streams = simulator.websockets.dialect
             assert isinstance(streams, BinanceWebsocket)
             streams.prepare(options.prepared, options.trades)
-        print(f"fake {options.venue} at {fake.url}", flush=True)  # noqa: T201
+        print(f"fake {options.venue} at {simulator.url}", flush=True)  # noqa: T201
         await stopped.wait()

@@ -15,7 +15,7 @@ from services.gateway.execution.session_context import SessionConfig
 from services.gateway.execution.watches import EquityWatch, MarketWatch, QuoteWatch
 from services.gateway.risk import RiskCheck, RiskRules
 from services.gateway.risk.context import RiskContext
-from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.engine.events import NewOrder
 from shared.config import Mode
 from shared.config.gateway import GatewaySettings
 from shared.config.risk import RiskSettings

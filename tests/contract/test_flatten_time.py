@@ -10,8 +10,7 @@ import pytest
 
 from services.gateway.account.flatten import Flatten
 from services.gateway.account.waiting import VenueWait
-from services.simulator.engine.events import LIVE
-from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.engine.events import LIVE, NewOrder
 from shared.config import load_settings
 from shared.control.books import book_of
 from shared.errors import VenueError

@@ -6,7 +6,7 @@ import pytest
 
 from services.gateway.execution.account_reader import AccountReader
 from services.simulator.dialects import LISTED_AS
-from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.engine.events import NewOrder
 from services.simulator.simulator import serving
 from shared.errors import VenueError
 from shared.exchanges.binance import BinanceProfile

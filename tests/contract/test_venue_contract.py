@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from services.simulator.engine.events import FillPlan, State
+from services.simulator.engine.events import FillPlan, NewOrder, State
 from services.simulator.engine.faults import Fault, FaultMode
-from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import serving
 from shared.errors import ConfigError, SafetyRefusal, VenueError
 from shared.exchanges.trading.ccxt_venue import CcxtVenue

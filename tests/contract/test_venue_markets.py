@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from services.simulator.dialects import markets
-from services.simulator.engine.events import State
+from services.simulator.engine.events import NewOrder, State
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import Simulator, serving
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import VenueOptions

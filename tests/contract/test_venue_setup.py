@@ -8,8 +8,9 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from services.simulator.engine.events import NewOrder
 from services.simulator.engine.faults import Fault, FaultMode
-from services.simulator.engine.matching_engine import FEE_COIN, NewOrder
+from services.simulator.engine.matching_engine import FEE_COIN
 from services.simulator.simulator import Simulator, serving
 from shared.errors import SafetyRefusal, VenueError
 from shared.exchanges import log_once

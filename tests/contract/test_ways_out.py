@@ -6,8 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.simulator.engine.events import LIVE
-from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.engine.events import LIVE, NewOrder
 from shared.errors import SafetyRefusal
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.orders import OrderStatusReport

@@ -1,1 +1,1 @@
-"""The simulator as Binance."""
+"""The dialect of Binance: USD-M futures, and spot."""

@@ -16,7 +16,7 @@ WEEK_MS = 7 * 86_400_000
 
 
 def _other(name: str, amount: Decimal, now_ms: int) -> dict[str, object]:
-    """An asset beside the one that is traded with."""
+    """Returns the row of an asset beside the one that is traded with."""
     return {
         "asset": name, "walletBalance": amount, "unrealizedProfit": "0", "marginBalance": amount, "maintMargin": "0",
         "initialMargin": "0", "positionInitialMargin": "0", "openOrderInitialMargin": "0",
@@ -26,13 +26,13 @@ def _other(name: str, amount: Decimal, now_ms: int) -> dict[str, object]:
 
 
 class BinanceAccount:
-    """Answers about the account, in Binance's words."""
+    """Handles requests about the account, its positions and its settings."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
 
     def account(self, request: HttpRequest) -> object:
-        """GET account, v2 and v3."""
+        """Answers GET account, v2 and v3."""
         now_ms, cash = self._state.now_ms(), self._state.engine.wallet.cash
         profit = sum((self._profit(sym, held) for sym, _, held in self._state.holdings(request)), ZERO)
         wallet, free = self._state.engine.wallet.cash[CURRENCY], self._state.engine.free(CURRENCY, now_ms)
@@ -49,7 +49,7 @@ class BinanceAccount:
         }  # fmt: skip
 
     def balance(self, request: HttpRequest) -> object:
-        """GET balance, v2 and v3."""
+        """Answers GET balance, v2 and v3."""
         engine, now_ms = self._state.engine, self._state.now_ms()
         return [
             {
@@ -62,7 +62,7 @@ class BinanceAccount:
         ]
 
     def positions(self, request: HttpRequest) -> object:
-        """GET positionRisk, v2 and v3 (v3 leaves the flat ones out)."""
+        """Answers GET positionRisk, v2 and v3 (v3 leaves the flat ones out)."""
         return [
             self._position(sym, leg, held)
             for sym, leg, held in self._state.holdings(request)
@@ -70,7 +70,7 @@ class BinanceAccount:
         ]
 
     def income(self, request: HttpRequest) -> object:
-        """GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most.
+        """Answers GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most.
 
         A week where no times are given.
         """
@@ -89,18 +89,18 @@ class BinanceAccount:
         return found[:limit]
 
     def position_mode(self, request: HttpRequest) -> object:
-        """GET positionSide/dual."""
+        """Answers GET positionSide/dual."""
         return {"dualSidePosition": self._state.engine.settings.get("dual", "false") == "true"}
 
     def set_position_mode(self, request: HttpRequest) -> object:
-        """POST positionSide/dual."""
+        """Answers POST positionSide/dual."""
         if self._state.engine.settings.get("dual", "false") == request.form["dualSidePosition"]:
             raise api_error(-4059, "No need to change position side.")
         self._set("dual", request.form["dualSidePosition"], (-4068, -4067), "Position side", None)
         return {"code": 200, "msg": "success"}
 
     def set_margin(self, request: HttpRequest) -> object:
-        """POST marginType."""
+        """Answers POST marginType."""
         key, wanted = f"margin:{request.form['symbol']}", request.form["marginType"]
         if self._state.engine.settings.get(key, "CROSSED") == wanted:
             raise api_error(-4046, "No need to change margin type.")
@@ -108,7 +108,7 @@ class BinanceAccount:
         return {"code": 200, "msg": "success"}
 
     def set_leverage(self, request: HttpRequest) -> object:
-        """POST leverage."""
+        """Answers POST leverage."""
         sym, wanted = request.form["symbol"], int(request.form["leverage"])
         if not 1 <= wanted <= self._state.engine.listings[sym].most_leverage:
             raise api_error(-4028, f"Leverage {wanted} is not valid")
@@ -116,7 +116,7 @@ class BinanceAccount:
         return {"symbol": sym, "leverage": wanted, "maxNotionalValue": "1000000"}
 
     def symbol_config(self, request: HttpRequest) -> object:
-        """GET symbolConfig."""
+        """Answers GET symbolConfig."""
         engine = self._state.engine
         return [
             {
@@ -128,7 +128,7 @@ class BinanceAccount:
         ]  # fmt: skip
 
     def brackets(self, request: HttpRequest) -> object:
-        """GET leverageBracket."""
+        """Answers GET leverageBracket."""
         bracket = {
             "bracket": 1, "initialLeverage": 100, "notionalCap": 10**9, "notionalFloor": 0, "maintMarginRatio": 0.004,
             "cum": 0.0,
@@ -136,7 +136,7 @@ class BinanceAccount:
         return [{"symbol": sym, "brackets": [bracket]} for sym in self._state.engine.listings]
 
     def config(self, request: HttpRequest) -> object:
-        """GET accountConfig."""
+        """Answers GET accountConfig."""
         return {
             "feeTier": 0, "canTrade": not self._state.keys.reads_only, "canDeposit": True, "canWithdraw": True,
             "tradeGroupId": -1,
@@ -145,11 +145,11 @@ class BinanceAccount:
         }  # fmt: skip
 
     def assets_mode(self, request: HttpRequest) -> object:
-        """GET multiAssetsMargin."""
+        """Answers GET multiAssetsMargin."""
         return {"multiAssetsMargin": self._state.engine.settings.get("multiAssets", "false") == "true"}
 
     def info(self, request: HttpRequest) -> object:
-        """GET sapi account/info: https://developers.binance.com/docs/wallet/account/account-info."""
+        """Answers GET sapi account/info: https://developers.binance.com/docs/wallet/account/account-info."""
         portfolio = self._state.engine.settings.get("portfolio", "false") == "true"
         return {
             "vipLevel": 0, "isMarginEnabled": True, "isFutureEnabled": True, "isOptionsEnabled": False,
@@ -157,7 +157,7 @@ class BinanceAccount:
         }  # fmt: skip
 
     def key_rights(self, request: HttpRequest) -> object:
-        """GET sapi account/apiRestrictions."""
+        """Answers GET sapi account/apiRestrictions."""
         return {
             "ipRestrict": True, "enableReading": True, "enableFutures": not self._state.keys.reads_only,
             "enableSpotAndMarginTrading": not self._state.keys.reads_only, "enableMargin": False,
@@ -166,7 +166,7 @@ class BinanceAccount:
         }  # fmt: skip
 
     def _set(self, key: str, value: str, codes: tuple[int, int], what: str, sym: str | None) -> None:
-        """The margin type is a symbol's, and what stands in another one hinders no change; the position mode is all's.
+        """Sets the margin type, where nothing stands in this symbol, or the position mode, where nothing stands in any.
 
         https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Change-Margin-Type
         https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Change-Position-Mode

@@ -35,7 +35,7 @@ LISTINGS = (swap(), swap("ETH", Decimal("2300.00")), swap("BNB", Decimal("600.00
 
 def routes(state: SimulatorState) -> dict[str, Handler]:
     """Returns the handler of each `METHOD HOST/PATH`, at the real hosts and at those of demo trading."""
-    state.engine.fires_as = lambda waited: waited.client_id  # see BinanceConditionalOrders
+    state.engine.triggered_client_id = lambda waited: waited.client_id  # see BinanceConditionalOrders
     table = _public(state)
     if state.histories:
         table |= BinanceHistory(state).routes(f"{FUTURES}/v1")
@@ -156,7 +156,10 @@ class BinanceMarket:
         return rows[0] if "symbol" in request.query else rows
 
     def _symbol(self, listing: Listing) -> dict[str, object]:
-        """A market that is to be delisted has its time as deliveryDate, and then another status."""
+        """Returns the row of exchangeInfo as it is now.
+
+        A market that is to be delisted has its time as deliveryDate, and then another status.
+        """
         engine, row = self._state.engine, symbol(listing)
         ends = int(engine.settings.get(f"delivery:{listing.id}", str(row["deliveryDate"])))
         return {**row, "status": engine.status(listing.id) or row["status"], "deliveryDate": ends}
@@ -169,7 +172,7 @@ class BinanceMarket:
 
 
 def symbol(listing: Listing) -> dict[str, object]:
-    """A row of exchangeInfo."""
+    """Returns a market's row of exchangeInfo."""
     step, least = str(listing.step), str(listing.min_qty)
     return {
         "symbol": listing.id, "pair": listing.id, "contractType": "PERPETUAL", "deliveryDate": 4133404800000,

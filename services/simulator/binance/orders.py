@@ -1,6 +1,7 @@
-"""Orders and trades of Binance's USD-M futures.
+"""Orders and trades of Binance's USD-M futures, and orders that wait for a price.
 
-https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api"""
+https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api
+"""
 
 import re
 from collections.abc import Mapping
@@ -8,8 +9,16 @@ from decimal import Decimal, InvalidOperation
 from typing import ClassVar
 
 from services.simulator.binance.rest import api_error
-from services.simulator.engine.events import OPEN, Declined, DeclineReason, EngineFill, EngineOrder, State
-from services.simulator.engine.matching_engine import HEDGE, NewOrder
+from services.simulator.engine.events import (
+    HEDGE,
+    OPEN,
+    Declined,
+    DeclineReason,
+    EngineFill,
+    EngineOrder,
+    NewOrder,
+    State,
+)
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import HttpRequest
 
@@ -18,10 +27,16 @@ WEEK_MS = 7 * 86_400_000
 MOST_TRADES = 1000
 # Not taken by POST order since December 2025: https://developers.binance.com/docs/derivatives/change-log
 CONDITIONAL = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
+RISE_TO_BUY = ("STOP", "STOP_MARKET")
+# Event-Algo-Order-Update: TRIGGERED while the order that it became lives, FINISHED when that has ended.
+ALGO_STATUS = {State.UNTRIGGERED: "NEW", State.CANCELED: "CANCELED", State.TRIGGERED: "TRIGGERED"}
 
 
 def leg_of(form: Mapping[str, str], hedged: bool) -> str:
-    """Of positionSide, which must be as the account's mode is; in a hedge nothing is told to reduce only."""
+    """Returns the leg that a request's positionSide names.
+
+    It must be as the account's mode is; in a hedge no order is told to reduce only.
+    """
     side = form.get("positionSide", "BOTH")
     if side not in (HEDGE if hedged else ("BOTH",)):
         raise api_error(-4061, "Order's position side does not match user's setting.")
@@ -31,7 +46,7 @@ def leg_of(form: Mapping[str, str], hedged: bool) -> str:
 
 
 class BinanceOrders:
-    """Answers about orders, in Binance's words."""
+    """Handles requests about orders and trades."""
 
     SPAN_MS: ClassVar[int] = WEEK_MS  # of trades, in one question
     TOO_LONG: ClassVar[tuple[int, str]] = (-4165, "Maximum time interval is 7 days")
@@ -54,7 +69,7 @@ class BinanceOrders:
         self._state = state
 
     def place(self, request: HttpRequest) -> object:
-        """POST order."""
+        """Answers POST order."""
         form = request.form
         try:
             order = self._state.place(self._ask(form))
@@ -63,7 +78,7 @@ class BinanceOrders:
         return self._shown(order)
 
     def find(self, request: HttpRequest) -> object:
-        """GET order."""
+        """Answers GET order."""
         seen_ms = self._state.seen_ms(request)
         order = self._found(request, seen_ms)
         if order is None:
@@ -71,30 +86,30 @@ class BinanceOrders:
         return self._shown(order)
 
     def cancel(self, request: HttpRequest) -> object:
-        """DELETE order."""
+        """Answers DELETE order."""
         order = self._found(request, self._state.now_ms())
         if order is None or order.state not in OPEN:
             raise api_error(-2011, "Unknown order sent.")
         return self._shown(self._state.engine.cancel(order, self._state.now_ms()))
 
     def open_orders(self, request: HttpRequest) -> object:
-        """GET openOrders."""
+        """Answers GET openOrders."""
         seen_ms, sym = self._state.seen_ms(request), self._sym(request.form) if "symbol" in request.form else None
         return [self._shown(order) for order in self._state.engine.open_orders(sym, seen_ms)]
 
     def cancel_all(self, request: HttpRequest) -> object:
-        """DELETE allOpenOrders."""
+        """Answers DELETE allOpenOrders."""
         for order in self._state.engine.open_orders(self._sym(request.form)):
             self._state.engine.cancel(order, self._state.now_ms())
         return {"code": 200, "msg": "The operation of cancel all open order is done."}
 
     def all_orders(self, request: HttpRequest) -> object:
-        """GET allOrders."""
+        """Answers GET allOrders."""
         found = self._state.engine.orders(self._sym(request.form), self._state.seen_ms(request))
         return [self._shown(order) for order in found if self._is_told(order)]
 
     def trades(self, request: HttpRequest) -> object:
-        """GET userTrades: seven days, oldest first; fromId goes with no time."""
+        """Answers GET userTrades: seven days, oldest first; fromId goes with no time."""
         form, seen_ms = request.form, self._state.seen_ms(request)
         start_ms = int(form.get("startTime", seen_ms - self.SPAN_MS))
         end_ms = min(int(form.get("endTime", start_ms + self.SPAN_MS)), seen_ms)
@@ -150,7 +165,7 @@ class BinanceOrders:
         return found if found is None or self._is_told(found) else None
 
     def _is_told(self, order: EngineOrder) -> bool:
-        """What waits for a price lies in another service."""
+        """Returns whether orders tell of this one: what waits for a price lies in another service."""
         return not self._state.engine.elsewhere(order)
 
     def _shown(self, order: EngineOrder) -> dict[str, object]:
@@ -178,7 +193,9 @@ class BinanceOrders:
 
 
 def client_id_of(order: EngineOrder) -> str:
-    """The account's, or that of an order of its own: BINANCE_DOCS/user-data-streams/Event-Order-Update (P).
+    """Returns the account's client id, or that of an order of Binance's own.
+
+    BINANCE_DOCS/user-data-streams/Event-Order-Update (P).
 
     The digits behind it are as in its example of trade/rest-api/Users-Force-Orders.
     """
@@ -188,28 +205,24 @@ def client_id_of(order: EngineOrder) -> str:
     return "adl_autoclose" if order.origin == "adl" else order.client_id
 
 
-# Orders of Binance's USD-M futures that wait for a price: since December 2025 in a service of their own.
-#
-# https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Current-All-Algo-Open-Orders
-# https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Cancel-All-Algo-Open-Orders
-# https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Query-Algo-Order A row's
-# fields: ccxt's binance.parse_order has one, recorded. One that fires becomes an order of the matching engine with an
-# id of its own, `actualOrderId`, and the same client id: an ALGO_UPDATE of X TRIGGERED with "aid" 1000000033225453
-# and "ai" 88937381063 is recorded in https://github.com/nautechsystems/nautilus_trader/issues/3287.
-
-# Event-Algo-Order-Update: TRIGGERED while the order that it became lives, FINISHED when that has ended.
-STATUS = {State.UNTRIGGERED: "NEW", State.CANCELED: "CANCELED", State.TRIGGERED: "TRIGGERED"}
-RISE_TO_BUY = ("STOP", "STOP_MARKET")
-
-
 class BinanceConditionalOrders:
-    """Answers about them. They are neither in openOrders nor cancelled by allOpenOrders."""
+    """Handles requests about orders that wait for a price: since December 2025 in a service of their own.
+
+    They are neither in openOrders nor cancelled by allOpenOrders.
+    https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Current-All-Algo-Open-Orders
+    https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Cancel-All-Algo-Open-Orders
+    https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Query-Algo-Order
+    A row's fields: ccxt's binance.parse_order has one, recorded. One that fires becomes an order of the matching engine
+    with an id of its own, `actualOrderId`, and the same client id: an ALGO_UPDATE of X TRIGGERED with "aid"
+    1000000033225453 and "ai" 88937381063 is recorded in
+    https://github.com/nautechsystems/nautilus_trader/issues/3287.
+    """
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
 
     def place(self, request: HttpRequest) -> object:
-        """POST algoOrder."""
+        """Answers POST algoOrder."""
         form, engine = request.form, self._state.engine
         kind, sym, buys = form.get("type", ""), form.get("symbol", ""), form.get("side") == "BUY"
         if form.get("algoType") != "CONDITIONAL" or kind not in CONDITIONAL:
@@ -235,7 +248,7 @@ class BinanceConditionalOrders:
             raise api_error(*BinanceOrders.CODES[declined.why]) from declined
 
     def find(self, request: HttpRequest) -> object:
-        """GET algoOrder: also one that was cancelled, or has fired."""
+        """Answers GET algoOrder: also one that was cancelled, or has fired."""
         named, engine = (request.form.get("algoId"), request.form.get("clientAlgoId")), self._state.engine
         kept = [order for order in engine.orders() if engine.elsewhere(order)]
         found = next((order for order in kept if str(order.id) == named[0] or order.client_id == named[1]), None)
@@ -244,7 +257,7 @@ class BinanceConditionalOrders:
         return self._shown(found)
 
     def cancel(self, request: HttpRequest) -> object:
-        """DELETE algoOrder."""
+        """Answers DELETE algoOrder."""
         named = (request.form.get("algoId"), request.form.get("clientAlgoId"))
         waiting = self._state.engine.waiting_orders()
         found = next((order for order in waiting if str(order.id) == named[0] or order.client_id == named[1]), None)
@@ -254,12 +267,12 @@ class BinanceConditionalOrders:
         return {"algoId": found.id, "clientAlgoId": found.client_id, "code": "200", "msg": "success"}
 
     def open_orders(self, request: HttpRequest) -> object:
-        """GET openAlgoOrders: of one market, or of all."""
+        """Answers GET openAlgoOrders: of one market, or of all."""
         self._state.seen_ms(request)
         return [self._shown(order) for order in self._state.engine.waiting_orders(request.form.get("symbol"))]
 
     def cancel_all(self, request: HttpRequest) -> object:
-        """DELETE algoOpenOrders: of one market."""
+        """Answers DELETE algoOpenOrders: of one market."""
         if request.form.get("symbol") not in self._state.engine.listings:
             raise api_error(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         for order in self._state.engine.waiting_orders(request.form["symbol"]):
@@ -268,7 +281,7 @@ class BinanceConditionalOrders:
 
     def _shown(self, order: EngineOrder) -> dict[str, object]:
         actual = self._state.engine.by_id(order.became)
-        status = "FINISHED" if actual is not None and actual.state not in OPEN else STATUS[order.state]
+        status = "FINISHED" if actual is not None and actual.state not in OPEN else ALGO_STATUS[order.state]
         average = abs(actual.paid / actual.filled) if actual is not None and actual.filled else Decimal(0)
         return {
             "algoId": order.id, "clientAlgoId": order.client_id or f"web_{order.id}", "algoType": "CONDITIONAL",

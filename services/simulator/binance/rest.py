@@ -1,4 +1,4 @@
-"""Who may ask Binance: key, signature, time.
+"""What all of Binance's REST has in common: the form of an error; key, signature and time of a request.
 
 https://developers.binance.com/docs/derivatives/usds-margined-futures/general-info#signed-trade-and-user_data-endpoint-security
 """
@@ -15,12 +15,12 @@ MOST_MS = 60_000
 
 
 def api_error(code: int, text: str, status: int = 400) -> ApiError:
-    """Binance's form of an error."""
+    """Returns an error in Binance's form."""
     return ApiError(status, {"code": code, "msg": text})
 
 
-def signed(state: SimulatorState, answer: Handler) -> Handler:
-    """`answer`, for requests that are signed with the account's keys and in time."""
+def signed(state: SimulatorState, handler: Handler) -> Handler:
+    """Wraps a handler: requests must be signed with the account's keys, and in time."""
 
     def checked(request: HttpRequest) -> object:
         if request.headers.get("x-mbx-apikey") != state.keys.key:
@@ -39,6 +39,6 @@ def signed(state: SimulatorState, answer: Handler) -> Handler:
             raise api_error(-1021, "Timestamp for this request is outside of the recvWindow.")
         if state.keys.reads_only and request.method != "GET":
             raise api_error(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-        return answer(request)
+        return handler(request)
 
     return checked

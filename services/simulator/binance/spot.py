@@ -1,4 +1,4 @@
-"""Binance's spot market over the fake's book: the futures' answers, in the words of another API.
+"""Binance's spot market, another API than the futures': what is the same comes from `orders` and `dialect`.
 
 https://developers.binance.com/docs/binance-spot-api-docs/rest-api
 """
@@ -28,7 +28,7 @@ def spot(base: str = "BTC", price: Decimal = Decimal("42000.00")) -> Listing:
 
 
 class SpotOrders(BinanceOrders):
-    """Answers about orders."""
+    """Handles requests about orders and trades, those that wait for a price among them."""
 
     SPAN_MS: ClassVar[int] = 86_400_000
     TOO_LONG: ClassVar[tuple[int, str]] = (-1127, "More than 24 hours between startTime and endTime.")
@@ -45,7 +45,7 @@ class SpotOrders(BinanceOrders):
     }
 
     def open_orders(self, request: HttpRequest) -> object:
-        """GET openOrders: also those that wait for a price."""
+        """Answers GET openOrders: also those that wait for a price."""
         sym = self._sym(request.form) if "symbol" in request.form else None
         found = [
             *self._state.engine.open_orders(sym, self._state.seen_ms(request)),
@@ -57,7 +57,7 @@ class SpotOrders(BinanceOrders):
         return True
 
     def cancel_all(self, request: HttpRequest) -> object:
-        """DELETE openOrders: an error where there is none."""
+        """Answers DELETE openOrders: an error where there is none."""
         sym, engine = self._sym(request.form), self._state.engine
         gone = [*engine.open_orders(sym), *engine.waiting_orders(sym)]
         if not gone:

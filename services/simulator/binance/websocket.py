@@ -1,6 +1,7 @@
-"""Binance's public streams over a tape: each gives the messages of what has happened since it was last asked.
+"""Binance's public streams, and how a client subscribes to them.
 
-https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams"""
+https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,13 +10,13 @@ from typing import Any
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID, MarketBar
-from services.simulator.websocket.frames import FrameBlocks, Make, digits, framed, unframed
+from services.simulator.websocket.frames import FrameBlocks, TradeMessage, digits, framed, unframed
 from services.simulator.websocket.streams import (
+    BarMessage,
     BarStream,
     ConnectionState,
     MessageStream,
     SubscriptionRequest,
-    TellBar,
     TradeStream,
 )
 
@@ -27,8 +28,8 @@ INTERVALS_MS = {
 }  # fmt: skip
 
 
-def trade(listing: Listing) -> Make:
-    """Of `@trade`."""
+def trade(listing: Listing) -> TradeMessage:
+    """Makes the messages of `@trade`."""
     price, qty, sym = digits(listing.tick), digits(listing.step), listing.id
     rest = ',"M":true}' if listing.kind == "spot" else ',"X":"MARKET"}'
 
@@ -41,8 +42,8 @@ def trade(listing: Listing) -> Make:
     return made
 
 
-def agg_trade(listing: Listing) -> Make:
-    """Of `@aggTrade`: each aggregates one trade, and has an id of its own."""
+def agg_trade(listing: Listing) -> TradeMessage:
+    """Makes the messages of `@aggTrade`: each aggregates one trade, and has an id of its own."""
     price, qty, sym = digits(listing.tick), digits(listing.step), listing.id
     rest = ',"M":true}' if listing.kind == "spot" else "}"
 
@@ -55,8 +56,8 @@ def agg_trade(listing: Listing) -> Make:
     return made
 
 
-def book_ticker(listing: Listing) -> Make:
-    """Of `@bookTicker`: after each trade, one tick below and above its price."""
+def book_ticker(listing: Listing) -> TradeMessage:
+    """Makes the messages of `@bookTicker`: after each trade, one tick below and above its price."""
     price, qty, sym = digits(listing.tick), digits(listing.step), listing.id
     futures = listing.kind != "spot"
 
@@ -70,8 +71,8 @@ def book_ticker(listing: Listing) -> Make:
     return made
 
 
-def kline(listing: Listing, interval: str) -> TellBar:
-    """Of `@kline_`: `x` is true in the last one of a bar."""
+def kline(listing: Listing, interval: str) -> BarMessage:
+    """Makes the messages of `@kline_`: `x` is true in the last one of a bar."""
     sym, length_ms = listing.id, INTERVALS_MS[interval]
 
     def made(bar: MarketBar, first: int, last: int, now_ms: int, finished: bool) -> str:
@@ -97,7 +98,7 @@ METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS")
 
 
 class BinanceWebsocket:
-    """All streams of some tapes, by the venue's name for them: btcusdt@trade, btcusdt@kline_1m.
+    """The streams of all markets, by Binance's name for them: btcusdt@trade, btcusdt@kline_1m.
 
     A connection to `stream` is combined: each message carries the name of its stream.
     """
@@ -107,7 +108,7 @@ class BinanceWebsocket:
         self._blocks: dict[str, FrameBlocks] = {}
 
     def connect(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
-        """At .../ws/NAMES and .../stream?streams=NAMES."""
+        """Returns how a connection speaks at .../ws/NAMES and .../stream?streams=NAMES."""
         endpoint = next((part for part in path[1:] if part in ENDPOINTS), None)
         if endpoint is None:
             return None
@@ -116,7 +117,7 @@ class BinanceWebsocket:
         return ConnectionState([name for name in named if "@" in name], combined)
 
     def parse(self, connection: ConnectionState, text: str) -> SubscriptionRequest:
-        """SUBSCRIBE, UNSUBSCRIBE and LIST_SUBSCRIPTIONS."""
+        """Reads SUBSCRIBE, UNSUBSCRIBE and LIST_SUBSCRIPTIONS."""
         request = json.loads(text)
         try:
             method, names = request["method"], list(request.get("params") or [])
@@ -130,13 +131,19 @@ class BinanceWebsocket:
         return SubscriptionRequest(taken, dropped, request.get("id"), method)
 
     def reply(
-        self, connection: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
+        self,
+        connection: ConnectionState,
+        subscription: SubscriptionRequest,
+        refused: Sequence[str],
+        open_: Sequence[str],
     ) -> Sequence[str]:
-        """null also for a market that there is not."""
-        return [json.dumps({"result": list(open_) if wanted.kind == METHODS[2] else None, "id": wanted.number})]
+        """Replies null, also for a market that there is not."""
+        return [
+            json.dumps({"result": list(open_) if subscription.kind == METHODS[2] else None, "id": subscription.number})
+        ]
 
     def error_reply(self, connection: ConnectionState, text: str, error: Exception) -> str:
-        """With the number of the request, if it can be read."""
+        """Replies with the number of the request, if it can be read."""
         try:
             request: Any = json.loads(text)
         except ValueError:
@@ -145,13 +152,16 @@ class BinanceWebsocket:
         return json.dumps({"error": {"code": 2, "msg": f"Invalid request: {error}"}, "id": number})
 
     def envelope(self, connection: ConnectionState, name: str, frame: bytes) -> bytes:
-        """In an envelope with the stream's name, where it is combined."""
+        """Puts a frame into an envelope with the stream's name, where the connection is combined."""
         if not connection.combined:
             return frame
         return framed(b'{"stream":"' + name.encode() + b'","data":' + unframed(frame) + b"}")
 
     def open_stream(self, name: str, now_ms: int) -> MessageStream | None:
-        """From now on; None where the venue has no such market. Raises ValueError where the name is none."""
+        """Returns the stream from now on; None where there is no such market.
+
+        Raises ValueError where the name is none.
+        """
         sym, kind, interval = self._kind(name)
         history = self._histories.get(sym)
         if history is None:
@@ -163,7 +173,7 @@ class BinanceWebsocket:
         return TradeStream(history, self._blocks[name], now_ms)
 
     def prepare(self, kind: str, count: int) -> None:
-        """Make the first `count` frames of every market now, so that sending is all that is left: for benchmarks."""
+        """Makes the first `count` frames of every market now, so that only sending is left: for benchmarks."""
         for sym, history in self._histories.items():
             name = f"{sym}@{kind}"
             self.open_stream(name, history.start_ms)

@@ -1,1 +1,1 @@
-"""The simulator as Bybit."""
+"""The dialect of Bybit: linear swaps or spot of a unified account."""

@@ -1,10 +1,13 @@
-"""Account, key, positions and settings of Bybit's unified account.
+"""Account, key, positions, settings and executions of Bybit's unified account.
 
 https://bybit-exchange.github.io/docs/v5/account/wallet-balance
 https://bybit-exchange.github.io/docs/v5/account/account-info
 https://bybit-exchange.github.io/docs/v5/account/set-margin-mode
 https://bybit-exchange.github.io/docs/v5/position
-https://bybit-exchange.github.io/docs/v5/user/apikey-info"""
+https://bybit-exchange.github.io/docs/v5/user/apikey-info
+https://bybit-exchange.github.io/docs/v5/order/execution
+https://bybit-exchange.github.io/docs/v5/enum#exectype
+"""
 
 from decimal import Decimal
 from typing import Any
@@ -21,8 +24,7 @@ from services.simulator.bybit.rest import (
     page,
     window,
 )
-from services.simulator.engine.events import EngineFill, Payment
-from services.simulator.engine.matching_engine import HEDGE
+from services.simulator.engine.events import HEDGE, EngineFill, Payment
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.wallet import HeldPosition
 from services.simulator.http.request import HttpRequest
@@ -34,13 +36,16 @@ CENT = Decimal("0.00000001")
 
 
 class BybitAccount:
-    """Answers in Bybit's words. The book's settings: unifiedMarginStatus, marginMode, dual, leverage:SYM."""
+    """Handles requests about the account, its positions and its settings.
+
+    Its settings in the engine: unifiedMarginStatus, marginMode, dual, leverage:SYM.
+    """
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
 
     def balance(self, request: HttpRequest) -> object:
-        """GET account/wallet-balance: a coin's equity has what is not realised, its walletBalance has not."""
+        """Answers GET account/wallet-balance: a coin's equity has what is not realised, its walletBalance has not."""
         engine, now_ms = self._state.engine, self._state.now_ms()
         classic, kind = self._status == CLASSIC, request.query.get("accountType")
         if kind != ("CONTRACT" if classic else "UNIFIED"):
@@ -71,7 +76,7 @@ class BybitAccount:
         return {"list": [row]}
 
     def info(self, request: HttpRequest) -> object:
-        """GET account/info."""
+        """Answers GET account/info."""
         return {
             "marginMode": self._mode, "updatedTime": str(self._state.now_ms()),
             "unifiedMarginStatus": int(self._status), "dcpStatus": "OFF", "timeWindow": 10, "smpGroup": 0,
@@ -79,7 +84,7 @@ class BybitAccount:
         }  # fmt: skip
 
     def set_margin(self, request: HttpRequest) -> object:
-        """POST account/set-margin-mode: of the whole account."""
+        """Answers POST account/set-margin-mode: of the whole account."""
         wanted, engine = request.content["setMarginMode"], self._state.engine
         if wanted not in (REGULAR, ISOLATED, PORTFOLIO):
             raise BybitError(10001, "params error: setMarginMode invalid")
@@ -90,7 +95,7 @@ class BybitAccount:
         return {"reasons": []}
 
     def set_position_mode(self, request: HttpRequest) -> object:
-        """POST position/switch-mode: 0 one-way, 3 both sides."""
+        """Answers POST position/switch-mode: 0 one-way, 3 both sides."""
         content, engine = request.content, self._state.engine
         if not content.get("symbol") and not content.get("coin"):
             raise BybitError(10001, "params error: symbol or coin is required")
@@ -105,7 +110,7 @@ class BybitAccount:
         return {}
 
     def set_leverage(self, request: HttpRequest) -> object:
-        """POST position/set-leverage."""
+        """Answers POST position/set-leverage."""
         content, engine = request.content, self._state.engine
         listing = listing_of(self._state, content)
         wanted = Decimal(content["buyLeverage"])
@@ -117,7 +122,7 @@ class BybitAccount:
         return {}
 
     def positions(self, request: HttpRequest) -> object:
-        """GET position/list: of one symbol, flat or not; or all of a settle coin that are not flat."""
+        """Answers GET position/list: of one symbol, flat or not; or all of a settle coin that are not flat."""
         query, held = request.query, self._state.holdings(request)
         kind = checked_category(query)
         if kind != "linear":
@@ -136,7 +141,7 @@ class BybitAccount:
         return {"list": [self._position(*row) for row in rows], "nextPageCursor": cursor, "category": kind}
 
     def key_rights(self, request: HttpRequest) -> object:
-        """GET user/query-api."""
+        """Answers GET user/query-api."""
         keys, unified = self._state.keys, self._status != CLASSIC
         trades, uid = not keys.reads_only, int(self._state.engine.settings.get("uid", "53888001"))
         return {
@@ -208,22 +213,21 @@ class BybitAccount:
         }  # fmt: skip
 
 
-# What Bybit's account has executed: trades, what the venue closed itself, and funding, in one list.
-#
-# https://bybit-exchange.github.io/docs/v5/order/execution https://bybit-exchange.github.io/docs/v5/enum#exectype
-
 TYPES = {"": "Trade", "liquidation": "BustTrade", "adl": "AdlTrade", "settlement": "Delivery"}
 SEQ = 9_517_000_000
 
 
 class BybitExecutions:
-    """Answers about executions, in Bybit's words."""
+    """Handles requests about what was executed: trades, what Bybit closed itself, and funding, in one list."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
 
     def executions(self, request: HttpRequest) -> object:
-        """GET execution/list, newest first: seven days where no times are given. `size` is no parameter of it."""
+        """Answers GET execution/list, newest first: seven days where no times are given.
+
+        `size` is no parameter of it.
+        """
         query, engine, seen_ms = request.query, self._state.engine, self._state.seen_ms(request)
         kind, sym = checked_category(query), query.get("symbol")
         if "orderId" in query or "orderLinkId" in query:
@@ -273,7 +277,10 @@ class BybitExecutions:
         return {**row, "createType": CREATED_BY[fill.origin]} if swap else row
 
     def _extra(self, fill: EngineFill) -> object:
-        """A tax on the fee; in India and the EU. C: recorded messages have a list, the page an empty string."""
+        """Returns the tax on a fee, as there is one in India and the EU.
+
+        C: recorded messages have a list, the page an empty string.
+        """
         if not fill.extra:
             return ""
         currency = fill.fee_currency
@@ -282,7 +289,10 @@ class BybitExecutions:
         ]
 
     def _funding(self, pay: Payment) -> dict[str, Any]:
-        """execFee is positive when it was paid. C: ccxt's bybit.parse_income has a recorded row."""
+        """Returns the row of a funding payment; execFee is positive when it was paid.
+
+        C: ccxt's bybit.parse_income has a recorded row.
+        """
         engine = self._state.engine
         held = engine.wallet.holding(pay.sym, pay.at_ms).qty
         mark = engine.prices.quote(pay.sym, pay.at_ms).mid

@@ -99,12 +99,12 @@ class BybitMarket:
         self._state = state
 
     def time(self, request: HttpRequest) -> object:
-        """GET market/time."""
+        """Answers GET market/time."""
         now_ms = self._state.now_ms()
         return {"timeSecond": str(now_ms // 1000), "timeNano": str(now_ms * NS_PER_MS)}
 
     def instruments(self, request: HttpRequest) -> object:
-        """GET market/instruments-info: only those in trade, unless another status is asked for."""
+        """Answers GET market/instruments-info: only those in trade, unless another status is asked for."""
         query = request.query
         kind, wanted = checked_category(query), query.get("status", TRADING)
         found = [
@@ -119,7 +119,7 @@ class BybitMarket:
         return {"category": kind, "list": rows, "nextPageCursor": cursor}
 
     def tickers(self, request: HttpRequest) -> object:
-        """GET market/tickers: a row has no time of its own."""
+        """Answers GET market/tickers: a row has no time of its own."""
         query, kind = request.query, checked_category(request.query)
         if "symbol" in query:
             listings = [listing_of(self._state, query)]
@@ -153,7 +153,7 @@ class BybitMarket:
         }  # fmt: skip
 
     def klines(self, request: HttpRequest) -> object:
-        """GET market/kline: from `start` on, or the last ones before `end`."""
+        """Answers GET market/kline: from `start` on, or the last ones before `end`."""
         query, history = request.query, self._history(request)
         length_ms, limit = INTERVALS_MS.get(query.get("interval", "")), _limit(request, 200, MOST_BARS)
         if length_ms is None:
@@ -175,7 +175,7 @@ class BybitMarket:
         return {"symbol": history.listing.id, "category": category(history.listing), "list": rows}
 
     def recent_trades(self, request: HttpRequest) -> object:
-        """GET market/recent-trade: nothing older can be asked for."""
+        """Answers GET market/recent-trade: nothing older can be asked for."""
         history = self._history(request)
         swap = history.listing.kind == "swap"
         limit = _limit(request, 500, MOST_TRADES) if swap else _limit(request, MOST_SPOT_TRADES, MOST_SPOT_TRADES)
@@ -194,7 +194,7 @@ class BybitMarket:
         return {"category": category(history.listing), "list": rows[:limit]}
 
     def funding_rates(self, request: HttpRequest) -> object:
-        """GET market/funding/history: every eight hours."""
+        """Answers GET market/funding/history: every eight hours."""
         query, listing = request.query, listing_of(self._state, request.query)
         if "startTime" in query and "endTime" not in query:
             raise BybitError(10001, "params error: endTime is required")
@@ -212,7 +212,10 @@ class BybitMarket:
 
 
 def _instrument(listing: Listing, status: str, delivery_ms: str) -> dict[str, object]:
-    """Its lotSizeFilter has the largest order with a price and the largest market order by different names."""
+    """Returns a market's row of instruments-info.
+
+    Its lotSizeFilter has the largest order with a price and the largest market order by different names.
+    """
     row: dict[str, object] = {
         "symbol": listing.id, "status": status, "baseCoin": listing.base, "quoteCoin": listing.quote,
         "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"}, "symbolType": "",

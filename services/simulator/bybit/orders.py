@@ -21,9 +21,8 @@ from services.simulator.bybit.rest import (
     page,
     window,
 )
-from services.simulator.engine.events import LIVE, Declined, DeclineReason, EngineOrder, State
+from services.simulator.engine.events import LIVE, LONG, SHORT, Declined, DeclineReason, EngineOrder, NewOrder, State
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.matching_engine import LONG, SHORT, NewOrder
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import HttpRequest
 
@@ -65,13 +64,13 @@ SPOT = {
 
 
 class BybitOrders:
-    """Answers about orders, in Bybit's words."""
+    """Handles requests about orders, those that wait for a price among them."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
 
     def place(self, request: HttpRequest) -> object:
-        """POST order/create. A client id is good for one order for ever."""
+        """Answers POST order/create. A client id is good for one order for ever."""
         content = request.content
         listing = listing_of(self._state, content)
         codes = LINEAR if listing.kind == "swap" else SPOT
@@ -87,7 +86,7 @@ class BybitOrders:
         return {"orderId": order_id(order.id, listing.kind), "orderLinkId": client_id}
 
     def realtime(self, request: HttpRequest) -> object:
-        """GET order/realtime: open ones of every kind, newest first; by id also the last 500 that have ended."""
+        """Answers GET order/realtime: open orders of every kind, newest first; by id also the last 500 that ended."""
         query, engine, seen_ms = request.query, self._state.engine, self._state.seen_ms(request)
         kind = checked_category(query)
         named = "orderId" in query or "orderLinkId" in query
@@ -104,7 +103,7 @@ class BybitOrders:
         return self._page(kind, [order for order in found if _wanted(order, query, self._state.engine.settings)], query)
 
     def history(self, request: HttpRequest) -> object:
-        """GET order/history: those that have ended, of seven days; what the venue settled was no order."""
+        """Answers GET order/history: those that have ended, of seven days; what Bybit settled was no order."""
         query, seen_ms = request.query, self._state.seen_ms(request)
         kind = checked_category(query)
         since_ms, until_ms = window(query, seen_ms)
@@ -116,7 +115,7 @@ class BybitOrders:
         return self._page(kind, [o for o in found if o.state not in LIVE and o.origin != "settlement"], query)
 
     def cancel(self, request: HttpRequest) -> object:
-        """POST order/cancel."""
+        """Answers POST order/cancel."""
         content = request.content
         listing = listing_of(self._state, content)
         order = self._named(content, self._state.now_ms())
@@ -127,7 +126,7 @@ class BybitOrders:
         return {"orderId": order_id(order.id, listing.kind), "orderLinkId": order.client_id}
 
     def cancel_all(self, request: HttpRequest) -> object:
-        """POST order/cancel-all: of one market, or of all that settle in a coin.
+        """Answers POST order/cancel-all: of one market, or of all that settle in a coin.
 
         Of contracts those that wait, too; of spot only `Order` without another orderFilter:
         https://bybit-exchange.github.io/docs/v5/order/cancel-all
@@ -167,11 +166,11 @@ class BybitOrders:
         if swap and (index not in LEGS or hedged != bool(index)):
             raise BybitError(10001, "position idx not match position mode")
         trigger = content.get("triggerPrice")
-        told = request.headers
+        headers = request.headers
         return NewOrder(
             listing.id, qty if side == "Buy" else -qty, client_id, bool(content.get("reduceOnly", False)),
-            Decimal(content["price"]) if kind == "Limit" else None, int(told["x-bapi-timestamp"]),
-            int(told.get("x-bapi-recv-window", DEFAULT_MS)), LEGS[index] if swap else "",
+            Decimal(content["price"]) if kind == "Limit" else None, int(headers["x-bapi-timestamp"]),
+            int(headers.get("x-bapi-recv-window", DEFAULT_MS)), LEGS[index] if swap else "",
             None if trigger is None else Decimal(trigger), str(content.get("triggerDirection", "1")) == "1",
         )  # fmt: skip
 
@@ -220,14 +219,14 @@ class BybitOrders:
         return shown
 
     def _bound(self, listing: Listing, order: EngineOrder) -> Decimal:
-        """A market order is a limit order at a far price to Bybit, which its answer shows."""
+        """Returns the far price of a market order: to Bybit it is a limit order at that price, as its answer shows."""
         mid = self._state.engine.prices.quote(listing.id, self._state.now_ms()).mid
         far = mid * SLIPPAGE if order.side > 0 else mid / SLIPPAGE
         return (far / listing.tick).to_integral_value() * listing.tick
 
 
 def _wanted(order: EngineOrder, fields: Mapping[str, str], settings: Mapping[str, str]) -> bool:
-    """orderFilter: `Order`, or a kind of those that wait; all kinds without.
+    """Returns whether a request's orderFilter names this order: `Order`, or a kind of those that wait; none names all.
 
     The setting `filter:CLIENT_ID` says of which kind one that waits is; `StopOrder` without.
     """

@@ -1,7 +1,9 @@
-"""Who may ask Bybit: key, signature, time; and the form of its answers.
+"""What all of Bybit's REST has in common: envelope, errors, signature; ids, categories, pages, windows of time.
 
 https://bybit-exchange.github.io/docs/v5/guide#authentication
-https://bybit-exchange.github.io/docs/v5/rate-limit, for the headers"""
+https://bybit-exchange.github.io/docs/v5/rate-limit, for the headers
+https://bybit-exchange.github.io/docs/v5/order/open-order, for `limit` and `cursor`
+"""
 
 import hashlib
 import hmac
@@ -20,43 +22,46 @@ A_SECOND = 50
 
 
 class BybitError(Exception):
-    """An error of Bybit's: HTTP 200 with a code, unless `status` says otherwise. result: what comes with it."""
+    """An error of Bybit's: HTTP 200 with a code, unless `status` says otherwise.
+
+    result: what comes with it
+    """
 
     def __init__(self, code: int, text: str, status: int = 200, result: object = None) -> None:
         super().__init__(code, text)
         self.code, self.text, self.status, self.result = code, text, status, result or {}
 
 
-def public(state: SimulatorState, answer: Handler) -> Handler:
-    """`answer` in Bybit's envelope."""
+def public(state: SimulatorState, handler: Handler) -> Handler:
+    """Wraps a handler: its answer, or its BybitError, goes into Bybit's envelope."""
 
-    def told(request: HttpRequest) -> object:
+    def enveloped(request: HttpRequest) -> object:
         now_ms = state.now_ms()
         headers = {
             "X-Bapi-Limit": str(A_SECOND), "X-Bapi-Limit-Status": str(A_SECOND - 1),
             "X-Bapi-Limit-Reset-Timestamp": str(now_ms), "Timenow": str(now_ms),
         }  # fmt: skip
         try:
-            body = {"retCode": 0, "retMsg": "OK", "result": answer(request), "retExtInfo": {}, "time": now_ms}
+            body = {"retCode": 0, "retMsg": "OK", "result": handler(request), "retExtInfo": {}, "time": now_ms}
         except BybitError as failed:
             body = {"retCode": failed.code, "retMsg": failed.text, "result": failed.result, "retExtInfo": {}}
             raise ApiError(failed.status, {**body, "time": now_ms}) from failed
         return HttpAnswer(body, headers)
 
-    return told
+    return enveloped
 
 
-def signed(state: SimulatorState, answer: Handler) -> Handler:
-    """The same, for requests that are signed with the account's keys and in time."""
+def signed(state: SimulatorState, handler: Handler) -> Handler:
+    """Wraps a handler as `public` does; requests must be signed with the account's keys, and in time."""
 
     def checked(request: HttpRequest) -> object:
-        keys, told = state.keys, request.headers
-        if told.get("x-bapi-api-key") != keys.key:
+        keys, headers = state.keys, request.headers
+        if headers.get("x-bapi-api-key") != keys.key:
             raise BybitError(10003, "API key is invalid.", 401)
-        stamp, window = told["x-bapi-timestamp"], told.get("x-bapi-recv-window", str(DEFAULT_MS))
+        stamp, window = headers["x-bapi-timestamp"], headers.get("x-bapi-recv-window", str(DEFAULT_MS))
         payload = f"{stamp}{keys.key}{window}{request.body if request.method == 'POST' else request.raw_query}"
         wanted = hmac.new(keys.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(told.get("x-bapi-sign", ""), wanted):
+        if not hmac.compare_digest(headers.get("x-bapi-sign", ""), wanted):
             raise BybitError(10004, "error sign! origin_string[hidden]")
         now_ms, stamp_ms, window_ms = state.now_ms(), int(stamp), int(window)
         if window_ms > MOST_MS or stamp_ms >= now_ms + AHEAD_MS or stamp_ms < now_ms - window_ms:
@@ -67,14 +72,10 @@ def signed(state: SimulatorState, answer: Handler) -> Handler:
             )
         if keys.reads_only and request.method == "POST":
             raise BybitError(10005, "Permission denied, please check your API key permissions.")
-        return answer(request)
+        return handler(request)
 
     return public(state, checked)
 
-
-# Bybit's ids, and its pages of rows.
-#
-# https://bybit-exchange.github.io/docs/v5/order/open-order, for `limit` and `cursor`
 
 T = TypeVar("T")
 WEEK_MS = 7 * 86_400_000
@@ -82,7 +83,7 @@ SPOT_FIRST = 1_538_686_353_240_000_000
 
 
 def order_id(id_: int, kind: str = "swap") -> str:
-    """A contract's are UUIDs, those of spot are numbers.
+    """Returns an order's id: of a contract a UUID, of spot a number.
 
     >>> order_id(1_000_001), order_id(1_000_001, "spot")
     ('000f4241-0000-4000-8000-0000000f4241', '1538686353241000001')
@@ -91,7 +92,7 @@ def order_id(id_: int, kind: str = "swap") -> str:
 
 
 def number_of(order: str) -> int:
-    """The book's number of an order's id; 0: it is none."""
+    """Returns the engine's number of an order's id; 0: it is none."""
     try:
         return int(order) - SPOT_FIRST if order.isdigit() else int(order.rpartition("-")[2], 16)
     except ValueError:
@@ -99,7 +100,7 @@ def number_of(order: str) -> int:
 
 
 def exec_id(id_: int, kind: str = "swap") -> str:
-    """A contract's is a random UUID, which tells nothing of the order in time; spot's is a number.
+    """Returns a trade's id: of a contract a random UUID, which tells nothing of the order in time; of spot a number.
 
     C: ccxt's bybit.parse_trade has both forms, recorded.
     """
@@ -107,7 +108,7 @@ def exec_id(id_: int, kind: str = "swap") -> str:
 
 
 def listing_of(state: SimulatorState, fields: Mapping[str, str]) -> Listing:
-    """The market that is asked for."""
+    """Returns the market that a request names. Raises BybitError."""
     found = state.engine.listings.get(fields.get("symbol", ""))
     if found is None or category(found) != fields.get("category"):
         raise BybitError(10001, "params error: symbol invalid")
@@ -115,12 +116,12 @@ def listing_of(state: SimulatorState, fields: Mapping[str, str]) -> Listing:
 
 
 def category(listing: Listing) -> str:
-    """Its product type."""
+    """Returns a market's product type."""
     return "linear" if listing.kind == "swap" else "spot"
 
 
 def checked_category(fields: Mapping[str, str]) -> str:
-    """The one that is asked for; of inverse and option there are no markets here."""
+    """Returns the product type that a request names; of inverse and option there are no markets here."""
     wanted = fields.get("category", "")
     if wanted not in ("linear", "spot", "inverse", "option"):
         raise BybitError(10001, "Illegal category")
@@ -128,7 +129,7 @@ def checked_category(fields: Mapping[str, str]) -> str:
 
 
 def page(rows: Sequence[T], fields: Mapping[str, str], default: int, most: int) -> tuple[list[T], str]:
-    """One page, and the cursor of the next; there is none behind the last row."""
+    """Returns one page, and the cursor of the next; there is none behind the last row."""
     limit, start = int(fields.get("limit", default)), int(fields.get("cursor", "0").removeprefix("page_token=") or 0)
     if not 1 <= limit <= most:
         raise BybitError(10001, "params error: limit invalid")
@@ -137,7 +138,7 @@ def page(rows: Sequence[T], fields: Mapping[str, str], default: int, most: int) 
 
 
 def window(fields: Mapping[str, str], now_ms: int, most_ms: int = WEEK_MS) -> tuple[int, int]:
-    """From when until when history is asked for: without times, the last seven days."""
+    """Returns from when until when a request asks for history: without times, the last seven days."""
     start, end = fields.get("startTime"), fields.get("endTime")
     if start is None:
         end_ms = now_ms if end is None else int(end)

@@ -1,7 +1,12 @@
-"""Bybit's public streams over tapes, of one product type: publicTrade, orderbook.1, kline and tickers.
+"""Bybit's public streams of one product type: publicTrade, orderbook.1, kline and tickers.
 
 https://bybit-exchange.github.io/docs/v5/ws/connect
-https://bybit-exchange.github.io/docs/v5/websocket/public/trade, .../orderbook, .../kline, .../ticker"""
+https://bybit-exchange.github.io/docs/v5/websocket/public/trade, .../orderbook, .../kline, .../ticker
+
+Fields as in messages recorded from its streams in 2025 and 2026 (hftbacktest's example files for contracts, and the
+pages above): a contract's best prices come as snapshots, those of spot as deltas in which a price that is gone has size
+0; trades have `seq` and `RPI`, and a contract's `i` is a random UUID.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +19,13 @@ from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import FIRST_ID, MarketBar, TradeHistory
 from services.simulator.websocket.frames import digits
 from services.simulator.websocket.streams import (
+    BarMessage,
     BarStream,
     BatchStream,
     ConnectionState,
     MessageStream,
     SubscriptionRequest,
-    TellBar,
-    TellTrades,
+    TradesMessage,
     UnknownStream,
 )
 
@@ -35,25 +40,25 @@ SEQ = 816_281_000_000
 
 
 def every_block(state: SimulatorState) -> int:
-    """0: there are none."""
+    """Returns how many trades there are for one block trade; 0: there are none."""
     return int(state.engine.settings.get(BLOCKS, "0"))
 
 
 def block_price(price: Decimal, tick: Decimal) -> Decimal:
-    """Agreed between two parties, and not to be had by others."""
+    """Returns the price of a block trade: two parties agreed on it, and nobody else can have it."""
     return (price * BLOCK_SHARE / tick).to_integral_value() * tick
 
 
-def trades(history: TradeHistory, state: SimulatorState) -> TellTrades:
-    """Of publicTrade: all of one millisecond, in the order in which they were matched."""
+def trades(history: TradeHistory, state: SimulatorState) -> TradesMessage:
+    """Makes the messages of publicTrade: all trades of one millisecond, in the order in which they were matched."""
     listing = history.listing
     price, qty, sym, swap = digits(listing.tick), digits(listing.step), listing.id, listing.kind == "swap"
 
-    def row(index: int, at_ms: int, told: str, size: str, sold: bool, block: bool) -> str:
+    def row(index: int, at_ms: int, text: str, size: str, sold: bool, block: bool) -> str:
         direction = '"L":"PlusTick",' if swap else ""
         id_ = exec_id((-1 if block else 1) * (FIRST_ID + index), listing.kind)
         return (
-            f'{{"T":{at_ms},"s":"{sym}","S":"{"Sell" if sold else "Buy"}","v":"{size}","p":"{told}",{direction}'
+            f'{{"T":{at_ms},"s":"{sym}","S":"{"Sell" if sold else "Buy"}","v":"{size}","p":"{text}",{direction}'
             f'"i":"{id_}","BT":{"true" if block else "false"},"RPI":false,"seq":{SEQ + index}}}'
         )
 
@@ -71,21 +76,21 @@ def trades(history: TradeHistory, state: SimulatorState) -> TellTrades:
     return made
 
 
-def best(history: TradeHistory, state: SimulatorState) -> TellTrades:
-    """Of orderbook.1: after each millisecond with trades, one tick below and above the last one's price."""
+def best(history: TradeHistory, state: SimulatorState) -> TradesMessage:
+    """Makes the messages of orderbook.1: after each millisecond with trades, a tick below and above the last price."""
     listing = history.listing
     price, qty, sym, swap = digits(listing.tick), digits(listing.step), listing.id, listing.kind == "swap"
-    told: list[int] = []
+    last_ticks: list[int] = []
 
     def made(first: int, last: int) -> str:
         rows = history.rows(last - 1, last)
         ticks, size, at_ms = rows.ticks[0], qty(rows.steps[0]), rows.at_ms[0]
         bids, asks = (f'["{price(ticks + side)}","{size}"]' for side in (-1, 1))
-        kind = "snapshot" if swap or not told else "delta"
-        if kind == "delta" and told[0] != ticks:
-            bids += f',["{price(told[0] - 1)}","0"]' if told[0] - 1 != ticks - 1 else ""
-            asks += f',["{price(told[0] + 1)}","0"]' if told[0] + 1 != ticks + 1 else ""
-        told[:] = [ticks]
+        kind = "snapshot" if swap or not last_ticks else "delta"
+        if kind == "delta" and last_ticks[0] != ticks:
+            bids += f',["{price(last_ticks[0] - 1)}","0"]' if last_ticks[0] - 1 != ticks - 1 else ""
+            asks += f',["{price(last_ticks[0] + 1)}","0"]' if last_ticks[0] + 1 != ticks + 1 else ""
+        last_ticks[:] = [ticks]
         return (
             f'{{"topic":"orderbook.1.{sym}","type":"{kind}","ts":{at_ms},"data":{{"s":"{sym}","b":[{bids}],'
             f'"a":[{asks}],"u":{last},"seq":{SEQ + last}}},"cts":{at_ms}}}'
@@ -94,8 +99,11 @@ def best(history: TradeHistory, state: SimulatorState) -> TellTrades:
     return made
 
 
-def ticker(history: TradeHistory, state: SimulatorState) -> TellTrades:
-    """Of tickers: a contract's first message is whole, the others have what has changed; spot's have no bid and ask."""
+def ticker(history: TradeHistory, state: SimulatorState) -> TradesMessage:
+    """Makes the messages of tickers.
+
+    A contract's first message is whole, the others have what has changed; spot's have no bid and ask.
+    """
     listing = history.listing
     price, sym, swap = digits(listing.tick), listing.id, listing.kind == "swap"
     whole: list[bool] = []
@@ -126,8 +134,8 @@ def ticker(history: TradeHistory, state: SimulatorState) -> TellTrades:
     return made
 
 
-def kline(listing: Listing, interval: str) -> TellBar:
-    """Of kline: `confirm` is true in the last one of a bar."""
+def kline(listing: Listing, interval: str) -> BarMessage:
+    """Makes the messages of kline: `confirm` is true in the last one of a bar."""
     sym = listing.id
 
     def made(bar: MarketBar, first: int, last: int, now_ms: int, finished: bool) -> str:
@@ -143,7 +151,7 @@ def kline(listing: Listing, interval: str) -> TellBar:
 
 
 SPOT_ARGS = 10
-MostlyTold: TypeAlias = Callable[[TradeHistory, SimulatorState], TellTrades]
+MostlyTold: TypeAlias = Callable[[TradeHistory, SimulatorState], TradesMessage]
 TELLERS: Mapping[str, MostlyTold] = {
     "publicTrade": trades,
     "orderbook.1": best,
@@ -152,20 +160,20 @@ TELLERS: Mapping[str, MostlyTold] = {
 
 
 class BybitWebsocket:
-    """By topic, e.g. publicTrade.BTCUSDT. A request with one bad topic is refused whole."""
+    """The streams of all markets, by topic: publicTrade.BTCUSDT. A request with one bad topic is refused whole."""
 
     def __init__(self, state: SimulatorState, kept: int) -> None:
         self._state, self._histories = state, state.histories
 
     def connect(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
-        """At v5/public/linear or v5/public/spot, as the markets are."""
+        """Returns how a connection speaks at v5/public/linear or v5/public/spot, as the markets are."""
         kinds = {category(history.listing) for history in self._histories.values()}
         if list(path[1:3]) != ["v5", "public"] or path[-1] not in kinds:
             return None
         return ConnectionState(state={"spot": path[-1] == "spot"})
 
     def parse(self, connection: ConnectionState, text: str) -> SubscriptionRequest:
-        """subscribe, unsubscribe and ping."""
+        """Reads subscribe, unsubscribe and ping."""
         request = json.loads(text)
         if not isinstance(request, dict):
             raise ValueError("it is no object")
@@ -188,16 +196,24 @@ class BybitWebsocket:
         return SubscriptionRequest(names, (), number, op)
 
     def reply(
-        self, connection: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
+        self,
+        connection: ConnectionState,
+        subscription: SubscriptionRequest,
+        refused: Sequence[str],
+        open_: Sequence[str],
     ) -> Sequence[str]:
-        """Spot says "subscribe" in it, contracts nothing."""
-        said = "pong" if wanted.kind == "ping" else (wanted.kind if connection.state["spot"] else "")
+        """Replies once to a request; spot says "subscribe" in it, contracts nothing."""
+        said = "pong" if subscription.kind == "ping" else (subscription.kind if connection.state["spot"] else "")
         if refused:
-            return [self._answer(False, f"error:handler not found,topic:{refused[0]}", wanted.number, wanted.kind)]
-        return [self._answer(True, said, wanted.number, wanted.kind)]
+            return [
+                self._answer(
+                    False, f"error:handler not found,topic:{refused[0]}", subscription.number, subscription.kind
+                )
+            ]
+        return [self._answer(True, said, subscription.number, subscription.kind)]
 
     def error_reply(self, connection: ConnectionState, text: str, error: Exception) -> str:
-        """With the number of the request, if it can be read."""
+        """Replies with the number of the request, if it can be read."""
         try:
             request: Any = json.loads(text)
         except ValueError:
@@ -206,11 +222,11 @@ class BybitWebsocket:
         return self._answer(False, str(error), number, "subscribe")
 
     def envelope(self, connection: ConnectionState, name: str, frame: bytes) -> bytes:
-        """As it is."""
+        """Returns the frame as it is: no connection is combined."""
         return frame
 
     def open_stream(self, name: str, now_ms: int) -> MessageStream | None:
-        """From now on."""
+        """Returns the stream from now on. Raises UnknownStream."""
         kind, _, sym = name.rpartition(".")
         if not self._known(name):
             raise UnknownStream(name)

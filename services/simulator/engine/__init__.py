@@ -1,1 +1,1 @@
-"""The simulated venue itself: market, matching engine, wallet, and what goes wrong in it."""
+"""The exchange behind every dialect: markets, matching engine, wallet, and what goes wrong with requests."""

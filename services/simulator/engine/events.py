@@ -1,4 +1,8 @@
-"""An order as the fake keeps it: each change is a new version, and all versions stay."""
+"""What happens in the engine: orders, fills, payments, settings; and the file that keeps them over a restart.
+
+An order is never changed: each change is a new version, and all versions stay. The fields' names are also those that
+`POST /_fake/book` shows.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -7,11 +11,9 @@ from enum import Enum, StrEnum, auto
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# Why the fake's engine does not take an order; each dialect has its own code for it.
-
 
 class DeclineReason(Enum):
-    """The reasons."""
+    """Why the engine does not take an order. Each dialect has its own code and text for it."""
 
     MARGIN = auto()
     REDUCE_ONLY = auto()
@@ -25,18 +27,25 @@ class DeclineReason(Enum):
 
 
 class Declined(Exception):
-    """The engine has not taken the order."""
+    """The engine does not take the order."""
 
     def __init__(self, why: DeclineReason) -> None:
         super().__init__(why.name)
         self.why = why
 
 
-# How a market order is filled: at once, in parts over time, or in part only.
+class PlannedFill(NamedTuple):
+    """A part of a market order, and when it is filled."""
+
+    at_ms: int
+    qty: Decimal
 
 
 class FillPlan(NamedTuple):
-    """parts: how many, each `apart_ms` after the last. share: of the quantity; what is left expires.
+    """How a market order is filled: at once, in parts over time, or in part only.
+
+    parts: how many, each `apart_ms` after the one before
+    share: of the quantity; what is left expires
 
     >>> FillPlan(2, 100, Decimal("0.7")).of(Decimal("-0.010"), Decimal("0.001"), 5)
     (PlannedFill(at_ms=5, qty=Decimal('-0.003')), PlannedFill(at_ms=105, qty=Decimal('-0.004')))
@@ -46,8 +55,8 @@ class FillPlan(NamedTuple):
     apart_ms: int = 0
     share: Decimal = Decimal(1)
 
-    def of(self, signed_qty: Decimal, step: Decimal, now_ms: int) -> tuple["PlannedFill", ...]:
-        """The parts of this order, each a multiple of step."""
+    def of(self, signed_qty: Decimal, step: Decimal, now_ms: int) -> tuple[PlannedFill, ...]:
+        """Returns the parts of this quantity, each a multiple of step."""
         whole = (signed_qty * self.share / step).to_integral_value(ROUND_DOWN)
         each = (whole / self.parts).to_integral_value(ROUND_DOWN)
         counts = [each] * (self.parts - 1) + [whole - each * (self.parts - 1)]
@@ -57,36 +66,59 @@ class FillPlan(NamedTuple):
 
 
 class State(StrEnum):
-    """As Binance writes them."""
+    """The state of an order, in Binance's words."""
 
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
-    UNTRIGGERED = "UNTRIGGERED"
+    UNTRIGGERED = "UNTRIGGERED"  # it waits for a price
     TRIGGERED = "TRIGGERED"  # it became another order, and is none any more
 
 
 OPEN = frozenset({State.NEW, State.PARTIALLY_FILLED})
 LIVE = OPEN | {State.UNTRIGGERED}
 ORIGINS = ("liquidation", "adl", "settlement")
+LONG, SHORT, CROSS = "LONG", "SHORT", "CROSS"
+HEDGE = (LONG, SHORT)
 
 
-class PlannedFill(NamedTuple):
-    """So much is filled at this time."""
+class NewOrder(NamedTuple):
+    """An order as a request asks for it; quantities in base units.
 
-    at_ms: int
-    qty: Decimal
+    limit: a price to rest at; None: a market order
+    stamp_ms, validity_ms: as they stand in the signed request
+    leg, trigger, rises, origin, algo: as in EngineOrder
+    """
+
+    sym: str
+    signed_qty: Decimal
+    client_id: str = ""
+    reduce_only: bool = False
+    limit: Decimal | None = None
+    stamp_ms: int = 0
+    validity_ms: int = 0
+    leg: str = ""
+    trigger: Decimal | None = None
+    rises: bool = False
+    origin: str = ""
+    algo: str = ""
 
 
 class EngineOrder(NamedTuple):
-    """signed_qty, filled: base units, + buys. paid: sum of |qty| x price. parts: the plan; `done` of them are filled.
+    """One version of an order.
 
-    limit: an order with a price rests until it is cancelled. stamp_ms, validity_ms: as they stood in the request.
-    leg: the position it is of, see wallet.py. trigger: it waits until the price is there; rises: from below.
-    became, was: ids; where a venue makes another order of one that waited, the new one and the old one.
-    origin: who made it, if not the account: `liquidation`, `adl` or `settlement`. algo: the venue's word for its kind.
+    signed_qty, filled: base units, + buys
+    limit: an order with a price rests until it is cancelled
+    stamp_ms, validity_ms: as they stood in the signed request
+    parts: the plan of a market order's fills; `done` of them are filled
+    paid: the sum of |qty| x price
+    leg: which of a swap's positions it is of, see Wallet
+    trigger: it waits until the price is there; `rises`: from below
+    origin: who made it, if not the account: one of ORIGINS
+    algo: the exchange's word for the kind of one that waits
+    became, was: where an exchange makes another order of one that waited, the ids of the new one and of the old one
     """
 
     id: int
@@ -119,9 +151,13 @@ class EngineOrder(NamedTuple):
 
 
 class EngineFill(NamedTuple):
-    """One trade of an order. qty is signed; fee is positive when paid; profit: what it realised, in quote units.
+    """One trade of an order.
 
-    leg, origin: of its order. extra: what was paid beside the fee, in its currency.
+    qty: base units, + bought
+    fee: positive when paid
+    profit: what the trade realised, in the quote currency
+    leg, origin: those of the order
+    extra: what was paid beside the fee, in its currency
     """
 
     id: int
@@ -140,7 +176,7 @@ class EngineFill(NamedTuple):
 
 
 class Payment(NamedTuple):
-    """Funding or a transfer: + came in."""
+    """Funding or a transfer; a positive amount came in."""
 
     id: int
     kind: str
@@ -150,24 +186,46 @@ class Payment(NamedTuple):
     at_ms: int
 
 
-# The fake's memory on disk: one line per event, read again at its next start.
-
-Event = EngineOrder | EngineFill | Payment
-
-
 class Setting(NamedTuple):
-    """Leverage, margin mode, position mode."""
+    """A setting of the account or of a market: leverage, margin mode, status ..."""
 
     key: str
     value: str
 
 
-# The names stand in files that were written before: they stay, whatever the classes are called.
+# The names are those in the files: they stay, whatever the classes are called.
 KINDS: dict[str, Any] = {"Order": EngineOrder, "Fill": EngineFill, "Payment": Payment, "Setting": Setting}
 NAMES = {kind: name for name, kind in KINDS.items()}
 
 
-def _line(event: NamedTuple) -> list[object]:
+class EventFile:
+    """A file of events, one line for those that belong together. It only grows.
+
+    path: None keeps nothing
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def events(self) -> Iterator[Sequence[NamedTuple]]:
+        """Yields what was written, together what was written together. Drops a last line that a kill has cut off."""
+        if self._path is None or not self._path.exists():
+            return
+        whole = self._path.read_bytes()
+        kept = whole[: whole.rfind(b"\n") + 1]
+        if kept != whole:
+            self._path.write_bytes(kept)
+        for line in kept.splitlines():
+            yield [_event(row) for row in json.loads(line)]
+
+    def write(self, events: Sequence[NamedTuple]) -> None:
+        """Appends all of them or, after a kill, none."""
+        if self._path is not None:
+            with self._path.open("ab") as out:
+                out.write(json.dumps([_row(event) for event in events], default=str).encode() + b"\n")
+
+
+def _row(event: NamedTuple) -> list[object]:
     return [NAMES[type(event)], *event]
 
 
@@ -183,27 +241,3 @@ def _event(row: list[object]) -> NamedTuple:
         fields["state"] = State(str(fields["state"]))
     made: NamedTuple = kind(**fields)
     return made
-
-
-class EventFile:
-    """Appends; a line that a kill has cut off is dropped. path None: keeps nothing."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-
-    def events(self) -> Iterator[Sequence[NamedTuple]]:
-        """What was written, together what was written together."""
-        if self._path is None or not self._path.exists():
-            return
-        whole = self._path.read_bytes()
-        kept = whole[: whole.rfind(b"\n") + 1]
-        if kept != whole:
-            self._path.write_bytes(kept)
-        for line in kept.splitlines():
-            yield [_event(row) for row in json.loads(line)]
-
-    def write(self, events: Sequence[NamedTuple]) -> None:
-        """All of them or, after a kill, none."""
-        if self._path is not None:
-            with self._path.open("ab") as out:
-                out.write(json.dumps([_line(event) for event in events], default=str).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""What goes wrong between a client and a venue, by switch."""
+"""What goes wrong between a client and the simulator: by switch (Fault), or at random by a seed (RandomFaults)."""
 
 import asyncio
 import random
@@ -13,18 +13,24 @@ from aiohttp import web
 from services.simulator.engine.events import FillPlan
 from services.simulator.http.request import HttpRequest
 
-# Whose turn it is to be struck by a trouble that was switched on.
+HALF = 2
+LIMITED = '{"code":-1003,"msg":"Too many requests."}'
 
 
 class SwitchedFault:
-    """skip: so many pass first; times: so many are struck then; struck: so many were."""
+    """Counts whom a fault that was switched on strikes.
+
+    skip: so many pass first
+    times: so many are struck then
+    struck: so many were
+    """
 
     skip: int
     times: int
     struck: int
 
     def turn(self) -> bool:
-        """Whether the next one is struck; counts."""
+        """Returns whether the next one is struck, and counts it."""
         if self.struck >= self.times:
             return False
         if self.skip:
@@ -34,31 +40,25 @@ class SwitchedFault:
         return True
 
 
-HALF = 2
-LIMITED = '{"code":-1003,"msg":"Too many requests."}'
-
-
 class FaultMode(StrEnum):
-    """STATUS: another status. DROP: no answer. CUT: half of one. HTML: a proxy's page, with status 200. HOLD: wait.
+    """What a fault does to a request."""
 
-    SLOW: after `delay_ms` as if nothing were. LATE: no answer, and the venue gets the request `delay_ms` later.
-    """
-
-    STATUS = "STATUS"
-    DROP = "DROP"
-    CUT = "CUT"
-    HTML = "HTML"
-    HOLD = "HOLD"
-    SLOW = "SLOW"
-    LATE = "LATE"
+    STATUS = "STATUS"  # another status
+    DROP = "DROP"  # no answer
+    CUT = "CUT"  # half of the answer
+    HTML = "HTML"  # a proxy's page, with status 200
+    HOLD = "HOLD"  # the answer comes when `release` is set
+    SLOW = "SLOW"  # the answer comes `delay_ms` later
+    LATE = "LATE"  # no answer, and the simulator gets the request `delay_ms` later
 
 
 @dataclass
 class Fault(SwitchedFault):
     """Strikes requests whose path contains `path`: lets `skip` of them pass, then strikes `times`.
 
-    after: the venue has taken the request before it strikes. method: only requests of that one. text: the body that
-    comes with the status, e.g. an error of the venue's.
+    method: strikes requests of this method only
+    after: strikes when the simulator has taken the request
+    status, headers, text: of a STATUS; a text is e.g. an error in the exchange's form
     """
 
     mode: FaultMode
@@ -75,11 +75,14 @@ class Fault(SwitchedFault):
     release: asyncio.Event = field(default_factory=asyncio.Event)
 
     def strikes(self, path: str, method: str = "") -> bool:
-        """Whether it is this request's turn; counts."""
+        """Returns whether the fault strikes this request, and counts it."""
         return self.path in path and self.method in ("", method) and self.turn()
 
     async def answer(self, request: web.Request, good: web.Response | None) -> web.StreamResponse:
-        """What the client gets instead of the good answer. good: None where the venue has not seen the request."""
+        """Returns what the client gets instead of the good answer.
+
+        good: None where the simulator has not seen the request
+        """
         if self.mode is FaultMode.STATUS:
             text = LIMITED if self.status in (418, 429) else "down for maintenance"
             return web.Response(status=self.status, text=self.text or text, headers=self.headers)
@@ -99,18 +102,16 @@ class Fault(SwitchedFault):
         return good or web.Response()
 
 
-# What goes wrong at random: a request's lot is drawn by the seed, what it asks for, and how often that was asked.
-
 AT_ONCE = FillPlan()
 TROUBLES = (
     "limit",  # 429 with Retry-After 0
-    "status_before",  # 5xx, and the venue has not seen the request
-    "status_after",  # 5xx, and the venue has taken it
-    "drop_before",  # no answer, the venue has not seen it
-    "drop_after",  # no answer, the venue has taken it
-    "late",  # no answer, and the venue gets it later
+    "status_before",  # 5xx, and the simulator has not seen the request
+    "status_after",  # 5xx, and the simulator has taken it
+    "drop_before",  # no answer, the simulator has not seen it
+    "drop_after",  # no answer, the simulator has taken it
+    "late",  # no answer, and the simulator gets it later
     "slow",  # the answer comes late
-    "html",  # a page instead of JSON, the venue has taken it
+    "html",  # a page instead of JSON, the simulator has taken it
 )
 ORDERS = ("reject", "partial", "expire")  # for want of margin; in parts over time; in part only
 READS = ("stale",)  # as it was `stale_ms` ago
@@ -118,9 +119,14 @@ READS = ("stale",)  # as it was `stale_ms` ago
 
 @dataclass
 class RandomFaults:
-    """chances: of TROUBLES, ORDERS and READS, each between 0 and 1. late_ms, slow_ms, apart_ms: at most so long.
+    """Draws what befalls each request, out of the seed, the request, and how often it was made.
 
-    stale_ms: how old a stale answer is. The same seed and the same questions give the same troubles.
+    The same seed and the same requests give the same troubles.
+
+    chances: of TROUBLES, ORDERS and READS by name, each between 0 and 1
+    late_ms, slow_ms, apart_ms: at most so long
+    stale_ms: how old a stale answer is
+    counts: how often each draw was made
     """
 
     seed: int = 1
@@ -137,7 +143,7 @@ class RandomFaults:
             raise ValueError(f"no such trouble: {', '.join(sorted(unknown))}")
 
     def fault(self, request: HttpRequest) -> Fault | None:
-        """What befalls this request on its way."""
+        """Returns what befalls this request on its way, if anything."""
         dice = self._dice(f"{request.method} {request.path} {request.client_id}")
         lot = dice.random()
         for trouble in TROUBLES:
@@ -147,7 +153,7 @@ class RandomFaults:
         return None
 
     def plan(self, client_id: str) -> FillPlan:
-        """How this order is filled."""
+        """Returns how this order is filled."""
         dice = self._dice(f"plan {client_id}")
         lot = dice.random()
         if (lot := lot - self.chances.get("partial", 0.0)) < 0:
@@ -159,11 +165,11 @@ class RandomFaults:
         return AT_ONCE
 
     def rejects(self, client_id: str) -> bool:
-        """Whether the venue finds too little margin."""
+        """Returns whether this order is declined for want of margin."""
         return self._dice(f"reject {client_id}").random() < self.chances.get("reject", 0.0)
 
     def stale(self, request: HttpRequest) -> int:
-        """How many ms old this read's answer is."""
+        """Returns how many ms old this read's answer is."""
         dice = self._dice(f"stale {request.path} {request.client_id}")
         return self.stale_ms if dice.random() < self.chances.get("stale", 0.0) else 0
 

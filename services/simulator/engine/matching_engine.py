@@ -1,7 +1,7 @@
-"""The matching engine: orders in, fills out, and a book of its own that only grows.
+"""The matching engine takes orders and fills them, and keeps all of it, whatever a client does wrong.
 
-Market orders fill at the fake's own quote, a tick worse with each further part; an order with a price rests. A client
-id is refused only while another order of that id is open, as on Binance: a finished one's is taken again.
+Market orders fill at the simulator's own prices, a tick worse with each further part; an order with a price rests. A
+client id is refused only while another order of that id is open, as on Binance: a finished one's is taken again.
 """
 
 import itertools
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.simulator.engine.events import (
+    HEDGE,
     LIVE,
+    LONG,
     OPEN,
     Declined,
     DeclineReason,
@@ -20,6 +22,7 @@ from services.simulator.engine.events import (
     EngineOrder,
     EventFile,
     FillPlan,
+    NewOrder,
     Payment,
     Setting,
     State,
@@ -32,34 +35,16 @@ FIRST_ID = 1_000_001
 RECENT = 1_000
 SMALLEST = Decimal("0.00000001")
 FEE_IN, FEE_COIN, EXTRA_FEE = "fee_in", "fee_coin", "extra_fee"
-LONG, SHORT, CROSS = "LONG", "SHORT", "CROSS"
-HEDGE = (LONG, SHORT)
-
-
-class NewOrder(NamedTuple):
-    """What a request asks for, in base units. limit: a price to rest at. stamp_ms, validity_ms: as signed.
-
-    leg, trigger, rises, origin, algo: as in Order.
-    """
-
-    sym: str
-    signed_qty: Decimal
-    client_id: str = ""
-    reduce_only: bool = False
-    limit: Decimal | None = None
-    stamp_ms: int = 0
-    validity_ms: int = 0
-    leg: str = ""
-    trigger: Decimal | None = None
-    rises: bool = False
-    origin: str = ""
-    algo: str = ""
 
 
 class MatchingEngine:
-    """One account. fee: taker's, a share. `accepted`, `fills`, `payments`: the venue's own book, which only grows.
+    """Keeps the orders of one account over some markets. What it has accepted, filled and paid only grows.
 
-    path: where it is kept over a restart.
+    listings: the markets
+    prices: what market orders fill at
+    cash: at the start, by currency
+    fee: the taker's, a share
+    path: the file that keeps all of it over a restart; None: nothing does
     """
 
     def __init__(
@@ -77,7 +62,8 @@ class MatchingEngine:
         self.fills: list[EngineFill] = []
         self.payments: list[Payment] = []
         self.settings: dict[str, str] = {}
-        self.fires_as: Callable[[EngineOrder], str] | None = None
+        # Where an exchange makes a new order of one that was triggered: that order's client id.
+        self.triggered_client_id: Callable[[EngineOrder], str] | None = None
         self._versions: dict[int, list[EngineOrder]] = {}
         self._by_client: dict[str, list[int]] = {}
         self._open: dict[int, None] = {}
@@ -89,46 +75,49 @@ class MatchingEngine:
         newest = [self.accepted[-1].id if self.accepted else 0, *(fill.id for fill in self.fills[-1:])]
         self._ids = itertools.count(max(FIRST_ID, *(id_ + 1 for id_ in newest), *(pay.id + 1 for pay in self.payments)))
 
-    def place(self, ask: NewOrder, now_ms: int, plan: FillPlan = FillPlan()) -> EngineOrder:  # noqa: B008
-        """Take an order, or raise Declined; what fills at once is filled."""
+    def place(self, new: NewOrder, now_ms: int, plan: FillPlan = FillPlan()) -> EngineOrder:  # noqa: B008
+        """Takes an order, or raises Declined; fills what is to be filled at once."""
         self.advance(now_ms)
-        listing = self.listings[ask.sym]
-        if self.status(ask.sym) and not ask.origin:
+        listing = self.listings[new.sym]
+        if self.status(new.sym) and not new.origin:
             raise Declined(DeclineReason.NOT_TRADING)
-        if ask.client_id and any(self._newest(id_).state in LIVE for id_ in self._by_client.get(ask.client_id, ())):
+        if new.client_id and any(self._newest(id_).state in LIVE for id_ in self._by_client.get(new.client_id, ())):
             raise Declined(DeclineReason.DUPLICATE)
-        waits = ask.trigger is not None
-        if waits and self._reached(ask, now_ms):
+        waits = new.trigger is not None
+        if waits and self._reached(new, now_ms):
             raise Declined(DeclineReason.WOULD_TRIGGER)
-        qty = ask.signed_qty if waits else self._admitted(listing, ask, now_ms)
-        parts = () if waits or ask.limit is not None else plan.of(qty, listing.step, now_ms)
+        qty = new.signed_qty if waits else self._admitted(listing, new, now_ms)
+        parts = () if waits or new.limit is not None else plan.of(qty, listing.step, now_ms)
         order = EngineOrder(
-            next(self._ids), ask.client_id, ask.sym, ask.signed_qty, ask.reduce_only, ask.limit, ask.stamp_ms,
-            ask.validity_ms, now_ms, now_ms, parts, state=State.UNTRIGGERED if waits else State.NEW, leg=ask.leg,
-            trigger=ask.trigger, rises=ask.rises, origin=ask.origin, algo=ask.algo,
-        )  # fmt: skip
+            id=next(self._ids),
+            created_ms=now_ms,
+            updated_ms=now_ms,
+            parts=parts,
+            state=State.UNTRIGGERED if waits else State.NEW,
+            **new._asdict(),
+        )
         self._keep([order])
         self._work(order, now_ms)
         return self._newest(order.id)
 
     def advance(self, now_ms: int) -> None:
-        """Fill what is due."""
+        """Fills what is due."""
         for id_ in list(self._open):
             self._work(self._newest(id_), now_ms)
 
     def cancel(self, order: EngineOrder, now_ms: int) -> EngineOrder:
-        """Of an open one."""
+        """Cancels an order that is live."""
         gone = order._replace(state=State.CANCELED, updated_ms=now_ms)
         self._keep([gone])
         return gone
 
     def orders(self, sym: str | None = None, at_ms: int | None = None) -> list[EngineOrder]:
-        """All there are, newest version, or as they were at a time."""
+        """Returns all orders there are, in their newest version or as they were at a time."""
         seen = (self._as_of(order.id, at_ms) for order in self.accepted if sym in (None, order.sym))
         return [order for order in seen if order is not None]
 
     def open_orders(self, sym: str | None = None, at_ms: int | None = None) -> list[EngineOrder]:
-        """NEW and PARTIALLY_FILLED, now or at a time not long ago."""
+        """Returns the orders that are NEW or PARTIALLY_FILLED, now or at a time not long ago."""
         ids = list(self._open)
         if at_ms is not None:
             ids += [id_ for id_ in self._ended[-RECENT:] if self._newest(id_).updated_ms > at_ms]
@@ -136,20 +125,20 @@ class MatchingEngine:
         return [order for order in seen if order and order.state in OPEN and sym in (None, order.sym)]
 
     def waiting_orders(self, sym: str | None = None) -> list[EngineOrder]:
-        """Those whose trigger was not reached yet."""
+        """Returns the orders whose trigger was not reached yet."""
         newest = (self._newest(id_) for id_ in self._open)
         return [order for order in newest if order.state is State.UNTRIGGERED and sym in (None, order.sym)]
 
     def elsewhere(self, order: EngineOrder) -> bool:
-        """Whether it is kept by a service of its own, where one that waits is no order yet, and never becomes it."""
-        return self.fires_as is not None and order.trigger is not None
+        """Returns whether the exchange keeps this order apart: there it is no order, and never becomes one."""
+        return self.triggered_client_id is not None and order.trigger is not None
 
     def status(self, sym: str) -> str:
-        """What a tester set, in the venue's own word; nothing: it is traded."""
+        """Returns the status that a tester set, in the exchange's own word; empty: the market is traded."""
         return self.settings.get(f"status:{sym}", "")
 
     def locked(self, currency: str) -> Decimal:
-        """What resting spot orders hold of it."""
+        """Returns how much of a currency resting spot orders hold."""
         locked = Decimal(0)
         for order in self.open_orders():
             listing, left = self.listings[order.sym], order.signed_qty - order.filled
@@ -161,34 +150,34 @@ class MatchingEngine:
         return locked
 
     def fills_of(self, order: EngineOrder) -> list[EngineFill]:
-        """Of this order, as this version of it knows them."""
+        """Returns the fills of an order, as far as this version of it knows them."""
         return self._fills_of[order.id][: order.done]
 
     def by_client(self, client_id: str, at_ms: int | None = None) -> EngineOrder | None:
-        """The newest order of this client id."""
+        """Returns the newest order of this client id, now or as it was at a time."""
         ids = self._by_client.get(client_id, [])
         return next(filter(None, (self._as_of(id_, at_ms) for id_ in reversed(ids))), None)
 
     def by_id(self, id_: int, at_ms: int | None = None) -> EngineOrder | None:
-        """The order."""
+        """Returns the order of this id, now or as it was at a time."""
         return self._as_of(id_, at_ms) if id_ in self._versions else None
 
     def pay(self, kind: str, sym: str, currency: str, amount: Decimal, now_ms: int) -> Payment:
-        """Funding, or a transfer."""
+        """Books funding, or a transfer."""
         payment = Payment(next(self._ids), kind, sym, currency, amount, now_ms)
         self._keep([payment])
         return payment
 
     def set(self, key: str, value: str) -> None:
-        """Leverage and the like."""
+        """Sets leverage and the like."""
         self._keep([Setting(key, value)])
 
     def leverage(self, sym: str) -> Decimal:
-        """Of a swap; 20 until it is set."""
+        """Returns the leverage of a swap; 20 until it is set."""
         return Decimal(self.settings.get(f"leverage:{sym}", "20"))
 
     def free(self, currency: str, now_ms: int) -> Decimal:
-        """What is not held as margin, unrealised profit included."""
+        """Returns how much of a currency is not held as margin, unrealised profit included."""
         free = self.wallet.cash[currency] - self.locked(currency)
         for listing in self.listings.values():
             for held in (self.wallet.holding(listing.id, leg=leg) for leg in self.wallet.legs(listing.id)):
@@ -197,21 +186,22 @@ class MatchingEngine:
                     free += held.qty * (mid - held.entry) - abs(held.qty) * held.entry / self.leverage(listing.id)
         return free
 
-    def _admitted(self, listing: Listing, ask: NewOrder, now_ms: int) -> Decimal:
-        qty, price = ask.signed_qty, self._price(listing, ask.signed_qty, 0, now_ms)
+    def _admitted(self, listing: Listing, new: NewOrder, now_ms: int) -> Decimal:
+        """Returns the quantity that is taken, which is less where an order may only reduce. Raises Declined."""
+        qty, price = new.signed_qty, self._price(listing, new.signed_qty, 0, now_ms)
         if qty % listing.step:
             raise Declined(DeclineReason.STEP)
         if abs(qty) < listing.min_qty:
             raise Declined(DeclineReason.MIN_QTY)
-        if abs(qty) > (listing.most_market if ask.limit is None else listing.most_limit) and not ask.origin:
+        if abs(qty) > (listing.most_market if new.limit is None else listing.most_limit) and not new.origin:
             raise Declined(DeclineReason.MOST_MARKET)
         if listing.kind == "spot":
             spent, currency = (qty * price, listing.quote) if qty > 0 else (-qty, listing.base)
             if spent > self.wallet.cash[currency] - self.locked(currency):
                 raise Declined(DeclineReason.MARGIN)
-        held = self.wallet.holding(listing.id, leg=ask.leg).qty
-        closes = ask.leg in HEDGE and (qty > 0) != (ask.leg == LONG)
-        if ask.reduce_only or closes:
+        held = self.wallet.holding(listing.id, leg=new.leg).qty
+        closes = new.leg in HEDGE and (qty > 0) != (new.leg == LONG)
+        if new.reduce_only or closes:
             if held * qty >= 0:
                 raise Declined(DeclineReason.REDUCE_ONLY)
             return max(qty, -held) if qty < 0 else min(qty, -held)
@@ -223,34 +213,40 @@ class MatchingEngine:
             raise Declined(DeclineReason.MARGIN)
         return qty
 
-    def _reached(self, ask: NewOrder | EngineOrder, now_ms: int) -> bool:
-        mid = self.prices.quote(ask.sym, now_ms).mid
-        return ask.trigger is not None and (mid >= ask.trigger if ask.rises else mid <= ask.trigger)
+    def _reached(self, new: NewOrder | EngineOrder, now_ms: int) -> bool:
+        mid = self.prices.quote(new.sym, now_ms).mid
+        return new.trigger is not None and (mid >= new.trigger if new.rises else mid <= new.trigger)
 
-    def _woken(self, order: EngineOrder, now_ms: int) -> EngineOrder:
-        """fires_as: the client id of the new order that it becomes, where a venue makes one; else it stays itself."""
+    def _triggered(self, order: EngineOrder, now_ms: int) -> EngineOrder:
+        """Makes a new order of one that was triggered, where the exchange does so; else the order stays itself."""
         listing = self.listings[order.sym]
-        if self.fires_as is not None:
+        if self.triggered_client_id is not None:
             id_ = next(self._ids)
             self._keep([order._replace(state=State.TRIGGERED, updated_ms=now_ms, became=id_)])
             order = order._replace(
-                id=id_, client_id=self.fires_as(order), created_ms=now_ms, trigger=None, algo="", was=order.id
+                id=id_,
+                client_id=self.triggered_client_id(order),
+                created_ms=now_ms,
+                trigger=None,
+                algo="",
+                was=order.id,
             )
-        ask = NewOrder(order.sym, order.signed_qty, order.client_id, order.reduce_only, order.limit, leg=order.leg)
+        new = NewOrder(order.sym, order.signed_qty, order.client_id, order.reduce_only, order.limit, leg=order.leg)
         try:
-            parts = FillPlan().of(self._admitted(listing, ask, now_ms), listing.step, now_ms)
+            parts = FillPlan().of(self._admitted(listing, new, now_ms), listing.step, now_ms)
         except Declined:
-            woken = order._replace(state=State.EXPIRED, updated_ms=now_ms)
+            triggered = order._replace(state=State.EXPIRED, updated_ms=now_ms)
         else:
-            woken = order._replace(state=State.NEW, updated_ms=now_ms, parts=() if order.limit is not None else parts)
-        self._keep([woken])
-        return woken
+            filled_by = () if order.limit is not None else parts
+            triggered = order._replace(state=State.NEW, updated_ms=now_ms, parts=filled_by)
+        self._keep([triggered])
+        return triggered
 
     def _work(self, order: EngineOrder, now_ms: int) -> None:
         if order.state is State.UNTRIGGERED:
             if not self._reached(order, now_ms):
                 return
-            order = self._woken(order, now_ms)
+            order = self._triggered(order, now_ms)
         while order.state in OPEN and order.limit is None:
             if order.done == len(order.parts):
                 ended = State.FILLED if order.filled == order.signed_qty else State.EXPIRED
@@ -267,22 +263,38 @@ class MatchingEngine:
         notional = abs(part.qty) * price
         fee, currency = self._fee(listing, part.qty, notional, now_ms)
         fill = EngineFill(
-            next(self._ids), order.id, order.client_id, order.sym, part.qty, price, fee, currency,
-            self.wallet.profit(order.sym, part.qty, price, order.leg), part.at_ms,
-            order.leg, order.origin, fee * Decimal(self.settings.get(EXTRA_FEE, "0")),
-        )  # fmt: skip
+            id=next(self._ids),
+            order_id=order.id,
+            client_id=order.client_id,
+            sym=order.sym,
+            qty=part.qty,
+            price=price,
+            fee=fee,
+            fee_currency=currency,
+            profit=self.wallet.profit(order.sym, part.qty, price, order.leg),
+            at_ms=part.at_ms,
+            leg=order.leg,
+            origin=order.origin,
+            extra=fee * Decimal(self.settings.get(EXTRA_FEE, "0")),
+        )
         filled = order.filled + part.qty
         last = order.done + 1 == len(order.parts)
         ended = State.FILLED if filled == order.signed_qty else State.EXPIRED
         order = order._replace(
-            done=order.done + 1, filled=filled, paid=order.paid + notional, updated_ms=part.at_ms,
+            done=order.done + 1,
+            filled=filled,
+            paid=order.paid + notional,
+            updated_ms=part.at_ms,
             state=ended if last else State.PARTIALLY_FILLED,
-        )  # fmt: skip
+        )
         self._keep([fill, order])
         return order
 
     def _fee(self, listing: Listing, qty: Decimal, notional: Decimal, now_ms: int) -> tuple[Decimal, str]:
-        """So much of which currency. `fee_in`: the listing whose base pays; `fee_coin`: a coin that has no price."""
+        """Returns the fee, and its currency.
+
+        Settings: `fee_in`, the listing whose base pays; `fee_coin`, a coin that has no price.
+        """
         if coin := self.settings.get(FEE_COIN):
             return (self.fee * notional).quantize(SMALLEST), coin
         if fee_in := self.settings.get(FEE_IN):

@@ -1,4 +1,7 @@
-"""The fake's own market: a price that stands until it is set, or walks by a seed. Buyers pay the ask."""
+"""The prices that orders are filled at: standing, walking, of the trades, or of the simulated market.
+
+Buyers pay the ask.
+"""
 
 import random
 from collections.abc import Iterable, Mapping
@@ -9,24 +12,29 @@ from services.simulator.engine.listing import Listing
 from services.simulator.engine.trade_history import TradeHistory
 from shared.simulated_market import PresentMarket
 
+NS_PER_MS = 1_000_000
 MOST_STEPS = 1000
 MOST_TICKS = 20
 
 
 class BestPrices(NamedTuple):
-    """What can be had now."""
+    """The best bid and ask."""
 
     bid: Decimal
     ask: Decimal
 
     @property
     def mid(self) -> Decimal:
-        """Between the two."""
+        """The price between the two."""
         return (self.bid + self.ask) / 2
 
 
 class EnginePrices:
-    """The quotes of all listings. every_ms: the walk's step; 0: no walk. spread: in ticks, on each side."""
+    """Prices that stand until they are set, or walk by a seed.
+
+    every_ms: the walk's step; 0: they stand
+    spread: from the middle to each side, in ticks
+    """
 
     def __init__(self, listings: Iterable[Listing], seed: int = 1, every_ms: int = 0, spread: int = 1) -> None:
         self._every_ms, self._spread = every_ms, spread
@@ -36,11 +44,11 @@ class EnginePrices:
         self._walked_ms: dict[str, int] = {}
 
     def set(self, id_: str, price: Decimal) -> None:
-        """From now on."""
+        """Sets a market's mid price, from now on."""
         self._mids[id_] = price
 
     def quote(self, id_: str, now_ms: int) -> BestPrices:
-        """At this time; the walk goes on from where it was last asked."""
+        """Returns the best prices at this time. The walk goes on from the last call."""
         tick = self._listings[id_].tick
         if self._every_ms:
             walked_ms = self._walked_ms.get(id_, now_ms)
@@ -54,28 +62,24 @@ class EnginePrices:
 
 
 class TradedPrices(EnginePrices):
-    """The quotes around each tape's last trade; `set` does nothing to them."""
+    """Prices a tick below and above each market's last trade; `set` does nothing to them."""
 
     def __init__(self, histories: Mapping[str, TradeHistory]) -> None:
         super().__init__(history.listing for history in histories.values())
         self._histories = histories
 
     def quote(self, id_: str, now_ms: int) -> BestPrices:
-        """At this time."""
+        """Returns the best prices at this time."""
         history = self._histories[id_]
         last, tick = history.price(now_ms), history.listing.tick
         return BestPrices(last - tick, last + tick)
 
 
-# The fake's quotes out of the simulated market at the present time, where the ingestor finds the same prices.
-
-NS_PER_MS = 1_000_000
-
-
 class SimulatedPrices(EnginePrices):
-    """The newest tick's price, rounded to the listing's tick; one that was set stands.
+    """Prices of the simulated market's newest tick, where the ingestor finds the same; one that was set stands.
 
-    The simulated market knows BTCUSDT; the venue may call it otherwise, as OKX does with BTC-USDT-SWAP.
+    They are rounded to the listing's tick. The simulated market knows BTCUSDT; an exchange may call it otherwise, as
+    OKX does with BTC-USDT-SWAP.
     """
 
     def __init__(self, listings: Iterable[Listing], market: PresentMarket, spread: int = 1) -> None:
@@ -84,12 +88,12 @@ class SimulatedPrices(EnginePrices):
         self._set: set[str] = set()
 
     def set(self, id_: str, price: Decimal) -> None:
-        """From now on."""
+        """Sets a market's mid price for good."""
         self._set.add(id_)
         super().set(id_, price)
 
     def quote(self, id_: str, now_ms: int) -> BestPrices:
-        """At this time."""
+        """Returns the best prices at this time."""
         if id_ not in self._set:
             listing = self._listings[id_]
             tick, sym = listing.tick, f"{listing.base}{listing.quote}"

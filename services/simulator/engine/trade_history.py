@@ -1,4 +1,4 @@
-"""All trades of one market, past and to come, by a seed: what a perfect feed gives, and what a venue's REST shows."""
+"""All trades of one market, past and to come, by a seed: what a perfect feed gives, and what REST shows."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -9,11 +9,17 @@ from numpy.typing import NDArray
 
 from services.simulator.engine.listing import Listing
 
-# What a fake venue holds of one market; made from a seed.
+CHUNK = 4096
+FIRST_ID = 5_000_000
+BEHIND = 4_000_000  # Binance numbers its aggregate trades by themselves: mixing up the two ids shows
+AT_ONCE = 0.3  # so many trades come in the same millisecond as the one before
+MOST_TICKS = 3
+MOST_STEPS = 2000
+S_MS = 1000.0
 
 
 class MarketBar(NamedTuple):
-    """Of `at_ms` until before `at_ms` + interval."""
+    """A bar from `at_ms` until before `at_ms` + interval."""
 
     at_ms: int
     open: Decimal
@@ -24,7 +30,7 @@ class MarketBar(NamedTuple):
 
 
 class MarketTrade(NamedTuple):
-    """One (aggregate) trade."""
+    """One (aggregate) trade. side: the taker's, `buy` or `sell`."""
 
     id: int
     at_ms: int
@@ -33,17 +39,8 @@ class MarketTrade(NamedTuple):
     side: str
 
 
-CHUNK = 4096
-FIRST_ID = 5_000_000
-BEHIND = 4_000_000  # a venue numbers its aggregate trades by themselves: mixing up the two ids shows
-AT_ONCE = 0.3  # so many trades come in the same millisecond as the one before
-MOST_TICKS = 3
-MOST_STEPS = 2000
-S_MS = 1000.0
-
-
 class TradeColumns(NamedTuple):
-    """Some trades, column by column: id and time of each, price in ticks, quantity in steps, whether it sold."""
+    """Some trades, column by column: id and time of each, price in ticks, quantity in steps, whether the taker sold."""
 
     ids: range
     at_ms: list[int]
@@ -53,16 +50,26 @@ class TradeColumns(NamedTuple):
 
 
 class TradeHistory:
-    """Trades with consecutive ids, in order of time, the same at any asking; `index` counts them from 0.
+    """Makes trades as they are asked for: with consecutive ids, in order of time, the same however they are asked for.
 
-    rate: trades per second from `start_ms` on, at random times, `count` of them (None: without end). Before that,
-    for `past_ms`, `past_rate`.
+    An index counts the trades from 0, those of the past included.
+
+    rate: trades per second from `start_ms` on, at random times
+    count: so many of them; None: without end
+    past_ms, past_rate: so long before the start trades come, at so many per second
     """
 
     def __init__(
-        self, listing: Listing, seed: int = 1, *, start_ms: int, rate: float, count: int | None = None,
-        past_ms: int = 0, past_rate: float = 1.0,
-    ) -> None:  # fmt: skip
+        self,
+        listing: Listing,
+        seed: int = 1,
+        *,
+        start_ms: int,
+        rate: float,
+        count: int | None = None,
+        past_ms: int = 0,
+        past_rate: float = 1.0,
+    ) -> None:
         self.listing, self.start_ms, self.rate = listing, start_ms, rate
         self._dice = np.random.default_rng([seed, crc32(listing.id.encode())])
         self._size = 0
@@ -77,35 +84,35 @@ class TradeHistory:
         self.end: int | None = None if count is None else self.past + count
 
     def upto(self, now_ms: int) -> int:
-        """How many trades have been by this time."""
+        """Returns how many trades have been by this time."""
         while (self._size == 0 or self._exact_ms < now_ms + 1) and not self._ended:
             self._draw()
         return int(np.searchsorted(self._at[: self._size], now_ms, "right"))
 
     def before(self, at_ms: int, now_ms: int) -> int:
-        """How many of those that have been by now were before this time."""
+        """Returns how many of the trades that have been by now were before this time."""
         count = self.upto(now_ms)  # first: it may put the columns elsewhere
         return int(np.searchsorted(self._at[:count], at_ms, "left"))
 
     def due_ms(self, index: int) -> int | None:
-        """When this trade is; None where there is none."""
+        """Returns the time of the trade with this index; None where there is none."""
         while index >= self._size and not self._ended:
             self._draw()
         return int(self._at[index]) if index < self._size else None
 
     @property
     def last_ms(self) -> int:
-        """When it ends. Only of one with a `count`."""
+        """The time of the last trade. Only of a history with a `count`."""
         assert self.end is not None
         last = self.due_ms(self.end - 1)
         return self.start_ms if last is None else last
 
     def index(self, id_: int) -> int:
-        """Of the trade with this id."""
+        """Returns the index of the trade with this id."""
         return id_ - FIRST_ID
 
     def rows(self, first: int, last: int) -> TradeColumns:
-        """Trades by index, `last` not included; they are made if need be."""
+        """Returns trades by index, `last` not included, as columns. Makes them if need be."""
         if last > first:
             self.due_ms(last - 1)
         part = slice(first, min(last, self._size))
@@ -116,7 +123,7 @@ class TradeHistory:
         )  # fmt: skip
 
     def trades(self, first: int, last: int) -> list[MarketTrade]:
-        """The same as values."""
+        """Returns the same trades as values."""
         tick, step = self.listing.tick, self.listing.step
         return [
             MarketTrade(id_, at_ms, ticks * tick, steps * step, "sell" if sold else "buy")
@@ -124,12 +131,12 @@ class TradeHistory:
         ]
 
     def price(self, now_ms: int) -> Decimal:
-        """Of the last trade."""
+        """Returns the price of the last trade by this time."""
         index = self.upto(now_ms) - 1
         return int(self._ticks[index]) * self.listing.tick if index >= 0 else self.listing.price
 
     def bar(self, at_ms: int, interval_ms: int, now_ms: int) -> tuple[MarketBar, int, int]:
-        """The bar that begins there, as far as it is by now; the indices of its trades, from and until.
+        """Returns the bar that begins there, as far as it is by now, and the indices of its trades: from and until.
 
         A bar in which nothing traded stands at the last price.
         """
@@ -143,7 +150,7 @@ class TradeHistory:
         return MarketBar(at_ms, begin, high, low, end, volume), first, last
 
     def bars(self, interval_ms: int, from_ms: int, until_ms: int, now_ms: int) -> list[MarketBar]:
-        """Bars that begin within [from_ms, until_ms) and have begun by now; the last of them may be unfinished.
+        """Returns the bars that begin within [from_ms, until_ms) and have begun by now; the last may be unfinished.
 
         The first bar is that of the first trade.
         """
@@ -160,7 +167,7 @@ class TradeHistory:
         return self.end is not None and self._size >= self.end
 
     def _draw(self) -> None:
-        """Always as many at once, so that it does not matter how they are asked for."""
+        """Makes always as many at once, so that it does not matter how they are asked for."""
         apart = self._dice.exponential(S_MS / self.rate / (1 - AT_ONCE), CHUNK)
         apart[self._dice.random(CHUNK) < AT_ONCE] = 0.0
         exact = self._exact_ms + np.cumsum(apart)

@@ -1,4 +1,4 @@
-"""Money and positions of the fake's one account, from its fills and payments. Pure."""
+"""Money and positions of the simulator's one account, from its fills and payments. Pure."""
 
 from collections import defaultdict
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -12,7 +12,7 @@ CENT = Decimal("0.00000001")
 
 
 class HeldPosition(NamedTuple):
-    """A position as it was from this time on: signed quantity in base units, and its average entry price."""
+    """A swap's position from a time on: its signed quantity in base units, and its average entry price."""
 
     at_ms: int
     qty: Decimal
@@ -20,10 +20,12 @@ class HeldPosition(NamedTuple):
 
 
 class Wallet:
-    """cash by currency; a swap's positions beside it. Spot: the base currency is the position.
+    """Keeps cash by currency, and the positions of swaps beside it. Of spot the base currency is the position.
 
-    leg: which of a swap's positions. "": the one of one-way mode. LONG, SHORT: those of a hedge. CROSS: the one at
-    cross margin beside the isolated one, as OKX has them.
+    A leg names one of a swap's positions:
+    "": the one of one-way mode
+    LONG, SHORT: those of a hedge
+    CROSS: the one at cross margin beside the isolated one, as OKX has them
     """
 
     def __init__(self, cash: dict[str, Decimal]) -> None:
@@ -31,22 +33,22 @@ class Wallet:
         self._holdings: dict[tuple[str, str], list[HeldPosition]] = {}
 
     def legs(self, sym: str) -> list[str]:
-        """Those that were ever held."""
+        """Returns the legs that were ever held."""
         return [leg for held, leg in self._holdings if held == sym]
 
     def net(self, sym: str) -> Decimal:
-        """Of all legs."""
+        """Returns the quantity of all legs together."""
         return sum((self.holding(sym, leg=leg).qty for leg in self.legs(sym)), ZERO)
 
     def holding(self, sym: str, at_ms: int | None = None, leg: str = "") -> HeldPosition:
-        """The position of a swap, now or as it was."""
+        """Returns the position of a swap, now or as it was at a time."""
         for held in reversed(self._holdings.get((sym, leg), [])):
             if at_ms is None or held.at_ms <= at_ms:
                 return held
         return HeldPosition(0, ZERO, ZERO)
 
     def profit(self, sym: str, qty: Decimal, price: Decimal, leg: str = "") -> Decimal:
-        """What this trade of a swap would realise."""
+        """Returns what this trade of a swap would realise, in the quote currency."""
         held = self.holding(sym, leg=leg)
         if held.qty * qty >= 0:
             return ZERO
@@ -54,7 +56,7 @@ class Wallet:
         return (closed * (price - held.entry)).quantize(CENT, ROUND_HALF_EVEN)
 
     def apply(self, listing: Listing, fill: EngineFill) -> None:
-        """Take a fill in."""
+        """Takes a fill in."""
         self.cash[fill.fee_currency] -= fill.fee + fill.extra
         if listing.kind == "spot":
             self.cash[listing.base] += fill.qty
@@ -70,5 +72,5 @@ class Wallet:
         self._holdings.setdefault((listing.id, fill.leg), []).append(HeldPosition(fill.at_ms, qty, entry))
 
     def pay(self, payment: Payment) -> None:
-        """Take a payment in."""
+        """Takes a payment in."""
         self.cash[payment.currency] += payment.amount

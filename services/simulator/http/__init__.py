@@ -1,1 +1,1 @@
-"""The simulator's HTTP server, and what a tester switches over it."""
+"""The HTTP server, and the switches that a tester throws over HTTP."""

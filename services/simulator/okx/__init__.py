@@ -1,1 +1,1 @@
-"""The simulator as OKX."""
+"""The dialect of OKX: swaps and spot."""

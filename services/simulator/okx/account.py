@@ -6,7 +6,7 @@ https://www.okx.com/docs-v5/en/#trading-account-rest-api
 from decimal import Decimal
 from zlib import crc32
 
-from services.simulator.engine.matching_engine import CROSS, HEDGE
+from services.simulator.engine.events import CROSS, HEDGE
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.wallet import HeldPosition
 from services.simulator.http.request import HttpRequest
@@ -18,7 +18,7 @@ MOST_IDS = 10
 
 
 def position_id(sym: str, leg: str) -> int:
-    """A position's number, the same each time.
+    """Returns a position's number, the same each time.
 
     >>> position_id("BTC-USDT-SWAP", "") != position_id("BTC-USDT-SWAP", "CROSS")
     True
@@ -27,13 +27,13 @@ def position_id(sym: str, leg: str) -> int:
 
 
 class OkxAccount:
-    """Answers about the account, in OKX's words."""
+    """Handles requests about the account, its positions and its settings."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
 
     def config(self, request: HttpRequest) -> object:
-        """GET account/config."""
+        """Answers GET account/config."""
         keys = self._state.keys
         rights = ",".join(
             ["read_only", *(["trade"] if not keys.reads_only else []), *(["withdraw"] if keys.withdraws else [])]
@@ -44,7 +44,7 @@ class OkxAccount:
         return [{"uid": uid, "mainUid": uid, "acctLv": level, "posMode": mode, "perm": rights, "autoLoan": False}]
 
     def set_position_mode(self, request: HttpRequest) -> object:
-        """POST account/set-position-mode."""
+        """Answers POST account/set-position-mode."""
         engine, wanted = self._state.engine, request.content["posMode"]
         if (self._state.in_position() or engine.open_orders()) and wanted != engine.settings.get("mode", "net_mode"):
             raise api_error("59000", "Settings failed. Close any open positions or orders.")
@@ -52,7 +52,7 @@ class OkxAccount:
         return [{"posMode": wanted}]
 
     def leverage(self, request: HttpRequest) -> object:
-        """GET account/leverage-info."""
+        """Answers GET account/leverage-info."""
         engine, mode = self._state.engine, request.query["mgnMode"]
         return [
             {"instId": sym, "mgnMode": mode, "posSide": "net", "lever": str(engine.leverage(sym)), "ccy": ""}
@@ -60,7 +60,7 @@ class OkxAccount:
         ]
 
     def set_leverage(self, request: HttpRequest) -> object:
-        """POST account/set-leverage."""
+        """Answers POST account/set-leverage."""
         content = request.content
         if not 1 <= Decimal(content["lever"]) <= self._state.engine.listings[content["instId"]].most_leverage:
             raise api_error("59102", "Leverage exceeds the maximum limit.")
@@ -68,7 +68,7 @@ class OkxAccount:
         return [{**content, "lever": str(content["lever"])}]
 
     def balance(self, request: HttpRequest) -> object:
-        """GET account/balance: equity is cash and unrealised profit."""
+        """Answers GET account/balance: equity is cash and unrealised profit."""
         engine = self._state.engine
         now_ms, cash = self._state.now_ms(), engine.wallet.cash
         profit = sum((self._profit(sym, held) for sym, _, held in self._state.holdings(request)), ZERO)
@@ -84,7 +84,7 @@ class OkxAccount:
         return [{"uTime": str(now_ms), "totalEq": cash["USDT"] + profit, "details": details}]
 
     def positions(self, request: HttpRequest) -> object:
-        """GET account/positions: open ones."""
+        """Answers GET account/positions: open ones."""
         wanted = request.query.get("instId")
         if wanted is not None and len(wanted.split(",")) > MOST_IDS:
             raise api_error("51000", "Parameter instId error")
@@ -95,7 +95,10 @@ class OkxAccount:
         ]
 
     def bills(self, request: HttpRequest) -> object:
-        """GET account/bills and bills-archive: funding, newest first, 100 at most; an isolated position pays itself."""
+        """Answers GET account/bills and bills-archive: funding, newest first, 100 at most.
+
+        An isolated position pays by itself.
+        """
         query = request.query
         after, since_ms = int(query.get("after", 2**62)), int(query.get("begin", 0))
         found = [

@@ -45,7 +45,7 @@ def routes(state: SimulatorState) -> dict[str, Handler]:
     """Returns the handler of each `METHOD HOST/PATH`."""
     orders, conditional = OkxOrders(state), OkxConditionalOrders(state)
     account, market = OkxAccount(state), OkxMarket(state)
-    state.engine.fires_as = lambda waited: ""  # see OkxConditionalOrders
+    state.engine.triggered_client_id = lambda waited: ""  # see OkxConditionalOrders
     private: dict[str, Handler] = {
         "POST trade/order": orders.place,
         "POST trade/batch-orders": orders.place,
@@ -96,6 +96,7 @@ class OkxMarket:
         self._state = state
 
     def instruments(self, request: HttpRequest) -> object:
+        """Answers GET public/instruments: of one kind, or one."""
         kind = request.query.get("instType", "").lower()
         engine, id_ = self._state.engine, request.query.get("instId")
         return [
@@ -106,13 +107,14 @@ class OkxMarket:
         ]  # fmt: skip
 
     def ticker(self, request: HttpRequest) -> object:
+        """Answers GET market/ticker: of one market."""
         id_, now_ms = request.query.get("instId", ""), self._state.now_ms()
         if id_ not in self._state.engine.listings:
             raise api_error("51001", "Instrument ID doesn't exist.")
         return [self._quoted(self._state.engine.listings[id_], now_ms)]
 
     def tickers(self, request: HttpRequest) -> object:
-        """GET market/tickers: of one kind."""
+        """Answers GET market/tickers: of one kind."""
         kind, now_ms = request.query.get("instType", "").lower(), self._state.now_ms()
         return [
             self._quoted(listing, now_ms) for listing in self._state.engine.listings.values() if listing.kind == kind
@@ -129,7 +131,7 @@ class OkxMarket:
         }  # fmt: skip
 
     def candles(self, request: HttpRequest) -> object:
-        """GET market/candles and market/history-candles: with `before` alone, still the newest ones."""
+        """Answers GET market/candles and market/history-candles: with `before` alone, still the newest ones."""
         query, history = request.query, self._history(request)
         length_ms, now_ms = INTERVALS_MS.get(query.get("bar", "1m")), self._state.now_ms()
         if length_ms is None:
@@ -151,13 +153,13 @@ class OkxMarket:
         ]  # fmt: skip
 
     def trades(self, request: HttpRequest) -> object:
-        """GET market/trades: the last ones."""
+        """Answers GET market/trades: the last ones."""
         history, limit = self._history(request), _limit(request, 100, MOST_TRADES)
         count = history.upto(self._state.now_ms())
         return [_trade_row(history, trade) for trade in reversed(history.trades(max(count - limit, 0), count))]
 
     def past_trades(self, request: HttpRequest) -> object:
-        """GET market/history-trades: type 1 pages by id, 2 by time."""
+        """Answers GET market/history-trades: type 1 pages by id, 2 by time."""
         query, history, limit = request.query, self._history(request), _limit(request, 100, MOST_PAST_TRADES)
         now_ms = self._state.now_ms()
         first, last = 0, history.upto(now_ms)
@@ -171,7 +173,7 @@ class OkxMarket:
         ]
 
     def funding_rates(self, request: HttpRequest) -> object:
-        """GET public/funding-rate-history: every eight hours."""
+        """Answers GET public/funding-rate-history: every eight hours."""
         query, now_ms, limit = request.query, self._state.now_ms(), _limit(request, MOST_RATES, MOST_RATES)
         id_ = query.get("instId", "")
         if id_ not in self._state.engine.listings:

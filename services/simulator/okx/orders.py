@@ -1,13 +1,24 @@
-"""Orders and fills of OKX, swap and spot; sizes of a swap are contracts.
+"""Orders and fills of OKX, and orders that wait for a price, of swap and spot; sizes of a swap are contracts.
 
-https://www.okx.com/docs-v5/en/#order-book-trading-trade"""
+https://www.okx.com/docs-v5/en/#order-book-trading-trade
+"""
 
 import re
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 
-from services.simulator.engine.events import LIVE, OPEN, Declined, DeclineReason, EngineFill, EngineOrder, State
+from services.simulator.engine.events import (
+    CROSS,
+    HEDGE,
+    LIVE,
+    OPEN,
+    Declined,
+    DeclineReason,
+    EngineFill,
+    EngineOrder,
+    NewOrder,
+    State,
+)
 from services.simulator.engine.listing import Listing
-from services.simulator.engine.matching_engine import CROSS, HEDGE, NewOrder
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import HttpRequest
 from services.simulator.okx.rest import api_error, order_error, stamp_ms_of
@@ -31,23 +42,26 @@ CODES = {
     DeclineReason.NOT_TRADING: ("51022", "Contract suspended."),
     DeclineReason.WOULD_TRIGGER: ("51278", "SL trigger price can not be higher than the last price"),
 }
-# Who made an order, by Order.origin; of a trade, with what it sold and what it bought: one-way.
+# Who made an order, by EngineOrder.origin; of a trade, with what it sold and what it bought: one-way.
 # https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details and
 # #trading-account-rest-api-get-bills-details-last-7-days (P)
 CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
 SUB_TYPES = {"": ("2", "1"), "liquidation": ("107", "106"), "adl": ("128", "127"), "settlement": ("112", "113")}
 MOST_ROWS = 100
+MOST_CANCELS = 10
+ALGO_KINDS = ("conditional", "oco", "chase", "trigger", "move_order_stop", "iceberg", "twap")
+ALGO_KINDS_TOGETHER = {"conditional", "oco"}  # asked for together; any other kind by itself only
 AVERAGE = Decimal("0.1")  # an average price is rounded, so it does not tell what was paid
 
 
 class OkxOrders:
-    """Answers about orders, in OKX's words."""
+    """Handles requests about orders and fills."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
 
     def place(self, request: HttpRequest) -> object:
-        """POST trade/order, and trade/batch-orders with one."""
+        """Answers POST trade/order, and trade/batch-orders with one."""
         content = request.content[0] if isinstance(request.content, list) else request.content
         client_id = content.get("clOrdId", "")
         try:
@@ -57,7 +71,7 @@ class OkxOrders:
         return [{"clOrdId": client_id, "ordId": str(order.id), "sCode": "0", "sMsg": "Order placed", "tag": ""}]
 
     def find(self, request: HttpRequest) -> object:
-        """GET trade/order."""
+        """Answers GET trade/order."""
         seen_ms = self._state.seen_ms(request)
         order = self._found(request.query, seen_ms)
         if order is None:
@@ -65,7 +79,7 @@ class OkxOrders:
         return [self._shown(order)]
 
     def cancel(self, request: HttpRequest) -> object:
-        """POST trade/cancel-order."""
+        """Answers POST trade/cancel-order."""
         order = self._found(request.content, self._state.now_ms())
         if order is None or order.state not in OPEN:
             raise order_error("51400", "Cancellation failed as the order has been filled, canceled or does not exist.")
@@ -73,7 +87,7 @@ class OkxOrders:
         return [{"clOrdId": order.client_id, "ordId": str(order.id), "sCode": "0", "sMsg": ""}]
 
     def open_orders(self, request: HttpRequest) -> object:
-        """GET trade/orders-pending."""
+        """Answers GET trade/orders-pending."""
         seen_ms = self._state.seen_ms(request)
         found = self._state.engine.open_orders(request.query.get("instId"), seen_ms)[::-1]
         if "after" in request.query:
@@ -81,7 +95,7 @@ class OkxOrders:
         return [self._shown(order) for order in found[: _limit(request)]]
 
     def fills(self, request: HttpRequest) -> object:
-        """GET trade/fills and trade/fills-history: newest first."""
+        """Answers GET trade/fills and trade/fills-history: newest first."""
         query, seen_ms = request.query, self._state.seen_ms(request)
         end_ms = min(int(query.get("end", seen_ms)), seen_ms)
         found = self._state.fills(query.get("instId"), int(query.get("begin", 0)), end_ms)
@@ -151,7 +165,10 @@ class OkxOrders:
         }  # fmt: skip
 
     def _algo(self, order: EngineOrder) -> dict[str, object]:
-        """Of which waiting order it was made. source 6: a trigger order, 7: a take-profit or stop-loss order."""
+        """Returns of which waiting order this one was made.
+
+        source 6: a trigger order, 7: a take-profit or stop-loss order
+        """
         was = self._state.engine.by_id(order.was)
         if was is None:
             return {"algoId": "", "algoClOrdId": "", "source": ""}
@@ -184,20 +201,13 @@ def _mode(listing: Listing, leg: str) -> str:
     return "cross" if leg == CROSS else "isolated"
 
 
-# Orders of OKX that wait for a price.
-#
-# https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading-get-algo-order-list
-# https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading-post-cancel-algo-order A row's fields: ccxt's
-# okx.fetch_open_orders has one, recorded.
-
-KINDS = ("conditional", "oco", "chase", "trigger", "move_order_stop", "iceberg", "twap")
-TOGETHER = {"conditional", "oco"}  # asked for together; any other kind by itself only
-MOST_ROWS = 100
-MOST_CANCELS = 10
-
-
 class OkxConditionalOrders:
-    """Answers about them. They are not among the pending orders, and each kind is asked for by its name.
+    """Handles requests about orders that wait for a price.
+
+    They are not among the pending orders, and each kind is asked for by its name.
+    https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading-get-algo-order-list
+    https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading-post-cancel-algo-order
+    A row's fields: ccxt's okx.fetch_open_orders has one, recorded.
 
     One that fires becomes an order with an id of its own, which tells the algo order's (`algoId`, `algoClOrdId`):
     https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details
@@ -209,11 +219,14 @@ class OkxConditionalOrders:
         self._state = state
 
     def place(self, request: HttpRequest) -> object:
-        """POST trade/order-algo: `trigger` by its triggerPx, `conditional` by its slTriggerPx or tpTriggerPx."""
+        """Answers POST trade/order-algo.
+
+        A `trigger` order waits for its triggerPx, a `conditional` one for its slTriggerPx or tpTriggerPx.
+        """
         content, engine = request.content, self._state.engine
         client_id, kind = content.get("algoClOrdId", ""), content.get("ordType", "")
         listing = engine.listings.get(content.get("instId", ""))
-        if listing is None or kind not in KINDS:
+        if listing is None or kind not in ALGO_KINDS:
             raise order_error("51000", "Parameter ordType error", client_id)
         prices = [content[name] for name in ("triggerPx", "slTriggerPx", "tpTriggerPx") if content.get(name)]
         try:
@@ -236,11 +249,11 @@ class OkxConditionalOrders:
         return [{"algoId": str(order.id), "algoClOrdId": client_id, "clOrdId": "", "sCode": "0", "sMsg": "", "tag": ""}]
 
     def pending(self, request: HttpRequest) -> object:
-        """GET trade/orders-algo-pending: newest first; `after`: older than this one."""
+        """Answers GET trade/orders-algo-pending: newest first; `after`: older than this one."""
         query, engine = request.query, self._state.engine
         self._state.seen_ms(request)
         kinds = set(query.get("ordType", "").split(","))
-        if not kinds <= set(KINDS) or (len(kinds) > 1 and kinds != TOGETHER):
+        if not kinds <= set(ALGO_KINDS) or (len(kinds) > 1 and kinds != ALGO_KINDS_TOGETHER):
             raise api_error("51000", "Parameter ordType error")
         found = [order for order in engine.waiting_orders(query.get("instId")) if self._kind(order) in kinds]
         if "instType" in query:
@@ -251,7 +264,7 @@ class OkxConditionalOrders:
         return [self._shown(order) for order in newest[: min(int(query.get("limit", MOST_ROWS)), MOST_ROWS)]]
 
     def cancel(self, request: HttpRequest) -> object:
-        """POST trade/cancel-algos: a list of ids."""
+        """Answers POST trade/cancel-algos: a list of ids."""
         if len(request.content) > MOST_CANCELS:
             raise api_error("51000", "Parameter algoId error")
         orders = [self._state.engine.by_id(int(row["algoId"])) for row in request.content]

@@ -1,4 +1,4 @@
-"""Who may ask OKX: key, passphrase, signature, time, and until when.
+"""What all of OKX's REST has in common: envelope and errors; key, signature, time and expiry of a request.
 
 https://www.okx.com/docs-v5/en/#overview-rest-authentication
 """
@@ -16,45 +16,45 @@ MS = 1000
 
 
 def api_error(code: str, text: str, status: int = 200) -> ApiError:
-    """OKX's form of an error."""
+    """Returns an error in OKX's form."""
     return ApiError(status, {"code": code, "msg": text, "data": []})
 
 
 def order_error(code: str, text: str, client_id: str = "") -> ApiError:
-    """Its form where one order is meant."""
+    """Returns an error in OKX's form where one order is meant."""
     row = {"clOrdId": client_id, "ordId": "", "sCode": code, "sMsg": text, "tag": ""}
     return ApiError(200, {"code": "1", "msg": "All operations failed", "data": [row]})
 
 
-def signed(state: SimulatorState, answer: Handler) -> Handler:
-    """`answer`, for requests that are signed with the account's keys and in time."""
+def signed(state: SimulatorState, handler: Handler) -> Handler:
+    """Wraps a handler as `public` does; requests must be signed with the account's keys, and in time."""
 
     def checked(request: HttpRequest) -> object:
-        keys, told = state.keys, request.headers
-        if told.get("ok-access-key") != keys.key:
+        keys, headers = state.keys, request.headers
+        if headers.get("ok-access-key") != keys.key:
             raise api_error("50111", "Invalid OK-ACCESS-KEY.", 401)
-        if told.get("ok-access-passphrase") != keys.password:
+        if headers.get("ok-access-passphrase") != keys.password:
             raise api_error("50105", 'Request header "OK-ACCESS-PASSPHRASE" incorrect.', 401)
-        stamp = told["ok-access-timestamp"]
+        stamp = headers["ok-access-timestamp"]
         path = "/" + request.path.partition("/")[2] + (f"?{request.raw_query}" if request.raw_query else "")
         payload = f"{stamp}{request.method}{path}{request.body}"
         wanted = base64.b64encode(hmac.new(keys.secret.encode(), payload.encode(), hashlib.sha256).digest()).decode()
-        if not hmac.compare_digest(told.get("ok-access-sign", ""), wanted):
+        if not hmac.compare_digest(headers.get("ok-access-sign", ""), wanted):
             raise api_error("50113", "Invalid signature.", 401)
         now_ms, stamp_ms = state.now_ms(), stamp_ms_of(request)
         if abs(now_ms - stamp_ms) > GOOD_FOR_MS:
             raise api_error("50102", "Timestamp request expired.", 401)
-        if "exptime" in told and now_ms >= int(told["exptime"]):
+        if "exptime" in headers and now_ms >= int(headers["exptime"]):
             raise order_error("50036", "The expTime can't be earlier than the current system time.")
         if state.keys.reads_only and request.method == "POST":
             raise api_error("50120", "This API key doesn't have permission to use this function", 401)
-        return {"code": "0", "msg": "", "data": answer(request)}
+        return {"code": "0", "msg": "", "data": handler(request)}
 
     return checked
 
 
 def stamp_ms_of(request: HttpRequest) -> int:
-    """The request's own time."""
+    """Returns the time that a request was signed with."""
     return round(datetime.fromisoformat(request.headers["ok-access-timestamp"]).timestamp() * MS)
 
 

@@ -1,7 +1,9 @@
-"""OKX's public streams over tapes: trades, bbo-tbt, tickers and candles.
+"""OKX's public streams: trades, bbo-tbt, tickers and candles. Sizes of a swap are contracts.
 
 https://www.okx.com/docs-v5/en/#overview-websocket
-https://www.okx.com/docs-v5/en/#order-book-trading-market-data"""
+https://www.okx.com/docs-v5/en/#order-book-trading-market-data
+https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-trades-channel and its neighbours
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,13 +12,13 @@ from typing import Any
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import MarketBar
-from services.simulator.websocket.frames import FrameBlocks, Make, digits
+from services.simulator.websocket.frames import FrameBlocks, TradeMessage, digits
 from services.simulator.websocket.streams import (
+    BarMessage,
     BarStream,
     ConnectionState,
     MessageStream,
     SubscriptionRequest,
-    TellBar,
     TradeStream,
     UnknownStream,
 )
@@ -29,8 +31,8 @@ INTERVALS_MS = {
 }  # fmt: skip
 
 
-def trade(listing: Listing) -> Make:
-    """Of `trades`: `count` trades at one price by one taker, with the id of the last one. Here it is one."""
+def trade(listing: Listing) -> TradeMessage:
+    """Makes the messages of `trades`: `count` trades at one price by one taker, with the last one's id; here one."""
     price, size, sym = digits(listing.tick), digits(listing.step / listing.contract_size), listing.id
 
     def made(id_: int, at_ms: int, ticks: int, steps: int, sold: bool) -> str:
@@ -43,8 +45,8 @@ def trade(listing: Listing) -> Make:
     return made
 
 
-def best(listing: Listing) -> Make:
-    """Of `bbo-tbt`: after each trade, one tick below and above its price."""
+def best(listing: Listing) -> TradeMessage:
+    """Makes the messages of `bbo-tbt`: after each trade, one tick below and above its price."""
     price, size, sym = digits(listing.tick), digits(listing.step / listing.contract_size), listing.id
 
     def made(id_: int, at_ms: int, ticks: int, steps: int, sold: bool) -> str:
@@ -57,8 +59,8 @@ def best(listing: Listing) -> Make:
     return made
 
 
-def ticker(listing: Listing) -> Make:
-    """Of `tickers`."""
+def ticker(listing: Listing) -> TradeMessage:
+    """Makes the messages of `tickers`."""
     price, size, sym = digits(listing.tick), digits(listing.step / listing.contract_size), listing.id
 
     def made(id_: int, at_ms: int, ticks: int, steps: int, sold: bool) -> str:
@@ -73,8 +75,8 @@ def ticker(listing: Listing) -> Make:
     return made
 
 
-def candle(listing: Listing, channel: str) -> TellBar:
-    """Of a candle's channel: the last field is 1 when the bar is finished."""
+def candle(listing: Listing, channel: str) -> BarMessage:
+    """Makes the messages of a candle's channel: the last field is 1 when the bar is finished."""
     sym, size = listing.id, listing.contract_size
 
     def made(bar: MarketBar, first: int, last: int, now_ms: int, finished: bool) -> str:
@@ -92,20 +94,20 @@ CONNECTION = "a4d3ae55"
 
 
 class OkxWebsocket:
-    """By channel and instrument, e.g. trades:BTC-USDT-SWAP; candles only at the address `business`."""
+    """The streams of all markets, by channel and instrument: trades:BTC-USDT-SWAP; candles only at `business`."""
 
     def __init__(self, state: SimulatorState, kept: int) -> None:
         self._state, self._histories, self._kept = state, state.histories, kept
         self._blocks: dict[str, FrameBlocks] = {}
 
     def connect(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
-        """At ws/v5/public and ws/v5/business."""
+        """Returns how a connection speaks at ws/v5/public and ws/v5/business."""
         if list(path[1:3]) != ["ws", "v5"] or path[-1] not in ("public", "business"):
             return None
         return ConnectionState(state={"business": path[-1] == "business"})
 
     def parse(self, connection: ConnectionState, text: str) -> SubscriptionRequest:
-        """subscribe, unsubscribe, and the text `ping`."""
+        """Reads subscribe, unsubscribe, and the text `ping`."""
         if text == "ping":
             return SubscriptionRequest(kind="ping")
         request = json.loads(text)
@@ -119,26 +121,32 @@ class OkxWebsocket:
         return SubscriptionRequest([name for name in taken if self._here(connection, name)], dropped, names, op)
 
     def reply(
-        self, connection: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
+        self,
+        connection: ConnectionState,
+        subscription: SubscriptionRequest,
+        refused: Sequence[str],
+        open_: Sequence[str],
     ) -> Sequence[str]:
-        """One answer for each name."""
-        if wanted.kind == "ping":
+        """Replies once for each name."""
+        if subscription.kind == "ping":
             return ["pong"]
-        names = wanted.number
+        names = subscription.number
         assert isinstance(names, list)
-        bad = {name for name in names if wanted.kind == "subscribe" and not self._here(connection, name)} | set(refused)
-        return [_no(name) if name in bad else _yes(name, wanted.kind) for name in names]
+        bad = {name for name in names if subscription.kind == "subscribe" and not self._here(connection, name)} | set(
+            refused
+        )
+        return [_no(name) if name in bad else _yes(name, subscription.kind) for name in names]
 
     def error_reply(self, connection: ConnectionState, text: str, error: Exception) -> str:
-        """Code 60012."""
+        """Replies with code 60012."""
         return json.dumps({"event": "error", "code": "60012", "msg": f"Invalid request: {text}", "connId": CONNECTION})
 
     def envelope(self, connection: ConnectionState, name: str, frame: bytes) -> bytes:
-        """As it is."""
+        """Returns the frame as it is: no connection is combined."""
         return frame
 
     def open_stream(self, name: str, now_ms: int) -> MessageStream | None:
-        """From now on."""
+        """Returns the stream from now on. Raises UnknownStream."""
         channel, _, sym = name.partition(":")
         history = self._histories.get(sym)
         interval = channel.removeprefix("candle")

@@ -1,1 +1,1 @@
-"""The simulator's websockets: what is pumped to a client, and what befalls it on the way."""
+"""The websocket server, the streams that dialects share, and what goes wrong with messages."""

@@ -1,4 +1,7 @@
-"""What goes wrong with websocket messages: by switch, or at random by a seed."""
+"""What goes wrong with websocket messages and subscriptions: by switch, or at random by a seed.
+
+MessageFaults says what may befall messages; a FaultyStream, one for each subscription, lets it befall them.
+"""
 
 import json
 import math
@@ -12,9 +15,11 @@ from typing import Any, NamedTuple
 from services.simulator.engine.faults import SwitchedFault
 from services.simulator.websocket.frames import framed, unframed
 
+KEPT = 20
+
 
 class Trouble(StrEnum):
-    """Each befalls one message of one stream; the last four the whole connection or the venue."""
+    """What befalls one message of one stream; the last three befall the whole connection or the simulator."""
 
     DUPLICATE = "duplicate"  # it and some before it come once more
     REORDER = "reorder"  # it comes after some that follow it
@@ -24,11 +29,19 @@ class Trouble(StrEnum):
     HUGE = "huge"  # it is right, and several MB long
     DISCONNECT = "disconnect"  # it does not come, and the connection ends: closed in good order, or torn
     SILENCE = "silence"  # it and what follows never comes; pings and requests are answered
-    CLOCK_JUMP = "clock_jump"  # the venue's clock jumps, and back after a while
+    CLOCK_JUMP = "clock_jump"  # the simulator's clock jumps, and back after a while
+
+
+OF_CONNECTION = (Trouble.DISCONNECT, Trouble.SILENCE, Trouble.CLOCK_JUMP)
 
 
 class Strike(NamedTuple):
-    """One trouble, with all its dice thrown. size: of messages, or of bytes. ms: how long, or how far."""
+    """One trouble, with all its dice thrown.
+
+    size: in messages, or in bytes
+    ms: how long, or how far
+    torn: a disconnect is no closing in good order
+    """
 
     trouble: Trouble
     size: int = 1
@@ -40,7 +53,7 @@ class Strike(NamedTuple):
 class MessageFault(SwitchedFault):
     """Strikes messages of streams whose name contains `stream`: lets `skip` of them pass, then strikes `times`.
 
-    size, ms: see RandomMessageFaults for what they are of; 0: as much as there. A clock jump by `ms` < 0 goes back.
+    size, ms: as in Strike; 0: as MessageFaults draws them. A clock jump by `ms` < 0 goes back.
     """
 
     trouble: Trouble
@@ -53,16 +66,21 @@ class MessageFault(SwitchedFault):
     struck: int = 0
 
     def strikes(self, stream: str) -> bool:
-        """Whether it is this message's turn; counts."""
+        """Returns whether the fault strikes this message, and counts it."""
         return self.stream in stream and self.turn()
 
 
 @dataclass
 class MessageFaults:
-    """chances: of each Trouble by its value, per message. The same seed and connections give the same troubles.
+    """Draws what befalls messages. The same seed and the same subscriptions give the same troubles.
 
-    size: at most so many messages are doubled, delayed or lost. late_ms, silence_ms, jump_ms, jump_for_ms: at most so
-    long; a silence of 0 ms lasts as long as the connection. huge_bytes: a huge message's length.
+    chances: of each Trouble by its value, per message
+    size: at most so many messages are doubled, delayed or lost
+    late_ms, silence_ms, jump_ms, jump_for_ms: at most so long; a silence of 0 ms lasts as long as the connection
+    huge_bytes: a huge message's length
+    switched: faults that strike chosen messages
+    struck: how many messages were, by trouble
+    version: grows with each change
     """
 
     seed: int = 1
@@ -85,7 +103,7 @@ class MessageFaults:
             raise ValueError("the chances of all troubles are more than 1")
 
     def change(self, **fields: object) -> None:
-        """Set some fields, from the next message on. Raises ValueError and changes nothing if they are no weather."""
+        """Sets some fields, from the next message on. Raises ValueError, with no change, where one makes no sense."""
         names = ("seed", "chances", "size", "late_ms", "silence_ms", "jump_ms", "jump_for_ms", "huge_bytes")
         unknown = [name for name in fields if name not in names]
         if unknown:
@@ -96,12 +114,15 @@ class MessageFaults:
         self.version += 1
 
     def strike(self, trouble: Trouble, dice: random.Random) -> Strike:
-        """One such trouble, thrown."""
+        """Throws the dice of one such trouble."""
         size = self.huge_bytes if trouble is Trouble.HUGE else dice.randint(1, max(self.size, 1))
-        ms = {
-            Trouble.LATE: self.late_ms, Trouble.REORDER: self.late_ms, Trouble.SILENCE: self.silence_ms,
+        most_ms = {
+            Trouble.LATE: self.late_ms,
+            Trouble.REORDER: self.late_ms,
+            Trouble.SILENCE: self.silence_ms,
             Trouble.CLOCK_JUMP: self.jump_ms,
-        }.get(trouble, 0)  # fmt: skip
+        }
+        ms = most_ms.get(trouble, 0)
         if ms:
             ms = dice.randint(1, ms)
         if trouble is Trouble.CLOCK_JUMP:
@@ -109,7 +130,7 @@ class MessageFaults:
         return Strike(trouble, size, ms, dice.random() < 0.5)
 
     def strike_of_switch(self, stream: str, dice: random.Random) -> Strike | None:
-        """What a switch does to this message."""
+        """Returns what a switched fault does to this message, if one strikes it."""
         fault = next((fault for fault in self.switched if fault.strikes(stream)), None)
         if fault is None:
             return None
@@ -117,15 +138,12 @@ class MessageFaults:
         return Strike(fault.trouble, fault.size or thrown.size, fault.ms or thrown.ms, fault.torn)
 
 
-# What goes wrong when a client subscribes, by switch.
-
-
 class SubscriptionTrouble(StrEnum):
-    """MUTE: it is acknowledged, and then nothing comes. UNANSWERED: not even that. REFUSED: it is answered with no."""
+    """What befalls a subscription."""
 
-    MUTE = "mute"
-    UNANSWERED = "unanswered"
-    REFUSED = "refused"
+    MUTE = "mute"  # it is acknowledged, and then nothing comes
+    UNANSWERED = "unanswered"  # it is not even acknowledged
+    REFUSED = "refused"  # it is answered with no
 
 
 @dataclass
@@ -139,18 +157,12 @@ class SubscriptionFault(SwitchedFault):
     struck: int = 0
 
     def strikes(self, stream: str) -> bool:
-        """Whether it is this subscription's turn; counts."""
+        """Returns whether the fault strikes this subscription, and counts it."""
         return self.stream in stream and self.turn()
 
 
-# The way of one stream's messages to one client, with what befalls them there.
-
-KEPT = 20
-WHOLE = (Trouble.DISCONNECT, Trouble.SILENCE, Trouble.CLOCK_JUMP)
-
-
 class HeldFrame(NamedTuple):
-    """Goes out after so many others, or at that time."""
+    """A message that goes out after so many others, or at a time."""
 
     others: int
     at_ms: int
@@ -158,7 +170,10 @@ class HeldFrame(NamedTuple):
 
 
 class FaultyStream:
-    """serial: which subscription of this stream it is, as its dice are thrown by that."""
+    """Lets a stream's messages through to one client, with what befalls them.
+
+    serial: the number of the stream's subscriptions so far; the dice are thrown by it
+    """
 
     def __init__(self, stream: str, faults: MessageFaults, serial: int) -> None:
         self.stream = stream
@@ -171,7 +186,10 @@ class FaultyStream:
         self._recent: deque[bytes] = deque(maxlen=KEPT)
 
     def through(self, frames: Sequence[bytes], now_ms: int) -> tuple[Sequence[bytes], list[Strike]]:
-        """What comes out now of these, and what befalls the connection meanwhile; behind a disconnect comes nothing."""
+        """Returns what of these frames comes out now, and what befalls the connection meanwhile.
+
+        Nothing comes behind a disconnect or a silence.
+        """
         if self._version != self._faults.version:
             self._version, self._left = self._faults.version, self._until_next()
         if not self._held and not self._lost and not self._faults.switched and self._left > len(frames):
@@ -185,7 +203,7 @@ class FaultyStream:
                 self._lost -= 1
             elif strike is None:
                 self._give(frame, out)
-            elif strike.trouble in WHOLE:
+            elif strike.trouble in OF_CONNECTION:
                 strikes.append(strike)
                 if strike.trouble is not Trouble.CLOCK_JUMP:
                     break
@@ -195,7 +213,7 @@ class FaultyStream:
         return out, strikes
 
     def due_ms(self) -> int | None:
-        """When the first message that is held goes out, unless others let it pass before."""
+        """Returns when the first message that is held goes out, unless others let it pass before; None: never."""
         return min((held.at_ms for held in self._held), default=None)
 
     def _befall(self, strike: Strike, frame: bytes, out: list[bytes], now_ms: int) -> None:
@@ -240,7 +258,7 @@ class FaultyStream:
         return strike
 
     def _until_next(self) -> float:
-        """How many messages it takes to the next trouble: a geometric lot, so that the others cost nothing."""
+        """Draws how many messages it takes to the next trouble: a geometric lot, so that the others cost nothing."""
         chance = sum(self._faults.chances.values())
         if not chance:
             return math.inf
@@ -248,7 +266,10 @@ class FaultyStream:
 
 
 def broken(frame: bytes, dice: random.Random) -> bytes:
-    """One field with another JSON type: none of these can be taken for another number, time or market."""
+    """Returns a message in which one field has another JSON type.
+
+    None of these can be taken for another number, time or market.
+    """
     message: dict[str, Any] = json.loads(unframed(frame))
     inner = message.get("data", message)
     inner = inner[0] if isinstance(inner, list) else inner.get("k", inner)
@@ -258,7 +279,7 @@ def broken(frame: bytes, dice: random.Random) -> bytes:
 
 
 def padded(frame: bytes, size: int) -> bytes:
-    """With one more field, so that it has at least this many bytes."""
+    """Returns a message with one more field, so that it has at least this many bytes."""
     text = unframed(frame)
     return framed(text[:-1] + b',"pad":"' + b"x" * size + b'"}')
 

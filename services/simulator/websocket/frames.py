@@ -1,6 +1,7 @@
-"""Websocket messages as bytes on the wire. A server's frames are not masked, so that one serves all clients.
+"""Websocket messages as bytes on the wire, made once for all clients: a server's frames are not masked.
 
-https://www.rfc-editor.org/rfc/rfc6455#section-5.2"""
+https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -12,10 +13,14 @@ from services.simulator.engine.trade_history import TradeHistory
 
 TEXT = b"\x81"
 SHORT, MIDDLE, LONG = 125, 126, 127
+BLOCK = 512
+KEPT = 16
+# Makes a trade's message out of its id, time, price in ticks, quantity in steps, and whether the taker sold.
+TradeMessage: TypeAlias = Callable[[int, int, int, int, bool], str]
 
 
 def framed(text: bytes) -> bytes:
-    """A whole text message.
+    """Returns a text as a whole websocket message.
 
     >>> framed(b"{}")
     b'\\x81\\x02{}'
@@ -29,7 +34,7 @@ def framed(text: bytes) -> bytes:
 
 
 def unframed(frame: bytes) -> bytes:
-    """The text of what `framed` made.
+    """Returns the text of what `framed` made.
 
     >>> [unframed(framed(b"x" * size)) == b"x" * size for size in (0, 125, 126, 65535, 65536)]
     [True, True, True, True, True]
@@ -37,25 +42,19 @@ def unframed(frame: bytes) -> bytes:
     return frame[{MIDDLE: 4, LONG: 10}.get(frame[1], 2) :]
 
 
-# The messages of a tape's trades, made once for all clients.
-
-BLOCK = 512
-KEPT = 16
-Make: TypeAlias = Callable[[int, int, int, int, bool], str]
-
-
 class FrameBlocks:
-    """make: a trade's JSON from its id, time, price in ticks, quantity in steps, and whether it sold.
+    """The frames of a market's trades, in blocks of 512.
 
-    Blocks are kept, `kept` of them, the oldest asked for goes first.
+    message: makes a trade's message
+    kept: so many blocks are kept, and the oldest goes first
     """
 
-    def __init__(self, history: TradeHistory, make: Make, kept: int = KEPT) -> None:
-        self._history, self._make, self._kept = history, make, kept
+    def __init__(self, history: TradeHistory, message: TradeMessage, kept: int = KEPT) -> None:
+        self._history, self._message, self._kept = history, message, kept
         self._blocks: OrderedDict[int, list[bytes]] = OrderedDict()
 
     def between(self, first: int, last: int) -> Sequence[bytes]:
-        """Of the trades by index, `last` not included."""
+        """Returns the frames of trades by index, `last` not included."""
         number = first // BLOCK
         if number == (last - 1) // BLOCK:
             return self._block(number)[first - number * BLOCK : last - number * BLOCK]
@@ -66,18 +65,15 @@ class FrameBlocks:
         block = self._blocks.get(number)
         if block is None:
             rows = self._history.rows(number * BLOCK, (number + 1) * BLOCK)
-            block = [framed(self._make(*row).encode()) for row in zip(*rows, strict=True)]
+            block = [framed(self._message(*row).encode()) for row in zip(*rows, strict=True)]
             self._blocks[number] = block
             while len(self._blocks) > self._kept:
                 self._blocks.popitem(last=False)
         return block
 
 
-# Numbers as a venue writes them, made from whole steps without arithmetic on decimals.
-
-
 def digits(step: Decimal) -> Callable[[int], str]:
-    """A function from a count of steps to the number's text.
+    """Returns a function that writes a count of steps as an exchange does, without arithmetic on decimals.
 
     >>> digits(Decimal("0.10"))(420001), digits(Decimal("0.001"))(7), digits(Decimal("5"))(3)
     ('42000.10', '0.007', '15')

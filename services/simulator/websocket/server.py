@@ -1,4 +1,4 @@
-"""One client's websocket: what it has subscribed to is pumped to it as it happens, through the server's weather."""
+"""The websocket server: it pumps to each client what the client has subscribed to, as it happens, with its faults."""
 
 import asyncio
 import contextlib
@@ -27,24 +27,31 @@ TOO_MANY = 429
 
 
 class WebsocketServer:
-    """All websockets of a venue. `weather`: what befalls their messages. `at_start`: what befalls subscriptions.
+    """Serves all websockets of a simulator.
 
-    `subscribed`: how often each stream was. `open`: the connections. most_a_s: so many connections are let in in a
-    second (0: any number); `turned_away`: how many were not.
+    dialect: how clients subscribe, and what streams there are
+    waits_for: time may pass when so many streams were subscribed to
+    connections_per_s: so many connections are let in in a second; 0: any number
+    message_faults, subscription_faults: what befalls messages and subscriptions
+    subscribed: how often each stream was subscribed to
+    open: the connections
+    turned_away: how many connections were not let in
     """
 
-    def __init__(self, state: SimulatorState, dialect: WebsocketDialect, waits_for: int = 1, most_a_s: int = 0) -> None:
+    def __init__(
+        self, state: SimulatorState, dialect: WebsocketDialect, waits_for: int = 1, connections_per_s: int = 0
+    ) -> None:
         self.state, self.dialect = state, dialect
-        self._waits_for = waits_for
+        self._waits_for, self._connections_per_s = waits_for, connections_per_s
         self.message_faults = MessageFaults()
         self.subscription_faults: list[SubscriptionFault] = []
         self.subscribed: Counter[str] = Counter()
         self.open: set[ClientConnection] = set()
-        self.most_a_s, self.turned_away = most_a_s, 0
+        self.turned_away = 0
         self._came_s: deque[float] = deque()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Until either side ends it."""
+        """Serves one client until either side ends it."""
         state = self.dialect.connect(request.match_info["rest"].split("/"), request.query)
         if state is None:
             return web.Response(status=404)
@@ -58,31 +65,31 @@ class WebsocketServer:
             self.open.discard(connection)
 
     def pass_on(self) -> bool:
-        """Nothing is left to tell a client: whether time goes on by that."""
+        """Lets time pass when nothing is left to tell a client; returns whether it did."""
         return self.subscribed.total() >= self._waits_for and self.state.clock.pass_on()
 
     def abort(self) -> None:
-        """Tear all connections."""
+        """Tears all connections."""
         for connection in self.open:
             connection.abort()
 
     def jump(self, ms: int, for_ms: int) -> None:
-        """Set the venue's clock ahead, and back after a while; 0: it stays."""
+        """Sets the simulator's clock ahead, and back after `for_ms`; 0: it stays."""
         self.state.skew_ms += ms
         if for_ms:
             asyncio.get_running_loop().call_later(for_ms / MS, self.jump, -ms, 0)
 
-    def befalls(self, name: str) -> SubscriptionTrouble | None:
-        """What happens to a subscription of this name."""
+    def subscription_trouble(self, name: str) -> SubscriptionTrouble | None:
+        """Returns what befalls a subscription to this stream, if anything."""
         return next((fault.what for fault in self.subscription_faults if fault.strikes(name)), None)
 
     def _let_in(self) -> bool:
-        if not self.most_a_s:
+        if not self._connections_per_s:
             return True
         now_s = asyncio.get_running_loop().time()
         while self._came_s and self._came_s[0] <= now_s - 1:
             self._came_s.popleft()
-        if len(self._came_s) >= self.most_a_s:
+        if len(self._came_s) >= self._connections_per_s:
             self.turned_away += 1
             return False
         self._came_s.append(now_s)
@@ -90,7 +97,7 @@ class WebsocketServer:
 
 
 class ClientConnection:
-    """One client's. connection: how it speaks."""
+    """One client's websocket. connection: how it speaks."""
 
     def __init__(self, server: WebsocketServer, request: web.Request, connection: ConnectionState) -> None:
         self._server, self._request, self._connection = server, request, connection
@@ -99,7 +106,7 @@ class ClientConnection:
         self._silent_until_s = 0.0
 
     async def serve(self) -> web.StreamResponse:
-        """Until either side ends it."""
+        """Serves the client until either side ends it."""
         await self._socket.prepare(self._request)
         self._subscribe(self._connection.names)
         pump = asyncio.create_task(self._pump())
@@ -114,28 +121,28 @@ class ClientConnection:
         return self._socket
 
     def abort(self) -> None:
-        """Tear it."""
+        """Tears the connection."""
         if self._request.transport is not None:
             self._request.transport.abort()
 
     def _answers(self, text: str) -> Sequence[str]:
         dialect, connection = self._server.dialect, self._connection
         try:
-            wanted = dialect.parse(connection, text)
+            subscription = dialect.parse(connection, text)
         except ValueError as error:
             return [dialect.error_reply(connection, text, error)]
-        befallen = {name: self._server.befalls(name) for name in wanted.subscribe}
-        refused = [name for name, what in befallen.items() if what is SubscriptionTrouble.REFUSED]
-        muted = [name for name, what in befallen.items() if what is not None]
-        for name in wanted.unsubscribe:
+        troubles = {name: self._server.subscription_trouble(name) for name in subscription.subscribe}
+        refused = [name for name, what in troubles.items() if what is SubscriptionTrouble.REFUSED]
+        muted = [name for name, what in troubles.items() if what is not None]
+        for name in subscription.unsubscribe:
             self._streams.pop(name, None)
-        refused += self._subscribe([name for name in wanted.subscribe if name not in refused], muted)
-        if SubscriptionTrouble.UNANSWERED in befallen.values():
+        refused += self._subscribe([name for name in subscription.subscribe if name not in refused], muted)
+        if SubscriptionTrouble.UNANSWERED in troubles.values():
             return []
-        return dialect.reply(connection, wanted, refused, list(self._streams))
+        return dialect.reply(connection, subscription, refused, list(self._streams))
 
     def _subscribe(self, names: Sequence[str], muted: Sequence[str] = ()) -> list[str]:
-        """The names that there are not."""
+        """Subscribes to streams; returns the names that there are not."""
         now_ms, server, unknown = self._server.state.now_ms(), self._server, list[str]()
         made: dict[str, MessageStream | None] = {}
         for name in names:
@@ -163,14 +170,14 @@ class ClientConnection:
             await asyncio.sleep(0 if moved else self._rest_ms() / MS)
 
     def _rest_ms(self) -> int:
-        """Until something is due; not long, as something may be subscribed to, or the clock jump."""
+        """Returns the time until something is due; not long, as the client may subscribe, or the clock jump."""
         parts = [part for pair in self._streams.values() for part in pair if part is not None]
         due_ms = [at_ms for part in parts if (at_ms := part.due_ms()) is not None]
         now_ms = self._server.state.now_ms()
         return min(max(min(due_ms, default=now_ms + MOST_REST_MS) - now_ms, LEAST_REST_MS), MOST_REST_MS)
 
     def _turn(self, now_ms: int) -> tuple[bool, list[bytes], list[Strike]]:
-        """Whether something happened, what is told of it, and what befalls the connection."""
+        """Returns whether something happened, the frames that tell of it, and what befalls the connection."""
         taken, out, strikes = False, list[bytes](), list[Strike]()
         envelope = self._server.dialect.envelope
         for name, (stream, faulty) in self._streams.items():

@@ -1,4 +1,7 @@
-"""What a dialect of websockets is to the feed: streams by name, and how a client asks for them."""
+"""Streams of messages, and what a dialect has to say about them: their names, and how a client subscribes.
+
+The streams over a TradeHistory that all dialects share stand below: of trades, of trades by millisecond, of bars.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,21 +12,26 @@ from services.simulator.websocket.frames import FrameBlocks, framed
 
 
 class MessageStream(Protocol):
-    """A client's place in a market's messages."""
+    """One client's place in the messages of a market."""
 
     def take(self, now_ms: int, most: int) -> Sequence[bytes]:
-        """The next frames, at most so many of those due by now."""
+        """Returns the next frames, at most so many of those due by now."""
 
     def due_ms(self) -> int | None:
-        """When there is something to take, at the earliest; None: never."""
+        """Returns when there is something to take, at the earliest; None: never."""
 
 
 class UnknownStream(Exception):
-    """The venue has no stream of this name."""
+    """The exchange has no stream of this name."""
 
 
 class SubscriptionRequest(NamedTuple):
-    """What a client's message asks for. replies: by `done`, once for the names that were taken."""
+    """What a client's message asks for.
+
+    subscribe, unsubscribe: names of streams
+    number: the request's own number, as the reply repeats it
+    kind: the dialect's word for the kind of request
+    """
 
     subscribe: Sequence[str] = ()
     unsubscribe: Sequence[str] = ()
@@ -33,7 +41,12 @@ class SubscriptionRequest(NamedTuple):
 
 @dataclass
 class ConnectionState:
-    """One connection's way of speaking. names: subscribed to by the URL. combined: see Binance."""
+    """One connection's way of speaking.
+
+    names: streams that its URL subscribes to
+    combined: each message goes into an envelope with its stream's name
+    state: whatever else the dialect remembers of it
+    """
 
     names: Sequence[str] = ()
     combined: bool = False
@@ -41,47 +54,53 @@ class ConnectionState:
 
 
 class WebsocketDialect(Protocol):
-    """All streams of one venue."""
+    """The public streams of one exchange, and how clients subscribe to them."""
 
     def connect(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
-        """How it speaks at this address; None: nobody is there."""
+        """Returns how a connection at this address speaks; None: nobody is there."""
 
     def parse(self, connection: ConnectionState, text: str) -> SubscriptionRequest:
-        """What a message asks for. Raises ValueError for one that makes no sense."""
+        """Returns what a client's message asks for. Raises ValueError where it makes no sense."""
 
     def reply(
-        self, connection: ConnectionState, wanted: SubscriptionRequest, refused: Sequence[str], open_: Sequence[str]
+        self,
+        connection: ConnectionState,
+        subscription: SubscriptionRequest,
+        refused: Sequence[str],
+        open_: Sequence[str],
     ) -> Sequence[str]:
-        """The answers to it, when it is done. refused: the names that there are not."""
+        """Returns the replies to a request that was carried out.
+
+        refused: names of streams that there are not
+        open_: names of all streams that the connection has
+        """
 
     def error_reply(self, connection: ConnectionState, text: str, error: Exception) -> str:
-        """The answer to what makes no sense."""
+        """Returns the reply to a message that makes no sense."""
 
     def open_stream(self, name: str, now_ms: int) -> MessageStream | None:
-        """From now on; None where it never says anything. Raises Unknown."""
+        """Returns the stream from now on; None where it never says anything. Raises UnknownStream."""
 
     def envelope(self, connection: ConnectionState, name: str, frame: bytes) -> bytes:
-        """A stream's frame as this connection gets it."""
+        """Returns a stream's frame as a combined connection gets it."""
 
-
-# Streams over a tape that all dialects share.
 
 KLINE_MS = 250
-# A message about a bar: the bar, its first and its last trade by index, when it is told, and whether it is finished.
-TellBar: TypeAlias = Callable[[MarketBar, int, int, int, bool], str]
-# A message about trades by index, `last` not included, of one millisecond.
-TellTrades: TypeAlias = Callable[[int, int], str]
+# Makes the message about a bar: the bar, its first and last trade by index, the time, and whether it is finished.
+BarMessage: TypeAlias = Callable[[MarketBar, int, int, int, bool], str]
+# Makes the message about trades by index, `last` not included, of one millisecond.
+TradesMessage: TypeAlias = Callable[[int, int], str]
 
 
 class TradeStream:
-    """One message for every trade after `now_ms`."""
+    """A stream with one message for every trade after `now_ms`."""
 
     def __init__(self, history: TradeHistory, blocks: FrameBlocks, now_ms: int) -> None:
         self._history, self._blocks = history, blocks
         self._next = history.upto(now_ms)
 
     def take(self, now_ms: int, most: int) -> Sequence[bytes]:
-        """In the order of their ids."""
+        """Returns the next frames, in the order of the trades' ids."""
         first, last = self._next, min(self._history.upto(now_ms), self._next + most)
         if last <= first:
             return ()
@@ -89,19 +108,19 @@ class TradeStream:
         return self._blocks.between(first, last)
 
     def due_ms(self) -> int | None:
-        """When the next trade is."""
+        """Returns when the next trade is."""
         return self._history.due_ms(self._next)
 
 
 class BatchStream:
-    """One message for all trades of a millisecond."""
+    """A stream with one message for all trades of a millisecond."""
 
-    def __init__(self, history: TradeHistory, tell: TellTrades, now_ms: int) -> None:
-        self._history, self._tell = history, tell
+    def __init__(self, history: TradeHistory, message: TradesMessage, now_ms: int) -> None:
+        self._history, self._message_of = history, message
         self._next = history.upto(now_ms)
 
     def take(self, now_ms: int, most: int) -> Sequence[bytes]:
-        """In the order of their ids; a millisecond that is not over is not told yet."""
+        """Returns the next frames, in the order of the trades' ids; of no millisecond that is not over."""
         out: list[bytes] = []
         last = self._history.before(now_ms, now_ms)
         while self._next < last and len(out) < most:
@@ -109,26 +128,26 @@ class BatchStream:
             end = self._next + 1
             while end < last and self._history.due_ms(end) == at_ms:
                 end += 1
-            out.append(framed(self._tell(self._next, end).encode()))
+            out.append(framed(self._message_of(self._next, end).encode()))
             self._next = end
         return out
 
     def due_ms(self) -> int | None:
-        """When the next trade's millisecond is over."""
+        """Returns when the next trade's millisecond is over."""
         due_ms = self._history.due_ms(self._next)
         return None if due_ms is None else due_ms + 1
 
 
 class BarStream:
-    """The bar as it stands, four times a second while it changes, and once more when it is finished."""
+    """A stream of the bar as it stands, four times a second while it changes, and once more when it is finished."""
 
-    def __init__(self, history: TradeHistory, length_ms: int, tell: TellBar, now_ms: int) -> None:
-        self._history, self._length_ms, self._tell = history, length_ms, tell
+    def __init__(self, history: TradeHistory, length_ms: int, message: BarMessage, now_ms: int) -> None:
+        self._history, self._length_ms, self._message_of = history, length_ms, message
         self._bar_ms = now_ms // length_ms * length_ms
         self._told, self._told_ms = history.upto(now_ms), now_ms
 
     def take(self, now_ms: int, most: int) -> Sequence[bytes]:
-        """The ends of bars, or the one that goes on."""
+        """Returns the bars that are finished, or the one that goes on."""
         out: list[bytes] = []
         while now_ms >= self._bar_ms + self._length_ms and len(out) < most:
             out.append(self._message(self._bar_ms + self._length_ms, finished=True))
@@ -141,9 +160,9 @@ class BarStream:
         return out
 
     def due_ms(self) -> int | None:
-        """When it may tell of the bar again, or must."""
+        """Returns when the stream may tell of the bar again, or must."""
         return min(self._bar_ms + self._length_ms, self._told_ms + KLINE_MS)
 
     def _message(self, now_ms: int, finished: bool) -> bytes:
         bar, first, last = self._history.bar(self._bar_ms, self._length_ms, now_ms)
-        return framed(self._tell(bar, first, last, now_ms, finished).encode())
+        return framed(self._message_of(bar, first, last, now_ms, finished).encode())

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.gateway.execution.baseline import BALANCE_BESIDE
-from services.simulator.engine.events import EngineFill, FillPlan
-from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.engine.events import EngineFill, FillPlan, NewOrder
 from shared.errors import ConfigError, SafetyRefusal
 from shared.messages import Leg, OrderStatus
 from tests.integration.gateway.conftest import SYM, Gateway, gateway

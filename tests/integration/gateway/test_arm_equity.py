@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.gateway.account.preview import look
-from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.engine.events import NewOrder
 from services.simulator.simulator import serving
 from shared.control.capital import books_in
 from shared.exchanges.trading.ccxt_venue import make_venue

@@ -8,7 +8,7 @@ import pytest
 
 from services.console.halt import stop
 from services.simulator.binance.spot import spot as binance_spot
-from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.engine.events import NewOrder
 from shared.control import accounts
 from shared.control.books import retired
 from shared.control.capital import books_in

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from services.gateway.execution.baseline import BALANCE_BESIDE
-from services.simulator.engine.events import FillPlan
+from services.simulator.engine.events import FillPlan, NewOrder
 from services.simulator.engine.faults import Fault, FaultMode
-from services.simulator.engine.matching_engine import FEE_COIN, FEE_IN, NewOrder
+from services.simulator.engine.matching_engine import FEE_COIN, FEE_IN
 from shared.errors import JournalUnwritable, SafetyRefusal
 from shared.journal.journal import Journal
 from shared.journal.rows import Change

@@ -12,9 +12,8 @@ from services.gateway.account.flatten import Flatten
 from services.gateway.account.resting import Resting
 from services.gateway.account.waiting import VenueWait
 from services.gateway.execution.baseline import mine_row
-from services.simulator.engine.events import LIVE
+from services.simulator.engine.events import LIVE, NewOrder
 from services.simulator.engine.faults import Fault, FaultMode
-from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import Simulator, serving
 from shared.config import Settings, load_settings
 from shared.exchanges.trading.ccxt_venue import make_venue

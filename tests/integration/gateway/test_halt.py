@@ -12,8 +12,8 @@ import pytest
 from services.console.halt import stop as halting
 from services.console.run.processes import as_environment
 from services.gateway.account import waiting
+from services.simulator.engine.events import NewOrder
 from services.simulator.engine.faults import Fault, FaultMode
-from services.simulator.engine.matching_engine import NewOrder
 from services.simulator.simulator import serving
 from shared.config import load_settings
 from shared.errors import VenueError

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.console.halt import stop
-from services.simulator.engine.events import LIVE
-from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.engine.events import LIVE, NewOrder
 from services.simulator.simulator import Simulator, serving
 from shared.config import load_settings
 from shared.control.whereabouts import Whereabouts

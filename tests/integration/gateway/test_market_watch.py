@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.simulator.engine.matching_engine import NewOrder
+from services.simulator.engine.events import NewOrder
 from shared.journal.rows import DropLatch
 from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import ccxt.async_support as ccxt
 import pytest
 
-from services.simulator.engine.events import EngineOrder
-from services.simulator.engine.matching_engine import CROSS, LONG, SHORT, NewOrder
+from services.simulator.engine.events import CROSS, LONG, SHORT, EngineOrder, NewOrder
 from services.simulator.simulator import Simulator, serving
 from shared.exchanges.client import redirected
 

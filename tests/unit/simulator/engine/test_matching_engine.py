@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.simulator.binance.dialect import swap
-from services.simulator.engine.events import OPEN, Declined, DeclineReason, FillPlan, State
-from services.simulator.engine.matching_engine import MatchingEngine, NewOrder
+from services.simulator.engine.events import OPEN, Declined, DeclineReason, FillPlan, NewOrder, State
+from services.simulator.engine.matching_engine import MatchingEngine
 from services.simulator.engine.prices import EnginePrices
 from services.simulator.okx.dialect import spot as okx_spot
 
