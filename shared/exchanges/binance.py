@@ -4,15 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from shared.errors import VenueError
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.events import Trade
 from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
 from shared.exchanges.rest_caller import RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
-from shared.exchanges.trading.paging import MOST_PAGES, Row
+from shared.exchanges.trading.paging import Row
 from shared.exchanges.trading.parse import number
-from shared.exchanges.trading.profile import Modes, Rights, TradingProfile, WaitingOrder, told
+from shared.exchanges.trading.profile import Modes, Rights, TradingProfile, WaitingOrder, payment_pages, told
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
@@ -125,7 +124,7 @@ SPOT_REFUSALS = {
 
 NEVER_MS = 4_133_404_800_000  # C: what a perpetual has as its deliveryDate
 MARGINS = {"ISOLATED": "isolated", "CROSSED": "cross"}  # as ccxt calls them
-MOST_SPOT_BY_SYMBOL, MOST_TICKERS_BY_SYMBOL = 13, 2
+MOST_SPOT_BY_SYMBOL = 13
 MOST_BY_SYMBOL = 40  # P: DOCS/trade/rest-api/Current-All-Algo-Open-Orders: weight 1 a symbol, 40 for all
 FUTURES_FACTS = TradingFacts(
     client_id="newClientOrderId",  # C, the form U: DOCS/trade/rest-api/New-Order; unique among open orders only
@@ -249,21 +248,16 @@ class BinanceProfile(TradingProfile):
         kind = {"type": "swap", "subType": "linear"} if self.kind == "swap" else {"type": "spot"}
         return await self.open_orders(caller, None, kind)
 
-    async def book_tickers(self, caller: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
-        """Asks for all at once from three on: weights 2 and 5 (C)."""
-        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
-            return await super().book_tickers(caller, markets)
+    tickers_one_by_one: ClassVar[float] = 2  # C: weights 2 and 5
+
+    async def all_tickers(self, caller: RestCaller, ids: Sequence[str]) -> list[tuple[str, Row]]:
+        """Asks for bookTicker of all, or of these on spot."""
         client = caller.client
-        names = {client.markets[market]["id"]: market for market in markets}
         if self.kind == "swap":
             rows = await caller.ask(client.fapipublic_get_ticker_bookticker)
         else:
-            rows = await caller.ask(client.public_get_ticker_bookticker, {"symbols": client.json(sorted(names))})
-        return {
-            names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]])
-            for row in rows
-            if row["symbol"] in names
-        }
+            rows = await caller.ask(client.public_get_ticker_bookticker, {"symbols": client.json(sorted(ids))})
+        return [(row["symbol"], row) for row in rows]
 
     modes_a_round: ClassVar[int] = 1_000
 
@@ -339,21 +333,19 @@ class BinanceProfile(TradingProfile):
 
     async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """Asks for all markets in one call, since each costs 30; a page is the oldest rows of what was asked."""
-        client, found, start_ms = caller.client, dict[str, FundingPayment](), since_ms
+        client = caller.client
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
 
         def read(rows: Any) -> tuple[int, int, list[FundingPayment]]:
             mine = [row for row in rows if row["incomeType"] == FUNDING and row["symbol"] in ids]
             return len(rows), max((int(row["time"]) for row in rows), default=0), [_payment(ids, row) for row in mine]
 
-        for _ in range(MOST_PAGES):
+        async def page(start_ms: int) -> tuple[list[FundingPayment], int | None]:
             asked = {"incomeType": FUNDING, "startTime": start_ms, "limit": self.facts.page}
             count, last_ms, payments = await caller.ask(client.fapiprivate_get_income, asked, read=read)
-            found |= {payment.payment_id: payment for payment in payments}
-            if count < self.facts.page or last_ms == start_ms:
-                return list(found.values())
-            start_ms = last_ms
-        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+            return payments, None if count < self.facts.page or last_ms == start_ms else last_ms
+
+        return await payment_pages(caller, page, since_ms)
 
 
 def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:

@@ -11,9 +11,9 @@ from shared.errors import VenueError
 from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
 from shared.exchanges.rest_caller import NotThere, RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
-from shared.exchanges.trading.paging import MOST_PAGES, Row, all_pages, trades
+from shared.exchanges.trading.paging import Row, all_pages, trades
 from shared.exchanges.trading.parse import number
-from shared.exchanges.trading.profile import Modes, Rights, TradingProfile, told
+from shared.exchanges.trading.profile import Modes, Rights, TradingProfile, payment_pages, told
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
@@ -80,7 +80,6 @@ REFUSALS = {
 WEEK_MS = 7 * 86_400_000
 EARLIER_MS = 60_000
 MOST_WEEKS = 104  # P: DOCS/order/order-list: two years
-MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
 MOST_POSITIONS = 200  # P: DOCS/position
 FACTS = TradingFacts(
     client_id="orderLinkId",  # C, the letters U: DOCS/order/create-order: 36 letters, digits, dashes, underscores
@@ -211,15 +210,13 @@ class BybitProfile(TradingProfile):
         """Asks for all markets of a kind at once: DOCS/order/execution (P)."""
         return await trades(caller, self, None, since_ms, now_ms)
 
-    async def book_tickers(self, caller: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
-        """Asks for all of a kind at once from five on: each question costs the same (C)."""
-        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
-            return await super().book_tickers(caller, markets)
-        client = caller.client
-        names = {client.markets[market]["id"]: market for market in markets}
-        answer = await caller.ask(client.public_get_v5_market_tickers, {"category": self.facts.market_types[self.kind]})
-        rows = [row for row in answer["result"]["list"] if row["symbol"] in names]
-        return {names[row["symbol"]]: client.parse_ticker(row, client.markets[names[row["symbol"]]]) for row in rows}
+    tickers_one_by_one: ClassVar[float] = 4  # beyond, one answer of all, hundreds of kilobytes, is the lesser burden
+
+    async def all_tickers(self, caller: RestCaller, ids: Sequence[str]) -> list[tuple[str, Row]]:
+        """Asks for all of a kind: each question costs the same (C)."""
+        asked = {"category": self.facts.market_types[self.kind]}
+        answer = await caller.ask(caller.client.public_get_v5_market_tickers, asked)
+        return [(row["symbol"], row) for row in answer["result"]["list"]]
 
     async def prepare(self, caller: RestCaller) -> None:
         """Lets ccxt ask which kind of account it is."""
@@ -341,7 +338,7 @@ class BybitProfile(TradingProfile):
 
     async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """Asks for all markets together, page by page; raw, since ccxt gives `execFee` as the amount that came in."""
-        client, cursor, found = caller.client, "", dict[str, FundingPayment]()
+        client = caller.client
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
 
         def read(answer: Any) -> tuple[str, list[FundingPayment]]:
@@ -349,16 +346,13 @@ class BybitProfile(TradingProfile):
             mine = [row for row in rows if row["execType"] == FUNDING and row["symbol"] in ids]
             return answer["result"].get("nextPageCursor") or "", [_payment(ids, row) for row in mine]
 
-        for _ in range(MOST_PAGES):
+        async def page(before: str) -> tuple[list[FundingPayment], str | None]:
             asked = {"category": "linear", "execType": FUNDING, "startTime": since_ms, "limit": self.facts.page}
-            before = cursor
-            cursor, payments = await caller.ask(
-                client.private_get_v5_execution_list, {**asked, **({"cursor": cursor} if cursor else {})}, read=read
-            )
-            found |= {payment.payment_id: payment for payment in payments}
-            if cursor in ("", before):
-                return list(found.values())
-        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+            further = {"cursor": before} if before else {}
+            cursor, payments = await caller.ask(client.private_get_v5_execution_list, {**asked, **further}, read=read)
+            return payments, None if cursor in ("", before) else cursor
+
+        return await payment_pages(caller, page, "")
 
 
 def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:

@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from shared.errors import VenueError
 from shared.exchanges.client import Unreadable
 from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
 from shared.exchanges.rest_caller import RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
-from shared.exchanges.trading.paging import MOST_PAGES, Row, trades
+from shared.exchanges.trading.paging import Row, trades
 from shared.exchanges.trading.parse import number, order_id
-from shared.exchanges.trading.profile import ISOLATED, Modes, Rights, TradingProfile, WaitingOrder, told
+from shared.exchanges.trading.profile import ISOLATED, Modes, Rights, TradingProfile, WaitingOrder, payment_pages, told
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
@@ -72,7 +71,6 @@ REFUSALS = {
 
 
 ORDERS_PAGE = 100
-MOST_TICKERS_BY_SYMBOL = 4  # then one answer of all markets, hundreds of kilobytes, is the lesser burden
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
 FACTS = TradingFacts(
     client_id="clOrdId",  # C, the letters U: DOCS/#order-book-trading-trade-post-place-order: 32 letters and digits
@@ -170,18 +168,12 @@ class OkxProfile(TradingProfile):
         """Asks for all markets of a kind at once."""
         return await trades(caller, self, None, since_ms, now_ms, {"type": self.kind})
 
-    async def book_tickers(self, caller: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
-        """Asks for all of a kind at once from five on: each question costs the same (C)."""
-        if len(markets) <= MOST_TICKERS_BY_SYMBOL:
-            return await super().book_tickers(caller, markets)
-        client = caller.client
-        names = {client.markets[market]["id"]: market for market in markets}
-        answer = await caller.ask(client.public_get_market_tickers, {"instType": self.kind.upper()})
-        return {
-            names[row["instId"]]: client.parse_ticker(row, client.markets[names[row["instId"]]])
-            for row in answer["data"]
-            if row["instId"] in names
-        }
+    tickers_one_by_one: ClassVar[float] = 4  # beyond, one answer of all, hundreds of kilobytes, is the lesser burden
+
+    async def all_tickers(self, caller: RestCaller, ids: Sequence[str]) -> list[tuple[str, Row]]:
+        """Asks for all of a kind: each question costs the same (C)."""
+        answer = await caller.ask(caller.client.public_get_market_tickers, {"instType": self.kind.upper()})
+        return [(row["instId"], row) for row in answer["data"]]
 
     async def unfit(self, caller: RestCaller, *, live: bool) -> str | None:
         """Wants account level 2 or 3: DOCS/#trading-account-rest-api-get-account-configuration (P)."""
@@ -301,7 +293,7 @@ class OkxProfile(TradingProfile):
 
     async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """Asks for all markets together, newest first: ccxt gives one page and cannot ask from a time on."""
-        client, after, found = caller.client, "", dict[str, FundingPayment]()
+        client = caller.client
         ids = {client.market(market)["id"]: sym for market, sym in syms.items()}
 
         def read(answer: Any) -> tuple[int, str, list[FundingPayment]]:
@@ -309,15 +301,13 @@ class OkxProfile(TradingProfile):
             mine = [row for row in rows if row["type"] == FUNDING and row["instId"] in ids]
             return len(rows), rows[-1]["billId"] if rows else "", [_payment(ids, row) for row in mine]
 
-        for _ in range(MOST_PAGES):
+        async def page(before: str) -> tuple[list[FundingPayment], str | None]:
             asked = {"instType": "SWAP", "type": FUNDING, "begin": str(since_ms), "limit": str(self.facts.page)}
-            count, after, payments = await caller.ask(
-                client.private_get_account_bills, {**asked, **({"after": after} if after else {})}, read=read
-            )
-            found |= {payment.payment_id: payment for payment in payments}
-            if count < self.facts.page:
-                return list(found.values())
-        raise VenueError(f"{client.id}: more than {MOST_PAGES} pages of funding payments")
+            further = {"after": before} if before else {}
+            count, last, payments = await caller.ask(client.private_get_account_bills, {**asked, **further}, read=read)
+            return payments, None if count < self.facts.page else last
+
+        return await payment_pages(caller, page, "")
 
 
 def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from shared.config import Settings
-from shared.errors import ConfigError, SafetyRefusal, VenueError
+from shared.errors import SafetyRefusal, VenueError
 from shared.exchanges.backoff import RateLimit
 from shared.exchanges.client import UNREADABLE, load_ccxt, require_known
 from shared.exchanges.clock import ExchangeClock
@@ -70,16 +70,7 @@ class CcxtVenue:
                 f"[gateway] exchange {name} is not one of {', '.join(TRADED)}: {NOT_PROTECTED}; "
                 "allow_unlisted = true goes on all the same"
             )
-        if not options.markets:
-            raise ConfigError(
-                '[gateway] markets is empty: name the market of each symbol, e.g. BTCUSDT = "BTC/USDT:USDT"'
-            )
-        if len(options.kinds) > 1:
-            raise ConfigError(
-                "[gateway] markets has swaps and spot markets: an account here holds one kind; give the other kind an "
-                "account, and a line, of its own"
-            )
-        self._options, self._profile = options, trading_profile(name, *options.kinds)
+        self._options, self._profile = options, trading_profile(name, options.kind)
         self._facts, limit = self._profile.facts, RateLimit(least_s=0.0)
         self._client = make_trading_client(ccxt, options, self._facts, credentials, limit)
         credentials.check_complete(name, self._client.requiredCredentials)
@@ -169,11 +160,8 @@ class CcxtVenue:
 
     async def read_modes(self) -> dict[str, str]:
         """Returns the swaps whose modes are not as configured."""
-        listed = self._markets.listed()
-        return await self._setup.wrong_modes({market: sym for market, sym in listed.items() if self._is_swap(sym)})
-
-    def _is_swap(self, sym: str) -> bool:
-        return self._rules[sym].kind == "swap"
+        swaps = {market: sym for market, sym in self._markets.listed().items() if self._rules[sym].kind == "swap"}
+        return await self._setup.wrong_modes(swaps)
 
     def now_ms(self) -> int:
         """Returns the exchange's time, by its clock as last asked."""

@@ -86,6 +86,20 @@ class VenueOptions:
         """
         return frozenset("swap" if ":" in market else "spot" for market in self.markets.values())
 
+    @property
+    def kind(self) -> str:
+        """The one kind that an account holds; ConfigError where its markets are of none or of both."""
+        if not self.markets:
+            raise ConfigError(
+                '[gateway] markets is empty: name the market of each symbol, e.g. BTCUSDT = "BTC/USDT:USDT"'
+            )
+        if len(self.kinds) > 1:
+            raise ConfigError(
+                "[gateway] markets has swaps and spot markets: an account here holds one kind; give the other kind an "
+                "account, and a line, of its own"
+            )
+        return next(iter(self.kinds))
+
 
 FAKE_KEYS = Credentials(SecretStr("fake-key"), SecretStr("fake-secret"), SecretStr("fake-password"))
 FAKE_EXCHANGE = "binance"

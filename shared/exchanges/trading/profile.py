@@ -3,6 +3,7 @@
 One module an exchange in the folder above, and nowhere else does the code ask which exchange it is.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -13,7 +14,7 @@ from shared.exchanges.client import Unreadable
 from shared.exchanges.profile import TradingFacts
 from shared.exchanges.rest_caller import NotThere, Refusing, RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
-from shared.exchanges.trading.paging import Row, all_pages, trades
+from shared.exchanges.trading.paging import MOST_PAGES, Row, all_pages, trades
 from shared.exchanges.trading.parse import number
 from shared.orders.answers import Forced, FundingPayment
 
@@ -109,8 +110,19 @@ class TradingProfile:
         """Asks for the account's trades in these markets, or in more than these."""
         return [row for market in markets for row in await trades(caller, self, market, since_ms, now_ms)]
 
+    tickers_one_by_one: ClassVar[float] = math.inf  # markets that are asked for so; `all_tickers` asks for more
+
+    async def all_tickers(self, caller: RestCaller, ids: Sequence[str]) -> list[tuple[str, Row]]:
+        """Asks for the tickers of these markets, or of more, by one question: the exchange's id, and its row."""
+        return []
+
     async def book_tickers(self, caller: RestCaller, markets: Sequence[str]) -> Mapping[str, Row]:
         """Asks for bid and ask of these markets; one that the exchange does not answer for is left out."""
+        if len(markets) > self.tickers_one_by_one:
+            client = caller.client
+            names = {client.markets[market]["id"]: market for market in markets}
+            rows = {names[id_]: row for id_, row in await self.all_tickers(caller, list(names)) if id_ in names}
+            return {market: client.parse_ticker(row, client.markets[market]) for market, row in rows.items()}
         found = {}
         for market in markets:
             try:
@@ -280,6 +292,19 @@ async def told(caller: RestCaller, name: str, call: Callable[..., Awaitable[Any]
         return answer[name]
 
     return await caller.ask(once)
+
+
+async def payment_pages(
+    caller: RestCaller, page: Callable[[Any], Awaitable[tuple[list[FundingPayment], Any]]], first: Any
+) -> list[FundingPayment]:
+    """Returns the payments of all pages, each once. page: gives some, and what to ask for next, None after the last."""
+    found, at = dict[str, FundingPayment](), first
+    for _ in range(MOST_PAGES):
+        payments, at = await page(at)
+        found |= {payment.payment_id: payment for payment in payments}
+        if at is None:
+            return list(found.values())
+    raise VenueError(f"{caller.client.id}: more than {MOST_PAGES} pages of funding payments")
 
 
 async def _hedged(caller: RestCaller, market: str) -> bool:
